@@ -1,0 +1,80 @@
+# One definition of each command; .ci/run calls the same ones. Needs Python 3.10 to 3.13, pip, Rust and a C++ compiler.
+PYTHON ?= python3
+ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+MODULE := python/lstmforecast/_core.abi3.so
+SOURCES := Cargo.toml Cargo.lock build.rs pyproject.toml .cargo/config.toml $(shell find src -name '*.rs')
+# What a build needs stands once, in pyproject.toml; installed here because nothing is built in isolation (torch is 4.5 GB).
+BUILD_REQUIRES := $(shell sed -n 's/^requires = \[\(.*\)\]$$/\1/p' pyproject.toml | sed 's/", "/" "/g')
+# torch-sys asks the `python` of the active environment where libtorch lies.
+ACTIVE := env -u CONDA_PREFIX -u PYTHONHOME VIRTUAL_ENV="$(CURDIR)/$(VENV)" PATH="$(CURDIR)/$(BIN):$$PATH"
+
+.DEFAULT_GOAL := help
+
+.PHONY: help  ## Print this list
+help:
+	@grep -E '^.PHONY: .*##' Makefile | sed -E 's/^.PHONY: ([a-z -]+[a-z])  ## /\1|/' | awk -F'|' '{printf "make %-12s %s\n", $$1, $$2}'
+
+.PHONY: demo  ## Train on real data, print the scores, write forecast.csv and forecast.png (sets everything up)
+demo: develop
+	$(BIN)/python notebooks/demo.py
+
+.PHONY: test  ## Run every test, Rust and Python; ARGS="-k scaler" picks Python tests (sets everything up)
+test: develop
+	$(ACTIVE) cargo test --release
+	$(BIN)/python -m pytest $(ARGS)
+
+.PHONY: lint  ## Check format, style and types of Python and Rust
+lint: develop
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	cargo fmt --check
+	$(ACTIVE) cargo clippy --release --all-targets -- -D warnings
+	$(ACTIVE) cargo clippy --release --all-targets --features python -- -D warnings
+
+.PHONY: format  ## Format Python and Rust
+format: $(MODULE)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	cargo fmt
+
+.PHONY: wheel  ## Build the one wheel for Python 3.10 to 3.13 into dist/
+wheel: $(VENV)/.tools
+	rm -rf dist
+	$(ACTIVE) maturin build --release --out dist
+
+.PHONY: test-wheel  ## Install the wheel of dist/ into a new virtual environment and run the Python tests on it
+test-wheel:
+	rm -rf $(VENV)-wheel
+	$(PYTHON) -m venv $(VENV)-wheel
+	wheel=$$(ls dist/*.whl) && $(VENV)-wheel/bin/python -m pip install --quiet "$$wheel[plot,test]"
+	$(VENV)-wheel/bin/python -m pytest tests --pyargs lstmforecast $(ARGS)
+	rm -rf $(VENV)-wheel
+
+.PHONY: smoke  ## Install the wheel of dist/ into every Python 3.10 to 3.13 of this machine and train one model
+smoke:
+	$(PYTHON) .ci/smoke.py
+
+.PHONY: develop  ## Set up .venv with everything and the package in editable mode (the others call it)
+develop: $(MODULE)
+
+.PHONY: clean  ## Remove everything that was built or installed here
+clean:
+	rm -rf target dist $(VENV) $(VENV)-wheel $(VENV)-smoke $(MODULE)
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))' \
+		|| { echo "$(PYTHON) is not Python 3.10 to 3.13: name one with make PYTHON=python3.12"; exit 1; }
+	@command -v cargo >/dev/null || { echo "cargo not found: install Rust, https://www.rust-lang.org/tools/install"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.tools: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install $(BUILD_REQUIRES)
+	touch $@
+
+$(MODULE): $(VENV)/.tools $(SOURCES)
+	$(ACTIVE) maturin develop --release --extras plot,test,dev
+	touch $@

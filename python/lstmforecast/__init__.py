@@ -1,0 +1,76 @@
+"""Time-series forecasting with LSTM networks: scikit-learn estimators over a core in Rust.
+
+Nothing is imported before it is used: ``import lstmforecast`` alone loads neither torch nor pandas nor scikit-learn.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from lstmforecast import metrics, plot
+    from lstmforecast._core import FormatError
+    from lstmforecast.backtesting import backtest
+    from lstmforecast.classifier import LSTMClassifier
+    from lstmforecast.forecaster import LSTMForecaster
+    from lstmforecast.persistence import load
+    from lstmforecast.regressor import LSTMRegressor
+    from lstmforecast.scalers import MinMaxScaler, RobustScaler, StandardScaler
+    from lstmforecast.windowing import time_split, windows
+
+__all__ = [
+    "FormatError",
+    "LSTMClassifier",
+    "LSTMForecaster",
+    "LSTMRegressor",
+    "MinMaxScaler",
+    "RobustScaler",
+    "StandardScaler",
+    "backtest",
+    "load",
+    "metrics",
+    "plot",
+    "time_split",
+    "windows",
+]
+
+_HOMES = {
+    "FormatError": "_core",
+    "LSTMClassifier": "classifier",
+    "LSTMForecaster": "forecaster",
+    "LSTMRegressor": "regressor",
+    "MinMaxScaler": "scalers",
+    "RobustScaler": "scalers",
+    "StandardScaler": "scalers",
+    "backtest": "backtesting",
+    "load": "persistence",
+    "time_split": "windowing",
+    "windows": "windowing",
+}
+_MODULES = {"metrics", "plot"}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "_core":
+        return _import_core()
+    if name in _MODULES:
+        return importlib.import_module(f"{__name__}.{name}")
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    _import_core()
+    value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def _import_core() -> Any:
+    """The extension module, which needs libtorch in the process first."""
+    from lstmforecast import _libtorch
+
+    _libtorch.load()
+    return importlib.import_module(f"{__name__}._core")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,117 @@
+"""The compiled core: networks, training, scaling and model files in Rust.
+
+Arrays cross as C-contiguous NumPy arrays of the stated dtype, options as dictionaries of plain values. Every call that
+computes releases the GIL. Bad shapes and values raise `ValueError`, wrong types `TypeError`, files `OSError` or
+`FormatError`, libtorch and devices `RuntimeError`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from os import PathLike
+from typing import Any, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+__version__: str
+TORCH_VERSION: str
+FORMAT_VERSION: int
+
+class FormatError(ValueError):
+    """A file that is not a model of this package, is damaged, or comes from a newer version."""
+
+@final
+class Model:
+    """A network with its scalers: the thing that is trained, kept and asked for forecasts.
+
+    Parameters
+    ----------
+    config : mapping
+        ``architecture`` (``"lstm"``), ``hidden_size``, ``num_layers``, ``bidirectional``, ``dropout``, ``window_size``,
+        ``horizon``, ``n_features``, ``n_targets``, ``normalize`` (``None`` or ``"last"``), ``backend`` (``"auto"`` or
+        ``"torch"``), ``device`` (``"cpu"`` or ``"cuda"``), ``seed``. The targets are the first ``n_targets`` features
+        when the model is trained on a series.
+    """
+
+    def __new__(cls, config: Mapping[str, Any]) -> Model: ...
+    @property
+    def config(self) -> dict[str, Any]: ...
+    def parameters(self) -> dict[str, NDArray[np.float32]]:
+        """Copies of the network's weights under PyTorch's names (``lstm.weight_ih_l0``, ..., ``fc.bias``)."""
+    def load_parameters(self, parameters: Mapping[str, NDArray[np.float32]]) -> None:
+        """Replace all weights; a missing, unexpected or wrongly shaped one is named and nothing is changed."""
+    def scalers(self) -> dict[str, NDArray[np.float64]]:
+        """``input_center``, ``input_scale`` of shape (n_features,), ``output_center``, ``output_scale`` of shape (n_targets,)."""
+    def load_scalers(self, scalers: Mapping[str, NDArray[np.float64]]) -> None: ...
+    def fit_series(
+        self,
+        series: NDArray[np.float64],
+        training: Mapping[str, Any],
+        on_epoch: Callable[[dict[str, Any]], object] | None = None,
+    ) -> dict[str, Any]:
+        """Split in time order, fit the scaler on the training rows, train on windows of ``series`` (n, n_features).
+
+        ``training`` holds ``loss`` (``"mse"``, ``"mae"``, ``"huber"``, ``"cross_entropy"``), ``optimizer`` (``"adam"``,
+        ``"adamw"``), ``learning_rate``, ``weight_decay``, ``batch_size``, ``max_epochs``, ``patience`` (``None``: nothing is
+        held out), ``min_delta``, ``lr_patience`` (``None``: constant rate), ``lr_factor``, ``clip_grad_norm``,
+        ``validation_fraction``, ``gap``, ``stride``, ``scaler`` (``None``, ``"standard"``, ``"minmax"``, ``"robust"``, or
+        ``"loaded"``: keep what `load_scalers` set), ``shuffle``, ``seed``, ``n_threads``.
+        ``on_epoch`` gets each epoch's record and ends the training when it returns something true.
+
+        Returns a dictionary: ``history`` (column -> array: ``epoch``, ``train_loss``, ``val_loss`` (nan without
+        validation), ``learning_rate``, ``grad_norm``, ``seconds``), ``best_epoch`` (from 1), ``n_epochs``,
+        ``stop_reason`` (``"max_epochs"``, ``"patience"``, ``"callback"``, ``"interrupted"``, ``"diverged"``) and ``error``:
+        the exception that ended the training (KeyboardInterrupt, one from ``on_epoch``, FloatingPointError), to be
+        raised by the caller once the state is kept, or ``None``. The best weights are in place in every case.
+        """
+    def fit_windows(
+        self,
+        X: NDArray[np.float64],
+        y: NDArray[np.float64],
+        sample_weight: NDArray[np.float64] | None,
+        training: Mapping[str, Any],
+        on_epoch: Callable[[dict[str, Any]], object] | None = None,
+    ) -> dict[str, Any]:
+        """Train on windows ``X`` (n, window_size, n_features) and ``y`` (n, horizon * n_targets), or (n, 1) class indices for
+        ``loss="cross_entropy"``; the last rows are held out when ``patience`` is set. Returns as `fit_series`."""
+    def gradients(
+        self, X: NDArray[np.float64], y: NDArray[np.float64], loss: str = "mse"
+    ) -> tuple[float, dict[str, NDArray[np.float32]]]:
+        """The loss of all rows in one batch, dropout off, and its gradient for each parameter."""
+    def forecast(self, windows: NDArray[np.float64], n_threads: int | None = None) -> NDArray[np.float64]:
+        """Windows (n, window_size, n_features) in the data's units -> forecasts (n, horizon, n_targets), same units."""
+    def forecast_series(
+        self, series: NDArray[np.float64], origins: NDArray[np.int64], n_threads: int | None = None
+    ) -> NDArray[np.float64]:
+        """One forecast for each origin: from the ``window_size`` rows before row ``origin`` -> (n_origins, horizon, n_targets)."""
+    def __reduce__(self) -> tuple[Any, ...]: ...
+
+def time_split(n_rows: int, validation_fraction: float, gap: int = 0) -> tuple[int, int]:
+    """(rows of the training part, first row of the validation part) of a split in time order."""
+
+def fit_scaler(
+    kind: str, data: NDArray[Any], feature_range: tuple[float, float] = ..., quantile_range: tuple[float, float] = ...,
+    with_centering: bool = True, with_scaling: bool = True,
+) -> dict[str, NDArray[np.float64]]:
+    """Statistics of each column of ``data`` (n, n_features; float32 or float64; NaN is passed over), as scikit-learn's scalers name
+    them: standard: ``mean``, ``var``, ``scale``; minmax: ``data_min``, ``data_max``, ``data_range``, ``scale``, ``min``;
+    robust: ``center``, ``scale``."""
+
+def scale_columns(data: NDArray[Any], center: NDArray[np.float64], scale: NDArray[np.float64]) -> NDArray[Any]:
+    """``(data - center) / scale`` for each column; float32 in, float32 out; float64 in, float64 out."""
+
+def unscale_columns(data: NDArray[Any], center: NDArray[np.float64], scale: NDArray[np.float64]) -> NDArray[Any]:
+    """``data * scale + center`` for each column: the inverse of `scale_columns`."""
+
+def reduce_lr_on_plateau(losses: Sequence[float], learning_rate: float, patience: int, factor: float) -> list[float]:
+    """The learning rate after each epoch's loss, as ``torch.optim.lr_scheduler.ReduceLROnPlateau`` sets it."""
+
+def write_file(path: str | PathLike[str], tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]) -> None:
+    """Write one safetensors file (float32, float64 or int64 tensors) to a temporary neighbour, then rename it."""
+
+def read_file(path: str | PathLike[str]) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
+    """Tensors and metadata of a file written by `write_file`; FormatError for any other bytes."""
+
+def metrics(
+    truth: NDArray[np.float64], forecast: NDArray[np.float64]
+) -> dict[str, float]:
+    """``mae``, ``mse``, ``rmse``, ``smape`` (percent, mean of 200|y-f|/(|y|+|f|)) of two arrays of the same length."""

@@ -1,0 +1,255 @@
+"""A classifier with scikit-learn's contract: one row of X is one window."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import log_softmax, softmax
+from sklearn.base import ClassifierMixin
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import column_or_1d
+
+from lstmforecast.tabular import WindowEstimator, require_rows, weigh_rows
+
+
+class LSTMClassifier(ClassifierMixin, WindowEstimator):
+    """Classification of windows with an LSTM network, for scikit-learn's pipelines and searches.
+
+    A row of ``X`` is one window, flat as (n, window * features), step after step, or as (n, window, features).
+    It is trained on the cross entropy.
+    Rows are weighed exactly: a row of weight 2 trains like the row given twice, one of weight 0 like no row.
+
+    Parameters
+    ----------
+    n_features_per_step : int, default=1
+        Features of each step in a flat row: 24 columns are 24 steps of 1 feature, or 12 steps of 2.
+    architecture : {"lstm"}, default="lstm"
+        Network.
+    hidden_size : int, default=64
+        Units of each layer.
+    num_layers : int, default=1
+        Stacked layers.
+    bidirectional : bool, default=False
+        Read each window in both directions.
+    dropout : float, default=0.0
+        Probability that a value between two layers is dropped while training.
+    scaler : {"standard", "minmax", "robust"}, scaler object or None, default="standard"
+        How ``X`` (each feature over rows and steps) is scaled, learned from the training rows. None: data as given.
+    optimizer : {"adam", "adamw"}, default="adam"
+        Optimiser.
+    learning_rate : float, default=1e-3
+        First learning rate.
+    weight_decay : float, default=0.0
+        L2 penalty (adam) or decoupled decay (adamw).
+    batch_size : int, default=32
+        Windows in a batch.
+    max_epochs : int, default=100
+        Passes over the training rows at most.
+    patience : int or None, default=None
+        Epochs without a better validation loss before the training stops. None: no row is held out.
+    min_delta : float, default=0.0
+        What counts as better: a fall of the validation loss by more than this.
+    lr_patience : int or None, default=5
+        Epochs without a better loss before the learning rate falls. None: constant rate.
+    lr_factor : float, default=0.5
+        Factor of each fall.
+    clip_grad_norm : float or None, default=None
+        Largest global norm of the gradients.
+    validation_fraction : float, default=0.2
+        Last rows, as a fraction, that are held out when ``patience`` is set.
+    warm_start : bool, default=False
+        Go on from the weights of the last fit.
+    backend : {"auto", "torch"}, default="auto"
+        Kernels.
+    device : {"cpu", "cuda"}, default="cpu"
+        Where to compute.
+    n_threads : int or None, default=None
+        Threads. None: as many as the surroundings allow.
+    random_state : int, RandomState, Generator or None, default=None
+        Seed of weights, order and dropout.
+    verbose : int, default=0
+        1 shows a progress bar.
+    callbacks : sequence of callables or None, default=None
+        Called with each epoch's record; one that returns something true ends the training.
+
+    Attributes
+    ----------
+    n_features_in_ : int
+        Columns of a flat ``X``, or features of each step.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Column names, after a fit on a DataFrame.
+    classes_ : ndarray of shape (n_classes,)
+        Labels in sorted order.
+    history_ : DataFrame
+        One row for each epoch: losses, learning rate, gradient norm, seconds.
+    best_epoch_, n_epochs_ : int
+        Epoch whose weights are kept (from 1), and epochs trained.
+    stop_reason_ : str
+        Why the training ended.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lstmforecast import LSTMClassifier, windows
+    >>> X, y = windows(np.sin(np.arange(200) / 5), window_size=12)
+    >>> model = LSTMClassifier(max_epochs=5, random_state=0).fit(X, np.where(y[:, 0, 0] > 0, "up", "down"))
+    >>> model.predict_proba(X[:3]).shape
+    (3, 2)
+    """
+
+    _task: ClassVar[str] = "classification"
+
+    def __init__(
+        self,
+        *,
+        n_features_per_step: int = 1,
+        architecture: str = "lstm",
+        hidden_size: int = 64,
+        num_layers: int = 1,
+        bidirectional: bool = False,
+        dropout: float = 0.0,
+        scaler: Any = "standard",
+        optimizer: str = "adam",
+        learning_rate: float = 1e-3,
+        weight_decay: float = 0.0,
+        batch_size: int = 32,
+        max_epochs: int = 100,
+        patience: int | None = None,
+        min_delta: float = 0.0,
+        lr_patience: int | None = 5,
+        lr_factor: float = 0.5,
+        clip_grad_norm: float | None = None,
+        validation_fraction: float = 0.2,
+        warm_start: bool = False,
+        backend: str = "auto",
+        device: str = "cpu",
+        n_threads: int | None = None,
+        random_state: Any = None,
+        verbose: int = 0,
+        callbacks: Sequence[Callable[[dict[str, Any]], object]] | None = None,
+    ) -> None:
+        self.n_features_per_step = n_features_per_step
+        self.architecture = architecture
+        self.hidden_size = hidden_size
+        self.num_layers = num_layers
+        self.bidirectional = bidirectional
+        self.dropout = dropout
+        self.scaler = scaler
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.batch_size = batch_size
+        self.max_epochs = max_epochs
+        self.patience = patience
+        self.min_delta = min_delta
+        self.lr_patience = lr_patience
+        self.lr_factor = lr_factor
+        self.clip_grad_norm = clip_grad_norm
+        self.validation_fraction = validation_fraction
+        self.warm_start = warm_start
+        self.backend = backend
+        self.device = device
+        self.n_threads = n_threads
+        self.random_state = random_state
+        self.verbose = verbose
+        self.callbacks = callbacks
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> LSTMClassifier:
+        """Train on labelled windows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, window * features) or (n, window, features)
+            Windows; in time order if ``patience`` is set.
+        y : array-like of shape (n,)
+            Labels: numbers, strings or booleans of at least two classes.
+        sample_weight : array-like of shape (n,), default=None
+            Weight of each row.
+
+        Returns
+        -------
+        self : the fitted estimator
+
+        Raises
+        ------
+        ValueError, TypeError
+            Data or parameters that can't be trained on; what an earlier fit learned stays.
+        FloatingPointError
+            The loss diverged; the best weights so far are kept.
+        KeyboardInterrupt
+            Ctrl-C; the best weights so far are kept.
+        """
+        self._validate_parameters()
+        windows = self._windows_to_fit(X)
+        windows, labels, weights = weigh_rows(windows, _read_labels(y, len(windows)), sample_weight)
+        classes, codes = np.unique(labels, return_inverse=True)
+        if len(classes) < 2:
+            raise ValueError(f"expected y with at least 2 classes, got 1 class: {classes.tolist()[0]!r}")
+        targets = codes.astype(np.float64).reshape(-1, 1)
+        model, outcome = self._train(windows, targets, weights, n_targets=len(classes), loss="cross_entropy")
+        self._remember_columns(X, windows)
+        self.classes_ = classes
+        self._keep(model, outcome)
+        return self
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Predict the most likely label of each window.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, window * features) or (n, window, features)
+
+        Returns
+        -------
+        ndarray of shape (n,)
+        """
+        # From the probabilities, not the outputs: where rounding makes two of them equal, both methods agree.
+        codes = self.predict_proba(X).argmax(axis=1)
+        return self.classes_[codes]
+
+    def predict_proba(self, X: Any) -> NDArray[np.float64]:
+        """Predict each class's probability.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, window * features) or (n, window, features)
+
+        Returns
+        -------
+        ndarray of shape (n, n_classes)
+            Columns in the order of ``classes_``; rows sum to 1.
+        """
+        return np.asarray(softmax(self._outputs(X), axis=1))
+
+    def predict_log_proba(self, X: Any) -> NDArray[np.float64]:
+        """Predict the natural logarithm of each class's probability.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, window * features) or (n, window, features)
+
+        Returns
+        -------
+        ndarray of shape (n, n_classes)
+        """
+        return np.asarray(log_softmax(self._outputs(X), axis=1))
+
+    def _fitted_state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+        tensors, values = super()._fitted_state()
+        return tensors, values | {"classes": self.classes_.tolist(), "classes_dtype": self.classes_.dtype.str}
+
+    def _restore_fitted_state(self, tensors: dict[str, NDArray[Any]], values: dict[str, Any]) -> None:
+        super()._restore_fitted_state(tensors, values)
+        self.classes_ = np.array(values["classes"], dtype=values["classes_dtype"])
+
+
+def _read_labels(y: Any, n_rows: int) -> NDArray[Any]:
+    if y is None:
+        raise ValueError("LSTMClassifier requires y to be passed, but the target y is None")
+    labels: NDArray[Any] = column_or_1d(y, warn=True)
+    require_rows("y", labels, n_rows)
+    check_classification_targets(labels)
+    return labels

@@ -1,0 +1,193 @@
+"""What the three LSTM estimators share: their parameters, one training run, weights in and out, files."""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from lstmforecast import _core
+from lstmforecast.parameters import check_parameters
+from lstmforecast.progress import ProgressBar
+
+if TYPE_CHECKING:
+    import torch
+    from typing_extensions import Self
+
+OnEpoch = Callable[[dict[str, Any]], bool]
+
+
+class LSTMEstimator(BaseEstimator):
+    """An LSTM network with a scikit-learn face; not for use on its own."""
+
+    _losses: ClassVar[tuple[str, ...]] = ("mse", "mae", "huber")
+    model_: _core.Model
+
+    def _validate_parameters(self) -> None:
+        """Raise TypeError or ValueError, with one sentence, for the first parameter that makes no sense."""
+        check_parameters(self.get_params(deep=False), losses=self._losses)
+
+    def _seed(self) -> int:
+        """A seed for this fit; an int gives the same one each time."""
+        return int(check_random_state(_as_random_state(self.random_state)).randint(np.iinfo(np.int32).max))
+
+    def _new_model(
+        self, *, window_size: int, horizon: int, n_features: int, n_targets: int, seed: int, normalize: str | None = None
+    ) -> _core.Model:
+        """An untrained model, or with ``warm_start`` one that goes on with the present weights."""
+        names = ("architecture", "hidden_size", "num_layers", "bidirectional", "dropout", "backend", "device")
+        config = {name: getattr(self, name) for name in names}
+        config |= {"window_size": window_size, "horizon": horizon, "n_features": n_features, "n_targets": n_targets}
+        config |= {"normalize": normalize, "seed": seed}
+        if str(self.device).startswith("cuda"):
+            import torch  # noqa: F401  - its import loads the CUDA part of libtorch
+        model = _core.Model(config)
+        if self.warm_start and hasattr(self, "model_"):
+            _check_same_sizes(self.model_.config, config)
+            model.load_parameters(self.model_.parameters())
+        return model
+
+    def _training(self, seed: int, **overrides: Any) -> dict[str, Any]:
+        """The core's training options."""
+        integers = ("batch_size", "max_epochs", "patience", "lr_patience", "n_threads")
+        floats = ("learning_rate", "weight_decay", "min_delta", "lr_factor", "clip_grad_norm", "validation_fraction")
+        options: dict[str, Any] = {"loss": getattr(self, "loss", "cross_entropy"), "optimizer": self.optimizer}
+        options |= {name: _cast(int, getattr(self, name)) for name in integers}
+        options |= {name: _cast(float, getattr(self, name)) for name in floats}
+        options |= {"scaler": self.scaler, "gap": 0, "stride": 1, "shuffle": True, "seed": seed}
+        return options | overrides
+
+    def _run(self, fit: Callable[[OnEpoch], dict[str, Any]]) -> dict[str, Any]:
+        """Train with the progress bar and the user's callbacks."""
+        callbacks = list(self.callbacks or ())
+        with ProgressBar(self.max_epochs, shown=self.verbose > 0) as bar:
+
+            def on_epoch(record: dict[str, Any]) -> bool:
+                bar.update(record)
+                # a list: each callback sees each epoch, also after one that wants to stop
+                return any([bool(callback(dict(record))) for callback in callbacks])
+
+            return fit(on_epoch)
+
+    def _keep(self, model: _core.Model, outcome: Mapping[str, Any]) -> None:
+        """Keep what was learned, then raise what ended the training: call this last."""
+        self.model_ = model
+        self.history_ = pd.DataFrame(outcome["history"])
+        self.best_epoch_: int = outcome["best_epoch"]
+        self.n_epochs_: int = outcome["n_epochs"]
+        self.stop_reason_: str = outcome["stop_reason"]
+        if outcome["error"] is not None:
+            raise outcome["error"]
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "model_")
+
+    def state_dict(self) -> dict[str, torch.Tensor]:
+        """The network's weights as torch tensors under PyTorch's names.
+
+        A plain module with an ``nn.LSTM`` (``batch_first=True``) named ``lstm`` and an ``nn.Linear`` named ``fc`` loads
+        them with ``strict=True``. It works on scaled windows: `to_torch` gives a module that takes the data's units.
+
+        Returns
+        -------
+        dict of str to torch.Tensor
+            ``lstm.weight_ih_l0`` of shape (4 * hidden_size, n_features), ..., ``fc.bias`` of shape (outputs,); copies.
+        """
+        from lstmforecast.pytorch import state_dict
+
+        check_is_fitted(self)
+        return state_dict(self.model_)
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> Self:
+        """Replace the weights by those of a PyTorch module (tensors or arrays under PyTorch's names).
+
+        Raises
+        ------
+        ValueError
+            If a weight is missing, unexpected or of another shape; no weight is changed then.
+        """
+        check_is_fitted(self)
+        arrays = {name: np.ascontiguousarray(_to_numpy(value), dtype=np.float32) for name, value in state_dict.items()}
+        self.model_.load_parameters(arrays)
+        return self
+
+    def to_torch(self) -> torch.nn.Module:
+        """A ``torch.nn.Module`` that maps windows (n, window_size, n_features) to forecasts, both in the data's units.
+
+        Its ``state_dict`` is that of `state_dict`; the scaler is part of ``forward``. For a classifier the outputs are
+        logits of shape (n, n_classes), else forecasts of shape (n, horizon, n_targets).
+        """
+        from lstmforecast.pytorch import to_torch
+
+        check_is_fitted(self)
+        return to_torch(self.model_)
+
+    def save(self, path: str | Path) -> None:
+        """Write the fitted estimator to one safetensors file: weights, scaler, parameters and what `predict` needs.
+
+        Raises
+        ------
+        OSError
+            If the file can't be written; a file that was there before is left as it was.
+        """
+        from lstmforecast.persistence import save
+
+        save(self, path)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read an estimator that `save` wrote.
+
+        Raises
+        ------
+        FormatError
+            If the file is damaged, foreign, newer than this version, or holds another kind of estimator.
+        OSError
+            If it can't be read.
+        """
+        from lstmforecast.persistence import load
+
+        estimator = load(path)
+        if not isinstance(estimator, cls):
+            raise _core.FormatError(f"{path}: expected a file of {cls.__name__}, got one of {type(estimator).__name__}")
+        return estimator
+
+    def _fitted_state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+        """What was learned besides the model: arrays, and values that JSON can hold."""
+        raise NotImplementedError
+
+    def _restore_fitted_state(self, tensors: Mapping[str, NDArray[Any]], values: Mapping[str, Any]) -> None:
+        """The inverse of `_fitted_state`."""
+        raise NotImplementedError
+
+
+def _as_random_state(random_state: Any) -> Any:
+    """scikit-learn takes no ``numpy.random.Generator``; a RandomState of one of its draws serves as well."""
+    if isinstance(random_state, np.random.Generator):
+        return np.random.RandomState(int(random_state.integers(np.iinfo(np.int32).max)))
+    return random_state
+
+
+def _cast(kind: type, value: numbers.Real | None) -> Any:
+    return None if value is None else kind(value)
+
+
+def _check_same_sizes(present: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    for name in ("architecture", "hidden_size", "num_layers", "bidirectional", "horizon", "n_features", "n_targets"):
+        if present[name] != wanted[name]:
+            raise ValueError(
+                f"warm_start=True goes on with the present weights: expected {name}={present[name]!r} as before, "
+                f"got {wanted[name]!r}"
+            )
+
+
+def _to_numpy(value: Any) -> NDArray[Any]:
+    return np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)

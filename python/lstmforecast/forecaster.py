@@ -1,0 +1,401 @@
+"""The forecaster: a time-ordered series in, the steps after its end out, in the same container."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
+
+from lstmforecast import _core
+from lstmforecast.container import FILLS, Fill, Observations
+from lstmforecast.estimator import LSTMEstimator
+from lstmforecast.index import Frequency, parse_frequency
+from lstmforecast.scalers import fit_affine
+
+
+def default_window_size(n_rows: int, horizon: int) -> int:
+    """Choose the rows that the network sees: four horizons, from 24 to 168, but at most a quarter of the data.
+
+    Parameters
+    ----------
+    n_rows : int
+        Rows to train on.
+    horizon : int
+        Steps to forecast.
+
+    Returns
+    -------
+    int
+        At least 1.
+
+    Examples
+    --------
+    >>> default_window_size(8640, horizon=24), default_window_size(40, horizon=24)
+    (96, 10)
+    """
+    return max(1, min(max(4 * horizon, 24), 168, n_rows // 4))
+
+
+class LSTMForecaster(LSTMEstimator):
+    """Forecast one or many time series at once with an LSTM network that maps a window to a whole horizon.
+
+    Parameters
+    ----------
+    horizon : int, default=1
+        Steps that the network forecasts at once; `predict` rolls on for longer ones.
+    window_size : int or None, default=None
+        Rows that the network sees before it forecasts; None: chosen by `default_window_size`.
+    normalize : {"last", None}, default="last"
+        ``"last"`` subtracts the last row of each window from it and adds it to the forecast again, so that levels never
+        seen in training are no obstacle.
+    loss : {"mse", "mae", "huber"}, default="mse"
+        What training minimises, on scaled values.
+    stride : int, default=1
+        Rows from the start of one training window to that of the next.
+    freq : str, offset or None, default=None
+        Frequency of the times in pandas' words (``"h"``, ``"MS"``); None: found from the index.
+    fill : {None, "ffill", "interpolate"}, default=None
+        How missing values and missing times are mended; None: they are an error that names them.
+    architecture : {"lstm"}, default="lstm"
+        Kind of network.
+    hidden_size, num_layers, bidirectional, dropout
+        Width and depth of the network, as in `torch.nn.LSTM`.
+    scaler : {"standard", "minmax", "robust", None} or a scaler object, default="standard"
+        How each column is scaled; fitted on the training rows only.
+    optimizer, learning_rate, weight_decay, batch_size, max_epochs, clip_grad_norm
+        How the weights are fitted, as in `torch.optim`.
+    patience, min_delta : int or None, float
+        Training ends after ``patience`` epochs without a validation loss better by ``min_delta``, and the best weights
+        are restored; ``patience=None``: nothing is held out.
+    lr_patience, lr_factor : int or None, float
+        The rate shrinks by ``lr_factor`` after ``lr_patience`` epochs without progress; None: it is constant.
+    validation_fraction : float, default=0.2
+        The part of the rows, the last ones, that is held out to judge each epoch.
+    warm_start : bool, default=False
+        Whether `fit` goes on from the weights of the fit before.
+    backend, device, n_threads
+        Where the computation runs.
+    random_state : int, RandomState, Generator or None, default=None
+        Same seed, same bits.
+    verbose : int, default=0
+        1 shows a bar with the losses; 0 prints nothing.
+    callbacks : list of callables or None, default=None
+        Called with each epoch's record; training ends when one returns something true.
+
+    Attributes
+    ----------
+    window_size_ : int
+        Rows that the network sees.
+    context_ : array, Series or DataFrame of shape (window_size_, k)
+        The last rows seen, from which `predict` goes on, in the container that was given to `fit`.
+    cutoff_ : label or int
+        Index label of the last row seen; the row's number for arrays.
+    freq_ : str, int, offset or None
+        Frequency of the index; the step of an integer one.
+    n_features_in_ : int
+        How many variables.
+    feature_names_in_ : ndarray of str of shape (n_features_in_,)
+        Column names, if all of them are strings.
+    history_ : DataFrame
+        One row for each epoch: ``train_loss``, ``val_loss``, ``learning_rate``, ``grad_norm``, ``seconds``.
+    best_epoch_, n_epochs_ : int
+        The epoch (from 1) whose weights are kept, and how many there were.
+    stop_reason_ : str
+        Why training ended.
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd
+    >>> hours = pd.date_range("2024-01-01", periods=240, freq="h")
+    >>> load = pd.Series(np.sin(np.arange(240) * np.pi / 12), index=hours, name="load")
+    >>> forecaster = LSTMForecaster(horizon=3, hidden_size=8, max_epochs=2, random_state=0).fit(load)
+    >>> forecast = forecaster.predict()
+    >>> print(forecast.index[0], forecast.name, len(forecast))
+    2024-01-11 00:00:00 load 3
+    >>> len(forecaster.predict(horizon=5))
+    5
+    """
+
+    feature_names_in_: NDArray[Any]
+
+    def __init__(
+        self,
+        horizon: int = 1,
+        *,
+        window_size: int | None = None,
+        normalize: str | None = "last",
+        loss: str = "mse",
+        stride: int = 1,
+        freq: Frequency = None,
+        fill: Fill = None,
+        architecture: str = "lstm",
+        hidden_size: int = 64,
+        num_layers: int = 1,
+        bidirectional: bool = False,
+        dropout: float = 0.0,
+        scaler: Any = "standard",
+        optimizer: str = "adam",
+        learning_rate: float = 1e-3,
+        weight_decay: float = 0.0,
+        batch_size: int = 32,
+        max_epochs: int = 100,
+        patience: int | None = 10,
+        min_delta: float = 0.0,
+        lr_patience: int | None = 5,
+        lr_factor: float = 0.5,
+        clip_grad_norm: float | None = None,
+        validation_fraction: float = 0.2,
+        warm_start: bool = False,
+        backend: str = "auto",
+        device: str = "cpu",
+        n_threads: int | None = None,
+        random_state: Any = None,
+        verbose: int = 0,
+        callbacks: list[Callable[[dict[str, Any]], object]] | None = None,
+    ) -> None:
+        self.horizon = horizon
+        self.window_size = window_size
+        self.normalize = normalize
+        self.loss = loss
+        self.stride = stride
+        self.freq = freq
+        self.fill = fill
+        self.architecture = architecture
+        self.hidden_size = hidden_size
+        self.num_layers = num_layers
+        self.bidirectional = bidirectional
+        self.dropout = dropout
+        self.scaler = scaler
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.batch_size = batch_size
+        self.max_epochs = max_epochs
+        self.patience = patience
+        self.min_delta = min_delta
+        self.lr_patience = lr_patience
+        self.lr_factor = lr_factor
+        self.clip_grad_norm = clip_grad_norm
+        self.validation_fraction = validation_fraction
+        self.warm_start = warm_start
+        self.backend = backend
+        self.device = device
+        self.n_threads = n_threads
+        self.random_state = random_state
+        self.verbose = verbose
+        self.callbacks = callbacks
+
+    def fit(self, y: Any) -> LSTMForecaster:
+        """Train on a time-ordered series.
+
+        Parameters
+        ----------
+        y : array-like of shape (n,) or (n, k), Series or DataFrame
+            Observations in time order, all columns to be forecast. A pandas index must be a DatetimeIndex, PeriodIndex
+            or regular integers.
+
+        Returns
+        -------
+        LSTMForecaster
+            Itself. After a KeyboardInterrupt it is fitted with the best weights so far; after any other error it is
+            what it was before.
+
+        Raises
+        ------
+        TypeError
+            If a column holds no numbers, or the index no times.
+        ValueError
+            If a parameter is out of range, or the data too short, unsorted, with gaps, or not finite.
+        """
+        self._validate_parameters()
+        observations = Observations.read(y, freq=self.freq, fill=self.fill)
+        window_size = self._window_size_for(len(observations))
+        seed = self._seed()
+        width = observations.n_columns
+        model = self._new_model(
+            window_size=window_size,
+            horizon=self.horizon,
+            n_features=width,
+            n_targets=width,
+            seed=seed,
+            normalize=self.normalize,
+        )
+        training = self._training(seed, stride=self.stride)
+        if self.scaler is not None and not isinstance(self.scaler, str):
+            model.load_scalers(self._fit_scaler_object(observations.values))
+            training["scaler"] = "loaded"
+        outcome = self._run(lambda on_epoch: model.fit_series(observations.values, training, on_epoch))
+        self._remember(observations, window_size, n_rows=len(observations))
+        self._keep(model, outcome)
+        return self
+
+    def predict(self, horizon: int | None = None, context: Any = None) -> Any:
+        """Forecast the steps after the end of the data.
+
+        Parameters
+        ----------
+        horizon : int or None, default=None
+            How many steps; None: as many as trained for. For more, forecasts are appended to the data and the network
+            is asked again.
+        context : array-like, Series, DataFrame or None, default=None
+            Data to forecast from, of at least ``window_size_`` rows (the last are used), with the columns and frequency
+            of `fit`; None: the data of `fit` and `update`.
+
+        Returns
+        -------
+        array, Series or DataFrame of shape (horizon,) or (horizon, k)
+            In the container of the data, its index continued.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        TypeError, ValueError
+            As in `fit`; also if ``context`` is too short or has other columns.
+        """
+        check_is_fitted(self)
+        steps = self.model_.config["horizon"] if horizon is None else check_count("horizon", horizon)
+        seen = self._context
+        if context is not None:
+            seen = Observations.read(context, fill=self.fill, like=self._context, name="context")
+        if len(seen) < self.window_size_:
+            raise ValueError(f"expected context of at least {self.window_size_} rows (window_size_), got {len(seen)}")
+        return seen.continued(self._roll(seen.values[np.newaxis, -self.window_size_ :], steps)[0])
+
+    def update(self, y: Any) -> LSTMForecaster:
+        """Append newer observations, from which `predict` then goes on; the weights stay as they are.
+
+        Parameters
+        ----------
+        y : array-like, Series or DataFrame
+            Rows that follow the last ones seen, with the columns of `fit`. An array's rows simply follow.
+
+        Returns
+        -------
+        LSTMForecaster
+            Itself.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        TypeError, ValueError
+            As in `fit`; also if ``y`` overlaps with what was seen, or leaves a gap after it and ``fill`` is None.
+        """
+        check_is_fitted(self)
+        seen = self._context.extended(y, fill=self.fill)
+        self._remember(seen, self.window_size_, n_rows=self._n_rows + len(seen) - len(self._context))
+        return self
+
+    @property
+    def context_(self) -> Any:
+        """The last ``window_size_`` rows seen, in the container that was given to `fit`."""
+        check_is_fitted(self)
+        return self._context.container()
+
+    @property
+    def cutoff_(self) -> Any:
+        """Index label of the last row seen; the row's number for arrays."""
+        check_is_fitted(self)
+        return self._n_rows - 1 if self._context.index is None else self._context.index[-1]
+
+    def _validate_parameters(self) -> None:
+        super()._validate_parameters()
+        if self.freq is not None:
+            parse_frequency(self.freq)
+        if self.fill not in FILLS:
+            raise ValueError(f"expected fill to be None, 'ffill' or 'interpolate', got {self.fill!r}")
+
+    def _window_size_for(self, n_rows: int) -> int:
+        """Resolve ``window_size`` and check that the data suffice for it."""
+        if not self._suffice(n_rows):
+            needed = n_rows + 1
+            while not self._suffice(needed):
+                needed += 1
+            held_out = "" if self.patience is None else f" and validation_fraction={self.validation_fraction}"
+            window_size = self._window_size(needed)
+            raise ValueError(
+                f"expected at least {needed} rows for window_size={window_size}, horizon={self.horizon}{held_out}, "
+                f"got {n_rows}"
+            )
+        return self._window_size(n_rows)
+
+    def _suffice(self, n_rows: int) -> bool:
+        train = self._training_rows(n_rows)
+        held_out = n_rows - train
+        return train >= self._window_size(n_rows) + self.horizon and (held_out >= self.horizon or held_out == 0)
+
+    def _window_size(self, n_rows: int) -> int:
+        return self.window_size or default_window_size(self._training_rows(n_rows), self.horizon)
+
+    def _training_rows(self, n_rows: int) -> int:
+        """Count the rows that are trained on; those after them are held out."""
+        if self.patience is None or self.validation_fraction == 0:
+            return n_rows
+        try:
+            return _core.time_split(n_rows, self.validation_fraction)[0]
+        except ValueError:
+            return 0
+
+    def _fit_scaler_object(self, values: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+        center, scale = fit_affine(self.scaler, values[: self._training_rows(len(values))])
+        return {"input_center": center, "input_scale": scale, "output_center": center, "output_scale": scale}
+
+    def _remember(self, seen: Observations, window_size: int, n_rows: int) -> None:
+        self._context = seen.rows(max(0, len(seen) - window_size), len(seen))
+        self._n_rows = n_rows
+        self.window_size_ = window_size
+        self.freq_ = seen.freq
+        self.n_features_in_ = seen.n_columns
+        if hasattr(self, "feature_names_in_"):
+            del self.feature_names_in_
+        names = () if seen.form.columns is None else seen.form.columns
+        if len(names) and all(isinstance(name, str) for name in names):
+            self.feature_names_in_ = np.array(names, dtype=object)
+
+    def _roll(self, windows: NDArray[np.float64], steps: int) -> NDArray[np.float64]:
+        """Forecast ``steps`` from windows (n, window_size_, k): (n, steps, k)."""
+        parts = [self.model_.forecast(np.ascontiguousarray(windows), self.n_threads)]
+        while sum(part.shape[1] for part in parts) < steps:
+            windows = np.concatenate([windows, parts[-1]], axis=1)[:, -self.window_size_ :]
+            parts.append(self.model_.forecast(np.ascontiguousarray(windows), self.n_threads))
+        return np.concatenate(parts, axis=1)[:, :steps]
+
+    def _forecast_origins(
+        self, values: NDArray[np.float64], origins: NDArray[np.int64], steps: int
+    ) -> NDArray[np.float64]:
+        """Forecast ``steps`` from the rows of ``values`` (n, k) before each origin: (n_origins, steps, k)."""
+        if steps <= self.model_.config["horizon"]:
+            return self.model_.forecast_series(values, origins, self.n_threads)[:, :steps]
+        rows = origins[:, np.newaxis] + np.arange(-self.window_size_, 0)
+        return self._roll(values[rows], steps)
+
+    def _fitted_state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+        tensors, values = self._context.pack()
+        return (
+            {f"context_{name}": tensor for name, tensor in tensors.items()},
+            {"context": values, "n_rows": self._n_rows, "window_size": self.window_size_},
+        )
+
+    def _restore_fitted_state(self, tensors: Mapping[str, NDArray[Any]], values: Mapping[str, Any]) -> None:
+        saved = {name.removeprefix("context_"): tensor for name, tensor in tensors.items()}
+        try:
+            context = Observations.unpack(saved, values["context"])
+        except (ArithmeticError, IndexError) as error:
+            raise ValueError(f"a context that cannot be read: {error}") from error
+        if context.values.shape[:1] != (values["window_size"],):
+            raise ValueError(f"a context of {values['window_size']} rows, got shape {context.values.shape}")
+        self._remember(context, values["window_size"], values["n_rows"])
+
+
+def check_count(name: str, value: Any) -> int:
+    """Check that a parameter is an integer of at least 1."""
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise TypeError(f"expected {name} to be an integer, got {value!r}")
+    if value < 1:
+        raise ValueError(f"expected {name} to be at least 1, got {value}")
+    return int(value)

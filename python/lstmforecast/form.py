@@ -1,0 +1,137 @@
+"""The numbers in a list, array, Series or DataFrame, and the form in which they came."""
+
+from __future__ import annotations
+
+import numbers
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Form:
+    """What a container looked like, so that results can look the same.
+
+    Attributes
+    ----------
+    kind : {"vector", "matrix", "series", "frame"}
+        Array of shape (n,), array of shape (n, k), Series or DataFrame.
+    dtype : {"float32", "float64"}
+        Of the results.
+    columns : pandas.Index of shape (k,) or None
+        A frame's columns, or a Series' name alone; None for arrays.
+    """
+
+    kind: str
+    dtype: str
+    columns: pd.Index | None
+
+    def give_back(self, values: NDArray[np.float64], index: pd.Index | None) -> Any:
+        """Put ``values`` (n, k) and ``index`` (n,) into a container of this form."""
+        values = values.astype(self.dtype, copy=False)
+        if self.kind == "frame":
+            return pd.DataFrame(values, index=index, columns=self.columns)
+        if self.kind == "series":
+            assert self.columns is not None
+            return pd.Series(values[:, 0], index=index, name=self.columns[0])
+        return values[:, 0] if self.kind == "vector" else values
+
+    def label(self, column: int) -> str:
+        """Name a column in a message."""
+        return f"{column}" if self.columns is None else f"{self.columns[column]!r}"
+
+
+def read_table(y: Any, name: str = "y") -> tuple[NDArray[np.float64], Form]:
+    """Take the numbers out of a container, missing ones as NaN.
+
+    Parameters
+    ----------
+    y : array-like of shape (n,) or (n, k), Series or DataFrame
+        Real numbers of any type and layout, nullable ones too.
+    name : str
+        What the messages call the data.
+
+    Returns
+    -------
+    table : ndarray of shape (n, k), float64, C-contiguous
+    form : Form
+
+    Raises
+    ------
+    TypeError
+        If a column holds no real numbers, or ``y`` is no dense array.
+    ValueError
+        If ``y`` is empty, of more than two dimensions, ragged, or has two columns of the same name.
+    """
+    if isinstance(y, pd.DataFrame):
+        kind, columns, table = "frame", y.columns, y
+        if not columns.is_unique:
+            twice = list(columns[columns.duplicated()].unique())
+            raise ValueError(f"expected every column name of {name} once, got {twice} more than once")
+    elif isinstance(y, pd.Series):
+        kind, columns, table = "series", pd.Index([y.name], dtype=object, tupleize_cols=False), y.to_frame()
+    else:
+        array = _read_array(y, name)
+        kind, columns = ("vector" if array.ndim == 1 else "matrix"), None
+        table = pd.DataFrame(array)
+    if table.empty:
+        raise ValueError(f"expected {name} with at least one row and one column, got shape {np.shape(y)}")
+    narrow = all(str(dtype).lower() in ("float32", "float16") for dtype in table.dtypes)
+    form = Form(kind, "float32" if narrow else "float64", columns)
+    return _numbers(table, form, name), form
+
+
+def _read_array(y: Any, name: str) -> NDArray[Any]:
+    if hasattr(y, "toarray") and hasattr(y, "nnz"):
+        raise TypeError(
+            f"expected {name} as a dense array, got a sparse {type(y).__name__}; convert it with .toarray()"
+        )
+    try:
+        # A masked array would lose its mask in np.asarray.
+        array = np.ma.filled(np.ma.asarray(y, np.float64), np.nan) if np.ma.isMaskedArray(y) else np.asarray(y)
+    except ValueError as error:
+        raise ValueError(
+            f"expected all rows of {name} to have the same length, got {type(y).__name__}: {error}"
+        ) from error
+    if array.ndim == 0:
+        raise TypeError(f"expected {name} as array, list, Series or DataFrame, got {type(y).__name__}")
+    if array.ndim > 2:
+        raise ValueError(f"expected {name} of shape (n,) or (n, k), got {array.shape}")
+    return array
+
+
+def _numbers(table: pd.DataFrame, form: Form, name: str) -> NDArray[np.float64]:
+    columns = [table.iloc[:, i] for i in range(table.shape[1])]
+    wrong = [i for i, column in enumerate(columns) if not _holds_numbers(column)]
+    if wrong:
+        got = ", ".join(f"{form.label(i)} ({columns[i].dtype}, such as {columns[i].iloc[0]!r})" for i in wrong)
+        raise TypeError(
+            f"expected numbers in every column of {name}, got {got}; convert or drop what is no number, and "
+            f"make a column of times the index with {name}.set_index(...)"
+        )
+    if any(column.dtype.kind == "O" for column in columns):
+        return np.column_stack([_floats(column) for column in columns])
+    return np.ascontiguousarray(table.to_numpy(dtype=np.float64, na_value=np.nan))
+
+
+def _holds_numbers(column: pd.Series) -> bool:
+    types, dtype = pd.api.types, column.dtype
+    if types.is_object_dtype(dtype):
+        return all(_is_missing(value) or _is_number(value) for value in column)
+    return types.is_numeric_dtype(dtype) and not types.is_bool_dtype(dtype) and not types.is_complex_dtype(dtype)
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or value is pd.NA
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, numbers.Real | Decimal) and not isinstance(value, bool | np.bool_)
+
+
+def _floats(column: pd.Series) -> NDArray[np.float64]:
+    return np.array([np.nan if _is_missing(value) else float(value) for value in column])

@@ -1,0 +1,112 @@
+"""The rules for the estimators' parameters, each broken rule answered by one sentence."""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+SCALERS = ("standard", "minmax", "robust")
+
+
+@dataclass(frozen=True)
+class _Number:
+    """A number of a kind within bounds; ``None`` where allowed."""
+
+    kind: type
+    low: float
+    high: float = float("inf")
+    low_included: bool = True
+    high_included: bool = False
+    none: bool = False
+
+    def check(self, name: str, value: Any) -> None:
+        if value is None and self.none:
+            return
+        if isinstance(value, bool) or not isinstance(value, self.kind):
+            raise TypeError(f"expected {name} to be {self._words()}, got {value!r}")
+        above = value >= self.low if self.low_included else value > self.low
+        below = value <= self.high if self.high_included else value < self.high
+        if not (above and below):
+            raise ValueError(f"expected {name} to be {self._words()}, got {value!r}")
+
+    def _words(self) -> str:
+        what = "an integer" if self.kind is numbers.Integral else "a number"
+        bounds = f"of at least {self.low:g}" if self.low_included else f"above {self.low:g}"
+        if self.high != float("inf"):
+            bounds += f" and {'at most' if self.high_included else 'below'} {self.high:g}"
+        return f"{what} {bounds}" + (" or None" if self.none else "")
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """One of a few words."""
+
+    options: tuple[Any, ...]
+
+    def check(self, name: str, value: Any) -> None:
+        if not any(value is option or (isinstance(value, str) and value == option) for option in self.options):
+            words = [repr(option) for option in self.options]
+            wanted = words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
+            raise ValueError(f"expected {name} to be {wanted}, got {value!r}")
+
+
+_INTEGER, _REAL = numbers.Integral, numbers.Real
+_RULES: dict[str, _Number | _Choice] = {
+    "horizon": _Number(_INTEGER, 1),
+    "window_size": _Number(_INTEGER, 1, none=True),
+    "n_features_per_step": _Number(_INTEGER, 1),
+    "stride": _Number(_INTEGER, 1),
+    "normalize": _Choice((None, "last")),
+    "architecture": _Choice(("lstm",)),
+    "hidden_size": _Number(_INTEGER, 1),
+    "num_layers": _Number(_INTEGER, 1),
+    "bidirectional": _Choice((False, True)),
+    "dropout": _Number(_REAL, 0, 1),
+    "optimizer": _Choice(("adam", "adamw")),
+    "learning_rate": _Number(_REAL, 0, low_included=False),
+    "weight_decay": _Number(_REAL, 0),
+    "batch_size": _Number(_INTEGER, 1),
+    "max_epochs": _Number(_INTEGER, 1),
+    "patience": _Number(_INTEGER, 1, none=True),
+    "min_delta": _Number(_REAL, 0),
+    "lr_patience": _Number(_INTEGER, 0, none=True),
+    "lr_factor": _Number(_REAL, 0, 1, low_included=False),
+    "clip_grad_norm": _Number(_REAL, 0, low_included=False, none=True),
+    "validation_fraction": _Number(_REAL, 0, 1),
+    "warm_start": _Choice((False, True)),
+    "backend": _Choice(("auto", "torch")),
+    "n_threads": _Number(_INTEGER, 1, none=True),
+    "verbose": _Number(_INTEGER, 0),
+}
+
+
+def check_parameters(parameters: Mapping[str, Any], losses: tuple[str, ...]) -> None:
+    """Raise TypeError or ValueError, with one sentence, for the first parameter that makes no sense."""
+    rules = _RULES | {"loss": _Choice(losses)}
+    for name, value in parameters.items():
+        if name in rules:
+            rules[name].check(name, value)
+    _check_scaler(parameters["scaler"])
+    _check_device(parameters["device"])
+    _check_callbacks(parameters["callbacks"])
+
+
+def _check_scaler(scaler: Any) -> None:
+    if isinstance(scaler, str) or scaler is None:
+        _Choice((None, *SCALERS)).check("scaler", scaler)
+    elif not (hasattr(scaler, "fit") and hasattr(scaler, "transform")) or isinstance(scaler, type):
+        raise TypeError(f"expected scaler to be None, one of {SCALERS} or a scaler object, got {scaler!r}")
+
+
+def _check_device(device: Any) -> None:
+    if not isinstance(device, str) or device.split(":")[0] not in ("cpu", "cuda"):
+        raise ValueError(f"expected device to be 'cpu', 'cuda' or 'cuda:N', got {device!r}")
+
+
+def _check_callbacks(callbacks: Iterable[Callable[..., Any]] | None) -> None:
+    if callbacks is None:
+        return
+    if isinstance(callbacks, str) or not isinstance(callbacks, Iterable) or not all(map(callable, callbacks)):
+        raise TypeError(f"expected callbacks to be a list of functions of one epoch's record, got {callbacks!r}")

@@ -1,0 +1,113 @@
+"""Model files: one safetensors file for one fitted estimator. No pickle, no code."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
+
+from lstmforecast import _core
+from lstmforecast.parameters import SCALERS
+
+if TYPE_CHECKING:
+    from lstmforecast.estimator import LSTMEstimator
+
+_SCALER, _HISTORY, _STATE = "scaler.", "history.", "state."
+_NOT_SAVED = ("callbacks", "random_state", "scaler")
+
+
+def save(estimator: LSTMEstimator, path: str | Path) -> None:
+    """Write a fitted estimator to one safetensors file, first under a temporary name, then renamed.
+
+    A ``scaler`` given as an object is kept by what it does; ``callbacks`` and a ``random_state`` that is not an integer
+    are not kept.
+
+    Raises
+    ------
+    NotFittedError
+        If the estimator is not fitted.
+    OSError
+        If the file can't be written; a file that was there before is left as it was.
+    """
+    check_is_fitted(estimator)
+    arrays, values = estimator._fitted_state()
+    tensors: dict[str, NDArray[Any]] = dict(estimator.model_.parameters())
+    tensors |= {_SCALER + name: array for name, array in estimator.model_.scalers().items()}
+    tensors |= {_HISTORY + str(name): column.to_numpy() for name, column in estimator.history_.items()}
+    tensors |= {_STATE + name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    training = {name: getattr(estimator, f"{name}_") for name in ("best_epoch", "n_epochs", "stop_reason")}
+    metadata = {
+        "estimator": type(estimator).__name__,
+        "parameters": json.dumps(_savable_parameters(estimator)),
+        "model": json.dumps(estimator.model_.config),
+        "training": json.dumps(training),
+        "state": json.dumps(values),
+    }
+    _core.write_file(path, tensors, metadata)
+
+
+def load(path: str | Path) -> Any:
+    """Read the estimator of any kind that a file holds.
+
+    Parameters
+    ----------
+    path : str or Path
+        A file that an estimator's ``save`` wrote.
+
+    Returns
+    -------
+    LSTMForecaster, LSTMRegressor or LSTMClassifier
+        Fitted, and ready to predict.
+
+    Raises
+    ------
+    FormatError
+        If the file is damaged, foreign, or newer than this version.
+    OSError
+        If it can't be read.
+    """
+    tensors, metadata = _core.read_file(path)
+    try:
+        return _build(tensors, metadata)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise _core.FormatError(f"{path}: expected the contents of a fitted estimator, got {error!r}") from error
+
+
+def _build(tensors: dict[str, NDArray[Any]], metadata: dict[str, str]) -> LSTMEstimator:
+    import lstmforecast
+
+    if metadata["estimator"] not in ("LSTMForecaster", "LSTMRegressor", "LSTMClassifier"):
+        raise ValueError(f"an estimator named {metadata['estimator']!r}")
+    estimator: LSTMEstimator = getattr(lstmforecast, metadata["estimator"])(**json.loads(metadata["parameters"]))
+    model = _core.Model(json.loads(metadata["model"]))
+    named = {prefix: _below(tensors, prefix) for prefix in (_SCALER, _HISTORY, _STATE)}
+    model.load_parameters({name: array for name, array in tensors.items() if not name.startswith(tuple(named))})
+    model.load_scalers(named[_SCALER])
+    estimator._restore_fitted_state(named[_STATE], json.loads(metadata["state"]))
+    order = ("epoch", "train_loss", "val_loss", "learning_rate", "grad_norm", "seconds")
+    history = {name: named[_HISTORY][name] for name in order}
+    estimator._keep(model, {"history": history, "error": None} | json.loads(metadata["training"]))
+    return estimator
+
+
+def _below(tensors: dict[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:
+    return {name.removeprefix(prefix): array for name, array in tensors.items() if name.startswith(prefix)}
+
+
+def _savable_parameters(estimator: LSTMEstimator) -> dict[str, Any]:
+    parameters = estimator.get_params(deep=False)
+    kept = {name: _plain(value) for name, value in parameters.items() if name not in _NOT_SAVED}
+    if isinstance(parameters["random_state"], (int, np.integer)):
+        kept["random_state"] = int(parameters["random_state"])
+    if parameters["scaler"] is None or parameters["scaler"] in SCALERS:
+        kept["scaler"] = parameters["scaler"]
+    return kept
+
+
+def _plain(value: Any) -> Any:
+    """NumPy's scalars as Python's, which JSON takes."""
+    return value.item() if isinstance(value, np.generic) else value

@@ -1,0 +1,239 @@
+"""A regressor with scikit-learn's contract: one row of X is one window."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import RegressorMixin
+from sklearn.utils import Tags
+from sklearn.utils.validation import check_array
+
+from lstmforecast.tabular import Array, WindowEstimator, require_finite, require_rows, weigh_rows
+
+
+class LSTMRegressor(RegressorMixin, WindowEstimator):
+    """Regression on windows with an LSTM network, for scikit-learn's pipelines and searches.
+
+    A row of ``X`` is one window, flat as (n, window * features), step after step, or as (n, window, features).
+    Rows are weighed exactly: a row of weight 2 trains like the row given twice, one of weight 0 like no row.
+
+    Parameters
+    ----------
+    n_features_per_step : int, default=1
+        Features of each step in a flat row: 24 columns are 24 steps of 1 feature, or 12 steps of 2.
+    architecture : {"lstm"}, default="lstm"
+        Network.
+    hidden_size : int, default=64
+        Units of each layer.
+    num_layers : int, default=1
+        Stacked layers.
+    bidirectional : bool, default=False
+        Read each window in both directions.
+    dropout : float, default=0.0
+        Probability that a value between two layers is dropped while training.
+    scaler : {"standard", "minmax", "robust"}, scaler object or None, default="standard"
+        How ``X`` (each feature over rows and steps) and ``y`` (each target) are scaled, learned from the training rows;
+        forecasts come back in the units of ``y``. None: data as given.
+    loss : {"mse", "mae", "huber"}, default="mse"
+        Loss on the scaled targets.
+    optimizer : {"adam", "adamw"}, default="adam"
+        Optimiser.
+    learning_rate : float, default=1e-3
+        First learning rate.
+    weight_decay : float, default=0.0
+        L2 penalty (adam) or decoupled decay (adamw).
+    batch_size : int, default=32
+        Windows in a batch.
+    max_epochs : int, default=100
+        Passes over the training rows at most.
+    patience : int or None, default=None
+        Epochs without a better validation loss before the training stops. None: no row is held out.
+    min_delta : float, default=0.0
+        What counts as better: a fall of the validation loss by more than this.
+    lr_patience : int or None, default=5
+        Epochs without a better loss before the learning rate falls. None: constant rate.
+    lr_factor : float, default=0.5
+        Factor of each fall.
+    clip_grad_norm : float or None, default=None
+        Largest global norm of the gradients.
+    validation_fraction : float, default=0.2
+        Last rows, as a fraction, that are held out when ``patience`` is set.
+    warm_start : bool, default=False
+        Go on from the weights of the last fit.
+    backend : {"auto", "torch"}, default="auto"
+        Kernels.
+    device : {"cpu", "cuda"}, default="cpu"
+        Where to compute.
+    n_threads : int or None, default=None
+        Threads. None: as many as the surroundings allow.
+    random_state : int, RandomState, Generator or None, default=None
+        Seed of weights, order and dropout.
+    verbose : int, default=0
+        1 shows a progress bar.
+    callbacks : sequence of callables or None, default=None
+        Called with each epoch's record; one that returns something true ends the training.
+
+    Attributes
+    ----------
+    n_features_in_ : int
+        Columns of a flat ``X``, or features of each step.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Column names, after a fit on a DataFrame.
+    n_outputs_ : int
+        Targets.
+    history_ : DataFrame
+        One row for each epoch: losses, learning rate, gradient norm, seconds.
+    best_epoch_, n_epochs_ : int
+        Epoch whose weights are kept (from 1), and epochs trained.
+    stop_reason_ : str
+        Why the training ended.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lstmforecast import LSTMRegressor, windows
+    >>> X, y = windows(np.sin(np.arange(200) / 5), window_size=12)
+    >>> model = LSTMRegressor(max_epochs=5, random_state=0).fit(X, y[:, 0, 0])
+    >>> model.predict(X[:3]).shape
+    (3,)
+    """
+
+    _task: ClassVar[str] = "regression"
+
+    def __init__(
+        self,
+        *,
+        n_features_per_step: int = 1,
+        architecture: str = "lstm",
+        hidden_size: int = 64,
+        num_layers: int = 1,
+        bidirectional: bool = False,
+        dropout: float = 0.0,
+        scaler: Any = "standard",
+        loss: str = "mse",
+        optimizer: str = "adam",
+        learning_rate: float = 1e-3,
+        weight_decay: float = 0.0,
+        batch_size: int = 32,
+        max_epochs: int = 100,
+        patience: int | None = None,
+        min_delta: float = 0.0,
+        lr_patience: int | None = 5,
+        lr_factor: float = 0.5,
+        clip_grad_norm: float | None = None,
+        validation_fraction: float = 0.2,
+        warm_start: bool = False,
+        backend: str = "auto",
+        device: str = "cpu",
+        n_threads: int | None = None,
+        random_state: Any = None,
+        verbose: int = 0,
+        callbacks: Sequence[Callable[[dict[str, Any]], object]] | None = None,
+    ) -> None:
+        self.n_features_per_step = n_features_per_step
+        self.architecture = architecture
+        self.hidden_size = hidden_size
+        self.num_layers = num_layers
+        self.bidirectional = bidirectional
+        self.dropout = dropout
+        self.scaler = scaler
+        self.loss = loss
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.batch_size = batch_size
+        self.max_epochs = max_epochs
+        self.patience = patience
+        self.min_delta = min_delta
+        self.lr_patience = lr_patience
+        self.lr_factor = lr_factor
+        self.clip_grad_norm = clip_grad_norm
+        self.validation_fraction = validation_fraction
+        self.warm_start = warm_start
+        self.backend = backend
+        self.device = device
+        self.n_threads = n_threads
+        self.random_state = random_state
+        self.verbose = verbose
+        self.callbacks = callbacks
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> LSTMRegressor:
+        """Train on windows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, window * features) or (n, window, features)
+            Windows; in time order if ``patience`` is set.
+        y : array-like of shape (n,) or (n, outputs)
+            Targets.
+        sample_weight : array-like of shape (n,), default=None
+            Weight of each row.
+
+        Returns
+        -------
+        self : the fitted estimator
+
+        Raises
+        ------
+        ValueError, TypeError
+            Data or parameters that can't be trained on; what an earlier fit learned stays.
+        FloatingPointError
+            The loss diverged; the best weights so far are kept.
+        KeyboardInterrupt
+            Ctrl-C; the best weights so far are kept.
+        """
+        self._validate_parameters()
+        windows = self._windows_to_fit(X)
+        windows, targets, weights = weigh_rows(windows, _read_targets(y, len(windows)), sample_weight)
+        columns = targets.reshape(len(targets), -1)
+        model, outcome = self._train(windows, columns, weights, n_targets=columns.shape[1], loss=self.loss)
+        self._remember_columns(X, windows)
+        self.n_outputs_ = columns.shape[1]
+        self._flat_targets = targets.ndim == 1
+        self._keep(model, outcome)
+        return self
+
+    def predict(self, X: Any) -> NDArray[np.float64]:
+        """Predict the targets of windows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, window * features) or (n, window, features)
+
+        Returns
+        -------
+        ndarray of shape (n,) or (n, outputs)
+            In the units and the shape of the ``y`` of fit.
+        """
+        outputs = self._outputs(X)
+        return outputs.ravel() if self._flat_targets else outputs
+
+    def _fitted_state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+        tensors, values = super()._fitted_state()
+        return tensors, values | {"n_outputs": self.n_outputs_, "flat_targets": self._flat_targets}
+
+    def _restore_fitted_state(self, tensors: dict[str, NDArray[Any]], values: dict[str, Any]) -> None:
+        super()._restore_fitted_state(tensors, values)
+        self.n_outputs_ = int(values["n_outputs"])
+        self._flat_targets = bool(values["flat_targets"])
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
+
+
+def _read_targets(y: Any, n_rows: int) -> Array:
+    if y is None:
+        raise ValueError("LSTMRegressor requires y to be passed, but the target y is None")
+    targets: Array = check_array(
+        y, dtype=np.float64, order="C", ensure_2d=False, allow_nd=True, ensure_all_finite=False, input_name="y"
+    )
+    if targets.ndim > 2 or 0 in targets.shape:
+        raise ValueError(f"expected y of shape (n,) or (n, outputs), got {targets.shape}")
+    require_rows("y", targets, n_rows)
+    require_finite("y", targets, ("row", "output")[: targets.ndim])
+    return targets

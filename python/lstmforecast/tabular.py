@@ -1,0 +1,208 @@
+"""What regressor and classifier share: rows of X are windows, checked, trained on and asked."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils import Tags
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+
+from lstmforecast import _core
+from lstmforecast.estimator import LSTMEstimator
+from lstmforecast.scalers import fit_affine
+
+Array = NDArray[np.float64]
+
+
+class WindowEstimator(LSTMEstimator):
+    """An estimator that takes one window for each row of X, flat (n, window * features) or as (n, window, features)."""
+
+    n_features_per_step: int
+
+    def _validate_parameters(self) -> None:
+        super()._validate_parameters()
+        value = self.n_features_per_step
+        if isinstance(value, bool) or not isinstance(value, Integral):
+            raise TypeError(f"expected n_features_per_step as an integer, got {value!r}")
+        if value < 1:
+            raise ValueError(f"expected n_features_per_step of at least 1, got {value}")
+
+    def _train(
+        self, windows: Array, targets: Array, weights: Array | None, n_targets: int, **training: Any
+    ) -> tuple[_core.Model, dict[str, Any]]:
+        """Train a new model; the estimator's learned names stay untouched."""
+        seed = self._seed()
+        _, window_size, n_features = windows.shape
+        model = self._new_model(
+            window_size=window_size, horizon=1, n_features=n_features, n_targets=n_targets, seed=seed, normalize=None
+        )
+        if self.scaler is not None and not isinstance(self.scaler, str):
+            model.load_scalers(self._fit_scaler_object(windows, targets, n_targets))
+            training["scaler"] = "loaded"
+        options = self._training(seed, **training)
+        outcome = self._run(lambda on_epoch: model.fit_windows(windows, targets, weights, options, on_epoch))
+        return model, outcome
+
+    def _fit_scaler_object(self, windows: Array, targets: Array, n_targets: int) -> dict[str, Array]:
+        rows = len(windows)
+        if self.patience is not None and self.validation_fraction > 0:
+            rows = _core.time_split(rows, self.validation_fraction)[0]
+        center, scale = fit_affine(self.scaler, windows[:rows].reshape(-1, windows.shape[2]))
+        scalers = {"input_center": center, "input_scale": scale}
+        if self._task == "classification":
+            return scalers | {"output_center": np.zeros(n_targets), "output_scale": np.ones(n_targets)}
+        center, scale = fit_affine(self.scaler, targets[:rows])
+        return scalers | {"output_center": center, "output_scale": scale}
+
+    def _outputs(self, X: Any) -> Array:
+        """Ask the network for its outputs, of shape (n, n_targets), in the targets' units."""
+        check_is_fitted(self, "model_")
+        windows = self._windows_to_predict(X)
+        return self.model_.forecast(windows, self.n_threads)[:, 0, :]
+
+    def _windows_to_fit(self, X: Any) -> Array:
+        """Check X before a fit, without learning anything yet."""
+        values, per_step = self._read(X), self.n_features_per_step
+        if values.ndim == 2:
+            if values.shape[1] % per_step:
+                raise ValueError(
+                    f"expected X of shape (n, window * {per_step}) as n_features_per_step={per_step}, "
+                    f"got {values.shape}"
+                )
+            return values.reshape(len(values), -1, per_step)
+        if 0 in values.shape or per_step not in (1, values.shape[2]):
+            features = "features" if per_step == 1 else per_step
+            raise ValueError(f"expected X of shape (n, window, {features}), got {values.shape}")
+        return values
+
+    def _windows_to_predict(self, X: Any) -> Array:
+        values = self._read(X)
+        window_size, n_features = self.model_.config["window_size"], self.model_.config["n_features"]
+        width = window_size * n_features
+        if values.ndim == 2 and self.n_features_in_ == width:
+            # scikit-learn's own comparison of columns and names, with its wording.
+            validate_data(self, X if hasattr(X, "columns") else values, reset=False, skip_check_array=True)
+        if values.shape[1:] not in ((width,), (window_size, n_features)):
+            raise ValueError(
+                f"expected X of shape (n, {width}) or (n, {window_size}, {n_features}), got {_shape_text(values)}"
+            )
+        return values.reshape(-1, window_size, n_features)
+
+    def _read(self, X: Any) -> Array:
+        values: Array = check_array(
+            X, dtype=np.float64, order="C", allow_nd=True, ensure_all_finite=False, estimator=self, input_name="X"
+        )
+        if values.ndim > 3:
+            raise ValueError(f"expected X of shape (n, window * features) or (n, window, features), got {values.shape}")
+        axes = ("row", "column") if values.ndim == 2 else ("row", "step", "feature")
+        require_finite("X", values, axes)
+        return values
+
+    def _remember_columns(self, X: Any, windows: Array) -> None:
+        """Set ``n_features_in_`` and, for a DataFrame, ``feature_names_in_``."""
+        if (X.ndim if hasattr(X, "ndim") else np.asarray(X).ndim) == 2:
+            validate_data(self, X, skip_check_array=True)
+            return
+        vars(self).pop("feature_names_in_", None)
+        self.n_features_in_ = windows.shape[2]
+
+    def _fitted_state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+        names = getattr(self, "feature_names_in_", None)
+        values = {"n_features_in": self.n_features_in_, "feature_names_in": None if names is None else names.tolist()}
+        return {}, values
+
+    def _restore_fitted_state(self, tensors: dict[str, NDArray[Any]], values: dict[str, Any]) -> None:
+        self.n_features_in_ = int(values["n_features_in"])
+        if values["feature_names_in"] is not None:
+            self.feature_names_in_ = np.array(values["feature_names_in"], dtype=object)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        return tags
+
+
+def weigh_rows(windows: Array, targets: NDArray[Any], sample_weight: Any) -> tuple[Array, NDArray[Any], Array | None]:
+    """Check the weights of the rows and leave out the rows that weigh nothing.
+
+    Parameters
+    ----------
+    windows : ndarray of shape (n, window, features)
+    targets : ndarray of n rows
+    sample_weight : array-like of shape (n,), number or None
+
+    Returns
+    -------
+    windows, targets, weights
+        Of the rows with a weight above zero; weights are None if none were given.
+
+    Raises
+    ------
+    ValueError
+        Another shape, a negative or not finite weight, or zeros alone.
+    """
+    if sample_weight is None:
+        return windows, targets, None
+    weights = _read_weights(sample_weight, len(windows))
+    kept = weights > 0
+    if not kept.any():
+        raise ValueError("expected a sample_weight above zero for at least one row, got zeros only")
+    return (windows, targets, weights) if kept.all() else (windows[kept], targets[kept], weights[kept])
+
+
+def _read_weights(sample_weight: Any, n_rows: int) -> Array:
+    if isinstance(sample_weight, Real):
+        sample_weight = np.full(n_rows, sample_weight)
+    weights: Array = check_array(
+        sample_weight, dtype=np.float64, order="C", ensure_2d=False, allow_nd=True, ensure_all_finite=False
+    )
+    if weights.shape != (n_rows,):
+        raise ValueError(f"expected sample_weight of shape ({n_rows},), got {weights.shape}")
+    require_finite("sample_weight", weights, ("row",))
+    if weights.min() < 0:
+        raise ValueError(f"expected no negative sample_weight, got {weights.min()} in row {weights.argmin()}")
+    return weights
+
+
+def require_finite(name: str, values: NDArray[Any], axes: tuple[str, ...]) -> None:
+    """Raise for the first NaN or infinity and say where it is.
+
+    Parameters
+    ----------
+    name : str
+        What the values are called in the message.
+    values : ndarray of floats
+    axes : tuple of str
+        What one position along each axis is called.
+
+    Raises
+    ------
+    ValueError
+        A value that is not finite.
+    """
+    finite = np.isfinite(values)
+    if finite.all():
+        return
+    position = tuple(int(index) for index in np.argwhere(~finite)[0])
+    value = "NaN" if np.isnan(values[position]) else "inf" if values[position] > 0 else "-inf"
+    where = ", ".join(f"{axis} {index}" for axis, index in zip(axes, position, strict=True))
+    raise ValueError(f"expected finite values in {name}, got {value} in {where}")
+
+
+def require_rows(name: str, values: NDArray[Any], n_rows: int) -> None:
+    """Raise unless there is one value for each row of X.
+
+    Raises
+    ------
+    ValueError
+        Another number of rows.
+    """
+    if len(values) != n_rows:
+        raise ValueError(f"expected {name} with {n_rows} rows as X has, got {len(values)}")
+
+
+def _shape_text(values: NDArray[Any]) -> str:
+    return "(" + ", ".join(["n", *map(str, values.shape[1:])]) + ")"

@@ -1,0 +1,74 @@
+//! What can go wrong, named after what the user did.
+
+/// One variant for each kind of mistake; `src/python/door.rs` maps each to a Python exception.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// An array has the wrong shape.
+    #[error("expected {expected}, got {got}")]
+    Shape {
+        /// What the callee takes.
+        expected: String,
+        /// What it was given.
+        got: String,
+    },
+    /// An option has a value that makes no sense.
+    #[error("{0}")]
+    Value(String),
+    /// A series or a part of it has too few rows.
+    #[error("expected {expected}, got {got}")]
+    TooShort {
+        /// The least that is needed, and why.
+        expected: String,
+        /// What there is.
+        got: String,
+    },
+    /// The loss left the finite numbers.
+    #[error("{0}")]
+    Diverged(String),
+    /// A file is not one of ours, is damaged, or is newer than this version.
+    #[error("{0}")]
+    Format(String),
+    /// The operating system refused a file.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file in question.
+        path: String,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// A device that is not there.
+    #[error("{0}")]
+    Device(String),
+    /// libtorch reports a failure.
+    #[error("libtorch: {0}")]
+    Torch(String),
+}
+
+/// The core's result.
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    /// A shape mismatch: what is taken, what came.
+    pub fn shape(expected: impl Into<String>, got: impl Into<String>) -> Self {
+        Self::Shape {
+            expected: expected.into(),
+            got: got.into(),
+        }
+    }
+
+    /// Too few rows: what is needed, what there is.
+    pub fn too_short(expected: impl Into<String>, got: impl Into<String>) -> Self {
+        Self::TooShort {
+            expected: expected.into(),
+            got: got.into(),
+        }
+    }
+}
+
+impl From<tch::TchError> for Error {
+    fn from(error: tch::TchError) -> Self {
+        let text = error.to_string();
+        // libtorch appends a C++ stack trace, which helps no user.
+        Self::Torch(text.lines().next().unwrap_or_default().to_owned())
+    }
+}

@@ -1,0 +1,18 @@
+//! Time-series forecasting with LSTM networks.
+//!
+//! The modules stand in the order in which data flows; each may use those above it and the leaves, never those below.
+
+// leaves
+pub mod error;
+pub mod metric;
+pub mod rng;
+pub mod store;
+
+// the river: numbers -> series -> windows -> network -> training -> model
+pub mod model;
+pub mod network;
+pub mod series;
+pub mod train;
+
+#[cfg(feature = "python")]
+mod python;

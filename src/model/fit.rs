@@ -1,0 +1,276 @@
+//! From raw rows to a trained model: split, scale on training rows only, cut windows, train.
+
+use serde::Deserialize;
+use tch::Tensor;
+
+use super::Model;
+use crate::error::{Error, Result};
+use crate::series::scale::{Scaler, ScalerKind};
+use crate::series::split::{time_split, TimeSplit};
+use crate::series::table::Table;
+use crate::series::window::{WindowShape, Windows};
+use crate::series::{Matrix, Samples};
+use crate::train::loss::Loss;
+use crate::train::{self, Loader, Observer, Outcome, TrainConfig};
+
+/// Which scaler is fitted on the training rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ScalerChoice {
+    /// The one that [`Model::load_scalers`] set.
+    Loaded,
+    /// One of ours.
+    #[serde(untagged)]
+    Fitted(ScalerKind),
+}
+
+/// How the rows are prepared.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+pub struct DataConfig {
+    /// Share of the rows, at the end, that is held out when there is early stopping.
+    pub validation_fraction: f64,
+    /// Rows left out before the validation part.
+    pub gap: usize,
+    /// Rows from one training window to the next.
+    pub stride: usize,
+    /// The scaler; `None`: the data come as the network shall see them.
+    pub scaler: Option<ScalerChoice>,
+}
+
+/// Windows `(n, window_size * n_features)`, targets and weights of a supervised table.
+#[derive(Debug, Clone, Copy)]
+pub struct TableRows<'a> {
+    /// One window in each row.
+    pub inputs: Matrix<'a, f64>,
+    /// Its `horizon * n_targets` targets, or its class index.
+    pub targets: Matrix<'a, f64>,
+    /// Its weight.
+    pub weights: &'a [f64],
+}
+
+impl Model {
+    /// Trains on the windows of one series `(n_rows, n_features)`.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for another number of columns, [`Error::TooShort`] when a part holds no window.
+    pub fn fit_series(
+        &mut self,
+        series: Matrix<f64>,
+        data: &DataConfig,
+        training: &TrainConfig,
+        observer: &mut dyn Observer,
+    ) -> Result<Outcome> {
+        training.check()?;
+        self.check_columns(series.n_columns())?;
+        let split = Self::split(series.n_rows(), data, training)?;
+        let scaler = Self::choose(
+            data.scaler,
+            &self.input_scaler,
+            series.rows(0, split.train_end),
+        );
+        self.output_scaler = scaler.first(self.config.n_targets);
+        self.input_scaler = scaler;
+        let scaled = self.input_scaler.transform(series.values());
+        let scaled = Matrix::new(&scaled, series.n_columns())?;
+        let train = self.windows(
+            scaled.rows(0, split.train_end),
+            data.stride,
+            "the training part",
+        )?;
+        let n_held_out = series.n_rows() - split.validation_start;
+        let validation = if n_held_out == 0 {
+            None
+        } else {
+            // the inputs may reach back into the part before: only targets must be unseen
+            let start = split
+                .validation_start
+                .saturating_sub(self.config.window_size);
+            Some(self.windows(
+                scaled.rows(start, series.n_rows()),
+                1,
+                "the validation part with the window before it",
+            )?)
+        };
+        self.train(
+            &train,
+            validation.as_ref().map(|windows| windows as &dyn Samples),
+            training,
+            observer,
+        )
+    }
+
+    /// Trains on a table of windows.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for rows of another length, [`Error::TooShort`] when a part is empty.
+    pub fn fit_windows(
+        &mut self,
+        rows: TableRows,
+        data: &DataConfig,
+        training: &TrainConfig,
+        observer: &mut dyn Observer,
+    ) -> Result<Outcome> {
+        training.check()?;
+        self.check_table(&rows, training.loss)?;
+        let n_rows = rows.inputs.n_rows();
+        let split = Self::split(n_rows, data, training)?;
+        let steps = Matrix::new(
+            rows.inputs.rows(0, split.train_end).values(),
+            self.config.n_features,
+        )?;
+        self.input_scaler = Self::choose(data.scaler, &self.input_scaler, steps);
+        if training.loss != Loss::CrossEntropy {
+            let steps = Matrix::new(
+                rows.targets.rows(0, split.train_end).values(),
+                self.config.n_targets,
+            )?;
+            self.output_scaler = Self::choose(data.scaler, &self.output_scaler, steps);
+        }
+        let inputs = self.input_scaler.transform(rows.inputs.values());
+        let inputs = Matrix::new(&inputs, rows.inputs.n_columns())?;
+        let targets = self.scale_targets(&rows, training.loss);
+        let targets = Matrix::new(&targets, rows.targets.n_columns())?;
+        if training.patience.is_none() || split.validation_start == n_rows {
+            let train = Table::distinct(inputs, targets, rows.weights);
+            return self.train(&train, None, training, observer);
+        }
+        let part = |from, to| {
+            Table::new(
+                inputs.rows(from, to),
+                targets.rows(from, to),
+                &rows.weights[from..to],
+            )
+        };
+        let (train, validation) = (
+            part(0, split.train_end),
+            part(split.validation_start, n_rows),
+        );
+        self.train(&train, Some(&validation), training, observer)
+    }
+
+    /// The loss of a table of windows, all in one batch, and its gradient for each parameter.
+    ///
+    /// The scalers stay as they are; dropout is off.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for rows of another length.
+    pub fn gradients(&self, rows: TableRows, loss: Loss) -> Result<(f64, Vec<(String, Tensor)>)> {
+        self.check_table(&rows, loss)?;
+        let inputs = self.input_scaler.transform(rows.inputs.values());
+        let targets = self.scale_targets(&rows, loss);
+        let (inputs, targets) = (
+            Matrix::new(&inputs, rows.inputs.n_columns())?,
+            Matrix::new(&targets, rows.targets.n_columns())?,
+        );
+        let table = Table::new(inputs, targets, rows.weights);
+        let loader = Loader::new(&table, self.config.n_features, self.device);
+        let batch = loader.batch(&loader.in_order())?;
+        let mean = loss.mean(&self.network.forward(&batch.inputs, None)?, &batch)?;
+        let gradients = Tensor::f_run_backward(&[&mean], &self.parameters.tensors(), false, false)?;
+        let names = self.parameters.iter().map(|(name, _)| name.to_owned());
+        Ok((mean.f_double_value(&[])?, names.zip(gradients).collect()))
+    }
+
+    fn scale_targets(&self, rows: &TableRows, loss: Loss) -> Vec<f32> {
+        match loss {
+            // a class index is a name, not a quantity
+            Loss::CrossEntropy => Scaler::identity(1).transform(rows.targets.values()),
+            _ => self.output_scaler.transform(rows.targets.values()),
+        }
+    }
+
+    fn split(n_rows: usize, data: &DataConfig, training: &TrainConfig) -> Result<TimeSplit> {
+        let fraction = if training.patience.is_some() {
+            data.validation_fraction
+        } else {
+            0.0
+        };
+        time_split(n_rows, fraction, data.gap)
+    }
+
+    fn choose(choice: Option<ScalerChoice>, loaded: &Scaler, rows: Matrix<f64>) -> Scaler {
+        match choice {
+            None => Scaler::identity(rows.n_columns()),
+            Some(ScalerChoice::Loaded) => loaded.clone(),
+            Some(ScalerChoice::Fitted(kind)) => Scaler::fit(kind, rows),
+        }
+    }
+
+    fn windows<'a>(
+        &self,
+        series: Matrix<'a, f32>,
+        stride: usize,
+        part: &str,
+    ) -> Result<Windows<'a>> {
+        if stride == 0 {
+            return Err(Error::Value(
+                "expected stride of at least 1, got 0".to_owned(),
+            ));
+        }
+        let shape = WindowShape {
+            window_size: self.config.window_size,
+            horizon: self.config.horizon,
+            stride,
+            n_targets: self.config.n_targets,
+        };
+        Windows::new(series, shape, self.config.normalize).map_err(|error| match error {
+            Error::TooShort { expected, got } => Error::TooShort {
+                expected: format!("{expected} in {part}"),
+                got,
+            },
+            other => other,
+        })
+    }
+
+    fn train(
+        &self,
+        train: &dyn Samples,
+        validation: Option<&dyn Samples>,
+        training: &TrainConfig,
+        observer: &mut dyn Observer,
+    ) -> Result<Outcome> {
+        if train.is_empty() || validation.is_some_and(Samples::is_empty) {
+            return Err(Error::too_short(
+                "at least one row to train on and one to validate on",
+                "none",
+            ));
+        }
+        let loader = |samples| Loader::new(samples, self.config.n_features, self.device);
+        let (train, validation) = (loader(train), validation.map(loader));
+        train::fit(
+            &*self.network,
+            &self.parameters,
+            (&train, validation.as_ref()),
+            training,
+            observer,
+        )
+    }
+
+    fn check_table(&self, rows: &TableRows, loss: Loss) -> Result<()> {
+        let n_rows = rows.inputs.n_rows();
+        let inputs = self.config.window_size * self.config.n_features;
+        let targets = if loss == Loss::CrossEntropy {
+            1
+        } else {
+            self.config.horizon * self.config.n_targets
+        };
+        let got = (
+            rows.inputs.n_columns(),
+            rows.targets.n_rows(),
+            rows.targets.n_columns(),
+            rows.weights.len(),
+        );
+        if got == (inputs, n_rows, targets, n_rows) {
+            return Ok(());
+        }
+        Err(Error::shape(
+            format!(
+                "windows ({n_rows}, {inputs}), targets ({n_rows}, {targets}) and {n_rows} weights"
+            ),
+            format!(
+                "({n_rows}, {}), ({}, {}) and {}",
+                got.0, got.1, got.2, got.3
+            ),
+        ))
+    }
+}

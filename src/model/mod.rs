@@ -1,0 +1,174 @@
+//! The trained thing that people keep: a network with the scalers of its data.
+
+pub mod fit;
+pub mod forecast;
+
+use serde::{Deserialize, Serialize};
+use tch::Device;
+
+use crate::error::{Error, Result};
+use crate::network::{self, Architecture, Network, NetworkConfig, Parameters};
+use crate::series::normalize::Normalize;
+use crate::series::scale::Scaler;
+
+/// Who does the arithmetic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Backend {
+    /// The fastest that serves the network and the device.
+    Auto,
+    /// libtorch under its automatic differentiation.
+    Torch,
+}
+
+/// Everything that must be known to build a model again, weights and scalers aside.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelConfig {
+    /// Kind of network.
+    pub architecture: Architecture,
+    /// Units of each LSTM layer (and direction).
+    pub hidden_size: usize,
+    /// LSTM layers.
+    pub num_layers: usize,
+    /// Whether windows are also read backwards.
+    pub bidirectional: bool,
+    /// Dropout between LSTM layers.
+    pub dropout: f64,
+    /// Rows that the network sees.
+    pub window_size: usize,
+    /// Rows that it forecasts at once.
+    pub horizon: usize,
+    /// Columns of a window.
+    pub n_features: usize,
+    /// Columns of a forecast: the first of the features when trained on a series.
+    pub n_targets: usize,
+    /// Normalisation inside the window.
+    pub normalize: Option<Normalize>,
+    /// Who does the arithmetic.
+    pub backend: Backend,
+    /// `cpu`, `cuda` or `cuda:1`.
+    pub device: String,
+    /// Seed of the initial weights.
+    pub seed: u64,
+}
+
+impl ModelConfig {
+    fn check(&self) -> Result<()> {
+        let sizes = [
+            ("window_size", self.window_size),
+            ("horizon", self.horizon),
+            ("n_targets", self.n_targets),
+        ];
+        match sizes.iter().find(|(_, size)| *size == 0) {
+            Some((name, _)) => Err(Error::Value(format!(
+                "expected {name} of at least 1, got 0"
+            ))),
+            None => Ok(()),
+        }
+    }
+
+    fn network(&self) -> NetworkConfig {
+        NetworkConfig {
+            architecture: self.architecture,
+            input_size: self.n_features,
+            hidden_size: self.hidden_size,
+            num_layers: self.num_layers,
+            bidirectional: self.bidirectional,
+            dropout: self.dropout,
+            output_size: self.horizon * self.n_targets,
+        }
+    }
+}
+
+/// A network, its weights and the scalers between it and the user's units.
+pub struct Model {
+    config: ModelConfig,
+    device: Device,
+    network: Box<dyn Network>,
+    parameters: Parameters,
+    input_scaler: Scaler,
+    output_scaler: Scaler,
+}
+
+impl Model {
+    /// An untrained model whose scalers change nothing.
+    ///
+    /// # Errors
+    /// [`Error::Value`] for sizes that make no sense, [`Error::Device`] for a device that isn't there.
+    pub fn new(config: ModelConfig) -> Result<Self> {
+        config.check()?;
+        let device = device(&config.device)?;
+        let (network, parameters) = network::build(&config.network(), config.seed, device)?;
+        let input_scaler = Scaler::identity(config.n_features);
+        let output_scaler = Scaler::identity(config.n_targets);
+        Ok(Self {
+            config,
+            device,
+            network,
+            parameters,
+            input_scaler,
+            output_scaler,
+        })
+    }
+
+    /// How it was built.
+    #[must_use]
+    pub fn config(&self) -> &ModelConfig {
+        &self.config
+    }
+
+    /// Its weights.
+    #[must_use]
+    pub fn parameters(&self) -> &Parameters {
+        &self.parameters
+    }
+
+    /// The scalers of inputs (one entry for each feature) and outputs (one for each target).
+    #[must_use]
+    pub fn scalers(&self) -> (&Scaler, &Scaler) {
+        (&self.input_scaler, &self.output_scaler)
+    }
+
+    /// Replaces both scalers.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] when they are of other sizes.
+    pub fn load_scalers(&mut self, input: Scaler, output: Scaler) -> Result<()> {
+        input.check(self.config.n_features)?;
+        output.check(self.config.n_targets)?;
+        (self.input_scaler, self.output_scaler) = (input, output);
+        Ok(())
+    }
+
+    fn check_columns(&self, got: usize) -> Result<()> {
+        if got == self.config.n_features {
+            return Ok(());
+        }
+        Err(Error::shape(
+            format!("a series of shape (n, {})", self.config.n_features),
+            format!("(n, {got})"),
+        ))
+    }
+}
+
+fn device(name: &str) -> Result<Device> {
+    let unknown = || {
+        Error::Device(format!(
+            "expected device 'cpu', 'cuda' or 'cuda:N', got '{name}'"
+        ))
+    };
+    let index = match name.split_once(':') {
+        None if name == "cpu" => return Ok(Device::Cpu),
+        None if name == "cuda" => 0,
+        Some(("cuda", index)) => index.parse().map_err(|_| unknown())?,
+        _ => return Err(unknown()),
+    };
+    let n_devices = usize::try_from(tch::Cuda::device_count()).unwrap_or(0);
+    if index >= n_devices {
+        return Err(Error::Device(format!(
+            "expected a device that is there, got '{name}' with {n_devices} CUDA devices"
+        )));
+    }
+    Ok(Device::Cuda(index))
+}

@@ -1,0 +1,65 @@
+//! The description of every network that can be built.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+
+/// Which layers stand between the windows and the forecast.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Architecture {
+    /// Stacked LSTM layers, then a linear head on the last state.
+    Lstm,
+}
+
+/// Sizes and switches of a network.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NetworkConfig {
+    /// Kind of network.
+    pub architecture: Architecture,
+    /// Numbers at each step of a window.
+    pub input_size: usize,
+    /// Units of each LSTM layer (and direction).
+    pub hidden_size: usize,
+    /// LSTM layers.
+    pub num_layers: usize,
+    /// Whether a second LSTM reads each window backwards.
+    pub bidirectional: bool,
+    /// Probability that an output of a layer before the last is dropped in training.
+    pub dropout: f64,
+    /// Numbers in one output.
+    pub output_size: usize,
+}
+
+impl NetworkConfig {
+    /// Directions in which the windows are read: 1 or 2.
+    #[must_use]
+    pub fn n_directions(&self) -> usize {
+        1 + usize::from(self.bidirectional)
+    }
+
+    /// Whether all sizes are positive and the dropout is a probability below 1.
+    ///
+    /// # Errors
+    /// [`Error::Value`] that names the first bad one.
+    pub fn check(&self) -> Result<()> {
+        let sizes = [
+            ("n_features", self.input_size),
+            ("hidden_size", self.hidden_size),
+            ("num_layers", self.num_layers),
+            ("the number of outputs", self.output_size),
+        ];
+        if let Some((name, _)) = sizes.iter().find(|(_, size)| *size == 0) {
+            return Err(Error::Value(format!(
+                "expected {name} of at least 1, got 0"
+            )));
+        }
+        if !(0.0..1.0).contains(&self.dropout) {
+            return Err(Error::Value(format!(
+                "expected dropout in [0, 1), got {}",
+                self.dropout
+            )));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,162 @@
+//! Stacked LSTM (Hochreiter & Schmidhuber 1997, with the forget gate of Gers et al. 2000), as `torch.nn.LSTM`.
+
+use tch::{Device, Kind, Tensor};
+
+use super::config::NetworkConfig;
+use super::head::Linear;
+use super::parameter::{dimensions, Initializer};
+use super::Network;
+use crate::error::Result;
+use crate::rng::Rng;
+
+/// LSTM layers named `lstm`, then a linear head named `fc` on the last state.
+#[derive(Debug)]
+pub struct LstmForecastNetwork {
+    lstm: StackedLstm,
+    fc: Linear,
+}
+
+impl LstmForecastNetwork {
+    /// Draws the weights.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Torch`] when there is no memory for them.
+    pub fn new(config: &NetworkConfig, init: &mut Initializer) -> Result<Self> {
+        let lstm = StackedLstm::new("lstm", config, init)?;
+        let fc = Linear::new(
+            "fc",
+            config.n_directions() * config.hidden_size,
+            config.output_size,
+            init,
+        )?;
+        Ok(Self { lstm, fc })
+    }
+}
+
+impl Network for LstmForecastNetwork {
+    fn forward(&self, windows: &Tensor, dropout: Option<&mut Rng>) -> Result<Tensor> {
+        self.fc.forward(&self.lstm.last_state(windows, dropout)?)
+    }
+}
+
+/// Layers of LSTM, each reading the outputs of the one before.
+#[derive(Debug)]
+pub struct StackedLstm {
+    layers: Vec<LstmLayer>,
+    dropout: f64,
+}
+
+impl StackedLstm {
+    /// Parameters `{name}.weight_ih_l0`, `{name}.weight_hh_l0`, `{name}.bias_ih_l0`, `{name}.bias_hh_l0`,
+    /// `{name}.weight_ih_l0_reverse`, ... as in PyTorch, uniform within `1 / sqrt(hidden_size)`.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Torch`] when there is no memory for them.
+    pub fn new(name: &str, config: &NetworkConfig, init: &mut Initializer) -> Result<Self> {
+        let layers = (0..config.num_layers)
+            .map(|layer| {
+                let input_size = if layer == 0 {
+                    config.input_size
+                } else {
+                    config.n_directions() * config.hidden_size
+                };
+                LstmLayer::new(&format!("{name}.%_l{layer}"), input_size, config, init)
+            })
+            .collect::<Result<_>>()?;
+        Ok(Self {
+            layers,
+            dropout: config.dropout,
+        })
+    }
+
+    /// Windows `(batch, steps, input_size)` to the last layer's final state `(batch, directions * hidden_size)`: what the
+    /// forward direction knows after the last step, next to what the backward one knows after the first.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Torch`] when libtorch refuses an operation.
+    pub fn last_state(&self, windows: &Tensor, mut dropout: Option<&mut Rng>) -> Result<Tensor> {
+        let mut input = windows.shallow_clone();
+        let mut state = Tensor::new();
+        for (i, layer) in self.layers.iter().enumerate() {
+            if let (Some(rng), true) = (dropout.as_deref_mut(), i > 0 && self.dropout > 0.0) {
+                input = drop_out(&input, self.dropout, rng)?;
+            }
+            (input, state) = layer.forward(&input)?;
+        }
+        Ok(state)
+    }
+}
+
+/// Our own masks, because libtorch's dropout draws from the global generator, which belongs to the user.
+fn drop_out(x: &Tensor, p: f64, rng: &mut Rng) -> Result<Tensor> {
+    let mask = Tensor::f_from_slice(&rng.dropout_mask(x.numel(), p))?;
+    Ok(x.f_mul(&mask.f_reshape(x.size())?.f_to_device(x.device())?)?)
+}
+
+/// One layer, in one direction or both.
+#[derive(Debug)]
+struct LstmLayer {
+    weights: Vec<Tensor>,
+    hidden_size: usize,
+    n_directions: usize,
+}
+
+impl LstmLayer {
+    fn new(
+        pattern: &str,
+        input_size: usize,
+        config: &NetworkConfig,
+        init: &mut Initializer,
+    ) -> Result<Self> {
+        let hidden_size = config.hidden_size;
+        #[allow(clippy::cast_precision_loss)]
+        let bound = 1.0 / (hidden_size as f64).sqrt();
+        let gates = 4 * hidden_size;
+        let shapes: [(&str, Vec<usize>); 4] = [
+            ("weight_ih", vec![gates, input_size]),
+            ("weight_hh", vec![gates, hidden_size]),
+            ("bias_ih", vec![gates]),
+            ("bias_hh", vec![gates]),
+        ];
+        let mut weights = Vec::new();
+        for direction in ["", "_reverse"].iter().take(config.n_directions()) {
+            for (kind, shape) in &shapes {
+                let name = format!("{}{direction}", pattern.replace('%', kind));
+                weights.push(init.uniform(&name, shape, bound)?);
+            }
+        }
+        Ok(Self {
+            weights,
+            hidden_size,
+            n_directions: config.n_directions(),
+        })
+    }
+
+    /// `(batch, steps, input_size)` to the outputs of every step `(batch, steps, directions * hidden_size)` and the final
+    /// state `(batch, directions * hidden_size)`.
+    fn forward(&self, x: &Tensor) -> Result<(Tensor, Tensor)> {
+        let batch = x.size()[0];
+        let shape = [
+            dimensions(&[self.n_directions])[0],
+            batch,
+            dimensions(&[self.hidden_size])[0],
+        ];
+        let zeros = zero_state(&shape, x.device())?;
+        let weights: Vec<&Tensor> = self.weights.iter().collect();
+        let (outputs, state, _) = x.f_lstm(
+            &[&zeros, &zeros],
+            &weights,
+            true,
+            1,
+            0.0,
+            false,
+            self.n_directions == 2,
+            true,
+        )?;
+        Ok((outputs, state.f_transpose(0, 1)?.f_reshape([batch, -1])?))
+    }
+}
+
+fn zero_state(shape: &[i64], device: Device) -> Result<Tensor> {
+    Ok(Tensor::f_zeros(shape, (Kind::Float, device))?)
+}

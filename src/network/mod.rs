@@ -1,0 +1,44 @@
+//! Networks: what maps windows to forecasts, built from a configuration.
+
+pub mod config;
+pub mod head;
+pub mod lstm;
+pub mod parameter;
+
+use tch::{Device, Tensor};
+
+pub use config::{Architecture, NetworkConfig};
+pub use parameter::Parameters;
+
+use crate::error::Result;
+use crate::rng::{Purpose, Rng};
+use lstm::LstmForecastNetwork;
+use parameter::Initializer;
+
+/// A differentiable function of windows.
+pub trait Network: Send {
+    /// Windows of shape `(batch, window_size, input_size)` to outputs of shape `(batch, output_size)`.
+    ///
+    /// `dropout` is the generator of the masks while training, `None` otherwise.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Torch`] when libtorch refuses an operation.
+    fn forward(&self, windows: &Tensor, dropout: Option<&mut Rng>) -> Result<Tensor>;
+}
+
+/// Builds the network that `config` describes, with PyTorch's initialisation drawn from `seed`, and lists its parameters.
+///
+/// # Errors
+/// [`crate::error::Error::Value`] for a configuration that makes no sense.
+pub fn build(
+    config: &NetworkConfig,
+    seed: u64,
+    device: Device,
+) -> Result<(Box<dyn Network>, Parameters)> {
+    config.check()?;
+    let mut init = Initializer::new(Rng::new(seed, Purpose::Weights), device);
+    let network = match config.architecture {
+        Architecture::Lstm => Box::new(LstmForecastNetwork::new(config, &mut init)?),
+    };
+    Ok((network, init.finish()))
+}

@@ -1,0 +1,150 @@
+//! Named weights: created once, shared by the layers that use them and the list that saves and trains them.
+
+use tch::{Device, Tensor};
+
+use crate::error::{Error, Result};
+use crate::rng::Rng;
+
+/// A network's weights under PyTorch's names, in PyTorch's order.
+#[derive(Debug, Default)]
+pub struct Parameters {
+    named: Vec<(String, Tensor)>,
+}
+
+impl Parameters {
+    /// Names and tensors.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Tensor)> {
+        self.named
+            .iter()
+            .map(|(name, tensor)| (name.as_str(), tensor))
+    }
+
+    /// The tensors alone.
+    #[must_use]
+    pub fn tensors(&self) -> Vec<Tensor> {
+        self.named
+            .iter()
+            .map(|(_, tensor)| tensor.shallow_clone())
+            .collect()
+    }
+
+    /// Copies of all values, for [`Parameters::restore`].
+    #[must_use]
+    pub fn snapshot(&self) -> Vec<Tensor> {
+        self.named
+            .iter()
+            .map(|(_, tensor)| tensor.detach().copy())
+            .collect()
+    }
+
+    /// Puts the values of a snapshot back.
+    pub fn restore(&self, snapshot: &[Tensor]) {
+        tch::no_grad(|| {
+            for ((_, tensor), saved) in self.named.iter().zip(snapshot) {
+                tensor.shallow_clone().copy_(saved);
+            }
+        });
+    }
+
+    /// Replaces all values by those of the same names; nothing changes unless all fit.
+    ///
+    /// # Errors
+    /// [`Error::Value`] that names missing, unexpected or wrongly shaped ones.
+    pub fn load(&self, values: &[(String, Tensor)]) -> Result<()> {
+        let find = |name: &str| {
+            values
+                .iter()
+                .find(|(n, _)| n == name)
+                .map(|(_, tensor)| tensor)
+        };
+        let missing: Vec<_> = self
+            .iter()
+            .map(|(name, _)| name)
+            .filter(|name| find(name).is_none())
+            .collect();
+        let unexpected: Vec<_> = values
+            .iter()
+            .map(|(name, _)| name.as_str())
+            .filter(|name| self.iter().all(|(n, _)| n != *name))
+            .collect();
+        if !missing.is_empty() || !unexpected.is_empty() {
+            return Err(Error::Value(format!(
+                "expected the parameters of this network; missing: {}; unexpected: {}",
+                list(&missing),
+                list(&unexpected)
+            )));
+        }
+        let ordered: Vec<&Tensor> = self.iter().filter_map(|(name, _)| find(name)).collect();
+        for ((name, tensor), value) in self.iter().zip(&ordered) {
+            if tensor.size() != value.size() {
+                return Err(Error::shape(
+                    format!("{name} of shape {:?}", tensor.size()),
+                    format!("{:?}", value.size()),
+                ));
+            }
+        }
+        tch::no_grad(|| {
+            for ((_, tensor), value) in self.iter().zip(ordered) {
+                tensor.shallow_clone().copy_(value);
+            }
+        });
+        Ok(())
+    }
+}
+
+fn list(names: &[&str]) -> String {
+    if names.is_empty() {
+        "none".to_owned()
+    } else {
+        names.join(", ")
+    }
+}
+
+/// Draws initial weights and remembers them by name.
+#[derive(Debug)]
+pub struct Initializer {
+    rng: Rng,
+    device: Device,
+    parameters: Parameters,
+}
+
+impl Initializer {
+    /// Starts with no parameters.
+    #[must_use]
+    pub fn new(rng: Rng, device: Device) -> Self {
+        Self {
+            rng,
+            device,
+            parameters: Parameters::default(),
+        }
+    }
+
+    /// A trainable tensor, uniform in `[-bound, bound)`.
+    ///
+    /// # Errors
+    /// [`Error::Torch`] when there is no memory for it.
+    pub fn uniform(&mut self, name: &str, shape: &[usize], bound: f64) -> Result<Tensor> {
+        let values = self.rng.uniform(shape.iter().product(), bound);
+        let tensor = Tensor::f_from_slice(&values)?
+            .f_reshape(dimensions(shape))?
+            .f_to_device(self.device)?;
+        let tensor = tensor.set_requires_grad(true);
+        self.parameters
+            .named
+            .push((name.to_owned(), tensor.shallow_clone()));
+        Ok(tensor)
+    }
+
+    /// All parameters in the order in which they were drawn.
+    #[must_use]
+    pub fn finish(self) -> Parameters {
+        self.parameters
+    }
+}
+
+/// A shape as libtorch takes it.
+#[must_use]
+#[allow(clippy::cast_possible_wrap)]
+pub fn dimensions(shape: &[usize]) -> Vec<i64> {
+    shape.iter().map(|&size| size as i64).collect()
+}

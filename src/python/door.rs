@@ -1,0 +1,64 @@
+//! The door between the languages: here alone the GIL is released, a panic is caught and an error becomes an exception.
+
+use std::any::Any;
+use std::panic::{catch_unwind, AssertUnwindSafe};
+
+use pyo3::exceptions::{PyFloatingPointError, PyOSError, PyRuntimeError, PyValueError};
+use pyo3::prelude::*;
+
+use crate::error::{Error, Result};
+
+pyo3::create_exception!(
+    lstmforecast,
+    FormatError,
+    PyValueError,
+    "A file that is not a model of this package, is damaged, or comes from a newer version."
+);
+
+/// Does work without the GIL.
+pub(super) fn enter<T: Send>(
+    py: Python<'_>,
+    work: impl FnOnce() -> Result<T> + Send,
+) -> PyResult<T> {
+    // AssertUnwindSafe: a model that panicked midway is behind a poisoned mutex, which the next call reports.
+    let caught = py.allow_threads(|| catch_unwind(AssertUnwindSafe(work)));
+    match caught {
+        Ok(result) => result.map_err(exception),
+        Err(panic) => Err(PyRuntimeError::new_err(format!(
+            "a bug in lstmforecast: {}",
+            text_of(&*panic)
+        ))),
+    }
+}
+
+/// The Python exception for each kind of mistake.
+pub(super) fn exception(error: Error) -> PyErr {
+    match error {
+        Error::Shape { .. } | Error::Value(_) | Error::TooShort { .. } => {
+            PyValueError::new_err(error.to_string())
+        }
+        Error::Diverged(text) => PyFloatingPointError::new_err(text),
+        Error::Format(text) => FormatError::new_err(text),
+        // two arguments make Python choose FileNotFoundError, PermissionError, ...
+        Error::Io { path, source } => match source.raw_os_error() {
+            Some(number) => PyOSError::new_err((number, reason(&source), path)),
+            None => PyOSError::new_err(format!("{path}: {source}")),
+        },
+        Error::Device(_) | Error::Torch(_) => PyRuntimeError::new_err(error.to_string()),
+    }
+}
+
+fn reason(source: &std::io::Error) -> String {
+    let text = source.to_string();
+    text.split(" (os error")
+        .next()
+        .unwrap_or_default()
+        .to_owned()
+}
+
+fn text_of(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("a panic without words")
+        .to_owned()
+}

@@ -1,0 +1,39 @@
+//! The only room that knows Python: arrays and options in, arrays out.
+
+mod convert;
+mod door;
+mod metric;
+mod model;
+mod observer;
+mod scale;
+mod schedule;
+mod store;
+
+use pyo3::prelude::*;
+
+/// `lstmforecast._core`.
+#[pymodule]
+mod _core {
+    use super::{PyModule, PyResult};
+    use pyo3::prelude::*;
+
+    #[pymodule_export]
+    use super::door::FormatError;
+    #[pymodule_export]
+    use super::metric::metrics;
+    #[pymodule_export]
+    use super::model::PyModel;
+    #[pymodule_export]
+    use super::scale::{fit_scaler, scale_columns, time_split, unscale_columns};
+    #[pymodule_export]
+    use super::schedule::reduce_lr_on_plateau;
+    #[pymodule_export]
+    use super::store::{read_file, write_file};
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+        module.add("TORCH_VERSION", "2.13")?;
+        module.add("FORMAT_VERSION", crate::store::FORMAT_VERSION)
+    }
+}

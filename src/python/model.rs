@@ -1,0 +1,330 @@
+//! `_core.Model`: a mutex around the model, taken after the GIL is released.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard};
+
+use numpy::{IntoPyArray, PyArrayDyn, PyReadonlyArray1, PyReadonlyArrayDyn, PyUntypedArrayMethods};
+use pyo3::exceptions::PyFloatingPointError;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
+use serde::Deserialize;
+
+use super::convert;
+use super::door::{enter, exception};
+use super::observer::PyObserver;
+use crate::error::{Error, Result};
+use crate::model::fit::{DataConfig, TableRows};
+use crate::model::Model;
+use crate::series::scale::Scaler;
+use crate::series::Matrix;
+use crate::train::loss::Loss;
+use crate::train::{Epoch, Outcome, StopReason, TrainConfig};
+
+#[pyclass(name = "Model", module = "lstmforecast._core", frozen)]
+pub(super) struct PyModel {
+    inner: Mutex<Model>,
+}
+
+/// What crosses as one flat dictionary is two configurations in the core.
+#[derive(Deserialize)]
+struct Options {
+    #[serde(flatten)]
+    data: DataConfig,
+    #[serde(flatten)]
+    training: TrainConfig,
+}
+
+impl PyModel {
+    fn with<T: Send>(
+        &self,
+        py: Python<'_>,
+        work: impl FnOnce(&mut Model) -> Result<T> + Send,
+    ) -> PyResult<T> {
+        enter(py, || work(&mut *self.lock()?))
+    }
+
+    fn lock(&self) -> Result<MutexGuard<'_, Model>> {
+        let broken =
+            |_| Error::Torch("this model was broken by an earlier failure: fit it anew".to_owned());
+        self.inner.lock().map_err(broken)
+    }
+
+    /// For the short looks that need the GIL anyway.
+    fn look(&self) -> PyResult<MutexGuard<'_, Model>> {
+        self.lock().map_err(exception)
+    }
+
+    fn train<'py>(
+        &self,
+        py: Python<'py>,
+        options: &Bound<'py, PyAny>,
+        on_epoch: Option<PyObject>,
+        fit: impl FnOnce(&mut Model, &Options, &mut PyObserver) -> Result<Outcome> + Send,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        let options: Options = convert::config(options)?;
+        let mut observer = PyObserver::new(on_epoch);
+        let outcome = self.with(py, |model| fit(model, &options, &mut observer))?;
+        report(py, outcome, observer.error)
+    }
+}
+
+#[pymethods]
+impl PyModel {
+    #[new]
+    fn new(py: Python<'_>, config: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let config = convert::config(config)?;
+        let model = enter(py, || Model::new(config))?;
+        Ok(Self {
+            inner: Mutex::new(model),
+        })
+    }
+
+    #[getter]
+    fn config<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        Ok(pythonize::pythonize(py, self.look()?.config())?)
+    }
+
+    fn parameters<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let parameters = PyDict::new(py);
+        for (name, tensor) in self.look()?.parameters().iter() {
+            parameters.set_item(name, convert::weight(py, tensor)?)?;
+        }
+        Ok(parameters)
+    }
+
+    fn load_parameters(&self, py: Python<'_>, parameters: &Bound<'_, PyDict>) -> PyResult<()> {
+        let parameters = convert::weights(parameters)?;
+        self.with(py, move |model| model.parameters().load(&parameters))
+    }
+
+    fn scalers<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let model = self.look()?;
+        let scalers = PyDict::new(py);
+        for (name, scaler) in [("input", model.scalers().0), ("output", model.scalers().1)] {
+            scalers.set_item(
+                format!("{name}_center"),
+                scaler.center.clone().into_pyarray(py),
+            )?;
+            scalers.set_item(
+                format!("{name}_scale"),
+                scaler.scale.clone().into_pyarray(py),
+            )?;
+        }
+        Ok(scalers)
+    }
+
+    fn load_scalers(
+        &self,
+        py: Python<'_>,
+        scalers: HashMap<String, PyReadonlyArray1<'_, f64>>,
+    ) -> PyResult<()> {
+        let numbers = |name: &str| -> PyResult<Vec<f64>> {
+            let missing = || {
+                exception(Error::Value(format!(
+                    "expected scalers with {name}, got none"
+                )))
+            };
+            Ok(scalers.get(name).ok_or_else(missing)?.as_array().to_vec())
+        };
+        let scaler = |name: &str| -> PyResult<Scaler> {
+            Ok(Scaler {
+                center: numbers(&format!("{name}_center"))?,
+                scale: numbers(&format!("{name}_scale"))?,
+            })
+        };
+        let (input, output) = (scaler("input")?, scaler("output")?);
+        self.with(py, |model| model.load_scalers(input, output))
+    }
+
+    #[pyo3(signature = (series, training, on_epoch=None))]
+    fn fit_series<'py>(
+        &self,
+        py: Python<'py>,
+        series: PyReadonlyArrayDyn<'py, f64>,
+        training: &Bound<'py, PyAny>,
+        on_epoch: Option<PyObject>,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        let (values, n_columns) = convert::rows(&series, 2, "series")?;
+        self.train(py, training, on_epoch, |model, options, observer| {
+            model.fit_series(
+                Matrix::new(&values, n_columns)?,
+                &options.data,
+                &options.training,
+                observer,
+            )
+        })
+    }
+
+    #[allow(non_snake_case)]
+    #[pyo3(signature = (X, y, sample_weight, training, on_epoch=None))]
+    fn fit_windows<'py>(
+        &self,
+        py: Python<'py>,
+        X: PyReadonlyArrayDyn<'py, f64>,
+        y: PyReadonlyArrayDyn<'py, f64>,
+        sample_weight: Option<PyReadonlyArray1<'py, f64>>,
+        training: &Bound<'py, PyAny>,
+        on_epoch: Option<PyObject>,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        let table = OwnedTable::new(&X, &y, sample_weight.as_ref())?;
+        self.train(py, training, on_epoch, |model, options, observer| {
+            model.fit_windows(table.rows()?, &options.data, &options.training, observer)
+        })
+    }
+
+    #[allow(non_snake_case)]
+    #[pyo3(signature = (X, y, loss="mse"))]
+    fn gradients<'py>(
+        &self,
+        py: Python<'py>,
+        X: PyReadonlyArrayDyn<'py, f64>,
+        y: PyReadonlyArrayDyn<'py, f64>,
+        loss: &str,
+    ) -> PyResult<(f64, Bound<'py, PyDict>)> {
+        let table = OwnedTable::new(&X, &y, None)?;
+        let loss: Loss = convert::config(loss.into_pyobject(py)?.as_any())?;
+        let (loss, gradients) = self.with(py, |model| model.gradients(table.rows()?, loss))?;
+        let arrays = PyDict::new(py);
+        for (name, gradient) in &gradients {
+            arrays.set_item(name, convert::weight(py, gradient)?)?;
+        }
+        Ok((loss, arrays))
+    }
+
+    #[pyo3(signature = (windows, n_threads=None))]
+    fn forecast<'py>(
+        &self,
+        py: Python<'py>,
+        windows: PyReadonlyArrayDyn<'py, f64>,
+        n_threads: Option<usize>,
+    ) -> PyResult<Bound<'py, PyArrayDyn<f64>>> {
+        let (values, n_columns) = convert::rows(&windows, 3, "windows")?;
+        let (forecasts, shape) = self.with(py, |model| {
+            let windows = Matrix::new(&values, n_columns)?;
+            Ok((
+                model.forecast(windows, n_threads)?,
+                shape(model, windows.n_rows()),
+            ))
+        })?;
+        convert::array(py, forecasts, shape)
+    }
+
+    #[pyo3(signature = (series, origins, n_threads=None))]
+    fn forecast_series<'py>(
+        &self,
+        py: Python<'py>,
+        series: PyReadonlyArrayDyn<'py, f64>,
+        origins: PyReadonlyArray1<'py, i64>,
+        n_threads: Option<usize>,
+    ) -> PyResult<Bound<'py, PyArrayDyn<f64>>> {
+        let (values, n_columns) = convert::rows(&series, 2, "series")?;
+        let origins: Vec<usize> = origins
+            .as_array()
+            .iter()
+            .map(|&row| usize::try_from(row).unwrap_or(0))
+            .collect();
+        let (forecasts, shape) = self.with(py, |model| {
+            let series = Matrix::new(&values, n_columns)?;
+            Ok((
+                model.forecast_series(series, &origins, n_threads)?,
+                shape(model, origins.len()),
+            ))
+        })?;
+        convert::array(py, forecasts, shape)
+    }
+
+    /// Pickles as its configuration and, as state, its weights and scalers.
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyTuple>> {
+        let py = slf.py();
+        let model = slf.get();
+        let state = (model.parameters(py)?, model.scalers(py)?);
+        (slf.get_type(), (model.config(py)?,), state).into_pyobject(py)
+    }
+
+    fn __setstate__(
+        &self,
+        py: Python<'_>,
+        state: (
+            Bound<'_, PyDict>,
+            HashMap<String, PyReadonlyArray1<'_, f64>>,
+        ),
+    ) -> PyResult<()> {
+        self.load_parameters(py, &state.0)?;
+        self.load_scalers(py, state.1)
+    }
+}
+
+/// A supervised table, copied so that the GIL can go.
+struct OwnedTable {
+    inputs: (Vec<f64>, usize),
+    targets: (Vec<f64>, usize),
+    weights: Vec<f64>,
+}
+
+impl OwnedTable {
+    fn new(
+        inputs: &PyReadonlyArrayDyn<f64>,
+        targets: &PyReadonlyArrayDyn<f64>,
+        weights: Option<&PyReadonlyArray1<f64>>,
+    ) -> PyResult<Self> {
+        let n_rows = inputs.shape().first().copied().unwrap_or(0);
+        Ok(Self {
+            inputs: convert::rows(inputs, 3, "X")?,
+            targets: convert::rows(targets, 2, "y")?,
+            weights: weights
+                .map_or_else(|| vec![1.0; n_rows], |weights| weights.as_array().to_vec()),
+        })
+    }
+
+    fn rows(&self) -> Result<TableRows<'_>> {
+        Ok(TableRows {
+            inputs: Matrix::new(&self.inputs.0, self.inputs.1)?,
+            targets: Matrix::new(&self.targets.0, self.targets.1)?,
+            weights: &self.weights,
+        })
+    }
+}
+
+fn shape(model: &Model, n: usize) -> Vec<usize> {
+    vec![n, model.config().horizon, model.config().n_targets]
+}
+
+fn report(py: Python<'_>, outcome: Outcome, error: Option<PyErr>) -> PyResult<Bound<'_, PyDict>> {
+    let result = PyDict::new(py);
+    result.set_item("history", history(py, &outcome.history)?)?;
+    result.set_item("best_epoch", outcome.best_epoch)?;
+    result.set_item("n_epochs", outcome.history.len())?;
+    let (reason, error) = match outcome.stop_reason {
+        StopReason::MaxEpochs => ("max_epochs", error),
+        StopReason::Patience => ("patience", error),
+        StopReason::Callback => ("callback", error),
+        StopReason::Interrupted => ("interrupted", error),
+        StopReason::Diverged(text) => ("diverged", Some(PyFloatingPointError::new_err(text))),
+    };
+    result.set_item("stop_reason", reason)?;
+    result.set_item("error", error)?;
+    Ok(result)
+}
+
+fn history<'py>(py: Python<'py>, epochs: &[Epoch]) -> PyResult<Bound<'py, PyDict>> {
+    let history = PyDict::new(py);
+    let column =
+        |of: fn(&Epoch) -> f64| epochs.iter().map(of).collect::<Vec<f64>>().into_pyarray(py);
+    history.set_item(
+        "epoch",
+        epochs
+            .iter()
+            .map(|epoch| epoch.epoch as i64)
+            .collect::<Vec<_>>()
+            .into_pyarray(py),
+    )?;
+    history.set_item("train_loss", column(|epoch| epoch.train_loss))?;
+    history.set_item(
+        "val_loss",
+        column(|epoch| epoch.val_loss.unwrap_or(f64::NAN)),
+    )?;
+    history.set_item("learning_rate", column(|epoch| epoch.learning_rate))?;
+    history.set_item("grad_norm", column(|epoch| epoch.grad_norm))?;
+    history.set_item("seconds", column(|epoch| epoch.seconds))?;
+    Ok(history)
+}

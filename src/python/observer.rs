@@ -1,0 +1,73 @@
+//! Watches a training for Python: signals between batches, the user's function between epochs.
+
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
+
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use crate::train::{Epoch, Observer};
+
+/// A look at the signals needs the GIL, which other threads may hold: not after every batch of a few microseconds.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
+
+/// Keeps the exception that ended the training, to be raised once the state is safe.
+pub(super) struct PyObserver {
+    on_epoch: Option<PyObject>,
+    last_look: Instant,
+    pub(super) error: Option<PyErr>,
+}
+
+impl PyObserver {
+    pub(super) fn new(on_epoch: Option<PyObject>) -> Self {
+        Self {
+            on_epoch,
+            last_look: Instant::now(),
+            error: None,
+        }
+    }
+
+    fn stop_at(&mut self, result: PyResult<bool>) -> ControlFlow<()> {
+        match result {
+            Ok(false) => ControlFlow::Continue(()),
+            Ok(true) => ControlFlow::Break(()),
+            Err(error) => {
+                self.error = Some(error);
+                ControlFlow::Break(())
+            }
+        }
+    }
+}
+
+impl Observer for PyObserver {
+    fn on_batch(&mut self) -> ControlFlow<()> {
+        if self.last_look.elapsed() < BETWEEN_LOOKS {
+            return ControlFlow::Continue(());
+        }
+        let signals = Python::with_gil(|py| py.check_signals());
+        self.last_look = Instant::now();
+        self.stop_at(signals.map(|()| false))
+    }
+
+    fn on_epoch(&mut self, epoch: &Epoch) -> ControlFlow<()> {
+        let result = Python::with_gil(|py| {
+            py.check_signals()?;
+            let Some(on_epoch) = &self.on_epoch else {
+                return Ok(false);
+            };
+            on_epoch.bind(py).call1((record(py, epoch)?,))?.is_truthy()
+        });
+        self.stop_at(result)
+    }
+}
+
+fn record<'py>(py: Python<'py>, epoch: &Epoch) -> PyResult<Bound<'py, PyDict>> {
+    let record = PyDict::new(py);
+    record.set_item("epoch", epoch.epoch)?;
+    record.set_item("train_loss", epoch.train_loss)?;
+    record.set_item("val_loss", epoch.val_loss.unwrap_or(f64::NAN))?;
+    record.set_item("learning_rate", epoch.learning_rate)?;
+    record.set_item("grad_norm", epoch.grad_norm)?;
+    record.set_item("seconds", epoch.seconds)?;
+    Ok(record)
+}

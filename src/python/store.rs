@@ -1,0 +1,35 @@
+//! Model files.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use super::convert;
+use super::door::enter;
+use crate::store;
+
+#[pyfunction]
+pub(super) fn write_file(
+    py: Python<'_>,
+    path: PathBuf,
+    tensors: &Bound<'_, PyDict>,
+    metadata: HashMap<String, String>,
+) -> PyResult<()> {
+    let tensors = convert::stored(tensors)?;
+    enter(py, || store::write(&path, &tensors, metadata))
+}
+
+#[pyfunction]
+pub(super) fn read_file(
+    py: Python<'_>,
+    path: PathBuf,
+) -> PyResult<(Bound<'_, PyDict>, HashMap<String, String>)> {
+    let (tensors, metadata) = enter(py, || store::read(&path))?;
+    let arrays = PyDict::new(py);
+    for (name, tensor) in &tensors {
+        arrays.set_item(name, convert::unstored(py, name, tensor)?)?;
+    }
+    Ok((arrays, metadata))
+}

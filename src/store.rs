@@ -1,0 +1,191 @@
+//! Model files: safetensors with the configuration in the header. No code, no pickle.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::io::Write;
+use std::path::Path;
+
+use safetensors::tensor::{Dtype, SafeTensors, View};
+
+use crate::error::{Error, Result};
+
+/// The version that this code writes, and the newest that it reads.
+pub const FORMAT_VERSION: u32 = 1;
+const FORMAT: &str = "lstmforecast";
+const FORMAT_KEY: &str = "format";
+const VERSION_KEY: &str = "format_version";
+
+/// A dense little-endian tensor as it lies in a file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredTensor {
+    /// Element type.
+    pub dtype: Dtype,
+    /// Size of each dimension.
+    pub shape: Vec<usize>,
+    /// Little-endian bytes, row-major.
+    pub bytes: Vec<u8>,
+}
+
+impl View for &StoredTensor {
+    fn dtype(&self) -> Dtype {
+        self.dtype
+    }
+    fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+    fn data(&self) -> Cow<'_, [u8]> {
+        Cow::Borrowed(&self.bytes)
+    }
+    fn data_len(&self) -> usize {
+        self.bytes.len()
+    }
+}
+
+/// Tensors by name, and text by key.
+pub type Contents = (HashMap<String, StoredTensor>, HashMap<String, String>);
+
+/// Writes a file: first under a temporary name beside it, then renamed, so that a half-written model can't exist.
+///
+/// # Errors
+/// [`Error::Io`] when the folder can't be written.
+pub fn write(
+    path: &Path,
+    tensors: &HashMap<String, StoredTensor>,
+    metadata: HashMap<String, String>,
+) -> Result<()> {
+    let mut header = metadata;
+    header.insert(FORMAT_KEY.to_owned(), FORMAT.to_owned());
+    header.insert(VERSION_KEY.to_owned(), FORMAT_VERSION.to_string());
+    let bytes =
+        safetensors::serialize(tensors, Some(header)).map_err(|e| Error::Value(e.to_string()))?;
+    replace(path, &bytes).map_err(|source| Error::Io {
+        path: path.display().to_string(),
+        source,
+    })
+}
+
+fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let folder = path
+        .parent()
+        .filter(|p| !p.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    let mut file = tempfile::Builder::new()
+        .permissions(default_permissions())
+        .tempfile_in(folder)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(path).map_err(|e| e.error)?;
+    Ok(())
+}
+
+/// As any new file (the system's umask applies), where a temporary file would be readable for its owner alone.
+fn default_permissions() -> std::fs::Permissions {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::Permissions::from_mode(0o666)
+}
+
+/// Reads a file that [`write`] wrote.
+///
+/// # Errors
+/// [`Error::Io`] when it can't be read; [`Error::Format`] when it is truncated, foreign or newer.
+pub fn read(path: &Path) -> Result<Contents> {
+    let name = path.display().to_string();
+    let bytes = std::fs::read(path).map_err(|source| Error::Io {
+        path: name.clone(),
+        source,
+    })?;
+    parse(&bytes).map_err(|reason| Error::Format(format!("{name}: {reason}")))
+}
+
+fn parse(bytes: &[u8]) -> std::result::Result<Contents, String> {
+    let expected = "expected a model file of lstmforecast";
+    let (_, header) = SafeTensors::read_metadata(bytes)
+        .map_err(|e| format!("{expected}, got a damaged or foreign file ({e})"))?;
+    let metadata = header.metadata().clone().unwrap_or_default();
+    if metadata.get(FORMAT_KEY).map(String::as_str) != Some(FORMAT) {
+        return Err(format!(
+            "{expected}, got a safetensors file of another origin"
+        ));
+    }
+    let version = metadata.get(VERSION_KEY).cloned().unwrap_or_default();
+    match version.parse::<u32>() {
+        Ok(v) if v <= FORMAT_VERSION => {}
+        Ok(v) => return Err(format!("expected format version {FORMAT_VERSION} or older, got {v}: upgrade lstmforecast to read it")),
+        Err(_) => return Err(format!("{expected}, got one with the format version {version:?}")),
+    }
+    let file = SafeTensors::deserialize(bytes)
+        .map_err(|e| format!("{expected}, got a damaged file ({e})"))?;
+    let tensors = file.tensors().into_iter().map(|(name, view)| {
+        let tensor = StoredTensor {
+            dtype: view.dtype(),
+            shape: view.shape().to_vec(),
+            bytes: view.data().to_vec(),
+        };
+        (name, tensor)
+    });
+    Ok((tensors.collect(), metadata))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn example() -> Vec<u8> {
+        let tensor = StoredTensor {
+            dtype: Dtype::F32,
+            shape: vec![2],
+            bytes: vec![0, 0, 128, 63, 0, 0, 0, 64],
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("m.safetensors");
+        write(
+            &path,
+            &HashMap::from([("w".to_owned(), tensor)]),
+            HashMap::from([("a".to_owned(), "b".to_owned())]),
+        )
+        .unwrap();
+        std::fs::read(path).unwrap()
+    }
+
+    #[test]
+    fn what_was_written_is_read() {
+        let (tensors, metadata) = parse(&example()).unwrap();
+        assert_eq!(tensors["w"].shape, [2]);
+        assert_eq!(metadata["a"], "b");
+    }
+
+    #[test]
+    fn every_truncation_is_an_error() {
+        let bytes = example();
+        for n in 0..bytes.len() {
+            assert!(parse(&bytes[..n]).is_err(), "{n} bytes");
+        }
+    }
+
+    #[test]
+    fn a_newer_version_says_so() {
+        let mut newer = example();
+        let at = newer
+            .windows(20)
+            .position(|w| w == b"\"format_version\":\"1\"")
+            .expect("the header names its version");
+        newer[at + 18] = b'9';
+        assert!(parse(&newer).unwrap_err().contains("got 9"));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_an_error_or_a_file(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+            let _ = parse(&bytes);
+        }
+
+        #[test]
+        fn any_flipped_byte_is_an_error_or_a_file(at in 0usize..150, value in any::<u8>()) {
+            let mut bytes = example();
+            let n = bytes.len();
+            bytes[at % n] = value;
+            let _ = parse(&bytes);
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! What a user decides about a training.
+
+use serde::Deserialize;
+
+use super::loss::Loss;
+use super::optimizer::OptimizerKind;
+use crate::error::{Error, Result};
+
+/// The options of [`super::fit`], under the names of the Python estimators' parameters.
+#[derive(Debug, Clone, Deserialize)]
+pub struct TrainConfig {
+    /// What is minimised.
+    pub loss: Loss,
+    /// How.
+    pub optimizer: OptimizerKind,
+    /// Step size, above 0.
+    pub learning_rate: f64,
+    /// L2 penalty (Adam) or decoupled decay (AdamW).
+    pub weight_decay: f64,
+    /// Windows in one step.
+    pub batch_size: usize,
+    /// Passes over the training windows at the most.
+    pub max_epochs: usize,
+    /// Epochs without improvement before stopping; `None`: no early stopping and nothing is held out.
+    pub patience: Option<usize>,
+    /// Least decrease of the monitored loss that counts as an improvement.
+    pub min_delta: f64,
+    /// Epochs without improvement before the learning rate is cut; `None`: constant.
+    pub lr_patience: Option<usize>,
+    /// What the learning rate is multiplied by then.
+    pub lr_factor: f64,
+    /// Greatest norm of the gradient, `None`: unlimited.
+    pub clip_grad_norm: Option<f64>,
+    /// Whether the windows are visited in a new random order in each epoch.
+    pub shuffle: bool,
+    /// Seed of the order and of dropout.
+    pub seed: u64,
+    /// Threads of libtorch during the training, `None`: as they are.
+    pub n_threads: Option<usize>,
+}
+
+impl TrainConfig {
+    /// Whether every number makes sense.
+    ///
+    /// # Errors
+    /// [`Error::Value`] that names the first that doesn't.
+    pub fn check(&self) -> Result<()> {
+        let positive = [
+            ("batch_size", self.batch_size),
+            ("max_epochs", self.max_epochs),
+        ];
+        for (name, value) in positive
+            .into_iter()
+            .chain(self.n_threads.map(|n| ("n_threads", n)))
+        {
+            if value == 0 {
+                return Err(Error::Value(format!(
+                    "expected {name} of at least 1, got 0"
+                )));
+            }
+        }
+        let above_zero = [
+            ("learning_rate", Some(self.learning_rate)),
+            ("clip_grad_norm", self.clip_grad_norm),
+        ];
+        for (name, value) in above_zero
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value?)))
+        {
+            if !(value.is_finite() && value > 0.0) {
+                return Err(Error::Value(format!(
+                    "expected {name} above 0, got {value}"
+                )));
+            }
+        }
+        for (name, value) in [
+            ("weight_decay", self.weight_decay),
+            ("min_delta", self.min_delta),
+        ] {
+            if !(value.is_finite() && value >= 0.0) {
+                return Err(Error::Value(format!(
+                    "expected {name} of at least 0, got {value}"
+                )));
+            }
+        }
+        if !(self.lr_factor > 0.0 && self.lr_factor < 1.0) {
+            return Err(Error::Value(format!(
+                "expected lr_factor between 0 and 1, got {}",
+                self.lr_factor
+            )));
+        }
+        Ok(())
+    }
+}

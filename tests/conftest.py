@@ -1,0 +1,12 @@
+"""What all tests share: hypothesis' profiles, a matplotlib without windows."""
+
+import os
+
+import hypothesis
+
+# Before anything imports matplotlib: tests run where there is no display.
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+hypothesis.settings.register_profile("fast", max_examples=25, deadline=None)
+hypothesis.settings.register_profile("slow", max_examples=500, deadline=None)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fast"))

@@ -1,0 +1,90 @@
+"""What importing the package loads, how long it takes, and what it says to a torch it wasn't built for.
+
+Each test starts a new interpreter: this one has imported everything already.
+"""
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = ["torch", "pandas", "sklearn", "scipy", "matplotlib"]
+
+# Stands in for another installed version of torch.
+OTHER_TORCH = """
+import importlib.metadata as metadata
+real = metadata.version
+def version(name):
+    if name == "torch":
+        {answer}
+    return real(name)
+metadata.version = version
+"""
+
+
+def run(code: str) -> str:
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def loaded_after(statement: str) -> set[str]:
+    return set(run(f"{statement}\nimport sys\nprint(*sorted(sys.modules))").split())
+
+
+def import_error(answer: str) -> str:
+    setup = OTHER_TORCH.format(answer=answer)
+    return run(
+        f"{setup}\ntry:\n    from lstmforecast import LSTMForecaster\nexcept ImportError as error:\n    print(error)"
+    )
+
+
+def test_import_loads_no_heavy_library() -> None:
+    assert not loaded_after("import lstmforecast") & set(HEAVY)
+
+
+@pytest.mark.parametrize("name", ["LSTMForecaster", "LSTMRegressor", "LSTMClassifier", "StandardScaler", "windows"])
+def test_using_the_package_does_not_import_torch(name: str) -> None:
+    loaded = loaded_after(f"from lstmforecast import {name}")
+    assert "lstmforecast._core" in loaded
+    assert "torch" not in loaded
+
+
+def test_import_takes_less_than_200_ms_on_top_of_numpy() -> None:
+    code = "import numpy, time; start = time.perf_counter(); import lstmforecast; print(time.perf_counter() - start)"
+    # The best of five: other work on the machine can only make it slower.
+    assert min(float(run(code)) for _ in range(5)) < 0.2
+
+
+@pytest.mark.parametrize(
+    "order", ["import torch; from lstmforecast import windows", "from lstmforecast import windows; import torch"]
+)
+def test_torch_may_be_imported_before_and_after(order: str) -> None:
+    assert run(f"{order}\nprint(torch.nn.LSTM(1, 2)(torch.zeros(3, 1))[0].shape[1])") == "2"
+
+
+def test_another_torch_is_refused_with_both_versions_and_the_remedy() -> None:
+    message = import_error('return "2.12.1"')
+    assert "2.12.1" in message
+    assert "2.13" in message
+    assert "pip install" in message
+
+
+def test_missing_torch_is_refused_with_the_remedy() -> None:
+    message = import_error("raise metadata.PackageNotFoundError(name)")
+    assert "2.13" in message
+    assert "pip install" in message
+
+
+def test_a_torch_built_for_other_hardware_is_welcome() -> None:
+    assert import_error('return "2.13.0+cpu"') == ""
+
+
+def test_the_top_level_lists_its_names() -> None:
+    names = run("import lstmforecast; print(*dir(lstmforecast))").split()
+    assert {"LSTMForecaster", "LSTMRegressor", "LSTMClassifier", "backtest", "load", "metrics", "plot"} <= set(names)
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    message = run("import lstmforecast\ntry:\n    lstmforecast.nothing\nexcept AttributeError as e:\n    print(e)")
+    assert "nothing" in message

@@ -1,0 +1,88 @@
+"""The shape of the source: data flows one way, only one room knows Python, files stay small."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCE = ROOT / "src"
+RIVER = ["series", "kernel", "network", "train", "model", "watch", "text", "python"]
+LEAVES = {"error", "metric", "rng", "store"}
+MOST_LINES = 400
+VAGUE = {"utils", "helpers", "common", "base", "manager"}
+
+RUST_FILES = sorted(SOURCE.rglob("*.rs"))
+PYTHON_FILES = sorted((ROOT / "python").rglob("*.py"))
+
+
+def identify(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def room_of(path: Path) -> str:
+    """The module below the crate's root: `scale` lies in `series`, whether as a folder or as a file."""
+    return path.relative_to(SOURCE).parts[0].removesuffix(".rs")
+
+
+def without_comments(code: str) -> str:
+    return re.sub(r"//[^\n]*|/\*.*?\*/", "", code, flags=re.DOTALL)
+
+
+def used_rooms(code: str) -> set[str]:
+    """Modules named after `crate::`, in paths and in `use crate::{a::b, c}`."""
+    code = without_comments(code)
+    used = set(re.findall(r"\bcrate::([a-z_]+)", code))
+    for start in (match.end() for match in re.finditer(r"\bcrate::\{", code)):
+        used.update(name for name in top_level_names(code[start:]) if name != "self")
+    return used & ({*RIVER} | LEAVES)
+
+
+def top_level_names(text: str) -> Iterator[str]:
+    """First names of the items of a brace that was just opened, up to where it closes."""
+    depth, item = 0, ""
+    for character in text:
+        if character == "}" and depth == 0:
+            break
+        depth += (character == "{") - (character == "}")
+        if character == "," and depth == 0:
+            yield from re.findall(r"^\s*([a-z_]+)", item)
+            item = ""
+        else:
+            item += character
+    yield from re.findall(r"^\s*([a-z_]+)", item)
+
+
+def test_used_rooms_reads_every_way_of_writing() -> None:
+    code = """
+    use crate::series::{scale, window};   // crate::python::door
+    use crate::{error::{Error, Result}, train::stop, Forecast};
+    fn f(x: crate::model::Model) -> crate::Result<()> {}
+    """
+    assert used_rooms(code) == {"series", "error", "train", "model"}
+
+
+@pytest.mark.parametrize("path", RUST_FILES, ids=identify)
+def test_data_flows_one_way(path: Path) -> None:
+    room = room_of(path)
+    if room == "lib":
+        return
+    assert room in {*RIVER} | LEAVES, f"give the new room {room!r} its place in RIVER, and in CONTRIBUTING.md"
+    allowed = LEAVES if room in LEAVES else LEAVES | {*RIVER[: RIVER.index(room) + 1]}
+    upstream = used_rooms(path.read_text(encoding="utf-8")) - allowed
+    assert not upstream, f"{room} uses {sorted(upstream)}, which lies downstream of it"
+
+
+@pytest.mark.parametrize("path", RUST_FILES, ids=identify)
+def test_only_the_room_python_knows_python(path: Path) -> None:
+    if room_of(path) != "python":
+        found = re.findall(r"\b(?:pyo3|pyo3_tch|pythonize|numpy)::", without_comments(path.read_text(encoding="utf-8")))
+        assert not found or room_of(path) == "lib", f"{found[0]} outside src/python"
+
+
+@pytest.mark.parametrize("path", [*RUST_FILES, *PYTHON_FILES], ids=identify)
+def test_files_are_small_and_named_after_their_subject(path: Path) -> None:
+    assert path.stem not in VAGUE
+    lines = path.read_text(encoding="utf-8").split("#[cfg(test)]")[0].count("\n")
+    assert lines <= MOST_LINES, f"{lines} lines: two subjects?"

@@ -1,0 +1,17 @@
+"""The stub of the compiled core says what the core has: names, arguments, defaults."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+@pytest.mark.timeout(300)
+def test_stub_agrees_with_the_compiled_core(tmp_path: Path) -> None:
+    # The package loads libtorch for its core, which stubtest would import by itself.
+    code = "import sys, lstmforecast; lstmforecast._core; from mypy import stubtest; sys.exit(stubtest.main())"
+    command = [sys.executable, "-c", code, "lstmforecast._core"]
+    # In an empty folder, so that the package is the installed one and mypy leaves its cache there.
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -1,0 +1,77 @@
+"""Models of the core next to plain PyTorch modules with the same weights."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from lstmforecast import _core
+
+CONFIG = {
+    "architecture": "lstm",
+    "hidden_size": 16,
+    "num_layers": 1,
+    "bidirectional": False,
+    "dropout": 0.0,
+    "window_size": 12,
+    "horizon": 3,
+    "n_features": 2,
+    "n_targets": 2,
+    "normalize": None,
+    "backend": "torch",
+    "device": "cpu",
+    "seed": 0,
+}
+TRAINING = {
+    "loss": "mse",
+    "optimizer": "adam",
+    "learning_rate": 1e-2,
+    "weight_decay": 0.0,
+    "batch_size": 32,
+    "max_epochs": 1,
+    "patience": None,
+    "min_delta": 0.0,
+    "lr_patience": None,
+    "lr_factor": 0.5,
+    "clip_grad_norm": None,
+    "validation_fraction": 0.0,
+    "gap": 0,
+    "stride": 1,
+    "scaler": None,
+    "shuffle": False,
+    "seed": 0,
+    "n_threads": None,
+}
+
+
+class Plain(nn.Module):
+    """What a tutorial writes: ``nn.LSTM``, the last state, ``nn.Linear``."""
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        super().__init__()
+        directions = 1 + config["bidirectional"]
+        self.lstm = nn.LSTM(
+            config["n_features"],
+            config["hidden_size"],
+            config["num_layers"],
+            batch_first=True,
+            bidirectional=config["bidirectional"],
+        )
+        self.fc = nn.Linear(directions * config["hidden_size"], config["horizon"] * config["n_targets"])
+
+    def forward(self, windows: torch.Tensor) -> torch.Tensor:
+        outputs, (state, _) = self.lstm(windows)
+        if not self.lstm.bidirectional:
+            return self.fc(outputs[:, -1])
+        return self.fc(torch.cat([state[-2], state[-1]], dim=1))
+
+
+def pair(**changes: Any) -> tuple[_core.Model, Plain]:
+    """A model and a plain module that has loaded its weights with ``strict=True``."""
+    config = CONFIG | changes
+    model, module = _core.Model(config), Plain(config)
+    weights = {name: torch.from_numpy(array) for name, array in model.parameters().items()}
+    module.load_state_dict(weights, strict=True)
+    return model, module

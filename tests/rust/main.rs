@@ -1,0 +1,3 @@
+//! The core without Python.
+
+mod training;

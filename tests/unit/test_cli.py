@@ -1,0 +1,187 @@
+"""The command line: what it writes where, what it says when something is wrong, and its exit codes."""
+
+import io
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lstmforecast import __version__
+from lstmforecast.cli import main
+
+# Small enough to train in a second.
+SMALL = ["--window-size", "12", "--hidden-size", "4", "--max-epochs", "2", "--quiet"]
+
+
+@pytest.fixture
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The name of a CSV file in the current folder: 200 hours of two daily rhythms."""
+    monkeypatch.chdir(tmp_path)
+    steps = np.arange(200)
+    frame = pd.DataFrame({"OT": np.sin(steps / 4), "HUFL": 3 + np.cos(steps / 4)})
+    frame.index = pd.date_range("2026-01-01", periods=200, freq="h", name="date")
+    frame.to_csv("data.csv")
+    return "data.csv"
+
+
+def forecast(data: str, *options: str) -> int:
+    return main(["forecast", data, "--time", "date", "--target", "OT", "--horizon", "6", *SMALL, *options])
+
+
+def table(text: str) -> pd.DataFrame:
+    frame = pd.read_csv(io.StringIO(text), index_col=0)
+    return frame.set_index(pd.to_datetime(frame.index)) if frame.index.name == "date" else frame
+
+
+def error_of(capsys: pytest.CaptureFixture[str]) -> str:
+    """The one line on standard error, without its beginning; nothing else may have been printed."""
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith("lstmforecast: error: ")
+    assert printed.err.count("\n") == 1
+    return printed.err.removeprefix("lstmforecast: error: ").strip()
+
+
+def test_forecast_goes_to_standard_output(data: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert forecast(data) == 0
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    result = table(printed.out)
+    assert list(result.columns) == ["OT"]
+    assert result.index.name == "date"
+    assert list(result.index) == list(pd.date_range("2026-01-09 08:00", periods=6, freq="h"))
+
+
+def test_the_same_command_gives_the_same_numbers(data: str, capsys: pytest.CaptureFixture[str]) -> None:
+    forecast(data)
+    first = capsys.readouterr().out
+    forecast(data)
+    assert capsys.readouterr().out == first
+    forecast(data, "--seed", "1")
+    assert capsys.readouterr().out != first
+
+
+def test_files_are_written_and_nothing_is_printed(data: str, capsys: pytest.CaptureFixture[str]) -> None:
+    files = ["--output", "out.csv", "--plot", "out.png", "--save", "out.safetensors"]
+    assert forecast(data, "--target", "HUFL", *files) == 0
+    assert capsys.readouterr().out == ""
+    assert list(table(Path("out.csv").read_text()).columns) == ["OT", "HUFL"]
+    assert Path("out.png").read_bytes().startswith(b"\x89PNG")
+    assert {path.name for path in Path().iterdir()} == {data, "out.csv", "out.png", "out.safetensors"}
+
+
+def test_a_kept_model_forecasts_without_training(data: str, capsys: pytest.CaptureFixture[str]) -> None:
+    forecast(data, "--save", "model.safetensors")
+    trained = capsys.readouterr().out
+    assert forecast(data, "--load", "model.safetensors") == 0
+    assert capsys.readouterr().out == trained
+
+
+def test_rows_are_numbered_without_times(data: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["forecast", data, "--target", "OT", "--horizon", "3", *SMALL]) == 0
+    assert list(table(capsys.readouterr().out).index) == [200, 201, 202]
+
+
+def test_standard_input_is_read(data: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO(Path(data).read_text()))
+    assert forecast("-") == 0
+    assert len(table(capsys.readouterr().out)) == 6
+
+
+def test_gaps_are_refused_or_filled(data: str, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = Path(data).read_text().splitlines()
+    Path("gaps.csv").write_text("\n".join(lines[:50] + lines[53:]) + "\n")
+    assert forecast("gaps.csv") == 1
+    assert "2026-01-03 01:00:00" in error_of(capsys)
+    assert forecast("gaps.csv", "--fill", "interpolate") == 0
+
+
+def test_backtest_prints_scores_beside_the_naive_ones(data: str, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--time", "date", "--target", "OT", "--horizon", "6", "--test-size", "40", "--season-length", "24"]
+    assert main(["backtest", data, *options, *SMALL, "--output", "rows.csv", "--plot", "backtest.png"]) == 0
+    printed = capsys.readouterr().out
+    for word in ("repeat", "seasonal", "mae", "rmse", "mase"):
+        assert word in printed.lower()
+    assert {"cutoff", "forecast", "truth"} <= set(pd.read_csv("rows.csv").columns)
+    assert Path("backtest.png").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--target", "temperature"], "data.csv has no column 'temperature'; it has 'date', 'OT', 'HUFL'"),
+        (["--window-size", "500"], "500"),
+        (["--output", "nowhere/out.csv"], "can't write nowhere/out.csv: there is no folder"),
+        (["--save", "."], "can't write .:"),
+        (["--load", "absent.safetensors"], "absent.safetensors"),
+        (["--load", "data.csv"], "data.csv"),
+    ],
+)
+def test_errors_are_one_line(data: str, options: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert forecast(data, *options) == 1
+    assert words in error_of(capsys)
+
+
+def test_a_missing_value_is_named(data: str, capsys: pytest.CaptureFixture[str]) -> None:
+    text = Path(data).read_text().splitlines()
+    text[10] = "2026-01-01 09:00:00,,3"
+    Path(data).write_text("\n".join(text))
+    assert forecast(data) == 1
+    message = error_of(capsys)
+    assert "OT" in message
+    assert "2026-01-01 09:00:00" in message
+
+
+@pytest.mark.parametrize("command", [[], ["forecast"], ["forecast", "x.csv", "--horizon", "0"], ["guess", "x.csv"]])
+def test_wrong_usage_exits_with_2(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(command)
+    assert stopped.value.code == 2
+    assert "usage: lstmforecast" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [["--help"], ["forecast", "--help"], ["backtest", "--help"]])
+def test_help_teaches_with_examples(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(command)
+    assert stopped.value.code == 0
+    assert "data.csv --time date --target OT --horizon 24" in capsys.readouterr().out
+
+
+def test_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--version"])
+    assert capsys.readouterr().out == f"lstmforecast {__version__}\n"
+
+
+def test_ctrl_c_exits_with_130(data: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("lstmforecast.cli._read", interrupt)
+    assert forecast(data) == 130
+    assert capsys.readouterr().err == "lstmforecast: interrupted\n"
+
+
+def test_help_is_answered_without_heavy_imports() -> None:
+    code = (
+        "import sys\nfrom lstmforecast.cli import main\n"
+        "try:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
+        "print(*{'torch', 'pandas', 'sklearn', 'matplotlib', 'lstmforecast._core'} & set(sys.modules), file=sys.stderr)"
+    )
+    start = time.perf_counter()
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == ""
+    # An interpreter starts in some 30 ms here; pandas alone would take half a second.
+    assert time.perf_counter() - start < 2
+
+
+def test_a_reader_that_stops_early_is_no_error(data: str) -> None:
+    program = Path(sys.executable).with_name("lstmforecast")
+    command = f"{program} forecast {data} --target OT --horizon 6 {' '.join(SMALL)}"
+    done = subprocess.run(f"{command} | true", shell=True, capture_output=True, text=True, check=True)
+    assert done.stderr == ""

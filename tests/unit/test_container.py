@@ -1,0 +1,293 @@
+"""Any container of numbers is read, what is wrong with it is named, and results come back in its kind."""
+
+from decimal import Decimal
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+
+from lstmforecast.container import Observations
+
+HOURS = pd.date_range("2024-01-01", periods=6, freq="h", name="time")
+NUMBERS = np.arange(12.0).reshape(6, 2)
+FRAME = pd.DataFrame(NUMBERS, index=HOURS, columns=["a", "b"])
+
+
+def with_value(value: object, row: int = 2) -> pd.DataFrame:
+    frame = FRAME.copy()
+    frame.iloc[row, 1] = value
+    return frame
+
+
+READ_ONLY = NUMBERS.copy()
+READ_ONLY.flags.writeable = False
+WIDE = np.zeros((12, 5))
+WIDE[::2, 1::2] = NUMBERS
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        NUMBERS,
+        NUMBERS.tolist(),
+        NUMBERS.astype(int),
+        NUMBERS.astype("uint8"),
+        NUMBERS.astype("float16"),
+        NUMBERS.astype("float32"),
+        NUMBERS.astype("longdouble"),
+        NUMBERS.astype(">f8"),
+        NUMBERS.astype(object),
+        [[Decimal(a), b] for a, b in NUMBERS.astype(int).tolist()],
+        np.asfortranarray(NUMBERS),
+        WIDE[::2, 1::2],
+        NUMBERS[::-1][::-1],
+        READ_ONLY,
+        np.ma.array(NUMBERS),
+        np.asmatrix(NUMBERS),
+        FRAME,
+        FRAME.astype("Int64"),
+        FRAME.astype("Float32"),
+        FRAME.astype({"a": "Int8", "b": "float32"}),
+        FRAME.astype(object),
+        FRAME.astype(pd.SparseDtype("float64", 0.0)),
+    ],
+    ids=lambda y: type(y).__name__,
+)
+@pytest.mark.filterwarnings("ignore:the matrix subclass")
+def test_numbers_of_every_type_and_layout_are_read(y):
+    values = Observations.read(y).values
+    assert values.dtype == np.float64
+    assert values.flags.c_contiguous
+    np.testing.assert_array_equal(values, NUMBERS)
+
+
+def test_pyarrow_columns_are_read():
+    pytest.importorskip("pyarrow")
+    np.testing.assert_array_equal(Observations.read(FRAME.astype("float64[pyarrow]")).values, NUMBERS)
+
+
+@pytest.mark.parametrize("missing", [np.nan, None, pd.NA])
+@pytest.mark.parametrize("dtype", ["float64", "Float64", object])
+def test_a_missing_value_of_every_kind_is_named(missing, dtype):
+    frame = FRAME.astype(dtype)
+    frame.iloc[2, 1] = np.nan if dtype == "float64" else missing
+    with pytest.raises(
+        ValueError, match=r"got 1 NaN, the first in column 'b' at 2024-01-01 02:00:00 \(row 2\); .*fill="
+    ):
+        Observations.read(frame)
+
+
+def test_a_missing_value_is_named_in_every_container():
+    with pytest.raises(ValueError, match="expected no missing values in y, got 2 NaN, the first in row 1"):
+        Observations.read([1.0, np.nan, np.nan])
+    with pytest.raises(ValueError, match="got 1 NaN, the first in column 1 at row 0"):
+        Observations.read([[1.0, np.nan], [1.0, 2.0]])
+    with pytest.raises(ValueError, match="got 1 NaN, the first in row 0"):
+        Observations.read(np.ma.array([1.0, 2.0], mask=[True, False]))
+    with pytest.raises(ValueError, match=r"got 1 NaN, the first in 2024-01-01 02:00:00 \(row 2\)"):
+        Observations.read(with_value(np.nan)["b"])
+
+
+@pytest.mark.parametrize("fill", [None, "ffill", "interpolate"])
+def test_an_infinite_value_is_named_and_never_filled(fill):
+    with pytest.raises(
+        ValueError, match=r"finite values in y, got 1 infinite, the first in column 'b' at 2024-01-01 02:00:00"
+    ):
+        Observations.read(with_value(-np.inf), fill=fill)
+
+
+@pytest.mark.parametrize(("fill", "expected"), [("ffill", [3, 3, 3, 9]), ("interpolate", [3, 5, 7, 9])])
+def test_missing_values_are_filled(fill, expected):
+    frame = with_value(np.nan)
+    frame.iloc[3, 1] = np.nan
+    read = Observations.read(frame, fill=fill)
+    np.testing.assert_array_equal(read.values[1:5, 1], expected)
+    assert read.filled.sum() == 2
+    assert frame["b"].isna().sum() == 2, "the user's data stays as it was"
+
+
+@pytest.mark.parametrize("fill", ["ffill", "interpolate"])
+def test_missing_values_at_the_end_repeat_the_last_one(fill):
+    assert Observations.read(with_value(np.nan, 5), fill=fill).values[5, 1] == 9
+
+
+@pytest.mark.parametrize("fill", ["ffill", "interpolate"])
+def test_missing_values_at_the_beginning_cannot_be_filled(fill):
+    with pytest.raises(
+        ValueError, match=rf"fill='{fill}' can go on, got 1 leading NaN, the first in column 'b' at .*drop these"
+    ):
+        Observations.read(with_value(np.nan, 0), fill=fill)
+
+
+@pytest.mark.parametrize(
+    "index", [HOURS, pd.period_range("2024-01", periods=6, freq="M"), pd.RangeIndex(6), pd.Index([0, 2, 4, 6, 8, 10])]
+)
+def test_gaps_are_named_or_filled(index):
+    gappy = FRAME.set_axis(index).drop(index=[index[2], index[3]])
+    with pytest.raises(
+        ValueError, match=rf"got 1 gap with 2 missing rows: {index[2]}, {index[3]}; mend them with fill='ffill'"
+    ):
+        Observations.read(gappy)
+    mended = Observations.read(gappy, fill="interpolate")
+    np.testing.assert_allclose(mended.values, NUMBERS, rtol=1e-15)
+    assert list(mended.index) == list(index)
+    np.testing.assert_array_equal(mended.filled.any(axis=1), [False, False, True, True, False, False])
+
+
+@pytest.mark.parametrize(
+    "y", [[], np.zeros((0, 3)), np.zeros((3, 0)), pd.Series([], dtype=float), FRAME.iloc[:0], FRAME[[]]]
+)
+def test_empty_data_is_an_error(y):
+    with pytest.raises(ValueError, match="expected y with at least one row and one column, got shape"):
+        Observations.read(y)
+
+
+@pytest.mark.parametrize(
+    ("y", "words"),
+    [
+        (FRAME.assign(site="A", ok=True), r"got 'site' \((str|object), such as 'A'\), 'ok' \(bool, such as .*True"),
+        (FRAME.reset_index(), r"got 'time' \(datetime64.*make a column of times the index with y.set_index"),
+        (FRAME.assign(b=1j), r"got 'b' \(complex128"),
+        (["1.5", "2.5"], "expected numbers in every column of y, got 0"),
+        ([True, False], r"got 0 \(bool"),
+        ([[1.0, "x"]], "expected numbers in every column of y"),
+        (np.array(["2024-01-01"], dtype="datetime64[s]"), r"got 0 \(datetime64"),
+        (sparse.csr_array(NUMBERS), "expected y as a dense array, got a sparse csr_array; convert it with .toarray()"),
+        ("data.csv", "expected y as array, list, Series or DataFrame, got str"),
+        ({"a": [1, 2]}, "got dict"),
+        (None, "got NoneType"),
+        (3.5, "got float"),
+        (pd.concat({"x": FRAME, "y": FRAME}), "one row for each time, got a MultiIndex"),
+    ],
+)
+def test_what_holds_no_series_of_numbers_is_refused(y, words):
+    with pytest.raises(TypeError, match=words):
+        Observations.read(y)
+
+
+@pytest.mark.parametrize(
+    ("y", "words"),
+    [
+        (np.zeros((2, 3, 4)), r"expected y of shape \(n,\) or \(n, k\), got \(2, 3, 4\)"),
+        ([[1.0, 2.0], [3.0]], "expected all rows of y to have the same length"),
+        (FRAME.set_axis(["a", "a"], axis=1), r"every column name of y once, got \['a'\] more than once"),
+        (FRAME.iloc[::-1], "expected the times of y in ascending order"),
+        (pd.concat([FRAME, FRAME]).sort_index(), "expected every time of y once, got 6 duplicates"),
+    ],
+)
+def test_what_has_a_wrong_shape_or_order_is_refused(y, words):
+    with pytest.raises(ValueError, match=words):
+        Observations.read(y)
+
+
+def test_a_frequency_needs_times():
+    with pytest.raises(ValueError, match="expected y with a time index for freq='h', got ndarray"):
+        Observations.read(NUMBERS, freq="h")
+
+
+CONTAINERS = {
+    "vector": NUMBERS[:, 0],
+    "matrix": NUMBERS,
+    "matrix of one column": NUMBERS[:, :1],
+    "narrow matrix": NUMBERS.astype("float32"),
+    "series": FRAME["a"],
+    "series without name": pd.Series(NUMBERS[:, 0]),
+    "series with a tuple as name": FRAME["a"].rename(("x", 1)),
+    "frame": FRAME,
+    "frame of one column": FRAME[["b"]],
+    "frame in a time zone": FRAME.tz_localize("Europe/Berlin"),
+    "frame of periods": FRAME.set_axis(pd.period_range("2024-01", periods=6, freq="M")),
+    "frame with numbered columns": pd.DataFrame(NUMBERS),
+    "frame with named columns": FRAME.rename_axis(columns="variable"),
+    "frame with two levels of columns": FRAME.set_axis(pd.MultiIndex.from_tuples([("x", "a"), ("x", "b")]), axis=1),
+    "narrow frame": FRAME.astype("float32"),
+}
+
+
+def assert_same(got: object, expected: object):
+    assert type(got) is type(expected)
+    np.testing.assert_array_equal(np.asarray(got), np.asarray(expected))
+    assert np.asarray(got).dtype == np.asarray(expected).dtype
+    if isinstance(expected, pd.Series | pd.DataFrame):
+        assert got.index.equals(expected.index)
+        assert got.index.name == expected.index.name
+    if isinstance(expected, pd.DataFrame):
+        assert got.columns.equals(expected.columns)
+        assert got.columns.names == expected.columns.names
+    if isinstance(expected, pd.Series):
+        assert got.name == expected.name
+
+
+@pytest.mark.parametrize("y", CONTAINERS.values(), ids=CONTAINERS)
+def test_data_comes_back_in_its_container(y):
+    assert_same(Observations.read(y).container(), y)
+
+
+@pytest.mark.parametrize("y", CONTAINERS.values(), ids=CONTAINERS)
+def test_forecasts_go_on_in_the_container(y):
+    read = Observations.read(y[:4])
+    assert_same(read.continued(Observations.read(y).values[4:]), y[4:])
+
+
+@pytest.mark.parametrize("y", CONTAINERS.values(), ids=CONTAINERS)
+def test_newer_data_is_appended(y):
+    assert_same(Observations.read(y[:4]).extended(y[4:]).container(), y)
+
+
+@pytest.mark.parametrize("y", CONTAINERS.values(), ids=CONTAINERS)
+def test_observations_survive_being_packed(y):
+    assert_same(Observations.unpack(*Observations.read(y).pack()).container(), y)
+
+
+def test_an_array_may_follow_a_frame():
+    assert_same(Observations.read(FRAME[:4]).extended(NUMBERS[4:]).container(), FRAME)
+
+
+@pytest.mark.parametrize(
+    ("newer", "error", "words"),
+    [
+        (FRAME[3:], ValueError, "to go on after 2024-01-01 03:00:00, got an overlap: it begins at 2024-01-01 03:00:00"),
+        (FRAME[5:], ValueError, "got 1 gap with 1 missing row: 2024-01-01 04:00:00; mend"),
+        (FRAME[4:].tz_localize("UTC"), TypeError, "expected y with the time zone None, as before, got UTC"),
+        (FRAME[4:].reset_index(drop=True), ValueError, "DatetimeIndex or PeriodIndex for freq='h', got integers"),
+        (FRAME[4:].rename(columns={"b": "c"}), ValueError, r"the columns at fit, got \['c'\] in place of \['b'\]"),
+        (FRAME[4:][["b", "a"]], ValueError, r"in the order at fit, \['a', 'b'\], got \['b', 'a'\]"),
+        (FRAME["a"][4:], ValueError, r"with 2 columns as at fit \(a, b\), got 1 \(a\)"),
+        (with_value(np.nan, 5)[4:], ValueError, r"got 1 NaN, the first in column 'b' at 2024-01-01 05:00:00 \(row 1\)"),
+    ],
+)
+def test_newer_data_that_does_not_follow_is_an_error(newer, error, words):
+    with pytest.raises(error, match=words):
+        Observations.read(FRAME[:4]).extended(newer)
+
+
+def test_newer_data_may_leave_a_gap_that_is_filled():
+    np.testing.assert_array_equal(
+        Observations.read(FRAME[:4]).extended(FRAME[5:], fill="ffill").values[3:, 0], [6, 6, 10]
+    )
+    leading = with_value(np.nan, 4)[4:]
+    np.testing.assert_array_equal(
+        Observations.read(FRAME[:4]).extended(leading, fill="interpolate").values[3:, 1], [7, 9, 11]
+    )
+
+
+def test_a_frame_cannot_follow_an_array():
+    with pytest.raises(TypeError, match="expected y as an array, as at fit, got a DataFrame"):
+        Observations.read(NUMBERS[:4]).extended(FRAME[4:])
+
+
+def test_a_slice_does_not_share_memory_with_the_data():
+    read = Observations.read(NUMBERS)
+    part = read.rows(0, 3)
+    assert not np.shares_memory(part.values, read.values)
+    assert not np.shares_memory(part.values, NUMBERS)
+
+
+def test_names_and_frequencies_that_no_file_can_hold_are_an_error():
+    with pytest.raises(ValueError, match="expected column names that are strings or numbers, got Timestamp"):
+        Observations.read(FRAME.set_axis(list(HOURS[:2]), axis=1)).pack()
+    days = pd.offsets.CustomBusinessDay(holidays=["2024-01-03"])
+    frame = FRAME.set_axis(pd.date_range("2024-01-01", periods=6, freq=days))
+    with pytest.raises(ValueError, match=r"expected a frequency that has an alias, got .*CustomBusinessDay"):
+        Observations.read(frame).pack()

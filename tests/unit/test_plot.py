@@ -1,0 +1,114 @@
+"""Pictures: what is drawn where, and what is said without matplotlib."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib import pyplot
+from matplotlib.axes import Axes
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import NotFittedError
+
+from lstmforecast import plot
+
+TIMES = pd.date_range("2026-01-01", periods=30, freq="h", name="time")
+Y = pd.Series(np.arange(30.0), index=TIMES, name="load")
+
+
+@pytest.fixture(autouse=True)
+def _close_figures() -> Iterator[None]:
+    yield
+    pyplot.close("all")
+
+
+def labels(ax: Axes) -> list[str]:
+    return ax.get_legend_handles_labels()[1]
+
+
+def line(ax: Axes, label: str) -> Any:
+    return next(found for found in ax.get_lines() if found.get_label() == label)
+
+
+def test_forecast_joins_the_end_of_the_history() -> None:
+    ax = plot.forecast(Y[:24], Y[24:] + 1, truth=Y[24:])
+    assert sorted(labels(ax)) == ["forecast", "history", "truth"]
+    assert ax.get_ylabel() == "load"
+    np.testing.assert_array_equal(line(ax, "forecast").get_ydata(), [23, 25, 26, 27, 28, 29, 30])
+    np.testing.assert_array_equal(line(ax, "history").get_ydata(), Y[:24])
+    np.testing.assert_array_equal(line(ax, "truth").get_ydata(), Y[24:])
+
+
+def test_arrays_are_drawn_from_the_step_after_the_last() -> None:
+    ax = plot.forecast([1.0, 2.0, 3.0], np.array([4.0, 5.0]))
+    np.testing.assert_array_equal(line(ax, "forecast").get_xdata(), [2, 3, 4])
+
+
+def test_each_column_is_named_once() -> None:
+    frame = pd.DataFrame({"a": Y, "b": 2 * Y})
+    ax = plot.forecast(frame[:24], frame[24:], truth=frame[24:])
+    assert labels(ax) == ["a", "b", "truth"]
+
+
+def test_periods_and_nullable_numbers_are_drawn() -> None:
+    periods = Y.astype("Float64").set_axis(TIMES.to_period("h"))
+    periods.iloc[3] = pd.NA
+    ax = plot.forecast(periods[:24], periods[24:])
+    assert np.isnan(line(ax, "history").get_ydata()[3])
+
+
+def test_axes_given_are_drawn_on_and_returned() -> None:
+    _, ax = pyplot.subplots()
+    assert plot.forecast(Y[:24], Y[24:], ax=ax) is ax
+    assert len(pyplot.get_fignums()) == 1
+
+
+def test_other_columns_or_index_are_refused() -> None:
+    with pytest.raises(ValueError, match="expected forecast with 1 columns, as history has, got 2"):
+        plot.forecast([1.0, 2.0], np.zeros((3, 2)))
+    with pytest.raises(ValueError, match=r"expected truth with an index like that of history \(DatetimeIndex\)"):
+        plot.forecast(Y[:24], Y[24:], truth=np.zeros(6))
+
+
+class Trained(BaseEstimator):
+    def fit(self) -> "Trained":
+        validation = [1.0, 0.5, 0.25, 0.3]
+        self.history_ = pd.DataFrame(
+            {"epoch": [1, 2, 3, 4], "train_loss": [1.0, 0.6, 0.3, 0.2], "val_loss": validation}
+        )
+        self.best_epoch_ = 3
+        return self
+
+
+def test_history_marks_the_best_epoch() -> None:
+    ax = plot.history(Trained().fit())
+    assert labels(ax) == ["training", "validation", "best epoch 3"]
+    assert line(ax, "best epoch 3").get_xydata().tolist() == [[3, 0.25]]
+    assert ax.get_yscale() == "log"
+
+
+def test_history_without_validation_marks_the_training_loss() -> None:
+    model = Trained().fit()
+    model.history_["val_loss"] = np.nan
+    ax = plot.history(model)
+    assert labels(ax) == ["training", "best epoch 3"]
+    assert line(ax, "best epoch 3").get_ydata().tolist() == [0.3]
+
+
+def test_history_of_an_unfitted_model_says_so() -> None:
+    with pytest.raises(NotFittedError):
+        plot.history(Trained())
+
+
+def test_without_matplotlib_the_extra_is_named() -> None:
+    code = (
+        "import sys; sys.modules['matplotlib'] = None\n"
+        "from lstmforecast import plot\n"
+        "try:\n    plot.forecast([1, 2], [3])\n"
+        "except ImportError as error:\n    print(error)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert 'pip install "lstmforecast[plot]"' in done.stdout
