@@ -18,10 +18,7 @@ fn main() {
             None => return,
         },
     };
-    println!(
-        "cargo:rerun-if-changed={}",
-        lib.join("libtorch_cpu.so").display()
-    );
+    println!("cargo:rerun-if-changed={}", lib.join("libtorch_cpu.so").display());
     println!("cargo:rustc-link-search=native={}", lib.display());
     if std::env::var_os("CARGO_FEATURE_PYTHON").is_none() {
         println!("cargo:rustc-link-arg=-Wl,-rpath,{}", lib.display());
@@ -29,15 +26,8 @@ fn main() {
 }
 
 fn torch_of_python() -> Option<PathBuf> {
-    let python = if std::env::var_os("VIRTUAL_ENV").is_some() {
-        "python"
-    } else {
-        "python3"
-    };
-    let output = Command::new(python)
-        .args(["-c", PRINT_TORCH_LIB])
-        .output()
-        .ok()?;
+    let python = if std::env::var_os("VIRTUAL_ENV").is_some() { "python" } else { "python3" };
+    let output = Command::new(python).args(["-c", PRINT_TORCH_LIB]).output().ok()?;
     let lib = String::from_utf8(output.stdout).ok()?;
     let lib = Path::new(lib.trim());
     lib.exists().then(|| lib.to_path_buf())

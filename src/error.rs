@@ -50,18 +50,12 @@ pub type Result<T> = std::result::Result<T, Error>;
 impl Error {
     /// A shape mismatch: what is taken, what came.
     pub fn shape(expected: impl Into<String>, got: impl Into<String>) -> Self {
-        Self::Shape {
-            expected: expected.into(),
-            got: got.into(),
-        }
+        Self::Shape { expected: expected.into(), got: got.into() }
     }
 
     /// Too few rows: what is needed, what there is.
     pub fn too_short(expected: impl Into<String>, got: impl Into<String>) -> Self {
-        Self::TooShort {
-            expected: expected.into(),
-            got: got.into(),
-        }
+        Self::TooShort { expected: expected.into(), got: got.into() }
     }
 }
 

@@ -15,4 +15,5 @@ pub mod series;
 pub mod train;
 
 #[cfg(feature = "python")]
+#[allow(clippy::needless_pass_by_value)] // pyo3 hands arguments over by value
 mod python;

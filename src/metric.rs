@@ -1,20 +1,17 @@
 //! Point-forecast errors over slices of equal length.
 
 /// Mean absolute error, in the data's units.
-#[must_use]
 pub fn mae(truth: &[f64], forecast: &[f64]) -> f64 {
     mean(truth, forecast, |y, f| (y - f).abs())
 }
 
 /// Mean squared error, in squared units.
-#[must_use]
 pub fn mse(truth: &[f64], forecast: &[f64]) -> f64 {
     mean(truth, forecast, |y, f| (y - f).powi(2))
 }
 
 /// Symmetric mean absolute percentage error in percent (0 to 200), as in the M4 competition: the mean of
 /// `200 |y - f| / (|y| + |f|)`, where two zeros count as no error.
-#[must_use]
 pub fn smape(truth: &[f64], forecast: &[f64]) -> f64 {
     mean(truth, forecast, |y, f| {
         let size = y.abs() + f.abs();
@@ -26,7 +23,6 @@ pub fn smape(truth: &[f64], forecast: &[f64]) -> f64 {
     })
 }
 
-#[allow(clippy::cast_precision_loss)]
 fn mean(truth: &[f64], forecast: &[f64], error: impl Fn(f64, f64) -> f64) -> f64 {
     let sum: f64 = truth.iter().zip(forecast).map(|(&y, &f)| error(y, f)).sum();
     sum / truth.len() as f64

@@ -23,7 +23,6 @@ pub struct Rng(ChaCha8Rng);
 
 impl Rng {
     /// The stream of `seed` for one purpose.
-    #[must_use]
     pub fn new(seed: u64, purpose: Purpose) -> Self {
         let mut generator = ChaCha8Rng::seed_from_u64(seed);
         generator.set_stream(purpose as u64);
@@ -33,9 +32,7 @@ impl Rng {
     /// `n` numbers, uniform in `[-bound, bound)`.
     pub fn uniform(&mut self, n: usize, bound: f64) -> Vec<f32> {
         #[allow(clippy::cast_possible_truncation)]
-        (0..n)
-            .map(|_| ((self.0.gen::<f64>() * 2.0 - 1.0) * bound) as f32)
-            .collect()
+        (0..n).map(|_| ((self.0.gen::<f64>() * 2.0 - 1.0) * bound) as f32).collect()
     }
 
     /// Puts the indices into a random order.
@@ -47,9 +44,7 @@ impl Rng {
     pub fn dropout_mask(&mut self, n: usize, p: f64) -> Vec<f32> {
         #[allow(clippy::cast_possible_truncation)]
         let keep = (1.0 / (1.0 - p)) as f32;
-        (0..n)
-            .map(|_| if self.0.gen::<f64>() < p { 0.0 } else { keep })
-            .collect()
+        (0..n).map(|_| if self.0.gen::<f64>() < p { 0.0 } else { keep }).collect()
     }
 }
 

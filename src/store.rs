@@ -48,30 +48,17 @@ pub type Contents = (HashMap<String, StoredTensor>, HashMap<String, String>);
 ///
 /// # Errors
 /// [`Error::Io`] when the folder can't be written.
-pub fn write(
-    path: &Path,
-    tensors: &HashMap<String, StoredTensor>,
-    metadata: HashMap<String, String>,
-) -> Result<()> {
+pub fn write(path: &Path, tensors: &HashMap<String, StoredTensor>, metadata: HashMap<String, String>) -> Result<()> {
     let mut header = metadata;
     header.insert(FORMAT_KEY.to_owned(), FORMAT.to_owned());
     header.insert(VERSION_KEY.to_owned(), FORMAT_VERSION.to_string());
-    let bytes =
-        safetensors::serialize(tensors, Some(header)).map_err(|e| Error::Value(e.to_string()))?;
-    replace(path, &bytes).map_err(|source| Error::Io {
-        path: path.display().to_string(),
-        source,
-    })
+    let bytes = safetensors::serialize(tensors, Some(header)).map_err(|e| Error::Value(e.to_string()))?;
+    replace(path, &bytes).map_err(|source| Error::Io { path: path.display().to_string(), source })
 }
 
 fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let folder = path
-        .parent()
-        .filter(|p| !p.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new()
-        .permissions(default_permissions())
-        .tempfile_in(folder)?;
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = tempfile::Builder::new().permissions(default_permissions()).tempfile_in(folder)?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
     file.persist(path).map_err(|e| e.error)?;
@@ -90,37 +77,31 @@ fn default_permissions() -> std::fs::Permissions {
 /// [`Error::Io`] when it can't be read; [`Error::Format`] when it is truncated, foreign or newer.
 pub fn read(path: &Path) -> Result<Contents> {
     let name = path.display().to_string();
-    let bytes = std::fs::read(path).map_err(|source| Error::Io {
-        path: name.clone(),
-        source,
-    })?;
+    let bytes = std::fs::read(path).map_err(|source| Error::Io { path: name.clone(), source })?;
     parse(&bytes).map_err(|reason| Error::Format(format!("{name}: {reason}")))
 }
 
 fn parse(bytes: &[u8]) -> std::result::Result<Contents, String> {
     let expected = "expected a model file of lstmforecast";
-    let (_, header) = SafeTensors::read_metadata(bytes)
-        .map_err(|e| format!("{expected}, got a damaged or foreign file ({e})"))?;
+    let (_, header) =
+        SafeTensors::read_metadata(bytes).map_err(|e| format!("{expected}, got a damaged or foreign file ({e})"))?;
     let metadata = header.metadata().clone().unwrap_or_default();
     if metadata.get(FORMAT_KEY).map(String::as_str) != Some(FORMAT) {
-        return Err(format!(
-            "{expected}, got a safetensors file of another origin"
-        ));
+        return Err(format!("{expected}, got a safetensors file of another origin"));
     }
     let version = metadata.get(VERSION_KEY).cloned().unwrap_or_default();
     match version.parse::<u32>() {
         Ok(v) if v <= FORMAT_VERSION => {}
-        Ok(v) => return Err(format!("expected format version {FORMAT_VERSION} or older, got {v}: upgrade lstmforecast to read it")),
+        Ok(v) => {
+            return Err(format!(
+                "expected format version {FORMAT_VERSION} or older, got {v}: upgrade lstmforecast to read it"
+            ))
+        }
         Err(_) => return Err(format!("{expected}, got one with the format version {version:?}")),
     }
-    let file = SafeTensors::deserialize(bytes)
-        .map_err(|e| format!("{expected}, got a damaged file ({e})"))?;
+    let file = SafeTensors::deserialize(bytes).map_err(|e| format!("{expected}, got a damaged file ({e})"))?;
     let tensors = file.tensors().into_iter().map(|(name, view)| {
-        let tensor = StoredTensor {
-            dtype: view.dtype(),
-            shape: view.shape().to_vec(),
-            bytes: view.data().to_vec(),
-        };
+        let tensor = StoredTensor { dtype: view.dtype(), shape: view.shape().to_vec(), bytes: view.data().to_vec() };
         (name, tensor)
     });
     Ok((tensors.collect(), metadata))
@@ -132,19 +113,11 @@ mod tests {
     use proptest::prelude::*;
 
     fn example() -> Vec<u8> {
-        let tensor = StoredTensor {
-            dtype: Dtype::F32,
-            shape: vec![2],
-            bytes: vec![0, 0, 128, 63, 0, 0, 0, 64],
-        };
+        let tensor = StoredTensor { dtype: Dtype::F32, shape: vec![2], bytes: vec![0, 0, 128, 63, 0, 0, 0, 64] };
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("m.safetensors");
-        write(
-            &path,
-            &HashMap::from([("w".to_owned(), tensor)]),
-            HashMap::from([("a".to_owned(), "b".to_owned())]),
-        )
-        .unwrap();
+        write(&path, &HashMap::from([("w".to_owned(), tensor)]), HashMap::from([("a".to_owned(), "b".to_owned())]))
+            .unwrap();
         std::fs::read(path).unwrap()
     }
 
@@ -166,10 +139,8 @@ mod tests {
     #[test]
     fn a_newer_version_says_so() {
         let mut newer = example();
-        let at = newer
-            .windows(20)
-            .position(|w| w == b"\"format_version\":\"1\"")
-            .expect("the header names its version");
+        let at =
+            newer.windows(20).position(|w| w == b"\"format_version\":\"1\"").expect("the header names its version");
         newer[at + 18] = b'9';
         assert!(parse(&newer).unwrap_err().contains("got 9"));
     }

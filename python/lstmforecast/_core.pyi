@@ -10,6 +10,7 @@ from os import PathLike
 from typing import Any, final
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 __version__: str
@@ -39,6 +40,10 @@ class Model:
         """Copies of the network's weights under PyTorch's names (``lstm.weight_ih_l0``, ..., ``fc.bias``)."""
     def load_parameters(self, parameters: Mapping[str, NDArray[np.float32]]) -> None:
         """Replace all weights; a missing, unexpected or wrongly shaped one is named and nothing is changed."""
+    def state_dict(self) -> dict[str, torch.Tensor]:
+        """Copies of the weights as tensors of Python's torch, which is imported for it."""
+    def load_state_dict(self, state_dict: Mapping[str, torch.Tensor]) -> None:
+        """`load_parameters` from tensors of Python's torch."""
     def scalers(self) -> dict[str, NDArray[np.float64]]:
         """``input_center``, ``input_scale`` of shape (n_features,), ``output_center``, ``output_scale`` of shape (n_targets,)."""
     def load_scalers(self, scalers: Mapping[str, NDArray[np.float64]]) -> None: ...

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import log_softmax, softmax
 from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
-from lstmforecast.tabular import WindowEstimator, require_rows, weigh_rows
+from lstmforecast.tabular import WindowEstimator, require_finite, require_rows, weigh_rows
 
 
 class LSTMClassifier(ClassifierMixin, WindowEstimator):
@@ -40,7 +41,7 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
         How ``X`` (each feature over rows and steps) is scaled, learned from the training rows. None: data as given.
     optimizer : {"adam", "adamw"}, default="adam"
         Optimiser.
-    learning_rate : float, default=1e-3
+    learning_rate : float, default=3e-3
         First learning rate.
     weight_decay : float, default=0.0
         L2 penalty (adam) or decoupled decay (adamw).
@@ -56,7 +57,7 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
         Epochs without a better loss before the learning rate falls. None: constant rate.
     lr_factor : float, default=0.5
         Factor of each fall.
-    clip_grad_norm : float or None, default=None
+    clip_grad_norm : float or None, default=1.0
         Largest global norm of the gradients.
     validation_fraction : float, default=0.2
         Last rows, as a fraction, that are held out when ``patience`` is set.
@@ -100,8 +101,6 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
     (3, 2)
     """
 
-    _task: ClassVar[str] = "classification"
-
     def __init__(
         self,
         *,
@@ -113,7 +112,7 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
         dropout: float = 0.0,
         scaler: Any = "standard",
         optimizer: str = "adam",
-        learning_rate: float = 1e-3,
+        learning_rate: float = 3e-3,
         weight_decay: float = 0.0,
         batch_size: int = 32,
         max_epochs: int = 100,
@@ -121,7 +120,7 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
         min_delta: float = 0.0,
         lr_patience: int | None = 5,
         lr_factor: float = 0.5,
-        clip_grad_norm: float | None = None,
+        clip_grad_norm: float | None = 1.0,
         validation_fraction: float = 0.2,
         warm_start: bool = False,
         backend: str = "auto",
@@ -208,7 +207,7 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
         """
         # From the probabilities, not the outputs: where rounding makes two of them equal, both methods agree.
         codes = self.predict_proba(X).argmax(axis=1)
-        return self.classes_[codes]
+        return np.asarray(self.classes_[codes])
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Predict each class's probability.
@@ -241,7 +240,7 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
         tensors, values = super()._fitted_state()
         return tensors, values | {"classes": self.classes_.tolist(), "classes_dtype": self.classes_.dtype.str}
 
-    def _restore_fitted_state(self, tensors: dict[str, NDArray[Any]], values: dict[str, Any]) -> None:
+    def _restore_fitted_state(self, tensors: Mapping[str, NDArray[Any]], values: Mapping[str, Any]) -> None:
         super()._restore_fitted_state(tensors, values)
         self.classes_ = np.array(values["classes"], dtype=values["classes_dtype"])
 
@@ -251,5 +250,15 @@ def _read_labels(y: Any, n_rows: int) -> NDArray[Any]:
         raise ValueError("LSTMClassifier requires y to be passed, but the target y is None")
     labels: NDArray[Any] = column_or_1d(y, warn=True)
     require_rows("y", labels, n_rows)
+    _require_labels(labels)
     check_classification_targets(labels)
     return labels
+
+
+def _require_labels(labels: NDArray[Any]) -> None:
+    if labels.dtype.kind == "f":
+        require_finite("y", labels, ("row",))
+    missing = pd.isna(labels)
+    if missing.any():
+        row = int(missing.argmax())
+        raise ValueError(f"expected a label in every row of y, got {labels[row]} in row {row}")

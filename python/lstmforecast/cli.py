@@ -65,7 +65,8 @@ examples:
     lstmforecast backtest data.csv --time date --target OT --horizon 24 --test-size 500 --stride 24 --season-length 24
 
 Reading the table: an error below those of repeat-last (the last value goes on) and seasonal-naive (the last season
-comes again) means that the network learned something; above them, use the naive forecast. MASE below 1 says the same.
+comes again) means that the network learned something; above them, use the naive forecast. MASE is the MAE in units of
+what the seasonal-naive forecast costs on the training rows: it can be compared from series to series.
 """
 
 
@@ -196,7 +197,8 @@ class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
         from lstmforecast import __version__
 
-        parser.exit(0, f"lstmforecast {__version__}\n")
+        print(f"lstmforecast {__version__}")
+        parser.exit(0)
 
 
 def _forecast(args: argparse.Namespace) -> None:

@@ -101,13 +101,21 @@ class LSTMEstimator(BaseEstimator):
         dict of str to torch.Tensor
             ``lstm.weight_ih_l0`` of shape (4 * hidden_size, n_features), ..., ``fc.bias`` of shape (outputs,); copies.
         """
-        from lstmforecast.pytorch import state_dict
-
         check_is_fitted(self)
-        return state_dict(self.model_)
+        return self.model_.state_dict()
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> Self:
-        """Replace the weights by those of a PyTorch module (tensors or arrays under PyTorch's names).
+        """Replace the weights by those of a PyTorch module.
+
+        Parameters
+        ----------
+        state_dict : mapping of str to torch.Tensor, or of str to array
+            Under PyTorch's names, as `state_dict` gives them.
+
+        Returns
+        -------
+        self
+            With the scaler of before: train the other module on windows scaled alike.
 
         Raises
         ------
@@ -115,8 +123,10 @@ class LSTMEstimator(BaseEstimator):
             If a weight is missing, unexpected or of another shape; no weight is changed then.
         """
         check_is_fitted(self)
-        arrays = {name: np.ascontiguousarray(_to_numpy(value), dtype=np.float32) for name, value in state_dict.items()}
-        self.model_.load_parameters(arrays)
+        if all(hasattr(value, "detach") for value in state_dict.values()):
+            self.model_.load_state_dict(dict(state_dict))
+        else:
+            self.model_.load_parameters({name: np.asarray(value, np.float32) for name, value in state_dict.items()})
         return self
 
     def to_torch(self) -> torch.nn.Module:
@@ -187,7 +197,3 @@ def _check_same_sizes(present: Mapping[str, Any], wanted: Mapping[str, Any]) -> 
                 f"warm_start=True goes on with the present weights: expected {name}={present[name]!r} as before, "
                 f"got {wanted[name]!r}"
             )
-
-
-def _to_numpy(value: Any) -> NDArray[Any]:
-    return np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)

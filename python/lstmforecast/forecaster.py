@@ -10,34 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from lstmforecast import _core
 from lstmforecast.container import FILLS, Fill, Observations
 from lstmforecast.estimator import LSTMEstimator
 from lstmforecast.index import Frequency, parse_frequency
 from lstmforecast.scalers import fit_affine
-
-
-def default_window_size(n_rows: int, horizon: int) -> int:
-    """Choose the rows that the network sees: four horizons, from 24 to 168, but at most a quarter of the data.
-
-    Parameters
-    ----------
-    n_rows : int
-        Rows to train on.
-    horizon : int
-        Steps to forecast.
-
-    Returns
-    -------
-    int
-        At least 1.
-
-    Examples
-    --------
-    >>> default_window_size(8640, horizon=24), default_window_size(40, horizon=24)
-    (96, 10)
-    """
-    return max(1, min(max(4 * horizon, 24), 168, n_rows // 4))
+from lstmforecast.sizing import resolve_window_size, training_rows
 
 
 class LSTMForecaster(LSTMEstimator):
@@ -139,7 +116,7 @@ class LSTMForecaster(LSTMEstimator):
         dropout: float = 0.0,
         scaler: Any = "standard",
         optimizer: str = "adam",
-        learning_rate: float = 1e-3,
+        learning_rate: float = 3e-3,
         weight_decay: float = 0.0,
         batch_size: int = 32,
         max_epochs: int = 100,
@@ -147,7 +124,7 @@ class LSTMForecaster(LSTMEstimator):
         min_delta: float = 0.0,
         lr_patience: int | None = 5,
         lr_factor: float = 0.5,
-        clip_grad_norm: float | None = None,
+        clip_grad_norm: float | None = 1.0,
         validation_fraction: float = 0.2,
         warm_start: bool = False,
         backend: str = "auto",
@@ -213,7 +190,7 @@ class LSTMForecaster(LSTMEstimator):
         """
         self._validate_parameters()
         observations = Observations.read(y, freq=self.freq, fill=self.fill)
-        window_size = self._window_size_for(len(observations))
+        window_size = resolve_window_size(len(observations), self.window_size, self.horizon, self._held_out())
         seed = self._seed()
         width = observations.n_columns
         model = self._new_model(
@@ -310,36 +287,11 @@ class LSTMForecaster(LSTMEstimator):
         if self.fill not in FILLS:
             raise ValueError(f"expected fill to be None, 'ffill' or 'interpolate', got {self.fill!r}")
 
-    def _window_size_for(self, n_rows: int) -> int:
-        """Resolve ``window_size`` and check that the data suffice for it."""
-        if not self._suffice(n_rows):
-            needed = n_rows + 1
-            while not self._suffice(needed):
-                needed += 1
-            held_out = "" if self.patience is None else f" and validation_fraction={self.validation_fraction}"
-            window_size = self._window_size(needed)
-            raise ValueError(
-                f"expected at least {needed} rows for window_size={window_size}, horizon={self.horizon}{held_out}, "
-                f"got {n_rows}"
-            )
-        return self._window_size(n_rows)
-
-    def _suffice(self, n_rows: int) -> bool:
-        train = self._training_rows(n_rows)
-        held_out = n_rows - train
-        return train >= self._window_size(n_rows) + self.horizon and (held_out >= self.horizon or held_out == 0)
-
-    def _window_size(self, n_rows: int) -> int:
-        return self.window_size or default_window_size(self._training_rows(n_rows), self.horizon)
-
     def _training_rows(self, n_rows: int) -> int:
-        """Count the rows that are trained on; those after them are held out."""
-        if self.patience is None or self.validation_fraction == 0:
-            return n_rows
-        try:
-            return _core.time_split(n_rows, self.validation_fraction)[0]
-        except ValueError:
-            return 0
+        return training_rows(n_rows, self._held_out())
+
+    def _held_out(self) -> float:
+        return 0.0 if self.patience is None else self.validation_fraction
 
     def _fit_scaler_object(self, values: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
         center, scale = fit_affine(self.scaler, values[: self._training_rows(len(values))])

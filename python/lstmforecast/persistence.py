@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
@@ -109,5 +110,7 @@ def _savable_parameters(estimator: LSTMEstimator) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """NumPy's scalars as Python's, which JSON takes."""
-    return value.item() if isinstance(value, np.generic) else value
+    """What JSON takes for what it doesn't: Python's scalars for NumPy's, words for pandas' offsets."""
+    if isinstance(value, np.generic):
+        return value.item()
+    return value.freqstr if isinstance(value, pd.offsets.BaseOffset) else value

@@ -85,7 +85,8 @@ def history(estimator: Any, ax: Axes | None = None) -> Axes:
     Parameters
     ----------
     estimator : LSTMForecaster, LSTMRegressor or LSTMClassifier
-        Fitted: its ``history_`` and ``best_epoch_`` are drawn, losses on a logarithmic scale.
+        Fitted: its ``history_`` and ``best_epoch_`` are drawn, on a logarithmic scale if they span
+        more than a decade.
     ax : matplotlib.axes.Axes, optional
         Where to draw; a new figure if it isn't given.
 
@@ -105,6 +106,8 @@ def history(estimator: Any, ax: Axes | None = None) -> Axes:
 
     check_is_fitted(estimator, ["history_", "best_epoch_"])
     ax = _axes(ax)
+    from matplotlib.ticker import MaxNLocator
+
     records = estimator.history_
     judged = "val_loss" if records["val_loss"].notna().any() else "train_loss"
     curves = (("train_loss", "training", INK), ("val_loss", "validation", COLORS[0]))
@@ -112,11 +115,13 @@ def history(estimator: Any, ax: Axes | None = None) -> Axes:
         if records[column].notna().any():
             ax.plot(records["epoch"], records[column], color=color, linewidth=1.6, label=label)
     _mark_best(ax, estimator.best_epoch_, records.loc[records["epoch"] == estimator.best_epoch_, judged])
-    if (records[judged] > 0).all():
+    losses = records[["train_loss", "val_loss"]]
+    # Within a decade a logarithmic axis has no round numbers to label.
+    if losses.min(axis=None) > 0 and losses.max(axis=None) > 10 * losses.min(axis=None):
         ax.set_yscale("log")
     ax.set_xlabel("epoch")
     ax.set_ylabel("loss (scaled units)")
-    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     return _finish(ax)
 
 

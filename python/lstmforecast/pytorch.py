@@ -11,15 +11,10 @@ from torch import Tensor, nn
 from lstmforecast import _core
 
 
-def state_dict(model: _core.Model) -> dict[str, Tensor]:
-    """Copies of a model's weights as torch tensors."""
-    return {name: torch.from_numpy(array) for name, array in model.parameters().items()}
-
-
 def to_torch(model: _core.Model) -> nn.Module:
     """A module that computes what the model computes, in the data's units."""
     module = LSTMModule(model.config, model.scalers())
-    module.load_state_dict(state_dict(model))
+    module.load_state_dict(model.state_dict())
     return module.eval()
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,7 +41,7 @@ class LSTMRegressor(RegressorMixin, WindowEstimator):
         Loss on the scaled targets.
     optimizer : {"adam", "adamw"}, default="adam"
         Optimiser.
-    learning_rate : float, default=1e-3
+    learning_rate : float, default=3e-3
         First learning rate.
     weight_decay : float, default=0.0
         L2 penalty (adam) or decoupled decay (adamw).
@@ -57,7 +57,7 @@ class LSTMRegressor(RegressorMixin, WindowEstimator):
         Epochs without a better loss before the learning rate falls. None: constant rate.
     lr_factor : float, default=0.5
         Factor of each fall.
-    clip_grad_norm : float or None, default=None
+    clip_grad_norm : float or None, default=1.0
         Largest global norm of the gradients.
     validation_fraction : float, default=0.2
         Last rows, as a fraction, that are held out when ``patience`` is set.
@@ -101,8 +101,6 @@ class LSTMRegressor(RegressorMixin, WindowEstimator):
     (3,)
     """
 
-    _task: ClassVar[str] = "regression"
-
     def __init__(
         self,
         *,
@@ -115,7 +113,7 @@ class LSTMRegressor(RegressorMixin, WindowEstimator):
         scaler: Any = "standard",
         loss: str = "mse",
         optimizer: str = "adam",
-        learning_rate: float = 1e-3,
+        learning_rate: float = 3e-3,
         weight_decay: float = 0.0,
         batch_size: int = 32,
         max_epochs: int = 100,
@@ -123,7 +121,7 @@ class LSTMRegressor(RegressorMixin, WindowEstimator):
         min_delta: float = 0.0,
         lr_patience: int | None = 5,
         lr_factor: float = 0.5,
-        clip_grad_norm: float | None = None,
+        clip_grad_norm: float | None = 1.0,
         validation_fraction: float = 0.2,
         warm_start: bool = False,
         backend: str = "auto",
@@ -215,7 +213,7 @@ class LSTMRegressor(RegressorMixin, WindowEstimator):
         tensors, values = super()._fitted_state()
         return tensors, values | {"n_outputs": self.n_outputs_, "flat_targets": self._flat_targets}
 
-    def _restore_fitted_state(self, tensors: dict[str, NDArray[Any]], values: dict[str, Any]) -> None:
+    def _restore_fitted_state(self, tensors: Mapping[str, NDArray[Any]], values: Mapping[str, Any]) -> None:
         super()._restore_fitted_state(tensors, values)
         self.n_outputs_ = int(values["n_outputs"])
         self._flat_targets = bool(values["flat_targets"])

@@ -1,4 +1,4 @@
-"""Scalers with scikit-learn's semantics and attribute names, computed in Rust, and how others' scalers enter a model."""
+"""Scalers with scikit-learn's semantics and attribute names, computed in Rust; the way others' enter a model."""
 
 from __future__ import annotations
 
@@ -274,8 +274,8 @@ def affine_of(scaler: Any, n_columns: int) -> Affine:
         return center, scale
     center, scale = _probe(scaler, n_columns)
     # Every row mixes other values, so that a column that follows its neighbours, or bends, shows.
-    expected = np.random.default_rng(0).uniform(-4.0, 4.0, size=(8, n_columns))
-    if not np.allclose(_transformed(scaler, center + expected * scale), expected, rtol=1e-6, atol=1e-6):
+    points = center + scale * np.random.default_rng(0).uniform(-4.0, 4.0, size=(8, n_columns))
+    if not np.allclose(_transformed(scaler, points), (points - center) / scale, rtol=1e-6, atol=1e-6):
         raise _not_affine(scaler)
     return center, scale
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from numbers import Integral, Real
+from collections.abc import Mapping
+from numbers import Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.base import is_classifier
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
@@ -21,23 +23,18 @@ class WindowEstimator(LSTMEstimator):
     """An estimator that takes one window for each row of X, flat (n, window * features) or as (n, window, features)."""
 
     n_features_per_step: int
-
-    def _validate_parameters(self) -> None:
-        super()._validate_parameters()
-        value = self.n_features_per_step
-        if isinstance(value, bool) or not isinstance(value, Integral):
-            raise TypeError(f"expected n_features_per_step as an integer, got {value!r}")
-        if value < 1:
-            raise ValueError(f"expected n_features_per_step of at least 1, got {value}")
+    feature_names_in_: NDArray[np.object_]
 
     def _train(
         self, windows: Array, targets: Array, weights: Array | None, n_targets: int, **training: Any
     ) -> tuple[_core.Model, dict[str, Any]]:
         """Train a new model; the estimator's learned names stay untouched."""
+        if not self._holds_rows_out():
+            windows, targets, weights = distinct_rows(windows, targets, weights)
         seed = self._seed()
         _, window_size, n_features = windows.shape
         model = self._new_model(
-            window_size=window_size, horizon=1, n_features=n_features, n_targets=n_targets, seed=seed, normalize=None
+            window_size=window_size, horizon=1, n_features=n_features, n_targets=n_targets, seed=seed
         )
         if self.scaler is not None and not isinstance(self.scaler, str):
             model.load_scalers(self._fit_scaler_object(windows, targets, n_targets))
@@ -46,13 +43,16 @@ class WindowEstimator(LSTMEstimator):
         outcome = self._run(lambda on_epoch: model.fit_windows(windows, targets, weights, options, on_epoch))
         return model, outcome
 
+    def _holds_rows_out(self) -> bool:
+        return self.patience is not None and self.validation_fraction > 0
+
     def _fit_scaler_object(self, windows: Array, targets: Array, n_targets: int) -> dict[str, Array]:
         rows = len(windows)
-        if self.patience is not None and self.validation_fraction > 0:
+        if self._holds_rows_out():
             rows = _core.time_split(rows, self.validation_fraction)[0]
         center, scale = fit_affine(self.scaler, windows[:rows].reshape(-1, windows.shape[2]))
         scalers = {"input_center": center, "input_scale": scale}
-        if self._task == "classification":
+        if is_classifier(self):
             return scalers | {"output_center": np.zeros(n_targets), "output_scale": np.ones(n_targets)}
         center, scale = fit_affine(self.scaler, targets[:rows])
         return scalers | {"output_center": center, "output_scale": scale}
@@ -66,6 +66,7 @@ class WindowEstimator(LSTMEstimator):
     def _windows_to_fit(self, X: Any) -> Array:
         """Check X before a fit, without learning anything yet."""
         values, per_step = self._read(X), self.n_features_per_step
+        _require_finite_rows(values)
         if values.ndim == 2:
             if values.shape[1] % per_step:
                 raise ValueError(
@@ -89,6 +90,8 @@ class WindowEstimator(LSTMEstimator):
             raise ValueError(
                 f"expected X of shape (n, {width}) or (n, {window_size}, {n_features}), got {_shape_text(values)}"
             )
+        # Last, as names that don't agree say more than the gaps which pandas makes of them.
+        _require_finite_rows(values)
         return values.reshape(-1, window_size, n_features)
 
     def _read(self, X: Any) -> Array:
@@ -97,8 +100,6 @@ class WindowEstimator(LSTMEstimator):
         )
         if values.ndim > 3:
             raise ValueError(f"expected X of shape (n, window * features) or (n, window, features), got {values.shape}")
-        axes = ("row", "column") if values.ndim == 2 else ("row", "step", "feature")
-        require_finite("X", values, axes)
         return values
 
     def _remember_columns(self, X: Any, windows: Array) -> None:
@@ -106,7 +107,8 @@ class WindowEstimator(LSTMEstimator):
         if (X.ndim if hasattr(X, "ndim") else np.asarray(X).ndim) == 2:
             validate_data(self, X, skip_check_array=True)
             return
-        vars(self).pop("feature_names_in_", None)
+        if hasattr(self, "feature_names_in_"):
+            del self.feature_names_in_
         self.n_features_in_ = windows.shape[2]
 
     def _fitted_state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
@@ -114,7 +116,7 @@ class WindowEstimator(LSTMEstimator):
         values = {"n_features_in": self.n_features_in_, "feature_names_in": None if names is None else names.tolist()}
         return {}, values
 
-    def _restore_fitted_state(self, tensors: dict[str, NDArray[Any]], values: dict[str, Any]) -> None:
+    def _restore_fitted_state(self, tensors: Mapping[str, NDArray[Any]], values: Mapping[str, Any]) -> None:
         self.n_features_in_ = int(values["n_features_in"])
         if values["feature_names_in"] is not None:
             self.feature_names_in_ = np.array(values["feature_names_in"], dtype=object)
@@ -151,6 +153,30 @@ def weigh_rows(windows: Array, targets: NDArray[Any], sample_weight: Any) -> tup
     if not kept.any():
         raise ValueError("expected a sample_weight above zero for at least one row, got zeros only")
     return (windows, targets, weights) if kept.all() else (windows[kept], targets[kept], weights[kept])
+
+
+def distinct_rows(windows: Array, targets: Array, weights: Array | None) -> tuple[Array, Array, Array]:
+    """Merge equal rows, adding their weights, and sort them by content.
+
+    So a row given twice and a row of weight 2 train the same network, bit for bit: neither the statistics that scale
+    the data nor the batches can tell them apart.
+
+    Parameters
+    ----------
+    windows : ndarray of shape (n, window, features)
+    targets : ndarray of shape (n, outputs)
+    weights : ndarray of shape (n,) or None
+
+    Returns
+    -------
+    windows, targets, weights
+        Of the distinct rows.
+    """
+    # Adding 0.0 makes -0.0 equal to 0.0 in bytes too, and bytes are compared far faster than rows of numbers.
+    rows = np.hstack([windows.reshape(len(windows), -1), targets]) + 0.0
+    keys = rows.view(np.dtype((np.void, rows.itemsize * rows.shape[1])))[:, 0]
+    _, first, places = np.unique(keys, return_index=True, return_inverse=True)
+    return windows[first], targets[first], np.bincount(places, weights).astype(np.float64)
 
 
 def _read_weights(sample_weight: Any, n_rows: int) -> Array:
@@ -202,6 +228,10 @@ def require_rows(name: str, values: NDArray[Any], n_rows: int) -> None:
     """
     if len(values) != n_rows:
         raise ValueError(f"expected {name} with {n_rows} rows as X has, got {len(values)}")
+
+
+def _require_finite_rows(values: Array) -> None:
+    require_finite("X", values, ("row", "column") if values.ndim == 2 else ("row", "step", "feature"))
 
 
 def _shape_text(values: NDArray[Any]) -> str:

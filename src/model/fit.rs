@@ -63,40 +63,24 @@ impl Model {
         training.check()?;
         self.check_columns(series.n_columns())?;
         let split = Self::split(series.n_rows(), data, training)?;
-        let scaler = Self::choose(
-            data.scaler,
-            &self.input_scaler,
-            series.rows(0, split.train_end),
-        );
-        self.output_scaler = scaler.first(self.config.n_targets);
-        self.input_scaler = scaler;
-        let scaled = self.input_scaler.transform(series.values());
-        let scaled = Matrix::new(&scaled, series.n_columns())?;
-        let train = self.windows(
-            scaled.rows(0, split.train_end),
-            data.stride,
-            "the training part",
-        )?;
+        self.input_scaler = Self::choose(data.scaler, &self.input_scaler, series.rows(0, split.train_end));
+        self.output_scaler = self.input_scaler.first(self.config.n_targets);
+        let values = self.input_scaler.transform(series.values());
+        let scaled = Matrix::new(&values, series.n_columns())?;
+        let train = self.windows(scaled.rows(0, split.train_end), data.stride, "the training part")?;
         let n_held_out = series.n_rows() - split.validation_start;
         let validation = if n_held_out == 0 {
             None
         } else {
             // the inputs may reach back into the part before: only targets must be unseen
-            let start = split
-                .validation_start
-                .saturating_sub(self.config.window_size);
+            let start = split.validation_start.saturating_sub(self.config.window_size);
             Some(self.windows(
                 scaled.rows(start, series.n_rows()),
                 1,
                 "the validation part with the window before it",
             )?)
         };
-        self.train(
-            &train,
-            validation.as_ref().map(|windows| windows as &dyn Samples),
-            training,
-            observer,
-        )
+        self.train(&train, validation.as_ref().map(|windows| windows as &dyn Samples), training, observer)
     }
 
     /// Trains on a table of windows.
@@ -114,38 +98,20 @@ impl Model {
         self.check_table(&rows, training.loss)?;
         let n_rows = rows.inputs.n_rows();
         let split = Self::split(n_rows, data, training)?;
-        let steps = Matrix::new(
-            rows.inputs.rows(0, split.train_end).values(),
-            self.config.n_features,
-        )?;
+        let steps = Matrix::new(rows.inputs.rows(0, split.train_end).values(), self.config.n_features)?;
         self.input_scaler = Self::choose(data.scaler, &self.input_scaler, steps);
         if training.loss != Loss::CrossEntropy {
-            let steps = Matrix::new(
-                rows.targets.rows(0, split.train_end).values(),
-                self.config.n_targets,
-            )?;
+            let steps = Matrix::new(rows.targets.rows(0, split.train_end).values(), self.config.n_targets)?;
             self.output_scaler = Self::choose(data.scaler, &self.output_scaler, steps);
         }
         let inputs = self.input_scaler.transform(rows.inputs.values());
         let inputs = Matrix::new(&inputs, rows.inputs.n_columns())?;
         let targets = self.scale_targets(&rows, training.loss);
         let targets = Matrix::new(&targets, rows.targets.n_columns())?;
-        if training.patience.is_none() || split.validation_start == n_rows {
-            let train = Table::distinct(inputs, targets, rows.weights);
-            return self.train(&train, None, training, observer);
-        }
-        let part = |from, to| {
-            Table::new(
-                inputs.rows(from, to),
-                targets.rows(from, to),
-                &rows.weights[from..to],
-            )
-        };
-        let (train, validation) = (
-            part(0, split.train_end),
-            part(split.validation_start, n_rows),
-        );
-        self.train(&train, Some(&validation), training, observer)
+        let part = |from, to| Table::new(inputs.rows(from, to), targets.rows(from, to), &rows.weights[from..to]);
+        let train = part(0, split.train_end);
+        let validation = (split.validation_start < n_rows).then(|| part(split.validation_start, n_rows));
+        self.train(&train, validation.as_ref().map(|table| table as &dyn Samples), training, observer)
     }
 
     /// The loss of a table of windows, all in one batch, and its gradient for each parameter.
@@ -158,10 +124,8 @@ impl Model {
         self.check_table(&rows, loss)?;
         let inputs = self.input_scaler.transform(rows.inputs.values());
         let targets = self.scale_targets(&rows, loss);
-        let (inputs, targets) = (
-            Matrix::new(&inputs, rows.inputs.n_columns())?,
-            Matrix::new(&targets, rows.targets.n_columns())?,
-        );
+        let (inputs, targets) =
+            (Matrix::new(&inputs, rows.inputs.n_columns())?, Matrix::new(&targets, rows.targets.n_columns())?);
         let table = Table::new(inputs, targets, rows.weights);
         let loader = Loader::new(&table, self.config.n_features, self.device);
         let batch = loader.batch(&loader.in_order())?;
@@ -180,11 +144,7 @@ impl Model {
     }
 
     fn split(n_rows: usize, data: &DataConfig, training: &TrainConfig) -> Result<TimeSplit> {
-        let fraction = if training.patience.is_some() {
-            data.validation_fraction
-        } else {
-            0.0
-        };
+        let fraction = if training.patience.is_some() { data.validation_fraction } else { 0.0 };
         time_split(n_rows, fraction, data.gap)
     }
 
@@ -196,16 +156,9 @@ impl Model {
         }
     }
 
-    fn windows<'a>(
-        &self,
-        series: Matrix<'a, f32>,
-        stride: usize,
-        part: &str,
-    ) -> Result<Windows<'a>> {
+    fn windows<'a>(&self, series: Matrix<'a, f32>, stride: usize, part: &str) -> Result<Windows<'a>> {
         if stride == 0 {
-            return Err(Error::Value(
-                "expected stride of at least 1, got 0".to_owned(),
-            ));
+            return Err(Error::Value("expected stride of at least 1, got 0".to_owned()));
         }
         let shape = WindowShape {
             window_size: self.config.window_size,
@@ -214,10 +167,7 @@ impl Model {
             n_targets: self.config.n_targets,
         };
         Windows::new(series, shape, self.config.normalize).map_err(|error| match error {
-            Error::TooShort { expected, got } => Error::TooShort {
-                expected: format!("{expected} in {part}"),
-                got,
-            },
+            Error::TooShort { expected, got } => Error::TooShort { expected: format!("{expected} in {part}"), got },
             other => other,
         })
     }
@@ -230,47 +180,24 @@ impl Model {
         observer: &mut dyn Observer,
     ) -> Result<Outcome> {
         if train.is_empty() || validation.is_some_and(Samples::is_empty) {
-            return Err(Error::too_short(
-                "at least one row to train on and one to validate on",
-                "none",
-            ));
+            return Err(Error::too_short("at least one row to train on and one to validate on", "none"));
         }
         let loader = |samples| Loader::new(samples, self.config.n_features, self.device);
         let (train, validation) = (loader(train), validation.map(loader));
-        train::fit(
-            &*self.network,
-            &self.parameters,
-            (&train, validation.as_ref()),
-            training,
-            observer,
-        )
+        train::fit(&*self.network, &self.parameters, (&train, validation.as_ref()), training, observer)
     }
 
     fn check_table(&self, rows: &TableRows, loss: Loss) -> Result<()> {
         let n_rows = rows.inputs.n_rows();
         let inputs = self.config.window_size * self.config.n_features;
-        let targets = if loss == Loss::CrossEntropy {
-            1
-        } else {
-            self.config.horizon * self.config.n_targets
-        };
-        let got = (
-            rows.inputs.n_columns(),
-            rows.targets.n_rows(),
-            rows.targets.n_columns(),
-            rows.weights.len(),
-        );
+        let targets = if loss == Loss::CrossEntropy { 1 } else { self.config.horizon * self.config.n_targets };
+        let got = (rows.inputs.n_columns(), rows.targets.n_rows(), rows.targets.n_columns(), rows.weights.len());
         if got == (inputs, n_rows, targets, n_rows) {
             return Ok(());
         }
         Err(Error::shape(
-            format!(
-                "windows ({n_rows}, {inputs}), targets ({n_rows}, {targets}) and {n_rows} weights"
-            ),
-            format!(
-                "({n_rows}, {}), ({}, {}) and {}",
-                got.0, got.1, got.2, got.3
-            ),
+            format!("windows ({n_rows}, {inputs}), targets ({n_rows}, {targets}) and {n_rows} weights"),
+            format!("({n_rows}, {}), ({}, {}) and {}", got.0, got.1, got.2, got.3),
         ))
     }
 }

@@ -18,19 +18,12 @@ impl Model {
         let expected = self.config.window_size * self.config.n_features;
         if windows.n_columns() != expected {
             return Err(Error::shape(
-                format!(
-                    "windows of {} x {} numbers",
-                    self.config.window_size, self.config.n_features
-                ),
+                format!("windows of {} x {} numbers", self.config.window_size, self.config.n_features),
                 format!("{}", windows.n_columns()),
             ));
         }
         let scaled = self.input_scaler.transform(windows.values());
-        self.forecast_each(
-            windows.n_rows(),
-            |i| &scaled[i * expected..(i + 1) * expected],
-            n_threads,
-        )
+        self.forecast_each(windows.n_rows(), |i| &scaled[i * expected..(i + 1) * expected], n_threads)
     }
 
     /// One forecast for each origin, from the `window_size` rows before that row of a series `(n_rows, n_features)`.
@@ -45,25 +38,15 @@ impl Model {
     ) -> Result<Vec<f64>> {
         let window_size = self.config.window_size;
         self.check_columns(series.n_columns())?;
-        if let Some(origin) = origins
-            .iter()
-            .find(|&&origin| origin < window_size || origin > series.n_rows())
-        {
+        if let Some(origin) = origins.iter().find(|&&origin| origin < window_size || origin > series.n_rows()) {
             return Err(Error::too_short(
-                format!(
-                    "origins between window_size {window_size} and {} rows",
-                    series.n_rows()
-                ),
+                format!("origins between window_size {window_size} and {} rows", series.n_rows()),
                 format!("{origin}"),
             ));
         }
         let scaled = self.input_scaler.transform(series.values());
         let scaled = Matrix::new(&scaled, series.n_columns())?;
-        self.forecast_each(
-            origins.len(),
-            |i| scaled.rows(origins[i] - window_size, origins[i]).values(),
-            n_threads,
-        )
+        self.forecast_each(origins.len(), |i| scaled.rows(origins[i] - window_size, origins[i]).values(), n_threads)
     }
 
     fn forecast_each<'a>(
@@ -83,10 +66,7 @@ impl Model {
                 windows.push(windows[0]);
             }
             let batch_len = batch.len() * self.config.horizon * self.config.n_targets;
-            forecasts.extend(
-                self.output_scaler
-                    .inverse(&self.forecast_batch(&windows)?[..batch_len]),
-            );
+            forecasts.extend(self.output_scaler.inverse(&self.forecast_batch(&windows)?[..batch_len]));
         }
         Ok(forecasts)
     }
@@ -99,16 +79,9 @@ impl Model {
                 normalize.apply(window, n_features, &mut [], n_targets);
             }
         }
-        let inputs = tensor(
-            &inputs,
-            &[windows.len(), self.config.window_size, n_features],
-            self.device,
-        )?;
+        let inputs = tensor(&inputs, &[windows.len(), self.config.window_size, n_features], self.device)?;
         let output = tch::no_grad(|| self.network.forward(&inputs, None))?;
-        let mut forecasts: Vec<f32> = output
-            .f_reshape([-1])?
-            .f_to_device(tch::Device::Cpu)?
-            .try_into()?;
+        let mut forecasts: Vec<f32> = output.f_reshape([-1])?.f_to_device(tch::Device::Cpu)?.try_into()?;
         if let Some(normalize) = self.config.normalize {
             let each = forecasts.chunks_exact_mut(self.config.horizon * n_targets);
             for (forecast, window) in each.zip(windows) {

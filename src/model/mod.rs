@@ -55,15 +55,9 @@ pub struct ModelConfig {
 
 impl ModelConfig {
     fn check(&self) -> Result<()> {
-        let sizes = [
-            ("window_size", self.window_size),
-            ("horizon", self.horizon),
-            ("n_targets", self.n_targets),
-        ];
+        let sizes = [("window_size", self.window_size), ("horizon", self.horizon), ("n_targets", self.n_targets)];
         match sizes.iter().find(|(_, size)| *size == 0) {
-            Some((name, _)) => Err(Error::Value(format!(
-                "expected {name} of at least 1, got 0"
-            ))),
+            Some((name, _)) => Err(Error::Value(format!("expected {name} of at least 1, got 0"))),
             None => Ok(()),
         }
     }
@@ -102,30 +96,20 @@ impl Model {
         let (network, parameters) = network::build(&config.network(), config.seed, device)?;
         let input_scaler = Scaler::identity(config.n_features);
         let output_scaler = Scaler::identity(config.n_targets);
-        Ok(Self {
-            config,
-            device,
-            network,
-            parameters,
-            input_scaler,
-            output_scaler,
-        })
+        Ok(Self { config, device, network, parameters, input_scaler, output_scaler })
     }
 
     /// How it was built.
-    #[must_use]
     pub fn config(&self) -> &ModelConfig {
         &self.config
     }
 
     /// Its weights.
-    #[must_use]
     pub fn parameters(&self) -> &Parameters {
         &self.parameters
     }
 
     /// The scalers of inputs (one entry for each feature) and outputs (one for each target).
-    #[must_use]
     pub fn scalers(&self) -> (&Scaler, &Scaler) {
         (&self.input_scaler, &self.output_scaler)
     }
@@ -145,19 +129,12 @@ impl Model {
         if got == self.config.n_features {
             return Ok(());
         }
-        Err(Error::shape(
-            format!("a series of shape (n, {})", self.config.n_features),
-            format!("(n, {got})"),
-        ))
+        Err(Error::shape(format!("a series of shape (n, {})", self.config.n_features), format!("(n, {got})")))
     }
 }
 
 fn device(name: &str) -> Result<Device> {
-    let unknown = || {
-        Error::Device(format!(
-            "expected device 'cpu', 'cuda' or 'cuda:N', got '{name}'"
-        ))
-    };
+    let unknown = || Error::Device(format!("expected device 'cpu', 'cuda' or 'cuda:N', got '{name}'"));
     let index = match name.split_once(':') {
         None if name == "cpu" => return Ok(Device::Cpu),
         None if name == "cuda" => 0,

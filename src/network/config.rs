@@ -33,7 +33,6 @@ pub struct NetworkConfig {
 
 impl NetworkConfig {
     /// Directions in which the windows are read: 1 or 2.
-    #[must_use]
     pub fn n_directions(&self) -> usize {
         1 + usize::from(self.bidirectional)
     }
@@ -50,15 +49,10 @@ impl NetworkConfig {
             ("the number of outputs", self.output_size),
         ];
         if let Some((name, _)) = sizes.iter().find(|(_, size)| *size == 0) {
-            return Err(Error::Value(format!(
-                "expected {name} of at least 1, got 0"
-            )));
+            return Err(Error::Value(format!("expected {name} of at least 1, got 0")));
         }
         if !(0.0..1.0).contains(&self.dropout) {
-            return Err(Error::Value(format!(
-                "expected dropout in [0, 1), got {}",
-                self.dropout
-            )));
+            return Err(Error::Value(format!("expected dropout in [0, 1), got {}", self.dropout)));
         }
         Ok(())
     }

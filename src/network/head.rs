@@ -17,13 +17,7 @@ impl Linear {
     ///
     /// # Errors
     /// [`crate::error::Error::Torch`] when there is no memory for it.
-    pub fn new(
-        name: &str,
-        input_size: usize,
-        output_size: usize,
-        init: &mut Initializer,
-    ) -> Result<Self> {
-        #[allow(clippy::cast_precision_loss)]
+    pub fn new(name: &str, input_size: usize, output_size: usize, init: &mut Initializer) -> Result<Self> {
         let bound = 1.0 / (input_size as f64).sqrt();
         Ok(Self {
             weight: init.uniform(&format!("{name}.weight"), &[output_size, input_size], bound)?,

@@ -23,12 +23,7 @@ impl LstmForecastNetwork {
     /// [`crate::error::Error::Torch`] when there is no memory for them.
     pub fn new(config: &NetworkConfig, init: &mut Initializer) -> Result<Self> {
         let lstm = StackedLstm::new("lstm", config, init)?;
-        let fc = Linear::new(
-            "fc",
-            config.n_directions() * config.hidden_size,
-            config.output_size,
-            init,
-        )?;
+        let fc = Linear::new("fc", config.n_directions() * config.hidden_size, config.output_size, init)?;
         Ok(Self { lstm, fc })
     }
 }
@@ -55,18 +50,12 @@ impl StackedLstm {
     pub fn new(name: &str, config: &NetworkConfig, init: &mut Initializer) -> Result<Self> {
         let layers = (0..config.num_layers)
             .map(|layer| {
-                let input_size = if layer == 0 {
-                    config.input_size
-                } else {
-                    config.n_directions() * config.hidden_size
-                };
+                let input_size =
+                    if layer == 0 { config.input_size } else { config.n_directions() * config.hidden_size };
                 LstmLayer::new(&format!("{name}.%_l{layer}"), input_size, config, init)
             })
             .collect::<Result<_>>()?;
-        Ok(Self {
-            layers,
-            dropout: config.dropout,
-        })
+        Ok(Self { layers, dropout: config.dropout })
     }
 
     /// Windows `(batch, steps, input_size)` to the last layer's final state `(batch, directions * hidden_size)`: what the
@@ -102,14 +91,8 @@ struct LstmLayer {
 }
 
 impl LstmLayer {
-    fn new(
-        pattern: &str,
-        input_size: usize,
-        config: &NetworkConfig,
-        init: &mut Initializer,
-    ) -> Result<Self> {
+    fn new(pattern: &str, input_size: usize, config: &NetworkConfig, init: &mut Initializer) -> Result<Self> {
         let hidden_size = config.hidden_size;
-        #[allow(clippy::cast_precision_loss)]
         let bound = 1.0 / (hidden_size as f64).sqrt();
         let gates = 4 * hidden_size;
         let shapes: [(&str, Vec<usize>); 4] = [
@@ -125,34 +108,18 @@ impl LstmLayer {
                 weights.push(init.uniform(&name, shape, bound)?);
             }
         }
-        Ok(Self {
-            weights,
-            hidden_size,
-            n_directions: config.n_directions(),
-        })
+        Ok(Self { weights, hidden_size, n_directions: config.n_directions() })
     }
 
     /// `(batch, steps, input_size)` to the outputs of every step `(batch, steps, directions * hidden_size)` and the final
     /// state `(batch, directions * hidden_size)`.
     fn forward(&self, x: &Tensor) -> Result<(Tensor, Tensor)> {
         let batch = x.size()[0];
-        let shape = [
-            dimensions(&[self.n_directions])[0],
-            batch,
-            dimensions(&[self.hidden_size])[0],
-        ];
+        let shape = [dimensions(&[self.n_directions])[0], batch, dimensions(&[self.hidden_size])[0]];
         let zeros = zero_state(&shape, x.device())?;
         let weights: Vec<&Tensor> = self.weights.iter().collect();
-        let (outputs, state, _) = x.f_lstm(
-            &[&zeros, &zeros],
-            &weights,
-            true,
-            1,
-            0.0,
-            false,
-            self.n_directions == 2,
-            true,
-        )?;
+        let (outputs, state, _) =
+            x.f_lstm(&[&zeros, &zeros], &weights, true, 1, 0.0, false, self.n_directions == 2, true)?;
         Ok((outputs, state.f_transpose(0, 1)?.f_reshape([batch, -1])?))
     }
 }

@@ -30,11 +30,7 @@ pub trait Network: Send {
 ///
 /// # Errors
 /// [`crate::error::Error::Value`] for a configuration that makes no sense.
-pub fn build(
-    config: &NetworkConfig,
-    seed: u64,
-    device: Device,
-) -> Result<(Box<dyn Network>, Parameters)> {
+pub fn build(config: &NetworkConfig, seed: u64, device: Device) -> Result<(Box<dyn Network>, Parameters)> {
     config.check()?;
     let mut init = Initializer::new(Rng::new(seed, Purpose::Weights), device);
     let network = match config.architecture {

@@ -14,27 +14,17 @@ pub struct Parameters {
 impl Parameters {
     /// Names and tensors.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Tensor)> {
-        self.named
-            .iter()
-            .map(|(name, tensor)| (name.as_str(), tensor))
+        self.named.iter().map(|(name, tensor)| (name.as_str(), tensor))
     }
 
     /// The tensors alone.
-    #[must_use]
     pub fn tensors(&self) -> Vec<Tensor> {
-        self.named
-            .iter()
-            .map(|(_, tensor)| tensor.shallow_clone())
-            .collect()
+        self.named.iter().map(|(_, tensor)| tensor.shallow_clone()).collect()
     }
 
     /// Copies of all values, for [`Parameters::restore`].
-    #[must_use]
     pub fn snapshot(&self) -> Vec<Tensor> {
-        self.named
-            .iter()
-            .map(|(_, tensor)| tensor.detach().copy())
-            .collect()
+        self.named.iter().map(|(_, tensor)| tensor.detach().copy()).collect()
     }
 
     /// Puts the values of a snapshot back.
@@ -51,22 +41,10 @@ impl Parameters {
     /// # Errors
     /// [`Error::Value`] that names missing, unexpected or wrongly shaped ones.
     pub fn load(&self, values: &[(String, Tensor)]) -> Result<()> {
-        let find = |name: &str| {
-            values
-                .iter()
-                .find(|(n, _)| n == name)
-                .map(|(_, tensor)| tensor)
-        };
-        let missing: Vec<_> = self
-            .iter()
-            .map(|(name, _)| name)
-            .filter(|name| find(name).is_none())
-            .collect();
-        let unexpected: Vec<_> = values
-            .iter()
-            .map(|(name, _)| name.as_str())
-            .filter(|name| self.iter().all(|(n, _)| n != *name))
-            .collect();
+        let find = |name: &str| values.iter().find(|(n, _)| n == name).map(|(_, tensor)| tensor);
+        let missing: Vec<_> = self.iter().map(|(name, _)| name).filter(|name| find(name).is_none()).collect();
+        let unexpected: Vec<_> =
+            values.iter().map(|(name, _)| name.as_str()).filter(|name| self.iter().all(|(n, _)| n != *name)).collect();
         if !missing.is_empty() || !unexpected.is_empty() {
             return Err(Error::Value(format!(
                 "expected the parameters of this network; missing: {}; unexpected: {}",
@@ -110,13 +88,8 @@ pub struct Initializer {
 
 impl Initializer {
     /// Starts with no parameters.
-    #[must_use]
     pub fn new(rng: Rng, device: Device) -> Self {
-        Self {
-            rng,
-            device,
-            parameters: Parameters::default(),
-        }
+        Self { rng, device, parameters: Parameters::default() }
     }
 
     /// A trainable tensor, uniform in `[-bound, bound)`.
@@ -125,25 +98,19 @@ impl Initializer {
     /// [`Error::Torch`] when there is no memory for it.
     pub fn uniform(&mut self, name: &str, shape: &[usize], bound: f64) -> Result<Tensor> {
         let values = self.rng.uniform(shape.iter().product(), bound);
-        let tensor = Tensor::f_from_slice(&values)?
-            .f_reshape(dimensions(shape))?
-            .f_to_device(self.device)?;
+        let tensor = Tensor::f_from_slice(&values)?.f_reshape(dimensions(shape))?.f_to_device(self.device)?;
         let tensor = tensor.set_requires_grad(true);
-        self.parameters
-            .named
-            .push((name.to_owned(), tensor.shallow_clone()));
+        self.parameters.named.push((name.to_owned(), tensor.shallow_clone()));
         Ok(tensor)
     }
 
     /// All parameters in the order in which they were drawn.
-    #[must_use]
     pub fn finish(self) -> Parameters {
         self.parameters
     }
 }
 
 /// A shape as libtorch takes it.
-#[must_use]
 #[allow(clippy::cast_possible_wrap)]
 pub fn dimensions(shape: &[usize]) -> Vec<i64> {
     shape.iter().map(|&size| size as i64).collect()

@@ -2,9 +2,7 @@
 
 use std::collections::HashMap;
 
-use numpy::{
-    IntoPyArray, PyArray1, PyArrayDyn, PyArrayMethods, PyReadonlyArrayDyn, PyUntypedArrayMethods,
-};
+use numpy::{IntoPyArray, PyArray1, PyArrayDyn, PyArrayMethods, PyReadonlyArrayDyn, PyUntypedArrayMethods};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -18,23 +16,13 @@ use crate::network::parameter::dimensions;
 use crate::store::StoredTensor;
 
 /// The numbers of a C-contiguous array whose last dimensions are joined to rows, copied so that the GIL can go.
-pub(super) fn rows(
-    array: &PyReadonlyArrayDyn<f64>,
-    n_dimensions: usize,
-    name: &str,
-) -> PyResult<(Vec<f64>, usize)> {
+pub(super) fn rows(array: &PyReadonlyArrayDyn<f64>, n_dimensions: usize, name: &str) -> PyResult<(Vec<f64>, usize)> {
     let shape = array.shape();
     if shape.len() != n_dimensions {
-        let error = Error::shape(
-            format!("{name} with {n_dimensions} dimensions"),
-            format!("shape {shape:?}"),
-        );
+        let error = Error::shape(format!("{name} with {n_dimensions} dimensions"), format!("shape {shape:?}"));
         return Err(exception(error));
     }
-    Ok((
-        array.as_array().iter().copied().collect(),
-        shape[1..].iter().product(),
-    ))
+    Ok((array.as_array().iter().copied().collect(), shape[1..].iter().product()))
 }
 
 /// A flat vector as an array of the given shape.
@@ -53,19 +41,10 @@ pub(super) fn config<T: DeserializeOwned>(options: &Bound<'_, PyAny>) -> PyResul
 }
 
 /// A weight as a float32 array.
-pub(super) fn weight<'py>(
-    py: Python<'py>,
-    tensor: &Tensor,
-) -> PyResult<Bound<'py, PyArrayDyn<f32>>> {
-    let shape: Vec<usize> = tensor
-        .size()
-        .iter()
-        .map(|&size| usize::try_from(size).unwrap_or(0))
-        .collect();
+pub(super) fn weight<'py>(py: Python<'py>, tensor: &Tensor) -> PyResult<Bound<'py, PyArrayDyn<f32>>> {
+    let shape: Vec<usize> = tensor.size().iter().map(|&size| usize::try_from(size).unwrap_or(0)).collect();
     let flat = tensor.detach().to_device(tch::Device::Cpu).reshape([-1]);
-    let values: Vec<f32> = flat
-        .try_into()
-        .map_err(|error: tch::TchError| exception(error.into()))?;
+    let values: Vec<f32> = flat.try_into().map_err(|error: tch::TchError| exception(error.into()))?;
     values.into_pyarray(py).reshape(shape)
 }
 
@@ -74,20 +53,14 @@ pub(super) fn weights(parameters: &Bound<'_, PyDict>) -> PyResult<Vec<(String, T
     let each = parameters.iter().map(|(name, value)| {
         let array: PyReadonlyArrayDyn<f32> = value.extract()?;
         let values: Vec<f32> = array.as_array().iter().copied().collect();
-        Ok((
-            name.extract()?,
-            Tensor::from_slice(&values).reshape(dimensions(array.shape())),
-        ))
+        Ok((name.extract()?, Tensor::from_slice(&values).reshape(dimensions(array.shape()))))
     });
     each.collect()
 }
 
 /// Arrays of float32, float64 or int64 as they lie in a file.
 pub(super) fn stored(tensors: &Bound<'_, PyDict>) -> PyResult<HashMap<String, StoredTensor>> {
-    tensors
-        .iter()
-        .map(|(name, value)| Ok((name.extract()?, stored_tensor(&value)?)))
-        .collect()
+    tensors.iter().map(|(name, value)| Ok((name.extract()?, stored_tensor(&value)?))).collect()
 }
 
 fn stored_tensor(value: &Bound<'_, PyAny>) -> PyResult<StoredTensor> {
@@ -99,10 +72,9 @@ fn stored_tensor(value: &Bound<'_, PyAny>) -> PyResult<StoredTensor> {
     }
     match value.extract::<PyReadonlyArrayDyn<i64>>() {
         Ok(array) => Ok(store_as(Dtype::I64, &array, |x| x.to_le_bytes().to_vec())),
-        Err(_) => Err(PyTypeError::new_err(format!(
-            "expected arrays of float32, float64 or int64, got {}",
-            value.get_type()
-        ))),
+        Err(_) => {
+            Err(PyTypeError::new_err(format!("expected arrays of float32, float64 or int64, got {}", value.get_type())))
+        }
     }
 }
 
@@ -112,36 +84,18 @@ fn store_as<T: numpy::Element + Copy>(
     bytes: impl Fn(T) -> Vec<u8>,
 ) -> StoredTensor {
     let bytes = array.as_array().iter().flat_map(|&x| bytes(x)).collect();
-    StoredTensor {
-        dtype,
-        shape: array.shape().to_vec(),
-        bytes,
-    }
+    StoredTensor { dtype, shape: array.shape().to_vec(), bytes }
 }
 
 /// The array of a tensor from a file.
-pub(super) fn unstored<'py>(
-    py: Python<'py>,
-    name: &str,
-    tensor: &StoredTensor,
-) -> PyResult<Bound<'py, PyAny>> {
+pub(super) fn unstored<'py>(py: Python<'py>, name: &str, tensor: &StoredTensor) -> PyResult<Bound<'py, PyAny>> {
     let shape = tensor.shape.clone();
     let any = match tensor.dtype {
-        Dtype::F32 => numbers(tensor, f32::from_le_bytes)
-            .into_pyarray(py)
-            .reshape(shape)?
-            .into_any(),
-        Dtype::F64 => numbers(tensor, f64::from_le_bytes)
-            .into_pyarray(py)
-            .reshape(shape)?
-            .into_any(),
-        Dtype::I64 => numbers(tensor, i64::from_le_bytes)
-            .into_pyarray(py)
-            .reshape(shape)?
-            .into_any(),
+        Dtype::F32 => numbers(tensor, f32::from_le_bytes).into_pyarray(py).reshape(shape)?.into_any(),
+        Dtype::F64 => numbers(tensor, f64::from_le_bytes).into_pyarray(py).reshape(shape)?.into_any(),
+        Dtype::I64 => numbers(tensor, i64::from_le_bytes).into_pyarray(py).reshape(shape)?.into_any(),
         other => {
-            let text =
-                format!("expected tensors of float32, float64 or int64, got {other:?} in {name}");
+            let text = format!("expected tensors of float32, float64 or int64, got {other:?} in {name}");
             return Err(exception(Error::Format(text)));
         }
     };
@@ -150,7 +104,5 @@ pub(super) fn unstored<'py>(
 
 fn numbers<T, const N: usize>(tensor: &StoredTensor, number: impl Fn([u8; N]) -> T) -> Vec<T> {
     let chunks = tensor.bytes.chunks_exact(N);
-    chunks
-        .map(|chunk| number(chunk.try_into().expect("chunks of N bytes")))
-        .collect()
+    chunks.map(|chunk| number(chunk.try_into().expect("chunks of N bytes"))).collect()
 }

@@ -16,33 +16,25 @@ pyo3::create_exception!(
 );
 
 /// Does work without the GIL.
-pub(super) fn enter<T: Send>(
-    py: Python<'_>,
-    work: impl FnOnce() -> Result<T> + Send,
-) -> PyResult<T> {
+pub(super) fn enter<T: Send>(py: Python<'_>, work: impl FnOnce() -> Result<T> + Send) -> PyResult<T> {
     // AssertUnwindSafe: a model that panicked midway is behind a poisoned mutex, which the next call reports.
     let caught = py.allow_threads(|| catch_unwind(AssertUnwindSafe(work)));
     match caught {
         Ok(result) => result.map_err(exception),
-        Err(panic) => Err(PyRuntimeError::new_err(format!(
-            "a bug in lstmforecast: {}",
-            text_of(&*panic)
-        ))),
+        Err(panic) => Err(PyRuntimeError::new_err(format!("a bug in lstmforecast: {}", text_of(&*panic)))),
     }
 }
 
 /// The Python exception for each kind of mistake.
 pub(super) fn exception(error: Error) -> PyErr {
     match error {
-        Error::Shape { .. } | Error::Value(_) | Error::TooShort { .. } => {
-            PyValueError::new_err(error.to_string())
-        }
+        Error::Shape { .. } | Error::Value(_) | Error::TooShort { .. } => PyValueError::new_err(error.to_string()),
         Error::Diverged(text) => PyFloatingPointError::new_err(text),
         Error::Format(text) => FormatError::new_err(text),
         // two arguments make Python choose FileNotFoundError, PermissionError, ...
         Error::Io { path, source } => match source.raw_os_error() {
             Some(number) => PyOSError::new_err((number, reason(&source), path)),
-            None => PyOSError::new_err(format!("{path}: {source}")),
+            None => std::io::Error::new(source.kind(), format!("{path}: {}", reason(&source))).into(),
         },
         Error::Device(_) | Error::Torch(_) => PyRuntimeError::new_err(error.to_string()),
     }
@@ -50,15 +42,10 @@ pub(super) fn exception(error: Error) -> PyErr {
 
 fn reason(source: &std::io::Error) -> String {
     let text = source.to_string();
-    text.split(" (os error")
-        .next()
-        .unwrap_or_default()
-        .to_owned()
+    text.split(" (os error").next().unwrap_or_default().to_owned()
 }
 
 fn text_of(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| panic.downcast_ref::<&str>().copied())
-        .unwrap_or("a panic without words")
-        .to_owned()
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic without words").to_owned()
 }

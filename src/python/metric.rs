@@ -14,16 +14,11 @@ pub(super) fn metrics(
     truth: PyReadonlyArrayDyn<f64>,
     forecast: PyReadonlyArrayDyn<f64>,
 ) -> PyResult<HashMap<&'static str, f64>> {
-    let (truth, forecast): (Vec<f64>, Vec<f64>) = (
-        truth.as_array().iter().copied().collect(),
-        forecast.as_array().iter().copied().collect(),
-    );
+    let (truth, forecast): (Vec<f64>, Vec<f64>) =
+        (truth.as_array().iter().copied().collect(), forecast.as_array().iter().copied().collect());
     if truth.len() != forecast.len() || truth.is_empty() {
         let got = format!("{} and {}", truth.len(), forecast.len());
-        return Err(exception(Error::shape(
-            "as many true values as forecasts, and at least one",
-            got,
-        )));
+        return Err(exception(Error::shape("as many true values as forecasts, and at least one", got)));
     }
     let mse = metric::mse(&truth, &forecast);
     Ok(HashMap::from([

@@ -8,6 +8,7 @@ mod observer;
 mod scale;
 mod schedule;
 mod store;
+mod tensor;
 
 use pyo3::prelude::*;
 

@@ -8,10 +8,12 @@ use pyo3::exceptions::PyFloatingPointError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use serde::Deserialize;
+use tch::Tensor;
 
 use super::convert;
 use super::door::{enter, exception};
 use super::observer::PyObserver;
+use super::tensor;
 use crate::error::{Error, Result};
 use crate::model::fit::{DataConfig, TableRows};
 use crate::model::Model;
@@ -35,17 +37,12 @@ struct Options {
 }
 
 impl PyModel {
-    fn with<T: Send>(
-        &self,
-        py: Python<'_>,
-        work: impl FnOnce(&mut Model) -> Result<T> + Send,
-    ) -> PyResult<T> {
+    fn with<T: Send>(&self, py: Python<'_>, work: impl FnOnce(&mut Model) -> Result<T> + Send) -> PyResult<T> {
         enter(py, || work(&mut *self.lock()?))
     }
 
     fn lock(&self) -> Result<MutexGuard<'_, Model>> {
-        let broken =
-            |_| Error::Torch("this model was broken by an earlier failure: fit it anew".to_owned());
+        let broken = |_| Error::Torch("this model was broken by an earlier failure: fit it anew".to_owned());
         self.inner.lock().map_err(broken)
     }
 
@@ -74,9 +71,7 @@ impl PyModel {
     fn new(py: Python<'_>, config: &Bound<'_, PyAny>) -> PyResult<Self> {
         let config = convert::config(config)?;
         let model = enter(py, || Model::new(config))?;
-        Ok(Self {
-            inner: Mutex::new(model),
-        })
+        Ok(Self { inner: Mutex::new(model) })
     }
 
     #[getter]
@@ -97,40 +92,40 @@ impl PyModel {
         self.with(py, move |model| model.parameters().load(&parameters))
     }
 
+    fn state_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        // the tensors first, the lock released, then Python: importing torch takes seconds and may run anything
+        let copies: Vec<(String, Tensor)> =
+            self.look()?.parameters().iter().map(|(name, tensor)| (name.to_owned(), tensor.detach().copy())).collect();
+        let state = PyDict::new(py);
+        for (name, copy) in copies {
+            state.set_item(name, tensor::to_python(py, copy)?)?;
+        }
+        Ok(state)
+    }
+
+    fn load_state_dict(&self, py: Python<'_>, state_dict: &Bound<'_, PyDict>) -> PyResult<()> {
+        let each = state_dict.iter().map(|(name, value)| Ok((name.extract()?, tensor::from_python(&value)?)));
+        let values: Vec<(String, Tensor)> = each.collect::<PyResult<_>>()?;
+        self.with(py, move |model| model.parameters().load(&values))
+    }
+
     fn scalers<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let model = self.look()?;
         let scalers = PyDict::new(py);
         for (name, scaler) in [("input", model.scalers().0), ("output", model.scalers().1)] {
-            scalers.set_item(
-                format!("{name}_center"),
-                scaler.center.clone().into_pyarray(py),
-            )?;
-            scalers.set_item(
-                format!("{name}_scale"),
-                scaler.scale.clone().into_pyarray(py),
-            )?;
+            scalers.set_item(format!("{name}_center"), scaler.center.clone().into_pyarray(py))?;
+            scalers.set_item(format!("{name}_scale"), scaler.scale.clone().into_pyarray(py))?;
         }
         Ok(scalers)
     }
 
-    fn load_scalers(
-        &self,
-        py: Python<'_>,
-        scalers: HashMap<String, PyReadonlyArray1<'_, f64>>,
-    ) -> PyResult<()> {
+    fn load_scalers(&self, py: Python<'_>, scalers: HashMap<String, PyReadonlyArray1<'_, f64>>) -> PyResult<()> {
         let numbers = |name: &str| -> PyResult<Vec<f64>> {
-            let missing = || {
-                exception(Error::Value(format!(
-                    "expected scalers with {name}, got none"
-                )))
-            };
+            let missing = || exception(Error::Value(format!("expected scalers with {name}, got none")));
             Ok(scalers.get(name).ok_or_else(missing)?.as_array().to_vec())
         };
         let scaler = |name: &str| -> PyResult<Scaler> {
-            Ok(Scaler {
-                center: numbers(&format!("{name}_center"))?,
-                scale: numbers(&format!("{name}_scale"))?,
-            })
+            Ok(Scaler { center: numbers(&format!("{name}_center"))?, scale: numbers(&format!("{name}_scale"))? })
         };
         let (input, output) = (scaler("input")?, scaler("output")?);
         self.with(py, |model| model.load_scalers(input, output))
@@ -146,12 +141,7 @@ impl PyModel {
     ) -> PyResult<Bound<'py, PyDict>> {
         let (values, n_columns) = convert::rows(&series, 2, "series")?;
         self.train(py, training, on_epoch, |model, options, observer| {
-            model.fit_series(
-                Matrix::new(&values, n_columns)?,
-                &options.data,
-                &options.training,
-                observer,
-            )
+            model.fit_series(Matrix::new(&values, n_columns)?, &options.data, &options.training, observer)
         })
     }
 
@@ -201,10 +191,7 @@ impl PyModel {
         let (values, n_columns) = convert::rows(&windows, 3, "windows")?;
         let (forecasts, shape) = self.with(py, |model| {
             let windows = Matrix::new(&values, n_columns)?;
-            Ok((
-                model.forecast(windows, n_threads)?,
-                shape(model, windows.n_rows()),
-            ))
+            Ok((model.forecast(windows, n_threads)?, shape(model, windows.n_rows())))
         })?;
         convert::array(py, forecasts, shape)
     }
@@ -218,17 +205,10 @@ impl PyModel {
         n_threads: Option<usize>,
     ) -> PyResult<Bound<'py, PyArrayDyn<f64>>> {
         let (values, n_columns) = convert::rows(&series, 2, "series")?;
-        let origins: Vec<usize> = origins
-            .as_array()
-            .iter()
-            .map(|&row| usize::try_from(row).unwrap_or(0))
-            .collect();
+        let origins: Vec<usize> = origins.as_array().iter().map(|&row| usize::try_from(row).unwrap_or(0)).collect();
         let (forecasts, shape) = self.with(py, |model| {
             let series = Matrix::new(&values, n_columns)?;
-            Ok((
-                model.forecast_series(series, &origins, n_threads)?,
-                shape(model, origins.len()),
-            ))
+            Ok((model.forecast_series(series, &origins, n_threads)?, shape(model, origins.len())))
         })?;
         convert::array(py, forecasts, shape)
     }
@@ -244,10 +224,7 @@ impl PyModel {
     fn __setstate__(
         &self,
         py: Python<'_>,
-        state: (
-            Bound<'_, PyDict>,
-            HashMap<String, PyReadonlyArray1<'_, f64>>,
-        ),
+        state: (Bound<'_, PyDict>, HashMap<String, PyReadonlyArray1<'_, f64>>),
     ) -> PyResult<()> {
         self.load_parameters(py, &state.0)?;
         self.load_scalers(py, state.1)
@@ -271,8 +248,7 @@ impl OwnedTable {
         Ok(Self {
             inputs: convert::rows(inputs, 3, "X")?,
             targets: convert::rows(targets, 2, "y")?,
-            weights: weights
-                .map_or_else(|| vec![1.0; n_rows], |weights| weights.as_array().to_vec()),
+            weights: weights.map_or_else(|| vec![1.0; n_rows], |weights| weights.as_array().to_vec()),
         })
     }
 
@@ -308,21 +284,10 @@ fn report(py: Python<'_>, outcome: Outcome, error: Option<PyErr>) -> PyResult<Bo
 
 fn history<'py>(py: Python<'py>, epochs: &[Epoch]) -> PyResult<Bound<'py, PyDict>> {
     let history = PyDict::new(py);
-    let column =
-        |of: fn(&Epoch) -> f64| epochs.iter().map(of).collect::<Vec<f64>>().into_pyarray(py);
-    history.set_item(
-        "epoch",
-        epochs
-            .iter()
-            .map(|epoch| epoch.epoch as i64)
-            .collect::<Vec<_>>()
-            .into_pyarray(py),
-    )?;
+    let column = |of: fn(&Epoch) -> f64| epochs.iter().map(of).collect::<Vec<f64>>().into_pyarray(py);
+    history.set_item("epoch", epochs.iter().map(|epoch| epoch.epoch as i64).collect::<Vec<_>>().into_pyarray(py))?;
     history.set_item("train_loss", column(|epoch| epoch.train_loss))?;
-    history.set_item(
-        "val_loss",
-        column(|epoch| epoch.val_loss.unwrap_or(f64::NAN)),
-    )?;
+    history.set_item("val_loss", column(|epoch| epoch.val_loss.unwrap_or(f64::NAN)))?;
     history.set_item("learning_rate", column(|epoch| epoch.learning_rate))?;
     history.set_item("grad_norm", column(|epoch| epoch.grad_norm))?;
     history.set_item("seconds", column(|epoch| epoch.seconds))?;

@@ -20,11 +20,7 @@ pub(super) struct PyObserver {
 
 impl PyObserver {
     pub(super) fn new(on_epoch: Option<PyObject>) -> Self {
-        Self {
-            on_epoch,
-            last_look: Instant::now(),
-            error: None,
-        }
+        Self { on_epoch, last_look: Instant::now(), error: None }
     }
 
     fn stop_at(&mut self, result: PyResult<bool>) -> ControlFlow<()> {

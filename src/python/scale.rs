@@ -1,8 +1,7 @@
 //! Scalers and splits for the Python estimators.
 
 use numpy::{
-    Element, IntoPyArray, PyArrayDyn, PyArrayMethods, PyReadonlyArray1, PyReadonlyArrayDyn,
-    PyUntypedArrayMethods,
+    Element, IntoPyArray, PyArrayDyn, PyArrayMethods, PyReadonlyArray1, PyReadonlyArrayDyn, PyUntypedArrayMethods,
 };
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -15,11 +14,7 @@ use crate::series::{split, Matrix};
 
 #[pyfunction]
 #[pyo3(signature = (n_rows, validation_fraction, gap=0))]
-pub(super) fn time_split(
-    n_rows: usize,
-    validation_fraction: f64,
-    gap: usize,
-) -> PyResult<(usize, usize)> {
+pub(super) fn time_split(n_rows: usize, validation_fraction: f64, gap: usize) -> PyResult<(usize, usize)> {
     let split = split::time_split(n_rows, validation_fraction, gap).map_err(exception)?;
     Ok((split.train_end, split.validation_start))
 }
@@ -46,12 +41,7 @@ pub(super) fn fit_scaler<'py>(
     with_centering: bool,
     with_scaling: bool,
 ) -> PyResult<Bound<'py, PyDict>> {
-    let options = Options {
-        feature_range,
-        quantile_range,
-        with_centering,
-        with_scaling,
-    };
+    let options = Options { feature_range, quantile_range, with_centering, with_scaling };
     if let Ok(array) = data.extract::<PyReadonlyArrayDyn<f64>>() {
         return fit(py, kind, &array, options);
     }
@@ -73,9 +63,7 @@ fn fit<'py, T: Element + Copy + Into<f64> + Send + Sync>(
             "standard" => Ok(standard(columns)),
             "minmax" => Ok(minmax(columns, options.feature_range)),
             "robust" => Ok(robust(columns, options)),
-            _ => Err(Error::Value(format!(
-                "expected scaler 'standard', 'minmax' or 'robust', got '{kind}'"
-            ))),
+            _ => Err(Error::Value(format!("expected scaler 'standard', 'minmax' or 'robust', got '{kind}'"))),
         }
     })?;
     let result = PyDict::new(py);
@@ -90,24 +78,13 @@ type Statistics = Vec<(&'static str, Vec<f64>)>;
 fn standard(columns: impl Iterator<Item = Vec<f64>>) -> Statistics {
     let moments: Vec<Moments> = columns.map(|column| Moments::of(&column)).collect();
     let each = |of: fn(&Moments) -> f64| moments.iter().map(of).collect();
-    vec![
-        ("mean", each(|m| m.mean)),
-        ("var", each(|m| m.variance)),
-        ("scale", each(|m| m.scale)),
-    ]
+    vec![("mean", each(|m| m.mean)), ("var", each(|m| m.variance)), ("scale", each(|m| m.scale))]
 }
 
 fn minmax(columns: impl Iterator<Item = Vec<f64>>, (low, high): (f64, f64)) -> Statistics {
     let ranges: Vec<Range> = columns.map(|column| Range::of(&column)).collect();
-    let scale: Vec<f64> = ranges
-        .iter()
-        .map(|r| (high - low) / one_if_tiny(r.max - r.min))
-        .collect();
-    let min = ranges
-        .iter()
-        .zip(&scale)
-        .map(|(r, scale)| low - r.min * scale)
-        .collect();
+    let scale: Vec<f64> = ranges.iter().map(|r| (high - low) / one_if_tiny(r.max - r.min)).collect();
+    let min = ranges.iter().zip(&scale).map(|(r, scale)| low - r.min * scale).collect();
     let each = |of: fn(&Range) -> f64| ranges.iter().map(of).collect();
     vec![
         ("data_min", each(|r| r.min)),
@@ -124,19 +101,8 @@ fn robust(columns: impl Iterator<Item = Vec<f64>>, options: Options) -> Statisti
         .map(|column| {
             let sorted = sorted(column);
             let range = quantile(&sorted, high / 100.0) - quantile(&sorted, low / 100.0);
-            let center = if options.with_centering {
-                quantile(&sorted, 0.5)
-            } else {
-                0.0
-            };
-            (
-                center,
-                if options.with_scaling {
-                    one_if_tiny(range)
-                } else {
-                    1.0
-                },
-            )
+            let center = if options.with_centering { quantile(&sorted, 0.5) } else { 0.0 };
+            (center, if options.with_scaling { one_if_tiny(range) } else { 1.0 })
         })
         .unzip();
     vec![("center", center), ("scale", scale)]
@@ -149,9 +115,7 @@ pub(super) fn scale_columns<'py>(
     center: PyReadonlyArray1<'py, f64>,
     scale: PyReadonlyArray1<'py, f64>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    map_columns(py, data, &center, &scale, |value, center, scale| {
-        (value - center) / scale
-    })
+    map_columns(py, data, &center, &scale, |value, center, scale| (value - center) / scale)
 }
 
 #[pyfunction]
@@ -161,9 +125,7 @@ pub(super) fn unscale_columns<'py>(
     center: PyReadonlyArray1<'py, f64>,
     scale: PyReadonlyArray1<'py, f64>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    map_columns(py, data, &center, &scale, |value, center, scale| {
-        value * scale + center
-    })
+    map_columns(py, data, &center, &scale, |value, center, scale| value * scale + center)
 }
 
 /// Any floating type that keeps its type.
@@ -206,31 +168,17 @@ fn map_array<'py, T: Float>(
 ) -> PyResult<Bound<'py, PyArrayDyn<T>>> {
     let shape = array.shape().to_vec();
     if shape.last() != Some(&center.len()) || center.len() != scale.len() {
-        let expected = format!(
-            "{} columns and as many scales ({})",
-            center.len(),
-            scale.len()
-        );
-        return Err(exception(Error::shape(
-            expected,
-            format!("an array of shape {shape:?}"),
-        )));
+        let expected = format!("{} columns and as many scales ({})", center.len(), scale.len());
+        return Err(exception(Error::shape(expected, format!("an array of shape {shape:?}"))));
     }
     let values: Vec<T> = array.as_array().iter().copied().collect();
     let mapped: Vec<T> = enter(py, || {
         let columns = center.iter().zip(scale).cycle();
-        Ok(values
-            .iter()
-            .zip(columns)
-            .map(|(&x, (&c, &s))| T::from_f64(map(x.into(), c, s)))
-            .collect())
+        Ok(values.iter().zip(columns).map(|(&x, (&c, &s))| T::from_f64(map(x.into(), c, s))).collect())
     })?;
     mapped.into_pyarray(py).reshape(shape)
 }
 
 fn wrong_type(data: &Bound<'_, PyAny>) -> PyErr {
-    PyTypeError::new_err(format!(
-        "expected an array of float32 or float64, got {}",
-        data.get_type()
-    ))
+    PyTypeError::new_err(format!("expected an array of float32 or float64, got {}", data.get_type()))
 }

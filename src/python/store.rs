@@ -22,10 +22,7 @@ pub(super) fn write_file(
 }
 
 #[pyfunction]
-pub(super) fn read_file(
-    py: Python<'_>,
-    path: PathBuf,
-) -> PyResult<(Bound<'_, PyDict>, HashMap<String, String>)> {
+pub(super) fn read_file(py: Python<'_>, path: PathBuf) -> PyResult<(Bound<'_, PyDict>, HashMap<String, String>)> {
     let (tensors, metadata) = enter(py, || store::read(&path))?;
     let arrays = PyDict::new(py);
     for (name, tensor) in &tensors {

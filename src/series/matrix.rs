@@ -16,44 +16,33 @@ impl<'a, T> Matrix<'a, T> {
     /// [`Error::Shape`] when it isn't.
     pub fn new(values: &'a [T], columns: usize) -> Result<Self> {
         if columns == 0 || !values.len().is_multiple_of(columns) {
-            return Err(Error::shape(
-                format!("rows of {columns} columns"),
-                format!("{} values", values.len()),
-            ));
+            return Err(Error::shape(format!("rows of {columns} columns"), format!("{} values", values.len())));
         }
         Ok(Self { values, columns })
     }
 
     /// Number of rows.
-    #[must_use]
     pub fn n_rows(&self) -> usize {
         self.values.len() / self.columns
     }
 
     /// Number of columns.
-    #[must_use]
     pub fn n_columns(&self) -> usize {
         self.columns
     }
 
     /// The numbers, row after row.
-    #[must_use]
     pub fn values(&self) -> &'a [T] {
         self.values
     }
 
     /// Row `i`.
-    #[must_use]
     pub fn row(&self, i: usize) -> &'a [T] {
         &self.values[i * self.columns..(i + 1) * self.columns]
     }
 
     /// The rows from `start` up to, not including, `end`.
-    #[must_use]
     pub fn rows(&self, start: usize, end: usize) -> Matrix<'a, T> {
-        Self {
-            values: &self.values[start * self.columns..end * self.columns],
-            columns: self.columns,
-        }
+        Self { values: &self.values[start * self.columns..end * self.columns], columns: self.columns }
     }
 }

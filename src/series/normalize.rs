@@ -16,13 +16,7 @@ impl Normalize {
     /// Brings one window `(window_size, n_features)` to its level, and its target `(horizon, n_targets)` if there is one.
     ///
     /// The targets are the first `n_targets` features; the other features are left alone.
-    pub fn apply(
-        self,
-        window: &mut [f32],
-        n_features: usize,
-        target: &mut [f32],
-        n_targets: usize,
-    ) {
+    pub fn apply(self, window: &mut [f32], n_features: usize, target: &mut [f32], n_targets: usize) {
         let Self::Last = self;
         let (body, last) = window.split_at_mut(window.len() - n_features);
         let level = &last[..n_targets];

@@ -18,11 +18,5 @@ pub trait Samples {
 
     /// Appends the samples `indices`: inputs of shape `(batch, window_size, n_features)`, targets of shape
     /// `(batch, target_len)`, one weight each.
-    fn gather(
-        &self,
-        indices: &[usize],
-        inputs: &mut Vec<f32>,
-        targets: &mut Vec<f32>,
-        weights: &mut Vec<f32>,
-    );
+    fn gather(&self, indices: &[usize], inputs: &mut Vec<f32>, targets: &mut Vec<f32>, weights: &mut Vec<f32>);
 }

@@ -30,30 +30,19 @@ pub struct Scaler {
 
 impl Scaler {
     /// The scaler that changes nothing.
-    #[must_use]
     pub fn identity(n_columns: usize) -> Self {
-        Self {
-            center: vec![0.0; n_columns],
-            scale: vec![1.0; n_columns],
-        }
+        Self { center: vec![0.0; n_columns], scale: vec![1.0; n_columns] }
     }
 
     /// Learns from the rows given; pass training rows only.
-    #[must_use]
     pub fn fit<T: Copy + Into<f64>>(kind: ScalerKind, data: Matrix<T>) -> Self {
-        let (center, scale) = columns(data)
-            .map(|column| kind.center_and_scale(column))
-            .unzip();
+        let (center, scale) = columns(data).map(|column| kind.center_and_scale(column)).unzip();
         Self { center, scale }
     }
 
     /// The scaler of the first `n` columns.
-    #[must_use]
     pub fn first(&self, n: usize) -> Self {
-        Self {
-            center: self.center[..n].to_vec(),
-            scale: self.scale[..n].to_vec(),
-        }
+        Self { center: self.center[..n].to_vec(), scale: self.scale[..n].to_vec() }
     }
 
     /// Whether it belongs to tables of this many columns.
@@ -73,27 +62,18 @@ impl Scaler {
     /// Scales row-major values whose columns repeat with the scaler's length.
     #[allow(clippy::cast_possible_truncation)]
     pub fn transform(&self, values: &[f64]) -> Vec<f32> {
-        self.zip(values)
-            .map(|(value, center, scale)| ((value - center) / scale) as f32)
-            .collect()
+        self.zip(values).map(|(value, center, scale)| ((value - center) / scale) as f32).collect()
     }
 
     /// The inverse of [`Scaler::transform`].
     pub fn inverse(&self, values: &[f32]) -> Vec<f64> {
         let columns = self.center.iter().zip(&self.scale).cycle();
-        values
-            .iter()
-            .zip(columns)
-            .map(|(&value, (center, scale))| f64::from(value) * scale + center)
-            .collect()
+        values.iter().zip(columns).map(|(&value, (center, scale))| f64::from(value) * scale + center).collect()
     }
 
     fn zip<'a>(&'a self, values: &'a [f64]) -> impl Iterator<Item = (f64, f64, f64)> + 'a {
         let columns = self.center.iter().zip(&self.scale).cycle();
-        values
-            .iter()
-            .zip(columns)
-            .map(|(&value, (&center, &scale))| (value, center, scale))
+        values.iter().zip(columns).map(|(&value, (&center, &scale))| (value, center, scale))
     }
 }
 
@@ -118,19 +98,11 @@ impl ScalerKind {
 }
 
 /// The columns of a table, NaN left out.
-pub fn columns<'a, T: Copy + Into<f64>>(data: Matrix<'a, T>) -> impl Iterator<Item = Vec<f64>> + 'a
-where
-    T: 'a,
-{
+pub fn columns<'a, T: Copy + Into<f64> + 'a>(data: Matrix<'a, T>) -> impl Iterator<Item = Vec<f64>> + 'a {
     let n_columns = data.n_columns();
     (0..n_columns).map(move |j| {
-        let column = data.values()[j.min(data.values().len())..]
-            .iter()
-            .step_by(n_columns);
-        column
-            .map(|&value| value.into())
-            .filter(|value| !value.is_nan())
-            .collect()
+        let column = data.values()[j.min(data.values().len())..].iter().step_by(n_columns);
+        column.map(|&value| value.into()).filter(|value| !value.is_nan()).collect()
     })
 }
 
@@ -147,8 +119,6 @@ pub struct Moments {
 
 impl Moments {
     /// The moments of a column without NaN; NaN for an empty one.
-    #[must_use]
-    #[allow(clippy::cast_precision_loss)]
     pub fn of(column: &[f64]) -> Self {
         let n = column.len() as f64;
         let mean = column.iter().sum::<f64>() / n;
@@ -158,16 +128,8 @@ impl Moments {
         let variance = (squares - residual * residual / n) / n;
         // below this, what looks like a variance is the rounding of a constant column (scikit-learn's bound)
         let noise = n * f64::EPSILON * variance + (n * mean * f64::EPSILON).powi(2);
-        let scale = if variance <= noise {
-            1.0
-        } else {
-            variance.sqrt()
-        };
-        Self {
-            mean,
-            variance,
-            scale,
-        }
+        let scale = if variance <= noise { 1.0 } else { variance.sqrt() };
+        Self { mean, variance, scale }
     }
 }
 
@@ -182,7 +144,6 @@ pub struct Range {
 
 impl Range {
     /// The range of a column without NaN; NaN for an empty one.
-    #[must_use]
     pub fn of(column: &[f64]) -> Self {
         let min = column.iter().copied().fold(f64::NAN, f64::min);
         let max = column.iter().copied().fold(f64::NAN, f64::max);
@@ -191,7 +152,6 @@ impl Range {
 }
 
 /// 1 where a spread is nothing but rounding noise, so that constant columns are shifted and not blown up.
-#[must_use]
 pub fn one_if_tiny(spread: f64) -> f64 {
     if spread < 10.0 * f64::EPSILON {
         1.0
@@ -201,19 +161,13 @@ pub fn one_if_tiny(spread: f64) -> f64 {
 }
 
 /// The column in ascending order.
-#[must_use]
 pub fn sorted(mut column: Vec<f64>) -> Vec<f64> {
     column.sort_unstable_by(f64::total_cmp);
     column
 }
 
 /// Quantile `q` in `[0, 1]` of a sorted column by linear interpolation (NumPy's default); NaN for an empty one.
-#[must_use]
-#[allow(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    clippy::cast_precision_loss
-)]
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 pub fn quantile(sorted: &[f64], q: f64) -> f64 {
     let Some(last) = sorted.len().checked_sub(1) else {
         return f64::NAN;
@@ -237,30 +191,15 @@ mod tests {
         assert_eq!(standard.center, [3.0, 5.0]);
         assert!((standard.scale[0] - 3.5f64.sqrt()).abs() < 1e-15);
         assert_eq!(standard.scale[1], 1.0);
-        assert_eq!(
-            fit(ScalerKind::Minmax),
-            Scaler {
-                center: vec![1.0, 5.0],
-                scale: vec![5.0, 1.0]
-            }
-        );
+        assert_eq!(fit(ScalerKind::Minmax), Scaler { center: vec![1.0, 5.0], scale: vec![5.0, 1.0] });
         // quartiles of 1, 2, 3, 6: 1.75, 2.5, 3.75
-        assert_eq!(
-            fit(ScalerKind::Robust),
-            Scaler {
-                center: vec![2.5, 5.0],
-                scale: vec![2.0, 1.0]
-            }
-        );
+        assert_eq!(fit(ScalerKind::Robust), Scaler { center: vec![2.5, 5.0], scale: vec![2.0, 1.0] });
     }
 
     #[test]
     fn a_large_constant_is_constant() {
         let data = [1e9 + 0.1; 7];
-        assert_eq!(
-            Scaler::fit(ScalerKind::Standard, Matrix::new(&data, 1).unwrap()).scale,
-            [1.0]
-        );
+        assert_eq!(Scaler::fit(ScalerKind::Standard, Matrix::new(&data, 1).unwrap()).scale, [1.0]);
     }
 
     proptest! {

@@ -17,30 +17,19 @@ pub struct TimeSplit {
 /// [`Error::Value`] for a fraction outside `[0, 1)`, [`Error::TooShort`] when no training row is left.
 pub fn time_split(n_rows: usize, fraction: f64, gap: usize) -> Result<TimeSplit> {
     if !(0.0..1.0).contains(&fraction) {
-        return Err(Error::Value(format!(
-            "expected validation_fraction in [0, 1), got {fraction}"
-        )));
+        return Err(Error::Value(format!("expected validation_fraction in [0, 1), got {fraction}")));
     }
-    #[allow(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        clippy::cast_precision_loss
-    )]
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     let held_out = (n_rows as f64 * fraction).round() as usize;
     let validation_start = n_rows - held_out;
     let gap = if held_out == 0 { 0 } else { gap };
     if validation_start <= gap {
         return Err(Error::too_short(
-            format!(
-                "at least one row before the gap of {gap} rows and the {held_out} validation rows"
-            ),
+            format!("at least one row before the gap of {gap} rows and the {held_out} validation rows"),
             format!("{n_rows} rows"),
         ));
     }
-    Ok(TimeSplit {
-        train_end: validation_start - gap,
-        validation_start,
-    })
+    Ok(TimeSplit { train_end: validation_start - gap, validation_start })
 }
 
 #[cfg(test)]
@@ -50,27 +39,9 @@ mod tests {
 
     #[test]
     fn parts_of_a_case_worked_by_hand() {
-        assert_eq!(
-            time_split(100, 0.2, 5).unwrap(),
-            TimeSplit {
-                train_end: 75,
-                validation_start: 80
-            }
-        );
-        assert_eq!(
-            time_split(11520, 0.25, 0).unwrap(),
-            TimeSplit {
-                train_end: 8640,
-                validation_start: 8640
-            }
-        );
-        assert_eq!(
-            time_split(10, 0.0, 5).unwrap(),
-            TimeSplit {
-                train_end: 10,
-                validation_start: 10
-            }
-        );
+        assert_eq!(time_split(100, 0.2, 5).unwrap(), TimeSplit { train_end: 75, validation_start: 80 });
+        assert_eq!(time_split(11520, 0.25, 0).unwrap(), TimeSplit { train_end: 8640, validation_start: 8640 });
+        assert_eq!(time_split(10, 0.0, 5).unwrap(), TimeSplit { train_end: 10, validation_start: 10 });
         assert!(time_split(10, 0.5, 5).is_err());
         assert!(time_split(10, 1.0, 0).is_err());
     }

@@ -30,26 +30,15 @@ impl<'a> Windows<'a> {
     ///
     /// # Errors
     /// [`Error::TooShort`] when not even one window and its horizon fit.
-    pub fn new(
-        series: Matrix<'a, f32>,
-        shape: WindowShape,
-        normalize: Option<Normalize>,
-    ) -> Result<Self> {
+    pub fn new(series: Matrix<'a, f32>, shape: WindowShape, normalize: Option<Normalize>) -> Result<Self> {
         let needed = shape.window_size + shape.horizon;
         if series.n_rows() < needed {
             return Err(Error::too_short(
-                format!(
-                    "at least {needed} rows (window_size {} + horizon {})",
-                    shape.window_size, shape.horizon
-                ),
+                format!("at least {needed} rows (window_size {} + horizon {})", shape.window_size, shape.horizon),
                 format!("{}", series.n_rows()),
             ));
         }
-        Ok(Self {
-            series,
-            shape,
-            normalize,
-        })
+        Ok(Self { series, shape, normalize })
     }
 }
 
@@ -66,19 +55,8 @@ impl Samples for Windows<'_> {
         self.shape.horizon * self.shape.n_targets
     }
 
-    fn gather(
-        &self,
-        indices: &[usize],
-        inputs: &mut Vec<f32>,
-        targets: &mut Vec<f32>,
-        weights: &mut Vec<f32>,
-    ) {
-        let WindowShape {
-            window_size,
-            horizon,
-            stride,
-            n_targets,
-        } = self.shape;
+    fn gather(&self, indices: &[usize], inputs: &mut Vec<f32>, targets: &mut Vec<f32>, weights: &mut Vec<f32>) {
+        let WindowShape { window_size, horizon, stride, n_targets } = self.shape;
         for start in indices.iter().map(|i| i * stride) {
             let (input_at, target_at) = (inputs.len(), targets.len());
             let origin = start + window_size;
@@ -88,12 +66,7 @@ impl Samples for Windows<'_> {
             }
             weights.push(1.0);
             if let Some(normalize) = self.normalize {
-                normalize.apply(
-                    &mut inputs[input_at..],
-                    self.series.n_columns(),
-                    &mut targets[target_at..],
-                    n_targets,
-                );
+                normalize.apply(&mut inputs[input_at..], self.series.n_columns(), &mut targets[target_at..], n_targets);
             }
         }
     }
@@ -115,39 +88,20 @@ mod tests {
     fn windows_of_a_case_worked_by_hand() {
         let values: Vec<f32> = (0..12).map(|i| i as f32).collect();
         let series = Matrix::new(&values, 2).unwrap();
-        let shape = WindowShape {
-            window_size: 2,
-            horizon: 1,
-            stride: 3,
-            n_targets: 1,
-        };
+        let shape = WindowShape { window_size: 2, horizon: 1, stride: 3, n_targets: 1 };
         let windows = Windows::new(series, shape, None).unwrap();
         assert_eq!(windows.len(), 2);
-        assert_eq!(
-            gather(&windows, &[1]),
-            (vec![6.0, 7.0, 8.0, 9.0], vec![10.0])
-        );
+        assert_eq!(gather(&windows, &[1]), (vec![6.0, 7.0, 8.0, 9.0], vec![10.0]));
         let windows = Windows::new(series, shape, Some(Normalize::Last)).unwrap();
-        assert_eq!(
-            gather(&windows, &[0]),
-            (vec![-2.0, 1.0, 0.0, 3.0], vec![2.0])
-        );
+        assert_eq!(gather(&windows, &[0]), (vec![-2.0, 1.0, 0.0, 3.0], vec![2.0]));
     }
 
     #[test]
     fn a_short_series_is_an_error() {
         let values = [0.0; 4];
-        let shape = WindowShape {
-            window_size: 4,
-            horizon: 1,
-            stride: 1,
-            n_targets: 1,
-        };
+        let shape = WindowShape { window_size: 4, horizon: 1, stride: 1, n_targets: 1 };
         let error = Windows::new(Matrix::new(&values, 1).unwrap(), shape, None).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "expected at least 5 rows (window_size 4 + horizon 1), got 4"
-        );
+        assert_eq!(error.to_string(), "expected at least 5 rows (window_size 4 + horizon 1), got 4");
     }
 
     proptest! {

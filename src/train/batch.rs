@@ -27,15 +27,10 @@ pub struct Loader<'a> {
 impl<'a> Loader<'a> {
     /// Loads `samples` whose windows have `n_features` numbers at each step.
     pub fn new(samples: &'a dyn Samples, n_features: usize, device: Device) -> Self {
-        Self {
-            samples,
-            n_features,
-            device,
-        }
+        Self { samples, n_features, device }
     }
 
     /// The indices of all samples.
-    #[must_use]
     pub fn in_order(&self) -> Vec<usize> {
         (0..self.samples.len()).collect()
     }
@@ -49,8 +44,7 @@ impl<'a> Loader<'a> {
         let mut inputs = Vec::with_capacity(n * self.samples.input_len());
         let mut targets = Vec::with_capacity(n * self.samples.target_len());
         let mut weights = Vec::with_capacity(n);
-        self.samples
-            .gather(indices, &mut inputs, &mut targets, &mut weights);
+        self.samples.gather(indices, &mut inputs, &mut targets, &mut weights);
         let steps = self.samples.input_len() / self.n_features;
         Ok(Batch {
             inputs: tensor(&inputs, &[n, steps, self.n_features], self.device)?,
@@ -65,7 +59,5 @@ impl<'a> Loader<'a> {
 /// # Errors
 /// [`crate::error::Error::Torch`] when the device has no room.
 pub fn tensor(values: &[f32], shape: &[usize], device: Device) -> Result<Tensor> {
-    Ok(Tensor::f_from_slice(values)?
-        .f_reshape(dimensions(shape))?
-        .f_to_device(device)?)
+    Ok(Tensor::f_from_slice(values)?.f_reshape(dimensions(shape))?.f_to_device(device)?)
 }

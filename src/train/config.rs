@@ -45,49 +45,25 @@ impl TrainConfig {
     /// # Errors
     /// [`Error::Value`] that names the first that doesn't.
     pub fn check(&self) -> Result<()> {
-        let positive = [
-            ("batch_size", self.batch_size),
-            ("max_epochs", self.max_epochs),
-        ];
-        for (name, value) in positive
-            .into_iter()
-            .chain(self.n_threads.map(|n| ("n_threads", n)))
-        {
+        let positive = [("batch_size", self.batch_size), ("max_epochs", self.max_epochs)];
+        for (name, value) in positive.into_iter().chain(self.n_threads.map(|n| ("n_threads", n))) {
             if value == 0 {
-                return Err(Error::Value(format!(
-                    "expected {name} of at least 1, got 0"
-                )));
+                return Err(Error::Value(format!("expected {name} of at least 1, got 0")));
             }
         }
-        let above_zero = [
-            ("learning_rate", Some(self.learning_rate)),
-            ("clip_grad_norm", self.clip_grad_norm),
-        ];
-        for (name, value) in above_zero
-            .into_iter()
-            .filter_map(|(name, value)| Some((name, value?)))
-        {
+        let above_zero = [("learning_rate", Some(self.learning_rate)), ("clip_grad_norm", self.clip_grad_norm)];
+        for (name, value) in above_zero.into_iter().filter_map(|(name, value)| Some((name, value?))) {
             if !(value.is_finite() && value > 0.0) {
-                return Err(Error::Value(format!(
-                    "expected {name} above 0, got {value}"
-                )));
+                return Err(Error::Value(format!("expected {name} above 0, got {value}")));
             }
         }
-        for (name, value) in [
-            ("weight_decay", self.weight_decay),
-            ("min_delta", self.min_delta),
-        ] {
+        for (name, value) in [("weight_decay", self.weight_decay), ("min_delta", self.min_delta)] {
             if !(value.is_finite() && value >= 0.0) {
-                return Err(Error::Value(format!(
-                    "expected {name} of at least 0, got {value}"
-                )));
+                return Err(Error::Value(format!("expected {name} of at least 0, got {value}")));
             }
         }
         if !(self.lr_factor > 0.0 && self.lr_factor < 1.0) {
-            return Err(Error::Value(format!(
-                "expected lr_factor between 0 and 1, got {}",
-                self.lr_factor
-            )));
+            return Err(Error::Value(format!("expected lr_factor between 0 and 1, got {}", self.lr_factor)));
         }
         Ok(())
     }

@@ -19,7 +19,6 @@ pub struct Epoch {
 
 impl Epoch {
     /// The loss that schedules, stopping and the choice of the best weights look at.
-    #[must_use]
     pub fn monitored(&self) -> f64 {
         self.val_loss.unwrap_or(self.train_loss)
     }

@@ -28,11 +28,7 @@ impl Loss {
     pub fn mean(self, outputs: &Tensor, batch: &Batch) -> Result<Tensor> {
         let of_each = match self {
             Self::CrossEntropy => Self::of_classes(outputs, &batch.targets)?,
-            _ => self.of_numbers(outputs, &batch.targets)?.f_mean_dim(
-                &[1i64][..],
-                false,
-                Kind::Float,
-            )?,
+            _ => self.of_numbers(outputs, &batch.targets)?.f_mean_dim(&[1i64][..], false, Kind::Float)?,
         };
         Ok(of_each.f_mul(&batch.weights)?.f_mean(Kind::Float)?)
     }

@@ -74,12 +74,8 @@ pub fn fit(
 ) -> Result<Outcome> {
     let _threads = ThreadsGuard::new(config.n_threads);
     let mut run = Run::new(network, parameters, config);
-    let mut schedule = config
-        .lr_patience
-        .map(|patience| ReduceLrOnPlateau::new(patience, config.lr_factor));
-    let mut stop = config
-        .patience
-        .map(|patience| EarlyStopping::new(patience, config.min_delta));
+    let mut schedule = config.lr_patience.map(|patience| ReduceLrOnPlateau::new(patience, config.lr_factor));
+    let mut stop = config.patience.map(|patience| EarlyStopping::new(patience, config.min_delta));
     let mut best = (f64::INFINITY, 0, parameters.snapshot());
     let mut history: Vec<Epoch> = Vec::new();
     let mut reason = StopReason::MaxEpochs;
@@ -93,9 +89,7 @@ pub fn fit(
                 break;
             }
         };
-        let val_loss = validation
-            .map(|samples| run.evaluate(samples))
-            .transpose()?;
+        let val_loss = validation.map(|samples| run.evaluate(samples)).transpose()?;
         let epoch = Epoch {
             epoch: number,
             train_loss: pass.loss,
@@ -126,11 +120,7 @@ pub fn fit(
     if best.1 > 0 || matches!(reason, StopReason::Diverged(_)) {
         parameters.restore(&best.2);
     }
-    Ok(Outcome {
-        history,
-        best_epoch: best.1,
-        stop_reason: reason,
-    })
+    Ok(Outcome { history, best_epoch: best.1, stop_reason: reason })
 }
 
 /// The mean loss of `samples` (weighted by their weights) under the current weights.
@@ -207,26 +197,18 @@ impl<'a> Run<'a> {
                 return Ok(Err(StopReason::Interrupted));
             }
         }
-        Ok(Ok(Pass {
-            loss: loss / count(&order),
-            grad_norm: grad_norm / count(&order),
-        }))
+        Ok(Ok(Pass { loss: loss / count(&order), grad_norm: grad_norm / count(&order) }))
     }
 
     fn step(&mut self, train: &Loader, indices: &[usize]) -> Result<Pass> {
         let batch = train.batch(indices)?;
         self.optimizer.zero_grad();
-        let output = self
-            .network
-            .forward(&batch.inputs, Some(&mut self.dropout))?;
+        let output = self.network.forward(&batch.inputs, Some(&mut self.dropout))?;
         let loss = self.config.loss.mean(&output, &batch)?;
         loss.f_backward()?;
         let grad_norm = self.optimizer.clip_grad_norm(self.config.clip_grad_norm)?;
         self.optimizer.step()?;
-        Ok(Pass {
-            loss: number(&loss)?,
-            grad_norm,
-        })
+        Ok(Pass { loss: number(&loss)?, grad_norm })
     }
 
     fn evaluate(&self, samples: &Loader) -> Result<f64> {
@@ -238,7 +220,6 @@ fn number(scalar: &Tensor) -> Result<f64> {
     Ok(scalar.f_double_value(&[])?)
 }
 
-#[allow(clippy::cast_precision_loss)]
 fn count(indices: &[usize]) -> f64 {
     indices.len() as f64
 }

@@ -36,25 +36,9 @@ pub struct Optimizer {
 
 impl Optimizer {
     /// Starts with moments of zero.
-    #[must_use]
-    pub fn new(
-        kind: OptimizerKind,
-        parameters: Vec<Tensor>,
-        learning_rate: f64,
-        weight_decay: f64,
-    ) -> Self {
-        let moments = parameters
-            .iter()
-            .map(|p| (p.zeros_like(), p.zeros_like()))
-            .collect();
-        Self {
-            learning_rate,
-            kind,
-            weight_decay,
-            n_steps: 0,
-            parameters,
-            moments,
-        }
+    pub fn new(kind: OptimizerKind, parameters: Vec<Tensor>, learning_rate: f64, weight_decay: f64) -> Self {
+        let moments = parameters.iter().map(|p| (p.zeros_like(), p.zeros_like())).collect();
+        Self { learning_rate, kind, weight_decay, n_steps: 0, parameters, moments }
     }
 
     /// Forgets the gradients.
@@ -71,11 +55,7 @@ impl Optimizer {
     /// [`crate::error::Error::Torch`] when libtorch refuses an operation.
     pub fn clip_grad_norm(&self, max_norm: Option<f64>) -> Result<f64> {
         tch::no_grad(|| {
-            let norms = self
-                .parameters
-                .iter()
-                .map(|p| Ok(p.grad().f_norm()?))
-                .collect::<Result<Vec<_>>>()?;
+            let norms = self.parameters.iter().map(|p| Ok(p.grad().f_norm()?)).collect::<Result<Vec<_>>>()?;
             let norm = Tensor::f_stack(&norms, 0)?.f_norm()?.f_double_value(&[])?;
             if let Some(max_norm) = max_norm {
                 // PyTorch adds this, so that a norm just above the limit is divided by a little more
@@ -104,24 +84,16 @@ impl Optimizer {
                 let mut grad = parameter.grad();
                 if self.weight_decay > 0.0 {
                     match self.kind {
-                        OptimizerKind::Adam => {
-                            grad = grad.f_add(&parameter.f_mul_scalar(self.weight_decay)?)?
-                        }
+                        OptimizerKind::Adam => grad = grad.f_add(&parameter.f_mul_scalar(self.weight_decay)?)?,
                         OptimizerKind::Adamw => {
-                            let _ = parameter
-                                .f_mul_scalar_(1.0 - self.learning_rate * self.weight_decay)?;
+                            let _ = parameter.f_mul_scalar_(1.0 - self.learning_rate * self.weight_decay)?;
                         }
                     }
                 }
                 let _ = first.f_lerp_(&grad, 1.0 - BETA1)?;
                 let squared = grad.f_square()?;
-                let _ = second
-                    .f_mul_scalar_(BETA2)?
-                    .f_add_(&squared.f_mul_scalar(1.0 - BETA2)?)?;
-                let denominator = second
-                    .f_sqrt()?
-                    .f_div_scalar(correction2)?
-                    .f_add_scalar(EPSILON)?;
+                let _ = second.f_mul_scalar_(BETA2)?.f_add_(&squared.f_mul_scalar(1.0 - BETA2)?)?;
+                let denominator = second.f_sqrt()?.f_div_scalar(correction2)?.f_add_scalar(EPSILON)?;
                 let step = first.f_div(&denominator)?.f_mul_scalar(step_size)?;
                 let _ = parameter.f_sub_(&step)?;
             }
@@ -140,40 +112,20 @@ mod tests {
     fn the_first_step_is_the_learning_rate() {
         // with m = 0.1 g and v = 0.001 g^2, the corrected ratio is g / (|g| + eps): the sign
         let parameter = Tensor::from_slice(&[1.0f32, 1.0]).set_requires_grad(true);
-        let mut optimizer = Optimizer::new(
-            OptimizerKind::Adam,
-            vec![parameter.shallow_clone()],
-            0.1,
-            0.0,
-        );
-        (&parameter * Tensor::from_slice(&[3.0f32, -5.0]))
-            .sum(Kind::Float)
-            .backward();
+        let mut optimizer = Optimizer::new(OptimizerKind::Adam, vec![parameter.shallow_clone()], 0.1, 0.0);
+        (&parameter * Tensor::from_slice(&[3.0f32, -5.0])).sum(Kind::Float).backward();
         optimizer.step().unwrap();
         let moved: Vec<f32> = parameter.try_into().unwrap();
-        assert!(
-            (moved[0] - 0.9).abs() < 1e-6 && (moved[1] - 1.1).abs() < 1e-6,
-            "{moved:?}"
-        );
+        assert!((moved[0] - 0.9).abs() < 1e-6 && (moved[1] - 1.1).abs() < 1e-6, "{moved:?}");
     }
 
     #[test]
     fn clipping_leaves_the_direction() {
         let parameter = Tensor::from_slice(&[0.0f32, 0.0]).set_requires_grad(true);
-        let optimizer = Optimizer::new(
-            OptimizerKind::Adam,
-            vec![parameter.shallow_clone()],
-            0.1,
-            0.0,
-        );
-        (&parameter * Tensor::from_slice(&[3.0f32, 4.0]))
-            .sum(Kind::Float)
-            .backward();
+        let optimizer = Optimizer::new(OptimizerKind::Adam, vec![parameter.shallow_clone()], 0.1, 0.0);
+        (&parameter * Tensor::from_slice(&[3.0f32, 4.0])).sum(Kind::Float).backward();
         assert!((optimizer.clip_grad_norm(Some(1.0)).unwrap() - 5.0).abs() < 1e-6);
         let grad: Vec<f32> = parameter.grad().try_into().unwrap();
-        assert!(
-            (grad[0] - 0.6).abs() < 1e-6 && (grad[1] - 0.8).abs() < 1e-6,
-            "{grad:?}"
-        );
+        assert!((grad[0] - 0.6).abs() < 1e-6 && (grad[1] - 0.8).abs() < 1e-6, "{grad:?}");
     }
 }

@@ -15,14 +15,8 @@ const LEAST_CHANGE: f64 = 1e-8;
 
 impl ReduceLrOnPlateau {
     /// After more than `patience` epochs without improvement the rate is multiplied by `factor`.
-    #[must_use]
     pub fn new(patience: usize, factor: f64) -> Self {
-        Self {
-            patience,
-            factor,
-            best: f64::INFINITY,
-            n_bad: 0,
-        }
+        Self { patience, factor, best: f64::INFINITY, n_bad: 0 }
     }
 
     /// Takes the epoch's loss and the rate, gives the next rate.

@@ -11,14 +11,8 @@ pub struct EarlyStopping {
 
 impl EarlyStopping {
     /// Stops once `patience` epochs in a row have not lowered the best loss by more than `min_delta`.
-    #[must_use]
     pub fn new(patience: usize, min_delta: f64) -> Self {
-        Self {
-            patience,
-            min_delta,
-            best: f64::INFINITY,
-            n_bad: 0,
-        }
+        Self { patience, min_delta, best: f64::INFINITY, n_bad: 0 }
     }
 
     /// Takes the epoch's loss; true is the signal to stop.
@@ -40,10 +34,7 @@ mod tests {
     #[test]
     fn stops_after_patience_epochs_without_improvement() {
         let mut stop = EarlyStopping::new(2, 0.1);
-        let stops: Vec<bool> = [1.0, 0.95, 0.8, 0.75, 0.75]
-            .iter()
-            .map(|&loss| stop.step(loss))
-            .collect();
+        let stops: Vec<bool> = [1.0, 0.95, 0.8, 0.75, 0.75].iter().map(|&loss| stop.step(loss)).collect();
         assert_eq!(stops, [false, false, false, false, true]);
     }
 }

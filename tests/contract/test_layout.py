@@ -1,5 +1,7 @@
 """The shape of the source: data flows one way, only one room knows Python, files stay small."""
 
+import ast
+import hashlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -54,6 +56,18 @@ def top_level_names(text: str) -> Iterator[str]:
     yield from re.findall(r"^\s*([a-z_]+)", item)
 
 
+def code_lines(path: Path) -> int:
+    """Lines without the unit tests at a Rust file's foot, and without Python's docstrings."""
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".rs":
+        return text.split("#[cfg(test)]")[0].count("\n")
+    documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+    strings = [
+        node.body[0] for node in ast.walk(ast.parse(text)) if isinstance(node, documented) and ast.get_docstring(node)
+    ]
+    return text.count("\n") - sum(string.end_lineno - string.lineno + 1 for string in strings)
+
+
 def test_used_rooms_reads_every_way_of_writing() -> None:
     code = """
     use crate::series::{scale, window};   // crate::python::door
@@ -84,5 +98,14 @@ def test_only_the_room_python_knows_python(path: Path) -> None:
 @pytest.mark.parametrize("path", [*RUST_FILES, *PYTHON_FILES], ids=identify)
 def test_files_are_small_and_named_after_their_subject(path: Path) -> None:
     assert path.stem not in VAGUE
-    lines = path.read_text(encoding="utf-8").split("#[cfg(test)]")[0].count("\n")
+    lines = code_lines(path)
     assert lines <= MOST_LINES, f"{lines} lines: two subjects?"
+
+
+def test_sample_data_are_passed_on_unmodified() -> None:
+    """Their licence asks for it; the sum is that of the published file."""
+    data = ROOT / "notebooks" / "data"
+    published = dict(re.findall(r"sha256  ([0-9a-f]{64})  (\S+)", (data / "README.md").read_text()))
+    assert published
+    for digest, name in published.items():
+        assert hashlib.sha256((data / name).read_bytes()).hexdigest() == digest

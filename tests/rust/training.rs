@@ -58,9 +58,7 @@ fn training() -> TrainConfig {
 }
 
 fn sine() -> Vec<f64> {
-    (0..300)
-        .map(|i| 50.0 + 10.0 * (f64::from(i) * 0.3).sin())
-        .collect()
+    (0..300).map(|i| 50.0 + 10.0 * (f64::from(i) * 0.3).sin()).collect()
 }
 
 /// Stops after a number of batches or epochs.
@@ -90,36 +88,21 @@ fn count_down(left: &mut Option<usize>) -> ControlFlow<()> {
 }
 
 fn fit(model: &mut Model, training: &TrainConfig, observer: &mut StopAfter) -> Outcome {
-    model
-        .fit_series(Matrix::new(&sine(), 1).unwrap(), &DATA, training, observer)
-        .unwrap()
+    model.fit_series(Matrix::new(&sine(), 1).unwrap(), &DATA, training, observer).unwrap()
 }
 
 fn weights(model: &Model) -> Vec<f32> {
-    model
-        .parameters()
-        .iter()
-        .flat_map(|(_, t)| Vec::<f32>::try_from(t.detach().reshape([-1])).unwrap())
-        .collect()
+    model.parameters().iter().flat_map(|(_, t)| Vec::<f32>::try_from(t.detach().reshape([-1])).unwrap()).collect()
 }
 
 #[test]
 fn the_loss_falls_and_the_forecast_is_in_units() {
     let mut model = model();
-    let outcome = fit(
-        &mut model,
-        &TrainConfig {
-            max_epochs: 30,
-            ..training()
-        },
-        &mut StopAfter::default(),
-    );
+    let outcome = fit(&mut model, &TrainConfig { max_epochs: 30, ..training() }, &mut StopAfter::default());
     let losses: Vec<f64> = outcome.history.iter().map(Epoch::monitored).collect();
     assert!(losses.last().unwrap() < &(0.2 * losses[0]), "{losses:?}");
     let values = sine();
-    let forecast = model
-        .forecast_series(Matrix::new(&values, 1).unwrap(), &[297], None)
-        .unwrap();
+    let forecast = model.forecast_series(Matrix::new(&values, 1).unwrap(), &[297], None).unwrap();
     for (f, y) in forecast.iter().zip(&values[297..]) {
         assert!((f - y).abs() < 3.0, "{forecast:?} {:?}", &values[297..]);
     }
@@ -137,29 +120,14 @@ fn the_same_seed_gives_the_same_bits() {
 fn the_best_weights_are_in_place_when_the_training_ends_by_itself() {
     // a rate at which the loss climbs in the end
     let mut trained = model();
-    let config = TrainConfig {
-        learning_rate: 0.5,
-        max_epochs: 6,
-        ..training()
-    };
+    let config = TrainConfig { learning_rate: 0.5, max_epochs: 6, ..training() };
     let outcome = fit(&mut trained, &config, &mut StopAfter::default());
     assert_eq!(outcome.stop_reason, StopReason::MaxEpochs);
     let best = outcome.best_epoch;
-    let least = outcome
-        .history
-        .iter()
-        .min_by(|a, b| a.monitored().total_cmp(&b.monitored()))
-        .unwrap();
+    let least = outcome.history.iter().min_by(|a, b| a.monitored().total_cmp(&b.monitored())).unwrap();
     assert_eq!(best, least.epoch);
     let mut again = model();
-    fit(
-        &mut again,
-        &TrainConfig {
-            max_epochs: best,
-            ..config
-        },
-        &mut StopAfter::default(),
-    );
+    fit(&mut again, &TrainConfig { max_epochs: best, ..config }, &mut StopAfter::default());
     assert_eq!(weights(&trained), weights(&again));
 }
 
@@ -167,44 +135,17 @@ fn the_best_weights_are_in_place_when_the_training_ends_by_itself() {
 fn an_interrupt_keeps_the_best_weights_so_far() {
     let mut interrupted = model();
     // 8 batches an epoch: in the third
-    let outcome = fit(
-        &mut interrupted,
-        &training(),
-        &mut StopAfter {
-            batches: Some(18),
-            epochs: None,
-        },
-    );
-    assert_eq!(
-        (outcome.stop_reason, outcome.history.len()),
-        (StopReason::Interrupted, 2)
-    );
+    let outcome = fit(&mut interrupted, &training(), &mut StopAfter { batches: Some(18), epochs: None });
+    assert_eq!((outcome.stop_reason, outcome.history.len()), (StopReason::Interrupted, 2));
     let mut shorter = model();
-    fit(
-        &mut shorter,
-        &TrainConfig {
-            max_epochs: outcome.best_epoch,
-            ..training()
-        },
-        &mut StopAfter::default(),
-    );
+    fit(&mut shorter, &TrainConfig { max_epochs: outcome.best_epoch, ..training() }, &mut StopAfter::default());
     assert_eq!(weights(&interrupted), weights(&shorter));
 }
 
 #[test]
 fn the_observer_may_be_content() {
-    let outcome = fit(
-        &mut model(),
-        &training(),
-        &mut StopAfter {
-            batches: None,
-            epochs: Some(2),
-        },
-    );
-    assert_eq!(
-        (outcome.stop_reason, outcome.history.len()),
-        (StopReason::Callback, 2)
-    );
+    let outcome = fit(&mut model(), &training(), &mut StopAfter { batches: None, epochs: Some(2) });
+    assert_eq!((outcome.stop_reason, outcome.history.len()), (StopReason::Callback, 2));
 }
 
 #[test]
@@ -213,25 +154,11 @@ fn a_loss_that_leaves_the_numbers_ends_the_training() {
     values[100] = f64::INFINITY;
     let mut model = model();
     let before = weights(&model);
-    let data = DataConfig {
-        scaler: None,
-        ..DATA
-    };
-    let outcome = model
-        .fit_series(
-            Matrix::new(&values, 1).unwrap(),
-            &data,
-            &training(),
-            &mut StopAfter::default(),
-        )
-        .unwrap();
-    let StopReason::Diverged(text) = outcome.stop_reason else {
-        panic!("{:?}", outcome.stop_reason)
-    };
-    assert!(
-        text.contains("epoch 1, batch") && text.contains("learning_rate"),
-        "{text}"
-    );
+    let data = DataConfig { scaler: None, ..DATA };
+    let outcome =
+        model.fit_series(Matrix::new(&values, 1).unwrap(), &data, &training(), &mut StopAfter::default()).unwrap();
+    let StopReason::Diverged(text) = outcome.stop_reason else { panic!("{:?}", outcome.stop_reason) };
+    assert!(text.contains("epoch 1, batch") && text.contains("learning_rate"), "{text}");
     assert_eq!(weights(&model), before);
 }
 
@@ -240,18 +167,8 @@ fn the_scaler_sees_training_rows_only() {
     let mut values = sine();
     let fitted = |values: &[f64]| {
         let mut model = model();
-        let config = TrainConfig {
-            max_epochs: 1,
-            ..training()
-        };
-        model
-            .fit_series(
-                Matrix::new(values, 1).unwrap(),
-                &DATA,
-                &config,
-                &mut StopAfter::default(),
-            )
-            .unwrap();
+        let config = TrainConfig { max_epochs: 1, ..training() };
+        model.fit_series(Matrix::new(values, 1).unwrap(), &DATA, &config, &mut StopAfter::default()).unwrap();
         model.scalers().0.clone()
     };
     let before = fitted(&values);
@@ -265,22 +182,11 @@ fn the_scaler_sees_training_rows_only() {
 fn weights_load_all_or_nothing() {
     let model = model();
     let before = weights(&model);
-    let mut named: Vec<(String, tch::Tensor)> = model
-        .parameters()
-        .iter()
-        .map(|(name, tensor)| (name.to_owned(), tensor.detach() + 1.0))
-        .collect();
+    let mut named: Vec<(String, tch::Tensor)> =
+        model.parameters().iter().map(|(name, tensor)| (name.to_owned(), tensor.detach() + 1.0)).collect();
     let (name, _) = named.pop().unwrap();
-    assert!(model
-        .parameters()
-        .load(&named)
-        .unwrap_err()
-        .to_string()
-        .contains("missing: fc.bias"));
-    named.push((
-        name,
-        tch::Tensor::zeros([9], (tch::Kind::Float, tch::Device::Cpu)),
-    ));
+    assert!(model.parameters().load(&named).unwrap_err().to_string().contains("missing: fc.bias"));
+    named.push((name, tch::Tensor::zeros([9], (tch::Kind::Float, tch::Device::Cpu))));
     let error = model.parameters().load(&named).unwrap_err().to_string();
     assert_eq!(error, "expected fc.bias of shape [3], got [9]");
     assert_eq!(weights(&model), before);

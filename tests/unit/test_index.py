@@ -117,7 +117,7 @@ WITH_GAPS = {
     "W-SUN": pd.date_range("2024-01-01", periods=60, freq="W-SUN").delete([10, 11, 30]),
     "MS": pd.date_range("2024-01-01", periods=60, freq="MS").delete([10, 11, 30]),
     "ME": pd.date_range("2024-01-01", periods=60, freq="ME").delete([10, 11, 30]),
-    "QS-JAN": pd.date_range("2024-01-01", periods=60, freq="QS-JAN").delete([10, 11, 30]),
+    "QE-DEC": pd.date_range("2024-01-01", periods=60, freq="QE-DEC").delete([10, 11, 30]),
     "M": pd.period_range("2024-01-01", periods=60, freq="M").delete([10, 11, 30]),
     3: pd.Index(np.arange(0, 180, 3)).delete([10, 11, 30]),
 }

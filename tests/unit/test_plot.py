@@ -13,7 +13,8 @@ from matplotlib.axes import Axes
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 
-from lstmforecast import plot
+from lstmforecast import LSTMForecaster, backtest, plot
+from lstmforecast.backtesting import BacktestResult
 
 TIMES = pd.date_range("2026-01-01", periods=30, freq="h", name="time")
 Y = pd.Series(np.arange(30.0), index=TIMES, name="load")
@@ -77,7 +78,7 @@ class Trained(BaseEstimator):
     def fit(self) -> "Trained":
         validation = [1.0, 0.5, 0.25, 0.3]
         self.history_ = pd.DataFrame(
-            {"epoch": [1, 2, 3, 4], "train_loss": [1.0, 0.6, 0.3, 0.2], "val_loss": validation}
+            {"epoch": [1, 2, 3, 4], "train_loss": [1.0, 0.6, 0.3, 0.05], "val_loss": validation}
         )
         self.best_epoch_ = 3
         return self
@@ -96,11 +97,45 @@ def test_history_without_validation_marks_the_training_loss() -> None:
     ax = plot.history(model)
     assert labels(ax) == ["training", "best epoch 3"]
     assert line(ax, "best epoch 3").get_ydata().tolist() == [0.3]
+    assert ax.get_yscale() == "log"
+
+
+def test_history_within_a_decade_is_drawn_on_a_plain_scale() -> None:
+    model = Trained().fit()
+    model.history_ = model.history_[:3]
+    assert plot.history(model).get_yscale() == "linear"
 
 
 def test_history_of_an_unfitted_model_says_so() -> None:
     with pytest.raises(NotFittedError):
         plot.history(Trained())
+
+
+@pytest.fixture(scope="module")
+def result() -> BacktestResult:
+    frame = pd.DataFrame({"load": np.sin(np.arange(120) / 4), "wind": np.cos(np.arange(120) / 4)})
+    frame.index = pd.date_range("2026-01-01", periods=120, freq="h")
+    model = LSTMForecaster(horizon=5, window_size=8, hidden_size=4, max_epochs=1, random_state=0)
+    return backtest(model, frame, test_size=23)
+
+
+def test_backtest_draws_windows_end_to_end(result: BacktestResult) -> None:
+    ax = plot.backtest(result)
+    assert labels(ax) == ["truth", "forecast"]
+    assert ax.get_ylabel() == "load"
+    # 23 rows hold four windows of five without overlap; the last ends with the data.
+    np.testing.assert_array_equal(line(ax, "truth").get_ydata(), np.sin(np.arange(100, 120) / 4))
+    drawn = [path for path in ax.get_lines() if len(path.get_ydata()) == 5]
+    np.testing.assert_array_equal(drawn[-1].get_ydata(), result.values[-1, :, 0])
+    assert len(drawn) == 4
+
+
+def test_backtest_draws_the_variable_asked_for(result: BacktestResult) -> None:
+    ax = plot.backtest(result, variable="wind")
+    assert ax.get_ylabel() == "wind"
+    np.testing.assert_array_equal(line(ax, "truth").get_ydata(), np.cos(np.arange(100, 120) / 4))
+    with pytest.raises(ValueError, match=r"expected variable to be one of \['load', 'wind'\], got 'sun'"):
+        plot.backtest(result, variable="sun")
 
 
 def test_without_matplotlib_the_extra_is_named() -> None:

@@ -1,0 +1,69 @@
+"""What holds for every series, index and horizon."""
+
+import numpy as np
+import pandas as pd
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from lstmforecast.container import Observations
+from lstmforecast.forecaster import LSTMForecaster
+from lstmforecast.index import continue_index, pack_index, regular_grid, unpack_index
+from lstmforecast.sizing import default_window_size
+
+WAVE = np.sin(np.arange(90) * np.pi / 12)[:, np.newaxis] * [1.0, 3.0]
+FITTED = LSTMForecaster(3, window_size=8, hidden_size=8, max_epochs=1, random_state=0, n_threads=1).fit(WAVE)
+
+FREQUENCIES = st.sampled_from(
+    ["s", "7s", "15min", "h", "6h", "D", "2D", "B", "W-WED", "MS", "ME", "BME", "QS-JAN", "YE-DEC"]
+)
+ZONES = st.sampled_from([None, "UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe"])
+STARTS = st.datetimes(pd.Timestamp("1950-01-01"), pd.Timestamp("2050-01-01")).map(
+    lambda time: time.replace(hour=12, microsecond=0)
+)
+VALUES = arrays(np.float64, st.tuples(st.integers(8, 30), st.just(2)), elements=st.floats(-1e6, 1e6))
+
+
+@given(start=STARTS, freq=FREQUENCIES, zone=ZONES, n=st.integers(3, 60), steps=st.integers(1, 40))
+def test_a_regular_index_goes_on_as_pandas_made_it(start, freq, zone, n, steps):
+    whole = pd.date_range(start, periods=n + steps, freq=freq, tz=zone)
+    known = pd.DatetimeIndex(whole[:n], freq=None)
+    grid, found = regular_grid(known, freq)
+    assert grid is known
+    assert continue_index(grid, found, steps).equals(whole[n:])
+    assert unpack_index(*pack_index(known)).equals(known)
+
+
+@given(start=STARTS, freq=FREQUENCIES, zone=ZONES, data=st.data())
+def test_rows_taken_out_are_found_again(start, freq, zone, data):
+    whole = pd.date_range(start, periods=40, freq=freq, tz=zone)
+    gone = data.draw(st.lists(st.integers(1, 38), min_size=1, max_size=8, unique=True))
+    y = pd.Series(np.arange(40.0), index=whole).drop(index=whole[gone])
+    mended = Observations.read(y, freq=freq, fill="interpolate")
+    assert mended.index.equals(whole)
+    np.testing.assert_allclose(mended.values[:, 0], np.arange(40.0), rtol=1e-12)
+    assert sorted(np.flatnonzero(mended.filled[:, 0])) == sorted(gone)
+
+
+@given(values=VALUES, shorter=st.integers(1, 12), longer=st.integers(1, 12))
+def test_a_shorter_forecast_is_the_beginning_of_a_longer_one(values, shorter, longer):
+    shorter, longer = sorted((shorter, longer))
+    forecast = FITTED.predict(longer, context=values)
+    assert forecast.shape == (longer, 2)
+    assert np.isfinite(forecast).all()
+    np.testing.assert_array_equal(FITTED.predict(shorter, context=values), forecast[:shorter])
+
+
+@given(values=VALUES, level=st.floats(-1e4, 1e4))
+def test_a_forecast_moves_with_the_level(values, level):
+    moved = FITTED.predict(context=values + level)
+    # The window is scaled and shifted in double or single precision: one part in 1e6 of the largest number in it.
+    largest = max(np.abs(values).max(), np.abs(values + level).max(), 1.0)
+    np.testing.assert_allclose(moved, FITTED.predict(context=values) + level, atol=1e-5 * largest, rtol=0)
+
+
+@given(n_rows=st.integers(1, 10**6), horizon=st.integers(1, 1000))
+def test_the_default_window_is_small_enough(n_rows, horizon):
+    window_size = default_window_size(n_rows, horizon)
+    assert 1 <= window_size <= 168
+    assert window_size == 1 or window_size <= n_rows / 4
