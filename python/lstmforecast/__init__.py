@@ -41,6 +41,7 @@ _HOMES = {
     "LSTMForecaster": "forecaster",
     "LSTMRegressor": "regressor",
     "MinMaxScaler": "scalers",
+    "Model": "_core",  # where its pickles look for it
     "RobustScaler": "scalers",
     "StandardScaler": "scalers",
     "backtest": "backtesting",

@@ -13,6 +13,21 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+__all__ = [
+    "FORMAT_VERSION",
+    "TORCH_VERSION",
+    "FormatError",
+    "Model",
+    "__version__",
+    "fit_scaler",
+    "metrics",
+    "read_file",
+    "reduce_lr_on_plateau",
+    "scale_columns",
+    "time_split",
+    "unscale_columns",
+    "write_file",
+]
 __version__: str
 TORCH_VERSION: str
 FORMAT_VERSION: int
@@ -77,7 +92,8 @@ class Model:
         on_epoch: Callable[[dict[str, Any]], object] | None = None,
     ) -> dict[str, Any]:
         """Train on windows ``X`` (n, window_size, n_features) and ``y`` (n, horizon * n_targets), or (n, 1) class indices for
-        ``loss="cross_entropy"``; the last rows are held out when ``patience`` is set. Returns as `fit_series`."""
+        ``loss="cross_entropy"``; the last rows are held out when ``patience`` is set. Returns as `fit_series`.
+        """
     def gradients(
         self, X: NDArray[np.float64], y: NDArray[np.float64], loss: str = "mse"
     ) -> tuple[float, dict[str, NDArray[np.float32]]]:
@@ -94,12 +110,17 @@ def time_split(n_rows: int, validation_fraction: float, gap: int = 0) -> tuple[i
     """(rows of the training part, first row of the validation part) of a split in time order."""
 
 def fit_scaler(
-    kind: str, data: NDArray[Any], feature_range: tuple[float, float] = ..., quantile_range: tuple[float, float] = ...,
-    with_centering: bool = True, with_scaling: bool = True,
+    kind: str,
+    data: NDArray[Any],
+    feature_range: tuple[float, float] = ...,
+    quantile_range: tuple[float, float] = ...,
+    with_centering: bool = True,
+    with_scaling: bool = True,
 ) -> dict[str, NDArray[np.float64]]:
     """Statistics of each column of ``data`` (n, n_features; float32 or float64; NaN is passed over), as scikit-learn's scalers name
     them: standard: ``mean``, ``var``, ``scale``; minmax: ``data_min``, ``data_max``, ``data_range``, ``scale``, ``min``;
-    robust: ``center``, ``scale``."""
+    robust: ``center``, ``scale``.
+    """
 
 def scale_columns(data: NDArray[Any], center: NDArray[np.float64], scale: NDArray[np.float64]) -> NDArray[Any]:
     """``(data - center) / scale`` for each column; float32 in, float32 out; float64 in, float64 out."""
@@ -116,7 +137,5 @@ def write_file(path: str | PathLike[str], tensors: Mapping[str, NDArray[Any]], m
 def read_file(path: str | PathLike[str]) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
     """Tensors and metadata of a file written by `write_file`; FormatError for any other bytes."""
 
-def metrics(
-    truth: NDArray[np.float64], forecast: NDArray[np.float64]
-) -> dict[str, float]:
+def metrics(truth: NDArray[np.float64], forecast: NDArray[np.float64]) -> dict[str, float]:
     """``mae``, ``mse``, ``rmse``, ``smape`` (percent, mean of 200|y-f|/(|y|+|f|)) of two arrays of the same length."""

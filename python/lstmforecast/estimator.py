@@ -40,7 +40,14 @@ class LSTMEstimator(BaseEstimator):
         return int(check_random_state(_as_random_state(self.random_state)).randint(np.iinfo(np.int32).max))
 
     def _new_model(
-        self, *, window_size: int, horizon: int, n_features: int, n_targets: int, seed: int, normalize: str | None = None
+        self,
+        *,
+        window_size: int,
+        horizon: int,
+        n_features: int,
+        n_targets: int,
+        seed: int,
+        normalize: str | None = None,
     ) -> _core.Model:
         """An untrained model, or with ``warm_start`` one that goes on with the present weights."""
         names = ("architecture", "hidden_size", "num_layers", "bidirectional", "dropout", "backend", "device")
@@ -73,7 +80,7 @@ class LSTMEstimator(BaseEstimator):
             def on_epoch(record: dict[str, Any]) -> bool:
                 bar.update(record)
                 # a list: each callback sees each epoch, also after one that wants to stop
-                return any([bool(callback(dict(record))) for callback in callbacks])
+                return any(bool(callback(dict(record))) for callback in callbacks)
 
             return fit(on_epoch)
 

@@ -14,7 +14,7 @@ SCALERS = ("standard", "minmax", "robust")
 class _Number:
     """A number of a kind within bounds; ``None`` where allowed."""
 
-    kind: type
+    kind: Any  # numbers.Integral or numbers.Real
     low: float
     high: float = float("inf")
     low_included: bool = True

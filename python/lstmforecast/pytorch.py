@@ -48,7 +48,8 @@ class LSTMModule(nn.Module):
 
     def forward(self, windows: Tensor) -> Tensor:
         """Windows (n, window_size, n_features) to forecasts (n, horizon, n_targets), or (n, n_targets) for horizon 1 of a
-        classifier's logits."""
+        classifier's logits.
+        """
         x = ((windows - self.input_center) / self.input_scale).float()
         n_targets = self.shape[1]
         level = x[:, -1:, :n_targets]

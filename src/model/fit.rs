@@ -11,6 +11,7 @@ use crate::series::table::Table;
 use crate::series::window::{WindowShape, Windows};
 use crate::series::{Matrix, Samples};
 use crate::train::loss::Loss;
+use crate::train::threads::ThreadsGuard;
 use crate::train::{self, Loader, Observer, Outcome, TrainConfig};
 
 /// Which scaler is fitted on the training rows.
@@ -184,6 +185,7 @@ impl Model {
         }
         let loader = |samples| Loader::new(samples, self.config.n_features, self.device);
         let (train, validation) = (loader(train), validation.map(loader));
+        let _threads = ThreadsGuard::new(self.n_threads(training.n_threads));
         train::fit(&*self.network, &self.parameters, (&train, validation.as_ref()), training, observer)
     }
 

@@ -6,8 +6,9 @@ use crate::series::Matrix;
 use crate::train::batch::tensor;
 use crate::train::threads::ThreadsGuard;
 
-/// Windows in one pass: enough to keep the processor busy, few enough to stay in its caches.
-const BATCH: usize = 256;
+/// Windows in one pass, always. libtorch's order of summation changes with the size of a batch; at one size the forecast
+/// of a window is independent, to the bit, of the company in which it comes.
+const BATCH: usize = 32;
 
 impl Model {
     /// Windows `(n, window_size * n_features)` to forecasts `(n, horizon * n_targets)`, row-major.
@@ -55,16 +56,12 @@ impl Model {
         window: impl Fn(usize) -> &'a [f32],
         n_threads: Option<usize>,
     ) -> Result<Vec<f64>> {
-        let _threads = ThreadsGuard::new(n_threads);
+        let _threads = ThreadsGuard::new(self.n_threads(n_threads));
         let indices: Vec<usize> = (0..n).collect();
         let mut forecasts = Vec::with_capacity(n * self.config.horizon * self.config.n_targets);
         for batch in indices.chunks(BATCH) {
             let mut windows: Vec<&[f32]> = batch.iter().map(|&i| window(i)).collect();
-            // libtorch multiplies one row in another order than many: a copy beside it makes the forecast of a window
-            // independent, to the bit, of the company in which it comes
-            if windows.len() == 1 {
-                windows.push(windows[0]);
-            }
+            windows.resize(BATCH, windows[0]);
             let batch_len = batch.len() * self.config.horizon * self.config.n_targets;
             forecasts.extend(self.output_scaler.inverse(&self.forecast_batch(&windows)?[..batch_len]));
         }

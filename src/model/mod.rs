@@ -125,6 +125,13 @@ impl Model {
         Ok(())
     }
 
+    /// Threads for libtorch: as asked, else as they are, but one for small networks, whose operations are over before a
+    /// second thread has woken up, and which crawl when another process wants its core.
+    fn n_threads(&self, asked: Option<usize>) -> Option<usize> {
+        let small = self.config.hidden_size < 128 && self.device == Device::Cpu;
+        asked.or(if small { Some(1) } else { None })
+    }
+
     fn check_columns(&self, got: usize) -> Result<()> {
         if got == self.config.n_features {
             return Ok(());

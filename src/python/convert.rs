@@ -1,8 +1,9 @@
 //! NumPy arrays to slices, tensors and back.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
-use numpy::{IntoPyArray, PyArray1, PyArrayDyn, PyArrayMethods, PyReadonlyArrayDyn, PyUntypedArrayMethods};
+use numpy::{Element, IntoPyArray, PyArray1, PyArrayDyn, PyArrayMethods, PyReadonlyArrayDyn, PyUntypedArrayMethods};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -22,7 +23,23 @@ pub(super) fn rows(array: &PyReadonlyArrayDyn<f64>, n_dimensions: usize, name: &
         let error = Error::shape(format!("{name} with {n_dimensions} dimensions"), format!("shape {shape:?}"));
         return Err(exception(error));
     }
-    Ok((array.as_array().iter().copied().collect(), shape[1..].iter().product()))
+    Ok((values(array), shape[1..].iter().product()))
+}
+
+/// A copy of all numbers, the last dimension running fastest.
+pub(super) fn values<T: Element + Copy>(array: &PyReadonlyArrayDyn<T>) -> Vec<T> {
+    contiguous(array).into_owned()
+}
+
+/// All numbers, the last dimension running fastest; copied only where they lie otherwise. As in NumPy's own functions, the
+/// array must not be written to while the GIL is away.
+pub(super) fn contiguous<'a, T: Element + Copy>(array: &'a PyReadonlyArrayDyn<T>) -> Cow<'a, [T]> {
+    let view = array.as_array();
+    // as_slice of ndarray, not of NumPy's array, which takes Fortran order for contiguous as well
+    match view.to_slice() {
+        Some(values) => Cow::Borrowed(values),
+        None => Cow::Owned(view.iter().copied().collect()),
+    }
 }
 
 /// A flat vector as an array of the given shape.
@@ -52,8 +69,7 @@ pub(super) fn weight<'py>(py: Python<'py>, tensor: &Tensor) -> PyResult<Bound<'p
 pub(super) fn weights(parameters: &Bound<'_, PyDict>) -> PyResult<Vec<(String, Tensor)>> {
     let each = parameters.iter().map(|(name, value)| {
         let array: PyReadonlyArrayDyn<f32> = value.extract()?;
-        let values: Vec<f32> = array.as_array().iter().copied().collect();
-        Ok((name.extract()?, Tensor::from_slice(&values).reshape(dimensions(array.shape()))))
+        Ok((name.extract()?, Tensor::from_slice(&values(&array)).reshape(dimensions(array.shape()))))
     });
     each.collect()
 }
@@ -78,12 +94,12 @@ fn stored_tensor(value: &Bound<'_, PyAny>) -> PyResult<StoredTensor> {
     }
 }
 
-fn store_as<T: numpy::Element + Copy>(
+fn store_as<T: Element + Copy>(
     dtype: Dtype,
     array: &PyReadonlyArrayDyn<T>,
     bytes: impl Fn(T) -> Vec<u8>,
 ) -> StoredTensor {
-    let bytes = array.as_array().iter().flat_map(|&x| bytes(x)).collect();
+    let bytes = values(array).into_iter().flat_map(bytes).collect();
     StoredTensor { dtype, shape: array.shape().to_vec(), bytes }
 }
 

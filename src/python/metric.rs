@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use numpy::PyReadonlyArrayDyn;
 use pyo3::prelude::*;
 
+use super::convert;
 use super::door::exception;
 use crate::error::Error;
 use crate::metric;
@@ -14,8 +15,7 @@ pub(super) fn metrics(
     truth: PyReadonlyArrayDyn<f64>,
     forecast: PyReadonlyArrayDyn<f64>,
 ) -> PyResult<HashMap<&'static str, f64>> {
-    let (truth, forecast): (Vec<f64>, Vec<f64>) =
-        (truth.as_array().iter().copied().collect(), forecast.as_array().iter().copied().collect());
+    let (truth, forecast) = (convert::values(&truth), convert::values(&forecast));
     if truth.len() != forecast.len() || truth.is_empty() {
         let got = format!("{} and {}", truth.len(), forecast.len());
         return Err(exception(Error::shape("as many true values as forecasts, and at least one", got)));

@@ -22,7 +22,8 @@ use crate::series::Matrix;
 use crate::train::loss::Loss;
 use crate::train::{Epoch, Outcome, StopReason, TrainConfig};
 
-#[pyclass(name = "Model", module = "lstmforecast._core", frozen)]
+// The module is the package, so that a pickle that holds nothing else loads libtorch on its way to this class.
+#[pyclass(name = "Model", module = "lstmforecast", frozen)]
 pub(super) struct PyModel {
     inner: Mutex<Model>,
 }
@@ -285,7 +286,10 @@ fn report(py: Python<'_>, outcome: Outcome, error: Option<PyErr>) -> PyResult<Bo
 fn history<'py>(py: Python<'py>, epochs: &[Epoch]) -> PyResult<Bound<'py, PyDict>> {
     let history = PyDict::new(py);
     let column = |of: fn(&Epoch) -> f64| epochs.iter().map(of).collect::<Vec<f64>>().into_pyarray(py);
-    history.set_item("epoch", epochs.iter().map(|epoch| epoch.epoch as i64).collect::<Vec<_>>().into_pyarray(py))?;
+    history.set_item(
+        "epoch",
+        epochs.iter().map(|epoch| i64::try_from(epoch.epoch).unwrap_or(i64::MAX)).collect::<Vec<_>>().into_pyarray(py),
+    )?;
     history.set_item("train_loss", column(|epoch| epoch.train_loss))?;
     history.set_item("val_loss", column(|epoch| epoch.val_loss.unwrap_or(f64::NAN)))?;
     history.set_item("learning_rate", column(|epoch| epoch.learning_rate))?;

@@ -40,9 +40,9 @@ impl Observer for PyObserver {
         if self.last_look.elapsed() < BETWEEN_LOOKS {
             return ControlFlow::Continue(());
         }
-        let signals = Python::with_gil(|py| py.check_signals());
+        let signals = Python::with_gil(|py| py.check_signals().map(|()| false));
         self.last_look = Instant::now();
-        self.stop_at(signals.map(|()| false))
+        self.stop_at(signals)
     }
 
     fn on_epoch(&mut self, epoch: &Epoch) -> ControlFlow<()> {

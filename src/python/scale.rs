@@ -7,9 +7,10 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+use super::convert;
 use super::door::{enter, exception};
 use crate::error::Error;
-use crate::series::scale::{columns, one_if_tiny, quantile, sorted, Moments, Range};
+use crate::series::scale::{columns, moments, one_if_tiny, quantile, ranges, sorted, Moments, Range, Scaler};
 use crate::series::{split, Matrix};
 
 #[pyfunction]
@@ -56,13 +57,13 @@ fn fit<'py, T: Element + Copy + Into<f64> + Send + Sync>(
     options: Options,
 ) -> PyResult<Bound<'py, PyDict>> {
     let n_columns = *array.shape().last().unwrap_or(&0);
-    let values: Vec<T> = array.as_array().iter().copied().collect();
+    let values = convert::contiguous(array);
     let statistics = enter(py, || {
-        let columns = columns(Matrix::new(&values, n_columns)?);
+        let data = Matrix::new(&values, n_columns)?;
         match kind {
-            "standard" => Ok(standard(columns)),
-            "minmax" => Ok(minmax(columns, options.feature_range)),
-            "robust" => Ok(robust(columns, options)),
+            "standard" => Ok(standard(&moments(data))),
+            "minmax" => Ok(minmax(&ranges(data), options.feature_range)),
+            "robust" => Ok(robust(columns(data), options)),
             _ => Err(Error::Value(format!("expected scaler 'standard', 'minmax' or 'robust', got '{kind}'"))),
         }
     })?;
@@ -75,14 +76,12 @@ fn fit<'py, T: Element + Copy + Into<f64> + Send + Sync>(
 
 type Statistics = Vec<(&'static str, Vec<f64>)>;
 
-fn standard(columns: impl Iterator<Item = Vec<f64>>) -> Statistics {
-    let moments: Vec<Moments> = columns.map(|column| Moments::of(&column)).collect();
+fn standard(moments: &[Moments]) -> Statistics {
     let each = |of: fn(&Moments) -> f64| moments.iter().map(of).collect();
     vec![("mean", each(|m| m.mean)), ("var", each(|m| m.variance)), ("scale", each(|m| m.scale))]
 }
 
-fn minmax(columns: impl Iterator<Item = Vec<f64>>, (low, high): (f64, f64)) -> Statistics {
-    let ranges: Vec<Range> = columns.map(|column| Range::of(&column)).collect();
+fn minmax(ranges: &[Range], (low, high): (f64, f64)) -> Statistics {
     let scale: Vec<f64> = ranges.iter().map(|r| (high - low) / one_if_tiny(r.max - r.min)).collect();
     let min = ranges.iter().zip(&scale).map(|(r, scale)| low - r.min * scale).collect();
     let each = |of: fn(&Range) -> f64| ranges.iter().map(of).collect();
@@ -95,9 +94,10 @@ fn minmax(columns: impl Iterator<Item = Vec<f64>>, (low, high): (f64, f64)) -> S
     ]
 }
 
-fn robust(columns: impl Iterator<Item = Vec<f64>>, options: Options) -> Statistics {
+fn robust(columns: Vec<Vec<f64>>, options: Options) -> Statistics {
     let (low, high) = options.quantile_range;
     let (center, scale) = columns
+        .into_iter()
         .map(|column| {
             let sorted = sorted(column);
             let range = quantile(&sorted, high / 100.0) - quantile(&sorted, low / 100.0);
@@ -151,31 +151,28 @@ fn map_columns<'py>(
     scale: &PyReadonlyArray1<f64>,
     map: impl Fn(f64, f64, f64) -> f64 + Send + Sync,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let (center, scale) = (center.as_array().to_vec(), scale.as_array().to_vec());
+    let scaler = Scaler { center: center.as_array().to_vec(), scale: scale.as_array().to_vec() };
     if let Ok(array) = data.extract::<PyReadonlyArrayDyn<f64>>() {
-        return Ok(map_array(py, &array, &center, &scale, map)?.into_any());
+        return Ok(map_array(py, &array, &scaler, map)?.into_any());
     }
     let array: PyReadonlyArrayDyn<f32> = data.extract().map_err(|_| wrong_type(data))?;
-    Ok(map_array(py, &array, &center, &scale, map)?.into_any())
+    Ok(map_array(py, &array, &scaler, map)?.into_any())
 }
 
 fn map_array<'py, T: Float>(
     py: Python<'py>,
     array: &PyReadonlyArrayDyn<T>,
-    center: &[f64],
-    scale: &[f64],
+    scaler: &Scaler,
     map: impl Fn(f64, f64, f64) -> f64 + Send + Sync,
 ) -> PyResult<Bound<'py, PyArrayDyn<T>>> {
     let shape = array.shape().to_vec();
-    if shape.last() != Some(&center.len()) || center.len() != scale.len() {
-        let expected = format!("{} columns and as many scales ({})", center.len(), scale.len());
-        return Err(exception(Error::shape(expected, format!("an array of shape {shape:?}"))));
-    }
-    let values: Vec<T> = array.as_array().iter().copied().collect();
-    let mapped: Vec<T> = enter(py, || {
-        let columns = center.iter().zip(scale).cycle();
-        Ok(values.iter().zip(columns).map(|(&x, (&c, &s))| T::from_f64(map(x.into(), c, s))).collect())
-    })?;
+    let n_columns = shape.last().copied().filter(|&n| n > 0);
+    let n_columns =
+        n_columns.ok_or_else(|| exception(Error::shape("at least one column", format!("shape {shape:?}"))))?;
+    scaler.check(n_columns).map_err(exception)?;
+    let values = convert::contiguous(array);
+    let mapped: Vec<T> =
+        enter(py, || Ok(scaler.map(&values, |value, center, scale| T::from_f64(map(value.into(), center, scale)))))?;
     mapped.into_pyarray(py).reshape(shape)
 }
 

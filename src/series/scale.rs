@@ -36,7 +36,11 @@ impl Scaler {
 
     /// Learns from the rows given; pass training rows only.
     pub fn fit<T: Copy + Into<f64>>(kind: ScalerKind, data: Matrix<T>) -> Self {
-        let (center, scale) = columns(data).map(|column| kind.center_and_scale(column)).unzip();
+        let (center, scale) = match kind {
+            ScalerKind::Standard => moments(data).iter().map(|m| (m.mean, m.scale)).unzip(),
+            ScalerKind::Minmax => ranges(data).iter().map(|r| (r.min, one_if_tiny(r.max - r.min))).unzip(),
+            ScalerKind::Robust => columns(data).into_iter().map(median_and_spread).unzip(),
+        };
         Self { center, scale }
     }
 
@@ -62,48 +66,30 @@ impl Scaler {
     /// Scales row-major values whose columns repeat with the scaler's length.
     #[allow(clippy::cast_possible_truncation)]
     pub fn transform(&self, values: &[f64]) -> Vec<f32> {
-        self.zip(values).map(|(value, center, scale)| ((value - center) / scale) as f32).collect()
+        self.map(values, |value, center, scale| ((value - center) / scale) as f32)
     }
 
     /// The inverse of [`Scaler::transform`].
     pub fn inverse(&self, values: &[f32]) -> Vec<f64> {
-        let columns = self.center.iter().zip(&self.scale).cycle();
-        values.iter().zip(columns).map(|(&value, (center, scale))| f64::from(value) * scale + center).collect()
+        self.map(values, |value, center, scale| f64::from(value) * scale + center)
     }
 
-    fn zip<'a>(&'a self, values: &'a [f64]) -> impl Iterator<Item = (f64, f64, f64)> + 'a {
-        let columns = self.center.iter().zip(&self.scale).cycle();
-        values.iter().zip(columns).map(|(&value, (&center, &scale))| (value, center, scale))
-    }
-}
-
-impl ScalerKind {
-    fn center_and_scale(self, column: Vec<f64>) -> (f64, f64) {
-        match self {
-            Self::Standard => {
-                let moments = Moments::of(&column);
-                (moments.mean, moments.scale)
-            }
-            Self::Minmax => {
-                let range = Range::of(&column);
-                (range.min, one_if_tiny(range.max - range.min))
-            }
-            Self::Robust => {
-                let sorted = sorted(column);
-                let range = quantile(&sorted, 0.75) - quantile(&sorted, 0.25);
-                (quantile(&sorted, 0.5), one_if_tiny(range))
-            }
+    /// `map(value, center, scale)` of all values, row after row.
+    pub fn map<T: Copy, U>(&self, values: &[T], map: impl Fn(T, f64, f64) -> U) -> Vec<U> {
+        let mut mapped = Vec::with_capacity(values.len());
+        for row in values.chunks_exact(self.center.len()) {
+            let columns = self.center.iter().zip(&self.scale);
+            mapped.extend(row.iter().zip(columns).map(|(&value, (&center, &scale))| map(value, center, scale)));
         }
+        mapped
     }
 }
 
 /// The columns of a table, NaN left out.
-pub fn columns<'a, T: Copy + Into<f64> + 'a>(data: Matrix<'a, T>) -> impl Iterator<Item = Vec<f64>> + 'a {
-    let n_columns = data.n_columns();
-    (0..n_columns).map(move |j| {
-        let column = data.values()[j.min(data.values().len())..].iter().step_by(n_columns);
-        column.map(|&value| value.into()).filter(|value| !value.is_nan()).collect()
-    })
+pub fn columns<T: Copy + Into<f64>>(data: Matrix<T>) -> Vec<Vec<f64>> {
+    let mut columns = vec![Vec::with_capacity(data.n_rows()); data.n_columns()];
+    for_each(data, |j, value| columns[j].push(value));
+    columns
 }
 
 /// Mean, variance (`ddof` 0) and the standard deviation to divide by, 1 for a constant column.
@@ -117,15 +103,30 @@ pub struct Moments {
     pub scale: f64,
 }
 
+/// The moments of each column; NaN for an empty one.
+pub fn moments<T: Copy + Into<f64>>(data: Matrix<T>) -> Vec<Moments> {
+    let n_columns = data.n_columns();
+    let (mut counts, mut means) = (vec![0.0; n_columns], vec![0.0; n_columns]);
+    for_each(data, |j, value| {
+        counts[j] += 1.0;
+        means[j] += value;
+    });
+    for (mean, count) in means.iter_mut().zip(&counts) {
+        *mean /= count;
+    }
+    let (mut residuals, mut squares) = (vec![0.0; n_columns], vec![0.0; n_columns]);
+    for_each(data, |j, value| {
+        let residual = value - means[j];
+        residuals[j] += residual;
+        squares[j] += residual * residual;
+    });
+    (0..n_columns).map(|j| Moments::new(counts[j], means[j], residuals[j], squares[j])).collect()
+}
+
 impl Moments {
-    /// The moments of a column without NaN; NaN for an empty one.
-    pub fn of(column: &[f64]) -> Self {
-        let n = column.len() as f64;
-        let mean = column.iter().sum::<f64>() / n;
-        let residual = column.iter().map(|x| x - mean).sum::<f64>();
-        let squares = column.iter().map(|x| (x - mean).powi(2)).sum::<f64>();
+    fn new(n: f64, mean: f64, residuals: f64, squares: f64) -> Self {
         // the two-pass algorithm with the correction for a rounded mean (Chan, Golub & LeVeque 1983)
-        let variance = (squares - residual * residual / n) / n;
+        let variance = (squares - residuals * residuals / n) / n;
         // below this, what looks like a variance is the rounding of a constant column (scikit-learn's bound)
         let noise = n * f64::EPSILON * variance + (n * mean * f64::EPSILON).powi(2);
         let scale = if variance <= noise { 1.0 } else { variance.sqrt() };
@@ -142,12 +143,25 @@ pub struct Range {
     pub max: f64,
 }
 
-impl Range {
-    /// The range of a column without NaN; NaN for an empty one.
-    pub fn of(column: &[f64]) -> Self {
-        let min = column.iter().copied().fold(f64::NAN, f64::min);
-        let max = column.iter().copied().fold(f64::NAN, f64::max);
-        Self { min, max }
+/// The range of each column; NaN for an empty one.
+pub fn ranges<T: Copy + Into<f64>>(data: Matrix<T>) -> Vec<Range> {
+    let mut ranges = vec![Range { min: f64::NAN, max: f64::NAN }; data.n_columns()];
+    for_each(data, |j, value| {
+        ranges[j].min = ranges[j].min.min(value);
+        ranges[j].max = ranges[j].max.max(value);
+    });
+    ranges
+}
+
+/// Calls `visit(column, value)` for all values but NaN, in the order in which they lie in memory.
+fn for_each<T: Copy + Into<f64>>(data: Matrix<T>, mut visit: impl FnMut(usize, f64)) {
+    for row in data.values().chunks_exact(data.n_columns()) {
+        for (j, &value) in row.iter().enumerate() {
+            let value = value.into();
+            if !value.is_nan() {
+                visit(j, value);
+            }
+        }
     }
 }
 
@@ -158,6 +172,11 @@ pub fn one_if_tiny(spread: f64) -> f64 {
     } else {
         spread
     }
+}
+
+fn median_and_spread(column: Vec<f64>) -> (f64, f64) {
+    let sorted = sorted(column);
+    (quantile(&sorted, 0.5), one_if_tiny(quantile(&sorted, 0.75) - quantile(&sorted, 0.25)))
 }
 
 /// The column in ascending order.

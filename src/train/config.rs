@@ -35,7 +35,7 @@ pub struct TrainConfig {
     pub shuffle: bool,
     /// Seed of the order and of dropout.
     pub seed: u64,
-    /// Threads of libtorch during the training, `None`: as they are.
+    /// Threads of libtorch during the training, `None`: the model's choice.
     pub n_threads: Option<usize>,
 }
 

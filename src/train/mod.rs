@@ -24,7 +24,6 @@ use crate::rng::{Purpose, Rng};
 use optimizer::Optimizer;
 use schedule::ReduceLrOnPlateau;
 use stop::EarlyStopping;
-use threads::ThreadsGuard;
 
 /// What watches the training and may end it.
 pub trait Observer {
@@ -72,7 +71,6 @@ pub fn fit(
     config: &TrainConfig,
     observer: &mut dyn Observer,
 ) -> Result<Outcome> {
-    let _threads = ThreadsGuard::new(config.n_threads);
     let mut run = Run::new(network, parameters, config);
     let mut schedule = config.lr_patience.map(|patience| ReduceLrOnPlateau::new(patience, config.lr_factor));
     let mut stop = config.patience.map(|patience| EarlyStopping::new(patience, config.min_delta));

@@ -68,7 +68,8 @@ def test_initial_weights_are_distributed_as_pytorchs():
     for name, ours in model.parameters().items():
         theirs = dict(fresh.named_parameters())[name].detach().numpy()
         bound = 1 / 8  # 1 / sqrt(hidden_size), for the LSTM and for the head that reads it
-        assert np.abs(ours).max() <= bound and np.abs(theirs).max() <= bound
+        assert np.abs(ours).max() <= bound
+        assert np.abs(theirs).max() <= bound
         # both uniform: the standard deviations agree within five standard errors, sigma * sqrt(0.4 / n) for each
         sigma = bound / np.sqrt(3)
         assert abs(ours.std() - theirs.std()) < 5 * sigma * np.sqrt(2 * 0.4 / ours.size), name

@@ -80,7 +80,9 @@ def test_the_plateau_schedule_is_pytorchs(seed):
     # falling, flat and rising stretches, and now and then the very same loss again
     losses = np.exp(rng.normal(-0.01, 0.05, size=150).cumsum()).round(rng.integers(2, 6)) + 1e-3
     patience, factor = int(rng.integers(0, 7)), float(rng.choice([0.5, 0.1, 0.9]))
-    assert _core.reduce_lr_on_plateau(losses.tolist(), 0.1, patience, factor) == _pytorch_rates(losses, patience, factor)
+    assert _core.reduce_lr_on_plateau(losses.tolist(), 0.1, patience, factor) == _pytorch_rates(
+        losses, patience, factor
+    )
 
 
 def test_dropout_scales_what_it_keeps():
