@@ -117,9 +117,10 @@ def fit_scaler(
     with_centering: bool = True,
     with_scaling: bool = True,
 ) -> dict[str, NDArray[np.float64]]:
-    """Statistics of each column of ``data`` (n, n_features; float32 or float64; NaN is passed over), as scikit-learn's scalers name
-    them: standard: ``mean``, ``var``, ``scale``; minmax: ``data_min``, ``data_max``, ``data_range``, ``scale``, ``min``;
-    robust: ``center``, ``scale``.
+    """Statistics of each column of ``data`` (n, n_features; float32 or float64; NaN is passed over).
+
+    Under scikit-learn's names: ``"standard"``: ``mean``, ``var``, ``scale``; ``"minmax"``: ``data_min``, ``data_max``,
+    ``data_range``, ``scale``, ``min``; ``"robust"``: ``center``, ``scale``.
     """
 
 def scale_columns(data: NDArray[Any], center: NDArray[np.float64], scale: NDArray[np.float64]) -> NDArray[Any]:

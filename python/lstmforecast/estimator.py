@@ -140,7 +140,7 @@ class LSTMEstimator(BaseEstimator):
         """A ``torch.nn.Module`` that maps windows (n, window_size, n_features) to forecasts, both in the data's units.
 
         Its ``state_dict`` is that of `state_dict`; the scaler is part of ``forward``. For a classifier the outputs are
-        logits of shape (n, n_classes), else forecasts of shape (n, horizon, n_targets).
+        logits of shape (n, 1, n_classes), else forecasts of shape (n, horizon, n_targets).
         """
         from lstmforecast.pytorch import to_torch
 

@@ -47,9 +47,7 @@ class LSTMModule(nn.Module):
             self.register_buffer(name, torch.from_numpy(values), persistent=False)
 
     def forward(self, windows: Tensor) -> Tensor:
-        """Windows (n, window_size, n_features) to forecasts (n, horizon, n_targets), or (n, n_targets) for horizon 1 of a
-        classifier's logits.
-        """
+        """Windows (n, window_size, n_features) to forecasts, or a classifier's logits, (n, horizon, n_targets)."""
         x = ((windows - self.input_center) / self.input_scale).float()
         n_targets = self.shape[1]
         level = x[:, -1:, :n_targets]

@@ -23,7 +23,7 @@ FAST: dict[str, Any] = {"hidden_size": 16, "learning_rate": 1e-2, "max_epochs": 
 SCALERS = [StandardScaler(), MinMaxScaler(), RobustScaler()]
 ESTIMATORS = [LSTMRegressor(**FAST), LSTMClassifier(**FAST), *SCALERS]
 # The networks that people get who set nothing: these must pass too, within their 100 epochs at their learning rate.
-DEFAULTS = [LSTMRegressor(n_threads=1), LSTMClassifier(n_threads=1)]
+DEFAULTS = [LSTMRegressor(), LSTMClassifier()]
 
 # Checks that scikit-learn runs on its own estimators, but not in `check_estimator`.
 CHECKS_OF_ALL = [

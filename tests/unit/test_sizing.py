@@ -9,7 +9,7 @@ from lstmforecast.sizing import default_window_size, resolve_window_size
 
 @pytest.mark.parametrize(
     ("n_rows", "horizon", "window_size"),
-    [(10_000, 1, 24), (10_000, 24, 96), (10_000, 720, 168), (80, 24, 20), (2, 24, 1)],
+    [(10_000, 1, 48), (10_000, 24, 96), (10_000, 720, 168), (80, 24, 20), (2, 24, 1)],
 )
 def test_the_default_window_is_four_horizons_and_shrinks_with_the_data(n_rows, horizon, window_size):
     assert default_window_size(n_rows, horizon) == window_size
