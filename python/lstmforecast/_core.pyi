@@ -60,7 +60,7 @@ class Model:
     def load_state_dict(self, state_dict: Mapping[str, torch.Tensor]) -> None:
         """`load_parameters` from tensors of Python's torch."""
     def scalers(self) -> dict[str, NDArray[np.float64]]:
-        """``input_center``, ``input_scale`` of shape (n_features,), ``output_center``, ``output_scale`` of shape (n_targets,)."""
+        """``input_center``, ``input_scale`` (n_features,), ``output_center``, ``output_scale`` (n_targets,)."""
     def load_scalers(self, scalers: Mapping[str, NDArray[np.float64]]) -> None: ...
     def fit_series(
         self,
@@ -70,18 +70,20 @@ class Model:
     ) -> dict[str, Any]:
         """Split in time order, fit the scaler on the training rows, train on windows of ``series`` (n, n_features).
 
-        ``training`` holds ``loss`` (``"mse"``, ``"mae"``, ``"huber"``, ``"cross_entropy"``), ``optimizer`` (``"adam"``,
-        ``"adamw"``), ``learning_rate``, ``weight_decay``, ``batch_size``, ``max_epochs``, ``patience`` (``None``: nothing is
-        held out), ``min_delta``, ``lr_patience`` (``None``: constant rate), ``lr_factor``, ``clip_grad_norm``,
-        ``validation_fraction``, ``gap``, ``stride``, ``scaler`` (``None``, ``"standard"``, ``"minmax"``, ``"robust"``, or
-        ``"loaded"``: keep what `load_scalers` set), ``shuffle``, ``seed``, ``n_threads``.
+        ``training`` holds ``loss`` (``"mse"``, ``"mae"``, ``"huber"``, ``"cross_entropy"``), ``optimizer``
+        (``"adam"``, ``"adamw"``), ``learning_rate``, ``weight_decay``, ``batch_size``, ``max_epochs``, ``patience``
+        (``None``: nothing is held out), ``min_delta``, ``lr_patience`` (``None``: constant rate), ``lr_factor``,
+        ``clip_grad_norm``, ``validation_fraction``, ``gap``, ``stride``, ``scaler`` (``None``, ``"standard"``,
+        ``"minmax"``, ``"robust"``, or ``"loaded"``: keep what `load_scalers` set), ``shuffle``, ``seed``,
+        ``n_threads``.
         ``on_epoch`` gets each epoch's record and ends the training when it returns something true.
 
         Returns a dictionary: ``history`` (column -> array: ``epoch``, ``train_loss``, ``val_loss`` (nan without
         validation), ``learning_rate``, ``grad_norm``, ``seconds``), ``best_epoch`` (from 1), ``n_epochs``,
-        ``stop_reason`` (``"max_epochs"``, ``"patience"``, ``"callback"``, ``"interrupted"``, ``"diverged"``) and ``error``:
-        the exception that ended the training (KeyboardInterrupt, one from ``on_epoch``, FloatingPointError), to be
-        raised by the caller once the state is kept, or ``None``. The best weights are in place in every case.
+        ``stop_reason`` (``"max_epochs"``, ``"patience"``, ``"callback"``, ``"interrupted"``, ``"diverged"``) and
+        ``error``: the exception that ended the training (KeyboardInterrupt, one from ``on_epoch``,
+        FloatingPointError), to be raised by the caller once the state is kept, or ``None``. The best weights are in
+        place in every case.
         """
     def fit_windows(
         self,
@@ -91,8 +93,10 @@ class Model:
         training: Mapping[str, Any],
         on_epoch: Callable[[dict[str, Any]], object] | None = None,
     ) -> dict[str, Any]:
-        """Train on windows ``X`` (n, window_size, n_features) and ``y`` (n, horizon * n_targets), or (n, 1) class indices for
-        ``loss="cross_entropy"``; the last rows are held out when ``patience`` is set. Returns as `fit_series`.
+        """Train on windows ``X`` (n, window_size, n_features) and ``y`` (n, horizon * n_targets).
+
+        For ``loss="cross_entropy"`` ``y`` holds (n, 1) class indices. The last rows are held out when ``patience`` is
+        set. Returns what `fit_series` returns.
         """
     def gradients(
         self, X: NDArray[np.float64], y: NDArray[np.float64], loss: str = "mse"
@@ -103,7 +107,7 @@ class Model:
     def forecast_series(
         self, series: NDArray[np.float64], origins: NDArray[np.int64], n_threads: int | None = None
     ) -> NDArray[np.float64]:
-        """One forecast for each origin: from the ``window_size`` rows before row ``origin`` -> (n_origins, horizon, n_targets)."""
+        """Forecasts (n_origins, horizon, n_targets), each from the ``window_size`` rows before row ``origin``."""
     def __reduce__(self) -> tuple[Any, ...]: ...
 
 def time_split(n_rows: int, validation_fraction: float, gap: int = 0) -> tuple[int, int]:
