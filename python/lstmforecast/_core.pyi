@@ -14,8 +14,6 @@ import torch
 from numpy.typing import NDArray
 
 __all__ = [
-    "FORMAT_VERSION",
-    "TORCH_VERSION",
     "FormatError",
     "Model",
     "__version__",
@@ -29,8 +27,6 @@ __all__ = [
     "write_file",
 ]
 __version__: str
-TORCH_VERSION: str
-FORMAT_VERSION: int
 
 class FormatError(ValueError):
     """A file that is not a model of this package, is damaged, or comes from a newer version."""

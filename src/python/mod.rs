@@ -5,6 +5,7 @@ mod door;
 mod metric;
 mod model;
 mod observer;
+mod outcome;
 mod scale;
 mod schedule;
 mod store;
@@ -33,8 +34,6 @@ mod _core {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
-        module.add("__version__", env!("CARGO_PKG_VERSION"))?;
-        module.add("TORCH_VERSION", "2.13")?;
-        module.add("FORMAT_VERSION", crate::store::FORMAT_VERSION)
+        module.add("__version__", env!("CARGO_PKG_VERSION"))
     }
 }

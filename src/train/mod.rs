@@ -74,51 +74,53 @@ pub fn fit(
     let mut run = Run::new(network, parameters, config);
     let mut schedule = config.lr_patience.map(|patience| ReduceLrOnPlateau::new(patience, config.lr_factor));
     let mut stop = config.patience.map(|patience| EarlyStopping::new(patience, config.min_delta));
-    let mut best = (f64::INFINITY, 0, parameters.snapshot());
+    let mut best = Best::new(parameters);
     let mut history: Vec<Epoch> = Vec::new();
-    let mut reason = StopReason::MaxEpochs;
-    for number in 1..=config.max_epochs {
-        let started = Instant::now();
-        let learning_rate = run.optimizer.learning_rate;
-        let pass = match run.epoch(train, number, observer)? {
-            Ok(pass) => pass,
-            Err(stopped) => {
-                reason = stopped;
-                break;
-            }
-        };
-        let val_loss = validation.map(|samples| run.evaluate(samples)).transpose()?;
-        let epoch = Epoch {
-            epoch: number,
-            train_loss: pass.loss,
-            val_loss,
-            learning_rate,
-            grad_norm: pass.grad_norm,
-            seconds: started.elapsed().as_secs_f64(),
+    let stop_reason = loop {
+        if history.len() == config.max_epochs {
+            break StopReason::MaxEpochs;
+        }
+        let epoch = match run.epoch(history.len() + 1, train, validation, observer)? {
+            Ok(epoch) => epoch,
+            Err(reason) => break reason,
         };
         let monitored = epoch.monitored();
-        if monitored < best.0 {
-            best = (monitored, number, parameters.snapshot());
-        }
+        best.look(parameters, epoch.epoch, monitored);
         if let Some(schedule) = &mut schedule {
             run.optimizer.learning_rate = schedule.step(monitored, run.optimizer.learning_rate);
         }
-        let content = observer.on_epoch(&epoch).is_break();
         history.push(epoch);
-        if content {
-            reason = StopReason::Callback;
-            break;
+        if observer.on_epoch(&epoch).is_break() {
+            break StopReason::Callback;
         }
         if stop.as_mut().is_some_and(|stop| stop.step(monitored)) {
-            reason = StopReason::Patience;
-            break;
+            break StopReason::Patience;
+        }
+    };
+    // an interrupted first epoch has learned something; a diverged one has not
+    if best.epoch > 0 || matches!(stop_reason, StopReason::Diverged(_)) {
+        parameters.restore(&best.weights);
+    }
+    Ok(Outcome { history, best_epoch: best.epoch, stop_reason })
+}
+
+/// The weights of the least loss so far; the initial ones, of epoch 0, before the first epoch.
+struct Best {
+    loss: f64,
+    epoch: usize,
+    weights: Vec<Tensor>,
+}
+
+impl Best {
+    fn new(parameters: &Parameters) -> Self {
+        Self { loss: f64::INFINITY, epoch: 0, weights: parameters.snapshot() }
+    }
+
+    fn look(&mut self, parameters: &Parameters, epoch: usize, loss: f64) {
+        if loss < self.loss {
+            *self = Self { loss, epoch, weights: parameters.snapshot() };
         }
     }
-    // an interrupted first epoch has learned something; a diverged one has not
-    if best.1 > 0 || matches!(reason, StopReason::Diverged(_)) {
-        parameters.restore(&best.2);
-    }
-    Ok(Outcome { history, best_epoch: best.1, stop_reason: reason })
 }
 
 /// The mean loss of `samples` (weighted by their weights) under the current weights.
@@ -137,7 +139,7 @@ pub fn evaluate(network: &dyn Network, samples: &Loader, config: &TrainConfig) -
     })
 }
 
-struct Pass {
+struct Step {
     loss: f64,
     grad_norm: f64,
 }
@@ -166,13 +168,16 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// One pass over all samples; an inner error is a reason to stop, not a failure.
+    /// One pass over all samples and a look at the held-out ones; the inner error is a reason to stop, not a failure.
     fn epoch(
         &mut self,
-        train: &Loader,
         number: usize,
+        train: &Loader,
+        validation: Option<&Loader>,
         observer: &mut dyn Observer,
-    ) -> Result<std::result::Result<Pass, StopReason>> {
+    ) -> Result<std::result::Result<Epoch, StopReason>> {
+        let started = Instant::now();
+        let learning_rate = self.optimizer.learning_rate;
         let mut order = train.in_order();
         if self.config.shuffle {
             self.shuffle.shuffle(&mut order);
@@ -182,11 +187,10 @@ impl<'a> Run<'a> {
             let step = self.step(train, indices)?;
             if !step.loss.is_finite() || !step.grad_norm.is_finite() {
                 return Ok(Err(StopReason::Diverged(format!(
-                    "the training loss became {} in epoch {number}, batch {}: try a lower learning_rate (it was {:e}) or \
-                     clip_grad_norm=1.0",
+                    "the training loss became {} in epoch {number}, batch {}: try a lower learning_rate (it was \
+                     {learning_rate:e}) or clip_grad_norm=1.0, and data of ordinary size",
                     step.loss,
-                    i + 1,
-                    self.optimizer.learning_rate
+                    i + 1
                 ))));
             }
             loss += step.loss * count(indices);
@@ -195,10 +199,17 @@ impl<'a> Run<'a> {
                 return Ok(Err(StopReason::Interrupted));
             }
         }
-        Ok(Ok(Pass { loss: loss / count(&order), grad_norm: grad_norm / count(&order) }))
+        Ok(Ok(Epoch {
+            epoch: number,
+            train_loss: loss / count(&order),
+            val_loss: validation.map(|samples| evaluate(self.network, samples, self.config)).transpose()?,
+            learning_rate,
+            grad_norm: grad_norm / count(&order),
+            seconds: started.elapsed().as_secs_f64(),
+        }))
     }
 
-    fn step(&mut self, train: &Loader, indices: &[usize]) -> Result<Pass> {
+    fn step(&mut self, train: &Loader, indices: &[usize]) -> Result<Step> {
         let batch = train.batch(indices)?;
         self.optimizer.zero_grad();
         let output = self.network.forward(&batch.inputs, Some(&mut self.dropout))?;
@@ -206,11 +217,7 @@ impl<'a> Run<'a> {
         loss.f_backward()?;
         let grad_norm = self.optimizer.clip_grad_norm(self.config.clip_grad_norm)?;
         self.optimizer.step()?;
-        Ok(Pass { loss: number(&loss)?, grad_norm })
-    }
-
-    fn evaluate(&self, samples: &Loader) -> Result<f64> {
-        evaluate(self.network, samples, self.config)
+        Ok(Step { loss: number(&loss)?, grad_norm })
     }
 }
 

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+import lstmforecast
+from lstmforecast import _core, _libtorch
+
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "src"
 RIVER = ["series", "kernel", "network", "train", "model", "watch", "text", "python"]
@@ -17,6 +20,15 @@ VAGUE = {"utils", "helpers", "common", "base", "manager"}
 
 RUST_FILES = sorted(SOURCE.rglob("*.rs"))
 PYTHON_FILES = sorted((ROOT / "python").rglob("*.py"))
+
+
+def test_versions_agree() -> None:
+    """One version of torch and one of the package, wherever they stand."""
+    torch = _libtorch.TORCH_VERSION
+    project = (ROOT / "pyproject.toml").read_text()
+    assert set(re.findall(r"torch==([0-9.]+)\.\*", project)) == {torch}
+    assert f'\nversion = "{lstmforecast.__version__}"\n' in (ROOT / "Cargo.toml").read_text()
+    assert _core.__version__ == lstmforecast.__version__
 
 
 def identify(path: Path) -> str:
