@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from numbers import Integral
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,9 @@ from lstmforecast.estimator import LSTMEstimator
 from lstmforecast.index import Frequency, parse_frequency
 from lstmforecast.scalers import fit_affine
 from lstmforecast.sizing import resolve_window_size, training_rows
+
+if TYPE_CHECKING:
+    from lstmforecast.backtesting import BacktestResult
 
 
 class LSTMForecaster(LSTMEstimator):
@@ -267,6 +270,25 @@ class LSTMForecaster(LSTMEstimator):
         seen = self._context.extended(y, fill=self.fill)
         self._remember(seen, self.window_size_, n_rows=self._n_rows + len(seen) - len(self._context))
         return self
+
+    def backtest(self, y: Any, **options: Any) -> BacktestResult:
+        """Fit a clone on the rows before a test part and forecast from every origin in it: `lstmforecast.backtest`.
+
+        Parameters
+        ----------
+        y : array-like of shape (n,) or (n, k), Series or DataFrame
+            Time-ordered observations.
+        **options
+            ``test_size``, ``stride``, ``horizon``, ``refit``, ``season_length``, ``scaled``.
+
+        Returns
+        -------
+        BacktestResult
+            The scores, beside those of two naive forecasts, and all forecasts.
+        """
+        from lstmforecast.backtesting import backtest
+
+        return backtest(self, y, **options)
 
     @property
     def context_(self) -> Any:

@@ -48,6 +48,10 @@ def test_every_window_inside_the_test_part_is_forecast(result):
     assert (last.cutoff, last.time, last.step, last.variable) == (HOURS[145], HOURS[149], 4, "heat")
 
 
+def test_the_method_is_the_function(result):
+    pd.testing.assert_frame_equal(small().backtest(FRAME, test_size=30).scores, result.scores)
+
+
 def test_forecasts_are_those_of_predict(result):
     for origin in (120, 133):
         expected = result.forecaster.predict(context=FRAME[:origin]).to_numpy()
