@@ -34,7 +34,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 
 def _column(path: str, column: int, rows: int) -> np.ndarray:
     values = pd.to_numeric(pd.read_csv(OPEN_DATA / path).iloc[:rows, column], errors="coerce")
-    return values.interpolate().bfill().to_numpy()
+    return values.interpolate().bfill().to_numpy(float)
 
 
 # name: (horizon, how the rows before the test part are read)
