@@ -103,8 +103,8 @@ def test_other_threads_go_on_during_a_fit():
     stop.set()
     thread.join()
     during = sum(start < tick < start + seconds for tick in ticks)
-    # a thread that had to wait for the fit would tick about once for each epoch, when the record is handed over; an epoch
-    # takes tens of milliseconds
+    # a thread that had to wait for the fit would tick about once for each epoch, when the record is handed over;
+    # an epoch takes tens of milliseconds
     assert during > 3 * 20, (during, seconds)
 
 
