@@ -35,6 +35,16 @@ extern "C" fn wrap(tensor: *const c_void) -> *mut RawObject {
     wrap(tensor)
 }
 
+/// A name that pybind11's headers, compiled against Python 3.12 or older, refer to and that Python 3.13 has dropped.
+///
+/// Older interpreters bring their own, which goes before this one. What refers to it are pybind11's guards of the GIL,
+/// which wrapping and unwrapping a tensor don't use; without the name the module would not load at all.
+#[export_name = "_PyThreadState_UncheckedGet"]
+extern "C" fn thread_state() -> *mut pyo3::ffi::PyThreadState {
+    // SAFETY: may be called in any thread; null where Python has no state for it.
+    unsafe { pyo3::ffi::PyGILState_GetThisThreadState() }
+}
+
 /// A tensor as an object of Python's torch, which is imported for it.
 pub(super) fn to_python<'py>(py: Python<'py>, tensor: Tensor) -> PyResult<Bound<'py, PyAny>> {
     connect(py)?;
