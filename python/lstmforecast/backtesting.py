@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 
 from lstmforecast.container import Fill, Observations
-from lstmforecast.forecaster import LSTMForecaster, check_count
+from lstmforecast.forecaster import LSTMForecaster
 from lstmforecast.index import season_length as usual_season
 from lstmforecast.metrics import naive_scale
+from lstmforecast.parameters import check_count
 
 MODEL, REPEAT_LAST, SEASONAL_NAIVE = METHODS = ("LSTMForecaster", "repeat-last", "seasonal-naive")
 SCORES = ("MAE", "MSE", "RMSE", "sMAPE", "MASE")

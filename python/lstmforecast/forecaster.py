@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from lstmforecast.container import FILLS, Fill, Observations
 from lstmforecast.estimator import LSTMEstimator
 from lstmforecast.index import Frequency, parse_frequency
+from lstmforecast.parameters import check_count
 from lstmforecast.scalers import fit_affine
 from lstmforecast.sizing import resolve_window_size, training_rows
 
@@ -364,12 +364,3 @@ class LSTMForecaster(LSTMEstimator):
         if context.values.shape[:1] != (values["window_size"],):
             raise ValueError(f"a context of {values['window_size']} rows, got shape {context.values.shape}")
         self._remember(context, values["window_size"], values["n_rows"])
-
-
-def check_count(name: str, value: Any) -> int:
-    """Check that a parameter is an integer of at least 1."""
-    if isinstance(value, bool) or not isinstance(value, Integral):
-        raise TypeError(f"expected {name} to be an integer, got {value!r}")
-    if value < 1:
-        raise ValueError(f"expected {name} to be at least 1, got {value}")
-    return int(value)

@@ -93,6 +93,15 @@ def check_parameters(parameters: Mapping[str, Any], losses: tuple[str, ...]) -> 
     _check_callbacks(parameters["callbacks"])
 
 
+def check_count(name: str, value: Any) -> int:
+    """Check that a method's parameter is an integer of at least 1."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        raise TypeError(f"expected {name} to be an integer, got {value!r}")
+    if value < 1:
+        raise ValueError(f"expected {name} to be at least 1, got {value}")
+    return int(value)
+
+
 def _check_scaler(scaler: Any) -> None:
     if isinstance(scaler, str) or scaler is None:
         _Choice((None, *SCALERS)).check("scaler", scaler)
