@@ -9,6 +9,7 @@ pub mod rng;
 pub mod store;
 
 // the river: numbers -> series -> windows -> network -> training -> model
+pub mod kernel;
 pub mod model;
 pub mod network;
 pub mod series;

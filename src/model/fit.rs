@@ -5,13 +5,18 @@ use tch::Tensor;
 
 use super::Model;
 use crate::error::{Error, Result};
+use crate::kernel::pool;
+use crate::network::fused::FusedNetwork;
 use crate::series::scale::{Scaler, ScalerKind};
 use crate::series::split::{time_split, TimeSplit};
 use crate::series::table::Table;
 use crate::series::window::{WindowShape, Windows};
 use crate::series::{Matrix, Samples};
+use crate::train::fused::FusedLearner;
+use crate::train::fused_gradient::{FusedGradient, Task};
 use crate::train::loss::Loss;
 use crate::train::threads::ThreadsGuard;
+use crate::train::torch::TorchLearner;
 use crate::train::{self, Loader, Observer, Outcome, TrainConfig};
 
 /// Which scaler is fitted on the training rows.
@@ -120,15 +125,37 @@ impl Model {
     /// The scalers stay as they are; dropout is off.
     ///
     /// # Errors
-    /// [`Error::Shape`] for rows of another length.
+    /// [`Error::Shape`] for rows of another length, [`Error::Value`] for a loss that makes no sense.
     pub fn gradients(&self, rows: TableRows, loss: Loss) -> Result<(f64, Vec<(String, Tensor)>)> {
+        loss.check()?;
         self.check_table(&rows, loss)?;
         let inputs = self.input_scaler.transform(rows.inputs.values());
         let targets = self.scale_targets(&rows, loss);
         let (inputs, targets) =
             (Matrix::new(&inputs, rows.inputs.n_columns())?, Matrix::new(&targets, rows.targets.n_columns())?);
         let table = Table::new(inputs, targets, rows.weights);
-        let loader = Loader::new(&table, self.config.n_features, self.device);
+        if self.is_fused() {
+            self.gradients_by_kernel(&table, loss)
+        } else {
+            self.gradients_by_torch(&table, loss)
+        }
+    }
+
+    fn gradients_by_kernel(&self, table: &Table, loss: Loss) -> Result<(f64, Vec<(String, Tensor)>)> {
+        let network = FusedNetwork::new(&self.config.network(), &self.parameters)?;
+        let indices: Vec<usize> = (0..table.len()).collect();
+        let n_threads = pool::n_threads(None);
+        let mut gradient = FusedGradient::new(&network, indices.len(), self.config.window_size, false, n_threads);
+        let mean = gradient.compute(&network, Task { samples: table, indices: &indices, loss, masks: None });
+        let gradients = network.unpack(gradient.sum(&network).0);
+        let named = self.parameters.iter().zip(gradients).map(|((name, tensor), gradient)| {
+            Ok((name.to_owned(), Tensor::f_from_slice(&gradient)?.f_reshape(tensor.size())?))
+        });
+        Ok((mean, named.collect::<Result<_>>()?))
+    }
+
+    fn gradients_by_torch(&self, table: &Table, loss: Loss) -> Result<(f64, Vec<(String, Tensor)>)> {
+        let loader = Loader::new(table, self.config.n_features, self.device);
         let batch = loader.batch(&loader.in_order())?;
         let mean = loss.mean(&self.network.forward(&batch.inputs, None)?, &batch)?;
         let gradients = Tensor::f_run_backward(&[&mean], &self.parameters.tensors(), false, false)?;
@@ -174,7 +201,7 @@ impl Model {
     }
 
     fn train(
-        &self,
+        &mut self,
         train: &dyn Samples,
         validation: Option<&dyn Samples>,
         training: &TrainConfig,
@@ -183,10 +210,22 @@ impl Model {
         if train.is_empty() || validation.is_some_and(Samples::is_empty) {
             return Err(Error::too_short("at least one row to train on and one to validate on", "none"));
         }
+        self.forecaster = None;
+        if self.is_fused() {
+            let mut network = FusedNetwork::new(&self.config.network(), &self.parameters)?;
+            let n_threads = pool::n_threads(training.n_threads);
+            let mut learner =
+                FusedLearner::new(&mut network, (train, validation), self.config.dropout, n_threads, training);
+            let outcome = train::fit(&mut learner, training, observer);
+            network.store(&self.parameters)?;
+            return outcome;
+        }
         let loader = |samples| Loader::new(samples, self.config.n_features, self.device);
-        let (train, validation) = (loader(train), validation.map(loader));
-        let _threads = ThreadsGuard::new(self.n_threads(training.n_threads));
-        train::fit(&*self.network, &self.parameters, (&train, validation.as_ref()), training, observer)
+        let samples = (loader(train), validation.map(loader));
+        let network = (&*self.network, &self.parameters);
+        let _threads = ThreadsGuard::new(self.torch_threads(training.n_threads));
+        let mut learner = TorchLearner::new(network, samples, self.config.dropout, training);
+        train::fit(&mut learner, training, observer)
     }
 
     fn check_table(&self, rows: &TableRows, loss: Loss) -> Result<()> {

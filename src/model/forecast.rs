@@ -1,21 +1,31 @@
 //! Forecasts in the user's units.
 
-use super::Model;
+use tch::Device;
+
+use super::{Model, ModelConfig};
 use crate::error::{Error, Result};
+use crate::kernel::pool;
+use crate::network::fused::{FusedMemory, FusedNetwork};
+use crate::network::Network;
+use crate::series::normalize::Normalize;
+use crate::series::scale::Scaler;
 use crate::series::Matrix;
 use crate::train::batch::tensor;
 use crate::train::threads::ThreadsGuard;
 
-/// Windows in one pass, always. libtorch's order of summation changes with the size of a batch; at one size the forecast
-/// of a window is independent, to the bit, of the company in which it comes.
+/// Windows in one pass. libtorch's order of summation changes with the size of a batch; at one size, always, the forecast
+/// of a window is independent, to the bit, of the company in which it comes. The kernel's order never changes.
 const BATCH: usize = 32;
+
+/// Windows that are worth another thread.
+const LEAST_ROWS: usize = 8;
 
 impl Model {
     /// Windows `(n, window_size * n_features)` to forecasts `(n, horizon * n_targets)`, row-major.
     ///
     /// # Errors
     /// [`Error::Shape`] for windows of another length.
-    pub fn forecast(&self, windows: Matrix<f64>, n_threads: Option<usize>) -> Result<Vec<f64>> {
+    pub fn forecast(&mut self, windows: Matrix<f64>, n_threads: Option<usize>) -> Result<Vec<f64>> {
         let expected = self.config.window_size * self.config.n_features;
         if windows.n_columns() != expected {
             return Err(Error::shape(
@@ -23,8 +33,7 @@ impl Model {
                 format!("{}", windows.n_columns()),
             ));
         }
-        let scaled = self.input_scaler.transform(windows.values());
-        self.forecast_each(windows.n_rows(), |i| &scaled[i * expected..(i + 1) * expected], n_threads)
+        self.forecast_each(windows.n_rows(), |i| windows.row(i), n_threads)
     }
 
     /// One forecast for each origin, from the `window_size` rows before that row of a series `(n_rows, n_features)`.
@@ -32,7 +41,7 @@ impl Model {
     /// # Errors
     /// [`Error::TooShort`] for an origin with too few rows before it.
     pub fn forecast_series(
-        &self,
+        &mut self,
         series: Matrix<f64>,
         origins: &[usize],
         n_threads: Option<usize>,
@@ -45,46 +54,179 @@ impl Model {
                 format!("{origin}"),
             ));
         }
-        let scaled = self.input_scaler.transform(series.values());
-        let scaled = Matrix::new(&scaled, series.n_columns())?;
-        self.forecast_each(origins.len(), |i| scaled.rows(origins[i] - window_size, origins[i]).values(), n_threads)
+        self.forecast_each(origins.len(), |i| series.rows(origins[i] - window_size, origins[i]).values(), n_threads)
     }
 
     fn forecast_each<'a>(
-        &self,
+        &mut self,
         n: usize,
-        window: impl Fn(usize) -> &'a [f32],
+        window: impl Fn(usize) -> &'a [f64] + Sync,
         n_threads: Option<usize>,
     ) -> Result<Vec<f64>> {
-        let _threads = ThreadsGuard::new(self.n_threads(n_threads));
-        let indices: Vec<usize> = (0..n).collect();
-        let mut forecasts = Vec::with_capacity(n * self.config.horizon * self.config.n_targets);
-        for batch in indices.chunks(BATCH) {
-            let mut windows: Vec<&[f32]> = batch.iter().map(|&i| window(i)).collect();
-            windows.resize(BATCH, windows[0]);
-            let batch_len = batch.len() * self.config.horizon * self.config.n_targets;
-            forecasts.extend(self.output_scaler.inverse(&self.forecast_batch(&windows)?[..batch_len]));
+        let mut forecasts = vec![0.0; n * self.config.horizon * self.config.n_targets];
+        if self.is_fused() {
+            let mut forecaster = match self.forecaster.take() {
+                Some(forecaster) => forecaster,
+                None => Forecaster::new(FusedNetwork::new(&self.config.network(), &self.parameters)?),
+            };
+            forecaster.run(&self.task(), n, &window, n_threads, &mut forecasts);
+            self.forecaster = Some(forecaster);
+        } else {
+            self.forecast_by_torch(n, window, n_threads, &mut forecasts)?;
         }
         Ok(forecasts)
     }
 
-    fn forecast_batch(&self, windows: &[&[f32]]) -> Result<Vec<f32>> {
-        let (n_features, n_targets) = (self.config.n_features, self.config.n_targets);
-        let mut inputs = windows.concat();
-        if let Some(normalize) = self.config.normalize {
-            for window in inputs.chunks_exact_mut(self.config.window_size * n_features) {
-                normalize.apply(window, n_features, &mut [], n_targets);
+    fn task(&self) -> Task<'_> {
+        Task { config: &self.config, input_scaler: &self.input_scaler, output_scaler: &self.output_scaler }
+    }
+
+    fn forecast_by_torch<'a>(
+        &self,
+        n: usize,
+        window: impl Fn(usize) -> &'a [f64],
+        n_threads: Option<usize>,
+        forecasts: &mut [f64],
+    ) -> Result<()> {
+        let _threads = ThreadsGuard::new(self.torch_threads(n_threads));
+        let task = self.task();
+        let indices: Vec<usize> = (0..n).collect();
+        let forecast_len = self.config.horizon * self.config.n_targets;
+        for (batch, out) in indices.chunks(BATCH).zip(forecasts.chunks_mut(BATCH * forecast_len)) {
+            let mut prepared: Vec<Prepared> = batch.iter().map(|&i| task.prepared(window(i))).collect();
+            prepared.resize(BATCH, prepared[0].clone());
+            let outputs = torch_outputs(&*self.network, &self.config, &prepared, self.device)?;
+            for ((out, output), prepared) in
+                out.chunks_exact_mut(forecast_len).zip(outputs.chunks_exact(forecast_len)).zip(&prepared)
+            {
+                task.finish(output, prepared, &mut Vec::new(), out);
             }
         }
-        let inputs = tensor(&inputs, &[windows.len(), self.config.window_size, n_features], self.device)?;
-        let output = tch::no_grad(|| self.network.forward(&inputs, None))?;
-        let mut forecasts: Vec<f32> = output.f_reshape([-1])?.f_to_device(tch::Device::Cpu)?.try_into()?;
+        Ok(())
+    }
+}
+
+fn torch_outputs(
+    network: &dyn Network,
+    config: &ModelConfig,
+    windows: &[Prepared],
+    device: Device,
+) -> Result<Vec<f32>> {
+    let inputs: Vec<f32> = windows.iter().flat_map(|prepared| &prepared.window).copied().collect();
+    let inputs = tensor(&inputs, &[windows.len(), config.window_size, config.n_features], device)?;
+    let output = tch::no_grad(|| network.forward(&inputs, None))?;
+    Ok(output.f_reshape([-1])?.f_to_device(Device::Cpu)?.try_into()?)
+}
+
+/// What stands between the user's units and the network's.
+#[derive(Clone, Copy)]
+struct Task<'a> {
+    config: &'a ModelConfig,
+    input_scaler: &'a Scaler,
+    output_scaler: &'a Scaler,
+}
+
+/// A window as the network sees it, and its last row before normalisation.
+#[derive(Debug, Clone, Default)]
+struct Prepared {
+    window: Vec<f32>,
+    last_row: Vec<f32>,
+}
+
+impl Task<'_> {
+    fn prepared(self, window: &[f64]) -> Prepared {
+        let mut prepared = Prepared::default();
+        self.prepare(window, &mut prepared);
+        prepared
+    }
+
+    fn prepare(self, window: &[f64], prepared: &mut Prepared) {
+        let n_features = self.config.n_features;
+        self.input_scaler.transform_into(window, &mut prepared.window);
+        prepared.last_row.clear();
+        prepared.last_row.extend_from_slice(&prepared.window[prepared.window.len() - n_features..]);
         if let Some(normalize) = self.config.normalize {
-            let each = forecasts.chunks_exact_mut(self.config.horizon * n_targets);
-            for (forecast, window) in each.zip(windows) {
-                normalize.revert(forecast, &window[window.len() - n_features..], n_targets);
+            normalize.apply(&mut prepared.window, n_features, &mut [], self.config.n_targets);
+        }
+    }
+
+    /// Brings an output back to the user's units.
+    fn finish(self, output: &[f32], prepared: &Prepared, buffer: &mut Vec<f32>, forecast: &mut [f64]) {
+        buffer.clear();
+        buffer.extend_from_slice(output);
+        if let Some(Normalize::Last) = self.config.normalize {
+            Normalize::Last.revert(buffer, &prepared.last_row, self.config.n_targets);
+        }
+        self.output_scaler.inverse_into(buffer, forecast);
+    }
+}
+
+/// The kernel's network, ready to forecast: after the first call of a size it allocates nothing.
+pub(super) struct Forecaster {
+    network: FusedNetwork,
+    workers: Vec<Worker>,
+}
+
+/// One thread's memory.
+struct Worker {
+    memory: FusedMemory,
+    prepared: Vec<Prepared>,
+    buffer: Vec<f32>,
+}
+
+impl Forecaster {
+    fn new(network: FusedNetwork) -> Self {
+        Self { network, workers: Vec::new() }
+    }
+
+    fn run<'a>(
+        &mut self,
+        task: &Task,
+        n: usize,
+        window: &(impl Fn(usize) -> &'a [f64] + Sync),
+        n_threads: Option<usize>,
+        forecasts: &mut [f64],
+    ) {
+        let n_workers = n.div_ceil(LEAST_ROWS).max(1);
+        let n_workers = if n_workers == 1 { 1 } else { n_workers.min(pool::n_threads(n_threads)) };
+        while self.workers.len() < n_workers {
+            let memory = self.network.memory(BATCH, task.config.window_size);
+            self.workers.push(Worker { memory, prepared: vec![Prepared::default(); BATCH], buffer: Vec::new() });
+        }
+        let network = &self.network;
+        if n_workers == 1 {
+            return self.workers[0].run(network, *task, (0, n), window, forecasts);
+        }
+        let part_len = n.div_ceil(n_workers);
+        let parts = forecasts.chunks_mut(part_len * task.config.horizon * task.config.n_targets);
+        let mut parts: Vec<_> = self.workers.iter_mut().zip(parts).collect();
+        pool::for_each(&mut parts, |at, (worker, forecasts)| {
+            worker.run(network, *task, (at * part_len, n.min((at + 1) * part_len)), window, forecasts);
+        });
+    }
+}
+
+impl Worker {
+    fn run<'a>(
+        &mut self,
+        network: &FusedNetwork,
+        task: Task,
+        (first, end): (usize, usize),
+        window: &impl Fn(usize) -> &'a [f64],
+        forecasts: &mut [f64],
+    ) {
+        let forecast_len = network.output_size();
+        for (start, out) in (first..end).step_by(BATCH).zip(forecasts.chunks_mut(BATCH * forecast_len)) {
+            let rows = BATCH.min(end - start);
+            self.memory.lstm().start(rows);
+            for (row, prepared) in self.prepared[..rows].iter_mut().enumerate() {
+                task.prepare(window(start + row), prepared);
+                self.memory.lstm().set_window(row, &prepared.window);
+            }
+            let outputs = network.forward(&mut self.memory, rows);
+            for ((out, output), prepared) in out.chunks_exact_mut(forecast_len).zip(outputs).zip(&self.prepared) {
+                task.finish(output, prepared, &mut self.buffer, out);
             }
         }
-        Ok(forecasts)
     }
 }

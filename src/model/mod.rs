@@ -4,12 +4,13 @@ pub mod fit;
 pub mod forecast;
 
 use serde::{Deserialize, Serialize};
-use tch::Device;
+use tch::{Device, Tensor};
 
 use crate::error::{Error, Result};
 use crate::network::{self, Architecture, Network, NetworkConfig, Parameters};
 use crate::series::normalize::Normalize;
 use crate::series::scale::Scaler;
+use forecast::Forecaster;
 
 /// Who does the arithmetic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,6 +18,8 @@ use crate::series::scale::Scaler;
 pub enum Backend {
     /// The fastest that serves the network and the device.
     Auto,
+    /// Our own kernel, on CPUs.
+    Fused,
     /// libtorch under its automatic differentiation.
     Torch,
 }
@@ -83,6 +86,8 @@ pub struct Model {
     parameters: Parameters,
     input_scaler: Scaler,
     output_scaler: Scaler,
+    /// The weights as the kernel reads them, and its memory, once a forecast was made.
+    forecaster: Option<Forecaster>,
 }
 
 impl Model {
@@ -93,10 +98,13 @@ impl Model {
     pub fn new(config: ModelConfig) -> Result<Self> {
         config.check()?;
         let device = device(&config.device)?;
+        if config.backend == Backend::Fused && device != Device::Cpu {
+            return Err(Error::Value(format!("expected device 'cpu' with backend 'fused', got '{}'", config.device)));
+        }
         let (network, parameters) = network::build(&config.network(), config.seed, device)?;
         let input_scaler = Scaler::identity(config.n_features);
         let output_scaler = Scaler::identity(config.n_targets);
-        Ok(Self { config, device, network, parameters, input_scaler, output_scaler })
+        Ok(Self { config, device, network, parameters, input_scaler, output_scaler, forecaster: None })
     }
 
     /// How it was built.
@@ -107,6 +115,15 @@ impl Model {
     /// Its weights.
     pub fn parameters(&self) -> &Parameters {
         &self.parameters
+    }
+
+    /// Replaces all weights by those of the same names; nothing changes unless all fit.
+    ///
+    /// # Errors
+    /// As [`Parameters::load`].
+    pub fn load_parameters(&mut self, values: &[(String, Tensor)]) -> Result<()> {
+        self.forecaster = None;
+        self.parameters.load(values)
     }
 
     /// The scalers of inputs (one entry for each feature) and outputs (one for each target).
@@ -125,9 +142,14 @@ impl Model {
         Ok(())
     }
 
+    /// Whether our own kernel does the work.
+    fn is_fused(&self) -> bool {
+        self.config.backend != Backend::Torch && self.device == Device::Cpu
+    }
+
     /// Threads for libtorch: as asked, else as they are, but one for small networks, whose operations are over before a
     /// second thread has woken up, and which crawl when another process wants its core.
-    fn n_threads(&self, asked: Option<usize>) -> Option<usize> {
+    fn torch_threads(&self, asked: Option<usize>) -> Option<usize> {
         let small = self.config.hidden_size < 128 && self.device == Device::Cpu;
         asked.or(if small { Some(1) } else { None })
     }

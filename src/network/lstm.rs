@@ -7,7 +7,7 @@ use super::head::Linear;
 use super::parameter::{dimensions, Initializer};
 use super::Network;
 use crate::error::Result;
-use crate::rng::Rng;
+use crate::rng::{DropoutMask, StepMasks};
 
 /// LSTM layers named `lstm`, then a linear head named `fc` on the last state.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ impl LstmForecastNetwork {
 }
 
 impl Network for LstmForecastNetwork {
-    fn forward(&self, windows: &Tensor, dropout: Option<&mut Rng>) -> Result<Tensor> {
+    fn forward(&self, windows: &Tensor, dropout: Option<StepMasks>) -> Result<Tensor> {
         self.fc.forward(&self.lstm.last_state(windows, dropout)?)
     }
 }
@@ -38,7 +38,6 @@ impl Network for LstmForecastNetwork {
 #[derive(Debug)]
 pub struct StackedLstm {
     layers: Vec<LstmLayer>,
-    dropout: f64,
 }
 
 impl StackedLstm {
@@ -55,7 +54,7 @@ impl StackedLstm {
                 LstmLayer::new(&format!("{name}.%_l{layer}"), input_size, config, init)
             })
             .collect::<Result<_>>()?;
-        Ok(Self { layers, dropout: config.dropout })
+        Ok(Self { layers })
     }
 
     /// Windows `(batch, steps, input_size)` to the last layer's final state `(batch, directions * hidden_size)`: what the
@@ -63,12 +62,14 @@ impl StackedLstm {
     ///
     /// # Errors
     /// [`crate::error::Error::Torch`] when libtorch refuses an operation.
-    pub fn last_state(&self, windows: &Tensor, mut dropout: Option<&mut Rng>) -> Result<Tensor> {
+    pub fn last_state(&self, windows: &Tensor, dropout: Option<StepMasks>) -> Result<Tensor> {
+        // a mask of ones would only cost time
+        let dropout = dropout.filter(|masks| masks.p() > 0.0);
         let mut input = windows.shallow_clone();
         let mut state = Tensor::new();
         for (i, layer) in self.layers.iter().enumerate() {
-            if let (Some(rng), true) = (dropout.as_deref_mut(), i > 0 && self.dropout > 0.0) {
-                input = drop_out(&input, self.dropout, rng)?;
+            if let (Some(masks), true) = (dropout, i > 0) {
+                input = drop_out(&input, masks.layer(i - 1))?;
             }
             (input, state) = layer.forward(&input)?;
         }
@@ -77,9 +78,11 @@ impl StackedLstm {
 }
 
 /// Our own masks, because libtorch's dropout draws from the global generator, which belongs to the user.
-fn drop_out(x: &Tensor, p: f64, rng: &mut Rng) -> Result<Tensor> {
-    let mask = Tensor::f_from_slice(&rng.dropout_mask(x.numel(), p))?;
-    Ok(x.f_mul(&mask.f_reshape(x.size())?.f_to_device(x.device())?)?)
+fn drop_out(x: &Tensor, mask: DropoutMask) -> Result<Tensor> {
+    let mut elements = vec![0.0; x.numel()];
+    mask.fill(0, &mut elements);
+    let mask = Tensor::f_from_slice(&elements)?.f_reshape(x.size())?.f_to_device(x.device())?;
+    Ok(x.f_mul(&mask)?)
 }
 
 /// One layer, in one direction or both.
@@ -126,4 +129,54 @@ impl LstmLayer {
 
 fn zero_state(shape: &[i64], device: Device) -> Result<Tensor> {
     Ok(Tensor::f_zeros(shape, (Kind::Float, device))?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::Architecture;
+    use crate::rng::{DropoutMasks, Purpose, Rng};
+
+    #[test]
+    fn a_mask_is_counted_in_rows_steps_and_units() {
+        let (batch, steps, input_size, hidden_size) = (5, 7, 2, 3);
+        for bidirectional in [false, true] {
+            let config = NetworkConfig {
+                architecture: Architecture::Lstm,
+                input_size,
+                hidden_size,
+                num_layers: 3,
+                bidirectional,
+                dropout: 0.5,
+                output_size: 1,
+            };
+            let mut init = Initializer::new(Rng::new(0, Purpose::Weights), Device::Cpu);
+            let lstm = StackedLstm::new("lstm", &config, &mut init).unwrap();
+            let values = Rng::new(0, Purpose::Shuffle).uniform(batch * steps * input_size, 1.0);
+            let windows = Tensor::from_slice(&values).reshape(dimensions(&[batch, steps, input_size]));
+            let masks = DropoutMasks::new(1, config.dropout);
+            let width = config.n_directions() * hidden_size;
+            // each element alone, at the index that its place has
+            let mask = |layer| {
+                let mut elements = Vec::new();
+                for (row, time, unit) in places(batch, steps, width) {
+                    let mut element = [f32::NAN];
+                    masks.at(4, layer).fill(((row * steps + time) * width + unit) as u64, &mut element);
+                    elements.push(element[0]);
+                }
+                Tensor::from_slice(&elements).reshape(dimensions(&[batch, steps, width]))
+            };
+            let outputs = lstm.layers[0].forward(&windows).unwrap().0;
+            let outputs = lstm.layers[1].forward(&(outputs * mask(0))).unwrap().0;
+            let expected = lstm.layers[2].forward(&(outputs * mask(1))).unwrap().1;
+            // the same operations on the same numbers
+            assert_eq!(lstm.last_state(&windows, Some(masks.during(4))).unwrap(), expected);
+            assert_ne!(lstm.last_state(&windows, Some(masks.during(5))).unwrap(), expected);
+            assert_ne!(lstm.last_state(&windows, None).unwrap(), expected);
+        }
+    }
+
+    fn places(batch: usize, steps: usize, width: usize) -> impl Iterator<Item = (usize, usize, usize)> {
+        (0..batch).flat_map(move |row| (0..steps).flat_map(move |time| (0..width).map(move |unit| (row, time, unit))))
+    }
 }

@@ -1,6 +1,7 @@
 //! Networks: what maps windows to forecasts, built from a configuration.
 
 pub mod config;
+pub mod fused;
 pub mod head;
 pub mod lstm;
 pub mod parameter;
@@ -11,7 +12,7 @@ pub use config::{Architecture, NetworkConfig};
 pub use parameter::Parameters;
 
 use crate::error::Result;
-use crate::rng::{Purpose, Rng};
+use crate::rng::{Purpose, Rng, StepMasks};
 use lstm::LstmForecastNetwork;
 use parameter::Initializer;
 
@@ -19,11 +20,11 @@ use parameter::Initializer;
 pub trait Network: Send {
     /// Windows of shape `(batch, window_size, input_size)` to outputs of shape `(batch, output_size)`.
     ///
-    /// `dropout` is the generator of the masks while training, `None` otherwise.
+    /// `dropout` has the masks of the step while training, `None` otherwise.
     ///
     /// # Errors
     /// [`crate::error::Error::Torch`] when libtorch refuses an operation.
-    fn forward(&self, windows: &Tensor, dropout: Option<&mut Rng>) -> Result<Tensor>;
+    fn forward(&self, windows: &Tensor, dropout: Option<StepMasks>) -> Result<Tensor>;
 }
 
 /// Builds the network that `config` describes, with PyTorch's initialisation drawn from `seed`, and lists its parameters.

@@ -90,7 +90,7 @@ impl PyModel {
 
     fn load_parameters(&self, py: Python<'_>, parameters: &Bound<'_, PyDict>) -> PyResult<()> {
         let parameters = convert::weights(parameters)?;
-        self.with(py, move |model| model.parameters().load(&parameters))
+        self.with(py, move |model| model.load_parameters(&parameters))
     }
 
     fn state_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
@@ -107,7 +107,7 @@ impl PyModel {
     fn load_state_dict(&self, py: Python<'_>, state_dict: &Bound<'_, PyDict>) -> PyResult<()> {
         let each = state_dict.iter().map(|(name, value)| Ok((name.extract()?, tensor::from_python(&value)?)));
         let values: Vec<(String, Tensor)> = each.collect::<PyResult<_>>()?;
-        self.with(py, move |model| model.parameters().load(&values))
+        self.with(py, move |model| model.load_parameters(&values))
     }
 
     fn scalers<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {

@@ -1,7 +1,7 @@
 //! What the training loop learns from, whatever its origin.
 
 /// Numbered pairs of an input window and a target, copied one batch at a time.
-pub trait Samples {
+pub trait Samples: Sync {
     /// Number of samples.
     fn len(&self) -> usize;
 

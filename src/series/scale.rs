@@ -69,6 +69,25 @@ impl Scaler {
         self.map(values, |value, center, scale| ((value - center) / scale) as f32)
     }
 
+    /// [`Scaler::transform`] into a buffer, whose contents are replaced.
+    #[allow(clippy::cast_possible_truncation)]
+    pub fn transform_into(&self, values: &[f64], scaled: &mut Vec<f32>) {
+        scaled.clear();
+        for row in values.chunks_exact(self.center.len()) {
+            let columns = self.center.iter().zip(&self.scale);
+            scaled.extend(row.iter().zip(columns).map(|(value, (center, scale))| ((value - center) / scale) as f32));
+        }
+    }
+
+    /// [`Scaler::inverse`] into a slice of the same length.
+    pub fn inverse_into(&self, scaled: &[f32], values: &mut [f64]) {
+        for (row, out) in scaled.chunks_exact(self.center.len()).zip(values.chunks_exact_mut(self.center.len())) {
+            for ((out, &value), (center, scale)) in out.iter_mut().zip(row).zip(self.center.iter().zip(&self.scale)) {
+                *out = f64::from(value) * scale + center;
+            }
+        }
+    }
+
     /// The inverse of [`Scaler::transform`].
     pub fn inverse(&self, values: &[f32]) -> Vec<f64> {
         self.map(values, |value, center, scale| f64::from(value) * scale + center)

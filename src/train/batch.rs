@@ -30,9 +30,14 @@ impl<'a> Loader<'a> {
         Self { samples, n_features, device }
     }
 
+    /// Number of samples.
+    pub fn n_samples(&self) -> usize {
+        self.samples.len()
+    }
+
     /// The indices of all samples.
     pub fn in_order(&self) -> Vec<usize> {
-        (0..self.samples.len()).collect()
+        (0..self.n_samples()).collect()
     }
 
     /// Gathers some samples.

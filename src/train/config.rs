@@ -45,6 +45,7 @@ impl TrainConfig {
     /// # Errors
     /// [`Error::Value`] that names the first that doesn't.
     pub fn check(&self) -> Result<()> {
+        self.loss.check()?;
         let positive = [("batch_size", self.batch_size), ("max_epochs", self.max_epochs)];
         for (name, value) in positive.into_iter().chain(self.n_threads.map(|n| ("n_threads", n))) {
             if value == 0 {

@@ -1,29 +1,62 @@
-//! Training on one page: batches, loss, gradient, clipping, step, schedule, stopping, best weights.
+//! Training on one page: order, batches, steps, schedule, stopping, best weights. How to take a step is the learner's affair.
 
 pub mod batch;
 pub mod config;
+pub mod fused;
+pub mod fused_gradient;
 pub mod history;
 pub mod loss;
 pub mod optimizer;
 pub mod schedule;
 pub mod stop;
 pub mod threads;
+pub mod torch;
 
 use std::ops::ControlFlow;
 use std::time::Instant;
-
-use tch::Tensor;
 
 pub use batch::Loader;
 pub use config::TrainConfig;
 pub use history::Epoch;
 
 use crate::error::Result;
-use crate::network::{Network, Parameters};
 use crate::rng::{Purpose, Rng};
-use optimizer::Optimizer;
 use schedule::ReduceLrOnPlateau;
 use stop::EarlyStopping;
+
+/// Whatever learns from numbered samples, one batch at a time.
+pub trait Learner {
+    /// Number of training samples.
+    fn n_samples(&self) -> usize;
+
+    /// One optimiser step on the training samples `indices`: their mean loss before it, and the norm of the gradient before
+    /// clipping.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Torch`] when libtorch refuses an operation.
+    fn step(&mut self, indices: &[usize], learning_rate: f64) -> Result<Step>;
+
+    /// Mean loss of the validation samples under the present weights, `None` where nothing is held out.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Torch`] when libtorch refuses an operation.
+    fn validate(&mut self) -> Result<Option<f64>>;
+
+    /// Remembers the present weights, in place of those remembered before.
+    fn remember(&mut self);
+
+    /// Goes back to the remembered weights.
+    fn restore(&mut self);
+}
+
+/// What one optimiser step found out about its batch.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Step {
+    /// Mean loss of the batch, before the step.
+    pub loss: f64,
+    /// Norm of the gradient, before clipping.
+    pub grad_norm: f64,
+}
 
 /// What watches the training and may end it.
 pub trait Observer {
@@ -63,31 +96,25 @@ pub struct Outcome {
 /// held out), however the training ends.
 ///
 /// # Errors
-/// [`crate::error::Error::Torch`] when libtorch refuses an operation.
-pub fn fit(
-    network: &dyn Network,
-    parameters: &Parameters,
-    (train, validation): (&Loader, Option<&Loader>),
-    config: &TrainConfig,
-    observer: &mut dyn Observer,
-) -> Result<Outcome> {
-    let mut run = Run::new(network, parameters, config);
+/// What the learner's step or validation fails with.
+pub fn fit(learner: &mut dyn Learner, config: &TrainConfig, observer: &mut dyn Observer) -> Result<Outcome> {
+    let mut run = Run::new(learner, config);
     let mut schedule = config.lr_patience.map(|patience| ReduceLrOnPlateau::new(patience, config.lr_factor));
     let mut stop = config.patience.map(|patience| EarlyStopping::new(patience, config.min_delta));
-    let mut best = Best::new(parameters);
+    let mut best = Best::new(run.learner);
     let mut history: Vec<Epoch> = Vec::new();
     let stop_reason = loop {
         if history.len() == config.max_epochs {
             break StopReason::MaxEpochs;
         }
-        let epoch = match run.epoch(history.len() + 1, train, validation, observer)? {
+        let epoch = match run.epoch(history.len() + 1, observer)? {
             Ok(epoch) => epoch,
             Err(reason) => break reason,
         };
         let monitored = epoch.monitored();
-        best.look(parameters, epoch.epoch, monitored);
+        best.look(run.learner, epoch.epoch, monitored);
         if let Some(schedule) = &mut schedule {
-            run.optimizer.learning_rate = schedule.step(monitored, run.optimizer.learning_rate);
+            run.learning_rate = schedule.step(monitored, run.learning_rate);
         }
         history.push(epoch);
         if observer.on_epoch(&epoch).is_break() {
@@ -99,92 +126,55 @@ pub fn fit(
     };
     // an interrupted first epoch has learned something; a diverged one has not
     if best.epoch > 0 || matches!(stop_reason, StopReason::Diverged(_)) {
-        parameters.restore(&best.weights);
+        run.learner.restore();
     }
     Ok(Outcome { history, best_epoch: best.epoch, stop_reason })
 }
 
-/// The weights of the least loss so far; the initial ones, of epoch 0, before the first epoch.
+/// The epoch of the least loss so far, whose weights the learner remembers; the initial ones, of epoch 0, before the first.
 struct Best {
     loss: f64,
     epoch: usize,
-    weights: Vec<Tensor>,
 }
 
 impl Best {
-    fn new(parameters: &Parameters) -> Self {
-        Self { loss: f64::INFINITY, epoch: 0, weights: parameters.snapshot() }
+    fn new(learner: &mut dyn Learner) -> Self {
+        learner.remember();
+        Self { loss: f64::INFINITY, epoch: 0 }
     }
 
-    fn look(&mut self, parameters: &Parameters, epoch: usize, loss: f64) {
+    fn look(&mut self, learner: &mut dyn Learner, epoch: usize, loss: f64) {
         if loss < self.loss {
-            *self = Self { loss, epoch, weights: parameters.snapshot() };
+            learner.remember();
+            *self = Self { loss, epoch };
         }
     }
-}
-
-/// The mean loss of `samples` (weighted by their weights) under the current weights.
-///
-/// # Errors
-/// [`crate::error::Error::Torch`] when libtorch refuses an operation.
-pub fn evaluate(network: &dyn Network, samples: &Loader, config: &TrainConfig) -> Result<f64> {
-    tch::no_grad(|| {
-        let mut sum = 0.0;
-        for indices in samples.in_order().chunks(config.batch_size.max(256)) {
-            let batch = samples.batch(indices)?;
-            let output = network.forward(&batch.inputs, None)?;
-            sum += number(&config.loss.mean(&output, &batch)?)? * count(indices);
-        }
-        Ok(sum / count(&samples.in_order()))
-    })
-}
-
-struct Step {
-    loss: f64,
-    grad_norm: f64,
 }
 
 struct Run<'a> {
-    network: &'a dyn Network,
+    learner: &'a mut dyn Learner,
     config: &'a TrainConfig,
-    optimizer: Optimizer,
+    learning_rate: f64,
     shuffle: Rng,
-    dropout: Rng,
 }
 
 impl<'a> Run<'a> {
-    fn new(network: &'a dyn Network, parameters: &Parameters, config: &'a TrainConfig) -> Self {
-        Self {
-            network,
-            config,
-            optimizer: Optimizer::new(
-                config.optimizer,
-                parameters.tensors(),
-                config.learning_rate,
-                config.weight_decay,
-            ),
-            shuffle: Rng::new(config.seed, Purpose::Shuffle),
-            dropout: Rng::new(config.seed, Purpose::Dropout),
-        }
+    fn new(learner: &'a mut dyn Learner, config: &'a TrainConfig) -> Self {
+        let shuffle = Rng::new(config.seed, Purpose::Shuffle);
+        Self { learner, config, learning_rate: config.learning_rate, shuffle }
     }
 
     /// One pass over all samples and a look at the held-out ones; the inner error is a reason to stop, not a failure.
-    fn epoch(
-        &mut self,
-        number: usize,
-        train: &Loader,
-        validation: Option<&Loader>,
-        observer: &mut dyn Observer,
-    ) -> Result<std::result::Result<Epoch, StopReason>> {
+    fn epoch(&mut self, number: usize, observer: &mut dyn Observer) -> Result<std::result::Result<Epoch, StopReason>> {
         let started = Instant::now();
-        let learning_rate = self.optimizer.learning_rate;
-        let mut order = train.in_order();
+        let learning_rate = self.learning_rate;
+        let mut order: Vec<usize> = (0..self.learner.n_samples()).collect();
         if self.config.shuffle {
             self.shuffle.shuffle(&mut order);
         }
         let (mut loss, mut grad_norm) = (0.0, 0.0);
         for (i, indices) in order.chunks(self.config.batch_size).enumerate() {
-            let step = self.step(train, indices)?;
+            let step = self.learner.step(indices, learning_rate)?;
             if !step.loss.is_finite() || !step.grad_norm.is_finite() {
                 return Ok(Err(StopReason::Diverged(format!(
                     "the training loss became {} in epoch {number}, batch {}: try a lower learning_rate (it was \
@@ -202,27 +192,12 @@ impl<'a> Run<'a> {
         Ok(Ok(Epoch {
             epoch: number,
             train_loss: loss / count(&order),
-            val_loss: validation.map(|samples| evaluate(self.network, samples, self.config)).transpose()?,
+            val_loss: self.learner.validate()?,
             learning_rate,
             grad_norm: grad_norm / count(&order),
             seconds: started.elapsed().as_secs_f64(),
         }))
     }
-
-    fn step(&mut self, train: &Loader, indices: &[usize]) -> Result<Step> {
-        let batch = train.batch(indices)?;
-        self.optimizer.zero_grad();
-        let output = self.network.forward(&batch.inputs, Some(&mut self.dropout))?;
-        let loss = self.config.loss.mean(&output, &batch)?;
-        loss.f_backward()?;
-        let grad_norm = self.optimizer.clip_grad_norm(self.config.clip_grad_norm)?;
-        self.optimizer.step()?;
-        Ok(Step { loss: number(&loss)?, grad_norm })
-    }
-}
-
-fn number(scalar: &Tensor) -> Result<f64> {
-    Ok(scalar.f_double_value(&[])?)
 }
 
 fn count(indices: &[usize]) -> f64 {

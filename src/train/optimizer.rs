@@ -5,7 +5,9 @@
 use serde::Deserialize;
 use tch::Tensor;
 
+use super::config::TrainConfig;
 use crate::error::Result;
+use crate::kernel::adam::AdamStep;
 
 const BETA1: f64 = 0.9;
 const BETA2: f64 = 0.999;
@@ -21,11 +23,35 @@ pub enum OptimizerKind {
     Adamw,
 }
 
+impl TrainConfig {
+    /// The same arithmetic for the kernel: step `n_steps`, counted from 1, after a gradient of norm `grad_norm`.
+    #[allow(clippy::cast_possible_truncation)] // single precision is what the parameters have
+    pub(super) fn adam_step(&self, n_steps: i32, learning_rate: f64, grad_norm: f64) -> AdamStep {
+        let (l2_penalty, shrink) = match self.optimizer {
+            OptimizerKind::Adam => (self.weight_decay, 1.0),
+            OptimizerKind::Adamw => (0.0, 1.0 - learning_rate * self.weight_decay),
+        };
+        AdamStep {
+            step_size: (learning_rate / (1.0 - BETA1.powi(n_steps))) as f32,
+            betas: (BETA1 as f32, BETA2 as f32),
+            correction2_sqrt: (1.0 - BETA2.powi(n_steps)).sqrt() as f32,
+            epsilon: EPSILON as f32,
+            l2_penalty: l2_penalty as f32,
+            shrink: shrink as f32,
+            grad_scale: self.clip_grad_norm.map_or(1.0, |max_norm| clip_factor(max_norm, grad_norm)) as f32,
+        }
+    }
+}
+
+/// What a gradient of norm `norm` is multiplied by.
+fn clip_factor(max_norm: f64, norm: f64) -> f64 {
+    // PyTorch adds this, so that a norm just above the limit is divided by a little more
+    (max_norm / (norm + 1e-6)).min(1.0)
+}
+
 /// Parameters with their running moments.
 #[derive(Debug)]
 pub struct Optimizer {
-    /// Step size, changed by the schedule.
-    pub learning_rate: f64,
     kind: OptimizerKind,
     weight_decay: f64,
     n_steps: i32,
@@ -36,9 +62,9 @@ pub struct Optimizer {
 
 impl Optimizer {
     /// Starts with moments of zero.
-    pub fn new(kind: OptimizerKind, parameters: Vec<Tensor>, learning_rate: f64, weight_decay: f64) -> Self {
+    pub fn new(kind: OptimizerKind, parameters: Vec<Tensor>, weight_decay: f64) -> Self {
         let moments = parameters.iter().map(|p| (p.zeros_like(), p.zeros_like())).collect();
-        Self { learning_rate, kind, weight_decay, n_steps: 0, parameters, moments }
+        Self { kind, weight_decay, n_steps: 0, parameters, moments }
     }
 
     /// Forgets the gradients.
@@ -58,8 +84,7 @@ impl Optimizer {
             let norms = self.parameters.iter().map(|p| Ok(p.grad().f_norm()?)).collect::<Result<Vec<_>>>()?;
             let norm = Tensor::f_stack(&norms, 0)?.f_norm()?.f_double_value(&[])?;
             if let Some(max_norm) = max_norm {
-                // PyTorch adds this, so that a norm just above the limit is divided by a little more
-                let factor = max_norm / (norm + 1e-6);
+                let factor = clip_factor(max_norm, norm);
                 if factor < 1.0 {
                     for parameter in &self.parameters {
                         let _ = parameter.grad().f_mul_scalar_(factor)?;
@@ -70,15 +95,15 @@ impl Optimizer {
         })
     }
 
-    /// Moves every parameter against its gradient.
+    /// Moves every parameter against its gradient, with the step size `learning_rate`.
     ///
     /// # Errors
     /// [`crate::error::Error::Torch`] when libtorch refuses an operation.
-    pub fn step(&mut self) -> Result<()> {
+    pub fn step(&mut self, learning_rate: f64) -> Result<()> {
         self.n_steps += 1;
         let correction1 = 1.0 - BETA1.powi(self.n_steps);
         let correction2 = (1.0 - BETA2.powi(self.n_steps)).sqrt();
-        let step_size = self.learning_rate / correction1;
+        let step_size = learning_rate / correction1;
         tch::no_grad(|| {
             for (parameter, (first, second)) in self.parameters.iter_mut().zip(&mut self.moments) {
                 let mut grad = parameter.grad();
@@ -86,7 +111,7 @@ impl Optimizer {
                     match self.kind {
                         OptimizerKind::Adam => grad = grad.f_add(&parameter.f_mul_scalar(self.weight_decay)?)?,
                         OptimizerKind::Adamw => {
-                            let _ = parameter.f_mul_scalar_(1.0 - self.learning_rate * self.weight_decay)?;
+                            let _ = parameter.f_mul_scalar_(1.0 - learning_rate * self.weight_decay)?;
                         }
                     }
                 }
@@ -112,9 +137,9 @@ mod tests {
     fn the_first_step_is_the_learning_rate() {
         // with m = 0.1 g and v = 0.001 g^2, the corrected ratio is g / (|g| + eps): the sign
         let parameter = Tensor::from_slice(&[1.0f32, 1.0]).set_requires_grad(true);
-        let mut optimizer = Optimizer::new(OptimizerKind::Adam, vec![parameter.shallow_clone()], 0.1, 0.0);
+        let mut optimizer = Optimizer::new(OptimizerKind::Adam, vec![parameter.shallow_clone()], 0.0);
         (&parameter * Tensor::from_slice(&[3.0f32, -5.0])).sum(Kind::Float).backward();
-        optimizer.step().unwrap();
+        optimizer.step(0.1).unwrap();
         let moved: Vec<f32> = parameter.try_into().unwrap();
         assert!((moved[0] - 0.9).abs() < 1e-6 && (moved[1] - 1.1).abs() < 1e-6, "{moved:?}");
     }
@@ -122,7 +147,7 @@ mod tests {
     #[test]
     fn clipping_leaves_the_direction() {
         let parameter = Tensor::from_slice(&[0.0f32, 0.0]).set_requires_grad(true);
-        let optimizer = Optimizer::new(OptimizerKind::Adam, vec![parameter.shallow_clone()], 0.1, 0.0);
+        let optimizer = Optimizer::new(OptimizerKind::Adam, vec![parameter.shallow_clone()], 0.0);
         (&parameter * Tensor::from_slice(&[3.0f32, 4.0])).sum(Kind::Float).backward();
         assert!((optimizer.clip_grad_norm(Some(1.0)).unwrap() - 5.0).abs() < 1e-6);
         let grad: Vec<f32> = parameter.grad().try_into().unwrap();

@@ -1,3 +1,8 @@
 //! The core without Python.
 
+mod fit;
+mod lstm_kernel;
 mod training;
+
+// the tests of the kernel are part of the core as well, where these are its own modules
+use lstmforecast::{kernel, rng};

@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use lstmforecast::model::fit::{DataConfig, ScalerChoice};
 use lstmforecast::model::{Backend, Model, ModelConfig};
 use lstmforecast::network::Architecture;
+use lstmforecast::rng::{Purpose, Rng};
 use lstmforecast::series::normalize::Normalize;
 use lstmforecast::series::scale::ScalerKind;
 use lstmforecast::series::Matrix;
@@ -163,6 +164,32 @@ fn a_loss_that_leaves_the_numbers_ends_the_training() {
 }
 
 #[test]
+fn under_a_pinball_loss_its_level_of_the_values_lies_below_the_forecast() {
+    let values: Vec<f64> = Rng::new(0, Purpose::Shuffle).uniform(600, 1.0).into_iter().map(f64::from).collect();
+    let origins: Vec<usize> = (12..=477).collect();
+    for level in [0.1, 0.8] {
+        let mut model = model();
+        let config = TrainConfig { loss: Loss::Pinball(level), max_epochs: 20, ..training() };
+        let series = Matrix::new(&values, 1).unwrap();
+        model.fit_series(series, &DATA, &config, &mut StopAfter::default()).unwrap();
+        let forecasts = model.forecast_series(series, &origins, None).unwrap();
+        let below =
+            |(row, forecast): (&usize, &[f64])| values[*row..].iter().zip(forecast).filter(|(y, f)| y < f).count();
+        let n_below: usize = origins.iter().zip(forecasts.chunks(3)).map(below).sum();
+        // noise, of which a quantile is all that can be learned; 0.05 is for what is learned besides, or not yet
+        let share = n_below as f64 / forecasts.len() as f64;
+        assert!((share - level).abs() < 0.05, "{share} of the values below the quantile of {level}");
+    }
+}
+
+#[test]
+fn a_level_that_is_none_is_refused() {
+    let config = TrainConfig { loss: Loss::Pinball(1.5), ..training() };
+    let error = model().fit_series(Matrix::new(&sine(), 1).unwrap(), &DATA, &config, &mut StopAfter::default());
+    assert_eq!(error.unwrap_err().to_string(), "expected a pinball loss of a level between 0 and 1, got 1.5");
+}
+
+#[test]
 fn the_scaler_sees_training_rows_only() {
     let mut values = sine();
     let fitted = |values: &[f64]| {
@@ -180,14 +207,14 @@ fn the_scaler_sees_training_rows_only() {
 
 #[test]
 fn weights_load_all_or_nothing() {
-    let model = model();
+    let mut model = model();
     let before = weights(&model);
     let mut named: Vec<(String, tch::Tensor)> =
         model.parameters().iter().map(|(name, tensor)| (name.to_owned(), tensor.detach() + 1.0)).collect();
     let (name, _) = named.pop().unwrap();
-    assert!(model.parameters().load(&named).unwrap_err().to_string().contains("missing: fc.bias"));
+    assert!(model.load_parameters(&named).unwrap_err().to_string().contains("missing: fc.bias"));
     named.push((name, tch::Tensor::zeros([9], (tch::Kind::Float, tch::Device::Cpu))));
-    let error = model.parameters().load(&named).unwrap_err().to_string();
+    let error = model.load_parameters(&named).unwrap_err().to_string();
     assert_eq!(error, "expected fc.bias of shape [3], got [9]");
     assert_eq!(weights(&model), before);
 }

@@ -1,0 +1,250 @@
+//! Threads that wait for work: awake during a training, asleep between them.
+//!
+//! A training step is over in a millisecond and hands out work four times, so a worker looks out for the next piece for a
+//! few microseconds before it goes to sleep. There is one pool in a process. Whoever finds it taken does all parts of the
+//! work himself, in order, with the same result: what a part computes depends on its number alone.
+
+use std::cell::UnsafeCell;
+use std::panic::{catch_unwind, resume_unwind, AssertUnwindSafe};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::thread::{self, Thread};
+
+/// Looks at the job counter before a worker goes to sleep: about 50 microseconds.
+const LOOKS: usize = 4_000;
+/// Looks that are also a hint to the processor only; after them the core is offered to others.
+const SPINS: usize = 1_000;
+
+type Work<'a> = &'a (dyn Fn(usize) + Sync);
+
+/// What the caller shares with the workers.
+struct Shared {
+    /// The present job and its number of parts; written before `jobs` counts up, and read by workers after.
+    job: UnsafeCell<Option<(Work<'static>, usize)>>,
+    jobs: AtomicUsize,
+    /// Workers that have not finished the present job.
+    busy: AtomicUsize,
+    panicked: AtomicBool,
+}
+
+// SAFETY: `job` is written only by the holder of the pool's lock while no worker is busy, and read only by workers between
+// the counting up of `jobs` and their counting down of `busy`, both of which order memory.
+unsafe impl Sync for Shared {}
+// SAFETY: as above; the work itself is `Sync`.
+unsafe impl Send for Shared {}
+
+struct Worker {
+    thread: Thread,
+    asleep: Arc<AtomicBool>,
+}
+
+struct Pool {
+    shared: Arc<Shared>,
+    workers: Vec<Worker>,
+    /// The process that made the threads: after a fork, the child has none of them.
+    process: u32,
+}
+
+static POOL: Mutex<Option<Pool>> = Mutex::new(None);
+
+/// Threads to use: as many as asked for, else as `OMP_NUM_THREADS` allows (which joblib sets in its workers), else as many
+/// as there are processors for this process.
+pub fn n_threads(asked: Option<usize>) -> usize {
+    static PROCESSORS: OnceLock<usize> = OnceLock::new();
+    let allowed = || std::env::var("OMP_NUM_THREADS").ok()?.split(',').next()?.trim().parse().ok();
+    let processors = || *PROCESSORS.get_or_init(|| thread::available_parallelism().map_or(1, usize::from));
+    asked.or_else(allowed).filter(|&n| n > 0).unwrap_or_else(processors)
+}
+
+/// Calls `work(item index, item)` for each item, on as many threads as there are items.
+pub fn for_each<T: Send>(items: &mut [T], work: impl Fn(usize, &mut T) + Sync) {
+    struct Items<T>(*mut T);
+    // SAFETY: the parts of a job have different numbers, so that each item is reached by one thread only.
+    unsafe impl<T: Send> Sync for Items<T> {}
+    impl<T> Items<T> {
+        fn at(&self, index: usize) -> *mut T {
+            self.0.wrapping_add(index)
+        }
+    }
+    let base = Items(items.as_mut_ptr());
+    run(items.len(), &|index| {
+        // SAFETY: `run` calls with each index below `items.len()` once and returns when all calls have.
+        work(index, unsafe { &mut *base.at(index) });
+    });
+}
+
+/// Calls `work(part)` for each part below `n_parts`, the first on this thread, and returns when all calls have.
+fn run(n_parts: usize, work: Work) {
+    if n_parts > 1 {
+        if let Ok(mut pool) = POOL.try_lock() {
+            return Pool::of_this_process(&mut pool, n_parts - 1).run(n_parts, work);
+        }
+    }
+    (0..n_parts).for_each(work);
+}
+
+impl Pool {
+    fn of_this_process(pool: &mut Option<Self>, n_workers: usize) -> &mut Self {
+        let process = std::process::id();
+        if pool.as_ref().is_some_and(|pool| pool.process != process) {
+            // its threads stayed in the parent, and with them what they share
+            std::mem::forget(pool.take());
+        }
+        let pool = pool.get_or_insert_with(|| Self {
+            shared: Arc::new(Shared {
+                job: UnsafeCell::new(None),
+                jobs: AtomicUsize::new(0),
+                busy: AtomicUsize::new(0),
+                panicked: AtomicBool::new(false),
+            }),
+            workers: Vec::new(),
+            process,
+        });
+        while pool.workers.len() < n_workers {
+            pool.hire();
+        }
+        pool
+    }
+
+    fn hire(&mut self) {
+        let (shared, index) = (Arc::clone(&self.shared), self.workers.len());
+        let asleep = Arc::new(AtomicBool::new(false));
+        let seen = shared.jobs.load(Ordering::Acquire);
+        let flag = Arc::clone(&asleep);
+        let name = format!("lstmforecast-{}", index + 1);
+        let handle = thread::Builder::new().name(name).spawn(move || shared.serve(index + 1, seen, &flag));
+        let handle = handle.expect("the system has room for a thread");
+        self.workers.push(Worker { thread: handle.thread().clone(), asleep });
+    }
+
+    fn run(&self, n_parts: usize, work: Work) {
+        // SAFETY: the reference is used only until `busy` is zero again, for which this function waits, whatever happens.
+        let eternal: Work<'static> = unsafe { std::mem::transmute(work) };
+        // SAFETY: no worker is busy and this thread holds the pool's lock.
+        unsafe { *self.shared.job.get() = Some((eternal, n_parts)) };
+        self.shared.busy.store(self.workers.len(), Ordering::Relaxed);
+        self.shared.jobs.fetch_add(1, Ordering::SeqCst);
+        for worker in &self.workers {
+            if worker.asleep.swap(false, Ordering::SeqCst) {
+                worker.thread.unpark();
+            }
+        }
+        let mine = catch_unwind(AssertUnwindSafe(|| work(0)));
+        let mut looks = 0;
+        while self.shared.busy.load(Ordering::Acquire) > 0 {
+            wait(&mut looks);
+        }
+        let theirs = self.shared.panicked.swap(false, Ordering::Relaxed);
+        if let Err(panic) = mine {
+            resume_unwind(panic);
+        }
+        assert!(!theirs, "a thread of the pool panicked");
+    }
+}
+
+impl Shared {
+    fn serve(&self, part: usize, mut seen: usize, asleep: &AtomicBool) {
+        loop {
+            let mut looks = 0;
+            while self.jobs.load(Ordering::Acquire) == seen {
+                if looks < LOOKS {
+                    wait(&mut looks);
+                    continue;
+                }
+                asleep.store(true, Ordering::SeqCst);
+                // a job that came in between has either been seen here or woken this thread
+                if self.jobs.load(Ordering::SeqCst) == seen {
+                    thread::park();
+                }
+                asleep.store(false, Ordering::SeqCst);
+            }
+            seen = seen.wrapping_add(1);
+            // SAFETY: written before `jobs` counted up, and not again before this worker counts `busy` down.
+            if let Some((work, n_parts)) = unsafe { *self.job.get() } {
+                if part < n_parts && catch_unwind(AssertUnwindSafe(|| work(part))).is_err() {
+                    self.panicked.store(true, Ordering::Relaxed);
+                }
+            }
+            self.busy.fetch_sub(1, Ordering::Release);
+        }
+    }
+}
+
+fn wait(looks: &mut usize) {
+    *looks += 1;
+    if *looks < SPINS {
+        std::hint::spin_loop();
+    } else {
+        thread::yield_now();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_item_is_visited_once() {
+        for n in [0, 1, 2, 3, 7] {
+            for _ in 0..200 {
+                let mut items = vec![0usize; n];
+                for_each(&mut items, |index, item| *item += index + 1);
+                assert_eq!(items, (1..=n).collect::<Vec<_>>());
+            }
+        }
+    }
+
+    #[test]
+    fn callers_don_t_wait_for_each_other() {
+        let sums: Vec<usize> = thread::scope(|scope| {
+            let callers: Vec<_> = (0..4)
+                .map(|caller| {
+                    scope.spawn(move || {
+                        let mut total = 0;
+                        for _ in 0..500 {
+                            let mut items = vec![caller; 3];
+                            for_each(&mut items, |index, item| *item += index);
+                            total += items.iter().sum::<usize>();
+                        }
+                        total
+                    })
+                })
+                .collect();
+            callers.into_iter().map(|caller| caller.join().unwrap()).collect()
+        });
+        assert_eq!(sums, [1500, 3000, 4500, 6000]);
+    }
+
+    #[test]
+    fn a_panic_comes_back_and_the_pool_lives_on() {
+        for part in 0..3 {
+            let mut items = vec![0; 3];
+            let outcome = catch_unwind(AssertUnwindSafe(|| for_each(&mut items, |index, _| assert_ne!(index, part))));
+            assert!(outcome.is_err());
+        }
+        let mut items = vec![0; 3];
+        for_each(&mut items, |index, item| *item = index);
+        assert_eq!(items, [0, 1, 2]);
+    }
+
+    #[test]
+    fn work_within_work_is_done_in_place() {
+        let mut items = vec![0; 2];
+        for_each(&mut items, |_, item| {
+            let mut inner = vec![1; 2];
+            for_each(&mut inner, |_, inner| *inner += 1);
+            *item = inner.iter().sum();
+        });
+        assert_eq!(items, [4, 4]);
+    }
+
+    #[test]
+    fn a_sleeping_worker_wakes() {
+        for _ in 0..3 {
+            thread::sleep(std::time::Duration::from_millis(20));
+            let mut items = vec![0; 2];
+            for_each(&mut items, |index, item| *item = index + 1);
+            assert_eq!(items, [1, 2]);
+        }
+    }
+}

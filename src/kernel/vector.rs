@@ -1,0 +1,317 @@
+//! Vectors of floats, one type for each instruction set, and the functions of an LSTM on them.
+//!
+//! Everything here is inlined into a routine that was compiled for the instructions in question (`super::isa`), which is
+//! what makes the calls of the x86 ones sound.
+
+use std::hint::black_box;
+
+/// Whether every index is checked: in test builds, and in those with debug assertions.
+const CHECKED: bool = cfg!(any(test, debug_assertions));
+
+/// A register full of floats.
+pub(super) trait Vector: Copy {
+    /// How many.
+    const LANES: usize;
+    /// Whether the processor has 32 of them, else 16.
+    const MANY_REGISTERS: bool;
+    /// Rows of a tile four vectors wide: as many sums as registers allow, with room for the operands.
+    const TILE_ROWS: usize;
+
+    /// The same number in each lane.
+    fn splat(value: f32) -> Self;
+    /// The numbers from `at` on.
+    fn load(values: &[f32], at: usize) -> Self;
+    /// Writes the numbers from `at` on.
+    fn store(self, values: &mut [f32], at: usize);
+    /// `self * b + c`.
+    fn mul_add(self, b: Self, c: Self) -> Self;
+    /// `c - self * b`.
+    fn neg_mul_add(self, b: Self, c: Self) -> Self;
+    /// `self * b`.
+    fn mul(self, b: Self) -> Self;
+    /// `self + b`.
+    fn add(self, b: Self) -> Self;
+    /// `self / b`.
+    fn div(self, b: Self) -> Self;
+    /// Brought into `-limit..=limit`; NaN stays NaN.
+    fn clamp(self, limit: f32) -> Self;
+}
+
+/// Pointer to `len` numbers from `at` on.
+#[inline(always)]
+fn read(values: &[f32], at: usize, len: usize) -> *const f32 {
+    if CHECKED {
+        assert!(at + len <= values.len(), "expected an end of at most {}, got {}", values.len(), at + len);
+    }
+    values.as_ptr().wrapping_add(at)
+}
+
+#[inline(always)]
+fn write(values: &mut [f32], at: usize, len: usize) -> *mut f32 {
+    if CHECKED {
+        assert!(at + len <= values.len(), "expected an end of at most {}, got {}", values.len(), at + len);
+    }
+    values.as_mut_ptr().wrapping_add(at)
+}
+
+/// One number.
+#[inline(always)]
+pub(super) fn scalar(values: &[f32], at: usize) -> f32 {
+    // SAFETY: each routine compares the lengths of its slices with the extents that it runs over before it starts, and test
+    // builds check every index.
+    unsafe { *read(values, at, 1) }
+}
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use std::arch::x86_64::*;
+
+    use super::{read, write, Vector};
+
+    /// A vector type over the intrinsics of one instruction set.
+    macro_rules! vector {
+        ($name:ident, $register:ty, $lanes:literal, $many_registers:literal, $tile_rows:literal, $splat:ident, $load:ident, $store:ident,
+         $mul_add:ident, $neg_mul_add:ident, $mul:ident, $add:ident, $div:ident, $min:ident, $max:ident) => {
+            #[doc = concat!("A `", stringify!($register), "`.")]
+            #[derive(Clone, Copy)]
+            pub(in super::super) struct $name($register);
+
+            // SAFETY of all: values of this type exist only in routines compiled for these instructions, which `isa` calls
+            // only on processors that have them; for the bounds of loads and stores see `scalar`.
+            impl Vector for $name {
+                const LANES: usize = $lanes;
+                const MANY_REGISTERS: bool = $many_registers;
+                const TILE_ROWS: usize = $tile_rows;
+
+                #[inline(always)]
+                fn splat(value: f32) -> Self {
+                    Self(unsafe { $splat(value) })
+                }
+
+                #[inline(always)]
+                fn load(values: &[f32], at: usize) -> Self {
+                    Self(unsafe { $load(read(values, at, $lanes)) })
+                }
+
+                #[inline(always)]
+                fn store(self, values: &mut [f32], at: usize) {
+                    unsafe { $store(write(values, at, $lanes), self.0) }
+                }
+
+                #[inline(always)]
+                fn mul_add(self, b: Self, c: Self) -> Self {
+                    Self(unsafe { $mul_add(self.0, b.0, c.0) })
+                }
+
+                #[inline(always)]
+                fn neg_mul_add(self, b: Self, c: Self) -> Self {
+                    Self(unsafe { $neg_mul_add(self.0, b.0, c.0) })
+                }
+
+                #[inline(always)]
+                fn mul(self, b: Self) -> Self {
+                    Self(unsafe { $mul(self.0, b.0) })
+                }
+
+                #[inline(always)]
+                fn add(self, b: Self) -> Self {
+                    Self(unsafe { $add(self.0, b.0) })
+                }
+
+                #[inline(always)]
+                fn div(self, b: Self) -> Self {
+                    Self(unsafe { $div(self.0, b.0) })
+                }
+
+                #[inline(always)]
+                fn clamp(self, limit: f32) -> Self {
+                    // where one operand is NaN, the instructions give the second
+                    Self(unsafe { $max($splat(-limit), $min($splat(limit), self.0)) })
+                }
+            }
+        };
+    }
+
+    vector!(
+        Avx2,
+        __m256,
+        8,
+        false,
+        3,
+        _mm256_set1_ps,
+        _mm256_loadu_ps,
+        _mm256_storeu_ps,
+        _mm256_fmadd_ps,
+        _mm256_fnmadd_ps,
+        _mm256_mul_ps,
+        _mm256_add_ps,
+        _mm256_div_ps,
+        _mm256_min_ps,
+        _mm256_max_ps
+    );
+    vector!(
+        Avx512,
+        __m512,
+        16,
+        true,
+        6,
+        _mm512_set1_ps,
+        _mm512_loadu_ps,
+        _mm512_storeu_ps,
+        _mm512_fmadd_ps,
+        _mm512_fnmadd_ps,
+        _mm512_mul_ps,
+        _mm512_add_ps,
+        _mm512_div_ps,
+        _mm512_min_ps,
+        _mm512_max_ps
+    );
+}
+
+#[cfg(target_arch = "x86_64")]
+pub(super) use x86::{Avx2, Avx512};
+
+/// Four floats in an array: a register of SSE2 or NEON, in the hands of the compiler.
+#[derive(Clone, Copy)]
+pub(super) struct Portable([f32; 4]);
+
+impl Portable {
+    #[inline(always)]
+    fn with(mut self, other: Self, f: impl Fn(f32, f32) -> f32) -> Self {
+        for lane in 0..4 {
+            self.0[lane] = f(self.0[lane], other.0[lane]);
+        }
+        self
+    }
+}
+
+impl Vector for Portable {
+    const LANES: usize = 4;
+    const MANY_REGISTERS: bool = cfg!(target_arch = "aarch64");
+    // without a fused instruction, the product takes registers as well
+    const TILE_ROWS: usize = if cfg!(target_arch = "aarch64") { 6 } else { 2 };
+
+    #[inline(always)]
+    fn splat(value: f32) -> Self {
+        Self([value; 4])
+    }
+
+    #[inline(always)]
+    fn load(values: &[f32], at: usize) -> Self {
+        // SAFETY: as for `scalar`; an array of f32 is read wherever one may lie.
+        Self(unsafe { read(values, at, 4).cast::<[f32; 4]>().read_unaligned() })
+    }
+
+    #[inline(always)]
+    fn store(self, values: &mut [f32], at: usize) {
+        // SAFETY: as for `load`.
+        unsafe { write(values, at, 4).cast::<[f32; 4]>().write_unaligned(self.0) }
+    }
+
+    #[inline(always)]
+    fn mul_add(self, b: Self, c: Self) -> Self {
+        // where it isn't one instruction, `mul_add` calls a function of the C library for each number
+        if cfg!(any(target_arch = "aarch64", target_feature = "fma")) {
+            let mut out = c;
+            for lane in 0..4 {
+                out.0[lane] = self.0[lane].mul_add(b.0[lane], c.0[lane]);
+            }
+            out
+        } else {
+            self.mul(b).add(c)
+        }
+    }
+
+    #[inline(always)]
+    fn neg_mul_add(self, b: Self, c: Self) -> Self {
+        self.mul(Self::splat(-1.0)).mul_add(b, c)
+    }
+
+    #[inline(always)]
+    fn mul(self, b: Self) -> Self {
+        self.with(b, |a, b| a * b)
+    }
+
+    #[inline(always)]
+    fn add(self, b: Self) -> Self {
+        self.with(b, |a, b| a + b)
+    }
+
+    #[inline(always)]
+    fn div(self, b: Self) -> Self {
+        self.with(b, |a, b| a / b)
+    }
+
+    #[inline(always)]
+    fn clamp(self, limit: f32) -> Self {
+        self.with(self, |a, _| if a > limit { limit } else { a }).with(self, |a, _| if a < -limit { -limit } else { a })
+    }
+}
+
+/// The hyperbolic tangent as the rational minimax approximation x P(x^2) / Q(x^2), of degrees 13 and 6, that Eigen and XLA
+/// use: good to a few units in the last place.
+pub(super) struct Tanh<'a> {
+    numerator: &'a [f32],
+    denominator: &'a [f32],
+}
+
+impl Tanh<'_> {
+    /// Hides the coefficients from the compiler, so that a loop over them stays a loop.
+    ///
+    /// Unrolled, the vectors would go through the polynomial one after the other, to save registers; and as a processor
+    /// looks only some three dozen vector instructions ahead for one that needn't wait for another's result, it would mostly
+    /// wait. Rolled, all vectors go through it in step, which takes half the time.
+    #[inline(always)]
+    pub(super) fn new() -> Self {
+        const NUMERATOR: &[f32] = &[
+            -2.760_768_4e-16,
+            2.000_187_9e-13,
+            -8.604_672e-11,
+            5.122_297e-8,
+            1.485_722_4e-5,
+            6.372_619_3e-4,
+            4.893_524_6e-3,
+        ];
+        const DENOMINATOR: &[f32] = &[1.198_258_4e-6, 1.185_347_1e-4, 2.268_434_6e-3, 4.893_525e-3];
+        Self { numerator: black_box(NUMERATOR), denominator: black_box(DENOMINATOR) }
+    }
+
+    /// `tanh` of each number; NaN stays NaN.
+    #[inline(always)]
+    pub(super) fn of<V: Vector, const K: usize>(&self, mut x: [V; K]) -> [V; K] {
+        // beyond it, the tangent is 1 to the last bit
+        const LIMIT: f32 = 7.905_311;
+        let mut square = x;
+        for k in 0..K {
+            x[k] = x[k].clamp(LIMIT);
+            square[k] = x[k].mul(x[k]);
+        }
+        let numerator = polynomial(square, self.numerator);
+        let denominator = polynomial(square, self.denominator);
+        for k in 0..K {
+            x[k] = x[k].mul(numerator[k]).div(denominator[k]);
+        }
+        x
+    }
+
+    /// The gates i, f, g, o: `tanh` of the third, the logistic function `(1 + tanh(x / 2)) / 2` of the others.
+    #[inline(always)]
+    pub(super) fn of_gates<V: Vector>(&self, [i, f, g, o]: [V; 4]) -> [V; 4] {
+        let half = V::splat(0.5);
+        let [i, f, g, o] = self.of([i.mul(half), f.mul(half), g, o.mul(half)]);
+        [i.mul_add(half, half), f.mul_add(half, half), g, o.mul_add(half, half)]
+    }
+}
+
+/// Horner's rule, the highest power first.
+#[inline(always)]
+fn polynomial<V: Vector, const K: usize>(x: [V; K], coefficients: &[f32]) -> [V; K] {
+    let mut sums = [V::splat(0.0); K];
+    for &coefficient in coefficients {
+        let coefficient = V::splat(coefficient);
+        for k in 0..K {
+            sums[k] = sums[k].mul_add(x[k], coefficient);
+        }
+    }
+    sums
+}

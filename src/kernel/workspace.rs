@@ -1,0 +1,208 @@
+//! What one thread keeps of its part of a batch between the way forwards and the way back.
+
+use super::aligned::Aligned;
+use super::shape::Layout;
+
+/// The memory of one cell. Steps are counted in the order in which the cell goes through them.
+#[derive(Debug, Clone, Default)]
+pub(super) struct CellMemory {
+    /// State before each step and after the last, `(steps + 1, rows, width)`: output and cell state.
+    pub(super) h: Aligned,
+    pub(super) c: Aligned,
+    /// `(steps, rows, width)`.
+    pub(super) tanh_c: Aligned,
+    /// `(steps, block, row, gate, lane)`: gates on the way forwards, their gradients on the way back.
+    pub(super) gates: Aligned,
+    /// Gradients of the final state, `(rows, width)`: the caller's on entry of the way back.
+    pub(super) final_dh: Aligned,
+    pub(super) final_dc: Aligned,
+    /// Gradients of the initial state, `(rows, width)`.
+    pub(super) initial_dh: Aligned,
+    pub(super) initial_dc: Aligned,
+    /// Sum of both biases.
+    pub(super) bias: Aligned,
+}
+
+/// The memory of a stack for up to a number of rows.
+#[derive(Debug, Clone)]
+pub struct Workspace {
+    pub(super) width: usize,
+    pub(super) hidden_size: usize,
+    pub(super) n_directions: usize,
+    pub(super) input_size: usize,
+    pub(super) rows: usize,
+    pub(super) steps: usize,
+    /// `(steps, rows, input_size)`.
+    pub(super) x: Aligned,
+    pub(super) cells: Vec<CellMemory>,
+    /// For each layer above the first, its input `(steps, rows, directions * width)` and the mask that made it, where it is not
+    /// simply the output of the one cell below.
+    pub(super) inputs: Vec<Option<LayerInput>>,
+    /// Gradients of the outputs of all steps, `(steps, rows, directions * width)`; all zero: only the final state's count.
+    pub(super) output_gradient: Option<Aligned>,
+    /// `(steps, rows, input_size padded to whole vectors)`.
+    pub(super) input_gradient: Option<Aligned>,
+    pub(super) scratch: Aligned,
+}
+
+/// The materialised input of a layer.
+#[derive(Debug, Clone)]
+pub(super) struct LayerInput {
+    pub(super) values: Aligned,
+    /// Of the same shape, where there is dropout.
+    pub(super) mask: Option<Aligned>,
+}
+
+/// What a workspace must have room for.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Needs {
+    /// Dropout between the layers.
+    pub dropout: bool,
+    /// Gradients for the output of every step.
+    pub output_gradient: bool,
+    /// Gradients of the input.
+    pub input_gradient: bool,
+}
+
+impl Workspace {
+    pub(super) fn new(layout: &Layout, rows: usize, steps: usize, needs: Needs) -> Self {
+        let shape = layout.shape;
+        let (state, outputs) = (rows * layout.width, rows * layout.width * shape.n_directions());
+        let zeros = Aligned::zeros;
+        let cell = |_: &_| CellMemory {
+            h: zeros((steps + 1) * state),
+            c: zeros((steps + 1) * state),
+            tanh_c: zeros(steps * state),
+            gates: zeros(steps * 4 * state),
+            final_dh: zeros(state),
+            final_dc: zeros(state),
+            initial_dh: zeros(state),
+            initial_dc: zeros(state),
+            bias: zeros(4 * layout.width),
+        };
+        let input =
+            |_| LayerInput { values: zeros(steps * outputs), mask: needs.dropout.then(|| zeros(steps * outputs)) };
+        let materialised = needs.dropout || shape.bidirectional;
+        let padded = shape.input_size.next_multiple_of(layout.lanes);
+        Self {
+            width: layout.width,
+            hidden_size: shape.hidden_size,
+            n_directions: shape.n_directions(),
+            input_size: shape.input_size,
+            rows,
+            steps,
+            x: zeros(steps * rows * shape.input_size),
+            cells: layout.cells.iter().map(cell).collect(),
+            inputs: (1..shape.num_layers).map(|layer| materialised.then(|| input(layer))).collect(),
+            output_gradient: needs.output_gradient.then(|| zeros(steps * outputs)),
+            input_gradient: needs.input_gradient.then(|| zeros(steps * rows * padded)),
+            scratch: zeros(rows * 4 * layout.lanes),
+        }
+    }
+
+    /// Rows of the batch that is being worked on.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Takes another batch, of at most as many rows as there is room for, whose states start from zero.
+    pub fn start(&mut self, rows: usize) {
+        self.rows = rows;
+        let state = rows * self.width;
+        for cell in &mut self.cells {
+            cell.h[..state].fill(0.0);
+            cell.c[..state].fill(0.0);
+            cell.final_dh[..state].fill(0.0);
+            cell.final_dc[..state].fill(0.0);
+        }
+    }
+
+    /// Writes a window `(steps, input_size)` as a row of the input.
+    pub fn set_window(&mut self, row: usize, window: &[f32]) {
+        for (step, values) in window.chunks_exact(self.input_size).enumerate() {
+            let at = (step * self.rows + row) * self.input_size;
+            self.x[at..at + self.input_size].copy_from_slice(values);
+        }
+    }
+
+    /// Initial state `(hidden_size,)` of a row: output and cell state.
+    pub fn initial_state_mut(&mut self, cell: usize, row: usize) -> (&mut [f32], &mut [f32]) {
+        let at = row * self.width;
+        let cell = &mut self.cells[cell];
+        (&mut cell.h[at..at + self.hidden_size], &mut cell.c[at..at + self.hidden_size])
+    }
+
+    /// Final state `(hidden_size,)` of a row: output and cell state.
+    pub fn final_state(&self, cell: usize, row: usize) -> (&[f32], &[f32]) {
+        let at = (self.steps * self.rows + row) * self.width;
+        let cell = &self.cells[cell];
+        (&cell.h[at..at + self.hidden_size], &cell.c[at..at + self.hidden_size])
+    }
+
+    /// Final outputs of the last layer, `(rows, directions * width)` with padding.
+    pub fn copy_last_state(&self, state: &mut [f32]) {
+        let first = self.cells.len() - self.n_directions;
+        for (row, state) in state.chunks_exact_mut(self.width * self.n_directions).take(self.rows).enumerate() {
+            for (cell, state) in self.cells[first..].iter().zip(state.chunks_exact_mut(self.width)) {
+                let at = (self.steps * self.rows + row) * self.width;
+                state.copy_from_slice(&cell.h[at..at + self.width]);
+            }
+        }
+    }
+
+    /// Sets the gradient of [`Workspace::copy_last_state`]'s numbers.
+    pub fn set_last_state_gradient(&mut self, gradient: &[f32]) {
+        let (width, first) = (self.width, self.cells.len() - self.n_directions);
+        for (row, gradient) in gradient.chunks_exact(width * self.n_directions).take(self.rows).enumerate() {
+            for (cell, gradient) in self.cells[first..].iter_mut().zip(gradient.chunks_exact(width)) {
+                cell.final_dh[row * width..(row + 1) * width].copy_from_slice(gradient);
+            }
+        }
+    }
+
+    /// Gradient of the final state of a row, to be set before the way back; zero at first.
+    pub fn final_gradient_mut(&mut self, cell: usize, row: usize) -> (&mut [f32], &mut [f32]) {
+        let at = row * self.width;
+        let cell = &mut self.cells[cell];
+        (&mut cell.final_dh[at..at + self.hidden_size], &mut cell.final_dc[at..at + self.hidden_size])
+    }
+
+    /// Gradient of the initial state of a row, after the way back.
+    pub fn initial_gradient(&self, cell: usize, row: usize) -> (&[f32], &[f32]) {
+        let at = row * self.width;
+        let cell = &self.cells[cell];
+        (&cell.initial_dh[at..at + self.hidden_size], &cell.initial_dc[at..at + self.hidden_size])
+    }
+
+    /// Output `(hidden_size,)` of the last layer's cell of a direction at a moment in time.
+    pub fn output(&self, direction: usize, moment: usize, row: usize) -> &[f32] {
+        let step = order(direction, moment, self.steps);
+        let at = ((step + 1) * self.rows + row) * self.width;
+        &self.cells[self.cells.len() - self.n_directions + direction].h[at..at + self.hidden_size]
+    }
+
+    /// Gradient of that output, to be set before the way back. Panics without [`Needs::output_gradient`].
+    pub fn output_gradient_mut(&mut self, direction: usize, moment: usize, row: usize) -> &mut [f32] {
+        let at = ((moment * self.rows + row) * self.n_directions + direction) * self.width;
+        let hidden_size = self.hidden_size;
+        let gradient = self.output_gradient.as_mut().expect("the workspace has room for gradients of all outputs");
+        &mut gradient[at..at + hidden_size]
+    }
+
+    /// Gradient `(input_size,)` of the input at a moment in time. Panics without [`Needs::input_gradient`].
+    pub fn input_gradient(&self, moment: usize, row: usize) -> &[f32] {
+        let gradient = self.input_gradient.as_ref().expect("the workspace has room for gradients of the input");
+        let stride = gradient.len() / (self.x.len() / self.input_size);
+        let at = (moment * self.rows + row) * stride;
+        &gradient[at..at + self.input_size]
+    }
+}
+
+/// The step at which a cell of a direction is at a moment in time, and the other way round.
+pub(super) fn order(direction: usize, moment: usize, steps: usize) -> usize {
+    if direction == 0 {
+        moment
+    } else {
+        steps - 1 - moment
+    }
+}

@@ -1,0 +1,133 @@
+//! Learning by our own kernel: no tensor in the loop.
+
+use super::config::TrainConfig;
+use super::fused_gradient::{share, FusedGradient, Gathered, Task};
+use super::{Learner, Step};
+use crate::error::Result;
+use crate::kernel::aligned::Aligned;
+use crate::kernel::pool;
+use crate::network::fused::{FusedMemory, FusedNetwork};
+use crate::rng::DropoutMasks;
+use crate::series::Samples;
+
+/// Held-out windows in one pass of one thread.
+const VALIDATION_ROWS: usize = 32;
+
+/// A network of slices with its optimiser.
+pub struct FusedLearner<'a> {
+    network: &'a mut FusedNetwork,
+    train: &'a dyn Samples,
+    validation: Option<&'a dyn Samples>,
+    config: &'a TrainConfig,
+    dropout: DropoutMasks,
+    n_steps: u64,
+    gradient: FusedGradient,
+    validators: Vec<Validator>,
+    /// First and second moments of the gradient.
+    moments: [Aligned; 2],
+    remembered: Aligned,
+}
+
+impl<'a> FusedLearner<'a> {
+    /// Trains `network` in place on `train`, on up to `n_threads` threads; `validation` is held out. `dropout` is the
+    /// probability that an output between layers is dropped. The present weights are remembered.
+    pub fn new(
+        network: &'a mut FusedNetwork,
+        (train, validation): (&'a dyn Samples, Option<&'a dyn Samples>),
+        dropout: f64,
+        n_threads: usize,
+        config: &'a TrainConfig,
+    ) -> Self {
+        let steps = train.input_len() / network.lstm.shape().input_size;
+        let batch_size = config.batch_size.min(train.len());
+        let gradient = FusedGradient::new(network, batch_size, steps, dropout > 0.0, n_threads);
+        let validator =
+            |_| Validator { memory: network.memory(VALIDATION_ROWS, steps), samples: Gathered::default(), loss: 0.0 };
+        let n_validators = if validation.is_some() { gradient.n_workers() } else { 0 };
+        Self {
+            validators: (0..n_validators).map(validator).collect(),
+            gradient,
+            moments: [Aligned::zeros(network.parameters.len()), Aligned::zeros(network.parameters.len())],
+            remembered: network.parameters.clone(),
+            network,
+            train,
+            validation,
+            config,
+            dropout: DropoutMasks::new(config.seed, dropout),
+            n_steps: 0,
+        }
+    }
+
+    fn descend(&mut self, learning_rate: f64) -> f64 {
+        let n_workers = self.gradient.n_workers();
+        let (gradient, grad_norm) = self.gradient.sum(self.network);
+        let n_steps = i32::try_from(self.n_steps + 1).unwrap_or(i32::MAX);
+        let step = self.config.adam_step(n_steps, learning_rate, grad_norm);
+        let set = self.network.lstm.set();
+        let chunk = gradient.len().div_ceil(n_workers);
+        let [first, second] = &mut self.moments;
+        let moments = first.chunks_mut(chunk).zip(second.chunks_mut(chunk));
+        let mut parts: Vec<_> = self.network.parameters.chunks_mut(chunk).zip(moments).collect();
+        pool::for_each(&mut parts, |at, (parameters, (first, second))| {
+            set.adam(step, parameters, &gradient[at * chunk..at * chunk + parameters.len()], [first, second]);
+        });
+        grad_norm
+    }
+}
+
+impl Learner for FusedLearner<'_> {
+    fn n_samples(&self) -> usize {
+        self.train.len()
+    }
+
+    fn step(&mut self, indices: &[usize], learning_rate: f64) -> Result<Step> {
+        let masks = (self.dropout.p() > 0.0).then(|| self.dropout.during(self.n_steps));
+        let task = Task { samples: self.train, indices, loss: self.config.loss, masks };
+        let loss = self.gradient.compute(self.network, task);
+        let grad_norm = self.descend(learning_rate);
+        self.gradient.update(self.network);
+        self.n_steps += 1;
+        Ok(Step { loss, grad_norm })
+    }
+
+    fn validate(&mut self) -> Result<Option<f64>> {
+        let Some(samples) = self.validation else { return Ok(None) };
+        let (network, config, n_parts) = (&*self.network, self.config, self.validators.len());
+        let indices: Vec<usize> = (0..samples.len()).collect();
+        pool::for_each(&mut self.validators, |at, validator| {
+            validator.evaluate(network, samples, &indices[share(at, n_parts, indices.len())], config);
+        });
+        Ok(Some(self.validators.iter().map(|validator| validator.loss).sum()))
+    }
+
+    fn remember(&mut self) {
+        self.remembered.copy_from_slice(&self.network.parameters);
+    }
+
+    fn restore(&mut self) {
+        self.network.parameters.copy_from_slice(&self.remembered);
+        self.gradient.update(self.network);
+    }
+}
+
+/// One thread's look at held-out samples.
+struct Validator {
+    memory: FusedMemory,
+    samples: Gathered,
+    loss: f64,
+}
+
+impl Validator {
+    /// The part of the mean loss that the samples `indices` make up.
+    fn evaluate(&mut self, network: &FusedNetwork, samples: &dyn Samples, indices: &[usize], config: &TrainConfig) {
+        self.loss = 0.0;
+        for indices in indices.chunks(VALIDATION_ROWS) {
+            self.memory.lstm().start(indices.len());
+            self.samples.gather(samples, indices, |row, window| self.memory.lstm().set_window(row, window));
+            let Gathered { targets, weights, outputs, .. } = &mut self.samples;
+            outputs.clear();
+            outputs.extend(network.forward(&mut self.memory, indices.len()).flatten());
+            self.loss += config.loss.share(outputs, targets, weights, samples.len(), None);
+        }
+    }
+}

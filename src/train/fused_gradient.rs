@@ -1,0 +1,185 @@
+//! The gradient of a batch's loss by our own kernel: the batch split over threads, no tensor involved.
+
+use super::loss::Loss;
+use crate::kernel::aligned::Aligned;
+use crate::kernel::pool;
+use crate::kernel::transposed::{TransposedWeights, Update};
+use crate::kernel::workspace::{Needs, Workspace};
+use crate::network::fused::FusedNetwork;
+use crate::rng::StepMasks;
+use crate::series::Samples;
+
+/// Rows that a thread should have at the least: with fewer, handing out the work costs more than it brings.
+const LEAST_ROWS: usize = 4;
+
+/// What the way forwards and back through a [`FusedNetwork`] needs, for batches of up to a number of rows.
+pub struct FusedGradient {
+    workers: Vec<Worker>,
+    transposed: TransposedWeights,
+    transposed_head: Aligned,
+}
+
+/// One batch and what is asked of it.
+#[derive(Clone, Copy)]
+pub struct Task<'a> {
+    /// Where its rows come from.
+    pub samples: &'a dyn Samples,
+    /// Which they are.
+    pub indices: &'a [usize],
+    /// What is differentiated.
+    pub loss: Loss,
+    /// Dropout between the layers.
+    pub masks: Option<StepMasks>,
+}
+
+/// One thread's part of a batch.
+struct Worker {
+    workspace: Workspace,
+    samples: Gathered,
+    state: Aligned,
+    dstate: Aligned,
+    outputs: Aligned,
+    doutputs: Aligned,
+    gradient: Aligned,
+    loss: f64,
+}
+
+/// Samples as they are gathered: one input at a time, so that no tensor of windows is ever made; all targets and weights;
+/// outputs without padding.
+#[derive(Default)]
+pub(super) struct Gathered {
+    input: Vec<f32>,
+    pub(super) targets: Vec<f32>,
+    pub(super) weights: Vec<f32>,
+    pub(super) outputs: Vec<f32>,
+    gradient: Vec<f32>,
+}
+
+impl Gathered {
+    /// Gathers `indices`; each input goes to `set_window(row, input)`.
+    pub(super) fn gather(
+        &mut self,
+        samples: &dyn Samples,
+        indices: &[usize],
+        mut set_window: impl FnMut(usize, &[f32]),
+    ) {
+        self.targets.clear();
+        self.weights.clear();
+        for (row, &index) in indices.iter().enumerate() {
+            self.input.clear();
+            samples.gather(&[index], &mut self.input, &mut self.targets, &mut self.weights);
+            set_window(row, &self.input);
+        }
+    }
+}
+
+impl FusedGradient {
+    /// Room for batches of up to `batch_size` windows of `steps` steps, on up to `n_threads` threads.
+    pub fn new(network: &FusedNetwork, batch_size: usize, steps: usize, dropout: bool, n_threads: usize) -> Self {
+        let n_workers = n_threads.min(batch_size.div_ceil(LEAST_ROWS)).max(1);
+        let (rows, zeros) = (batch_size.div_ceil(n_workers), Aligned::zeros);
+        let needs = Needs { dropout, ..Needs::default() };
+        let worker = |_| Worker {
+            workspace: network.lstm.workspace(rows, steps, needs),
+            samples: Gathered::default(),
+            state: zeros(rows * network.lstm.output_width()),
+            dstate: zeros(rows * network.lstm.output_width()),
+            outputs: zeros(rows * network.head.width()),
+            doutputs: zeros(rows * network.head.width()),
+            gradient: zeros(network.parameters.len()),
+            loss: 0.0,
+        };
+        let mut gradient = Self {
+            workers: (0..n_workers).map(worker).collect(),
+            transposed: network.lstm.transposed(needs),
+            transposed_head: zeros(network.head.n_transposed()),
+        };
+        gradient.update(network);
+        gradient
+    }
+
+    /// Threads that work on a batch.
+    pub fn n_workers(&self) -> usize {
+        self.workers.len()
+    }
+
+    /// Takes notice of new weights.
+    pub fn update(&mut self, network: &FusedNetwork) {
+        let (lstm, head) = network.parameters.split_at(network.lstm.n_parameters());
+        pool::for_each(self.transposed.parts_mut(), |_, part| part.update(lstm));
+        network.head.transpose(head, &mut self.transposed_head);
+    }
+
+    /// The mean loss of a batch; the gradient is then in parts, which [`FusedGradient::sum`] adds up.
+    pub fn compute(&mut self, network: &FusedNetwork, task: Task) -> f64 {
+        let (n_workers, n) = (self.workers.len(), task.indices.len());
+        let transposed = (&self.transposed, &*self.transposed_head);
+        pool::for_each(&mut self.workers, |at, worker| {
+            let rows = share(at, n_workers, n);
+            worker.gradient.fill(0.0);
+            worker.loss = 0.0;
+            if !rows.is_empty() {
+                worker.compute(network, transposed, task, rows);
+            }
+        });
+        self.workers.iter().map(|worker| worker.loss).sum()
+    }
+
+    /// The gradient in the order of the network's parameters, and its norm over all of them.
+    pub fn sum(&mut self, network: &FusedNetwork) -> (&[f32], f64) {
+        let (set, n_workers) = (network.lstm.set(), self.workers.len());
+        let (first, others) = self.workers.split_at_mut(1);
+        let chunk = first[0].gradient.len().div_ceil(n_workers);
+        let mut parts: Vec<(&mut [f32], f64)> = first[0].gradient.chunks_mut(chunk).map(|part| (part, 0.0)).collect();
+        pool::for_each(&mut parts, |at, (part, squares)| {
+            for other in others.iter() {
+                set.add(part, &other.gradient[at * chunk..at * chunk + part.len()]);
+            }
+            *squares = set.sum_of_squares(part);
+        });
+        let norm = parts.iter().map(|(_, squares)| squares).sum::<f64>().sqrt();
+        (&self.workers[0].gradient, norm)
+    }
+}
+
+/// Part `at` of `n_parts` of `len` rows, cut as evenly as possible.
+pub(super) fn share(at: usize, n_parts: usize, len: usize) -> std::ops::Range<usize> {
+    at * len / n_parts..(at + 1) * len / n_parts
+}
+
+impl Worker {
+    fn compute(
+        &mut self,
+        network: &FusedNetwork,
+        transposed: (&TransposedWeights, &[f32]),
+        task: Task,
+        part: std::ops::Range<usize>,
+    ) {
+        let (lstm, head, rows) = (&network.lstm, &network.head, part.len());
+        let (lstm_parameters, head_parameters) = network.parameters.split_at(lstm.n_parameters());
+        self.workspace.start(rows);
+        let indices = &task.indices[part.clone()];
+        self.samples.gather(task.samples, indices, |row, window| self.workspace.set_window(row, window));
+        let masks = task.masks.map(|masks| move |layer| masks.layer(layer));
+        lstm.forward(lstm_parameters, &mut self.workspace, masks.as_ref().map(|masks| (masks as _, part.start)));
+        self.workspace.copy_last_state(&mut self.state);
+        head.forward(head_parameters, rows, &self.state, &mut self.outputs);
+        self.differentiate_loss(network, task, rows);
+        let (dlstm, dhead) = self.gradient.split_at_mut(lstm.n_parameters());
+        head.backward(transposed.1, rows, (&self.state, &self.doutputs), &mut self.dstate, dhead);
+        self.workspace.set_last_state_gradient(&self.dstate);
+        lstm.backward(transposed.0, &mut self.workspace, dlstm);
+    }
+
+    fn differentiate_loss(&mut self, network: &FusedNetwork, task: Task, rows: usize) {
+        let (width, output_size) = (network.head.width(), network.output_size());
+        let Gathered { targets, weights, outputs, gradient, .. } = &mut self.samples;
+        outputs.clear();
+        outputs.extend(self.outputs.chunks_exact(width).take(rows).flat_map(|row| &row[..output_size]));
+        gradient.resize(outputs.len(), 0.0);
+        self.loss = task.loss.share(outputs, targets, weights, task.indices.len(), Some(gradient));
+        for (row, gradient) in self.doutputs.chunks_exact_mut(width).zip(gradient.chunks_exact(output_size)) {
+            row[..output_size].copy_from_slice(gradient);
+        }
+    }
+}

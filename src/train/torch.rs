@@ -1,0 +1,194 @@
+//! Learning by libtorch: its operations forward, its automatic differentiation back.
+
+use tch::Tensor;
+
+use super::batch::Loader;
+use super::config::TrainConfig;
+use super::optimizer::Optimizer;
+use super::{Learner, Step};
+use crate::error::Result;
+use crate::network::{Network, Parameters};
+use crate::rng::DropoutMasks;
+
+/// The least number of held-out samples in one pass, which keeps no gradients and so has room for more.
+const VALIDATION_BATCH: usize = 256;
+
+/// A network of tensors with its optimiser.
+pub struct TorchLearner<'a> {
+    network: &'a dyn Network,
+    parameters: &'a Parameters,
+    train: Loader<'a>,
+    validation: Option<Loader<'a>>,
+    config: &'a TrainConfig,
+    optimizer: Optimizer,
+    dropout: DropoutMasks,
+    n_steps: u64,
+    remembered: Vec<Tensor>,
+}
+
+impl<'a> TorchLearner<'a> {
+    /// Trains `network`, whose weights are `parameters`, in place on the first loader's samples; the second has those held
+    /// out. `dropout` is the probability that an output between layers is dropped. The present weights are remembered.
+    pub fn new(
+        (network, parameters): (&'a dyn Network, &'a Parameters),
+        (train, validation): (Loader<'a>, Option<Loader<'a>>),
+        dropout: f64,
+        config: &'a TrainConfig,
+    ) -> Self {
+        Self {
+            network,
+            parameters,
+            train,
+            validation,
+            config,
+            optimizer: Optimizer::new(config.optimizer, parameters.tensors(), config.weight_decay),
+            dropout: DropoutMasks::new(config.seed, dropout),
+            n_steps: 0,
+            remembered: parameters.snapshot(),
+        }
+    }
+
+    /// The mean loss of `samples` (weighted by their weights) under the present weights.
+    fn evaluate(&self, samples: &Loader) -> Result<f64> {
+        tch::no_grad(|| {
+            let indices = samples.in_order();
+            let mut sum = 0.0;
+            for indices in indices.chunks(self.config.batch_size.max(VALIDATION_BATCH)) {
+                let batch = samples.batch(indices)?;
+                let output = self.network.forward(&batch.inputs, None)?;
+                sum += number(&self.config.loss.mean(&output, &batch)?)? * indices.len() as f64;
+            }
+            Ok(sum / indices.len() as f64)
+        })
+    }
+}
+
+impl Learner for TorchLearner<'_> {
+    fn n_samples(&self) -> usize {
+        self.train.n_samples()
+    }
+
+    fn step(&mut self, indices: &[usize], learning_rate: f64) -> Result<Step> {
+        let batch = self.train.batch(indices)?;
+        self.optimizer.zero_grad();
+        let output = self.network.forward(&batch.inputs, Some(self.dropout.during(self.n_steps)))?;
+        let loss = self.config.loss.mean(&output, &batch)?;
+        loss.f_backward()?;
+        let grad_norm = self.optimizer.clip_grad_norm(self.config.clip_grad_norm)?;
+        self.optimizer.step(learning_rate)?;
+        self.n_steps += 1;
+        Ok(Step { loss: number(&loss)?, grad_norm })
+    }
+
+    fn validate(&mut self) -> Result<Option<f64>> {
+        self.validation.as_ref().map(|samples| self.evaluate(samples)).transpose()
+    }
+
+    fn remember(&mut self) {
+        self.remembered = self.parameters.snapshot();
+    }
+
+    fn restore(&mut self) {
+        self.parameters.restore(&self.remembered);
+    }
+}
+
+fn number(scalar: &Tensor) -> Result<f64> {
+    Ok(scalar.f_double_value(&[])?)
+}
+
+#[cfg(test)]
+mod tests {
+    use tch::Device;
+
+    use super::*;
+    use crate::network::{build, Architecture, NetworkConfig};
+    use crate::series::table::Table;
+    use crate::series::Matrix;
+    use crate::train::loss::Loss;
+    use crate::train::optimizer::OptimizerKind;
+
+    const NETWORK: NetworkConfig = NetworkConfig {
+        architecture: Architecture::Lstm,
+        input_size: 1,
+        hidden_size: 8,
+        num_layers: 2,
+        bidirectional: false,
+        dropout: 0.4,
+        output_size: 1,
+    };
+    const TRAINING: TrainConfig = TrainConfig {
+        loss: Loss::Mse,
+        optimizer: OptimizerKind::Adam,
+        learning_rate: 0.1,
+        weight_decay: 0.0,
+        batch_size: 4,
+        max_epochs: 1,
+        patience: None,
+        min_delta: 0.0,
+        lr_patience: None,
+        lr_factor: 0.5,
+        clip_grad_norm: None,
+        shuffle: true,
+        seed: 9,
+        n_threads: None,
+    };
+    const INPUTS: [f32; 6] = [0.1, -0.3, 0.5, 0.9, -0.7, 0.2];
+    const TARGETS: [f32; 3] = [0.4, 0.8, -0.6];
+
+    fn table() -> Table<'static> {
+        Table::new(Matrix::new(&INPUTS, 2).unwrap(), Matrix::new(&TARGETS, 1).unwrap(), &[1.0; 3])
+    }
+
+    #[test]
+    fn each_step_has_its_own_masks_and_reports_the_loss_before_it() {
+        let (network, parameters) = build(&NETWORK, 0, Device::Cpu).unwrap();
+        let table = table();
+        let loader = || Loader::new(&table, 1, Device::Cpu);
+        let mut learner =
+            TorchLearner::new((&*network, &parameters), (loader(), Some(loader())), NETWORK.dropout, &TRAINING);
+        let masks = DropoutMasks::new(TRAINING.seed, NETWORK.dropout);
+        for step in 0..3 {
+            let batch = loader().batch(&[2, 0]).unwrap();
+            let output = network.forward(&batch.inputs, Some(masks.during(step))).unwrap();
+            let expected = TRAINING.loss.mean(&output, &batch).unwrap().double_value(&[]);
+            assert_eq!(learner.step(&[2, 0], 0.1).unwrap().loss, expected, "step {step}");
+        }
+    }
+
+    #[test]
+    fn validation_drops_nothing_and_restoring_goes_back() {
+        let (network, parameters) = build(&NETWORK, 0, Device::Cpu).unwrap();
+        let table = table();
+        let loader = || Loader::new(&table, 1, Device::Cpu);
+        let mut learner =
+            TorchLearner::new((&*network, &parameters), (loader(), Some(loader())), NETWORK.dropout, &TRAINING);
+        let batch = loader().batch(&[0, 1, 2]).unwrap();
+        let output = network.forward(&batch.inputs, None).unwrap();
+        let initial = TRAINING.loss.mean(&output, &batch).unwrap().double_value(&[]);
+        // a mean is multiplied by the number of samples and divided again
+        let near = |got: Option<f64>, expected: f64| (got.unwrap() - expected).abs() < 1e-15;
+        assert!(near(learner.validate().unwrap(), initial));
+        learner.step(&[0, 1], 0.1).unwrap();
+        let later = learner.validate().unwrap().unwrap();
+        assert_ne!(later, initial);
+        learner.restore();
+        assert!(near(learner.validate().unwrap(), initial));
+        learner.step(&[0, 1], 0.1).unwrap();
+        let remembered = learner.validate().unwrap().unwrap();
+        learner.remember();
+        learner.step(&[0, 1], 0.1).unwrap();
+        assert_ne!(learner.validate().unwrap().unwrap(), remembered);
+        learner.restore();
+        assert!(near(learner.validate().unwrap(), remembered));
+    }
+
+    #[test]
+    fn nothing_held_out_is_no_loss() {
+        let (network, parameters) = build(&NETWORK, 0, Device::Cpu).unwrap();
+        let table = table();
+        let samples = (Loader::new(&table, 1, Device::Cpu), None);
+        let mut learner = TorchLearner::new((&*network, &parameters), samples, NETWORK.dropout, &TRAINING);
+        assert_eq!((learner.n_samples(), learner.validate().unwrap()), (3, None));
+    }
+}
