@@ -1,0 +1,131 @@
+//! Parts of a training step, one thread: `cargo bench --bench kernel`. `make test` runs each once.
+
+use std::hint::black_box;
+
+use criterion::{criterion_group, criterion_main, BenchmarkId, Criterion, Throughput};
+use lstmforecast::kernel::adam::AdamStep;
+use lstmforecast::kernel::aligned::Aligned;
+use lstmforecast::kernel::isa::InstructionSet;
+use lstmforecast::kernel::linear::Linear;
+use lstmforecast::kernel::lstm::Lstm;
+use lstmforecast::kernel::pool;
+use lstmforecast::kernel::shape::LstmShape;
+use lstmforecast::kernel::workspace::Needs;
+use lstmforecast::rng::{DropoutMasks, Purpose, Rng};
+
+/// Window, features, hidden units, layers, rows of a thread's part of the batch.
+type Size = (usize, usize, usize, usize, usize);
+const SIZES: [Size; 5] = [(10, 1, 64, 2, 32), (10, 1, 64, 2, 16), (96, 7, 64, 2, 32), (30, 8, 128, 2, 64), (96, 7, 256, 2, 64)];
+
+fn lstm(size: Size, set: InstructionSet) -> Lstm {
+    let (_, input_size, hidden_size, num_layers, _) = size;
+    Lstm::new(LstmShape { input_size, hidden_size, num_layers, bidirectional: false }, set)
+}
+
+fn random(n: usize) -> Aligned {
+    let mut values = Aligned::zeros(n);
+    values.copy_from_slice(&Rng::new(0, Purpose::Weights).uniform(n, 0.1));
+    values
+}
+
+/// Multiplications and additions of the way forwards; the way back has almost twice as many.
+fn flops((steps, features, hidden, layers, rows): Size) -> u64 {
+    let inputs = features + hidden * (2 * layers - 1);
+    (2 * rows * steps * 4 * hidden * inputs) as u64
+}
+
+fn layers(c: &mut Criterion) {
+    for size in SIZES {
+        for set in InstructionSet::available() {
+            let name = format!("{size:?} {set:?}");
+            let lstm = lstm(size, set);
+            let parameters = random(lstm.n_parameters());
+            let mut transposed = lstm.transposed(Needs::default());
+            let mut ws = lstm.workspace(size.4, size.0, Needs::default());
+            let mut gradient = Aligned::zeros(lstm.n_parameters());
+            ws.start(size.4);
+            let mut group = c.benchmark_group("layers");
+            group.sample_size(20).throughput(Throughput::Elements(flops(size)));
+            group.bench_function(BenchmarkId::new("forward", &name), |b| {
+                b.iter(|| lstm.forward(&parameters, &mut ws, None));
+            });
+            // the way back turns gates into their gradients in place: run again it meets other, equally ordinary numbers
+            group.bench_function(BenchmarkId::new("backward", &name), |b| {
+                b.iter(|| {
+                    lstm.forward(&parameters, &mut ws, None);
+                    lstm.backward(&transposed, &mut ws, &mut gradient);
+                });
+            });
+            group.finish();
+            let mut group = c.benchmark_group("update");
+            group.sample_size(20);
+            group.bench_function(BenchmarkId::new("transpose", &name), |b| b.iter(|| transposed.update(&parameters)));
+            group.finish();
+        }
+    }
+}
+
+fn updates(c: &mut Criterion) {
+    let n = 50_000;
+    let (mut parameters, gradient) = (random(n), random(n));
+    let (mut first, mut second) = (Aligned::zeros(n), Aligned::zeros(n));
+    let step = AdamStep {
+        step_size: 1e-3,
+        betas: (0.9, 0.999),
+        correction2_sqrt: 0.5,
+        epsilon: 1e-8,
+        l2_penalty: 0.0,
+        shrink: 1.0,
+        grad_scale: 1.0,
+    };
+    let mut group = c.benchmark_group("update");
+    group.throughput(Throughput::Elements(n as u64));
+    for set in InstructionSet::available() {
+        group.bench_function(format!("adam {set:?}"), |b| {
+            b.iter(|| set.adam(step, &mut parameters, &gradient, [&mut first, &mut second]));
+        });
+        group.bench_function(format!("norm {set:?}"), |b| b.iter(|| set.sum_of_squares(black_box(&gradient))));
+        group.bench_function(format!("add {set:?}"), |b| b.iter(|| set.add(&mut parameters, black_box(&gradient))));
+    }
+    let mut mask = vec![0.0; n];
+    group.bench_function("mask", |b| b.iter(|| DropoutMasks::new(0, 0.3).at(1, 0).fill(0, &mut mask)));
+    group.finish();
+}
+
+fn heads(c: &mut Criterion) {
+    for set in InstructionSet::available() {
+        for outputs in [1, 96] {
+            let head = Linear::new(64, outputs, set);
+            let parameters = random(head.n_parameters());
+            let (x, mut y) = (random(32 * 64), Aligned::zeros(32 * head.width()));
+            c.bench_function(&format!("head/64 to {outputs} {set:?}"), |b| {
+                b.iter(|| head.forward(&parameters, 32, &x, &mut y));
+            });
+        }
+    }
+}
+
+fn handing_out(c: &mut Criterion) {
+    for n in [1, 2] {
+        let mut items = vec![0u64; n];
+        c.bench_function(&format!("pool/{n} threads"), |b| b.iter(|| pool::for_each(&mut items, |_, item| *item += 1)));
+    }
+}
+
+fn one_window(c: &mut Criterion) {
+    for size in [(10, 1, 64, 2, 1), (96, 7, 64, 2, 1), (30, 8, 128, 2, 1), (96, 7, 256, 2, 1)] {
+        for set in InstructionSet::available() {
+            let lstm = lstm(size, set);
+            let parameters = random(lstm.n_parameters());
+            let mut memory = lstm.forward_memory(1, size.0);
+            let mut group = c.benchmark_group("one window");
+            group.throughput(Throughput::Elements(flops(size)));
+            group.bench_function(format!("{size:?} {set:?}"), |b| {
+                b.iter(|| lstm.last_state(&parameters, &mut memory)[0]);
+            });
+        }
+    }
+}
+
+criterion_group!(benches, layers, updates, heads, handing_out, one_window);
+criterion_main!(benches);
