@@ -17,18 +17,23 @@ const SPINS: usize = 1_000;
 
 type Work<'a> = &'a (dyn Fn(usize) + Sync);
 
+/// Parts that a job may have: its number of parts is the remainder of `Shared::jobs`.
+const MOST_PARTS: usize = 1 << 12;
+
 /// What the caller shares with the workers.
 struct Shared {
-    /// The present job and its number of parts; written before `jobs` counts up, and read by workers after.
-    job: UnsafeCell<Option<(Work<'static>, usize)>>,
+    /// The present job; written before `jobs` changes, and read after by the workers that have a part in it.
+    job: UnsafeCell<Option<Work<'static>>>,
+    /// `MOST_PARTS` times the number of jobs so far, plus the number of parts of the present one.
     jobs: AtomicUsize,
     /// Workers that have not finished the present job.
     busy: AtomicUsize,
     panicked: AtomicBool,
 }
 
-// SAFETY: `job` is written only by the holder of the pool's lock while no worker is busy, and read only by workers between
-// the counting up of `jobs` and their counting down of `busy`, both of which order memory.
+// SAFETY: `job` is written only by the holder of the pool's lock while no worker is busy, and read only by workers whose
+// part is below the number of parts in `jobs`, between its change and their counting down of `busy`, both of which order
+// memory.
 unsafe impl Sync for Shared {}
 // SAFETY: as above; the work itself is `Sync`.
 unsafe impl Send for Shared {}
@@ -75,7 +80,7 @@ pub fn for_each<T: Send>(items: &mut [T], work: impl Fn(usize, &mut T) + Sync) {
 
 /// Calls `work(part)` for each part below `n_parts`, the first on this thread, and returns when all calls have.
 fn run(n_parts: usize, work: Work) {
-    if n_parts > 1 {
+    if (2..MOST_PARTS).contains(&n_parts) {
         if let Ok(mut pool) = POOL.try_lock() {
             return Pool::of_this_process(&mut pool, n_parts - 1).run(n_parts, work);
         }
@@ -121,10 +126,11 @@ impl Pool {
         // SAFETY: the reference is used only until `busy` is zero again, for which this function waits, whatever happens.
         let eternal: Work<'static> = unsafe { std::mem::transmute(work) };
         // SAFETY: no worker is busy and this thread holds the pool's lock.
-        unsafe { *self.shared.job.get() = Some((eternal, n_parts)) };
-        self.shared.busy.store(self.workers.len(), Ordering::Relaxed);
-        self.shared.jobs.fetch_add(1, Ordering::SeqCst);
-        for worker in &self.workers {
+        unsafe { *self.shared.job.get() = Some(eternal) };
+        self.shared.busy.store(n_parts - 1, Ordering::Relaxed);
+        let jobs = self.shared.jobs.load(Ordering::Relaxed);
+        self.shared.jobs.store((jobs - jobs % MOST_PARTS).wrapping_add(MOST_PARTS + n_parts), Ordering::SeqCst);
+        for worker in &self.workers[..n_parts - 1] {
             if worker.asleep.swap(false, Ordering::SeqCst) {
                 worker.thread.unpark();
             }
@@ -145,27 +151,37 @@ impl Pool {
 impl Shared {
     fn serve(&self, part: usize, mut seen: usize, asleep: &AtomicBool) {
         loop {
-            let mut looks = 0;
-            while self.jobs.load(Ordering::Acquire) == seen {
-                if looks < LOOKS {
-                    wait(&mut looks);
-                    continue;
-                }
-                asleep.store(true, Ordering::SeqCst);
-                // a job that came in between has either been seen here or woken this thread
-                if self.jobs.load(Ordering::SeqCst) == seen {
-                    thread::park();
-                }
-                asleep.store(false, Ordering::SeqCst);
-            }
-            seen = seen.wrapping_add(1);
-            // SAFETY: written before `jobs` counted up, and not again before this worker counts `busy` down.
-            if let Some((work, n_parts)) = unsafe { *self.job.get() } {
-                if part < n_parts && catch_unwind(AssertUnwindSafe(|| work(part))).is_err() {
+            seen = self.next_job(part, seen, asleep);
+            // SAFETY: written before `jobs` changed, and not again before this worker, which has a part in it, counts
+            // `busy` down.
+            if let Some(work) = unsafe { *self.job.get() } {
+                if catch_unwind(AssertUnwindSafe(|| work(part))).is_err() {
                     self.panicked.store(true, Ordering::Relaxed);
                 }
             }
             self.busy.fetch_sub(1, Ordering::Release);
+        }
+    }
+
+    /// Waits until `jobs` is no longer `seen` and has a part for this worker; returns it.
+    fn next_job(&self, part: usize, seen: usize, asleep: &AtomicBool) -> usize {
+        let is_news = |jobs: usize| jobs != seen && part < jobs % MOST_PARTS;
+        let mut looks = 0;
+        loop {
+            let jobs = self.jobs.load(Ordering::Acquire);
+            if is_news(jobs) {
+                return jobs;
+            }
+            if looks < LOOKS {
+                wait(&mut looks);
+                continue;
+            }
+            asleep.store(true, Ordering::SeqCst);
+            // a job that came in between has either been seen here or woken this thread
+            if !is_news(self.jobs.load(Ordering::SeqCst)) {
+                thread::park();
+            }
+            asleep.store(false, Ordering::SeqCst);
         }
     }
 }

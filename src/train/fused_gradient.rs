@@ -106,7 +106,10 @@ impl FusedGradient {
     /// Takes notice of new weights.
     pub fn update(&mut self, network: &FusedNetwork) {
         let (lstm, head) = network.parameters.split_at(network.lstm.n_parameters());
-        pool::for_each(self.transposed.parts_mut(), |_, part| part.update(lstm));
+        let parts = self.transposed.parts_mut();
+        let n_parts = parts.len().div_ceil(self.workers.len());
+        let mut shares: Vec<_> = parts.chunks_mut(n_parts).collect();
+        pool::for_each(&mut shares, |_, parts| parts.iter_mut().for_each(|part| part.update(lstm)));
         network.head.transpose(head, &mut self.transposed_head);
     }
 
