@@ -15,7 +15,8 @@ use lstmforecast::rng::{DropoutMasks, Purpose, Rng};
 
 /// Window, features, hidden units, layers, rows of a thread's part of the batch.
 type Size = (usize, usize, usize, usize, usize);
-const SIZES: [Size; 5] = [(10, 1, 64, 2, 32), (10, 1, 64, 2, 16), (96, 7, 64, 2, 32), (30, 8, 128, 2, 64), (96, 7, 256, 2, 64)];
+const SIZES: [Size; 5] =
+    [(10, 1, 64, 2, 32), (10, 1, 64, 2, 16), (96, 7, 64, 2, 32), (30, 8, 128, 2, 64), (96, 7, 256, 2, 64)];
 
 fn lstm(size: Size, set: InstructionSet) -> Lstm {
     let (_, input_size, hidden_size, num_layers, _) = size;
@@ -120,9 +121,12 @@ fn one_window(c: &mut Criterion) {
             let mut memory = lstm.forward_memory(1, size.0);
             let mut group = c.benchmark_group("one window");
             group.throughput(Throughput::Elements(flops(size)));
-            group.bench_function(format!("{size:?} {set:?}"), |b| {
-                b.iter(|| lstm.last_state(&parameters, &mut memory)[0]);
-            });
+            for n_threads in [1, 2] {
+                memory.start(1, n_threads);
+                group.bench_function(format!("{size:?} {set:?}, {n_threads} threads"), |b| {
+                    b.iter(|| lstm.last_state(&parameters, &mut memory)[0]);
+                });
+            }
         }
     }
 }

@@ -1,7 +1,9 @@
 //! The way forwards when there is no way back: nothing is kept but what the next step or layer reads.
 
 use super::aligned::Aligned;
+use super::isa::InstructionSet;
 use super::lstm::Lstm;
+use super::pool;
 use super::product::{Product, Start};
 use super::shape::Cell;
 use super::step::{Forward, Source};
@@ -11,12 +13,20 @@ use super::workspace::order;
 /// few rows would make each step wait for the weights of both products.
 const FEW_ROWS: usize = 4;
 
+/// Hidden units that are worth another thread when there is one window only: with fewer, the threads would mostly wait for
+/// each other, at every step.
+const PART_WIDTH: usize = 64;
+
+/// Threads that share one window.
+const MOST_PARTS: usize = 16;
+
 /// What one thread needs to run windows through a stack.
 #[derive(Debug, Clone)]
 pub struct ForwardMemory {
     max_rows: usize,
     steps: usize,
     rows: usize,
+    n_threads: usize,
     /// `(steps, rows, input_size)`.
     x: Aligned,
     /// Outputs `(steps + 1, rows, width)` of each direction, in the order of its steps: of the layer below, and of the present one.
@@ -33,10 +43,11 @@ pub struct ForwardMemory {
 }
 
 impl ForwardMemory {
-    /// Takes another batch, of at most as many rows as there is room for.
-    pub fn start(&mut self, rows: usize) {
+    /// Takes another batch, of at most as many rows as there is room for. A single one may be shared by up to `n_threads`
+    /// threads, each with its hidden units, which changes no bit.
+    pub fn start(&mut self, rows: usize, n_threads: usize) {
         assert!(rows <= self.max_rows, "expected at most {} rows, got {rows}", self.max_rows);
-        self.rows = rows;
+        (self.rows, self.n_threads) = (rows, n_threads);
     }
 
     /// Writes a window `(steps, input_size)` as a row of the input.
@@ -59,6 +70,7 @@ impl Lstm {
             max_rows: rows,
             steps,
             rows,
+            n_threads: 1,
             x: Aligned::zeros(steps * rows * shape.input_size),
             below: sequences(),
             h: sequences(),
@@ -110,62 +122,108 @@ impl Lstm {
         for ((sum, a), b) in memory.bias.iter_mut().zip(bias_ih).zip(bias_hh) {
             *sum = a + b;
         }
-        let (rows, steps, width, block) = (memory.rows, memory.steps, cell.width, 4 * self.lanes());
+        let (rows, steps, width) = (memory.rows, memory.steps, cell.width);
         let input: &[f32] = match (cell.layer, memory.below.len()) {
             (0, _) => &memory.x,
             (_, 1) => &memory.below[0][rows * width..],
             _ => &memory.joined,
         };
-        let few = rows <= FEW_ROWS;
-        if few {
-            for (at, gates) in
-                memory.gates[..steps * rows * 4 * width].chunks_exact_mut(steps * rows * block).enumerate()
-            {
-                self.set().product(Product {
-                    rows: steps * rows,
-                    a: input,
+        let run =
+            CellRun { cell, set: self.set(), lanes: self.lanes(), weights, bias: &memory.bias, input, rows, steps };
+        let state = rows * width;
+        memory.h[cell.direction][..state].fill(0.0);
+        memory.c[0][..state].fill(0.0);
+        let n_blocks = width / self.lanes();
+        let n_parts = if rows == 1 { memory.n_threads.min(width / PART_WIDTH).clamp(1, MOST_PARTS) } else { 1 };
+        let blocks = n_blocks.div_ceil(n_parts);
+        if rows <= FEW_ROWS {
+            run.multiply_inputs(&mut memory.gates, blocks);
+        }
+        for step in 0..steps {
+            let [c_before, c] = &mut memory.c;
+            run.step(step, blocks, &mut memory.h[cell.direction], (c_before, c), &mut memory.gates);
+            memory.c.swap(0, 1);
+        }
+    }
+}
+
+/// One cell's way through the windows.
+struct CellRun<'a> {
+    cell: &'a Cell,
+    set: InstructionSet,
+    lanes: usize,
+    weights: &'a [f32],
+    bias: &'a [f32],
+    input: &'a [f32],
+    rows: usize,
+    steps: usize,
+}
+
+impl CellRun<'_> {
+    /// What all steps of few rows read of the inputs, `blocks` blocks of units to a thread: `gates[block][step][row]`.
+    fn multiply_inputs(&self, gates: &mut [f32], blocks: usize) {
+        let (rows, block, n_inputs) = (self.steps * self.rows, 4 * self.lanes, self.cell.n_inputs);
+        let parts = gates[..rows * 4 * self.cell.width].chunks_mut(blocks * rows * block);
+        in_parts(parts.enumerate(), |(part, gates)| {
+            for (at, gates) in gates.chunks_exact_mut(rows * block).enumerate() {
+                let at = part * blocks + at;
+                self.set.product(Product {
+                    rows,
+                    a: self.input,
                     n_blocks: 1,
-                    block_len: cell.n_inputs,
+                    block_len: n_inputs,
                     block_stride: 0,
-                    row_stride: cell.n_inputs,
-                    panel: &weights[at * cell.weight_rows() * block..],
+                    row_stride: n_inputs,
+                    panel: &self.weights[at * self.cell.weight_rows() * block..],
                     n_vectors: 4,
-                    start: Start::Bias(&memory.bias[at * block..]),
+                    start: Start::Bias(&self.bias[at * block..]),
                     out: gates,
                     out_stride: block,
                 });
             }
-        }
-        let state = rows * width;
-        memory.h[cell.direction][..state].fill(0.0);
-        memory.c[0][..state].fill(0.0);
-        for step in 0..steps {
-            let moment = order(cell.direction, step, steps);
-            let (before, h) = memory.h[cell.direction].split_at_mut((step + 1) * state);
-            let [c_before, c] = &mut memory.c;
-            let x = Source {
-                values: &input[moment * rows * cell.n_inputs..],
-                row_stride: cell.n_inputs,
-                len: cell.n_inputs,
-                first: 0,
-            };
-            let hidden =
-                Source { values: &before[step * state..], row_stride: width, len: width, first: cell.n_inputs };
-            self.set().forward(Forward {
+        });
+    }
+
+    /// One step, `blocks` blocks of units to a thread. All of them, unless there is one row: then the units of a part lie
+    /// together.
+    fn step(&self, step: usize, blocks: usize, h: &mut [f32], (c_before, c): (&[f32], &mut [f32]), gates: &mut [f32]) {
+        let (rows, cell, few) = (self.rows, self.cell, self.rows <= FEW_ROWS);
+        let (state, block, part_len) = (rows * cell.width, rows * 4 * self.lanes, rows * blocks * self.lanes);
+        let moment = order(cell.direction, step, self.steps);
+        let (before, h) = h.split_at_mut((step + 1) * state);
+        let source = |values, len, first| Source { values, row_stride: len, len, first };
+        let x = source(&self.input[moment * rows * cell.n_inputs..], cell.n_inputs, 0);
+        let hidden = source(&before[step * state..], cell.width, cell.n_inputs);
+        let gates_len = if few { blocks * self.steps * block } else { block };
+        let states = h[..state].chunks_mut(part_len).zip(c[..state].chunks_mut(part_len));
+        let parts = states.zip(c_before.chunks(part_len)).zip(gates.chunks_mut(gates_len)).enumerate();
+        in_parts(parts, |(part, (((h, c), c_before), gates))| {
+            let first = part * blocks * 4 * self.lanes;
+            self.set.forward(Forward {
                 rows,
-                width,
+                width: h.len() / rows,
                 sources: [if few { None } else { Some(x) }, (step > 0).then_some(hidden)],
-                weights,
+                weights: &self.weights[first * cell.weight_rows()..],
                 weight_rows: cell.weight_rows(),
-                bias: if few { None } else { Some(&memory.bias) },
-                gates: if few { &mut memory.gates[moment * rows * block..] } else { &mut memory.gates },
-                gates_stride: if few { steps * rows * block } else { 0 },
+                bias: if few { None } else { Some(&self.bias[first..]) },
+                gates: if few { &mut gates[moment * block..] } else { gates },
+                gates_stride: if few { self.steps * block } else { 0 },
                 c_before,
                 c,
                 h,
                 tanh_c: None,
             });
-            memory.c.swap(0, 1);
-        }
+        });
     }
+}
+
+/// Calls `work` for each of up to `MOST_PARTS` items, each on a thread of its own, and allocates nothing.
+fn in_parts<T: Send>(items: impl Iterator<Item = T>, work: impl Fn(T) + Sync) {
+    let mut parts = [const { None }; MOST_PARTS];
+    let mut n_parts = 0;
+    for (part, item) in parts.iter_mut().zip(items) {
+        *part = Some(item);
+        n_parts += 1;
+    }
+    pool::for_each(&mut parts[..n_parts], |_, part| part.take().into_iter().for_each(&work));
 }

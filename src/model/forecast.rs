@@ -195,13 +195,13 @@ impl Forecaster {
         }
         let network = &self.network;
         if n_workers == 1 {
-            return self.workers[0].run(network, *task, (0, n), window, forecasts);
+            return self.workers[0].run(network, *task, (0, n), window, (forecasts, pool::n_threads(n_threads)));
         }
         let part_len = n.div_ceil(n_workers);
         let parts = forecasts.chunks_mut(part_len * task.config.horizon * task.config.n_targets);
         let mut parts: Vec<_> = self.workers.iter_mut().zip(parts).collect();
         pool::for_each(&mut parts, |at, (worker, forecasts)| {
-            worker.run(network, *task, (at * part_len, n.min((at + 1) * part_len)), window, forecasts);
+            worker.run(network, *task, (at * part_len, n.min((at + 1) * part_len)), window, (forecasts, 1));
         });
     }
 }
@@ -213,12 +213,12 @@ impl Worker {
         task: Task,
         (first, end): (usize, usize),
         window: &impl Fn(usize) -> &'a [f64],
-        forecasts: &mut [f64],
+        (forecasts, n_threads): (&mut [f64], usize),
     ) {
         let forecast_len = network.output_size();
         for (start, out) in (first..end).step_by(BATCH).zip(forecasts.chunks_mut(BATCH * forecast_len)) {
             let rows = BATCH.min(end - start);
-            self.memory.lstm().start(rows);
+            self.memory.lstm().start(rows, n_threads);
             for (row, prepared) in self.prepared[..rows].iter_mut().enumerate() {
                 task.prepare(window(start + row), prepared);
                 self.memory.lstm().set_window(row, &prepared.window);

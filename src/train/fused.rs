@@ -122,7 +122,7 @@ impl Validator {
     fn evaluate(&mut self, network: &FusedNetwork, samples: &dyn Samples, indices: &[usize], config: &TrainConfig) {
         self.loss = 0.0;
         for indices in indices.chunks(VALIDATION_ROWS) {
-            self.memory.lstm().start(indices.len());
+            self.memory.lstm().start(indices.len(), 1);
             self.samples.gather(samples, indices, |row, window| self.memory.lstm().set_window(row, window));
             let Gathered { targets, weights, outputs, .. } = &mut self.samples;
             outputs.clear();

@@ -67,6 +67,27 @@ impl Case {
         each.map(|(window, seed)| (oracle.forward(window), oracle.backward(window, seed))).unzip()
     }
 
+    /// The last layer's final state from zero states, without dropout: on the way that training takes, and forwards only.
+    fn last_states(&self, set: InstructionSet, n_threads: usize) -> (Vec<f32>, Vec<f32>) {
+        let lstm = Lstm::new(self.shape, set);
+        let mut parameters = vec![0.0; lstm.n_parameters()];
+        lstm.pack(&self.tensors, &mut parameters);
+        let n = self.windows.len();
+        let (mut ws, mut memory) =
+            (lstm.workspace(n, self.steps, Needs::default()), lstm.forward_memory(n, self.steps));
+        ws.start(n);
+        memory.start(n, n_threads);
+        for (row, window) in self.windows.iter().enumerate() {
+            let x: Vec<f32> = window.x.iter().flatten().map(|&value| value as f32).collect();
+            ws.set_window(row, &x);
+            memory.set_window(row, &x);
+        }
+        lstm.forward(&parameters, &mut ws, None);
+        let mut state = vec![0.0; n * lstm.output_width()];
+        ws.copy_last_state(&mut state);
+        (state, lstm.last_state(&parameters, &mut memory).to_vec())
+    }
+
     /// The kernel's answer, the batch cut into parts of `part` rows as threads would; gradients of the tensors are summed.
     fn computed(&self, set: InstructionSet, part: usize) -> (Vec<Outputs>, Vec<Gradients>) {
         let lstm = Lstm::new(self.shape, set);
@@ -230,6 +251,33 @@ proptest! {
         let case = Case::new(shape, steps, batch, if dropout { 0.3 } else { 0.0 }, seed);
         for set in InstructionSet::available() {
             compare(&case, set, part);
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn forwards_only_gives_the_same_bits(
+        input_size in 1usize..20, hidden_size in 1usize..40, num_layers in 1usize..4, bidirectional: bool,
+        steps in 1usize..8, batch in 1usize..14, seed: u64,
+    ) {
+        let shape = LstmShape { input_size, hidden_size, num_layers, bidirectional };
+        let case = Case::new(shape, steps, batch, 0.0, seed);
+        for set in InstructionSet::available() {
+            let (expected, got) = case.last_states(set, 3);
+            assert_eq!(expected, got, "{set:?}");
+        }
+    }
+}
+
+#[test]
+fn threads_that_share_a_window_change_no_bit() {
+    for (hidden_size, bidirectional) in [(128, false), (150, true), (260, false)] {
+        let shape = LstmShape { input_size: 5, hidden_size, num_layers: 2, bidirectional };
+        let case = Case::new(shape, 7, 1, 0.0, 13);
+        for (set, n_threads) in InstructionSet::available().flat_map(|set| [1, 2, 3, 20].map(|n| (set, n))) {
+            let (expected, got) = case.last_states(set, n_threads);
+            assert_eq!(expected, got, "{set:?}, {n_threads} threads");
         }
     }
 }
