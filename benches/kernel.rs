@@ -1,4 +1,5 @@
-//! Parts of a training step, one thread: `cargo bench --bench kernel`. `make test` runs each once.
+//! A training step and its parts: `cargo bench --bench kernel`. `make test` runs each once.
+#![allow(missing_docs)] // of the function that criterion's macro writes
 
 use std::hint::black_box;
 
@@ -11,7 +12,16 @@ use lstmforecast::kernel::lstm::Lstm;
 use lstmforecast::kernel::pool;
 use lstmforecast::kernel::shape::LstmShape;
 use lstmforecast::kernel::workspace::Needs;
+use lstmforecast::network::fused::FusedNetwork;
+use lstmforecast::network::{self, Architecture, NetworkConfig};
 use lstmforecast::rng::{DropoutMasks, Purpose, Rng};
+use lstmforecast::series::window::{WindowShape, Windows};
+use lstmforecast::series::Matrix;
+use lstmforecast::train::fused::FusedLearner;
+use lstmforecast::train::loss::Loss;
+use lstmforecast::train::optimizer::OptimizerKind;
+use lstmforecast::train::{Learner, TrainConfig};
+use tch::Device;
 
 /// Window, features, hidden units, layers, rows of a thread's part of the batch.
 type Size = (usize, usize, usize, usize, usize);
@@ -131,5 +141,53 @@ fn one_window(c: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, layers, updates, heads, handing_out, one_window);
+fn step(c: &mut Criterion) {
+    for (window_size, n_features, hidden_size, num_layers, batch_size) in SIZES {
+        let config = NetworkConfig {
+            architecture: Architecture::Lstm,
+            input_size: n_features,
+            hidden_size,
+            num_layers,
+            bidirectional: false,
+            dropout: 0.0,
+            output_size: 1,
+        };
+        let (_, parameters) = network::build(&config, 0, Device::Cpu).unwrap();
+        let mut network = FusedNetwork::new(&config, &parameters).unwrap();
+        let series = random(500 * n_features);
+        let shape = WindowShape { window_size, horizon: 1, stride: 1, n_targets: 1 };
+        let windows = Windows::new(Matrix::new(&series, n_features).unwrap(), shape, None).unwrap();
+        let (indices, training): (Vec<usize>, _) = ((0..batch_size).collect(), training(batch_size));
+        for n_threads in [1, 2] {
+            let mut learner = FusedLearner::new(&mut network, (&windows, None), 0.0, n_threads, &training);
+            let mut group = c.benchmark_group("step");
+            let size = (window_size, n_features, hidden_size, num_layers, batch_size);
+            group.sample_size(20).throughput(Throughput::Elements(3 * flops(size)));
+            group.bench_function(format!("{size:?}, {n_threads} threads"), |b| {
+                b.iter(|| learner.step(&indices, 1e-3).unwrap());
+            });
+        }
+    }
+}
+
+fn training(batch_size: usize) -> TrainConfig {
+    TrainConfig {
+        loss: Loss::Mse,
+        optimizer: OptimizerKind::Adam,
+        learning_rate: 1e-3,
+        weight_decay: 0.0,
+        batch_size,
+        max_epochs: 1,
+        patience: None,
+        min_delta: 0.0,
+        lr_patience: None,
+        lr_factor: 0.5,
+        clip_grad_norm: None,
+        shuffle: true,
+        seed: 0,
+        n_threads: None,
+    }
+}
+
+criterion_group!(benches, step, layers, updates, heads, handing_out, one_window);
 criterion_main!(benches);
