@@ -26,13 +26,17 @@ test: develop
 	$(ACTIVE) cargo test --release
 	$(BIN)/python -m pytest $(ARGS)
 
+.PHONY: bench  ## Measure against PyTorch, ONNX Runtime and the peers; ARGS="step forward" picks (an hour; sets everything up)
+bench: develop
+	$(BIN)/python -m pip install --quiet $(shell sed -n 's/^bench = \[\(.*\)\]$$/\1/p' pyproject.toml | sed 's/, / /g')
+	$(BIN)/python -m tests.bench $(ARGS)
+
 .PHONY: lint  ## Check format, style and types of Python and Rust
 lint: develop
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	cargo fmt --check
-	$(ACTIVE) cargo clippy --release --all-targets -- -D warnings
 	$(ACTIVE) cargo clippy --release --all-targets --features python -- -D warnings
 
 .PHONY: format  ## Format Python and Rust
@@ -46,17 +50,21 @@ wheel: $(VENV)/.tools
 	rm -rf dist
 	$(ACTIVE) maturin build --release --out dist
 
-.PHONY: test-wheel  ## Install the wheel of dist/ into a new virtual environment and run the Python tests on it
+.PHONY: test-wheel  ## Test the wheel of dist/ in place of the editable package: contracts and stories
 test-wheel:
 	rm -rf $(VENV)-wheel
-	$(PYTHON) -m venv $(VENV)-wheel
-	wheel=$$(ls dist/*.whl) && $(VENV)-wheel/bin/python -m pip install --quiet "$$wheel[plot,test]"
-	$(VENV)-wheel/bin/python -m pytest tests --pyargs lstmforecast $(ARGS)
+	$(BIN)/python -m pip install --quiet --no-deps --target $(VENV)-wheel dist/*.whl
+	PYTHONPATH=$(CURDIR)/$(VENV)-wheel $(BIN)/python -c 'import lstmforecast; assert "$(VENV)-wheel" in lstmforecast.__file__'
+	PYTHONPATH=$(CURDIR)/$(VENV)-wheel $(BIN)/python -m pytest tests/contract tests/story $(ARGS)
 	rm -rf $(VENV)-wheel
 
 .PHONY: smoke  ## Install the wheel of dist/ into every Python 3.10 to 3.13 of this machine and train one model
 smoke:
 	$(PYTHON) .ci/smoke.py
+
+.PHONY: smoke-newest  ## The same with the newest Python alone
+smoke-newest:
+	$(PYTHON) .ci/smoke.py --newest
 
 .PHONY: develop  ## Set up .venv with everything and the package in editable mode (the others call it)
 develop: $(MODULE)

@@ -3,7 +3,6 @@
 //!
 //! torch's global generator is never touched, so a fit neither disturbs the user's random numbers nor depends on them.
 
-use rand::seq::SliceRandom;
 use rand::{Rng as _, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -35,11 +34,56 @@ impl Rng {
         #[allow(clippy::cast_possible_truncation)]
         (0..n).map(|_| ((self.0.gen::<f64>() * 2.0 - 1.0) * bound) as f32).collect()
     }
+}
 
-    /// Puts the indices into a random order.
-    pub fn shuffle(&mut self, indices: &mut [usize]) {
-        indices.shuffle(&mut self.0);
+/// A random order of `n` things that takes no memory: what stands at any place of it can be computed alone.
+///
+/// A Feistel network (Luby & Rackoff 1988) permutes the numbers of as many bits as `n` needs; from one that is not below `n`
+/// the way leads on until one is (Black & Rogaway 2002), after less than two steps on average.
+#[derive(Debug, Clone, Copy)]
+pub struct Permutation {
+    n: u64,
+    /// Bits of the two halves on which the rounds work in turn.
+    bits: [u32; 2],
+    keys: [u64; ROUNDS],
+}
+
+/// Even, so that the halves end where they began; more than the theory asks for, as the halves of small numbers are narrow.
+const ROUNDS: usize = 8;
+
+impl Permutation {
+    /// The order of `n` things, at least one, in one epoch of the training with this seed.
+    pub fn new(seed: u64, epoch: usize, n: usize) -> Self {
+        let (key, n) = (mix(Rng::new(seed, Purpose::Shuffle).0.gen(), epoch as u64), n as u64);
+        let bits = u64::BITS - n.saturating_sub(1).leading_zeros();
+        Self { n, bits: [bits / 2, bits - bits / 2], keys: std::array::from_fn(|round| mix(key, round as u64)) }
     }
+
+    /// Which thing stands at `place`, below `n`.
+    #[inline]
+    #[allow(clippy::cast_possible_truncation)] // below n, which was a usize
+    pub fn at(&self, place: usize) -> usize {
+        let mut value = self.step(place as u64);
+        while value >= self.n {
+            value = self.step(value);
+        }
+        value as usize
+    }
+
+    fn step(&self, value: u64) -> u64 {
+        let [mut high_bits, mut low_bits] = self.bits;
+        let mut value = value;
+        for &key in &self.keys {
+            let (high, low) = (value >> low_bits, value & low_mask(low_bits));
+            let changed = high ^ (mix(key, low) & low_mask(high_bits));
+            (value, high_bits, low_bits) = (low << high_bits | changed, low_bits, high_bits);
+        }
+        value
+    }
+}
+
+fn low_mask(bits: u32) -> u64 {
+    (1 << bits) - 1
 }
 
 /// The dropout masks of one training: any element of any mask can be computed alone, in any order, as often as needed.
@@ -268,6 +312,50 @@ mod tests {
         let masks = DropoutMasks::new(5, 0.25);
         assert_eq!(masks.during(7).layer(2), masks.at(7, 2));
         assert_eq!((masks.p(), masks.during(7).p()), (0.25, 0.25));
+    }
+
+    #[test]
+    fn an_order_holds_each_thing_once() {
+        for n in (1..70).chain([255, 256, 257, 1000, 4097]) {
+            let order = Permutation::new(6, 1, n);
+            let mut things: Vec<usize> = (0..n).map(|place| order.at(place)).collect();
+            things.sort_unstable();
+            assert!(things.into_iter().eq(0..n), "{n}");
+        }
+    }
+
+    #[test]
+    fn each_thing_stands_everywhere_equally_often_and_orders_of_epochs_are_independent() {
+        // counts of epochs in which thing a stands at place b, and thing c at the next: chi-squared over all cells, which has
+        // about as many degrees of freedom and the standard deviation sqrt(2 * cells)
+        const EPOCHS: usize = 4000;
+        for n in [4usize, 5, 8, 11, 16, 29, 64] {
+            let (mut places, mut pairs) = (vec![0f64; n * n], vec![0f64; n * n]);
+            for epoch in 0..EPOCHS {
+                let order = Permutation::new(7, epoch, n);
+                for place in 0..n {
+                    let thing = order.at(place);
+                    places[place * n + thing] += 1.0;
+                    pairs[thing * n + order.at((place + 1) % n)] += 1.0;
+                }
+            }
+            let chi_squared = |counts: &[f64], cells: usize| {
+                let expected = (EPOCHS * n) as f64 / cells as f64;
+                counts.iter().filter(|&&count| count > 0.0).map(|count| (count - expected).powi(2) / expected).sum::<f64>()
+            };
+            for (counts, cells) in [(&places, n * n), (&pairs, n * (n - 1))] {
+                let (found, cells_) = (chi_squared(counts, cells), cells as f64);
+                assert!((found - cells_).abs() < MOST * (2.0 * cells_).sqrt() + 2.0 * n as f64, "{n}: {found} of {cells}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_order_of_a_billion_takes_no_memory() {
+        let order = Permutation::new(8, 0, 1_000_000_007);
+        let things: std::collections::HashSet<usize> = (0..100_000).map(|place| order.at(place)).collect();
+        assert_eq!(things.len(), 100_000);
+        assert!(things.iter().all(|&thing| thing < 1_000_000_007));
     }
 
     #[test]

@@ -39,14 +39,17 @@ class Model:
     ----------
     config : mapping
         ``architecture`` (``"lstm"``), ``hidden_size``, ``num_layers``, ``bidirectional``, ``dropout``, ``window_size``,
-        ``horizon``, ``n_features``, ``n_targets``, ``normalize`` (``None`` or ``"last"``), ``backend`` (``"auto"`` or
-        ``"torch"``), ``device`` (``"cpu"`` or ``"cuda"``), ``seed``. The targets are the first ``n_targets`` features
-        when the model is trained on a series.
+        ``horizon``, ``n_features``, ``n_targets``, ``normalize`` (``None`` or ``"last"``), ``backend`` (``"auto"``,
+        ``"fused"`` or ``"torch"``), ``device`` (``"cpu"`` or ``"cuda"``), ``seed``. The targets are the first
+        ``n_targets`` features when the model is trained on a series.
     """
 
     def __new__(cls, config: Mapping[str, Any]) -> Model: ...
     @property
     def config(self) -> dict[str, Any]: ...
+    @property
+    def window_shape(self) -> tuple[int, int]:
+        """``(window_size, n_features)``."""
     def parameters(self) -> dict[str, NDArray[np.float32]]:
         """Copies of the network's weights under PyTorch's names (``lstm.weight_ih_l0``, ..., ``fc.bias``)."""
     def load_parameters(self, parameters: Mapping[str, NDArray[np.float32]]) -> None:

@@ -63,8 +63,8 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
         Last rows, as a fraction, that are held out when ``patience`` is set.
     warm_start : bool, default=False
         Go on from the weights of the last fit.
-    backend : {"auto", "torch"}, default="auto"
-        Kernels.
+    backend : {"auto", "fused", "torch"}, default="auto"
+        Who computes: our own kernel (fused, CPUs only) or libtorch; auto: the kernel on CPUs.
     device : {"cpu", "cuda"}, default="cpu"
         Where to compute.
     n_threads : int or None, default=None

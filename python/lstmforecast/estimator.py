@@ -97,6 +97,11 @@ class LSTMEstimator(BaseEstimator):
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "model_")
 
+    def _check_is_fitted(self) -> None:
+        """scikit-learn's `check_is_fitted`, which takes as long as a small network: only where it has a word to say."""
+        if not self.__sklearn_is_fitted__():
+            check_is_fitted(self)
+
     def state_dict(self) -> dict[str, torch.Tensor]:
         """The network's weights as torch tensors under PyTorch's names.
 

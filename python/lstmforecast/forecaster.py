@@ -57,8 +57,12 @@ class LSTMForecaster(LSTMEstimator):
         The part of the rows, the last ones, that is held out to judge each epoch.
     warm_start : bool, default=False
         Whether `fit` goes on from the weights of the fit before.
-    backend, device, n_threads
+    backend : {"auto", "fused", "torch"}, default="auto"
+        Who computes: our own kernel (``"fused"``, CPUs only) or libtorch; ``"auto"`` takes the kernel on CPUs.
+    device : {"cpu", "cuda", "cuda:N"}, default="cpu"
         Where the computation runs.
+    n_threads : int or None, default=None
+        Threads; None: as many as ``OMP_NUM_THREADS`` (joblib sets it in its workers) or else the machine allows.
     random_state : int, RandomState, Generator or None, default=None
         Same seed, same bits.
     verbose : int, default=0
@@ -237,8 +241,8 @@ class LSTMForecaster(LSTMEstimator):
         TypeError, ValueError
             As in `fit`; also if ``context`` is too short or has other columns.
         """
-        check_is_fitted(self)
-        steps = self.model_.config["horizon"] if horizon is None else check_count("horizon", horizon)
+        self._check_is_fitted()
+        steps = None if horizon is None else check_count("horizon", horizon)
         seen = self._context
         if context is not None:
             seen = Observations.read(context, fill=self.fill, like=self._context, name="context")
@@ -331,10 +335,10 @@ class LSTMForecaster(LSTMEstimator):
         if len(names) and all(isinstance(name, str) for name in names):
             self.feature_names_in_ = np.array(names, dtype=object)
 
-    def _roll(self, windows: NDArray[np.float64], steps: int) -> NDArray[np.float64]:
-        """Forecast ``steps`` from windows (n, window_size_, k): (n, steps, k)."""
+    def _roll(self, windows: NDArray[np.float64], steps: int | None) -> NDArray[np.float64]:
+        """Forecast ``steps``, or as many as trained for, from windows (n, window_size_, k): (n, steps, k)."""
         parts = [self.model_.forecast(np.ascontiguousarray(windows), self.n_threads)]
-        while sum(part.shape[1] for part in parts) < steps:
+        while steps is not None and sum(part.shape[1] for part in parts) < steps:
             windows = np.concatenate([windows, parts[-1]], axis=1)[:, -self.window_size_ :]
             parts.append(self.model_.forecast(np.ascontiguousarray(windows), self.n_threads))
         return np.concatenate(parts, axis=1)[:, :steps]

@@ -77,6 +77,11 @@ def read_table(y: Any, name: str = "y") -> tuple[NDArray[np.float64], Form]:
     else:
         array = _read_array(y, name)
         kind, columns = ("vector" if array.ndim == 1 else "matrix"), None
+        if array.dtype.kind in "fiu" and array.size:
+            narrow = array.dtype.kind == "f" and array.dtype.itemsize <= 4
+            form = Form(kind, "float32" if narrow else "float64", None)
+            # the common case, in which pandas would take longer than the network
+            return np.ascontiguousarray(array.reshape(len(array), -1), np.float64), form
         table = pd.DataFrame(array)
     if table.empty:
         raise ValueError(f"expected {name} with at least one row and one column, got shape {np.shape(y)}")

@@ -76,7 +76,7 @@ _RULES: dict[str, _Number | _Choice] = {
     "clip_grad_norm": _Number(_REAL, 0, low_included=False, none=True),
     "validation_fraction": _Number(_REAL, 0, 1),
     "warm_start": _Choice((False, True)),
-    "backend": _Choice(("auto", "torch")),
+    "backend": _Choice(("auto", "fused", "torch")),
     "n_threads": _Number(_INTEGER, 1, none=True),
     "verbose": _Number(_INTEGER, 0),
 }

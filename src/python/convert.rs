@@ -16,14 +16,18 @@ use crate::error::Error;
 use crate::network::parameter::dimensions;
 use crate::store::StoredTensor;
 
-/// The numbers of a C-contiguous array whose last dimensions are joined to rows, copied so that the GIL can go.
-pub(super) fn rows(array: &PyReadonlyArrayDyn<f64>, n_dimensions: usize, name: &str) -> PyResult<(Vec<f64>, usize)> {
+/// The numbers of an array whose last dimensions are joined to rows, and the length of a row; as [`contiguous`].
+pub(super) fn rows<'a>(
+    array: &'a PyReadonlyArrayDyn<f64>,
+    n_dimensions: usize,
+    name: &str,
+) -> PyResult<(Cow<'a, [f64]>, usize)> {
     let shape = array.shape();
     if shape.len() != n_dimensions {
         let error = Error::shape(format!("{name} with {n_dimensions} dimensions"), format!("shape {shape:?}"));
         return Err(exception(error));
     }
-    Ok((values(array), shape[1..].iter().product()))
+    Ok((contiguous(array), shape[1..].iter().product()))
 }
 
 /// A copy of all numbers, the last dimension running fastest.

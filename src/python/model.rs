@@ -1,5 +1,6 @@
 //! `_core.Model`: a mutex around the model, taken after the GIL is released.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard};
 
@@ -80,6 +81,13 @@ impl PyModel {
         Ok(pythonize::pythonize(py, self.look()?.config())?)
     }
 
+    /// `(window_size, n_features)`.
+    #[getter]
+    fn window_shape(&self) -> PyResult<(usize, usize)> {
+        let model = self.look()?;
+        Ok((model.config().window_size, model.config().n_features))
+    }
+
     fn parameters<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let parameters = PyDict::new(py);
         for (name, tensor) in self.look()?.parameters().iter() {
@@ -157,7 +165,7 @@ impl PyModel {
         training: &Bound<'py, PyAny>,
         on_epoch: Option<PyObject>,
     ) -> PyResult<Bound<'py, PyDict>> {
-        let table = OwnedTable::new(&X, &y, sample_weight.as_ref())?;
+        let table = Table::new(&X, &y, sample_weight.as_ref())?;
         self.train(py, training, on_epoch, |model, options, observer| {
             model.fit_windows(table.rows()?, &options.data, &options.training, observer)
         })
@@ -172,7 +180,7 @@ impl PyModel {
         y: PyReadonlyArrayDyn<'py, f64>,
         loss: &str,
     ) -> PyResult<(f64, Bound<'py, PyDict>)> {
-        let table = OwnedTable::new(&X, &y, None)?;
+        let table = Table::new(&X, &y, None)?;
         let loss: Loss = convert::config(loss.into_pyobject(py)?.as_any())?;
         let (loss, gradients) = self.with(py, |model| model.gradients(table.rows()?, loss))?;
         let arrays = PyDict::new(py);
@@ -232,17 +240,17 @@ impl PyModel {
     }
 }
 
-/// A supervised table, copied so that the GIL can go.
-struct OwnedTable {
-    inputs: (Vec<f64>, usize),
-    targets: (Vec<f64>, usize),
+/// A supervised table.
+struct Table<'a> {
+    inputs: (Cow<'a, [f64]>, usize),
+    targets: (Cow<'a, [f64]>, usize),
     weights: Vec<f64>,
 }
 
-impl OwnedTable {
+impl<'a> Table<'a> {
     fn new(
-        inputs: &PyReadonlyArrayDyn<f64>,
-        targets: &PyReadonlyArrayDyn<f64>,
+        inputs: &'a PyReadonlyArrayDyn<f64>,
+        targets: &'a PyReadonlyArrayDyn<f64>,
         weights: Option<&PyReadonlyArray1<f64>>,
     ) -> PyResult<Self> {
         let n_rows = inputs.shape().first().copied().unwrap_or(0);

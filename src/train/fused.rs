@@ -93,9 +93,8 @@ impl Learner for FusedLearner<'_> {
     fn validate(&mut self) -> Result<Option<f64>> {
         let Some(samples) = self.validation else { return Ok(None) };
         let (network, config, n_parts) = (&*self.network, self.config, self.validators.len());
-        let indices: Vec<usize> = (0..samples.len()).collect();
         pool::for_each(&mut self.validators, |at, validator| {
-            validator.evaluate(network, samples, &indices[share(at, n_parts, indices.len())], config);
+            validator.evaluate(network, samples, share(at, n_parts, samples.len()), config);
         });
         Ok(Some(self.validators.iter().map(|validator| validator.loss).sum()))
     }
@@ -118,15 +117,23 @@ struct Validator {
 }
 
 impl Validator {
-    /// The part of the mean loss that the samples `indices` make up.
-    fn evaluate(&mut self, network: &FusedNetwork, samples: &dyn Samples, indices: &[usize], config: &TrainConfig) {
+    /// The part of the mean loss that the samples of a range make up.
+    fn evaluate(
+        &mut self,
+        network: &FusedNetwork,
+        samples: &dyn Samples,
+        range: std::ops::Range<usize>,
+        config: &TrainConfig,
+    ) {
         self.loss = 0.0;
-        for indices in indices.chunks(VALIDATION_ROWS) {
-            self.memory.lstm().start(indices.len(), 1);
+        for start in range.clone().step_by(VALIDATION_ROWS) {
+            let indices = start..range.end.min(start + VALIDATION_ROWS);
+            let rows = indices.len();
+            self.memory.lstm().start(rows, 1);
             self.samples.gather(samples, indices, |row, window| self.memory.lstm().set_window(row, window));
             let Gathered { targets, weights, outputs, .. } = &mut self.samples;
             outputs.clear();
-            outputs.extend(network.forward(&mut self.memory, indices.len()).flatten());
+            outputs.extend(network.forward(&mut self.memory, rows).flatten());
             self.loss += config.loss.share(outputs, targets, weights, samples.len(), None);
         }
     }

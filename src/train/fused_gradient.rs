@@ -60,12 +60,12 @@ impl Gathered {
     pub(super) fn gather(
         &mut self,
         samples: &dyn Samples,
-        indices: &[usize],
+        indices: impl Iterator<Item = usize>,
         mut set_window: impl FnMut(usize, &[f32]),
     ) {
         self.targets.clear();
         self.weights.clear();
-        for (row, &index) in indices.iter().enumerate() {
+        for (row, index) in indices.enumerate() {
             self.input.clear();
             samples.gather(&[index], &mut self.input, &mut self.targets, &mut self.weights);
             set_window(row, &self.input);
@@ -161,7 +161,7 @@ impl Worker {
         let (lstm, head, rows) = (&network.lstm, &network.head, part.len());
         let (lstm_parameters, head_parameters) = network.parameters.split_at(lstm.n_parameters());
         self.workspace.start(rows);
-        let indices = &task.indices[part.clone()];
+        let indices = task.indices[part.clone()].iter().copied();
         self.samples.gather(task.samples, indices, |row, window| self.workspace.set_window(row, window));
         let masks = task.masks.map(|masks| move |layer| masks.layer(layer));
         lstm.forward(lstm_parameters, &mut self.workspace, masks.as_ref().map(|masks| (masks as _, part.start)));

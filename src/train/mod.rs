@@ -20,7 +20,7 @@ pub use config::TrainConfig;
 pub use history::Epoch;
 
 use crate::error::Result;
-use crate::rng::{Purpose, Rng};
+use crate::rng::Permutation;
 use schedule::ReduceLrOnPlateau;
 use stop::EarlyStopping;
 
@@ -155,26 +155,25 @@ struct Run<'a> {
     learner: &'a mut dyn Learner,
     config: &'a TrainConfig,
     learning_rate: f64,
-    shuffle: Rng,
 }
 
 impl<'a> Run<'a> {
     fn new(learner: &'a mut dyn Learner, config: &'a TrainConfig) -> Self {
-        let shuffle = Rng::new(config.seed, Purpose::Shuffle);
-        Self { learner, config, learning_rate: config.learning_rate, shuffle }
+        Self { learner, config, learning_rate: config.learning_rate }
     }
 
     /// One pass over all samples and a look at the held-out ones; the inner error is a reason to stop, not a failure.
     fn epoch(&mut self, number: usize, observer: &mut dyn Observer) -> Result<std::result::Result<Epoch, StopReason>> {
         let started = Instant::now();
         let learning_rate = self.learning_rate;
-        let mut order: Vec<usize> = (0..self.learner.n_samples()).collect();
-        if self.config.shuffle {
-            self.shuffle.shuffle(&mut order);
-        }
-        let (mut loss, mut grad_norm) = (0.0, 0.0);
-        for (i, indices) in order.chunks(self.config.batch_size).enumerate() {
-            let step = self.learner.step(indices, learning_rate)?;
+        let n_samples = self.learner.n_samples();
+        let order = self.config.shuffle.then(|| Permutation::new(self.config.seed, number, n_samples));
+        let (mut loss, mut grad_norm, mut indices) = (0.0, 0.0, Vec::new());
+        for (i, start) in (0..n_samples).step_by(self.config.batch_size).enumerate() {
+            let places = start..n_samples.min(start + self.config.batch_size);
+            indices.clear();
+            indices.extend(places.map(|place| order.map_or(place, |order| order.at(place))));
+            let step = self.learner.step(&indices, learning_rate)?;
             if !step.loss.is_finite() || !step.grad_norm.is_finite() {
                 return Ok(Err(StopReason::Diverged(format!(
                     "the training loss became {} in epoch {number}, batch {}: try a lower learning_rate (it was \
@@ -183,23 +182,23 @@ impl<'a> Run<'a> {
                     i + 1
                 ))));
             }
-            loss += step.loss * count(indices);
-            grad_norm += step.grad_norm * count(indices);
+            loss += step.loss * count(indices.len());
+            grad_norm += step.grad_norm * count(indices.len());
             if observer.on_batch().is_break() {
                 return Ok(Err(StopReason::Interrupted));
             }
         }
         Ok(Ok(Epoch {
             epoch: number,
-            train_loss: loss / count(&order),
+            train_loss: loss / count(n_samples),
             val_loss: self.learner.validate()?,
             learning_rate,
-            grad_norm: grad_norm / count(&order),
+            grad_norm: grad_norm / count(n_samples),
             seconds: started.elapsed().as_secs_f64(),
         }))
     }
 }
 
-fn count(indices: &[usize]) -> f64 {
-    indices.len() as f64
+fn count(n: usize) -> f64 {
+    n as f64
 }

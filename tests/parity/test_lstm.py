@@ -25,8 +25,8 @@ def _windows(model, n=20):
 
 
 @pytest.mark.parametrize("changes", VARIANTS)
-def test_forecasts_are_pytorchs(changes):
-    model, module = pair(**changes)
+def test_forecasts_are_pytorchs(changes, backend):
+    model, module = pair(backend=backend, **changes)
     X, _ = _windows(model)
     with torch.no_grad():
         expected = module(torch.from_numpy(X).float()).numpy()
@@ -36,8 +36,8 @@ def test_forecasts_are_pytorchs(changes):
 
 @pytest.mark.parametrize("loss", ["mse", "mae", "huber"])
 @pytest.mark.parametrize("changes", VARIANTS)
-def test_all_gradients_are_pytorchs(changes, loss):
-    model, module = pair(**changes)
+def test_all_gradients_are_pytorchs(changes, loss, backend):
+    model, module = pair(backend=backend, **changes)
     X, y = _windows(model)
     criterion = {"mse": torch.nn.MSELoss, "mae": torch.nn.L1Loss, "huber": torch.nn.HuberLoss}[loss]()
     expected = criterion(module(torch.from_numpy(X).float()), torch.from_numpy(y).float())
@@ -50,8 +50,8 @@ def test_all_gradients_are_pytorchs(changes, loss):
         assert_allclose(gradients[name], parameter.grad.numpy(), atol=2e-6, err_msg=name)
 
 
-def test_class_gradients_are_pytorchs():
-    model, module = pair(horizon=1, n_targets=4)
+def test_class_gradients_are_pytorchs(backend):
+    model, module = pair(horizon=1, n_targets=4, backend=backend)
     X, _ = _windows(model)
     classes = np.random.default_rng(1).integers(0, 4, len(X))
     expected = torch.nn.CrossEntropyLoss()(module(torch.from_numpy(X).float()), torch.from_numpy(classes))

@@ -40,8 +40,8 @@ def _pytorch_losses(module, X, y, optimizer, clip):
 @pytest.mark.parametrize("optimizer", ["adam", "adamw"])
 @pytest.mark.parametrize("weight_decay", [0.0, 0.1])
 @pytest.mark.parametrize("clip", [None, 0.05])
-def test_fifty_steps_are_pytorchs(optimizer, weight_decay, clip):
-    model, module = pair(num_layers=2)
+def test_fifty_steps_are_pytorchs(optimizer, weight_decay, clip, backend):
+    model, module = pair(num_layers=2, backend=backend)
     rows = np.random.default_rng(0).normal(size=(N_ROWS, 2)).cumsum(axis=0) / 5
     X, y = _windows(model, rows)
     assert -(-len(X) // 32) * N_EPOCHS == 50
@@ -54,14 +54,34 @@ def test_fifty_steps_are_pytorchs(optimizer, weight_decay, clip):
     assert_allclose(outcome["history"]["train_loss"], expected, rtol=1e-4)
 
 
-def test_the_reported_norm_is_that_before_clipping():
-    model, module = pair()
+def test_the_reported_norm_is_that_before_clipping(backend):
+    model, module = pair(backend=backend)
     rows = np.random.default_rng(0).normal(size=(46, 2))
     X, y = _windows(model, rows)
     torch.nn.functional.mse_loss(module(X), y).backward()
     expected = torch.nn.utils.clip_grad_norm_(module.parameters(), 1e9).item()
     outcome = model.fit_series(rows, TRAINING | {"clip_grad_norm": 1e-3})
     assert outcome["history"]["grad_norm"] == pytest.approx([expected], rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, {"bidirectional": True}, {"dropout": 0.3}, {"loss": "huber", "clip_grad_norm": 0.5}], ids=str
+)
+@pytest.mark.parametrize(("batch_size", "n_epochs"), [(160, 200), (32, 40)])
+def test_two_hundred_steps_of_both_backends_agree(changes, batch_size, n_epochs):
+    """One batch an epoch shows the loss of each step; five an epoch are shuffled. Dropout's masks are the same."""
+    network = {name: value for name, value in changes.items() if name in ("bidirectional", "dropout")}
+    options = {name: value for name, value in changes.items() if name not in network}
+    options |= {"batch_size": batch_size, "max_epochs": n_epochs, "shuffle": True, "learning_rate": 1e-3}
+    rows = np.random.default_rng(0).normal(size=(160 + 12 + 3 - 1, 2)).cumsum(axis=0) / 5
+    losses = []
+    for backend in ("fused", "torch"):
+        model, _ = pair(num_layers=2, hidden_size=32, backend=backend, **network)
+        losses.append(model.fit_series(rows, TRAINING | options)["history"]["train_loss"])
+    assert len(losses[0]) * -(-160 // batch_size) == 200
+    assert losses[0][-1] < 0.8 * losses[0][0]
+    # as above: rounding errors that each step of Adam makes a little larger
+    assert_allclose(losses[0], losses[1], rtol=1e-4)
 
 
 def _pytorch_rates(losses, patience, factor):
@@ -85,11 +105,11 @@ def test_the_plateau_schedule_is_pytorchs(seed):
     )
 
 
-def test_dropout_scales_what_it_keeps():
+def test_dropout_scales_what_it_keeps(backend):
     """With p = 0.5 the mean of many forecasts in training mode is near that without; here through the loss of a layer
     whose output weights are linear in the mask: the expected gradient norm stays of the same size."""
     rows = np.random.default_rng(0).normal(size=(200, 2))
-    plain, dropped = pair(num_layers=2)[0], pair(num_layers=2, dropout=0.5)[0]
+    plain, dropped = (pair(num_layers=2, backend=backend, dropout=p)[0] for p in (0.0, 0.5))
     still = {"learning_rate": 1e-12}
     loss = plain.fit_series(rows, TRAINING | still)["history"]["train_loss"][0]
     noisy = dropped.fit_series(rows, TRAINING | still)["history"]["train_loss"][0]

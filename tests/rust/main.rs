@@ -1,5 +1,6 @@
 //! The core without Python.
 
+mod allocation;
 mod fit;
 mod lstm_kernel;
 mod training;

@@ -100,7 +100,7 @@ def test_other_threads_go_on_during_a_fit():
     thread = threading.Thread(target=tick)
     thread.start()
     start = time.perf_counter()
-    LSTMForecaster(6, **(FAST | {"max_epochs": 20, "hidden_size": 96})).fit(WAVE)
+    LSTMForecaster(6, **(FAST | {"max_epochs": 20, "hidden_size": 192})).fit(WAVE)
     seconds = time.perf_counter() - start
     stop.set()
     thread.join()

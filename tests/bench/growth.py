@@ -1,0 +1,86 @@
+"""How cost grows: with the window, the hidden units, the threads, and the length of the series."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+from tests.bench.networks import Size
+from tests.bench.report import Table
+from tests.bench.step import operations, passes, series_of
+from tests.bench.timing import medians
+
+WINDOWS = (16, 64, 256, 1024)
+HIDDEN = (16, 32, 64, 128, 256, 512)
+LENGTHS = (10_000, 100_000, 1_000_000, 10_000_000)
+
+# Trains on a few hundred windows from all over a series: what grows with the series is neither time nor batches.
+TRAIN = """
+import json, sys, time
+import numpy as np
+from lstmforecast import LSTMForecaster
+
+def status(name):
+    return [int(line.split()[1]) / 1024 for line in open("/proc/self/status") if line.startswith(name)][0]
+
+n = int(sys.argv[1])
+LSTMForecaster(1, window_size=96, patience=None, max_epochs=1).fit(np.zeros(200))
+y = np.sin(np.arange(n) / 7)
+before = status("VmRSS")
+model = LSTMForecaster(1, window_size=96, stride=n // 500, patience=None, max_epochs=1)
+begin = time.perf_counter()
+model.fit(y)
+print(json.dumps({"seconds": time.perf_counter() - begin, "before": before, "peak": status("VmHWM")}))
+"""
+
+
+def grow(sizes: list[Size], rounds: int) -> list[dict[str, Any]]:
+    """One row for each size."""
+    rows = []
+    for size in sizes:
+        series = series_of(size, 10)
+        median = {n: medians(passes(size, n, series, {}, rounds)[0])["ours"] / 10 for n in (1, 2)}
+        rows.append(
+            {
+                "T,F,H,L,B": ",".join(map(str, size[1:])),
+                "1 thread ms": median[1] * 1e3,
+                "2 threads ms": median[2] * 1e3,
+                "speed-up": median[1] / median[2],
+                "Gflop/s, 1 thread": operations(size) / median[1] / 1e9,
+                "Gflop/s, 2 threads": operations(size) / median[2] / 1e9,
+            }
+        )
+    return rows
+
+
+def memory(n: int) -> dict[str, Any]:
+    """Memory that a fit takes beyond what was there before, the series itself included."""
+    done = subprocess.run([sys.executable, "-c", TRAIN, str(n)], capture_output=True, text=True, check=True)
+    result = json.loads(done.stdout.splitlines()[-1])
+    extra = result["peak"] - result["before"]
+    return {
+        "points": n,
+        "series MB": n * 8 / 2**20,
+        "fit's own MB": extra,
+        "bytes a point": extra * 2**20 / n,
+        "fit seconds": result["seconds"],
+    }
+
+
+def run(*, once: bool) -> list[Table]:
+    """Measure steps of growing sizes, and memory of growing series."""
+    windows, hidden, lengths, rounds = (WINDOWS, HIDDEN, LENGTHS, 5)
+    if once:
+        windows, hidden, lengths, rounds = (16,), (16,), (10_000,), 1
+    step = "Milliseconds a training step: mean over a pass of 10 steps, median of several passes."
+    beyond = (
+        "Greatest resident memory during a fit (window 96, 500 windows spread over the series) beyond that before it,\n"
+        "in which the series itself is counted already."
+    )
+    return [
+        Table("Growth with the window", step, grow([Size(320, t, 1, 64, 2, 32) for t in windows], rounds)),
+        Table("Growth with the hidden units", step, grow([Size(320, 30, 8, h, 2, 32) for h in hidden], rounds)),
+        Table("Growth with the series", beyond, [memory(n) for n in lengths]),
+    ]

@@ -1,0 +1,27 @@
+"""Contestant: `LSTMForecaster`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+PACKAGE = "lstmforecast"
+
+
+def prepare(
+    y: np.ndarray, *, window: int, hidden: int, layers: int, batch: int, learning_rate: float, threads: int
+) -> Callable[[int], tuple[int, int]]:
+    """A function that fits for so many epochs and returns the numbers of gradient steps and of weights."""
+    from lstmforecast import LSTMForecaster
+
+    def fit(epochs: int) -> tuple[int, int]:
+        model = LSTMForecaster(
+            horizon=1, window_size=window, hidden_size=hidden, num_layers=layers, batch_size=batch,
+            learning_rate=learning_rate, clip_grad_norm=None, patience=None, lr_patience=None, max_epochs=epochs,
+            n_threads=threads, random_state=0,
+        ).fit(y)  # fmt: skip
+        weights = sum(weight.size for weight in model.model_.parameters().values())
+        return model.n_epochs_ * -(-(len(y) - window) // batch), weights
+
+    return fit

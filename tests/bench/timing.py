@@ -1,0 +1,47 @@
+"""Contestants timed side by side: in turn, again and again, so that whatever the machine does befalls all of them."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Mapping
+
+import torch
+
+# PyTorch's OpenMP workers go on spinning after a parallel region and would steal a core from whoever comes next.
+PAUSE = 0.05
+
+
+def alternate(contestants: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
+    """Seconds of each contestant in each round; a round before them warms up and is not counted.
+
+    The order turns by one place each round, so that nobody always follows the same other.
+    """
+    names = list(contestants)
+    seconds: dict[str, list[float]] = {name: [] for name in names}
+    for number in range(rounds + 1):
+        turn = number % len(names)
+        for name in names[turn:] + names[:turn]:
+            time.sleep(PAUSE)
+            start = time.perf_counter()
+            contestants[name]()
+            if number > 0:
+                seconds[name].append(time.perf_counter() - start)
+    return seconds
+
+
+def medians(seconds: Mapping[str, list[float]]) -> dict[str, float]:
+    """The median of each contestant's seconds."""
+    return {name: statistics.median(values) for name, values in seconds.items()}
+
+
+def sgemm(threads: int, n: int = 1024) -> tuple[Callable[[], object], float]:
+    """A product of two float32 matrices by PyTorch, and how many operations it takes: the measure of the machine."""
+    a, b, out = torch.randn(n, n), torch.randn(n, n), torch.empty(n, n)
+
+    def multiply() -> None:
+        torch.set_num_threads(threads)
+        for _ in range(1):
+            torch.mm(a, b, out=out)
+
+    return multiply, 2.0 * n**3
