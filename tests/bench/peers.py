@@ -6,7 +6,6 @@ The first run installs the peers into ``.venv-bench/``.
 from __future__ import annotations
 
 import json
-import math
 import os
 import shutil
 import subprocess
@@ -142,7 +141,7 @@ def measure(size: Size, epochs: int, rounds: int, contestants: dict[str, Contest
 
 def compared(row: dict[str, Any], ours: dict[str, Any]) -> dict[str, Any]:
     """The row with a quotient after each time that both have."""
-    ratios = {"ms a step": "/ ours", "ms a further step": "further / ours"}
+    ratios = {"ms a step": "step / ours", "ms a further step": "further step / ours"}
     quotients = {ratio: row[time] / ours[time] for time, ratio in ratios.items() if time in row and time in ours}
     return row | quotients
 
@@ -154,9 +153,9 @@ def run(*, once: bool) -> list[Table]:
     else:
         rows = [row for size in SIZES for row in measure(size, 5, 5, OURS | PEERS)]
     note = (
-        f"Milliseconds a gradient step over a whole fit of five epochs, windowing and set-up included, {THREADS} threads; a\n"
-        "further step: without set-up, from what five epochs take more than one. Medians of five fits, in turn. Adam, MSE,\n"
-        "shuffled batches, horizon 1; no validation, logs or checkpoints. Each in a process and an environment of its own,\n"
-        f"set as in tests/bench/rivals.{' Ours alone: nobody is installed for a single time.' if once else ''}"
+        f"Milliseconds a gradient step over a whole fit of five epochs, windowing and set-up included, {THREADS}\n"
+        "threads; a further step: without set-up, from what five epochs take more than one. Medians of fits in\n"
+        "turn. Adam, MSE, shuffled batches, horizon 1; no validation, logs or checkpoints. Each in a process and\n"
+        f"an environment of its own, set as in tests/bench/rivals.{' Once: ours alone.' if once else ''}"
     )
     return [Table("A whole fit", note, rows)]

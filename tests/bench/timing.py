@@ -8,12 +8,33 @@ from collections.abc import Callable, Mapping
 
 import torch
 
-# PyTorch's OpenMP workers go on spinning after a parallel region and would steal a core from whoever comes next.
-PAUSE = 0.05
+# Timings of one contestant in a row before the next has its turn, which brings its data back into the caches.
+BLOCK = 5
+
+
+def settle() -> None:
+    """Wait until PyTorch's OpenMP workers, which go on spinning after a parallel region, have gone to sleep.
+
+    Busily: where processors are virtual, one that slept starts late and slow.
+    """
+    end = time.perf_counter() + 0.01
+    while time.perf_counter() < end:
+        pass
+
+
+def block(contestant: Callable[[], object]) -> list[float]:
+    """Seconds of a contestant, several times in a row."""
+    settle()
+    seconds = []
+    for _ in range(BLOCK):
+        start = time.perf_counter()
+        contestant()
+        seconds.append(time.perf_counter() - start)
+    return seconds
 
 
 def alternate(contestants: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
-    """Seconds of each contestant in each round; a round before them warms up and is not counted.
+    """Seconds of each contestant, a block in each round; a round before them warms up and is not counted.
 
     The order turns by one place each round, so that nobody always follows the same other.
     """
@@ -22,11 +43,9 @@ def alternate(contestants: Mapping[str, Callable[[], object]], rounds: int) -> d
     for number in range(rounds + 1):
         turn = number % len(names)
         for name in names[turn:] + names[:turn]:
-            time.sleep(PAUSE)
-            start = time.perf_counter()
-            contestants[name]()
+            each = block(contestants[name])
             if number > 0:
-                seconds[name].append(time.perf_counter() - start)
+                seconds[name] += each
     return seconds
 
 
