@@ -102,9 +102,9 @@ class WindowEstimator(LSTMEstimator):
         if type(X) is not np.ndarray or X.dtype != np.float64 or not X.flags.c_contiguous or not len(X):
             return False
         if X.ndim == 3:
-            return X.shape[1:] == (window_size, n_features)
+            return bool(X.shape[1:] == (window_size, n_features))
         named = hasattr(self, "feature_names_in_")
-        return X.ndim == 2 and not named and X.shape[1] == self.n_features_in_ == window_size * n_features
+        return bool(X.ndim == 2 and not named and X.shape[1] == self.n_features_in_ == window_size * n_features)
 
     def _read(self, X: Any) -> Array:
         values: Array = check_array(

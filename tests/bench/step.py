@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -126,9 +127,14 @@ def measure(size: Size, threads: int, rounds: int) -> dict[str, Any]:
 def run(*, once: bool) -> list[Table]:
     """Measure a training step of each size on one thread and two."""
     sizes = [Size(40, 10, 1, 8, 2, 32)] if once else SIZES
-    rows = [measure(size, threads, 1 if once else 8) for size in sizes for threads in (1, 2)]
+    rows = []
+    for size in sizes:
+        for threads in (1, 2):
+            rows.append(measure(size, threads, 1 if once else 4))
+            # the largest takes minutes
+            print(rows[-1], file=sys.stderr, flush=True)
     note = (
-        "Milliseconds a step: mean over a pass of one or a few steps, median of 40 passes, all in turn, on the same\n"
+        "Milliseconds a step: mean over a pass of one or a few steps, median of 20 passes, all in turn, on the same\n"
         "batches from the same weights on. Adam, fused Adam: nn.LSTM + nn.Linear, MSE, in PyTorch, batches gathered\n"
         "by indexing a view of the series; DataLoader: by one, with Adam. sgemm: torch.mm of 1024 x 1024, same turns."
     )
