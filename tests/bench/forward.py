@@ -86,7 +86,8 @@ def measure(size: Size, rows: int, threads: int, rounds: int) -> dict[str, Any]:
     """One row of the table, in microseconds."""
     torch.set_num_threads(threads)
     calls = contestants_of(size, rows, threads, compiled=rounds > 1)
-    times = max(1, int(2e9 / rows / size.window / size.hidden**2 / size.layers / 16))
+    # some milliseconds of calls
+    times = 1 if rounds == 1 else max(1, 20_000 // (rows * size.window * size.layers))
     seconds = medians(alternate({name: repeated(call, times) for name, call in calls.items()}, rounds))
     micros = {name: value / times * 1e6 for name, value in seconds.items()}
     ours = micros["LSTMRegressor.predict"]
