@@ -169,7 +169,8 @@ fn under_a_pinball_loss_its_level_of_the_values_lies_below_the_forecast() {
     let origins: Vec<usize> = (12..=477).collect();
     for level in [0.1, 0.8] {
         let mut model = model();
-        let config = TrainConfig { loss: Loss::Pinball(level), max_epochs: 20, ..training() };
+        // slow enough for the last steps not to shift the forecasts: over six seeds the shares stay within 0.035
+        let config = TrainConfig { loss: Loss::Pinball(level), max_epochs: 20, learning_rate: 2e-3, ..training() };
         let series = Matrix::new(&values, 1).unwrap();
         model.fit_series(series, &DATA, &config, &mut StopAfter::default()).unwrap();
         let forecasts = model.forecast_series(series, &origins, None).unwrap();
