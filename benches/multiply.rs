@@ -11,7 +11,10 @@ const CHAINS: usize = 16;
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
-    use std::arch::x86_64::*;
+    use std::arch::x86_64::{
+        __m512, __m512bh, _mm512_add_ps, _mm512_dpbf16_ps, _mm512_fmadd_ps, _mm512_reduce_add_ps, _mm512_set1_ps,
+        _mm512_setzero_ps,
+    };
     use std::hint::black_box;
 
     /// Sixteen sums, by name, so that each has a register; `$term` is added to each of them `n` times.

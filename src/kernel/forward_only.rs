@@ -45,6 +45,9 @@ pub struct ForwardMemory {
 impl ForwardMemory {
     /// Takes another batch, of at most as many rows as there is room for. A single one may be shared by up to `n_threads`
     /// threads, each with its hidden units, which changes no bit.
+    ///
+    /// # Panics
+    /// When there is no room for so many rows.
     pub fn start(&mut self, rows: usize, n_threads: usize) {
         assert!(rows <= self.max_rows, "expected at most {} rows, got {rows}", self.max_rows);
         (self.rows, self.n_threads) = (rows, n_threads);

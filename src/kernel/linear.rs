@@ -94,7 +94,7 @@ impl Linear {
         for (first, n_vectors) in self.panels(self.width) {
             let panel = &weights[first * self.input_width..];
             let start = Start::Bias(&bias[first..]);
-            self.set.product(self.rows_times(
+            self.set.product(Self::rows_times(
                 rows,
                 (x, self.input_width),
                 (panel, n_vectors),
@@ -116,7 +116,7 @@ impl Linear {
     ) {
         for (first, n_vectors) in self.panels(self.input_width) {
             let panel = &transposed[first * self.width..];
-            self.set.product(self.rows_times(
+            self.set.product(Self::rows_times(
                 rows,
                 (dy, self.width),
                 (panel, n_vectors),
@@ -147,7 +147,6 @@ impl Linear {
     }
 
     fn rows_times<'a>(
-        &self,
         rows: usize,
         (a, a_stride): (&'a [f32], usize),
         (panel, n_vectors): (&'a [f32], usize),

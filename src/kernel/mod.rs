@@ -23,6 +23,13 @@
 //! Reading and writing vectors ([`vector`]), calling what was compiled for other instructions ([`isa`]), and handing borrowed
 //! work to threads ([`pool`]). Each kernel compares its slices with the extents that it runs over before it starts; test builds
 //! check every single index.
+#![allow(
+    clippy::inline_always,        // what isn't inlined isn't compiled for the instructions of its caller
+    clippy::needless_range_loop,  // indices say which register of a tile is meant
+    clippy::similar_names,        // PyTorch's: bias_ih, bias_hh
+    clippy::many_single_char_names // the equations': i, f, g, o, h, c
+)]
+
 pub mod adam;
 pub mod aligned;
 pub mod forward_only;

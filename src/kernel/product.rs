@@ -120,7 +120,7 @@ impl Outer<'_> {
     #[inline(always)]
     fn input_at(&self, step: usize) -> usize {
         // the offset of any step lies within the input, which `check` has seen
-        self.input_start.wrapping_add_signed(self.input_step.wrapping_mul(step as isize))
+        self.input_start.wrapping_add_signed(self.input_step.wrapping_mul(step.cast_signed()))
     }
 
     /// Computes the sum.

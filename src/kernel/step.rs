@@ -65,9 +65,10 @@ impl Forward<'_> {
         self.check::<V>();
         for block in 0..self.width / V::LANES {
             self.sum::<V>(block);
-            match self.tanh_c.is_some() {
-                true => self.activate::<V, true>(block),
-                false => self.activate::<V, false>(block),
+            if self.tanh_c.is_some() {
+                self.activate::<V, true>(block);
+            } else {
+                self.activate::<V, false>(block);
             }
         }
     }
@@ -258,13 +259,13 @@ impl Backward<'_> {
             self.read::<V, NV>(reader, vector);
         }
         if let Some((mask, stride)) = self.mask {
-            self.combine::<V, NV>(vector, mask, stride, |sum, mask| sum.mul(mask));
+            self.combine::<V, NV>(vector, mask, stride, V::mul);
         }
         if let Some(next) = self.next {
             self.read::<V, NV>(next, vector);
         }
         if let Some((outside, stride)) = self.outside {
-            self.combine::<V, NV>(vector, outside, stride, |sum, outside| sum.add(outside));
+            self.combine::<V, NV>(vector, outside, stride, V::add);
         }
         for v in 0..NV {
             self.differentiate::<V>(vector + v, v * V::LANES, NV * V::LANES);

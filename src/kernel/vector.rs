@@ -64,6 +64,7 @@ pub(super) fn scalar(values: &[f32], at: usize) -> f32 {
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
+    #[allow(clippy::wildcard_imports)] // some two dozen intrinsics, which the macro's calls list
     use std::arch::x86_64::*;
 
     use super::{read, write, Vector};

@@ -181,7 +181,10 @@ impl Workspace {
         &self.cells[self.cells.len() - self.n_directions + direction].h[at..at + self.hidden_size]
     }
 
-    /// Gradient of that output, to be set before the way back. Panics without [`Needs::output_gradient`].
+    /// Gradient of that output, to be set before the way back.
+    ///
+    /// # Panics
+    /// Without [`Needs::output_gradient`].
     pub fn output_gradient_mut(&mut self, direction: usize, moment: usize, row: usize) -> &mut [f32] {
         let at = ((moment * self.rows + row) * self.n_directions + direction) * self.width;
         let hidden_size = self.hidden_size;
@@ -189,7 +192,10 @@ impl Workspace {
         &mut gradient[at..at + hidden_size]
     }
 
-    /// Gradient `(input_size,)` of the input at a moment in time. Panics without [`Needs::input_gradient`].
+    /// Gradient `(input_size,)` of the input at a moment in time.
+    ///
+    /// # Panics
+    /// Without [`Needs::input_gradient`].
     pub fn input_gradient(&self, moment: usize, row: usize) -> &[f32] {
         let gradient = self.input_gradient.as_ref().expect("the workspace has room for gradients of the input");
         let stride = gradient.len() / (self.x.len() / self.input_size);

@@ -2,7 +2,11 @@
 //!
 //! Compiled twice: with the core, where every index is checked, and as a test of its own, on the code that users run.
 
+// numbers that were single precision go back to it
+#![allow(clippy::cast_possible_truncation)]
+
 #[path = "oracle.rs"]
+#[allow(clippy::many_single_char_names, clippy::similar_names)] // the equations'
 mod oracle;
 
 use proptest::prelude::*;
@@ -202,6 +206,9 @@ fn compare(case: &Case, set: InstructionSet, part: usize) {
     }
 }
 
+/// Adds to one number of the weights or of the window.
+type Change<'a> = &'a mut dyn FnMut(f64, &mut Vec<Vec<f64>>, &mut Window);
+
 #[test]
 fn the_oracles_gradients_are_differences() {
     let shape = LstmShape { input_size: 2, hidden_size: 3, num_layers: 2, bidirectional: true };
@@ -216,7 +223,7 @@ fn the_oracles_gradients_are_differences() {
     };
     // central differences in double precision: truncation of step^2 = 1e-10 and rounding of 1e-16 / step = 1e-11
     let (step, tolerance) = (1e-5, 1e-8);
-    let mut check = |expected: f64, change: &mut dyn FnMut(f64, &mut Vec<Vec<f64>>, &mut Window)| {
+    let mut check = |expected: f64, change: Change| {
         change(step, &mut tensors, &mut window);
         let above = value(&tensors, &window);
         change(-2.0 * step, &mut tensors, &mut window);

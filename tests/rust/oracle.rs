@@ -56,7 +56,7 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
 }
 
 impl Oracle<'_> {
-    fn moments(&self, direction: usize, steps: usize) -> Vec<usize> {
+    fn moments(direction: usize, steps: usize) -> Vec<usize> {
         if direction == 0 {
             (0..steps).collect()
         } else {
@@ -84,7 +84,7 @@ impl Oracle<'_> {
                 let [w_ih, w_hh, b_ih, b_hh] = &self.tensors[4 * cell..4 * cell + 4] else { unreachable!() };
                 let (mut h, mut c) = (window.h0[cell].clone(), window.c0[cell].clone());
                 let mut cell_trace = Vec::new();
-                for moment in self.moments(direction, steps) {
+                for moment in Self::moments(direction, steps) {
                     let x = &inputs[moment];
                     let gates: [Vec<f64>; 4] = std::array::from_fn(|gate| {
                         (0..hidden)
@@ -136,7 +136,7 @@ impl Oracle<'_> {
                 let cell = layer * n_directions + direction;
                 let (w_ih, w_hh) = (&self.tensors[4 * cell], &self.tensors[4 * cell + 1]);
                 let (mut dh, mut dc) = (seed.h[cell].clone(), seed.c[cell].clone());
-                for (step, &moment) in trace[cell].iter().zip(&self.moments(direction, steps)).rev() {
+                for (step, &moment) in trace[cell].iter().zip(&Self::moments(direction, steps)).rev() {
                     let [i, f, g, o] = &step.gates;
                     let mut dz = vec![0.0; 4 * hidden];
                     for u in 0..hidden {
