@@ -1,5 +1,7 @@
 """Optimiser steps, clipping and schedule against ``torch.optim``, from the same weights on the same batches."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -46,12 +48,18 @@ def test_fifty_steps_are_pytorchs(optimizer, weight_decay, clip, backend):
     X, y = _windows(model, rows)
     assert -(-len(X) // 32) * N_EPOCHS == 50
     kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[optimizer]
-    expected = _pytorch_losses(module, X, y, kind(module.parameters(), lr=1e-2, weight_decay=weight_decay), clip)
+    double = copy.deepcopy(module).double()
+    exact = _pytorch_losses(
+        double, X.double(), y.double(), kind(double.parameters(), lr=1e-2, weight_decay=weight_decay), clip
+    )
+    single = _pytorch_losses(module, X, y, kind(module.parameters(), lr=1e-2, weight_decay=weight_decay), clip)
     options = {"optimizer": optimizer, "weight_decay": weight_decay, "clip_grad_norm": clip, "max_epochs": N_EPOCHS}
     outcome = model.fit_series(rows, TRAINING | options)
     # Adam divides by the root of the second moment, which makes rounding errors of small gradients as large as those of
-    # great ones: they grow a little with each of the 50 steps
-    assert_allclose(outcome["history"]["train_loss"], expected, rtol=1e-4)
+    # great ones, and each step makes them larger: PyTorch's own reach 8e-4. Ours may be three times what its have been.
+    pytorchs = np.maximum.accumulate(np.abs(np.divide(single, exact) - 1))
+    ours = np.abs(outcome["history"]["train_loss"] / exact - 1)
+    assert (ours < 3 * pytorchs + 1e-5).all(), (ours, pytorchs)
 
 
 def test_the_reported_norm_is_that_before_clipping(backend):
