@@ -56,7 +56,8 @@ def test_fifty_steps_are_pytorchs(optimizer, weight_decay, clip, backend):
     options = {"optimizer": optimizer, "weight_decay": weight_decay, "clip_grad_norm": clip, "max_epochs": N_EPOCHS}
     outcome = model.fit_series(rows, TRAINING | options)
     # Adam divides by the root of the second moment, which makes rounding errors of small gradients as large as those of
-    # great ones, and each step makes them larger: PyTorch's own reach 8e-4. Beyond 1e-4, ours may be three times what its have been.
+    # great ones, and each step makes them larger: PyTorch's own reach 8e-4. Beyond 1e-4, ours may be three times
+    # what its have been.
     pytorchs = np.maximum.accumulate(np.abs(np.divide(single, exact) - 1))
     ours = np.abs(outcome["history"]["train_loss"] / exact - 1)
     assert (ours < np.maximum(3 * pytorchs, 1e-4)).all(), (ours, pytorchs)
