@@ -50,12 +50,12 @@ wheel: $(VENV)/.tools
 	rm -rf dist
 	$(ACTIVE) maturin build --release --out dist
 
-.PHONY: test-wheel  ## Test the wheel of dist/ in place of the editable package: contracts and stories
+.PHONY: test-wheel  ## Test the wheel of dist/ in place of the editable package: imports and stories
 test-wheel:
 	rm -rf $(VENV)-wheel
 	$(BIN)/python -m pip install --quiet --no-deps --target $(VENV)-wheel dist/*.whl
 	PYTHONPATH=$(CURDIR)/$(VENV)-wheel $(BIN)/python -c 'import lstmforecast; assert "$(VENV)-wheel" in lstmforecast.__file__'
-	PYTHONPATH=$(CURDIR)/$(VENV)-wheel $(BIN)/python -m pytest tests/contract tests/story $(ARGS)
+	PYTHONPATH=$(CURDIR)/$(VENV)-wheel $(BIN)/python -m pytest tests/contract/test_import.py tests/story $(ARGS)
 	rm -rf $(VENV)-wheel
 
 .PHONY: smoke  ## Install the wheel of dist/ into every Python 3.10 to 3.13 of this machine and train one model

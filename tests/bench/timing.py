@@ -13,11 +13,11 @@ BLOCK = 5
 
 
 def settle() -> None:
-    """Wait until PyTorch's OpenMP workers, which go on spinning after a parallel region, have gone to sleep.
+    """Wait until the others' threads, which go on spinning after their work (ONNX Runtime's for more than 10 ms), sleep.
 
     Busily: where processors are virtual, one that slept starts late and slow.
     """
-    end = time.perf_counter() + 0.01
+    end = time.perf_counter() + 0.05
     while time.perf_counter() < end:
         pass
 
