@@ -28,6 +28,8 @@ def status(name):
 n = int(sys.argv[1])
 LSTMForecaster(1, window_size=96, patience=None, max_epochs=1).fit(np.zeros(200))
 y = np.sin(np.arange(n) / 7)
+# the peak of what made the series is forgotten
+open("/proc/self/clear_refs", "w").write("5")
 before = status("VmRSS")
 model = LSTMForecaster(1, window_size=96, stride=n // 500, patience=None, max_epochs=1)
 begin = time.perf_counter()

@@ -132,7 +132,8 @@ def measure(size: Size, epochs: int, rounds: int, contestants: dict[str, Contest
                 ends.callback(workers[name].close)
             except RuntimeError as error:
                 failures[name] = str(error)
-        alternate({name: worker.fit for name, worker in workers.items()}, rounds)
+        # a fit takes longer than a cache needs to fill: once in a row is enough
+        alternate({name: worker.fit for name, worker in workers.items()}, rounds, times=1)
     results = {name: worker.row() for name, worker in workers.items()}
     results |= {name: {"failed": failure} for name, failure in failures.items()}
     first = {"n,T,F,H,L,B": ",".join(map(str, size))}

@@ -22,19 +22,21 @@ def settle() -> None:
         pass
 
 
-def block(contestant: Callable[[], object]) -> list[float]:
+def block(contestant: Callable[[], object], times: int = BLOCK) -> list[float]:
     """Seconds of a contestant, several times in a row."""
     settle()
     seconds = []
-    for _ in range(BLOCK):
+    for _ in range(times):
         start = time.perf_counter()
         contestant()
         seconds.append(time.perf_counter() - start)
     return seconds
 
 
-def alternate(contestants: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
-    """Seconds of each contestant, a block in each round; a round before them warms up and is not counted.
+def alternate(
+    contestants: Mapping[str, Callable[[], object]], rounds: int, times: int = BLOCK
+) -> dict[str, list[float]]:
+    """Seconds of each contestant, a block of ``times`` in each round; a round before them warms up and is not counted.
 
     The order turns by one place each round, so that nobody always follows the same other.
     """
@@ -43,7 +45,7 @@ def alternate(contestants: Mapping[str, Callable[[], object]], rounds: int) -> d
     for number in range(rounds + 1):
         turn = number % len(names)
         for name in names[turn:] + names[:turn]:
-            each = block(contestants[name])
+            each = block(contestants[name], times)
             if number > 0:
                 seconds[name] += each
     return seconds
