@@ -20,6 +20,7 @@ use lstmforecast::series::Matrix;
 use lstmforecast::train::fused::FusedLearner;
 use lstmforecast::train::loss::Loss;
 use lstmforecast::train::optimizer::OptimizerKind;
+use lstmforecast::train::schedule::LrSchedule;
 use lstmforecast::train::{Learner, TrainConfig};
 use tch::Device;
 
@@ -151,12 +152,13 @@ fn step(c: &mut Criterion) {
             bidirectional: false,
             dropout: 0.0,
             output_size: 1,
+            skip: None,
         };
         let (_, parameters) = network::build(&config, 0, Device::Cpu).unwrap();
         let mut network = FusedNetwork::new(&config, &parameters).unwrap();
         let series = random(500 * n_features);
         let shape = WindowShape { window_size, horizon: 1, stride: 1, n_targets: 1 };
-        let windows = Windows::new(Matrix::new(&series, n_features).unwrap(), shape, None).unwrap();
+        let windows = Windows::new(vec![Matrix::new(&series, n_features).unwrap()], shape, None).unwrap();
         let (indices, training): (Vec<usize>, _) = ((0..batch_size).collect(), training(batch_size));
         for n_threads in [1, 2] {
             let mut learner = FusedLearner::new(&mut network, (&windows, None), 0.0, n_threads, &training);
@@ -180,6 +182,8 @@ fn training(batch_size: usize) -> TrainConfig {
         max_epochs: 1,
         patience: None,
         min_delta: 0.0,
+        steps_per_epoch: None,
+        lr_schedule: LrSchedule::Plateau,
         lr_patience: None,
         lr_factor: 0.5,
         clip_grad_norm: None,

@@ -49,10 +49,15 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
         Windows in a batch.
     max_epochs : int, default=100
         Passes over the training rows at most.
+    steps_per_epoch : int or None, default=None
+        Steps that are called an epoch; None: a pass over all rows.
     patience : int or None, default=None
         Epochs without a better validation loss before the training stops. None: no row is held out.
     min_delta : float, default=0.0
         What counts as better: a fall of the validation loss by more than this.
+    lr_schedule : {"plateau", "constant", "cosine", "onecycle"}, default="plateau"
+        How the rate goes on: cut when the loss stops falling (lr_patience, lr_factor), unchanged, or along the curve of
+        ``CosineAnnealingLR`` or ``OneCycleLR`` of `torch.optim.lr_scheduler` over all steps.
     lr_patience : int or None, default=5
         Epochs without a better loss before the learning rate falls. None: constant rate.
     lr_factor : float, default=0.5
@@ -116,8 +121,10 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
         weight_decay: float = 0.0,
         batch_size: int = 32,
         max_epochs: int = 100,
+        steps_per_epoch: int | None = None,
         patience: int | None = None,
         min_delta: float = 0.0,
+        lr_schedule: str = "plateau",
         lr_patience: int | None = 5,
         lr_factor: float = 0.5,
         clip_grad_norm: float | None = 1.0,
@@ -142,8 +149,10 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
         self.weight_decay = weight_decay
         self.batch_size = batch_size
         self.max_epochs = max_epochs
+        self.steps_per_epoch = steps_per_epoch
         self.patience = patience
         self.min_delta = min_delta
+        self.lr_schedule = lr_schedule
         self.lr_patience = lr_patience
         self.lr_factor = lr_factor
         self.clip_grad_norm = clip_grad_norm

@@ -47,13 +47,13 @@ class LSTMEstimator(BaseEstimator):
         n_features: int,
         n_targets: int,
         seed: int,
-        normalize: str | None = None,
+        **network: Any,
     ) -> _core.Model:
         """An untrained model, or with ``warm_start`` one that goes on with the present weights."""
         names = ("architecture", "hidden_size", "num_layers", "bidirectional", "dropout", "backend", "device")
         config = {name: getattr(self, name) for name in names}
         config |= {"window_size": window_size, "horizon": horizon, "n_features": n_features, "n_targets": n_targets}
-        config |= {"normalize": normalize, "seed": seed}
+        config |= {"normalize": None, "seed": seed} | network
         if str(self.device).startswith("cuda"):
             import torch  # noqa: F401  - its import loads the CUDA part of libtorch
         model = _core.Model(config)
@@ -64,9 +64,10 @@ class LSTMEstimator(BaseEstimator):
 
     def _training(self, seed: int, **overrides: Any) -> dict[str, Any]:
         """The core's training options."""
-        integers = ("batch_size", "max_epochs", "patience", "lr_patience", "n_threads")
+        integers = ("batch_size", "max_epochs", "steps_per_epoch", "patience", "lr_patience", "n_threads")
         floats = ("learning_rate", "weight_decay", "min_delta", "lr_factor", "clip_grad_norm", "validation_fraction")
         options: dict[str, Any] = {"loss": getattr(self, "loss", "cross_entropy"), "optimizer": self.optimizer}
+        options["lr_schedule"] = self.lr_schedule
         options |= {name: _cast(int, getattr(self, name)) for name in integers}
         options |= {name: _cast(float, getattr(self, name)) for name in floats}
         options |= {"scaler": self.scaler, "gap": 0, "stride": 1, "shuffle": True, "seed": seed}
@@ -203,7 +204,11 @@ def _cast(kind: type, value: numbers.Real | None) -> Any:
 
 
 def _check_same_sizes(present: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
-    for name in ("architecture", "hidden_size", "num_layers", "bidirectional", "horizon", "n_features", "n_targets"):
+    names = ["architecture", "hidden_size", "num_layers", "bidirectional", "horizon", "n_features", "n_targets"]
+    names += [name for name in ("segment_length", "linear_skip", "channels") if name in wanted]
+    if present["linear_skip"]:
+        names.append("window_size")
+    for name in names:
         if present[name] != wanted[name]:
             raise ValueError(
                 f"warm_start=True goes on with the present weights: expected {name}={present[name]!r} as before, "

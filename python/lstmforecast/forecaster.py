@@ -11,10 +11,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from lstmforecast.container import FILLS, Fill, Observations
 from lstmforecast.estimator import LSTMEstimator
-from lstmforecast.index import Frequency, parse_frequency
+from lstmforecast.index import Frequency, parse_frequency, season_length
 from lstmforecast.parameters import check_count
 from lstmforecast.scalers import fit_affine
-from lstmforecast.sizing import resolve_window_size, training_rows
+from lstmforecast.sizing import Sizes, training_rows
 
 if TYPE_CHECKING:
     from lstmforecast.backtesting import BacktestResult
@@ -29,6 +29,14 @@ class LSTMForecaster(LSTMEstimator):
         Steps that the network forecasts at once; `predict` rolls on for longer ones.
     window_size : int or None, default=None
         Rows that the network sees before it forecasts; None: chosen by `default_window_size`.
+    segment_length : int or None, default=None
+        Rows that the LSTM reads as one step, as in SegRNN; a divisor of the window. None: a season where the window has
+        several, so that an hourly series is read day by day.
+    linear_skip : bool, default=True
+        Whether a linear forecast from the window (NLinear, one for all variables) is added to the LSTM's, which then
+        learns what the line leaves.
+    channels : {"independent", "together"}, default="independent"
+        Whether one network forecasts each variable from its own past, trained on all of them, or all variables at once.
     normalize : {"last", None}, default="last"
         ``"last"`` subtracts the last row of each window from it and adds it to the forecast again, so that levels never
         seen in training are no obstacle.
@@ -46,13 +54,18 @@ class LSTMForecaster(LSTMEstimator):
         Width and depth of the network, as in `torch.nn.LSTM`.
     scaler : {"standard", "minmax", "robust", None} or a scaler object, default="standard"
         How each column is scaled; fitted on the training rows only.
-    optimizer, learning_rate, weight_decay, batch_size, max_epochs, clip_grad_norm
+    optimizer, learning_rate, weight_decay, batch_size, clip_grad_norm
         How the weights are fitted, as in `torch.optim`.
+    max_epochs, steps_per_epoch : int, int or None, default=8 and 50
+        Looks at the held-out rows, and optimiser steps before each; ``steps_per_epoch=None``: a pass over all windows.
     patience, min_delta : int or None, float
         Training ends after ``patience`` epochs without a validation loss better by ``min_delta``, and the best weights
         are restored; ``patience=None``: nothing is held out.
+    lr_schedule : {"cosine", "onecycle", "plateau", "constant"}, default="cosine"
+        How the rate goes on: along the curve of ``CosineAnnealingLR`` or ``OneCycleLR`` of `torch.optim.lr_scheduler` over
+        all steps, cut when the validation loss stops falling, or unchanged.
     lr_patience, lr_factor : int or None, float
-        The rate shrinks by ``lr_factor`` after ``lr_patience`` epochs without progress; None: it is constant.
+        With ``"plateau"``, the rate shrinks by ``lr_factor`` after ``lr_patience`` epochs without progress; None: never.
     validation_fraction : float, default=0.2
         The part of the rows, the last ones, that is held out to judge each epoch.
     warm_start : bool, default=False
@@ -111,6 +124,9 @@ class LSTMForecaster(LSTMEstimator):
         horizon: int = 1,
         *,
         window_size: int | None = None,
+        segment_length: int | None = None,
+        linear_skip: bool = True,
+        channels: str = "independent",
         normalize: str | None = "last",
         loss: str = "mse",
         stride: int = 1,
@@ -125,10 +141,12 @@ class LSTMForecaster(LSTMEstimator):
         optimizer: str = "adam",
         learning_rate: float = 3e-3,
         weight_decay: float = 0.0,
-        batch_size: int = 32,
-        max_epochs: int = 100,
+        batch_size: int = 512,
+        max_epochs: int = 8,
+        steps_per_epoch: int | None = 50,
         patience: int | None = 10,
         min_delta: float = 0.0,
+        lr_schedule: str = "cosine",
         lr_patience: int | None = 5,
         lr_factor: float = 0.5,
         clip_grad_norm: float | None = 1.0,
@@ -143,6 +161,9 @@ class LSTMForecaster(LSTMEstimator):
     ) -> None:
         self.horizon = horizon
         self.window_size = window_size
+        self.segment_length = segment_length
+        self.linear_skip = linear_skip
+        self.channels = channels
         self.normalize = normalize
         self.loss = loss
         self.stride = stride
@@ -159,8 +180,10 @@ class LSTMForecaster(LSTMEstimator):
         self.weight_decay = weight_decay
         self.batch_size = batch_size
         self.max_epochs = max_epochs
+        self.steps_per_epoch = steps_per_epoch
         self.patience = patience
         self.min_delta = min_delta
+        self.lr_schedule = lr_schedule
         self.lr_patience = lr_patience
         self.lr_factor = lr_factor
         self.clip_grad_norm = clip_grad_norm
@@ -197,7 +220,8 @@ class LSTMForecaster(LSTMEstimator):
         """
         self._validate_parameters()
         observations = Observations.read(y, freq=self.freq, fill=self.fill)
-        window_size = resolve_window_size(len(observations), self.window_size, self.horizon, self._held_out())
+        sizes = Sizes(self.horizon, self.window_size, self.segment_length, season_length(observations.freq))
+        window_size, segment_length = sizes.resolve(len(observations), self._held_out())
         seed = self._seed()
         width = observations.n_columns
         model = self._new_model(
@@ -207,6 +231,9 @@ class LSTMForecaster(LSTMEstimator):
             n_targets=width,
             seed=seed,
             normalize=self.normalize,
+            segment_length=segment_length,
+            linear_skip=bool(self.linear_skip),
+            channels=self.channels,
         )
         training = self._training(seed, stride=self.stride)
         if self.scaler is not None and not isinstance(self.scaler, str):

@@ -19,7 +19,8 @@ def to_torch(model: _core.Model) -> nn.Module:
 
 
 class LSTMModule(nn.Module):
-    """``nn.LSTM`` named ``lstm`` and ``nn.Linear`` named ``fc``, between the scalers of the data.
+    """``nn.LSTM`` named ``lstm`` and ``nn.Linear`` named ``fc``, between the scalers of the data; with ``linear_skip``, an
+    ``nn.Linear`` named ``skip`` beside them.
 
     Parameters
     ----------
@@ -34,15 +35,20 @@ class LSTMModule(nn.Module):
         self.shape = (config["horizon"], config["n_targets"])
         self.normalize = config["normalize"]
         self.bidirectional = config["bidirectional"]
+        self.independent = config["channels"] == "independent"
+        self.segment_length = config["segment_length"]
+        n_targets = 1 if self.independent else config["n_targets"]
+        n_features = config["n_features"] - config["n_targets"] + n_targets
         self.lstm = nn.LSTM(
-            config["n_features"],
+            self.segment_length * n_features,
             config["hidden_size"],
             config["num_layers"],
             batch_first=True,
             dropout=config["dropout"],
             bidirectional=config["bidirectional"],
         )
-        self.fc = nn.Linear(config["hidden_size"] * (1 + config["bidirectional"]), self.shape[0] * self.shape[1])
+        self.fc = nn.Linear(config["hidden_size"] * (1 + config["bidirectional"]), self.shape[0] * n_targets)
+        self.skip = nn.Linear(config["window_size"], self.shape[0]) if config["linear_skip"] else None
         for name, values in scalers.items():
             self.register_buffer(name, torch.from_numpy(values), persistent=False)
 
@@ -53,9 +59,21 @@ class LSTMModule(nn.Module):
         level = x[:, -1:, :n_targets]
         if self.normalize == "last":
             x = torch.cat([x[..., :n_targets] - level, x[..., n_targets:]], dim=-1)
-        _, (state, _) = self.lstm(x)
-        last = torch.cat([state[-2], state[-1]], dim=-1) if self.bidirectional else state[-1]
-        y = self.fc(last).reshape(-1, *self.shape)
+        if self.independent:
+            each = [torch.cat([x[..., at : at + 1], x[..., n_targets:]], dim=-1) for at in range(n_targets)]
+            y = torch.cat([self.network(channel, 1) for channel in each], dim=-1)
+        else:
+            y = self.network(x, n_targets)
         if self.normalize == "last":
             y = y + level
         return y * self.output_scale + self.output_center
+
+    def network(self, x: Tensor, n_targets: int) -> Tensor:
+        """Scaled windows (n, window_size, features) to scaled forecasts (n, horizon, n_targets)."""
+        segments = x.reshape(len(x), -1, self.segment_length * x.shape[-1])
+        _, (state, _) = self.lstm(segments)
+        last = torch.cat([state[-2], state[-1]], dim=-1) if self.bidirectional else state[-1]
+        y = self.fc(last).reshape(len(x), -1, n_targets)
+        if self.skip is not None:
+            y = y + self.skip(x[..., :n_targets].transpose(1, 2)).transpose(1, 2)
+        return y

@@ -1,12 +1,20 @@
-"""How many rows the network sees, and how many a series must have for that."""
+"""How many rows the network sees, how it cuts them, and how many a series must have for that."""
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from lstmforecast import _core
 
+# Seasons in a window.
+SEASONS = 14
+LONGEST = 336
+# Windows of more steps than this are cut coarser: what makes an LSTM slow is its number of steps.
+STEPS = 24
 
-def default_window_size(n_rows: int, horizon: int) -> int:
-    """Choose the rows that the network sees: four horizons, from 48 to 168, but at most a quarter of the data.
+
+def default_window_size(n_rows: int, horizon: int, season: int = 1) -> int:
+    """Choose the rows that the network sees: two weeks of days, or four horizons, but at most a quarter of the data.
 
     Parameters
     ----------
@@ -14,18 +22,37 @@ def default_window_size(n_rows: int, horizon: int) -> int:
         Rows to train on.
     horizon : int
         Steps to forecast.
+    season : int, default=1
+        Steps of a season; 1: none is known.
 
     Returns
     -------
     int
-        At least 1.
+        At least 1; whole seasons where there is room for two.
 
     Examples
     --------
-    >>> default_window_size(8640, horizon=24), default_window_size(40, horizon=24)
-    (96, 10)
+    >>> default_window_size(8640, horizon=24, season=24), default_window_size(40, horizon=24, season=24)
+    (336, 10)
     """
-    return max(1, min(max(4 * horizon, 48), 168, n_rows // 4))
+    wanted = min(max(SEASONS * season if season > 1 else 4 * horizon, 48), LONGEST)
+    size = max(1, min(wanted, n_rows // 4))
+    return size - size % season if size >= 2 * season else size
+
+
+def default_segment_length(window_size: int, season: int = 1) -> int:
+    """Choose the rows of a step: a season if the window has several whole ones, else what makes up to 24 steps, at least 4; 1 where nothing does.
+
+    Examples
+    --------
+    >>> default_segment_length(336, season=24), default_segment_length(48), default_segment_length(10)
+    (24, 2, 1)
+    """
+    if 1 < season and window_size >= 2 * season and window_size % season == 0:
+        return season
+    least = -(-window_size // STEPS)
+    lengths = (length for length in range(least, window_size // 4 + 1) if window_size % length == 0)
+    return next(lengths, 1)
 
 
 def training_rows(n_rows: int, validation_fraction: float) -> int:
@@ -42,43 +69,78 @@ def training_rows(n_rows: int, validation_fraction: float) -> int:
         return 0
 
 
-def resolve_window_size(n_rows: int, window_size: int | None, horizon: int, validation_fraction: float) -> int:
-    """Choose the window size, unless it is given, and check that the rows suffice to train with it.
+class Sizes(NamedTuple):
+    """What decides about window and segment.
 
     Parameters
     ----------
-    n_rows : int
-        Rows of the series.
-    window_size : int or None
-        As given by the user; None: `default_window_size`.
     horizon : int
         Steps to forecast.
-    validation_fraction : float
-        Part of the rows that is held out; 0: none.
-
-    Raises
-    ------
-    ValueError
-        If the training rows hold no window with its horizon, or the rows held out no horizon; it says how many rows
-        would do.
+    window_size, segment_length : int or None
+        As given by the user; None: by default.
+    season : int
+        Steps of a season; 1: none is known.
     """
 
-    def window_of(n: int) -> int:
-        return window_size or default_window_size(training_rows(n, validation_fraction), horizon)
+    horizon: int
+    window_size: int | None = None
+    segment_length: int | None = None
+    season: int = 1
 
-    def suffice(n: int) -> bool:
-        train = training_rows(n, validation_fraction)
-        return train >= window_of(n) + horizon and (train == n or n - train >= horizon)
+    def window(self, n_train: int) -> int:
+        """The window for so many rows to train on."""
+        if self.window_size is not None:
+            return self.window_size
+        size = default_window_size(n_train, self.horizon, self.season)
+        length = self.segment_length or 1
+        return max(size - size % length, length)
 
-    if suffice(n_rows):
-        return window_of(n_rows)
-    needed = n_rows + 1
-    while not suffice(needed):
-        needed += 1
-    sizes = f"window_size={window_of(needed)}, horizon={horizon}"
-    if validation_fraction == 0:
-        raise ValueError(f"expected at least {needed} rows for {sizes}, got {n_rows}")
-    raise ValueError(
-        f"expected at least {needed} rows for {sizes} and validation_fraction={validation_fraction}, got {n_rows}; "
-        f"patience=None holds nothing out"
-    )
+    def segment(self, window_size: int) -> int:
+        """The segment of a window.
+
+        Raises
+        ------
+        ValueError
+            If the window is no multiple of it.
+        """
+        length = self.segment_length or default_segment_length(window_size, self.season)
+        if window_size % length:
+            raise ValueError(f"expected window_size to be a multiple of segment_length={length}, got {window_size}")
+        return length
+
+    def resolve(self, n_rows: int, validation_fraction: float) -> tuple[int, int]:
+        """Choose window and segment, unless they are given, and check that the rows suffice to train with them.
+
+        Parameters
+        ----------
+        n_rows : int
+            Rows of the series.
+        validation_fraction : float
+            Part of the rows that is held out; 0: none.
+
+        Raises
+        ------
+        ValueError
+            If the training rows hold no window with its horizon, or the rows held out no horizon; it says how many rows
+            would do.
+        """
+
+        def window_of(n: int) -> int:
+            return self.window(training_rows(n, validation_fraction))
+
+        def suffice(n: int) -> bool:
+            train = training_rows(n, validation_fraction)
+            return train >= window_of(n) + self.horizon and (train == n or n - train >= self.horizon)
+
+        if suffice(n_rows):
+            return window_of(n_rows), self.segment(window_of(n_rows))
+        needed = n_rows + 1
+        while not suffice(needed):
+            needed += 1
+        sizes = f"window_size={window_of(needed)}, horizon={self.horizon}"
+        if validation_fraction == 0:
+            raise ValueError(f"expected at least {needed} rows for {sizes}, got {n_rows}")
+        raise ValueError(
+            f"expected at least {needed} rows for {sizes} and validation_fraction={validation_fraction}, got {n_rows}; "
+            f"patience=None holds nothing out"
+        )

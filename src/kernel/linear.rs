@@ -14,7 +14,7 @@ pub struct Linear {
 }
 
 impl Linear {
-    /// From rows of `input_width` numbers, a multiple of the instruction set's lanes, to `output_size`.
+    /// From rows of `input_width` numbers to `output_size`.
     pub fn new(input_width: usize, output_size: usize, set: InstructionSet) -> Self {
         Self { set, input_width, width: output_size.next_multiple_of(set.lanes()) }
     }
@@ -104,16 +104,9 @@ impl Linear {
         }
     }
 
-    /// From the gradient of the outputs `(rows, width)` to that of the inputs `(rows, input_width)` and of the parameters,
-    /// which is added to.
-    pub fn backward(
-        &self,
-        transposed: &[f32],
-        rows: usize,
-        (x, dy): (&[f32], &[f32]),
-        dx: &mut [f32],
-        gradient: &mut [f32],
-    ) {
+    /// From the gradient of the outputs `(rows, width)` to that of the inputs `(rows, input_width)`, which must be a multiple
+    /// of the instruction set's lanes.
+    pub fn backward_input(&self, transposed: &[f32], rows: usize, dy: &[f32], dx: &mut [f32]) {
         for (first, n_vectors) in self.panels(self.input_width) {
             let panel = &transposed[first * self.width..];
             self.set.product(Self::rows_times(
@@ -124,6 +117,10 @@ impl Linear {
                 (&mut dx[first..], self.input_width),
             ));
         }
+    }
+
+    /// Adds the gradient of the parameters, from the inputs and the gradient of the outputs `(rows, width)`.
+    pub fn backward_parameters(&self, rows: usize, (x, dy): (&[f32], &[f32]), gradient: &mut [f32]) {
         let (dweights, dbias) = gradient.split_at_mut(self.n_transposed());
         for (first, n_vectors) in self.panels(self.width) {
             self.set.outer(Outer {

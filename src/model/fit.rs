@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use tch::Tensor;
 
-use super::Model;
+use super::{Channels, Model};
 use crate::error::{Error, Result};
 use crate::kernel::pool;
 use crate::network::fused::FusedNetwork;
@@ -71,20 +71,16 @@ impl Model {
         let split = Self::split(series.n_rows(), data, training)?;
         self.input_scaler = Self::choose(data.scaler, &self.input_scaler, series.rows(0, split.train_end));
         self.output_scaler = self.input_scaler.first(self.config.n_targets);
-        let values = self.input_scaler.transform(series.values());
-        let scaled = Matrix::new(&values, series.n_columns())?;
-        let train = self.windows(scaled.rows(0, split.train_end), data.stride, "the training part")?;
+        let channels = self.channels(series);
+        let part = |from, to| self.rows_of(&channels, from, to);
+        let train = self.windows(part(0, split.train_end)?, data.stride, "the training part")?;
         let n_held_out = series.n_rows() - split.validation_start;
         let validation = if n_held_out == 0 {
             None
         } else {
             // the inputs may reach back into the part before: only targets must be unseen
             let start = split.validation_start.saturating_sub(self.config.window_size);
-            Some(self.windows(
-                scaled.rows(start, series.n_rows()),
-                1,
-                "the validation part with the window before it",
-            )?)
+            Some(self.windows(part(start, series.n_rows())?, 1, "the validation part with the window before it")?)
         };
         self.train(&train, validation.as_ref().map(|windows| windows as &dyn Samples), training, observer)
     }
@@ -145,7 +141,8 @@ impl Model {
         let network = FusedNetwork::new(&self.config.network(), &self.parameters)?;
         let indices: Vec<usize> = (0..table.len()).collect();
         let n_threads = pool::n_threads(None);
-        let mut gradient = FusedGradient::new(&network, indices.len(), self.config.window_size, false, n_threads);
+        let steps = self.config.window_size / self.config.segment_length;
+        let mut gradient = FusedGradient::new(&network, indices.len(), steps, false, n_threads);
         let mean = gradient.compute(&network, Task { samples: table, indices: &indices, loss, masks: None });
         let gradients = network.unpack(gradient.sum(&network).0);
         let named = self.parameters.iter().zip(gradients).map(|((name, tensor), gradient)| {
@@ -155,7 +152,7 @@ impl Model {
     }
 
     fn gradients_by_torch(&self, table: &Table, loss: Loss) -> Result<(f64, Vec<(String, Tensor)>)> {
-        let loader = Loader::new(table, self.config.n_features, self.device);
+        let loader = Loader::new(table, self.config.n_features_at_once(), self.device);
         let batch = loader.batch(&loader.in_order())?;
         let mean = loss.mean(&self.network.forward(&batch.inputs, None)?, &batch)?;
         let gradients = Tensor::f_run_backward(&[&mean], &self.parameters.tensors(), false, false)?;
@@ -184,7 +181,27 @@ impl Model {
         }
     }
 
-    fn windows<'a>(&self, series: Matrix<'a, f32>, stride: usize, part: &str) -> Result<Windows<'a>> {
+    /// A scaled series as the network sees it: whole, or a copy for each target.
+    fn channels(&self, series: Matrix<f64>) -> Vec<Vec<f32>> {
+        if self.config.channels == Channels::Together {
+            return vec![self.input_scaler.transform(series.values())];
+        }
+        let channel = |target| {
+            let mut rows = Vec::with_capacity(series.n_rows() * self.config.n_features_at_once());
+            for row in 0..series.n_rows() {
+                self.config.columns(target).for_each(|at| rows.push(self.input_scaler.transform_one(at, series.row(row)[at])));
+            }
+            rows
+        };
+        (0..self.config.n_targets).map(channel).collect()
+    }
+
+    fn rows_of<'c>(&self, channels: &'c [Vec<f32>], from: usize, to: usize) -> Result<Vec<Matrix<'c, f32>>> {
+        let n_features = self.config.n_features_at_once();
+        channels.iter().map(|values| Ok(Matrix::new(values, n_features)?.rows(from, to))).collect()
+    }
+
+    fn windows<'a>(&self, series: Vec<Matrix<'a, f32>>, stride: usize, part: &str) -> Result<Windows<'a>> {
         if stride == 0 {
             return Err(Error::Value("expected stride of at least 1, got 0".to_owned()));
         }
@@ -192,7 +209,7 @@ impl Model {
             window_size: self.config.window_size,
             horizon: self.config.horizon,
             stride,
-            n_targets: self.config.n_targets,
+            n_targets: self.config.n_targets_at_once(),
         };
         Windows::new(series, shape, self.config.normalize).map_err(|error| match error {
             Error::TooShort { expected, got } => Error::TooShort { expected: format!("{expected} in {part}"), got },
@@ -220,7 +237,7 @@ impl Model {
             network.store(&self.parameters)?;
             return outcome;
         }
-        let loader = |samples| Loader::new(samples, self.config.n_features, self.device);
+        let loader = |samples| Loader::new(samples, self.config.n_features_at_once(), self.device);
         let samples = (loader(train), validation.map(loader));
         let network = (&*self.network, &self.parameters);
         let _threads = ThreadsGuard::new(self.torch_threads(training.n_threads));
@@ -229,6 +246,9 @@ impl Model {
     }
 
     fn check_table(&self, rows: &TableRows, loss: Loss) -> Result<()> {
+        if self.config.channels != Channels::Together {
+            return Err(Error::Value("expected channels together for a table of windows, got independent".to_owned()));
+        }
         let n_rows = rows.inputs.n_rows();
         let inputs = self.config.window_size * self.config.n_features;
         let targets = if loss == Loss::CrossEntropy { 1 } else { self.config.horizon * self.config.n_targets };

@@ -2,7 +2,7 @@
 
 use tch::Device;
 
-use super::{Model, ModelConfig};
+use super::{Channels, Model, ModelConfig};
 use crate::error::{Error, Result};
 use crate::kernel::pool;
 use crate::network::fused::{FusedMemory, FusedNetwork};
@@ -90,16 +90,14 @@ impl Model {
     ) -> Result<()> {
         let _threads = ThreadsGuard::new(self.torch_threads(n_threads));
         let task = self.task();
-        let indices: Vec<usize> = (0..n).collect();
-        let forecast_len = self.config.horizon * self.config.n_targets;
-        for (batch, out) in indices.chunks(BATCH).zip(forecasts.chunks_mut(BATCH * forecast_len)) {
-            let mut prepared: Vec<Prepared> = batch.iter().map(|&i| task.prepared(window(i))).collect();
+        let channels: Vec<usize> = (0..n * self.config.n_channels()).collect();
+        let output_len = self.config.horizon * self.config.n_targets_at_once();
+        for batch in channels.chunks(BATCH) {
+            let mut prepared: Vec<Prepared> = batch.iter().map(|&channel| task.prepared(&window, channel)).collect();
             prepared.resize(BATCH, prepared[0].clone());
             let outputs = torch_outputs(&*self.network, &self.config, &prepared, self.device)?;
-            for ((out, output), prepared) in
-                out.chunks_exact_mut(forecast_len).zip(outputs.chunks_exact(forecast_len)).zip(&prepared)
-            {
-                task.finish(output, prepared, &mut Vec::new(), out);
+            for ((&channel, output), prepared) in batch.iter().zip(outputs.chunks_exact(output_len)).zip(&prepared) {
+                task.finish(output, prepared, &mut Vec::new(), (channel, forecasts));
             }
         }
         Ok(())
@@ -113,7 +111,7 @@ fn torch_outputs(
     device: Device,
 ) -> Result<Vec<f32>> {
     let inputs: Vec<f32> = windows.iter().flat_map(|prepared| &prepared.window).copied().collect();
-    let inputs = tensor(&inputs, &[windows.len(), config.window_size, config.n_features], device)?;
+    let inputs = tensor(&inputs, &[windows.len(), config.window_size, config.n_features_at_once()], device)?;
     let output = tch::no_grad(|| network.forward(&inputs, None))?;
     Ok(output.f_reshape([-1])?.f_to_device(Device::Cpu)?.try_into()?)
 }
@@ -133,31 +131,56 @@ struct Prepared {
     last_row: Vec<f32>,
 }
 
+/// Channels are numbered through all windows: those of the first window, then those of the second.
 impl Task<'_> {
-    fn prepared(self, window: &[f64]) -> Prepared {
+    fn prepared<'a>(self, window: &impl Fn(usize) -> &'a [f64], channel: usize) -> Prepared {
         let mut prepared = Prepared::default();
-        self.prepare(window, &mut prepared);
+        self.prepare(window, channel, &mut prepared);
         prepared
     }
 
-    fn prepare(self, window: &[f64], prepared: &mut Prepared) {
-        let n_features = self.config.n_features;
-        self.input_scaler.transform_into(window, &mut prepared.window);
+    fn prepare<'a>(self, window: &impl Fn(usize) -> &'a [f64], channel: usize, prepared: &mut Prepared) {
+        let (n_channels, n_features) = (self.config.n_channels(), self.config.n_features_at_once());
+        let (rows, channel) = (window(channel / n_channels), channel % n_channels);
+        if self.config.channels == Channels::Together {
+            self.input_scaler.transform_into(rows, &mut prepared.window);
+        } else {
+            prepared.window.clear();
+            for row in rows.chunks_exact(self.config.n_features) {
+                let columns = self.config.columns(channel);
+                prepared.window.extend(columns.map(|at| self.input_scaler.transform_one(at, row[at])));
+            }
+        }
         prepared.last_row.clear();
         prepared.last_row.extend_from_slice(&prepared.window[prepared.window.len() - n_features..]);
         if let Some(normalize) = self.config.normalize {
-            normalize.apply(&mut prepared.window, n_features, &mut [], self.config.n_targets);
+            normalize.apply(&mut prepared.window, n_features, &mut [], self.config.n_targets_at_once());
         }
     }
 
-    /// Brings an output back to the user's units.
-    fn finish(self, output: &[f32], prepared: &Prepared, buffer: &mut Vec<f32>, forecast: &mut [f64]) {
+    /// Brings an output back to the user's units and to its place among all forecasts.
+    fn finish(
+        self,
+        output: &[f32],
+        prepared: &Prepared,
+        buffer: &mut Vec<f32>,
+        (channel, forecasts): (usize, &mut [f64]),
+    ) {
         buffer.clear();
         buffer.extend_from_slice(output);
+        let n_targets = self.config.n_targets;
         if let Some(Normalize::Last) = self.config.normalize {
-            Normalize::Last.revert(buffer, &prepared.last_row, self.config.n_targets);
+            Normalize::Last.revert(buffer, &prepared.last_row, self.config.n_targets_at_once());
         }
-        self.output_scaler.inverse_into(buffer, forecast);
+        let (n_channels, forecast_len) = (self.config.n_channels(), self.config.horizon * n_targets);
+        let forecast = &mut forecasts[channel / n_channels * forecast_len..][..forecast_len];
+        if self.config.channels == Channels::Together {
+            return self.output_scaler.inverse_into(buffer, forecast);
+        }
+        let target = channel % n_channels;
+        for (step, &value) in forecast.chunks_exact_mut(n_targets).zip(&*buffer) {
+            step[target] = self.output_scaler.inverse_one(target, value);
+        }
     }
 }
 
@@ -187,10 +210,11 @@ impl Forecaster {
         n_threads: Option<usize>,
         forecasts: &mut [f64],
     ) {
-        let n_workers = n.div_ceil(LEAST_ROWS).max(1);
-        let n_workers = if n_workers == 1 { 1 } else { n_workers.min(pool::n_threads(n_threads)) };
+        let n_channels = task.config.n_channels();
+        let n_workers = (n * n_channels).div_ceil(LEAST_ROWS).max(1);
+        let n_workers = if n_workers == 1 { 1 } else { n_workers.min(n).min(pool::n_threads(n_threads)) };
         while self.workers.len() < n_workers {
-            let memory = self.network.memory(BATCH, task.config.window_size);
+            let memory = self.network.memory(BATCH, task.config.window_size / task.config.segment_length);
             self.workers.push(Worker { memory, prepared: vec![Prepared::default(); BATCH], buffer: Vec::new() });
         }
         let network = &self.network;
@@ -215,17 +239,19 @@ impl Worker {
         window: &impl Fn(usize) -> &'a [f64],
         (forecasts, n_threads): (&mut [f64], usize),
     ) {
-        let forecast_len = network.output_size();
-        for (start, out) in (first..end).step_by(BATCH).zip(forecasts.chunks_mut(BATCH * forecast_len)) {
-            let rows = BATCH.min(end - start);
-            self.memory.lstm().start(rows, n_threads);
+        let n_channels = task.config.n_channels();
+        let window = |at| window(first + at);
+        let n = (end - first) * n_channels;
+        for start in (0..n).step_by(BATCH) {
+            let rows = BATCH.min(n - start);
+            self.memory.start(rows, n_threads);
             for (row, prepared) in self.prepared[..rows].iter_mut().enumerate() {
-                task.prepare(window(start + row), prepared);
-                self.memory.lstm().set_window(row, &prepared.window);
+                task.prepare(&window, start + row, prepared);
+                network.set_window(&mut self.memory, row, &prepared.window);
             }
             let outputs = network.forward(&mut self.memory, rows);
-            for ((out, output), prepared) in out.chunks_exact_mut(forecast_len).zip(outputs).zip(&self.prepared) {
-                task.finish(output, prepared, &mut self.buffer, out);
+            for (row, (output, prepared)) in outputs.zip(&self.prepared).enumerate() {
+                task.finish(output, prepared, &mut self.buffer, (start + row, forecasts));
             }
         }
     }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
 use crate::error::{Error, Result};
-use crate::network::{self, Architecture, Network, NetworkConfig, Parameters};
+use crate::network::{self, Architecture, Network, NetworkConfig, Parameters, SkipConfig};
 use crate::series::normalize::Normalize;
 use crate::series::scale::Scaler;
 use forecast::Forecaster;
@@ -22,6 +22,21 @@ pub enum Backend {
     Fused,
     /// libtorch under its automatic differentiation.
     Torch,
+}
+
+/// What the network sees of the variables of a series.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Channels {
+    /// All at once.
+    #[default]
+    Together,
+    /// One target at a time, with the features that are no targets: the same network for each, trained on all of them.
+    Independent,
+}
+
+fn one() -> usize {
+    1
 }
 
 /// Everything that must be known to build a model again, weights and scalers aside.
@@ -40,6 +55,15 @@ pub struct ModelConfig {
     pub dropout: f64,
     /// Rows that the network sees.
     pub window_size: usize,
+    /// Rows that the LSTM reads as one step; a divisor of `window_size`.
+    #[serde(default = "one")]
+    pub segment_length: usize,
+    /// Whether a linear forecast is added to the LSTM's.
+    #[serde(default)]
+    pub linear_skip: bool,
+    /// Whether the network sees all variables at once.
+    #[serde(default)]
+    pub channels: Channels,
     /// Rows that it forecasts at once.
     pub horizon: usize,
     /// Columns of a window.
@@ -58,22 +82,72 @@ pub struct ModelConfig {
 
 impl ModelConfig {
     fn check(&self) -> Result<()> {
-        let sizes = [("window_size", self.window_size), ("horizon", self.horizon), ("n_targets", self.n_targets)];
-        match sizes.iter().find(|(_, size)| *size == 0) {
-            Some((name, _)) => Err(Error::Value(format!("expected {name} of at least 1, got 0"))),
-            None => Ok(()),
+        let sizes = [
+            ("window_size", self.window_size),
+            ("segment_length", self.segment_length),
+            ("horizon", self.horizon),
+            ("n_targets", self.n_targets),
+        ];
+        if let Some((name, _)) = sizes.iter().find(|(_, size)| *size == 0) {
+            return Err(Error::Value(format!("expected {name} of at least 1, got 0")));
+        }
+        if !self.window_size.is_multiple_of(self.segment_length) {
+            return Err(Error::Value(format!(
+                "expected a window_size that is a multiple of segment_length {}, got {}",
+                self.segment_length, self.window_size
+            )));
+        }
+        if (self.linear_skip || self.channels == Channels::Independent) && self.n_features < self.n_targets {
+            return Err(Error::Value(format!(
+                "expected the {} targets among the features for linear_skip or independent channels, got {} features",
+                self.n_targets, self.n_features
+            )));
+        }
+        Ok(())
+    }
+
+    /// Variables that go through the network one after the other.
+    fn n_channels(&self) -> usize {
+        match self.channels {
+            Channels::Together => 1,
+            Channels::Independent => self.n_targets,
         }
     }
 
+    /// Targets that the network sees, and forecasts, at once.
+    fn n_targets_at_once(&self) -> usize {
+        self.n_targets / self.n_channels()
+    }
+
+    /// Columns of a window as the network sees it.
+    fn n_features_at_once(&self) -> usize {
+        match self.channels {
+            Channels::Together => self.n_features,
+            Channels::Independent => 1 + self.n_features - self.n_targets,
+        }
+    }
+
+    /// The columns of a series that channel `channel` consists of.
+    fn columns(&self, channel: usize) -> impl Iterator<Item = usize> {
+        let (first, n_targets) = match self.channels {
+            Channels::Together => (0..self.n_targets, self.n_targets),
+            Channels::Independent => (channel..channel + 1, self.n_targets),
+        };
+        first.chain(n_targets..self.n_features)
+    }
+
     fn network(&self) -> NetworkConfig {
+        let (n_features, n_targets) = (self.n_features_at_once(), self.n_targets_at_once());
+        let skip = SkipConfig { window_size: self.window_size, n_features, n_targets };
         NetworkConfig {
             architecture: self.architecture,
-            input_size: self.n_features,
+            input_size: self.segment_length * n_features,
             hidden_size: self.hidden_size,
             num_layers: self.num_layers,
             bidirectional: self.bidirectional,
             dropout: self.dropout,
-            output_size: self.horizon * self.n_targets,
+            output_size: self.horizon * n_targets,
+            skip: self.linear_skip.then_some(skip),
         }
     }
 }

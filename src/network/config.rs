@@ -17,7 +17,7 @@ pub enum Architecture {
 pub struct NetworkConfig {
     /// Kind of network.
     pub architecture: Architecture,
-    /// Numbers at each step of a window.
+    /// Numbers that the LSTM reads at each of its steps: those of a row of a window, or of a segment of rows.
     pub input_size: usize,
     /// Units of each LSTM layer (and direction).
     pub hidden_size: usize,
@@ -29,6 +29,20 @@ pub struct NetworkConfig {
     pub dropout: f64,
     /// Numbers in one output.
     pub output_size: usize,
+    /// A linear forecast that is added to the LSTM's.
+    pub skip: Option<SkipConfig>,
+}
+
+/// A linear map from the window of each target to its forecast, the same for all targets: the way past the LSTM, which then
+/// learns what the line leaves (`NLinear`: Zeng et al. 2023, "Are Transformers Effective for Time Series Forecasting?").
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SkipConfig {
+    /// Rows of a window.
+    pub window_size: usize,
+    /// Columns of a window.
+    pub n_features: usize,
+    /// The first this many of them are forecast.
+    pub n_targets: usize,
 }
 
 impl NetworkConfig {

@@ -3,6 +3,7 @@
 use tch::Tensor;
 
 use super::config::NetworkConfig;
+use super::fused_skip::{FusedSkip, SkipMemory};
 use super::parameter::Parameters;
 use crate::error::Result;
 use crate::kernel::aligned::Aligned;
@@ -12,13 +13,16 @@ use crate::kernel::linear::Linear;
 use crate::kernel::lstm::Lstm;
 use crate::kernel::shape::LstmShape;
 
-/// Stacked LSTM layers, then a linear head on the last state, whose parameters are one slice.
+/// Stacked LSTM layers, then a linear head on the last state, and perhaps a linear way beside them. All parameters are one
+/// slice: the LSTM's, the head's, the other way's.
 #[derive(Debug, Clone)]
 pub struct FusedNetwork {
     /// The recurrent layers, whose parameters come first.
     pub lstm: Lstm,
     /// The head.
     pub head: Linear,
+    /// The linear way beside LSTM and head.
+    pub skip: Option<FusedSkip>,
     /// All parameters.
     pub parameters: Aligned,
     output_size: usize,
@@ -29,14 +33,8 @@ pub struct FusedNetwork {
 #[derive(Debug, Clone)]
 pub struct FusedMemory {
     lstm: ForwardMemory,
+    skip: Option<SkipMemory>,
     outputs: Aligned,
-}
-
-impl FusedMemory {
-    /// The windows of the next pass.
-    pub fn lstm(&mut self) -> &mut ForwardMemory {
-        &mut self.lstm
-    }
 }
 
 impl FusedNetwork {
@@ -55,9 +53,11 @@ impl FusedNetwork {
         };
         let lstm = Lstm::new(shape, set);
         let head = Linear::new(lstm.output_width(), config.output_size, set);
-        let parameters = Aligned::zeros(lstm.n_parameters() + head.n_parameters());
+        let skip = config.skip.map(|skip| FusedSkip::new(skip, config.output_size, set));
+        let n_skip = skip.as_ref().map_or(0, |skip| skip.linear.n_parameters());
+        let parameters = Aligned::zeros(lstm.n_parameters() + head.n_parameters() + n_skip);
         let state_size = config.n_directions() * config.hidden_size;
-        let mut network = Self { lstm, head, parameters, output_size: config.output_size, state_size };
+        let mut network = Self { lstm, head, skip, parameters, output_size: config.output_size, state_size };
         network.load(weights)?;
         Ok(network)
     }
@@ -70,11 +70,12 @@ impl FusedNetwork {
     fn load(&mut self, weights: &Parameters) -> Result<()> {
         let tensors = weights.iter().map(|(_, tensor)| Ok(Vec::try_from(tensor.f_flatten(0, -1)?)?));
         let tensors: Vec<Vec<f32>> = tensors.collect::<Result<_>>()?;
-        let (lstm, head) = tensors.split_at(tensors.len() - 2);
-        self.lstm.pack(lstm, &mut self.parameters);
-        let start = self.lstm.n_parameters();
         let mut parameters = std::mem::take(&mut self.parameters);
-        self.for_each_place_of_head(|tensor, at, place| parameters[start + place] = head[tensor][at]);
+        let (lstm, linear) = tensors.split_at(tensors.len() - 2 * self.linear_layers().count());
+        self.lstm.pack(lstm, &mut parameters);
+        for (layer, tensors) in self.linear_layers().zip(linear.chunks_exact(2)) {
+            layer.for_each_place(|tensor, at, place| parameters[place] = tensors[tensor][at]);
+        }
         self.parameters = parameters;
         Ok(())
     }
@@ -91,38 +92,108 @@ impl FusedNetwork {
         Ok(())
     }
 
-    /// Parameters, or a gradient in their order, as PyTorch's tensors: those of the LSTM, weight and bias of the head.
+    /// Parameters, or a gradient in their order, as PyTorch's tensors: those of the LSTM, then weight and bias of each linear
+    /// layer.
     pub fn unpack(&self, parameters: &[f32]) -> Vec<Vec<f32>> {
-        let (lstm, head_parameters) = parameters.split_at(self.lstm.n_parameters());
-        let mut tensors = self.lstm.unpack(lstm);
-        let mut head = [vec![0.0; self.output_size * self.state_size], vec![0.0; self.output_size]];
-        self.for_each_place_of_head(|tensor, at, place| head[tensor][at] = head_parameters[place]);
-        tensors.extend(head);
+        let mut tensors = self.lstm.unpack(&parameters[..self.lstm.n_parameters()]);
+        for layer in self.linear_layers() {
+            let mut both = [vec![0.0; layer.n_outputs * layer.n_inputs], vec![0.0; layer.n_outputs]];
+            layer.for_each_place(|tensor, at, place| both[tensor][at] = parameters[place]);
+            tensors.extend(both);
+        }
         tensors
     }
 
-    /// Calls `copy(0 for weight or 1 for bias, place in PyTorch's tensor, place among the head's parameters)`.
-    fn for_each_place_of_head(&self, mut copy: impl FnMut(usize, usize, usize)) {
-        for output in 0..self.output_size {
-            for unit in 0..self.state_size {
-                let place = self.head.weight_place(output, self.lstm.output_place(unit));
-                copy(0, output * self.state_size + unit, place);
-            }
-            copy(1, output, self.head.bias_place(output));
-        }
+    /// A slice in the order of the parameters as those of LSTM, head and linear way.
+    pub fn split<'p>(&self, parameters: &'p [f32]) -> [&'p [f32]; 3] {
+        let (lstm, linear) = parameters.split_at(self.lstm.n_parameters());
+        let (head, skip) = linear.split_at(self.head.n_parameters());
+        [lstm, head, skip]
+    }
+
+    /// [`FusedNetwork::split`] of a slice to write to.
+    pub fn split_mut<'p>(&self, parameters: &'p mut [f32]) -> [&'p mut [f32]; 3] {
+        let (lstm, linear) = parameters.split_at_mut(self.lstm.n_parameters());
+        let (head, skip) = linear.split_at_mut(self.head.n_parameters());
+        [lstm, head, skip]
+    }
+
+    fn linear_layers(&self) -> impl Iterator<Item = LinearLayer<'_>> {
+        let head = LinearLayer {
+            linear: &self.head,
+            start: self.lstm.n_parameters(),
+            n_outputs: self.output_size,
+            n_inputs: self.state_size,
+            lstm: Some(&self.lstm),
+        };
+        let skip = self.skip.as_ref().map(|skip| LinearLayer {
+            linear: &skip.linear,
+            start: head.start + self.head.n_parameters(),
+            n_outputs: skip.n_outputs(),
+            n_inputs: skip.n_inputs(),
+            lstm: None,
+        });
+        std::iter::once(head).chain(skip)
     }
 
     /// Room for forecasts of up to `rows` windows of `steps` steps at once.
     pub fn memory(&self, rows: usize, steps: usize) -> FusedMemory {
-        FusedMemory { lstm: self.lstm.forward_memory(rows, steps), outputs: Aligned::zeros(rows * self.head.width()) }
+        FusedMemory {
+            lstm: self.lstm.forward_memory(rows, steps),
+            skip: self.skip.as_ref().map(|skip| skip.memory(rows)),
+            outputs: Aligned::zeros(rows * self.head.width()),
+        }
+    }
+
+    /// Takes a window `(window_size, n_features)` as a row of the next pass, which [`FusedMemory::start`] began.
+    pub fn set_window(&self, memory: &mut FusedMemory, row: usize, window: &[f32]) {
+        memory.lstm.set_window(row, window);
+        if let (Some(skip), Some(memory)) = (&self.skip, &mut memory.skip) {
+            skip.set_window(memory, row, window);
+        }
     }
 
     /// Outputs of the windows in `memory`: one row of `output_size` numbers after the other. Allocates nothing.
     pub fn forward<'m>(&self, memory: &'m mut FusedMemory, rows: usize) -> impl Iterator<Item = &'m [f32]> {
-        let (lstm, head) = self.parameters.split_at(self.lstm.n_parameters());
+        let [lstm, head, skip_parameters] = self.split(&self.parameters);
         let state = self.lstm.last_state(lstm, &mut memory.lstm);
         self.head.forward(head, rows, state, &mut memory.outputs);
+        let width = self.head.width();
+        if let (Some(skip), Some(skip_memory)) = (&self.skip, &mut memory.skip) {
+            skip.add_forward(skip_parameters, skip_memory, (&mut memory.outputs, width), rows);
+        }
         let output_size = self.output_size;
-        memory.outputs.chunks_exact(self.head.width()).take(rows).map(move |row| &row[..output_size])
+        memory.outputs.chunks_exact(width).take(rows).map(move |row| &row[..output_size])
+    }
+}
+
+impl FusedMemory {
+    /// Begins a pass over so many windows; see [`ForwardMemory::start`].
+    pub fn start(&mut self, rows: usize, n_threads: usize) {
+        self.lstm.start(rows, n_threads);
+    }
+}
+
+/// Where the numbers of one linear layer lie.
+struct LinearLayer<'a> {
+    linear: &'a Linear,
+    start: usize,
+    n_outputs: usize,
+    n_inputs: usize,
+    /// Whose state the layer reads, with its padding; `None`: rows without padding.
+    lstm: Option<&'a Lstm>,
+}
+
+impl LinearLayer<'_> {
+    /// Calls `copy(0 for weight or 1 for bias, place in PyTorch's tensor, place among the network's parameters)`.
+    fn for_each_place(&self, mut copy: impl FnMut(usize, usize, usize)) {
+        for output in 0..self.n_outputs {
+            for input in 0..self.n_inputs {
+                let column = self.lstm.map_or(input, |lstm| lstm.output_place(input));
+                let place = self.linear.weight_place(output, column);
+                copy(0, output * self.n_inputs + input, self.start + place);
+            }
+            copy(1, output, self.start + self.linear.bias_place(output));
+        }
     }
 }

@@ -25,6 +25,17 @@ impl Linear {
         })
     }
 
+    /// A layer that says nothing yet.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Torch`] when there is no memory for it.
+    pub fn zeros(name: &str, input_size: usize, output_size: usize, init: &mut Initializer) -> Result<Self> {
+        Ok(Self {
+            weight: init.zeros(&format!("{name}.weight"), &[output_size, input_size])?,
+            bias: init.zeros(&format!("{name}.bias"), &[output_size])?,
+        })
+    }
+
     /// `(batch, input_size)` to `(batch, output_size)`.
     ///
     /// # Errors

@@ -5,15 +5,20 @@ use tch::{Device, Kind, Tensor};
 use super::config::NetworkConfig;
 use super::head::Linear;
 use super::parameter::{dimensions, Initializer};
+use super::skip::LinearSkip;
 use super::Network;
 use crate::error::Result;
 use crate::rng::{DropoutMask, StepMasks};
 
-/// LSTM layers named `lstm`, then a linear head named `fc` on the last state.
+/// LSTM layers named `lstm`, then a linear head named `fc` on the last state; beside them, if wanted, a linear way named
+/// `skip`. With that, both heads start from zeros: an untrained network forecasts nothing, and neither way has to undo what
+/// the other brings along.
 #[derive(Debug)]
 pub struct LstmForecastNetwork {
     lstm: StackedLstm,
     fc: Linear,
+    skip: Option<LinearSkip>,
+    input_size: usize,
 }
 
 impl LstmForecastNetwork {
@@ -23,14 +28,22 @@ impl LstmForecastNetwork {
     /// [`crate::error::Error::Torch`] when there is no memory for them.
     pub fn new(config: &NetworkConfig, init: &mut Initializer) -> Result<Self> {
         let lstm = StackedLstm::new("lstm", config, init)?;
-        let fc = Linear::new("fc", config.n_directions() * config.hidden_size, config.output_size, init)?;
-        Ok(Self { lstm, fc })
+        let head = if config.skip.is_some() { Linear::zeros } else { Linear::new };
+        let fc = head("fc", config.n_directions() * config.hidden_size, config.output_size, init)?;
+        let skip = config.skip.map(|skip| LinearSkip::new(skip, config.output_size, init)).transpose()?;
+        Ok(Self { lstm, fc, skip, input_size: config.input_size })
     }
 }
 
 impl Network for LstmForecastNetwork {
     fn forward(&self, windows: &Tensor, dropout: Option<StepMasks>) -> Result<Tensor> {
-        self.fc.forward(&self.lstm.last_state(windows, dropout)?)
+        // a segment's rows follow each other in memory, so that a segment is one long row
+        let segments = windows.f_reshape([windows.size()[0], -1, dimensions(&[self.input_size])[0]])?;
+        let output = self.fc.forward(&self.lstm.last_state(&segments, dropout)?)?;
+        match &self.skip {
+            Some(skip) => Ok(output.f_add(&skip.forward(windows)?)?),
+            None => Ok(output),
+        }
     }
 }
 
@@ -149,6 +162,7 @@ mod tests {
                 bidirectional,
                 dropout: 0.5,
                 output_size: 1,
+                skip: None,
             };
             let mut init = Initializer::new(Rng::new(0, Purpose::Weights), Device::Cpu);
             let lstm = StackedLstm::new("lstm", &config, &mut init).unwrap();

@@ -2,13 +2,15 @@
 
 pub mod config;
 pub mod fused;
+pub mod fused_skip;
 pub mod head;
 pub mod lstm;
 pub mod parameter;
+pub mod skip;
 
 use tch::{Device, Tensor};
 
-pub use config::{Architecture, NetworkConfig};
+pub use config::{Architecture, NetworkConfig, SkipConfig};
 pub use parameter::Parameters;
 
 use crate::error::Result;
@@ -18,7 +20,7 @@ use parameter::Initializer;
 
 /// A differentiable function of windows.
 pub trait Network: Send {
-    /// Windows of shape `(batch, window_size, input_size)` to outputs of shape `(batch, output_size)`.
+    /// Windows of shape `(batch, window_size, n_features)` to outputs of shape `(batch, output_size)`.
     ///
     /// `dropout` has the masks of the step while training, `None` otherwise.
     ///

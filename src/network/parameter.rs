@@ -98,7 +98,19 @@ impl Initializer {
     /// [`Error::Torch`] when there is no memory for it.
     pub fn uniform(&mut self, name: &str, shape: &[usize], bound: f64) -> Result<Tensor> {
         let values = self.rng.uniform(shape.iter().product(), bound);
-        let tensor = Tensor::f_from_slice(&values)?.f_reshape(dimensions(shape))?.f_to_device(self.device)?;
+        self.add(name, shape, &values)
+    }
+
+    /// A trainable tensor of zeros.
+    ///
+    /// # Errors
+    /// [`Error::Torch`] when there is no memory for it.
+    pub fn zeros(&mut self, name: &str, shape: &[usize]) -> Result<Tensor> {
+        self.add(name, shape, &vec![0.0; shape.iter().product()])
+    }
+
+    fn add(&mut self, name: &str, shape: &[usize], values: &[f32]) -> Result<Tensor> {
+        let tensor = Tensor::f_from_slice(values)?.f_reshape(dimensions(shape))?.f_to_device(self.device)?;
         let tensor = tensor.set_requires_grad(true);
         self.parameters.named.push((name.to_owned(), tensor.shallow_clone()));
         Ok(tensor)

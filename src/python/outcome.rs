@@ -1,7 +1,7 @@
 //! What a training leaves besides the weights, as a dictionary.
 
 use numpy::IntoPyArray;
-use pyo3::exceptions::PyFloatingPointError;
+use pyo3::exceptions::{PyFloatingPointError, PyKeyboardInterrupt};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -13,9 +13,12 @@ pub(super) fn report(py: Python<'_>, outcome: Outcome, error: Option<PyErr>) -> 
     result.set_item("history", history(py, &outcome.history)?)?;
     result.set_item("best_epoch", outcome.best_epoch)?;
     result.set_item("n_epochs", outcome.history.len())?;
+    let interrupted = error.as_ref().is_some_and(|error| error.is_instance_of::<PyKeyboardInterrupt>(py));
     let (reason, error) = match outcome.stop_reason {
         StopReason::MaxEpochs => ("max_epochs", error),
         StopReason::Patience => ("patience", error),
+        // Ctrl-C arrives in the user's function as well as between batches
+        StopReason::Callback if interrupted => ("interrupted", error),
         StopReason::Callback => ("callback", error),
         StopReason::Interrupted => ("interrupted", error),
         StopReason::Diverged(text) => ("diverged", Some(PyFloatingPointError::new_err(text))),

@@ -79,6 +79,17 @@ impl Scaler {
         }
     }
 
+    /// Scales one number of a column.
+    #[allow(clippy::cast_possible_truncation)]
+    pub fn transform_one(&self, column: usize, value: f64) -> f32 {
+        ((value - self.center[column]) / self.scale[column]) as f32
+    }
+
+    /// The inverse of [`Scaler::transform_one`].
+    pub fn inverse_one(&self, column: usize, value: f32) -> f64 {
+        f64::from(value) * self.scale[column] + self.center[column]
+    }
+
     /// [`Scaler::inverse`] into a slice of the same length.
     pub fn inverse_into(&self, scaled: &[f32], values: &mut [f64]) {
         for (row, out) in scaled.chunks_exact(self.center.len()).zip(values.chunks_exact_mut(self.center.len())) {

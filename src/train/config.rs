@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 use super::loss::Loss;
 use super::optimizer::OptimizerKind;
+use super::schedule::LrSchedule;
 use crate::error::{Error, Result};
 
 /// The options of [`super::fit`], under the names of the Python estimators' parameters.
@@ -19,13 +20,19 @@ pub struct TrainConfig {
     pub weight_decay: f64,
     /// Windows in one step.
     pub batch_size: usize,
-    /// Passes over the training windows at the most.
+    /// Epochs at the most.
     pub max_epochs: usize,
+    /// Steps between two looks at the held-out windows, which are called an epoch; `None`: a pass over the training windows.
+    #[serde(default)]
+    pub steps_per_epoch: Option<usize>,
     /// Epochs without improvement before stopping; `None`: no early stopping and nothing is held out.
     pub patience: Option<usize>,
     /// Least decrease of the monitored loss that counts as an improvement.
     pub min_delta: f64,
-    /// Epochs without improvement before the learning rate is cut; `None`: constant.
+    /// How the learning rate goes on.
+    #[serde(default)]
+    pub lr_schedule: LrSchedule,
+    /// Epochs without improvement before [`LrSchedule::Plateau`] cuts the learning rate; `None`: never.
     pub lr_patience: Option<usize>,
     /// What the learning rate is multiplied by then.
     pub lr_factor: f64,
@@ -47,7 +54,9 @@ impl TrainConfig {
     pub fn check(&self) -> Result<()> {
         self.loss.check()?;
         let positive = [("batch_size", self.batch_size), ("max_epochs", self.max_epochs)];
-        for (name, value) in positive.into_iter().chain(self.n_threads.map(|n| ("n_threads", n))) {
+        let optional = [("n_threads", self.n_threads), ("steps_per_epoch", self.steps_per_epoch)];
+        let optional = optional.into_iter().filter_map(|(name, value)| Some((name, value?)));
+        for (name, value) in positive.into_iter().chain(optional) {
             if value == 0 {
                 return Err(Error::Value(format!("expected {name} of at least 1, got 0")));
             }

@@ -129,8 +129,8 @@ impl Validator {
         for start in range.clone().step_by(VALIDATION_ROWS) {
             let indices = start..range.end.min(start + VALIDATION_ROWS);
             let rows = indices.len();
-            self.memory.lstm().start(rows, 1);
-            self.samples.gather(samples, indices, |row, window| self.memory.lstm().set_window(row, window));
+            self.memory.start(rows, 1);
+            self.samples.gather(samples, indices, |row, window| network.set_window(&mut self.memory, row, window));
             let Gathered { targets, weights, outputs, .. } = &mut self.samples;
             outputs.clear();
             outputs.extend(network.forward(&mut self.memory, rows).flatten());

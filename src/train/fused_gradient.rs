@@ -6,6 +6,7 @@ use crate::kernel::pool;
 use crate::kernel::transposed::{TransposedWeights, Update};
 use crate::kernel::workspace::{Needs, Workspace};
 use crate::network::fused::FusedNetwork;
+use crate::network::fused_skip::SkipMemory;
 use crate::rng::StepMasks;
 use crate::series::Samples;
 
@@ -35,6 +36,7 @@ pub struct Task<'a> {
 /// One thread's part of a batch.
 struct Worker {
     workspace: Workspace,
+    skip: Option<SkipMemory>,
     samples: Gathered,
     state: Aligned,
     dstate: Aligned,
@@ -81,6 +83,7 @@ impl FusedGradient {
         let needs = Needs { dropout, ..Needs::default() };
         let worker = |_| Worker {
             workspace: network.lstm.workspace(rows, steps, needs),
+            skip: network.skip.as_ref().map(|skip| skip.memory(rows)),
             samples: Gathered::default(),
             state: zeros(rows * network.lstm.output_width()),
             dstate: zeros(rows * network.lstm.output_width()),
@@ -105,7 +108,7 @@ impl FusedGradient {
 
     /// Takes notice of new weights.
     pub fn update(&mut self, network: &FusedNetwork) {
-        let (lstm, head) = network.parameters.split_at(network.lstm.n_parameters());
+        let [lstm, head, _] = network.split(&network.parameters);
         let parts = self.transposed.parts_mut();
         let n_parts = parts.len().div_ceil(self.workers.len());
         let mut shares: Vec<_> = parts.chunks_mut(n_parts).collect();
@@ -159,17 +162,30 @@ impl Worker {
         part: std::ops::Range<usize>,
     ) {
         let (lstm, head, rows) = (&network.lstm, &network.head, part.len());
-        let (lstm_parameters, head_parameters) = network.parameters.split_at(lstm.n_parameters());
+        let [lstm_parameters, head_parameters, skip_parameters] = network.split(&network.parameters);
         self.workspace.start(rows);
         let indices = task.indices[part.clone()].iter().copied();
-        self.samples.gather(task.samples, indices, |row, window| self.workspace.set_window(row, window));
+        let mut skip = network.skip.as_ref().zip(self.skip.as_mut());
+        self.samples.gather(task.samples, indices, |row, window| {
+            self.workspace.set_window(row, window);
+            if let Some((skip, memory)) = &mut skip {
+                skip.set_window(memory, row, window);
+            }
+        });
         let masks = task.masks.map(|masks| move |layer| masks.layer(layer));
         lstm.forward(lstm_parameters, &mut self.workspace, masks.as_ref().map(|masks| (masks as _, part.start)));
         self.workspace.copy_last_state(&mut self.state);
         head.forward(head_parameters, rows, &self.state, &mut self.outputs);
+        if let Some((skip, memory)) = network.skip.as_ref().zip(self.skip.as_mut()) {
+            skip.add_forward(skip_parameters, memory, (&mut self.outputs, head.width()), rows);
+        }
         self.differentiate_loss(network, task, rows);
-        let (dlstm, dhead) = self.gradient.split_at_mut(lstm.n_parameters());
-        head.backward(transposed.1, rows, (&self.state, &self.doutputs), &mut self.dstate, dhead);
+        let [dlstm, dhead, dskip] = network.split_mut(&mut self.gradient);
+        head.backward_input(transposed.1, rows, &self.doutputs, &mut self.dstate);
+        head.backward_parameters(rows, (&self.state, &self.doutputs), dhead);
+        if let Some((skip, memory)) = network.skip.as_ref().zip(self.skip.as_mut()) {
+            skip.backward(memory, (&self.doutputs, head.width()), rows, dskip);
+        }
         self.workspace.set_last_state_gradient(&self.dstate);
         lstm.backward(transposed.0, &mut self.workspace, dlstm);
     }

@@ -21,7 +21,7 @@ pub use history::Epoch;
 
 use crate::error::Result;
 use crate::rng::Permutation;
-use schedule::ReduceLrOnPlateau;
+use schedule::{LrSchedule, ReduceLrOnPlateau};
 use stop::EarlyStopping;
 
 /// Whatever learns from numbered samples, one batch at a time.
@@ -99,7 +99,8 @@ pub struct Outcome {
 /// What the learner's step or validation fails with.
 pub fn fit(learner: &mut dyn Learner, config: &TrainConfig, observer: &mut dyn Observer) -> Result<Outcome> {
     let mut run = Run::new(learner, config);
-    let mut schedule = config.lr_patience.map(|patience| ReduceLrOnPlateau::new(patience, config.lr_factor));
+    let plateau = config.lr_patience.filter(|_| config.lr_schedule == LrSchedule::Plateau);
+    let mut plateau = plateau.map(|patience| ReduceLrOnPlateau::new(patience, config.lr_factor));
     let mut stop = config.patience.map(|patience| EarlyStopping::new(patience, config.min_delta));
     let mut best = Best::new(run.learner);
     let mut history: Vec<Epoch> = Vec::new();
@@ -113,8 +114,8 @@ pub fn fit(learner: &mut dyn Learner, config: &TrainConfig, observer: &mut dyn O
         };
         let monitored = epoch.monitored();
         best.look(run.learner, epoch.epoch, monitored);
-        if let Some(schedule) = &mut schedule {
-            run.learning_rate = schedule.step(monitored, run.learning_rate);
+        if let Some(plateau) = &mut plateau {
+            run.learning_rate = plateau.step(monitored, run.learning_rate);
         }
         history.push(epoch);
         if observer.on_epoch(&epoch).is_break() {
@@ -155,31 +156,36 @@ struct Run<'a> {
     learner: &'a mut dyn Learner,
     config: &'a TrainConfig,
     learning_rate: f64,
+    n_steps: usize,
+    order: Order,
 }
 
 impl<'a> Run<'a> {
     fn new(learner: &'a mut dyn Learner, config: &'a TrainConfig) -> Self {
-        Self { learner, config, learning_rate: config.learning_rate }
+        let order = Order::new(learner.n_samples(), config);
+        Self { learner, config, learning_rate: config.learning_rate, n_steps: 0, order }
     }
 
-    /// One pass over all samples and a look at the held-out ones; the inner error is a reason to stop, not a failure.
+    /// The steps of an epoch and a look at the held-out samples; the inner error is a reason to stop, not a failure.
     fn epoch(&mut self, number: usize, observer: &mut dyn Observer) -> Result<std::result::Result<Epoch, StopReason>> {
         let started = Instant::now();
-        let learning_rate = self.learning_rate;
-        let n_samples = self.learner.n_samples();
-        let order = self.config.shuffle.then(|| Permutation::new(self.config.seed, number, n_samples));
+        let (epoch_len, batch_size) = (self.order.epoch_len, self.order.batch_size);
+        let n_batches = epoch_len.div_ceil(batch_size);
         let (mut loss, mut grad_norm, mut indices) = (0.0, 0.0, Vec::new());
-        for (i, start) in (0..n_samples).step_by(self.config.batch_size).enumerate() {
-            let places = start..n_samples.min(start + self.config.batch_size);
-            indices.clear();
-            indices.extend(places.map(|place| order.map_or(place, |order| order.at(place))));
+        let mut learning_rate = self.learning_rate;
+        for batch in 0..n_batches {
+            let places = batch * batch_size..epoch_len.min((batch + 1) * batch_size);
+            self.order.indices(number, places, &mut indices);
+            let factor = self.config.lr_schedule.factor(self.n_steps, self.config.max_epochs * n_batches);
+            learning_rate = self.learning_rate * factor;
             let step = self.learner.step(&indices, learning_rate)?;
+            self.n_steps += 1;
             if !step.loss.is_finite() || !step.grad_norm.is_finite() {
                 return Ok(Err(StopReason::Diverged(format!(
                     "the training loss became {} in epoch {number}, batch {}: try a lower learning_rate (it was \
                      {learning_rate:e}) or clip_grad_norm=1.0, and data of ordinary size",
                     step.loss,
-                    i + 1
+                    batch + 1
                 ))));
             }
             loss += step.loss * count(indices.len());
@@ -190,12 +196,46 @@ impl<'a> Run<'a> {
         }
         Ok(Ok(Epoch {
             epoch: number,
-            train_loss: loss / count(n_samples),
+            train_loss: loss / count(epoch_len),
             val_loss: self.learner.validate()?,
             learning_rate,
-            grad_norm: grad_norm / count(n_samples),
+            grad_norm: grad_norm / count(epoch_len),
             seconds: started.elapsed().as_secs_f64(),
         }))
+    }
+}
+
+/// The order in which samples are visited: pass after pass over all of them, whatever the length of an epoch.
+struct Order {
+    n_samples: usize,
+    /// Never more than there are samples.
+    batch_size: usize,
+    epoch_len: usize,
+    seed: Option<u64>,
+    pass: usize,
+    permutation: Option<Permutation>,
+}
+
+impl Order {
+    fn new(n_samples: usize, config: &TrainConfig) -> Self {
+        let batch_size = config.batch_size.min(n_samples);
+        let epoch_len = config.steps_per_epoch.map_or(n_samples, |steps| steps * batch_size);
+        Self { n_samples, batch_size, epoch_len, seed: config.shuffle.then_some(config.seed), pass: 0, permutation: None }
+    }
+
+    /// The samples at these places of epoch `number`, from 1.
+    fn indices(&mut self, number: usize, places: std::ops::Range<usize>, indices: &mut Vec<usize>) {
+        indices.clear();
+        for place in places {
+            let place = (number - 1) * self.epoch_len + place;
+            let pass = place / self.n_samples + 1;
+            if pass != self.pass {
+                self.pass = pass;
+                self.permutation = self.seed.map(|seed| Permutation::new(seed, pass, self.n_samples));
+            }
+            let place = place % self.n_samples;
+            indices.push(self.permutation.map_or(place, |permutation| permutation.at(place)));
+        }
     }
 }
 

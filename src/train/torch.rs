@@ -107,6 +107,7 @@ mod tests {
     use crate::series::Matrix;
     use crate::train::loss::Loss;
     use crate::train::optimizer::OptimizerKind;
+    use crate::train::schedule::LrSchedule;
 
     const NETWORK: NetworkConfig = NetworkConfig {
         architecture: Architecture::Lstm,
@@ -116,6 +117,7 @@ mod tests {
         bidirectional: false,
         dropout: 0.4,
         output_size: 1,
+            skip: None,
     };
     const TRAINING: TrainConfig = TrainConfig {
         loss: Loss::Mse,
@@ -126,6 +128,8 @@ mod tests {
         max_epochs: 1,
         patience: None,
         min_delta: 0.0,
+        steps_per_epoch: None,
+        lr_schedule: LrSchedule::Plateau,
         lr_patience: None,
         lr_factor: 0.5,
         clip_grad_norm: None,

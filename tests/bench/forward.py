@@ -36,7 +36,9 @@ def fitted(size: Size, threads: int) -> tuple[LSTMRegressor, LSTMForecaster, Pla
     windows = rng.normal(size=(64, size.window, size.features))
     regressor = LSTMRegressor(**shared).fit(windows, windows[:, -1, 0])
     series = rng.normal(size=(size.window + 64, size.features))
-    forecaster = LSTMForecaster(window_size=size.window, normalize=None, **shared).fit(series)
+    forecaster = LSTMForecaster(
+        window_size=size.window, segment_length=1, linear_skip=False, channels="together", normalize=None, **shared
+    ).fit(series)
     module = Plain(size).eval()
     module.load_state_dict(regressor.state_dict())
     return regressor, forecaster, module

@@ -60,7 +60,8 @@ def run_once(python: str, script: str) -> dict[str, float]:
 def prepare(folder: Path) -> None:
     """The same network as both programs find it."""
     y = np.sin(np.arange(200) / 4)
-    model = LSTMForecaster(24, window_size=96, hidden_size=64, num_layers=2, max_epochs=1, patience=None)
+    plain: dict[str, Any] = {"linear_skip": False, "segment_length": 1, "num_layers": 2}
+    model = LSTMForecaster(24, window_size=96, max_epochs=1, patience=None, **plain)
     model.fit(y).save(folder / "model.safetensors")
     torch.save(model.state_dict(), folder / "model.pt")
     np.save(folder / "window.npy", y[-96:].astype(np.float32).reshape(1, 96, 1))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -16,6 +17,9 @@ CONFIG = {
     "bidirectional": False,
     "dropout": 0.0,
     "window_size": 12,
+    "segment_length": 1,
+    "linear_skip": False,
+    "channels": "together",
     "horizon": 3,
     "n_features": 2,
     "n_targets": 2,
@@ -47,31 +51,40 @@ TRAINING = {
 
 
 class Plain(nn.Module):
-    """What a tutorial writes: ``nn.LSTM``, the last state, ``nn.Linear``."""
+    """What a tutorial writes: ``nn.LSTM``, the last state, ``nn.Linear``; and, perhaps, a linear forecast beside them."""
 
     def __init__(self, config: dict[str, Any]) -> None:
         super().__init__()
         directions = 1 + config["bidirectional"]
+        self.n_targets = config["n_targets"]
         self.lstm = nn.LSTM(
-            config["n_features"],
+            config["segment_length"] * config["n_features"],
             config["hidden_size"],
             config["num_layers"],
             batch_first=True,
             bidirectional=config["bidirectional"],
         )
         self.fc = nn.Linear(directions * config["hidden_size"], config["horizon"] * config["n_targets"])
+        if config["linear_skip"]:
+            self.skip = nn.Linear(config["window_size"], config["horizon"])
 
     def forward(self, windows: torch.Tensor) -> torch.Tensor:
-        outputs, (state, _) = self.lstm(windows)
-        if not self.lstm.bidirectional:
-            return self.fc(outputs[:, -1])
-        return self.fc(torch.cat([state[-2], state[-1]], dim=1))
+        outputs, (state, _) = self.lstm(windows.reshape(len(windows), -1, self.lstm.input_size))
+        last = torch.cat([state[-2], state[-1]], dim=1) if self.lstm.bidirectional else outputs[:, -1]
+        if not hasattr(self, "skip"):
+            return self.fc(last)
+        targets = windows[:, :, : self.n_targets].transpose(1, 2)
+        return self.fc(last) + self.skip(targets).transpose(1, 2).flatten(1)
 
 
 def pair(**changes: Any) -> tuple[_core.Model, Plain]:
     """A model and a plain module that has loaded its weights with ``strict=True``."""
     config = CONFIG | changes
     model, module = _core.Model(config), Plain(config)
+    if config["linear_skip"]:  # starts from zeros, which would hide mistakes
+        rng = np.random.default_rng(0)
+        shapes = {name: array.shape for name, array in model.parameters().items()}
+        model.load_parameters({name: rng.normal(0, 0.1, shape).astype(np.float32) for name, shape in shapes.items()})
     weights = {name: torch.from_numpy(array) for name, array in model.parameters().items()}
     module.load_state_dict(weights, strict=True)
     return model, module

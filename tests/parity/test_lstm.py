@@ -14,6 +14,10 @@ VARIANTS = [
     {"window_size": 1, "n_features": 5, "n_targets": 1},
     {"hidden_size": 1, "horizon": 1},
     {"window_size": 50, "hidden_size": 33, "n_features": 7, "n_targets": 7},
+    {"segment_length": 4},
+    {"linear_skip": True},
+    {"linear_skip": True, "segment_length": 3, "n_features": 5, "bidirectional": True, "num_layers": 2},
+    {"linear_skip": True, "segment_length": 24, "window_size": 96, "n_features": 1, "n_targets": 1, "horizon": 40},
 ]
 
 

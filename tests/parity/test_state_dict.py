@@ -15,9 +15,15 @@ def _series(n=120, k=2):
     return np.random.default_rng(0).normal(size=(n, k)).cumsum(axis=0)
 
 
-@pytest.mark.parametrize("changes", [{}, {"num_layers": 2}, {"bidirectional": True}])
+PLAIN = {"linear_skip": False, "channels": "together", "segment_length": 1, "scaler": None, "normalize": None}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"num_layers": 2}, {"bidirectional": True}, {"segment_length": 4}, {"linear_skip": True, "segment_length": 3}],
+)
 def test_a_plain_module_loads_ours_strictly_and_predicts_the_same(changes):
-    options = FAST | {"scaler": None, "normalize": None, "window_size": 12, "horizon": 3} | changes
+    options = FAST | PLAIN | {"window_size": 12, "horizon": 3} | changes
     forecaster = LSTMForecaster(**options).fit(_series())
     module = Plain(forecaster.model_.config)
     module.load_state_dict(forecaster.state_dict(), strict=True)
@@ -27,14 +33,14 @@ def test_a_plain_module_loads_ours_strictly_and_predicts_the_same(changes):
 
 
 def test_we_load_a_plain_modules_weights_and_predict_the_same():
-    forecaster = LSTMForecaster(3, scaler=None, normalize=None, window_size=12, **FAST).fit(_series())
+    forecaster = LSTMForecaster(3, window_size=12, **FAST, **PLAIN).fit(_series())
     module = Plain(forecaster.model_.config)
     forecaster.load_state_dict(module.state_dict())
     window = torch.from_numpy(_series()[-12:]).float()[None]
     assert_allclose(forecaster.predict().ravel(), module(window).detach().numpy().ravel(), rtol=1e-5, atol=1e-5)
     arrays = {name: tensor.numpy() for name, tensor in module.state_dict().items()}
     other = (
-        LSTMForecaster(3, scaler=None, normalize=None, window_size=12, **FAST).fit(_series()).load_state_dict(arrays)
+        LSTMForecaster(3, window_size=12, **FAST, **PLAIN).fit(_series()).load_state_dict(arrays)
     )
     assert_array_equal(other.predict(), forecaster.predict())
 
@@ -69,7 +75,7 @@ def test_state_dicts_are_copies():
 
 
 def test_a_foreign_state_dict_is_named_and_changes_nothing():
-    forecaster = LSTMForecaster(3, window_size=12, **FAST).fit(_series())
+    forecaster = LSTMForecaster(3, window_size=12, channels="together", **FAST).fit(_series())
     before = forecaster.predict()
     state = forecaster.state_dict()
     with pytest.raises(ValueError, match=r"missing: fc\.bias; unexpected: head\.bias"):

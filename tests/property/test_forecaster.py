@@ -65,5 +65,5 @@ def test_a_forecast_moves_with_the_level(values, level):
 @given(n_rows=st.integers(1, 10**6), horizon=st.integers(1, 1000))
 def test_the_default_window_is_small_enough(n_rows, horizon):
     window_size = default_window_size(n_rows, horizon)
-    assert 1 <= window_size <= 168
+    assert 1 <= window_size <= 336
     assert window_size == 1 or window_size <= n_rows / 4

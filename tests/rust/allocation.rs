@@ -3,7 +3,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-use lstmforecast::model::{Backend, Model, ModelConfig};
+use lstmforecast::model::{Backend, Channels, Model, ModelConfig};
 use lstmforecast::network::Architecture;
 use lstmforecast::series::normalize::Normalize;
 use lstmforecast::series::Matrix;
@@ -54,6 +54,9 @@ fn one_window_takes_the_memory_of_its_forecast() {
             bidirectional: true,
             dropout: 0.0,
             window_size: 10,
+            segment_length: 1,
+            linear_skip: false,
+            channels: Channels::Together,
             horizon: 3,
             n_features: 2,
             n_targets: 1,

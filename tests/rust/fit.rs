@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use lstmforecast::error::{Error, Result};
 use lstmforecast::train::loss::Loss;
 use lstmforecast::train::optimizer::OptimizerKind;
+use lstmforecast::train::schedule::LrSchedule;
 use lstmforecast::train::{fit, Epoch, Learner, Observer, Outcome, Step, StopReason, TrainConfig};
 
 /// Its validation losses are given; its one weight is the number of steps taken.
@@ -59,6 +60,8 @@ const CONFIG: TrainConfig = TrainConfig {
     max_epochs: 5,
     patience: None,
     min_delta: 0.0,
+    steps_per_epoch: None,
+    lr_schedule: LrSchedule::Plateau,
     lr_patience: None,
     lr_factor: 0.5,
     clip_grad_norm: None,

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use lstmforecast::model::fit::{DataConfig, ScalerChoice};
-use lstmforecast::model::{Backend, Model, ModelConfig};
+use lstmforecast::model::{Backend, Channels, Model, ModelConfig};
 use lstmforecast::network::Architecture;
 use lstmforecast::rng::{Purpose, Rng};
 use lstmforecast::series::normalize::Normalize;
@@ -11,6 +11,7 @@ use lstmforecast::series::scale::ScalerKind;
 use lstmforecast::series::Matrix;
 use lstmforecast::train::loss::Loss;
 use lstmforecast::train::optimizer::OptimizerKind;
+use lstmforecast::train::schedule::LrSchedule;
 use lstmforecast::train::{Epoch, Observer, Outcome, StopReason, TrainConfig};
 
 fn model() -> Model {
@@ -21,6 +22,9 @@ fn model() -> Model {
         bidirectional: false,
         dropout: 0.1,
         window_size: 12,
+        segment_length: 1,
+        linear_skip: false,
+        channels: Channels::Together,
         horizon: 3,
         n_features: 1,
         n_targets: 1,
@@ -49,6 +53,8 @@ fn training() -> TrainConfig {
         max_epochs: 4,
         patience: Some(10),
         min_delta: 0.0,
+        steps_per_epoch: None,
+        lr_schedule: LrSchedule::Plateau,
         lr_patience: Some(5),
         lr_factor: 0.5,
         clip_grad_norm: None,

@@ -4,15 +4,41 @@ import numpy as np
 import pytest
 
 from lstmforecast.forecaster import LSTMForecaster
-from lstmforecast.sizing import default_window_size, resolve_window_size
+from lstmforecast.sizing import Sizes, default_segment_length, default_window_size
 
 
 @pytest.mark.parametrize(
-    ("n_rows", "horizon", "window_size"),
-    [(10_000, 1, 48), (10_000, 24, 96), (10_000, 720, 168), (80, 24, 20), (2, 24, 1)],
+    ("n_rows", "horizon", "season", "window_size"),
+    [
+        (10_000, 1, 1, 48),
+        (10_000, 24, 1, 96),
+        (10_000, 720, 1, 336),
+        (10_000, 1, 24, 336),
+        (10_000, 1, 7, 98),
+        (10_000, 26, 52, 312),  # whole seasons
+        (10_000, 1, 1440, 336),  # longer than a window may be
+        (200, 12, 12, 48),
+        (80, 24, 24, 20),  # too few rows for two seasons
+        (2, 24, 1, 1),
+    ],
 )
-def test_the_default_window_is_four_horizons_and_shrinks_with_the_data(n_rows, horizon, window_size):
-    assert default_window_size(n_rows, horizon) == window_size
+def test_the_default_window_has_seasons_or_horizons_and_shrinks_with_the_data(n_rows, horizon, season, window_size):
+    assert default_window_size(n_rows, horizon, season) == window_size
+
+
+@pytest.mark.parametrize(
+    ("window_size", "season", "length"), [(336, 24, 24), (96, 1, 4), (24, 1, 1), (20, 24, 1), (337, 24, 1), (3, 1, 1), (312, 52, 52)]
+)
+def test_the_default_segment_is_a_season_or_leaves_few_steps(window_size, season, length):
+    assert default_segment_length(window_size, season) == length
+    assert window_size % length == 0
+
+
+def test_a_window_is_made_of_whole_segments():
+    assert Sizes(24, segment_length=5, season=24).resolve(10_000, 0.2) == (335, 5)
+    assert Sizes(24, window_size=48).resolve(10_000, 0.2) == (48, 2)
+    with pytest.raises(ValueError, match="expected window_size to be a multiple of segment_length=5, got 48"):
+        Sizes(24, window_size=48, segment_length=5).resolve(10_000, 0.2)
 
 
 @pytest.mark.parametrize(
@@ -26,9 +52,9 @@ def test_the_default_window_is_four_horizons_and_shrinks_with_the_data(n_rows, h
     ],
 )
 def test_the_rows_that_the_message_names_suffice_and_one_less_does_not(window_size, horizon, fraction, needed):
-    size = resolve_window_size(needed, window_size, horizon, fraction)
+    size, _ = Sizes(horizon, window_size).resolve(needed, fraction)
     with pytest.raises(ValueError, match=rf"at least {needed} rows for window_size={size}, .*got {needed - 1}"):
-        resolve_window_size(needed - 1, window_size, horizon, fraction)
+        Sizes(horizon, window_size).resolve(needed - 1, fraction)
     model = LSTMForecaster(
         horizon, window_size=size, validation_fraction=fraction, hidden_size=4, max_epochs=1, n_threads=1
     )
@@ -41,5 +67,5 @@ def test_the_rows_that_the_message_names_suffice_and_one_less_does_not(window_si
 
 def test_holding_nothing_out_is_offered():
     with pytest.raises(ValueError, match=r"validation_fraction=0.2, got 18; patience=None holds nothing out"):
-        resolve_window_size(18, 12, 4, 0.2)
-    assert resolve_window_size(18, 12, 4, 0.0) == 12
+        Sizes(4, 12).resolve(18, 0.2)
+    assert Sizes(4, 12).resolve(18, 0.0) == (12, 1)

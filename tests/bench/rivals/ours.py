@@ -18,7 +18,8 @@ def prepare(
     def fit(epochs: int) -> tuple[int, int]:
         model = LSTMForecaster(
             horizon=1, window_size=window, hidden_size=hidden, num_layers=layers, batch_size=batch,
-            learning_rate=learning_rate, clip_grad_norm=None, patience=None, lr_patience=None, max_epochs=epochs,
+            learning_rate=learning_rate, lr_schedule="constant", clip_grad_norm=None, patience=None, max_epochs=epochs,
+            steps_per_epoch=None, linear_skip=False, segment_length=1,
             n_threads=threads, random_state=0,
         ).fit(y)  # fmt: skip
         weights = sum(weight.size for weight in model.model_.parameters().values())

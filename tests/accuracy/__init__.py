@@ -1,0 +1,1 @@
+"""How well defaults forecast: `python -m tests.accuracy`."""

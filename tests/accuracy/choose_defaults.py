@@ -1,0 +1,75 @@
+"""Prints what the defaults were chosen by: validation errors of a few settings on several series, never a test score.
+
+Each cell is the mean squared error (of standardised values) on the validation rows, as a share of repeat-last's on the same
+windows, mean over seeds. The rows that are kept for the test are cut off before anything is seen.
+
+    python -m tests.accuracy.choose_defaults                 # all series that are there, all settings: minutes
+    python -m tests.accuracy.choose_defaults co2 airline --seeds 2
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from tests.accuracy.series import CASES, Case, there
+
+from lstmforecast import LSTMForecaster
+
+# What the defaults were before the window was cut into segments.
+PLAIN = {"linear_skip": False, "segment_length": 1, "channels": "together", "window_size": 96}
+SETTINGS: dict[str, dict[str, Any]] = {
+    "defaults": {},
+    "plain LSTM, 96 rows": PLAIN,
+    "linear_skip=False": {"linear_skip": False},
+    "channels='together'": {"channels": "together"},
+    "normalize=None": {"normalize": None},
+    "loss='huber'": {"loss": "huber"},
+    "loss='mae'": {"loss": "mae"},
+    "lr_schedule='onecycle'": {"lr_schedule": "onecycle"},
+    "lr_schedule='plateau'": {"lr_schedule": "plateau"},
+    "learning_rate=1e-3": {"learning_rate": 1e-3},
+    "learning_rate=1e-2": {"learning_rate": 1e-2},
+    "batch_size=128": {"batch_size": 128},
+    "max_epochs=16": {"max_epochs": 16},
+    "hidden_size=128": {"hidden_size": 128},
+    "num_layers=2": {"num_layers": 2},
+}
+
+
+def share_of_repeat_last(case: Case, setting: dict[str, Any], seed: int) -> float:
+    """The error of a setting on the validation rows, as a share of repeat-last's."""
+    y = case.before_test
+    setting = {name: min(value, len(y) // 4) if name == "window_size" else value for name, value in setting.items()}
+    model = LSTMForecaster(case.horizon, validation_fraction=0.25, random_state=seed, **setting).fit(y)
+    values = np.ascontiguousarray(y.to_numpy(float).reshape(len(y), -1))
+    start = len(values) - round(0.25 * len(values))
+    origins = np.arange(start, len(values) - case.horizon + 1)
+    truth = values[origins[:, None] + np.arange(case.horizon)]
+    deviation = values[:start].std(axis=0)
+
+    def error(forecast: np.ndarray) -> float:
+        return float(np.mean(((forecast - truth) / deviation) ** 2))
+
+    return error(model.model_.forecast_series(values, origins)) / error(values[origins - 1, None])
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("series", nargs="*", help=f"of {', '.join(CASES)} (default: all that are there)")
+    parser.add_argument("--seeds", type=int, default=2)
+    arguments = parser.parse_args()
+    table = pd.DataFrame(index=list(SETTINGS), dtype=float)
+    for name in arguments.series or there():
+        case = CASES[name]()
+        for label, setting in SETTINGS.items():
+            table.loc[label, name] = np.mean([share_of_repeat_last(case, setting, s) for s in range(arguments.seeds)])
+    table["geometric mean"] = np.exp(np.log(table).mean(axis=1))
+    print(table.to_string(float_format="{:.3f}".format))
+
+
+if __name__ == "__main__":
+    main()
