@@ -64,7 +64,9 @@ class BacktestResult:
         n_windows, horizon, width = self.values.shape
         rows = self.origins[:, np.newaxis] + np.arange(horizon)
         labels = pd.RangeIndex(len(self.observations)) if self.observations.index is None else self.observations.index
-        variable = pd.Categorical.from_codes(np.tile(np.arange(width), n_windows * horizon), self._variables())
+        variable = pd.Categorical.from_codes(
+            np.tile(np.arange(width), n_windows * horizon), self.observations.form.variables(width)
+        )
         return pd.DataFrame(
             {
                 "cutoff": labels[np.repeat(self.origins - 1, horizon * width)],
@@ -75,13 +77,6 @@ class BacktestResult:
                 "forecast": self.values.ravel(),
             }
         )
-
-    def _variables(self) -> pd.Index:
-        form = self.observations.form
-        if form.columns is None or form.columns[0] is None:
-            return pd.RangeIndex(self.observations.n_columns)
-        labels: pd.Index = pd.Index(list(form.columns), tupleize_cols=False)
-        return labels
 
     def __repr__(self) -> str:
         return f"{self._title()}\n{self.scores.to_string(float_format='{:.4g}'.format)}"

@@ -29,11 +29,12 @@ class LSTMEstimator(BaseEstimator):
     """An LSTM network with a scikit-learn face; not for use on its own."""
 
     _losses: ClassVar[tuple[str, ...]] = ("mse", "mae", "huber")
+    _architectures: ClassVar[tuple[str, ...]] = ("lstm",)
     model_: _core.Model
 
     def _validate_parameters(self) -> None:
         """Raise TypeError or ValueError, with one sentence, for the first parameter that makes no sense."""
-        check_parameters(self.get_params(deep=False), losses=self._losses)
+        check_parameters(self.get_params(deep=False), losses=self._losses, architectures=self._architectures)
 
     def _seed(self) -> int:
         """A seed for this fit; an int gives the same one each time."""

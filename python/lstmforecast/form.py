@@ -40,6 +40,13 @@ class Form:
             return pd.Series(values[:, 0], index=index, name=self.columns[0])
         return values[:, 0] if self.kind == "vector" else values
 
+    def variables(self, n_columns: int) -> pd.Index:
+        """Names for the variables of a table: those of the columns, numbers where they have none."""
+        if self.columns is None or self.columns[0] is None:
+            return pd.RangeIndex(n_columns)
+        labels: pd.Index = pd.Index(list(self.columns), tupleize_cols=False)
+        return labels
+
     def label(self, column: int) -> str:
         """Name a column in a message."""
         return f"{column}" if self.columns is None else f"{self.columns[column]!r}"

@@ -62,7 +62,6 @@ _RULES: dict[str, _Number | _Choice] = {
     "linear_skip": _Choice((False, True)),
     "channels": _Choice(("together", "independent")),
     "normalize": _Choice((None, "last")),
-    "architecture": _Choice(("lstm",)),
     "hidden_size": _Number(_INTEGER, 1),
     "num_layers": _Number(_INTEGER, 1),
     "bidirectional": _Choice((False, True)),
@@ -87,9 +86,9 @@ _RULES: dict[str, _Number | _Choice] = {
 }
 
 
-def check_parameters(parameters: Mapping[str, Any], losses: tuple[str, ...]) -> None:
+def check_parameters(parameters: Mapping[str, Any], losses: tuple[str, ...], architectures: tuple[str, ...]) -> None:
     """Raise TypeError or ValueError, with one sentence, for the first parameter that makes no sense."""
-    rules = _RULES | {"loss": _Choice(losses)}
+    rules = _RULES | {"loss": _Choice(losses), "architecture": _Choice(architectures)}
     for name, value in parameters.items():
         if name in rules:
             rules[name].check(name, value)

@@ -19,8 +19,8 @@ def to_torch(model: _core.Model) -> nn.Module:
 
 
 class LSTMModule(nn.Module):
-    """``nn.LSTM`` named ``lstm`` and ``nn.Linear`` named ``fc``, between the scalers of the data; with ``linear_skip``, an
-    ``nn.Linear`` named ``skip`` beside them.
+    """``nn.LSTM`` named ``lstm`` and ``nn.Linear`` named ``fc``, between the scalers of the data; beside them, with
+    ``linear_skip``, an ``nn.Linear`` named ``skip``, or that alone.
 
     Parameters
     ----------
@@ -36,19 +36,23 @@ class LSTMModule(nn.Module):
         self.normalize = config["normalize"]
         self.bidirectional = config["bidirectional"]
         self.independent = config["channels"] == "independent"
-        self.segment_length = config["segment_length"]
         n_targets = 1 if self.independent else config["n_targets"]
         n_features = config["n_features"] - config["n_targets"] + n_targets
-        self.lstm = nn.LSTM(
-            self.segment_length * n_features,
-            config["hidden_size"],
-            config["num_layers"],
-            batch_first=True,
-            dropout=config["dropout"],
-            bidirectional=config["bidirectional"],
-        )
-        self.fc = nn.Linear(config["hidden_size"] * (1 + config["bidirectional"]), self.shape[0] * n_targets)
-        self.skip = nn.Linear(config["window_size"], self.shape[0]) if config["linear_skip"] else None
+        self.lstm: nn.LSTM | None = None
+        self.fc: nn.Linear | None = None
+        self.skip: nn.Linear | None = None
+        if config["architecture"] == "lstm":
+            self.lstm = nn.LSTM(
+                config["segment_length"] * n_features,
+                config["hidden_size"],
+                config["num_layers"],
+                batch_first=True,
+                dropout=config["dropout"],
+                bidirectional=config["bidirectional"],
+            )
+            self.fc = nn.Linear(config["hidden_size"] * (1 + config["bidirectional"]), self.shape[0] * n_targets)
+        if config["linear_skip"]:
+            self.skip = nn.Linear(config["window_size"], self.shape[0])
         for name, values in scalers.items():
             self.register_buffer(name, torch.from_numpy(values), persistent=False)
 
@@ -70,10 +74,11 @@ class LSTMModule(nn.Module):
 
     def network(self, x: Tensor, n_targets: int) -> Tensor:
         """Scaled windows (n, window_size, features) to scaled forecasts (n, horizon, n_targets)."""
-        segments = x.reshape(len(x), -1, self.segment_length * x.shape[-1])
-        _, (state, _) = self.lstm(segments)
-        last = torch.cat([state[-2], state[-1]], dim=-1) if self.bidirectional else state[-1]
-        y = self.fc(last).reshape(len(x), -1, n_targets)
+        ways = []
+        if self.lstm is not None and self.fc is not None:
+            _, (state, _) = self.lstm(x.reshape(len(x), -1, self.lstm.input_size))
+            last = torch.cat([state[-2], state[-1]], dim=-1) if self.bidirectional else state[-1]
+            ways.append(self.fc(last).reshape(len(x), -1, n_targets))
         if self.skip is not None:
-            y = y + self.skip(x[..., :n_targets].transpose(1, 2)).transpose(1, 2)
-        return y
+            ways.append(self.skip(x[..., :n_targets].transpose(1, 2)).transpose(1, 2))
+        return torch.stack(ways).sum(0)

@@ -41,14 +41,14 @@ def default_window_size(n_rows: int, horizon: int, season: int = 1) -> int:
 
 
 def default_segment_length(window_size: int, season: int = 1) -> int:
-    """Choose the rows of a step: a season if the window has several whole ones, else what makes up to 24 steps, at least 4; 1 where nothing does.
+    """Choose the rows of a step: a season if the window has several whole ones, else what makes 4 to 24 steps, else 1.
 
     Examples
     --------
     >>> default_segment_length(336, season=24), default_segment_length(48), default_segment_length(10)
     (24, 2, 1)
     """
-    if 1 < season and window_size >= 2 * season and window_size % season == 0:
+    if season > 1 and window_size >= 2 * season and window_size % season == 0:
         return season
     least = -(-window_size // STEPS)
     lengths = (length for length in range(least, window_size // 4 + 1) if window_size % length == 0)

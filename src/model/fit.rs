@@ -189,7 +189,9 @@ impl Model {
         let channel = |target| {
             let mut rows = Vec::with_capacity(series.n_rows() * self.config.n_features_at_once());
             for row in 0..series.n_rows() {
-                self.config.columns(target).for_each(|at| rows.push(self.input_scaler.transform_one(at, series.row(row)[at])));
+                self.config
+                    .columns(target)
+                    .for_each(|at| rows.push(self.input_scaler.transform_one(at, series.row(row)[at])));
             }
             rows
         };

@@ -175,6 +175,9 @@ impl Model {
         if config.backend == Backend::Fused && device != Device::Cpu {
             return Err(Error::Value(format!("expected device 'cpu' with backend 'fused', got '{}'", config.device)));
         }
+        if config.backend == Backend::Fused && config.architecture != Architecture::Lstm {
+            return Err(Error::Value("expected architecture 'lstm' with backend 'fused', got 'linear'".to_owned()));
+        }
         let (network, parameters) = network::build(&config.network(), config.seed, device)?;
         let input_scaler = Scaler::identity(config.n_features);
         let output_scaler = Scaler::identity(config.n_targets);
@@ -218,7 +221,9 @@ impl Model {
 
     /// Whether our own kernel does the work.
     fn is_fused(&self) -> bool {
-        self.config.backend != Backend::Torch && self.device == Device::Cpu
+        self.config.backend != Backend::Torch
+            && self.device == Device::Cpu
+            && self.config.architecture == Architecture::Lstm
     }
 
     /// Threads for libtorch: as asked, else as they are, but one for small networks, whose operations are over before a

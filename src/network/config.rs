@@ -10,6 +10,8 @@ use crate::error::{Error, Result};
 pub enum Architecture {
     /// Stacked LSTM layers, then a linear head on the last state.
     Lstm,
+    /// The linear way alone: what an LSTM has to beat.
+    Linear,
 }
 
 /// Sizes and switches of a network.

@@ -41,10 +41,7 @@ impl FusedSkip {
     /// Room for up to `rows` windows.
     pub fn memory(&self, rows: usize) -> SkipMemory {
         let rows = rows * self.config.n_targets;
-        SkipMemory {
-            x: Aligned::zeros(rows * self.config.window_size),
-            y: Aligned::zeros(rows * self.linear.width()),
-        }
+        SkipMemory { x: Aligned::zeros(rows * self.config.window_size), y: Aligned::zeros(rows * self.linear.width()) }
     }
 
     /// Takes the targets of a window `(window_size, n_features)` as rows.

@@ -13,10 +13,11 @@ use tch::{Device, Tensor};
 pub use config::{Architecture, NetworkConfig, SkipConfig};
 pub use parameter::Parameters;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::rng::{Purpose, Rng, StepMasks};
 use lstm::LstmForecastNetwork;
 use parameter::Initializer;
+use skip::LinearSkip;
 
 /// A differentiable function of windows.
 pub trait Network: Send {
@@ -36,8 +37,12 @@ pub trait Network: Send {
 pub fn build(config: &NetworkConfig, seed: u64, device: Device) -> Result<(Box<dyn Network>, Parameters)> {
     config.check()?;
     let mut init = Initializer::new(Rng::new(seed, Purpose::Weights), device);
-    let network = match config.architecture {
-        Architecture::Lstm => Box::new(LstmForecastNetwork::new(config, &mut init)?),
+    let network: Box<dyn Network> = match (config.architecture, config.skip) {
+        (Architecture::Lstm, _) => Box::new(LstmForecastNetwork::new(config, &mut init)?),
+        (Architecture::Linear, Some(skip)) => Box::new(LinearSkip::new(skip, config.output_size, &mut init)?),
+        (Architecture::Linear, None) => {
+            return Err(Error::Value("expected linear_skip=True with architecture 'linear', got False".to_owned()))
+        }
     };
     Ok((network, init.finish()))
 }

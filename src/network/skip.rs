@@ -5,7 +5,9 @@ use tch::Tensor;
 use super::config::SkipConfig;
 use super::head::Linear;
 use super::parameter::{dimensions, Initializer};
+use super::Network;
 use crate::error::Result;
+use crate::rng::StepMasks;
 
 /// `Linear(window_size -> horizon)` named `skip`, which each target passes through by itself.
 #[derive(Debug)]
@@ -32,5 +34,12 @@ impl LinearSkip {
         let n_targets = dimensions(&[self.config.n_targets])[0];
         let targets = windows.f_narrow(2, 0, n_targets)?.f_transpose(1, 2)?;
         Ok(self.linear.forward(&targets)?.f_transpose(1, 2)?.f_flatten(1, 2)?)
+    }
+}
+
+/// Nothing but the linear way.
+impl Network for LinearSkip {
+    fn forward(&self, windows: &Tensor, _dropout: Option<StepMasks>) -> Result<Tensor> {
+        self.forward(windows)
     }
 }

@@ -220,7 +220,14 @@ impl Order {
     fn new(n_samples: usize, config: &TrainConfig) -> Self {
         let batch_size = config.batch_size.min(n_samples);
         let epoch_len = config.steps_per_epoch.map_or(n_samples, |steps| steps * batch_size);
-        Self { n_samples, batch_size, epoch_len, seed: config.shuffle.then_some(config.seed), pass: 0, permutation: None }
+        Self {
+            n_samples,
+            batch_size,
+            epoch_len,
+            seed: config.shuffle.then_some(config.seed),
+            pass: 0,
+            permutation: None,
+        }
     }
 
     /// The samples at these places of epoch `number`, from 1.

@@ -117,7 +117,7 @@ mod tests {
         bidirectional: false,
         dropout: 0.4,
         output_size: 1,
-            skip: None,
+        skip: None,
     };
     const TRAINING: TrainConfig = TrainConfig {
         loss: Loss::Mse,

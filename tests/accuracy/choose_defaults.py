@@ -1,7 +1,7 @@
 """Prints what the defaults were chosen by: validation errors of a few settings on several series, never a test score.
 
-Each cell is the mean squared error (of standardised values) on the validation rows, as a share of repeat-last's on the same
-windows, mean over seeds. The rows that are kept for the test are cut off before anything is seen.
+Each cell is the mean squared error (of standardised values) on the validation rows, as a share of repeat-last's on the
+same windows, mean over seeds. The rows that are kept for the test are cut off before anything is seen.
 
     python -m tests.accuracy.choose_defaults                 # all series that are there, all settings: minutes
     python -m tests.accuracy.choose_defaults co2 airline --seeds 2

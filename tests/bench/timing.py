@@ -13,7 +13,7 @@ BLOCK = 5
 
 
 def settle() -> None:
-    """Wait until the others' threads, which go on spinning after their work (ONNX Runtime's for more than 10 ms), sleep.
+    """Wait until the others' threads sleep, which go on spinning after their work (ONNX Runtime's for some 20 ms).
 
     Busily: where processors are virtual, one that slept starts late and slow.
     """

@@ -51,7 +51,7 @@ TRAINING = {
 
 
 class Plain(nn.Module):
-    """What a tutorial writes: ``nn.LSTM``, the last state, ``nn.Linear``; and, perhaps, a linear forecast beside them."""
+    """What a tutorial writes: ``nn.LSTM``, the last state, ``nn.Linear``; perhaps a linear forecast beside them."""
 
     def __init__(self, config: dict[str, Any]) -> None:
         super().__init__()

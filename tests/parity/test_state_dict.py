@@ -39,9 +39,7 @@ def test_we_load_a_plain_modules_weights_and_predict_the_same():
     window = torch.from_numpy(_series()[-12:]).float()[None]
     assert_allclose(forecaster.predict().ravel(), module(window).detach().numpy().ravel(), rtol=1e-5, atol=1e-5)
     arrays = {name: tensor.numpy() for name, tensor in module.state_dict().items()}
-    other = (
-        LSTMForecaster(3, window_size=12, **FAST, **PLAIN).fit(_series()).load_state_dict(arrays)
-    )
+    other = LSTMForecaster(3, window_size=12, **FAST, **PLAIN).fit(_series()).load_state_dict(arrays)
     assert_array_equal(other.predict(), forecaster.predict())
 
 

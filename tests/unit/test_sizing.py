@@ -27,7 +27,8 @@ def test_the_default_window_has_seasons_or_horizons_and_shrinks_with_the_data(n_
 
 
 @pytest.mark.parametrize(
-    ("window_size", "season", "length"), [(336, 24, 24), (96, 1, 4), (24, 1, 1), (20, 24, 1), (337, 24, 1), (3, 1, 1), (312, 52, 52)]
+    ("window_size", "season", "length"),
+    [(336, 24, 24), (96, 1, 4), (24, 1, 1), (20, 24, 1), (337, 24, 1), (3, 1, 1), (312, 52, 52)],
 )
 def test_the_default_segment_is_a_season_or_leaves_few_steps(window_size, season, length):
     assert default_segment_length(window_size, season) == length
