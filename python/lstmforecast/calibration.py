@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-# Windows that are remembered: enough for a coverage of 99 %, few enough for any horizon, and, of hours, six weeks, so that
-# intervals follow a series that becomes more or less predictable.
+# Windows that are remembered: enough for a coverage of 99 %, few enough for any horizon, and, of hours, six weeks:
+# intervals follow the series.
 MOST_WINDOWS = 1000
 
 
@@ -59,8 +59,8 @@ class Calibration:
         Returns
         -------
         ndarray of shape (horizon, k)
-            An error of the past: of n, in ascending order, the ceil((n + 1) * level)-th for levels from one half on, with
-            the finite-sample correction, and the mirror image below.
+            An error of the past: of n, in ascending order, the ceil((n + 1) * level)-th for levels from one half on
+            (with the finite-sample correction), and the mirror image below.
 
         Raises
         ------

@@ -15,6 +15,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from lstmforecast import _core
+from lstmforecast.ensemble import Ensemble
 from lstmforecast.parameters import check_parameters
 from lstmforecast.progress import ProgressBar
 
@@ -30,7 +31,8 @@ class LSTMEstimator(BaseEstimator):
 
     _losses: ClassVar[tuple[str, ...]] = ("mse", "mae", "huber")
     _architectures: ClassVar[tuple[str, ...]] = ("lstm",)
-    model_: _core.Model
+    n_estimators: int = 1
+    model_: _core.Model | Ensemble
 
     def _validate_parameters(self) -> None:
         """Raise TypeError or ValueError, with one sentence, for the first parameter that makes no sense."""
@@ -49,7 +51,7 @@ class LSTMEstimator(BaseEstimator):
         n_targets: int,
         seed: int,
         **network: Any,
-    ) -> _core.Model:
+    ) -> _core.Model | Ensemble:
         """An untrained model, or with ``warm_start`` one that goes on with the present weights."""
         names = ("architecture", "hidden_size", "num_layers", "bidirectional", "dropout", "backend", "device")
         config = {name: getattr(self, name) for name in names}
@@ -57,7 +59,7 @@ class LSTMEstimator(BaseEstimator):
         config |= {"normalize": None, "seed": seed} | network
         if str(self.device).startswith("cuda"):
             import torch  # noqa: F401  - its import loads the CUDA part of libtorch
-        model = _core.Model(config)
+        model = _core.Model(config) if self.n_estimators == 1 else Ensemble.build(config, self.n_estimators)
         if self.warm_start and hasattr(self, "model_"):
             _check_same_sizes(self.model_.config, config)
             model.load_parameters(self.model_.parameters())
@@ -77,7 +79,7 @@ class LSTMEstimator(BaseEstimator):
     def _run(self, fit: Callable[[OnEpoch], dict[str, Any]]) -> dict[str, Any]:
         """Train with the progress bar and the user's callbacks."""
         callbacks = list(self.callbacks or ())
-        with ProgressBar(self.max_epochs, shown=self.verbose > 0) as bar:
+        with ProgressBar(self.max_epochs * self.n_estimators, shown=self.verbose > 0) as bar:
 
             def on_epoch(record: dict[str, Any]) -> bool:
                 bar.update(record)
@@ -86,7 +88,7 @@ class LSTMEstimator(BaseEstimator):
 
             return fit(on_epoch)
 
-    def _keep(self, model: _core.Model, outcome: Mapping[str, Any]) -> None:
+    def _keep(self, model: _core.Model | Ensemble, outcome: Mapping[str, Any]) -> None:
         """Keep what was learned, then raise what ended the training: call this last."""
         self.model_ = model
         self.history_ = pd.DataFrame(outcome["history"])

@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from lstmforecast import _core
-from lstmforecast.calibration import (
-    SIDES,
-    Calibration,
-    calibration_origins,
-    check_probabilities,
-    interval_columns,
-    levels_of,
-    quantile_columns,
-)
 from lstmforecast.container import FILLS, Fill, Observations
 from lstmforecast.estimator import LSTMEstimator
-from lstmforecast.index import Frequency, continue_index, parse_frequency, season_length
+from lstmforecast.index import Frequency, parse_frequency, season_length
+from lstmforecast.intervals import ConformalIntervals
 from lstmforecast.parameters import check_count
 from lstmforecast.scalers import fit_affine
 from lstmforecast.sizing import Sizes, training_rows
@@ -31,7 +21,7 @@ if TYPE_CHECKING:
     from lstmforecast.backtesting import BacktestResult
 
 
-class LSTMForecaster(LSTMEstimator):
+class LSTMForecaster(ConformalIntervals, LSTMEstimator):
     """Forecast one or many time series at once with an LSTM network that maps a window to a whole horizon.
 
     Parameters
@@ -53,6 +43,9 @@ class LSTMForecaster(LSTMEstimator):
         seen in training are no obstacle.
     loss : {"mse", "mae", "huber"}, default="mse"
         What training minimises, on scaled values.
+    n_estimators : int, default=1
+        Networks that differ in their seeds and are trained side by side; their forecasts are averaged, which makes them
+        better by a percent or two.
     stride : int, default=1
         Rows from the start of one training window to that of the next.
     freq : str, offset or None, default=None
@@ -142,6 +135,7 @@ class LSTMForecaster(LSTMEstimator):
         channels: str = "independent",
         normalize: str | None = "last",
         loss: str = "mse",
+        n_estimators: int = 1,
         stride: int = 1,
         freq: Frequency = None,
         fill: Fill = None,
@@ -179,6 +173,7 @@ class LSTMForecaster(LSTMEstimator):
         self.channels = channels
         self.normalize = normalize
         self.loss = loss
+        self.n_estimators = n_estimators
         self.stride = stride
         self.freq = freq
         self.fill = fill
@@ -253,10 +248,8 @@ class LSTMForecaster(LSTMEstimator):
             model.load_scalers(self._fit_scaler_object(observations.values))
             training["scaler"] = "loaded"
         outcome = self._run(lambda on_epoch: model.fit_series(observations.values, training, on_epoch))
-        self._calibration = self._calibrate(model, observations)
         self._remember(observations, window_size, n_rows=len(observations))
-        self.model_ = model
-        self._recent = self._last_rows(observations.values)
+        self._calibrate(model, observations)
         self._keep(model, outcome)
         return self
 
@@ -286,82 +279,6 @@ class LSTMForecaster(LSTMEstimator):
         """
         seen, values = self._predict(horizon, context)
         return seen.continued(values)
-
-    def predict_interval(
-        self, coverage: float | Sequence[float] = 0.9, horizon: int | None = None, context: Any = None
-    ) -> pd.DataFrame:
-        """Forecast intervals that hold the truth with a given probability.
-
-        Split conformal prediction: as far to both sides of the forecast as forecasts were off on the rows that `fit`
-        held out, for each step and variable. They hold as often as promised if the future is like those rows, whatever the
-        distribution; the rows also chose the best epoch, which makes them a little too narrow on very few rows.
-
-        Parameters
-        ----------
-        coverage : float or list of float, default=0.9
-            Probability that a value lies between lower and upper bound.
-        horizon : int or None, default=None
-            How many steps, at most as many as trained for; None: all of them.
-        context : array-like, Series, DataFrame or None, default=None
-            As in `predict`.
-
-        Returns
-        -------
-        DataFrame of shape (horizon, k * n_coverages * 2)
-            Columns as in sktime: variable, coverage, ``"lower"`` or ``"upper"``.
-
-        Raises
-        ------
-        sklearn.exceptions.NotFittedError
-            Before `fit`.
-        TypeError, ValueError
-            As in `predict`; also if nothing was held out, or too little for the coverage.
-
-        Examples
-        --------
-        >>> rng = np.random.default_rng(0)
-        >>> model = LSTMForecaster(horizon=3, hidden_size=8, max_epochs=1, random_state=0).fit(rng.normal(size=500))
-        >>> interval = model.predict_interval(coverage=0.8)
-        >>> list(interval.columns)
-        [(0, 0.8, 'lower'), (0, 0.8, 'upper')]
-        >>> bool((interval[0, 0.8, "lower"] < interval[0, 0.8, "upper"]).all())
-        True
-        """
-        coverages = check_probabilities("coverage", coverage)
-        levels = [level for each in coverages for level in levels_of(each)]
-        wanted = [f"coverage={each:g}" for each in coverages for _ in SIDES]
-        return self._predict_levels(levels, wanted, lambda names: interval_columns(names, coverages), horizon, context)
-
-    def predict_quantiles(
-        self,
-        alpha: float | Sequence[float] = (0.1, 0.5, 0.9),
-        horizon: int | None = None,
-        context: Any = None,
-    ) -> pd.DataFrame:
-        """Forecast quantiles, from the same errors as `predict_interval`; they never cross.
-
-        Parameters
-        ----------
-        alpha : float or list of float, default=(0.1, 0.5, 0.9)
-            Probabilities that a value is at most as high.
-        horizon, context
-            As in `predict_interval`.
-
-        Returns
-        -------
-        DataFrame of shape (horizon, k * n_levels)
-            Columns as in sktime: variable, alpha.
-
-        Raises
-        ------
-        sklearn.exceptions.NotFittedError
-            Before `fit`.
-        TypeError, ValueError
-            As in `predict_interval`.
-        """
-        levels = check_probabilities("alpha", alpha)
-        wanted = [f"alpha={level:g}" for level in levels]
-        return self._predict_levels(levels, wanted, lambda names: quantile_columns(names, levels), horizon, context)
 
     def update(self, y: Any) -> LSTMForecaster:
         """Append newer observations, from which `predict` then goes on; the weights stay as they are.
@@ -441,66 +358,6 @@ class LSTMForecaster(LSTMEstimator):
             raise ValueError(f"expected context of at least {self.window_size_} rows (window_size_), got {len(seen)}")
         return seen, self._roll(seen.values[np.newaxis, -self.window_size_ :], steps)[0]
 
-    def _predict_levels(
-        self,
-        levels: list[float],
-        wanted: list[str],
-        columns: Callable[[pd.Index], pd.MultiIndex],
-        horizon: int | None,
-        context: Any,
-    ) -> pd.DataFrame:
-        """Quantiles of these levels, those of one variable side by side; messages say what each is wanted for."""
-        seen, forecast = self._predict(horizon, context)
-        if self._calibration is None:
-            raise ValueError(
-                "expected rows held out by fit for the errors that intervals are made of, got none: set patience and "
-                "validation_fraction"
-            )
-        trained = self.model_.config["horizon"]
-        if len(forecast) > trained:
-            raise ValueError(f"expected a horizon of at most {trained}, as trained for, got {len(forecast)}")
-        errors = [self._calibration.quantile(level, words) for level, words in zip(levels, wanted, strict=True)]
-        values = forecast[:, :, np.newaxis] + np.stack(errors, axis=-1)[: len(forecast)]
-        start = self._n_rows if context is None else len(seen)
-        index: pd.Index = pd.RangeIndex(start, start + len(forecast))
-        if seen.index is not None:
-            index = continue_index(seen.index, seen.freq, len(forecast))
-        return pd.DataFrame(
-            values.reshape(len(forecast), -1), index=index, columns=columns(seen.form.variables(seen.n_columns))
-        )
-
-    def _calibrate(self, model: _core.Model, observations: Observations) -> Calibration | None:
-        """Forecast the rows held out; None where there are none. Made-up values are no truth."""
-        values = observations.values
-        origins = calibration_origins(self._training_rows(len(values)), len(values), self.horizon)
-        steps = origins[:, np.newaxis] + np.arange(self.horizon)
-        if observations.filled is not None:
-            known = ~observations.filled[steps].any(axis=(1, 2))
-            origins, steps = origins[known], steps[known]
-        if not len(origins):
-            return None
-        return Calibration.of(values[steps], model.forecast_series(values, origins, self.n_threads))
-
-    def _learn_errors(self, newer: Observations) -> None:
-        """Judge the forecasts whose last step is among the newer rows; made-up values are no truth."""
-        if self._calibration is None:
-            return
-        horizon = self.model_.config["horizon"]
-        made_up = np.zeros(newer.values.shape, bool) if newer.filled is None else newer.filled
-        values = np.concatenate([self._recent, newer.values])
-        made_up = np.concatenate([np.zeros(self._recent.shape, bool), made_up])
-        origins = np.arange(len(self._recent) - horizon + 1, len(values) - horizon + 1)
-        steps = origins[:, np.newaxis] + np.arange(horizon)
-        known = ~made_up[steps].any(axis=(1, 2)) & (origins >= self.window_size_)
-        if known.any():
-            forecasts = self.model_.forecast_series(values, origins[known], self.n_threads)
-            self._calibration = self._calibration.extended(values[steps[known]], forecasts)
-        self._recent = self._last_rows(values)
-
-    def _last_rows(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """As many as the forecasts of the last ``horizon`` rows were made from."""
-        return values[-(self.model_.config["window_size"] + self.model_.config["horizon"] - 1) :].copy()
-
     def _training_rows(self, n_rows: int) -> int:
         return training_rows(n_rows, self._held_out())
 
@@ -543,18 +400,13 @@ class LSTMForecaster(LSTMEstimator):
     def _fitted_state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         tensors, values = self._context.pack()
         return (
-            {f"context_{name}": tensor for name, tensor in tensors.items()}
-            | ({} if self._calibration is None else {"errors": self._calibration.errors, "recent": self._recent}),
+            {f"context_{name}": tensor for name, tensor in tensors.items()} | self._interval_tensors(),
             {"context": values, "n_rows": self._n_rows, "window_size": self.window_size_},
         )
 
     def _restore_fitted_state(self, tensors: Mapping[str, NDArray[Any]], values: Mapping[str, Any]) -> None:
-        tensors = dict(tensors)
-        errors = tensors.pop("errors", None)
-        self._calibration = None if errors is None else Calibration(errors)
-        if errors is not None:
-            self._recent = tensors.pop("recent")
-        saved = {name.removeprefix("context_"): tensor for name, tensor in tensors.items()}
+        self._restore_interval_tensors(tensors)
+        saved = {name.removeprefix("context_"): tensor for name, tensor in tensors.items() if "context_" in name}
         try:
             context = Observations.unpack(saved, values["context"])
         except (ArithmeticError, IndexError) as error:

@@ -58,6 +58,7 @@ _RULES: dict[str, _Number | _Choice] = {
     "window_size": _Number(_INTEGER, 1, none=True),
     "n_features_per_step": _Number(_INTEGER, 1),
     "stride": _Number(_INTEGER, 1),
+    "n_estimators": _Number(_INTEGER, 1),
     "segment_length": _Number(_INTEGER, 1, none=True),
     "linear_skip": _Choice((False, True)),
     "channels": _Choice(("together", "independent")),

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from lstmforecast import _core
+from lstmforecast.ensemble import Ensemble, n_members
 from lstmforecast.parameters import SCALERS
 
 if TYPE_CHECKING:
@@ -84,9 +85,11 @@ def _build(tensors: dict[str, NDArray[Any]], metadata: dict[str, str]) -> LSTMEs
     if metadata["estimator"] not in ("LSTMForecaster", "LSTMRegressor", "LSTMClassifier"):
         raise ValueError(f"an estimator named {metadata['estimator']!r}")
     estimator: LSTMEstimator = getattr(lstmforecast, metadata["estimator"])(**json.loads(metadata["parameters"]))
-    model = _core.Model(json.loads(metadata["model"]))
     named = {prefix: _below(tensors, prefix) for prefix in (_SCALER, _HISTORY, _STATE)}
-    model.load_parameters({name: array for name, array in tensors.items() if not name.startswith(tuple(named))})
+    weights = {name: array for name, array in tensors.items() if not name.startswith(tuple(named))}
+    config, n = json.loads(metadata["model"]), n_members(weights)
+    model = Ensemble.build(config, n) if n else _core.Model(config)
+    model.load_parameters(weights)
     model.load_scalers(named[_SCALER])
     estimator._restore_fitted_state(named[_STATE], json.loads(metadata["state"]))
     order = ("epoch", "train_loss", "val_loss", "learning_rate", "grad_norm", "seconds")

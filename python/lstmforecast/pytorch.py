@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -9,13 +10,28 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from lstmforecast import _core
+from lstmforecast.ensemble import Ensemble
 
 
-def to_torch(model: _core.Model) -> nn.Module:
+def to_torch(model: _core.Model | Ensemble) -> nn.Module:
     """A module that computes what the model computes, in the data's units."""
+    if isinstance(model, Ensemble):
+        return Mean(to_torch(member) for member in model.members).eval()
     module = LSTMModule(model.config, model.scalers())
     module.load_state_dict(model.state_dict())
     return module.eval()
+
+
+class Mean(nn.Module):
+    """The mean of several modules' outputs."""
+
+    def __init__(self, members: Iterable[nn.Module]) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(members)
+
+    def forward(self, windows: Tensor) -> Tensor:
+        """As each of them."""
+        return torch.stack([member(windows) for member in self.members]).mean(0)
 
 
 class LSTMModule(nn.Module):

@@ -36,6 +36,7 @@ class WindowEstimator(LSTMEstimator):
         model = self._new_model(
             window_size=window_size, horizon=1, n_features=n_features, n_targets=n_targets, seed=seed
         )
+        assert isinstance(model, _core.Model)  # ensembles are the forecaster's
         if self.scaler is not None and not isinstance(self.scaler, str):
             model.load_scalers(self._fit_scaler_object(windows, targets, n_targets))
             training["scaler"] = "loaded"

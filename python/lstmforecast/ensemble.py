@@ -1,0 +1,178 @@
+"""Several networks that differ in their seeds, as one: their forecasts are averaged."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lstmforecast import _core
+
+if TYPE_CHECKING:
+    import torch
+
+Array = NDArray[np.float64]
+OnEpoch = Callable[[dict[str, Any]], bool]
+PREFIX = "members."
+
+
+class Ensemble:
+    """What estimators ask of a `_core.Model`, answered by several.
+
+    Parameters
+    ----------
+    members : list of _core.Model
+        Of the same configuration, their seeds aside. Their weights are named ``members.0.``, ``members.1.``, ...
+    """
+
+    def __init__(self, members: list[_core.Model]) -> None:
+        self.members = members
+
+    @classmethod
+    def build(cls, config: dict[str, Any], n_members: int) -> Ensemble:
+        """Draw the weights of each from a seed of its own."""
+        return cls([_core.Model(config | {"seed": config["seed"] + i}) for i in range(n_members)])
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """That of the first."""
+        return self.members[0].config
+
+    @property
+    def window_shape(self) -> tuple[int, int]:
+        """Rows and columns of a window."""
+        return self.members[0].window_shape
+
+    def fit_series(self, series: Array, training: dict[str, Any], on_epoch: OnEpoch | None = None) -> dict[str, Any]:
+        """Train all, side by side, each in an order of its own; see `_core.Model.fit_series`.
+
+        The history is the mean of those of the members. ``on_epoch`` is told which of them (``estimator``) has finished
+        an epoch, and to return something true ends all trainings.
+        """
+        run = _Run(on_epoch)
+        n, n_threads = len(self.members), training["n_threads"] or _n_threads()
+        with ThreadPoolExecutor(min(n, n_threads)) as pool:
+            options = [training | {"seed": training["seed"] + i, "n_threads": max(1, n_threads // n)} for i in range(n)]
+            trainings = [
+                pool.submit(model.fit_series, series, options[i], run.watch(i)) for i, model in enumerate(self.members)
+            ]
+            interrupt = run.wait_for(trainings)
+            pool.shutdown(cancel_futures=True)
+        done = [i for i, training in enumerate(trainings) if not training.cancelled()]
+        outcomes = [trainings[i].result() for i in done]
+        # one that an interrupt kept from beginning has learned nothing
+        self.members = [self.members[i] for i in done]
+        return _mean_outcome(outcomes, interrupt)
+
+    def forecast(self, windows: Array, n_threads: int | None = None) -> Array:
+        """See `_core.Model.forecast`."""
+        return self._mean(lambda model: model.forecast(windows, n_threads))
+
+    def forecast_series(self, series: Array, origins: NDArray[np.int64], n_threads: int | None = None) -> Array:
+        """See `_core.Model.forecast_series`."""
+        return self._mean(lambda model: model.forecast_series(series, origins, n_threads))
+
+    def parameters(self) -> dict[str, NDArray[np.float32]]:
+        """All weights."""
+        return self._named(lambda model: model.parameters())
+
+    def load_parameters(self, parameters: Mapping[str, Any]) -> None:
+        """Replace all weights; none is changed unless the numbers of networks agree."""
+        for model, own in zip(self.members, self._split(parameters), strict=True):
+            model.load_parameters(own)
+
+    def state_dict(self) -> dict[str, torch.Tensor]:
+        """All weights as torch tensors."""
+        return self._named(lambda model: model.state_dict())
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """See `load_parameters`."""
+        for model, own in zip(self.members, self._split(state_dict), strict=True):
+            model.load_state_dict(own)
+
+    def scalers(self) -> dict[str, Array]:
+        """The scalers, which all share."""
+        return self.members[0].scalers()
+
+    def load_scalers(self, scalers: Mapping[str, Array]) -> None:
+        """Replace the scalers of all."""
+        for model in self.members:
+            model.load_scalers(dict(scalers))
+
+    def _mean(self, forecast: Callable[[_core.Model], Array]) -> Array:
+        total = forecast(self.members[0])
+        for model in self.members[1:]:
+            total += forecast(model)
+        return total / len(self.members)
+
+    def _named(self, values: Callable[[_core.Model], dict[str, Any]]) -> dict[str, Any]:
+        each = enumerate(self.members)
+        return {f"{PREFIX}{i}.{name}": value for i, model in each for name, value in values(model).items()}
+
+    def _split(self, named: Mapping[str, Any]) -> list[dict[str, Any]]:
+        n = n_members(named)
+        if n != len(self.members):
+            raise ValueError(f"expected the parameters of {len(self.members)} networks, got those of {n}")
+        starts = [f"{PREFIX}{i}." for i in range(n)]
+        return [{name.removeprefix(s): value for name, value in named.items() if name.startswith(s)} for s in starts]
+
+
+def n_members(named: Mapping[str, Any]) -> int:
+    """How many networks of an ensemble these are the weights of; 0: they are those of a network alone."""
+    return len({name.split(".")[1] for name in named if name.startswith(PREFIX)})
+
+
+class _Run:
+    """Trainings side by side: one at a time speaks to the user, and all end together."""
+
+    def __init__(self, on_epoch: OnEpoch | None) -> None:
+        self._on_epoch = on_epoch
+        self._lock = threading.Lock()
+        self._ended = False
+
+    def watch(self, estimator: int) -> OnEpoch:
+        def on_epoch(record: dict[str, Any]) -> bool:
+            with self._lock:
+                if not self._ended and self._on_epoch is not None:
+                    # what is raised ends the others too
+                    self._ended = True
+                    self._ended = self._on_epoch(record | {"estimator": estimator})
+                return self._ended
+
+        return on_epoch
+
+    def wait_for(self, trainings: list[Future[dict[str, Any]]]) -> KeyboardInterrupt | None:
+        """Wait for all; at Ctrl-C, for the epochs under way."""
+        try:
+            wait(trainings)
+        except KeyboardInterrupt as interrupt:
+            self._ended = True
+            return interrupt
+        return None
+
+
+def _mean_outcome(outcomes: list[dict[str, Any]], interrupt: KeyboardInterrupt | None) -> dict[str, Any]:
+    errors = [outcome["error"] for outcome in outcomes if outcome["error"] is not None]
+    n_epochs = min(outcome["n_epochs"] for outcome in outcomes)
+    names = outcomes[0]["history"]
+    history = {name: np.mean([outcome["history"][name][:n_epochs] for outcome in outcomes], axis=0) for name in names}
+    history["epoch"] = np.arange(1, n_epochs + 1)
+    losses = np.where(np.isnan(history["val_loss"]), history["train_loss"], history["val_loss"])
+    return {
+        "history": history,
+        "best_epoch": int(np.argmin(losses)) + 1 if n_epochs else 0,
+        "n_epochs": n_epochs,
+        "stop_reason": outcomes[0]["stop_reason"] if interrupt is None else "interrupted",
+        "error": interrupt or next(iter(errors), None),
+    }
+
+
+def _n_threads() -> int:
+    """As many as `OMP_NUM_THREADS` or else the machine allows."""
+    asked = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    return int(asked) if asked.isdecimal() and int(asked) > 0 else len(os.sched_getaffinity(0))
