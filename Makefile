@@ -31,6 +31,10 @@ bench: develop
 	$(BIN)/python -m pip install --quiet $(shell sed -n 's/^bench = \[\(.*\)\]$$/\1/p' pyproject.toml | sed 's/, / /g')
 	$(BIN)/python -m tests.bench $(ARGS)
 
+.PHONY: accuracy  ## Score the defaults on open data, beside naive and linear forecasts (minutes; sets everything up)
+accuracy: develop
+	$(BIN)/python -m tests.accuracy $(ARGS)
+
 .PHONY: lint  ## Check format, style and types of Python and Rust
 lint: develop
 	$(BIN)/ruff check .

@@ -21,7 +21,7 @@ def main() -> None:
     start = time.perf_counter()
     y = pd.read_csv(DATA, index_col="date", parse_dates=True)["OT"]
     print(f"{DATA.name}: {len(y):,} hours of the oil temperature, {y.index[0]} to {y.index[-1]}")
-    print(f"Training on 8,640 hours, stopping by 2,880, testing on {TEST_ROWS:,}, {HORIZON} hours ahead ...")
+    print(f"Training on 8,640 hours, judging by 2,880, testing on {TEST_ROWS:,}, {HORIZON} hours ahead ...")
 
     # A quarter of the 11,520 rows before the test part are the 2,880 that the protocol validates on.
     model = LSTMForecaster(horizon=HORIZON, validation_fraction=0.25, random_state=0, verbose=1)
@@ -32,7 +32,8 @@ def main() -> None:
 
     forecast = fitted.predict(context=y)
     forecast.to_csv("forecast.csv")
-    ax = plot.forecast(y[-5 * HORIZON :], forecast)
+    interval = fitted.predict_interval([0.8, 0.95], context=y)
+    ax = plot.forecast(y[-5 * HORIZON :], forecast, interval=interval)
     ax.set_title("The next 24 hours after the end of the file", loc="left", fontsize="medium")
     ax.figure.savefig("forecast.png", dpi=150)
     print(f"Wrote forecast.csv and forecast.png: {forecast.index[0]} to {forecast.index[-1]}.")

@@ -28,6 +28,8 @@ def forecast(
     forecast: ArrayLike | pd.Series | pd.DataFrame,
     truth: ArrayLike | pd.Series | pd.DataFrame | None = None,
     ax: Axes | None = None,
+    *,
+    interval: pd.DataFrame | None = None,
 ) -> Axes:
     """Draw the end of a series, the forecast that continues it and, where it is known, what came true.
 
@@ -41,6 +43,8 @@ def forecast(
         What happened after the history.
     ax : matplotlib.axes.Axes, optional
         Where to draw; a new figure if it isn't given.
+    interval : DataFrame, optional
+        What `LSTMForecaster.predict_interval` returned: a band for each coverage, the wider the fainter.
 
     Returns
     -------
@@ -52,7 +56,8 @@ def forecast(
     ImportError
         Without matplotlib.
     ValueError
-        If history, forecast and truth have different numbers of columns or kinds of index.
+        If history, forecast and truth have different numbers of columns or kinds of index, or ``interval`` other steps
+        than the forecast.
 
     Examples
     --------
@@ -69,6 +74,8 @@ def forecast(
     if known is not None:
         _check_alike(past, known, "truth")
     for i in range(past.shape[1]):
+        if interval is not None:
+            _draw_bands(ax, future.index, interval, i, COLORS[i % len(COLORS)])
         _draw_column(
             ax, past.iloc[:, i], future.iloc[:, i], None if known is None else known.iloc[:, i], i, past.shape[1]
         )
@@ -214,6 +221,20 @@ def _draw_column(ax: Axes, past: pd.Series, future: pd.Series, truth: pd.Series 
     if truth is not None:
         label = "truth" if i == of - 1 else None
         _draw_path(ax, truth, **known, linestyle=(0, (2, 1.2)), label=label)
+
+
+def _draw_bands(ax: Axes, index: pd.Index, interval: pd.DataFrame, i: int, color: str) -> None:
+    """The i-th variable's intervals; named in the legend where there is one variable."""
+    variables = interval.columns.get_level_values(0).unique()
+    if len(interval) != len(index) or i >= len(variables):
+        expected = f"({len(index)}, ...) with {i + 1} variables or more"
+        raise ValueError(f"expected an interval of shape {expected}, got {interval.shape} with {len(variables)}")
+    bands = interval[variables[i]]
+    coverages = sorted(bands.columns.get_level_values(0).unique(), reverse=True)
+    for place, coverage in enumerate(coverages):
+        lower, upper = (bands[coverage, side].to_numpy(float) for side in ("lower", "upper"))
+        label = f"{100 * coverage:g} % interval" if len(variables) == 1 else None
+        ax.fill_between(index, lower, upper, color=color, alpha=0.14 + 0.08 * place, linewidth=0, label=label, zorder=1)
 
 
 def _last_windows(result: BacktestResult, variable: Hashable) -> list[pd.DataFrame]:

@@ -147,3 +147,19 @@ def test_without_matplotlib_the_extra_is_named() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert 'pip install "lstmforecast[plot]"' in done.stdout
+
+
+def test_intervals_are_bands_around_the_forecast():
+    times = pd.date_range("2026-01-01", periods=8, freq="h")
+    columns = pd.MultiIndex.from_tuples([("y", c, side) for c in (0.5, 0.9) for side in ("lower", "upper")])
+    interval = pd.DataFrame([[4.0, 6.0, 3.0, 7.0]] * 2, index=times[6:], columns=columns)
+    ax = plot.forecast(
+        pd.Series(range(6), index=times[:6], name="y"), pd.Series([5.0, 5.0], index=times[6:]), interval=interval
+    )
+    extents = [band.get_paths()[0].get_extents() for band in ax.collections]
+    assert [(extent.ymin, extent.ymax) for extent in extents] == [(3, 7), (4, 6)]
+    assert "90 % interval" in ax.get_legend_handles_labels()[1]
+    with pytest.raises(ValueError, match=r"expected an interval of shape \(2, \.\.\.\).*got \(1, 4\)"):
+        plot.forecast(
+            pd.Series(range(6), index=times[:6]), pd.Series([5.0, 5.0], index=times[6:]), interval=interval[:1]
+        )
