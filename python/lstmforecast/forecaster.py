@@ -60,8 +60,9 @@ class LSTMForecaster(ConformalIntervals, LSTMEstimator):
         How each column is scaled; fitted on the training rows only.
     optimizer, learning_rate, weight_decay, batch_size, clip_grad_norm
         How the weights are fitted, as in `torch.optim`.
-    max_epochs, steps_per_epoch : int, int or None, default=8 and 50
-        Looks at the held-out rows, and optimiser steps before each; ``steps_per_epoch=None``: a pass over all windows.
+    max_epochs, steps_per_epoch : int, int or None, default=20 and 20
+        Looks at the held-out rows, and optimiser steps before each; None: a pass over all windows. Where steps are
+        counted, a look takes in some 4,000 windows, evenly spread.
     patience, min_delta : int or None, float
         Training ends after ``patience`` epochs without a validation loss better by ``min_delta``, and the best weights
         are restored; ``patience=None``: nothing is held out.
@@ -149,8 +150,8 @@ class LSTMForecaster(ConformalIntervals, LSTMEstimator):
         learning_rate: float = 3e-3,
         weight_decay: float = 0.0,
         batch_size: int = 512,
-        max_epochs: int = 8,
-        steps_per_epoch: int | None = 50,
+        max_epochs: int = 20,
+        steps_per_epoch: int | None = 20,
         patience: int | None = 10,
         min_delta: float = 0.0,
         lr_schedule: str = "cosine",

@@ -19,6 +19,10 @@ use crate::train::threads::ThreadsGuard;
 use crate::train::torch::TorchLearner;
 use crate::train::{self, Loader, Observer, Outcome, TrainConfig};
 
+/// Held-out windows that an epoch of a few steps is judged by, evenly spread: neighbours say much the same, and a look at
+/// all of a long series would take longer than the steps.
+const MOST_HELD_OUT: usize = 4096;
+
 /// Which scaler is fitted on the training rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -80,7 +84,11 @@ impl Model {
         } else {
             // the inputs may reach back into the part before: only targets must be unseen
             let start = split.validation_start.saturating_sub(self.config.window_size);
-            Some(self.windows(part(start, series.n_rows())?, 1, "the validation part with the window before it")?)
+            let stride = match training.steps_per_epoch {
+                None => 1,
+                Some(_) => (n_held_out * self.config.n_channels()).div_ceil(MOST_HELD_OUT),
+            };
+            Some(self.windows(part(start, series.n_rows())?, stride, "the validation part with the window before it")?)
         };
         self.train(&train, validation.as_ref().map(|windows| windows as &dyn Samples), training, observer)
     }

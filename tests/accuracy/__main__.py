@@ -7,7 +7,7 @@ import importlib
 
 from tests.bench.report import machine
 
-SUITES = ("etth1", "intervals")
+SUITES = ("etth1", "elsewhere", "intervals")
 
 
 def main() -> None:

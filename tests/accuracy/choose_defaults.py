@@ -33,7 +33,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "learning_rate=1e-3": {"learning_rate": 1e-3},
     "learning_rate=1e-2": {"learning_rate": 1e-2},
     "batch_size=128": {"batch_size": 128},
-    "max_epochs=16": {"max_epochs": 16},
+    "max_epochs=40": {"max_epochs": 40, "patience": 20},
+    "8 epochs of 50 steps": {"max_epochs": 8, "steps_per_epoch": 50},
     "hidden_size=128": {"hidden_size": 128},
     "num_layers=2": {"num_layers": 2},
 }

@@ -49,6 +49,8 @@ def _pm25() -> pd.Series:
 CASES: dict[str, Callable[[], Case]] = {
     "etth1": lambda: Case(_etth1(), 24, 2880),
     "etth1 OT": lambda: Case(_etth1()["OT"], 24, 2880),
+    # of 60 days that are known, the rest is the test
+    "OT 60 days": lambda: Case(_etth1()["OT"].iloc[-60 * 24 - 2880 :], 24, 2880),
     "pm2.5": lambda: Case(_pm25(), 24, 8760),
     "taxi": lambda: Case(_read("nab/realKnownCause/nyc_taxi.csv", "timestamp", "value", "30min"), 48, 2320),
     "melbourne": lambda: Case(_read("weather/melbourne_daily_min_temp.csv", "Date", "Temp", "D"), 7, 730),
@@ -56,7 +58,7 @@ CASES: dict[str, Callable[[], Case]] = {
     "sunspots": lambda: Case(_read("classics/sunspots_monthly.csv", "Month", "Sunspots", "MS"), 12, 520),
     "airline": lambda: Case(_read("classics/airline_passengers.csv", "Month", "Passengers", "MS"), 12, 24),
 }
-SHIPPED = ("etth1", "etth1 OT")
+SHIPPED = ("etth1", "etth1 OT", "OT 60 days")
 
 
 def there() -> list[str]:
