@@ -49,10 +49,13 @@ examples:
     lstmforecast forecast data.csv --time date --target OT --horizon 24 --save model.safetensors
     lstmforecast forecast newer.csv --time date --target OT --horizon 24 --load model.safetensors
 
+  how sure that is: bounds that hold the truth nine times of ten
+    lstmforecast forecast data.csv --time date --target OT --horizon 24 --coverage 0.9 --plot forecast.png
+
   rows are missing from the file: fill the gaps
     lstmforecast forecast data.csv --time date --target OT --horizon 24 --fill interpolate
 
-The network sees the last WINDOW_SIZE rows. Training stops when the held-out part no longer improves, and the best
+The network sees the last WINDOW_SIZE rows. The last fifth of the data is held out to judge each epoch, and the best
 weights are kept. The same command on the same data gives the same numbers (--seed).
 """
 
@@ -111,6 +114,12 @@ def _parser() -> argparse.ArgumentParser:
     _add_data(forecast)
     files = forecast.add_argument_group("results")
     files.add_argument("--output", metavar="CSV", help="write the forecast here instead of standard output")
+    files.add_argument(
+        "--coverage",
+        type=_probability,
+        metavar="P",
+        help='add columns "... lower" and "... upper", between which the truth lies with this probability, such as 0.9',
+    )
     files.add_argument("--plot", metavar="PNG", help="draw the end of the data and the forecast (needs matplotlib)")
     files.add_argument("--save", metavar="FILE", help="keep the trained model, one safetensors file")
     files.add_argument("--load", metavar="FILE", help="use a model kept with --save instead of training one")
@@ -159,7 +168,8 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
         ("hidden-size", _count, "units of each LSTM layer"),
         ("num-layers", _count, "LSTM layers"),
         ("batch-size", _count, "windows in each optimiser step"),
-        ("max-epochs", _count, "passes over the data at the most"),
+        ("n-estimators", _count, "networks whose forecasts are averaged"),
+        ("max-epochs", _count, "epochs, each of twenty optimiser steps, at the most"),
         ("patience", _count, "epochs without improvement before training stops"),
         ("learning-rate", float, "step size of the optimiser"),
         ("n-threads", _count, "processor threads"),
@@ -188,9 +198,17 @@ def _size(text: str) -> int | float:
     raise argparse.ArgumentTypeError(f"expected a number of rows or a fraction below 1, got {text}")
 
 
+def _probability(text: str) -> float:
+    number = float(text)
+    if not 0 < number < 1:
+        raise argparse.ArgumentTypeError(f"expected a probability between 0 and 1, got {text}")
+    return number
+
+
 # argparse names a type by its function in "invalid ... value".
 _count.__name__ = "whole number"
 _size.__name__ = "size"
+_probability.__name__ = "probability"
 
 
 class _Version(argparse.Action):
@@ -214,11 +232,27 @@ def _forecast(args: argparse.Namespace) -> None:
     forecast = model.predict(args.horizon, context=y)
     if args.save:
         model.save(args.save)
-    forecast.to_csv(args.output or sys.stdout, index_label=args.time or "row")
+    interval = model.predict_interval(args.coverage, args.horizon, context=y) if args.coverage else None
+    _beside(forecast, interval).to_csv(args.output or sys.stdout, index_label=args.time or "row")
     if args.plot:
         from lstmforecast import plot
 
-        _save_picture(plot.forecast(y.iloc[-max(5 * args.horizon, 48) :], forecast), args.plot)
+        _save_picture(plot.forecast(y.iloc[-max(5 * args.horizon, 48) :], forecast, interval=interval), args.plot)
+
+
+def _beside(forecast: pd.DataFrame, interval: pd.DataFrame | None) -> pd.DataFrame:
+    """Each column of the forecast with its bounds after it."""
+    import pandas as pd
+
+    if interval is None:
+        return forecast
+    table: dict[Any, pd.Series] = {}
+    for variable in forecast:
+        bounds = interval[variable].droplevel(0, axis=1)
+        table[variable] = forecast[variable]
+        for side in bounds:
+            table[f"{variable} {side}"] = bounds[side]
+    return pd.DataFrame(table)
 
 
 def _backtest(args: argparse.Namespace) -> None:
@@ -240,8 +274,9 @@ def _backtest(args: argparse.Namespace) -> None:
 def _model(args: argparse.Namespace) -> LSTMForecaster:
     from lstmforecast.forecaster import LSTMForecaster
 
-    names = "window_size hidden_size num_layers batch_size max_epochs patience learning_rate n_threads loss freq fill"
-    given = {name: value for name in names.split() if (value := getattr(args, name)) is not None}
+    names = ["window_size", "hidden_size", "num_layers", "n_estimators", "batch_size", "max_epochs", "patience"]
+    names += ["learning_rate", "n_threads", "loss", "freq", "fill"]
+    given = {name: value for name in names if (value := getattr(args, name)) is not None}
     verbose = int(args.verbose or (not args.quiet and sys.stderr.isatty()))
     return LSTMForecaster(args.horizon, **given, random_state=args.seed, verbose=verbose)
 

@@ -23,7 +23,6 @@ from lstmforecast.index import (
 )
 
 Fill = Literal["ffill", "interpolate"] | None
-FILLS = (None, "ffill", "interpolate")
 
 
 @dataclass(frozen=True)

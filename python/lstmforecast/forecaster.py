@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from lstmforecast.container import FILLS, Fill, Observations
+from lstmforecast.container import Fill, Observations
 from lstmforecast.estimator import LSTMEstimator
-from lstmforecast.index import Frequency, parse_frequency, season_length
+from lstmforecast.index import Frequency, season_length
 from lstmforecast.intervals import ConformalIntervals
 from lstmforecast.parameters import check_count
 from lstmforecast.scalers import fit_affine
@@ -311,20 +311,7 @@ class LSTMForecaster(ConformalIntervals, LSTMEstimator):
         return self
 
     def backtest(self, y: Any, **options: Any) -> BacktestResult:
-        """Fit a clone on the rows before a test part and forecast from every origin in it: `lstmforecast.backtest`.
-
-        Parameters
-        ----------
-        y : array-like of shape (n,) or (n, k), Series or DataFrame
-            Time-ordered observations.
-        **options
-            ``test_size``, ``stride``, ``horizon``, ``refit``, ``season_length``, ``scaled``.
-
-        Returns
-        -------
-        BacktestResult
-            The scores, beside those of two naive forecasts, and all forecasts.
-        """
+        """Fit a clone on the rows before a test part and score its forecasts: see `lstmforecast.backtest`."""
         from lstmforecast.backtesting import backtest
 
         return backtest(self, y, **options)
@@ -340,13 +327,6 @@ class LSTMForecaster(ConformalIntervals, LSTMEstimator):
         """Index label of the last row seen; the row's number for arrays."""
         check_is_fitted(self)
         return self._n_rows - 1 if self._context.index is None else self._context.index[-1]
-
-    def _validate_parameters(self) -> None:
-        super()._validate_parameters()
-        if self.freq is not None:
-            parse_frequency(self.freq)
-        if self.fill not in FILLS:
-            raise ValueError(f"expected fill to be None, 'ffill' or 'interpolate', got {self.fill!r}")
 
     def _predict(self, horizon: int | None, context: Any) -> tuple[Observations, NDArray[np.float64]]:
         """What is forecast from, and the forecast (steps, k)."""

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from lstmforecast.index import parse_frequency
+
 SCALERS = ("standard", "minmax", "robust")
 
 
@@ -63,6 +65,7 @@ _RULES: dict[str, _Number | _Choice] = {
     "linear_skip": _Choice((False, True)),
     "channels": _Choice(("together", "independent")),
     "normalize": _Choice((None, "last")),
+    "fill": _Choice((None, "ffill", "interpolate")),
     "hidden_size": _Number(_INTEGER, 1),
     "num_layers": _Number(_INTEGER, 1),
     "bidirectional": _Choice((False, True)),
@@ -93,6 +96,8 @@ def check_parameters(parameters: Mapping[str, Any], losses: tuple[str, ...], arc
     for name, value in parameters.items():
         if name in rules:
             rules[name].check(name, value)
+    if parameters.get("freq") is not None:
+        parse_frequency(parameters["freq"])
     _check_scaler(parameters["scaler"])
     _check_device(parameters["device"])
     _check_callbacks(parameters["callbacks"])

@@ -65,6 +65,14 @@ def test_the_same_command_gives_the_same_numbers(data: str, capsys: pytest.Captu
     assert capsys.readouterr().out != first
 
 
+def test_bounds_stand_beside_the_forecast(data: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert forecast(data, "--target", "HUFL", "--coverage", "0.8", "--plot", "picture.png") == 0
+    result = table(capsys.readouterr().out)
+    assert list(result.columns) == ["OT", "OT lower", "OT upper", "HUFL", "HUFL lower", "HUFL upper"]
+    assert (result["HUFL lower"] < result["HUFL upper"]).all()
+    assert Path("picture.png").stat().st_size > 1000
+
+
 def test_files_are_written_and_nothing_is_printed(data: str, capsys: pytest.CaptureFixture[str]) -> None:
     files = ["--output", "out.csv", "--plot", "out.png", "--save", "out.safetensors"]
     assert forecast(data, "--target", "HUFL", *files) == 0
