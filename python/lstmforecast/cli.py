@@ -247,11 +247,10 @@ def _beside(forecast: pd.DataFrame, interval: pd.DataFrame | None) -> pd.DataFra
     if interval is None:
         return forecast
     table: dict[Any, pd.Series] = {}
-    for variable in forecast:
-        bounds = interval[variable].droplevel(0, axis=1)
+    for i, variable in enumerate(forecast):
         table[variable] = forecast[variable]
-        for side in bounds:
-            table[f"{variable} {side}"] = bounds[side]
+        for place, side in enumerate(("lower", "upper")):
+            table[f"{variable} {side}"] = interval.iloc[:, 2 * i + place]
     return pd.DataFrame(table)
 
 
