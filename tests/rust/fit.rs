@@ -112,6 +112,38 @@ fn every_epoch_visits_every_sample_once_in_an_order_of_its_own() {
 }
 
 #[test]
+fn an_epoch_of_some_steps_goes_on_where_the_last_one_ended() {
+    let mut learner = Script::default();
+    let outcome = run(&mut learner, &TrainConfig { steps_per_epoch: Some(2), ..CONFIG });
+    assert_eq!((outcome.history.len(), learner.batches.len()), (5, 10));
+    // four passes over ten samples, each in an order of its own
+    let indices: Vec<usize> = learner.batches.iter().flat_map(|(indices, _)| indices.clone()).collect();
+    for pass in indices.chunks(10) {
+        let mut sorted = pass.to_vec();
+        sorted.sort_unstable();
+        assert_eq!(sorted, (0..10).collect::<Vec<_>>());
+    }
+    assert_ne!(indices[..10], indices[10..20]);
+}
+
+#[test]
+fn a_batch_is_never_larger_than_the_samples() {
+    let mut learner = Script::default();
+    run(&mut learner, &TrainConfig { steps_per_epoch: Some(3), batch_size: 64, max_epochs: 1, ..CONFIG });
+    assert_eq!(learner.batches.iter().map(|(indices, _)| indices.len()).collect::<Vec<_>>(), [10, 10, 10]);
+}
+
+#[test]
+fn a_curve_runs_over_all_steps() {
+    let mut learner = Script::default();
+    let outcome = run(&mut learner, &TrainConfig { lr_schedule: LrSchedule::Cosine, ..CONFIG });
+    let rates: Vec<f64> = learner.batches.iter().map(|(_, rate)| *rate).collect();
+    let expected: Vec<f64> = (0..5 * BATCHES).map(|step| 0.5 * LrSchedule::Cosine.factor(step, 5 * BATCHES)).collect();
+    assert_eq!(rates, expected);
+    assert_eq!(outcome.history[4].learning_rate, expected[5 * BATCHES - 1]);
+}
+
+#[test]
 fn without_shuffling_the_order_is_that_of_the_samples() {
     let mut learner = Script::default();
     run(&mut learner, &TrainConfig { shuffle: false, ..CONFIG });
