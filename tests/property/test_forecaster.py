@@ -2,7 +2,8 @@
 
 import numpy as np
 import pandas as pd
-from hypothesis import given
+import torch
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -67,3 +68,33 @@ def test_the_default_window_is_small_enough(n_rows, horizon):
     window_size = default_window_size(n_rows, horizon)
     assert 1 <= window_size <= 336
     assert window_size == 1 or window_size <= n_rows / 4
+
+
+@settings(max_examples=30)  # each trains a network
+@given(
+    n_segments=st.integers(1, 5),
+    segment_length=st.integers(1, 6),
+    horizon=st.integers(1, 9),
+    k=st.integers(1, 3),
+    channels=st.sampled_from(["independent", "together"]),
+    linear_skip=st.booleans(),
+    n_estimators=st.integers(1, 2),
+)
+def test_every_shape_trains_forecasts_and_crosses_to_pytorch(
+    n_segments, segment_length, horizon, k, channels, linear_skip, n_estimators
+):
+    y = np.random.default_rng(0).normal(size=(80, k))
+    window_size = n_segments * segment_length
+    model = LSTMForecaster(
+        horizon, window_size=window_size, segment_length=segment_length, channels=channels, linear_skip=linear_skip,
+        n_estimators=n_estimators, hidden_size=3, max_epochs=1, steps_per_epoch=2, random_state=0, n_threads=1,
+    ).fit(y)  # fmt: skip
+    forecast = model.predict()
+    assert forecast.shape == (horizon, k)
+    module = model.to_torch()(torch.from_numpy(y[None, -window_size:]))[0].detach().numpy()
+    # single precision on both sides, numbers of size 1
+    np.testing.assert_allclose(forecast, module, atol=1e-5)
+    # both backends read one batch of many windows as each alone
+    origins = np.arange(window_size, 80)
+    each = [model.predict(context=y[:origin]) for origin in origins]
+    np.testing.assert_array_equal(model._forecast_origins(y, origins, horizon), each)

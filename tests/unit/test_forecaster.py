@@ -324,3 +324,26 @@ def test_an_interrupt_keeps_what_was_learned():
 def test_nothing_is_printed(capfd):
     small().fit(FRAME).predict()
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("normalize", ["last", None])
+@pytest.mark.parametrize("architecture", ["lstm", "linear"])
+def test_the_newest_value_reaches_the_first_step(normalize, architecture):
+    y = np.cumsum(np.random.default_rng(0).normal(size=600))
+    model = LSTMForecaster(4, normalize=normalize, architecture=architecture, random_state=0, n_threads=1).fit(y)
+    higher = np.r_[y[:-1], y[-1] + 1.0]
+    # of a random walk, tomorrow's forecast is today's value; without normalisation that has to be learned first, but more
+    # must come through than the 48th part that an average of the window would let pass
+    through = model.predict(context=higher)[0] - model.predict(context=y)[0]
+    assert through > (0.5 if normalize else 0.1)
+
+
+def test_a_segment_that_does_not_fit_is_refused():
+    with pytest.raises(ValueError, match="expected window_size to be a multiple of segment_length=5, got 24"):
+        LSTMForecaster(2, window_size=24, segment_length=5).fit(np.arange(100.0))
+    with pytest.raises(ValueError, match="expected linear_skip=True with architecture 'linear', got False"):
+        LSTMForecaster(2, architecture="linear", linear_skip=False).fit(np.arange(100.0))
+    with pytest.raises(ValueError, match="expected architecture 'lstm' with backend 'fused', got 'linear'"):
+        LSTMForecaster(2, architecture="linear", backend="fused").fit(np.arange(100.0))
+    with pytest.raises(ValueError, match="expected n_estimators to be an integer of at least 1, got 0"):
+        LSTMForecaster(2, n_estimators=0).fit(np.arange(100.0))
