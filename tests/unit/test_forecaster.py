@@ -332,8 +332,8 @@ def test_the_newest_value_reaches_the_first_step(normalize, architecture):
     y = np.cumsum(np.random.default_rng(0).normal(size=600))
     model = LSTMForecaster(4, normalize=normalize, architecture=architecture, random_state=0, n_threads=1).fit(y)
     higher = np.r_[y[:-1], y[-1] + 1.0]
-    # of a random walk, the forecast is its last value; without normalisation that has to be learned first, but more must
-    # come through than the 48th part that an average of the window would let pass
+    # of a random walk, the forecast is its last value; without normalisation that has to be learned first, but more
+    # must come through than the 48th part that an average of the window would let pass
     through = model.predict(context=higher)[0] - model.predict(context=y)[0]
     assert through > (0.5 if normalize else 0.1)
 
