@@ -88,7 +88,11 @@ impl Model {
                 None => 1,
                 Some(_) => (n_held_out * self.config.n_channels()).div_ceil(MOST_HELD_OUT),
             };
-            Some(self.windows(part(start, series.n_rows())?, stride, "the validation part with the window before it")?)
+            Some(self.windows(
+                part(start, series.n_rows())?,
+                stride,
+                "the validation part with the window before it",
+            )?)
         };
         self.train(&train, validation.as_ref().map(|windows| windows as &dyn Samples), training, observer)
     }
