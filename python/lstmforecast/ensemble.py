@@ -175,4 +175,8 @@ def _mean_outcome(outcomes: list[dict[str, Any]], interrupt: KeyboardInterrupt |
 def _n_threads() -> int:
     """As many as `OMP_NUM_THREADS` or else the machine allows."""
     asked = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
-    return int(asked) if asked.isdecimal() and int(asked) > 0 else len(os.sched_getaffinity(0))
+    if asked.isdecimal() and int(asked) > 0:
+        return int(asked)
+    from joblib import cpu_count
+
+    return int(cpu_count())
