@@ -59,6 +59,17 @@ impl Error {
     }
 }
 
+/// Whether all these numbers are positive.
+///
+/// # Errors
+/// [`Error::Value`] that names the first that isn't.
+pub fn check_positive(numbers: impl IntoIterator<Item = (&'static str, usize)>) -> Result<()> {
+    match numbers.into_iter().find(|(_, number)| *number == 0) {
+        Some((name, _)) => Err(Error::Value(format!("expected {name} of at least 1, got 0"))),
+        None => Ok(()),
+    }
+}
+
 impl From<tch::TchError> for Error {
     fn from(error: tch::TchError) -> Self {
         let text = error.to_string();

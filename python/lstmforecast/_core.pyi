@@ -19,6 +19,7 @@ __all__ = [
     "__version__",
     "fit_scaler",
     "metrics",
+    "n_threads",
     "read_file",
     "reduce_lr_on_plateau",
     "scale_columns",
@@ -70,8 +71,9 @@ class Model:
         """Split in time order, fit the scaler on the training rows, train on windows of ``series`` (n, n_features).
 
         ``training`` holds ``loss`` (``"mse"``, ``"mae"``, ``"huber"``, ``"cross_entropy"``), ``optimizer``
-        (``"adam"``, ``"adamw"``), ``learning_rate``, ``weight_decay``, ``batch_size``, ``max_epochs``, ``patience``
-        (``None``: nothing is held out), ``min_delta``, ``lr_patience`` (``None``: constant rate), ``lr_factor``,
+        (``"adam"``, ``"adamw"``), ``learning_rate``, ``weight_decay``, ``batch_size``, ``max_epochs``,
+        ``steps_per_epoch`` (``None``: a pass), ``patience`` (``None``: nothing is held out), ``min_delta``,
+        ``lr_schedule`` (``"plateau"``, ``"constant"``, ``"cosine"``, ``"onecycle"``), ``lr_patience``, ``lr_factor``,
         ``clip_grad_norm``, ``validation_fraction``, ``gap``, ``stride``, ``scaler`` (``None``, ``"standard"``,
         ``"minmax"``, ``"robust"``, or ``"loaded"``: keep what `load_scalers` set), ``shuffle``, ``seed``,
         ``n_threads``.
@@ -108,6 +110,9 @@ class Model:
     ) -> NDArray[np.float64]:
         """Forecasts (n_origins, horizon, n_targets), each from the ``window_size`` rows before row ``origin``."""
     def __reduce__(self) -> tuple[Any, ...]: ...
+
+def n_threads(asked: int | None = None) -> int:
+    """Threads to use: as many as asked for, else as ``OMP_NUM_THREADS`` or else the machine allows."""
 
 def time_split(n_rows: int, validation_fraction: float, gap: int = 0) -> tuple[int, int]:
     """(rows of the training part, first row of the validation part) of a split in time order."""

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use tch::Tensor;
 
 use super::{Channels, Model};
-use crate::error::{Error, Result};
+use crate::error::{check_positive, Error, Result};
 use crate::kernel::pool;
 use crate::network::fused::FusedNetwork;
 use crate::series::scale::{Scaler, ScalerKind};
@@ -153,8 +153,7 @@ impl Model {
         let network = FusedNetwork::new(&self.config.network(), &self.parameters)?;
         let indices: Vec<usize> = (0..table.len()).collect();
         let n_threads = pool::n_threads(None);
-        let steps = self.config.window_size / self.config.segment_length;
-        let mut gradient = FusedGradient::new(&network, indices.len(), steps, false, n_threads);
+        let mut gradient = FusedGradient::new(&network, indices.len(), self.config.n_steps(), false, n_threads);
         let mean = gradient.compute(&network, Task { samples: table, indices: &indices, loss, masks: None });
         let gradients = network.unpack(gradient.sum(&network).0);
         let named = self.parameters.iter().zip(gradients).map(|((name, tensor), gradient)| {
@@ -195,19 +194,12 @@ impl Model {
 
     /// A scaled series as the network sees it: whole, or a copy for each target.
     fn channels(&self, series: Matrix<f64>) -> Vec<Vec<f32>> {
-        if self.config.channels == Channels::Together {
-            return vec![self.input_scaler.transform(series.values())];
-        }
-        let channel = |target| {
+        let channel = |channel| {
             let mut rows = Vec::with_capacity(series.n_rows() * self.config.n_features_at_once());
-            for row in 0..series.n_rows() {
-                self.config
-                    .columns(target)
-                    .for_each(|at| rows.push(self.input_scaler.transform_one(at, series.row(row)[at])));
-            }
+            self.config.scale_channel(&self.input_scaler, series.values(), channel, &mut rows);
             rows
         };
-        (0..self.config.n_targets).map(channel).collect()
+        (0..self.config.n_channels()).map(channel).collect()
     }
 
     fn rows_of<'c>(&self, channels: &'c [Vec<f32>], from: usize, to: usize) -> Result<Vec<Matrix<'c, f32>>> {
@@ -216,9 +208,7 @@ impl Model {
     }
 
     fn windows<'a>(&self, series: Vec<Matrix<'a, f32>>, stride: usize, part: &str) -> Result<Windows<'a>> {
-        if stride == 0 {
-            return Err(Error::Value("expected stride of at least 1, got 0".to_owned()));
-        }
+        check_positive([("stride", stride)])?;
         let shape = WindowShape {
             window_size: self.config.window_size,
             horizon: self.config.horizon,

@@ -142,15 +142,8 @@ impl Task<'_> {
     fn prepare<'a>(self, window: &impl Fn(usize) -> &'a [f64], channel: usize, prepared: &mut Prepared) {
         let (n_channels, n_features) = (self.config.n_channels(), self.config.n_features_at_once());
         let (rows, channel) = (window(channel / n_channels), channel % n_channels);
-        if self.config.channels == Channels::Together {
-            self.input_scaler.transform_into(rows, &mut prepared.window);
-        } else {
-            prepared.window.clear();
-            for row in rows.chunks_exact(self.config.n_features) {
-                let columns = self.config.columns(channel);
-                prepared.window.extend(columns.map(|at| self.input_scaler.transform_one(at, row[at])));
-            }
-        }
+        prepared.window.clear();
+        self.config.scale_channel(self.input_scaler, rows, channel, &mut prepared.window);
         prepared.last_row.clear();
         prepared.last_row.extend_from_slice(&prepared.window[prepared.window.len() - n_features..]);
         if let Some(normalize) = self.config.normalize {
@@ -214,7 +207,7 @@ impl Forecaster {
         let n_workers = (n * n_channels).div_ceil(LEAST_ROWS).max(1);
         let n_workers = if n_workers == 1 { 1 } else { n_workers.min(n).min(pool::n_threads(n_threads)) };
         while self.workers.len() < n_workers {
-            let memory = self.network.memory(BATCH, task.config.window_size / task.config.segment_length);
+            let memory = self.network.memory(BATCH, task.config.n_steps());
             self.workers.push(Worker { memory, prepared: vec![Prepared::default(); BATCH], buffer: Vec::new() });
         }
         let network = &self.network;

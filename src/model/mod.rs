@@ -6,7 +6,7 @@ pub mod forecast;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
-use crate::error::{Error, Result};
+use crate::error::{check_positive, Error, Result};
 use crate::network::{self, Architecture, Network, NetworkConfig, Parameters, SkipConfig};
 use crate::series::normalize::Normalize;
 use crate::series::scale::Scaler;
@@ -82,15 +82,12 @@ pub struct ModelConfig {
 
 impl ModelConfig {
     fn check(&self) -> Result<()> {
-        let sizes = [
+        check_positive([
             ("window_size", self.window_size),
             ("segment_length", self.segment_length),
             ("horizon", self.horizon),
             ("n_targets", self.n_targets),
-        ];
-        if let Some((name, _)) = sizes.iter().find(|(_, size)| *size == 0) {
-            return Err(Error::Value(format!("expected {name} of at least 1, got 0")));
-        }
+        ])?;
         if !self.window_size.is_multiple_of(self.segment_length) {
             return Err(Error::Value(format!(
                 "expected a window_size that is a multiple of segment_length {}, got {}",
@@ -127,13 +124,21 @@ impl ModelConfig {
         }
     }
 
-    /// The columns of a series that channel `channel` consists of.
-    fn columns(&self, channel: usize) -> impl Iterator<Item = usize> {
-        let (first, n_targets) = match self.channels {
-            Channels::Together => (0..self.n_targets, self.n_targets),
-            Channels::Independent => (channel..channel + 1, self.n_targets),
-        };
-        first.chain(n_targets..self.n_features)
+    /// Appends rows `(n, n_features)`, scaled, as the network sees them for `channel`: whole, or one target with the features
+    /// that are none.
+    fn scale_channel(&self, scaler: &Scaler, rows: &[f64], channel: usize, scaled: &mut Vec<f32>) {
+        if self.channels == Channels::Together {
+            return scaler.extend_transformed(rows, scaled);
+        }
+        for row in rows.chunks_exact(self.n_features) {
+            let columns = std::iter::once(channel).chain(self.n_targets..self.n_features);
+            scaled.extend(columns.map(|at| scaler.transform_one(at, row[at])));
+        }
+    }
+
+    /// Steps of the LSTM in a window.
+    fn n_steps(&self) -> usize {
+        self.window_size / self.segment_length
     }
 
     fn network(&self) -> NetworkConfig {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
+use crate::error::{check_positive, Error, Result};
 
 /// Which layers stand between the windows and the forecast.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,15 +58,12 @@ impl NetworkConfig {
     /// # Errors
     /// [`Error::Value`] that names the first bad one.
     pub fn check(&self) -> Result<()> {
-        let sizes = [
+        check_positive([
             ("n_features", self.input_size),
             ("hidden_size", self.hidden_size),
             ("num_layers", self.num_layers),
             ("the number of outputs", self.output_size),
-        ];
-        if let Some((name, _)) = sizes.iter().find(|(_, size)| *size == 0) {
-            return Err(Error::Value(format!("expected {name} of at least 1, got 0")));
-        }
+        ])?;
         if !(0.0..1.0).contains(&self.dropout) {
             return Err(Error::Value(format!("expected dropout in [0, 1), got {}", self.dropout)));
         }

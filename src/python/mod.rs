@@ -10,6 +10,7 @@ mod scale;
 mod schedule;
 mod store;
 mod tensor;
+mod threads;
 
 use pyo3::prelude::*;
 
@@ -31,6 +32,8 @@ mod _core {
     use super::schedule::reduce_lr_on_plateau;
     #[pymodule_export]
     use super::store::{read_file, write_file};
+    #[pymodule_export]
+    use super::threads::n_threads;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

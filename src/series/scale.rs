@@ -69,10 +69,9 @@ impl Scaler {
         self.map(values, |value, center, scale| ((value - center) / scale) as f32)
     }
 
-    /// [`Scaler::transform`] into a buffer, whose contents are replaced.
+    /// [`Scaler::transform`] to the end of a buffer.
     #[allow(clippy::cast_possible_truncation)]
-    pub fn transform_into(&self, values: &[f64], scaled: &mut Vec<f32>) {
-        scaled.clear();
+    pub fn extend_transformed(&self, values: &[f64], scaled: &mut Vec<f32>) {
         for row in values.chunks_exact(self.center.len()) {
             let columns = self.center.iter().zip(&self.scale);
             scaled.extend(row.iter().zip(columns).map(|(value, (center, scale))| ((value - center) / scale) as f32));

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use super::loss::Loss;
 use super::optimizer::OptimizerKind;
 use super::schedule::LrSchedule;
-use crate::error::{Error, Result};
+use crate::error::{check_positive, Error, Result};
 
 /// The options of [`super::fit`], under the names of the Python estimators' parameters.
 #[derive(Debug, Clone, Deserialize)]
@@ -56,11 +56,7 @@ impl TrainConfig {
         let positive = [("batch_size", self.batch_size), ("max_epochs", self.max_epochs)];
         let optional = [("n_threads", self.n_threads), ("steps_per_epoch", self.steps_per_epoch)];
         let optional = optional.into_iter().filter_map(|(name, value)| Some((name, value?)));
-        for (name, value) in positive.into_iter().chain(optional) {
-            if value == 0 {
-                return Err(Error::Value(format!("expected {name} of at least 1, got 0")));
-            }
-        }
+        check_positive(positive.into_iter().chain(optional))?;
         let above_zero = [("learning_rate", Some(self.learning_rate)), ("clip_grad_norm", self.clip_grad_norm)];
         for (name, value) in above_zero.into_iter().filter_map(|(name, value)| Some((name, value?))) {
             if !(value.is_finite() && value > 0.0) {
