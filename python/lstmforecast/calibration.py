@@ -104,11 +104,16 @@ def levels_of(coverage: float) -> tuple[float, float]:
 
 
 def check_probabilities(name: str, values: object) -> list[float]:
-    """Read a probability or a list of them; a ValueError for one that isn't between 0 and 1."""
-    array = np.atleast_1d(np.asarray(values))
+    """Read a probability or a list of them; a ValueError for one that isn't between 0 and 1, or comes twice."""
+    try:
+        array = np.atleast_1d(np.asarray(values))
+    except ValueError:  # a ragged list
+        array = np.array([None])
     if array.dtype.kind not in "fiu" or array.ndim > 1 or array.size == 0:
         raise TypeError(f"expected {name} to be a number or a list of numbers, got {values!r}")
     for value in array:
         if not 0 < value < 1:
             raise ValueError(f"expected {name} between 0 and 1, got {value:g}")
+    if len(np.unique(array)) < len(array):
+        raise ValueError(f"expected each {name} once, got {values!r}")
     return [float(value) for value in array]

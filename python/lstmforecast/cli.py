@@ -242,14 +242,16 @@ def _forecast(args: argparse.Namespace) -> None:
 
 def _beside(forecast: pd.DataFrame, interval: pd.DataFrame | None) -> pd.DataFrame:
     """Each column of the forecast with its bounds after it."""
-    import pandas as pd
-
     if interval is None:
         return forecast
+    import pandas as pd
+
+    from lstmforecast.calibration import SIDES
+
     table: dict[Any, pd.Series] = {}
     for i, variable in enumerate(forecast):
         table[variable] = forecast[variable]
-        for place, side in enumerate(("lower", "upper")):
+        for place, side in enumerate(SIDES):
             table[f"{variable} {side}"] = interval.iloc[:, 2 * i + place]
     return pd.DataFrame(table)
 

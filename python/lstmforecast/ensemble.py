@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -55,7 +54,7 @@ class Ensemble:
         an epoch, and to return something true ends all trainings.
         """
         run = _Run(on_epoch)
-        n, n_threads = len(self.members), training["n_threads"] or _n_threads()
+        n, n_threads = len(self.members), _core.n_threads(training["n_threads"])
         with ThreadPoolExecutor(min(n, n_threads)) as pool:
             options = [training | {"seed": training["seed"] + i, "n_threads": max(1, n_threads // n)} for i in range(n)]
             trainings = [
@@ -82,9 +81,8 @@ class Ensemble:
         return self._named(lambda model: model.parameters())
 
     def load_parameters(self, parameters: Mapping[str, Any]) -> None:
-        """Replace all weights; none is changed unless the numbers of networks agree."""
-        for model, own in zip(self.members, self._split(parameters), strict=True):
-            model.load_parameters(own)
+        """Replace all weights by those of the same names; none is changed unless all fit."""
+        self._replace(parameters, lambda model, own: model.load_parameters(own))
 
     def state_dict(self) -> dict[str, torch.Tensor]:
         """All weights as torch tensors."""
@@ -92,8 +90,7 @@ class Ensemble:
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """See `load_parameters`."""
-        for model, own in zip(self.members, self._split(state_dict), strict=True):
-            model.load_state_dict(own)
+        self._replace(state_dict, lambda model, own: model.load_state_dict(own))
 
     def scalers(self) -> dict[str, Array]:
         """The scalers, which all share."""
@@ -113,6 +110,16 @@ class Ensemble:
     def _named(self, values: Callable[[_core.Model], dict[str, Any]]) -> dict[str, Any]:
         each = enumerate(self.members)
         return {f"{PREFIX}{i}.{name}": value for i, model in each for name, value in values(model).items()}
+
+    def _replace(self, named: Mapping[str, Any], load: Callable[[_core.Model, dict[str, Any]], None]) -> None:
+        before = [model.parameters() for model in self.members]
+        try:
+            for model, own in zip(self.members, self._split(named), strict=True):
+                load(model, own)
+        except BaseException:
+            for model, own in zip(self.members, before, strict=True):
+                model.load_parameters(own)
+            raise
 
     def _split(self, named: Mapping[str, Any]) -> list[dict[str, Any]]:
         n = n_members(named)
@@ -170,13 +177,3 @@ def _mean_outcome(outcomes: list[dict[str, Any]], interrupt: KeyboardInterrupt |
         "stop_reason": outcomes[0]["stop_reason"] if interrupt is None else "interrupted",
         "error": interrupt or next(iter(errors), None),
     }
-
-
-def _n_threads() -> int:
-    """As many as `OMP_NUM_THREADS` or else the machine allows."""
-    asked = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
-    if asked.isdecimal() and int(asked) > 0:
-        return int(asked)
-    from joblib import cpu_count
-
-    return int(cpu_count())

@@ -61,7 +61,9 @@ class LSTMEstimator(BaseEstimator):
             import torch  # noqa: F401  - its import loads the CUDA part of libtorch
         model = _core.Model(config) if self.n_estimators == 1 else Ensemble.build(config, self.n_estimators)
         if self.warm_start and hasattr(self, "model_"):
-            _check_same_sizes(self.model_.config, config)
+            n_before = len(self.model_.members) if isinstance(self.model_, Ensemble) else 1
+            present = self.model_.config | {"n_estimators": n_before}
+            _check_same_sizes(present, config | {"n_estimators": self.n_estimators})
             model.load_parameters(self.model_.parameters())
         return model
 
@@ -207,7 +209,16 @@ def _cast(kind: type, value: numbers.Real | None) -> Any:
 
 
 def _check_same_sizes(present: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
-    names = ["architecture", "hidden_size", "num_layers", "bidirectional", "horizon", "n_features", "n_targets"]
+    names = [
+        "n_estimators",
+        "architecture",
+        "hidden_size",
+        "num_layers",
+        "bidirectional",
+        "horizon",
+        "n_features",
+        "n_targets",
+    ]
     names += [name for name in ("segment_length", "linear_skip", "channels") if name in wanted]
     if present["linear_skip"]:
         names.append("window_size")

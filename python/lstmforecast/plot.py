@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from lstmforecast.calibration import SIDES
+
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
@@ -225,6 +227,8 @@ def _draw_column(ax: Axes, past: pd.Series, future: pd.Series, truth: pd.Series 
 
 def _draw_bands(ax: Axes, index: pd.Index, interval: pd.DataFrame, i: int, color: str) -> None:
     """The i-th variable's intervals; named in the legend where there is one variable."""
+    if not isinstance(interval, pd.DataFrame) or not set(SIDES) <= set(interval.columns.get_level_values(-1)):
+        raise TypeError(f"expected interval as predict_interval returns it, got {type(interval).__name__}")
     variables = interval.columns.get_level_values(0).unique()
     if len(interval) != len(index) or i >= len(variables):
         expected = f"({len(index)}, ...) with {i + 1} variables or more"
@@ -232,7 +236,7 @@ def _draw_bands(ax: Axes, index: pd.Index, interval: pd.DataFrame, i: int, color
     bands = interval[variables[i]]
     coverages = sorted(bands.columns.get_level_values(0).unique(), reverse=True)
     for place, coverage in enumerate(coverages):
-        lower, upper = (bands[coverage, side].to_numpy(float) for side in ("lower", "upper"))
+        lower, upper = (bands[coverage, side].to_numpy(float) for side in SIDES)
         label = f"{100 * coverage:g} % interval" if len(variables) == 1 else None
         ax.fill_between(index, lower, upper, color=color, alpha=0.14 + 0.08 * place, linewidth=0, label=label, zorder=1)
 

@@ -5,30 +5,31 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from tests.accuracy.etth1 import TEST, TRAIN, VALIDATION
-from tests.accuracy.series import CASES
+from tests.accuracy.etth1 import TEST, TRAIN, VALIDATION, VALIDATION_FRACTION, variables
+from tests.accuracy.scoring import THREADS
 from tests.bench.report import Table
 
 from lstmforecast import LSTMForecaster
+from lstmforecast.backtesting import _naive
 from lstmforecast.calibration import Calibration, calibration_origins, levels_of
 
 COVERAGES = (0.8, 0.95)
-SEASON = DAY = 24
+DAY = 24
 
 
 def seasonal_naive(values: np.ndarray, origins: np.ndarray, horizon: int) -> np.ndarray:
     """The last day before each origin, repeated: (n_origins, horizon, k)."""
-    return values[origins[:, None] - SEASON + np.arange(horizon) % SEASON]
+    of_step = _naive(values, origins, DAY)
+    return np.stack([of_step(step) for step in range(horizon)], axis=1)
 
 
 def rows_of(name: str, horizon: int, seed: int = 0) -> list[dict[str, Any]]:
     """Coverage and width for one horizon."""
-    frame = CASES["etth1"]().y
-    y = frame["OT"] if name == "OT" else frame
+    y = variables(name)
     values = np.ascontiguousarray(y.to_numpy(float).reshape(len(y), -1))
     n_before = TRAIN + VALIDATION
-    fraction = VALIDATION / n_before
-    model = LSTMForecaster(horizon, validation_fraction=fraction, random_state=seed, n_threads=2)
+    options: dict[str, Any] = {"validation_fraction": VALIDATION_FRACTION, "n_threads": THREADS}
+    model = LSTMForecaster(horizon, random_state=seed, **options)
     model.fit(y.iloc[:n_before])
     steps = np.arange(horizon)
     held_out = calibration_origins(TRAIN, n_before, horizon)

@@ -15,24 +15,25 @@ from tests.bench.report import Table, machine, write_json
 SUITES = ("step", "forward", "peers", "startup", "growth", "convergence")
 
 
-def main() -> None:
-    """Run the suites that were asked for."""
-    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("suites", nargs="*", metavar="suite", help=f"of {', '.join(SUITES)}; default: all")
-    parser.add_argument("--json", type=Path, default=Path("target/bench.json"), help="where the figures are written")
+def main(package: str, suites: tuple[str, ...], description: str | None) -> None:
+    """Run those suites of a package of tests that the command line asks for."""
+    parser = argparse.ArgumentParser(prog=f"python -m {package}", description=description)
+    parser.add_argument("suites", nargs="*", metavar="suite", help=f"of {', '.join(suites)}; default: all")
+    json = Path("target") / f"{package.split('.')[-1]}.json"
+    parser.add_argument("--json", type=Path, default=json, help="where the figures are written")
     parser.add_argument("--once", action="store_true", help="everything a single time, on small sizes")
     arguments = parser.parse_args()
-    unknown = set(arguments.suites) - set(SUITES)
+    unknown = set(arguments.suites) - set(suites)
     if unknown:
-        parser.error(f"expected suites of {', '.join(SUITES)}, got {', '.join(sorted(unknown))}")
+        parser.error(f"expected suites of {', '.join(suites)}, got {', '.join(sorted(unknown))}")
     print(machine(), end="\n\n")
     tables: list[Table] = []
-    for name in arguments.suites or SUITES:
-        for table in importlib.import_module(f"tests.bench.{name}").run(once=arguments.once):
+    for name in arguments.suites or suites:
+        for table in importlib.import_module(f"{package}.{name}").run(once=arguments.once):
             print(table, flush=True)
             tables.append(table)
             write_json(arguments.json, tables)
 
 
 if __name__ == "__main__":
-    main()
+    main("tests.bench", SUITES, __doc__)

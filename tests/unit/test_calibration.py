@@ -150,6 +150,10 @@ def test_what_cannot_be_promised_is_said():
         model.predict_interval(0.99)
     with pytest.raises(ValueError, match="expected coverage between 0 and 1, got 90"):
         model.predict_interval(90)
+    with pytest.raises(ValueError, match=r"expected each coverage once, got \[0\.8, 0\.8\]"):
+        model.predict_interval([0.8, 0.8])
+    with pytest.raises(TypeError, match="expected coverage to be a number or a list of numbers, got"):
+        model.predict_interval([[0.1], [0.2, 0.3]])
     with pytest.raises(TypeError, match="expected alpha to be a number or a list of numbers, got 'half'"):
         model.predict_quantiles("half")
     assert check_probabilities("alpha", (0.1, 0.5)) == [0.1, 0.5]

@@ -59,6 +59,11 @@ def test_weights_go_in_and_out(three):
     two = LSTMForecaster(n_estimators=2, random_state=1, **FAST).fit(_series())
     with pytest.raises(ValueError, match="expected the parameters of 2 networks, got those of 3"):
         two.load_state_dict(three.state_dict())
+    before, state = other.predict(), LSTMForecaster(n_estimators=3, random_state=2, **FAST).fit(_series()).state_dict()
+    with pytest.raises(ValueError, match=r"expected fc\.bias of shape \[3\], got \[4\]"):
+        # the first two fit
+        other.load_state_dict(state | {"members.2.fc.bias": torch.zeros(4)})
+    assert_array_equal(other.predict(), before)
 
 
 def test_the_history_is_the_mean_and_callbacks_hear_of_all():
@@ -89,7 +94,10 @@ def test_what_a_callback_raises_comes_out_and_leaves_a_fitted_model():
     assert model.predict().shape == (3,)
 
 
-def test_warm_start_goes_on_with_all(three):
+def test_warm_start_goes_on_with_as_many(three):
+    with pytest.raises(ValueError, match=r"warm_start=True .*expected n_estimators=3 as before, got 1"):
+        three.set_params(warm_start=True, n_estimators=1).fit(_series())
+    three.set_params(n_estimators=3)
     before = three.predict()
     three.set_params(warm_start=True, max_epochs=1, learning_rate=1e-12).fit(_series())
     # a step of 1e-12 moves nothing that single precision sees

@@ -163,3 +163,6 @@ def test_intervals_are_bands_around_the_forecast():
         plot.forecast(
             pd.Series(range(6), index=times[:6]), pd.Series([5.0, 5.0], index=times[6:]), interval=interval[:1]
         )
+    for wrong in ([1, 2], interval.droplevel(2, axis=1)):
+        with pytest.raises(TypeError, match="expected interval as predict_interval returns it, got"):
+            plot.forecast(pd.Series(range(6), index=times[:6]), pd.Series([5.0, 5.0], index=times[6:]), interval=wrong)
