@@ -126,13 +126,13 @@ impl ModelConfig {
 
     /// Appends rows `(n, n_features)`, scaled, as the network sees them for `channel`: whole, or one target with the features
     /// that are none.
-    fn scale_channel(&self, scaler: &Scaler, rows: &[f64], channel: usize, scaled: &mut Vec<f32>) {
+    fn scale_channel(&self, scaler: &Scaler, rows: &[f64], channel: usize, out: &mut Vec<f32>) {
         if self.channels == Channels::Together {
-            return scaler.extend_transformed(rows, scaled);
+            return scaler.extend_transformed(rows, out);
         }
         for row in rows.chunks_exact(self.n_features) {
             let columns = std::iter::once(channel).chain(self.n_targets..self.n_features);
-            scaled.extend(columns.map(|at| scaler.transform_one(at, row[at])));
+            out.extend(columns.map(|at| scaler.transform_one(at, row[at])));
         }
     }
 

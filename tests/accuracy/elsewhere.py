@@ -19,7 +19,7 @@ def run(*, once: bool) -> list[Table]:
         rows.append(size | compare(case.y, case.horizon, case.n_test, METHODS, seeds))
     note = (
         "Errors of standardised values on the last rows, forecast from every row among them by a fit on the rows\n"
-        f"before; mean over {seeds} seeds and half the range (+-), defaults for all, {THREADS} threads; seconds of fit\n"
-        "and forecasts. linear: architecture='linear'. Naive: MSE."
+        f"before; mean over {seeds} seeds and half the range (+-), defaults for all, {THREADS} threads; seconds of\n"
+        "fit and forecasts. linear: architecture='linear'. Naive: MSE."
     )
     return [Table("Elsewhere", note, rows)]

@@ -17,8 +17,8 @@ METHODS: Methods = {
 }
 # The share of the rows before the test that are held out.
 VALIDATION_FRACTION = VALIDATION / (TRAIN + VALIDATION)
-# MSE that others published (Informer, with LSTMa and DeepAR: Zhou et al. 2021; SegRNN: Lin et al. 2023; NLinear: Zeng et al.
-# 2023).
+# MSE that others published (Informer, with LSTMa and DeepAR: Zhou et al. 2021; SegRNN: Lin et al. 2023; NLinear: Zeng
+# et al. 2023).
 PUBLISHED = {
     ("all 7", 24): ".577 Informer, .650 LSTMa",
     ("all 7", 96): ".368 SegRNN, .374 NLinear",
