@@ -15,8 +15,10 @@ use lstmforecast::kernel::workspace::Needs;
 use lstmforecast::network::fused::FusedNetwork;
 use lstmforecast::network::{self, Architecture, NetworkConfig};
 use lstmforecast::rng::{DropoutMasks, Purpose, Rng};
-use lstmforecast::series::window::{WindowShape, Windows};
-use lstmforecast::series::Matrix;
+use lstmforecast::series::lens::{Layout, Lens};
+use lstmforecast::series::scale::Scaler;
+use lstmforecast::series::window::{Span, Windows};
+use lstmforecast::series::{Matrix, Panel};
 use lstmforecast::train::fused::FusedLearner;
 use lstmforecast::train::loss::Loss;
 use lstmforecast::train::optimizer::OptimizerKind;
@@ -156,9 +158,13 @@ fn step(c: &mut Criterion) {
         };
         let (_, parameters) = network::build(&config, 0, Device::Cpu).unwrap();
         let mut network = FusedNetwork::new(&config, &parameters).unwrap();
-        let series = random(500 * n_features);
-        let shape = WindowShape { window_size, horizon: 1, stride: 1, n_targets: 1 };
-        let windows = Windows::new(vec![Matrix::new(&series, n_features).unwrap()], shape, None).unwrap();
+        let series: Vec<f64> = random(500 * n_features).iter().map(|&x| f64::from(x)).collect();
+        let panel = Panel::one(Matrix::new(&series, n_features).unwrap());
+        let scaler = Scaler::identity(n_features);
+        let layout = layout(window_size, n_features);
+        let lens = Lens { panel: &panel, scaler: &scaler, output_scaler: &scaler, layout };
+        let spans = std::iter::once(Span { first: window_size, end: 500 });
+        let windows = Windows::new(lens, spans, 1).unwrap();
         let (indices, training): (Vec<usize>, _) = ((0..batch_size).collect(), training(batch_size));
         for n_threads in [1, 2] {
             let mut learner = FusedLearner::new(&mut network, (&windows, None), 0.0, n_threads, &training);
@@ -169,6 +175,20 @@ fn step(c: &mut Criterion) {
                 b.iter(|| learner.step(&indices, 1e-3).unwrap());
             });
         }
+    }
+}
+
+fn layout(window_size: usize, n_features: usize) -> Layout {
+    Layout {
+        window_size,
+        horizon: 1,
+        n_features,
+        n_targets: 1,
+        n_known: 0,
+        n_future: 0,
+        indicator: false,
+        independent: false,
+        normalize: None,
     }
 }
 

@@ -3,6 +3,7 @@
 //! The modules stand in the order in which data flows; each may use those above it and the leaves, never those below.
 
 // leaves
+pub mod distribution;
 pub mod error;
 pub mod metric;
 pub mod rng;

@@ -40,7 +40,9 @@ class Model:
     ----------
     config : mapping
         ``architecture`` (``"lstm"``), ``hidden_size``, ``num_layers``, ``bidirectional``, ``dropout``, ``window_size``,
-        ``horizon``, ``n_features``, ``n_targets``, ``normalize`` (``None`` or ``"last"``), ``backend`` (``"auto"``,
+        ``horizon``, ``n_features``, ``n_targets``, ``normalize`` (``None``, ``"last"`` or ``"window"``), ``n_known``,
+        ``indicator``, ``distribution`` (``None``, ``{"quantiles": [...]}``, ``"normal"``, ``"student_t"``,
+        ``"negative_binomial"``), ``backend`` (``"auto"``,
         ``"fused"`` or ``"torch"``), ``device`` (``"cpu"`` or ``"cuda"``), ``seed``. The targets are the first
         ``n_targets`` features when the model is trained on a series.
     """
@@ -67,10 +69,18 @@ class Model:
         series: NDArray[np.float64],
         training: Mapping[str, Any],
         on_epoch: Callable[[dict[str, Any]], object] | None = None,
+        starts: NDArray[np.int64] | None = None,
+        scales: NDArray[np.float64] | None = None,
     ) -> dict[str, Any]:
         """Split in time order, fit the scaler on the training rows, train on windows of ``series`` (n, n_features).
 
-        ``training`` holds ``loss`` (``"mse"``, ``"mae"``, ``"huber"``, ``"cross_entropy"``), ``optimizer``
+        The columns are targets, then features known so far, then ``n_known`` known in advance; NaN is a missing value.
+        With ``starts`` (n_series + 1,) the rows are those of several series below each other, of which the last of each
+        are held out; with ``scales`` (n_series, 2 * n_targets), centres then scales, the targets of each are scaled by
+        its own.
+
+        ``training`` holds ``loss`` (``"mse"``, ``"mae"``, ``"huber"``, ``"cross_entropy"``,
+        ``{"pinball": level}``, ``{"distribution": ...}``: the model's), ``optimizer``
         (``"adam"``, ``"adamw"``), ``learning_rate``, ``weight_decay``, ``batch_size``, ``max_epochs``,
         ``steps_per_epoch`` (``None``: a pass), ``patience`` (``None``: nothing is held out), ``min_delta``,
         ``lr_schedule`` (``"plateau"``, ``"constant"``, ``"cosine"``, ``"onecycle"``), ``lr_patience``, ``lr_factor``,
@@ -100,15 +110,33 @@ class Model:
         set. Returns what `fit_series` returns.
         """
     def gradients(
-        self, X: NDArray[np.float64], y: NDArray[np.float64], loss: str = "mse"
+        self, X: NDArray[np.float64], y: NDArray[np.float64], loss: str | dict[str, Any]
     ) -> tuple[float, dict[str, NDArray[np.float32]]]:
         """The loss of all rows in one batch, dropout off, and its gradient for each parameter."""
-    def forecast(self, windows: NDArray[np.float64], n_threads: int | None = None) -> NDArray[np.float64]:
-        """Windows (n, window_size, n_features) in the data's units -> forecasts (n, horizon, n_targets), same units."""
-    def forecast_series(
-        self, series: NDArray[np.float64], origins: NDArray[np.int64], n_threads: int | None = None
+    def forecast(
+        self,
+        windows: NDArray[np.float64],
+        n_threads: int | None = None,
+        scales: NDArray[np.float64] | None = None,
     ) -> NDArray[np.float64]:
-        """Forecasts (n_origins, horizon, n_targets), each from the ``window_size`` rows before row ``origin``."""
+        """Windows (n, window_size, n_features) in the data's units -> forecasts (n, horizon, n_targets), same units.
+
+        Where something is known in advance, the rows of the horizon follow those of the window. A distribution's
+        parameters are a fourth dimension. ``scales`` (n, 2 * n_targets) as in `fit_series`, one row for each window.
+        """
+    def forecast_series(
+        self,
+        series: NDArray[np.float64],
+        origins: NDArray[np.int64],
+        n_threads: int | None = None,
+        starts: NDArray[np.int64] | None = None,
+        scales: NDArray[np.float64] | None = None,
+        which: NDArray[np.int64] | None = None,
+    ) -> NDArray[np.float64]:
+        """Forecasts (n_origins, horizon, n_targets), each from the ``window_size`` rows before row ``origin``.
+
+        With ``starts``, origins are rows of the series ``which`` (n_origins,).
+        """
     def __reduce__(self) -> tuple[Any, ...]: ...
 
 def n_threads(asked: int | None = None) -> int:

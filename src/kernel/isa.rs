@@ -77,7 +77,7 @@ impl InstructionSet {
     }
 
     /// Floats in one vector.
-    pub(super) const fn lanes(self) -> usize {
+    pub const fn lanes(self) -> usize {
         match self {
             Self::Avx512 => 16,
             Self::Avx2 => 8,

@@ -7,11 +7,12 @@ use super::{Channels, Model};
 use crate::error::{check_positive, Error, Result};
 use crate::kernel::pool;
 use crate::network::fused::FusedNetwork;
+use crate::series::lens::Lens;
 use crate::series::scale::{Scaler, ScalerKind};
 use crate::series::split::{time_split, TimeSplit};
 use crate::series::table::Table;
-use crate::series::window::{WindowShape, Windows};
-use crate::series::{Matrix, Samples};
+use crate::series::window::{Span, Windows};
+use crate::series::{Matrix, Panel, Samples};
 use crate::train::fused::FusedLearner;
 use crate::train::fused_gradient::{FusedGradient, Task};
 use crate::train::loss::Loss;
@@ -59,42 +60,85 @@ pub struct TableRows<'a> {
 }
 
 impl Model {
-    /// Trains on the windows of one series `(n_rows, n_features)`.
+    /// Trains on the windows of series `(n_rows, n_features)`; the last rows of each are held out.
     ///
     /// # Errors
     /// [`Error::Shape`] for another number of columns, [`Error::TooShort`] when a part holds no window.
     pub fn fit_series(
         &mut self,
-        series: Matrix<f64>,
+        panel: &Panel,
         data: &DataConfig,
         training: &TrainConfig,
         observer: &mut dyn Observer,
     ) -> Result<Outcome> {
         training.check()?;
-        self.check_columns(series.n_columns())?;
-        let split = Self::split(series.n_rows(), data, training)?;
-        self.input_scaler = Self::choose(data.scaler, &self.input_scaler, series.rows(0, split.train_end));
-        self.output_scaler = self.input_scaler.first(self.config.n_targets);
-        let channels = self.channels(series);
-        let part = |from, to| self.rows_of(&channels, from, to);
-        let train = self.windows(part(0, split.train_end)?, data.stride, "the training part")?;
-        let n_held_out = series.n_rows() - split.validation_start;
-        let validation = if n_held_out == 0 {
-            None
-        } else {
-            // the inputs may reach back into the part before: only targets must be unseen
-            let start = split.validation_start.saturating_sub(self.config.window_size);
+        check_positive([("stride", data.stride)])?;
+        self.check_columns(panel.n_columns())?;
+        self.check_loss(&training.loss)?;
+        let splits = self.splits(panel, data, training)?;
+        self.fit_scalers(panel, data.scaler, &splits);
+        // beside the model, which is changed while it is looked through
+        let (input_scaler, output_scaler) = (self.input_scaler.clone(), self.output_scaler.clone());
+        let lens = Lens { panel, scaler: &input_scaler, output_scaler: &output_scaler, layout: self.config.layout() };
+        let spans = splits.iter().map(|split| self.first_span(panel, split.train_end));
+        let train = Windows::new(lens, spans, data.stride).map_err(within("the training part"))?;
+        // the inputs may reach back into the part before: only targets must be unseen
+        let held_out = |i: usize| Span {
+            first: splits[i].validation_start.max(self.first_span(panel, panel.series(i).n_rows()).first),
+            end: panel.series(i).n_rows(),
+        };
+        let n_held_out: usize = (0..panel.n_series()).map(|i| held_out(i).end - splits[i].validation_start).sum();
+        let validation = (n_held_out > 0).then(|| {
             let stride = match training.steps_per_epoch {
                 None => 1,
-                Some(_) => (n_held_out * self.config.n_channels()).div_ceil(MOST_HELD_OUT),
+                Some(_) => (n_held_out * lens.layout.n_channels()).div_ceil(MOST_HELD_OUT),
             };
-            Some(self.windows(
-                part(start, series.n_rows())?,
-                stride,
-                "the validation part with the window before it",
-            )?)
-        };
+            Windows::new(lens, (0..panel.n_series()).map(held_out), stride)
+                .map_err(within("the validation part with the window before it"))
+        });
+        let validation = validation.transpose()?;
         self.train(&train, validation.as_ref().map(|windows| windows as &dyn Samples), training, observer)
+    }
+
+    /// Where each series is split. In a panel, at least a horizon is held out, and nothing of series that have no row to
+    /// learn from then.
+    fn splits(&self, panel: &Panel, data: &DataConfig, training: &TrainConfig) -> Result<Vec<TimeSplit>> {
+        let horizon = self.config.horizon;
+        let split = |i: usize| {
+            let n_rows = panel.series(i).n_rows();
+            if !panel.reaches_back {
+                return Self::split(n_rows, data, training);
+            }
+            let whole = TimeSplit { train_end: n_rows, validation_start: n_rows };
+            let Ok(split) = Self::split(n_rows, data, training) else { return Ok(whole) };
+            if split.validation_start == n_rows {
+                return Ok(whole);
+            }
+            let validation_start = split.validation_start.min(n_rows.saturating_sub(horizon));
+            let train_end = validation_start.saturating_sub(data.gap);
+            Ok(if train_end > horizon { TimeSplit { train_end, validation_start } } else { whole })
+        };
+        (0..panel.n_series()).map(split).collect()
+    }
+
+    /// The windows of a series of `n_rows`: from the first whole one on or, in a panel, from the last, if none is whole.
+    fn first_span(&self, panel: &Panel, n_rows: usize) -> Span {
+        let (window_size, horizon) = (self.config.window_size, self.config.horizon);
+        let first =
+            if panel.reaches_back { window_size.min(n_rows.saturating_sub(horizon)).max(1) } else { window_size };
+        Span { first, end: n_rows }
+    }
+
+    /// Learns from the training rows of all series; what has its own scale is left as it is.
+    fn fit_scalers(&mut self, panel: &Panel, choice: Option<ScalerChoice>, splits: &[TimeSplit]) {
+        let rows: Vec<Matrix<f64>> =
+            splits.iter().enumerate().map(|(i, split)| panel.series(i).rows(0, split.train_end)).collect();
+        self.input_scaler = Self::choose(choice, &self.input_scaler, &rows);
+        if panel.has_scales() {
+            self.input_scaler.center[..self.config.n_targets].fill(0.0);
+            self.input_scaler.scale[..self.config.n_targets].fill(1.0);
+        }
+        self.output_scaler = self.input_scaler.first(self.config.n_targets);
     }
 
     /// Trains on a table of windows.
@@ -109,18 +153,19 @@ impl Model {
         observer: &mut dyn Observer,
     ) -> Result<Outcome> {
         training.check()?;
-        self.check_table(&rows, training.loss)?;
+        self.check_loss(&training.loss)?;
+        self.check_table(&rows, &training.loss)?;
         let n_rows = rows.inputs.n_rows();
         let split = Self::split(n_rows, data, training)?;
         let steps = Matrix::new(rows.inputs.rows(0, split.train_end).values(), self.config.n_features)?;
-        self.input_scaler = Self::choose(data.scaler, &self.input_scaler, steps);
+        self.input_scaler = Self::choose(data.scaler, &self.input_scaler, &[steps]);
         if training.loss != Loss::CrossEntropy {
             let steps = Matrix::new(rows.targets.rows(0, split.train_end).values(), self.config.n_targets)?;
-            self.output_scaler = Self::choose(data.scaler, &self.output_scaler, steps);
+            self.output_scaler = Self::choose(data.scaler, &self.output_scaler, &[steps]);
         }
         let inputs = self.input_scaler.transform(rows.inputs.values());
         let inputs = Matrix::new(&inputs, rows.inputs.n_columns())?;
-        let targets = self.scale_targets(&rows, training.loss);
+        let targets = self.scale_targets(&rows, &training.loss);
         let targets = Matrix::new(&targets, rows.targets.n_columns())?;
         let part = |from, to| Table::new(inputs.rows(from, to), targets.rows(from, to), &rows.weights[from..to]);
         let train = part(0, split.train_end);
@@ -134,8 +179,9 @@ impl Model {
     ///
     /// # Errors
     /// [`Error::Shape`] for rows of another length, [`Error::Value`] for a loss that makes no sense.
-    pub fn gradients(&self, rows: TableRows, loss: Loss) -> Result<(f64, Vec<(String, Tensor)>)> {
+    pub fn gradients(&self, rows: TableRows, loss: &Loss) -> Result<(f64, Vec<(String, Tensor)>)> {
         loss.check()?;
+        self.check_loss(loss)?;
         self.check_table(&rows, loss)?;
         let inputs = self.input_scaler.transform(rows.inputs.values());
         let targets = self.scale_targets(&rows, loss);
@@ -149,7 +195,7 @@ impl Model {
         }
     }
 
-    fn gradients_by_kernel(&self, table: &Table, loss: Loss) -> Result<(f64, Vec<(String, Tensor)>)> {
+    fn gradients_by_kernel(&self, table: &Table, loss: &Loss) -> Result<(f64, Vec<(String, Tensor)>)> {
         let network = FusedNetwork::new(&self.config.network(), &self.parameters)?;
         let indices: Vec<usize> = (0..table.len()).collect();
         let n_threads = pool::n_threads(None);
@@ -162,8 +208,8 @@ impl Model {
         Ok((mean, named.collect::<Result<_>>()?))
     }
 
-    fn gradients_by_torch(&self, table: &Table, loss: Loss) -> Result<(f64, Vec<(String, Tensor)>)> {
-        let loader = Loader::new(table, self.config.n_features_at_once(), self.device);
+    fn gradients_by_torch(&self, table: &Table, loss: &Loss) -> Result<(f64, Vec<(String, Tensor)>)> {
+        let loader = Loader::new(table, self.config.layout().width(), self.device);
         let batch = loader.batch(&loader.in_order())?;
         let mean = loss.mean(&self.network.forward(&batch.inputs, None)?, &batch)?;
         let gradients = Tensor::f_run_backward(&[&mean], &self.parameters.tensors(), false, false)?;
@@ -171,7 +217,7 @@ impl Model {
         Ok((mean.f_double_value(&[])?, names.zip(gradients).collect()))
     }
 
-    fn scale_targets(&self, rows: &TableRows, loss: Loss) -> Vec<f32> {
+    fn scale_targets(&self, rows: &TableRows, loss: &Loss) -> Vec<f32> {
         match loss {
             // a class index is a name, not a quantity
             Loss::CrossEntropy => Scaler::identity(1).transform(rows.targets.values()),
@@ -184,41 +230,12 @@ impl Model {
         time_split(n_rows, fraction, data.gap)
     }
 
-    fn choose(choice: Option<ScalerChoice>, loaded: &Scaler, rows: Matrix<f64>) -> Scaler {
+    fn choose(choice: Option<ScalerChoice>, loaded: &Scaler, rows: &[Matrix<f64>]) -> Scaler {
         match choice {
-            None => Scaler::identity(rows.n_columns()),
+            None => Scaler::identity(rows[0].n_columns()),
             Some(ScalerChoice::Loaded) => loaded.clone(),
             Some(ScalerChoice::Fitted(kind)) => Scaler::fit(kind, rows),
         }
-    }
-
-    /// A scaled series as the network sees it: whole, or a copy for each target.
-    fn channels(&self, series: Matrix<f64>) -> Vec<Vec<f32>> {
-        let channel = |channel| {
-            let mut rows = Vec::with_capacity(series.n_rows() * self.config.n_features_at_once());
-            self.config.scale_channel(&self.input_scaler, series.values(), channel, &mut rows);
-            rows
-        };
-        (0..self.config.n_channels()).map(channel).collect()
-    }
-
-    fn rows_of<'c>(&self, channels: &'c [Vec<f32>], from: usize, to: usize) -> Result<Vec<Matrix<'c, f32>>> {
-        let n_features = self.config.n_features_at_once();
-        channels.iter().map(|values| Ok(Matrix::new(values, n_features)?.rows(from, to))).collect()
-    }
-
-    fn windows<'a>(&self, series: Vec<Matrix<'a, f32>>, stride: usize, part: &str) -> Result<Windows<'a>> {
-        check_positive([("stride", stride)])?;
-        let shape = WindowShape {
-            window_size: self.config.window_size,
-            horizon: self.config.horizon,
-            stride,
-            n_targets: self.config.n_targets_at_once(),
-        };
-        Windows::new(series, shape, self.config.normalize).map_err(|error| match error {
-            Error::TooShort { expected, got } => Error::TooShort { expected: format!("{expected} in {part}"), got },
-            other => other,
-        })
     }
 
     fn train(
@@ -241,7 +258,7 @@ impl Model {
             network.store(&self.parameters)?;
             return outcome;
         }
-        let loader = |samples| Loader::new(samples, self.config.n_features_at_once(), self.device);
+        let loader = |samples| Loader::new(samples, self.config.layout().width(), self.device);
         let samples = (loader(train), validation.map(loader));
         let network = (&*self.network, &self.parameters);
         let _threads = ThreadsGuard::new(self.torch_threads(training.n_threads));
@@ -249,13 +266,26 @@ impl Model {
         train::fit(&mut learner, training, observer)
     }
 
-    fn check_table(&self, rows: &TableRows, loss: Loss) -> Result<()> {
-        if self.config.channels != Channels::Together {
-            return Err(Error::Value("expected channels together for a table of windows, got independent".to_owned()));
+    fn check_loss(&self, loss: &Loss) -> Result<()> {
+        if loss.distribution() == self.config.distribution.as_ref() {
+            return Ok(());
+        }
+        Err(Error::Value(format!(
+            "expected the loss of the model's distribution, {:?}, got {:?}",
+            self.config.distribution,
+            loss.distribution()
+        )))
+    }
+
+    fn check_table(&self, rows: &TableRows, loss: &Loss) -> Result<()> {
+        if self.config.channels != Channels::Together || self.config.distribution.is_some() {
+            return Err(Error::Value(
+                "expected channels together and no distribution for a table of windows, got others".to_owned(),
+            ));
         }
         let n_rows = rows.inputs.n_rows();
-        let inputs = self.config.window_size * self.config.n_features;
-        let targets = if loss == Loss::CrossEntropy { 1 } else { self.config.horizon * self.config.n_targets };
+        let inputs = self.config.layout().n_rows() * self.config.layout().width();
+        let targets = if *loss == Loss::CrossEntropy { 1 } else { self.config.horizon * self.config.n_targets };
         let got = (rows.inputs.n_columns(), rows.targets.n_rows(), rows.targets.n_columns(), rows.weights.len());
         if got == (inputs, n_rows, targets, n_rows) {
             return Ok(());
@@ -264,5 +294,13 @@ impl Model {
             format!("windows ({n_rows}, {inputs}), targets ({n_rows}, {targets}) and {n_rows} weights"),
             format!("({n_rows}, {}), ({}, {}) and {}", got.0, got.1, got.2, got.3),
         ))
+    }
+}
+
+/// Says in which part an error was.
+fn within(part: &str) -> impl FnOnce(Error) -> Error + use<'_> {
+    move |error| match error {
+        Error::TooShort { expected, got } => Error::TooShort { expected: format!("{expected} in {part}"), got },
+        other => other,
     }
 }

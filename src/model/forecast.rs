@@ -2,14 +2,14 @@
 
 use tch::Device;
 
-use super::{Channels, Model, ModelConfig};
+use super::{Model, ModelConfig};
+use crate::distribution::{Distribution, Level};
 use crate::error::{Error, Result};
 use crate::kernel::pool;
 use crate::network::fused::{FusedMemory, FusedNetwork};
 use crate::network::Network;
-use crate::series::normalize::Normalize;
-use crate::series::scale::Scaler;
-use crate::series::Matrix;
+use crate::series::lens::{Layout, Lens, Place};
+use crate::series::{Matrix, Panel};
 use crate::train::batch::tensor;
 use crate::train::threads::ThreadsGuard;
 
@@ -21,158 +21,161 @@ const BATCH: usize = 32;
 const LEAST_ROWS: usize = 8;
 
 impl Model {
-    /// Windows `(n, window_size * n_features)` to forecasts `(n, horizon * n_targets)`, row-major.
+    /// Windows `(n, rows * n_features)`, of `window_size` rows and those of the horizon where something is known of them, to
+    /// forecasts `(n, horizon * n_targets * n_parameters)`, row-major.
     ///
     /// # Errors
-    /// [`Error::Shape`] for windows of another length.
-    pub fn forecast(&mut self, windows: Matrix<f64>, n_threads: Option<usize>) -> Result<Vec<f64>> {
-        let expected = self.config.window_size * self.config.n_features;
-        if windows.n_columns() != expected {
+    /// [`Error::Shape`] for windows of another length, or scales of another number.
+    pub fn forecast(
+        &mut self,
+        windows: Matrix<f64>,
+        scales: Option<Matrix<f64>>,
+        n_threads: Option<usize>,
+    ) -> Result<Vec<f64>> {
+        let ModelConfig { window_size, horizon, n_features, n_known, .. } = self.config;
+        let n_rows = window_size + if n_known > 0 { horizon } else { 0 };
+        if windows.n_columns() != n_rows * n_features {
             return Err(Error::shape(
-                format!("windows of {} x {} numbers", self.config.window_size, self.config.n_features),
+                format!("windows of {n_rows} x {n_features} numbers"),
                 format!("{}", windows.n_columns()),
             ));
         }
-        self.forecast_each(windows.n_rows(), |i| windows.row(i), n_threads)
+        let rows = Matrix::new(windows.values(), n_features)?;
+        let panel = match scales {
+            None => Panel::of_windows(rows, n_rows),
+            Some(scales) => Panel::of_scaled_windows(rows, n_rows, scales, self.config.n_targets)?,
+        };
+        self.forecast_each(&panel, windows.n_rows(), |i| (i, window_size), n_threads)
     }
 
-    /// One forecast for each origin, from the `window_size` rows before that row of a series `(n_rows, n_features)`.
+    /// One forecast for each series and origin, from the `window_size` rows before that row.
     ///
     /// # Errors
-    /// [`Error::TooShort`] for an origin with too few rows before it.
+    /// [`Error::TooShort`] for an origin with too few rows before it, or after it where something is known of them.
     pub fn forecast_series(
         &mut self,
-        series: Matrix<f64>,
-        origins: &[usize],
+        panel: &Panel,
+        origins: &[(usize, usize)],
         n_threads: Option<usize>,
     ) -> Result<Vec<f64>> {
-        let window_size = self.config.window_size;
-        self.check_columns(series.n_columns())?;
-        if let Some(origin) = origins.iter().find(|&&origin| origin < window_size || origin > series.n_rows()) {
-            return Err(Error::too_short(
-                format!("origins between window_size {window_size} and {} rows", series.n_rows()),
-                format!("{origin}"),
-            ));
+        self.check_columns(panel.n_columns())?;
+        let least = if panel.reaches_back { 1 } else { self.config.window_size };
+        let n_after = if self.config.n_known > 0 { self.config.horizon } else { 0 };
+        for &(series, origin) in origins {
+            if series >= panel.n_series() {
+                return Err(Error::Value(format!("expected a series below {}, got {series}", panel.n_series())));
+            }
+            let n_rows = panel.series(series).n_rows();
+            if origin < least || origin + n_after > n_rows {
+                return Err(Error::too_short(
+                    format!("origins from {least} to {n_rows} rows, less {n_after} that are known in advance"),
+                    format!("{origin}"),
+                ));
+            }
         }
-        self.forecast_each(origins.len(), |i| series.rows(origins[i] - window_size, origins[i]).values(), n_threads)
+        self.forecast_each(panel, origins.len(), |i| origins[i], n_threads)
     }
 
-    fn forecast_each<'a>(
+    fn forecast_each(
         &mut self,
+        panel: &Panel,
         n: usize,
-        window: impl Fn(usize) -> &'a [f64] + Sync,
+        origin: impl Fn(usize) -> (usize, usize) + Sync,
         n_threads: Option<usize>,
     ) -> Result<Vec<f64>> {
-        let mut forecasts = vec![0.0; n * self.config.horizon * self.config.n_targets];
+        let mut forecasts = vec![0.0; n * self.config.forecast_len()];
         if self.is_fused() {
             let mut forecaster = match self.forecaster.take() {
                 Some(forecaster) => forecaster,
                 None => Forecaster::new(FusedNetwork::new(&self.config.network(), &self.parameters)?),
             };
-            forecaster.run(&self.task(), n, &window, n_threads, &mut forecasts);
+            forecaster.run(&self.task(panel, &origin), n, n_threads, &mut forecasts);
             self.forecaster = Some(forecaster);
         } else {
-            self.forecast_by_torch(n, window, n_threads, &mut forecasts)?;
+            self.forecast_by_torch(panel, n, &origin, n_threads, &mut forecasts)?;
         }
         Ok(forecasts)
     }
 
-    fn task(&self) -> Task<'_> {
-        Task { config: &self.config, input_scaler: &self.input_scaler, output_scaler: &self.output_scaler }
+    fn task<'a, F>(&'a self, panel: &'a Panel<'a>, origin: &'a F) -> Task<'a, F> {
+        Task { lens: self.lens(panel), distribution: self.config.distribution.as_ref(), config: &self.config, origin }
     }
 
-    fn forecast_by_torch<'a>(
+    fn forecast_by_torch(
         &self,
+        panel: &Panel,
         n: usize,
-        window: impl Fn(usize) -> &'a [f64],
+        origin: &(impl Fn(usize) -> (usize, usize) + Sync),
         n_threads: Option<usize>,
         forecasts: &mut [f64],
     ) -> Result<()> {
         let _threads = ThreadsGuard::new(self.torch_threads(n_threads));
-        let task = self.task();
-        let channels: Vec<usize> = (0..n * self.config.n_channels()).collect();
-        let output_len = self.config.horizon * self.config.n_targets_at_once();
+        let task = self.task(panel, origin);
+        let channels: Vec<usize> = (0..n * task.lens.layout.n_channels()).collect();
         for batch in channels.chunks(BATCH) {
-            let mut prepared: Vec<Prepared> = batch.iter().map(|&channel| task.prepared(&window, channel)).collect();
+            let mut prepared = vec![Prepared::default(); batch.len()];
+            for (&channel, prepared) in batch.iter().zip(&mut prepared) {
+                task.prepare(channel, prepared);
+            }
             prepared.resize(BATCH, prepared[0].clone());
-            let outputs = torch_outputs(&*self.network, &self.config, &prepared, self.device)?;
+            let outputs = torch_outputs(&*self.network, task.lens.layout, &prepared, self.device)?;
+            let output_len = outputs.len() / BATCH;
             for ((&channel, output), prepared) in batch.iter().zip(outputs.chunks_exact(output_len)).zip(&prepared) {
-                task.finish(output, prepared, &mut Vec::new(), (channel, forecasts));
+                task.finish(output, prepared, (channel, forecasts));
             }
         }
         Ok(())
     }
 }
 
-fn torch_outputs(
-    network: &dyn Network,
-    config: &ModelConfig,
-    windows: &[Prepared],
-    device: Device,
-) -> Result<Vec<f32>> {
-    let inputs: Vec<f32> = windows.iter().flat_map(|prepared| &prepared.window).copied().collect();
-    let inputs = tensor(&inputs, &[windows.len(), config.window_size, config.n_features_at_once()], device)?;
-    let output = tch::no_grad(|| network.forward(&inputs, None))?;
+fn torch_outputs(network: &dyn Network, layout: Layout, inputs: &[Prepared], device: Device) -> Result<Vec<f32>> {
+    let values: Vec<f32> = inputs.iter().flat_map(|prepared| &prepared.input).copied().collect();
+    let values = tensor(&values, &[inputs.len(), layout.n_rows(), layout.width()], device)?;
+    let output = tch::no_grad(|| network.forward(&values, None))?;
     Ok(output.f_reshape([-1])?.f_to_device(Device::Cpu)?.try_into()?)
 }
 
-/// What stands between the user's units and the network's.
-#[derive(Clone, Copy)]
-struct Task<'a> {
+/// What stands between the user's units and the network's; `origin(i)` is series and row of forecast `i`.
+struct Task<'a, F> {
+    lens: Lens<'a>,
+    distribution: Option<&'a Distribution>,
     config: &'a ModelConfig,
-    input_scaler: &'a Scaler,
-    output_scaler: &'a Scaler,
+    origin: &'a F,
 }
 
-/// A window as the network sees it, and its last row before normalisation.
+/// An input as the network sees it, and the levels of its targets.
 #[derive(Debug, Clone, Default)]
 struct Prepared {
-    window: Vec<f32>,
-    last_row: Vec<f32>,
+    input: Vec<f32>,
+    levels: Vec<Level>,
 }
 
-/// Channels are numbered through all windows: those of the first window, then those of the second.
-impl Task<'_> {
-    fn prepared<'a>(self, window: &impl Fn(usize) -> &'a [f64], channel: usize) -> Prepared {
-        let mut prepared = Prepared::default();
-        self.prepare(window, channel, &mut prepared);
-        prepared
-    }
-
-    fn prepare<'a>(self, window: &impl Fn(usize) -> &'a [f64], channel: usize, prepared: &mut Prepared) {
-        let (n_channels, n_features) = (self.config.n_channels(), self.config.n_features_at_once());
-        let (rows, channel) = (window(channel / n_channels), channel % n_channels);
-        prepared.window.clear();
-        self.config.scale_channel(self.input_scaler, rows, channel, &mut prepared.window);
-        prepared.last_row.clear();
-        prepared.last_row.extend_from_slice(&prepared.window[prepared.window.len() - n_features..]);
-        if let Some(normalize) = self.config.normalize {
-            normalize.apply(&mut prepared.window, n_features, &mut [], self.config.n_targets_at_once());
-        }
+/// Channels are numbered through all forecasts: those of the first, then those of the second.
+impl<F: Fn(usize) -> (usize, usize)> Task<'_, F> {
+    fn prepare(&self, channel: usize, prepared: &mut Prepared) {
+        let n_channels = self.lens.layout.n_channels();
+        let (series, origin) = (self.origin)(channel / n_channels);
+        prepared.input.clear();
+        prepared.levels.clear();
+        let place = Place { series, origin, channel: channel % n_channels };
+        self.lens.input(place, &mut prepared.input, &mut prepared.levels);
     }
 
     /// Brings an output back to the user's units and to its place among all forecasts.
-    fn finish(
-        self,
-        output: &[f32],
-        prepared: &Prepared,
-        buffer: &mut Vec<f32>,
-        (channel, forecasts): (usize, &mut [f64]),
-    ) {
-        buffer.clear();
-        buffer.extend_from_slice(output);
-        let n_targets = self.config.n_targets;
-        if let Some(Normalize::Last) = self.config.normalize {
-            Normalize::Last.revert(buffer, &prepared.last_row, self.config.n_targets_at_once());
-        }
-        let (n_channels, forecast_len) = (self.config.n_channels(), self.config.horizon * n_targets);
+    fn finish(&self, output: &[f32], prepared: &Prepared, (channel, forecasts): (usize, &mut [f64])) {
+        let Layout { n_targets, .. } = self.lens.layout;
+        let (n_channels, n_parameters) = (self.lens.layout.n_channels(), self.config.n_parameters());
+        let forecast_len = self.config.forecast_len();
         let forecast = &mut forecasts[channel / n_channels * forecast_len..][..forecast_len];
-        if self.config.channels == Channels::Together {
-            return self.output_scaler.inverse_into(buffer, forecast);
-        }
-        let target = channel % n_channels;
-        for (step, &value) in forecast.chunks_exact_mut(n_targets).zip(&*buffer) {
-            step[target] = self.output_scaler.inverse_one(target, value);
+        let n_levels = prepared.levels.len();
+        for (i, output) in output.chunks_exact(n_parameters).enumerate() {
+            let (step, target) = (i / n_levels, i % n_levels);
+            let at = (step * n_targets + channel % n_channels + target) * n_parameters;
+            let slot = &mut forecast[at..at + n_parameters];
+            match self.distribution {
+                None => slot[0] = prepared.levels[target].to_user(f64::from(output[0])),
+                Some(distribution) => distribution.parameters(output, prepared.levels[target], slot),
+            }
         }
     }
 }
@@ -187,7 +190,6 @@ pub(super) struct Forecaster {
 struct Worker {
     memory: FusedMemory,
     prepared: Vec<Prepared>,
-    buffer: Vec<f32>,
 }
 
 impl Forecaster {
@@ -195,56 +197,52 @@ impl Forecaster {
         Self { network, workers: Vec::new() }
     }
 
-    fn run<'a>(
+    fn run<F: Fn(usize) -> (usize, usize) + Sync>(
         &mut self,
-        task: &Task,
+        task: &Task<F>,
         n: usize,
-        window: &(impl Fn(usize) -> &'a [f64] + Sync),
         n_threads: Option<usize>,
         forecasts: &mut [f64],
     ) {
-        let n_channels = task.config.n_channels();
-        let n_workers = (n * n_channels).div_ceil(LEAST_ROWS).max(1);
+        let n_workers = (n * task.lens.layout.n_channels()).div_ceil(LEAST_ROWS).max(1);
         let n_workers = if n_workers == 1 { 1 } else { n_workers.min(n).min(pool::n_threads(n_threads)) };
         while self.workers.len() < n_workers {
             let memory = self.network.memory(BATCH, task.config.n_steps());
-            self.workers.push(Worker { memory, prepared: vec![Prepared::default(); BATCH], buffer: Vec::new() });
+            self.workers.push(Worker { memory, prepared: vec![Prepared::default(); BATCH] });
         }
         let network = &self.network;
         if n_workers == 1 {
-            return self.workers[0].run(network, *task, (0, n), window, (forecasts, pool::n_threads(n_threads)));
+            return self.workers[0].run(network, task, (0, n), (forecasts, pool::n_threads(n_threads)));
         }
         let part_len = n.div_ceil(n_workers);
-        let parts = forecasts.chunks_mut(part_len * task.config.horizon * task.config.n_targets);
+        let parts = forecasts.chunks_mut(part_len * task.config.forecast_len());
         let mut parts: Vec<_> = self.workers.iter_mut().zip(parts).collect();
         pool::for_each(&mut parts, |at, (worker, forecasts)| {
-            worker.run(network, *task, (at * part_len, n.min((at + 1) * part_len)), window, (forecasts, 1));
+            worker.run(network, task, (at * part_len, n.min((at + 1) * part_len)), (forecasts, 1));
         });
     }
 }
 
 impl Worker {
-    fn run<'a>(
+    fn run<F: Fn(usize) -> (usize, usize)>(
         &mut self,
         network: &FusedNetwork,
-        task: Task,
+        task: &Task<F>,
         (first, end): (usize, usize),
-        window: &impl Fn(usize) -> &'a [f64],
         (forecasts, n_threads): (&mut [f64], usize),
     ) {
-        let n_channels = task.config.n_channels();
-        let window = |at| window(first + at);
+        let n_channels = task.lens.layout.n_channels();
         let n = (end - first) * n_channels;
         for start in (0..n).step_by(BATCH) {
             let rows = BATCH.min(n - start);
             self.memory.start(rows, n_threads);
             for (row, prepared) in self.prepared[..rows].iter_mut().enumerate() {
-                task.prepare(&window, start + row, prepared);
-                network.set_window(&mut self.memory, row, &prepared.window);
+                task.prepare(first * n_channels + start + row, prepared);
+                network.set_window(&mut self.memory, row, &prepared.input);
             }
             let outputs = network.forward(&mut self.memory, rows);
             for (row, (output, prepared)) in outputs.zip(&self.prepared).enumerate() {
-                task.finish(output, prepared, &mut self.buffer, (start + row, forecasts));
+                task.finish(output, prepared, (start + row, forecasts));
             }
         }
     }

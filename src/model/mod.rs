@@ -6,10 +6,13 @@ pub mod forecast;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
+use crate::distribution::Distribution;
 use crate::error::{check_positive, Error, Result};
 use crate::network::{self, Architecture, Network, NetworkConfig, Parameters, SkipConfig};
+use crate::series::lens::{Layout, Lens};
 use crate::series::normalize::Normalize;
 use crate::series::scale::Scaler;
+use crate::series::Panel;
 use forecast::Forecaster;
 
 /// Who does the arithmetic.
@@ -70,6 +73,15 @@ pub struct ModelConfig {
     pub n_features: usize,
     /// Columns of a forecast: the first of the features when trained on a series.
     pub n_targets: usize,
+    /// Columns of a window, the last, that are known in advance: the network reads them on to the end of the horizon.
+    #[serde(default)]
+    pub n_known: usize,
+    /// Whether the network is told, in a column for each target, where values are missing.
+    #[serde(default)]
+    pub indicator: bool,
+    /// What the outputs are the parameters of; `None`: a point.
+    #[serde(default)]
+    pub distribution: Option<Distribution>,
     /// Normalisation inside the window.
     pub normalize: Option<Normalize>,
     /// Who does the arithmetic.
@@ -94,64 +106,67 @@ impl ModelConfig {
                 self.segment_length, self.window_size
             )));
         }
-        if (self.linear_skip || self.channels == Channels::Independent) && self.n_features < self.n_targets {
+        let needs_targets =
+            self.linear_skip || self.channels == Channels::Independent || self.normalize.is_some() || self.n_known > 0;
+        if needs_targets && self.n_features < self.n_targets + self.n_known {
             return Err(Error::Value(format!(
-                "expected the {} targets among the features for linear_skip or independent channels, got {} features",
-                self.n_targets, self.n_features
+                "expected the {} targets and the {} features known in advance among the features for linear_skip, \
+                 normalize or independent channels, got {} features",
+                self.n_targets, self.n_known, self.n_features
             )));
         }
-        Ok(())
+        self.distribution.as_ref().map_or(Ok(()), Distribution::check)
     }
 
-    /// Variables that go through the network one after the other.
-    fn n_channels(&self) -> usize {
-        match self.channels {
-            Channels::Together => 1,
-            Channels::Independent => self.n_targets,
+    /// What the network sees of a series.
+    fn layout(&self) -> Layout {
+        Layout {
+            window_size: self.window_size,
+            horizon: self.horizon,
+            n_features: self.n_features,
+            n_targets: self.n_targets,
+            n_known: self.n_known,
+            n_future: if self.n_known > 0 { self.horizon.next_multiple_of(self.segment_length) } else { 0 },
+            indicator: self.indicator || self.n_known > 0,
+            independent: self.channels == Channels::Independent,
+            normalize: self.normalize,
         }
     }
 
-    /// Targets that the network sees, and forecasts, at once.
-    fn n_targets_at_once(&self) -> usize {
-        self.n_targets / self.n_channels()
-    }
-
-    /// Columns of a window as the network sees it.
-    fn n_features_at_once(&self) -> usize {
-        match self.channels {
-            Channels::Together => self.n_features,
-            Channels::Independent => 1 + self.n_features - self.n_targets,
-        }
-    }
-
-    /// Appends rows `(n, n_features)`, scaled, as the network sees them for `channel`: whole, or one target with the features
-    /// that are none.
-    fn scale_channel(&self, scaler: &Scaler, rows: &[f64], channel: usize, out: &mut Vec<f32>) {
-        if self.channels == Channels::Together {
-            return scaler.extend_transformed(rows, out);
-        }
-        for row in rows.chunks_exact(self.n_features) {
-            let columns = std::iter::once(channel).chain(self.n_targets..self.n_features);
-            out.extend(columns.map(|at| scaler.transform_one(at, row[at])));
-        }
-    }
-
-    /// Steps of the LSTM in a window.
+    /// Steps of the LSTM in an input.
     fn n_steps(&self) -> usize {
-        self.window_size / self.segment_length
+        self.layout().n_rows() / self.segment_length
+    }
+
+    /// Outputs of the network for each value that is forecast.
+    pub fn n_parameters(&self) -> usize {
+        self.distribution.as_ref().map_or(1, Distribution::n_outputs)
+    }
+
+    /// Numbers in a forecast.
+    fn forecast_len(&self) -> usize {
+        self.horizon * self.n_targets * self.n_parameters()
     }
 
     fn network(&self) -> NetworkConfig {
-        let (n_features, n_targets) = (self.n_features_at_once(), self.n_targets_at_once());
-        let skip = SkipConfig { window_size: self.window_size, n_features, n_targets };
+        let layout = self.layout();
+        let skip = SkipConfig {
+            window_size: self.window_size,
+            horizon: self.horizon,
+            n_features: layout.width(),
+            n_targets: layout.n_targets_at_once(),
+            known_at: layout.n_values().saturating_sub(self.n_known),
+            n_known: self.n_known,
+            n_parameters: self.n_parameters(),
+        };
         NetworkConfig {
             architecture: self.architecture,
-            input_size: self.segment_length * n_features,
+            input_size: self.segment_length * layout.width(),
             hidden_size: self.hidden_size,
             num_layers: self.num_layers,
             bidirectional: self.bidirectional,
             dropout: self.dropout,
-            output_size: self.horizon * n_targets,
+            output_size: self.horizon * skip.n_targets * skip.n_parameters,
             skip: self.linear_skip.then_some(skip),
         }
     }
@@ -236,6 +251,12 @@ impl Model {
     fn torch_threads(&self, asked: Option<usize>) -> Option<usize> {
         let small = self.config.hidden_size < 128 && self.device == Device::Cpu;
         asked.or(if small { Some(1) } else { None })
+    }
+
+    /// A panel as the network sees it.
+    fn lens<'a>(&'a self, panel: &'a Panel<'a>) -> Lens<'a> {
+        let (scaler, output_scaler) = (&self.input_scaler, &self.output_scaler);
+        Lens { panel, scaler, output_scaler, layout: self.config.layout() }
     }
 
     fn check_columns(&self, got: usize) -> Result<()> {

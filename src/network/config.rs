@@ -37,14 +37,25 @@ pub struct NetworkConfig {
 
 /// A linear map from the window of each target to its forecast, the same for all targets: the way past the LSTM, which then
 /// learns what the line leaves (`NLinear`: Zeng et al. 2023, "Are Transformers Effective for Time Series Forecasting?").
+///
+/// What is known in advance acts linearly at each row, counted from the last row of the window: the map then takes what is
+/// left of the window without it, and it is added to the forecast again (a regression whose errors are forecast).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SkipConfig {
     /// Rows of a window.
     pub window_size: usize,
-    /// Columns of a window.
+    /// Rows to forecast, which follow in the input where something is known of them.
+    pub horizon: usize,
+    /// Columns of an input.
     pub n_features: usize,
     /// The first this many of them are forecast.
     pub n_targets: usize,
+    /// The column of the first feature that is known in advance.
+    pub known_at: usize,
+    /// How many are.
+    pub n_known: usize,
+    /// Outputs for each value; the line is added to the first of them.
+    pub n_parameters: usize,
 }
 
 impl NetworkConfig {

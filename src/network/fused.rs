@@ -53,8 +53,8 @@ impl FusedNetwork {
         };
         let lstm = Lstm::new(shape, set);
         let head = Linear::new(lstm.output_width(), config.output_size, set);
-        let skip = config.skip.map(|skip| FusedSkip::new(skip, config.output_size, set));
-        let n_skip = skip.as_ref().map_or(0, |skip| skip.linear.n_parameters());
+        let skip = config.skip.map(|skip| FusedSkip::new(skip, set));
+        let n_skip = skip.as_ref().map_or(0, FusedSkip::n_parameters);
         let parameters = Aligned::zeros(lstm.n_parameters() + head.n_parameters() + n_skip);
         let state_size = config.n_directions() * config.hidden_size;
         let mut network = Self { lstm, head, skip, parameters, output_size: config.output_size, state_size };
@@ -71,8 +71,16 @@ impl FusedNetwork {
         let tensors = weights.iter().map(|(_, tensor)| Ok(Vec::try_from(tensor.f_flatten(0, -1)?)?));
         let tensors: Vec<Vec<f32>> = tensors.collect::<Result<_>>()?;
         let mut parameters = std::mem::take(&mut self.parameters);
+        let (effects, tensors) = match self.n_effects() {
+            0 => (None, &tensors[..]),
+            n => (tensors.last().map(|effects| (n, effects)), &tensors[..tensors.len() - 1]),
+        };
         let (lstm, linear) = tensors.split_at(tensors.len() - 2 * self.linear_layers().count());
         self.lstm.pack(lstm, &mut parameters);
+        if let Some((n, effects)) = effects {
+            let start = parameters.len() - n;
+            parameters[start..].copy_from_slice(effects);
+        }
         for (layer, tensors) in self.linear_layers().zip(linear.chunks_exact(2)) {
             layer.for_each_place(|tensor, at, place| parameters[place] = tensors[tensor][at]);
         }
@@ -93,7 +101,7 @@ impl FusedNetwork {
     }
 
     /// Parameters, or a gradient in their order, as PyTorch's tensors: those of the LSTM, then weight and bias of each linear
-    /// layer.
+    /// layer, then the weight of what is known in advance.
     pub fn unpack(&self, parameters: &[f32]) -> Vec<Vec<f32>> {
         let mut tensors = self.lstm.unpack(&parameters[..self.lstm.n_parameters()]);
         for layer in self.linear_layers() {
@@ -101,7 +109,15 @@ impl FusedNetwork {
             layer.for_each_place(|tensor, at, place| both[tensor][at] = parameters[place]);
             tensors.extend(both);
         }
+        if self.n_effects() > 0 {
+            tensors.push(parameters[parameters.len() - self.n_effects()..].to_vec());
+        }
         tensors
+    }
+
+    /// Numbers in the weight of what is known in advance, which are the last of the parameters.
+    fn n_effects(&self) -> usize {
+        self.skip.as_ref().map_or(0, FusedSkip::n_effects)
     }
 
     /// A slice in the order of the parameters as those of LSTM, head and linear way.
@@ -145,7 +161,7 @@ impl FusedNetwork {
         }
     }
 
-    /// Takes a window `(window_size, n_features)` as a row of the next pass, which [`FusedMemory::start`] began.
+    /// Takes an input `(rows, n_features)` as a row of the next pass, which [`FusedMemory::start`] began.
     pub fn set_window(&self, memory: &mut FusedMemory, row: usize, window: &[f32]) {
         memory.lstm.set_window(row, window);
         if let (Some(skip), Some(memory)) = (&self.skip, &mut memory.skip) {

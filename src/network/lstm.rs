@@ -30,7 +30,7 @@ impl LstmForecastNetwork {
         let lstm = StackedLstm::new("lstm", config, init)?;
         let head = if config.skip.is_some() { Linear::zeros } else { Linear::new };
         let fc = head("fc", config.n_directions() * config.hidden_size, config.output_size, init)?;
-        let skip = config.skip.map(|skip| LinearSkip::new(skip, config.output_size, init)).transpose()?;
+        let skip = config.skip.map(|skip| LinearSkip::new(skip, init)).transpose()?;
         Ok(Self { lstm, fc, skip, input_size: config.input_size })
     }
 }

@@ -21,7 +21,7 @@ use skip::LinearSkip;
 
 /// A differentiable function of windows.
 pub trait Network: Send {
-    /// Windows of shape `(batch, window_size, n_features)` to outputs of shape `(batch, output_size)`.
+    /// Inputs of shape `(batch, rows, n_features)` to outputs of shape `(batch, output_size)`.
     ///
     /// `dropout` has the masks of the step while training, `None` otherwise.
     ///
@@ -39,7 +39,7 @@ pub fn build(config: &NetworkConfig, seed: u64, device: Device) -> Result<(Box<d
     let mut init = Initializer::new(Rng::new(seed, Purpose::Weights), device);
     let network: Box<dyn Network> = match (config.architecture, config.skip) {
         (Architecture::Lstm, _) => Box::new(LstmForecastNetwork::new(config, &mut init)?),
-        (Architecture::Linear, Some(skip)) => Box::new(LinearSkip::new(skip, config.output_size, &mut init)?),
+        (Architecture::Linear, Some(skip)) => Box::new(LinearSkip::new(skip, &mut init)?),
         (Architecture::Linear, None) => {
             return Err(Error::Value("expected linear_skip=True with architecture 'linear', got False".to_owned()))
         }

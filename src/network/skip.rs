@@ -9,31 +9,58 @@ use super::Network;
 use crate::error::Result;
 use crate::rng::StepMasks;
 
-/// `Linear(window_size -> horizon)` named `skip`, which each target passes through by itself.
+/// `Linear(window_size -> horizon)` named `skip`, which each target passes through by itself, and a weight `known.weight` of
+/// shape `(n_targets, n_known)`.
 #[derive(Debug)]
 pub struct LinearSkip {
     linear: Linear,
+    known: Option<Tensor>,
     config: SkipConfig,
 }
 
 impl LinearSkip {
-    /// Starts from zeros, for outputs of `output_size = horizon * n_targets`.
+    /// Starts from zeros.
     ///
     /// # Errors
     /// [`crate::error::Error::Torch`] when there is no memory for it.
-    pub fn new(config: SkipConfig, output_size: usize, init: &mut Initializer) -> Result<Self> {
-        let linear = Linear::zeros("skip", config.window_size, output_size / config.n_targets, init)?;
-        Ok(Self { linear, config })
+    pub fn new(config: SkipConfig, init: &mut Initializer) -> Result<Self> {
+        let linear = Linear::zeros("skip", config.window_size, config.horizon, init)?;
+        let known = (config.n_known > 0).then(|| init.zeros("known.weight", &[config.n_targets, config.n_known]));
+        Ok(Self { linear, known: known.transpose()?, config })
     }
 
-    /// Windows `(batch, window_size, n_features)` to `(batch, horizon * n_targets)`.
+    /// Inputs `(batch, rows, n_features)` to `(batch, horizon * n_targets * n_parameters)`.
     ///
     /// # Errors
     /// [`crate::error::Error::Torch`] when libtorch refuses an operation.
-    pub fn forward(&self, windows: &Tensor) -> Result<Tensor> {
-        let n_targets = dimensions(&[self.config.n_targets])[0];
-        let targets = windows.f_narrow(2, 0, n_targets)?.f_transpose(1, 2)?;
-        Ok(self.linear.forward(&targets)?.f_transpose(1, 2)?.f_flatten(1, 2)?)
+    pub fn forward(&self, inputs: &Tensor) -> Result<Tensor> {
+        let [window_size, horizon, n_targets] =
+            dimensions(&[self.config.window_size, self.config.horizon, self.config.n_targets])[..]
+        else {
+            unreachable!("three sizes")
+        };
+        let mut targets = inputs.f_narrow(1, 0, window_size)?.f_narrow(2, 0, n_targets)?;
+        let effect = self.known.as_ref().map(|weight| self.effect(inputs, weight)).transpose()?;
+        if let Some(effect) = &effect {
+            targets = targets.f_sub(&effect.f_narrow(1, 0, window_size)?)?;
+        }
+        let mut forecast = self.linear.forward(&targets.f_transpose(1, 2)?)?.f_transpose(1, 2)?;
+        if let Some(effect) = &effect {
+            forecast = forecast.f_add(&effect.f_narrow(1, window_size, horizon)?)?;
+        }
+        let padding = dimensions(&[self.config.n_parameters - 1])[0];
+        Ok(forecast.f_unsqueeze(-1)?.f_constant_pad_nd([0, padding])?.f_flatten(1, -1)?)
+    }
+
+    /// What is known in advance adds to each row `(batch, rows, n_targets)`.
+    fn effect(&self, inputs: &Tensor, weight: &Tensor) -> Result<Tensor> {
+        let [at, n_known, last] =
+            dimensions(&[self.config.known_at, self.config.n_known, self.config.window_size - 1])[..]
+        else {
+            unreachable!("three sizes")
+        };
+        let known = inputs.f_narrow(2, at, n_known)?;
+        Ok(known.f_sub(&known.f_narrow(1, last, 1)?)?.f_matmul(&weight.f_transpose(0, 1)?)?)
     }
 }
 

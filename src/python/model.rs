@@ -19,7 +19,7 @@ use crate::error::{Error, Result};
 use crate::model::fit::{DataConfig, TableRows};
 use crate::model::Model;
 use crate::series::scale::Scaler;
-use crate::series::Matrix;
+use crate::series::{Matrix, Panel};
 use crate::train::loss::Loss;
 use crate::train::{Outcome, TrainConfig};
 
@@ -140,17 +140,20 @@ impl PyModel {
         self.with(py, |model| model.load_scalers(input, output))
     }
 
-    #[pyo3(signature = (series, training, on_epoch=None))]
+    #[pyo3(signature = (series, training, on_epoch=None, starts=None, scales=None))]
     fn fit_series<'py>(
         &self,
         py: Python<'py>,
         series: PyReadonlyArrayDyn<'py, f64>,
         training: &Bound<'py, PyAny>,
         on_epoch: Option<PyObject>,
+        starts: Option<PyReadonlyArray1<'py, i64>>,
+        scales: Option<PyReadonlyArrayDyn<'py, f64>>,
     ) -> PyResult<Bound<'py, PyDict>> {
-        let (values, n_columns) = convert::rows(&series, 2, "series")?;
+        let table = SeriesTable::new(&series, starts.as_ref(), scales.as_ref())?;
         self.train(py, training, on_epoch, |model, options, observer| {
-            model.fit_series(Matrix::new(&values, n_columns)?, &options.data, &options.training, observer)
+            let panel = table.panel(model.config().n_targets)?;
+            model.fit_series(&panel, &options.data, &options.training, observer)
         })
     }
 
@@ -172,17 +175,17 @@ impl PyModel {
     }
 
     #[allow(non_snake_case)]
-    #[pyo3(signature = (X, y, loss="mse"))]
+    #[pyo3(signature = (X, y, loss))]
     fn gradients<'py>(
         &self,
         py: Python<'py>,
         X: PyReadonlyArrayDyn<'py, f64>,
         y: PyReadonlyArrayDyn<'py, f64>,
-        loss: &str,
+        loss: &Bound<'py, PyAny>,
     ) -> PyResult<(f64, Bound<'py, PyDict>)> {
         let table = Table::new(&X, &y, None)?;
-        let loss: Loss = convert::config(loss.into_pyobject(py)?.as_any())?;
-        let (loss, gradients) = self.with(py, |model| model.gradients(table.rows()?, loss))?;
+        let loss: Loss = convert::config(loss)?;
+        let (loss, gradients) = self.with(py, |model| model.gradients(table.rows()?, &loss))?;
         let arrays = PyDict::new(py);
         for (name, gradient) in &gradients {
             arrays.set_item(name, convert::weight(py, gradient)?)?;
@@ -190,34 +193,43 @@ impl PyModel {
         Ok((loss, arrays))
     }
 
-    #[pyo3(signature = (windows, n_threads=None))]
+    #[pyo3(signature = (windows, n_threads=None, scales=None))]
     fn forecast<'py>(
         &self,
         py: Python<'py>,
         windows: PyReadonlyArrayDyn<'py, f64>,
         n_threads: Option<usize>,
+        scales: Option<PyReadonlyArrayDyn<'py, f64>>,
     ) -> PyResult<Bound<'py, PyArrayDyn<f64>>> {
         let (values, n_columns) = convert::rows(&windows, 3, "windows")?;
+        let scales = scales.as_ref().map(|scales| convert::rows(scales, 2, "scales")).transpose()?;
         let (forecasts, shape) = self.with(py, |model| {
             let windows = Matrix::new(&values, n_columns)?;
-            Ok((model.forecast(windows, n_threads)?, shape(model, windows.n_rows())))
+            let scales = scales.as_ref().map(|(values, n)| Matrix::new(values, *n)).transpose()?;
+            Ok((model.forecast(windows, scales, n_threads)?, shape(model, windows.n_rows())))
         })?;
         convert::array(py, forecasts, shape)
     }
 
-    #[pyo3(signature = (series, origins, n_threads=None))]
+    #[allow(clippy::too_many_arguments)] // keywords in Python
+    #[pyo3(signature = (series, origins, n_threads=None, starts=None, scales=None, which=None))]
     fn forecast_series<'py>(
         &self,
         py: Python<'py>,
         series: PyReadonlyArrayDyn<'py, f64>,
         origins: PyReadonlyArray1<'py, i64>,
         n_threads: Option<usize>,
+        starts: Option<PyReadonlyArray1<'py, i64>>,
+        scales: Option<PyReadonlyArrayDyn<'py, f64>>,
+        which: Option<PyReadonlyArray1<'py, i64>>,
     ) -> PyResult<Bound<'py, PyArrayDyn<f64>>> {
-        let (values, n_columns) = convert::rows(&series, 2, "series")?;
-        let origins: Vec<usize> = origins.as_array().iter().map(|&row| usize::try_from(row).unwrap_or(0)).collect();
+        let table = SeriesTable::new(&series, starts.as_ref(), scales.as_ref())?;
+        let origins = rows(&origins);
+        let which = which.map_or_else(|| vec![0; origins.len()], |which| rows(&which));
+        let places: Vec<(usize, usize)> = which.into_iter().zip(origins).collect();
         let (forecasts, shape) = self.with(py, |model| {
-            let series = Matrix::new(&values, n_columns)?;
-            Ok((model.forecast_series(series, &origins, n_threads)?, shape(model, origins.len())))
+            let panel = table.panel(model.config().n_targets)?;
+            Ok((model.forecast_series(&panel, &places, n_threads)?, shape(model, places.len())))
         })?;
         convert::array(py, forecasts, shape)
     }
@@ -237,6 +249,39 @@ impl PyModel {
     ) -> PyResult<()> {
         self.load_parameters(py, &state.0)?;
         self.load_scalers(py, state.1)
+    }
+}
+
+/// Row numbers; what is below 0 is no row, and is refused as 0 is.
+fn rows(numbers: &PyReadonlyArray1<'_, i64>) -> Vec<usize> {
+    numbers.as_array().iter().map(|&row| usize::try_from(row).unwrap_or(0)).collect()
+}
+
+/// Series below each other, and what belongs to each.
+struct SeriesTable<'a> {
+    rows: (Cow<'a, [f64]>, usize),
+    starts: Option<Vec<usize>>,
+    scales: Option<(Cow<'a, [f64]>, usize)>,
+}
+
+impl<'a> SeriesTable<'a> {
+    fn new(
+        series: &'a PyReadonlyArrayDyn<f64>,
+        starts: Option<&PyReadonlyArray1<i64>>,
+        scales: Option<&'a PyReadonlyArrayDyn<f64>>,
+    ) -> PyResult<Self> {
+        Ok(Self {
+            rows: convert::rows(series, 2, "series")?,
+            starts: starts.map(rows),
+            scales: scales.map(|scales| convert::rows(scales, 2, "scales")).transpose()?,
+        })
+    }
+
+    fn panel(&self, n_targets: usize) -> Result<Panel<'_>> {
+        let series = Matrix::new(&self.rows.0, self.rows.1)?;
+        let Some(starts) = &self.starts else { return Ok(Panel::one(series)) };
+        let scales = self.scales.as_ref().map(|(values, n)| Matrix::new(values, *n)).transpose()?;
+        Panel::new(series, starts.clone(), scales, n_targets)
     }
 }
 
@@ -270,6 +315,9 @@ impl<'a> Table<'a> {
     }
 }
 
+/// Of a number of forecasts: those of a distribution have its parameters as last dimension.
 fn shape(model: &Model, n: usize) -> Vec<usize> {
-    vec![n, model.config().horizon, model.config().n_targets]
+    let config = model.config();
+    let parameters = config.distribution.as_ref().map(|_| config.n_parameters());
+    [n, config.horizon, config.n_targets].into_iter().chain(parameters).collect()
 }

@@ -59,7 +59,7 @@ fn fit<'py, T: Element + Copy + Into<f64> + Send + Sync>(
     let n_columns = *array.shape().last().unwrap_or(&0);
     let values = convert::contiguous(array);
     let statistics = enter(py, || {
-        let data = Matrix::new(&values, n_columns)?;
+        let data = &[Matrix::new(&values, n_columns)?];
         match kind {
             "standard" => Ok(standard(&moments(data))),
             "minmax" => Ok(minmax(&ranges(data), options.feature_range)),

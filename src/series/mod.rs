@@ -1,7 +1,9 @@
 //! From numbers to training samples: split in time order, scale, cut windows.
 
+pub mod lens;
 mod matrix;
 pub mod normalize;
+pub mod panel;
 pub mod sample;
 pub mod scale;
 pub mod split;
@@ -9,4 +11,5 @@ pub mod table;
 pub mod window;
 
 pub use matrix::Matrix;
-pub use sample::Samples;
+pub use panel::Panel;
+pub use sample::{Gathered, Samples};

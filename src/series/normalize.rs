@@ -2,47 +2,40 @@
 
 use serde::{Deserialize, Serialize};
 
-/// How a window is brought to a common level before the network sees it, and back afterwards.
+use crate::distribution::Level;
+
+/// How a window is brought to a common level before the network sees it, and its forecast back afterwards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Normalize {
-    /// The last value of each target variable is subtracted from its window and added back to its forecasts, so that an
-    /// untrained network forecasts "same as now" (NLinear: Zeng et al. 2023, "Are Transformers Effective for Time Series
-    /// Forecasting?").
+    /// The last value is subtracted, so that an untrained network forecasts "same as now" (NLinear: Zeng et al. 2023, "Are
+    /// Transformers Effective for Time Series Forecasting?").
     Last,
+    /// The window's mean is subtracted and its standard deviation divided by (as in RevIN, without its affine part: Kim et
+    /// al. 2022, "Reversible Instance Normalization").
+    Window,
 }
+
+/// A window whose deviation is below this part of its size is constant.
+const CONSTANT: f64 = 1e-9;
 
 impl Normalize {
-    /// Brings one window `(window_size, n_features)` to its level, and its target `(horizon, n_targets)` if there is one.
-    ///
-    /// The targets are the first `n_targets` features; the other features are left alone.
-    pub fn apply(self, window: &mut [f32], n_features: usize, target: &mut [f32], n_targets: usize) {
-        let Self::Last = self;
-        let (body, last) = window.split_at_mut(window.len() - n_features);
-        let level = &last[..n_targets];
-        for step in body.chunks_exact_mut(n_features) {
-            subtract(&mut step[..n_targets], level);
-        }
-        for step in target.chunks_exact_mut(n_targets) {
-            subtract(step, level);
-        }
-        last[..n_targets].fill(0.0);
-    }
-
-    /// Brings a forecast `(horizon, n_targets)` back, given the last row of the window it was made from.
-    pub fn revert(self, forecast: &mut [f32], last_row: &[f32], n_targets: usize) {
-        let Self::Last = self;
-        for step in forecast.chunks_exact_mut(n_targets) {
-            for (value, level) in step.iter_mut().zip(last_row) {
-                *value += level;
+    /// The level of a window, given what is known of a target in it, in time order, and that of the scaler, whose centre
+    /// stands for a window of which nothing is known, and whose scale for one without a deviation.
+    pub fn level(self, mut known: impl DoubleEndedIterator<Item = f64> + Clone, scaler: Level) -> Level {
+        match self {
+            Self::Last => Level { center: known.next_back().unwrap_or(scaler.center), ..scaler },
+            Self::Window => {
+                let count = known.clone().count() as f64;
+                if count == 0.0 {
+                    return scaler;
+                }
+                let center = known.clone().sum::<f64>() / count;
+                let deviation = (known.map(|value| (value - center).powi(2)).sum::<f64>() / count).sqrt();
+                let scale = if deviation > CONSTANT * center.abs() { deviation } else { scaler.scale };
+                Level { center, scale }
             }
         }
-    }
-}
-
-fn subtract(values: &mut [f32], level: &[f32]) {
-    for (value, level) in values.iter_mut().zip(level) {
-        *value -= level;
     }
 }
 
@@ -51,13 +44,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_targets_move_and_come_back() {
-        let mut window = [1.0, 10.0, 3.0, 20.0];
-        let mut target = [4.0, 5.0];
-        Normalize::Last.apply(&mut window, 2, &mut target, 1);
-        assert_eq!(window, [-2.0, 10.0, 0.0, 20.0]);
-        assert_eq!(target, [1.0, 2.0]);
-        Normalize::Last.revert(&mut target, &[3.0, 20.0], 1);
-        assert_eq!(target, [4.0, 5.0]);
+    fn levels_of_a_case_worked_by_hand() {
+        let scaler = Level { center: 7.0, scale: 2.0 };
+        let level = |normalize: Normalize, values: &[f64]| normalize.level(values.iter().copied(), scaler);
+        assert_eq!(level(Normalize::Last, &[1.0, 3.0, 5.0]), Level { center: 5.0, scale: 2.0 });
+        assert_eq!(level(Normalize::Window, &[1.0, 5.0]), Level { center: 3.0, scale: 2.0 });
+        assert_eq!(level(Normalize::Window, &[2.0, 8.0]), Level { center: 5.0, scale: 3.0 });
+        assert_eq!(level(Normalize::Window, &[0.1; 3]), Level { scale: 2.0, ..level(Normalize::Window, &[0.1; 3]) });
+        for normalize in [Normalize::Last, Normalize::Window] {
+            assert_eq!(level(normalize, &[]), scaler);
+        }
     }
 }

@@ -1,6 +1,8 @@
 //! What the training loop learns from, whatever its origin.
 
-/// Numbered pairs of an input window and a target, copied one batch at a time.
+use crate::distribution::Level;
+
+/// Numbered pairs of an input window and a target, copied one at a time.
 pub trait Samples: Sync {
     /// Number of samples.
     fn len(&self) -> usize;
@@ -10,13 +12,35 @@ pub trait Samples: Sync {
         self.len() == 0
     }
 
-    /// Numbers in one input: `window_size * n_features`.
+    /// Numbers in one input: `rows * features`.
     fn input_len(&self) -> usize;
 
     /// Numbers in one target: `horizon * n_targets`, or 1 for a class index.
     fn target_len(&self) -> usize;
 
-    /// Appends the samples `indices`: inputs of shape `(batch, window_size, n_features)`, targets of shape
-    /// `(batch, target_len)`, one weight each.
-    fn gather(&self, indices: &[usize], inputs: &mut Vec<f32>, targets: &mut Vec<f32>, weights: &mut Vec<f32>);
+    /// Appends a sample.
+    fn gather(&self, index: usize, batch: &mut Gathered);
+}
+
+/// Samples one after the other.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Gathered {
+    /// Inputs `(n, input_len)`.
+    pub inputs: Vec<f32>,
+    /// Targets `(n, target_len)`; NaN where they are missing.
+    pub targets: Vec<f32>,
+    /// Weights `(n,)`.
+    pub weights: Vec<f32>,
+    /// How the units of targets are those of the user: one for each target at once, `(n, n_targets)`.
+    pub levels: Vec<Level>,
+}
+
+impl Gathered {
+    /// Forgets all samples.
+    pub fn clear(&mut self) {
+        self.inputs.clear();
+        self.targets.clear();
+        self.weights.clear();
+        self.levels.clear();
+    }
 }

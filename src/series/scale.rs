@@ -34,8 +34,8 @@ impl Scaler {
         Self { center: vec![0.0; n_columns], scale: vec![1.0; n_columns] }
     }
 
-    /// Learns from the rows given; pass training rows only.
-    pub fn fit<T: Copy + Into<f64>>(kind: ScalerKind, data: Matrix<T>) -> Self {
+    /// Learns from tables of the same columns as if they were one; pass training rows only.
+    pub fn fit<T: Copy + Into<f64>>(kind: ScalerKind, data: &[Matrix<T>]) -> Self {
         let (center, scale) = match kind {
             ScalerKind::Standard => moments(data).iter().map(|m| (m.mean, m.scale)).unzip(),
             ScalerKind::Minmax => ranges(data).iter().map(|r| (r.min, one_if_tiny(r.max - r.min))).unzip(),
@@ -69,33 +69,10 @@ impl Scaler {
         self.map(values, |value, center, scale| ((value - center) / scale) as f32)
     }
 
-    /// [`Scaler::transform`] to the end of a buffer.
-    #[allow(clippy::cast_possible_truncation)]
-    pub fn extend_transformed(&self, values: &[f64], scaled: &mut Vec<f32>) {
-        for row in values.chunks_exact(self.center.len()) {
-            let columns = self.center.iter().zip(&self.scale);
-            scaled.extend(row.iter().zip(columns).map(|(value, (center, scale))| ((value - center) / scale) as f32));
-        }
-    }
-
     /// Scales one number of a column.
     #[allow(clippy::cast_possible_truncation)]
     pub fn transform_one(&self, column: usize, value: f64) -> f32 {
         ((value - self.center[column]) / self.scale[column]) as f32
-    }
-
-    /// The inverse of [`Scaler::transform_one`].
-    pub fn inverse_one(&self, column: usize, value: f32) -> f64 {
-        f64::from(value) * self.scale[column] + self.center[column]
-    }
-
-    /// [`Scaler::inverse`] into a slice of the same length.
-    pub fn inverse_into(&self, scaled: &[f32], values: &mut [f64]) {
-        for (row, out) in scaled.chunks_exact(self.center.len()).zip(values.chunks_exact_mut(self.center.len())) {
-            for ((out, &value), (center, scale)) in out.iter_mut().zip(row).zip(self.center.iter().zip(&self.scale)) {
-                *out = f64::from(value) * scale + center;
-            }
-        }
     }
 
     /// The inverse of [`Scaler::transform`].
@@ -114,9 +91,10 @@ impl Scaler {
     }
 }
 
-/// The columns of a table, NaN left out.
-pub fn columns<T: Copy + Into<f64>>(data: Matrix<T>) -> Vec<Vec<f64>> {
-    let mut columns = vec![Vec::with_capacity(data.n_rows()); data.n_columns()];
+/// The columns of tables, at least one, NaN left out.
+pub fn columns<T: Copy + Into<f64>>(data: &[Matrix<T>]) -> Vec<Vec<f64>> {
+    let n_rows = data.iter().map(Matrix::n_rows).sum();
+    let mut columns = vec![Vec::with_capacity(n_rows); data[0].n_columns()];
     for_each(data, |j, value| columns[j].push(value));
     columns
 }
@@ -133,8 +111,8 @@ pub struct Moments {
 }
 
 /// The moments of each column; NaN for an empty one.
-pub fn moments<T: Copy + Into<f64>>(data: Matrix<T>) -> Vec<Moments> {
-    let n_columns = data.n_columns();
+pub fn moments<T: Copy + Into<f64>>(data: &[Matrix<T>]) -> Vec<Moments> {
+    let n_columns = data[0].n_columns();
     let (mut counts, mut means) = (vec![0.0; n_columns], vec![0.0; n_columns]);
     for_each(data, |j, value| {
         counts[j] += 1.0;
@@ -173,8 +151,8 @@ pub struct Range {
 }
 
 /// The range of each column; NaN for an empty one.
-pub fn ranges<T: Copy + Into<f64>>(data: Matrix<T>) -> Vec<Range> {
-    let mut ranges = vec![Range { min: f64::NAN, max: f64::NAN }; data.n_columns()];
+pub fn ranges<T: Copy + Into<f64>>(data: &[Matrix<T>]) -> Vec<Range> {
+    let mut ranges = vec![Range { min: f64::NAN, max: f64::NAN }; data[0].n_columns()];
     for_each(data, |j, value| {
         ranges[j].min = ranges[j].min.min(value);
         ranges[j].max = ranges[j].max.max(value);
@@ -183,8 +161,8 @@ pub fn ranges<T: Copy + Into<f64>>(data: Matrix<T>) -> Vec<Range> {
 }
 
 /// Calls `visit(column, value)` for all values but NaN, in the order in which they lie in memory.
-fn for_each<T: Copy + Into<f64>>(data: Matrix<T>, mut visit: impl FnMut(usize, f64)) {
-    for row in data.values().chunks_exact(data.n_columns()) {
+fn for_each<T: Copy + Into<f64>>(data: &[Matrix<T>], mut visit: impl FnMut(usize, f64)) {
+    for row in data.iter().flat_map(|part| part.values().chunks_exact(part.n_columns())) {
         for (j, &value) in row.iter().enumerate() {
             let value = value.into();
             if !value.is_nan() {
@@ -234,7 +212,7 @@ mod tests {
     #[test]
     fn the_three_kinds_of_a_case_worked_by_hand() {
         let data = [1.0, 5.0, 2.0, 5.0, 3.0, 5.0, 6.0, f64::NAN];
-        let fit = |kind| Scaler::fit(kind, Matrix::new(&data, 2).unwrap());
+        let fit = |kind| Scaler::fit(kind, &[Matrix::new(&data, 2).unwrap()]);
         let standard = fit(ScalerKind::Standard);
         assert_eq!(standard.center, [3.0, 5.0]);
         assert!((standard.scale[0] - 3.5f64.sqrt()).abs() < 1e-15);
@@ -247,7 +225,7 @@ mod tests {
     #[test]
     fn a_large_constant_is_constant() {
         let data = [1e9 + 0.1; 7];
-        assert_eq!(Scaler::fit(ScalerKind::Standard, Matrix::new(&data, 1).unwrap()).scale, [1.0]);
+        assert_eq!(Scaler::fit(ScalerKind::Standard, &[Matrix::new(&data, 1).unwrap()]).scale, [1.0]);
     }
 
     proptest! {
@@ -255,7 +233,7 @@ mod tests {
         fn inverse_undoes_transform(values in proptest::collection::vec(-1e3..1e3f64, 4..40)) {
             let values = &values[..values.len() / 2 * 2];
             for kind in [ScalerKind::Standard, ScalerKind::Minmax, ScalerKind::Robust] {
-                let scaler = Scaler::fit(kind, Matrix::new(values, 2).unwrap());
+                let scaler = Scaler::fit(kind, &[Matrix::new(values, 2).unwrap()]);
                 for (back, value) in scaler.inverse(&scaler.transform(values)).iter().zip(values) {
                     // float32 keeps 24 bits of a scaled value; a tiny robust range makes scaled values large
                     prop_assert!((back - value).abs() <= 1e-6 * 2e3, "{back} {value}");

@@ -1,6 +1,6 @@
 //! Samples that come as a table: one row is one window with its target and weight.
 
-use super::{Matrix, Samples};
+use super::{Gathered, Matrix, Samples};
 
 /// Scaled windows, targets and weights side by side.
 #[derive(Debug)]
@@ -36,12 +36,10 @@ impl Samples for Table<'_> {
         self.targets.n_columns()
     }
 
-    fn gather(&self, indices: &[usize], inputs: &mut Vec<f32>, targets: &mut Vec<f32>, weights: &mut Vec<f32>) {
-        for &i in indices {
-            inputs.extend_from_slice(self.inputs.row(i));
-            targets.extend_from_slice(self.targets.row(i));
-            weights.push(self.weights[i]);
-        }
+    fn gather(&self, index: usize, batch: &mut Gathered) {
+        batch.inputs.extend_from_slice(self.inputs.row(index));
+        batch.targets.extend_from_slice(self.targets.row(index));
+        batch.weights.push(self.weights[index]);
     }
 }
 
@@ -53,8 +51,10 @@ mod tests {
     fn weights_have_mean_one() {
         let (x, y) = ([1.0, 2.0], [5.0, 6.0]);
         let table = Table::new(Matrix::new(&x, 1).unwrap(), Matrix::new(&y, 1).unwrap(), &[1.0, 3.0]);
-        let (mut inputs, mut targets, mut weights) = (vec![], vec![], vec![]);
-        table.gather(&[1, 0], &mut inputs, &mut targets, &mut weights);
+        let mut batch = Gathered::default();
+        table.gather(1, &mut batch);
+        table.gather(0, &mut batch);
+        let Gathered { inputs, targets, weights, .. } = batch;
         assert_eq!((inputs, targets, weights), (vec![2.0, 1.0], vec![6.0, 5.0], vec![1.5, 0.5]));
     }
 }

@@ -4,7 +4,7 @@ use tch::{Device, Tensor};
 
 use crate::error::Result;
 use crate::network::parameter::dimensions;
-use crate::series::Samples;
+use crate::series::{Gathered, Samples};
 
 /// One batch on the network's device.
 #[derive(Debug)]
@@ -15,6 +15,19 @@ pub struct Batch {
     pub targets: Tensor,
     /// Weights of shape `(batch,)`, of mean 1 over all samples.
     pub weights: Tensor,
+    /// Centres and scales of the targets at once, of shape `(2, batch, n_targets)`; no targets where the samples have none.
+    pub levels: Tensor,
+}
+
+impl Batch {
+    /// Centres and scales of targets `(batch, size)`.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Torch`] when there are none.
+    pub fn levels(&self, size: i64) -> Result<(Tensor, Tensor)> {
+        let repeated = self.levels.f_repeat([1, 1, size / self.levels.size()[2].max(1)])?;
+        Ok((repeated.f_get(0)?, repeated.f_get(1)?))
+    }
 }
 
 /// Samples, and where their batches go.
@@ -45,18 +58,25 @@ impl<'a> Loader<'a> {
     /// # Errors
     /// [`crate::error::Error::Torch`] when the device has no room.
     pub fn batch(&self, indices: &[usize]) -> Result<Batch> {
-        let n = indices.len();
-        let mut inputs = Vec::with_capacity(n * self.samples.input_len());
-        let mut targets = Vec::with_capacity(n * self.samples.target_len());
-        let mut weights = Vec::with_capacity(n);
-        self.samples.gather(indices, &mut inputs, &mut targets, &mut weights);
+        let (n, mut gathered) = (indices.len(), Gathered::default());
+        for &index in indices {
+            self.samples.gather(index, &mut gathered);
+        }
         let steps = self.samples.input_len() / self.n_features;
+        let levels = gathered.levels.iter().map(|level| level.center);
+        let levels: Vec<f32> = levels.chain(gathered.levels.iter().map(|level| level.scale)).map(narrow).collect();
         Ok(Batch {
-            inputs: tensor(&inputs, &[n, steps, self.n_features], self.device)?,
-            targets: tensor(&targets, &[n, self.samples.target_len()], self.device)?,
-            weights: tensor(&weights, &[n], self.device)?,
+            inputs: tensor(&gathered.inputs, &[n, steps, self.n_features], self.device)?,
+            targets: tensor(&gathered.targets, &[n, self.samples.target_len()], self.device)?,
+            weights: tensor(&gathered.weights, &[n], self.device)?,
+            levels: tensor(&levels, &[2, n, gathered.levels.len() / n], self.device)?,
         })
     }
+}
+
+#[allow(clippy::cast_possible_truncation)] // tensors are single precision
+fn narrow(x: f64) -> f32 {
+    x as f32
 }
 
 /// A tensor with a copy of `values`.

@@ -1,7 +1,7 @@
 //! Learning by our own kernel: no tensor in the loop.
 
 use super::config::TrainConfig;
-use super::fused_gradient::{share, FusedGradient, Gathered, Task};
+use super::fused_gradient::{share, FusedGradient, Rows, Task};
 use super::{Learner, Step};
 use crate::error::Result;
 use crate::kernel::aligned::Aligned;
@@ -42,7 +42,7 @@ impl<'a> FusedLearner<'a> {
         let batch_size = config.batch_size.min(train.len());
         let gradient = FusedGradient::new(network, batch_size, steps, dropout > 0.0, n_threads);
         let validator =
-            |_| Validator { memory: network.memory(VALIDATION_ROWS, steps), samples: Gathered::default(), loss: 0.0 };
+            |_| Validator { memory: network.memory(VALIDATION_ROWS, steps), samples: Rows::default(), loss: 0.0 };
         let n_validators = if validation.is_some() { gradient.n_workers() } else { 0 };
         Self {
             validators: (0..n_validators).map(validator).collect(),
@@ -82,7 +82,7 @@ impl Learner for FusedLearner<'_> {
 
     fn step(&mut self, indices: &[usize], learning_rate: f64) -> Result<Step> {
         let masks = (self.dropout.p() > 0.0).then(|| self.dropout.during(self.n_steps));
-        let task = Task { samples: self.train, indices, loss: self.config.loss, masks };
+        let task = Task { samples: self.train, indices, loss: &self.config.loss, masks };
         let loss = self.gradient.compute(self.network, task);
         let grad_norm = self.descend(learning_rate);
         self.gradient.update(self.network);
@@ -112,7 +112,7 @@ impl Learner for FusedLearner<'_> {
 /// One thread's look at held-out samples.
 struct Validator {
     memory: FusedMemory,
-    samples: Gathered,
+    samples: Rows,
     loss: f64,
 }
 
@@ -131,10 +131,10 @@ impl Validator {
             let rows = indices.len();
             self.memory.start(rows, 1);
             self.samples.gather(samples, indices, |row, window| network.set_window(&mut self.memory, row, window));
-            let Gathered { targets, weights, outputs, .. } = &mut self.samples;
+            let Rows { gathered, outputs, .. } = &mut self.samples;
             outputs.clear();
             outputs.extend(network.forward(&mut self.memory, rows).flatten());
-            self.loss += config.loss.share(outputs, targets, weights, samples.len(), None);
+            self.loss += config.loss.share(outputs, gathered, samples.len(), None);
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::kernel::workspace::{Needs, Workspace};
 use crate::network::fused::FusedNetwork;
 use crate::network::fused_skip::SkipMemory;
 use crate::rng::StepMasks;
-use crate::series::Samples;
+use crate::series::{Gathered, Samples};
 
 /// Rows that a thread should have at the least: with fewer, handing out the work costs more than it brings.
 const LEAST_ROWS: usize = 4;
@@ -28,7 +28,7 @@ pub struct Task<'a> {
     /// Which they are.
     pub indices: &'a [usize],
     /// What is differentiated.
-    pub loss: Loss,
+    pub loss: &'a Loss,
     /// Dropout between the layers.
     pub masks: Option<StepMasks>,
 }
@@ -37,7 +37,7 @@ pub struct Task<'a> {
 struct Worker {
     workspace: Workspace,
     skip: Option<SkipMemory>,
-    samples: Gathered,
+    samples: Rows,
     state: Aligned,
     dstate: Aligned,
     outputs: Aligned,
@@ -46,18 +46,16 @@ struct Worker {
     loss: f64,
 }
 
-/// Samples as they are gathered: one input at a time, so that no tensor of windows is ever made; all targets and weights;
-/// outputs without padding.
+/// Samples as they are gathered: one input at a time, so that no tensor of windows is ever made; and their outputs, without
+/// padding.
 #[derive(Default)]
-pub(super) struct Gathered {
-    input: Vec<f32>,
-    pub(super) targets: Vec<f32>,
-    pub(super) weights: Vec<f32>,
+pub(super) struct Rows {
+    pub(super) gathered: Gathered,
     pub(super) outputs: Vec<f32>,
     gradient: Vec<f32>,
 }
 
-impl Gathered {
+impl Rows {
     /// Gathers `indices`; each input goes to `set_window(row, input)`.
     pub(super) fn gather(
         &mut self,
@@ -65,12 +63,11 @@ impl Gathered {
         indices: impl Iterator<Item = usize>,
         mut set_window: impl FnMut(usize, &[f32]),
     ) {
-        self.targets.clear();
-        self.weights.clear();
+        self.gathered.clear();
         for (row, index) in indices.enumerate() {
-            self.input.clear();
-            samples.gather(&[index], &mut self.input, &mut self.targets, &mut self.weights);
-            set_window(row, &self.input);
+            self.gathered.inputs.clear();
+            samples.gather(index, &mut self.gathered);
+            set_window(row, &self.gathered.inputs);
         }
     }
 }
@@ -84,7 +81,7 @@ impl FusedGradient {
         let worker = |_| Worker {
             workspace: network.lstm.workspace(rows, steps, needs),
             skip: network.skip.as_ref().map(|skip| skip.memory(rows)),
-            samples: Gathered::default(),
+            samples: Rows::default(),
             state: zeros(rows * network.lstm.output_width()),
             dstate: zeros(rows * network.lstm.output_width()),
             outputs: zeros(rows * network.head.width()),
@@ -184,7 +181,7 @@ impl Worker {
         head.backward_input(transposed.1, rows, &self.doutputs, &mut self.dstate);
         head.backward_parameters(rows, (&self.state, &self.doutputs), dhead);
         if let Some((skip, memory)) = network.skip.as_ref().zip(self.skip.as_mut()) {
-            skip.backward(memory, (&self.doutputs, head.width()), rows, dskip);
+            skip.backward(skip_parameters, memory, (&self.doutputs, head.width()), rows, dskip);
         }
         self.workspace.set_last_state_gradient(&self.dstate);
         lstm.backward(transposed.0, &mut self.workspace, dlstm);
@@ -192,11 +189,11 @@ impl Worker {
 
     fn differentiate_loss(&mut self, network: &FusedNetwork, task: Task, rows: usize) {
         let (width, output_size) = (network.head.width(), network.output_size());
-        let Gathered { targets, weights, outputs, gradient, .. } = &mut self.samples;
+        let Rows { gathered, outputs, gradient } = &mut self.samples;
         outputs.clear();
         outputs.extend(self.outputs.chunks_exact(width).take(rows).flat_map(|row| &row[..output_size]));
         gradient.resize(outputs.len(), 0.0);
-        self.loss = task.loss.share(outputs, targets, weights, task.indices.len(), Some(gradient));
+        self.loss = task.loss.share(outputs, gathered, task.indices.len(), Some(gradient));
         for (row, gradient) in self.doutputs.chunks_exact_mut(width).zip(gradient.chunks_exact(output_size)) {
             row[..output_size].copy_from_slice(gradient);
         }

@@ -4,10 +4,12 @@ use serde::Deserialize;
 use tch::{Kind, Reduction, Tensor};
 
 use super::batch::Batch;
+use crate::distribution::{Distribution, Level};
 use crate::error::{Error, Result};
+use crate::series::Gathered;
 
-/// What is minimised; each is a mean over outputs and, by weight, over samples.
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+/// What is minimised; each is a mean over the targets that are known (those that are NaN aren't) and, by weight, over samples.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Loss {
     /// Squared error (`torch.nn.MSELoss`).
@@ -19,21 +21,39 @@ pub enum Loss {
     /// Absolute error, weighted by this level where the output is too low and by what it lacks to 1 where it is too high:
     /// least at the quantile of that level (Koenker & Bassett 1978).
     Pinball(f64),
+    /// What a distribution says about the target: several outputs for each.
+    Distribution(Distribution),
     /// Negative log-likelihood of the class whose index is the target (`torch.nn.CrossEntropyLoss`).
     CrossEntropy,
 }
 
+/// Outputs for one target, so that their slopes have room on the stack.
+const MOST_OUTPUTS: usize = 99;
+
 impl Loss {
-    /// Whether the level of a quantile is one.
+    /// Whether the levels of quantiles are such.
     ///
     /// # Errors
-    /// [`Error::Value`] when it isn't.
-    pub fn check(self) -> Result<()> {
+    /// [`Error::Value`] when they aren't.
+    pub fn check(&self) -> Result<()> {
         match self {
-            Self::Pinball(level) if !(level > 0.0 && level < 1.0) => {
+            Self::Distribution(distribution) if distribution.n_outputs() > MOST_OUTPUTS => Err(Error::Value(format!(
+                "expected at most {MOST_OUTPUTS} levels of quantiles, got {}",
+                distribution.n_outputs()
+            ))),
+            Self::Distribution(distribution) => distribution.check(),
+            Self::Pinball(level) if !(*level > 0.0 && *level < 1.0) => {
                 Err(Error::Value(format!("expected a pinball loss of a level between 0 and 1, got {level}")))
             }
             _ => Ok(()),
+        }
+    }
+
+    /// The distribution whose parameters the outputs are, if it is that of one.
+    pub fn distribution(&self) -> Option<&Distribution> {
+        match self {
+            Self::Distribution(distribution) => Some(distribution),
+            _ => None,
         }
     }
 
@@ -41,22 +61,32 @@ impl Loss {
     ///
     /// # Errors
     /// [`Error::Torch`] when the shapes don't agree.
-    pub fn mean(self, outputs: &Tensor, batch: &Batch) -> Result<Tensor> {
-        let of_each = match self {
-            Self::CrossEntropy => Self::of_classes(outputs, &batch.targets)?,
-            _ => self.of_numbers(outputs, &batch.targets)?.f_mean_dim(&[1i64][..], false, Kind::Float)?,
+    pub fn mean(&self, outputs: &Tensor, batch: &Batch) -> Result<Tensor> {
+        let of_each = if *self == Self::CrossEntropy {
+            Self::of_classes(outputs, &batch.targets)?
+        } else {
+            let missing = batch.targets.f_isnan()?;
+            let n_known = missing.f_logical_not()?.f_sum_dim_intlist(&[1i64][..], false, Kind::Float)?;
+            let losses = self.of_numbers(outputs, &batch.targets.f_nan_to_num(0.0, None, None)?, batch)?;
+            let losses = losses.f_masked_fill(&missing, 0.0)?.f_sum_dim_intlist(&[1i64][..], false, Kind::Float)?;
+            losses.f_div(&n_known.f_clamp_min(1.0)?)?
         };
         Ok(of_each.f_mul(&batch.weights)?.f_mean(Kind::Float)?)
     }
 
-    fn of_numbers(self, outputs: &Tensor, targets: &Tensor) -> Result<Tensor> {
+    fn of_numbers(&self, outputs: &Tensor, targets: &Tensor, batch: &Batch) -> Result<Tensor> {
         Ok(match self {
             Self::Mae => outputs.f_l1_loss(targets, Reduction::None)?,
             Self::Huber => outputs.f_huber_loss(targets, Reduction::None, 1.0)?,
             Self::Pinball(level) => {
                 // the derivative of relu is 0 at 0: an output that is right stays, as under the absolute error
                 let (too_low, too_high) = (targets.f_sub(outputs)?.f_relu()?, outputs.f_sub(targets)?.f_relu()?);
-                too_low.f_mul_scalar(level)?.f_add(&too_high.f_mul_scalar(1.0 - level)?)?
+                too_low.f_mul_scalar(*level)?.f_add(&too_high.f_mul_scalar(1.0 - level)?)?
+            }
+            Self::Distribution(distribution) => {
+                let (n, size) = (targets.size()[0], targets.size()[1]);
+                let (centers, scales) = batch.levels(size)?;
+                distribution.loss_of_tensors(&outputs.f_reshape([n, size, -1])?, targets, &centers, &scales)?
             }
             Self::Mse | Self::CrossEntropy => outputs.f_mse_loss(targets, Reduction::None)?,
         })
@@ -70,39 +100,44 @@ impl Loss {
     /// The part of a batch's mean loss that some of its rows make up, and the gradient of the mean with respect to their
     /// outputs, in double precision on the way.
     ///
-    /// `outputs` and `gradient` are `(rows, output_size)`, `targets` `(rows, target_len)`, `weights` `(rows,)`;
-    /// `batch_len` is the number of rows in the whole batch.
+    /// `outputs` and `gradient` are `(rows, output_size)`, the rows gathered in `batch`; `batch_len` is the number of rows in
+    /// the whole batch.
     ///
     /// # Panics
     /// When the lengths don't agree, or a class index isn't one.
-    pub fn share(
-        self,
-        outputs: &[f32],
-        targets: &[f32],
-        weights: &[f32],
-        batch_len: usize,
-        mut gradient: Option<&mut [f32]>,
-    ) -> f64 {
-        let n_rows = weights.len();
+    pub fn share(&self, outputs: &[f32], batch: &Gathered, batch_len: usize, mut gradient: Option<&mut [f32]>) -> f64 {
+        let n_rows = batch.weights.len();
         if n_rows == 0 {
             return 0.0;
         }
-        let (output_size, target_len) = (outputs.len() / n_rows, targets.len() / n_rows);
-        let got = (outputs.len(), targets.len(), gradient.as_ref().map_or(outputs.len(), |gradient| gradient.len()));
-        let expected = (n_rows * output_size, n_rows * target_len, outputs.len());
-        assert!(got == expected, "expected outputs, targets and gradient of lengths {expected:?}, got {got:?}");
+        let (output_size, target_len) = (outputs.len() / n_rows, batch.targets.len() / n_rows);
+        let n_levels = batch.levels.len() / n_rows;
+        let n_slopes = gradient.as_ref().map_or(outputs.len(), |gradient| gradient.len());
+        let (got, expected) = ((outputs.len(), batch.targets.len()), (n_rows * output_size, n_rows * target_len));
+        assert!(
+            got == expected && n_slopes == outputs.len(),
+            "expected outputs, targets and gradient of lengths {expected:?}, got {got:?} and {n_slopes}"
+        );
         let mut share = 0.0;
-        for (i, &weight) in weights.iter().enumerate() {
+        for (i, &weight) in batch.weights.iter().enumerate() {
             let row = i * output_size..(i + 1) * output_size;
             let slopes = gradient.as_deref_mut().map(|gradient| &mut gradient[row.clone()]);
             let factor = f64::from(weight) / batch_len as f64;
-            share += factor * self.of_row(&outputs[row], &targets[i * target_len..][..target_len], factor, slopes);
+            let targets = &batch.targets[i * target_len..][..target_len];
+            let levels = &batch.levels[i * n_levels..][..n_levels];
+            share += factor * self.of_row(&outputs[row], (targets, levels), factor, slopes);
         }
         share
     }
 
     /// The loss of one row; the slopes are its derivatives times `factor`.
-    fn of_row(self, outputs: &[f32], targets: &[f32], factor: f64, slopes: Option<&mut [f32]>) -> f64 {
+    fn of_row(
+        &self,
+        outputs: &[f32],
+        (targets, levels): (&[f32], &[Level]),
+        factor: f64,
+        slopes: Option<&mut [f32]>,
+    ) -> f64 {
         match self {
             Self::Mse => mean_of_row(outputs, targets, factor, slopes, |error| (error * error, 2.0 * error)),
             Self::Mae => mean_of_row(outputs, targets, factor, slopes, |error| (error.abs(), sign(error))),
@@ -112,9 +147,12 @@ impl Loss {
                 (value, error.clamp(-1.0, 1.0))
             }),
             Self::Pinball(level) => mean_of_row(outputs, targets, factor, slopes, |error| {
-                let side = if error < 0.0 { level } else { 1.0 - level };
+                let side = if error < 0.0 { *level } else { 1.0 - level };
                 (side * error.abs(), side * sign(error))
             }),
+            Self::Distribution(distribution) => {
+                mean_of_distributions(distribution, outputs, (targets, levels), factor, slopes)
+            }
             Self::CrossEntropy => surprise(outputs, targets[0], factor, slopes),
         }
     }
@@ -138,8 +176,13 @@ fn mean_of_row(
     of_error: impl Fn(f64) -> (f64, f64),
 ) -> f64 {
     assert_eq!(outputs.len(), targets.len(), "expected as many targets as outputs in a row");
-    let n = outputs.len() as f64;
-    let of_each = outputs.iter().zip(targets).map(|(&output, &target)| of_error(f64::from(output) - f64::from(target)));
+    let n = n_known(targets);
+    let of_each = outputs.iter().zip(targets).map(|(&output, &target)| {
+        if target.is_nan() {
+            return (0.0, 0.0);
+        }
+        of_error(f64::from(output) - f64::from(target))
+    });
     let sum: f64 = match slopes {
         None => of_each.map(|(value, _)| value).sum(),
         Some(slopes) => of_each
@@ -151,6 +194,38 @@ fn mean_of_row(
             .sum(),
     };
     sum / n
+}
+
+/// The mean over a row, whose levels come again at each step, of what a distribution says.
+fn mean_of_distributions(
+    distribution: &Distribution,
+    outputs: &[f32],
+    (targets, levels): (&[f32], &[Level]),
+    factor: f64,
+    mut slopes: Option<&mut [f32]>,
+) -> f64 {
+    let (n, n_outputs) = (n_known(targets), distribution.n_outputs());
+    assert_eq!(outputs.len(), targets.len() * n_outputs, "expected {n_outputs} outputs for each target");
+    let mut derivatives = [0.0; MOST_OUTPUTS];
+    let mut sum = 0.0;
+    for (i, (&target, outputs)) in targets.iter().zip(outputs.chunks_exact(n_outputs)).enumerate() {
+        let derivatives = &mut derivatives[..n_outputs];
+        derivatives.fill(0.0);
+        if !target.is_nan() {
+            let wanted = slopes.is_some().then_some(&mut *derivatives);
+            sum += distribution.loss(outputs, f64::from(target), levels[i % levels.len()], wanted);
+        }
+        let slopes = slopes.as_deref_mut().map(|slopes| &mut slopes[i * n_outputs..][..n_outputs]);
+        for (slope, derivative) in slopes.into_iter().flatten().zip(derivatives) {
+            *slope = narrow(factor / n * *derivative);
+        }
+    }
+    sum / n
+}
+
+/// Targets that are known; at least 1, to divide by.
+fn n_known(targets: &[f32]) -> f64 {
+    targets.iter().filter(|target| !target.is_nan()).count().max(1) as f64
 }
 
 /// Negative logarithm of the softmax at the class, free of overflow: no exponent is above 0.
@@ -183,68 +258,100 @@ mod tests {
     use crate::rng::{Purpose, Rng};
     use crate::train::batch::tensor;
 
-    const LOSSES: [Loss; 7] = [
-        Loss::Mse,
-        Loss::Mae,
-        Loss::Huber,
-        Loss::Pinball(0.1),
-        Loss::Pinball(0.5),
-        Loss::Pinball(0.9),
-        Loss::CrossEntropy,
-    ];
+    fn losses() -> Vec<Loss> {
+        vec![
+            Loss::Mse,
+            Loss::Mae,
+            Loss::Huber,
+            Loss::Pinball(0.1),
+            Loss::Pinball(0.5),
+            Loss::Pinball(0.9),
+            Loss::Distribution(Distribution::Normal),
+            Loss::Distribution(Distribution::Quantiles(vec![0.1, 0.5, 0.9])),
+            Loss::CrossEntropy,
+        ]
+    }
 
-    /// Outputs `(rows, output_size)`, targets and weights.
+    fn point_losses() -> impl Iterator<Item = Loss> {
+        losses().into_iter().filter(|loss| !matches!(loss, Loss::CrossEntropy | Loss::Distribution(_)))
+    }
+
+    /// Outputs `(rows, output_size)`, and the samples that they are of.
     struct Rows {
         outputs: Vec<f32>,
-        targets: Vec<f32>,
-        weights: Vec<f32>,
+        samples: Gathered,
     }
 
     impl Rows {
-        /// Outputs and targets within `bound`; every third output hits its target, every fifth is off by exactly 1.
-        fn new(loss: Loss, n_rows: usize, output_size: usize, bound: f64) -> Self {
-            let mut rng = Rng::new(0, Purpose::Shuffle);
-            let mut outputs = rng.uniform(n_rows * output_size, bound);
-            let weights = rng.uniform(n_rows, 0.9).iter().map(|weight| weight + 1.0).collect();
-            if loss == Loss::CrossEntropy {
-                // equal logits are its ties
-                outputs[..output_size].fill(2.0);
-                let targets = (0..n_rows).map(|i| (i * 7 % output_size) as f32).collect();
-                return Self { outputs, targets, weights };
-            }
-            let targets = rng.uniform(n_rows * output_size, bound);
-            for (i, (output, target)) in outputs.iter_mut().zip(&targets).enumerate() {
-                match i % 15 {
-                    0 | 3 | 6 | 9 | 12 => *output = *target,
-                    5 => *output = target + 1.0,
-                    10 => *output = target - 1.0,
-                    _ => {}
-                }
-            }
-            Self { outputs, targets, weights }
+        fn of(outputs: Vec<f32>, targets: Vec<f32>, weights: Vec<f32>) -> Self {
+            Self { outputs, samples: Gathered { targets, weights, ..Gathered::default() } }
         }
 
-        fn share(&self, loss: Loss, rows: std::ops::Range<usize>) -> (f64, Vec<f32>) {
-            let n_rows = self.weights.len();
-            let part = |values: &[f32]| {
+        /// Outputs and targets within `bound`; every third output hits its target, every fifth is off by exactly 1, and
+        /// every seventh target is missing.
+        fn new(loss: &Loss, n_rows: usize, target_len: usize, bound: f64) -> Self {
+            let n_outputs = loss.distribution().map_or(1, Distribution::n_outputs);
+            let mut rng = Rng::new(0, Purpose::Shuffle);
+            let mut outputs = rng.uniform(n_rows * target_len * n_outputs, bound);
+            let weights = rng.uniform(n_rows, 0.9).iter().map(|weight| weight + 1.0).collect();
+            if *loss == Loss::CrossEntropy {
+                // equal logits are its ties
+                outputs[..target_len].fill(2.0);
+                let targets = (0..n_rows).map(|i| (i * 7 % target_len) as f32).collect();
+                return Self::of(outputs, targets, weights);
+            }
+            let mut targets = rng.uniform(n_rows * target_len, bound);
+            for (i, (output, target)) in outputs.chunks_exact_mut(n_outputs).zip(&mut targets).enumerate() {
+                match i % 15 {
+                    0 | 3 | 6 | 9 | 12 => output[0] = *target,
+                    5 => output[0] = *target + 1.0,
+                    10 => output[0] = *target - 1.0,
+                    _ => {}
+                }
+                if i % 7 == 6 {
+                    *target = f32::NAN;
+                }
+            }
+            let mut rows = Self::of(outputs, targets, weights);
+            rows.samples.levels = (0..n_rows).map(|i| Level { center: i as f64, scale: 1.0 + i as f64 }).collect();
+            rows
+        }
+
+        fn part(&self, rows: std::ops::Range<usize>) -> Self {
+            let n_rows = self.samples.weights.len();
+            let numbers = |values: &[f32]| {
                 let row_len = values.len() / n_rows;
                 values[rows.start * row_len..rows.end * row_len].to_vec()
             };
-            let outputs = part(&self.outputs);
-            let mut gradient = vec![f32::NAN; outputs.len()];
-            let (targets, weights) = (part(&self.targets), part(&self.weights));
-            let share = loss.share(&outputs, &targets, &weights, n_rows, Some(&mut gradient));
-            assert_eq!(share, loss.share(&outputs, &targets, &weights, n_rows, None));
+            let Gathered { targets, weights, levels, .. } = &self.samples;
+            let mut part = Self::of(numbers(&self.outputs), numbers(targets), numbers(weights));
+            part.samples.levels = levels.get(rows).unwrap_or_default().to_vec();
+            part
+        }
+
+        fn share(&self, loss: &Loss, rows: std::ops::Range<usize>) -> (f64, Vec<f32>) {
+            let (part, n_rows) = (self.part(rows), self.samples.weights.len());
+            let mut gradient = vec![f32::NAN; part.outputs.len()];
+            let share = loss.share(&part.outputs, &part.samples, n_rows, Some(&mut gradient));
+            assert_eq!(share, loss.share(&part.outputs, &part.samples, n_rows, None));
             (share, gradient)
         }
 
-        fn under_autograd(&self, loss: Loss) -> (f64, Vec<f32>) {
-            let n_rows = self.weights.len();
+        fn under_autograd(&self, loss: &Loss) -> (f64, Vec<f32>) {
+            let Gathered { targets, weights, levels, .. } = &self.samples;
+            let n_rows = weights.len();
             let matrix = |values: &[f32]| tensor(values, &[n_rows, values.len() / n_rows], Device::Cpu).unwrap();
+            let levels: Vec<f32> = levels
+                .iter()
+                .map(|level| level.center)
+                .chain(levels.iter().map(|level| level.scale))
+                .map(narrow)
+                .collect();
             let batch = Batch {
                 inputs: Tensor::new(),
-                targets: matrix(&self.targets),
-                weights: Tensor::from_slice(&self.weights),
+                targets: matrix(targets),
+                weights: Tensor::from_slice(weights),
+                levels: tensor(&levels, &[2, n_rows, levels.len() / 2 / n_rows], Device::Cpu).unwrap(),
             };
             let outputs = matrix(&self.outputs).set_requires_grad(true);
             let mean = loss.mean(&outputs, &batch).unwrap();
@@ -255,7 +362,7 @@ mod tests {
 
     #[test]
     fn slices_agree_with_tensors_under_autograd() {
-        for loss in LOSSES {
+        for loss in &losses() {
             for (n_rows, output_size, bound) in [(1, 1, 2.0), (5, 3, 2.0), (33, 24, 3.0), (4, 7, 50.0)] {
                 let rows = Rows::new(loss, n_rows, output_size, bound);
                 let ((value, gradient), (expected, slopes)) = (rows.share(loss, 0..n_rows), rows.under_autograd(loss));
@@ -273,8 +380,8 @@ mod tests {
 
     #[test]
     fn an_output_that_is_right_has_no_slope() {
-        for loss in LOSSES.into_iter().filter(|&loss| loss != Loss::CrossEntropy) {
-            let rows = Rows { outputs: vec![0.5, -0.0], targets: vec![0.5, 0.0], weights: vec![3.0] };
+        for loss in &point_losses().collect::<Vec<_>>() {
+            let rows = Rows::of(vec![0.5, -0.0], vec![0.5, 0.0], vec![3.0]);
             assert_eq!(rows.share(loss, 0..1), (0.0, vec![0.0, 0.0]), "{loss:?}");
             assert_eq!(rows.under_autograd(loss), (0.0, vec![0.0, 0.0]), "{loss:?}");
         }
@@ -282,7 +389,7 @@ mod tests {
 
     #[test]
     fn shares_of_two_parts_add_up() {
-        for loss in LOSSES {
+        for loss in &losses() {
             let rows = Rows::new(loss, 9, 4, 2.0);
             let ((value, gradient), (first, head), (second, tail)) =
                 (rows.share(loss, 0..9), rows.share(loss, 0..4), rows.share(loss, 4..9));
@@ -295,42 +402,52 @@ mod tests {
 
     #[test]
     fn errors_of_a_case_worked_by_hand() {
-        let rows = Rows { outputs: vec![1.0, 2.0], targets: vec![3.0, 1.0], weights: vec![2.0] };
+        let rows = Rows::of(vec![1.0, 2.0], vec![3.0, 1.0], vec![2.0]);
         // errors -2 and 1, weight 2, two outputs: the sums of their losses, and their derivatives
-        assert_eq!(rows.share(Loss::Mse, 0..1), (5.0, vec![-4.0, 2.0]));
-        assert_eq!(rows.share(Loss::Mae, 0..1), (3.0, vec![-1.0, 1.0]));
-        assert_eq!(rows.share(Loss::Huber, 0..1), (2.0, vec![-1.0, 1.0]));
-        assert_eq!(rows.share(Loss::Pinball(0.75), 0..1), (0.75 * 2.0 + 0.25, vec![-0.75, 0.25]));
+        assert_eq!(rows.share(&Loss::Mse, 0..1), (5.0, vec![-4.0, 2.0]));
+        assert_eq!(rows.share(&Loss::Mae, 0..1), (3.0, vec![-1.0, 1.0]));
+        assert_eq!(rows.share(&Loss::Huber, 0..1), (2.0, vec![-1.0, 1.0]));
+        assert_eq!(rows.share(&Loss::Pinball(0.75), 0..1), (0.75 * 2.0 + 0.25, vec![-0.75, 0.25]));
     }
 
     #[test]
     fn great_logits_don_t_overflow() {
-        let rows = Rows { outputs: vec![1e4, 0.0, -1e4, 1e30], targets: vec![0.0, 1.0], weights: vec![1.0, 1.0] };
+        let rows = Rows::of(vec![1e4, 0.0, -1e4, 1e30], vec![0.0, 1.0], vec![1.0, 1.0]);
         // the first row is certain and right; the second is certain and wrong
-        assert_eq!(rows.share(Loss::CrossEntropy, 0..1), (0.0, vec![0.0, 0.0]));
-        let (value, gradient) = Rows { targets: vec![0.0, 0.0], ..rows }.share(Loss::CrossEntropy, 1..2);
+        assert_eq!(rows.share(&Loss::CrossEntropy, 0..1), (0.0, vec![0.0, 0.0]));
+        let (value, gradient) = Rows::of(rows.outputs, vec![0.0, 0.0], vec![1.0, 1.0]).share(&Loss::CrossEntropy, 1..2);
         assert!((value / (0.5 * f64::from(1e30f32)) - 1.0).abs() < 1e-12, "{value}");
         assert_eq!(gradient, [-0.5, 0.5]);
     }
 
     #[test]
     fn what_is_no_number_shows() {
-        for loss in LOSSES {
-            let value = loss.share(
-                &[f32::NAN, 1.0],
-                &[1.0, 0.0][..if loss == Loss::CrossEntropy { 1 } else { 2 }],
-                &[1.0],
-                1,
-                None,
-            );
+        for loss in losses() {
+            let n_outputs = loss.distribution().map_or(1, Distribution::n_outputs);
+            let targets = if loss == Loss::CrossEntropy { vec![1.0] } else { vec![1.0, 0.0] };
+            let mut rows = Rows::of(vec![1.0; 2 * n_outputs], targets, vec![1.0]);
+            rows.outputs[0] = f32::NAN;
+            rows.samples.levels = vec![Level { center: 0.0, scale: 1.0 }];
+            let value = rows.share(&loss, 0..1).0;
             assert!(value.is_nan(), "{loss:?}: {value}");
+        }
+    }
+
+    #[test]
+    fn a_row_of_which_nothing_is_known_says_nothing() {
+        for loss in losses().into_iter().filter(|loss| *loss != Loss::CrossEntropy) {
+            let n_outputs = loss.distribution().map_or(1, Distribution::n_outputs);
+            let mut rows = Rows::of(vec![1.0; 2 * n_outputs], vec![f32::NAN; 2], vec![1.0]);
+            rows.samples.levels = vec![Level { center: 0.0, scale: 1.0 }];
+            assert_eq!(rows.share(&loss, 0..1), (0.0, vec![0.0; 2 * n_outputs]), "{loss:?}");
+            assert_eq!(rows.under_autograd(&loss), (0.0, vec![0.0; 2 * n_outputs]), "{loss:?}");
         }
     }
 
     #[test]
     #[should_panic(expected = "expected a class index below 3, got 3")]
     fn a_class_out_of_range_is_refused() {
-        Loss::CrossEntropy.share(&[0.0; 3], &[3.0], &[1.0], 1, None);
+        Rows::of(vec![0.0; 3], vec![3.0], vec![1.0]).share(&Loss::CrossEntropy, 0..1);
     }
 
     #[test]
@@ -338,6 +455,8 @@ mod tests {
         let parse = |text| serde_json::from_str::<Loss>(text);
         assert_eq!(parse("{\"pinball\": 0.9}").unwrap(), Loss::Pinball(0.9));
         assert_eq!(parse("\"cross_entropy\"").unwrap(), Loss::CrossEntropy);
+        let quantiles = Distribution::Quantiles(vec![0.1, 0.9]);
+        assert_eq!(parse("{\"distribution\": {\"quantiles\": [0.1, 0.9]}}").unwrap(), Loss::Distribution(quantiles));
         assert!(parse("\"pinball\"").is_err());
         for level in [0.0, 1.0, -0.1, f64::NAN] {
             let text = Loss::Pinball(level).check().unwrap_err().to_string();

@@ -61,6 +61,9 @@ fn one_window_takes_the_memory_of_its_forecast() {
             n_features: 2,
             n_targets: 1,
             normalize: Some(Normalize::Last),
+            n_known: 0,
+            indicator: false,
+            distribution: None,
             backend: Backend::Fused,
             device: "cpu".to_owned(),
             seed: 0,
@@ -69,8 +72,8 @@ fn one_window_takes_the_memory_of_its_forecast() {
         let values: Vec<f64> = (0..20).map(f64::from).collect();
         let window = Matrix::new(&values, 20).unwrap();
         // the first one makes the room
-        let first = model.forecast(window, Some(n_threads)).unwrap();
-        let n_allocations = count(|| assert_eq!(model.forecast(window, Some(n_threads)).unwrap(), first));
+        let first = model.forecast(window, None, Some(n_threads)).unwrap();
+        let n_allocations = count(|| assert_eq!(model.forecast(window, None, Some(n_threads)).unwrap(), first));
         assert_eq!(n_allocations, 1, "{hidden_size} units, {n_threads} threads");
     }
 }

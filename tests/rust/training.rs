@@ -8,7 +8,7 @@ use lstmforecast::network::Architecture;
 use lstmforecast::rng::{Purpose, Rng};
 use lstmforecast::series::normalize::Normalize;
 use lstmforecast::series::scale::ScalerKind;
-use lstmforecast::series::Matrix;
+use lstmforecast::series::{Matrix, Panel};
 use lstmforecast::train::loss::Loss;
 use lstmforecast::train::optimizer::OptimizerKind;
 use lstmforecast::train::schedule::LrSchedule;
@@ -29,6 +29,9 @@ fn model() -> Model {
         n_features: 1,
         n_targets: 1,
         normalize: Some(Normalize::Last),
+        n_known: 0,
+        indicator: false,
+        distribution: None,
         backend: Backend::Auto,
         device: "cpu".to_owned(),
         seed: 3,
@@ -95,7 +98,7 @@ fn count_down(left: &mut Option<usize>) -> ControlFlow<()> {
 }
 
 fn fit(model: &mut Model, training: &TrainConfig, observer: &mut StopAfter) -> Outcome {
-    model.fit_series(Matrix::new(&sine(), 1).unwrap(), &DATA, training, observer).unwrap()
+    model.fit_series(&Panel::one(Matrix::new(&sine(), 1).unwrap()), &DATA, training, observer).unwrap()
 }
 
 fn weights(model: &Model) -> Vec<f32> {
@@ -109,7 +112,8 @@ fn the_loss_falls_and_the_forecast_is_in_units() {
     let losses: Vec<f64> = outcome.history.iter().map(Epoch::monitored).collect();
     assert!(losses.last().unwrap() < &(0.2 * losses[0]), "{losses:?}");
     let values = sine();
-    let forecast = model.forecast_series(Matrix::new(&values, 1).unwrap(), &[297], None).unwrap();
+    let panel = Panel::one(Matrix::new(&values, 1).unwrap());
+    let forecast = model.forecast_series(&panel, &[(0, 297)], None).unwrap();
     for (f, y) in forecast.iter().zip(&values[297..]) {
         assert!((f - y).abs() < 3.0, "{forecast:?} {:?}", &values[297..]);
     }
@@ -162,8 +166,9 @@ fn a_loss_that_leaves_the_numbers_ends_the_training() {
     let mut model = model();
     let before = weights(&model);
     let data = DataConfig { scaler: None, ..DATA };
-    let outcome =
-        model.fit_series(Matrix::new(&values, 1).unwrap(), &data, &training(), &mut StopAfter::default()).unwrap();
+    let outcome = model
+        .fit_series(&Panel::one(Matrix::new(&values, 1).unwrap()), &data, &training(), &mut StopAfter::default())
+        .unwrap();
     let StopReason::Diverged(text) = outcome.stop_reason else { panic!("{:?}", outcome.stop_reason) };
     assert!(text.contains("epoch 1, batch") && text.contains("learning_rate"), "{text}");
     assert_eq!(weights(&model), before);
@@ -177,9 +182,10 @@ fn under_a_pinball_loss_its_level_of_the_values_lies_below_the_forecast() {
         let mut model = model();
         // slow enough for the last steps not to shift the forecasts: over six seeds the shares stay within 0.035
         let config = TrainConfig { loss: Loss::Pinball(level), max_epochs: 20, learning_rate: 2e-3, ..training() };
-        let series = Matrix::new(&values, 1).unwrap();
-        model.fit_series(series, &DATA, &config, &mut StopAfter::default()).unwrap();
-        let forecasts = model.forecast_series(series, &origins, None).unwrap();
+        let panel = Panel::one(Matrix::new(&values, 1).unwrap());
+        model.fit_series(&panel, &DATA, &config, &mut StopAfter::default()).unwrap();
+        let places: Vec<(usize, usize)> = origins.iter().map(|&origin| (0, origin)).collect();
+        let forecasts = model.forecast_series(&panel, &places, None).unwrap();
         let below =
             |(row, forecast): (&usize, &[f64])| values[*row..].iter().zip(forecast).filter(|(y, f)| y < f).count();
         let n_below: usize = origins.iter().zip(forecasts.chunks(3)).map(below).sum();
@@ -192,7 +198,9 @@ fn under_a_pinball_loss_its_level_of_the_values_lies_below_the_forecast() {
 #[test]
 fn a_level_that_is_none_is_refused() {
     let config = TrainConfig { loss: Loss::Pinball(1.5), ..training() };
-    let error = model().fit_series(Matrix::new(&sine(), 1).unwrap(), &DATA, &config, &mut StopAfter::default());
+    let values = sine();
+    let panel = Panel::one(Matrix::new(&values, 1).unwrap());
+    let error = model().fit_series(&panel, &DATA, &config, &mut StopAfter::default());
     assert_eq!(error.unwrap_err().to_string(), "expected a pinball loss of a level between 0 and 1, got 1.5");
 }
 
@@ -202,7 +210,8 @@ fn the_scaler_sees_training_rows_only() {
     let fitted = |values: &[f64]| {
         let mut model = model();
         let config = TrainConfig { max_epochs: 1, ..training() };
-        model.fit_series(Matrix::new(values, 1).unwrap(), &DATA, &config, &mut StopAfter::default()).unwrap();
+        let panel = Panel::one(Matrix::new(values, 1).unwrap());
+        model.fit_series(&panel, &DATA, &config, &mut StopAfter::default()).unwrap();
         model.scalers().0.clone()
     };
     let before = fitted(&values);

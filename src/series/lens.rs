@@ -1,0 +1,276 @@
+//! What the network sees of a series around an origin: the rows before it and, of what is known in advance, those after.
+
+use super::normalize::Normalize;
+use super::panel::Panel;
+use super::scale::Scaler;
+use super::Matrix;
+use crate::distribution::Level;
+
+/// The shape of an input, which is `(n_rows(), width())`, and of a target, `(horizon, n_targets_at_once())`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Layout {
+    /// Rows before the origin.
+    pub window_size: usize,
+    /// Rows to forecast, from the origin on.
+    pub horizon: usize,
+    /// Columns of the series: targets, then features known so far, then those known in advance.
+    pub n_features: usize,
+    /// The first of them are forecast.
+    pub n_targets: usize,
+    /// The last of them are known in advance.
+    pub n_known: usize,
+    /// Rows after the origin in an input: at least the horizon where something is known of them, else none.
+    pub n_future: usize,
+    /// Whether a column for each target tells where its value is not known.
+    pub indicator: bool,
+    /// Whether targets are seen one at a time.
+    pub independent: bool,
+    /// Normalisation inside the window.
+    pub normalize: Option<Normalize>,
+}
+
+impl Layout {
+    /// Rows of an input.
+    pub fn n_rows(&self) -> usize {
+        self.window_size + self.n_future
+    }
+
+    /// Variables that are seen one after the other.
+    pub fn n_channels(&self) -> usize {
+        if self.independent {
+            self.n_targets
+        } else {
+            1
+        }
+    }
+
+    /// Targets that are seen, and forecast, at once.
+    pub fn n_targets_at_once(&self) -> usize {
+        self.n_targets / self.n_channels()
+    }
+
+    /// Columns of an input: targets, other features, indicators.
+    pub fn width(&self) -> usize {
+        self.n_values() + if self.indicator { self.n_targets_at_once() } else { 0 }
+    }
+
+    /// Columns of an input before the indicators; those known in advance are the last.
+    pub fn n_values(&self) -> usize {
+        if self.independent {
+            1 + self.n_features - self.n_targets
+        } else {
+            self.n_features
+        }
+    }
+}
+
+/// One sample of a panel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// Which series.
+    pub series: usize,
+    /// The first row to forecast.
+    pub origin: usize,
+    /// Which of its targets, where they are seen one at a time; else 0.
+    pub channel: usize,
+}
+
+/// A panel with the scaler of its columns, looked at through a layout.
+#[derive(Debug, Clone, Copy)]
+pub struct Lens<'a> {
+    /// The series.
+    pub panel: &'a Panel<'a>,
+    /// One entry for each column.
+    pub scaler: &'a Scaler,
+    /// How the units of a forecast are those of the user, one entry for each target.
+    pub output_scaler: &'a Scaler,
+    /// What is seen.
+    pub layout: Layout,
+}
+
+impl Lens<'_> {
+    /// Appends the input `(n_rows, width)` of a place, and the levels of its targets.
+    ///
+    /// A missing value is shown as the last known before it in the window, or the first after; so is what lies before the
+    /// series. Missing features are shown as their centre.
+    pub fn input(&self, place: Place, input: &mut Vec<f32>, levels: &mut Vec<Level>) {
+        let Layout { n_features, n_targets, independent, .. } = self.layout;
+        let at = input.len();
+        input.resize(at + self.layout.n_rows() * self.layout.width(), 0.0);
+        let input = &mut input[at..];
+        let series = self.panel.series(place.series);
+        let targets = if independent { place.channel..place.channel + 1 } else { 0..n_targets };
+        let n_shown = targets.len().min(n_features);
+        for (column, target) in targets.enumerate() {
+            let level = self.level(series, place, target);
+            levels.push(level);
+            if column < n_shown {
+                self.show_target(series, place, (target, column), level, input);
+            }
+        }
+        for (i, feature) in (n_targets.min(n_features)..n_features).enumerate() {
+            self.show_feature(series, place.origin, (feature, n_shown + i), input);
+        }
+    }
+
+    /// Appends the targets `(horizon, n_targets_at_once)` of a place, given their levels; NaN where they are missing.
+    #[allow(clippy::cast_possible_truncation)]
+    pub fn target(&self, place: Place, levels: &[Level], target: &mut Vec<f32>) {
+        let series = self.panel.series(place.series);
+        for row in place.origin..place.origin + self.layout.horizon {
+            let values = &series.row(row)[place.channel..];
+            target.extend(values.iter().zip(levels).map(|(&value, level)| level.to_network(value) as f32));
+        }
+    }
+
+    /// The values of a column in a window, in time order; NaN where they are missing, the rows before the series left out.
+    fn window<'p>(
+        &self,
+        series: Matrix<'p, f64>,
+        origin: usize,
+        column: usize,
+    ) -> impl DoubleEndedIterator<Item = f64> + Clone + use<'p> {
+        let rows = series.rows(origin.saturating_sub(self.layout.window_size), origin);
+        (0..rows.n_rows()).map(move |row| rows.row(row)[column])
+    }
+
+    fn level(&self, series: Matrix<f64>, place: Place, target: usize) -> Level {
+        let Scaler { center, scale } = self.output_scaler;
+        let (center, scale) = self.panel.scale(place.series, target).unwrap_or((center[target], scale[target]));
+        let scaler = Level { center, scale };
+        match self.layout.normalize {
+            None => scaler,
+            Some(normalize) => {
+                let known = self.window(series, place.origin, target);
+                normalize.level(known.filter(|value| !value.is_nan()), scaler)
+            }
+        }
+    }
+
+    #[allow(clippy::cast_possible_truncation)]
+    fn show_target(
+        &self,
+        series: Matrix<f64>,
+        place: Place,
+        (target, column): (usize, usize),
+        level: Level,
+        input: &mut [f32],
+    ) {
+        let Layout { window_size, normalize, .. } = self.layout;
+        let own = normalize.is_some() || self.panel.has_scales();
+        let Scaler { center, scale } = self.scaler;
+        let level = if own { level } else { Level { center: center[target], scale: scale[target] } };
+        let values = self.window(series, place.origin, target);
+        let mut shown = values.clone().find(|value| !value.is_nan()).unwrap_or(level.center);
+        let before = window_size.saturating_sub(place.origin);
+        let values = std::iter::repeat_n(f64::NAN, before).chain(values);
+        let (indicator, future) =
+            (self.layout.n_values() + column, std::iter::repeat_n(f64::NAN, self.layout.n_future));
+        for (at, (row, value)) in input.chunks_exact_mut(self.layout.width()).zip(values.chain(future)).enumerate() {
+            shown = if value.is_nan() { shown } else { value };
+            // what the network hears of the future is that it isn't known
+            row[column] = if at < window_size { level.to_network(shown) as f32 } else { 0.0 };
+            if self.layout.indicator {
+                row[indicator] = f32::from(u8::from(value.is_nan()));
+            }
+        }
+    }
+
+    fn show_feature(&self, series: Matrix<f64>, origin: usize, (feature, column): (usize, usize), input: &mut [f32]) {
+        let Layout { window_size, horizon, n_features, n_known, n_future, .. } = self.layout;
+        let is_known = n_future > 0 && feature >= n_features - n_known;
+        let end = if is_known { origin + horizon } else { origin };
+        let rows = series.rows(origin.saturating_sub(window_size), end);
+        let slots = input.chunks_exact_mut(self.layout.width()).skip(window_size.saturating_sub(origin));
+        for (row, slot) in (0..rows.n_rows()).zip(slots) {
+            let value = self.scaler.transform_one(feature, rows.row(row)[feature]);
+            slot[column] = if value.is_nan() { 0.0 } else { value };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LAYOUT: Layout = Layout {
+        window_size: 3,
+        horizon: 2,
+        n_features: 1,
+        n_targets: 1,
+        n_known: 0,
+        n_future: 0,
+        indicator: false,
+        independent: false,
+        normalize: None,
+    };
+
+    fn look(values: &[f64], layout: Layout, origin: usize, channel: usize) -> (Vec<f32>, Vec<f32>, Vec<Level>) {
+        let panel = Panel::one(Matrix::new(values, layout.n_features).unwrap());
+        let n = layout.n_features;
+        let scaler = Scaler { center: vec![1.0; n], scale: [2.0, 10.0, 50.0][..n].to_vec() };
+        let output_scaler = scaler.first(layout.n_targets);
+        let lens = Lens { panel: &panel, scaler: &scaler, output_scaler: &output_scaler, layout };
+        let (mut input, mut target, mut levels) = (vec![], vec![], vec![]);
+        let place = Place { series: 0, origin, channel };
+        lens.input(place, &mut input, &mut levels);
+        if origin + layout.horizon <= panel.series(0).n_rows() {
+            lens.target(place, &levels, &mut target);
+        }
+        (input, target, levels)
+    }
+
+    #[test]
+    fn a_window_is_scaled_and_so_is_its_target() {
+        let (input, target, levels) = look(&[1., 3., 5., 7., 9.], LAYOUT, 3, 0);
+        assert_eq!((input, target), (vec![0., 1., 2.], vec![3., 4.]));
+        assert_eq!(levels, [Level { center: 1.0, scale: 2.0 }]);
+    }
+
+    #[test]
+    fn normalisation_moves_targets_only() {
+        let values = [1., 11., 3., 21., 5., 31., 7., 41., 9., 51.];
+        let layout = Layout { n_features: 2, normalize: Some(Normalize::Last), ..LAYOUT };
+        let (input, target, levels) = look(&values, layout, 3, 0);
+        assert_eq!((input, target), (vec![-2., 1., -1., 2., 0., 3.], vec![1., 2.]));
+        assert_eq!(levels, [Level { center: 5.0, scale: 2.0 }]);
+    }
+
+    #[test]
+    fn channels_come_one_at_a_time_with_what_is_no_target() {
+        let values = [1., 11., 101., 3., 21., 201., 5., 31., 301., 7., 41., 401., 9., 51., 501.];
+        let layout = Layout { n_features: 3, n_targets: 2, independent: true, ..LAYOUT };
+        let (input, target, levels) = look(&values, layout, 3, 1);
+        assert_eq!((input, target), (vec![1., 2., 2., 4., 3., 6.], vec![4., 5.]));
+        assert_eq!(levels, [Level { center: 1.0, scale: 10.0 }]);
+    }
+
+    #[test]
+    fn what_is_known_in_advance_follows_the_window() {
+        let values = [1., 11., 3., 21., 5., 31., f64::NAN, 41., f64::NAN, 51.];
+        let layout = Layout { n_features: 2, n_known: 1, n_future: 3, indicator: true, ..LAYOUT };
+        let (input, target, _) = look(&values, layout, 3, 0);
+        let expected = [[0., 1., 0.], [1., 2., 0.], [2., 3., 0.], [0., 4., 1.], [0., 5., 1.], [0., 0., 1.]];
+        assert_eq!(input, expected.concat());
+        assert!(target.iter().all(|value| value.is_nan()));
+    }
+
+    #[test]
+    fn missing_values_are_carried_and_told() {
+        let nan = f64::NAN;
+        let layout = Layout { indicator: true, normalize: Some(Normalize::Last), ..LAYOUT };
+        let (input, target, levels) = look(&[nan, 3., nan, 7., nan], layout, 3, 0);
+        assert_eq!(input, [0., 1., 0., 0., 0., 1.]);
+        assert_eq!((target[0], target[1].is_nan()), (2.0, true));
+        assert_eq!(levels, [Level { center: 3.0, scale: 2.0 }]);
+        // nothing is known at all: the scaler's centre
+        assert_eq!(look(&[nan, nan, nan, 7., 9.], layout, 3, 0).1, [3.0, 4.0]);
+    }
+
+    #[test]
+    fn a_window_may_begin_before_its_series() {
+        let layout = Layout { n_features: 2, indicator: true, ..LAYOUT };
+        let (input, ..) = look(&[3., 21., 5., 31., 7., 41.], layout, 1, 0);
+        assert_eq!(input, [1., 0., 1., 1., 0., 1., 1., 2., 0.]);
+    }
+}
