@@ -53,7 +53,7 @@ examples:
     lstmforecast forecast data.csv --time date --target OT --horizon 24 --coverage 0.9 --plot forecast.png
 
   rows are missing from the file: fill the gaps
-    lstmforecast forecast data.csv --time date --target OT --horizon 24 --fill interpolate
+    lstmforecast forecast data.csv --time date --target OT --horizon 24 --missing interpolate
 
 The network sees the last WINDOW_SIZE rows. The last fifth of the data is held out to judge each epoch, and the best
 weights are kept. The same command on the same data gives the same numbers (--seed).
@@ -157,7 +157,7 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--horizon", type=_count, required=True, metavar="N", help="how many rows ahead")
     group.add_argument("--freq", help='the step from row to row, such as "h" or "MS" (default: found in the times)')
-    group.add_argument("--fill", choices=["ffill", "interpolate"], help="fill gaps in the times (default: refuse them)")
+    group.add_argument("--missing", choices=["error", "mask", "ffill", "interpolate"], help="what becomes of gaps in the times and of missing values (default: refuse them)")
     group.add_argument("--separator", default=",", metavar="CHAR", help='between columns (default ",")')
 
 
@@ -276,7 +276,7 @@ def _model(args: argparse.Namespace) -> LSTMForecaster:
     from lstmforecast.forecaster import LSTMForecaster
 
     names = ["window_size", "hidden_size", "num_layers", "n_estimators", "batch_size", "max_epochs", "patience"]
-    names += ["learning_rate", "n_threads", "loss", "freq", "fill"]
+    names += ["learning_rate", "n_threads", "loss", "freq", "missing"]
     given = {name: value for name in names if (value := getattr(args, name)) is not None}
     verbose = int(args.verbose or (not args.quiet and sys.stderr.isatty()))
     return LSTMForecaster(args.horizon, **given, random_state=args.seed, verbose=verbose)

@@ -22,7 +22,7 @@ from lstmforecast.index import (
     unpack_index,
 )
 
-Fill = Literal["ffill", "interpolate"] | None
+Missing = Literal["error", "mask", "ffill", "interpolate"]
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Observations:
     Attributes
     ----------
     values : ndarray of shape (n, k), float64, C-contiguous
-        Finite everywhere.
+        Finite, or NaN where ``missing="mask"`` left it.
     index : pandas.Index of shape (n,) or None
         Sorted, without duplicates and gaps; None for arrays.
     freq : str, int, offset or None
@@ -40,7 +40,7 @@ class Observations:
     form : Form
         The container that the numbers came in.
     filled : ndarray of bool of shape (n, k) or None
-        Which values ``fill`` made up; None if it had nothing to do.
+        Which values were missing; None if none was.
     """
 
     values: NDArray[np.float64]
@@ -51,7 +51,7 @@ class Observations:
 
     @classmethod
     def read(
-        cls, y: Any, *, freq: Frequency = None, fill: Fill = None, like: Observations | None = None, name: str = "y"
+        cls, y: Any, *, freq: Frequency = None, missing: Missing = "error", like: Observations | None = None, name: str = "y"
     ) -> Observations:
         """Check a container and take its numbers out.
 
@@ -61,9 +61,9 @@ class Observations:
             Time-ordered observations; real numbers of any type, nullable ones too.
         freq : str, int, offset or None
             The frequency of the index; None: found from it.
-        fill : {None, "ffill", "interpolate"}
-            How missing values and missing times are mended: not at all, by the last value before them, or on the
-            straight line between their neighbours (after the last observation: the last value).
+        missing : {"error", "mask", "ffill", "interpolate"}
+            What becomes of missing values and missing times: they are refused, left as NaN, mended by the last value
+            before them, or on the straight line between their neighbours (after the last observation: the last value).
         like : Observations or None
             Earlier data, whose columns and frequency ``y`` must have.
         name : str
@@ -88,33 +88,41 @@ class Observations:
             raise ValueError(f"expected {name} with a time index for freq={freq!r}, got {type(y).__name__}")
         if np.isinf(table).any():
             raise ValueError(
-                f"expected finite values in {name}, got {_place(np.isinf(table), 'infinite', index, form)}"
+                f"expected finite values in {name}, got {place(np.isinf(table), 'infinite', index, form)}"
             )
         if index is not None:
             grid, freq = regular_grid(index, freq, name)
-            if len(grid) > len(index) and fill is None:
+            if len(grid) > len(index) and missing == "error":
                 raise ValueError(gap_message(index, grid, freq, name))
             table, index = _spread(table, index, grid), grid
-        return cls(table, index, freq, form)._filled(fill, name)
+        return cls(table, index, freq, form)._mended(missing, name)
 
-    def _filled(self, fill: Fill, name: str) -> Observations:
-        missing = np.isnan(self.values)
-        if not missing.any():
+    def _mended(self, missing: Missing, name: str) -> Observations:
+        gone = np.isnan(self.values)
+        if not gone.any():
             return self
-        if fill is None:
+        if missing == "error":
             raise ValueError(
-                f"expected no missing values in {name}, got {_place(missing, 'NaN', self.index, self.form)}; "
-                f"mend them with fill='ffill' or fill='interpolate'"
+                f"expected no missing values in {name}, got {place(gone, 'NaN', self.index, self.form)}; mend them "
+                f"with missing='ffill' or missing='interpolate', or leave them out of the training with missing='mask'"
             )
-        leading = np.logical_and.accumulate(missing, axis=0)
+        if missing == "mask":
+            self._check_columns_known(gone, name)
+            return replace(self, filled=gone)
+        leading = np.logical_and.accumulate(gone, axis=0)
         if leading.any():
             raise ValueError(
-                f"expected {name} to begin with values from which fill={fill!r} can go on, got "
-                f"{_place(leading, 'leading NaN', self.index, self.form)}; drop these rows"
+                f"expected {name} to begin with values from which missing={missing!r} can go on, got "
+                f"{place(leading, 'leading NaN', self.index, self.form)}; drop these rows"
             )
         table = pd.DataFrame(self.values)
-        mended = table.ffill() if fill == "ffill" else table.interpolate()
-        return replace(self, values=np.ascontiguousarray(mended.to_numpy()), filled=missing)
+        mended = table.ffill() if missing == "ffill" else table.interpolate()
+        return replace(self, values=np.ascontiguousarray(mended.to_numpy()), filled=gone)
+
+    def _check_columns_known(self, gone: NDArray[np.bool_], name: str) -> None:
+        empty = np.flatnonzero(gone.all(axis=0))
+        if len(empty):
+            raise ValueError(f"expected values in every column of {name}, got none in {self.form.label(int(empty[0]))}")
 
     def __len__(self) -> int:
         return len(self.values)
@@ -130,16 +138,52 @@ class Observations:
         filled = None if self.filled is None else self.filled[start:stop]
         return replace(self, values=self.values[start:stop].copy(), index=index, filled=filled)
 
+    @property
+    def n_series(self) -> int:
+        """How many series: one."""
+        return 1
+
+    @property
+    def is_panel(self) -> bool:
+        """Whether there may be several series."""
+        return False
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Rows of each series."""
+        return np.array([len(self)])
+
+    @property
+    def series_keys(self) -> pd.Index:
+        """The name of each series; one series has none."""
+        return pd.RangeIndex(1)
+
+    def take(self, rows: NDArray[np.int64]) -> Observations:
+        """Copy some rows that follow each other."""
+        start = int(rows[0]) if len(rows) else 0
+        return self.rows(start, start + len(rows))
+
+    def last_rows(self, n: int) -> NDArray[np.int64]:
+        """The numbers of the last ``n`` rows of each series, or of all."""
+        return np.arange(max(0, len(self) - n), len(self))
+
+    def rows_after(self, before: Observations) -> NDArray[np.int64]:
+        """The numbers of the rows that were not there ``before``, of which this is the continuation."""
+        return np.arange(len(before), len(self))
+
     def container(self) -> Any:
         """Give these observations back as they came in."""
         return self.form.give_back(self.values, self.index)
 
-    def continued(self, values: NDArray[np.float64]) -> Any:
-        """Put forecasts of shape (steps, k) into the same kind of container, with the labels after the end."""
-        index = None if self.index is None else continue_index(self.index, self.freq, len(values))
-        return self.form.give_back(values, index)
+    def future_index(self, steps: int) -> pd.Index | None:
+        """The labels of the steps after the end; None for arrays."""
+        return None if self.index is None else continue_index(self.index, self.freq, steps)
 
-    def extended(self, newer: Any, *, fill: Fill = None, name: str = "y") -> Observations:
+    def continued(self, values: NDArray[np.float64]) -> Any:
+        """Put forecasts of shape (n_series, steps, k) into the same kind of container, with the labels after the end."""
+        return self.form.give_back(values.reshape(-1, values.shape[-1]), self.future_index(values.shape[1]))
+
+    def extended(self, newer: Any, *, missing: Missing = "error", name: str = "y") -> Observations:
         """Append newer data whose index goes on where this one ends.
 
         Raises
@@ -147,9 +191,9 @@ class Observations:
         TypeError
             If only one of the two has an index.
         ValueError
-            If the two overlap, or rows between them are missing and ``fill`` is None.
+            If the two overlap, or rows between them are missing and that is an error.
         """
-        if fill is None:
+        if missing == "error":
             # By itself first, so that messages count its rows.
             Observations.read(newer, like=self, name=name)
         table, form = read_table(newer, name)
@@ -162,27 +206,40 @@ class Observations:
             later = continue_index(index, self.freq, len(table)) if later is None else later
             index = join_indexes(index, later, name)
         both = self.form.give_back(np.concatenate([self.values, table]), index)
-        return Observations.read(both, fill=fill, like=self, name=name)
+        return Observations.read(both, missing=missing, like=self, name=name)
 
     def pack(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         """Write as tensors and plain values, for `unpack`; a ``ValueError`` if the frequency has no name."""
         if not isinstance(self.freq, str | int | None):
             raise ValueError(f"expected a frequency that has an alias, got {self.freq!r}, which cannot be saved")
         stamps, index = pack_index(self.index)
-        columns = None if self.form.columns is None else [_pack_label(label) for label in self.form.columns]
-        names = None if self.form.columns is None else [_pack_label(label) for label in self.form.columns.names]
-        form = {"kind": self.form.kind, "dtype": self.form.dtype, "columns": columns, "names": names}
-        return {"values": self.values, "index": stamps}, {"form": form, "index": index, "freq": self.freq}
+        return {"values": self.values, "index": stamps}, {
+            "form": pack_columns(self.form),
+            "index": index,
+            "freq": self.freq,
+        }
 
     @classmethod
     def unpack(cls, tensors: dict[str, NDArray[Any]], values: dict[str, Any]) -> Observations:
         """Read what `pack` wrote."""
-        saved, columns = values["form"], None
-        if saved["columns"] is not None:
-            labels = [_unpack_label(label) for label in saved["columns"]]
-            columns = _columns(labels, [_unpack_label(label) for label in saved["names"]], saved["kind"])
-        form = Form(saved["kind"], saved["dtype"], columns)
-        return cls(tensors["values"], unpack_index(tensors["index"], values["index"]), values["freq"], form)
+        index = unpack_index(tensors["index"], values["index"])
+        return cls(tensors["values"], index, values["freq"], unpack_columns(values["form"]))
+
+
+def pack_columns(form: Form) -> dict[str, Any]:
+    """Write a form as plain values, for `unpack_columns`; a ``ValueError`` if a column's name is no plain value."""
+    columns = None if form.columns is None else [pack_label(label) for label in form.columns]
+    names = None if form.columns is None else [pack_label(label) for label in form.columns.names]
+    return {"kind": form.kind, "dtype": form.dtype, "columns": columns, "names": names}
+
+
+def unpack_columns(saved: dict[str, Any]) -> Form:
+    """Read what `pack_columns` wrote."""
+    columns = None
+    if saved["columns"] is not None:
+        labels = [unpack_label(label) for label in saved["columns"]]
+        columns = _columns(labels, [unpack_label(label) for label in saved["names"]], saved["kind"])
+    return Form(saved["kind"], saved["dtype"], columns)
 
 
 def check_columns(expected: Form, n_expected: int, got: Form, n_got: int, name: str = "y") -> None:
@@ -223,16 +280,18 @@ def _spread(table: NDArray[np.float64], index: pd.Index, grid: pd.Index) -> NDAr
     return wide
 
 
-def _place(mask: NDArray[np.bool_], what: str, index: pd.Index | None, form: Form) -> str:
+def place(mask: NDArray[np.bool_], what: str, index: pd.Index | None, form: Form) -> str:
+    """Count what a mask (n, k) marks, and say where the first of it is."""
     row, column = (int(i) for i in np.argwhere(mask)[0])
     where = f"column {form.label(column)}" if mask.shape[1] > 1 or form.kind == "frame" else ""
     time = f"row {row}" if index is None else f"{index[row]} (row {row})"
     return f"{int(mask.sum())} {what}, the first in {where + ' at ' if where else ''}{time}"
 
 
-def _pack_label(label: Hashable) -> Any:
+def pack_label(label: Hashable) -> Any:
+    """Write the name of a column or series as a plain value, for `unpack_label`."""
     if isinstance(label, tuple):
-        return {"tuple": [_pack_label(part) for part in label]}
+        return {"tuple": [pack_label(part) for part in label]}
     if label is None or isinstance(label, str | int | float):
         return label
     if isinstance(label, np.integer | np.floating):
@@ -240,8 +299,9 @@ def _pack_label(label: Hashable) -> Any:
     raise ValueError(f"expected column names that are strings or numbers, got {label!r}, which cannot be saved")
 
 
-def _unpack_label(saved: Any) -> Hashable:
-    return tuple(_unpack_label(part) for part in saved["tuple"]) if isinstance(saved, dict) else saved
+def unpack_label(saved: Any) -> Hashable:
+    """Read what `pack_label` wrote."""
+    return tuple(unpack_label(part) for part in saved["tuple"]) if isinstance(saved, dict) else saved
 
 
 def _columns(labels: list[Hashable], names: list[Hashable], kind: str) -> pd.Index:

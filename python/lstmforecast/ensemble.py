@@ -47,7 +47,14 @@ class Ensemble:
         """Rows and columns of a window."""
         return self.members[0].window_shape
 
-    def fit_series(self, series: Array, training: dict[str, Any], on_epoch: OnEpoch | None = None) -> dict[str, Any]:
+    def fit_series(
+        self,
+        series: Array,
+        training: dict[str, Any],
+        on_epoch: OnEpoch | None = None,
+        starts: NDArray[np.int64] | None = None,
+        scales: Array | None = None,
+    ) -> dict[str, Any]:
         """Train all, side by side, each in an order of its own; see `_core.Model.fit_series`.
 
         The history is the mean of those of the members. ``on_epoch`` is told which of them (``estimator``) has finished
@@ -58,7 +65,8 @@ class Ensemble:
         with ThreadPoolExecutor(min(n, n_threads)) as pool:
             options = [training | {"seed": training["seed"] + i, "n_threads": max(1, n_threads // n)} for i in range(n)]
             trainings = [
-                pool.submit(model.fit_series, series, options[i], run.watch(i)) for i, model in enumerate(self.members)
+                pool.submit(model.fit_series, series, options[i], run.watch(i), starts, scales)
+                for i, model in enumerate(self.members)
             ]
             interrupt = run.wait_for(trainings)
             pool.shutdown(cancel_futures=True)
@@ -68,13 +76,21 @@ class Ensemble:
         self.members = [self.members[i] for i in done]
         return _mean_outcome(outcomes, interrupt)
 
-    def forecast(self, windows: Array, n_threads: int | None = None) -> Array:
-        """See `_core.Model.forecast`."""
-        return self._mean(lambda model: model.forecast(windows, n_threads))
+    def forecast(self, windows: Array, n_threads: int | None = None, scales: Array | None = None) -> Array:
+        """See `_core.Model.forecast`; parameters of distributions are averaged too."""
+        return self._mean(lambda model: model.forecast(windows, n_threads, scales))
 
-    def forecast_series(self, series: Array, origins: NDArray[np.int64], n_threads: int | None = None) -> Array:
+    def forecast_series(
+        self,
+        series: Array,
+        origins: NDArray[np.int64],
+        n_threads: int | None = None,
+        starts: NDArray[np.int64] | None = None,
+        scales: Array | None = None,
+        which: NDArray[np.int64] | None = None,
+    ) -> Array:
         """See `_core.Model.forecast_series`."""
-        return self._mean(lambda model: model.forecast_series(series, origins, n_threads))
+        return self._mean(lambda model: model.forecast_series(series, origins, n_threads, starts, scales, which))
 
     def parameters(self) -> dict[str, NDArray[np.float32]]:
         """All weights."""

@@ -251,7 +251,7 @@ def gap_message(index: pd.Index, grid: pd.Index, freq: Frequency, name: str = "y
     return (
         f"expected {name} without gaps at the frequency {freq!r}, got {len(after)} "
         f"{'gap' if len(after) == 1 else 'gaps'} with {len(absent)} missing {'row' if len(absent) == 1 else 'rows'}: "
-        f"{first}; mend them with fill='ffill' or fill='interpolate', or give another freq="
+        f"{first}; mend them with missing='ffill' or missing='interpolate', or give another freq="
     )
 
 

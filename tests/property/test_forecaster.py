@@ -40,7 +40,7 @@ def test_rows_taken_out_are_found_again(start, freq, zone, data):
     whole = pd.date_range(start, periods=40, freq=freq, tz=zone)
     gone = data.draw(st.lists(st.integers(1, 38), min_size=1, max_size=8, unique=True))
     y = pd.Series(np.arange(40.0), index=whole).drop(index=whole[gone])
-    mended = Observations.read(y, freq=freq, fill="interpolate")
+    mended = Observations.read(y, freq=freq, missing="interpolate")
     assert mended.index.equals(whole)
     np.testing.assert_allclose(mended.values[:, 0], np.arange(40.0), rtol=1e-12)
     assert sorted(np.flatnonzero(mended.filled[:, 0])) == sorted(gone)

@@ -124,7 +124,7 @@ def test_intervals_widen_when_the_series_becomes_wilder():
 def test_made_up_values_are_no_truth():
     y = _hours()["v0"]
     y.iloc[[350, 351]] = np.nan
-    model = LSTMForecaster(3, window_size=24, fill="interpolate", **FAST).fit(y)
+    model = LSTMForecaster(3, window_size=24, missing="interpolate", **FAST).fit(y)
     # windows of three steps that begin two rows before the gap to its last row
     assert len(model._calibration.errors) == 400 - 320 - 3 + 1 - 4
 

@@ -105,7 +105,7 @@ def test_gaps_are_refused_or_filled(data: str, capsys: pytest.CaptureFixture[str
     Path("gaps.csv").write_text("\n".join(lines[:50] + lines[53:]) + "\n")
     assert forecast("gaps.csv") == 1
     assert "2026-01-03 01:00:00" in error_of(capsys)
-    assert forecast("gaps.csv", "--fill", "interpolate") == 0
+    assert forecast("gaps.csv", "--missing", "interpolate") == 0
 
 
 def test_backtest_prints_scores_beside_the_naive_ones(data: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -23,7 +23,7 @@ def test_a_missing_value_of_every_kind_is_named(missing, dtype):
     frame = FRAME.astype(dtype)
     frame.iloc[2, 1] = np.nan if dtype == "float64" else missing
     with pytest.raises(
-        ValueError, match=r"got 1 NaN, the first in column 'b' at 2024-01-01 02:00:00 \(row 2\); .*fill="
+        ValueError, match=r"got 1 NaN, the first in column 'b' at 2024-01-01 02:00:00 \(row 2\); .*missing="
     ):
         Observations.read(frame)
 
@@ -39,35 +39,35 @@ def test_a_missing_value_is_named_in_every_container():
         Observations.read(with_value(np.nan)["b"])
 
 
-@pytest.mark.parametrize("fill", [None, "ffill", "interpolate"])
-def test_an_infinite_value_is_named_and_never_filled(fill):
+@pytest.mark.parametrize("missing", ["error", "mask", "ffill", "interpolate"])
+def test_an_infinite_value_is_named_and_never_filled(missing):
     with pytest.raises(
         ValueError, match=r"finite values in y, got 1 infinite, the first in column 'b' at 2024-01-01 02:00:00"
     ):
-        Observations.read(with_value(-np.inf), fill=fill)
+        Observations.read(with_value(-np.inf), missing=missing)
 
 
-@pytest.mark.parametrize(("fill", "expected"), [("ffill", [3, 3, 3, 9]), ("interpolate", [3, 5, 7, 9])])
-def test_missing_values_are_filled(fill, expected):
+@pytest.mark.parametrize(("missing", "expected"), [("ffill", [3, 3, 3, 9]), ("interpolate", [3, 5, 7, 9])])
+def test_missing_values_are_filled(missing, expected):
     frame = with_value(np.nan)
     frame.iloc[3, 1] = np.nan
-    read = Observations.read(frame, fill=fill)
+    read = Observations.read(frame, missing=missing)
     np.testing.assert_array_equal(read.values[1:5, 1], expected)
     assert read.filled.sum() == 2
     assert frame["b"].isna().sum() == 2, "the user's data stays as it was"
 
 
-@pytest.mark.parametrize("fill", ["ffill", "interpolate"])
-def test_missing_values_at_the_end_repeat_the_last_one(fill):
-    assert Observations.read(with_value(np.nan, 5), fill=fill).values[5, 1] == 9
+@pytest.mark.parametrize("missing", ["ffill", "interpolate"])
+def test_missing_values_at_the_end_repeat_the_last_one(missing):
+    assert Observations.read(with_value(np.nan, 5), missing=missing).values[5, 1] == 9
 
 
-@pytest.mark.parametrize("fill", ["ffill", "interpolate"])
-def test_missing_values_at_the_beginning_cannot_be_filled(fill):
+@pytest.mark.parametrize("missing", ["ffill", "interpolate"])
+def test_missing_values_at_the_beginning_cannot_be_filled(missing):
     with pytest.raises(
-        ValueError, match=rf"fill='{fill}' can go on, got 1 leading NaN, the first in column 'b' at .*drop these"
+        ValueError, match=rf"missing='{missing}' can go on, got 1 leading NaN, the first in column 'b' at .*drop these"
     ):
-        Observations.read(with_value(np.nan, 0), fill=fill)
+        Observations.read(with_value(np.nan, 0), missing=missing)
 
 
 @pytest.mark.parametrize(
@@ -76,10 +76,10 @@ def test_missing_values_at_the_beginning_cannot_be_filled(fill):
 def test_gaps_are_named_or_filled(index):
     gappy = FRAME.set_axis(index).drop(index=[index[2], index[3]])
     with pytest.raises(
-        ValueError, match=rf"got 1 gap with 2 missing rows: {index[2]}, {index[3]}; mend them with fill='ffill'"
+        ValueError, match=rf"got 1 gap with 2 missing rows: {index[2]}, {index[3]}; mend them with missing='ffill'"
     ):
         Observations.read(gappy)
-    mended = Observations.read(gappy, fill="interpolate")
+    mended = Observations.read(gappy, missing="interpolate")
     np.testing.assert_allclose(mended.values, NUMBERS, rtol=1e-15)
     assert list(mended.index) == list(index)
     np.testing.assert_array_equal(mended.filled.any(axis=1), [False, False, True, True, False, False])
@@ -177,11 +177,11 @@ def test_newer_data_that_does_not_follow_is_an_error(newer, error, words):
 
 def test_newer_data_may_leave_a_gap_that_is_filled():
     np.testing.assert_array_equal(
-        Observations.read(FRAME[:4]).extended(FRAME[5:], fill="ffill").values[3:, 0], [6, 6, 10]
+        Observations.read(FRAME[:4]).extended(FRAME[5:], missing="ffill").values[3:, 0], [6, 6, 10]
     )
     leading = with_value(np.nan, 4)[4:]
     np.testing.assert_array_equal(
-        Observations.read(FRAME[:4]).extended(leading, fill="interpolate").values[3:, 1], [7, 9, 11]
+        Observations.read(FRAME[:4]).extended(leading, missing="interpolate").values[3:, 1], [7, 9, 11]
     )
 
 

@@ -210,22 +210,22 @@ def test_the_scaler_sees_training_rows_only():
 def test_filled_data_are_trained_on():
     gappy = FRAME.drop(index=HOURS[40:45])
     gappy.iloc[60, 0] = np.nan
-    assert len(small(fill="interpolate").fit(gappy).predict()) == 4
-    forecaster = small(fill="ffill").fit(FRAME[:100]).update(FRAME[102:])
+    assert len(small(missing="interpolate").fit(gappy).predict()) == 4
+    forecaster = small(missing="ffill").fit(FRAME[:100]).update(FRAME[102:])
     assert forecaster.cutoff_ == HOURS[-1]
 
 
 # What a tired person passes to fit, and the words that help.
 BAD_DATA = [
     (FRAME.mask(FRAME > 12.9), r"missing values in y, got \d+ NaN, the first in column 'heat' at 2024-03-25 00:00:00"),
-    (FRAME.mask(FRAME > 12.9), "mend them with fill='ffill' or fill='interpolate'"),
+    (FRAME.mask(FRAME > 12.9), "mend them with missing='ffill' or missing='interpolate'"),
     (FRAME.mask(FRAME > 12.9, np.inf), "finite values in y, got .* infinite, .* column 'heat' at 2024-03-25 00"),
     (FRAME[:0], r"at least one row and one column, got shape \(0, 2\)"),
     (FRAME[:18], r"expected at least 20 rows for window_size=12, horizon=4 and validation_fraction=0.2, got 18"),
     (FRAME.assign(day=FRAME.index.day_name()), r"numbers in every column of y, got 'day' \(.*such as 'Monday'\)"),
     (FRAME[::-1], "in ascending order, got 2024-03-29 .*sort_index"),
     (pd.concat([FRAME[:50], FRAME[49:]]), "every time of y once, got 1 duplicates, the first 2024-03-27 01:00"),
-    (FRAME.drop(index=HOURS[[9, 10, 30]]), "got 2 gaps with 3 missing rows: 2024-03-25 09:00.*fill='ffill'"),
+    (FRAME.drop(index=HOURS[[9, 10, 30]]), "got 2 gaps with 3 missing rows: 2024-03-25 09:00.*missing='ffill'"),
     (FRAME.set_axis(HOURS.astype(str)), "index of y to be a DatetimeIndex.*got Index of (str|object).*pd.to_datetime"),
     (pd.concat({"a": FRAME, "b": FRAME}), "one series with one row for each time, got a MultiIndex"),
     (WAVES.reshape(4, 30, 2), r"shape \(n,\) or \(n, k\), got \(4, 30, 2\)"),

@@ -130,7 +130,7 @@ def test_gaps_are_counted_and_named(freq, index):
     assert len(grid) == 60
     message = gap_message(index, grid, found)
     assert f"at the frequency {freq!r}, got 2 gaps with 3 missing rows: {grid[10]}, {grid[11]}, {grid[30]};" in message
-    assert "fill='ffill' or fill='interpolate'" in message
+    assert "missing='ffill' or missing='interpolate'" in message
 
 
 def test_a_given_frequency_shows_gaps_in_a_coarser_index():

@@ -1,0 +1,208 @@
+"""What stands beside the targets: covariates known in advance or so far, the calendar, and what never changes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from lstmforecast.calendar import calendar_features, calendar_names
+from lstmforecast.container import Observations, check_columns, pack_columns, place, unpack_columns
+from lstmforecast.form import Form, read_table
+from lstmforecast.index import Frequency
+from lstmforecast.panel import indexed
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Table:
+    """The columns of one kind of covariates, as they were at `fit`."""
+
+    name: str
+    form: Form
+    n_columns: int
+
+    def read(self, table: Any, index: pd.Index | None, n_rows: int, rows: str) -> Array:
+        """Take the rows out that belong to ``index``, or for arrays all ``n_rows``: (n_rows, n_columns).
+
+        Raises
+        ------
+        ValueError
+            If a row or a value is missing, by its time, or the columns are others.
+        """
+        if table is None:
+            raise ValueError(f"expected {self.name} for {rows}, as there was one at fit, got None")
+        table, _ = indexed(table, self.name)
+        values, form = read_table(table, self.name)
+        check_columns(self.form, self.n_columns, form, values.shape[1], self.name)
+        if index is not None and isinstance(table, pd.DataFrame | pd.Series):
+            values = values[_rows_of(index, table.index, self.name, rows)]
+        elif len(values) != n_rows:
+            raise ValueError(f"expected {self.name} with {n_rows} rows, for {rows}, got {len(values)}")
+        wrong = ~np.isfinite(values)
+        if wrong.any():
+            raise ValueError(
+                f"expected finite values in {self.name}, got {place(wrong, 'missing or infinite', index, self.form)}"
+            )
+        return values
+
+
+@dataclass(frozen=True)
+class Covariates:
+    """How features are made from what users give; the same at `fit` and afterwards.
+
+    Attributes
+    ----------
+    past, known : Table or None
+        The columns of ``X_past`` and ``X``.
+    calendar, holidays
+        As the forecaster's parameters.
+    freq : str, int, offset or None
+        Frequency of the targets.
+    static : DataFrame or None
+        Features of each series, one row each, encoded as numbers.
+    """
+
+    past: Table | None = None
+    known: Table | None = None
+    calendar: str | Sequence[str] | None = None
+    holidays: str | None = None
+    freq: Frequency = None
+    static: pd.DataFrame | None = field(default=None, compare=False)
+
+    @classmethod
+    def at_fit(
+        cls, seen: Observations, X: Any, X_past: Any, static: Any, calendar: str | Sequence[str] | None, holidays: Any
+    ) -> Covariates:
+        """Remember what there is; nothing is aligned yet."""
+        tables = {}
+        for name, table in (("X_past", X_past), ("X", X)):
+            tables[name] = None
+            if table is not None:
+                values, form = read_table(indexed(table, name)[0], name)
+                tables[name] = Table(name, form, values.shape[1])
+        encoded = None if static is None else encode_static(static, seen)
+        return cls(tables["X_past"], tables["X"], calendar, holidays, seen.freq, encoded)
+
+    @property
+    def n_known(self) -> int:
+        """How many features are known in advance."""
+        return (0 if self.known is None else self.known.n_columns) + len(self._calendar_names())
+
+    @property
+    def n_features(self) -> int:
+        """How many features there are."""
+        n_static = 0 if self.static is None else self.static.shape[1]
+        return n_static + (0 if self.past is None else self.past.n_columns) + self.n_known
+
+    def of(self, seen: Observations, X: Any, X_past: Any, static: Any = None) -> Array:
+        """The features of observations: (n, n_features), static ones first, those known in advance last.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If something is missing, unexpected, or of another kind than at fit.
+        """
+        self._check_expected(X, X_past)
+        parts = [self._static_rows(seen, static)]
+        for table, given in ((self.past, X_past), (self.known, X)):
+            if table is not None:
+                parts.append(table.read(given, seen.index, len(seen), "the rows of y"))
+        return np.hstack([*parts, self._calendar_rows(seen, seen.index)])
+
+    def of_future(self, seen: Observations, steps: int, X: Any) -> Array:
+        """The features of the steps after the end of each series: (n_series, steps, n_features), nan where not known."""
+        future = np.full((seen.n_series * steps, self.n_features), np.nan)
+        if self.n_known:
+            index = seen.future_index(steps)
+            known = [self._calendar_rows(seen, index)]
+            if self.known is not None:
+                rows = f"the {steps} steps after the end"
+                known.insert(0, self.known.read(X, index, seen.n_series * steps, rows))
+            future[:, -self.n_known :] = np.hstack(known)
+        if X is not None and self.known is None:
+            raise ValueError("expected no X, as there was none at fit, got one")
+        return future.reshape(seen.n_series, steps, -1)
+
+    def pack(self) -> dict[str, Any]:
+        """Write as plain values, for `unpack`."""
+        tables = {
+            name: None if table is None else pack_columns(table.form) | {"n_columns": table.n_columns}
+            for name, table in (("X_past", self.past), ("X", self.known))
+        }
+        static = None if self.static is None else self.static.to_dict("split")
+        return tables | {"calendar": self.calendar, "holidays": self.holidays, "freq": self.freq, "static": static}
+
+    @classmethod
+    def unpack(cls, saved: dict[str, Any]) -> Covariates:
+        """Read what `pack` wrote."""
+        tables = {
+            name: None if saved[name] is None else Table(name, unpack_columns(saved[name]), saved[name]["n_columns"])
+            for name in ("X_past", "X")
+        }
+        static = None if saved["static"] is None else pd.DataFrame(**saved["static"])
+        return cls(tables["X_past"], tables["X"], saved["calendar"], saved["holidays"], saved["freq"], static)
+
+    def _check_expected(self, X: Any, X_past: Any) -> None:
+        for name, table, given in (("X", self.known, X), ("X_past", self.past, X_past)):
+            if table is None and given is not None:
+                raise ValueError(f"expected no {name}, as there was none at fit, got one")
+
+    def _calendar_names(self) -> list[str]:
+        return calendar_names(self.freq, self.calendar, self.holidays)
+
+    def _calendar_rows(self, seen: Observations, index: pd.Index | None) -> Array:
+        if self.calendar is None and self.holidays is None:
+            return np.zeros((0 if index is None else len(index), 0)) if index is not None else np.zeros((len(seen), 0))
+        if index is None:
+            raise ValueError(f"expected y with a time index for calendar={self.calendar!r}, got an array")
+        times = index.get_level_values(-1) if isinstance(index, pd.MultiIndex) else index
+        return calendar_features(times, self.freq, self.calendar, self.holidays).to_numpy()
+
+    def _static_rows(self, seen: Observations, static: Any) -> Array:
+        if self.static is None:
+            if static is not None:
+                raise ValueError("expected no static, as there was none at fit, got one")
+            return np.zeros((len(seen), 0))
+        rows = self.static
+        if static is not None:
+            newer = encode_static(static, seen).reindex(columns=rows.columns, fill_value=0.0)
+            rows = pd.concat([rows.drop(index=newer.index, errors="ignore"), newer])
+        keys = seen.series_keys
+        absent = keys.difference(rows.index)
+        if len(absent):
+            raise ValueError(f"expected a row of static for every series, got none for {absent[0]!r}")
+        return np.repeat(rows.loc[keys].to_numpy(), seen.lengths, axis=0)
+
+
+def encode_static(static: Any, seen: Observations) -> pd.DataFrame:
+    """Turn the features of series into numbers: words and booleans become columns of 0 and 1.
+
+    Raises
+    ------
+    TypeError
+        If it is no DataFrame, or there is one series only.
+    """
+    if not isinstance(static, pd.DataFrame):
+        raise TypeError(f"expected static to be a DataFrame with a row for each series, got {type(static).__name__}")
+    if not seen.is_panel:
+        raise TypeError("expected y with several series for static, got one")
+    if static.isna().any().any() or not static.index.is_unique:
+        raise ValueError("expected static with one row for each series and no missing values, got others")
+    return pd.get_dummies(static).astype(np.float64)
+
+
+def _rows_of(index: pd.Index, given: pd.Index, name: str, rows: str) -> NDArray[np.intp]:
+    if not given.is_unique:
+        raise ValueError(f"expected every time of {name} once, got {given[given.duplicated()][0]} more than once")
+    found = given.get_indexer(index)
+    absent = np.flatnonzero(found < 0)
+    if len(absent):
+        more = f" and {len(absent) - 1} more" if len(absent) > 1 else ""
+        raise ValueError(f"expected {name} with a row for each of {rows}, got none for {index[absent[0]]}{more}")
+    return found

@@ -1,0 +1,160 @@
+"""The data that a forecaster has seen, with all that stands beside the targets, and forecasts from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lstmforecast import _core
+from lstmforecast.container import Missing, Observations
+from lstmforecast.covariates import Covariates
+from lstmforecast.distribution import mean
+from lstmforecast.ensemble import Ensemble
+from lstmforecast.index import Frequency
+from lstmforecast.panel import Panel, is_panel
+
+Array = NDArray[np.float64]
+# Windows in one call: those of many series are made batch by batch.
+_BATCH = 1024
+
+
+def read_observations(
+    y: Any, *, freq: Frequency = None, missing: Missing, like: Observations | None = None, name: str = "y"
+) -> Observations:
+    """Read one series or a panel, whichever it is; ``like`` must be of the same kind.
+
+    Raises
+    ------
+    TypeError
+        If it isn't.
+    ValueError
+        As `Observations.read`.
+    """
+    panel = is_panel(y)
+    if like is not None and panel != like.is_panel:
+        kinds = {True: "several series, by an index of (series, time)", False: "one series"}
+        raise TypeError(f"expected {name} with {kinds[like.is_panel]}, as at fit, got {kinds[panel]}")
+    kind = Panel if panel else Observations
+    return kind.read(y, freq=freq, missing=missing, like=like, name=name)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Observations with their features.
+
+    Attributes
+    ----------
+    observations : Observations
+        One series or a panel.
+    features : ndarray of shape (n, m)
+        What stands beside the targets: static and past features, then those known in advance.
+    covariates : Covariates
+        How they are made.
+    scales : ndarray of shape (n_series, 2 * k) or None
+        Centres, then scales, of the targets of each series of a panel.
+    """
+
+    observations: Observations
+    features: Array
+    covariates: Covariates
+    scales: Array | None = None
+
+    @property
+    def table(self) -> Array:
+        """Targets and features as the core takes them: (n, k + m)."""
+        values = self.observations.values
+        return np.hstack([values, self.features]) if self.features.shape[1] else values
+
+    @property
+    def starts(self) -> NDArray[np.int64] | None:
+        """The rows at which the series of a panel begin, and the number of rows; None for one series."""
+        return self.observations.starts if isinstance(self.observations, Panel) else None
+
+    def take(self, rows: NDArray[np.int64]) -> Seen:
+        """Copy some rows, in their order; the scales of series of which none is taken are dropped."""
+        part = self.observations.take(rows)
+        scales = self.scales
+        if scales is not None:
+            scales = scales[self.observations.series_keys.get_indexer(part.series_keys)]
+        return replace(self, observations=part, features=self.features[rows], scales=scales)
+
+    def tail(self, n: int) -> Seen:
+        """Copy the last ``n`` rows of each series, or all."""
+        return self.take(self.observations.last_rows(n))
+
+    def windows(self, size: int) -> Array:
+        """The last ``size`` rows of each series: (n_series, size, k + m); nan for those before its beginning."""
+        table, lengths = self.table, self.observations.lengths
+        windows = np.full((len(lengths), size, table.shape[1]), np.nan)
+        ends = np.cumsum(lengths)
+        for window, end, length in zip(windows, ends, np.minimum(lengths, size), strict=True):
+            window[size - length :] = table[end - length : end]
+        return windows
+
+    def extended(
+        self, y: Any, X: Any = None, X_past: Any = None, static: Any = None, missing: Missing = "error"
+    ) -> tuple[Seen, NDArray[np.int64]]:
+        """Append newer rows, and say which they are. Series that are new have no scale yet: nan."""
+        joined = self.observations.extended(y, missing=missing)
+        newer = joined.rows_after(self.observations)
+        features = np.empty((len(joined), self.features.shape[1]))
+        older = np.ones(len(joined), bool)
+        older[newer] = False
+        features[older] = self.features
+        features[newer] = self.covariates.of(joined.take(newer), X, X_past, static)
+        scales = self.scales
+        if scales is not None:
+            place = self.observations.series_keys.get_indexer(joined.series_keys)
+            scales = np.where(place[:, np.newaxis] < 0, np.nan, scales[place])
+        return replace(self, observations=joined, features=features, scales=scales), newer
+
+
+def forecast(
+    model: _core.Model | Ensemble, seen: Seen, steps: int, X: Any = None, n_threads: int | None = None
+) -> Array:
+    """Forecast the steps after the end of each series: the parameters (n_series, steps, k, p) of a distribution."""
+    future = seen.covariates.of_future(seen.observations, steps, X)
+    windows = seen.windows(model.config["window_size"])
+    parts = []
+    for at in range(0, len(windows), _BATCH):
+        scales = None if seen.scales is None else seen.scales[at : at + _BATCH]
+        parts.append(roll(model, windows[at : at + _BATCH], future[at : at + _BATCH], n_threads, scales))
+    return np.concatenate(parts)
+
+
+def roll(
+    model: _core.Model | Ensemble,
+    windows: Array,
+    future: Array,
+    n_threads: int | None = None,
+    scales: Array | None = None,
+) -> Array:
+    """Forecast from windows (n, window_size, k + m), given the features of the future (n, steps, m), nan where unknown.
+
+    Steps beyond the horizon of the model are forecast from its own forecasts. Returns (n, steps, k, p).
+    """
+    config, steps = model.config, future.shape[1]
+    size, horizon, n_targets = config["window_size"], config["horizon"], config["n_targets"]
+    n_after = horizon if config["n_known"] else 0
+    rows = windows
+    if n_after or steps > horizon:
+        later = np.full((len(windows), -(-steps // horizon) * horizon, windows.shape[2]), np.nan)
+        later[:, :steps, n_targets:] = future
+        # what is beyond the last step is not looked at by any that is wanted
+        later[:, steps:, n_targets:] = future[:, -1:]
+        rows = np.concatenate([windows, later], axis=1)
+    parts = []
+    for start in range(0, steps, horizon):
+        shown = np.ascontiguousarray(rows[:, start : start + size + n_after])
+        parts.append(parameters_of(model.forecast(shown, n_threads, scales)))
+        if start + horizon < steps:
+            rows[:, start + size : start + size + horizon, :n_targets] = mean(config["distribution"], parts[-1])
+    return np.concatenate(parts, axis=1)[:, :steps]
+
+
+def parameters_of(forecast: Array) -> Array:
+    """A forecast (n, horizon, k) is the one parameter (n, horizon, k, 1) of a point."""
+    return forecast if forecast.ndim == 4 else forecast[..., np.newaxis]
