@@ -1,0 +1,211 @@
+"""Features of time: what a calendar says about a step, in the future as in the past."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pandas.tseries.offsets import BaseOffset, Day, Tick
+
+from lstmforecast.index import Frequency, parse_frequency
+
+# How far each cycle has come, from 0 to below 1; a year's and a month's own number of days keep 1 January at 0 and
+# 31 December just before it, in leap years too.
+_CYCLES: dict[str, Callable[[pd.DatetimeIndex], pd.Index | NDArray[np.float64]]] = {
+    "time_of_day": lambda times: (times - times.normalize()) / pd.Timedelta(days=1),
+    "day_of_week": lambda times: times.day_of_week / 7,
+    "day_of_month": lambda times: (times.day - 1) / times.days_in_month,
+    "day_of_year": lambda times: (times.day_of_year - 1) / np.where(times.is_leap_year, 366, 365),
+    "month": lambda times: (times.month - 1) / 12,
+    "quarter": lambda times: (times.quarter - 1) / 4,
+}
+_WAVES: dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {"sin": np.sin, "cos": np.cos}
+_WITHIN_A_DAY = ("time_of_day", "day_of_week", "day_of_year")
+_WITHIN_A_WEEK = ("day_of_week", "day_of_year")
+_WITHIN_A_YEAR = ("day_of_year",)
+# What calendar="auto" makes of the offsets that are no multiples of days.
+_BY_CODE = {
+    **dict.fromkeys(("bh", "cbh"), _WITHIN_A_DAY),
+    **dict.fromkeys(("B", "C"), _WITHIN_A_WEEK),
+    **dict.fromkeys(("W", "SME", "SMS"), _WITHIN_A_YEAR),
+    **dict.fromkeys(("ME", "MS", "BME", "BMS", "CBME", "CBMS", "WOM", "LWOM"), ("month",)),
+    **dict.fromkeys(("QE", "QS", "BQE", "BQS"), ("quarter",)),
+}
+# So many steps, and each falls on the same day of the week, month or quarter as the one before.
+_STANDSTILL = {"B": 5, "month": 12, "quarter": 4}
+
+
+def calendar_names(freq: Frequency, calendar: str | Sequence[str] | None, holidays: str | None = None) -> list[str]:
+    """Name the columns of `calendar_features`.
+
+    Parameters
+    ----------
+    freq : str, int, offset or None
+        As found by `lstmforecast.index.regular_grid`.
+    calendar : "auto", list of str or None
+        As in `calendar_features`.
+    holidays : str or None
+        As in `calendar_features`; whether the country is known is not looked up.
+
+    Returns
+    -------
+    list of str, of length m
+
+    Raises
+    ------
+    ValueError
+        If ``calendar`` is none of these, or the frequency is that of integers.
+
+    Examples
+    --------
+    >>> calendar_names("D", "auto", "DE")[:4]
+    ['day_of_week_sin', 'day_of_week_cos', 'weekend', 'day_of_year_sin']
+    >>> calendar_names("MS", "auto")
+    ['month_sin', 'month_cos']
+    """
+    if calendar is None and holidays is None:
+        return []
+    if freq is None or isinstance(freq, int):
+        raise _no_times(calendar, holidays, "no index" if freq is None else "integers")
+    columns = [column for cycle in _chosen_cycles(freq, calendar) for column in _columns_of(cycle)]
+    return columns if holidays is None else [*columns, "holiday"]
+
+
+def _no_times(calendar: str | Sequence[str] | None, holidays: str | None, got: str) -> ValueError:
+    asked = f"holidays={holidays!r}" if calendar is None else f"calendar={calendar!r}"
+    return ValueError(f"expected y with a DatetimeIndex or PeriodIndex for {asked}, got {got}")
+
+
+def _columns_of(cycle: str) -> list[str]:
+    waves = [f"{cycle}_{wave}" for wave in _WAVES]
+    return [*waves, "weekend"] if cycle == "day_of_week" else waves
+
+
+def _chosen_cycles(freq: Frequency, calendar: str | Sequence[str] | None) -> Sequence[str]:
+    if calendar is None:
+        return ()
+    if isinstance(calendar, str) and calendar == "auto":
+        return _resolved_cycles(parse_frequency(freq))
+    is_list = isinstance(calendar, Sequence) and not isinstance(calendar, str)
+    unknown = [cycle for cycle in calendar if cycle not in list(_CYCLES)] if is_list else [calendar]
+    if unknown:
+        known = ", ".join(map(repr, _CYCLES))
+        raise ValueError(f"expected calendar to be None, 'auto' or a list of {known}, got {unknown[0]!r}")
+    return list(dict.fromkeys(calendar))
+
+
+def _resolved_cycles(offset: BaseOffset) -> tuple[str, ...]:
+    """The cycles that steps of this length can show, and that do not stand still from step to step."""
+    # From pandas 3 on, a Day is no Tick.
+    if isinstance(offset, Day | Tick):
+        days = offset.n if isinstance(offset, Day) else pd.Timedelta(offset) / pd.Timedelta(days=1)
+        if days < 1:
+            return _WITHIN_A_DAY
+        return _WITHIN_A_WEEK if days % 7 else _WITHIN_A_YEAR
+    # Not `rule_code`, which fails on a DateOffset.
+    code = re.sub(r"^\d*([A-Za-z]*).*", r"\1", offset.freqstr)
+    if code == "B" and offset.n % _STANDSTILL[code] == 0:
+        return _WITHIN_A_YEAR
+    cycles = _BY_CODE.get(code, ())
+    return tuple(cycle for cycle in cycles if cycle not in _STANDSTILL or offset.n % _STANDSTILL[cycle])
+
+
+def calendar_features(
+    index: pd.Index, freq: Frequency, calendar: str | Sequence[str] | None, holidays: str | None = None
+) -> pd.DataFrame:
+    """Compute the features of time at each step.
+
+    A cycle is written as the sine and the cosine of how far it has come. A plain number would jump where the cycle
+    closes: 23:59 and 00:00 would lie farther apart than noon and midnight. On the circle neighbours stay neighbours,
+    and it takes both coordinates to tell all its points apart.
+
+    Parameters
+    ----------
+    index : DatetimeIndex or PeriodIndex of shape (n,)
+        With a time zone, the local wall clock counts; of a period, its start. Any other index if nothing is asked for.
+    freq : str, int, offset or None
+        As found by `lstmforecast.index.regular_grid`.
+    calendar : "auto", list of str or None
+        The cycles, of "time_of_day", "day_of_week", "day_of_month", "day_of_year", "month" and "quarter". "auto" takes
+        those that change from step to step: the time of day below a day, the day of the week below a week, and the day
+        of the year (for steps of months the month, of quarters the quarter) below a year.
+    holidays : str, optional
+        A country code of the `holidays` package, "DE", or one with a subdivision, "US-CA".
+
+    Returns
+    -------
+    DataFrame of shape (n, m)
+        float64, with ``index``, and `calendar_names` as columns: "<cycle>_sin" and "<cycle>_cos" of each cycle; after
+        the day of the week "weekend", 1 on Saturdays and Sundays; at last "holiday", 1 on public holidays, else 0.
+
+    Raises
+    ------
+    ImportError
+        With ``holidays``, if the package of this name is missing.
+    ValueError
+        If ``calendar`` is none of these, the index holds no times, or the country or subdivision is unknown.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> index = pd.date_range("2024-12-24", periods=4, freq="8h")
+    >>> calendar_features(index, "8h", ["time_of_day"], "DE").round(2)
+                         time_of_day_sin  time_of_day_cos  holiday
+    2024-12-24 00:00:00             0.00              1.0      0.0
+    2024-12-24 08:00:00             0.87             -0.5      0.0
+    2024-12-24 16:00:00            -0.87             -0.5      0.0
+    2024-12-25 00:00:00             0.00              1.0      1.0
+    """
+    names = calendar_names(freq, calendar, holidays)
+    # Each column lies in one piece, as pandas keeps it.
+    values = np.empty((len(index), len(names)), order="F")
+    if names:
+        if not isinstance(index, pd.DatetimeIndex | pd.PeriodIndex):
+            raise _no_times(calendar, holidays, type(index).__name__)
+        times = _wall_clock(index)
+        for column, name in enumerate(names):
+            values[:, column] = _feature(name, times, holidays)
+    return pd.DataFrame(values, index=index, columns=names)
+
+
+def _wall_clock(index: pd.DatetimeIndex | pd.PeriodIndex) -> pd.DatetimeIndex:
+    if isinstance(index, pd.PeriodIndex):
+        return index.to_timestamp(how="start")
+    return index.tz_localize(None)
+
+
+def _feature(name: str, times: pd.DatetimeIndex, holidays: str | None) -> NDArray[np.float64] | NDArray[np.bool_]:
+    if name == "weekend":
+        return np.asarray(times.day_of_week >= 5)
+    if name == "holiday":
+        assert holidays is not None
+        return _is_holiday(times, holidays)
+    cycle, _, wave = name.rpartition("_")
+    return _WAVES[wave](2 * np.pi * np.asarray(_CYCLES[cycle](times), dtype=np.float64))
+
+
+def _is_holiday(times: pd.DatetimeIndex, code: str) -> NDArray[np.bool_]:
+    dates = times.to_numpy().astype("datetime64[D]")
+    found = _holiday_dates(code, [int(year) for year in times.year.unique()])
+    return np.isin(dates, found)
+
+
+def _holiday_dates(code: str, years: list[int]) -> NDArray[np.datetime64]:
+    try:
+        from holidays import country_holidays
+    except ImportError as error:
+        raise ImportError(
+            f'expected the holidays package for holidays={code!r}, which pip install "lstmforecast[holidays]" brings'
+        ) from error
+    country, _, subdivision = code.partition("-")
+    try:
+        found = country_holidays(country, subdiv=subdivision or None, years=years)
+    except NotImplementedError as error:
+        raise ValueError(
+            f"expected holidays to be a country of the holidays package, such as 'DE', or one with its subdivision, "
+            f"such as 'US-CA', got {code!r}"
+        ) from error
+    return np.array(list(found), dtype="datetime64[D]")
