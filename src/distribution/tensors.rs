@@ -1,0 +1,78 @@
+//! The losses of distributions under autograd: the slow, obvious twin, and what GPUs train with.
+
+use std::f64::consts::{PI, TAU};
+
+use tch::{Kind, Tensor};
+
+use super::{Distribution, SMALLEST_DF, SMALLEST_DISPERSION, SMALLEST_MEAN, SMALLEST_SCALE};
+use crate::error::{Error, Result};
+
+/// See [`Distribution::loss_of_tensors`].
+pub(super) fn losses(
+    distribution: &Distribution,
+    outputs: &Tensor,
+    targets: &Tensor,
+    center: &Tensor,
+    scale: &Tensor,
+) -> Result<Tensor> {
+    let n_outputs = distribution.n_outputs();
+    if outputs.size().last().copied() != i64::try_from(n_outputs).ok() {
+        return Err(Error::shape(format!("outputs of shape (..., {n_outputs})"), format!("{:?}", outputs.size())));
+    }
+    let kind = outputs.kind();
+    // single precision would lose the difference of the logarithms of two gamma functions
+    let outputs = outputs.f_to_kind(Kind::Double)?;
+    let places: Vec<Tensor> = (0..outputs.size()[outputs.dim() - 1]).map(|i| outputs.select(-1, i)).collect();
+    // refuses shapes that don't fit: the operators below would panic
+    let broadcast = Tensor::f_broadcast_tensors(&[&places[0], targets, center, scale])?;
+    let [targets, center, scale] = [1, 2, 3].map(|i| broadcast[i].to_kind(Kind::Double));
+    let of_each = match distribution {
+        Distribution::Quantiles(levels) => of_quantiles(levels, &outputs, &targets),
+        Distribution::Normal => of_normal(&places, &targets),
+        Distribution::StudentT => of_student_t(&places, &targets),
+        Distribution::NegativeBinomial => of_negative_binomial(&places, &targets, &center, &scale),
+    };
+    Ok(of_each.f_to_kind(kind)?)
+}
+
+fn of_quantiles(levels: &[f64], outputs: &Tensor, targets: &Tensor) -> Tensor {
+    let n_outputs = outputs.size()[outputs.dim() - 1];
+    let middle = n_outputs / 2;
+    let (innermost, distances) = (outputs.narrow(-1, 0, 1), softplus(&outputs.narrow(-1, 1, n_outputs - 1)));
+    let above = distances.narrow(-1, middle, n_outputs - 1 - middle).cumsum(-1, None);
+    let below = distances.narrow(-1, 0, middle).flip([-1]).cumsum(-1, None).flip([-1]);
+    let quantiles = Tensor::cat(&[&innermost - below, innermost.shallow_clone(), &innermost + above], -1);
+    let levels = Tensor::from_slice(levels).to_device(outputs.device());
+    let error = targets.unsqueeze(-1) - quantiles;
+    // the derivative of relu is 0 at 0
+    let pinball = error.relu() * &levels + (-error).relu() * (levels.ones_like() - &levels);
+    pinball.mean_dim(-1, false, None) * 2.0
+}
+
+fn of_normal(outputs: &[Tensor], targets: &Tensor) -> Tensor {
+    let deviation = softplus(&outputs[1]) + SMALLEST_SCALE;
+    let z = (targets - &outputs[0]) / &deviation;
+    z.square() * 0.5 + deviation.log() + 0.5 * TAU.ln()
+}
+
+fn of_student_t(outputs: &[Tensor], targets: &Tensor) -> Tensor {
+    let scale = softplus(&outputs[1]) + SMALLEST_SCALE;
+    let df = softplus(&outputs[2]) + SMALLEST_DF;
+    let z = (targets - &outputs[0]) / &scale;
+    let constant = (&df * 0.5).lgamma() - (&df * 0.5 + 0.5).lgamma() + (&df * PI).log() * 0.5;
+    constant + scale.log() + (&df * 0.5 + 0.5) * (z.square() / &df).log1p()
+}
+
+fn of_negative_binomial(outputs: &[Tensor], targets: &Tensor, center: &Tensor, scale: &Tensor) -> Tensor {
+    let mean = softplus(&(&outputs[0] + center / scale)) * scale + SMALLEST_MEAN;
+    let dispersion = softplus(&outputs[1]) + SMALLEST_DISPERSION;
+    let counts = (targets * scale + center).clamp_min(0.0);
+    let (n, odds) = (dispersion.reciprocal(), &dispersion * &mean);
+    let constant = (&counts + 1.0).lgamma() + n.lgamma() - (&n + &counts).lgamma();
+    constant + (&n + &counts) * odds.log1p() - &counts * odds.log()
+}
+
+/// Without the threshold of `torch.nn.functional.softplus`, above which it is linear: 2e-9 off.
+fn softplus(x: &Tensor) -> Tensor {
+    x.logaddexp(&x.zeros_like())
+}
