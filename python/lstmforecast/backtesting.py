@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import numbers
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from sklearn.base import clone
+from sklearn.utils.parallel import Parallel, delayed
 
 from lstmforecast.container import Fill, Observations
 from lstmforecast.forecaster import LSTMForecaster
 from lstmforecast.index import season_length as usual_season
-from lstmforecast.metrics import naive_scale
 from lstmforecast.parameters import check_count
-
-MODEL, REPEAT_LAST, SEASONAL_NAIVE = METHODS = ("LSTMForecaster", "repeat-last", "seasonal-naive")
-SCORES = ("MAE", "MSE", "RMSE", "sMAPE", "MASE")
-
-Array = NDArray[np.float64]
+from lstmforecast.probabilistic import Probabilities, Spread, SpreadScorer, interval_frame
+from lstmforecast.rolling import Fold, folds_of, rolling_origins
+from lstmforecast.scoring import Array, known_truth, point_scores
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -47,6 +46,20 @@ class BacktestResult:
         The row of the first step of each window.
     values : ndarray of shape (n_windows, horizon, k)
         The forecasts.
+    interval_scores : DataFrame of shape (3 * n_coverages, 4) or None
+        For each forecast and coverage asked for (the index: ``"forecast"``, ``"nominal coverage"``): how often the
+        truth lay in the interval (``"coverage"``), how often at the worst step (``"least coverage of a step"``), the
+        mean ``"width"`` and the mean ``"interval score"`` (`lstmforecast.metrics.interval_score`). None without
+        ``coverage``.
+    interval_scores_by_step : DataFrame of shape (horizon, 9 * n_coverages) or None
+        Coverage, width and interval score for each step.
+    quantile_scores : DataFrame of shape (3, n_levels + 1) or None
+        For each forecast the mean pinball loss at each level, and ``"CRPS"``, twice their mean, which
+        `lstmforecast.metrics.crps` says how far to trust. None without ``levels``.
+    coverages : list of float
+        Those asked for.
+    bounds : ndarray of shape (2 * n_coverages, n_windows, horizon, k) or None
+        Lower and upper bound of the forecaster's first interval, then of the next; see `intervals`.
     """
 
     scores: pd.DataFrame
@@ -57,6 +70,11 @@ class BacktestResult:
     observations: Observations
     origins: NDArray[np.int64]
     values: Array
+    interval_scores: pd.DataFrame | None = None
+    interval_scores_by_step: pd.DataFrame | None = None
+    quantile_scores: pd.DataFrame | None = None
+    coverages: Sequence[float] = ()
+    bounds: Array | None = None
 
     @cached_property
     def forecasts(self) -> pd.DataFrame:
@@ -73,16 +91,25 @@ class BacktestResult:
                 "time": labels[np.repeat(rows.ravel(), width)],
                 "step": np.tile(np.repeat(np.arange(1, horizon + 1), width), n_windows),
                 "variable": variable,
-                "truth": _truth(self.observations)[rows].ravel(),
+                "truth": known_truth(self.observations)[rows].ravel(),
                 "forecast": self.values.ravel(),
             }
         )
 
+    @cached_property
+    def intervals(self) -> pd.DataFrame | None:
+        """All intervals, one in each row: cutoff, time, step, variable, coverage, lower, upper; None without any."""
+        return None if self.bounds is None else interval_frame(self.bounds, list(self.coverages), self.forecasts)
+
     def __repr__(self) -> str:
-        return f"{self._title()}\n{self.scores.to_string(float_format='{:.4g}'.format)}"
+        return "\n".join([self._title(), *(table.to_string(float_format="{:.4g}".format) for table in self._tables())])
 
     def _repr_html_(self) -> str:
-        return f"<p>{self._title()}</p>{self.scores.to_html(float_format='{:.4g}'.format)}"
+        tables = (table.to_html(float_format="{:.4g}".format) for table in self._tables())
+        return "".join([f"<p>{self._title()}</p>", *tables])
+
+    def _tables(self) -> list[pd.DataFrame]:
+        return [self.scores] if self.interval_scores is None else [self.scores, self.interval_scores]
 
     def _title(self) -> str:
         n_windows, horizon, width = self.values.shape
@@ -101,8 +128,14 @@ def backtest(
     stride: int = 1,
     horizon: int | None = None,
     refit: bool | int = False,
+    window: str = "expanding",
+    train_size: int | None = None,
+    gap: int = 0,
     season_length: int | None = None,
     scaled: bool = False,
+    coverage: float | Sequence[float] | None = None,
+    levels: float | Sequence[float] | None = None,
+    n_jobs: int | None = None,
 ) -> BacktestResult:
     """Fit a clone on the rows before the test part, then forecast from every origin in it.
 
@@ -124,12 +157,33 @@ def backtest(
     horizon : int or None, default=None
         Steps to forecast; None: the forecaster's.
     refit : bool or int, default=False
-        Whether a clone is fitted again, on all rows before, at every origin, or at every ``refit``-th.
+        Whether a clone is fitted again, on the rows before, at every origin, or at every ``refit``-th.
+    window : {"expanding", "sliding"}, default="expanding"
+        Whether each fit sees all rows before its first origin, or the last ``train_size`` of them.
+    train_size : int or None, default=None
+        Rows that each fit sees of a sliding window, those held out by the forecaster among them; None: as many as the
+        first fit has. An expanding window takes None only.
+    gap : int, default=0
+        Rows between those that a fit sees and its first origin, as in `sklearn.model_selection.TimeSeriesSplit`: what
+        isn't known yet when the weights are fitted. Forecasts still start from the rows right before their origin.
     season_length : int or None, default=None
         Steps of a season; None: the usual one of the frequency (24 for hours, 12 for months, 1 for arrays).
     scaled : bool, default=False
-        Whether MAE, MSE and RMSE are of values standardised with mean and deviation of the rows trained on, as in the
-        published protocol of the ETT data.
+        Whether MAE, MSE and RMSE, widths, interval scores and pinball losses are of values standardised with mean and
+        deviation of the rows that the first fit trains on, as in the published protocol of the ETT data.
+    coverage : float, list of float or None, default=None
+        Score intervals of these coverages, as `LSTMForecaster.predict_interval` gives them after each fit: calibrated
+        on the rows that the fit held out, without `LSTMForecaster.update`. The naive forecasts get intervals in the
+        same way, from their own errors on the same rows, so that widths compare. Needs a horizon of at most the
+        forecaster's.
+    levels : float, list of float or None, default=None
+        Score quantiles of these levels, made in the same way. None with ``coverage``: 0.05, 0.10, ..., 0.95, where at
+        least 19 windows are held out. Their CRPS is 5 percent above that of the whole distribution, of all forecasts
+        alike.
+    n_jobs : int or None, default=None
+        Fits at a time, in threads, as scikit-learn counts them: None is 1 (or what `joblib.parallel_config` says), -1
+        the number of processors. Each fit computes with the forecaster's ``n_threads``, whatever ``n_jobs`` is, so
+        that the result is the same bit for bit; ``n_threads=1`` makes the best of several jobs.
 
     Returns
     -------
@@ -143,7 +197,8 @@ def backtest(
 
     References
     ----------
-    Zhou et al. (2021), Informer: the ETT protocol. Hyndman and Koehler (2006): MASE.
+    Zhou et al. (2021), Informer: the ETT protocol. Hyndman and Koehler (2006): MASE. Gneiting and Raftery (2007):
+    interval score, CRPS.
 
     Examples
     --------
@@ -159,31 +214,41 @@ def backtest(
     if not isinstance(forecaster, LSTMForecaster):
         raise TypeError(f"expected forecaster to be an LSTMForecaster, got {type(forecaster).__name__}")
     horizon = check_count("horizon", forecaster.horizon if horizon is None else horizon)
-    every = int(refit) if isinstance(refit, bool) else check_count("refit", refit)
     fill: Fill = None if forecaster.fill is None else "ffill"
     observations = Observations.read(y, freq=forecaster.freq, fill=fill)
-    origins = _origins(len(observations), test_size, horizon, check_count("stride", stride))
+    origins = rolling_origins(len(observations), test_size, horizon, check_count("stride", stride))
+    folds = folds_of(origins, refit, window, train_size, gap)
     season = _season(season_length, observations, int(origins[0]))
-    fitted: LSTMForecaster = clone(forecaster)
-    values = np.concatenate(list(_forecasts(fitted, observations, origins, horizon, every)))
-    deviation = _deviation(fitted, observations, origins, scaled)
-    scores, by_step = _score(values, observations, origins, season, deviation)
-    return BacktestResult(scores, by_step, fitted, season, bool(scaled), observations, origins, values)
+    template: LSTMForecaster = clone(forecaster)
+    template._validate_parameters()
+    deviation = _deviation(template, observations, folds[0], scaled)
+    scorer = SpreadScorer(observations, Probabilities.read(coverage, levels), season, horizon, deviation)
+    scorer = scorer.checked(template, folds)
+
+    def run(fitted: LSTMForecaster, fold: Fold) -> _Outcome:
+        fitted._fit(observations.rows(fold.start, fold.stop))
+        values = fitted._forecast_origins(observations.values, fold.origins, horizon)
+        # hundreds of refits would fill the memory
+        kept = fitted if fold is folds[-1] else None
+        return _Outcome(values, scorer.score(fitted, fold), kept)
+
+    outcomes = _run(template, folds, n_jobs, run)
+    values = np.concatenate([outcome.values for outcome in outcomes])
+    scores, by_step = point_scores(values, observations, origins, season, deviation)
+    last = outcomes[-1].fitted
+    assert last is not None
+    return BacktestResult(
+        *(scores, by_step, last, season, bool(scaled), observations, origins, values),
+        **scorer.tables([outcome.spread for outcome in outcomes if outcome.spread is not None]),
+    )
 
 
-def _origins(n_rows: int, test_size: Any, horizon: int, stride: int) -> NDArray[np.int64]:
-    if isinstance(test_size, bool) or not isinstance(test_size, int | float | np.integer | np.floating):
-        raise TypeError(f"expected test_size to be a number of rows or a fraction, got {test_size!r}")
-    whole = isinstance(test_size, int | np.integer)
-    if not 0 < test_size < (n_rows if whole else 1):
-        raise ValueError(
-            f"expected test_size to be a number of rows from 1 to {n_rows - 1} or a fraction between 0 and 1, "
-            f"got {test_size!r}"
-        )
-    n_test = int(test_size) if whole else round(n_rows * float(test_size))
-    if n_test < horizon:
-        raise ValueError(f"expected a test part of at least {horizon} rows for horizon={horizon}, got {n_test}")
-    return np.arange(n_rows - n_test, n_rows - horizon + 1, stride, dtype=np.int64)
+class _Outcome(NamedTuple):
+    """What a fold gives: forecasts (n_origins, horizon, k), what is kept of quantiles, and of the last the clone."""
+
+    values: Array
+    spread: Spread | None
+    fitted: LSTMForecaster | None
 
 
 def _season(season_length: int | None, observations: Observations, n_before: int) -> int:
@@ -196,74 +261,36 @@ def _season(season_length: int | None, observations: Observations, n_before: int
     return season if season < n_before else 1
 
 
-def _forecasts(
-    fitted: LSTMForecaster, observations: Observations, origins: NDArray[np.int64], horizon: int, every: int
-) -> Iterator[Array]:
-    """Fit on the rows before each ``every``-th origin (0: the first alone) and forecast from it and those after it."""
-    for start in range(0, len(origins), every or len(origins)):
-        fitted.fit(observations.rows(0, int(origins[start])).container())
-        batch = origins[start : start + every] if every else origins
-        yield fitted._forecast_origins(observations.values, batch, horizon)
+def _run(
+    template: LSTMForecaster, folds: list[Fold], n_jobs: int | None, run: Callable[[LSTMForecaster, Fold], _Outcome]
+) -> list[_Outcome]:
+    """Run all folds, side by side in threads: the kernel lets go of the interpreter, and data and callbacks are shared.
+
+    joblib's processes would count threads anew, and with them change the bits of a fit.
+    """
+    if n_jobs is not None and (isinstance(n_jobs, bool) or not isinstance(n_jobs, numbers.Integral) or n_jobs == 0):
+        raise ValueError(f"expected n_jobs to be None or an integer other than 0, got {n_jobs!r}")
+    if template.warm_start:
+        if n_jobs not in (None, 1):
+            raise ValueError(f"expected n_jobs=None for warm_start=True, where fit goes on from fit, got {n_jobs}")
+        return [run(template, fold) for fold in folds]
+    jobs = (delayed(run)(each, fold) for fold, each in zip(folds, _clones(template), strict=False))
+    outcomes: list[_Outcome] = Parallel(n_jobs=n_jobs, require="sharedmem")(jobs)
+    return outcomes
 
 
-def _truth(observations: Observations) -> Array:
-    if observations.filled is None:
-        return observations.values
-    return np.where(observations.filled, np.nan, observations.values)
+def _clones(template: LSTMForecaster) -> Iterator[LSTMForecaster]:
+    """Clones that draw the seeds which fit after fit of one forecaster would draw, whichever is fitted first."""
+    while True:
+        yield clone(template)
+        if template.random_state is not None:
+            template._seed()
 
 
-def _deviation(fitted: LSTMForecaster, observations: Observations, origins: NDArray[np.int64], scaled: bool) -> Array:
-    """By what MAE and the root of MSE are divided, for each variable (k,)."""
+def _deviation(template: LSTMForecaster, observations: Observations, first: Fold, scaled: bool) -> Array:
+    """By what errors and widths are divided, for each variable (k,)."""
     if not scaled:
         return np.ones(observations.n_columns)
-    deviation = observations.values[: fitted._training_rows(int(origins[0]))].std(axis=0)
+    stop = first.start + template._training_rows(first.stop - first.start)
+    deviation = observations.values[first.start : stop].std(axis=0)
     return np.where(deviation > 0, deviation, 1.0)
-
-
-def _naive(values: Array, origins: NDArray[np.int64], season: int) -> Callable[[int], Array]:
-    """The last season before each origin, repeated; ``season=1`` is the last value."""
-    return lambda step: values[origins - season + step % season]
-
-
-def _score(
-    forecasts: Array, observations: Observations, origins: NDArray[np.int64], season: int, deviation: Array
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Score step after step: no array of the size of all forecasts is made."""
-    values, truth = observations.values, _truth(observations)
-    methods: tuple[Callable[[int], Array], ...] = (
-        lambda step: forecasts[:, step],
-        _naive(values, origins, 1),
-        _naive(values, origins, season),
-    )
-    scale = naive_scale(values[: origins[0]], season)
-    sums = np.array(
-        [
-            [_sums(truth[origins + step], forecast(step), deviation, scale) for forecast in methods]
-            for step in range(forecasts.shape[1])
-        ]
-    )
-    by_step = pd.DataFrame(
-        _means(sums).transpose(0, 2, 1).reshape(len(sums), -1),
-        index=pd.RangeIndex(1, len(sums) + 1, name="step"),
-        columns=pd.MultiIndex.from_product([SCORES, METHODS], names=["score", "forecast"]),
-    )
-    return pd.DataFrame(_means(sums.sum(axis=0)), index=list(METHODS), columns=list(SCORES)), by_step
-
-
-def _sums(truth: Array, forecast: Array, deviation: Array, scale: Array) -> Array:
-    """Sum the absolute, squared, symmetric relative and scaled errors (n_windows, k) with a known truth; count them."""
-    known = ~np.isnan(truth)
-    error = np.where(known, np.abs(truth - forecast), 0.0)
-    size = np.where(known, np.abs(truth) + np.abs(forecast), 0.0)
-    share = np.divide(error, size, out=np.zeros_like(error), where=size != 0)
-    standardised = error / deviation
-    return np.array(
-        [standardised.sum(), (standardised**2).sum(), 200 * share.sum(), (error / scale).sum(), known.sum()]
-    )
-
-
-def _means(sums: Array) -> Array:
-    """Divide sums (..., 5) by their counts, and put RMSE after MSE."""
-    with np.errstate(invalid="ignore"):
-        mae, mse, smape, mase = np.moveaxis(sums[..., :4] / sums[..., 4:], -1, 0)
-    return np.stack([mae, mse, np.sqrt(mse), smape, mase], axis=-1)

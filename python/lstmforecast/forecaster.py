@@ -228,7 +228,9 @@ class LSTMForecaster(ConformalIntervals, LSTMEstimator):
             If a parameter is out of range, or the data too short, unsorted, with gaps, or not finite.
         """
         self._validate_parameters()
-        observations = Observations.read(y, freq=self.freq, fill=self.fill)
+        return self._fit(Observations.read(y, freq=self.freq, fill=self.fill))
+
+    def _fit(self, observations: Observations) -> LSTMForecaster:
         sizes = Sizes(self.horizon, self.window_size, self.segment_length, season_length(observations.freq))
         window_size, segment_length = sizes.resolve(len(observations), self._held_out())
         seed = self._seed()

@@ -17,6 +17,7 @@ from lstmforecast.calibration import (
     check_probabilities,
     interval_columns,
     levels_of,
+    place_of,
     quantile_columns,
 )
 from lstmforecast.container import Observations
@@ -41,6 +42,12 @@ class ConformalIntervals:
 
     def _training_rows(self, n_rows: int) -> int:
         """The number of rows trained on, of those given to `fit`."""
+        raise NotImplementedError
+
+    def _forecast_origins(
+        self, values: NDArray[np.float64], origins: NDArray[np.int64], steps: int
+    ) -> NDArray[np.float64]:
+        """Forecast ``steps`` from the rows of ``values`` (n, k) before each origin: (n_origins, steps, k)."""
         raise NotImplementedError
 
     def predict_interval(
@@ -130,16 +137,9 @@ class ConformalIntervals:
     ) -> pd.DataFrame:
         """Quantiles of these levels, those of one variable side by side; messages say what each is wanted for."""
         seen, forecast = self._predict(horizon, context)
-        if self._calibration is None:
-            raise ValueError(
-                "expected rows held out by fit for the errors that intervals are made of, got none: set patience and "
-                "validation_fraction"
-            )
-        trained = self.model_.config["horizon"]
-        if len(forecast) > trained:
-            raise ValueError(f"expected a horizon of at most {trained}, as trained for, got {len(forecast)}")
-        errors = [self._calibration.quantile(level, words) for level, words in zip(levels, wanted, strict=True)]
-        values = forecast[:, :, np.newaxis] + np.stack(errors, axis=-1)[: len(forecast)]
+        n_errors = 0 if self._calibration is None else len(self._calibration.errors)
+        self._check_levels(levels, wanted, n_errors, len(forecast), self.model_.config["horizon"])
+        values = np.moveaxis(forecast + self._error_quantiles(len(forecast), levels), 0, -1)
         start = self._n_rows if context is None else len(seen)
         index: pd.Index = pd.RangeIndex(start, start + len(forecast))
         if seen.index is not None:
@@ -148,16 +148,47 @@ class ConformalIntervals:
             values.reshape(len(forecast), -1), index=index, columns=columns(seen.form.variables(seen.n_columns))
         )
 
+    def _quantiles_at(
+        self, values: NDArray[np.float64], origins: NDArray[np.int64], horizon: int, levels: Sequence[float]
+    ) -> NDArray[np.float64]:
+        """Quantiles of the rows of ``values`` (n, k) from each origin on: (n_levels, n_origins, horizon, k)."""
+        errors = self._error_quantiles(horizon, levels)
+        return self._forecast_origins(values, origins, horizon) + errors[:, np.newaxis]
+
+    def _check_levels(
+        self, levels: Sequence[float], wanted: Sequence[str], n_errors: int, horizon: int, trained: int
+    ) -> None:
+        """Raise a ValueError unless there are errors enough for these levels, and for all steps of the horizon."""
+        if n_errors == 0:
+            raise ValueError(
+                "expected rows held out by fit for the errors that intervals are made of, got none: set patience and "
+                "validation_fraction"
+            )
+        if horizon > trained:
+            raise ValueError(f"expected a horizon of at most {trained}, as trained for, got {horizon}")
+        for level, words in zip(levels, wanted, strict=True):
+            place_of(level, n_errors, words)
+
+    def _error_quantiles(self, horizon: int, levels: Sequence[float]) -> NDArray[np.float64]:
+        """What to add to a forecast for each level: (n_levels, horizon, k); for levels that `_check_levels` passed."""
+        assert self._calibration is not None
+        return np.stack([self._calibration.quantile(level, f"{level:g}")[:horizon] for level in levels])
+
+    def _held_out_origins(self, n_rows: int, filled: NDArray[np.bool_] | None) -> NDArray[np.int64]:
+        """Where the forecasts begin that a fit on so many rows is calibrated with; ``filled`` values are no truth."""
+        origins = calibration_origins(self._training_rows(n_rows), n_rows, self.horizon)
+        if filled is None:
+            return origins
+        known: NDArray[np.bool_] = ~filled[origins[:, np.newaxis] + np.arange(self.horizon)].any(axis=(1, 2))
+        return origins[known]
+
     def _calibrate(self, model: _core.Model | Ensemble, observations: Observations) -> None:
         """Forecast the rows that `fit` held out. Made-up values are no truth."""
         values = observations.values
-        origins = calibration_origins(self._training_rows(len(values)), len(values), self.horizon)
-        steps = origins[:, np.newaxis] + np.arange(self.horizon)
-        if observations.filled is not None:
-            known = ~observations.filled[steps].any(axis=(1, 2))
-            origins, steps = origins[known], steps[known]
+        origins = self._held_out_origins(len(values), observations.filled)
         self._calibration = None
         if len(origins):
+            steps = origins[:, np.newaxis] + np.arange(self.horizon)
             forecasts = model.forecast_series(values, origins, self.n_threads)
             self._calibration = Calibration.of(values[steps], forecasts)
         self._recent = _last_rows(model, values)

@@ -1,4 +1,4 @@
-"""Errors of point forecasts: arrays, Series or DataFrames in, one number out, several variables averaged."""
+"""Errors of forecasts, quantiles and intervals: arrays or DataFrames in, one number out, several variables averaged."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lstmforecast import _core
+from lstmforecast.calibration import check_probabilities
 
-__all__ = ["mae", "mase", "mse", "rmse", "smape"]
+__all__ = ["coverage", "crps", "interval_score", "mae", "mase", "mse", "pinball", "rmse", "smape"]
 
 
 def mae(y_true: Any, y_pred: Any) -> float:
@@ -114,6 +115,158 @@ def mase(y_true: Any, y_pred: Any, y_train: Any, season_length: int = 1) -> floa
     return float(np.mean(errors / naive_scale(train.reshape(-1, n_columns), season_length)))
 
 
+def pinball(y_true: Any, y_pred: Any, alpha: float) -> float:
+    """Mean pinball loss of forecast quantiles, in the data's units: the lower, the better; half the MAE for a median.
+
+    Parameters
+    ----------
+    y_true, y_pred : array-like, Series or DataFrame of the same shape
+        Truth and forecast quantile, (n,), (n, k) or (windows, horizon, k); all values count alike.
+    alpha : float
+        The quantile's level: how probably the truth is at most as high.
+
+    Returns
+    -------
+    float
+        As `sklearn.metrics.mean_pinball_loss`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As for `mae`; also if ``alpha`` is no number between 0 and 1.
+
+    References
+    ----------
+    Koenker and Bassett (1978), Regression quantiles.
+
+    Examples
+    --------
+    >>> pinball([1.0, 2.0, 4.0], [2.0, 2.0, 2.0], alpha=0.9)
+    0.633
+    """
+    truth, quantile = _pair(y_true, y_pred)
+    return float(pinball_losses(truth, quantile, _probability("alpha", alpha)).mean())
+
+
+def crps(y_true: Any, quantiles: Any, levels: Any) -> float:
+    """Continuous ranked probability score of forecasts given by quantiles: twice the mean of their pinball losses.
+
+    An approximation that grows better with the number of levels, which should be evenly spread. With 0.05, 0.10, ...,
+    0.95 it is 5 percent above the score of the whole distribution (of good forecasts of normal, Laplace and uniform
+    values alike), with 0.01, ..., 0.99 one percent: compare scores from the same levels only.
+
+    Parameters
+    ----------
+    y_true : array-like, Series or DataFrame
+        Truth, (n,), (n, k) or (windows, horizon, k).
+    quantiles : array-like or DataFrame of the shape of ``y_true`` and one more axis, (..., n_levels)
+        For one variable as `LSTMForecaster.predict_quantiles` gives them; for k of them
+        ``predicted.to_numpy().reshape(n, k, -1)``.
+    levels : list of float of length n_levels
+        Their levels.
+
+    Returns
+    -------
+    float
+        In the data's units; the absolute error for a point forecast.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the shapes don't fit, a value is missing or infinite, or a level isn't between 0 and 1.
+
+    References
+    ----------
+    Gneiting and Raftery (2007), Strictly proper scoring rules, prediction, and estimation.
+
+    Examples
+    --------
+    >>> crps([1.0, 2.0], quantiles=[[0.0, 1.0, 2.0], [1.0, 1.0, 2.0]], levels=[0.25, 0.5, 0.75])
+    0.417
+    """
+    truth, forecast = _finite(y_true, "y_true"), _finite(quantiles, "quantiles")
+    alphas = np.array(check_probabilities("levels", levels))
+    if forecast.shape != (*truth.shape, len(alphas)):
+        raise ValueError(f"expected quantiles of shape {(*truth.shape, len(alphas))}, got {forecast.shape}")
+    return float(2 * pinball_losses(truth[..., np.newaxis], forecast, alphas).mean())
+
+
+def coverage(y_true: Any, lower: Any, upper: Any) -> float:
+    """How often the truth lies in an interval, bounds included: a part of one.
+
+    Parameters
+    ----------
+    y_true, lower, upper : array-like, Series or DataFrame of the same shape
+        Truth and bounds, (n,), (n, k) or (windows, horizon, k); all values count alike.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError
+        As for `mae`; also if a lower bound is above the upper one.
+
+    Examples
+    --------
+    >>> coverage([1.0, 2.0, 4.0], lower=[0.0, 0.0, 0.0], upper=[2.0, 2.0, 2.0])
+    0.667
+    """
+    truth, low, high = _bounds(y_true, lower, upper)
+    return float(((low <= truth) & (truth <= high)).mean())
+
+
+def interval_score(y_true: Any, lower: Any, upper: Any, coverage: float) -> float:
+    """Mean interval score, in the data's units: the width, and ``2 / (1 - coverage)`` times how far the truth is out.
+
+    The lower, the better: it rewards narrow intervals that hold what they promise (also called Winkler's score).
+
+    Parameters
+    ----------
+    y_true, lower, upper
+        As in `coverage`.
+    coverage : float
+        How probably the truth was to lie between the bounds.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    TypeError, ValueError
+        As in `coverage`; also if ``coverage`` is no number between 0 and 1.
+
+    References
+    ----------
+    Winkler (1972). Gneiting and Raftery (2007), Strictly proper scoring rules, prediction, and estimation.
+
+    Examples
+    --------
+    >>> interval_score([1.0, 2.5], lower=[0.0, 0.0], upper=[2.0, 2.0], coverage=0.8)
+    4.5
+    """
+    truth, low, high = _bounds(y_true, lower, upper)
+    return float(interval_losses(truth, low, high, _probability("coverage", coverage)).mean())
+
+
+def pinball_losses(
+    truth: NDArray[np.float64], quantile: NDArray[np.float64], alpha: float | NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """The pinball loss of each value."""
+    error = truth - quantile
+    return np.maximum(alpha * error, (alpha - 1) * error)
+
+
+def interval_losses(
+    truth: NDArray[np.float64], lower: NDArray[np.float64], upper: NDArray[np.float64], coverage: float
+) -> NDArray[np.float64]:
+    """The interval score of each value."""
+    outside = np.maximum(np.maximum(lower - truth, truth - upper), 0.0)
+    return upper - lower + 2 / (1 - coverage) * outside
+
+
 def naive_scale(train: NDArray[np.float64], season_length: int) -> NDArray[np.float64]:
     """Mean absolute seasonal difference of each column of ``train`` (n, k), by which `mase` divides; nan for 0."""
     if not 1 <= season_length < len(train):
@@ -130,13 +283,28 @@ def _scores(y_true: Any, y_pred: Any) -> dict[str, float]:
     return _core.metrics(truth.ravel(), forecast.ravel())
 
 
-def _pair(y_true: Any, y_pred: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _pair(y_true: Any, y_pred: Any, name: str = "y_pred") -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     if isinstance(y_true, pd.DataFrame) and isinstance(y_pred, pd.DataFrame) and list(y_true) != list(y_pred):
-        raise ValueError(f"expected y_pred with the columns of y_true, {list(y_true)}, got {list(y_pred)}")
-    truth, forecast = _finite(y_true, "y_true"), _finite(y_pred, "y_pred")
+        raise ValueError(f"expected {name} with the columns of y_true, {list(y_true)}, got {list(y_pred)}")
+    truth, forecast = _finite(y_true, "y_true"), _finite(y_pred, name)
     if truth.shape != forecast.shape:
-        raise ValueError(f"expected y_pred of the shape of y_true, {truth.shape}, got {forecast.shape}")
+        raise ValueError(f"expected {name} of the shape of y_true, {truth.shape}, got {forecast.shape}")
     return truth, forecast
+
+
+def _bounds(
+    y_true: Any, lower: Any, upper: Any
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    (truth, low), (_, high) = _pair(y_true, lower, "lower"), _pair(y_true, upper, "upper")
+    if (low > high).any():
+        raise ValueError(f"expected lower bounds at most as high as the upper ones, got {(low > high).sum()} above")
+    return truth, low, high
+
+
+def _probability(name: str, value: Any) -> float:
+    if np.ndim(value):
+        raise TypeError(f"expected {name} to be a number, got {value!r}")
+    return check_probabilities(name, value)[0]
 
 
 def _finite(values: Any, name: str) -> NDArray[np.float64]:

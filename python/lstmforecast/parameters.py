@@ -103,12 +103,12 @@ def check_parameters(parameters: Mapping[str, Any], losses: tuple[str, ...], arc
     _check_callbacks(parameters["callbacks"])
 
 
-def check_count(name: str, value: Any) -> int:
-    """Check that a method's parameter is an integer of at least 1."""
+def check_count(name: str, value: Any, least: int = 1) -> int:
+    """Check that a method's parameter is an integer of at least ``least``."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
         raise TypeError(f"expected {name} to be an integer, got {value!r}")
-    if value < 1:
-        raise ValueError(f"expected {name} to be at least 1, got {value}")
+    if value < least:
+        raise ValueError(f"expected {name} to be at least {least}, got {value}")
     return int(value)
 
 

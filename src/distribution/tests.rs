@@ -196,7 +196,7 @@ fn densities_equal_closed_forms() {
 fn counts_equal_closed_forms() {
     for count in [0.0, 1.0, 7.0] {
         let loss = |mean, raw_dispersion| {
-            let outputs = [narrow((f64::from(raw(mean)) - COUNTS.center) / COUNTS.scale), raw_dispersion];
+            let outputs = [narrow(f64::from(raw(mean / COUNTS.scale)) - COUNTS.center / COUNTS.scale), raw_dispersion];
             let target = (count - COUNTS.center) / COUNTS.scale;
             Distribution::NegativeBinomial.loss(&outputs, target, COUNTS, None)
         };
@@ -208,8 +208,9 @@ fn counts_equal_closed_forms() {
         assert_close(loss(3.0, -50.0), poisson, 1e-4);
     }
     let moments = parameters(&Distribution::NegativeBinomial, &[4.0, raw(0.5)], COUNTS);
-    // softplus of 20, and what was added
-    assert_close(moments[0], 20.0 + 1e-6, 1e-9);
+    // in scales from 0, softplus, back, and what was added
+    let expected = COUNTS.scale * softplus(4.0 + COUNTS.center / COUNTS.scale) + 1e-6;
+    assert_close(moments[0], expected, 1e-9);
     assert_close(moments[1], 0.5 + 1e-6, 1e-7);
 }
 

@@ -9,39 +9,27 @@ from tests.accuracy.etth1 import TEST, TRAIN, VALIDATION, VALIDATION_FRACTION, v
 from tests.accuracy.scoring import THREADS
 from tests.bench.report import Table
 
-from lstmforecast import LSTMForecaster
-from lstmforecast.backtesting import _naive
+from lstmforecast import LSTMForecaster, backtest
 from lstmforecast.calibration import Calibration, calibration_origins, levels_of
+from lstmforecast.scoring import MODEL, naive_forecast
 
 COVERAGES = (0.8, 0.95)
 DAY = 24
 
 
-def seasonal_naive(values: np.ndarray, origins: np.ndarray, horizon: int) -> np.ndarray:
-    """The last day before each origin, repeated: (n_origins, horizon, k)."""
-    of_step = _naive(values, origins, DAY)
-    return np.stack([of_step(step) for step in range(horizon)], axis=1)
-
-
 def rows_of(name: str, horizon: int, seed: int = 0) -> list[dict[str, Any]]:
     """Coverage and width for one horizon."""
-    y = variables(name)
-    values = np.ascontiguousarray(y.to_numpy(float).reshape(len(y), -1))
-    n_before = TRAIN + VALIDATION
-    options: dict[str, Any] = {"validation_fraction": VALIDATION_FRACTION, "n_threads": THREADS}
-    model = LSTMForecaster(horizon, random_state=seed, **options)
-    model.fit(y.iloc[:n_before])
-    steps = np.arange(horizon)
-    held_out = calibration_origins(TRAIN, n_before, horizon)
-    naive = Calibration.of(values[held_out[:, None] + steps], seasonal_naive(values, held_out, horizon))
-    origins = np.arange(n_before, n_before + TEST - horizon + 1)
-    truth, forecast = values[origins[:, None] + steps], model._forecast_origins(values, origins, horizon)
+    model = LSTMForecaster(horizon, validation_fraction=VALIDATION_FRACTION, n_threads=THREADS, random_state=seed)
+    result = backtest(model, variables(name), test_size=TEST, season_length=DAY, coverage=COVERAGES)
+    values, steps = result.observations.values, np.arange(horizon)
+    held_out = calibration_origins(TRAIN, TRAIN + VALIDATION, horizon)[:, np.newaxis]
+    naive = Calibration.of(values[held_out + steps], naive_forecast(values, held_out, DAY, steps))
+    origins = result.origins[:, np.newaxis]
+    truth, naive_values = values[origins + steps], naive_forecast(values, origins, DAY, steps)
     rows: list[dict[str, Any]] = []
-    once, naive_forecast = model._calibration, seasonal_naive(values, origins, horizon)
     for coverage in COVERAGES:
-        fixed, _ = held_and_width(once, truth, forecast, coverage, follow=False)
-        held, width = held_and_width(once, truth, forecast, coverage, follow=True)
-        _, naive_width = held_and_width(naive, truth, naive_forecast, coverage, follow=True)
+        held, width = held_and_width(result.forecaster._calibration, truth, result.values, coverage)
+        _, naive_width = held_and_width(naive, truth, naive_values, coverage)
         rows.append(
             {
                 "variables": name,
@@ -51,24 +39,25 @@ def rows_of(name: str, horizon: int, seed: int = 0) -> list[dict[str, Any]]:
                 "least of a step": 100 * held.min(),
                 "greatest of a step": 100 * held.max(),
                 "width / seasonal naive's": (width / naive_width).mean(),
-                "held without update": 100 * fixed.mean(),
+                "held without update": 100 * result.interval_scores.loc[(MODEL, coverage), "coverage"],
             }
         )
     return rows
 
 
 def held_and_width(
-    calibration: Calibration, truth: np.ndarray, forecast: np.ndarray, coverage: float, *, follow: bool
+    calibration: Calibration, truth: np.ndarray, forecast: np.ndarray, coverage: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """How often the truth (n, horizon, k) lay in the interval at each step, and mean widths (horizon, k).
 
-    ``follow``: each day the intervals learn of the forecasts whose last step is past, as `LSTMForecaster.update` does.
+    Each day the intervals learn of the forecasts whose last step is past, as by `LSTMForecaster.update`, which a
+    backtest doesn't call.
     """
     n, horizon, _ = truth.shape
     held, widths, learned = [], [], 0
     for start in range(0, n, DAY):
         past = max(0, start - horizon + 1)
-        if follow and past > learned:
+        if past > learned:
             calibration = calibration.extended(truth[learned:past], forecast[learned:past])
             learned = past
         lower, upper = (calibration.quantile(level, "") for level in levels_of(coverage))

@@ -7,9 +7,10 @@ import pandas as pd
 import pytest
 
 from lstmforecast import metrics
-from lstmforecast.backtesting import METHODS, _score, backtest
+from lstmforecast.backtesting import backtest
 from lstmforecast.container import Observations
 from lstmforecast.forecaster import LSTMForecaster
+from lstmforecast.scoring import METHODS, point_scores
 
 ROOT = Path(__file__).resolve().parents[2]
 ETTH1 = [ROOT / "notebooks/data/ETTh1.csv", ROOT.parent / "shared/data/ett/ETTh1.csv"]
@@ -133,6 +134,91 @@ def test_scaled_scores_are_those_of_standardised_values(result):
         np.testing.assert_allclose(scaled.scores[score], result.scores[score], rtol=1e-12)
 
 
+def test_rows_in_the_gap_are_hidden_from_the_fit_but_not_from_the_forecast():
+    hidden, near = FRAME.copy(), FRAME.copy()
+    hidden.iloc[100:107] = 1e6  # the first window forecast from is that of the rows 108 to 119
+    near.iloc[110] = 1e6
+
+    def forecasts(y, gap):  # all rows that the fit sees change its weights
+        return backtest(small(patience=None), y, test_size=30, gap=gap).values
+
+    def bounds(y, gap):  # or its intervals
+        return backtest(small(), y, test_size=30, gap=gap, coverage=0.5).bounds
+
+    for values in (forecasts, bounds):
+        np.testing.assert_array_equal(values(hidden, 20), values(FRAME, 20))
+        assert (values(hidden, 19) != values(FRAME, 19)).any()
+        assert (values(near, 20)[..., 0, :, :] != values(FRAME, 20)[..., 0, :, :]).all()
+
+
+@pytest.mark.parametrize("options", [{"gap": 7}, {"window": "sliding", "train_size": 60}])
+def test_each_fit_sees_its_rows_alone(options):
+    result = backtest(small(max_epochs=1), FRAME, test_size=10, stride=2, refit=2, **options)
+    for batch in (0, 2):
+        stop = result.origins[batch] - options.get("gap", 0)
+        fitted = small(max_epochs=1).fit(FRAME[stop - 60 if "window" in options else 0 : stop])
+        for i in (batch, batch + 1):
+            expected = fitted.predict(context=FRAME[: result.origins[i]])
+            np.testing.assert_allclose(result.values[i], expected, rtol=1e-5)
+    assert result.forecaster.cutoff_ == HOURS[144 - options.get("gap", 0) - 1]
+
+
+def test_scaled_scores_of_a_sliding_window_are_in_units_of_what_its_first_fit_trains_on():
+    options = {"test_size": 30, "window": "sliding", "train_size": 50, "gap": 10}
+    plain, scaled = (backtest(small(max_epochs=1), NOISE[:, :1], scaled=each, **options) for each in (False, True))
+    deviation = NOISE[60:100, 0].std()  # 50 rows before row 110, the last fifth of which is held out
+    assert plain.scores.loc["repeat-last", "MAE"] / scaled.scores.loc["repeat-last", "MAE"] == pytest.approx(deviation)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"n_threads": 2},
+        {"n_threads": None},
+        {"n_estimators": 2},
+        {"backend": "torch"},
+        {"random_state": np.random.RandomState(3)},
+        {"random_state": np.random.default_rng(3)},
+    ],
+    ids=lambda changes: str(*changes),
+)
+def test_fits_side_by_side_give_the_same_bits(changes):
+    options = {"test_size": 20, "stride": 2, "refit": 2, "coverage": 0.5, "levels": 0.3}
+    serial, parallel = (
+        backtest(small(max_epochs=1, **changes), FRAME, n_jobs=n_jobs, **options) for n_jobs in (None, 3)
+    )
+    np.testing.assert_array_equal(serial.values, parallel.values)
+    np.testing.assert_array_equal(serial.bounds, parallel.bounds)
+    for table in ("scores", "interval_scores", "interval_scores_by_step", "quantile_scores"):
+        pd.testing.assert_frame_equal(getattr(serial, table), getattr(parallel, table), check_exact=True)
+    assert serial.forecaster.cutoff_ == parallel.forecaster.cutoff_ == HOURS[145]
+
+
+def test_refits_draw_seed_after_seed_from_a_generator():
+    result = backtest(small(random_state=np.random.RandomState(5)), FRAME, test_size=10, stride=3, refit=True)
+    twin = small(random_state=np.random.RandomState(5))
+    for i, origin in enumerate(result.origins):
+        np.testing.assert_array_equal(result.values[i], twin.fit(FRAME[:origin]).predict())
+
+
+def test_a_warm_start_goes_on_from_the_fit_before():
+    result = backtest(small(warm_start=True, max_epochs=1), FRAME, test_size=10, stride=3, refit=True)
+    twin = small(warm_start=True, max_epochs=1)
+    for i, origin in enumerate(result.origins):
+        np.testing.assert_array_equal(result.values[i], twin.fit(FRAME[:origin]).predict())
+    with pytest.raises(ValueError, match=r"expected n_jobs=None for warm_start=True, .*got 2"):
+        backtest(small(warm_start=True), FRAME, n_jobs=2)
+
+
+def test_an_error_in_a_job_is_raised_as_it_is():
+    def refuse(record):
+        raise RuntimeError("no")
+
+    with pytest.raises(RuntimeError, match=r"^no$"):
+        backtest(small(callbacks=[refuse]), FRAME, test_size=10, refit=True, n_jobs=2)
+
+
 def test_a_fraction_is_rounded_to_rows():
     assert backtest(small(max_epochs=1), NOISE, test_size=0.2).origins[0] == 120
     assert backtest(small(max_epochs=1), NOISE).origins[0] == 120
@@ -184,6 +270,10 @@ def test_the_result_prints_as_a_table(result):
         ({"refit": -1}, ValueError, "expected refit to be at least 1, got -1"),
         ({"season_length": 120}, ValueError, "season_length below the 120 rows before the test part, got 120"),
         ({"season_length": 2.5}, TypeError, "expected season_length to be an integer"),
+        ({"train_size": 50}, ValueError, "expected train_size=None for window='expanding', got 50"),
+        ({"gap": 120}, ValueError, "expected gap to be below the 120 rows before the test part, got 120"),
+        ({"n_jobs": 0}, ValueError, "expected n_jobs to be None or an integer other than 0, got 0"),
+        ({"n_jobs": 1.5}, ValueError, "expected n_jobs to be None or an integer other than 0, got 1.5"),
     ],
 )
 def test_bad_options_get_one_clear_sentence(options, error, words):
@@ -212,6 +302,6 @@ def test_naive_scores_of_the_published_protocol(columns, repeat_last, seasonal_n
     y = pd.read_csv(path, index_col="date", parse_dates=True)[columns][:14400]
     origins = np.arange(11520, 14400 - 24 + 1)
     unused = np.zeros((len(origins), 24, len(columns)))
-    scores, _ = _score(unused, Observations.read(y), origins, 24, y[:8640].to_numpy().std(axis=0))
+    scores, _ = point_scores(unused, Observations.read(y), origins, 24, y[:8640].to_numpy().std(axis=0))
     assert tuple(scores.loc["repeat-last", ["MSE", "MAE"]].round(3)) == repeat_last
     assert tuple(scores.loc["seasonal-naive", ["MSE", "MAE"]].round(3)) == seasonal_naive
