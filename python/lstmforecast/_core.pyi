@@ -20,6 +20,7 @@ __all__ = [
     "fit_scaler",
     "metrics",
     "n_threads",
+    "panel_split",
     "read_file",
     "reduce_lr_on_plateau",
     "scale_columns",
@@ -144,6 +145,9 @@ def n_threads(asked: int | None = None) -> int:
 
 def time_split(n_rows: int, validation_fraction: float, gap: int = 0) -> tuple[int, int]:
     """(rows of the training part, first row of the validation part) of a split in time order."""
+
+def panel_split(n_rows: int, validation_fraction: float, horizon: int) -> tuple[int, int]:
+    """`time_split` of a series of a panel: at least ``horizon`` rows are held out, or none where it is short."""
 
 def fit_scaler(
     kind: str,

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.utils.parallel import Parallel, delayed
 
-from lstmforecast.container import Fill, Observations
+from lstmforecast.container import Observations
+from lstmforecast.distribution import mean
 from lstmforecast.forecaster import LSTMForecaster
 from lstmforecast.index import season_length as usual_season
 from lstmforecast.parameters import check_count
@@ -123,6 +124,8 @@ class BacktestResult:
 def backtest(
     forecaster: LSTMForecaster,
     y: Any,
+    X: Any = None,
+    X_past: Any = None,
     *,
     test_size: int | float = 0.2,
     stride: int = 1,
@@ -140,15 +143,17 @@ def backtest(
     """Fit a clone on the rows before the test part, then forecast from every origin in it.
 
     Nothing after an origin reaches its forecast: scaler, early stopping and weights see rows before the test part only.
-    For that reason missing values, where the forecaster has a ``fill``, are always filled with the last value before
-    them here; made-up values are no truth and are left out of the scores.
+    For that reason missing values, where the forecaster interpolates, are filled with the last value before them here;
+    missing values are no truth and are left out of the scores.
 
     Parameters
     ----------
     forecaster : LSTMForecaster
         Fitted or not; it is left as it is.
     y : array-like of shape (n,) or (n, k), Series or DataFrame
-        Time-ordered observations.
+        Time-ordered observations of one series.
+    X, X_past : array-like, Series, DataFrame or None, default=None
+        Covariates, as in `LSTMForecaster.fit`; ``X`` of the steps ahead is known at each origin.
     test_size : int or float, default=0.2
         Rows at the end to forecast, or their fraction. The first of them is the first step of the first window; the
         last window ends with the last row.
@@ -214,20 +219,25 @@ def backtest(
     if not isinstance(forecaster, LSTMForecaster):
         raise TypeError(f"expected forecaster to be an LSTMForecaster, got {type(forecaster).__name__}")
     horizon = check_count("horizon", forecaster.horizon if horizon is None else horizon)
-    fill: Fill = None if forecaster.fill is None else "ffill"
-    observations = Observations.read(y, freq=forecaster.freq, fill=fill)
+    template: LSTMForecaster = clone(forecaster)
+    template._validate_parameters()
+    if template.missing == "interpolate":
+        template.set_params(missing="ffill")
+    seen = template._read(y, X, X_past, None)
+    observations = seen.observations
+    if observations.is_panel:
+        raise TypeError("expected y with one series, got several: backtest each by itself")
     origins = rolling_origins(len(observations), test_size, horizon, check_count("stride", stride))
     folds = folds_of(origins, refit, window, train_size, gap)
     season = _season(season_length, observations, int(origins[0]))
-    template: LSTMForecaster = clone(forecaster)
-    template._validate_parameters()
     deviation = _deviation(template, observations, folds[0], scaled)
-    scorer = SpreadScorer(observations, Probabilities.read(coverage, levels), season, horizon, deviation)
+    scorer = SpreadScorer(seen, Probabilities.read(coverage, levels), season, horizon, deviation)
     scorer = scorer.checked(template, folds)
 
     def run(fitted: LSTMForecaster, fold: Fold) -> _Outcome:
-        fitted._fit(observations.rows(fold.start, fold.stop))
-        values = fitted._forecast_origins(observations.values, fold.origins, horizon)
+        fitted._fit(seen.take(np.arange(fold.start, fold.stop)))
+        parameters = fitted._forecast_origins(fitted.model_, seen, fold.origins, horizon)
+        values = mean(fitted.model_.config["distribution"], parameters)
         # hundreds of refits would fill the memory
         kept = fitted if fold is folds[-1] else None
         return _Outcome(values, scorer.score(fitted, fold), kept)

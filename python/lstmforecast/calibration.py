@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+
+from lstmforecast.distribution import quantile
 
 # Windows that are remembered: enough for a coverage of 99 %, few enough for any horizon, and, of hours, six weeks:
 # intervals follow the series.
@@ -26,29 +29,66 @@ def calibration_origins(n_train: int, n_rows: int, horizon: int) -> NDArray[np.i
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
-    """Split conformal prediction for each step and variable (Vovk et al. 2005; Lei et al. 2018).
+    """Split conformal prediction for each step and variable (Vovk et al. 2005; Lei et al. 2018), of points or of
+    quantiles (Romano et al. 2019), and adaptive where newer errors have been learned (Gibbs and Candès 2021).
 
     Attributes
     ----------
-    errors : ndarray of shape (n_windows, horizon, k)
-        Truth less forecast, in time order.
+    truth : ndarray of shape (n_windows, horizon, k)
+        In time order; where ``parameters`` are None, less the forecasts.
+    parameters : ndarray of shape (n_windows, horizon, k, p) or None
+        Of the distributions that were forecast.
+    distribution : str, dict or None
+        Their kind; see `lstmforecast.distribution`.
+    spreads : ndarray of shape (n_windows, k) or None
+        What errors are divided by, and what the caller multiplies quantiles with: the sizes of the series of a panel.
+    rate : float
+        By how much a miss among the errors that were learned shifts the level, a hit by a part of it; 0: not at all.
+    n_learned : int
+        How many of the windows, the last, have been learned since.
     """
 
-    errors: NDArray[np.float32]
+    truth: NDArray[np.float32]
+    parameters: NDArray[np.float32] | None = None
+    distribution: Any = None
+    spreads: NDArray[np.float64] | None = None
+    rate: float = 0.0
+    n_learned: int = 0
 
     @classmethod
-    def of(cls, truth: NDArray[np.float64], forecast: NDArray[np.float64]) -> Calibration:
-        """Remember the errors of forecasts (n_windows, horizon, k)."""
-        return cls((truth - forecast).astype(np.float32))
+    def of(cls, truth: NDArray[np.float64], forecast: NDArray[np.float64], **options: Any) -> Calibration:
+        """Remember truth and forecasts, points (n_windows, horizon, k) or parameters (n_windows, horizon, k, p)."""
+        if forecast.ndim == 3 or options.get("distribution") is None:
+            return cls((truth - forecast.reshape(truth.shape)).astype(np.float32), **options)
+        return cls(truth.astype(np.float32), forecast.astype(np.float32), **options)
 
     def extended(self, truth: NDArray[np.float64], forecast: NDArray[np.float64]) -> Calibration:
-        """Remember newer errors, and forget the oldest beyond `MOST_WINDOWS`."""
-        both = np.concatenate([self.errors, Calibration.of(truth, forecast).errors])
-        return Calibration(both[-MOST_WINDOWS:])
+        """Remember newer forecasts, and forget the oldest beyond `MOST_WINDOWS`."""
+        newer = Calibration.of(truth, forecast, distribution=self.distribution)
+        parameters = None
+        if self.parameters is not None and newer.parameters is not None:
+            parameters = np.concatenate([self.parameters, newer.parameters])[-MOST_WINDOWS:]
+        both = np.concatenate([self.truth, newer.truth])[-MOST_WINDOWS:]
+        n_learned = min(self.n_learned + len(truth), len(both))
+        return replace(self, truth=both, parameters=parameters, n_learned=n_learned)
+
+    def __len__(self) -> int:
+        return len(self.truth)
+
+    @property
+    def errors(self) -> NDArray[np.float32]:
+        """Truth less forecast, or less the median of what was forecast: (n_windows, horizon, k)."""
+        return self._errors(0.5)
+
+    def _errors(self, level: float) -> NDArray[np.float32]:
+        errors = self.truth
+        if self.parameters is not None:
+            errors = (errors - quantile(self.distribution, self.parameters, level)).astype(np.float32)
+        return errors if self.spreads is None else (errors / self.spreads[:, np.newaxis]).astype(np.float32)
 
     def quantile(self, level: float, wanted: str) -> NDArray[np.float64]:
-        """What to add to a forecast so that the truth is at most as high with at least (below one half: at most) this
-        probability.
+        """What to add to a forecast, or to its own quantile of this level, so that the truth is at most as high with at
+        least (below one half: at most) this probability.
 
         Parameters
         ----------
@@ -61,20 +101,62 @@ class Calibration:
         -------
         ndarray of shape (horizon, k)
             An error of the past: of n, in ascending order, the ceil((n + 1) * level)-th for levels from one half on
-            (with the finite-sample correction), and the mirror image below.
+            (with the finite-sample correction), and the mirror image below. Errors that were learned since have shifted
+            the level, step by step and variable by variable.
 
         Raises
         ------
         ValueError
             If there are too few errors for the level.
         """
-        quantile: NDArray[np.float64] = self._sorted[place_of(level, len(self.errors), wanted)].astype(np.float64)
-        return quantile
+        at = place_of(level, len(self), wanted)
+        if self.n_learned == 0 or self.rate == 0:
+            found: NDArray[np.float64] = self._sorted(level)[at].astype(np.float64)
+            return found
+        if level < 0.5:
+            return -_adapted(-self._errors(level), 1 - level, self.rate, self.n_learned)
+        return _adapted(self._errors(level), level, self.rate, self.n_learned)
+
+    def _sorted(self, level: float) -> NDArray[np.float32]:
+        """The errors in ascending order: a backtest asks for twenty quantiles, again and again."""
+        key = level if self.parameters is not None else None
+        if key not in self._cache:
+            self._cache[key] = np.sort(self._errors(level), axis=0)
+        return self._cache[key]
 
     @cached_property
-    def _sorted(self) -> NDArray[np.float32]:
-        """The errors in ascending order: a backtest asks for twenty quantiles, again and again."""
-        return np.sort(self.errors, axis=0)
+    def _cache(self) -> dict[float | None, NDArray[np.float32]]:
+        return {}
+
+
+# The errors that the level is tried on are sorted anew after so many.
+_SORTED_ANEW = 50
+
+
+def _adapted(errors: NDArray[np.float32], level: float, rate: float, n_learned: int) -> NDArray[np.float64]:
+    """The quantile of errors (n, horizon, k) after adaptive conformal inference over the last of them.
+
+    Each of these was judged by the quantile of those before it, at the level of then: a miss raises the level by
+    ``rate`` times ``level``, a hit lowers it by ``rate`` times what it lacks to 1.
+    """
+    n = len(errors)
+    first = max(1, n - n_learned)
+    levels = np.full(errors.shape[1:], level)
+    for start in range(first, n, _SORTED_ANEW):
+        ascending = np.sort(errors[:start], axis=0)
+        for error in errors[start : start + _SORTED_ANEW]:
+            # beyond all errors of the past lies a bound that can't be missed
+            missed = (error > _at_levels(ascending, levels)) & (levels < 1)
+            levels += rate * (missed - (1 - level))
+    return _at_levels(np.sort(errors, axis=0), levels)
+
+
+def _at_levels(ascending: NDArray[np.float32], levels: NDArray[np.float64]) -> NDArray[np.float64]:
+    n = len(ascending)
+    ranks = np.ceil(np.round((n + 1) * levels, 9)).astype(np.int64)
+    places = np.clip(ranks - 1, 0, n - 1)[np.newaxis]
+    found: NDArray[np.float64] = np.take_along_axis(ascending, places, axis=0)[0].astype(np.float64)
+    return found
 
 
 def place_of(level: float, n: int, wanted: str) -> int:

@@ -157,7 +157,11 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--horizon", type=_count, required=True, metavar="N", help="how many rows ahead")
     group.add_argument("--freq", help='the step from row to row, such as "h" or "MS" (default: found in the times)')
-    group.add_argument("--missing", choices=["error", "mask", "ffill", "interpolate"], help="what becomes of gaps in the times and of missing values (default: refuse them)")
+    group.add_argument(
+        "--missing",
+        choices=["error", "mask", "ffill", "interpolate"],
+        help="what becomes of missing times and values (default: an error)",
+    )
     group.add_argument("--separator", default=",", metavar="CHAR", help='between columns (default ",")')
 
 

@@ -51,7 +51,13 @@ class Observations:
 
     @classmethod
     def read(
-        cls, y: Any, *, freq: Frequency = None, missing: Missing = "error", like: Observations | None = None, name: str = "y"
+        cls,
+        y: Any,
+        *,
+        freq: Frequency = None,
+        missing: Missing = "error",
+        like: Observations | None = None,
+        name: str = "y",
     ) -> Observations:
         """Check a container and take its numbers out.
 
@@ -87,9 +93,7 @@ class Observations:
         elif freq is not None:
             raise ValueError(f"expected {name} with a time index for freq={freq!r}, got {type(y).__name__}")
         if np.isinf(table).any():
-            raise ValueError(
-                f"expected finite values in {name}, got {place(np.isinf(table), 'infinite', index, form)}"
-            )
+            raise ValueError(f"expected finite values in {name}, got {place(np.isinf(table), 'infinite', index, form)}")
         if index is not None:
             grid, freq = regular_grid(index, freq, name)
             if len(grid) > len(index) and missing == "error":
@@ -167,6 +171,10 @@ class Observations:
         """The numbers of the last ``n`` rows of each series, or of all."""
         return np.arange(max(0, len(self) - n), len(self))
 
+    def row_of(self, series: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The numbers of rows of series, counted from the beginning of each, among all rows: of one series the same."""
+        return rows
+
     def rows_after(self, before: Observations) -> NDArray[np.int64]:
         """The numbers of the rows that were not there ``before``, of which this is the continuation."""
         return np.arange(len(before), len(self))
@@ -180,7 +188,7 @@ class Observations:
         return None if self.index is None else continue_index(self.index, self.freq, steps)
 
     def continued(self, values: NDArray[np.float64]) -> Any:
-        """Put forecasts of shape (n_series, steps, k) into the same kind of container, with the labels after the end."""
+        """Put forecasts of shape (n_series, steps, k) into the same kind of container, labelled as what comes next."""
         return self.form.give_back(values.reshape(-1, values.shape[-1]), self.future_index(values.shape[1]))
 
     def extended(self, newer: Any, *, missing: Missing = "error", name: str = "y") -> Observations:

@@ -80,7 +80,7 @@ class Covariates:
         cls, seen: Observations, X: Any, X_past: Any, static: Any, calendar: str | Sequence[str] | None, holidays: Any
     ) -> Covariates:
         """Remember what there is; nothing is aligned yet."""
-        tables = {}
+        tables: dict[str, Table | None] = {}
         for name, table in (("X_past", X_past), ("X", X)):
             tables[name] = None
             if table is not None:
@@ -116,7 +116,7 @@ class Covariates:
         return np.hstack([*parts, self._calendar_rows(seen, seen.index)])
 
     def of_future(self, seen: Observations, steps: int, X: Any) -> Array:
-        """The features of the steps after the end of each series: (n_series, steps, n_features), nan where not known."""
+        """The features of the steps after each series: (n_series, steps, n_features), nan where not known."""
         future = np.full((seen.n_series * steps, self.n_features), np.nan)
         if self.n_known:
             index = seen.future_index(steps)

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from lstmforecast.container import Fill, Observations
-from lstmforecast.estimator import LSTMEstimator
-from lstmforecast.index import Frequency, season_length
-from lstmforecast.intervals import ConformalIntervals
-from lstmforecast.parameters import check_count
-from lstmforecast.scalers import fit_affine
-from lstmforecast.sizing import Sizes, training_rows
+from lstmforecast.container import Missing
+from lstmforecast.distribution import mean
+from lstmforecast.index import Frequency
+from lstmforecast.series_estimator import SeriesEstimator
 
 if TYPE_CHECKING:
     from lstmforecast.backtesting import BacktestResult
 
 
-class LSTMForecaster(ConformalIntervals, LSTMEstimator):
+class LSTMForecaster(SeriesEstimator):
     """Forecast one or many time series at once with an LSTM network that maps a window to a whole horizon.
 
     Parameters
@@ -38,11 +34,20 @@ class LSTMForecaster(ConformalIntervals, LSTMEstimator):
         learns what the line leaves.
     channels : {"independent", "together"}, default="independent"
         Whether one network forecasts each variable from its own past, trained on all of them, or all variables at once.
-    normalize : {"last", None}, default="last"
-        ``"last"`` subtracts the last row of each window from it and adds it to the forecast again, so that levels never
-        seen in training are no obstacle.
-    loss : {"mse", "mae", "huber"}, default="mse"
-        What training minimises, on scaled values.
+    head : {"direct", "recursive"}, default="direct"
+        Whether the network forecasts the whole horizon at once, or one step, which is appended to the window before the
+        next.
+    normalize : {"last", "window", None}, default="last"
+        ``"last"`` subtracts the last value of each window from it and adds it to the forecast again, so that levels
+        never seen in training are no obstacle; ``"window"`` brings each window to mean 0 and deviation 1.
+    loss : {"mse", "mae", "huber", "quantile", "normal", "student_t", "negative_binomial"}, default="mse"
+        What training minimises, on scaled values. The last four forecast a distribution: quantiles that never cross,
+        or the parameters that make the truth most likely; counts for the last one.
+    quantiles : list of float or None, default=None
+        Levels for ``loss="quantile"``; None: 0.025, 0.1, 0.25, 0.5, 0.75, 0.9 and 0.975.
+    adaptation_rate : float, default=0.01
+        How fast the levels of intervals adapt to the errors that `update` brings (gamma of Gibbs and Candès 2021); 0:
+        not at all.
     n_estimators : int, default=1
         Networks that differ in their seeds and are trained side by side; their forecasts are averaged, which makes them
         better by a percent or two.
@@ -50,8 +55,15 @@ class LSTMForecaster(ConformalIntervals, LSTMEstimator):
         Rows from the start of one training window to that of the next.
     freq : str, offset or None, default=None
         Frequency of the times in pandas' words (``"h"``, ``"MS"``); None: found from the index.
-    fill : {None, "ffill", "interpolate"}, default=None
-        How missing values and missing times are mended; None: they are an error that names them.
+    missing : {"error", "mask", "ffill", "interpolate"}, default="error"
+        What becomes of missing values and missing times: an error that names them; left out of the loss and shown to
+        the network as such; or mended.
+    calendar : "auto", list of str or None, default=None
+        Features made of the index and known in advance: ``"auto"`` takes those that the frequency resolves, such as
+        time of day, day of week and day of year for hours; a list names them. See
+        `lstmforecast.calendar.calendar_features`.
+    holidays : str or None, default=None
+        A country code of the `holidays` package, such as ``"DE"`` or ``"US-CA"``, whose public holidays are a feature.
     architecture : {"lstm", "linear"}, default="lstm"
         Kind of network; ``"linear"`` is the linear forecast of ``linear_skip`` alone, which an LSTM has to beat.
     hidden_size, num_layers, bidirectional, dropout
@@ -94,7 +106,7 @@ class LSTMForecaster(ConformalIntervals, LSTMEstimator):
     window_size_ : int
         Rows that the network sees.
     context_ : array, Series or DataFrame of shape (window_size_, k)
-        The last rows seen, from which `predict` goes on, in the container that was given to `fit`.
+        The last rows seen (of each series), from which `predict` goes on, in the container that was given to `fit`.
     cutoff_ : label or int
         Index label of the last row seen; the row's number for arrays.
     freq_ : str, int, offset or None
@@ -123,7 +135,6 @@ class LSTMForecaster(ConformalIntervals, LSTMEstimator):
     5
     """
 
-    _architectures = ("lstm", "linear")
     feature_names_in_: NDArray[Any]
 
     def __init__(
@@ -134,12 +145,17 @@ class LSTMForecaster(ConformalIntervals, LSTMEstimator):
         segment_length: int | None = None,
         linear_skip: bool = True,
         channels: str = "independent",
+        head: str = "direct",
         normalize: str | None = "last",
         loss: str = "mse",
+        quantiles: list[float] | None = None,
+        adaptation_rate: float = 0.01,
         n_estimators: int = 1,
         stride: int = 1,
         freq: Frequency = None,
-        fill: Fill = None,
+        missing: Missing = "error",
+        calendar: str | list[str] | None = None,
+        holidays: str | None = None,
         architecture: str = "lstm",
         hidden_size: int = 64,
         num_layers: int = 1,
@@ -172,12 +188,17 @@ class LSTMForecaster(ConformalIntervals, LSTMEstimator):
         self.segment_length = segment_length
         self.linear_skip = linear_skip
         self.channels = channels
+        self.head = head
         self.normalize = normalize
         self.loss = loss
+        self.quantiles = quantiles
+        self.adaptation_rate = adaptation_rate
         self.n_estimators = n_estimators
         self.stride = stride
         self.freq = freq
-        self.fill = fill
+        self.missing = missing
+        self.calendar = calendar
+        self.holidays = holidays
         self.architecture = architecture
         self.hidden_size = hidden_size
         self.num_layers = num_layers
@@ -205,14 +226,22 @@ class LSTMForecaster(ConformalIntervals, LSTMEstimator):
         self.verbose = verbose
         self.callbacks = callbacks
 
-    def fit(self, y: Any) -> LSTMForecaster:
-        """Train on a time-ordered series.
+    def fit(self, y: Any, X: Any = None, X_past: Any = None, static: Any = None) -> LSTMForecaster:
+        """Train on a time-ordered series, or on many.
 
         Parameters
         ----------
         y : array-like of shape (n,) or (n, k), Series or DataFrame
             Observations in time order, all columns to be forecast. A pandas index must be a DatetimeIndex, PeriodIndex
-            or regular integers.
+            or regular integers. Many series, of any lengths, come below each other with a MultiIndex (series, time), or
+            in columns ``unique_id``, ``ds`` and values; one network learns from all of them.
+        X : array-like of shape (n, m), Series or DataFrame, or None, default=None
+            Covariates that are known in advance, such as prices or plans; `predict` needs them for the steps ahead. A
+            pandas container is looked up by time, and may hold more rows.
+        X_past : array-like of shape (n, m), Series or DataFrame, or None, default=None
+            Covariates that are known so far only, such as measurements.
+        static : DataFrame or None, default=None
+            What never changes of each series of a panel: one row for each. Words become columns of 0 and 1.
 
         Returns
         -------
@@ -225,38 +254,15 @@ class LSTMForecaster(ConformalIntervals, LSTMEstimator):
         TypeError
             If a column holds no numbers, or the index no times.
         ValueError
-            If a parameter is out of range, or the data too short, unsorted, with gaps, or not finite.
+            If a parameter is out of range, or the data too short, unsorted, with gaps, or not finite; a missing row of
+            a covariate is named by its time.
         """
         self._validate_parameters()
-        return self._fit(Observations.read(y, freq=self.freq, fill=self.fill))
+        return self._fit(self._read(y, X, X_past, static))
 
-    def _fit(self, observations: Observations) -> LSTMForecaster:
-        sizes = Sizes(self.horizon, self.window_size, self.segment_length, season_length(observations.freq))
-        window_size, segment_length = sizes.resolve(len(observations), self._held_out())
-        seed = self._seed()
-        width = observations.n_columns
-        model = self._new_model(
-            window_size=window_size,
-            horizon=self.horizon,
-            n_features=width,
-            n_targets=width,
-            seed=seed,
-            normalize=self.normalize,
-            segment_length=segment_length,
-            linear_skip=bool(self.linear_skip),
-            channels=self.channels,
-        )
-        training = self._training(seed, stride=self.stride)
-        if self.scaler is not None and not isinstance(self.scaler, str):
-            model.load_scalers(self._fit_scaler_object(observations.values))
-            training["scaler"] = "loaded"
-        outcome = self._run(lambda on_epoch: model.fit_series(observations.values, training, on_epoch))
-        self._remember(observations, window_size, n_rows=len(observations))
-        self._calibrate(model, observations)
-        self._keep(model, outcome)
-        return self
-
-    def predict(self, horizon: int | None = None, context: Any = None) -> Any:
+    def predict(
+        self, horizon: int | None = None, X: Any = None, context: Any = None, X_past: Any = None, static: Any = None
+    ) -> Any:
         """Forecast the steps after the end of the data.
 
         Parameters
@@ -264,14 +270,20 @@ class LSTMForecaster(ConformalIntervals, LSTMEstimator):
         horizon : int or None, default=None
             How many steps; None: as many as trained for. For more, forecasts are appended to the data and the network
             is asked again.
+        X : array-like, Series, DataFrame or None, default=None
+            The covariates known in advance for these steps, in the columns of `fit`; with ``context``, an array begins
+            with those of its rows.
         context : array-like, Series, DataFrame or None, default=None
             Data to forecast from, of at least ``window_size_`` rows (the last are used), with the columns and frequency
-            of `fit`; None: the data of `fit` and `update`.
+            of `fit`; None: the data of `fit` and `update`. For a panel any series, also such as were not there at
+            `fit`, of any length.
+        X_past, static
+            The covariates of `fit` for the rows and series of ``context``.
 
         Returns
         -------
         array, Series or DataFrame of shape (horizon,) or (horizon, k)
-            In the container of the data, its index continued.
+            In the container of the data, its index continued; for a panel the steps of each series.
 
         Raises
         ------
@@ -280,18 +292,22 @@ class LSTMForecaster(ConformalIntervals, LSTMEstimator):
         TypeError, ValueError
             As in `fit`; also if ``context`` is too short or has other columns.
         """
-        seen, values = self._predict(horizon, context)
-        return seen.continued(values)
+        seen, parameters = self._predict(horizon, X, context, X_past, static)
+        return seen.observations.continued(mean(self.model_.config["distribution"], parameters))
 
-    def update(self, y: Any) -> LSTMForecaster:
+    def update(self, y: Any, X: Any = None, X_past: Any = None, static: Any = None) -> LSTMForecaster:
         """Append newer observations, from which `predict` then goes on; the weights stay as they are.
 
-        Intervals follow: the errors of the forecasts that can now be judged take the place of the oldest ones.
+        Intervals follow: the errors of the forecasts that can now be judged take the place of the oldest ones, and
+        levels adapt.
 
         Parameters
         ----------
         y : array-like, Series or DataFrame
-            Rows that follow the last ones seen, with the columns of `fit`. An array's rows simply follow.
+            Rows that follow the last ones seen, with the columns of `fit`. An array's rows simply follow; a panel may
+            bring series that are new.
+        X, X_past, static
+            The covariates of `fit` for these rows.
 
         Returns
         -------
@@ -303,97 +319,29 @@ class LSTMForecaster(ConformalIntervals, LSTMEstimator):
         sklearn.exceptions.NotFittedError
             Before `fit`.
         TypeError, ValueError
-            As in `fit`; also if ``y`` overlaps with what was seen, or leaves a gap after it and ``fill`` is None.
+            As in `fit`; also if ``y`` overlaps with what was seen, or leaves a gap after it and that is an error.
         """
         check_is_fitted(self)
-        seen = self._context.extended(y, fill=self.fill)
-        n_new = len(seen) - len(self._context)
-        self._learn_errors(seen.rows(len(self._context), len(seen)))
-        self._remember(seen, self.window_size_, n_rows=self._n_rows + n_new)
+        seen, newer = self._seen.extended(y, X, X_past, static, self.missing)
+        self._learn_errors(seen, len(newer))
+        self._remember(seen, self.window_size_, n_rows=self._n_rows + len(newer))
         return self
 
-    def backtest(self, y: Any, **options: Any) -> BacktestResult:
+    def backtest(self, y: Any, X: Any = None, X_past: Any = None, **options: Any) -> BacktestResult:
         """Fit a clone on the rows before a test part and score its forecasts: see `lstmforecast.backtest`."""
         from lstmforecast.backtesting import backtest
 
-        return backtest(self, y, **options)
+        return backtest(self, y, X, X_past, **options)
 
     @property
     def context_(self) -> Any:
-        """The last ``window_size_`` rows seen, in the container that was given to `fit`."""
+        """The last ``window_size_`` rows seen (of each series), in the container that was given to `fit`."""
         check_is_fitted(self)
-        return self._context.container()
+        return self._seen.tail(self.window_size_).observations.container()
 
     @property
     def cutoff_(self) -> Any:
         """Index label of the last row seen; the row's number for arrays."""
         check_is_fitted(self)
-        return self._n_rows - 1 if self._context.index is None else self._context.index[-1]
-
-    def _predict(self, horizon: int | None, context: Any) -> tuple[Observations, NDArray[np.float64]]:
-        """What is forecast from, and the forecast (steps, k)."""
-        self._check_is_fitted()
-        steps = None if horizon is None else check_count("horizon", horizon)
-        seen = self._context
-        if context is not None:
-            seen = Observations.read(context, fill=self.fill, like=self._context, name="context")
-        if len(seen) < self.window_size_:
-            raise ValueError(f"expected context of at least {self.window_size_} rows (window_size_), got {len(seen)}")
-        return seen, self._roll(seen.values[np.newaxis, -self.window_size_ :], steps)[0]
-
-    def _training_rows(self, n_rows: int) -> int:
-        return training_rows(n_rows, self._held_out())
-
-    def _held_out(self) -> float:
-        return 0.0 if self.patience is None else self.validation_fraction
-
-    def _fit_scaler_object(self, values: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
-        center, scale = fit_affine(self.scaler, values[: self._training_rows(len(values))])
-        return {"input_center": center, "input_scale": scale, "output_center": center, "output_scale": scale}
-
-    def _remember(self, seen: Observations, window_size: int, n_rows: int) -> None:
-        self._context = seen.rows(max(0, len(seen) - window_size), len(seen))
-        self._n_rows = n_rows
-        self.window_size_ = window_size
-        self.freq_ = seen.freq
-        self.n_features_in_ = seen.n_columns
-        if hasattr(self, "feature_names_in_"):
-            del self.feature_names_in_
-        names = () if seen.form.columns is None else seen.form.columns
-        if len(names) and all(isinstance(name, str) for name in names):
-            self.feature_names_in_ = np.array(names, dtype=object)
-
-    def _roll(self, windows: NDArray[np.float64], steps: int | None) -> NDArray[np.float64]:
-        """Forecast ``steps``, or as many as trained for, from windows (n, window_size_, k): (n, steps, k)."""
-        parts = [self.model_.forecast(np.ascontiguousarray(windows), self.n_threads)]
-        while steps is not None and sum(part.shape[1] for part in parts) < steps:
-            windows = np.concatenate([windows, parts[-1]], axis=1)[:, -self.window_size_ :]
-            parts.append(self.model_.forecast(np.ascontiguousarray(windows), self.n_threads))
-        return np.concatenate(parts, axis=1)[:, :steps]
-
-    def _forecast_origins(
-        self, values: NDArray[np.float64], origins: NDArray[np.int64], steps: int
-    ) -> NDArray[np.float64]:
-        """Forecast ``steps`` from the rows of ``values`` (n, k) before each origin: (n_origins, steps, k)."""
-        if steps <= self.model_.config["horizon"]:
-            return self.model_.forecast_series(values, origins, self.n_threads)[:, :steps]
-        rows = origins[:, np.newaxis] + np.arange(-self.window_size_, 0)
-        return self._roll(values[rows], steps)
-
-    def _fitted_state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-        tensors, values = self._context.pack()
-        return (
-            {f"context_{name}": tensor for name, tensor in tensors.items()} | self._interval_tensors(),
-            {"context": values, "n_rows": self._n_rows, "window_size": self.window_size_},
-        )
-
-    def _restore_fitted_state(self, tensors: Mapping[str, NDArray[Any]], values: Mapping[str, Any]) -> None:
-        self._restore_interval_tensors(tensors)
-        saved = {name.removeprefix("context_"): tensor for name, tensor in tensors.items() if "context_" in name}
-        try:
-            context = Observations.unpack(saved, values["context"])
-        except (ArithmeticError, IndexError) as error:
-            raise ValueError(f"a context that cannot be read: {error}") from error
-        if context.values.shape[:1] != (values["window_size"],):
-            raise ValueError(f"a context of {values['window_size']} rows, got shape {context.values.shape}")
-        self._remember(context, values["window_size"], values["n_rows"])
+        index = self._seen.observations.index
+        return self._n_rows - 1 if index is None else index[-1]

@@ -21,8 +21,13 @@ from lstmforecast.calibration import (
     quantile_columns,
 )
 from lstmforecast.container import Observations
+from lstmforecast.distribution import quantile
 from lstmforecast.ensemble import Ensemble
-from lstmforecast.index import continue_index
+from lstmforecast.panel import Panel
+from lstmforecast.seen import Seen
+
+# Windows of all series together that intervals of a panel are calibrated with.
+MOST_OF_PANEL = 4000
 
 
 class ConformalIntervals:
@@ -30,14 +35,15 @@ class ConformalIntervals:
 
     horizon: int
     n_threads: int | None
+    adaptation_rate: float
     model_: _core.Model | Ensemble
-    _n_rows: int
     _calibration: Calibration | None
-    # The rows from which the forecasts that end in the newest rows were made.
-    _recent: NDArray[np.float64]
+    _n_rows: int
 
-    def _predict(self, horizon: int | None, context: Any) -> tuple[Observations, NDArray[np.float64]]:
-        """What is forecast from, and the forecast (steps, k)."""
+    def _predict(
+        self, horizon: int | None, X: Any, context: Any, X_past: Any, static: Any
+    ) -> tuple[Seen, NDArray[np.float64]]:
+        """What is forecast from, and the parameters forecast (n_series, steps, k, p)."""
         raise NotImplementedError
 
     def _training_rows(self, n_rows: int) -> int:
@@ -45,19 +51,35 @@ class ConformalIntervals:
         raise NotImplementedError
 
     def _forecast_origins(
-        self, values: NDArray[np.float64], origins: NDArray[np.int64], steps: int
+        self,
+        model: _core.Model | Ensemble,
+        seen: Seen,
+        origins: NDArray[np.int64],
+        steps: int,
+        which: NDArray[np.int64] | None = None,
     ) -> NDArray[np.float64]:
-        """Forecast ``steps`` from the rows of ``values`` (n, k) before each origin: (n_origins, steps, k)."""
+        """Forecast ``steps`` from the rows before each origin of one series, or of those ``which`` of a panel: the
+        parameters (n_origins, steps, k, p).
+        """
         raise NotImplementedError
 
     def predict_interval(
-        self, coverage: float | Sequence[float] = 0.9, horizon: int | None = None, context: Any = None
+        self,
+        coverage: float | Sequence[float] = 0.9,
+        horizon: int | None = None,
+        X: Any = None,
+        context: Any = None,
+        X_past: Any = None,
+        static: Any = None,
     ) -> pd.DataFrame:
         """Forecast intervals that hold the truth with a given probability.
 
         Split conformal prediction: as far to both sides of the forecast as forecasts were off on the rows that `fit`
         held out, for each step and variable. They hold as often as promised if the future is like those rows, whatever
         the distribution. The rows also chose the best epoch, which makes intervals from few rows a little too narrow.
+        Where a distribution is forecast, its own quantiles are corrected in the same way (Romano et al. 2019); in a
+        panel, errors are counted in seasonal-naive errors of their series. After `update`, levels adapt (Gibbs and
+        Candès 2021; ``adaptation_rate``).
 
         Parameters
         ----------
@@ -65,7 +87,7 @@ class ConformalIntervals:
             Probability that a value lies between lower and upper bound.
         horizon : int or None, default=None
             How many steps, at most as many as trained for; None: all of them.
-        context : array-like, Series, DataFrame or None, default=None
+        X, context, X_past, static
             As in `predict`.
 
         Returns
@@ -94,13 +116,18 @@ class ConformalIntervals:
         coverages = check_probabilities("coverage", coverage)
         levels = [level for each in coverages for level in levels_of(each)]
         wanted = [f"coverage={each:g}" for each in coverages for _ in SIDES]
-        return self._predict_levels(levels, wanted, lambda names: interval_columns(names, coverages), horizon, context)
+        return self._predict_levels(
+            levels, wanted, lambda names: interval_columns(names, coverages), (horizon, X, context, X_past, static)
+        )
 
     def predict_quantiles(
         self,
         alpha: float | Sequence[float] = (0.1, 0.5, 0.9),
         horizon: int | None = None,
+        X: Any = None,
         context: Any = None,
+        X_past: Any = None,
+        static: Any = None,
     ) -> pd.DataFrame:
         """Forecast quantiles, from the same errors as `predict_interval`; they never cross.
 
@@ -108,7 +135,7 @@ class ConformalIntervals:
         ----------
         alpha : float or list of float, default=(0.1, 0.5, 0.9)
             Probabilities that a value is at most as high.
-        horizon, context
+        horizon, X, context, X_past, static
             As in `predict_interval`.
 
         Returns
@@ -125,35 +152,56 @@ class ConformalIntervals:
         """
         levels = check_probabilities("alpha", alpha)
         wanted = [f"alpha={level:g}" for level in levels]
-        return self._predict_levels(levels, wanted, lambda names: quantile_columns(names, levels), horizon, context)
+        return self._predict_levels(
+            levels, wanted, lambda names: quantile_columns(names, levels), (horizon, X, context, X_past, static)
+        )
 
     def _predict_levels(
         self,
         levels: list[float],
         wanted: list[str],
         columns: Callable[[pd.Index], pd.MultiIndex],
-        horizon: int | None,
-        context: Any,
+        given: tuple[Any, ...],
     ) -> pd.DataFrame:
         """Quantiles of these levels, those of one variable side by side; messages say what each is wanted for."""
-        seen, forecast = self._predict(horizon, context)
-        n_errors = 0 if self._calibration is None else len(self._calibration.errors)
-        self._check_levels(levels, wanted, n_errors, len(forecast), self.model_.config["horizon"])
-        values = np.moveaxis(forecast + self._error_quantiles(len(forecast), levels), 0, -1)
-        start = self._n_rows if context is None else len(seen)
-        index: pd.Index = pd.RangeIndex(start, start + len(forecast))
-        if seen.index is not None:
-            index = continue_index(seen.index, seen.freq, len(forecast))
-        return pd.DataFrame(
-            values.reshape(len(forecast), -1), index=index, columns=columns(seen.form.variables(seen.n_columns))
-        )
+        seen, forecast = self._predict(*given)
+        steps = forecast.shape[1]
+        n_errors = 0 if self._calibration is None else len(self._calibration)
+        self._check_levels(levels, wanted, n_errors, steps, self._calibrated_horizon())
+        values = np.moveaxis(self._quantiles_of(forecast, levels, seen.spreads), 0, -1)
+        index = seen.observations.future_index(steps)
+        if index is None:
+            start = self._n_rows if given[2] is None else len(seen.observations)
+            index = pd.RangeIndex(start, start + steps)
+        names = seen.observations.form.variables(seen.observations.n_columns)
+        return pd.DataFrame(values.reshape(len(index), -1), index=index, columns=columns(names))
+
+    def _calibrated_horizon(self) -> int:
+        return 0 if self._calibration is None else self._calibration.truth.shape[1]
+
+    def _quantiles_of(
+        self, forecast: NDArray[np.float64], levels: Sequence[float], spreads: NDArray[np.float64] | None = None
+    ) -> NDArray[np.float64]:
+        """Corrected quantiles (n_levels, n, steps, k) of parameters (n, steps, k, p); they ascend with the levels."""
+        assert self._calibration is not None
+        unit = 1.0 if spreads is None else spreads[:, np.newaxis]
+        distribution, steps = self._calibration.distribution, forecast.shape[1]
+        each = [
+            quantile(distribution, forecast, level)
+            + unit * self._calibration.quantile(level, f"{level:g}")[np.newaxis, :steps]
+            for level in levels
+        ]
+        order = np.argsort(levels)
+        values = np.empty((len(levels), *forecast.shape[:3]))
+        # corrections of their own may have made neighbours cross
+        values[order] = np.maximum.accumulate(np.stack([each[i] for i in order]), axis=0)
+        return values
 
     def _quantiles_at(
-        self, values: NDArray[np.float64], origins: NDArray[np.int64], horizon: int, levels: Sequence[float]
+        self, seen: Seen, origins: NDArray[np.int64], horizon: int, levels: Sequence[float]
     ) -> NDArray[np.float64]:
-        """Quantiles of the rows of ``values`` (n, k) from each origin on: (n_levels, n_origins, horizon, k)."""
-        errors = self._error_quantiles(horizon, levels)
-        return self._forecast_origins(values, origins, horizon) + errors[:, np.newaxis]
+        """Quantiles of the rows from each origin on: (n_levels, n_origins, horizon, k)."""
+        return self._quantiles_of(self._forecast_origins(self.model_, seen, origins, horizon), levels)
 
     def _check_levels(
         self, levels: Sequence[float], wanted: Sequence[str], n_errors: int, horizon: int, trained: int
@@ -169,11 +217,6 @@ class ConformalIntervals:
         for level, words in zip(levels, wanted, strict=True):
             place_of(level, n_errors, words)
 
-    def _error_quantiles(self, horizon: int, levels: Sequence[float]) -> NDArray[np.float64]:
-        """What to add to a forecast for each level: (n_levels, horizon, k); for levels that `_check_levels` passed."""
-        assert self._calibration is not None
-        return np.stack([self._calibration.quantile(level, f"{level:g}")[:horizon] for level in levels])
-
     def _held_out_origins(self, n_rows: int, filled: NDArray[np.bool_] | None) -> NDArray[np.int64]:
         """Where the forecasts begin that a fit on so many rows is calibrated with; ``filled`` values are no truth."""
         origins = calibration_origins(self._training_rows(n_rows), n_rows, self.horizon)
@@ -182,43 +225,81 @@ class ConformalIntervals:
         known: NDArray[np.bool_] = ~filled[origins[:, np.newaxis] + np.arange(self.horizon)].any(axis=(1, 2))
         return origins[known]
 
-    def _calibrate(self, model: _core.Model | Ensemble, observations: Observations) -> None:
-        """Forecast the rows that `fit` held out. Made-up values are no truth."""
-        values = observations.values
-        origins = self._held_out_origins(len(values), observations.filled)
+    def _calibrate(self, model: _core.Model | Ensemble, seen: Seen) -> None:
+        """Forecast the rows that `fit` held out. Missing values are no truth."""
+        which, origins = self._held_out_places(seen.observations)
         self._calibration = None
         if len(origins):
-            steps = origins[:, np.newaxis] + np.arange(self.horizon)
-            forecasts = model.forecast_series(values, origins, self.n_threads)
-            self._calibration = Calibration.of(values[steps], forecasts)
-        self._recent = _last_rows(model, values)
+            forecast = self._forecast_origins(model, seen, origins, self.horizon, which)
+            rows = seen.observations.row_of(which, origins)[:, np.newaxis] + np.arange(self.horizon)
+            self._calibration = Calibration.of(
+                seen.observations.values[rows],
+                forecast,
+                distribution=model.config["distribution"],
+                spreads=None if seen.spreads is None else seen.spreads[which],
+                rate=float(self.adaptation_rate),
+            )
 
-    def _learn_errors(self, newer: Observations) -> None:
-        """Judge the forecasts whose last step is among the newer rows; made-up values are no truth."""
-        if self._calibration is None:
+    def _held_out_places(self, observations: Observations) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Series and row of the forecasts that a fit is calibrated with."""
+        if not isinstance(observations, Panel):
+            origins = self._held_out_origins(len(observations), observations.filled)
+            return np.zeros(len(origins), np.int64), origins
+        origins_of = [
+            np.arange(start, length - self.horizon + 1)
+            for start, length in zip(self._panel_splits(observations), observations.lengths, strict=True)
+        ]
+        which = np.repeat(np.arange(len(origins_of)), [len(origins) for origins in origins_of])
+        origins = np.concatenate(origins_of)
+        chosen = np.linspace(0, len(origins) - 1, min(len(origins), MOST_OF_PANEL)).round().astype(np.int64)
+        which, origins = which[chosen], origins[chosen]
+        rows = observations.row_of(which, origins)[:, np.newaxis] + np.arange(self.horizon)
+        known = ~np.isnan(observations.values[rows]).any(axis=(1, 2))
+        return which[known], origins[known]
+
+    def _panel_splits(self, panel: Panel) -> list[int]:
+        """The first row held out of each series."""
+        raise NotImplementedError
+
+    def _learn_errors(self, seen: Seen, n_new: int) -> None:
+        """Judge the forecasts whose last step is among the newest rows; missing values are no truth.
+
+        Panels keep the errors of `fit`.
+        """
+        if self._calibration is None or seen.observations.is_panel:
             return
-        horizon = self.model_.config["horizon"]
-        made_up = np.zeros(newer.values.shape, bool) if newer.filled is None else newer.filled
-        values = np.concatenate([self._recent, newer.values])
-        made_up = np.concatenate([np.zeros(self._recent.shape, bool), made_up])
-        origins = np.arange(len(self._recent) - horizon + 1, len(values) - horizon + 1)
+        observations = seen.observations
+        horizon = self._calibrated_horizon()
+        gone = np.zeros(observations.values.shape, bool) if observations.filled is None else observations.filled
+        n = len(observations)
+        origins = np.arange(n - n_new - horizon + 1, n - horizon + 1)
+        origins = origins[origins >= self.model_.config["window_size"]]
         steps = origins[:, np.newaxis] + np.arange(horizon)
-        known = ~made_up[steps].any(axis=(1, 2)) & (origins >= self.model_.config["window_size"])
+        known = ~gone[steps].any(axis=(1, 2))
         if known.any():
-            forecasts = self.model_.forecast_series(values, origins[known], self.n_threads)
-            self._calibration = self._calibration.extended(values[steps[known]], forecasts)
-        self._recent = _last_rows(self.model_, values)
+            forecast = self._forecast_origins(self.model_, seen, origins[known], horizon)
+            self._calibration = self._calibration.extended(observations.values[steps[known]], forecast)
 
     def _interval_tensors(self) -> dict[str, NDArray[Any]]:
         """What a file keeps of it."""
-        return {} if self._calibration is None else {"errors": self._calibration.errors, "recent": self._recent}
+        if self._calibration is None:
+            return {}
+        tensors: dict[str, NDArray[Any]] = {"truth": self._calibration.truth}
+        if self._calibration.parameters is not None:
+            tensors["parameters"] = self._calibration.parameters
+        if self._calibration.spreads is not None:
+            tensors["spreads"] = self._calibration.spreads
+        return tensors | {"n_learned": np.array([self._calibration.n_learned])}
 
-    def _restore_interval_tensors(self, tensors: Mapping[str, NDArray[Any]]) -> None:
+    def _restore_interval_tensors(self, tensors: Mapping[str, NDArray[Any]], distribution: Any) -> None:
         """The inverse of `_interval_tensors`."""
         self._calibration = None
-        if "errors" in tensors:
-            self._calibration, self._recent = Calibration(tensors["errors"]), tensors["recent"]
-
-
-def _last_rows(model: _core.Model | Ensemble, values: NDArray[np.float64]) -> NDArray[np.float64]:
-    return values[-(model.config["window_size"] + model.config["horizon"] - 1) :].copy()
+        if "truth" in tensors:
+            self._calibration = Calibration(
+                tensors["truth"],
+                tensors.get("parameters"),
+                distribution,
+                tensors.get("spreads"),
+                float(self.adaptation_rate),
+                int(tensors["n_learned"][0]),
+            )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -41,7 +41,7 @@ class Panel(Observations):
         The row at which each series begins, and the number of rows.
     """
 
-    starts: NDArray[np.int64] = np.zeros(1, np.int64)  # noqa: RUF009 - never written to
+    starts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(1, np.int64))
 
     @classmethod
     def read(
@@ -149,9 +149,15 @@ class Panel(Observations):
         rows: NDArray[np.int64] = np.repeat(self.starts[1:] - ends, lengths) + np.arange(ends[-1])
         return rows
 
+    def row_of(self, series: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The numbers of rows of series, counted from the beginning of each, among all rows."""
+        numbers: NDArray[np.int64] = self.starts[series] + rows
+        return numbers
+
     def rows_after(self, before: Observations) -> NDArray[np.int64]:
         """The numbers of the rows that were not there ``before``, of which this is the continuation."""
-        assert self.index is not None and before.index is not None
+        assert self.index is not None
+        assert before.index is not None
         return np.flatnonzero(before.index.get_indexer(self.index) < 0)
 
     def pack(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
@@ -167,11 +173,12 @@ class Panel(Observations):
     def unpack(cls, tensors: dict[str, NDArray[Any]], values: dict[str, Any]) -> Observations:
         """Read what `pack` wrote, of a panel or of one series."""
         single = Observations.unpack(tensors, values)
-        if "starts" not in tensors:
+        times = single.index
+        if "starts" not in tensors or times is None:
             return single
         keys = pd.Index([unpack_label(key) for key in values["keys"]], tupleize_cols=False)
         names = [unpack_label(name) for name in values["levels"]]
-        index = pd.MultiIndex.from_arrays([keys.repeat(np.diff(tensors["starts"])), single.index], names=names)
+        index = pd.MultiIndex.from_arrays([keys.repeat(np.diff(tensors["starts"])), times], names=names)
         return cls(single.values, index, single.freq, single.form, starts=tensors["starts"])
 
     def container(self) -> Any:
@@ -198,15 +205,16 @@ class Panel(Observations):
     def extended(self, newer: Any, *, missing: Missing = "error", name: str = "y") -> Panel:
         """Append newer rows to the series that they belong to; series that were not there before are added."""
         later = Panel.read(newer, missing=missing, like=self, name=name)
-        assert self.index is not None and later.index is not None
+        assert self.index is not None
+        assert later.index is not None
         ends = pd.Series(self.index.get_level_values(1)[self.starts[1:] - 1], self.series_keys)
         begins = pd.Series(later.index.get_level_values(1)[later.starts[:-1]], later.series_keys)
         both = ends.index.intersection(begins.index)
         overlap = both[(begins[both] <= ends[both]).to_numpy()]
         if len(overlap):
             raise ValueError(
-                f"expected series {overlap[0]!r} of {name} to go on after {ends[overlap[0]]}, got an overlap: it begins "
-                f"at {begins[overlap[0]]}; pass newer rows only"
+                f"expected series {overlap[0]!r} of {name} to go on after {ends[overlap[0]]}, got an overlap: it "
+                f"begins at {begins[overlap[0]]}; pass newer rows only"
             )
         form = replace(self.form, kind="frame")
         joined = pd.concat([form.give_back(part.values, part.index) for part in (self, later)])
@@ -214,8 +222,8 @@ class Panel(Observations):
 
 
 def _first_of_each(ends: pd.Index) -> list[tuple[int, Any]]:
-    firsts = np.flatnonzero(~ends.duplicated())
-    return [(int(i), ends[i]) for i in firsts]
+    firsts = np.flatnonzero(~ends.duplicated()).tolist()
+    return [(i, ends[i]) for i in firsts]
 
 
 def indexed(y: Any, name: str) -> tuple[Any, bool]:
@@ -239,7 +247,7 @@ def _checked(times: pd.Index, starts: NDArray[np.int64], i: int, keys: pd.Index,
 
 
 def _irregular(times: pd.Index, starts: NDArray[np.int64], freq: Frequency) -> NDArray[np.bool_]:
-    """Whether each series lacks a time, or is out of order: all but that of one pass over all rows is looked at again."""
+    """Whether each series lacks a time or is out of order; all, where one pass over the rows can't tell."""
     if times.hasnans:
         return np.ones(len(starts) - 1, bool)
     try:
@@ -247,7 +255,7 @@ def _irregular(times: pd.Index, starts: NDArray[np.int64], freq: Frequency) -> N
     except ValueError:
         # series that lie beside each other's grid
         return np.ones(len(starts) - 1, bool)
-    wrong = np.diff(grid.get_indexer(times), prepend=-1) != 1
+    wrong: NDArray[np.bool_] = np.not_equal(np.diff(grid.get_indexer(times), prepend=-1), 1)
     wrong[starts[:-1][np.diff(starts) > 0]] = False
     return _any_in_each(wrong, starts)
 

@@ -64,8 +64,10 @@ _RULES: dict[str, _Number | _Choice] = {
     "segment_length": _Number(_INTEGER, 1, none=True),
     "linear_skip": _Choice((False, True)),
     "channels": _Choice(("together", "independent")),
-    "normalize": _Choice((None, "last")),
-    "fill": _Choice((None, "ffill", "interpolate")),
+    "normalize": _Choice((None, "last", "window")),
+    "head": _Choice(("direct", "recursive")),
+    "missing": _Choice(("error", "mask", "ffill", "interpolate")),
+    "adaptation_rate": _Number(_REAL, 0, 1),
     "hidden_size": _Number(_INTEGER, 1),
     "num_layers": _Number(_INTEGER, 1),
     "bidirectional": _Choice((False, True)),
@@ -98,6 +100,10 @@ def check_parameters(parameters: Mapping[str, Any], losses: tuple[str, ...], arc
             rules[name].check(name, value)
     if parameters.get("freq") is not None:
         parse_frequency(parameters["freq"])
+    if parameters.get("quantiles") is not None:
+        _check_levels(parameters["quantiles"])
+    if not isinstance(parameters.get("holidays"), str | None):
+        raise TypeError(f"expected holidays to be a country code or None, got {parameters['holidays']!r}")
     _check_scaler(parameters["scaler"])
     _check_device(parameters["device"])
     _check_callbacks(parameters["callbacks"])
@@ -117,6 +123,16 @@ def _check_scaler(scaler: Any) -> None:
         _Choice((None, *SCALERS)).check("scaler", scaler)
     elif not (hasattr(scaler, "fit") and hasattr(scaler, "transform")) or isinstance(scaler, type):
         raise TypeError(f"expected scaler to be None, one of {SCALERS} or a scaler object, got {scaler!r}")
+
+
+def _check_levels(quantiles: Any) -> None:
+    levels: list[Any] = (
+        list(quantiles) if isinstance(quantiles, Iterable) and not isinstance(quantiles, str) else [None]
+    )
+    if not all(isinstance(level, numbers.Real) and not isinstance(level, bool) for level in levels):
+        raise TypeError(f"expected quantiles to be a list of numbers or None, got {quantiles!r}")
+    if not levels or not all(0 < level < 1 for level in levels) or sorted(set(levels)) != levels:
+        raise ValueError(f"expected quantiles between 0 and 1 in ascending order, got {quantiles!r}")
 
 
 def _check_device(device: Any) -> None:

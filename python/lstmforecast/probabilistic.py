@@ -16,7 +16,8 @@ from lstmforecast.container import Observations
 from lstmforecast.forecaster import LSTMForecaster
 from lstmforecast.metrics import interval_losses, pinball_losses
 from lstmforecast.rolling import Fold
-from lstmforecast.scoring import METHODS, known_truth, naive_forecast
+from lstmforecast.scoring import METHODS, carried, known_truth, naive_forecast
+from lstmforecast.seen import Seen
 
 INTERVAL_SCORES = ("coverage", "width", "interval score")
 LEVELS = [round(0.05 * i, 2) for i in range(1, 20)]
@@ -87,7 +88,7 @@ class SpreadScorer:
 
     Parameters
     ----------
-    observations : Observations
+    seen : Seen
         The data.
     wanted : Probabilities
         What is scored.
@@ -97,11 +98,16 @@ class SpreadScorer:
         By what widths and losses are divided.
     """
 
-    observations: Observations
+    seen: Seen
     wanted: Probabilities
     season: int
     horizon: int
     deviation: Array
+
+    @property
+    def observations(self) -> Observations:
+        """The targets."""
+        return self.seen.observations
 
     def checked(self, forecaster: LSTMForecaster, folds: list[Fold]) -> SpreadScorer:
         """The scorer, with `LEVELS` if none were named and the rows held out suffice for them.
@@ -164,7 +170,7 @@ class SpreadScorer:
     def _methods(self, fitted: LSTMForecaster, held_out: Origins) -> tuple[Callable[[Origins], Array], ...]:
         """The quantiles (n, n_origins, horizon, k) of each of `METHODS` from given origins on."""
         return (
-            lambda origins: fitted._quantiles_at(self.observations.values, origins, self.horizon, self.wanted.all),
+            lambda origins: fitted._quantiles_at(self.seen, origins, self.horizon, self.wanted.all),
             self._naive_quantiles(held_out, 1),
             self._naive_quantiles(held_out, self.season),
         )
@@ -176,7 +182,7 @@ class SpreadScorer:
 
     def _naive_quantiles(self, held_out: Origins, season: int) -> Callable[[Origins], Array]:
         """A naive forecast and quantiles of its errors on the rows held out, for the rows from each origin on."""
-        values, steps = self.observations.values, np.arange(self.horizon)
+        values, steps = carried(self.observations.values), np.arange(self.horizon)
 
         def forecast(origins: Origins) -> Array:
             return naive_forecast(values, origins[:, np.newaxis], season, steps)

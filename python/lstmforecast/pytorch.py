@@ -36,7 +36,7 @@ class Mean(nn.Module):
 
 class LSTMModule(nn.Module):
     """``nn.LSTM`` named ``lstm`` and ``nn.Linear`` named ``fc``, between the scalers of the data; beside them, with
-    ``linear_skip``, an ``nn.Linear`` named ``skip``, or that alone.
+    ``linear_skip``, an ``nn.Linear`` named ``skip`` and, for what is known in advance, ``known``, or these alone.
 
     Parameters
     ----------
@@ -48,15 +48,16 @@ class LSTMModule(nn.Module):
 
     def __init__(self, config: dict[str, Any], scalers: dict[str, NDArray[Any]]) -> None:
         super().__init__()
-        self.shape = (config["horizon"], config["n_targets"])
-        self.normalize = config["normalize"]
-        self.bidirectional = config["bidirectional"]
+        self.config = config
         self.independent = config["channels"] == "independent"
+        self.indicator = config["indicator"] or config["n_known"] > 0
         n_targets = 1 if self.independent else config["n_targets"]
-        n_features = config["n_features"] - config["n_targets"] + n_targets
+        n_parameters = n_outputs(config["distribution"])
+        n_features = config["n_features"] - config["n_targets"] + n_targets * (2 if self.indicator else 1)
         self.lstm: nn.LSTM | None = None
         self.fc: nn.Linear | None = None
         self.skip: nn.Linear | None = None
+        self.known: nn.Linear | None = None
         if config["architecture"] == "lstm":
             self.lstm = nn.LSTM(
                 config["segment_length"] * n_features,
@@ -66,35 +67,126 @@ class LSTMModule(nn.Module):
                 dropout=config["dropout"],
                 bidirectional=config["bidirectional"],
             )
-            self.fc = nn.Linear(config["hidden_size"] * (1 + config["bidirectional"]), self.shape[0] * n_targets)
+            n_states = config["hidden_size"] * (1 + config["bidirectional"])
+            self.fc = nn.Linear(n_states, config["horizon"] * n_targets * n_parameters)
         if config["linear_skip"]:
-            self.skip = nn.Linear(config["window_size"], self.shape[0])
+            self.skip = nn.Linear(config["window_size"], config["horizon"])
+            if config["n_known"]:
+                self.known = nn.Linear(config["n_known"], n_targets, bias=False)
         for name, values in scalers.items():
             self.register_buffer(name, torch.from_numpy(values), persistent=False)
 
     def forward(self, windows: Tensor) -> Tensor:
-        """Windows (n, window_size, n_features) to forecasts, or a classifier's logits, (n, horizon, n_targets)."""
-        x = ((windows - self.input_center) / self.input_scale).float()
-        n_targets = self.shape[1]
-        level = x[:, -1:, :n_targets]
-        if self.normalize == "last":
-            x = torch.cat([x[..., :n_targets] - level, x[..., n_targets:]], dim=-1)
+        """Windows (n, window_size, n_features) to forecasts, or a classifier's logits, (n, horizon, n_targets).
+
+        Where something is known in advance, the rows of the horizon follow those of the window. A distribution's
+        parameters are a fourth dimension. NaN is a missing value.
+        """
+        n_targets, size = self.config["n_targets"], self.config["window_size"]
+        shown, missing = carried(windows[:, :size, : min(n_targets, windows.shape[-1])])
+        center, scale = self.level(shown, missing)
+        normalized = self.config["normalize"] is not None
+        own = (center, scale) if normalized else (self.input_center[:n_targets], self.input_scale[:n_targets])
+        targets = ((shown - own[0]) / own[1]).float()
+        features = windows[..., n_targets:]
+        features = ((features - self.input_center[n_targets:]) / self.input_scale[n_targets:]).float().nan_to_num()
+        columns = [targets, features, missing.float()] if self.indicator else [targets, features]
+        inputs = self.padded(columns)
         if self.independent:
-            each = [torch.cat([x[..., at : at + 1], x[..., n_targets:]], dim=-1) for at in range(n_targets)]
-            y = torch.cat([self.network(channel, 1) for channel in each], dim=-1)
+            y = torch.cat([self.network(self.channel(inputs, at), 1) for at in range(n_targets)], dim=2)
         else:
-            y = self.network(x, n_targets)
-        if self.normalize == "last":
-            y = y + level
-        return y * self.output_scale + self.output_center
+            y = self.network(torch.cat(inputs, dim=-1), n_targets)
+        return parameters(y.double(), self.config["distribution"], center, scale)
+
+    def level(self, shown: Tensor, missing: Tensor) -> tuple[Tensor, Tensor]:
+        """How a window's targets become the data's: centers and scales (n, 1, n_targets), or (n_targets,) for all."""
+        center, scale = self.output_center, self.output_scale
+        if self.config["normalize"] == "last":
+            return torch.where(missing.all(1, keepdim=True), center, shown[:, -1:]), scale
+        if self.config["normalize"] == "window":
+            count = (~missing).sum(1, keepdim=True)
+            mean = torch.where(missing, 0.0, shown).sum(1, keepdim=True) / count
+            deviation = (torch.where(missing, 0.0, (shown - mean) ** 2).sum(1, keepdim=True) / count).sqrt()
+            known = count > 0
+            scale = torch.where(known & (deviation > 1e-9 * mean.abs()), deviation, scale)
+            return torch.where(known, mean, center), scale
+        return center, scale
+
+    def padded(self, columns: list[Tensor]) -> list[Tensor]:
+        """The rows of the future: nothing of targets, what is known of features, all missing; up to whole segments."""
+        if not self.config["n_known"]:
+            return columns
+        length = self.config["segment_length"]
+        n_rows = self.config["window_size"] + -(-self.config["horizon"] // length) * length
+        fill = [0.0, 0.0, 1.0]
+        n_past = columns[1].shape[-1] - self.config["n_known"]
+        columns[1][:, self.config["window_size"] :, :n_past] = 0.0
+        return [
+            nn.functional.pad(column, (0, 0, 0, n_rows - column.shape[1]), value=value)
+            for column, value in zip(columns, fill, strict=True)
+        ]
+
+    def channel(self, inputs: list[Tensor], at: int) -> Tensor:
+        """The columns of one target, with those that are none."""
+        return torch.cat([x if i == 1 else x[..., at : at + 1] for i, x in enumerate(inputs)], dim=-1)
 
     def network(self, x: Tensor, n_targets: int) -> Tensor:
-        """Scaled windows (n, window_size, features) to scaled forecasts (n, horizon, n_targets)."""
+        """Inputs (n, rows, columns) to outputs (n, horizon, n_targets, n_parameters), both scaled."""
         ways = []
         if self.lstm is not None and self.fc is not None:
             _, (state, _) = self.lstm(x.reshape(len(x), -1, self.lstm.input_size))
-            last = torch.cat([state[-2], state[-1]], dim=-1) if self.bidirectional else state[-1]
-            ways.append(self.fc(last).reshape(len(x), -1, n_targets))
+            last = torch.cat([state[-2], state[-1]], dim=-1) if self.config["bidirectional"] else state[-1]
+            ways.append(self.fc(last).reshape(len(x), self.config["horizon"], n_targets, -1))
         if self.skip is not None:
-            ways.append(self.skip(x[..., :n_targets].transpose(1, 2)).transpose(1, 2))
+            n_parameters = n_outputs(self.config["distribution"])
+            ways.append(nn.functional.pad(self.line(x, n_targets)[..., None], (0, n_parameters - 1)))
         return torch.stack(ways).sum(0)
+
+    def line(self, x: Tensor, n_targets: int) -> Tensor:
+        """The linear forecast (n, horizon, n_targets), that of what is known in advance included."""
+        assert self.skip is not None
+        size, horizon = self.config["window_size"], self.config["horizon"]
+        targets = x[:, :size, :n_targets]
+        if self.known is None:
+            return self.skip(targets.transpose(1, 2)).transpose(1, 2)
+        end = x.shape[-1] - n_targets
+        known = x[..., end - self.config["n_known"] : end]
+        effect = self.known(known - known[:, size - 1 : size])
+        left = self.skip((targets - effect[:, :size]).transpose(1, 2)).transpose(1, 2)
+        return left + effect[:, size : size + horizon]
+
+
+def carried(targets: Tensor) -> tuple[Tensor, Tensor]:
+    """Targets (n, window_size, k) with missing values replaced by the last known, or the first, and where they were."""
+    missing = targets.isnan()
+    rows = torch.arange(targets.shape[1], device=targets.device)[:, None].expand_as(targets)
+    last = torch.where(missing, -1, rows).cummax(dim=1).values
+    first = missing.float().argmin(dim=1, keepdim=True)
+    return targets.gather(1, torch.where(last < 0, first, last)).nan_to_num(), missing
+
+
+def n_outputs(distribution: Any) -> int:
+    """Outputs of the network for each value."""
+    if isinstance(distribution, dict):
+        return len(distribution["quantiles"])
+    return {None: 1, "normal": 2, "student_t": 3, "negative_binomial": 2}[distribution]
+
+
+def parameters(y: Tensor, distribution: Any, center: Tensor, scale: Tensor) -> Tensor:
+    """Outputs (n, horizon, k, n_parameters) to what they say in the data's units; points lose the last dimension."""
+    first = y[..., 0]
+    positive = nn.functional.softplus(y[..., 1:], threshold=40)
+    if distribution is None:
+        return first * scale + center
+    if distribution == "negative_binomial":
+        mean = scale * nn.functional.softplus(first + center / scale, threshold=40) + 1e-6
+        return torch.stack([mean, positive[..., 0] + 1e-6], dim=-1)
+    if isinstance(distribution, dict):
+        middle = len(distribution["quantiles"]) // 2
+        below = positive[..., :middle].flip(-1).cumsum(-1).flip(-1)
+        above = positive[..., middle:].cumsum(-1)
+        quantiles = torch.cat([first[..., None] - below, first[..., None], first[..., None] + above], dim=-1)
+        return quantiles * scale[..., None] + center[..., None]
+    deviation = (positive[..., 0] + 1e-4) * scale
+    others = [positive[..., 1] + 2.0] if distribution == "student_t" else []
+    return torch.stack([first * scale + center, deviation, *others], dim=-1)

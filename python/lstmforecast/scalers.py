@@ -314,3 +314,21 @@ def _pair(name: str, value: Any) -> tuple[float, float]:
     if not (isinstance(value, (tuple, list)) and len(value) == 2 and all(isinstance(end, Real) for end in value)):
         raise ValueError(f"expected {name} as two numbers, got {value!r}")
     return float(value[0]), float(value[1])
+
+
+def fit_columns(scaler: Any, rows: NDArray[np.float64]) -> Affine:
+    """Center and scale of each column of rows (n, k), nan passed over, for any ``scaler`` that estimators take.
+
+    A column of which nothing is known has center 0 and scale 1.
+    """
+    if scaler is None or rows.size == 0:
+        return np.zeros(rows.shape[1]), np.ones(rows.shape[1])
+    if not isinstance(scaler, str):
+        return fit_affine(scaler, rows)
+    learned = _core.fit_scaler(scaler, np.ascontiguousarray(rows))
+    if scaler == "minmax":
+        center, scale = learned["data_min"], 1.0 / learned["scale"]
+    else:
+        center, scale = learned["mean" if scaler == "standard" else "center"], learned["scale"]
+    unknown = ~(np.isfinite(center) & np.isfinite(scale))
+    return np.where(unknown, 0.0, center), np.where(unknown, 1.0, scale)

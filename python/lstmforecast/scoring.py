@@ -24,6 +24,13 @@ def known_truth(observations: Observations) -> Array:
     return np.where(observations.filled, np.nan, observations.values)
 
 
+def carried(values: Array) -> Array:
+    """The last value known at each row, or the first: what a naive forecast has to go by."""
+    if not np.isnan(values).any():
+        return values
+    return pd.DataFrame(values).ffill().bfill().to_numpy()
+
+
 def naive_forecast(values: Array, origins: NDArray[np.int64], season: int, step: int | NDArray[np.int64]) -> Array:
     """The last season before each origin, repeated; ``season=1`` is the last value.
 
@@ -58,7 +65,7 @@ def point_scores(
 
     Step after step: no array of the size of all forecasts is made.
     """
-    values, truth = observations.values, known_truth(observations)
+    values, truth = carried(observations.values), known_truth(observations)
     methods: tuple[Callable[[int], Array], ...] = (
         lambda step: forecasts[:, step],
         lambda step: naive_forecast(values, origins, 1, step),

@@ -13,8 +13,9 @@ from lstmforecast.container import Missing, Observations
 from lstmforecast.covariates import Covariates
 from lstmforecast.distribution import mean
 from lstmforecast.ensemble import Ensemble
-from lstmforecast.index import Frequency
+from lstmforecast.index import Frequency, season_length
 from lstmforecast.panel import Panel, is_panel
+from lstmforecast.scalers import fit_columns
 
 Array = NDArray[np.float64]
 # Windows in one call: those of many series are made batch by batch.
@@ -53,14 +54,17 @@ class Seen:
         What stands beside the targets: static and past features, then those known in advance.
     covariates : Covariates
         How they are made.
-    scales : ndarray of shape (n_series, 2 * k) or None
-        Centres, then scales, of the targets of each series of a panel.
+    sizes : ndarray of shape (n_series, 3 * k) or None
+        Centres, scales and spreads (mean absolute seasonal differences) of the targets of each series of a panel.
+    scaler : str, object or None
+        What centres and scales are made with.
     """
 
     observations: Observations
     features: Array
     covariates: Covariates
-    scales: Array | None = None
+    sizes: Array | None = None
+    scaler: Any = None
 
     @property
     def table(self) -> Array:
@@ -73,13 +77,23 @@ class Seen:
         """The rows at which the series of a panel begin, and the number of rows; None for one series."""
         return self.observations.starts if isinstance(self.observations, Panel) else None
 
+    @property
+    def scales(self) -> Array | None:
+        """Centres, then scales, as the core takes them: (n_series, 2 * k)."""
+        return None if self.sizes is None else np.ascontiguousarray(self.sizes[:, : 2 * self.observations.n_columns])
+
+    @property
+    def spreads(self) -> Array | None:
+        """By what the errors of each series are divided: (n_series, k)."""
+        return None if self.sizes is None else self.sizes[:, 2 * self.observations.n_columns :]
+
     def take(self, rows: NDArray[np.int64]) -> Seen:
-        """Copy some rows, in their order; the scales of series of which none is taken are dropped."""
+        """Copy some rows, in their order; the sizes of series of which none is taken are dropped."""
         part = self.observations.take(rows)
-        scales = self.scales
-        if scales is not None:
-            scales = scales[self.observations.series_keys.get_indexer(part.series_keys)]
-        return replace(self, observations=part, features=self.features[rows], scales=scales)
+        sizes = self.sizes
+        if sizes is not None:
+            sizes = sizes[self.observations.series_keys.get_indexer(part.series_keys)]
+        return replace(self, observations=part, features=self.features[rows], sizes=sizes)
 
     def tail(self, n: int) -> Seen:
         """Copy the last ``n`` rows of each series, or all."""
@@ -94,10 +108,25 @@ class Seen:
             window[size - length :] = table[end - length : end]
         return windows
 
+    def around(
+        self, which: NDArray[np.int64], origins: NDArray[np.int64], size: int, steps: int
+    ) -> tuple[Array, Array]:
+        """The rows before and the features after origins, which are rows of the series ``which``.
+
+        Returns windows (n_origins, size, k + m), nan before the beginning of a series, and features
+        (n_origins, steps, m), nan after the end of all.
+        """
+        table = self.table
+        first = self.observations.row_of(which, np.zeros_like(origins))[:, np.newaxis]
+        rows = self.observations.row_of(which, origins)[:, np.newaxis] + np.arange(-size, steps)
+        around = table[np.clip(rows, 0, len(table) - 1)]
+        around[(rows < first) | (rows >= len(table))] = np.nan
+        return around[:, :size], around[:, size:, self.observations.n_columns :]
+
     def extended(
         self, y: Any, X: Any = None, X_past: Any = None, static: Any = None, missing: Missing = "error"
     ) -> tuple[Seen, NDArray[np.int64]]:
-        """Append newer rows, and say which they are. Series that are new have no scale yet: nan."""
+        """Append newer rows, and say which they are."""
         joined = self.observations.extended(y, missing=missing)
         newer = joined.rows_after(self.observations)
         features = np.empty((len(joined), self.features.shape[1]))
@@ -105,11 +134,50 @@ class Seen:
         older[newer] = False
         features[older] = self.features
         features[newer] = self.covariates.of(joined.take(newer), X, X_past, static)
-        scales = self.scales
-        if scales is not None:
-            place = self.observations.series_keys.get_indexer(joined.series_keys)
-            scales = np.where(place[:, np.newaxis] < 0, np.nan, scales[place])
-        return replace(self, observations=joined, features=features, scales=scales), newer
+        extended = replace(self, observations=joined, features=features)
+        if self.sizes is None:
+            return extended, newer
+        return replace(extended, sizes=sizes_of(joined, self.scaler, like=self)), newer
+
+
+def sizes_of(
+    observations: Observations, scaler: Any, lengths: NDArray[np.int64] | None = None, like: Seen | None = None
+) -> Array:
+    """Centres, scales and spreads of each series of a panel: (n_series, 3 * k).
+
+    Of the first ``lengths`` rows of each, or of all; those of series that ``like`` has are taken over.
+    """
+    season = season_length(observations.freq)
+    sizes = np.empty((observations.n_series, 3 * observations.n_columns))
+    known = np.full(len(sizes), -1)
+    if like is not None and like.sizes is not None:
+        known = like.observations.series_keys.get_indexer(observations.series_keys)
+        sizes[known >= 0] = like.sizes[known[known >= 0]]
+    starts = np.cumsum(observations.lengths) - observations.lengths
+    lengths = observations.lengths if lengths is None else lengths
+    for i in np.flatnonzero(known < 0):
+        rows = observations.values[starts[i] : starts[i] + lengths[i]]
+        sizes[i] = np.concatenate([*fit_columns(scaler, rows), _spread(rows, season)])
+    return sizes
+
+
+def _spread(rows: Array, season: int) -> Array:
+    """Mean absolute seasonal difference of each column, or what comes near it where there are too few rows."""
+    for lag in (season, 1):
+        if len(rows) > lag:
+            differences = np.abs(rows[lag:] - rows[:-lag])
+            spread = np.where(np.isnan(differences).all(axis=0), 0.0, _nanmean(differences))
+            if (spread > 0).all():
+                return spread
+    # a constant series: anything will do, as its errors are next to nothing
+    size: Array = np.nan_to_num(np.nanmax(np.abs(rows), axis=0, initial=0.0))
+    return np.where(size > 0, 1e-3 * size, 1.0)
+
+
+def _nanmean(differences: Array) -> Array:
+    known = ~np.isnan(differences)
+    mean_of: Array = np.where(known, differences, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+    return mean_of
 
 
 def forecast(

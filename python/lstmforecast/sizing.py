@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from lstmforecast import _core
 
 # Seasons in a window.
@@ -144,3 +147,20 @@ class Sizes(NamedTuple):
             f"expected at least {needed} rows for {sizes} and validation_fraction={validation_fraction}, got {n_rows}; "
             f"patience=None holds nothing out"
         )
+
+    def of_panel(self, lengths: NDArray[np.int64], validation_fraction: float) -> tuple[int, int]:
+        """Choose window and segment for series of these lengths: as for one of median length.
+
+        Raises
+        ------
+        ValueError
+            If no series has more rows than the horizon.
+        """
+        longest = int(lengths.max())
+        if longest <= self.horizon:
+            raise ValueError(
+                f"expected a series of more than {self.horizon} rows for horizon={self.horizon}, got {longest} at most"
+            )
+        train, _ = _core.panel_split(int(np.median(lengths)), validation_fraction, self.horizon)
+        window_size = self.window(max(train, 1))
+        return window_size, self.segment(window_size)

@@ -9,7 +9,7 @@ use crate::kernel::pool;
 use crate::network::fused::FusedNetwork;
 use crate::series::lens::Lens;
 use crate::series::scale::{Scaler, ScalerKind};
-use crate::series::split::{time_split, TimeSplit};
+use crate::series::split::{panel_split, time_split, TimeSplit};
 use crate::series::table::Table;
 use crate::series::window::{Span, Windows};
 use crate::series::{Matrix, Panel, Samples};
@@ -100,23 +100,16 @@ impl Model {
         self.train(&train, validation.as_ref().map(|windows| windows as &dyn Samples), training, observer)
     }
 
-    /// Where each series is split. In a panel, at least a horizon is held out, and nothing of series that have no row to
-    /// learn from then.
+    /// Where each series is split.
     fn splits(&self, panel: &Panel, data: &DataConfig, training: &TrainConfig) -> Result<Vec<TimeSplit>> {
-        let horizon = self.config.horizon;
+        let fraction = Self::held_out(data, training);
         let split = |i: usize| {
             let n_rows = panel.series(i).n_rows();
-            if !panel.reaches_back {
-                return Self::split(n_rows, data, training);
+            if panel.reaches_back {
+                panel_split(n_rows, fraction, data.gap, self.config.horizon)
+            } else {
+                time_split(n_rows, fraction, data.gap)
             }
-            let whole = TimeSplit { train_end: n_rows, validation_start: n_rows };
-            let Ok(split) = Self::split(n_rows, data, training) else { return Ok(whole) };
-            if split.validation_start == n_rows {
-                return Ok(whole);
-            }
-            let validation_start = split.validation_start.min(n_rows.saturating_sub(horizon));
-            let train_end = validation_start.saturating_sub(data.gap);
-            Ok(if train_end > horizon { TimeSplit { train_end, validation_start } } else { whole })
         };
         (0..panel.n_series()).map(split).collect()
     }
@@ -156,7 +149,7 @@ impl Model {
         self.check_loss(&training.loss)?;
         self.check_table(&rows, &training.loss)?;
         let n_rows = rows.inputs.n_rows();
-        let split = Self::split(n_rows, data, training)?;
+        let split = time_split(n_rows, Self::held_out(data, training), data.gap)?;
         let steps = Matrix::new(rows.inputs.rows(0, split.train_end).values(), self.config.n_features)?;
         self.input_scaler = Self::choose(data.scaler, &self.input_scaler, &[steps]);
         if training.loss != Loss::CrossEntropy {
@@ -225,9 +218,12 @@ impl Model {
         }
     }
 
-    fn split(n_rows: usize, data: &DataConfig, training: &TrainConfig) -> Result<TimeSplit> {
-        let fraction = if training.patience.is_some() { data.validation_fraction } else { 0.0 };
-        time_split(n_rows, fraction, data.gap)
+    fn held_out(data: &DataConfig, training: &TrainConfig) -> f64 {
+        if training.patience.is_some() {
+            data.validation_fraction
+        } else {
+            0.0
+        }
     }
 
     fn choose(choice: Option<ScalerChoice>, loaded: &Scaler, rows: &[Matrix<f64>]) -> Scaler {

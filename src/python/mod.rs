@@ -27,7 +27,7 @@ mod _core {
     #[pymodule_export]
     use super::model::PyModel;
     #[pymodule_export]
-    use super::scale::{fit_scaler, scale_columns, time_split, unscale_columns};
+    use super::scale::{fit_scaler, panel_split, scale_columns, time_split, unscale_columns};
     #[pymodule_export]
     use super::schedule::reduce_lr_on_plateau;
     #[pymodule_export]

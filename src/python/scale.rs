@@ -20,6 +20,12 @@ pub(super) fn time_split(n_rows: usize, validation_fraction: f64, gap: usize) ->
     Ok((split.train_end, split.validation_start))
 }
 
+#[pyfunction]
+pub(super) fn panel_split(n_rows: usize, validation_fraction: f64, horizon: usize) -> PyResult<(usize, usize)> {
+    let split = split::panel_split(n_rows, validation_fraction, 0, horizon).map_err(exception)?;
+    Ok((split.train_end, split.validation_start))
+}
+
 /// The options of all three kinds of scaler.
 #[derive(Clone, Copy)]
 struct Options {

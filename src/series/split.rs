@@ -32,6 +32,23 @@ pub fn time_split(n_rows: usize, fraction: f64, gap: usize) -> Result<TimeSplit>
     Ok(TimeSplit { train_end: validation_start - gap, validation_start })
 }
 
+/// [`time_split`] of a series of a panel: at least `horizon` rows are held out, and none of a series that would have no more
+/// than a horizon to learn from.
+///
+/// # Errors
+/// [`Error::Value`] for a fraction outside `[0, 1)`.
+pub fn panel_split(n_rows: usize, fraction: f64, gap: usize, horizon: usize) -> Result<TimeSplit> {
+    let whole = TimeSplit { train_end: n_rows, validation_start: n_rows };
+    let split = match time_split(n_rows, fraction, gap) {
+        Err(Error::TooShort { .. }) => return Ok(whole),
+        split => split?,
+    };
+    let validation_start = split.validation_start.min(n_rows.saturating_sub(horizon));
+    let train_end = validation_start.saturating_sub(gap);
+    let nothing_wanted = split.validation_start == n_rows && fraction == 0.0;
+    Ok(if nothing_wanted || train_end <= horizon { whole } else { TimeSplit { train_end, validation_start } })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -44,6 +61,14 @@ mod tests {
         assert_eq!(time_split(10, 0.0, 5).unwrap(), TimeSplit { train_end: 10, validation_start: 10 });
         assert!(time_split(10, 0.5, 5).is_err());
         assert!(time_split(10, 1.0, 0).is_err());
+    }
+
+    #[test]
+    fn series_of_a_panel_hold_out_a_horizon_if_they_can() {
+        let split = |n_rows, fraction| panel_split(n_rows, fraction, 0, 10).unwrap().validation_start;
+        assert_eq!([split(100, 0.2), split(100, 0.05), split(100, 0.0)], [80, 90, 100]);
+        assert_eq!([split(22, 0.2), split(20, 0.2), split(1, 0.2), split(0, 0.2)], [12, 20, 1, 0]);
+        assert!(panel_split(100, 1.0, 0, 10).is_err());
     }
 
     proptest! {

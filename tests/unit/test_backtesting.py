@@ -234,7 +234,7 @@ def test_arrays_and_unnamed_series_are_numbered():
 def test_filled_values_are_no_truth_and_look_only_back():
     gappy = FRAME.drop(index=HOURS[130:132])
     gappy.loc[HOURS[119], "load"] = np.nan
-    result = backtest(small(max_epochs=1, fill="interpolate"), gappy, test_size=30)
+    result = backtest(small(max_epochs=1, missing="interpolate"), gappy, test_size=30)
     table = result.forecasts
     assert table.loc[table.time.isin(HOURS[130:132]), "truth"].isna().all()
     assert table.truth.isna().sum() == table.time.isin(HOURS[130:132]).sum()

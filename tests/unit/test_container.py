@@ -140,7 +140,7 @@ def test_data_comes_back_in_its_container(y):
 @pytest.mark.parametrize("y", CONTAINERS.values(), ids=CONTAINERS)
 def test_forecasts_go_on_in_the_container(y):
     read = Observations.read(y[:4])
-    assert_same(read.continued(Observations.read(y).values[4:]), y[4:])
+    assert_same(read.continued(Observations.read(y).values[4:][np.newaxis]), y[4:])
 
 
 @pytest.mark.parametrize("y", CONTAINERS.values(), ids=CONTAINERS)

@@ -182,8 +182,8 @@ def test_a_saved_forecaster_goes_on_as_before(y, tmp_path):
 
 def test_a_saved_state_that_makes_no_sense_is_a_format_error(fitted):
     tensors, values = fitted._fitted_state()
-    with pytest.raises(ValueError, match=r"a context of 5 rows, got shape \(12, 2\)"):
-        small()._restore_fitted_state(tensors, values | {"window_size": 5})
+    with pytest.raises(ValueError, match=r"a context of 50 rows, got shape \(15, 2\)"):
+        small()._restore_fitted_state(tensors, values | {"window_size": 50})
     assert issubclass(FormatError, ValueError)
 
 
@@ -227,7 +227,7 @@ BAD_DATA = [
     (pd.concat([FRAME[:50], FRAME[49:]]), "every time of y once, got 1 duplicates, the first 2024-03-27 01:00"),
     (FRAME.drop(index=HOURS[[9, 10, 30]]), "got 2 gaps with 3 missing rows: 2024-03-25 09:00.*missing='ffill'"),
     (FRAME.set_axis(HOURS.astype(str)), "index of y to be a DatetimeIndex.*got Index of (str|object).*pd.to_datetime"),
-    (pd.concat({"a": FRAME, "b": FRAME}), "one series with one row for each time, got a MultiIndex"),
+    (pd.concat({"x": pd.concat({"a": FRAME, "b": FRAME})}), "one series with one row for each time, got a MultiIndex"),
     (WAVES.reshape(4, 30, 2), r"shape \(n,\) or \(n, k\), got \(4, 30, 2\)"),
     ("data.csv", "array, list, Series or DataFrame, got str"),
 ]  # fmt: skip
@@ -254,7 +254,7 @@ def test_bad_data_get_one_clear_sentence_and_lose_nothing(y, words):
         ({"stride": 0}, "stride"),
         ({"normalize": "first"}, "normalize"),
         ({"loss": "cross_entropy"}, "loss"),
-        ({"fill": "mean"}, "expected fill to be None, 'ffill' or 'interpolate', got 'mean'"),
+        ({"missing": "mean"}, "expected missing to be 'error', 'mask', 'ffill' or 'interpolate', got 'mean'"),
         ({"freq": "hourly"}, "expected freq to be a pandas frequency such as 'h'.*got 'hourly'"),
         ({"freq": "MS"}, r"constant step \(freq is 'MS'\), got 2024-03-25"),
     ],

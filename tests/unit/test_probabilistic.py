@@ -167,7 +167,7 @@ def test_scaled_widths_and_losses_are_of_standardised_values(result):
 def test_made_up_values_neither_calibrate_nor_count():
     gappy = FRAME[["load"]].copy()
     gappy.iloc[[210, 211, 245]] = np.nan
-    result = backtest(small(fill="interpolate"), gappy, test_size=20, coverage=0.5, levels=0.5)
+    result = backtest(small(missing="interpolate"), gappy, test_size=20, coverage=0.5, levels=0.5)
     # windows of three steps that begin two rows before the gap to its last row
     assert len(result.forecaster._calibration.errors) == 240 - 192 - 3 + 1 - 4
     table = result.intervals.assign(truth=result.forecasts.truth)

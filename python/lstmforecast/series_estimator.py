@@ -1,0 +1,246 @@
+"""What an estimator over time-ordered series does with them: reads, fits, remembers, forecasts from any row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lstmforecast import _core
+from lstmforecast.container import Missing, Observations
+from lstmforecast.covariates import Covariates
+from lstmforecast.ensemble import Ensemble
+from lstmforecast.estimator import LSTMEstimator
+from lstmforecast.index import Frequency, season_length
+from lstmforecast.intervals import ConformalIntervals
+from lstmforecast.panel import Panel
+from lstmforecast.parameters import check_count
+from lstmforecast.scalers import fit_columns
+from lstmforecast.seen import Seen, forecast, parameters_of, read_observations, roll, sizes_of
+from lstmforecast.sizing import Sizes, training_rows
+
+if TYPE_CHECKING:
+    import torch
+    from typing_extensions import Self
+
+Array = NDArray[np.float64]
+DISTRIBUTIONS = ("normal", "student_t", "negative_binomial")
+QUANTILES = (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)
+
+
+class SeriesEstimator(ConformalIntervals, LSTMEstimator):
+    """The inner works of `LSTMForecaster`; not for use on its own."""
+
+    _losses = ("mse", "mae", "huber", "quantile", *DISTRIBUTIONS)
+    _architectures = ("lstm", "linear")
+    feature_names_in_: NDArray[Any]
+    window_size: int | None
+    segment_length: int | None
+    loss: str
+    quantiles: list[float] | None
+    head: str
+    normalize: str | None
+    freq: Frequency
+    missing: Missing
+    _seen: Seen
+    _n_rows: int
+
+    def _read(self, y: Any, X: Any, X_past: Any, static: Any) -> Seen:
+        """Check the data, and align what stands beside them."""
+        observations = read_observations(y, freq=self.freq, missing=self.missing)
+        parameters = self.get_params(deep=False)
+        covariates = Covariates.at_fit(observations, X, X_past, static, parameters["calendar"], parameters["holidays"])
+        return Seen(observations, covariates.of(observations, X, X_past), covariates, scaler=self.scaler)
+
+    def _fit(self, seen: Seen) -> Self:
+        observations = seen.observations
+        self._check_counts(observations)
+        sizes = Sizes(self.horizon, self.window_size, self.segment_length, season_length(observations.freq))
+        if isinstance(observations, Panel):
+            lengths = np.array(self._panel_splits(observations))
+            seen = replace(seen, sizes=sizes_of(observations, self.scaler, lengths))
+            window_size, segment_length = sizes.of_panel(observations.lengths, self._held_out())
+        else:
+            window_size, segment_length = sizes.resolve(len(observations), self._held_out())
+        seed = self._seed()
+        model = self._new_network(seen, window_size, segment_length, seed)
+        training = self._training(seed, stride=self.stride, loss=self._core_loss())
+        if self.scaler is not None and not isinstance(self.scaler, str):
+            model.load_scalers(self._fit_scaler_object(seen))
+            training["scaler"] = "loaded"
+        outcome = self._run(lambda on_epoch: model.fit_series(seen.table, training, on_epoch, seen.starts, seen.scales))
+        self._calibrate(model, seen)
+        self._remember(seen, window_size, n_rows=len(observations))
+        self._keep(model, outcome)
+        return self
+
+    def _new_network(self, seen: Seen, window_size: int, segment_length: int, seed: int) -> _core.Model | Ensemble:
+        width = seen.observations.n_columns
+        return self._new_model(
+            window_size=window_size,
+            horizon=self.horizon if self.head == "direct" else 1,
+            n_features=width + seen.features.shape[1],
+            n_targets=width,
+            seed=seed,
+            segment_length=segment_length,
+            linear_skip=bool(self.linear_skip),
+            n_known=seen.covariates.n_known,
+            indicator=self.missing == "mask",
+            distribution=self._distribution(),
+            **{name: getattr(self, name) for name in ("normalize", "channels")},
+        )
+
+    def _distribution(self) -> Any:
+        """What the network forecasts the parameters of, as the core names it; None: a point."""
+        if self.loss == "quantile":
+            return {"quantiles": [float(level) for level in self.quantiles or QUANTILES]}
+        if self.quantiles is not None:
+            raise ValueError(f"expected quantiles=None without loss='quantile', got loss={self.loss!r}")
+        return self.loss if self.loss in DISTRIBUTIONS else None
+
+    def _core_loss(self) -> Any:
+        distribution = self._distribution()
+        return self.loss if distribution is None else {"distribution": distribution}
+
+    def _check_counts(self, observations: Observations) -> None:
+        if self.loss != "negative_binomial":
+            return
+        values = observations.values[~np.isnan(observations.values)]
+        wrong = values[(values < 0) | (values != np.round(values))]
+        if len(wrong):
+            raise ValueError(f"expected counts, whole numbers from 0, for loss='negative_binomial', got {wrong[0]:g}")
+
+    def _predict(self, horizon: int | None, X: Any, context: Any, X_past: Any, static: Any) -> tuple[Seen, Array]:
+        self._check_is_fitted()
+        steps = self._steps(horizon)
+        seen = self._seen
+        if context is not None:
+            seen, X = self._read_context(context, steps, X, X_past, static)
+        elif X_past is not None or static is not None:
+            raise ValueError("expected X_past and static with context only, got them without")
+        return seen, forecast(self.model_, seen, steps, X, self.n_threads)
+
+    def _steps(self, horizon: int | None) -> int:
+        trained: int = self.model_.config["horizon"] if self.head == "direct" else self.horizon
+        steps = trained if horizon is None else check_count("horizon", horizon)
+        if steps > self.model_.config["horizon"] and self._seen.covariates.past is not None:
+            raise ValueError(
+                f"expected horizon of at most {self.model_.config['horizon']} with X_past, which is not known beyond, "
+                f"got {steps}"
+            )
+        return steps
+
+    def _read_context(self, context: Any, steps: int, X: Any, X_past: Any, static: Any) -> tuple[Seen, Any]:
+        """Data to forecast from in place of those of `fit`, and the covariates of the steps after them."""
+        like = self._seen.observations
+        observations = read_observations(context, missing=self.missing, like=like, name="context")
+        if len(observations) < self.window_size_ and not observations.is_panel:
+            raise ValueError(
+                f"expected context of at least {self.window_size_} rows (window_size_), got {len(observations)}"
+            )
+        part = observations.take(observations.last_rows(self.window_size_))
+        if observations.index is None:
+            X_past = None if X_past is None else np.asarray(X_past)[-len(part) :]
+            before, X = (None, None) if X is None else np.split(np.asarray(X), [len(observations)])
+            before = None if before is None else before[-len(part) :]
+        else:
+            before = X
+        covariates = self._seen.covariates
+        seen = replace(self._seen, observations=part, features=covariates.of(part, before, X_past, static))
+        if seen.sizes is not None:
+            seen = replace(seen, sizes=sizes_of(observations, self.scaler, like=self._seen))
+        return seen, X
+
+    def _forecast_origins(
+        self,
+        model: _core.Model | Ensemble,
+        seen: Seen,
+        origins: NDArray[np.int64],
+        steps: int,
+        which: NDArray[np.int64] | None = None,
+    ) -> Array:
+        """Forecast ``steps`` from the rows before each origin of one series, or of those ``which`` of a panel: the
+        parameters (n_origins, steps, k, p).
+        """
+        horizon = model.config["horizon"]
+        if steps == horizon or (steps < horizon and not seen.covariates.n_known):
+            which = which if seen.starts is not None else None
+            found = model.forecast_series(seen.table, origins, self.n_threads, seen.starts, seen.scales, which)
+            return parameters_of(found)[:, :steps]
+        which = np.zeros(len(origins), np.int64) if which is None else which
+        windows, future = seen.around(which, origins, model.config["window_size"], steps)
+        return roll(model, windows, future, self.n_threads, None if seen.scales is None else seen.scales[which])
+
+    def to_torch(self) -> torch.nn.Module:
+        """See `LSTMEstimator.to_torch`; a ValueError for a panel whose series have scales of their own."""
+        if hasattr(self, "_seen") and self._seen.sizes is not None and self.normalize != "window":
+            raise ValueError(
+                "expected one series, or normalize='window', for to_torch, got a panel, scaled series by series"
+            )
+        return super().to_torch()
+
+    def _training_rows(self, n_rows: int) -> int:
+        return training_rows(n_rows, self._held_out())
+
+    def _held_out(self) -> float:
+        return 0.0 if self.patience is None else self.validation_fraction
+
+    def _panel_splits(self, panel: Panel) -> list[int]:
+        """The first row held out of each series."""
+        return [_core.panel_split(int(n), self._held_out(), self.horizon)[1] for n in panel.lengths]
+
+    def _fit_scaler_object(self, seen: Seen) -> dict[str, Array]:
+        """Centers and scales of the columns, the features standardised."""
+        rows = seen.table[: self._training_rows(len(seen.observations))]
+        width = seen.observations.n_columns
+        pairs = [fit_columns(self.scaler, rows[:, :width]), fit_columns("standard", rows[:, width:])]
+        center, scale = (np.concatenate(each) for each in zip(*pairs, strict=True))
+        targets = {"output_center": center[:width], "output_scale": scale[:width]}
+        return {"input_center": center, "input_scale": scale} | targets
+
+    def _remember(self, seen: Seen, window_size: int, n_rows: int) -> None:
+        # forecasts that end in the newest row can be judged when the next one comes
+        self._seen = seen.tail(window_size + self.horizon - 1)
+        self._n_rows = n_rows
+        self.window_size_ = window_size
+        self.freq_ = seen.observations.freq
+        self.n_features_in_ = seen.observations.n_columns
+        if hasattr(self, "feature_names_in_"):
+            del self.feature_names_in_
+        columns = seen.observations.form.columns
+        names = () if columns is None else columns
+        if len(names) and all(isinstance(name, str) for name in names):
+            self.feature_names_in_ = np.array(names, dtype=object)
+
+    def _fitted_state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+        tensors, values = self._seen.observations.pack()
+        tensors |= {"features": self._seen.features}
+        if self._seen.sizes is not None:
+            tensors["sizes"] = self._seen.sizes
+        return (
+            {f"context_{name}": tensor for name, tensor in tensors.items()} | self._interval_tensors(),
+            {
+                "context": values,
+                "covariates": self._seen.covariates.pack(),
+                "n_rows": self._n_rows,
+                "window_size": self.window_size_,
+            },
+        )
+
+    def _restore_fitted_state(self, tensors: Mapping[str, NDArray[Any]], values: Mapping[str, Any]) -> None:
+        self._restore_interval_tensors(tensors, self._distribution())
+        saved = {name.removeprefix("context_"): tensor for name, tensor in tensors.items() if "context_" in name}
+        try:
+            context = Panel.unpack(saved, values["context"])
+        except (ArithmeticError, IndexError) as error:
+            raise ValueError(f"a context that cannot be read: {error}") from error
+        covariates = Covariates.unpack(values["covariates"])
+        seen = Seen(context, saved["features"], covariates, saved.get("sizes"), self.scaler)
+        if saved["features"].shape != (len(context), covariates.n_features):
+            raise ValueError(f"features of {len(context)} rows, got shape {saved['features'].shape}")
+        if not context.is_panel and len(context) < values["window_size"]:
+            raise ValueError(f"a context of {values['window_size']} rows, got shape {context.values.shape}")
+        self._remember(seen, values["window_size"], values["n_rows"])
