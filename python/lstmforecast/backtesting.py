@@ -237,7 +237,7 @@ def backtest(
     def run(fitted: LSTMForecaster, fold: Fold) -> _Outcome:
         fitted._fit(seen.take(np.arange(fold.start, fold.stop)))
         parameters = fitted._forecast_origins(fitted.model_, seen, fold.origins, horizon)
-        values = mean(fitted.model_.config["distribution"], parameters)
+        values = seen.undo(mean(fitted.model_.config["distribution"], parameters))
         # hundreds of refits would fill the memory
         kept = fitted if fold is folds[-1] else None
         return _Outcome(values, scorer.score(fitted, fold), kept)

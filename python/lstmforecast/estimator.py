@@ -29,7 +29,7 @@ OnEpoch = Callable[[dict[str, Any]], bool]
 class LSTMEstimator(BaseEstimator):
     """An LSTM network with a scikit-learn face; not for use on its own."""
 
-    _losses: ClassVar[tuple[str, ...]] = ("mse", "mae", "huber")
+    _losses: ClassVar[tuple[str | None, ...]] = ("mse", "mae", "huber")
     _architectures: ClassVar[tuple[str, ...]] = ("lstm",)
     n_estimators: int = 1
     model_: _core.Model | Ensemble
@@ -73,8 +73,8 @@ class LSTMEstimator(BaseEstimator):
         floats = ("learning_rate", "weight_decay", "min_delta", "lr_factor", "clip_grad_norm", "validation_fraction")
         options: dict[str, Any] = {"loss": getattr(self, "loss", "cross_entropy"), "optimizer": self.optimizer}
         options["lr_schedule"] = self.lr_schedule
-        options |= {name: _cast(int, getattr(self, name)) for name in integers}
-        options |= {name: _cast(float, getattr(self, name)) for name in floats}
+        given = {name: getattr(self, name) for name in (*integers, *floats) if name not in overrides}
+        options |= {name: _cast(int if name in integers else float, value) for name, value in given.items()}
         options |= {"scaler": self.scaler, "gap": 0, "stride": 1, "shuffle": True, "seed": seed}
         return options | overrides
 

@@ -34,14 +34,18 @@ class LSTMForecaster(SeriesEstimator):
         learns what the line leaves.
     channels : {"independent", "together"}, default="independent"
         Whether one network forecasts each variable from its own past, trained on all of them, or all variables at once.
+    transform : {"log", None}, default=None
+        ``"log"`` takes the logarithm of 1 + y before anything else, for series that grow by percents; forecasts are
+        brought back.
     head : {"direct", "recursive"}, default="direct"
         Whether the network forecasts the whole horizon at once, or one step, which is appended to the window before the
         next.
     normalize : {"last", "window", None}, default="last"
         ``"last"`` subtracts the last value of each window from it and adds it to the forecast again, so that levels
         never seen in training are no obstacle; ``"window"`` brings each window to mean 0 and deviation 1.
-    loss : {"mse", "mae", "huber", "quantile", "normal", "student_t", "negative_binomial"}, default="mse"
-        What training minimises, on scaled values. The last four forecast a distribution: quantiles that never cross,
+    loss : {"mse", "mae", "huber", "quantile", "normal", "student_t", "negative_binomial"} or None, default=None
+        What training minimises, on scaled values; None: ``"mse"``, and ``"mae"`` for a panel, some of whose series are
+        always wilder than others. The last four forecast a distribution: quantiles that never cross,
         or the parameters that make the truth most likely; counts for the last one.
     quantiles : list of float or None, default=None
         Levels for ``loss="quantile"``; None: 0.025, 0.1, 0.25, 0.5, 0.75, 0.9 and 0.975.
@@ -72,9 +76,10 @@ class LSTMForecaster(SeriesEstimator):
         How each column is scaled; fitted on the training rows only.
     optimizer, learning_rate, weight_decay, batch_size, clip_grad_norm
         How the weights are fitted, as in `torch.optim`.
-    max_epochs, steps_per_epoch : int, int or None, default=20 and 20
-        Looks at the held-out rows, and optimiser steps before each; None: a pass over all windows. Where steps are
-        counted, a look takes in some 4,000 windows, evenly spread.
+    max_epochs, steps_per_epoch : int, int or "auto" or None, default=20 and "auto"
+        Looks at the held-out rows, and optimiser steps before each. ``"auto"``: 20, and for panels up to 200, so that
+        each window is seen some 15 times; None: a pass over all windows. Where steps are counted, a look takes in some
+        4,000 windows, evenly spread.
     patience, min_delta : int or None, float
         Training ends after ``patience`` epochs without a validation loss better by ``min_delta``, and the best weights
         are restored; ``patience=None``: nothing is held out.
@@ -84,8 +89,9 @@ class LSTMForecaster(SeriesEstimator):
     lr_patience, lr_factor : int or None, float
         With ``"plateau"``, the rate shrinks by ``lr_factor`` after ``lr_patience`` epochs without progress; None:
         never.
-    validation_fraction : float, default=0.2
-        The part of the rows, the last ones, that is held out to judge each epoch.
+    validation_fraction : float or None, default=None
+        The part of the rows, the last ones (of each series), that is held out to judge each epoch and for the errors
+        that intervals are made of. None: 0.2, and of panels what gives some 500 windows.
     warm_start : bool, default=False
         Whether `fit` goes on from the weights of the fit before.
     backend : {"auto", "fused", "torch"}, default="auto"
@@ -145,9 +151,10 @@ class LSTMForecaster(SeriesEstimator):
         segment_length: int | None = None,
         linear_skip: bool = True,
         channels: str = "independent",
+        transform: str | None = None,
         head: str = "direct",
         normalize: str | None = "last",
-        loss: str = "mse",
+        loss: str | None = None,
         quantiles: list[float] | None = None,
         adaptation_rate: float = 0.01,
         n_estimators: int = 1,
@@ -167,14 +174,14 @@ class LSTMForecaster(SeriesEstimator):
         weight_decay: float = 0.0,
         batch_size: int = 512,
         max_epochs: int = 20,
-        steps_per_epoch: int | None = 20,
+        steps_per_epoch: int | str | None = "auto",
         patience: int | None = 10,
         min_delta: float = 0.0,
         lr_schedule: str = "cosine",
         lr_patience: int | None = 5,
         lr_factor: float = 0.5,
         clip_grad_norm: float | None = 1.0,
-        validation_fraction: float = 0.2,
+        validation_fraction: float | None = None,
         warm_start: bool = False,
         backend: str = "auto",
         device: str = "cpu",
@@ -188,6 +195,7 @@ class LSTMForecaster(SeriesEstimator):
         self.segment_length = segment_length
         self.linear_skip = linear_skip
         self.channels = channels
+        self.transform = transform
         self.head = head
         self.normalize = normalize
         self.loss = loss
@@ -293,7 +301,7 @@ class LSTMForecaster(SeriesEstimator):
             As in `fit`; also if ``context`` is too short or has other columns.
         """
         seen, parameters = self._predict(horizon, X, context, X_past, static)
-        return seen.observations.continued(mean(self.model_.config["distribution"], parameters))
+        return seen.observations.continued(seen.undo(mean(self.model_.config["distribution"], parameters)))
 
     def update(self, y: Any, X: Any = None, X_past: Any = None, static: Any = None) -> LSTMForecaster:
         """Append newer observations, from which `predict` then goes on; the weights stay as they are.

@@ -168,7 +168,7 @@ class ConformalIntervals:
         steps = forecast.shape[1]
         n_errors = 0 if self._calibration is None else len(self._calibration)
         self._check_levels(levels, wanted, n_errors, steps, self._calibrated_horizon())
-        values = np.moveaxis(self._quantiles_of(forecast, levels, seen.spreads), 0, -1)
+        values = np.moveaxis(seen.undo(self._quantiles_of(forecast, levels, seen.spreads)), 0, -1)
         index = seen.observations.future_index(steps)
         if index is None:
             start = self._n_rows if given[2] is None else len(seen.observations)
@@ -201,7 +201,7 @@ class ConformalIntervals:
         self, seen: Seen, origins: NDArray[np.int64], horizon: int, levels: Sequence[float]
     ) -> NDArray[np.float64]:
         """Quantiles of the rows from each origin on: (n_levels, n_origins, horizon, k)."""
-        return self._quantiles_of(self._forecast_origins(self.model_, seen, origins, horizon), levels)
+        return seen.undo(self._quantiles_of(self._forecast_origins(self.model_, seen, origins, horizon), levels))
 
     def _check_levels(
         self, levels: Sequence[float], wanted: Sequence[str], n_errors: int, horizon: int, trained: int
@@ -233,7 +233,7 @@ class ConformalIntervals:
             forecast = self._forecast_origins(model, seen, origins, self.horizon, which)
             rows = seen.observations.row_of(which, origins)[:, np.newaxis] + np.arange(self.horizon)
             self._calibration = Calibration.of(
-                seen.observations.values[rows],
+                seen.values[rows],
                 forecast,
                 distribution=model.config["distribution"],
                 spreads=None if seen.spreads is None else seen.spreads[which],
@@ -278,7 +278,7 @@ class ConformalIntervals:
         known = ~gone[steps].any(axis=(1, 2))
         if known.any():
             forecast = self._forecast_origins(self.model_, seen, origins[known], horizon)
-            self._calibration = self._calibration.extended(observations.values[steps[known]], forecast)
+            self._calibration = self._calibration.extended(seen.values[steps[known]], forecast)
 
     def _interval_tensors(self) -> dict[str, NDArray[Any]]:
         """What a file keeps of it."""

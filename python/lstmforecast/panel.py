@@ -261,7 +261,7 @@ def _irregular(times: pd.Index, starts: NDArray[np.int64], freq: Frequency) -> N
 
 
 def _incomplete(table: NDArray[np.float64], starts: NDArray[np.int64]) -> NDArray[np.bool_]:
-    return _any_in_each(np.isnan(table).any(axis=1), starts)
+    return _any_in_each(np.asarray(np.isnan(table).any(axis=1)), starts)
 
 
 def _any_in_each(rows: NDArray[np.bool_], starts: NDArray[np.int64]) -> NDArray[np.bool_]:

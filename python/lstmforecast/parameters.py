@@ -22,9 +22,10 @@ class _Number:
     low_included: bool = True
     high_included: bool = False
     none: bool = False
+    word: str | None = None
 
     def check(self, name: str, value: Any) -> None:
-        if value is None and self.none:
+        if (value is None and self.none) or (isinstance(value, str) and value == self.word):
             return
         if isinstance(value, bool) or not isinstance(value, self.kind):
             raise TypeError(f"expected {name} to be {self._words()}, got {value!r}")
@@ -38,7 +39,7 @@ class _Number:
         bounds = f"of at least {self.low:g}" if self.low_included else f"above {self.low:g}"
         if self.high != float("inf"):
             bounds += f" and {'at most' if self.high_included else 'below'} {self.high:g}"
-        return f"{what} {bounds}" + (" or None" if self.none else "")
+        return f"{what} {bounds}" + (f", {self.word!r}" if self.word else "") + (" or None" if self.none else "")
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,7 @@ _RULES: dict[str, _Number | _Choice] = {
     "linear_skip": _Choice((False, True)),
     "channels": _Choice(("together", "independent")),
     "normalize": _Choice((None, "last", "window")),
+    "transform": _Choice((None, "log")),
     "head": _Choice(("direct", "recursive")),
     "missing": _Choice(("error", "mask", "ffill", "interpolate")),
     "adaptation_rate": _Number(_REAL, 0, 1),
@@ -77,14 +79,14 @@ _RULES: dict[str, _Number | _Choice] = {
     "weight_decay": _Number(_REAL, 0),
     "batch_size": _Number(_INTEGER, 1),
     "max_epochs": _Number(_INTEGER, 1),
-    "steps_per_epoch": _Number(_INTEGER, 1, none=True),
+    "steps_per_epoch": _Number(_INTEGER, 1, none=True, word="auto"),
     "patience": _Number(_INTEGER, 1, none=True),
     "min_delta": _Number(_REAL, 0),
     "lr_schedule": _Choice(("constant", "plateau", "cosine", "onecycle")),
     "lr_patience": _Number(_INTEGER, 0, none=True),
     "lr_factor": _Number(_REAL, 0, 1, low_included=False),
     "clip_grad_norm": _Number(_REAL, 0, low_included=False, none=True),
-    "validation_fraction": _Number(_REAL, 0, 1),
+    "validation_fraction": _Number(_REAL, 0, 1, none=True),
     "warm_start": _Choice((False, True)),
     "backend": _Choice(("auto", "fused", "torch")),
     "n_threads": _Number(_INTEGER, 1, none=True),
@@ -92,7 +94,9 @@ _RULES: dict[str, _Number | _Choice] = {
 }
 
 
-def check_parameters(parameters: Mapping[str, Any], losses: tuple[str, ...], architectures: tuple[str, ...]) -> None:
+def check_parameters(
+    parameters: Mapping[str, Any], losses: tuple[str | None, ...], architectures: tuple[str, ...]
+) -> None:
     """Raise TypeError or ValueError, with one sentence, for the first parameter that makes no sense."""
     rules = _RULES | {"loss": _Choice(losses), "architecture": _Choice(architectures)}
     for name, value in parameters.items():

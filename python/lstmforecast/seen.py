@@ -58,6 +58,8 @@ class Seen:
         Centres, scales and spreads (mean absolute seasonal differences) of the targets of each series of a panel.
     scaler : str, object or None
         What centres and scales are made with.
+    transform : {"log", None}
+        What is done to values before anything else.
     """
 
     observations: Observations
@@ -65,12 +67,21 @@ class Seen:
     covariates: Covariates
     sizes: Array | None = None
     scaler: Any = None
+    transform: str | None = None
+
+    @property
+    def values(self) -> Array:
+        """The targets, transformed: (n, k)."""
+        return np.log1p(self.observations.values) if self.transform == "log" else self.observations.values
+
+    def undo(self, values: Array) -> Array:
+        """Bring transformed values, or quantiles of them, back to the data's units."""
+        return np.expm1(values) if self.transform == "log" else values
 
     @property
     def table(self) -> Array:
         """Targets and features as the core takes them: (n, k + m)."""
-        values = self.observations.values
-        return np.hstack([values, self.features]) if self.features.shape[1] else values
+        return np.hstack([self.values, self.features]) if self.features.shape[1] else self.values
 
     @property
     def starts(self) -> NDArray[np.int64] | None:
@@ -86,6 +97,27 @@ class Seen:
     def spreads(self) -> Array | None:
         """By what the errors of each series are divided: (n_series, k)."""
         return None if self.sizes is None else self.sizes[:, 2 * self.observations.n_columns :]
+
+    def sized(self, lengths: NDArray[np.int64] | None = None, like: Seen | None = None) -> Seen:
+        """With the sizes of each series, where there are several: of its first ``lengths`` rows, or of all.
+
+        Those of series that ``like`` has are taken over.
+        """
+        if not self.observations.is_panel:
+            return self
+        known = np.full(self.observations.n_series, -1)
+        if like is not None and like.sizes is not None:
+            known = like.observations.series_keys.get_indexer(self.observations.series_keys)
+        values, season = self.values, season_length(self.observations.freq)
+        starts = np.cumsum(self.observations.lengths) - self.observations.lengths
+        lengths = self.observations.lengths if lengths is None else lengths
+        sizes = np.empty((len(known), 3 * values.shape[1]))
+        if like is not None and like.sizes is not None:
+            sizes[known >= 0] = like.sizes[known[known >= 0]]
+        for i in np.flatnonzero(known < 0):
+            rows = values[starts[i] : starts[i] + lengths[i]]
+            sizes[i] = np.concatenate([*fit_columns(self.scaler, rows), _spread(rows, season)])
+        return replace(self, sizes=sizes)
 
     def take(self, rows: NDArray[np.int64]) -> Seen:
         """Copy some rows, in their order; the sizes of series of which none is taken are dropped."""
@@ -134,31 +166,8 @@ class Seen:
         older[newer] = False
         features[older] = self.features
         features[newer] = self.covariates.of(joined.take(newer), X, X_past, static)
-        extended = replace(self, observations=joined, features=features)
-        if self.sizes is None:
-            return extended, newer
-        return replace(extended, sizes=sizes_of(joined, self.scaler, like=self)), newer
-
-
-def sizes_of(
-    observations: Observations, scaler: Any, lengths: NDArray[np.int64] | None = None, like: Seen | None = None
-) -> Array:
-    """Centres, scales and spreads of each series of a panel: (n_series, 3 * k).
-
-    Of the first ``lengths`` rows of each, or of all; those of series that ``like`` has are taken over.
-    """
-    season = season_length(observations.freq)
-    sizes = np.empty((observations.n_series, 3 * observations.n_columns))
-    known = np.full(len(sizes), -1)
-    if like is not None and like.sizes is not None:
-        known = like.observations.series_keys.get_indexer(observations.series_keys)
-        sizes[known >= 0] = like.sizes[known[known >= 0]]
-    starts = np.cumsum(observations.lengths) - observations.lengths
-    lengths = observations.lengths if lengths is None else lengths
-    for i in np.flatnonzero(known < 0):
-        rows = observations.values[starts[i] : starts[i] + lengths[i]]
-        sizes[i] = np.concatenate([*fit_columns(scaler, rows), _spread(rows, season)])
-    return sizes
+        extended = replace(self, observations=joined, features=features, sizes=None)
+        return extended.sized(like=self), newer
 
 
 def _spread(rows: Array, season: int) -> Array:

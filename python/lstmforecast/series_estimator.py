@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +19,8 @@ from lstmforecast.intervals import ConformalIntervals
 from lstmforecast.panel import Panel
 from lstmforecast.parameters import check_count
 from lstmforecast.scalers import fit_columns
-from lstmforecast.seen import Seen, forecast, parameters_of, read_observations, roll, sizes_of
-from lstmforecast.sizing import Sizes, training_rows
+from lstmforecast.seen import Seen, forecast, parameters_of, read_observations, roll
+from lstmforecast.sizing import VALIDATION_FRACTION, Sizes, default_steps, held_out_of_panel, training_rows
 
 if TYPE_CHECKING:
     import torch
@@ -34,15 +34,16 @@ QUANTILES = (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)
 class SeriesEstimator(ConformalIntervals, LSTMEstimator):
     """The inner works of `LSTMForecaster`; not for use on its own."""
 
-    _losses = ("mse", "mae", "huber", "quantile", *DISTRIBUTIONS)
+    _losses: ClassVar[tuple[str | None, ...]] = (None, "mse", "mae", "huber", "quantile", *DISTRIBUTIONS)
     _architectures = ("lstm", "linear")
     feature_names_in_: NDArray[Any]
     window_size: int | None
     segment_length: int | None
-    loss: str
+    loss: str | None
     quantiles: list[float] | None
     head: str
     normalize: str | None
+    transform: str | None
     freq: Frequency
     missing: Missing
     _seen: Seen
@@ -53,21 +54,32 @@ class SeriesEstimator(ConformalIntervals, LSTMEstimator):
         observations = read_observations(y, freq=self.freq, missing=self.missing)
         parameters = self.get_params(deep=False)
         covariates = Covariates.at_fit(observations, X, X_past, static, parameters["calendar"], parameters["holidays"])
-        return Seen(observations, covariates.of(observations, X, X_past), covariates, scaler=self.scaler)
+        features = covariates.of(observations, X, X_past)
+        seen = Seen(observations, features, covariates, scaler=self.scaler, transform=self.transform)
+        if self.transform == "log" and (observations.values <= -1).any():
+            raise ValueError(f"expected values above -1 for transform='log', got {np.nanmin(observations.values):g}")
+        return seen
 
     def _fit(self, seen: Seen) -> Self:
         observations = seen.observations
+        panel = observations if isinstance(observations, Panel) else None
         self._check_counts(observations)
         sizes = Sizes(self.horizon, self.window_size, self.segment_length, season_length(observations.freq))
-        if isinstance(observations, Panel):
-            lengths = np.array(self._panel_splits(observations))
-            seen = replace(seen, sizes=sizes_of(observations, self.scaler, lengths))
-            window_size, segment_length = sizes.of_panel(observations.lengths, self._held_out())
+        if panel is not None:
+            lengths = np.array(self._panel_splits(panel))
+            seen = seen.sized(lengths)
+            window_size, segment_length = sizes.of_panel(panel.lengths, self._held_out(panel))
         else:
             window_size, segment_length = sizes.resolve(len(observations), self._held_out())
         seed = self._seed()
         model = self._new_network(seen, window_size, segment_length, seed)
-        training = self._training(seed, stride=self.stride, loss=self._core_loss())
+        training = self._training(
+            seed,
+            stride=self.stride,
+            loss=self._core_loss(seen),
+            validation_fraction=float(self._held_out(panel)),
+            steps_per_epoch=self._steps_per_epoch(panel),
+        )
         if self.scaler is not None and not isinstance(self.scaler, str):
             model.load_scalers(self._fit_scaler_object(seen))
             training["scaler"] = "loaded"
@@ -93,6 +105,12 @@ class SeriesEstimator(ConformalIntervals, LSTMEstimator):
             **{name: getattr(self, name) for name in ("normalize", "channels")},
         )
 
+    def _steps_per_epoch(self, panel: Panel | None) -> int | None:
+        if self.steps_per_epoch != "auto":
+            return None if self.steps_per_epoch is None else int(self.steps_per_epoch)
+        n_windows = 0 if panel is None else len(panel) * panel.n_columns // self.stride
+        return default_steps(n_windows, self.batch_size)
+
     def _distribution(self) -> Any:
         """What the network forecasts the parameters of, as the core names it; None: a point."""
         if self.loss == "quantile":
@@ -101,9 +119,10 @@ class SeriesEstimator(ConformalIntervals, LSTMEstimator):
             raise ValueError(f"expected quantiles=None without loss='quantile', got loss={self.loss!r}")
         return self.loss if self.loss in DISTRIBUTIONS else None
 
-    def _core_loss(self) -> Any:
+    def _core_loss(self, seen: Seen) -> Any:
         distribution = self._distribution()
-        return self.loss if distribution is None else {"distribution": distribution}
+        chosen = self.loss or ("mae" if seen.observations.is_panel else "mse")
+        return chosen if distribution is None else {"distribution": distribution}
 
     def _check_counts(self, observations: Observations) -> None:
         if self.loss != "negative_binomial":
@@ -150,9 +169,8 @@ class SeriesEstimator(ConformalIntervals, LSTMEstimator):
             before = X
         covariates = self._seen.covariates
         seen = replace(self._seen, observations=part, features=covariates.of(part, before, X_past, static))
-        if seen.sizes is not None:
-            seen = replace(seen, sizes=sizes_of(observations, self.scaler, like=self._seen))
-        return seen, X
+        whole = replace(seen, observations=observations, sizes=None).sized(like=self._seen)
+        return replace(seen, sizes=whole.sizes), X
 
     def _forecast_origins(
         self,
@@ -185,12 +203,16 @@ class SeriesEstimator(ConformalIntervals, LSTMEstimator):
     def _training_rows(self, n_rows: int) -> int:
         return training_rows(n_rows, self._held_out())
 
-    def _held_out(self) -> float:
-        return 0.0 if self.patience is None else self.validation_fraction
+    def _held_out(self, panel: Panel | None = None) -> float:
+        if self.patience is None:
+            return 0.0
+        if self.validation_fraction is not None:
+            return float(self.validation_fraction)
+        return VALIDATION_FRACTION if panel is None else held_out_of_panel(panel.lengths, self.horizon)
 
     def _panel_splits(self, panel: Panel) -> list[int]:
         """The first row held out of each series."""
-        return [_core.panel_split(int(n), self._held_out(), self.horizon)[1] for n in panel.lengths]
+        return [_core.panel_split(int(n), self._held_out(panel), self.horizon)[1] for n in panel.lengths]
 
     def _fit_scaler_object(self, seen: Seen) -> dict[str, Array]:
         """Centers and scales of the columns, the features standardised."""
@@ -238,7 +260,7 @@ class SeriesEstimator(ConformalIntervals, LSTMEstimator):
         except (ArithmeticError, IndexError) as error:
             raise ValueError(f"a context that cannot be read: {error}") from error
         covariates = Covariates.unpack(values["covariates"])
-        seen = Seen(context, saved["features"], covariates, saved.get("sizes"), self.scaler)
+        seen = Seen(context, saved["features"], covariates, saved.get("sizes"), self.scaler, self.transform)
         if saved["features"].shape != (len(context), covariates.n_features):
             raise ValueError(f"features of {len(context)} rows, got shape {saved['features'].shape}")
         if not context.is_panel and len(context) < values["window_size"]:

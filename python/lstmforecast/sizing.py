@@ -14,6 +14,11 @@ SEASONS = 14
 LONGEST = 336
 # Windows of more steps than this are cut coarser: what makes an LSTM slow is its number of steps.
 STEPS = 24
+VALIDATION_FRACTION = 0.2
+# Windows held out of all series of a panel: enough to choose an epoch and to calibrate intervals of 99 % with.
+HELD_OUT_WINDOWS = 500
+STEPS_PER_EPOCH = 20
+MOST_STEPS_PER_EPOCH = 200
 
 
 def default_window_size(n_rows: int, horizon: int, season: int = 1) -> int:
@@ -56,6 +61,29 @@ def default_segment_length(window_size: int, season: int = 1) -> int:
     least = -(-window_size // STEPS)
     lengths = (length for length in range(least, window_size // 4 + 1) if window_size % length == 0)
     return next(lengths, 1)
+
+
+def default_steps(n_windows: int, batch_size: int) -> int:
+    """Choose the steps of an epoch for so many windows of a panel: in 20 epochs some 15 passes, within bounds.
+
+    Examples
+    --------
+    >>> default_steps(300_000, batch_size=512), default_steps(1000, batch_size=512)
+    (200, 20)
+    """
+    return min(max(STEPS_PER_EPOCH, n_windows * 3 // (4 * batch_size)), MOST_STEPS_PER_EPOCH)
+
+
+def held_out_of_panel(lengths: NDArray[np.int64], horizon: int) -> float:
+    """Choose the part of each series that is held out: few rows of many series, more of few.
+
+    Examples
+    --------
+    >>> held_out_of_panel(np.array([480] * 500), horizon=47), held_out_of_panel(np.array([480, 480]), horizon=47)
+    (0.1, 0.2)
+    """
+    wanted = horizon + -(-HELD_OUT_WINDOWS // len(lengths))
+    return min(VALIDATION_FRACTION, wanted / max(float(np.median(lengths)), 1.0))
 
 
 def training_rows(n_rows: int, validation_fraction: float) -> int:

@@ -77,6 +77,7 @@ impl Model {
         self.check_loss(&training.loss)?;
         let splits = self.splits(panel, data, training)?;
         self.fit_scalers(panel, data.scaler, &splits);
+        self.start_at_regression(panel, &splits)?;
         // beside the model, which is changed while it is looked through
         let (input_scaler, output_scaler) = (self.input_scaler.clone(), self.output_scaler.clone());
         let lens = Lens { panel, scaler: &input_scaler, output_scaler: &output_scaler, layout: self.config.layout() };

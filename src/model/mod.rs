@@ -2,6 +2,7 @@
 
 pub mod fit;
 pub mod forecast;
+mod regression;
 
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};

@@ -63,7 +63,10 @@ def test_the_rows_that_the_message_names_suffice_and_one_less_does_not(window_si
     # The core's own check, which speaks of its parts, agrees.
     core = model._new_model(window_size=size, horizon=horizon, n_features=1, n_targets=1, seed=0)
     with pytest.raises(ValueError, match="expected at least"):
-        core.fit_series(np.arange(needed - 1.0)[:, np.newaxis], model._training(0))
+        core.fit_series(
+            np.arange(needed - 1.0)[:, np.newaxis],
+            model._training(0, steps_per_epoch=20, validation_fraction=model._held_out()),
+        )
 
 
 def test_holding_nothing_out_is_offered():
