@@ -7,6 +7,7 @@ use super::{Channels, Model};
 use crate::error::{check_positive, Error, Result};
 use crate::kernel::pool;
 use crate::network::fused::FusedNetwork;
+use crate::network::Architecture;
 use crate::series::lens::Lens;
 use crate::series::scale::{Scaler, ScalerKind};
 use crate::series::split::{panel_split, time_split, TimeSplit};
@@ -98,7 +99,8 @@ impl Model {
                 .map_err(within("the validation part with the window before it"))
         });
         let validation = validation.transpose()?;
-        self.train(&train, validation.as_ref().map(|windows| windows as &dyn Samples), training, observer)
+        let validation = validation.as_ref().map(|windows| windows as &dyn Samples);
+        self.train(&train, validation, training, observer)
     }
 
     /// Where each series is split.
@@ -193,7 +195,8 @@ impl Model {
         let network = FusedNetwork::new(&self.config.network(), &self.parameters)?;
         let indices: Vec<usize> = (0..table.len()).collect();
         let n_threads = pool::n_threads(None);
-        let mut gradient = FusedGradient::new(&network, indices.len(), self.config.n_steps(), false, n_threads);
+        let mut gradient =
+            FusedGradient::new(&network, indices.len(), self.config.n_steps(), false, n_threads).with_line();
         let mean = gradient.compute(&network, Task { samples: table, indices: &indices, loss, masks: None });
         let gradients = network.unpack(gradient.sum(&network).0);
         let named = self.parameters.iter().zip(gradients).map(|((name, tensor), gradient)| {
@@ -246,6 +249,12 @@ impl Model {
             return Err(Error::too_short("at least one row to train on and one to validate on", "none"));
         }
         self.forecaster = None;
+        self.solve_line(train, validation, training)?;
+        if self.config.architecture == Architecture::Linear {
+            // there is nothing left to learn: one look says how good it is
+            let once = TrainConfig { max_epochs: 1, steps_per_epoch: Some(1), ..training.clone() };
+            return self.train_by_torch(train, validation, &once, observer);
+        }
         if self.is_fused() {
             let mut network = FusedNetwork::new(&self.config.network(), &self.parameters)?;
             let n_threads = pool::n_threads(training.n_threads);
@@ -255,6 +264,16 @@ impl Model {
             network.store(&self.parameters)?;
             return outcome;
         }
+        self.train_by_torch(train, validation, training, observer)
+    }
+
+    fn train_by_torch(
+        &mut self,
+        train: &dyn Samples,
+        validation: Option<&dyn Samples>,
+        training: &TrainConfig,
+        observer: &mut dyn Observer,
+    ) -> Result<Outcome> {
         let loader = |samples| Loader::new(samples, self.config.layout().width(), self.device);
         let samples = (loader(train), validation.map(loader));
         let network = (&*self.network, &self.parameters);

@@ -2,6 +2,7 @@
 
 pub mod fit;
 pub mod forecast;
+mod line;
 mod regression;
 
 use serde::{Deserialize, Serialize};

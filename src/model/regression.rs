@@ -19,7 +19,7 @@ impl Model {
     ///
     /// Weights that aren't zero, as after a fit before, stay; so does a line on windows that have a scale each.
     pub(super) fn start_at_regression(&self, panel: &Panel, splits: &[TimeSplit]) -> Result<()> {
-        let Some((_, weight)) = self.parameters.iter().find(|(name, _)| *name == "known.weight") else { return Ok(()) };
+        let Some(weight) = self.weight("known.weight") else { return Ok(()) };
         let is_fitted = weight.f_abs()?.f_max()?.f_double_value(&[])? > 0.0;
         if is_fitted || self.config.normalize == Some(Normalize::Window) {
             return Ok(());
@@ -53,7 +53,9 @@ impl Model {
                 *step = (row[target] - before[target]) / scale;
             }
             if layout.independent {
-                of_targets.iter().for_each(|&target| moments.add(&of_known, &[target]));
+                for &target in &of_targets {
+                    moments.add(&of_known, &[target]);
+                }
             } else {
                 moments.add(&of_known, &of_targets);
             }

@@ -115,6 +115,11 @@ impl FusedNetwork {
         tensors
     }
 
+    /// How many parameters stand before those of the linear way.
+    pub fn n_before_line(&self) -> usize {
+        self.lstm.n_parameters() + self.head.n_parameters()
+    }
+
     /// Numbers in the weight of what is known in advance, which are the last of the parameters.
     fn n_effects(&self) -> usize {
         self.skip.as_ref().map_or(0, FusedSkip::n_effects)

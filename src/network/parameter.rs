@@ -11,6 +11,11 @@ pub struct Parameters {
     named: Vec<(String, Tensor)>,
 }
 
+/// Whether a parameter is one of the linear way past the LSTM.
+pub fn is_of_line(name: &str) -> bool {
+    name.starts_with("skip.") || name.starts_with("known.")
+}
+
 impl Parameters {
     /// Names and tensors.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Tensor)> {

@@ -2,6 +2,7 @@
 
 use super::config::TrainConfig;
 use super::fused_gradient::{share, FusedGradient, Rows, Task};
+use super::optimizer::LINE_RATE;
 use super::{Learner, Step};
 use crate::error::Result;
 use crate::kernel::aligned::Aligned;
@@ -40,7 +41,7 @@ impl<'a> FusedLearner<'a> {
     ) -> Self {
         let steps = train.input_len() / network.lstm.shape().input_size;
         let batch_size = config.batch_size.min(train.len());
-        let gradient = FusedGradient::new(network, batch_size, steps, dropout > 0.0, n_threads);
+        let gradient = FusedGradient::new(network, batch_size, steps, dropout > 0.0, n_threads).with_line();
         let validator =
             |_| Validator { memory: network.memory(VALIDATION_ROWS, steps), samples: Rows::default(), loss: 0.0 };
         let n_validators = if validation.is_some() { gradient.n_workers() } else { 0 };
@@ -62,14 +63,21 @@ impl<'a> FusedLearner<'a> {
         let n_workers = self.gradient.n_workers();
         let (gradient, grad_norm) = self.gradient.sum(self.network);
         let n_steps = i32::try_from(self.n_steps + 1).unwrap_or(i32::MAX);
-        let step = self.config.adam_step(n_steps, learning_rate, grad_norm);
+        let step = |rate| self.config.adam_step(n_steps, rate * learning_rate, grad_norm);
+        let (steps, n_fast) = ([step(1.0), step(LINE_RATE)], self.network.n_before_line());
         let set = self.network.lstm.set();
         let chunk = gradient.len().div_ceil(n_workers);
         let [first, second] = &mut self.moments;
         let moments = first.chunks_mut(chunk).zip(second.chunks_mut(chunk));
         let mut parts: Vec<_> = self.network.parameters.chunks_mut(chunk).zip(moments).collect();
         pool::for_each(&mut parts, |at, (parameters, (first, second))| {
-            set.adam(step, parameters, &gradient[at * chunk..at * chunk + parameters.len()], [first, second]);
+            let gradient = &gradient[at * chunk..at * chunk + parameters.len()];
+            // the border between fast and slow lies in one of the parts
+            let border = n_fast.saturating_sub(at * chunk).min(parameters.len());
+            for (range, step) in [0..border, border..parameters.len()].into_iter().zip(steps) {
+                let moments = [&mut first[range.clone()], &mut second[range.clone()]];
+                set.adam(step, &mut parameters[range.clone()], &gradient[range], moments);
+            }
         });
         grad_norm
     }

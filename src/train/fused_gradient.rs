@@ -18,6 +18,7 @@ pub struct FusedGradient {
     workers: Vec<Worker>,
     transposed: TransposedWeights,
     transposed_head: Aligned,
+    with_line: bool,
 }
 
 /// One batch and what is asked of it.
@@ -73,7 +74,8 @@ impl Rows {
 }
 
 impl FusedGradient {
-    /// Room for batches of up to `batch_size` windows of `steps` steps, on up to `n_threads` threads.
+    /// Room for batches of up to `batch_size` windows of `steps` steps, on up to `n_threads` threads. The gradient of the
+    /// linear way stays zero unless asked for by [`FusedGradient::with_line`].
     pub fn new(network: &FusedNetwork, batch_size: usize, steps: usize, dropout: bool, n_threads: usize) -> Self {
         let n_workers = n_threads.min(batch_size.div_ceil(LEAST_ROWS)).max(1);
         let (rows, zeros) = (batch_size.div_ceil(n_workers), Aligned::zeros);
@@ -93,9 +95,15 @@ impl FusedGradient {
             workers: (0..n_workers).map(worker).collect(),
             transposed: network.lstm.transposed(needs),
             transposed_head: zeros(network.head.n_transposed()),
+            with_line: false,
         };
         gradient.update(network);
         gradient
+    }
+
+    /// Differentiates the linear way too.
+    pub fn with_line(self) -> Self {
+        Self { with_line: true, ..self }
     }
 
     /// Threads that work on a batch.
@@ -116,13 +124,13 @@ impl FusedGradient {
     /// The mean loss of a batch; the gradient is then in parts, which [`FusedGradient::sum`] adds up.
     pub fn compute(&mut self, network: &FusedNetwork, task: Task) -> f64 {
         let (n_workers, n) = (self.workers.len(), task.indices.len());
-        let transposed = (&self.transposed, &*self.transposed_head);
+        let (transposed, with_line) = ((&self.transposed, &*self.transposed_head), self.with_line);
         pool::for_each(&mut self.workers, |at, worker| {
             let rows = share(at, n_workers, n);
             worker.gradient.fill(0.0);
             worker.loss = 0.0;
             if !rows.is_empty() {
-                worker.compute(network, transposed, task, rows);
+                worker.compute(network, transposed, task, (rows, with_line));
             }
         });
         self.workers.iter().map(|worker| worker.loss).sum()
@@ -156,7 +164,7 @@ impl Worker {
         network: &FusedNetwork,
         transposed: (&TransposedWeights, &[f32]),
         task: Task,
-        part: std::ops::Range<usize>,
+        (part, with_line): (std::ops::Range<usize>, bool),
     ) {
         let (lstm, head, rows) = (&network.lstm, &network.head, part.len());
         let [lstm_parameters, head_parameters, skip_parameters] = network.split(&network.parameters);
@@ -180,7 +188,7 @@ impl Worker {
         let [dlstm, dhead, dskip] = network.split_mut(&mut self.gradient);
         head.backward_input(transposed.1, rows, &self.doutputs, &mut self.dstate);
         head.backward_parameters(rows, (&self.state, &self.doutputs), dhead);
-        if let Some((skip, memory)) = network.skip.as_ref().zip(self.skip.as_mut()) {
+        if let Some((skip, memory)) = network.skip.as_ref().zip(self.skip.as_mut()).filter(|_| with_line) {
             skip.backward(skip_parameters, memory, (&self.doutputs, head.width()), rows, dskip);
         }
         self.workspace.set_last_state_gradient(&self.dstate);

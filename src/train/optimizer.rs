@@ -23,6 +23,9 @@ pub enum OptimizerKind {
     Adamw,
 }
 
+/// The learning rate of the linear way past the LSTM, which starts where a regression ends, as a part of that of all else.
+pub(super) const LINE_RATE: f64 = 0.1;
+
 impl TrainConfig {
     /// The same arithmetic for the kernel: step `n_steps`, counted from 1, after a gradient of norm `grad_norm`.
     #[allow(clippy::cast_possible_truncation)] // single precision is what the parameters have
@@ -57,14 +60,21 @@ pub struct Optimizer {
     n_steps: i32,
     parameters: Vec<Tensor>,
     /// First and second moment of each parameter's gradient.
+    rates: Vec<f64>,
     moments: Vec<(Tensor, Tensor)>,
 }
 
 impl Optimizer {
-    /// Starts with moments of zero.
-    pub fn new(kind: OptimizerKind, parameters: Vec<Tensor>, weight_decay: f64) -> Self {
-        let moments = parameters.iter().map(|p| (p.zeros_like(), p.zeros_like())).collect();
-        Self { kind, weight_decay, n_steps: 0, parameters, moments }
+    /// Starts with moments of zero. Each parameter moves at its part of the learning rate.
+    pub fn new(kind: OptimizerKind, parameters: Vec<(Tensor, f64)>, weight_decay: f64) -> Self {
+        let moments = parameters.iter().map(|(p, _)| (p.zeros_like(), p.zeros_like())).collect();
+        let (parameters, rates) = parameters.into_iter().unzip();
+        Self { kind, weight_decay, n_steps: 0, parameters, rates, moments }
+    }
+
+    /// Whether it has nothing to move.
+    pub fn is_idle(&self) -> bool {
+        self.parameters.is_empty()
     }
 
     /// Forgets the gradients.
@@ -103,9 +113,11 @@ impl Optimizer {
         self.n_steps += 1;
         let correction1 = 1.0 - BETA1.powi(self.n_steps);
         let correction2 = (1.0 - BETA2.powi(self.n_steps)).sqrt();
-        let step_size = learning_rate / correction1;
         tch::no_grad(|| {
-            for (parameter, (first, second)) in self.parameters.iter_mut().zip(&mut self.moments) {
+            for ((parameter, rate), (first, second)) in
+                self.parameters.iter_mut().zip(&self.rates).zip(&mut self.moments)
+            {
+                let learning_rate = rate * learning_rate;
                 let mut grad = parameter.grad();
                 if self.weight_decay > 0.0 {
                     match self.kind {
@@ -119,7 +131,7 @@ impl Optimizer {
                 let squared = grad.f_square()?;
                 let _ = second.f_mul_scalar_(BETA2)?.f_add_(&squared.f_mul_scalar(1.0 - BETA2)?)?;
                 let denominator = second.f_sqrt()?.f_div_scalar(correction2)?.f_add_scalar(EPSILON)?;
-                let step = first.f_div(&denominator)?.f_mul_scalar(step_size)?;
+                let step = first.f_div(&denominator)?.f_mul_scalar(learning_rate / correction1)?;
                 let _ = parameter.f_sub_(&step)?;
             }
             Ok(())
@@ -137,7 +149,7 @@ mod tests {
     fn the_first_step_is_the_learning_rate() {
         // with m = 0.1 g and v = 0.001 g^2, the corrected ratio is g / (|g| + eps): the sign
         let parameter = Tensor::from_slice(&[1.0f32, 1.0]).set_requires_grad(true);
-        let mut optimizer = Optimizer::new(OptimizerKind::Adam, vec![parameter.shallow_clone()], 0.0);
+        let mut optimizer = Optimizer::new(OptimizerKind::Adam, vec![(parameter.shallow_clone(), 1.0)], 0.0);
         (&parameter * Tensor::from_slice(&[3.0f32, -5.0])).sum(Kind::Float).backward();
         optimizer.step(0.1).unwrap();
         let moved: Vec<f32> = parameter.try_into().unwrap();
@@ -147,7 +159,7 @@ mod tests {
     #[test]
     fn clipping_leaves_the_direction() {
         let parameter = Tensor::from_slice(&[0.0f32, 0.0]).set_requires_grad(true);
-        let optimizer = Optimizer::new(OptimizerKind::Adam, vec![parameter.shallow_clone()], 0.0);
+        let optimizer = Optimizer::new(OptimizerKind::Adam, vec![(parameter.shallow_clone(), 1.0)], 0.0);
         (&parameter * Tensor::from_slice(&[3.0f32, 4.0])).sum(Kind::Float).backward();
         assert!((optimizer.clip_grad_norm(Some(1.0)).unwrap() - 5.0).abs() < 1e-6);
         let grad: Vec<f32> = parameter.grad().try_into().unwrap();

@@ -4,9 +4,10 @@ use tch::Tensor;
 
 use super::batch::Loader;
 use super::config::TrainConfig;
-use super::optimizer::Optimizer;
+use super::optimizer::{Optimizer, LINE_RATE};
 use super::{Learner, Step};
 use crate::error::Result;
+use crate::network::parameter::is_of_line;
 use crate::network::{Network, Parameters};
 use crate::rng::DropoutMasks;
 
@@ -41,7 +42,7 @@ impl<'a> TorchLearner<'a> {
             train,
             validation,
             config,
-            optimizer: Optimizer::new(config.optimizer, parameters.tensors(), config.weight_decay),
+            optimizer: Optimizer::new(config.optimizer, trained(parameters), config.weight_decay),
             dropout: DropoutMasks::new(config.seed, dropout),
             n_steps: 0,
             remembered: parameters.snapshot(),
@@ -73,6 +74,9 @@ impl Learner for TorchLearner<'_> {
         self.optimizer.zero_grad();
         let output = self.network.forward(&batch.inputs, Some(self.dropout.during(self.n_steps)))?;
         let loss = self.config.loss.mean(&output, &batch)?;
+        if self.optimizer.is_idle() {
+            return Ok(Step { loss: number(&loss)?, grad_norm: 0.0 });
+        }
         loss.f_backward()?;
         let grad_norm = self.optimizer.clip_grad_norm(self.config.clip_grad_norm)?;
         self.optimizer.step(learning_rate)?;
@@ -91,6 +95,15 @@ impl Learner for TorchLearner<'_> {
     fn restore(&mut self) {
         self.parameters.restore(&self.remembered);
     }
+}
+
+/// What is trained, each with its part of the learning rate; nothing of a network that is a line alone, which is solved.
+fn trained(parameters: &Parameters) -> Vec<(Tensor, f64)> {
+    if parameters.iter().all(|(name, _)| is_of_line(name)) {
+        return Vec::new();
+    }
+    let rate = |name| if is_of_line(name) { LINE_RATE } else { 1.0 };
+    parameters.iter().map(|(name, tensor)| (tensor.shallow_clone(), rate(name))).collect()
 }
 
 fn number(scalar: &Tensor) -> Result<f64> {

@@ -1,0 +1,115 @@
+//! The linear way past the LSTM, solved and not trained: ridge regression of the horizon on the window.
+
+use tch::{Kind, Tensor};
+
+use super::Model;
+use crate::error::Result;
+use crate::kernel::pool;
+use crate::network::parameter::dimensions;
+use crate::series::Samples;
+use crate::train::threads::ThreadsGuard;
+use crate::train::{Loader, TrainConfig};
+
+/// Windows that the regression is made of: neighbours say much the same.
+const MOST_WINDOWS: usize = 1 << 15;
+/// Windows in one product.
+const BATCH: usize = 4096;
+/// Ridges that are tried, as parts of the mean square of the inputs, on what is held out; the first where nothing is.
+const RIDGES: [f64; 9] = [0.03, 0.0001, 0.001, 0.003, 0.01, 0.1, 0.3, 1.0, 3.0];
+
+/// Sums over windows `x` and horizons `y`, from which every ridge's weights and errors follow.
+struct Moments {
+    xx: Tensor,
+    xy: Tensor,
+    yy: f64,
+}
+
+impl Model {
+    /// Lets the linear way forecast what a ridge regression of the training samples forecasts (`skip.weight`), with the ridge
+    /// that errs least on those held out; what the LSTM learns is added to it. The closed form of `NLinear` (Toner & Darlow
+    /// 2024, "An Analysis of Linear Time Series Forecasting Models") needs no training, and no learning rate.
+    ///
+    /// A weight that isn't zero, as after a fit before, stays.
+    pub(super) fn solve_line(
+        &self,
+        train: &dyn Samples,
+        held_out: Option<&dyn Samples>,
+        training: &TrainConfig,
+    ) -> Result<()> {
+        let Some(weight) = self.weight("skip.weight") else { return Ok(()) };
+        if weight.f_abs()?.f_max()?.f_double_value(&[])? > 0.0 {
+            return Ok(());
+        }
+        let _threads = ThreadsGuard::new(Some(pool::n_threads(training.n_threads)));
+        let moments = self.moments(train)?;
+        let held_out = held_out.map(|samples| self.moments(samples)).transpose()?;
+        let (values, vectors) = moments.xx.f_linalg_eigh("L")?;
+        let rotated = vectors.f_transpose(0, 1)?.f_matmul(&moments.xy)?;
+        let mean_square = values.f_mean(Kind::Double)?.f_double_value(&[])?.max(f64::MIN_POSITIVE);
+        let mut best: Option<(f64, Tensor)> = None;
+        for ridge in RIDGES.iter().take(if held_out.is_some() { RIDGES.len() } else { 1 }) {
+            let damped = values.f_clamp_min(0.0)?.f_add_scalar(ridge * mean_square)?.f_unsqueeze(1)?;
+            let solution = vectors.f_matmul(&rotated.f_div(&damped)?)?;
+            let error = held_out.as_ref().map_or(Ok(0.0), |moments| moments.error(&solution))?;
+            if best.as_ref().is_none_or(|(least, _)| error < *least) {
+                best = Some((error, solution));
+            }
+        }
+        if let Some((_, solution)) = best {
+            tch::no_grad(|| weight.shallow_clone().f_copy_(&solution.f_transpose(0, 1)?))?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn weight(&self, wanted: &str) -> Option<&Tensor> {
+        self.parameters.iter().find(|(name, _)| *name == wanted).map(|(_, tensor)| tensor)
+    }
+
+    fn moments(&self, samples: &dyn Samples) -> Result<Moments> {
+        let zeros = |shape: &[usize]| Tensor::f_zeros(dimensions(shape), (Kind::Double, self.device));
+        let (window_size, horizon) = (self.config.window_size, self.config.horizon);
+        let mut moments =
+            Moments { xx: zeros(&[window_size, window_size])?, xy: zeros(&[window_size, horizon])?, yy: 0.0 };
+        let loader = Loader::new(samples, self.config.layout().width(), self.device);
+        let stride = samples.len().div_ceil(MOST_WINDOWS);
+        let indices: Vec<usize> = (0..samples.len()).step_by(stride).collect();
+        for indices in indices.chunks(BATCH) {
+            let batch = loader.batch(indices)?;
+            let (x, y) = self.pairs(&batch.inputs, &batch.targets)?;
+            let transposed = x.f_transpose(0, 1)?;
+            moments.xx = moments.xx.f_add(&transposed.f_matmul(&x)?)?;
+            moments.xy = moments.xy.f_add(&transposed.f_matmul(&y)?)?;
+            moments.yy += y.f_square()?.f_sum(Kind::Double)?.f_double_value(&[])?;
+        }
+        Ok(moments)
+    }
+
+    /// What the line maps, one row for each window and target: windows `(n, window_size)` to horizons `(n, horizon)`, both less
+    /// what is known in advance explains; a missing target counts as its level.
+    fn pairs(&self, inputs: &Tensor, targets: &Tensor) -> Result<(Tensor, Tensor)> {
+        let layout = self.config.layout();
+        let sizes =
+            [layout.window_size, layout.horizon, layout.n_targets_at_once(), layout.n_values() - layout.n_known];
+        let &[window_size, horizon, n_targets, known_at] = &dimensions(&sizes)[..] else { unreachable!("four sizes") };
+        let mut x = inputs.f_narrow(1, 0, window_size)?.f_narrow(2, 0, n_targets)?;
+        let mut y = targets.f_nan_to_num(0.0, None, None)?.f_reshape([-1, horizon, n_targets])?;
+        if let Some(weight) = self.weight("known.weight") {
+            let known = inputs.f_narrow(2, known_at, weight.size()[1])?;
+            let relative = known.f_sub(&known.f_narrow(1, window_size - 1, 1)?)?;
+            let effect = tch::no_grad(|| relative.f_matmul(&weight.f_transpose(0, 1)?))?;
+            x = x.f_sub(&effect.f_narrow(1, 0, window_size)?)?;
+            y = y.f_sub(&effect.f_narrow(1, window_size, horizon)?)?;
+        }
+        let rows = |tensor: &Tensor, len: i64| tensor.f_transpose(1, 2)?.f_reshape([-1, len]);
+        Ok((rows(&x, window_size)?, rows(&y, horizon)?))
+    }
+}
+
+impl Moments {
+    /// The sum of squared errors of weights `(window_size, horizon)`.
+    fn error(&self, weights: &Tensor) -> Result<f64> {
+        let sum = |tensor: Tensor| -> Result<f64> { Ok(tensor.f_sum(Kind::Double)?.f_double_value(&[])?) };
+        let square = sum(self.xx.f_matmul(weights)?.f_mul(weights)?)?;
+        Ok(square - 2.0 * sum(self.xy.f_mul(weights)?)? + self.yy)
+    }
+}
