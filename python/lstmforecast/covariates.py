@@ -95,10 +95,14 @@ class Covariates:
         return (0 if self.known is None else self.known.n_columns) + len(self._calendar_names())
 
     @property
+    def n_static(self) -> int:
+        """How many features never change; they are the first."""
+        return 0 if self.static is None else self.static.shape[1]
+
+    @property
     def n_features(self) -> int:
         """How many features there are."""
-        n_static = 0 if self.static is None else self.static.shape[1]
-        return n_static + (0 if self.past is None else self.past.n_columns) + self.n_known
+        return self.n_static + (0 if self.past is None else self.past.n_columns) + self.n_known
 
     def of(self, seen: Observations, X: Any, X_past: Any, static: Any = None) -> Array:
         """The features of observations: (n, n_features), static ones first, those known in advance last.

@@ -21,7 +21,7 @@ from lstmforecast.calibration import (
     quantile_columns,
 )
 from lstmforecast.container import Observations
-from lstmforecast.distribution import quantile
+from lstmforecast.distribution import quantile, whole
 from lstmforecast.ensemble import Ensemble
 from lstmforecast.panel import Panel
 from lstmforecast.seen import Seen
@@ -195,7 +195,7 @@ class ConformalIntervals:
         values = np.empty((len(levels), *forecast.shape[:3]))
         # corrections of their own may have made neighbours cross
         values[order] = np.maximum.accumulate(np.stack([each[i] for i in order]), axis=0)
-        return values
+        return whole(values) if distribution == "negative_binomial" else values
 
     def _quantiles_at(
         self, seen: Seen, origins: NDArray[np.int64], horizon: int, levels: Sequence[float]
@@ -254,7 +254,9 @@ class ConformalIntervals:
         chosen = np.linspace(0, len(origins) - 1, min(len(origins), MOST_OF_PANEL)).round().astype(np.int64)
         which, origins = which[chosen], origins[chosen]
         rows = observations.row_of(which, origins)[:, np.newaxis] + np.arange(self.horizon)
-        known = ~np.isnan(observations.values[rows]).any(axis=(1, 2))
+        if observations.filled is None:
+            return which, origins
+        known = ~observations.filled[rows].any(axis=(1, 2))
         return which[known], origins[known]
 
     def _panel_splits(self, panel: Panel) -> list[int]:
