@@ -196,8 +196,8 @@ class SeriesEstimator(ConformalIntervals, LSTMEstimator):
         return roll(model, windows, future, self.n_threads, None if seen.scales is None else seen.scales[which])
 
     def to_torch(self) -> torch.nn.Module:
-        """See `LSTMEstimator.to_torch`; windows have ``horizon`` rows more, with targets of NaN, where something is known
-        in advance, and distributions the shape (n, horizon, n_targets, n_parameters).
+        """See `LSTMEstimator.to_torch`; windows have ``horizon`` rows more, with targets of NaN, where something is
+        known in advance, and distributions the shape (n, horizon, n_targets, n_parameters).
 
         A ValueError for a panel whose series have scales of their own, and for a logarithm of other distributions than
         quantiles.
