@@ -169,12 +169,17 @@ class ConformalIntervals:
         n_errors = 0 if self._calibration is None else len(self._calibration)
         self._check_levels(levels, wanted, n_errors, steps, self._calibrated_horizon())
         values = np.moveaxis(seen.undo(self._quantiles_of(forecast, levels, seen.spreads)), 0, -1)
+        names = seen.observations.form.variables(seen.observations.n_columns)
+        return self._frame(seen, values, columns(names), given[2] is not None)
+
+    def _frame(self, seen: Seen, values: NDArray[np.float64], columns: pd.MultiIndex, of_context: bool) -> pd.DataFrame:
+        """Label values (n_series, steps, k, n) by the steps that they are forecast for."""
+        steps = values.shape[1]
         index = seen.observations.future_index(steps)
         if index is None:
-            start = self._n_rows if given[2] is None else len(seen.observations)
+            start = len(seen.observations) if of_context else self._n_rows
             index = pd.RangeIndex(start, start + steps)
-        names = seen.observations.form.variables(seen.observations.n_columns)
-        return pd.DataFrame(values.reshape(len(index), -1), index=index, columns=columns(names))
+        return pd.DataFrame(values.reshape(len(index), -1), index=index, columns=columns)
 
     def _calibrated_horizon(self) -> int:
         return 0 if self._calibration is None else self._calibration.truth.shape[1]

@@ -15,9 +15,9 @@ from lstmforecast.covariates import Covariates
 from lstmforecast.ensemble import Ensemble
 from lstmforecast.estimator import LSTMEstimator
 from lstmforecast.index import Frequency, season_length
-from lstmforecast.intervals import ConformalIntervals
 from lstmforecast.panel import Panel
 from lstmforecast.parameters import check_count
+from lstmforecast.samples import SamplePaths
 from lstmforecast.scalers import fit_columns
 from lstmforecast.seen import Seen, forecast, parameters_of, read_observations, roll
 from lstmforecast.sizing import VALIDATION_FRACTION, Sizes, default_steps, held_out_of_panel, training_rows
@@ -31,7 +31,7 @@ DISTRIBUTIONS = ("normal", "student_t", "negative_binomial")
 QUANTILES = (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)
 
 
-class SeriesEstimator(ConformalIntervals, LSTMEstimator):
+class SeriesEstimator(SamplePaths, LSTMEstimator):
     """The inner works of `LSTMForecaster`; not for use on its own."""
 
     _losses: ClassVar[tuple[str | None, ...]] = (None, "mse", "mae", "huber", "quantile", *DISTRIBUTIONS)

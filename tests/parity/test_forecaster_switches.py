@@ -102,7 +102,8 @@ def test_covariates_and_gaps(normalize, channels, linear_skip):
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("channels", ["independent", "together"])
 def test_losses(loss, channels):
-    y, X = np.exp(_hours()).round(), _covariates()
+    y, X = np.exp(_hours()), _covariates()
+    y = y.round() if loss == "negative_binomial" else y
     # the slopes of absolute errors of rows with gaps, halves and quarters, may add up to 0 as well
     y = y if loss == "mae" else _with_gaps(y)
     model = _assert_both_backends_agree(y, X, missing="mask", loss=loss, channels=channels, architecture="lstm")
