@@ -170,14 +170,14 @@ class ConformalIntervals:
         self._check_levels(levels, wanted, n_errors, steps, self._calibrated_horizon())
         values = np.moveaxis(seen.undo(self._quantiles_of(forecast, levels, seen.spreads)), 0, -1)
         names = seen.observations.form.variables(seen.observations.n_columns)
-        return self._frame(seen, values, columns(names), given[2] is not None)
+        return self._frame(seen, values, columns(names), given[2])
 
-    def _frame(self, seen: Seen, values: NDArray[np.float64], columns: pd.MultiIndex, of_context: bool) -> pd.DataFrame:
+    def _frame(self, seen: Seen, values: NDArray[np.float64], columns: pd.MultiIndex, context: Any) -> pd.DataFrame:
         """Label values (n_series, steps, k, n) by the steps that they are forecast for."""
         steps = values.shape[1]
         index = seen.observations.future_index(steps)
         if index is None:
-            start = len(seen.observations) if of_context else self._n_rows
+            start = self._n_rows if context is None else len(context)
             index = pd.RangeIndex(start, start + steps)
         return pd.DataFrame(values.reshape(len(index), -1), index=index, columns=columns)
 

@@ -79,7 +79,7 @@ class SamplePaths(ConformalIntervals):
         paths = seen.undo(draw_paths(self._calibration, drawn, forecast, seen.spreads, generator))
         names = seen.observations.form.variables(paths.shape[-1])
         columns = quantile_columns(names, list(range(n_samples))).set_names(["variable", "sample"])
-        return self._frame(seen, np.moveaxis(paths, 0, -1), columns, context is not None)
+        return self._frame(seen, np.moveaxis(paths, 0, -1), columns, context)
 
 
 def as_generator(random_state: Any) -> np.random.RandomState:
