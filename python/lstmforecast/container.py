@@ -230,7 +230,10 @@ class Observations:
         if not isinstance(self.freq, str | int | None):
             raise ValueError(f"expected a frequency that has an alias, got {self.freq!r}, which cannot be saved")
         stamps, index = pack_index(self.index)
-        return {"values": self.values, "index": stamps}, {
+        tensors = {"values": self.values, "index": stamps}
+        if self.filled is not None:
+            tensors["filled"] = self.filled.astype(np.int64)
+        return tensors, {
             "form": pack_columns(self.form),
             "index": index,
             "freq": self.freq,
@@ -240,7 +243,8 @@ class Observations:
     def unpack(cls, tensors: dict[str, NDArray[Any]], values: dict[str, Any]) -> Observations:
         """Read what `pack` wrote."""
         index = unpack_index(tensors["index"], values["index"])
-        return cls(tensors["values"], index, values["freq"], unpack_columns(values["form"]))
+        filled = tensors["filled"].astype(bool) if "filled" in tensors else None
+        return cls(tensors["values"], index, values["freq"], unpack_columns(values["form"]), filled)
 
 
 def pack_columns(form: Form) -> dict[str, Any]:

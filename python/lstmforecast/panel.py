@@ -184,7 +184,7 @@ class Panel(Observations):
         keys = pd.Index([unpack_label(key) for key in values["keys"]], tupleize_cols=False)
         names = [unpack_label(name) for name in values["levels"]]
         index = pd.MultiIndex.from_arrays([keys.repeat(np.diff(tensors["starts"])), times], names=names)
-        return cls(single.values, index, single.freq, single.form, starts=tensors["starts"])
+        return cls(single.values, index, single.freq, single.form, single.filled, starts=tensors["starts"])
 
     def container(self) -> Any:
         """Give these observations back as they came in."""

@@ -5,8 +5,9 @@ import pandas as pd
 import pytest
 import torch
 from numpy.testing import assert_allclose
+from tests.parity.networks import CONFIG
 
-from lstmforecast import LSTMForecaster
+from lstmforecast import LSTMForecaster, _core
 
 LOSSES = ["mse", "mae", "huber", "quantile", "normal", "student_t", "negative_binomial"]
 # Five steps of Adam, of batches of an odd size: of an even one, the slopes of an absolute error may add up to 0, or to
@@ -188,3 +189,27 @@ def test_panels(normalize, channels):
 def test_losses_of_panels(loss):
     y = _panel(gaps=False).round() if loss == "negative_binomial" else _panel(gaps=True)
     _assert_both_backends_agree(y, None, None, STATIC, missing="mask", loss=loss)
+
+
+@pytest.mark.parametrize(("n_targets", "n_known", "segment_length"), [(1, 1, 1), (1, 4, 3), (3, 2, 4)])
+def test_gradients_of_what_is_known_in_advance(n_targets, n_known, segment_length):
+    n_features, horizon = n_targets + 1 + n_known, 5
+    sizes = {"n_targets": n_targets, "n_known": n_known, "n_features": n_features, "horizon": horizon}
+    config = CONFIG | sizes | {"linear_skip": True, "segment_length": segment_length}
+    models = [_core.Model(config | {"backend": backend}) for backend in ("fused", "torch")]
+    rng = np.random.default_rng(0)
+    # it starts from zeros, which would hide mistakes
+    shapes = {name: array.shape for name, array in models[0].parameters().items()}
+    weights = {name: rng.normal(0, 0.1, shape).astype(np.float32) for name, shape in shapes.items()}
+    for model in models:
+        model.load_parameters(weights)
+    n_rows = 12 + -(-horizon // segment_length) * segment_length
+    X = rng.normal(size=(24, n_rows, n_features + n_targets))
+    y = rng.normal(size=(24, horizon * n_targets))
+    (loss, gradients), (expected_loss, expected) = (model.gradients(X, y, "mse") for model in models)
+    assert loss == pytest.approx(expected_loss, rel=1e-6)
+    assert list(gradients) == list(expected)
+    assert "known.weight" in expected
+    for name, gradient in gradients.items():
+        # float32 sums of some hundred terms; gradients here are 1e-3 to 1
+        assert_allclose(gradient, expected[name], atol=5e-6, err_msg=name)

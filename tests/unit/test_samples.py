@@ -25,8 +25,8 @@ def test_margins_are_the_quantiles(loss):
     found = samples.quantile([0.1, 0.5, 0.9], axis=1).T
     expected = model.predict_quantiles([0.1, 0.5, 0.9])
     # Draws: a standard error of sqrt(0.1 * 0.9 / 20000) = 0.002 in level. Levels are corrected here and values there,
-    # both from 298 windows: 0.017 in level, 0.1 standard deviations at these quantiles, of which a count has 2.2. Errors of
-    # points are the same but for neighbours, which are some 0.03 apart.
+    # both from 298 windows: 0.017 in level, 0.1 standard deviations at these quantiles, of which a count has 2.2.
+    # Errors of points are the same but for neighbours, which are some 0.03 apart.
     tolerance = {"mse": 0.05, "negative_binomial": 1.0}.get(loss, 0.25)
     np.testing.assert_allclose(found, expected, atol=tolerance)
 
