@@ -1,4 +1,4 @@
-"""A forecaster of distributions: wider where the noise is larger, calibrated, and in the form of every other forecast."""
+"""A forecaster of distributions: wider where the noise is larger, calibrated, in the form of every other forecast."""
 
 import pickle
 
