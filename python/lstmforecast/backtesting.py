@@ -302,5 +302,5 @@ def _deviation(template: LSTMForecaster, observations: Observations, first: Fold
     if not scaled:
         return np.ones(observations.n_columns)
     stop = first.start + template._training_rows(first.stop - first.start)
-    deviation = observations.values[first.start : stop].std(axis=0)
+    deviation = np.nanstd(observations.values[first.start : stop], axis=0)
     return np.where(deviation > 0, deviation, 1.0)

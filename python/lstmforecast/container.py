@@ -99,7 +99,11 @@ class Observations:
             if len(grid) > len(index) and missing == "error":
                 raise ValueError(gap_message(index, grid, freq, name))
             table, index = _spread(table, index, grid), grid
-        return cls(table, index, freq, form)._mended(missing, name)
+        observations = cls(table, index, freq, form)
+        if missing == "mask" and like is None:
+            # later, a sensor that is silent for a whole window is no reason to refuse a forecast
+            observations._check_columns_known(name)
+        return observations._mended(missing, name)
 
     def _mended(self, missing: Missing, name: str) -> Observations:
         gone = np.isnan(self.values)
@@ -111,7 +115,6 @@ class Observations:
                 f"with missing='ffill' or missing='interpolate', or leave them out of the training with missing='mask'"
             )
         if missing == "mask":
-            self._check_columns_known(gone, name)
             return replace(self, filled=gone)
         leading = np.logical_and.accumulate(gone, axis=0)
         if leading.any():
@@ -123,8 +126,8 @@ class Observations:
         mended = table.ffill() if missing == "ffill" else table.interpolate()
         return replace(self, values=np.ascontiguousarray(mended.to_numpy()), filled=gone)
 
-    def _check_columns_known(self, gone: NDArray[np.bool_], name: str) -> None:
-        empty = np.flatnonzero(gone.all(axis=0))
+    def _check_columns_known(self, name: str) -> None:
+        empty = np.flatnonzero(np.isnan(self.values).all(axis=0))
         if len(empty):
             raise ValueError(f"expected values in every column of {name}, got none in {self.form.label(int(empty[0]))}")
 
@@ -214,14 +217,23 @@ class Observations:
             later = continue_index(index, self.freq, len(table)) if later is None else later
             index = join_indexes(index, later, name)
         both = self.form.give_back(np.concatenate([self.values, table]), index)
-        return Observations.read(both, missing=missing, like=self, name=name)
+        joined = Observations.read(both, missing=missing, like=self, name=name)
+        if self.filled is None:
+            return joined
+        # what was mended before is no truth now
+        filled = np.zeros(joined.values.shape, bool) if joined.filled is None else joined.filled
+        filled[: len(self)] |= self.filled
+        return replace(joined, filled=filled)
 
     def pack(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         """Write as tensors and plain values, for `unpack`; a ``ValueError`` if the frequency has no name."""
         if not isinstance(self.freq, str | int | None):
             raise ValueError(f"expected a frequency that has an alias, got {self.freq!r}, which cannot be saved")
         stamps, index = pack_index(self.index)
-        return {"values": self.values, "index": stamps}, {
+        tensors = {"values": self.values, "index": stamps}
+        if self.filled is not None:
+            tensors["filled"] = self.filled.astype(np.int64)
+        return tensors, {
             "form": pack_columns(self.form),
             "index": index,
             "freq": self.freq,
@@ -231,7 +243,8 @@ class Observations:
     def unpack(cls, tensors: dict[str, NDArray[Any]], values: dict[str, Any]) -> Observations:
         """Read what `pack` wrote."""
         index = unpack_index(tensors["index"], values["index"])
-        return cls(tensors["values"], index, values["freq"], unpack_columns(values["form"]))
+        filled = tensors["filled"].astype(bool) if "filled" in tensors else None
+        return cls(tensors["values"], index, values["freq"], unpack_columns(values["form"]), filled)
 
 
 def pack_columns(form: Form) -> dict[str, Any]:

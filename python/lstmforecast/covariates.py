@@ -95,10 +95,14 @@ class Covariates:
         return (0 if self.known is None else self.known.n_columns) + len(self._calendar_names())
 
     @property
+    def n_static(self) -> int:
+        """How many features never change; they are the first."""
+        return 0 if self.static is None else self.static.shape[1]
+
+    @property
     def n_features(self) -> int:
         """How many features there are."""
-        n_static = 0 if self.static is None else self.static.shape[1]
-        return n_static + (0 if self.past is None else self.past.n_columns) + self.n_known
+        return self.n_static + (0 if self.past is None else self.past.n_columns) + self.n_known
 
     def of(self, seen: Observations, X: Any, X_past: Any, static: Any = None) -> Array:
         """The features of observations: (n, n_features), static ones first, those known in advance last.
@@ -113,14 +117,14 @@ class Covariates:
         for table, given in ((self.past, X_past), (self.known, X)):
             if table is not None:
                 parts.append(table.read(given, seen.index, len(seen), "the rows of y"))
-        return np.hstack([*parts, self._calendar_rows(seen, seen.index)])
+        return np.hstack([*parts, self._calendar_rows(seen.index, len(seen))])
 
     def of_future(self, seen: Observations, steps: int, X: Any) -> Array:
         """The features of the steps after each series: (n_series, steps, n_features), nan where not known."""
         future = np.full((seen.n_series * steps, self.n_features), np.nan)
         if self.n_known:
             index = seen.future_index(steps)
-            known = [self._calendar_rows(seen, index)]
+            known = [self._calendar_rows(index, len(future))]
             if self.known is not None:
                 rows = f"the {steps} steps after the end"
                 known.insert(0, self.known.read(X, index, seen.n_series * steps, rows))
@@ -156,9 +160,9 @@ class Covariates:
     def _calendar_names(self) -> list[str]:
         return calendar_names(self.freq, self.calendar, self.holidays)
 
-    def _calendar_rows(self, seen: Observations, index: pd.Index | None) -> Array:
+    def _calendar_rows(self, index: pd.Index | None, n_rows: int) -> Array:
         if self.calendar is None and self.holidays is None:
-            return np.zeros((0 if index is None else len(index), 0)) if index is not None else np.zeros((len(seen), 0))
+            return np.zeros((n_rows, 0))
         if index is None:
             raise ValueError(f"expected y with a time index for calendar={self.calendar!r}, got an array")
         times = index.get_level_values(-1) if isinstance(index, pd.MultiIndex) else index

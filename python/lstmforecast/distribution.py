@@ -77,6 +77,18 @@ def quantile(distribution: Distribution, parameters: ArrayLike, level: ArrayLike
     return np.maximum(quantiles, 0) if distribution == "negative_binomial" else quantiles
 
 
+def whole(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Counts with which a corrected quantile says the same: the next whole number below, and nothing below 0.
+
+    Examples
+    --------
+    >>> whole(np.array([-1.0, 2.7, 3.0]))
+    array([0., 2., 3.])
+    """
+    # single precision may have left a whole number a little below itself
+    return np.maximum(np.floor(values + 1e-3), 0)
+
+
 def mean(distribution: Distribution, parameters: ArrayLike) -> NDArray[np.float64]:
     """The expected values; of quantiles, which have none, the medians.
 

@@ -156,7 +156,7 @@ class LSTMEstimator(BaseEstimator):
         from lstmforecast.pytorch import to_torch
 
         check_is_fitted(self)
-        return to_torch(self.model_)
+        return to_torch(self.model_, getattr(self, "transform", None))
 
     def save(self, path: str | Path) -> None:
         """Write the fitted estimator to one safetensors file: weights, scaler, parameters and what `predict` needs.

@@ -21,7 +21,7 @@ from lstmforecast.calibration import (
     quantile_columns,
 )
 from lstmforecast.container import Observations
-from lstmforecast.distribution import quantile
+from lstmforecast.distribution import quantile, whole
 from lstmforecast.ensemble import Ensemble
 from lstmforecast.panel import Panel
 from lstmforecast.seen import Seen
@@ -169,12 +169,17 @@ class ConformalIntervals:
         n_errors = 0 if self._calibration is None else len(self._calibration)
         self._check_levels(levels, wanted, n_errors, steps, self._calibrated_horizon())
         values = np.moveaxis(seen.undo(self._quantiles_of(forecast, levels, seen.spreads)), 0, -1)
+        names = seen.observations.form.variables(seen.observations.n_columns)
+        return self._frame(seen, values, columns(names), given[2])
+
+    def _frame(self, seen: Seen, values: NDArray[np.float64], columns: pd.MultiIndex, context: Any) -> pd.DataFrame:
+        """Label values (n_series, steps, k, n) by the steps that they are forecast for."""
+        steps = values.shape[1]
         index = seen.observations.future_index(steps)
         if index is None:
-            start = self._n_rows if given[2] is None else len(seen.observations)
+            start = self._n_rows if context is None else len(context)
             index = pd.RangeIndex(start, start + steps)
-        names = seen.observations.form.variables(seen.observations.n_columns)
-        return pd.DataFrame(values.reshape(len(index), -1), index=index, columns=columns(names))
+        return pd.DataFrame(values.reshape(len(index), -1), index=index, columns=columns)
 
     def _calibrated_horizon(self) -> int:
         return 0 if self._calibration is None else self._calibration.truth.shape[1]
@@ -195,7 +200,7 @@ class ConformalIntervals:
         values = np.empty((len(levels), *forecast.shape[:3]))
         # corrections of their own may have made neighbours cross
         values[order] = np.maximum.accumulate(np.stack([each[i] for i in order]), axis=0)
-        return values
+        return whole(values) if distribution == "negative_binomial" else values
 
     def _quantiles_at(
         self, seen: Seen, origins: NDArray[np.int64], horizon: int, levels: Sequence[float]
@@ -254,7 +259,9 @@ class ConformalIntervals:
         chosen = np.linspace(0, len(origins) - 1, min(len(origins), MOST_OF_PANEL)).round().astype(np.int64)
         which, origins = which[chosen], origins[chosen]
         rows = observations.row_of(which, origins)[:, np.newaxis] + np.arange(self.horizon)
-        known = ~np.isnan(observations.values[rows]).any(axis=(1, 2))
+        if observations.filled is None:
+            return which, origins
+        known = ~observations.filled[rows].any(axis=(1, 2))
         return which[known], origins[known]
 
     def _panel_splits(self, panel: Panel) -> list[int]:

@@ -74,10 +74,15 @@ class Panel(Observations):
             raise ValueError(f"expected finite values in {name}, got {int(np.isinf(table).sum())} infinite")
         irregular = _irregular(times, starts, freq) | _incomplete(table, starts)
         panel = cls(table, frame.index, freq, form, starts=starts)
-        return panel._mended_series(keys, np.flatnonzero(irregular), missing, name) if irregular.any() else panel
+        if not irregular.any():
+            return panel
+        return panel._mended_series(keys, np.flatnonzero(irregular), missing, name, like is None)
 
-    def _mended_series(self, keys: pd.Index, which: NDArray[np.intp], missing: Missing, name: str) -> Panel:
+    def _mended_series(
+        self, keys: pd.Index, which: NDArray[np.intp], missing: Missing, name: str, at_fit: bool
+    ) -> Panel:
         """Put series with gaps on their grid, one by one."""
+        like = None if at_fit else self
         parts = [self._series(i) for i in range(self.n_series)]
         for i in which:
             title = _title(keys, i, name)
@@ -86,7 +91,7 @@ class Panel(Observations):
             grid, _ = regular_grid(part.index, self.freq, title)
             if len(grid) > len(part) and missing == "error":
                 raise ValueError(gap_message(part.index, grid, self.freq, title))
-            mended = Observations.read(part, freq=self.freq, missing=missing, name=title)
+            mended = Observations.read(part, freq=self.freq, missing=missing, like=like, name=title)
             assert mended.index is not None
             gone = np.zeros(mended.values.shape, bool) if mended.filled is None else mended.filled
             parts[i] = (mended.values, mended.index, gone)
@@ -179,7 +184,7 @@ class Panel(Observations):
         keys = pd.Index([unpack_label(key) for key in values["keys"]], tupleize_cols=False)
         names = [unpack_label(name) for name in values["levels"]]
         index = pd.MultiIndex.from_arrays([keys.repeat(np.diff(tensors["starts"])), times], names=names)
-        return cls(single.values, index, single.freq, single.form, starts=tensors["starts"])
+        return cls(single.values, index, single.freq, single.form, single.filled, starts=tensors["starts"])
 
     def container(self) -> Any:
         """Give these observations back as they came in."""
@@ -204,7 +209,8 @@ class Panel(Observations):
 
     def extended(self, newer: Any, *, missing: Missing = "error", name: str = "y") -> Panel:
         """Append newer rows to the series that they belong to; series that were not there before are added."""
-        later = Panel.read(newer, missing=missing, like=self, name=name)
+        # mended below, with the rows before them
+        later = Panel.read(newer, missing="error" if missing == "error" else "mask", like=self, name=name)
         assert self.index is not None
         assert later.index is not None
         ends = pd.Series(self.index.get_level_values(1)[self.starts[1:] - 1], self.series_keys)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 import torch
@@ -13,8 +14,10 @@ from lstmforecast import _core
 from lstmforecast.ensemble import Ensemble
 
 
-def to_torch(model: _core.Model | Ensemble) -> nn.Module:
+def to_torch(model: _core.Model | Ensemble, transform: str | None = None) -> nn.Module:
     """A module that computes what the model computes, in the data's units."""
+    if transform == "log":
+        return logarithmic(to_torch(model), model.config)
     if isinstance(model, Ensemble):
         return Mean(to_torch(member) for member in model.members).eval()
     module = LSTMModule(model.config, model.scalers())
@@ -32,6 +35,32 @@ class Mean(nn.Module):
     def forward(self, windows: Tensor) -> Tensor:
         """As each of them."""
         return torch.stack([member(windows) for member in self.members]).mean(0)
+
+
+def logarithmic(module: nn.Module, config: dict[str, Any]) -> nn.Module:
+    """Put a module between the logarithm of 1 plus targets and its inverse, its state dict as it was.
+
+    Raises
+    ------
+    ValueError
+        For parameters that the inverse would make another distribution's.
+    """
+    if not isinstance(config["distribution"], dict | None):
+        raise ValueError(
+            f"expected a point forecast or quantiles for to_torch with transform='log', got {config['distribution']!r}"
+        )
+    module.register_forward_pre_hook(partial(_take_logarithm, config["n_targets"]))
+    module.register_forward_hook(_undo_logarithm)
+    return module
+
+
+def _take_logarithm(n_targets: int, _module: nn.Module, inputs: tuple[Tensor]) -> Tensor:
+    targets, features = inputs[0][..., :n_targets], inputs[0][..., n_targets:]
+    return torch.cat([torch.log1p(targets), features], dim=-1)
+
+
+def _undo_logarithm(_module: nn.Module, _inputs: tuple[Tensor], forecast: Tensor) -> Tensor:
+    return torch.expm1(forecast)
 
 
 class LSTMModule(nn.Module):
@@ -87,7 +116,8 @@ class LSTMModule(nn.Module):
         center, scale = self.level(shown, missing)
         normalized = self.config["normalize"] is not None
         own = (center, scale) if normalized else (self.input_center[:n_targets], self.input_scale[:n_targets])
-        targets = ((shown - own[0]) / own[1]).float()
+        # of a window of which nothing is known, the network sees the center
+        targets = torch.where(missing.all(1, keepdim=True), 0.0, (shown - own[0]) / own[1]).float()
         features = windows[..., n_targets:]
         features = ((features - self.input_center[n_targets:]) / self.input_scale[n_targets:]).float().nan_to_num()
         columns = [targets, features, missing.float()] if self.indicator else [targets, features]

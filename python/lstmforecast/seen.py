@@ -69,6 +69,11 @@ class Seen:
     scaler: Any = None
     transform: str | None = None
 
+    def __post_init__(self) -> None:
+        if self.transform == "log" and (self.observations.values <= -1).any():
+            least = np.nanmin(self.observations.values)
+            raise ValueError(f"expected values above -1 for transform='log', got {least:g}")
+
     @property
     def values(self) -> Array:
         """The targets, transformed: (n, k)."""
@@ -194,6 +199,9 @@ def forecast(
 ) -> Array:
     """Forecast the steps after the end of each series: the parameters (n_series, steps, k, p) of a distribution."""
     future = seen.covariates.of_future(seen.observations, steps, X)
+    # what never changes goes on where a forecast is appended to its window
+    n_static, ends = seen.covariates.n_static, np.cumsum(seen.observations.lengths)
+    future[:, :, :n_static] = seen.features[ends - 1, np.newaxis, :n_static]
     windows = seen.windows(model.config["window_size"])
     parts = []
     for at in range(0, len(windows), _BATCH):

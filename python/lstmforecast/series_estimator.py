@@ -15,9 +15,9 @@ from lstmforecast.covariates import Covariates
 from lstmforecast.ensemble import Ensemble
 from lstmforecast.estimator import LSTMEstimator
 from lstmforecast.index import Frequency, season_length
-from lstmforecast.intervals import ConformalIntervals
 from lstmforecast.panel import Panel
 from lstmforecast.parameters import check_count
+from lstmforecast.samples import SamplePaths
 from lstmforecast.scalers import fit_columns
 from lstmforecast.seen import Seen, forecast, parameters_of, read_observations, roll
 from lstmforecast.sizing import VALIDATION_FRACTION, Sizes, default_steps, held_out_of_panel, training_rows
@@ -31,7 +31,7 @@ DISTRIBUTIONS = ("normal", "student_t", "negative_binomial")
 QUANTILES = (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)
 
 
-class SeriesEstimator(ConformalIntervals, LSTMEstimator):
+class SeriesEstimator(SamplePaths, LSTMEstimator):
     """The inner works of `LSTMForecaster`; not for use on its own."""
 
     _losses: ClassVar[tuple[str | None, ...]] = (None, "mse", "mae", "huber", "quantile", *DISTRIBUTIONS)
@@ -55,10 +55,11 @@ class SeriesEstimator(ConformalIntervals, LSTMEstimator):
         parameters = self.get_params(deep=False)
         covariates = Covariates.at_fit(observations, X, X_past, static, parameters["calendar"], parameters["holidays"])
         features = covariates.of(observations, X, X_past)
-        seen = Seen(observations, features, covariates, scaler=self.scaler, transform=self.transform)
-        if self.transform == "log" and (observations.values <= -1).any():
-            raise ValueError(f"expected values above -1 for transform='log', got {np.nanmin(observations.values):g}")
-        return seen
+        if self.head == "recursive" and self.horizon > 1 and covariates.past is not None:
+            raise ValueError(
+                f"expected horizon=1 or head='direct' with X_past, which is not known beyond a step, got {self.horizon}"
+            )
+        return Seen(observations, features, covariates, scaler=self.scaler, transform=self.transform)
 
     def _fit(self, seen: Seen) -> Self:
         observations = seen.observations
@@ -127,6 +128,8 @@ class SeriesEstimator(ConformalIntervals, LSTMEstimator):
     def _check_counts(self, observations: Observations) -> None:
         if self.loss != "negative_binomial":
             return
+        if self.transform is not None:
+            raise ValueError(f"expected transform=None for loss='negative_binomial', got {self.transform!r}")
         values = observations.values[~np.isnan(observations.values)]
         wrong = values[(values < 0) | (values != np.round(values))]
         if len(wrong):
@@ -193,7 +196,12 @@ class SeriesEstimator(ConformalIntervals, LSTMEstimator):
         return roll(model, windows, future, self.n_threads, None if seen.scales is None else seen.scales[which])
 
     def to_torch(self) -> torch.nn.Module:
-        """See `LSTMEstimator.to_torch`; a ValueError for a panel whose series have scales of their own."""
+        """See `LSTMEstimator.to_torch`; windows have ``horizon`` rows more, with targets of NaN, where something is
+        known in advance, and distributions the shape (n, horizon, n_targets, n_parameters).
+
+        A ValueError for a panel whose series have scales of their own, and for a logarithm of other distributions than
+        quantiles.
+        """
         if hasattr(self, "_seen") and self._seen.sizes is not None and self.normalize != "window":
             raise ValueError(
                 "expected one series, or normalize='window', for to_torch, got a panel, scaled series by series"

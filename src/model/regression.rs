@@ -83,3 +83,141 @@ impl Moments {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Backend, Channels, ModelConfig};
+    use crate::network::Architecture;
+    use crate::rng::{Purpose, Rng};
+    use crate::series::scale::Scaler;
+    use crate::series::Matrix;
+
+    const N_ROWS: usize = 200;
+    const SPLIT: TimeSplit = TimeSplit { train_end: N_ROWS, validation_start: N_ROWS };
+
+    fn model(channels: Channels, n_targets: usize, n_known: usize) -> Model {
+        Model::new(ModelConfig {
+            architecture: Architecture::Lstm,
+            hidden_size: 2,
+            num_layers: 1,
+            bidirectional: false,
+            dropout: 0.0,
+            window_size: 4,
+            segment_length: 1,
+            linear_skip: true,
+            channels,
+            horizon: 2,
+            n_features: n_targets + n_known,
+            n_targets,
+            n_known,
+            indicator: false,
+            distribution: None,
+            normalize: Some(Normalize::Last),
+            backend: Backend::Auto,
+            device: "cpu".to_owned(),
+            seed: 0,
+        })
+        .unwrap()
+    }
+
+    fn weight(model: &Model, rows: &[f64]) -> Vec<f32> {
+        let panel = Panel::one(Matrix::new(rows, model.config.n_features).unwrap());
+        let splits = [TimeSplit { train_end: panel.series(0).n_rows(), ..SPLIT }];
+        model.start_at_regression(&panel, &splits).unwrap();
+        let (_, weight) = model.parameters.iter().find(|(name, _)| *name == "known.weight").unwrap();
+        weight.flatten(0, -1).try_into().unwrap()
+    }
+
+    /// Noise within 1, and a walk whose steps it is.
+    fn noise_and_walk(n: usize, purpose: Purpose) -> (Vec<f64>, Vec<f64>) {
+        let noise: Vec<f64> = Rng::new(3, purpose).uniform(n, 1.0).into_iter().map(f64::from).collect();
+        let walk = noise.iter().scan(0.0, |sum, step| {
+            *sum += step;
+            Some(*sum)
+        });
+        let walk = walk.collect();
+        (noise, walk)
+    }
+
+    fn close(got: &[f32], expected: &[f32], within: f32) {
+        assert_eq!(got.len(), expected.len());
+        assert!(got.iter().zip(expected).all(|(a, b)| (a - b).abs() < within), "{got:?}, not {expected:?}");
+    }
+
+    /// Targets `2 a - 3 b` and `a + b`, then `a` and `b`.
+    fn two_effects() -> Vec<f64> {
+        let (noise, walk) = noise_and_walk(2 * N_ROWS, Purpose::Shuffle);
+        let pairs = noise.iter().zip(&walk).take(N_ROWS);
+        pairs.flat_map(|(a, b)| [2.0 * a - 3.0 * b, a + b, *a, *b]).collect()
+    }
+
+    #[test]
+    fn a_known_weight_is_found() {
+        // the ridge takes away some 1e-4 of it
+        close(&weight(&model(Channels::Together, 2, 2), &two_effects()), &[2.0, -3.0, 1.0, 1.0], 1e-2);
+        // one weight for both targets: the mean of theirs
+        close(&weight(&model(Channels::Independent, 2, 2), &two_effects()), &[1.5, -1.0], 1e-2);
+    }
+
+    #[test]
+    fn weights_are_those_of_scaled_values() {
+        let mut model = model(Channels::Together, 2, 2);
+        let scaler = Scaler { center: vec![7.0; 4], scale: vec![2.0, 1.0, 10.0, 1.0] };
+        model.load_scalers(scaler.clone(), scaler.first(2)).unwrap();
+        // the ridge, some 1e-4 of the mean of both squares, is 50 times that of the feature that was made small
+        close(&weight(&model, &two_effects()), &[10.0, -1.5, 10.0, 1.0], 0.1);
+    }
+
+    #[test]
+    fn trends_that_have_nothing_to_do_with_each_other_get_a_small_weight() {
+        let wiggles = noise_and_walk(N_ROWS, Purpose::Shuffle).0;
+        let others = noise_and_walk(N_ROWS, Purpose::Weights).0;
+        let both = wiggles.iter().zip(&others).enumerate();
+        let rows: Vec<f64> = both.flat_map(|(i, (a, b))| [0.2 * i as f64 + a, 0.2 * i as f64 + b]).collect();
+        // a regression of levels would find 1; a standard error of 1 / sqrt(200) = 0.07, and 0.04 of common trend
+        close(&weight(&model(Channels::Together, 1, 1), &rows), &[0.0], 0.25);
+    }
+
+    #[test]
+    fn rows_with_gaps_are_passed_over() {
+        let mut rows = two_effects();
+        for row in [0, 7, 8, 50, N_ROWS - 1] {
+            rows[4 * row + row % 2] = f64::NAN;
+        }
+        close(&weight(&model(Channels::Together, 2, 2), &rows), &[2.0, -3.0, 1.0, 1.0], 1e-2);
+        let gaps = vec![f64::NAN; 4 * N_ROWS];
+        close(&weight(&model(Channels::Together, 2, 2), &gaps), &[0.0; 4], f32::MIN_POSITIVE);
+    }
+
+    #[test]
+    fn constant_and_equal_features_are_no_obstacle() {
+        let walk = noise_and_walk(N_ROWS, Purpose::Shuffle).1;
+        let rows: Vec<f64> = walk.iter().flat_map(|a| [4.0 * a, *a, *a, 1.0]).collect();
+        close(&weight(&model(Channels::Together, 1, 3), &rows), &[2.0, 2.0, 0.0], 1e-2);
+    }
+
+    #[test]
+    fn a_weight_of_before_stays() {
+        let model = model(Channels::Together, 2, 2);
+        let found = weight(&model, &two_effects());
+        let others: Vec<f64> =
+            two_effects().iter().enumerate().map(|(i, x)| if i % 4 == 0 { -x } else { *x }).collect();
+        assert_eq!(weight(&model, &others), found);
+    }
+
+    #[test]
+    fn series_add_up_and_no_step_leads_from_one_to_the_next() {
+        let mut rows = two_effects();
+        for row in rows.chunks_exact_mut(4).skip(N_ROWS / 2) {
+            row[0] += 1e6;
+        }
+        let model = model(Channels::Together, 2, 2);
+        let matrix = Matrix::new(&rows, 4).unwrap();
+        let panel = Panel::new(matrix, vec![0, N_ROWS / 2, N_ROWS], None, 2).unwrap();
+        let half = TimeSplit { train_end: N_ROWS / 2, validation_start: N_ROWS / 2 };
+        model.start_at_regression(&panel, &[half, half]).unwrap();
+        let (_, weight) = model.parameters.iter().find(|(name, _)| *name == "known.weight").unwrap();
+        close(&Vec::try_from(weight.flatten(0, -1)).unwrap(), &[2.0, -3.0, 1.0, 1.0], 1e-2);
+    }
+}

@@ -34,14 +34,21 @@ impl Scaler {
         Self { center: vec![0.0; n_columns], scale: vec![1.0; n_columns] }
     }
 
-    /// Learns from tables of the same columns as if they were one; pass training rows only.
+    /// Learns from tables of the same columns as if they were one; pass training rows only. A column of NaN alone is left
+    /// as it is.
     pub fn fit<T: Copy + Into<f64>>(kind: ScalerKind, data: &[Matrix<T>]) -> Self {
         let (center, scale) = match kind {
             ScalerKind::Standard => moments(data).iter().map(|m| (m.mean, m.scale)).unzip(),
             ScalerKind::Minmax => ranges(data).iter().map(|r| (r.min, one_if_tiny(r.max - r.min))).unzip(),
             ScalerKind::Robust => columns(data).into_iter().map(median_and_spread).unzip(),
         };
-        Self { center, scale }
+        let mut scaler = Self { center, scale };
+        for (center, scale) in scaler.center.iter_mut().zip(&mut scaler.scale) {
+            if center.is_nan() {
+                (*center, *scale) = (0.0, 1.0);
+            }
+        }
+        scaler
     }
 
     /// The scaler of the first `n` columns.
@@ -220,6 +227,15 @@ mod tests {
         assert_eq!(fit(ScalerKind::Minmax), Scaler { center: vec![1.0, 5.0], scale: vec![5.0, 1.0] });
         // quartiles of 1, 2, 3, 6: 1.75, 2.5, 3.75
         assert_eq!(fit(ScalerKind::Robust), Scaler { center: vec![2.5, 5.0], scale: vec![2.0, 1.0] });
+    }
+
+    #[test]
+    fn a_column_of_which_nothing_is_known_is_left_as_it_is() {
+        let data = [1.0, f64::NAN, 3.0, f64::NAN];
+        for kind in [ScalerKind::Standard, ScalerKind::Minmax, ScalerKind::Robust] {
+            let scaler = Scaler::fit(kind, &[Matrix::new(&data, 2).unwrap()]);
+            assert_eq!((scaler.center[1], scaler.scale[1]), (0.0, 1.0), "{kind:?}");
+        }
     }
 
     #[test]

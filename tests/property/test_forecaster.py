@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from lstmforecast.container import Observations
+from lstmforecast.distribution import mean
 from lstmforecast.forecaster import LSTMForecaster
 from lstmforecast.index import continue_index, pack_index, regular_grid, unpack_index
 from lstmforecast.sizing import default_window_size
@@ -79,24 +80,47 @@ def test_the_default_window_is_small_enough(n_rows, horizon):
     channels=st.sampled_from(["independent", "together"]),
     linear_skip=st.booleans(),
     n_estimators=st.integers(1, 2),
+    n_known=st.integers(0, 2),
+    n_past=st.integers(0, 1),
+    normalize=st.sampled_from(["last", "window", None]),
+    missing=st.sampled_from(["mask", "error"]),
+    loss=st.sampled_from(["mse", "quantile", "normal"]),
+    transform=st.sampled_from([None, "log"]),
 )
 def test_every_shape_trains_forecasts_and_crosses_to_pytorch(
-    n_segments, segment_length, horizon, k, channels, linear_skip, n_estimators
+    n_segments, segment_length, horizon, k, n_known, n_past, missing, loss, transform, **switches
 ):
-    y = np.random.default_rng(0).normal(size=(80, k))
+    rng = np.random.default_rng(0)
+    y = rng.normal(10, 1, size=(80, k))
+    if missing == "mask":
+        y[rng.random(y.shape) < 0.1] = np.nan
+    X = rng.normal(size=(80 + horizon, n_known)) if n_known else None
+    X_past = rng.normal(size=(80, n_past)) if n_past else None
     window_size = n_segments * segment_length
     model = LSTMForecaster(
-        horizon, window_size=window_size, segment_length=segment_length, channels=channels, linear_skip=linear_skip,
-        n_estimators=n_estimators, hidden_size=3, max_epochs=1, steps_per_epoch=2, random_state=0, n_threads=1,
-    ).fit(y)  # fmt: skip
-    forecast = model.predict()
+        horizon, window_size=window_size, segment_length=segment_length, loss=loss, missing=missing,
+        transform=transform, hidden_size=3, max_epochs=1, steps_per_epoch=2, random_state=0, n_threads=1, **switches,
+    ).fit(y, None if X is None else X[:80], X_past)  # fmt: skip
+    forecast = model.predict(X=None if X is None else X[80:])
     assert forecast.shape == (horizon, k)
-    module = model.to_torch()(torch.from_numpy(y[None, -window_size:]))[0].detach().numpy()
-    # single precision on both sides, numbers of size 1
-    np.testing.assert_allclose(forecast, module, atol=1e-5)
+    parts = [np.pad(part, ((0, horizon), (0, 0)), constant_values=np.nan) for part in (y, X_past) if part is not None]
+    table = np.hstack(parts if X is None else [*parts, X])
+    if loss != "normal" or transform is None:
+        window = torch.from_numpy(table[None, 80 - window_size : 80 + horizon if n_known else 80])
+        module = model.to_torch()(window)[0].detach().numpy()
+        middle = {"mse": ..., "quantile": (..., 3), "normal": (..., 0)}[loss]
+        # single precision on both sides, numbers of size 10
+        np.testing.assert_allclose(forecast, module[middle], atol=1e-4)
     # both backends read one batch of many windows as each alone
-    origins = np.arange(window_size, 80)
-    each = [model.predict(context=y[:origin]) for origin in origins]
-    np.testing.assert_array_equal(
-        model._forecast_origins(model.model_, model._read(y, None, None, None), origins, horizon)[..., 0], each
-    )
+    origins = np.arange(window_size, 80 - horizon + 1, 7)
+    each = [
+        model.predict(
+            context=y[:origin],
+            X=None if X is None else X[: origin + horizon],
+            X_past=None if X_past is None else X_past[:origin],
+        )
+        for origin in origins
+    ]
+    seen = model._read(y, None if X is None else X[:80], X_past, None)
+    together = model._forecast_origins(model.model_, seen, origins, horizon)
+    np.testing.assert_array_equal(seen.undo(mean(model.model_.config["distribution"], together)), each)

@@ -93,6 +93,7 @@ def test_arrays_get_numbers():
     interval = model.predict_interval(0.8)
     assert interval.index.tolist() == [305, 306]
     assert interval.columns.tolist() == [(0, 0.8, "lower"), (0, 0.8, "upper")]
+    assert model.predict_interval(0.8, context=y[:200]).index.tolist() == [200, 201]
 
 
 def test_update_learns_the_errors_that_can_be_judged_in_any_portions():

@@ -65,7 +65,7 @@ def test_the_rows_that_the_message_names_suffice_and_one_less_does_not(window_si
     with pytest.raises(ValueError, match="expected at least"):
         core.fit_series(
             np.arange(needed - 1.0)[:, np.newaxis],
-            model._training(0, steps_per_epoch=20, validation_fraction=model._held_out()),
+            model._training(0, loss="mse", steps_per_epoch=20, validation_fraction=model._held_out()),
         )
 
 

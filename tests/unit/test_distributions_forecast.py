@@ -1,0 +1,149 @@
+"""A forecaster of distributions: wider where the noise is larger, calibrated, in the form of every other forecast."""
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lstmforecast import LSTMForecaster
+from lstmforecast.distribution import quantile
+
+FAST = {"hidden_size": 6, "max_epochs": 2, "steps_per_epoch": 20, "random_state": 0, "n_threads": 1}
+CONTINUOUS = ["quantile", "normal", "student_t"]
+LOSSES = [*CONTINUOUS, "negative_binomial"]
+
+
+def _hours(n=500, k=2):
+    index = pd.date_range("2026-01-01", periods=n, freq="h")
+    values = np.random.default_rng(0).poisson(6 + 5 * np.sin(np.arange(n) * np.pi / 12)[:, None], (n, k))
+    return pd.DataFrame(values.astype(float), index=index, columns=list("ab"[:k]))
+
+
+def _day_and_night(n):
+    """Noise of deviation 4 by day and 1 by night."""
+    by_day = np.arange(n) % 24 < 12
+    return np.random.default_rng(1).normal(size=n) * np.where(by_day, 4.0, 1.0)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_the_form_is_that_of_any_forecast(loss):
+    y = _hours()
+    model = LSTMForecaster(3, window_size=24, loss=loss, **FAST).fit(y)
+    forecast = model.predict()
+    assert type(forecast) is pd.DataFrame
+    assert forecast.columns.tolist() == ["a", "b"]
+    assert np.isfinite(forecast).all(axis=None)
+    assert len(model.predict(7)) == 7
+    levels = [0.05, 0.25, 0.5, 0.75, 0.95]
+    quantiles = model.predict_quantiles(levels)
+    assert quantiles.columns.tolist() == [(name, level) for name in "ab" for level in levels]
+    for name in "ab":
+        assert (np.diff(quantiles[name], axis=1) >= 0).all()
+    interval = model.predict_interval(0.9)
+    np.testing.assert_array_equal(interval["a", 0.9, "upper"], quantiles["a", 0.95])
+    single = LSTMForecaster(3, window_size=24, loss=loss, **FAST).fit(y["a"])
+    assert type(single.predict()) is pd.Series
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_forecast_is_the_mean_and_of_quantiles_the_median(loss):
+    model = LSTMForecaster(3, window_size=24, loss=loss, **FAST).fit(_hours())
+    seen, parameters = model._predict(None, None, None, None, None)
+    distribution = model.model_.config["distribution"]
+    if loss == "quantile":
+        expected = quantile(distribution, parameters, 0.5)
+    else:
+        # the mean of many quantiles; a t of few degrees of freedom has 1e-3 of its size beyond them
+        expected = np.mean([quantile(distribution, parameters, (i + 0.5) / 1000) for i in range(1000)], axis=0)
+    np.testing.assert_allclose(model.predict(), expected[0], rtol=2e-3, atol=0.02)
+    assert seen.observations is model._seen.observations
+
+
+@pytest.mark.parametrize("n_estimators", [1, 2])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_saved_pickled_and_updated(loss, n_estimators, tmp_path):
+    y = _hours()
+    model = LSTMForecaster(3, window_size=24, loss=loss, n_estimators=n_estimators, **FAST).fit(y[:450])
+    n = len(model._calibration)
+    model.update(y[450:470])
+    assert len(model._calibration) == n + 20
+    model.save(tmp_path / "model.safetensors")
+    for other in (LSTMForecaster.load(tmp_path / "model.safetensors"), pickle.loads(pickle.dumps(model))):
+        assert other.loss == loss
+        pd.testing.assert_frame_equal(other.predict(), model.predict())
+        pd.testing.assert_frame_equal(other.predict_interval(), model.predict_interval())
+        other.update(y[470:480])
+        assert len(other._calibration) == n + 30
+
+
+def test_own_quantiles_never_cross():
+    levels = [0.01, 0.2, 0.5, 0.55, 0.99]
+    model = LSTMForecaster(4, window_size=24, loss="quantile", quantiles=levels, **FAST).fit(_hours())
+    parameters = model._predict(None, None, None, None, None)[1]
+    assert parameters.shape == (1, 4, 2, 5)
+    assert (np.diff(parameters, axis=-1) > 0).all()
+    np.testing.assert_array_equal(model.predict(), parameters[0, ..., 2])
+
+
+@pytest.mark.parametrize(
+    ("parameters", "error", "words"),
+    [
+        ({"quantiles": [0.5]}, ValueError, "expected quantiles=None without loss='quantile', got loss=None"),
+        ({"loss": "quantile", "quantiles": []}, ValueError, "in ascending order, got "),
+        ({"loss": "quantile", "quantiles": [0.9, 0.1]}, ValueError, "in ascending order, got "),
+        ({"loss": "quantile", "quantiles": [0.1, 0.1]}, ValueError, "in ascending order, got "),
+        ({"loss": "quantile", "quantiles": [0.5, 1.0]}, ValueError, "expected quantiles between 0 and 1"),
+        ({"loss": "quantile", "quantiles": "0.5"}, TypeError, "expected quantiles to be a list of numbers"),
+        ({"loss": "pinball"}, ValueError, "expected loss to be .*'negative_binomial', got 'pinball'"),
+        ({"loss": "negative_binomial", "transform": "log"}, ValueError, "expected transform=None for loss='neg"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(parameters, error, words):
+    with pytest.raises(error, match=words):
+        LSTMForecaster(3, window_size=24, **(FAST | parameters)).fit(_hours())
+
+
+@pytest.mark.parametrize("wrong", [-1.0, 2.5])
+def test_only_counts_are_counted(wrong):
+    y = _hours()
+    y.iloc[100, 1] = wrong
+    with pytest.raises(ValueError, match=rf"expected counts, whole numbers from 0, .* got {wrong:g}"):
+        LSTMForecaster(3, loss="negative_binomial", **FAST).fit(y)
+
+
+@pytest.mark.parametrize("as_panel", [False, True])
+def test_quantiles_of_counts_are_counts(as_panel):
+    y = pd.DataFrame({"n": np.random.default_rng(0).poisson(0.8, 600).astype(float)}, _hours(600).index)
+    y = pd.concat({"s": y, "t": 10 * y}) if as_panel else y
+    model = LSTMForecaster(3, window_size=24, loss="negative_binomial", validation_fraction=0.2, **FAST).fit(y)
+    quantiles = model.predict_quantiles([0.05, 0.5, 0.95])
+    assert (quantiles >= 0).all(axis=None)
+    assert (quantiles == quantiles.round()).all(axis=None)
+
+
+@pytest.mark.parametrize("loss", ["mse", *LOSSES])
+def test_coverage_is_as_promised(loss):
+    y = np.random.default_rng(2).poisson(9, 3000).astype(float)
+    result = LSTMForecaster(2, window_size=12, loss=loss, **FAST).backtest(y, test_size=1000, coverage=[0.5, 0.9])
+    scores = result.interval_scores.loc["LSTMForecaster"]
+    # Standard errors of 400 windows held out and 1000 of the test: sqrt(0.25 * (1 / 400 + 1 / 1000)) = 0.03. A count's
+    # interval holds more, by up to the probability of a bound, 0.13.
+    assert scores.loc[0.5, "coverage"] == pytest.approx(0.56, abs=0.15)
+    assert scores.loc[0.9, "coverage"] == pytest.approx(0.92, abs=0.06)
+
+
+@pytest.mark.parametrize("loss", CONTINUOUS)
+def test_intervals_are_wider_where_the_noise_is_larger(loss):
+    y = _day_and_night(3000)
+    options = FAST | {"max_epochs": 10, "steps_per_epoch": 40, "hidden_size": 16, "learning_rate": 0.02}
+    result = LSTMForecaster(1, window_size=24, segment_length=1, normalize=None, loss=loss, **options).backtest(
+        y, test_size=480, coverage=0.9
+    )
+    intervals = result.intervals.assign(by_day=result.intervals["time"] % 24 < 12, truth=result.forecasts["truth"])
+    width = (intervals["upper"] - intervals["lower"]).groupby(intervals["by_day"]).mean()
+    assert width[True] > 2 * width[False]
+    held = (intervals["lower"] <= intervals["truth"]) & (intervals["truth"] <= intervals["upper"])
+    assert held.mean() == pytest.approx(0.9, abs=0.06)
+    # split conformal intervals of points, all of one width, hold 99 % by night and 80 % by day
+    assert held.groupby(intervals["by_day"]).mean().min() > 0.82
