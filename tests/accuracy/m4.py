@@ -150,7 +150,7 @@ def run(*, once: bool) -> list[Table]:
     tables = [Table("M4 hourly", note, rows + naive_rows(data))]
     if not once:
         note = (
-            "Percent of the test hours in the intervals of the tuned setting; calibrated on the last hours before them,\n"
+            "Percent of the test hours in the intervals of the tuned setting; calibrated on the hours before them,\n"
             "all series together, in seasonal-naive errors of each. Width in the same unit, beside intervals made in\n"
             "the same way around a seasonal naive forecast."
         )

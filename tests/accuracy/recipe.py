@@ -93,7 +93,7 @@ def run(*, once: bool) -> list[Table]:
         rows.append(row | {"ours: best loss": min(curve.losses), "ours: s of the fit": seconds})
     note = (
         f"ETTh1, all 7, {horizon} hours ahead: mean squared error in scaled units on the validation hours. Recipe: in\n"
-        f"PyTorch, window {WINDOW}, two layers of {HIDDEN}, Adam at {RATE}, batches of {BATCH}, plateau schedule, early\n"
+        f"PyTorch, window {WINDOW}, two layers of {HIDDEN}, Adam at {RATE}, batches of {BATCH}, plateau, early\n"
         "stopping. Ours: the defaults; seconds from the call of fit to the look at the held-out hours that passes the\n"
         f"target. {THREADS} threads, both in turn."
     )
