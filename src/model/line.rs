@@ -17,11 +17,16 @@ const BATCH: usize = 4096;
 /// Ridges that are tried, as parts of the mean square of the inputs, on what is held out; the first where nothing is.
 const RIDGES: [f64; 9] = [0.03, 0.0001, 0.001, 0.003, 0.01, 0.1, 0.3, 1.0, 3.0];
 
+/// Times that missing targets are filled with what the line forecasts, and the line is solved anew, which comes to the
+/// regression on the known ones (Dempster, Laird & Rubin 1977: EM).
+const ROUNDS: usize = 4;
+
 /// Sums over windows `x` and horizons `y`, from which every ridge's weights and errors follow.
 struct Moments {
     xx: Tensor,
     xy: Tensor,
     yy: f64,
+    some_are_missing: bool,
 }
 
 impl Model {
@@ -41,41 +46,60 @@ impl Model {
             return Ok(());
         }
         let _threads = ThreadsGuard::new(Some(pool::n_threads(training.n_threads)));
-        let moments = self.moments(train)?;
-        let held_out = held_out.map(|samples| self.moments(samples)).transpose()?;
+        let (mut solution, some_are_missing) = self.solution(train, held_out, None)?;
+        for _ in 0..if some_are_missing { ROUNDS } else { 0 } {
+            solution = self.solution(train, held_out, Some(&solution))?.0;
+        }
+        tch::no_grad(|| weight.shallow_clone().f_copy_(&solution.f_transpose(0, 1)?))?;
+        Ok(())
+    }
+
+    /// The best ridge's weights `(window_size, horizon)`, and whether targets are missing, for which `guess` stands in.
+    fn solution(
+        &self,
+        train: &dyn Samples,
+        held_out: Option<&dyn Samples>,
+        guess: Option<&Tensor>,
+    ) -> Result<(Tensor, bool)> {
+        let moments = self.moments(train, guess)?;
+        let held_out = held_out.map(|samples| self.moments(samples, guess)).transpose()?;
         let (values, vectors) = moments.xx.f_linalg_eigh("L")?;
         let rotated = vectors.f_transpose(0, 1)?.f_matmul(&moments.xy)?;
         let mean_square = values.f_mean(Kind::Double)?.f_double_value(&[])?.max(f64::MIN_POSITIVE);
-        let mut best: Option<(f64, Tensor)> = None;
+        let mut best = (f64::INFINITY, moments.xy.f_zeros_like()?);
         for ridge in RIDGES.iter().take(if held_out.is_some() { RIDGES.len() } else { 1 }) {
             let damped = values.f_clamp_min(0.0)?.f_add_scalar(ridge * mean_square)?.f_unsqueeze(1)?;
             let solution = vectors.f_matmul(&rotated.f_div(&damped)?)?;
             let error = held_out.as_ref().map_or(Ok(0.0), |moments| moments.error(&solution))?;
-            if best.as_ref().is_none_or(|(least, _)| error < *least) {
-                best = Some((error, solution));
+            if error < best.0 {
+                best = (error, solution);
             }
         }
-        if let Some((_, solution)) = best {
-            tch::no_grad(|| weight.shallow_clone().f_copy_(&solution.f_transpose(0, 1)?))?;
-        }
-        Ok(())
+        Ok((best.1, moments.some_are_missing))
     }
 
     pub(super) fn weight(&self, wanted: &str) -> Option<&Tensor> {
         self.parameters.iter().find(|(name, _)| *name == wanted).map(|(_, tensor)| tensor)
     }
 
-    fn moments(&self, samples: &dyn Samples) -> Result<Moments> {
+    fn moments(&self, samples: &dyn Samples, guess: Option<&Tensor>) -> Result<Moments> {
         let zeros = |shape: &[usize]| Tensor::f_zeros(dimensions(shape), (Kind::Double, self.device));
         let (window_size, horizon) = (self.config.window_size, self.config.horizon);
-        let mut moments =
-            Moments { xx: zeros(&[window_size, window_size])?, xy: zeros(&[window_size, horizon])?, yy: 0.0 };
+        let (xx, xy) = (zeros(&[window_size, window_size])?, zeros(&[window_size, horizon])?);
+        let mut moments = Moments { xx, xy, yy: 0.0, some_are_missing: false };
         let loader = Loader::new(samples, self.config.layout().width(), self.device);
         let stride = samples.len().div_ceil(MOST_WINDOWS);
         let indices: Vec<usize> = (0..samples.len()).step_by(stride).collect();
         for indices in indices.chunks(BATCH) {
             let batch = loader.batch(indices)?;
-            let (x, y) = self.pairs(&batch.inputs, &batch.targets)?;
+            let (x, mut y) = self.pairs(&batch.inputs, &batch.targets)?;
+            let missing = y.f_isnan()?;
+            if missing.f_any()?.f_int64_value(&[])? != 0 {
+                moments.some_are_missing = true;
+                let guessed =
+                    guess.map_or_else(|| y.f_zeros_like(), |guess| x.f_matmul(&guess.f_to_kind(Kind::Float)?))?;
+                y = guessed.f_where_self(&missing, &y)?;
+            }
             let transposed = x.f_transpose(0, 1)?;
             moments.xx = moments.xx.f_add(&transposed.f_matmul(&x)?)?;
             moments.xy = moments.xy.f_add(&transposed.f_matmul(&y)?)?;
@@ -85,14 +109,14 @@ impl Model {
     }
 
     /// What the line maps, one row for each window and target: windows `(n, window_size)` to horizons `(n, horizon)`, both less
-    /// what is known in advance explains; a missing target counts as its level.
+    /// what is known in advance explains; NaN where a target is missing.
     fn pairs(&self, inputs: &Tensor, targets: &Tensor) -> Result<(Tensor, Tensor)> {
         let layout = self.config.layout();
         let sizes =
             [layout.window_size, layout.horizon, layout.n_targets_at_once(), layout.n_values() - layout.n_known];
         let &[window_size, horizon, n_targets, known_at] = &dimensions(&sizes)[..] else { unreachable!("four sizes") };
         let mut x = inputs.f_narrow(1, 0, window_size)?.f_narrow(2, 0, n_targets)?;
-        let mut y = targets.f_nan_to_num(0.0, None, None)?.f_reshape([-1, horizon, n_targets])?;
+        let mut y = targets.f_reshape([-1, horizon, n_targets])?;
         if let Some(weight) = self.weight("known.weight") {
             let known = inputs.f_narrow(2, known_at, weight.size()[1])?;
             let relative = known.f_sub(&known.f_narrow(1, window_size - 1, 1)?)?;
