@@ -11,7 +11,7 @@ use crate::train::threads::ThreadsGuard;
 use crate::train::{Loader, TrainConfig};
 
 /// Windows that the regression is made of: neighbours say much the same.
-const MOST_WINDOWS: usize = 1 << 15;
+const MOST_WINDOWS: usize = 1 << 14;
 /// Windows in one product.
 const BATCH: usize = 4096;
 /// Ridges that are tried, as parts of the mean square of the inputs, on what is held out; the first where nothing is.

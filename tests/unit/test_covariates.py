@@ -82,7 +82,7 @@ def test_longer_horizons_need_longer_covariates(fitted):
         (lambda m: m.predict(X=X[["plan", "price"]]), "expected the columns of X in the order at fit"),
         (lambda m: m.predict(X=X[["price"]]), "expected X with 2 columns as at fit"),
         (
-            lambda m: m.predict(X=X.mask(X == X.loc[HOURS[361]])),
+            lambda m: m.predict(X=X.mask(X.loc[HOURS[361]] == X)),
             "expected finite values in X, got 2 missing or infinite",
         ),
         (lambda m: m.predict(X=pd.concat([X, X[-1:]])), "expected every time of X once"),
