@@ -113,9 +113,11 @@ class Calibration:
         if self.n_learned == 0 or self.rate == 0:
             found: NDArray[np.float64] = self._sorted(level)[at].astype(np.float64)
             return found
+        # the other half stays to judge the first of them by
+        n_learned = min(self.n_learned, len(self) // 2)
         if level < 0.5:
-            return -_adapted(-self._errors(level), 1 - level, self.rate, self.n_learned)
-        return _adapted(self._errors(level), level, self.rate, self.n_learned)
+            return -_adapted(-self._errors(level), 1 - level, self.rate, n_learned)
+        return _adapted(self._errors(level), level, self.rate, n_learned)
 
     def _sorted(self, level: float) -> NDArray[np.float32]:
         """The errors in ascending order: a backtest asks for twenty quantiles, again and again."""

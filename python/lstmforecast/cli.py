@@ -179,7 +179,9 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
         ("n-threads", _count, "processor threads"),
     ):
         group.add_argument(f"--{name}", type=kind, metavar="N", help=text)
-    group.add_argument("--loss", choices=["mse", "mae", "huber"], help="what training minimises")
+    group.add_argument(
+        "--loss", choices=["mse", "mae", "huber", "quantile", "normal", "student_t"], help="what training minimises"
+    )
     group.add_argument("--seed", type=int, default=0, metavar="N", help="of all randomness (default 0)")
     talk = group.add_mutually_exclusive_group()
     talk.add_argument("--quiet", action="store_true", help="no progress bar (as when standard error is no terminal)")

@@ -49,9 +49,9 @@ class LSTMForecaster(SeriesEstimator):
         or the parameters that make the truth most likely; counts for the last one.
     quantiles : list of float or None, default=None
         Levels for ``loss="quantile"``; None: 0.025, 0.1, 0.25, 0.5, 0.75, 0.9 and 0.975.
-    adaptation_rate : float, default=0.01
-        How fast the levels of intervals adapt to the errors that `update` brings (gamma of Gibbs and Candès 2021); 0:
-        not at all.
+    adaptation_rate : float, default=0.0
+        How fast the levels of intervals adapt to the errors that `update` brings (gamma of Gibbs and Candès 2021, who
+        take 0.005); 0: newer errors take the place of the oldest, and that is all.
     n_estimators : int, default=1
         Networks that differ in their seeds and are trained side by side; their forecasts are averaged, which makes them
         better by a percent or two.
@@ -156,7 +156,7 @@ class LSTMForecaster(SeriesEstimator):
         normalize: str | None = "last",
         loss: str | None = None,
         quantiles: list[float] | None = None,
-        adaptation_rate: float = 0.01,
+        adaptation_rate: float = 0.0,
         n_estimators: int = 1,
         stride: int = 1,
         freq: Frequency = None,
@@ -307,7 +307,7 @@ class LSTMForecaster(SeriesEstimator):
         """Append newer observations, from which `predict` then goes on; the weights stay as they are.
 
         Intervals follow: the errors of the forecasts that can now be judged take the place of the oldest ones, and
-        levels adapt.
+        with an ``adaptation_rate`` levels adapt.
 
         Parameters
         ----------

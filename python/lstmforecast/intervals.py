@@ -78,8 +78,8 @@ class ConformalIntervals:
         held out, for each step and variable. They hold as often as promised if the future is like those rows, whatever
         the distribution. The rows also chose the best epoch, which makes intervals from few rows a little too narrow.
         Where a distribution is forecast, its own quantiles are corrected in the same way (Romano et al. 2019); in a
-        panel, errors are counted in seasonal-naive errors of their series. After `update`, levels adapt (Gibbs and
-        Candès 2021; ``adaptation_rate``).
+        panel, errors are counted in seasonal-naive errors of their series. With an ``adaptation_rate``, levels
+        adapt after `update` (Gibbs and Candès 2021).
 
         Parameters
         ----------

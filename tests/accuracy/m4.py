@@ -17,7 +17,6 @@ from tests.bench.report import Table
 from lstmforecast import LSTMForecaster
 from lstmforecast.calibration import Calibration, levels_of
 from lstmforecast.metrics import naive_scale
-from lstmforecast.seen import Seen
 
 HORIZON, DAY = 48, 24
 COVERAGES = (0.8, 0.95)
@@ -112,7 +111,7 @@ def interval_rows(data: Competition, changes: dict[str, Any]) -> list[dict[str, 
     model, rows = fitted(data, changes, seed=0), []
     levels = [level for coverage in COVERAGES for level in levels_of(coverage)]
     bounds = model.predict_interval(COVERAGES).to_numpy().reshape(-1, HORIZON, len(levels))
-    naive = naive_bounds(data, model._read(data.y, None, None, None).sized(), levels)
+    naive = naive_bounds(data, levels)
     for at, coverage in enumerate(COVERAGES):
         lower, upper = bounds[..., 2 * at], bounds[..., 2 * at + 1]
         held = 100 * ((lower <= data.truth) & (data.truth <= upper)).mean(axis=0)
@@ -123,15 +122,15 @@ def interval_rows(data: Competition, changes: dict[str, Any]) -> list[dict[str, 
     return rows
 
 
-def naive_bounds(data: Competition, seen: Seen, levels: list[float]) -> np.ndarray:
+def naive_bounds(data: Competition, levels: list[float]) -> np.ndarray:
     """Quantiles (series, HORIZON, levels) of a seasonal naive forecast, calibrated on the last hours of each series."""
-    assert seen.spreads is not None
+    spreads = data.scale[:, np.newaxis]
     ends = data.starts[1:, np.newaxis] - HORIZON
     values, steps = data.y.to_numpy(), np.arange(HORIZON)
     before = values[ends - DAY + steps % DAY]
-    calibration = Calibration.of(values[ends + steps][..., np.newaxis], before[..., np.newaxis], spreads=seen.spreads)
+    calibration = Calibration.of(values[ends + steps][..., np.newaxis], before[..., np.newaxis], spreads=spreads)
     errors = np.stack([calibration.quantile(level, "")[:, 0] for level in levels], axis=-1)
-    return data.naive(DAY)[..., np.newaxis] + seen.spreads[:, :, np.newaxis] * errors
+    return data.naive(DAY)[..., np.newaxis] + spreads[:, :, np.newaxis] * errors
 
 
 def run(*, once: bool) -> list[Table]:
