@@ -44,9 +44,10 @@ class LSTMForecaster(SeriesEstimator):
         ``"last"`` subtracts the last value of each window from it and adds it to the forecast again, so that levels
         never seen in training are no obstacle; ``"window"`` brings each window to mean 0 and deviation 1.
     loss : {"mse", "mae", "huber", "quantile", "normal", "student_t", "negative_binomial"} or None, default=None
-        What training minimises, on scaled values; None: ``"mse"``, and ``"mae"`` for a panel, some of whose series are
-        always wilder than others. The last four forecast a distribution: quantiles that never cross,
-        or the parameters that make the truth most likely; counts for the last one.
+        What training minimises, on scaled values; None: ``"huber"`` up to four seasons ahead, ``"mse"`` beyond, and
+        ``"mae"`` for a panel, some of whose series are always wilder than others. The last four forecast a
+        distribution: quantiles that never cross, or the parameters that make the truth most likely; counts for the
+        last one.
     quantiles : list of float or None, default=None
         Levels for ``loss="quantile"``; None: 0.025, 0.1, 0.25, 0.5, 0.75, 0.9 and 0.975.
     adaptation_rate : float, default=0.0

@@ -20,7 +20,14 @@ from lstmforecast.parameters import check_count
 from lstmforecast.samples import SamplePaths
 from lstmforecast.scalers import fit_columns
 from lstmforecast.seen import Seen, forecast, parameters_of, read_observations, roll
-from lstmforecast.sizing import VALIDATION_FRACTION, Sizes, default_steps, held_out_of_panel, training_rows
+from lstmforecast.sizing import (
+    VALIDATION_FRACTION,
+    Sizes,
+    default_loss,
+    default_steps,
+    held_out_of_panel,
+    training_rows,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -122,8 +129,11 @@ class SeriesEstimator(SamplePaths, LSTMEstimator):
 
     def _core_loss(self, seen: Seen) -> Any:
         distribution = self._distribution()
-        chosen = self.loss or ("mae" if seen.observations.is_panel else "mse")
-        return chosen if distribution is None else {"distribution": distribution}
+        if distribution is not None:
+            return {"distribution": distribution}
+        if seen.observations.is_panel:
+            return self.loss or "mae"
+        return self.loss or default_loss(self.horizon, season_length(seen.observations.freq))
 
     def _check_counts(self, observations: Observations) -> None:
         if self.loss != "negative_binomial":

@@ -1,4 +1,4 @@
-"""How many rows the network sees, how it cuts them, and how many a series must have for that."""
+"""What size and season of the data decide: rows that the network sees, how it cuts them, rows held out, steps, loss."""
 
 from __future__ import annotations
 
@@ -19,6 +19,9 @@ VALIDATION_FRACTION = 0.2
 HELD_OUT_WINDOWS = 500
 STEPS_PER_EPOCH = 20
 MOST_STEPS_PER_EPOCH = 200
+# Horizons up to so many seasons, or steps where no season is known, are near.
+NEAR_SEASONS = 4
+NEAR = 96
 
 
 def default_window_size(n_rows: int, horizon: int, season: int = 1) -> int:
@@ -72,6 +75,19 @@ def default_steps(n_windows: int, batch_size: int) -> int:
     (200, 20)
     """
     return min(max(STEPS_PER_EPOCH, n_windows * 3 // (4 * batch_size)), MOST_STEPS_PER_EPOCH)
+
+
+def default_loss(horizon: int, season: int = 1) -> str:
+    """Choose the loss for one series: Huber's up to four seasons ahead, where great errors are accidents; beyond, where
+    errors are wide and lopsided, the squared error, which is least for the mean.
+
+    Examples
+    --------
+    >>> default_loss(96, season=24), default_loss(336, season=24), default_loss(12)
+    ('huber', 'mse', 'huber')
+    """
+    near = NEAR_SEASONS * season if season > 1 else NEAR
+    return "huber" if horizon <= near else "mse"
 
 
 def held_out_of_panel(lengths: NDArray[np.int64], horizon: int) -> float:
