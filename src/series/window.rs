@@ -73,11 +73,15 @@ impl Samples for Windows<'_> {
         self.lens.layout.horizon * self.lens.layout.n_targets_at_once()
     }
 
+    fn supervised_steps(&self) -> usize {
+        self.lens.layout.supervised_steps
+    }
+
     fn gather(&self, index: usize, batch: &mut Gathered) {
         let (place, at) = (self.place(index), batch.levels.len());
         self.lens.input(place, &mut batch.inputs, &mut batch.levels);
         self.lens.target(place, &batch.levels[at..], &mut batch.targets);
-        batch.weights.push(1.0);
+        batch.weights.resize(batch.weights.len() + self.supervised_steps(), 1.0);
     }
 }
 
@@ -100,6 +104,8 @@ mod tests {
             indicator: false,
             independent: false,
             normalize: None,
+            level_rows: window_size,
+            supervised_steps: 1,
         }
     }
 
