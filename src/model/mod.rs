@@ -141,7 +141,7 @@ impl ModelConfig {
         let (expected, got) = match self.supervision {
             Supervision::Last => return Ok(()),
             _ if self.architecture != Architecture::Lstm => {
-                ("architecture='lstm'", format!("{:?}", self.architecture).to_lowercase())
+                ("architecture='lstm'", serde_json::json!(self.architecture).to_string().replace('"', "'"))
             }
             _ if self.linear_skip => ("linear_skip=False, as the line reads whole windows,", "True".to_owned()),
             _ if self.bidirectional => ("bidirectional=False, which sees the future,", "True".to_owned()),

@@ -209,6 +209,33 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_step_forecasts_as_if_the_window_ended_there() {
+        let config = NetworkConfig {
+            architecture: Architecture::Lstm,
+            input_size: 2,
+            hidden_size: 3,
+            num_layers: 2,
+            bidirectional: false,
+            dropout: 0.0,
+            output_size: 4,
+            skip: None,
+        };
+        let mut init = Initializer::new(Rng::new(0, Purpose::Weights), Device::Cpu);
+        let network = LstmForecastNetwork::new(&config, &mut init).unwrap();
+        let (batch, steps) = (3, 5);
+        let values = Rng::new(0, Purpose::Shuffle).uniform(batch * steps * 2, 1.0);
+        let windows = Tensor::from_slice(&values).reshape([3, 5, 2]);
+        let outputs = network.forward_every_step(&windows, None).unwrap();
+        assert_eq!(outputs.size(), [15, 4]);
+        for step in 0..5 {
+            let until = network.forward(&windows.narrow(1, 0, step + 1), None).unwrap();
+            let difference = outputs.reshape([3, 5, 4]).select(1, step) - until;
+            // sums of a handful of numbers below 1 in single precision
+            assert!(difference.abs().max().double_value(&[]) < 1e-6);
+        }
+    }
+
     fn places(batch: usize, steps: usize, width: usize) -> impl Iterator<Item = (usize, usize, usize)> {
         (0..batch).flat_map(move |row| (0..steps).flat_map(move |time| (0..width).map(move |unit| (row, time, unit))))
     }

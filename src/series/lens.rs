@@ -313,4 +313,86 @@ mod tests {
         let (input, ..) = look(&[3., 21., 5., 31., 7., 41.], layout, 1, 0);
         assert_eq!(input, [1., 0., 1., 1., 0., 1., 1., 2., 0.]);
     }
+
+    /// Two steps of two rows each, all trained to forecast.
+    const EVERY: Layout = Layout { window_size: 4, level_rows: 2, supervised_steps: 2, ..LAYOUT };
+
+    #[test]
+    fn every_step_has_targets_in_units_of_the_level_up_to_it() {
+        let values = [1., 3., 5., 7., 9., 13.];
+        let scaler = Level { center: 1.0, scale: 2.0 };
+        let (input, target, levels) = look(&values, EVERY, 4, 0);
+        assert_eq!((input, target), (vec![0., 1., 2., 3.], vec![2., 3., 4., 6.]));
+        assert_eq!(levels, [scaler; 2]);
+        let last = Layout { normalize: Some(Normalize::Last), ..EVERY };
+        let (input, target, levels) = look(&values, last, 4, 0);
+        assert_eq!((input, target), (vec![-1., 0., 1., 2.], vec![1., 2., 1., 3.]));
+        assert_eq!(levels, [Level { center: 3.0, ..scaler }, Level { center: 7.0, ..scaler }]);
+        let window = Layout { normalize: Some(Normalize::Window), ..EVERY };
+        let (input, target, levels) = look(&values, window, 4, 0);
+        assert_eq!(input, [-1., 1., 3., 5.]);
+        assert_eq!(levels, [Level { center: 2.0, scale: 1.0 }, Level { center: 4.0, scale: 5f64.sqrt() }]);
+        assert_eq!(target, [3., 5., 5.0 / 5f32.sqrt(), 9.0 / 5f32.sqrt()]);
+    }
+
+    #[test]
+    fn levels_of_targets_at_once_come_step_by_step() {
+        let values = [1., 11., 3., 21., 5., 31., 7., 41., 9., 51.];
+        let layout = Layout { n_features: 2, n_targets: 2, normalize: Some(Normalize::Last), horizon: 1, ..EVERY };
+        let (input, target, levels) = look(&values, layout, 4, 0);
+        assert_eq!(levels.iter().map(|level| level.center).collect::<Vec<_>>(), [3., 21., 7., 41.]);
+        assert_eq!((input, target), (vec![-1., -1., 0., 0., 1., 1., 2., 2.], vec![1.0; 4]));
+        // a forecast needs the last one alone
+        let forecast = Layout { supervised_steps: 1, ..layout };
+        let (input, target, levels) = look(&values, forecast, 4, 0);
+        assert_eq!(levels.iter().map(|level| level.center).collect::<Vec<_>>(), [7., 41.]);
+        assert_eq!((input, target), (vec![-1., -1., 0., 0., 1., 1., 2., 2.], vec![1.0; 2]));
+    }
+
+    #[test]
+    fn what_is_not_known_yet_is_not_shown_either() {
+        let nan = f64::NAN;
+        let layout = Layout { normalize: Some(Normalize::Last), ..EVERY };
+        let (input, target, levels) = look(&[nan, nan, 5., nan, 9., nan], layout, 4, 0);
+        // the scaler's centre until the first value
+        assert_eq!(input, [0., 0., 2., 2.]);
+        assert_eq!(levels.iter().map(|level| level.center).collect::<Vec<_>>(), [1., 5.]);
+        assert_eq!((target[0], target[2]), (2.0, 2.0));
+        assert!(target[1].is_nan() && target[3].is_nan());
+        // the same step may see the value that follows
+        assert_eq!(look(&[nan, 3., nan, 7., 9., 9.], layout, 4, 0).0, [0., 0., 0., 2.]);
+    }
+
+    #[test]
+    fn steps_before_a_series_have_no_targets() {
+        let layout = Layout { normalize: Some(Normalize::Last), indicator: true, ..EVERY };
+        let (input, target, levels) = look(&[5., 7., 9.], layout, 1, 0);
+        assert_eq!(input, [0., 1., 0., 1., 0., 1., 2., 0.]);
+        assert_eq!(levels.iter().map(|level| level.center).collect::<Vec<_>>(), [1., 5.]);
+        assert!(target[0].is_nan());
+        assert_eq!(target[1..], [2., 1., 2.]);
+    }
+
+    #[test]
+    fn no_step_sees_what_comes_after_it() {
+        let layout = Layout { window_size: 6, level_rows: 2, supervised_steps: 3, indicator: true, ..LAYOUT };
+        let values = [f64::NAN, 3., 4., f64::NAN, 2., 8., 9., 1.];
+        for normalize in [None, Some(Normalize::Last), Some(Normalize::Window)] {
+            let look = |values: &[f64]| look(values, Layout { normalize, ..layout }, 6, 0);
+            let (input, target, levels) = look(&values);
+            for step in 0..3 {
+                for changed in [f64::NAN, 1e6] {
+                    let read = 2 * (step + 1);
+                    let mut other = values;
+                    other[read..].fill(changed);
+                    let (other_input, other_target, other_levels) = look(&other);
+                    assert_eq!(other_input[..2 * read], input[..2 * read], "{normalize:?}, step {step}");
+                    assert_eq!(other_levels[..=step], levels[..=step], "{normalize:?}, step {step}");
+                    // the targets of the step before are the rows of this one
+                    let bits = |target: &[f32]| target[..2 * step].iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+                    assert_eq!(bits(&other_target), bits(&target), "{normalize:?}, step {step}");
+                }
+            }
+        }
+    }
 }

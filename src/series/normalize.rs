@@ -71,7 +71,9 @@ mod tests {
         let scaler = Level { center: 7.0, scale: 2.0 };
         let level = |normalize: Normalize, values: &[f64]| {
             let mut so_far = LevelSoFar::new(normalize, scaler);
-            values.iter().for_each(|&value| so_far.read(value));
+            for &value in values {
+                so_far.read(value);
+            }
             so_far.level()
         };
         assert_eq!(level(Normalize::Last, &[1.0, 3.0, 5.0]), Level { center: 5.0, scale: 2.0 });

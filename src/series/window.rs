@@ -137,6 +137,22 @@ mod tests {
     }
 
     #[test]
+    fn every_supervised_step_has_a_weight_and_a_level() {
+        let values = numbers(12);
+        let panel = Panel::one(Matrix::new(&values, 2).unwrap());
+        let scaler = Scaler::identity(2);
+        let layout = Layout { level_rows: 1, supervised_steps: 2, ..layout(2, 1, 2) };
+        let lens = Lens { panel: &panel, scaler: &scaler, output_scaler: &scaler, layout };
+        let windows = Windows::new(lens, std::iter::once(Span { first: 2, end: 6 }), 1).unwrap();
+        let mut batch = Gathered::default();
+        windows.gather(1, &mut batch);
+        windows.gather(0, &mut batch);
+        assert_eq!((windows.target_len(), windows.supervised_steps()), (2, 2));
+        assert_eq!(batch.targets, [4., 5., 6., 7., 2., 3., 4., 5.]);
+        assert_eq!((batch.weights, batch.levels.len()), (vec![1.0; 4], 8));
+    }
+
+    #[test]
     fn a_short_series_is_an_error() {
         let values = [0.0; 4];
         let panel = Panel::one(Matrix::new(&values, 1).unwrap());
