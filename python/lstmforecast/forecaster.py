@@ -29,9 +29,15 @@ class LSTMForecaster(SeriesEstimator):
     segment_length : int or None, default=None
         Rows that the LSTM reads as one step, as in SegRNN; a divisor of the window. None: a season where the window has
         several, so that an hourly series is read day by day.
-    linear_skip : bool, default=True
+    linear_skip : bool or None, default=None
         Whether a linear forecast from the window (NLinear, one for all variables) is added to the LSTM's, which then
-        learns what the line leaves.
+        learns what the line leaves; None: True, except with ``supervision="every"``.
+    supervision : {"last", "every"}, default="last"
+        Whether training looks at the forecast after the window's last step only, or at one after each step of the LSTM,
+        of the ``horizon`` rows after those read so far. ``"every"`` gets more out of each window: with short segments
+        it takes fewer steps to the same validation loss, which is that of the last step either way. The window is then
+        normalised by the level of its first step, and each forecast by the level known up to it, so that no step sees
+        the future. Not with ``linear_skip``, ``bidirectional`` or covariates known in advance.
     channels : {"independent", "together"}, default="independent"
         Whether one network forecasts each variable from its own past, trained on all of them, or all variables at once.
     transform : {"log", None}, default=None
@@ -150,7 +156,8 @@ class LSTMForecaster(SeriesEstimator):
         *,
         window_size: int | None = None,
         segment_length: int | None = None,
-        linear_skip: bool = True,
+        linear_skip: bool | None = None,
+        supervision: str = "last",
         channels: str = "independent",
         transform: str | None = None,
         head: str = "direct",
@@ -195,6 +202,7 @@ class LSTMForecaster(SeriesEstimator):
         self.window_size = window_size
         self.segment_length = segment_length
         self.linear_skip = linear_skip
+        self.supervision = supervision
         self.channels = channels
         self.transform = transform
         self.head = head

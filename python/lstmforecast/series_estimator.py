@@ -46,6 +46,8 @@ class SeriesEstimator(SamplePaths, LSTMEstimator):
     feature_names_in_: NDArray[Any]
     window_size: int | None
     segment_length: int | None
+    linear_skip: bool | None
+    supervision: str
     loss: str | None
     quantiles: list[float] | None
     head: str
@@ -106,11 +108,11 @@ class SeriesEstimator(SamplePaths, LSTMEstimator):
             n_targets=width,
             seed=seed,
             segment_length=segment_length,
-            linear_skip=bool(self.linear_skip),
+            linear_skip=self.supervision != "every" if self.linear_skip is None else bool(self.linear_skip),
             n_known=seen.covariates.n_known,
             indicator=self.missing == "mask",
             distribution=self._distribution(),
-            **{name: getattr(self, name) for name in ("normalize", "channels")},
+            **{name: getattr(self, name) for name in ("normalize", "channels", "supervision")},
         )
 
     def _steps_per_epoch(self, panel: Panel | None) -> int | None:

@@ -3,9 +3,10 @@
 use serde::Deserialize;
 use tch::Tensor;
 
-use super::{Channels, Model};
+use super::{Channels, Model, Supervision};
 use crate::error::{check_positive, Error, Result};
 use crate::kernel::pool;
+use crate::kernel::workspace::Needs;
 use crate::network::fused::FusedNetwork;
 use crate::network::Architecture;
 use crate::series::lens::Lens;
@@ -83,7 +84,8 @@ impl Model {
         let (input_scaler, output_scaler) = (self.input_scaler.clone(), self.output_scaler.clone());
         let lens = Lens { panel, scaler: &input_scaler, output_scaler: &output_scaler, layout: self.config.layout() };
         let spans = splits.iter().map(|split| self.first_span(panel, split.train_end));
-        let train = Windows::new(lens, spans, data.stride).map_err(within("the training part"))?;
+        let supervised = Lens { layout: self.config.supervised_layout(), ..lens };
+        let train = Windows::new(supervised, spans, data.stride).map_err(within("the training part"))?;
         // the inputs may reach back into the part before: only targets must be unseen
         let held_out = |i: usize| Span {
             first: splits[i].validation_start.max(self.first_span(panel, panel.series(i).n_rows()).first),
@@ -196,7 +198,7 @@ impl Model {
         let indices: Vec<usize> = (0..table.len()).collect();
         let n_threads = pool::n_threads(None);
         let mut gradient =
-            FusedGradient::new(&network, indices.len(), self.config.n_steps(), false, n_threads).with_line();
+            FusedGradient::new(&network, indices.len(), self.config.n_steps(), Needs::default(), n_threads).with_line();
         let mean = gradient.compute(&network, Task { samples: table, indices: &indices, loss, masks: None });
         let gradients = network.unpack(gradient.sum(&network).0);
         let named = self.parameters.iter().zip(gradients).map(|((name, tensor), gradient)| {
@@ -294,9 +296,12 @@ impl Model {
     }
 
     fn check_table(&self, rows: &TableRows, loss: &Loss) -> Result<()> {
-        if self.config.channels != Channels::Together || self.config.distribution.is_some() {
+        let is_plain = self.config.channels == Channels::Together && self.config.supervision == Supervision::Last;
+        if !is_plain || self.config.distribution.is_some() {
             return Err(Error::Value(
-                "expected channels together and no distribution for a table of windows, got others".to_owned(),
+                "expected channels together, supervision of the last step and no distribution for a table of windows, got \
+                 others"
+                    .to_owned(),
             ));
         }
         let n_rows = rows.inputs.n_rows();

@@ -37,13 +37,23 @@ impl LstmForecastNetwork {
 
 impl Network for LstmForecastNetwork {
     fn forward(&self, windows: &Tensor, dropout: Option<StepMasks>) -> Result<Tensor> {
-        // a segment's rows follow each other in memory, so that a segment is one long row
-        let segments = windows.f_reshape([windows.size()[0], -1, dimensions(&[self.input_size])[0]])?;
-        let output = self.fc.forward(&self.lstm.last_state(&segments, dropout)?)?;
+        let output = self.fc.forward(&self.lstm.last_state(&self.segments(windows)?, dropout)?)?;
         match &self.skip {
             Some(skip) => Ok(output.f_add(&skip.forward(windows)?)?),
             None => Ok(output),
         }
+    }
+
+    fn forward_every_step(&self, windows: &Tensor, dropout: Option<StepMasks>) -> Result<Tensor> {
+        let (states, _) = self.lstm.states(&self.segments(windows)?, dropout)?;
+        self.fc.forward(&states.f_flatten(0, 1)?)
+    }
+}
+
+impl LstmForecastNetwork {
+    /// A segment's rows follow each other in memory, so that a segment is one long row.
+    fn segments(&self, windows: &Tensor) -> Result<Tensor> {
+        Ok(windows.f_reshape([windows.size()[0], -1, dimensions(&[self.input_size])[0]])?)
     }
 }
 
@@ -76,6 +86,15 @@ impl StackedLstm {
     /// # Errors
     /// [`crate::error::Error::Torch`] when libtorch refuses an operation.
     pub fn last_state(&self, windows: &Tensor, dropout: Option<StepMasks>) -> Result<Tensor> {
+        Ok(self.states(windows, dropout)?.1)
+    }
+
+    /// The outputs of the last layer after each step, `(batch, steps, directions * hidden_size)`, and
+    /// [`StackedLstm::last_state`].
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Torch`] when libtorch refuses an operation.
+    pub fn states(&self, windows: &Tensor, dropout: Option<StepMasks>) -> Result<(Tensor, Tensor)> {
         // a mask of ones would only cost time
         let dropout = dropout.filter(|masks| masks.p() > 0.0);
         let mut input = windows.shallow_clone();
@@ -86,7 +105,7 @@ impl StackedLstm {
             }
             (input, state) = layer.forward(&input)?;
         }
-        Ok(state)
+        Ok((input, state))
     }
 }
 
@@ -187,6 +206,33 @@ mod tests {
             assert_eq!(lstm.last_state(&windows, Some(masks.during(4))).unwrap(), expected);
             assert_ne!(lstm.last_state(&windows, Some(masks.during(5))).unwrap(), expected);
             assert_ne!(lstm.last_state(&windows, None).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn a_step_forecasts_as_if_the_window_ended_there() {
+        let config = NetworkConfig {
+            architecture: Architecture::Lstm,
+            input_size: 2,
+            hidden_size: 3,
+            num_layers: 2,
+            bidirectional: false,
+            dropout: 0.0,
+            output_size: 4,
+            skip: None,
+        };
+        let mut init = Initializer::new(Rng::new(0, Purpose::Weights), Device::Cpu);
+        let network = LstmForecastNetwork::new(&config, &mut init).unwrap();
+        let (batch, steps) = (3, 5);
+        let values = Rng::new(0, Purpose::Shuffle).uniform(batch * steps * 2, 1.0);
+        let windows = Tensor::from_slice(&values).reshape([3, 5, 2]);
+        let outputs = network.forward_every_step(&windows, None).unwrap();
+        assert_eq!(outputs.size(), [15, 4]);
+        for step in 0..5 {
+            let until = network.forward(&windows.narrow(1, 0, step + 1), None).unwrap();
+            let difference = outputs.reshape([3, 5, 4]).select(1, step) - until;
+            // sums of a handful of numbers below 1 in single precision
+            assert!(difference.abs().max().double_value(&[]) < 1e-6);
         }
     }
 

@@ -28,6 +28,14 @@ pub trait Network: Send {
     /// # Errors
     /// [`crate::error::Error::Torch`] when libtorch refuses an operation.
     fn forward(&self, windows: &Tensor, dropout: Option<StepMasks>) -> Result<Tensor>;
+
+    /// Outputs `(batch * steps, output_size)` after each step of the windows, of which the last is [`Network::forward`]'s.
+    ///
+    /// # Errors
+    /// [`Error::Value`] for a network that reads no window step by step.
+    fn forward_every_step(&self, _windows: &Tensor, _dropout: Option<StepMasks>) -> Result<Tensor> {
+        Err(Error::Value("expected an LSTM alone for a forecast after every step, got another network".to_owned()))
+    }
 }
 
 /// Builds the network that `config` describes, with PyTorch's initialisation drawn from `seed`, and lists its parameters.

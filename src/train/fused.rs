@@ -7,6 +7,7 @@ use super::{Learner, Step};
 use crate::error::Result;
 use crate::kernel::aligned::Aligned;
 use crate::kernel::pool;
+use crate::kernel::workspace::Needs;
 use crate::network::fused::{FusedMemory, FusedNetwork};
 use crate::rng::DropoutMasks;
 use crate::series::Samples;
@@ -41,7 +42,8 @@ impl<'a> FusedLearner<'a> {
     ) -> Self {
         let steps = train.input_len() / network.lstm.shape().input_size;
         let batch_size = config.batch_size.min(train.len());
-        let gradient = FusedGradient::new(network, batch_size, steps, dropout > 0.0, n_threads).with_line();
+        let needs = Needs { dropout: dropout > 0.0, output_gradient: train.supervised_steps() > 1, ..Needs::default() };
+        let gradient = FusedGradient::new(network, batch_size, steps, needs, n_threads).with_line();
         let validator =
             |_| Validator { memory: network.memory(VALIDATION_ROWS, steps), samples: Rows::default(), loss: 0.0 };
         let n_validators = if validation.is_some() { gradient.n_workers() } else { 0 };

@@ -3,7 +3,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-use lstmforecast::model::{Backend, Channels, Model, ModelConfig};
+use lstmforecast::model::{Backend, Channels, Model, ModelConfig, Supervision};
 use lstmforecast::network::Architecture;
 use lstmforecast::series::normalize::Normalize;
 use lstmforecast::series::Matrix;
@@ -64,6 +64,7 @@ fn one_window_takes_the_memory_of_its_forecast() {
             n_known: 0,
             indicator: false,
             distribution: None,
+            supervision: Supervision::Last,
             backend: Backend::Fused,
             device: "cpu".to_owned(),
             seed: 0,
