@@ -50,7 +50,7 @@ def check_index(index: pd.Index, name: str = "y") -> None:
     if index.hasnans:
         row = int(np.flatnonzero(index.isna())[0])
         raise ValueError(f"expected a time for every row of {name}, got {index[row]} in row {row}; drop such rows")
-    steps = np.diff(_stamps(index))
+    steps = np.diff(stamps_of(index))
     if (steps < 0).any():
         row = int(np.flatnonzero(steps < 0)[0]) + 1
         raise ValueError(
@@ -80,7 +80,8 @@ def _check_kind(index: pd.Index, name: str) -> None:
     )
 
 
-def _stamps(index: pd.Index) -> NDArray[np.int64]:
+def stamps_of(index: pd.Index) -> NDArray[np.int64]:
+    """Times as the integers that pandas counts them in, and integers as they are."""
     if isinstance(index, pd.DatetimeIndex | pd.PeriodIndex):
         return np.asarray(index.asi8)
     return index.to_numpy(dtype=np.int64)
@@ -239,14 +240,14 @@ def _integer_step(index: pd.Index, freq: Frequency, name: str) -> int:
         return freq
     if isinstance(index, pd.RangeIndex):
         return index.step
-    steps, counts = np.unique(np.diff(_stamps(index)), return_counts=True)
+    steps, counts = np.unique(np.diff(stamps_of(index)), return_counts=True)
     return int(steps[counts.argmax()]) if len(steps) else 1
 
 
 def gap_message(index: pd.Index, grid: pd.Index, freq: Frequency, name: str = "y") -> str:
     """Say how many rows are missing from ``index``, and which come first."""
     absent = grid.difference(index, sort=False)
-    after = np.unique(np.searchsorted(_stamps(index), _stamps(absent)))
+    after = np.unique(np.searchsorted(stamps_of(index), stamps_of(absent)))
     first = ", ".join(str(label) for label in absent[:3]) + (", ..." if len(absent) > 3 else "")
     return (
         f"expected {name} without gaps at the frequency {freq!r}, got {len(after)} "
@@ -339,42 +340,23 @@ def season_length(freq: Frequency) -> int:
         return _fits_into(pd.Timedelta(days=1) if step >= pd.Timedelta(minutes=1) else pd.Timedelta(minutes=1), step)
     if isinstance(offset, Day) and offset.n == 7:
         return 52
-    season = _SEASONS.get(offset.rule_code.split("-")[0], 1)
+    if type(offset) is pd.DateOffset:
+        return _season_of_parts(offset)
+    try:
+        season = _SEASONS.get(offset.rule_code.split("-")[0], 1)
+    except NotImplementedError:  # Easter has no code
+        return 1
     return season // offset.n if season % offset.n == 0 else 1
+
+
+def _season_of_parts(offset: BaseOffset) -> int:
+    """The season of an offset of words, such as months=1, as that of the alias for one of them; 1 for several."""
+    aliases = {"months": "ME", "weeks": "W", "days": "D", "hours": "h", "minutes": "min", "seconds": "s"}
+    if len(offset.kwds) != 1 or not set(offset.kwds) <= set(aliases):
+        return 1
+    ((word, n),) = offset.kwds.items()
+    return season_length(f"{n * offset.n}{aliases[word]}")
 
 
 def _fits_into(season: pd.Timedelta, step: pd.Timedelta) -> int:
     return int(season / step) if season % step == pd.Timedelta(0) else 1
-
-
-def pack_index(index: pd.Index | None) -> tuple[NDArray[np.int64], dict[str, Any]]:
-    """Write an index as integers and plain values, for `unpack_index`."""
-    if index is None:
-        return np.zeros(0, np.int64), {"kind": "none"}
-    values: dict[str, Any] = {"kind": "integer", "name": index.name, "dtype": str(index.dtype)}
-    if isinstance(index, pd.DatetimeIndex):
-        values.update(kind="datetime", unit=index.unit, tz=None if index.tz is None else str(index.tz))
-    elif isinstance(index, pd.PeriodIndex):
-        values.update(kind="period", freq=index.freqstr)
-    elif isinstance(index, pd.RangeIndex):
-        values.update(kind="range", step=index.step)
-    return _stamps(index).copy(), values
-
-
-def unpack_index(stamps: NDArray[np.int64], values: dict[str, Any]) -> pd.Index | None:
-    """Read what `pack_index` wrote."""
-    kind = values["kind"]
-    if kind == "none":
-        return None
-    name = values["name"]
-    if kind == "datetime":
-        utc = pd.DatetimeIndex(stamps.view(f"datetime64[{values['unit']}]"), name=name)
-        local: pd.Index = utc if values["tz"] is None else utc.tz_localize("UTC").tz_convert(values["tz"])
-        return local
-    if kind == "period":
-        first = pd.Period(ordinal=int(stamps[0]), freq=values["freq"])
-        return pd.period_range(first, periods=len(stamps), freq=values["freq"], name=name)
-    if kind == "range":
-        return pd.RangeIndex(stamps[0], stamps[-1] + values["step"], values["step"], name=name)
-    integers: pd.Index = pd.Index(stamps, dtype=values["dtype"], name=name)
-    return integers

@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lstmforecast.container import Missing, Observations, check_columns, pack_label, unpack_label
+from lstmforecast.container import Missing, Observations, check_columns
 from lstmforecast.form import Form, read_table
 from lstmforecast.index import Frequency, check_index, continue_index, gap_message, regular_grid
+from lstmforecast.packing import pack_keys, pack_label, unpack_keys, unpack_label
 
 SERIES, TIME = "unique_id", "ds"
 
@@ -170,9 +171,8 @@ class Panel(Observations):
         assert self.index is not None
         times = replace(self, index=self.index.get_level_values(1).rename(None))
         tensors, values = Observations.pack(times)
-        keys = [pack_label(key) for key in self.series_keys]
         names = [pack_label(name) for name in self.index.names]
-        return tensors | {"starts": self.starts}, values | {"keys": keys, "levels": names}
+        return tensors | {"starts": self.starts}, values | {"keys": pack_keys(self.series_keys), "levels": names}
 
     @classmethod
     def unpack(cls, tensors: dict[str, NDArray[Any]], values: dict[str, Any]) -> Observations:
@@ -181,7 +181,7 @@ class Panel(Observations):
         times = single.index
         if "starts" not in tensors or times is None:
             return single
-        keys = pd.Index([unpack_label(key) for key in values["keys"]], tupleize_cols=False)
+        keys = unpack_keys(values["keys"])
         names = [unpack_label(name) for name in values["levels"]]
         index = pd.MultiIndex.from_arrays([keys.repeat(np.diff(tensors["starts"])), times], names=names)
         return cls(single.values, index, single.freq, single.form, single.filled, starts=tensors["starts"])
