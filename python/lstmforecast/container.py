@@ -181,6 +181,11 @@ class Observations:
         """The numbers of the rows that were not there ``before``, of which this is the continuation."""
         return np.arange(len(before), len(self))
 
+    def times(self, rows: NDArray[np.int64]) -> pd.Index:
+        """The labels of rows; their numbers for arrays."""
+        index: pd.Index = pd.RangeIndex(len(self)) if self.index is None else self.index
+        return index[rows]
+
     def container(self) -> Any:
         """Give these observations back as they came in."""
         return self.form.give_back(self.values, self.index)

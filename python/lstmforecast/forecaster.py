@@ -14,7 +14,7 @@ from lstmforecast.index import Frequency
 from lstmforecast.series_estimator import SeriesEstimator
 
 if TYPE_CHECKING:
-    from lstmforecast.backtesting import BacktestResult
+    from lstmforecast.backtest_result import BacktestResult
 
 
 class LSTMForecaster(SeriesEstimator):
@@ -335,11 +335,11 @@ class LSTMForecaster(SeriesEstimator):
         self._remember(seen, self.window_size_, n_rows=self._n_rows + len(newer))
         return self
 
-    def backtest(self, y: Any, X: Any = None, X_past: Any = None, **options: Any) -> BacktestResult:
+    def backtest(self, y: Any, X: Any = None, X_past: Any = None, static: Any = None, **options: Any) -> BacktestResult:
         """Fit a clone on the rows before a test part and score its forecasts: see `lstmforecast.backtest`."""
         from lstmforecast.backtesting import backtest
 
-        return backtest(self, y, X, X_past, **options)
+        return backtest(self, y, X, X_past, static, **options)
 
     @property
     def context_(self) -> Any:

@@ -203,10 +203,16 @@ class ConformalIntervals:
         return whole(values) if distribution == "negative_binomial" else values
 
     def _quantiles_at(
-        self, seen: Seen, origins: NDArray[np.int64], horizon: int, levels: Sequence[float]
+        self,
+        seen: Seen,
+        origins: NDArray[np.int64],
+        horizon: int,
+        levels: Sequence[float],
+        which: NDArray[np.int64],
     ) -> NDArray[np.float64]:
-        """Quantiles of the rows from each origin on: (n_levels, n_origins, horizon, k)."""
-        return seen.undo(self._quantiles_of(self._forecast_origins(self.model_, seen, origins, horizon), levels))
+        """Quantiles of the rows from each origin of the series ``which`` on: (n_levels, n_origins, horizon, k)."""
+        forecast = self._forecast_origins(self.model_, seen, origins, horizon, which)
+        return seen.undo(self._quantiles_of(forecast, levels, None if seen.spreads is None else seen.spreads[which]))
 
     def _check_levels(
         self, levels: Sequence[float], wanted: Sequence[str], n_errors: int, horizon: int, trained: int

@@ -133,7 +133,7 @@ class Panel(Observations):
     def series_keys(self) -> pd.Index:
         """The name of each series."""
         assert self.index is not None
-        keys: pd.Index = self.index.get_level_values(0)[self.starts[:-1]]
+        keys: pd.Index = self.index[self.starts[:-1]].get_level_values(0)
         return keys
 
     def take(self, rows: NDArray[np.int64]) -> Panel:
@@ -151,9 +151,7 @@ class Panel(Observations):
     def last_rows(self, n: int) -> NDArray[np.int64]:
         """The numbers of the last ``n`` rows of each series, or of all."""
         lengths = np.minimum(self.lengths, n)
-        ends = np.cumsum(lengths)
-        rows: NDArray[np.int64] = np.repeat(self.starts[1:] - ends, lengths) + np.arange(ends[-1])
-        return rows
+        return ranges(self.starts[1:] - lengths, lengths)
 
     def row_of(self, series: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """The numbers of rows of series, counted from the beginning of each, among all rows."""
@@ -165,6 +163,12 @@ class Panel(Observations):
         assert self.index is not None
         assert before.index is not None
         return np.flatnonzero(before.index.get_indexer(self.index) < 0)
+
+    def times(self, rows: NDArray[np.int64]) -> pd.Index:
+        """The times of rows, whichever series they belong to."""
+        assert self.index is not None
+        times: pd.Index = self.index[rows].get_level_values(1)
+        return times
 
     def pack(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         """Write as tensors and plain values, for `unpack`."""
@@ -193,7 +197,7 @@ class Panel(Observations):
     def future_index(self, steps: int) -> pd.Index:
         """The labels of the steps after the end of each series."""
         assert self.index is not None
-        ends = self.index.get_level_values(1)[self.starts[1:] - 1]
+        ends = self.times(self.starts[1:] - 1)
         later = {end: continue_index(pd.Index(ends[[i]]), self.freq, steps) for i, end in _first_of_each(ends)}
         times = later[ends[0]].append([later[end] for end in ends[1:]])
         return pd.MultiIndex.from_arrays([self.series_keys.repeat(steps), times], names=self.index.names)
@@ -213,8 +217,8 @@ class Panel(Observations):
         later = Panel.read(newer, missing="error" if missing == "error" else "mask", like=self, name=name)
         assert self.index is not None
         assert later.index is not None
-        ends = pd.Series(self.index.get_level_values(1)[self.starts[1:] - 1], self.series_keys)
-        begins = pd.Series(later.index.get_level_values(1)[later.starts[:-1]], later.series_keys)
+        ends = pd.Series(self.times(self.starts[1:] - 1), self.series_keys)
+        begins = pd.Series(later.times(later.starts[:-1]), later.series_keys)
         both = ends.index.intersection(begins.index)
         overlap = both[(begins[both] <= ends[both]).to_numpy()]
         if len(overlap):
@@ -225,6 +229,19 @@ class Panel(Observations):
         form = replace(self.form, kind="frame")
         joined = pd.concat([form.give_back(part.values, part.index) for part in (self, later)])
         return replace(Panel.read(joined, missing=missing, like=replace(self, form=form), name=name), form=self.form)
+
+
+def ranges(first: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+    """So many integers from each ``first`` on, one range after the other.
+
+    Examples
+    --------
+    >>> ranges(np.array([5, 0]), np.array([2, 3]))
+    array([5, 6, 0, 1, 2])
+    """
+    ends = np.cumsum(lengths)
+    integers: NDArray[np.int64] = np.repeat(first - ends + lengths, lengths) + np.arange(lengths.sum())
+    return integers
 
 
 def _first_of_each(ends: pd.Index) -> list[tuple[int, Any]]:

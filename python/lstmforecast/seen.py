@@ -19,7 +19,7 @@ from lstmforecast.scalers import fit_columns
 
 Array = NDArray[np.float64]
 # Windows in one call: those of many series are made batch by batch.
-_BATCH = 1024
+BATCH = 1024
 
 
 def read_observations(
@@ -151,13 +151,13 @@ class Seen:
         """The rows before and the features after origins, which are rows of the series ``which``.
 
         Returns windows (n_origins, size, k + m), nan before the beginning of a series, and features
-        (n_origins, steps, m), nan after the end of all.
+        (n_origins, steps, m), nan after its end.
         """
         table = self.table
         first = self.observations.row_of(which, np.zeros_like(origins))[:, np.newaxis]
-        rows = self.observations.row_of(which, origins)[:, np.newaxis] + np.arange(-size, steps)
+        rows = first + origins[:, np.newaxis] + np.arange(-size, steps)
         around = table[np.clip(rows, 0, len(table) - 1)]
-        around[(rows < first) | (rows >= len(table))] = np.nan
+        around[(rows < first) | (rows >= first + self.observations.lengths[which, np.newaxis])] = np.nan
         return around[:, :size], around[:, size:, self.observations.n_columns :]
 
     def extended(
@@ -204,9 +204,9 @@ def forecast(
     future[:, :, :n_static] = seen.features[ends - 1, np.newaxis, :n_static]
     windows = seen.windows(model.config["window_size"])
     parts = []
-    for at in range(0, len(windows), _BATCH):
-        scales = None if seen.scales is None else seen.scales[at : at + _BATCH]
-        parts.append(roll(model, windows[at : at + _BATCH], future[at : at + _BATCH], n_threads, scales))
+    for at in range(0, len(windows), BATCH):
+        scales = None if seen.scales is None else seen.scales[at : at + BATCH]
+        parts.append(roll(model, windows[at : at + BATCH], future[at : at + BATCH], n_threads, scales))
     return np.concatenate(parts)
 
 

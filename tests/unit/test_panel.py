@@ -176,8 +176,6 @@ def test_one_series_and_many_are_not_mixed_up(fitted):
     single = LSTMForecaster(5, window_size=24, **FAST).fit(_panel()["a"])
     with pytest.raises(TypeError, match=r"expected context with one series, .* got several series"):
         single.predict(context=_panel())
-    with pytest.raises(TypeError, match="expected y with one series, got several: backtest each by itself"):
-        _model().backtest(_panel())
     with pytest.raises(ValueError, match="expected a series of more than 5 rows for horizon=5, got 4 at most"):
         _model().fit(_panel({"a": 4, "b": 3}))
 
