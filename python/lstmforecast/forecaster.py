@@ -306,8 +306,8 @@ class LSTMForecaster(SeriesEstimator):
     def update(self, y: Any, X: Any = None, X_past: Any = None, static: Any = None) -> LSTMForecaster:
         """Append newer observations, from which `predict` then goes on; the weights stay as they are.
 
-        Intervals follow: the errors of the forecasts that can now be judged take the place of the oldest ones, and
-        with an ``adaptation_rate`` levels adapt.
+        Intervals follow: the errors of the forecasts that can now be judged take the place of the oldest ones (in a
+        panel those of 200 series at each step, in units of their series), and with an ``adaptation_rate`` levels adapt.
 
         Parameters
         ----------
@@ -331,7 +331,8 @@ class LSTMForecaster(SeriesEstimator):
         """
         check_is_fitted(self)
         seen, newer = self._seen.extended(y, X, X_past, static, self.missing)
-        self._learn_errors(seen, len(newer))
+        self._check_counts(seen.observations)
+        self._learn_errors(self._seen.observations, seen, newer)
         self._remember(seen, self.window_size_, n_rows=self._n_rows + len(newer))
         return self
 

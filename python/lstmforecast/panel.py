@@ -160,9 +160,9 @@ class Panel(Observations):
 
     def rows_after(self, before: Observations) -> NDArray[np.int64]:
         """The numbers of the rows that were not there ``before``, of which this is the continuation."""
-        assert self.index is not None
-        assert before.index is not None
-        return np.flatnonzero(before.index.get_indexer(self.index) < 0)
+        known = before.series_keys.get_indexer(self.series_keys)
+        lengths = np.where(known < 0, 0, before.lengths[known])
+        return ranges(self.starts[:-1] + lengths, self.lengths - lengths)
 
     def times(self, rows: NDArray[np.int64]) -> pd.Index:
         """The times of rows, whichever series they belong to."""
@@ -227,8 +227,16 @@ class Panel(Observations):
                 f"begins at {begins[overlap[0]]}; pass newer rows only"
             )
         form = replace(self.form, kind="frame")
-        joined = pd.concat([form.give_back(part.values, part.index) for part in (self, later)])
-        return replace(Panel.read(joined, missing=missing, like=replace(self, form=form), name=name), form=self.form)
+        both = pd.concat([form.give_back(part.values, part.index) for part in (self, later)])
+        joined = replace(Panel.read(both, missing=missing, like=replace(self, form=form), name=name), form=self.form)
+        if self.filled is None:
+            return joined
+        # what was mended before is no truth now
+        filled = np.zeros(joined.values.shape, bool) if joined.filled is None else joined.filled
+        older = np.ones(len(joined), bool)
+        older[joined.rows_after(self)] = False
+        filled[older] |= self.filled
+        return replace(joined, filled=filled)
 
 
 def ranges(first: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:

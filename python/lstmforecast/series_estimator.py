@@ -162,6 +162,7 @@ class SeriesEstimator(SamplePaths, LSTMEstimator):
             raise ValueError(
                 f"expected context of at least {self.window_size_} rows (window_size_), got {len(observations)}"
             )
+        self._check_counts(observations)
         part = observations.take(observations.last_rows(self.window_size_))
         if observations.index is None:
             X_past = None if X_past is None else np.asarray(X_past)[-len(part) :]
