@@ -15,7 +15,7 @@ from lstmforecast.container import Observations, check_columns, pack_columns, pl
 from lstmforecast.form import Form, read_table
 from lstmforecast.index import Frequency
 from lstmforecast.packing import pack_keys, pack_label, unpack_keys, unpack_label
-from lstmforecast.panel import indexed
+from lstmforecast.panel_index import indexed
 
 Array = NDArray[np.float64]
 
@@ -185,7 +185,7 @@ class Covariates:
             newer = encode_static(static, seen).reindex(columns=rows.columns, fill_value=0.0)
             rows = pd.concat([rows.drop(index=newer.index, errors="ignore"), newer])
         keys = seen.series_keys
-        absent = keys.difference(rows.index)
+        absent = keys[~keys.isin(rows.index)].tolist()
         if len(absent):
             raise ValueError(f"expected a row of static for every series, got none for {absent[0]!r}")
         return np.repeat(rows.loc[keys].to_numpy(), seen.lengths, axis=0)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
@@ -113,8 +115,8 @@ class LSTMForecaster(SeriesEstimator):
         Rows that the network sees.
     context_ : array, Series or DataFrame of shape (window_size_, k)
         The last rows seen (of each series), from which `predict` goes on, in the container that was given to `fit`.
-    cutoff_ : label or int
-        Index label of the last row seen; the row's number for arrays.
+    cutoff_ : label, int or Series
+        Index label of the last row seen; the row's number for arrays, a Series of times by series for a panel.
     freq_ : str, int, offset or None
         Frequency of the index; the step of an integer one.
     n_features_in_ : int
@@ -350,7 +352,10 @@ class LSTMForecaster(SeriesEstimator):
 
     @property
     def cutoff_(self) -> Any:
-        """Index label of the last row seen; the row's number for arrays."""
+        """Index label of the last row seen; the row's number for arrays, a Series of times by series for a panel."""
         check_is_fitted(self)
-        index = self._seen.observations.index
-        return self._n_rows - 1 if index is None else index[-1]
+        observations = self._seen.observations
+        if observations.index is None:
+            return self._n_rows - 1
+        ends = observations.times(np.cumsum(observations.lengths) - 1)
+        return pd.Series(ends, observations.series_keys) if observations.is_panel else ends[0]

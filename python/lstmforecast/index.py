@@ -54,14 +54,14 @@ def check_index(index: pd.Index, name: str = "y") -> None:
     if (steps < 0).any():
         row = int(np.flatnonzero(steps < 0)[0]) + 1
         raise ValueError(
-            f"expected the times of {name} in ascending order, got {index[row]} (row {row}) after {index[row - 1]}; "
-            f"sort with {name}.sort_index()"
+            f"expected the times of {name} in ascending order, got {index[row]} (row {row}) after {index[row - 1]}"
+            + _advice(name, "; sort with {}.sort_index()")
         )
     if (steps == 0).any():
         row = int(np.flatnonzero(steps == 0)[0]) + 1
         raise ValueError(
             f"expected every time of {name} once, got {int((steps == 0).sum())} duplicates, the first {index[row]} "
-            f"(row {row}); merge them with {name}.groupby(level=0).mean()"
+            f"(row {row})" + _advice(name, "; merge them with {}.groupby(level=0).mean()")
         )
 
 
@@ -69,15 +69,20 @@ def _check_kind(index: pd.Index, name: str) -> None:
     if isinstance(index, pd.MultiIndex):
         raise TypeError(
             f"expected {name} to hold one series with one row for each time, got a MultiIndex of the levels "
-            f"{list(index.names)}; forecast each series by itself"
+            f"{list(index.names)}; several series have two, series and time"
         )
     if isinstance(index, pd.DatetimeIndex | pd.PeriodIndex) or pd.api.types.is_integer_dtype(index.dtype):
         return
     got = f"{type(index).__name__} of {index.dtype}" + (f" such as {index[0]}" if len(index) else "")
     raise TypeError(
-        f"expected the index of {name} to be {_MAY_BE_CONTINUED}, got {got}; "
-        f"convert it with pd.to_datetime({name}.index) or drop it with {name}.reset_index(drop=True)"
+        f"expected the index of {name} to be {_MAY_BE_CONTINUED}, got {got}"
+        + _advice(name, "; convert it with pd.to_datetime({0}.index) or drop it with {0}.reset_index(drop=True)")
     )
+
+
+def _advice(name: str, advice: str) -> str:
+    """What to write, for data that has a name in the user's code; a series of a panel has none."""
+    return advice.format(name) if name.isidentifier() else ""
 
 
 def stamps_of(index: pd.Index) -> NDArray[np.int64]:
@@ -133,9 +138,10 @@ def regular_grid(index: pd.Index, freq: Frequency = None, name: str = "y") -> tu
 
 def _off_grid_message(index: pd.Index, row: int, freq: Frequency, found: Frequency, name: str) -> str:
     source = "freq" if freq is not None else "the most common step"
+    example = _advice(name, f", e.g. with {{}}.resample({found!r}).mean()")
     return (
         f"expected the times of {name} at a constant step ({source} is {found!r}), got {index[row]} (row {row}), which "
-        f"does not lie on that grid; bring {name} to one, e.g. with {name}.resample({found!r}).mean(), or give freq="
+        f"does not lie on that grid; bring {name} to one{example}, or give freq="
     )
 
 
@@ -213,7 +219,9 @@ def _datetime_grid(index: pd.DatetimeIndex, offset: BaseOffset, name: str) -> pd
     if expected > _MOST_MISSING * (len(index) + 50):
         raise ValueError(
             f"expected the times of {name} at a constant step, got {len(index)} rows where the step {alias(offset)!r} "
-            f"makes about {expected:.0f}; bring {name} to one, e.g. with {name}.resample('D').mean(), or give freq="
+            f"makes about {expected:.0f}; bring {name} to one"
+            + _advice(name, ", e.g. with {}.resample('D').mean()")
+            + ", or give freq="
         )
     return _date_range(first, offset, index, end=last)
 
@@ -256,6 +264,25 @@ def gap_message(index: pd.Index, grid: pd.Index, freq: Frequency, name: str = "y
     )
 
 
+def alike(index: pd.Index, newer: pd.Index, name: str = "y") -> pd.Index:
+    """Check that newer labels are of the kind of those before, and bring them to the same time zone.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If they are of different kinds, or periods of different lengths.
+    """
+    if type(index) is not type(newer) and not {type(index), type(newer)} <= {pd.Index, pd.RangeIndex}:
+        raise TypeError(f"expected {name} with a {type(index).__name__} as before, got a {type(newer).__name__}")
+    if isinstance(index, pd.DatetimeIndex) and isinstance(newer, pd.DatetimeIndex):
+        if (index.tz is None) != (newer.tz is None):
+            raise TypeError(f"expected {name} with the time zone {index.tz}, as before, got {newer.tz}")
+        return newer if index.tz is None else newer.tz_convert(index.tz)
+    if index.dtype != newer.dtype and isinstance(index, pd.PeriodIndex):
+        raise ValueError(f"expected {name} with the index {index.dtype}, as before, got {newer.dtype}")
+    return newer
+
+
 def join_indexes(index: pd.Index, newer: pd.Index, name: str = "y") -> pd.Index:
     """Append an index that begins after the end of another of its kind; gaps between the two are left.
 
@@ -267,14 +294,7 @@ def join_indexes(index: pd.Index, newer: pd.Index, name: str = "y") -> pd.Index:
         If they overlap.
     """
     check_index(newer, name)
-    if type(index) is not type(newer) and not {type(index), type(newer)} <= {pd.Index, pd.RangeIndex}:
-        raise TypeError(f"expected {name} with a {type(index).__name__} as before, got a {type(newer).__name__}")
-    if isinstance(index, pd.DatetimeIndex) and isinstance(newer, pd.DatetimeIndex):
-        if (index.tz is None) != (newer.tz is None):
-            raise TypeError(f"expected {name} with the time zone {index.tz}, as before, got {newer.tz}")
-        newer = newer if index.tz is None else newer.tz_convert(index.tz)
-    elif index.dtype != newer.dtype and isinstance(index, pd.PeriodIndex):
-        raise ValueError(f"expected {name} with the index {index.dtype}, as before, got {newer.dtype}")
+    newer = alike(index, newer, name)
     if newer[0] <= index[-1]:
         raise ValueError(
             f"expected {name} to go on after {index[-1]}, got an overlap: it begins at {newer[0]}; pass newer rows only"

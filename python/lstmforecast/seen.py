@@ -14,7 +14,8 @@ from lstmforecast.covariates import Covariates
 from lstmforecast.distribution import mean
 from lstmforecast.ensemble import Ensemble
 from lstmforecast.index import Frequency, season_length
-from lstmforecast.panel import Panel, is_panel
+from lstmforecast.panel import Panel
+from lstmforecast.panel_index import is_panel
 from lstmforecast.scalers import fit_columns
 
 Array = NDArray[np.float64]
@@ -122,7 +123,18 @@ class Seen:
         for i in np.flatnonzero(known < 0):
             rows = values[starts[i] : starts[i] + lengths[i]]
             sizes[i] = np.concatenate([*fit_columns(self.scaler, rows), _spread(rows, season)])
+        if np.isnan(sizes).any():
+            _guess_spreads(sizes[:, -values.shape[1] :], self, like)
         return replace(self, sizes=sizes)
+
+    @property
+    def levels(self) -> Array:
+        """Mean absolute value of each series: (n_series, k)."""
+        begins = np.cumsum(self.observations.lengths) - self.observations.lengths
+        known = ~np.isnan(self.values)
+        totals = np.add.reduceat(np.where(known, np.abs(self.values), 0.0), begins)
+        levels: Array = totals / np.maximum(np.add.reduceat(known, begins, dtype=np.int64), 1)
+        return levels
 
     def take(self, rows: NDArray[np.int64]) -> Seen:
         """Copy some rows, in their order; the sizes of series of which none is taken are dropped."""
@@ -176,16 +188,31 @@ class Seen:
 
 
 def _spread(rows: Array, season: int) -> Array:
-    """Mean absolute seasonal difference of each column, or what comes near it where there are too few rows."""
+    """Mean absolute seasonal difference of each column, or of neighbours where there are too few rows; nan: unknown."""
+    spread = np.full(rows.shape[1], np.nan)
     for lag in (season, 1):
         if len(rows) > lag:
             differences = np.abs(rows[lag:] - rows[:-lag])
-            spread = np.where(np.isnan(differences).all(axis=0), 0.0, _nanmean(differences))
-            if (spread > 0).all():
-                return spread
+            found = np.where(np.isnan(differences).all(axis=0), spread, _nanmean(differences))
+            spread = np.where(spread > 0, spread, found)
     # a constant series: anything will do, as its errors are next to nothing
     size: Array = np.nan_to_num(np.nanmax(np.abs(rows), axis=0, initial=0.0))
-    return np.where(size > 0, 1e-3 * size, 1.0)
+    return np.where(spread == 0, np.where(size > 0, 1e-3 * size, 1.0), spread)
+
+
+def _guess_spreads(spreads: Array, seen: Seen, like: Seen | None) -> None:
+    """Fill unknown spreads (n_series, k) of short series by the part of their level that is the median of the known."""
+    source, known = (seen, spreads) if like is None or like.spreads is None else (like, like.spreads)
+    told = ~np.isnan(known) & (source.levels > 0)
+    for column in range(spreads.shape[1]):
+        known_of = known[told[:, column], column]
+        ratio, usual = 1e-3, 1.0
+        if len(known_of):
+            ratio = float(np.median(known_of / source.levels[told[:, column], column]))
+            usual = float(np.median(known_of))
+        level = seen.levels[:, column]
+        guess = np.where(level > 0, ratio * level, usual)
+        spreads[:, column] = np.where(np.isnan(spreads[:, column]), guess, spreads[:, column])
 
 
 def _nanmean(differences: Array) -> Array:

@@ -57,7 +57,7 @@ def _check_round_trips(fitted, path):
         check(again.predict(), fitted.predict())
         check(again.context_, fitted.context_)
         _check_frames(again.predict_interval(0.5), fitted.predict_interval(0.5))
-        assert again.cutoff_ == fitted.cutoff_
+        pd.testing.assert_series_equal(again.cutoff_, fitted.cutoff_)
 
 
 _check_frames = pd.testing.assert_frame_equal
