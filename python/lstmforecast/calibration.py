@@ -16,6 +16,8 @@ from lstmforecast.distribution import quantile
 # Windows that are remembered: enough for a coverage of 99 %, few enough for any horizon, and, of hours, six weeks:
 # intervals follow the series.
 MOST_WINDOWS = 1000
+# Of all series of a panel together.
+MOST_OF_PANEL = 4000
 
 
 def calibration_origins(n_train: int, n_rows: int, horizon: int) -> NDArray[np.int64]:
@@ -62,15 +64,21 @@ class Calibration:
             return cls((truth - forecast.reshape(truth.shape)).astype(np.float32), **options)
         return cls(truth.astype(np.float32), forecast.astype(np.float32), **options)
 
-    def extended(self, truth: NDArray[np.float64], forecast: NDArray[np.float64]) -> Calibration:
-        """Remember newer forecasts, and forget the oldest beyond `MOST_WINDOWS`."""
-        newer = Calibration.of(truth, forecast, distribution=self.distribution)
-        parameters = None
-        if self.parameters is not None and newer.parameters is not None:
-            parameters = np.concatenate([self.parameters, newer.parameters])[-MOST_WINDOWS:]
-        both = np.concatenate([self.truth, newer.truth])[-MOST_WINDOWS:]
-        n_learned = min(self.n_learned + len(truth), len(both))
-        return replace(self, truth=both, parameters=parameters, n_learned=n_learned)
+    def extended(
+        self, truth: NDArray[np.float64], forecast: NDArray[np.float64], spreads: NDArray[np.float64] | None = None
+    ) -> Calibration:
+        """Remember newer forecasts, and forget the oldest beyond `MOST_WINDOWS`, or `MOST_OF_PANEL` with spreads."""
+        newer = Calibration.of(truth, forecast, distribution=self.distribution, spreads=spreads)
+        joined: dict[str, Any] = {}
+        for name in ("truth", "parameters", "spreads"):
+            parts = (getattr(self, name), getattr(newer, name))
+            joined[name] = None if parts[0] is None else np.concatenate(parts)[-self.most :]
+        return replace(self, **joined, n_learned=min(self.n_learned + len(truth), len(joined["truth"])))
+
+    @property
+    def most(self) -> int:
+        """How many windows are remembered."""
+        return MOST_WINDOWS if self.spreads is None else MOST_OF_PANEL
 
     def __len__(self) -> int:
         return len(self.truth)

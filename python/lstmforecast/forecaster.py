@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
@@ -14,7 +16,7 @@ from lstmforecast.index import Frequency
 from lstmforecast.series_estimator import SeriesEstimator
 
 if TYPE_CHECKING:
-    from lstmforecast.backtesting import BacktestResult
+    from lstmforecast.backtest_result import BacktestResult
 
 
 class LSTMForecaster(SeriesEstimator):
@@ -120,8 +122,8 @@ class LSTMForecaster(SeriesEstimator):
         Rows that the network sees.
     context_ : array, Series or DataFrame of shape (window_size_, k)
         The last rows seen (of each series), from which `predict` goes on, in the container that was given to `fit`.
-    cutoff_ : label or int
-        Index label of the last row seen; the row's number for arrays.
+    cutoff_ : label, int or Series
+        Index label of the last row seen; the row's number for arrays, a Series of times by series for a panel.
     freq_ : str, int, offset or None
         Frequency of the index; the step of an integer one.
     n_features_in_ : int
@@ -315,8 +317,8 @@ class LSTMForecaster(SeriesEstimator):
     def update(self, y: Any, X: Any = None, X_past: Any = None, static: Any = None) -> LSTMForecaster:
         """Append newer observations, from which `predict` then goes on; the weights stay as they are.
 
-        Intervals follow: the errors of the forecasts that can now be judged take the place of the oldest ones, and
-        with an ``adaptation_rate`` levels adapt.
+        Intervals follow: the errors of the forecasts that can now be judged take the place of the oldest ones (in a
+        panel those of 200 series at each step, in units of their series), and with an ``adaptation_rate`` levels adapt.
 
         Parameters
         ----------
@@ -340,15 +342,16 @@ class LSTMForecaster(SeriesEstimator):
         """
         check_is_fitted(self)
         seen, newer = self._seen.extended(y, X, X_past, static, self.missing)
-        self._learn_errors(seen, len(newer))
+        self._check_counts(seen.observations)
+        self._learn_errors(self._seen.observations, seen, newer)
         self._remember(seen, self.window_size_, n_rows=self._n_rows + len(newer))
         return self
 
-    def backtest(self, y: Any, X: Any = None, X_past: Any = None, **options: Any) -> BacktestResult:
+    def backtest(self, y: Any, X: Any = None, X_past: Any = None, static: Any = None, **options: Any) -> BacktestResult:
         """Fit a clone on the rows before a test part and score its forecasts: see `lstmforecast.backtest`."""
         from lstmforecast.backtesting import backtest
 
-        return backtest(self, y, X, X_past, **options)
+        return backtest(self, y, X, X_past, static, **options)
 
     @property
     def context_(self) -> Any:
@@ -358,7 +361,10 @@ class LSTMForecaster(SeriesEstimator):
 
     @property
     def cutoff_(self) -> Any:
-        """Index label of the last row seen; the row's number for arrays."""
+        """Index label of the last row seen; the row's number for arrays, a Series of times by series for a panel."""
         check_is_fitted(self)
-        index = self._seen.observations.index
-        return self._n_rows - 1 if index is None else index[-1]
+        observations = self._seen.observations
+        if observations.index is None:
+            return self._n_rows - 1
+        ends = observations.times(np.cumsum(observations.lengths) - 1)
+        return pd.Series(ends, observations.series_keys) if observations.is_panel else ends[0]

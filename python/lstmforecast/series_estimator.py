@@ -19,7 +19,7 @@ from lstmforecast.panel import Panel
 from lstmforecast.parameters import check_count
 from lstmforecast.samples import SamplePaths
 from lstmforecast.scalers import fit_columns
-from lstmforecast.seen import Seen, forecast, parameters_of, read_observations, roll
+from lstmforecast.seen import BATCH, Seen, forecast, parameters_of, read_observations, roll
 from lstmforecast.sizing import (
     VALIDATION_FRACTION,
     Sizes,
@@ -76,8 +76,7 @@ class SeriesEstimator(SamplePaths, LSTMEstimator):
         self._check_counts(observations)
         sizes = Sizes(self.horizon, self.window_size, self.segment_length, season_length(observations.freq))
         if panel is not None:
-            lengths = np.array(self._panel_splits(panel))
-            seen = seen.sized(lengths)
+            seen = seen.sized(self._training_lengths(panel))
             window_size, segment_length = sizes.of_panel(panel.lengths, self._held_out(panel))
         else:
             window_size, segment_length = sizes.resolve(len(observations), self._held_out())
@@ -175,6 +174,7 @@ class SeriesEstimator(SamplePaths, LSTMEstimator):
             raise ValueError(
                 f"expected context of at least {self.window_size_} rows (window_size_), got {len(observations)}"
             )
+        self._check_counts(observations)
         part = observations.take(observations.last_rows(self.window_size_))
         if observations.index is None:
             X_past = None if X_past is None else np.asarray(X_past)[-len(part) :]
@@ -204,8 +204,13 @@ class SeriesEstimator(SamplePaths, LSTMEstimator):
             found = model.forecast_series(seen.table, origins, self.n_threads, seen.starts, seen.scales, which)
             return parameters_of(found)[:, :steps]
         which = np.zeros(len(origins), np.int64) if which is None else which
-        windows, future = seen.around(which, origins, model.config["window_size"], steps)
-        return roll(model, windows, future, self.n_threads, None if seen.scales is None else seen.scales[which])
+        parts = []
+        for start in range(0, len(origins), BATCH):
+            each = slice(start, start + BATCH)
+            windows, future = seen.around(which[each], origins[each], model.config["window_size"], steps)
+            scales = None if seen.scales is None else seen.scales[which[each]]
+            parts.append(roll(model, windows, future, self.n_threads, scales))
+        return np.concatenate(parts)
 
     def to_torch(self) -> torch.nn.Module:
         """See `LSTMEstimator.to_torch`; windows have ``horizon`` rows more, with targets of NaN, where something is
@@ -229,6 +234,12 @@ class SeriesEstimator(SamplePaths, LSTMEstimator):
         if self.validation_fraction is not None:
             return float(self.validation_fraction)
         return VALIDATION_FRACTION if panel is None else held_out_of_panel(panel.lengths, self.horizon)
+
+    def _training_lengths(self, observations: Observations) -> NDArray[np.int64]:
+        """The rows of each series that are trained on: (n_series,)."""
+        if isinstance(observations, Panel):
+            return np.array(self._panel_splits(observations))
+        return np.array([self._training_rows(len(observations))])
 
     def _panel_splits(self, panel: Panel) -> list[int]:
         """The first row held out of each series."""

@@ -10,7 +10,8 @@ from hypothesis.extra.numpy import arrays
 from lstmforecast.container import Observations
 from lstmforecast.distribution import mean
 from lstmforecast.forecaster import LSTMForecaster
-from lstmforecast.index import continue_index, pack_index, regular_grid, unpack_index
+from lstmforecast.index import continue_index, regular_grid
+from lstmforecast.packing import pack_index, unpack_index
 from lstmforecast.sizing import default_window_size
 
 WAVE = np.sin(np.arange(90) * np.pi / 12)[:, np.newaxis] * [1.0, 3.0]
