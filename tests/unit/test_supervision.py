@@ -51,7 +51,8 @@ def test_a_window_of_one_step_is_the_same_either_way():
 
 def test_the_validation_loss_is_that_of_the_forecasts():
     y = _wave(k=2)
-    model = LSTMForecaster(5, **(FAST | {"steps_per_epoch": None, "validation_fraction": 0.2})).fit(y)
+    options = FAST | {"loss": "mse", "steps_per_epoch": None, "validation_fraction": 0.2}
+    model = LSTMForecaster(5, **options).fit(y)
     split = 160
     seen = model._read(y, None, None, None)
     origins = np.arange(split, len(y) - 5 + 1)
