@@ -33,7 +33,7 @@ trained on beside each window; here, with ``probability=0.5``, a window is chang
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any, TypeAlias, overload
@@ -270,7 +270,7 @@ def resolve(augment: Any) -> list[Augmentation]:
     """
     if augment is None:
         return []
-    if isinstance(augment, str) or not isinstance(augment, Iterable):
+    if isinstance(augment, str) or not isinstance(augment, Sequence):
         raise TypeError(f"expected augment to be a list of names and objects or None, got {augment!r}")
     return [_resolve_one(item) for item in augment]
 

@@ -98,6 +98,8 @@ def test_kinds_of_arrays_and_random_states():
         (["jiter"], ValueError, "expected augment to hold names of 'jitter', 'scale', .* got 'jiter'"),
         ([augment.jitter], TypeError, "expected augment to hold names and objects such as augment.jitter"),
         ([None], TypeError, "got None"),
+        # it could be read but once
+        ((name for name in ALL), TypeError, "expected augment to be a list"),
     ],
 )
 def test_an_estimator_names_what_it_does_not_know(estimator, value, error, text):
