@@ -20,8 +20,9 @@ method             window alone            window and horizon (the forecaster)
 
 For a forecaster, scale and curve multiply what the network sees: with ``normalize="last"``, the distance from the
 window's last value. Covariates are warped in time along with the targets, and keep their size. The window's last row
-shows itself, so that no row of the window is made of one that comes after it, and the last value stays the last. A
-target beside a missing one is missing after a warp; the columns that tell the network of gaps follow the nearest row.
+shows itself, so that no row of the window is made of one that comes after it, and the last value stays the last. What
+the window was normalised by stays what it was. A target beside a missing one is missing after a warp; the columns that
+tell the network of gaps follow the nearest row.
 
 The definitions are those of Um et al. (2017), "Data augmentation of wearable sensor data for Parkinson's disease
 monitoring using convolutional neural networks", and Le Guennec et al. (2016), "Data augmentation for time series

@@ -269,7 +269,7 @@ impl Model {
             let n_threads = pool::n_threads(training.n_threads);
             let mut learner =
                 FusedLearner::new(&mut network, (train, validation), self.config.dropout, n_threads, training)
-                    .augmented(Some(augmenter));
+                    .augmented(augmenter);
             let outcome = train::fit(&mut learner, training, observer);
             network.store(&self.parameters)?;
             return outcome;

@@ -63,8 +63,8 @@ impl<'a> FusedLearner<'a> {
     }
 
     /// Changes the training samples in each step.
-    pub fn augmented(self, augmenter: Option<&'a Augmenter>) -> Self {
-        Self { augmenter, ..self }
+    pub fn augmented(self, augmenter: &'a Augmenter) -> Self {
+        Self { augmenter: Some(augmenter), ..self }
     }
 
     fn descend(&mut self, learning_rate: f64) -> f64 {
