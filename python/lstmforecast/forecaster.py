@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
+from lstmforecast.augment import Augmentation
 from lstmforecast.container import Missing
 from lstmforecast.distribution import mean
 from lstmforecast.index import Frequency
@@ -101,6 +102,9 @@ class LSTMForecaster(SeriesEstimator):
     validation_fraction : float or None, default=None
         The part of the rows, the last ones (of each series), that is held out to judge each epoch and for the errors
         that intervals are made of. None: 0.2, and of panels what gives some 500 windows.
+    augment : list of str or objects of `lstmforecast.augment`, or None, default=None
+        How training windows, and the horizons after them, are changed each time they are seen: ``"jitter"``,
+        ``"scale"``, ``"magnitude_warp"``, ``"time_warp"``, ``"window_slice"``, one after the other.
     warm_start : bool, default=False
         Whether `fit` goes on from the weights of the fit before.
     backend : {"auto", "fused", "torch"}, default="auto"
@@ -192,6 +196,7 @@ class LSTMForecaster(SeriesEstimator):
         lr_factor: float = 0.5,
         clip_grad_norm: float | None = 1.0,
         validation_fraction: float | None = None,
+        augment: Sequence[str | Augmentation] | None = None,
         warm_start: bool = False,
         backend: str = "auto",
         device: str = "cpu",
@@ -237,6 +242,7 @@ class LSTMForecaster(SeriesEstimator):
         self.lr_factor = lr_factor
         self.clip_grad_norm = clip_grad_norm
         self.validation_fraction = validation_fraction
+        self.augment = augment
         self.warm_start = warm_start
         self.backend = backend
         self.device = device

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lstmforecast import _core
+from lstmforecast.augment import magnitude_warp, resolve, scale
 from lstmforecast.container import Missing, Observations
 from lstmforecast.covariates import Covariates
 from lstmforecast.ensemble import Ensemble
@@ -141,6 +142,11 @@ class SeriesEstimator(SamplePaths, LSTMEstimator):
             return
         if self.transform is not None:
             raise ValueError(f"expected transform=None for loss='negative_binomial', got {self.transform!r}")
+        for method in resolve(self.augment):
+            if isinstance(method, (scale, magnitude_warp)):
+                raise ValueError(
+                    f"expected augment to keep counts above 0 for loss='negative_binomial', got {method!r}"
+                )
         values = observations.values[~np.isnan(observations.values)]
         wrong = values[(values < 0) | (values != np.round(values))]
         if len(wrong):

@@ -9,6 +9,7 @@ use crate::kernel::pool;
 use crate::kernel::workspace::Needs;
 use crate::network::fused::FusedNetwork;
 use crate::network::Architecture;
+use crate::series::augment::{windows_alone, Augmentation, Augmenter};
 use crate::series::lens::Lens;
 use crate::series::scale::{Scaler, ScalerKind};
 use crate::series::split::{panel_split, time_split, TimeSplit};
@@ -38,7 +39,7 @@ pub enum ScalerChoice {
 }
 
 /// How the rows are prepared.
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct DataConfig {
     /// Share of the rows, at the end, that is held out when there is early stopping.
     pub validation_fraction: f64,
@@ -48,6 +49,9 @@ pub struct DataConfig {
     pub stride: usize,
     /// The scaler; `None`: the data come as the network shall see them.
     pub scaler: Option<ScalerChoice>,
+    /// How training windows are changed in each step, after they were scaled.
+    #[serde(default)]
+    pub augment: Vec<Augmentation>,
 }
 
 /// Windows `(n, window_size * n_features)`, targets and weights of a supervised table.
@@ -75,6 +79,7 @@ impl Model {
     ) -> Result<Outcome> {
         training.check()?;
         check_positive([("stride", data.stride)])?;
+        let augmenter = Augmenter::new(&data.augment, self.config.supervised_layout(), training.seed)?;
         self.check_columns(panel.n_columns())?;
         self.check_loss(&training.loss)?;
         let splits = self.splits(panel, data, training)?;
@@ -102,7 +107,7 @@ impl Model {
         });
         let validation = validation.transpose()?;
         let validation = validation.as_ref().map(|windows| windows as &dyn Samples);
-        self.train(&train, validation, training, observer)
+        self.train(&train, validation, &augmenter, training, observer)
     }
 
     /// Where each series is split.
@@ -153,6 +158,8 @@ impl Model {
         training.check()?;
         self.check_loss(&training.loss)?;
         self.check_table(&rows, &training.loss)?;
+        let layout = windows_alone(self.config.window_size, self.config.n_features);
+        let augmenter = Augmenter::new(&data.augment, layout, training.seed)?;
         let n_rows = rows.inputs.n_rows();
         let split = time_split(n_rows, Self::held_out(data, training), data.gap)?;
         let steps = Matrix::new(rows.inputs.rows(0, split.train_end).values(), self.config.n_features)?;
@@ -168,7 +175,8 @@ impl Model {
         let part = |from, to| Table::new(inputs.rows(from, to), targets.rows(from, to), &rows.weights[from..to]);
         let train = part(0, split.train_end);
         let validation = (split.validation_start < n_rows).then(|| part(split.validation_start, n_rows));
-        self.train(&train, validation.as_ref().map(|table| table as &dyn Samples), training, observer)
+        let validation = validation.as_ref().map(|table| table as &dyn Samples);
+        self.train(&train, validation, &augmenter, training, observer)
     }
 
     /// The loss of a table of windows, all in one batch, and its gradient for each parameter.
@@ -244,6 +252,7 @@ impl Model {
         &mut self,
         train: &dyn Samples,
         validation: Option<&dyn Samples>,
+        augmenter: &Augmenter,
         training: &TrainConfig,
         observer: &mut dyn Observer,
     ) -> Result<Outcome> {
@@ -255,29 +264,31 @@ impl Model {
         if self.config.architecture == Architecture::Linear {
             // there is nothing left to learn: one look says how good it is
             let once = TrainConfig { max_epochs: 1, steps_per_epoch: Some(1), ..training.clone() };
-            return self.train_by_torch(train, validation, &once, observer);
+            return self.train_by_torch(train, validation, None, &once, observer);
         }
         if self.is_fused() {
             let mut network = FusedNetwork::new(&self.config.network(), &self.parameters)?;
             let n_threads = pool::n_threads(training.n_threads);
             let mut learner =
-                FusedLearner::new(&mut network, (train, validation), self.config.dropout, n_threads, training);
+                FusedLearner::new(&mut network, (train, validation), self.config.dropout, n_threads, training)
+                    .augmented(augmenter);
             let outcome = train::fit(&mut learner, training, observer);
             network.store(&self.parameters)?;
             return outcome;
         }
-        self.train_by_torch(train, validation, training, observer)
+        self.train_by_torch(train, validation, Some(augmenter), training, observer)
     }
 
     fn train_by_torch(
         &mut self,
         train: &dyn Samples,
         validation: Option<&dyn Samples>,
+        augmenter: Option<&Augmenter>,
         training: &TrainConfig,
         observer: &mut dyn Observer,
     ) -> Result<Outcome> {
         let loader = |samples| Loader::new(samples, self.config.layout().width(), self.device);
-        let samples = (loader(train), validation.map(loader));
+        let samples = (loader(train).augmented(augmenter), validation.map(loader));
         let network = (&*self.network, &self.parameters);
         let _threads = ThreadsGuard::new(self.torch_threads(training.n_threads));
         let mut learner = TorchLearner::new(network, samples, self.config.dropout, training);

@@ -1,5 +1,6 @@
 //! What the training loop learns from, whatever its origin.
 
+use super::augment::Scratch;
 use crate::distribution::Level;
 
 /// Numbered pairs of an input window and its target, or a target for each of its steps, copied one at a time.
@@ -38,6 +39,8 @@ pub struct Gathered {
     pub weights: Vec<f32>,
     /// How the units of targets are those of the user: one for each target at once, `(n * supervised_steps, n_targets)`.
     pub levels: Vec<Level>,
+    /// Room for what changes samples on the way.
+    pub scratch: Scratch,
 }
 
 impl Gathered {

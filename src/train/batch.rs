@@ -4,6 +4,7 @@ use tch::{Device, Tensor};
 
 use crate::error::Result;
 use crate::network::parameter::dimensions;
+use crate::series::augment::Augmenter;
 use crate::series::{Gathered, Samples};
 
 /// One batch on the network's device.
@@ -36,12 +37,18 @@ pub struct Loader<'a> {
     samples: &'a dyn Samples,
     n_features: usize,
     device: Device,
+    augmenter: Option<&'a Augmenter>,
 }
 
 impl<'a> Loader<'a> {
     /// Loads `samples` whose windows have `n_features` numbers at each step.
     pub fn new(samples: &'a dyn Samples, n_features: usize, device: Device) -> Self {
-        Self { samples, n_features, device }
+        Self { samples, n_features, device, augmenter: None }
+    }
+
+    /// Changes the samples of each training step.
+    pub fn augmented(self, augmenter: Option<&'a Augmenter>) -> Self {
+        Self { augmenter, ..self }
     }
 
     /// Number of samples.
@@ -59,7 +66,18 @@ impl<'a> Loader<'a> {
         (0..self.n_samples()).collect()
     }
 
-    /// Gathers some samples.
+    /// Gathers some samples for an optimiser step, counted from 0: augmented, where they are to be.
+    ///
+    /// # Errors
+    /// As [`Loader::batch`].
+    pub fn training_batch(&self, indices: &[usize], step: u64) -> Result<Batch> {
+        match self.augmenter {
+            None => self.batch(indices),
+            Some(augmenter) => Loader { samples: &augmenter.during(self.samples, step), ..*self }.batch(indices),
+        }
+    }
+
+    /// Gathers some samples as they are.
     ///
     /// # Errors
     /// [`crate::error::Error::Torch`] when the device has no room.

@@ -70,7 +70,7 @@ impl Learner for TorchLearner<'_> {
     }
 
     fn step(&mut self, indices: &[usize], learning_rate: f64) -> Result<Step> {
-        let batch = self.train.batch(indices)?;
+        let batch = self.train.training_batch(indices, self.n_steps)?;
         self.optimizer.zero_grad();
         let dropout = Some(self.dropout.during(self.n_steps));
         let output = match self.train.supervised_steps() {

@@ -229,6 +229,14 @@ def test_losses_of_panels(loss):
     _assert_both_backends_agree(y, None, None, STATIC, missing="mask", loss=loss)
 
 
+@pytest.mark.parametrize("method", ["jitter", "scale", "magnitude_warp", "time_warp", "window_slice"])
+@pytest.mark.parametrize("channels", ["independent", "together"])
+def test_augmentation(method, channels):
+    y, X, past = _with_gaps(_hours()), _covariates(), _covariates()[["plan"]] ** 2
+    _assert_both_backends_agree(y, X, past, missing="mask", channels=channels, augment=[method])
+    _assert_both_backends_agree(_hours(), channels=channels, augment=[method, "jitter"], normalize="window")
+
+
 @pytest.mark.parametrize(("n_targets", "n_known", "segment_length"), [(1, 1, 1), (1, 4, 3), (3, 2, 4)])
 def test_gradients_of_what_is_known_in_advance(n_targets, n_known, segment_length):
     n_features, horizon = n_targets + 1 + n_known, 5

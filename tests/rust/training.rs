@@ -45,6 +45,7 @@ const DATA: DataConfig = DataConfig {
     gap: 0,
     stride: 1,
     scaler: Some(ScalerChoice::Fitted(ScalerKind::Standard)),
+    augment: Vec::new(),
 };
 
 fn training() -> TrainConfig {
