@@ -278,35 +278,40 @@ class ConformalIntervals:
         raise NotImplementedError
 
     def _learn_errors(self, before: Observations, seen: Seen, newer: NDArray[np.int64]) -> None:
-        """Judge the forecasts whose last step is among the ``newer`` rows; missing values are no truth.
-
-        Series that were not there ``before`` have had no forecasts. Of a panel the first newer rows of all series come
-        first, as if they had been learned one by one.
+        """Judge the forecasts whose last step is among the ``newer`` rows, the first of each series first, as if one
+        after the other had been learned.
         """
         if self._calibration is None:
             return
         observations, horizon = seen.observations, self._calibrated_horizon()
-        ends = np.cumsum(observations.lengths)
-        which = np.searchsorted(ends, newer, side="right")
-        origins = newer - (ends - observations.lengths)[which] - horizon + 1
-        n_before = np.zeros(observations.n_series, np.int64)
-        known = before.series_keys.get_indexer(observations.series_keys)
-        n_before[known >= 0] = before.lengths[known[known >= 0]]
-        # a window may begin before a short series of a panel does
-        least = 1 if observations.is_panel else self.model_.config["window_size"]
-        judged = (n_before[which] > 0) & (origins >= least)
-        if observations.filled is not None:
-            steps = newer[:, np.newaxis] - np.arange(horizon)
-            # the rows of other series are not looked at: origins are not negative
-            judged[judged] = ~observations.filled[steps[judged]].any(axis=(1, 2))
-        which, origins = which[judged], origins[judged]
-        chosen = _some_of_each(origins - n_before[which])[-self._calibration.most :]
-        which, origins = which[chosen], origins[chosen]
+        which, origins = self._judged_places(before, observations, newer, horizon)
+        which, origins = (each[-self._calibration.most :] for each in (which, origins))
         if len(origins):
             forecast = self._forecast_origins(self.model_, seen, origins, horizon, which)
             rows = observations.row_of(which, origins)[:, np.newaxis] + np.arange(horizon)
             spreads = None if seen.spreads is None else seen.spreads[which]
             self._calibration = self._calibration.extended(seen.values[rows], forecast, spreads)
+
+    def _judged_places(
+        self, before: Observations, observations: Observations, newer: NDArray[np.int64], horizon: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Series and row of the forecasts that can be judged now. Missing values are no truth; series that were not
+        there before have had no forecasts.
+        """
+        ends = np.cumsum(observations.lengths)
+        which = np.searchsorted(ends, newer, side="right")
+        origins = newer - (ends - observations.lengths)[which] - horizon + 1
+        known = before.series_keys.get_indexer(observations.series_keys)
+        n_before = np.where(known < 0, 0, before.lengths[known])[which]
+        # a window may begin before a short series of a panel does
+        least = 1 if observations.is_panel else self.model_.config["window_size"]
+        judged = (n_before > 0) & (origins >= least)
+        if observations.filled is not None:
+            steps = newer[judged, np.newaxis] - np.arange(horizon)
+            judged[judged] = ~observations.filled[steps].any(axis=(1, 2))
+        places = np.flatnonzero(judged)
+        places = places[_some_of_each((origins - n_before)[places])]
+        return which[places], origins[places]
 
     def _interval_tensors(self) -> dict[str, NDArray[Any]]:
         """What a file keeps of it."""

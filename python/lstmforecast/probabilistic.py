@@ -155,10 +155,8 @@ class SpreadScorer:
         model, *naive = self._methods(fitted, seen, fold)
         bounds, sums = [], []
         for windows in self._batches(self.windows.take(fold.windows)):
-            known, unit = (
-                truth[windows.rows(self.observations, self.horizon)],
-                self.deviation[windows.which, np.newaxis],
-            )
+            known = truth[windows.rows(self.observations, self.horizon)]
+            unit = self.deviation[windows.which, np.newaxis]
             quantiles = model(windows)
             bounds.append(quantiles[: 2 * len(self.wanted.coverages)].copy())
             scores = [self._sums(known, quantiles, unit), *(self._sums(known, each(windows), unit) for each in naive)]
@@ -197,10 +195,10 @@ class SpreadScorer:
     def _units(self, forecaster: LSTMForecaster, fold: Fold) -> Array:
         """What errors of naive forecasts are counted in: spreads of the series of a panel, as the forecaster's."""
         units = np.ones((self.observations.n_series, self.observations.n_columns))
+        if not self.observations.is_panel:
+            return units
         part = replace(self.seen.take(fold.rows(self.observations)), transform=None)
-        spreads = part.sized(forecaster._training_lengths(part.observations)).spreads
-        if spreads is not None:
-            units[fold.stop > fold.start] = spreads
+        units[fold.stop > fold.start] = part.sized(forecaster._training_lengths(part.observations)).spreads
         return units
 
     def _naive_quantiles(self, held_out: Windows, season: int, units: Array) -> Callable[[Windows], Array]:

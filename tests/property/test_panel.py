@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.base import clone
 
-from lstmforecast import LSTMForecaster
+from lstmforecast import LSTMForecaster, backtest
 from lstmforecast.container import Observations
 from lstmforecast.panel import Panel
 
@@ -67,6 +68,14 @@ def _parts(y):
     return parts
 
 
+def _result_or_refusal(function, *arguments, **options):
+    """What a function returns, or None and the message of its ValueError."""
+    try:
+        return function(*arguments, **options), ""
+    except ValueError as error:
+        return None, str(error)
+
+
 def _read_alone(part, freq, missing):
     return Observations.read(part.to_frame("y"), freq=freq, missing=missing)
 
@@ -106,15 +115,8 @@ def test_a_panel_is_read_as_each_of_its_series(case, long, missing):
 def test_gaps_are_refused_as_those_of_each_series(case):
     freq, y = case
 
-    def refused(read):
-        try:
-            read()
-        except ValueError as error:
-            return str(error)
-        return ""
-
-    alone = [refused(lambda part=part: _read_alone(part, freq, "error")) for part in _parts(y).values()]
-    together = refused(lambda: Panel.read(y, freq=freq))
+    alone = [_result_or_refusal(_read_alone, part, freq, "error")[1] for part in _parts(y).values()]
+    together = _result_or_refusal(Panel.read, y, freq=freq)[1]
     assert bool(together) == any(alone)
     if together:
         first = next(i for i, message in enumerate(alone) if message)
@@ -197,3 +199,41 @@ def test_reading_takes_a_part_of_the_memory_of_the_values(long):
     tracemalloc.stop()
     # values take 16 MB, labels of all rows 16 MB for each level; in the long format an index is made, of 8 MB
     assert peak < (20 if long else 10) * 2**20
+
+
+def _before(part, test_size, back, horizon, gap):
+    """The rows of a series that are fitted on `back` rows after its test part begins, as far as that has windows."""
+    n = len(part)
+    n_test = test_size if isinstance(test_size, int) else round(n * test_size)
+    return part.iloc[: max(0, min(n - n_test + back, n - min(n_test, horizon)) - gap)]
+
+
+@settings(max_examples=20)  # each trains some networks
+@given(
+    case=panels(longest=60, gaps=False), test_size=st.one_of(st.integers(2, 20), st.floats(0.1, 0.5)),
+    stride=st.integers(1, 5), refit=st.sampled_from([False, True, 2]), gap=st.integers(0, 2), horizon=st.integers(1, 3),
+)  # fmt: skip
+def test_a_backtest_of_any_panel_is_a_loop_of_fits_and_forecasts(case, test_size, stride, refit, gap, horizon):
+    freq, y = case
+    model = LSTMForecaster(
+        2, window_size=6, freq=freq if isinstance(freq, str) else None, hidden_size=2, max_epochs=1, steps_per_epoch=2,
+        random_state=0, n_threads=1,
+    )  # fmt: skip
+    options = {"test_size": test_size, "stride": stride, "refit": refit, "gap": gap, "horizon": horizon}
+    result, refusal = _result_or_refusal(backtest, model, y, **options)
+    if result is None:
+        # no window, or nothing to fit on before it
+        assert refusal.startswith(("expected test_size", "expected a test", "expected gap", "expected a series"))
+        return
+    parts = [part.to_frame("y") for part in _parts(y).values()]
+    every, fitted = int(refit) or 10**6, {}
+    for i, origin, values in zip(result.which, result.origins, result.values, strict=True):
+        first = len(_before(parts[i], test_size, 0, horizon, 0))
+        fold = (origin - first) // stride // every
+        if fold not in fitted:
+            cut = [_before(part, test_size, fold * stride * every, horizon, gap) for part in parts]
+            fitted[fold] = clone(model).fit(pd.concat({j: part for j, part in enumerate(cut) if len(part)}))
+        context = pd.concat({i: parts[i].iloc[:origin]})
+        # one call for all windows or one for each: in float32, of values of size 10
+        np.testing.assert_allclose(values, fitted[fold].predict(horizon, context=context), rtol=1e-5)
+    assert len(result.forecasts) == len(result.origins) * horizon

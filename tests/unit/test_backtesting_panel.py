@@ -3,13 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.metrics import mean_pinball_loss
 
-from lstmforecast import LSTMForecaster, backtest, metrics, plot, probabilistic
-from lstmforecast.scoring import METHODS, PANEL_SCORES
+from lstmforecast import LSTMForecaster, backtest, metrics, plot
+from lstmforecast.scoring import METHODS, PANEL_SCORES, carried
 
-SMALL = {"horizon": 4, "window_size": 12, "hidden_size": 4, "max_epochs": 1, "steps_per_epoch": 4, "random_state": 0}
-SMALL["n_threads"] = 1
+FAST = {"hidden_size": 4, "max_epochs": 1, "steps_per_epoch": 4, "random_state": 0, "n_threads": 1}
 HOURS = pd.date_range("2026-01-01", periods=400, freq="h")
 # of different sizes, ends and orders; the last three are too short for a season, for an origin, and for that still
 LENGTHS = {"b": 150, "a": 90, "great": 120, "little": 40, "late": 18, "tiny": 3}
@@ -31,7 +29,7 @@ PANEL = _panel()
 
 
 def small(**parameters):
-    return LSTMForecaster(**(SMALL | parameters))
+    return LSTMForecaster(**({"horizon": 4, "window_size": 12} | FAST | parameters))
 
 
 def cut(panel, back, keep=None):
@@ -183,17 +181,13 @@ def test_scores_of_each_series_and_of_all_are_those_of_the_metrics(result):
 
 def test_scaled_scores_are_in_deviations_of_each_series(result):
     scaled = backtest(small(), PANEL, test_size=TEST, stride=STRIDE, season_length=SEASON, scaled=True)
-    lengths = np.array([max(n - TEST, 0) for n in LENGTHS.values()])
-    part = cut(PANEL, TEST)
-    splits = small()._training_lengths(small()._read(part, None, None, None).observations)
-    for key, n, split in zip(LENGTHS, lengths, splits, strict=False):
-        if key in TESTED:
-            deviation = series_of(PANEL, key).to_numpy()[:split].std(axis=0)
-            i = list(LENGTHS).index(key)
-            truth = np.array([series_of(PANEL, key).to_numpy()[o : o + 4] for o in scaled.origins[scaled.which == i]])
-            expected = metrics.mse(truth / deviation, scaled.values[scaled.which == i] / deviation)
-            got = scaled.scores_by_series.loc[key, ("MSE", "LSTMForecaster")]
-            assert got == pytest.approx(expected, rel=1e-9), n
+    splits = small()._training_lengths(small()._read(cut(PANEL, TEST), None, None, None).observations)
+    for i, key in enumerate(TESTED):
+        values = series_of(PANEL, key).to_numpy()
+        deviation = values[: splits[i]].std(axis=0)
+        truth = np.array([values[o : o + 4] for o in scaled.origins[scaled.which == i]])
+        expected = metrics.mse(truth / deviation, scaled.values[scaled.which == i] / deviation)
+        assert scaled.scores_by_series.loc[key, ("MSE", "LSTMForecaster")] == pytest.approx(expected, rel=1e-9)
     for score in ("sMAPE", "MASE", "RMSSE"):
         np.testing.assert_allclose(scaled.scores[score], result.scores[score], rtol=1e-12)
 
@@ -205,111 +199,6 @@ def test_series_that_repeat_themselves_have_no_scale():
     assert found.scores_by_series.loc["a", "MASE"].isna().all()
     np.testing.assert_array_equal(found.scores["MASE"], found.scores_by_series.loc["b", "MASE"])
     assert found.scores.notna().all(axis=None)
-
-
-PROBABLE = {"test_size": TEST, "stride": STRIDE, "refit": 3, "season_length": SEASON}
-COVERAGES, LEVELS = [0.5, 0.8], [0.1, 0.5, 0.7]
-
-
-@pytest.fixture(scope="module")
-def probable():
-    return backtest(small(), PANEL, coverage=COVERAGES, levels=LEVELS, **PROBABLE)
-
-
-@pytest.fixture(scope="module")
-def fits():
-    """The forecasters of the first three origins, and of the last two."""
-    return [small().fit(cut(PANEL, back)) for back in (18, 9)]
-
-
-def _places(result):
-    """Each window's series, origin, rows before, and number of the fit."""
-    for i, origin in zip(result.which, result.origins, strict=True):
-        key = list(LENGTHS)[i]
-        yield key, origin, series_of(PANEL, key).iloc[:origin], int(LENGTHS[key] - origin < 10)
-
-
-def test_intervals_are_those_of_predict_interval(probable, fits):
-    table = probable.intervals
-    assert list(table.columns) == ["series", "cutoff", "time", "step", "variable", "coverage", "lower", "upper"]
-    assert len(table) == len(probable.origins) * 4 * 2 * 2
-    held, widths = [], []
-    for key, origin, context, which in _places(probable):
-        rows = table[(table.series == key) & (table.cutoff == context.index[-1][1])]
-        expected = fits[which].predict_interval(COVERAGES, context=context)
-        assert list(rows.time[::4]) == list(expected.index.get_level_values(1))
-        for coverage in COVERAGES:
-            for side in ("lower", "upper"):
-                got = rows[rows.coverage == coverage][side].to_numpy().reshape(4, 2)
-                want = expected.xs((coverage, side), axis=1, level=(1, 2)).to_numpy()
-                # one call for all windows or one for each: float32 before it is scaled back
-                np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-4)
-        lower, upper = (expected.xs((0.8, side), axis=1, level=(1, 2)).to_numpy() for side in ("lower", "upper"))
-        truth = series_of(PANEL, key).to_numpy()[origin : origin + 4]
-        held.append((lower <= truth) & (truth <= upper))
-        widths.append(upper - lower)
-    scores = probable.interval_scores.loc["LSTMForecaster", 0.8]
-    assert scores["coverage"] == pytest.approx(np.mean(held))
-    assert scores["width"] == pytest.approx(np.mean(widths), rel=1e-5)
-
-
-def test_quantiles_of_all_methods_are_scored_on_the_rows_held_out(probable, fits):
-    predicted = [fits[which].predict_quantiles(LEVELS, context=context) for _, _, context, which in _places(probable)]
-    truth = np.array([series_of(PANEL, key).to_numpy()[o : o + 4] for key, o, _, _ in _places(probable)])
-    quantiles = {"LSTMForecaster": np.array([each.to_numpy().reshape(4, 2, 3) for each in predicted])}
-    for method, season in (("repeat-last", 1), ("seasonal-naive", SEASON)):
-        errors = [_naive_errors(back, season) for back in (18, 9)]
-        quantiles[method] = np.array([_naive_quantiles(*place, season, errors) for place in _places(probable)])
-    for method, values in quantiles.items():
-        for i, level in enumerate(LEVELS):
-            expected = mean_pinball_loss(truth.ravel(), values[..., i].ravel(), alpha=level)
-            # errors are kept in float32
-            assert probable.quantile_scores.loc[method, level] == pytest.approx(expected, rel=1e-5)
-        assert probable.quantile_scores.loc[method, "CRPS"] == pytest.approx(
-            metrics.crps(truth, values, LEVELS), rel=1e-5
-        )
-
-
-def _unit(key, back):
-    """Mean absolute seasonal difference of the rows that a fit trains on, or of neighbours in a short series."""
-    part = cut(PANEL, back)
-    keys = [key for key in LENGTHS if LENGTHS[key] > back]
-    lengths = small()._training_lengths(small()._read(part, None, None, None).observations)
-    values = series_of(PANEL, key).to_numpy()[: dict(zip(keys, lengths, strict=True))[key]]
-    # the usual season of hours
-    lag = 24 if len(values) > 24 else 1
-    return np.abs(values[lag:] - values[:-lag]).mean(axis=0)
-
-
-def _naive_errors(back, season):
-    part = cut(PANEL, back)
-    observations = small()._read(part, None, None, None).observations
-    keys = [key for key in LENGTHS if LENGTHS[key] > back]
-    errors = []
-    for i, split in enumerate(small()._training_lengths(observations)):
-        values = series_of(PANEL, keys[i]).to_numpy()[: LENGTHS[keys[i]] - back]
-        for at in range(split, len(values) - 3):
-            forecast = _naive(values, at, season if at >= season else 1)
-            errors.append((values[at : at + 4] - forecast) / _unit(keys[i], back))
-    return np.sort(errors, axis=0)
-
-
-def _naive_quantiles(key, origin, context, which, season, errors):
-    errors, n = errors[which], len(errors[which])
-    ranks = [np.ceil(round((n + 1) * max(level, 1 - level), 9)) for level in LEVELS]
-    places = [int(r) - 1 if level >= 0.5 else n - int(r) for r, level in zip(ranks, LEVELS, strict=True)]
-    forecast = _naive(context.to_numpy(), origin, season if origin >= season else 1)
-    return np.moveaxis(forecast + errors[places] * _unit(key, (18, 9)[which]), 0, -1)
-
-
-def test_a_window_at_a_time_and_fits_side_by_side_give_the_same(probable, monkeypatch):
-    monkeypatch.setattr(probabilistic, "MOST_VALUES", 1)
-    again = backtest(small(), PANEL, coverage=COVERAGES, levels=LEVELS, n_jobs=2, **PROBABLE)
-    np.testing.assert_array_equal(again.values, probable.values)
-    np.testing.assert_array_equal(again.bounds, probable.bounds)
-    for name in ("interval_scores", "interval_scores_by_step", "quantile_scores"):
-        # sums in another order
-        pd.testing.assert_frame_equal(getattr(again, name), getattr(probable, name), rtol=1e-12)
 
 
 @pytest.mark.parametrize("horizon", [3, 4, 6])
@@ -339,8 +228,6 @@ def test_missing_values_are_no_truth_and_are_carried_within_their_series():
     )
     assert found.scores.notna().all(axis=None)
     assert found.interval_scores.notna().all(axis=None)
-    from lstmforecast.scoring import carried
-
     values = pd.Series(carried(found.observations)[:, 0], panel.index)
     # the first value of its series, not the last of the one before
     assert values.loc["a"].iloc[0] == panel.loc["a", "load"].iloc[1]
@@ -379,7 +266,8 @@ def test_long_format_periods_integers_and_names_that_are_tuples():
     assert len(backtest(small(), shuffled, test_size=6).forecasts) == len(long.forecasts)
 
 
-def test_the_result_prints_and_is_drawn(probable):
+def test_the_result_prints_and_is_drawn():
+    probable = backtest(small(), PANEL, test_size=TEST, stride=STRIDE, coverage=0.5)
     assert repr(probable).startswith(
         "Backtest: 4 series, 20 windows x 4 steps x 2 variables, season of 24; MAE, MSE, RMSE in the data's units"
     )
