@@ -15,10 +15,10 @@ from lstmforecast.calibration import (
     SIDES,
     Calibration,
     calibration_origins,
+    check_level,
     check_probabilities,
     interval_columns,
     levels_of,
-    place_of,
     quantile_columns,
 )
 from lstmforecast.container import Observations
@@ -78,9 +78,10 @@ class ConformalIntervals:
         Split conformal prediction: as far to both sides of the forecast as forecasts were off on the rows that `fit`
         held out, for each step and variable. They hold as often as promised if the future is like those rows, whatever
         the distribution. The rows also chose the best epoch, which makes intervals from few rows a little too narrow.
-        Where a distribution is forecast, its own quantiles are corrected in the same way (Romano et al. 2019); in a
-        panel, errors are counted in seasonal-naive errors of their series. With an ``adaptation_rate``, levels
-        adapt after `update` (Gibbs and Candès 2021).
+        In a panel errors count to both sides alike, in seasonal-naive errors of their series: what was common to all
+        series in the weeks held out won't come again.
+        Where a distribution is forecast, its own quantiles are corrected in the same way (Romano et al. 2019). With an
+        ``adaptation_rate``, levels adapt after `update` (Gibbs and Candès 2021).
 
         Parameters
         ----------
@@ -168,7 +169,8 @@ class ConformalIntervals:
         seen, forecast = self._predict(*given)
         steps = forecast.shape[1]
         n_errors = 0 if self._calibration is None else len(self._calibration)
-        self._check_levels(levels, wanted, n_errors, steps, self._calibrated_horizon())
+        of_panel = seen.observations.is_panel
+        self._check_levels(levels, wanted, n_errors, steps, self._calibrated_horizon(), of_panel=of_panel)
         values = np.moveaxis(seen.undo(self._quantiles_of(forecast, levels, seen.spreads)), 0, -1)
         names = seen.observations.form.variables(seen.observations.n_columns)
         return self._frame(seen, values, columns(names), given[2])
@@ -216,7 +218,14 @@ class ConformalIntervals:
         return seen.undo(self._quantiles_of(forecast, levels, None if seen.spreads is None else seen.spreads[which]))
 
     def _check_levels(
-        self, levels: Sequence[float], wanted: Sequence[str], n_errors: int, horizon: int, trained: int
+        self,
+        levels: Sequence[float],
+        wanted: Sequence[str],
+        n_errors: int,
+        horizon: int,
+        trained: int,
+        *,
+        of_panel: bool = False,
     ) -> None:
         """Raise a ValueError unless there are errors enough for these levels, and for all steps of the horizon."""
         if n_errors == 0:
@@ -227,7 +236,7 @@ class ConformalIntervals:
         if horizon > trained:
             raise ValueError(f"expected a horizon of at most {trained}, as trained for, got {horizon}")
         for level, words in zip(levels, wanted, strict=True):
-            place_of(level, n_errors, words)
+            check_level(level, n_errors, words, of_panel=of_panel)
 
     def _held_out_origins(self, n_rows: int, filled: NDArray[np.bool_] | None) -> NDArray[np.int64]:
         """Where the forecasts begin that a fit on so many rows is calibrated with; ``filled`` values are no truth."""

@@ -125,7 +125,8 @@ class SpreadScorer:
         n_errors = min(map(len, held_out))
 
         def check(wanted: Probabilities) -> None:
-            forecaster._check_levels(wanted.all, wanted.words, n_errors, self.horizon, forecaster.horizon)
+            sizes = (n_errors, self.horizon, forecaster.horizon)
+            forecaster._check_levels(wanted.all, wanted.words, *sizes, of_panel=self.observations.is_panel)
 
         check(self.wanted)
         if not self.observations.is_panel:
@@ -210,7 +211,8 @@ class SpreadScorer:
             return naive_forecast(values, rows[:, np.newaxis], seasons[:, np.newaxis], steps)
 
         truth = values[held_out.rows(self.observations, self.horizon)]
-        calibration = Calibration.of(truth, forecast(held_out), spreads=units[held_out.which])
+        spreads = units[held_out.which] if self.observations.is_panel else None
+        calibration = Calibration.of(truth, forecast(held_out), spreads=spreads)
         errors = np.stack(
             [calibration.quantile(*each) for each in zip(self.wanted.all, self.wanted.words, strict=True)]
         )

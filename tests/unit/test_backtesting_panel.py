@@ -291,7 +291,7 @@ def test_the_result_prints_and_is_drawn():
         ({"test_size": 3}, "expected a test part of at least 4 rows for horizon=4, got 3"),
         ({"test_size": 20, "gap": 130}, "expected gap to be below the 130 rows before the test part, got 130"),
         ({"test_size": 147}, "expected a series of more than 4 rows for horizon=4, got 3 at most"),
-        ({"test_size": TEST, "coverage": 0.999}, "expected at least 1999 windows held out for coverage=0.999, got"),
+        ({"test_size": TEST, "coverage": 0.999}, "expected at least 999 windows held out for coverage=0.999, got"),
     ],
 )
 def test_what_is_too_short_gets_one_clear_sentence(options, words):

@@ -126,16 +126,19 @@ def _naive_errors(back, season):
         values = series_of(PANEL, keys[i]).to_numpy()[: LENGTHS[keys[i]] - back]
         for at in range(split, len(values) - 3):
             forecast = _naive(values, at, season if at >= season else 1)
-            errors.append((values[at : at + 4] - forecast) / _unit(keys[i], back))
+            errors.append(np.abs(values[at : at + 4] - forecast) / _unit(keys[i], back))
     return np.sort(errors, axis=0)
 
 
 def _naive_quantiles(key, origin, context, which, season, errors):
     errors, n = errors[which], len(errors[which])
-    ranks = [np.ceil(round((n + 1) * max(level, 1 - level), 9)) for level in LEVELS]
-    places = [int(r) - 1 if level >= 0.5 else n - int(r) for r, level in zip(ranks, LEVELS, strict=True)]
-    forecast = _naive(context.to_numpy(), origin, season if origin >= season else 1)
-    return np.moveaxis(forecast + errors[places] * _unit(key, (18, 9)[which]), 0, -1)
+    forecast, unit = _naive(context.to_numpy(), origin, season if origin >= season else 1), _unit(key, (18, 9)[which])
+    quantiles = []
+    for level in LEVELS:
+        rank = int(np.ceil(round((n + 1) * abs(2 * level - 1), 9)))
+        correction = errors[rank - 1] if rank else 0
+        quantiles.append(forecast + np.sign(level - 0.5) * correction * unit)
+    return np.stack(quantiles, axis=-1)
 
 
 def test_a_window_at_a_time_and_fits_side_by_side_give_the_same(probable, monkeypatch):
