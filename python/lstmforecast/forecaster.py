@@ -101,7 +101,7 @@ class LSTMForecaster(SeriesEstimator):
         never.
     validation_fraction : float or None, default=None
         The part of the rows, the last ones (of each series), that is held out to judge each epoch and for the errors
-        that intervals are made of. None: 0.2, and of panels what gives some 500 windows.
+        that intervals are made of. None: 0.2, or less of a panel: two horizons, and at least some 500 windows.
     augment : list of str or objects of `lstmforecast.augment`, or None, default=None
         How training windows, and the horizons after them, are changed each time they are seen: ``"jitter"``,
         ``"scale"``, ``"magnitude_warp"``, ``"time_warp"``, ``"window_slice"``, one after the other.

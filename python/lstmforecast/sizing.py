@@ -91,14 +91,15 @@ def default_loss(horizon: int, season: int = 1) -> str:
 
 
 def held_out_of_panel(lengths: NDArray[np.int64], horizon: int) -> float:
-    """Choose the part of each series that is held out: few rows of many series, more of few.
+    """Choose the part of each series that is held out: two horizons of many series, more of few.
 
     Examples
     --------
-    >>> held_out_of_panel(np.array([480] * 500), horizon=47), held_out_of_panel(np.array([480, 480]), horizon=47)
+    >>> held_out_of_panel(np.array([480] * 500), horizon=24), held_out_of_panel(np.array([480, 480]), horizon=24)
     (0.1, 0.2)
     """
-    wanted = horizon + -(-HELD_OUT_WINDOWS // len(lengths))
+    # many series at one hour know little of other hours: a horizon of different origins at least
+    wanted = horizon + max(horizon, -(-HELD_OUT_WINDOWS // len(lengths)))
     return min(VALIDATION_FRACTION, wanted / max(float(np.median(lengths)), 1.0))
 
 
