@@ -27,8 +27,9 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
     ----------
     n_features_per_step : int, default=1
         Features of each step in a flat row: 24 columns are 24 steps of 1 feature, or 12 steps of 2.
-    architecture : {"lstm"}, default="lstm"
-        Network.
+    architecture : {"lstm", "attention", "cnn_lstm"}, default="lstm"
+        Network: the LSTM's last state is read, or, with ``"attention"``, its states of all steps are by multi-head
+        self-attention; with ``"cnn_lstm"``, the LSTM reads what convolutions over the steps find.
     hidden_size : int, default=64
         Units of each layer.
     num_layers : int, default=1
@@ -37,6 +38,12 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
         Read each window in both directions.
     dropout : float, default=0.0
         Probability that a value between two layers is dropped while training.
+    num_heads : int, default=4
+        Heads of ``"attention"``, a divisor of ``hidden_size``.
+    kernel_size : int or list of int, default=5
+        Steps that a convolution of ``"cnn_lstm"`` reads at once; a list has one for each of several.
+    out_channels : int or None, default=None
+        Numbers that each of them makes at each step. None: ``hidden_size``.
     scaler : {"standard", "minmax", "robust"}, scaler object or None, default="standard"
         How ``X`` (each feature over rows and steps) is scaled, learned from the training rows. None: data as given.
     optimizer : {"adam", "adamw"}, default="adam"
@@ -115,6 +122,9 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
         num_layers: int = 1,
         bidirectional: bool = False,
         dropout: float = 0.0,
+        num_heads: int = 4,
+        kernel_size: int | Sequence[int] = 5,
+        out_channels: int | None = None,
         scaler: Any = "standard",
         optimizer: str = "adam",
         learning_rate: float = 3e-3,
@@ -143,6 +153,9 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
         self.num_layers = num_layers
         self.bidirectional = bidirectional
         self.dropout = dropout
+        self.num_heads = num_heads
+        self.kernel_size = kernel_size
+        self.out_channels = out_channels
         self.scaler = scaler
         self.optimizer = optimizer
         self.learning_rate = learning_rate

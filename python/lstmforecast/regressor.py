@@ -24,8 +24,9 @@ class LSTMRegressor(RegressorMixin, WindowEstimator):
     ----------
     n_features_per_step : int, default=1
         Features of each step in a flat row: 24 columns are 24 steps of 1 feature, or 12 steps of 2.
-    architecture : {"lstm"}, default="lstm"
-        Network.
+    architecture : {"lstm", "attention", "cnn_lstm"}, default="lstm"
+        Network: the LSTM's last state is read, or, with ``"attention"``, its states of all steps are by multi-head
+        self-attention; with ``"cnn_lstm"``, the LSTM reads what convolutions over the steps find.
     hidden_size : int, default=64
         Units of each layer.
     num_layers : int, default=1
@@ -34,6 +35,12 @@ class LSTMRegressor(RegressorMixin, WindowEstimator):
         Read each window in both directions.
     dropout : float, default=0.0
         Probability that a value between two layers is dropped while training.
+    num_heads : int, default=4
+        Heads of ``"attention"``, a divisor of ``hidden_size``.
+    kernel_size : int or list of int, default=5
+        Steps that a convolution of ``"cnn_lstm"`` reads at once; a list has one for each of several.
+    out_channels : int or None, default=None
+        Numbers that each of them makes at each step. None: ``hidden_size``.
     scaler : {"standard", "minmax", "robust"}, scaler object or None, default="standard"
         How ``X`` (each feature over rows and steps) and ``y`` (each target) are scaled, learned from the training rows;
         forecasts come back in the units of ``y``. None: data as given.
@@ -115,6 +122,9 @@ class LSTMRegressor(RegressorMixin, WindowEstimator):
         num_layers: int = 1,
         bidirectional: bool = False,
         dropout: float = 0.0,
+        num_heads: int = 4,
+        kernel_size: int | Sequence[int] = 5,
+        out_channels: int | None = None,
         scaler: Any = "standard",
         loss: str = "mse",
         optimizer: str = "adam",
@@ -144,6 +154,9 @@ class LSTMRegressor(RegressorMixin, WindowEstimator):
         self.num_layers = num_layers
         self.bidirectional = bidirectional
         self.dropout = dropout
+        self.num_heads = num_heads
+        self.kernel_size = kernel_size
+        self.out_channels = out_channels
         self.scaler = scaler
         self.loss = loss
         self.optimizer = optimizer
