@@ -41,7 +41,8 @@ class Model:
     ----------
     config : mapping
         ``architecture`` (``"lstm"``, ``"linear"``, ``{"attention": {"num_heads": n}}``,
-        ``{"cnn_lstm": {"kernel_sizes": [n, ...], "out_channels": n}}``), ``hidden_size``,
+        ``{"cnn_lstm": {"kernel_sizes": [n, ...], "out_channels": n}}``,
+        ``{"transformer": {"num_heads": n, "dim_feedforward": n, "causal": b}}``), ``hidden_size``,
         ``num_layers``, ``bidirectional``, ``dropout``, ``window_size``,
         ``horizon``, ``n_features``, ``n_targets``, ``normalize`` (``None``, ``"last"`` or ``"window"``), ``n_known``,
         ``indicator``, ``distribution`` (``None``, ``{"quantiles": [...]}``, ``"normal"``, ``"student_t"``,

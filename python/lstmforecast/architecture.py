@@ -15,6 +15,11 @@ PARAMETERS: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
         "kernel_sizes": kernel_sizes(own["kernel_size"]),
         "out_channels": int(own["out_channels"] or own["hidden_size"]),
     },
+    "transformer": lambda own: {
+        "num_heads": int(own["num_heads"]),
+        "dim_feedforward": int(own["dim_feedforward"] or 4 * own["hidden_size"]),
+        "causal": bool(own["causal"]),
+    },
 }
 
 

@@ -31,7 +31,7 @@ class LSTMEstimator(BaseEstimator):
     """An LSTM network with a scikit-learn face; not for use on its own."""
 
     _losses: ClassVar[tuple[str | None, ...]] = ("mse", "mae", "huber")
-    _architectures: ClassVar[tuple[str, ...]] = ("lstm", "attention", "cnn_lstm")
+    _architectures: ClassVar[tuple[str, ...]] = ("lstm", "attention", "cnn_lstm", "transformer")
     n_estimators: int = 1
     model_: _core.Model | Ensemble
 

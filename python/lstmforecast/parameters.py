@@ -74,6 +74,8 @@ _RULES: dict[str, _Number | _Choice] = {
     "num_layers": _Number(_INTEGER, 1),
     "num_heads": _Number(_INTEGER, 1),
     "out_channels": _Number(_INTEGER, 1, none=True),
+    "dim_feedforward": _Number(_INTEGER, 1, none=True),
+    "causal": _Choice((False, True)),
     "bidirectional": _Choice((False, True)),
     "dropout": _Number(_REAL, 0, 1),
     "optimizer": _Choice(("adam", "adamw")),

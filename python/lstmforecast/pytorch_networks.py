@@ -70,8 +70,43 @@ def convolved_state(module: Any, steps: Tensor) -> Tensor:
     return last_state(module, x.transpose(1, 2))
 
 
+def add_transformer(
+    module: nn.Module, config: dict[str, Any], input_size: int, num_heads: int, dim_feedforward: int, causal: bool
+) -> int:
+    """``embedding`` of the steps and ``encoder``."""
+    size: int = config["hidden_size"]
+    module.embedding = nn.Linear(input_size, size)
+    layer = nn.TransformerEncoderLayer(
+        size, num_heads, dim_feedforward, config["dropout"], batch_first=True, norm_first=True
+    )
+    # nested tensors are for sequences of unequal length
+    module.encoder = nn.TransformerEncoder(
+        layer, config["num_layers"], norm=nn.LayerNorm(size), enable_nested_tensor=False
+    )
+    rows = config["window_size"] + (config["horizon"] if config["n_known"] else 0)
+    steps = -(-rows // config["segment_length"])
+    module.register_buffer("positions", positions(steps, size), persistent=False)
+    mask = nn.Transformer.generate_square_subsequent_mask(steps) if causal else None
+    module.register_buffer("mask", mask, persistent=False)
+    return size
+
+
+def positions(steps: int, size: int) -> Tensor:
+    """Sines in even places and cosines in odd ones, of growing length (Vaswani et al. 2017): (steps, size)."""
+    units = torch.arange(size)
+    angles = torch.arange(steps, dtype=torch.float64)[:, None] / 10_000 ** (units // 2 * 2 / size).double()
+    return torch.where(units % 2 == 0, angles.sin(), angles.cos()).float()
+
+
+def encoded_state(module: Any, steps: Tensor) -> Tensor:
+    """The last step that leaves the encoder."""
+    encoded: Tensor = module.encoder(module.embedding(steps) + module.positions, mask=module.mask)
+    return encoded[:, -1]
+
+
 NETWORKS: dict[str, tuple[Callable[..., int], Callable[[Any, Tensor], Tensor]]] = {
     "lstm": (add_lstm, last_state),
     "attention": (add_attention, attended_state),
     "cnn_lstm": (add_cnn_lstm, convolved_state),
+    "transformer": (add_transformer, encoded_state),
 }

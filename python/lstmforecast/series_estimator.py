@@ -36,7 +36,7 @@ class SeriesEstimator(SamplePaths, LSTMEstimator):
     """The inner works of `LSTMForecaster`; not for use on its own."""
 
     _losses: ClassVar[tuple[str | None, ...]] = (None, "mse", "mae", "huber", "quantile", *DISTRIBUTIONS)
-    _architectures = ("lstm", "linear", "attention", "cnn_lstm")
+    _architectures = ("lstm", "linear", "attention", "cnn_lstm", "transformer")
     feature_names_in_: NDArray[Any]
     window_size: int | None
     segment_length: int | None

@@ -24,6 +24,7 @@ class WindowEstimator(LSTMEstimator):
     """An estimator that takes one window for each row of X, flat (n, window * features) or as (n, window, features)."""
 
     n_features_per_step: int
+    segment_length: int
     feature_names_in_: NDArray[np.object_]
 
     def _train(
@@ -35,7 +36,12 @@ class WindowEstimator(LSTMEstimator):
         seed = self._seed()
         _, window_size, n_features = windows.shape
         model = self._new_model(
-            window_size=window_size, horizon=1, n_features=n_features, n_targets=n_targets, seed=seed
+            window_size=window_size,
+            horizon=1,
+            n_features=n_features,
+            n_targets=n_targets,
+            seed=seed,
+            segment_length=int(self.segment_length or 1),
         )
         assert isinstance(model, _core.Model)  # ensembles are the forecaster's
         if self.scaler is not None and not isinstance(self.scaler, str):

@@ -24,6 +24,15 @@ pub enum Architecture {
         /// Numbers that each of them makes at each step.
         out_channels: usize,
     },
+    /// The encoder of a Transformer, then a linear head on the last step.
+    Transformer {
+        /// Heads, a divisor of `hidden_size`.
+        num_heads: usize,
+        /// Numbers between the two linear layers of each layer.
+        dim_feedforward: usize,
+        /// Whether a step hears only those up to its own.
+        causal: bool,
+    },
 }
 
 impl Architecture {
@@ -34,6 +43,7 @@ impl Architecture {
             Self::Linear => "linear",
             Self::Attention { .. } => "attention",
             Self::CnnLstm { .. } => "cnn_lstm",
+            Self::Transformer { .. } => "transformer",
         }
     }
 
@@ -42,13 +52,22 @@ impl Architecture {
         matches!(self, Self::Lstm | Self::Attention { .. } | Self::CnnLstm { .. })
     }
 
-    fn check(&self, hidden_size: usize) -> Result<()> {
+    fn check(&self, hidden_size: usize, bidirectional: bool) -> Result<()> {
         match self {
             Self::Lstm | Self::Linear => Ok(()),
             Self::Attention { num_heads } => check_heads(*num_heads, hidden_size),
             Self::CnnLstm { kernel_sizes, out_channels } => {
                 check_positive([("the number of convolutions", kernel_sizes.len()), ("out_channels", *out_channels)])?;
                 check_positive(kernel_sizes.iter().map(|&size| ("kernel_size", size)))
+            }
+            Self::Transformer { .. } if bidirectional => Err(Error::Value(
+                "expected bidirectional=False with architecture 'transformer', which hears all steps unless causal=True, got \
+                 True"
+                    .to_owned(),
+            )),
+            Self::Transformer { num_heads, dim_feedforward, .. } => {
+                check_positive([("dim_feedforward", *dim_feedforward)])?;
+                check_heads(*num_heads, hidden_size)
             }
         }
     }
@@ -134,6 +153,6 @@ impl NetworkConfig {
         if !(0.0..1.0).contains(&self.dropout) {
             return Err(Error::Value(format!("expected dropout in [0, 1), got {}", self.dropout)));
         }
-        self.architecture.check(self.hidden_size)
+        self.architecture.check(self.hidden_size, self.bidirectional)
     }
 }

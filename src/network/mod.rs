@@ -12,6 +12,7 @@ pub mod lstm;
 mod norm;
 pub mod parameter;
 pub mod skip;
+mod transformer;
 
 use tch::{Device, Tensor};
 
@@ -23,6 +24,7 @@ use crate::rng::{Purpose, Rng, StepMasks};
 use lstm::LstmForecastNetwork;
 use parameter::Initializer;
 use skip::LinearSkip;
+use transformer::TransformerNetwork;
 
 /// A differentiable function of windows.
 pub trait Network: Send {
@@ -104,6 +106,9 @@ fn assemble(config: &NetworkConfig, mut init: Initializer) -> Result<(Box<dyn Ne
         (Architecture::Attention { num_heads }, _) => Box::new(attention::build(config, *num_heads, &mut init)?),
         (Architecture::CnnLstm { kernel_sizes, out_channels }, _) => {
             Box::new(convolution::build(config, kernel_sizes, *out_channels, &mut init)?)
+        }
+        (&Architecture::Transformer { num_heads, dim_feedforward, causal }, _) => {
+            Box::new(TransformerNetwork::new(config, (num_heads, dim_feedforward), causal, &mut init)?)
         }
         (Architecture::Linear, Some(skip)) => Box::new(LinearSkip::new(skip, &mut init)?),
         (Architecture::Linear, None) => {

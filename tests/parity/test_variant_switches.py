@@ -22,6 +22,12 @@ ARCHITECTURES = [
 ]
 
 
+TRANSFORMERS = [
+    {"architecture": "transformer", "num_heads": 2},
+    {"architecture": "transformer", "num_heads": 3, "causal": True, "num_layers": 2, "dim_feedforward": 8},
+]
+
+
 @pytest.fixture(params=ARCHITECTURES, ids=str)
 def architecture(request):
     return request.param
@@ -58,3 +64,21 @@ def test_ensembles_of_logarithms(architecture):
     y = np.exp(_hours())
     model = _fit(y, transform="log", n_estimators=2, **architecture)
     _assert_to_torch_agrees(model, _windows(model, np.log1p(y)))
+
+
+@pytest.mark.parametrize("normalize", ["last", "window", None])
+@pytest.mark.parametrize("channels", ["independent", "together"])
+@pytest.mark.parametrize("transformer", TRANSFORMERS, ids=str)
+def test_transformers_are_those_of_pytorch(transformer, normalize, channels):
+    y, X, past = _with_gaps(_hours()), _covariates(), _covariates()[["plan"]] ** 2
+    model = _fit(y, X, past, missing="mask", normalize=normalize, channels=channels, loss="quantile", **transformer)
+    _assert_to_torch_agrees(model, _windows(model, y, X, past))
+
+
+@pytest.mark.parametrize("loss", ["huber", "normal", "student_t", "negative_binomial"])
+@pytest.mark.parametrize("transformer", TRANSFORMERS, ids=str)
+def test_transformers_of_panels(transformer, loss):
+    y = _panel(gaps=False).round()
+    model = _fit(y, None, None, STATIC, loss=loss, **transformer)
+    assert np.isfinite(model.predict()).all(axis=None)
+    assert model.history_["train_loss"].notna().all()

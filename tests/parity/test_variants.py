@@ -10,6 +10,8 @@ from tests.parity.variants import variant_pair
 ATTENTION = {"attention": {"num_heads": 4}}
 CNN = {"cnn_lstm": {"kernel_sizes": [5], "out_channels": 16}}
 CNNS = {"cnn_lstm": {"kernel_sizes": [3, 4, 1], "out_channels": 6}}
+TRANSFORMER = {"transformer": {"num_heads": 4, "dim_feedforward": 24, "causal": False}}
+CAUSAL = {"transformer": {"num_heads": 1, "dim_feedforward": 7, "causal": True}}
 VARIANTS = [
     (ATTENTION, {}),
     ({"attention": {"num_heads": 1}}, {"hidden_size": 5, "num_layers": 2}),
@@ -22,6 +24,20 @@ VARIANTS = [
     (CNNS, {"window_size": 1, "n_features": 5, "n_targets": 1}),
     (CNNS, {"window_size": 50, "hidden_size": 33, "n_features": 7, "n_targets": 7}),
     (CNNS, {"linear_skip": True, "segment_length": 3, "n_features": 5}),
+    (TRANSFORMER, {}),
+    (CAUSAL, {"num_layers": 3, "hidden_size": 5}),
+    (TRANSFORMER, {"window_size": 1, "n_features": 5, "n_targets": 1}),
+    (CAUSAL, {"window_size": 50, "num_layers": 2, "hidden_size": 36, "n_features": 7, "n_targets": 7}),
+    (TRANSFORMER, {"linear_skip": True, "segment_length": 3, "n_features": 5, "num_layers": 2}),
+]
+
+
+BACKENDS = [
+    pytest.param(architecture, changes, backend, id=f"{architecture}-{changes}-{backend}")
+    for architecture, changes in VARIANTS
+    for backend in ("fused", "torch")
+    # our own kernel runs LSTMs
+    if backend == "torch" or "transformer" not in architecture
 ]
 
 
@@ -33,7 +49,7 @@ def _windows(model, n=20):
 
 
 @pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths:UserWarning")
-@pytest.mark.parametrize(("architecture", "changes"), VARIANTS, ids=str)
+@pytest.mark.parametrize(("architecture", "changes", "backend"), BACKENDS)
 def test_forecasts_are_pytorchs(architecture, changes, backend):
     model, module = variant_pair(architecture, backend=backend, **changes)
     # not a multiple of the windows that are forecast at once
@@ -45,7 +61,7 @@ def test_forecasts_are_pytorchs(architecture, changes, backend):
 
 
 @pytest.mark.parametrize("n_threads", [1, 2])
-@pytest.mark.parametrize(("architecture", "changes"), VARIANTS, ids=str)
+@pytest.mark.parametrize(("architecture", "changes", "backend"), BACKENDS)
 def test_a_forecast_does_not_depend_on_its_company(architecture, changes, n_threads, backend):
     model, _ = variant_pair(architecture, backend=backend, **changes)
     X, _ = _windows(model, n=45)
@@ -57,7 +73,7 @@ def test_a_forecast_does_not_depend_on_its_company(architecture, changes, n_thre
 # of padding="same" where a kernel is even
 @pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths:UserWarning")
 @pytest.mark.parametrize("loss", ["mse", "huber"])
-@pytest.mark.parametrize(("architecture", "changes"), VARIANTS, ids=str)
+@pytest.mark.parametrize(("architecture", "changes", "backend"), BACKENDS)
 def test_all_gradients_are_pytorchs(architecture, changes, loss, backend):
     model, module = variant_pair(architecture, backend=backend, **changes)
     X, y = _windows(model)
@@ -95,8 +111,10 @@ def test_a_hundred_steps_of_both_backends_agree(architecture, changes, batch_siz
         assert_allclose(histories[0][name], histories[1][name], rtol=1e-4, err_msg=name)
 
 
-def test_a_smaller_batch_than_threads():
-    model, module = variant_pair(ATTENTION, backend="fused")
+@pytest.mark.parametrize(("architecture", "backend"), [(ATTENTION, "fused"), (CNN, "fused"), (TRANSFORMER, "torch")])
+def test_a_few_steps_are_pytorchs(architecture, backend):
+    """The second batch is smaller than there are threads."""
+    model, module = variant_pair(architecture, backend=backend)
     X, y = _windows(model, n=9)
     options = TRAINING | {"batch_size": 8, "n_threads": 2, "max_epochs": 2}
     outcome = model.fit_windows(X, y, None, options)

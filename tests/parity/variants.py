@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -47,7 +48,33 @@ class Convolved(nn.Module):
         return torch.cat([state[-2], state[-1]], dim=1) if self.lstm.bidirectional else state[-1]
 
 
-BODIES = {"attention": Attention, "cnn_lstm": Convolved}
+class Transformer(nn.Module):
+    """``nn.Linear``, sines and cosines, ``nn.TransformerEncoder``, the last step."""
+
+    def __init__(self, config: dict[str, Any], num_heads: int, dim_feedforward: int, causal: bool) -> None:
+        super().__init__()
+        size = config["hidden_size"]
+        self.causal = causal
+        self.embedding = nn.Linear(config["segment_length"] * config["n_features"], size)
+        layer = nn.TransformerEncoderLayer(size, num_heads, dim_feedforward, 0.0, batch_first=True, norm_first=True)
+        self.encoder = nn.TransformerEncoder(
+            layer, config["num_layers"], nn.LayerNorm(size), enable_nested_tensor=False
+        )
+
+    def forward(self, steps: torch.Tensor) -> torch.Tensor:
+        n, size = steps.shape[1], self.embedding.out_features
+        positions = torch.tensor([[wave(step, unit, size) for unit in range(size)] for step in range(n)])
+        mask = nn.Transformer.generate_square_subsequent_mask(n) if self.causal else None
+        return self.encoder(self.embedding(steps) + positions, mask)[:, -1]
+
+
+def wave(step: int, unit: int, size: int) -> float:
+    """As the paper writes it: sin(pos / 10000^(2i/d)) in place 2i, cos of the same in place 2i + 1."""
+    angle = step / 10_000 ** ((unit - unit % 2) / size)
+    return math.cos(angle) if unit % 2 else math.sin(angle)
+
+
+BODIES = {"attention": Attention, "cnn_lstm": Convolved, "transformer": Transformer}
 
 
 class PlainVariant(nn.Module):

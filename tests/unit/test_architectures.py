@@ -6,6 +6,7 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
@@ -15,6 +16,7 @@ from lstmforecast import LSTMClassifier, LSTMForecaster, LSTMRegressor
 VARIANTS = [
     {"architecture": "attention", "num_heads": 2},
     {"architecture": "cnn_lstm", "kernel_size": (3, 2), "out_channels": 4},
+    {"architecture": "transformer", "num_heads": 2, "dim_feedforward": 5, "causal": True, "num_layers": 2},
 ]
 CNN = {"architecture": "cnn_lstm"}
 FAST = {"hidden_size": 8, "max_epochs": 2, "random_state": 0, "n_threads": 1}
@@ -90,6 +92,19 @@ class TestEveryEstimator:
         ({"kernel_size": []}, TypeError, r"expected kernel_size to be an integer or a list of integers, got \[\]"),
         ({"kernel_size": [3, 0]}, ValueError, r"expected kernel_size to be an integer of at least 1, got 0"),
         ({"kernel_size": [3, 1.5]}, TypeError, r"expected kernel_size to be an integer of at least 1, got 1.5"),
+        ({"dim_feedforward": 0}, ValueError, r"expected dim_feedforward to be an integer of at least 1 or None, got 0"),
+        ({"causal": "yes"}, ValueError, r"expected causal to be False or True, got 'yes'"),
+        (
+            {"architecture": "transformer", "backend": "fused"},
+            ValueError,
+            r"expected an architecture with an LSTM with backend 'fused', got 'transformer'",
+        ),
+        (
+            {"architecture": "transformer", "bidirectional": True},
+            ValueError,
+            r"expected bidirectional=False with architecture 'transformer', which hears all steps unless causal=True",
+        ),
+        ({"segment_length": 5}, ValueError, r"expected .*window_size .* multiple of segment_length.5, got 12"),
         ({"out_channels": 0}, ValueError, r"expected out_channels to be an integer of at least 1 or None, got 0"),
     ],
     ids=str,
@@ -144,6 +159,18 @@ def test_convolutions_have_as_many_channels_as_the_lstm_has_units_unless_told():
     sizes = {name: tuple(weight.shape) for name, weight in model.state_dict().items()}
     assert (sizes["conv.0.weight"], sizes["conv.1.weight"]) == ((4, 2, 3), (4, 4, 2))
     assert sizes["lstm.weight_ih_l0"] == (32, 4)
+
+
+@pytest.mark.parametrize("architecture", ["lstm", "attention", "cnn_lstm", "transformer"])
+@pytest.mark.parametrize("kind", [LSTMRegressor, LSTMClassifier])
+def test_windows_are_read_in_segments(kind, architecture):
+    model = _fitted(kind, architecture=architecture, segment_length=4)
+    first = "embedding.weight" if architecture == "transformer" else "lstm.weight_ih_l0"
+    first = "conv.0.weight" if architecture == "cnn_lstm" else first
+    assert model.state_dict()[first].shape[1] == 4
+    with torch.no_grad():
+        outputs = model.to_torch()(torch.from_numpy(X[:, :, np.newaxis]))[:, 0].numpy()
+    np.testing.assert_allclose(model._outputs(X), outputs, atol=1e-6)
 
 
 def test_attention_weights_are_refused_before_a_fit_and_of_other_networks():
