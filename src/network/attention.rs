@@ -39,7 +39,7 @@ impl AttendedState {
 impl Layer for AttendedState {
     fn forward(&self, x: &Tensor, dropout: Option<StepMasks>) -> Result<Tensor> {
         let last = last_step(x)?;
-        let attended = self.attention.forward(&last, x, false, (dropout, AFTER_LSTM))?;
+        let attended = self.attention.forward_last(x, (dropout, AFTER_LSTM))?;
         self.norm
             .forward(&last.f_add(&drop_out(&attended, dropout, AFTER_LSTM + 1)?)?)?
             .f_squeeze_dim(1)
@@ -83,25 +83,50 @@ impl MultiheadAttention {
         })
     }
 
-    /// What the steps `asking` `(batch, n, size)`, the last of `x` `(batch, steps, size)`, hear of all steps, or with `causal`
-    /// of those up to their own: `(batch, n, size)`. Drops attention weights by the mask of a number.
+    /// What each step of `x` `(batch, steps, size)` hears of all steps, or with `causal` of those up to its own: `(batch, steps,
+    /// size)`. Drops attention weights by the mask of a number.
     pub(super) fn forward(
         &self,
-        asking: &Tensor,
         x: &Tensor,
         causal: bool,
         (dropout, mask): (Option<StepMasks>, usize),
     ) -> Result<Tensor> {
-        let queries = self.queries(asking)?;
+        let queries = self.queries(x)?;
         let (keys, values) = self.keys_and_values(x)?;
-        // the last step alone hears all before it
-        let causal = causal && asking.size()[1] > 1;
         let heard = if dropout.is_some_and(|masks| masks.p() > 0.0) {
             drop_out(&self.weights(&queries, &keys, causal)?, dropout, mask)?.f_matmul(&values)?
         } else {
             Tensor::f_scaled_dot_product_attention(&queries, &keys, &values, None::<&Tensor>, 0.0, causal, None, false)?
         };
-        let heard = heard.f_transpose(1, 2)?.f_flatten(2, 3)?;
+        self.join(&heard.f_transpose(1, 2)?.f_flatten(2, 3)?)
+    }
+
+    /// What the last step alone hears, `(batch, 1, size)`.
+    ///
+    /// The sums over steps come first: a head's query goes through the weight of the keys to become one of the steps
+    /// themselves, and the sum of the steps that it hears goes through the weight of the values. No step is multiplied by
+    /// either weight. The bias of the keys adds the same to all scores, and so nothing.
+    pub(super) fn forward_last(&self, x: &Tensor, (dropout, mask): (Option<StepMasks>, usize)) -> Result<Tensor> {
+        let per_head = self.size / self.num_heads;
+        let of_heads = |part: i64| {
+            let weight = self.in_proj_weight.f_narrow(0, part * self.size, self.size)?;
+            weight.f_reshape([self.num_heads, per_head, self.size])
+        };
+        // (num_heads, batch, per_head)
+        let queries = self.project(&last_step(x)?, 0, 1)?.remove(0).f_squeeze_dim(2)?.f_transpose(0, 1)?;
+        let asked =
+            queries.f_matmul(&of_heads(1)?)?.f_transpose(0, 1)?.f_mul_scalar((per_head as f64).sqrt().recip())?;
+        let weights = asked.f_matmul(&x.f_transpose(1, 2)?)?.f_softmax(-1, Kind::Float)?;
+        let weights = drop_out(&weights, dropout, mask)?;
+        let summed = weights.f_matmul(x)?.f_transpose(0, 1)?;
+        let heard = summed.f_matmul(&of_heads(2)?.f_transpose(1, 2)?)?.f_transpose(0, 1)?;
+        let bias = self.in_proj_bias.f_narrow(0, 2 * self.size, self.size)?.f_reshape([self.num_heads, per_head])?;
+        // the weights' sum is 1 unless some were dropped
+        let heard = heard.f_add(&weights.f_sum_dim_intlist(-1, true, Kind::Float)?.f_mul(&bias)?)?;
+        self.join(&heard.f_flatten(1, 2)?.f_unsqueeze(1)?)
+    }
+
+    fn join(&self, heard: &Tensor) -> Result<Tensor> {
         Ok(heard.f_linear(&self.out_weight, Some(&self.out_bias))?)
     }
 
@@ -164,13 +189,40 @@ mod tests {
         parameters.load(&values.map(|(name, value)| (name.to_owned(), value))).unwrap();
         // the query is 1, the keys are 0 and ln 3: weights 1/4 and 3/4; the values are 0 and 3 ln 3
         let x = Tensor::from_slice(&[0.0, of_three]).reshape([1, 2, 1]);
-        let heard = attention.forward(&last_step(&x).unwrap(), &x, false, (None, 0)).unwrap();
+        let heard = attention.forward_last(&x, (None, 0)).unwrap();
         let expected = 2.0 * (0.75 * 3.0 * f64::from(of_three)) + 1.0;
         assert!((heard.double_value(&[0, 0, 0]) - expected).abs() < 1e-6);
         // the first step hears itself alone where it may not look ahead
-        let heard = attention.forward(&x, &x, true, (None, 0)).unwrap();
+        let heard = attention.forward(&x, true, (None, 0)).unwrap();
         assert!((heard.double_value(&[0, 0, 0]) - 1.0).abs() < 1e-6);
         assert!((heard.double_value(&[0, 1, 0]) - expected).abs() < 1e-6);
+    }
+
+    #[test]
+    fn the_last_step_alone_hears_what_it_hears_among_all() {
+        let (attention, parameters) = attention(6, 3);
+        let mut rng = Rng::new(1, Purpose::Weights);
+        // biases start at 0
+        let drawn = parameters.iter().map(|(name, tensor)| {
+            (name.to_owned(), Tensor::from_slice(&rng.uniform(tensor.numel(), 1.0)).reshape(tensor.size()))
+        });
+        parameters.load(&drawn.collect::<Vec<_>>()).unwrap();
+        let x = Tensor::from_slice(&rng.uniform(3 * 5 * 6, 1.0)).reshape([3, 5, 6]);
+        let masks = DropoutMasks::new(1, 0.5).during(2);
+        for dropout in [None, Some(masks)] {
+            let expected = match dropout {
+                None => last_step(&attention.forward(&x, false, (None, 0)).unwrap()).unwrap(),
+                Some(masks) => {
+                    let (keys, values) = attention.keys_and_values(&x).unwrap();
+                    let queries = attention.queries(&last_step(&x).unwrap()).unwrap();
+                    let weights = attention.weights(&queries, &keys, false).unwrap();
+                    let heard = drop_out(&weights, Some(masks), 4).unwrap().matmul(&values);
+                    attention.join(&heard.transpose(1, 2).flatten(2, 3)).unwrap()
+                }
+            };
+            let got = attention.forward_last(&x, (dropout, 4)).unwrap();
+            assert!((got - expected).abs().max().double_value(&[]) < 1e-6, "{dropout:?}");
+        }
     }
 
     #[test]
@@ -185,10 +237,10 @@ mod tests {
             let weights = attention.weights(&queries, &keys, causal).unwrap();
             let heard = (weights * Tensor::from_slice(&mask).reshape([3, 2, 5, 5])).matmul(&values);
             let expected = heard.transpose(1, 2).flatten(2, 3).linear(&attention.out_weight, Some(&attention.out_bias));
-            let got = attention.forward(&x, &x, causal, (Some(masks), 7)).unwrap();
+            let got = attention.forward(&x, causal, (Some(masks), 7)).unwrap();
             assert!((got - expected).abs().max().double_value(&[]) < 1e-6, "causal {causal}");
             // without masks, and with those that drop nothing, libtorch's own attention
-            let plain = attention.forward(&x, &x, causal, (None, 7)).unwrap();
+            let plain = attention.forward(&x, causal, (None, 7)).unwrap();
             let explicit = attention.weights(&queries, &keys, causal).unwrap().matmul(&values);
             let explicit = explicit.transpose(1, 2).flatten(2, 3);
             let explicit = explicit.linear(&attention.out_weight, Some(&attention.out_bias));

@@ -16,8 +16,8 @@ use crate::network::parameter::is_of_lstm;
 use crate::network::{NetworkConfig, Parameters};
 use crate::series::{Gathered, Samples};
 
-/// Rows that a thread should have at the least: with fewer, handing out the work costs more than it brings.
-const LEAST_ROWS: usize = 4;
+/// Rows that a thread should have at the least: libtorch's operations take some microseconds each for fewer, too.
+const LEAST_ROWS: usize = 8;
 
 /// What the way forwards and back needs, for batches of up to a number of rows.
 pub struct HybridGradient {
