@@ -115,7 +115,7 @@ impl DropoutMasks {
 
     /// The masks of one optimiser step, counted from 0.
     pub fn during(&self, step: u64) -> StepMasks {
-        StepMasks { masks: *self, step }
+        StepMasks { masks: *self, step, first_row: 0 }
     }
 
     /// The mask of an optimiser step and of the layer, both counted from 0, whose output it multiplies.
@@ -135,12 +135,23 @@ impl DropoutMasks {
 pub struct StepMasks {
     masks: DropoutMasks,
     step: u64,
+    first_row: usize,
 }
 
 impl StepMasks {
     /// The probability with which an element is 0.
     pub fn p(&self) -> f64 {
         self.masks.p
+    }
+
+    /// For a part of a batch that begins at this row of it.
+    pub fn from_row(self, first_row: usize) -> Self {
+        Self { first_row, ..self }
+    }
+
+    /// The row of the batch at which a part of it begins.
+    pub fn first_row(&self) -> usize {
+        self.first_row
     }
 
     /// The mask of the layer, counted from 0, whose output it multiplies.

@@ -42,7 +42,10 @@ class Model:
     Parameters
     ----------
     config : mapping
-        ``architecture`` (``"lstm"``), ``hidden_size``, ``num_layers``, ``bidirectional``, ``dropout``, ``window_size``,
+        ``architecture`` (``"lstm"``, ``"linear"``, ``{"attention": {"num_heads": n}}``,
+        ``{"cnn_lstm": {"kernel_sizes": [n, ...], "out_channels": n}}``,
+        ``{"transformer": {"num_heads": n, "dim_feedforward": n, "causal": b}}``), ``hidden_size``,
+        ``num_layers``, ``bidirectional``, ``dropout``, ``window_size``,
         ``horizon``, ``n_features``, ``n_targets``, ``normalize`` (``None``, ``"last"`` or ``"window"``), ``n_known``,
         ``indicator``, ``distribution`` (``None``, ``{"quantiles": [...]}``, ``"normal"``, ``"student_t"``,
         ``"negative_binomial"``), ``backend`` (``"auto"``,
@@ -139,6 +142,16 @@ class Model:
         """Forecasts (n_origins, horizon, n_targets), each from the ``window_size`` rows before row ``origin``.
 
         With ``starts``, origins are rows of the series ``which`` (n_origins,).
+        """
+    def attention_weights(
+        self,
+        windows: NDArray[np.float64],
+        n_threads: int | None = None,
+        scales: NDArray[np.float64] | None = None,
+    ) -> NDArray[np.float32]:
+        """Attention weights (n * channels, num_heads, steps, steps) of windows as `forecast` takes them.
+
+        Channels are the targets where the network sees them one at a time.
         """
     def __reduce__(self) -> tuple[Any, ...]: ...
 

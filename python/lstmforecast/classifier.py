@@ -28,8 +28,13 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
     ----------
     n_features_per_step : int, default=1
         Features of each step in a flat row: 24 columns are 24 steps of 1 feature, or 12 steps of 2.
-    architecture : {"lstm"}, default="lstm"
-        Network.
+    segment_length : int, default=1
+        Steps of a window that the network reads as one, side by side; a divisor of the window. It keeps long windows
+        short for the network (patches, for ``"transformer"``).
+    architecture : {"lstm", "attention", "cnn_lstm", "transformer"}, default="lstm"
+        Network: the LSTM's last state is read, or, with ``"attention"``, its states of all steps are by multi-head
+        self-attention; with ``"cnn_lstm"``, the LSTM reads what convolutions over the steps find. ``"transformer"`` is
+        an encoder in place of the LSTM, with ``num_layers`` layers.
     hidden_size : int, default=64
         Units of each layer.
     num_layers : int, default=1
@@ -38,6 +43,16 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
         Read each window in both directions.
     dropout : float, default=0.0
         Probability that a value between two layers is dropped while training.
+    num_heads : int, default=4
+        Heads of ``"attention"`` and ``"transformer"``, a divisor of ``hidden_size``.
+    kernel_size : int or list of int, default=5
+        Steps that a convolution of ``"cnn_lstm"`` reads at once; a list has one for each of several.
+    out_channels : int or None, default=None
+        Numbers that each of them makes at each step. None: ``hidden_size``.
+    dim_feedforward : int or None, default=None
+        Numbers between the linear layers of ``"transformer"``. None: four times ``hidden_size``.
+    causal : bool, default=False
+        Whether a step of ``"transformer"`` hears only those up to its own.
     scaler : {"standard", "minmax", "robust"}, scaler object or None, default="standard"
         How ``X`` (each feature over rows and steps) is scaled, learned from the training rows. None: data as given.
     optimizer : {"adam", "adamw"}, default="adam"
@@ -114,11 +129,17 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
         self,
         *,
         n_features_per_step: int = 1,
+        segment_length: int = 1,
         architecture: str = "lstm",
         hidden_size: int = 64,
         num_layers: int = 1,
         bidirectional: bool = False,
         dropout: float = 0.0,
+        num_heads: int = 4,
+        kernel_size: int | Sequence[int] = 5,
+        out_channels: int | None = None,
+        dim_feedforward: int | None = None,
+        causal: bool = False,
         scaler: Any = "standard",
         optimizer: str = "adam",
         learning_rate: float = 3e-3,
@@ -143,11 +164,17 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
         callbacks: Sequence[Callable[[dict[str, Any]], object]] | None = None,
     ) -> None:
         self.n_features_per_step = n_features_per_step
+        self.segment_length = segment_length
         self.architecture = architecture
         self.hidden_size = hidden_size
         self.num_layers = num_layers
         self.bidirectional = bidirectional
         self.dropout = dropout
+        self.num_heads = num_heads
+        self.kernel_size = kernel_size
+        self.out_channels = out_channels
+        self.dim_feedforward = dim_feedforward
+        self.causal = causal
         self.scaler = scaler
         self.optimizer = optimizer
         self.learning_rate = learning_rate

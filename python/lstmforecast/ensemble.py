@@ -92,6 +92,12 @@ class Ensemble:
         """See `_core.Model.forecast_series`."""
         return self._mean(lambda model: model.forecast_series(series, origins, n_threads, starts, scales, which))
 
+    def attention_weights(
+        self, windows: Array, n_threads: int | None = None, scales: Array | None = None
+    ) -> NDArray[np.float32]:
+        """See `_core.Model.attention_weights`."""
+        return self._mean(lambda model: model.attention_weights(windows, n_threads, scales))
+
     def parameters(self) -> dict[str, NDArray[np.float32]]:
         """All weights."""
         return self._named(lambda model: model.parameters())
@@ -117,7 +123,7 @@ class Ensemble:
         for model in self.members:
             model.load_scalers(dict(scalers))
 
-    def _mean(self, forecast: Callable[[_core.Model], Array]) -> Array:
+    def _mean(self, forecast: Callable[[_core.Model], NDArray[Any]]) -> NDArray[Any]:
         total = forecast(self.members[0])
         for model in self.members[1:]:
             total += forecast(model)

@@ -15,6 +15,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from lstmforecast import _core
+from lstmforecast.architecture import to_core
 from lstmforecast.augment import as_options, resolve
 from lstmforecast.ensemble import Ensemble
 from lstmforecast.parameters import check_parameters
@@ -31,7 +32,7 @@ class LSTMEstimator(BaseEstimator):
     """An LSTM network with a scikit-learn face; not for use on its own."""
 
     _losses: ClassVar[tuple[str | None, ...]] = ("mse", "mae", "huber")
-    _architectures: ClassVar[tuple[str, ...]] = ("lstm",)
+    _architectures: ClassVar[tuple[str, ...]] = ("lstm", "attention", "cnn_lstm", "transformer")
     n_estimators: int = 1
     model_: _core.Model | Ensemble
 
@@ -55,10 +56,10 @@ class LSTMEstimator(BaseEstimator):
         **network: Any,
     ) -> _core.Model | Ensemble:
         """An untrained model, or with ``warm_start`` one that goes on with the present weights."""
-        names = ("architecture", "hidden_size", "num_layers", "bidirectional", "dropout", "backend", "device")
+        names = ("hidden_size", "num_layers", "bidirectional", "dropout", "backend", "device")
         config = {name: getattr(self, name) for name in names}
         config |= {"window_size": window_size, "horizon": horizon, "n_features": n_features, "n_targets": n_targets}
-        config |= {"normalize": None, "seed": seed} | network
+        config |= {"normalize": None, "seed": seed, "architecture": to_core(self.get_params(deep=False))} | network
         if str(self.device).startswith("cuda"):
             import torch  # noqa: F401  - its import loads the CUDA part of libtorch
         model = _core.Model(config) if self.n_estimators == 1 else Ensemble.build(config, self.n_estimators)
@@ -115,7 +116,8 @@ class LSTMEstimator(BaseEstimator):
         """The network's weights as torch tensors under PyTorch's names.
 
         A plain module with an ``nn.LSTM`` (``batch_first=True``) named ``lstm`` and an ``nn.Linear`` named ``fc`` loads
-        them with ``strict=True``. It works on scaled windows: `to_torch` gives a module that takes the data's units.
+        them with ``strict=True``; the other networks name their layers as `torch.nn` does. It works on scaled windows:
+        `to_torch` gives a module that takes the data's units.
 
         Returns
         -------

@@ -78,10 +78,23 @@ class LSTMForecaster(SeriesEstimator):
         `lstmforecast.calendar.calendar_features`.
     holidays : str or None, default=None
         A country code of the `holidays` package, such as ``"DE"`` or ``"US-CA"``, whose public holidays are a feature.
-    architecture : {"lstm", "linear"}, default="lstm"
-        Kind of network; ``"linear"`` is the linear forecast of ``linear_skip`` alone, which an LSTM has to beat.
+    architecture : {"lstm", "linear", "attention", "cnn_lstm", "transformer"}, default="lstm"
+        Kind of network; ``"linear"`` is the linear forecast of ``linear_skip`` alone, which an LSTM has to beat;
+        ``"attention"`` reads the LSTM's states of all steps by multi-head self-attention; ``"cnn_lstm"`` has
+        convolutions over the steps before the LSTM; ``"transformer"`` is an encoder in place of the LSTM, with
+        ``num_layers`` layers, for which segments are patches (PatchTST).
     hidden_size, num_layers, bidirectional, dropout
         Width and depth of the network, as in `torch.nn.LSTM`.
+    num_heads : int, default=4
+        Heads of ``"attention"`` and ``"transformer"``, a divisor of ``hidden_size``.
+    kernel_size : int or list of int, default=5
+        Steps that a convolution of ``"cnn_lstm"`` reads at once; a list has one for each of several.
+    out_channels : int or None, default=None
+        Numbers that each of them makes at each step. None: ``hidden_size``.
+    dim_feedforward : int or None, default=None
+        Numbers between the linear layers of ``"transformer"``. None: four times ``hidden_size``.
+    causal : bool, default=False
+        Whether a step of ``"transformer"`` hears only those up to its own.
     scaler : {"standard", "minmax", "robust", None} or a scaler object, default="standard"
         How each column is scaled; fitted on the training rows only.
     optimizer, learning_rate, weight_decay, batch_size, clip_grad_norm
@@ -182,6 +195,11 @@ class LSTMForecaster(SeriesEstimator):
         num_layers: int = 1,
         bidirectional: bool = False,
         dropout: float = 0.0,
+        num_heads: int = 4,
+        kernel_size: int | Sequence[int] = 5,
+        out_channels: int | None = None,
+        dim_feedforward: int | None = None,
+        causal: bool = False,
         scaler: Any = "standard",
         optimizer: str = "adam",
         learning_rate: float = 3e-3,
@@ -228,6 +246,11 @@ class LSTMForecaster(SeriesEstimator):
         self.num_layers = num_layers
         self.bidirectional = bidirectional
         self.dropout = dropout
+        self.num_heads = num_heads
+        self.kernel_size = kernel_size
+        self.out_channels = out_channels
+        self.dim_feedforward = dim_feedforward
+        self.causal = causal
         self.scaler = scaler
         self.optimizer = optimizer
         self.learning_rate = learning_rate
@@ -358,6 +381,31 @@ class LSTMForecaster(SeriesEstimator):
         from lstmforecast.backtesting import backtest
 
         return backtest(self, y, X, X_past, static, **options)
+
+    def attention_weights(self, X: Any = None, context: Any = None, X_past: Any = None, static: Any = None) -> Any:
+        """How much each step of the windows that `predict` reads hears of each, with ``architecture="attention"``.
+
+        Parameters
+        ----------
+        X, context, X_past, static
+            As in `predict`.
+
+        Returns
+        -------
+        ndarray of shape (n, num_heads, steps, steps), float32
+            One matrix for each window and head, whose rows sum to 1; the forecast is made of the last row. Windows are
+            those of each series, with ``channels="independent"`` one for each variable of it. Steps are those of the
+            LSTM: segments of ``segment_length`` rows, of the horizon too where something is known of it. The mean over
+            ``n_estimators`` networks.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        TypeError, ValueError
+            As in `predict`; also for another architecture.
+        """
+        return self._attention_weights(X, context, X_past, static)
 
     @property
     def context_(self) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numbers
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,6 +73,10 @@ _RULES: dict[str, _Number | _Choice] = {
     "adaptation_rate": _Number(_REAL, 0, 1),
     "hidden_size": _Number(_INTEGER, 1),
     "num_layers": _Number(_INTEGER, 1),
+    "num_heads": _Number(_INTEGER, 1),
+    "out_channels": _Number(_INTEGER, 1, none=True),
+    "dim_feedforward": _Number(_INTEGER, 1, none=True),
+    "causal": _Choice((False, True)),
     "bidirectional": _Choice((False, True)),
     "dropout": _Number(_REAL, 0, 1),
     "optimizer": _Choice(("adam", "adamw")),
@@ -109,6 +113,7 @@ def check_parameters(
         _check_levels(parameters["quantiles"])
     if not isinstance(parameters.get("holidays"), str | None):
         raise TypeError(f"expected holidays to be a country code or None, got {parameters['holidays']!r}")
+    _check_kernel_size(parameters["kernel_size"])
     _check_scaler(parameters["scaler"])
     _check_device(parameters["device"])
     _check_callbacks(parameters["callbacks"])
@@ -128,6 +133,14 @@ def _check_scaler(scaler: Any) -> None:
         _Choice((None, *SCALERS)).check("scaler", scaler)
     elif not (hasattr(scaler, "fit") and hasattr(scaler, "transform")) or isinstance(scaler, type):
         raise TypeError(f"expected scaler to be None, one of {SCALERS} or a scaler object, got {scaler!r}")
+
+
+def _check_kernel_size(kernel_size: Any) -> None:
+    sizes = [kernel_size] if isinstance(kernel_size, numbers.Integral) else kernel_size
+    if not isinstance(sizes, Sequence) or isinstance(sizes, str) or not len(sizes):
+        raise TypeError(f"expected kernel_size to be an integer or a list of integers, got {kernel_size!r}")
+    for size in sizes:
+        _Number(_INTEGER, 1).check("kernel_size", size)
 
 
 def _check_levels(quantiles: Any) -> None:

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from lstmforecast import _core
+from lstmforecast.architecture import of_core
 from lstmforecast.ensemble import Ensemble
+from lstmforecast.pytorch_networks import NETWORKS
 
 
 def to_torch(model: _core.Model | Ensemble, transform: str | None = None) -> nn.Module:
@@ -64,8 +66,8 @@ def _undo_logarithm(_module: nn.Module, _inputs: tuple[Tensor], forecast: Tensor
 
 
 class LSTMModule(nn.Module):
-    """``nn.LSTM`` named ``lstm`` and ``nn.Linear`` named ``fc``, between the scalers of the data; beside them, with
-    ``linear_skip``, an ``nn.Linear`` named ``skip`` and, for what is known in advance, ``known``, or these alone.
+    """Layers of `lstmforecast.pytorch_networks` and ``nn.Linear`` named ``fc``, between the scalers of the data; beside
+    them, with ``linear_skip``, an ``nn.Linear`` named ``skip`` and, for what is known in advance, ``known``, or these.
 
     Parameters
     ----------
@@ -83,20 +85,14 @@ class LSTMModule(nn.Module):
         n_targets = 1 if self.independent else config["n_targets"]
         n_parameters = n_outputs(config["distribution"])
         n_features = config["n_features"] - config["n_targets"] + n_targets * (2 if self.indicator else 1)
-        self.lstm: nn.LSTM | None = None
         self.fc: nn.Linear | None = None
         self.skip: nn.Linear | None = None
         self.known: nn.Linear | None = None
-        if config["architecture"] == "lstm":
-            self.lstm = nn.LSTM(
-                config["segment_length"] * n_features,
-                config["hidden_size"],
-                config["num_layers"],
-                batch_first=True,
-                dropout=config["dropout"],
-                bidirectional=config["bidirectional"],
-            )
-            n_states = config["hidden_size"] * (1 + config["bidirectional"])
+        self.architecture, options = of_core(config)
+        self.input_size = config["segment_length"] * n_features
+        if self.architecture in NETWORKS:
+            add, _ = NETWORKS[self.architecture]
+            n_states = add(self, config, self.input_size, **options)
             self.fc = nn.Linear(n_states, config["horizon"] * n_targets * n_parameters)
         if config["linear_skip"]:
             self.skip = nn.Linear(config["window_size"], config["horizon"])
@@ -166,10 +162,10 @@ class LSTMModule(nn.Module):
     def network(self, x: Tensor, n_targets: int) -> Tensor:
         """Inputs (n, rows, columns) to outputs (n, horizon, n_targets, n_parameters), both scaled."""
         ways = []
-        if self.lstm is not None and self.fc is not None:
-            _, (state, _) = self.lstm(x.reshape(len(x), -1, self.lstm.input_size))
-            last = torch.cat([state[-2], state[-1]], dim=-1) if self.config["bidirectional"] else state[-1]
-            ways.append(self.fc(last).reshape(len(x), self.config["horizon"], n_targets, -1))
+        if self.fc is not None:
+            _, read = NETWORKS[self.architecture]
+            state = read(self, x.reshape(len(x), -1, self.input_size))
+            ways.append(self.fc(state).reshape(len(x), self.config["horizon"], n_targets, -1))
         if self.skip is not None:
             n_parameters = n_outputs(self.config["distribution"])
             ways.append(nn.functional.pad(self.line(x, n_targets)[..., None], (0, n_parameters - 1)))

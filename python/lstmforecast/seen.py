@@ -225,16 +225,31 @@ def forecast(
     model: _core.Model | Ensemble, seen: Seen, steps: int, X: Any = None, n_threads: int | None = None
 ) -> Array:
     """Forecast the steps after the end of each series: the parameters (n_series, steps, k, p) of a distribution."""
-    future = seen.covariates.of_future(seen.observations, steps, X)
-    # what never changes goes on where a forecast is appended to its window
-    n_static, ends = seen.covariates.n_static, np.cumsum(seen.observations.lengths)
-    future[:, :, :n_static] = seen.features[ends - 1, np.newaxis, :n_static]
-    windows = seen.windows(model.config["window_size"])
+    windows, future = ends_of(model, seen, steps, X)
     parts = []
     for at in range(0, len(windows), BATCH):
         scales = None if seen.scales is None else seen.scales[at : at + BATCH]
         parts.append(roll(model, windows[at : at + BATCH], future[at : at + BATCH], n_threads, scales))
     return np.concatenate(parts)
+
+
+def ends_of(model: _core.Model | Ensemble, seen: Seen, steps: int, X: Any) -> tuple[Array, Array]:
+    """The last windows (n_series, window_size, k + m) of all series, and features (n_series, steps, m) after them."""
+    future = seen.covariates.of_future(seen.observations, steps, X)
+    # what never changes goes on where a forecast is appended to its window
+    n_static, ends = seen.covariates.n_static, np.cumsum(seen.observations.lengths)
+    future[:, :, :n_static] = seen.features[ends - 1, np.newaxis, :n_static]
+    return seen.windows(model.config["window_size"]), future
+
+
+def first_inputs(model: _core.Model | Ensemble, windows: Array, future: Array) -> Array:
+    """Windows as the network reads them: with the features of the horizon where something is known of them."""
+    config = model.config
+    if not config["n_known"]:
+        return windows
+    later = np.full((len(windows), config["horizon"], windows.shape[2]), np.nan)
+    later[:, :, config["n_targets"] :] = future[:, : config["horizon"]]
+    return np.concatenate([windows, later], axis=1)
 
 
 def roll(

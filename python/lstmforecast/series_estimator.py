@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lstmforecast import _core
+from lstmforecast.architecture import require_attention
 from lstmforecast.augment import magnitude_warp, resolve, scale
 from lstmforecast.container import Missing, Observations
 from lstmforecast.covariates import Covariates
@@ -20,7 +21,7 @@ from lstmforecast.panel import Panel
 from lstmforecast.parameters import check_count
 from lstmforecast.samples import SamplePaths
 from lstmforecast.scalers import fit_columns
-from lstmforecast.seen import BATCH, Seen, forecast, parameters_of, read_observations, roll
+from lstmforecast.seen import BATCH, Seen, ends_of, first_inputs, forecast, parameters_of, read_observations, roll
 from lstmforecast.sizing import (
     VALIDATION_FRACTION,
     Sizes,
@@ -43,7 +44,7 @@ class SeriesEstimator(SamplePaths, LSTMEstimator):
     """The inner works of `LSTMForecaster`; not for use on its own."""
 
     _losses: ClassVar[tuple[str | None, ...]] = (None, "mse", "mae", "huber", "quantile", *DISTRIBUTIONS)
-    _architectures = ("lstm", "linear")
+    _architectures = ("lstm", "linear", "attention", "cnn_lstm", "transformer")
     feature_names_in_: NDArray[Any]
     window_size: int | None
     segment_length: int | None
@@ -152,15 +153,26 @@ class SeriesEstimator(SamplePaths, LSTMEstimator):
         if len(wrong):
             raise ValueError(f"expected counts, whole numbers from 0, for loss='negative_binomial', got {wrong[0]:g}")
 
+    def _attention_weights(self, X: Any, context: Any, X_past: Any, static: Any) -> NDArray[np.float32]:
+        self._check_is_fitted()
+        require_attention(self.model_.config)
+        seen, X = self._seen_from(self._steps(None), X, context, X_past, static)
+        windows, future = ends_of(self.model_, seen, self.model_.config["horizon"], X)
+        return self.model_.attention_weights(first_inputs(self.model_, windows, future), self.n_threads, seen.scales)
+
     def _predict(self, horizon: int | None, X: Any, context: Any, X_past: Any, static: Any) -> tuple[Seen, Array]:
         self._check_is_fitted()
         steps = self._steps(horizon)
-        seen = self._seen
-        if context is not None:
-            seen, X = self._read_context(context, steps, X, X_past, static)
-        elif X_past is not None or static is not None:
-            raise ValueError("expected X_past and static with context only, got them without")
+        seen, X = self._seen_from(steps, X, context, X_past, static)
         return seen, forecast(self.model_, seen, steps, X, self.n_threads)
+
+    def _seen_from(self, steps: int, X: Any, context: Any, X_past: Any, static: Any) -> tuple[Seen, Any]:
+        """What is forecast from, and the covariates of the steps after it."""
+        if context is not None:
+            return self._read_context(context, steps, X, X_past, static)
+        if X_past is not None or static is not None:
+            raise ValueError("expected X_past and static with context only, got them without")
+        return self._seen, X
 
     def _steps(self, horizon: int | None) -> int:
         trained: int = self.model_.config["horizon"] if self.head == "direct" else self.horizon

@@ -13,6 +13,7 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_array, validate_data
 
 from lstmforecast import _core
+from lstmforecast.architecture import require_attention
 from lstmforecast.estimator import LSTMEstimator
 from lstmforecast.scalers import fit_affine
 
@@ -23,6 +24,7 @@ class WindowEstimator(LSTMEstimator):
     """An estimator that takes one window for each row of X, flat (n, window * features) or as (n, window, features)."""
 
     n_features_per_step: int
+    segment_length: int
     feature_names_in_: NDArray[np.object_]
 
     def _train(
@@ -34,7 +36,12 @@ class WindowEstimator(LSTMEstimator):
         seed = self._seed()
         _, window_size, n_features = windows.shape
         model = self._new_model(
-            window_size=window_size, horizon=1, n_features=n_features, n_targets=n_targets, seed=seed
+            window_size=window_size,
+            horizon=1,
+            n_features=n_features,
+            n_targets=n_targets,
+            seed=seed,
+            segment_length=int(self.segment_length or 1),
         )
         assert isinstance(model, _core.Model)  # ensembles are the forecaster's
         if self.scaler is not None and not isinstance(self.scaler, str):
@@ -63,6 +70,29 @@ class WindowEstimator(LSTMEstimator):
         self._check_is_fitted()
         windows = self._windows_to_predict(X)
         return self.model_.forecast(windows, self.n_threads)[:, 0, :]
+
+    def attention_weights(self, X: Any) -> NDArray[np.float32]:
+        """How much each step of a window hears of each, with ``architecture="attention"``.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, window * features) or (n, window, features)
+
+        Returns
+        -------
+        ndarray of shape (n, num_heads, steps, steps), float32
+            One matrix for each window and head, whose rows sum to 1; the prediction is made of the last row.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        TypeError, ValueError
+            As in `predict`; also for another architecture.
+        """
+        self._check_is_fitted()
+        require_attention(self.model_.config)
+        return self.model_.attention_weights(self._windows_to_predict(X), self.n_threads)
 
     def _windows_to_fit(self, X: Any) -> Array:
         """Check X before a fit, without learning anything yet."""

@@ -53,6 +53,13 @@ impl ForwardMemory {
         (self.rows, self.n_threads) = (rows, n_threads);
     }
 
+    /// Output of the last layer's cell of a direction at a moment in time, after [`Lstm::last_state`]; padding follows.
+    pub fn output(&self, direction: usize, moment: usize, row: usize) -> &[f32] {
+        let width = self.below[0].len() / ((self.steps + 1) * self.max_rows);
+        let step = order(direction, moment, self.steps);
+        &self.h[direction][((step + 1) * self.rows + row) * width..][..width]
+    }
+
     /// Writes a window `(steps, input_size)` as a row of the input.
     pub fn set_window(&mut self, row: usize, window: &[f32]) {
         let input_size = window.len() / self.steps;

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use tch::Tensor;
 
-use super::{Channels, Model, Supervision};
+use super::{Channels, Engine, Model, Supervision};
 use crate::error::{check_positive, Error, Result};
 use crate::kernel::pool;
 use crate::kernel::workspace::Needs;
@@ -194,10 +194,10 @@ impl Model {
         let (inputs, targets) =
             (Matrix::new(&inputs, rows.inputs.n_columns())?, Matrix::new(&targets, rows.targets.n_columns())?);
         let table = Table::new(inputs, targets, rows.weights);
-        if self.is_fused() {
-            self.gradients_by_kernel(&table, loss)
-        } else {
-            self.gradients_by_torch(&table, loss)
+        match self.engine() {
+            Engine::Fused => self.gradients_by_kernel(&table, loss),
+            Engine::Hybrid => self.gradients_by_both(&table, loss),
+            Engine::Torch => self.gradients_by_torch(&table, loss),
         }
     }
 
@@ -259,14 +259,17 @@ impl Model {
         if train.is_empty() || validation.is_some_and(Samples::is_empty) {
             return Err(Error::too_short("at least one row to train on and one to validate on", "none"));
         }
-        self.forecaster = None;
+        self.forget_forecasters();
         self.solve_line(train, validation, training)?;
         if self.config.architecture == Architecture::Linear {
             // there is nothing left to learn: one look says how good it is
             let once = TrainConfig { max_epochs: 1, steps_per_epoch: Some(1), ..training.clone() };
             return self.train_by_torch(train, validation, None, &once, observer);
         }
-        if self.is_fused() {
+        if self.engine() == Engine::Hybrid {
+            return self.train_by_both(train, validation, augmenter, training, observer);
+        }
+        if self.engine() == Engine::Fused {
             let mut network = FusedNetwork::new(&self.config.network(), &self.parameters)?;
             let n_threads = pool::n_threads(training.n_threads);
             let mut learner =

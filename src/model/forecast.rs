@@ -1,13 +1,15 @@
 //! Forecasts in the user's units.
 
-use tch::Device;
+use tch::{Device, Tensor};
 
-use super::{Model, ModelConfig};
+use super::hybrid::HybridForecaster;
+use super::{Engine, Model, ModelConfig};
 use crate::distribution::{Distribution, Level};
 use crate::error::{Error, Result};
 use crate::kernel::pool;
 use crate::network::fused::{FusedMemory, FusedNetwork};
-use crate::network::Network;
+use crate::network::hybrid::HybridNetwork;
+use crate::network::parameter::dimensions;
 use crate::series::lens::{Layout, Lens, Place};
 use crate::series::{Matrix, Panel};
 use crate::train::batch::tensor;
@@ -15,10 +17,10 @@ use crate::train::threads::ThreadsGuard;
 
 /// Windows in one pass. libtorch's order of summation changes with the size of a batch; at one size, always, the forecast
 /// of a window is independent, to the bit, of the company in which it comes. The kernel's order never changes.
-const BATCH: usize = 32;
+pub(super) const BATCH: usize = 32;
 
 /// Windows that are worth another thread.
-const LEAST_ROWS: usize = 8;
+pub(super) const LEAST_ROWS: usize = 8;
 
 impl Model {
     /// Windows `(n, rows * n_features)`, of `window_size` rows and those of the horizon where something is known of them, to
@@ -32,6 +34,43 @@ impl Model {
         scales: Option<Matrix<f64>>,
         n_threads: Option<usize>,
     ) -> Result<Vec<f64>> {
+        let (panel, window_size) = (self.panel_of(windows, scales)?, self.config.window_size);
+        self.forecast_each(&panel, windows.n_rows(), |i| (i, window_size), n_threads)
+    }
+
+    /// How much each step of windows, as [`Model::forecast`] takes them, hears of each: numbers and their shape
+    /// `(n * channels, num_heads, steps, steps)`.
+    ///
+    /// # Errors
+    /// As [`Model::forecast`]; [`Error::Value`] of a network without attention.
+    pub fn attention_weights(
+        &self,
+        windows: Matrix<f64>,
+        scales: Option<Matrix<f64>>,
+        n_threads: Option<usize>,
+    ) -> Result<(Vec<f32>, Vec<usize>)> {
+        let panel = self.panel_of(windows, scales)?;
+        let _threads = ThreadsGuard::new(self.torch_threads(n_threads));
+        let origin = |i| (i, self.config.window_size);
+        let task = self.task(&panel, &origin);
+        let n = windows.n_rows() * task.lens.layout.n_channels();
+        let (mut values, mut shape) = (Vec::new(), vec![n]);
+        task.for_each_batch(0..n, |inputs, prepared| {
+            let inputs = inputs.f_to_device(self.device)?;
+            let weights = tch::no_grad(|| self.network.attention_weights(&inputs))?.ok_or_else(|| {
+                let name = self.config.architecture.name();
+                Error::Value(format!("expected an architecture with attention weights, got '{name}'"))
+            })?;
+            shape.truncate(1);
+            shape.extend(weights.size()[1..].iter().map(|&size| usize::try_from(size).unwrap_or(0)));
+            let rows = weights.f_narrow(0, 0, dimensions(&[prepared.len()])[0])?.f_reshape([-1])?;
+            values.extend(Vec::<f32>::try_from(rows.f_to_device(Device::Cpu)?)?);
+            Ok(())
+        })?;
+        Ok((values, shape))
+    }
+
+    fn panel_of<'w>(&self, windows: Matrix<'w, f64>, scales: Option<Matrix<'w, f64>>) -> Result<Panel<'w>> {
         let ModelConfig { window_size, horizon, n_features, n_known, .. } = self.config;
         let n_rows = window_size + if n_known > 0 { horizon } else { 0 };
         if windows.n_columns() != n_rows * n_features {
@@ -41,11 +80,10 @@ impl Model {
             ));
         }
         let rows = Matrix::new(windows.values(), n_features)?;
-        let panel = match scales {
-            None => Panel::of_windows(rows, n_rows),
-            Some(scales) => Panel::of_scaled_windows(rows, n_rows, scales, self.config.n_targets)?,
-        };
-        self.forecast_each(&panel, windows.n_rows(), |i| (i, window_size), n_threads)
+        match scales {
+            None => Ok(Panel::of_windows(rows, n_rows)),
+            Some(scales) => Panel::of_scaled_windows(rows, n_rows, scales, self.config.n_targets),
+        }
     }
 
     /// One forecast for each series and origin, from the `window_size` rows before that row.
@@ -84,15 +122,24 @@ impl Model {
         n_threads: Option<usize>,
     ) -> Result<Vec<f64>> {
         let mut forecasts = vec![0.0; n * self.config.forecast_len()];
-        if self.is_fused() {
-            let mut forecaster = match self.forecaster.take() {
-                Some(forecaster) => forecaster,
-                None => Forecaster::new(FusedNetwork::new(&self.config.network(), &self.parameters)?),
-            };
-            forecaster.run(&self.task(panel, &origin), n, n_threads, &mut forecasts);
-            self.forecaster = Some(forecaster);
-        } else {
-            self.forecast_by_torch(panel, n, &origin, n_threads, &mut forecasts)?;
+        match self.engine() {
+            Engine::Fused => {
+                let mut forecaster = match self.forecaster.take() {
+                    Some(forecaster) => forecaster,
+                    None => Forecaster::new(FusedNetwork::new(&self.config.network(), &self.parameters)?),
+                };
+                forecaster.run(&self.task(panel, &origin), n, n_threads, &mut forecasts);
+                self.forecaster = Some(forecaster);
+            }
+            Engine::Hybrid => {
+                let mut forecaster = match self.hybrid_forecaster.take() {
+                    Some(forecaster) => forecaster,
+                    None => HybridForecaster::new(HybridNetwork::new(&self.config.network(), &self.parameters)?),
+                };
+                forecaster.run(&self.task(panel, &origin), &self.parameters, n, n_threads, &mut forecasts)?;
+                self.hybrid_forecaster = Some(forecaster);
+            }
+            Engine::Torch => self.forecast_by_torch(panel, n, &origin, n_threads, &mut forecasts)?,
         }
         Ok(forecasts)
     }
@@ -111,35 +158,18 @@ impl Model {
     ) -> Result<()> {
         let _threads = ThreadsGuard::new(self.torch_threads(n_threads));
         let task = self.task(panel, origin);
-        let channels: Vec<usize> = (0..n * task.lens.layout.n_channels()).collect();
-        for batch in channels.chunks(BATCH) {
-            let mut prepared = vec![Prepared::default(); batch.len()];
-            for (&channel, prepared) in batch.iter().zip(&mut prepared) {
-                task.prepare(channel, prepared);
-            }
-            prepared.resize(BATCH, prepared[0].clone());
-            let outputs = torch_outputs(&*self.network, task.lens.layout, &prepared, self.device)?;
-            let output_len = outputs.len() / BATCH;
-            for ((&channel, output), prepared) in batch.iter().zip(outputs.chunks_exact(output_len)).zip(&prepared) {
-                task.finish(output, prepared, (channel, forecasts));
-            }
-        }
-        Ok(())
+        let n_channels = n * task.lens.layout.n_channels();
+        task.in_batches(0..n_channels, forecasts, |inputs, _| {
+            tch::no_grad(|| self.network.forward(&inputs.f_to_device(self.device)?, None))
+        })
     }
 }
 
-fn torch_outputs(network: &dyn Network, layout: Layout, inputs: &[Prepared], device: Device) -> Result<Vec<f32>> {
-    let values: Vec<f32> = inputs.iter().flat_map(|prepared| &prepared.input).copied().collect();
-    let values = tensor(&values, &[inputs.len(), layout.n_rows(), layout.width()], device)?;
-    let output = tch::no_grad(|| network.forward(&values, None))?;
-    Ok(output.f_reshape([-1])?.f_to_device(Device::Cpu)?.try_into()?)
-}
-
 /// What stands between the user's units and the network's; `origin(i)` is series and row of forecast `i`.
-struct Task<'a, F> {
-    lens: Lens<'a>,
+pub(super) struct Task<'a, F> {
+    pub(super) lens: Lens<'a>,
     distribution: Option<&'a Distribution>,
-    config: &'a ModelConfig,
+    pub(super) config: &'a ModelConfig,
     origin: &'a F,
 }
 
@@ -159,6 +189,47 @@ impl<F: Fn(usize) -> (usize, usize)> Task<'_, F> {
         prepared.levels.clear();
         let place = Place { series, origin, channel: channel % n_channels };
         self.lens.input(place, &mut prepared.input, &mut prepared.levels);
+    }
+
+    /// Forecasts some channels by `outputs_of(inputs, rows)`, where the first `rows` of the inputs count. `forecasts` begin with
+    /// those of the first channel.
+    pub(super) fn in_batches(
+        &self,
+        channels: std::ops::Range<usize>,
+        forecasts: &mut [f64],
+        mut outputs_of: impl FnMut(&Tensor, usize) -> Result<Tensor>,
+    ) -> Result<()> {
+        let mut done = 0;
+        self.for_each_batch(channels, |inputs, prepared| {
+            let outputs = outputs_of(inputs, prepared.len())?.f_reshape([-1])?;
+            let outputs: Vec<f32> = outputs.f_to_device(Device::Cpu)?.try_into()?;
+            for (output, prepared) in outputs.chunks_exact(outputs.len() / BATCH).zip(prepared) {
+                self.finish(output, prepared, (done, &mut *forecasts));
+                done += 1;
+            }
+            Ok(())
+        })
+    }
+
+    /// Calls `work(inputs, prepared)` with inputs `(BATCH, rows, n_features)`, always as many, of which the prepared ones count.
+    fn for_each_batch(
+        &self,
+        channels: std::ops::Range<usize>,
+        mut work: impl FnMut(&Tensor, &[Prepared]) -> Result<()>,
+    ) -> Result<()> {
+        let mut prepared = vec![Prepared::default(); BATCH];
+        let shape = [BATCH, self.lens.layout.n_rows(), self.lens.layout.width()];
+        for start in channels.clone().step_by(BATCH) {
+            let rows = BATCH.min(channels.end - start);
+            for (row, prepared) in prepared[..rows].iter_mut().enumerate() {
+                self.prepare(start + row, prepared);
+            }
+            let filler = prepared[0].clone();
+            prepared[rows..].fill(filler);
+            let values: Vec<f32> = prepared.iter().flat_map(|prepared| &prepared.input).copied().collect();
+            work(&tensor(&values, &shape, Device::Cpu)?, &prepared[..rows])?;
+        }
+        Ok(())
     }
 
     /// Brings an output back to the user's units and to its place among all forecasts.

@@ -2,6 +2,7 @@
 
 pub mod fit;
 pub mod forecast;
+mod hybrid;
 mod line;
 mod regression;
 
@@ -16,6 +17,7 @@ use crate::series::normalize::Normalize;
 use crate::series::scale::Scaler;
 use crate::series::Panel;
 use forecast::Forecaster;
+use hybrid::HybridForecaster;
 
 /// Who does the arithmetic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,6 +56,17 @@ pub enum Supervision {
 
 fn one() -> usize {
     1
+}
+
+/// What a backend means for a network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Engine {
+    /// Our own kernel, slices only.
+    Fused,
+    /// Our own kernel for the LSTM, libtorch for what stands around it.
+    Hybrid,
+    /// libtorch alone.
+    Torch,
 }
 
 /// Everything that must be known to build a model again, weights and scalers aside.
@@ -207,7 +220,7 @@ impl ModelConfig {
             n_parameters: self.n_parameters(),
         };
         NetworkConfig {
-            architecture: self.architecture,
+            architecture: self.architecture.clone(),
             input_size: self.segment_length * layout.width(),
             hidden_size: self.hidden_size,
             num_layers: self.num_layers,
@@ -229,6 +242,7 @@ pub struct Model {
     output_scaler: Scaler,
     /// The weights as the kernel reads them, and its memory, once a forecast was made.
     forecaster: Option<Forecaster>,
+    hybrid_forecaster: Option<HybridForecaster>,
 }
 
 impl Model {
@@ -242,13 +256,25 @@ impl Model {
         if config.backend == Backend::Fused && device != Device::Cpu {
             return Err(Error::Value(format!("expected device 'cpu' with backend 'fused', got '{}'", config.device)));
         }
-        if config.backend == Backend::Fused && config.architecture != Architecture::Lstm {
-            return Err(Error::Value("expected architecture 'lstm' with backend 'fused', got 'linear'".to_owned()));
+        if config.backend == Backend::Fused && !config.architecture.has_lstm() {
+            return Err(Error::Value(format!(
+                "expected an architecture with an LSTM with backend 'fused', got '{}'",
+                config.architecture.name()
+            )));
         }
         let (network, parameters) = network::build(&config.network(), config.seed, device)?;
         let input_scaler = Scaler::identity(config.n_features);
         let output_scaler = Scaler::identity(config.n_targets);
-        Ok(Self { config, device, network, parameters, input_scaler, output_scaler, forecaster: None })
+        Ok(Self {
+            config,
+            device,
+            network,
+            parameters,
+            input_scaler,
+            output_scaler,
+            forecaster: None,
+            hybrid_forecaster: None,
+        })
     }
 
     /// How it was built.
@@ -266,8 +292,12 @@ impl Model {
     /// # Errors
     /// As [`Parameters::load`].
     pub fn load_parameters(&mut self, values: &[(String, Tensor)]) -> Result<()> {
-        self.forecaster = None;
+        self.forget_forecasters();
         self.parameters.load(values)
+    }
+
+    fn forget_forecasters(&mut self) {
+        (self.forecaster, self.hybrid_forecaster) = (None, None);
     }
 
     /// The scalers of inputs (one entry for each feature) and outputs (one for each target).
@@ -286,11 +316,14 @@ impl Model {
         Ok(())
     }
 
-    /// Whether our own kernel does the work.
-    fn is_fused(&self) -> bool {
-        self.config.backend != Backend::Torch
-            && self.device == Device::Cpu
-            && self.config.architecture == Architecture::Lstm
+    /// Who does the work.
+    fn engine(&self) -> Engine {
+        let fused = self.config.backend != Backend::Torch && self.device == Device::Cpu;
+        match self.config.architecture {
+            Architecture::Lstm if fused => Engine::Fused,
+            _ if fused && self.config.architecture.has_lstm() => Engine::Hybrid,
+            _ => Engine::Torch,
+        }
     }
 
     /// Threads for libtorch: as asked, else as they are, but one for small networks, whose operations are over before a

@@ -4,14 +4,81 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{check_positive, Error, Result};
 
-/// Which layers stand between the windows and the forecast.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+/// Which layers stand between the windows and the forecast; a word, or `{word: parameters}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Architecture {
     /// Stacked LSTM layers, then a linear head on the last state.
     Lstm,
     /// The linear way alone: what an LSTM has to beat.
     Linear,
+    /// Stacked LSTM layers, then self-attention over their outputs, then a linear head on the last step.
+    Attention {
+        /// Heads, a divisor of `hidden_size`.
+        num_heads: usize,
+    },
+    /// Convolutions over the steps, then stacked LSTM layers, then a linear head on the last state.
+    CnnLstm {
+        /// Steps that each of the convolutions, one after the other, reads at once.
+        kernel_sizes: Vec<usize>,
+        /// Numbers that each of them makes at each step.
+        out_channels: usize,
+    },
+    /// The encoder of a Transformer, then a linear head on the last step.
+    Transformer {
+        /// Heads, a divisor of `hidden_size`.
+        num_heads: usize,
+        /// Numbers between the two linear layers of each layer.
+        dim_feedforward: usize,
+        /// Whether a step hears only those up to its own.
+        causal: bool,
+    },
+}
+
+impl Architecture {
+    /// Its word.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Lstm => "lstm",
+            Self::Linear => "linear",
+            Self::Attention { .. } => "attention",
+            Self::CnnLstm { .. } => "cnn_lstm",
+            Self::Transformer { .. } => "transformer",
+        }
+    }
+
+    /// Whether it has an LSTM, which our own kernel can run.
+    pub fn has_lstm(&self) -> bool {
+        matches!(self, Self::Lstm | Self::Attention { .. } | Self::CnnLstm { .. })
+    }
+
+    fn check(&self, hidden_size: usize, bidirectional: bool) -> Result<()> {
+        match self {
+            Self::Lstm | Self::Linear => Ok(()),
+            Self::Attention { num_heads } => check_heads(*num_heads, hidden_size),
+            Self::CnnLstm { kernel_sizes, out_channels } => {
+                check_positive([("the number of convolutions", kernel_sizes.len()), ("out_channels", *out_channels)])?;
+                check_positive(kernel_sizes.iter().map(|&size| ("kernel_size", size)))
+            }
+            Self::Transformer { .. } if bidirectional => Err(Error::Value(
+                "expected bidirectional=False with architecture 'transformer', which hears all steps unless causal=True, got \
+                 True"
+                    .to_owned(),
+            )),
+            Self::Transformer { num_heads, dim_feedforward, .. } => {
+                check_positive([("dim_feedforward", *dim_feedforward)])?;
+                check_heads(*num_heads, hidden_size)
+            }
+        }
+    }
+}
+
+fn check_heads(num_heads: usize, hidden_size: usize) -> Result<()> {
+    check_positive([("num_heads", num_heads)])?;
+    if hidden_size.is_multiple_of(num_heads) {
+        return Ok(());
+    }
+    Err(Error::Value(format!("expected a hidden_size that is a multiple of num_heads {num_heads}, got {hidden_size}")))
 }
 
 /// Sizes and switches of a network.
@@ -19,7 +86,7 @@ pub enum Architecture {
 pub struct NetworkConfig {
     /// Kind of network.
     pub architecture: Architecture,
-    /// Numbers that the LSTM reads at each of its steps: those of a row of a window, or of a segment of rows.
+    /// Numbers in a step: those of a row of a window, or of a segment of rows.
     pub input_size: usize,
     /// Units of each LSTM layer (and direction).
     pub hidden_size: usize,
@@ -64,7 +131,15 @@ impl NetworkConfig {
         1 + usize::from(self.bidirectional)
     }
 
-    /// Whether all sizes are positive and the dropout is a probability below 1.
+    /// Numbers that the LSTM reads at each of its steps.
+    pub fn lstm_input_size(&self) -> usize {
+        match self.architecture {
+            Architecture::CnnLstm { out_channels, .. } => out_channels,
+            _ => self.input_size,
+        }
+    }
+
+    /// Whether all sizes are positive, the parameters of the architecture make sense and the dropout is a probability below 1.
     ///
     /// # Errors
     /// [`Error::Value`] that names the first bad one.
@@ -78,6 +153,6 @@ impl NetworkConfig {
         if !(0.0..1.0).contains(&self.dropout) {
             return Err(Error::Value(format!("expected dropout in [0, 1), got {}", self.dropout)));
         }
-        Ok(())
+        self.architecture.check(self.hidden_size, self.bidirectional)
     }
 }

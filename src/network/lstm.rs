@@ -3,57 +3,99 @@
 use tch::{Device, Kind, Tensor};
 
 use super::config::NetworkConfig;
-use super::head::Linear;
+use super::dropout::drop_out;
+use super::head::ForecastHead;
 use super::parameter::{dimensions, Initializer};
-use super::skip::LinearSkip;
-use super::Network;
+use super::{AroundLstm, Layer, Network};
 use crate::error::Result;
-use crate::rng::{DropoutMask, StepMasks};
+use crate::rng::StepMasks;
 
-/// LSTM layers named `lstm`, then a linear head named `fc` on the last state; beside them, if wanted, a linear way named
-/// `skip`. With that, both heads start from zeros: an untrained network forecasts nothing, and neither way has to undo what
-/// the other brings along.
+/// What stands before or after the LSTM, if anything does.
+pub(super) type OtherLayers = Option<Box<dyn Layer>>;
+
+/// LSTM layers named `lstm`, perhaps between other layers, then a head on the last state.
 #[derive(Debug)]
 pub struct LstmForecastNetwork {
+    before: OtherLayers,
     lstm: StackedLstm,
-    fc: Linear,
-    skip: Option<LinearSkip>,
+    after: OtherLayers,
+    head: ForecastHead,
     input_size: usize,
 }
 
 impl LstmForecastNetwork {
-    /// Draws the weights.
+    /// Draws the weights of nothing but LSTM and head.
     ///
     /// # Errors
     /// [`crate::error::Error::Torch`] when there is no memory for them.
     pub fn new(config: &NetworkConfig, init: &mut Initializer) -> Result<Self> {
         let lstm = StackedLstm::new("lstm", config, init)?;
-        let head = if config.skip.is_some() { Linear::zeros } else { Linear::new };
-        let fc = head("fc", config.n_directions() * config.hidden_size, config.output_size, init)?;
-        let skip = config.skip.map(|skip| LinearSkip::new(skip, init)).transpose()?;
-        Ok(Self { lstm, fc, skip, input_size: config.input_size })
+        Self::of_layers((None, lstm, None), config, init)
+    }
+
+    /// Puts a head on layers: those before the LSTM, and one after it, which makes one state of those of all steps.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Torch`] when there is no memory for its weights.
+    pub(super) fn of_layers(
+        (before, lstm, after): (OtherLayers, StackedLstm, OtherLayers),
+        config: &NetworkConfig,
+        init: &mut Initializer,
+    ) -> Result<Self> {
+        let head = ForecastHead::new(config.n_directions() * config.hidden_size, config, init)?;
+        Ok(Self { before, lstm, after, head, input_size: config.input_size })
+    }
+
+    /// A segment's rows follow each other in memory, so that a segment is one long row.
+    fn segments(&self, windows: &Tensor) -> Result<Tensor> {
+        Ok(windows.f_reshape([windows.size()[0], -1, dimensions(&[self.input_size])[0]])?)
+    }
+
+    fn states(&self, windows: &Tensor, dropout: Option<StepMasks>) -> Result<Tensor> {
+        let (every, last) = self.lstm.states(&self.before(windows, dropout)?, dropout)?;
+        Ok(if self.reads_every_state() { every } else { last })
     }
 }
 
 impl Network for LstmForecastNetwork {
     fn forward(&self, windows: &Tensor, dropout: Option<StepMasks>) -> Result<Tensor> {
-        let output = self.fc.forward(&self.lstm.last_state(&self.segments(windows)?, dropout)?)?;
-        match &self.skip {
-            Some(skip) => Ok(output.f_add(&skip.forward(windows)?)?),
-            None => Ok(output),
-        }
+        self.after(&self.states(windows, dropout)?, windows, dropout)
     }
 
     fn forward_every_step(&self, windows: &Tensor, dropout: Option<StepMasks>) -> Result<Tensor> {
-        let (states, _) = self.lstm.states(&self.segments(windows)?, dropout)?;
-        self.fc.forward(&states.f_flatten(0, 1)?)
+        let (states, _) = self.lstm.states(&self.before(windows, dropout)?, dropout)?;
+        self.head.forward(&states.f_flatten(0, 1)?, windows)
+    }
+
+    fn attention_weights(&self, windows: &Tensor) -> Result<Option<Tensor>> {
+        let Some(after) = &self.after else { return Ok(None) };
+        after.attention_weights(&self.states(windows, None)?)
+    }
+
+    fn around_lstm(&self) -> Option<&dyn AroundLstm> {
+        Some(self)
     }
 }
 
-impl LstmForecastNetwork {
-    /// A segment's rows follow each other in memory, so that a segment is one long row.
-    fn segments(&self, windows: &Tensor) -> Result<Tensor> {
-        Ok(windows.f_reshape([windows.size()[0], -1, dimensions(&[self.input_size])[0]])?)
+impl AroundLstm for LstmForecastNetwork {
+    fn has_layers_before(&self) -> bool {
+        self.before.is_some()
+    }
+
+    fn reads_every_state(&self) -> bool {
+        self.after.is_some()
+    }
+
+    fn before(&self, windows: &Tensor, dropout: Option<StepMasks>) -> Result<Tensor> {
+        let segments = self.segments(windows)?;
+        self.before.as_ref().map_or_else(|| Ok(segments.shallow_clone()), |layer| layer.forward(&segments, dropout))
+    }
+
+    fn after(&self, states: &Tensor, windows: &Tensor, dropout: Option<StepMasks>) -> Result<Tensor> {
+        match &self.after {
+            Some(layer) => self.head.forward(&layer.forward(states, dropout)?, windows),
+            None => self.head.forward(states, windows),
+        }
     }
 }
 
@@ -73,48 +115,29 @@ impl StackedLstm {
         let layers = (0..config.num_layers)
             .map(|layer| {
                 let input_size =
-                    if layer == 0 { config.input_size } else { config.n_directions() * config.hidden_size };
+                    if layer == 0 { config.lstm_input_size() } else { config.n_directions() * config.hidden_size };
                 LstmLayer::new(&format!("{name}.%_l{layer}"), input_size, config, init)
             })
             .collect::<Result<_>>()?;
         Ok(Self { layers })
     }
 
-    /// Windows `(batch, steps, input_size)` to the last layer's final state `(batch, directions * hidden_size)`: what the
-    /// forward direction knows after the last step, next to what the backward one knows after the first.
-    ///
-    /// # Errors
-    /// [`crate::error::Error::Torch`] when libtorch refuses an operation.
-    pub fn last_state(&self, windows: &Tensor, dropout: Option<StepMasks>) -> Result<Tensor> {
-        Ok(self.states(windows, dropout)?.1)
-    }
-
-    /// The outputs of the last layer after each step, `(batch, steps, directions * hidden_size)`, and
-    /// [`StackedLstm::last_state`].
+    /// Windows `(batch, steps, input_size)` to the last layer's outputs of every step `(batch, steps, directions *
+    /// hidden_size)` and its final state `(batch, directions * hidden_size)`: what the forward direction knows after the last
+    /// step, next to what the backward one knows after the first.
     ///
     /// # Errors
     /// [`crate::error::Error::Torch`] when libtorch refuses an operation.
     pub fn states(&self, windows: &Tensor, dropout: Option<StepMasks>) -> Result<(Tensor, Tensor)> {
-        // a mask of ones would only cost time
-        let dropout = dropout.filter(|masks| masks.p() > 0.0);
-        let mut input = windows.shallow_clone();
-        let mut state = Tensor::new();
+        let (mut outputs, mut state) = (windows.shallow_clone(), Tensor::new());
         for (i, layer) in self.layers.iter().enumerate() {
-            if let (Some(masks), true) = (dropout, i > 0) {
-                input = drop_out(&input, masks.layer(i - 1))?;
+            if i > 0 {
+                outputs = drop_out(&outputs, dropout, i - 1)?;
             }
-            (input, state) = layer.forward(&input)?;
+            (outputs, state) = layer.forward(&outputs)?;
         }
-        Ok((input, state))
+        Ok((outputs, state))
     }
-}
-
-/// Our own masks, because libtorch's dropout draws from the global generator, which belongs to the user.
-fn drop_out(x: &Tensor, mask: DropoutMask) -> Result<Tensor> {
-    let mut elements = vec![0.0; x.numel()];
-    mask.fill(0, &mut elements);
-    let mask = Tensor::f_from_slice(&elements)?.f_reshape(x.size())?.f_to_device(x.device())?;
-    Ok(x.f_mul(&mask)?)
 }
 
 /// One layer, in one direction or both.
@@ -203,9 +226,9 @@ mod tests {
             let outputs = lstm.layers[1].forward(&(outputs * mask(0))).unwrap().0;
             let expected = lstm.layers[2].forward(&(outputs * mask(1))).unwrap().1;
             // the same operations on the same numbers
-            assert_eq!(lstm.last_state(&windows, Some(masks.during(4))).unwrap(), expected);
-            assert_ne!(lstm.last_state(&windows, Some(masks.during(5))).unwrap(), expected);
-            assert_ne!(lstm.last_state(&windows, None).unwrap(), expected);
+            assert_eq!(lstm.states(&windows, Some(masks.during(4))).unwrap().1, expected);
+            assert_ne!(lstm.states(&windows, Some(masks.during(5))).unwrap().1, expected);
+            assert_ne!(lstm.states(&windows, None).unwrap().1, expected);
         }
     }
 

@@ -1,12 +1,18 @@
 //! Networks: what maps windows to forecasts, built from a configuration.
 
+mod attention;
 pub mod config;
+mod convolution;
+mod dropout;
 pub mod fused;
 pub mod fused_skip;
 pub mod head;
+pub mod hybrid;
 pub mod lstm;
+mod norm;
 pub mod parameter;
 pub mod skip;
+mod transformer;
 
 use tch::{Device, Tensor};
 
@@ -18,6 +24,7 @@ use crate::rng::{Purpose, Rng, StepMasks};
 use lstm::LstmForecastNetwork;
 use parameter::Initializer;
 use skip::LinearSkip;
+use transformer::TransformerNetwork;
 
 /// A differentiable function of windows.
 pub trait Network: Send {
@@ -36,6 +43,52 @@ pub trait Network: Send {
     fn forward_every_step(&self, _windows: &Tensor, _dropout: Option<StepMasks>) -> Result<Tensor> {
         Err(Error::Value("expected an LSTM alone for a forecast after every step, got another network".to_owned()))
     }
+
+    /// How much each step of the windows hears of each, `(batch, num_heads, steps, steps)`; `None` of a network without
+    /// attention.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Torch`] when libtorch refuses an operation.
+    fn attention_weights(&self, _windows: &Tensor) -> Result<Option<Tensor>> {
+        Ok(None)
+    }
+
+    /// What stands around the LSTM, where there is one.
+    fn around_lstm(&self) -> Option<&dyn AroundLstm> {
+        None
+    }
+}
+
+/// Layers that an LSTM stands between, so that our own kernel can take its place.
+pub trait AroundLstm {
+    /// Whether there are layers before the LSTM, which need the gradient of what it reads.
+    fn has_layers_before(&self) -> bool;
+
+    /// Whether those after it read the outputs of all steps, `(batch, steps, size)`, or the final state, `(batch, size)`.
+    fn reads_every_state(&self) -> bool;
+
+    /// Inputs `(batch, rows, n_features)` to what the LSTM reads `(batch, steps, lstm_input_size)`.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Torch`] when libtorch refuses an operation.
+    fn before(&self, windows: &Tensor, dropout: Option<StepMasks>) -> Result<Tensor>;
+
+    /// The LSTM's outputs, and the inputs that led to them, to `(batch, output_size)`.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Torch`] when libtorch refuses an operation.
+    fn after(&self, states: &Tensor, windows: &Tensor, dropout: Option<StepMasks>) -> Result<Tensor>;
+}
+
+/// Layers before or after an LSTM.
+trait Layer: std::fmt::Debug + Send {
+    /// `(batch, steps, size)` to what the LSTM reads at each step, or to one state `(batch, size)`.
+    fn forward(&self, x: &Tensor, dropout: Option<StepMasks>) -> Result<Tensor>;
+
+    /// See [`Network::attention_weights`].
+    fn attention_weights(&self, _x: &Tensor) -> Result<Option<Tensor>> {
+        Ok(None)
+    }
 }
 
 /// Builds the network that `config` describes, with PyTorch's initialisation drawn from `seed`, and lists its parameters.
@@ -44,9 +97,27 @@ pub trait Network: Send {
 /// [`crate::error::Error::Value`] for a configuration that makes no sense.
 pub fn build(config: &NetworkConfig, seed: u64, device: Device) -> Result<(Box<dyn Network>, Parameters)> {
     config.check()?;
-    let mut init = Initializer::new(Rng::new(seed, Purpose::Weights), device);
-    let network: Box<dyn Network> = match (config.architecture, config.skip) {
+    assemble(config, Initializer::new(Rng::new(seed, Purpose::Weights), device))
+}
+
+/// The same network over the same weights, with gradients of its own: for another thread.
+///
+/// # Errors
+/// As [`build`], for other weights than this configuration's.
+pub fn replicate(config: &NetworkConfig, weights: &Parameters) -> Result<(Box<dyn Network>, Parameters)> {
+    assemble(config, Initializer::sharing(weights))
+}
+
+fn assemble(config: &NetworkConfig, mut init: Initializer) -> Result<(Box<dyn Network>, Parameters)> {
+    let network: Box<dyn Network> = match (&config.architecture, config.skip) {
         (Architecture::Lstm, _) => Box::new(LstmForecastNetwork::new(config, &mut init)?),
+        (Architecture::Attention { num_heads }, _) => Box::new(attention::build(config, *num_heads, &mut init)?),
+        (Architecture::CnnLstm { kernel_sizes, out_channels }, _) => {
+            Box::new(convolution::build(config, kernel_sizes, *out_channels, &mut init)?)
+        }
+        (&Architecture::Transformer { num_heads, dim_feedforward, causal }, _) => {
+            Box::new(TransformerNetwork::new(config, (num_heads, dim_feedforward), causal, &mut init)?)
+        }
         (Architecture::Linear, Some(skip)) => Box::new(LinearSkip::new(skip, &mut init)?),
         (Architecture::Linear, None) => {
             return Err(Error::Value("expected linear_skip=True with architecture 'linear', got False".to_owned()))

@@ -16,6 +16,11 @@ pub fn is_of_line(name: &str) -> bool {
     name.starts_with("skip.") || name.starts_with("known.")
 }
 
+/// Whether a parameter is one of the LSTM.
+pub fn is_of_lstm(name: &str) -> bool {
+    name.starts_with("lstm.")
+}
+
 impl Parameters {
     /// Names and tensors.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Tensor)> {
@@ -83,18 +88,29 @@ fn list(names: &[&str]) -> String {
     }
 }
 
-/// Draws initial weights and remembers them by name.
+/// Draws initial weights, or takes those that there are, and remembers them by name.
 #[derive(Debug)]
 pub struct Initializer {
-    rng: Rng,
-    device: Device,
+    source: Source,
     parameters: Parameters,
+}
+
+#[derive(Debug)]
+enum Source {
+    Drawn(Box<Rng>, Device),
+    Shared(Vec<(String, Tensor)>),
 }
 
 impl Initializer {
     /// Starts with no parameters.
     pub fn new(rng: Rng, device: Device) -> Self {
-        Self { rng, device, parameters: Parameters::default() }
+        Self { source: Source::Drawn(Box::new(rng), device), parameters: Parameters::default() }
+    }
+
+    /// Draws nothing: its tensors are others' memory, with gradients of their own.
+    pub fn sharing(weights: &Parameters) -> Self {
+        let shared = weights.iter().map(|(name, tensor)| (name.to_owned(), tensor.detach())).collect();
+        Self { source: Source::Shared(shared), parameters: Parameters::default() }
     }
 
     /// A trainable tensor, uniform in `[-bound, bound)`.
@@ -102,8 +118,7 @@ impl Initializer {
     /// # Errors
     /// [`Error::Torch`] when there is no memory for it.
     pub fn uniform(&mut self, name: &str, shape: &[usize], bound: f64) -> Result<Tensor> {
-        let values = self.rng.uniform(shape.iter().product(), bound);
-        self.add(name, shape, &values)
+        self.add(name, shape, |rng, n| rng.uniform(n, bound))
     }
 
     /// A trainable tensor of zeros.
@@ -111,11 +126,30 @@ impl Initializer {
     /// # Errors
     /// [`Error::Torch`] when there is no memory for it.
     pub fn zeros(&mut self, name: &str, shape: &[usize]) -> Result<Tensor> {
-        self.add(name, shape, &vec![0.0; shape.iter().product()])
+        self.add(name, shape, |_, n| vec![0.0; n])
     }
 
-    fn add(&mut self, name: &str, shape: &[usize], values: &[f32]) -> Result<Tensor> {
-        let tensor = Tensor::f_from_slice(values)?.f_reshape(dimensions(shape))?.f_to_device(self.device)?;
+    /// A trainable tensor of ones.
+    ///
+    /// # Errors
+    /// [`Error::Torch`] when there is no memory for it.
+    pub fn ones(&mut self, name: &str, shape: &[usize]) -> Result<Tensor> {
+        self.add(name, shape, |_, n| vec![1.0; n])
+    }
+
+    fn add(&mut self, name: &str, shape: &[usize], draw: impl FnOnce(&mut Rng, usize) -> Vec<f32>) -> Result<Tensor> {
+        let tensor = match &mut self.source {
+            Source::Drawn(rng, device) => {
+                let values = draw(rng, shape.iter().product());
+                Tensor::f_from_slice(&values)?.f_reshape(dimensions(shape))?.f_to_device(*device)?
+            }
+            Source::Shared(weights) => {
+                let found = weights.iter().position(|(known, _)| known == name);
+                found.map(|at| weights.swap_remove(at).1).ok_or_else(|| {
+                    Error::Value(format!("expected the parameters of this network; missing: {name}; unexpected: none"))
+                })?
+            }
+        };
         let tensor = tensor.set_requires_grad(true);
         self.parameters.named.push((name.to_owned(), tensor.shallow_clone()));
         Ok(tensor)

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard};
 
-use numpy::{IntoPyArray, PyArrayDyn, PyReadonlyArray1, PyReadonlyArrayDyn, PyUntypedArrayMethods};
+use numpy::{IntoPyArray, PyArrayDyn, PyArrayMethods, PyReadonlyArray1, PyReadonlyArrayDyn, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use serde::Deserialize;
@@ -209,6 +209,23 @@ impl PyModel {
             Ok((model.forecast(windows, scales, n_threads)?, shape(model, windows.n_rows())))
         })?;
         convert::array(py, forecasts, shape)
+    }
+
+    #[pyo3(signature = (windows, n_threads=None, scales=None))]
+    fn attention_weights<'py>(
+        &self,
+        py: Python<'py>,
+        windows: PyReadonlyArrayDyn<'py, f64>,
+        n_threads: Option<usize>,
+        scales: Option<PyReadonlyArrayDyn<'py, f64>>,
+    ) -> PyResult<Bound<'py, PyArrayDyn<f32>>> {
+        let (values, n_columns) = convert::rows(&windows, 3, "windows")?;
+        let scales = scales.as_ref().map(|scales| convert::rows(scales, 2, "scales")).transpose()?;
+        let (weights, shape) = self.with(py, |model| {
+            let scales = scales.as_ref().map(|(values, n)| Matrix::new(values, *n)).transpose()?;
+            model.attention_weights(Matrix::new(&values, n_columns)?, scales, n_threads)
+        })?;
+        weights.into_pyarray(py).reshape(shape)
     }
 
     #[allow(clippy::too_many_arguments)] // keywords in Python

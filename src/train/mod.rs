@@ -5,6 +5,8 @@ pub mod config;
 pub mod fused;
 pub mod fused_gradient;
 pub mod history;
+pub mod hybrid;
+pub mod hybrid_gradient;
 pub mod loss;
 pub mod optimizer;
 pub mod schedule;

@@ -84,25 +84,28 @@ impl Optimizer {
         }
     }
 
-    /// The norm of the gradient over all parameters, which is scaled down to `max_norm` where it is above
-    /// (`torch.nn.utils.clip_grad_norm_`). Returns the norm before.
+    /// The norm of the gradient over all parameters.
     ///
     /// # Errors
     /// [`crate::error::Error::Torch`] when libtorch refuses an operation.
-    pub fn clip_grad_norm(&self, max_norm: Option<f64>) -> Result<f64> {
+    pub fn grad_norm(&self) -> Result<f64> {
         tch::no_grad(|| {
             let norms = self.parameters.iter().map(|p| Ok(p.grad().f_norm()?)).collect::<Result<Vec<_>>>()?;
-            let norm = Tensor::f_stack(&norms, 0)?.f_norm()?.f_double_value(&[])?;
-            if let Some(max_norm) = max_norm {
-                let factor = clip_factor(max_norm, norm);
-                if factor < 1.0 {
-                    for parameter in &self.parameters {
-                        let _ = parameter.grad().f_mul_scalar_(factor)?;
-                    }
-                }
-            }
-            Ok(norm)
+            Ok(Tensor::f_stack(&norms, 0)?.f_norm()?.f_double_value(&[])?)
         })
+    }
+
+    /// Scales a gradient, which together with others' has the norm `norm`, so that all of them come down to `max_norm` where
+    /// they are above (`torch.nn.utils.clip_grad_norm_`).
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Torch`] when libtorch refuses an operation.
+    pub fn clip_grad_norm(&self, max_norm: Option<f64>, norm: f64) -> Result<()> {
+        let factor = max_norm.map_or(1.0, |max_norm| clip_factor(max_norm, norm));
+        if factor < 1.0 {
+            tch::no_grad(|| self.parameters.iter().try_for_each(|p| p.grad().f_mul_scalar_(factor).map(|_| ())))?;
+        }
+        Ok(())
     }
 
     /// Moves every parameter against its gradient, with the step size `learning_rate`.
@@ -161,7 +164,9 @@ mod tests {
         let parameter = Tensor::from_slice(&[0.0f32, 0.0]).set_requires_grad(true);
         let optimizer = Optimizer::new(OptimizerKind::Adam, vec![(parameter.shallow_clone(), 1.0)], 0.0);
         (&parameter * Tensor::from_slice(&[3.0f32, 4.0])).sum(Kind::Float).backward();
-        assert!((optimizer.clip_grad_norm(Some(1.0)).unwrap() - 5.0).abs() < 1e-6);
+        let norm = optimizer.grad_norm().unwrap();
+        assert!((norm - 5.0).abs() < 1e-6);
+        optimizer.clip_grad_norm(Some(1.0), norm).unwrap();
         let grad: Vec<f32> = parameter.grad().try_into().unwrap();
         assert!((grad[0] - 0.6).abs() < 1e-6 && (grad[1] - 0.8).abs() < 1e-6, "{grad:?}");
     }

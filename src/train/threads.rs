@@ -1,26 +1,50 @@
 //! libtorch's threads, borrowed for the length of a call.
 
+use std::cell::Cell;
+use std::sync::{Mutex, PoisonError};
+
+/// How many calls have borrowed them, and how many threads there were before the first.
+static BORROWED: Mutex<(usize, i32)> = Mutex::new((0, 0));
+
 /// Sets the number of intra-operation threads and puts the old one back when dropped.
 pub struct ThreadsGuard {
-    before: Option<i32>,
+    changed: bool,
 }
 
 impl ThreadsGuard {
     /// `None` changes nothing.
     pub fn new(n_threads: Option<usize>) -> Self {
-        let before = n_threads.map(|n| {
-            let before = tch::get_num_threads();
+        if let Some(n) = n_threads {
+            let mut borrowed = BORROWED.lock().unwrap_or_else(PoisonError::into_inner);
+            // a thread that is new to libtorch while another borrows would take that one's number for the user's
+            if borrowed.0 == 0 {
+                borrowed.1 = tch::get_num_threads();
+            }
+            borrowed.0 += 1;
             tch::set_num_threads(i32::try_from(n).unwrap_or(i32::MAX));
-            before
-        });
-        Self { before }
+        }
+        Self { changed: n_threads.is_some() }
     }
 }
 
 impl Drop for ThreadsGuard {
     fn drop(&mut self) {
-        if let Some(n) = self.before {
-            tch::set_num_threads(n);
+        if self.changed {
+            let mut borrowed = BORROWED.lock().unwrap_or_else(PoisonError::into_inner);
+            borrowed.0 -= 1;
+            tch::set_num_threads(borrowed.1);
         }
+    }
+}
+
+thread_local! {
+    static IS_ALONE: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Keeps libtorch from starting threads of its own for this thread, which is one of our pool or under a [`ThreadsGuard`] of
+/// one thread: they would wait for each other's cores.
+pub fn one_thread() {
+    if !IS_ALONE.replace(true) {
+        tch::set_num_threads(1);
     }
 }

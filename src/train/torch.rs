@@ -82,7 +82,8 @@ impl Learner for TorchLearner<'_> {
             return Ok(Step { loss: number(&loss)?, grad_norm: 0.0 });
         }
         loss.f_backward()?;
-        let grad_norm = self.optimizer.clip_grad_norm(self.config.clip_grad_norm)?;
+        let grad_norm = self.optimizer.grad_norm()?;
+        self.optimizer.clip_grad_norm(self.config.clip_grad_norm, grad_norm)?;
         self.optimizer.step(learning_rate)?;
         self.n_steps += 1;
         Ok(Step { loss: number(&loss)?, grad_norm })
@@ -106,8 +107,16 @@ fn trained(parameters: &Parameters) -> Vec<(Tensor, f64)> {
     if parameters.iter().all(|(name, _)| is_of_line(name)) {
         return Vec::new();
     }
-    let rate = |name| if is_of_line(name) { LINE_RATE } else { 1.0 };
     parameters.iter().map(|(name, tensor)| (tensor.shallow_clone(), rate(name))).collect()
+}
+
+/// Its part of the learning rate.
+pub(super) fn rate(name: &str) -> f64 {
+    if is_of_line(name) {
+        LINE_RATE
+    } else {
+        1.0
+    }
 }
 
 fn number(scalar: &Tensor) -> Result<f64> {

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from lstmforecast import _core
+from lstmforecast.pytorch_networks import NETWORKS
 
 
 class Size(NamedTuple):
@@ -29,11 +30,18 @@ SIZES = [
 ]
 
 
-def core_model(size: Size, backend: str = "auto") -> _core.Model:
+VARIANTS: dict[str, Any] = {
+    "attention": {"attention": {"num_heads": 4}},
+    "cnn_lstm": {"cnn_lstm": {"kernel_sizes": [5], "out_channels": 64}},
+    "transformer": {"transformer": {"num_heads": 4, "dim_feedforward": 256, "causal": False}},
+}
+
+
+def core_model(size: Size, backend: str = "auto", architecture: str = "lstm") -> _core.Model:
     """An untrained network that forecasts the first column one step ahead; always the same weights."""
     return _core.Model(
         {
-            "architecture": "lstm",
+            "architecture": VARIANTS.get(architecture, architecture),
             "hidden_size": size.hidden,
             "num_layers": size.layers,
             "bidirectional": False,
@@ -85,3 +93,17 @@ class Plain(nn.Module):
     def forward(self, windows: torch.Tensor) -> torch.Tensor:
         """Windows (batch, window, features) to forecasts (batch, 1)."""
         return self.fc(self.lstm(windows)[0][:, -1])
+
+
+class PlainVariant(nn.Module):
+    """The layers that `to_torch` makes, and ``nn.Linear``."""
+
+    def __init__(self, size: Size, architecture: str) -> None:
+        super().__init__()
+        config = core_model(size, architecture=architecture).config
+        add, self.read = NETWORKS[architecture]
+        self.fc = nn.Linear(add(self, config, size.features, **VARIANTS[architecture][architecture]), 1)
+
+    def forward(self, windows: torch.Tensor) -> torch.Tensor:
+        """Windows (batch, window, features) to forecasts (batch, 1)."""
+        return self.fc(self.read(self, windows))

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from tests.bench.networks import SIZES, Plain, Size, core_model, training
+from tests.bench.networks import SIZES, VARIANTS, Plain, PlainVariant, Size, core_model, training
 from tests.bench.report import Table
 from tests.bench.timing import BLOCK, block, medians, settle, sgemm
 from torch.utils.data import DataLoader, TensorDataset
@@ -17,6 +17,7 @@ LEARNING_RATE = 1e-3
 # Operations in a pass: some milliseconds. Where other work interrupts the machine now and then, most passes are over
 # before it does, and the median doesn't see it.
 PASS = 5e8
+VARIANT_SIZE = Size(2000, 96, 7, 64, 1, 64)
 
 
 def operations(size: Size) -> float:
@@ -34,10 +35,19 @@ def operations(size: Size) -> float:
 class PyTorch:
     """One pass over the batches as PyTorch's users write it: windows are views, a batch is gathered by indexing."""
 
-    def __init__(self, size: Size, threads: int, series: np.ndarray, *, fused: bool, loader: bool) -> None:
+    def __init__(
+        self,
+        size: Size,
+        threads: int,
+        series: np.ndarray,
+        architecture: str = "lstm",
+        *,
+        fused: bool = False,
+        loader: bool = False,
+    ) -> None:
         self.threads = threads
-        self.module = Plain(size)
-        weights = core_model(size).parameters()
+        self.module: torch.nn.Module = Plain(size) if architecture == "lstm" else PlainVariant(size, architecture)
+        weights = core_model(size, architecture=architecture).parameters()
         self.module.load_state_dict({name: torch.from_numpy(weight) for name, weight in weights.items()})
         self.optimizer = torch.optim.Adam(self.module.parameters(), lr=LEARNING_RATE, fused=fused)
         rows = torch.from_numpy(series.astype(np.float32))
@@ -71,7 +81,12 @@ class PyTorch:
 
 
 def passes(
-    size: Size, threads: int, series: np.ndarray, others: Mapping[str, Callable[[], object]], rounds: int
+    size: Size,
+    threads: int,
+    series: np.ndarray,
+    others: Mapping[str, Callable[[], object]],
+    rounds: int,
+    architecture: str = "lstm",
 ) -> tuple[dict[str, list[float]], np.ndarray]:
     """Seconds of each pass and our losses: one `fit`, in which the others have their turns after a block of epochs."""
     seconds: dict[str, list[float]] = {name: [] for name in ("ours", *others)}
@@ -85,7 +100,7 @@ def passes(
         return False
 
     options = training(size, threads) | {"max_epochs": (rounds + 1) * BLOCK}
-    history = core_model(size).fit_series(series, options, on_epoch)["history"]
+    history = core_model(size, architecture=architecture).fit_series(series, options, on_epoch)["history"]
     # the first round warms up
     return {name: each[BLOCK:] for name, each in seconds.items()}, history["train_loss"]
 
@@ -100,9 +115,9 @@ def measure(size: Size, threads: int, rounds: int) -> dict[str, Any]:
     """One row of the table."""
     series = series_of(size, max(1, int(PASS / operations(size))))
     others: dict[str, PyTorch] = {
-        "Adam": PyTorch(size, threads, series, fused=False, loader=False),
-        "fused Adam": PyTorch(size, threads, series, fused=True, loader=False),
-        "DataLoader": PyTorch(size, threads, series, fused=False, loader=True),
+        "Adam": PyTorch(size, threads, series),
+        "fused Adam": PyTorch(size, threads, series, fused=True),
+        "DataLoader": PyTorch(size, threads, series, loader=True),
     }
     multiply, sgemm_operations = sgemm(threads)
     seconds, losses = passes(size, threads, series, others | {"sgemm": multiply}, rounds)
@@ -124,6 +139,26 @@ def measure(size: Size, threads: int, rounds: int) -> dict[str, Any]:
     }
 
 
+def measure_variant(architecture: str, size: Size, threads: int, rounds: int) -> dict[str, Any]:
+    """One row of the other networks' table."""
+    series = series_of(size, max(1, int(PASS / operations(size))))
+    others = {
+        "Adam": PyTorch(size, threads, series, architecture),
+        "fused Adam": PyTorch(size, threads, series, architecture, fused=True),
+    }
+    seconds, losses = passes(size, threads, series, others, rounds, architecture)
+    median = medians(seconds)
+    n_steps = -(-(len(series) - size.window) // size.batch)
+    return {
+        "architecture": architecture,
+        "n,T,F,H,L,B": ",".join(map(str, size)),
+        "threads": threads,
+        **{f"{name} ms": 1e3 * median[name] / n_steps for name in ("ours", *others)},
+        "best / ours": min(median[name] for name in others) / median["ours"],
+        "losses differ by": np.abs(losses / others["Adam"].losses - 1).max(),
+    }
+
+
 def run(*, once: bool) -> list[Table]:
     """Measure a training step of each size on one thread and two."""
     sizes = [Size(40, 10, 1, 8, 2, 32)] if once else SIZES
@@ -138,4 +173,16 @@ def run(*, once: bool) -> list[Table]:
         "batches from the same weights on. Adam, fused Adam: nn.LSTM + nn.Linear, MSE, in PyTorch, batches gathered\n"
         "by indexing a view of the series; DataLoader: by one, with Adam. sgemm: torch.mm of 1024 x 1024, same turns."
     )
-    return [Table("A training step", note, rows)]
+    return [Table("A training step", note, rows), variants(once=once)]
+
+
+def variants(*, once: bool) -> Table:
+    """Measure a training step of each of the other networks on one thread and two."""
+    rows = []
+    for architecture in VARIANTS:
+        for threads in (1, 2):
+            size = Size(40, 10, 1, 8, 1, 32) if once else VARIANT_SIZE
+            rows.append(measure_variant(architecture, size, threads, 1 if once else 4))
+            print(rows[-1], file=sys.stderr, flush=True)
+    note = "As above, against the modules of torch.nn that `to_torch` makes."
+    return Table("A training step of the other networks", note, rows)

@@ -21,7 +21,9 @@ from lstmforecast import LSTMClassifier, LSTMRegressor, MinMaxScaler, RobustScal
 # Small networks that learn fast: the checks fit some 150 times. One thread, as these networks gain nothing from more.
 FAST: dict[str, Any] = {"hidden_size": 16, "learning_rate": 1e-2, "max_epochs": 50, "n_threads": 1}
 SCALERS = [StandardScaler(), MinMaxScaler(), RobustScaler()]
-ESTIMATORS = [LSTMRegressor(**FAST), LSTMClassifier(**FAST), *SCALERS]
+VARIANTS: list[dict[str, Any]] = [{"architecture": name} for name in ("attention", "cnn_lstm", "transformer")]
+NETWORKS = [kind(**FAST | variant) for variant in [{}, *VARIANTS] for kind in (LSTMRegressor, LSTMClassifier)]
+ESTIMATORS = [*NETWORKS, *SCALERS]
 # The networks that people get who set nothing: these must pass too, within their 100 epochs at their learning rate.
 DEFAULTS = [LSTMRegressor(), LSTMClassifier()]
 

@@ -81,10 +81,15 @@ def pair(**changes: Any) -> tuple[_core.Model, Plain]:
     """A model and a plain module that has loaded its weights with ``strict=True``."""
     config = CONFIG | changes
     model, module = _core.Model(config), Plain(config)
-    if config["linear_skip"]:  # starts from zeros, which would hide mistakes
-        rng = np.random.default_rng(0)
-        shapes = {name: array.shape for name, array in model.parameters().items()}
-        model.load_parameters({name: rng.normal(0, 0.1, shape).astype(np.float32) for name, shape in shapes.items()})
+    if config["linear_skip"]:
+        randomised(model)
     weights = {name: torch.from_numpy(array) for name, array in model.parameters().items()}
     module.load_state_dict(weights, strict=True)
     return model, module
+
+
+def randomised(model: _core.Model) -> None:
+    """Draw all weights anew: zeros and ones, from which some start, would hide mistakes."""
+    rng = np.random.default_rng(0)
+    shapes = {name: array.shape for name, array in model.parameters().items()}
+    model.load_parameters({name: rng.normal(0, 0.1, shape).astype(np.float32) for name, shape in shapes.items()})

@@ -63,8 +63,16 @@ def _assert_both_backends_agree(y, *covariates, **parameters):
     assert_allclose(fused.history_[columns], plain.history_[columns], rtol=1e-4, atol=1e-6)
     weights = plain.state_dict()
     for name, weight in fused.state_dict().items():
-        assert_allclose(weight.numpy(), weights[name].numpy(), atol=2e-5, err_msg=name)
+        assert_allclose(_identified(name, weight), _identified(name, weights[name]), atol=2e-5, err_msg=name)
     return fused
+
+
+def _identified(name, weight):
+    """Without the bias of an attention's keys, which adds the same to all scores of a query: a softmax doesn't see it,
+    and its gradient is what rounding leaves.
+    """
+    n = len(weight) // 3
+    return np.delete(weight.numpy(), slice(n, 2 * n)) if name.endswith("in_proj_bias") else weight.numpy()
 
 
 def _assert_to_torch_agrees(model, windows):

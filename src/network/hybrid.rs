@@ -1,0 +1,262 @@
+//! A network whose LSTM runs on our own kernel, one link between layers that run under libtorch's automatic differentiation.
+
+use tch::{Kind, Tensor};
+
+use super::config::NetworkConfig;
+use super::parameter::{dimensions, is_of_lstm, Parameters};
+use super::{replicate, AroundLstm, Network};
+use crate::error::Result;
+use crate::kernel::aligned::Aligned;
+use crate::kernel::forward_only::ForwardMemory;
+use crate::kernel::isa::InstructionSet;
+use crate::kernel::lstm::Lstm;
+use crate::kernel::shape::LstmShape;
+use crate::kernel::transposed::TransposedWeights;
+use crate::kernel::workspace::Workspace;
+use crate::rng::StepMasks;
+
+/// The LSTM and its weights in the kernel's order, which all threads read.
+#[derive(Debug, Clone)]
+pub struct HybridNetwork {
+    /// The recurrent layers.
+    pub lstm: Lstm,
+    /// Their parameters.
+    pub parameters: Aligned,
+    config: NetworkConfig,
+}
+
+impl HybridNetwork {
+    /// The LSTM of this configuration, of which there is one, with these weights.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Torch`] when a weight can't be read, [`crate::error::Error::Value`] when `LSTMFORECAST_SIMD` makes
+    /// no sense.
+    pub fn new(config: &NetworkConfig, weights: &Parameters) -> Result<Self> {
+        let shape = LstmShape {
+            input_size: config.lstm_input_size(),
+            hidden_size: config.hidden_size,
+            num_layers: config.num_layers,
+            bidirectional: config.bidirectional,
+        };
+        let lstm = Lstm::new(shape, InstructionSet::choose()?);
+        let mut parameters = Aligned::zeros(lstm.n_parameters());
+        let tensors = of_lstm(weights).map(|tensor| Ok(Vec::try_from(tensor.f_flatten(0, -1)?)?));
+        lstm.pack(&tensors.collect::<Result<Vec<Vec<f32>>>>()?, &mut parameters);
+        Ok(Self { lstm, parameters, config: config.clone() })
+    }
+
+    /// Writes the LSTM's weights back; those of the other layers are where they were.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Torch`] when there is no memory for them.
+    pub fn store(&self, weights: &Parameters) -> Result<()> {
+        for (tensor, values) in of_lstm(weights).zip(self.lstm.unpack(&self.parameters)) {
+            let values = Tensor::f_from_slice(&values)?.f_reshape(tensor.size())?;
+            tch::no_grad(|| tensor.shallow_clone().f_copy_(&values))?;
+        }
+        Ok(())
+    }
+}
+
+fn of_lstm(weights: &Parameters) -> impl Iterator<Item = &Tensor> {
+    weights.iter().filter(|(name, _)| is_of_lstm(name)).map(|(_, tensor)| tensor)
+}
+
+/// What one thread has of the other layers: weights shared with all threads, gradients of its own.
+pub struct Surroundings {
+    network: Box<dyn Network>,
+    /// All parameters; those of the LSTM are not used.
+    pub parameters: Parameters,
+    numbers: Vec<f32>,
+}
+
+impl Surroundings {
+    /// The layers around the LSTM over these weights.
+    ///
+    /// # Errors
+    /// As [`replicate`].
+    pub fn new(network: &HybridNetwork, weights: &Parameters) -> Result<Self> {
+        let (replica, parameters) = replicate(&network.config, weights)?;
+        Ok(Self { network: replica, parameters, numbers: Vec::new() })
+    }
+
+    /// Whether the kernel must give the gradient of what it reads, and take that of the outputs of all steps.
+    pub fn needs(&self) -> (bool, bool) {
+        (self.layers().has_layers_before(), self.layers().reads_every_state())
+    }
+
+    /// Sets the gradients of all layers but the LSTM to zero.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Torch`] when there is no memory for them.
+    pub fn forget_gradients(&mut self) -> Result<()> {
+        for (_, parameter) in self.parameters.iter().filter(|(name, _)| !is_of_lstm(name)) {
+            if parameter.grad().defined() {
+                parameter.shallow_clone().zero_grad();
+            } else {
+                // a batch may have no rows for this thread
+                parameter.f_mul_scalar(0.0)?.f_sum(Kind::Float)?.f_backward()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn layers(&self) -> &dyn AroundLstm {
+        self.network.around_lstm().expect("a network with an LSTM")
+    }
+
+    /// Outputs `(batch, output_size)` of inputs `(batch, rows, n_features)`, of which only the first `rows` count, without a
+    /// way back.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Torch`] when libtorch refuses an operation.
+    pub fn forecast(
+        &mut self,
+        network: &HybridNetwork,
+        memory: &mut ForwardMemory,
+        inputs: &Tensor,
+        rows: usize,
+    ) -> Result<Tensor> {
+        tch::no_grad(|| {
+            let read = self.layers().before(inputs, None)?;
+            memory.start(rows, 1);
+            let steps = self.for_each_window(&read, rows, |row, window| memory.set_window(row, window))?;
+            network.lstm.last_state(&network.parameters, memory);
+            let batch = usize::try_from(inputs.size()[0]).unwrap_or(0);
+            let states = self.states(network, (batch, rows, steps), |direction, moment, row| {
+                memory.output(direction, moment, row)
+            })?;
+            self.layers().after(&states, inputs, None)
+        })
+    }
+
+    /// The way forwards, to be followed by [`Pass::backward`].
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Torch`] when libtorch refuses an operation.
+    pub fn forward(
+        &mut self,
+        network: &HybridNetwork,
+        workspace: &mut Workspace,
+        inputs: &Tensor,
+        masks: Option<StepMasks>,
+    ) -> Result<Pass> {
+        let rows = usize::try_from(inputs.size()[0]).unwrap_or(0);
+        let read = self.layers().before(inputs, masks)?;
+        workspace.start(rows);
+        let steps = self.for_each_window(&read, rows, |row, window| workspace.set_window(row, window))?;
+        let of_layer = masks.map(|masks| move |layer| masks.layer(layer));
+        let first_row = masks.map_or(0, |masks| masks.first_row());
+        let of_layer = of_layer.as_ref().map(|of_layer| (of_layer as _, first_row));
+        network.lstm.forward(&network.parameters, workspace, of_layer);
+        let states = self
+            .states(network, (rows, rows, steps), |direction, moment, row| workspace.output(direction, moment, row))?;
+        let states = states.set_requires_grad(true);
+        let outputs = self.layers().after(&states, inputs, masks)?;
+        Ok(Pass { outputs, read, states, rows, steps })
+    }
+
+    /// Calls `take(row, window)` with what the LSTM reads, `(steps, lstm_input_size)`; gives the number of steps.
+    fn for_each_window(&mut self, read: &Tensor, rows: usize, mut take: impl FnMut(usize, &[f32])) -> Result<usize> {
+        let steps = usize::try_from(read.size()[1]).unwrap_or(0);
+        self.numbers.resize(read.numel(), 0.0);
+        read.f_copy_data(&mut self.numbers, read.numel())?;
+        let len = self.numbers.len() / usize::try_from(read.size()[0]).unwrap_or(1).max(1);
+        self.numbers.chunks_exact(len).take(rows).enumerate().for_each(|(row, window)| take(row, window));
+        Ok(steps)
+    }
+
+    /// The outputs that the layers after the LSTM read, where `output(direction, moment, row)` is one of them; zero after
+    /// `rows` rows.
+    fn states<'o>(
+        &mut self,
+        network: &HybridNetwork,
+        (batch, rows, steps): (usize, usize, usize),
+        output: impl Fn(usize, usize, usize) -> &'o [f32],
+    ) -> Result<Tensor> {
+        let (every, size) = (self.layers().reads_every_state(), network.config.hidden_size);
+        let n_directions = network.config.n_directions();
+        let shape = if every { vec![batch, steps, n_directions * size] } else { vec![batch, n_directions * size] };
+        self.numbers.clear();
+        for (row, direction, moment) in places((rows, n_directions, steps), every) {
+            self.numbers.extend(&output(direction, moment, row)[..size]);
+        }
+        self.numbers.resize(shape.iter().product(), 0.0);
+        Ok(Tensor::f_from_slice(&self.numbers)?.f_reshape(dimensions(&shape))?)
+    }
+}
+
+/// Row, direction and moment of each output, in the order in which they lie in a tensor: of all moments, or of the last that
+/// each direction comes to.
+fn places(
+    (rows, n_directions, steps): (usize, usize, usize),
+    every: bool,
+) -> impl Iterator<Item = (usize, usize, usize)> {
+    (0..rows).flat_map(move |row| {
+        let moments = if every { steps } else { 1 };
+        (0..moments).flat_map(move |moment| {
+            (0..n_directions).map(move |direction| {
+                let last = if direction == 0 { steps - 1 } else { 0 };
+                (row, direction, if every { moment } else { last })
+            })
+        })
+    })
+}
+
+/// What lies between the way forwards and the way back.
+pub struct Pass {
+    /// Outputs `(batch, output_size)`.
+    pub outputs: Tensor,
+    read: Tensor,
+    states: Tensor,
+    rows: usize,
+    steps: usize,
+}
+
+impl Pass {
+    /// Takes the gradient of the outputs, as many numbers, back to the other layers' parameters, whose gradients it is added
+    /// to, and to the LSTM's: added to `gradient`, in the kernel's order.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Torch`] when libtorch refuses an operation.
+    pub fn backward(
+        self,
+        (network, surroundings): (&HybridNetwork, &mut Surroundings),
+        (transposed, workspace): (&TransposedWeights, &mut Workspace),
+        of_outputs: &[f32],
+        gradient: &mut [f32],
+    ) -> Result<()> {
+        pull_back(&self.outputs, of_outputs)?;
+        let (every, numbers) = (surroundings.layers().reads_every_state(), &mut surroundings.numbers);
+        let size = network.config.hidden_size;
+        numbers.resize(self.states.numel(), 0.0);
+        self.states.grad().f_copy_data(numbers, self.states.numel())?;
+        let n_directions = network.config.n_directions();
+        let each = numbers.chunks_exact(size).zip(places((self.rows, n_directions, self.steps), every));
+        for (values, (row, direction, moment)) in each {
+            let slot = if every {
+                workspace.output_gradient_mut(direction, moment, row)
+            } else {
+                let top = (network.config.num_layers - 1) * n_directions;
+                workspace.final_gradient_mut(top + direction, row).0
+            };
+            slot.copy_from_slice(values);
+        }
+        network.lstm.backward(transposed, workspace, gradient);
+        if surroundings.layers().has_layers_before() {
+            let numbers = &mut surroundings.numbers;
+            numbers.clear();
+            for (row, moment) in (0..self.rows).flat_map(|row| (0..self.steps).map(move |moment| (row, moment))) {
+                numbers.extend(workspace.input_gradient(moment, row));
+            }
+            pull_back(&self.read, numbers)?;
+        }
+        Ok(())
+    }
+}
+
+/// Takes a gradient of `y`, as many numbers, back to what `y` was made of.
+fn pull_back(y: &Tensor, gradient: &[f32]) -> Result<()> {
+    let gradient = Tensor::f_from_slice(gradient)?.f_reshape(y.size())?;
+    Ok(y.f_mul(&gradient)?.f_sum(Kind::Float)?.f_backward()?)
+}

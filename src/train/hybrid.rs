@@ -1,0 +1,187 @@
+//! Learning where our own kernel runs the LSTM and libtorch what stands around it.
+
+use tch::Tensor;
+
+use super::config::TrainConfig;
+use super::fused_gradient::{share, Task};
+use super::hybrid_gradient::{gather, windows, HybridGradient};
+use super::optimizer::Optimizer;
+use super::threads::one_thread;
+use super::torch::rate;
+use super::{Learner, Step};
+use crate::error::Result;
+use crate::kernel::aligned::Aligned;
+use crate::kernel::forward_only::ForwardMemory;
+use crate::kernel::pool;
+use crate::network::hybrid::{HybridNetwork, Surroundings};
+use crate::network::{NetworkConfig, Parameters};
+use crate::rng::DropoutMasks;
+use crate::series::augment::Augmenter;
+use crate::series::{Gathered, Samples};
+
+/// Held-out windows in one pass of one thread.
+const VALIDATION_ROWS: usize = 32;
+
+/// A network of a slice, the LSTM, and tensors, all else, with an optimiser for each.
+pub struct HybridLearner<'a> {
+    network: &'a mut HybridNetwork,
+    train: &'a dyn Samples,
+    validation: Option<&'a dyn Samples>,
+    config: &'a TrainConfig,
+    n_features: usize,
+    augmenter: Option<&'a Augmenter>,
+    dropout: DropoutMasks,
+    n_steps: u64,
+    gradient: HybridGradient,
+    validators: Vec<Validator>,
+    /// First and second moments of the LSTM's gradient.
+    moments: [Aligned; 2],
+    optimizer: Optimizer,
+    remembered: (Aligned, Vec<Tensor>),
+}
+
+impl<'a> HybridLearner<'a> {
+    /// Trains `network`, and the other layers of `weights`, in place on `train`, whose inputs are `(rows, n_features)`, on up
+    /// to `n_threads` threads; `validation` is held out. The present weights are remembered.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Torch`] when there is no memory for it.
+    pub fn new(
+        (network, weights): (&'a mut HybridNetwork, &Parameters),
+        network_config: &NetworkConfig,
+        (train, validation, n_features): (&'a dyn Samples, Option<&'a dyn Samples>, usize),
+        n_threads: usize,
+        config: &'a TrainConfig,
+    ) -> Result<Self> {
+        let rows = train.input_len() / n_features;
+        let sizes = (config.batch_size.min(train.len()), rows, n_features);
+        let gradient = HybridGradient::new((&*network, weights), network_config, sizes, n_threads)?;
+        let validator = |_| {
+            let steps = train.input_len() / network_config.input_size;
+            let memory = network.lstm.forward_memory(VALIDATION_ROWS, steps);
+            let surroundings = Surroundings::new(network, weights)?;
+            Ok(Validator { surroundings, memory, samples: Gathered::default(), outputs: Vec::new(), loss: Ok(0.0) })
+        };
+        let n_validators = if validation.is_some() { gradient.n_workers() } else { 0 };
+        let trained = gradient.others().map(|(name, tensor)| (tensor.shallow_clone(), rate(name))).collect();
+        let optimizer = Optimizer::new(config.optimizer, trained, config.weight_decay);
+        let mut learner = Self {
+            validators: (0..n_validators).map(validator).collect::<Result<_>>()?,
+            moments: [Aligned::zeros(network.parameters.len()), Aligned::zeros(network.parameters.len())],
+            remembered: (network.parameters.clone(), Vec::new()),
+            gradient,
+            optimizer,
+            network,
+            train,
+            validation,
+            config,
+            n_features,
+            augmenter: None,
+            dropout: DropoutMasks::new(config.seed, network_config.dropout),
+            n_steps: 0,
+        };
+        learner.remember();
+        Ok(learner)
+    }
+
+    /// Changes the training samples anew in each step.
+    pub fn augmented(self, augmenter: &'a Augmenter) -> Self {
+        Self { augmenter: Some(augmenter), ..self }
+    }
+
+    fn descend(&mut self, learning_rate: f64) -> Result<f64> {
+        let n_workers = self.gradient.n_workers();
+        let (gradient, norm) = self.gradient.sum(self.network)?;
+        let grad_norm = norm.hypot(self.optimizer.grad_norm()?);
+        self.optimizer.clip_grad_norm(self.config.clip_grad_norm, grad_norm)?;
+        self.optimizer.step(learning_rate)?;
+        let n_steps = i32::try_from(self.n_steps + 1).unwrap_or(i32::MAX);
+        let step = self.config.adam_step(n_steps, learning_rate, grad_norm);
+        let (set, chunk) = (self.network.lstm.set(), gradient.len().div_ceil(n_workers));
+        let [first, second] = &mut self.moments;
+        let moments = first.chunks_mut(chunk).zip(second.chunks_mut(chunk));
+        let mut parts: Vec<_> =
+            self.network.parameters.chunks_mut(chunk).zip(gradient.chunks(chunk)).zip(moments).collect();
+        pool::for_each(&mut parts, |_, ((parameters, gradient), (first, second))| {
+            set.adam(step, parameters, gradient, [first, second]);
+        });
+        Ok(grad_norm)
+    }
+}
+
+impl Learner for HybridLearner<'_> {
+    fn n_samples(&self) -> usize {
+        self.train.len()
+    }
+
+    fn step(&mut self, indices: &[usize], learning_rate: f64) -> Result<Step> {
+        let masks = (self.dropout.p() > 0.0).then(|| self.dropout.during(self.n_steps));
+        let augmented = self.augmenter.map(|augmenter| augmenter.during(self.train, self.n_steps));
+        let samples = augmented.as_ref().map_or(self.train, |samples| samples as &dyn Samples);
+        let task = Task { samples, indices, loss: &self.config.loss, masks };
+        let loss = self.gradient.compute(self.network, task)?;
+        let grad_norm = self.descend(learning_rate)?;
+        self.gradient.update(self.network);
+        self.n_steps += 1;
+        Ok(Step { loss, grad_norm })
+    }
+
+    fn validate(&mut self) -> Result<Option<f64>> {
+        let Some(samples) = self.validation else { return Ok(None) };
+        let (network, config, n_parts) = (&*self.network, self.config, self.validators.len());
+        let n_features = self.n_features;
+        pool::for_each(&mut self.validators, |at, validator| {
+            validator.loss =
+                validator.evaluate(network, (samples, n_features), share(at, n_parts, samples.len()), config);
+        });
+        let losses = self.validators.iter_mut().map(|validator| std::mem::replace(&mut validator.loss, Ok(0.0)));
+        losses.sum::<Result<f64>>().map(Some)
+    }
+
+    fn remember(&mut self) {
+        self.remembered.0.copy_from_slice(&self.network.parameters);
+        self.remembered.1 = self.gradient.others().map(|(_, tensor)| tensor.detach().copy()).collect();
+    }
+
+    fn restore(&mut self) {
+        self.network.parameters.copy_from_slice(&self.remembered.0);
+        for ((_, tensor), saved) in self.gradient.others().zip(&self.remembered.1) {
+            tch::no_grad(|| tensor.shallow_clone().copy_(saved));
+        }
+        self.gradient.update(self.network);
+    }
+}
+
+/// One thread's look at held-out samples.
+struct Validator {
+    surroundings: Surroundings,
+    memory: ForwardMemory,
+    samples: Gathered,
+    outputs: Vec<f32>,
+    loss: Result<f64>,
+}
+
+impl Validator {
+    /// The part of the mean loss that the samples of a range make up.
+    fn evaluate(
+        &mut self,
+        network: &HybridNetwork,
+        (samples, n_features): (&dyn Samples, usize),
+        range: std::ops::Range<usize>,
+        config: &TrainConfig,
+    ) -> Result<f64> {
+        one_thread();
+        let mut loss = 0.0;
+        for start in range.clone().step_by(VALIDATION_ROWS) {
+            let indices = start..range.end.min(start + VALIDATION_ROWS);
+            let rows = indices.len();
+            gather(samples, indices, &mut self.samples);
+            let windows = windows(&self.samples, n_features)?;
+            let outputs = self.surroundings.forecast(network, &mut self.memory, &windows, rows)?;
+            self.outputs.resize(outputs.numel(), 0.0);
+            outputs.f_copy_data(&mut self.outputs, outputs.numel())?;
+            loss += config.loss.share(&self.outputs, &self.samples, samples.len(), None);
+        }
+        Ok(loss)
+    }
+}

@@ -1,0 +1,169 @@
+//! The gradient of a batch's loss where our own kernel runs the LSTM and libtorch what stands around it: the batch split over
+//! our threads, each with a graph of its own.
+
+use tch::{Device, Tensor};
+
+use super::batch::tensor;
+use super::fused_gradient::{share, Task};
+use super::threads::one_thread;
+use crate::error::Result;
+use crate::kernel::aligned::Aligned;
+use crate::kernel::pool;
+use crate::kernel::transposed::{TransposedWeights, Update};
+use crate::kernel::workspace::{Needs, Workspace};
+use crate::network::hybrid::{HybridNetwork, Surroundings};
+use crate::network::parameter::is_of_lstm;
+use crate::network::{NetworkConfig, Parameters};
+use crate::series::{Gathered, Samples};
+
+/// Rows that a thread should have at the least: libtorch's operations take some microseconds each for fewer, too.
+const LEAST_ROWS: usize = 8;
+
+/// What the way forwards and back needs, for batches of up to a number of rows.
+pub struct HybridGradient {
+    workers: Vec<Worker>,
+    transposed: TransposedWeights,
+    n_features: usize,
+}
+
+/// One thread's part of a batch.
+struct Worker {
+    surroundings: Surroundings,
+    workspace: Workspace,
+    samples: Gathered,
+    outputs: Vec<f32>,
+    slopes: Vec<f32>,
+    /// Of the LSTM's parameters.
+    gradient: Aligned,
+    loss: Result<f64>,
+}
+
+impl HybridGradient {
+    /// Room for batches of up to `batch_size` inputs of `(rows, n_features)`, on up to `n_threads` threads.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Torch`] when there is no memory for it.
+    pub fn new(
+        (network, weights): (&HybridNetwork, &Parameters),
+        config: &NetworkConfig,
+        (batch_size, rows, n_features): (usize, usize, usize),
+        n_threads: usize,
+    ) -> Result<Self> {
+        let n_workers = n_threads.min(batch_size.div_ceil(LEAST_ROWS)).max(1);
+        let steps = rows * n_features / config.input_size;
+        let worker = |_| {
+            let surroundings = Surroundings::new(network, weights)?;
+            let (input_gradient, output_gradient) = surroundings.needs();
+            let needs = Needs { dropout: config.dropout > 0.0, output_gradient, input_gradient };
+            let worker = Worker {
+                workspace: network.lstm.workspace(batch_size.div_ceil(n_workers), steps, needs),
+                surroundings,
+                samples: Gathered::default(),
+                outputs: Vec::new(),
+                slopes: Vec::new(),
+                gradient: Aligned::zeros(network.parameters.len()),
+                loss: Ok(0.0),
+            };
+            Ok((worker, needs))
+        };
+        let (workers, needs): (Vec<_>, Vec<_>) =
+            (0..n_workers).map(worker).collect::<Result<Vec<_>>>()?.into_iter().unzip();
+        let transposed = network.lstm.transposed(needs[0]);
+        let mut gradient = Self { workers, transposed, n_features };
+        gradient.update(network);
+        Ok(gradient)
+    }
+
+    /// Threads that work on a batch.
+    pub fn n_workers(&self) -> usize {
+        self.workers.len()
+    }
+
+    /// The parameters of all other layers than the LSTM, by name, which have the gradients of [`HybridGradient::sum`].
+    pub fn others(&self) -> impl Iterator<Item = (&str, &Tensor)> {
+        self.workers[0].others()
+    }
+
+    /// Takes notice of new weights of the LSTM; those of the other layers are shared.
+    pub fn update(&mut self, network: &HybridNetwork) {
+        let parts = self.transposed.parts_mut();
+        let n_parts = parts.len().div_ceil(self.workers.len());
+        let mut shares: Vec<_> = parts.chunks_mut(n_parts).collect();
+        pool::for_each(&mut shares, |_, parts| parts.iter_mut().for_each(|part| part.update(&network.parameters)));
+    }
+
+    /// The mean loss of a batch; the gradient is then in parts, which [`HybridGradient::sum`] adds up.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Torch`] when libtorch refuses an operation.
+    pub fn compute(&mut self, network: &HybridNetwork, task: Task) -> Result<f64> {
+        let (n_workers, transposed, n_features) = (self.workers.len(), &self.transposed, self.n_features);
+        pool::for_each(&mut self.workers, |at, worker| {
+            worker.loss =
+                worker.compute((network, transposed), task, share(at, n_workers, task.indices.len()), n_features);
+        });
+        let losses = self.workers.iter_mut().map(|worker| std::mem::replace(&mut worker.loss, Ok(0.0)));
+        losses.sum()
+    }
+
+    /// The gradient of the LSTM's parameters in the kernel's order, and its norm; those of the other layers lie with their
+    /// tensors.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Torch`] when libtorch refuses an operation.
+    pub fn sum(&mut self, network: &HybridNetwork) -> Result<(&[f32], f64)> {
+        let (set, (first, others)) = (network.lstm.set(), self.workers.split_at_mut(1));
+        for other in others {
+            set.add(&mut first[0].gradient, &other.gradient);
+            for ((_, sum), (_, part)) in first[0].others().zip(other.others()) {
+                let _ = tch::no_grad(|| sum.grad().f_add_(&part.grad()))?;
+            }
+        }
+        let gradient = &*self.workers[0].gradient;
+        Ok((gradient, set.sum_of_squares(gradient).sqrt()))
+    }
+}
+
+impl Worker {
+    fn others(&self) -> impl Iterator<Item = (&str, &Tensor)> {
+        self.surroundings.parameters.iter().filter(|(name, _)| !is_of_lstm(name))
+    }
+
+    fn compute(
+        &mut self,
+        (network, transposed): (&HybridNetwork, &TransposedWeights),
+        task: Task,
+        rows: std::ops::Range<usize>,
+        n_features: usize,
+    ) -> Result<f64> {
+        one_thread();
+        self.gradient.fill(0.0);
+        self.surroundings.forget_gradients()?;
+        if rows.is_empty() {
+            return Ok(0.0);
+        }
+        gather(task.samples, task.indices[rows.clone()].iter().copied(), &mut self.samples);
+        let windows = windows(&self.samples, n_features)?;
+        let masks = task.masks.map(|masks| masks.from_row(rows.start));
+        let pass = self.surroundings.forward(network, &mut self.workspace, &windows, masks)?;
+        self.outputs.resize(pass.outputs.numel(), 0.0);
+        pass.outputs.f_copy_data(&mut self.outputs, pass.outputs.numel())?;
+        self.slopes.resize(self.outputs.len(), 0.0);
+        let loss = task.loss.share(&self.outputs, &self.samples, task.indices.len(), Some(&mut self.slopes));
+        let memory = (transposed, &mut self.workspace);
+        pass.backward((network, &mut self.surroundings), memory, &self.slopes, &mut self.gradient)?;
+        Ok(loss)
+    }
+}
+
+/// Replaces what was gathered by these samples.
+pub(super) fn gather(samples: &dyn Samples, indices: impl Iterator<Item = usize>, gathered: &mut Gathered) {
+    gathered.clear();
+    indices.for_each(|index| samples.gather(index, gathered));
+}
+
+/// The inputs of samples as a tensor `(n, rows, n_features)`.
+pub(super) fn windows(samples: &Gathered, n_features: usize) -> Result<Tensor> {
+    let n = samples.weights.len();
+    tensor(&samples.inputs, &[n, samples.inputs.len() / (n * n_features), n_features], Device::Cpu)
+}

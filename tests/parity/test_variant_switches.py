@@ -1,0 +1,84 @@
+"""The forecaster's switches with the other networks, trained on both backends and carried over to PyTorch."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from tests.parity.test_forecaster_switches import (
+    STATIC,
+    _assert_both_backends_agree,
+    _assert_to_torch_agrees,
+    _covariates,
+    _fit,
+    _hours,
+    _panel,
+    _windows,
+    _with_gaps,
+)
+
+ARCHITECTURES = [
+    {"architecture": "attention", "num_heads": 2},
+    {"architecture": "attention", "num_heads": 3, "bidirectional": True, "num_layers": 2},
+    {"architecture": "cnn_lstm", "kernel_size": [3, 2], "out_channels": 5, "bidirectional": True},
+]
+
+
+TRANSFORMERS = [
+    {"architecture": "transformer", "num_heads": 2},
+    {"architecture": "transformer", "num_heads": 3, "causal": True, "num_layers": 2, "dim_feedforward": 8},
+]
+
+
+@pytest.fixture(params=ARCHITECTURES, ids=str)
+def architecture(request):
+    return request.param
+
+
+@pytest.mark.parametrize("normalize", ["last", "window", None])
+@pytest.mark.parametrize("channels", ["independent", "together"])
+def test_covariates_and_gaps(architecture, normalize, channels):
+    y, X, past = _with_gaps(_hours()), _covariates(), _covariates()[["plan"]] ** 2
+    model = _assert_both_backends_agree(
+        y, X, past, missing="mask", normalize=normalize, channels=channels, **architecture
+    )
+    windows = _windows(model, y, X, past)
+    _assert_to_torch_agrees(model, windows)
+    assert np.allclose(model.predict(X=X), model._seen.undo(model.model_.forecast(windows))[-1], rtol=1e-6)
+
+
+@pytest.mark.parametrize("loss", ["huber", "quantile", "normal", "student_t", "negative_binomial"])
+@pytest.mark.parametrize("linear_skip", [True, False])
+def test_losses(architecture, loss, linear_skip):
+    y = np.exp(_hours())
+    y = y.round() if loss == "negative_binomial" else _with_gaps(y)
+    model = _assert_both_backends_agree(y, missing="mask", loss=loss, linear_skip=linear_skip, **architecture)
+    _assert_to_torch_agrees(model, _windows(model, y))
+
+
+def test_panels(architecture):
+    y = _panel(gaps=True)
+    X = pd.DataFrame({"price": np.random.default_rng(3).normal(size=len(y))}, index=y.index)
+    _assert_both_backends_agree(y, X, None, STATIC, missing="mask", loss="quantile", window_size=12, **architecture)
+
+
+def test_ensembles_of_logarithms(architecture):
+    y = np.exp(_hours())
+    model = _fit(y, transform="log", n_estimators=2, **architecture)
+    _assert_to_torch_agrees(model, _windows(model, np.log1p(y)))
+
+
+@pytest.mark.parametrize("normalize", ["last", "window", None])
+@pytest.mark.parametrize("channels", ["independent", "together"])
+@pytest.mark.parametrize("transformer", TRANSFORMERS, ids=str)
+def test_transformers_are_those_of_pytorch(transformer, normalize, channels):
+    y, X, past = _with_gaps(_hours()), _covariates(), _covariates()[["plan"]] ** 2
+    model = _fit(y, X, past, missing="mask", normalize=normalize, channels=channels, loss="quantile", **transformer)
+    _assert_to_torch_agrees(model, _windows(model, y, X, past))
+
+
+@pytest.mark.parametrize("loss", ["huber", "normal", "student_t", "negative_binomial"])
+@pytest.mark.parametrize("transformer", TRANSFORMERS, ids=str)
+def test_transformers_of_panels(transformer, loss):
+    y = _panel(gaps=False).round()
+    model = _fit(y, None, None, STATIC, loss=loss, **transformer)
+    assert np.isfinite(model.predict()).all(axis=None)
+    assert model.history_["train_loss"].notna().all()
