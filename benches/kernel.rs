@@ -91,6 +91,7 @@ fn updates(c: &mut Criterion) {
         l2_penalty: 0.0,
         shrink: 1.0,
         grad_scale: 1.0,
+        grad_limit: f32::INFINITY,
     };
     let mut group = c.benchmark_group("update");
     group.throughput(Throughput::Elements(n as u64));
@@ -209,6 +210,7 @@ fn training(batch_size: usize) -> TrainConfig {
         lr_patience: None,
         lr_factor: 0.5,
         clip_grad_norm: None,
+        clip_grad_value: None,
         shuffle: true,
         seed: 0,
         n_threads: None,

@@ -80,6 +80,8 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
         Factor of each fall.
     clip_grad_norm : float or None, default=1.0
         Largest global norm of the gradients.
+    clip_grad_value : float or None, default=None
+        Largest magnitude of an element of the gradients, after their norm was clipped.
     validation_fraction : float, default=0.2
         Last rows, as a fraction, that are held out when ``patience`` is set.
     augment : list of str or objects of `lstmforecast.augment`, or None, default=None
@@ -153,6 +155,7 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
         lr_patience: int | None = 5,
         lr_factor: float = 0.5,
         clip_grad_norm: float | None = 1.0,
+        clip_grad_value: float | None = None,
         validation_fraction: float = 0.2,
         augment: Sequence[str | Augmentation] | None = None,
         warm_start: bool = False,
@@ -188,6 +191,7 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
         self.lr_patience = lr_patience
         self.lr_factor = lr_factor
         self.clip_grad_norm = clip_grad_norm
+        self.clip_grad_value = clip_grad_value
         self.validation_fraction = validation_fraction
         self.augment = augment
         self.warm_start = warm_start

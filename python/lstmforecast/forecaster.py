@@ -97,8 +97,8 @@ class LSTMForecaster(SeriesEstimator):
         Whether a step of ``"transformer"`` hears only those up to its own.
     scaler : {"standard", "minmax", "robust", None} or a scaler object, default="standard"
         How each column is scaled; fitted on the training rows only.
-    optimizer, learning_rate, weight_decay, batch_size, clip_grad_norm
-        How the weights are fitted, as in `torch.optim`.
+    optimizer, learning_rate, weight_decay, batch_size, clip_grad_norm, clip_grad_value
+        How the weights are fitted, as in `torch.optim`; gradients are clipped by their norm first, then by value.
     max_epochs, steps_per_epoch : int, int or "auto" or None, default=20 and "auto"
         Looks at the held-out rows, and optimiser steps before each. ``"auto"``: 20, and for panels up to 200, so that
         each window is seen some 15 times; None: a pass over all windows. Where steps are counted, a look takes in some
@@ -213,6 +213,7 @@ class LSTMForecaster(SeriesEstimator):
         lr_patience: int | None = 5,
         lr_factor: float = 0.5,
         clip_grad_norm: float | None = 1.0,
+        clip_grad_value: float | None = None,
         validation_fraction: float | None = None,
         augment: Sequence[str | Augmentation] | None = None,
         warm_start: bool = False,
@@ -264,6 +265,7 @@ class LSTMForecaster(SeriesEstimator):
         self.lr_patience = lr_patience
         self.lr_factor = lr_factor
         self.clip_grad_norm = clip_grad_norm
+        self.clip_grad_value = clip_grad_value
         self.validation_fraction = validation_fraction
         self.augment = augment
         self.warm_start = warm_start

@@ -91,6 +91,7 @@ _RULES: dict[str, _Number | _Choice] = {
     "lr_patience": _Number(_INTEGER, 0, none=True),
     "lr_factor": _Number(_REAL, 0, 1, low_included=False),
     "clip_grad_norm": _Number(_REAL, 0, low_included=False, none=True),
+    "clip_grad_value": _Number(_REAL, 0, low_included=False, none=True),
     "validation_fraction": _Number(_REAL, 0, 1, none=True),
     "warm_start": _Choice((False, True)),
     "backend": _Choice(("auto", "fused", "torch")),

@@ -17,6 +17,8 @@ pub struct AdamStep {
     pub shrink: f32,
     /// What the gradient is multiplied by: below 1 where it is clipped.
     pub grad_scale: f32,
+    /// Greatest magnitude of an element of the gradient after that; infinite where there is no limit.
+    pub grad_limit: f32,
 }
 
 impl AdamStep {
@@ -28,7 +30,8 @@ impl AdamStep {
         let (beta1, beta2) = self.betas;
         for at in 0..n {
             let shrunk = parameters[at] * self.shrink;
-            let grad = gradient[at] * self.grad_scale + self.l2_penalty * parameters[at];
+            let clipped = (gradient[at] * self.grad_scale).clamp(-self.grad_limit, self.grad_limit);
+            let grad = clipped + self.l2_penalty * parameters[at];
             first[at] += (grad - first[at]) * (1.0 - beta1);
             second[at] = second[at] * beta2 + grad * grad * (1.0 - beta2);
             let denominator = second[at].sqrt() / self.correction2_sqrt + self.epsilon;

@@ -38,6 +38,9 @@ pub struct TrainConfig {
     pub lr_factor: f64,
     /// Greatest norm of the gradient, `None`: unlimited.
     pub clip_grad_norm: Option<f64>,
+    /// Greatest magnitude of an element of the gradient, after its norm was clipped; `None`: unlimited.
+    #[serde(default)]
+    pub clip_grad_value: Option<f64>,
     /// Whether the windows are visited in a new random order in each epoch.
     pub shuffle: bool,
     /// Seed of the order and of dropout.
@@ -57,7 +60,11 @@ impl TrainConfig {
         let optional = [("n_threads", self.n_threads), ("steps_per_epoch", self.steps_per_epoch)];
         let optional = optional.into_iter().filter_map(|(name, value)| Some((name, value?)));
         check_positive(positive.into_iter().chain(optional))?;
-        let above_zero = [("learning_rate", Some(self.learning_rate)), ("clip_grad_norm", self.clip_grad_norm)];
+        let above_zero = [
+            ("learning_rate", Some(self.learning_rate)),
+            ("clip_grad_norm", self.clip_grad_norm),
+            ("clip_grad_value", self.clip_grad_value),
+        ];
         for (name, value) in above_zero.into_iter().filter_map(|(name, value)| Some((name, value?))) {
             if !(value.is_finite() && value > 0.0) {
                 return Err(Error::Value(format!("expected {name} above 0, got {value}")));

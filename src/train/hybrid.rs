@@ -94,6 +94,7 @@ impl<'a> HybridLearner<'a> {
         let (gradient, norm) = self.gradient.sum(self.network)?;
         let grad_norm = norm.hypot(self.optimizer.grad_norm()?);
         self.optimizer.clip_grad_norm(self.config.clip_grad_norm, grad_norm)?;
+        self.optimizer.clip_grad_value(self.config.clip_grad_value)?;
         self.optimizer.step(learning_rate)?;
         let n_steps = i32::try_from(self.n_steps + 1).unwrap_or(i32::MAX);
         let step = self.config.adam_step(n_steps, learning_rate, grad_norm);

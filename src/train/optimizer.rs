@@ -42,6 +42,7 @@ impl TrainConfig {
             l2_penalty: l2_penalty as f32,
             shrink: shrink as f32,
             grad_scale: self.clip_grad_norm.map_or(1.0, |max_norm| clip_factor(max_norm, grad_norm)) as f32,
+            grad_limit: self.clip_grad_value.unwrap_or(f64::INFINITY) as f32,
         }
     }
 }
@@ -105,6 +106,16 @@ impl Optimizer {
         if factor < 1.0 {
             tch::no_grad(|| self.parameters.iter().try_for_each(|p| p.grad().f_mul_scalar_(factor).map(|_| ())))?;
         }
+        Ok(())
+    }
+
+    /// Brings every element of the gradient that is beyond `limit` back to it (`torch.nn.utils.clip_grad_value_`).
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Torch`] when libtorch refuses an operation.
+    pub fn clip_grad_value(&self, limit: Option<f64>) -> Result<()> {
+        let Some(limit) = limit else { return Ok(()) };
+        tch::no_grad(|| self.parameters.iter().try_for_each(|p| p.grad().f_clamp_(-limit, limit).map(|_| ())))?;
         Ok(())
     }
 

@@ -84,6 +84,7 @@ impl Learner for TorchLearner<'_> {
         loss.f_backward()?;
         let grad_norm = self.optimizer.grad_norm()?;
         self.optimizer.clip_grad_norm(self.config.clip_grad_norm, grad_norm)?;
+        self.optimizer.clip_grad_value(self.config.clip_grad_value)?;
         self.optimizer.step(learning_rate)?;
         self.n_steps += 1;
         Ok(Step { loss: number(&loss)?, grad_norm })
@@ -159,6 +160,7 @@ mod tests {
         lr_patience: None,
         lr_factor: 0.5,
         clip_grad_norm: None,
+        clip_grad_value: None,
         shuffle: true,
         seed: 9,
         n_threads: None,

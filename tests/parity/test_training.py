@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose
-from tests.parity.networks import TRAINING, pair
+from tests.parity.networks import CONFIG, TRAINING, pair
 
 from lstmforecast import _core
 
@@ -21,7 +21,7 @@ def _windows(model, rows):
     return torch.from_numpy(X).float(), torch.from_numpy(y).float()
 
 
-def _pytorch_losses(module, X, y, optimizer, clip):
+def _pytorch_losses(module, X, y, optimizer, clip, clip_value=None):
     """Each epoch's mean loss, batches of 32 windows in order, the last one smaller."""
     losses = []
     for _ in range(N_EPOCHS):
@@ -33,6 +33,8 @@ def _pytorch_losses(module, X, y, optimizer, clip):
             loss.backward()
             if clip is not None:
                 torch.nn.utils.clip_grad_norm_(module.parameters(), clip)
+            if clip_value is not None:
+                torch.nn.utils.clip_grad_value_(module.parameters(), clip_value)
             optimizer.step()
             total += loss.item() * len(batch)
         losses.append(total / len(X))
@@ -41,8 +43,8 @@ def _pytorch_losses(module, X, y, optimizer, clip):
 
 @pytest.mark.parametrize("optimizer", ["adam", "adamw"])
 @pytest.mark.parametrize("weight_decay", [0.0, 0.1])
-@pytest.mark.parametrize("clip", [None, 0.05])
-def test_fifty_steps_are_pytorchs(optimizer, weight_decay, clip, backend):
+@pytest.mark.parametrize(("clip", "clip_value"), [(None, None), (0.05, None), (None, 3e-3), (0.05, 3e-3)])
+def test_fifty_steps_are_pytorchs(optimizer, weight_decay, clip, clip_value, backend):
     model, module = pair(num_layers=2, backend=backend)
     rows = np.random.default_rng(0).normal(size=(N_ROWS, 2)).cumsum(axis=0) / 5
     X, y = _windows(model, rows)
@@ -50,10 +52,13 @@ def test_fifty_steps_are_pytorchs(optimizer, weight_decay, clip, backend):
     kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[optimizer]
     double = copy.deepcopy(module).double()
     exact = _pytorch_losses(
-        double, X.double(), y.double(), kind(double.parameters(), lr=1e-2, weight_decay=weight_decay), clip
+        double, X.double(), y.double(), kind(double.parameters(), lr=1e-2, weight_decay=weight_decay), clip, clip_value
     )
-    single = _pytorch_losses(module, X, y, kind(module.parameters(), lr=1e-2, weight_decay=weight_decay), clip)
-    options = {"optimizer": optimizer, "weight_decay": weight_decay, "clip_grad_norm": clip, "max_epochs": N_EPOCHS}
+    single = _pytorch_losses(
+        module, X, y, kind(module.parameters(), lr=1e-2, weight_decay=weight_decay), clip, clip_value
+    )
+    options = {"optimizer": optimizer, "weight_decay": weight_decay, "max_epochs": N_EPOCHS}
+    options |= {"clip_grad_norm": clip, "clip_grad_value": clip_value}
     outcome = model.fit_series(rows, TRAINING | options)
     # Adam divides by the root of the second moment, which makes rounding errors of small gradients as large as those of
     # great ones, and each step makes them larger: PyTorch's own reach 8e-4. Beyond 1e-4, ours may be three times
@@ -63,14 +68,35 @@ def test_fifty_steps_are_pytorchs(optimizer, weight_decay, clip, backend):
     assert (ours < np.maximum(3 * pytorchs, 1e-4)).all(), (ours, pytorchs)
 
 
-def test_the_reported_norm_is_that_before_clipping(backend):
+@pytest.mark.parametrize("clip", [{"clip_grad_norm": 1e-3}, {"clip_grad_value": 1e-3}], ids=str)
+def test_the_reported_norm_is_that_before_clipping(clip, backend):
     model, module = pair(backend=backend)
     rows = np.random.default_rng(0).normal(size=(46, 2))
     X, y = _windows(model, rows)
     torch.nn.functional.mse_loss(module(X), y).backward()
     expected = torch.nn.utils.clip_grad_norm_(module.parameters(), 1e9).item()
-    outcome = model.fit_series(rows, TRAINING | {"clip_grad_norm": 1e-3})
+    outcome = model.fit_series(rows, TRAINING | clip)
     assert outcome["history"]["grad_norm"] == pytest.approx([expected], rel=1e-5)
+
+
+@pytest.mark.parametrize("architecture", ["lstm", {"attention": {"num_heads": 4}}], ids=str)
+def test_the_norm_is_clipped_before_the_values(architecture, backend):
+    """A first step of Adam is g / (|g| + eps) long: gradients near eps, 1e-8, tell what they were clipped to."""
+    model = _core.Model(CONFIG | {"architecture": architecture, "backend": backend})
+    rows = np.random.default_rng(0).normal(size=(46, 2))
+    X, y = (part.numpy().astype(np.float64) for part in _windows(model, rows))
+    before = model.parameters()
+    _, gradients = model.gradients(X, y, "mse")
+    norm = np.sqrt(sum(np.square(gradient, dtype=np.float64).sum() for gradient in gradients.values()))
+    options = {"clip_grad_norm": 1e-7, "clip_grad_value": 1e-8, "batch_size": len(X)}
+    model.fit_series(rows, TRAINING | options)
+    for name, gradient in gradients.items():
+        scaled = gradient.astype(np.float64) * 1e-7 / (norm + 1e-6)
+        clipped = np.clip(scaled, -1e-8, 1e-8)
+        expected = before[name] - 1e-2 * clipped / (np.abs(clipped) + 1e-8)
+        # weights are single precision, the gradients themselves right to some 1e-5
+        assert_allclose(model.parameters()[name], expected, atol=2e-6)
+    assert any((np.abs(gradient * 1e-7 / norm) > 2e-8).any() for gradient in gradients.values())
 
 
 @pytest.mark.parametrize(

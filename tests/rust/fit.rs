@@ -65,6 +65,7 @@ const CONFIG: TrainConfig = TrainConfig {
     lr_patience: None,
     lr_factor: 0.5,
     clip_grad_norm: None,
+    clip_grad_value: None,
     shuffle: true,
     seed: 1,
     n_threads: None,

@@ -63,6 +63,7 @@ fn training() -> TrainConfig {
         lr_patience: Some(5),
         lr_factor: 0.5,
         clip_grad_norm: None,
+        clip_grad_value: None,
         shuffle: true,
         seed: 3,
         n_threads: None,
