@@ -202,6 +202,7 @@ fn training(batch_size: usize) -> TrainConfig {
         learning_rate: 1e-3,
         weight_decay: 0.0,
         batch_size,
+        accumulate_grad_batches: 1,
         max_epochs: 1,
         patience: None,
         min_delta: 0.0,

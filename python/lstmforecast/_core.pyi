@@ -87,12 +87,13 @@ class Model:
 
         ``training`` holds ``loss`` (``"mse"``, ``"mae"``, ``"huber"``, ``"cross_entropy"``,
         ``{"pinball": level}``, ``{"distribution": ...}``: the model's), ``optimizer``
-        (``"adam"``, ``"adamw"``), ``learning_rate``, ``weight_decay``, ``batch_size``, ``max_epochs``,
-        ``steps_per_epoch`` (``None``: a pass), ``patience`` (``None``: nothing is held out), ``min_delta``,
-        ``lr_schedule`` (``"plateau"``, ``"constant"``, ``"cosine"``, ``"onecycle"``), ``lr_patience``, ``lr_factor``,
-        ``clip_grad_norm``, ``clip_grad_value``, ``validation_fraction``, ``gap``, ``stride``, ``augment`` (a list of those of
-        `augment_windows`), ``scaler`` (``None``, ``"standard"``, ``"minmax"``, ``"robust"``, or ``"loaded"``: keep what
-        `load_scalers` set), ``shuffle``, ``seed``, ``n_threads``.
+        (``"adam"``, ``"adamw"``), ``learning_rate``, ``weight_decay``, ``batch_size``, ``accumulate_grad_batches``
+        (batches in one step), ``max_epochs``, ``steps_per_epoch`` (``None``: a pass), ``patience`` (``None``: nothing
+        is held out), ``min_delta``, ``lr_schedule`` (``"plateau"``, ``"constant"``, ``"cosine"``, ``"onecycle"``),
+        ``lr_patience``, ``lr_factor``, ``clip_grad_norm``, ``clip_grad_value``, ``validation_fraction``, ``gap``,
+        ``stride``, ``augment`` (a list of those of `augment_windows`), ``scaler`` (``None``, ``"standard"``,
+        ``"minmax"``, ``"robust"``, or ``"loaded"``: keep what `load_scalers` set), ``shuffle``, ``seed``,
+        ``n_threads``.
         ``on_epoch`` gets each epoch's record and ends the training when it returns something true.
 
         Returns a dictionary: ``history`` (column -> array: ``epoch``, ``train_loss``, ``val_loss`` (nan without

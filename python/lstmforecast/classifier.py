@@ -63,10 +63,13 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
         L2 penalty (adam) or decoupled decay (adamw).
     batch_size : int, default=32
         Windows in a batch.
+    accumulate_grad_batches : int, default=1
+        Batches whose gradients are averaged for one optimiser step: as ``batch_size`` times as large, in the memory of
+        one batch.
     max_epochs : int, default=100
         Passes over the training rows at most.
     steps_per_epoch : int or None, default=None
-        Steps that are called an epoch; None: a pass over all rows.
+        Optimiser steps that are called an epoch; None: a pass over all rows.
     patience : int or None, default=None
         Epochs without a better validation loss before the training stops. None: no row is held out.
     min_delta : float, default=0.0
@@ -147,6 +150,7 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
         learning_rate: float = 3e-3,
         weight_decay: float = 0.0,
         batch_size: int = 32,
+        accumulate_grad_batches: int = 1,
         max_epochs: int = 100,
         steps_per_epoch: int | None = None,
         patience: int | None = None,
@@ -183,6 +187,7 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
         self.batch_size = batch_size
+        self.accumulate_grad_batches = accumulate_grad_batches
         self.max_epochs = max_epochs
         self.steps_per_epoch = steps_per_epoch
         self.patience = patience

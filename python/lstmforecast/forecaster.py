@@ -99,6 +99,9 @@ class LSTMForecaster(SeriesEstimator):
         How each column is scaled; fitted on the training rows only.
     optimizer, learning_rate, weight_decay, batch_size, clip_grad_norm, clip_grad_value
         How the weights are fitted, as in `torch.optim`; gradients are clipped by their norm first, then by value.
+    accumulate_grad_batches : int, default=1
+        Batches whose gradients are averaged for one optimiser step: as ``batch_size`` times as large, in the memory of
+        one batch.
     max_epochs, steps_per_epoch : int, int or "auto" or None, default=20 and "auto"
         Looks at the held-out rows, and optimiser steps before each. ``"auto"``: 20, and for panels up to 200, so that
         each window is seen some 15 times; None: a pass over all windows. Where steps are counted, a look takes in some
@@ -205,6 +208,7 @@ class LSTMForecaster(SeriesEstimator):
         learning_rate: float = 3e-3,
         weight_decay: float = 0.0,
         batch_size: int = 512,
+        accumulate_grad_batches: int = 1,
         max_epochs: int = 20,
         steps_per_epoch: int | str | None = "auto",
         patience: int | None = 10,
@@ -257,6 +261,7 @@ class LSTMForecaster(SeriesEstimator):
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
         self.batch_size = batch_size
+        self.accumulate_grad_batches = accumulate_grad_batches
         self.max_epochs = max_epochs
         self.steps_per_epoch = steps_per_epoch
         self.patience = patience

@@ -83,6 +83,7 @@ _RULES: dict[str, _Number | _Choice] = {
     "learning_rate": _Number(_REAL, 0, low_included=False),
     "weight_decay": _Number(_REAL, 0),
     "batch_size": _Number(_INTEGER, 1),
+    "accumulate_grad_batches": _Number(_INTEGER, 1),
     "max_epochs": _Number(_INTEGER, 1),
     "steps_per_epoch": _Number(_INTEGER, 1, none=True, word="auto"),
     "patience": _Number(_INTEGER, 1, none=True),

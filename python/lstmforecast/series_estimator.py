@@ -120,7 +120,7 @@ class SeriesEstimator(SamplePaths, LSTMEstimator):
         if self.steps_per_epoch != "auto":
             return None if self.steps_per_epoch is None else int(self.steps_per_epoch)
         n_windows = 0 if panel is None else len(panel) * panel.n_columns // self.stride
-        return default_steps(n_windows, self.batch_size)
+        return default_steps(n_windows, self.batch_size * self.accumulate_grad_batches)
 
     def _distribution(self) -> Any:
         """What the network forecasts the parameters of, as the core names it; None: a point."""

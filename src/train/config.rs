@@ -18,11 +18,15 @@ pub struct TrainConfig {
     pub learning_rate: f64,
     /// L2 penalty (Adam) or decoupled decay (AdamW).
     pub weight_decay: f64,
-    /// Windows in one step.
+    /// Windows in one batch.
     pub batch_size: usize,
+    /// Batches in one step, which takes the mean of their gradients: a step of so many times as large a batch, in the memory
+    /// of one.
+    #[serde(default = "one")]
+    pub accumulate_grad_batches: usize,
     /// Epochs at the most.
     pub max_epochs: usize,
-    /// Steps between two looks at the held-out windows, which are called an epoch; `None`: a pass over the training windows.
+    /// Optimiser steps between two looks at the held-out windows, which are called an epoch; `None`: a pass over the training windows.
     #[serde(default)]
     pub steps_per_epoch: Option<usize>,
     /// Epochs without improvement before stopping; `None`: no early stopping and nothing is held out.
@@ -49,14 +53,27 @@ pub struct TrainConfig {
     pub n_threads: Option<usize>,
 }
 
+fn one() -> usize {
+    1
+}
+
 impl TrainConfig {
+    /// Windows in one step.
+    pub fn step_size(&self) -> usize {
+        self.batch_size.saturating_mul(self.accumulate_grad_batches)
+    }
+
     /// Whether every number makes sense.
     ///
     /// # Errors
     /// [`Error::Value`] that names the first that doesn't.
     pub fn check(&self) -> Result<()> {
         self.loss.check()?;
-        let positive = [("batch_size", self.batch_size), ("max_epochs", self.max_epochs)];
+        let positive = [
+            ("batch_size", self.batch_size),
+            ("accumulate_grad_batches", self.accumulate_grad_batches),
+            ("max_epochs", self.max_epochs),
+        ];
         let optional = [("n_threads", self.n_threads), ("steps_per_epoch", self.steps_per_epoch)];
         let optional = optional.into_iter().filter_map(|(name, value)| Some((name, value?)));
         check_positive(positive.into_iter().chain(optional))?;

@@ -15,13 +15,14 @@ const LEAST_ROWS: usize = 4;
 
 /// What the way forwards and back through a [`FusedNetwork`] needs, for batches of up to a number of rows.
 pub struct FusedGradient {
+    batch_size: usize,
     workers: Vec<Worker>,
     transposed: TransposedWeights,
     transposed_head: Aligned,
     with_line: bool,
 }
 
-/// One batch and what is asked of it.
+/// The rows of one step and what is asked of them.
 #[derive(Clone, Copy)]
 pub struct Task<'a> {
     /// Where its rows come from.
@@ -98,6 +99,7 @@ impl FusedGradient {
             loss: 0.0,
         };
         let mut gradient = Self {
+            batch_size: batch_size.max(1),
             workers: (0..n_workers).map(worker).collect(),
             transposed: network.lstm.transposed(needs),
             transposed_head: zeros(network.head.n_transposed()),
@@ -127,15 +129,15 @@ impl FusedGradient {
         network.head.transpose(head, &mut self.transposed_head);
     }
 
-    /// The mean loss of a batch; the gradient is then in parts, which [`FusedGradient::sum`] adds up.
+    /// The mean loss of the task's rows, of which as many as there is room for are looked at at once; the gradient is then in
+    /// parts, which [`FusedGradient::sum`] adds up.
     pub fn compute(&mut self, network: &FusedNetwork, task: Task) -> f64 {
-        let (n_workers, n) = (self.workers.len(), task.indices.len());
+        let (n_workers, batch_size) = (self.workers.len(), self.batch_size);
         let (transposed, with_line) = ((&self.transposed, &*self.transposed_head), self.with_line);
         pool::for_each(&mut self.workers, |at, worker| {
-            let rows = share(at, n_workers, n);
             worker.gradient.fill(0.0);
             worker.loss = 0.0;
-            if !rows.is_empty() {
+            for rows in shares(at, n_workers, task.indices.len(), batch_size) {
                 worker.compute(network, transposed, task, (rows, with_line));
             }
         });
@@ -162,6 +164,21 @@ impl FusedGradient {
 /// Part `at` of `n_parts` of `len` rows, cut as evenly as possible.
 pub(super) fn share(at: usize, n_parts: usize, len: usize) -> std::ops::Range<usize> {
     at * len / n_parts..(at + 1) * len / n_parts
+}
+
+/// Part `at` of `n_parts` of each of the batches that `len` rows are cut into, where it isn't empty.
+pub(super) fn shares(
+    at: usize,
+    n_parts: usize,
+    len: usize,
+    batch_size: usize,
+) -> impl Iterator<Item = std::ops::Range<usize>> {
+    let batches = (0..len).step_by(batch_size).map(move |start| (start, batch_size.min(len - start)));
+    let parts = batches.map(move |(start, rows)| {
+        let part = share(at, n_parts, rows);
+        start + part.start..start + part.end
+    });
+    parts.filter(|part| !part.is_empty())
 }
 
 impl Worker {
@@ -217,7 +234,7 @@ impl Worker {
         outputs.clear();
         (0..rows * steps).for_each(|i| outputs.extend_from_slice(&self.outputs[place(i)..][..output_size]));
         gradient.resize(outputs.len(), 0.0);
-        self.loss = task.loss.share(outputs, gathered, task.indices.len() * steps, Some(gradient));
+        self.loss += task.loss.share(outputs, gathered, task.indices.len() * steps, Some(gradient));
         for (i, gradient) in gradient.chunks_exact(output_size).enumerate() {
             self.doutputs[place(i)..][..output_size].copy_from_slice(gradient);
         }

@@ -4,7 +4,7 @@
 use tch::{Device, Tensor};
 
 use super::batch::tensor;
-use super::fused_gradient::{share, Task};
+use super::fused_gradient::{shares, Task};
 use super::threads::one_thread;
 use crate::error::Result;
 use crate::kernel::aligned::Aligned;
@@ -21,6 +21,7 @@ const LEAST_ROWS: usize = 8;
 
 /// What the way forwards and back needs, for batches of up to a number of rows.
 pub struct HybridGradient {
+    batch_size: usize,
     workers: Vec<Worker>,
     transposed: TransposedWeights,
     n_features: usize,
@@ -69,7 +70,7 @@ impl HybridGradient {
         let (workers, needs): (Vec<_>, Vec<_>) =
             (0..n_workers).map(worker).collect::<Result<Vec<_>>>()?.into_iter().unzip();
         let transposed = network.lstm.transposed(needs[0]);
-        let mut gradient = Self { workers, transposed, n_features };
+        let mut gradient = Self { batch_size: batch_size.max(1), workers, transposed, n_features };
         gradient.update(network);
         Ok(gradient)
     }
@@ -92,15 +93,19 @@ impl HybridGradient {
         pool::for_each(&mut shares, |_, parts| parts.iter_mut().for_each(|part| part.update(&network.parameters)));
     }
 
-    /// The mean loss of a batch; the gradient is then in parts, which [`HybridGradient::sum`] adds up.
+    /// The mean loss of the task's rows, of which as many as there is room for are looked at at once; the gradient is then in
+    /// parts, which [`HybridGradient::sum`] adds up.
     ///
     /// # Errors
     /// [`crate::error::Error::Torch`] when libtorch refuses an operation.
     pub fn compute(&mut self, network: &HybridNetwork, task: Task) -> Result<f64> {
         let (n_workers, transposed, n_features) = (self.workers.len(), &self.transposed, self.n_features);
+        let batch_size = self.batch_size;
         pool::for_each(&mut self.workers, |at, worker| {
-            worker.loss =
-                worker.compute((network, transposed), task, share(at, n_workers, task.indices.len()), n_features);
+            let parts = shares(at, n_workers, task.indices.len(), batch_size);
+            worker.loss = worker
+                .start()
+                .and_then(|()| parts.map(|rows| worker.compute((network, transposed), task, rows, n_features)).sum());
         });
         let losses = self.workers.iter_mut().map(|worker| std::mem::replace(&mut worker.loss, Ok(0.0)));
         losses.sum()
@@ -129,6 +134,12 @@ impl Worker {
         self.surroundings.parameters.iter().filter(|(name, _)| !is_of_lstm(name))
     }
 
+    fn start(&mut self) -> Result<()> {
+        one_thread();
+        self.gradient.fill(0.0);
+        self.surroundings.forget_gradients()
+    }
+
     fn compute(
         &mut self,
         (network, transposed): (&HybridNetwork, &TransposedWeights),
@@ -136,12 +147,6 @@ impl Worker {
         rows: std::ops::Range<usize>,
         n_features: usize,
     ) -> Result<f64> {
-        one_thread();
-        self.gradient.fill(0.0);
-        self.surroundings.forget_gradients()?;
-        if rows.is_empty() {
-            return Ok(0.0);
-        }
         gather(task.samples, task.indices[rows.clone()].iter().copied(), &mut self.samples);
         let windows = windows(&self.samples, n_features)?;
         let masks = task.masks.map(|masks| masks.from_row(rows.start));

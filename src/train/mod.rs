@@ -31,8 +31,8 @@ pub trait Learner {
     /// Number of training samples.
     fn n_samples(&self) -> usize;
 
-    /// One optimiser step on the training samples `indices`: their mean loss before it, and the norm of the gradient before
-    /// clipping.
+    /// One optimiser step on the training samples `indices`, which are looked at one batch at a time: their mean loss before
+    /// it, and the norm of the gradient before clipping.
     ///
     /// # Errors
     /// [`crate::error::Error::Torch`] when libtorch refuses an operation.
@@ -60,6 +60,24 @@ pub struct Step {
     pub grad_norm: f64,
 }
 
+impl Step {
+    /// What of it is no number any more.
+    fn not_finite(&self) -> Option<String> {
+        match (self.loss.is_finite(), self.grad_norm.is_finite()) {
+            (true, true) => None,
+            (false, _) => Some(format!("training loss became {}", self.loss)),
+            (true, false) => Some(format!("norm of the gradient became {}", self.grad_norm)),
+        }
+    }
+}
+
+fn diverged(what: &str, place: &str, learning_rate: f64) -> StopReason {
+    StopReason::Diverged(format!(
+        "the {what} {place}: try a lower learning_rate (it was {learning_rate:e}) or clip_grad_norm=1.0, and data of \
+         ordinary size"
+    ))
+}
+
 /// What watches the training and may end it.
 pub trait Observer {
     /// Called after every batch; to break is to interrupt, and the best weights so far are kept.
@@ -79,7 +97,7 @@ pub enum StopReason {
     Callback,
     /// The observer interrupted an epoch.
     Interrupted,
-    /// The loss became NaN or infinite; the text says where and what may help.
+    /// A loss, or the gradient, became NaN or infinite; the text says where and what may help.
     Diverged(String),
 }
 
@@ -171,35 +189,35 @@ impl<'a> Run<'a> {
     /// The steps of an epoch and a look at the held-out samples; the inner error is a reason to stop, not a failure.
     fn epoch(&mut self, number: usize, observer: &mut dyn Observer) -> Result<std::result::Result<Epoch, StopReason>> {
         let started = Instant::now();
-        let (epoch_len, batch_size) = (self.order.epoch_len, self.order.batch_size);
-        let n_batches = epoch_len.div_ceil(batch_size);
+        let (epoch_len, step_size) = (self.order.epoch_len, self.order.step_size);
+        let n_steps = epoch_len.div_ceil(step_size);
         let (mut loss, mut grad_norm, mut indices) = (0.0, 0.0, Vec::new());
         let mut learning_rate = self.learning_rate;
-        for batch in 0..n_batches {
-            let places = batch * batch_size..epoch_len.min((batch + 1) * batch_size);
+        for step in 0..n_steps {
+            let places = step * step_size..epoch_len.min((step + 1) * step_size);
             self.order.indices(number, places, &mut indices);
-            let factor = self.config.lr_schedule.factor(self.n_steps, self.config.max_epochs * n_batches);
+            let factor = self.config.lr_schedule.factor(self.n_steps, self.config.max_epochs * n_steps);
             learning_rate = self.learning_rate * factor;
-            let step = self.learner.step(&indices, learning_rate)?;
+            let found = self.learner.step(&indices, learning_rate)?;
             self.n_steps += 1;
-            if !step.loss.is_finite() || !step.grad_norm.is_finite() {
-                return Ok(Err(StopReason::Diverged(format!(
-                    "the training loss became {} in epoch {number}, batch {}: try a lower learning_rate (it was \
-                     {learning_rate:e}) or clip_grad_norm=1.0, and data of ordinary size",
-                    step.loss,
-                    batch + 1
-                ))));
+            if let Some(what) = found.not_finite() {
+                return Ok(Err(diverged(&what, &format!("in epoch {number}, batch {}", step + 1), learning_rate)));
             }
-            loss += step.loss * count(indices.len());
-            grad_norm += step.grad_norm * count(indices.len());
+            loss += found.loss * count(indices.len());
+            grad_norm += found.grad_norm * count(indices.len());
             if observer.on_batch().is_break() {
                 return Ok(Err(StopReason::Interrupted));
             }
         }
+        let val_loss = self.learner.validate()?;
+        if let Some(loss) = val_loss.filter(|loss| !loss.is_finite()) {
+            let place = format!("after epoch {number}, batch {n_steps}");
+            return Ok(Err(diverged(&format!("validation loss became {loss}"), &place, learning_rate)));
+        }
         Ok(Ok(Epoch {
             epoch: number,
             train_loss: loss / count(epoch_len),
-            val_loss: self.learner.validate()?,
+            val_loss,
             learning_rate,
             grad_norm: grad_norm / count(epoch_len),
             seconds: started.elapsed().as_secs_f64(),
@@ -210,8 +228,8 @@ impl<'a> Run<'a> {
 /// The order in which samples are visited: pass after pass over all of them, whatever the length of an epoch.
 struct Order {
     n_samples: usize,
-    /// Never more than there are samples.
-    batch_size: usize,
+    /// Samples in one step, never more than there are.
+    step_size: usize,
     epoch_len: usize,
     seed: Option<u64>,
     pass: usize,
@@ -220,11 +238,11 @@ struct Order {
 
 impl Order {
     fn new(n_samples: usize, config: &TrainConfig) -> Self {
-        let batch_size = config.batch_size.min(n_samples);
-        let epoch_len = config.steps_per_epoch.map_or(n_samples, |steps| steps * batch_size);
+        let step_size = config.step_size().min(n_samples);
+        let epoch_len = config.steps_per_epoch.map_or(n_samples, |steps| steps * step_size);
         Self {
             n_samples,
-            batch_size,
+            step_size,
             epoch_len,
             seed: config.shuffle.then_some(config.seed),
             pass: 0,

@@ -49,6 +49,17 @@ impl<'a> TorchLearner<'a> {
         }
     }
 
+    /// The mean loss of a batch of training samples, the first of which is row `first_row` of the step.
+    fn loss(&self, indices: &[usize], first_row: usize) -> Result<Tensor> {
+        let batch = self.train.training_batch(indices, self.n_steps)?;
+        let dropout = Some(self.dropout.during(self.n_steps).from_row(first_row));
+        let output = match self.train.supervised_steps() {
+            1 => self.network.forward(&batch.inputs, dropout)?,
+            _ => self.network.forward_every_step(&batch.inputs, dropout)?,
+        };
+        self.config.loss.mean(&output, &batch)
+    }
+
     /// The mean loss of `samples` (weighted by their weights) under the present weights.
     fn evaluate(&self, samples: &Loader) -> Result<f64> {
         tch::no_grad(|| {
@@ -70,24 +81,25 @@ impl Learner for TorchLearner<'_> {
     }
 
     fn step(&mut self, indices: &[usize], learning_rate: f64) -> Result<Step> {
-        let batch = self.train.training_batch(indices, self.n_steps)?;
         self.optimizer.zero_grad();
-        let dropout = Some(self.dropout.during(self.n_steps));
-        let output = match self.train.supervised_steps() {
-            1 => self.network.forward(&batch.inputs, dropout)?,
-            _ => self.network.forward_every_step(&batch.inputs, dropout)?,
-        };
-        let loss = self.config.loss.mean(&output, &batch)?;
-        if self.optimizer.is_idle() {
-            return Ok(Step { loss: number(&loss)?, grad_norm: 0.0 });
+        let mut loss = 0.0;
+        for (at, batch) in indices.chunks(self.config.batch_size).enumerate() {
+            let share = batch.len() as f64 / indices.len() as f64;
+            let of_batch = self.loss(batch, at * self.config.batch_size)?.f_mul_scalar(share)?;
+            loss += number(&of_batch)?;
+            if !self.optimizer.is_idle() {
+                of_batch.f_backward()?;
+            }
         }
-        loss.f_backward()?;
+        if self.optimizer.is_idle() {
+            return Ok(Step { loss, grad_norm: 0.0 });
+        }
         let grad_norm = self.optimizer.grad_norm()?;
         self.optimizer.clip_grad_norm(self.config.clip_grad_norm, grad_norm)?;
         self.optimizer.clip_grad_value(self.config.clip_grad_value)?;
         self.optimizer.step(learning_rate)?;
         self.n_steps += 1;
-        Ok(Step { loss: number(&loss)?, grad_norm })
+        Ok(Step { loss, grad_norm })
     }
 
     fn validate(&mut self) -> Result<Option<f64>> {
@@ -152,6 +164,7 @@ mod tests {
         learning_rate: 0.1,
         weight_decay: 0.0,
         batch_size: 4,
+        accumulate_grad_batches: 1,
         max_epochs: 1,
         patience: None,
         min_delta: 0.0,

@@ -57,6 +57,7 @@ const CONFIG: TrainConfig = TrainConfig {
     learning_rate: 0.5,
     weight_decay: 0.0,
     batch_size: 4,
+    accumulate_grad_batches: 1,
     max_epochs: 5,
     patience: None,
     min_delta: 0.0,
@@ -194,15 +195,36 @@ fn a_loss_or_a_norm_that_leaves_the_numbers_ends_the_training() {
             let mut learner = Script { odd: Some((at, step)), ..Script::default() };
             let outcome = run(&mut learner, &CONFIG);
             let (epoch, batch) = (at / BATCHES + 1, at % BATCHES + 1);
+            let what = if step.loss.is_nan() { "training loss became NaN" } else { "norm of the gradient became inf" };
             let text = format!(
-                "the training loss became {} in epoch {epoch}, batch {batch}: try a lower learning_rate (it was 5e-1) or \
-                 clip_grad_norm=1.0, and data of ordinary size",
-                step.loss
+                "the {what} in epoch {epoch}, batch {batch}: try a lower learning_rate (it was 5e-1) or \
+                 clip_grad_norm=1.0, and data of ordinary size"
             );
             assert_eq!(outcome.stop_reason, StopReason::Diverged(text));
             assert_eq!((outcome.best_epoch, learner.weight), (epoch - 1, weight));
         }
     }
+}
+
+#[test]
+fn a_validation_loss_that_leaves_the_numbers_ends_the_training() {
+    let mut learner = Script { validation: vec![2.0, f64::NAN], ..Script::default() };
+    let outcome = run(&mut learner, &CONFIG);
+    let StopReason::Diverged(text) = &outcome.stop_reason else { panic!("{:?}", outcome.stop_reason) };
+    assert!(text.starts_with("the validation loss became NaN after epoch 2, batch 3: try a lower"), "{text}");
+    assert_eq!((outcome.best_epoch, outcome.history.len(), learner.weight), (1, 1, BATCHES));
+}
+
+#[test]
+fn a_step_takes_as_many_batches_as_are_accumulated() {
+    let mut learner = Script::default();
+    let config = TrainConfig { batch_size: 3, accumulate_grad_batches: 2, max_epochs: 1, ..CONFIG };
+    run(&mut learner, &config);
+    assert_eq!(learner.batches.iter().map(|(indices, _)| indices.len()).collect::<Vec<_>>(), [6, 4]);
+    let mut learner = Script::default();
+    let outcome = run(&mut learner, &TrainConfig { steps_per_epoch: Some(3), max_epochs: 2, ..config });
+    assert_eq!((learner.batches.len(), outcome.history.len()), (6, 2));
+    assert!(learner.batches.iter().all(|(indices, _)| indices.len() == 6));
 }
 
 #[test]

@@ -55,6 +55,7 @@ fn training() -> TrainConfig {
         learning_rate: 1e-2,
         weight_decay: 0.0,
         batch_size: 32,
+        accumulate_grad_batches: 1,
         max_epochs: 4,
         patience: Some(10),
         min_delta: 0.0,
