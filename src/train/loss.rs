@@ -70,7 +70,8 @@ impl Loss {
         } else {
             let missing = batch.targets.f_isnan()?;
             let n_known = missing.f_logical_not()?.f_sum_dim_intlist(&[1i64][..], false, Kind::Float)?;
-            let losses = self.of_numbers(outputs, &batch.targets.f_nan_to_num(0.0, None, None)?, batch)?;
+            let known = batch.targets.f_nan_to_num(0.0, f64::INFINITY, f64::NEG_INFINITY)?;
+            let losses = self.of_numbers(outputs, &known, batch)?;
             let losses = losses.f_masked_fill(&missing, 0.0)?.f_sum_dim_intlist(&[1i64][..], false, Kind::Float)?;
             losses.f_div(&n_known.f_clamp_min(1.0)?)?
         };
