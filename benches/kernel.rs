@@ -215,6 +215,7 @@ fn training(batch_size: usize) -> TrainConfig {
         shuffle: true,
         seed: 0,
         n_threads: None,
+        checkpoint: None,
     }
 }
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from lstmforecast import augment, metrics, plot
     from lstmforecast._core import FormatError
     from lstmforecast.backtesting import backtest
+    from lstmforecast.checkpoint import Checkpoint
     from lstmforecast.classifier import LSTMClassifier
     from lstmforecast.forecaster import LSTMForecaster
     from lstmforecast.persistence import load
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from lstmforecast.windowing import time_split, windows
 
 __all__ = [
+    "Checkpoint",
     "FormatError",
     "LSTMClassifier",
     "LSTMForecaster",
@@ -37,6 +39,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Checkpoint": "checkpoint",
     "FormatError": "_core",
     "LSTMClassifier": "classifier",
     "LSTMForecaster": "forecaster",

@@ -19,6 +19,7 @@ __all__ = [
     "__version__",
     "augment_draws",
     "augment_windows",
+    "checkpoint_seed",
     "fit_scaler",
     "metrics",
     "n_threads",
@@ -93,7 +94,7 @@ class Model:
         ``lr_patience``, ``lr_factor``, ``clip_grad_norm``, ``clip_grad_value``, ``validation_fraction``, ``gap``,
         ``stride``, ``augment`` (a list of those of `augment_windows`), ``scaler`` (``None``, ``"standard"``,
         ``"minmax"``, ``"robust"``, or ``"loaded"``: keep what `load_scalers` set), ``shuffle``, ``seed``,
-        ``n_threads``.
+        ``n_threads``, ``checkpoint`` (``None``, or the fields of `lstmforecast.Checkpoint`).
         ``on_epoch`` gets each epoch's record and ends the training when it returns something true.
 
         Returns a dictionary: ``history`` (column -> array: ``epoch``, ``train_loss``, ``val_loss`` (nan without
@@ -220,6 +221,9 @@ def write_file(path: str | PathLike[str], tensors: Mapping[str, NDArray[Any]], m
 
 def read_file(path: str | PathLike[str]) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
     """Tensors and metadata of a file written by `write_file`; FormatError for any other bytes."""
+
+def checkpoint_seed(folder: str | PathLike[str]) -> int | None:
+    """The seed of the training whose checkpoints lie in a folder; None where there are none."""
 
 def metrics(truth: NDArray[np.float64], forecast: NDArray[np.float64]) -> dict[str, float]:
     """``mae``, ``mse``, ``rmse``, ``smape`` (percent, mean of 200|y-f|/(|y|+|f|)) of two arrays of the same length."""

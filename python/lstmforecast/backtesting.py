@@ -131,7 +131,7 @@ def backtest(
     if not isinstance(forecaster, LSTMForecaster):
         raise TypeError(f"expected forecaster to be an LSTMForecaster, got {type(forecaster).__name__}")
     horizon = check_count("horizon", forecaster.horizon if horizon is None else horizon)
-    template: LSTMForecaster = clone(forecaster)
+    template: LSTMForecaster = clone(forecaster).set_params(checkpoint=None)
     template._validate_parameters()
     if template.missing == "interpolate":
         template.set_params(missing="ffill")

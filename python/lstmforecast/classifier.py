@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
 from lstmforecast.augment import Augmentation
+from lstmforecast.checkpoint import Checkpoint
 from lstmforecast.tabular import WindowEstimator, require_finite, require_rows, weigh_rows
 
 
@@ -104,6 +106,9 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
         1 shows a progress bar.
     callbacks : sequence of callables or None, default=None
         Called with each epoch's record; one that returns something true ends the training.
+    checkpoint : str, path, Checkpoint or None, default=None
+        A folder for files from which `fit`, with the same data and parameters, goes on after its process was killed;
+        `lstmforecast.Checkpoint` says how often they are written. None: none are.
 
     Attributes
     ----------
@@ -169,6 +174,7 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
         random_state: Any = None,
         verbose: int = 0,
         callbacks: Sequence[Callable[[dict[str, Any]], object]] | None = None,
+        checkpoint: str | PathLike[str] | Checkpoint | None = None,
     ) -> None:
         self.n_features_per_step = n_features_per_step
         self.segment_length = segment_length
@@ -206,6 +212,7 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
         self.random_state = random_state
         self.verbose = verbose
         self.callbacks = callbacks
+        self.checkpoint = checkpoint
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> LSTMClassifier:
         """Train on labelled windows.

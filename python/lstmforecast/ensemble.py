@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lstmforecast import _core
+from lstmforecast.checkpoint import of_member
 
 if TYPE_CHECKING:
     import torch
@@ -63,7 +64,12 @@ class Ensemble:
         run = _Run(on_epoch)
         n, n_threads = len(self.members), _core.n_threads(training["n_threads"])
         with ThreadPoolExecutor(min(n, n_threads)) as pool:
-            options = [training | {"seed": training["seed"] + i, "n_threads": max(1, n_threads // n)} for i in range(n)]
+            options = [
+                training
+                | {"seed": training["seed"] + i, "n_threads": max(1, n_threads // n)}
+                | {"checkpoint": of_member(training.get("checkpoint"), i)}
+                for i in range(n)
+            ]
             trainings = [
                 pool.submit(model.fit_series, series, options[i], run.watch(i), starts, scales)
                 for i, model in enumerate(self.members)

@@ -14,7 +14,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from lstmforecast import _core
+from lstmforecast import _core, checkpoint
 from lstmforecast.architecture import to_core
 from lstmforecast.augment import as_options, resolve
 from lstmforecast.ensemble import Ensemble
@@ -43,6 +43,11 @@ class LSTMEstimator(BaseEstimator):
 
     def _seed(self) -> int:
         """A seed for this fit; an int gives the same one each time."""
+        if (
+            self.random_state is None
+            and (saved := checkpoint.saved_seed(self.checkpoint, self.n_estimators)) is not None
+        ):
+            return saved
         return int(check_random_state(_as_random_state(self.random_state)).randint(np.iinfo(np.int32).max))
 
     def _new_model(
@@ -81,6 +86,7 @@ class LSTMEstimator(BaseEstimator):
         given = {name: getattr(self, name) for name in (*integers, *floats) if name not in overrides}
         options |= {name: _cast(int if name in integers else float, value) for name, value in given.items()}
         options["augment"] = as_options(self.augment)
+        options["checkpoint"] = checkpoint.as_options(self.checkpoint)
         options |= {"scaler": self.scaler, "gap": 0, "stride": 1, "shuffle": True, "seed": seed}
         return options | overrides
 

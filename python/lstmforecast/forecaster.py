@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from lstmforecast.augment import Augmentation
+from lstmforecast.checkpoint import Checkpoint
 from lstmforecast.container import Missing
 from lstmforecast.distribution import mean
 from lstmforecast.index import Frequency
@@ -135,6 +137,9 @@ class LSTMForecaster(SeriesEstimator):
         1 shows a bar with the losses; 0 prints nothing.
     callbacks : list of callables or None, default=None
         Called with each epoch's record; training ends when one returns something true.
+    checkpoint : str, path, Checkpoint or None, default=None
+        A folder for files from which `fit`, with the same data and parameters, goes on after its process was killed;
+        `lstmforecast.Checkpoint` says how often they are written. None: none are.
 
     Attributes
     ----------
@@ -227,6 +232,7 @@ class LSTMForecaster(SeriesEstimator):
         random_state: Any = None,
         verbose: int = 0,
         callbacks: list[Callable[[dict[str, Any]], object]] | None = None,
+        checkpoint: str | PathLike[str] | Checkpoint | None = None,
     ) -> None:
         self.horizon = horizon
         self.window_size = window_size
@@ -280,6 +286,7 @@ class LSTMForecaster(SeriesEstimator):
         self.random_state = random_state
         self.verbose = verbose
         self.callbacks = callbacks
+        self.checkpoint = checkpoint
 
     def fit(self, y: Any, X: Any = None, X_past: Any = None, static: Any = None) -> LSTMForecaster:
         """Train on a time-ordered series, or on many.

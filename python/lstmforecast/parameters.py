@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from lstmforecast.checkpoint import check_checkpoint
 from lstmforecast.index import parse_frequency
 
 SCALERS = ("standard", "minmax", "robust")
@@ -119,6 +120,7 @@ def check_parameters(
     _check_scaler(parameters["scaler"])
     _check_device(parameters["device"])
     _check_callbacks(parameters["callbacks"])
+    check_checkpoint(parameters["checkpoint"])
 
 
 def check_count(name: str, value: Any, least: int = 1) -> int:

@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from lstmforecast.estimator import LSTMEstimator
 
 _SCALER, _HISTORY, _STATE = "scaler.", "history.", "state."
-_NOT_SAVED = ("callbacks", "random_state", "scaler")
+_NOT_SAVED = ("callbacks", "checkpoint", "random_state", "scaler")
 
 
 def save(estimator: LSTMEstimator, path: str | Path) -> None:
     """Write a fitted estimator to one safetensors file, first under a temporary name, then renamed.
 
-    A ``scaler`` given as an object is kept by what it does; ``callbacks`` and a ``random_state`` that is not an integer
-    are not kept.
+    A ``scaler`` given as an object is kept by what it does; ``callbacks``, ``checkpoint`` and a ``random_state``
+    that is not an integer are not kept.
 
     Raises
     ------

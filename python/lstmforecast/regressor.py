@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_array
 
 from lstmforecast.augment import Augmentation
+from lstmforecast.checkpoint import Checkpoint
 from lstmforecast.tabular import Array, WindowEstimator, require_finite, require_rows, weigh_rows
 
 
@@ -104,6 +106,9 @@ class LSTMRegressor(RegressorMixin, WindowEstimator):
         1 shows a progress bar.
     callbacks : sequence of callables or None, default=None
         Called with each epoch's record; one that returns something true ends the training.
+    checkpoint : str, path, Checkpoint or None, default=None
+        A folder for files from which `fit`, with the same data and parameters, goes on after its process was killed;
+        `lstmforecast.Checkpoint` says how often they are written. None: none are.
 
     Attributes
     ----------
@@ -170,6 +175,7 @@ class LSTMRegressor(RegressorMixin, WindowEstimator):
         random_state: Any = None,
         verbose: int = 0,
         callbacks: Sequence[Callable[[dict[str, Any]], object]] | None = None,
+        checkpoint: str | PathLike[str] | Checkpoint | None = None,
     ) -> None:
         self.n_features_per_step = n_features_per_step
         self.segment_length = segment_length
@@ -208,6 +214,7 @@ class LSTMRegressor(RegressorMixin, WindowEstimator):
         self.random_state = random_state
         self.verbose = verbose
         self.callbacks = callbacks
+        self.checkpoint = checkpoint
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> LSTMRegressor:
         """Train on windows.

@@ -1,9 +1,9 @@
 //! From raw rows to a trained model: split, scale on training rows only, cut windows, train.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use super::{Channels, Engine, Model, Supervision};
+use super::{fingerprint, Channels, Engine, Model, Supervision};
 use crate::error::{check_positive, Error, Result};
 use crate::kernel::pool;
 use crate::kernel::workspace::Needs;
@@ -21,14 +21,14 @@ use crate::train::fused_gradient::{FusedGradient, Task};
 use crate::train::loss::Loss;
 use crate::train::threads::ThreadsGuard;
 use crate::train::torch::TorchLearner;
-use crate::train::{self, Loader, Observer, Outcome, TrainConfig};
+use crate::train::{self, Checkpoints, Loader, Observer, Outcome, TrainConfig};
 
 /// Held-out windows that an epoch of a few steps is judged by, evenly spread: neighbours say much the same, and a look at
 /// all of a long series would take longer than the steps.
 const MOST_HELD_OUT: usize = 4096;
 
 /// Which scaler is fitted on the training rows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ScalerChoice {
     /// The one that [`Model::load_scalers`] set.
@@ -39,7 +39,7 @@ pub enum ScalerChoice {
 }
 
 /// How the rows are prepared.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DataConfig {
     /// Share of the rows, at the end, that is held out when there is early stopping.
     pub validation_fraction: f64,
@@ -83,8 +83,12 @@ impl Model {
         self.check_columns(panel.n_columns())?;
         self.check_loss(&training.loss)?;
         let splits = self.splits(panel, data, training)?;
+        let n_targets = self.config.n_targets;
+        let checkpoints = self.checkpoints((data, training), || fingerprint::of_panel(panel, n_targets))?;
         self.fit_scalers(panel, data.scaler, &splits);
-        self.start_at_regression(panel, &splits)?;
+        if !is_found(checkpoints.as_ref()) {
+            self.start_at_regression(panel, &splits)?;
+        }
         // beside the model, which is changed while it is looked through
         let (input_scaler, output_scaler) = (self.input_scaler.clone(), self.output_scaler.clone());
         let lens = Lens { panel, scaler: &input_scaler, output_scaler: &output_scaler, layout: self.config.layout() };
@@ -107,7 +111,7 @@ impl Model {
         });
         let validation = validation.transpose()?;
         let validation = validation.as_ref().map(|windows| windows as &dyn Samples);
-        self.train(&train, validation, &augmenter, training, observer)
+        self.train((&train, validation), &augmenter, training, observer, checkpoints)
     }
 
     /// Where each series is split.
@@ -160,6 +164,7 @@ impl Model {
         self.check_table(&rows, &training.loss)?;
         let layout = windows_alone(self.config.window_size, self.config.n_features);
         let augmenter = Augmenter::new(&data.augment, layout, training.seed)?;
+        let checkpoints = self.checkpoints((data, training), || fingerprint::of_table(&rows))?;
         let n_rows = rows.inputs.n_rows();
         let split = time_split(n_rows, Self::held_out(data, training), data.gap)?;
         let steps = Matrix::new(rows.inputs.rows(0, split.train_end).values(), self.config.n_features)?;
@@ -176,7 +181,7 @@ impl Model {
         let train = part(0, split.train_end);
         let validation = (split.validation_start < n_rows).then(|| part(split.validation_start, n_rows));
         let validation = validation.as_ref().map(|table| table as &dyn Samples);
-        self.train(&train, validation, &augmenter, training, observer)
+        self.train((&train, validation), &augmenter, training, observer, checkpoints)
     }
 
     /// The loss of a table of windows, all in one batch, and its gradient for each parameter.
@@ -250,24 +255,26 @@ impl Model {
 
     fn train(
         &mut self,
-        train: &dyn Samples,
-        validation: Option<&dyn Samples>,
+        (train, validation): (&dyn Samples, Option<&dyn Samples>),
         augmenter: &Augmenter,
         training: &TrainConfig,
         observer: &mut dyn Observer,
+        checkpoints: Option<Checkpoints>,
     ) -> Result<Outcome> {
         if train.is_empty() || validation.is_some_and(Samples::is_empty) {
             return Err(Error::too_short("at least one row to train on and one to validate on", "none"));
         }
         self.forget_forecasters();
-        self.solve_line(train, validation, training)?;
+        if !is_found(checkpoints.as_ref()) {
+            self.solve_line(train, validation, training)?;
+        }
         if self.config.architecture == Architecture::Linear {
             // there is nothing left to learn: one look says how good it is
             let once = TrainConfig { max_epochs: 1, steps_per_epoch: Some(1), ..training.clone() };
-            return self.train_by_torch(train, validation, None, &once, observer);
+            return self.train_by_torch((train, validation), None, &once, observer, checkpoints);
         }
         if self.engine() == Engine::Hybrid {
-            return self.train_by_both(train, validation, augmenter, training, observer);
+            return self.train_by_both((train, validation), augmenter, training, observer, checkpoints);
         }
         if self.engine() == Engine::Fused {
             let mut network = FusedNetwork::new(&self.config.network(), &self.parameters)?;
@@ -275,27 +282,27 @@ impl Model {
             let mut learner =
                 FusedLearner::new(&mut network, (train, validation), self.config.dropout, n_threads, training)
                     .augmented(augmenter);
-            let outcome = train::fit(&mut learner, training, observer);
+            let outcome = train::fit_with_checkpoints(&mut learner, training, observer, checkpoints);
             network.store(&self.parameters)?;
             return outcome;
         }
-        self.train_by_torch(train, validation, Some(augmenter), training, observer)
+        self.train_by_torch((train, validation), Some(augmenter), training, observer, checkpoints)
     }
 
     fn train_by_torch(
         &mut self,
-        train: &dyn Samples,
-        validation: Option<&dyn Samples>,
+        (train, validation): (&dyn Samples, Option<&dyn Samples>),
         augmenter: Option<&Augmenter>,
         training: &TrainConfig,
         observer: &mut dyn Observer,
+        checkpoints: Option<Checkpoints>,
     ) -> Result<Outcome> {
         let loader = |samples| Loader::new(samples, self.config.layout().width(), self.device);
         let samples = (loader(train).augmented(augmenter), validation.map(loader));
         let network = (&*self.network, &self.parameters);
         let _threads = ThreadsGuard::new(self.torch_threads(training.n_threads));
         let mut learner = TorchLearner::new(network, samples, self.config.dropout, training);
-        train::fit(&mut learner, training, observer)
+        train::fit_with_checkpoints(&mut learner, training, observer, checkpoints)
     }
 
     fn check_loss(&self, loss: &Loss) -> Result<()> {
@@ -330,6 +337,10 @@ impl Model {
             format!("({n_rows}, {}), ({}, {}) and {}", got.0, got.1, got.2, got.3),
         ))
     }
+}
+
+fn is_found(checkpoints: Option<&Checkpoints>) -> bool {
+    checkpoints.is_some_and(Checkpoints::is_found)
 }
 
 /// Says in which part an error was.

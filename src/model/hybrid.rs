@@ -18,16 +18,16 @@ use crate::train::hybrid::HybridLearner;
 use crate::train::hybrid_gradient::HybridGradient;
 use crate::train::loss::Loss;
 use crate::train::threads::{one_thread, ThreadsGuard};
-use crate::train::{self, Observer, Outcome, TrainConfig};
+use crate::train::{self, Checkpoints, Observer, Outcome, TrainConfig};
 
 impl Model {
     pub(super) fn train_by_both(
         &mut self,
-        train: &dyn Samples,
-        validation: Option<&dyn Samples>,
+        (train, validation): (&dyn Samples, Option<&dyn Samples>),
         augmenter: &Augmenter,
         training: &TrainConfig,
         observer: &mut dyn Observer,
+        checkpoints: Option<Checkpoints>,
     ) -> Result<Outcome> {
         let config = self.config.network();
         let mut network = HybridNetwork::new(&config, &self.parameters)?;
@@ -36,7 +36,7 @@ impl Model {
         let samples = (train, validation, n_features);
         let weights = (&mut network, &self.parameters);
         let mut learner = HybridLearner::new(weights, &config, samples, n_threads, training)?.augmented(augmenter);
-        let outcome = train::fit(&mut learner, training, observer);
+        let outcome = train::fit_with_checkpoints(&mut learner, training, observer, checkpoints);
         network.store(&self.parameters)?;
         outcome
     }

@@ -1,5 +1,6 @@
 //! The trained thing that people keep: a network with the scalers of its data.
 
+mod fingerprint;
 pub mod fit;
 pub mod forecast;
 mod hybrid;

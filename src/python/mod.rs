@@ -34,7 +34,7 @@ mod _core {
     #[pymodule_export]
     use super::schedule::reduce_lr_on_plateau;
     #[pymodule_export]
-    use super::store::{read_file, write_file};
+    use super::store::{checkpoint_seed, read_file, write_file};
     #[pymodule_export]
     use super::threads::n_threads;
 

@@ -9,6 +9,7 @@ use pyo3::types::PyDict;
 use super::convert;
 use super::door::enter;
 use crate::store;
+use crate::train::checkpoint;
 
 #[pyfunction]
 pub(super) fn write_file(
@@ -29,4 +30,9 @@ pub(super) fn read_file(py: Python<'_>, path: PathBuf) -> PyResult<(Bound<'_, Py
         arrays.set_item(name, convert::unstored(py, name, tensor)?)?;
     }
     Ok((arrays, metadata))
+}
+
+#[pyfunction]
+pub(super) fn checkpoint_seed(py: Python<'_>, folder: PathBuf) -> PyResult<Option<u64>> {
+    enter(py, || checkpoint::seed(&folder))
 }

@@ -1,14 +1,15 @@
 //! What a user decides about a training.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
+use super::checkpoint::CheckpointConfig;
 use super::loss::Loss;
 use super::optimizer::OptimizerKind;
 use super::schedule::LrSchedule;
 use crate::error::{check_positive, Error, Result};
 
 /// The options of [`super::fit`], under the names of the Python estimators' parameters.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct TrainConfig {
     /// What is minimised.
     pub loss: Loss,
@@ -51,6 +52,9 @@ pub struct TrainConfig {
     pub seed: u64,
     /// Threads of libtorch during the training, `None`: the model's choice.
     pub n_threads: Option<usize>,
+    /// Files to go on from; `None`: none are written.
+    #[serde(default)]
+    pub checkpoint: Option<CheckpointConfig>,
 }
 
 fn one() -> usize {
@@ -95,6 +99,6 @@ impl TrainConfig {
         if !(self.lr_factor > 0.0 && self.lr_factor < 1.0) {
             return Err(Error::Value(format!("expected lr_factor between 0 and 1, got {}", self.lr_factor)));
         }
-        Ok(())
+        self.checkpoint.as_ref().map_or(Ok(()), CheckpointConfig::check)
     }
 }

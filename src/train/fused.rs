@@ -1,9 +1,10 @@
 //! Learning by our own kernel: no tensor in the loop.
 
+use super::checkpoint::PARTS;
 use super::config::TrainConfig;
 use super::fused_gradient::{share, FusedGradient, Rows, Task};
 use super::optimizer::LINE_RATE;
-use super::{Learner, Step};
+use super::{Learner, Part, Step};
 use crate::error::Result;
 use crate::kernel::aligned::Aligned;
 use crate::kernel::pool;
@@ -125,6 +126,17 @@ impl Learner for FusedLearner<'_> {
 
     fn restore(&mut self) {
         self.network.parameters.copy_from_slice(&self.remembered);
+        self.gradient.update(self.network);
+    }
+
+    fn parts(&mut self) -> Vec<(String, Part<'_>)> {
+        let [first, second] = &mut self.moments;
+        let numbers = [&mut self.network.parameters, first, second, &mut self.remembered];
+        PARTS.into_iter().zip(numbers).map(|(name, numbers)| (name.to_owned(), Part::Numbers(numbers))).collect()
+    }
+
+    fn resume(&mut self, n_steps: u64) {
+        self.n_steps = n_steps;
         self.gradient.update(self.network);
     }
 }

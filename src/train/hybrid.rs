@@ -2,13 +2,14 @@
 
 use tch::Tensor;
 
+use super::checkpoint::PARTS;
 use super::config::TrainConfig;
 use super::fused_gradient::{share, Task};
 use super::hybrid_gradient::{gather, windows, HybridGradient};
 use super::optimizer::Optimizer;
 use super::threads::one_thread;
 use super::torch::rate;
-use super::{Learner, Step};
+use super::{Learner, Part, Step};
 use crate::error::Result;
 use crate::kernel::aligned::Aligned;
 use crate::kernel::forward_only::ForwardMemory;
@@ -149,6 +150,24 @@ impl Learner for HybridLearner<'_> {
         for ((_, tensor), saved) in self.gradient.others().zip(&self.remembered.1) {
             tch::no_grad(|| tensor.shallow_clone().copy_(saved));
         }
+        self.gradient.update(self.network);
+    }
+
+    fn parts(&mut self) -> Vec<(String, Part<'_>)> {
+        let [first, second] = &mut self.moments;
+        let numbers = [&mut self.network.parameters, first, second, &mut self.remembered.0];
+        let of_lstm = PARTS.into_iter().zip(numbers).map(|(part, numbers)| (part.to_owned(), Part::Numbers(numbers)));
+        let others = self.gradient.others().zip(self.optimizer.moments()).zip(&self.remembered.1);
+        let others = others.flat_map(|(((name, weights), (first, second)), best)| {
+            let tensors = [weights, first, second, best].map(|tensor| Part::Tensor(tensor.shallow_clone()));
+            PARTS.into_iter().map(move |part| format!("{part}.{name}")).zip(tensors)
+        });
+        of_lstm.chain(others).collect()
+    }
+
+    fn resume(&mut self, n_steps: u64) {
+        self.n_steps = n_steps;
+        self.optimizer.resume(n_steps);
         self.gradient.update(self.network);
     }
 }

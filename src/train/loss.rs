@@ -1,6 +1,6 @@
 //! Losses: one number for a batch, smaller is better; for tensors, and for slices with the gradient beside it.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use tch::{Kind, Reduction, Tensor};
 
 use super::batch::Batch;
@@ -12,7 +12,7 @@ use crate::series::Gathered;
 mod tests;
 
 /// What is minimised; each is a mean over the targets that are known (those that are NaN aren't) and, by weight, over samples.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Loss {
     /// Squared error (`torch.nn.MSELoss`).

@@ -1,6 +1,7 @@
 //! Training on one page: order, batches, steps, schedule, stopping, best weights. How to take a step is the learner's affair.
 
 pub mod batch;
+pub mod checkpoint;
 pub mod config;
 pub mod fused;
 pub mod fused_gradient;
@@ -9,6 +10,7 @@ pub mod hybrid;
 pub mod hybrid_gradient;
 pub mod loss;
 pub mod optimizer;
+pub mod progress;
 pub mod schedule;
 pub mod stop;
 pub mod threads;
@@ -18,13 +20,13 @@ use std::ops::ControlFlow;
 use std::time::Instant;
 
 pub use batch::Loader;
+pub use checkpoint::{Checkpoints, Part};
 pub use config::TrainConfig;
 pub use history::Epoch;
 
 use crate::error::Result;
 use crate::rng::Permutation;
-use schedule::{LrSchedule, ReduceLrOnPlateau};
-use stop::EarlyStopping;
+use progress::Progress;
 
 /// Whatever learns from numbered samples, one batch at a time.
 pub trait Learner {
@@ -49,6 +51,12 @@ pub trait Learner {
 
     /// Goes back to the remembered weights.
     fn restore(&mut self);
+
+    /// All numbers that training changes, by name: weights, moments of the optimiser, remembered weights.
+    fn parts(&mut self) -> Vec<(String, Part<'_>)>;
+
+    /// Goes on after so many steps, once its [`Learner::parts`] were replaced by those of then.
+    fn resume(&mut self, n_steps: u64);
 }
 
 /// What one optimiser step found out about its batch.
@@ -118,88 +126,79 @@ pub struct Outcome {
 /// # Errors
 /// What the learner's step or validation fails with.
 pub fn fit(learner: &mut dyn Learner, config: &TrainConfig, observer: &mut dyn Observer) -> Result<Outcome> {
-    let mut run = Run::new(learner, config);
-    let plateau = config.lr_patience.filter(|_| config.lr_schedule == LrSchedule::Plateau);
-    let mut plateau = plateau.map(|patience| ReduceLrOnPlateau::new(patience, config.lr_factor));
-    let mut stop = config.patience.map(|patience| EarlyStopping::new(patience, config.min_delta));
-    let mut best = Best::new(run.learner);
-    let mut history: Vec<Epoch> = Vec::new();
+    fit_with_checkpoints(learner, config, observer, None)
+}
+
+/// [`fit`] from the checkpoint that was found on, writing others: before the observer hears of an epoch, and when training has
+/// come to its end.
+///
+/// # Errors
+/// As [`fit`], and [`crate::error::Error::Io`] when a checkpoint can't be written.
+pub fn fit_with_checkpoints(
+    learner: &mut dyn Learner,
+    config: &TrainConfig,
+    observer: &mut dyn Observer,
+    mut checkpoints: Option<Checkpoints>,
+) -> Result<Outcome> {
+    learner.remember();
+    let mut progress = Progress::new(config);
+    if let Some(checkpoints) = &mut checkpoints {
+        checkpoints.restore(learner, &mut progress)?;
+    }
+    let mut run = Run::new(learner, config, progress);
     let stop_reason = loop {
-        if history.len() == config.max_epochs {
-            break StopReason::MaxEpochs;
+        if let Some(reason) = run.progress.end(config) {
+            break reason;
         }
-        let epoch = match run.epoch(history.len() + 1, observer)? {
+        let epoch = match run.epoch(observer)? {
             Ok(epoch) => epoch,
             Err(reason) => break reason,
         };
-        let monitored = epoch.monitored();
-        best.look(run.learner, epoch.epoch, monitored);
-        if let Some(plateau) = &mut plateau {
-            run.learning_rate = plateau.step(monitored, run.learning_rate);
+        if run.progress.record(epoch) {
+            run.learner.remember();
         }
-        history.push(epoch);
+        if let Some(checkpoints) = &mut checkpoints {
+            checkpoints.after_epoch(run.learner, &run.progress, run.progress.end(config).is_some())?;
+        }
         if observer.on_epoch(&epoch).is_break() {
             break StopReason::Callback;
         }
-        if stop.as_mut().is_some_and(|stop| stop.step(monitored)) {
-            break StopReason::Patience;
-        }
     };
+    let Progress { history, best: (_, best_epoch), .. } = run.progress;
     // an interrupted first epoch has learned something; a diverged one has not
-    if best.epoch > 0 || matches!(stop_reason, StopReason::Diverged(_)) {
+    if best_epoch > 0 || matches!(stop_reason, StopReason::Diverged(_)) {
         run.learner.restore();
     }
-    Ok(Outcome { history, best_epoch: best.epoch, stop_reason })
-}
-
-/// The epoch of the least loss so far, whose weights the learner remembers; the initial ones, of epoch 0, before the first.
-struct Best {
-    loss: f64,
-    epoch: usize,
-}
-
-impl Best {
-    fn new(learner: &mut dyn Learner) -> Self {
-        learner.remember();
-        Self { loss: f64::INFINITY, epoch: 0 }
-    }
-
-    fn look(&mut self, learner: &mut dyn Learner, epoch: usize, loss: f64) {
-        if loss < self.loss {
-            learner.remember();
-            *self = Self { loss, epoch };
-        }
-    }
+    Ok(Outcome { history, best_epoch, stop_reason })
 }
 
 struct Run<'a> {
     learner: &'a mut dyn Learner,
     config: &'a TrainConfig,
-    learning_rate: f64,
-    n_steps: usize,
+    progress: Progress,
     order: Order,
 }
 
 impl<'a> Run<'a> {
-    fn new(learner: &'a mut dyn Learner, config: &'a TrainConfig) -> Self {
+    fn new(learner: &'a mut dyn Learner, config: &'a TrainConfig, progress: Progress) -> Self {
         let order = Order::new(learner.n_samples(), config);
-        Self { learner, config, learning_rate: config.learning_rate, n_steps: 0, order }
+        Self { learner, config, progress, order }
     }
 
-    /// The steps of an epoch and a look at the held-out samples; the inner error is a reason to stop, not a failure.
-    fn epoch(&mut self, number: usize, observer: &mut dyn Observer) -> Result<std::result::Result<Epoch, StopReason>> {
-        let started = Instant::now();
+    /// The steps of the next epoch and a look at the held-out samples; the inner error is a reason to stop, not a failure.
+    fn epoch(&mut self, observer: &mut dyn Observer) -> Result<std::result::Result<Epoch, StopReason>> {
+        let (started, number) = (Instant::now(), self.progress.history.len() + 1);
         let (epoch_len, step_size) = (self.order.epoch_len, self.order.step_size);
         let n_steps = epoch_len.div_ceil(step_size);
         let (mut loss, mut grad_norm, mut indices) = (0.0, 0.0, Vec::new());
-        let mut learning_rate = self.learning_rate;
+        let mut learning_rate = self.progress.learning_rate;
         for step in 0..n_steps {
             let places = step * step_size..epoch_len.min((step + 1) * step_size);
             self.order.indices(number, places, &mut indices);
-            let factor = self.config.lr_schedule.factor(self.n_steps, self.config.max_epochs * n_steps);
-            learning_rate = self.learning_rate * factor;
+            let factor = self.config.lr_schedule.factor(self.progress.n_steps, self.config.max_epochs * n_steps);
+            learning_rate = self.progress.learning_rate * factor;
             let found = self.learner.step(&indices, learning_rate)?;
-            self.n_steps += 1;
+            self.progress.n_steps += 1;
             if let Some(what) = found.not_finite() {
                 return Ok(Err(diverged(&what, &format!("in epoch {number}, batch {}", step + 1), learning_rate)));
             }

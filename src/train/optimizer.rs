@@ -2,7 +2,7 @@
 //!
 //! Our own, because libtorch's keep their state to themselves: a training that can't save it can't resume.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
 use super::config::TrainConfig;
@@ -14,7 +14,7 @@ const BETA2: f64 = 0.999;
 const EPSILON: f64 = 1e-8;
 
 /// How weight decay enters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OptimizerKind {
     /// As an L2 penalty, added to the gradient.
@@ -76,6 +76,16 @@ impl Optimizer {
     /// Whether it has nothing to move.
     pub fn is_idle(&self) -> bool {
         self.parameters.is_empty()
+    }
+
+    /// First and second moment of each parameter's gradient.
+    pub fn moments(&self) -> impl Iterator<Item = (&Tensor, &Tensor)> {
+        self.moments.iter().map(|(first, second)| (first, second))
+    }
+
+    /// Counts on from so many steps.
+    pub fn resume(&mut self, n_steps: u64) {
+        self.n_steps = i32::try_from(n_steps).unwrap_or(i32::MAX);
     }
 
     /// Forgets the gradients.

@@ -2,10 +2,10 @@
 
 use std::f64::consts::PI;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// How the learning rate goes on in the course of a training.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LrSchedule {
     /// It stays.
@@ -66,6 +66,15 @@ impl ReduceLrOnPlateau {
     /// After more than `patience` epochs without improvement the rate is multiplied by `factor`.
     pub fn new(patience: usize, factor: f64) -> Self {
         Self { patience, factor, best: f64::INFINITY, n_bad: 0 }
+    }
+
+    /// The best loss, and how many epochs in a row were no better.
+    pub(super) fn state(&self) -> [f64; 2] {
+        [self.best, self.n_bad as f64]
+    }
+
+    pub(super) fn resume(&mut self, best: f64, n_bad: usize) {
+        (self.best, self.n_bad) = (best, n_bad);
     }
 
     /// Takes the epoch's loss and the rate, gives the next rate.

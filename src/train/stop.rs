@@ -23,7 +23,21 @@ impl EarlyStopping {
         } else {
             self.n_bad += 1;
         }
+        self.is_over()
+    }
+
+    /// Whether it has signalled to stop.
+    pub fn is_over(&self) -> bool {
         self.n_bad >= self.patience
+    }
+
+    /// The best loss, and how many epochs in a row were no better.
+    pub(super) fn state(&self) -> [f64; 2] {
+        [self.best, self.n_bad as f64]
+    }
+
+    pub(super) fn resume(&mut self, best: f64, n_bad: usize) {
+        (self.best, self.n_bad) = (best, n_bad);
     }
 }
 

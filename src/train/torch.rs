@@ -5,7 +5,7 @@ use tch::Tensor;
 use super::batch::Loader;
 use super::config::TrainConfig;
 use super::optimizer::{Optimizer, LINE_RATE};
-use super::{Learner, Step};
+use super::{Learner, Part, Step};
 use crate::error::Result;
 use crate::network::parameter::is_of_line;
 use crate::network::{Network, Parameters};
@@ -113,6 +113,21 @@ impl Learner for TorchLearner<'_> {
     fn restore(&mut self) {
         self.parameters.restore(&self.remembered);
     }
+
+    fn parts(&mut self) -> Vec<(String, Part<'_>)> {
+        let weights = self.parameters.iter().zip(&self.remembered).flat_map(|((name, weights), best)| {
+            [(format!("weights.{name}"), weights), (format!("best_weights.{name}"), best)]
+        });
+        let moments = self.optimizer.moments().enumerate().flat_map(|(i, (first, second))| {
+            [(format!("first_moment.{i}"), first), (format!("second_moment.{i}"), second)]
+        });
+        weights.chain(moments).map(|(name, tensor)| (name, Part::Tensor(tensor.shallow_clone()))).collect()
+    }
+
+    fn resume(&mut self, n_steps: u64) {
+        self.n_steps = n_steps;
+        self.optimizer.resume(n_steps);
+    }
 }
 
 /// What is trained, each with its part of the learning rate; nothing of a network that is a line alone, which is solved.
@@ -177,6 +192,7 @@ mod tests {
         shuffle: true,
         seed: 9,
         n_threads: None,
+        checkpoint: None,
     };
     const INPUTS: [f32; 6] = [0.1, -0.3, 0.5, 0.9, -0.7, 0.2];
     const TARGETS: [f32; 3] = [0.4, 0.8, -0.6];

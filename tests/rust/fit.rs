@@ -6,7 +6,7 @@ use lstmforecast::error::{Error, Result};
 use lstmforecast::train::loss::Loss;
 use lstmforecast::train::optimizer::OptimizerKind;
 use lstmforecast::train::schedule::LrSchedule;
-use lstmforecast::train::{fit, Epoch, Learner, Observer, Outcome, Step, StopReason, TrainConfig};
+use lstmforecast::train::{fit, Epoch, Learner, Observer, Outcome, Part, Step, StopReason, TrainConfig};
 
 /// Its validation losses are given; its one weight is the number of steps taken.
 #[derive(Default)]
@@ -49,6 +49,14 @@ impl Learner for Script {
     fn restore(&mut self) {
         self.weight = self.remembered;
     }
+
+    fn parts(&mut self) -> Vec<(String, Part<'_>)> {
+        Vec::new()
+    }
+
+    fn resume(&mut self, n_steps: u64) {
+        self.weight = usize::try_from(n_steps).unwrap();
+    }
 }
 
 const CONFIG: TrainConfig = TrainConfig {
@@ -70,6 +78,7 @@ const CONFIG: TrainConfig = TrainConfig {
     shuffle: true,
     seed: 1,
     n_threads: None,
+    checkpoint: None,
 };
 
 /// Steps in an epoch: ten samples, four at a time.

@@ -68,6 +68,7 @@ fn training() -> TrainConfig {
         shuffle: true,
         seed: 3,
         n_threads: None,
+        checkpoint: None,
     }
 }
 

@@ -10,7 +10,7 @@ mod sequence;
 mod spline;
 mod time;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::lens::Layout;
 use super::{Gathered, Samples};
@@ -26,7 +26,7 @@ use time::Times;
 const MOST_KNOTS: usize = 1000;
 
 /// One method and how often it is used.
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Augmentation {
     /// The share of the windows that it changes.
     pub probability: f64,
@@ -36,7 +36,7 @@ pub struct Augmentation {
 }
 
 /// How a window is changed.
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "method", rename_all = "snake_case")]
 pub enum Method {
     /// Normal noise is added to each number of the input; the target stays.

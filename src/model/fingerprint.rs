@@ -1,0 +1,80 @@
+//! What a training is, in words: a checkpoint knows by them whether it is one of it.
+
+use serde_json::Value;
+
+use super::fit::{DataConfig, TableRows};
+use super::{Engine, Model};
+use crate::error::{Error, Result};
+use crate::kernel::isa::InstructionSet;
+use crate::series::Panel;
+use crate::store::Digest;
+use crate::train::checkpoint::{Checkpoints, Fingerprint};
+use crate::train::schedule::LrSchedule;
+use crate::train::TrainConfig;
+
+/// What changes no number, or is compared in another way.
+const LEFT_OUT: [&str; 2] = ["n_threads", "checkpoint"];
+
+impl Model {
+    /// The checkpoints of a training on data in these words; `None`: none are wanted.
+    pub(super) fn checkpoints(
+        &self,
+        (data, training): (&DataConfig, &TrainConfig),
+        contents: impl FnOnce() -> String,
+    ) -> Result<Option<Checkpoints>> {
+        let Some(config) = &training.checkpoint else { return Ok(None) };
+        let json = |value: serde_json::Result<Value>| value.map_err(|e| Error::Value(e.to_string()));
+        let options = [
+            json(serde_json::to_value(&self.config))?,
+            json(serde_json::to_value(data))?,
+            json(serde_json::to_value(training))?,
+        ];
+        // where the rate follows no curve, the epochs so far are the same whatever their number
+        let is_curve = matches!(training.lr_schedule, LrSchedule::Cosine | LrSchedule::OneCycle);
+        let counts = |name: &str| !LEFT_OUT.contains(&name) && (is_curve || name != "max_epochs");
+        let each = options.iter().filter_map(Value::as_object).flatten().filter(|(name, _)| counts(name));
+        let mut fingerprint: Fingerprint = each.map(|(name, value)| (name.clone(), value.to_string())).collect();
+        let mut add = |name: &str, value: String| fingerprint.push((name.to_owned(), value));
+        if self.engine() != Engine::Torch {
+            add("instruction set", format!("{:?}", InstructionSet::choose()?));
+        }
+        add("data", contents());
+        add("initial weights and scalers", self.digest()?);
+        Checkpoints::open(config, fingerprint).map(Some)
+    }
+
+    fn digest(&self) -> Result<String> {
+        let mut digest = Digest::default();
+        for (_, tensor) in self.parameters.iter() {
+            let values: Vec<f32> = Vec::try_from(tensor.f_detach()?.f_flatten(0, -1)?)?;
+            values.iter().for_each(|value| digest.add_word(u64::from(value.to_bits())));
+        }
+        for scaler in [&self.input_scaler, &self.output_scaler] {
+            digest.add_numbers(&scaler.center);
+            digest.add_numbers(&scaler.scale);
+        }
+        Ok(digest.to_string())
+    }
+}
+
+/// Shape and values of series.
+pub(super) fn of_panel(panel: &Panel, n_targets: usize) -> String {
+    let (mut digest, mut n_rows) = (Digest::default(), 0);
+    for i in 0..panel.n_series() {
+        let rows = panel.series(i);
+        digest.add_word(rows.n_rows() as u64);
+        digest.add_numbers(rows.values());
+        n_rows += rows.n_rows();
+        for (center, scale) in (0..n_targets).filter_map(|target| panel.scale(i, target)) {
+            digest.add_numbers(&[center, scale]);
+        }
+    }
+    format!("({n_rows}, {}) in {} series with the digest {digest}", panel.n_columns(), panel.n_series())
+}
+
+/// Shape and values of a table.
+pub(super) fn of_table(rows: &TableRows) -> String {
+    let mut digest = Digest::default();
+    [rows.inputs.values(), rows.targets.values(), rows.weights].iter().for_each(|values| digest.add_numbers(values));
+    format!("({}, {}) with the digest {digest}", rows.inputs.n_rows(), rows.inputs.n_columns())
+}
