@@ -33,7 +33,7 @@ impl Model {
         let is_curve = matches!(training.lr_schedule, LrSchedule::Cosine | LrSchedule::OneCycle);
         let counts = |name: &str| !LEFT_OUT.contains(&name) && (is_curve || name != "max_epochs");
         let each = options.iter().filter_map(Value::as_object).flatten().filter(|(name, _)| counts(name));
-        let mut fingerprint: Fingerprint = each.map(|(name, value)| (name.clone(), value.to_string())).collect();
+        let mut fingerprint: Fingerprint = each.map(|(name, value)| (name.clone(), words(value))).collect();
         let mut add = |name: &str, value: String| fingerprint.push((name.to_owned(), value));
         if self.engine() != Engine::Torch {
             add("instruction set", format!("{:?}", InstructionSet::choose()?));
@@ -54,6 +54,17 @@ impl Model {
             digest.add_numbers(&scaler.scale);
         }
         Ok(digest.to_string())
+    }
+}
+
+/// As a user writes it.
+fn words(value: &Value) -> String {
+    match value {
+        Value::Null => "None".to_owned(),
+        Value::Bool(true) => "True".to_owned(),
+        Value::Bool(false) => "False".to_owned(),
+        Value::String(text) => format!("'{text}'"),
+        other => other.to_string(),
     }
 }
 

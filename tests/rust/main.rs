@@ -1,6 +1,7 @@
 //! The core without Python.
 
 mod allocation;
+mod checkpoint;
 mod fit;
 mod lstm_kernel;
 mod training;

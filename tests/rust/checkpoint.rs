@@ -1,0 +1,167 @@
+//! A loop that was cut off goes on from its checkpoint, over a learner of one number.
+
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use lstmforecast::error::{Error, Result};
+use lstmforecast::train::checkpoint::{seed, CheckpointConfig};
+use lstmforecast::train::loss::Loss;
+use lstmforecast::train::optimizer::OptimizerKind;
+use lstmforecast::train::schedule::LrSchedule;
+use lstmforecast::train::{
+    fit, fit_with_checkpoints, Checkpoints, Epoch, Learner, Observer, Outcome, Part, Step, StopReason, TrainConfig,
+};
+
+/// Validation losses of the epochs: the rate falls twice, and the best is the sixth.
+const VALIDATION: [f64; 9] = [3.0, 2.0, 2.5, 2.5, 1.5, 1.0, 1.2, 1.1, 1.3];
+const STEPS: usize = 3;
+
+/// Its weight is the sum of the rates so far.
+struct Sum {
+    weight: [f32; 1],
+    remembered: [f32; 1],
+    n_steps: u64,
+}
+
+impl Sum {
+    fn new() -> Self {
+        Self { weight: [0.5], remembered: [0.0], n_steps: 0 }
+    }
+}
+
+impl Learner for Sum {
+    fn n_samples(&self) -> usize {
+        10
+    }
+
+    fn step(&mut self, indices: &[usize], learning_rate: f64) -> Result<Step> {
+        #[allow(clippy::cast_possible_truncation)]
+        let change = learning_rate as f32;
+        self.weight[0] += change * indices[0] as f32;
+        self.n_steps += 1;
+        Ok(Step { loss: f64::from(self.weight[0]), grad_norm: learning_rate })
+    }
+
+    fn validate(&mut self) -> Result<Option<f64>> {
+        Ok(Some(VALIDATION[usize::try_from(self.n_steps).unwrap() / STEPS - 1]))
+    }
+
+    fn remember(&mut self) {
+        self.remembered = self.weight;
+    }
+
+    fn restore(&mut self) {
+        self.weight = self.remembered;
+    }
+
+    fn parts(&mut self) -> Vec<(String, Part<'_>)> {
+        let parts = [("weight", &mut self.weight), ("remembered", &mut self.remembered)];
+        parts.map(|(name, numbers)| (name.to_owned(), Part::Numbers(numbers))).into()
+    }
+
+    fn resume(&mut self, n_steps: u64) {
+        self.n_steps = n_steps;
+    }
+}
+
+fn config(lr_schedule: LrSchedule) -> TrainConfig {
+    TrainConfig {
+        loss: Loss::Mse,
+        optimizer: OptimizerKind::Adam,
+        learning_rate: 0.5,
+        weight_decay: 0.0,
+        batch_size: 4,
+        accumulate_grad_batches: 1,
+        max_epochs: 9,
+        patience: Some(3),
+        min_delta: 0.0,
+        steps_per_epoch: None,
+        lr_schedule,
+        lr_patience: Some(0),
+        lr_factor: 0.5,
+        clip_grad_norm: None,
+        clip_grad_value: None,
+        shuffle: true,
+        seed: 1,
+        n_threads: None,
+        checkpoint: None,
+    }
+}
+
+/// Interrupts after this many batches.
+struct InterruptAfter(usize);
+
+impl Observer for InterruptAfter {
+    fn on_batch(&mut self) -> ControlFlow<()> {
+        self.0 -= 1;
+        if self.0 == 0 {
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(())
+    }
+    fn on_epoch(&mut self, _: &Epoch) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+}
+
+fn open(folder: &Path, fingerprint: &[(&str, &str)]) -> Result<Checkpoints> {
+    let config = CheckpointConfig {
+        folder: folder.to_owned(),
+        every_n_epochs: None,
+        every_n_minutes: None,
+        keep: 1,
+        resume: true,
+    };
+    let fingerprint = fingerprint.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    Checkpoints::open(&config, fingerprint.collect())
+}
+
+fn timeless(outcome: Outcome) -> (Vec<Epoch>, usize, StopReason) {
+    let history = outcome.history.into_iter().map(|epoch| Epoch { seconds: 0.0, ..epoch });
+    (history.collect(), outcome.best_epoch, outcome.stop_reason)
+}
+
+#[test]
+fn wherever_it_was_cut_off_it_ends_as_one_that_was_not() {
+    for lr_schedule in [LrSchedule::Plateau, LrSchedule::OneCycle] {
+        let config = config(lr_schedule);
+        let mut whole = Sum::new();
+        let expected = timeless(fit(&mut whole, &config, &mut InterruptAfter(usize::MAX)).unwrap());
+        assert_eq!((expected.1, &expected.2), (6, &StopReason::Patience));
+        for n_batches in 1..VALIDATION.len() * STEPS {
+            let folder = tempfile::tempdir().unwrap();
+            let mut interrupt = InterruptAfter(n_batches);
+            let checkpoints = open(folder.path(), &[("seed", "7")]).unwrap();
+            assert!(!checkpoints.is_found());
+            fit_with_checkpoints(&mut Sum::new(), &config, &mut interrupt, Some(checkpoints)).unwrap();
+            let checkpoints = open(folder.path(), &[("seed", "7")]).unwrap();
+            assert_eq!(checkpoints.is_found(), n_batches > STEPS);
+            assert_eq!(seed(folder.path()).unwrap(), checkpoints.is_found().then_some(7));
+            let mut resumed = Sum::new();
+            let mut interrupt = InterruptAfter(usize::MAX);
+            let outcome = fit_with_checkpoints(&mut resumed, &config, &mut interrupt, Some(checkpoints)).unwrap();
+            assert_eq!(timeless(outcome), expected, "after {n_batches} batches");
+            assert_eq!(resumed.weight[0].to_bits(), whole.weight[0].to_bits());
+        }
+    }
+}
+
+#[test]
+fn the_first_difference_of_another_training_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let checkpoints = open(folder.path(), &[("b", "1"), ("a", "2")]).unwrap();
+    let mut interrupt = InterruptAfter(STEPS + 1);
+    fit_with_checkpoints(&mut Sum::new(), &config(LrSchedule::Cosine), &mut interrupt, Some(checkpoints)).unwrap();
+    let others: [(&[(&str, &str)], &str); 4] = [
+        (&[("b", "3"), ("a", "4")], "b 1"),
+        (&[("b", "1"), ("a", "4")], "a 2"),
+        (&[("b", "1")], "a 2"),
+        (&[("b", "1"), ("a", "2"), ("c", "3")], "c none"),
+    ];
+    for (fingerprint, expected) in others {
+        let error = open(folder.path(), fingerprint).err().unwrap();
+        assert!(matches!(error, Error::Value(_)));
+        let text = error.to_string();
+        assert!(text.starts_with(&format!("expected {expected} as in the checkpoint")), "{text}");
+    }
+}
