@@ -97,7 +97,9 @@ impl Digest {
 
     /// Adds numbers, bit by bit.
     pub fn add_numbers(&mut self, numbers: &[f64]) {
-        numbers.iter().for_each(|number| self.add_word(number.to_bits()));
+        for number in numbers {
+            self.add_word(number.to_bits());
+        }
     }
 
     /// Adds bytes and how many they are.

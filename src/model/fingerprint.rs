@@ -47,7 +47,9 @@ impl Model {
         let mut digest = Digest::default();
         for (_, tensor) in self.parameters.iter() {
             let values: Vec<f32> = Vec::try_from(tensor.f_detach()?.f_flatten(0, -1)?)?;
-            values.iter().for_each(|value| digest.add_word(u64::from(value.to_bits())));
+            for value in values {
+                digest.add_word(u64::from(value.to_bits()));
+            }
         }
         for scaler in [&self.input_scaler, &self.output_scaler] {
             digest.add_numbers(&scaler.center);
@@ -86,6 +88,8 @@ pub(super) fn of_panel(panel: &Panel, n_targets: usize) -> String {
 /// Shape and values of a table.
 pub(super) fn of_table(rows: &TableRows) -> String {
     let mut digest = Digest::default();
-    [rows.inputs.values(), rows.targets.values(), rows.weights].iter().for_each(|values| digest.add_numbers(values));
+    for values in [rows.inputs.values(), rows.targets.values(), rows.weights] {
+        digest.add_numbers(values);
+    }
     format!("({}, {}) with the digest {digest}", rows.inputs.n_rows(), rows.inputs.n_columns())
 }

@@ -63,8 +63,8 @@ impl Progress {
 
     /// All of it as numbers by name, the history aside; those that there are none of are 0.
     pub(super) fn numbers(&self) -> [(&'static str, f64); 8] {
-        let [plateau_best, plateau_n_bad] = self.plateau.as_ref().map_or([0.0; 2], |plateau| plateau.state());
-        let [stopping_best, stopping_n_bad] = self.stopping.as_ref().map_or([0.0; 2], |stopping| stopping.state());
+        let [plateau_best, plateau_n_bad] = self.plateau.as_ref().map_or([0.0; 2], ReduceLrOnPlateau::state);
+        let [stopping_best, stopping_n_bad] = self.stopping.as_ref().map_or([0.0; 2], EarlyStopping::state);
         [
             ("n_steps", self.n_steps as f64),
             ("learning_rate", self.learning_rate),
