@@ -161,6 +161,12 @@ def test_convolutions_have_as_many_channels_as_the_lstm_has_units_unless_told():
     assert sizes["lstm.weight_ih_l0"] == (32, 4)
 
 
+def test_kernel_sizes_of_numpy_are_kept(tmp_path):
+    model = _fitted(LSTMRegressor, **CNN, kernel_size=list(np.array([3, 2])))
+    model.save(tmp_path / "model")
+    assert lstmforecast.load(tmp_path / "model").kernel_size == [3, 2]
+
+
 @pytest.mark.parametrize("architecture", ["lstm", "attention", "cnn_lstm", "transformer"])
 @pytest.mark.parametrize("kind", [LSTMRegressor, LSTMClassifier])
 def test_windows_are_read_in_segments(kind, architecture):
