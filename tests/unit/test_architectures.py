@@ -46,8 +46,9 @@ class TestEveryEstimator:
             assert other.get_params()["architecture"] == variant["architecture"]
             assert np.array_equal(_predict(other), _predict(model))
 
-    def test_is_fitted_again_to_the_same_bits(self, kind, variant):
-        model = _fitted(kind, dropout=0.2, **variant)
+    @pytest.mark.parametrize("n_threads", [1, 2])
+    def test_is_fitted_again_to_the_same_bits(self, kind, variant, n_threads):
+        model = _fitted(kind, dropout=0.2, **variant | {"n_threads": n_threads})
         again = _fitted(kind, **clone(model).get_params())
         assert np.array_equal(_predict(model), _predict(again))
         assert model.history_.drop(columns="seconds").equals(again.history_.drop(columns="seconds"))
