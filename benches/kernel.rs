@@ -189,6 +189,8 @@ fn layout(window_size: usize, n_features: usize) -> Layout {
         indicator: false,
         independent: false,
         normalize: None,
+        level_rows: window_size,
+        supervised_steps: 1,
     }
 }
 

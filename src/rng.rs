@@ -15,6 +15,8 @@ pub enum Purpose {
     Shuffle = 2,
     /// Dropout masks.
     Dropout = 3,
+    /// Augmentation of training windows.
+    Augmentation = 4,
 }
 
 /// A seeded `ChaCha8` stream.
@@ -27,6 +29,11 @@ impl Rng {
         let mut generator = ChaCha8Rng::seed_from_u64(seed);
         generator.set_stream(purpose as u64);
         Self(generator)
+    }
+
+    /// A key of which other generators make their numbers.
+    pub fn key(seed: u64, purpose: Purpose) -> u64 {
+        Self::new(seed, purpose).0.gen()
     }
 
     /// `n` numbers, uniform in `[-bound, bound)`.
@@ -56,7 +63,7 @@ const LEAST_BITS: u32 = 8;
 impl Permutation {
     /// The order of `n` things, at least one, in one epoch of the training with this seed.
     pub fn new(seed: u64, epoch: usize, n: usize) -> Self {
-        let (key, n) = (mix(Rng::new(seed, Purpose::Shuffle).0.gen(), epoch as u64), n as u64);
+        let (key, n) = (mix(Rng::key(seed, Purpose::Shuffle), epoch as u64), n as u64);
         let bits = (u64::BITS - n.saturating_sub(1).leading_zeros()).max(LEAST_BITS);
         Self { n, bits: [bits / 2, bits - bits / 2], keys: std::array::from_fn(|round| mix(key, round as u64)) }
     }
@@ -98,7 +105,7 @@ pub struct DropoutMasks {
 impl DropoutMasks {
     /// The masks of `seed`, each element 0 with probability `p`, at least 0 and below 1.
     pub fn new(seed: u64, p: f64) -> Self {
-        Self { key: Rng::new(seed, Purpose::Dropout).0.gen(), p }
+        Self { key: Rng::key(seed, Purpose::Dropout), p }
     }
 
     /// The probability with which an element is 0.
@@ -205,7 +212,7 @@ fn hash(index: u32, keys: [u32; 2]) -> u32 {
 }
 
 /// A key and one more word make a new key (the finaliser of splitmix64).
-fn mix(key: u64, word: u64) -> u64 {
+pub fn mix(key: u64, word: u64) -> u64 {
     let mut x = key.wrapping_add(0x9e37_79b9_7f4a_7c15) ^ word;
     x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

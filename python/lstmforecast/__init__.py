@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from lstmforecast import metrics, plot
+    from lstmforecast import augment, metrics, plot
     from lstmforecast._core import FormatError
     from lstmforecast.backtesting import backtest
     from lstmforecast.classifier import LSTMClassifier
@@ -27,6 +27,7 @@ __all__ = [
     "MinMaxScaler",
     "RobustScaler",
     "StandardScaler",
+    "augment",
     "backtest",
     "load",
     "metrics",
@@ -49,7 +50,7 @@ _HOMES = {
     "time_split": "windowing",
     "windows": "windowing",
 }
-_MODULES = {"metrics", "plot"}
+_MODULES = {"augment", "metrics", "plot"}
 
 
 def __getattr__(name: str) -> Any:

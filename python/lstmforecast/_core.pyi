@@ -17,6 +17,8 @@ __all__ = [
     "FormatError",
     "Model",
     "__version__",
+    "augment_draws",
+    "augment_windows",
     "fit_scaler",
     "metrics",
     "n_threads",
@@ -88,9 +90,9 @@ class Model:
         (``"adam"``, ``"adamw"``), ``learning_rate``, ``weight_decay``, ``batch_size``, ``max_epochs``,
         ``steps_per_epoch`` (``None``: a pass), ``patience`` (``None``: nothing is held out), ``min_delta``,
         ``lr_schedule`` (``"plateau"``, ``"constant"``, ``"cosine"``, ``"onecycle"``), ``lr_patience``, ``lr_factor``,
-        ``clip_grad_norm``, ``validation_fraction``, ``gap``, ``stride``, ``scaler`` (``None``, ``"standard"``,
-        ``"minmax"``, ``"robust"``, or ``"loaded"``: keep what `load_scalers` set), ``shuffle``, ``seed``,
-        ``n_threads``.
+        ``clip_grad_norm``, ``validation_fraction``, ``gap``, ``stride``, ``augment`` (a list of those of
+        `augment_windows`), ``scaler`` (``None``, ``"standard"``, ``"minmax"``, ``"robust"``, or ``"loaded"``: keep what
+        `load_scalers` set), ``shuffle``, ``seed``, ``n_threads``.
         ``on_epoch`` gets each epoch's record and ends the training when it returns something true.
 
         Returns a dictionary: ``history`` (column -> array: ``epoch``, ``train_loss``, ``val_loss`` (nan without
@@ -152,6 +154,33 @@ class Model:
         Channels are the targets where the network sees them one at a time.
         """
     def __reduce__(self) -> tuple[Any, ...]: ...
+
+def augment_windows(
+    X: NDArray[Any],
+    y: NDArray[Any] | None,
+    augment: Sequence[Mapping[str, Any]],
+    seed: int,
+    step: int = 0,
+    n_known: int = 0,
+    indicator: bool = False,
+) -> tuple[NDArray[Any], NDArray[Any] | None]:
+    """Change windows ``X`` (n, rows, features) and the horizons ``y`` (n, rows, targets) after them, as a training with
+    this ``seed`` does with its samples 0 to n - 1 in an optimiser step; float32 or float64.
+
+    ``augment`` holds dictionaries of ``method`` (``"jitter"``, ``"scale"``, ``"magnitude_warp"``, ``"time_warp"``,
+    ``"window_slice"``), ``probability`` and the parameters of `lstmforecast.augment`. The features are targets, then
+    others, the last ``n_known`` of them known in advance, for which ``X`` has the rows of the horizon too, then an
+    indicator of each target's gaps.
+    """
+
+def augment_draws(seed: int, step: int, sample: int, augmentation: int, n: int) -> NDArray[np.float64]:
+    """The first ``n`` uniform numbers of one augmentation's stream, from which all that is random in it is made.
+
+    The first decides whether it is applied: if it is below ``probability``. A slice takes the second. The others are
+    taken in pairs ``u, v`` for two normal numbers, ``sqrt(-2 log(1 - u))`` times the cosine and the sine of ``2 pi v``:
+    for `jitter` one for each number of the window, row after row, then of what is known of the horizon; one for each
+    column that `scale` changes; heights from first to last, column after column, for the warps.
+    """
 
 def n_threads(asked: int | None = None) -> int:
     """Threads to use: as many as asked for, else as ``OMP_NUM_THREADS`` or else the machine allows."""

@@ -4,121 +4,24 @@ from __future__ import annotations
 
 import numbers
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.utils.parallel import Parallel, delayed
 
+from lstmforecast.backtest_result import BacktestResult
 from lstmforecast.container import Observations
 from lstmforecast.distribution import mean
 from lstmforecast.forecaster import LSTMForecaster
 from lstmforecast.index import season_length as usual_season
 from lstmforecast.parameters import check_count
-from lstmforecast.probabilistic import Probabilities, Spread, SpreadScorer, interval_frame
-from lstmforecast.rolling import Fold, folds_of, rolling_origins
-from lstmforecast.scoring import Array, known_truth, point_scores
+from lstmforecast.probabilistic import Probabilities, Spread, SpreadScorer
+from lstmforecast.rolling import Fold, Rolling
+from lstmforecast.scalers import fit_columns
+from lstmforecast.scoring import Array, point_scores
 
-
-@dataclass(frozen=True, eq=False, repr=False)
-class BacktestResult:
-    """Scores and forecasts of a backtest.
-
-    Attributes
-    ----------
-    scores : DataFrame of shape (3, 5)
-        MAE, MSE, RMSE, sMAPE (percent) and MASE of the forecaster, of the last value repeated and of the last season
-        repeated, over the same windows, steps and variables.
-    scores_by_step : DataFrame of shape (horizon, 15)
-        The same for each step; ``scores_by_step["MAE"]`` has a column for each of the three.
-    forecaster : LSTMForecaster
-        The fitted clone; with ``refit``, as fitted last.
-    season_length : int
-        Steps of the season that seasonal-naive repeats and that MASE is scaled with.
-    scaled : bool
-        Whether MAE, MSE and RMSE are of standardised values.
-    observations : Observations
-        The data.
-    origins : ndarray of int of shape (n_windows,)
-        The row of the first step of each window.
-    values : ndarray of shape (n_windows, horizon, k)
-        The forecasts.
-    interval_scores : DataFrame of shape (3 * n_coverages, 4) or None
-        For each forecast and coverage asked for (the index: ``"forecast"``, ``"nominal coverage"``): how often the
-        truth lay in the interval (``"coverage"``), how often at the worst step (``"least coverage of a step"``), the
-        mean ``"width"`` and the mean ``"interval score"`` (`lstmforecast.metrics.interval_score`). None without
-        ``coverage``.
-    interval_scores_by_step : DataFrame of shape (horizon, 9 * n_coverages) or None
-        Coverage, width and interval score for each step.
-    quantile_scores : DataFrame of shape (3, n_levels + 1) or None
-        For each forecast the mean pinball loss at each level, and ``"CRPS"``, twice their mean, which
-        `lstmforecast.metrics.crps` says how far to trust. None without ``levels``.
-    coverages : list of float
-        Those asked for.
-    bounds : ndarray of shape (2 * n_coverages, n_windows, horizon, k) or None
-        Lower and upper bound of the forecaster's first interval, then of the next; see `intervals`.
-    """
-
-    scores: pd.DataFrame
-    scores_by_step: pd.DataFrame
-    forecaster: LSTMForecaster
-    season_length: int
-    scaled: bool
-    observations: Observations
-    origins: NDArray[np.int64]
-    values: Array
-    interval_scores: pd.DataFrame | None = None
-    interval_scores_by_step: pd.DataFrame | None = None
-    quantile_scores: pd.DataFrame | None = None
-    coverages: Sequence[float] = ()
-    bounds: Array | None = None
-
-    @cached_property
-    def forecasts(self) -> pd.DataFrame:
-        """All forecasts, one in each row: cutoff, time, step (from 1), variable, truth (nan: missing), forecast."""
-        n_windows, horizon, width = self.values.shape
-        rows = self.origins[:, np.newaxis] + np.arange(horizon)
-        labels = pd.RangeIndex(len(self.observations)) if self.observations.index is None else self.observations.index
-        variable = pd.Categorical.from_codes(
-            np.tile(np.arange(width), n_windows * horizon), self.observations.form.variables(width)
-        )
-        return pd.DataFrame(
-            {
-                "cutoff": labels[np.repeat(self.origins - 1, horizon * width)],
-                "time": labels[np.repeat(rows.ravel(), width)],
-                "step": np.tile(np.repeat(np.arange(1, horizon + 1), width), n_windows),
-                "variable": variable,
-                "truth": known_truth(self.observations)[rows].ravel(),
-                "forecast": self.values.ravel(),
-            }
-        )
-
-    @cached_property
-    def intervals(self) -> pd.DataFrame | None:
-        """All intervals, one in each row: cutoff, time, step, variable, coverage, lower, upper; None without any."""
-        return None if self.bounds is None else interval_frame(self.bounds, list(self.coverages), self.forecasts)
-
-    def __repr__(self) -> str:
-        return "\n".join([self._title(), *(table.to_string(float_format="{:.4g}".format) for table in self._tables())])
-
-    def _repr_html_(self) -> str:
-        tables = (table.to_html(float_format="{:.4g}".format) for table in self._tables())
-        return "".join([f"<p>{self._title()}</p>", *tables])
-
-    def _tables(self) -> list[pd.DataFrame]:
-        return [self.scores] if self.interval_scores is None else [self.scores, self.interval_scores]
-
-    def _title(self) -> str:
-        n_windows, horizon, width = self.values.shape
-        units = "standardised values" if self.scaled else "the data's units"
-        return (
-            f"Backtest: {n_windows} windows x {horizon} steps x {width} {'variable' if width == 1 else 'variables'}, "
-            f"season of {self.season_length}; MAE, MSE, RMSE in {units}"
-        )
+__all__ = ["BacktestResult", "backtest"]
 
 
 def backtest(
@@ -126,6 +29,7 @@ def backtest(
     y: Any,
     X: Any = None,
     X_past: Any = None,
+    static: Any = None,
     *,
     test_size: int | float = 0.2,
     stride: int = 1,
@@ -146,17 +50,22 @@ def backtest(
     For that reason missing values, where the forecaster interpolates, are filled with the last value before them here;
     missing values are no truth and are left out of the scores.
 
+    In a panel the test part is at the end of each series, and one network forecasts from the origins of all. A fit sees
+    each series up to its own origin, so that with an integer ``test_size`` all are cut by as many rows, whatever their
+    times. A series without a row before its test part (and the gap) is left out of the test; what rows it has before
+    the later origins of the others are fitted on with theirs.
+
     Parameters
     ----------
     forecaster : LSTMForecaster
         Fitted or not; it is left as it is.
     y : array-like of shape (n,) or (n, k), Series or DataFrame
-        Time-ordered observations of one series.
-    X, X_past : array-like, Series, DataFrame or None, default=None
+        Time-ordered observations of one series, or a panel, as in `LSTMForecaster.fit`.
+    X, X_past, static : array-like, Series, DataFrame or None, default=None
         Covariates, as in `LSTMForecaster.fit`; ``X`` of the steps ahead is known at each origin.
     test_size : int or float, default=0.2
-        Rows at the end to forecast, or their fraction. The first of them is the first step of the first window; the
-        last window ends with the last row.
+        Rows at the end (of each series) to forecast, or their fraction. The first of them is the first step of the
+        first window; the last window ends with the last row.
     stride : int, default=1
         Rows from one origin to the next.
     horizon : int or None, default=None
@@ -167,15 +76,17 @@ def backtest(
         Whether each fit sees all rows before its first origin, or the last ``train_size`` of them.
     train_size : int or None, default=None
         Rows that each fit sees of a sliding window, those held out by the forecaster among them; None: as many as the
-        first fit has. An expanding window takes None only.
+        first fit has. An expanding window takes None only. Series that have fewer give all.
     gap : int, default=0
         Rows between those that a fit sees and its first origin, as in `sklearn.model_selection.TimeSeriesSplit`: what
         isn't known yet when the weights are fitted. Forecasts still start from the rows right before their origin.
     season_length : int or None, default=None
-        Steps of a season; None: the usual one of the frequency (24 for hours, 12 for months, 1 for arrays).
+        Steps of a season; None: the usual one of the frequency (24 for hours, 12 for months, 1 for arrays). Where a
+        series of a panel is shorter, its last value stands for its last season.
     scaled : bool, default=False
         Whether MAE, MSE and RMSE, widths, interval scores and pinball losses are of values standardised with mean and
-        deviation of the rows that the first fit trains on, as in the published protocol of the ETT data.
+        deviation of the rows (of the series) that the first fit trains on, as in the published protocol of the ETT
+        data: what makes series of different sizes comparable.
     coverage : float, list of float or None, default=None
         Score intervals of these coverages, as `LSTMForecaster.predict_interval` gives them after each fit: calibrated
         on the rows that the fit held out, without `LSTMForecaster.update`. The naive forecasts get intervals in the
@@ -198,7 +109,8 @@ def backtest(
     Raises
     ------
     TypeError, ValueError
-        If a parameter is out of range, no window fits into the test part, or `LSTMForecaster.fit` refuses the data.
+        If a parameter is out of range, no window fits into the test part (of any series), or `LSTMForecaster.fit`
+        refuses the data.
 
     References
     ----------
@@ -223,38 +135,41 @@ def backtest(
     template._validate_parameters()
     if template.missing == "interpolate":
         template.set_params(missing="ffill")
-    seen = template._read(y, X, X_past, None)
+    seen = template._read(y, X, X_past, static)
     observations = seen.observations
-    if observations.is_panel:
-        raise TypeError("expected y with one series, got several: backtest each by itself")
-    origins = rolling_origins(len(observations), test_size, horizon, check_count("stride", stride))
-    folds = folds_of(origins, refit, window, train_size, gap)
-    season = _season(season_length, observations, int(origins[0]))
+    rolling = Rolling.of(observations.lengths, test_size, horizon, stride, gap)
+    folds, windows = rolling.folds(refit, window, train_size), rolling.windows
+    season = _season(season_length, observations, int(rolling.first.max()))
     deviation = _deviation(template, observations, folds[0], scaled)
-    scorer = SpreadScorer(seen, Probabilities.read(coverage, levels), season, horizon, deviation)
+    scorer = SpreadScorer(seen, Probabilities.read(coverage, levels), windows, season, horizon, deviation)
     scorer = scorer.checked(template, folds)
 
     def run(fitted: LSTMForecaster, fold: Fold) -> _Outcome:
-        fitted._fit(seen.take(np.arange(fold.start, fold.stop)))
-        parameters = fitted._forecast_origins(fitted.model_, seen, fold.origins, horizon)
+        fitted._fit(seen.take(fold.rows(observations)))
+        sized, part = seen.sized(like=fitted._seen), windows.take(fold.windows)
+        parameters = fitted._forecast_origins(fitted.model_, sized, part.origins, horizon, part.which)
         values = seen.undo(mean(fitted.model_.config["distribution"], parameters))
         # hundreds of refits would fill the memory
         kept = fitted if fold is folds[-1] else None
-        return _Outcome(values, scorer.score(fitted, fold), kept)
+        return _Outcome(values, scorer.score(fitted, sized, fold), kept)
 
     outcomes = _run(template, folds, n_jobs, run)
-    values = np.concatenate([outcome.values for outcome in outcomes])
-    scores, by_step = point_scores(values, observations, origins, season, deviation)
+    # fold after fold, to series after series
+    order = np.argsort(np.concatenate([fold.windows for fold in folds]))
+    values = np.concatenate([outcome.values for outcome in outcomes])[order]
+    scores, by_step, by_series = point_scores(values, observations, windows, season, deviation)
     last = outcomes[-1].fitted
     assert last is not None
     return BacktestResult(
-        *(scores, by_step, last, season, bool(scaled), observations, origins, values),
-        **scorer.tables([outcome.spread for outcome in outcomes if outcome.spread is not None]),
+        *(scores, by_step, last, season, bool(scaled), observations, windows.origins, values),
+        which=windows.which,
+        scores_by_series=by_series,
+        **scorer.tables([outcome.spread for outcome in outcomes if outcome.spread is not None], order),
     )
 
 
 class _Outcome(NamedTuple):
-    """What a fold gives: forecasts (n_origins, horizon, k), what is kept of quantiles, and of the last the clone."""
+    """What a fold gives: forecasts (n_windows, horizon, k), what is kept of quantiles, and of the last the clone."""
 
     values: Array
     spread: Spread | None
@@ -298,9 +213,13 @@ def _clones(template: LSTMForecaster) -> Iterator[LSTMForecaster]:
 
 
 def _deviation(template: LSTMForecaster, observations: Observations, first: Fold, scaled: bool) -> Array:
-    """By what errors and widths are divided, for each variable (k,)."""
+    """By what errors and widths are divided, for each series and variable: (n_series, k)."""
+    deviation = np.ones((observations.n_series, observations.n_columns))
     if not scaled:
-        return np.ones(observations.n_columns)
-    stop = first.start + template._training_rows(first.stop - first.start)
-    deviation = np.nanstd(observations.values[first.start : stop], axis=0)
-    return np.where(deviation > 0, deviation, 1.0)
+        return deviation
+    part = observations.take(first.rows(observations))
+    begins = np.cumsum(part.lengths) - part.lengths
+    lengths = template._training_lengths(part)
+    for i, begin, n in zip(np.flatnonzero(first.stop > first.start), begins, lengths, strict=True):
+        deviation[i] = fit_columns("standard", part.values[begin : begin + n])[1]
+    return deviation

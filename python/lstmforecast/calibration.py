@@ -16,6 +16,8 @@ from lstmforecast.distribution import quantile
 # Windows that are remembered: enough for a coverage of 99 %, few enough for any horizon, and, of hours, six weeks:
 # intervals follow the series.
 MOST_WINDOWS = 1000
+# Of all series of a panel together.
+MOST_OF_PANEL = 4000
 
 
 def calibration_origins(n_train: int, n_rows: int, horizon: int) -> NDArray[np.int64]:
@@ -31,6 +33,8 @@ def calibration_origins(n_train: int, n_rows: int, horizon: int) -> NDArray[np.i
 class Calibration:
     """Split conformal prediction for each step and variable (Vovk et al. 2005; Lei et al. 2018), of points or of
     quantiles (Romano et al. 2019), and adaptive where newer errors have been learned (Gibbs and Candès 2021).
+
+    Errors of one series keep their sign, those of a panel don't.
 
     Attributes
     ----------
@@ -62,15 +66,21 @@ class Calibration:
             return cls((truth - forecast.reshape(truth.shape)).astype(np.float32), **options)
         return cls(truth.astype(np.float32), forecast.astype(np.float32), **options)
 
-    def extended(self, truth: NDArray[np.float64], forecast: NDArray[np.float64]) -> Calibration:
-        """Remember newer forecasts, and forget the oldest beyond `MOST_WINDOWS`."""
-        newer = Calibration.of(truth, forecast, distribution=self.distribution)
-        parameters = None
-        if self.parameters is not None and newer.parameters is not None:
-            parameters = np.concatenate([self.parameters, newer.parameters])[-MOST_WINDOWS:]
-        both = np.concatenate([self.truth, newer.truth])[-MOST_WINDOWS:]
-        n_learned = min(self.n_learned + len(truth), len(both))
-        return replace(self, truth=both, parameters=parameters, n_learned=n_learned)
+    def extended(
+        self, truth: NDArray[np.float64], forecast: NDArray[np.float64], spreads: NDArray[np.float64] | None = None
+    ) -> Calibration:
+        """Remember newer forecasts, and forget the oldest beyond `MOST_WINDOWS`, or `MOST_OF_PANEL` with spreads."""
+        newer = Calibration.of(truth, forecast, distribution=self.distribution, spreads=spreads)
+        joined: dict[str, Any] = {}
+        for name in ("truth", "parameters", "spreads"):
+            parts = (getattr(self, name), getattr(newer, name))
+            joined[name] = None if parts[0] is None else np.concatenate(parts)[-self.most :]
+        return replace(self, **joined, n_learned=min(self.n_learned + len(truth), len(joined["truth"])))
+
+    @property
+    def most(self) -> int:
+        """How many windows are remembered."""
+        return MOST_WINDOWS if self.spreads is None else MOST_OF_PANEL
 
     def __len__(self) -> int:
         return len(self.truth)
@@ -101,33 +111,45 @@ class Calibration:
         -------
         ndarray of shape (horizon, k)
             An error of the past: of n, in ascending order, the ceil((n + 1) * level)-th for levels from one half on
-            (with the finite-sample correction), and the mirror image below. Errors that were learned since have shifted
-            the level, step by step and variable by variable.
+            (with the finite-sample correction), and the mirror image below. In a panel it is the
+            ceil((n + 1) * (2 * level - 1))-th distance. Errors that were learned since have shifted the level, step by
+            step and variable by variable.
 
         Raises
         ------
         ValueError
             If there are too few errors for the level.
         """
-        at = place_of(level, len(self), wanted)
+        check_level(level, len(self), wanted, of_panel=self.spreads is not None)
+        share, side = _share(level, of_panel=self.spreads is not None), 1 if level >= 0.5 else -1
+        if share == 0:
+            return np.zeros(self.truth.shape[1:])
         if self.n_learned == 0 or self.rate == 0:
-            found: NDArray[np.float64] = self._sorted(level)[at].astype(np.float64)
-            return found
+            found: NDArray[np.float64] = self._sorted(level)[_rank(share, len(self)) - 1].astype(np.float64)
+            return side * found
         # the other half stays to judge the first of them by
-        n_learned = min(self.n_learned, len(self) // 2)
-        if level < 0.5:
-            return -_adapted(-self._errors(level), 1 - level, self.rate, n_learned)
-        return _adapted(self._errors(level), level, self.rate, n_learned)
+        return side * _adapted(self._scores(level), share, self.rate, min(self.n_learned, len(self) // 2))
+
+    def _scores(self, level: float) -> NDArray[np.float32]:
+        """How far the truth was beyond the quantile of this level; in a panel, beyond it or its mirror image.
+
+        The windows of a panel lie side by side in the same few weeks. What all its series have in common there, above
+        or below the forecast, counts to both sides: the next weeks bring something else.
+        """
+        if self.spreads is None:
+            return self._errors(level) if level >= 0.5 else -self._errors(level)
+        upper = max(level, 1 - level)
+        return np.maximum(self._errors(upper), -self._errors(1 - upper))
 
     def _sorted(self, level: float) -> NDArray[np.float32]:
-        """The errors in ascending order: a backtest asks for twenty quantiles, again and again."""
-        key = level if self.parameters is not None else None
+        """The scores in ascending order: a backtest asks for twenty quantiles, again and again."""
+        key = (0.5 if self.parameters is None else max(level, 1 - level), self.spreads is None and level < 0.5)
         if key not in self._cache:
-            self._cache[key] = np.sort(self._errors(level), axis=0)
+            self._cache[key] = np.sort(self._scores(level), axis=0)
         return self._cache[key]
 
     @cached_property
-    def _cache(self) -> dict[float | None, NDArray[np.float32]]:
+    def _cache(self) -> dict[tuple[float, bool], NDArray[np.float32]]:
         return {}
 
 
@@ -161,20 +183,29 @@ def _at_levels(ascending: NDArray[np.float32], levels: NDArray[np.float64]) -> N
     return found
 
 
-def place_of(level: float, n: int, wanted: str) -> int:
-    """Which of ``n`` errors in ascending order is the quantile; a ValueError if there are too few for it.
+def check_level(level: float, n: int, wanted: str, *, of_panel: bool) -> None:
+    """Raise a ValueError if ``n`` errors are too few for a quantile of this level, which is ``wanted`` for that.
 
     Examples
     --------
-    >>> place_of(0.95, 19, "coverage=0.9"), place_of(0.05, 19, "coverage=0.9")
-    (18, 0)
+    >>> check_level(0.95, 19, "coverage=0.9", of_panel=False)
+    >>> check_level(0.95, 9, "coverage=0.9", of_panel=True)
     """
-    # rounded first: 0.95 * 20 is a little more than 19
-    rank = math.ceil(round((n + 1) * max(level, 1 - level), 9))
-    if rank > n:
-        needed = math.ceil(round(1 / min(level, 1 - level), 9)) - 1
+    share = _share(level, of_panel=of_panel)
+    if _rank(share, n) > n:
+        needed = math.ceil(round(1 / (1 - share), 9)) - 1
         raise ValueError(f"expected at least {needed} windows held out for {wanted}, got {n}")
-    return rank - 1 if level >= 0.5 else n - rank
+
+
+def _share(level: float, *, of_panel: bool) -> float:
+    """The part of the scores that is at most as high as what a quantile of this level is corrected by."""
+    return round(abs(2 * level - 1), 12) if of_panel else max(level, 1 - level)
+
+
+def _rank(share: float, n: int) -> int:
+    """Which of ``n`` errors, from 1 in ascending order, is that of a share, with the finite-sample correction."""
+    # rounded first: 0.95 * 20 is a little more than 19
+    return math.ceil(round((n + 1) * share, 9))
 
 
 def interval_columns(variables: pd.Index, coverages: list[float]) -> pd.MultiIndex:

@@ -17,10 +17,9 @@ from lstmforecast.index import (
     continue_index,
     gap_message,
     join_indexes,
-    pack_index,
     regular_grid,
-    unpack_index,
 )
+from lstmforecast.packing import pack_index, pack_label, unpack_index, unpack_label
 
 Missing = Literal["error", "mask", "ffill", "interpolate"]
 
@@ -182,6 +181,11 @@ class Observations:
         """The numbers of the rows that were not there ``before``, of which this is the continuation."""
         return np.arange(len(before), len(self))
 
+    def times(self, rows: NDArray[np.int64]) -> pd.Index:
+        """The labels of rows; their numbers for arrays."""
+        index: pd.Index = pd.RangeIndex(len(self)) if self.index is None else self.index
+        return index[rows]
+
     def container(self) -> Any:
         """Give these observations back as they came in."""
         return self.form.give_back(self.values, self.index)
@@ -307,22 +311,6 @@ def place(mask: NDArray[np.bool_], what: str, index: pd.Index | None, form: Form
     where = f"column {form.label(column)}" if mask.shape[1] > 1 or form.kind == "frame" else ""
     time = f"row {row}" if index is None else f"{index[row]} (row {row})"
     return f"{int(mask.sum())} {what}, the first in {where + ' at ' if where else ''}{time}"
-
-
-def pack_label(label: Hashable) -> Any:
-    """Write the name of a column or series as a plain value, for `unpack_label`."""
-    if isinstance(label, tuple):
-        return {"tuple": [pack_label(part) for part in label]}
-    if label is None or isinstance(label, str | int | float):
-        return label
-    if isinstance(label, np.integer | np.floating):
-        return label.item()
-    raise ValueError(f"expected column names that are strings or numbers, got {label!r}, which cannot be saved")
-
-
-def unpack_label(saved: Any) -> Hashable:
-    """Read what `pack_label` wrote."""
-    return tuple(unpack_label(part) for part in saved["tuple"]) if isinstance(saved, dict) else saved
 
 
 def _columns(labels: list[Hashable], names: list[Hashable], kind: str) -> pd.Index:

@@ -14,7 +14,8 @@ from lstmforecast.calendar import calendar_features, calendar_names
 from lstmforecast.container import Observations, check_columns, pack_columns, place, unpack_columns
 from lstmforecast.form import Form, read_table
 from lstmforecast.index import Frequency
-from lstmforecast.panel import indexed
+from lstmforecast.packing import pack_keys, pack_label, unpack_keys, unpack_label
+from lstmforecast.panel_index import indexed
 
 Array = NDArray[np.float64]
 
@@ -139,7 +140,10 @@ class Covariates:
             name: None if table is None else pack_columns(table.form) | {"n_columns": table.n_columns}
             for name, table in (("X_past", self.past), ("X", self.known))
         }
-        static = None if self.static is None else self.static.to_dict("split")
+        static = None
+        if self.static is not None:
+            columns = [pack_label(label) for label in self.static.columns]
+            static = {"keys": pack_keys(self.static.index), "columns": columns, "data": self.static.to_numpy().tolist()}
         return tables | {"calendar": self.calendar, "holidays": self.holidays, "freq": self.freq, "static": static}
 
     @classmethod
@@ -149,7 +153,10 @@ class Covariates:
             name: None if saved[name] is None else Table(name, unpack_columns(saved[name]), saved[name]["n_columns"])
             for name in ("X_past", "X")
         }
-        static = None if saved["static"] is None else pd.DataFrame(**saved["static"])
+        static = saved["static"]
+        if static is not None:
+            columns = [unpack_label(label) for label in static["columns"]]
+            static = pd.DataFrame(static["data"], unpack_keys(static["keys"]), columns, dtype=np.float64)
         return cls(tables["X_past"], tables["X"], saved["calendar"], saved["holidays"], saved["freq"], static)
 
     def _check_expected(self, X: Any, X_past: Any) -> None:
@@ -178,7 +185,7 @@ class Covariates:
             newer = encode_static(static, seen).reindex(columns=rows.columns, fill_value=0.0)
             rows = pd.concat([rows.drop(index=newer.index, errors="ignore"), newer])
         keys = seen.series_keys
-        absent = keys.difference(rows.index)
+        absent = keys[~keys.isin(rows.index)].tolist()
         if len(absent):
             raise ValueError(f"expected a row of static for every series, got none for {absent[0]!r}")
         return np.repeat(rows.loc[keys].to_numpy(), seen.lengths, axis=0)

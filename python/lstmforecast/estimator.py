@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from lstmforecast import _core
 from lstmforecast.architecture import to_core
+from lstmforecast.augment import as_options, resolve
 from lstmforecast.ensemble import Ensemble
 from lstmforecast.parameters import check_parameters
 from lstmforecast.progress import ProgressBar
@@ -38,6 +39,7 @@ class LSTMEstimator(BaseEstimator):
     def _validate_parameters(self) -> None:
         """Raise TypeError or ValueError, with one sentence, for the first parameter that makes no sense."""
         check_parameters(self.get_params(deep=False), losses=self._losses, architectures=self._architectures)
+        resolve(self.augment)
 
     def _seed(self) -> int:
         """A seed for this fit; an int gives the same one each time."""
@@ -76,6 +78,7 @@ class LSTMEstimator(BaseEstimator):
         options["lr_schedule"] = self.lr_schedule
         given = {name: getattr(self, name) for name in (*integers, *floats) if name not in overrides}
         options |= {name: _cast(int if name in integers else float, value) for name, value in given.items()}
+        options["augment"] = as_options(self.augment)
         options |= {"scaler": self.scaler, "gap": 0, "stride": 1, "shuffle": True, "seed": seed}
         return options | overrides
 

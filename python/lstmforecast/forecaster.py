@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
+from lstmforecast.augment import Augmentation
 from lstmforecast.container import Missing
 from lstmforecast.distribution import mean
 from lstmforecast.index import Frequency
 from lstmforecast.series_estimator import SeriesEstimator
 
 if TYPE_CHECKING:
-    from lstmforecast.backtesting import BacktestResult
+    from lstmforecast.backtest_result import BacktestResult
 
 
 class LSTMForecaster(SeriesEstimator):
@@ -29,9 +32,15 @@ class LSTMForecaster(SeriesEstimator):
     segment_length : int or None, default=None
         Rows that the LSTM reads as one step, as in SegRNN; a divisor of the window. None: a season where the window has
         several, so that an hourly series is read day by day.
-    linear_skip : bool, default=True
+    linear_skip : bool or None, default=None
         Whether a linear forecast from the window (NLinear, one for all variables) is added to the LSTM's, which then
-        learns what the line leaves.
+        learns what the line leaves; None: True, except with ``supervision="every"``.
+    supervision : {"last", "every"}, default="last"
+        Whether training looks at the forecast after the window's last step only, or at one after each step of the LSTM,
+        of the ``horizon`` rows after those read so far. ``"every"`` gets more out of each window: with short segments
+        it takes fewer steps to the same validation loss, which is that of the last step either way. The window is then
+        normalised by the level of its first step, and each forecast by the level known up to it, so that no step sees
+        the future. Not with ``linear_skip``, ``bidirectional`` or covariates known in advance.
     channels : {"independent", "together"}, default="independent"
         Whether one network forecasts each variable from its own past, trained on all of them, or all variables at once.
     transform : {"log", None}, default=None
@@ -44,9 +53,10 @@ class LSTMForecaster(SeriesEstimator):
         ``"last"`` subtracts the last value of each window from it and adds it to the forecast again, so that levels
         never seen in training are no obstacle; ``"window"`` brings each window to mean 0 and deviation 1.
     loss : {"mse", "mae", "huber", "quantile", "normal", "student_t", "negative_binomial"} or None, default=None
-        What training minimises, on scaled values; None: ``"mse"``, and ``"mae"`` for a panel, some of whose series are
-        always wilder than others. The last four forecast a distribution: quantiles that never cross,
-        or the parameters that make the truth most likely; counts for the last one.
+        What training minimises, on scaled values; None: ``"huber"`` up to four seasons ahead, ``"mse"`` beyond, and
+        ``"mae"`` for a panel, some of whose series are always wilder than others. The last four forecast a
+        distribution: quantiles that never cross, or the parameters that make the truth most likely; counts for the
+        last one.
     quantiles : list of float or None, default=None
         Levels for ``loss="quantile"``; None: 0.025, 0.1, 0.25, 0.5, 0.75, 0.9 and 0.975.
     adaptation_rate : float, default=0.0
@@ -104,7 +114,10 @@ class LSTMForecaster(SeriesEstimator):
         never.
     validation_fraction : float or None, default=None
         The part of the rows, the last ones (of each series), that is held out to judge each epoch and for the errors
-        that intervals are made of. None: 0.2, and of panels what gives some 500 windows.
+        that intervals are made of. None: 0.2, or less of a panel: two horizons, and at least some 500 windows.
+    augment : list of str or objects of `lstmforecast.augment`, or None, default=None
+        How training windows, and the horizons after them, are changed each time they are seen: ``"jitter"``,
+        ``"scale"``, ``"magnitude_warp"``, ``"time_warp"``, ``"window_slice"``, one after the other.
     warm_start : bool, default=False
         Whether `fit` goes on from the weights of the fit before.
     backend : {"auto", "fused", "torch"}, default="auto"
@@ -126,8 +139,8 @@ class LSTMForecaster(SeriesEstimator):
         Rows that the network sees.
     context_ : array, Series or DataFrame of shape (window_size_, k)
         The last rows seen (of each series), from which `predict` goes on, in the container that was given to `fit`.
-    cutoff_ : label or int
-        Index label of the last row seen; the row's number for arrays.
+    cutoff_ : label, int or Series
+        Index label of the last row seen; the row's number for arrays, a Series of times by series for a panel.
     freq_ : str, int, offset or None
         Frequency of the index; the step of an integer one.
     n_features_in_ : int
@@ -162,7 +175,8 @@ class LSTMForecaster(SeriesEstimator):
         *,
         window_size: int | None = None,
         segment_length: int | None = None,
-        linear_skip: bool = True,
+        linear_skip: bool | None = None,
+        supervision: str = "last",
         channels: str = "independent",
         transform: str | None = None,
         head: str = "direct",
@@ -200,6 +214,7 @@ class LSTMForecaster(SeriesEstimator):
         lr_factor: float = 0.5,
         clip_grad_norm: float | None = 1.0,
         validation_fraction: float | None = None,
+        augment: Sequence[str | Augmentation] | None = None,
         warm_start: bool = False,
         backend: str = "auto",
         device: str = "cpu",
@@ -212,6 +227,7 @@ class LSTMForecaster(SeriesEstimator):
         self.window_size = window_size
         self.segment_length = segment_length
         self.linear_skip = linear_skip
+        self.supervision = supervision
         self.channels = channels
         self.transform = transform
         self.head = head
@@ -249,6 +265,7 @@ class LSTMForecaster(SeriesEstimator):
         self.lr_factor = lr_factor
         self.clip_grad_norm = clip_grad_norm
         self.validation_fraction = validation_fraction
+        self.augment = augment
         self.warm_start = warm_start
         self.backend = backend
         self.device = device
@@ -329,8 +346,8 @@ class LSTMForecaster(SeriesEstimator):
     def update(self, y: Any, X: Any = None, X_past: Any = None, static: Any = None) -> LSTMForecaster:
         """Append newer observations, from which `predict` then goes on; the weights stay as they are.
 
-        Intervals follow: the errors of the forecasts that can now be judged take the place of the oldest ones, and
-        with an ``adaptation_rate`` levels adapt.
+        Intervals follow: the errors of the forecasts that can now be judged take the place of the oldest ones (in a
+        panel those of 200 series at each step, in units of their series), and with an ``adaptation_rate`` levels adapt.
 
         Parameters
         ----------
@@ -354,15 +371,16 @@ class LSTMForecaster(SeriesEstimator):
         """
         check_is_fitted(self)
         seen, newer = self._seen.extended(y, X, X_past, static, self.missing)
-        self._learn_errors(seen, len(newer))
+        self._check_counts(seen.observations)
+        self._learn_errors(self._seen.observations, seen, newer)
         self._remember(seen, self.window_size_, n_rows=self._n_rows + len(newer))
         return self
 
-    def backtest(self, y: Any, X: Any = None, X_past: Any = None, **options: Any) -> BacktestResult:
+    def backtest(self, y: Any, X: Any = None, X_past: Any = None, static: Any = None, **options: Any) -> BacktestResult:
         """Fit a clone on the rows before a test part and score its forecasts: see `lstmforecast.backtest`."""
         from lstmforecast.backtesting import backtest
 
-        return backtest(self, y, X, X_past, **options)
+        return backtest(self, y, X, X_past, static, **options)
 
     def attention_weights(self, X: Any = None, context: Any = None, X_past: Any = None, static: Any = None) -> Any:
         """How much each step of the windows that `predict` reads hears of each, with ``architecture="attention"``.
@@ -397,7 +415,10 @@ class LSTMForecaster(SeriesEstimator):
 
     @property
     def cutoff_(self) -> Any:
-        """Index label of the last row seen; the row's number for arrays."""
+        """Index label of the last row seen; the row's number for arrays, a Series of times by series for a panel."""
         check_is_fitted(self)
-        index = self._seen.observations.index
-        return self._n_rows - 1 if index is None else index[-1]
+        observations = self._seen.observations
+        if observations.index is None:
+            return self._n_rows - 1
+        ends = observations.times(np.cumsum(observations.lengths) - 1)
+        return pd.Series(ends, observations.series_keys) if observations.is_panel else ends[0]

@@ -50,18 +50,18 @@ def check_index(index: pd.Index, name: str = "y") -> None:
     if index.hasnans:
         row = int(np.flatnonzero(index.isna())[0])
         raise ValueError(f"expected a time for every row of {name}, got {index[row]} in row {row}; drop such rows")
-    steps = np.diff(_stamps(index))
+    steps = np.diff(stamps_of(index))
     if (steps < 0).any():
         row = int(np.flatnonzero(steps < 0)[0]) + 1
         raise ValueError(
-            f"expected the times of {name} in ascending order, got {index[row]} (row {row}) after {index[row - 1]}; "
-            f"sort with {name}.sort_index()"
+            f"expected the times of {name} in ascending order, got {index[row]} (row {row}) after {index[row - 1]}"
+            + _advice(name, "; sort with {}.sort_index()")
         )
     if (steps == 0).any():
         row = int(np.flatnonzero(steps == 0)[0]) + 1
         raise ValueError(
             f"expected every time of {name} once, got {int((steps == 0).sum())} duplicates, the first {index[row]} "
-            f"(row {row}); merge them with {name}.groupby(level=0).mean()"
+            f"(row {row})" + _advice(name, "; merge them with {}.groupby(level=0).mean()")
         )
 
 
@@ -69,18 +69,24 @@ def _check_kind(index: pd.Index, name: str) -> None:
     if isinstance(index, pd.MultiIndex):
         raise TypeError(
             f"expected {name} to hold one series with one row for each time, got a MultiIndex of the levels "
-            f"{list(index.names)}; forecast each series by itself"
+            f"{list(index.names)}; several series have two, series and time"
         )
     if isinstance(index, pd.DatetimeIndex | pd.PeriodIndex) or pd.api.types.is_integer_dtype(index.dtype):
         return
     got = f"{type(index).__name__} of {index.dtype}" + (f" such as {index[0]}" if len(index) else "")
     raise TypeError(
-        f"expected the index of {name} to be {_MAY_BE_CONTINUED}, got {got}; "
-        f"convert it with pd.to_datetime({name}.index) or drop it with {name}.reset_index(drop=True)"
+        f"expected the index of {name} to be {_MAY_BE_CONTINUED}, got {got}"
+        + _advice(name, "; convert it with pd.to_datetime({0}.index) or drop it with {0}.reset_index(drop=True)")
     )
 
 
-def _stamps(index: pd.Index) -> NDArray[np.int64]:
+def _advice(name: str, advice: str) -> str:
+    """What to write, for data that has a name in the user's code; a series of a panel has none."""
+    return advice.format(name) if name.isidentifier() else ""
+
+
+def stamps_of(index: pd.Index) -> NDArray[np.int64]:
+    """Times as the integers that pandas counts them in, and integers as they are."""
     if isinstance(index, pd.DatetimeIndex | pd.PeriodIndex):
         return np.asarray(index.asi8)
     return index.to_numpy(dtype=np.int64)
@@ -132,9 +138,10 @@ def regular_grid(index: pd.Index, freq: Frequency = None, name: str = "y") -> tu
 
 def _off_grid_message(index: pd.Index, row: int, freq: Frequency, found: Frequency, name: str) -> str:
     source = "freq" if freq is not None else "the most common step"
+    example = _advice(name, f", e.g. with {{}}.resample({found!r}).mean()")
     return (
         f"expected the times of {name} at a constant step ({source} is {found!r}), got {index[row]} (row {row}), which "
-        f"does not lie on that grid; bring {name} to one, e.g. with {name}.resample({found!r}).mean(), or give freq="
+        f"does not lie on that grid; bring {name} to one{example}, or give freq="
     )
 
 
@@ -212,7 +219,9 @@ def _datetime_grid(index: pd.DatetimeIndex, offset: BaseOffset, name: str) -> pd
     if expected > _MOST_MISSING * (len(index) + 50):
         raise ValueError(
             f"expected the times of {name} at a constant step, got {len(index)} rows where the step {alias(offset)!r} "
-            f"makes about {expected:.0f}; bring {name} to one, e.g. with {name}.resample('D').mean(), or give freq="
+            f"makes about {expected:.0f}; bring {name} to one"
+            + _advice(name, ", e.g. with {}.resample('D').mean()")
+            + ", or give freq="
         )
     return _date_range(first, offset, index, end=last)
 
@@ -239,20 +248,39 @@ def _integer_step(index: pd.Index, freq: Frequency, name: str) -> int:
         return freq
     if isinstance(index, pd.RangeIndex):
         return index.step
-    steps, counts = np.unique(np.diff(_stamps(index)), return_counts=True)
+    steps, counts = np.unique(np.diff(stamps_of(index)), return_counts=True)
     return int(steps[counts.argmax()]) if len(steps) else 1
 
 
 def gap_message(index: pd.Index, grid: pd.Index, freq: Frequency, name: str = "y") -> str:
     """Say how many rows are missing from ``index``, and which come first."""
     absent = grid.difference(index, sort=False)
-    after = np.unique(np.searchsorted(_stamps(index), _stamps(absent)))
+    after = np.unique(np.searchsorted(stamps_of(index), stamps_of(absent)))
     first = ", ".join(str(label) for label in absent[:3]) + (", ..." if len(absent) > 3 else "")
     return (
         f"expected {name} without gaps at the frequency {freq!r}, got {len(after)} "
         f"{'gap' if len(after) == 1 else 'gaps'} with {len(absent)} missing {'row' if len(absent) == 1 else 'rows'}: "
         f"{first}; mend them with missing='ffill' or missing='interpolate', or give another freq="
     )
+
+
+def alike(index: pd.Index, newer: pd.Index, name: str = "y") -> pd.Index:
+    """Check that newer labels are of the kind of those before, and bring them to the same time zone.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If they are of different kinds, or periods of different lengths.
+    """
+    if type(index) is not type(newer) and not {type(index), type(newer)} <= {pd.Index, pd.RangeIndex}:
+        raise TypeError(f"expected {name} with a {type(index).__name__} as before, got a {type(newer).__name__}")
+    if isinstance(index, pd.DatetimeIndex) and isinstance(newer, pd.DatetimeIndex):
+        if (index.tz is None) != (newer.tz is None):
+            raise TypeError(f"expected {name} with the time zone {index.tz}, as before, got {newer.tz}")
+        return newer if index.tz is None else newer.tz_convert(index.tz)
+    if index.dtype != newer.dtype and isinstance(index, pd.PeriodIndex):
+        raise ValueError(f"expected {name} with the index {index.dtype}, as before, got {newer.dtype}")
+    return newer
 
 
 def join_indexes(index: pd.Index, newer: pd.Index, name: str = "y") -> pd.Index:
@@ -266,14 +294,7 @@ def join_indexes(index: pd.Index, newer: pd.Index, name: str = "y") -> pd.Index:
         If they overlap.
     """
     check_index(newer, name)
-    if type(index) is not type(newer) and not {type(index), type(newer)} <= {pd.Index, pd.RangeIndex}:
-        raise TypeError(f"expected {name} with a {type(index).__name__} as before, got a {type(newer).__name__}")
-    if isinstance(index, pd.DatetimeIndex) and isinstance(newer, pd.DatetimeIndex):
-        if (index.tz is None) != (newer.tz is None):
-            raise TypeError(f"expected {name} with the time zone {index.tz}, as before, got {newer.tz}")
-        newer = newer if index.tz is None else newer.tz_convert(index.tz)
-    elif index.dtype != newer.dtype and isinstance(index, pd.PeriodIndex):
-        raise ValueError(f"expected {name} with the index {index.dtype}, as before, got {newer.dtype}")
+    newer = alike(index, newer, name)
     if newer[0] <= index[-1]:
         raise ValueError(
             f"expected {name} to go on after {index[-1]}, got an overlap: it begins at {newer[0]}; pass newer rows only"
@@ -339,42 +360,23 @@ def season_length(freq: Frequency) -> int:
         return _fits_into(pd.Timedelta(days=1) if step >= pd.Timedelta(minutes=1) else pd.Timedelta(minutes=1), step)
     if isinstance(offset, Day) and offset.n == 7:
         return 52
-    season = _SEASONS.get(offset.rule_code.split("-")[0], 1)
+    if type(offset) is pd.DateOffset:
+        return _season_of_parts(offset)
+    try:
+        season = _SEASONS.get(offset.rule_code.split("-")[0], 1)
+    except NotImplementedError:  # Easter has no code
+        return 1
     return season // offset.n if season % offset.n == 0 else 1
+
+
+def _season_of_parts(offset: BaseOffset) -> int:
+    """The season of an offset of words, such as months=1, as that of the alias for one of them; 1 for several."""
+    aliases = {"months": "ME", "weeks": "W", "days": "D", "hours": "h", "minutes": "min", "seconds": "s"}
+    if len(offset.kwds) != 1 or not set(offset.kwds) <= set(aliases):
+        return 1
+    ((word, n),) = offset.kwds.items()
+    return season_length(f"{n * offset.n}{aliases[word]}")
 
 
 def _fits_into(season: pd.Timedelta, step: pd.Timedelta) -> int:
     return int(season / step) if season % step == pd.Timedelta(0) else 1
-
-
-def pack_index(index: pd.Index | None) -> tuple[NDArray[np.int64], dict[str, Any]]:
-    """Write an index as integers and plain values, for `unpack_index`."""
-    if index is None:
-        return np.zeros(0, np.int64), {"kind": "none"}
-    values: dict[str, Any] = {"kind": "integer", "name": index.name, "dtype": str(index.dtype)}
-    if isinstance(index, pd.DatetimeIndex):
-        values.update(kind="datetime", unit=index.unit, tz=None if index.tz is None else str(index.tz))
-    elif isinstance(index, pd.PeriodIndex):
-        values.update(kind="period", freq=index.freqstr)
-    elif isinstance(index, pd.RangeIndex):
-        values.update(kind="range", step=index.step)
-    return _stamps(index).copy(), values
-
-
-def unpack_index(stamps: NDArray[np.int64], values: dict[str, Any]) -> pd.Index | None:
-    """Read what `pack_index` wrote."""
-    kind = values["kind"]
-    if kind == "none":
-        return None
-    name = values["name"]
-    if kind == "datetime":
-        utc = pd.DatetimeIndex(stamps.view(f"datetime64[{values['unit']}]"), name=name)
-        local: pd.Index = utc if values["tz"] is None else utc.tz_localize("UTC").tz_convert(values["tz"])
-        return local
-    if kind == "period":
-        first = pd.Period(ordinal=int(stamps[0]), freq=values["freq"])
-        return pd.period_range(first, periods=len(stamps), freq=values["freq"], name=name)
-    if kind == "range":
-        return pd.RangeIndex(stamps[0], stamps[-1] + values["step"], values["step"], name=name)
-    integers: pd.Index = pd.Index(stamps, dtype=values["dtype"], name=name)
-    return integers

@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 
 from lstmforecast import _core
 from lstmforecast.calibration import (
+    MOST_OF_PANEL,
     SIDES,
     Calibration,
     calibration_origins,
+    check_level,
     check_probabilities,
     interval_columns,
     levels_of,
-    place_of,
     quantile_columns,
 )
 from lstmforecast.container import Observations
@@ -26,8 +27,8 @@ from lstmforecast.ensemble import Ensemble
 from lstmforecast.panel import Panel
 from lstmforecast.seen import Seen
 
-# Windows of all series together that intervals of a panel are calibrated with.
-MOST_OF_PANEL = 4000
+# Windows of one step that are learned: errors of many series at one time are alike, and must not push out all others.
+MOST_OF_A_STEP = MOST_OF_PANEL // 20
 
 
 class ConformalIntervals:
@@ -77,9 +78,10 @@ class ConformalIntervals:
         Split conformal prediction: as far to both sides of the forecast as forecasts were off on the rows that `fit`
         held out, for each step and variable. They hold as often as promised if the future is like those rows, whatever
         the distribution. The rows also chose the best epoch, which makes intervals from few rows a little too narrow.
-        Where a distribution is forecast, its own quantiles are corrected in the same way (Romano et al. 2019); in a
-        panel, errors are counted in seasonal-naive errors of their series. With an ``adaptation_rate``, levels
-        adapt after `update` (Gibbs and Candès 2021).
+        In a panel errors count to both sides alike, in seasonal-naive errors of their series: what was common to all
+        series in the weeks held out won't come again.
+        Where a distribution is forecast, its own quantiles are corrected in the same way (Romano et al. 2019). With an
+        ``adaptation_rate``, levels adapt after `update` (Gibbs and Candès 2021).
 
         Parameters
         ----------
@@ -167,7 +169,8 @@ class ConformalIntervals:
         seen, forecast = self._predict(*given)
         steps = forecast.shape[1]
         n_errors = 0 if self._calibration is None else len(self._calibration)
-        self._check_levels(levels, wanted, n_errors, steps, self._calibrated_horizon())
+        of_panel = seen.observations.is_panel
+        self._check_levels(levels, wanted, n_errors, steps, self._calibrated_horizon(), of_panel=of_panel)
         values = np.moveaxis(seen.undo(self._quantiles_of(forecast, levels, seen.spreads)), 0, -1)
         names = seen.observations.form.variables(seen.observations.n_columns)
         return self._frame(seen, values, columns(names), given[2])
@@ -203,13 +206,26 @@ class ConformalIntervals:
         return whole(values) if distribution == "negative_binomial" else values
 
     def _quantiles_at(
-        self, seen: Seen, origins: NDArray[np.int64], horizon: int, levels: Sequence[float]
+        self,
+        seen: Seen,
+        origins: NDArray[np.int64],
+        horizon: int,
+        levels: Sequence[float],
+        which: NDArray[np.int64],
     ) -> NDArray[np.float64]:
-        """Quantiles of the rows from each origin on: (n_levels, n_origins, horizon, k)."""
-        return seen.undo(self._quantiles_of(self._forecast_origins(self.model_, seen, origins, horizon), levels))
+        """Quantiles of the rows from each origin of the series ``which`` on: (n_levels, n_origins, horizon, k)."""
+        forecast = self._forecast_origins(self.model_, seen, origins, horizon, which)
+        return seen.undo(self._quantiles_of(forecast, levels, None if seen.spreads is None else seen.spreads[which]))
 
     def _check_levels(
-        self, levels: Sequence[float], wanted: Sequence[str], n_errors: int, horizon: int, trained: int
+        self,
+        levels: Sequence[float],
+        wanted: Sequence[str],
+        n_errors: int,
+        horizon: int,
+        trained: int,
+        *,
+        of_panel: bool = False,
     ) -> None:
         """Raise a ValueError unless there are errors enough for these levels, and for all steps of the horizon."""
         if n_errors == 0:
@@ -220,7 +236,7 @@ class ConformalIntervals:
         if horizon > trained:
             raise ValueError(f"expected a horizon of at most {trained}, as trained for, got {horizon}")
         for level, words in zip(levels, wanted, strict=True):
-            place_of(level, n_errors, words)
+            check_level(level, n_errors, words, of_panel=of_panel)
 
     def _held_out_origins(self, n_rows: int, filled: NDArray[np.bool_] | None) -> NDArray[np.int64]:
         """Where the forecasts begin that a fit on so many rows is calibrated with; ``filled`` values are no truth."""
@@ -246,7 +262,7 @@ class ConformalIntervals:
             )
 
     def _held_out_places(self, observations: Observations) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Series and row of the forecasts that a fit is calibrated with."""
+        """Series and row of the forecasts that a fit is calibrated with, the farthest from their ends first."""
         if not isinstance(observations, Panel):
             origins = self._held_out_origins(len(observations), observations.filled)
             return np.zeros(len(origins), np.int64), origins
@@ -258,6 +274,8 @@ class ConformalIntervals:
         origins = np.concatenate(origins_of)
         chosen = np.linspace(0, len(origins) - 1, min(len(origins), MOST_OF_PANEL)).round().astype(np.int64)
         which, origins = which[chosen], origins[chosen]
+        order = np.argsort(origins - observations.lengths[which], kind="stable")
+        which, origins = which[order], origins[order]
         rows = observations.row_of(which, origins)[:, np.newaxis] + np.arange(self.horizon)
         if observations.filled is None:
             return which, origins
@@ -268,24 +286,41 @@ class ConformalIntervals:
         """The first row held out of each series."""
         raise NotImplementedError
 
-    def _learn_errors(self, seen: Seen, n_new: int) -> None:
-        """Judge the forecasts whose last step is among the newest rows; missing values are no truth.
-
-        Panels keep the errors of `fit`.
+    def _learn_errors(self, before: Observations, seen: Seen, newer: NDArray[np.int64]) -> None:
+        """Judge the forecasts whose last step is among the ``newer`` rows, the first of each series first, as if one
+        after the other had been learned.
         """
-        if self._calibration is None or seen.observations.is_panel:
+        if self._calibration is None:
             return
-        observations = seen.observations
-        horizon = self._calibrated_horizon()
-        gone = np.zeros(observations.values.shape, bool) if observations.filled is None else observations.filled
-        n = len(observations)
-        origins = np.arange(n - n_new - horizon + 1, n - horizon + 1)
-        origins = origins[origins >= self.model_.config["window_size"]]
-        steps = origins[:, np.newaxis] + np.arange(horizon)
-        known = ~gone[steps].any(axis=(1, 2))
-        if known.any():
-            forecast = self._forecast_origins(self.model_, seen, origins[known], horizon)
-            self._calibration = self._calibration.extended(seen.values[steps[known]], forecast)
+        observations, horizon = seen.observations, self._calibrated_horizon()
+        which, origins = self._judged_places(before, observations, newer, horizon)
+        which, origins = (each[-self._calibration.most :] for each in (which, origins))
+        if len(origins):
+            forecast = self._forecast_origins(self.model_, seen, origins, horizon, which)
+            rows = observations.row_of(which, origins)[:, np.newaxis] + np.arange(horizon)
+            spreads = None if seen.spreads is None else seen.spreads[which]
+            self._calibration = self._calibration.extended(seen.values[rows], forecast, spreads)
+
+    def _judged_places(
+        self, before: Observations, observations: Observations, newer: NDArray[np.int64], horizon: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Series and row of the forecasts that can be judged now. Missing values are no truth; series that were not
+        there before have had no forecasts.
+        """
+        ends = np.cumsum(observations.lengths)
+        which = np.searchsorted(ends, newer, side="right")
+        origins = newer - (ends - observations.lengths)[which] - horizon + 1
+        known = before.series_keys.get_indexer(observations.series_keys)
+        n_before = np.where(known < 0, 0, before.lengths[known])[which]
+        # a window may begin before a short series of a panel does
+        least = 1 if observations.is_panel else self.model_.config["window_size"]
+        judged = (n_before > 0) & (origins >= least)
+        if observations.filled is not None:
+            steps = newer[judged, np.newaxis] - np.arange(horizon)
+            judged[judged] = ~observations.filled[steps].any(axis=(1, 2))
+        places = np.flatnonzero(judged)
+        places = places[_some_of_each((origins - n_before)[places])]
+        return which[places], origins[places]
 
     def _interval_tensors(self) -> dict[str, NDArray[Any]]:
         """What a file keeps of it."""
@@ -310,3 +345,14 @@ class ConformalIntervals:
                 float(self.adaptation_rate),
                 int(tensors["n_learned"][0]),
             )
+
+
+def _some_of_each(steps: NDArray[np.int64]) -> NDArray[np.intp]:
+    """The places of the windows of each step, in order, at most `MOST_OF_A_STEP` of one, evenly spread."""
+    order = np.argsort(steps, kind="stable")
+    counts = np.unique(steps, return_counts=True)[1]
+    if counts.max(initial=0) <= MOST_OF_A_STEP:
+        return order
+    parts = np.split(order, np.cumsum(counts)[:-1])
+    places = [np.linspace(0, n - 1, min(n, MOST_OF_A_STEP)).round().astype(np.intp) for n in counts.tolist()]
+    return np.concatenate([part[place] for part, place in zip(parts, places, strict=True)])

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from lstmforecast import _core
 from lstmforecast.calibration import check_probabilities
 
-__all__ = ["coverage", "crps", "interval_score", "mae", "mase", "mse", "pinball", "rmse", "smape"]
+__all__ = ["coverage", "crps", "interval_score", "mae", "mase", "mse", "pinball", "rmse", "rmsse", "smape"]
 
 
 def mae(y_true: Any, y_pred: Any) -> float:
@@ -106,13 +106,36 @@ def mase(y_true: Any, y_pred: Any, y_train: Any, season_length: int = 1) -> floa
     >>> mase([5.0, 6.0], [5.0, 8.0], y_train=[1.0, 2.0, 3.0, 4.0])
     1.0
     """
+    errors, train = _errors_and_train(y_true, y_pred, y_train)
+    return float(np.mean(np.abs(errors).mean(axis=0) / naive_scale(train, season_length)))
+
+
+def rmsse(y_true: Any, y_pred: Any, y_train: Any, season_length: int = 1) -> float:
+    """Root of the mean squared error over that of the seasonal naive forecast of the training data (M5: one step).
+
+    Parameters, errors and undefined cases as for `mase`; squares are averaged over the variables before the root.
+
+    References
+    ----------
+    Hyndman and Koehler (2006). Makridakis et al. (2022), the M5 competition.
+
+    Examples
+    --------
+    >>> rmsse([5.0, 6.0], [5.0, 8.0], y_train=[1.0, 2.0, 3.0, 4.0])
+    1.41
+    """
+    errors, train = _errors_and_train(y_true, y_pred, y_train)
+    return float(np.sqrt(np.mean((errors / naive_scale(train, season_length, power=2)) ** 2)))
+
+
+def _errors_and_train(y_true: Any, y_pred: Any, y_train: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Errors and training data of each variable: (n, k) and (n_train, k)."""
     truth, forecast = _pair(y_true, y_pred)
     train = _finite(y_train, "y_train")
     n_columns = truth.shape[-1] if truth.ndim > 1 else 1
     if train.ndim > 2 or train.size % n_columns or (train.ndim == 2 and train.shape[1] != n_columns):
         raise ValueError(f"expected y_train of shape (n, {n_columns}) as y_true has columns, got {train.shape}")
-    errors = np.abs(truth - forecast).reshape(-1, n_columns).mean(axis=0)
-    return float(np.mean(errors / naive_scale(train.reshape(-1, n_columns), season_length)))
+    return (truth - forecast).reshape(-1, n_columns), train.reshape(-1, n_columns)
 
 
 def pinball(y_true: Any, y_pred: Any, alpha: float) -> float:
@@ -267,13 +290,16 @@ def interval_losses(
     return upper - lower + 2 / (1 - coverage) * outside
 
 
-def naive_scale(train: NDArray[np.float64], season_length: int) -> NDArray[np.float64]:
-    """Mean absolute seasonal difference of each column of ``train`` (n, k), by which `mase` divides; nan for 0."""
+def naive_scale(train: NDArray[np.float64], season_length: int, power: int = 1) -> NDArray[np.float64]:
+    """Mean absolute seasonal difference of each column of ``train`` (n, k), by which `mase` divides; nan for 0.
+
+    With ``power=2`` the root of the mean square, by which `rmsse` divides.
+    """
     if not 1 <= season_length < len(train):
         raise ValueError(
             f"expected a season_length from 1 to {len(train) - 1} (rows of y_train - 1), got {season_length}"
         )
-    scale = np.abs(train[season_length:] - train[:-season_length]).mean(axis=0)
+    scale = (np.abs(train[season_length:] - train[:-season_length]) ** power).mean(axis=0) ** (1 / power)
     # Differences of the size of rounding errors are none.
     return np.where(scale > 1e-12 * np.abs(train).max(axis=0), scale, np.nan)
 

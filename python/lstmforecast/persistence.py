@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from lstmforecast import _core
+from lstmforecast import _core, augment
 from lstmforecast.ensemble import Ensemble, n_members
 from lstmforecast.parameters import SCALERS
 
@@ -84,7 +84,7 @@ def _build(tensors: dict[str, NDArray[Any]], metadata: dict[str, str]) -> LSTMEs
 
     if metadata["estimator"] not in ("LSTMForecaster", "LSTMRegressor", "LSTMClassifier"):
         raise ValueError(f"an estimator named {metadata['estimator']!r}")
-    estimator: LSTMEstimator = getattr(lstmforecast, metadata["estimator"])(**json.loads(metadata["parameters"]))
+    estimator: LSTMEstimator = getattr(lstmforecast, metadata["estimator"])(**_read_parameters(metadata["parameters"]))
     named = {prefix: _below(tensors, prefix) for prefix in (_SCALER, _HISTORY, _STATE)}
     weights = {name: array for name, array in tensors.items() if not name.startswith(tuple(named))}
     config, n = json.loads(metadata["model"]), n_members(weights)
@@ -98,6 +98,11 @@ def _build(tensors: dict[str, NDArray[Any]], metadata: dict[str, str]) -> LSTMEs
     return estimator
 
 
+def _read_parameters(text: str) -> dict[str, Any]:
+    parameters: dict[str, Any] = json.loads(text)
+    return parameters | {"augment": augment.unpack(parameters.get("augment"))}
+
+
 def _below(tensors: dict[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:
     return {name.removeprefix(prefix): array for name, array in tensors.items() if name.startswith(prefix)}
 
@@ -105,6 +110,7 @@ def _below(tensors: dict[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[A
 def _savable_parameters(estimator: LSTMEstimator) -> dict[str, Any]:
     parameters = estimator.get_params(deep=False)
     kept = {name: _plain(value) for name, value in parameters.items() if name not in _NOT_SAVED}
+    kept["augment"] = augment.pack(parameters["augment"])
     if isinstance(parameters["random_state"], (int, np.integer)):
         kept["random_state"] = int(parameters["random_state"])
     if parameters["scaler"] is None or parameters["scaler"] in SCALERS:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import ArrayLike, NDArray
 
-    from lstmforecast.backtesting import BacktestResult
+    from lstmforecast.backtest_result import BacktestResult
 
 __all__ = ["backtest", "forecast", "history"]
 
@@ -134,7 +134,9 @@ def history(estimator: Any, ax: Axes | None = None) -> Axes:
     return _finish(ax)
 
 
-def backtest(result: BacktestResult, ax: Axes | None = None, *, variable: Hashable = None) -> Axes:
+def backtest(
+    result: BacktestResult, ax: Axes | None = None, *, variable: Hashable = None, series: Hashable = None
+) -> Axes:
     """Draw the last forecasts of a backtest, laid end to end over what came true.
 
     Parameters
@@ -145,6 +147,8 @@ def backtest(result: BacktestResult, ax: Axes | None = None, *, variable: Hashab
         Where to draw; a new figure if it isn't given.
     variable : label, optional
         Which variable of several; the first if it isn't given.
+    series : label, optional
+        Which series of a panel; the first that was forecast if it isn't given.
 
     Returns
     -------
@@ -156,9 +160,9 @@ def backtest(result: BacktestResult, ax: Axes | None = None, *, variable: Hashab
     ImportError
         Without matplotlib.
     ValueError
-        If there is no such variable.
+        If there is no such variable, or no forecast of such a series.
     """
-    windows = _last_windows(result, variable)
+    windows = _last_windows(result, variable, series)
     ax = _axes(ax)
     truth = pd.concat(windows)["truth"]
     _draw_path(ax, truth, color=INK, linewidth=1.1, label="truth")
@@ -167,6 +171,8 @@ def backtest(result: BacktestResult, ax: Axes | None = None, *, variable: Hashab
         ax.plot(window.index[:1], window["forecast"].iloc[:1], "o", color=COLORS[0], markersize=4)
     name = str(windows[0]["variable"].iloc[0])
     ax.set_ylabel(name if isinstance(windows[0]["variable"].iloc[0], str) else f"variable {name}")
+    if "series" in windows[0]:
+        ax.set_title(f"series {windows[0]['series'].iloc[0]}", fontsize="medium", loc="left")
     return _finish(ax, truth.index)
 
 
@@ -241,11 +247,11 @@ def _draw_bands(ax: Axes, index: pd.Index, interval: pd.DataFrame, i: int, color
         ax.fill_between(index, lower, upper, color=color, alpha=0.14 + 0.08 * place, linewidth=0, label=label, zorder=1)
 
 
-def _last_windows(result: BacktestResult, variable: Hashable) -> list[pd.DataFrame]:
-    """The last windows that don't overlap, in time order, with the rows of one variable."""
-    n_windows, horizon, width = result.values.shape
+def _last_windows(result: BacktestResult, variable: Hashable, series: Hashable) -> list[pd.DataFrame]:
+    """The last windows of one series that don't overlap, in time order, with the rows of one variable."""
+    _, horizon, width = result.values.shape
     starts: list[int] = []
-    for i in reversed(range(n_windows)):
+    for i in np.flatnonzero(result.which == _series_number(result, series))[::-1].tolist():
         if len(starts) < SHOWN_WINDOWS and (not starts or result.origins[starts[-1]] - result.origins[i] >= horizon):
             starts.append(i)
     names = list(result.forecasts["variable"].iloc[:width])
@@ -255,6 +261,16 @@ def _last_windows(result: BacktestResult, variable: Hashable) -> list[pd.DataFra
     size = horizon * width
     blocks = [result.forecasts.iloc[i * size + first : (i + 1) * size : width] for i in reversed(starts)]
     return [_columns(block.set_index("time")) for block in blocks]
+
+
+def _series_number(result: BacktestResult, series: Hashable) -> int:
+    if series is None:
+        return int(result.which[0])
+    keys = list(result.observations.series_keys) if result.observations.is_panel else []
+    number = keys.index(series) if series in keys else -1
+    if number not in result.which:
+        raise ValueError(f"expected series to be one of those that were forecast, got {series!r}")
+    return number
 
 
 def _draw_path(ax: Axes, path: pd.Series, **style: Any) -> None:

@@ -15,8 +15,8 @@ from lstmforecast.calibration import SIDES, Calibration, check_probabilities, le
 from lstmforecast.container import Observations
 from lstmforecast.forecaster import LSTMForecaster
 from lstmforecast.metrics import interval_losses, pinball_losses
-from lstmforecast.rolling import Fold
-from lstmforecast.scoring import METHODS, carried, known_truth, naive_forecast
+from lstmforecast.rolling import Fold, Windows
+from lstmforecast.scoring import METHODS, carried, known_truth, naive_forecast, seasons_at
 from lstmforecast.seen import Seen
 
 INTERVAL_SCORES = ("coverage", "width", "interval score")
@@ -25,7 +25,6 @@ LEVELS = [round(0.05 * i, 2) for i in range(1, 20)]
 MOST_VALUES = 2**22
 
 Array = NDArray[np.float64]
-Origins = NDArray[np.int64]
 
 
 class Probabilities(NamedTuple):
@@ -74,8 +73,8 @@ class Spread(NamedTuple):
     ----------
     sums : ndarray of shape (horizon, 3, 3 * n_coverages + n_levels + 1)
         For each step and method: how often each interval held, widths, interval scores, pinball losses, known values.
-    bounds : list of ndarray of shape (2 * n_coverages, n_origins, horizon, k)
-        Of the forecaster's intervals, from some origins each.
+    bounds : list of ndarray of shape (2 * n_coverages, n_windows, horizon, k)
+        Of the forecaster's intervals, of some windows each.
     """
 
     sums: Array
@@ -92,14 +91,17 @@ class SpreadScorer:
         The data.
     wanted : Probabilities
         What is scored.
+    windows : Windows
+        What is forecast, over all fits.
     season, horizon : int
         Of seasonal-naive, and of all.
-    deviation : ndarray of shape (k,)
+    deviation : ndarray of shape (n_series, k)
         By what widths and losses are divided.
     """
 
     seen: Seen
     wanted: Probabilities
+    windows: Windows
     season: int
     horizon: int
     deviation: Array
@@ -123,10 +125,12 @@ class SpreadScorer:
         n_errors = min(map(len, held_out))
 
         def check(wanted: Probabilities) -> None:
-            forecaster._check_levels(wanted.all, wanted.words, n_errors, self.horizon, forecaster.horizon)
+            sizes = (n_errors, self.horizon, forecaster.horizon)
+            forecaster._check_levels(wanted.all, wanted.words, *sizes, of_panel=self.observations.is_panel)
 
         check(self.wanted)
-        self._check_season(min(int(origins[0]) for origins in held_out))
+        if not self.observations.is_panel:
+            self._check_season(min(int(windows.origins[0]) for windows in held_out))
         if self.wanted.open:
             more = self.wanted._replace(levels=LEVELS)
             with suppress(ValueError):
@@ -141,70 +145,86 @@ class SpreadScorer:
                 f"quantiles, got {self.season}"
             )
 
-    def score(self, fitted: LSTMForecaster, fold: Fold) -> Spread | None:
-        """Score one fit, as many windows at a time as memory allows; None: nothing is wanted."""
+    def score(self, fitted: LSTMForecaster, seen: Seen, fold: Fold) -> Spread | None:
+        """Score one fit, as many windows at a time as memory allows; None: nothing is wanted.
+
+        ``seen`` are the data, with the sizes that the series had at the fit.
+        """
         if not self.wanted.all:
             return None
         truth = known_truth(self.observations)
-        model, *naive = self._methods(fitted, self._held_out(fitted, fold))
+        model, *naive = self._methods(fitted, seen, fold)
         bounds, sums = [], []
-        for origins in self._batches(fold.origins):
-            known, quantiles = truth[self._rows(origins)], model(origins)
+        for windows in self._batches(self.windows.take(fold.windows)):
+            known = truth[windows.rows(self.observations, self.horizon)]
+            unit = self.deviation[windows.which, np.newaxis]
+            quantiles = model(windows)
             bounds.append(quantiles[: 2 * len(self.wanted.coverages)].copy())
-            scores = [self._sums(known, quantiles), *(self._sums(known, method(origins)) for method in naive)]
+            scores = [self._sums(known, quantiles, unit), *(self._sums(known, each(windows), unit) for each in naive)]
             sums.append(np.stack(scores, axis=1))
         return Spread(np.sum(sums, axis=0), bounds)
 
-    def tables(self, spreads: list[Spread]) -> dict[str, Any]:
-        """What a `BacktestResult` says of the intervals and quantiles of all fits."""
+    def tables(self, spreads: list[Spread], order: NDArray[np.int64]) -> dict[str, Any]:
+        """What a `BacktestResult` says of the intervals and quantiles of all fits, whose windows come in this order."""
         tables: dict[str, Any] = {"coverages": self.wanted.coverages}
         sums: Array = sum((spread.sums for spread in spreads), start=np.zeros(()))
         if self.wanted.coverages:
-            tables["bounds"] = np.concatenate([each for spread in spreads for each in spread.bounds], axis=1)
+            bounds = np.concatenate([each for spread in spreads for each in spread.bounds], axis=1)
+            tables["bounds"] = bounds[:, order]
             both = interval_tables(sums, self.wanted.coverages)
             tables["interval_scores"], tables["interval_scores_by_step"] = both
         if self.wanted.levels:
             tables["quantile_scores"] = quantile_table(sums, self.wanted.levels)
         return tables
 
-    def _methods(self, fitted: LSTMForecaster, held_out: Origins) -> tuple[Callable[[Origins], Array], ...]:
-        """The quantiles (n, n_origins, horizon, k) of each of `METHODS` from given origins on."""
+    def _methods(self, fitted: LSTMForecaster, seen: Seen, fold: Fold) -> tuple[Callable[[Windows], Array], ...]:
+        """The quantiles (n, n_windows, horizon, k) of each of `METHODS` for given windows."""
+        held_out, units = self._held_out(fitted, fold), self._units(fitted, fold)
         return (
-            lambda origins: fitted._quantiles_at(self.seen, origins, self.horizon, self.wanted.all),
-            self._naive_quantiles(held_out, 1),
-            self._naive_quantiles(held_out, self.season),
+            lambda windows: fitted._quantiles_at(seen, windows.origins, self.horizon, self.wanted.all, windows.which),
+            self._naive_quantiles(held_out, 1, units),
+            self._naive_quantiles(held_out, self.season, units),
         )
 
-    def _held_out(self, forecaster: LSTMForecaster, fold: Fold) -> Origins:
-        """The rows at which the forecasts begin that a fit is calibrated with."""
-        filled = None if self.observations.filled is None else self.observations.filled[fold.start : fold.stop]
-        return fold.start + forecaster._held_out_origins(fold.stop - fold.start, filled)
+    def _held_out(self, forecaster: LSTMForecaster, fold: Fold) -> Windows:
+        """The windows that a fit is calibrated with."""
+        part = self.observations.take(fold.rows(self.observations))
+        which, origins = forecaster._held_out_places(part)
+        which = np.flatnonzero(fold.stop > fold.start)[which]
+        return Windows(which, fold.start[which] + origins)
 
-    def _naive_quantiles(self, held_out: Origins, season: int) -> Callable[[Origins], Array]:
-        """A naive forecast and quantiles of its errors on the rows held out, for the rows from each origin on."""
-        values, steps = carried(self.observations.values), np.arange(self.horizon)
+    def _units(self, forecaster: LSTMForecaster, fold: Fold) -> Array:
+        """What errors of naive forecasts are counted in: spreads of the series of a panel, as the forecaster's."""
+        units = np.ones((self.observations.n_series, self.observations.n_columns))
+        if not self.observations.is_panel:
+            return units
+        part = replace(self.seen.take(fold.rows(self.observations)), transform=None)
+        units[fold.stop > fold.start] = part.sized(forecaster._training_lengths(part.observations)).spreads
+        return units
 
-        def forecast(origins: Origins) -> Array:
-            return naive_forecast(values, origins[:, np.newaxis], season, steps)
+    def _naive_quantiles(self, held_out: Windows, season: int, units: Array) -> Callable[[Windows], Array]:
+        """A naive forecast and quantiles of its errors on the rows held out, for given windows."""
+        values, steps = carried(self.observations), np.arange(self.horizon)
 
-        calibration = Calibration.of(values[self._rows(held_out)], forecast(held_out))
+        def forecast(windows: Windows) -> Array:
+            rows, seasons = windows.first_rows(self.observations), seasons_at(windows.origins, season)
+            return naive_forecast(values, rows[:, np.newaxis], seasons[:, np.newaxis], steps)
+
+        truth = values[held_out.rows(self.observations, self.horizon)]
+        spreads = units[held_out.which] if self.observations.is_panel else None
+        calibration = Calibration.of(truth, forecast(held_out), spreads=spreads)
         errors = np.stack(
             [calibration.quantile(*each) for each in zip(self.wanted.all, self.wanted.words, strict=True)]
         )
-        return lambda origins: forecast(origins) + errors[:, np.newaxis]
+        return lambda windows: forecast(windows) + units[windows.which, np.newaxis] * errors[:, np.newaxis]
 
-    def _batches(self, origins: Origins) -> Iterator[Origins]:
+    def _batches(self, windows: Windows) -> Iterator[Windows]:
         size = max(1, MOST_VALUES // (len(self.wanted.all) * self.horizon * self.observations.n_columns))
-        for start in range(0, len(origins), size):
-            yield origins[start : start + size]
+        for start in range(0, len(windows), size):
+            yield windows.take(slice(start, start + size))
 
-    def _rows(self, origins: Origins) -> NDArray[np.int64]:
-        """The rows forecast from each origin: (n_origins, horizon)."""
-        rows: NDArray[np.int64] = origins[:, np.newaxis] + np.arange(self.horizon)
-        return rows
-
-    def _sums(self, truth: Array, quantiles: Array) -> Array:
-        """Sum the scores of quantiles (n, n_origins, horizon, k) where the truth is known: (horizon, n_scores)."""
+    def _sums(self, truth: Array, quantiles: Array, unit: Array) -> Array:
+        """Sum the scores of quantiles (n, n_windows, horizon, k) where the truth is known: (horizon, n_scores)."""
         known = ~np.isnan(truth)
         n_bounds = 2 * len(self.wanted.coverages)
 
@@ -215,10 +235,10 @@ class SpreadScorer:
         sums, bounds = [], quantiles[:n_bounds]
         for low, high, coverage in zip(bounds[::2], bounds[1::2], self.wanted.coverages, strict=True):
             sums.append(total((low <= truth) & (truth <= high), 1.0))
-            sums.append(total(high - low, self.deviation))
-            sums.append(total(interval_losses(truth, low, high, coverage), self.deviation))
+            sums.append(total(high - low, unit))
+            sums.append(total(interval_losses(truth, low, high, coverage), unit))
         for quantile, level in zip(quantiles[n_bounds:], self.wanted.levels, strict=True):
-            sums.append(total(pinball_losses(truth, quantile, level), self.deviation))
+            sums.append(total(pinball_losses(truth, quantile, level), unit))
         return np.stack([*sums, known.sum(axis=(0, 2))], axis=-1)
 
 
@@ -245,9 +265,9 @@ def quantile_table(sums: Array, levels: list[float]) -> pd.DataFrame:
 
 
 def interval_frame(bounds: Array, coverages: list[float], forecasts: pd.DataFrame) -> pd.DataFrame:
-    """Bounds (2 * n_coverages, n_windows, horizon, k) beside the cutoff, time, step and variable of each forecast."""
+    """Bounds (2 * n_coverages, n_windows, horizon, k) beside what each forecast is labelled with."""
     n = len(coverages)
-    named = forecasts[["cutoff", "time", "step", "variable"]]
+    named = forecasts.drop(columns=["truth", "forecast"])
     frame = named.loc[named.index.repeat(n)].reset_index(drop=True)
     lower, upper = bounds.reshape(n, 2, -1).transpose(1, 2, 0).reshape(2, -1)
     return frame.assign(coverage=np.tile(coverages, len(named)), lower=lower, upper=upper)

@@ -108,12 +108,15 @@ class LSTMModule(nn.Module):
         parameters are a fourth dimension. NaN is a missing value.
         """
         n_targets, size = self.config["n_targets"], self.config["window_size"]
-        shown, missing = carried(windows[:, :size, : min(n_targets, windows.shape[-1])])
+        n_first = self.config["segment_length"] if self.config["supervision"] == "every" else size
+        shown, missing, first = carried(windows[:, :size, : min(n_targets, windows.shape[-1])])
         center, scale = self.level(shown, missing)
-        normalized = self.config["normalize"] is not None
-        own = (center, scale) if normalized else (self.input_center[:n_targets], self.input_scale[:n_targets])
-        # of a window of which nothing is known, the network sees the center
-        targets = torch.where(missing.all(1, keepdim=True), 0.0, (shown - own[0]) / own[1]).float()
+        own = (self.input_center[:n_targets], self.input_scale[:n_targets])
+        if self.config["normalize"] is not None:
+            own = self.level(shown[:, :n_first], missing[:, :n_first])
+        # before anything is known, the network sees the first value of the rows that give the level, or else the center
+        rows = torch.arange(size, device=windows.device)[:, None]
+        targets = torch.where((rows < first) & (first >= n_first), 0.0, (shown - own[0]) / own[1]).float()
         features = windows[..., n_targets:]
         features = ((features - self.input_center[n_targets:]) / self.input_scale[n_targets:]).float().nan_to_num()
         columns = [targets, features, missing.float()] if self.indicator else [targets, features]
@@ -182,13 +185,16 @@ class LSTMModule(nn.Module):
         return left + effect[:, size : size + horizon]
 
 
-def carried(targets: Tensor) -> tuple[Tensor, Tensor]:
-    """Targets (n, window_size, k) with missing values replaced by the last known, or the first, and where they were."""
+def carried(targets: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Targets (n, window_size, k) with missing values replaced by the last known, or the first; where they were; and
+    the row of the first that is known (n, 1, k), or window_size.
+    """
     missing = targets.isnan()
     rows = torch.arange(targets.shape[1], device=targets.device)[:, None].expand_as(targets)
     last = torch.where(missing, -1, rows).cummax(dim=1).values
     first = missing.float().argmin(dim=1, keepdim=True)
-    return targets.gather(1, torch.where(last < 0, first, last)).nan_to_num(), missing
+    shown = targets.gather(1, torch.where(last < 0, first, last)).nan_to_num()
+    return shown, missing, torch.where(missing.all(1, keepdim=True), targets.shape[1], first)
 
 
 def n_outputs(distribution: Any) -> int:

@@ -11,6 +11,7 @@ from sklearn.base import RegressorMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_array
 
+from lstmforecast.augment import Augmentation
 from lstmforecast.tabular import Array, WindowEstimator, require_finite, require_rows, weigh_rows
 
 
@@ -81,6 +82,9 @@ class LSTMRegressor(RegressorMixin, WindowEstimator):
         Largest global norm of the gradients.
     validation_fraction : float, default=0.2
         Last rows, as a fraction, that are held out when ``patience`` is set.
+    augment : list of str or objects of `lstmforecast.augment`, or None, default=None
+        How training windows are changed each time they are seen: ``"jitter"``, ``"scale"``, ``"magnitude_warp"``,
+        ``"time_warp"``, ``"window_slice"``, one after the other; targets stay.
     warm_start : bool, default=False
         Go on from the weights of the last fit.
     backend : {"auto", "fused", "torch"}, default="auto"
@@ -151,6 +155,7 @@ class LSTMRegressor(RegressorMixin, WindowEstimator):
         lr_factor: float = 0.5,
         clip_grad_norm: float | None = 1.0,
         validation_fraction: float = 0.2,
+        augment: Sequence[str | Augmentation] | None = None,
         warm_start: bool = False,
         backend: str = "auto",
         device: str = "cpu",
@@ -186,6 +191,7 @@ class LSTMRegressor(RegressorMixin, WindowEstimator):
         self.lr_factor = lr_factor
         self.clip_grad_norm = clip_grad_norm
         self.validation_fraction = validation_fraction
+        self.augment = augment
         self.warm_start = warm_start
         self.backend = backend
         self.device = device

@@ -14,12 +14,13 @@ from lstmforecast.covariates import Covariates
 from lstmforecast.distribution import mean
 from lstmforecast.ensemble import Ensemble
 from lstmforecast.index import Frequency, season_length
-from lstmforecast.panel import Panel, is_panel
+from lstmforecast.panel import Panel
+from lstmforecast.panel_index import is_panel
 from lstmforecast.scalers import fit_columns
 
 Array = NDArray[np.float64]
 # Windows in one call: those of many series are made batch by batch.
-_BATCH = 1024
+BATCH = 1024
 
 
 def read_observations(
@@ -122,7 +123,18 @@ class Seen:
         for i in np.flatnonzero(known < 0):
             rows = values[starts[i] : starts[i] + lengths[i]]
             sizes[i] = np.concatenate([*fit_columns(self.scaler, rows), _spread(rows, season)])
+        if np.isnan(sizes).any():
+            _guess_spreads(sizes[:, -values.shape[1] :], self, like)
         return replace(self, sizes=sizes)
+
+    @property
+    def levels(self) -> Array:
+        """Mean absolute value of each series: (n_series, k)."""
+        begins = np.cumsum(self.observations.lengths) - self.observations.lengths
+        known = ~np.isnan(self.values)
+        totals = np.add.reduceat(np.where(known, np.abs(self.values), 0.0), begins)
+        levels: Array = totals / np.maximum(np.add.reduceat(known, begins, dtype=np.int64), 1)
+        return levels
 
     def take(self, rows: NDArray[np.int64]) -> Seen:
         """Copy some rows, in their order; the sizes of series of which none is taken are dropped."""
@@ -151,13 +163,13 @@ class Seen:
         """The rows before and the features after origins, which are rows of the series ``which``.
 
         Returns windows (n_origins, size, k + m), nan before the beginning of a series, and features
-        (n_origins, steps, m), nan after the end of all.
+        (n_origins, steps, m), nan after its end.
         """
         table = self.table
         first = self.observations.row_of(which, np.zeros_like(origins))[:, np.newaxis]
-        rows = self.observations.row_of(which, origins)[:, np.newaxis] + np.arange(-size, steps)
+        rows = first + origins[:, np.newaxis] + np.arange(-size, steps)
         around = table[np.clip(rows, 0, len(table) - 1)]
-        around[(rows < first) | (rows >= len(table))] = np.nan
+        around[(rows < first) | (rows >= first + self.observations.lengths[which, np.newaxis])] = np.nan
         return around[:, :size], around[:, size:, self.observations.n_columns :]
 
     def extended(
@@ -176,16 +188,31 @@ class Seen:
 
 
 def _spread(rows: Array, season: int) -> Array:
-    """Mean absolute seasonal difference of each column, or what comes near it where there are too few rows."""
+    """Mean absolute seasonal difference of each column, or of neighbours where there are too few rows; nan: unknown."""
+    spread = np.full(rows.shape[1], np.nan)
     for lag in (season, 1):
         if len(rows) > lag:
             differences = np.abs(rows[lag:] - rows[:-lag])
-            spread = np.where(np.isnan(differences).all(axis=0), 0.0, _nanmean(differences))
-            if (spread > 0).all():
-                return spread
+            found = np.where(np.isnan(differences).all(axis=0), spread, _nanmean(differences))
+            spread = np.where(spread > 0, spread, found)
     # a constant series: anything will do, as its errors are next to nothing
     size: Array = np.nan_to_num(np.nanmax(np.abs(rows), axis=0, initial=0.0))
-    return np.where(size > 0, 1e-3 * size, 1.0)
+    return np.where(spread == 0, np.where(size > 0, 1e-3 * size, 1.0), spread)
+
+
+def _guess_spreads(spreads: Array, seen: Seen, like: Seen | None) -> None:
+    """Fill unknown spreads (n_series, k) of short series by the part of their level that is the median of the known."""
+    source, known = (seen, spreads) if like is None or like.spreads is None else (like, like.spreads)
+    told = ~np.isnan(known) & (source.levels > 0)
+    for column in range(spreads.shape[1]):
+        known_of = known[told[:, column], column]
+        ratio, usual = 1e-3, 1.0
+        if len(known_of):
+            ratio = float(np.median(known_of / source.levels[told[:, column], column]))
+            usual = float(np.median(known_of))
+        level = seen.levels[:, column]
+        guess = np.where(level > 0, ratio * level, usual)
+        spreads[:, column] = np.where(np.isnan(spreads[:, column]), guess, spreads[:, column])
 
 
 def _nanmean(differences: Array) -> Array:
@@ -200,9 +227,9 @@ def forecast(
     """Forecast the steps after the end of each series: the parameters (n_series, steps, k, p) of a distribution."""
     windows, future = ends_of(model, seen, steps, X)
     parts = []
-    for at in range(0, len(windows), _BATCH):
-        scales = None if seen.scales is None else seen.scales[at : at + _BATCH]
-        parts.append(roll(model, windows[at : at + _BATCH], future[at : at + _BATCH], n_threads, scales))
+    for at in range(0, len(windows), BATCH):
+        scales = None if seen.scales is None else seen.scales[at : at + BATCH]
+        parts.append(roll(model, windows[at : at + BATCH], future[at : at + BATCH], n_threads, scales))
     return np.concatenate(parts)
 
 

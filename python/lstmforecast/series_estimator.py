@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from lstmforecast import _core
 from lstmforecast.architecture import require_attention
+from lstmforecast.augment import magnitude_warp, resolve, scale
 from lstmforecast.container import Missing, Observations
 from lstmforecast.covariates import Covariates
 from lstmforecast.ensemble import Ensemble
@@ -20,8 +21,15 @@ from lstmforecast.panel import Panel
 from lstmforecast.parameters import check_count
 from lstmforecast.samples import SamplePaths
 from lstmforecast.scalers import fit_columns
-from lstmforecast.seen import Seen, ends_of, first_inputs, forecast, parameters_of, read_observations, roll
-from lstmforecast.sizing import VALIDATION_FRACTION, Sizes, default_steps, held_out_of_panel, training_rows
+from lstmforecast.seen import BATCH, Seen, ends_of, first_inputs, forecast, parameters_of, read_observations, roll
+from lstmforecast.sizing import (
+    VALIDATION_FRACTION,
+    Sizes,
+    default_loss,
+    default_steps,
+    held_out_of_panel,
+    training_rows,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -40,6 +48,8 @@ class SeriesEstimator(SamplePaths, LSTMEstimator):
     feature_names_in_: NDArray[Any]
     window_size: int | None
     segment_length: int | None
+    linear_skip: bool | None
+    supervision: str
     loss: str | None
     quantiles: list[float] | None
     head: str
@@ -68,8 +78,7 @@ class SeriesEstimator(SamplePaths, LSTMEstimator):
         self._check_counts(observations)
         sizes = Sizes(self.horizon, self.window_size, self.segment_length, season_length(observations.freq))
         if panel is not None:
-            lengths = np.array(self._panel_splits(panel))
-            seen = seen.sized(lengths)
+            seen = seen.sized(self._training_lengths(panel))
             window_size, segment_length = sizes.of_panel(panel.lengths, self._held_out(panel))
         else:
             window_size, segment_length = sizes.resolve(len(observations), self._held_out())
@@ -100,11 +109,11 @@ class SeriesEstimator(SamplePaths, LSTMEstimator):
             n_targets=width,
             seed=seed,
             segment_length=segment_length,
-            linear_skip=bool(self.linear_skip),
+            linear_skip=self.supervision != "every" if self.linear_skip is None else bool(self.linear_skip),
             n_known=seen.covariates.n_known,
             indicator=self.missing == "mask",
             distribution=self._distribution(),
-            **{name: getattr(self, name) for name in ("normalize", "channels")},
+            **{name: getattr(self, name) for name in ("normalize", "channels", "supervision")},
         )
 
     def _steps_per_epoch(self, panel: Panel | None) -> int | None:
@@ -123,14 +132,22 @@ class SeriesEstimator(SamplePaths, LSTMEstimator):
 
     def _core_loss(self, seen: Seen) -> Any:
         distribution = self._distribution()
-        chosen = self.loss or ("mae" if seen.observations.is_panel else "mse")
-        return chosen if distribution is None else {"distribution": distribution}
+        if distribution is not None:
+            return {"distribution": distribution}
+        if seen.observations.is_panel:
+            return self.loss or "mae"
+        return self.loss or default_loss(self.horizon, season_length(seen.observations.freq))
 
     def _check_counts(self, observations: Observations) -> None:
         if self.loss != "negative_binomial":
             return
         if self.transform is not None:
             raise ValueError(f"expected transform=None for loss='negative_binomial', got {self.transform!r}")
+        for method in resolve(self.augment):
+            if isinstance(method, (scale, magnitude_warp)):
+                raise ValueError(
+                    f"expected augment to keep counts above 0 for loss='negative_binomial', got {method!r}"
+                )
         values = observations.values[~np.isnan(observations.values)]
         wrong = values[(values < 0) | (values != np.round(values))]
         if len(wrong):
@@ -175,6 +192,7 @@ class SeriesEstimator(SamplePaths, LSTMEstimator):
             raise ValueError(
                 f"expected context of at least {self.window_size_} rows (window_size_), got {len(observations)}"
             )
+        self._check_counts(observations)
         part = observations.take(observations.last_rows(self.window_size_))
         if observations.index is None:
             X_past = None if X_past is None else np.asarray(X_past)[-len(part) :]
@@ -204,8 +222,13 @@ class SeriesEstimator(SamplePaths, LSTMEstimator):
             found = model.forecast_series(seen.table, origins, self.n_threads, seen.starts, seen.scales, which)
             return parameters_of(found)[:, :steps]
         which = np.zeros(len(origins), np.int64) if which is None else which
-        windows, future = seen.around(which, origins, model.config["window_size"], steps)
-        return roll(model, windows, future, self.n_threads, None if seen.scales is None else seen.scales[which])
+        parts = []
+        for start in range(0, len(origins), BATCH):
+            each = slice(start, start + BATCH)
+            windows, future = seen.around(which[each], origins[each], model.config["window_size"], steps)
+            scales = None if seen.scales is None else seen.scales[which[each]]
+            parts.append(roll(model, windows, future, self.n_threads, scales))
+        return np.concatenate(parts)
 
     def to_torch(self) -> torch.nn.Module:
         """See `LSTMEstimator.to_torch`; windows have ``horizon`` rows more, with targets of NaN, where something is
@@ -229,6 +252,12 @@ class SeriesEstimator(SamplePaths, LSTMEstimator):
         if self.validation_fraction is not None:
             return float(self.validation_fraction)
         return VALIDATION_FRACTION if panel is None else held_out_of_panel(panel.lengths, self.horizon)
+
+    def _training_lengths(self, observations: Observations) -> NDArray[np.int64]:
+        """The rows of each series that are trained on: (n_series,)."""
+        if isinstance(observations, Panel):
+            return np.array(self._panel_splits(observations))
+        return np.array([self._training_rows(len(observations))])
 
     def _panel_splits(self, panel: Panel) -> list[int]:
         """The first row held out of each series."""

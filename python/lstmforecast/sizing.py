@@ -1,4 +1,4 @@
-"""How many rows the network sees, how it cuts them, and how many a series must have for that."""
+"""What size and season of the data decide: rows that the network sees, how it cuts them, rows held out, steps, loss."""
 
 from __future__ import annotations
 
@@ -19,6 +19,9 @@ VALIDATION_FRACTION = 0.2
 HELD_OUT_WINDOWS = 500
 STEPS_PER_EPOCH = 20
 MOST_STEPS_PER_EPOCH = 200
+# Horizons up to so many seasons, or steps where no season is known, are near.
+NEAR_SEASONS = 4
+NEAR = 96
 
 
 def default_window_size(n_rows: int, horizon: int, season: int = 1) -> int:
@@ -74,15 +77,29 @@ def default_steps(n_windows: int, batch_size: int) -> int:
     return min(max(STEPS_PER_EPOCH, n_windows * 3 // (4 * batch_size)), MOST_STEPS_PER_EPOCH)
 
 
-def held_out_of_panel(lengths: NDArray[np.int64], horizon: int) -> float:
-    """Choose the part of each series that is held out: few rows of many series, more of few.
+def default_loss(horizon: int, season: int = 1) -> str:
+    """Choose the loss for one series: Huber's up to four seasons ahead, where great errors are accidents; beyond, where
+    errors are wide and lopsided, the squared error, which is least for the mean.
 
     Examples
     --------
-    >>> held_out_of_panel(np.array([480] * 500), horizon=47), held_out_of_panel(np.array([480, 480]), horizon=47)
+    >>> default_loss(96, season=24), default_loss(336, season=24), default_loss(12)
+    ('huber', 'mse', 'huber')
+    """
+    near = NEAR_SEASONS * season if season > 1 else NEAR
+    return "huber" if horizon <= near else "mse"
+
+
+def held_out_of_panel(lengths: NDArray[np.int64], horizon: int) -> float:
+    """Choose the part of each series that is held out: two horizons of many series, more of few.
+
+    Examples
+    --------
+    >>> held_out_of_panel(np.array([480] * 500), horizon=24), held_out_of_panel(np.array([480, 480]), horizon=24)
     (0.1, 0.2)
     """
-    wanted = horizon + -(-HELD_OUT_WINDOWS // len(lengths))
+    # many series at one hour know little of other hours: a horizon of different origins at least
+    wanted = horizon + max(horizon, -(-HELD_OUT_WINDOWS // len(lengths)))
     return min(VALIDATION_FRACTION, wanted / max(float(np.median(lengths)), 1.0))
 
 

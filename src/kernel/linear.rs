@@ -4,6 +4,10 @@ use super::isa::InstructionSet;
 use super::product::{Outer, Product, Start};
 use super::step::panel_vectors;
 
+/// Rows over which the gradient of the weights is summed before the next inputs have their turn: what stays in the first
+/// level of cache.
+const GRADIENT_ROWS: usize = 128;
+
 /// `y = x W^T + b`. Its parameters are a plain slice: panels of up to four vectors of outputs, each `[input][output]`,
 /// then the biases; outputs are padded with zeros to whole vectors.
 #[derive(Debug, Clone, Copy)]
@@ -122,21 +126,23 @@ impl Linear {
     /// Adds the gradient of the parameters, from the inputs and the gradient of the outputs `(rows, width)`.
     pub fn backward_parameters(&self, rows: usize, (x, dy): (&[f32], &[f32]), gradient: &mut [f32]) {
         let (dweights, dbias) = gradient.split_at_mut(self.n_transposed());
-        for (first, n_vectors) in self.panels(self.width) {
-            self.set.outer(Outer {
-                rows,
-                n_steps: 1,
-                input: x,
-                input_start: 0,
-                input_step: 0,
-                input_stride: self.input_width,
-                n_inputs: self.input_width,
-                output: &dy[first..],
-                output_step: 0,
-                output_stride: self.width,
-                n_vectors,
-                gradient: &mut dweights[first * self.input_width..],
-            });
+        for from in (0..rows).step_by(GRADIENT_ROWS) {
+            for (first, n_vectors) in self.panels(self.width) {
+                self.set.outer(Outer {
+                    rows: GRADIENT_ROWS.min(rows - from),
+                    n_steps: 1,
+                    input: &x[from * self.input_width..],
+                    input_start: 0,
+                    input_step: 0,
+                    input_stride: self.input_width,
+                    n_inputs: self.input_width,
+                    output: &dy[from * self.width + first..],
+                    output_step: 0,
+                    output_stride: self.width,
+                    n_vectors,
+                    gradient: &mut dweights[first * self.input_width..],
+                });
+            }
         }
         for dy in dy[..rows * self.width].chunks_exact(self.width) {
             self.set.add(&mut dbias[..self.width], dy);

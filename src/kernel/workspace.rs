@@ -139,6 +139,21 @@ impl Workspace {
         (&cell.h[at..at + self.hidden_size], &cell.c[at..at + self.hidden_size])
     }
 
+    /// Outputs of the last layer after every step, `(steps, rows, width)` with padding, in one direction.
+    pub fn outputs(&self) -> &[f32] {
+        let state = self.rows * self.width;
+        &self.cells[self.cells.len() - 1].h[state..(self.steps + 1) * state]
+    }
+
+    /// Gradients of [`Workspace::outputs`], to be set before the way back.
+    ///
+    /// # Panics
+    /// Without [`Needs::output_gradient`].
+    pub fn output_gradients_mut(&mut self) -> &mut [f32] {
+        let len = self.steps * self.rows * self.width;
+        &mut self.output_gradient.as_mut().expect("the workspace has room for gradients of all outputs")[..len]
+    }
+
     /// Final outputs of the last layer, `(rows, directions * width)` with padding.
     pub fn copy_last_state(&self, state: &mut [f32]) {
         let first = self.cells.len() - self.n_directions;

@@ -3,11 +3,13 @@
 use serde::Deserialize;
 use tch::Tensor;
 
-use super::{Channels, Engine, Model};
+use super::{Channels, Engine, Model, Supervision};
 use crate::error::{check_positive, Error, Result};
 use crate::kernel::pool;
+use crate::kernel::workspace::Needs;
 use crate::network::fused::FusedNetwork;
 use crate::network::Architecture;
+use crate::series::augment::{windows_alone, Augmentation, Augmenter};
 use crate::series::lens::Lens;
 use crate::series::scale::{Scaler, ScalerKind};
 use crate::series::split::{panel_split, time_split, TimeSplit};
@@ -37,7 +39,7 @@ pub enum ScalerChoice {
 }
 
 /// How the rows are prepared.
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct DataConfig {
     /// Share of the rows, at the end, that is held out when there is early stopping.
     pub validation_fraction: f64,
@@ -47,6 +49,9 @@ pub struct DataConfig {
     pub stride: usize,
     /// The scaler; `None`: the data come as the network shall see them.
     pub scaler: Option<ScalerChoice>,
+    /// How training windows are changed in each step, after they were scaled.
+    #[serde(default)]
+    pub augment: Vec<Augmentation>,
 }
 
 /// Windows `(n, window_size * n_features)`, targets and weights of a supervised table.
@@ -74,6 +79,7 @@ impl Model {
     ) -> Result<Outcome> {
         training.check()?;
         check_positive([("stride", data.stride)])?;
+        let augmenter = Augmenter::new(&data.augment, self.config.supervised_layout(), training.seed)?;
         self.check_columns(panel.n_columns())?;
         self.check_loss(&training.loss)?;
         let splits = self.splits(panel, data, training)?;
@@ -83,7 +89,8 @@ impl Model {
         let (input_scaler, output_scaler) = (self.input_scaler.clone(), self.output_scaler.clone());
         let lens = Lens { panel, scaler: &input_scaler, output_scaler: &output_scaler, layout: self.config.layout() };
         let spans = splits.iter().map(|split| self.first_span(panel, split.train_end));
-        let train = Windows::new(lens, spans, data.stride).map_err(within("the training part"))?;
+        let supervised = Lens { layout: self.config.supervised_layout(), ..lens };
+        let train = Windows::new(supervised, spans, data.stride).map_err(within("the training part"))?;
         // the inputs may reach back into the part before: only targets must be unseen
         let held_out = |i: usize| Span {
             first: splits[i].validation_start.max(self.first_span(panel, panel.series(i).n_rows()).first),
@@ -100,7 +107,7 @@ impl Model {
         });
         let validation = validation.transpose()?;
         let validation = validation.as_ref().map(|windows| windows as &dyn Samples);
-        self.train(&train, validation, training, observer)
+        self.train(&train, validation, &augmenter, training, observer)
     }
 
     /// Where each series is split.
@@ -151,6 +158,8 @@ impl Model {
         training.check()?;
         self.check_loss(&training.loss)?;
         self.check_table(&rows, &training.loss)?;
+        let layout = windows_alone(self.config.window_size, self.config.n_features);
+        let augmenter = Augmenter::new(&data.augment, layout, training.seed)?;
         let n_rows = rows.inputs.n_rows();
         let split = time_split(n_rows, Self::held_out(data, training), data.gap)?;
         let steps = Matrix::new(rows.inputs.rows(0, split.train_end).values(), self.config.n_features)?;
@@ -166,7 +175,8 @@ impl Model {
         let part = |from, to| Table::new(inputs.rows(from, to), targets.rows(from, to), &rows.weights[from..to]);
         let train = part(0, split.train_end);
         let validation = (split.validation_start < n_rows).then(|| part(split.validation_start, n_rows));
-        self.train(&train, validation.as_ref().map(|table| table as &dyn Samples), training, observer)
+        let validation = validation.as_ref().map(|table| table as &dyn Samples);
+        self.train(&train, validation, &augmenter, training, observer)
     }
 
     /// The loss of a table of windows, all in one batch, and its gradient for each parameter.
@@ -196,7 +206,7 @@ impl Model {
         let indices: Vec<usize> = (0..table.len()).collect();
         let n_threads = pool::n_threads(None);
         let mut gradient =
-            FusedGradient::new(&network, indices.len(), self.config.n_steps(), false, n_threads).with_line();
+            FusedGradient::new(&network, indices.len(), self.config.n_steps(), Needs::default(), n_threads).with_line();
         let mean = gradient.compute(&network, Task { samples: table, indices: &indices, loss, masks: None });
         let gradients = network.unpack(gradient.sum(&network).0);
         let named = self.parameters.iter().zip(gradients).map(|((name, tensor), gradient)| {
@@ -242,6 +252,7 @@ impl Model {
         &mut self,
         train: &dyn Samples,
         validation: Option<&dyn Samples>,
+        augmenter: &Augmenter,
         training: &TrainConfig,
         observer: &mut dyn Observer,
     ) -> Result<Outcome> {
@@ -253,32 +264,34 @@ impl Model {
         if self.config.architecture == Architecture::Linear {
             // there is nothing left to learn: one look says how good it is
             let once = TrainConfig { max_epochs: 1, steps_per_epoch: Some(1), ..training.clone() };
-            return self.train_by_torch(train, validation, &once, observer);
+            return self.train_by_torch(train, validation, None, &once, observer);
         }
         if self.engine() == Engine::Hybrid {
-            return self.train_by_both(train, validation, training, observer);
+            return self.train_by_both((train, validation), augmenter, training, observer);
         }
         if self.engine() == Engine::Fused {
             let mut network = FusedNetwork::new(&self.config.network(), &self.parameters)?;
             let n_threads = pool::n_threads(training.n_threads);
             let mut learner =
-                FusedLearner::new(&mut network, (train, validation), self.config.dropout, n_threads, training);
+                FusedLearner::new(&mut network, (train, validation), self.config.dropout, n_threads, training)
+                    .augmented(augmenter);
             let outcome = train::fit(&mut learner, training, observer);
             network.store(&self.parameters)?;
             return outcome;
         }
-        self.train_by_torch(train, validation, training, observer)
+        self.train_by_torch(train, validation, Some(augmenter), training, observer)
     }
 
     fn train_by_torch(
         &mut self,
         train: &dyn Samples,
         validation: Option<&dyn Samples>,
+        augmenter: Option<&Augmenter>,
         training: &TrainConfig,
         observer: &mut dyn Observer,
     ) -> Result<Outcome> {
         let loader = |samples| Loader::new(samples, self.config.layout().width(), self.device);
-        let samples = (loader(train), validation.map(loader));
+        let samples = (loader(train).augmented(augmenter), validation.map(loader));
         let network = (&*self.network, &self.parameters);
         let _threads = ThreadsGuard::new(self.torch_threads(training.n_threads));
         let mut learner = TorchLearner::new(network, samples, self.config.dropout, training);
@@ -297,9 +310,12 @@ impl Model {
     }
 
     fn check_table(&self, rows: &TableRows, loss: &Loss) -> Result<()> {
-        if self.config.channels != Channels::Together || self.config.distribution.is_some() {
+        let is_plain = self.config.channels == Channels::Together && self.config.supervision == Supervision::Last;
+        if !is_plain || self.config.distribution.is_some() {
             return Err(Error::Value(
-                "expected channels together and no distribution for a table of windows, got others".to_owned(),
+                "expected channels together, supervision of the last step and no distribution for a table of windows, got \
+                 others"
+                    .to_owned(),
             ));
         }
         let n_rows = rows.inputs.n_rows();

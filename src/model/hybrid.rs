@@ -10,6 +10,7 @@ use crate::kernel::pool;
 use crate::network::hybrid::{HybridNetwork, Surroundings};
 use crate::network::parameter::is_of_lstm;
 use crate::network::Parameters;
+use crate::series::augment::Augmenter;
 use crate::series::table::Table;
 use crate::series::Samples;
 use crate::train::fused_gradient::Task as Batch;
@@ -22,8 +23,8 @@ use crate::train::{self, Observer, Outcome, TrainConfig};
 impl Model {
     pub(super) fn train_by_both(
         &mut self,
-        train: &dyn Samples,
-        validation: Option<&dyn Samples>,
+        (train, validation): (&dyn Samples, Option<&dyn Samples>),
+        augmenter: &Augmenter,
         training: &TrainConfig,
         observer: &mut dyn Observer,
     ) -> Result<Outcome> {
@@ -33,7 +34,7 @@ impl Model {
         let _threads = ThreadsGuard::new(Some(1));
         let samples = (train, validation, n_features);
         let weights = (&mut network, &self.parameters);
-        let mut learner = HybridLearner::new(weights, &config, samples, n_threads, training)?;
+        let mut learner = HybridLearner::new(weights, &config, samples, n_threads, training)?.augmented(augmenter);
         let outcome = train::fit(&mut learner, training, observer);
         network.store(&self.parameters)?;
         outcome

@@ -42,6 +42,18 @@ pub enum Channels {
     Independent,
 }
 
+/// Which steps of the LSTM are trained to forecast.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Supervision {
+    /// The last: the loss looks at one forecast for each window.
+    #[default]
+    Last,
+    /// Every one: the loss is the mean over the forecasts after each step, of the rows that follow those read so far
+    /// (`return_sequences` in training, as DeepAR: Salinas et al. 2020). No step sees a later one's level.
+    Every,
+}
+
 fn one() -> usize {
     1
 }
@@ -99,6 +111,9 @@ pub struct ModelConfig {
     pub distribution: Option<Distribution>,
     /// Normalisation inside the window.
     pub normalize: Option<Normalize>,
+    /// Which steps the loss looks at.
+    #[serde(default)]
+    pub supervision: Supervision,
     /// Who does the arithmetic.
     pub backend: Backend,
     /// `cpu`, `cuda` or `cuda:1`.
@@ -121,6 +136,7 @@ impl ModelConfig {
                 self.segment_length, self.window_size
             )));
         }
+        self.check_supervision()?;
         let needs_targets =
             self.linear_skip || self.channels == Channels::Independent || self.normalize.is_some() || self.n_known > 0;
         if needs_targets && self.n_features < self.n_targets + self.n_known {
@@ -133,7 +149,22 @@ impl ModelConfig {
         self.distribution.as_ref().map_or(Ok(()), Distribution::check)
     }
 
-    /// What the network sees of a series.
+    /// Whether every step could be trained to forecast.
+    fn check_supervision(&self) -> Result<()> {
+        let (expected, got) = match self.supervision {
+            Supervision::Last => return Ok(()),
+            _ if self.architecture != Architecture::Lstm => {
+                ("architecture='lstm'", format!("'{}'", self.architecture.name()))
+            }
+            _ if self.linear_skip => ("linear_skip=False, as the line reads whole windows,", "True".to_owned()),
+            _ if self.bidirectional => ("bidirectional=False, which sees the future,", "True".to_owned()),
+            _ if self.n_known > 0 => ("no features known in advance (X, calendar, holidays)", self.n_known.to_string()),
+            Supervision::Every => return Ok(()),
+        };
+        Err(Error::Value(format!("expected {expected} with supervision='every', got {got}")))
+    }
+
+    /// What the network sees of a series, and forecasts, after the window.
     fn layout(&self) -> Layout {
         Layout {
             window_size: self.window_size,
@@ -145,7 +176,21 @@ impl ModelConfig {
             indicator: self.indicator || self.n_known > 0,
             independent: self.channels == Channels::Independent,
             normalize: self.normalize,
+            level_rows: match self.supervision {
+                Supervision::Last => self.window_size,
+                Supervision::Every => self.segment_length,
+            },
+            supervised_steps: 1,
         }
+    }
+
+    /// What it learns from.
+    fn supervised_layout(&self) -> Layout {
+        let supervised_steps = match self.supervision {
+            Supervision::Last => 1,
+            Supervision::Every => self.n_steps(),
+        };
+        Layout { supervised_steps, ..self.layout() }
     }
 
     /// Steps of the LSTM in an input.

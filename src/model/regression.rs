@@ -87,7 +87,7 @@ impl Moments {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Backend, Channels, ModelConfig};
+    use crate::model::{Backend, Channels, ModelConfig, Supervision};
     use crate::network::Architecture;
     use crate::rng::{Purpose, Rng};
     use crate::series::scale::Scaler;
@@ -114,6 +114,7 @@ mod tests {
             indicator: false,
             distribution: None,
             normalize: Some(Normalize::Last),
+            supervision: Supervision::Last,
             backend: Backend::Auto,
             device: "cpu".to_owned(),
             seed: 0,

@@ -62,6 +62,11 @@ impl Network for LstmForecastNetwork {
         self.after(&self.states(windows, dropout)?, windows, dropout)
     }
 
+    fn forward_every_step(&self, windows: &Tensor, dropout: Option<StepMasks>) -> Result<Tensor> {
+        let (states, _) = self.lstm.states(&self.before(windows, dropout)?, dropout)?;
+        self.head.of_every_step(&states.f_flatten(0, 1)?)
+    }
+
     fn attention_weights(&self, windows: &Tensor) -> Result<Option<Tensor>> {
         let Some(after) = &self.after else { return Ok(None) };
         after.attention_weights(&self.states(windows, None)?)
@@ -224,6 +229,33 @@ mod tests {
             assert_eq!(lstm.states(&windows, Some(masks.during(4))).unwrap().1, expected);
             assert_ne!(lstm.states(&windows, Some(masks.during(5))).unwrap().1, expected);
             assert_ne!(lstm.states(&windows, None).unwrap().1, expected);
+        }
+    }
+
+    #[test]
+    fn a_step_forecasts_as_if_the_window_ended_there() {
+        let config = NetworkConfig {
+            architecture: Architecture::Lstm,
+            input_size: 2,
+            hidden_size: 3,
+            num_layers: 2,
+            bidirectional: false,
+            dropout: 0.0,
+            output_size: 4,
+            skip: None,
+        };
+        let mut init = Initializer::new(Rng::new(0, Purpose::Weights), Device::Cpu);
+        let network = LstmForecastNetwork::new(&config, &mut init).unwrap();
+        let (batch, steps) = (3, 5);
+        let values = Rng::new(0, Purpose::Shuffle).uniform(batch * steps * 2, 1.0);
+        let windows = Tensor::from_slice(&values).reshape([3, 5, 2]);
+        let outputs = network.forward_every_step(&windows, None).unwrap();
+        assert_eq!(outputs.size(), [15, 4]);
+        for step in 0..5 {
+            let until = network.forward(&windows.narrow(1, 0, step + 1), None).unwrap();
+            let difference = outputs.reshape([3, 5, 4]).select(1, step) - until;
+            // sums of a handful of numbers below 1 in single precision
+            assert!(difference.abs().max().double_value(&[]) < 1e-6);
         }
     }
 

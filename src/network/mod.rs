@@ -36,6 +36,14 @@ pub trait Network: Send {
     /// [`crate::error::Error::Torch`] when libtorch refuses an operation.
     fn forward(&self, windows: &Tensor, dropout: Option<StepMasks>) -> Result<Tensor>;
 
+    /// Outputs `(batch * steps, output_size)` after each step of the windows, of which the last is [`Network::forward`]'s.
+    ///
+    /// # Errors
+    /// [`Error::Value`] for a network that reads no window step by step.
+    fn forward_every_step(&self, _windows: &Tensor, _dropout: Option<StepMasks>) -> Result<Tensor> {
+        Err(Error::Value("expected an LSTM alone for a forecast after every step, got another network".to_owned()))
+    }
+
     /// How much each step of the windows hears of each, `(batch, num_heads, steps, steps)`; `None` of a network without
     /// attention.
     ///

@@ -1,5 +1,6 @@
 //! The only room that knows Python: arrays and options in, arrays out.
 
+mod augment;
 mod convert;
 mod door;
 mod metric;
@@ -20,6 +21,8 @@ mod _core {
     use super::{PyModule, PyResult};
     use pyo3::prelude::*;
 
+    #[pymodule_export]
+    use super::augment::{augment_draws, augment_windows};
     #[pymodule_export]
     use super::door::FormatError;
     #[pymodule_export]

@@ -1,12 +1,13 @@
 //! What the network sees of a series around an origin: the rows before it and, of what is known in advance, those after.
 
-use super::normalize::Normalize;
+use super::normalize::{LevelSoFar, Normalize};
 use super::panel::Panel;
 use super::scale::Scaler;
 use super::Matrix;
 use crate::distribution::Level;
 
-/// The shape of an input, which is `(n_rows(), width())`, and of a target, `(horizon, n_targets_at_once())`.
+/// The shape of an input, which is `(n_rows(), width())`, and of a target, `(supervised_steps, horizon,
+/// n_targets_at_once())`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Layout {
     /// Rows before the origin.
@@ -27,6 +28,12 @@ pub struct Layout {
     pub independent: bool,
     /// Normalisation inside the window.
     pub normalize: Option<Normalize>,
+    /// The first rows of a window, which give the level of the input: all of them, or those of the first step where no
+    /// step may see a later one's.
+    pub level_rows: usize,
+    /// Steps of equal length, a divisor of the window, each with a target: the rows after those that it has read. 1: there
+    /// is but the target of the whole window.
+    pub supervised_steps: usize,
 }
 
 impl Layout {
@@ -89,10 +96,12 @@ pub struct Lens<'a> {
 }
 
 impl Lens<'_> {
-    /// Appends the input `(n_rows, width)` of a place, and the levels of its targets.
+    /// Appends the input `(n_rows, width)` of a place, and the levels of its targets `(supervised_steps,
+    /// n_targets_at_once)`: what is known of each up to that step.
     ///
-    /// A missing value is shown as the last known before it in the window, or the first after; so is what lies before the
-    /// series. Missing features are shown as their centre.
+    /// A missing value is shown as the last known before it in the window, or the first after among the rows that give the
+    /// level, whose centre is shown where there is none; so is what lies before the series. Missing features are shown as
+    /// their centre.
     pub fn input(&self, place: Place, input: &mut Vec<f32>, levels: &mut Vec<Level>) {
         let Layout { n_features, n_targets, independent, .. } = self.layout;
         let at = input.len();
@@ -100,10 +109,12 @@ impl Lens<'_> {
         let input = &mut input[at..];
         let series = self.panel.series(place.series);
         let targets = if independent { place.channel..place.channel + 1 } else { 0..n_targets };
-        let n_shown = targets.len().min(n_features);
+        let (n_at_once, n_shown) = (targets.len(), targets.len().min(n_features));
+        let first = levels.len();
+        levels.resize(first + self.layout.supervised_steps * n_at_once, Level { center: 0.0, scale: 1.0 });
         for (column, target) in targets.enumerate() {
-            let level = self.level(series, place, target);
-            levels.push(level);
+            let of_steps = levels[first + column..].iter_mut().step_by(n_at_once);
+            let level = self.levels(series, place, target, of_steps);
             if column < n_shown {
                 self.show_target(series, place, (target, column), level, input);
             }
@@ -113,38 +124,67 @@ impl Lens<'_> {
         }
     }
 
-    /// Appends the targets `(horizon, n_targets_at_once)` of a place, given their levels; NaN where they are missing.
+    /// Appends the targets `(supervised_steps, horizon, n_targets_at_once)` of a place, given their levels; NaN where they
+    /// are missing or lie before the series.
     #[allow(clippy::cast_possible_truncation)]
     pub fn target(&self, place: Place, levels: &[Level], target: &mut Vec<f32>) {
+        let Layout { window_size, horizon, supervised_steps, .. } = self.layout;
         let series = self.panel.series(place.series);
-        for row in place.origin..place.origin + self.layout.horizon {
-            let values = &series.row(row)[place.channel..];
-            target.extend(values.iter().zip(levels).map(|(&value, level)| level.to_network(value) as f32));
+        let n_at_once = levels.len() / supervised_steps;
+        for (step, levels) in levels.chunks_exact(n_at_once).enumerate() {
+            // counted from the window's first row, which may lie before the series
+            let read = (step + 1) * (window_size / supervised_steps);
+            for row in place.origin + read..place.origin + read + horizon {
+                match row.checked_sub(window_size) {
+                    None => target.resize(target.len() + n_at_once, f32::NAN),
+                    Some(row) => {
+                        let values = series.row(row)[place.channel..].iter().zip(levels);
+                        target.extend(values.map(|(&value, level)| level.to_network(value) as f32));
+                    }
+                }
+            }
         }
     }
 
-    /// The values of a column in a window, in time order; NaN where they are missing, the rows before the series left out.
+    /// The values of a column in the rows of a window, in time order; NaN where they are missing or before the series.
     fn window<'p>(
         &self,
         series: Matrix<'p, f64>,
         origin: usize,
         column: usize,
-    ) -> impl DoubleEndedIterator<Item = f64> + Clone + use<'p> {
+    ) -> impl Iterator<Item = f64> + Clone + use<'p> {
+        let before = self.layout.window_size.saturating_sub(origin);
         let rows = series.rows(origin.saturating_sub(self.layout.window_size), origin);
-        (0..rows.n_rows()).map(move |row| rows.row(row)[column])
+        std::iter::repeat_n(f64::NAN, before).chain((0..rows.n_rows()).map(move |row| rows.row(row)[column]))
     }
 
-    fn level(&self, series: Matrix<f64>, place: Place, target: usize) -> Level {
+    /// Writes the level of a target after each supervised step; that of the first rows, which the input has, is the answer.
+    fn levels<'l>(
+        &self,
+        series: Matrix<f64>,
+        place: Place,
+        target: usize,
+        mut of_steps: impl Iterator<Item = &'l mut Level>,
+    ) -> Level {
         let Scaler { center, scale } = self.output_scaler;
         let (center, scale) = self.panel.scale(place.series, target).unwrap_or((center[target], scale[target]));
-        let scaler = Level { center, scale };
-        match self.layout.normalize {
-            None => scaler,
-            Some(normalize) => {
-                let known = self.window(series, place.origin, target);
-                normalize.level(known.filter(|value| !value.is_nan()), scaler)
+        let Layout { window_size, level_rows, supervised_steps, normalize, .. } = self.layout;
+        let mut of_input = Level { center, scale };
+        let Some(normalize) = normalize else {
+            of_steps.for_each(|level| *level = of_input);
+            return of_input;
+        };
+        let mut so_far = LevelSoFar::new(normalize, of_input);
+        for (row, value) in self.window(series, place.origin, target).enumerate() {
+            so_far.read(value);
+            if row + 1 == level_rows {
+                of_input = so_far.level();
+            }
+            if (row + 1).is_multiple_of(window_size / supervised_steps) {
+                of_steps.next().into_iter().for_each(|level| *level = so_far.level());
             }
         }
+        of_input
     }
 
     #[allow(clippy::cast_possible_truncation)]
@@ -156,14 +196,12 @@ impl Lens<'_> {
         level: Level,
         input: &mut [f32],
     ) {
-        let Layout { window_size, normalize, .. } = self.layout;
+        let Layout { window_size, level_rows, normalize, .. } = self.layout;
         let own = normalize.is_some() || self.panel.has_scales();
         let Scaler { center, scale } = self.scaler;
         let level = if own { level } else { Level { center: center[target], scale: scale[target] } };
         let values = self.window(series, place.origin, target);
-        let mut shown = values.clone().find(|value| !value.is_nan()).unwrap_or(level.center);
-        let before = window_size.saturating_sub(place.origin);
-        let values = std::iter::repeat_n(f64::NAN, before).chain(values);
+        let mut shown = values.clone().take(level_rows).find(|value| !value.is_nan()).unwrap_or(level.center);
         let (indicator, future) =
             (self.layout.n_values() + column, std::iter::repeat_n(f64::NAN, self.layout.n_future));
         for (at, (row, value)) in input.chunks_exact_mut(self.layout.width()).zip(values.chain(future)).enumerate() {
@@ -203,6 +241,8 @@ mod tests {
         indicator: false,
         independent: false,
         normalize: None,
+        level_rows: 3,
+        supervised_steps: 1,
     };
 
     fn look(values: &[f64], layout: Layout, origin: usize, channel: usize) -> (Vec<f32>, Vec<f32>, Vec<Level>) {
@@ -272,5 +312,87 @@ mod tests {
         let layout = Layout { n_features: 2, indicator: true, ..LAYOUT };
         let (input, ..) = look(&[3., 21., 5., 31., 7., 41.], layout, 1, 0);
         assert_eq!(input, [1., 0., 1., 1., 0., 1., 1., 2., 0.]);
+    }
+
+    /// Two steps of two rows each, all trained to forecast.
+    const EVERY: Layout = Layout { window_size: 4, level_rows: 2, supervised_steps: 2, ..LAYOUT };
+
+    #[test]
+    fn every_step_has_targets_in_units_of_the_level_up_to_it() {
+        let values = [1., 3., 5., 7., 9., 13.];
+        let scaler = Level { center: 1.0, scale: 2.0 };
+        let (input, target, levels) = look(&values, EVERY, 4, 0);
+        assert_eq!((input, target), (vec![0., 1., 2., 3.], vec![2., 3., 4., 6.]));
+        assert_eq!(levels, [scaler; 2]);
+        let last = Layout { normalize: Some(Normalize::Last), ..EVERY };
+        let (input, target, levels) = look(&values, last, 4, 0);
+        assert_eq!((input, target), (vec![-1., 0., 1., 2.], vec![1., 2., 1., 3.]));
+        assert_eq!(levels, [Level { center: 3.0, ..scaler }, Level { center: 7.0, ..scaler }]);
+        let window = Layout { normalize: Some(Normalize::Window), ..EVERY };
+        let (input, target, levels) = look(&values, window, 4, 0);
+        assert_eq!(input, [-1., 1., 3., 5.]);
+        assert_eq!(levels, [Level { center: 2.0, scale: 1.0 }, Level { center: 4.0, scale: 5f64.sqrt() }]);
+        assert_eq!(target, [3., 5., 5.0 / 5f32.sqrt(), 9.0 / 5f32.sqrt()]);
+    }
+
+    #[test]
+    fn levels_of_targets_at_once_come_step_by_step() {
+        let values = [1., 11., 3., 21., 5., 31., 7., 41., 9., 51.];
+        let layout = Layout { n_features: 2, n_targets: 2, normalize: Some(Normalize::Last), horizon: 1, ..EVERY };
+        let (input, target, levels) = look(&values, layout, 4, 0);
+        assert_eq!(levels.iter().map(|level| level.center).collect::<Vec<_>>(), [3., 21., 7., 41.]);
+        assert_eq!((input, target), (vec![-1., -1., 0., 0., 1., 1., 2., 2.], vec![1.0; 4]));
+        // a forecast needs the last one alone
+        let forecast = Layout { supervised_steps: 1, ..layout };
+        let (input, target, levels) = look(&values, forecast, 4, 0);
+        assert_eq!(levels.iter().map(|level| level.center).collect::<Vec<_>>(), [7., 41.]);
+        assert_eq!((input, target), (vec![-1., -1., 0., 0., 1., 1., 2., 2.], vec![1.0; 2]));
+    }
+
+    #[test]
+    fn what_is_not_known_yet_is_not_shown_either() {
+        let nan = f64::NAN;
+        let layout = Layout { normalize: Some(Normalize::Last), ..EVERY };
+        let (input, target, levels) = look(&[nan, nan, 5., nan, 9., nan], layout, 4, 0);
+        // the scaler's centre until the first value
+        assert_eq!(input, [0., 0., 2., 2.]);
+        assert_eq!(levels.iter().map(|level| level.center).collect::<Vec<_>>(), [1., 5.]);
+        assert_eq!((target[0], target[2]), (2.0, 2.0));
+        assert!(target[1].is_nan() && target[3].is_nan());
+        // the same step may see the value that follows
+        assert_eq!(look(&[nan, 3., nan, 7., 9., 9.], layout, 4, 0).0, [0., 0., 0., 2.]);
+    }
+
+    #[test]
+    fn steps_before_a_series_have_no_targets() {
+        let layout = Layout { normalize: Some(Normalize::Last), indicator: true, ..EVERY };
+        let (input, target, levels) = look(&[5., 7., 9.], layout, 1, 0);
+        assert_eq!(input, [0., 1., 0., 1., 0., 1., 2., 0.]);
+        assert_eq!(levels.iter().map(|level| level.center).collect::<Vec<_>>(), [1., 5.]);
+        assert!(target[0].is_nan());
+        assert_eq!(target[1..], [2., 1., 2.]);
+    }
+
+    #[test]
+    fn no_step_sees_what_comes_after_it() {
+        let layout = Layout { window_size: 6, level_rows: 2, supervised_steps: 3, indicator: true, ..LAYOUT };
+        let values = [f64::NAN, 3., 4., f64::NAN, 2., 8., 9., 1.];
+        for normalize in [None, Some(Normalize::Last), Some(Normalize::Window)] {
+            let look = |values: &[f64]| look(values, Layout { normalize, ..layout }, 6, 0);
+            let (input, target, levels) = look(&values);
+            for step in 0..3 {
+                for changed in [f64::NAN, 1e6] {
+                    let read = 2 * (step + 1);
+                    let mut other = values;
+                    other[read..].fill(changed);
+                    let (other_input, other_target, other_levels) = look(&other);
+                    assert_eq!(other_input[..2 * read], input[..2 * read], "{normalize:?}, step {step}");
+                    assert_eq!(other_levels[..=step], levels[..=step], "{normalize:?}, step {step}");
+                    // the targets of the step before are the rows of this one
+                    let bits = |target: &[f32]| target[..2 * step].iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+                    assert_eq!(bits(&other_target), bits(&target), "{normalize:?}, step {step}");
+                }
+            }
+        }
     }
 }

@@ -1,5 +1,6 @@
-//! From numbers to training samples: split in time order, scale, cut windows.
+//! From numbers to training samples: split in time order, scale, cut windows, change them a little.
 
+pub mod augment;
 pub mod lens;
 mod matrix;
 pub mod normalize;

@@ -19,23 +19,46 @@ pub enum Normalize {
 /// A window whose deviation is below this part of its size is constant.
 const CONSTANT: f64 = 1e-9;
 
-impl Normalize {
-    /// The level of a window, given what is known of a target in it, in time order, and that of the scaler, whose centre
-    /// stands for a window of which nothing is known, and whose scale for one without a deviation.
-    pub fn level(self, mut known: impl DoubleEndedIterator<Item = f64> + Clone, scaler: Level) -> Level {
-        match self {
-            Self::Last => Level { center: known.next_back().unwrap_or(scaler.center), ..scaler },
-            Self::Window => {
-                let count = known.clone().count() as f64;
-                if count == 0.0 {
-                    return scaler;
-                }
-                let center = known.clone().sum::<f64>() / count;
-                let deviation = (known.map(|value| (value - center).powi(2)).sum::<f64>() / count).sqrt();
-                let scale = if deviation > CONSTANT * center.abs() { deviation } else { scaler.scale };
-                Level { center, scale }
+/// What is known of a target in the rows of a window read so far, and the level that follows from it.
+#[derive(Debug, Clone, Copy)]
+pub struct LevelSoFar {
+    normalize: Normalize,
+    scaler: Level,
+    n_known: f64,
+    center: f64,
+    /// Sum of squared distances from the centre.
+    squares: f64,
+}
+
+impl LevelSoFar {
+    /// Nothing is read yet. The scaler's centre stands for rows of which nothing is known, its scale for those without a
+    /// deviation.
+    pub fn new(normalize: Normalize, scaler: Level) -> Self {
+        Self { normalize, scaler, n_known: 0.0, center: scaler.center, squares: 0.0 }
+    }
+
+    /// Reads the next row; NaN is a value that is missing.
+    pub fn read(&mut self, value: f64) {
+        if value.is_nan() {
+            return;
+        }
+        self.n_known += 1.0;
+        match self.normalize {
+            Normalize::Last => self.center = value,
+            Normalize::Window => {
+                // Welford 1962: each row costs the same, however many came before
+                let before = if self.n_known == 1.0 { value } else { self.center };
+                self.center = before + (value - before) / self.n_known;
+                self.squares += (value - before) * (value - self.center);
             }
         }
+    }
+
+    /// The level of the rows read so far.
+    pub fn level(&self) -> Level {
+        let deviation = (self.squares / self.n_known.max(1.0)).sqrt();
+        let scale = if deviation > CONSTANT * self.center.abs() { deviation } else { self.scaler.scale };
+        Level { center: self.center, scale }
     }
 }
 
@@ -46,7 +69,13 @@ mod tests {
     #[test]
     fn levels_of_a_case_worked_by_hand() {
         let scaler = Level { center: 7.0, scale: 2.0 };
-        let level = |normalize: Normalize, values: &[f64]| normalize.level(values.iter().copied(), scaler);
+        let level = |normalize: Normalize, values: &[f64]| {
+            let mut so_far = LevelSoFar::new(normalize, scaler);
+            for &value in values {
+                so_far.read(value);
+            }
+            so_far.level()
+        };
         assert_eq!(level(Normalize::Last, &[1.0, 3.0, 5.0]), Level { center: 5.0, scale: 2.0 });
         assert_eq!(level(Normalize::Window, &[1.0, 5.0]), Level { center: 3.0, scale: 2.0 });
         assert_eq!(level(Normalize::Window, &[2.0, 8.0]), Level { center: 5.0, scale: 3.0 });

@@ -1,8 +1,9 @@
 //! What the training loop learns from, whatever its origin.
 
+use super::augment::Scratch;
 use crate::distribution::Level;
 
-/// Numbered pairs of an input window and a target, copied one at a time.
+/// Numbered pairs of an input window and its target, or a target for each of its steps, copied one at a time.
 pub trait Samples: Sync {
     /// Number of samples.
     fn len(&self) -> usize;
@@ -18,6 +19,11 @@ pub trait Samples: Sync {
     /// Numbers in one target: `horizon * n_targets`, or 1 for a class index.
     fn target_len(&self) -> usize;
 
+    /// Targets of one input: one after each of so many steps of equal length, the last after the whole window.
+    fn supervised_steps(&self) -> usize {
+        1
+    }
+
     /// Appends a sample.
     fn gather(&self, index: usize, batch: &mut Gathered);
 }
@@ -27,12 +33,14 @@ pub trait Samples: Sync {
 pub struct Gathered {
     /// Inputs `(n, input_len)`.
     pub inputs: Vec<f32>,
-    /// Targets `(n, target_len)`; NaN where they are missing.
+    /// Targets `(n * supervised_steps, target_len)`; NaN where they are missing.
     pub targets: Vec<f32>,
-    /// Weights `(n,)`.
+    /// Weights `(n * supervised_steps,)`.
     pub weights: Vec<f32>,
-    /// How the units of targets are those of the user: one for each target at once, `(n, n_targets)`.
+    /// How the units of targets are those of the user: one for each target at once, `(n * supervised_steps, n_targets)`.
     pub levels: Vec<Level>,
+    /// Room for what changes samples on the way.
+    pub scratch: Scratch,
 }
 
 impl Gathered {

@@ -73,11 +73,15 @@ impl Samples for Windows<'_> {
         self.lens.layout.horizon * self.lens.layout.n_targets_at_once()
     }
 
+    fn supervised_steps(&self) -> usize {
+        self.lens.layout.supervised_steps
+    }
+
     fn gather(&self, index: usize, batch: &mut Gathered) {
         let (place, at) = (self.place(index), batch.levels.len());
         self.lens.input(place, &mut batch.inputs, &mut batch.levels);
         self.lens.target(place, &batch.levels[at..], &mut batch.targets);
-        batch.weights.push(1.0);
+        batch.weights.resize(batch.weights.len() + self.supervised_steps(), 1.0);
     }
 }
 
@@ -100,6 +104,8 @@ mod tests {
             indicator: false,
             independent: false,
             normalize: None,
+            level_rows: window_size,
+            supervised_steps: 1,
         }
     }
 
@@ -128,6 +134,22 @@ mod tests {
         assert_eq!(got, (2, vec![6.0, 7.0, 8.0, 9.0], vec![10.0, 11.0]));
         let channels = Layout { independent: true, ..layout(2, 1, 2) };
         assert_eq!(gather(&panel, channels, 3, &[3]).unwrap(), (4, vec![7.0, 9.0], vec![11.0]));
+    }
+
+    #[test]
+    fn every_supervised_step_has_a_weight_and_a_level() {
+        let values = numbers(12);
+        let panel = Panel::one(Matrix::new(&values, 2).unwrap());
+        let scaler = Scaler::identity(2);
+        let layout = Layout { level_rows: 1, supervised_steps: 2, ..layout(2, 1, 2) };
+        let lens = Lens { panel: &panel, scaler: &scaler, output_scaler: &scaler, layout };
+        let windows = Windows::new(lens, std::iter::once(Span { first: 2, end: 6 }), 1).unwrap();
+        let mut batch = Gathered::default();
+        windows.gather(1, &mut batch);
+        windows.gather(0, &mut batch);
+        assert_eq!((windows.target_len(), windows.supervised_steps()), (2, 2));
+        assert_eq!(batch.targets, [4., 5., 6., 7., 2., 3., 4., 5.]);
+        assert_eq!((batch.weights, batch.levels.len()), (vec![1.0; 4], 8));
     }
 
     #[test]

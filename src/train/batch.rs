@@ -4,6 +4,7 @@ use tch::{Device, Tensor};
 
 use crate::error::Result;
 use crate::network::parameter::dimensions;
+use crate::series::augment::Augmenter;
 use crate::series::{Gathered, Samples};
 
 /// One batch on the network's device.
@@ -11,11 +12,12 @@ use crate::series::{Gathered, Samples};
 pub struct Batch {
     /// Inputs of shape `(batch, window_size, n_features)`.
     pub inputs: Tensor,
-    /// Targets of shape `(batch, target_len)`.
+    /// Targets of shape `(batch * supervised_steps, target_len)`.
     pub targets: Tensor,
-    /// Weights of shape `(batch,)`, of mean 1 over all samples.
+    /// Weights of shape `(batch * supervised_steps,)`, of mean 1 over all samples.
     pub weights: Tensor,
-    /// Centres and scales of the targets at once, of shape `(2, batch, n_targets)`; no targets where the samples have none.
+    /// Centres and scales of the targets at once, of shape `(2, batch * supervised_steps, n_targets)`; no targets where the
+    /// samples have none.
     pub levels: Tensor,
 }
 
@@ -35,12 +37,18 @@ pub struct Loader<'a> {
     samples: &'a dyn Samples,
     n_features: usize,
     device: Device,
+    augmenter: Option<&'a Augmenter>,
 }
 
 impl<'a> Loader<'a> {
     /// Loads `samples` whose windows have `n_features` numbers at each step.
     pub fn new(samples: &'a dyn Samples, n_features: usize, device: Device) -> Self {
-        Self { samples, n_features, device }
+        Self { samples, n_features, device, augmenter: None }
+    }
+
+    /// Changes the samples of each training step.
+    pub fn augmented(self, augmenter: Option<&'a Augmenter>) -> Self {
+        Self { augmenter, ..self }
     }
 
     /// Number of samples.
@@ -48,12 +56,28 @@ impl<'a> Loader<'a> {
         self.samples.len()
     }
 
+    /// Targets of one window.
+    pub fn supervised_steps(&self) -> usize {
+        self.samples.supervised_steps()
+    }
+
     /// The indices of all samples.
     pub fn in_order(&self) -> Vec<usize> {
         (0..self.n_samples()).collect()
     }
 
-    /// Gathers some samples.
+    /// Gathers some samples for an optimiser step, counted from 0: augmented, where they are to be.
+    ///
+    /// # Errors
+    /// As [`Loader::batch`].
+    pub fn training_batch(&self, indices: &[usize], step: u64) -> Result<Batch> {
+        match self.augmenter {
+            None => self.batch(indices),
+            Some(augmenter) => Loader { samples: &augmenter.during(self.samples, step), ..*self }.batch(indices),
+        }
+    }
+
+    /// Gathers some samples as they are.
     ///
     /// # Errors
     /// [`crate::error::Error::Torch`] when the device has no room.
@@ -65,11 +89,12 @@ impl<'a> Loader<'a> {
         let steps = self.samples.input_len() / self.n_features;
         let levels = gathered.levels.iter().map(|level| level.center);
         let levels: Vec<f32> = levels.chain(gathered.levels.iter().map(|level| level.scale)).map(narrow).collect();
+        let n_targets = n * self.supervised_steps();
         Ok(Batch {
             inputs: tensor(&gathered.inputs, &[n, steps, self.n_features], self.device)?,
-            targets: tensor(&gathered.targets, &[n, self.samples.target_len()], self.device)?,
-            weights: tensor(&gathered.weights, &[n], self.device)?,
-            levels: tensor(&levels, &[2, n, gathered.levels.len() / n], self.device)?,
+            targets: tensor(&gathered.targets, &[n_targets, self.samples.target_len()], self.device)?,
+            weights: tensor(&gathered.weights, &[n_targets], self.device)?,
+            levels: tensor(&levels, &[2, n_targets, gathered.levels.len() / n_targets], self.device)?,
         })
     }
 }

@@ -7,8 +7,10 @@ use super::{Learner, Step};
 use crate::error::Result;
 use crate::kernel::aligned::Aligned;
 use crate::kernel::pool;
+use crate::kernel::workspace::Needs;
 use crate::network::fused::{FusedMemory, FusedNetwork};
 use crate::rng::DropoutMasks;
+use crate::series::augment::Augmenter;
 use crate::series::Samples;
 
 /// Held-out windows in one pass of one thread.
@@ -21,6 +23,7 @@ pub struct FusedLearner<'a> {
     validation: Option<&'a dyn Samples>,
     config: &'a TrainConfig,
     dropout: DropoutMasks,
+    augmenter: Option<&'a Augmenter>,
     n_steps: u64,
     gradient: FusedGradient,
     validators: Vec<Validator>,
@@ -41,7 +44,8 @@ impl<'a> FusedLearner<'a> {
     ) -> Self {
         let steps = train.input_len() / network.lstm.shape().input_size;
         let batch_size = config.batch_size.min(train.len());
-        let gradient = FusedGradient::new(network, batch_size, steps, dropout > 0.0, n_threads).with_line();
+        let needs = Needs { dropout: dropout > 0.0, output_gradient: train.supervised_steps() > 1, ..Needs::default() };
+        let gradient = FusedGradient::new(network, batch_size, steps, needs, n_threads).with_line();
         let validator =
             |_| Validator { memory: network.memory(VALIDATION_ROWS, steps), samples: Rows::default(), loss: 0.0 };
         let n_validators = if validation.is_some() { gradient.n_workers() } else { 0 };
@@ -55,8 +59,14 @@ impl<'a> FusedLearner<'a> {
             validation,
             config,
             dropout: DropoutMasks::new(config.seed, dropout),
+            augmenter: None,
             n_steps: 0,
         }
+    }
+
+    /// Changes the training samples in each step.
+    pub fn augmented(self, augmenter: &'a Augmenter) -> Self {
+        Self { augmenter: Some(augmenter), ..self }
     }
 
     fn descend(&mut self, learning_rate: f64) -> f64 {
@@ -90,7 +100,9 @@ impl Learner for FusedLearner<'_> {
 
     fn step(&mut self, indices: &[usize], learning_rate: f64) -> Result<Step> {
         let masks = (self.dropout.p() > 0.0).then(|| self.dropout.during(self.n_steps));
-        let task = Task { samples: self.train, indices, loss: &self.config.loss, masks };
+        let augmented = self.augmenter.map(|augmenter| augmenter.during(self.train, self.n_steps));
+        let samples = augmented.as_ref().map_or(self.train, |samples| samples as &dyn Samples);
+        let task = Task { samples, indices, loss: &self.config.loss, masks };
         let loss = self.gradient.compute(self.network, task);
         let grad_norm = self.descend(learning_rate);
         self.gradient.update(self.network);

@@ -39,6 +39,8 @@ struct Worker {
     workspace: Workspace,
     skip: Option<SkipMemory>,
     samples: Rows,
+    /// Outputs of the head for each row: one, or one after each step, in the kernel's order `(supervised_steps, rows)`.
+    supervised_steps: usize,
     state: Aligned,
     dstate: Aligned,
     outputs: Aligned,
@@ -74,20 +76,24 @@ impl Rows {
 }
 
 impl FusedGradient {
-    /// Room for batches of up to `batch_size` windows of `steps` steps, on up to `n_threads` threads. The gradient of the
-    /// linear way stays zero unless asked for by [`FusedGradient::with_line`].
-    pub fn new(network: &FusedNetwork, batch_size: usize, steps: usize, dropout: bool, n_threads: usize) -> Self {
+    /// Room for batches of up to `batch_size` windows of `steps` steps, on up to `n_threads` threads. With
+    /// [`Needs::output_gradient`] the loss is that after every step. The gradient of the linear way stays zero unless asked
+    /// for by [`FusedGradient::with_line`].
+    pub fn new(network: &FusedNetwork, batch_size: usize, steps: usize, needs: Needs, n_threads: usize) -> Self {
         let n_workers = n_threads.min(batch_size.div_ceil(LEAST_ROWS)).max(1);
         let (rows, zeros) = (batch_size.div_ceil(n_workers), Aligned::zeros);
-        let needs = Needs { dropout, ..Needs::default() };
+        let supervised_steps = if needs.output_gradient { steps } else { 1 };
+        let (n_states, n_outputs) =
+            (rows * network.lstm.output_width(), rows * supervised_steps * network.head.width());
         let worker = |_| Worker {
             workspace: network.lstm.workspace(rows, steps, needs),
             skip: network.skip.as_ref().map(|skip| skip.memory(rows)),
             samples: Rows::default(),
-            state: zeros(rows * network.lstm.output_width()),
-            dstate: zeros(rows * network.lstm.output_width()),
-            outputs: zeros(rows * network.head.width()),
-            doutputs: zeros(rows * network.head.width()),
+            supervised_steps,
+            state: zeros(n_states),
+            dstate: zeros(n_states),
+            outputs: zeros(n_outputs),
+            doutputs: zeros(n_outputs),
             gradient: zeros(network.parameters.len()),
             loss: 0.0,
         };
@@ -179,31 +185,41 @@ impl Worker {
         });
         let masks = task.masks.map(|masks| move |layer| masks.layer(layer));
         lstm.forward(lstm_parameters, &mut self.workspace, masks.as_ref().map(|masks| (masks as _, part.start)));
+        let n_states = rows * self.supervised_steps;
         self.workspace.copy_last_state(&mut self.state);
-        head.forward(head_parameters, rows, &self.state, &mut self.outputs);
+        let states = if self.supervised_steps > 1 { self.workspace.outputs() } else { &self.state };
+        head.forward(head_parameters, n_states, states, &mut self.outputs);
         if let Some((skip, memory)) = network.skip.as_ref().zip(self.skip.as_mut()) {
             skip.add_forward(skip_parameters, memory, (&mut self.outputs, head.width()), rows);
         }
         self.differentiate_loss(network, task, rows);
         let [dlstm, dhead, dskip] = network.split_mut(&mut self.gradient);
-        head.backward_input(transposed.1, rows, &self.doutputs, &mut self.dstate);
-        head.backward_parameters(rows, (&self.state, &self.doutputs), dhead);
+        let states = if self.supervised_steps > 1 { self.workspace.outputs() } else { &self.state };
+        head.backward_parameters(n_states, (states, &self.doutputs), dhead);
         if let Some((skip, memory)) = network.skip.as_ref().zip(self.skip.as_mut()).filter(|_| with_line) {
             skip.backward(skip_parameters, memory, (&self.doutputs, head.width()), rows, dskip);
         }
-        self.workspace.set_last_state_gradient(&self.dstate);
+        if self.supervised_steps > 1 {
+            let dstates = self.workspace.output_gradients_mut();
+            head.backward_input(transposed.1, n_states, &self.doutputs, dstates);
+        } else {
+            head.backward_input(transposed.1, n_states, &self.doutputs, &mut self.dstate);
+            self.workspace.set_last_state_gradient(&self.dstate);
+        }
         lstm.backward(transposed.0, &mut self.workspace, dlstm);
     }
 
     fn differentiate_loss(&mut self, network: &FusedNetwork, task: Task, rows: usize) {
-        let (width, output_size) = (network.head.width(), network.output_size());
+        let (width, output_size, steps) = (network.head.width(), network.output_size(), self.supervised_steps);
+        // samples come window by window, the kernel's rows step by step
+        let place = |i: usize| (i % steps * rows + i / steps) * width;
         let Rows { gathered, outputs, gradient } = &mut self.samples;
         outputs.clear();
-        outputs.extend(self.outputs.chunks_exact(width).take(rows).flat_map(|row| &row[..output_size]));
+        (0..rows * steps).for_each(|i| outputs.extend_from_slice(&self.outputs[place(i)..][..output_size]));
         gradient.resize(outputs.len(), 0.0);
-        self.loss = task.loss.share(outputs, gathered, task.indices.len(), Some(gradient));
-        for (row, gradient) in self.doutputs.chunks_exact_mut(width).zip(gradient.chunks_exact(output_size)) {
-            row[..output_size].copy_from_slice(gradient);
+        self.loss = task.loss.share(outputs, gathered, task.indices.len() * steps, Some(gradient));
+        for (i, gradient) in gradient.chunks_exact(output_size).enumerate() {
+            self.doutputs[place(i)..][..output_size].copy_from_slice(gradient);
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::kernel::pool;
 use crate::network::hybrid::{HybridNetwork, Surroundings};
 use crate::network::{NetworkConfig, Parameters};
 use crate::rng::DropoutMasks;
+use crate::series::augment::Augmenter;
 use crate::series::{Gathered, Samples};
 
 /// Held-out windows in one pass of one thread.
@@ -29,6 +30,7 @@ pub struct HybridLearner<'a> {
     config: &'a TrainConfig,
     n_features: usize,
     dropout: DropoutMasks,
+    augmenter: Option<&'a Augmenter>,
     n_steps: u64,
     gradient: HybridGradient,
     validators: Vec<Validator>,
@@ -75,10 +77,16 @@ impl<'a> HybridLearner<'a> {
             config,
             n_features,
             dropout: DropoutMasks::new(config.seed, network_config.dropout),
+            augmenter: None,
             n_steps: 0,
         };
         learner.remember();
         Ok(learner)
+    }
+
+    /// Changes the training samples in each step.
+    pub fn augmented(self, augmenter: &'a Augmenter) -> Self {
+        Self { augmenter: Some(augmenter), ..self }
     }
 
     fn descend(&mut self, learning_rate: f64) -> Result<f64> {
@@ -108,7 +116,9 @@ impl Learner for HybridLearner<'_> {
 
     fn step(&mut self, indices: &[usize], learning_rate: f64) -> Result<Step> {
         let masks = (self.dropout.p() > 0.0).then(|| self.dropout.during(self.n_steps));
-        let task = Task { samples: self.train, indices, loss: &self.config.loss, masks };
+        let augmented = self.augmenter.map(|augmenter| augmenter.during(self.train, self.n_steps));
+        let samples = augmented.as_ref().map_or(self.train, |samples| samples as &dyn Samples);
+        let task = Task { samples, indices, loss: &self.config.loss, masks };
         let loss = self.gradient.compute(self.network, task)?;
         let grad_norm = self.descend(learning_rate)?;
         self.gradient.update(self.network);

@@ -70,9 +70,13 @@ impl Learner for TorchLearner<'_> {
     }
 
     fn step(&mut self, indices: &[usize], learning_rate: f64) -> Result<Step> {
-        let batch = self.train.batch(indices)?;
+        let batch = self.train.training_batch(indices, self.n_steps)?;
         self.optimizer.zero_grad();
-        let output = self.network.forward(&batch.inputs, Some(self.dropout.during(self.n_steps)))?;
+        let dropout = Some(self.dropout.during(self.n_steps));
+        let output = match self.train.supervised_steps() {
+            1 => self.network.forward(&batch.inputs, dropout)?,
+            _ => self.network.forward_every_step(&batch.inputs, dropout)?,
+        };
         let loss = self.config.loss.mean(&output, &batch)?;
         if self.optimizer.is_idle() {
             return Ok(Step { loss: number(&loss)?, grad_norm: 0.0 });

@@ -4,7 +4,7 @@ Each cell is the mean squared error (of standardised values) on the validation r
 same windows, mean over seeds. The rows that are kept for the test are cut off before anything is seen.
 
     python -m tests.accuracy.choose_defaults                 # all series that are there, all settings: minutes
-    python -m tests.accuracy.choose_defaults co2 airline --seeds 2
+    python -m tests.accuracy.choose_defaults etth1@336 airline@6 --settings "loss='mse'" "loss='huber'"
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "linear_skip=False": {"linear_skip": False},
     "channels='together'": {"channels": "together"},
     "normalize=None": {"normalize": None},
+    "loss='mse'": {"loss": "mse"},
     "loss='huber'": {"loss": "huber"},
     "loss='mae'": {"loss": "mae"},
     "lr_schedule='onecycle'": {"lr_schedule": "onecycle"},
@@ -57,17 +58,25 @@ def share_of_repeat_last(case: Case, setting: dict[str, Any], seed: int) -> floa
     return error(model.model_.forecast_series(values, origins)) / error(values[origins - 1, None])
 
 
+def case_of(name: str) -> Case:
+    """A series by its name, or by ``name@horizon``."""
+    series, _, horizon = name.partition("@")
+    case = CASES[series]()
+    return case._replace(horizon=int(horizon)) if horizon else case
+
+
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("series", nargs="*", help=f"of {', '.join(CASES)} (default: all that are there)")
     parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--settings", nargs="+", default=list(SETTINGS), help="rows of the table (default: all)")
     arguments = parser.parse_args()
-    table = pd.DataFrame(index=list(SETTINGS), dtype=float)
+    table = pd.DataFrame(index=arguments.settings, dtype=float)
     for name in arguments.series or there():
-        case = CASES[name]()
-        for label, setting in SETTINGS.items():
-            table.loc[label, name] = np.mean([share_of_repeat_last(case, setting, s) for s in range(arguments.seeds)])
+        case, seeds = case_of(name), range(arguments.seeds)
+        for label in arguments.settings:
+            table.loc[label, name] = np.mean([share_of_repeat_last(case, SETTINGS[label], seed) for seed in seeds])
     table["geometric mean"] = np.exp(np.log(table).mean(axis=1))
     print(table.to_string(float_format="{:.3f}".format))
 

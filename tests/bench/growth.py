@@ -14,6 +14,7 @@ from tests.bench.timing import medians
 
 WINDOWS = (16, 64, 256, 1024)
 HIDDEN = (16, 32, 64, 128, 256, 512)
+PANELS = (1000, 10_000)
 LENGTHS = (10_000, 100_000, 1_000_000, 10_000_000)
 
 # Trains on a few hundred windows from all over a series: what grows with the series is neither time nor batches.
@@ -34,6 +35,30 @@ before = status("VmRSS")
 model = LSTMForecaster(1, window_size=96, stride=n // 500, patience=None, max_epochs=1)
 begin = time.perf_counter()
 model.fit(y)
+print(json.dumps({"seconds": time.perf_counter() - begin, "before": before, "peak": status("VmHWM")}))
+"""
+
+# Reads hourly series of 500 rows each, below each other: what is beyond the data themselves.
+READ = """
+import json, sys, time
+import numpy as np, pandas as pd
+from lstmforecast.panel import Panel
+
+def status(name):
+    return [int(line.split()[1]) / 1024 for line in open("/proc/self/status") if line.startswith(name)][0]
+
+def panel(n):
+    keys, hours = [f"series {i}" for i in range(n)], pd.date_range("2026-01-01", periods=500, freq="h")
+    index = pd.MultiIndex.from_product([keys, hours], names=["unique_id", "ds"])
+    y = pd.Series(np.random.default_rng(0).normal(size=500 * n), index, name="y")
+    return y.reset_index() if sys.argv[2] == "long" else y
+
+Panel.read(panel(2))
+y = panel(int(sys.argv[1]))
+open("/proc/self/clear_refs", "w").write("5")
+before = status("VmRSS")
+begin = time.perf_counter()
+read = Panel.read(y)
 print(json.dumps({"seconds": time.perf_counter() - begin, "before": before, "peak": status("VmHWM")}))
 """
 
@@ -71,18 +96,28 @@ def memory(n: int) -> dict[str, Any]:
     }
 
 
+def reading(n: int, form: str) -> dict[str, Any]:
+    """Memory that reading a panel of ``n`` series takes beyond the panel itself, in seconds and MB."""
+    done = subprocess.run([sys.executable, "-c", READ, str(n), form], capture_output=True, text=True, check=True)
+    result = json.loads(done.stdout.splitlines()[-1])
+    extra = result["peak"] - result["before"]
+    return {"series": n, "form": form, "values MB": n * 4000 / 2**20, "MB": extra, "seconds": result["seconds"]}
+
+
 def run(*, once: bool) -> list[Table]:
     """Measure steps of growing sizes, and memory of growing series."""
-    windows, hidden, lengths, rounds = (WINDOWS, HIDDEN, LENGTHS, 5)
+    windows, hidden, lengths, panels, rounds = (WINDOWS, HIDDEN, LENGTHS, PANELS, 5)
     if once:
-        windows, hidden, lengths, rounds = (16,), (16,), (10_000,), 1
+        windows, hidden, lengths, panels, rounds = (16,), (16,), (10_000,), (10,), 1
     step = "Milliseconds a training step: mean over a pass of 10 steps, median of several passes."
     beyond = (
         "Greatest resident memory during a fit (window 96, 500 windows spread over the series) beyond that before it,\n"
         "in which the series itself is counted already."
     )
+    read = "Greatest resident memory while a panel of series of 500 rows is read, beyond that before it, and seconds."
     return [
         Table("Growth with the window", step, grow([Size(320, t, 1, 64, 2, 32) for t in windows], rounds)),
         Table("Growth with the hidden units", step, grow([Size(320, 30, 8, h, 2, 32) for h in hidden], rounds)),
         Table("Growth with the series", beyond, [memory(n) for n in lengths]),
+        Table("Growth with the panel", read, [reading(n, form) for n in panels for form in ("index", "long")]),
     ]

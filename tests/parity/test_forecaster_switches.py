@@ -108,6 +108,33 @@ def test_covariates_and_gaps(normalize, channels, linear_skip):
     assert_allclose(model.predict(X=X), model._seen.undo(model.model_.forecast(windows))[-1], rtol=1e-12)
 
 
+@pytest.mark.parametrize("normalize", ["last", "window", None])
+@pytest.mark.parametrize("channels", ["independent", "together"])
+@pytest.mark.parametrize("depth", [{}, {"num_layers": 2, "dropout": 0.3}])
+def test_supervision_of_every_step(normalize, channels, depth):
+    y, past = _with_gaps(_hours()), _covariates()
+    # the first windows know nothing of a column, others only from the second step on
+    y.iloc[40:44, 0] = np.nan
+    model = _assert_both_backends_agree(
+        y, None, past, missing="mask", normalize=normalize, channels=channels, supervision="every", **depth
+    )
+    windows = _windows(model, y, X_past=past, origins=(12, 40, 52, 83, N))
+    assert np.isnan(windows[0, :, 1]).all()
+    assert np.isnan(windows[2, :4, 0]).all()
+    _assert_to_torch_agrees(model, windows)
+    expected = model._seen.undo(model.model_.forecast(windows))[-1]
+    assert_allclose(model.predict(), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("channels", ["independent", "together"])
+def test_losses_at_every_step(loss, channels):
+    y = np.exp(_hours())
+    y = y.round() if loss == "negative_binomial" else y
+    model = _assert_both_backends_agree(y, loss=loss, channels=channels, supervision="every")
+    _assert_to_torch_agrees(model, _windows(model, y))
+
+
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("channels", ["independent", "together"])
 def test_losses(loss, channels):
@@ -193,10 +220,29 @@ def test_panels(normalize, channels):
     _assert_to_torch_agrees(model, np.concatenate([windows, steps], axis=1))
 
 
+@pytest.mark.parametrize("normalize", ["last", "window", None])
+@pytest.mark.parametrize("channels", ["independent", "together"])
+def test_panels_at_every_step(normalize, channels):
+    model = _assert_both_backends_agree(
+        _panel(gaps=True), None, None, STATIC, missing="mask", normalize=normalize, channels=channels, loss="quantile",
+        supervision="every",
+    )  # fmt: skip
+    if normalize == "window":
+        _assert_to_torch_agrees(model, model._seen.windows(12))
+
+
 @pytest.mark.parametrize("loss", LOSSES)
 def test_losses_of_panels(loss):
     y = _panel(gaps=False).round() if loss == "negative_binomial" else _panel(gaps=True)
     _assert_both_backends_agree(y, None, None, STATIC, missing="mask", loss=loss)
+
+
+@pytest.mark.parametrize("method", ["jitter", "scale", "magnitude_warp", "time_warp", "window_slice"])
+@pytest.mark.parametrize("channels", ["independent", "together"])
+def test_augmentation(method, channels):
+    y, X, past = _with_gaps(_hours()), _covariates(), _covariates()[["plan"]] ** 2
+    _assert_both_backends_agree(y, X, past, missing="mask", channels=channels, augment=[method])
+    _assert_both_backends_agree(_hours(), channels=channels, augment=[method, "jitter"], normalize="window")
 
 
 @pytest.mark.parametrize(("n_targets", "n_known", "segment_length"), [(1, 1, 1), (1, 4, 3), (3, 2, 4)])

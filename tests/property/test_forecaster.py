@@ -10,7 +10,8 @@ from hypothesis.extra.numpy import arrays
 from lstmforecast.container import Observations
 from lstmforecast.distribution import mean
 from lstmforecast.forecaster import LSTMForecaster
-from lstmforecast.index import continue_index, pack_index, regular_grid, unpack_index
+from lstmforecast.index import continue_index, regular_grid
+from lstmforecast.packing import pack_index, unpack_index
 from lstmforecast.sizing import default_window_size
 
 WAVE = np.sin(np.arange(90) * np.pi / 12)[:, np.newaxis] * [1.0, 3.0]
@@ -78,7 +79,8 @@ def test_the_default_window_is_small_enough(n_rows, horizon):
     horizon=st.integers(1, 9),
     k=st.integers(1, 3),
     channels=st.sampled_from(["independent", "together"]),
-    linear_skip=st.booleans(),
+    linear_skip=st.sampled_from([None, True, False]),
+    supervision=st.sampled_from(["last", "every"]),
     n_estimators=st.integers(1, 2),
     n_known=st.integers(0, 2),
     n_past=st.integers(0, 1),
@@ -88,8 +90,10 @@ def test_the_default_window_is_small_enough(n_rows, horizon):
     transform=st.sampled_from([None, "log"]),
 )
 def test_every_shape_trains_forecasts_and_crosses_to_pytorch(
-    n_segments, segment_length, horizon, k, n_known, n_past, missing, loss, transform, **switches
+    n_segments, segment_length, horizon, k, n_known, n_past, missing, loss, transform, supervision, **switches
 ):
+    if supervision == "every":  # without what is known in advance, and without a line
+        n_known, switches["linear_skip"] = 0, None
     rng = np.random.default_rng(0)
     y = rng.normal(10, 1, size=(80, k))
     if missing == "mask":
@@ -99,7 +103,8 @@ def test_every_shape_trains_forecasts_and_crosses_to_pytorch(
     window_size = n_segments * segment_length
     model = LSTMForecaster(
         horizon, window_size=window_size, segment_length=segment_length, loss=loss, missing=missing,
-        transform=transform, hidden_size=3, max_epochs=1, steps_per_epoch=2, random_state=0, n_threads=1, **switches,
+        transform=transform, supervision=supervision, hidden_size=3, max_epochs=1, steps_per_epoch=2, random_state=0,
+        n_threads=1, **switches,
     ).fit(y, None if X is None else X[:80], X_past)  # fmt: skip
     forecast = model.predict(X=None if X is None else X[80:])
     assert forecast.shape == (horizon, k)

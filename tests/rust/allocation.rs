@@ -1,10 +1,11 @@
-//! Forecasts of one window take no memory but that of their answer.
+//! Forecasts of one window take no memory but that of their answer, and augmented windows none.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-use lstmforecast::model::{Backend, Channels, Model, ModelConfig};
+use lstmforecast::model::{Backend, Channels, Model, ModelConfig, Supervision};
 use lstmforecast::network::Architecture;
+use lstmforecast::series::augment::{windows_alone, Augmentation, Augmenter, Method, Scratch};
 use lstmforecast::series::normalize::Normalize;
 use lstmforecast::series::Matrix;
 
@@ -64,6 +65,7 @@ fn one_window_takes_the_memory_of_its_forecast() {
             n_known: 0,
             indicator: false,
             distribution: None,
+            supervision: Supervision::Last,
             backend: Backend::Fused,
             device: "cpu".to_owned(),
             seed: 0,
@@ -76,4 +78,21 @@ fn one_window_takes_the_memory_of_its_forecast() {
         let n_allocations = count(|| assert_eq!(model.forecast(window, None, Some(n_threads)).unwrap(), first));
         assert_eq!(n_allocations, 1, "{hidden_size} units, {n_threads} threads");
     }
+}
+
+#[test]
+fn augmented_windows_take_no_memory_after_the_first() {
+    let methods = [
+        Method::Jitter { sigma: 0.1 },
+        Method::Scale { sigma: 0.1 },
+        Method::MagnitudeWarp { knots: 4, sigma: 0.1 },
+        Method::TimeWarp { knots: 4, sigma: 0.1 },
+        Method::WindowSlice { size: 0.9 },
+    ];
+    let augmentations = methods.map(|method| Augmentation { probability: 1.0, method });
+    let augmenter = Augmenter::new(&augmentations, windows_alone(20, 3), 0).unwrap();
+    let (mut window, mut scratch) = ([1.0f32; 60], Scratch::default());
+    let mut apply = |step| augmenter.apply((step, 0), (&mut window, &mut []), &mut scratch);
+    apply(0);
+    assert_eq!(count(|| (1..100).for_each(apply)), 0);
 }

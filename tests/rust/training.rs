@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use lstmforecast::model::fit::{DataConfig, ScalerChoice};
-use lstmforecast::model::{Backend, Channels, Model, ModelConfig};
+use lstmforecast::model::{Backend, Channels, Model, ModelConfig, Supervision};
 use lstmforecast::network::Architecture;
 use lstmforecast::rng::{Purpose, Rng};
 use lstmforecast::series::normalize::Normalize;
@@ -32,6 +32,7 @@ fn model() -> Model {
         n_known: 0,
         indicator: false,
         distribution: None,
+        supervision: Supervision::Last,
         backend: Backend::Auto,
         device: "cpu".to_owned(),
         seed: 3,
@@ -44,6 +45,7 @@ const DATA: DataConfig = DataConfig {
     gap: 0,
     stride: 1,
     scaler: Some(ScalerChoice::Fitted(ScalerKind::Standard)),
+    augment: Vec::new(),
 };
 
 fn training() -> TrainConfig {

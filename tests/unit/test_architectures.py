@@ -116,6 +116,13 @@ def test_what_makes_no_sense_is_refused(kind, parameters, error, message):
         _fitted(kind, **parameters)
 
 
+@pytest.mark.parametrize("variant", VARIANTS, ids=str)
+def test_every_step_is_supervised_of_an_lstm_alone(variant):
+    name = variant["architecture"]
+    with pytest.raises(ValueError, match=rf"expected architecture='lstm' with supervision='every', got '{name}'"):
+        _fitted(LSTMForecaster, supervision="every", **variant)
+
+
 def test_parameters_of_other_networks_are_not_looked_at():
     assert _fitted(LSTMRegressor, num_heads=3).model_.config["architecture"] == "lstm"
 

@@ -10,6 +10,7 @@ from lstmforecast import metrics
 from lstmforecast.backtesting import backtest
 from lstmforecast.container import Observations
 from lstmforecast.forecaster import LSTMForecaster
+from lstmforecast.rolling import Windows
 from lstmforecast.scoring import METHODS, point_scores
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -302,6 +303,7 @@ def test_naive_scores_of_the_published_protocol(columns, repeat_last, seasonal_n
     y = pd.read_csv(path, index_col="date", parse_dates=True)[columns][:14400]
     origins = np.arange(11520, 14400 - 24 + 1)
     unused = np.zeros((len(origins), 24, len(columns)))
-    scores, _ = point_scores(unused, Observations.read(y), origins, 24, y[:8640].to_numpy().std(axis=0))
+    windows, deviation = Windows(np.zeros_like(origins), origins), y[:8640].to_numpy().std(axis=0)[np.newaxis]
+    scores = point_scores(unused, Observations.read(y), windows, 24, deviation).overall
     assert tuple(scores.loc["repeat-last", ["MSE", "MAE"]].round(3)) == repeat_last
     assert tuple(scores.loc["seasonal-naive", ["MSE", "MAE"]].round(3)) == seasonal_naive

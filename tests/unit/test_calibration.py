@@ -38,6 +38,23 @@ def test_a_quantile_holds_with_the_promised_probability(n, level):
         assert (j + 1) / (n + 1) > level
 
 
+@given(n=st.integers(1, 200), coverage=st.floats(0.01, 0.99), shift=st.floats(-300, 300))
+def test_errors_of_a_panel_hold_to_both_sides_whatever_they_have_in_common(n, coverage, shift):
+    errors = np.random.default_rng(n).permutation(n + 1).astype(np.float32) + np.float32(shift)
+    lower, upper = levels_of(coverage)
+    try:
+        calibration = Calibration(errors[:n].reshape(n, 1, 1), spreads=np.ones((n, 1)))
+        low, high = (calibration.quantile(level, "").item() for level in (lower, upper))
+    except ValueError:
+        assert 1 - coverage < 1 / (n + 1) + 1e-9
+        return
+    assert low == -high
+    # of the n + 1 errors each is as likely to be the new one
+    held = np.sum(np.abs(errors[:n]) <= high)
+    assert held / (n + 1) >= coverage - 1e-9
+    assert calibration.quantile(0.5, "") == 0
+
+
 def test_the_needed_number_of_windows_suffices():
     for coverage, needed in [(0.8, 9), (0.9, 19), (0.95, 39)]:
         upper = levels_of(coverage)[1]

@@ -198,7 +198,7 @@ def test_a_slice_does_not_share_memory_with_the_data():
 
 
 def test_names_and_frequencies_that_no_file_can_hold_are_an_error():
-    with pytest.raises(ValueError, match="expected column names that are strings or numbers, got Timestamp"):
+    with pytest.raises(ValueError, match="expected strings or numbers to name columns and series, got Timestamp"):
         Observations.read(FRAME.set_axis(list(HOURS[:2]), axis=1)).pack()
     days = pd.offsets.CustomBusinessDay(holidays=["2024-01-03"])
     frame = FRAME.set_axis(pd.date_range("2024-01-01", periods=6, freq=days))

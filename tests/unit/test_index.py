@@ -3,17 +3,17 @@
 import numpy as np
 import pandas as pd
 import pytest
+from dateutil.tz import gettz
 
 from lstmforecast.index import (
     check_index,
     continue_index,
     gap_message,
-    pack_index,
     parse_frequency,
     regular_grid,
     season_length,
-    unpack_index,
 )
+from lstmforecast.packing import pack_index, unpack_index
 
 REGULAR = {
     "hours": pd.date_range("2024-01-01 05:00", periods=60, freq="h", name="time"),
@@ -64,6 +64,17 @@ def test_an_index_survives_being_packed(index):
     stamps, values = pack_index(index)
     assert stamps.dtype == np.int64
     assert_same(unpack_index(stamps, values), index)
+
+
+def test_periods_that_repeat_survive_being_packed():
+    index = REGULAR["monthly periods"][[3, 4, 5, 0, 1, 2, 3]]
+    assert_same(unpack_index(*pack_index(index)), index)
+
+
+def test_a_time_zone_without_a_name_is_refused_when_it_is_packed():
+    index = pd.date_range("2024-01-01", periods=3, freq="D", tz=gettz("Europe/Berlin"))
+    with pytest.raises(ValueError, match=r"expected a time zone with a name such as 'Europe/Berlin', got tzfile"):
+        pack_index(index)
 
 
 def test_no_index_survives_being_packed():
@@ -220,7 +231,11 @@ def test_holidays_are_kept():
     [
         ("h", 24), ("H", 24), ("30min", 48), ("15min", 96), ("min", 1440), ("2h", 12), ("7h", 1), ("s", 60), ("D", 7),
         ("7D", 52), ("B", 5), ("W-SUN", 52), ("2W", 26), ("MS", 12), ("ME", 12), ("M", 12), ("BME", 12), ("2ME", 6),
-        ("QS-OCT", 4), ("Q-DEC", 4), ("YS-JAN", 1), (3, 1), (None, 1),
+        ("QS-OCT", 4), ("Q-DEC", 4), ("YS-JAN", 1), (3, 1), (None, 1), (pd.DateOffset(months=1), 12),
+        (pd.DateOffset(months=3), 4), (2 * pd.DateOffset(months=1), 6), (pd.DateOffset(weeks=2), 26),
+        (pd.DateOffset(days=1), 7), (pd.DateOffset(hours=2), 12), (pd.DateOffset(minutes=15), 96),
+        (pd.DateOffset(seconds=1), 60), (pd.DateOffset(years=1), 1), (pd.DateOffset(months=1, days=1), 1),
+        (pd.DateOffset(day=1), 1), (pd.offsets.Easter(), 1),
     ],
 )  # fmt: skip
 def test_seasons(freq, length):

@@ -41,6 +41,16 @@ def test_mase_worked_by_hand():
     assert metrics.mase(truth, forecast, train, season_length=2) == pytest.approx((3 + 0.25) / 2)
 
 
+def test_rmsse_worked_by_hand():
+    # errors 1 and -3; squared differences of the training rows 1, 9 and 4, of mean 14 / 3
+    assert metrics.rmsse([1.0, 2.0], [0.0, 5.0], [0.0, 1.0, 4.0, 2.0]) == pytest.approx((5 / (14 / 3)) ** 0.5)
+    # two steps apart: 16 and 1
+    assert metrics.rmsse([1.0, 2.0], [0.0, 5.0], [0.0, 1.0, 4.0, 2.0], 2) == pytest.approx((5 / 8.5) ** 0.5)
+    both = metrics.rmsse([[1.0, 2.0]], [[0.0, 5.0]], [[0.0, 0.0], [1.0, 3.0]])
+    assert both == pytest.approx(((1 + 1) / 2) ** 0.5)
+    assert np.isnan(metrics.rmsse([1.0], [2.0], y_train=[5.0, 5.0, 5.0]))
+
+
 def test_mase_of_a_training_series_that_repeats_itself_is_undefined():
     assert np.isnan(metrics.mase([1.0], [2.0], y_train=[5.0, 5.0, 5.0]))
     assert np.isnan(metrics.mase([1.0], [2.0], y_train=np.sin(np.arange(48) * np.pi / 12), season_length=24))

@@ -176,8 +176,6 @@ def test_one_series_and_many_are_not_mixed_up(fitted):
     single = LSTMForecaster(5, window_size=24, **FAST).fit(_panel()["a"])
     with pytest.raises(TypeError, match=r"expected context with one series, .* got several series"):
         single.predict(context=_panel())
-    with pytest.raises(TypeError, match="expected y with one series, got several: backtest each by itself"):
-        _model().backtest(_panel())
     with pytest.raises(ValueError, match="expected a series of more than 5 rows for horizon=5, got 4 at most"):
         _model().fit(_panel({"a": 4, "b": 3}))
 
@@ -232,3 +230,61 @@ def test_ten_thousand_rows_of_many_series_are_read_at_once():
     panel = Panel.read(pd.Series(np.arange(10_000.0), index))
     assert (panel.n_series, len(panel), panel.freq) == (200, 10_000, "D")
     np.testing.assert_array_equal(panel.last_rows(2)[:4], [48, 49, 98, 99])
+
+
+def test_messages_name_a_series_as_python_does_and_give_no_code_for_it():
+    times = pd.date_range("2026-01-01", periods=20, freq="h")
+    y = pd.concat({7: pd.Series(_values(20), times), 3: pd.Series(_values(20), times)})
+    with pytest.raises(ValueError, match=r"expected series 7 of y without gaps"):
+        _model().fit(y.drop(y.index[5]))
+    with pytest.raises(ValueError, match=r"^expected the times of series 3 of y in ascending .* after .*:00$"):
+        _model().fit(y.iloc[[*range(20), 25, *range(20, 40)]])
+    with pytest.raises(ValueError, match=r"expected y with at least one row and one column, got shape \(0, 1\)"):
+        _model().fit(y.rename_axis(["unique_id", "ds"]).rename("y").reset_index().iloc[:0])
+    with pytest.raises(TypeError, match=r"of the levels \[None, None, None\]; several series have two, series"):
+        _model().fit(pd.concat({"x": y}))
+
+
+def test_the_cutoff_is_that_of_each_series(fitted):
+    ends = _panel().groupby(level=0, sort=False).tail(1).index
+    assert list(fitted.cutoff_.items()) == list(ends)
+
+
+def test_newer_rows_come_in_any_time_zone_but_not_in_other_kinds_of_time():
+    times = pd.date_range("2026-03-01", periods=150, freq="h", tz="Europe/Berlin")
+    y = pd.concat({"b": pd.Series(_values(150), times), "a": pd.Series(_values(150, 1), times)})
+    model = _model().fit(y)
+    newer = model.predict()
+
+    def at(times):
+        return newer.set_axis(pd.MultiIndex.from_arrays([newer.index.get_level_values(0), times]))
+
+    local = newer.index.get_level_values(1)
+    expected = pickle.loads(pickle.dumps(model)).update(newer).predict()
+    again = pickle.loads(pickle.dumps(model)).update(at(local.tz_convert("UTC"))).predict()
+    pd.testing.assert_series_equal(again, expected)
+    with pytest.raises(TypeError, match="expected y with the time zone Europe/Berlin, as before, got None"):
+        model.update(at(local.tz_localize(None)))
+    with pytest.raises(TypeError, match="expected y with a DatetimeIndex as before, got a PeriodIndex"):
+        model.update(at(local.tz_localize(None).to_period("h")))
+
+
+def test_a_series_of_one_row_is_taken_to_vary_as_the_others():
+    y = _panel(dict.fromkeys("abcdef", 120))
+    one = pd.Series([500.0], pd.MultiIndex.from_tuples([("one", y.index[0][1])], names=y.index.names), name="y")
+    for model in (_model().fit(pd.concat([y, one])), _model().fit(y).update(one)):
+        spreads = model._seen.spreads[:, 0]
+        levels = y.abs().groupby(level=0).mean()
+        # fit knows the training rows of the others, update the rows that it keeps
+        assert spreads[6] == pytest.approx(500 * np.median(spreads[:6] / levels), rel=0.05)
+        width = np.ptp(model.predict_interval(0.8).loc["one"].to_numpy(), axis=1)
+        others = np.ptp(model.predict_interval(0.8).loc["a"].to_numpy(), axis=1)
+        assert (width > 50 * others).all()
+
+
+def test_a_constant_column_leaves_the_spread_of_its_neighbour_alone():
+    y = _panel({"a": 100, "b": 100}).to_frame()
+    both = y.assign(flat=3.0)
+    spreads = [_model().fit(each)._seen.spreads[:, 0] for each in (both, y)]
+    # summed in another order
+    np.testing.assert_allclose(*spreads, rtol=1e-12)

@@ -1,0 +1,324 @@
+"""Augmentation: training windows that are a little different each time they are seen.
+
+Give a list of names or objects to an estimator, ``augment=["jitter", "time_warp"]`` or
+``augment=[augment.jitter(sigma=0.05), augment.time_warp(knots=3)]``: each changes a share of the training windows, its
+``probability``, anew in each step, one after the other. Windows that are held out and forecasts are left alone, as are
+the scalers and the ridge regression that a forecaster starts from. Training works on scaled windows, so that ``sigma``
+counts in units of the scaler: with the default one, in standard deviations of a column.
+
+To see what one does, call it on an array of windows, or on windows and the horizons after them.
+
+=================  ======================  =====================================================================
+method             window alone            window and horizon (the forecaster)
+=================  ======================  =====================================================================
+`jitter`           all numbers             all inputs, covariates included; the target stays
+`scale`            each feature            targets, before and after the origin by the same factor
+`magnitude_warp`   each feature            targets, by one curve over window and horizon
+`time_warp`        all rows                all rows; the window's last row and the ends stay where they are
+`window_slice`     a part anywhere         the part around the window's last row
+=================  ======================  =====================================================================
+
+For a forecaster, scale and curve multiply what the network sees: with ``normalize="last"``, the distance from the
+window's last value. Covariates are warped in time along with the targets, and keep their size. The window's last row
+shows itself, so that no row of the window is made of one that comes after it, and the last value stays the last. What
+the window was normalised by stays what it was. A target beside a missing one is missing after a warp; the columns that
+tell the network of gaps follow the nearest row.
+
+The definitions are those of Um et al. (2017), "Data augmentation of wearable sensor data for Parkinson's disease
+monitoring using convolutional neural networks", and Le Guennec et al. (2016), "Data augmentation for time series
+classification using convolutional neural networks", the defaults those of the survey by Iwana and Uchida (2021), "An
+empirical survey of data augmentation for time series classification with neural networks". There, one changed copy is
+trained on beside each window; here, with ``probability=0.5``, a window is changed every other time.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Any, TypeAlias, overload
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from lstmforecast.parameters import _Number
+
+__all__ = ["Augmentation", "jitter", "magnitude_warp", "scale", "time_warp", "window_slice"]
+
+_SIGMA = _Number(Real, 0)
+_RULES = {
+    "sigma": _SIGMA,
+    "knots": _Number(Integral, 1, 1000, high_included=True),
+    "size": _Number(Real, 0, 1, low_included=False, high_included=True),
+    "probability": _Number(Real, 0, 1, high_included=True),
+}
+Array: TypeAlias = NDArray[Any]
+
+
+class Augmentation:
+    """What all methods have in common; not for use on its own. Objects are equal if their parameters are."""
+
+    def __post_init__(self) -> None:
+        for name, value in self._parameters().items():
+            _RULES[name].check(name, value)
+            # plain numbers in place of NumPy's, so that what is printed can be typed
+            object.__setattr__(self, name, int(value) if name == "knots" else float(value))
+
+    def __repr__(self) -> str:
+        parameters = ", ".join(f"{name}={value!r}" for name, value in self._parameters().items())
+        return f"augment.{type(self).__name__}({parameters})"
+
+    @overload
+    def __call__(self, X: ArrayLike, y: None = None, *, random_state: Any = None) -> Array: ...
+    @overload
+    def __call__(self, X: ArrayLike, y: ArrayLike, *, random_state: Any = None) -> tuple[Array, Array]: ...
+    def __call__(
+        self, X: ArrayLike, y: ArrayLike | None = None, *, random_state: Any = None
+    ) -> Array | tuple[Array, Array]:
+        """Change windows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, window, features)
+            Windows, as numbers of the size that the parameters are meant for.
+        y : array-like of shape (n, horizon, targets) or None, default=None
+            What comes after each window: the targets are the first features of ``X``, the others known so far only.
+        random_state : int, RandomState, Generator or None, default=None
+            Same seed, same windows.
+
+        Returns
+        -------
+        X : ndarray of shape (n, window, features)
+            float32 if ``X`` is, else float64.
+        y : ndarray of shape (n, horizon, targets)
+            If it was given; of the type of ``X``.
+
+        Raises
+        ------
+        ValueError
+            If the shapes are others.
+        """
+        from lstmforecast import _core
+        from lstmforecast.samples import as_generator
+
+        windows = np.asarray(X)
+        windows = np.asarray(windows, np.float32 if windows.dtype == np.float32 else np.float64)
+        if windows.ndim != 3 or 0 in windows.shape[1:]:
+            raise ValueError(f"expected X of shape (n, window, features), got {windows.shape}")
+        horizons = None if y is None else _read_horizons(y, windows)
+        seed = int(as_generator(random_state).randint(np.iinfo(np.int32).max))
+        X_, y_ = _core.augment_windows(windows, horizons, as_options([self]), seed)
+        return X_ if y_ is None else (X_, y_)
+
+    def _parameters(self) -> dict[str, Any]:
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, repr=False)
+class jitter(Augmentation):
+    """Normal noise on each number of the window, as a sensor makes it.
+
+    Parameters
+    ----------
+    sigma : float, default=0.03
+        Standard deviation of the noise.
+    probability : float, default=0.5
+        Share of the windows that are changed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lstmforecast import augment
+    >>> method = augment.jitter(sigma=0.1, probability=1)
+    >>> method
+    augment.jitter(sigma=0.1, probability=1.0)
+    >>> noisy = method(np.zeros((100, 24, 1)), random_state=0)
+    >>> noisy.shape, round(float(noisy.std()), 1)
+    ((100, 24, 1), 0.1)
+    """
+
+    sigma: float = 0.03
+    probability: float = 0.5
+
+
+@dataclass(frozen=True, repr=False)
+class scale(Augmentation):
+    """One random factor for each target, over window and horizon; for each feature of a window alone.
+
+    Parameters
+    ----------
+    sigma : float, default=0.1
+        Standard deviation of the factor, whose mean is 1.
+    probability : float, default=0.5
+        Share of the windows that are changed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lstmforecast import augment
+    >>> X, y = augment.scale(probability=1)(np.ones((1, 3, 1)), np.ones((1, 2, 1)), random_state=0)
+    >>> bool((X == X[0, 0, 0]).all() and (y == X[0, 0, 0]).all() and X[0, 0, 0] != 1)
+    True
+    """
+
+    sigma: float = 0.1
+    probability: float = 0.5
+
+
+@dataclass(frozen=True, repr=False)
+class magnitude_warp(Augmentation):
+    """A smooth random curve for each target multiplies window and horizon, or each feature of a window alone.
+
+    The curve is a cubic spline (SciPy's `CubicSpline`) through equidistant heights.
+
+    Parameters
+    ----------
+    knots : int, default=4
+        Heights between the first row and the last, which have one each.
+    sigma : float, default=0.2
+        Standard deviation of the heights, whose mean is 1.
+    probability : float, default=0.5
+        Share of the windows that are changed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lstmforecast import augment
+    >>> curve = augment.magnitude_warp(probability=1)(np.ones((1, 48, 1)), random_state=0)[0, :, 0]
+    >>> bool(0 < np.abs(np.diff(curve)).max() < 0.1)
+    True
+    """
+
+    knots: int = 4
+    sigma: float = 0.2
+    probability: float = 0.5
+
+
+@dataclass(frozen=True, repr=False)
+class time_warp(Augmentation):
+    """Time that runs now faster, now slower, for all columns alike, and never stands still.
+
+    The speed is a smooth curve as in `magnitude_warp`, at least a tenth; the times that the rows show are its sum,
+    stretched so that the first and the last row stay where they are, and the window's last row before a horizon.
+
+    Parameters
+    ----------
+    knots : int, default=4
+        Heights of the curve between the first row and the last, which have one each.
+    sigma : float, default=0.2
+        Standard deviation of the heights, whose mean is 1.
+    probability : float, default=0.5
+        Share of the windows that are changed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lstmforecast import augment
+    >>> rows = np.arange(10.0).reshape(1, 10, 1)
+    >>> times = augment.time_warp(probability=1)(rows, random_state=0)[0, :, 0]
+    >>> float(times[0]), float(times[-1]), bool((np.diff(times) > 0).all())
+    (0.0, 9.0, True)
+    """
+
+    knots: int = 4
+    sigma: float = 0.2
+    probability: float = 0.5
+
+
+@dataclass(frozen=True, repr=False)
+class window_slice(Augmentation):
+    """A part of the rows, stretched over all of them.
+
+    A window alone shows a part of it from a random row on. With a horizon, it is the part around the window's last row,
+    of a random size between ``size`` and 1, so that the forecast goes on from where the window ends.
+
+    Parameters
+    ----------
+    size : float, default=0.9
+        The part.
+    probability : float, default=0.5
+        Share of the windows that are changed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lstmforecast import augment
+    >>> rows = np.arange(11.0).reshape(1, 11, 1)
+    >>> part = augment.window_slice(size=0.8, probability=1)(rows, random_state=0)[0, :, 0]
+    >>> round(float(part[-1] - part[0]), 6)
+    8.0
+    """
+
+    size: float = 0.9
+    probability: float = 0.5
+
+
+_METHODS: dict[str, type[Augmentation]] = {
+    method.__name__: method for method in (jitter, scale, magnitude_warp, time_warp, window_slice)
+}
+
+
+def resolve(augment: Any) -> list[Augmentation]:
+    """Make objects of an estimator's ``augment``: a list of names and objects, or None.
+
+    Raises
+    ------
+    TypeError
+        If it is no list, or a member is neither a name nor an object.
+    ValueError
+        If a name is unknown.
+    """
+    if augment is None:
+        return []
+    if isinstance(augment, str) or not isinstance(augment, Sequence):
+        raise TypeError(f"expected augment to be a list of names and objects or None, got {augment!r}")
+    return [_resolve_one(item) for item in augment]
+
+
+def _resolve_one(item: Any) -> Augmentation:
+    if isinstance(item, Augmentation):
+        return item
+    if not isinstance(item, str):
+        raise TypeError(f"expected augment to hold names and objects such as augment.jitter(), got {item!r}")
+    if item not in _METHODS:
+        raise ValueError(f"expected augment to hold names of {', '.join(map(repr, _METHODS))}, got {item!r}")
+    return _METHODS[item]()
+
+
+def as_options(augment: Any) -> list[dict[str, Any]]:
+    """A list of names and objects, or None, as the core takes it."""
+    return [{"method": type(item).__name__, **item._parameters()} for item in resolve(augment)]
+
+
+def pack(augment: Any) -> list[str | dict[str, Any]] | None:
+    """An estimator's ``augment`` as JSON takes it: names stay names."""
+    return None if augment is None else [item if isinstance(item, str) else as_options([item])[0] for item in augment]
+
+
+def unpack(packed: list[str | Mapping[str, Any]] | None) -> list[str | Augmentation] | None:
+    """The inverse of `pack`.
+
+    Raises
+    ------
+    KeyError, TypeError, ValueError
+        If it is none.
+    """
+    if packed is None:
+        return None
+    return [item if isinstance(item, str) else _unpack_one(**item) for item in packed]
+
+
+def _unpack_one(method: str, **parameters: Any) -> Augmentation:
+    return _METHODS[method](**parameters)
+
+
+def _read_horizons(y: ArrayLike, windows: Array) -> Array:
+    horizons = np.asarray(y, windows.dtype)
+    n, _, n_features = windows.shape
+    fits = horizons.ndim == 3 and len(horizons) == n and 0 not in horizons.shape[1:]
+    if not fits or horizons.shape[2] > n_features:
+        raise ValueError(
+            f"expected y of shape ({n}, horizon, targets) with at most {n_features} targets, got {horizons.shape}"
+        )
+    return horizons
