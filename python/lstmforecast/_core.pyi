@@ -94,8 +94,11 @@ class Model:
         ``lr_patience``, ``lr_factor``, ``clip_grad_norm``, ``clip_grad_value``, ``validation_fraction``, ``gap``,
         ``stride``, ``augment`` (a list of those of `augment_windows`), ``scaler`` (``None``, ``"standard"``,
         ``"minmax"``, ``"robust"``, or ``"loaded"``: keep what `load_scalers` set), ``shuffle``, ``seed``,
-        ``n_threads``, ``checkpoint`` (``None``, or the fields of `lstmforecast.Checkpoint`).
-        ``on_epoch`` gets each epoch's record and ends the training when it returns something true.
+        ``n_threads``, ``checkpoint`` (``None``, or the fields of `lstmforecast.Checkpoint`), ``transfer`` (a dictionary
+        of ``learning_rates``, those of single parameters by name; ``frozen``, names of parameters that get no update;
+        ``adapt_line``, whether a linear way that isn't zero is solved anew from where it is).
+        ``on_epoch`` gets each epoch's record. It ends the training when it returns something true, save a list: the
+        names of frozen parameters that are trained from then on.
 
         Returns a dictionary: ``history`` (column -> array: ``epoch``, ``train_loss``, ``val_loss`` (nan without
         validation), ``learning_rate``, ``grad_norm``, ``seconds``), ``best_epoch`` (from 1), ``n_epochs``,

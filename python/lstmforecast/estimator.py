@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numbers
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -14,7 +14,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from lstmforecast import _core, checkpoint
+from lstmforecast import _core, checkpoint, transfer
 from lstmforecast.architecture import to_core
 from lstmforecast.augment import as_options, resolve
 from lstmforecast.ensemble import Ensemble
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import torch
     from typing_extensions import Self
 
-OnEpoch = Callable[[dict[str, Any]], bool]
+OnEpoch = Callable[[dict[str, Any]], bool | list[str]]
 
 
 class LSTMEstimator(BaseEstimator):
@@ -34,12 +34,17 @@ class LSTMEstimator(BaseEstimator):
     _losses: ClassVar[tuple[str | None, ...]] = ("mse", "mae", "huber")
     _architectures: ClassVar[tuple[str, ...]] = ("lstm", "attention", "cnn_lstm", "transformer")
     n_estimators: int = 1
+    pretrained: Any
+    freeze: str | Sequence[str] | None
+    learning_rates: Mapping[str, float] | None
     model_: _core.Model | Ensemble
 
     def _validate_parameters(self) -> None:
         """Raise TypeError or ValueError, with one sentence, for the first parameter that makes no sense."""
         check_parameters(self.get_params(deep=False), losses=self._losses, architectures=self._architectures)
         resolve(self.augment)
+        transfer.check_pretrained(self.pretrained)
+        transfer.check_patterns(self.freeze, self.learning_rates)
 
     def _seed(self) -> int:
         """A seed for this fit; an int gives the same one each time."""
@@ -90,17 +95,29 @@ class LSTMEstimator(BaseEstimator):
         options |= {"scaler": self.scaler, "gap": 0, "stride": 1, "shuffle": True, "seed": seed}
         return options | overrides
 
-    def _run(self, fit: Callable[[OnEpoch], dict[str, Any]]) -> dict[str, Any]:
-        """Train with the progress bar and the user's callbacks."""
+    def _run(
+        self,
+        model: _core.Model | Ensemble,
+        training: Mapping[str, Any],
+        fit: Callable[[dict[str, Any], OnEpoch], dict[str, Any]],
+    ) -> dict[str, Any]:
+        """Train a model, from pretrained weights where there are, with the progress bar and the user's callbacks."""
+        goes_on = self.warm_start and hasattr(self, "model_")
+        plan = transfer.prepare(
+            model,
+            pretrained=None if goes_on else self.pretrained,
+            freeze=self.freeze,
+            learning_rates=self.learning_rates,
+        )
         callbacks = list(self.callbacks or ())
         with ProgressBar(self.max_epochs * self.n_estimators, shown=self.verbose > 0) as bar:
 
-            def on_epoch(record: dict[str, Any]) -> bool:
+            def on_epoch(record: dict[str, Any]) -> bool | list[str]:
                 bar.update(record)
-                # a list: each callback sees each epoch, also after one that wants to stop
-                return any(bool(callback(dict(record))) for callback in callbacks)
+                return plan.answer(callback(dict(record)) for callback in callbacks)
 
-            return fit(on_epoch)
+            outcome = fit({**training, "transfer": plan.options}, on_epoch)
+        return {"pretrained": self.pretrained_ if goes_on else None} | outcome | plan.outcome()
 
     def _keep(self, model: _core.Model | Ensemble, outcome: Mapping[str, Any]) -> None:
         """Keep what was learned, then raise what ended the training: call this last."""
@@ -109,6 +126,8 @@ class LSTMEstimator(BaseEstimator):
         self.best_epoch_: int = outcome["best_epoch"]
         self.n_epochs_: int = outcome["n_epochs"]
         self.stop_reason_: str = outcome["stop_reason"]
+        self.pretrained_: dict[str, list[str]] | None = outcome["pretrained"]
+        self.frozen_: list[str] = outcome["frozen"]
         if outcome["error"] is not None:
             raise outcome["error"]
 
@@ -158,6 +177,35 @@ class LSTMEstimator(BaseEstimator):
             self.model_.load_state_dict(dict(state_dict))
         else:
             self.model_.load_parameters({name: np.asarray(value, np.float32) for name, value in state_dict.items()})
+        return self
+
+    def load_pretrained(self, pretrained: Any, freeze: str | Sequence[str] | None = None) -> Self:
+        """Let `fit` start from the weights of another network: sets the parameters ``pretrained`` and ``freeze``.
+
+        Parameters
+        ----------
+        pretrained : str, Path, fitted estimator, torch.nn.Module or state dict
+            A file of `save`, an estimator of any kind, or weights under PyTorch's names, read now. Those that fit the
+            network in name and shape are taken, the others start fresh: `fit` tells them apart in ``pretrained_``.
+        freeze : str, list of str or None, default=None
+            Patterns of names of parameters that get no update, such as ``"lstm.*"``; None: ``freeze`` stays what it is.
+
+        Returns
+        -------
+        self
+            With the weights as parameter ``pretrained``, which clones, pickles and searches keep.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If it holds no weights, or patterns are no strings.
+        FormatError, OSError
+            If a file holds something else, or can't be read.
+        """
+        transfer.check_patterns(freeze, None)
+        self.pretrained = transfer.weights_of(pretrained)
+        if freeze is not None:
+            self.freeze = freeze
         return self
 
     def to_torch(self) -> torch.nn.Module:

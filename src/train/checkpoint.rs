@@ -10,6 +10,7 @@ use tch::Tensor;
 
 use super::history::Epoch;
 use super::progress::Progress;
+use super::transfer::Pace;
 use super::Learner;
 use crate::error::{check_positive, Error, Result};
 use crate::store::{self, Contents, Digest, StoredTensor};
@@ -53,6 +54,8 @@ pub enum Part<'a> {
     Numbers(&'a mut [f32]),
     /// libtorch's, shared with the learner.
     Tensor(Tensor),
+    /// Steps that a parameter has taken, and whether it is frozen.
+    Pace(&'a mut Pace),
 }
 
 /// What a learner keeps of each parameter.
@@ -137,6 +140,9 @@ impl Checkpoints {
                     let values = Tensor::f_from_slice(&values)?.f_reshape(tensor.size())?;
                     tch::no_grad(|| tensor.f_copy_(&values))?;
                 }
+                Part::Pace(pace) if values.len() == 2 => {
+                    (pace.n_steps, pace.frozen) = (values[0].to_bits().cast_signed(), values[1] != 0.0);
+                }
                 _ => return Err(damaged(&name)),
             }
         }
@@ -173,6 +179,10 @@ impl Checkpoints {
             let values = match part {
                 Part::Numbers(numbers) => numbers.to_vec(),
                 Part::Tensor(tensor) => Vec::try_from(tensor.f_detach()?.f_flatten(0, -1)?)?,
+                // a count as bits, as a single is exact up to 2^24 only
+                Part::Pace(pace) => {
+                    vec![f32::from_bits(pace.n_steps.cast_unsigned()), f32::from(u8::from(pace.frozen))]
+                }
             };
             let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
             let stored = StoredTensor { dtype: Dtype::F32, shape: vec![values.len()], bytes };

@@ -6,6 +6,7 @@ use super::checkpoint::CheckpointConfig;
 use super::loss::Loss;
 use super::optimizer::OptimizerKind;
 use super::schedule::LrSchedule;
+use super::transfer::Transfer;
 use crate::error::{check_positive, Error, Result};
 
 /// The options of [`super::fit`], under the names of the Python estimators' parameters.
@@ -55,6 +56,9 @@ pub struct TrainConfig {
     /// Files to go on from; `None`: none are written.
     #[serde(default)]
     pub checkpoint: Option<CheckpointConfig>,
+    /// What is frozen, and what has a learning rate of its own.
+    #[serde(default)]
+    pub transfer: Transfer,
 }
 
 fn one() -> usize {
@@ -73,6 +77,7 @@ impl TrainConfig {
     /// [`Error::Value`] that names the first that doesn't.
     pub fn check(&self) -> Result<()> {
         self.loss.check()?;
+        self.transfer.check()?;
         let positive = [
             ("batch_size", self.batch_size),
             ("accumulate_grad_batches", self.accumulate_grad_batches),

@@ -8,7 +8,7 @@ use super::fused_gradient::{share, Task};
 use super::hybrid_gradient::{gather, windows, HybridGradient};
 use super::optimizer::Optimizer;
 use super::threads::one_thread;
-use super::torch::rate;
+use super::transfer::{within, Pace, PackedPaces};
 use super::{Learner, Part, Step};
 use crate::error::Result;
 use crate::kernel::aligned::Aligned;
@@ -34,6 +34,8 @@ pub struct HybridLearner<'a> {
     dropout: DropoutMasks,
     n_steps: u64,
     gradient: HybridGradient,
+    /// Of the LSTM's parameters.
+    paces: PackedPaces,
     validators: Vec<Validator>,
     /// First and second moments of the LSTM's gradient.
     moments: [Aligned; 2],
@@ -56,7 +58,9 @@ impl<'a> HybridLearner<'a> {
     ) -> Result<Self> {
         let rows = train.input_len() / n_features;
         let sizes = (config.batch_size.min(train.len()), rows, n_features);
-        let gradient = HybridGradient::new((&*network, weights), network_config, sizes, n_threads)?;
+        let mut gradient = HybridGradient::new((&*network, weights), network_config, sizes, n_threads)?;
+        let paces = PackedPaces::new(network.names.iter(), network.owners(), config);
+        gradient.freeze(paces.frozen());
         let validator = |_| {
             let steps = train.input_len() / network_config.input_size;
             let memory = network.lstm.forward_memory(VALIDATION_ROWS, steps);
@@ -64,13 +68,15 @@ impl<'a> HybridLearner<'a> {
             Ok(Validator { surroundings, memory, samples: Gathered::default(), outputs: Vec::new(), loss: Ok(0.0) })
         };
         let n_validators = if validation.is_some() { gradient.n_workers() } else { 0 };
-        let trained = gradient.others().map(|(name, tensor)| (tensor.shallow_clone(), rate(name))).collect();
+        let trained =
+            gradient.others().map(|(name, tensor)| (tensor.shallow_clone(), Pace::new(name, config))).collect();
         let optimizer = Optimizer::new(config.optimizer, trained, config.weight_decay);
         let mut learner = Self {
             validators: (0..n_validators).map(validator).collect::<Result<_>>()?,
             moments: [Aligned::zeros(network.parameters.len()), Aligned::zeros(network.parameters.len())],
             remembered: (network.parameters.clone(), Vec::new()),
             gradient,
+            paces,
             optimizer,
             network,
             train,
@@ -85,7 +91,7 @@ impl<'a> HybridLearner<'a> {
         Ok(learner)
     }
 
-    /// Changes the training samples anew in each step.
+    /// Changes the training samples in each step.
     pub fn augmented(self, augmenter: &'a Augmenter) -> Self {
         Self { augmenter: Some(augmenter), ..self }
     }
@@ -97,15 +103,19 @@ impl<'a> HybridLearner<'a> {
         self.optimizer.clip_grad_norm(self.config.clip_grad_norm, grad_norm)?;
         self.optimizer.clip_grad_value(self.config.clip_grad_value)?;
         self.optimizer.step(learning_rate)?;
-        let n_steps = i32::try_from(self.n_steps + 1).unwrap_or(i32::MAX);
-        let step = self.config.adam_step(n_steps, learning_rate, grad_norm);
+        self.paces.advance();
+        let steps = self.paces.steps(self.config, learning_rate, grad_norm);
         let (set, chunk) = (self.network.lstm.set(), gradient.len().div_ceil(n_workers));
         let [first, second] = &mut self.moments;
         let moments = first.chunks_mut(chunk).zip(second.chunks_mut(chunk));
         let mut parts: Vec<_> =
             self.network.parameters.chunks_mut(chunk).zip(gradient.chunks(chunk)).zip(moments).collect();
-        pool::for_each(&mut parts, |_, ((parameters, gradient), (first, second))| {
-            set.adam(step, parameters, gradient, [first, second]);
+        pool::for_each(&mut parts, |at, ((parameters, gradient), (first, second))| {
+            for (run, step) in &steps {
+                let range = within(run, at * chunk, parameters.len());
+                let moments = [&mut first[range.clone()], &mut second[range.clone()]];
+                set.adam(*step, &mut parameters[range.clone()], &gradient[range], moments);
+            }
         });
         Ok(grad_norm)
     }
@@ -157,18 +167,23 @@ impl Learner for HybridLearner<'_> {
         let [first, second] = &mut self.moments;
         let numbers = [&mut self.network.parameters, first, second, &mut self.remembered.0];
         let of_lstm = PARTS.into_iter().zip(numbers).map(|(part, numbers)| (part.to_owned(), Part::Numbers(numbers)));
-        let others = self.gradient.others().zip(self.optimizer.moments()).zip(&self.remembered.1);
-        let others = others.flat_map(|(((name, weights), (first, second)), best)| {
-            let tensors = [weights, first, second, best].map(|tensor| Part::Tensor(tensor.shallow_clone()));
-            PARTS.into_iter().map(move |part| format!("{part}.{name}")).zip(tensors)
+        let others = self.gradient.others().zip(&self.remembered.1).flat_map(|((name, weights), best)| {
+            [(format!("weights.{name}"), weights), (format!("best_weights.{name}"), best)]
         });
-        of_lstm.chain(others).collect()
+        let others = others.map(|(name, tensor)| (name, Part::Tensor(tensor.shallow_clone())));
+        of_lstm.chain(others).chain(self.paces.parts()).chain(self.optimizer.parts()).collect()
     }
 
     fn resume(&mut self, n_steps: u64) {
         self.n_steps = n_steps;
-        self.optimizer.resume(n_steps);
+        self.unfreeze(&[]);
         self.gradient.update(self.network);
+    }
+
+    fn unfreeze(&mut self, names: &[String]) {
+        self.optimizer.unfreeze(names);
+        self.paces.unfreeze(names);
+        self.gradient.freeze(self.paces.frozen());
     }
 }
 

@@ -15,6 +15,7 @@ pub mod schedule;
 pub mod stop;
 pub mod threads;
 pub mod torch;
+pub mod transfer;
 
 use std::ops::ControlFlow;
 use std::time::Instant;
@@ -57,6 +58,9 @@ pub trait Learner {
 
     /// Goes on after so many steps, once its [`Learner::parts`] were replaced by those of then.
     fn resume(&mut self, n_steps: u64);
+
+    /// Trains these parameters from now on, which [`transfer::Transfer::frozen`] has kept as they were.
+    fn unfreeze(&mut self, _names: &[String]) {}
 }
 
 /// What one optimiser step found out about its batch.
@@ -92,6 +96,10 @@ pub trait Observer {
     fn on_batch(&mut self) -> ControlFlow<()>;
     /// Called after every epoch with its record; to break is to be content.
     fn on_epoch(&mut self, epoch: &Epoch) -> ControlFlow<()>;
+    /// Asked after [`Observer::on_epoch`] unless that broke: names of frozen parameters that are trained from now on.
+    fn unfrozen(&mut self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// Why a training ended.
@@ -129,8 +137,8 @@ pub fn fit(learner: &mut dyn Learner, config: &TrainConfig, observer: &mut dyn O
     fit_with_checkpoints(learner, config, observer, None)
 }
 
-/// [`fit`] from the checkpoint that was found on, writing others: before the observer hears of an epoch, and when training has
-/// come to its end.
+/// [`fit`] from the checkpoint that was found on, writing others: after an epoch that the observer has heard of, and when
+/// training has come to its end.
 ///
 /// # Errors
 /// As [`fit`], and [`crate::error::Error::Io`] when a checkpoint can't be written.
@@ -157,10 +165,15 @@ pub fn fit_with_checkpoints(
         if run.progress.record(epoch) {
             run.learner.remember();
         }
+        let is_content = observer.on_epoch(&epoch).is_break();
+        let unfrozen = observer.unfrozen();
+        if !unfrozen.is_empty() {
+            run.learner.unfreeze(&unfrozen);
+        }
         if let Some(checkpoints) = &mut checkpoints {
             checkpoints.after_epoch(run.learner, &run.progress, run.progress.end(config).is_some())?;
         }
-        if observer.on_epoch(&epoch).is_break() {
+        if is_content {
             break StopReason::Callback;
         }
     };

@@ -8,6 +8,7 @@ use lstmforecast::train::checkpoint::{seed, CheckpointConfig};
 use lstmforecast::train::loss::Loss;
 use lstmforecast::train::optimizer::OptimizerKind;
 use lstmforecast::train::schedule::LrSchedule;
+use lstmforecast::train::transfer::Transfer;
 use lstmforecast::train::{
     fit, fit_with_checkpoints, Checkpoints, Epoch, Learner, Observer, Outcome, Part, Step, StopReason, TrainConfig,
 };
@@ -85,6 +86,7 @@ fn config(lr_schedule: LrSchedule) -> TrainConfig {
         seed: 1,
         n_threads: None,
         checkpoint: None,
+        transfer: Transfer::none(),
     }
 }
 

@@ -12,6 +12,7 @@ use lstmforecast::series::{Matrix, Panel};
 use lstmforecast::train::loss::Loss;
 use lstmforecast::train::optimizer::OptimizerKind;
 use lstmforecast::train::schedule::LrSchedule;
+use lstmforecast::train::transfer::Transfer;
 use lstmforecast::train::{Epoch, Observer, Outcome, StopReason, TrainConfig};
 
 fn model() -> Model {
@@ -69,6 +70,7 @@ fn training() -> TrainConfig {
         seed: 3,
         n_threads: None,
         checkpoint: None,
+        transfer: Transfer::none(),
     }
 }
 
