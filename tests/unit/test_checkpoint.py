@@ -10,6 +10,7 @@ from numpy.testing import assert_array_equal
 from sklearn.base import clone
 
 from lstmforecast import Checkpoint, FormatError, LSTMClassifier, LSTMForecaster, LSTMRegressor, load
+from lstmforecast.transfer import GradualUnfreezing
 
 SERIES = np.sin(np.arange(200) / 5) + np.random.default_rng(0).normal(0, 0.1, 200)
 FAST = {"horizon": 3, "window_size": 12, "hidden_size": 4, "max_epochs": 6, "steps_per_epoch": 3, "n_threads": 1}
@@ -248,3 +249,19 @@ def test_what_makes_no_sense_is_refused(checkpoint, error, text, tmp_path, monke
     with pytest.raises(error, match=re.escape(text)):
         _fit(checkpoint)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("network", [{}, {"backend": "torch"}, {"architecture": "attention"}], ids=str)
+def test_what_was_frozen_and_unfrozen_stays_so(network, tmp_path):
+    """Parameters that begin late count steps of their own; an epoch's unfreezing belongs to its checkpoint."""
+    network = network | {"linear_skip": False}
+    source = _fit(y=np.random.default_rng(1).normal(size=100), **network)
+    unfreezing = GradualUnfreezing({2: "fc.*", 4: "*"})
+    options = {"pretrained": source, "freeze": "*", "learning_rates": {"fc.*": 0.01}} | network
+    whole = _fit(Checkpoint(tmp_path, keep=9), callbacks=[unfreezing], **options)
+    assert whole.best_epoch_ > 4
+    for epoch in (5, 4, 3, 2, 1):
+        for later in range(epoch + 1, 7):
+            (tmp_path / f"epoch_{later:06}.safetensors").unlink()
+        _assert_same(_fit(Checkpoint(tmp_path, keep=9), callbacks=[unfreezing], **options), whole)
+        assert _epochs(tmp_path) == [1, 2, 3, 4, 5, 6]
