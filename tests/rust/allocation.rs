@@ -1,19 +1,26 @@
-//! Forecasts of one window take no memory but that of their answer, and augmented windows none.
+//! Forecasts of one window take no memory but that of their answer, augmented windows none, accumulated batches that of one.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
+use lstmforecast::kernel::workspace::Needs;
 use lstmforecast::model::{Backend, Channels, Model, ModelConfig, Supervision};
-use lstmforecast::network::Architecture;
+use lstmforecast::network::fused::FusedNetwork;
+use lstmforecast::network::{build, Architecture, NetworkConfig};
 use lstmforecast::series::augment::{windows_alone, Augmentation, Augmenter, Method, Scratch};
 use lstmforecast::series::normalize::Normalize;
+use lstmforecast::series::table::Table;
 use lstmforecast::series::Matrix;
+use lstmforecast::train::fused_gradient::{FusedGradient, Task};
+use lstmforecast::train::loss::Loss;
+use tch::Device;
 
 /// The system's allocator, which counts what the present thread asks of it.
 struct Counting;
 
 thread_local! {
     static COUNT: Cell<usize> = const { Cell::new(0) };
+    static BYTES: Cell<usize> = const { Cell::new(0) };
 }
 
 // SAFETY: everything is handed to the system's allocator; counting allocates nothing.
@@ -21,6 +28,7 @@ unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // a thread that is ending has no counter any more
         let _ = COUNT.try_with(|count| count.set(count.get() + 1));
+        let _ = BYTES.try_with(|bytes| bytes.set(bytes.get() + layout.size()));
         unsafe { System.alloc(layout) }
     }
 
@@ -78,6 +86,37 @@ fn one_window_takes_the_memory_of_its_forecast() {
         let n_allocations = count(|| assert_eq!(model.forecast(window, None, Some(n_threads)).unwrap(), first));
         assert_eq!(n_allocations, 1, "{hidden_size} units, {n_threads} threads");
     }
+}
+
+/// Bytes that a step over 256 windows of 50 steps asks for, cut into batches of `batch_size`.
+fn bytes_of_a_step(batch_size: usize) -> usize {
+    let config = NetworkConfig {
+        architecture: Architecture::Lstm,
+        input_size: 1,
+        hidden_size: 32,
+        num_layers: 1,
+        bidirectional: false,
+        dropout: 0.0,
+        output_size: 1,
+        skip: None,
+    };
+    let (_, weights) = build(&config, 0, Device::Cpu).unwrap();
+    let network = FusedNetwork::new(&config, &weights).unwrap();
+    let (inputs, targets) = (vec![0.5f32; 256 * 50], vec![1.0f32; 256]);
+    let (inputs, targets) = (Matrix::new(&inputs, 50).unwrap(), Matrix::new(&targets, 1).unwrap());
+    let table = Table::new(inputs, targets, &[1.0; 256]);
+    let indices: Vec<usize> = (0..256).collect();
+    let before = BYTES.get();
+    let mut gradient = FusedGradient::new(&network, batch_size, 50, Needs::default(), 1);
+    gradient.compute(&network, Task { samples: &table, indices: &indices, loss: &Loss::Mse, masks: None });
+    BYTES.get() - before
+}
+
+#[test]
+fn accumulated_batches_take_the_memory_of_one() {
+    let (all_at_once, sixteen) = (bytes_of_a_step(256), bytes_of_a_step(16));
+    // the weights' gradient is of one size
+    assert!(sixteen < all_at_once / 8, "{sixteen} bytes against {all_at_once}");
 }
 
 #[test]
