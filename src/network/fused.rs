@@ -25,6 +25,8 @@ pub struct FusedNetwork {
     pub skip: Option<FusedSkip>,
     /// All parameters.
     pub parameters: Aligned,
+    /// Steps that gradients go back through; `None`: all.
+    pub tbptt: Option<usize>,
     output_size: usize,
     state_size: usize,
 }
@@ -57,7 +59,8 @@ impl FusedNetwork {
         let n_skip = skip.as_ref().map_or(0, FusedSkip::n_parameters);
         let parameters = Aligned::zeros(lstm.n_parameters() + head.n_parameters() + n_skip);
         let state_size = config.n_directions() * config.hidden_size;
-        let mut network = Self { lstm, head, skip, parameters, output_size: config.output_size, state_size };
+        let (tbptt, output_size) = (config.tbptt, config.output_size);
+        let mut network = Self { lstm, head, skip, parameters, tbptt, output_size, state_size };
         network.load(weights)?;
         Ok(network)
     }

@@ -144,6 +144,7 @@ mod tests {
         dropout: 0.4,
         output_size: 1,
         skip: None,
+        tbptt: None,
     };
     const TRAINING: TrainConfig = TrainConfig {
         loss: Loss::Mse,
