@@ -44,8 +44,9 @@ def test_batches_together_are_one_that_is_as_large(architecture, config, options
     assert np.abs(alone["train_loss"] / large["train_loss"] - 1).max() > 1e-2
 
 
-def test_every_step_of_supervision_is_averaged_too(backend):
-    config = {"supervision": "every", "normalize": "last", "backend": backend}
+@pytest.mark.parametrize("tbptt", [None, 4])
+def test_every_step_of_supervision_is_averaged_too(tbptt, backend):
+    config = {"supervision": "every", "normalize": "last", "backend": backend, "tbptt": tbptt}
     large = _losses(config, batch_size=64, max_epochs=5)["history"]["train_loss"]
     small = _losses(config, batch_size=16, accumulate_grad_batches=4, max_epochs=5)["history"]["train_loss"]
     # as above

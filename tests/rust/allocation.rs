@@ -98,6 +98,7 @@ fn bytes_of_a_step(batch_size: usize) -> usize {
         num_layers: 1,
         bidirectional: false,
         dropout: 0.0,
+        tbptt: None,
         output_size: 1,
         skip: None,
     };

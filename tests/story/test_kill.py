@@ -26,6 +26,7 @@ FITS = {
     "transformer": (LSTMForecaster, FORECASTER | {"architecture": "transformer", "optimizer": "adamw"}),
     "plateau": (LSTMForecaster, FORECASTER | PLATEAU | {"linear_skip": False}),
     "augmented": (LSTMForecaster, FORECASTER | {"augment": ["jitter", "time_warp"], "dropout": 0.3, "num_layers": 2}),
+    "truncated": (LSTMForecaster, FORECASTER | {"supervision": "every", "segment_length": 4, "tbptt": 3}),
     "ensemble": (LSTMForecaster, FORECASTER | {"n_estimators": 2, "n_threads": 2}),
     "regressor": (LSTMRegressor, {"accumulate_grad_batches": 2, "clip_grad_value": 0.01, "optimizer": "adamw"}),
     "classifier": (LSTMClassifier, {"patience": 9, "architecture": "attention", "augment": ["jitter"]}),
