@@ -20,6 +20,8 @@ struct Script {
     weight: usize,
     remembered: usize,
     batches: Vec<(Vec<usize>, f64)>,
+    /// After how many steps which parameters were unfrozen.
+    unfrozen: Vec<(usize, Vec<String>)>,
 }
 
 impl Learner for Script {
@@ -57,6 +59,10 @@ impl Learner for Script {
 
     fn resume(&mut self, n_steps: u64) {
         self.weight = usize::try_from(n_steps).unwrap();
+    }
+
+    fn unfreeze(&mut self, names: &[String]) {
+        self.unfrozen.push((self.batches.len(), names.to_vec()));
     }
 }
 
@@ -100,6 +106,33 @@ impl Observer for InterruptAfter {
     fn on_epoch(&mut self, _: &Epoch) -> ControlFlow<()> {
         ControlFlow::Continue(())
     }
+}
+
+/// Unfreezes a parameter after its second epoch.
+struct UnfreezeLater(usize);
+
+impl Observer for UnfreezeLater {
+    fn on_batch(&mut self) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+    fn on_epoch(&mut self, epoch: &Epoch) -> ControlFlow<()> {
+        self.0 = epoch.epoch;
+        ControlFlow::Continue(())
+    }
+    fn unfrozen(&mut self) -> Vec<String> {
+        if self.0 == 2 {
+            vec!["fc.bias".to_owned()]
+        } else {
+            Vec::new()
+        }
+    }
+}
+
+#[test]
+fn the_observer_unfreezes_between_epochs() {
+    let mut learner = Script::default();
+    fit(&mut learner, &CONFIG, &mut UnfreezeLater(0)).unwrap();
+    assert_eq!(learner.unfrozen, [(2 * BATCHES, vec!["fc.bias".to_owned()])]);
 }
 
 fn run(learner: &mut Script, config: &TrainConfig) -> Outcome {
