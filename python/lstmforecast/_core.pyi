@@ -52,7 +52,7 @@ class Model:
         ``"negative_binomial"``), ``backend`` (``"auto"``,
         ``"fused"`` or ``"torch"``), ``device`` (``"cpu"`` or ``"cuda"``), ``seed``. The targets are the first
         ``n_targets`` features when the model is trained on a series. ``tbptt``: steps of the LSTM that gradients go
-        back through, or None.
+        back through, or None. ``layer_devices``: one for each layer of the LSTM, or None.
     """
 
     def __new__(cls, config: Mapping[str, Any]) -> Model: ...

@@ -111,6 +111,9 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
         Who computes: our own kernel (fused, CPUs only) or libtorch; auto: the kernel on CPUs.
     device : {"cpu", "cuda"}, default="cpu"
         Where to compute.
+    layer_devices : list of str or None, default=None
+        A device for each layer of the LSTM, the rest on ``device``: for networks that one GPU has no room for. libtorch
+        computes. None: all on ``device``.
     n_threads : int or None, default=None
         Threads. None: as many as the surroundings allow.
     random_state : int, RandomState, Generator or None, default=None
@@ -191,6 +194,7 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
         learning_rates: Mapping[str, float] | None = None,
         backend: str = "auto",
         device: str = "cpu",
+        layer_devices: Sequence[str] | None = None,
         n_threads: int | None = None,
         random_state: Any = None,
         verbose: int = 0,
@@ -233,6 +237,7 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
         self.learning_rates = learning_rates
         self.backend = backend
         self.device = device
+        self.layer_devices = layer_devices
         self.n_threads = n_threads
         self.random_state = random_state
         self.verbose = verbose

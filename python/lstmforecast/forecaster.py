@@ -145,6 +145,9 @@ class LSTMForecaster(SeriesEstimator):
         Who computes: our own kernel (``"fused"``, CPUs only) or libtorch; ``"auto"`` takes the kernel on CPUs.
     device : {"cpu", "cuda", "cuda:N"}, default="cpu"
         Where the computation runs.
+    layer_devices : list of str or None, default=None
+        A device for each layer of the LSTM, the rest on ``device``: for networks that one GPU has no room for. libtorch
+        computes. None: all on ``device``.
     n_threads : int or None, default=None
         Threads; None: as many as ``OMP_NUM_THREADS`` (joblib sets it in its workers) or else the machine allows.
     random_state : int, RandomState, Generator or None, default=None
@@ -252,6 +255,7 @@ class LSTMForecaster(SeriesEstimator):
         learning_rates: Mapping[str, float] | None = None,
         backend: str = "auto",
         device: str = "cpu",
+        layer_devices: Sequence[str] | None = None,
         n_threads: int | None = None,
         random_state: Any = None,
         verbose: int = 0,
@@ -310,6 +314,7 @@ class LSTMForecaster(SeriesEstimator):
         self.learning_rates = learning_rates
         self.backend = backend
         self.device = device
+        self.layer_devices = layer_devices
         self.n_threads = n_threads
         self.random_state = random_state
         self.verbose = verbose

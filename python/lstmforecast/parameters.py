@@ -119,7 +119,8 @@ def check_parameters(
         raise TypeError(f"expected holidays to be a country code or None, got {parameters['holidays']!r}")
     _check_kernel_size(parameters["kernel_size"])
     _check_scaler(parameters["scaler"])
-    _check_device(parameters["device"])
+    _check_device("device", parameters["device"])
+    _check_layer_devices(parameters["layer_devices"])
     _check_callbacks(parameters["callbacks"])
     check_checkpoint(parameters["checkpoint"])
 
@@ -158,9 +159,18 @@ def _check_levels(quantiles: Any) -> None:
         raise ValueError(f"expected quantiles between 0 and 1 in ascending order, got {quantiles!r}")
 
 
-def _check_device(device: Any) -> None:
+def _check_device(name: str, device: Any) -> None:
     if not isinstance(device, str) or device.split(":")[0] not in ("cpu", "cuda"):
-        raise ValueError(f"expected device to be 'cpu', 'cuda' or 'cuda:N', got {device!r}")
+        raise ValueError(f"expected {name} to be 'cpu', 'cuda' or 'cuda:N', got {device!r}")
+
+
+def _check_layer_devices(devices: Any) -> None:
+    if devices is None:
+        return
+    if isinstance(devices, str) or not isinstance(devices, Sequence):
+        raise TypeError(f"expected layer_devices to be a list of devices or None, got {devices!r}")
+    for device in devices:
+        _check_device("each of layer_devices", device)
 
 
 def _check_callbacks(callbacks: Iterable[Callable[..., Any]] | None) -> None:

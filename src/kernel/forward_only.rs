@@ -20,6 +20,9 @@ const PART_WIDTH: usize = 64;
 /// Threads that share one window.
 const MOST_PARTS: usize = 16;
 
+/// Bytes of what all threads together keep of the windows that they run through a stack: of very long ones few at a time.
+pub const FORWARD_BYTES: usize = 1 << 28;
+
 /// What one thread needs to run windows through a stack.
 #[derive(Debug, Clone)]
 pub struct ForwardMemory {
@@ -43,6 +46,11 @@ pub struct ForwardMemory {
 }
 
 impl ForwardMemory {
+    /// Rows that there is room for.
+    pub fn max_rows(&self) -> usize {
+        self.max_rows
+    }
+
     /// Takes another batch, of at most as many rows as there is room for. A single one may be shared by up to `n_threads`
     /// threads, each with its hidden units, which changes no bit.
     ///
@@ -71,6 +79,15 @@ impl ForwardMemory {
 }
 
 impl Lstm {
+    /// As many of `rows` windows of `steps` steps as there is room for on one of `n_threads` threads, within
+    /// [`FORWARD_BYTES`]; one at the least.
+    pub fn forward_rows(&self, rows: usize, steps: usize, n_threads: usize) -> usize {
+        let (shape, width) = (self.shape(), self.width());
+        let states = if shape.bidirectional { 6 * width } else { 2 * width };
+        let len = |rows: usize| steps * (rows * (shape.input_size + states) + rows.min(FEW_ROWS) * 4 * width);
+        (1..=rows).rev().find(|&rows| len(rows) * size_of::<f32>() * n_threads <= FORWARD_BYTES).unwrap_or(1)
+    }
+
     /// Room for up to `rows` windows of `steps` steps.
     pub fn forward_memory(&self, rows: usize, steps: usize) -> ForwardMemory {
         let (shape, width) = (self.shape(), self.width());

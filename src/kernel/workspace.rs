@@ -307,3 +307,89 @@ pub(super) fn order(direction: usize, moment: usize, steps: usize) -> usize {
         steps - 1 - moment
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::isa::InstructionSet;
+    use crate::kernel::lstm::Lstm;
+    use crate::kernel::shape::LstmShape;
+
+    const NEEDS: [Needs; 5] = [
+        Needs { dropout: false, output_gradient: false, input_gradient: false, tbptt: None },
+        Needs { dropout: true, output_gradient: true, input_gradient: true, tbptt: None },
+        Needs { dropout: true, output_gradient: false, input_gradient: true, tbptt: Some(7) },
+        Needs { dropout: false, output_gradient: true, input_gradient: false, tbptt: Some(1) },
+        Needs { dropout: false, output_gradient: false, input_gradient: false, tbptt: Some(99) },
+    ];
+
+    fn lstm(num_layers: usize, bidirectional: bool) -> Lstm {
+        Lstm::new(LstmShape { input_size: 3, hidden_size: 21, num_layers, bidirectional }, InstructionSet::Portable)
+    }
+
+    /// Numbers in all that a workspace has.
+    fn len(ws: &Workspace) -> usize {
+        let cell = |cell: &CellMemory| {
+            let states = cell.final_dh.len() + cell.final_dc.len() + cell.initial_dh.len() + cell.initial_dc.len();
+            cell.h.len() + cell.c.len() + cell.tanh_c.len() + cell.gates.len() + states + cell.bias.len()
+        };
+        let input = |input: &LayerInput| input.values.len() + input.mask.as_ref().map_or(0, |mask| mask.len());
+        let gradients = [&ws.output_gradient, &ws.input_gradient].into_iter().flatten();
+        ws.x.len()
+            + ws.cells.iter().map(cell).sum::<usize>()
+            + ws.inputs.iter().flatten().map(input).sum::<usize>()
+            + gradients.map(|gradient| gradient.len()).sum::<usize>()
+            + ws.scratch.len()
+    }
+
+    #[test]
+    fn a_row_takes_what_is_said() {
+        let (rows, steps) = (5, 40);
+        for (num_layers, bidirectional) in [(1, false), (3, false), (1, true), (2, true)] {
+            let lstm = lstm(num_layers, bidirectional);
+            for needs in NEEDS {
+                let ws = lstm.workspace(rows, steps, needs);
+                let bytes = 4 * len(&ws);
+                // what doesn't grow with the steps: states before the first, gradients of the first and the last, scratch
+                let n_cells = ws.cells.len();
+                let fixed = rows * (6 * ws.width * n_cells + 4 * lstm.lanes()) + 4 * ws.width * n_cells;
+                assert_eq!(lstm.rows_within(bytes - 4 * fixed, 100, steps, needs), rows, "{num_layers} {needs:?}");
+                assert_eq!(lstm.rows_within(bytes - 4 * fixed - 1, 100, steps, needs), rows - 1);
+            }
+        }
+    }
+
+    #[test]
+    fn rows_are_cut_evenly_and_never_to_nothing() {
+        let (lstm, needs) = (lstm(2, false), NEEDS[0]);
+        let row = (1..1 << 20).find(|&bytes| lstm.rows_within(2 * bytes, 2, 9, needs) == 2).unwrap();
+        let rows = |most: usize, of: usize| lstm.rows_within(most * row, of, 9, needs);
+        assert_eq!([rows(100, 100), rows(99, 100), rows(49, 100), rows(40, 100), rows(0, 100)], [100, 50, 34, 34, 1]);
+    }
+
+    #[test]
+    fn parts_end_with_a_whole_one_and_go_on_from_the_state_before() {
+        let lstm = lstm(2, false);
+        let parameters: Vec<f32> = (0..lstm.n_parameters()).map(|i| (i as f32 * 0.7).sin() * 0.3).collect();
+        let window: Vec<f32> = (0..30).map(|i| (i as f32).cos()).collect();
+        let run = |tbptt| {
+            let mut ws = lstm.workspace(3, 10, Needs { tbptt, ..Needs::default() });
+            ws.start(2);
+            (0..2).for_each(|row| ws.set_window(row, &window));
+            let mut parts = Vec::new();
+            loop {
+                lstm.forward(&parameters, &mut ws, None);
+                parts.push((ws.first(), ws.steps()));
+                if !ws.go_on() {
+                    return (parts, ws.final_state(1, 1).0.to_vec());
+                }
+            }
+        };
+        let (parts, state) = run(None);
+        assert_eq!(parts, [(0, 10)]);
+        for (tbptt, expected) in [(4, vec![(0, 2), (2, 4), (6, 4)]), (5, vec![(0, 5), (5, 5)]), (10, parts.clone())] {
+            // the same sums in the same order
+            assert_eq!(run(Some(tbptt)), (expected, state.clone()));
+        }
+    }
+}

@@ -278,8 +278,10 @@ impl Forecaster {
         let n_workers = (n * task.lens.layout.n_channels()).div_ceil(LEAST_ROWS).max(1);
         let n_workers = if n_workers == 1 { 1 } else { n_workers.min(n).min(pool::n_threads(n_threads)) };
         while self.workers.len() < n_workers {
-            let memory = self.network.memory(BATCH, task.config.n_steps());
-            self.workers.push(Worker { memory, prepared: vec![Prepared::default(); BATCH] });
+            let steps = task.config.n_steps();
+            let rows = self.network.lstm.forward_rows(BATCH, steps, pool::n_threads(n_threads));
+            let memory = self.network.memory(rows, steps);
+            self.workers.push(Worker { memory, prepared: vec![Prepared::default(); rows] });
         }
         let network = &self.network;
         if n_workers == 1 {
@@ -304,8 +306,9 @@ impl Worker {
     ) {
         let n_channels = task.lens.layout.n_channels();
         let n = (end - first) * n_channels;
-        for start in (0..n).step_by(BATCH) {
-            let rows = BATCH.min(n - start);
+        let at_once = self.memory.max_rows();
+        for start in (0..n).step_by(at_once) {
+            let rows = at_once.min(n - start);
             self.memory.start(rows, n_threads);
             for (row, prepared) in self.prepared[..rows].iter_mut().enumerate() {
                 task.prepare(first * n_channels + start + row, prepared);

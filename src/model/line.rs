@@ -12,8 +12,11 @@ use crate::train::{Loader, TrainConfig};
 
 /// Windows that the regression is made of: neighbours say much the same.
 const MOST_WINDOWS: usize = 1 << 14;
-/// Windows in one product.
+/// Windows in one product, and the numbers in them.
 const BATCH: usize = 4096;
+const BATCH_LEN: usize = 1 << 23;
+/// Rows of a window that the regression looks at, the last: its time grows with their third power, its memory with the second.
+const MOST_ROWS: usize = 1 << 11;
 /// Ridges that are tried, as parts of the mean square of the inputs, on what is held out; the first where nothing is.
 const RIDGES: [f64; 9] = [0.03, 0.0001, 0.001, 0.003, 0.01, 0.1, 0.3, 1.0, 3.0];
 
@@ -47,17 +50,19 @@ impl Model {
             return Ok(());
         }
         let _threads = ThreadsGuard::new(Some(pool::n_threads(training.n_threads)));
-        let prior = weight.detach().f_transpose(0, 1)?.f_to_kind(Kind::Double)?;
+        let n_rows = weight.size()[1].min(dimensions(&[MOST_ROWS])[0]);
+        let of_rows = weight.f_narrow(1, weight.size()[1] - n_rows, n_rows)?;
+        let prior = of_rows.detach().f_transpose(0, 1)?.f_to_kind(Kind::Double)?;
         let (mut solution, some_are_missing) = self.solution(train, held_out, &prior, &prior)?;
         for _ in 0..if some_are_missing { ROUNDS } else { 0 } {
             solution = self.solution(train, held_out, &prior, &solution)?.0;
         }
-        tch::no_grad(|| weight.shallow_clone().f_copy_(&solution.f_transpose(0, 1)?))?;
+        tch::no_grad(|| of_rows.shallow_clone().f_copy_(&solution.f_transpose(0, 1)?))?;
         Ok(())
     }
 
-    /// The best ridge's weights `(window_size, horizon)`, shrunk towards `prior`, and whether targets are missing, for which the
-    /// weights `guess` stand in.
+    /// The best ridge's weights `(rows, horizon)` for the last rows of a window, at most [`MOST_ROWS`], shrunk towards `prior`,
+    /// and whether targets are missing, for which the weights `guess` stand in.
     fn solution(
         &self,
         train: &dyn Samples,
@@ -93,13 +98,13 @@ impl Model {
 
     fn moments(&self, samples: &dyn Samples, guess: &Tensor) -> Result<Moments> {
         let zeros = |shape: &[usize]| Tensor::f_zeros(dimensions(shape), (Kind::Double, self.device));
-        let (window_size, horizon) = (self.config.window_size, self.config.horizon);
-        let (xx, xy) = (zeros(&[window_size, window_size])?, zeros(&[window_size, horizon])?);
+        let (n_rows, horizon) = (self.config.window_size.min(MOST_ROWS), self.config.horizon);
+        let (xx, xy) = (zeros(&[n_rows, n_rows])?, zeros(&[n_rows, horizon])?);
         let mut moments = Moments { xx, xy, yy: 0.0, some_are_missing: false };
         let loader = Loader::new(samples, self.config.layout().width(), self.device);
         let stride = samples.len().div_ceil(MOST_WINDOWS);
         let indices: Vec<usize> = (0..samples.len()).step_by(stride).collect();
-        for indices in indices.chunks(BATCH) {
+        for indices in indices.chunks((BATCH_LEN / samples.input_len()).clamp(1, BATCH)) {
             let batch = loader.batch(indices)?;
             let (x, mut y) = self.pairs(&batch.inputs, &batch.targets)?;
             let missing = y.f_isnan()?;
@@ -116,24 +121,26 @@ impl Model {
         Ok(moments)
     }
 
-    /// What the line maps, one row for each window and target: windows `(n, window_size)` to horizons `(n, horizon)`, both less
-    /// what is known in advance explains; NaN where a target is missing.
+    /// What the line maps, one row for each window and target: the last rows of windows `(n, rows)` to horizons `(n, horizon)`,
+    /// both less what is known in advance explains; NaN where a target is missing.
     fn pairs(&self, inputs: &Tensor, targets: &Tensor) -> Result<(Tensor, Tensor)> {
         let layout = self.config.layout();
         let sizes =
             [layout.window_size, layout.horizon, layout.n_targets_at_once(), layout.n_values() - layout.n_known];
         let &[window_size, horizon, n_targets, known_at] = &dimensions(&sizes)[..] else { unreachable!("four sizes") };
-        let mut x = inputs.f_narrow(1, 0, window_size)?.f_narrow(2, 0, n_targets)?;
+        let n_rows = window_size.min(dimensions(&[MOST_ROWS])[0]);
+        let first = window_size - n_rows;
+        let mut x = inputs.f_narrow(1, first, n_rows)?.f_narrow(2, 0, n_targets)?;
         let mut y = targets.f_reshape([-1, horizon, n_targets])?;
         if let Some(weight) = self.weight("known.weight") {
             let known = inputs.f_narrow(2, known_at, weight.size()[1])?;
             let relative = known.f_sub(&known.f_narrow(1, window_size - 1, 1)?)?;
             let effect = tch::no_grad(|| relative.f_matmul(&weight.f_transpose(0, 1)?))?;
-            x = x.f_sub(&effect.f_narrow(1, 0, window_size)?)?;
+            x = x.f_sub(&effect.f_narrow(1, first, n_rows)?)?;
             y = y.f_sub(&effect.f_narrow(1, window_size, horizon)?)?;
         }
         let rows = |tensor: &Tensor, len: i64| tensor.f_transpose(1, 2)?.f_reshape([-1, len]);
-        Ok((rows(&x, window_size)?, rows(&y, horizon)?))
+        Ok((rows(&x, n_rows)?, rows(&y, horizon)?))
     }
 }
 

@@ -123,6 +123,9 @@ pub struct ModelConfig {
     pub backend: Backend,
     /// `cpu`, `cuda` or `cuda:1`.
     pub device: String,
+    /// A device for each layer of the LSTM, under libtorch; `None`: that of all else.
+    #[serde(default)]
+    pub layer_devices: Option<Vec<String>>,
     /// Seed of the initial weights.
     pub seed: u64,
 }
@@ -142,6 +145,7 @@ impl ModelConfig {
             )));
         }
         self.check_supervision()?;
+        self.check_layer_devices()?;
         let needs_targets =
             self.linear_skip || self.channels == Channels::Independent || self.normalize.is_some() || self.n_known > 0;
         if needs_targets && self.n_features < self.n_targets + self.n_known {
@@ -170,6 +174,21 @@ impl ModelConfig {
             Supervision::Every => return Ok(()),
         };
         Err(Error::Value(format!("expected {expected} with supervision='every', got {got}")))
+    }
+
+    /// Whether there is a device for each layer of an LSTM that libtorch runs.
+    fn check_layer_devices(&self) -> Result<()> {
+        let Some(devices) = &self.layer_devices else { return Ok(()) };
+        let (expected, got) = if !self.architecture.has_lstm() {
+            ("an architecture with an LSTM".to_owned(), format!("'{}'", self.architecture.name()))
+        } else if self.backend == Backend::Fused {
+            ("backend 'torch' or 'auto'".to_owned(), "'fused'".to_owned())
+        } else if devices.len() != self.num_layers {
+            (format!("a device for each of num_layers={}", self.num_layers), devices.len().to_string())
+        } else {
+            return Ok(());
+        };
+        Err(Error::Value(format!("expected {expected} with layer_devices, got {got}")))
     }
 
     /// What the network sees of a series, and forecasts, after the window.
@@ -271,7 +290,9 @@ impl Model {
                 config.architecture.name()
             )));
         }
-        let (network, parameters) = network::build(&config.network(), config.seed, device)?;
+        let layer_devices = config.layer_devices.iter().flatten().map(|name| self::device(name));
+        let devices = (device, &*layer_devices.collect::<Result<Vec<_>>>()?);
+        let (network, parameters) = network::build_on(&config.network(), config.seed, devices)?;
         let input_scaler = Scaler::identity(config.n_features);
         let output_scaler = Scaler::identity(config.n_targets);
         Ok(Self {
@@ -327,7 +348,8 @@ impl Model {
 
     /// Who does the work.
     fn engine(&self) -> Engine {
-        let fused = self.config.backend != Backend::Torch && self.device == Device::Cpu;
+        let on_cpu = self.device == Device::Cpu && self.config.layer_devices.is_none();
+        let fused = self.config.backend != Backend::Torch && on_cpu;
         match self.config.architecture {
             Architecture::Lstm if fused => Engine::Fused,
             _ if fused && self.config.architecture.has_lstm() => Engine::Hybrid,

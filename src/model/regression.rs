@@ -118,6 +118,7 @@ mod tests {
             tbptt: None,
             backend: Backend::Auto,
             device: "cpu".to_owned(),
+            layer_devices: None,
             seed: 0,
         })
         .unwrap()

@@ -195,6 +195,11 @@ impl FusedNetwork {
 }
 
 impl FusedMemory {
+    /// Windows that there is room for.
+    pub fn max_rows(&self) -> usize {
+        self.lstm.max_rows()
+    }
+
     /// Begins a pass over so many windows; see [`ForwardMemory::start`].
     pub fn start(&mut self, rows: usize, n_threads: usize) {
         self.lstm.start(rows, n_threads);

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use super::config::NetworkConfig;
 use super::dropout::drop_out_steps;
@@ -132,7 +132,7 @@ impl StackedLstm {
             .map(|layer| {
                 let input_size =
                     if layer == 0 { config.lstm_input_size() } else { config.n_directions() * config.hidden_size };
-                LstmLayer::new(&format!("{name}.%_l{layer}"), input_size, config, init)
+                init.on_layer(layer, |init| LstmLayer::new(&format!("{name}.%_l{layer}"), input_size, config, init))
             })
             .collect::<Result<_>>()?;
         Ok(Self { layers, tbptt: config.tbptt })
@@ -174,7 +174,8 @@ impl StackedLstm {
         }
         let outputs = if outputs.len() == 1 { outputs.remove(0) } else { Tensor::f_cat(&outputs, 1)? };
         let state = states.last().map_or_else(Tensor::new, |[h, _]| h.shallow_clone());
-        Ok((outputs, state.f_transpose(0, 1)?.f_reshape([windows.size()[0], -1])?))
+        let state = state.f_transpose(0, 1)?.f_reshape([windows.size()[0], -1])?;
+        Ok((outputs, state.f_to_device(windows.device())?))
     }
 
     /// The last layer's outputs of some steps, after which all layers have other states.
@@ -191,9 +192,9 @@ impl StackedLstm {
             if i > 0 {
                 outputs = drop_out_steps(&outputs, dropout, i - 1, place)?;
             }
-            (outputs, *state) = layer.forward(&outputs, state)?;
+            (outputs, *state) = layer.forward(&outputs.f_to_device(layer.device())?, state)?;
         }
-        Ok(outputs)
+        Ok(outputs.f_to_device(windows.device())?)
     }
 }
 
@@ -226,10 +227,14 @@ impl LstmLayer {
         Ok(Self { weights, hidden_size, n_directions: config.n_directions() })
     }
 
+    fn device(&self) -> Device {
+        self.weights[0].device()
+    }
+
     /// Output and cell state before the first step, `(directions, batch, hidden_size)` each.
     fn zero_state(&self, windows: &Tensor) -> Result<[Tensor; 2]> {
         let shape = [dimensions(&[self.n_directions])[0], windows.size()[0], dimensions(&[self.hidden_size])[0]];
-        let zeros = Tensor::f_zeros(shape, (Kind::Float, windows.device()))?;
+        let zeros = Tensor::f_zeros(shape, (Kind::Float, self.device()))?;
         Ok([zeros.shallow_clone(), zeros])
     }
 
@@ -245,8 +250,6 @@ impl LstmLayer {
 
 #[cfg(test)]
 mod tests {
-    use tch::Device;
-
     use super::*;
     use crate::network::Architecture;
     use crate::rng::{DropoutMasks, Purpose, Rng};

@@ -96,8 +96,22 @@ trait Layer: std::fmt::Debug + Send {
 /// # Errors
 /// [`crate::error::Error::Value`] for a configuration that makes no sense.
 pub fn build(config: &NetworkConfig, seed: u64, device: Device) -> Result<(Box<dyn Network>, Parameters)> {
+    build_on(config, seed, (device, &[]))
+}
+
+/// The same with the layers of the LSTM on devices of their own, between which outputs and gradients travel; all else is on
+/// `device`.
+///
+/// # Errors
+/// As [`build`].
+pub fn build_on(
+    config: &NetworkConfig,
+    seed: u64,
+    (device, layer_devices): (Device, &[Device]),
+) -> Result<(Box<dyn Network>, Parameters)> {
     config.check()?;
-    assemble(config, Initializer::new(Rng::new(seed, Purpose::Weights), device))
+    let init = Initializer::new(Rng::new(seed, Purpose::Weights), device);
+    assemble(config, init.with_layers_on(layer_devices))
 }
 
 /// The same network over the same weights, with gradients of its own: for another thread.

@@ -92,6 +92,8 @@ fn list(names: &[&str]) -> String {
 #[derive(Debug)]
 pub struct Initializer {
     source: Source,
+    /// Where each layer of the LSTM lies, if not where all else does.
+    layer_devices: Vec<Device>,
     parameters: Parameters,
 }
 
@@ -104,13 +106,39 @@ enum Source {
 impl Initializer {
     /// Starts with no parameters.
     pub fn new(rng: Rng, device: Device) -> Self {
-        Self { source: Source::Drawn(Box::new(rng), device), parameters: Parameters::default() }
+        Self {
+            source: Source::Drawn(Box::new(rng), device),
+            layer_devices: Vec::new(),
+            parameters: Parameters::default(),
+        }
+    }
+
+    /// Draws the same numbers for layers of the LSTM on devices of their own.
+    pub fn with_layers_on(self, layer_devices: &[Device]) -> Self {
+        Self { layer_devices: layer_devices.to_vec(), ..self }
+    }
+
+    /// Makes what belongs to a layer of the LSTM, on its device.
+    pub fn on_layer<T>(&mut self, layer: usize, make: impl FnOnce(&mut Self) -> T) -> T {
+        let device = self.layer_devices.get(layer).copied();
+        let before = device.and_then(|device| self.go_to(device));
+        let made = make(self);
+        before.and_then(|device| self.go_to(device));
+        made
+    }
+
+    /// The device on which tensors were drawn so far.
+    fn go_to(&mut self, device: Device) -> Option<Device> {
+        match &mut self.source {
+            Source::Drawn(_, present) => Some(std::mem::replace(present, device)),
+            Source::Shared(_) => None,
+        }
     }
 
     /// Draws nothing: its tensors are others' memory, with gradients of their own.
     pub fn sharing(weights: &Parameters) -> Self {
         let shared = weights.iter().map(|(name, tensor)| (name.to_owned(), tensor.detach())).collect();
-        Self { source: Source::Shared(shared), parameters: Parameters::default() }
+        Self { source: Source::Shared(shared), layer_devices: Vec::new(), parameters: Parameters::default() }
     }
 
     /// A trainable tensor, uniform in `[-bound, bound)`.

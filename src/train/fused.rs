@@ -14,7 +14,7 @@ use crate::rng::DropoutMasks;
 use crate::series::augment::Augmenter;
 use crate::series::Samples;
 
-/// Held-out windows in one pass of one thread.
+/// Held-out windows in one pass of one thread, where there is room.
 const VALIDATION_ROWS: usize = 32;
 
 /// A network of slices with its optimiser.
@@ -50,8 +50,8 @@ impl<'a> FusedLearner<'a> {
         let mut gradient = FusedGradient::new(network, batch_size, steps, needs, n_threads).with_line();
         let paces = PackedPaces::new(network.names.iter(), network.owners(), config);
         gradient.freeze(paces.frozen(), network);
-        let validator =
-            |_| Validator { memory: network.memory(VALIDATION_ROWS, steps), samples: Rows::default(), loss: 0.0 };
+        let rows = network.lstm.forward_rows(VALIDATION_ROWS, steps, gradient.n_workers());
+        let validator = |_| Validator { memory: network.memory(rows, steps), samples: Rows::default(), loss: 0.0 };
         let n_validators = if validation.is_some() { gradient.n_workers() } else { 0 };
         Self {
             validators: (0..n_validators).map(validator).collect(),
@@ -167,8 +167,9 @@ impl Validator {
         config: &TrainConfig,
     ) {
         self.loss = 0.0;
-        for start in range.clone().step_by(VALIDATION_ROWS) {
-            let indices = start..range.end.min(start + VALIDATION_ROWS);
+        let at_once = self.memory.max_rows();
+        for start in range.clone().step_by(at_once) {
+            let indices = start..range.end.min(start + at_once);
             let rows = indices.len();
             self.memory.start(rows, 1);
             self.samples.gather(samples, indices, |row, window| network.set_window(&mut self.memory, row, window));

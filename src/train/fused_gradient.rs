@@ -94,9 +94,20 @@ impl FusedGradient {
     /// [`Needs::output_gradient`] the loss is that after every step. The gradient of the linear way stays zero unless asked
     /// for by [`FusedGradient::with_line`].
     pub fn new(network: &FusedNetwork, batch_size: usize, steps: usize, needs: Needs, n_threads: usize) -> Self {
+        Self::within(STEP_BYTES, network, (batch_size, steps), needs, n_threads)
+    }
+
+    /// The same within so many bytes.
+    fn within(
+        bytes: usize,
+        network: &FusedNetwork,
+        (batch_size, steps): (usize, usize),
+        needs: Needs,
+        n_threads: usize,
+    ) -> Self {
         let n_workers = n_threads.min(batch_size.div_ceil(LEAST_ROWS)).max(1);
         let needs = Needs { tbptt: network.tbptt, ..needs };
-        let rows = network.lstm.rows_within(STEP_BYTES / n_workers, batch_size.div_ceil(n_workers), steps, needs);
+        let rows = network.lstm.rows_within(bytes / n_workers, batch_size.div_ceil(n_workers), steps, needs);
         let (supervised_steps, zeros) = (if needs.output_gradient { steps } else { 1 }, Aligned::zeros);
         let at_once = supervised_steps.min(needs.tbptt.unwrap_or(steps));
         let (n_states, n_outputs) = (rows * network.lstm.output_width(), rows * at_once * network.head.width());
@@ -306,5 +317,75 @@ impl Worker {
         for (i, gradient) in gradient.chunks_exact(output_size).enumerate() {
             self.doutputs[place(i)..][..output_size].copy_from_slice(gradient);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tch::Device;
+
+    use super::*;
+    use crate::network::{build, Architecture, NetworkConfig};
+    use crate::rng::{DropoutMasks, Purpose, Rng};
+    use crate::series::table::Table;
+    use crate::series::Matrix;
+
+    const CONFIG: NetworkConfig = NetworkConfig {
+        architecture: Architecture::Lstm,
+        input_size: 2,
+        hidden_size: 10,
+        num_layers: 2,
+        bidirectional: false,
+        dropout: 0.4,
+        output_size: 3,
+        skip: None,
+        tbptt: None,
+    };
+    const BATCH: usize = 23;
+    const STEPS: usize = 9;
+
+    /// Loss and gradient of one batch, within so many bytes.
+    fn gradient(bytes: usize, n_threads: usize) -> (f64, Vec<f32>) {
+        let network = FusedNetwork::new(&CONFIG, &build(&CONFIG, 0, Device::Cpu).unwrap().1).unwrap();
+        let mut rng = Rng::new(0, Purpose::Shuffle);
+        let (inputs, targets) = (rng.uniform(BATCH * STEPS * 2, 1.0), rng.uniform(BATCH * 3, 1.0));
+        let table =
+            Table::new(Matrix::new(&inputs, STEPS * 2).unwrap(), Matrix::new(&targets, 3).unwrap(), &[1.0; BATCH]);
+        let needs = Needs { dropout: true, ..Needs::default() };
+        let mut gradient = FusedGradient::within(bytes, &network, (BATCH, STEPS), needs, n_threads);
+        let (indices, masks) = ((0..BATCH).collect::<Vec<_>>(), DropoutMasks::new(1, CONFIG.dropout).during(0));
+        let task = Task { samples: &table, indices: &indices, loss: &Loss::Mse, masks: Some(masks) };
+        let loss = gradient.compute(&network, task);
+        (loss, gradient.sum(&network).0.to_vec())
+    }
+
+    #[test]
+    fn some_rows_at_a_time_have_the_gradient_of_all() {
+        for n_threads in [1, 2] {
+            let (loss, whole) = gradient(STEP_BYTES, n_threads);
+            // one row, and some
+            for bytes in [1, 60_000] {
+                let (same, pieces) = gradient(bytes, n_threads);
+                assert!((same - loss).abs() < 1e-12, "losses are summed in double precision, but in the same order");
+                // sums of 23 gradients of up to 0.1 in another order
+                assert!(pieces.iter().zip(&whole).all(|(a, b)| (a - b).abs() < 1e-6));
+                assert_ne!(pieces, whole);
+            }
+        }
+    }
+
+    #[test]
+    fn a_million_points_with_windows_of_ten_thousand_find_room() {
+        let config = NetworkConfig { input_size: 1, hidden_size: 64, num_layers: 1, dropout: 0.0, ..CONFIG };
+        let network = |tbptt| {
+            let config = NetworkConfig { tbptt, ..config.clone() };
+            FusedNetwork::new(&config, &build(&config, 0, Device::Cpu).unwrap().1).unwrap()
+        };
+        let rows = |tbptt| {
+            let needs = Needs { tbptt, ..Needs::default() };
+            network(tbptt).lstm.rows_within(STEP_BYTES / 2, 256, 10_000, needs)
+        };
+        // seven numbers for each of 64 units and the input, at each of 10,000 steps: 18 MB a row
+        assert_eq!((rows(None), rows(Some(200))), (29, 256));
     }
 }

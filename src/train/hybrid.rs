@@ -20,7 +20,7 @@ use crate::rng::DropoutMasks;
 use crate::series::augment::Augmenter;
 use crate::series::{Gathered, Samples};
 
-/// Held-out windows in one pass of one thread.
+/// Held-out windows in one pass of one thread, where there is room.
 const VALIDATION_ROWS: usize = 32;
 
 /// A network of a slice, the LSTM, and tensors, all else, with an optimiser for each.
@@ -63,7 +63,8 @@ impl<'a> HybridLearner<'a> {
         gradient.freeze(paces.frozen());
         let validator = |_| {
             let steps = train.input_len() / network_config.input_size;
-            let memory = network.lstm.forward_memory(VALIDATION_ROWS, steps);
+            let rows = network.lstm.forward_rows(VALIDATION_ROWS, steps, gradient.n_workers());
+            let memory = network.lstm.forward_memory(rows, steps);
             let surroundings = Surroundings::new(network, weights)?;
             Ok(Validator { surroundings, memory, samples: Gathered::default(), outputs: Vec::new(), loss: Ok(0.0) })
         };
@@ -206,9 +207,9 @@ impl Validator {
         config: &TrainConfig,
     ) -> Result<f64> {
         one_thread();
-        let mut loss = 0.0;
-        for start in range.clone().step_by(VALIDATION_ROWS) {
-            let indices = start..range.end.min(start + VALIDATION_ROWS);
+        let (mut loss, at_once) = (0.0, self.memory.max_rows());
+        for start in range.clone().step_by(at_once) {
+            let indices = start..range.end.min(start + at_once);
             let rows = indices.len();
             gather(samples, indices, &mut self.samples);
             let windows = windows(&self.samples, n_features)?;

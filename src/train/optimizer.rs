@@ -3,7 +3,7 @@
 //! Our own, because libtorch's keep their state to themselves: a training that can't save it can't resume.
 
 use serde::{Deserialize, Serialize};
-use tch::Tensor;
+use tch::{Device, Tensor};
 
 use super::checkpoint::Part;
 use super::config::TrainConfig;
@@ -113,7 +113,9 @@ impl Optimizer {
             return Ok(0.0);
         }
         tch::no_grad(|| {
-            let norms = self.moved().map(|p| Ok(p.grad().f_norm()?)).collect::<Result<Vec<_>>>()?;
+            let device = self.parameters.first().map_or(Device::Cpu, Tensor::device);
+            let norms = self.moved().map(|p| Ok(p.grad().f_norm()?.f_to_device(device)?));
+            let norms = norms.collect::<Result<Vec<_>>>()?;
             Ok(Tensor::f_stack(&norms, 0)?.f_norm()?.f_double_value(&[])?)
         })
     }

@@ -16,6 +16,8 @@ WINDOWS = (16, 64, 256, 1024)
 HIDDEN = (16, 32, 64, 128, 256, 512)
 PANELS = (1000, 10_000)
 LENGTHS = (10_000, 100_000, 1_000_000, 10_000_000)
+# Points, window, and what else is asked of the forecaster.
+LONG = (1_000_000, 10_000, ({}, {"segment_length": 1}, {"segment_length": 1, "tbptt": 200}))
 
 # Trains on a few hundred windows from all over a series: what grows with the series is neither time nor batches.
 TRAIN = """
@@ -36,6 +38,23 @@ model = LSTMForecaster(1, window_size=96, stride=n // 500, patience=None, max_ep
 begin = time.perf_counter()
 model.fit(y)
 print(json.dumps({"seconds": time.perf_counter() - begin, "before": before, "peak": status("VmHWM")}))
+"""
+
+# Takes one step of training through long windows with the defaults: all the memory that the process has ever had.
+LONG_WINDOWS = """
+import json, sys, time
+import numpy as np
+from lstmforecast import LSTMForecaster
+
+n, window_size, options = json.loads(sys.argv[1])
+y = np.sin(np.arange(n) / 700)
+model = LSTMForecaster(1, window_size=window_size, max_epochs=1, steps_per_epoch=1, patience=None, **options)
+begin = time.perf_counter()
+model.fit(y)
+[peak] = [int(line.split()[1]) / 1024 for line in open("/proc/self/status") if line.startswith("VmHWM")]
+steps = window_size // model.model_.config["segment_length"]
+seconds = {"fit seconds": time.perf_counter() - begin, "of them one step": model.history_["seconds"][0]}
+print(json.dumps({"LSTM steps": steps, "process MB": peak, **seconds}))
 """
 
 # Reads hourly series of 500 rows each, below each other: what is beyond the data themselves.
@@ -96,6 +115,14 @@ def memory(n: int) -> dict[str, Any]:
     }
 
 
+def long_windows(n: int, window_size: int, options: dict[str, int]) -> dict[str, Any]:
+    """Memory of a process that trains on windows of so many rows."""
+    given = json.dumps([n, window_size, options])
+    done = subprocess.run([sys.executable, "-c", LONG_WINDOWS, given], capture_output=True, text=True, check=True)
+    changes = ", ".join(f"{name}={value}" for name, value in options.items()) or "defaults"
+    return {"points": n, "window": window_size, "options": changes, **json.loads(done.stdout.splitlines()[-1])}
+
+
 def reading(n: int, form: str) -> dict[str, Any]:
     """Memory that reading a panel of ``n`` series takes beyond the panel itself, in seconds and MB."""
     done = subprocess.run([sys.executable, "-c", READ, str(n), form], capture_output=True, text=True, check=True)
@@ -107,17 +134,23 @@ def reading(n: int, form: str) -> dict[str, Any]:
 def run(*, once: bool) -> list[Table]:
     """Measure steps of growing sizes, and memory of growing series."""
     windows, hidden, lengths, panels, rounds = (WINDOWS, HIDDEN, LENGTHS, PANELS, 5)
+    n_long, long, changes = LONG
     if once:
         windows, hidden, lengths, panels, rounds = (16,), (16,), (10_000,), (10,), 1
+        n_long, long = 3000, 200
     step = "Milliseconds a training step: mean over a pass of 10 steps, median of several passes."
     beyond = (
         "Greatest resident memory during a fit (window 96, 500 windows spread over the series) beyond that before it,\n"
         "in which the series itself is counted already."
+    )
+    through = (
+        "Greatest resident memory of a process that takes one step of training, of 512 long windows, and its seconds."
     )
     read = "Greatest resident memory while a panel of series of 500 rows is read, beyond that before it, and seconds."
     return [
         Table("Growth with the window", step, grow([Size(320, t, 1, 64, 2, 32) for t in windows], rounds)),
         Table("Growth with the hidden units", step, grow([Size(320, 30, 8, h, 2, 32) for h in hidden], rounds)),
         Table("Growth with the series", beyond, [memory(n) for n in lengths]),
+        Table("Long windows", through, [long_windows(n_long, long, options) for options in changes]),
         Table("Growth with the panel", read, [reading(n, form) for n in panels for form in ("index", "long")]),
     ]

@@ -77,6 +77,7 @@ fn one_window_takes_the_memory_of_its_forecast() {
             tbptt: None,
             backend: Backend::Fused,
             device: "cpu".to_owned(),
+            layer_devices: None,
             seed: 0,
         })
         .unwrap();

@@ -37,6 +37,7 @@ fn model() -> Model {
         tbptt: None,
         backend: Backend::Auto,
         device: "cpu".to_owned(),
+        layer_devices: None,
         seed: 3,
     })
     .unwrap()
