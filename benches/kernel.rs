@@ -212,6 +212,7 @@ fn training(batch_size: usize) -> TrainConfig {
         shuffle: true,
         seed: 0,
         n_threads: None,
+        processes: None,
     }
 }
 

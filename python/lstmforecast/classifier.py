@@ -93,6 +93,11 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
         Where to compute.
     n_threads : int or None, default=None
         Threads. None: as many as the surroundings allow.
+    distributed : bool, default=False
+        Whether the processes that torchrun started train the network together, each on its rows of every batch; see
+        `lstmforecast.distributed`.
+    distributed_timeout : float, default=600.0
+        Seconds after which a process that hears nothing from another gives up.
     random_state : int, RandomState, Generator or None, default=None
         Seed of weights, order and dropout.
     verbose : int, default=0
@@ -159,6 +164,8 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
         backend: str = "auto",
         device: str = "cpu",
         n_threads: int | None = None,
+        distributed: bool = False,
+        distributed_timeout: float = 600.0,
         random_state: Any = None,
         verbose: int = 0,
         callbacks: Sequence[Callable[[dict[str, Any]], object]] | None = None,
@@ -194,6 +201,8 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
         self.backend = backend
         self.device = device
         self.n_threads = n_threads
+        self.distributed = distributed
+        self.distributed_timeout = distributed_timeout
         self.random_state = random_state
         self.verbose = verbose
         self.callbacks = callbacks

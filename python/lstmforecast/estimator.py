@@ -14,7 +14,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from lstmforecast import _core
+from lstmforecast import _core, distributed
 from lstmforecast.architecture import to_core
 from lstmforecast.augment import as_options, resolve
 from lstmforecast.ensemble import Ensemble
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 OnEpoch = Callable[[dict[str, Any]], bool]
+Fit = Callable[[OnEpoch, distributed.Processes | None], dict[str, Any]]
 
 
 class LSTMEstimator(BaseEstimator):
@@ -60,6 +61,8 @@ class LSTMEstimator(BaseEstimator):
         config = {name: getattr(self, name) for name in names}
         config |= {"window_size": window_size, "horizon": horizon, "n_features": n_features, "n_targets": n_targets}
         config |= {"normalize": None, "seed": seed, "architecture": to_core(self.get_params(deep=False))} | network
+        if self.distributed:
+            config["device"] = distributed.local_device(self.device)
         if str(self.device).startswith("cuda"):
             import torch  # noqa: F401  - its import loads the CUDA part of libtorch
         model = _core.Model(config) if self.n_estimators == 1 else Ensemble.build(config, self.n_estimators)
@@ -82,10 +85,20 @@ class LSTMEstimator(BaseEstimator):
         options |= {"scaler": self.scaler, "gap": 0, "stride": 1, "shuffle": True, "seed": seed}
         return options | overrides
 
-    def _run(self, fit: Callable[[OnEpoch], dict[str, Any]]) -> dict[str, Any]:
+    def _run(self, training: dict[str, Any], fit: Fit) -> dict[str, Any]:
+        """Train, alone or together with other processes, which agree on the options of ``training`` first."""
+        if not self.distributed:
+            return self._watch(lambda on_epoch: fit(on_epoch, None))
+        with distributed.join(self.device, float(self.distributed_timeout)) as processes:
+            training["seed"] = processes.of_first(training["seed"])
+            training["n_threads"] = distributed.threads_of_process(training["n_threads"])
+            is_first = processes.rank == 0
+            return processes.share_end(self._watch(lambda on_epoch: fit(on_epoch, processes), silent=not is_first))
+
+    def _watch(self, fit: Callable[[OnEpoch], dict[str, Any]], *, silent: bool = False) -> dict[str, Any]:
         """Train with the progress bar and the user's callbacks."""
-        callbacks = list(self.callbacks or ())
-        with ProgressBar(self.max_epochs * self.n_estimators, shown=self.verbose > 0) as bar:
+        callbacks = [] if silent else list(self.callbacks or ())
+        with ProgressBar(self.max_epochs * self.n_estimators, shown=self.verbose > 0 and not silent) as bar:
 
             def on_epoch(record: dict[str, Any]) -> bool:
                 bar.update(record)

@@ -126,6 +126,11 @@ class LSTMForecaster(SeriesEstimator):
         Where the computation runs.
     n_threads : int or None, default=None
         Threads; None: as many as ``OMP_NUM_THREADS`` (joblib sets it in its workers) or else the machine allows.
+    distributed : bool, default=False
+        Whether the processes that torchrun started train the network together, each on its rows of every batch; see
+        `lstmforecast.distributed`.
+    distributed_timeout : float, default=600.0
+        Seconds after which a process that hears nothing from another gives up.
     random_state : int, RandomState, Generator or None, default=None
         Same seed, same bits.
     verbose : int, default=0
@@ -219,6 +224,8 @@ class LSTMForecaster(SeriesEstimator):
         backend: str = "auto",
         device: str = "cpu",
         n_threads: int | None = None,
+        distributed: bool = False,
+        distributed_timeout: float = 600.0,
         random_state: Any = None,
         verbose: int = 0,
         callbacks: list[Callable[[dict[str, Any]], object]] | None = None,
@@ -270,6 +277,8 @@ class LSTMForecaster(SeriesEstimator):
         self.backend = backend
         self.device = device
         self.n_threads = n_threads
+        self.distributed = distributed
+        self.distributed_timeout = distributed_timeout
         self.random_state = random_state
         self.verbose = verbose
         self.callbacks = callbacks

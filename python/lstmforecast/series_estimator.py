@@ -94,7 +94,12 @@ class SeriesEstimator(SamplePaths, LSTMEstimator):
         if self.scaler is not None and not isinstance(self.scaler, str):
             model.load_scalers(self._fit_scaler_object(seen))
             training["scaler"] = "loaded"
-        outcome = self._run(lambda on_epoch: model.fit_series(seen.table, training, on_epoch, seen.starts, seen.scales))
+        outcome = self._run(
+            training,
+            lambda on_epoch, processes: model.fit_series(
+                seen.table, training, on_epoch, seen.starts, seen.scales, processes
+            ),
+        )
         self._calibrate(model, seen)
         self._remember(seen, window_size, n_rows=len(observations))
         self._keep(model, outcome)

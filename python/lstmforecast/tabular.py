@@ -48,7 +48,10 @@ class WindowEstimator(LSTMEstimator):
             model.load_scalers(self._fit_scaler_object(windows, targets, n_targets))
             training["scaler"] = "loaded"
         options = self._training(seed, **training)
-        outcome = self._run(lambda on_epoch: model.fit_windows(windows, targets, weights, options, on_epoch))
+        outcome = self._run(
+            options,
+            lambda on_epoch, processes: model.fit_windows(windows, targets, weights, options, on_epoch, processes),
+        )
         return model, outcome
 
     def _holds_rows_out(self) -> bool:

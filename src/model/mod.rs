@@ -277,6 +277,11 @@ impl Model {
         })
     }
 
+    /// Where its weights are.
+    pub fn device(&self) -> Device {
+        self.device
+    }
+
     /// How it was built.
     pub fn config(&self) -> &ModelConfig {
         &self.config

@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 use super::loss::Loss;
 use super::optimizer::OptimizerKind;
+use super::processes::{Processes, Share};
 use super::schedule::LrSchedule;
 use crate::error::{check_positive, Error, Result};
 
@@ -44,9 +45,25 @@ pub struct TrainConfig {
     pub seed: u64,
     /// Threads of libtorch during the training, `None`: the model's choice.
     pub n_threads: Option<usize>,
+    /// With which processes, `None`: this one alone.
+    #[serde(skip)]
+    pub processes: Option<Processes>,
 }
 
 impl TrainConfig {
+    /// The rows of each batch, and of the held-out samples, that this process computes.
+    pub(super) fn share(&self) -> Share {
+        self.processes.as_ref().map_or(Share::WHOLE, Processes::share)
+    }
+
+    /// The sum of a number over the processes.
+    ///
+    /// # Errors
+    /// [`Error::Process`] when one is gone.
+    pub(super) fn sum(&self, number: f64) -> Result<f64> {
+        self.processes.as_ref().map_or(Ok(number), |processes| processes.sum(Vec::new(), number))
+    }
+
     /// Whether every number makes sense.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! The gradient of a batch's loss by our own kernel: the batch split over threads, no tensor involved.
 
 use super::loss::Loss;
+use super::processes::Share;
 use crate::kernel::aligned::Aligned;
 use crate::kernel::pool;
 use crate::kernel::transposed::{TransposedWeights, Update};
@@ -28,10 +29,19 @@ pub struct Task<'a> {
     pub samples: &'a dyn Samples,
     /// Which they are.
     pub indices: &'a [usize],
+    /// Which of them are computed here.
+    pub share: Share,
     /// What is differentiated.
     pub loss: &'a Loss,
     /// Dropout between the layers.
     pub masks: Option<StepMasks>,
+}
+
+impl Task<'_> {
+    /// The rows of the batch that thread `at` of `n_threads` computes.
+    pub(super) fn rows(&self, at: usize, n_threads: usize) -> std::ops::Range<usize> {
+        Share { rank: at, world_size: n_threads }.of(&self.share.rows(self.indices.len()))
+    }
 }
 
 /// One thread's part of a batch.
@@ -127,12 +137,12 @@ impl FusedGradient {
         network.head.transpose(head, &mut self.transposed_head);
     }
 
-    /// The mean loss of a batch; the gradient is then in parts, which [`FusedGradient::sum`] adds up.
+    /// The mean loss of a batch, or its share in it; the gradient is then in parts, which [`FusedGradient::sum`] adds up.
     pub fn compute(&mut self, network: &FusedNetwork, task: Task) -> f64 {
-        let (n_workers, n) = (self.workers.len(), task.indices.len());
+        let n_workers = self.workers.len();
         let (transposed, with_line) = ((&self.transposed, &*self.transposed_head), self.with_line);
         pool::for_each(&mut self.workers, |at, worker| {
-            let rows = share(at, n_workers, n);
+            let rows = task.rows(at, n_workers);
             worker.gradient.fill(0.0);
             worker.loss = 0.0;
             if !rows.is_empty() {
@@ -143,7 +153,7 @@ impl FusedGradient {
     }
 
     /// The gradient in the order of the network's parameters, and its norm over all of them.
-    pub fn sum(&mut self, network: &FusedNetwork) -> (&[f32], f64) {
+    pub fn sum(&mut self, network: &FusedNetwork) -> (&mut [f32], f64) {
         let (set, n_workers) = (network.lstm.set(), self.workers.len());
         let (first, others) = self.workers.split_at_mut(1);
         let chunk = first[0].gradient.len().div_ceil(n_workers);
@@ -155,13 +165,8 @@ impl FusedGradient {
             *squares = set.sum_of_squares(part);
         });
         let norm = parts.iter().map(|(_, squares)| squares).sum::<f64>().sqrt();
-        (&self.workers[0].gradient, norm)
+        (&mut self.workers[0].gradient, norm)
     }
-}
-
-/// Part `at` of `n_parts` of `len` rows, cut as evenly as possible.
-pub(super) fn share(at: usize, n_parts: usize, len: usize) -> std::ops::Range<usize> {
-    at * len / n_parts..(at + 1) * len / n_parts
 }
 
 impl Worker {

@@ -4,7 +4,7 @@
 use tch::{Device, Tensor};
 
 use super::batch::tensor;
-use super::fused_gradient::{share, Task};
+use super::fused_gradient::Task;
 use super::threads::one_thread;
 use crate::error::Result;
 use crate::kernel::aligned::Aligned;
@@ -92,15 +92,14 @@ impl HybridGradient {
         pool::for_each(&mut shares, |_, parts| parts.iter_mut().for_each(|part| part.update(&network.parameters)));
     }
 
-    /// The mean loss of a batch; the gradient is then in parts, which [`HybridGradient::sum`] adds up.
+    /// The mean loss of a batch, or its share in it; the gradient is then in parts, which [`HybridGradient::sum`] adds up.
     ///
     /// # Errors
     /// [`crate::error::Error::Torch`] when libtorch refuses an operation.
     pub fn compute(&mut self, network: &HybridNetwork, task: Task) -> Result<f64> {
         let (n_workers, transposed, n_features) = (self.workers.len(), &self.transposed, self.n_features);
         pool::for_each(&mut self.workers, |at, worker| {
-            worker.loss =
-                worker.compute((network, transposed), task, share(at, n_workers, task.indices.len()), n_features);
+            worker.loss = worker.compute((network, transposed), task, task.rows(at, n_workers), n_features);
         });
         let losses = self.workers.iter_mut().map(|worker| std::mem::replace(&mut worker.loss, Ok(0.0)));
         losses.sum()
@@ -111,7 +110,7 @@ impl HybridGradient {
     ///
     /// # Errors
     /// [`crate::error::Error::Torch`] when libtorch refuses an operation.
-    pub fn sum(&mut self, network: &HybridNetwork) -> Result<(&[f32], f64)> {
+    pub fn sum(&mut self, network: &HybridNetwork) -> Result<(&mut [f32], f64)> {
         let (set, (first, others)) = (network.lstm.set(), self.workers.split_at_mut(1));
         for other in others {
             set.add(&mut first[0].gradient, &other.gradient);
@@ -119,8 +118,9 @@ impl HybridGradient {
                 let _ = tch::no_grad(|| sum.grad().f_add_(&part.grad()))?;
             }
         }
-        let gradient = &*self.workers[0].gradient;
-        Ok((gradient, set.sum_of_squares(gradient).sqrt()))
+        let gradient = &mut *self.workers[0].gradient;
+        let norm = set.sum_of_squares(gradient).sqrt();
+        Ok((gradient, norm))
     }
 }
 

@@ -9,6 +9,7 @@ pub mod hybrid;
 pub mod hybrid_gradient;
 pub mod loss;
 pub mod optimizer;
+pub mod processes;
 pub mod schedule;
 pub mod stop;
 pub mod threads;
@@ -21,7 +22,7 @@ pub use batch::Loader;
 pub use config::TrainConfig;
 pub use history::Epoch;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::rng::Permutation;
 use schedule::{LrSchedule, ReduceLrOnPlateau};
 use stop::EarlyStopping;
@@ -81,6 +82,8 @@ pub enum StopReason {
     Interrupted,
     /// The loss became NaN or infinite; the text says where and what may help.
     Diverged(String),
+    /// Another process of the training is gone or doesn't answer; the text says what was found.
+    ProcessLost(String),
 }
 
 /// What a training leaves besides the weights.
@@ -110,9 +113,11 @@ pub fn fit(learner: &mut dyn Learner, config: &TrainConfig, observer: &mut dyn O
         if history.len() == config.max_epochs {
             break StopReason::MaxEpochs;
         }
-        let epoch = match run.epoch(history.len() + 1, observer)? {
-            Ok(epoch) => epoch,
-            Err(reason) => break reason,
+        let epoch = match run.epoch(history.len() + 1, observer) {
+            Ok(Ok(epoch)) => epoch,
+            Ok(Err(reason)) => break reason,
+            Err(Error::Process(text)) => break StopReason::ProcessLost(text),
+            Err(error) => return Err(error),
         };
         let monitored = epoch.monitored();
         best.look(run.learner, epoch.epoch, monitored);

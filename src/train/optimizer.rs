@@ -84,6 +84,11 @@ impl Optimizer {
         }
     }
 
+    /// The gradients, which share memory with those of the parameters.
+    pub fn gradients(&self) -> Vec<Tensor> {
+        self.parameters.iter().map(Tensor::grad).collect()
+    }
+
     /// The norm of the gradient over all parameters.
     ///
     /// # Errors

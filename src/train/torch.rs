@@ -1,6 +1,6 @@
 //! Learning by libtorch: its operations forward, its automatic differentiation back.
 
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 use super::batch::Loader;
 use super::config::TrainConfig;
@@ -49,17 +49,36 @@ impl<'a> TorchLearner<'a> {
         }
     }
 
+    /// The share of this process in the mean loss of a batch, its gradients attached.
+    fn share_of(&self, indices: &[usize]) -> Result<Tensor> {
+        let rows = self.config.share().rows(indices.len());
+        if rows.is_empty() {
+            // gradients of zero, which the others' are added to
+            let zeros = self.parameters.iter().map(|(_, p)| Ok(p.f_sum(Kind::Float)?.f_mul_scalar(0.0)?));
+            return Ok(Tensor::f_stack(&zeros.collect::<Result<Vec<_>>>()?, 0)?.f_sum(Kind::Float)?);
+        }
+        let batch = self.train.training_batch(&indices[rows.clone()], self.n_steps)?;
+        let dropout = Some(self.dropout.during(self.n_steps).from_row(rows.start));
+        let output = match self.train.supervised_steps() {
+            1 => self.network.forward(&batch.inputs, dropout)?,
+            _ => self.network.forward_every_step(&batch.inputs, dropout)?,
+        };
+        let mean = self.config.loss.mean(&output, &batch)?;
+        Ok(mean.f_mul_scalar(rows.len() as f64 / indices.len() as f64)?)
+    }
+
     /// The mean loss of `samples` (weighted by their weights) under the present weights.
     fn evaluate(&self, samples: &Loader) -> Result<f64> {
         tch::no_grad(|| {
-            let indices = samples.in_order();
+            let all = samples.in_order();
+            let indices = &all[self.config.share().rows(all.len())];
             let mut sum = 0.0;
             for indices in indices.chunks(self.config.batch_size.max(VALIDATION_BATCH)) {
                 let batch = samples.batch(indices)?;
                 let output = self.network.forward(&batch.inputs, None)?;
                 sum += number(&self.config.loss.mean(&output, &batch)?)? * indices.len() as f64;
             }
-            Ok(sum / indices.len() as f64)
+            self.config.sum(sum / all.len() as f64)
         })
     }
 }
@@ -70,23 +89,21 @@ impl Learner for TorchLearner<'_> {
     }
 
     fn step(&mut self, indices: &[usize], learning_rate: f64) -> Result<Step> {
-        let batch = self.train.training_batch(indices, self.n_steps)?;
         self.optimizer.zero_grad();
-        let dropout = Some(self.dropout.during(self.n_steps));
-        let output = match self.train.supervised_steps() {
-            1 => self.network.forward(&batch.inputs, dropout)?,
-            _ => self.network.forward_every_step(&batch.inputs, dropout)?,
-        };
-        let loss = self.config.loss.mean(&output, &batch)?;
+        let share = self.share_of(indices)?;
         if self.optimizer.is_idle() {
-            return Ok(Step { loss: number(&loss)?, grad_norm: 0.0 });
+            return Ok(Step { loss: self.config.sum(number(&share)?)?, grad_norm: 0.0 });
         }
-        loss.f_backward()?;
+        share.f_backward()?;
+        let loss = match &self.config.processes {
+            None => number(&share)?,
+            Some(processes) => processes.sum(self.optimizer.gradients(), number(&share)?)?,
+        };
         let grad_norm = self.optimizer.grad_norm()?;
         self.optimizer.clip_grad_norm(self.config.clip_grad_norm, grad_norm)?;
         self.optimizer.step(learning_rate)?;
         self.n_steps += 1;
-        Ok(Step { loss: number(&loss)?, grad_norm })
+        Ok(Step { loss, grad_norm })
     }
 
     fn validate(&mut self) -> Result<Option<f64>> {
@@ -162,6 +179,7 @@ mod tests {
         shuffle: true,
         seed: 9,
         n_threads: None,
+        processes: None,
     };
     const INPUTS: [f32; 6] = [0.1, -0.3, 0.5, 0.9, -0.7, 0.2];
     const TARGETS: [f32; 3] = [0.4, 0.8, -0.6];

@@ -68,6 +68,7 @@ const CONFIG: TrainConfig = TrainConfig {
     shuffle: true,
     seed: 1,
     n_threads: None,
+    processes: None,
 };
 
 /// Steps in an epoch: ten samples, four at a time.

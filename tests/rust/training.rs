@@ -66,6 +66,7 @@ fn training() -> TrainConfig {
         shuffle: true,
         seed: 3,
         n_threads: None,
+        processes: None,
     }
 }
 
