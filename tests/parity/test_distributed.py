@@ -30,7 +30,7 @@ def _torchrun(*arguments):
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("together")
-    done = _torchrun(folder)
+    done = _torchrun(folder, "fit")
     assert done.returncode == 0, done.stderr
     return folder
 
@@ -81,9 +81,15 @@ def test_other_data_in_one_process_are_refused_by_all(folder):
     assert "got 234 training and 60 validation windows in process 1 and others elsewhere" in second
 
 
-@pytest.mark.parametrize("signal", ["SIGKILL", "SIGSTOP"])
-def test_the_best_weights_outlive_the_loss_of_a_process(tmp_path, signal):
-    assert _torchrun(tmp_path, signal).returncode != 0
+def test_who_waits_too_long_gives_up_and_keeps_what_it_has(folder):
+    first, second = (ends["late"] for ends in _ends(folder))
+    assert second[1].startswith("RuntimeError: process 1 of 2 lost another one, which ended or did not answer in time")
+    # the second waited for the first one's word after the second epoch
+    assert (second[0], second[2]) == (first[0], first[2]) == ("process_lost", 2)
+
+
+def test_the_best_weights_outlive_a_process_that_is_killed(tmp_path):
+    assert _torchrun(tmp_path, "die").returncode != 0
     found = json.loads((tmp_path / "found.json").read_text())
     assert found["stop_reason"] == "process_lost"
     assert found["error"].startswith("process 0 of 2 lost another one, which ended or did not answer in time")
@@ -101,7 +107,7 @@ def test_the_best_weights_outlive_the_loss_of_a_process(tmp_path, signal):
 @pytest.fixture
 def group(tmp_path):
     """A group of one process, made by the user."""
-    dist.init_process_group("gloo", store=dist.FileStore(str(tmp_path / "store"), 1), rank=0, world_size=1)
+    dist.init_process_group("cpu:gloo", store=dist.FileStore(str(tmp_path / "store"), 1), rank=0, world_size=1)
     yield
     dist.destroy_process_group()
 

@@ -1,6 +1,4 @@
-"""What test_distributed.py starts under torchrun: ``together.py FOLDER`` fits all cases, ``together.py FOLDER SIGNAL`` loses
-a process.
-"""
+"""What test_distributed.py starts with torchrun: fits of all cases to a folder, or one in which a process dies."""
 
 import json
 import os
@@ -84,8 +82,15 @@ def _fit_all(folder, rank):
     np.savez(folder / f"losses{rank}.npz", **losses)
 
 
-def _ends(rank):
+def wait_for(path):
+    """Wait until another process has written a file."""
+    while not path.exists():
+        time.sleep(0.01)
+
+
+def _ends(folder, rank):
     """How a training ends for which process: stop reason, error and number of epochs."""
+    given_up = folder / "given_up"
 
     def content(record):
         assert rank == 0, "only the first process calls callbacks"
@@ -94,10 +99,14 @@ def _ends(rank):
     def angry(record):
         raise LookupError(f"epoch {record['epoch']}")
 
+    def late(record):
+        if record["epoch"] == 2:
+            wait_for(given_up)
+
     ends = {}
-    for name, callback in {"content": content, "angry": angry, "interrupted": bool}.items():
-        callbacks = [callback] if name != "interrupted" else None
-        model = endless(callbacks)
+    callbacks = {"content": [content], "angry": [angry], "interrupted": None, "late": [late]}
+    for name, watching in callbacks.items():
+        model = endless(watching, distributed_timeout=4.0 if name == "late" else 600.0)
         if name == "interrupted" and rank == 1:
             threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
         error = None
@@ -105,6 +114,8 @@ def _ends(rank):
             model.fit(series())
         except (RuntimeError, LookupError, KeyboardInterrupt) as raised:
             error = f"{type(raised).__name__}: {raised}"
+        if name == "late":
+            given_up.touch()
         ends[name] = [model.stop_reason_, error, model.n_epochs_]
     try:
         endless(None).fit(series(300 + 10 * rank))
@@ -113,38 +124,33 @@ def _ends(rank):
     return ends
 
 
-def _lose(folder, rank, how):
-    """Process 1 gets a signal after the third epoch; process 0 saves what it has."""
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # torchrun's, when one is lost
-    flag, pid = folder / "epoch3", folder / "pid1"
+def _die(folder, rank):
+    """Process 1 is killed after the third epoch; process 0 saves what it has."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # which torchrun sends when one has died
+    flag = folder / "epoch3"
+
+    def watch():
+        wait_for(flag)
+        os.kill(os.getpid(), signal.SIGKILL)
+
     if rank == 1:
-        pid.write_text(str(os.getpid()))
-
-        def watch():
-            while not flag.exists():
-                time.sleep(0.01)
-            os.kill(os.getpid(), how)
-
         threading.Thread(target=watch, daemon=True).start()
-    model = endless([lambda record: flag.touch() if record["epoch"] == 3 else None], distributed_timeout=3.0)
+    model = endless([lambda record: flag.touch() if record["epoch"] == 3 else None])
     try:
         model.fit(series())
     except RuntimeError as error:
         model.save(folder / "model.safetensors")
         found = {"error": str(error), "stop_reason": model.stop_reason_, "best_epoch": model.best_epoch_}
         (folder / "found.json").write_text(json.dumps(found))
-    finally:
-        if how == signal.SIGSTOP:
-            os.kill(int(pid.read_text()), signal.SIGKILL)
 
 
 def _main():
     folder, rank = Path(sys.argv[1]), int(os.environ["RANK"])
-    if len(sys.argv) > 2:
-        _lose(folder, rank, signal.Signals[sys.argv[2]])
+    if sys.argv[2] == "die":
+        _die(folder, rank)
     else:
         _fit_all(folder, rank)
-        (folder / f"ends{rank}.json").write_text(json.dumps(_ends(rank)))
+        (folder / f"ends{rank}.json").write_text(json.dumps(_ends(folder, rank)))
 
 
 if __name__ == "__main__":
