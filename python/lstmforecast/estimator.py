@@ -35,6 +35,8 @@ class LSTMEstimator(BaseEstimator):
     _losses: ClassVar[tuple[str | None, ...]] = ("mse", "mae", "huber")
     _architectures: ClassVar[tuple[str, ...]] = ("lstm", "attention", "cnn_lstm", "transformer")
     n_estimators: int = 1
+    distributed: bool = False
+    distributed_timeout: float = 600.0
     model_: _core.Model | Ensemble
 
     def _validate_parameters(self) -> None:

@@ -109,7 +109,7 @@ def check_parameters(
     for name, value in parameters.items():
         if name in rules:
             rules[name].check(name, value)
-    if parameters["distributed"] and parameters.get("n_estimators", 1) > 1:
+    if parameters.get("distributed") and parameters.get("n_estimators", 1) > 1:
         raise ValueError(
             "expected n_estimators=1 with distributed=True, whose processes train one network together, "
             f"got {parameters['n_estimators']}"

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,19 +19,22 @@ from lstmforecast.distributed import join, threads_of_process
 CASES = [*together.FORECASTERS, *together.TABLES]
 
 
-def _torchrun(*arguments):
+EXAMPLE = Path(__file__).parents[2] / "notebooks" / "train_distributed.py"
+
+
+def _torchrun(script, *arguments):
     run = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     # a C++ thread that looks for interfaces may find none that others can reach
     environment = os.environ | {"GLOO_SOCKET_IFNAME": "lo"}
     return subprocess.run(
-        [*run, together.__file__, *map(str, arguments)], env=environment, capture_output=True, text=True, timeout=100
+        [*run, str(script), *map(str, arguments)], env=environment, capture_output=True, text=True, timeout=100
     )
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("together")
-    done = _torchrun(folder, "fit")
+    done = _torchrun(together.__file__, folder, "fit")
     assert done.returncode == 0, done.stderr
     return folder
 
@@ -89,7 +93,7 @@ def test_who_waits_too_long_gives_up_and_keeps_what_it_has(folder):
 
 
 def test_the_best_weights_outlive_a_process_that_is_killed(tmp_path):
-    assert _torchrun(tmp_path, "die").returncode != 0
+    assert _torchrun(together.__file__, tmp_path, "die").returncode != 0
     found = json.loads((tmp_path / "found.json").read_text())
     assert found["stop_reason"] == "process_lost"
     assert found["error"].startswith("process 0 of 2 lost another one, which ended or did not answer in time")
@@ -102,6 +106,13 @@ def test_the_best_weights_outlive_a_process_that_is_killed(tmp_path):
     for name, weight in again.model_.parameters().items():
         assert_allclose(model.model_.parameters()[name], weight, atol=1e-3)
     assert_allclose(model.predict(), again.predict(), atol=1e-3)
+
+
+def test_the_example_runs_and_only_the_first_process_speaks(tmp_path):
+    done = _torchrun(EXAMPLE, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("Wrote") == 1
+    assert len(LSTMForecaster.load(tmp_path / "model.safetensors").predict()) == 24
 
 
 @pytest.fixture

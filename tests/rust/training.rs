@@ -14,7 +14,7 @@ use lstmforecast::train::optimizer::OptimizerKind;
 use lstmforecast::train::schedule::LrSchedule;
 use lstmforecast::train::{Epoch, Observer, Outcome, StopReason, TrainConfig};
 
-fn model() -> Model {
+pub(super) fn model() -> Model {
     Model::new(ModelConfig {
         architecture: Architecture::Lstm,
         hidden_size: 8,
@@ -48,7 +48,7 @@ const DATA: DataConfig = DataConfig {
     augment: Vec::new(),
 };
 
-fn training() -> TrainConfig {
+pub(super) fn training() -> TrainConfig {
     TrainConfig {
         loss: Loss::Mse,
         optimizer: OptimizerKind::Adam,
@@ -76,7 +76,7 @@ fn sine() -> Vec<f64> {
 
 /// Stops after a number of batches or epochs.
 #[derive(Default)]
-struct StopAfter {
+pub(super) struct StopAfter {
     batches: Option<usize>,
     epochs: Option<usize>,
 }
@@ -100,11 +100,11 @@ fn count_down(left: &mut Option<usize>) -> ControlFlow<()> {
     ControlFlow::Continue(())
 }
 
-fn fit(model: &mut Model, training: &TrainConfig, observer: &mut StopAfter) -> Outcome {
+pub(super) fn fit(model: &mut Model, training: &TrainConfig, observer: &mut StopAfter) -> Outcome {
     model.fit_series(&Panel::one(Matrix::new(&sine(), 1).unwrap()), &DATA, training, observer).unwrap()
 }
 
-fn weights(model: &Model) -> Vec<f32> {
+pub(super) fn weights(model: &Model) -> Vec<f32> {
     model.parameters().iter().flat_map(|(_, t)| Vec::<f32>::try_from(t.detach().reshape([-1])).unwrap()).collect()
 }
 
