@@ -1,8 +1,8 @@
 """Trains one network in several processes: ``torchrun --nproc-per-node 2 train_distributed.py [FOLDER]``.
 
-Over two machines, on each of them with its own rank: ``torchrun --nnodes 2 --node-rank 0 --nproc-per-node 2 --master-addr
-ADDRESS_OF_THE_FIRST --master-port 29500 train_distributed.py``. Writes model.safetensors into the folder, also when a
-process has died: then with the best weights up to there.
+Over two machines, on each with its own rank: ``torchrun --nnodes 2 --node-rank 0 --nproc-per-node 2 --master-addr FIRST
+--master-port 29500 train_distributed.py``. Writes model.safetensors into the folder, also when a process has died: then
+with the best weights up to there.
 """
 
 import os
