@@ -40,7 +40,7 @@ class LSTMForecaster(SeriesEstimator):
         of the ``horizon`` rows after those read so far. ``"every"`` gets more out of each window: with short segments
         it takes fewer steps to the same validation loss, which is that of the last step either way. The window is then
         normalised by the level of its first step, and each forecast by the level known up to it, so that no step sees
-        the future. Not with ``linear_skip``, ``bidirectional`` or covariates known in advance.
+        the future. Not with ``linear_skip``, ``bidirectional``, ``normalize="window"`` or covariates known in advance.
     channels : {"independent", "together"}, default="independent"
         Whether one network forecasts each variable from its own past, trained on all of them, or all variables at once.
     transform : {"log", None}, default=None

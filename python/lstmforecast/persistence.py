@@ -122,4 +122,6 @@ def _plain(value: Any) -> Any:
     """What JSON takes for what it doesn't: Python's scalars for NumPy's, words for pandas' offsets."""
     if isinstance(value, np.generic):
         return value.item()
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
     return value.freqstr if isinstance(value, pd.offsets.BaseOffset) else value

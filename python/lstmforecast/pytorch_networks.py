@@ -100,7 +100,10 @@ def positions(steps: int, size: int) -> Tensor:
 
 def encoded_state(module: Any, steps: Tensor) -> Tensor:
     """The last step that leaves the encoder."""
-    encoded: Tensor = module.encoder(module.embedding(steps) + module.positions, mask=module.mask)
+    # told, or PyTorch would look into the mask to find out, which an export can't
+    is_causal = module.mask is not None
+    embedded = module.embedding(steps) + module.positions
+    encoded: Tensor = module.encoder(embedded, mask=module.mask, is_causal=is_causal)
     return encoded[:, -1]
 
 

@@ -287,7 +287,7 @@ impl Model {
             return self.train_by_torch(train, validation, None, &once, observer);
         }
         if self.engine() == Engine::Hybrid {
-            return self.train_by_both(train, validation, augmenter, training, observer);
+            return self.train_by_both((train, validation), augmenter, training, observer);
         }
         if self.engine() == Engine::Fused {
             let mut network = FusedNetwork::new(&self.config.network(), &self.parameters)?;

@@ -24,8 +24,7 @@ use crate::train::{self, Observer, Outcome, TrainConfig};
 impl Model {
     pub(super) fn train_by_both(
         &mut self,
-        train: &dyn Samples,
-        validation: Option<&dyn Samples>,
+        (train, validation): (&dyn Samples, Option<&dyn Samples>),
         augmenter: &Augmenter,
         training: &TrainConfig,
         observer: &mut dyn Observer,

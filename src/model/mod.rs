@@ -154,10 +154,13 @@ impl ModelConfig {
         let (expected, got) = match self.supervision {
             Supervision::Last => return Ok(()),
             _ if self.architecture != Architecture::Lstm => {
-                ("architecture='lstm'", serde_json::json!(self.architecture).to_string().replace('"', "'"))
+                ("architecture='lstm'", format!("'{}'", self.architecture.name()))
             }
             _ if self.linear_skip => ("linear_skip=False, as the line reads whole windows,", "True".to_owned()),
             _ if self.bidirectional => ("bidirectional=False, which sees the future,", "True".to_owned()),
+            _ if self.normalize == Some(Normalize::Window) => {
+                ("normalize='last' or None, as few rows have no deviation,", "'window'".to_owned())
+            }
             _ if self.n_known > 0 => ("no features known in advance (X, calendar, holidays)", self.n_known.to_string()),
             Supervision::Every => return Ok(()),
         };

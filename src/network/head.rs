@@ -27,6 +27,14 @@ impl ForecastHead {
         Ok(Self { fc, skip })
     }
 
+    /// States `(n, state_size)` to `(n, output_size)`, without a linear way.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Torch`] when libtorch refuses an operation.
+    pub fn of_every_step(&self, states: &Tensor) -> Result<Tensor> {
+        self.fc.forward(states)
+    }
+
     /// States `(batch, state_size)` and the windows that led to them to `(batch, output_size)`.
     ///
     /// # Errors

@@ -257,6 +257,5 @@ impl Pass {
 
 /// Takes a gradient of `y`, as many numbers, back to what `y` was made of.
 fn pull_back(y: &Tensor, gradient: &[f32]) -> Result<()> {
-    let gradient = Tensor::f_from_slice(gradient)?.f_reshape(y.size())?;
-    Ok(y.f_mul(&gradient)?.f_sum(Kind::Float)?.f_backward()?)
+    Ok(y.f_reshape([-1])?.f_dot(&Tensor::f_from_slice(gradient)?)?.f_backward()?)
 }

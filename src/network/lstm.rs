@@ -64,7 +64,7 @@ impl Network for LstmForecastNetwork {
 
     fn forward_every_step(&self, windows: &Tensor, dropout: Option<StepMasks>) -> Result<Tensor> {
         let (states, _) = self.lstm.states(&self.before(windows, dropout)?, dropout)?;
-        self.head.forward(&states.f_flatten(0, 1)?, windows)
+        self.head.of_every_step(&states.f_flatten(0, 1)?)
     }
 
     fn attention_weights(&self, windows: &Tensor) -> Result<Option<Tensor>> {

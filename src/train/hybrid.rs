@@ -86,7 +86,7 @@ impl<'a> HybridLearner<'a> {
         Ok(learner)
     }
 
-    /// Changes the training samples anew in each step.
+    /// Changes the training samples in each step.
     pub fn augmented(self, augmenter: &'a Augmenter) -> Self {
         Self { augmenter: Some(augmenter), ..self }
     }

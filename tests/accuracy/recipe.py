@@ -68,10 +68,9 @@ def ours(y: Any, horizon: int) -> tuple[Curve, float]:
         curve.losses.append(record["val_loss"])
         curve.seconds.append(time.perf_counter() - begin)
 
-    model = LSTMForecaster(
-        horizon, validation_fraction=VALIDATION_FRACTION, n_threads=THREADS, random_state=0, callbacks=[note]
-    )
-    model.fit(y)
+    # the loss that the recipe minimises, so that the curves can be compared
+    options: dict[str, Any] = {"loss": "mse", "validation_fraction": VALIDATION_FRACTION, "n_threads": THREADS}
+    LSTMForecaster(horizon, **options, random_state=0, callbacks=[note]).fit(y)
     return curve, time.perf_counter() - begin
 
 
@@ -94,7 +93,7 @@ def run(*, once: bool) -> list[Table]:
     note = (
         f"ETTh1, all 7, {horizon} hours ahead: mean squared error in scaled units on the validation hours. Recipe: in\n"
         f"PyTorch, window {WINDOW}, two layers of {HIDDEN}, Adam at {RATE}, batches of {BATCH}, plateau, early\n"
-        "stopping. Ours: the defaults; seconds from the call of fit to the look at the held-out hours that passes the\n"
-        f"target. {THREADS} threads, both in turn."
+        "stopping. Ours: the defaults with loss='mse'; seconds from the call of fit to the look at the held-out hours\n"
+        f"that passes the target. {THREADS} threads, both in turn."
     )
     return [Table("Time to the recipe's best validation loss", note, rows)]

@@ -60,6 +60,10 @@ def test_panels(architecture):
     _assert_both_backends_agree(y, X, None, STATIC, missing="mask", loss="quantile", window_size=12, **architecture)
 
 
+def test_augmented_windows(architecture):
+    _assert_both_backends_agree(_hours(), augment=["jitter", "time_warp"], **architecture)
+
+
 def test_ensembles_of_logarithms(architecture):
     y = np.exp(_hours())
     model = _fit(y, transform="log", n_estimators=2, **architecture)

@@ -60,6 +60,16 @@ def test_forecasts_are_pytorchs(architecture, changes, backend):
     assert_allclose(model.forecast(X).reshape(expected.shape), expected, atol=2e-6)
 
 
+@pytest.mark.parametrize(("architecture", "changes", "backend"), [p for p in BACKENDS if "attention" in p.values[0]])
+def test_attention_weights_are_pytorchs(architecture, changes, backend):
+    model, module = variant_pair(architecture, backend=backend, **changes)
+    X, _ = _windows(model, n=45)
+    with torch.no_grad():
+        module(torch.from_numpy(X).float())
+    # shares of 1, from sums of some dozens of terms of size 1 in single precision
+    assert_allclose(model.attention_weights(X), module.body[0].weights.numpy(), atol=1e-6)
+
+
 @pytest.mark.parametrize("n_threads", [1, 2])
 @pytest.mark.parametrize(("architecture", "changes", "backend"), BACKENDS)
 def test_a_forecast_does_not_depend_on_its_company(architecture, changes, n_threads, backend):

@@ -46,8 +46,9 @@ class TestEveryEstimator:
             assert other.get_params()["architecture"] == variant["architecture"]
             assert np.array_equal(_predict(other), _predict(model))
 
-    def test_is_fitted_again_to_the_same_bits(self, kind, variant):
-        model = _fitted(kind, dropout=0.2, **variant)
+    @pytest.mark.parametrize("n_threads", [1, 2])
+    def test_is_fitted_again_to_the_same_bits(self, kind, variant, n_threads):
+        model = _fitted(kind, dropout=0.2, **variant | {"n_threads": n_threads})
         again = _fitted(kind, **clone(model).get_params())
         assert np.array_equal(_predict(model), _predict(again))
         assert model.history_.drop(columns="seconds").equals(again.history_.drop(columns="seconds"))
@@ -115,6 +116,13 @@ def test_what_makes_no_sense_is_refused(kind, parameters, error, message):
         _fitted(kind, **parameters)
 
 
+@pytest.mark.parametrize("variant", VARIANTS, ids=str)
+def test_every_step_is_supervised_of_an_lstm_alone(variant):
+    name = variant["architecture"]
+    with pytest.raises(ValueError, match=rf"expected architecture='lstm' with supervision='every', got '{name}'"):
+        _fitted(LSTMForecaster, supervision="every", **variant)
+
+
 def test_parameters_of_other_networks_are_not_looked_at():
     assert _fitted(LSTMRegressor, num_heads=3).model_.config["architecture"] == "lstm"
 
@@ -159,6 +167,12 @@ def test_convolutions_have_as_many_channels_as_the_lstm_has_units_unless_told():
     sizes = {name: tuple(weight.shape) for name, weight in model.state_dict().items()}
     assert (sizes["conv.0.weight"], sizes["conv.1.weight"]) == ((4, 2, 3), (4, 4, 2))
     assert sizes["lstm.weight_ih_l0"] == (32, 4)
+
+
+def test_kernel_sizes_of_numpy_are_kept(tmp_path):
+    model = _fitted(LSTMRegressor, **CNN, kernel_size=list(np.array([3, 2])))
+    model.save(tmp_path / "model")
+    assert lstmforecast.load(tmp_path / "model").kernel_size == [3, 2]
 
 
 @pytest.mark.parametrize("architecture", ["lstm", "attention", "cnn_lstm", "transformer"])

@@ -19,7 +19,7 @@ def prepare(
         model = LSTMForecaster(
             horizon=1, window_size=window, hidden_size=hidden, num_layers=layers, batch_size=batch,
             learning_rate=learning_rate, lr_schedule="constant", clip_grad_norm=None, patience=None, max_epochs=epochs,
-            steps_per_epoch=None, linear_skip=False, segment_length=1,
+            steps_per_epoch=None, linear_skip=False, segment_length=1, loss="mse",
             n_threads=threads, random_state=0,
         ).fit(y)  # fmt: skip
         weights = sum(weight.size for weight in model.model_.parameters().values())
