@@ -31,7 +31,8 @@ the training in all.
 - **When a process dies**: the others raise a RuntimeError, at once where its connection breaks, else after
   ``distributed_timeout`` seconds. They keep the best weights so far, as after Ctrl-C: the estimator predicts and saves.
   torchrun sends the others a SIGTERM a moment later; a script that saves then ignores it, with
-  ``signal.signal(signal.SIGTERM, signal.SIG_IGN)``.
+  ``signal.signal(signal.SIGTERM, signal.SIG_IGN)``. NCCL's watchdog ends the others by itself, unless it is told not to
+  with ``TORCH_NCCL_ASYNC_ERROR_HANDLING=0``.
 - **Not with** ``n_estimators`` above 1 or the several jobs of a backtest or search.
 """
 
@@ -66,6 +67,8 @@ class Processes:
     ----------
     rank, world_size : int
         Which process this is, of how many.
+    all_reduce : callable
+        Begins to replace a tensor by its sum over the processes; returns the work to ``wait()`` for.
     """
 
     def __init__(self, timeout: float) -> None:
@@ -75,12 +78,7 @@ class Processes:
         group = dist.group.WORLD
         assert group is not None
         # compiled through and through: Python's own function could be interrupted between two tensors
-        self._all_reduce = functools.partial(group.allreduce, timeout=timedelta(seconds=timeout))
-
-    @property
-    def all_reduce(self) -> functools.partial[torch.distributed.Work]:
-        """Begins to replace a tensor by its sum over the processes; returns the work to ``wait()`` for."""
-        return self._all_reduce
+        self.all_reduce = functools.partial(group.allreduce, timeout=timedelta(seconds=timeout))
 
     def of_first(self, value: Any) -> Any:
         """What process 0 has for ``value``."""
@@ -103,6 +101,8 @@ class Processes:
         except RuntimeError as error:
             text = f"process {self.rank} of {self.world_size} lost another one at the end of the training ({error})"
             return outcome | {"stop_reason": "process_lost", "error": RuntimeError(text)}
+        except KeyboardInterrupt as interrupt:
+            return outcome | {"stop_reason": "interrupted", "error": interrupt}
         for rank, end in enumerate(ends):
             if own is None and end is not None:
                 text = f"process {rank} of {self.world_size} ended the training with {end[1]}"

@@ -132,6 +132,26 @@ def test_a_group_of_the_user_is_taken_and_left(name):
 
 
 @pytest.mark.usefixtures("group")
+@pytest.mark.parametrize(
+    ("error", "stop_reason", "text"),
+    [
+        (KeyboardInterrupt(), "interrupted", None),
+        (RuntimeError("closed"), "process_lost", "process 0 of 1 lost another one at the end of the training .closed."),
+    ],
+)
+def test_what_goes_wrong_at_the_end_costs_nothing(monkeypatch, error, stop_reason, text):
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(dist, "all_gather_object", fail)
+    model = LSTMForecaster(3, window_size=12, max_epochs=1, distributed=True)
+    with pytest.raises(type(error), match=text):
+        model.fit(together.series())
+    assert (model.stop_reason_, model.n_epochs_) == (stop_reason, 1)
+    assert model.predict().shape == (3, 2)
+
+
+@pytest.mark.usefixtures("group")
 def test_a_group_that_cannot_serve_the_device_is_refused():
     message = "expected a process group for device='cuda:0', got one of backends cpu:gloo"
     with pytest.raises(RuntimeError, match=message), join("cuda:0", 1.0):
