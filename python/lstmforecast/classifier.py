@@ -231,6 +231,8 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
             The loss diverged; the best weights so far are kept.
         KeyboardInterrupt
             Ctrl-C; the best weights so far are kept.
+        RuntimeError
+            With ``distributed=True``, another process is gone; the best weights so far are kept.
         """
         self._validate_parameters()
         windows = self._windows_to_fit(X)
