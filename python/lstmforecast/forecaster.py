@@ -303,8 +303,8 @@ class LSTMForecaster(SeriesEstimator):
         Returns
         -------
         LSTMForecaster
-            Itself. After a KeyboardInterrupt, or when another process of ``distributed=True`` is lost, it is fitted with
-            the best weights so far; after any other error it is what it was before.
+            Itself. After a KeyboardInterrupt, or when another process of ``distributed=True`` is lost, it is fitted
+            with the best weights so far; after any other error it is what it was before.
 
         Raises
         ------
