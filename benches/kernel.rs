@@ -23,6 +23,7 @@ use lstmforecast::train::fused::FusedLearner;
 use lstmforecast::train::loss::Loss;
 use lstmforecast::train::optimizer::OptimizerKind;
 use lstmforecast::train::schedule::LrSchedule;
+use lstmforecast::train::transfer::Transfer;
 use lstmforecast::train::{Learner, TrainConfig};
 use tch::Device;
 
@@ -213,6 +214,7 @@ fn training(batch_size: usize) -> TrainConfig {
         seed: 0,
         n_threads: None,
         processes: None,
+        transfer: Transfer::none(),
     }
 }
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from lstmforecast import augment, metrics, plot
+    from lstmforecast import augment, metrics, plot, transfer
     from lstmforecast._core import FormatError
     from lstmforecast.backtesting import backtest
     from lstmforecast.classifier import LSTMClassifier
@@ -33,6 +33,7 @@ __all__ = [
     "metrics",
     "plot",
     "time_split",
+    "transfer",
     "windows",
 ]
 
@@ -50,7 +51,7 @@ _HOMES = {
     "time_split": "windowing",
     "windows": "windowing",
 }
-_MODULES = {"augment", "metrics", "plot"}
+_MODULES = {"augment", "metrics", "plot", "transfer"}
 
 
 def __getattr__(name: str) -> Any:

@@ -95,10 +95,13 @@ class Model:
         ``lr_schedule`` (``"plateau"``, ``"constant"``, ``"cosine"``, ``"onecycle"``), ``lr_patience``, ``lr_factor``,
         ``clip_grad_norm``, ``validation_fraction``, ``gap``, ``stride``, ``augment`` (a list of those of
         `augment_windows`), ``scaler`` (``None``, ``"standard"``, ``"minmax"``, ``"robust"``, or ``"loaded"``: keep what
-        `load_scalers` set), ``shuffle``, ``seed``, ``n_threads``.
-        ``on_epoch`` gets each epoch's record and ends the training when it returns something true. ``processes`` (with
-        ``rank``, ``world_size`` and ``all_reduce(tensor)``, which begins to sum a tensor in place and returns a work to
-        ``wait()`` for) train together: all call this with the same data.
+        `load_scalers` set), ``shuffle``, ``seed``, ``n_threads``, ``transfer`` (a dictionary of ``learning_rates``,
+        those of single parameters by name; ``frozen``, names of parameters that get no update; ``adapt_line``, whether
+        a linear way that isn't zero is solved anew from where it is).
+        ``on_epoch`` gets each epoch's record. It ends the training when it returns something true, save a list: the
+        names of frozen parameters that are trained from then on. ``processes`` (with ``rank``, ``world_size`` and
+        ``all_reduce(tensor)``, which begins to sum a tensor in place and returns a work to ``wait()`` for) train
+        together: all call this with the same data.
 
         Returns a dictionary: ``history`` (column -> array: ``epoch``, ``train_loss``, ``val_loss`` (nan without
         validation), ``learning_rate``, ``grad_norm``, ``seconds``), ``best_epoch`` (from 1), ``n_epochs``,

@@ -87,6 +87,16 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
         ``"time_warp"``, ``"window_slice"``, one after the other; targets stay.
     warm_start : bool, default=False
         Go on from the weights of the last fit.
+    pretrained : path, fitted estimator, torch.nn.Module, state dict or None, default=None
+        Weights to start from: those that fit the network in name and shape are taken, the others start fresh, and
+        ``pretrained_`` names both. Scalers are fitted to the new data. A clone keeps a path or a state dict, but not
+        what an estimator has learned: see `load_pretrained`. With ``warm_start``, for the first fit only.
+    freeze : str, list of str or None, default=None
+        Patterns of names of parameters that get no update, as in ``"lstm.*"``; of pretrained weights those that were
+        taken. `lstmforecast.transfer.GradualUnfreezing` trains them later.
+    learning_rates : dict of str to float or None, default=None
+        Learning rates of parameters whose names match a pattern, ``{"lstm.*": 1e-4}``, in place of ``learning_rate``;
+        the first pattern that matches counts, and ``lr_schedule`` goes for all.
     backend : {"auto", "fused", "torch"}, default="auto"
         Who computes: our own kernel (fused, CPUs only) or libtorch; auto: the kernel on CPUs.
     device : {"cpu", "cuda"}, default="cpu"
@@ -119,6 +129,10 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
         Epoch whose weights are kept (from 1), and epochs trained.
     stop_reason_ : str
         Why the training ended.
+    pretrained_ : dict of str to list of str, or None
+        Names of the weights of ``pretrained`` that were ``taken`` and of those ``left`` to start fresh.
+    frozen_ : list of str
+        Names of the parameters that ``freeze`` kept when training began.
 
     Examples
     --------
@@ -161,6 +175,9 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
         validation_fraction: float = 0.2,
         augment: Sequence[str | Augmentation] | None = None,
         warm_start: bool = False,
+        pretrained: Any = None,
+        freeze: str | Sequence[str] | None = None,
+        learning_rates: Mapping[str, float] | None = None,
         backend: str = "auto",
         device: str = "cpu",
         n_threads: int | None = None,
@@ -198,6 +215,9 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
         self.validation_fraction = validation_fraction
         self.augment = augment
         self.warm_start = warm_start
+        self.pretrained = pretrained
+        self.freeze = freeze
+        self.learning_rates = learning_rates
         self.backend = backend
         self.device = device
         self.n_threads = n_threads

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from lstmforecast.distributed import Processes
 
 Array = NDArray[np.float64]
-OnEpoch = Callable[[dict[str, Any]], bool]
+OnEpoch = Callable[[dict[str, Any]], bool | list[str]]
 PREFIX = "members."
 
 
@@ -152,13 +152,18 @@ class Ensemble:
         n = n_members(named)
         if n != len(self.members):
             raise ValueError(f"expected the parameters of {len(self.members)} networks, got those of {n}")
-        starts = [f"{PREFIX}{i}." for i in range(n)]
-        return [{name.removeprefix(s): value for name, value in named.items() if name.startswith(s)} for s in starts]
+        return members_of(named)
 
 
 def n_members(named: Mapping[str, Any]) -> int:
     """How many networks of an ensemble these are the weights of; 0: they are those of a network alone."""
     return len({name.split(".")[1] for name in named if name.startswith(PREFIX)})
+
+
+def members_of(named: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The weights of each network of an ensemble, or those of a network alone, under the network's own names."""
+    starts = [f"{PREFIX}{i}." for i in range(n_members(named))] or [""]
+    return [{name.removeprefix(s): value for name, value in named.items() if name.startswith(s)} for s in starts]
 
 
 class _Run:
@@ -170,13 +175,15 @@ class _Run:
         self._ended = False
 
     def watch(self, estimator: int) -> OnEpoch:
-        def on_epoch(record: dict[str, Any]) -> bool:
+        def on_epoch(record: dict[str, Any]) -> bool | list[str]:
             with self._lock:
-                if not self._ended and self._on_epoch is not None:
-                    # what is raised ends the others too
-                    self._ended = True
-                    self._ended = self._on_epoch(record | {"estimator": estimator})
-                return self._ended
+                if self._ended or self._on_epoch is None:
+                    return self._ended
+                # what is raised ends the others too
+                self._ended = True
+                answer = self._on_epoch(record | {"estimator": estimator})
+                self._ended = answer is True
+                return answer
 
         return on_epoch
 

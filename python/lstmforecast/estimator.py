@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numbers
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -14,9 +14,10 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from lstmforecast import _core, distributed
+from lstmforecast import _core, transfer
 from lstmforecast.architecture import to_core
 from lstmforecast.augment import as_options, resolve
+from lstmforecast.distributed import Processes, join, local_device, threads_of_process
 from lstmforecast.ensemble import Ensemble
 from lstmforecast.parameters import check_parameters
 from lstmforecast.progress import ProgressBar
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
     import torch
     from typing_extensions import Self
 
-OnEpoch = Callable[[dict[str, Any]], bool]
-Fit = Callable[[OnEpoch, distributed.Processes | None], dict[str, Any]]
+OnEpoch = Callable[[dict[str, Any]], bool | list[str]]
+Fit = Callable[[dict[str, Any], OnEpoch, Processes | None], dict[str, Any]]
 
 
 class LSTMEstimator(BaseEstimator):
@@ -37,12 +38,17 @@ class LSTMEstimator(BaseEstimator):
     n_estimators: int = 1
     distributed: bool = False
     distributed_timeout: float = 600.0
+    pretrained: Any
+    freeze: str | Sequence[str] | None
+    learning_rates: Mapping[str, float] | None
     model_: _core.Model | Ensemble
 
     def _validate_parameters(self) -> None:
         """Raise TypeError or ValueError, with one sentence, for the first parameter that makes no sense."""
         check_parameters(self.get_params(deep=False), losses=self._losses, architectures=self._architectures)
         resolve(self.augment)
+        transfer.check_pretrained(self.pretrained)
+        transfer.check_patterns(self.freeze, self.learning_rates)
 
     def _seed(self) -> int:
         """A seed for this fit; an int gives the same one each time."""
@@ -64,7 +70,7 @@ class LSTMEstimator(BaseEstimator):
         config |= {"window_size": window_size, "horizon": horizon, "n_features": n_features, "n_targets": n_targets}
         config |= {"normalize": None, "seed": seed, "architecture": to_core(self.get_params(deep=False))} | network
         if self.distributed:
-            config["device"] = distributed.local_device(self.device)
+            config["device"] = local_device(self.device)
         if str(self.device).startswith("cuda"):
             import torch  # noqa: F401  - its import loads the CUDA part of libtorch
         model = _core.Model(config) if self.n_estimators == 1 else Ensemble.build(config, self.n_estimators)
@@ -87,27 +93,41 @@ class LSTMEstimator(BaseEstimator):
         options |= {"scaler": self.scaler, "gap": 0, "stride": 1, "shuffle": True, "seed": seed}
         return options | overrides
 
-    def _run(self, training: dict[str, Any], fit: Fit) -> dict[str, Any]:
-        """Train, alone or together with other processes, which agree on the options of ``training`` first."""
+    def _run(self, model: _core.Model | Ensemble, training: Mapping[str, Any], fit: Fit) -> dict[str, Any]:
+        """Train a model, alone or together with other processes, which agree on the options first."""
+        options = dict(training)
         if not self.distributed:
-            return self._watch(lambda on_epoch: fit(on_epoch, None))
-        with distributed.join(self.device, float(self.distributed_timeout)) as processes:
-            training["seed"] = processes.of_first(training["seed"])
-            training["n_threads"] = distributed.threads_of_process(training["n_threads"])
-            is_first = processes.rank == 0
-            return processes.share_end(self._watch(lambda on_epoch: fit(on_epoch, processes), silent=not is_first))
+            return self._watch(model, options, fit, None)
+        with join(self.device, float(self.distributed_timeout)) as processes:
+            options["seed"] = processes.of_first(options["seed"])
+            options["n_threads"] = threads_of_process(options["n_threads"])
+            return processes.share_end(self._watch(model, options, fit, processes))
 
-    def _watch(self, fit: Callable[[OnEpoch], dict[str, Any]], *, silent: bool = False) -> dict[str, Any]:
-        """Train with the progress bar and the user's callbacks."""
-        callbacks = [] if silent else list(self.callbacks or ())
-        with ProgressBar(self.max_epochs * self.n_estimators, shown=self.verbose > 0 and not silent) as bar:
+    def _watch(
+        self,
+        model: _core.Model | Ensemble,
+        training: dict[str, Any],
+        fit: Fit,
+        processes: Processes | None,
+    ) -> dict[str, Any]:
+        """Train, from pretrained weights where there are, with the progress bar and the user's callbacks."""
+        goes_on = self.warm_start and hasattr(self, "model_")
+        plan = transfer.prepare(
+            model,
+            pretrained=None if goes_on else self.pretrained,
+            freeze=self.freeze,
+            learning_rates=self.learning_rates,
+        )
+        speaks = processes is None or processes.rank == 0
+        callbacks = list(self.callbacks or ()) if speaks else []
+        with ProgressBar(self.max_epochs * self.n_estimators, shown=self.verbose > 0 and speaks) as bar:
 
-            def on_epoch(record: dict[str, Any]) -> bool:
+            def on_epoch(record: dict[str, Any]) -> bool | list[str]:
                 bar.update(record)
-                # a list: each callback sees each epoch, also after one that wants to stop
-                return any(bool(callback(dict(record))) for callback in callbacks)
+                return plan.answer(callback(dict(record)) for callback in callbacks)
 
-            return fit(on_epoch)
+            outcome = fit({**training, "transfer": plan.options}, on_epoch, processes)
+        return {"pretrained": self.pretrained_ if goes_on else None} | outcome | plan.outcome()
 
     def _keep(self, model: _core.Model | Ensemble, outcome: Mapping[str, Any]) -> None:
         """Keep what was learned, then raise what ended the training: call this last."""
@@ -116,6 +136,8 @@ class LSTMEstimator(BaseEstimator):
         self.best_epoch_: int = outcome["best_epoch"]
         self.n_epochs_: int = outcome["n_epochs"]
         self.stop_reason_: str = outcome["stop_reason"]
+        self.pretrained_: dict[str, list[str]] | None = outcome["pretrained"]
+        self.frozen_: list[str] = outcome["frozen"]
         if outcome["error"] is not None:
             raise outcome["error"]
 
@@ -165,6 +187,35 @@ class LSTMEstimator(BaseEstimator):
             self.model_.load_state_dict(dict(state_dict))
         else:
             self.model_.load_parameters({name: np.asarray(value, np.float32) for name, value in state_dict.items()})
+        return self
+
+    def load_pretrained(self, pretrained: Any, freeze: str | Sequence[str] | None = None) -> Self:
+        """Let `fit` start from the weights of another network: sets the parameters ``pretrained`` and ``freeze``.
+
+        Parameters
+        ----------
+        pretrained : str, Path, fitted estimator, torch.nn.Module or state dict
+            A file of `save`, an estimator of any kind, or weights under PyTorch's names, read now. Those that fit the
+            network in name and shape are taken, the others start fresh: `fit` tells them apart in ``pretrained_``.
+        freeze : str, list of str or None, default=None
+            Patterns of names of parameters that get no update, such as ``"lstm.*"``; None: ``freeze`` stays what it is.
+
+        Returns
+        -------
+        self
+            With the weights as parameter ``pretrained``, which clones, pickles and searches keep.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If it holds no weights, or patterns are no strings.
+        FormatError, OSError
+            If a file holds something else, or can't be read.
+        """
+        transfer.check_patterns(freeze, None)
+        self.pretrained = transfer.weights_of(pretrained)
+        if freeze is not None:
+            self.freeze = freeze
         return self
 
     def to_torch(self) -> torch.nn.Module:

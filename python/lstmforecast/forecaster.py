@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -120,6 +120,17 @@ class LSTMForecaster(SeriesEstimator):
         ``"scale"``, ``"magnitude_warp"``, ``"time_warp"``, ``"window_slice"``, one after the other.
     warm_start : bool, default=False
         Whether `fit` goes on from the weights of the fit before.
+    pretrained : path, fitted estimator, torch.nn.Module, state dict or None, default=None
+        Weights to start from: those that fit the network in name and shape are taken, the others start fresh, and
+        ``pretrained_`` names both. Scalers are fitted to the new data. The linear way's regression is repeated
+        on the new data, shrunk towards the weights taken. A clone keeps a path or a state dict, but not what an
+        estimator has learned: see `load_pretrained`. With ``warm_start``, for the first fit only.
+    freeze : str, list of str or None, default=None
+        Patterns of names of parameters that get no update, as in ``"lstm.*"``; of pretrained weights those that were
+        taken. `lstmforecast.transfer.GradualUnfreezing` trains them later.
+    learning_rates : dict of str to float or None, default=None
+        Learning rates of parameters whose names match a pattern, ``{"lstm.*": 1e-4}``, in place of ``learning_rate``;
+        the first pattern that matches counts, and ``lr_schedule`` goes for all.
     backend : {"auto", "fused", "torch"}, default="auto"
         Who computes: our own kernel (``"fused"``, CPUs only) or libtorch; ``"auto"`` takes the kernel on CPUs.
     device : {"cpu", "cuda", "cuda:N"}, default="cpu"
@@ -158,6 +169,10 @@ class LSTMForecaster(SeriesEstimator):
         The epoch (from 1) whose weights are kept, and how many there were.
     stop_reason_ : str
         Why training ended.
+    pretrained_ : dict of str to list of str, or None
+        Names of the weights of ``pretrained`` that were ``taken`` and of those ``left`` to start fresh.
+    frozen_ : list of str
+        Names of the parameters that ``freeze`` kept when training began.
 
     Examples
     --------
@@ -221,6 +236,9 @@ class LSTMForecaster(SeriesEstimator):
         validation_fraction: float | None = None,
         augment: Sequence[str | Augmentation] | None = None,
         warm_start: bool = False,
+        pretrained: Any = None,
+        freeze: str | Sequence[str] | None = None,
+        learning_rates: Mapping[str, float] | None = None,
         backend: str = "auto",
         device: str = "cpu",
         n_threads: int | None = None,
@@ -274,6 +292,9 @@ class LSTMForecaster(SeriesEstimator):
         self.validation_fraction = validation_fraction
         self.augment = augment
         self.warm_start = warm_start
+        self.pretrained = pretrained
+        self.freeze = freeze
+        self.learning_rates = learning_rates
         self.backend = backend
         self.device = device
         self.n_threads = n_threads

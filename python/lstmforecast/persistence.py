@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from lstmforecast.estimator import LSTMEstimator
 
 _SCALER, _HISTORY, _STATE = "scaler.", "history.", "state."
-_NOT_SAVED = ("callbacks", "random_state", "scaler")
+_NOT_SAVED = ("callbacks", "pretrained", "random_state", "scaler")
 
 
 def save(estimator: LSTMEstimator, path: str | Path) -> None:
     """Write a fitted estimator to one safetensors file, first under a temporary name, then renamed.
 
-    A ``scaler`` given as an object is kept by what it does; ``callbacks`` and a ``random_state`` that is not an integer
-    are not kept.
+    A ``scaler`` given as an object is kept by what it does; ``callbacks``, a ``random_state`` that is not an integer
+    and ``pretrained``, unless it is a path, are not kept.
 
     Raises
     ------
@@ -41,7 +41,8 @@ def save(estimator: LSTMEstimator, path: str | Path) -> None:
     tensors |= {_SCALER + name: array for name, array in estimator.model_.scalers().items()}
     tensors |= {_HISTORY + str(name): column.to_numpy() for name, column in estimator.history_.items()}
     tensors |= {_STATE + name: np.ascontiguousarray(array) for name, array in arrays.items()}
-    training = {name: getattr(estimator, f"{name}_") for name in ("best_epoch", "n_epochs", "stop_reason")}
+    learned = ("best_epoch", "n_epochs", "stop_reason", "pretrained", "frozen")
+    training = {name: getattr(estimator, f"{name}_") for name in learned}
     metadata = {
         "estimator": type(estimator).__name__,
         "parameters": json.dumps(_savable_parameters(estimator)),
@@ -86,7 +87,7 @@ def _build(tensors: dict[str, NDArray[Any]], metadata: dict[str, str]) -> LSTMEs
         raise ValueError(f"an estimator named {metadata['estimator']!r}")
     estimator: LSTMEstimator = getattr(lstmforecast, metadata["estimator"])(**_read_parameters(metadata["parameters"]))
     named = {prefix: _below(tensors, prefix) for prefix in (_SCALER, _HISTORY, _STATE)}
-    weights = {name: array for name, array in tensors.items() if not name.startswith(tuple(named))}
+    weights = _weights(tensors)
     config, n = json.loads(metadata["model"]), n_members(weights)
     model = Ensemble.build(config, n) if n else _core.Model(config)
     model.load_parameters(weights)
@@ -94,8 +95,18 @@ def _build(tensors: dict[str, NDArray[Any]], metadata: dict[str, str]) -> LSTMEs
     estimator._restore_fitted_state(named[_STATE], json.loads(metadata["state"]))
     order = ("epoch", "train_loss", "val_loss", "learning_rate", "grad_norm", "seconds")
     history = {name: named[_HISTORY][name] for name in order}
-    estimator._keep(model, {"history": history, "error": None} | json.loads(metadata["training"]))
+    training = {"pretrained": None, "frozen": []} | json.loads(metadata["training"])
+    estimator._keep(model, training | {"history": history, "error": None})
     return estimator
+
+
+def read_weights(path: str | Path) -> dict[str, NDArray[Any]]:
+    """The weights alone that a file of `save` holds, under PyTorch's names; FormatError and OSError as of `load`."""
+    return _weights(_core.read_file(path)[0])
+
+
+def _weights(tensors: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    return {name: array for name, array in tensors.items() if not name.startswith((_SCALER, _HISTORY, _STATE))}
 
 
 def _read_parameters(text: str) -> dict[str, Any]:
@@ -115,6 +126,10 @@ def _savable_parameters(estimator: LSTMEstimator) -> dict[str, Any]:
         kept["random_state"] = int(parameters["random_state"])
     if parameters["scaler"] is None or parameters["scaler"] in SCALERS:
         kept["scaler"] = parameters["scaler"]
+    if isinstance(parameters["pretrained"], (str, Path)):
+        kept["pretrained"] = str(parameters["pretrained"])
+    if parameters["learning_rates"] is not None:
+        kept["learning_rates"] = {pattern: float(rate) for pattern, rate in parameters["learning_rates"].items()}
     return kept
 
 

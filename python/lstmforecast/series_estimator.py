@@ -95,9 +95,10 @@ class SeriesEstimator(SamplePaths, LSTMEstimator):
             model.load_scalers(self._fit_scaler_object(seen))
             training["scaler"] = "loaded"
         outcome = self._run(
+            model,
             training,
-            lambda on_epoch, processes: model.fit_series(
-                seen.table, training, on_epoch, seen.starts, seen.scales, processes
+            lambda options, on_epoch, processes: model.fit_series(
+                seen.table, options, on_epoch, seen.starts, seen.scales, processes
             ),
         )
         self._calibrate(model, seen)

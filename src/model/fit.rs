@@ -268,7 +268,8 @@ impl Model {
         };
         processes.check_samples(train.len(), validation.map_or(0, Samples::len))?;
         let weights = self.parameters.tensors();
-        Together::new(observer, processes)
+        let names: Vec<String> = self.parameters.iter().map(|(name, _)| name.to_owned()).collect();
+        Together::new(observer, processes, names.iter().map(String::as_str).collect())
             .run(&weights, |together| self.train_alone(train, validation, augmenter, training, together))
     }
 

@@ -34,7 +34,8 @@ impl Model {
     /// that errs least on those held out; what the LSTM learns is added to it. The closed form of `NLinear` (Toner & Darlow
     /// 2024, "An Analysis of Linear Time Series Forecasting Models") needs no training, and no learning rate.
     ///
-    /// A weight that isn't zero, as after a fit before, stays.
+    /// A weight that isn't zero, as after a fit before, stays. If it is to be adapted, the regression is of what it leaves, and
+    /// the ridge shrinks towards it and not towards zero: with little data, the line hardly moves.
     pub(super) fn solve_line(
         &self,
         train: &dyn Samples,
@@ -42,34 +43,42 @@ impl Model {
         training: &TrainConfig,
     ) -> Result<()> {
         let Some(weight) = self.weight("skip.weight") else { return Ok(()) };
-        if weight.f_abs()?.f_max()?.f_double_value(&[])? > 0.0 {
+        if weight.f_any()?.f_int64_value(&[])? != 0 && !training.transfer.adapt_line {
             return Ok(());
         }
         let _threads = ThreadsGuard::new(Some(pool::n_threads(training.n_threads)));
-        let (mut solution, some_are_missing) = self.solution(train, held_out, None)?;
+        let prior = weight.detach().f_transpose(0, 1)?.f_to_kind(Kind::Double)?;
+        let (mut solution, some_are_missing) = self.solution(train, held_out, &prior, &prior)?;
         for _ in 0..if some_are_missing { ROUNDS } else { 0 } {
-            solution = self.solution(train, held_out, Some(&solution))?.0;
+            solution = self.solution(train, held_out, &prior, &solution)?.0;
         }
         tch::no_grad(|| weight.shallow_clone().f_copy_(&solution.f_transpose(0, 1)?))?;
         Ok(())
     }
 
-    /// The best ridge's weights `(window_size, horizon)`, and whether targets are missing, for which `guess` stands in.
+    /// The best ridge's weights `(window_size, horizon)`, shrunk towards `prior`, and whether targets are missing, for which the
+    /// weights `guess` stand in.
     fn solution(
         &self,
         train: &dyn Samples,
         held_out: Option<&dyn Samples>,
-        guess: Option<&Tensor>,
+        prior: &Tensor,
+        guess: &Tensor,
     ) -> Result<(Tensor, bool)> {
+        let has_prior = prior.f_any()?.f_int64_value(&[])? != 0;
         let moments = self.moments(train, guess)?;
         let held_out = held_out.map(|samples| self.moments(samples, guess)).transpose()?;
         let (values, vectors) = moments.xx.f_linalg_eigh("L")?;
-        let rotated = vectors.f_transpose(0, 1)?.f_matmul(&moments.xy)?;
+        let left = moments.xy.f_sub(&moments.xx.f_matmul(prior)?)?;
+        let rotated = vectors.f_transpose(0, 1)?.f_matmul(&left)?;
         let mean_square = values.f_mean(Kind::Double)?.f_double_value(&[])?.max(f64::MIN_POSITIVE);
-        let mut best = (f64::INFINITY, moments.xy.f_zeros_like()?);
+        let mut best = (f64::INFINITY, prior.shallow_clone());
+        if let Some(held_out) = held_out.as_ref().filter(|_| has_prior) {
+            best.0 = held_out.error(prior)?;
+        }
         for ridge in RIDGES.iter().take(if held_out.is_some() { RIDGES.len() } else { 1 }) {
             let damped = values.f_clamp_min(0.0)?.f_add_scalar(ridge * mean_square)?.f_unsqueeze(1)?;
-            let solution = vectors.f_matmul(&rotated.f_div(&damped)?)?;
+            let solution = vectors.f_matmul(&rotated.f_div(&damped)?)?.f_add(prior)?;
             let error = held_out.as_ref().map_or(Ok(0.0), |moments| moments.error(&solution))?;
             if error < best.0 {
                 best = (error, solution);
@@ -82,7 +91,7 @@ impl Model {
         self.parameters.iter().find(|(name, _)| *name == wanted).map(|(_, tensor)| tensor)
     }
 
-    fn moments(&self, samples: &dyn Samples, guess: Option<&Tensor>) -> Result<Moments> {
+    fn moments(&self, samples: &dyn Samples, guess: &Tensor) -> Result<Moments> {
         let zeros = |shape: &[usize]| Tensor::f_zeros(dimensions(shape), (Kind::Double, self.device));
         let (window_size, horizon) = (self.config.window_size, self.config.horizon);
         let (xx, xy) = (zeros(&[window_size, window_size])?, zeros(&[window_size, horizon])?);
@@ -96,8 +105,7 @@ impl Model {
             let missing = y.f_isnan()?;
             if missing.f_any()?.f_int64_value(&[])? != 0 {
                 moments.some_are_missing = true;
-                let guessed =
-                    guess.map_or_else(|| y.f_zeros_like(), |guess| x.f_matmul(&guess.f_to_kind(Kind::Float)?))?;
+                let guessed = x.f_matmul(&guess.f_to_kind(Kind::Float)?)?;
                 y = guessed.f_where_self(&missing, &y)?;
             }
             let transposed = x.f_transpose(0, 1)?;

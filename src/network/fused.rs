@@ -25,6 +25,8 @@ pub struct FusedNetwork {
     pub skip: Option<FusedSkip>,
     /// All parameters.
     pub parameters: Aligned,
+    /// Names of PyTorch's tensors, in the order of [`FusedNetwork::unpack`].
+    pub names: Vec<String>,
     output_size: usize,
     state_size: usize,
 }
@@ -57,8 +59,10 @@ impl FusedNetwork {
         let n_skip = skip.as_ref().map_or(0, FusedSkip::n_parameters);
         let parameters = Aligned::zeros(lstm.n_parameters() + head.n_parameters() + n_skip);
         let state_size = config.n_directions() * config.hidden_size;
-        let mut network = Self { lstm, head, skip, parameters, output_size: config.output_size, state_size };
-        network.load(weights)?;
+        let names = weights.iter().map(|(name, _)| name.to_owned()).collect();
+        let mut network = Self { lstm, head, skip, parameters, names, output_size: config.output_size, state_size };
+        let tensors = weights.iter().map(|(_, tensor)| Ok(Vec::try_from(tensor.f_flatten(0, -1)?)?));
+        network.parameters = network.pack(&tensors.collect::<Result<Vec<_>>>()?);
         Ok(network)
     }
 
@@ -67,12 +71,11 @@ impl FusedNetwork {
         self.output_size
     }
 
-    fn load(&mut self, weights: &Parameters) -> Result<()> {
-        let tensors = weights.iter().map(|(_, tensor)| Ok(Vec::try_from(tensor.f_flatten(0, -1)?)?));
-        let tensors: Vec<Vec<f32>> = tensors.collect::<Result<_>>()?;
-        let mut parameters = std::mem::take(&mut self.parameters);
+    /// PyTorch's tensors as the parameters lie.
+    fn pack(&self, tensors: &[Vec<f32>]) -> Aligned {
+        let mut parameters = Aligned::zeros(self.parameters.len());
         let (effects, tensors) = match self.n_effects() {
-            0 => (None, &tensors[..]),
+            0 => (None, tensors),
             n => (tensors.last().map(|effects| (n, effects)), &tensors[..tensors.len() - 1]),
         };
         let (lstm, linear) = tensors.split_at(tensors.len() - 2 * self.linear_layers().count());
@@ -84,8 +87,13 @@ impl FusedNetwork {
         for (layer, tensors) in self.linear_layers().zip(linear.chunks_exact(2)) {
             layer.for_each_place(|tensor, at, place| parameters[place] = tensors[tensor][at]);
         }
-        self.parameters = parameters;
-        Ok(())
+        parameters
+    }
+
+    /// Which of PyTorch's tensors, by number, each of the parameters is of; padding counts as the number before it.
+    pub fn owners(&self) -> Vec<usize> {
+        let lengths = self.unpack(&self.parameters).into_iter().map(|tensor| tensor.len());
+        owners(&self.pack(&numbered(lengths)))
     }
 
     /// Writes the weights back.
@@ -113,11 +121,6 @@ impl FusedNetwork {
             tensors.push(parameters[parameters.len() - self.n_effects()..].to_vec());
         }
         tensors
-    }
-
-    /// How many parameters stand before those of the linear way.
-    pub fn n_before_line(&self) -> usize {
-        self.lstm.n_parameters() + self.head.n_parameters()
     }
 
     /// Numbers in the weight of what is known in advance, which are the last of the parameters.
@@ -193,6 +196,22 @@ impl FusedMemory {
     pub fn start(&mut self, rows: usize, n_threads: usize) {
         self.lstm.start(rows, n_threads);
     }
+}
+
+/// Tensors of these lengths that hold nothing but their number, from 1, for [`owners`].
+pub(super) fn numbered(lengths: impl Iterator<Item = usize>) -> Vec<Vec<f32>> {
+    lengths.zip(1u16..).map(|(length, number)| vec![f32::from(number); length]).collect()
+}
+
+/// The number, from 0, of the tensor in each place of the packed ones of [`numbered`]; padding counts as the place before.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // they are whole numbers from 0
+pub(super) fn owners(packed: &[f32]) -> Vec<usize> {
+    let mut owner = 1;
+    let number = packed.iter().map(|&number| {
+        owner = if number > 0.0 { number as usize } else { owner };
+        owner - 1
+    });
+    number.collect()
 }
 
 /// Where the numbers of one linear layer lie.

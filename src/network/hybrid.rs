@@ -3,6 +3,7 @@
 use tch::{Kind, Tensor};
 
 use super::config::NetworkConfig;
+use super::fused::{numbered, owners};
 use super::parameter::{dimensions, is_of_lstm, Parameters};
 use super::{replicate, AroundLstm, Network};
 use crate::error::Result;
@@ -22,6 +23,8 @@ pub struct HybridNetwork {
     pub lstm: Lstm,
     /// Their parameters.
     pub parameters: Aligned,
+    /// Names of PyTorch's tensors of them.
+    pub names: Vec<String>,
     config: NetworkConfig,
 }
 
@@ -40,9 +43,18 @@ impl HybridNetwork {
         };
         let lstm = Lstm::new(shape, InstructionSet::choose()?);
         let mut parameters = Aligned::zeros(lstm.n_parameters());
+        let names = weights.iter().map(|(name, _)| name).filter(|name| is_of_lstm(name)).map(str::to_owned).collect();
         let tensors = of_lstm(weights).map(|tensor| Ok(Vec::try_from(tensor.f_flatten(0, -1)?)?));
         lstm.pack(&tensors.collect::<Result<Vec<Vec<f32>>>>()?, &mut parameters);
-        Ok(Self { lstm, parameters, config: config.clone() })
+        Ok(Self { lstm, parameters, names, config: config.clone() })
+    }
+
+    /// Which of the named tensors, by number, each of the parameters is of; padding counts as the number before it.
+    pub fn owners(&self) -> Vec<usize> {
+        let lengths = self.lstm.unpack(&self.parameters).into_iter().map(|tensor| tensor.len());
+        let mut packed = Aligned::zeros(self.parameters.len());
+        self.lstm.pack(&numbered(lengths), &mut packed);
+        owners(&packed)
     }
 
     /// Writes the LSTM's weights back; those of the other layers are where they were.

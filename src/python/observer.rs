@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyList};
 
 use crate::train::{Epoch, Observer};
 
@@ -15,12 +15,13 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
 pub(super) struct PyObserver {
     on_epoch: Option<PyObject>,
     last_look: Instant,
+    unfrozen: Vec<String>,
     pub(super) error: Option<PyErr>,
 }
 
 impl PyObserver {
     pub(super) fn new(on_epoch: Option<PyObject>) -> Self {
-        Self { on_epoch, last_look: Instant::now(), error: None }
+        Self { on_epoch, last_look: Instant::now(), unfrozen: Vec::new(), error: None }
     }
 
     fn stop_at(&mut self, result: PyResult<bool>) -> ControlFlow<()> {
@@ -51,9 +52,18 @@ impl Observer for PyObserver {
             let Some(on_epoch) = &self.on_epoch else {
                 return Ok(false);
             };
-            on_epoch.bind(py).call1((record(py, epoch)?,))?.is_truthy()
+            let answer = on_epoch.bind(py).call1((record(py, epoch)?,))?;
+            if let Ok(names) = answer.downcast::<PyList>() {
+                self.unfrozen = names.extract()?;
+                return Ok(false);
+            }
+            answer.is_truthy()
         });
         self.stop_at(result)
+    }
+
+    fn unfrozen(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.unfrozen)
     }
 }
 

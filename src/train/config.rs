@@ -6,6 +6,7 @@ use super::loss::Loss;
 use super::optimizer::OptimizerKind;
 use super::processes::{Processes, Share};
 use super::schedule::LrSchedule;
+use super::transfer::Transfer;
 use crate::error::{check_positive, Error, Result};
 
 /// The options of [`super::fit`], under the names of the Python estimators' parameters.
@@ -48,6 +49,9 @@ pub struct TrainConfig {
     /// With which processes, `None`: this one alone.
     #[serde(skip)]
     pub processes: Option<Processes>,
+    /// What is frozen, and what has a learning rate of its own.
+    #[serde(default)]
+    pub transfer: Transfer,
 }
 
 impl TrainConfig {
@@ -70,6 +74,7 @@ impl TrainConfig {
     /// [`Error::Value`] that names the first that doesn't.
     pub fn check(&self) -> Result<()> {
         self.loss.check()?;
+        self.transfer.check()?;
         let positive = [("batch_size", self.batch_size), ("max_epochs", self.max_epochs)];
         let optional = [("n_threads", self.n_threads), ("steps_per_epoch", self.steps_per_epoch)];
         let optional = optional.into_iter().filter_map(|(name, value)| Some((name, value?)));

@@ -2,8 +2,8 @@
 
 use super::config::TrainConfig;
 use super::fused_gradient::{FusedGradient, Rows, Task};
-use super::optimizer::LINE_RATE;
 use super::processes::Share;
+use super::transfer::{within, PackedPaces};
 use super::{Learner, Step};
 use crate::error::Result;
 use crate::kernel::aligned::Aligned;
@@ -27,6 +27,7 @@ pub struct FusedLearner<'a> {
     augmenter: Option<&'a Augmenter>,
     n_steps: u64,
     gradient: FusedGradient,
+    paces: PackedPaces,
     validators: Vec<Validator>,
     /// First and second moments of the gradient.
     moments: [Aligned; 2],
@@ -46,13 +47,16 @@ impl<'a> FusedLearner<'a> {
         let steps = train.input_len() / network.lstm.shape().input_size;
         let batch_size = config.share().most_rows(config.batch_size.min(train.len()));
         let needs = Needs { dropout: dropout > 0.0, output_gradient: train.supervised_steps() > 1, ..Needs::default() };
-        let gradient = FusedGradient::new(network, batch_size, steps, needs, n_threads).with_line();
+        let mut gradient = FusedGradient::new(network, batch_size, steps, needs, n_threads).with_line();
+        let paces = PackedPaces::new(network.names.iter(), network.owners(), config);
+        gradient.freeze(paces.frozen(), network);
         let validator =
             |_| Validator { memory: network.memory(VALIDATION_ROWS, steps), samples: Rows::default(), loss: 0.0 };
         let n_validators = if validation.is_some() { gradient.n_workers() } else { 0 };
         Self {
             validators: (0..n_validators).map(validator).collect(),
             gradient,
+            paces,
             moments: [Aligned::zeros(network.parameters.len()), Aligned::zeros(network.parameters.len())],
             remembered: network.parameters.clone(),
             network,
@@ -79,20 +83,18 @@ impl<'a> FusedLearner<'a> {
             loss = processes.sum_slice(gradient, Vec::new(), loss)?;
             grad_norm = set.sum_of_squares(gradient).sqrt();
         }
-        let n_steps = i32::try_from(self.n_steps + 1).unwrap_or(i32::MAX);
-        let step = |rate| self.config.adam_step(n_steps, rate * learning_rate, grad_norm);
-        let (steps, n_fast) = ([step(1.0), step(LINE_RATE)], self.network.n_before_line());
+        self.paces.advance();
+        let steps = self.paces.steps(self.config, learning_rate, grad_norm);
         let chunk = gradient.len().div_ceil(n_workers);
         let [first, second] = &mut self.moments;
         let moments = first.chunks_mut(chunk).zip(second.chunks_mut(chunk));
         let mut parts: Vec<_> = self.network.parameters.chunks_mut(chunk).zip(moments).collect();
         pool::for_each(&mut parts, |at, (parameters, (first, second))| {
             let gradient = &gradient[at * chunk..at * chunk + parameters.len()];
-            // the border between fast and slow lies in one of the parts
-            let border = n_fast.saturating_sub(at * chunk).min(parameters.len());
-            for (range, step) in [0..border, border..parameters.len()].into_iter().zip(steps) {
+            for (run, step) in &steps {
+                let range = within(run, at * chunk, parameters.len());
                 let moments = [&mut first[range.clone()], &mut second[range.clone()]];
-                set.adam(step, &mut parameters[range.clone()], &gradient[range], moments);
+                set.adam(*step, &mut parameters[range.clone()], &gradient[range], moments);
             }
         });
         Ok(Step { loss, grad_norm })
@@ -134,6 +136,11 @@ impl Learner for FusedLearner<'_> {
     fn restore(&mut self) {
         self.network.parameters.copy_from_slice(&self.remembered);
         self.gradient.update(self.network);
+    }
+
+    fn unfreeze(&mut self, names: &[String]) {
+        self.paces.unfreeze(names);
+        self.gradient.freeze(self.paces.frozen(), self.network);
     }
 }
 

@@ -1,7 +1,10 @@
 //! The gradient of a batch's loss by our own kernel: the batch split over threads, no tensor involved.
 
+use std::ops::Range;
+
 use super::loss::Loss;
 use super::processes::Share;
+use super::transfer::within;
 use crate::kernel::aligned::Aligned;
 use crate::kernel::pool;
 use crate::kernel::transposed::{TransposedWeights, Update};
@@ -20,6 +23,9 @@ pub struct FusedGradient {
     transposed: TransposedWeights,
     transposed_head: Aligned,
     with_line: bool,
+    with_lstm: bool,
+    /// Parameters whose gradient is zero, whatever it is.
+    frozen: Vec<Range<usize>>,
 }
 
 /// One batch and what is asked of it.
@@ -112,6 +118,8 @@ impl FusedGradient {
             transposed: network.lstm.transposed(needs),
             transposed_head: zeros(network.head.n_transposed()),
             with_line: false,
+            with_lstm: true,
+            frozen: Vec::new(),
         };
         gradient.update(network);
         gradient
@@ -120,6 +128,13 @@ impl FusedGradient {
     /// Differentiates the linear way too.
     pub fn with_line(self) -> Self {
         Self { with_line: true, ..self }
+    }
+
+    /// Calls the gradient of these parameters zero, and goes no way back through an LSTM all of which they are.
+    pub(super) fn freeze(&mut self, frozen: Vec<Range<usize>>, network: &FusedNetwork) {
+        let n_lstm = network.lstm.n_parameters();
+        self.with_lstm = !frozen.first().is_some_and(|first| first.start == 0 && first.end >= n_lstm);
+        self.frozen = frozen;
     }
 
     /// Threads that work on a batch.
@@ -140,13 +155,14 @@ impl FusedGradient {
     /// The mean loss of a batch, or its share in it; the gradient is then in parts, which [`FusedGradient::sum`] adds up.
     pub fn compute(&mut self, network: &FusedNetwork, task: Task) -> f64 {
         let n_workers = self.workers.len();
-        let (transposed, with_line) = ((&self.transposed, &*self.transposed_head), self.with_line);
+        let transposed = (&self.transposed, &*self.transposed_head);
+        let ways = (self.with_line, self.with_lstm);
         pool::for_each(&mut self.workers, |at, worker| {
             let rows = task.rows(at, n_workers);
             worker.gradient.fill(0.0);
             worker.loss = 0.0;
             if !rows.is_empty() {
-                worker.compute(network, transposed, task, (rows, with_line));
+                worker.compute(network, transposed, task, (rows, ways));
             }
         });
         self.workers.iter().map(|worker| worker.loss).sum()
@@ -154,13 +170,17 @@ impl FusedGradient {
 
     /// The gradient in the order of the network's parameters, and its norm over all of them.
     pub fn sum(&mut self, network: &FusedNetwork) -> (&mut [f32], f64) {
-        let (set, n_workers) = (network.lstm.set(), self.workers.len());
+        let (set, n_workers, frozen) = (network.lstm.set(), self.workers.len(), &self.frozen);
         let (first, others) = self.workers.split_at_mut(1);
         let chunk = first[0].gradient.len().div_ceil(n_workers);
         let mut parts: Vec<(&mut [f32], f64)> = first[0].gradient.chunks_mut(chunk).map(|part| (part, 0.0)).collect();
         pool::for_each(&mut parts, |at, (part, squares)| {
             for other in others.iter() {
                 set.add(part, &other.gradient[at * chunk..at * chunk + part.len()]);
+            }
+            for frozen in frozen {
+                let len = part.len();
+                part[within(frozen, at * chunk, len)].fill(0.0);
             }
             *squares = set.sum_of_squares(part);
         });
@@ -175,7 +195,7 @@ impl Worker {
         network: &FusedNetwork,
         transposed: (&TransposedWeights, &[f32]),
         task: Task,
-        (part, with_line): (std::ops::Range<usize>, bool),
+        (part, (with_line, with_lstm)): (Range<usize>, (bool, bool)),
     ) {
         let (lstm, head, rows) = (&network.lstm, &network.head, part.len());
         let [lstm_parameters, head_parameters, skip_parameters] = network.split(&network.parameters);
@@ -203,6 +223,9 @@ impl Worker {
         head.backward_parameters(n_states, (states, &self.doutputs), dhead);
         if let Some((skip, memory)) = network.skip.as_ref().zip(self.skip.as_mut()).filter(|_| with_line) {
             skip.backward(skip_parameters, memory, (&self.doutputs, head.width()), rows, dskip);
+        }
+        if !with_lstm {
+            return;
         }
         if self.supervised_steps > 1 {
             let dstates = self.workspace.output_gradients_mut();

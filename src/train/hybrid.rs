@@ -8,7 +8,7 @@ use super::hybrid_gradient::{gather, windows, HybridGradient};
 use super::optimizer::Optimizer;
 use super::processes::Share;
 use super::threads::one_thread;
-use super::torch::rate;
+use super::transfer::{within, Pace, PackedPaces};
 use super::{Learner, Step};
 use crate::error::Result;
 use crate::kernel::aligned::Aligned;
@@ -34,6 +34,8 @@ pub struct HybridLearner<'a> {
     dropout: DropoutMasks,
     n_steps: u64,
     gradient: HybridGradient,
+    /// Of the LSTM's parameters.
+    paces: PackedPaces,
     validators: Vec<Validator>,
     /// First and second moments of the LSTM's gradient.
     moments: [Aligned; 2],
@@ -57,7 +59,9 @@ impl<'a> HybridLearner<'a> {
         let rows = train.input_len() / n_features;
         let batch_size = config.share().most_rows(config.batch_size.min(train.len()));
         let sizes = (batch_size, rows, n_features);
-        let gradient = HybridGradient::new((&*network, weights), network_config, sizes, n_threads)?;
+        let mut gradient = HybridGradient::new((&*network, weights), network_config, sizes, n_threads)?;
+        let paces = PackedPaces::new(network.names.iter(), network.owners(), config);
+        gradient.freeze(paces.frozen());
         let validator = |_| {
             let steps = train.input_len() / network_config.input_size;
             let memory = network.lstm.forward_memory(VALIDATION_ROWS, steps);
@@ -65,13 +69,15 @@ impl<'a> HybridLearner<'a> {
             Ok(Validator { surroundings, memory, samples: Gathered::default(), outputs: Vec::new(), loss: Ok(0.0) })
         };
         let n_validators = if validation.is_some() { gradient.n_workers() } else { 0 };
-        let trained = gradient.others().map(|(name, tensor)| (tensor.shallow_clone(), rate(name))).collect();
+        let trained =
+            gradient.others().map(|(name, tensor)| (tensor.shallow_clone(), Pace::new(name, config))).collect();
         let optimizer = Optimizer::new(config.optimizer, trained, config.weight_decay);
         let mut learner = Self {
             validators: (0..n_validators).map(validator).collect::<Result<_>>()?,
             moments: [Aligned::zeros(network.parameters.len()), Aligned::zeros(network.parameters.len())],
             remembered: (network.parameters.clone(), Vec::new()),
             gradient,
+            paces,
             optimizer,
             network,
             train,
@@ -103,15 +109,19 @@ impl<'a> HybridLearner<'a> {
         let grad_norm = norm.hypot(self.optimizer.grad_norm()?);
         self.optimizer.clip_grad_norm(self.config.clip_grad_norm, grad_norm)?;
         self.optimizer.step(learning_rate)?;
-        let n_steps = i32::try_from(self.n_steps + 1).unwrap_or(i32::MAX);
-        let step = self.config.adam_step(n_steps, learning_rate, grad_norm);
+        self.paces.advance();
+        let steps = self.paces.steps(self.config, learning_rate, grad_norm);
         let chunk = gradient.len().div_ceil(n_workers);
         let [first, second] = &mut self.moments;
         let moments = first.chunks_mut(chunk).zip(second.chunks_mut(chunk));
         let mut parts: Vec<_> =
             self.network.parameters.chunks_mut(chunk).zip(gradient.chunks(chunk)).zip(moments).collect();
-        pool::for_each(&mut parts, |_, ((parameters, gradient), (first, second))| {
-            set.adam(step, parameters, gradient, [first, second]);
+        pool::for_each(&mut parts, |at, ((parameters, gradient), (first, second))| {
+            for (run, step) in &steps {
+                let range = within(run, at * chunk, parameters.len());
+                let moments = [&mut first[range.clone()], &mut second[range.clone()]];
+                set.adam(*step, &mut parameters[range.clone()], &gradient[range], moments);
+            }
         });
         Ok(Step { loss, grad_norm })
     }
@@ -158,6 +168,12 @@ impl Learner for HybridLearner<'_> {
             tch::no_grad(|| tensor.shallow_clone().copy_(saved));
         }
         self.gradient.update(self.network);
+    }
+
+    fn unfreeze(&mut self, names: &[String]) {
+        self.optimizer.unfreeze(names);
+        self.paces.unfreeze(names);
+        self.gradient.freeze(self.paces.frozen());
     }
 }
 

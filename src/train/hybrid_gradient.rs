@@ -1,6 +1,8 @@
 //! The gradient of a batch's loss where our own kernel runs the LSTM and libtorch what stands around it: the batch split over
 //! our threads, each with a graph of its own.
 
+use std::ops::Range;
+
 use tch::{Device, Tensor};
 
 use super::batch::tensor;
@@ -24,6 +26,8 @@ pub struct HybridGradient {
     workers: Vec<Worker>,
     transposed: TransposedWeights,
     n_features: usize,
+    /// Parameters of the LSTM whose gradient is zero, whatever it is.
+    frozen: Vec<Range<usize>>,
 }
 
 /// One thread's part of a batch.
@@ -69,9 +73,14 @@ impl HybridGradient {
         let (workers, needs): (Vec<_>, Vec<_>) =
             (0..n_workers).map(worker).collect::<Result<Vec<_>>>()?.into_iter().unzip();
         let transposed = network.lstm.transposed(needs[0]);
-        let mut gradient = Self { workers, transposed, n_features };
+        let mut gradient = Self { workers, transposed, n_features, frozen: Vec::new() };
         gradient.update(network);
         Ok(gradient)
+    }
+
+    /// Calls the gradient of these parameters of the LSTM zero.
+    pub(super) fn freeze(&mut self, frozen: Vec<Range<usize>>) {
+        self.frozen = frozen;
     }
 
     /// Threads that work on a batch.
@@ -118,6 +127,9 @@ impl HybridGradient {
                 let _ = tch::no_grad(|| sum.grad().f_add_(&part.grad()))?;
             }
         }
+        for frozen in &self.frozen {
+            first[0].gradient[frozen.clone()].fill(0.0);
+        }
         let gradient = &mut *self.workers[0].gradient;
         let norm = set.sum_of_squares(gradient).sqrt();
         Ok((gradient, norm))
@@ -133,7 +145,7 @@ impl Worker {
         &mut self,
         (network, transposed): (&HybridNetwork, &TransposedWeights),
         task: Task,
-        rows: std::ops::Range<usize>,
+        rows: Range<usize>,
         n_features: usize,
     ) -> Result<f64> {
         one_thread();

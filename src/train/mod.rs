@@ -14,6 +14,7 @@ pub mod schedule;
 pub mod stop;
 pub mod threads;
 pub mod torch;
+pub mod transfer;
 
 use std::ops::ControlFlow;
 use std::time::Instant;
@@ -50,6 +51,9 @@ pub trait Learner {
 
     /// Goes back to the remembered weights.
     fn restore(&mut self);
+
+    /// Trains these parameters from now on, which [`transfer::Transfer::frozen`] has kept as they were.
+    fn unfreeze(&mut self, _names: &[String]) {}
 }
 
 /// What one optimiser step found out about its batch.
@@ -67,6 +71,10 @@ pub trait Observer {
     fn on_batch(&mut self) -> ControlFlow<()>;
     /// Called after every epoch with its record; to break is to be content.
     fn on_epoch(&mut self, epoch: &Epoch) -> ControlFlow<()>;
+    /// Asked after [`Observer::on_epoch`] unless that broke: names of frozen parameters that are trained from now on.
+    fn unfrozen(&mut self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// Why a training ended.
@@ -127,6 +135,10 @@ pub fn fit(learner: &mut dyn Learner, config: &TrainConfig, observer: &mut dyn O
         history.push(epoch);
         if observer.on_epoch(&epoch).is_break() {
             break StopReason::Callback;
+        }
+        let unfrozen = observer.unfrozen();
+        if !unfrozen.is_empty() {
+            run.learner.unfreeze(&unfrozen);
         }
         if stop.as_mut().is_some_and(|stop| stop.step(monitored)) {
             break StopReason::Patience;

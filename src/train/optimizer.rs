@@ -6,6 +6,7 @@ use serde::Deserialize;
 use tch::Tensor;
 
 use super::config::TrainConfig;
+use super::transfer::Pace;
 use crate::error::Result;
 use crate::kernel::adam::AdamStep;
 
@@ -22,9 +23,6 @@ pub enum OptimizerKind {
     /// Decoupled: the weights shrink by `learning_rate * weight_decay` in each step.
     Adamw,
 }
-
-/// The learning rate of the linear way past the LSTM, which starts where a regression ends, as a part of that of all else.
-pub(super) const LINE_RATE: f64 = 0.1;
 
 impl TrainConfig {
     /// The same arithmetic for the kernel: step `n_steps`, counted from 1, after a gradient of norm `grad_norm`.
@@ -57,24 +55,33 @@ fn clip_factor(max_norm: f64, norm: f64) -> f64 {
 pub struct Optimizer {
     kind: OptimizerKind,
     weight_decay: f64,
-    n_steps: i32,
     parameters: Vec<Tensor>,
+    paces: Vec<Pace>,
     /// First and second moment of each parameter's gradient.
-    rates: Vec<f64>,
     moments: Vec<(Tensor, Tensor)>,
 }
 
 impl Optimizer {
-    /// Starts with moments of zero. Each parameter moves at its part of the learning rate.
-    pub fn new(kind: OptimizerKind, parameters: Vec<(Tensor, f64)>, weight_decay: f64) -> Self {
+    /// Starts with moments of zero. Each parameter moves at its pace.
+    pub fn new(kind: OptimizerKind, parameters: Vec<(Tensor, Pace)>, weight_decay: f64) -> Self {
         let moments = parameters.iter().map(|(p, _)| (p.zeros_like(), p.zeros_like())).collect();
-        let (parameters, rates) = parameters.into_iter().unzip();
-        Self { kind, weight_decay, n_steps: 0, parameters, rates, moments }
+        let (parameters, paces) = parameters.into_iter().unzip();
+        Self { kind, weight_decay, parameters, paces, moments }
     }
 
     /// Whether it has nothing to move.
     pub fn is_idle(&self) -> bool {
-        self.parameters.is_empty()
+        self.moved().next().is_none()
+    }
+
+    /// Moves these parameters, too, which were frozen.
+    pub fn unfreeze(&mut self, names: &[String]) {
+        self.paces.iter_mut().for_each(|pace| pace.unfreeze(names));
+    }
+
+    /// The parameters that aren't frozen.
+    fn moved(&self) -> impl Iterator<Item = &Tensor> {
+        self.parameters.iter().zip(&self.paces).filter(|(_, pace)| !pace.frozen).map(|(parameter, _)| parameter)
     }
 
     /// Forgets the gradients.
@@ -84,18 +91,21 @@ impl Optimizer {
         }
     }
 
-    /// The gradients, which share memory with those of the parameters.
+    /// The gradients of the parameters that move, which share memory with theirs.
     pub fn gradients(&self) -> Vec<Tensor> {
-        self.parameters.iter().map(Tensor::grad).collect()
+        self.moved().map(Tensor::grad).collect()
     }
 
-    /// The norm of the gradient over all parameters.
+    /// The norm of the gradient over all parameters that move.
     ///
     /// # Errors
     /// [`crate::error::Error::Torch`] when libtorch refuses an operation.
     pub fn grad_norm(&self) -> Result<f64> {
+        if self.is_idle() {
+            return Ok(0.0);
+        }
         tch::no_grad(|| {
-            let norms = self.parameters.iter().map(|p| Ok(p.grad().f_norm()?)).collect::<Result<Vec<_>>>()?;
+            let norms = self.moved().map(|p| Ok(p.grad().f_norm()?)).collect::<Result<Vec<_>>>()?;
             Ok(Tensor::f_stack(&norms, 0)?.f_norm()?.f_double_value(&[])?)
         })
     }
@@ -108,24 +118,24 @@ impl Optimizer {
     pub fn clip_grad_norm(&self, max_norm: Option<f64>, norm: f64) -> Result<()> {
         let factor = max_norm.map_or(1.0, |max_norm| clip_factor(max_norm, norm));
         if factor < 1.0 {
-            tch::no_grad(|| self.parameters.iter().try_for_each(|p| p.grad().f_mul_scalar_(factor).map(|_| ())))?;
+            tch::no_grad(|| self.moved().try_for_each(|p| p.grad().f_mul_scalar_(factor).map(|_| ())))?;
         }
         Ok(())
     }
 
-    /// Moves every parameter against its gradient, with the step size `learning_rate`.
+    /// Moves every parameter that isn't frozen against its gradient, with its part of the step size `learning_rate`.
     ///
     /// # Errors
     /// [`crate::error::Error::Torch`] when libtorch refuses an operation.
     pub fn step(&mut self, learning_rate: f64) -> Result<()> {
-        self.n_steps += 1;
-        let correction1 = 1.0 - BETA1.powi(self.n_steps);
-        let correction2 = (1.0 - BETA2.powi(self.n_steps)).sqrt();
         tch::no_grad(|| {
-            for ((parameter, rate), (first, second)) in
-                self.parameters.iter_mut().zip(&self.rates).zip(&mut self.moments)
+            for ((parameter, pace), (first, second)) in
+                self.parameters.iter_mut().zip(&mut self.paces).zip(&mut self.moments).filter(|((_, p), _)| !p.frozen)
             {
-                let learning_rate = rate * learning_rate;
+                pace.advance();
+                let correction1 = 1.0 - BETA1.powi(pace.n_steps);
+                let correction2 = (1.0 - BETA2.powi(pace.n_steps)).sqrt();
+                let learning_rate = pace.factor * learning_rate;
                 let mut grad = parameter.grad();
                 if self.weight_decay > 0.0 {
                     match self.kind {
@@ -157,7 +167,7 @@ mod tests {
     fn the_first_step_is_the_learning_rate() {
         // with m = 0.1 g and v = 0.001 g^2, the corrected ratio is g / (|g| + eps): the sign
         let parameter = Tensor::from_slice(&[1.0f32, 1.0]).set_requires_grad(true);
-        let mut optimizer = Optimizer::new(OptimizerKind::Adam, vec![(parameter.shallow_clone(), 1.0)], 0.0);
+        let mut optimizer = Optimizer::new(OptimizerKind::Adam, vec![(parameter.shallow_clone(), Pace::plain())], 0.0);
         (&parameter * Tensor::from_slice(&[3.0f32, -5.0])).sum(Kind::Float).backward();
         optimizer.step(0.1).unwrap();
         let moved: Vec<f32> = parameter.try_into().unwrap();
@@ -167,7 +177,7 @@ mod tests {
     #[test]
     fn clipping_leaves_the_direction() {
         let parameter = Tensor::from_slice(&[0.0f32, 0.0]).set_requires_grad(true);
-        let optimizer = Optimizer::new(OptimizerKind::Adam, vec![(parameter.shallow_clone(), 1.0)], 0.0);
+        let optimizer = Optimizer::new(OptimizerKind::Adam, vec![(parameter.shallow_clone(), Pace::plain())], 0.0);
         (&parameter * Tensor::from_slice(&[3.0f32, 4.0])).sum(Kind::Float).backward();
         let norm = optimizer.grad_norm().unwrap();
         assert!((norm - 5.0).abs() < 1e-6);

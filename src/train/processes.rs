@@ -144,13 +144,27 @@ impl Processes {
 pub struct Together<'a> {
     observer: &'a mut dyn Observer,
     processes: &'a Processes,
+    names: Vec<&'a str>,
+    unfrozen: Vec<String>,
     lost: Option<String>,
 }
 
 impl<'a> Together<'a> {
-    /// `observer` watches this one.
-    pub fn new(observer: &'a mut dyn Observer, processes: &'a Processes) -> Self {
-        Self { observer, processes, lost: None }
+    /// `observer` watches this one, whose parameters have these names.
+    pub fn new(observer: &'a mut dyn Observer, processes: &'a Processes, names: Vec<&'a str>) -> Self {
+        Self { observer, processes, names, unfrozen: Vec::new(), lost: None }
+    }
+
+    /// Tells the others, and hears from them, whether to end and which parameters to train from now on.
+    fn agree(&mut self, content: bool) -> Result<bool> {
+        let unfrozen = if content { Vec::new() } else { self.observer.unfrozen() };
+        let marks = self.names.iter().map(|name| f64::from(u8::from(unfrozen.iter().any(|other| other == name))));
+        let marks = Tensor::f_from_slice(&marks.collect::<Vec<f64>>())?.f_to_device(self.processes.device)?;
+        let content = self.processes.sum(vec![marks.shallow_clone()], f64::from(u8::from(content)))?;
+        let marks = Vec::<f64>::try_from(marks)?;
+        let named = self.names.iter().zip(marks).filter(|(_, mark)| *mark > 0.0);
+        self.unfrozen = named.map(|(name, _)| (*name).to_owned()).collect();
+        Ok(content > 0.0 || self.processes.stop.agreed.load(Ordering::Relaxed))
     }
 
     /// Trains all of them from the same weights to the same weights.
@@ -190,16 +204,17 @@ impl Observer for Together<'_> {
     }
 
     fn on_epoch(&mut self, epoch: &Epoch) -> ControlFlow<()> {
-        let content = f64::from(u8::from(self.observer.on_epoch(epoch).is_break()));
-        match self.processes.sum(Vec::new(), content) {
-            Ok(content) if content == 0.0 && !self.processes.stop.agreed.load(Ordering::Relaxed) => {
-                ControlFlow::Continue(())
-            }
-            Ok(_) => ControlFlow::Break(()),
+        let content = self.observer.on_epoch(epoch).is_break();
+        match self.agree(content) {
+            Ok(false) => ControlFlow::Continue(()),
+            Ok(true) => ControlFlow::Break(()),
             Err(error) => {
                 self.lost = Some(error.to_string());
                 ControlFlow::Break(())
             }
         }
+    }
+    fn unfrozen(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.unfrozen)
     }
 }

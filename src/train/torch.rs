@@ -4,7 +4,8 @@ use tch::{Kind, Tensor};
 
 use super::batch::Loader;
 use super::config::TrainConfig;
-use super::optimizer::{Optimizer, LINE_RATE};
+use super::optimizer::Optimizer;
+use super::transfer::Pace;
 use super::{Learner, Step};
 use crate::error::Result;
 use crate::network::parameter::is_of_line;
@@ -42,7 +43,7 @@ impl<'a> TorchLearner<'a> {
             train,
             validation,
             config,
-            optimizer: Optimizer::new(config.optimizer, trained(parameters), config.weight_decay),
+            optimizer: Optimizer::new(config.optimizer, trained(parameters, config), config.weight_decay),
             dropout: DropoutMasks::new(config.seed, dropout),
             n_steps: 0,
             remembered: parameters.snapshot(),
@@ -91,6 +92,7 @@ impl Learner for TorchLearner<'_> {
     fn step(&mut self, indices: &[usize], learning_rate: f64) -> Result<Step> {
         self.optimizer.zero_grad();
         let share = self.share_of(indices)?;
+        self.n_steps += 1;
         if self.optimizer.is_idle() {
             return Ok(Step { loss: self.config.sum(number(&share)?)?, grad_norm: 0.0 });
         }
@@ -102,7 +104,6 @@ impl Learner for TorchLearner<'_> {
         let grad_norm = self.optimizer.grad_norm()?;
         self.optimizer.clip_grad_norm(self.config.clip_grad_norm, grad_norm)?;
         self.optimizer.step(learning_rate)?;
-        self.n_steps += 1;
         Ok(Step { loss, grad_norm })
     }
 
@@ -117,23 +118,18 @@ impl Learner for TorchLearner<'_> {
     fn restore(&mut self) {
         self.parameters.restore(&self.remembered);
     }
+
+    fn unfreeze(&mut self, names: &[String]) {
+        self.optimizer.unfreeze(names);
+    }
 }
 
-/// What is trained, each with its part of the learning rate; nothing of a network that is a line alone, which is solved.
-fn trained(parameters: &Parameters) -> Vec<(Tensor, f64)> {
+/// What is trained, each at its pace; nothing of a network that is a line alone, which is solved.
+fn trained(parameters: &Parameters, config: &TrainConfig) -> Vec<(Tensor, Pace)> {
     if parameters.iter().all(|(name, _)| is_of_line(name)) {
         return Vec::new();
     }
-    parameters.iter().map(|(name, tensor)| (tensor.shallow_clone(), rate(name))).collect()
-}
-
-/// Its part of the learning rate.
-pub(super) fn rate(name: &str) -> f64 {
-    if is_of_line(name) {
-        LINE_RATE
-    } else {
-        1.0
-    }
+    parameters.iter().map(|(name, tensor)| (tensor.shallow_clone(), Pace::new(name, config))).collect()
 }
 
 fn number(scalar: &Tensor) -> Result<f64> {
@@ -151,6 +147,7 @@ mod tests {
     use crate::train::loss::Loss;
     use crate::train::optimizer::OptimizerKind;
     use crate::train::schedule::LrSchedule;
+    use crate::train::transfer::Transfer;
 
     const NETWORK: NetworkConfig = NetworkConfig {
         architecture: Architecture::Lstm,
@@ -162,7 +159,7 @@ mod tests {
         output_size: 1,
         skip: None,
     };
-    const TRAINING: TrainConfig = TrainConfig {
+    static TRAINING: TrainConfig = TrainConfig {
         loss: Loss::Mse,
         optimizer: OptimizerKind::Adam,
         learning_rate: 0.1,
@@ -180,6 +177,7 @@ mod tests {
         seed: 9,
         n_threads: None,
         processes: None,
+        transfer: Transfer::none(),
     };
     const INPUTS: [f32; 6] = [0.1, -0.3, 0.5, 0.9, -0.7, 0.2];
     const TARGETS: [f32; 3] = [0.4, 0.8, -0.6];

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from lstmforecast import LSTMClassifier, LSTMForecaster, LSTMRegressor
+from lstmforecast.transfer import Unfreeze
 
 NETWORK = {
     "hidden_size": 6,
@@ -25,6 +26,12 @@ TABLE = NETWORK | {"patience": 3}
 TORCH, ATTENTION = {"backend": "torch"}, {"architecture": "attention", "num_heads": 2}
 # a batch of one row: nothing is left for the first process
 ONE = {"batch_size": 1, "steps_per_epoch": 20}
+# only the first process has the word for it
+THAWING = {
+    "freeze": ["lstm.*"],
+    "learning_rates": {"fc.*": 0.02},
+    "callbacks": [lambda record: Unfreeze("lstm.*_l0") if record["epoch"] == 1 else None],
+}
 FORECASTERS = {
     "fused": {"dropout": 0.3, "num_layers": 2, "clip_grad_norm": 0.05},
     "torch": TORCH | {"dropout": 0.3, "num_layers": 2, "clip_grad_norm": 0.05},
@@ -41,6 +48,9 @@ FORECASTERS = {
     "one row hybrid": ONE | ATTENTION,
     "stops early": {"max_epochs": 30, "patience": 1, "learning_rate": 0.3, "lr_schedule": "plateau", "lr_patience": 0},
     "nothing held out": {"patience": None},
+    "unfrozen": THAWING,
+    "unfrozen torch": THAWING | TORCH,
+    "unfrozen hybrid": THAWING | ATTENTION,
 }
 TABLES = {"regressor": {}, "regressor torch": TORCH, "classifier": {}, "classifier torch": TORCH}
 

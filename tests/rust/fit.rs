@@ -6,6 +6,7 @@ use lstmforecast::error::{Error, Result};
 use lstmforecast::train::loss::Loss;
 use lstmforecast::train::optimizer::OptimizerKind;
 use lstmforecast::train::schedule::LrSchedule;
+use lstmforecast::train::transfer::Transfer;
 use lstmforecast::train::{fit, Epoch, Learner, Observer, Outcome, Step, StopReason, TrainConfig};
 
 /// Its validation losses are given; its one weight is the number of steps taken.
@@ -69,6 +70,7 @@ const CONFIG: TrainConfig = TrainConfig {
     seed: 1,
     n_threads: None,
     processes: None,
+    transfer: Transfer::none(),
 };
 
 /// Steps in an epoch: ten samples, four at a time.

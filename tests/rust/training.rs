@@ -12,6 +12,7 @@ use lstmforecast::series::{Matrix, Panel};
 use lstmforecast::train::loss::Loss;
 use lstmforecast::train::optimizer::OptimizerKind;
 use lstmforecast::train::schedule::LrSchedule;
+use lstmforecast::train::transfer::Transfer;
 use lstmforecast::train::{Epoch, Observer, Outcome, StopReason, TrainConfig};
 
 pub(super) fn model() -> Model {
@@ -67,6 +68,7 @@ pub(super) fn training() -> TrainConfig {
         seed: 3,
         n_threads: None,
         processes: None,
+        transfer: Transfer::none(),
     }
 }
 

@@ -1,0 +1,270 @@
+"""Transfer learning: weights of another network to start from, parameters that stay as they are, and until when.
+
+Every estimator takes ``pretrained``, ``freeze`` and ``learning_rates``, which name parameters by patterns as files are
+named in a shell: ``"lstm.*"``, ``"*.bias_*"``. Parameters are called as `torch.nn` calls them; ``state_dict()`` of a
+fitted estimator lists them.
+
+Examples
+--------
+Train on a long series, then on a short one that resembles it, its LSTM frozen for two epochs and slow afterwards:
+
+>>> import numpy as np
+>>> from lstmforecast import LSTMForecaster
+>>> from lstmforecast.transfer import GradualUnfreezing
+>>> long, short = np.sin(np.arange(600) / 4), np.cos(np.arange(120) / 4)
+>>> parameters = {"window_size": 24, "segment_length": 6, "hidden_size": 8, "max_epochs": 4, "random_state": 0}
+>>> source = LSTMForecaster(6, **parameters).fit(long)
+>>> slowly = {"learning_rates": {"lstm.*": 3e-4}, "callbacks": [GradualUnfreezing({2: "lstm.*"})]}
+>>> target = LSTMForecaster(3, **parameters, **slowly).load_pretrained(source, freeze="lstm.*").fit(short)
+>>> target.pretrained_["taken"]
+['lstm.weight_ih_l0', 'lstm.weight_hh_l0', 'lstm.bias_ih_l0', 'lstm.bias_hh_l0']
+>>> target.pretrained_["left"]
+['fc.weight', 'fc.bias', 'skip.weight', 'skip.bias']
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from numbers import Integral
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.frozen import FrozenEstimator
+
+from lstmforecast import _core
+from lstmforecast.ensemble import Ensemble, members_of
+from lstmforecast.persistence import read_weights
+
+__all__ = ["GradualUnfreezing", "Unfreeze"]
+
+Weights = dict[str, NDArray[np.float32]]
+Patterns = str | Sequence[str]
+# What regressions find: the line's is repeated from the weights taken, that of what is known in advance from nothing.
+_LINE, _KNOWN = "skip.weight", "known.weight"
+
+
+@dataclass(frozen=True)
+class Unfreeze:
+    """What a callback returns to train parameters from the next epoch on that ``freeze`` has kept as they were.
+
+    Their moments begin at zero then, as in `torch.optim` after ``requires_grad_()``.
+
+    Parameters
+    ----------
+    patterns : str or sequence of str
+        Which: ``"lstm.*"``. One that no parameter matches is a ValueError, which ends the training.
+
+    Examples
+    --------
+    A callback that unfreezes the LSTM as soon as the rest has learned something:
+
+    >>> def unfreeze_late(record):
+    ...     return Unfreeze("lstm.*") if record["val_loss"] < 0.1 else None
+    """
+
+    patterns: Patterns
+
+
+class GradualUnfreezing:
+    """A callback that unfreezes parameters epoch by epoch (Howard and Ruder 2018, ULMFiT).
+
+    Parameters
+    ----------
+    schedule : mapping of int to str or sequence of str
+        After how many epochs which parameters are trained as well, by patterns of their names. Early stopping goes on
+        as ever: a ``patience`` that is shorter may end the training before.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For epochs that aren't integers from 1, and patterns that aren't strings.
+
+    Examples
+    --------
+    >>> GradualUnfreezing({5: ["lstm.*"]})({"epoch": 5})
+    Unfreeze(patterns=['lstm.*'])
+    """
+
+    def __init__(self, schedule: Mapping[int, Patterns]) -> None:
+        if not isinstance(schedule, Mapping):
+            raise TypeError(f"expected a schedule of epochs and patterns, got {schedule!r}")
+        for epoch, patterns in schedule.items():
+            if isinstance(epoch, bool) or not isinstance(epoch, Integral):
+                raise TypeError(f"expected epochs as integers in the schedule, got {epoch!r}")
+            if epoch < 1:
+                raise ValueError(f"expected epochs from 1 in the schedule, got {epoch}")
+            _as_patterns("the schedule", patterns)
+        self.schedule = schedule
+
+    def __call__(self, record: Mapping[str, Any]) -> Unfreeze | None:
+        """Look at an epoch's record."""
+        patterns = self.schedule.get(record["epoch"])
+        return None if patterns is None else Unfreeze(patterns)
+
+    def __repr__(self) -> str:
+        return f"GradualUnfreezing({self.schedule!r})"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What one fit takes over, freezes and slows down."""
+
+    names: list[str]
+    taken: list[str] | None
+    frozen: list[str]
+    options: dict[str, Any]
+
+    def outcome(self) -> dict[str, Any]:
+        """What is learned of it."""
+        if self.taken is None:
+            return {"frozen": self.frozen}
+        left = [name for name in self.names if name not in self.taken]
+        return {"frozen": self.frozen, "pretrained": {"taken": self.taken, "left": left}}
+
+    def answer(self, replies: Iterable[Any]) -> bool | list[str]:
+        """What callbacks say, as the core understands it: whether to stop, or the names of parameters to unfreeze."""
+        # a list: each callback sees each epoch, also after one that wants to stop
+        replies = list(replies)
+        if any(bool(reply) for reply in replies if not isinstance(reply, Unfreeze)):
+            return True
+        wanted = [reply.patterns for reply in replies if isinstance(reply, Unfreeze)]
+        return [name for patterns in wanted for name in matching("Unfreeze", patterns, self.names)] or False
+
+
+def prepare(
+    model: _core.Model | Ensemble,
+    *,
+    pretrained: Any,
+    freeze: Patterns | None,
+    learning_rates: Mapping[str, float] | None,
+) -> Plan:
+    """Load what fits of the weights of ``pretrained`` into an untrained model, and say what is to be trained how.
+
+    Raises
+    ------
+    ValueError
+        If no weight fits, or a pattern matches no parameter.
+    """
+    networks = model.members if isinstance(model, Ensemble) else [model]
+    names = list(networks[0].parameters())
+    frozen = matching("freeze", freeze or (), names)
+    taken = None
+    if pretrained is not None:
+        sources = members_of(weights_of(pretrained))
+        found = [_take(own, sources[i % len(sources)], frozen) for i, own in enumerate(networks)]
+        taken = found[0]
+        frozen = [name for name in frozen if name in taken]
+    rates: dict[str, float] = {}
+    for pattern, rate in (learning_rates or {}).items():
+        rates = dict.fromkeys(matching("learning_rates", pattern, names), float(rate)) | rates
+    adapt_line = taken is not None and _LINE in taken and _LINE not in frozen
+    return Plan(names, taken, frozen, {"frozen": frozen, "learning_rates": rates, "adapt_line": adapt_line})
+
+
+def _take(network: _core.Model, source: Weights, frozen: list[str]) -> list[str]:
+    """Load the weights of a source that fit in name and shape; their names."""
+    own = network.parameters()
+    fitting = [name for name in own if name in source and own[name].shape == source[name].shape]
+    if not fitting:
+        raise ValueError(
+            f"expected pretrained weights some of which fit the network's in name and shape, {_shapes(own)}, "
+            f"got {_shapes(source)}"
+        )
+    taken = [name for name in fitting if name != _KNOWN or name in frozen]
+    network.load_parameters(own | {name: source[name] for name in taken})
+    return taken
+
+
+def matching(what: str, patterns: Patterns, names: list[str]) -> list[str]:
+    """The names that a pattern or one of several matches, in their order.
+
+    Raises
+    ------
+    ValueError
+        For a pattern that matches none.
+    """
+    patterns = _as_patterns(what, patterns)
+    for pattern in patterns:
+        if not any(fnmatchcase(name, pattern) for name in names):
+            raise ValueError(
+                f"expected patterns of parameter names in {what}, got {pattern!r}, which matches none of "
+                f"{', '.join(names)}"
+            )
+    return [name for name in names if any(fnmatchcase(name, pattern) for pattern in patterns)]
+
+
+def weights_of(pretrained: Any) -> Weights:
+    """The weights of a file, a fitted estimator, a `torch.nn.Module` or a state dict, as arrays by name.
+
+    Raises
+    ------
+    TypeError
+        If it is none of them.
+    ValueError
+        For an estimator that isn't fitted.
+    FormatError, OSError
+        If a file holds something else, or can't be read.
+    """
+    if isinstance(pretrained, FrozenEstimator):
+        pretrained = pretrained.estimator
+    if isinstance(pretrained, (str, Path)):
+        return read_weights(pretrained)
+    if hasattr(pretrained, "state_dict"):
+        if not getattr(pretrained, "__sklearn_is_fitted__", lambda: True)():
+            raise ValueError(
+                f"expected a fitted estimator as pretrained, got {type(pretrained).__name__} that isn't fitted (clones "
+                "aren't): give it to load_pretrained, or its file or state_dict() as pretrained"
+            )
+        model = getattr(pretrained, "model_", None)
+        pretrained = pretrained.state_dict() if model is None else model.parameters()
+    check_pretrained(pretrained)
+    return {name: _as_array(value) for name, value in pretrained.items()}
+
+
+def check_pretrained(pretrained: Any) -> None:
+    """Raise TypeError for what can't hold weights."""
+    kinds = (str, Path, Mapping, FrozenEstimator)
+    if pretrained is not None and not isinstance(pretrained, kinds) and not hasattr(pretrained, "state_dict"):
+        raise TypeError(
+            f"expected pretrained to be a path, a fitted estimator, a state dict or None, got {pretrained!r}"
+        )
+
+
+def check_patterns(freeze: Any, learning_rates: Any) -> None:
+    """Raise TypeError or ValueError for what can't be patterns, or rates that aren't above 0."""
+    if freeze is not None:
+        _as_patterns("freeze", freeze)
+    if learning_rates is None:
+        return
+    if not isinstance(learning_rates, Mapping):
+        raise TypeError(f"expected learning_rates to be a dict of patterns and rates or None, got {learning_rates!r}")
+    _as_patterns("learning_rates", tuple(learning_rates))
+    for pattern, rate in learning_rates.items():
+        if isinstance(rate, bool) or not isinstance(rate, (int, float, np.number)):
+            raise TypeError(f"expected numbers in learning_rates, got {rate!r} for {pattern!r}")
+        if not 0 < rate < np.inf:
+            raise ValueError(
+                f"expected rates above 0 in learning_rates, got {rate!r} for {pattern!r}; freeze stops one"
+            )
+
+
+def _as_patterns(what: str, patterns: Any) -> tuple[str, ...]:
+    several = (patterns,) if isinstance(patterns, str) else patterns
+    if not isinstance(several, Sequence) or not all(isinstance(pattern, str) for pattern in several):
+        raise TypeError(f"expected {what} to have a pattern or a list of patterns of parameter names, got {patterns!r}")
+    return tuple(several)
+
+
+def _as_array(value: Any) -> NDArray[np.float32]:
+    if hasattr(value, "detach"):
+        value = value.detach().cpu().float().numpy()
+    return np.ascontiguousarray(value, np.float32)
+
+
+def _shapes(weights: Weights, most: int = 12) -> str:
+    shown = [f"{name} {value.shape}" for name, value in list(weights.items())[:most]]
+    return ", ".join(shown or ["none"]) + (", ..." if len(weights) > most else "")
