@@ -156,6 +156,7 @@ fn step(c: &mut Criterion) {
             dropout: 0.0,
             output_size: 1,
             skip: None,
+            tbptt: None,
         };
         let (_, parameters) = network::build(&config, 0, Device::Cpu).unwrap();
         let mut network = FusedNetwork::new(&config, &parameters).unwrap();

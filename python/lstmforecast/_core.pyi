@@ -52,7 +52,8 @@ class Model:
         ``indicator``, ``distribution`` (``None``, ``{"quantiles": [...]}``, ``"normal"``, ``"student_t"``,
         ``"negative_binomial"``), ``backend`` (``"auto"``,
         ``"fused"`` or ``"torch"``), ``device`` (``"cpu"`` or ``"cuda"``), ``seed``. The targets are the first
-        ``n_targets`` features when the model is trained on a series.
+        ``n_targets`` features when the model is trained on a series. ``tbptt``: steps of the LSTM that gradients go
+        back through, or None.
     """
 
     def __new__(cls, config: Mapping[str, Any]) -> Model: ...

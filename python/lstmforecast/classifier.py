@@ -31,6 +31,9 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
     segment_length : int, default=1
         Steps of a window that the network reads as one, side by side; a divisor of the window. It keeps long windows
         short for the network (patches, for ``"transformer"``).
+    tbptt : int or None, default=None
+        Truncated backpropagation through time: the LSTM reads whole windows, gradients go back through its last
+        ``tbptt`` steps (segments) only, and training takes the memory of so many. None: through all.
     architecture : {"lstm", "attention", "cnn_lstm", "transformer"}, default="lstm"
         Network: the LSTM's last state is read, or, with ``"attention"``, its states of all steps are by multi-head
         self-attention; with ``"cnn_lstm"``, the LSTM reads what convolutions over the steps find. ``"transformer"`` is
@@ -149,6 +152,7 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
         *,
         n_features_per_step: int = 1,
         segment_length: int = 1,
+        tbptt: int | None = None,
         architecture: str = "lstm",
         hidden_size: int = 64,
         num_layers: int = 1,
@@ -189,6 +193,7 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
     ) -> None:
         self.n_features_per_step = n_features_per_step
         self.segment_length = segment_length
+        self.tbptt = tbptt
         self.architecture = architecture
         self.hidden_size = hidden_size
         self.num_layers = num_layers

@@ -65,7 +65,7 @@ class LSTMEstimator(BaseEstimator):
         **network: Any,
     ) -> _core.Model | Ensemble:
         """An untrained model, or with ``warm_start`` one that goes on with the present weights."""
-        names = ("hidden_size", "num_layers", "bidirectional", "dropout", "backend", "device")
+        names = ("hidden_size", "num_layers", "bidirectional", "dropout", "backend", "device", "tbptt")
         config = {name: getattr(self, name) for name in names}
         config |= {"window_size": window_size, "horizon": horizon, "n_features": n_features, "n_targets": n_targets}
         config |= {"normalize": None, "seed": seed, "architecture": to_core(self.get_params(deep=False))} | network

@@ -32,6 +32,10 @@ class LSTMForecaster(SeriesEstimator):
     segment_length : int or None, default=None
         Rows that the LSTM reads as one step, as in SegRNN; a divisor of the window. None: a season where the window has
         several, so that an hourly series is read day by day.
+    tbptt : int or None, default=None
+        Truncated backpropagation through time: the LSTM reads whole windows, gradients go back through its last
+        ``tbptt`` steps (segments) only, and training takes the memory of so many. With ``supervision="every"``, windows
+        are cut into parts of so many steps, counted from the end, each with its losses. None: through all.
     linear_skip : bool or None, default=None
         Whether a linear forecast from the window (NLinear, one for all variables) is added to the LSTM's, which then
         learns what the line leaves; None: True, except with ``supervision="every"``.
@@ -195,6 +199,7 @@ class LSTMForecaster(SeriesEstimator):
         *,
         window_size: int | None = None,
         segment_length: int | None = None,
+        tbptt: int | None = None,
         linear_skip: bool | None = None,
         supervision: str = "last",
         channels: str = "independent",
@@ -251,6 +256,7 @@ class LSTMForecaster(SeriesEstimator):
         self.horizon = horizon
         self.window_size = window_size
         self.segment_length = segment_length
+        self.tbptt = tbptt
         self.linear_skip = linear_skip
         self.supervision = supervision
         self.channels = channels

@@ -63,6 +63,7 @@ _RULES: dict[str, _Number | _Choice] = {
     "stride": _Number(_INTEGER, 1),
     "n_estimators": _Number(_INTEGER, 1),
     "segment_length": _Number(_INTEGER, 1, none=True),
+    "tbptt": _Number(_INTEGER, 1, none=True),
     "linear_skip": _Choice((None, False, True)),
     "supervision": _Choice(("last", "every")),
     "channels": _Choice(("together", "independent")),

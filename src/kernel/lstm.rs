@@ -85,12 +85,18 @@ impl Lstm {
         TransposedWeights::new(&self.layout, needs.input_gradient)
     }
 
+    /// As many of `rows` as a workspace of so many bytes has room for, evenly: two halves, three thirds; one at the least.
+    pub fn rows_within(&self, bytes: usize, rows: usize, steps: usize, needs: Needs) -> usize {
+        let most = bytes / (size_of::<f32>() * Workspace::row_len(&self.layout, steps, needs));
+        rows.div_ceil(rows.div_ceil(most.clamp(1, rows)))
+    }
+
     /// Room for up to `rows` windows of `steps` steps.
     pub fn workspace(&self, rows: usize, steps: usize, needs: Needs) -> Workspace {
         Workspace::new(&self.layout, rows, steps, needs)
     }
 
-    /// Runs the windows in the workspace through the stack. `masks(layer)` are the dropout masks of the outputs of a layer, in the
+    /// Runs the part of the windows that the workspace is at through the stack. `masks(layer)` are the dropout masks of the outputs of a layer, in the
     /// order of a `(batch, steps, directions * hidden_size)` tensor in which the workspace's rows start at `first_row`.
     pub fn forward(&self, parameters: &[f32], ws: &mut Workspace, masks: Option<(Masks, usize)>) {
         for layer in 0..self.layout.shape.num_layers {
@@ -122,7 +128,7 @@ impl Lstm {
                     let to = ((moment * rows + row) * n_directions + direction) * width;
                     input.values[to..to + width].copy_from_slice(&h[from..from + width]);
                     let (Some(mask), Some((masks, first_row))) = (&mut input.mask, masks) else { continue };
-                    let place = ((first_row + row) * ws.steps + moment) * n_directions + direction;
+                    let place = ((first_row + row) * ws.window_steps + ws.first + moment) * n_directions + direction;
                     masks(layer - 1).fill((place * hidden) as u64, &mut mask[to..to + hidden]);
                     for (value, mask) in input.values[to..to + hidden].iter_mut().zip(&mask[to..to + hidden]) {
                         *value *= mask;
@@ -141,7 +147,7 @@ impl Lstm {
         for ((sum, a), b) in memory.bias.iter_mut().zip(bias_ih).zip(bias_hh) {
             *sum = a + b;
         }
-        let x = CellInput::new(cell, &ws.x, &ws.inputs, below, rows);
+        let x = CellInput::new(cell, (&ws.x, ws.first), &ws.inputs, below, rows);
         for step in 0..steps {
             let (h_before, h) = memory.h.split_at_mut((step + 1) * state);
             let (c_before, c) = memory.c.split_at_mut((step + 1) * state);
@@ -275,7 +281,7 @@ impl Lstm {
         let cell = &self.layout.cells[index];
         let (rows, steps, width, lanes) = (ws.rows, ws.steps, cell.width, self.layout.lanes);
         let (state, block) = (rows * width, 4 * lanes);
-        let x = CellInput::new(cell, &ws.x, &ws.inputs, &ws.cells[..index], rows);
+        let x = CellInput::new(cell, (&ws.x, ws.first), &ws.inputs, &ws.cells[..index], rows);
         let memory = &ws.cells[index];
         let at_once = (OUTER_ROWS / rows).max(1);
         for first in (0..steps).step_by(at_once) {
@@ -339,13 +345,13 @@ struct CellInput<'a> {
 impl<'a> CellInput<'a> {
     fn new(
         cell: &Cell,
-        x: &'a [f32],
+        (x, first): (&'a [f32], usize),
         inputs: &'a [Option<super::workspace::LayerInput>],
         below: &'a [super::workspace::CellMemory],
         rows: usize,
     ) -> Self {
         let (values, start): (&[f32], usize) = match cell.layer.checked_sub(1).map(|below| &inputs[below]) {
-            None => (x, 0),
+            None => (x, first * rows * cell.n_inputs),
             Some(Some(input)) => (&input.values, 0),
             // the one cell below, whose output after a step is the state before the next
             Some(None) => (&below[below.len() - 1].h, rows * cell.n_inputs),

@@ -23,16 +23,31 @@ pub(super) struct CellMemory {
     pub(super) bias: Aligned,
 }
 
-/// The memory of a stack for up to a number of rows.
+impl CellMemory {
+    fn forget_gradient(&mut self, state: usize) {
+        self.final_dh[..state].fill(0.0);
+        self.final_dc[..state].fill(0.0);
+    }
+}
+
+/// The memory of a stack for up to a number of rows: of whole windows, or of a part of them at a time.
+///
+/// Moments in time are those of the part, and so are initial and final states.
 #[derive(Debug, Clone)]
 pub struct Workspace {
     pub(super) width: usize,
     pub(super) hidden_size: usize,
     pub(super) n_directions: usize,
     pub(super) input_size: usize,
+    max_rows: usize,
     pub(super) rows: usize,
+    /// Steps of the windows, of which there is room for a part at a time; all parts but the first have so many.
+    pub(super) window_steps: usize,
+    room: usize,
+    /// The part that is being worked on: its first moment, its steps.
+    pub(super) first: usize,
     pub(super) steps: usize,
-    /// `(steps, rows, input_size)`.
+    /// `(window_steps, rows, input_size)`.
     pub(super) x: Aligned,
     pub(super) cells: Vec<CellMemory>,
     /// For each layer above the first, its input `(steps, rows, directions * width)` and the mask that made it, where it is not
@@ -62,11 +77,20 @@ pub struct Needs {
     pub output_gradient: bool,
     /// Gradients of the input.
     pub input_gradient: bool,
+    /// Steps that the way back goes at the most, in one direction; `None`: all.
+    pub tbptt: Option<usize>,
+}
+
+impl Needs {
+    /// Steps that there is room for at a time, of windows of `steps`.
+    fn room(self, steps: usize) -> usize {
+        self.tbptt.map_or(steps, |tbptt| tbptt.min(steps))
+    }
 }
 
 impl Workspace {
-    pub(super) fn new(layout: &Layout, rows: usize, steps: usize, needs: Needs) -> Self {
-        let shape = layout.shape;
+    pub(super) fn new(layout: &Layout, rows: usize, window_steps: usize, needs: Needs) -> Self {
+        let (shape, steps) = (layout.shape, needs.room(window_steps));
         let (state, outputs) = (rows * layout.width, rows * layout.width * shape.n_directions());
         let zeros = Aligned::zeros;
         let cell = |_: &_| CellMemory {
@@ -89,9 +113,13 @@ impl Workspace {
             hidden_size: shape.hidden_size,
             n_directions: shape.n_directions(),
             input_size: shape.input_size,
+            max_rows: rows,
             rows,
+            window_steps,
+            room: steps,
+            first: 0,
             steps,
-            x: zeros(steps * rows * shape.input_size),
+            x: zeros(window_steps * rows * shape.input_size),
             cells: layout.cells.iter().map(cell).collect(),
             inputs: (1..shape.num_layers).map(|layer| materialised.then(|| input(layer))).collect(),
             output_gradient: needs.output_gradient.then(|| zeros(steps * outputs)),
@@ -100,21 +128,73 @@ impl Workspace {
         }
     }
 
+    /// Numbers that a row of a workspace takes, the little that doesn't grow with the steps aside.
+    pub(super) fn row_len(layout: &Layout, window_steps: usize, needs: Needs) -> usize {
+        let (shape, width) = (layout.shape, layout.width);
+        let outputs = width * shape.n_directions();
+        let n_inputs = match (needs.dropout, shape.bidirectional) {
+            (true, _) => 2 * (shape.num_layers - 1),
+            (false, both) => usize::from(both) * (shape.num_layers - 1),
+        };
+        let of_input = if needs.input_gradient { shape.input_size.next_multiple_of(layout.lanes) } else { 0 };
+        let n_outputs = n_inputs + usize::from(needs.output_gradient);
+        let of_step = 7 * width * shape.n_cells() + n_outputs * outputs + of_input;
+        needs.room(window_steps) * of_step + window_steps * shape.input_size
+    }
+
+    /// Rows that there is room for.
+    pub fn max_rows(&self) -> usize {
+        self.max_rows
+    }
+
+    /// Steps of the part of the windows that is being worked on.
+    pub fn steps(&self) -> usize {
+        self.steps
+    }
+
+    /// Its first moment in time.
+    pub fn first(&self) -> usize {
+        self.first
+    }
+
     /// Rows of the batch that is being worked on.
     pub fn rows(&self) -> usize {
         self.rows
     }
 
-    /// Takes another batch, of at most as many rows as there is room for, whose states start from zero.
+    /// Takes another batch, of at most as many rows as there is room for, whose states start from zero, at the first part of
+    /// its windows.
     pub fn start(&mut self, rows: usize) {
-        self.rows = rows;
+        (self.rows, self.first) = (rows, 0);
+        // what is left over comes first, so that the last part is a whole one
+        self.steps = (self.window_steps - 1) % self.room + 1;
         let state = rows * self.width;
         for cell in &mut self.cells {
             cell.h[..state].fill(0.0);
             cell.c[..state].fill(0.0);
-            cell.final_dh[..state].fill(0.0);
-            cell.final_dc[..state].fill(0.0);
+            cell.forget_gradient(state);
         }
+    }
+
+    /// Whether the part that is being worked on is the last.
+    pub fn is_at_end(&self) -> bool {
+        self.first + self.steps == self.window_steps
+    }
+
+    /// Goes on to the next part of the windows, whose states start from the final ones of this part; no gradient goes back
+    /// from there. False where this was the last.
+    pub fn go_on(&mut self) -> bool {
+        if self.is_at_end() {
+            return false;
+        }
+        let (state, end) = (self.rows * self.width, self.steps * self.rows * self.width);
+        for cell in &mut self.cells {
+            cell.h.copy_within(end..end + state, 0);
+            cell.c.copy_within(end..end + state, 0);
+            cell.forget_gradient(state);
+        }
+        (self.first, self.steps) = (self.first + self.steps, self.room);
+        true
     }
 
     /// Writes a window `(steps, input_size)` as a row of the input.
@@ -213,7 +293,7 @@ impl Workspace {
     /// Without [`Needs::input_gradient`].
     pub fn input_gradient(&self, moment: usize, row: usize) -> &[f32] {
         let gradient = self.input_gradient.as_ref().expect("the workspace has room for gradients of the input");
-        let stride = gradient.len() / (self.x.len() / self.input_size);
+        let stride = gradient.len() / (self.room * self.max_rows);
         let at = (moment * self.rows + row) * stride;
         &gradient[at..at + self.input_size]
     }

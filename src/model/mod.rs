@@ -114,6 +114,10 @@ pub struct ModelConfig {
     /// Which steps the loss looks at.
     #[serde(default)]
     pub supervision: Supervision,
+    /// Steps of the LSTM that gradients go back through, the last of each window or, where every step is supervised, of each
+    /// part of so many; `None`: all.
+    #[serde(default)]
+    pub tbptt: Option<usize>,
     /// Who does the arithmetic.
     pub backend: Backend,
     /// `cpu`, `cuda` or `cuda:1`.
@@ -231,6 +235,7 @@ impl ModelConfig {
             dropout: self.dropout,
             output_size: self.horizon * skip.n_targets * skip.n_parameters,
             skip: self.linear_skip.then_some(skip),
+            tbptt: self.tbptt,
         }
     }
 }

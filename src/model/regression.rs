@@ -115,6 +115,7 @@ mod tests {
             distribution: None,
             normalize: Some(Normalize::Last),
             supervision: Supervision::Last,
+            tbptt: None,
             backend: Backend::Auto,
             device: "cpu".to_owned(),
             seed: 0,

@@ -100,6 +100,9 @@ pub struct NetworkConfig {
     pub output_size: usize,
     /// A linear forecast that is added to the LSTM's.
     pub skip: Option<SkipConfig>,
+    /// Steps of the LSTM that gradients go back through (Williams & Peng 1990: truncated backpropagation through time);
+    /// `None`: all of the window.
+    pub tbptt: Option<usize>,
 }
 
 /// A linear map from the window of each target to its forecast, the same for all targets: the way past the LSTM, which then
@@ -150,9 +153,26 @@ impl NetworkConfig {
             ("num_layers", self.num_layers),
             ("the number of outputs", self.output_size),
         ])?;
+        self.check_tbptt()?;
         if !(0.0..1.0).contains(&self.dropout) {
             return Err(Error::Value(format!("expected dropout in [0, 1), got {}", self.dropout)));
         }
         self.architecture.check(self.hidden_size, self.bidirectional)
+    }
+
+    fn check_tbptt(&self) -> Result<()> {
+        let Some(tbptt) = self.tbptt else { return Ok(()) };
+        check_positive([("tbptt", tbptt)])?;
+        if !self.architecture.has_lstm() {
+            let name = self.architecture.name();
+            return Err(Error::Value(format!("expected an architecture with an LSTM with tbptt, got '{name}'")));
+        }
+        if self.bidirectional {
+            return Err(Error::Value(
+                "expected bidirectional=False with tbptt, as the backward direction begins at a window's end, got True"
+                    .to_owned(),
+            ));
+        }
+        Ok(())
     }
 }

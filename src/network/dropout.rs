@@ -22,6 +22,24 @@ pub(super) fn drop_out(x: &Tensor, masks: Option<StepMasks>, layer: usize) -> Re
     Ok(x.f_mul(&mask)?)
 }
 
+/// [`drop_out`] of a part `(batch, n, size)` of all `steps` steps, from step `first` on: the same part of the mask of all.
+pub(super) fn drop_out_steps(
+    x: &Tensor,
+    masks: Option<StepMasks>,
+    layer: usize,
+    (first, steps): (usize, usize),
+) -> Result<Tensor> {
+    let Some(masks) = masks.filter(|masks| masks.p() > 0.0) else { return Ok(x.shallow_clone()) };
+    let size = usize::try_from(x.size()[2]).unwrap_or(0);
+    let (mut elements, mask) = (vec![0.0; x.numel()], masks.layer(layer));
+    let of_row = elements.len() / usize::try_from(x.size()[0]).unwrap_or(1).max(1);
+    for (row, elements) in elements.chunks_exact_mut(of_row).enumerate() {
+        mask.fill((((masks.first_row() + row) * steps + first) * size) as u64, elements);
+    }
+    let mask = Tensor::f_from_slice(&elements)?.f_reshape(x.size())?.f_to_device(x.device())?;
+    Ok(x.f_mul(&mask)?)
+}
+
 #[cfg(test)]
 mod tests {
     use tch::Kind;
@@ -39,6 +57,18 @@ mod tests {
             assert_eq!(part.unwrap(), whole.narrow(0, first, n));
         }
         assert_ne!(drop_out(&x, Some(masks), 3).unwrap(), whole);
+    }
+
+    #[test]
+    fn parts_of_the_steps_have_the_masks_of_the_whole() {
+        let x = Tensor::ones([3, 7, 4], (Kind::Float, tch::Device::Cpu));
+        let masks = DropoutMasks::new(3, 0.4).during(5).from_row(2);
+        let whole = drop_out(&x, Some(masks), 2).unwrap();
+        for (first, n) in [(0, 7), (0, 2), (2, 5), (6, 1)] {
+            let steps = (usize::try_from(first).unwrap(), 7);
+            let part = drop_out_steps(&x.narrow(1, first, n), Some(masks), 2, steps).unwrap();
+            assert_eq!(part, whole.narrow(1, first, n));
+        }
     }
 
     #[test]

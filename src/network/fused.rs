@@ -27,6 +27,8 @@ pub struct FusedNetwork {
     pub parameters: Aligned,
     /// Names of PyTorch's tensors, in the order of [`FusedNetwork::unpack`].
     pub names: Vec<String>,
+    /// Steps that gradients go back through; `None`: all.
+    pub tbptt: Option<usize>,
     output_size: usize,
     state_size: usize,
 }
@@ -60,7 +62,8 @@ impl FusedNetwork {
         let parameters = Aligned::zeros(lstm.n_parameters() + head.n_parameters() + n_skip);
         let state_size = config.n_directions() * config.hidden_size;
         let names = weights.iter().map(|(name, _)| name.to_owned()).collect();
-        let mut network = Self { lstm, head, skip, parameters, names, output_size: config.output_size, state_size };
+        let (tbptt, output_size) = (config.tbptt, config.output_size);
+        let mut network = Self { lstm, head, skip, parameters, names, tbptt, output_size, state_size };
         let tensors = weights.iter().map(|(_, tensor)| Ok(Vec::try_from(tensor.f_flatten(0, -1)?)?));
         network.parameters = network.pack(&tensors.collect::<Result<Vec<_>>>()?);
         Ok(network)

@@ -156,16 +156,26 @@ impl Surroundings {
         let rows = usize::try_from(inputs.size()[0]).unwrap_or(0);
         let read = self.layers().before(inputs, masks)?;
         workspace.start(rows);
-        let steps = self.for_each_window(&read, rows, |row, window| workspace.set_window(row, window))?;
+        self.for_each_window(&read, rows, |row, window| workspace.set_window(row, window))?;
         let of_layer = masks.map(|masks| move |layer| masks.layer(layer));
         let first_row = masks.map_or(0, |masks| masks.first_row());
         let of_layer = of_layer.as_ref().map(|of_layer| (of_layer as _, first_row));
-        network.lstm.forward(&network.parameters, workspace, of_layer);
-        let states = self
-            .states(network, (rows, rows, steps), |direction, moment, row| workspace.output(direction, moment, row))?;
+        let mut outputs = Vec::new();
+        loop {
+            network.lstm.forward(&network.parameters, workspace, of_layer);
+            if workspace.is_at_end() || self.layers().reads_every_state() {
+                let part = (rows, rows, workspace.steps());
+                let output = |direction, moment, row| workspace.output(direction, moment, row);
+                outputs.push(self.states(network, part, output)?);
+            }
+            if !workspace.go_on() {
+                break;
+            }
+        }
+        let states = if outputs.len() == 1 { outputs.remove(0) } else { Tensor::f_cat(&outputs, 1)? };
         let states = states.set_requires_grad(true);
         let outputs = self.layers().after(&states, inputs, masks)?;
-        Ok(Pass { outputs, read, states, rows, steps })
+        Ok(Pass { outputs, read, states, rows })
     }
 
     /// Calls `take(row, window)` with what the LSTM reads, `(steps, lstm_input_size)`; gives the number of steps.
@@ -222,7 +232,6 @@ pub struct Pass {
     read: Tensor,
     states: Tensor,
     rows: usize,
-    steps: usize,
 }
 
 impl Pass {
@@ -239,12 +248,15 @@ impl Pass {
         gradient: &mut [f32],
     ) -> Result<()> {
         pull_back(&self.outputs, of_outputs)?;
+        let place = dimensions(&[workspace.first(), workspace.steps()]);
         let (every, numbers) = (surroundings.layers().reads_every_state(), &mut surroundings.numbers);
-        let size = network.config.hidden_size;
-        numbers.resize(self.states.numel(), 0.0);
-        self.states.grad().f_copy_data(numbers, self.states.numel())?;
-        let n_directions = network.config.n_directions();
-        let each = numbers.chunks_exact(size).zip(places((self.rows, n_directions, self.steps), every));
+        let (size, n_directions) = (network.config.hidden_size, network.config.n_directions());
+        // the last part of the steps, where the workspace is: no gradient goes back further
+        let part = |tensor: &Tensor| tensor.f_narrow(1, place[0], place[1])?.f_contiguous();
+        let of_states = if every { part(&self.states.grad())? } else { self.states.grad() };
+        numbers.resize(of_states.numel(), 0.0);
+        of_states.f_copy_data(numbers, of_states.numel())?;
+        let each = numbers.chunks_exact(size).zip(places((self.rows, n_directions, workspace.steps()), every));
         for (values, (row, direction, moment)) in each {
             let slot = if every {
                 workspace.output_gradient_mut(direction, moment, row)
@@ -258,10 +270,11 @@ impl Pass {
         if surroundings.layers().has_layers_before() {
             let numbers = &mut surroundings.numbers;
             numbers.clear();
-            for (row, moment) in (0..self.rows).flat_map(|row| (0..self.steps).map(move |moment| (row, moment))) {
+            let steps = workspace.steps();
+            for (row, moment) in (0..self.rows).flat_map(|row| (0..steps).map(move |moment| (row, moment))) {
                 numbers.extend(workspace.input_gradient(moment, row));
             }
-            pull_back(&self.read, numbers)?;
+            pull_back(&self.read.f_narrow(1, place[0], place[1])?, numbers)?;
         }
         Ok(())
     }

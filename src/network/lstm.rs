@@ -1,9 +1,11 @@
 //! Stacked LSTM (Hochreiter & Schmidhuber 1997, with the forget gate of Gers et al. 2000), as `torch.nn.LSTM`.
 
-use tch::{Device, Kind, Tensor};
+use std::ops::Range;
+
+use tch::{Kind, Tensor};
 
 use super::config::NetworkConfig;
-use super::dropout::drop_out;
+use super::dropout::drop_out_steps;
 use super::head::ForecastHead;
 use super::parameter::{dimensions, Initializer};
 use super::{AroundLstm, Layer, Network};
@@ -52,7 +54,8 @@ impl LstmForecastNetwork {
     }
 
     fn states(&self, windows: &Tensor, dropout: Option<StepMasks>) -> Result<Tensor> {
-        let (every, last) = self.lstm.states(&self.before(windows, dropout)?, dropout)?;
+        let earlier = if self.reads_every_state() { Earlier::Constant } else { Earlier::Forgotten };
+        let (every, last) = self.lstm.states(&self.before(windows, dropout)?, dropout, earlier)?;
         Ok(if self.reads_every_state() { every } else { last })
     }
 }
@@ -63,7 +66,7 @@ impl Network for LstmForecastNetwork {
     }
 
     fn forward_every_step(&self, windows: &Tensor, dropout: Option<StepMasks>) -> Result<Tensor> {
-        let (states, _) = self.lstm.states(&self.before(windows, dropout)?, dropout)?;
+        let (states, _) = self.lstm.states(&self.before(windows, dropout)?, dropout, Earlier::Learned)?;
         self.head.of_every_step(&states.f_flatten(0, 1)?)
     }
 
@@ -99,10 +102,23 @@ impl AroundLstm for LstmForecastNetwork {
     }
 }
 
+/// What becomes of the outputs of steps from which no gradient goes on to the end of the window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Earlier {
+    /// Nobody reads them.
+    Forgotten,
+    /// They are read; no gradient goes back to them.
+    Constant,
+    /// They are read, and gradients go back as far as to the beginning of their part.
+    Learned,
+}
+
 /// Layers of LSTM, each reading the outputs of the one before.
 #[derive(Debug)]
 pub struct StackedLstm {
     layers: Vec<LstmLayer>,
+    /// Steps that gradients go back through; `None`: all.
+    tbptt: Option<usize>,
 }
 
 impl StackedLstm {
@@ -119,24 +135,65 @@ impl StackedLstm {
                 LstmLayer::new(&format!("{name}.%_l{layer}"), input_size, config, init)
             })
             .collect::<Result<_>>()?;
-        Ok(Self { layers })
+        Ok(Self { layers, tbptt: config.tbptt })
     }
 
     /// Windows `(batch, steps, input_size)` to the last layer's outputs of every step `(batch, steps, directions *
     /// hidden_size)` and its final state `(batch, directions * hidden_size)`: what the forward direction knows after the last
     /// step, next to what the backward one knows after the first.
     ///
+    /// Where gradients don't go back through all steps, these are gone through in parts, of which the last is a whole one;
+    /// forgotten outputs are left out.
+    ///
     /// # Errors
     /// [`crate::error::Error::Torch`] when libtorch refuses an operation.
-    pub fn states(&self, windows: &Tensor, dropout: Option<StepMasks>) -> Result<(Tensor, Tensor)> {
-        let (mut outputs, mut state) = (windows.shallow_clone(), Tensor::new());
-        for (i, layer) in self.layers.iter().enumerate() {
-            if i > 0 {
-                outputs = drop_out(&outputs, dropout, i - 1)?;
+    pub fn states(&self, windows: &Tensor, dropout: Option<StepMasks>, earlier: Earlier) -> Result<(Tensor, Tensor)> {
+        let steps = usize::try_from(windows.size()[1]).unwrap_or(0);
+        let room = self.tbptt.map_or(steps, |tbptt| tbptt.min(steps)).max(1);
+        let mut states = self.layers.iter().map(|layer| layer.zero_state(windows)).collect::<Result<Vec<_>>>()?;
+        let (mut first, mut end) = (0, (steps + room - 1) % room + 1);
+        let mut outputs = Vec::new();
+        loop {
+            let part = (windows, first..end);
+            let last = if end == steps || earlier == Earlier::Learned {
+                self.part(part, dropout, &mut states)?
+            } else {
+                tch::no_grad(|| self.part(part, dropout, &mut states))?
+            };
+            if end == steps {
+                outputs.push(last);
+                break;
             }
-            (outputs, state) = layer.forward(&outputs)?;
+            if earlier != Earlier::Forgotten {
+                outputs.push(last);
+            }
+            for state in states.iter_mut().flatten() {
+                *state = state.f_detach()?;
+            }
+            (first, end) = (end, end + room);
         }
-        Ok((outputs, state))
+        let outputs = if outputs.len() == 1 { outputs.remove(0) } else { Tensor::f_cat(&outputs, 1)? };
+        let state = states.last().map_or_else(Tensor::new, |[h, _]| h.shallow_clone());
+        Ok((outputs, state.f_transpose(0, 1)?.f_reshape([windows.size()[0], -1])?))
+    }
+
+    /// The last layer's outputs of some steps, after which all layers have other states.
+    fn part(
+        &self,
+        (windows, steps): (&Tensor, Range<usize>),
+        dropout: Option<StepMasks>,
+        states: &mut [[Tensor; 2]],
+    ) -> Result<Tensor> {
+        let &[first, n] = &dimensions(&[steps.start, steps.len()])[..] else { unreachable!("two numbers") };
+        let place = (steps.start, usize::try_from(windows.size()[1]).unwrap_or(0));
+        let mut outputs = windows.f_narrow(1, first, n)?;
+        for (i, (layer, state)) in self.layers.iter().zip(states).enumerate() {
+            if i > 0 {
+                outputs = drop_out_steps(&outputs, dropout, i - 1, place)?;
+            }
+            (outputs, *state) = layer.forward(&outputs, state)?;
+        }
+        Ok(outputs)
     }
 }
 
@@ -169,25 +226,27 @@ impl LstmLayer {
         Ok(Self { weights, hidden_size, n_directions: config.n_directions() })
     }
 
-    /// `(batch, steps, input_size)` to the outputs of every step `(batch, steps, directions * hidden_size)` and the final
-    /// state `(batch, directions * hidden_size)`.
-    fn forward(&self, x: &Tensor) -> Result<(Tensor, Tensor)> {
-        let batch = x.size()[0];
-        let shape = [dimensions(&[self.n_directions])[0], batch, dimensions(&[self.hidden_size])[0]];
-        let zeros = zero_state(&shape, x.device())?;
-        let weights: Vec<&Tensor> = self.weights.iter().collect();
-        let (outputs, state, _) =
-            x.f_lstm(&[&zeros, &zeros], &weights, true, 1, 0.0, false, self.n_directions == 2, true)?;
-        Ok((outputs, state.f_transpose(0, 1)?.f_reshape([batch, -1])?))
+    /// Output and cell state before the first step, `(directions, batch, hidden_size)` each.
+    fn zero_state(&self, windows: &Tensor) -> Result<[Tensor; 2]> {
+        let shape = [dimensions(&[self.n_directions])[0], windows.size()[0], dimensions(&[self.hidden_size])[0]];
+        let zeros = Tensor::f_zeros(shape, (Kind::Float, windows.device()))?;
+        Ok([zeros.shallow_clone(), zeros])
     }
-}
 
-fn zero_state(shape: &[i64], device: Device) -> Result<Tensor> {
-    Ok(Tensor::f_zeros(shape, (Kind::Float, device))?)
+    /// `(batch, steps, input_size)` to the outputs of every step `(batch, steps, directions * hidden_size)` and the final
+    /// state.
+    fn forward(&self, x: &Tensor, state: &[Tensor; 2]) -> Result<(Tensor, [Tensor; 2])> {
+        let weights: Vec<&Tensor> = self.weights.iter().collect();
+        let (outputs, h, c) =
+            x.f_lstm(&[&state[0], &state[1]], &weights, true, 1, 0.0, false, self.n_directions == 2, true)?;
+        Ok((outputs, [h, c]))
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use tch::Device;
+
     use super::*;
     use crate::network::Architecture;
     use crate::rng::{DropoutMasks, Purpose, Rng};
@@ -205,6 +264,7 @@ mod tests {
                 dropout: 0.5,
                 output_size: 1,
                 skip: None,
+                tbptt: None,
             };
             let mut init = Initializer::new(Rng::new(0, Purpose::Weights), Device::Cpu);
             let lstm = StackedLstm::new("lstm", &config, &mut init).unwrap();
@@ -222,13 +282,16 @@ mod tests {
                 }
                 Tensor::from_slice(&elements).reshape(dimensions(&[batch, steps, width]))
             };
-            let outputs = lstm.layers[0].forward(&windows).unwrap().0;
-            let outputs = lstm.layers[1].forward(&(outputs * mask(0))).unwrap().0;
-            let expected = lstm.layers[2].forward(&(outputs * mask(1))).unwrap().1;
+            let layer =
+                |i: usize, x: &Tensor| lstm.layers[i].forward(x, &lstm.layers[i].zero_state(x).unwrap()).unwrap();
+            let outputs = layer(1, &(layer(0, &windows).0 * mask(0))).0;
+            let [state, _] = layer(2, &(outputs * mask(1))).1;
+            let expected = state.transpose(0, 1).reshape([5, -1]);
+            let got = |masks| lstm.states(&windows, masks, Earlier::Forgotten).unwrap().1;
             // the same operations on the same numbers
-            assert_eq!(lstm.states(&windows, Some(masks.during(4))).unwrap().1, expected);
-            assert_ne!(lstm.states(&windows, Some(masks.during(5))).unwrap().1, expected);
-            assert_ne!(lstm.states(&windows, None).unwrap().1, expected);
+            assert_eq!(got(Some(masks.during(4))), expected);
+            assert_ne!(got(Some(masks.during(5))), expected);
+            assert_ne!(got(None), expected);
         }
     }
 
@@ -243,6 +306,7 @@ mod tests {
             dropout: 0.0,
             output_size: 4,
             skip: None,
+            tbptt: None,
         };
         let mut init = Initializer::new(Rng::new(0, Purpose::Weights), Device::Cpu);
         let network = LstmForecastNetwork::new(&config, &mut init).unwrap();

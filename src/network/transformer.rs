@@ -191,6 +191,7 @@ mod tests {
             dropout: 0.5,
             output_size: 3,
             skip: None,
+            tbptt: None,
         };
         let (network, _) = build(&config, 0, Device::Cpu).unwrap();
         let x = Tensor::from_slice(&Rng::new(0, Purpose::Shuffle).uniform(3 * 5 * 2, 1.0)).reshape([3, 5, 2]);

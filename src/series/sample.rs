@@ -1,5 +1,7 @@
 //! What the training loop learns from, whatever its origin.
 
+use std::ops::Range;
+
 use super::augment::Scratch;
 use crate::distribution::Level;
 
@@ -50,5 +52,17 @@ impl Gathered {
         self.targets.clear();
         self.weights.clear();
         self.levels.clear();
+    }
+
+    /// Appends the targets of some of the `supervised_steps` steps of each input, and what belongs to them.
+    pub fn append_steps(&self, supervised_steps: usize, steps: &Range<usize>, part: &mut Self) {
+        let n = self.weights.len().max(1);
+        let (target_len, n_levels) = (self.targets.len() / n, self.levels.len() / n);
+        for row in (0..self.weights.len()).step_by(supervised_steps) {
+            let (from, to) = (row + steps.start, row + steps.end);
+            part.targets.extend_from_slice(&self.targets[from * target_len..to * target_len]);
+            part.weights.extend_from_slice(&self.weights[from..to]);
+            part.levels.extend_from_slice(&self.levels[from * n_levels..to * n_levels]);
+        }
     }
 }

@@ -17,6 +17,10 @@ use crate::series::{Gathered, Samples};
 /// Rows that a thread should have at the least: with fewer, handing out the work costs more than it brings.
 const LEAST_ROWS: usize = 4;
 
+/// Bytes of what a step keeps between the way forwards and the way back, on all threads: a batch that needs more is gone
+/// through some rows at a time, which changes its gradient by rounding alone.
+pub(super) const STEP_BYTES: usize = 1 << 30;
+
 /// What the way forwards and back through a [`FusedNetwork`] needs, for batches of up to a number of rows.
 pub struct FusedGradient {
     workers: Vec<Worker>,
@@ -55,8 +59,9 @@ struct Worker {
     workspace: Workspace,
     skip: Option<SkipMemory>,
     samples: Rows,
-    /// Outputs of the head for each row: one, or one after each step, in the kernel's order `(supervised_steps, rows)`.
+    /// Outputs of the head for each row: one, or one after each step.
     supervised_steps: usize,
+    /// In the kernel's order `(steps, rows)`, of the part of the windows that the workspace is at.
     state: Aligned,
     dstate: Aligned,
     outputs: Aligned,
@@ -70,6 +75,8 @@ struct Worker {
 #[derive(Default)]
 pub(super) struct Rows {
     pub(super) gathered: Gathered,
+    /// What belongs to a part of the steps.
+    part: Gathered,
     pub(super) outputs: Vec<f32>,
     gradient: Vec<f32>,
 }
@@ -92,15 +99,16 @@ impl Rows {
 }
 
 impl FusedGradient {
-    /// Room for batches of up to `batch_size` windows of `steps` steps, on up to `n_threads` threads. With
+    /// For batches of up to `batch_size` windows of `steps` steps, on up to `n_threads` threads. With
     /// [`Needs::output_gradient`] the loss is that after every step. The gradient of the linear way stays zero unless asked
     /// for by [`FusedGradient::with_line`].
     pub fn new(network: &FusedNetwork, batch_size: usize, steps: usize, needs: Needs, n_threads: usize) -> Self {
         let n_workers = n_threads.min(batch_size.div_ceil(LEAST_ROWS)).max(1);
-        let (rows, zeros) = (batch_size.div_ceil(n_workers), Aligned::zeros);
-        let supervised_steps = if needs.output_gradient { steps } else { 1 };
-        let (n_states, n_outputs) =
-            (rows * network.lstm.output_width(), rows * supervised_steps * network.head.width());
+        let needs = Needs { tbptt: network.tbptt, ..needs };
+        let rows = network.lstm.rows_within(STEP_BYTES / n_workers, batch_size.div_ceil(n_workers), steps, needs);
+        let (supervised_steps, zeros) = (if needs.output_gradient { steps } else { 1 }, Aligned::zeros);
+        let at_once = supervised_steps.min(needs.tbptt.unwrap_or(steps));
+        let (n_states, n_outputs) = (rows * network.lstm.output_width(), rows * at_once * network.head.width());
         let worker = |_| Worker {
             workspace: network.lstm.workspace(rows, steps, needs),
             skip: network.skip.as_ref().map(|skip| skip.memory(rows)),
@@ -190,36 +198,63 @@ impl FusedGradient {
 }
 
 impl Worker {
+    /// Goes through rows of the batch, as many at a time as there is room for.
     fn compute(
         &mut self,
         network: &FusedNetwork,
         transposed: (&TransposedWeights, &[f32]),
         task: Task,
-        (part, (with_line, with_lstm)): (Range<usize>, (bool, bool)),
+        (rows, ways): (Range<usize>, (bool, bool)),
     ) {
-        let (lstm, head, rows) = (&network.lstm, &network.head, part.len());
-        let [lstm_parameters, head_parameters, skip_parameters] = network.split(&network.parameters);
-        self.workspace.start(rows);
-        let indices = task.indices[part.clone()].iter().copied();
+        for start in rows.clone().step_by(self.workspace.max_rows()) {
+            let rows = start..rows.end.min(start + self.workspace.max_rows());
+            self.read(network, task, rows.clone());
+            let masks = task.masks.map(|masks| move |layer| masks.layer(layer));
+            let masks = masks.as_ref().map(|masks| (masks as _, rows.start));
+            let [lstm_parameters, ..] = network.split(&network.parameters);
+            loop {
+                network.lstm.forward(lstm_parameters, &mut self.workspace, masks);
+                if self.supervised_steps > 1 || self.workspace.is_at_end() {
+                    self.learn(network, transposed, task, (rows.len(), ways));
+                }
+                if !self.workspace.go_on() {
+                    break;
+                }
+            }
+        }
+    }
+
+    fn read(&mut self, network: &FusedNetwork, task: Task, rows: Range<usize>) {
+        self.workspace.start(rows.len());
         let mut skip = network.skip.as_ref().zip(self.skip.as_mut());
-        self.samples.gather(task.samples, indices, |row, window| {
+        self.samples.gather(task.samples, task.indices[rows].iter().copied(), |row, window| {
             self.workspace.set_window(row, window);
             if let Some((skip, memory)) = &mut skip {
                 skip.set_window(memory, row, window);
             }
         });
-        let masks = task.masks.map(|masks| move |layer| masks.layer(layer));
-        lstm.forward(lstm_parameters, &mut self.workspace, masks.as_ref().map(|masks| (masks as _, part.start)));
-        let n_states = rows * self.supervised_steps;
+    }
+
+    /// Loss and gradient of the part of the windows that was just gone through.
+    fn learn(
+        &mut self,
+        network: &FusedNetwork,
+        transposed: (&TransposedWeights, &[f32]),
+        task: Task,
+        (rows, (with_line, with_lstm)): (usize, (bool, bool)),
+    ) {
+        let (head, every) = (&network.head, self.supervised_steps > 1);
+        let [_, head_parameters, skip_parameters] = network.split(&network.parameters);
+        let n_states = if every { rows * self.workspace.steps() } else { rows };
         self.workspace.copy_last_state(&mut self.state);
-        let states = if self.supervised_steps > 1 { self.workspace.outputs() } else { &self.state };
+        let states = if every { self.workspace.outputs() } else { &self.state };
         head.forward(head_parameters, n_states, states, &mut self.outputs);
         if let Some((skip, memory)) = network.skip.as_ref().zip(self.skip.as_mut()) {
             skip.add_forward(skip_parameters, memory, (&mut self.outputs, head.width()), rows);
         }
         self.differentiate_loss(network, task, rows);
         let [dlstm, dhead, dskip] = network.split_mut(&mut self.gradient);
-        let states = if self.supervised_steps > 1 { self.workspace.outputs() } else { &self.state };
+        let states = if every { self.workspace.outputs() } else { &self.state };
         head.backward_parameters(n_states, (states, &self.doutputs), dhead);
         if let Some((skip, memory)) = network.skip.as_ref().zip(self.skip.as_mut()).filter(|_| with_line) {
             skip.backward(skip_parameters, memory, (&self.doutputs, head.width()), rows, dskip);
@@ -227,25 +262,35 @@ impl Worker {
         if !with_lstm {
             return;
         }
-        if self.supervised_steps > 1 {
+        if every {
             let dstates = self.workspace.output_gradients_mut();
             head.backward_input(transposed.1, n_states, &self.doutputs, dstates);
         } else {
             head.backward_input(transposed.1, n_states, &self.doutputs, &mut self.dstate);
             self.workspace.set_last_state_gradient(&self.dstate);
         }
-        lstm.backward(transposed.0, &mut self.workspace, dlstm);
+        network.lstm.backward(transposed.0, &mut self.workspace, dlstm);
     }
 
     fn differentiate_loss(&mut self, network: &FusedNetwork, task: Task, rows: usize) {
-        let (width, output_size, steps) = (network.head.width(), network.output_size(), self.supervised_steps);
+        let (width, output_size) = (network.head.width(), network.output_size());
+        let first = self.workspace.first();
+        let steps = if self.supervised_steps > 1 { self.workspace.steps() } else { 1 };
         // samples come window by window, the kernel's rows step by step
         let place = |i: usize| (i % steps * rows + i / steps) * width;
-        let Rows { gathered, outputs, gradient } = &mut self.samples;
+        let Rows { gathered, part, outputs, gradient } = &mut self.samples;
         outputs.clear();
         (0..rows * steps).for_each(|i| outputs.extend_from_slice(&self.outputs[place(i)..][..output_size]));
         gradient.resize(outputs.len(), 0.0);
-        self.loss = task.loss.share(outputs, gathered, task.indices.len() * steps, Some(gradient));
+        let gathered = if steps == self.supervised_steps {
+            gathered
+        } else {
+            part.clear();
+            gathered.append_steps(self.supervised_steps, &(first..first + steps), part);
+            part
+        };
+        let batch_len = task.indices.len() * self.supervised_steps;
+        self.loss += task.loss.share(outputs, gathered, batch_len, Some(gradient));
         for (i, gradient) in gradient.chunks_exact(output_size).enumerate() {
             self.doutputs[place(i)..][..output_size].copy_from_slice(gradient);
         }

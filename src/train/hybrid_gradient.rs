@@ -6,7 +6,7 @@ use std::ops::Range;
 use tch::{Device, Tensor};
 
 use super::batch::tensor;
-use super::fused_gradient::Task;
+use super::fused_gradient::{Task, STEP_BYTES};
 use super::threads::one_thread;
 use crate::error::Result;
 use crate::kernel::aligned::Aligned;
@@ -43,7 +43,7 @@ struct Worker {
 }
 
 impl HybridGradient {
-    /// Room for batches of up to `batch_size` inputs of `(rows, n_features)`, on up to `n_threads` threads.
+    /// For batches of up to `batch_size` inputs of `(rows, n_features)`, on up to `n_threads` threads.
     ///
     /// # Errors
     /// [`crate::error::Error::Torch`] when there is no memory for it.
@@ -58,9 +58,10 @@ impl HybridGradient {
         let worker = |_| {
             let surroundings = Surroundings::new(network, weights)?;
             let (input_gradient, output_gradient) = surroundings.needs();
-            let needs = Needs { dropout: config.dropout > 0.0, output_gradient, input_gradient };
+            let needs = Needs { dropout: config.dropout > 0.0, output_gradient, input_gradient, tbptt: config.tbptt };
+            let (lstm, rows) = (&network.lstm, batch_size.div_ceil(n_workers));
             let worker = Worker {
-                workspace: network.lstm.workspace(batch_size.div_ceil(n_workers), steps, needs),
+                workspace: lstm.workspace(lstm.rows_within(STEP_BYTES / n_workers, rows, steps, needs), steps, needs),
                 surroundings,
                 samples: Gathered::default(),
                 outputs: Vec::new(),
@@ -151,9 +152,21 @@ impl Worker {
         one_thread();
         self.gradient.fill(0.0);
         self.surroundings.forget_gradients()?;
-        if rows.is_empty() {
-            return Ok(0.0);
+        let (mut loss, at_once) = (0.0, self.workspace.max_rows());
+        for start in rows.clone().step_by(at_once) {
+            loss += self.learn((network, transposed), task, start..rows.end.min(start + at_once), n_features)?;
         }
+        Ok(loss)
+    }
+
+    /// Loss and gradient of as many rows as there is room for.
+    fn learn(
+        &mut self,
+        (network, transposed): (&HybridNetwork, &TransposedWeights),
+        task: Task,
+        rows: Range<usize>,
+        n_features: usize,
+    ) -> Result<f64> {
         gather(task.samples, task.indices[rows.clone()].iter().copied(), &mut self.samples);
         let windows = windows(&self.samples, n_features)?;
         let masks = task.masks.map(|masks| masks.from_row(rows.start));

@@ -158,6 +158,7 @@ mod tests {
         dropout: 0.4,
         output_size: 1,
         skip: None,
+        tbptt: None,
     };
     static TRAINING: TrainConfig = TrainConfig {
         loss: Loss::Mse,

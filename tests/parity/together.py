@@ -42,6 +42,7 @@ FORECASTERS = {
     "augmented torch": TORCH | {"augment": ["jitter", "scale"]},
     "every step": {"supervision": "every"},
     "every step torch": TORCH | {"supervision": "every"},
+    "truncated": {"tbptt": 5, "supervision": "every"},
     "quantiles": {"loss": "quantile", "channels": "independent"},
     "one row": ONE,
     "one row torch": ONE | TORCH,

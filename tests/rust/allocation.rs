@@ -66,6 +66,7 @@ fn one_window_takes_the_memory_of_its_forecast() {
             indicator: false,
             distribution: None,
             supervision: Supervision::Last,
+            tbptt: None,
             backend: Backend::Fused,
             device: "cpu".to_owned(),
             seed: 0,

@@ -34,6 +34,7 @@ pub(super) fn model() -> Model {
         indicator: false,
         distribution: None,
         supervision: Supervision::Last,
+        tbptt: None,
         backend: Backend::Auto,
         device: "cpu".to_owned(),
         seed: 3,
