@@ -218,6 +218,7 @@ fn training(batch_size: usize) -> TrainConfig {
         seed: 0,
         n_threads: None,
         checkpoint: None,
+        processes: None,
         transfer: Transfer::none(),
     }
 }

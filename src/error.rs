@@ -39,6 +39,9 @@ pub enum Error {
     /// A device that is not there.
     #[error("{0}")]
     Device(String),
+    /// Another process of a training is gone or doesn't answer.
+    #[error("{0}")]
+    Process(String),
     /// libtorch reports a failure.
     #[error("libtorch: {0}")]
     Torch(String),

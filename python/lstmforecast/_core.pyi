@@ -13,6 +13,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from lstmforecast.distributed import Processes
+
 __all__ = [
     "FormatError",
     "Model",
@@ -79,6 +81,7 @@ class Model:
         on_epoch: Callable[[dict[str, Any]], object] | None = None,
         starts: NDArray[np.int64] | None = None,
         scales: NDArray[np.float64] | None = None,
+        processes: Processes | None = None,
     ) -> dict[str, Any]:
         """Split in time order, fit the scaler on the training rows, train on windows of ``series`` (n, n_features).
 
@@ -99,14 +102,16 @@ class Model:
         of ``learning_rates``, those of single parameters by name; ``frozen``, names of parameters that get no update;
         ``adapt_line``, whether a linear way that isn't zero is solved anew from where it is).
         ``on_epoch`` gets each epoch's record. It ends the training when it returns something true, save a list: the
-        names of frozen parameters that are trained from then on.
+        names of frozen parameters that are trained from then on. ``processes`` (with ``rank``, ``world_size`` and
+        ``all_reduce(tensor)``, which begins to sum a tensor in place and returns a work to ``wait()`` for) train
+        together: all call this with the same data.
 
         Returns a dictionary: ``history`` (column -> array: ``epoch``, ``train_loss``, ``val_loss`` (nan without
         validation), ``learning_rate``, ``grad_norm``, ``seconds``), ``best_epoch`` (from 1), ``n_epochs``,
-        ``stop_reason`` (``"max_epochs"``, ``"patience"``, ``"callback"``, ``"interrupted"``, ``"diverged"``) and
-        ``error``: the exception that ended the training (KeyboardInterrupt, one from ``on_epoch``,
-        FloatingPointError), to be raised by the caller once the state is kept, or ``None``. The best weights are in
-        place in every case.
+        ``stop_reason`` (``"max_epochs"``, ``"patience"``, ``"callback"``, ``"interrupted"``, ``"diverged"``,
+        ``"process_lost"``) and ``error``: the exception that ended the training (KeyboardInterrupt, one from
+        ``on_epoch``, FloatingPointError, RuntimeError), to be raised by the caller once the state is kept, or ``None``.
+        The best weights are in place in every case.
         """
     def fit_windows(
         self,
@@ -115,6 +120,7 @@ class Model:
         sample_weight: NDArray[np.float64] | None,
         training: Mapping[str, Any],
         on_epoch: Callable[[dict[str, Any]], object] | None = None,
+        processes: Processes | None = None,
     ) -> dict[str, Any]:
         """Train on windows ``X`` (n, window_size, n_features) and ``y`` (n, horizon * n_targets).
 

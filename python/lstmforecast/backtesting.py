@@ -195,6 +195,10 @@ def _run(
     """
     if n_jobs is not None and (isinstance(n_jobs, bool) or not isinstance(n_jobs, numbers.Integral) or n_jobs == 0):
         raise ValueError(f"expected n_jobs to be None or an integer other than 0, got {n_jobs!r}")
+    if template.distributed and n_jobs not in (None, 1):
+        raise ValueError(
+            f"expected n_jobs=None for distributed=True, whose processes fit one after the other, got {n_jobs}"
+        )
     if template.warm_start:
         if n_jobs not in (None, 1):
             raise ValueError(f"expected n_jobs=None for warm_start=True, where fit goes on from fit, got {n_jobs}")

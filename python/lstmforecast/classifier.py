@@ -116,6 +116,11 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
         computes. None: all on ``device``.
     n_threads : int or None, default=None
         Threads. None: as many as the surroundings allow.
+    distributed : bool, default=False
+        Whether the processes that torchrun started train the network together, each on its rows of every batch; see
+        `lstmforecast.distributed`.
+    distributed_timeout : float, default=600.0
+        Seconds after which a process that hears nothing from another gives up.
     random_state : int, RandomState, Generator or None, default=None
         Seed of weights, order and dropout.
     verbose : int, default=0
@@ -196,6 +201,8 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
         device: str = "cpu",
         layer_devices: Sequence[str] | None = None,
         n_threads: int | None = None,
+        distributed: bool = False,
+        distributed_timeout: float = 600.0,
         random_state: Any = None,
         verbose: int = 0,
         callbacks: Sequence[Callable[[dict[str, Any]], object]] | None = None,
@@ -239,6 +246,8 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
         self.device = device
         self.layer_devices = layer_devices
         self.n_threads = n_threads
+        self.distributed = distributed
+        self.distributed_timeout = distributed_timeout
         self.random_state = random_state
         self.verbose = verbose
         self.callbacks = callbacks
@@ -268,6 +277,8 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
             The loss diverged; the best weights so far are kept.
         KeyboardInterrupt
             Ctrl-C; the best weights so far are kept.
+        RuntimeError
+            With ``distributed=True``, another process is gone; the best weights so far are kept.
         """
         self._validate_parameters()
         windows = self._windows_to_fit(X)

@@ -16,6 +16,8 @@ from lstmforecast.checkpoint import of_member
 if TYPE_CHECKING:
     import torch
 
+    from lstmforecast.distributed import Processes
+
 Array = NDArray[np.float64]
 OnEpoch = Callable[[dict[str, Any]], bool | list[str]]
 PREFIX = "members."
@@ -55,12 +57,15 @@ class Ensemble:
         on_epoch: OnEpoch | None = None,
         starts: NDArray[np.int64] | None = None,
         scales: Array | None = None,
+        processes: Processes | None = None,
     ) -> dict[str, Any]:
         """Train all, side by side, each in an order of its own; see `_core.Model.fit_series`.
 
         The history is the mean of those of the members. ``on_epoch`` is told which of them (``estimator``) has finished
-        an epoch, and to return something true ends all trainings.
+        an epoch, and to return something true ends all trainings. ``processes`` is None: several trainings at once
+        would mix up what they tell each other.
         """
+        assert processes is None
         run = _Run(on_epoch)
         n, n_threads = len(self.members), _core.n_threads(training["n_threads"])
         with ThreadPoolExecutor(min(n, n_threads)) as pool:

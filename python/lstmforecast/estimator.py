@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from lstmforecast import _core, checkpoint, transfer
 from lstmforecast.architecture import to_core
 from lstmforecast.augment import as_options, resolve
+from lstmforecast.distributed import Processes, join, local_device, threads_of_process
 from lstmforecast.ensemble import Ensemble
 from lstmforecast.parameters import check_parameters
 from lstmforecast.progress import ProgressBar
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 OnEpoch = Callable[[dict[str, Any]], bool | list[str]]
+Fit = Callable[[dict[str, Any], OnEpoch, Processes | None], dict[str, Any]]
 
 
 class LSTMEstimator(BaseEstimator):
@@ -34,6 +36,8 @@ class LSTMEstimator(BaseEstimator):
     _losses: ClassVar[tuple[str | None, ...]] = ("mse", "mae", "huber")
     _architectures: ClassVar[tuple[str, ...]] = ("lstm", "attention", "cnn_lstm", "transformer")
     n_estimators: int = 1
+    distributed: bool = False
+    distributed_timeout: float = 600.0
     pretrained: Any
     freeze: str | Sequence[str] | None
     learning_rates: Mapping[str, float] | None
@@ -71,7 +75,9 @@ class LSTMEstimator(BaseEstimator):
         config["layer_devices"] = None if self.layer_devices is None else list(self.layer_devices)
         config |= {"window_size": window_size, "horizon": horizon, "n_features": n_features, "n_targets": n_targets}
         config |= {"normalize": None, "seed": seed, "architecture": to_core(self.get_params(deep=False))} | network
-        if any(device.startswith("cuda") for device in (self.device, *(self.layer_devices or ()))):
+        if self.distributed:
+            config["device"] = local_device(self.device)
+        if any(str(device).startswith("cuda") for device in (self.device, *(self.layer_devices or ()))):
             import torch  # noqa: F401  - its import loads the CUDA part of libtorch
         model = _core.Model(config) if self.n_estimators == 1 else Ensemble.build(config, self.n_estimators)
         if self.warm_start and hasattr(self, "model_"):
@@ -96,13 +102,24 @@ class LSTMEstimator(BaseEstimator):
         options |= {"scaler": self.scaler, "gap": 0, "stride": 1, "shuffle": True, "seed": seed}
         return options | overrides
 
-    def _run(
+    def _run(self, model: _core.Model | Ensemble, training: Mapping[str, Any], fit: Fit) -> dict[str, Any]:
+        """Train a model, alone or together with other processes, which agree on the options first."""
+        options = dict(training)
+        if not self.distributed:
+            return self._watch(model, options, fit, None)
+        with join(self.device, float(self.distributed_timeout)) as processes:
+            options["seed"] = processes.of_first(options["seed"])
+            options["n_threads"] = threads_of_process(options["n_threads"])
+            return processes.share_end(self._watch(model, options, fit, processes))
+
+    def _watch(
         self,
         model: _core.Model | Ensemble,
-        training: Mapping[str, Any],
-        fit: Callable[[dict[str, Any], OnEpoch], dict[str, Any]],
+        training: dict[str, Any],
+        fit: Fit,
+        processes: Processes | None,
     ) -> dict[str, Any]:
-        """Train a model, from pretrained weights where there are, with the progress bar and the user's callbacks."""
+        """Train, from pretrained weights where there are, with the progress bar and the user's callbacks."""
         goes_on = self.warm_start and hasattr(self, "model_")
         plan = transfer.prepare(
             model,
@@ -110,14 +127,15 @@ class LSTMEstimator(BaseEstimator):
             freeze=self.freeze,
             learning_rates=self.learning_rates,
         )
-        callbacks = list(self.callbacks or ())
-        with ProgressBar(self.max_epochs * self.n_estimators, shown=self.verbose > 0) as bar:
+        speaks = processes is None or processes.rank == 0
+        callbacks = list(self.callbacks or ()) if speaks else []
+        with ProgressBar(self.max_epochs * self.n_estimators, shown=self.verbose > 0 and speaks) as bar:
 
             def on_epoch(record: dict[str, Any]) -> bool | list[str]:
                 bar.update(record)
                 return plan.answer(callback(dict(record)) for callback in callbacks)
 
-            outcome = fit({**training, "transfer": plan.options}, on_epoch)
+            outcome = fit({**training, "transfer": plan.options}, on_epoch, processes)
         return {"pretrained": self.pretrained_ if goes_on else None} | outcome | plan.outcome()
 
     def _keep(self, model: _core.Model | Ensemble, outcome: Mapping[str, Any]) -> None:

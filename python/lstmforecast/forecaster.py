@@ -4,25 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
-from sklearn.utils.validation import check_is_fitted
 
 from lstmforecast.augment import Augmentation
 from lstmforecast.checkpoint import Checkpoint
 from lstmforecast.container import Missing
-from lstmforecast.distribution import mean
+from lstmforecast.fitted_forecaster import FittedForecaster
 from lstmforecast.index import Frequency
-from lstmforecast.series_estimator import SeriesEstimator
-
-if TYPE_CHECKING:
-    from lstmforecast.backtest_result import BacktestResult
 
 
-class LSTMForecaster(SeriesEstimator):
+class LSTMForecaster(FittedForecaster):
     """Forecast one or many time series at once with an LSTM network that maps a window to a whole horizon.
 
     Parameters
@@ -150,6 +143,11 @@ class LSTMForecaster(SeriesEstimator):
         computes. None: all on ``device``.
     n_threads : int or None, default=None
         Threads; None: as many as ``OMP_NUM_THREADS`` (joblib sets it in its workers) or else the machine allows.
+    distributed : bool, default=False
+        Whether the processes that torchrun started train the network together, each on its rows of every batch; see
+        `lstmforecast.distributed`.
+    distributed_timeout : float, default=600.0
+        Seconds after which a process that hears nothing from another gives up.
     random_state : int, RandomState, Generator or None, default=None
         Same seed, same bits.
     verbose : int, default=0
@@ -257,6 +255,8 @@ class LSTMForecaster(SeriesEstimator):
         device: str = "cpu",
         layer_devices: Sequence[str] | None = None,
         n_threads: int | None = None,
+        distributed: bool = False,
+        distributed_timeout: float = 600.0,
         random_state: Any = None,
         verbose: int = 0,
         callbacks: list[Callable[[dict[str, Any]], object]] | None = None,
@@ -316,6 +316,8 @@ class LSTMForecaster(SeriesEstimator):
         self.device = device
         self.layer_devices = layer_devices
         self.n_threads = n_threads
+        self.distributed = distributed
+        self.distributed_timeout = distributed_timeout
         self.random_state = random_state
         self.verbose = verbose
         self.callbacks = callbacks
@@ -341,8 +343,8 @@ class LSTMForecaster(SeriesEstimator):
         Returns
         -------
         LSTMForecaster
-            Itself. After a KeyboardInterrupt it is fitted with the best weights so far; after any other error it is
-            what it was before.
+            Itself. After a KeyboardInterrupt, or when another process of ``distributed=True`` is lost, it is fitted
+            with the best weights so far; after any other error it is what it was before.
 
         Raises
         ------
@@ -354,118 +356,3 @@ class LSTMForecaster(SeriesEstimator):
         """
         self._validate_parameters()
         return self._fit(self._read(y, X, X_past, static))
-
-    def predict(
-        self, horizon: int | None = None, X: Any = None, context: Any = None, X_past: Any = None, static: Any = None
-    ) -> Any:
-        """Forecast the steps after the end of the data.
-
-        Parameters
-        ----------
-        horizon : int or None, default=None
-            How many steps; None: as many as trained for. For more, forecasts are appended to the data and the network
-            is asked again.
-        X : array-like, Series, DataFrame or None, default=None
-            The covariates known in advance for these steps, in the columns of `fit`; with ``context``, an array begins
-            with those of its rows.
-        context : array-like, Series, DataFrame or None, default=None
-            Data to forecast from, of at least ``window_size_`` rows (the last are used), with the columns and frequency
-            of `fit`; None: the data of `fit` and `update`. For a panel any series, also such as were not there at
-            `fit`, of any length.
-        X_past, static
-            The covariates of `fit` for the rows and series of ``context``.
-
-        Returns
-        -------
-        array, Series or DataFrame of shape (horizon,) or (horizon, k)
-            In the container of the data, its index continued; for a panel the steps of each series.
-
-        Raises
-        ------
-        sklearn.exceptions.NotFittedError
-            Before `fit`.
-        TypeError, ValueError
-            As in `fit`; also if ``context`` is too short or has other columns.
-        """
-        seen, parameters = self._predict(horizon, X, context, X_past, static)
-        return seen.observations.continued(seen.undo(mean(self.model_.config["distribution"], parameters)))
-
-    def update(self, y: Any, X: Any = None, X_past: Any = None, static: Any = None) -> LSTMForecaster:
-        """Append newer observations, from which `predict` then goes on; the weights stay as they are.
-
-        Intervals follow: the errors of the forecasts that can now be judged take the place of the oldest ones (in a
-        panel those of 200 series at each step, in units of their series), and with an ``adaptation_rate`` levels adapt.
-
-        Parameters
-        ----------
-        y : array-like, Series or DataFrame
-            Rows that follow the last ones seen, with the columns of `fit`. An array's rows simply follow; a panel may
-            bring series that are new.
-        X, X_past, static
-            The covariates of `fit` for these rows.
-
-        Returns
-        -------
-        LSTMForecaster
-            Itself.
-
-        Raises
-        ------
-        sklearn.exceptions.NotFittedError
-            Before `fit`.
-        TypeError, ValueError
-            As in `fit`; also if ``y`` overlaps with what was seen, or leaves a gap after it and that is an error.
-        """
-        check_is_fitted(self)
-        seen, newer = self._seen.extended(y, X, X_past, static, self.missing)
-        self._check_counts(seen.observations)
-        self._learn_errors(self._seen.observations, seen, newer)
-        self._remember(seen, self.window_size_, n_rows=self._n_rows + len(newer))
-        return self
-
-    def backtest(self, y: Any, X: Any = None, X_past: Any = None, static: Any = None, **options: Any) -> BacktestResult:
-        """Fit a clone on the rows before a test part and score its forecasts: see `lstmforecast.backtest`."""
-        from lstmforecast.backtesting import backtest
-
-        return backtest(self, y, X, X_past, static, **options)
-
-    def attention_weights(self, X: Any = None, context: Any = None, X_past: Any = None, static: Any = None) -> Any:
-        """How much each step of the windows that `predict` reads hears of each, with ``architecture="attention"``.
-
-        Parameters
-        ----------
-        X, context, X_past, static
-            As in `predict`.
-
-        Returns
-        -------
-        ndarray of shape (n, num_heads, steps, steps), float32
-            One matrix for each window and head, whose rows sum to 1; the forecast is made of the last row. Windows are
-            those of each series, with ``channels="independent"`` one for each variable of it. Steps are those of the
-            LSTM: segments of ``segment_length`` rows, of the horizon too where something is known of it. The mean over
-            ``n_estimators`` networks.
-
-        Raises
-        ------
-        sklearn.exceptions.NotFittedError
-            Before `fit`.
-        TypeError, ValueError
-            As in `predict`; also for another architecture.
-        """
-        return self._attention_weights(X, context, X_past, static)
-
-    @property
-    def context_(self) -> Any:
-        """The last ``window_size_`` rows seen (of each series), in the container that was given to `fit`."""
-        check_is_fitted(self)
-        return self._seen.tail(self.window_size_).observations.container()
-
-    @property
-    def cutoff_(self) -> Any:
-        """Index label of the last row seen; the row's number for arrays, a Series of times by series for a panel."""
-        check_is_fitted(self)
-        observations = self._seen.observations
-        if observations.index is None:
-            return self._n_rows - 1
-        ends = observations.times(np.cumsum(observations.lengths) - 1)
-        return pd.Series(ends, observations.series_keys) if observations.is_panel else ends[0]

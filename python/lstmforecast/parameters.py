@@ -99,6 +99,8 @@ _RULES: dict[str, _Number | _Choice] = {
     "warm_start": _Choice((False, True)),
     "backend": _Choice(("auto", "fused", "torch")),
     "n_threads": _Number(_INTEGER, 1, none=True),
+    "distributed": _Choice((False, True)),
+    "distributed_timeout": _Number(_REAL, 0, low_included=False),
     "verbose": _Number(_INTEGER, 0),
 }
 
@@ -111,6 +113,16 @@ def check_parameters(
     for name, value in parameters.items():
         if name in rules:
             rules[name].check(name, value)
+    if parameters.get("distributed") and parameters.get("n_estimators", 1) > 1:
+        raise ValueError(
+            "expected n_estimators=1 with distributed=True, whose processes train one network together, "
+            f"got {parameters['n_estimators']}"
+        )
+    if parameters.get("distributed") and parameters.get("checkpoint") is not None:
+        raise ValueError(
+            "expected checkpoint=None with distributed=True, whose processes would write the same files, got "
+            f"{parameters['checkpoint']!r}"
+        )
     if parameters.get("freq") is not None:
         parse_frequency(parameters["freq"])
     if parameters.get("quantiles") is not None:

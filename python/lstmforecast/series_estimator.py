@@ -97,7 +97,9 @@ class SeriesEstimator(SamplePaths, LSTMEstimator):
         outcome = self._run(
             model,
             training,
-            lambda options, on_epoch: model.fit_series(seen.table, options, on_epoch, seen.starts, seen.scales),
+            lambda options, on_epoch, processes: model.fit_series(
+                seen.table, options, on_epoch, seen.starts, seen.scales, processes
+            ),
         )
         self._calibrate(model, seen)
         self._remember(seen, window_size, n_rows=len(observations))

@@ -49,7 +49,11 @@ class WindowEstimator(LSTMEstimator):
             training["scaler"] = "loaded"
         options = self._training(seed, **training)
         outcome = self._run(
-            model, options, lambda options, on_epoch: model.fit_windows(windows, targets, weights, options, on_epoch)
+            model,
+            options,
+            lambda options, on_epoch, processes: model.fit_windows(
+                windows, targets, weights, options, on_epoch, processes
+            ),
         )
         return model, outcome
 

@@ -19,6 +19,7 @@ use crate::series::{Matrix, Panel, Samples};
 use crate::train::fused::FusedLearner;
 use crate::train::fused_gradient::{FusedGradient, Task};
 use crate::train::loss::Loss;
+use crate::train::processes::{Share, Together};
 use crate::train::threads::ThreadsGuard;
 use crate::train::torch::TorchLearner;
 use crate::train::{self, Checkpoints, Loader, Observer, Outcome, TrainConfig};
@@ -212,7 +213,8 @@ impl Model {
         let n_threads = pool::n_threads(None);
         let mut gradient =
             FusedGradient::new(&network, indices.len(), self.config.n_steps(), Needs::default(), n_threads).with_line();
-        let mean = gradient.compute(&network, Task { samples: table, indices: &indices, loss, masks: None });
+        let mean = gradient
+            .compute(&network, Task { samples: table, indices: &indices, share: Share::WHOLE, loss, masks: None });
         let gradients = network.unpack(gradient.sum(&network).0);
         let named = self.parameters.iter().zip(gradients).map(|((name, tensor), gradient)| {
             Ok((name.to_owned(), Tensor::f_from_slice(&gradient)?.f_reshape(tensor.size())?))
@@ -268,6 +270,25 @@ impl Model {
         if !is_found(checkpoints.as_ref()) {
             self.solve_line(train, validation, training)?;
         }
+        let Some(processes) = &training.processes else {
+            return self.train_alone((train, validation), augmenter, training, observer, checkpoints);
+        };
+        processes.check_samples(train.len(), validation.map_or(0, Samples::len))?;
+        let weights = self.parameters.tensors();
+        let names: Vec<String> = self.parameters.iter().map(|(name, _)| name.to_owned()).collect();
+        Together::new(observer, processes, names.iter().map(String::as_str).collect())
+            .run(&weights, |together| self.train_alone((train, validation), augmenter, training, together, checkpoints))
+    }
+
+    /// The training of this process.
+    fn train_alone(
+        &mut self,
+        (train, validation): (&dyn Samples, Option<&dyn Samples>),
+        augmenter: &Augmenter,
+        training: &TrainConfig,
+        observer: &mut dyn Observer,
+        checkpoints: Option<Checkpoints>,
+    ) -> Result<Outcome> {
         if self.config.architecture == Architecture::Linear {
             // there is nothing left to learn: one look says how good it is
             let once = TrainConfig { max_epochs: 1, steps_per_epoch: Some(1), ..training.clone() };

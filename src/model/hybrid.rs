@@ -17,6 +17,7 @@ use crate::train::fused_gradient::Task as Batch;
 use crate::train::hybrid::HybridLearner;
 use crate::train::hybrid_gradient::HybridGradient;
 use crate::train::loss::Loss;
+use crate::train::processes::Share;
 use crate::train::threads::{one_thread, ThreadsGuard};
 use crate::train::{self, Checkpoints, Observer, Outcome, TrainConfig};
 
@@ -50,7 +51,8 @@ impl Model {
         let sizes = (indices.len(), table.input_len() / n_features, n_features);
         let weights = (&network, &self.parameters);
         let mut gradient = HybridGradient::new(weights, &config, sizes, pool::n_threads(None))?;
-        let mean = gradient.compute(&network, Batch { samples: table, indices: &indices, loss, masks: None })?;
+        let mean = gradient
+            .compute(&network, Batch { samples: table, indices: &indices, share: Share::WHOLE, loss, masks: None })?;
         let mut of_lstm = network.lstm.unpack(gradient.sum(&network)?.0).into_iter();
         let mut others = gradient.others().map(|(_, tensor)| tensor.grad().copy());
         // both in the order of the parameters

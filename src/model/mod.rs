@@ -1,5 +1,6 @@
 //! The trained thing that people keep: a network with the scalers of its data.
 
+mod device;
 mod fingerprint;
 pub mod fit;
 pub mod forecast;
@@ -176,21 +177,6 @@ impl ModelConfig {
         Err(Error::Value(format!("expected {expected} with supervision='every', got {got}")))
     }
 
-    /// Whether there is a device for each layer of an LSTM that libtorch runs.
-    fn check_layer_devices(&self) -> Result<()> {
-        let Some(devices) = &self.layer_devices else { return Ok(()) };
-        let (expected, got) = if !self.architecture.has_lstm() {
-            ("an architecture with an LSTM".to_owned(), format!("'{}'", self.architecture.name()))
-        } else if self.backend == Backend::Fused {
-            ("backend 'torch' or 'auto'".to_owned(), "'fused'".to_owned())
-        } else if devices.len() != self.num_layers {
-            (format!("a device for each of num_layers={}", self.num_layers), devices.len().to_string())
-        } else {
-            return Ok(());
-        };
-        Err(Error::Value(format!("expected {expected} with layer_devices, got {got}")))
-    }
-
     /// What the network sees of a series, and forecasts, after the window.
     fn layout(&self) -> Layout {
         Layout {
@@ -280,7 +266,7 @@ impl Model {
     /// [`Error::Value`] for sizes that make no sense, [`Error::Device`] for a device that isn't there.
     pub fn new(config: ModelConfig) -> Result<Self> {
         config.check()?;
-        let device = device(&config.device)?;
+        let device = device::device(&config.device)?;
         if config.backend == Backend::Fused && device != Device::Cpu {
             return Err(Error::Value(format!("expected device 'cpu' with backend 'fused', got '{}'", config.device)));
         }
@@ -290,7 +276,7 @@ impl Model {
                 config.architecture.name()
             )));
         }
-        let layer_devices = config.layer_devices.iter().flatten().map(|name| self::device(name));
+        let layer_devices = config.layer_devices.iter().flatten().map(|name| device::device(name));
         let devices = (device, &*layer_devices.collect::<Result<Vec<_>>>()?);
         let (network, parameters) = network::build_on(&config.network(), config.seed, devices)?;
         let input_scaler = Scaler::identity(config.n_features);
@@ -305,6 +291,11 @@ impl Model {
             forecaster: None,
             hybrid_forecaster: None,
         })
+    }
+
+    /// Where its weights are.
+    pub fn device(&self) -> Device {
+        self.device
     }
 
     /// How it was built.
@@ -376,21 +367,4 @@ impl Model {
         }
         Err(Error::shape(format!("a series of shape (n, {})", self.config.n_features), format!("(n, {got})")))
     }
-}
-
-fn device(name: &str) -> Result<Device> {
-    let unknown = || Error::Device(format!("expected device 'cpu', 'cuda' or 'cuda:N', got '{name}'"));
-    let index = match name.split_once(':') {
-        None if name == "cpu" => return Ok(Device::Cpu),
-        None if name == "cuda" => 0,
-        Some(("cuda", index)) => index.parse().map_err(|_| unknown())?,
-        _ => return Err(unknown()),
-    };
-    let n_devices = usize::try_from(tch::Cuda::device_count()).unwrap_or(0);
-    if index >= n_devices {
-        return Err(Error::Device(format!(
-            "expected a device that is there, got '{name}' with {n_devices} CUDA devices"
-        )));
-    }
-    Ok(Device::Cuda(index))
 }

@@ -7,6 +7,7 @@ mod metric;
 mod model;
 mod observer;
 mod outcome;
+mod reducer;
 mod scale;
 mod schedule;
 mod store;

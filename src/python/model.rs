@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use numpy::{IntoPyArray, PyArrayDyn, PyArrayMethods, PyReadonlyArray1, PyReadonlyArrayDyn, PyUntypedArrayMethods};
 use pyo3::prelude::*;
@@ -14,6 +14,7 @@ use super::convert;
 use super::door::{enter, exception};
 use super::observer::PyObserver;
 use super::outcome::report;
+use super::reducer::PyReducer;
 use super::tensor;
 use crate::error::{Error, Result};
 use crate::model::fit::{DataConfig, TableRows};
@@ -21,6 +22,7 @@ use crate::model::Model;
 use crate::series::scale::Scaler;
 use crate::series::{Matrix, Panel};
 use crate::train::loss::Loss;
+use crate::train::processes::Processes;
 use crate::train::{Outcome, TrainConfig};
 
 // The module is the package, so that a pickle that holds nothing else loads libtorch on its way to this class.
@@ -58,11 +60,16 @@ impl PyModel {
         py: Python<'py>,
         options: &Bound<'py, PyAny>,
         on_epoch: Option<PyObject>,
+        processes: Option<Bound<'py, PyAny>>,
         fit: impl FnOnce(&mut Model, &Options, &mut PyObserver) -> Result<Outcome> + Send,
     ) -> PyResult<Bound<'py, PyDict>> {
-        let options: Options = convert::config(options)?;
+        let mut options: Options = convert::config(options)?;
+        let reducer = processes.as_ref().map(PyReducer::new).transpose()?;
         let mut observer = PyObserver::new(on_epoch);
-        let outcome = self.with(py, |model| fit(model, &options, &mut observer))?;
+        let outcome = self.with(py, |model| {
+            options.training.processes = reducer.map(|reducer| Processes::new(Arc::new(reducer), model.device()));
+            fit(model, &options, &mut observer)
+        })?;
         report(py, outcome, observer.error)
     }
 }
@@ -140,7 +147,8 @@ impl PyModel {
         self.with(py, |model| model.load_scalers(input, output))
     }
 
-    #[pyo3(signature = (series, training, on_epoch=None, starts=None, scales=None))]
+    #[allow(clippy::too_many_arguments)] // keywords in Python
+    #[pyo3(signature = (series, training, on_epoch=None, starts=None, scales=None, processes=None))]
     fn fit_series<'py>(
         &self,
         py: Python<'py>,
@@ -149,16 +157,17 @@ impl PyModel {
         on_epoch: Option<PyObject>,
         starts: Option<PyReadonlyArray1<'py, i64>>,
         scales: Option<PyReadonlyArrayDyn<'py, f64>>,
+        processes: Option<Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyDict>> {
         let table = SeriesTable::new(&series, starts.as_ref(), scales.as_ref())?;
-        self.train(py, training, on_epoch, |model, options, observer| {
+        self.train(py, training, on_epoch, processes, |model, options, observer| {
             let panel = table.panel(model.config().n_targets)?;
             model.fit_series(&panel, &options.data, &options.training, observer)
         })
     }
 
-    #[allow(non_snake_case)]
-    #[pyo3(signature = (X, y, sample_weight, training, on_epoch=None))]
+    #[allow(non_snake_case, clippy::too_many_arguments)] // keywords in Python
+    #[pyo3(signature = (X, y, sample_weight, training, on_epoch=None, processes=None))]
     fn fit_windows<'py>(
         &self,
         py: Python<'py>,
@@ -167,9 +176,10 @@ impl PyModel {
         sample_weight: Option<PyReadonlyArray1<'py, f64>>,
         training: &Bound<'py, PyAny>,
         on_epoch: Option<PyObject>,
+        processes: Option<Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyDict>> {
         let table = Table::new(&X, &y, sample_weight.as_ref())?;
-        self.train(py, training, on_epoch, |model, options, observer| {
+        self.train(py, training, on_epoch, processes, |model, options, observer| {
             model.fit_windows(table.rows()?, &options.data, &options.training, observer)
         })
     }

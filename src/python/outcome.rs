@@ -1,7 +1,7 @@
 //! What a training leaves besides the weights, as a dictionary.
 
 use numpy::IntoPyArray;
-use pyo3::exceptions::{PyFloatingPointError, PyKeyboardInterrupt};
+use pyo3::exceptions::{PyFloatingPointError, PyKeyboardInterrupt, PyRuntimeError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -22,6 +22,7 @@ pub(super) fn report(py: Python<'_>, outcome: Outcome, error: Option<PyErr>) -> 
         StopReason::Callback => ("callback", error),
         StopReason::Interrupted => ("interrupted", error),
         StopReason::Diverged(text) => ("diverged", Some(PyFloatingPointError::new_err(text))),
+        StopReason::ProcessLost(text) => ("process_lost", Some(PyRuntimeError::new_err(text))),
     };
     result.set_item("stop_reason", reason)?;
     result.set_item("error", error)?;

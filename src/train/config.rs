@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::checkpoint::CheckpointConfig;
 use super::loss::Loss;
 use super::optimizer::OptimizerKind;
+use super::processes::{Processes, Share};
 use super::schedule::LrSchedule;
 use super::transfer::Transfer;
 use crate::error::{check_positive, Error, Result};
@@ -56,6 +57,9 @@ pub struct TrainConfig {
     /// Files to go on from; `None`: none are written.
     #[serde(default)]
     pub checkpoint: Option<CheckpointConfig>,
+    /// With which processes, `None`: this one alone.
+    #[serde(skip)]
+    pub processes: Option<Processes>,
     /// What is frozen, and what has a learning rate of its own.
     #[serde(default)]
     pub transfer: Transfer,
@@ -66,6 +70,19 @@ fn one() -> usize {
 }
 
 impl TrainConfig {
+    /// The rows of each batch, and of the held-out samples, that this process computes.
+    pub(super) fn share(&self) -> Share {
+        self.processes.as_ref().map_or(Share::WHOLE, Processes::share)
+    }
+
+    /// The sum of a number over the processes.
+    ///
+    /// # Errors
+    /// [`Error::Process`] when one is gone.
+    pub(super) fn sum(&self, number: f64) -> Result<f64> {
+        self.processes.as_ref().map_or(Ok(number), |processes| processes.sum(Vec::new(), number))
+    }
+
     /// Windows in one step.
     pub fn step_size(&self) -> usize {
         self.batch_size.saturating_mul(self.accumulate_grad_batches)

@@ -2,7 +2,8 @@
 
 use super::checkpoint::PARTS;
 use super::config::TrainConfig;
-use super::fused_gradient::{share, FusedGradient, Rows, Task};
+use super::fused_gradient::{FusedGradient, Rows, Task};
+use super::processes::Share;
 use super::transfer::{within, PackedPaces};
 use super::{Learner, Part, Step};
 use crate::error::Result;
@@ -45,7 +46,7 @@ impl<'a> FusedLearner<'a> {
         config: &'a TrainConfig,
     ) -> Self {
         let steps = train.input_len() / network.lstm.shape().input_size;
-        let batch_size = config.batch_size.min(train.len());
+        let batch_size = config.share().most_rows(config.batch_size.min(train.len()));
         let needs = Needs { dropout: dropout > 0.0, output_gradient: train.supervised_steps() > 1, ..Needs::default() };
         let mut gradient = FusedGradient::new(network, batch_size, steps, needs, n_threads).with_line();
         let paces = PackedPaces::new(network.names.iter(), network.owners(), config);
@@ -74,12 +75,17 @@ impl<'a> FusedLearner<'a> {
         Self { augmenter: Some(augmenter), ..self }
     }
 
-    fn descend(&mut self, learning_rate: f64) -> f64 {
+    /// One step against the gradient of all processes. Takes this one's share in the loss and gives all of it.
+    fn descend(&mut self, learning_rate: f64, mut loss: f64) -> Result<Step> {
         let n_workers = self.gradient.n_workers();
-        let (gradient, grad_norm) = self.gradient.sum(self.network);
+        let set = self.network.lstm.set();
+        let (gradient, mut grad_norm) = self.gradient.sum(self.network);
+        if let Some(processes) = &self.config.processes {
+            loss = processes.sum_slice(gradient, Vec::new(), loss)?;
+            grad_norm = set.sum_of_squares(gradient).sqrt();
+        }
         self.paces.advance();
         let steps = self.paces.steps(self.config, learning_rate, grad_norm);
-        let set = self.network.lstm.set();
         let chunk = gradient.len().div_ceil(n_workers);
         let [first, second] = &mut self.moments;
         let moments = first.chunks_mut(chunk).zip(second.chunks_mut(chunk));
@@ -92,7 +98,7 @@ impl<'a> FusedLearner<'a> {
                 set.adam(*step, &mut parameters[range.clone()], &gradient[range], moments);
             }
         });
-        grad_norm
+        Ok(Step { loss, grad_norm })
     }
 }
 
@@ -105,21 +111,23 @@ impl Learner for FusedLearner<'_> {
         let masks = (self.dropout.p() > 0.0).then(|| self.dropout.during(self.n_steps));
         let augmented = self.augmenter.map(|augmenter| augmenter.during(self.train, self.n_steps));
         let samples = augmented.as_ref().map_or(self.train, |samples| samples as &dyn Samples);
-        let task = Task { samples, indices, loss: &self.config.loss, masks };
+        let task = Task { samples, indices, share: self.config.share(), loss: &self.config.loss, masks };
         let loss = self.gradient.compute(self.network, task);
-        let grad_norm = self.descend(learning_rate);
+        let step = self.descend(learning_rate, loss)?;
         self.gradient.update(self.network);
         self.n_steps += 1;
-        Ok(Step { loss, grad_norm })
+        Ok(step)
     }
 
     fn validate(&mut self) -> Result<Option<f64>> {
         let Some(samples) = self.validation else { return Ok(None) };
         let (network, config, n_parts) = (&*self.network, self.config, self.validators.len());
+        let own = config.share().rows(samples.len());
         pool::for_each(&mut self.validators, |at, validator| {
-            validator.evaluate(network, samples, share(at, n_parts, samples.len()), config);
+            let share = Share { rank: at, world_size: n_parts };
+            validator.evaluate(network, samples, share.of(&own), config);
         });
-        Ok(Some(self.validators.iter().map(|validator| validator.loss).sum()))
+        config.sum(self.validators.iter().map(|validator| validator.loss).sum()).map(Some)
     }
 
     fn remember(&mut self) {

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::loss::Loss;
+use super::processes::Share;
 use super::transfer::within;
 use crate::kernel::aligned::Aligned;
 use crate::kernel::pool;
@@ -39,10 +40,25 @@ pub struct Task<'a> {
     pub samples: &'a dyn Samples,
     /// Which they are.
     pub indices: &'a [usize],
+    /// Which of them are computed here.
+    pub share: Share,
     /// What is differentiated.
     pub loss: &'a Loss,
     /// Dropout between the layers.
     pub masks: Option<StepMasks>,
+}
+
+impl Task<'_> {
+    /// The rows that thread `at` of `n_threads` computes of each `batch_size` of those computed here, where there are any.
+    pub(super) fn rows(
+        &self,
+        (at, n_threads): (usize, usize),
+        batch_size: usize,
+    ) -> impl Iterator<Item = Range<usize>> + use<> {
+        let (own, part) = (self.share.rows(self.indices.len()), Share { rank: at, world_size: n_threads });
+        let batches = own.clone().step_by(batch_size).map(move |start| start..own.end.min(start + batch_size));
+        batches.map(move |batch| part.of(&batch)).filter(|rows| !rows.is_empty())
+    }
 }
 
 /// One thread's part of a batch.
@@ -163,7 +179,7 @@ impl FusedGradient {
         network.head.transpose(head, &mut self.transposed_head);
     }
 
-    /// The mean loss of the task's rows, of which as many as there is room for are looked at at once; the gradient is then in
+    /// The share of the task's rows in the mean loss, of which as many as there is room for are looked at at once; the gradient is then in
     /// parts, which [`FusedGradient::sum`] adds up.
     pub fn compute(&mut self, network: &FusedNetwork, task: Task) -> f64 {
         let (n_workers, batch_size) = (self.workers.len(), self.batch_size);
@@ -172,7 +188,7 @@ impl FusedGradient {
         pool::for_each(&mut self.workers, |at, worker| {
             worker.gradient.fill(0.0);
             worker.loss = 0.0;
-            for rows in shares(at, n_workers, task.indices.len(), batch_size) {
+            for rows in task.rows((at, n_workers), batch_size) {
                 worker.compute(network, transposed, task, (rows, ways));
             }
         });
@@ -180,7 +196,7 @@ impl FusedGradient {
     }
 
     /// The gradient in the order of the network's parameters, and its norm over all of them.
-    pub fn sum(&mut self, network: &FusedNetwork) -> (&[f32], f64) {
+    pub fn sum(&mut self, network: &FusedNetwork) -> (&mut [f32], f64) {
         let (set, n_workers, frozen) = (network.lstm.set(), self.workers.len(), &self.frozen);
         let (first, others) = self.workers.split_at_mut(1);
         let chunk = first[0].gradient.len().div_ceil(n_workers);
@@ -196,28 +212,8 @@ impl FusedGradient {
             *squares = set.sum_of_squares(part);
         });
         let norm = parts.iter().map(|(_, squares)| squares).sum::<f64>().sqrt();
-        (&self.workers[0].gradient, norm)
+        (&mut self.workers[0].gradient, norm)
     }
-}
-
-/// Part `at` of `n_parts` of `len` rows, cut as evenly as possible.
-pub(super) fn share(at: usize, n_parts: usize, len: usize) -> Range<usize> {
-    at * len / n_parts..(at + 1) * len / n_parts
-}
-
-/// Part `at` of `n_parts` of each of the batches that `len` rows are cut into, where it isn't empty.
-pub(super) fn shares(
-    at: usize,
-    n_parts: usize,
-    len: usize,
-    batch_size: usize,
-) -> impl Iterator<Item = std::ops::Range<usize>> {
-    let batches = (0..len).step_by(batch_size).map(move |start| (start, batch_size.min(len - start)));
-    let parts = batches.map(move |(start, rows)| {
-        let part = share(at, n_parts, rows);
-        start + part.start..start + part.end
-    });
-    parts.filter(|part| !part.is_empty())
 }
 
 impl Worker {

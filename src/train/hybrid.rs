@@ -4,9 +4,10 @@ use tch::Tensor;
 
 use super::checkpoint::PARTS;
 use super::config::TrainConfig;
-use super::fused_gradient::{share, Task};
+use super::fused_gradient::Task;
 use super::hybrid_gradient::{gather, windows, HybridGradient};
 use super::optimizer::Optimizer;
+use super::processes::Share;
 use super::threads::one_thread;
 use super::transfer::{within, Pace, PackedPaces};
 use super::{Learner, Part, Step};
@@ -57,7 +58,8 @@ impl<'a> HybridLearner<'a> {
         config: &'a TrainConfig,
     ) -> Result<Self> {
         let rows = train.input_len() / n_features;
-        let sizes = (config.batch_size.min(train.len()), rows, n_features);
+        let batch_size = config.share().most_rows(config.batch_size.min(train.len()));
+        let sizes = (batch_size, rows, n_features);
         let mut gradient = HybridGradient::new((&*network, weights), network_config, sizes, n_threads)?;
         let paces = PackedPaces::new(network.names.iter(), network.owners(), config);
         gradient.freeze(paces.frozen());
@@ -97,16 +99,22 @@ impl<'a> HybridLearner<'a> {
         Self { augmenter: Some(augmenter), ..self }
     }
 
-    fn descend(&mut self, learning_rate: f64) -> Result<f64> {
+    /// One step against the gradient of all processes. Takes this one's share in the loss and gives all of it.
+    fn descend(&mut self, learning_rate: f64, mut loss: f64) -> Result<Step> {
         let n_workers = self.gradient.n_workers();
-        let (gradient, norm) = self.gradient.sum(self.network)?;
+        let set = self.network.lstm.set();
+        let (gradient, mut norm) = self.gradient.sum(self.network)?;
+        if let Some(processes) = &self.config.processes {
+            loss = processes.sum_slice(gradient, self.optimizer.gradients(), loss)?;
+            norm = set.sum_of_squares(gradient).sqrt();
+        }
         let grad_norm = norm.hypot(self.optimizer.grad_norm()?);
         self.optimizer.clip_grad_norm(self.config.clip_grad_norm, grad_norm)?;
         self.optimizer.clip_grad_value(self.config.clip_grad_value)?;
         self.optimizer.step(learning_rate)?;
         self.paces.advance();
         let steps = self.paces.steps(self.config, learning_rate, grad_norm);
-        let (set, chunk) = (self.network.lstm.set(), gradient.len().div_ceil(n_workers));
+        let chunk = gradient.len().div_ceil(n_workers);
         let [first, second] = &mut self.moments;
         let moments = first.chunks_mut(chunk).zip(second.chunks_mut(chunk));
         let mut parts: Vec<_> =
@@ -118,7 +126,7 @@ impl<'a> HybridLearner<'a> {
                 set.adam(*step, &mut parameters[range.clone()], &gradient[range], moments);
             }
         });
-        Ok(grad_norm)
+        Ok(Step { loss, grad_norm })
     }
 }
 
@@ -131,24 +139,25 @@ impl Learner for HybridLearner<'_> {
         let masks = (self.dropout.p() > 0.0).then(|| self.dropout.during(self.n_steps));
         let augmented = self.augmenter.map(|augmenter| augmenter.during(self.train, self.n_steps));
         let samples = augmented.as_ref().map_or(self.train, |samples| samples as &dyn Samples);
-        let task = Task { samples, indices, loss: &self.config.loss, masks };
+        let task = Task { samples, indices, share: self.config.share(), loss: &self.config.loss, masks };
         let loss = self.gradient.compute(self.network, task)?;
-        let grad_norm = self.descend(learning_rate)?;
+        let step = self.descend(learning_rate, loss)?;
         self.gradient.update(self.network);
         self.n_steps += 1;
-        Ok(Step { loss, grad_norm })
+        Ok(step)
     }
 
     fn validate(&mut self) -> Result<Option<f64>> {
         let Some(samples) = self.validation else { return Ok(None) };
         let (network, config, n_parts) = (&*self.network, self.config, self.validators.len());
         let n_features = self.n_features;
+        let own = config.share().rows(samples.len());
         pool::for_each(&mut self.validators, |at, validator| {
-            validator.loss =
-                validator.evaluate(network, (samples, n_features), share(at, n_parts, samples.len()), config);
+            let share = Share { rank: at, world_size: n_parts };
+            validator.loss = validator.evaluate(network, (samples, n_features), share.of(&own), config);
         });
         let losses = self.validators.iter_mut().map(|validator| std::mem::replace(&mut validator.loss, Ok(0.0)));
-        losses.sum::<Result<f64>>().map(Some)
+        config.sum(losses.sum::<Result<f64>>()?).map(Some)
     }
 
     fn remember(&mut self) {

@@ -6,7 +6,7 @@ use std::ops::Range;
 use tch::{Device, Tensor};
 
 use super::batch::tensor;
-use super::fused_gradient::{shares, Task, STEP_BYTES};
+use super::fused_gradient::{Task, STEP_BYTES};
 use super::threads::one_thread;
 use crate::error::Result;
 use crate::kernel::aligned::Aligned;
@@ -103,7 +103,7 @@ impl HybridGradient {
         pool::for_each(&mut shares, |_, parts| parts.iter_mut().for_each(|part| part.update(&network.parameters)));
     }
 
-    /// The mean loss of the task's rows, of which as many as there is room for are looked at at once; the gradient is then in
+    /// The share of the task's rows in the mean loss, of which as many as there is room for are looked at at once; the gradient is then in
     /// parts, which [`HybridGradient::sum`] adds up.
     ///
     /// # Errors
@@ -112,7 +112,7 @@ impl HybridGradient {
         let (n_workers, transposed, n_features) = (self.workers.len(), &self.transposed, self.n_features);
         let batch_size = self.batch_size;
         pool::for_each(&mut self.workers, |at, worker| {
-            let parts = shares(at, n_workers, task.indices.len(), batch_size);
+            let parts = task.rows((at, n_workers), batch_size);
             worker.loss = worker
                 .start()
                 .and_then(|()| parts.map(|rows| worker.compute((network, transposed), task, rows, n_features)).sum());
@@ -126,7 +126,7 @@ impl HybridGradient {
     ///
     /// # Errors
     /// [`crate::error::Error::Torch`] when libtorch refuses an operation.
-    pub fn sum(&mut self, network: &HybridNetwork) -> Result<(&[f32], f64)> {
+    pub fn sum(&mut self, network: &HybridNetwork) -> Result<(&mut [f32], f64)> {
         let (set, (first, others)) = (network.lstm.set(), self.workers.split_at_mut(1));
         for other in others {
             set.add(&mut first[0].gradient, &other.gradient);
@@ -137,8 +137,9 @@ impl HybridGradient {
         for frozen in &self.frozen {
             first[0].gradient[frozen.clone()].fill(0.0);
         }
-        let gradient = &*self.workers[0].gradient;
-        Ok((gradient, set.sum_of_squares(gradient).sqrt()))
+        let gradient = &mut *self.workers[0].gradient;
+        let norm = set.sum_of_squares(gradient).sqrt();
+        Ok((gradient, norm))
     }
 }
 

@@ -10,6 +10,7 @@ pub mod hybrid;
 pub mod hybrid_gradient;
 pub mod loss;
 pub mod optimizer;
+pub mod processes;
 pub mod progress;
 pub mod schedule;
 pub mod stop;
@@ -25,7 +26,7 @@ pub use checkpoint::{Checkpoints, Part};
 pub use config::TrainConfig;
 pub use history::Epoch;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::rng::Permutation;
 use progress::Progress;
 
@@ -115,6 +116,8 @@ pub enum StopReason {
     Interrupted,
     /// A loss, or the gradient, became NaN or infinite; the text says where and what may help.
     Diverged(String),
+    /// Another process of the training is gone or doesn't answer; the text says what was found.
+    ProcessLost(String),
 }
 
 /// What a training leaves besides the weights.
@@ -158,9 +161,11 @@ pub fn fit_with_checkpoints(
         if let Some(reason) = run.progress.end(config) {
             break reason;
         }
-        let epoch = match run.epoch(observer)? {
-            Ok(epoch) => epoch,
-            Err(reason) => break reason,
+        let epoch = match run.epoch(observer) {
+            Ok(Ok(epoch)) => epoch,
+            Ok(Err(reason)) => break reason,
+            Err(Error::Process(text)) => break StopReason::ProcessLost(text),
+            Err(error) => return Err(error),
         };
         if run.progress.record(epoch) {
             run.learner.remember();

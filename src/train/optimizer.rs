@@ -104,6 +104,11 @@ impl Optimizer {
         }
     }
 
+    /// The gradients of the parameters that move, which share memory with theirs.
+    pub fn gradients(&self) -> Vec<Tensor> {
+        self.moved().map(Tensor::grad).collect()
+    }
+
     /// The norm of the gradient over all parameters that move.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! Learning by libtorch: its operations forward, its automatic differentiation back.
 
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 use super::batch::Loader;
 use super::config::TrainConfig;
@@ -64,14 +64,15 @@ impl<'a> TorchLearner<'a> {
     /// The mean loss of `samples` (weighted by their weights) under the present weights.
     fn evaluate(&self, samples: &Loader) -> Result<f64> {
         tch::no_grad(|| {
-            let indices = samples.in_order();
+            let all = samples.in_order();
+            let indices = &all[self.config.share().rows(all.len())];
             let mut sum = 0.0;
             for indices in indices.chunks(self.config.batch_size.max(VALIDATION_BATCH)) {
                 let batch = samples.batch(indices)?;
                 let output = self.network.forward(&batch.inputs, None)?;
                 sum += number(&self.config.loss.mean(&output, &batch)?)? * indices.len() as f64;
             }
-            Ok(sum / indices.len() as f64)
+            self.config.sum(sum / all.len() as f64)
         })
     }
 }
@@ -83,18 +84,29 @@ impl Learner for TorchLearner<'_> {
 
     fn step(&mut self, indices: &[usize], learning_rate: f64) -> Result<Step> {
         self.optimizer.zero_grad();
-        let mut loss = 0.0;
-        for (at, batch) in indices.chunks(self.config.batch_size).enumerate() {
-            let share = batch.len() as f64 / indices.len() as f64;
-            let of_batch = self.loss(batch, at * self.config.batch_size)?.f_mul_scalar(share)?;
+        let (own, mut loss) = (self.config.share().rows(indices.len()), 0.0);
+        let at_once = self.config.share().most_rows(self.config.batch_size);
+        let is_idle = self.optimizer.is_idle();
+        if own.is_empty() && !is_idle {
+            // gradients of zero, which the others' are added to
+            let zeros = self.parameters.iter().map(|(_, p)| Ok(p.f_sum(Kind::Float)?.f_mul_scalar(0.0)?));
+            Tensor::f_stack(&zeros.collect::<Result<Vec<_>>>()?, 0)?.f_sum(Kind::Float)?.f_backward()?;
+        }
+        for start in own.clone().step_by(at_once) {
+            let rows = start..own.end.min(start + at_once);
+            let share = rows.len() as f64 / indices.len() as f64;
+            let of_batch = self.loss(&indices[rows.clone()], rows.start)?.f_mul_scalar(share)?;
             loss += number(&of_batch)?;
-            if !self.optimizer.is_idle() {
+            if !is_idle {
                 of_batch.f_backward()?;
             }
         }
         self.n_steps += 1;
-        if self.optimizer.is_idle() {
-            return Ok(Step { loss, grad_norm: 0.0 });
+        if is_idle {
+            return Ok(Step { loss: self.config.sum(loss)?, grad_norm: 0.0 });
+        }
+        if let Some(processes) = &self.config.processes {
+            loss = processes.sum(self.optimizer.gradients(), loss)?;
         }
         let grad_norm = self.optimizer.grad_norm()?;
         self.optimizer.clip_grad_norm(self.config.clip_grad_norm, grad_norm)?;
@@ -188,6 +200,7 @@ mod tests {
         seed: 9,
         n_threads: None,
         checkpoint: None,
+        processes: None,
         transfer: Transfer::none(),
     };
     const INPUTS: [f32; 6] = [0.1, -0.3, 0.5, 0.9, -0.7, 0.2];

@@ -86,6 +86,7 @@ const CONFIG: TrainConfig = TrainConfig {
     seed: 1,
     n_threads: None,
     checkpoint: None,
+    processes: None,
     transfer: Transfer::none(),
 };
 

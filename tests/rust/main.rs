@@ -4,6 +4,7 @@ mod allocation;
 mod checkpoint;
 mod fit;
 mod lstm_kernel;
+mod processes;
 mod training;
 
 // the tests of the kernel are part of the core as well, where these are its own modules

@@ -15,7 +15,7 @@ use lstmforecast::train::schedule::LrSchedule;
 use lstmforecast::train::transfer::Transfer;
 use lstmforecast::train::{Epoch, Observer, Outcome, StopReason, TrainConfig};
 
-fn model() -> Model {
+pub(super) fn model() -> Model {
     Model::new(ModelConfig {
         architecture: Architecture::Lstm,
         hidden_size: 8,
@@ -51,7 +51,7 @@ const DATA: DataConfig = DataConfig {
     augment: Vec::new(),
 };
 
-fn training() -> TrainConfig {
+pub(super) fn training() -> TrainConfig {
     TrainConfig {
         loss: Loss::Mse,
         optimizer: OptimizerKind::Adam,
@@ -72,6 +72,7 @@ fn training() -> TrainConfig {
         seed: 3,
         n_threads: None,
         checkpoint: None,
+        processes: None,
         transfer: Transfer::none(),
     }
 }
@@ -82,7 +83,7 @@ fn sine() -> Vec<f64> {
 
 /// Stops after a number of batches or epochs.
 #[derive(Default)]
-struct StopAfter {
+pub(super) struct StopAfter {
     batches: Option<usize>,
     epochs: Option<usize>,
 }
@@ -106,11 +107,11 @@ fn count_down(left: &mut Option<usize>) -> ControlFlow<()> {
     ControlFlow::Continue(())
 }
 
-fn fit(model: &mut Model, training: &TrainConfig, observer: &mut StopAfter) -> Outcome {
+pub(super) fn fit(model: &mut Model, training: &TrainConfig, observer: &mut StopAfter) -> Outcome {
     model.fit_series(&Panel::one(Matrix::new(&sine(), 1).unwrap()), &DATA, training, observer).unwrap()
 }
 
-fn weights(model: &Model) -> Vec<f32> {
+pub(super) fn weights(model: &Model) -> Vec<f32> {
     model.parameters().iter().flat_map(|(_, t)| Vec::<f32>::try_from(t.detach().reshape([-1])).unwrap()).collect()
 }
 

@@ -1,0 +1,220 @@
+//! Data-parallel training: processes that have the same samples and the same network each compute their rows of every batch,
+//! and add up their gradients.
+
+use std::ops::{ControlFlow, Range};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+
+use tch::{Device, Kind, Tensor};
+
+use super::{Epoch, Observer, Outcome, StopReason};
+use crate::error::{Error, Result};
+use crate::network::parameter::dimensions;
+
+/// What adds up tensors over processes (`torch.distributed.all_reduce`).
+pub trait Reducer: std::fmt::Debug + Send + Sync {
+    /// Which process this is, of how many.
+    fn share(&self) -> Share;
+
+    /// Replaces each tensor by its sum over all processes, in place: the same bits in each of them.
+    ///
+    /// # Errors
+    /// [`Error::Process`] when another process is gone or doesn't answer.
+    fn sum(&self, tensors: &[Tensor]) -> Result<()>;
+}
+
+/// One of several equal shares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Share {
+    /// Which, from 0.
+    pub rank: usize,
+    /// Of how many.
+    pub world_size: usize,
+}
+
+impl Share {
+    /// That of a process alone.
+    pub const WHOLE: Self = Self { rank: 0, world_size: 1 };
+
+    /// Its part of `n` rows, cut as evenly as possible.
+    pub fn rows(self, n: usize) -> Range<usize> {
+        self.rank * n / self.world_size..(self.rank + 1) * n / self.world_size
+    }
+
+    /// Its part of a range of rows.
+    pub fn of(self, rows: &Range<usize>) -> Range<usize> {
+        let part = self.rows(rows.len());
+        rows.start + part.start..rows.start + part.end
+    }
+
+    /// The most rows that any share of `n` has.
+    pub fn most_rows(self, n: usize) -> usize {
+        n.div_ceil(self.world_size)
+    }
+}
+
+/// The processes that train one network together.
+#[derive(Debug, Clone)]
+pub struct Processes {
+    reducer: Arc<dyn Reducer>,
+    device: Device,
+    stop: Arc<Stop>,
+}
+
+#[derive(Debug, Default)]
+struct Stop {
+    /// This process was interrupted, and the others don't know yet.
+    asked: AtomicBool,
+    /// One was interrupted, and all know.
+    agreed: AtomicBool,
+}
+
+impl Processes {
+    /// Those that `reducer` adds over, with their networks on `device`.
+    pub fn new(reducer: Arc<dyn Reducer>, device: Device) -> Self {
+        Self { reducer, device, stop: Arc::default() }
+    }
+
+    /// The share of this one.
+    pub fn share(&self) -> Share {
+        self.reducer.share()
+    }
+
+    /// Adds up tensors in place, and a number. Whether a process was interrupted travels along.
+    ///
+    /// # Errors
+    /// [`Error::Process`] when another process is gone.
+    pub fn sum(&self, mut tensors: Vec<Tensor>, number: f64) -> Result<f64> {
+        let asked = f64::from(u8::from(self.stop.asked.load(Ordering::Relaxed)));
+        let numbers = Tensor::f_from_slice(&[number, asked])?.f_to_device(self.device)?;
+        tensors.push(numbers.shallow_clone());
+        self.reducer.sum(&tensors)?;
+        self.stop.agreed.store(numbers.f_double_value(&[1])? > 0.0, Ordering::Relaxed);
+        Ok(numbers.f_double_value(&[0])?)
+    }
+
+    /// [`Processes::sum`] of a slice in the processor's memory, which isn't copied.
+    ///
+    /// # Errors
+    /// As [`Processes::sum`].
+    pub fn sum_slice(&self, values: &mut [f32], mut others: Vec<Tensor>, number: f64) -> Result<f64> {
+        // SAFETY: the slice is borrowed until all processes have added, and no one keeps the tensor for longer.
+        others.insert(0, unsafe {
+            Tensor::from_blob(values.as_mut_ptr().cast(), &dimensions(&[values.len()]), &[1], Kind::Float, Device::Cpu)
+        });
+        self.sum(others, number)
+    }
+
+    /// Replaces the values of tensors by those of the first process; they stay as they are when that fails.
+    ///
+    /// # Errors
+    /// [`Error::Process`] when another process is gone.
+    pub fn align(&self, tensors: &[Tensor]) -> Result<()> {
+        tch::no_grad(|| {
+            let is_first = self.share().rank == 0;
+            let copy = |tensor: &Tensor| if is_first { tensor.detach().copy() } else { tensor.zeros_like() };
+            let copies: Vec<Tensor> = tensors.iter().map(copy).collect();
+            self.sum(copies.iter().map(Tensor::shallow_clone).collect(), 0.0)?;
+            tensors.iter().zip(&copies).for_each(|(tensor, copy)| tensor.shallow_clone().copy_(copy));
+            Ok(())
+        })
+    }
+
+    /// Whether all processes have the same numbers of samples: with others they would wait for each other in vain.
+    ///
+    /// # Errors
+    /// [`Error::Value`], in all of them, when they haven't.
+    pub fn check_samples(&self, n_train: usize, n_validation: usize) -> Result<()> {
+        let own = Tensor::f_from_slice(&[n_train as f64, n_validation as f64])?.f_to_device(self.device)?;
+        let first = own.copy();
+        self.align(&[first.shallow_clone()])?;
+        let differs = f64::from(u8::from(!own.f_equal(&first)?));
+        if self.sum(Vec::new(), differs)? == 0.0 {
+            return Ok(());
+        }
+        Err(Error::Value(format!(
+            "expected the same data in all processes, each of which takes its rows of every batch by itself, got {n_train} \
+             training and {n_validation} validation windows in process {} and others elsewhere",
+            self.share().rank
+        )))
+    }
+}
+
+/// Watches for all processes: they stop together, after the same batch or epoch.
+pub struct Together<'a> {
+    observer: &'a mut dyn Observer,
+    processes: &'a Processes,
+    names: Vec<&'a str>,
+    unfrozen: Vec<String>,
+    lost: Option<String>,
+}
+
+impl<'a> Together<'a> {
+    /// `observer` watches this one, whose parameters have these names.
+    pub fn new(observer: &'a mut dyn Observer, processes: &'a Processes, names: Vec<&'a str>) -> Self {
+        Self { observer, processes, names, unfrozen: Vec::new(), lost: None }
+    }
+
+    /// Tells the others, and hears from them, whether to end and which parameters to train from now on.
+    fn agree(&mut self, content: bool) -> Result<bool> {
+        let unfrozen = if content { Vec::new() } else { self.observer.unfrozen() };
+        let marks = self.names.iter().map(|name| f64::from(u8::from(unfrozen.iter().any(|other| other == name))));
+        let marks = Tensor::f_from_slice(&marks.collect::<Vec<f64>>())?.f_to_device(self.processes.device)?;
+        let content = self.processes.sum(vec![marks.shallow_clone()], f64::from(u8::from(content)))?;
+        let marks = Vec::<f64>::try_from(marks)?;
+        let named = self.names.iter().zip(marks).filter(|(_, mark)| *mark > 0.0);
+        self.unfrozen = named.map(|(name, _)| (*name).to_owned()).collect();
+        Ok(content > 0.0 || self.processes.stop.agreed.load(Ordering::Relaxed))
+    }
+
+    /// Trains all of them from the same weights to the same weights.
+    ///
+    /// # Errors
+    /// What `train` fails with, the loss of a process aside, which is a reason to stop.
+    pub fn run(mut self, weights: &[Tensor], train: impl FnOnce(&mut Self) -> Result<Outcome>) -> Result<Outcome> {
+        self.processes.align(weights)?;
+        let mut outcome = train(&mut self)?;
+        if let Some(text) = self.lost {
+            outcome.stop_reason = StopReason::ProcessLost(text);
+        }
+        if matches!(outcome.stop_reason, StopReason::ProcessLost(_)) {
+            return Ok(outcome);
+        }
+        // other processors and other numbers of threads round in other ways
+        match self.processes.align(weights) {
+            Err(Error::Process(text)) => outcome.stop_reason = StopReason::ProcessLost(text),
+            aligned => aligned?,
+        }
+        Ok(outcome)
+    }
+}
+
+impl Observer for Together<'_> {
+    fn on_batch(&mut self) -> ControlFlow<()> {
+        let stop = &self.processes.stop;
+        if self.observer.on_batch().is_break() {
+            stop.asked.store(true, Ordering::Relaxed);
+        }
+        // what the others don't know yet, they hear with the next sum
+        if stop.agreed.load(Ordering::Relaxed) {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    }
+
+    fn on_epoch(&mut self, epoch: &Epoch) -> ControlFlow<()> {
+        let content = self.observer.on_epoch(epoch).is_break();
+        match self.agree(content) {
+            Ok(false) => ControlFlow::Continue(()),
+            Ok(true) => ControlFlow::Break(()),
+            Err(error) => {
+                self.lost = Some(error.to_string());
+                ControlFlow::Break(())
+            }
+        }
+    }
+    fn unfrozen(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.unfrozen)
+    }
+}

@@ -1,0 +1,168 @@
+"""What test_distributed.py starts with torchrun: fits of all cases to a folder, or one in which a process dies."""
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+
+from lstmforecast import LSTMClassifier, LSTMForecaster, LSTMRegressor
+from lstmforecast.transfer import Unfreeze
+
+NETWORK = {
+    "hidden_size": 6,
+    "max_epochs": 3,
+    "batch_size": 31,
+    "n_threads": 1,
+    "random_state": 0,
+    "learning_rate": 1e-2,
+}
+FORECASTER = NETWORK | {"horizon": 3, "window_size": 12, "steps_per_epoch": None, "channels": "together"}
+TABLE = NETWORK | {"patience": 3}
+TORCH, ATTENTION = {"backend": "torch"}, {"architecture": "attention", "num_heads": 2}
+# a batch of one row: nothing is left for the first process
+ONE = {"batch_size": 1, "steps_per_epoch": 20}
+# only the first process has the word for it
+THAWING = {
+    "freeze": ["lstm.*"],
+    "learning_rates": {"fc.*": 0.02},
+    "callbacks": [lambda record: Unfreeze("lstm.*_l0") if record["epoch"] == 1 else None],
+}
+FORECASTERS = {
+    "fused": {"dropout": 0.3, "num_layers": 2, "clip_grad_norm": 0.05},
+    "torch": TORCH | {"dropout": 0.3, "num_layers": 2, "clip_grad_norm": 0.05},
+    "hybrid": ATTENTION | {"dropout": 0.3, "num_layers": 2, "clip_grad_norm": 0.05},
+    "transformer": {"architecture": "transformer", "num_heads": 2},
+    "linear": {"architecture": "linear"},
+    "augmented": {"augment": ["jitter", "scale"]},
+    "augmented torch": TORCH | {"augment": ["jitter", "scale"]},
+    "every step": {"supervision": "every"},
+    "every step torch": TORCH | {"supervision": "every"},
+    "truncated": {"tbptt": 5, "supervision": "every"},
+    "quantiles": {"loss": "quantile", "channels": "independent"},
+    "one row": ONE,
+    "one row torch": ONE | TORCH,
+    "one row hybrid": ONE | ATTENTION,
+    "stops early": {"max_epochs": 30, "patience": 1, "learning_rate": 0.3, "lr_schedule": "plateau", "lr_patience": 0},
+    "nothing held out": {"patience": None},
+    "unfrozen": THAWING,
+    "unfrozen torch": THAWING | TORCH,
+    "unfrozen hybrid": THAWING | ATTENTION,
+}
+TABLES = {"regressor": {}, "regressor torch": TORCH, "classifier": {}, "classifier torch": TORCH}
+
+
+def series(n=300):
+    """Two noisy waves."""
+    time = np.arange(n)[:, None] / [5, 9]
+    return np.sin(time) + np.random.default_rng(0).normal(0, 0.1, (n, 2))
+
+
+def fit(name, **parameters):
+    """Fit one case."""
+    if name in FORECASTERS:
+        return LSTMForecaster(**(FORECASTER | FORECASTERS[name] | parameters)).fit(series())
+    rng = np.random.default_rng(1)
+    X, weights = rng.normal(size=(150, 8)), rng.uniform(0.1, 3, 150)
+    y = X @ rng.normal(size=8)
+    if name.startswith("classifier"):
+        return LSTMClassifier(**(TABLE | TABLES[name] | parameters)).fit(X, (y > 0) + (y > 1), weights)
+    return LSTMRegressor(**(TABLE | TABLES[name] | parameters)).fit(X, y, weights)
+
+
+def endless(callbacks, **parameters):
+    """A forecaster that trains until it is stopped."""
+    options = FORECASTER | {"max_epochs": 10**6, "patience": 10**6, "lr_schedule": "constant", "callbacks": callbacks}
+    return LSTMForecaster(**(options | {"distributed": True} | parameters))
+
+
+def _fit_all(folder, rank):
+    weights, losses = {}, {}
+    for name in FORECASTERS | TABLES:
+        model = fit(name, distributed=True)
+        losses[name] = model.history_.drop(columns="seconds").to_numpy()
+        weights |= {f"{name} {key}": value for key, value in model.model_.parameters().items()}
+    # without a seed, that of the first
+    model = fit("fused", distributed=True, random_state=None)
+    weights |= {f"unseeded {key}": value for key, value in model.model_.parameters().items()}
+    np.savez(folder / f"weights{rank}.npz", **weights)
+    np.savez(folder / f"losses{rank}.npz", **losses)
+
+
+def wait_for(path):
+    """Wait until another process has written a file."""
+    while not path.exists():
+        time.sleep(0.01)
+
+
+def _ends(folder, rank):
+    """How a training ends for which process: stop reason, error and number of epochs."""
+    given_up = folder / "given_up"
+
+    def content(record):
+        assert rank == 0, "only the first process calls callbacks"
+        return record["epoch"] == 2
+
+    def angry(record):
+        raise LookupError(f"epoch {record['epoch']}")
+
+    def late(record):
+        if record["epoch"] == 2:
+            wait_for(given_up)
+
+    ends = {}
+    callbacks = {"content": [content], "angry": [angry], "interrupted": None, "late": [late]}
+    for name, watching in callbacks.items():
+        model = endless(watching, distributed_timeout=4.0 if name == "late" else 600.0)
+        if name == "interrupted" and rank == 1:
+            threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+        error = None
+        try:
+            model.fit(series())
+        except (RuntimeError, LookupError, KeyboardInterrupt) as raised:
+            error = f"{type(raised).__name__}: {raised}"
+        if name == "late":
+            given_up.touch()
+        ends[name] = [model.stop_reason_, error, model.n_epochs_]
+    try:
+        endless(None).fit(series(300 + 10 * rank))
+    except ValueError as raised:
+        ends["other data"] = str(raised)
+    return ends
+
+
+def _die(folder, rank):
+    """Process 1 is killed after the third epoch; process 0 saves what it has."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # which torchrun sends when one has died
+    flag = folder / "epoch3"
+
+    def watch():
+        wait_for(flag)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    if rank == 1:
+        threading.Thread(target=watch, daemon=True).start()
+    model = endless([lambda record: flag.touch() if record["epoch"] == 3 else None])
+    try:
+        model.fit(series())
+    except RuntimeError as error:
+        model.save(folder / "model.safetensors")
+        found = {"error": str(error), "stop_reason": model.stop_reason_, "best_epoch": model.best_epoch_}
+        (folder / "found.json").write_text(json.dumps(found))
+
+
+def _main():
+    folder, rank = Path(sys.argv[1]), int(os.environ["RANK"])
+    if sys.argv[2] == "die":
+        _die(folder, rank)
+    else:
+        _fit_all(folder, rank)
+        (folder / f"ends{rank}.json").write_text(json.dumps(_ends(folder, rank)))
+
+
+if __name__ == "__main__":
+    _main()
