@@ -61,8 +61,6 @@ class LSTMEstimator(BaseEstimator):
         config["layer_devices"] = None if self.layer_devices is None else list(self.layer_devices)
         config |= {"window_size": window_size, "horizon": horizon, "n_features": n_features, "n_targets": n_targets}
         config |= {"normalize": None, "seed": seed, "architecture": to_core(self.get_params(deep=False))} | network
-        if any(device.startswith("cuda") for device in (self.device, *(self.layer_devices or ()))):
-            import torch  # noqa: F401  - its import loads the CUDA part of libtorch
         model = _core.Model(config) if self.n_estimators == 1 else Ensemble.build(config, self.n_estimators)
         if self.warm_start and hasattr(self, "model_"):
             n_before = len(self.model_.members) if isinstance(self.model_, Ensemble) else 1
