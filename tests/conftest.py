@@ -1,8 +1,9 @@
-"""What all tests share: hypothesis' profiles, a matplotlib without windows."""
+"""What all tests share: hypothesis' profiles, a matplotlib without windows, GPUs where there are any."""
 
 import os
 
 import hypothesis
+import pytest
 
 # Before anything imports matplotlib: tests run where there is no display.
 os.environ.setdefault("MPLBACKEND", "Agg")
@@ -11,3 +12,11 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 hypothesis.settings.register_profile("fast", max_examples=25, deadline=None, derandomize=True)
 hypothesis.settings.register_profile("slow", max_examples=500, deadline=None)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fast"))
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("cuda"):
+        import torch
+
+        if not torch.cuda.device_count():
+            pytest.skip("torch finds no CUDA device")

@@ -77,8 +77,6 @@ class LSTMEstimator(BaseEstimator):
         config |= {"normalize": None, "seed": seed, "architecture": to_core(self.get_params(deep=False))} | network
         if self.distributed:
             config["device"] = local_device(self.device)
-        if any(str(device).startswith("cuda") for device in (self.device, *(self.layer_devices or ()))):
-            import torch  # noqa: F401  - its import loads the CUDA part of libtorch
         model = _core.Model(config) if self.n_estimators == 1 else Ensemble.build(config, self.n_estimators)
         if self.warm_start and hasattr(self, "model_"):
             n_before = len(self.model_.members) if isinstance(self.model_, Ensemble) else 1

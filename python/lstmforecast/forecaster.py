@@ -30,7 +30,8 @@ class LSTMForecaster(FittedForecaster):
     tbptt : int or None, default=None
         Truncated backpropagation through time: the LSTM reads whole windows, gradients go back through its last
         ``tbptt`` steps (segments) only, and training takes the memory of so many. With ``supervision="every"``, windows
-        are cut into parts of so many steps, counted from the end, each with its losses. None: through all.
+        are cut into parts of so many steps, counted from the end, each with its losses, and
+        libtorch keeps all of them at once. None: through all.
     linear_skip : bool or None, default=None
         Whether a linear forecast from the window (NLinear, one for all variables) is added to the LSTM's, which then
         learns what the line leaves; None: True, except with ``supervision="every"``.

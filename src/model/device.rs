@@ -20,6 +20,11 @@ impl ModelConfig {
         };
         Err(Error::Value(format!("expected {expected} with layer_devices, got {got}")))
     }
+
+    /// The names of all devices that it asks for.
+    pub fn devices(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&self.device).chain(self.layer_devices.iter().flatten()).map(String::as_str)
+    }
 }
 
 /// The device of a name: `cpu`, `cuda` or `cuda:1`.

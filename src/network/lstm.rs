@@ -242,8 +242,10 @@ impl LstmLayer {
     /// state.
     fn forward(&self, x: &Tensor, state: &[Tensor; 2]) -> Result<(Tensor, [Tensor; 2])> {
         let weights: Vec<&Tensor> = self.weights.iter().collect();
+        // cuDNN goes back only through what it was told is a training; on a CPU it would be another path
+        let train = x.device().is_cuda();
         let (outputs, h, c) =
-            x.f_lstm(&[&state[0], &state[1]], &weights, true, 1, 0.0, false, self.n_directions == 2, true)?;
+            x.f_lstm(&[&state[0], &state[1]], &weights, true, 1, 0.0, train, self.n_directions == 2, true)?;
         Ok((outputs, [h, c]))
     }
 }

@@ -122,9 +122,9 @@ impl Initializer {
     pub fn on_layer<T>(&mut self, layer: usize, make: impl FnOnce(&mut Self) -> T) -> T {
         let device = self.layer_devices.get(layer).copied();
         let before = device.and_then(|device| self.go_to(device));
-        let made = make(self);
+        let result = make(self);
         before.and_then(|device| self.go_to(device));
-        made
+        result
     }
 
     /// The device on which tensors were drawn so far.

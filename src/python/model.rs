@@ -18,7 +18,7 @@ use super::reducer::PyReducer;
 use super::tensor;
 use crate::error::{Error, Result};
 use crate::model::fit::{DataConfig, TableRows};
-use crate::model::Model;
+use crate::model::{Model, ModelConfig};
 use crate::series::scale::Scaler;
 use crate::series::{Matrix, Panel};
 use crate::train::loss::Loss;
@@ -78,7 +78,11 @@ impl PyModel {
 impl PyModel {
     #[new]
     fn new(py: Python<'_>, config: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let config = convert::config(config)?;
+        let config: ModelConfig = convert::config(config)?;
+        if config.devices().any(|device| device.starts_with("cuda")) {
+            // Python's torch brings the part of libtorch that finds GPUs
+            py.import("torch")?;
+        }
         let model = enter(py, || Model::new(config))?;
         Ok(Self { inner: Mutex::new(model) })
     }
