@@ -350,7 +350,8 @@ mod tests {
         let needs = Needs { dropout: true, ..Needs::default() };
         let mut gradient = FusedGradient::within(bytes, &network, (BATCH, STEPS), needs, n_threads);
         let (indices, masks) = ((0..BATCH).collect::<Vec<_>>(), DropoutMasks::new(1, CONFIG.dropout).during(0));
-        let task = Task { samples: &table, indices: &indices, loss: &Loss::Mse, masks: Some(masks) };
+        let task =
+            Task { samples: &table, indices: &indices, share: Share::WHOLE, loss: &Loss::Mse, masks: Some(masks) };
         let loss = gradient.compute(&network, task);
         (loss, gradient.sum(&network).0.to_vec())
     }

@@ -221,6 +221,7 @@ mod tests {
     use crate::series::table::Table;
     use crate::series::Matrix;
     use crate::train::loss::Loss;
+    use crate::train::processes::Share;
 
     const BATCH: usize = 23;
     const STEPS: usize = 9;
@@ -236,7 +237,8 @@ mod tests {
         let sizes = (BATCH, STEPS, 2);
         let mut gradient = HybridGradient::within(bytes, (&network, &weights), config, sizes, 2).unwrap();
         let (indices, masks) = ((0..BATCH).collect::<Vec<_>>(), DropoutMasks::new(1, config.dropout).during(0));
-        let task = Task { samples: &table, indices: &indices, loss: &Loss::Mse, masks: Some(masks) };
+        let task =
+            Task { samples: &table, indices: &indices, share: Share::WHOLE, loss: &Loss::Mse, masks: Some(masks) };
         let loss = gradient.compute(&network, task).unwrap();
         let mut all = gradient.sum(&network).unwrap().0.to_vec();
         for (_, tensor) in gradient.others() {

@@ -13,6 +13,7 @@ use lstmforecast::series::table::Table;
 use lstmforecast::series::Matrix;
 use lstmforecast::train::fused_gradient::{FusedGradient, Task};
 use lstmforecast::train::loss::Loss;
+use lstmforecast::train::processes::Share;
 use tch::Device;
 
 /// The system's allocator, which counts what the present thread asks of it.
@@ -111,7 +112,10 @@ fn bytes_of_a_step(batch_size: usize) -> usize {
     let indices: Vec<usize> = (0..256).collect();
     let before = BYTES.get();
     let mut gradient = FusedGradient::new(&network, batch_size, 50, Needs::default(), 1);
-    gradient.compute(&network, Task { samples: &table, indices: &indices, loss: &Loss::Mse, masks: None });
+    gradient.compute(
+        &network,
+        Task { samples: &table, indices: &indices, share: Share::WHOLE, loss: &Loss::Mse, masks: None },
+    );
     BYTES.get() - before
 }
 

@@ -86,6 +86,7 @@ fn config(lr_schedule: LrSchedule) -> TrainConfig {
         seed: 1,
         n_threads: None,
         checkpoint: None,
+        processes: None,
         transfer: Transfer::none(),
     }
 }
