@@ -164,7 +164,7 @@ impl Lens<'_> {
         series: Matrix<f64>,
         place: Place,
         target: usize,
-        mut of_steps: impl Iterator<Item = &'l mut Level>,
+        of_steps: impl Iterator<Item = &'l mut Level>,
     ) -> Level {
         let Scaler { center, scale } = self.output_scaler;
         let (center, scale) = self.panel.scale(place.series, target).unwrap_or((center[target], scale[target]));
@@ -175,14 +175,16 @@ impl Lens<'_> {
             return of_input;
         };
         let mut so_far = LevelSoFar::new(normalize, of_input);
-        for (row, value) in self.window(series, place.origin, target).enumerate() {
-            so_far.read(value);
-            if row + 1 == level_rows {
-                of_input = so_far.level();
-            }
-            if (row + 1).is_multiple_of(window_size / supervised_steps) {
-                of_steps.next().into_iter().for_each(|level| *level = so_far.level());
-            }
+        // rows are counted from the window's first, which may lie before the series
+        let value =
+            |row: usize| (place.origin + row).checked_sub(window_size).map_or(f64::NAN, |row| series.row(row)[target]);
+        so_far.read((0..level_rows).map(value));
+        of_input = so_far.level();
+        let (mut n_read, step_rows) = (level_rows, window_size / supervised_steps);
+        for (step, level) in of_steps.enumerate() {
+            let end = (step + 1) * step_rows;
+            so_far.read((n_read..end).map(value));
+            (*level, n_read) = (so_far.level(), end);
         }
         of_input
     }

@@ -37,21 +37,21 @@ impl LevelSoFar {
         Self { normalize, scaler, n_known: 0.0, center: scaler.center, squares: 0.0 }
     }
 
-    /// Reads the next row; NaN is a value that is missing.
-    pub fn read(&mut self, value: f64) {
-        if value.is_nan() {
-            return;
-        }
-        self.n_known += 1.0;
+    /// Reads the next rows; NaN is a value that is missing.
+    pub fn read(&mut self, values: impl DoubleEndedIterator<Item = f64>) {
+        let mut known = values.filter(|value| !value.is_nan());
         match self.normalize {
-            Normalize::Last => self.center = value,
-            Normalize::Window => {
-                // Welford 1962: each row costs the same, however many came before
-                let before = if self.n_known == 1.0 { value } else { self.center };
-                self.center = before + (value - before) / self.n_known;
-                self.squares += (value - before) * (value - self.center);
-            }
+            Normalize::Last => self.center = known.next_back().unwrap_or(self.center),
+            Normalize::Window => known.for_each(|value| self.count(value)),
         }
+    }
+
+    /// Welford 1962: each row costs the same, however many came before.
+    fn count(&mut self, value: f64) {
+        self.n_known += 1.0;
+        let before = if self.n_known == 1.0 { value } else { self.center };
+        self.center = before + (value - before) / self.n_known;
+        self.squares += (value - before) * (value - self.center);
     }
 
     /// The level of the rows read so far.
@@ -71,9 +71,7 @@ mod tests {
         let scaler = Level { center: 7.0, scale: 2.0 };
         let level = |normalize: Normalize, values: &[f64]| {
             let mut so_far = LevelSoFar::new(normalize, scaler);
-            for &value in values {
-                so_far.read(value);
-            }
+            so_far.read(values.iter().copied());
             so_far.level()
         };
         assert_eq!(level(Normalize::Last, &[1.0, 3.0, 5.0]), Level { center: 5.0, scale: 2.0 });
