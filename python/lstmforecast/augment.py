@@ -42,16 +42,15 @@ from typing import Any, TypeAlias, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lstmforecast.parameters import _Number
+from lstmforecast.rules import Number
 
 __all__ = ["Augmentation", "jitter", "magnitude_warp", "scale", "time_warp", "window_slice"]
 
-_SIGMA = _Number(Real, 0)
 _RULES = {
-    "sigma": _SIGMA,
-    "knots": _Number(Integral, 1, 1000, high_included=True),
-    "size": _Number(Real, 0, 1, low_included=False, high_included=True),
-    "probability": _Number(Real, 0, 1, high_included=True),
+    "sigma": Number(Real, 0),
+    "knots": Number(Integral, 1, 1000, high_included=True),
+    "size": Number(Real, 0, 1, low_included=False, high_included=True),
+    "probability": Number(Real, 0, 1, high_included=True),
 }
 Array: TypeAlias = NDArray[Any]
 

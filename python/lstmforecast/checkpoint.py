@@ -9,8 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from lstmforecast import _core
+from lstmforecast.rules import Number
 
 MEMBER = "member_{}"
+_RULES = {
+    "every_n_epochs": Number(numbers.Integral, 1, none=True),
+    "every_n_minutes": Number(numbers.Real, 0, none=True),
+    "keep": Number(numbers.Integral, 1),
+}
 
 
 @dataclass(frozen=True)
@@ -70,20 +76,8 @@ def check_checkpoint(checkpoint: Any) -> None:
         raise TypeError(f"expected checkpoint to be a folder, a Checkpoint of a folder or None, got {checkpoint!r}")
     if not isinstance(checkpoint.resume, bool):
         raise TypeError(f"expected resume to be True or False, got {checkpoint.resume!r}")
-    for name, kind, least in (("every_n_epochs", numbers.Integral, 1), ("every_n_minutes", numbers.Real, 0)):
-        _check(name, getattr(checkpoint, name), kind, least, may_be_none=True)
-    _check("keep", checkpoint.keep, numbers.Integral, 1)
-
-
-def _check(name: str, value: Any, kind: type, least: int, *, may_be_none: bool = False) -> None:
-    if value is None and may_be_none:
-        return
-    what = ("an integer" if kind is numbers.Integral else "a number") + f" of at least {least}"
-    what += " or None" if may_be_none else ""
-    if isinstance(value, bool) or not isinstance(value, kind):
-        raise TypeError(f"expected {name} to be {what}, got {value!r}")
-    if not value >= least:  # type: ignore[operator]  # numbers of any kind
-        raise ValueError(f"expected {name} to be {what}, got {value!r}")
+    for name, rule in _RULES.items():
+        rule.check(name, getattr(checkpoint, name))
 
 
 def as_options(checkpoint: Any) -> dict[str, Any] | None:

@@ -87,10 +87,9 @@ class LSTMEstimator(BaseEstimator):
 
     def _training(self, seed: int, **overrides: Any) -> dict[str, Any]:
         """The core's training options."""
-        integers = ["batch_size", "accumulate_grad_batches", "max_epochs", "steps_per_epoch", "patience", "lr_patience"]
-        integers += ["n_threads"]
-        floats = ["learning_rate", "weight_decay", "min_delta", "lr_factor", "validation_fraction"]
-        floats += ["clip_grad_norm", "clip_grad_value"]
+        counts = ("batch_size", "accumulate_grad_batches", "max_epochs", "steps_per_epoch", "n_threads")
+        integers, limits = (*counts, "patience", "lr_patience"), ("clip_grad_norm", "clip_grad_value")
+        floats = ("learning_rate", "weight_decay", "min_delta", "lr_factor", "validation_fraction", *limits)
         options: dict[str, Any] = {"loss": getattr(self, "loss", "cross_entropy"), "optimizer": self.optimizer}
         options["lr_schedule"] = self.lr_schedule
         given = {name: getattr(self, name) for name in (*integers, *floats) if name not in overrides}

@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
+from lstmforecast.architecture import require_attention
 from lstmforecast.distribution import mean
+from lstmforecast.seen import ends_of, first_inputs
 from lstmforecast.series_estimator import SeriesEstimator
 
 if TYPE_CHECKING:
@@ -94,7 +97,9 @@ class FittedForecaster(SeriesEstimator):
 
         return backtest(self, y, X, X_past, static, **options)
 
-    def attention_weights(self, X: Any = None, context: Any = None, X_past: Any = None, static: Any = None) -> Any:
+    def attention_weights(
+        self, X: Any = None, context: Any = None, X_past: Any = None, static: Any = None
+    ) -> NDArray[np.float32]:
         """How much each step of the windows that `predict` reads hears of each, with ``architecture="attention"``.
 
         Parameters
@@ -117,7 +122,11 @@ class FittedForecaster(SeriesEstimator):
         TypeError, ValueError
             As in `predict`; also for another architecture.
         """
-        return self._attention_weights(X, context, X_past, static)
+        self._check_is_fitted()
+        require_attention(self.model_.config)
+        seen, X = self._seen_from(self._steps(None), X, context, X_past, static)
+        windows, future = ends_of(self.model_, seen, self.model_.config["horizon"], X)
+        return self.model_.attention_weights(first_inputs(self.model_, windows, future), self.n_threads, seen.scales)
 
     @property
     def context_(self) -> Any:

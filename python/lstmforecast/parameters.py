@@ -4,104 +4,61 @@ from __future__ import annotations
 
 import numbers
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from lstmforecast.checkpoint import check_checkpoint
 from lstmforecast.index import parse_frequency
+from lstmforecast.rules import Choice, Number
 
 SCALERS = ("standard", "minmax", "robust")
 
 
-@dataclass(frozen=True)
-class _Number:
-    """A number of a kind within bounds; ``None`` where allowed."""
-
-    kind: Any  # numbers.Integral or numbers.Real
-    low: float
-    high: float = float("inf")
-    low_included: bool = True
-    high_included: bool = False
-    none: bool = False
-    word: str | None = None
-
-    def check(self, name: str, value: Any) -> None:
-        if (value is None and self.none) or (isinstance(value, str) and value == self.word):
-            return
-        if isinstance(value, bool) or not isinstance(value, self.kind):
-            raise TypeError(f"expected {name} to be {self._words()}, got {value!r}")
-        above = value >= self.low if self.low_included else value > self.low
-        below = value <= self.high if self.high_included else value < self.high
-        if not (above and below):
-            raise ValueError(f"expected {name} to be {self._words()}, got {value!r}")
-
-    def _words(self) -> str:
-        what = "an integer" if self.kind is numbers.Integral else "a number"
-        bounds = f"of at least {self.low:g}" if self.low_included else f"above {self.low:g}"
-        if self.high != float("inf"):
-            bounds += f" and {'at most' if self.high_included else 'below'} {self.high:g}"
-        return f"{what} {bounds}" + (f", {self.word!r}" if self.word else "") + (" or None" if self.none else "")
-
-
-@dataclass(frozen=True)
-class _Choice:
-    """One of a few words."""
-
-    options: tuple[Any, ...]
-
-    def check(self, name: str, value: Any) -> None:
-        if not any(value is option or (isinstance(value, str) and value == option) for option in self.options):
-            words = [repr(option) for option in self.options]
-            wanted = words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
-            raise ValueError(f"expected {name} to be {wanted}, got {value!r}")
-
-
 _INTEGER, _REAL = numbers.Integral, numbers.Real
-_RULES: dict[str, _Number | _Choice] = {
-    "horizon": _Number(_INTEGER, 1),
-    "window_size": _Number(_INTEGER, 1, none=True),
-    "n_features_per_step": _Number(_INTEGER, 1),
-    "stride": _Number(_INTEGER, 1),
-    "n_estimators": _Number(_INTEGER, 1),
-    "segment_length": _Number(_INTEGER, 1, none=True),
-    "tbptt": _Number(_INTEGER, 1, none=True),
-    "linear_skip": _Choice((None, False, True)),
-    "supervision": _Choice(("last", "every")),
-    "channels": _Choice(("together", "independent")),
-    "normalize": _Choice((None, "last", "window")),
-    "transform": _Choice((None, "log")),
-    "head": _Choice(("direct", "recursive")),
-    "missing": _Choice(("error", "mask", "ffill", "interpolate")),
-    "adaptation_rate": _Number(_REAL, 0, 1),
-    "hidden_size": _Number(_INTEGER, 1),
-    "num_layers": _Number(_INTEGER, 1),
-    "num_heads": _Number(_INTEGER, 1),
-    "out_channels": _Number(_INTEGER, 1, none=True),
-    "dim_feedforward": _Number(_INTEGER, 1, none=True),
-    "causal": _Choice((False, True)),
-    "bidirectional": _Choice((False, True)),
-    "dropout": _Number(_REAL, 0, 1),
-    "optimizer": _Choice(("adam", "adamw")),
-    "learning_rate": _Number(_REAL, 0, low_included=False),
-    "weight_decay": _Number(_REAL, 0),
-    "batch_size": _Number(_INTEGER, 1),
-    "accumulate_grad_batches": _Number(_INTEGER, 1),
-    "max_epochs": _Number(_INTEGER, 1),
-    "steps_per_epoch": _Number(_INTEGER, 1, none=True, word="auto"),
-    "patience": _Number(_INTEGER, 1, none=True),
-    "min_delta": _Number(_REAL, 0),
-    "lr_schedule": _Choice(("constant", "plateau", "cosine", "onecycle")),
-    "lr_patience": _Number(_INTEGER, 0, none=True),
-    "lr_factor": _Number(_REAL, 0, 1, low_included=False),
-    "clip_grad_norm": _Number(_REAL, 0, low_included=False, none=True),
-    "clip_grad_value": _Number(_REAL, 0, low_included=False, none=True),
-    "validation_fraction": _Number(_REAL, 0, 1, none=True),
-    "warm_start": _Choice((False, True)),
-    "backend": _Choice(("auto", "fused", "torch")),
-    "n_threads": _Number(_INTEGER, 1, none=True),
-    "distributed": _Choice((False, True)),
-    "distributed_timeout": _Number(_REAL, 0, low_included=False),
-    "verbose": _Number(_INTEGER, 0),
+_RULES: dict[str, Number | Choice] = {
+    "horizon": Number(_INTEGER, 1),
+    "window_size": Number(_INTEGER, 1, none=True),
+    "n_features_per_step": Number(_INTEGER, 1),
+    "stride": Number(_INTEGER, 1),
+    "n_estimators": Number(_INTEGER, 1),
+    "segment_length": Number(_INTEGER, 1, none=True),
+    "tbptt": Number(_INTEGER, 1, none=True),
+    "linear_skip": Choice((None, False, True)),
+    "supervision": Choice(("last", "every")),
+    "channels": Choice(("together", "independent")),
+    "normalize": Choice((None, "last", "window")),
+    "transform": Choice((None, "log")),
+    "head": Choice(("direct", "recursive")),
+    "missing": Choice(("error", "mask", "ffill", "interpolate")),
+    "adaptation_rate": Number(_REAL, 0, 1),
+    "hidden_size": Number(_INTEGER, 1),
+    "num_layers": Number(_INTEGER, 1),
+    "num_heads": Number(_INTEGER, 1),
+    "out_channels": Number(_INTEGER, 1, none=True),
+    "dim_feedforward": Number(_INTEGER, 1, none=True),
+    "causal": Choice((False, True)),
+    "bidirectional": Choice((False, True)),
+    "dropout": Number(_REAL, 0, 1),
+    "optimizer": Choice(("adam", "adamw")),
+    "learning_rate": Number(_REAL, 0, low_included=False),
+    "weight_decay": Number(_REAL, 0),
+    "batch_size": Number(_INTEGER, 1),
+    "accumulate_grad_batches": Number(_INTEGER, 1),
+    "max_epochs": Number(_INTEGER, 1),
+    "steps_per_epoch": Number(_INTEGER, 1, none=True, word="auto"),
+    "patience": Number(_INTEGER, 1, none=True),
+    "min_delta": Number(_REAL, 0),
+    "lr_schedule": Choice(("constant", "plateau", "cosine", "onecycle")),
+    "lr_patience": Number(_INTEGER, 0, none=True),
+    "lr_factor": Number(_REAL, 0, 1, low_included=False),
+    "clip_grad_norm": Number(_REAL, 0, low_included=False, none=True),
+    "clip_grad_value": Number(_REAL, 0, low_included=False, none=True),
+    "validation_fraction": Number(_REAL, 0, 1, none=True),
+    "warm_start": Choice((False, True)),
+    "backend": Choice(("auto", "fused", "torch")),
+    "n_threads": Number(_INTEGER, 1, none=True),
+    "distributed": Choice((False, True)),
+    "distributed_timeout": Number(_REAL, 0, low_included=False),
+    "verbose": Number(_INTEGER, 0),
 }
 
 
@@ -109,7 +66,7 @@ def check_parameters(
     parameters: Mapping[str, Any], losses: tuple[str | None, ...], architectures: tuple[str, ...]
 ) -> None:
     """Raise TypeError or ValueError, with one sentence, for the first parameter that makes no sense."""
-    rules = _RULES | {"loss": _Choice(losses), "architecture": _Choice(architectures)}
+    rules = _RULES | {"loss": Choice(losses), "architecture": Choice(architectures)}
     for name, value in parameters.items():
         if name in rules:
             rules[name].check(name, value)
@@ -148,7 +105,7 @@ def check_count(name: str, value: Any, least: int = 1) -> int:
 
 def _check_scaler(scaler: Any) -> None:
     if isinstance(scaler, str) or scaler is None:
-        _Choice((None, *SCALERS)).check("scaler", scaler)
+        Choice((None, *SCALERS)).check("scaler", scaler)
     elif not (hasattr(scaler, "fit") and hasattr(scaler, "transform")) or isinstance(scaler, type):
         raise TypeError(f"expected scaler to be None, one of {SCALERS} or a scaler object, got {scaler!r}")
 
@@ -158,7 +115,7 @@ def _check_kernel_size(kernel_size: Any) -> None:
     if not isinstance(sizes, Sequence) or isinstance(sizes, str) or not len(sizes):
         raise TypeError(f"expected kernel_size to be an integer or a list of integers, got {kernel_size!r}")
     for size in sizes:
-        _Number(_INTEGER, 1).check("kernel_size", size)
+        Number(_INTEGER, 1).check("kernel_size", size)
 
 
 def _check_levels(quantiles: Any) -> None:

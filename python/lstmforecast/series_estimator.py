@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lstmforecast import _core
-from lstmforecast.architecture import require_attention
 from lstmforecast.augment import magnitude_warp, resolve, scale
 from lstmforecast.container import Missing, Observations
 from lstmforecast.covariates import Covariates
@@ -21,7 +20,7 @@ from lstmforecast.panel import Panel
 from lstmforecast.parameters import check_count
 from lstmforecast.samples import SamplePaths
 from lstmforecast.scalers import fit_columns
-from lstmforecast.seen import BATCH, Seen, ends_of, first_inputs, forecast, parameters_of, read_observations, roll
+from lstmforecast.seen import BATCH, Seen, forecast, parameters_of, read_observations, roll
 from lstmforecast.sizing import (
     VALIDATION_FRACTION,
     Sizes,
@@ -158,13 +157,6 @@ class SeriesEstimator(SamplePaths, LSTMEstimator):
         wrong = values[(values < 0) | (values != np.round(values))]
         if len(wrong):
             raise ValueError(f"expected counts, whole numbers from 0, for loss='negative_binomial', got {wrong[0]:g}")
-
-    def _attention_weights(self, X: Any, context: Any, X_past: Any, static: Any) -> NDArray[np.float32]:
-        self._check_is_fitted()
-        require_attention(self.model_.config)
-        seen, X = self._seen_from(self._steps(None), X, context, X_past, static)
-        windows, future = ends_of(self.model_, seen, self.model_.config["horizon"], X)
-        return self.model_.attention_weights(first_inputs(self.model_, windows, future), self.n_threads, seen.scales)
 
     def _predict(self, horizon: int | None, X: Any, context: Any, X_past: Any, static: Any) -> tuple[Seen, Array]:
         self._check_is_fitted()
