@@ -74,7 +74,8 @@ fn layers(c: &mut Criterion) {
             group.finish();
             let mut group = c.benchmark_group("update");
             group.sample_size(20);
-            group.bench_function(BenchmarkId::new("transpose", &name), |b| b.iter(|| transposed.update(&parameters)));
+            group
+                .bench_function(BenchmarkId::new("transpose", &name), |b| b.iter(|| transposed.update(&parameters, 1)));
             group.finish();
         }
     }

@@ -1,6 +1,7 @@
 //! Transposed copies of weights, which the way back reads: made anew after every step of the optimiser.
 
 use super::aligned::Aligned;
+use super::pool;
 use super::shape::{Cell, Layout};
 use super::step::panel_vectors;
 
@@ -88,27 +89,10 @@ impl TransposedWeights {
         &self.parts[self.hidden[cell] + 1 + below]
     }
 
-    /// The parts, which can be updated independently of each other.
-    pub fn parts_mut(&mut self) -> &mut [impl Update] {
-        &mut self.parts
-    }
-
-    /// Copies all weights anew.
-    pub fn update(&mut self, parameters: &[f32]) {
-        for part in &mut self.parts {
-            part.update(parameters);
-        }
-    }
-}
-
-/// A part of a derived copy of the parameters.
-pub trait Update: Send {
-    /// Copies from the parameters anew.
-    fn update(&mut self, parameters: &[f32]);
-}
-
-impl Update for Transposed {
-    fn update(&mut self, parameters: &[f32]) {
-        Self::update(self, parameters);
+    /// Copies all weights anew, on up to `n_threads` threads.
+    pub fn update(&mut self, parameters: &[f32], n_threads: usize) {
+        let n_parts = self.parts.len().div_ceil(n_threads.max(1)).max(1);
+        let mut shares: Vec<_> = self.parts.chunks_mut(n_parts).collect();
+        pool::for_each(&mut shares, |_, parts| parts.iter_mut().for_each(|part| part.update(parameters)));
     }
 }

@@ -6,6 +6,7 @@ use super::fit::{DataConfig, TableRows};
 use super::{Engine, Model};
 use crate::error::{Error, Result};
 use crate::kernel::isa::InstructionSet;
+use crate::network::parameter::numbers_of;
 use crate::series::Panel;
 use crate::store::Digest;
 use crate::train::checkpoint::{Checkpoints, Fingerprint};
@@ -46,8 +47,7 @@ impl Model {
     fn digest(&self) -> Result<String> {
         let mut digest = Digest::default();
         for (_, tensor) in self.parameters.iter() {
-            let values: Vec<f32> = Vec::try_from(tensor.f_detach()?.f_flatten(0, -1)?)?;
-            for value in values {
+            for value in numbers_of(tensor)? {
                 digest.add_word(u64::from(value.to_bits()));
             }
         }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::{check_positive, Error, Result};
+use crate::kernel::shape::LstmShape;
 
 /// Which layers stand between the windows and the forecast; a word, or `{word: parameters}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -139,6 +140,16 @@ impl NetworkConfig {
         match self.architecture {
             Architecture::CnnLstm { out_channels, .. } => out_channels,
             _ => self.input_size,
+        }
+    }
+
+    /// The LSTM as the kernel knows it.
+    pub fn lstm_shape(&self) -> LstmShape {
+        LstmShape {
+            input_size: self.lstm_input_size(),
+            hidden_size: self.hidden_size,
+            num_layers: self.num_layers,
+            bidirectional: self.bidirectional,
         }
     }
 

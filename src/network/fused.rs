@@ -1,17 +1,14 @@
 //! The LSTM network on our own kernel: the same weights as [`super::lstm`]'s, in the kernel's order.
 
-use tch::Tensor;
-
 use super::config::NetworkConfig;
 use super::fused_skip::{FusedSkip, SkipMemory};
-use super::parameter::Parameters;
+use super::parameter::{numbers_of, overwrite, Parameters};
 use crate::error::Result;
 use crate::kernel::aligned::Aligned;
 use crate::kernel::forward_only::ForwardMemory;
 use crate::kernel::isa::InstructionSet;
 use crate::kernel::linear::Linear;
 use crate::kernel::lstm::Lstm;
-use crate::kernel::shape::LstmShape;
 
 /// Stacked LSTM layers, then a linear head on the last state, and perhaps a linear way beside them. All parameters are one
 /// slice: the LSTM's, the head's, the other way's.
@@ -49,13 +46,7 @@ impl FusedNetwork {
     /// no sense.
     pub fn new(config: &NetworkConfig, weights: &Parameters) -> Result<Self> {
         let set = InstructionSet::choose()?;
-        let shape = LstmShape {
-            input_size: config.input_size,
-            hidden_size: config.hidden_size,
-            num_layers: config.num_layers,
-            bidirectional: config.bidirectional,
-        };
-        let lstm = Lstm::new(shape, set);
+        let lstm = Lstm::new(config.lstm_shape(), set);
         let head = Linear::new(lstm.output_width(), config.output_size, set);
         let skip = config.skip.map(|skip| FusedSkip::new(skip, set));
         let n_skip = skip.as_ref().map_or(0, FusedSkip::n_parameters);
@@ -64,7 +55,7 @@ impl FusedNetwork {
         let names = weights.iter().map(|(name, _)| name.to_owned()).collect();
         let (tbptt, output_size) = (config.tbptt, config.output_size);
         let mut network = Self { lstm, head, skip, parameters, names, tbptt, output_size, state_size };
-        let tensors = weights.iter().map(|(_, tensor)| Ok(Vec::try_from(tensor.f_flatten(0, -1)?)?));
+        let tensors = weights.iter().map(|(_, tensor)| numbers_of(tensor));
         network.parameters = network.pack(&tensors.collect::<Result<Vec<_>>>()?);
         Ok(network)
     }
@@ -105,8 +96,7 @@ impl FusedNetwork {
     /// [`crate::error::Error::Torch`] when there is no memory for them.
     pub fn store(&self, weights: &Parameters) -> Result<()> {
         for ((_, tensor), values) in weights.iter().zip(self.unpack(&self.parameters)) {
-            let values = Tensor::f_from_slice(&values)?.f_reshape(tensor.size())?;
-            tch::no_grad(|| tensor.shallow_clone().f_copy_(&values))?;
+            overwrite(tensor, &values)?;
         }
         Ok(())
     }

@@ -4,14 +4,13 @@ use tch::{Kind, Tensor};
 
 use super::config::NetworkConfig;
 use super::fused::{numbered, owners};
-use super::parameter::{dimensions, is_of_lstm, Parameters};
+use super::parameter::{dimensions, is_of_lstm, numbers_of, overwrite, Parameters};
 use super::{replicate, AroundLstm, Network};
 use crate::error::Result;
 use crate::kernel::aligned::Aligned;
 use crate::kernel::forward_only::ForwardMemory;
 use crate::kernel::isa::InstructionSet;
 use crate::kernel::lstm::Lstm;
-use crate::kernel::shape::LstmShape;
 use crate::kernel::transposed::TransposedWeights;
 use crate::kernel::workspace::Workspace;
 use crate::rng::StepMasks;
@@ -35,17 +34,11 @@ impl HybridNetwork {
     /// [`crate::error::Error::Torch`] when a weight can't be read, [`crate::error::Error::Value`] when `LSTMFORECAST_SIMD` makes
     /// no sense.
     pub fn new(config: &NetworkConfig, weights: &Parameters) -> Result<Self> {
-        let shape = LstmShape {
-            input_size: config.lstm_input_size(),
-            hidden_size: config.hidden_size,
-            num_layers: config.num_layers,
-            bidirectional: config.bidirectional,
-        };
-        let lstm = Lstm::new(shape, InstructionSet::choose()?);
+        let lstm = Lstm::new(config.lstm_shape(), InstructionSet::choose()?);
         let mut parameters = Aligned::zeros(lstm.n_parameters());
         let names = weights.iter().map(|(name, _)| name).filter(|name| is_of_lstm(name)).map(str::to_owned).collect();
-        let tensors = of_lstm(weights).map(|tensor| Ok(Vec::try_from(tensor.f_flatten(0, -1)?)?));
-        lstm.pack(&tensors.collect::<Result<Vec<Vec<f32>>>>()?, &mut parameters);
+        let tensors = of_lstm(weights).map(numbers_of).collect::<Result<Vec<_>>>()?;
+        lstm.pack(&tensors, &mut parameters);
         Ok(Self { lstm, parameters, names, config: config.clone() })
     }
 
@@ -63,8 +56,7 @@ impl HybridNetwork {
     /// [`crate::error::Error::Torch`] when there is no memory for them.
     pub fn store(&self, weights: &Parameters) -> Result<()> {
         for (tensor, values) in of_lstm(weights).zip(self.lstm.unpack(&self.parameters)) {
-            let values = Tensor::f_from_slice(&values)?.f_reshape(tensor.size())?;
-            tch::no_grad(|| tensor.shallow_clone().f_copy_(&values))?;
+            overwrite(tensor, &values)?;
         }
         Ok(())
     }

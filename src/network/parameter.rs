@@ -189,6 +189,24 @@ impl Initializer {
     }
 }
 
+/// The numbers of a tensor, row after row.
+///
+/// # Errors
+/// [`Error::Torch`] when it can't be read.
+pub fn numbers_of(tensor: &Tensor) -> Result<Vec<f32>> {
+    Ok(Vec::try_from(tensor.f_detach()?.f_flatten(0, -1)?)?)
+}
+
+/// Writes as many numbers into a tensor, past automatic differentiation.
+///
+/// # Errors
+/// [`Error::Torch`] when they are of another number.
+pub fn overwrite(tensor: &Tensor, values: &[f32]) -> Result<()> {
+    let values = Tensor::f_from_slice(values)?.f_reshape(tensor.size())?;
+    tch::no_grad(|| tensor.shallow_clone().f_copy_(&values))?;
+    Ok(())
+}
+
 /// A shape as libtorch takes it.
 #[allow(clippy::cast_possible_wrap)]
 pub fn dimensions(shape: &[usize]) -> Vec<i64> {

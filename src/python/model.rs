@@ -215,12 +215,10 @@ impl PyModel {
         n_threads: Option<usize>,
         scales: Option<PyReadonlyArrayDyn<'py, f64>>,
     ) -> PyResult<Bound<'py, PyArrayDyn<f64>>> {
-        let (values, n_columns) = convert::rows(&windows, 3, "windows")?;
-        let scales = scales.as_ref().map(|scales| convert::rows(scales, 2, "scales")).transpose()?;
+        let windows = Windows::new(&windows, scales.as_ref())?;
         let (forecasts, shape) = self.with(py, |model| {
-            let windows = Matrix::new(&values, n_columns)?;
-            let scales = scales.as_ref().map(|(values, n)| Matrix::new(values, *n)).transpose()?;
-            Ok((model.forecast(windows, scales, n_threads)?, shape(model, windows.n_rows())))
+            let (rows, scales) = windows.rows()?;
+            Ok((model.forecast(rows, scales, n_threads)?, shape(model, rows.n_rows())))
         })?;
         convert::array(py, forecasts, shape)
     }
@@ -233,11 +231,10 @@ impl PyModel {
         n_threads: Option<usize>,
         scales: Option<PyReadonlyArrayDyn<'py, f64>>,
     ) -> PyResult<Bound<'py, PyArrayDyn<f32>>> {
-        let (values, n_columns) = convert::rows(&windows, 3, "windows")?;
-        let scales = scales.as_ref().map(|scales| convert::rows(scales, 2, "scales")).transpose()?;
+        let windows = Windows::new(&windows, scales.as_ref())?;
         let (weights, shape) = self.with(py, |model| {
-            let scales = scales.as_ref().map(|(values, n)| Matrix::new(values, *n)).transpose()?;
-            model.attention_weights(Matrix::new(&values, n_columns)?, scales, n_threads)
+            let (rows, scales) = windows.rows()?;
+            model.attention_weights(rows, scales, n_threads)
         })?;
         weights.into_pyarray(py).reshape(shape)
     }
@@ -288,11 +285,38 @@ fn rows(numbers: &PyReadonlyArray1<'_, i64>) -> Vec<usize> {
     numbers.as_array().iter().map(|&row| usize::try_from(row).unwrap_or(0)).collect()
 }
 
+/// Numbers, so many in each row.
+type Numbers<'a> = (Cow<'a, [f64]>, usize);
+
+fn matrix<'n>((values, n_columns): &'n Numbers) -> Result<Matrix<'n, f64>> {
+    Matrix::new(values, *n_columns)
+}
+
+/// Windows, and the sizes of what each of them shows.
+struct Windows<'a> {
+    rows: Numbers<'a>,
+    scales: Option<Numbers<'a>>,
+}
+
+impl<'a> Windows<'a> {
+    fn new(windows: &'a PyReadonlyArrayDyn<f64>, scales: Option<&'a PyReadonlyArrayDyn<f64>>) -> PyResult<Self> {
+        Ok(Self { rows: convert::rows(windows, 3, "windows")?, scales: read_scales(scales)? })
+    }
+
+    fn rows(&self) -> Result<(Matrix<'_, f64>, Option<Matrix<'_, f64>>)> {
+        Ok((matrix(&self.rows)?, self.scales.as_ref().map(matrix).transpose()?))
+    }
+}
+
+fn read_scales<'a>(scales: Option<&'a PyReadonlyArrayDyn<f64>>) -> PyResult<Option<Numbers<'a>>> {
+    scales.map(|scales| convert::rows(scales, 2, "scales")).transpose()
+}
+
 /// Series below each other, and what belongs to each.
 struct SeriesTable<'a> {
-    rows: (Cow<'a, [f64]>, usize),
+    rows: Numbers<'a>,
     starts: Option<Vec<usize>>,
-    scales: Option<(Cow<'a, [f64]>, usize)>,
+    scales: Option<Numbers<'a>>,
 }
 
 impl<'a> SeriesTable<'a> {
@@ -301,25 +325,21 @@ impl<'a> SeriesTable<'a> {
         starts: Option<&PyReadonlyArray1<i64>>,
         scales: Option<&'a PyReadonlyArrayDyn<f64>>,
     ) -> PyResult<Self> {
-        Ok(Self {
-            rows: convert::rows(series, 2, "series")?,
-            starts: starts.map(rows),
-            scales: scales.map(|scales| convert::rows(scales, 2, "scales")).transpose()?,
-        })
+        Ok(Self { rows: convert::rows(series, 2, "series")?, starts: starts.map(rows), scales: read_scales(scales)? })
     }
 
     fn panel(&self, n_targets: usize) -> Result<Panel<'_>> {
-        let series = Matrix::new(&self.rows.0, self.rows.1)?;
+        let series = matrix(&self.rows)?;
         let Some(starts) = &self.starts else { return Ok(Panel::one(series)) };
-        let scales = self.scales.as_ref().map(|(values, n)| Matrix::new(values, *n)).transpose()?;
+        let scales = self.scales.as_ref().map(matrix).transpose()?;
         Panel::new(series, starts.clone(), scales, n_targets)
     }
 }
 
 /// A supervised table.
 struct Table<'a> {
-    inputs: (Cow<'a, [f64]>, usize),
-    targets: (Cow<'a, [f64]>, usize),
+    inputs: Numbers<'a>,
+    targets: Numbers<'a>,
     weights: Vec<f64>,
 }
 
@@ -338,11 +358,7 @@ impl<'a> Table<'a> {
     }
 
     fn rows(&self) -> Result<TableRows<'_>> {
-        Ok(TableRows {
-            inputs: Matrix::new(&self.inputs.0, self.inputs.1)?,
-            targets: Matrix::new(&self.targets.0, self.targets.1)?,
-            weights: &self.weights,
-        })
+        Ok(TableRows { inputs: matrix(&self.inputs)?, targets: matrix(&self.targets)?, weights: &self.weights })
     }
 }
 

@@ -13,6 +13,7 @@ use super::progress::Progress;
 use super::transfer::Pace;
 use super::Learner;
 use crate::error::{check_positive, Error, Result};
+use crate::network::parameter::{numbers_of, overwrite};
 use crate::store::{self, Contents, Digest, StoredTensor};
 
 /// When and where checkpoints are written.
@@ -136,10 +137,7 @@ impl Checkpoints {
             let values = floats(saved);
             match part {
                 Part::Numbers(numbers) if numbers.len() == values.len() => numbers.copy_from_slice(&values),
-                Part::Tensor(mut tensor) if tensor.numel() == values.len() => {
-                    let values = Tensor::f_from_slice(&values)?.f_reshape(tensor.size())?;
-                    tch::no_grad(|| tensor.f_copy_(&values))?;
-                }
+                Part::Tensor(tensor) if tensor.numel() == values.len() => overwrite(&tensor, &values)?,
                 Part::Pace(pace) if values.len() == 2 => {
                     (pace.n_steps, pace.frozen) = (values[0].to_bits().cast_signed(), values[1] != 0.0);
                 }
@@ -178,7 +176,7 @@ impl Checkpoints {
         for (name, part) in learner.parts() {
             let values = match part {
                 Part::Numbers(numbers) => numbers.to_vec(),
-                Part::Tensor(tensor) => Vec::try_from(tensor.f_detach()?.f_flatten(0, -1)?)?,
+                Part::Tensor(tensor) => numbers_of(&tensor)?,
                 // a count as bits, as a single is exact up to 2^24 only
                 Part::Pace(pace) => {
                     vec![f32::from_bits(pace.n_steps.cast_unsigned()), f32::from(u8::from(pace.frozen))]

@@ -1,10 +1,9 @@
 //! Learning by our own kernel: no tensor in the loop.
 
-use super::checkpoint::PARTS;
 use super::config::TrainConfig;
 use super::fused_gradient::{FusedGradient, Rows, Task};
+use super::packed_optimizer::PackedOptimizer;
 use super::processes::Share;
-use super::transfer::{within, PackedPaces};
 use super::{Learner, Part, Step};
 use crate::error::Result;
 use crate::kernel::aligned::Aligned;
@@ -28,10 +27,8 @@ pub struct FusedLearner<'a> {
     augmenter: Option<&'a Augmenter>,
     n_steps: u64,
     gradient: FusedGradient,
-    paces: PackedPaces,
+    packed: PackedOptimizer,
     validators: Vec<Validator>,
-    /// First and second moments of the gradient.
-    moments: [Aligned; 2],
     remembered: Aligned,
 }
 
@@ -49,16 +46,15 @@ impl<'a> FusedLearner<'a> {
         let batch_size = config.share().most_rows(config.batch_size.min(train.len()));
         let needs = Needs { dropout: dropout > 0.0, output_gradient: train.supervised_steps() > 1, ..Needs::default() };
         let mut gradient = FusedGradient::new(network, batch_size, steps, needs, n_threads).with_line();
-        let paces = PackedPaces::new(network.names.iter(), network.owners(), config);
-        gradient.freeze(paces.frozen(), network);
+        let packed = PackedOptimizer::new(&network.names, network.owners(), config);
+        gradient.freeze(packed.frozen(), network);
         let rows = network.lstm.forward_rows(VALIDATION_ROWS, steps, gradient.n_workers());
         let validator = |_| Validator { memory: network.memory(rows, steps), samples: Rows::default(), loss: 0.0 };
         let n_validators = if validation.is_some() { gradient.n_workers() } else { 0 };
         Self {
             validators: (0..n_validators).map(validator).collect(),
             gradient,
-            paces,
-            moments: [Aligned::zeros(network.parameters.len()), Aligned::zeros(network.parameters.len())],
+            packed,
             remembered: network.parameters.clone(),
             network,
             train,
@@ -84,20 +80,8 @@ impl<'a> FusedLearner<'a> {
             loss = processes.sum_slice(gradient, Vec::new(), loss)?;
             grad_norm = set.sum_of_squares(gradient).sqrt();
         }
-        self.paces.advance();
-        let steps = self.paces.steps(self.config, learning_rate, grad_norm);
-        let chunk = gradient.len().div_ceil(n_workers);
-        let [first, second] = &mut self.moments;
-        let moments = first.chunks_mut(chunk).zip(second.chunks_mut(chunk));
-        let mut parts: Vec<_> = self.network.parameters.chunks_mut(chunk).zip(moments).collect();
-        pool::for_each(&mut parts, |at, (parameters, (first, second))| {
-            let gradient = &gradient[at * chunk..at * chunk + parameters.len()];
-            for (run, step) in &steps {
-                let range = within(run, at * chunk, parameters.len());
-                let moments = [&mut first[range.clone()], &mut second[range.clone()]];
-                set.adam(*step, &mut parameters[range.clone()], &gradient[range], moments);
-            }
-        });
+        let rates = (learning_rate, grad_norm);
+        self.packed.step(self.config, rates, (&mut self.network.parameters, gradient), (set, n_workers));
         Ok(Step { loss, grad_norm })
     }
 }
@@ -140,10 +124,7 @@ impl Learner for FusedLearner<'_> {
     }
 
     fn parts(&mut self) -> Vec<(String, Part<'_>)> {
-        let [first, second] = &mut self.moments;
-        let numbers = [&mut self.network.parameters, first, second, &mut self.remembered];
-        let numbers = PARTS.into_iter().zip(numbers).map(|(name, numbers)| (name.to_owned(), Part::Numbers(numbers)));
-        numbers.chain(self.paces.parts()).collect()
+        self.packed.parts(&mut self.network.parameters, &mut self.remembered).collect()
     }
 
     fn resume(&mut self, n_steps: u64) {
@@ -153,8 +134,8 @@ impl Learner for FusedLearner<'_> {
     }
 
     fn unfreeze(&mut self, names: &[String]) {
-        self.paces.unfreeze(names);
-        self.gradient.freeze(self.paces.frozen(), self.network);
+        self.packed.unfreeze(names);
+        self.gradient.freeze(self.packed.frozen(), self.network);
     }
 }
 

@@ -3,11 +3,11 @@
 use std::ops::Range;
 
 use super::loss::Loss;
+use super::packed_optimizer::within;
 use super::processes::Share;
-use super::transfer::within;
 use crate::kernel::aligned::Aligned;
 use crate::kernel::pool;
-use crate::kernel::transposed::{TransposedWeights, Update};
+use crate::kernel::transposed::TransposedWeights;
 use crate::kernel::workspace::{Needs, Workspace};
 use crate::network::fused::FusedNetwork;
 use crate::network::fused_skip::SkipMemory;
@@ -172,15 +172,11 @@ impl FusedGradient {
     /// Takes notice of new weights.
     pub fn update(&mut self, network: &FusedNetwork) {
         let [lstm, head, _] = network.split(&network.parameters);
-        let parts = self.transposed.parts_mut();
-        let n_parts = parts.len().div_ceil(self.workers.len());
-        let mut shares: Vec<_> = parts.chunks_mut(n_parts).collect();
-        pool::for_each(&mut shares, |_, parts| parts.iter_mut().for_each(|part| part.update(lstm)));
+        self.transposed.update(lstm, self.workers.len());
         network.head.transpose(head, &mut self.transposed_head);
     }
 
-    /// The share of the task's rows in the mean loss, of which as many as there is room for are looked at at once; the gradient is then in
-    /// parts, which [`FusedGradient::sum`] adds up.
+    /// What the task's rows add to the mean loss; the gradient is then in parts, which [`FusedGradient::sum`] adds up.
     pub fn compute(&mut self, network: &FusedNetwork, task: Task) -> f64 {
         let (n_workers, batch_size) = (self.workers.len(), self.batch_size);
         let transposed = (&self.transposed, &*self.transposed_head);

@@ -2,14 +2,14 @@
 
 use tch::Tensor;
 
-use super::checkpoint::PARTS;
 use super::config::TrainConfig;
 use super::fused_gradient::Task;
 use super::hybrid_gradient::{gather, windows, HybridGradient};
 use super::optimizer::Optimizer;
+use super::packed_optimizer::PackedOptimizer;
 use super::processes::Share;
 use super::threads::one_thread;
-use super::transfer::{within, Pace, PackedPaces};
+use super::transfer::Pace;
 use super::{Learner, Part, Step};
 use crate::error::Result;
 use crate::kernel::aligned::Aligned;
@@ -36,10 +36,9 @@ pub struct HybridLearner<'a> {
     n_steps: u64,
     gradient: HybridGradient,
     /// Of the LSTM's parameters.
-    paces: PackedPaces,
+    packed: PackedOptimizer,
     validators: Vec<Validator>,
-    /// First and second moments of the LSTM's gradient.
-    moments: [Aligned; 2],
+    /// Of all other layers' parameters.
     optimizer: Optimizer,
     remembered: (Aligned, Vec<Tensor>),
 }
@@ -61,8 +60,8 @@ impl<'a> HybridLearner<'a> {
         let batch_size = config.share().most_rows(config.batch_size.min(train.len()));
         let sizes = (batch_size, rows, n_features);
         let mut gradient = HybridGradient::new((&*network, weights), network_config, sizes, n_threads)?;
-        let paces = PackedPaces::new(network.names.iter(), network.owners(), config);
-        gradient.freeze(paces.frozen());
+        let packed = PackedOptimizer::new(&network.names, network.owners(), config);
+        gradient.freeze(packed.frozen());
         let validator = |_| {
             let steps = train.input_len() / network_config.input_size;
             let rows = network.lstm.forward_rows(VALIDATION_ROWS, steps, gradient.n_workers());
@@ -76,10 +75,9 @@ impl<'a> HybridLearner<'a> {
         let optimizer = Optimizer::new(config.optimizer, trained, config.weight_decay);
         let mut learner = Self {
             validators: (0..n_validators).map(validator).collect::<Result<_>>()?,
-            moments: [Aligned::zeros(network.parameters.len()), Aligned::zeros(network.parameters.len())],
             remembered: (network.parameters.clone(), Vec::new()),
             gradient,
-            paces,
+            packed,
             optimizer,
             network,
             train,
@@ -112,20 +110,8 @@ impl<'a> HybridLearner<'a> {
         self.optimizer.clip_grad_norm(self.config.clip_grad_norm, grad_norm)?;
         self.optimizer.clip_grad_value(self.config.clip_grad_value)?;
         self.optimizer.step(learning_rate)?;
-        self.paces.advance();
-        let steps = self.paces.steps(self.config, learning_rate, grad_norm);
-        let chunk = gradient.len().div_ceil(n_workers);
-        let [first, second] = &mut self.moments;
-        let moments = first.chunks_mut(chunk).zip(second.chunks_mut(chunk));
-        let mut parts: Vec<_> =
-            self.network.parameters.chunks_mut(chunk).zip(gradient.chunks(chunk)).zip(moments).collect();
-        pool::for_each(&mut parts, |at, ((parameters, gradient), (first, second))| {
-            for (run, step) in &steps {
-                let range = within(run, at * chunk, parameters.len());
-                let moments = [&mut first[range.clone()], &mut second[range.clone()]];
-                set.adam(*step, &mut parameters[range.clone()], &gradient[range], moments);
-            }
-        });
+        let rates = (learning_rate, grad_norm);
+        self.packed.step(self.config, rates, (&mut self.network.parameters, gradient), (set, n_workers));
         Ok(Step { loss, grad_norm })
     }
 }
@@ -174,14 +160,12 @@ impl Learner for HybridLearner<'_> {
     }
 
     fn parts(&mut self) -> Vec<(String, Part<'_>)> {
-        let [first, second] = &mut self.moments;
-        let numbers = [&mut self.network.parameters, first, second, &mut self.remembered.0];
-        let of_lstm = PARTS.into_iter().zip(numbers).map(|(part, numbers)| (part.to_owned(), Part::Numbers(numbers)));
+        let of_lstm = self.packed.parts(&mut self.network.parameters, &mut self.remembered.0);
         let others = self.gradient.others().zip(&self.remembered.1).flat_map(|((name, weights), best)| {
             [(format!("weights.{name}"), weights), (format!("best_weights.{name}"), best)]
         });
         let others = others.map(|(name, tensor)| (name, Part::Tensor(tensor.shallow_clone())));
-        of_lstm.chain(others).chain(self.paces.parts()).chain(self.optimizer.parts()).collect()
+        of_lstm.chain(others).chain(self.optimizer.parts()).collect()
     }
 
     fn resume(&mut self, n_steps: u64) {
@@ -192,8 +176,8 @@ impl Learner for HybridLearner<'_> {
 
     fn unfreeze(&mut self, names: &[String]) {
         self.optimizer.unfreeze(names);
-        self.paces.unfreeze(names);
-        self.gradient.freeze(self.paces.frozen());
+        self.packed.unfreeze(names);
+        self.gradient.freeze(self.packed.frozen());
     }
 }
 

@@ -11,7 +11,7 @@ use super::threads::one_thread;
 use crate::error::Result;
 use crate::kernel::aligned::Aligned;
 use crate::kernel::pool;
-use crate::kernel::transposed::{TransposedWeights, Update};
+use crate::kernel::transposed::TransposedWeights;
 use crate::kernel::workspace::{Needs, Workspace};
 use crate::network::hybrid::{HybridNetwork, Surroundings};
 use crate::network::parameter::is_of_lstm;
@@ -108,14 +108,10 @@ impl HybridGradient {
 
     /// Takes notice of new weights of the LSTM; those of the other layers are shared.
     pub fn update(&mut self, network: &HybridNetwork) {
-        let parts = self.transposed.parts_mut();
-        let n_parts = parts.len().div_ceil(self.workers.len());
-        let mut shares: Vec<_> = parts.chunks_mut(n_parts).collect();
-        pool::for_each(&mut shares, |_, parts| parts.iter_mut().for_each(|part| part.update(&network.parameters)));
+        self.transposed.update(&network.parameters, self.workers.len());
     }
 
-    /// The share of the task's rows in the mean loss, of which as many as there is room for are looked at at once; the gradient is then in
-    /// parts, which [`HybridGradient::sum`] adds up.
+    /// What the task's rows add to the mean loss; the gradient is then in parts, which [`HybridGradient::sum`] adds up.
     ///
     /// # Errors
     /// [`crate::error::Error::Torch`] when libtorch refuses an operation.

@@ -1,14 +1,11 @@
 //! How training treats weights that it didn't draw: which stay as they are, and how fast the others move.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use super::checkpoint::Part;
 use super::config::TrainConfig;
 use crate::error::{Error, Result};
-use crate::kernel::adam::AdamStep;
 use crate::network::parameter::is_of_line;
 
 /// The learning rate of the linear way past the LSTM, which starts where a regression ends, as a part of that of all else.
@@ -83,88 +80,7 @@ impl Pace {
         self.n_steps += i32::from(!self.frozen);
     }
 
-    fn keeps_step_with(&self, other: &Self) -> bool {
+    pub(super) fn keeps_step_with(&self, other: &Self) -> bool {
         (self.factor, self.frozen, self.n_steps) == (other.factor, other.frozen, other.n_steps)
-    }
-}
-
-/// The paces of parameters whose numbers lie in one slice.
-#[derive(Debug)]
-pub(super) struct PackedPaces {
-    paces: Vec<Pace>,
-    /// The parameter of each number.
-    owners: Vec<usize>,
-    /// Numbers side by side that keep step with one another, and a parameter that does with them.
-    runs: Vec<(Range<usize>, usize)>,
-}
-
-impl PackedPaces {
-    pub(super) fn new<'n>(names: impl Iterator<Item = &'n String>, owners: Vec<usize>, config: &TrainConfig) -> Self {
-        let paces = names.map(|name| Pace::new(name, config)).collect();
-        let mut packed = Self { paces, owners, runs: Vec::new() };
-        packed.find_runs();
-        packed
-    }
-
-    fn find_runs(&mut self) {
-        self.runs.clear();
-        for (at, &owner) in self.owners.iter().enumerate() {
-            match self.runs.last_mut() {
-                Some((run, first)) if self.paces[*first].keeps_step_with(&self.paces[owner]) => run.end = at + 1,
-                _ => self.runs.push((at..at + 1, owner)),
-            }
-        }
-    }
-
-    pub(super) fn unfreeze(&mut self, names: &[String]) {
-        self.paces.iter_mut().for_each(|pace| pace.unfreeze(names));
-        self.find_runs();
-    }
-
-    /// What a checkpoint keeps of them; to be followed by [`PackedPaces::unfreeze`].
-    pub(super) fn parts(&mut self) -> impl Iterator<Item = (String, Part<'_>)> {
-        self.paces.iter_mut().enumerate().map(|(i, pace)| (format!("pace.{i}"), Part::Pace(pace)))
-    }
-
-    pub(super) fn advance(&mut self) {
-        self.paces.iter_mut().for_each(Pace::advance);
-    }
-
-    /// The optimiser's steps, each with the numbers that it moves; none for those that are frozen.
-    pub(super) fn steps(
-        &self,
-        config: &TrainConfig,
-        learning_rate: f64,
-        grad_norm: f64,
-    ) -> Vec<(Range<usize>, AdamStep)> {
-        let moved = self.runs().filter(|(_, pace)| !pace.frozen);
-        moved.map(|(run, pace)| (run, config.adam_step(pace.n_steps, pace.factor * learning_rate, grad_norm))).collect()
-    }
-
-    /// Numbers side by side with one pace; together all numbers.
-    fn runs(&self) -> impl Iterator<Item = (Range<usize>, &Pace)> {
-        self.runs.iter().map(|(run, owner)| (run.clone(), &self.paces[*owner]))
-    }
-
-    /// Where the frozen ones lie.
-    pub(super) fn frozen(&self) -> Vec<Range<usize>> {
-        self.runs().filter(|(_, pace)| pace.frozen).map(|(run, _)| run).collect()
-    }
-}
-
-/// What `range` has of the numbers from `start` on, of which there are `len`, counted from there.
-pub(super) fn within(range: &Range<usize>, start: usize, len: usize) -> Range<usize> {
-    range.start.saturating_sub(start).min(len)..range.end.saturating_sub(start).min(len)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_part_of_a_range_lies_within_both() {
-        assert_eq!(within(&(3..9), 0, 5), 3..5);
-        assert_eq!(within(&(3..9), 5, 5), 0..4);
-        assert!(within(&(3..9), 10, 5).is_empty() && within(&(3..9), 0, 3).is_empty());
     }
 }

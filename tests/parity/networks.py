@@ -93,3 +93,12 @@ def randomised(model: _core.Model) -> None:
     rng = np.random.default_rng(0)
     shapes = {name: array.shape for name, array in model.parameters().items()}
     model.load_parameters({name: rng.normal(0, 0.1, shape).astype(np.float32) for name, shape in shapes.items()})
+
+
+def windows_of(model: _core.Model, rows: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+    """All windows of a series and the horizons after them, flat."""
+    size, horizon = model.config["window_size"], model.config["horizon"]
+    n = len(rows) - size - horizon + 1
+    X = np.stack([rows[i : i + size] for i in range(n)])
+    y = np.stack([rows[i + size : i + size + horizon].ravel() for i in range(n)])
+    return torch.from_numpy(X).float(), torch.from_numpy(y).float()

@@ -6,19 +6,11 @@ import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose
-from tests.parity.networks import CONFIG, TRAINING, pair
+from tests.parity.networks import CONFIG, TRAINING, pair, windows_of
 
 from lstmforecast import _core
 
 N_ROWS, N_EPOCHS = 174, 10
-
-
-def _windows(model, rows):
-    size, horizon = model.config["window_size"], model.config["horizon"]
-    n = len(rows) - size - horizon + 1
-    X = np.stack([rows[i : i + size] for i in range(n)])
-    y = np.stack([rows[i + size : i + size + horizon].ravel() for i in range(n)])
-    return torch.from_numpy(X).float(), torch.from_numpy(y).float()
 
 
 def _pytorch_losses(module, X, y, optimizer, clip, clip_value=None):
@@ -47,7 +39,7 @@ def _pytorch_losses(module, X, y, optimizer, clip, clip_value=None):
 def test_fifty_steps_are_pytorchs(optimizer, weight_decay, clip, clip_value, backend):
     model, module = pair(num_layers=2, backend=backend)
     rows = np.random.default_rng(0).normal(size=(N_ROWS, 2)).cumsum(axis=0) / 5
-    X, y = _windows(model, rows)
+    X, y = windows_of(model, rows)
     assert -(-len(X) // 32) * N_EPOCHS == 50
     kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[optimizer]
     double = copy.deepcopy(module).double()
@@ -72,7 +64,7 @@ def test_fifty_steps_are_pytorchs(optimizer, weight_decay, clip, clip_value, bac
 def test_the_reported_norm_is_that_before_clipping(clip, backend):
     model, module = pair(backend=backend)
     rows = np.random.default_rng(0).normal(size=(46, 2))
-    X, y = _windows(model, rows)
+    X, y = windows_of(model, rows)
     torch.nn.functional.mse_loss(module(X), y).backward()
     expected = torch.nn.utils.clip_grad_norm_(module.parameters(), 1e9).item()
     outcome = model.fit_series(rows, TRAINING | clip)
@@ -84,7 +76,7 @@ def test_the_norm_is_clipped_before_the_values(architecture, backend):
     """A first step of Adam is g / (|g| + eps) long: gradients near eps, 1e-8, tell what they were clipped to."""
     model = _core.Model(CONFIG | {"architecture": architecture, "backend": backend})
     rows = np.random.default_rng(0).normal(size=(46, 2))
-    X, y = (part.numpy().astype(np.float64) for part in _windows(model, rows))
+    X, y = (part.numpy().astype(np.float64) for part in windows_of(model, rows))
     before = model.parameters()
     _, gradients = model.gradients(X, y, "mse")
     norm = np.sqrt(sum(np.square(gradient, dtype=np.float64).sum() for gradient in gradients.values()))

@@ -5,7 +5,7 @@ import copy
 import numpy as np
 import pytest
 import torch
-from tests.parity.networks import TRAINING, pair
+from tests.parity.networks import TRAINING, pair, windows_of
 from tests.parity.variants import variant_pair
 
 N_ROWS, N_EPOCHS, UNFREEZE = 110, 8, 4
@@ -18,14 +18,6 @@ NETWORKS = {
     "lstm": lambda backend: pair(num_layers=2, hidden_size=20, backend=backend),
     "attention": lambda backend: variant_pair(ATTENTION, num_layers=2, hidden_size=20, backend=backend),
 }
-
-
-def _windows(model, rows):
-    size, horizon = model.config["window_size"], model.config["horizon"]
-    n = len(rows) - size - horizon + 1
-    X = np.stack([rows[i : i + size] for i in range(n)])
-    y = np.stack([rows[i + size : i + size + horizon].ravel() for i in range(n)])
-    return torch.from_numpy(X).float(), torch.from_numpy(y).float()
 
 
 def _pytorch_losses(module, X, y, kind, frozen):
@@ -57,7 +49,7 @@ def test_steps_are_those_of_parameter_groups(network, frozen, optimizer, backend
     model, module = NETWORKS[network](backend)
     frozen = [name for name in frozen if name in model.parameters()]
     rows = np.random.default_rng(0).normal(size=(N_ROWS, 2)).cumsum(axis=0) / 5
-    X, y = _windows(model, rows)
+    X, y = windows_of(model, rows)
     kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[optimizer]
     double = copy.deepcopy(module).double()
     exact = _pytorch_losses(double, X.double(), y.double(), kind, frozen)
@@ -113,7 +105,7 @@ def test_all_can_be_frozen(backend):
 def test_the_norm_is_that_of_what_is_trained(backend):
     model, module = NETWORKS["lstm"](backend)
     rows = np.random.default_rng(0).normal(size=(46, 2))
-    X, y = _windows(model, rows)
+    X, y = windows_of(model, rows)
     torch.nn.functional.mse_loss(module(X), y).backward()
     trained = [parameter for name, parameter in module.named_parameters() if name not in FROZEN]
     expected = torch.nn.utils.clip_grad_norm_(trained, 1e9).item()

@@ -1,6 +1,5 @@
 //! A loop that was cut off goes on from its checkpoint, over a learner of one number.
 
-use std::ops::ControlFlow;
 use std::path::Path;
 
 use lstmforecast::error::{Error, Result};
@@ -10,8 +9,10 @@ use lstmforecast::train::optimizer::OptimizerKind;
 use lstmforecast::train::schedule::LrSchedule;
 use lstmforecast::train::transfer::Transfer;
 use lstmforecast::train::{
-    fit, fit_with_checkpoints, Checkpoints, Epoch, Learner, Observer, Outcome, Part, Step, StopReason, TrainConfig,
+    fit, fit_with_checkpoints, Checkpoints, Epoch, Learner, Outcome, Part, Step, StopReason, TrainConfig,
 };
+
+use super::observers::InterruptAfter;
 
 /// Validation losses of the epochs: the rate falls twice, and the best is the sixth.
 const VALIDATION: [f64; 9] = [3.0, 2.0, 2.5, 2.5, 1.5, 1.0, 1.2, 1.1, 1.3];
@@ -88,22 +89,6 @@ fn config(lr_schedule: LrSchedule) -> TrainConfig {
         checkpoint: None,
         processes: None,
         transfer: Transfer::none(),
-    }
-}
-
-/// Interrupts after this many batches.
-struct InterruptAfter(usize);
-
-impl Observer for InterruptAfter {
-    fn on_batch(&mut self) -> ControlFlow<()> {
-        self.0 -= 1;
-        if self.0 == 0 {
-            return ControlFlow::Break(());
-        }
-        ControlFlow::Continue(())
-    }
-    fn on_epoch(&mut self, _: &Epoch) -> ControlFlow<()> {
-        ControlFlow::Continue(())
     }
 }
 

@@ -9,6 +9,8 @@ use lstmforecast::train::schedule::LrSchedule;
 use lstmforecast::train::transfer::Transfer;
 use lstmforecast::train::{fit, Epoch, Learner, Observer, Outcome, Part, Step, StopReason, TrainConfig};
 
+use super::observers::InterruptAfter;
+
 /// Its validation losses are given; its one weight is the number of steps taken.
 #[derive(Default)]
 struct Script {
@@ -92,22 +94,6 @@ const CONFIG: TrainConfig = TrainConfig {
 
 /// Steps in an epoch: ten samples, four at a time.
 const BATCHES: usize = 3;
-
-/// Interrupts after this many batches.
-struct InterruptAfter(usize);
-
-impl Observer for InterruptAfter {
-    fn on_batch(&mut self) -> ControlFlow<()> {
-        self.0 -= 1;
-        if self.0 == 0 {
-            return ControlFlow::Break(());
-        }
-        ControlFlow::Continue(())
-    }
-    fn on_epoch(&mut self, _: &Epoch) -> ControlFlow<()> {
-        ControlFlow::Continue(())
-    }
-}
 
 /// Unfreezes a parameter after its second epoch.
 struct UnfreezeLater(usize);

@@ -100,7 +100,7 @@ impl Case {
         lstm.pack(&self.tensors, &mut parameters);
         assert_eq!(lstm.unpack(&parameters), self.tensors);
         let mut transposed = lstm.transposed(needs);
-        transposed.update(&parameters);
+        transposed.update(&parameters, 1);
         let mut gradient = vec![0.0; lstm.n_parameters()];
         let mut ws = lstm.workspace(part, self.steps, needs);
         let (mut outputs, mut gradients) = (Vec::new(), Vec::new());

@@ -4,6 +4,7 @@ mod allocation;
 mod checkpoint;
 mod fit;
 mod lstm_kernel;
+mod observers;
 mod processes;
 mod training;
 
