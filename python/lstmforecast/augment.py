@@ -95,14 +95,15 @@ class Augmentation:
 
         Raises
         ------
+        TypeError
+            If they hold no numbers.
         ValueError
             If the shapes are others.
         """
         from lstmforecast import _core
         from lstmforecast.samples import as_generator
 
-        windows = np.asarray(X)
-        windows = np.asarray(windows, np.float32 if windows.dtype == np.float32 else np.float64)
+        windows = _read_numbers("X", X, np.float32 if np.asarray(X).dtype == np.float32 else np.float64)
         if windows.ndim != 3 or 0 in windows.shape[1:]:
             raise ValueError(f"expected X of shape (n, window, features), got {windows.shape}")
         horizons = None if y is None else _read_horizons(y, windows)
@@ -312,8 +313,15 @@ def _unpack_one(method: str, **parameters: Any) -> Augmentation:
     return _METHODS[method](**parameters)
 
 
+def _read_numbers(name: str, values: ArrayLike, dtype: Any) -> Array:
+    try:
+        return np.asarray(values, dtype)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"expected {name} to hold numbers, got others ({error})") from error
+
+
 def _read_horizons(y: ArrayLike, windows: Array) -> Array:
-    horizons = np.asarray(y, windows.dtype)
+    horizons = _read_numbers("y", y, windows.dtype)
     n, _, n_features = windows.shape
     fits = horizons.ndim == 3 and len(horizons) == n and 0 not in horizons.shape[1:]
     if not fits or horizons.shape[2] > n_features:

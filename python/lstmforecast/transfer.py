@@ -205,15 +205,15 @@ def weights_of(pretrained: Any) -> Weights:
     TypeError
         If it is none of them.
     ValueError
-        For an estimator that isn't fitted.
+        For an estimator that isn't fitted, and weights that aren't finite.
     FormatError, OSError
         If a file holds something else, or can't be read.
     """
     if isinstance(pretrained, FrozenEstimator):
         pretrained = pretrained.estimator
     if isinstance(pretrained, (str, Path)):
-        return read_weights(pretrained)
-    if hasattr(pretrained, "state_dict"):
+        pretrained = read_weights(pretrained)
+    elif hasattr(pretrained, "state_dict"):
         if not getattr(pretrained, "__sklearn_is_fitted__", lambda: True)():
             raise ValueError(
                 f"expected a fitted estimator as pretrained, got {type(pretrained).__name__} that isn't fitted (clones "
@@ -222,7 +222,11 @@ def weights_of(pretrained: Any) -> Weights:
         model = getattr(pretrained, "model_", None)
         pretrained = pretrained.state_dict() if model is None else model.parameters()
     check_pretrained(pretrained)
-    return {name: _as_array(value) for name, value in pretrained.items()}
+    weights = {name: _as_array(value) for name, value in pretrained.items()}
+    for name, values in weights.items():
+        if not np.isfinite(values).all():
+            raise ValueError(f"expected finite pretrained weights, got NaN or infinity in {name}")
+    return weights
 
 
 def check_pretrained(pretrained: Any) -> None:

@@ -133,6 +133,13 @@ def naive_bounds(data: Competition, levels: list[float]) -> np.ndarray:
     return data.naive(DAY)[..., np.newaxis] + spreads[:, :, np.newaxis] * errors
 
 
+INTERVALS_NOTE = (
+    "Percent of the hours forecast in the intervals of the tuned setting; calibrated on the hours before them, all\n"
+    "series together, in seasonal-naive errors of each. Width in the same unit, beside intervals made in the same way\n"
+    "around a seasonal naive forecast."
+)
+
+
 def run(*, once: bool) -> list[Table]:
     """Score all, where the data are there."""
     if not OPEN_DATA.exists():
@@ -148,21 +155,17 @@ def run(*, once: bool) -> list[Table]:
     )
     tables = [Table("M4 hourly", note, rows + naive_rows(data))]
     if not once:
-        note = (
-            "Percent of the test hours in the intervals of the tuned setting; calibrated on the hours before them,\n"
-            "all series together, in seasonal-naive errors of each. Width in the same unit, beside intervals made in\n"
-            "the same way around a seasonal naive forecast."
-        )
-        tables.append(Table("Intervals on M4 hourly", note, interval_rows(data, TUNED)))
+        tables.append(Table("Intervals on M4 hourly", INTERVALS_NOTE, interval_rows(data, TUNED)))
     return tables
 
 
 def choose() -> None:
-    """Print the scores of several settings on the hours before the test."""
+    """Print the scores of several settings, and the intervals of one, on the hours before the test."""
     data = read(validation=True)
     rows = [row_of(data, name, changes, 2) for name, changes in CHOICES.items()]
     note = "Two seeds; the last 48 hours of the training series."
     print(Table("M4 hourly, validation", note, rows + naive_rows(data)))
+    print(Table("Intervals on M4 hourly, validation", INTERVALS_NOTE, interval_rows(data, TUNED)))
 
 
 if __name__ == "__main__":

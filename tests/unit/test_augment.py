@@ -215,3 +215,9 @@ def test_the_core_checks_what_comes_from_elsewhere(options, error, text):
 def test_the_core_checks_arrays(X, y, error, text):
     with pytest.raises(error, match=text):
         _core.augment_windows(X, y, [], 0)
+
+
+@pytest.mark.parametrize(("X", "y", "name"), [([[["a"]]], None, "X"), (np.zeros((1, 2, 1)), [[["a"]]], "y")])
+def test_words_are_refused(X, y, name):
+    with pytest.raises(TypeError, match=rf"expected {name} to hold numbers, got others"):
+        augment.jitter()(X, y)

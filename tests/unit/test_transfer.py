@@ -296,3 +296,7 @@ class TestParameters:
             assert str(other.pretrained) == str(tmp_path / "source")
         _fit(model.load_pretrained(tmp_path / "source")).save(tmp_path / "model")
         assert lstmforecast.load(tmp_path / "model").pretrained is None
+
+    def test_weights_that_are_no_numbers_are_refused_by_name(self):
+        with pytest.raises(ValueError, match=r"expected finite pretrained weights, got NaN or infinity in fc\.bias"):
+            _new(LSTMForecaster).load_pretrained({"fc.weight": np.ones((4, 8)), "fc.bias": np.full(4, np.nan)})
