@@ -96,8 +96,9 @@ impl Lstm {
         Workspace::new(&self.layout, rows, steps, needs)
     }
 
-    /// Runs the part of the windows that the workspace is at through the stack. `masks(layer)` are the dropout masks of the outputs of a layer, in the
-    /// order of a `(batch, steps, directions * hidden_size)` tensor in which the workspace's rows start at `first_row`.
+    /// Runs the part of the windows that the workspace is at through the stack. `masks(layer)` are the dropout masks of the
+    /// outputs of a layer, in the order of a `(batch, steps, directions * hidden_size)` tensor in which the workspace's rows
+    /// start at `first_row`.
     pub fn forward(&self, parameters: &[f32], ws: &mut Workspace, masks: Option<(Masks, usize)>) {
         for layer in 0..self.layout.shape.num_layers {
             if layer > 0 {
