@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from lstmforecast import augment, metrics, plot, transfer
+    from lstmforecast import augment, metrics, plot, thresholds, transfer
     from lstmforecast._core import FormatError
+    from lstmforecast.anomaly import LSTMAnomalyDetector
     from lstmforecast.backtesting import backtest
     from lstmforecast.checkpoint import Checkpoint
     from lstmforecast.classifier import LSTMClassifier
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Checkpoint",
     "FormatError",
+    "LSTMAnomalyDetector",
     "LSTMClassifier",
     "LSTMForecaster",
     "LSTMRegressor",
@@ -34,6 +36,7 @@ __all__ = [
     "load",
     "metrics",
     "plot",
+    "thresholds",
     "time_split",
     "transfer",
     "windows",
@@ -42,11 +45,13 @@ __all__ = [
 _HOMES = {
     "Checkpoint": "checkpoint",
     "FormatError": "_core",
+    "LSTMAnomalyDetector": "anomaly",
     "LSTMClassifier": "classifier",
     "LSTMForecaster": "forecaster",
     "LSTMRegressor": "regressor",
     "MinMaxScaler": "scalers",
-    "Model": "_core",  # where its pickles look for it
+    "Model": "_core",  # where its pickles look for it, and those of the next
+    "Monitor": "_core",
     "RobustScaler": "scalers",
     "StandardScaler": "scalers",
     "backtest": "backtesting",
@@ -54,7 +59,7 @@ _HOMES = {
     "time_split": "windowing",
     "windows": "windowing",
 }
-_MODULES = {"augment", "metrics", "plot", "transfer"}
+_MODULES = {"augment", "metrics", "plot", "thresholds", "transfer"}
 
 
 def __getattr__(name: str) -> Any:

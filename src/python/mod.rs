@@ -13,6 +13,7 @@ mod schedule;
 mod store;
 mod tensor;
 mod threads;
+mod watch;
 
 use pyo3::prelude::*;
 
@@ -38,6 +39,8 @@ mod _core {
     use super::store::{checkpoint_seed, read_file, write_file};
     #[pymodule_export]
     use super::threads::n_threads;
+    #[pymodule_export]
+    use super::watch::{follow_scores, PyMonitor};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -21,12 +21,16 @@ pub struct Ewma {
 }
 
 impl Ewma {
-    /// Begins at the moments of these scores, at least one.
+    /// Begins at the moments of the first `span` of these scores, of which there is at least one, and learns the others.
     pub fn fit(config: EwmaConfig, scores: &[f64]) -> Self {
-        let n = scores.len() as f64;
-        let mean = scores.iter().sum::<f64>() / n;
-        let variance = scores.iter().map(|score| (score - mean).powi(2)).sum::<f64>() / n;
-        Self { config, mean, variance }
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // at least 1
+        let (first, others) = scores.split_at(scores.len().min(config.span.ceil() as usize));
+        let n = first.len() as f64;
+        let mean = first.iter().sum::<f64>() / n;
+        let variance = first.iter().map(|score| (score - mean).powi(2)).sum::<f64>() / n;
+        let mut band = Self { config, mean, variance };
+        others.iter().for_each(|&score| band.push(score));
+        band
     }
 
     /// What the next score is held against.

@@ -2,10 +2,10 @@
 
 pub mod dynamic;
 pub mod ewma;
-mod pareto;
+pub mod pareto;
 pub mod pot;
 pub mod quantile;
-mod ring;
+pub mod ring;
 
 use serde::{Deserialize, Serialize};
 
@@ -62,10 +62,9 @@ impl ThresholdConfig {
                 ("level", inside(level), "between 0 and 1", level),
                 ("factor", factor > 0.0, "above 0", factor),
             ],
-            Self::Ewma(EwmaConfig { span, n_sigmas }) => vec![
-                ("span", span >= 1.0, "at least 1", span),
-                ("n_sigmas", n_sigmas > 0.0, "above 0", n_sigmas),
-            ],
+            Self::Ewma(EwmaConfig { span, n_sigmas }) => {
+                vec![("span", span >= 1.0, "at least 1", span), ("n_sigmas", n_sigmas > 0.0, "above 0", n_sigmas)]
+            }
             Self::Pot(PotConfig { risk, level, n_peaks }) => vec![
                 ("risk", inside(risk), "between 0 and 1", risk),
                 ("level", inside(level), "between 0 and 1", level),
@@ -128,9 +127,7 @@ impl Threshold {
     pub fn check(&self) -> Result<()> {
         let (config, sound) = match self {
             Self::Dynamic(t) => (ThresholdConfig::Dynamic(t.config), t.scores.is_sound()),
-            Self::Quantile(t) => {
-                (ThresholdConfig::Quantile(t.config), t.scores.is_sound() && t.is_sorted_alike())
-            }
+            Self::Quantile(t) => (ThresholdConfig::Quantile(t.config), t.scores.is_sound() && t.is_sorted_alike()),
             Self::Ewma(t) => (ThresholdConfig::Ewma(t.config), true),
             Self::Pot(t) => (ThresholdConfig::Pot(t.config), t.excesses.is_sound()),
         };
