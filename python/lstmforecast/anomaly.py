@@ -295,7 +295,9 @@ class LSTMAnomalyDetector(Watcher):
     def _frame(self, table: NDArray[np.float64], index: pd.Index | None, found: Found) -> pd.DataFrame:
         names = self._names()
         blocks = {"value": table, "forecast": found.forecasts, "error": found.errors}
-        columns = {(kind, name): block[:, i] for kind, block in blocks.items() for i, name in enumerate(names)}
+        columns: dict[tuple[Any, Any], Any] = {
+            (kind, name): block[:, i] for kind, block in blocks.items() for i, name in enumerate(names)
+        }
         severity = self._severity(found)
         columns |= {("score", ""): found.scores, ("threshold", ""): found.thresholds * abs(self.offset_)}
         columns |= {("severity", ""): np.where(np.isnan(found.scores), np.nan, severity)}

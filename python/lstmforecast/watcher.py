@@ -5,7 +5,7 @@ from __future__ import annotations
 import numbers
 import warnings
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -17,8 +17,12 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from lstmforecast import _core
 from lstmforecast.clock import Clock, Report, is_clock, spread
 from lstmforecast.forecaster import LSTMForecaster
+from lstmforecast.packing import pack_label, unpack_label
 from lstmforecast.rules import Number
-from lstmforecast.thresholds import Threshold, resolve
+from lstmforecast.thresholds import NAMES, Threshold, resolve
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 Array = NDArray[np.float64]
 HORIZON = 24
@@ -87,6 +91,8 @@ class Watcher(OutlierMixin, BaseEstimator):
     _report: Report
     _ahead: int
     _recent: list[Array]
+    _labels: list[Any] | None
+    _frequency: Any
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -139,7 +145,7 @@ class Watcher(OutlierMixin, BaseEstimator):
         elif not isinstance(X, pd.DataFrame) and not hasattr(X, "toarray") and np.ndim(X) == 1:
             X = np.asarray(X).reshape(-1, 1)
         if isinstance(X, pd.DataFrame) and not all(isinstance(name, str) for name in X.columns):
-            self._labels: list[Any] | None = list(X.columns) if reset else self._labels
+            self._labels = list(X.columns) if reset else self._labels
             X = X.set_axis(range(X.shape[1]), axis=1) if X.shape[1] else X
         elif reset:
             self._labels = list(X.columns) if isinstance(X, pd.DataFrame) else None
@@ -199,7 +205,7 @@ class Watcher(OutlierMixin, BaseEstimator):
         config = {"smoothing": float(self.smoothing), "threshold": resolve(self.threshold)._config()}
         n_train = forecaster._training_rows(len(rows))
         seen = _transformed(forecaster, rows)
-        monitor, arrays = _core.Monitor.fit(forecaster.model_, seen, config, n_train, forecaster.n_threads)
+        monitor, arrays = _core.Monitor.fit(_model_of(forecaster), seen, config, n_train, forecaster.n_threads)
         return monitor, Found.of(arrays, rows.shape[1])
 
     def _look(self, table: Array, index: pd.Index | None) -> tuple[Found, Report]:
@@ -220,12 +226,12 @@ class Watcher(OutlierMixin, BaseEstimator):
         if len(rows) <= n:
             return nothing.after(n).take(there), report
         window = np.ascontiguousarray(_transformed(self.forecaster_, window))
-        monitor = self._monitor.moved(self.forecaster_.model_, window)
+        monitor = self._monitor.moved(_model_of(self.forecaster_), window)
         return self._ask(monitor, rows[n:]).after(n).take(there), report
 
     def _ask(self, monitor: _core.Monitor, rows: Array) -> Found:
         forecaster = self.forecaster_
-        found = monitor.run(forecaster.model_, _transformed(forecaster, rows), forecaster.n_threads)
+        found = monitor.run(_model_of(forecaster), _transformed(forecaster, rows), forecaster.n_threads)
         scores, thresholds, errors, forecasts = found
         if forecaster.transform == "log":
             forecasts = np.expm1(forecasts)
@@ -273,6 +279,54 @@ class Watcher(OutlierMixin, BaseEstimator):
         self._monitor = monitor.with_scores_of(self._monitor)
         self.forecaster_, self._recent, self._ahead = forecaster, [rows], 0
 
+    def _packed(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any], dict[str, Any]]:
+        """Arrays, parameters and values from which `_unpacked` makes the same detector."""
+        stamps, clock = self._clock.pack()
+        arrays: dict[str, NDArray[Any]] = {"newest": stamps}
+        if self.refit_every is not None:
+            arrays["recent"] = np.concatenate(self._recent)[-self.memory - self.refit_every :]
+        threshold = resolve(self.threshold)
+        parameters = {name: _plain(value) for name, value in self.get_params(deep=False).items()}
+        parameters |= {"forecaster": None, "threshold": {threshold._name: threshold._config()[threshold._name]}}
+        if not isinstance(self.random_state, numbers.Integral):
+            parameters["random_state"] = None
+        values = {
+            "monitor": self._monitor.state(),
+            "offset": self.offset_,
+            "n_features": self.n_features_in_,
+            "labels": None if self._labels is None else [pack_label(label) for label in self._labels],
+            "named": hasattr(self, "feature_names_in_"),
+            "clock": clock,
+            "frequency": _plain(self._frequency),
+            "report": vars(self._report),
+            "ahead": self._ahead,
+            "own_forecaster": self.forecaster is not None,
+        }
+        return arrays, parameters, values
+
+    @classmethod
+    def _unpacked(
+        cls, forecaster: Any, arrays: dict[str, NDArray[Any]], parameters: dict[str, Any], values: dict[str, Any]
+    ) -> Self:
+        """The inverse of `_packed`; a ValueError or KeyError for what makes no detector."""
+        ((name, options),) = parameters["threshold"].items()
+        detector = cls(**parameters | {"threshold": NAMES[name](**options)})
+        if values["own_forecaster"]:
+            detector.set_params(forecaster=clone(forecaster))
+        detector._check_parameters(2)
+        detector.forecaster_, detector.n_features_in_ = forecaster, int(values["n_features"])
+        detector._monitor = _core.Monitor(values["monitor"])
+        detector._monitor.check(_model_of(forecaster))
+        detector._labels = None if values["labels"] is None else [unpack_label(label) for label in values["labels"]]
+        if values["named"]:
+            detector.feature_names_in_ = np.array(detector._labels, dtype=object)
+        detector._clock = Clock.unpack(arrays["newest"], values["clock"])
+        detector._report = Report(**values["report"])
+        detector._frequency, detector._ahead = values["frequency"], int(values["ahead"])
+        detector._recent = [arrays["recent"]] if "recent" in arrays else []
+        detector.offset_ = float(values["offset"])
+        return detector
+
     def _count_missing(self, table: Array, index: pd.Index | None, report: Report) -> None:
         gone = np.isnan(table)
         rows = np.flatnonzero(gone.any(axis=1))
@@ -287,6 +341,17 @@ class Watcher(OutlierMixin, BaseEstimator):
                 UserWarning,
                 stacklevel=4,
             )
+
+
+def _plain(value: Any) -> Any:
+    """What JSON takes for what it doesn't."""
+    return getattr(value, "freqstr", value.item() if isinstance(value, np.generic) else value)
+
+
+def _model_of(forecaster: LSTMForecaster) -> _core.Model:
+    """Its network: one, as `_check_forecaster` saw to."""
+    assert isinstance(forecaster.model_, _core.Model)
+    return forecaster.model_
 
 
 def _parts(found: Found) -> tuple[Array, Array, Array, Array]:

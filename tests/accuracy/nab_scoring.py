@@ -47,7 +47,7 @@ def detection_weight(row: int, windows: list[Window]) -> float:
 
 
 def score(detections: ArrayLike, windows: list[Window], n_rows: int) -> float:
-    """The raw score of the rows that a detector flagged; at best the number of windows, with none flagged its negative."""
+    """The raw score of the rows that a detector flagged; from minus the number of windows to that number."""
     rows = np.unique(np.asarray(detections, int))
     rows = rows[rows >= probation(n_rows)]
     total = 0.0
@@ -59,7 +59,7 @@ def score(detections: ArrayLike, windows: list[Window], n_rows: int) -> float:
 
 
 def rows_of(times: NDArray[np.datetime64], windows: list[tuple[str, str]]) -> list[Window]:
-    """Windows by their first and last times as windows by rows; a time that stands twice counts where it stands first."""
+    """Windows by their first and last times as windows by rows; of a time that stands twice the first row counts."""
     found = []
     for first, last in windows:
         ends = [np.flatnonzero(times == np.datetime64(end)) for end in (first, last)]
