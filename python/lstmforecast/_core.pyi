@@ -216,7 +216,7 @@ class Monitor:
 def follow_scores(
     config: Mapping[str, Any], first: NDArray[np.float64], scores: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """What a threshold (of ``config`` as in `Monitor.fit`) holds each of ``scores`` (n,) against, after ``first`` (m,)."""
+    """What a threshold, of ``config`` as in `Monitor.fit`, holds ``scores`` (n,) against, after ``first`` (m,)."""
 
 def augment_windows(
     X: NDArray[Any],

@@ -209,9 +209,9 @@ class LSTMAnomalyDetector(Watcher):
         Returns
         -------
         DataFrame of shape (n_events, 5)
-            ``start``, ``end`` (the last anomaly) and ``peak`` by the labels of the rows, or their numbers; ``severity``,
-            the score at the peak as a multiple of its threshold; ``variables``, a list of those whose error at the peak
-            is at least half of the greatest.
+            ``start``, ``end`` (the last anomaly) and ``peak`` by the labels of the rows, or their numbers;
+            ``severity``, the score at the peak as a multiple of its threshold; ``variables``, a list of those whose
+            error at the peak is at least half of the greatest.
 
         Warns
         -----

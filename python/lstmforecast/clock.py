@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from pandas.tseries.frequencies import to_offset
 
-from lstmforecast.index import Frequency, stamps_of
+from lstmforecast.index import Frequency, alias, inferred, stamps_of
 from lstmforecast.packing import pack_index, unpack_index
 
 # More missing rows than this between two stamps are as good as none: the window holds nothing older.
@@ -87,10 +88,8 @@ class Clock:
             return index.freqstr
         if not isinstance(index, pd.DatetimeIndex):
             return None
-        inferred = pd.infer_freq(index) if len(index) > 2 and index.is_monotonic_increasing else None
-        if inferred is not None:
-            return str(inferred)
-        return pd.tseries.frequencies.to_offset(pd.Timedelta(self.step, unit=index.unit))
+        offset = inferred(index) if index.is_monotonic_increasing else None
+        return alias(offset if offset is not None else to_offset(pd.Timedelta(self.step, unit=index.unit)))
 
     def follows(self, index: pd.Index | None) -> bool:
         """Whether an index goes on after the newest stamp, with no more missing rows than can be filled."""

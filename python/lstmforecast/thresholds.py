@@ -59,8 +59,8 @@ class DynamicThreshold(Threshold):
     """The nonparametric dynamic threshold, with error pruning (Hundman et al. 2018).
 
     Of thresholds so many standard deviations above the mean of the newest scores, the one without whose anomalies mean
-    and deviation would fall the most for their number and that of their runs. Pruning raises it: a peak must stand above
-    what is none by a part of its height.
+    and deviation would fall the most for their number and that of their runs. Pruning raises it: a peak must stand
+    above what is none by a part of its height.
 
     Parameters
     ----------
@@ -129,8 +129,8 @@ class QuantileThreshold(Threshold):
 class EWMAThreshold(Threshold):
     """A band above the exponentially weighted mean (Roberts 1959), as wide as so many weighted standard deviations.
 
-    A score above it is learned as if it lay on it, so that one spike doesn't open the door to the next, and a new level is
-    found normal after a while.
+    A score above it is learned as if it lay on it, so that one spike doesn't open the door to the next, and a new level
+    is found normal after a while.
 
     Parameters
     ----------

@@ -97,7 +97,6 @@ class Watcher(OutlierMixin, BaseEstimator):
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
-        tags.input_tags.one_d_array = True
         return tags
 
     def __sklearn_is_fitted__(self) -> bool:
@@ -142,8 +141,8 @@ class Watcher(OutlierMixin, BaseEstimator):
         index = X.index if isinstance(X, pd.Series | pd.DataFrame) and is_clock(X.index) else None
         if isinstance(X, pd.Series):
             X = X.to_frame()
-        elif not isinstance(X, pd.DataFrame) and not hasattr(X, "toarray") and np.ndim(X) == 1:
-            X = np.asarray(X).reshape(-1, 1)
+        elif isinstance(X, list | tuple | np.ndarray) and np.ndim(X) == 1 and (reset or self.n_features_in_ == 1):
+            X = np.reshape(X, (-1, 1))
         if isinstance(X, pd.DataFrame) and not all(isinstance(name, str) for name in X.columns):
             self._labels = list(X.columns) if reset else self._labels
             X = X.set_axis(range(X.shape[1]), axis=1) if X.shape[1] else X
@@ -184,7 +183,7 @@ class Watcher(OutlierMixin, BaseEstimator):
         self._warn(report)
 
     def _fit_forecaster(self, rows: Array, frequency: Any) -> tuple[LSTMForecaster, Array]:
-        """A forecaster fitted to rows whose gaps were mended, and the rows from the first that is whole, gaps left open."""
+        """A forecaster fitted to rows whose gaps were mended, and the rows from the first whole one, gaps left open."""
         whole = pd.DataFrame(rows).ffill()
         first = int(whole.notna().all(axis=1).to_numpy().argmax())
         if whole.isna().all(axis=0).any():
@@ -248,10 +247,7 @@ class Watcher(OutlierMixin, BaseEstimator):
             rows, there = spread(table, missing)
         elif np.isnan(table).any():
             self._count_missing(table, None, self._report)
-        if self.refit_every is None:
-            found = self._ask(self._monitor, rows)
-        else:
-            found = self._ask_and_refit(rows)
+        found = self._ask(self._monitor, rows) if self.refit_every is None else self._ask_and_refit(rows)
         return found if there is None else found.take(there)
 
     def _ask_and_refit(self, rows: Array) -> Found:
