@@ -127,9 +127,9 @@ class Watcher(OutlierMixin, BaseEstimator):
         resolve(self.threshold)._config()
         _check_forecaster(self._new_forecaster(n_rows))
 
-    def _new_forecaster(self, n_rows: int) -> LSTMForecaster:
+    def _new_forecaster(self, n_rows: int, horizon: int | None = None) -> LSTMForecaster:
         if self.forecaster is None:
-            forecaster = LSTMForecaster(min(HORIZON, max(1, n_rows // ROWS_PER_STEP)))
+            forecaster = LSTMForecaster(horizon or min(HORIZON, max(1, n_rows // ROWS_PER_STEP)))
         elif isinstance(self.forecaster, LSTMForecaster):
             forecaster = clone(self.forecaster)
         else:
@@ -140,7 +140,8 @@ class Watcher(OutlierMixin, BaseEstimator):
         """Numbers (n, k), and the index that tells time."""
         index = X.index if isinstance(X, pd.Series | pd.DataFrame) and is_clock(X.index) else None
         if isinstance(X, pd.Series):
-            X = X.to_frame()
+            named = X.name is None and not reset and self._labels is not None and self.n_features_in_ == 1
+            X = X.to_frame(self._names()[0]) if named else X.to_frame()
         elif isinstance(X, list | tuple | np.ndarray) and np.ndim(X) == 1 and (reset or self.n_features_in_ == 1):
             X = np.reshape(X, (-1, 1))
         if isinstance(X, pd.DataFrame) and not all(isinstance(name, str) for name in X.columns):
@@ -156,15 +157,14 @@ class Watcher(OutlierMixin, BaseEstimator):
 
     def _read_newest(self, X: Any) -> tuple[Array, pd.Index | None]:
         """The rows of a stream, quickly where they come as an array."""
-        if type(X) is np.ndarray and X.dtype == np.float64 and X.ndim <= 2:
-            table = np.ascontiguousarray(
-                X.reshape(-1, 1) if self.n_features_in_ == 1 and X.ndim == 1 else np.atleast_2d(X)
-            )
-            if table.shape[1] == self.n_features_in_ and not np.isinf(table).any():
-                return table, None
-        elif not isinstance(X, pd.Series | pd.DataFrame) and np.ndim(X) < 2:
-            X = np.reshape(np.asarray(X), (-1, 1) if self.n_features_in_ == 1 else (1, -1))
-        return self._read(X)
+        if isinstance(X, pd.Series | pd.DataFrame) or hasattr(X, "toarray"):
+            return self._read(X)
+        table = np.asarray(X, np.float64)
+        if table.ndim < 2:
+            table = table.reshape((-1, 1) if self.n_features_in_ == 1 else (1, -1))
+        if table.ndim != 2 or table.shape[1] != self.n_features_in_ or np.isinf(table).any():
+            return self._read(table)  # which finds words for it
+        return np.ascontiguousarray(table), None
 
     def _names(self) -> list[Any]:
         return list(range(self.n_features_in_)) if self._labels is None else self._labels
@@ -182,7 +182,7 @@ class Watcher(OutlierMixin, BaseEstimator):
         self._frequency = clock.frequency(index)
         self._warn(report)
 
-    def _fit_forecaster(self, rows: Array, frequency: Any) -> tuple[LSTMForecaster, Array]:
+    def _fit_forecaster(self, rows: Array, frequency: Any, horizon: int | None = None) -> tuple[LSTMForecaster, Array]:
         """A forecaster fitted to rows whose gaps were mended, and the rows from the first whole one, gaps left open."""
         whole = pd.DataFrame(rows).ffill()
         first = int(whole.notna().all(axis=1).to_numpy().argmax())
@@ -190,7 +190,7 @@ class Watcher(OutlierMixin, BaseEstimator):
             empty = self._names()[int(whole.isna().all(axis=0).to_numpy().argmax())]
             raise ValueError(f"expected values in every column of X, got none in {empty!r}")
         rows = rows[first:]
-        forecaster = self._new_forecaster(len(rows))
+        forecaster = self._new_forecaster(len(rows), horizon)
         mended = pd.DataFrame(rows).interpolate().ffill().set_axis([str(i) for i in range(rows.shape[1])], axis=1)
         if frequency is not None:
             mended.index = pd.date_range("2000-01-01", periods=len(mended), freq=frequency)
@@ -269,7 +269,8 @@ class Watcher(OutlierMixin, BaseEstimator):
 
     def _refit(self) -> None:
         rows = np.concatenate(self._recent)[-self.memory :]
-        forecaster, rows = self._fit_forecaster(rows, self._frequency)
+        # as many steps ahead as before: the usual errors of each are known
+        forecaster, rows = self._fit_forecaster(rows, self._frequency, self.forecaster_.horizon)
         monitor, _ = self._fit_monitor(forecaster, rows)
         # scores are in usual errors, of whatever forecaster: what is known of them goes on
         self._monitor = monitor.with_scores_of(self._monitor)

@@ -99,17 +99,16 @@ impl Monitor {
         Ok(Self { feed: Feed::new(model, window)?, ..self.clone() })
     }
 
-    /// With the scores so far of another, whose errors were of another model, and the threshold made of them.
+    /// With the usual errors, scores and threshold of another, whose errors were of another model.
     ///
     /// # Errors
-    /// [`Error::Shape`] for another number of columns.
+    /// [`Error::Shape`] for another number of columns or steps.
     pub fn with_scores_of(self, other: &Self) -> Result<Self> {
-        let (expected, got) = (self.feed.n_columns(), other.feed.n_columns());
-        if expected != got {
-            return Err(Error::shape(format!("a monitor of {expected} columns"), got.to_string()));
+        let shape = |feed: &Feed| format!("a monitor of {} columns and {} steps", feed.n_columns(), feed.horizon());
+        if shape(&self.feed) != shape(&other.feed) {
+            return Err(Error::shape(shape(&self.feed), shape(&other.feed)));
         }
-        let scorer = self.scorer.with_smoothed_of(&other.scorer);
-        Ok(Self { scorer, threshold: other.threshold.clone(), ..self })
+        Ok(Self { scorer: other.scorer.clone(), threshold: other.threshold.clone(), ..self })
     }
 
     /// Whether a state from a file can be gone on with.
@@ -151,15 +150,14 @@ fn score_parts(model: &Model, judged: &[Judged], n_train: usize, span: f64) -> (
         if judged.len() - n_train.min(judged.len()) < 2 * model.config().horizon { judged.len() } else { n_train };
     let (train, held_out) = judged.split_at(n_train.min(judged.len()));
     let mut findings = Findings::default();
-    let mut scorer = Scorer::new(usual(if train.is_empty() { held_out } else { train }), n, span);
-    train.iter().for_each(|row| {
-        findings.add(&mut scorer, row);
-    });
-    if !held_out.is_empty() {
-        scorer = scorer.with_spreads(usual(held_out));
+    let mut scorer = Scorer::new(vec![1.0; model.config().horizon * n], judged.len(), n, span);
+    for part in [train, held_out].into_iter().filter(|part| !part.is_empty()) {
+        let sizes = usual(part);
+        for row in part {
+            // those of the whole part: there is no past to be fair to
+            scorer = scorer.with_spreads(sizes.clone());
+            findings.add(&mut scorer, row);
+        }
     }
-    held_out.iter().for_each(|row| {
-        findings.add(&mut scorer, row);
-    });
     (scorer, findings)
 }

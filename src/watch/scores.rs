@@ -2,11 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 
+/// Errors that a usual size is the mean of, at most: beyond, the oldest weigh less and less.
+const MOST_ERRORS: f64 = 10_000.0;
+
 /// What scales and smooths errors.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Scorer {
     /// The usual size of an error, of each step ahead and column: `(horizon, n_columns)`, above 0.
     spreads: Vec<f64>,
+    /// Errors that they are the means of.
+    n_errors: f64,
     /// The newest error weighs `2 / (span + 1)`.
     span: f64,
     /// Smoothed errors of each column; NaN before the first.
@@ -14,19 +19,14 @@ pub struct Scorer {
 }
 
 impl Scorer {
-    /// Knows nothing of what was before.
-    pub fn new(spreads: Vec<f64>, n_columns: usize, span: f64) -> Self {
-        Self { spreads, span, smoothed: vec![f64::NAN; n_columns] }
+    /// Knows nothing of what was before but usual sizes, the means of `n_errors`, at least 1.
+    pub fn new(spreads: Vec<f64>, n_errors: usize, n_columns: usize, span: f64) -> Self {
+        Self { spreads, n_errors: n_errors as f64, span, smoothed: vec![f64::NAN; n_columns] }
     }
 
     /// With other sizes of errors.
     pub fn with_spreads(self, spreads: Vec<f64>) -> Self {
         Self { spreads, ..self }
-    }
-
-    /// With the smoothed errors of another, of as many columns.
-    pub fn with_smoothed_of(self, other: &Self) -> Self {
-        Self { smoothed: other.smoothed.clone(), ..self }
     }
 
     /// Whether a state from elsewhere can be gone on with.
@@ -36,8 +36,14 @@ impl Scorer {
     }
 
     /// The smoothed errors of the columns after those of the newest row: each its mean over the forecasts that were made of
-    /// it, in units of their usual sizes. A column whose value is missing stays where it was.
+    /// it, in units of their usual sizes so far. A column whose value is missing stays where it was.
     pub fn push(&mut self, errors: &[f64]) -> &[f64] {
+        self.smooth(errors);
+        self.learn(errors);
+        &self.smoothed
+    }
+
+    fn smooth(&mut self, errors: &[f64]) {
         let (n_columns, alpha) = (self.smoothed.len(), 2.0 / (self.span + 1.0));
         for (column, smoothed) in self.smoothed.iter_mut().enumerate() {
             let (mut sum, mut n) = (0.0, 0.0);
@@ -51,7 +57,15 @@ impl Scorer {
                 *smoothed = if smoothed.is_nan() { newest } else { *smoothed + alpha * (newest - *smoothed) };
             }
         }
-        &self.smoothed
+    }
+
+    fn learn(&mut self, errors: &[f64]) {
+        self.n_errors = (self.n_errors + 1.0).min(MOST_ERRORS);
+        for (spread, error) in self.spreads.iter_mut().zip(errors).filter(|(_, error)| !error.is_nan()) {
+            // a series without errors keeps what it began with, above 0
+            *spread += ((error.abs() - *spread) / self.n_errors).max(-0.5 * *spread);
+            *spread = spread.max(f64::MIN_POSITIVE);
+        }
     }
 }
 
@@ -87,10 +101,27 @@ mod tests {
     #[test]
     fn errors_are_scaled_averaged_over_steps_and_smoothed() {
         // two steps ahead, two columns; span 3: the newest weighs a half
-        let mut scorer = Scorer::new(vec![1.0, 2.0, 4.0, 8.0], 2, 3.0);
-        assert_eq!(scorer.push(&[3.0, -4.0, NAN, NAN]), [3.0, 2.0]);
-        assert_eq!(scorer.push(&[-1.0, NAN, 12.0, NAN]), [2.5, 2.0]);
-        assert_eq!(scorer.push(&[0.5, 0.0, 2.0, 0.0]), [1.5, 1.0]);
+        let mut scorer = Scorer::new(vec![1.0, 2.0, 4.0, 8.0], usize::MAX, 2, 3.0);
+        let sizes = scorer.spreads.clone();
+        for (errors, expected) in [
+            ([3.0, -4.0, NAN, NAN], [3.0, 2.0]),
+            ([-1.0, NAN, 12.0, NAN], [2.5, 2.0]),
+            ([0.5, 0.0, 2.0, 0.0], [1.5, 1.0]),
+        ] {
+            assert_eq!(scorer.push(&errors), expected);
+            // their usual sizes, held still here
+            scorer.spreads.clone_from(&sizes);
+        }
+    }
+
+    #[test]
+    fn usual_sizes_are_means_of_all_errors_so_far() {
+        let mut scorer = Scorer::new(vec![1.0], 1, 1, 1.0);
+        assert_eq!(scorer.push(&[-3.0]), [3.0]);
+        assert_eq!(scorer.push(&[5.0]), [2.5]);
+        assert_eq!(scorer.spreads, [3.0]);
+        scorer.push(&[NAN]);
+        assert_eq!(scorer.spreads, [3.0]);
     }
 
     #[test]
