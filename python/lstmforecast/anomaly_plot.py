@@ -75,12 +75,13 @@ def _two_axes() -> Any:
 
 
 def _draw_series(ax: Axes, index: pd.Index, trace: pd.DataFrame, name: Hashable) -> None:
-    ax.plot(index, trace["value", name].to_numpy(float), color=INK, linewidth=1.0, label="series")
-    forecast = trace["forecast", name].to_numpy(float)
-    ax.plot(index, forecast, color=COLORS[0], linewidth=0.9, alpha=0.8, label="forecast")
-    marked = trace["anomaly"].to_numpy(bool).ravel()
     values = trace["value", name].to_numpy(float)
-    ax.plot(index[marked], values[marked], ".", color=COLORS[1], markersize=4, label="anomaly")
+    ax.plot(index, values, color=INK, linewidth=0.9, zorder=3, label="series")
+    # below, and broad: where both agree the series is seen on it
+    forecast = trace["forecast", name].to_numpy(float)
+    ax.plot(index, forecast, color=COLORS[5], linewidth=2.4, alpha=0.8, zorder=2, label="forecast")
+    marked = trace["anomaly"].to_numpy(bool).ravel()
+    ax.plot(index[marked], values[marked], ".", color=COLORS[1], markersize=4, zorder=4, label="anomaly")
 
 
 def _draw_score(ax: Axes, index: pd.Index, trace: pd.DataFrame) -> None:
