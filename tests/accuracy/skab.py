@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,8 +18,8 @@ N_FIRST = 400
 LABELS = ["anomaly", "changepoint"]
 # Forecasts that return to the levels of the first rows, so that a new level stays an error, and a threshold that learns
 # no anomalies, so that a long one stays one.
-FORECASTER = {"window_size": 24, "normalize": None, "linear_skip": False, "channels": "together"}
-SETTINGS = {"defaults": {}, "levels": {"threshold": "pot"}}
+FORECASTER: dict[str, Any] = {"window_size": 24, "normalize": None, "linear_skip": False, "channels": "together"}
+SETTINGS: dict[str, dict[str, Any]] = {"defaults": {}, "levels": {"threshold": "pot", "smoothing": 12}}
 
 
 def f1(truth: np.ndarray, found: np.ndarray) -> float:
@@ -35,7 +36,7 @@ def detector_of(setting: str, *, once: bool) -> LSTMAnomalyDetector:
     return LSTMAnomalyDetector(forecaster, random_state=0, **SETTINGS[setting])
 
 
-def naive(values: pd.DataFrame, smoothing: int = 24) -> np.ndarray:
+def naive(values: pd.DataFrame, smoothing: int = 12) -> np.ndarray:
     """Rows whose distance from the first rows' means, in deviations, is above what 99 % of those have."""
     first = values.iloc[:N_FIRST]
     distance = (((values - first.mean()) / first.std()) ** 2).mean(axis=1) ** 0.5
