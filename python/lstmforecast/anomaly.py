@@ -76,6 +76,9 @@ class LSTMAnomalyDetector(Watcher):
     336 of them, and missing values are filled by their forecasts and have no score. `fit` and `detect` warn where there
     were such, and ``report_`` counts them.
 
+    An anomaly stays in the windows for as many rows as they have, and spoils forecasts for so long: events end late, and
+    a season later there may be an echo.
+
     References
     ----------
     K. Hundman, V. Constantinou, C. Laporte, I. Colwell, T. Soderstrom. Detecting Spacecraft Anomalies Using LSTMs and
@@ -88,7 +91,7 @@ class LSTMAnomalyDetector(Watcher):
     >>> noise = np.random.default_rng(0).normal(0, 0.05, 600)
     >>> load = pd.Series(np.sin(np.arange(600) * np.pi / 12) + noise, index=hours, name="load")
     >>> load.iloc[500:506] += 2
-    >>> detector = LSTMAnomalyDetector(smoothing=3, random_state=0).fit(load[:400])
+    >>> detector = LSTMAnomalyDetector(smoothing=6, random_state=0).fit(load[:400])
     >>> events = detector.detect(load[400:])
     >>> print(events["start"][0], events["variables"][0], len(events))
     2026-01-21 20:00:00 ['load'] 1

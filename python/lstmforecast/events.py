@@ -26,7 +26,7 @@ def find_runs(severity: NDArray[np.float64], level: float, min_gap: int) -> list
 
     Examples
     --------
-    >>> find_runs(np.array([0.0, 2.0, 3.0, 0.5, 2.0, 0.0, 0.0, 4.0]), level=1.0, min_gap=2)
+    >>> find_runs(np.array([0.0, 2.0, 3.0, 0.5, 2.0, 0.0, 0.0, 4.0]), level=1.0, min_gap=1)
     [Run(first=1, last=4, peak=2), Run(first=7, last=7, peak=7)]
     """
     above = np.flatnonzero(severity > level)

@@ -79,7 +79,7 @@ class DynamicThreshold(Threshold):
     Examples
     --------
     >>> DynamicThreshold().follow([1.0, 9.0], first=[1.0, 1.2, 0.8, 1.0, 1.1] * 20).round(2)
-    array([2.76, 2.76])
+    array([2.61, 2.61])
     """
 
     _name = "dynamic"
