@@ -113,7 +113,15 @@ impl Feed {
         self.window.extend_from_slice(rows.values());
         let series = Panel::one(Matrix::new(&self.window, self.n_columns)?);
         let origins: Vec<(usize, usize)> = (0..rows.n_rows()).map(|row| (0, window_size + row)).collect();
-        let forecasts = model.forecast_series(&series, &origins, n_threads)?;
+        let forecasts = model.forecast_series(&series, &origins, n_threads);
+        let forecasts = match forecasts {
+            Ok(forecasts) => forecasts,
+            Err(error) => {
+                // as if the rows had never come
+                self.window.truncate(window_size * self.n_columns);
+                return Err(error);
+            }
+        };
         for (row, forecast) in forecasts.chunks_exact(self.horizon * self.n_columns).enumerate() {
             self.pending.push_front(forecast.to_vec());
             self.pending.truncate(self.horizon);

@@ -32,7 +32,7 @@ impl Scorer {
     /// Whether a state from elsewhere can be gone on with.
     pub fn is_sound(&self, horizon: usize, n_columns: usize) -> bool {
         let sizes = (self.spreads.len(), self.smoothed.len()) == (horizon * n_columns, n_columns);
-        sizes && self.span >= 1.0 && self.spreads.iter().all(|spread| *spread > 0.0)
+        sizes && self.span >= 1.0 && self.n_errors >= 1.0 && self.spreads.iter().all(|spread| *spread > 0.0)
     }
 
     /// The smoothed errors of the columns after those of the newest row: each its mean over the forecasts that were made of

@@ -68,7 +68,7 @@ fn level_of(scores: &Ring, pruning: f64) -> f64 {
     peaks.push(below);
     // the highest of those that no later fall of more than `pruning` parts from what is no peak
     let falls = peaks.windows(2).map(|pair| pair[0] - pair[1] > pruning * pair[0].abs());
-    let n_kept = falls.enumerate().filter(|(_, falls)| *falls).map(|(at, _)| at + 1).last().unwrap_or(0);
+    let n_kept = falls.enumerate().filter(|(_, falls)| *falls).map(|(at, _)| at + 1).next_back().unwrap_or(0);
     let nominal = peaks[n_kept];
     epsilon.max(if nominal > 0.0 { nominal / (1.0 - pruning) } else { nominal })
 }

@@ -29,7 +29,9 @@ impl Ewma {
         let mean = first.iter().sum::<f64>() / n;
         let variance = first.iter().map(|score| (score - mean).powi(2)).sum::<f64>() / n;
         let mut band = Self { config, mean, variance };
-        others.iter().for_each(|&score| band.push(score));
+        for &score in others {
+            band.push(score);
+        }
         band
     }
 
@@ -62,7 +64,7 @@ mod tests {
         // 100 counts as the threshold: 2 * sqrt(0.75) above the mean, with a square of 3
         let level = band.level();
         band.push(100.0);
-        assert!((band.mean - (1.5 + level) / 2.0).abs() < 1e-15);
+        assert!((band.mean - f64::midpoint(1.5, level)).abs() < 1e-15);
         assert!((band.variance - 0.5 * (0.75 + 0.5 * 3.0)).abs() < 1e-15);
     }
 }
