@@ -75,11 +75,6 @@ def check_parameters(
             "expected n_estimators=1 with distributed=True, whose processes train one network together, "
             f"got {parameters['n_estimators']}"
         )
-    if parameters.get("distributed") and parameters.get("checkpoint") is not None:
-        raise ValueError(
-            "expected checkpoint=None with distributed=True, whose processes would write the same files, got "
-            f"{parameters['checkpoint']!r}"
-        )
     if parameters.get("freq") is not None:
         parse_frequency(parameters["freq"])
     if parameters.get("quantiles") is not None:

@@ -24,6 +24,20 @@ impl Model {
         contents: impl FnOnce() -> String,
     ) -> Result<Option<Checkpoints>> {
         let Some(config) = &training.checkpoint else { return Ok(None) };
+        let open = || Checkpoints::open(config, self.fingerprint((data, training), contents)?).map(Some);
+        // one that reads and writes is enough, and needs no folder that all see
+        match &training.processes {
+            Some(processes) => processes.by_first(open),
+            None => open(),
+        }
+    }
+
+    /// What a training is.
+    fn fingerprint(
+        &self,
+        (data, training): (&DataConfig, &TrainConfig),
+        contents: impl FnOnce() -> String,
+    ) -> Result<Fingerprint> {
         let json = |value: serde_json::Result<Value>| value.map_err(|e| Error::Value(e.to_string()));
         let options = [
             json(serde_json::to_value(&self.config))?,
@@ -41,7 +55,7 @@ impl Model {
         }
         add("data", contents());
         add("initial weights and scalers", self.digest()?);
-        Checkpoints::open(config, fingerprint).map(Some)
+        Ok(fingerprint)
     }
 
     fn digest(&self) -> Result<String> {

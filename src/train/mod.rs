@@ -157,6 +157,9 @@ pub fn fit_with_checkpoints(
     if let Some(checkpoints) = &mut checkpoints {
         checkpoints.restore(learner, &mut progress)?;
     }
+    if let Some(processes) = config.processes.as_ref().filter(|_| config.checkpoint.is_some()) {
+        checkpoint::share(processes, learner, &mut progress)?;
+    }
     let mut run = Run::new(learner, config, progress);
     let stop_reason = loop {
         if let Some(reason) = run.progress.end(config) {
