@@ -91,7 +91,7 @@ class LSTMEstimator(BaseEstimator):
         integers, limits = (*counts, "patience", "lr_patience"), ("clip_grad_norm", "clip_grad_value")
         floats = ("learning_rate", "weight_decay", "min_delta", "lr_factor", "validation_fraction", *limits)
         options: dict[str, Any] = {"loss": getattr(self, "loss", "cross_entropy"), "optimizer": self.optimizer}
-        options["lr_schedule"] = self.lr_schedule
+        options |= {"lr_schedule": self.lr_schedule, "precision": self.precision}
         given = {name: getattr(self, name) for name in (*integers, *floats) if name not in overrides}
         options |= {name: _cast(int if name in integers else float, value) for name, value in given.items()}
         options["augment"] = as_options(self.augment)

@@ -55,6 +55,7 @@ _RULES: dict[str, Number | Choice] = {
     "validation_fraction": Number(_REAL, 0, 1, none=True),
     "warm_start": Choice((False, True)),
     "backend": Choice(("auto", "fused", "torch")),
+    "precision": Choice(("float32", "bfloat16")),
     "n_threads": Number(_INTEGER, 1, none=True),
     "distributed": Choice((False, True)),
     "distributed_timeout": Number(_REAL, 0, low_included=False),

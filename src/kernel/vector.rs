@@ -35,6 +35,8 @@ pub(super) trait Vector: Copy {
     fn div(self, b: Self) -> Self;
     /// Brought into `-limit..=limit`; NaN stays NaN.
     fn clamp(self, limit: f32) -> Self;
+    /// Zero in place of whatever is nearer to it than `least`; NaN stays NaN.
+    fn flush(self, least: f32) -> Self;
 }
 
 /// Pointer to `len` numbers from `at` on.
@@ -72,7 +74,7 @@ mod x86 {
     /// A vector type over the intrinsics of one instruction set.
     macro_rules! vector {
         ($name:ident, $register:ty, $lanes:literal, $many_registers:literal, $tile_rows:literal, $splat:ident, $load:ident, $store:ident,
-         $mul_add:ident, $neg_mul_add:ident, $mul:ident, $add:ident, $div:ident, $min:ident, $max:ident) => {
+         $mul_add:ident, $neg_mul_add:ident, $mul:ident, $add:ident, $div:ident, $min:ident, $max:ident, $flush:ident) => {
             #[doc = concat!("A `", stringify!($register), "`.")]
             #[derive(Clone, Copy)]
             pub(in super::super) struct $name($register);
@@ -129,6 +131,11 @@ mod x86 {
                     // where one operand is NaN, the instructions give the second
                     Self(unsafe { $max($splat(-limit), $min($splat(limit), self.0)) })
                 }
+
+                #[inline(always)]
+                fn flush(self, least: f32) -> Self {
+                    Self(unsafe { $flush(self.0, least) })
+                }
             }
         };
     }
@@ -148,7 +155,8 @@ mod x86 {
         _mm256_add_ps,
         _mm256_div_ps,
         _mm256_min_ps,
-        _mm256_max_ps
+        _mm256_max_ps,
+        flush256
     );
     vector!(
         Avx512,
@@ -165,8 +173,22 @@ mod x86 {
         _mm512_add_ps,
         _mm512_div_ps,
         _mm512_min_ps,
-        _mm512_max_ps
+        _mm512_max_ps,
+        flush512
     );
+
+    #[inline]
+    #[target_feature(enable = "avx2,fma")]
+    fn flush256(x: __m256, least: f32) -> __m256 {
+        let magnitude = _mm256_andnot_ps(_mm256_set1_ps(-0.0), x);
+        _mm256_and_ps(x, _mm256_cmp_ps::<_CMP_NLT_UQ>(magnitude, _mm256_set1_ps(least)))
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    fn flush512(x: __m512, least: f32) -> __m512 {
+        _mm512_maskz_mov_ps(_mm512_cmp_ps_mask::<_CMP_NLT_UQ>(_mm512_abs_ps(x), _mm512_set1_ps(least)), x)
+    }
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -246,6 +268,11 @@ impl Vector for Portable {
     #[inline(always)]
     fn clamp(self, limit: f32) -> Self {
         self.with(self, |a, _| if a > limit { limit } else { a }).with(self, |a, _| if a < -limit { -limit } else { a })
+    }
+
+    #[inline(always)]
+    fn flush(self, least: f32) -> Self {
+        self.with(self, |a, _| if a.abs() < least { 0.0 } else { a })
     }
 }
 

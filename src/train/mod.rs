@@ -9,6 +9,7 @@ pub mod history;
 pub mod hybrid;
 pub mod hybrid_gradient;
 pub mod loss;
+pub mod mixed_precision;
 pub mod optimizer;
 mod packed_optimizer;
 pub mod processes;

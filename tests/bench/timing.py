@@ -15,7 +15,7 @@ BLOCK = 5
 
 @contextmanager
 def torch_threads(threads: int) -> Iterator[None]:
-    """So many threads for PyTorch inside, and as many as before outside: a fit that goes on afterwards has set its own."""
+    """So many threads for PyTorch inside, as many as before outside: a fit that goes on has set its own."""
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:

@@ -161,7 +161,7 @@ SAVED = ("fused", "torch", "hybrid", "unfrozen", "unfrozen torch", "stops early"
 
 
 def _resume(folder, rank):
-    """Fits that are broken off after some epochs and go on from checkpoints, of which process 1 has none, and whole ones."""
+    """Whole fits, and such as are broken off and go on from checkpoints, of which process 1 has none."""
     weights = {}
 
     def save(kind, name, model):

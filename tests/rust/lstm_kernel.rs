@@ -314,3 +314,23 @@ fn gates_saturate_without_overflow_and_nan_stays() {
         assert!(case.computed(set, 1).0[0].y[1].iter().all(|y| y.is_nan()), "{set:?}");
     }
 }
+
+#[test]
+fn gradients_that_vanish_become_zero_before_they_are_subnormal() {
+    let shape = LstmShape { input_size: 2, hidden_size: 20, num_layers: 1, bidirectional: false };
+    let mut case = Case::new(shape, 300, 3, 0.0, 4);
+    case.seeds.iter_mut().for_each(|seed| {
+        seed.y.iter_mut().for_each(|y| y.fill(0.0));
+        seed.c[0].fill(0.0);
+    });
+    let (_, expected) = case.expected();
+    let would_be = expected.iter().flat_map(|row| row.x.iter().flatten()).filter(|x| (x.abs() as f32).is_subnormal());
+    assert!(would_be.count() > 20, "the gradient doesn't vanish");
+    for set in InstructionSet::available() {
+        compare(&case, set, 2);
+        let (_, got) = case.computed(set, 2);
+        let all = || got.iter().flat_map(|row| row.x.iter().flatten()).map(|&x| x as f32);
+        assert!(all().all(|x| !x.is_subnormal()), "{set:?}");
+        assert!(got.iter().all(|row| row.x[0] == [0.0, 0.0] && row.x[299].iter().all(|&x| x != 0.0)), "{set:?}");
+    }
+}
