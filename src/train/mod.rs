@@ -10,7 +10,7 @@ pub mod hybrid;
 pub mod hybrid_gradient;
 pub mod loss;
 pub mod optimizer;
-mod packed_optimizer;
+pub mod packed_optimizer;
 pub mod processes;
 pub mod progress;
 pub mod schedule;
