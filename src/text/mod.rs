@@ -120,10 +120,16 @@ impl CharModel {
         training.check()?;
         check_positive([("sequence_length", cut.sequence_length)])?;
         let (train, validation) = split(self.encode(texts, Unknown::Error)?, cut.validation_fraction)?;
+        let longest = train.iter().map(Vec::len).max().unwrap_or(0);
+        if train.len() == 1 && longest <= cut.sequence_length {
+            let expected = format!("more characters to train on than sequence_length={}", cut.sequence_length);
+            return Err(Error::too_short(expected, longest.to_string()));
+        }
         self.weights = None;
         let mut network = self.network()?;
         let n_threads = pool::n_threads(training.n_threads);
-        let streams = Streams::for_training(&train, cut.sequence_length, training.batch_size);
+        let sequence_length = cut.sequence_length.min(longest - 1);
+        let streams = Streams::for_training(&train, sequence_length, training.batch_size);
         let scorer = (!validation.is_empty()).then(|| Scorer::new(&network, &validation, n_threads));
         let mut learner = CharLearner::new(&mut network, (&streams, scorer), n_threads, training);
         // a step's samples are those that stand next to each other
