@@ -185,7 +185,7 @@ class CharModel:
     @property
     def config(self) -> dict[str, Any]: ...
     def parameters(self) -> dict[str, NDArray[np.float32]]:
-        """Copies of the weights under PyTorch's names (``embedding.weight``, the ``lstm``'s, ``fc.weight``, ``fc.bias``)."""
+        """Copies of the weights under PyTorch's names (``embedding.weight``, ``lstm.weight_ih_l0``, ...)."""
     def load_parameters(self, parameters: Mapping[str, NDArray[np.float32]]) -> None:
         """Replace all weights; a missing, unexpected or wrongly shaped one is named and nothing is changed."""
     def state_dict(self) -> dict[str, torch.Tensor]:

@@ -192,7 +192,7 @@ class CharLSTM(BaseEstimator):
         characters, counts = _core.count_characters(texts)
         if not characters:
             raise ValueError("expected a text to train on, got an empty one")
-        network = {"hidden_size": int(self.hidden_size), "num_layers": int(self.num_layers)}
+        network: dict[str, Any] = {"hidden_size": int(self.hidden_size), "num_layers": int(self.num_layers)}
         network |= {"embedding_size": int(self.embedding_size), "dropout": float(self.dropout), "seed": seed}
         model = _core.CharModel({"characters": characters, "counts": counts, **network})
         callbacks = list(self.callbacks or ())

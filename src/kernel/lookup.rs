@@ -161,3 +161,90 @@ impl Lstm {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::shape::LstmShape;
+    use crate::kernel::workspace::Needs;
+    use crate::rng::{Purpose, Rng};
+
+    const ROWS: usize = 3;
+    const N_SYMBOLS: usize = 6;
+
+    fn symbol(row: usize, step: usize) -> u32 {
+        [0, 5, 2, 2, 1, 4, 0][(3 * row + step) % 7]
+    }
+
+    /// Outputs, and the gradients of weights and vectors: of symbols, and of the vectors as numbers that are read.
+    fn compare(shape: LstmShape, set: InstructionSet, (steps, tbptt): (usize, Option<usize>)) {
+        let lstm = Lstm::new(shape, set);
+        let mut rng = Rng::new(0, Purpose::Weights);
+        let tensors: Vec<Vec<f32>> = shape.tensor_lengths().iter().map(|&n| rng.uniform(n, 0.4)).collect();
+        let mut parameters = vec![0.0; lstm.n_parameters()];
+        lstm.pack(&tensors, &mut parameters);
+        let mut lookup = Lookup::new(&lstm, N_SYMBOLS);
+        let mut vectors = vec![0.0; lookup.n_parameters()];
+        let places = (0..N_SYMBOLS).flat_map(|symbol| (0..shape.input_size).map(move |at| (symbol, at)));
+        places.for_each(|(symbol, at)| vectors[lookup.place(symbol, at)] = rng.uniform(1, 1.0)[0]);
+        lookup.update(&lstm, (&parameters, &vectors), 2);
+        let needs = Needs { output_gradient: true, input_gradient: true, tbptt, ..Needs::default() };
+        let mut transposed = lstm.transposed(needs);
+        transposed.update(&parameters, 1);
+        let plain = Needs { symbols: None, ..needs };
+        let mut numbers = lstm.workspace(ROWS, steps, plain);
+        let mut symbols = lstm.workspace(ROWS, steps, Needs { symbols: Some(N_SYMBOLS), ..plain });
+        numbers.start(ROWS);
+        symbols.start(ROWS);
+        for row in 0..ROWS {
+            let read: Vec<u32> = (0..steps).map(|step| symbol(row, step)).collect();
+            let window: Vec<f32> = read
+                .iter()
+                .flat_map(|&symbol| vectors[lookup.place(symbol as usize, 0)..][..shape.input_size].to_vec())
+                .collect();
+            symbols.set_symbols(row, &read);
+            numbers.set_window(row, &window);
+        }
+        let mut gradients = [vec![0.0; lstm.n_parameters()], vec![0.0; lstm.n_parameters()]];
+        let (mut of_vectors, mut expected) = (vec![0.0; vectors.len()], vec![0.0; vectors.len()]);
+        loop {
+            lstm.forward(&parameters, &mut numbers, None);
+            lstm.forward_symbols(&parameters, &lookup, &mut symbols, None);
+            // sums of the same numbers in another order
+            close(symbols.outputs(), numbers.outputs(), 1e-6);
+            for (ws, gradient) in [&mut numbers, &mut symbols].into_iter().zip(&mut gradients) {
+                ws.output_gradients_mut().iter_mut().enumerate().for_each(|(i, g)| *g = (i % 200) as f32 / 100.0 - 1.0);
+                lstm.backward(&transposed, ws, gradient);
+            }
+            lstm.backward_symbols(&transposed, (&lookup, &vectors), &mut symbols, (&mut gradients[1], &mut of_vectors));
+            for row in 0..ROWS {
+                for moment in 0..numbers.steps() {
+                    let at = lookup.place(symbol(row, numbers.first() + moment) as usize, 0);
+                    let sums = expected[at..].iter_mut().zip(numbers.input_gradient(moment, row));
+                    sums.for_each(|(sum, value)| *sum += value);
+                }
+            }
+            if !(numbers.go_on() & symbols.go_on()) {
+                break;
+            }
+        }
+        close(&gradients[1], &gradients[0], 1e-5);
+        close(&of_vectors, &expected, 1e-5);
+    }
+
+    fn close(a: &[f32], b: &[f32], tolerance: f32) {
+        assert_eq!(a.len(), b.len());
+        a.iter().zip(b).for_each(|(a, b)| assert!((a - b).abs() <= tolerance * (1.0 + b.abs()), "{a} {b}"));
+    }
+
+    #[test]
+    fn symbols_are_read_as_their_vectors_are() {
+        for set in InstructionSet::available() {
+            for (input_size, hidden_size, num_layers) in [(1, 5, 1), (7, 16, 2), (33, 70, 1)] {
+                let shape = LstmShape { input_size, hidden_size, num_layers, bidirectional: false };
+                compare(shape, set, (9, None));
+                compare(shape, set, (9, Some(4)));
+            }
+        }
+    }
+}
