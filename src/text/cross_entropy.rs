@@ -17,7 +17,9 @@ pub fn differentiate(logits: &mut [f32], target: u32, scale: f64) -> f64 {
         sum += f64::from(*logit);
     }
     let factor = (scale / sum) as f32;
-    logits.iter_mut().for_each(|each| *each *= factor);
+    for each in logits.iter_mut() {
+        *each *= factor;
+    }
     logits[target as usize] -= scale as f32;
     f64::from(greatest - at_target) + sum.ln()
 }

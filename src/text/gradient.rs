@@ -182,6 +182,7 @@ impl Worker {
 }
 
 #[cfg(test)]
+#[allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap)] // sizes are small here
 mod tests {
     use tch::{Kind, Reduction, Tensor};
 
@@ -222,7 +223,8 @@ mod tests {
     /// The same under libtorch's automatic differentiation, layer after layer.
     fn expected(weights: &Parameters) -> (f64, Vec<Tensor>) {
         let (tensors, streams) = (weights.tensors(), streams());
-        let mut states = vec![Tensor::zeros([1, ROWS as i64, 10], (Kind::Float, tch::Device::Cpu)); 4];
+        let zeros = || Tensor::zeros([1, ROWS as i64, 10], (Kind::Float, tch::Device::Cpu));
+        let mut states = [zeros(), zeros(), zeros(), zeros()];
         let mut loss = Tensor::from(0.0);
         for step in 0..2 {
             let rows = || (0..ROWS).map(|row| streams.sequence(row, step));

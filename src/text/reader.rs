@@ -61,13 +61,13 @@ impl Reader {
             self.drop_out(network, &masks.layer(network.config().num_layers - 1), rows.start);
         }
         let n = rows.len() * self.workspace.steps();
-        let outputs = outputs(&self.workspace, &self.dropped);
+        let outputs = outputs(&self.workspace, self.dropped.as_ref());
         network.head.forward(head, n, outputs, &mut self.logits);
     }
 
     /// What the head reads, `(steps, rows, width)`.
     pub(super) fn outputs(&self) -> &[f32] {
-        outputs(&self.workspace, &self.dropped)
+        outputs(&self.workspace, self.dropped.as_ref())
     }
 
     fn begin(&mut self, network: &CharNetwork, (streams, step, rows): (&Streams, usize, Range<usize>), states: &[f32]) {
@@ -130,6 +130,6 @@ impl Reader {
     }
 }
 
-fn outputs<'m>(workspace: &'m Workspace, dropped: &'m Option<(Aligned, Aligned)>) -> &'m [f32] {
-    dropped.as_ref().map_or_else(|| workspace.outputs(), |(outputs, _)| outputs)
+fn outputs<'m>(workspace: &'m Workspace, dropped: Option<&'m (Aligned, Aligned)>) -> &'m [f32] {
+    dropped.map_or_else(|| workspace.outputs(), |(outputs, _)| outputs)
 }

@@ -37,7 +37,7 @@ impl Streams {
         let n_rows = n_rows.min(sequences.len()).max(1);
         let n_steps = sequences.len().div_ceil(n_rows);
         sequences.resize(n_rows * n_steps, Sequence::default());
-        sequences.iter_mut().step_by(n_steps).for_each(|sequence| sequence.fresh = true);
+        sequences.iter_mut().step_by(n_steps.max(1)).for_each(|sequence| sequence.fresh = true);
         Self { symbols: documents.concat(), sequences, n_rows, n_steps, sequence_length }
     }
 
@@ -134,6 +134,7 @@ fn share_out(mut parts: Vec<Vec<Sequence>>, n_rows: usize) -> Vec<Vec<Sequence>>
 }
 
 #[cfg(test)]
+#[allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap)] // sizes are small here
 mod tests {
     use proptest::prelude::*;
 

@@ -162,7 +162,7 @@ def run(*, once: bool) -> list[Table]:
     each = [(size, threads) for size in sizes for threads in (1, 2)]
     note = (
         "Milliseconds a step (H units, L layers, B rows of T characters of 65): median of epochs of some steps, all\n"
-        "in turn. Adam, fused Adam: nn.Embedding + nn.LSTM + nn.Linear in PyTorch, states carried on, clipped gradients."
+        "in turn. (fused) Adam: nn.Embedding + nn.LSTM + nn.Linear in PyTorch, states carried on, gradients clipped"
     )
     table = Table("A training step on characters", note, [training(*pair, steps, rounds) for pair in each])
     note = (
