@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import numbers
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +15,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from lstmforecast import _core
+from lstmforecast.checkpoint import Checkpoint, as_options, check_checkpoint, saved_seed
 from lstmforecast.estimator import draw_seed
 from lstmforecast.parameters import check_callbacks, check_count
 from lstmforecast.progress import ProgressBar
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
 
 # Characters that one call of the core draws for `stream`: a moment's work.
 _AT_ONCE = 16
+# Steps of the optimiser that `max_epochs="auto"` means, and the fewest and the most epochs.
+_AUTO_STEPS, _AUTO_EPOCHS = 2000, (5, 100)
 _INTEGER, _REAL = numbers.Integral, numbers.Real
 _TEMPERATURE, _TOP_K = Number(_REAL, 0), Number(_INTEGER, 1, none=True)
 _TOP_P = Number(_REAL, 0, 1, low_included=False, high_included=True, none=True)
@@ -38,7 +43,7 @@ _RULES: dict[str, Number | Choice] = {
     "learning_rate": Number(_REAL, 0, low_included=False),
     "weight_decay": Number(_REAL, 0),
     "lr_schedule": Choice(("constant", "cosine", "onecycle")),
-    "max_epochs": Number(_INTEGER, 1),
+    "max_epochs": Number(_INTEGER, 1, word="auto"),
     "patience": Number(_INTEGER, 1, none=True),
     "clip_grad_norm": Number(_REAL, 0, low_included=False, none=True),
     "validation_fraction": Number(_REAL, 0, 1),
@@ -79,8 +84,9 @@ class CharLSTM(BaseEstimator):
     lr_schedule : {"onecycle", "cosine", "constant"}, default="onecycle"
         How the rate goes on: along the curve of ``OneCycleLR`` or ``CosineAnnealingLR`` of `torch.optim.lr_scheduler`
         over all steps, or unchanged.
-    max_epochs : int, default=10
-        Passes over the text at most; all states are zero when one begins.
+    max_epochs : int or "auto", default="auto"
+        Passes over the text at most; all states are zero when one begins. Auto: as many as make 2,000 steps, but from 5
+        to 100.
     patience : int or None, default=None
         Epochs without a better validation loss before the training stops. None: it doesn't.
     clip_grad_norm : float or None, default=1.0
@@ -98,6 +104,9 @@ class CharLSTM(BaseEstimator):
         1 shows a progress bar.
     callbacks : sequence of callables or None, default=None
         Called with each epoch's record; one that returns something true ends the training.
+    checkpoint : str, path, Checkpoint or None, default=None
+        A folder for files from which `fit`, with the same text and parameters, goes on after its process was killed;
+        `lstmforecast.Checkpoint` says how often they are written. None: none are.
 
     Attributes
     ----------
@@ -135,7 +144,7 @@ class CharLSTM(BaseEstimator):
         learning_rate: float = 3e-3,
         weight_decay: float = 0.0,
         lr_schedule: str = "onecycle",
-        max_epochs: int = 10,
+        max_epochs: int | str = "auto",
         patience: int | None = None,
         clip_grad_norm: float | None = 1.0,
         validation_fraction: float = 0.1,
@@ -144,6 +153,7 @@ class CharLSTM(BaseEstimator):
         random_state: Any = None,
         verbose: int = 0,
         callbacks: Sequence[Callable[[dict[str, Any]], object]] | None = None,
+        checkpoint: str | PathLike[str] | Checkpoint | None = None,
     ) -> None:
         self.hidden_size = hidden_size
         self.num_layers = num_layers
@@ -164,6 +174,7 @@ class CharLSTM(BaseEstimator):
         self.random_state = random_state
         self.verbose = verbose
         self.callbacks = callbacks
+        self.checkpoint = checkpoint
 
     def fit(self, text: str | Iterable[str], y: object = None) -> Self:
         """Train on a text, or on several.
@@ -188,22 +199,22 @@ class CharLSTM(BaseEstimator):
             If the loss became infinite or NaN; the best weights before are kept.
         """
         self._validate_parameters()
-        texts, seed = _as_texts(text), draw_seed(self.random_state)
+        texts, seed = _as_texts(text), self._seed()
         characters, counts = _core.count_characters(texts)
         if not characters:
             raise ValueError("expected a text to train on, got an empty one")
         network: dict[str, Any] = {"hidden_size": int(self.hidden_size), "num_layers": int(self.num_layers)}
         network |= {"embedding_size": int(self.embedding_size), "dropout": float(self.dropout), "seed": seed}
         model = _core.CharModel({"characters": characters, "counts": counts, **network})
-        callbacks = list(self.callbacks or ())
-        with ProgressBar(self.max_epochs, shown=self.verbose > 0) as bar:
+        callbacks, training = list(self.callbacks or ()), self._training(sum(map(len, texts)), seed)
+        with ProgressBar(training["max_epochs"], shown=self.verbose > 0) as bar:
 
             def on_epoch(record: dict[str, Any]) -> bool:
                 bar.update(record)
                 answers = [callback(dict(record)) for callback in callbacks]
                 return any(answers)
 
-            outcome = model.fit(texts, self._training(seed), on_epoch)
+            outcome = model.fit(texts, training, on_epoch)
         self._keep(model, outcome)
         return self
 
@@ -212,16 +223,29 @@ class CharLSTM(BaseEstimator):
         for name, rule in _RULES.items():
             rule.check(name, getattr(self, name))
         check_callbacks(self.callbacks)
+        check_checkpoint(self.checkpoint)
 
-    def _training(self, seed: int) -> dict[str, Any]:
+    def _seed(self) -> int:
+        """A seed for this fit: that of the checkpoint which is gone on from, where no other is given."""
+        saved = saved_seed(self.checkpoint, 1) if self.random_state is None else None
+        return draw_seed(self.random_state) if saved is None else saved
+
+    def _training(self, n_characters: int, seed: int) -> dict[str, Any]:
         """The core's training options."""
-        integers = ("sequence_length", "batch_size", "max_epochs", "patience", "n_threads")
+        integers = ("sequence_length", "batch_size", "patience", "n_threads")
         floats = ("learning_rate", "weight_decay", "clip_grad_norm", "validation_fraction")
         options: dict[str, Any] = {"loss": "cross_entropy", "optimizer": self.optimizer, "seed": seed}
         for name in integers + floats:
             value = getattr(self, name)
             options[name] = None if value is None else (int if name in integers else float)(value)
+        if isinstance(self.max_epochs, str):
+            n_steps = (1 - self.validation_fraction) * n_characters / (self.sequence_length * self.batch_size)
+            fewest, most = _AUTO_EPOCHS
+            options["max_epochs"] = min(max(math.ceil(_AUTO_STEPS / max(n_steps, 1)), fewest), most)
+        else:
+            options["max_epochs"] = int(self.max_epochs)
         options |= {"lr_schedule": self.lr_schedule, "lr_patience": None, "lr_factor": 0.5}
+        options["checkpoint"] = as_options(self.checkpoint)
         return options | {"min_delta": 0.0, "shuffle": False}
 
     def _keep(self, model: _core.CharModel, outcome: Mapping[str, Any]) -> None:

@@ -17,9 +17,12 @@ use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
 use crate::error::{check_positive, Error, Result};
+use crate::kernel::isa::InstructionSet;
 use crate::kernel::pool;
+use crate::model::fingerprint::{add_weights, json, of_options};
 use crate::network::Parameters;
-use crate::train::{fit, Observer, Outcome, TrainConfig};
+use crate::store::Digest;
+use crate::train::{fit_with_checkpoints, Checkpoints, Observer, Outcome, TrainConfig};
 use generation::{Generator, Weights};
 use gradient::CharGradient;
 use learner::CharLearner;
@@ -130,12 +133,30 @@ impl CharModel {
         let n_threads = pool::n_threads(training.n_threads);
         let sequence_length = cut.sequence_length.min(longest - 1);
         let streams = Streams::for_training(&train, sequence_length, training.batch_size);
+        let checkpoints = self.checkpoints(texts, cut, training)?;
         let scorer = (!validation.is_empty()).then(|| Scorer::new(&network, &validation, n_threads));
         let mut learner = CharLearner::new(&mut network, (&streams, scorer), n_threads, training);
         // a step's samples are those that stand next to each other
-        let outcome = fit(&mut learner, &TrainConfig { shuffle: false, ..training.clone() }, observer);
+        let in_order = TrainConfig { shuffle: false, ..training.clone() };
+        let outcome = fit_with_checkpoints(&mut learner, &in_order, observer, checkpoints);
         network.store(&self.parameters)?;
         outcome
+    }
+
+    /// The checkpoints of this training; `None`: none are wanted.
+    fn checkpoints(&self, texts: &[&str], cut: CutConfig, training: &TrainConfig) -> Result<Option<Checkpoints>> {
+        let Some(config) = &training.checkpoint else { return Ok(None) };
+        let options = [json(&self.config.network)?, json(&cut)?, json(training)?];
+        let mut fingerprint = of_options(&options, training);
+        let (mut data, mut weights) = (Digest::default(), Digest::default());
+        texts.iter().for_each(|text| data.add(text.as_bytes()));
+        add_weights(&mut weights, &self.parameters)?;
+        fingerprint.extend([
+            ("instruction set".to_owned(), format!("{:?}", InstructionSet::choose()?)),
+            ("text".to_owned(), format!("with the digest {data}")),
+            ("initial weights".to_owned(), weights.to_string()),
+        ]);
+        Checkpoints::open(config, fingerprint).map(Some)
     }
 
     /// The loss of step number `step` of a training without dropout whose weights stay what they are, and its gradient for

@@ -258,6 +258,37 @@ def test_the_learning_curve_is_drawn(model):
     assert len(plot.history(model).lines) >= 2
 
 
+@pytest.mark.parametrize(("n_characters", "expected"), [(500, 80), (60, 100), (20_000, 5)])
+def test_epochs_make_two_thousand_steps(n_characters, expected):
+    """Of 20 characters each: 500 make 25 of them."""
+    options = FAST | {"hidden_size": 1, "validation_fraction": 0.0, "batch_size": 2, "sequence_length": 10}
+    model = CharLSTM(**options).fit(["ab" * (n_characters // 2)])
+    assert len(model.history_) == expected
+
+
+def _assert_resumed(tmp_path, **changes):
+    options = FAST | {"max_epochs": 4, "random_state": 0, "dropout": 0.1} | changes
+    whole = CharLSTM(**options).fit(TEXT)
+    CharLSTM(**options, checkpoint=tmp_path, callbacks=[lambda record: record["epoch"] == 2]).fit(TEXT)
+    resumed = CharLSTM(**options, checkpoint=tmp_path).fit(TEXT)
+    _assert_same(resumed, whole)
+    columns = ["train_loss", "val_loss", "grad_norm"]
+    assert_array_equal(resumed.history_[columns], whole.history_[columns])
+
+
+@pytest.mark.parametrize("lr_schedule", ["onecycle", "constant"])
+def test_a_fit_goes_on_from_a_checkpoint_with_the_same_bits(tmp_path, lr_schedule):
+    _assert_resumed(tmp_path, lr_schedule=lr_schedule)
+
+
+def test_a_checkpoint_of_another_text_is_refused(tmp_path):
+    CharLSTM(**QUICK, checkpoint=tmp_path).fit(TEXT)
+    with pytest.raises(ValueError, match="expected text with the digest"):
+        CharLSTM(**QUICK, checkpoint=tmp_path).fit(TEXT.replace("question", "qeustion"))
+    with pytest.raises(ValueError, match="expected sequence_length 16 as in the checkpoint"):
+        CharLSTM(**QUICK | {"sequence_length": 8}, checkpoint=tmp_path).fit(TEXT)
+
+
 def test_a_diverged_loss_is_an_error():
     model = CharLSTM(**FAST, learning_rate=1e38, clip_grad_norm=None, max_epochs=3)
     with pytest.raises(FloatingPointError, match="try a lower learning_rate"):
