@@ -77,7 +77,7 @@ class CharLSTM(BaseEstimator):
         Rows that are read side by side.
     optimizer : {"adam", "adamw"}, default="adam"
         Optimiser.
-    learning_rate : float, default=3e-3
+    learning_rate : float, default=5e-3
         Learning rate, the greatest of the curve.
     weight_decay : float, default=0.0
         L2 penalty (adam) or decoupled decay (adamw).
@@ -141,7 +141,7 @@ class CharLSTM(BaseEstimator):
         sequence_length: int = 64,
         batch_size: int = 32,
         optimizer: str = "adam",
-        learning_rate: float = 3e-3,
+        learning_rate: float = 5e-3,
         weight_decay: float = 0.0,
         lr_schedule: str = "onecycle",
         max_epochs: int | str = "auto",
