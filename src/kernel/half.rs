@@ -61,6 +61,8 @@ pub(super) struct HalfProduct<'a> {
     pub(super) weight_rows: usize,
     pub(super) first: usize,
     pub(super) sums: &'a mut [f32],
+    /// Whether the last block is the first to be computed, which changes no bit.
+    pub(super) backwards: bool,
 }
 
 impl HalfProduct<'_> {
@@ -71,7 +73,8 @@ impl HalfProduct<'_> {
         let n_blocks = self.sums.len() / columns;
         assert!(self.first + self.a.len() <= self.weight_rows);
         assert!(self.weights.len() >= n_blocks * self.weight_rows * columns);
-        for block in 0..n_blocks {
+        for at in 0..n_blocks {
+            let block = if self.backwards { n_blocks - 1 - at } else { at };
             let start = (block * self.weight_rows + self.first) * columns;
             // one multiplication needn't wait for the one before
             let mut sums = [[V::splat(0.0); 4]; 2];
@@ -124,6 +127,11 @@ struct HalfCell {
 pub struct HalfState {
     cells: Vec<[Aligned; 4]>,
     gates: Aligned,
+    /// Whether the next step goes through the weights from their end.
+    ///
+    /// A cache that is somewhat smaller than what is read in a circle has never what comes next; of what is read there and
+    /// back it has most.
+    backwards: bool,
 }
 
 impl HalfState {
@@ -155,6 +163,7 @@ impl HalfLstm {
         HalfState {
             cells: self.cells.iter().map(|_| std::array::from_fn(|_| Aligned::zeros(width))).collect(),
             gates: Aligned::zeros(4 * width),
+            backwards: false,
         }
     }
 
@@ -168,11 +177,19 @@ impl HalfLstm {
             }
             let (below, rest) = state.cells.split_at_mut(at);
             let x: Option<&[f32]> = below.last().map(|below| &*below[0]);
-            self.step_cell(cell, x, (&mut rest[0], &mut state.gates), n_threads);
+            let backwards = state.backwards;
+            self.step_cell(cell, x, (&mut rest[0], &mut state.gates), (backwards, n_threads));
         }
+        state.backwards = !state.backwards;
     }
 
-    fn step_cell(&self, half: &HalfCell, x: Option<&[f32]>, (state, gates): (&mut [Aligned; 4], &mut [f32]), n: usize) {
+    fn step_cell(
+        &self,
+        half: &HalfCell,
+        x: Option<&[f32]>,
+        (state, gates): (&mut [Aligned; 4], &mut [f32]),
+        (backwards, n): (bool, usize),
+    ) {
         let (cell, block) = (&half.cell, 4 * self.lanes);
         let n_blocks = (cell.width / self.lanes).div_ceil(n_parts(cell.width, n));
         let [h, c, h_before, c_before] = state;
@@ -186,7 +203,7 @@ impl HalfLstm {
             let weight_rows = cell.weight_rows();
             let weights = half.weights.from(part * n_blocks * weight_rows * block);
             for (a, first) in x.map(|x| (x, 0)).into_iter().chain([(h_before, cell.n_inputs)]) {
-                self.set.half_product(HalfProduct { a, weights, weight_rows, first, sums: gates });
+                self.set.half_product(HalfProduct { a, weights, weight_rows, first, sums: gates, backwards });
             }
             self.set.forward(Forward {
                 rows: 1,
@@ -256,7 +273,14 @@ mod tests {
             let n = 4 * set.lanes();
             let mut sums = vec![0.0; halves.len() / n * n];
             let a = [1.0];
-            set.half_product(HalfProduct { a: &a, weights: &halves, weight_rows: 1, first: 0, sums: &mut sums });
+            set.half_product(HalfProduct {
+                a: &a,
+                weights: &halves,
+                weight_rows: 1,
+                first: 0,
+                sums: &mut sums,
+                backwards: false,
+            });
             sums
         };
         for set in InstructionSet::available() {
