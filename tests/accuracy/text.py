@@ -17,7 +17,7 @@ THREADS = 2
 # The share of the text that comes before what is scored, as in nanoGPT.
 TRAINED = 0.9
 SETTINGS: dict[str, dict[str, Any]] = {"defaults": {}}
-SMALL: dict[str, dict[str, Any]] = {"small": {"hidden_size": 16, "max_epochs": 1}}
+SMALL: dict[str, dict[str, Any]] = {"small": {"hidden_size": 16, "max_epochs": 1, "unknown": "skip"}}
 # Nats per character that others published for this split: nanoGPT's README (Karpathy), on a CPU in three minutes and
 # on a GPU; minLSTM and Transformer of Feng et al. 2024.
 PUBLISHED = {

@@ -1,4 +1,4 @@
-"""Characters: a training step, and a text in the making, against PyTorch from the same weights."""
+"""Characters: a training step, and a text in the making, against PyTorch."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from tests.bench.report import Table
-from tests.bench.timing import alternate, medians, settle
+from tests.bench.timing import alternate, medians, settle, torch_threads
 from torch import nn
 
 from lstmforecast import CharLSTM
@@ -32,8 +32,9 @@ TINY = Size(8, 1, 4, 8)
 
 
 def text_of(size: Size, steps: int) -> str:
-    """So many steps of it."""
-    return "".join(np.random.default_rng(0).choice(CHARACTERS, size.rows * size.length * steps + 1))
+    """So many steps of it, each character first, where there is room."""
+    n = size.rows * size.length * steps + 1
+    return "".join([*CHARACTERS, *np.random.default_rng(0).choice(CHARACTERS, n)][:n])
 
 
 def fitted(size: Size, steps: int, threads: int, epochs: int) -> CharLSTM:
@@ -62,29 +63,28 @@ class PyTorch:
     """An epoch as PyTorch's users write it."""
 
     def __init__(self, size: Size, steps: int, threads: int, *, fused: bool) -> None:
-        model = fitted(size, 1, 1, 1)
-        self.module = CharModule(model.model_.config).train()
+        config = {"characters": "".join(CHARACTERS), "embedding_size": 64, "dropout": 0.0}
+        self.module = CharModule(config | {"hidden_size": size.hidden, "num_layers": size.layers})
         self.threads = threads
         self.optimizer = torch.optim.Adam(self.module.parameters(), lr=3e-3, fused=fused)
-        places = {c: i for i, c in enumerate(model.vocabulary_)}
-        symbols = torch.tensor([places[c] for c in text_of(size, steps)])
+        symbols = torch.tensor([CHARACTERS.index(c) for c in text_of(size, steps)])
         self.inputs, self.targets = (
             part.reshape(size.rows, steps, size.length).transpose(0, 1) for part in (symbols[:-1], symbols[1:])
         )
 
     def __call__(self) -> None:
         """Run it, from wherever the weights are."""
-        torch.set_num_threads(self.threads)
-        state = None
-        for inputs, targets in zip(self.inputs, self.targets, strict=True):
-            self.optimizer.zero_grad()
-            logits, state = self.module(inputs, state)
-            loss = nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten())
-            loss.backward()
-            nn.utils.clip_grad_norm_(self.module.parameters(), 1.0)
-            self.optimizer.step()
-            state = tuple(each.detach() for each in state)
-            loss.item()
+        with torch_threads(self.threads):
+            state = None
+            for inputs, targets in zip(self.inputs, self.targets, strict=True):
+                self.optimizer.zero_grad()
+                logits, state = self.module(inputs, state)
+                loss = nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten())
+                loss.backward()
+                nn.utils.clip_grad_norm_(self.module.parameters(), 1.0)
+                self.optimizer.step()
+                state = tuple(each.detach() for each in state)
+                loss.item()
 
 
 def training(size: Size, threads: int, steps: int, rounds: int) -> dict[str, Any]:
@@ -123,16 +123,16 @@ def training(size: Size, threads: int, steps: int, rounds: int) -> dict[str, Any
     return row | {"characters/s": size.rows * size.length / step["ours"]}
 
 
-def loop(module: nn.Module, symbol: int, n: int) -> Callable[[], object]:
+def loop(module: nn.Module, symbol: int, n: int, threads: int) -> Callable[[], object]:
     """A text of PyTorch's, one character after the other."""
 
-    @torch.inference_mode()
     def write() -> list[int]:
         symbols, state, drawn = torch.tensor([[symbol]]), None, []
-        for _ in range(n):
-            logits, state = module(symbols, state)
-            symbols = torch.multinomial(logits[0].softmax(-1), 1)
-            drawn.append(int(symbols))
+        with torch_threads(threads), torch.inference_mode():
+            for _ in range(n):
+                logits, state = module(symbols, state)
+                symbols = torch.multinomial(logits[0].softmax(-1), 1)
+                drawn.append(int(symbols))
         return drawn
 
     return write
@@ -140,7 +140,6 @@ def loop(module: nn.Module, symbol: int, n: int) -> Callable[[], object]:
 
 def generation(size: Size, threads: int, n: int, rounds: int) -> dict[str, Any]:
     """One row of the table."""
-    torch.set_num_threads(threads)
     model = fitted(size, 1, threads, 1)
     # what takes a moment is drawn less often
     fewer = max(1, n // 20)
@@ -148,7 +147,7 @@ def generation(size: Size, threads: int, n: int, rounds: int) -> dict[str, Any]:
         "generate": lambda: model.generate("0", n, random_state=0),
         "top_k, top_p": lambda: model.generate("0", n, top_k=40, top_p=0.95, random_state=0),
         "stream": lambda: sum(1 for _ in model.stream("0", n, random_state=0)),
-        "PyTorch": loop(model.to_torch(), 0, fewer),
+        "PyTorch": loop(model.to_torch(), 0, fewer, threads),
     }
     seconds = medians(alternate(contestants, rounds, 1 if rounds == 1 else 3))
     rates = {name: (fewer if name == "PyTorch" else n) / value for name, value in seconds.items()}
