@@ -361,7 +361,8 @@ class CharLSTM(BaseEstimator):
         options: dict[str, Any] = {
             name: None if value is None else casts[name](value) for name, value in sampling.items()
         }
-        options |= {"seed": draw_seed(random_state), "unknown": self.unknown, "n_threads": self.n_threads}
+        options |= {"seed": draw_seed(random_state), "unknown": self.unknown}
+        options["n_threads"] = None if self.n_threads is None else int(self.n_threads)
         return self.model_.generator(_check_text("prompt", prompt), options)
 
     def state_dict(self) -> dict[str, torch.Tensor]:

@@ -16,7 +16,10 @@ PATH = Path(__file__).resolve().parents[2] / "notebooks" / "data" / "tinyshakesp
 THREADS = 2
 # The share of the text that comes before what is scored, as in nanoGPT.
 TRAINED = 0.9
-SETTINGS: dict[str, dict[str, Any]] = {"defaults": {}}
+SETTINGS: dict[str, dict[str, Any]] = {
+    "defaults": {},
+    "dropout=0.3, max_epochs=9": {"dropout": 0.3, "max_epochs": 9},
+}
 SMALL: dict[str, dict[str, Any]] = {"small": {"hidden_size": 16, "max_epochs": 1, "unknown": "skip"}}
 # Nats per character that others published for this split: nanoGPT's README (Karpathy), on a CPU in three minutes and
 # on a GPU; minLSTM and Transformer of Feng et al. 2024.
