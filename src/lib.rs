@@ -9,11 +9,12 @@ pub mod metric;
 pub mod rng;
 pub mod store;
 
-// the river: numbers -> series -> windows -> network -> training -> model
+// the river: numbers -> series -> windows -> network -> training -> model -> text
 pub mod kernel;
 pub mod model;
 pub mod network;
 pub mod series;
+pub mod text;
 pub mod train;
 
 #[cfg(feature = "python")]

@@ -10,9 +10,12 @@ mod outcome;
 mod reducer;
 mod scale;
 mod schedule;
+mod signals;
 mod store;
 mod tensor;
+mod text;
 mod threads;
+mod weights;
 
 use pyo3::prelude::*;
 
@@ -36,6 +39,8 @@ mod _core {
     use super::schedule::reduce_lr_on_plateau;
     #[pymodule_export]
     use super::store::{checkpoint_seed, read_file, write_file};
+    #[pymodule_export]
+    use super::text::{count_characters, PyCharGenerator, PyCharModel};
     #[pymodule_export]
     use super::threads::n_threads;
 
