@@ -21,6 +21,7 @@ use lstmforecast::series::window::{Span, Windows};
 use lstmforecast::series::{Matrix, Panel};
 use lstmforecast::train::fused::FusedLearner;
 use lstmforecast::train::loss::Loss;
+use lstmforecast::train::mixed_precision::Precision;
 use lstmforecast::train::optimizer::OptimizerKind;
 use lstmforecast::train::schedule::LrSchedule;
 use lstmforecast::train::transfer::Transfer;
@@ -215,6 +216,7 @@ fn training(batch_size: usize) -> TrainConfig {
         lr_factor: 0.5,
         clip_grad_norm: None,
         clip_grad_value: None,
+        precision: Precision::Float32,
         shuffle: true,
         seed: 0,
         n_threads: None,

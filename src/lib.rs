@@ -9,11 +9,12 @@ pub mod metric;
 pub mod rng;
 pub mod store;
 
-// the river: numbers -> series -> windows -> network -> training -> model -> judgement
+// the river: numbers -> series -> windows -> network -> training -> model -> judgement -> text
 pub mod kernel;
 pub mod model;
 pub mod network;
 pub mod series;
+pub mod text;
 pub mod train;
 pub mod watch;
 

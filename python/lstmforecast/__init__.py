@@ -1,4 +1,4 @@
-"""Time-series forecasting with LSTM networks: scikit-learn estimators over a core in Rust.
+"""Time-series forecasting, and texts, with LSTM networks: scikit-learn estimators over a core in Rust.
 
 Nothing is imported before it is used: ``import lstmforecast`` alone loads neither torch nor pandas nor scikit-learn.
 """
@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from lstmforecast.persistence import load
     from lstmforecast.regressor import LSTMRegressor
     from lstmforecast.scalers import MinMaxScaler, RobustScaler, StandardScaler
+    from lstmforecast.text import CharLSTM
     from lstmforecast.windowing import time_split, windows
 
 __all__ = [
+    "CharLSTM",
     "Checkpoint",
     "FormatError",
     "LSTMAnomalyDetector",
@@ -43,6 +45,8 @@ __all__ = [
 ]
 
 _HOMES = {
+    "CharLSTM": "text",
+    "CharModel": "_core",  # where its pickles look for it
     "Checkpoint": "checkpoint",
     "FormatError": "_core",
     "LSTMAnomalyDetector": "anomaly",

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from lstmforecast.distributed import Processes
 
 __all__ = [
+    "CharGenerator",
+    "CharModel",
     "FormatError",
     "Model",
     "Monitor",
@@ -23,6 +25,7 @@ __all__ = [
     "augment_draws",
     "augment_windows",
     "checkpoint_seed",
+    "count_characters",
     "fit_scaler",
     "follow_scores",
     "metrics",
@@ -217,6 +220,60 @@ def follow_scores(
     config: Mapping[str, Any], first: NDArray[np.float64], scores: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """What a threshold, of ``config`` as in `Monitor.fit`, holds ``scores`` (n,) against, after ``first`` (m,)."""
+
+@final
+class CharModel:
+    """A network over characters with its vocabulary.
+
+    Parameters
+    ----------
+    config : mapping
+        ``characters`` (all that it knows, each once), ``counts`` (how often each comes), ``embedding_size``,
+        ``hidden_size``, ``num_layers``, ``dropout``, ``seed``.
+    """
+
+    def __new__(cls, config: Mapping[str, Any]) -> CharModel: ...
+    @property
+    def config(self) -> dict[str, Any]: ...
+    def parameters(self) -> dict[str, NDArray[np.float32]]:
+        """Copies of the weights under PyTorch's names (``embedding.weight``, ``lstm.weight_ih_l0``, ...)."""
+    def load_parameters(self, parameters: Mapping[str, NDArray[np.float32]]) -> None:
+        """Replace all weights; a missing, unexpected or wrongly shaped one is named and nothing is changed."""
+    def state_dict(self) -> dict[str, torch.Tensor]:
+        """Copies of the weights as tensors of Python's torch, which is imported for it."""
+    def load_state_dict(self, state_dict: Mapping[str, torch.Tensor]) -> None:
+        """`load_parameters` from tensors of Python's torch."""
+    def fit(
+        self,
+        texts: Sequence[str],
+        training: Mapping[str, Any],
+        on_epoch: Callable[[dict[str, Any]], object] | None = None,
+    ) -> dict[str, Any]:
+        """Train on texts, the last ``validation_fraction`` of whose characters are held out.
+
+        ``training`` as for `Model.fit_series`, with ``sequence_length``; returns what that does, losses in nats.
+        """
+    def gradients(
+        self, texts: Sequence[str], sequence_length: int, batch_size: int, step: int = 0
+    ) -> tuple[float, dict[str, NDArray[np.float32]]]:
+        """The loss of a training's step and its gradient for each parameter, if no step before moved a weight."""
+    def score(self, texts: Sequence[str], unknown: str = "error", n_threads: int | None = None) -> float:
+        """Mean nats of all characters but the first of each text."""
+    def generator(self, prompt: str, sampling: Mapping[str, Any]) -> CharGenerator:
+        """What follows a prompt. ``sampling`` holds ``temperature``, ``top_k``, ``top_p``, ``seed``, ``unknown``
+        (``"error"``, ``"skip"``) and ``n_threads``.
+        """
+    def __reduce__(self) -> tuple[Any, ...]: ...
+
+@final
+class CharGenerator:
+    """A text in the making; the model may be trained in the meantime."""
+
+    def take(self, n: int) -> str:
+        """The next ``n`` characters."""
+
+def count_characters(texts: Sequence[str]) -> tuple[str, list[int]]:
+    """The different characters of texts in the order of their code points, and how often each comes."""
 
 def augment_windows(
     X: NDArray[Any],

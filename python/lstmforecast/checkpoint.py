@@ -45,7 +45,8 @@ class Checkpoint:
     -----
     ``random_state=None`` takes the seed of the checkpoint; ``callbacks`` hear of the epochs that are still to come;
     `backtest` writes none. ``max_epochs`` may grow where ``lr_schedule`` is "plateau" or "constant"; ``n_threads`` may
-    be another, which changes roundings.
+    be another, which changes roundings, as may the number of processes of ``distributed=True``, of which the first one
+    reads and writes.
 
     Raises
     ------

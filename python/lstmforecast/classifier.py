@@ -109,6 +109,9 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
         the first pattern that matches counts, and ``lr_schedule`` goes for all.
     backend : {"auto", "fused", "torch"}, default="auto"
         Who computes: our own kernel (fused, CPUs only) or libtorch; auto: the kernel on CPUs.
+    precision : {"float32", "bfloat16"}, default="float32"
+        Mixed precision, for GPUs (``backend="torch"``): training goes forwards and back in bfloat16, as under
+        `torch.autocast`; weights, losses, the optimiser, validation and forecasts stay in single precision.
     device : {"cpu", "cuda"}, default="cpu"
         Where to compute.
     layer_devices : list of str or None, default=None
@@ -198,6 +201,7 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
         freeze: str | Sequence[str] | None = None,
         learning_rates: Mapping[str, float] | None = None,
         backend: str = "auto",
+        precision: str = "float32",
         device: str = "cpu",
         layer_devices: Sequence[str] | None = None,
         n_threads: int | None = None,
@@ -243,6 +247,7 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
         self.freeze = freeze
         self.learning_rates = learning_rates
         self.backend = backend
+        self.precision = precision
         self.device = device
         self.layer_devices = layer_devices
         self.n_threads = n_threads

@@ -33,6 +33,8 @@ the training in all.
   torchrun sends the others a SIGTERM a moment later; a script that saves then ignores it, with
   ``signal.signal(signal.SIGTERM, signal.SIG_IGN)``. NCCL's watchdog ends the others by itself, unless it is told not to
   with ``TORCH_NCCL_ASYNC_ERROR_HANDLING=0``.
+- **Checkpoints**: process 0 alone reads and writes those of ``checkpoint="folder"``, and brings the others to where it
+  is: no folder need be shared. Other numbers of processes may go on from them, which changes roundings.
 - **Not with** ``n_estimators`` above 1 or the several jobs of a backtest or search.
 """
 

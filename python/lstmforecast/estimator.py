@@ -57,7 +57,7 @@ class LSTMEstimator(BaseEstimator):
             and (saved := checkpoint.saved_seed(self.checkpoint, self.n_estimators)) is not None
         ):
             return saved
-        return int(check_random_state(_as_random_state(self.random_state)).randint(np.iinfo(np.int32).max))
+        return draw_seed(self.random_state)
 
     def _new_model(
         self,
@@ -91,7 +91,7 @@ class LSTMEstimator(BaseEstimator):
         integers, limits = (*counts, "patience", "lr_patience"), ("clip_grad_norm", "clip_grad_value")
         floats = ("learning_rate", "weight_decay", "min_delta", "lr_factor", "validation_fraction", *limits)
         options: dict[str, Any] = {"loss": getattr(self, "loss", "cross_entropy"), "optimizer": self.optimizer}
-        options["lr_schedule"] = self.lr_schedule
+        options |= {"lr_schedule": self.lr_schedule, "precision": self.precision}
         given = {name: getattr(self, name) for name in (*integers, *floats) if name not in overrides}
         options |= {name: _cast(int if name in integers else float, value) for name, value in given.items()}
         options["augment"] = as_options(self.augment)
@@ -272,6 +272,11 @@ class LSTMEstimator(BaseEstimator):
     def _restore_fitted_state(self, tensors: Mapping[str, NDArray[Any]], values: Mapping[str, Any]) -> None:
         """The inverse of `_fitted_state`."""
         raise NotImplementedError
+
+
+def draw_seed(random_state: Any) -> int:
+    """A seed for one piece of work; an int gives the same one each time."""
+    return int(check_random_state(_as_random_state(random_state)).randint(np.iinfo(np.int32).max))
 
 
 def _as_random_state(random_state: Any) -> Any:

@@ -137,6 +137,9 @@ class LSTMForecaster(FittedForecaster):
         the first pattern that matches counts, and ``lr_schedule`` goes for all.
     backend : {"auto", "fused", "torch"}, default="auto"
         Who computes: our own kernel (``"fused"``, CPUs only) or libtorch; ``"auto"`` takes the kernel on CPUs.
+    precision : {"float32", "bfloat16"}, default="float32"
+        Mixed precision, for GPUs (``backend="torch"``): training goes forwards and back in bfloat16, as under
+        `torch.autocast`; weights, losses, the optimiser, validation and forecasts stay in single precision.
     device : {"cpu", "cuda", "cuda:N"}, default="cpu"
         Where the computation runs.
     layer_devices : list of str or None, default=None
@@ -253,6 +256,7 @@ class LSTMForecaster(FittedForecaster):
         freeze: str | Sequence[str] | None = None,
         learning_rates: Mapping[str, float] | None = None,
         backend: str = "auto",
+        precision: str = "float32",
         device: str = "cpu",
         layer_devices: Sequence[str] | None = None,
         n_threads: int | None = None,
@@ -314,6 +318,7 @@ class LSTMForecaster(FittedForecaster):
         self.freeze = freeze
         self.learning_rates = learning_rates
         self.backend = backend
+        self.precision = precision
         self.device = device
         self.layer_devices = layer_devices
         self.n_threads = n_threads

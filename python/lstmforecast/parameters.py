@@ -55,6 +55,7 @@ _RULES: dict[str, Number | Choice] = {
     "validation_fraction": Number(_REAL, 0, 1, none=True),
     "warm_start": Choice((False, True)),
     "backend": Choice(("auto", "fused", "torch")),
+    "precision": Choice(("float32", "bfloat16")),
     "n_threads": Number(_INTEGER, 1, none=True),
     "distributed": Choice((False, True)),
     "distributed_timeout": Number(_REAL, 0, low_included=False),
@@ -75,11 +76,6 @@ def check_parameters(
             "expected n_estimators=1 with distributed=True, whose processes train one network together, "
             f"got {parameters['n_estimators']}"
         )
-    if parameters.get("distributed") and parameters.get("checkpoint") is not None:
-        raise ValueError(
-            "expected checkpoint=None with distributed=True, whose processes would write the same files, got "
-            f"{parameters['checkpoint']!r}"
-        )
     if parameters.get("freq") is not None:
         parse_frequency(parameters["freq"])
     if parameters.get("quantiles") is not None:
@@ -90,7 +86,7 @@ def check_parameters(
     _check_scaler(parameters["scaler"])
     _check_device("device", parameters["device"])
     _check_layer_devices(parameters["layer_devices"])
-    _check_callbacks(parameters["callbacks"])
+    check_callbacks(parameters["callbacks"])
     check_checkpoint(parameters["checkpoint"])
 
 
@@ -142,7 +138,8 @@ def _check_layer_devices(devices: Any) -> None:
         _check_device("each of layer_devices", device)
 
 
-def _check_callbacks(callbacks: Iterable[Callable[..., Any]] | None) -> None:
+def check_callbacks(callbacks: Iterable[Callable[..., Any]] | None) -> None:
+    """Check that callbacks are functions, or none."""
     if callbacks is None:
         return
     if isinstance(callbacks, str) or not isinstance(callbacks, Iterable) or not all(map(callable, callbacks)):

@@ -18,8 +18,11 @@ from lstmforecast.parameters import SCALERS
 if TYPE_CHECKING:
     from lstmforecast.anomaly import LSTMAnomalyDetector
     from lstmforecast.estimator import LSTMEstimator
+    from lstmforecast.text import CharLSTM
 
 _SCALER, _HISTORY, _STATE, _DETECTOR = "scaler.", "history.", "state.", "detector."
+_COLUMNS = ("epoch", "train_loss", "val_loss", "learning_rate", "grad_norm", "seconds")
+_LEARNED = ("best_epoch", "n_epochs", "stop_reason")
 _NOT_SAVED = ("callbacks", "checkpoint", "pretrained", "random_state", "scaler")
 
 
@@ -64,8 +67,7 @@ def _contents(estimator: LSTMEstimator) -> tuple[dict[str, NDArray[Any]], dict[s
     tensors |= {_SCALER + name: array for name, array in estimator.model_.scalers().items()}
     tensors |= {_HISTORY + str(name): column.to_numpy() for name, column in estimator.history_.items()}
     tensors |= {_STATE + name: np.ascontiguousarray(array) for name, array in arrays.items()}
-    learned = ("best_epoch", "n_epochs", "stop_reason", "pretrained", "frozen")
-    training = {name: getattr(estimator, f"{name}_") for name in learned}
+    training = {name: getattr(estimator, f"{name}_") for name in (*_LEARNED, "pretrained", "frozen")}
     metadata = {
         "estimator": type(estimator).__name__,
         "parameters": json.dumps(_savable_parameters(estimator)),
@@ -86,7 +88,7 @@ def load(path: str | Path) -> Any:
 
     Returns
     -------
-    LSTMForecaster, LSTMRegressor, LSTMClassifier or LSTMAnomalyDetector
+    LSTMForecaster, LSTMRegressor, LSTMClassifier, LSTMAnomalyDetector or CharLSTM
         Fitted, and ready to predict.
 
     Raises
@@ -104,9 +106,40 @@ def load(path: str | Path) -> Any:
         raise _core.FormatError(f"{path}: expected the contents of a fitted estimator, got {error!r}") from error
 
 
-def _build(tensors: dict[str, NDArray[Any]], metadata: dict[str, str]) -> LSTMEstimator:
+def save_text_model(estimator: CharLSTM, path: str | Path) -> None:
+    """`save` for a model of texts."""
+    check_is_fitted(estimator)
+    tensors: dict[str, NDArray[Any]] = dict(estimator.model_.parameters())
+    tensors |= {_HISTORY + str(name): column.to_numpy() for name, column in estimator.history_.items()}
+    parameters = {name: _plain(value) for name, value in estimator.get_params().items() if name not in _NOT_SAVED}
+    if isinstance(estimator.random_state, (int, np.integer)):
+        parameters["random_state"] = int(estimator.random_state)
+    metadata = {
+        "estimator": type(estimator).__name__,
+        "parameters": json.dumps(parameters),
+        "model": json.dumps(estimator.model_.config),
+        "training": json.dumps({name: getattr(estimator, f"{name}_") for name in _LEARNED}),
+    }
+    _core.write_file(path, tensors, metadata)
+
+
+def _build_text_model(tensors: dict[str, NDArray[Any]], metadata: dict[str, str]) -> CharLSTM:
+    from lstmforecast.text import CharLSTM
+
+    estimator = CharLSTM(**json.loads(metadata["parameters"]))
+    model = _core.CharModel(json.loads(metadata["model"]))
+    model.load_parameters(_weights(tensors))
+    history = _below(tensors, _HISTORY)
+    columns = {name: history[name] for name in _COLUMNS}
+    estimator._keep(model, json.loads(metadata["training"]) | {"history": columns, "error": None})
+    return estimator
+
+
+def _build(tensors: dict[str, NDArray[Any]], metadata: dict[str, str]) -> LSTMEstimator | CharLSTM:
     import lstmforecast
 
+    if metadata["estimator"] == "CharLSTM":
+        return _build_text_model(tensors, metadata)
     if metadata["estimator"] not in ("LSTMForecaster", "LSTMRegressor", "LSTMClassifier"):
         raise ValueError(f"an estimator named {metadata['estimator']!r}")
     estimator: LSTMEstimator = getattr(lstmforecast, metadata["estimator"])(**_read_parameters(metadata["parameters"]))
@@ -117,8 +150,7 @@ def _build(tensors: dict[str, NDArray[Any]], metadata: dict[str, str]) -> LSTMEs
     model.load_parameters(weights)
     model.load_scalers(named[_SCALER])
     estimator._restore_fitted_state(named[_STATE], json.loads(metadata["state"]))
-    order = ("epoch", "train_loss", "val_loss", "learning_rate", "grad_norm", "seconds")
-    history = {name: named[_HISTORY][name] for name in order}
+    history = {name: named[_HISTORY][name] for name in _COLUMNS}
     training = {"pretrained": None, "frozen": []} | json.loads(metadata["training"])
     estimator._keep(model, training | {"history": history, "error": None})
     return estimator

@@ -11,6 +11,10 @@ use super::vector::{Tanh, Vector};
 /// level of cache next to the rows.
 const PASS: usize = 128;
 
+/// Gradients of less are zero. Going back through many steps they shrink until they are subnormal, and a processor takes tens of
+/// times as long to multiply such numbers; this is as far above them as weights and states may be below 1.
+const LEAST: f32 = 1e-30;
+
 /// Rows `(rows, row_stride)`, of which `len` columns meet the weights' rows from `first` on.
 #[derive(Clone, Copy)]
 pub(super) struct Source<'a> {
@@ -317,7 +321,7 @@ impl Backward<'_> {
             // tanh' = 1 - tanh^2, sigmoid' = s (1 - s)
             let dc = V::load(self.dc, unit).add(dh_o.mul(tanh_c).neg_mul_add(tanh_c, dh_o));
             let (dc_i, dc_f) = (dc.mul(i), dc.mul(f));
-            dc_f.store(self.dc, unit);
+            dc_f.flush(LEAST).store(self.dc, unit);
             let gradients = [
                 dc_i.mul(g).mul(i.neg_mul_add(one, one)),
                 dc_f.mul(V::load(self.c_before, unit)).mul(f.neg_mul_add(one, one)),
@@ -325,6 +329,7 @@ impl Backward<'_> {
                 dh_o.mul(tanh_c).mul(o.neg_mul_add(one, one)),
             ];
             for (at, gradient) in gradients.into_iter().enumerate() {
+                let gradient = gradient.flush(LEAST);
                 gradient.store(self.gates, gate + at * V::LANES);
                 sums[at] = sums[at].add(gradient);
             }

@@ -21,6 +21,8 @@ pub(super) trait Vector: Copy {
     fn splat(value: f32) -> Self;
     /// The numbers from `at` on.
     fn load(values: &[f32], at: usize) -> Self;
+    /// The finite numbers of half precision from `at` on.
+    fn load_half(values: &[u16], at: usize) -> Self;
     /// Writes the numbers from `at` on.
     fn store(self, values: &mut [f32], at: usize);
     /// `self * b + c`.
@@ -35,11 +37,13 @@ pub(super) trait Vector: Copy {
     fn div(self, b: Self) -> Self;
     /// Brought into `-limit..=limit`; NaN stays NaN.
     fn clamp(self, limit: f32) -> Self;
+    /// Zero in place of whatever is nearer to it than `least`; NaN stays NaN.
+    fn flush(self, least: f32) -> Self;
 }
 
 /// Pointer to `len` numbers from `at` on.
 #[inline(always)]
-fn read(values: &[f32], at: usize, len: usize) -> *const f32 {
+fn read<T>(values: &[T], at: usize, len: usize) -> *const T {
     if CHECKED {
         assert!(at + len <= values.len(), "expected an end of at most {}, got {}", values.len(), at + len);
     }
@@ -71,8 +75,8 @@ mod x86 {
 
     /// A vector type over the intrinsics of one instruction set.
     macro_rules! vector {
-        ($name:ident, $register:ty, $lanes:literal, $many_registers:literal, $tile_rows:literal, $splat:ident, $load:ident, $store:ident,
-         $mul_add:ident, $neg_mul_add:ident, $mul:ident, $add:ident, $div:ident, $min:ident, $max:ident) => {
+        ($name:ident, $register:ty, $lanes:literal, $many_registers:literal, $tile_rows:literal, $splat:ident, $load:ident, $load_half:expr, $store:ident,
+         $mul_add:ident, $neg_mul_add:ident, $mul:ident, $add:ident, $div:ident, $min:ident, $max:ident, $flush:ident) => {
             #[doc = concat!("A `", stringify!($register), "`.")]
             #[derive(Clone, Copy)]
             pub(in super::super) struct $name($register);
@@ -92,6 +96,11 @@ mod x86 {
                 #[inline(always)]
                 fn load(values: &[f32], at: usize) -> Self {
                     Self(unsafe { $load(read(values, at, $lanes)) })
+                }
+
+                #[inline(always)]
+                fn load_half(values: &[u16], at: usize) -> Self {
+                    Self(unsafe { $load_half(read(values, at, $lanes)) })
                 }
 
                 #[inline(always)]
@@ -129,6 +138,11 @@ mod x86 {
                     // where one operand is NaN, the instructions give the second
                     Self(unsafe { $max($splat(-limit), $min($splat(limit), self.0)) })
                 }
+
+                #[inline(always)]
+                fn flush(self, least: f32) -> Self {
+                    Self(unsafe { $flush(self.0, least) })
+                }
             }
         };
     }
@@ -141,6 +155,7 @@ mod x86 {
         3,
         _mm256_set1_ps,
         _mm256_loadu_ps,
+        |halves: *const u16| _mm256_cvtph_ps(_mm_loadu_si128(halves.cast())),
         _mm256_storeu_ps,
         _mm256_fmadd_ps,
         _mm256_fnmadd_ps,
@@ -148,7 +163,8 @@ mod x86 {
         _mm256_add_ps,
         _mm256_div_ps,
         _mm256_min_ps,
-        _mm256_max_ps
+        _mm256_max_ps,
+        flush256
     );
     vector!(
         Avx512,
@@ -158,6 +174,7 @@ mod x86 {
         6,
         _mm512_set1_ps,
         _mm512_loadu_ps,
+        |halves: *const u16| _mm512_cvtph_ps(_mm256_loadu_si256(halves.cast())),
         _mm512_storeu_ps,
         _mm512_fmadd_ps,
         _mm512_fnmadd_ps,
@@ -165,8 +182,22 @@ mod x86 {
         _mm512_add_ps,
         _mm512_div_ps,
         _mm512_min_ps,
-        _mm512_max_ps
+        _mm512_max_ps,
+        flush512
     );
+
+    #[inline]
+    #[target_feature(enable = "avx2,fma")]
+    fn flush256(x: __m256, least: f32) -> __m256 {
+        let magnitude = _mm256_andnot_ps(_mm256_set1_ps(-0.0), x);
+        _mm256_and_ps(x, _mm256_cmp_ps::<_CMP_NLT_UQ>(magnitude, _mm256_set1_ps(least)))
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    fn flush512(x: __m512, least: f32) -> __m512 {
+        _mm512_maskz_mov_ps(_mm512_cmp_ps_mask::<_CMP_NLT_UQ>(_mm512_abs_ps(x), _mm512_set1_ps(least)), x)
+    }
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -201,6 +232,18 @@ impl Vector for Portable {
     fn load(values: &[f32], at: usize) -> Self {
         // SAFETY: as for `scalar`; an array of f32 is read wherever one may lie.
         Self(unsafe { read(values, at, 4).cast::<[f32; 4]>().read_unaligned() })
+    }
+
+    #[inline(always)]
+    fn load_half(values: &[u16], at: usize) -> Self {
+        // SAFETY: as for `load`.
+        let halves = unsafe { read(values, at, 4).cast::<[u16; 4]>().read_unaligned() };
+        // with the exponent where a single has it, a half lacks the difference of the two biases
+        Self(halves.map(|half| {
+            let half = u32::from(half);
+            let magnitude = f32::from_bits((half & 0x7fff) << 13) * f32::from_bits((127 + 112) << 23);
+            f32::from_bits(magnitude.to_bits() | (half & 0x8000) << 16)
+        }))
     }
 
     #[inline(always)]
@@ -246,6 +289,11 @@ impl Vector for Portable {
     #[inline(always)]
     fn clamp(self, limit: f32) -> Self {
         self.with(self, |a, _| if a > limit { limit } else { a }).with(self, |a, _| if a < -limit { -limit } else { a })
+    }
+
+    #[inline(always)]
+    fn flush(self, least: f32) -> Self {
+        self.with(self, |a, _| if a.abs() < least { 0.0 } else { a })
     }
 }
 

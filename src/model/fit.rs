@@ -19,6 +19,7 @@ use crate::series::{Matrix, Panel, Samples};
 use crate::train::fused::FusedLearner;
 use crate::train::fused_gradient::{FusedGradient, Task};
 use crate::train::loss::Loss;
+use crate::train::mixed_precision::Precision;
 use crate::train::processes::{Share, Together};
 use crate::train::threads::ThreadsGuard;
 use crate::train::torch::TorchLearner;
@@ -266,6 +267,13 @@ impl Model {
         if train.is_empty() || validation.is_some_and(Samples::is_empty) {
             return Err(Error::too_short("at least one row to train on and one to validate on", "none"));
         }
+        if training.precision != Precision::Float32 && self.engine() != Engine::Torch {
+            return Err(Error::Value(
+                "expected backend='torch' or a GPU with precision='bfloat16', got our own kernel, which computes in single \
+                 precision"
+                    .to_owned(),
+            ));
+        }
         self.forget_forecasters();
         if !is_found(checkpoints.as_ref()) {
             self.solve_line(train, validation, training)?;
@@ -322,7 +330,8 @@ impl Model {
         let samples = (loader(train).augmented(augmenter), validation.map(loader));
         let network = (&*self.network, &self.parameters);
         let _threads = ThreadsGuard::new(self.torch_threads(training.n_threads));
-        let mut learner = TorchLearner::new(network, samples, self.config.dropout, training);
+        let mut learner = TorchLearner::new(network, samples, self.config.dropout, training)
+            .with_precision(&self.config.network())?;
         train::fit_with_checkpoints(&mut learner, training, observer, checkpoints)
     }
 

@@ -116,13 +116,13 @@ impl MultiheadAttention {
         let queries = self.project(&last_step(x)?, 0, 1)?.remove(0).f_squeeze_dim(2)?.f_transpose(0, 1)?;
         let asked =
             queries.f_matmul(&of_heads(1)?)?.f_transpose(0, 1)?.f_mul_scalar((per_head as f64).sqrt().recip())?;
-        let weights = asked.f_matmul(&x.f_transpose(1, 2)?)?.f_softmax(-1, Kind::Float)?;
+        let weights = asked.f_matmul(&x.f_transpose(1, 2)?)?.f_softmax(-1, x.kind())?;
         let weights = drop_out(&weights, dropout, mask)?;
         let summed = weights.f_matmul(x)?.f_transpose(0, 1)?;
         let heard = summed.f_matmul(&of_heads(2)?.f_transpose(1, 2)?)?.f_transpose(0, 1)?;
         let bias = self.in_proj_bias.f_narrow(0, 2 * self.size, self.size)?.f_reshape([self.num_heads, per_head])?;
         // the weights' sum is 1 unless some were dropped
-        let heard = heard.f_add(&weights.f_sum_dim_intlist(-1, true, Kind::Float)?.f_mul(&bias)?)?;
+        let heard = heard.f_add(&weights.f_sum_dim_intlist(-1, true, x.kind())?.f_mul(&bias)?)?;
         self.join(&heard.f_flatten(1, 2)?.f_unsqueeze(1)?)
     }
 
@@ -138,7 +138,7 @@ impl MultiheadAttention {
             let later = scores.f_ones_like()?.f_triu(1)?.f_to_kind(Kind::Bool)?;
             scores = scores.f_masked_fill(&later, f64::NEG_INFINITY)?;
         }
-        Ok(scores.f_softmax(-1, Kind::Float)?)
+        Ok(scores.f_softmax(-1, scores.kind())?)
     }
 
     fn queries(&self, x: &Tensor) -> Result<Tensor> {

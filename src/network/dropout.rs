@@ -18,7 +18,7 @@ pub(super) fn drop_out(x: &Tensor, masks: Option<StepMasks>, layer: usize) -> Re
     let mut elements = vec![0.0; x.numel()];
     let per_row = elements.len() / usize::try_from(x.size()[0]).unwrap_or(1).max(1);
     masks.layer(layer).fill((masks.first_row() * per_row) as u64, &mut elements);
-    let mask = Tensor::f_from_slice(&elements)?.f_reshape(x.size())?.f_to_device(x.device())?;
+    let mask = Tensor::f_from_slice(&elements)?.f_reshape(x.size())?.f_to_device(x.device())?.f_to_kind(x.kind())?;
     Ok(x.f_mul(&mask)?)
 }
 
@@ -36,7 +36,7 @@ pub(super) fn drop_out_steps(
     for (row, elements) in elements.chunks_exact_mut(of_row).enumerate() {
         mask.fill((((masks.first_row() + row) * steps + first) * size) as u64, elements);
     }
-    let mask = Tensor::f_from_slice(&elements)?.f_reshape(x.size())?.f_to_device(x.device())?;
+    let mask = Tensor::f_from_slice(&elements)?.f_reshape(x.size())?.f_to_device(x.device())?.f_to_kind(x.kind())?;
     Ok(x.f_mul(&mask)?)
 }
 

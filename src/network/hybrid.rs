@@ -244,7 +244,7 @@ impl Pass {
         let (every, numbers) = (surroundings.layers().reads_every_state(), &mut surroundings.numbers);
         let (size, n_directions) = (network.config.hidden_size, network.config.n_directions());
         // the last part of the steps, where the workspace is: no gradient goes back further
-        let part = |tensor: &Tensor| tensor.f_narrow(1, place[0], place[1])?.f_contiguous();
+        let part = |tensor: &Tensor| part_of(tensor, &place)?.f_contiguous();
         let of_states = if every { part(&self.states.grad())? } else { self.states.grad() };
         numbers.resize(of_states.numel(), 0.0);
         of_states.f_copy_data(numbers, of_states.numel())?;
@@ -266,10 +266,18 @@ impl Pass {
             for (row, moment) in (0..self.rows).flat_map(|row| (0..steps).map(move |moment| (row, moment))) {
                 numbers.extend(workspace.input_gradient(moment, row));
             }
-            pull_back(&self.read.f_narrow(1, place[0], place[1])?, numbers)?;
+            pull_back(&part_of(&self.read, &place)?, numbers)?;
         }
         Ok(())
     }
+}
+
+/// Some steps of a tensor, from the first on so many; all of them are the tensor itself, whose way back needs no zeros around.
+fn part_of(tensor: &Tensor, steps: &[i64]) -> std::result::Result<Tensor, tch::TchError> {
+    if tensor.size()[1] == steps[1] {
+        return Ok(tensor.shallow_clone());
+    }
+    tensor.f_narrow(1, steps[0], steps[1])
 }
 
 /// Takes a gradient of `y`, as many numbers, back to what `y` was made of.

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Tensor};
 
 use super::config::NetworkConfig;
 use super::dropout::drop_out_steps;
@@ -234,7 +234,7 @@ impl LstmLayer {
     /// Output and cell state before the first step, `(directions, batch, hidden_size)` each.
     fn zero_state(&self, windows: &Tensor) -> Result<[Tensor; 2]> {
         let shape = [dimensions(&[self.n_directions])[0], windows.size()[0], dimensions(&[self.hidden_size])[0]];
-        let zeros = Tensor::f_zeros(shape, (Kind::Float, self.device()))?;
+        let zeros = Tensor::f_zeros(shape, (windows.kind(), self.device()))?;
         Ok([zeros.shallow_clone(), zeros])
     }
 

@@ -1,6 +1,6 @@
 //! Named weights: created once, shared by the layers that use them and the list that saves and trains them.
 
-use tch::{Device, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use crate::error::{Error, Result};
 use crate::rng::Rng;
@@ -35,6 +35,15 @@ impl Parameters {
     /// Copies of all values, for [`Parameters::restore`].
     pub fn snapshot(&self) -> Vec<Tensor> {
         self.named.iter().map(|(_, tensor)| tensor.detach().copy()).collect()
+    }
+
+    /// Copies of another kind of number.
+    ///
+    /// # Errors
+    /// [`Error::Torch`] when there is no memory for them.
+    pub fn to_kind(&self, kind: Kind) -> Result<Self> {
+        let copy = |(name, tensor): &(String, Tensor)| Ok((name.clone(), tensor.f_detach()?.f_to_kind(kind)?));
+        Ok(Self { named: self.named.iter().map(copy).collect::<Result<_>>()? })
     }
 
     /// Puts the values of a snapshot back.

@@ -88,7 +88,7 @@ impl Network for TransformerNetwork {
     fn forward(&self, windows: &Tensor, dropout: Option<StepMasks>) -> Result<Tensor> {
         // a segment's rows follow each other in memory, so that a segment is one long row
         let segments = windows.f_reshape([windows.size()[0], -1, dimensions(&[self.input_size])[0]])?;
-        let positions = self.positions(segments.size()[1], windows.device())?;
+        let positions = self.positions(segments.size()[1], windows.device())?.f_to_kind(windows.kind())?;
         let mut x = self.embedding.forward(&segments)?.f_add(&positions)?;
         for (i, layer) in self.layers.iter().enumerate() {
             x = layer.forward(&x, i + 1 == self.layers.len(), dropout)?;

@@ -10,10 +10,13 @@ mod outcome;
 mod reducer;
 mod scale;
 mod schedule;
+mod signals;
 mod store;
 mod tensor;
+mod text;
 mod threads;
 mod watch;
+mod weights;
 
 use pyo3::prelude::*;
 
@@ -37,6 +40,8 @@ mod _core {
     use super::schedule::reduce_lr_on_plateau;
     #[pymodule_export]
     use super::store::{checkpoint_seed, read_file, write_file};
+    #[pymodule_export]
+    use super::text::{count_characters, PyCharGenerator, PyCharModel};
     #[pymodule_export]
     use super::threads::n_threads;
     #[pymodule_export]

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
 use super::history::Epoch;
+use super::processes::Processes;
 use super::progress::Progress;
 use super::transfer::Pace;
 use super::Learner;
@@ -198,6 +199,40 @@ impl Checkpoints {
         let path = self.config.folder.join(format!("{START}{:06}{END}", progress.history.len()));
         store::write(&path, &tensors, metadata.map(|(key, value)| (key.to_owned(), value)).into())
     }
+}
+
+/// Brings the learners and loops of all processes to where the first one is, which alone has checkpoints.
+pub(super) fn share(processes: &Processes, learner: &mut dyn Learner, progress: &mut Progress) -> Result<()> {
+    let own = progress.numbers();
+    let mut records: Vec<f64> = progress.history.iter().flat_map(record).collect();
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a count, as it was sent
+    let len = processes.of_first(&[records.len() as f64])?[0] as usize;
+    if len == 0 {
+        return Ok(());
+    }
+    for (_, part) in learner.parts() {
+        match part {
+            Part::Numbers(numbers) => {
+                let shared = Tensor::f_from_slice(numbers)?;
+                processes.align(&[shared.shallow_clone()])?;
+                numbers.copy_from_slice(&numbers_of(&shared)?);
+            }
+            Part::Tensor(tensor) => processes.align(&[tensor])?,
+            Part::Pace(pace) => {
+                let shared = processes.of_first(&[f64::from(pace.n_steps), f64::from(u8::from(pace.frozen))])?;
+                #[allow(clippy::cast_possible_truncation)] // a count, as it was sent
+                let n_steps = shared[0] as i32;
+                (pace.n_steps, pace.frozen) = (n_steps, shared[1] != 0.0);
+            }
+        }
+    }
+    let numbers = processes.of_first(&own.map(|(_, number)| number))?;
+    records.resize(len, 0.0);
+    let history = processes.of_first(&records)?.chunks_exact(RECORD).map(epoch).collect();
+    let place = |name: &str| own.iter().position(|(own, _)| *own == name).expect("a name of Progress::numbers");
+    progress.resume(history, |name| Ok(numbers[place(name)]))?;
+    learner.resume(progress.n_steps as u64);
+    Ok(())
 }
 
 /// The seed of the training whose checkpoints lie in a folder; `None` where there are none.

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::checkpoint::CheckpointConfig;
 use super::loss::Loss;
+use super::mixed_precision::Precision;
 use super::optimizer::OptimizerKind;
 use super::processes::{Processes, Share};
 use super::schedule::LrSchedule;
@@ -48,6 +49,9 @@ pub struct TrainConfig {
     /// Greatest magnitude of an element of the gradient, after its norm was clipped; `None`: unlimited.
     #[serde(default)]
     pub clip_grad_value: Option<f64>,
+    /// What libtorch goes forwards and back in.
+    #[serde(default)]
+    pub precision: Precision,
     /// Whether the windows are visited in a new random order in each epoch.
     pub shuffle: bool,
     /// Seed of the order and of dropout.

@@ -9,8 +9,9 @@ pub mod history;
 pub mod hybrid;
 pub mod hybrid_gradient;
 pub mod loss;
+pub mod mixed_precision;
 pub mod optimizer;
-mod packed_optimizer;
+pub mod packed_optimizer;
 pub mod processes;
 pub mod progress;
 pub mod schedule;
@@ -156,6 +157,9 @@ pub fn fit_with_checkpoints(
     let mut progress = Progress::new(config);
     if let Some(checkpoints) = &mut checkpoints {
         checkpoints.restore(learner, &mut progress)?;
+    }
+    if let Some(processes) = config.processes.as_ref().filter(|_| config.checkpoint.is_some()) {
+        checkpoint::share(processes, learner, &mut progress)?;
     }
     let mut run = Run::new(learner, config, progress);
     let stop_reason = loop {

@@ -120,6 +120,29 @@ impl Processes {
         })
     }
 
+    /// What the first process has for some numbers, of which all have as many.
+    ///
+    /// # Errors
+    /// [`Error::Process`] when another process is gone.
+    pub fn of_first(&self, numbers: &[f64]) -> Result<Vec<f64>> {
+        let shared = Tensor::f_from_slice(numbers)?.f_to_device(self.device)?;
+        self.align(&[shared.shallow_clone()])?;
+        Ok(Vec::<f64>::try_from(shared)?)
+    }
+
+    /// A result that the first process alone has, and its failure, which it tells all others of.
+    ///
+    /// # Errors
+    /// That of the first process, or [`Error::Process`].
+    pub fn by_first<T>(&self, make: impl FnOnce() -> Result<Option<T>>) -> Result<Option<T>> {
+        let own = if self.share().rank == 0 { make() } else { Ok(None) };
+        let failed = self.sum(Vec::new(), f64::from(u8::from(own.is_err())))? > 0.0;
+        if failed && own.is_ok() {
+            return Err(Error::Process("process 0 can't go on from its checkpoint, and says why".to_owned()));
+        }
+        own
+    }
+
     /// Whether all processes have the same numbers of samples: with others they would wait for each other in vain.
     ///
     /// # Errors

@@ -4,12 +4,13 @@ use tch::{Kind, Tensor};
 
 use super::batch::Loader;
 use super::config::TrainConfig;
+use super::mixed_precision::{HalfNetwork, Precision};
 use super::optimizer::Optimizer;
 use super::transfer::Pace;
 use super::{Learner, Part, Step};
 use crate::error::Result;
 use crate::network::parameter::is_of_line;
-use crate::network::{Network, Parameters};
+use crate::network::{Network, NetworkConfig, Parameters};
 use crate::rng::DropoutMasks;
 
 /// The least number of held-out samples in one pass, which keeps no gradients and so has room for more.
@@ -19,6 +20,8 @@ const VALIDATION_BATCH: usize = 256;
 pub struct TorchLearner<'a> {
     network: &'a dyn Network,
     parameters: &'a Parameters,
+    /// What goes forwards and back in place of it.
+    half: Option<HalfNetwork>,
     train: Loader<'a>,
     validation: Option<Loader<'a>>,
     config: &'a TrainConfig,
@@ -40,6 +43,7 @@ impl<'a> TorchLearner<'a> {
         Self {
             network,
             parameters,
+            half: None,
             train,
             validation,
             config,
@@ -50,13 +54,26 @@ impl<'a> TorchLearner<'a> {
         }
     }
 
+    /// Goes forwards and back in bfloat16, if that is asked for.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Torch`] when there is no memory for it.
+    pub fn with_precision(self, network_config: &NetworkConfig) -> Result<Self> {
+        let half = match self.config.precision {
+            Precision::Float32 => None,
+            Precision::Bfloat16 => Some(HalfNetwork::new(network_config, self.parameters)?),
+        };
+        Ok(Self { half, ..self })
+    }
+
     /// The mean loss of a batch of training samples, the first of which is row `first_row` of the step.
     fn loss(&self, indices: &[usize], first_row: usize) -> Result<Tensor> {
         let batch = self.train.training_batch(indices, self.n_steps)?;
         let dropout = Some(self.dropout.during(self.n_steps).from_row(first_row));
-        let output = match self.train.supervised_steps() {
-            1 => self.network.forward(&batch.inputs, dropout)?,
-            _ => self.network.forward_every_step(&batch.inputs, dropout)?,
+        let output = match (self.train.supervised_steps(), &self.half) {
+            (steps, Some(half)) => half.forward(&batch.inputs, dropout, steps > 1)?,
+            (1, None) => self.network.forward(&batch.inputs, dropout)?,
+            (_, None) => self.network.forward_every_step(&batch.inputs, dropout)?,
         };
         self.config.loss.mean(&output, &batch)
     }
@@ -87,10 +104,13 @@ impl Learner for TorchLearner<'_> {
         let (own, mut loss) = (self.config.share().rows(indices.len()), 0.0);
         let at_once = self.config.share().most_rows(self.config.batch_size);
         let is_idle = self.optimizer.is_idle();
-        if own.is_empty() && !is_idle {
-            // gradients of zero, which the others' are added to
+        if (own.is_empty() || self.half.is_some()) && !is_idle {
+            // gradients of zero, which others are added to
             let zeros = self.parameters.iter().map(|(_, p)| Ok(p.f_sum(Kind::Float)?.f_mul_scalar(0.0)?));
             Tensor::f_stack(&zeros.collect::<Result<Vec<_>>>()?, 0)?.f_sum(Kind::Float)?.f_backward()?;
+        }
+        if let Some(half) = &self.half {
+            half.update(self.parameters)?;
         }
         for start in own.clone().step_by(at_once) {
             let rows = start..own.end.min(start + at_once);
@@ -100,6 +120,9 @@ impl Learner for TorchLearner<'_> {
             if !is_idle {
                 of_batch.f_backward()?;
             }
+        }
+        if let Some(half) = self.half.as_ref().filter(|_| !is_idle) {
+            half.give_gradients(self.parameters)?;
         }
         self.n_steps += 1;
         if is_idle {
@@ -196,6 +219,7 @@ mod tests {
         lr_factor: 0.5,
         clip_grad_norm: None,
         clip_grad_value: None,
+        precision: Precision::Float32,
         shuffle: true,
         seed: 9,
         n_threads: None,

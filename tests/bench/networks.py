@@ -27,6 +27,8 @@ SIZES = [
     Size(2000, 96, 7, 64, 2, 32),
     Size(2000, 30, 8, 128, 2, 64),
     Size(1000, 96, 7, 256, 2, 64),
+    # so many steps that gradients vanish on the way back
+    Size(2000, 200, 2, 32, 1, 64),
 ]
 
 

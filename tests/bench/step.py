@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from tests.bench.networks import SIZES, VARIANTS, Plain, PlainVariant, Size, core_model, training
 from tests.bench.report import Table
-from tests.bench.timing import BLOCK, block, medians, settle, sgemm
+from tests.bench.timing import BLOCK, block, medians, settle, sgemm, torch_threads
 from torch.utils.data import DataLoader, TensorDataset
 
 LEARNING_RATE = 1e-3
@@ -69,7 +69,10 @@ class PyTorch:
 
     def __call__(self) -> None:
         """Run it, from wherever the weights are."""
-        torch.set_num_threads(self.threads)
+        with torch_threads(self.threads):
+            self.losses.append(self._epoch())
+
+    def _epoch(self) -> float:
         total = 0.0
         for windows, targets in self.batches:
             self.optimizer.zero_grad()
@@ -77,7 +80,7 @@ class PyTorch:
             loss.backward()
             self.optimizer.step()
             total += loss.item() * len(windows)
-        self.losses.append(total / len(self.data))
+        return total / len(self.data)
 
 
 def passes(

@@ -106,6 +106,27 @@ def test_the_best_weights_outlive_a_process_that_is_killed(tmp_path):
     for name, weight in again.model_.parameters().items():
         assert_allclose(model.model_.parameters()[name], weight, atol=1e-3)
     assert_allclose(model.predict(), again.predict(), atol=1e-3)
+    # one process can go on where two have ended
+    checkpoint, seen = tmp_path / "checkpoints0", []
+    n_epochs = len(model.history_)
+    going_on = {"distributed": False, "max_epochs": n_epochs + 2, "checkpoint": checkpoint}
+    together.endless([seen.append], **going_on).fit(together.series())
+    assert [record["epoch"] for record in seen][-2:] == [n_epochs + 1, n_epochs + 2]
+    assert seen[0]["epoch"] >= 3
+    assert not (tmp_path / "checkpoints1").exists()
+
+
+def test_a_training_that_was_broken_off_goes_on_in_all_processes(tmp_path):
+    done = _torchrun(together.__file__, tmp_path, "resume")
+    assert done.returncode == 0, done.stderr
+    with np.load(tmp_path / "weights0.npz") as first, np.load(tmp_path / "weights1.npz") as second:
+        assert any(name.startswith("resumed unfrozen") for name in first.files)
+        for name in first.files:
+            assert_array_equal(first[name], second[name], err_msg=name)
+            assert_array_equal(first[name], first[name.replace("resumed", "whole")], err_msg=name)
+    assert not list(tmp_path.glob("*of process 1"))
+    assert (tmp_path / "refused0.txt").read_text().startswith("ValueError: expected hidden_size 6 as in the checkpoint")
+    assert (tmp_path / "refused1.txt").read_text().startswith("RuntimeError: process 0 can't go on")
 
 
 def test_the_example_runs_and_only_the_first_process_speaks(tmp_path):

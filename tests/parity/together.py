@@ -1,5 +1,6 @@
 """What test_distributed.py starts with torchrun: fits of all cases to a folder, or one in which a process dies."""
 
+import contextlib
 import json
 import os
 import signal
@@ -146,7 +147,8 @@ def _die(folder, rank):
 
     if rank == 1:
         threading.Thread(target=watch, daemon=True).start()
-    model = endless([lambda record: flag.touch() if record["epoch"] == 3 else None])
+    flag_it = [lambda record: flag.touch() if record["epoch"] == 3 else None]
+    model = endless(flag_it, checkpoint=folder / f"checkpoints{rank}")
     try:
         model.fit(series())
     except RuntimeError as error:
@@ -155,10 +157,46 @@ def _die(folder, rank):
         (folder / "found.json").write_text(json.dumps(found))
 
 
+SAVED = ("fused", "torch", "hybrid", "unfrozen", "unfrozen torch", "stops early")
+
+
+def _resume(folder, rank):
+    """Whole fits, and such as are broken off and go on from checkpoints, of which process 1 has none."""
+    weights = {}
+
+    def save(kind, name, model):
+        weights.update({f"{kind} {name} {key}": value for key, value in model.model_.parameters().items()})
+        weights[f"{kind} {name} losses"] = model.history_.drop(columns="seconds").to_numpy()
+
+    def break_off(record):
+        if record["epoch"] == 4:
+            raise LookupError
+
+    for name in SAVED:
+        case = FORECASTERS[name]
+        options = {"distributed": True, "max_epochs": case.get("max_epochs", 6)}
+        save("whole", name, fit(name, **options))
+        checkpoint = folder / f"{name} of process {rank}"
+        with contextlib.suppress(LookupError, RuntimeError):
+            fit(name, **options, checkpoint=checkpoint, callbacks=[*case.get("callbacks", []), break_off])
+        seen = []
+        save("resumed", name, fit(name, **options, checkpoint=checkpoint, callbacks=[seen.append]))
+        if rank == 0 and name != "stops early":
+            assert [record["epoch"] for record in seen] == [5, 6], name
+    np.savez(folder / f"weights{rank}.npz", **weights)
+    options = {"distributed": True, "checkpoint": folder / f"fused of process {rank}", "hidden_size": 7}
+    try:
+        fit("fused", **options)
+    except (ValueError, RuntimeError) as error:
+        (folder / f"refused{rank}.txt").write_text(f"{type(error).__name__}: {error}")
+
+
 def _main():
     folder, rank = Path(sys.argv[1]), int(os.environ["RANK"])
     if sys.argv[2] == "die":
         _die(folder, rank)
+    elif sys.argv[2] == "resume":
+        _resume(folder, rank)
     else:
         _fit_all(folder, rank)
         (folder / f"ends{rank}.json").write_text(json.dumps(_ends(folder, rank)))

@@ -5,6 +5,7 @@ use std::path::Path;
 use lstmforecast::error::{Error, Result};
 use lstmforecast::train::checkpoint::{seed, CheckpointConfig};
 use lstmforecast::train::loss::Loss;
+use lstmforecast::train::mixed_precision::Precision;
 use lstmforecast::train::optimizer::OptimizerKind;
 use lstmforecast::train::schedule::LrSchedule;
 use lstmforecast::train::transfer::Transfer;
@@ -83,6 +84,7 @@ fn config(lr_schedule: LrSchedule) -> TrainConfig {
         lr_factor: 0.5,
         clip_grad_norm: None,
         clip_grad_value: None,
+        precision: Precision::Float32,
         shuffle: true,
         seed: 1,
         n_threads: None,

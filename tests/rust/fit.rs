@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 
 use lstmforecast::error::{Error, Result};
 use lstmforecast::train::loss::Loss;
+use lstmforecast::train::mixed_precision::Precision;
 use lstmforecast::train::optimizer::OptimizerKind;
 use lstmforecast::train::schedule::LrSchedule;
 use lstmforecast::train::transfer::Transfer;
@@ -84,6 +85,7 @@ const CONFIG: TrainConfig = TrainConfig {
     lr_factor: 0.5,
     clip_grad_norm: None,
     clip_grad_value: None,
+    precision: Precision::Float32,
     shuffle: true,
     seed: 1,
     n_threads: None,

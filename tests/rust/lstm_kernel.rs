@@ -95,7 +95,8 @@ impl Case {
     /// The kernel's answer, the batch cut into parts of `part` rows as threads would; gradients of the tensors are summed.
     fn computed(&self, set: InstructionSet, part: usize) -> (Vec<Outputs>, Vec<Gradients>) {
         let lstm = Lstm::new(self.shape, set);
-        let needs = Needs { dropout: self.masks.p() > 0.0, output_gradient: true, input_gradient: true, tbptt: None };
+        let needs =
+            Needs { dropout: self.masks.p() > 0.0, output_gradient: true, input_gradient: true, ..Needs::default() };
         let mut parameters = vec![0.0; lstm.n_parameters()];
         lstm.pack(&self.tensors, &mut parameters);
         assert_eq!(lstm.unpack(&parameters), self.tensors);
@@ -312,5 +313,25 @@ fn gates_saturate_without_overflow_and_nan_stays() {
         assert!(difference < TOLERANCE, "{set:?}: {difference:e}");
         case.windows[0].x[0][0] = f64::NAN;
         assert!(case.computed(set, 1).0[0].y[1].iter().all(|y| y.is_nan()), "{set:?}");
+    }
+}
+
+#[test]
+fn gradients_that_vanish_become_zero_before_they_are_subnormal() {
+    let shape = LstmShape { input_size: 2, hidden_size: 20, num_layers: 1, bidirectional: false };
+    let mut case = Case::new(shape, 300, 3, 0.0, 4);
+    case.seeds.iter_mut().for_each(|seed| {
+        seed.y.iter_mut().for_each(|y| y.fill(0.0));
+        seed.c[0].fill(0.0);
+    });
+    let (_, expected) = case.expected();
+    let would_be = expected.iter().flat_map(|row| row.x.iter().flatten()).filter(|x| (x.abs() as f32).is_subnormal());
+    assert!(would_be.count() > 20, "the gradient doesn't vanish");
+    for set in InstructionSet::available() {
+        compare(&case, set, 2);
+        let (_, got) = case.computed(set, 2);
+        let all = || got.iter().flat_map(|row| row.x.iter().flatten()).map(|&x| x as f32);
+        assert!(all().all(|x| !x.is_subnormal()), "{set:?}");
+        assert!(got.iter().all(|row| row.x[0] == [0.0, 0.0] && row.x[299].iter().all(|&x| x != 0.0)), "{set:?}");
     }
 }

@@ -10,6 +10,7 @@ use lstmforecast::series::normalize::Normalize;
 use lstmforecast::series::scale::ScalerKind;
 use lstmforecast::series::{Matrix, Panel};
 use lstmforecast::train::loss::Loss;
+use lstmforecast::train::mixed_precision::Precision;
 use lstmforecast::train::optimizer::OptimizerKind;
 use lstmforecast::train::schedule::LrSchedule;
 use lstmforecast::train::transfer::Transfer;
@@ -68,6 +69,7 @@ pub(super) fn training() -> TrainConfig {
         lr_factor: 0.5,
         clip_grad_norm: None,
         clip_grad_value: None,
+        precision: Precision::Float32,
         shuffle: true,
         seed: 3,
         n_threads: None,
