@@ -149,7 +149,9 @@ impl CharModel {
         let options = [json(&self.config.network)?, json(&cut)?, json(training)?];
         let mut fingerprint = of_options(&options, training);
         let (mut data, mut weights) = (Digest::default(), Digest::default());
-        texts.iter().for_each(|text| data.add(text.as_bytes()));
+        for text in texts {
+            data.add(text.as_bytes());
+        }
         add_weights(&mut weights, &self.parameters)?;
         fingerprint.extend([
             ("instruction set".to_owned(), format!("{:?}", InstructionSet::choose()?)),
