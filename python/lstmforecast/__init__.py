@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from lstmforecast import augment, metrics, plot, transfer
+    from lstmforecast import augment, metrics, plot, thresholds, transfer
     from lstmforecast._core import FormatError
+    from lstmforecast.anomaly import LSTMAnomalyDetector
     from lstmforecast.backtesting import backtest
     from lstmforecast.checkpoint import Checkpoint
     from lstmforecast.classifier import LSTMClassifier
@@ -25,6 +26,7 @@ __all__ = [
     "CharLSTM",
     "Checkpoint",
     "FormatError",
+    "LSTMAnomalyDetector",
     "LSTMClassifier",
     "LSTMForecaster",
     "LSTMRegressor",
@@ -36,6 +38,7 @@ __all__ = [
     "load",
     "metrics",
     "plot",
+    "thresholds",
     "time_split",
     "transfer",
     "windows",
@@ -46,11 +49,13 @@ _HOMES = {
     "CharModel": "_core",  # where its pickles look for it
     "Checkpoint": "checkpoint",
     "FormatError": "_core",
+    "LSTMAnomalyDetector": "anomaly",
     "LSTMClassifier": "classifier",
     "LSTMForecaster": "forecaster",
     "LSTMRegressor": "regressor",
     "MinMaxScaler": "scalers",
-    "Model": "_core",  # where its pickles look for it
+    "Model": "_core",  # where its pickles look for it, and those of the next
+    "Monitor": "_core",
     "RobustScaler": "scalers",
     "StandardScaler": "scalers",
     "backtest": "backtesting",
@@ -58,7 +63,7 @@ _HOMES = {
     "time_split": "windowing",
     "windows": "windowing",
 }
-_MODULES = {"augment", "metrics", "plot", "transfer"}
+_MODULES = {"augment", "metrics", "plot", "thresholds", "transfer"}
 
 
 def __getattr__(name: str) -> Any:

@@ -20,12 +20,14 @@ __all__ = [
     "CharModel",
     "FormatError",
     "Model",
+    "Monitor",
     "__version__",
     "augment_draws",
     "augment_windows",
     "checkpoint_seed",
     "count_characters",
     "fit_scaler",
+    "follow_scores",
     "metrics",
     "n_threads",
     "panel_split",
@@ -169,6 +171,55 @@ class Model:
         Channels are the targets where the network sees them one at a time.
         """
     def __reduce__(self) -> tuple[Any, ...]: ...
+
+@final
+class Monitor:
+    """Watches a series beside the model that forecasts it: errors, smoothed scores, a threshold. Constant in size.
+
+    What it finds of rows (n, k) comes as four flat arrays: scores (n,), NaN where nothing is known; the thresholds (n,)
+    that they are held against; the smoothed errors (n * k,), in units of their usual sizes; the forecasts (n * k,) one
+    step ahead.
+
+    Parameters
+    ----------
+    state : mapping
+        What `state` gave.
+    """
+
+    def __new__(cls, state: Mapping[str, Any]) -> Monitor: ...
+    @staticmethod
+    def fit(
+        model: Model,
+        rows: NDArray[np.float64],
+        config: Mapping[str, Any],
+        n_train: int,
+        n_threads: int | None = None,
+    ) -> tuple[Monitor, tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]]:
+        """Learn from the rows (n, k) that a model of points was fitted to, the first ``n_train`` with its weights.
+
+        ``config`` holds ``smoothing`` (a span in rows) and ``threshold``, one of ``{"dynamic": ...}``,
+        ``{"quantile": ...}``, ``{"ewma": ...}``, ``{"pot": ...}`` with the parameters of `lstmforecast.thresholds`. The
+        first window has no NaN. What is found begins after it.
+        """
+    def run(
+        self, model: Model, rows: NDArray[np.float64], n_threads: int | None = None
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """Take the next rows (n, k) in; NaN is a missing value, which its forecast fills."""
+    def moved(self, model: Model, window: NDArray[np.float64]) -> Monitor:
+        """Scores and thresholds of this one, at the end of another window (window_size, k) without NaN."""
+    def with_scores_of(self, other: Monitor) -> Monitor:
+        """The place and model of this one, the smoothed errors and the threshold of another."""
+    def copy(self) -> Monitor: ...
+    def state(self) -> dict[str, Any]:
+        """All of it, in plain values."""
+    def check(self, model: Model) -> None:
+        """Raise ValueError unless it goes with a model."""
+    def __reduce__(self) -> tuple[Any, ...]: ...
+
+def follow_scores(
+    config: Mapping[str, Any], first: NDArray[np.float64], scores: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """What a threshold, of ``config`` as in `Monitor.fit`, holds ``scores`` (n,) against, after ``first`` (m,)."""
 
 @final
 class CharModel:

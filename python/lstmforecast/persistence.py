@@ -16,10 +16,11 @@ from lstmforecast.ensemble import Ensemble, n_members
 from lstmforecast.parameters import SCALERS
 
 if TYPE_CHECKING:
+    from lstmforecast.anomaly import LSTMAnomalyDetector
     from lstmforecast.estimator import LSTMEstimator
     from lstmforecast.text import CharLSTM
 
-_SCALER, _HISTORY, _STATE = "scaler.", "history.", "state."
+_SCALER, _HISTORY, _STATE, _DETECTOR = "scaler.", "history.", "state.", "detector."
 _COLUMNS = ("epoch", "train_loss", "val_loss", "learning_rate", "grad_norm", "seconds")
 _LEARNED = ("best_epoch", "n_epochs", "stop_reason")
 _NOT_SAVED = ("callbacks", "checkpoint", "pretrained", "random_state", "scaler")
@@ -39,6 +40,28 @@ def save(estimator: LSTMEstimator, path: str | Path) -> None:
         If the file can't be written; a file that was there before is left as it was.
     """
     check_is_fitted(estimator)
+    _core.write_file(path, *_contents(estimator))
+
+
+def save_detector(detector: LSTMAnomalyDetector, path: str | Path) -> None:
+    """Write a fitted detector to one safetensors file, as `save` does: its forecaster's, and what is its own.
+
+    A ``forecaster`` given as parameter is kept as ``forecaster_`` is.
+
+    Raises
+    ------
+    OSError
+        If the file can't be written; a file that was there before is left as it was.
+    """
+    tensors, metadata = _contents(detector.forecaster_)
+    arrays, parameters, values = detector._packed()
+    tensors |= {_DETECTOR + name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    metadata |= {"detector": json.dumps(parameters), "detector_state": json.dumps(values)}
+    _core.write_file(path, tensors, metadata)
+
+
+def _contents(estimator: LSTMEstimator) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
+    """Tensors and words of a fitted estimator's file."""
     arrays, values = estimator._fitted_state()
     tensors: dict[str, NDArray[Any]] = dict(estimator.model_.parameters())
     tensors |= {_SCALER + name: array for name, array in estimator.model_.scalers().items()}
@@ -52,7 +75,7 @@ def save(estimator: LSTMEstimator, path: str | Path) -> None:
         "training": json.dumps(training),
         "state": json.dumps(values),
     }
-    _core.write_file(path, tensors, metadata)
+    return tensors, metadata
 
 
 def load(path: str | Path) -> Any:
@@ -65,7 +88,7 @@ def load(path: str | Path) -> Any:
 
     Returns
     -------
-    LSTMForecaster, LSTMRegressor, LSTMClassifier or CharLSTM
+    LSTMForecaster, LSTMRegressor, LSTMClassifier, LSTMAnomalyDetector or CharLSTM
         Fitted, and ready to predict.
 
     Raises
@@ -77,7 +100,8 @@ def load(path: str | Path) -> Any:
     """
     tensors, metadata = _core.read_file(path)
     try:
-        return _build(tensors, metadata)
+        estimator = _build(tensors, metadata)
+        return _detector(estimator, tensors, metadata) if "detector" in metadata else estimator
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise _core.FormatError(f"{path}: expected the contents of a fitted estimator, got {error!r}") from error
 
@@ -132,13 +156,26 @@ def _build(tensors: dict[str, NDArray[Any]], metadata: dict[str, str]) -> LSTMEs
     return estimator
 
 
+def _detector(
+    forecaster: LSTMEstimator, tensors: dict[str, NDArray[Any]], metadata: dict[str, str]
+) -> LSTMAnomalyDetector:
+    from lstmforecast.anomaly import LSTMAnomalyDetector
+
+    state = json.loads(metadata["detector_state"])
+    return LSTMAnomalyDetector._unpacked(
+        forecaster, _below(tensors, _DETECTOR), json.loads(metadata["detector"]), state
+    )
+
+
 def read_weights(path: str | Path) -> dict[str, NDArray[Any]]:
     """The weights alone that a file of `save` holds, under PyTorch's names; FormatError and OSError as of `load`."""
     return _weights(_core.read_file(path)[0])
 
 
 def _weights(tensors: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    return {name: array for name, array in tensors.items() if not name.startswith((_SCALER, _HISTORY, _STATE))}
+    return {
+        name: array for name, array in tensors.items() if not name.startswith((_SCALER, _HISTORY, _STATE, _DETECTOR))
+    }
 
 
 def _read_parameters(text: str) -> dict[str, Any]:

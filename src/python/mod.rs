@@ -15,6 +15,7 @@ mod store;
 mod tensor;
 mod text;
 mod threads;
+mod watch;
 mod weights;
 
 use pyo3::prelude::*;
@@ -43,6 +44,8 @@ mod _core {
     use super::text::{count_characters, PyCharGenerator, PyCharModel};
     #[pymodule_export]
     use super::threads::n_threads;
+    #[pymodule_export]
+    use super::watch::{follow_scores, PyMonitor};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

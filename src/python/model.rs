@@ -40,7 +40,11 @@ struct Options {
 }
 
 impl PyModel {
-    fn with<T: Send>(&self, py: Python<'_>, work: impl FnOnce(&mut Model) -> Result<T> + Send) -> PyResult<T> {
+    pub(super) fn with<T: Send>(
+        &self,
+        py: Python<'_>,
+        work: impl FnOnce(&mut Model) -> Result<T> + Send,
+    ) -> PyResult<T> {
         enter(py, || work(&mut *self.lock()?))
     }
 
