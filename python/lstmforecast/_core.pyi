@@ -197,9 +197,9 @@ class Monitor:
     ) -> tuple[Monitor, tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]]:
         """Learn from the rows (n, k) that a model of points was fitted to, the first ``n_train`` with its weights.
 
-        ``config`` holds ``smoothing`` (a span in rows) and ``threshold``, one of ``{"dynamic": ...}``,
-        ``{"quantile": ...}``, ``{"ewma": ...}``, ``{"pot": ...}`` with the parameters of `lstmforecast.thresholds`. The
-        first window has no NaN. What is found begins after it.
+        ``config`` holds ``smoothing`` (a span in rows), ``clip`` (usual errors, or None) and ``threshold``, one of
+        ``{"dynamic": ...}``, ``{"quantile": ...}``, ``{"ewma": ...}``, ``{"pot": ...}`` with the parameters of
+        `lstmforecast.thresholds`. The first window has no NaN. What is found begins after it.
         """
     def run(
         self, model: Model, rows: NDArray[np.float64], n_threads: int | None = None

@@ -41,6 +41,10 @@ class LSTMAnomalyDetector(Watcher):
         found soonest with little, long shifts with more.
     threshold : {"ewma", "dynamic", "quantile", "pot"} or an object of `lstmforecast.thresholds`, default="ewma"
         What a score is held against.
+    clip : float or None, default=None
+        For short anomalies: a row is forecast from as if it lay at most so many usual errors (4, say) from its own
+        forecast, so that an anomaly spoils no forecast of the rows after it, and events end when it ends; a new level
+        is followed as slowly. None: rows are forecast from as they are.
     contamination : "auto" or float, default="auto"
         ``"auto"``: an anomaly is what lies above its threshold. A part of the rows, above 0 and at most 0.5: thresholds
         are multiplied so that this part of the rows of `fit` lies above.
@@ -76,8 +80,8 @@ class LSTMAnomalyDetector(Watcher):
     336 of them, and missing values are filled by their forecasts and have no score. `fit` and `detect` warn where there
     were such, and ``report_`` counts them.
 
-    An anomaly stays in the windows for as many rows as they have, and spoils forecasts for so long: events end late,
-    and a season later there may be an echo.
+    Without ``clip``, an anomaly stays in the windows for as many rows as they have, and spoils forecasts for so long:
+    events end late, and a season later there may be an echo.
 
     References
     ----------
@@ -103,6 +107,7 @@ class LSTMAnomalyDetector(Watcher):
         *,
         smoothing: float = 24,
         threshold: str | Threshold = "ewma",
+        clip: float | None = None,
         contamination: str | float = "auto",
         min_gap: int = 48,
         refit_every: int | None = None,
@@ -112,6 +117,7 @@ class LSTMAnomalyDetector(Watcher):
         self.forecaster = forecaster
         self.smoothing = smoothing
         self.threshold = threshold
+        self.clip = clip
         self.contamination = contamination
         self.min_gap = min_gap
         self.refit_every = refit_every

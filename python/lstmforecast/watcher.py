@@ -31,6 +31,7 @@ ROWS_PER_STEP = 20
 LEAST_THRESHOLD = 1e-3
 _RULES = {
     "smoothing": Number(numbers.Real, 1),
+    "clip": Number(numbers.Real, 0, low_included=False, none=True),
     "min_gap": Number(numbers.Integral, 0),
     "refit_every": Number(numbers.Integral, 1, none=True),
     "memory": Number(numbers.Integral, 1),
@@ -77,6 +78,7 @@ class Watcher(OutlierMixin, BaseEstimator):
 
     forecaster: LSTMForecaster | None
     smoothing: float
+    clip: float | None
     threshold: str | Threshold
     contamination: str | float
     min_gap: int
@@ -202,6 +204,7 @@ class Watcher(OutlierMixin, BaseEstimator):
 
     def _fit_monitor(self, forecaster: LSTMForecaster, rows: Array) -> tuple[_core.Monitor, Found]:
         config = {"smoothing": float(self.smoothing), "threshold": resolve(self.threshold)._config()}
+        config |= {"clip": None if self.clip is None else float(self.clip)}
         n_train = forecaster._training_rows(len(rows))
         seen = _transformed(forecaster, rows)
         monitor, arrays = _core.Monitor.fit(_model_of(forecaster), seen, config, n_train, forecaster.n_threads)

@@ -74,8 +74,8 @@ impl Feed {
         self.horizon
     }
 
-    /// Takes rows `(n, n_columns)` in and judges the forecasts of each by `judge`. A value that is missing (NaN) is filled by
-    /// its forecast before the next row is forecast.
+    /// Takes rows `(n, n_columns)` in and judges the forecasts of each by `judge`, which may give other values for what
+    /// comes after to be forecast from. A value that is missing (NaN) is filled by its forecast.
     ///
     /// # Errors
     /// [`Error::Shape`] for rows of another length.
@@ -84,31 +84,33 @@ impl Feed {
         model: &mut Model,
         rows: Matrix<f64>,
         n_threads: Option<usize>,
-        mut judge: impl FnMut(Judged),
+        mut judge: impl FnMut(Judged) -> Option<Vec<f64>>,
     ) -> Result<()> {
         if rows.n_columns() != self.n_columns {
             let expected = format!("rows of {} columns", self.n_columns);
             return Err(Error::shape(expected, rows.n_columns().to_string()));
         }
-        let mut start = 0;
+        let (mut start, mut at_once) = (0, AT_ONCE);
         while start < rows.n_rows() {
             // up to a row with a gap, which must be forecast before those after it can be
-            let most = (start + AT_ONCE).min(rows.n_rows());
+            let most = (start + at_once).min(rows.n_rows());
             let end = (start..most).find(|&row| has_gap(rows.row(row))).map_or(most, |row| row + 1);
-            self.run_part(model, rows.rows(start, end), n_threads, &mut judge)?;
-            start = end;
+            let taken = self.run_part(model, rows.rows(start, end), n_threads, &mut judge)?;
+            // where one row is replaced, the next ones often are
+            at_once = if start + taken < end { 1 } else { AT_ONCE.min(2 * at_once) };
+            start += taken;
         }
         Ok(())
     }
 
-    /// The same for rows of which only the last has gaps.
+    /// The same for rows of which only the last has gaps, up to one that `judge` replaces: how many that were.
     fn run_part(
         &mut self,
         model: &mut Model,
         rows: Matrix<f64>,
         n_threads: Option<usize>,
-        judge: &mut impl FnMut(Judged),
-    ) -> Result<()> {
+        judge: &mut impl FnMut(Judged) -> Option<Vec<f64>>,
+    ) -> Result<usize> {
         let window_size = self.window.len() / self.n_columns;
         self.window.extend_from_slice(rows.values());
         let series = Panel::one(Matrix::new(&self.window, self.n_columns)?);
@@ -122,21 +124,30 @@ impl Feed {
                 return Err(error);
             }
         };
-        for (row, forecast) in forecasts.chunks_exact(self.horizon * self.n_columns).enumerate() {
+        let (mut taken, mut replaced) = (0, None);
+        for forecast in forecasts.chunks_exact(self.horizon * self.n_columns) {
             self.pending.push_front(forecast.to_vec());
             self.pending.truncate(self.horizon);
-            judge(self.judged(rows.row(row)));
+            replaced = judge(self.judged(rows.row(taken)));
+            taken += 1;
+            if replaced.is_some() {
+                break;
+            }
         }
-        let filled = self.window.len() - self.n_columns;
-        if let Some(newest) = self.pending.front() {
-            for (value, forecast) in self.window[filled..].iter_mut().zip(newest) {
+        self.window.truncate((window_size + taken) * self.n_columns);
+        let newest = self.window.len() - self.n_columns;
+        if let Some(values) = replaced {
+            self.window[newest..].copy_from_slice(&values);
+        }
+        if let Some(forecasts) = self.pending.front() {
+            for (value, forecast) in self.window[newest..].iter_mut().zip(forecasts) {
                 if value.is_nan() {
                     *value = *forecast;
                 }
             }
         }
-        self.window.drain(..rows.values().len());
-        Ok(())
+        self.window.drain(..taken * self.n_columns);
+        Ok(taken)
     }
 
     fn judged(&self, truth: &[f64]) -> Judged {

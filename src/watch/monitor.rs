@@ -20,6 +20,9 @@ pub struct MonitorConfig {
     pub smoothing: f64,
     /// The threshold.
     pub threshold: ThresholdConfig,
+    /// What is forecast from a row lies at most so many usual errors from the forecast of it; `None`: it is the row.
+    #[serde(default)]
+    pub clip: Option<f64>,
 }
 
 /// Watches a series: what it remembers of it is of constant size.
@@ -28,6 +31,8 @@ pub struct Monitor {
     feed: Feed,
     scorer: Scorer,
     threshold: Threshold,
+    #[serde(default)]
+    clip: Option<f64>,
 }
 
 /// What was found of rows, in their order.
@@ -64,16 +69,23 @@ impl Monitor {
             let expected = format!("more than {window_size} rows, those of a window,");
             return Err(Error::too_short(expected, rows.n_rows().to_string()));
         }
+        if let Some(clip) = config.clip.filter(|clip| clip.is_nan() || *clip <= 0.0) {
+            return Err(Error::Value(format!("expected clip above 0, got {clip}")));
+        }
         if config.smoothing < 1.0 {
             return Err(Error::Value(format!("expected smoothing of at least 1, got {}", config.smoothing)));
         }
         let mut feed = Feed::new(model, rows.rows(0, window_size).values())?;
         let mut judged = Vec::new();
-        feed.run(model, rows.rows(window_size, rows.n_rows()), n_threads, |row| judged.push(row))?;
+        let all = rows.rows(window_size, rows.n_rows());
+        feed.run(model, all, n_threads, |row| {
+            judged.push(row);
+            None
+        })?;
         let (scorer, mut findings) = score_parts(model, &judged, n_train.saturating_sub(window_size), config.smoothing);
         let threshold = Threshold::fit(&config.threshold, &findings.scores)?;
         findings.thresholds = vec![threshold.level(); findings.scores.len()];
-        Ok((Self { feed, scorer, threshold }, findings))
+        Ok((Self { feed, scorer, threshold, clip: config.clip }, findings))
     }
 
     /// Takes rows `(n, n_columns)` in, NaN what is missing.
@@ -81,12 +93,14 @@ impl Monitor {
     /// # Errors
     /// As [`Feed::run`].
     pub fn run(&mut self, model: &mut Model, rows: Matrix<f64>, n_threads: Option<usize>) -> Result<Findings> {
-        let Self { feed, scorer, threshold } = self;
+        let Self { feed, scorer, threshold, clip } = self;
         let mut findings = Findings::default();
         feed.run(model, rows, n_threads, |row| {
+            let clipped = clip.and_then(|clip| clipped(&row, scorer.one_step_spreads(), clip));
             let known = findings.add(scorer, &row);
             findings.thresholds.push(threshold.level());
             threshold.push(known);
+            clipped
         })?;
         Ok(findings)
     }
@@ -135,6 +149,15 @@ impl Findings {
         self.scores.push(score);
         score
     }
+}
+
+/// A row whose values are at most `clip` usual errors from their forecasts; `None` where all of them are anyway.
+fn clipped(row: &Judged, spreads: &[f64], clip: f64) -> Option<Vec<f64>> {
+    let each = || row.forecast.iter().zip(&row.errors).zip(spreads);
+    let is_beyond = |((_, error), spread): ((&f64, &f64), &f64)| error.abs() > clip * spread;
+    each().any(is_beyond).then(|| {
+        each().map(|((forecast, error), spread)| forecast + error.clamp(-clip * spread, clip * spread)).collect()
+    })
 }
 
 /// The scores of rows of which the first `n_train` were trained on.

@@ -35,6 +35,11 @@ impl Scorer {
         sizes && self.span >= 1.0 && self.n_errors >= 1.0 && self.spreads.iter().all(|spread| *spread > 0.0)
     }
 
+    /// The usual size of an error a step ahead, of each column.
+    pub fn one_step_spreads(&self) -> &[f64] {
+        &self.spreads[..self.smoothed.len()]
+    }
+
     /// The smoothed errors of the columns after those of the newest row: each its mean over the forecasts that were made of
     /// it, in units of their usual sizes so far. A column whose value is missing stays where it was.
     pub fn push(&mut self, errors: &[f64]) -> &[f64] {

@@ -42,6 +42,47 @@ def test_a_spike_is_an_event_with_its_time_and_variable(detector) -> None:
     assert event["variables"] == ["load"]
 
 
+def burst(n: int = 500) -> pd.Series:
+    """Five strange hours."""
+    y = series(n)
+    y.iloc[400:405] += 3
+    return y
+
+
+def test_with_clip_events_end_when_the_anomaly_ends() -> None:
+    y, events = burst(), {}
+    for clip in (None, 4.0):
+        detector = LSTMAnomalyDetector(FAST, clip=clip, **SHARP).fit(y[:300])
+        [events[clip]] = detector.detect(y[300:]).to_dict("records")
+        assert events[clip]["start"] == y.index[400]
+    # a forecaster of three hours: none of those made within the burst is of a row later than this
+    assert events[4.0]["end"] <= y.index[407]
+    # the same hours of the next day, which are forecast from the burst
+    assert events[None]["end"] > y.index[420]
+
+
+def test_clipped_rows_in_a_batch_are_those_of_a_slow_twin() -> None:
+    """One row a call, the clipped value put in place of the row by hand."""
+    y = burst()
+    clipping = LSTMAnomalyDetector(FAST, clip=4.0, **SHARP).fit(y[:300])
+    plain = LSTMAnomalyDetector(FAST, **SHARP).fit(y[:300])
+    state = clipping._monitor.state()
+    spread = state["scorer"]["spreads"][0]
+    forecasts, n = clipping.trace(y[300:])["forecast", "load"], state["scorer"]["n_errors"]
+    seen, twins = y[300:].to_numpy(), []
+    window = y[:300].to_numpy()
+    for value in seen:
+        forecast = plain.forecaster_.predict(1, context=pd.Series(window, y.index[: len(window)])).iloc[0]
+        twins.append(forecast)
+        limit, error = 4.0 * spread, value - forecast
+        window = np.append(window, forecast + np.clip(error, -limit, limit))
+        n = min(n + 1, 10_000)
+        spread += max((abs(error) - spread) / n, -0.5 * spread)
+    # the same network on the same windows
+    np.testing.assert_allclose(forecasts, twins, rtol=1e-6, atol=1e-6)
+    assert np.abs(seen - window[300:]).max() > 1
+
+
 def test_the_variable_that_is_to_blame_is_named() -> None:
     y = series(400)
     frame = pd.DataFrame({"a": y, "b": y.shift(3, fill_value=0.0), "c": np.cos(np.arange(400) * np.pi / 12)})
