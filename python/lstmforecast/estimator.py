@@ -235,6 +235,47 @@ class LSTMEstimator(BaseEstimator):
         check_is_fitted(self)
         return to_torch(self.model_, getattr(self, "transform", None))
 
+    def to_onnx(self, path: str | Path, dtype: str = "float64") -> None:
+        """Write the fitted estimator to an ONNX file, which maps windows to what `predict` says, in the data's units.
+
+        Scalers, transforms and normalisation are part of the graph, and ``n`` is any number of windows from 1. A
+        forecaster's ``windows`` (n, window_size, features) give ``forecast`` (n, horizon, n_targets), and with them
+        ``quantiles`` or ``parameters`` of its distributions, as the network says them: only the forecaster knows the
+        errors that intervals are made of. A regressor's ``X``, of the shape that it had at `fit`, gives ``prediction``;
+        a classifier's gives ``label`` and ``probabilities``. ``forecaster`` has what else may go in.
+
+        Parameters
+        ----------
+        path : str or Path
+            Where to; a file that is there is replaced.
+        dtype : {"float64", "float32"}, default="float64"
+            Of the numbers that go in and come out; the network computes in single precision either way.
+
+        Raises
+        ------
+        ImportError
+            Without the extra ``onnx``.
+        OSError
+            If the file can't be written; a file that was there before is left as it was.
+        ValueError
+            For labels of a classifier that ONNX has no type for.
+
+        Notes
+        -----
+        The file's metadata tell ``estimator``, ``version``, ``window_size``, ``features`` (the columns of the windows)
+        and, of each kind, what else one has to know: ``horizon``, ``targets``, ``freq``, ``future_features``,
+        ``quantiles``, ``classes``; lists are JSON. It needs opset 18: ONNX Runtime 1.14 or newer.
+        """
+        try:
+            from lstmforecast.onnx_export import to_onnx
+        except ModuleNotFoundError as error:
+            if error.name != "onnx":
+                raise
+            raise ImportError('to_onnx needs onnx: pip install "lstmforecast[onnx]"') from error
+
+        check_is_fitted(self)
+        to_onnx(self, path, dtype)
+
     def save(self, path: str | Path) -> None:
         """Write the fitted estimator to one safetensors file: weights, scaler, parameters and what `predict` needs.
 
