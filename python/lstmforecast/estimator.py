@@ -242,7 +242,7 @@ class LSTMEstimator(BaseEstimator):
         forecaster's ``windows`` (n, window_size, features) give ``forecast`` (n, horizon, n_targets), and with them
         ``quantiles`` or ``parameters`` of its distributions, as the network says them: only the forecaster knows the
         errors that intervals are made of. A regressor's ``X``, of the shape that it had at `fit`, gives ``prediction``;
-        a classifier's gives ``label`` and ``probabilities``. ``forecaster`` has what else may go in.
+        a classifier's gives ``label`` and ``probabilities``.
 
         Parameters
         ----------
@@ -264,7 +264,30 @@ class LSTMEstimator(BaseEstimator):
         -----
         The file's metadata tell ``estimator``, ``version``, ``window_size``, ``features`` (the columns of the windows)
         and, of each kind, what else one has to know: ``horizon``, ``targets``, ``freq``, ``future_features``,
-        ``quantiles``, ``classes``; lists are JSON. It needs opset 18: ONNX Runtime 1.14 or newer.
+        ``quantiles``, ``classes``; lists are JSON. It needs opset 18: ONNX Runtime 1.14 or newer, which also makes a
+        file of 8-bit weights of it:
+        ``onnxruntime.quantization.quantize_dynamic("model.onnx", "int8.onnx", weight_type=QuantType.QInt8)``.
+
+        A forecaster's ``windows`` are the last ``window_size`` rows: targets, then features that never change, those of
+        ``X_past``, those of ``X`` and of the calendar; NaN is a missing value, where ``missing="mask"`` or a series of
+        a panel is shorter. The features known in advance go on in ``future`` (n, horizon, n_known). Series of a panel,
+        except with ``normalize="window"``, bring ``scales`` (n, 2 * n_targets), which the metadata have for those of
+        `fit`. A recursive head's steps are a loop in the graph. Of other distributions of logarithms than quantiles
+        there is the forecast alone.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> import numpy as np, onnxruntime
+        >>> from lstmforecast import LSTMForecaster
+        >>> y = np.sin(np.arange(200) / 5)
+        >>> forecaster = LSTMForecaster(3, window_size=20, hidden_size=8, max_epochs=1, random_state=0).fit(y)
+        >>> path = tempfile.mkdtemp() + "/model.onnx"
+        >>> forecaster.to_onnx(path)
+        >>> session = onnxruntime.InferenceSession(path)
+        >>> [forecast] = session.run(["forecast"], {"windows": y[None, -20:, None]})
+        >>> forecast.shape, bool(np.allclose(forecast[0, :, 0], forecaster.predict(), atol=1e-5))
+        ((1, 3, 1), True)
         """
         try:
             from lstmforecast.onnx_export import to_onnx

@@ -8,6 +8,7 @@ import onnxruntime
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
+from onnxruntime.quantization import QuantType, quantize_dynamic
 from sklearn.exceptions import NotFittedError
 from sklearn.preprocessing import MinMaxScaler as TheirScaler
 from tests.parity.test_forecaster_switches import (
@@ -233,3 +234,23 @@ def test_errors(tmp_path):
     with pytest.raises(FileNotFoundError):
         model.to_onnx(tmp_path / "nowhere" / "model.onnx")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("architecture", [{}, *ARCHITECTURES[2:6:3]], ids=str)
+def test_onnx_runtime_quantises_the_file(tmp_path, architecture):
+    y = _hours(n=400)
+    model = _fit(y, hidden_size=64, channels="together", **architecture)
+    model.to_onnx(tmp_path / "model.onnx")
+    quantize_dynamic(tmp_path / "model.onnx", tmp_path / "int8.onnx", weight_type=QuantType.QInt8)
+    sizes = [(tmp_path / name).stat().st_size for name in ("int8.onnx", "model.onnx")]
+    # weights of a byte, and what describes the graph
+    assert sizes[0] < 0.45 * sizes[1]
+    before, after = (
+        onnxruntime.InferenceSession(tmp_path / name, providers=["CPUExecutionProvider"]).run(
+            None, {"windows": np.stack([y.to_numpy()[i : i + 12] for i in range(0, 380, 20)])}
+        )[0]
+        for name in ("model.onnx", "int8.onnx")
+    )
+    # a matrix has one scale of 1/127 of its largest weight; forecasts are of size 1
+    assert_allclose(after, before, atol=0.05)
+    assert (after != before).any()
