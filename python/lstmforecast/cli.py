@@ -139,9 +139,7 @@ def _parser() -> argparse.ArgumentParser:
     export = commands.add_parser(
         "export", help="write a model kept with --save as an ONNX file", epilog=EXPORT_EXAMPLES, **style
     )
-    export.add_argument(
-        "model", metavar="model.safetensors", help="a file of forecast --save, or of an estimator"
-    )
+    export.add_argument("model", metavar="model.safetensors", help="a file of forecast --save, or of an estimator")
     export.add_argument("output", metavar="model.onnx", help="where to write")
     export.add_argument(
         "--dtype", choices=["float64", "float32"], default="float64", help="of the numbers that go in and come out"
