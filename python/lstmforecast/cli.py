@@ -270,7 +270,10 @@ def _export(args: argparse.Namespace) -> None:
     from lstmforecast.persistence import load
 
     _check_writable(args.output)
-    load(args.model).to_onnx(args.output, dtype=args.dtype)
+    model = load(args.model)
+    if not hasattr(model, "to_onnx"):
+        raise TypeError(f"expected a forecaster, regressor or classifier to export, got a {type(model).__name__}")
+    model.to_onnx(args.output, dtype=args.dtype)
 
 
 def _beside(forecast: pd.DataFrame, interval: pd.DataFrame | None) -> pd.DataFrame:
