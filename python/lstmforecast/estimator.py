@@ -241,7 +241,7 @@ class LSTMEstimator(BaseEstimator):
         """An estimator with the same forecasts to two or three digits, whose file is a quarter or half as large.
 
         Matrices of weights are rounded to 8-bit integers with a scale for each row, or to bfloat16; biases and scalers
-        stay. So are the errors that a point forecast's intervals are made of. The network computes with the rounded
+        stay. So are the errors that intervals of points and quantiles are made of. The network computes with rounded
         weights in single precision: as fast as before, not faster. `lstmforecast.quantization_report` tells what it
         costs on your data.
 
@@ -315,7 +315,7 @@ class LSTMEstimator(BaseEstimator):
         ``X_past``, those of ``X`` and of the calendar; NaN is a missing value, where ``missing="mask"`` or a series of
         a panel is shorter. The features known in advance go on in ``future`` (n, horizon, n_known). Series of a panel,
         except with ``normalize="window"``, bring ``scales`` (n, 2 * n_targets), which the metadata have for those of
-        `fit`. A recursive head's steps are a loop in the graph. Of other distributions of logarithms than quantiles
+        `fit`. A recursive head's steps are a loop, which ``quantize_dynamic`` passes over. Of other distributions of logarithms than quantiles
         there is the forecast alone.
 
         Examples

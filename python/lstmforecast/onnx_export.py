@@ -176,7 +176,9 @@ def _forecaster_inputs(file: _File, forecaster: SeriesEstimator, horizon: int) -
     names = [str(name) for name in seen.covariates.names]
     targets = [str(name) for name in seen.observations.form.variables(k)]
     file.properties |= {"horizon": horizon, "targets": targets, "features": targets + names}
-    file.properties |= {"future_features": names[len(names) - n_known :], "freq": str(seen.observations.freq)}
+    file.properties["future_features"] = names[len(names) - n_known :]
+    if seen.observations.freq is not None:
+        file.properties["freq"] = str(seen.observations.freq)
     future = scales = None
     what = "the last rows: targets, then what stands beside them, as in features; NaN is missing"
     windows = file.input("windows", [N, size, config["n_features"]], what)

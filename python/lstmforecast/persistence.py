@@ -66,7 +66,8 @@ def _contents(estimator: LSTMEstimator) -> tuple[dict[str, NDArray[Any]], dict[s
     arrays, values = estimator._fitted_state()
     tensors: dict[str, NDArray[Any]] = dict(estimator.model_.parameters())
     if estimator.quantized_ is not None:
-        arrays, tensors = pack_state(arrays, estimator.quantized_), pack(tensors, estimator.quantized_)
+        arrays = pack_state(arrays, estimator.quantized_, estimator.model_.config["distribution"])
+        tensors = pack(tensors, estimator.quantized_)
     tensors |= {_SCALER + name: array for name, array in estimator.model_.scalers().items()}
     tensors |= {_HISTORY + str(name): column.to_numpy() for name, column in estimator.history_.items()}
     tensors |= {_STATE + name: np.ascontiguousarray(array) for name, array in arrays.items()}

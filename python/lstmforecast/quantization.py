@@ -42,7 +42,7 @@ def quantize(estimator: Estimator, dtype: str) -> Estimator:
     other = copy.copy(estimator)
     other.model_, other.quantized_ = model, dtype
     tensors, values = estimator._fitted_state()
-    other._restore_fitted_state(unpack_state(pack_state(tensors, dtype)), values)
+    other._restore_fitted_state(unpack_state(pack_state(tensors, dtype, present.config["distribution"])), values)
     return other
 
 
@@ -110,32 +110,54 @@ def from_bfloat16(halves: NDArray[np.uint16]) -> Single:
     return (halves.astype(np.uint32) << 16).view(np.float32)
 
 
-def pack_state(tensors: Mapping[str, NDArray[Any]], dtype: str) -> dict[str, NDArray[Any]]:
+def pack_state(tensors: Mapping[str, NDArray[Any]], dtype: str, distribution: Any) -> dict[str, NDArray[Any]]:
     """What an estimator keeps besides its network, the errors that intervals are made of in as many bits as weights.
 
-    Errors (n, horizon, k) of 8 bits are squares of integers, finer for small ones: off by less than a hundredth of the
-    largest of their step and variable. Truth and parameters of distributions, which lie far from zero, stay.
+    Of quantiles, how far they were from the truth takes the place of both. Parameters of other distributions, and the
+    truth beside them, stay as they are.
     """
     packed = dict(tensors)
-    if "truth" not in tensors or "parameters" in tensors:
+    if "truth" not in tensors or isinstance(distribution, str):
         return packed
-    errors = tensors["truth"]
+    name, errors = "truth", packed.pop("truth")
+    if distribution is not None:
+        name, errors = "parameters", packed["parameters"] - errors[..., np.newaxis]
     if dtype == "bf16":
-        return packed | {"truth": to_bfloat16(errors)}
-    largest = np.nanmax(np.abs(errors), axis=0, initial=0.0).astype(np.float32)
-    parts = np.sqrt(np.abs(errors) / np.where(largest > 0, largest, 1))
-    codes = np.where(np.isnan(errors), _MISSING, np.copysign(np.round(127 * parts), errors))
-    return packed | {"truth": codes.astype(np.int8), "truth" + SCALE: largest}
+        return packed | {name: to_bfloat16(errors)}
+    codes, largest = to_squares(errors)
+    return packed | {name: codes, name + SCALE: largest}
 
 
 def unpack_state(packed: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    """What `pack_state` wrote, or other tensors as they are."""
+    """What `pack_state` wrote, or other tensors as they are; the truth that quantiles were far from is 0."""
     tensors = dict(packed)
-    codes = tensors.get("truth")
-    if codes is None or codes.dtype == np.float32:
-        return tensors
-    if codes.dtype == np.uint16:
-        return tensors | {"truth": from_bfloat16(codes)}
+    for name in ("truth", "parameters"):
+        codes = tensors.get(name)
+        if codes is None or codes.dtype == np.float32:
+            continue
+        errors = from_bfloat16(codes) if codes.dtype == np.uint16 else from_squares(codes, tensors.pop(name + SCALE))
+        tensors[name] = errors
+        if name == "parameters":
+            missing = np.isnan(errors[..., 0])
+            tensors["truth"] = np.where(missing, np.float32(np.nan), np.float32(0))
+            tensors[name] = np.where(missing[..., np.newaxis], np.float32(0), errors)
+    return tensors
+
+
+def to_squares(errors: Single) -> tuple[NDArray[np.int8], Single]:
+    """Errors (n, horizon, k, ...) as signed squares of 127ths, and the largest of each step and variable.
+
+    Finer for small ones, off by less than a hundredth of the largest, in the same order.
+    """
+    sizes = np.abs(errors)
+    axes = (0, *range(3, errors.ndim))
+    largest: Single = np.nanmax(sizes, axis=axes, keepdims=True, initial=0.0)[0].astype(np.float32)
+    parts = np.sqrt(sizes / np.where(largest > 0, largest, 1))
+    codes = np.where(np.isnan(errors), _MISSING, np.copysign(np.round(127 * parts), errors))
+    return codes.astype(np.int8), largest
+
+
+def from_squares(codes: NDArray[np.int8], largest: Single) -> Single:
+    """The errors that `to_squares` wrote."""
     parts = codes.astype(np.float32) / np.float32(127)
-    errors = np.copysign(parts * parts, parts) * tensors.pop("truth" + SCALE)
-    return tensors | {"truth": np.where(codes == _MISSING, np.float32(np.nan), errors)}
+    return np.where(codes == _MISSING, np.float32(np.nan), np.copysign(parts * parts, parts) * largest)

@@ -13,6 +13,7 @@ SETTINGS = {
     "256 units": {"hidden_size": 256},
     "96 ahead": {"horizon": 96},
     "hour by hour": {"linear_skip": False, "segment_length": 1, "window_size": 96},
+    "quantiles": {"loss": "quantile"},
     "attention": {"architecture": "attention"},
 }
 

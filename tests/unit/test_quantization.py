@@ -74,13 +74,48 @@ def test_bfloat16_is_that_of_torch(values):
 def test_errors_come_back_nearly_with_their_gaps(dtype):
     errors = np.random.default_rng(0).standard_t(3, (100, 4, 2)).astype(np.float32)
     errors[3, 1], errors[:, 2, 0] = np.nan, 0.0
-    back = unpack_state(pack_state({"truth": errors}, dtype))["truth"]
+    back = unpack_state(pack_state({"truth": errors}, dtype, None))["truth"]
     assert back.dtype == np.float32
     # half a step of the square root, twice that at the largest
     most = np.nanmax(np.abs(errors), axis=0) / (127 if dtype == "int8" else 256)
     assert (np.abs(back - errors) <= most)[~np.isnan(errors)].all()
     assert_array_equal(np.isnan(back), np.isnan(errors))
-    assert_array_equal(unpack_state(pack_state({"truth": back}, dtype))["truth"], back)
+    assert_array_equal(unpack_state(pack_state({"truth": back}, dtype, None))["truth"], back)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_of_quantiles_the_distances_from_the_truth_come_back(dtype):
+    rng = np.random.default_rng(0)
+    truth = rng.normal(1e4, 1, (100, 4, 2)).astype(np.float32)
+    parameters = np.sort(rng.normal(1e4, 1, (100, 4, 2, 3)), axis=-1).astype(np.float32)
+    truth[3, 1] = np.nan
+    distribution = {"quantiles": [0.1, 0.5, 0.9]}
+    back = unpack_state(pack_state({"truth": truth, "parameters": parameters}, dtype, distribution))
+    expected, found = (each["truth"][..., None] - each["parameters"] for each in (
+        {"truth": truth, "parameters": parameters}, back
+    ))  # fmt: skip
+    most = np.nanmax(np.abs(expected), axis=(0, 3), keepdims=True) / (127 if dtype == "int8" else 256)
+    known = ~np.isnan(expected)
+    assert_array_equal(np.isnan(found), ~known)
+    assert (np.abs(found - expected) <= most)[known].all()
+    assert (np.diff(back["parameters"]) >= 0).all()
+
+
+@pytest.mark.parametrize("loss", ["normal", "student_t"])
+def test_other_distributions_keep_their_errors(loss):
+    model = _fit(loss=loss)
+    small = model.quantize()
+    assert_array_equal(small._calibration.parameters, model._calibration.parameters)
+    assert_array_equal(small._calibration.truth, model._calibration.truth)
+
+
+def test_intervals_and_paths_are_nearly_those_of_before():
+    for loss in ("huber", "quantile"):
+        model = _fit(loss=loss)
+        before, after = (each.predict_interval(0.8) for each in (model, model.quantize()))
+        # of values of size 1, with errors of up to 0.8
+        assert_allclose(after, before, atol=0.05)
+        assert model.quantize().predict_samples(20).notna().all(axis=None)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
