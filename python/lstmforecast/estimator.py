@@ -315,8 +315,8 @@ class LSTMEstimator(BaseEstimator):
         ``X_past``, those of ``X`` and of the calendar; NaN is a missing value, where ``missing="mask"`` or a series of
         a panel is shorter. The features known in advance go on in ``future`` (n, horizon, n_known). Series of a panel,
         except with ``normalize="window"``, bring ``scales`` (n, 2 * n_targets), which the metadata have for those of
-        `fit`. A recursive head's steps are a loop, which ``quantize_dynamic`` passes over. Of other distributions of logarithms than quantiles
-        there is the forecast alone.
+        `fit`. A recursive head's steps are a loop in the graph, which ``quantize_dynamic`` passes over. Of other
+        distributions of logarithms than quantiles there is the forecast alone.
 
         Examples
         --------
