@@ -6,6 +6,7 @@ import argparse
 import gc
 import logging
 import os
+import socket
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -110,23 +111,20 @@ def _log(level: str) -> None:
 def _listen(app: Any, host: str, port: int) -> None:
     import uvicorn
 
-    config = uvicorn.Config(
-        app,
-        host,
-        port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=GRACE,
-    )
-    server = uvicorn.Server(config)
-    sock = config.bind_socket() if port == 0 else None
+    from lstmforecast.serve.watching import LOGGER
+
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listening = socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        raise OSError(f"can't listen at {host}:{port}: {error.strerror or error}") from error
+    shown = f"[{host}]" if ":" in host else host
+    LOGGER.info("listening", extra={"fields": {"address": f"http://{shown}:{listening.getsockname()[1]}"}})
     # What the libraries have made stays until the end: the collector would look through all of it (0.2 s) again and again.
     gc.collect()
     gc.freeze()
-    server.run([sock] if sock else None)
-    if not server.started:
-        raise OSError(f"can't listen at {host}:{port}: see the log")
+    options: dict[str, Any] = {"log_config": None, "access_log": False, "server_header": False}
+    uvicorn.Server(uvicorn.Config(app, timeout_graceful_shutdown=GRACE, **options)).run([listening])
 
 
 def _count(text: str) -> int:

@@ -20,7 +20,7 @@ from lstmforecast.serve.batching import Batcher
 from lstmforecast.serve.limits import Limits, Refused
 from lstmforecast.serve.reading import Asked, read_body
 from lstmforecast.serve.served_model import ServedModel
-from lstmforecast.serve.watching import LOGGER, Meters, Watched
+from lstmforecast.serve.watching import LOGGER, Message, Meters, Receive, Send, Watched
 
 if TYPE_CHECKING:
     from lstmforecast.forecaster import LSTMForecaster
@@ -145,6 +145,8 @@ class _Server:
         guarded = {} if self._key is None else errors
         plain: Any = {"response_class": Response}
         app.post("/predict", responses={200: found, **refusals}, openapi_extra=body | locked, **plain)(self.predict)
+        # without what FastAPI does between a route and a function that takes the request as it is: a tenth of the time
+        app.routes[-1].app = self._predict  # type: ignore[attr-defined]
         listed = schema.success("All models.", schema.answer_of_models())
         app.get("/models", responses={200: listed, **guarded}, openapi_extra=locked, **plain)(self.models)
         counted = schema.success("For Prometheus.", {"type": "string"}, "text/plain")
@@ -165,6 +167,10 @@ class _Server:
         found = await self._batcher.submit(asked)
         self._meters.windows.labels(asked.model.name).inc(asked.n_windows)
         return Response(found, media_type="application/json")
+
+    async def _predict(self, scope: Message, receive: Receive, send: Send) -> None:
+        response = await self.predict(Request(scope, receive))
+        await response(scope, receive, send)
 
     async def models(self, request: Request) -> Response:
         """What each model needs, and what it forecasts."""

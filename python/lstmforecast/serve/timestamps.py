@@ -17,9 +17,6 @@ from lstmforecast.index import Frequency, parse_frequency
 _MOST_MISSING = 20
 # JSON's whole numbers that every reader takes as they are.
 _LARGEST = 2**53
-# Digits of a time by its length: days, minutes, seconds.
-_DIGITS = {10: 8, 16: 12, 19: 14}
-_MARKS = str.maketrans("", "", "-: T")
 _ZONE = re.compile(r"(Z|[+-]\d\d:?\d\d)$")
 
 
@@ -106,13 +103,15 @@ class Clock:
 
 def _are_plain(times: list[str]) -> bool:
     """Whether all are written as 2026-01-31, 2026-01-31T12:00 or 2026-01-31 12:00:00: NumPy reads more, and warns at zones."""
-    length, n = len(times[0]), len(times)
-    if length not in _DIGITS or set(map(len, times)) != {length}:
+    length = len(times[0])
+    if length not in (10, 16, 19) or set(map(len, times)) != {length}:
         return False
     joined = "".join(times)
-    digits = joined.translate(_MARKS)
-    marks = joined[4::length] + joined[7::length] == "-" * (2 * n) and set(joined[13::length]) <= {":"}
-    return marks and digits.isascii() and digits.isdigit() and len(digits) == n * _DIGITS[length]
+    # no sign before a year, no zone at the end
+    if not (joined[::length] + joined[length - 1 :: length]).isdigit():
+        return False
+    dashes, colons = set(joined[4::length] + joined[7::length]), set() if length == 10 else set(joined[13::length])
+    return dashes == {"-"} and colons <= {":"}
 
 
 def _step(offset: BaseOffset) -> np.timedelta64 | None:
