@@ -30,20 +30,26 @@ examples:
   a forecast for the steps after some rows, with bounds that hold the truth nine times of ten
     curl localhost:8000/predict -d '{"windows": [{"values": [1.5, 1.7, ...]}], "coverage": 0.9}'
 
-/openapi.json describes what can be asked, with an example for each model; /metrics is for Prometheus. SIGTERM and Ctrl-C
-finish what is in flight first. The log is a line of JSON for each request, on standard error.
+/openapi.json describes what can be asked, with an example for each model; /metrics is for Prometheus. SIGTERM and
+Ctrl-C finish what is in flight first. The log is a line of JSON for each request, on standard error.
 """
 
 
 def add_parser(commands: Any, style: dict[str, Any]) -> None:
     """Add the command to those of ``lstmforecast``."""
     parser = commands.add_parser("serve", help="answer requests for forecasts over HTTP", epilog=EXAMPLES, **style)
-    parser.add_argument("models", nargs="+", metavar="[NAME=]FILE", help="models kept with --save; named by their files")
+    parser.add_argument(
+        "models", nargs="+", metavar="[NAME=]FILE", help="models kept with --save; named by their files"
+    )
     where = parser.add_argument_group("where, and for whom")
-    where.add_argument("--host", default="127.0.0.1", help="address to listen at (default 127.0.0.1: this machine only)")
+    where.add_argument(
+        "--host", default="127.0.0.1", help="address to listen at (default 127.0.0.1: this machine only)"
+    )
     where.add_argument("--port", type=_port, default=8000, metavar="N", help="port (default 8000; 0: a free one)")
     where.add_argument(
-        "--api-key-file", metavar="FILE", help=f"a file that holds the key requests need; else ${KEY_VARIABLE}, else none"
+        "--api-key-file",
+        metavar="FILE",
+        help=f"a file that holds the key requests need; else ${KEY_VARIABLE}, else none",
     )
     most = parser.add_argument_group("limits")
     for name, default, text in (
@@ -120,7 +126,7 @@ def _listen(app: Any, host: str, port: int) -> None:
         raise OSError(f"can't listen at {host}:{port}: {error.strerror or error}") from error
     shown = f"[{host}]" if ":" in host else host
     LOGGER.info("listening", extra={"fields": {"address": f"http://{shown}:{listening.getsockname()[1]}"}})
-    # What the libraries have made stays until the end: the collector would look through all of it (0.2 s) again and again.
+    # What the libraries have made stays until the end: the collector would go through it (0.2 s) again and again.
     gc.collect()
     gc.freeze()
     options: dict[str, Any] = {"log_config": None, "access_log": False, "server_header": False}

@@ -24,7 +24,9 @@ class Browser:
     def __init__(self, address: str) -> None:
         self._client = httpx.Client(base_url=address, timeout=60, trust_env=False)
         options = {"binary": shutil.which("chromium"), "args": OPTIONS}
-        wanted = {"capabilities": {"alwaysMatch": {"goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}}}}
+        wanted = {
+            "capabilities": {"alwaysMatch": {"goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}}}
+        }
         self._session = f"/session/{self._send('/session', wanted)['sessionId']}"
 
     def _send(self, path: str, content: Any) -> Any:

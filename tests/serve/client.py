@@ -6,10 +6,11 @@ import asyncio
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import httpx
 
@@ -47,17 +48,31 @@ def sentence(response: httpx.Response, status: int = 422) -> str:
 
 
 @contextmanager
-def running(*arguments: str | Path, **options: Any) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """The command `lstmforecast serve` at a free port: the process, and its address."""
+def running(
+    *arguments: str | Path, log: TextIO | None = None, **options: Any
+) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """The command `lstmforecast serve` at a free port: the process, and its address.
+
+    Its log is to be read from the process, unless there is a file for it.
+    """
     code = "import sys; from lstmforecast.cli import main; sys.exit(main())"
     command = [sys.executable, "-c", code, "serve", *map(str, arguments), "--port", "0"]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, **options)
+    process = subprocess.Popen(command, stderr=log or subprocess.PIPE, text=True, **options)
     try:
-        assert process.stderr is not None
-        line = json.loads(process.stderr.readline())
+        line = json.loads(process.stderr.readline() if process.stderr else _first_line(log))
         assert line["message"] == "listening"
         yield process, line["address"]
     finally:
         process.kill()
         process.wait()
-        process.stderr.close()
+        if process.stderr:
+            process.stderr.close()
+
+
+def _first_line(log: TextIO) -> str:
+    for _ in range(1200):
+        lines = Path(log.name).read_text().splitlines(keepends=True)
+        if lines and lines[0].endswith("\n"):
+            return lines[0]
+        time.sleep(0.05)
+    raise AssertionError("the server said nothing for a minute")

@@ -4,7 +4,6 @@ import warnings
 
 import hypothesis
 import pytest
-from tests.serve.client import Client
 
 from lstmforecast.serve import create_app
 
@@ -45,7 +44,11 @@ def test_schemathesis_finds_no_failure(name, request):
     schema = described(app)
     excluded = [schemathesis.checks.CHECKS.get_one("positive_data_acceptance")] if name == "hourly" else []
     settings = hypothesis.settings(
-        max_examples=25, deadline=None, database=None, derandomize=True, suppress_health_check=list(hypothesis.HealthCheck)
+        max_examples=25,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        suppress_health_check=list(hypothesis.HealthCheck),
     )
     for result in schema.get_all_operations():
         operation = result.ok()

@@ -33,7 +33,9 @@ def page(hourly, pair, tmp_path_factory):
         window.open(address)
         # the list of models is refused without a key, which the page then asks for
         window.wait("!document.getElementById('key-label').hidden")
-        window.run("const key = document.getElementById('key'); key.value = 's3cret'; key.dispatchEvent(new Event('change'))")
+        window.run(
+            "const key = document.getElementById('key'); key.value = 's3cret'; key.dispatchEvent(new Event('change'))"
+        )
         window.wait("document.querySelectorAll('#model option').length === 2")
         yield window
 
@@ -85,7 +87,10 @@ def test_two_columns_are_two_charts_and_other_dialects_are_read(page):
 def test_what_is_wrong_is_said(page, rows, words):
     choose(page, "hourly")
     page.run(PASTE, rows)
-    assert page.wait("document.querySelector('#message.wrong') && document.querySelector('#message.wrong').textContent") == words
+    assert (
+        page.wait("document.querySelector('#message.wrong') && document.querySelector('#message.wrong').textContent")
+        == words
+    )
     page.run("document.getElementById('message').className = ''")
 
 

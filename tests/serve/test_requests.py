@@ -2,11 +2,11 @@
 
 import asyncio
 import json
-import random
 import threading
 
 import pytest
 from tests.serve.client import Client, sentence
+from tests.serve.fuzz import malformed
 
 from lstmforecast.serve import Limits, create_app
 from lstmforecast.serve.batching import Batcher
@@ -45,7 +45,10 @@ WRONG = {
     "few rows": (GOOD | {"windows": [{"values": ROWS[1:]}]}, "windows[0].values with at least 8 rows, got 7"),
     "narrow": (GOOD | {"windows": [{"values": [*ROWS, [1]]}]}, "with 2 values in every row, got 1 values in row 8"),
     "flat": (GOOD | {"windows": [{"values": [1] * 16}]}, "2 values in every row, got a number in row 0"),
-    "word": (GOOD | {"windows": [{"values": [*ROWS, [1, "2"]]}]}, "expected numbers or null in windows[0].values, got a "),
+    "word": (
+        GOOD | {"windows": [{"values": [*ROWS, [1, "2"]]}]},
+        "expected numbers or null in windows[0].values, got a ",
+    ),
     "boolean": (GOOD | {"windows": [{"values": [*ROWS, [1, True]]}]}, "got a boolean in row 8"),
     "too large": (GOOD | {"windows": [{"values": [*ROWS, [1, 1e300]]}]}, "values between -1e+15 and 1e+15"),
     "missing": (GOOD | {"windows": [{"values": [*ROWS, [1, None]]}]}, "windows[0]: expected no missing values"),
@@ -167,29 +170,10 @@ def test_nobody_waits_for_cancelled_work_and_a_failed_batch_is_not_the_end():
     assert kinds[:2] == [RuntimeError, RuntimeError]
 
 
-def broken(body: bytes, random_: random.Random) -> bytes:
-    """A body with something changed: bytes, parts cut out or doubled, or words of JSON in place of others."""
-    parts = bytearray(body)
-    for _ in range(random_.randint(1, 4)):
-        at, to = sorted(random_.randrange(len(parts) + 1) for _ in range(2))
-        kind = random_.randrange(5)
-        if kind == 0 and parts:
-            parts[at % len(parts)] = random_.randrange(256)
-        elif kind == 1:
-            del parts[at : min(to, at + 20)]
-        elif kind == 2:
-            parts[at:at] = parts[at : min(to, at + 50)]
-        else:
-            words = [b"null", b"true", b"-1", b"1e999", b'"x"', b"[]", b"{}", b"1e308", b"9" * 30, b'"2026-13-45"']
-            parts[at : at + random_.randrange(8)] = random_.choice(words)
-    return bytes(parts)
-
-
 def test_malformed_bodies_are_never_an_error_of_the_server(client):
     """As many as take a second; `make bench ARGS=serve` sends 10,000."""
-    random_ = random.Random(0)
-    bodies = [json.dumps(body).encode() for body in (GOOD, hourly(times=HOURS), GOOD | {"coverage": [0.5], "horizon": 2})]
-    sent = [broken(random_.choice(bodies), random_) for _ in range(400)]
+    bodies = [GOOD, hourly(times=HOURS), GOOD | {"coverage": [0.5], "horizon": 2}]
+    sent = malformed([json.dumps(body).encode() for body in bodies], 400)
     answers = client.together(*[("POST", "/predict", {"content": body}) for body in sent])
     statuses = {answer.status_code for answer in answers}
     assert statuses <= {200, 422, 503}

@@ -50,9 +50,7 @@ def _prepare(asked: Asked) -> Prepared:
     return Prepared.joined(parts)
 
 
-def _answer_group(
-    asked: Sequence[Asked], group: list[tuple[int, Prepared]], answers: list[bytes | Exception]
-) -> None:
+def _answer_group(asked: Sequence[Asked], group: list[tuple[int, Prepared]], answers: list[bytes | Exception]) -> None:
     first = asked[group[0][0]]
     joined = Prepared.joined([prepared for _, prepared in group])
     points, bounds = first.model.forecast(joined, first.coverages)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hmac
 import timeit
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +37,6 @@ _PAGE_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-cache",
 }
-_SECURITY: dict[str, Any] = {"security": [{"key": []}, {"bearer": []}]}
 
 
 def create_app(
@@ -125,40 +125,53 @@ class _Server:
             coverages = (0.9,) if model.greatest_coverage >= 0.9 else ()
             asked = Asked(model, [model.example()], min(model.horizon, self._limits.horizon), coverages)
             answer([asked])
-            model.seconds = min(timeit.repeat(lambda asked=asked: answer([asked]), number=1, repeat=5))
+            model.seconds = min(timeit.repeat(partial(answer, [asked]), number=1, repeat=5))
 
     def _answer(self, asked: list[Asked]) -> list[bytes | Exception]:
         self._meters.batches.observe(sum(each.n_windows for each in asked))
         return answer(asked)
 
     def _add_routes(self) -> None:
-        app, errors = self.app, {401: schema.error("No key, or a wrong one.", ["WWW-Authenticate"])}
-        locked: dict[str, Any] = {} if self._key is None else _SECURITY
-        refusals = {
-            **({} if self._key is None else errors),
+        status: Any = {"type": "object", "properties": {"status": {"type": "string"}}, "required": ["status"]}
+        not_ready = schema.error("Not now.", ["Retry-After"])
+        found = schema.success("A forecast for each window.", schema.answer_of_predict())
+        refusals: dict[int | str, dict[str, Any]] = {
             413: schema.error(f"More than {self._limits.body_bytes} bytes."),
             422: schema.error("Something is wrong with the request."),
             503: schema.error("Too many requests wait.", ["Retry-After"]),
         }
         body = {"requestBody": schema.request_body(list(self._models.values()), self._limits)}
-        found = schema.success("A forecast for each window.", schema.answer_of_predict())
-        guarded = {} if self._key is None else errors
-        plain: Any = {"response_class": Response}
-        app.post("/predict", responses={200: found, **refusals}, openapi_extra=body | locked, **plain)(self.predict)
+        self._add("POST", "/predict", self.predict, {200: found, **refusals}, locked=True, extra=body)
         # without what FastAPI does between a route and a function that takes the request as it is: a tenth of the time
-        app.routes[-1].app = self._predict  # type: ignore[attr-defined]
+        self.app.routes[-1].app = self._predict  # type: ignore[attr-defined]
         listed = schema.success("All models.", schema.answer_of_models())
-        app.get("/models", responses={200: listed, **guarded}, openapi_extra=locked, **plain)(self.models)
+        self._add("GET", "/models", self.models, {200: listed}, locked=True)
         counted = schema.success("For Prometheus.", {"type": "string"}, "text/plain")
-        app.get("/metrics", responses={200: counted, **guarded}, openapi_extra=locked, **plain)(self.metrics)
-        status = {"type": "object", "properties": {"status": {"type": "string"}}, "required": ["status"]}
-        app.get("/health", responses={200: schema.success("It runs.", status)}, **plain)(self.health)
-        ready = {200: schema.success("It takes requests.", status), 503: schema.error("Not now.", ["Retry-After"])}
-        app.get("/ready", responses=ready, **plain)(self.ready)
+        self._add("GET", "/metrics", self.metrics, {200: counted}, locked=True)
+        self._add("GET", "/health", self.health, {200: schema.success("It runs.", status)})
+        self._add("GET", "/ready", self.ready, {200: schema.success("It takes requests.", status), 503: not_ready})
         folder = resources.files("lstmforecast.serve") / "page"
         for path, (name, kind) in _PAGE.items():
-            content = (folder / name).read_bytes()
-            app.get(path, include_in_schema=False, **plain)(_constant(content, kind))
+            page = _constant((folder / name).read_bytes(), kind)
+            self.app.get(path, include_in_schema=False, response_class=Response)(page)
+
+    def _add(
+        self,
+        method: str,
+        path: str,
+        function: Callable[..., Any],
+        responses: dict[int | str, dict[str, Any]],
+        *,
+        locked: bool = False,
+        extra: dict[str, Any] | None = None,
+    ) -> None:
+        """A path that the OpenAPI tells of; with ``locked``, of a key too where there is one."""
+        extra = extra or {}
+        if locked and self._key is not None:
+            responses |= {401: schema.error("No key, or a wrong one.", ["WWW-Authenticate"])}
+            extra |= {"security": [{"key": []}, {"bearer": []}]}
+        options: Any = {"responses": responses, "openapi_extra": extra, "response_class": Response}
+        self.app.add_api_route(path, function, methods=[method], **options)
 
     async def predict(self, request: Request) -> Response:
         """Forecast the steps after each window, with intervals where coverages are given."""

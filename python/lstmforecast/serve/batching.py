@@ -10,7 +10,6 @@ from typing import Generic, Protocol, TypeVar
 
 from lstmforecast.serve.limits import Limits, Refused
 
-
 # What takes less than this is done in the event loop: a thread would wait as long for the interpreter's lock.
 _SHORT = 0.001
 

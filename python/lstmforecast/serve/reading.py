@@ -141,7 +141,9 @@ def _values(given: Any, where: str, n_variables: int) -> NDArray[np.float64]:
 
 def _check_times(times: Any, where: str, n_rows: int, model: ServedModel) -> None:
     if model.time_kind == "none":
-        raise Refused(422, f"expected no {where}, as the model {model.name!r} was fitted to rows without times, got some")
+        raise Refused(
+            422, f"expected no {where}, as the model {model.name!r} was fitted to rows without times, got some"
+        )
     kind = int if model.time_kind == "integer" else str
     if type(times) is not list or not set(map(type, times)) <= {kind}:
         got = "others" if type(times) is list else _kind(times)

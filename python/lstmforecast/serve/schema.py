@@ -104,7 +104,9 @@ def _window(model: ServedModel) -> Schema:
     row: Schema = {"type": "array", "minItems": model.n_variables, "maxItems": model.n_variables, "items": number}
     items = number if model.is_flat else row
     values: Schema = {"type": "array", "minItems": model.least_rows, "items": items}
-    values["description"] = f"Rows in time order, the newest last; of them the last {model.forecaster.window_size_} are read."
+    values["description"] = (
+        f"Rows in time order, the newest last; of them the last {model.forecaster.window_size_} are read."
+    )
     properties: Schema = {"values": values}
     if model.time_kind != "none":
         words = "One for each row, at a constant step: that of the model."

@@ -204,9 +204,7 @@ class ServedModel:
 
     def forecast(self, prepared: Prepared, coverages: tuple[float, ...]) -> tuple[Array, Array]:
         """Forecasts (n, steps, k), and bounds (n_coverages * 2, n, steps, k), lower and upper by turns."""
-        parameters = roll(
-            self.forecaster.model_, prepared.windows, prepared.future, self._n_threads, prepared.scales
-        )
+        parameters = roll(self.forecaster.model_, prepared.windows, prepared.future, self._n_threads, prepared.scales)
         points = parameters[..., 0] if self._distribution is None else mean(self._distribution, parameters)
         bounds = self._bounds(parameters, coverages, prepared.spreads)
         points, bounds = self._seen.undo(points), self._seen.undo(bounds)

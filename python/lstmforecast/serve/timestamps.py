@@ -83,7 +83,8 @@ class Clock:
             return integers
         if self.kind == "period":
             periods = pd.PeriodIndex(times, freq=str(self.freq))
-            _check_span(int(periods[-1].ordinal - periods[0].ordinal), periods.freq.n, len(times))
+            assert periods.freq is not None
+            _check_span(int(periods.asi8[-1] - periods.asi8[0]), periods.freq.n, len(times))
             return periods
         if self.zone is None:
             return pd.DatetimeIndex(pd.to_datetime(times, format="ISO8601"))
@@ -102,7 +103,7 @@ class Clock:
 
 
 def _are_plain(times: list[str]) -> bool:
-    """Whether all are written as 2026-01-31, 2026-01-31T12:00 or 2026-01-31 12:00:00: NumPy reads more, and warns at zones."""
+    """Whether all are written as 2026-01-31, 2026-01-31T12:00 or 2026-01-31 12:00:00: NumPy warns at zones."""
     length = len(times[0])
     if length not in (10, 16, 19) or set(map(len, times)) != {length}:
         return False

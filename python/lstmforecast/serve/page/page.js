@@ -172,7 +172,8 @@ function draw({ name, past, ahead, lower, upper, times }) {
     svg.append(make("line", { x1: LEFT, x2: W - RIGHT, y1: y(value), y2: y(value), class: "grid" }));
     svg.append(make("text", { x: LEFT - 6, y: y(value) + 4, "text-anchor": "end" }, Number(value.toPrecision(6))));
   }
-  for (const [i, anchor] of [[0, "start"], [past.length, "middle"], [n - 1, "end"]])
+  const roomy = x(past.length) - LEFT > 250 && W - x(past.length) > 250;
+  for (const [i, anchor] of [[0, "start"], ...(roomy ? [[past.length, "middle"]] : []), [n - 1, "end"]])
     svg.append(make("text", { x: x(i), y: H - 8, "text-anchor": anchor }, times[i]));
   if (lower) {
     const edge = (values) => values.map((value, k) => point(value, past.length + k));
