@@ -112,8 +112,8 @@ def run(*, once: bool) -> list[Table]:
         statuses = statuses_of(ours[1], list(malformed(bodies, 100 if once else 10_000)))
     by = "wrk" if has_wrk() and not once else "connections of our own"
     note = (
-        f"{len(context)} rows with times in, 24 steps with times and intervals out, {CONNECTIONS} connections by {by} on the\n"
-        f"same machine; the log is on. The echo gives the {len(body)} bytes back. Medians of {rounds} rounds.\n"
+        f"{len(context)} rows with times in, 24 steps with times and intervals out, {CONNECTIONS} connections by {by}\n"
+        f"on the same machine; the log is on. The echo gives the {len(body)} bytes back. Medians of {rounds} rounds.\n"
         f"256 windows in a request: {many:.0f} windows a second."
     )
     found = [{"status": status, "answers": n} for status, n in sorted(statuses.items())]

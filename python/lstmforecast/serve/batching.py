@@ -59,11 +59,15 @@ class Batcher(Generic[Work, Result]):
         """Whether the next work would be refused."""
         return len(self._queue) >= self._limits.waiting
 
-    async def submit(self, work: Work) -> Result:
-        """Wait for the result of a work; `Refused` with 503 if too much waits already."""
+    def check_room(self) -> None:
+        """Raise `Refused` with 503 if too much waits already."""
         if self.full:
             sentence = f"expected at most {self._limits.waiting} requests waiting, got one more; come back in a second"
             raise Refused(503, sentence, {"Retry-After": "1"})
+
+    async def submit(self, work: Work) -> Result:
+        """Wait for the result of a work; `Refused` with 503 if too much waits already."""
+        self.check_room()
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Result] = loop.create_future()
         self._queue.append((work, future))
