@@ -1,7 +1,9 @@
 """What is refused, with which status, and the one sentence that says why."""
 
 import asyncio
+import io
 import json
+import logging
 import threading
 
 import pytest
@@ -9,8 +11,10 @@ from tests.serve.client import Client, sentence
 from tests.serve.fuzz import malformed
 
 from lstmforecast.serve import Limits, create_app
+from lstmforecast.serve.app import _LONG
 from lstmforecast.serve.batching import Batcher
 from lstmforecast.serve.limits import Refused
+from lstmforecast.serve.watching import LOGGER, JSONFormatter
 
 GOOD = {"model": "pair", "windows": [{"values": [[1, 2]] * 8}]}
 ROWS = [[1, 2]] * 8
@@ -83,6 +87,33 @@ def test_a_body_that_is_too_large_is_refused_before_it_is_read(pair):
             yield b" " * 100
 
     assert "at most 300 bytes" in sentence(client.together(("POST", "/predict", {"content": parts()}))[0], 413)
+
+
+def test_an_error_of_the_servers_own_is_in_its_log_and_not_in_the_answer(pair, monkeypatch):
+    def broken(*_):
+        raise RuntimeError("a secret")
+
+    monkeypatch.setattr("lstmforecast.serve.served_model.ServedModel.forecast", broken)
+    written = io.StringIO()
+    handler = logging.StreamHandler(written)
+    handler.setFormatter(JSONFormatter())
+    LOGGER.addHandler(handler)
+    try:
+        client = Client(create_app(pair))
+        assert "server's own" in sentence(client.predict(GOOD | {"model": "model"}), 500)
+    finally:
+        LOGGER.removeHandler(handler)
+    line = json.loads(written.getvalue())
+    assert line["level"] == "error"
+    assert "RuntimeError: a secret" in line["traceback"]
+    assert 'lstmforecast_requests_total{path="/predict",status="500"} 1.0' in client.get("/metrics").text
+
+
+def test_a_long_body_is_read_beside_the_event_loop_with_the_same_answer(client):
+    few = client.predict({"model": "pair", "windows": [{"values": [[1.5, 2.5]] * 8}]}).json()["forecasts"]
+    many = client.predict({"model": "pair", "windows": [{"values": [[1.5, 2.5]] * 8}] * 1000})
+    assert len(many.request.content) > _LONG
+    assert many.json()["forecasts"] == few * 1000
 
 
 def test_limits_are_whole_numbers():

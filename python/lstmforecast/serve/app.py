@@ -34,7 +34,7 @@ _PAGE = {
     "/page.css": ("page.css", "text/css; charset=utf-8"),
 }
 # Bytes of a body that is read beside the event loop, which would keep others waiting for a millisecond.
-_LONG = 2**17
+_LONG = 2**16
 _PAGE_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'",
     "X-Content-Type-Options": "nosniff",
