@@ -166,10 +166,12 @@ def test_a_full_queue_refuses_and_what_waits_is_finished():
         with pytest.raises(Refused) as refused:
             await batcher.submit(Work())
         assert (refused.value.status, refused.value.headers) == (503, {"Retry-After": "1"})
+        closing = asyncio.ensure_future(batcher.close())
+        await asyncio.sleep(0.05)
+        assert not closing.done()
         go.set()
-        found = await asyncio.gather(first, *waiting)
-        await batcher.close()
-        return found
+        await closing
+        return [each.result() for each in (first, *waiting)]
 
     assert asyncio.run(scene()) == [0, 0, 1]
     assert batches == [1, 2]
