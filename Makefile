@@ -88,5 +88,5 @@ $(VENV)/.tools: pyproject.toml | $(VENV)/bin/python
 	touch $@
 
 $(MODULE): $(VENV)/.tools $(SOURCES)
-	$(ACTIVE) maturin develop --release --extras plot,test,dev
+	$(ACTIVE) maturin develop --release --extras plot,serve,test,dev
 	touch $@

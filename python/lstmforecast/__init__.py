@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from lstmforecast import augment, metrics, plot, thresholds, transfer
+    from lstmforecast import augment, metrics, plot, serve, thresholds, transfer
     from lstmforecast._core import FormatError
     from lstmforecast.anomaly import LSTMAnomalyDetector
     from lstmforecast.backtesting import backtest
@@ -40,6 +40,7 @@ __all__ = [
     "metrics",
     "plot",
     "quantization_report",
+    "serve",
     "thresholds",
     "time_split",
     "transfer",
@@ -66,7 +67,7 @@ _HOMES = {
     "time_split": "windowing",
     "windows": "windowing",
 }
-_MODULES = {"augment", "metrics", "plot", "thresholds", "transfer"}
+_MODULES = {"augment", "metrics", "plot", "serve", "thresholds", "transfer"}
 
 
 def __getattr__(name: str) -> Any:

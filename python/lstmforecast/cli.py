@@ -13,6 +13,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lstmforecast import serve_command
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -32,6 +34,10 @@ Start with an honest score (the last fifth of the rows is held back, and two nai
 Then forecast what comes after the last row:
 
   lstmforecast forecast data.csv --time date --target OT --horizon 24 --output forecast.csv --plot forecast.png
+
+Or keep the model (--save) and answer requests for forecasts over HTTP:
+
+  lstmforecast serve model.safetensors
 
 `lstmforecast COMMAND --help` lists the options of a command.
 """
@@ -164,6 +170,7 @@ def _parser() -> argparse.ArgumentParser:
     split.add_argument("--plot", metavar="PNG", help="draw forecasts over the truth (needs matplotlib)")
     _add_model(backtest)
     backtest.set_defaults(run=_backtest)
+    serve_command.add_parser(commands, style)
     return parser
 
 

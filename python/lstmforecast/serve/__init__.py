@@ -1,0 +1,14 @@
+"""Forecasts over HTTP: `create_app` makes a FastAPI application of fitted forecasters.
+
+Needs the extra ``serve``: ``pip install "lstmforecast[serve]"``. The command ``lstmforecast serve`` runs it.
+"""
+
+try:
+    from lstmforecast.serve.app import create_app
+except ModuleNotFoundError as error:
+    if (error.name or "").startswith("lstmforecast"):
+        raise
+    raise ImportError(f'serving needs {error.name}: pip install "lstmforecast[serve]"') from error
+from lstmforecast.serve.limits import Limits
+
+__all__ = ["Limits", "create_app"]

@@ -1,0 +1,84 @@
+"""From what several requests ask for to their answers: one call of the network for all that can share it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from lstmforecast.serve.limits import Refused
+from lstmforecast.serve.reading import Asked
+from lstmforecast.serve.served_model import Prepared
+
+# What pandas and the estimators raise at data that they don't take.
+_BAD_DATA = (ValueError, TypeError, OverflowError, KeyError)
+
+
+def answer(asked: Sequence[Asked]) -> list[bytes | Exception]:
+    """The body of the answer to each request, or what is wrong with it.
+
+    Requests for the same model, horizon and coverages are one call of the network; an error of one is none of the
+    others'.
+    """
+    answers: list[bytes | Exception] = [RuntimeError("nothing was computed")] * len(asked)
+    groups: dict[Any, list[tuple[int, Prepared]]] = defaultdict(list)
+    for i, each in enumerate(asked):
+        try:
+            groups[each.model.name, each.steps, each.coverages].append((i, _prepare(each)))
+        except Exception as error:
+            answers[i] = error
+    for group in groups.values():
+        try:
+            _answer_group(asked, group, answers)
+        except Exception as error:
+            for i, _ in group:
+                answers[i] = error
+    return answers
+
+
+def _prepare(asked: Asked) -> Prepared:
+    parts = []
+    for i, window in enumerate(asked.windows):
+        try:
+            parts.append(asked.model.prepare(window, asked.steps))
+        except _BAD_DATA as error:
+            raise Refused(422, f"windows[{i}]: {' '.join(str(error).split())}") from error
+    return Prepared.joined(parts)
+
+
+def _answer_group(asked: Sequence[Asked], group: list[tuple[int, Prepared]], answers: list[bytes | Exception]) -> None:
+    first = asked[group[0][0]]
+    joined = Prepared.joined([prepared for _, prepared in group])
+    points, bounds = first.model.forecast(joined, first.coverages)
+    start = 0
+    for i, prepared in group:
+        rows = slice(start, start + len(prepared.windows))
+        answers[i] = _written(first, points[rows], bounds[:, rows], prepared.times)
+        start = rows.stop
+
+
+def _written(
+    asked: Asked, points: NDArray[np.float64], bounds: NDArray[np.float64], times: list[Any]
+) -> bytes | Refused:
+    if not (np.isfinite(points).all() and np.isfinite(bounds).all()):
+        return Refused(422, "expected values of which the network can make a forecast, got such as end in infinity")
+    if asked.model.is_flat:
+        points, bounds = points[..., 0], bounds[..., 0]
+    points, bounds = np.ascontiguousarray(points), np.ascontiguousarray(bounds)
+    forecasts = [
+        {
+            "times": times[i],
+            "values": points[i],
+            "intervals": [
+                {"coverage": coverage, "lower": bounds[2 * place, i], "upper": bounds[2 * place + 1, i]}
+                for place, coverage in enumerate(asked.coverages)
+            ],
+        }
+        for i in range(len(points))
+    ]
+    found = {"model": asked.model.name, "forecasts": forecasts}
+    return orjson.dumps(found, option=orjson.OPT_SERIALIZE_NUMPY)

@@ -1,0 +1,243 @@
+"use strict";
+
+// The page: rows of a CSV in, a request to /predict, the answer drawn.
+
+const at = (id) => document.getElementById(id);
+let models = [];
+
+function headers() {
+  const key = at("key").value;
+  return Object.assign({ "Content-Type": "application/json" }, key ? { "X-API-Key": key } : {});
+}
+
+function say(words, wrong = false) {
+  at("message").textContent = words;
+  at("message").className = wrong ? "wrong" : "";
+}
+
+async function ask(path, options = {}) {
+  const answer = await fetch(path, { headers: headers(), ...options });
+  if (answer.status === 401) at("key-label").hidden = false;
+  const found = await answer.json();
+  if (!answer.ok) throw new Error(found.detail);
+  return found;
+}
+
+async function listModels() {
+  models = (await ask("/models")).models;
+  at("model").replaceChildren(...models.map((model) => new Option(model.name, model.name)));
+  showNeeds();
+  say("");
+}
+
+const chosen = () => models.find((model) => model.name === at("model").value);
+
+function showNeeds() {
+  const model = chosen();
+  const times = model.times === "none" ? "" : `, after a column of times${model.freq ? ` (step: ${model.freq})` : ""}`;
+  at("needs").textContent =
+    `${model.name} reads at least ${model.least_rows} rows of ${model.variables.join(", ")}${times}, the newest last.`;
+  at("horizon").value = model.horizon;
+  at("series-label").hidden = !model.is_panel;
+}
+
+// CSV as spreadsheets write it: a separator of , ; or tab, and fields in quotes.
+function readCSV(text) {
+  const first = text.split("\n", 1)[0];
+  const separator = [",", ";", "\t"].reduce((a, b) => (first.split(b).length > first.split(a).length ? b : a));
+  const rows = [];
+  let row = [], field = "", quoted = false;
+  for (let i = 0; i < text.length; i++) {
+    const c = text[i];
+    if (quoted) {
+      if (c !== '"') field += c;
+      else if (text[i + 1] === '"') field += text[++i];
+      else quoted = false;
+    } else if (c === '"') quoted = true;
+    else if (c === separator) { row.push(field.trim()); field = ""; }
+    else if (c === "\n") { row.push(field.trim()); rows.push(row); row = []; field = ""; }
+    else if (c !== "\r") field += c;
+  }
+  rows.push([...row, field.trim()]);
+  return { rows: rows.filter((each) => each.some((cell) => cell !== "")), decimal: separator === ";" };
+}
+
+const MISSING = new Set(["", "na", "nan", "null", "none", "n/a", "-"]);
+
+function toNumber(cell, decimalComma, place) {
+  if (MISSING.has(cell.toLowerCase())) return null;
+  const value = Number(decimalComma ? cell.replace(",", ".") : cell);
+  if (!Number.isFinite(value)) throw new Error(`expected a number in ${place}, got "${cell.slice(0, 40)}"`);
+  return value;
+}
+
+const isNumber = (cell) => cell !== undefined && cell !== "" && Number.isFinite(Number(cell.replace(",", ".")));
+
+// The columns of a model in a table, and its times: the first column that is none of them.
+function toWindow(text, model) {
+  const { rows, decimal } = readCSV(text);
+  if (!rows.length) throw new Error("expected rows of a CSV, got none");
+  const hasHeader = !rows[0].some(isNumber) && rows.length > 1;
+  const head = hasHeader ? rows[0] : [];
+  const body = hasHeader ? rows.slice(1) : rows;
+  const width = Math.max(...rows.map((row) => row.length)), wanted = model.variables.length;
+  let columns = model.variables.map((name) => head.indexOf(name));
+  if (columns.includes(-1)) {
+    if (width < wanted || width > wanted + 1)
+      throw new Error(`expected columns named ${model.variables.join(", ")}, got ${head.join(", ") || `${width} without names`}`);
+    columns = model.variables.map((_, i) => i + width - wanted);
+  }
+  const timeColumn = [...Array(width).keys()].find((i) => !columns.includes(i));
+  const number = (row, i, column) =>
+    toNumber(row[column] ?? "", decimal, `row ${i + 1}, column ${head[column] || column + 1}`);
+  const values = body.map((row, i) => columns.map((column) => number(row, i, column)));
+  let times = null;
+  if (model.times !== "none" && timeColumn !== undefined)
+    times = body.map((row) => (model.times === "integer" ? Number(row[timeColumn]) : row[timeColumn]));
+  return { values, times };
+}
+
+async function forecast() {
+  const model = chosen();
+  const { values, times } = toWindow(at("csv").value, model);
+  const last = Math.max(model.window_size, 1) * 4;
+  const window = { values: values.slice(-last) };
+  if (times) window.times = times.slice(-last);
+  if (model.is_panel) window.series = at("series").value;
+  const asked = { model: model.name, windows: [window], horizon: Number(at("horizon").value) };
+  if (at("coverage").value) asked.coverage = Number(at("coverage").value);
+  const answer = await ask("/predict", { method: "POST", body: JSON.stringify(asked) });
+  show(model, window, answer.forecasts[0]);
+}
+
+const column = (rows, i) => rows.map((row) => (Array.isArray(row) ? row[i] : row));
+
+function show(model, window, found) {
+  const past = Math.min(window.values.length, Math.max(48, 3 * found.values.length));
+  const interval = found.intervals[0];
+  at("charts").replaceChildren(...model.variables.map((name, i) => draw({
+    name,
+    past: column(window.values, i).slice(-past),
+    ahead: column(found.values, i),
+    lower: interval && column(interval.lower, i),
+    upper: interval && column(interval.upper, i),
+    times: [...(window.times ? window.times.slice(-past) : Array(past).fill("")), ...(found.times || found.values.map((_, k) => `+${k + 1}`))],
+  })));
+  at("table").textContent = table(model, found);
+  at("table-box").hidden = false;
+  say(`${found.values.length} steps ahead${interval ? `, and where the truth lies with ${Math.round(100 * interval.coverage)} %` : ""}`);
+}
+
+function table(model, found) {
+  const interval = found.intervals[0];
+  const names = model.variables.flatMap((name) => (interval ? [name, `${name} lower`, `${name} upper`] : [name]));
+  const rows = found.values.map((_, k) => {
+    const each = model.variables.flatMap((_, i) =>
+      [found.values, ...(interval ? [interval.lower, interval.upper] : [])].map((rows) => column(rows, i)[k]));
+    return [found.times ? found.times[k] : k + 1, ...each].join(",");
+  });
+  return [["time", ...names].join(","), ...rows].join("\n");
+}
+
+const SVG = "http://www.w3.org/2000/svg";
+const W = 900, H = 300, LEFT = 64, RIGHT = 12, TOP = 28, BOTTOM = 28;
+
+function make(tag, attributes, words) {
+  const element = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  if (words !== undefined) element.textContent = words;
+  return element;
+}
+
+// Round steps of 1, 2 or 5, some five of them.
+function ticks(low, high) {
+  const rough = (high - low) / 5, power = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 5, 10].find((each) => each * power >= rough) * power;
+  const found = [];
+  for (let value = Math.ceil(low / step) * step; value <= high; value += step) found.push(value);
+  return found;
+}
+
+function draw({ name, past, ahead, lower, upper, times }) {
+  const known = [...past, ...ahead, ...(lower || []), ...(upper || [])].filter((value) => value !== null);
+  let low = Math.min(...known), high = Math.max(...known);
+  if (low === high) { low -= 1; high += 1; }
+  const n = past.length + ahead.length;
+  const x = (i) => LEFT + (i / Math.max(1, n - 1)) * (W - LEFT - RIGHT);
+  const y = (value) => TOP + ((high - value) / (high - low)) * (H - TOP - BOTTOM);
+  const point = (value, i) => `${x(i).toFixed(1)},${y(value).toFixed(1)}`;
+  const svg = make("svg", { viewBox: `0 0 ${W} ${H}`, role: "img", "aria-label": `Forecast of ${name}` });
+  svg.append(make("text", { x: LEFT, y: 16, class: "title" }, name));
+  for (const value of ticks(low, high)) {
+    svg.append(make("line", { x1: LEFT, x2: W - RIGHT, y1: y(value), y2: y(value), class: "grid" }));
+    svg.append(make("text", { x: LEFT - 6, y: y(value) + 4, "text-anchor": "end" }, Number(value.toPrecision(6))));
+  }
+  const roomy = x(past.length) - LEFT > 250 && W - x(past.length) > 250;
+  for (const [i, anchor] of [[0, "start"], ...(roomy ? [[past.length, "middle"]] : []), [n - 1, "end"]])
+    svg.append(make("text", { x: x(i), y: H - 8, "text-anchor": anchor }, times[i]));
+  if (lower) {
+    const edge = (values) => values.map((value, k) => point(value, past.length + k));
+    svg.append(make("polygon", { points: [...edge(upper), ...edge(lower).reverse()].join(" "), class: "band" }));
+  }
+  svg.append(make("path", { d: path(past, 0, point), class: "past" }));
+  const joined = past[past.length - 1] === null ? 0 : 1;
+  const line = joined ? [past[past.length - 1], ...ahead] : ahead;
+  svg.append(make("path", { d: path(line, past.length - joined, point), class: "ahead" }));
+  follow(svg, { past, ahead, lower, upper, times, x, n });
+  return svg;
+}
+
+// A line that breaks where values are missing.
+function path(values, start, point) {
+  let pen = "M";
+  return values.map((value, i) => {
+    if (value === null) { pen = "M"; return ""; }
+    const part = pen + point(value, start + i);
+    pen = "L";
+    return part;
+  }).join("");
+}
+
+// Under the pointer: the time, the value, and the bounds.
+function follow(svg, { past, ahead, lower, upper, times, x, n }) {
+  const cursor = make("line", { y1: TOP, y2: H - BOTTOM, class: "cursor", visibility: "hidden" });
+  const words = make("text", { x: W - RIGHT, y: 16, "text-anchor": "end" }, "");
+  svg.append(cursor, words);
+  const short = (value) => (value === null ? "missing" : Number(value.toPrecision(5)));
+  svg.addEventListener("pointermove", (event) => {
+    const box = svg.getBoundingClientRect();
+    const share = ((event.clientX - box.left) * (W / box.width) - LEFT) / (W - LEFT - RIGHT);
+    const i = Math.min(n - 1, Math.max(0, Math.round(share * (n - 1)))), k = i - past.length;
+    cursor.setAttribute("x1", x(i));
+    cursor.setAttribute("x2", x(i));
+    cursor.setAttribute("visibility", "visible");
+    const bounds = k >= 0 && lower ? ` (${short(lower[k])} to ${short(upper[k])})` : "";
+    words.textContent = `${times[i]}  ${short(k < 0 ? past[i] : ahead[k])}${bounds}`;
+  });
+}
+
+async function tried(action) {
+  try {
+    await action();
+  } catch (error) {
+    say(error.message, true);
+  }
+}
+
+async function readFile(file) {
+  at("csv").value = await file.text();
+  await tried(forecast);
+}
+
+at("form").addEventListener("submit", (event) => { event.preventDefault(); tried(forecast); });
+at("file").addEventListener("change", (event) => event.target.files[0] && readFile(event.target.files[0]));
+at("model").addEventListener("change", showNeeds);
+at("key").addEventListener("change", () => tried(listModels));
+document.addEventListener("dragover", (event) => { event.preventDefault(); at("csv").classList.add("over"); });
+document.addEventListener("dragleave", () => at("csv").classList.remove("over"));
+document.addEventListener("drop", (event) => {
+  event.preventDefault();
+  at("csv").classList.remove("over");
+  if (event.dataTransfer.files[0]) readFile(event.dataTransfer.files[0]);
+});
+tried(listModels);

@@ -1,0 +1,163 @@
+"""The OpenAPI of a server, made for the models that it has: what it says of windows is what the network reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from lstmforecast.serve.limits import LARGEST_VALUE, Limits
+from lstmforecast.serve.reading import MOST_COVERAGES
+from lstmforecast.serve.served_model import ServedModel
+
+Schema = dict[str, Any]
+ERROR: Schema = {
+    "type": "object",
+    "properties": {"detail": {"type": "string", "description": "What was expected, and what came."}},
+    "required": ["detail"],
+}
+_TIME: dict[str, Schema] = {
+    "datetime": {"type": "string", "description": "ISO 8601, as 2026-01-31T12:00:00."},
+    "period": {"type": "string", "description": "A period, as 2026-01 or 2026Q1."},
+    "integer": {"type": "integer", "minimum": -(2**53), "maximum": 2**53},
+}
+_TIMES_OUT: Schema = {
+    "type": ["array", "null"],
+    "items": {"type": ["string", "integer"]},
+    "description": "Of the steps ahead; null where the window came without times.",
+}
+
+
+def error(words: str, headers: Sequence[str] = ()) -> Schema:
+    """An answer that is an error."""
+    answer: Schema = {"description": words, "content": {"application/json": {"schema": ERROR}}}
+    if headers:
+        answer["headers"] = {name: {"schema": {"type": "string"}, "required": True} for name in headers}
+    return answer
+
+
+def success(words: str, schema: Schema, kind: str = "application/json") -> Schema:
+    """An answer that is none."""
+    return {"description": words, "content": {kind: {"schema": schema}}}
+
+
+def request_body(models: Sequence[ServedModel], limits: Limits) -> Schema:
+    """What /predict takes, with an example for each model, which works."""
+    each = [_request(model, limits, alone=len(models) == 1) for model in models]
+    schema = each[0] if len(each) == 1 else {"oneOf": each}
+    examples = {model.name: {"value": example(model, limits)} for model in models}
+    return {"required": True, "content": {"application/json": {"schema": schema, "examples": examples}}}
+
+
+def example(model: ServedModel, limits: Limits) -> Schema:
+    """A request for the steps after the end of the data that the model was fitted to."""
+    window = model.example()
+    rows: list[Any] = [[None if value != value else value for value in row] for row in window.values.tolist()]
+    given: Schema = {"values": [row[0] for row in rows] if model.is_flat else rows}
+    if window.times is not None:
+        given["times"] = window.times
+    if window.series is not None:
+        given["series"] = window.series
+    asked: Schema = {"model": model.name, "windows": [given]}
+    if model.greatest_coverage >= 0.9 and model.horizon <= limits.horizon:
+        asked["coverage"] = 0.9
+    return asked
+
+
+def _request(model: ServedModel, limits: Limits, *, alone: bool) -> Schema:
+    properties: Schema = {
+        "model": {"const": model.name},
+        "windows": {"type": "array", "minItems": 1, "maxItems": limits.windows, "items": _window(model)},
+        "horizon": {
+            "type": "integer",
+            "minimum": 1,
+            "maximum": limits.horizon,
+            "description": f"Steps ahead, by default {min(model.horizon, limits.horizon)}; beyond {model.horizon} "
+            "forecasts are appended to the window.",
+        },
+    }
+    schema: Schema = {
+        "title": f"Request to {model.name}",
+        "type": "object",
+        "properties": properties,
+        "required": ["windows"] if alone else ["model", "windows"],
+        "additionalProperties": False,
+    }
+    if model.greatest_coverage > 0:
+        properties["coverage"] = _coverage(model.greatest_coverage)
+        most = min(model.horizon, limits.horizon)
+        schema["dependentSchemas"] = {"coverage": {"properties": {"horizon": {"maximum": most}}}}
+    return schema
+
+
+def _coverage(greatest: float) -> Schema:
+    # a little less than what rounding might refuse
+    one: Schema = {"type": "number", "exclusiveMinimum": 0, "maximum": round(greatest - 5e-7, 6)}
+    many = {"type": "array", "items": one, "minItems": 1, "maxItems": MOST_COVERAGES, "uniqueItems": True}
+    return {"anyOf": [one, many], "description": "Probabilities with which intervals hold the truth."}
+
+
+def _window(model: ServedModel) -> Schema:
+    kinds = ["number"] if model.forecaster.missing == "error" else ["number", "null"]
+    number: Schema = {"type": kinds, "minimum": -LARGEST_VALUE, "maximum": LARGEST_VALUE}
+    if model.forecaster.transform == "log":
+        number |= {"minimum": -0.999999}
+    row: Schema = {"type": "array", "minItems": model.n_variables, "maxItems": model.n_variables, "items": number}
+    items = number if model.is_flat else row
+    values: Schema = {"type": "array", "minItems": model.least_rows, "items": items}
+    values["description"] = (
+        f"Rows in time order, the newest last; of them the last {model.forecaster.window_size_} are read."
+    )
+    properties: Schema = {"values": values}
+    if model.time_kind != "none":
+        words = "One for each row, at a constant step: that of the model."
+        properties["times"] = {"type": "array", "items": _TIME[model.time_kind], "description": words}
+    if model.is_panel:
+        properties["series"] = {"type": "string", "description": "One of the series of the fit, or a new one."}
+    required = ["values", "times"] if model.needs_times else ["values"]
+    return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
+
+
+def answer_of_predict() -> Schema:
+    """What /predict answers."""
+    rows: Schema = {"type": "array", "items": {"type": ["number", "array"], "items": {"type": "number"}}}
+    interval: Schema = {
+        "type": "object",
+        "properties": {"coverage": {"type": "number"}, "lower": rows, "upper": rows},
+        "required": ["coverage", "lower", "upper"],
+    }
+    forecast: Schema = {
+        "type": "object",
+        "properties": {"times": _TIMES_OUT, "values": rows, "intervals": {"type": "array", "items": interval}},
+        "required": ["times", "values", "intervals"],
+    }
+    return {
+        "type": "object",
+        "properties": {"model": {"type": "string"}, "forecasts": {"type": "array", "items": forecast}},
+        "required": ["model", "forecasts"],
+    }
+
+
+def answer_of_models() -> Schema:
+    """What /models answers."""
+    words, number = {"type": "string"}, {"type": "number"}
+    count, truth = {"type": "integer"}, {"type": "boolean"}
+    properties: Schema = {
+        "name": words,
+        "window_size": count,
+        "least_rows": count,
+        "horizon": count,
+        "variables": {"type": "array", "items": words},
+        "times": {"enum": ["datetime", "period", "integer", "none"]},
+        "needs_times": truth,
+        "freq": {"type": ["string", "null"]},
+        "missing": words,
+        "greatest_coverage": number,
+        "is_panel": truth,
+        "architecture": words,
+    }
+    model = {"type": "object", "properties": properties, "required": list(properties)}
+    return {
+        "type": "object",
+        "properties": {"models": {"type": "array", "items": model}},
+        "required": ["models"],
+    }

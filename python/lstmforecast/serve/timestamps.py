@@ -1,0 +1,129 @@
+"""Times as requests write them: read for pandas, and counted on without it where their steps are of one length."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pandas.tseries.offsets import BaseOffset, Day, Tick
+
+from lstmforecast.container import Observations
+from lstmforecast.index import Frequency, parse_frequency
+
+# Rows of a grid for each time given: more is no series with gaps.
+_MOST_MISSING = 20
+# JSON's whole numbers that every reader takes as they are.
+_LARGEST = 2**53
+_ZONE = re.compile(r"(Z|[+-]\d\d:?\d\d)$")
+
+
+@dataclass(frozen=True)
+class Clock:
+    """The times of a model.
+
+    Attributes
+    ----------
+    kind : {"datetime", "period", "integer", "none"}
+    freq : str, int, offset or None
+        Frequency of the model's index.
+    zone : Any
+        Time zone of the model's index; None: none.
+    step : timedelta64 or None
+        The length of a step, where all are of the same length and there is no time zone.
+    """
+
+    kind: str
+    freq: Frequency
+    zone: Any = None
+    step: np.timedelta64 | None = None
+
+    @classmethod
+    def of(cls, observations: Observations) -> Clock:
+        """The clock of what a model has seen."""
+        index, freq = observations.index, observations.freq
+        if isinstance(index, pd.MultiIndex):
+            index = index.levels[-1]
+        if index is None:
+            return cls("none", None)
+        if isinstance(index, pd.PeriodIndex):
+            return cls("period", freq)
+        if not isinstance(index, pd.DatetimeIndex):
+            return cls("integer", freq)
+        return cls("datetime", freq, index.tz, None if index.tz is not None else _step(parse_frequency(freq)))
+
+    def after(self, times: list[Any], steps: int) -> Any:
+        """The times of the steps after these; None where they have to be read first, or there is something wrong.
+
+        Only for times written as 2026-01-31T12:00:00, or without seconds, or as days, at steps of whole seconds.
+        """
+        if self.step is None or not _are_plain(times):
+            return None
+        stamps = np.array(times, "datetime64[s]")
+        if len(stamps) > 1 and not (stamps[1:] - stamps[:-1] == self.step).all():
+            return None
+        return stamps[-1] + self.step * np.arange(1, steps + 1)
+
+    def read(self, times: list[Any]) -> pd.Index:
+        """An index of the kind of the model's.
+
+        Raises
+        ------
+        ValueError, OverflowError
+            If a time can't be read, or they span more than there can be rows for.
+        """
+        if self.kind == "integer":
+            integers: pd.Index = pd.Index(np.array(times, np.int64))
+            step = self.freq if isinstance(self.freq, int) else 1
+            if max(map(abs, times)) > _LARGEST:
+                raise ValueError(f"expected times between -2**53 and 2**53, got {max(times, key=abs)}")
+            _check_span(times[-1] - times[0], step, len(times))
+            return integers
+        if self.kind == "period":
+            periods = pd.PeriodIndex(times, freq=str(self.freq))
+            assert periods.freq is not None
+            _check_span(int(periods.asi8[-1] - periods.asi8[0]), periods.freq.n, len(times))
+            return periods
+        if self.zone is None:
+            return pd.DatetimeIndex(pd.to_datetime(times, format="ISO8601"))
+        if _ZONE.search(times[0]):
+            return pd.DatetimeIndex(pd.to_datetime(times, format="ISO8601", utc=True)).tz_convert(self.zone)
+        return pd.DatetimeIndex(pd.to_datetime(times, format="ISO8601")).tz_localize(self.zone, ambiguous="infer")
+
+    @staticmethod
+    def written(index: pd.Index) -> list[Any]:
+        """Times as answers write them: ISO 8601, or whole numbers."""
+        if isinstance(index, pd.MultiIndex):
+            index = index.get_level_values(-1)
+        if isinstance(index, pd.DatetimeIndex):
+            return [time.isoformat() for time in index]
+        return index.astype(str).tolist() if isinstance(index, pd.PeriodIndex) else index.tolist()
+
+
+def _are_plain(times: list[str]) -> bool:
+    """Whether all are written as 2026-01-31, 2026-01-31T12:00 or 2026-01-31 12:00:00: NumPy warns at zones."""
+    length = len(times[0])
+    if length not in (10, 16, 19) or set(map(len, times)) != {length}:
+        return False
+    joined = "".join(times)
+    # no sign before a year, no zone at the end
+    if not (joined[::length] + joined[length - 1 :: length]).isdigit():
+        return False
+    dashes, colons = set(joined[4::length] + joined[7::length]), set() if length == 10 else set(joined[13::length])
+    return dashes == {"-"} and colons <= {":"}
+
+
+def _step(offset: BaseOffset) -> np.timedelta64 | None:
+    """The length of a step in seconds; None if steps differ, or are of parts of seconds."""
+    if isinstance(offset, Day):
+        return np.timedelta64(offset.n * 86_400, "s")
+    if not isinstance(offset, Tick) or pd.Timedelta(offset) % pd.Timedelta(seconds=1):
+        return None
+    return np.timedelta64(pd.Timedelta(offset) // pd.Timedelta(seconds=1), "s")
+
+
+def _check_span(span: int, step: int, n_rows: int) -> None:
+    if abs(span) > _MOST_MISSING * (n_rows + 50) * abs(step):
+        raise ValueError(f"expected times at a constant step of {step}, got {n_rows} of them that span {span}")

@@ -1,0 +1,128 @@
+"""What a server tells of itself: counters and times for Prometheus, and a line of JSON for each request."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+import orjson
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+
+LOGGER = logging.getLogger("lstmforecast.serve")
+LOGGER.addHandler(logging.NullHandler())
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
+_INTERNAL = b'{"detail":"expected no error of the server\'s own, got one: it stands in its log"}'
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Message, Receive, Send], Awaitable[None]]
+
+
+class Meters:
+    """Everything at ``/metrics``, of one application.
+
+    Parameters
+    ----------
+    waiting : callable
+        How many requests wait.
+    """
+
+    def __init__(self, waiting: Callable[[], int]) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        options: dict[str, Any] = {"registry": self.registry}
+        self.requests = Counter("lstmforecast_requests", "Requests answered.", ["path", "status"], **options)
+        self.seconds = Histogram(
+            "lstmforecast_request_seconds", "From a request to its answer.", ["path"], buckets=_SECONDS, **options
+        )
+        self.windows = Counter("lstmforecast_windows", "Windows forecast.", ["model"], **options)
+        self.batches = Histogram(
+            "lstmforecast_batch_windows", "Windows brought together for a turn.", buckets=_SIZES, **options
+        )
+        Gauge("lstmforecast_waiting_requests", "Requests that wait.", **options).set_function(waiting)
+
+    def text(self) -> bytes:
+        """In Prometheus' format."""
+        return generate_latest(self.registry)
+
+
+class Watched:
+    """An ASGI application around another: counts, logs, and answers 500 where that fails.
+
+    Parameters
+    ----------
+    app : callable
+        The application inside.
+    meters : Meters
+    paths : set of str
+        What counts under its own name; all other paths count as one, so that clients can't make names.
+    """
+
+    def __init__(self, app: App, meters: Meters, paths: set[str]) -> None:
+        self._app, self._meters, self._paths = app, meters, paths
+        self._numbers = itertools.count(1)
+        self._labelled: dict[tuple[str, int], tuple[Any, Any]] = {}
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        begin, number, status = time.perf_counter(), next(self._numbers), 0
+
+        async def noting(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noting)
+        except Exception:
+            LOGGER.exception("request failed", extra={"fields": {"request": number}})
+            if status:
+                raise
+            status = 500
+            await _send_error(send)
+        finally:
+            self._note(scope, number, status, time.perf_counter() - begin)
+
+    def _note(self, scope: Message, number: int, status: int, seconds: float) -> None:
+        path = scope["path"] if scope["path"] in self._paths else "other"
+        if (path, status) not in self._labelled:
+            pair = (self._meters.requests.labels(path, status), self._meters.seconds.labels(path))
+            self._labelled[path, status] = pair
+        requests, histogram = self._labelled[path, status]
+        requests.inc()
+        histogram.observe(seconds)
+        if LOGGER.isEnabledFor(logging.INFO):
+            client = scope.get("client")
+            fields = {"request": number, "method": scope["method"][:20], "path": path, "status": status}
+            fields |= {"ms": round(1000 * seconds, 3), "client": client[0] if client else None}
+            # as LOGGER.info, which would also look for the line of code
+            record = LOGGER.makeRecord(LOGGER.name, logging.INFO, "", 0, "request", (), None, extra={"fields": fields})
+            LOGGER.handle(record)
+
+
+async def _send_error(send: Send) -> None:
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(_INTERNAL)).encode())]
+    await send({"type": "http.response.start", "status": 500, "headers": headers})
+    await send({"type": "http.response.body", "body": _INTERNAL})
+
+
+class JSONFormatter(logging.Formatter):
+    """Log records as lines of JSON: time, level, message, what a request was, and the traceback of an error."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line."""
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+        line: dict[str, Any] = {"time": f"{stamp}.{int(record.msecs):03d}Z", "level": record.levelname.lower()}
+        line |= {"message": record.getMessage()} | getattr(record, "fields", {})
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return orjson.dumps(line, default=str).decode()

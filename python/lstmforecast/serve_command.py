@@ -1,0 +1,152 @@
+"""The command ``lstmforecast serve``: files of models in, a server that runs until it is told to stop."""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import logging
+import os
+import socket
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lstmforecast.forecaster import LSTMForecaster
+
+KEY_VARIABLE = "LSTMFORECAST_API_KEY"
+LEVELS = ("debug", "info", "warning", "error", "off")
+# Seconds for requests in flight once the server is told to stop.
+GRACE = 30
+
+EXAMPLES = """\
+examples:
+  one model, for this machine; a page to try it at http://127.0.0.1:8000/
+    lstmforecast serve model.safetensors
+
+  two, under names of their own, for everybody who has the key
+    LSTMFORECAST_API_KEY=... lstmforecast serve load=model.safetensors price=other.safetensors --host 0.0.0.0
+
+  a forecast for the steps after some rows, with bounds that hold the truth nine times of ten
+    curl localhost:8000/predict -d '{"windows": [{"values": [1.5, 1.7, ...]}], "coverage": 0.9}'
+
+/openapi.json describes what can be asked, with an example for each model; /metrics is for Prometheus. SIGTERM and
+Ctrl-C finish what is in flight first. The log is a line of JSON for each request, on standard error.
+"""
+
+
+def add_parser(commands: Any, style: dict[str, Any]) -> None:
+    """Add the command to those of ``lstmforecast``."""
+    parser = commands.add_parser("serve", help="answer requests for forecasts over HTTP", epilog=EXAMPLES, **style)
+    parser.add_argument(
+        "models", nargs="+", metavar="[NAME=]FILE", help="models kept with --save; named by their files"
+    )
+    where = parser.add_argument_group("where, and for whom")
+    where.add_argument(
+        "--host", default="127.0.0.1", help="address to listen at (default 127.0.0.1: this machine only)"
+    )
+    where.add_argument("--port", type=_port, default=8000, metavar="N", help="port (default 8000; 0: a free one)")
+    where.add_argument(
+        "--api-key-file",
+        metavar="FILE",
+        help=f"a file that holds the key requests need; else ${KEY_VARIABLE}, else none",
+    )
+    most = parser.add_argument_group("limits")
+    for name, default, text in (
+        ("max-body", 4 * 2**20, "bytes of a request"),
+        ("max-windows", 1024, "windows of a request"),
+        ("max-horizon", 1000, "steps ahead"),
+        ("max-waiting", 256, "requests that wait; the next gets 503 and Retry-After"),
+        ("max-batch", 256, "windows of several requests that share a call of the network"),
+        ("n-threads", 1, "processor threads of the network"),
+    ):
+        most.add_argument(f"--{name}", type=_count, default=default, metavar="N", help=f"{text} (default {default})")
+    parser.add_argument("--log-level", choices=LEVELS, default="info", help="what is logged (default info)")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Serve until SIGTERM or Ctrl-C.
+
+    Raises
+    ------
+    ImportError
+        Without the extra ``serve``.
+    OSError, FormatError, ValueError, TypeError
+        If a file can't be read or served, or the port is taken.
+    """
+    from lstmforecast.serve import Limits, create_app
+
+    limits = Limits(args.max_body, args.max_windows, args.max_horizon, args.max_waiting, args.max_batch)
+    app = create_app(read_models(args.models), api_key=_key(args), limits=limits, n_threads=args.n_threads)
+    _log(args.log_level)
+    _listen(app, args.host, args.port)
+
+
+def read_models(given: list[str]) -> dict[str, LSTMForecaster]:
+    """Load files, each under the name before its ``=``, or under its own without the suffix."""
+    from lstmforecast.forecaster import LSTMForecaster
+
+    models: dict[str, LSTMForecaster] = {}
+    for each in given:
+        name, _, path = each.rpartition("=") if not Path(each).exists() else ("", "", each)
+        name = name or Path(path).stem
+        if name in models:
+            raise ValueError(f"expected a name of its own for every model, got {name!r} twice: write NAME=FILE")
+        models[name] = LSTMForecaster.load(path)
+    return models
+
+
+def _key(args: argparse.Namespace) -> str | None:
+    key = Path(args.api_key_file).read_text(encoding="utf-8") if args.api_key_file else os.environ.get(KEY_VARIABLE)
+    return None if key is None else key.strip()
+
+
+def _log(level: str) -> None:
+    """Send the server's log, and uvicorn's, to standard error as JSON."""
+    from lstmforecast.serve.watching import JSONFormatter
+
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JSONFormatter())
+    for name in ("lstmforecast.serve", "uvicorn.error"):
+        logger = logging.getLogger(name)
+        logger.handlers, logger.propagate = [handler], False
+        logger.setLevel(logging.CRITICAL + 1 if level == "off" else level.upper())
+
+
+def _listen(app: Any, host: str, port: int) -> None:
+    import uvicorn
+
+    from lstmforecast.serve.watching import LOGGER
+
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listening = socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        raise OSError(f"can't listen at {host}:{port}: {error.strerror or error}") from error
+    shown = f"[{host}]" if ":" in host else host
+    LOGGER.info("listening", extra={"fields": {"address": f"http://{shown}:{listening.getsockname()[1]}"}})
+    # What the libraries have made stays until the end: the collector would go through it (0.2 s) again and again.
+    gc.collect()
+    gc.freeze()
+    options: dict[str, Any] = {"log_config": None, "access_log": False, "server_header": False}
+    uvicorn.Server(uvicorn.Config(app, timeout_graceful_shutdown=GRACE, **options)).run([listening])
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1, got {text}")
+    return number
+
+
+def _port(text: str) -> int:
+    number = int(text)
+    if not 0 <= number <= 65_535:
+        raise argparse.ArgumentTypeError(f"expected a port from 0 to 65535, got {text}")
+    return number
+
+
+# argparse names a type by its function in "invalid ... value".
+_count.__name__ = "whole number"
+_port.__name__ = "port"

@@ -1,0 +1,100 @@
+"""`lstmforecast serve` as a process of its own: names, key, log, and an end that finishes what is in flight."""
+
+import json
+import pickle
+import signal
+import socket
+import subprocess
+import time
+
+import httpx
+import numpy as np
+import pytest
+from tests.serve.client import running
+
+from lstmforecast.cli import main
+from lstmforecast.serve_command import read_models
+
+
+@pytest.fixture
+def files(hourly, pair, tmp_path):
+    hourly.save(tmp_path / "hourly.safetensors")
+    pair.save(tmp_path / "pair.safetensors")
+    return tmp_path
+
+
+def lines_of(process: subprocess.Popen) -> list[dict]:
+    return [json.loads(line) for line in process.stderr]
+
+
+def test_files_are_models_under_their_names(files, capsys):
+    assert list(read_models([f"{files}/hourly.safetensors", f"b={files}/pair.safetensors"])) == ["hourly", "b"]
+    twice = f"{files}/pair.safetensors"
+    assert main(["serve", twice, twice]) == 1
+    assert "'pair' twice: write NAME=FILE" in capsys.readouterr().err
+
+
+def test_nothing_but_safetensors_is_loaded(tmp_path, capsys):
+    class Trap:
+        def __reduce__(self):
+            return (pytest.fail, ("a pickle was loaded",))
+
+    (tmp_path / "model.pkl").write_bytes(pickle.dumps(Trap()))
+    assert main(["serve", f"{tmp_path}/model.pkl"]) == 1
+    assert "model.pkl" in capsys.readouterr().err
+
+
+def test_a_port_that_is_taken_is_one_line(files, capfd):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = str(other.getsockname()[1])
+        assert main(["serve", f"{files}/pair.safetensors", "--port", port, "--log-level", "off"]) == 1
+    assert f"can't listen at 127.0.0.1:{port}" in capfd.readouterr().err
+
+
+def test_the_log_has_a_line_of_json_for_each_request_and_the_key_is_no_argument(files):
+    (files / "key").write_text("s3cret\n")
+    with running(files / "pair.safetensors", "--api-key-file", files / "key") as (process, address):
+        asked = {"windows": [{"values": [[1, 2]] * 8}]}
+        assert httpx.post(f"{address}/predict", json=asked).status_code == 401
+        assert httpx.post(f"{address}/predict", json=asked, headers={"X-API-Key": "s3cret"}).status_code == 200
+        assert httpx.get(f"{address}/nowhere").status_code == 404
+        process.send_signal(signal.SIGTERM)
+        logged = [line for line in lines_of(process) if line["message"] == "request"]
+        assert process.wait() in (0, -signal.SIGTERM)
+    seen = [(line["method"], line["path"], line["status"]) for line in logged]
+    assert seen == [("POST", "/predict", 401), ("POST", "/predict", 200), ("GET", "other", 404)]
+    assert all(line["level"] == "info" and line["ms"] > 0 and line["client"] == "127.0.0.1" for line in logged)
+    assert "s3cret" not in str(logged)
+
+
+def test_a_server_that_is_told_to_stop_finishes_what_is_in_flight(files):
+    """The last byte of a body comes a moment after SIGTERM; the answer comes all the same, then the end."""
+    body = json.dumps({"windows": [{"values": np.ones((900, 8, 2)).tolist()[0]}] * 900, "horizon": 300}).encode()
+    with running(files / "pair.safetensors") as (process, address):
+        host, port = address.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), timeout=60) as connection:
+            head = f"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
+            connection.sendall(head.encode() + body[:-1])
+            time.sleep(0.3)
+            process.send_signal(signal.SIGTERM)
+            time.sleep(0.3)
+            connection.sendall(body[-1:])
+            answer = b"".join(iter(lambda: connection.recv(2**16), b""))
+        words = [line["message"] for line in lines_of(process)]
+        assert process.wait() in (0, -signal.SIGTERM)
+    assert answer.startswith(b"HTTP/1.1 200")
+    content = answer.split(b"\r\n\r\n", 1)[1]
+    assert len(json.loads(content)["forecasts"]) == 900
+    assert "stopped" in words
+
+
+def test_the_extra_that_is_missing_is_named(files):
+    code = (
+        "import sys; sys.modules['fastapi'] = None\n"
+        f"from lstmforecast.cli import main; sys.exit(main(['serve', {str(files / 'pair.safetensors')!r}]))"
+    )
+    import sys
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr == 'lstmforecast: error: serving needs fastapi: pip install "lstmforecast[serve]"\n'

@@ -1,0 +1,157 @@
+"""What /predict answers is what `predict` and `predict_interval` return, to the last bit, for each kind of model."""
+
+import asyncio
+
+import numpy as np
+import pandas as pd
+import pytest
+from tests.serve.client import Client, sentence
+from tests.serve.conftest import SMALL, wave
+
+from lstmforecast import LSTMForecaster
+from lstmforecast.serve import create_app
+
+
+def window(container) -> dict:
+    """A series as a request has it."""
+    values = container.to_numpy() if hasattr(container, "to_numpy") else container
+    found = {"values": [[None if np.isnan(x) else x for x in np.atleast_1d(row)] for row in values.tolist()]}
+    if values.ndim == 1:
+        found["values"] = [row[0] for row in found["values"]]
+    if hasattr(container, "index"):
+        found["times"] = [str(time) for time in container.index.get_level_values(-1)]
+    return found
+
+
+def asked(client: Client, model: str, *windows: dict, **more) -> list[dict]:
+    response = client.predict({"model": model, "windows": list(windows), **more})
+    assert response.status_code == 200, response.text
+    assert response.json()["model"] == model
+    return response.json()["forecasts"]
+
+
+def assert_same(found: dict, model: LSTMForecaster, context, horizon=None, coverage=(0.5, 0.9)) -> None:
+    """Equal, not close: both are float64, and JSON keeps all digits."""
+    forecast = model.predict(horizon, context=context)
+    np.testing.assert_array_equal(found["values"], forecast)
+    interval = model.predict_interval(list(coverage), horizon, context=context).to_numpy()
+    bounds = interval.reshape(len(interval), -1, len(coverage), 2)
+    for i, each in enumerate(found["intervals"]):
+        assert each["coverage"] == coverage[i]
+        for side, name in enumerate(("lower", "upper")):
+            np.testing.assert_array_equal(np.reshape(each[name], bounds.shape[:2]), bounds[:, :, i, side])
+    assert len(found["intervals"]) == len(coverage)
+
+
+def test_a_series_with_times(client, hourly):
+    y = pd.Series(wave(40), pd.date_range("2026-05-01", periods=40, freq="h"), name="load")
+    (found,) = asked(client, "hourly", window(y), coverage=[0.5, 0.9])
+    assert_same(found, hourly, y)
+    assert found["times"] == [time.isoformat() for time in hourly.predict(context=y).index]
+
+
+def test_without_times_there_are_none_in_the_answer(client, hourly):
+    (found,) = asked(client, "hourly", window(wave(30)))
+    np.testing.assert_array_equal(found["values"], hourly.predict(context=wave(30)))
+    assert found["times"] is None
+    assert found["intervals"] == []
+
+
+def test_several_variables_and_windows(client, pair):
+    tables = [np.column_stack([wave(n), wave(n) ** 2]) for n in (8, 20)]
+    found = asked(client, "pair", *map(window, tables), coverage=[0.5, 0.9])
+    for each, table in zip(found, tables, strict=True):
+        assert_same(each, pair, table)
+
+
+def test_a_horizon_beyond_the_trained_one_is_rolled_on(client, hourly):
+    (found,) = asked(client, "hourly", window(wave(24)), horizon=15)
+    np.testing.assert_array_equal(found["values"], hourly.predict(15, context=wave(24)))
+
+
+def test_series_of_a_panel_known_and_new(client, panel):
+    days = pd.date_range("2026-03-01", periods=20, freq="D")
+    for name in ("b", "new"):
+        y = pd.Series(50 * wave(20), pd.MultiIndex.from_product([[name], days], names=["store", "day"]), name="sales")
+        (found,) = asked(client, "panel", window(y) | {"series": name}, coverage=[0.5, 0.8])
+        assert_same(found, panel, y, coverage=(0.5, 0.8))
+        assert found["times"][0] == "2026-03-21T00:00:00"
+
+
+CONTAINERS = {
+    "zone": (pd.date_range("2026-03-27", periods=120, freq="h", tz="Europe/Berlin"), {}),
+    "business days": (pd.date_range("2026-01-01", periods=120, freq="B"), {}),
+    "minutes": (pd.date_range("2026-01-01", periods=120, freq="15min"), {"transform": "log"}),
+    "period": (pd.period_range("2020-01", periods=120, freq="M"), {}),
+    "integers": (pd.RangeIndex(5, 365, 3), {}),
+    "calendar": (pd.date_range("2026-01-01", periods=120, freq="h"), {"calendar": "auto"}),
+    "gaps": (pd.date_range("2026-01-01", periods=120, freq="D"), {"missing": "interpolate"}),
+    "mask": (pd.date_range("2026-01-01", periods=120, freq="D"), {"missing": "mask"}),
+    "quantile": (pd.date_range("2026-01-01", periods=120, freq="D"), {"loss": "quantile"}),
+    "counts": (pd.date_range("2026-01-01", periods=120, freq="D"), {"loss": "negative_binomial"}),
+}
+
+
+@pytest.mark.parametrize("name", CONTAINERS)
+def test_every_index_and_option(name):
+    index, options = CONTAINERS[name]
+    y = pd.Series(wave(120).round() if name == "counts" else wave(120), index, name="y")
+    model = LSTMForecaster(horizon=3, window_size=12, **options, **SMALL).fit(y)
+    context = y[-30:].copy()
+    if name in ("gaps", "mask"):
+        context.iloc[[5, 20]] = np.nan
+        context = context.drop(context.index[25])
+    given = window(context)
+    given["times"] = [int(time) for time in context.index] if name == "integers" else given["times"]
+    (found,) = asked(Client(create_app(model)), "model", given, coverage=[0.5])
+    assert_same(found, model, context, coverage=(0.5,))
+    expected = model.predict(context=context).index
+    written = [time.isoformat() if hasattr(time, "isoformat") else time for time in expected]
+    assert found["times"] == ([str(time) for time in expected] if name == "period" else written)
+
+
+def test_requests_at_once_share_a_call_and_change_no_bit(hourly, pair):
+    app = create_app({"hourly": hourly, "pair": pair})
+    bodies = [{"model": "hourly", "windows": [window(wave(24 + i))], "horizon": 6 + i % 2} for i in range(20)]
+    bodies.insert(7, {"model": "pair", "windows": [{"values": [[1, 2]] * 8}]})
+    bodies.insert(3, {"model": "hourly", "windows": [{"values": [1.0] * 24, "times": ["2026-01-01T00:00"] * 24}]})
+    alone = [Client(app).predict(body) for body in bodies]
+    together = Client(app).together(*[("POST", "/predict", {"json": body}) for body in bodies])
+    assert [each.content for each in together] == [each.content for each in alone]
+    assert [each.status_code for each in together] == [422 if i == 3 else 200 for i in range(22)]
+    # of the windows that waited together there are fewer turns than requests
+    counted = dict(line.rsplit(" ", 1) for line in Client(app).get("/metrics").text.splitlines() if line[0] != "#")
+    assert float(counted["lstmforecast_batch_windows_count"]) <= 22 + 2
+    assert float(counted['lstmforecast_windows_total{model="hourly"}']) == 40
+
+
+def test_a_model_that_cant_be_served_is_refused(hourly):
+    regressed = LSTMForecaster(window_size=8, **SMALL).fit(wave(), X=wave())
+    with pytest.raises(ValueError, match="'m' without X"):
+        create_app({"m": regressed})
+    with pytest.raises(TypeError, match="LSTMForecaster for the model 'm', got int"):
+        create_app({"m": 1})
+    with pytest.raises(ValueError, match="at least one model"):
+        create_app({})
+    with pytest.raises(ValueError, match="api_key"):
+        create_app(hourly, api_key=" ")
+
+
+def test_what_ends_in_infinity_is_refused():
+    """Values that single precision can't hold once they are scaled by 1e-30."""
+    model = LSTMForecaster(horizon=2, window_size=4, **SMALL).fit(1e-30 * wave())
+    assert "infinity" in sentence(Client(create_app(model)).predict({"windows": [{"values": [1e15, 1, 1e15, -1e15]}]}))
+
+
+def test_the_application_warms_up_before_it_is_ready(hourly):
+    app = create_app(hourly)
+    client = Client(app)
+    refused = client.get("/ready")
+    assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
+    assert client.get("/health").json() == {"status": "ok"}
+
+    async def started() -> int:
+        async with app.router.lifespan_context(app):
+            return (await client._together((("GET", "/ready", {}),)))[0].status_code
+
+    assert asyncio.run(started()) == 200

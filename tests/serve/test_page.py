@@ -1,0 +1,105 @@
+"""The page in headless Chromium: rows pasted or dropped, the forecast and its interval drawn, errors said."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from tests.serve.browser import MISSING, browser
+from tests.serve.client import running
+from tests.serve.conftest import wave
+
+pytestmark = [
+    pytest.mark.skipif(MISSING is not None, reason=f"{MISSING} isn't installed"),
+    pytest.mark.timeout(180),
+]
+PASTE = "document.getElementById('csv').value = arguments[0]; document.querySelector('button').click()"
+DROP = """
+const files = new DataTransfer();
+files.items.add(new File([arguments[0]], "load.csv", {type: "text/csv"}));
+document.getElementById("csv").dispatchEvent(new DragEvent("drop", {dataTransfer: files, bubbles: true}));
+"""
+BAND = "document.querySelector('svg polygon.band') && document.querySelector('svg polygon.band').getAttribute('points')"
+
+
+@pytest.fixture(scope="module")
+def page(hourly, pair, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("models")
+    hourly.save(folder / "hourly.safetensors")
+    pair.save(folder / "pair.safetensors")
+    arguments = [folder / "hourly.safetensors", folder / "pair.safetensors", "--log-level", "info"]
+    with running(*arguments, env=os.environ | {"LSTMFORECAST_API_KEY": "s3cret"}) as (_, address), browser() as window:
+        window.open(address)
+        # the list of models is refused without a key, which the page then asks for
+        window.wait("!document.getElementById('key-label').hidden")
+        window.run(
+            "const key = document.getElementById('key'); key.value = 's3cret'; key.dispatchEvent(new Event('change'))"
+        )
+        window.wait("document.querySelectorAll('#model option').length === 2")
+        yield window
+
+
+def choose(page, model: str) -> None:
+    script = "const m = document.getElementById('model'); m.value = arguments[0]; m.dispatchEvent(new Event('change'))"
+    page.run(f"{script}; document.getElementById('charts').replaceChildren()", model)
+
+
+def series(n: int = 40) -> pd.Series:
+    return pd.Series(wave(n), pd.date_range("2026-05-01", periods=n, freq="h", name="date"), name="load")
+
+
+@pytest.mark.parametrize("script", [PASTE, DROP])
+def test_rows_pasted_or_dropped_are_forecast_with_an_interval(page, hourly, script):
+    choose(page, "hourly")
+    page.run(script, series().to_csv())
+    points = page.wait(BAND).split()
+    assert len(points) == 2 * 6
+    numbers = page.run("return document.getElementById('table').textContent").splitlines()
+    assert numbers[0] == "time,load,load lower,load upper"
+    found = np.array([line.split(",")[1:] for line in numbers[1:]], float)
+    context = series().round(20)
+    np.testing.assert_allclose(found[:, 0], hourly.predict(context=context), rtol=1e-12)  # a CSV keeps 16 digits
+    assert numbers[1].startswith("2026-05-02T16:00:00,")
+    # the band, from its upper edge and back along its lower, encloses the line
+    heights = [float(point.split(",")[1]) for point in points]
+    assert all(upper < lower for upper, lower in zip(heights[:6], heights[:5:-1], strict=True))
+    if picture := os.environ.get("LSTMFORECAST_PAGE_PICTURE"):
+        page.picture(Path(picture))
+
+
+def test_two_columns_are_two_charts_and_other_dialects_are_read(page):
+    choose(page, "pair")
+    rows = "\r\n".join(f'"{str(a).replace(".", ",")}";{b}' for a, b in zip(wave(20).round(3), range(20), strict=True))
+    page.run(PASTE, f"first;second\r\n{rows}\r\n")
+    page.wait("document.querySelectorAll('svg path.ahead').length === 2")
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        ("date,load\n2026-01-01,x\n", 'expected a number in row 1, column load, got "x"'),
+        (series(5).to_csv(), "expected windows[0].values with at least 24 rows, got 5"),
+        ("", "expected rows of a CSV, got none"),
+        ("a,b,c\n1,2,3\n", "expected columns named load, got a, b, c"),
+    ],
+)
+def test_what_is_wrong_is_said(page, rows, words):
+    choose(page, "hourly")
+    page.run(PASTE, rows)
+    assert (
+        page.wait("document.querySelector('#message.wrong') && document.querySelector('#message.wrong').textContent")
+        == words
+    )
+    page.run("document.getElementById('message').className = ''")
+
+
+def test_words_of_a_csv_are_no_markup(page):
+    choose(page, "hourly")
+    page.run(PASTE, 'date,load\n1,"<img src=x onerror=alert(1)>"\n')
+    page.wait("document.querySelector('#message.wrong')")
+    assert page.run("return document.querySelectorAll('img').length") == 0
+
+
+def test_the_console_is_empty_but_for_the_answers_that_were_errors(page):
+    assert [each for each in page.complaints() if "status of 4" not in each and "favicon" not in each] == []
