@@ -1,6 +1,7 @@
 """`lstmforecast serve` as a process of its own: names, key, log, and an end that finishes what is in flight."""
 
 import json
+import logging
 import pickle
 import signal
 import socket
@@ -21,6 +22,17 @@ def files(hourly, pair, tmp_path):
     hourly.save(tmp_path / "hourly.safetensors")
     pair.save(tmp_path / "pair.safetensors")
     return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def loggers():
+    """As they were before: the command in this process sets them."""
+    each = [logging.getLogger(name) for name in ("lstmforecast.serve", "uvicorn.error")]
+    before = [(logger, logger.handlers, logger.propagate, logger.level) for logger in each]
+    yield
+    for logger, handlers, propagate, level in before:
+        logger.handlers, logger.propagate = handlers, propagate
+        logger.setLevel(level)
 
 
 def lines_of(process: subprocess.Popen) -> list[dict]:

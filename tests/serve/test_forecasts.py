@@ -88,6 +88,8 @@ CONTAINERS = {
     "gaps": (pd.date_range("2026-01-01", periods=120, freq="D"), {"missing": "interpolate"}),
     "mask": (pd.date_range("2026-01-01", periods=120, freq="D"), {"missing": "mask"}),
     "quantile": (pd.date_range("2026-01-01", periods=120, freq="D"), {"loss": "quantile"}),
+    "ensemble": (pd.date_range("2026-01-01", periods=120, freq="D"), {"n_estimators": 2}),
+    "libtorch": (pd.date_range("2026-01-01", periods=120, freq="D"), {"architecture": "transformer"}),
     "counts": (pd.date_range("2026-01-01", periods=120, freq="D"), {"loss": "negative_binomial"}),
 }
 
