@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from lstmforecast import augment, metrics, plot, transfer
+    from lstmforecast import augment, indicators, metrics, plot, transfer
     from lstmforecast._core import FormatError
     from lstmforecast.backtesting import backtest
     from lstmforecast.checkpoint import Checkpoint
@@ -31,6 +31,7 @@ __all__ = [
     "StandardScaler",
     "augment",
     "backtest",
+    "indicators",
     "load",
     "metrics",
     "plot",
@@ -54,7 +55,7 @@ _HOMES = {
     "time_split": "windowing",
     "windows": "windowing",
 }
-_MODULES = {"augment", "metrics", "plot", "transfer"}
+_MODULES = {"augment", "indicators", "metrics", "plot", "transfer"}
 
 
 def __getattr__(name: str) -> Any:
