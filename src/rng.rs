@@ -17,6 +17,8 @@ pub enum Purpose {
     Dropout = 3,
     /// Augmentation of training windows.
     Augmentation = 4,
+    /// Characters of a generated text.
+    Sampling = 5,
 }
 
 /// A seeded `ChaCha8` stream.
@@ -34,6 +36,11 @@ impl Rng {
     /// A key of which other generators make their numbers.
     pub fn key(seed: u64, purpose: Purpose) -> u64 {
         Self::new(seed, purpose).0.gen()
+    }
+
+    /// A number, uniform in `[0, 1)`.
+    pub fn unit(&mut self) -> f64 {
+        self.0.gen()
     }
 
     /// `n` numbers, uniform in `[-bound, bound)`.

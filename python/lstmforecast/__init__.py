@@ -1,4 +1,4 @@
-"""Time-series forecasting with LSTM networks: scikit-learn estimators over a core in Rust.
+"""Time-series forecasting, and texts, with LSTM networks: scikit-learn estimators over a core in Rust.
 
 Nothing is imported before it is used: ``import lstmforecast`` alone loads neither torch nor pandas nor scikit-learn.
 """
@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from lstmforecast import augment, indicators, metrics, plot, transfer
+    from lstmforecast import augment, indicators, metrics, plot, thresholds, transfer
     from lstmforecast._core import FormatError
+    from lstmforecast.anomaly import LSTMAnomalyDetector
     from lstmforecast.backtesting import backtest
     from lstmforecast.checkpoint import Checkpoint
     from lstmforecast.classifier import LSTMClassifier
@@ -18,11 +19,14 @@ if TYPE_CHECKING:
     from lstmforecast.persistence import load
     from lstmforecast.regressor import LSTMRegressor
     from lstmforecast.scalers import MinMaxScaler, RobustScaler, StandardScaler
+    from lstmforecast.text import CharLSTM
     from lstmforecast.windowing import time_split, windows
 
 __all__ = [
+    "CharLSTM",
     "Checkpoint",
     "FormatError",
+    "LSTMAnomalyDetector",
     "LSTMClassifier",
     "LSTMForecaster",
     "LSTMRegressor",
@@ -35,19 +39,24 @@ __all__ = [
     "load",
     "metrics",
     "plot",
+    "thresholds",
     "time_split",
     "transfer",
     "windows",
 ]
 
 _HOMES = {
+    "CharLSTM": "text",
+    "CharModel": "_core",  # where its pickles look for it
     "Checkpoint": "checkpoint",
     "FormatError": "_core",
+    "LSTMAnomalyDetector": "anomaly",
     "LSTMClassifier": "classifier",
     "LSTMForecaster": "forecaster",
     "LSTMRegressor": "regressor",
     "MinMaxScaler": "scalers",
-    "Model": "_core",  # where its pickles look for it
+    "Model": "_core",  # where its pickles look for it, and those of the next
+    "Monitor": "_core",
     "RobustScaler": "scalers",
     "StandardScaler": "scalers",
     "backtest": "backtesting",
@@ -55,7 +64,7 @@ _HOMES = {
     "time_split": "windowing",
     "windows": "windowing",
 }
-_MODULES = {"augment", "indicators", "metrics", "plot", "transfer"}
+_MODULES = {"augment", "indicators", "metrics", "plot", "thresholds", "transfer"}
 
 
 def __getattr__(name: str) -> Any:

@@ -16,13 +16,18 @@ from numpy.typing import NDArray
 from lstmforecast.distributed import Processes
 
 __all__ = [
+    "CharGenerator",
+    "CharModel",
     "FormatError",
     "Model",
+    "Monitor",
     "__version__",
     "augment_draws",
     "augment_windows",
     "checkpoint_seed",
+    "count_characters",
     "fit_scaler",
+    "follow_scores",
     "metrics",
     "n_threads",
     "panel_split",
@@ -166,6 +171,109 @@ class Model:
         Channels are the targets where the network sees them one at a time.
         """
     def __reduce__(self) -> tuple[Any, ...]: ...
+
+@final
+class Monitor:
+    """Watches a series beside the model that forecasts it: errors, smoothed scores, a threshold. Constant in size.
+
+    What it finds of rows (n, k) comes as four flat arrays: scores (n,), NaN where nothing is known; the thresholds (n,)
+    that they are held against; the smoothed errors (n * k,), in units of their usual sizes; the forecasts (n * k,) one
+    step ahead.
+
+    Parameters
+    ----------
+    state : mapping
+        What `state` gave.
+    """
+
+    def __new__(cls, state: Mapping[str, Any]) -> Monitor: ...
+    @staticmethod
+    def fit(
+        model: Model,
+        rows: NDArray[np.float64],
+        config: Mapping[str, Any],
+        n_train: int,
+        n_threads: int | None = None,
+    ) -> tuple[Monitor, tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]]:
+        """Learn from the rows (n, k) that a model of points was fitted to, the first ``n_train`` with its weights.
+
+        ``config`` holds ``smoothing`` (a span in rows), ``clip`` (usual errors, or None) and ``threshold``, one of
+        ``{"dynamic": ...}``, ``{"quantile": ...}``, ``{"ewma": ...}``, ``{"pot": ...}`` with the parameters of
+        `lstmforecast.thresholds`. The first window has no NaN. What is found begins after it.
+        """
+    def run(
+        self, model: Model, rows: NDArray[np.float64], n_threads: int | None = None
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """Take the next rows (n, k) in; NaN is a missing value, which its forecast fills."""
+    def moved(self, model: Model, window: NDArray[np.float64]) -> Monitor:
+        """Scores and thresholds of this one, at the end of another window (window_size, k) without NaN."""
+    def with_scores_of(self, other: Monitor) -> Monitor:
+        """The place and model of this one, the smoothed errors and the threshold of another."""
+    def copy(self) -> Monitor: ...
+    def state(self) -> dict[str, Any]:
+        """All of it, in plain values."""
+    def check(self, model: Model) -> None:
+        """Raise ValueError unless it goes with a model."""
+    def __reduce__(self) -> tuple[Any, ...]: ...
+
+def follow_scores(
+    config: Mapping[str, Any], first: NDArray[np.float64], scores: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """What a threshold, of ``config`` as in `Monitor.fit`, holds ``scores`` (n,) against, after ``first`` (m,)."""
+
+@final
+class CharModel:
+    """A network over characters with its vocabulary.
+
+    Parameters
+    ----------
+    config : mapping
+        ``characters`` (all that it knows, each once), ``counts`` (how often each comes), ``embedding_size``,
+        ``hidden_size``, ``num_layers``, ``dropout``, ``seed``.
+    """
+
+    def __new__(cls, config: Mapping[str, Any]) -> CharModel: ...
+    @property
+    def config(self) -> dict[str, Any]: ...
+    def parameters(self) -> dict[str, NDArray[np.float32]]:
+        """Copies of the weights under PyTorch's names (``embedding.weight``, ``lstm.weight_ih_l0``, ...)."""
+    def load_parameters(self, parameters: Mapping[str, NDArray[np.float32]]) -> None:
+        """Replace all weights; a missing, unexpected or wrongly shaped one is named and nothing is changed."""
+    def state_dict(self) -> dict[str, torch.Tensor]:
+        """Copies of the weights as tensors of Python's torch, which is imported for it."""
+    def load_state_dict(self, state_dict: Mapping[str, torch.Tensor]) -> None:
+        """`load_parameters` from tensors of Python's torch."""
+    def fit(
+        self,
+        texts: Sequence[str],
+        training: Mapping[str, Any],
+        on_epoch: Callable[[dict[str, Any]], object] | None = None,
+    ) -> dict[str, Any]:
+        """Train on texts, the last ``validation_fraction`` of whose characters are held out.
+
+        ``training`` as for `Model.fit_series`, with ``sequence_length``; returns what that does, losses in nats.
+        """
+    def gradients(
+        self, texts: Sequence[str], sequence_length: int, batch_size: int, step: int = 0
+    ) -> tuple[float, dict[str, NDArray[np.float32]]]:
+        """The loss of a training's step and its gradient for each parameter, if no step before moved a weight."""
+    def score(self, texts: Sequence[str], unknown: str = "error", n_threads: int | None = None) -> float:
+        """Mean nats of all characters but the first of each text."""
+    def generator(self, prompt: str, sampling: Mapping[str, Any]) -> CharGenerator:
+        """What follows a prompt. ``sampling`` holds ``temperature``, ``top_k``, ``top_p``, ``seed``, ``unknown``
+        (``"error"``, ``"skip"``) and ``n_threads``.
+        """
+    def __reduce__(self) -> tuple[Any, ...]: ...
+
+@final
+class CharGenerator:
+    """A text in the making; the model may be trained in the meantime."""
+
+    def take(self, n: int) -> str:
+        """The next ``n`` characters."""
+
+def count_characters(texts: Sequence[str]) -> tuple[str, list[int]]:
+    """The different characters of texts in the order of their code points, and how often each comes."""
 
 def augment_windows(
     X: NDArray[Any],

@@ -57,7 +57,7 @@ class LSTMEstimator(BaseEstimator):
             and (saved := checkpoint.saved_seed(self.checkpoint, self.n_estimators)) is not None
         ):
             return saved
-        return int(check_random_state(_as_random_state(self.random_state)).randint(np.iinfo(np.int32).max))
+        return draw_seed(self.random_state)
 
     def _new_model(
         self,
@@ -272,6 +272,11 @@ class LSTMEstimator(BaseEstimator):
     def _restore_fitted_state(self, tensors: Mapping[str, NDArray[Any]], values: Mapping[str, Any]) -> None:
         """The inverse of `_fitted_state`."""
         raise NotImplementedError
+
+
+def draw_seed(random_state: Any) -> int:
+    """A seed for one piece of work; an int gives the same one each time."""
+    return int(check_random_state(_as_random_state(random_state)).randint(np.iinfo(np.int32).max))
 
 
 def _as_random_state(random_state: Any) -> Any:

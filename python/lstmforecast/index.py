@@ -177,11 +177,12 @@ def alias(offset: BaseOffset) -> Frequency:
 def _datetime_offset(index: pd.DatetimeIndex, freq: Frequency, name: str) -> BaseOffset:
     if freq is not None:
         return parse_frequency(freq)
-    offset = index.freq if index.freq is not None else _inferred(index)
+    offset = index.freq if index.freq is not None else inferred(index)
     return offset if offset is not None else _dominant(index, name)
 
 
-def _inferred(index: pd.DatetimeIndex) -> BaseOffset | None:
+def inferred(index: pd.DatetimeIndex) -> BaseOffset | None:
+    """Find the frequency that all steps of an index have; None where there is none, or fewer than three rows."""
     if len(index) < 3:
         return None
     with warnings.catch_warnings():
@@ -197,7 +198,7 @@ def _dominant(index: pd.DatetimeIndex, name: str) -> BaseOffset:
     steps = np.diff(index.asi8)
     values, counts = np.unique(steps, return_counts=True)
     step = int(values[counts.argmax()])
-    offset = _inferred(_longest_run(index, steps <= 1.5 * step))
+    offset = inferred(_longest_run(index, steps <= 1.5 * step))
     if offset is None:
         offset = to_offset(pd.Timedelta(step, unit=index.unit))
     if isinstance(offset, Day) and offset.n == 1 and len(index) > 5 and (index.day_of_week < 5).all():

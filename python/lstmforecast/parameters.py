@@ -87,7 +87,7 @@ def check_parameters(
     _check_scaler(parameters["scaler"])
     _check_device("device", parameters["device"])
     _check_layer_devices(parameters["layer_devices"])
-    _check_callbacks(parameters["callbacks"])
+    check_callbacks(parameters["callbacks"])
     check_checkpoint(parameters["checkpoint"])
 
 
@@ -139,7 +139,8 @@ def _check_layer_devices(devices: Any) -> None:
         _check_device("each of layer_devices", device)
 
 
-def _check_callbacks(callbacks: Iterable[Callable[..., Any]] | None) -> None:
+def check_callbacks(callbacks: Iterable[Callable[..., Any]] | None) -> None:
+    """Check that callbacks are functions, or none."""
     if callbacks is None:
         return
     if isinstance(callbacks, str) or not isinstance(callbacks, Iterable) or not all(map(callable, callbacks)):

@@ -17,9 +17,13 @@ from lstmforecast.ensemble import Ensemble, n_members
 from lstmforecast.parameters import SCALERS
 
 if TYPE_CHECKING:
+    from lstmforecast.anomaly import LSTMAnomalyDetector
     from lstmforecast.estimator import LSTMEstimator
+    from lstmforecast.text import CharLSTM
 
-_SCALER, _HISTORY, _STATE = "scaler.", "history.", "state."
+_SCALER, _HISTORY, _STATE, _DETECTOR = "scaler.", "history.", "state.", "detector."
+_COLUMNS = ("epoch", "train_loss", "val_loss", "learning_rate", "grad_norm", "seconds")
+_LEARNED = ("best_epoch", "n_epochs", "stop_reason")
 _NOT_SAVED = ("callbacks", "checkpoint", "pretrained", "random_state", "scaler")
 
 
@@ -37,13 +41,34 @@ def save(estimator: LSTMEstimator, path: str | Path) -> None:
         If the file can't be written; a file that was there before is left as it was.
     """
     check_is_fitted(estimator)
+    _core.write_file(path, *_contents(estimator))
+
+
+def save_detector(detector: LSTMAnomalyDetector, path: str | Path) -> None:
+    """Write a fitted detector to one safetensors file, as `save` does: its forecaster's, and what is its own.
+
+    A ``forecaster`` given as parameter is kept as ``forecaster_`` is.
+
+    Raises
+    ------
+    OSError
+        If the file can't be written; a file that was there before is left as it was.
+    """
+    tensors, metadata = _contents(detector.forecaster_)
+    arrays, parameters, values = detector._packed()
+    tensors |= {_DETECTOR + name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    metadata |= {"detector": json.dumps(parameters), "detector_state": json.dumps(values)}
+    _core.write_file(path, tensors, metadata)
+
+
+def _contents(estimator: LSTMEstimator) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
+    """Tensors and words of a fitted estimator's file."""
     arrays, values = estimator._fitted_state()
     tensors: dict[str, NDArray[Any]] = dict(estimator.model_.parameters())
     tensors |= {_SCALER + name: array for name, array in estimator.model_.scalers().items()}
     tensors |= {_HISTORY + str(name): column.to_numpy() for name, column in estimator.history_.items()}
     tensors |= {_STATE + name: np.ascontiguousarray(array) for name, array in arrays.items()}
-    learned = ("best_epoch", "n_epochs", "stop_reason", "pretrained", "frozen")
-    training = {name: getattr(estimator, f"{name}_") for name in learned}
+    training = {name: getattr(estimator, f"{name}_") for name in (*_LEARNED, "pretrained", "frozen")}
     metadata = {
         "estimator": type(estimator).__name__,
         "parameters": json.dumps(_savable_parameters(estimator)),
@@ -51,7 +76,7 @@ def save(estimator: LSTMEstimator, path: str | Path) -> None:
         "training": json.dumps(training),
         "state": json.dumps(values),
     }
-    _core.write_file(path, tensors, metadata)
+    return tensors, metadata
 
 
 def load(path: str | Path) -> Any:
@@ -64,7 +89,7 @@ def load(path: str | Path) -> Any:
 
     Returns
     -------
-    LSTMForecaster, LSTMRegressor or LSTMClassifier
+    LSTMForecaster, LSTMRegressor, LSTMClassifier, LSTMAnomalyDetector or CharLSTM
         Fitted, and ready to predict.
 
     Raises
@@ -76,14 +101,46 @@ def load(path: str | Path) -> Any:
     """
     tensors, metadata = _core.read_file(path)
     try:
-        return _build(tensors, metadata)
+        estimator = _build(tensors, metadata)
+        return _detector(estimator, tensors, metadata) if "detector" in metadata else estimator
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise _core.FormatError(f"{path}: expected the contents of a fitted estimator, got {error!r}") from error
 
 
-def _build(tensors: dict[str, NDArray[Any]], metadata: dict[str, str]) -> LSTMEstimator:
+def save_text_model(estimator: CharLSTM, path: str | Path) -> None:
+    """`save` for a model of texts."""
+    check_is_fitted(estimator)
+    tensors: dict[str, NDArray[Any]] = dict(estimator.model_.parameters())
+    tensors |= {_HISTORY + str(name): column.to_numpy() for name, column in estimator.history_.items()}
+    parameters = {name: _plain(value) for name, value in estimator.get_params().items() if name not in _NOT_SAVED}
+    if isinstance(estimator.random_state, (int, np.integer)):
+        parameters["random_state"] = int(estimator.random_state)
+    metadata = {
+        "estimator": type(estimator).__name__,
+        "parameters": json.dumps(parameters),
+        "model": json.dumps(estimator.model_.config),
+        "training": json.dumps({name: getattr(estimator, f"{name}_") for name in _LEARNED}),
+    }
+    _core.write_file(path, tensors, metadata)
+
+
+def _build_text_model(tensors: dict[str, NDArray[Any]], metadata: dict[str, str]) -> CharLSTM:
+    from lstmforecast.text import CharLSTM
+
+    estimator = CharLSTM(**json.loads(metadata["parameters"]))
+    model = _core.CharModel(json.loads(metadata["model"]))
+    model.load_parameters(_weights(tensors))
+    history = _below(tensors, _HISTORY)
+    columns = {name: history[name] for name in _COLUMNS}
+    estimator._keep(model, json.loads(metadata["training"]) | {"history": columns, "error": None})
+    return estimator
+
+
+def _build(tensors: dict[str, NDArray[Any]], metadata: dict[str, str]) -> LSTMEstimator | CharLSTM:
     import lstmforecast
 
+    if metadata["estimator"] == "CharLSTM":
+        return _build_text_model(tensors, metadata)
     if metadata["estimator"] not in ("LSTMForecaster", "LSTMRegressor", "LSTMClassifier"):
         raise ValueError(f"an estimator named {metadata['estimator']!r}")
     estimator: LSTMEstimator = getattr(lstmforecast, metadata["estimator"])(**_read_parameters(metadata["parameters"]))
@@ -94,11 +151,21 @@ def _build(tensors: dict[str, NDArray[Any]], metadata: dict[str, str]) -> LSTMEs
     model.load_parameters(weights)
     model.load_scalers(named[_SCALER])
     estimator._restore_fitted_state(named[_STATE], json.loads(metadata["state"]))
-    order = ("epoch", "train_loss", "val_loss", "learning_rate", "grad_norm", "seconds")
-    history = {name: named[_HISTORY][name] for name in order}
+    history = {name: named[_HISTORY][name] for name in _COLUMNS}
     training = {"pretrained": None, "frozen": []} | json.loads(metadata["training"])
     estimator._keep(model, training | {"history": history, "error": None})
     return estimator
+
+
+def _detector(
+    forecaster: LSTMEstimator, tensors: dict[str, NDArray[Any]], metadata: dict[str, str]
+) -> LSTMAnomalyDetector:
+    from lstmforecast.anomaly import LSTMAnomalyDetector
+
+    state = json.loads(metadata["detector_state"])
+    return LSTMAnomalyDetector._unpacked(
+        forecaster, _below(tensors, _DETECTOR), json.loads(metadata["detector"]), state
+    )
 
 
 def read_weights(path: str | Path) -> dict[str, NDArray[Any]]:
@@ -107,7 +174,9 @@ def read_weights(path: str | Path) -> dict[str, NDArray[Any]]:
 
 
 def _weights(tensors: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    return {name: array for name, array in tensors.items() if not name.startswith((_SCALER, _HISTORY, _STATE))}
+    return {
+        name: array for name, array in tensors.items() if not name.startswith((_SCALER, _HISTORY, _STATE, _DETECTOR))
+    }
 
 
 def _read_parameters(text: str) -> dict[str, Any]:

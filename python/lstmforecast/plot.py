@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import ArrayLike, NDArray
 
+    from lstmforecast.anomaly_plot import anomalies
     from lstmforecast.backtest_result import BacktestResult
 
-__all__ = ["backtest", "forecast", "history"]
+__all__ = ["anomalies", "backtest", "forecast", "history"]
 
 # Okabe and Ito's palette: told apart with any colour vision, and in grey print.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -85,7 +86,7 @@ def forecast(
     ax.axvline(past.index[-1], color=INK, linewidth=0.8, alpha=0.5, zorder=0)
     if past.shape[1] == 1 and isinstance(past.columns[0], str):
         ax.set_ylabel(past.columns[0])
-    return _finish(ax, past.index, outside=past.shape[1] > 1)
+    return finish(ax, past.index, outside=past.shape[1] > 1)
 
 
 def history(estimator: Any, ax: Axes | None = None) -> Axes:
@@ -131,7 +132,7 @@ def history(estimator: Any, ax: Axes | None = None) -> Axes:
     ax.set_xlabel("epoch")
     ax.set_ylabel("loss (scaled units)")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    return _finish(ax)
+    return finish(ax)
 
 
 def backtest(
@@ -173,7 +174,16 @@ def backtest(
     ax.set_ylabel(name if isinstance(windows[0]["variable"].iloc[0], str) else f"variable {name}")
     if "series" in windows[0]:
         ax.set_title(f"series {windows[0]['series'].iloc[0]}", fontsize="medium", loc="left")
-    return _finish(ax, truth.index)
+    return finish(ax, truth.index)
+
+
+def __getattr__(name: str) -> Any:
+    """`anomalies` has a file of its own."""
+    if name == "anomalies":
+        from lstmforecast.anomaly_plot import anomalies
+
+        return anomalies
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def check_matplotlib() -> None:
@@ -283,7 +293,7 @@ def _mark_best(ax: Axes, epoch: int, loss: pd.Series) -> None:
     ax.plot([epoch], loss.to_numpy(), "o", color=COLORS[1], markersize=6, label=f"best epoch {epoch}")
 
 
-def _finish(ax: Axes, index: pd.Index | None = None, outside: bool = False) -> Axes:
+def finish(ax: Axes, index: pd.Index | None = None, outside: bool = False) -> Axes:
     """The look that all pictures share: open frame, faint grid, plain legend, short dates."""
     ax.spines[["top", "right"]].set_visible(False)
     ax.grid(axis="y", color="#e5e5e5", linewidth=0.8)

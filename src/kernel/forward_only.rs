@@ -161,8 +161,7 @@ impl Lstm {
         memory.h[cell.direction][..state].fill(0.0);
         memory.c[0][..state].fill(0.0);
         let n_blocks = width / self.lanes();
-        let n_parts = if rows == 1 { memory.n_threads.min(width / PART_WIDTH).clamp(1, MOST_PARTS) } else { 1 };
-        let blocks = n_blocks.div_ceil(n_parts);
+        let blocks = n_blocks.div_ceil(if rows == 1 { n_parts(width, memory.n_threads) } else { 1 });
         if rows <= FEW_ROWS {
             run.multiply_inputs(&mut memory.gates, blocks);
         }
@@ -244,8 +243,13 @@ impl CellRun<'_> {
     }
 }
 
+/// Threads of up to `n_threads` that share the units of one window.
+pub(super) fn n_parts(width: usize, n_threads: usize) -> usize {
+    n_threads.min(width / PART_WIDTH).clamp(1, MOST_PARTS)
+}
+
 /// Calls `work` for each of up to `MOST_PARTS` items, each on a thread of its own, and allocates nothing.
-fn in_parts<T: Send>(items: impl Iterator<Item = T>, work: impl Fn(T) + Sync) {
+pub(super) fn in_parts<T: Send>(items: impl Iterator<Item = T>, work: impl Fn(T) + Sync) {
     let mut parts = [const { None }; MOST_PARTS];
     let mut n_parts = 0;
     for (part, item) in parts.iter_mut().zip(items) {

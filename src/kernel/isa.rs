@@ -1,6 +1,7 @@
 //! Which instructions do the work: chosen once, when the program runs.
 
 use super::adam::{self, AdamStep};
+use super::half::HalfProduct;
 use super::product::{Outer, Product};
 use super::step::{Backward, Forward};
 use super::vector::Portable;
@@ -16,7 +17,7 @@ pub const VARIABLE: &str = "LSTMFORECAST_SIMD";
 pub enum InstructionSet {
     /// AVX-512 (F, VL, DQ and BW): 16 floats at a time, 32 registers.
     Avx512,
-    /// AVX2 with FMA: 8 floats, 16 registers.
+    /// AVX2 with FMA and F16C: 8 floats, 16 registers.
     Avx2,
     /// What the target has at the least (SSE2 on x86-64, NEON on arm64): 4 floats.
     Portable,
@@ -66,7 +67,9 @@ impl InstructionSet {
                     && is_x86_feature_detected!("avx512bw")
                     && Self::Avx2.is_available()
             }
-            Self::Avx2 => is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"),
+            Self::Avx2 => {
+                is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") && is_x86_feature_detected!("f16c")
+            }
             Self::Portable => true,
         }
     }
@@ -113,6 +116,11 @@ macro_rules! routines {
             }
 
             $(#[$features])?
+            pub(super) fn half_product(product: &mut HalfProduct) {
+                product.run::<$vector>();
+            }
+
+            $(#[$features])?
             pub(super) fn adam(step: AdamStep, parameters: &mut [f32], gradient: &[f32], moments: [&mut [f32]; 2]) {
                 let [first, second] = moments;
                 step.run(parameters, gradient, first, second);
@@ -132,9 +140,9 @@ macro_rules! routines {
 }
 
 #[cfg(target_arch = "x86_64")]
-routines!(avx512, Avx512, target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma"));
+routines!(avx512, Avx512, target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma,f16c"));
 #[cfg(target_arch = "x86_64")]
-routines!(avx2, Avx2, target_feature(enable = "avx2,fma"));
+routines!(avx2, Avx2, target_feature(enable = "avx2,fma,f16c"));
 routines!(portable, Portable);
 
 /// Calls one routine as compiled for `self`.
@@ -169,6 +177,10 @@ impl InstructionSet {
 
     pub(super) fn outer(self, mut outer: Outer) {
         dispatch!(self, outer(&mut outer));
+    }
+
+    pub(super) fn half_product(self, mut product: HalfProduct) {
+        dispatch!(self, half_product(&mut product));
     }
 
     /// Moves parameters and their two moments by one step; all slices are of one length.

@@ -2,6 +2,7 @@
 //! with the forget gate of Gers et al. 2000; as `torch.nn.LSTM`).
 
 use super::isa::InstructionSet;
+use super::lookup::Lookup;
 use super::product::{Outer, Product, Start};
 use super::shape::{Cell, Layout, LstmShape};
 use super::step::{panel_vectors, Backward, Forward, Reader, Source};
@@ -82,7 +83,7 @@ impl Lstm {
 
     /// Room for the transposed weights; [`TransposedWeights::update`] fills them.
     pub fn transposed(&self, needs: Needs) -> TransposedWeights {
-        TransposedWeights::new(&self.layout, needs.input_gradient)
+        TransposedWeights::new(&self.layout, needs.input_gradient || needs.symbols.is_some())
     }
 
     /// As many of `rows` as a workspace of so many bytes has room for, evenly: two halves, three thirds; one at the least.
@@ -100,12 +101,23 @@ impl Lstm {
     /// outputs of a layer, in the order of a `(batch, steps, directions * hidden_size)` tensor in which the workspace's rows
     /// start at `first_row`.
     pub fn forward(&self, parameters: &[f32], ws: &mut Workspace, masks: Option<(Masks, usize)>) {
+        self.run(parameters, None, ws, masks);
+    }
+
+    /// [`Lstm::forward`], the first layer's share of the input looked up where it can be.
+    pub(super) fn run(
+        &self,
+        parameters: &[f32],
+        lookup: Option<&Lookup>,
+        ws: &mut Workspace,
+        masks: Option<(Masks, usize)>,
+    ) {
         for layer in 0..self.layout.shape.num_layers {
             if layer > 0 {
                 self.materialise(layer, ws, masks);
             }
             for index in self.cells_of(layer) {
-                self.forward_cell(index, parameters, ws);
+                self.forward_cell(index, parameters, lookup.filter(|_| layer == 0), ws);
             }
         }
     }
@@ -139,7 +151,7 @@ impl Lstm {
         }
     }
 
-    fn forward_cell(&self, index: usize, parameters: &[f32], ws: &mut Workspace) {
+    fn forward_cell(&self, index: usize, parameters: &[f32], lookup: Option<&Lookup>, ws: &mut Workspace) {
         let cell = &self.layout.cells[index];
         let (weights, bias_ih, bias_hh) = cell.split(parameters);
         let (rows, steps, state) = (ws.rows, ws.steps, ws.rows * cell.width);
@@ -158,14 +170,21 @@ impl Lstm {
                 len: cell.width,
                 first: cell.n_inputs,
             };
+            let gates = &mut memory.gates[step * 4 * state..(step + 1) * 4 * state];
+            let looked_up = lookup.zip(ws.symbols.as_ref()).map(|(lookup, symbols)| {
+                lookup.begin(&symbols.indices[(ws.first + step) * rows..][..rows], gates);
+            });
             self.set.forward(Forward {
                 rows,
                 width: cell.width,
-                sources: [Some(x.source(order(cell.direction, step, steps))), Some(hidden)],
+                sources: match looked_up {
+                    Some(()) => [None, Some(hidden)],
+                    None => [Some(x.source(order(cell.direction, step, steps))), Some(hidden)],
+                },
                 weights,
                 weight_rows: cell.weight_rows(),
-                bias: Some(&memory.bias),
-                gates: &mut memory.gates[step * 4 * state..(step + 1) * 4 * state],
+                bias: if looked_up.is_some() { None } else { Some(&memory.bias) },
+                gates,
                 gates_stride: rows * 4 * self.layout.lanes,
                 c_before: &c_before[step * state..],
                 c,
@@ -248,7 +267,7 @@ impl Lstm {
     }
 
     /// `out (rows, columns) = gates (rows, 4 * width) * panels`, or that added to it.
-    fn read_gates(
+    pub(super) fn read_gates(
         &self,
         rows: usize,
         gates: &[f32],
@@ -306,7 +325,9 @@ impl Lstm {
                     gradient,
                 };
                 let step = if cell.direction == 0 { step } else { step.wrapping_neg() };
-                self.set.outer(outer(x.values, start, step, x.stride, cell.n_inputs, from_x));
+                if cell.layer > 0 || ws.symbols.is_none() {
+                    self.set.outer(outer(x.values, start, step, x.stride, cell.n_inputs, from_x));
+                }
                 self.set.outer(outer(&memory.h, first * state, state, width, width, from_h));
             }
         }

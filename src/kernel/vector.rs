@@ -21,6 +21,8 @@ pub(super) trait Vector: Copy {
     fn splat(value: f32) -> Self;
     /// The numbers from `at` on.
     fn load(values: &[f32], at: usize) -> Self;
+    /// The finite numbers of half precision from `at` on.
+    fn load_half(values: &[u16], at: usize) -> Self;
     /// Writes the numbers from `at` on.
     fn store(self, values: &mut [f32], at: usize);
     /// `self * b + c`.
@@ -41,7 +43,7 @@ pub(super) trait Vector: Copy {
 
 /// Pointer to `len` numbers from `at` on.
 #[inline(always)]
-fn read(values: &[f32], at: usize, len: usize) -> *const f32 {
+fn read<T>(values: &[T], at: usize, len: usize) -> *const T {
     if CHECKED {
         assert!(at + len <= values.len(), "expected an end of at most {}, got {}", values.len(), at + len);
     }
@@ -73,7 +75,7 @@ mod x86 {
 
     /// A vector type over the intrinsics of one instruction set.
     macro_rules! vector {
-        ($name:ident, $register:ty, $lanes:literal, $many_registers:literal, $tile_rows:literal, $splat:ident, $load:ident, $store:ident,
+        ($name:ident, $register:ty, $lanes:literal, $many_registers:literal, $tile_rows:literal, $splat:ident, $load:ident, $load_half:expr, $store:ident,
          $mul_add:ident, $neg_mul_add:ident, $mul:ident, $add:ident, $div:ident, $min:ident, $max:ident, $flush:ident) => {
             #[doc = concat!("A `", stringify!($register), "`.")]
             #[derive(Clone, Copy)]
@@ -94,6 +96,11 @@ mod x86 {
                 #[inline(always)]
                 fn load(values: &[f32], at: usize) -> Self {
                     Self(unsafe { $load(read(values, at, $lanes)) })
+                }
+
+                #[inline(always)]
+                fn load_half(values: &[u16], at: usize) -> Self {
+                    Self(unsafe { $load_half(read(values, at, $lanes)) })
                 }
 
                 #[inline(always)]
@@ -148,6 +155,7 @@ mod x86 {
         3,
         _mm256_set1_ps,
         _mm256_loadu_ps,
+        |halves: *const u16| _mm256_cvtph_ps(_mm_loadu_si128(halves.cast())),
         _mm256_storeu_ps,
         _mm256_fmadd_ps,
         _mm256_fnmadd_ps,
@@ -166,6 +174,7 @@ mod x86 {
         6,
         _mm512_set1_ps,
         _mm512_loadu_ps,
+        |halves: *const u16| _mm512_cvtph_ps(_mm256_loadu_si256(halves.cast())),
         _mm512_storeu_ps,
         _mm512_fmadd_ps,
         _mm512_fnmadd_ps,
@@ -223,6 +232,18 @@ impl Vector for Portable {
     fn load(values: &[f32], at: usize) -> Self {
         // SAFETY: as for `scalar`; an array of f32 is read wherever one may lie.
         Self(unsafe { read(values, at, 4).cast::<[f32; 4]>().read_unaligned() })
+    }
+
+    #[inline(always)]
+    fn load_half(values: &[u16], at: usize) -> Self {
+        // SAFETY: as for `load`.
+        let halves = unsafe { read(values, at, 4).cast::<[u16; 4]>().read_unaligned() };
+        // with the exponent where a single has it, a half lacks the difference of the two biases
+        Self(halves.map(|half| {
+            let half = u32::from(half);
+            let magnitude = f32::from_bits((half & 0x7fff) << 13) * f32::from_bits((127 + 112) << 23);
+            f32::from_bits(magnitude.to_bits() | (half & 0x8000) << 16)
+        }))
     }
 
     #[inline(always)]

@@ -49,6 +49,8 @@ pub struct Workspace {
     pub(super) steps: usize,
     /// `(window_steps, rows, input_size)`.
     pub(super) x: Aligned,
+    /// What stands in place of `x` where the input is one of a few symbols.
+    pub(super) symbols: Option<Symbols>,
     pub(super) cells: Vec<CellMemory>,
     /// For each layer above the first, its input `(steps, rows, directions * width)` and the mask that made it, where it is not
     /// simply the output of the one cell below.
@@ -58,6 +60,15 @@ pub struct Workspace {
     /// `(steps, rows, input_size padded to whole vectors)`.
     pub(super) input_gradient: Option<Aligned>,
     pub(super) scratch: Aligned,
+}
+
+/// An input that is one of a few symbols.
+#[derive(Debug, Clone)]
+pub(super) struct Symbols {
+    /// `(window_steps, rows)`.
+    pub(super) indices: Vec<u32>,
+    /// Gradient of a [`super::lookup::Lookup`]'s numbers.
+    pub(super) gradient: Aligned,
 }
 
 /// The materialised input of a layer.
@@ -79,12 +90,23 @@ pub struct Needs {
     pub input_gradient: bool,
     /// Steps that the way back goes at the most, in one direction; `None`: all.
     pub tbptt: Option<usize>,
+    /// The input is one of so many symbols, whose share in the sums is looked up; `None`: it is numbers.
+    pub symbols: Option<usize>,
 }
 
 impl Needs {
     /// Steps that there is room for at a time, of windows of `steps`.
     fn room(self, steps: usize) -> usize {
         self.tbptt.map_or(steps, |tbptt| tbptt.min(steps))
+    }
+
+    /// Numbers of a step of the input.
+    fn input_len(self, input_size: usize) -> usize {
+        if self.symbols.is_some() {
+            1
+        } else {
+            input_size
+        }
     }
 }
 
@@ -108,6 +130,9 @@ impl Workspace {
             |_| LayerInput { values: zeros(steps * outputs), mask: needs.dropout.then(|| zeros(steps * outputs)) };
         let materialised = needs.dropout || shape.bidirectional;
         let padded = shape.input_size.next_multiple_of(layout.lanes);
+        let symbols = needs
+            .symbols
+            .map(|n| Symbols { indices: vec![0; window_steps * rows], gradient: zeros(n * 4 * layout.width) });
         Self {
             width: layout.width,
             hidden_size: shape.hidden_size,
@@ -119,7 +144,8 @@ impl Workspace {
             room: steps,
             first: 0,
             steps,
-            x: zeros(window_steps * rows * shape.input_size),
+            x: zeros(if symbols.is_some() { 0 } else { window_steps * rows * shape.input_size }),
+            symbols,
             cells: layout.cells.iter().map(cell).collect(),
             inputs: (1..shape.num_layers).map(|layer| materialised.then(|| input(layer))).collect(),
             output_gradient: needs.output_gradient.then(|| zeros(steps * outputs)),
@@ -139,7 +165,7 @@ impl Workspace {
         let of_input = if needs.input_gradient { shape.input_size.next_multiple_of(layout.lanes) } else { 0 };
         let n_outputs = n_inputs + usize::from(needs.output_gradient);
         let of_step = 7 * width * shape.n_cells() + n_outputs * outputs + of_input;
-        needs.room(window_steps) * of_step + window_steps * shape.input_size
+        needs.room(window_steps) * of_step + window_steps * needs.input_len(shape.input_size)
     }
 
     /// Rows that there is room for.
@@ -202,6 +228,18 @@ impl Workspace {
         for (step, values) in window.chunks_exact(self.input_size).enumerate() {
             let at = (step * self.rows + row) * self.input_size;
             self.x[at..at + self.input_size].copy_from_slice(values);
+        }
+    }
+
+    /// Writes symbols, one for each step, as a row of the input.
+    ///
+    /// # Panics
+    /// Without [`Needs::symbols`].
+    pub fn set_symbols(&mut self, row: usize, symbols: &[u32]) {
+        let rows = self.rows;
+        let indices = &mut self.symbols.as_mut().expect("the workspace has room for symbols").indices;
+        for (step, &symbol) in symbols.iter().enumerate() {
+            indices[step * rows + row] = symbol;
         }
     }
 
@@ -315,12 +353,13 @@ mod tests {
     use crate::kernel::lstm::Lstm;
     use crate::kernel::shape::LstmShape;
 
-    const NEEDS: [Needs; 5] = [
-        Needs { dropout: false, output_gradient: false, input_gradient: false, tbptt: None },
-        Needs { dropout: true, output_gradient: true, input_gradient: true, tbptt: None },
-        Needs { dropout: true, output_gradient: false, input_gradient: true, tbptt: Some(7) },
-        Needs { dropout: false, output_gradient: true, input_gradient: false, tbptt: Some(1) },
-        Needs { dropout: false, output_gradient: false, input_gradient: false, tbptt: Some(99) },
+    const NEEDS: [Needs; 6] = [
+        Needs { dropout: false, output_gradient: false, input_gradient: false, tbptt: None, symbols: None },
+        Needs { dropout: true, output_gradient: true, input_gradient: true, tbptt: None, symbols: None },
+        Needs { dropout: true, output_gradient: false, input_gradient: true, tbptt: Some(7), symbols: None },
+        Needs { dropout: false, output_gradient: true, input_gradient: false, tbptt: Some(1), symbols: None },
+        Needs { dropout: false, output_gradient: false, input_gradient: false, tbptt: Some(99), symbols: None },
+        Needs { dropout: true, output_gradient: true, input_gradient: false, tbptt: None, symbols: Some(9) },
     ];
 
     fn lstm(num_layers: usize, bidirectional: bool) -> Lstm {
@@ -335,7 +374,10 @@ mod tests {
         };
         let input = |input: &LayerInput| input.values.len() + input.mask.as_ref().map_or(0, |mask| mask.len());
         let gradients = [&ws.output_gradient, &ws.input_gradient].into_iter().flatten();
+        // symbols are as long as numbers
+        let symbols = ws.symbols.iter().map(|symbols| symbols.indices.len());
         ws.x.len()
+            + symbols.sum::<usize>()
             + ws.cells.iter().map(cell).sum::<usize>()
             + ws.inputs.iter().flatten().map(input).sum::<usize>()
             + gradients.map(|gradient| gradient.len()).sum::<usize>()
@@ -347,7 +389,7 @@ mod tests {
         let (rows, steps) = (5, 40);
         for (num_layers, bidirectional) in [(1, false), (3, false), (1, true), (2, true)] {
             let lstm = lstm(num_layers, bidirectional);
-            for needs in NEEDS {
+            for needs in NEEDS.into_iter().filter(|needs| !(bidirectional && needs.symbols.is_some())) {
                 let ws = lstm.workspace(rows, steps, needs);
                 let bytes = 4 * len(&ws);
                 // what doesn't grow with the steps: states before the first, gradients of the first and the last, scratch

@@ -1,5 +1,6 @@
 //! What a training is, in words: a checkpoint knows by them whether it is one of it.
 
+use serde::Serialize;
 use serde_json::Value;
 
 use super::fit::{DataConfig, TableRows};
@@ -7,6 +8,7 @@ use super::{Engine, Model};
 use crate::error::{Error, Result};
 use crate::kernel::isa::InstructionSet;
 use crate::network::parameter::numbers_of;
+use crate::network::Parameters;
 use crate::series::Panel;
 use crate::store::Digest;
 use crate::train::checkpoint::{Checkpoints, Fingerprint};
@@ -38,17 +40,7 @@ impl Model {
         (data, training): (&DataConfig, &TrainConfig),
         contents: impl FnOnce() -> String,
     ) -> Result<Fingerprint> {
-        let json = |value: serde_json::Result<Value>| value.map_err(|e| Error::Value(e.to_string()));
-        let options = [
-            json(serde_json::to_value(&self.config))?,
-            json(serde_json::to_value(data))?,
-            json(serde_json::to_value(training))?,
-        ];
-        // where the rate follows no curve, the epochs so far are the same whatever their number
-        let is_curve = matches!(training.lr_schedule, LrSchedule::Cosine | LrSchedule::OneCycle);
-        let counts = |name: &str| !LEFT_OUT.contains(&name) && (is_curve || name != "max_epochs");
-        let each = options.iter().filter_map(Value::as_object).flatten().filter(|(name, _)| counts(name));
-        let mut fingerprint: Fingerprint = each.map(|(name, value)| (name.clone(), words(value))).collect();
+        let mut fingerprint = of_options(&[json(&self.config)?, json(data)?, json(training)?], training);
         let mut add = |name: &str, value: String| fingerprint.push((name.to_owned(), value));
         if self.engine() != Engine::Torch {
             add("instruction set", format!("{:?}", InstructionSet::choose()?));
@@ -60,17 +52,43 @@ impl Model {
 
     fn digest(&self) -> Result<String> {
         let mut digest = Digest::default();
-        for (_, tensor) in self.parameters.iter() {
-            for value in numbers_of(tensor)? {
-                digest.add_word(u64::from(value.to_bits()));
-            }
-        }
+        add_weights(&mut digest, &self.parameters)?;
         for scaler in [&self.input_scaler, &self.output_scaler] {
             digest.add_numbers(&scaler.center);
             digest.add_numbers(&scaler.scale);
         }
         Ok(digest.to_string())
     }
+}
+
+/// Options as they are saved.
+///
+/// # Errors
+/// [`Error::Value`] when they can't be.
+pub(crate) fn json(options: &impl Serialize) -> Result<Value> {
+    serde_json::to_value(options).map_err(|e| Error::Value(e.to_string()))
+}
+
+/// Options that decide about what a training computes.
+pub(crate) fn of_options(options: &[Value], training: &TrainConfig) -> Fingerprint {
+    // where the rate follows no curve, the epochs so far are the same whatever their number
+    let is_curve = matches!(training.lr_schedule, LrSchedule::Cosine | LrSchedule::OneCycle);
+    let counts = |name: &str| !LEFT_OUT.contains(&name) && (is_curve || name != "max_epochs");
+    let each = options.iter().filter_map(Value::as_object).flatten().filter(|(name, _)| counts(name));
+    each.map(|(name, value)| (name.clone(), words(value))).collect()
+}
+
+/// Takes weights into a digest.
+///
+/// # Errors
+/// [`Error::Torch`] when one can't be read.
+pub(crate) fn add_weights(digest: &mut Digest, parameters: &Parameters) -> Result<()> {
+    for (_, tensor) in parameters.iter() {
+        for value in numbers_of(tensor)? {
+            digest.add_word(u64::from(value.to_bits()));
+        }
+    }
+    Ok(())
 }
 
 /// As a user writes it.

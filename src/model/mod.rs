@@ -1,7 +1,7 @@
 //! The trained thing that people keep: a network with the scalers of its data.
 
 mod device;
-mod fingerprint;
+pub(crate) mod fingerprint;
 pub mod fit;
 pub mod forecast;
 mod hybrid;

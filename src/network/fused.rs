@@ -197,13 +197,13 @@ impl FusedMemory {
 }
 
 /// Tensors of these lengths that hold nothing but their number, from 1, for [`owners`].
-pub(super) fn numbered(lengths: impl Iterator<Item = usize>) -> Vec<Vec<f32>> {
+pub(crate) fn numbered(lengths: impl Iterator<Item = usize>) -> Vec<Vec<f32>> {
     lengths.zip(1u16..).map(|(length, number)| vec![f32::from(number); length]).collect()
 }
 
 /// The number, from 0, of the tensor in each place of the packed ones of [`numbered`]; padding counts as the place before.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // they are whole numbers from 0
-pub(super) fn owners(packed: &[f32]) -> Vec<usize> {
+pub(crate) fn owners(packed: &[f32]) -> Vec<usize> {
     let mut owner = 1;
     let number = packed.iter().map(|&number| {
         owner = if number > 0.0 { number as usize } else { owner };

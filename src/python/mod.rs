@@ -10,9 +10,13 @@ mod outcome;
 mod reducer;
 mod scale;
 mod schedule;
+mod signals;
 mod store;
 mod tensor;
+mod text;
 mod threads;
+mod watch;
+mod weights;
 
 use pyo3::prelude::*;
 
@@ -37,7 +41,11 @@ mod _core {
     #[pymodule_export]
     use super::store::{checkpoint_seed, read_file, write_file};
     #[pymodule_export]
+    use super::text::{count_characters, PyCharGenerator, PyCharModel};
+    #[pymodule_export]
     use super::threads::n_threads;
+    #[pymodule_export]
+    use super::watch::{follow_scores, PyMonitor};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -8,14 +8,13 @@ use numpy::{IntoPyArray, PyArrayDyn, PyArrayMethods, PyReadonlyArray1, PyReadonl
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use serde::Deserialize;
-use tch::Tensor;
 
 use super::convert;
 use super::door::{enter, exception};
 use super::observer::PyObserver;
 use super::outcome::report;
 use super::reducer::PyReducer;
-use super::tensor;
+use super::weights;
 use crate::error::{Error, Result};
 use crate::model::fit::{DataConfig, TableRows};
 use crate::model::{Model, ModelConfig};
@@ -41,7 +40,11 @@ struct Options {
 }
 
 impl PyModel {
-    fn with<T: Send>(&self, py: Python<'_>, work: impl FnOnce(&mut Model) -> Result<T> + Send) -> PyResult<T> {
+    pub(super) fn with<T: Send>(
+        &self,
+        py: Python<'_>,
+        work: impl FnOnce(&mut Model) -> Result<T> + Send,
+    ) -> PyResult<T> {
         enter(py, || work(&mut *self.lock()?))
     }
 
@@ -100,11 +103,7 @@ impl PyModel {
     }
 
     fn parameters<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let parameters = PyDict::new(py);
-        for (name, tensor) in self.look()?.parameters().iter() {
-            parameters.set_item(name, convert::weight(py, tensor)?)?;
-        }
-        Ok(parameters)
+        weights::arrays(py, self.look()?.parameters())
     }
 
     fn load_parameters(&self, py: Python<'_>, parameters: &Bound<'_, PyDict>) -> PyResult<()> {
@@ -113,19 +112,12 @@ impl PyModel {
     }
 
     fn state_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        // the tensors first, the lock released, then Python: importing torch takes seconds and may run anything
-        let copies: Vec<(String, Tensor)> =
-            self.look()?.parameters().iter().map(|(name, tensor)| (name.to_owned(), tensor.detach().copy())).collect();
-        let state = PyDict::new(py);
-        for (name, copy) in copies {
-            state.set_item(name, tensor::to_python(py, copy)?)?;
-        }
-        Ok(state)
+        let copies = weights::copies(self.look()?.parameters());
+        weights::state_dict(py, copies)
     }
 
     fn load_state_dict(&self, py: Python<'_>, state_dict: &Bound<'_, PyDict>) -> PyResult<()> {
-        let each = state_dict.iter().map(|(name, value)| Ok((name.extract()?, tensor::from_python(&value)?)));
-        let values: Vec<(String, Tensor)> = each.collect::<PyResult<_>>()?;
+        let values = weights::of_state_dict(state_dict)?;
         self.with(py, move |model| model.load_parameters(&values))
     }
 

@@ -1,27 +1,24 @@
 //! Watches a training for Python: signals between batches, the user's function between epochs.
 
 use std::ops::ControlFlow;
-use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
+use super::signals::Signals;
 use crate::train::{Epoch, Observer};
-
-/// A look at the signals needs the GIL, which other threads may hold: not after every batch of a few microseconds.
-const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
 
 /// Keeps the exception that ended the training, to be raised once the state is safe.
 pub(super) struct PyObserver {
     on_epoch: Option<PyObject>,
-    last_look: Instant,
+    signals: Signals,
     unfrozen: Vec<String>,
     pub(super) error: Option<PyErr>,
 }
 
 impl PyObserver {
     pub(super) fn new(on_epoch: Option<PyObject>) -> Self {
-        Self { on_epoch, last_look: Instant::now(), unfrozen: Vec::new(), error: None }
+        Self { on_epoch, signals: Signals::new(), unfrozen: Vec::new(), error: None }
     }
 
     fn stop_at(&mut self, result: PyResult<bool>) -> ControlFlow<()> {
@@ -38,12 +35,11 @@ impl PyObserver {
 
 impl Observer for PyObserver {
     fn on_batch(&mut self) -> ControlFlow<()> {
-        if self.last_look.elapsed() < BETWEEN_LOOKS {
+        if self.signals.go_on() {
             return ControlFlow::Continue(());
         }
-        let signals = Python::with_gil(|py| py.check_signals().map(|()| false));
-        self.last_look = Instant::now();
-        self.stop_at(signals)
+        self.error = self.signals.error.take();
+        ControlFlow::Break(())
     }
 
     fn on_epoch(&mut self, epoch: &Epoch) -> ControlFlow<()> {

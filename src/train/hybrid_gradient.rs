@@ -70,7 +70,13 @@ impl HybridGradient {
         let worker = |_| {
             let surroundings = Surroundings::new(network, weights)?;
             let (input_gradient, output_gradient) = surroundings.needs();
-            let needs = Needs { dropout: config.dropout > 0.0, output_gradient, input_gradient, tbptt: config.tbptt };
+            let needs = Needs {
+                dropout: config.dropout > 0.0,
+                output_gradient,
+                input_gradient,
+                tbptt: config.tbptt,
+                symbols: None,
+            };
             let (lstm, rows) = (&network.lstm, batch_size.div_ceil(n_workers));
             let worker = Worker {
                 workspace: lstm.workspace(lstm.rows_within(bytes / n_workers, rows, steps, needs), steps, needs),

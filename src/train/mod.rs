@@ -11,7 +11,7 @@ pub mod hybrid_gradient;
 pub mod loss;
 pub mod mixed_precision;
 pub mod optimizer;
-mod packed_optimizer;
+pub mod packed_optimizer;
 pub mod processes;
 pub mod progress;
 pub mod schedule;

@@ -11,7 +11,7 @@ use crate::kernel::pool;
 
 /// Moments of all numbers, and the paces of the parameters that they are of.
 #[derive(Debug)]
-pub(super) struct PackedOptimizer {
+pub struct PackedOptimizer {
     paces: Vec<Pace>,
     /// The parameter of each number.
     owners: Vec<usize>,
@@ -23,7 +23,7 @@ pub(super) struct PackedOptimizer {
 
 impl PackedOptimizer {
     /// Starts with moments of zero. `names` are those of the parameters, `owners` says of each number which it belongs to.
-    pub(super) fn new(names: &[String], owners: Vec<usize>, config: &TrainConfig) -> Self {
+    pub fn new(names: &[String], owners: Vec<usize>, config: &TrainConfig) -> Self {
         let paces = names.iter().map(|name| Pace::new(name, config)).collect();
         let moments = [Aligned::zeros(owners.len()), Aligned::zeros(owners.len())];
         let mut packed = Self { paces, owners, runs: Vec::new(), moments };
@@ -42,14 +42,14 @@ impl PackedOptimizer {
     }
 
     /// Moves these parameters, too, which were frozen.
-    pub(super) fn unfreeze(&mut self, names: &[String]) {
+    pub fn unfreeze(&mut self, names: &[String]) {
         self.paces.iter_mut().for_each(|pace| pace.unfreeze(names));
         self.find_runs();
     }
 
     /// What a checkpoint keeps: the weights, the best so far, and what is here; to be followed by
     /// [`PackedOptimizer::unfreeze`].
-    pub(super) fn parts<'p>(
+    pub fn parts<'p>(
         &'p mut self,
         weights: &'p mut [f32],
         best: &'p mut [f32],
@@ -73,7 +73,7 @@ impl PackedOptimizer {
 
     /// Moves the parameters that aren't frozen against a gradient whose norm over all that moves is `grad_norm`, on
     /// `n_threads` threads.
-    pub(super) fn step(
+    pub fn step(
         &mut self,
         config: &TrainConfig,
         (learning_rate, grad_norm): (f64, f64),

@@ -43,7 +43,9 @@ def test_import_loads_no_heavy_library() -> None:
     assert not loaded_after("import lstmforecast") & set(HEAVY)
 
 
-@pytest.mark.parametrize("name", ["LSTMForecaster", "LSTMRegressor", "LSTMClassifier", "StandardScaler", "windows"])
+@pytest.mark.parametrize(
+    "name", ["LSTMForecaster", "LSTMRegressor", "LSTMClassifier", "CharLSTM", "StandardScaler", "windows"]
+)
 def test_using_the_package_does_not_import_torch(name: str) -> None:
     loaded = loaded_after(f"from lstmforecast import {name}")
     assert "lstmforecast._core" in loaded

@@ -95,7 +95,8 @@ impl Case {
     /// The kernel's answer, the batch cut into parts of `part` rows as threads would; gradients of the tensors are summed.
     fn computed(&self, set: InstructionSet, part: usize) -> (Vec<Outputs>, Vec<Gradients>) {
         let lstm = Lstm::new(self.shape, set);
-        let needs = Needs { dropout: self.masks.p() > 0.0, output_gradient: true, input_gradient: true, tbptt: None };
+        let needs =
+            Needs { dropout: self.masks.p() > 0.0, output_gradient: true, input_gradient: true, ..Needs::default() };
         let mut parameters = vec![0.0; lstm.n_parameters()];
         lstm.pack(&self.tensors, &mut parameters);
         assert_eq!(lstm.unpack(&parameters), self.tensors);

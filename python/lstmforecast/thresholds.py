@@ -1,0 +1,215 @@
+"""Thresholds for scores that follow them: what `lstmforecast.LSTMAnomalyDetector` holds each score against.
+
+Each learns one score after the other, in constant time and memory; a threshold is made of the scores before.
+"""
+
+from __future__ import annotations
+
+import numbers
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator
+
+from lstmforecast import _core
+from lstmforecast.rules import Number
+
+__all__ = ["DynamicThreshold", "EWMAThreshold", "POTThreshold", "QuantileThreshold"]
+
+
+class Threshold(BaseEstimator):
+    """What all thresholds do; not for use on its own."""
+
+    _name: ClassVar[str]
+    _rules: ClassVar[dict[str, Number]]
+
+    def _config(self) -> dict[str, Any]:
+        """Name and parameters as the core takes them; a TypeError or ValueError for one that makes no sense."""
+        parameters = self.get_params(deep=False)
+        for name, value in parameters.items():
+            self._rules[name].check(name, value)
+        kinds = {name: int if rule.kind is numbers.Integral else float for name, rule in self._rules.items()}
+        return {self._name: {name: kinds[name](value) for name, value in parameters.items()}}
+
+    def follow(self, scores: ArrayLike, first: ArrayLike) -> NDArray[np.float64]:
+        """What each score is held against.
+
+        Parameters
+        ----------
+        scores : array-like of shape (n,)
+            In time order; NaN where none is known, which changes nothing.
+        first : array-like of shape (m,)
+            Scores of before, of which the first threshold is made; at least one that is known.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            A score above its threshold is an anomaly.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For a parameter out of range, or no score to begin with.
+        """
+        return _core.follow_scores(self._config(), np.asarray(first, np.float64), np.asarray(scores, np.float64))
+
+
+class DynamicThreshold(Threshold):
+    """The nonparametric dynamic threshold, with error pruning (Hundman et al. 2018).
+
+    Of thresholds so many standard deviations above the mean of the newest scores, the one without whose anomalies mean
+    and deviation would fall the most for their number and that of their runs. Pruning raises it: a peak must stand
+    above what is none by a part of its height.
+
+    Parameters
+    ----------
+    window : int, default=2100
+        Scores that it is found from, the newest.
+    every : int, default=70
+        Scores after which it is found anew.
+    pruning : float, default=0.13
+        The part by which a peak must stand above what is none; 0: no pruning.
+
+    References
+    ----------
+    K. Hundman, V. Constantinou, C. Laporte, I. Colwell, T. Soderstrom. Detecting Spacecraft Anomalies Using LSTMs and
+    Nonparametric Dynamic Thresholding. KDD 2018.
+
+    Examples
+    --------
+    >>> DynamicThreshold().follow([1.0, 9.0], first=[1.0, 1.2, 0.8, 1.0, 1.1] * 20).round(2)
+    array([2.61, 2.61])
+    """
+
+    _name = "dynamic"
+    _rules: ClassVar[dict[str, Number]] = {
+        "window": Number(numbers.Integral, 1),
+        "every": Number(numbers.Integral, 1),
+        "pruning": Number(numbers.Real, 0, 1),
+    }
+
+    def __init__(self, window: int = 2100, every: int = 70, pruning: float = 0.13) -> None:
+        self.window = window
+        self.every = every
+        self.pruning = pruning
+
+
+class QuantileThreshold(Threshold):
+    """A quantile of the newest scores, between order statistics as `numpy.quantile` does.
+
+    Parameters
+    ----------
+    window : int, default=2000
+        Scores that it is taken of, the newest.
+    level : float, default=0.99
+        The part of them that lies below it.
+    factor : float, default=1.5
+        By what it is multiplied.
+
+    Examples
+    --------
+    >>> QuantileThreshold(window=3, level=0.5, factor=1.0).follow([5.0, 6.0], first=[1.0, 2.0, 3.0])
+    array([2., 3.])
+    """
+
+    _name = "quantile"
+    _rules: ClassVar[dict[str, Number]] = {
+        "window": Number(numbers.Integral, 1),
+        "level": Number(numbers.Real, 0, 1, low_included=False),
+        "factor": Number(numbers.Real, 0, low_included=False),
+    }
+
+    def __init__(self, window: int = 2000, level: float = 0.99, factor: float = 1.5) -> None:
+        self.window = window
+        self.level = level
+        self.factor = factor
+
+
+class EWMAThreshold(Threshold):
+    """A band above the exponentially weighted mean (Roberts 1959), as wide as so many weighted standard deviations.
+
+    A score above it is learned as if it lay on it, so that one spike doesn't open the door to the next, and a new level
+    is found normal after a while.
+
+    Parameters
+    ----------
+    span : float, default=2000
+        The newest score weighs ``2 / (span + 1)``, as in `pandas.Series.ewm`.
+    n_sigmas : float, default=3.5
+        Standard deviations from the mean to the threshold.
+
+    References
+    ----------
+    S. W. Roberts. Control Chart Tests Based on Geometric Moving Averages. Technometrics 1959.
+    T. Finch. Incremental calculation of weighted mean and variance. University of Cambridge 2009.
+
+    Examples
+    --------
+    >>> EWMAThreshold(span=3, n_sigmas=2).follow([1.0, 2.0], first=[1.0, 3.0]).round(3)
+    array([4.   , 3.232])
+    """
+
+    _name = "ewma"
+    _rules: ClassVar[dict[str, Number]] = {
+        "span": Number(numbers.Real, 1),
+        "n_sigmas": Number(numbers.Real, 0, low_included=False),
+    }
+
+    def __init__(self, span: float = 2000, n_sigmas: float = 3.5) -> None:
+        self.span = span
+        self.n_sigmas = n_sigmas
+
+
+class POTThreshold(Threshold):
+    """Peaks over threshold for streams (SPOT: Siffer et al. 2017).
+
+    What lies above a high quantile of the scores has the tail of a generalised Pareto distribution, fitted by maximum
+    likelihood (Grimshaw 1993); the threshold is the quantile of a given risk. Anomalies aren't learned.
+
+    Parameters
+    ----------
+    risk : float, default=1e-4
+        Probability that a normal score lies above the threshold.
+    level : float, default=0.98
+        The part of the first scores that are no peaks.
+    n_peaks : int, default=200
+        Peaks that the distribution is fitted to, the newest.
+
+    References
+    ----------
+    A. Siffer, P.-A. Fouque, A. Termier, C. Largouet. Anomaly Detection in Streams with Extreme Value Theory. KDD 2017.
+
+    Examples
+    --------
+    >>> POTThreshold(risk=0.01, level=0.5).follow([1.0], first=[1.0, 2.0, 3.0, 4.0, 5.0]).round(2)
+    array([8.53])
+    """
+
+    _name = "pot"
+    _rules: ClassVar[dict[str, Number]] = {
+        "risk": Number(numbers.Real, 0, 1, low_included=False),
+        "level": Number(numbers.Real, 0, 1, low_included=False),
+        "n_peaks": Number(numbers.Integral, 1),
+    }
+
+    def __init__(self, risk: float = 1e-4, level: float = 0.98, n_peaks: int = 200) -> None:
+        self.risk = risk
+        self.level = level
+        self.n_peaks = n_peaks
+
+
+NAMES: dict[str, type[Threshold]] = {
+    kind._name: kind for kind in (DynamicThreshold, EWMAThreshold, POTThreshold, QuantileThreshold)
+}
+
+
+def resolve(threshold: Any) -> Threshold:
+    """The threshold of a name, or the one given; a TypeError or ValueError for anything else."""
+    if isinstance(threshold, Threshold):
+        return threshold
+    if not isinstance(threshold, str):
+        raise TypeError(f"expected threshold to be a name or an object of lstmforecast.thresholds, got {threshold!r}")
+    if threshold not in NAMES:
+        raise ValueError(f"expected threshold to be one of {', '.join(map(repr, NAMES))}, got {threshold!r}")
+    return NAMES[threshold]()

@@ -1,0 +1,325 @@
+//! The way forwards of one row, a step at a time, its weights in half precision (IEEE 754's binary16).
+//!
+//! A step of one row multiplies each weight once, so that the time it takes is that of reading them. As halves, 512 units take
+//! two megabytes, which the second level of cache of one or two cores holds; as singles they would come from further away.
+//! Sums and states stay single: what is lost is the rounding of weights to eleven binary digits.
+
+use super::aligned::Aligned;
+use super::forward_only::{in_parts, n_parts};
+use super::isa::InstructionSet;
+use super::lookup::Lookup;
+use super::lstm::Lstm;
+use super::shape::Cell;
+use super::step::Forward;
+use super::vector::Vector;
+
+/// The greatest finite half.
+const GREATEST: f32 = 65_504.0;
+
+/// The half that is nearest to a number, to even where two are; beyond the greatest, that.
+#[allow(clippy::cast_possible_truncation)] // into halves, on purpose
+pub(super) fn to_half(x: f32) -> u16 {
+    let sign = (x.to_bits() >> 16) & 0x8000;
+    let magnitude = x.abs().min(GREATEST);
+    let half = if magnitude < 6.103_515_6e-5 {
+        // numbers from a half to one are as far apart as the halves nearest to zero: adding rounds
+        (magnitude + 0.5).to_bits() - 0.5f32.to_bits()
+    } else {
+        let bits = magnitude.to_bits();
+        ((bits + 0xfff + ((bits >> 13) & 1)) >> 13) - (112 << 10)
+    };
+    (sign | half) as u16
+}
+
+/// Halves that start at a cache line.
+#[derive(Debug, Clone)]
+struct Halves {
+    values: Vec<u16>,
+    start: usize,
+}
+
+impl Halves {
+    fn of(numbers: &[f32]) -> Self {
+        let mut values = vec![0; numbers.len() + 32];
+        let start = values.as_ptr().align_offset(64);
+        for (half, &number) in values[start..].iter_mut().zip(numbers) {
+            *half = to_half(number);
+        }
+        Self { values, start }
+    }
+
+    fn from(&self, at: usize) -> &[u16] {
+        &self.values[self.start + at..]
+    }
+}
+
+/// `sums[block][column] += sum over k of a[k] * weights[block][first + k][column]`, blocks four vectors wide.
+pub(super) struct HalfProduct<'a> {
+    pub(super) a: &'a [f32],
+    /// `[block][weight_rows][4 * V::LANES]`.
+    pub(super) weights: &'a [u16],
+    pub(super) weight_rows: usize,
+    pub(super) first: usize,
+    pub(super) sums: &'a mut [f32],
+    /// Whether the last block is the first to be computed, which changes no bit.
+    pub(super) backwards: bool,
+}
+
+impl HalfProduct<'_> {
+    /// Computes the product.
+    #[inline(always)]
+    pub(super) fn run<V: Vector>(&mut self) {
+        let columns = 4 * V::LANES;
+        let n_blocks = self.sums.len() / columns;
+        assert!(self.first + self.a.len() <= self.weight_rows);
+        assert!(self.weights.len() >= n_blocks * self.weight_rows * columns);
+        for at in 0..n_blocks {
+            let block = if self.backwards { n_blocks - 1 - at } else { at };
+            let start = (block * self.weight_rows + self.first) * columns;
+            // one multiplication needn't wait for the one before
+            let mut sums = [[V::splat(0.0); 4]; 2];
+            for v in 0..4 {
+                sums[0][v] = V::load(self.sums, block * columns + v * V::LANES);
+            }
+            let mut pairs = self.a.chunks_exact(2);
+            let mut at = start;
+            for pair in &mut pairs {
+                for (sums, &a) in sums.iter_mut().zip(pair) {
+                    Self::multiply(sums, a, self.weights, at);
+                    at += columns;
+                }
+            }
+            if let [a] = pairs.remainder() {
+                Self::multiply(&mut sums[0], *a, self.weights, at);
+            }
+            for v in 0..4 {
+                sums[0][v].add(sums[1][v]).store(self.sums, block * columns + v * V::LANES);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn multiply<V: Vector>(sums: &mut [V; 4], a: f32, weights: &[u16], at: usize) {
+        let a = V::splat(a);
+        for v in 0..4 {
+            sums[v] = a.mul_add(V::load_half(weights, at + v * V::LANES), sums[v]);
+        }
+    }
+}
+
+/// A stack of LSTM layers over symbols, for one row, its weights as they were when it was made.
+#[derive(Debug, Clone)]
+pub struct HalfLstm {
+    set: InstructionSet,
+    lanes: usize,
+    cells: Vec<HalfCell>,
+}
+
+#[derive(Debug, Clone)]
+struct HalfCell {
+    cell: Cell,
+    weights: Halves,
+    bias: Aligned,
+}
+
+/// States of a [`HalfLstm`]: of each layer, output and cell state, before and after a step.
+#[derive(Debug, Clone)]
+pub struct HalfState {
+    cells: Vec<[Aligned; 4]>,
+    gates: Aligned,
+    /// Whether the next step goes through the weights from their end.
+    ///
+    /// A cache that is somewhat smaller than what is read in a circle has never what comes next; of what is read there and
+    /// back it has most.
+    backwards: bool,
+}
+
+impl HalfState {
+    /// The output of the last layer, padded.
+    pub fn output(&self) -> &[f32] {
+        &self.cells[self.cells.len() - 1][0]
+    }
+}
+
+impl HalfLstm {
+    /// The layers of `lstm` with these parameters.
+    ///
+    /// # Panics
+    /// For an LSTM that reads both ways.
+    pub fn new(lstm: &Lstm, parameters: &[f32]) -> Self {
+        assert!(!lstm.shape().bidirectional, "symbols are read in one direction");
+        let half = |cell: &Cell| {
+            let (weights, bias_ih, bias_hh) = cell.split(parameters);
+            let mut bias = Aligned::zeros(bias_ih.len());
+            bias.iter_mut().zip(bias_ih.iter().zip(bias_hh)).for_each(|(sum, (a, b))| *sum = a + b);
+            HalfCell { cell: *cell, weights: Halves::of(weights), bias }
+        };
+        Self { set: lstm.set(), lanes: lstm.lanes(), cells: lstm.cells().iter().map(half).collect() }
+    }
+
+    /// States of zero.
+    pub fn state(&self) -> HalfState {
+        let width = self.cells[0].cell.width;
+        HalfState {
+            cells: self.cells.iter().map(|_| std::array::from_fn(|_| Aligned::zeros(width))).collect(),
+            gates: Aligned::zeros(4 * width),
+            backwards: false,
+        }
+    }
+
+    /// Reads one symbol. Up to `n_threads` threads share the units, which changes no bit.
+    pub fn step(&self, lookup: &Lookup, symbol: u32, state: &mut HalfState, n_threads: usize) {
+        for (at, cell) in self.cells.iter().enumerate() {
+            if at == 0 {
+                lookup.begin(&[symbol], &mut state.gates);
+            } else {
+                state.gates.copy_from_slice(&cell.bias);
+            }
+            let (below, rest) = state.cells.split_at_mut(at);
+            let x: Option<&[f32]> = below.last().map(|below| &*below[0]);
+            let backwards = state.backwards;
+            self.step_cell(cell, x, (&mut rest[0], &mut state.gates), (backwards, n_threads));
+        }
+        state.backwards = !state.backwards;
+    }
+
+    fn step_cell(
+        &self,
+        half: &HalfCell,
+        x: Option<&[f32]>,
+        (state, gates): (&mut [Aligned; 4], &mut [f32]),
+        (backwards, n): (bool, usize),
+    ) {
+        let (cell, block) = (&half.cell, 4 * self.lanes);
+        let n_blocks = (cell.width / self.lanes).div_ceil(n_parts(cell.width, n));
+        let [h, c, h_before, c_before] = state;
+        std::mem::swap(h, h_before);
+        std::mem::swap(c, c_before);
+        let len = n_blocks * self.lanes;
+        let states = h.chunks_mut(len).zip(c.chunks_mut(len)).zip(c_before.chunks(len));
+        let parts = states.zip(gates.chunks_mut(n_blocks * block)).enumerate();
+        let h_before: &[f32] = h_before;
+        in_parts(parts, |(part, (((h, c), c_before), gates))| {
+            let weight_rows = cell.weight_rows();
+            let weights = half.weights.from(part * n_blocks * weight_rows * block);
+            for (a, first) in x.map(|x| (x, 0)).into_iter().chain([(h_before, cell.n_inputs)]) {
+                self.set.half_product(HalfProduct { a, weights, weight_rows, first, sums: gates, backwards });
+            }
+            self.set.forward(Forward {
+                rows: 1,
+                width: h.len(),
+                sources: [None, None],
+                weights: &[],
+                weight_rows: 0,
+                bias: None,
+                gates,
+                gates_stride: block,
+                c_before,
+                c,
+                h,
+                tanh_c: None,
+            });
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::shape::LstmShape;
+    use crate::kernel::workspace::Needs;
+    use crate::rng::{Purpose, Rng};
+
+    /// By the definition: sign, five bits of exponent, ten of fraction.
+    fn value(half: u16) -> f64 {
+        let (exponent, fraction) = (i32::from(half >> 10 & 31), f64::from(half & 1023));
+        let magnitude = match exponent {
+            0 => fraction * 2f64.powi(-24),
+            _ => (1024.0 + fraction) * 2f64.powi(exponent - 25),
+        };
+        if half >> 15 == 1 {
+            -magnitude
+        } else {
+            magnitude
+        }
+    }
+
+    fn finite() -> impl Iterator<Item = u16> {
+        (0..=u16::MAX).filter(|half| half >> 10 & 31 < 31)
+    }
+
+    #[test]
+    #[allow(clippy::cast_possible_truncation)] // halves are exact as singles
+    fn every_half_comes_back() {
+        assert!(finite().all(|half| to_half(value(half) as f32) == half));
+        assert_eq!((to_half(1e9), to_half(-1e9)), (0x7bff, 0xfbff));
+    }
+
+    #[test]
+    #[allow(clippy::cast_possible_truncation)]
+    fn numbers_between_two_halves_go_to_the_nearer_or_the_even_one() {
+        for half in (0..0x7bff).step_by(7).chain(0x3f0..0x410) {
+            let (low, high) = (value(half), value(half + 1));
+            let at = |part: f64| to_half((low + part * (high - low)) as f32);
+            assert_eq!((at(0.499), at(0.501), at(0.5)), (half, half + 1, half + (half & 1)), "{half:x}");
+        }
+    }
+
+    #[test]
+    #[allow(clippy::cast_possible_truncation)]
+    fn every_instruction_set_reads_halves() {
+        let halves: Vec<u16> = finite().collect();
+        let sum = |set: InstructionSet| {
+            let n = 4 * set.lanes();
+            let mut sums = vec![0.0; halves.len() / n * n];
+            let a = [1.0];
+            set.half_product(HalfProduct {
+                a: &a,
+                weights: &halves,
+                weight_rows: 1,
+                first: 0,
+                sums: &mut sums,
+                backwards: false,
+            });
+            sums
+        };
+        for set in InstructionSet::available() {
+            for (&half, sum) in halves.iter().zip(sum(set)) {
+                assert_eq!(sum, value(half) as f32, "{set:?}");
+            }
+        }
+    }
+
+    /// Symbols through a stack, a step at a time, and through that of training with the same weights.
+    #[test]
+    fn steps_are_those_of_training() {
+        let symbols = [2u32, 0, 4, 4, 1, 3, 2, 2];
+        for set in InstructionSet::available() {
+            for (hidden_size, num_layers) in [(5, 1), (70, 2), (150, 3)] {
+                let lstm = Lstm::new(LstmShape { input_size: 3, hidden_size, num_layers, bidirectional: false }, set);
+                let mut rng = Rng::new(0, Purpose::Weights);
+                let tensors: Vec<Vec<f32>> =
+                    lstm.shape().tensor_lengths().iter().map(|&n| rng.uniform(n, 0.3)).collect();
+                let mut parameters = vec![0.0; lstm.n_parameters()];
+                lstm.pack(&tensors, &mut parameters);
+                let mut lookup = Lookup::new(&lstm, 5);
+                let vectors = rng.uniform(lookup.n_parameters(), 1.0);
+                lookup.update(&lstm, (&parameters, &vectors), 1);
+                let mut ws = lstm.workspace(1, 8, Needs { symbols: Some(5), ..Needs::default() });
+                ws.start(1);
+                ws.set_symbols(0, &symbols);
+                lstm.forward_symbols(&parameters, &lookup, &mut ws, None);
+                let half = HalfLstm::new(&lstm, &parameters);
+                let (mut one, mut two) = (half.state(), half.state());
+                for (moment, &symbol) in symbols.iter().enumerate() {
+                    half.step(&lookup, symbol, &mut one, 1);
+                    half.step(&lookup, symbol, &mut two, 2);
+                    assert_eq!(one.output(), two.output());
+                    let each = one.output().iter().zip(ws.output(0, moment, 0));
+                    // weights up to 0.3 are off by up to 7e-5; the square root of 300 such errors, and states pass them on
+                    each.for_each(|(a, b)| assert!((a - b).abs() < 2e-3, "{a} {b}"));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! Ctrl-C during a long call.
+
+use std::time::{Duration, Instant};
+
+use pyo3::prelude::*;
+
+/// A look at the signals needs the GIL, which other threads may hold: not at every question.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
+
+/// Looks for signals now and then.
+pub(super) struct Signals {
+    last_look: Instant,
+    /// What a signal raised.
+    pub(super) error: Option<PyErr>,
+}
+
+impl Signals {
+    pub(super) fn new() -> Self {
+        Self { last_look: Instant::now(), error: None }
+    }
+
+    /// Whether to go on.
+    pub(super) fn go_on(&mut self) -> bool {
+        if self.error.is_none() && self.last_look.elapsed() >= BETWEEN_LOOKS {
+            self.error = Python::with_gil(|py| py.check_signals().err());
+            self.last_look = Instant::now();
+        }
+        self.error.is_none()
+    }
+}
