@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from lstmforecast.classifier import LSTMClassifier
     from lstmforecast.forecaster import LSTMForecaster
     from lstmforecast.persistence import load
+    from lstmforecast.quantization_cost import quantization_report
     from lstmforecast.regressor import LSTMRegressor
     from lstmforecast.scalers import MinMaxScaler, RobustScaler, StandardScaler
     from lstmforecast.text import CharLSTM
@@ -39,6 +40,7 @@ __all__ = [
     "load",
     "metrics",
     "plot",
+    "quantization_report",
     "thresholds",
     "time_split",
     "transfer",
@@ -61,6 +63,7 @@ _HOMES = {
     "StandardScaler": "scalers",
     "backtest": "backtesting",
     "load": "persistence",
+    "quantization_report": "quantization_cost",
     "time_split": "windowing",
     "windows": "windowing",
 }

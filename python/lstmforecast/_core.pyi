@@ -335,7 +335,7 @@ def reduce_lr_on_plateau(losses: Sequence[float], learning_rate: float, patience
     """The learning rate after each epoch's loss, as ``torch.optim.lr_scheduler.ReduceLROnPlateau`` sets it."""
 
 def write_file(path: str | PathLike[str], tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]) -> None:
-    """Write one safetensors file (float32, float64 or int64 tensors) to a temporary neighbour, then rename it."""
+    """Write one safetensors file (float32, float64, int64, int8, or bfloat16 as uint16); a temporary one is renamed."""
 
 def read_file(path: str | PathLike[str]) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
     """Tensors and metadata of a file written by `write_file`; FormatError for any other bytes."""

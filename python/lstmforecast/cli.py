@@ -73,6 +73,16 @@ what the seasonal-naive forecast costs on the training rows: it can be compared 
 """
 
 
+EXPORT_EXAMPLES = """\
+example:
+  lstmforecast forecast data.csv --time date --target OT --horizon 24 --save model.safetensors
+  lstmforecast export model.safetensors model.onnx
+
+The file takes windows and gives forecasts in the units of the data, under any runtime for ONNX; its metadata name the
+columns. The pip extra "onnx" is needed to write it.
+"""
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line.
 
@@ -125,6 +135,16 @@ def _parser() -> argparse.ArgumentParser:
     files.add_argument("--load", metavar="FILE", help="use a model kept with --save instead of training one")
     _add_model(forecast)
     forecast.set_defaults(run=_forecast)
+
+    export = commands.add_parser(
+        "export", help="write a model kept with --save as an ONNX file", epilog=EXPORT_EXAMPLES, **style
+    )
+    export.add_argument("model", metavar="model.safetensors", help="a file of forecast --save, or of an estimator")
+    export.add_argument("output", metavar="model.onnx", help="where to write")
+    export.add_argument(
+        "--dtype", choices=["float64", "float32"], default="float64", help="of the numbers that go in and come out"
+    )
+    export.set_defaults(run=_export)
 
     backtest = commands.add_parser(
         "backtest", help="score the model on rows that it hasn't seen", epilog=BACKTEST_EXAMPLES, **style
@@ -244,6 +264,16 @@ def _forecast(args: argparse.Namespace) -> None:
         from lstmforecast import plot
 
         _save_picture(plot.forecast(y.iloc[-max(5 * args.horizon, 48) :], forecast, interval=interval), args.plot)
+
+
+def _export(args: argparse.Namespace) -> None:
+    from lstmforecast.persistence import load
+
+    _check_writable(args.output)
+    model = load(args.model)
+    if not hasattr(model, "to_onnx"):
+        raise TypeError(f"expected a forecaster, regressor or classifier to export, got a {type(model).__name__}")
+    model.to_onnx(args.output, dtype=args.dtype)
 
 
 def _beside(forecast: pd.DataFrame, interval: pd.DataFrame | None) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -104,6 +104,13 @@ class Covariates:
     def n_features(self) -> int:
         """How many features there are."""
         return self.n_static + (0 if self.past is None else self.past.n_columns) + self.n_known
+
+    @property
+    def names(self) -> list[Hashable]:
+        """What the features are called, in their order; numbers for the columns of arrays."""
+        static = [] if self.static is None else list(self.static.columns)
+        tables = [list(table.form.variables(table.n_columns)) for table in (self.past, self.known) if table is not None]
+        return [*static, *(name for table in tables for name in table), *self._calendar_names()]
 
     def of(self, seen: Observations, X: Any, X_past: Any, static: Any = None) -> Array:
         """The features of observations: (n, n_features), static ones first, those known in advance last.

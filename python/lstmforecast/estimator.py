@@ -144,6 +144,7 @@ class LSTMEstimator(BaseEstimator):
         self.stop_reason_: str = outcome["stop_reason"]
         self.pretrained_: dict[str, list[str]] | None = outcome["pretrained"]
         self.frozen_: list[str] = outcome["frozen"]
+        self.quantized_: str | None = None
         if outcome["error"] is not None:
             raise outcome["error"]
 
@@ -193,6 +194,7 @@ class LSTMEstimator(BaseEstimator):
             self.model_.load_state_dict(dict(state_dict))
         else:
             self.model_.load_parameters({name: np.asarray(value, np.float32) for name, value in state_dict.items()})
+        self.quantized_ = None
         return self
 
     def load_pretrained(self, pretrained: Any, freeze: str | Sequence[str] | None = None) -> Self:
@@ -234,6 +236,111 @@ class LSTMEstimator(BaseEstimator):
 
         check_is_fitted(self)
         return to_torch(self.model_, getattr(self, "transform", None))
+
+    def quantize(self, dtype: str = "int8") -> Self:
+        """An estimator with the same forecasts to two or three digits, whose file is a quarter or half as large.
+
+        Matrices of weights are rounded to 8-bit integers with a scale for each row, or to bfloat16; biases and scalers
+        stay. So are the errors that intervals of points and quantiles are made of. The network computes with rounded
+        weights in single precision: as fast as before, not faster. `lstmforecast.quantization_report` tells what it
+        costs on your data.
+
+        Parameters
+        ----------
+        dtype : {"int8", "bf16"}, default="int8"
+            What weights are rounded to.
+
+        Returns
+        -------
+        LSTMForecaster, LSTMRegressor or LSTMClassifier
+            Another one, fitted, that saves, loads, exports and predicts; ``quantized_`` says what it is. `fit` makes a
+            network of single precision of it again. This one is left as it is.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        ValueError
+            For another ``dtype``.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from lstmforecast import LSTMForecaster
+        >>> y = np.sin(np.arange(200) / 5)
+        >>> forecaster = LSTMForecaster(3, window_size=20, hidden_size=8, max_epochs=1, random_state=0).fit(y)
+        >>> small = forecaster.quantize("int8")
+        >>> small.quantized_, bool(np.allclose(small.predict(), forecaster.predict(), atol=0.05))
+        ('int8', True)
+        """
+        from lstmforecast.quantization import quantize
+
+        check_is_fitted(self)
+        return quantize(self, dtype)
+
+    def to_onnx(self, path: str | Path, dtype: str = "float64") -> None:
+        """Write the fitted estimator to an ONNX file, which maps windows to what `predict` says, in the data's units.
+
+        Scalers, transforms and normalisation are part of the graph, and ``n`` is any number of windows from 1. A
+        forecaster's ``windows`` (n, window_size, features) give ``forecast`` (n, horizon, n_targets), and with them
+        ``quantiles`` or ``parameters`` of its distributions, as the network says them: only the forecaster knows the
+        errors that intervals are made of. A regressor's ``X``, of the shape that it had at `fit`, gives ``prediction``;
+        a classifier's gives ``label`` and ``probabilities``.
+
+        Parameters
+        ----------
+        path : str or Path
+            Where to; a file that is there is replaced.
+        dtype : {"float64", "float32"}, default="float64"
+            Of the numbers that go in and come out; the network computes in single precision either way.
+
+        Raises
+        ------
+        ImportError
+            Without the extra ``onnx``.
+        OSError
+            If the file can't be written; a file that was there before is left as it was.
+        ValueError
+            For labels of a classifier that ONNX has no type for.
+
+        Notes
+        -----
+        The file's metadata tell ``estimator``, ``version``, ``window_size``, ``features`` (the columns of the windows)
+        and, of each kind, what else one has to know: ``horizon``, ``targets``, ``freq``, ``future_features``,
+        ``quantiles``, ``classes``; lists are JSON. It needs opset 18: ONNX Runtime 1.14 or newer, which also makes a
+        file of 8-bit weights of it:
+        ``onnxruntime.quantization.quantize_dynamic("model.onnx", "int8.onnx", weight_type=QuantType.QInt8)``.
+
+        A forecaster's ``windows`` are the last ``window_size`` rows: targets, then features that never change, those of
+        ``X_past``, those of ``X`` and of the calendar; NaN is a missing value, where ``missing="mask"`` or a series of
+        a panel is shorter. The features known in advance go on in ``future`` (n, horizon, n_known). Series of a panel,
+        except with ``normalize="window"``, bring ``scales`` (n, 2 * n_targets), which the metadata have for those of
+        `fit`. A recursive head's steps are a loop in the graph, which ``quantize_dynamic`` passes over. Of other
+        distributions of logarithms than quantiles there is the forecast alone.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> import numpy as np, onnxruntime
+        >>> from lstmforecast import LSTMForecaster
+        >>> y = np.sin(np.arange(200) / 5)
+        >>> forecaster = LSTMForecaster(3, window_size=20, hidden_size=8, max_epochs=1, random_state=0).fit(y)
+        >>> path = tempfile.mkdtemp() + "/model.onnx"
+        >>> forecaster.to_onnx(path)
+        >>> session = onnxruntime.InferenceSession(path)
+        >>> [forecast] = session.run(["forecast"], {"windows": y[None, -20:, None]})
+        >>> forecast.shape, bool(np.allclose(forecast[0, :, 0], forecaster.predict(), atol=1e-5))
+        ((1, 3, 1), True)
+        """
+        try:
+            from lstmforecast.onnx_export import to_onnx
+        except ModuleNotFoundError as error:
+            if error.name != "onnx":
+                raise
+            raise ImportError('to_onnx needs onnx: pip install "lstmforecast[onnx]"') from error
+
+        check_is_fitted(self)
+        to_onnx(self, path, dtype)
 
     def save(self, path: str | Path) -> None:
         """Write the fitted estimator to one safetensors file: weights, scaler, parameters and what `predict` needs.

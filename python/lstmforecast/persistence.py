@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from lstmforecast import _core, augment
 from lstmforecast.ensemble import Ensemble, n_members
 from lstmforecast.parameters import SCALERS
+from lstmforecast.quantization import pack, pack_state, unpack, unpack_state
 
 if TYPE_CHECKING:
     from lstmforecast.anomaly import LSTMAnomalyDetector
@@ -65,6 +66,9 @@ def _contents(estimator: LSTMEstimator) -> tuple[dict[str, NDArray[Any]], dict[s
     """Tensors and words of a fitted estimator's file."""
     arrays, values = estimator._fitted_state()
     tensors: dict[str, NDArray[Any]] = dict(estimator.model_.parameters())
+    if estimator.quantized_ is not None:
+        arrays = pack_state(arrays, estimator.quantized_, estimator.model_.config["distribution"])
+        tensors = pack(tensors, estimator.quantized_)
     tensors |= {_SCALER + name: array for name, array in estimator.model_.scalers().items()}
     tensors |= {_HISTORY + str(name): column.to_numpy() for name, column in estimator.history_.items()}
     tensors |= {_STATE + name: np.ascontiguousarray(array) for name, array in arrays.items()}
@@ -76,6 +80,8 @@ def _contents(estimator: LSTMEstimator) -> tuple[dict[str, NDArray[Any]], dict[s
         "training": json.dumps(training),
         "state": json.dumps(values),
     }
+    if estimator.quantized_ is not None:
+        metadata["quantized"] = estimator.quantized_
     return tensors, metadata
 
 
@@ -150,10 +156,11 @@ def _build(tensors: dict[str, NDArray[Any]], metadata: dict[str, str]) -> LSTMEs
     model = Ensemble.build(config, n) if n else _core.Model(config)
     model.load_parameters(weights)
     model.load_scalers(named[_SCALER])
-    estimator._restore_fitted_state(named[_STATE], json.loads(metadata["state"]))
+    estimator._restore_fitted_state(unpack_state(named[_STATE]), json.loads(metadata["state"]))
     history = {name: named[_HISTORY][name] for name in _COLUMNS}
     training = {"pretrained": None, "frozen": []} | json.loads(metadata["training"])
     estimator._keep(model, training | {"history": history, "error": None})
+    estimator.quantized_ = metadata.get("quantized")
     return estimator
 
 
@@ -174,9 +181,8 @@ def read_weights(path: str | Path) -> dict[str, NDArray[Any]]:
 
 
 def _weights(tensors: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    return {
-        name: array for name, array in tensors.items() if not name.startswith((_SCALER, _HISTORY, _STATE, _DETECTOR))
-    }
+    beside = (_SCALER, _HISTORY, _STATE, _DETECTOR)
+    return unpack({name: array for name, array in tensors.items() if not name.startswith(beside)})
 
 
 def _read_parameters(text: str) -> dict[str, Any]:

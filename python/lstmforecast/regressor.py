@@ -152,6 +152,8 @@ class LSTMRegressor(RegressorMixin, WindowEstimator):
         Names of the weights of ``pretrained`` that were ``taken`` and of those ``left`` to start fresh.
     frozen_ : list of str
         Names of the parameters that ``freeze`` kept when training began.
+    quantized_ : {"int8", "bf16"} or None
+        What `quantize` rounded the weights to.
 
     Examples
     --------

@@ -78,10 +78,12 @@ pub(super) fn weights(parameters: &Bound<'_, PyDict>) -> PyResult<Vec<(String, T
     each.collect()
 }
 
-/// Arrays of float32, float64 or int64 as they lie in a file.
+/// Arrays of float32, float64, int64, int8 or uint16 as they lie in a file; the last are bfloat16, which NumPy doesn't know.
 pub(super) fn stored(tensors: &Bound<'_, PyDict>) -> PyResult<HashMap<String, StoredTensor>> {
     tensors.iter().map(|(name, value)| Ok((name.extract()?, stored_tensor(&value)?))).collect()
 }
+
+const STORED: &str = "float32, float64, int64, int8 or uint16 (bfloat16)";
 
 fn stored_tensor(value: &Bound<'_, PyAny>) -> PyResult<StoredTensor> {
     if let Ok(array) = value.extract::<PyReadonlyArrayDyn<f32>>() {
@@ -90,11 +92,15 @@ fn stored_tensor(value: &Bound<'_, PyAny>) -> PyResult<StoredTensor> {
     if let Ok(array) = value.extract::<PyReadonlyArrayDyn<f64>>() {
         return Ok(store_as(Dtype::F64, &array, |x| x.to_le_bytes().to_vec()));
     }
-    match value.extract::<PyReadonlyArrayDyn<i64>>() {
-        Ok(array) => Ok(store_as(Dtype::I64, &array, |x| x.to_le_bytes().to_vec())),
-        Err(_) => {
-            Err(PyTypeError::new_err(format!("expected arrays of float32, float64 or int64, got {}", value.get_type())))
-        }
+    if let Ok(array) = value.extract::<PyReadonlyArrayDyn<i64>>() {
+        return Ok(store_as(Dtype::I64, &array, |x| x.to_le_bytes().to_vec()));
+    }
+    if let Ok(array) = value.extract::<PyReadonlyArrayDyn<i8>>() {
+        return Ok(store_as(Dtype::I8, &array, |x| x.to_le_bytes().to_vec()));
+    }
+    match value.extract::<PyReadonlyArrayDyn<u16>>() {
+        Ok(array) => Ok(store_as(Dtype::BF16, &array, |x| x.to_le_bytes().to_vec())),
+        Err(_) => Err(PyTypeError::new_err(format!("expected arrays of {STORED}, got {}", value.get_type()))),
     }
 }
 
@@ -114,8 +120,10 @@ pub(super) fn unstored<'py>(py: Python<'py>, name: &str, tensor: &StoredTensor) 
         Dtype::F32 => numbers(tensor, f32::from_le_bytes).into_pyarray(py).reshape(shape)?.into_any(),
         Dtype::F64 => numbers(tensor, f64::from_le_bytes).into_pyarray(py).reshape(shape)?.into_any(),
         Dtype::I64 => numbers(tensor, i64::from_le_bytes).into_pyarray(py).reshape(shape)?.into_any(),
+        Dtype::I8 => numbers(tensor, i8::from_le_bytes).into_pyarray(py).reshape(shape)?.into_any(),
+        Dtype::BF16 => numbers(tensor, u16::from_le_bytes).into_pyarray(py).reshape(shape)?.into_any(),
         other => {
-            let text = format!("expected tensors of float32, float64 or int64, got {other:?} in {name}");
+            let text = format!("expected tensors of {STORED}, got {other:?} in {name}");
             return Err(exception(Error::Format(text)));
         }
     };

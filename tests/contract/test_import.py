@@ -5,6 +5,7 @@ Each test starts a new interpreter: this one has imported everything already.
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -50,6 +51,22 @@ def test_using_the_package_does_not_import_torch(name: str) -> None:
     loaded = loaded_after(f"from lstmforecast import {name}")
     assert "lstmforecast._core" in loaded
     assert "torch" not in loaded
+
+
+FIT = "from lstmforecast import LSTMRegressor\nmodel = LSTMRegressor(max_epochs=1).fit([[1.0], [2.0]], [1, 2])"
+
+
+def test_an_export_needs_onnx_and_no_torch(tmp_path: Path) -> None:
+    assert not loaded_after(FIT) & {"torch", "onnx"}
+    loaded = loaded_after(f"{FIT}\nmodel.to_onnx({str(tmp_path / 'model.onnx')!r})")
+    assert "onnx" in loaded
+    assert "torch" not in loaded
+
+
+def test_without_onnx_the_export_says_how_to_install_it() -> None:
+    without = f"import sys\nsys.modules['onnx'] = None\n{FIT}"
+    message = run(f"{without}\ntry:\n    model.to_onnx('model.onnx')\nexcept ImportError as error:\n    print(error)")
+    assert message == 'to_onnx needs onnx: pip install "lstmforecast[onnx]"'
 
 
 def test_import_takes_less_than_200_ms_on_top_of_numpy() -> None:

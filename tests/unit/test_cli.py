@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pandas as pd
 import pytest
 
@@ -193,3 +194,18 @@ def test_a_reader_that_stops_early_is_no_error(data: str) -> None:
     command = f"{program} forecast {data} --target OT --horizon 6 {' '.join(SMALL)}"
     done = subprocess.run(f"{command} | true", shell=True, capture_output=True, text=True, check=True)
     assert done.stderr == ""
+
+
+def test_export_writes_what_forecast_would(data: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert forecast(data, "--save", "model.safetensors") == 0
+    expected = table(capsys.readouterr().out)
+    assert main(["export", "model.safetensors", "model.onnx"]) == 0
+    window = pd.read_csv(data)["OT"].to_numpy()[None, -12:, None]
+    [found] = onnxruntime.InferenceSession("model.onnx").run(["forecast"], {"windows": window})
+    # single precision
+    np.testing.assert_allclose(found[0], expected, atol=1e-5)
+    assert capsys.readouterr().out == ""
+    assert main(["export", data, "model.onnx"]) == 1
+    assert "data.csv" in error_of(capsys)
+    assert main(["export", "model.safetensors", "nowhere/model.onnx"]) == 1
+    assert "there is no folder" in error_of(capsys)

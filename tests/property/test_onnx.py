@@ -1,0 +1,63 @@
+"""Any network that can be configured gives the same numbers under ONNX Runtime."""
+
+import warnings
+
+import numpy as np
+import onnxruntime
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lstmforecast import LSTMForecaster
+
+
+@settings(max_examples=40)  # each trains a network
+@given(
+    n_segments=st.integers(1, 5),
+    segment_length=st.integers(1, 6),
+    horizon=st.integers(1, 9),
+    k=st.integers(1, 3),
+    architecture=st.sampled_from(["lstm", "linear", "attention", "cnn_lstm", "transformer"]),
+    num_layers=st.integers(1, 2),
+    bidirectional=st.booleans(),
+    channels=st.sampled_from(["independent", "together"]),
+    supervision=st.sampled_from(["last", "every"]),
+    head=st.sampled_from(["direct", "recursive"]),
+    n_estimators=st.integers(1, 2),
+    n_known=st.integers(0, 2),
+    n_past=st.integers(0, 1),
+    normalize=st.sampled_from(["last", "window", None]),
+    missing=st.sampled_from(["mask", "error"]),
+    loss=st.sampled_from(["mse", "quantile", "student_t"]),
+    transform=st.sampled_from([None, "log"]),
+)
+def test_every_shape_crosses_to_onnx(
+    tmp_path_factory, n_segments, segment_length, horizon, k, n_known, n_past, missing, architecture, supervision,
+    head, **switches
+):  # fmt: skip
+    if supervision == "every":  # without what it can't have
+        n_known, switches["bidirectional"], architecture = 0, False, "lstm"
+        switches["normalize"] = switches["normalize"] and "last"
+    switches["bidirectional"] &= architecture != "transformer"
+    n_past = n_past if head == "direct" else 0
+    rng = np.random.default_rng(0)
+    y = rng.normal(10, 1, size=(80, k))
+    if missing == "mask":
+        y[rng.random(y.shape) < 0.1] = np.nan
+    X = rng.normal(size=(80 + horizon, n_known)) if n_known else None
+    X_past = rng.normal(size=(80, n_past)) if n_past else None
+    size = n_segments * segment_length
+    model = LSTMForecaster(
+        horizon, window_size=size, segment_length=segment_length, missing=missing, architecture=architecture, head=head,
+        supervision=supervision, hidden_size=4, num_heads=2, kernel_size=2, max_epochs=1, steps_per_epoch=2,
+        random_state=0, n_threads=1, **switches,
+    ).fit(y, None if X is None else X[:80], X_past)  # fmt: skip
+    path = tmp_path_factory.mktemp("onnx") / "model.onnx"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.to_onnx(path)
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    table = np.hstack([part[80 - size : 80] for part in (y, X_past, X) if part is not None])
+    given_to = {"windows": table[None]} | ({} if X is None else {"future": X[None, 80:]})
+    [forecast] = session.run(["forecast"], given_to)
+    # single precision on both sides, numbers of size 10; a recursive head goes on from what was rounded
+    np.testing.assert_allclose(forecast[0], model.predict(X=None if X is None else X[80:]), rtol=1e-5, atol=1e-4)
