@@ -99,6 +99,18 @@ def test_the_module_of_torch_says_the_same(data: tuple[np.ndarray, np.ndarray]) 
     np.testing.assert_allclose(softmax(logits.numpy(), axis=1), model.predict_proba(X), rtol=1e-4)
 
 
+def test_the_onnx_file_decides_as_predict_does(data: tuple[np.ndarray, np.ndarray], tmp_path: Path) -> None:
+    ort = pytest.importorskip("onnxruntime")
+    X, y = data[0].reshape(-1, 4), data[1]
+    model = LSTMClassifier(class_weight="balanced", patience=5, **FAST).fit(X, y)
+    model.to_onnx(tmp_path / "model.onnx")
+    label, chances = ort.InferenceSession(tmp_path / "model.onnx").run(None, {"X": X})
+    # Two implementations of the LSTM in single precision.
+    np.testing.assert_allclose(chances, model.predict_proba(X), rtol=1e-4)
+    assert (label == model.predict(X)).all()
+    assert (label != model.classes_[chances.argmax(axis=1)]).any()
+
+
 def test_a_warm_start_goes_on_from_the_weights_not_the_correction(data: tuple[np.ndarray, np.ndarray]) -> None:
     X, y = data
     model = LSTMClassifier(class_weight={"rare": 5}, warm_start=True, **FAST | {"max_epochs": 2}).fit(X, y).fit(X, y)
