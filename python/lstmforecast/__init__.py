@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from lstmforecast import augment, metrics, plot, serve, thresholds, transfer
+    from lstmforecast import augment, indicators, metrics, plot, serve, thresholds, transfer
     from lstmforecast._core import FormatError
     from lstmforecast.anomaly import LSTMAnomalyDetector
     from lstmforecast.backtesting import backtest
@@ -36,6 +36,7 @@ __all__ = [
     "StandardScaler",
     "augment",
     "backtest",
+    "indicators",
     "load",
     "metrics",
     "plot",
@@ -67,7 +68,7 @@ _HOMES = {
     "time_split": "windowing",
     "windows": "windowing",
 }
-_MODULES = {"augment", "metrics", "plot", "serve", "thresholds", "transfer"}
+_MODULES = {"augment", "indicators", "metrics", "plot", "serve", "thresholds", "transfer"}
 
 
 def __getattr__(name: str) -> Any:

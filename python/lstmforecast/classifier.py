@@ -7,23 +7,24 @@ from os import PathLike
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import log_softmax, softmax
 from sklearn.base import ClassifierMixin
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import column_or_1d
 
+from lstmforecast import _core
 from lstmforecast.augment import Augmentation
 from lstmforecast.checkpoint import Checkpoint
-from lstmforecast.tabular import WindowEstimator, require_finite, require_rows, weigh_rows
+from lstmforecast.labels import check_class_weight, read_labels, weigh_classes
+from lstmforecast.tabular import WindowEstimator, weigh_rows
+from lstmforecast.temperature import fit_temperature
 
 
 class LSTMClassifier(ClassifierMixin, WindowEstimator):
     """Classification of windows with an LSTM network, for scikit-learn's pipelines and searches.
 
     A row of ``X`` is one window, flat as (n, window * features), step after step, or as (n, window, features).
-    It is trained on the cross entropy.
+    It is trained on the cross entropy. Classes that cost more than others weigh more (``class_weight``) in what is
+    predicted, while the probabilities stay those of the data.
     Rows are weighed exactly: a row of weight 2 trains like the row given twice, one of weight 0 like no row.
 
     Parameters
@@ -95,6 +96,12 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
     augment : list of str or objects of `lstmforecast.augment`, or None, default=None
         How training windows are changed each time they are seen: ``"jitter"``, ``"scale"``, ``"magnitude_warp"``,
         ``"time_warp"``, ``"window_slice"``, one after the other; targets stay.
+    class_weight : dict of label to weight, "balanced" or None, default=None
+        What rows of each class weigh, besides their ``sample_weight``, in training and in what `predict` decides for;
+        ``"balanced"``: all classes the same. `predict_proba` tells how frequent classes are in the data all the same.
+    calibration : {"temperature", None}, default="temperature"
+        Whether a temperature, fitted to the rows held out where ``patience`` is set, makes the probabilities as sure as
+        they are right (Guo et al. 2017).
     warm_start : bool, default=False
         Go on from the weights of the last fit.
     pretrained : path, fitted estimator, torch.nn.Module, state dict or None, default=None
@@ -142,6 +149,10 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
         Column names, after a fit on a DataFrame.
     classes_ : ndarray of shape (n_classes,)
         Labels in sorted order.
+    class_weight_ : ndarray of shape (n_classes,)
+        What the classes weigh.
+    temperature_ : float
+        By which the network's logits are divided; above 1 where it was too sure of itself, 1 without calibration.
     history_ : DataFrame
         One row for each epoch: losses, learning rate, gradient norm, seconds.
     best_epoch_, n_epochs_ : int
@@ -198,6 +209,8 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
         clip_grad_value: float | None = None,
         validation_fraction: float = 0.2,
         augment: Sequence[str | Augmentation] | None = None,
+        class_weight: Mapping[Any, float] | str | None = None,
+        calibration: str | None = "temperature",
         warm_start: bool = False,
         pretrained: Any = None,
         freeze: str | Sequence[str] | None = None,
@@ -244,6 +257,8 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
         self.clip_grad_value = clip_grad_value
         self.validation_fraction = validation_fraction
         self.augment = augment
+        self.class_weight = class_weight
+        self.calibration = calibration
         self.warm_start = warm_start
         self.pretrained = pretrained
         self.freeze = freeze
@@ -288,20 +303,26 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
             With ``distributed=True``, another process is gone; the best weights so far are kept.
         """
         self._validate_parameters()
+        check_class_weight(self.class_weight)
         windows = self._windows_to_fit(X)
-        windows, labels, weights = weigh_rows(windows, _read_labels(y, len(windows)), sample_weight)
+        windows, labels, weights = weigh_rows(windows, read_labels(y, len(windows)), sample_weight)
         classes, codes = np.unique(labels, return_inverse=True)
         if len(classes) < 2:
             raise ValueError(f"expected y with at least 2 classes, got 1 class: {classes.tolist()[0]!r}")
+        class_weight = weigh_classes(self.class_weight, classes, codes, weights)
         targets = codes.astype(np.float64).reshape(-1, 1)
-        model, outcome = self._train(windows, targets, weights, n_targets=len(classes), loss="cross_entropy")
+        total = weights
+        if self.class_weight is not None:
+            total = class_weight[codes] if weights is None else weights * class_weight[codes]
+        model, outcome = self._train(windows, targets, total, n_targets=len(classes), loss="cross_entropy")
+        temperature = self._calibrate(model, class_weight, windows, codes, weights)
         self._remember_columns(X, windows)
-        self.classes_ = classes
+        self.classes_, self.class_weight_, self.temperature_ = classes, class_weight, temperature
         self._keep(model, outcome)
         return self
 
     def predict(self, X: Any) -> NDArray[Any]:
-        """Predict the most likely label of each window.
+        """Predict the most likely label of each window, or with ``class_weight`` that of most probability times weight.
 
         Parameters
         ----------
@@ -312,7 +333,7 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
         ndarray of shape (n,)
         """
         # From the probabilities, not the outputs: where rounding makes two of them equal, both methods agree.
-        codes = self.predict_proba(X).argmax(axis=1)
+        codes = (self.predict_proba(X) * self.class_weight_).argmax(axis=1)
         return np.asarray(self.classes_[codes])
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
@@ -342,29 +363,35 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
         """
         return np.asarray(log_softmax(self._outputs(X), axis=1))
 
+    def _calibrate(
+        self,
+        model: _core.Model,
+        class_weight: NDArray[np.float64],
+        windows: NDArray[np.float64],
+        codes: NDArray[np.intp],
+        weights: NDArray[np.float64] | None,
+    ) -> float:
+        """Take the classes' weights out of the logits, and divide them by the temperature that is returned.
+
+        Both go into the scaler of the outputs, so that files, `to_torch` and whatever else runs the model has them.
+        """
+        shift, temperature = -np.log(class_weight), 1.0
+        if self.calibration is not None and self._holds_rows_out():
+            held = slice(_core.time_split(len(windows), self.validation_fraction)[1], None)
+            logits = model.forecast(windows[held], self.n_threads)[:, 0, :] + shift
+            temperature = fit_temperature(logits, codes[held], None if weights is None else weights[held])
+        scale = {"output_center": shift / temperature, "output_scale": np.full(len(shift), 1 / temperature)}
+        model.load_scalers(model.scalers() | scale)
+        return temperature
+
     def _fitted_state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         tensors, values = super()._fitted_state()
-        return tensors, values | {"classes": self.classes_.tolist(), "classes_dtype": self.classes_.dtype.str}
+        classes = {"classes": self.classes_.tolist(), "classes_dtype": self.classes_.dtype.str}
+        return tensors, values | classes | {"weights": self.class_weight_.tolist(), "temperature": self.temperature_}
 
     def _restore_fitted_state(self, tensors: Mapping[str, NDArray[Any]], values: Mapping[str, Any]) -> None:
         super()._restore_fitted_state(tensors, values)
         self.classes_ = np.array(values["classes"], dtype=values["classes_dtype"])
-
-
-def _read_labels(y: Any, n_rows: int) -> NDArray[Any]:
-    if y is None:
-        raise ValueError("LSTMClassifier requires y to be passed, but the target y is None")
-    labels: NDArray[Any] = column_or_1d(y, warn=True)
-    require_rows("y", labels, n_rows)
-    _require_labels(labels)
-    check_classification_targets(labels)
-    return labels
-
-
-def _require_labels(labels: NDArray[Any]) -> None:
-    if labels.dtype.kind == "f":
-        require_finite("y", labels, ("row",))
-    missing = pd.isna(labels)
-    if missing.any():
-        row = int(missing.argmax())
-        raise ValueError(f"expected a label in every row of y, got {labels[row]} in row {row}")
+        # files written before there were any
+        self.class_weight_ = np.array(values.get("weights", [1.0] * len(self.classes_)))
+        self.temperature_ = float(values.get("temperature", 1.0))

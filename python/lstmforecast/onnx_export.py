@@ -115,7 +115,9 @@ def write_classifier(file: _File, estimator: LSTMClassifier) -> None:
     """``X`` to ``label`` and ``probabilities``."""
     graph, classes = file.graph, estimator.classes_
     probabilities = graph.add("Softmax", _outputs_of_rows(file, estimator, len(classes)), axis=1)
-    best = graph.add("ArgMax", probabilities, axis=1, keepdims=0)
+    # as predict: class weights decide, and are not in the probabilities
+    decisive = graph.add("Mul", probabilities, estimator.class_weight_.astype(np.float64))
+    best = graph.add("ArgMax", decisive, axis=1, keepdims=0)
     kinds: dict[str, Any] = {"i": np.int64, "u": np.int64, "b": np.bool_, "f": np.float64, "U": np.object_}
     if classes.dtype.kind == "O" and all(isinstance(label, str) for label in classes):
         classes = classes.astype(str)

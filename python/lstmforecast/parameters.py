@@ -53,6 +53,7 @@ _RULES: dict[str, Number | Choice] = {
     "clip_grad_norm": Number(_REAL, 0, low_included=False, none=True),
     "clip_grad_value": Number(_REAL, 0, low_included=False, none=True),
     "validation_fraction": Number(_REAL, 0, 1, none=True),
+    "calibration": Choice((None, "temperature")),
     "warm_start": Choice((False, True)),
     "backend": Choice(("auto", "fused", "torch")),
     "precision": Choice(("float32", "bfloat16")),

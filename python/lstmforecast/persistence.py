@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -186,6 +187,8 @@ def _weights(tensors: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
 
 def _read_parameters(text: str) -> dict[str, Any]:
     parameters: dict[str, Any] = json.loads(text)
+    if isinstance(parameters.get("class_weight"), list):
+        parameters["class_weight"] = dict(parameters["class_weight"])
     return parameters | {"augment": augment.unpack(parameters.get("augment"))}
 
 
@@ -205,6 +208,9 @@ def _savable_parameters(estimator: LSTMEstimator) -> dict[str, Any]:
         kept["pretrained"] = str(parameters["pretrained"])
     if parameters["learning_rates"] is not None:
         kept["learning_rates"] = {pattern: float(rate) for pattern, rate in parameters["learning_rates"].items()}
+    if isinstance(kept.get("class_weight"), Mapping):
+        # pairs, as JSON makes every label a string
+        kept["class_weight"] = [[_plain(label), float(weight)] for label, weight in kept["class_weight"].items()]
     return kept
 
 

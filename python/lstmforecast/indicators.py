@@ -1,0 +1,410 @@
+"""Returns, volatility and technical indicators of prices, each known when its bar closes.
+
+Functions take *bars*: a frame with columns open, high, low, close and volume, in any case, of which each function names
+those that it reads; columns besides are left alone. Rows are in time order. Of a panel, with a MultiIndex (series,
+time), each series stands for itself. What comes back has the index of the bars and says its windows in the names of its
+columns.
+
+A value is made of its own bar and those before it: nothing that comes later changes it. It is NaN where there are too
+few of them (the warm-up) and where a row has no price: rows with a missing value are no bars, and the next one follows
+the one before. Covariates of a forecaster must be known for all its rows, so drop the warm-up of both:
+
+    past = indicators.table(bars, {"rsi": 14, "volatility": 20}).dropna()
+    model.fit(bars["Close"].loc[past.index], X_past=past)
+
+Prices should be adjusted for splits and dividends, or the day of either looks like a crash.
+
+SMA, EMA, RSI, MACD, Bollinger bands, ATR and OBV are those of TA-Lib, the library that most of the field has used since
+2001, through its wheels (``pip install 'lstmforecast[finance]'``). They begin as its do: exponential means with the
+plain mean of their first window.
+"""
+
+from __future__ import annotations
+
+import importlib
+import numbers
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lstmforecast.bars import Array, by_series
+from lstmforecast.rules import Number
+
+__all__ = [
+    "atr",
+    "bollinger",
+    "ema",
+    "log_returns",
+    "macd",
+    "obv",
+    "returns",
+    "rsi",
+    "sma",
+    "table",
+    "volatility",
+    "vwap",
+]
+
+
+def returns(bars: pd.DataFrame | pd.Series, periods: int = 1) -> pd.Series:
+    """What the close has gained since ``periods`` bars before, as a part of it: ``close[t] / close[t - periods] - 1``.
+
+    Parameters
+    ----------
+    bars : DataFrame with a column close, or Series of prices, of n rows
+    periods : int, default=1
+        Bars between the two prices.
+
+    Returns
+    -------
+    Series of shape (n,)
+        ``returns_1``; the first ``periods`` bars are NaN.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a column is missing, doubled or not of numbers, rows are out of order, or a parameter is out of range.
+
+    Examples
+    --------
+    >>> prices = pd.Series([10.0, 11.0, 9.9])
+    >>> returns(prices).round(3).tolist(), log_returns(prices).round(3).tolist()
+    ([nan, 0.1, -0.1], [nan, 0.095, -0.105])
+    """
+    _require("periods", periods)
+    return _one(bars, ["close"], f"returns_{periods}", lambda close: _lagged_ratio(close, periods) - 1)
+
+
+def log_returns(bars: pd.DataFrame | pd.Series, periods: int = 1) -> pd.Series:
+    """Logarithm of the close over that of ``periods`` bars before: returns that add up over time.
+
+    Parameters, result (``log_returns_1``) and errors are those of `returns`; prices must be above zero.
+    """
+    _require("periods", periods)
+    return _one(bars, ["close"], f"log_returns_{periods}", lambda close: _log_returns(close, periods))
+
+
+def volatility(bars: pd.DataFrame | pd.Series, window: int = 20) -> pd.Series:
+    """Standard deviation of the last ``window`` log returns of the close, with ``window - 1`` as denominator.
+
+    Per bar; times the square root of 252 for daily bars and a year.
+
+    Parameters
+    ----------
+    bars : DataFrame with a column close, or Series of prices, of n rows
+    window : int, default=20
+        Returns, at least 2.
+
+    Returns
+    -------
+    Series of shape (n,)
+        ``volatility_20``; the first ``window`` bars are NaN.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `returns`; also for a price that isn't above zero.
+    """
+    _require("window", window, 2)
+
+    def of(close: Array) -> Array:
+        return pd.Series(_log_returns(close, 1)).rolling(window).std().to_numpy()
+
+    return _one(bars, ["close"], f"volatility_{window}", of)
+
+
+def sma(bars: pd.DataFrame | pd.Series, window: int = 20) -> pd.Series:
+    """Simple moving average: the mean of the last ``window`` closes.
+
+    Parameters
+    ----------
+    bars : DataFrame with a column close, or Series of prices, of n rows
+    window : int, default=20
+        Bars, at least 2.
+
+    Returns
+    -------
+    Series of shape (n,)
+        ``sma_20``, in the unit of the prices; the first ``window - 1`` bars are NaN.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `returns`.
+    ImportError
+        Without TA-Lib.
+
+    Examples
+    --------
+    >>> sma(pd.Series([1.0, 2.0, 6.0]), 2).tolist()
+    [nan, 1.5, 4.0]
+    """
+    _require("window", window, 2)
+    return _one(bars, ["close"], f"sma_{window}", lambda close: _talib().SMA(close, window))
+
+
+def ema(bars: pd.DataFrame | pd.Series, window: int = 20) -> pd.Series:
+    """Exponential moving average of the close with the factor ``2 / (window + 1)``.
+
+    It begins at bar ``window - 1`` with the mean of the closes so far. Parameters, result (``ema_20``) and errors are
+    those of `sma`.
+    """
+    _require("window", window, 2)
+    return _one(bars, ["close"], f"ema_{window}", lambda close: _talib().EMA(close, window))
+
+
+def rsi(bars: pd.DataFrame | pd.Series, window: int = 14) -> pd.Series:
+    """Relative strength index (Wilder 1978): 100 times the mean rise of the close over the means of rises and falls.
+
+    The first means are plain ones of ``window`` changes, then Wilder's: a change counts ``1 / window``. 0 where the
+    close never changed.
+
+    Parameters
+    ----------
+    bars : DataFrame with a column close, or Series of prices, of n rows
+    window : int, default=14
+        Changes, at least 2.
+
+    Returns
+    -------
+    Series of shape (n,)
+        ``rsi_14``, from 0 to 100; the first ``window`` bars are NaN.
+
+    Raises
+    ------
+    TypeError, ValueError, ImportError
+        As `sma`.
+    """
+    _require("window", window, 2)
+    return _one(bars, ["close"], f"rsi_{window}", lambda close: _talib().RSI(close, window))
+
+
+def macd(bars: pd.DataFrame | pd.Series, fast: int = 12, slow: int = 26, signal: int = 9) -> pd.DataFrame:
+    """Moving average convergence/divergence (Appel 1979): a fast `ema` less a slow one, and the `ema` of that.
+
+    Both begin at bar ``slow - 1``, with the mean of the last ``fast`` and ``slow`` closes.
+
+    Parameters
+    ----------
+    bars : DataFrame with a column close, or Series of prices, of n rows
+    fast, slow, signal : int, default=12, 26, 9
+        Windows, at least 2; ``slow`` is above ``fast``.
+
+    Returns
+    -------
+    DataFrame of shape (n, 3)
+        ``macd_12_26_9``, ``macd_signal_12_26_9`` and the difference of the two, ``macd_histogram_12_26_9``, in the unit
+        of the prices; the first ``slow + signal - 2`` bars are NaN.
+
+    Raises
+    ------
+    TypeError, ValueError, ImportError
+        As `sma`.
+    """
+    for name, window in (("fast", fast), ("slow", slow), ("signal", signal)):
+        _require(name, window, 2)
+    if slow <= fast:
+        raise ValueError(f"expected slow to be above fast={fast}, got {slow}")
+    names = [f"{name}_{fast}_{slow}_{signal}" for name in ("macd", "macd_signal", "macd_histogram")]
+    return by_series(bars, ["close"], names, lambda close: _talib().MACD(close, fast, slow, signal))
+
+
+def bollinger(bars: pd.DataFrame | pd.Series, window: int = 20, deviations: float = 2) -> pd.DataFrame:
+    """Bollinger bands (Bollinger 2001): `sma` and ``deviations`` standard deviations of the same closes around it.
+
+    The deviation has ``window`` as denominator.
+
+    Parameters
+    ----------
+    bars : DataFrame with a column close, or Series of prices, of n rows
+    window : int, default=20
+        Bars, at least 2.
+    deviations : float, default=2
+        Standard deviations from the middle to a band, above 0.
+
+    Returns
+    -------
+    DataFrame of shape (n, 3)
+        ``bollinger_lower_20_2``, ``bollinger_middle_20_2`` and ``bollinger_upper_20_2``, in the unit of the prices; the
+        first ``window - 1`` bars are NaN.
+
+    Raises
+    ------
+    TypeError, ValueError, ImportError
+        As `sma`.
+    """
+    _require("window", window, 2)
+    Number(numbers.Real, 0, low_included=False).check("deviations", deviations)
+    names = [f"bollinger_{name}_{window}_{deviations:g}" for name in ("lower", "middle", "upper")]
+
+    def of(close: Array) -> tuple[Array, ...]:
+        upper, middle, lower = _talib().BBANDS(close, window, float(deviations), float(deviations))
+        return lower, middle, upper
+
+    return by_series(bars, ["close"], names, of)
+
+
+def atr(bars: pd.DataFrame, window: int = 14) -> pd.Series:
+    """Average true range (Wilder 1978): how far prices go in a bar, the way from the close before included.
+
+    The true range is the greatest of ``high - low``, ``|high - close before|`` and ``|low - close before|``; the first
+    average is a plain mean of ``window`` of them, then a new one counts ``1 / window``.
+
+    Parameters
+    ----------
+    bars : DataFrame with columns high, low and close, of n rows
+    window : int, default=14
+        Ranges, at least 2.
+
+    Returns
+    -------
+    Series of shape (n,)
+        ``atr_14``, in the unit of the prices; the first ``window`` bars are NaN.
+
+    Raises
+    ------
+    TypeError, ValueError, ImportError
+        As `sma`.
+    """
+    _require("window", window, 2)
+    return _one(bars, ["high", "low", "close"], f"atr_{window}", lambda *prices: _talib().ATR(*prices, window))
+
+
+def obv(bars: pd.DataFrame) -> pd.Series:
+    """On-balance volume (Granville 1963): the volume of bars that close higher, less that of bars that close lower.
+
+    A sum since the first bar, whose volume it begins with: its changes tell something, its level depends on where the
+    data begin.
+
+    Parameters
+    ----------
+    bars : DataFrame with columns close and volume, of n rows
+
+    Returns
+    -------
+    Series of shape (n,)
+        ``obv``, in the unit of the volume.
+
+    Raises
+    ------
+    TypeError, ValueError, ImportError
+        As `sma`.
+    """
+    return _one(bars, ["close", "volume"], "obv", lambda close, volume: _talib().OBV(close, volume))
+
+
+def vwap(bars: pd.DataFrame, window: int = 20) -> pd.Series:
+    """Volume-weighted average price of the last ``window`` bars, each at its typical price (high + low + close) / 3.
+
+    On the floor it is counted from the opening of a session; bars of a day know no session, so that the window rolls.
+
+    Parameters
+    ----------
+    bars : DataFrame with columns high, low, close and volume, of n rows
+    window : int, default=20
+        Bars, at least 1.
+
+    Returns
+    -------
+    Series of shape (n,)
+        ``vwap_20``, in the unit of the prices; NaN in the first ``window - 1`` bars and where nothing was traded.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `returns`.
+    """
+    _require("window", window)
+
+    def of(high: Array, low: Array, close: Array, volume: Array) -> Array:
+        paid, traded = (pd.Series(x).rolling(window).sum() for x in ((high + low + close) / 3 * volume, volume))
+        return (paid / traded.where(traded > 0)).to_numpy()
+
+    return _one(bars, ["high", "low", "close", "volume"], f"vwap_{window}", of)
+
+
+_FUNCTIONS: dict[str, Callable[..., Any]] = {
+    function.__name__: function
+    for function in (returns, log_returns, volatility, sma, ema, rsi, macd, bollinger, atr, obv, vwap)
+}
+
+
+def table(bars: pd.DataFrame | pd.Series, which: Mapping[str, Any] | Sequence[str] | None = None) -> pd.DataFrame:
+    """Several indicators side by side.
+
+    Parameters
+    ----------
+    bars : DataFrame of n rows with the columns that they need, or Series of prices
+    which : dict of str to int, tuple, list or None, list of str, or None, default=None
+        Names of functions of this module, with a window, a tuple of parameters (``{"macd": (12, 26, 9)}``), a list of
+        either for several (``{"sma": [20, 50]}``), or None for the defaults, as for names in a list. None: all.
+
+    Returns
+    -------
+    DataFrame of n rows
+        Their columns, in the order asked for.
+
+    Raises
+    ------
+    TypeError, ValueError, ImportError
+        As the functions; also for an unknown name.
+
+    Examples
+    --------
+    >>> prices = pd.Series(np.arange(1.0, 101.0))
+    >>> list(table(prices, {"log_returns": None, "sma": [10, 20], "bollinger": (20, 2.5)}))
+    ['log_returns_1', 'sma_10', 'sma_20', 'bollinger_lower_20_2.5', 'bollinger_middle_20_2.5', 'bollinger_upper_20_2.5']
+    """
+    asked: Mapping[str, Any]
+    if isinstance(which, Mapping):
+        asked = which
+    else:
+        asked = dict.fromkeys([which] if isinstance(which, str) else _FUNCTIONS if which is None else which)
+    unknown = [name for name in asked if name not in _FUNCTIONS]
+    if unknown:
+        raise ValueError(f"expected indicators among {', '.join(_FUNCTIONS)}, got {unknown[0]!r}")
+    if not asked:
+        raise ValueError("expected at least one indicator, got none")
+    parts: list[pd.Series | pd.DataFrame] = [
+        _FUNCTIONS[name](bars, *_arguments(setting))
+        for name, settings in asked.items()
+        for setting in (settings if isinstance(settings, list) else [settings])
+    ]
+    joined: pd.DataFrame = pd.concat(parts, axis=1)
+    return joined
+
+
+def _arguments(setting: Any) -> tuple[Any, ...]:
+    if setting is None:
+        return ()
+    return setting if isinstance(setting, tuple) else (setting,)
+
+
+def _one(bars: Any, columns: list[str], name: str, of: Callable[..., Array]) -> pd.Series:
+    return by_series(bars, columns, [name], lambda *values: (of(*values),))[name]
+
+
+def _lagged_ratio(values: Array, periods: int) -> Array:
+    ratio = np.full(len(values), np.nan)
+    ratio[periods:] = values[periods:] / values[:-periods]
+    return ratio
+
+
+def _log_returns(close: Array, periods: int) -> Array:
+    if (close <= 0).any():
+        raise ValueError(f"expected prices above zero for log returns, got {close[close <= 0][0]:g}")
+    return np.log(_lagged_ratio(close, periods))
+
+
+def _require(name: str, value: Any, least: int = 1) -> None:
+    # TA-Lib takes no longer window
+    Number(numbers.Integral, least, 100_000, high_included=True).check(name, value)
+
+
+def _talib() -> Any:
+    try:
+        return importlib.import_module("talib")
+    except ImportError as error:
+        raise ImportError("this indicator needs TA-Lib: pip install 'lstmforecast[finance]'") from error
