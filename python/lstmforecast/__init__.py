@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from lstmforecast.backtesting import backtest
     from lstmforecast.checkpoint import Checkpoint
     from lstmforecast.classifier import LSTMClassifier
+    from lstmforecast.comparison import compare
     from lstmforecast.forecaster import LSTMForecaster
     from lstmforecast.persistence import load
     from lstmforecast.regressor import LSTMRegressor
@@ -35,6 +36,7 @@ __all__ = [
     "StandardScaler",
     "augment",
     "backtest",
+    "compare",
     "load",
     "metrics",
     "plot",
@@ -59,6 +61,7 @@ _HOMES = {
     "RobustScaler": "scalers",
     "StandardScaler": "scalers",
     "backtest": "backtesting",
+    "compare": "comparison",
     "load": "persistence",
     "time_split": "windowing",
     "windows": "windowing",
