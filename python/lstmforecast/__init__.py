@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from lstmforecast.checkpoint import Checkpoint
     from lstmforecast.classifier import LSTMClassifier
     from lstmforecast.comparison import compare
+    from lstmforecast.drift import DriftMonitor
     from lstmforecast.forecaster import LSTMForecaster
     from lstmforecast.persistence import load
     from lstmforecast.regressor import LSTMRegressor
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CharLSTM",
     "Checkpoint",
+    "DriftMonitor",
     "FormatError",
     "LSTMAnomalyDetector",
     "LSTMClassifier",
@@ -50,6 +52,7 @@ _HOMES = {
     "CharLSTM": "text",
     "CharModel": "_core",  # where its pickles look for it
     "Checkpoint": "checkpoint",
+    "DriftMonitor": "drift",
     "FormatError": "_core",
     "LSTMAnomalyDetector": "anomaly",
     "LSTMClassifier": "classifier",

@@ -38,15 +38,15 @@ class Comparison:
     dm_statistic, p_value : float
         Diebold and Mariano's, corrected by Harvey, Leybourne and Newbold; for one look, at a time fixed beforehand.
     robust_p_value : float
-        The same question where differences resemble each other for longer than the horizon explains (cosine coefficients,
-        Lazarus et al. 2018). Far above ``p_value``, it is the one to trust.
+        The same question where differences resemble each other for longer than the horizon explains (cosine
+        coefficients, Lazarus et al. 2018). Far above ``p_value``, it is the one to trust.
     interval : tuple of float
         Bounds of the mean difference by a circular block bootstrap; for one look.
     block_length : int
         Rows in its blocks.
     verdict : str
-        The name of the better model, or ``"undecided"``. It may be looked at after each row: the probability of ever naming
-        one of two equally good models is at most ``1 - level``.
+        The name of the better model, or ``"undecided"``. It may be looked at after each row: the probability of ever
+        naming one of two equally good models is at most ``1 - level``.
     decided_at : int or None
         After how many rows it was decided.
     sequence : DataFrame with columns n, mean, lower, upper
@@ -169,10 +169,10 @@ def compare(
 
     References
     ----------
-    Diebold and Mariano (1995), Comparing predictive accuracy. Harvey, Leybourne and Newbold (1997), Testing the equality
-    of prediction mean squared errors. Politis and White (2004), Automatic block-length selection for the dependent
-    bootstrap. Waudby-Smith et al. (2024), Time-uniform central limit theory and asymptotic confidence sequences. Wang and
-    Ramdas (2025), Anytime-valid t-tests.
+    Diebold and Mariano (1995), Comparing predictive accuracy. Harvey, Leybourne and Newbold (1997), Testing the
+    equality of prediction mean squared errors. Politis and White (2004), Automatic block-length selection for the
+    dependent bootstrap. Waudby-Smith et al. (2024), Time-uniform central limit theory and asymptotic confidence
+    sequences. Wang and Ramdas (2025), Anytime-valid t-tests.
 
     Examples
     --------

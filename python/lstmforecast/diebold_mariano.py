@@ -44,9 +44,9 @@ def diebold_mariano(differences: Array, horizon: int, alternative: str) -> MeanT
 def cosine_test(differences: Array, horizon: int, alternative: str) -> MeanTest:
     """The same question for differences that resemble each other for an unknown time.
 
-    The long-run variance is the mean square of ``0.4 n^(2/3)`` cosine coefficients, which are nearly independent, whatever
-    the autocorrelation: Lazarus, Lewis, Stock and Watson (2018), HAR inference: recommendations for practice. Waves are at
-    least six horizons long: shorter ones show less variance than the mean has.
+    The long-run variance is the mean square of ``0.4 n^(2/3)`` cosine coefficients, which are nearly independent,
+    whatever the autocorrelation: Lazarus, Lewis, Stock and Watson (2018), HAR inference: recommendations for practice.
+    Waves are at least six horizons long: shorter ones show less variance than the mean has.
     """
     n = len(differences)
     n_cosines = max(2, int(min(0.4 * n ** (2 / 3), n / (3 * horizon))))

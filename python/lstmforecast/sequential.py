@@ -1,11 +1,12 @@
 """A confidence sequence for the mean of values that resemble their neighbours: valid at all times at once.
 
-How it copes with dependence. The mean of the first n values is held against their long-run deviation, which is estimated
-from the means of batches: of as many values as the rule of Politis and White asks for, ``horizon`` at least. The length is
-chosen from the values so far, anew each time that their number has doubled, so that what was decided after n values stays
-decided when more come. The covariance of neighbouring batches is added, where it is positive. For independent normal
-values the t-statistic mixed over effects is a martingale in its own history, which exceeds ``1 / alpha`` ever with
-probability alpha at most; batch means come near to that, and `python -m tests.accuracy compare` measures how near.
+How it copes with dependence. The mean of the first n values is held against their long-run deviation, which is
+estimated from the means of batches: of as many values as the rule of Politis and White asks for, ``horizon`` at least.
+The length is chosen from the values so far, anew each time that their number has doubled, so that what was decided
+after n values stays decided when more come. The covariance of neighbouring batches is added, where it is positive. For
+independent normal values the t-statistic mixed over effects is a martingale in its own history, which exceeds ``1 /
+alpha`` ever with probability alpha at most; batch means come near to that, and `python -m tests.accuracy compare`
+measures how near.
 """
 
 from __future__ import annotations
@@ -52,8 +53,8 @@ def confidence_sequence(values: Array, horizon: int, level: float) -> Confidence
     """Bounds for the mean of ``values`` (n,), after each whole batch.
 
     The mixture of the t-statistic over normal effects: Wang and Ramdas (2025), Anytime-valid t-tests and confidence
-    sequences for Gaussian means with unknown variance; for many values the asymptotic confidence sequence of Waudby-Smith
-    et al. (2024), Time-uniform central limit theory.
+    sequences for Gaussian means with unknown variance; for many values the asymptotic confidence sequence of
+    Waudby-Smith et al. (2024), Time-uniform central limit theory.
     """
     parts, n, start = [], len(values), LEAST_BATCHES
     while start <= n:
