@@ -10,8 +10,8 @@ import numpy as np
 class PageHinkley:
     """Page and Hinkley's test for a rise of the mean above a known one.
 
-    ``statistic`` is the greatest sum of the newest values less ``allowance`` each; it exceeds ``threshold`` when the mean
-    has risen. It stops at twice the threshold, so that it falls back soon when the mean does.
+    ``statistic`` is the greatest sum of the newest values less ``allowance`` each; it exceeds ``threshold`` when the
+    mean has risen. It stops at twice the threshold, so that it falls back soon when the mean does.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ class Adwin:
     --------
     >>> adwin = Adwin()
     >>> [i for i in range(2000) if adwin.update(float(i >= 1000))]
-    [1023]
+    [1023, 1055]
     """
 
     MOST_ALIKE = 5

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numbers
 from collections import deque
 from collections.abc import Hashable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -25,6 +25,23 @@ STATES = ("ok", "warning", "drift")
 # A warning may be false so many times as often.
 WARNING = 5
 KEPT_TESTS = 1000
+
+
+class _Row(NamedTuple):
+    """What one test says of one feature, or of the errors."""
+
+    feature: str
+    test: str
+    statistic: float
+    threshold: float
+    state: str
+
+    def sentence(self) -> str:
+        """Why it isn't ok."""
+        if np.isnan(self.threshold):
+            return f"{self.feature}: {self.test} found a rise by {self.statistic:.2f}"
+        sign = ">" if self.state == "drift" else "near"
+        return f"{self.feature}: {self.test} {self.statistic:.2f} {sign} {self.threshold:.2f}"
 
 
 class DriftMonitor(BaseEstimator):
@@ -75,7 +92,7 @@ class DriftMonitor(BaseEstimator):
     >>> monitor.update(rng.normal([0, 1], 1, size=(100, 2)))
     'drift'
     >>> print(monitor.reason_)
-    x1: KS 0.40 > 0.25; x1: PSI 0.97 > 0.54
+    x1: KS 0.48 > 0.24; x1: PSI 1.21 > 0.36
     """
 
     def __init__(self, window: int | None = None, false_alarms: float = 0.01) -> None:
@@ -164,16 +181,10 @@ class DriftMonitor(BaseEstimator):
             threshold of its own). Statistics are nan until the first window is full.
         """
         check_is_fitted(self, "state_")
-        rows = {}
-        for test, name in enumerate(("KS", "PSI")):
-            for i, feature in enumerate(self.feature_names_in_):
-                threshold, ratio = self._thresholds[test][i], self._input_ratios[test, i]
-                known = self._inputs.n_seen >= self.window_
-                rows[feature, name] = (ratio * threshold if known else np.nan, threshold, self._judge(ratio, test, i))
-        if self._errors is not None:
-            rows |= self._error_rows(self._errors)
-        index = pd.MultiIndex.from_tuples(rows, names=["feature", "test"])
-        return pd.DataFrame(list(rows.values()), index, columns=["statistic", "threshold", "state"])
+        rows = self._rows()
+        index = pd.MultiIndex.from_tuples([(row.feature, row.test) for row in rows], names=["feature", "test"])
+        table = [(row.statistic, row.threshold, row.state) for row in rows]
+        return pd.DataFrame(table, index, columns=["statistic", "threshold", "state"])
 
     def trace(self) -> pd.DataFrame:
         """The last 1,000 tests: statistics as multiples of their thresholds, above 1 an alarm.
@@ -226,22 +237,19 @@ class DriftMonitor(BaseEstimator):
             test = self._errors.page_hinkley
             ratios = np.r_[ratios, test.statistic / test.threshold, float(self._errors.has_risen)]
         self._tests.append((self.n_seen_, ratios))
-        report = self.report()
-        self.state_ = STATES[max(STATES.index(state) for state in report["state"])]
-        self.reason_ = "" if self.state_ == "ok" else "; ".join(map(_sentence, report.itertuples()))
-        self.reason_ = "; ".join(part for part in self.reason_.split("; ") if part)
+        rows = self._rows()
+        self.state_ = STATES[max(STATES.index(row.state) for row in rows)]
+        self.reason_ = "; ".join(row.sentence() for row in rows if row.state != "ok")
 
-    def _judge(self, ratio: float, test: int, feature: int) -> str:
-        return STATES[int(ratio > self._warnings[test][feature]) + int(ratio > 1)]
-
-    def _error_rows(self, tests: ErrorTests) -> dict[tuple[str, str], tuple[float, float, str]]:
-        sums, warning = tests.page_hinkley, tests.page_hinkley.threshold - np.log(WARNING) / 2
-        state = STATES[int(sums.statistic > max(warning, 0)) + int(sums.statistic > sums.threshold)]
-        change = tests.adwin.change if tests.has_risen else 0.0
-        return {
-            ("errors", "Page-Hinkley"): (sums.statistic, sums.threshold, state),
-            ("errors", "ADWIN"): (change, np.nan, "drift" if tests.has_risen else "ok"),
-        }
+    def _rows(self) -> list[_Row]:
+        """What each test says."""
+        known, rows = self._inputs.n_seen >= self.window_, []
+        for test, name in enumerate(("KS", "PSI")):
+            for i, feature in enumerate(self.feature_names_in_):
+                threshold, ratio = float(self._thresholds[test][i]), float(self._input_ratios[test, i])
+                state = STATES[int(ratio > self._warnings[test][i]) + int(ratio > 1)]
+                rows.append(_Row(feature, name, ratio * threshold if known else np.nan, threshold, state))
+        return rows if self._errors is None else rows + _error_rows(self._errors)
 
     def _read_rows(self, X: Any) -> Array:
         names = [str(name) for name in X.columns] if isinstance(X, pd.DataFrame) else None
@@ -263,14 +271,16 @@ class DriftMonitor(BaseEstimator):
         return _sizes(error)
 
 
-def _sentence(row: Any) -> str:
-    """Why a test isn't ok; empty if it is."""
-    (feature, test), statistic, threshold, state = row
-    if state == "ok":
-        return ""
-    if test == "ADWIN":
-        return f"{feature}: ADWIN found a rise"
-    return f"{feature}: {test} {statistic:.2f} {'>' if state == 'drift' else 'near'} {threshold:.2f}"
+def _error_rows(tests: ErrorTests) -> list[_Row]:
+    sums = tests.page_hinkley
+    # its false alarms grow by e for each 2 * allowance that the threshold is lower
+    warning = max(sums.threshold - np.log(WARNING) / (2 * sums.allowance), sums.threshold / 2)
+    state = STATES[int(sums.statistic > warning) + int(sums.statistic > sums.threshold)]
+    change = tests.adwin.change if tests.has_risen else 0.0
+    return [
+        _Row("errors", "Page-Hinkley", sums.statistic, sums.threshold, state),
+        _Row("errors", "ADWIN", change, np.nan, "drift" if tests.has_risen else "ok"),
+    ]
 
 
 def _table(values: Any) -> Array:
@@ -284,7 +294,7 @@ def _table(values: Any) -> Array:
 
 
 def _sizes(errors: Any) -> Array:
-    sizes = np.abs(np.asarray(errors, dtype=float)).reshape(-1)
+    sizes: Array = np.abs(np.asarray(errors, dtype=float)).reshape(-1)
     if np.ndim(errors) > 1:
         raise ValueError(f"expected errors of shape (n,), got {np.shape(errors)}")
     if np.isinf(sizes).any():

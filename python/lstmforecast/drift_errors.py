@@ -19,8 +19,8 @@ class ErrorTests:
     """Page-Hinkley and ADWIN on absolute errors.
 
     An error counts as its rank among the reference's, from 0 to 1, so that neither detector depends on how errors are
-    distributed. How autocorrelation is treated: ranks are averaged over batches, as long as the rule of Politis and
-    White says that ranks resemble each other; means of batches are nearly independent.
+    distributed. How autocorrelation is treated: ranks are averaged over batches, half as long again as the rule of
+    Politis and White says that ranks resemble each other; means of batches are nearly independent.
 
     Parameters
     ----------
@@ -37,13 +37,14 @@ class ErrorTests:
         if len(errors) > 1000:  # quantiles are enough, and constant
             self._sorted = np.quantile(errors, (np.arange(1000) + 0.5) / 1000)
         ranks = self.ranks(errors)
-        self.length = min(block_length(ranks), len(errors) // LEAST_BATCHES)
+        # half as long again: detectors add up what little is left of the resemblance
+        self.length = max(min(block_length(ranks) * 3 // 2, len(errors) // LEAST_BATCHES), 1)
         n_batches = len(errors) // self.length
         batches = ranks[: n_batches * self.length].reshape(n_batches, self.length).mean(axis=1)
         self._mean, self._deviation = float(batches.mean()), float(max(batches.std(ddof=1), 1e-9))
         checks = max(window / self.length, 1.0)
         # the mean that they are held against isn't known better than this
-        allowance = ALLOWANCE + 2 / np.sqrt(n_batches)
+        allowance = ALLOWANCE + 1 / np.sqrt(n_batches)
         self.page_hinkley = PageHinkley.of_run_length(2 * checks / chance, allowance)
         self.adwin = Adwin(chance / 2 / checks, clock=1)
         for batch in batches:

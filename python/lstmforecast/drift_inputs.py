@@ -125,7 +125,8 @@ class Reference:
         filled = np.maximum((self._binned(self.shares) > 0).sum(axis=1) - 1, 1)
         mean = np.maximum(caution * psi.mean(axis=0) / nearness, filled * (1 / window + 1 / n))
         spread = 2 * psi.mean(axis=0) ** 2 / np.maximum(psi.var(axis=0), 1e-300)
-        self._psi_freedom = np.clip(spread, 1, filled)
+        # windows that overlap vary less than those to come
+        self._psi_freedom = np.clip(0.7 * spread, 1, filled)
         self._psi_scale = mean / self._psi_freedom
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from tests.bench.__main__ import main
 
-SUITES = ("etth1", "recipe", "m4", "elsewhere", "intervals", "variants", "nab", "skab", "text", "compare")
+SUITES = ("etth1", "recipe", "m4", "elsewhere", "intervals", "variants", "nab", "skab", "text", "compare", "drift")
 
 if __name__ == "__main__":
     main("tests.accuracy", SUITES, __doc__)
