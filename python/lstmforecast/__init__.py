@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from lstmforecast import augment, metrics, plot, thresholds, transfer
+    from lstmforecast import ab, augment, metrics, plot, thresholds, transfer
     from lstmforecast._core import FormatError
     from lstmforecast.anomaly import LSTMAnomalyDetector
     from lstmforecast.backtesting import backtest
@@ -36,6 +36,7 @@ __all__ = [
     "MinMaxScaler",
     "RobustScaler",
     "StandardScaler",
+    "ab",
     "augment",
     "backtest",
     "compare",
@@ -69,7 +70,7 @@ _HOMES = {
     "time_split": "windowing",
     "windows": "windowing",
 }
-_MODULES = {"augment", "metrics", "plot", "thresholds", "transfer"}
+_MODULES = {"ab", "augment", "metrics", "plot", "thresholds", "transfer"}
 
 
 def __getattr__(name: str) -> Any:

@@ -41,7 +41,7 @@ class PairedLosses(NamedTuple):
 
 def read_losses(a: Any, b: Any, truth: Any, loss: Loss) -> PairedLosses:
     """The losses of what `lstmforecast.compare` is given."""
-    measure = _measure(loss)
+    measure = measure_of(loss)
     if isinstance(a, BacktestResult) or isinstance(b, BacktestResult):
         if not (isinstance(a, BacktestResult) and isinstance(b, BacktestResult)):
             raise TypeError(f"expected two results of backtest, got {type(a).__name__} and {type(b).__name__}")
@@ -75,7 +75,8 @@ def _of_backtests(a: BacktestResult, b: BacktestResult, measure: Callable[[Array
     return PairedLosses(means["a"].to_numpy(), means["b"].to_numpy(), means.index, -(-a.values.shape[1] // stride))
 
 
-def _measure(loss: Loss) -> Callable[[Array, Array], Any]:
+def measure_of(loss: Loss) -> Callable[[Array, Array], Any]:
+    """The function of truth and forecast that a name stands for; a ValueError for an unknown one."""
     if callable(loss):
         return loss
     if loss not in LOSSES:

@@ -196,7 +196,7 @@ def test_what_makes_no_sense_is_refused(rng: np.random.Generator) -> None:
         DriftMonitor().fit(x, [1.0, 2.0, 3.0, np.nan])
     with pytest.raises(ValueError, match="expected a value in each column, got none in 'x1'"):
         DriftMonitor().fit(np.c_[x[:, 0], np.full(200, np.nan)])
-    with pytest.raises(TypeError, match="expected window to be an integer of at least 8 or None, got 10.5"):
+    with pytest.raises(TypeError, match=r"expected window to be an integer of at least 8 or None, got 10\.5"):
         DriftMonitor(window=10.5).fit(x)
     with pytest.raises(NotFittedError):
         DriftMonitor().update(x)
