@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from lstmforecast import augment, indicators, metrics, plot, serve, thresholds, transfer
+    from lstmforecast import ab, augment, indicators, metrics, plot, serve, thresholds, transfer
     from lstmforecast._core import FormatError
     from lstmforecast.anomaly import LSTMAnomalyDetector
     from lstmforecast.backtesting import backtest
     from lstmforecast.checkpoint import Checkpoint
     from lstmforecast.classifier import LSTMClassifier
+    from lstmforecast.comparison import compare
+    from lstmforecast.drift import DriftMonitor
     from lstmforecast.forecaster import LSTMForecaster
     from lstmforecast.persistence import load
     from lstmforecast.quantization_cost import quantization_report
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CharLSTM",
     "Checkpoint",
+    "DriftMonitor",
     "FormatError",
     "LSTMAnomalyDetector",
     "LSTMClassifier",
@@ -34,8 +37,10 @@ __all__ = [
     "MinMaxScaler",
     "RobustScaler",
     "StandardScaler",
+    "ab",
     "augment",
     "backtest",
+    "compare",
     "indicators",
     "load",
     "metrics",
@@ -52,6 +57,7 @@ _HOMES = {
     "CharLSTM": "text",
     "CharModel": "_core",  # where its pickles look for it
     "Checkpoint": "checkpoint",
+    "DriftMonitor": "drift",
     "FormatError": "_core",
     "LSTMAnomalyDetector": "anomaly",
     "LSTMClassifier": "classifier",
@@ -63,12 +69,13 @@ _HOMES = {
     "RobustScaler": "scalers",
     "StandardScaler": "scalers",
     "backtest": "backtesting",
+    "compare": "comparison",
     "load": "persistence",
     "quantization_report": "quantization_cost",
     "time_split": "windowing",
     "windows": "windowing",
 }
-_MODULES = {"augment", "indicators", "metrics", "plot", "serve", "thresholds", "transfer"}
+_MODULES = {"ab", "augment", "indicators", "metrics", "plot", "serve", "thresholds", "transfer"}
 
 
 def __getattr__(name: str) -> Any:

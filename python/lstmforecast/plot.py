@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
     from lstmforecast.anomaly_plot import anomalies
     from lstmforecast.backtest_result import BacktestResult
+    from lstmforecast.monitor_plot import comparison, drift
 
-__all__ = ["anomalies", "backtest", "forecast", "history"]
+__all__ = ["anomalies", "backtest", "comparison", "drift", "forecast", "history"]
 
 # Okabe and Ito's palette: told apart with any colour vision, and in grey print.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -69,7 +70,7 @@ def forecast(
     >>> ax.get_legend_handles_labels()[1]
     ['history', 'forecast']
     """
-    ax = _axes(ax)
+    ax = new_axes(ax)
     past = _columns(history)
     future = _columns(forecast, start=len(past))
     known = None if truth is None else _columns(truth, start=len(past))
@@ -115,7 +116,7 @@ def history(estimator: Any, ax: Axes | None = None) -> Axes:
     from sklearn.utils.validation import check_is_fitted
 
     check_is_fitted(estimator, ["history_", "best_epoch_"])
-    ax = _axes(ax)
+    ax = new_axes(ax)
     from matplotlib.ticker import MaxNLocator
 
     records = estimator.history_
@@ -164,7 +165,7 @@ def backtest(
         If there is no such variable, or no forecast of such a series.
     """
     windows = _last_windows(result, variable, series)
-    ax = _axes(ax)
+    ax = new_axes(ax)
     truth = pd.concat(windows)["truth"]
     _draw_path(ax, truth, color=INK, linewidth=1.1, label="truth")
     for i, window in enumerate(windows):
@@ -178,11 +179,15 @@ def backtest(
 
 
 def __getattr__(name: str) -> Any:
-    """`anomalies` has a file of its own."""
+    """`anomalies`, `comparison` and `drift` have files of their own."""
     if name == "anomalies":
         from lstmforecast.anomaly_plot import anomalies
 
         return anomalies
+    if name in ("comparison", "drift"):
+        from lstmforecast import monitor_plot
+
+        return getattr(monitor_plot, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
@@ -194,7 +199,7 @@ def check_matplotlib() -> None:
         raise ImportError('plots need matplotlib: pip install "lstmforecast[plot]"') from error
 
 
-def _axes(ax: Axes | None) -> Axes:
+def new_axes(ax: Axes | None) -> Axes:
     """The axes given, or those of a new figure of a paper column's width and a half."""
     if ax is not None:
         return ax

@@ -8,7 +8,21 @@ from __future__ import annotations
 
 from tests.bench.__main__ import main
 
-SUITES = ("etth1", "recipe", "m4", "elsewhere", "intervals", "variants", "classes", "nab", "skab", "text", "quantize")
+SUITES = (
+    "etth1",
+    "recipe",
+    "m4",
+    "elsewhere",
+    "intervals",
+    "variants",
+    "classes",
+    "nab",
+    "skab",
+    "text",
+    "quantize",
+    "compare",
+    "drift",
+)
 
 if __name__ == "__main__":
     main("tests.accuracy", SUITES, __doc__)

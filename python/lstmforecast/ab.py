@@ -1,0 +1,264 @@
+"""Two models side by side: who answers whom, what each said, and which of them was right.
+
+A `Split` gives each key to one model, always the same. A `ForecastLog` keeps what models forecast and, later, what came
+true; `ForecastLog.compare` tests the difference. Let both models forecast and log both, and answer with one: the same
+series at the same times are what tells models apart, not whose series are easier.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import numbers
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from lstmforecast.ab_store import open_store, read_label, write_label
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from lstmforecast.comparison import Comparison
+
+__all__ = ["ForecastLog", "Split"]
+
+
+class Split:
+    """Sticky shares: a key is given to the same model each time, in each process.
+
+    Parameters
+    ----------
+    weights : dict of str to float
+        The share of each model, in any unit; ``{"old": 9, "new": 1}`` gives a tenth of the keys to the new one. When
+        the last one's share grows, no key is taken from it.
+    salt : str, default=""
+        Another salt shares the keys out anew.
+    fixed : dict of key to str or None, default=None
+        Keys that are given by hand.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a weight is no number, is negative, or all are zero; if a key is fixed to a model without a weight.
+
+    Examples
+    --------
+    >>> split = Split({"old": 9, "new": 1}, fixed={"headquarters": "old"})
+    >>> split("headquarters"), split("shop 7") == split("shop 7")
+    ('old', True)
+    """
+
+    def __init__(self, weights: Mapping[str, float], salt: str = "", fixed: Mapping[Any, str] | None = None) -> None:
+        values = list(weights.values())
+        if not all(isinstance(value, numbers.Real) and not isinstance(value, bool) for value in values):
+            raise TypeError(f"expected weights to be numbers, got {dict(weights)!r}")
+        if not all(0 <= value < np.inf for value in values) or not sum(values) > 0:
+            raise ValueError(f"expected weights of at least 0, one of them above, got {dict(weights)!r}")
+        self.weights, self.salt, self.fixed = dict(weights), salt, dict(fixed or {})
+        unknown = set(self.fixed.values()) - set(self.weights)
+        if unknown:
+            raise ValueError(f"expected fixed models of {list(self.weights)}, got {sorted(unknown)[0]!r}")
+        self._bounds = np.cumsum(values) / sum(values)
+
+    def __call__(self, key: Any) -> str:
+        """The model of a key: a str, a number, or anything that prints the same each time."""
+        if key in self.fixed:
+            return self.fixed[key]
+        digest = hashlib.sha256(f"{self.salt}\0{key}".encode()).digest()
+        place = int.from_bytes(digest[:8], "big") / 2**64
+        name: str = list(self.weights)[int(np.searchsorted(self._bounds, place, side="right"))]
+        return name
+
+
+class ForecastLog:
+    """What models forecast, and what came true, in a database.
+
+    Safe to be called from several threads. What is logged or posted twice replaces what was there.
+
+    Parameters
+    ----------
+    url : str, default="sqlite:///forecasts.db"
+        ``"sqlite:///file"``, or ``"sqlite://"`` for memory; any other URL of SQLAlchemy, which it needs then (extra
+        ``ab``). Tables ``lstmforecast_forecasts`` and ``lstmforecast_actuals`` are made where they are missing.
+
+    Raises
+    ------
+    ImportError
+        For another URL without SQLAlchemy.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> times = pd.date_range("2026-01-01 01:00", periods=2, freq="h")
+    >>> with ForecastLog("sqlite://") as log:
+    ...     log.add("old", "shop 7", pd.Timestamp("2026-01-01"), pd.Series([4.0, 5.0], times))
+    ...     log.add_actuals("shop 7", pd.Series([4.5], times[:1]))
+    ...     log.join()[["model", "step", "forecast", "actual"]]
+      model  step  forecast  actual
+    0   old     1       4.0     4.5
+    1   old     2       5.0     NaN
+    """
+
+    def __init__(self, url: str = "sqlite:///forecasts.db") -> None:
+        self.url = url
+        self._store = open_store(url)
+
+    def add(self, model: str, key: Any, origin: Any, forecast: Any, times: Any = None) -> None:
+        """Log one forecast.
+
+        Parameters
+        ----------
+        model : str
+            Who made it.
+        key : object
+            Whose series it is; kept as a string.
+        origin : Timestamp, datetime, str of a time, or int
+            The last time that was known to it.
+        forecast : Series or array-like of shape (horizon,)
+            What `LSTMForecaster.predict` returned for one variable.
+        times : array-like of shape (horizon,) or None
+            The times of an array's steps; None: the index of a Series; of an array with an int ``origin``, those after.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the forecast isn't one-dimensional or finite, its times are missing or of another length, or a time
+            isn't one.
+        """
+        values, labels = _labelled(forecast, times, "forecast", origin)
+        if not np.isfinite(values).all():
+            raise ValueError(f"expected finite forecasts, got {int((~np.isfinite(values)).sum())} that are not")
+        start = write_label(origin)
+        self._store.put_forecasts(
+            [
+                {
+                    "series": str(key),
+                    "model": model,
+                    "origin": start,
+                    "step": step,
+                    "time": label,
+                    "value": float(value),
+                }
+                for step, (label, value) in enumerate(zip(labels, values, strict=True), 1)
+            ]
+        )
+
+    def add_actuals(self, key: Any, actuals: Any, times: Any = None) -> None:
+        """Post what came true; missing values are skipped.
+
+        Parameters
+        ----------
+        key : object
+            Whose series it is, as in `add`.
+        actuals : Series or array-like of shape (n,)
+            What came true.
+        times : array-like of shape (n,) or None
+            Their times; None: the index of a Series.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If they aren't one-dimensional, a time isn't one, or times are missing or of another length.
+        """
+        values, labels = _labelled(actuals, times, "actuals")
+        rows = zip(labels, values, strict=True)
+        self._store.put_actuals(
+            [{"series": str(key), "time": label, "value": float(value)} for label, value in rows if np.isfinite(value)]
+        )
+
+    def join(self, *models: str) -> pd.DataFrame:
+        """All forecasts beside what came true.
+
+        Parameters
+        ----------
+        *models : str
+            Those of these models; of all, if none are named.
+
+        Returns
+        -------
+        DataFrame with columns key, model, origin, step, time, forecast, actual
+            By origin, key, model and step; ``actual`` is nan where it isn't known yet.
+        """
+        names = ["key", "model", "origin", "step", "time", "forecast", "actual"]
+        frame = pd.DataFrame(self._store.joined(), columns=names)
+        frame = frame[frame["model"].isin(models)] if models else frame
+        frame = frame.sort_values(["origin", "key", "model", "step"], ignore_index=True)
+        numbers_of = {"step": "int64", "forecast": "float64", "actual": "float64"}
+        labels = {name: [read_label(text) for text in frame[name]] for name in ("origin", "time")}
+        return frame.assign(**labels).astype(numbers_of)
+
+    def compare(self, a: str, b: str, **options: Any) -> Comparison:
+        """Compare two models by the steps that both forecast from the same origins and that came true.
+
+        Parameters
+        ----------
+        a, b : str
+            Their names.
+        **options
+            For `lstmforecast.compare`: ``loss``, ``alternative``, ``level``, ``random_state``; ``horizon`` if it isn't
+            as many origins as share steps.
+
+        Returns
+        -------
+        Comparison
+            Of one loss for each origin, in time order: the mean over keys and steps.
+
+        Raises
+        ------
+        ValueError
+            If too few origins have been forecast from by both and have come true.
+        """
+        from lstmforecast.comparison import compare
+        from lstmforecast.losses import measure_of
+
+        frame = self.join(a, b).dropna(subset="actual")
+        steps = ["key", "origin", "step", "time"]
+        sides = (frame[frame["model"] == name].drop(columns="model") for name in (a, b))
+        both = next(sides).merge(next(sides).drop(columns="actual"), on=steps, suffixes=("_a", "_b"))
+        if both.empty:
+            raise ValueError(
+                f"expected steps that {a!r} and {b!r} both forecast from the same origins and that came true, got none"
+            )
+        measure, truth = measure_of(options.pop("loss", "squared")), both["actual"].to_numpy()
+        losses = pd.DataFrame({side: measure(truth, both[f"forecast_{side}"].to_numpy()) for side in "ab"})
+        means = losses.groupby(both["origin"]).mean().sort_index()
+        options.setdefault("horizon", _overlap(both))
+        return compare(means["a"], means["b"], **{"names": (a, b)} | options)
+
+    def close(self) -> None:
+        """Close the database; nothing more can be logged."""
+        self._store.close()
+
+    def __enter__(self) -> ForecastLog:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _labelled(values: Any, times: Any, name: str, origin: Any = None) -> tuple[Any, list[str]]:
+    """Numbers, and their times as text."""
+    array = np.asarray(values, dtype=float)
+    if array.ndim != 1:
+        raise ValueError(f"expected {name} of shape (n,), got {array.shape}")
+    if times is None and isinstance(values, pd.Series):
+        times = values.index
+    elif times is None and isinstance(origin, numbers.Integral):
+        times = range(int(origin) + 1, int(origin) + 1 + len(array))
+    if times is None:
+        raise ValueError(f"expected times of the {name}, as an array has none, got None")
+    labels = [write_label(time) for time in times]
+    if len(labels) != len(array):
+        raise ValueError(f"expected {len(array)} times, one for each value of {name}, got {len(labels)}")
+    return array, labels
+
+
+def _overlap(both: pd.DataFrame) -> int:
+    """How many origins share steps with one of them, itself included: the median."""
+    ends = both.groupby("origin")["time"].max().sort_index()
+    origins, last = ends.index.to_numpy(), ends.to_numpy()
+    return max(int(np.median(np.searchsorted(origins, last) - np.arange(len(last)))), 1)
