@@ -56,7 +56,8 @@ class Split:
             raise TypeError(f"expected weights to be numbers, got {dict(weights)!r}")
         if not all(0 <= value < np.inf for value in values) or not sum(values) > 0:
             raise ValueError(f"expected weights of at least 0, one of them above, got {dict(weights)!r}")
-        self.weights, self.salt, self.fixed = dict(weights), salt, dict(fixed or {})
+        self.weights, self.salt = dict(weights), salt
+        self.fixed: dict[Any, str] = dict(fixed or {})
         unknown = set(self.fixed.values()) - set(self.weights)
         if unknown:
             raise ValueError(f"expected fixed models of {list(self.weights)}, got {sorted(unknown)[0]!r}")
