@@ -1,0 +1,37 @@
+"""The Python blocks of each page of docs/ are a program that runs from the page's top to its end.
+
+Blocks of ``py`` are only read: other libraries' code, or what needs more than one process.
+"""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import matplotlib.pyplot as plt
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = sorted(path for path in (ROOT / "docs").rglob("*.md") if re.search("^```python$", path.read_text("utf-8"), re.M))
+
+
+def program(page: Path) -> str:
+    """Its blocks, at their lines, so that errors name the page's."""
+    lines, inside = [], False
+    for line in page.read_text(encoding="utf-8").splitlines():
+        if line.strip().startswith("```"):
+            inside = line.strip() == "```python"
+            line = ""
+        lines.append(line if inside else "")
+    return "\n".join(lines)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT / "docs")))
+def test_the_code_of_a_page_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "notebooks").symlink_to(ROOT / "notebooks")
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {"__name__": "__main__"}
+    with matplotlib.rc_context({"backend": "agg"}):
+        exec(compile(program(page), str(page), "exec"), names)
+        plt.close("all")
