@@ -12,7 +12,7 @@ import matplotlib.pyplot as plt
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = sorted(path for path in (ROOT / "docs").rglob("*.md") if re.search("^```python$", path.read_text("utf-8"), re.M))
+PAGES = [page for page in sorted((ROOT / "docs").rglob("*.md")) if re.search("^```python$", page.read_text(), re.M)]
 
 
 def program(page: Path) -> str:
