@@ -54,7 +54,9 @@ def converted(notebook: Path) -> dict[str, str | bytes]:
     names = {"output_files_dir": f"{notebook.stem}_files", "unique_key": notebook.stem}
     page, found = MarkdownExporter(config=SHOWN).from_filename(str(notebook), resources=names)
     page = page.replace(".ipynb)", ".md)").replace("](../docs/", "](../").replace("](../README.md", "](../index.md")
-    return {f"tutorials/{name}": content for name, content in ({f"{notebook.stem}.md": page} | found["outputs"]).items()}
+    return {
+        f"tutorials/{name}": content for name, content in ({f"{notebook.stem}.md": page} | found["outputs"]).items()
+    }
 
 
 def tables_of(path: Path) -> str:

@@ -12,17 +12,18 @@ import matplotlib.pyplot as plt
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [page for page in sorted((ROOT / "docs").rglob("*.md")) if re.search("^```python$", page.read_text(), re.M)]
+PAGES = [page for page in sorted((ROOT / "docs").rglob("*.md")) if re.search("^ *```python$", page.read_text(), re.M)]
 
 
 def program(page: Path) -> str:
-    """Its blocks, at their lines, so that errors name the page's."""
-    lines, inside = [], False
+    """Its blocks, at their lines, so that errors name the page's; those in tabs are indented."""
+    lines, indent = [], None
     for line in page.read_text(encoding="utf-8").splitlines():
-        if line.strip().startswith("```"):
-            inside = line.strip() == "```python"
-            line = ""
-        lines.append(line if inside else "")
+        if fence := re.match("^( *)```(.*)$", line):
+            indent = len(fence[1]) if fence[2] == "python" else None
+            lines.append("")
+        else:
+            lines.append("" if indent is None else line[indent:])
     return "\n".join(lines)
 
 
