@@ -57,7 +57,7 @@ format: $(MODULE)
 .PHONY: wheel  ## Build the one wheel for Python 3.10 to 3.13 into dist/
 wheel: $(VENV)/.tools
 	rm -rf dist
-	$(ACTIVE) maturin build --release --out dist
+	$(ACTIVE) maturin build --release --out dist $(ARGS)
 
 .PHONY: test-wheel  ## Test the wheel of dist/ in place of the editable package: imports and stories
 test-wheel:
