@@ -1,6 +1,7 @@
 """Hook of MkDocs: pages of the site that lie elsewhere in the repository, the notebooks above all."""
 
 import json
+import math
 import re
 from pathlib import Path
 
@@ -75,4 +76,6 @@ def figure(value: object) -> str:
     """Three figures that count."""
     if not isinstance(value, float):
         return "" if value is None else str(value).replace("|", "\\|")
+    if math.isnan(value):
+        return "-"
     return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
