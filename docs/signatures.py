@@ -30,6 +30,6 @@ def correct(documented: Class | Function) -> None:
             if item.name not in parameters:
                 continue
             signature = parameters[item.name]
-            item.value = None if signature.default is None else str(signature.default)
+            item.value = None if signature.default is None or item.name.startswith("*") else str(signature.default)
             if any(item.annotation is other.annotation for other in parameters):
                 item.annotation = signature.annotation

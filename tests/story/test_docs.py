@@ -12,7 +12,9 @@ import matplotlib.pyplot as plt
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [page for page in sorted((ROOT / "docs").rglob("*.md")) if re.search("^ *```python$", page.read_text(), re.M)]
+DOCS = sorted((ROOT / "docs").rglob("*.md"))
+LINKING = [*ROOT.glob("*.md"), *DOCS]
+PAGES = [page for page in DOCS if re.search("^ *```python$", page.read_text(), re.M)]
 
 
 def program(page: Path) -> str:
@@ -36,3 +38,10 @@ def test_the_code_of_a_page_runs(page: Path, tmp_path: Path, monkeypatch: pytest
     with matplotlib.rc_context({"backend": "agg"}):
         exec(compile(program(page), str(page), "exec"), names)
         plt.close("all")
+
+
+@pytest.mark.parametrize("page", LINKING, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere_in_the_repository(page: Path) -> None:
+    """In the site, `make docs` looks after them."""
+    links = re.findall(r"\]\(([^):#\s]+)(?:#[^)\s]*)?\)", page.read_text(encoding="utf-8"))
+    assert [link for link in links if not (page.parent / link).exists()] == []
