@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
+from lstmforecast.ab_store import write_label
 from lstmforecast.calibration import SIDES, check_probabilities, levels_of
 from lstmforecast.distribution import mean
 from lstmforecast.seen import ends_of, roll
@@ -158,6 +159,18 @@ class ServedModel:
         rows = slice(max(0, len(part) - self.forecaster.window_size_), None)
         times = None if part.index is None else self._clock.written(part.index[rows])
         return Window(part.values[rows], times, str(part.series_keys[0]) if self.is_panel else None)
+
+    def labels(self, times: Any) -> list[str]:
+        """Times of requests or answers as `lstmforecast.ab` keeps them; a ValueError if one can't be read."""
+        if isinstance(times, np.ndarray):
+            return [str(time) for time in np.datetime_as_string(times, unit="s")]
+        return [write_label(time) for time in self._clock.read(list(times))]
+
+    def series_labels(self, key: str | None, series: str | None) -> list[str]:
+        """What a log calls each variable: key, series of a panel and name of one of several, where there are such."""
+        names = [str(name) for name in self._seen.observations.form.variables(self.n_variables)]
+        parts = [part for part in (key, series) if part]
+        return ["/".join([*parts, *([name] if len(names) > 1 else [])]) for name in names]
 
     def _check_coverages(self, given: tuple[float, ...], steps: int) -> tuple[float, ...]:
         """Read coverages; a ValueError unless there are errors enough for intervals of them and of so many steps."""
