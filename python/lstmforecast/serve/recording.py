@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import math
 import threading
-from bisect import bisect_right
 from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import takewhile
 from typing import Any, TypeVar
 
 import numpy as np
@@ -136,14 +136,14 @@ class Recorder:
         """The rows that no window of the same key had before; without times, the newest."""
         if window.times is None:
             return window.values[-1:]
-        times, place = window.times, (model.name, "rows", key)
-
-        def label(i: int) -> str:
-            return model.labels(times[i : i + 1])[0]
-
-        last = self._last.get(place, "")
-        self._remember(place, max(last, label(len(times) - 1)))
-        return window.values[bisect_right(range(len(times)), last, key=label) :]
+        place = (model.name, "rows", key)
+        last, n_newer = self._last.get(place, ""), len(window.times)
+        self._remember(place, max(last, model.labels(window.times[-1:])[0]))
+        if last:
+            # mostly one or two of them
+            newest_first = (model.labels([time])[0] for time in reversed(window.times))
+            n_newer = sum(1 for _ in takewhile(last.__lt__, newest_first))
+        return window.values[len(window.times) - n_newer :]
 
     def _remember(self, place: Hashable, label: str) -> None:
         self._last[place] = label
