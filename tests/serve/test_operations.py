@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 
 import numpy as np
@@ -9,6 +10,7 @@ import pandas as pd
 import pytest
 from tests.serve.client import Client, sentence
 from tests.serve.conftest import SMALL, wave
+from tests.serve.fuzz import malformed
 
 from lstmforecast import DriftMonitor, LSTMForecaster, compare
 from lstmforecast.ab import ForecastLog, Split
@@ -307,3 +309,17 @@ def test_a_key_is_asked_for_everywhere(models):
 def test_paths_that_need_a_log_are_not_there_without_one(models):
     client = Client(create_app(models))
     assert [client.get(path).status_code for path in ("/compare", "/drift")] == [404, 404]
+
+
+def test_malformed_bodies_are_never_an_error_of_the_server_nor_of_the_log(models, caplog):
+    monitor = DriftMonitor.from_forecaster(models["old"], LOAD[:240])
+    with ForecastLog("sqlite://") as log:
+        app = create_app(models, split={"old": 1, "new": 1}, log=log, monitors={"old": monitor})
+        client, statuses = Client(app), {"/predict": set(), "/actuals": set()}
+        good = {"/predict": request(100), "/actuals": actuals(100, 140)}
+        for path, body in good.items():
+            for each in malformed([json.dumps(body).encode()], 300):
+                (answer,) = client.together(("POST", path, {"content": each}))
+                statuses[path].add(answer.status_code)
+    assert statuses == {"/predict": {200, 422}, "/actuals": {200, 422}}
+    assert "recording failed" not in caplog.text
