@@ -15,6 +15,9 @@ use super::workspace::order;
 /// The largest integer of a weight or state.
 const LARGEST: f32 = 127.0;
 
+/// Units from which on forecasts take less time so; 64 take as long either way.
+const LEAST_WIDTH: usize = 96;
+
 /// What is added to the integers of states, as the instruction's first factor has no sign.
 const ZERO: i32 = 128;
 
@@ -63,6 +66,14 @@ pub struct Integers {
 }
 
 impl Integers {
+    /// The matrices among these parameters, where forecasts take less time with them.
+    pub fn where_faster(lstm: &Lstm, parameters: &[f32]) -> Option<Self> {
+        if lstm.width() < LEAST_WIDTH {
+            return None;
+        }
+        Self::new(lstm, parameters)
+    }
+
     /// The matrices among these parameters; `None` where the processor has no instruction for them.
     pub fn new(lstm: &Lstm, parameters: &[f32]) -> Option<Self> {
         if !lstm.set().has_integer_products() {

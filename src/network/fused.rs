@@ -67,7 +67,7 @@ impl FusedNetwork {
     /// weights that stay as they are.
     #[must_use]
     pub fn with_integers(mut self, wanted: bool) -> Self {
-        self.integers = if wanted { Integers::new(&self.lstm, &self.parameters) } else { None };
+        self.integers = if wanted { Integers::where_faster(&self.lstm, &self.parameters) } else { None };
         self
     }
 

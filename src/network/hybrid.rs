@@ -48,7 +48,7 @@ impl HybridNetwork {
     /// As [`super::fused::FusedNetwork::with_integers`].
     #[must_use]
     pub fn with_integers(mut self, wanted: bool) -> Self {
-        self.integers = if wanted { Integers::new(&self.lstm, &self.parameters) } else { None };
+        self.integers = if wanted { Integers::where_faster(&self.lstm, &self.parameters) } else { None };
         self
     }
 

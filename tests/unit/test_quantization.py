@@ -182,13 +182,13 @@ def test_what_changes_the_weights_ends_the_quantisation():
 
 @pytest.mark.parametrize("switches", [{}, {"architecture": "attention"}, {"num_layers": 2, "bidirectional": True}])
 def test_integers_say_what_the_rounded_weights_say_to_two_digits(tmp_path, switches):
-    model = _fit(hidden_size=48, max_epochs=5, linear_skip=False, segment_length=1, **switches)
+    model = _fit(hidden_size=96, max_epochs=5, linear_skip=False, segment_length=1, **switches)
     small = model.quantize()
     single = copy.deepcopy(small)
     single.load_state_dict(small.state_dict())  # the same weights, of which nobody says that they are integers
     windows = np.random.default_rng(0).normal(size=(9, 24, 2))
     found, expected = (each.model_.forecast(windows) for each in (small, single))
-    # states have 254 steps from -1 to 1: sums of 48 are off by some thousandths of what they say, 24 times in a row
+    # states have 254 steps from -1 to 1: sums of 96 are off by some thousandths of what they say, 24 times in a row
     assert np.sqrt(((found - expected) ** 2).mean()) < 0.01 * expected.std()
     if "architecture" not in switches:
         # one alone, and in the company of others: integers have one sum only
