@@ -69,6 +69,12 @@ def test_without_onnx_the_export_says_how_to_install_it() -> None:
     assert message == 'to_onnx needs onnx: pip install "lstmforecast[onnx]"'
 
 
+def test_without_sktime_its_forecaster_says_how_to_install_it() -> None:
+    without = "import sys\nsys.modules['sktime'] = None"
+    message = run(f"{without}\ntry:\n    import lstmforecast.sktime\nexcept ImportError as error:\n    print(error)")
+    assert message == 'lstmforecast.sktime needs sktime: pip install "lstmforecast[sktime]"'
+
+
 def test_import_takes_less_than_200_ms_on_top_of_numpy() -> None:
     code = "import numpy, time; start = time.perf_counter(); import lstmforecast; print(time.perf_counter() - start)"
     # The best of five: other work on the machine can only make it slower.
