@@ -182,7 +182,9 @@ class ConformalIntervals:
         if index is None:
             start = self._n_rows if context is None else len(context)
             index = pd.RangeIndex(start, start + steps)
-        return pd.DataFrame(values.reshape(len(index), -1), index=index, columns=columns)
+        frame = pd.DataFrame(values.reshape(len(index), -1), index=index, columns=columns)
+        finished: pd.DataFrame = seen.observations.form.finish(frame)
+        return finished
 
     def _calibrated_horizon(self) -> int:
         return 0 if self._calibration is None else self._calibration.truth.shape[1]
