@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 SERIES, TIME = "unique_id", "ds"
-_KNOWN = (np.ndarray, pd.DataFrame, pd.Series, list, tuple, type(None))
+# What narwhals need not be imported for.
+_KNOWN = (np.ndarray, pd.DataFrame, pd.Series, list, tuple, float, int, np.generic, type(None))
 
 
 @dataclass(frozen=True)
@@ -66,10 +67,9 @@ class Origin:
         if times.tz is not None:
             instants = nw.new_series(name, times.tz_convert(None).to_numpy(), backend=library)
             return instants.dt.replace_time_zone("UTC").dt.convert_time_zone(str(times.tz))
+        values = times.to_numpy()
         days = self.is_date and name == self.time
-        return nw.new_series(
-            name, times.to_numpy().astype("datetime64[D]") if days else times.to_numpy(), backend=library
-        )
+        return nw.new_series(name, values.astype("datetime64[D]") if days else values, backend=library)
 
 
 def to_pandas(data: Any, name: str = "y") -> tuple[Any, Origin | None]:
@@ -95,17 +95,13 @@ def to_pandas(data: Any, name: str = "y") -> tuple[Any, Origin | None]:
     ValueError
         If there are several columns of times.
     """
-    if isinstance(data, _KNOWN):
+    native = _native(data, name)
+    if native is None:
         return data, None
     import narwhals as nw
 
-    native = nw.from_native(data, pass_through=True, allow_series=True)
-    if isinstance(native, nw.LazyFrame):
-        raise TypeError(f"expected {name} as an eager frame, got a {type(data).__name__}; compute it with .collect()")
     if isinstance(native, nw.Series):
         return _pandas(native).rename(native.name or None), Origin(native.implementation.value, is_series=True)
-    if not isinstance(native, nw.DataFrame):
-        return data, None
     frame = pd.DataFrame({column: _pandas(native[column]) for column in native.columns})
     times = [column for column, dtype in native.schema.items() if isinstance(dtype, nw.Date | nw.Datetime)]
     is_panel = {SERIES, TIME} <= set(native.columns)
@@ -119,9 +115,22 @@ def to_pandas(data: Any, name: str = "y") -> tuple[Any, Origin | None]:
     return (frame if is_panel else frame.set_index(times[0])), origin
 
 
-def column_names(data: Any) -> list[Any]:
+def column_names(data: Any, name: str = "y") -> list[Any]:
     """The names of a frame's columns, of any library; none for what is no frame."""
-    return list(getattr(data, "column_names", getattr(data, "columns", [])))
+    frame = data if isinstance(data, pd.DataFrame) else _native(data, name)
+    return list(getattr(frame, "columns", []))
+
+
+def _native(data: Any, name: str) -> Any:
+    """What narwhals makes of a frame or Series of another library; None for everything else."""
+    if isinstance(data, _KNOWN):
+        return None
+    import narwhals as nw
+
+    native = nw.from_native(data, pass_through=True, allow_series=True)
+    if isinstance(native, nw.LazyFrame):
+        raise TypeError(f"expected {name} as an eager frame, got a {type(data).__name__}; compute it with .collect()")
+    return native if isinstance(native, nw.DataFrame | nw.Series) else None
 
 
 def _pandas(column: Any) -> pd.Series:

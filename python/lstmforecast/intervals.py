@@ -95,7 +95,8 @@ class ConformalIntervals:
         Returns
         -------
         DataFrame of shape (horizon, k * n_coverages * 2)
-            Columns as in sktime: variable, coverage, ``"lower"`` or ``"upper"``.
+            Columns as in sktime: variable, coverage, ``"lower"`` or ``"upper"``; joined in frames of polars and
+            pyarrow, as in ``load_0.9_lower``.
 
         Raises
         ------
@@ -143,7 +144,7 @@ class ConformalIntervals:
         Returns
         -------
         DataFrame of shape (horizon, k * n_levels)
-            Columns as in sktime: variable, alpha.
+            Columns as in sktime: variable, alpha; joined in frames of polars and pyarrow, as in ``load_0.5``.
 
         Raises
         ------

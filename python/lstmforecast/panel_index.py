@@ -18,7 +18,7 @@ from lstmforecast.index import Frequency, regular_grid
 _ROWS = 2**18
 
 
-def is_panel(y: Any) -> bool:
+def is_panel(y: Any, name: str = "y") -> bool:
     """Whether a container holds series below each other.
 
     Examples
@@ -26,7 +26,7 @@ def is_panel(y: Any) -> bool:
     >>> is_panel(pd.DataFrame({"unique_id": [1, 1], "ds": [0, 1], "y": [5.0, 6.0]})), is_panel([1.0, 2.0])
     (True, False)
     """
-    if {SERIES, TIME} <= set(column_names(y)):
+    if {SERIES, TIME} <= set(column_names(y, name)):
         return True
     return isinstance(y, pd.Series | pd.DataFrame) and isinstance(y.index, pd.MultiIndex) and y.index.nlevels == 2
 

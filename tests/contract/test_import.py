@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-HEAVY = ["torch", "pandas", "sklearn", "scipy", "matplotlib"]
+HEAVY = ["torch", "pandas", "sklearn", "scipy", "matplotlib", "narwhals", "polars", "pyarrow"]
 
 # Stands in for another installed version of torch.
 OTHER_TORCH = """
@@ -61,6 +61,12 @@ def test_an_export_needs_onnx_and_no_torch(tmp_path: Path) -> None:
     loaded = loaded_after(f"{FIT}\nmodel.to_onnx({str(tmp_path / 'model.onnx')!r})")
     assert "onnx" in loaded
     assert "torch" not in loaded
+
+
+def test_frames_are_told_apart_without_importing_their_libraries() -> None:
+    fit = "import pandas as pd\nfrom lstmforecast import LSTMForecaster\n"
+    fit += "LSTMForecaster(max_epochs=1).fit(pd.Series(range(60), dtype=float)).predict()"
+    assert "polars" not in loaded_after(fit)
 
 
 def test_without_onnx_the_export_says_how_to_install_it() -> None:
