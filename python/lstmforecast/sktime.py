@@ -45,6 +45,8 @@ class LSTMForecaster(BaseForecaster):
     ----------
     estimator_ : lstmforecast.LSTMForecaster
         The fitted estimator; of a hierarchy, whose series are numbered, with the number as their name.
+    pretrained_estimator_ : lstmforecast.LSTMForecaster
+        That of `pretrain`, whose weights `fit` starts from.
 
     Notes
     -----
@@ -80,6 +82,8 @@ class LSTMForecaster(BaseForecaster):
         "capability:pred_int": True,
         "capability:pred_int:insample": False,
         "capability:update": True,
+        "capability:pretrain": True,
+        "pretrain:fitted_params": ["pretrained_estimator_"],
         "capability:random_state": True,
         "property:randomness": "derandomized",
     }
@@ -108,14 +112,35 @@ class LSTMForecaster(BaseForecaster):
         )
 
     def _fit(self, y: pd.DataFrame, X: pd.DataFrame | None, fh: ForecastingHorizon | None) -> LSTMForecaster:
+        self.estimator_ = self._trained(y, X, fh)
+        return self
+
+    def _pretrain(
+        self, y: pd.DataFrame, X: pd.DataFrame | None = None, fh: ForecastingHorizon | None = None
+    ) -> LSTMForecaster:
+        # what is frozen is for the fit that follows
+        self.pretrained_estimator_ = self._trained(y, X, fh, freeze=None)
+        return self
+
+    def _trained(
+        self, y: pd.DataFrame, X: pd.DataFrame | None, fh: ForecastingHorizon | None, **changes: Any
+    ) -> lstmforecast.LSTMForecaster:
+        """Our estimator, fitted from the pretrained one if there is one."""
         # sktime's hierarchies have series of several names, our panels of one: their numbers here
         self._series = _names_of(y).unique() if y.index.nlevels > 2 else None
         y, X = self._numbered(y), self._numbered(X)
-        parameters = self.get_params(deep=False)
-        if self.horizon is None:
+        parameters = self.get_params(deep=False) | changes
+        source = getattr(self, "pretrained_estimator_", None)
+        if source is not None:
+            shape = {"window_size": source.window_size_, "segment_length": source.model_.config["segment_length"]}
+            parameters |= {"pretrained": source} | shape
+        if self.horizon is None and fh is not None:
             parameters["horizon"] = self._steps(fh, _ends_of(y.index))
-        self.estimator_ = lstmforecast.LSTMForecaster(**parameters).fit(y, X)
-        return self
+        elif self.horizon is None:
+            if source is None:
+                raise ValueError("expected fh, or a forecaster with a horizon, to pretrain it, got neither")
+            parameters["horizon"] = source.horizon
+        return lstmforecast.LSTMForecaster(**parameters).fit(y, X)
 
     def _predict(self, fh: ForecastingHorizon, X: pd.DataFrame | None) -> pd.DataFrame:
         return self._chosen(self.estimator_.predict(self._steps(fh), self._numbered(X)), fh)

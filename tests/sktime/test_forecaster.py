@@ -211,6 +211,21 @@ def test_a_grid_search_finds_parameters() -> None:
     assert len(search.predict()) == 3
 
 
+def test_a_network_pretrained_on_a_panel_is_tuned_to_a_series() -> None:
+    shops, y = panel({"a": 90, "b": 80}), months(60, 7)
+    forecaster = LSTMForecaster(**SMALL | {"window_size": None}, freeze="lstm.*").pretrain(shops, fh=[1, 2, 3])
+    source = ours(3, window_size=None).fit(shops)
+    forecast = forecaster.clone().fit(y, fh=[1, 2, 3]).predict()
+    same_windows = {"window_size": source.window_size_, "segment_length": source.model_.config["segment_length"]}
+    expected = ours(3, pretrained=source, freeze="lstm.*", **same_windows).fit(y)
+    pd.testing.assert_series_equal(forecast, expected.predict(), check_freq=False)
+    assert expected.pretrained_["left"] == []
+    forecaster.pretrain(shops).fit(y, fh=[1, 2, 3])
+    assert not forecaster.predict().equals(forecast)
+    with pytest.raises(ValueError, match="expected fh, or a forecaster with a horizon, to pretrain it, got neither"):
+        LSTMForecaster(**SMALL).pretrain(shops)
+
+
 def test_sktime_trains_anew_where_it_is_told_to() -> None:
     y = months(120)
     forecaster = UpdateRefitsEvery(LSTMForecaster(**SMALL), refit_interval=0)
