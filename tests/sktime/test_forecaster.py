@@ -3,6 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sktime.forecasting.base import ForecastingHorizon
 from sktime.forecasting.compose import ForecastingPipeline, TransformedTargetForecaster
 from sktime.forecasting.model_evaluation import evaluate
@@ -70,6 +72,27 @@ def test_a_horizon_leaves_fh_free_and_some_steps_can_be_asked_for() -> None:
     pd.testing.assert_series_equal(forecaster.predict(fh=absolute), expected.iloc[[0, 3]], check_freq=False)
     with pytest.raises(ValueError, match="horizon of at most 4, as trained for, got 6"):
         forecaster.predict_interval(fh=[2, 6])
+
+
+@given(
+    st.sets(st.integers(1, 8), min_size=1),
+    st.lists(st.integers(40, 48), min_size=1, max_size=3),
+    st.booleans(),
+    st.sampled_from([None, 3]),
+)
+def test_any_steps_of_any_panel_are_rows_of_our_forecast(steps, lengths, is_relative, horizon):
+    y = panel({f"shop {i}": n for i, n in enumerate(lengths)})
+    last = pd.Period("2010-01", "M") + max(lengths) - 1
+    ahead = sorted(steps)
+    fh = ForecastingHorizon(ahead if is_relative else pd.PeriodIndex([last + step for step in ahead]), is_relative)
+    forecast = LSTMForecaster(**SMALL, horizon=horizon).fit(y, fh=fh).predict()
+    farthest = max(steps) + (0 if is_relative else max(lengths) - min(lengths))
+    all_steps = ours(horizon or farthest).fit(y).predict(farthest)
+    parts = []
+    for i, n in enumerate(lengths):
+        later = 0 if is_relative else max(lengths) - n
+        parts.append(all_steps.loc[[f"shop {i}"]].iloc[[step + later - 1 for step in ahead]])
+    pd.testing.assert_frame_equal(forecast, pd.concat(parts))
 
 
 def test_covariates_known_in_advance_are_used() -> None:
