@@ -77,7 +77,8 @@ def test_without_onnx_the_export_says_how_to_install_it() -> None:
 
 def test_without_sktime_its_forecaster_says_how_to_install_it() -> None:
     without = "import sys\nsys.modules['sktime'] = None"
-    message = run(f"{without}\ntry:\n    import lstmforecast.sktime\nexcept ImportError as error:\n    print(error)")
+    ask = "import lstmforecast\ntry:\n    lstmforecast.sktime\nexcept ImportError as error:\n    print(error)"
+    message = run(f"{without}\n{ask}")
     assert message == 'lstmforecast.sktime needs sktime: pip install "lstmforecast[sktime]"'
 
 
