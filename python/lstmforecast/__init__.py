@@ -75,7 +75,7 @@ _HOMES = {
     "time_split": "windowing",
     "windows": "windowing",
 }
-_MODULES = {"ab", "augment", "indicators", "metrics", "plot", "serve", "thresholds", "transfer"}
+_MODULES = {"ab", "augment", "indicators", "metrics", "plot", "serve", "sktime", "thresholds", "transfer"}
 
 
 def __getattr__(name: str) -> Any:
