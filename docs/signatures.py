@@ -5,7 +5,7 @@ Griffe takes the first of ``{"log", None}`` for the default, and the type of the
 
 from typing import Any
 
-from griffe import Class, DocstringSectionParameters, Extension, Function
+from griffe import Class, DocstringSectionParameters, Extension, Function, ParameterKind
 
 
 class Signatures(Extension):
@@ -13,8 +13,8 @@ class Signatures(Extension):
         correct(func)
 
     def on_class(self, *, cls: Class, **_: Any) -> None:
-        # a dataclass gets its signature later
-        if "__init__" in cls.members:
+        # a dataclass gets its signature later, what takes `**parameters` when it is imported
+        if "__init__" in cls.members and not any(each.kind is ParameterKind.var_keyword for each in cls.parameters):
             correct(cls)
 
 
