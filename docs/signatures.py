@@ -1,11 +1,13 @@
-"""Extension of Griffe: signatures know defaults and types of parameters better than docstrings do.
+"""Extension of Griffe: signatures know defaults and types better than what Griffe reads from docstrings.
 
-Griffe takes the first of ``{"log", None}`` for the default, and the type of the first of several names for all.
+It takes the first of ``{"log", None}`` for the default, the type of the first of several names for all, and words
+for expressions: ``array-like`` becomes a difference, ``TypeError, ValueError`` a tuple.
 """
 
+import re
 from typing import Any
 
-from griffe import Class, DocstringSectionParameters, Extension, Function, ParameterKind
+from griffe import Class, Docstring, DocstringSectionParameters, Extension, Function, ParameterKind
 
 
 class Signatures(Extension):
@@ -22,14 +24,29 @@ def correct(documented: Class | Function) -> None:
     if documented.docstring is None:
         return
     documented.docstring.parser = documented.docstring.parser or "numpy"
-    parameters = documented.parameters
+    written = types_as_written(documented.docstring)
     for section in documented.docstring.parsed:
-        if not isinstance(section, DocstringSectionParameters):
-            continue
-        for item in section.value:
-            if item.name not in parameters:
-                continue
+        if isinstance(section, DocstringSectionParameters):
+            take_from_signature(section, documented.parameters)
+        for item in section.value if isinstance(section.value, list) else []:
+            if getattr(item, "annotation", None):
+                item.annotation = written.get(letters(str(item.annotation)), item.annotation)
+
+
+def take_from_signature(section: DocstringSectionParameters, parameters: Any) -> None:
+    for item in section.value:
+        if item.name in parameters:
             signature = parameters[item.name]
             item.value = None if signature.default is None or item.name.startswith("*") else str(signature.default)
             if any(item.annotation is other.annotation for other in parameters):
                 item.annotation = signature.annotation
+
+
+def types_as_written(docstring: Docstring) -> dict[str, str]:
+    """What stands for a type in the docstring, by its letters, where that is more than a name."""
+    found = (re.sub(r",? default=.*", "", line.split(" : ", 1)[-1]).replace("``", "") for line in docstring.lines)
+    return {letters(text): text for text in found if not text.isidentifier()}
+
+
+def letters(text: str) -> str:
+    return re.sub(r"\W", "", text)
