@@ -9,13 +9,22 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from lstmforecast import ab, augment, indicators, metrics, plot, serve, thresholds, transfer
+    from lstmforecast import ab, augment, display, indicators, metrics, plot, serve, thresholds, transfer
     from lstmforecast._core import FormatError
     from lstmforecast.anomaly import LSTMAnomalyDetector
     from lstmforecast.backtesting import backtest
     from lstmforecast.checkpoint import Checkpoint
     from lstmforecast.classifier import LSTMClassifier
     from lstmforecast.comparison import compare
+    from lstmforecast.display import (
+        AnomalyDisplay,
+        BacktestDisplay,
+        ComparisonDisplay,
+        DriftDisplay,
+        ForecastDisplay,
+        HistoryDisplay,
+        IntervalDisplay,
+    )
     from lstmforecast.drift import DriftMonitor
     from lstmforecast.forecaster import LSTMForecaster
     from lstmforecast.persistence import load
@@ -26,10 +35,17 @@ if TYPE_CHECKING:
     from lstmforecast.windowing import time_split, windows
 
 __all__ = [
+    "AnomalyDisplay",
+    "BacktestDisplay",
     "CharLSTM",
     "Checkpoint",
+    "ComparisonDisplay",
+    "DriftDisplay",
     "DriftMonitor",
+    "ForecastDisplay",
     "FormatError",
+    "HistoryDisplay",
+    "IntervalDisplay",
     "LSTMAnomalyDetector",
     "LSTMClassifier",
     "LSTMForecaster",
@@ -41,6 +57,7 @@ __all__ = [
     "augment",
     "backtest",
     "compare",
+    "display",
     "indicators",
     "load",
     "metrics",
@@ -54,11 +71,18 @@ __all__ = [
 ]
 
 _HOMES = {
+    "AnomalyDisplay": "display",
+    "BacktestDisplay": "display",
     "CharLSTM": "text",
     "CharModel": "_core",  # where its pickles look for it
     "Checkpoint": "checkpoint",
+    "ComparisonDisplay": "display",
+    "DriftDisplay": "display",
     "DriftMonitor": "drift",
+    "ForecastDisplay": "display",
     "FormatError": "_core",
+    "HistoryDisplay": "display",
+    "IntervalDisplay": "display",
     "LSTMAnomalyDetector": "anomaly",
     "LSTMClassifier": "classifier",
     "LSTMForecaster": "forecaster",
@@ -75,7 +99,7 @@ _HOMES = {
     "time_split": "windowing",
     "windows": "windowing",
 }
-_MODULES = {"ab", "augment", "indicators", "metrics", "plot", "serve", "thresholds", "transfer"}
+_MODULES = {"ab", "augment", "display", "indicators", "metrics", "plot", "serve", "thresholds", "transfer"}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,0 +1,116 @@
+"""The look that all pictures share: colours, line styles, open frames, legends above, short dates."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from matplotlib.axes import Axes
+    from numpy.typing import NDArray
+
+# Okabe and Ito's palette: told apart with any colour vision, and in grey print.
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+INK = "#4d4d4d"
+GRID = "#e5e5e5"
+DASHED, DOTTED = (0, (4, 1.5)), (0, (1, 1.2))
+WIDTH = 7.0
+
+
+def check_matplotlib() -> None:
+    """Raise an ImportError that says how to install matplotlib, if it is missing."""
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError as error:
+        raise ImportError('plots need matplotlib: pip install "lstmforecast[plot]"') from error
+
+
+def axes_for(
+    ax: Any, n_rows: int = 1, n_columns: int = 1, *, height: float = 3.2, **options: Any
+) -> NDArray[np.object_]:
+    """The axes given, as a flat array, or those of a new figure, a paper column and a half wide.
+
+    Raises
+    ------
+    ImportError
+        Without matplotlib.
+    ValueError
+        If other than ``n_rows * n_columns`` axes are given.
+    """
+    if ax is not None:
+        given = np.array([ax], dtype=object) if np.ndim(ax) == 0 else np.asarray(ax, dtype=object).ravel()
+        if len(given) != n_rows * n_columns:
+            raise ValueError(f"expected {n_rows * n_columns} axes, got {len(given)}")
+        return given
+    check_matplotlib()
+    from matplotlib import pyplot
+
+    _, new = pyplot.subplots(n_rows, n_columns, figsize=(WIDTH, height), layout="constrained", squeeze=False, **options)
+    return np.asarray(new, dtype=object).ravel()
+
+
+def draw_path(ax: Axes, path: pd.Series, **style: Any) -> Any:
+    """A line through the values of a series; missing ones, pandas' too, leave gaps."""
+    [line] = ax.plot(path.index, path.to_numpy(dtype=float, na_value=np.nan), **style)
+    return line
+
+
+def finish(ax: Axes, index: pd.Index | None = None, *, legend: bool = True) -> None:
+    """Open frame, faint grid, dates as short as they can be, and a legend above that covers nothing."""
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.grid(axis="y", color=GRID, linewidth=0.8)
+    ax.set_axisbelow(True)
+    ax.margins(x=0.01)
+    if isinstance(index, pd.DatetimeIndex):
+        from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
+        locator = AutoDateLocator(maxticks=8)
+        ax.xaxis.set_major_locator(locator)
+        ax.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz=index.tz))
+    handles, _ = ax.get_legend_handles_labels()
+    if legend and handles:
+        ax.legend(
+            loc="lower right",
+            bbox_to_anchor=(1.0, 1.0),
+            ncols=min(len(handles), 6),
+            frameon=False,
+            fontsize="small",
+            borderaxespad=0.1,
+            columnspacing=1.2,
+            handlelength=1.6,
+        )
+
+
+def name_of(variable: Hashable) -> str:
+    """What a variable is called on an axis."""
+    return variable if isinstance(variable, str) else f"variable {variable}"
+
+
+def pick(name: str, wanted: Hashable, known: list[Any]) -> Any:
+    """The label wanted, or the first if none is.
+
+    Raises
+    ------
+    ValueError
+        If there is no such label.
+    """
+    if wanted is None:
+        return known[0]
+    if wanted not in known:
+        raise ValueError(f"expected {name} to be one of {known}, got {wanted!r}")
+    return wanted
+
+
+class Display:
+    """What is known of a picture once it was drawn; the displays inherit it."""
+
+    axes_: NDArray[np.object_]
+    ax_: Axes
+    figure_: Any
+
+    def _keep(self, axes: NDArray[np.object_]) -> None:
+        self.axes_, self.ax_, self.figure_ = axes, axes[0], axes[0].figure
