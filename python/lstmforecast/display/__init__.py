@@ -1,8 +1,8 @@
 """Pictures that keep their data: displays in scikit-learn's manner, drawn with matplotlib (extra ``plot``).
 
-A display is made by ``from_estimator``, ``from_predictions`` or the like, which draw it at once. It keeps what was drawn
-as attributes; ``plot(ax=...)`` draws it again, on axes of yours or on new ones. Then ``ax_`` are the first axes, ``axes_``
-all of them, ``figure_`` their figure, and the artists are there too.
+A display is made by ``from_estimator``, ``from_predictions`` or the like, which draw it at once. It keeps what was
+drawn as attributes; ``plot(ax=...)`` draws it again, on axes of yours or on new ones. Then ``ax_`` are the first axes,
+``axes_`` all of them, ``figure_`` their figure, and the artists are there too.
 """
 
 import importlib

@@ -15,6 +15,7 @@ from lstmforecast.display.style import (
     INK,
     Display,
     axes_for,
+    count_by_whole_numbers,
     draw_path,
     finish,
     name_of,
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from lstmforecast.forecaster import LSTMForecaster
 
 SHOWN_WINDOWS = 7
+# Errors over time: of more cutoffs than that, means of neighbours are drawn.
+SHOWN_ERRORS = 60
 KINDS = ("forecasts", "horizon", "cutoff", "residuals")
 METRICS = ("MAE", "RMSE")
 LABELS = ("series", "cutoff", "time", "step", "variable", "truth")
@@ -224,8 +227,8 @@ class BacktestDisplay(Display):
             Where to draw, four of them for ``kind="residuals"``; a new figure if they aren't given.
         kind : {"forecasts", "horizon", "cutoff", "residuals"}, default="forecasts"
             The last forecasts, laid end to end over the truth; errors by the steps ahead; errors of all that was
-            forecast at a time, over these times; or residuals: over time, as a histogram beside a normal curve, their
-            autocorrelations, and their quantiles against those of the normal distribution.
+            forecast at a time, over these times, as moving means where there are many; or residuals: over time, as a
+            histogram beside a normal curve, their autocorrelations, and their quantiles against normal ones.
         metric : {"MAE", "RMSE"}, default="MAE"
             Of ``"horizon"`` and ``"cutoff"``, in the data's units.
         variable : label, optional
@@ -269,8 +272,11 @@ class BacktestDisplay(Display):
         if errors is None:
             self._draw_windows(axes[0], windows, variable)
         else:
-            self._draw_errors(axes[0], errors)
-            axes[0].set_xlabel("steps ahead" if kind == "horizon" else "forecast at")
+            n = 1 if kind == "horizon" else max(1, len(errors) // SHOWN_ERRORS)
+            self._draw_errors(axes[0], errors.rolling(n, center=True).mean())
+            axes[0].set_xlabel("steps ahead" if kind == "horizon" else _of_means("forecast at", n))
+            if kind == "horizon":
+                count_by_whole_numbers(axes[0])
             axes[0].set_ylabel(f"{metric} of {name_of(variable)}")
         return axes
 
@@ -316,6 +322,10 @@ class BacktestDisplay(Display):
         if series is not None and series not in known:
             raise ValueError(f"expected series to be one of those that were forecast, got {series!r}")
         return known[0] if series is None else series
+
+
+def _of_means(name: str, n: int) -> str:
+    return name if n == 1 else f"{name} (moving means of {n} forecasts)"
 
 
 def _with_times(frame: pd.DataFrame) -> pd.DataFrame:

@@ -8,13 +8,14 @@ import numpy as np
 import pandas as pd
 
 from lstmforecast.calibration import SIDES
-from lstmforecast.display.style import COLORS, DASHED, INK, Display, axes_for, draw_path, finish
+from lstmforecast.display.style import COLORS, DASHED, INK, Display, axes_for, draw_path, finish, tint
 from lstmforecast.display.tables import as_frame, check_alike, check_interval, intervals_of, is_array
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Sequence
+    from collections.abc import Hashable, Iterator, Sequence
 
     from matplotlib.axes import Axes
+    from numpy.typing import NDArray
     from typing_extensions import Self
 
     from lstmforecast.forecaster import LSTMForecaster
@@ -242,7 +243,6 @@ class ForecastDisplay(Display):
         axes = axes_for(ax, n_rows, height=3.2 if n_rows == 1 else 0.6 + PANEL_HEIGHT * n_rows, sharex=True)
         for i in range(k):
             panel = axes[0 if together else i]
-            self._draw_bands(panel, i, COLORS[i % len(COLORS)] if together else COLORS[0], named=not together or k == 1)
             if together and k > 1:
                 self._draw_among_others(panel, i, **kwargs)
             else:
@@ -263,6 +263,9 @@ class ForecastDisplay(Display):
         if truth is not None:
             style = {"color": INK, "linewidth": 1.1, "linestyle": DASHED, "label": "truth", "zorder": 4}
             self.truth_lines_.append(draw_path(ax, truth, **style))
+        for (coverage, lower, upper), share in zip(self._fan(i), (0.16, 0.32, 0.48, 0.64), strict=False):
+            style = {"color": tint(COLORS[0], share), "label": f"{100 * coverage:g} % interval"}
+            self.bands_.append(ax.fill_between(future.index, lower, upper, **style, linewidth=0, zorder=1))
         if isinstance(past.name, str):
             ax.set_ylabel(past.name)
 
@@ -277,6 +280,9 @@ class ForecastDisplay(Display):
             label = "truth" if i == self.history.shape[1] - 1 else None
             style = {"color": color, "linewidth": 1.1, "linestyle": DASHED, "label": label}
             self.truth_lines_.append(draw_path(ax, truth, **style))
+        for _, lower, upper in self._fan(i):
+            style = {"color": color, "alpha": 0.14, "linewidth": 0, "zorder": 1}
+            self.bands_.append(ax.fill_between(future.index, lower, upper, **style))
 
     def _variable(self, i: int) -> tuple[pd.Series, pd.Series, pd.Series | None]:
         """History, forecast with the last row of it before, so that the lines meet, and truth of a variable."""
@@ -284,16 +290,12 @@ class ForecastDisplay(Display):
         future = pd.concat([past.iloc[-1:].astype(float), self.forecast.iloc[:, i].astype(float)])
         return past, future, None if self.truth is None else self.truth.iloc[:, i]
 
-    def _draw_bands(self, ax: Axes, i: int, color: str, *, named: bool) -> None:
-        """The fan of the i-th variable, from where it was last known: the wider a band, the fainter."""
+    def _fan(self, i: int) -> Iterator[tuple[float, NDArray[np.float64], NDArray[np.float64]]]:
+        """Coverage and bounds of the i-th variable's intervals, the widest first, from where it was last known."""
         if self.interval is None:
             return
         bands = self.interval[self.interval.columns.get_level_values(0).unique()[i]]
-        last = self.history.iloc[-1:, i].astype(float)
-        index = last.index.append(self.forecast.index)
-        coverages = sorted(bands.columns.get_level_values(0).unique(), reverse=True)
-        for place, coverage in enumerate(coverages):
+        last = float(self.history.iloc[-1, i])
+        for coverage in sorted(bands.columns.get_level_values(0).unique(), reverse=True):
             lower, upper = (np.r_[last, bands[coverage, side].to_numpy(float)] for side in SIDES)
-            style = {"color": color, "alpha": 0.14 + 0.1 * place, "linewidth": 0, "zorder": 1}
-            label = f"{100 * coverage:g} % interval" if named else None
-            self.bands_.append(ax.fill_between(index, lower, upper, label=label, **style))
+            yield float(coverage), lower, upper

@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lstmforecast.display.style import COLORS, DASHED, INK, Display, axes_for, finish
+from lstmforecast.display.style import (
+    COLORS,
+    DASHED,
+    INK,
+    Display,
+    axes_for,
+    count_by_whole_numbers,
+    finish,
+    scale_logarithmically,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -101,7 +110,7 @@ class HistoryDisplay(Display):
             If more than two axes are given.
         """
         two = ("learning_rate" in self.history) if ax is None else np.size(ax) > 1
-        ratios = {"height_ratios": (3, 1)} if two else {}
+        ratios = {"height_ratios": (5, 2)} if two else {}
         axes = axes_for(ax, 2 if two else 1, height=3.8 if two else 3.2, sharex=True, **ratios)
         self.lines_: dict[str, Any] = {}
         self._draw_losses(axes[0], **kwargs)
@@ -109,7 +118,7 @@ class HistoryDisplay(Display):
             [line] = axes[1].plot(self.history["epoch"], self.history["learning_rate"], color=COLORS[2], linewidth=1.6)
             self.lines_["learning_rate"] = line
             axes[1].axvline(self.best_epoch, color=COLORS[1], linewidth=0.8, linestyle="--", zorder=0)
-            axes[1].set_ylabel("learning rate")
+            axes[1].set_ylabel("learning\nrate")
             axes[1].set_ylim(bottom=0)
             finish(axes[1])
         axes[-1].set_xlabel("epoch")
@@ -117,8 +126,6 @@ class HistoryDisplay(Display):
         return self
 
     def _draw_losses(self, ax: Axes, **kwargs: Any) -> None:
-        from matplotlib.ticker import MaxNLocator
-
         history = self.history
         styles: dict[str, dict[str, Any]] = {
             "train_loss": {"label": "training", "color": INK, "linestyle": DASHED},
@@ -136,7 +143,7 @@ class HistoryDisplay(Display):
         losses = history[["train_loss", "val_loss"]]
         # within a decade a logarithmic axis has no round numbers to label
         if losses.min(axis=None) > 0 and losses.max(axis=None) > 10 * losses.min(axis=None):
-            ax.set_yscale("log")
+            scale_logarithmically(ax)
         ax.set_ylabel("loss (scaled units)")
-        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+        count_by_whole_numbers(ax)
         finish(ax)

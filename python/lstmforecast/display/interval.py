@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from lstmforecast.display.style import COLORS, DASHED, INK, Display, axes_for, finish
+from lstmforecast.display.style import COLORS, DASHED, INK, Display, axes_for, count_by_whole_numbers, finish
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,12 +32,16 @@ class IntervalDisplay(Display):
     by_step : DataFrame
         A row for each step and promised coverage, ``step`` and ``promised``, with ``coverage``, ``width`` and ``n``,
         the number of independent forecasts that they are counted from.
+    name : str, optional
+        Of the variable, for the title.
 
     Attributes
     ----------
     by_step : DataFrame
         The data, with the ends of the binomial band, ``low`` and ``high``: where the coverage of intervals that keep
         their promise lies in 95 of 100 backtests.
+    name : str or None
+        Of the variable, where there is one.
     ax_, axes_, figure_
         The first axes, both of them, and their figure, once drawn.
     coverage_lines_, width_lines_, bands_ : dict of float to artist
@@ -59,10 +63,11 @@ class IntervalDisplay(Display):
     [88, 88, 44, 44, 29, 29]
     """
 
-    def __init__(self, by_step: pd.DataFrame) -> None:
+    def __init__(self, by_step: pd.DataFrame, *, name: str | None = None) -> None:
         from scipy.stats import binom
 
         low, high = binom.interval(CONFIDENCE, by_step["n"], by_step["promised"])
+        self.name = name
         self.by_step = by_step.assign(low=low / by_step["n"], high=high / by_step["n"])
 
     @classmethod
@@ -152,9 +157,12 @@ class IntervalDisplay(Display):
         )
         groups = known.groupby(["step", "promised"])
         by_step = groups[["coverage", "width"]].mean().reset_index()
-        n_origins = groups.size().to_numpy() / (known["variable"].nunique() if "variable" in known else 1)
+        variables = known["variable"].unique().tolist() if "variable" in known else [None]
+        n_origins = groups.size().to_numpy() / len(variables)
         shared = np.maximum(np.ceil(by_step["step"] / _rows_between(known)), 1)
-        return cls(by_step.assign(n=np.maximum(n_origins / shared, 1).astype(int))).plot(ax)
+        n = np.maximum(n_origins / shared, 1).astype(int)
+        name = variables[0] if len(variables) == 1 and isinstance(variables[0], str) else None
+        return cls(by_step.assign(n=n), name=name).plot(ax)
 
     def plot(self, ax: Any = None, **kwargs: Any) -> Self:
         """Draw it.
@@ -190,9 +198,12 @@ class IntervalDisplay(Display):
             self.width_lines_[float(promised)] = line
         axes[0].set_ylabel("truths in the interval (%)")
         axes[1].set_ylabel("mean width")
+        if self.name is not None:
+            axes[0].set_title(self.name, fontsize="small", loc="left")
         axes[1].set_ylim(bottom=0)
         for panel in axes:
             panel.set_xlabel("steps ahead")
+            count_by_whole_numbers(panel)
             finish(panel, legend=panel is axes[1])
         self._keep(axes)
         return self

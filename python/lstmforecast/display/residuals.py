@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from lstmforecast.display.style import COLORS, DASHED, INK, axes_for, finish
+from lstmforecast.display.style import COLORS, DASHED, INK, axes_for, count_by_whole_numbers, finish
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,9 +37,9 @@ def draw_residuals(residuals: pd.Series, name: str, step: int, ax: Any = None) -
     _draw_histogram(axes[1], known.to_numpy(float))
     _draw_autocorrelations(axes[2], residuals.to_numpy(float))
     _draw_quantiles(axes[3], known.to_numpy(float))
-    axes[0].set_ylabel(f"residual of {name}")
-    axes[0].set_title(f"{len(known):,} forecasts {ahead}", fontsize="small", loc="left")
-    axes[1].set_xlabel(f"residual of {name}")
+    axes[0].set_ylabel("residual")
+    axes[0].set_title(f"{name}: {len(known):,} forecasts {ahead}", fontsize="small", loc="left")
+    axes[1].set_xlabel("residual")
     return axes
 
 
@@ -62,7 +62,7 @@ def _draw_over_time(ax: Axes, residuals: pd.Series) -> None:
     index = index.to_timestamp() if isinstance(index, pd.PeriodIndex) else index
     ax.plot(index, residuals.to_numpy(float), ".", color=COLORS[0], markersize=2.5, alpha=0.7)
     ax.axhline(0, color=INK, linewidth=0.8)
-    finish(ax, index)
+    finish(ax, index, most_dates=5)
 
 
 def _draw_histogram(ax: Axes, values: NDArray[np.float64]) -> None:
@@ -85,6 +85,7 @@ def _draw_autocorrelations(ax: Axes, values: NDArray[np.float64]) -> None:
     ax.axhspan(-bound, bound, color=INK, alpha=0.15, linewidth=0, zorder=0, label="independent (95 %)")
     ax.axhline(0, color=INK, linewidth=0.8)
     ax.set_xlabel("lag (forecasts)")
+    count_by_whole_numbers(ax)
     ax.set_ylabel("autocorrelation")
     finish(ax)
 

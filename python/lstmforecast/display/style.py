@@ -59,7 +59,32 @@ def draw_path(ax: Axes, path: pd.Series, **style: Any) -> Any:
     return line
 
 
-def finish(ax: Axes, index: pd.Index | None = None, *, legend: bool = True) -> None:
+def tint(color: str, share: float) -> str:
+    """A colour on white paper, with so much of it: unlike a transparent one, as dark in the legend as in a fan."""
+    from matplotlib.colors import to_hex, to_rgb
+
+    return str(to_hex([1 - share * (1 - each) for each in to_rgb(color)]))
+
+
+def count_by_whole_numbers(ax: Axes) -> None:
+    """No half steps, epochs or lags on the x-axis."""
+    from matplotlib.ticker import MaxNLocator
+
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+
+
+def scale_logarithmically(ax: Axes) -> None:
+    """A logarithmic y-axis with plain numbers: 0.05 and 0.1, not powers of ten with factors."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    ax.set_yscale("log")
+    low, high = ax.get_ylim()
+    ax.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high < 1000 * low else (1.0,)))
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    ax.yaxis.set_minor_formatter(NullFormatter())
+
+
+def finish(ax: Axes, index: pd.Index | None = None, *, legend: bool = True, most_dates: int | None = None) -> None:
     """Open frame, faint grid, dates as short as they can be, and a legend above that covers nothing."""
     ax.spines[["top", "right"]].set_visible(False)
     ax.grid(axis="y", color=GRID, linewidth=0.8)
@@ -68,7 +93,7 @@ def finish(ax: Axes, index: pd.Index | None = None, *, legend: bool = True) -> N
     if isinstance(index, pd.DatetimeIndex):
         from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
-        locator = AutoDateLocator(maxticks=8)
+        locator = AutoDateLocator(minticks=4, maxticks=most_dates)
         ax.xaxis.set_major_locator(locator)
         ax.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz=index.tz))
     handles, _ = ax.get_legend_handles_labels()
