@@ -133,7 +133,7 @@ class AnomalyDisplay(Display):
         values = self.trace["value", self.variable].to_numpy(float)
         forecast = self.trace["forecast", self.variable].to_numpy(float)
         marked = self.trace["anomaly"].to_numpy(bool).ravel()
-        style = {"color": INK, "linewidth": 0.9, "zorder": 3}
+        style: dict[str, Any] = {"color": INK, "linewidth": 0.9, "zorder": 3}
         [self.lines_["series"]] = ax.plot(index, values, **style, label="series")
         # below, and broad: where both agree the series is seen on it
         style = {"color": COLORS[5], "linewidth": 2.4, "alpha": 0.8, "zorder": 2}

@@ -84,7 +84,7 @@ class BacktestDisplay(Display):
 
     def __init__(self, forecasts: pd.DataFrame) -> None:
         self.forecasts = forecasts
-        self.methods = [name for name in forecasts if name not in LABELS]
+        self.methods = [str(name) for name in forecasts if name not in LABELS]
 
     @classmethod
     def from_estimator(
@@ -311,7 +311,7 @@ class BacktestDisplay(Display):
         return chosen[::-1]
 
     def _part(self, variable: Hashable, series: Hashable) -> pd.DataFrame:
-        frame = self.forecasts[self.forecasts["variable"] == self._pick_variable(variable)]
+        frame: pd.DataFrame = self.forecasts[self.forecasts["variable"] == self._pick_variable(variable)]
         return frame if series is None else frame[frame["series"] == self._pick_series(series)]
 
     def _pick_variable(self, variable: Hashable) -> Any:
@@ -346,4 +346,5 @@ def _with_naive(result: BacktestResult) -> pd.DataFrame:
         SEASONAL_NAIVE: naive_forecast(values, rows, seasons, steps),
     }
     columns = {name: forecast.ravel() for name, forecast in naive.items()}
-    return result.forecasts.rename(columns={"forecast": MODEL}).assign(**columns)
+    forecasts: pd.DataFrame = result.forecasts.rename(columns={"forecast": MODEL}).assign(**columns)
+    return forecasts

@@ -68,7 +68,7 @@ class ComparisonDisplay(Display):
         n, mean = sequence["n"].to_numpy(), sequence["mean"].to_numpy()
         lower, upper = (sequence[side].to_numpy() for side in ("lower", "upper"))
         first, second = result.names
-        style = {"color": COLORS[0], "linewidth": 1.8, "label": f"loss of {first} - {second}"} | kwargs
+        style: dict[str, Any] = {"color": COLORS[0], "linewidth": 1.8, "label": f"loss of {first} - {second}"} | kwargs
         label = f"{100 * result.level:g} % at all times"
         self.band_ = panel.fill_between(n, lower, upper, color=COLORS[0], alpha=0.2, linewidth=0, label=label)
         [self.line_] = panel.plot(n, mean, **style)

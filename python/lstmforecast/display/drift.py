@@ -95,8 +95,8 @@ class DriftDisplay(Display):
         axes = axes_for(ax)
         panel = axes[0]
         self.lines_: dict[str, Any] = {}
-        for color, dashes, test in zip(COLORS, STYLES, self.greatest, strict=False):
-            style = {"color": color, "linestyle": dashes, "linewidth": 1.5, "label": test} | kwargs
+        for color, dashes, test in zip(COLORS, STYLES, map(str, self.greatest), strict=False):
+            style: dict[str, Any] = {"color": color, "linestyle": dashes, "linewidth": 1.5, "label": test} | kwargs
             [self.lines_[test]] = panel.plot(self.greatest.index, self.greatest[test], **style)
         panel.axhline(1, color=INK, linewidth=1.0, label="alarm")
         panel.set_ylim(bottom=0)

@@ -257,7 +257,7 @@ class ForecastDisplay(Display):
     def _draw_alone(self, ax: Axes, i: int, **kwargs: Any) -> None:
         """History and truth in grey, the forecast in colour, all named in the legend."""
         past, future, truth = self._variable(i)
-        style = {"color": COLORS[0], "linewidth": 1.8, "label": "forecast", "zorder": 3} | kwargs
+        style: dict[str, Any] = {"color": COLORS[0], "linewidth": 1.8, "label": "forecast", "zorder": 3} | kwargs
         self.history_lines_.append(draw_path(ax, past, color=INK, linewidth=1.1, label="history"))
         self.forecast_lines_.append(draw_path(ax, future, **style))
         if truth is not None:
@@ -274,7 +274,7 @@ class ForecastDisplay(Display):
         past, future, truth = self._variable(i)
         color = COLORS[i % len(COLORS)]
         self.history_lines_.append(draw_path(ax, past, color=color, linewidth=1.1, alpha=0.55))
-        style = {"color": color, "linewidth": 1.8, "label": str(past.name), "zorder": 3} | kwargs
+        style: dict[str, Any] = {"color": color, "linewidth": 1.8, "label": str(past.name), "zorder": 3} | kwargs
         self.forecast_lines_.append(draw_path(ax, future, **style))
         if truth is not None:
             label = "truth" if i == self.history.shape[1] - 1 else None
@@ -287,7 +287,7 @@ class ForecastDisplay(Display):
     def _variable(self, i: int) -> tuple[pd.Series, pd.Series, pd.Series | None]:
         """History, forecast with the last row of it before, so that the lines meet, and truth of a variable."""
         past = self.history.iloc[:, i]
-        future = pd.concat([past.iloc[-1:].astype(float), self.forecast.iloc[:, i].astype(float)])
+        future = pd.concat([past.iloc[-1:], self.forecast.iloc[:, i]])
         return past, future, None if self.truth is None else self.truth.iloc[:, i]
 
     def _fan(self, i: int) -> Iterator[tuple[float, NDArray[np.float64], NDArray[np.float64]]]:
@@ -295,7 +295,7 @@ class ForecastDisplay(Display):
         if self.interval is None:
             return
         bands = self.interval[self.interval.columns.get_level_values(0).unique()[i]]
-        last = float(self.history.iloc[-1, i])
+        last = self.history.iloc[-1:, i].to_numpy()
         for coverage in sorted(bands.columns.get_level_values(0).unique(), reverse=True):
             lower, upper = (np.r_[last, bands[coverage, side].to_numpy(float)] for side in SIDES)
             yield float(coverage), lower, upper

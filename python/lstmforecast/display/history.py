@@ -110,7 +110,7 @@ class HistoryDisplay(Display):
             If more than two axes are given.
         """
         two = ("learning_rate" in self.history) if ax is None else np.size(ax) > 1
-        ratios = {"height_ratios": (5, 2)} if two else {}
+        ratios: dict[str, Any] = {"height_ratios": (5, 2)} if two else {}
         axes = axes_for(ax, 2 if two else 1, height=3.8 if two else 3.2, sharex=True, **ratios)
         self.lines_: dict[str, Any] = {}
         self._draw_losses(axes[0], **kwargs)
@@ -138,11 +138,16 @@ class HistoryDisplay(Display):
         judged = "val_loss" if "val_loss" in self.lines_ else "train_loss"
         ax.axvline(self.best_epoch, color=COLORS[1], linewidth=0.8, linestyle="--", zorder=0)
         best = history.loc[history["epoch"] == self.best_epoch, judged].to_numpy()
-        mark = {"color": COLORS[1], "markersize": 6, "zorder": 4, "label": f"best epoch {self.best_epoch}"}
+        mark: dict[str, Any] = {
+            "color": COLORS[1],
+            "markersize": 6,
+            "zorder": 4,
+            "label": f"best epoch {self.best_epoch}",
+        }
         [self.best_] = ax.plot([self.best_epoch], best, "o", **mark)
-        losses = history[["train_loss", "val_loss"]]
+        losses = history[["train_loss", "val_loss"]].to_numpy(float)
         # within a decade a logarithmic axis has no round numbers to label
-        if losses.min(axis=None) > 0 and losses.max(axis=None) > 10 * losses.min(axis=None):
+        if np.nanmin(losses) > 0 and np.nanmax(losses) > 10 * np.nanmin(losses):
             scale_logarithmically(ax)
         ax.set_ylabel("loss (scaled units)")
         count_by_whole_numbers(ax)

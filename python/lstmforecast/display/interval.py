@@ -190,12 +190,17 @@ class IntervalDisplay(Display):
         self.coverage_lines_: dict[float, Any] = {}
         self.width_lines_: dict[float, Any] = {}
         self.bands_: dict[float, Any] = {}
-        for color, (promised, part) in zip(COLORS, self.by_step.groupby("promised"), strict=False):
-            style = {"color": color, "linewidth": 1.6, "marker": "o" if len(part) < 2 else None} | kwargs
-            self._draw_coverage(axes[0], float(promised), part, style)
+        for color, promised in zip(COLORS, sorted(self.by_step["promised"].unique().tolist()), strict=False):
+            part = self.by_step[self.by_step["promised"] == promised]
+            style: dict[str, Any] = {
+                "color": color,
+                "linewidth": 1.6,
+                "marker": "o" if len(part) < 2 else None,
+            } | kwargs
+            self._draw_coverage(axes[0], promised, part, style)
             label = f"{100 * promised:g} % interval"
             [line] = axes[1].plot(part["step"], part["width"], label=label, **style)
-            self.width_lines_[float(promised)] = line
+            self.width_lines_[promised] = line
         axes[0].set_ylabel("truths in the interval (%)")
         axes[1].set_ylabel("mean width")
         if self.name is not None:

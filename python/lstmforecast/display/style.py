@@ -63,7 +63,8 @@ def tint(color: str, share: float) -> str:
     """A colour on white paper, with so much of it: unlike a transparent one, as dark in the legend as in a fan."""
     from matplotlib.colors import to_hex, to_rgb
 
-    return str(to_hex([1 - share * (1 - each) for each in to_rgb(color)]))
+    red, green, blue = (1 - share * (1 - each) for each in to_rgb(color))
+    return to_hex((red, green, blue))
 
 
 def count_by_whole_numbers(ax: Axes) -> None:
@@ -84,7 +85,7 @@ def scale_logarithmically(ax: Axes) -> None:
     ax.yaxis.set_minor_formatter(NullFormatter())
 
 
-def finish(ax: Axes, index: pd.Index | None = None, *, legend: bool = True, most_dates: int | None = None) -> None:
+def finish(ax: Axes, index: pd.Index | None = None, *, legend: bool = True, narrow: bool = False) -> None:
     """Open frame, faint grid, dates as short as they can be, and a legend above that covers nothing."""
     ax.spines[["top", "right"]].set_visible(False)
     ax.grid(axis="y", color=GRID, linewidth=0.8)
@@ -93,7 +94,8 @@ def finish(ax: Axes, index: pd.Index | None = None, *, legend: bool = True, most
     if isinstance(index, pd.DatetimeIndex):
         from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
-        locator = AutoDateLocator(minticks=4, maxticks=most_dates)
+        # fewer than seven at most, or more than three at least, may be more than any interval can do, of which it warns
+        locator = AutoDateLocator(minticks=3, maxticks=7) if narrow else AutoDateLocator(minticks=4)
         ax.xaxis.set_major_locator(locator)
         ax.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz=index.tz))
     handles, _ = ax.get_legend_handles_labels()

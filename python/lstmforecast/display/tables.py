@@ -31,7 +31,7 @@ def as_frame(values: Any, *, start: int = 0, series: Hashable = None) -> pd.Data
     if isinstance(values, pd.Series):
         frame = values.to_frame()
     elif isinstance(values, pd.DataFrame):
-        frame = values.copy(deep=False)
+        frame = values
     else:
         array = np.asarray(values, dtype=float)
         table = array.reshape(len(array), -1)
@@ -39,8 +39,8 @@ def as_frame(values: Any, *, start: int = 0, series: Hashable = None) -> pd.Data
     if isinstance(frame.index, pd.MultiIndex):
         frame = _one_series(frame, series)
     if isinstance(frame.index, pd.PeriodIndex):
-        frame.index = frame.index.to_timestamp()
-    return frame
+        frame = frame.set_axis(frame.index.to_timestamp())
+    return pd.DataFrame(frame.to_numpy(dtype=float, na_value=np.nan), frame.index, frame.columns)
 
 
 def is_array(values: Any) -> bool:
@@ -96,5 +96,6 @@ def _one_series(frame: pd.DataFrame, series: Hashable) -> pd.DataFrame:
     keys = list(frame.index.get_level_values(0).unique())
     if series is not None and series not in keys:
         raise ValueError(f"expected series to be one of {keys[:10]}{'...' if len(keys) > 10 else ''}, got {series!r}")
-    chosen: pd.DataFrame = frame.xs(keys[0] if series is None else series, level=0)
+    key: Any = keys[0] if series is None else series
+    chosen: pd.DataFrame = frame.loc[key]
     return chosen
