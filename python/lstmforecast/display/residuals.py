@@ -109,7 +109,8 @@ def _standardised(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Rows of mean 0 and deviation 1, sorted."""
     centred = np.sort(values, axis=1) - values.mean(axis=1, keepdims=True)
     deviation = values.std(axis=1, keepdims=True)
-    return centred / np.where(deviation > 0, deviation, 1.0)
+    standardised: NDArray[np.float64] = centred / np.where(deviation > 0, deviation, 1.0)
+    return standardised
 
 
 def _normal_samples(n: int) -> NDArray[np.float64]:
