@@ -177,6 +177,8 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
     (3, 2)
     """
 
+    _loss_units = "nats"
+
     def __init__(
         self,
         *,

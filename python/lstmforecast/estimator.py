@@ -20,6 +20,7 @@ from lstmforecast.augment import as_options, resolve
 from lstmforecast.distributed import Processes, join, local_device, threads_of_process
 from lstmforecast.ensemble import Ensemble
 from lstmforecast.fit_tasks import CallbackSupportMixin, FitTasks, fit_with_pauses, fitted_attributes
+from lstmforecast.html_repr import LearningCurveMixin
 from lstmforecast.parameters import check_parameters
 from lstmforecast.progress import ProgressBar
 
@@ -33,7 +34,7 @@ Fit = Callable[[dict[str, Any], OnEpoch, Processes | None], dict[str, Any]]
 Learn = Callable[[Any, Any, Mapping[str, Any]], None]
 
 
-class LSTMEstimator(CallbackSupportMixin, BaseEstimator):
+class LSTMEstimator(LearningCurveMixin, CallbackSupportMixin, BaseEstimator):
     """An LSTM network with a scikit-learn face; not for use on its own."""
 
     _losses: ClassVar[tuple[str | None, ...]] = ("mse", "mae", "huber")

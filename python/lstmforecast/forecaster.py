@@ -203,6 +203,7 @@ class LSTMForecaster(FittedForecaster):
     5
     """
 
+    _doc_page = "forecaster"
     feature_names_in_: NDArray[Any]
 
     def __init__(

@@ -12,6 +12,7 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from lstmforecast import _core
+from lstmforecast.html_repr import DocLinkMixin
 
 Affine = tuple[NDArray[np.float64], NDArray[np.float64]]
 
@@ -19,8 +20,10 @@ Affine = tuple[NDArray[np.float64], NDArray[np.float64]]
 _CHECKS: dict[str, Any] = {"dtype": (np.float64, np.float32), "order": "C", "ensure_all_finite": "allow-nan"}
 
 
-class _ColumnScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+class _ColumnScaler(DocLinkMixin, OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """``(x - center) / scale`` for each column; NaN is passed over in fit and kept in transform."""
+
+    _doc_page = "windows"
 
     def fit(self, X: Any, y: Any = None) -> Any:
         """Learn each column's statistics.

@@ -25,6 +25,7 @@ Array = NDArray[np.float64]
 class WindowEstimator(LSTMEstimator):
     """An estimator that takes one window for each row of X, flat (n, window * features) or as (n, window, features)."""
 
+    _doc_page = "rows"
     n_features_per_step: int
     segment_length: int
     feature_names_in_: NDArray[np.object_]

@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from lstmforecast import _core
 from lstmforecast.checkpoint import Checkpoint, as_options, check_checkpoint, saved_seed
 from lstmforecast.estimator import draw_seed
+from lstmforecast.html_repr import LearningCurveMixin
 from lstmforecast.parameters import check_callbacks, check_count
 from lstmforecast.progress import ProgressBar
 from lstmforecast.rules import Choice, Number
@@ -53,7 +54,7 @@ _RULES: dict[str, Number | Choice] = {
 }
 
 
-class CharLSTM(BaseEstimator):
+class CharLSTM(LearningCurveMixin, BaseEstimator):
     """A language model of characters: a vector for each, LSTM layers, and a guess at the next character.
 
     It is trained by truncated backpropagation through time (Williams & Peng 1990; for characters: Graves 2013): the
@@ -128,6 +129,9 @@ class CharLSTM(BaseEstimator):
     >>> model.generate("to be, or ", length=9, temperature=0)
     'not to be'
     """
+
+    _doc_page = "text"
+    _loss_units = "nats per character"
 
     model_: _core.CharModel
 

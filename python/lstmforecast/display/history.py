@@ -34,10 +34,12 @@ class HistoryDisplay(Display):
         A row for each epoch: ``epoch``, ``train_loss``, ``val_loss`` and, for the second panel, ``learning_rate``.
     best_epoch : int
         The epoch whose weights were kept.
+    units : str, default="scaled units"
+        Of the losses.
 
     Attributes
     ----------
-    history, best_epoch
+    history, best_epoch, units
         The data.
     ax_, axes_, figure_
         The first axes, all of them, and their figure, once drawn.
@@ -56,8 +58,8 @@ class HistoryDisplay(Display):
     ['train_loss', 'val_loss', 'learning_rate']
     """
 
-    def __init__(self, history: pd.DataFrame, best_epoch: int) -> None:
-        self.history, self.best_epoch = history, best_epoch
+    def __init__(self, history: pd.DataFrame, best_epoch: int, *, units: str = "scaled units") -> None:
+        self.history, self.best_epoch, self.units = history, best_epoch, units
 
     @classmethod
     def from_estimator(cls, estimator: Any, *, ax: Any = None, **kwargs: Any) -> Self:
@@ -84,7 +86,8 @@ class HistoryDisplay(Display):
         from sklearn.utils.validation import check_is_fitted
 
         check_is_fitted(estimator, ["history_", "best_epoch_"])
-        return cls(estimator.history_, estimator.best_epoch_).plot(ax, **kwargs)
+        units = getattr(estimator, "_loss_units", "scaled units")
+        return cls(estimator.history_, estimator.best_epoch_, units=units).plot(ax, **kwargs)
 
     def plot(self, ax: Any = None, **kwargs: Any) -> Self:
         """Draw it; losses that span more than a decade on a logarithmic scale.
@@ -149,6 +152,6 @@ class HistoryDisplay(Display):
         # within a decade a logarithmic axis has no round numbers to label
         if np.nanmin(losses) > 0 and np.nanmax(losses) > 10 * np.nanmin(losses):
             scale_logarithmically(ax)
-        ax.set_ylabel("loss (scaled units)")
+        ax.set_ylabel(f"loss ({self.units})")
         count_by_whole_numbers(ax)
         finish(ax)
