@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 # Where the documentation is published: the one place that says so.
 DOCUMENTATION = "https://lstmforecast.readthedocs.io/en/latest/"
 
-WIDTH, HEIGHT, MARGIN = 360, 110, 6
+WIDTH, HEIGHT, MARGIN = 380, 110, 6
+# Room for the names of the curves, to their right, and between them.
+NAMES, LINE = 62, 12
 Array = NDArray[np.float64]
 
 
@@ -75,16 +77,16 @@ def learning_curve(estimator: Any) -> str:
     curves = {name: curve for name, curve in curves.items() if np.isfinite(curve[0]).any()}
     place = _Places(history["epoch"].to_numpy(float), np.concatenate([values for values, _ in curves.values()]))
     lines = "".join(place.line(values, look) for values, look in curves.values())
+    names = place.names({name: values for name, (values, _) in curves.items()})
     judged, _ = list(curves.values())[-1]
     x, y = place.of(np.array([estimator.best_epoch_]), judged[[estimator.best_epoch_ - 1]])[0]
     best = f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="#D55E00"/>' if np.isfinite(y) else ""
-    named = " and ".join(["training (dashed)", *(["validation loss"] if "validation" in curves else ["loss"])])
     return (
         f'<figure style="{style}"><svg xmlns="http://www.w3.org/2000/svg" role="img" width="{WIDTH}" height="{HEIGHT}" '
         f'viewBox="0 0 {WIDTH} {HEIGHT}" fill="none" stroke-width="1.6" style="max-width:100%">'
-        f"<title>Learning curve: {named}</title>"
-        f'<path d="M{MARGIN} 1V{HEIGHT - 1}H{WIDTH - 1}" stroke="currentColor" stroke-width="1" opacity="0.4"/>'
-        f"{lines}{best}</svg><figcaption>{sentence}</figcaption></figure>"
+        f"<title>Learning curve: loss of {' and '.join(curves)}</title>"
+        f'<path d="M{MARGIN} 1V{HEIGHT - 1}H{WIDTH - NAMES}" stroke="currentColor" stroke-width="1" opacity="0.4"/>'
+        f"{lines}{best}{names}</svg><figcaption>{sentence}</figcaption></figure>"
     )
 
 
@@ -117,8 +119,21 @@ class _Places:
             scaled = np.log(losses) if self.logarithmic else losses
         across = (epochs - self.epochs[0]) / (self.epochs[-1] - self.epochs[0])
         down = 1 - (scaled - self.low) / self.span
-        x = 2 * MARGIN + across * (WIDTH - 4 * MARGIN)
+        x = 2 * MARGIN + across * (WIDTH - NAMES - 4 * MARGIN)
         return np.column_stack([x, MARGIN + down * (HEIGHT - 4 * MARGIN)])
+
+    def names(self, curves: dict[str, Array]) -> str:
+        """The name of each curve where it ends, apart from each other."""
+        ends = {name: np.nan_to_num(self.of(self.epochs, values)[-1, 1], nan=MARGIN) for name, values in curves.items()}
+        from_the_top = sorted(ends, key=lambda name: ends[name])
+        heights = np.array([ends[name] for name in from_the_top])
+        if len(heights) == 2 and heights[1] - heights[0] < LINE:
+            heights = heights.mean() + np.array([-LINE / 2, LINE / 2])
+        style = 'fill="currentColor" stroke="none" font-size="11" dominant-baseline="middle"'
+        return "".join(
+            f'<text x="{WIDTH - NAMES}" y="{y:.1f}" {style}>{name}</text>'
+            for name, y in zip(from_the_top, heights, strict=True)
+        )
 
     def line(self, losses: Array, look: str) -> str:
         points = " ".join(f"{x:.1f},{y:.1f}" for x, y in self.of(self.epochs, losses) if np.isfinite(y))
