@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from lstmforecast import ab, augment, display, indicators, metrics, plot, serve, thresholds, transfer
+    from lstmforecast import ab, augment, indicators, metrics, plot, serve, thresholds, transfer
     from lstmforecast._core import FormatError
     from lstmforecast.anomaly import LSTMAnomalyDetector
     from lstmforecast.backtesting import backtest
@@ -57,7 +57,6 @@ __all__ = [
     "augment",
     "backtest",
     "compare",
-    "display",
     "indicators",
     "load",
     "metrics",
@@ -99,7 +98,7 @@ _HOMES = {
     "time_split": "windowing",
     "windows": "windowing",
 }
-_MODULES = {"ab", "augment", "display", "indicators", "metrics", "plot", "serve", "thresholds", "transfer"}
+_MODULES = {"ab", "augment", "indicators", "metrics", "plot", "serve", "thresholds", "transfer"}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,5 +1,7 @@
 """Displays: what they keep, what they draw of it, and what they refuse."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import numpy as np
@@ -23,6 +25,7 @@ from lstmforecast import (
     backtest,
     compare,
 )
+from lstmforecast import display as displays
 
 FAST = {"window_size": 24, "hidden_size": 4, "max_epochs": 1, "random_state": 0, "n_threads": 1}
 HOURS = pd.date_range("2026-01-01", periods=300, freq="h")
@@ -231,7 +234,11 @@ def test_drift_and_comparison_keep_their_data():
 
 
 def test_all_displays_are_at_the_top_and_need_no_matplotlib_to_be_named():
-    assert set(lstmforecast.display.__all__) <= set(lstmforecast.__all__)
-    assert all(name in dir(lstmforecast.display) for name in lstmforecast.display.__all__)
+    assert set(displays.__all__) <= set(lstmforecast.__all__)
+    assert set(displays.__all__) <= set(dir(displays))
     with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
-        _ = lstmforecast.display.Nothing
+        _ = displays.Nothing
+    code = (
+        "import sys; sys.modules['matplotlib'] = None; import lstmforecast as lf; lf.ForecastDisplay; lf.DriftDisplay"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -48,6 +48,18 @@ class AnomalyDisplay(Display):
     ------
     ValueError
         If there is no such variable.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lstmforecast import AnomalyDisplay, LSTMAnomalyDetector, LSTMForecaster
+    >>> y = np.sin(np.arange(400) / 4) + np.random.default_rng(0).normal(0, 0.05, 400)
+    >>> y[350] += 2
+    >>> forecaster = LSTMForecaster(window_size=24, hidden_size=8, max_epochs=2, random_state=0)
+    >>> detector = LSTMAnomalyDetector(forecaster).fit(y[:300])
+    >>> display = AnomalyDisplay.from_estimator(detector, y[300:])
+    >>> bool(50 in display.lines_["anomaly"].get_xdata())
+    True
     """
 
     def __init__(self, trace: pd.DataFrame, events: pd.DataFrame | None = None, *, variable: Hashable = None) -> None:
@@ -90,9 +102,29 @@ class AnomalyDisplay(Display):
     def from_predictions(
         cls, trace: pd.DataFrame, events: pd.DataFrame | None = None, *, variable: Hashable = None, ax: Any = None
     ) -> Self:
-        """Draw a trace and events that were computed before; pass only the rows that should be seen.
+        """Draw a trace and events that were computed before.
 
-        Parameters and errors are those of the class and of `plot`.
+        Parameters
+        ----------
+        trace : DataFrame
+            From `LSTMAnomalyDetector.trace`; pass only the rows that should be seen, ``trace["2014-01":]``.
+        events : DataFrame, optional
+            From `LSTMAnomalyDetector.detect`.
+        variable : label, optional
+            Which variable of several; the first if it isn't given.
+        ax : two matplotlib.axes.Axes, optional
+            As in `plot`.
+
+        Returns
+        -------
+        AnomalyDisplay
+
+        Raises
+        ------
+        ImportError
+            Without matplotlib.
+        ValueError
+            If there is no such variable.
         """
         return cls(trace, events, variable=variable).plot(ax)
 

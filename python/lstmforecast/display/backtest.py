@@ -122,7 +122,26 @@ class BacktestDisplay(Display):
 
     @classmethod
     def from_result(cls, result: BacktestResult, *, ax: Any = None, **options: Any) -> Self:
-        """Draw what `lstmforecast.backtest` returned, beside the two naive forecasts; the rest is as in `plot`."""
+        """Draw a backtest, beside the two naive forecasts.
+
+        Parameters
+        ----------
+        result : BacktestResult
+            From `lstmforecast.backtest`.
+        ax, **options
+            As in `plot`.
+
+        Returns
+        -------
+        BacktestDisplay
+
+        Raises
+        ------
+        ImportError
+            Without matplotlib.
+        ValueError
+            As `plot`.
+        """
         return cls(_with_naive(result)).plot(ax, **options)
 
     @classmethod
@@ -197,7 +216,19 @@ class BacktestDisplay(Display):
         return means if metric == "MAE" else means**0.5
 
     def residuals(self, step: int = 1, *, variable: Hashable = None, series: Hashable = None) -> pd.Series:
-        """Truth less forecast, so many steps ahead, by time; of one variable and series, the first if not given.
+        """Truth less forecast of the first method, so many steps ahead.
+
+        Parameters
+        ----------
+        step : int, default=1
+            Steps ahead.
+        variable, series : label, optional
+            Of which variable, and of which series of a panel; the first if they aren't given.
+
+        Returns
+        -------
+        Series
+            By time; NaN where the truth is missing.
 
         Raises
         ------

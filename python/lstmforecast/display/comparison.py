@@ -32,6 +32,16 @@ class ComparisonDisplay(Display):
         The axes, and their figure, once drawn.
     line_, band_
         The mean, and the bounds.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lstmforecast import ComparisonDisplay, compare
+    >>> rng = np.random.default_rng(0)
+    >>> result = compare(rng.gamma(1, size=300), rng.gamma(2, size=300))
+    >>> display = ComparisonDisplay.from_result(result)
+    >>> bool(display.line_.get_ydata()[-1] < 0)
+    True
     """
 
     def __init__(self, result: Comparison) -> None:
@@ -39,7 +49,24 @@ class ComparisonDisplay(Display):
 
     @classmethod
     def from_result(cls, result: Comparison, *, ax: Any = None, **kwargs: Any) -> Self:
-        """Draw what `lstmforecast.compare` returned; the rest is as in `plot`."""
+        """Draw a comparison.
+
+        Parameters
+        ----------
+        result : Comparison
+            From `lstmforecast.compare`.
+        ax, **kwargs
+            As in `plot`.
+
+        Returns
+        -------
+        ComparisonDisplay
+
+        Raises
+        ------
+        ImportError
+            Without matplotlib.
+        """
         return cls(result).plot(ax, **kwargs)
 
     def plot(self, ax: Any = None, **kwargs: Any) -> Self:

@@ -35,6 +35,17 @@ class DriftDisplay(Display):
         The axes, and their figure, once drawn.
     lines_ : dict of str to matplotlib.lines.Line2D
         By the name of the test.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lstmforecast import DriftDisplay, DriftMonitor
+    >>> x = np.random.default_rng(0).normal(size=(600, 1))
+    >>> monitor = DriftMonitor(window=100).fit(x[:400])
+    >>> state = monitor.update(x[400:] + 2)
+    >>> display = DriftDisplay.from_estimator(monitor)
+    >>> state, list(display.lines_), bool(display.greatest["KS"].iloc[-1] > 1)
+    ('drift', ['KS', 'PSI'], True)
     """
 
     def __init__(self, trace: pd.DataFrame) -> None:
@@ -69,7 +80,24 @@ class DriftDisplay(Display):
 
     @classmethod
     def from_predictions(cls, trace: pd.DataFrame, *, ax: Any = None, **kwargs: Any) -> Self:
-        """Draw a trace that `DriftMonitor.trace` returned before; the rest is as in `plot`."""
+        """Draw a trace of before.
+
+        Parameters
+        ----------
+        trace : DataFrame
+            From `DriftMonitor.trace`.
+        ax, **kwargs
+            As in `plot`.
+
+        Returns
+        -------
+        DriftDisplay
+
+        Raises
+        ------
+        ImportError
+            Without matplotlib.
+        """
         return cls(trace).plot(ax, **kwargs)
 
     def plot(self, ax: Any = None, **kwargs: Any) -> Self:

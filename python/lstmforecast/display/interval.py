@@ -109,7 +109,18 @@ class IntervalDisplay(Display):
 
     @classmethod
     def from_result(cls, result: BacktestResult, *, ax: Any = None) -> Self:
-        """Draw the intervals of a backtest that was asked for a ``coverage``.
+        """Draw the intervals of a backtest.
+
+        Parameters
+        ----------
+        result : BacktestResult
+            From `lstmforecast.backtest`, called with a ``coverage``.
+        ax
+            As in `plot`.
+
+        Returns
+        -------
+        IntervalDisplay
 
         Raises
         ------
