@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lstmforecast.display.style import axes_for, check_matplotlib
+from lstmforecast.display.style import check_matplotlib
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -68,8 +68,8 @@ def forecast(
     """
     from lstmforecast.display.forecast import ForecastDisplay
 
-    ax = axes_for(ax)[0]
-    return ForecastDisplay.from_predictions(history, forecast, truth=truth, interval=interval, ax=ax).ax_
+    display = ForecastDisplay.from_predictions(history, forecast, truth=truth, interval=interval, ax=ax, together=True)
+    return display.ax_
 
 
 def history(estimator: Any, ax: Axes | None = None) -> Axes:
@@ -97,7 +97,7 @@ def history(estimator: Any, ax: Axes | None = None) -> Axes:
     """
     from lstmforecast.display.history import HistoryDisplay
 
-    return HistoryDisplay.from_estimator(estimator, ax=axes_for(ax)[0]).ax_
+    return HistoryDisplay.from_estimator(estimator, ax=ax, learning_rate=False).ax_
 
 
 def backtest(

@@ -210,14 +210,16 @@ class ForecastDisplay(Display):
         display = cls(past, future, truth=known, interval=bands)
         return display.plot(ax, **kwargs)
 
-    def plot(self, ax: Any = None, **kwargs: Any) -> Self:
+    def plot(self, ax: Any = None, *, together: bool = False, **kwargs: Any) -> Self:
         """Draw it.
 
         Parameters
         ----------
         ax : matplotlib.axes.Axes or several, optional
-            Where to draw: one for each variable, or a single one, on which each variable has its own colour. None: a
-            new figure with a panel for each variable.
+            Where to draw: one for each variable, or a single one for all. None: a new figure with a panel for each
+            variable.
+        together : bool, default=False
+            All variables on the same axes, each in a colour of its own, as on a single ``ax``.
         **kwargs
             Of the forecast's line, as in `matplotlib.axes.Axes.plot`.
 
@@ -238,7 +240,7 @@ class ForecastDisplay(Display):
         self.forecast_lines_: list[Any] = []
         self.truth_lines_: list[Any] = []
         self.bands_: list[Any] = []
-        together = ax is not None and np.size(ax) == 1
+        together = together or (ax is not None and np.size(ax) == 1)
         n_rows = 1 if together else k
         axes = axes_for(ax, n_rows, height=3.2 if n_rows == 1 else 0.6 + PANEL_HEIGHT * n_rows, sharex=True)
         for i in range(k):

@@ -89,14 +89,15 @@ class HistoryDisplay(Display):
         units = getattr(estimator, "_loss_units", "scaled units")
         return cls(estimator.history_, estimator.best_epoch_, units=units).plot(ax, **kwargs)
 
-    def plot(self, ax: Any = None, **kwargs: Any) -> Self:
+    def plot(self, ax: Any = None, *, learning_rate: bool = True, **kwargs: Any) -> Self:
         """Draw it; losses that span more than a decade on a logarithmic scale.
 
         Parameters
         ----------
         ax : matplotlib.axes.Axes or two of them, optional
-            Where to draw the losses, and on the second, if there is one, the learning rate. None: a new figure with
-            two panels.
+            Where to draw the losses, and on the second, if there is one, the learning rate. None: a new figure.
+        learning_rate : bool, default=True
+            Whether a new figure has a second panel for it.
         **kwargs
             Of the losses' lines, as in `matplotlib.axes.Axes.plot`.
 
@@ -112,7 +113,7 @@ class HistoryDisplay(Display):
         ValueError
             If more than two axes are given.
         """
-        two = ("learning_rate" in self.history) if ax is None else np.size(ax) > 1
+        two = (learning_rate and "learning_rate" in self.history) if ax is None else np.size(ax) > 1
         ratios: dict[str, Any] = {"height_ratios": (5, 2)} if two else {}
         axes = axes_for(ax, 2 if two else 1, height=3.8 if two else 3.2, sharex=True, **ratios)
         self.lines_: dict[str, Any] = {}
