@@ -128,6 +128,19 @@ def test_each_variable_has_a_panel_or_a_colour():
         display.plot(axes)
 
 
+def test_many_variables_stand_in_two_columns():
+    five = pd.DataFrame(dict.fromkeys("abcde", Y))
+    display = ForecastDisplay.from_predictions(five[:N], five[N:])
+    display.figure_.draw_without_rendering()
+    places = np.array([ax.get_position().bounds[:2] for ax in display.axes_]).round(3)
+    assert [len(set(places[:, i])) for i in range(2)] == [2, 3]
+    assert len(display.figure_.axes) == 5
+    assert len(display.figure_.legends) == 1
+    # the lower ends of both columns have dates
+    dated = [any(label.get_visible() for label in ax.get_xticklabels()) for ax in display.axes_]
+    assert dated == [False, False, False, True, True]
+
+
 def test_a_series_of_a_panel_is_drawn():
     panel = pd.concat({"a": Y, "b": 2 * Y}, names=["series", "time"])
     early = panel[panel.index.get_level_values("time") < HOURS[N]]

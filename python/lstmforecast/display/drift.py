@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lstmforecast.display.style import COLORS, DASHED, DOTTED, INK, Display, axes_for, finish
+from lstmforecast.display.style import COLORS, DASHES, INK, Display, axes_for, finish
 
 if TYPE_CHECKING:
     import pandas as pd
     from typing_extensions import Self
 
     from lstmforecast.drift import DriftMonitor
-
-STYLES = ("-", DASHED, (0, (5, 1.2, 1, 1.2)), DOTTED)
 
 
 class DriftDisplay(Display):
@@ -123,7 +121,7 @@ class DriftDisplay(Display):
         axes = axes_for(ax)
         panel = axes[0]
         self.lines_: dict[str, Any] = {}
-        for color, dashes, test in zip(COLORS, STYLES, map(str, self.greatest), strict=False):
+        for color, dashes, test in zip(COLORS, DASHES, map(str, self.greatest), strict=False):
             style: dict[str, Any] = {"color": color, "linestyle": dashes, "linewidth": 1.5, "label": test} | kwargs
             [self.lines_[test]] = panel.plot(self.greatest.index, self.greatest[test], **style)
         panel.axhline(1, color=INK, linewidth=1.0, label="alarm")

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from lstmforecast.calibration import SIDES
-from lstmforecast.display.style import COLORS, DASHED, INK, Display, axes_for, draw_path, finish, tint
+from lstmforecast.display.style import COLORS, DASHED, INK, Display, axes_for, draw_path, finish, place_legend, tint
 from lstmforecast.display.tables import as_frame, check_alike, check_interval, intervals_of, is_array
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from lstmforecast.forecaster import LSTMForecaster
 
 PANEL_HEIGHT = 1.9
+MOST_ROWS = 4
 LEAST_HISTORY = 48
 
 
@@ -241,8 +242,8 @@ class ForecastDisplay(Display):
         self.truth_lines_: list[Any] = []
         self.bands_: list[Any] = []
         together = together or (ax is not None and np.size(ax) == 1)
-        n_rows = 1 if together else k
-        axes = axes_for(ax, n_rows, height=3.2 if n_rows == 1 else 0.6 + PANEL_HEIGHT * n_rows, sharex=True)
+        axes = self._panels(1 if together else k, ax)
+        in_columns = ax is None and len(axes) > MOST_ROWS
         for i in range(k):
             panel = axes[0 if together else i]
             if together and k > 1:
@@ -252,9 +253,24 @@ class ForecastDisplay(Display):
         for panel in axes:
             # a hairline where knowledge ends
             panel.axvline(self.history.index[-1], color=INK, linewidth=0.8, alpha=0.5, zorder=0)
-            finish(panel, self.history.index, legend=panel is axes[0])
+            finish(panel, self.history.index, legend=panel is axes[0] and not in_columns, narrow=in_columns)
+        if in_columns:
+            place_legend(axes[0], above=axes[0].figure)
         self._keep(axes)
         return self
+
+    def _panels(self, n: int, ax: Any) -> NDArray[np.object_]:
+        """The axes given, or those of a new figure: below each other, many in two columns."""
+        if ax is not None or n <= MOST_ROWS:
+            return axes_for(ax, n, height=3.2 if n == 1 else 0.6 + PANEL_HEIGHT * n, sharex=True)
+        n_rows = -(-n // 2)
+        axes = axes_for(None, n_rows, 2, height=0.6 + PANEL_HEIGHT * n_rows, sharex=True)
+        if n % 2:
+            axes[-1].remove()
+            # the last of its column by now
+            axes[n - 2].xaxis.set_tick_params(labelbottom=True)
+            axes[n - 2].xaxis.offsetText.set_visible(True)
+        return axes[:n]
 
     def _draw_alone(self, ax: Axes, i: int, **kwargs: Any) -> None:
         """History and truth in grey, the forecast in colour, all named in the legend."""

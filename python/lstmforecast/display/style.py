@@ -18,6 +18,7 @@ COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#00
 INK = "#4d4d4d"
 GRID = "#e5e5e5"
 DASHED, DOTTED = (0, (4, 1.5)), (0, (1, 1.2))
+DASHES = ("-", DASHED, (0, (5, 1.2, 1, 1.2)), DOTTED)
 WIDTH = 7.0
 
 
@@ -98,18 +99,21 @@ def finish(ax: Axes, index: pd.Index | None = None, *, legend: bool = True, narr
         locator = AutoDateLocator(minticks=3, maxticks=7) if narrow else AutoDateLocator(minticks=4)
         ax.xaxis.set_major_locator(locator)
         ax.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz=index.tz))
-    handles, _ = ax.get_legend_handles_labels()
-    if legend and handles:
-        ax.legend(
-            loc="lower right",
-            bbox_to_anchor=(1.0, 1.0),
-            ncols=min(len(handles), 6),
-            frameon=False,
-            fontsize="small",
-            borderaxespad=0.1,
-            columnspacing=1.2,
-            handlelength=1.6,
-        )
+    if legend:
+        place_legend(ax)
+
+
+def place_legend(ax: Axes, *, above: Any = None) -> None:
+    """A row of what is drawn on some axes, above them, or ``above`` the figure."""
+    handles, labels = ax.get_legend_handles_labels()
+    if not handles:
+        return
+    style: dict[str, Any] = {"ncols": min(len(handles), 6), "frameon": False, "fontsize": "small"}
+    style |= {"borderaxespad": 0.1, "columnspacing": 1.2, "handlelength": 1.6}
+    if above is None:
+        ax.legend(handles, labels, loc="lower right", bbox_to_anchor=(1.0, 1.0), **style)
+    else:
+        above.legend(handles, labels, loc="outside upper right", **style)
 
 
 def name_of(variable: Hashable) -> str:
