@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from lstmforecast.display.style import COLORS, DASHED, INK, Display, axes_for, count_by_whole_numbers, finish
+from lstmforecast.display.style import COLORS, DASHES, INK, Display, axes_for, count_by_whole_numbers, finish
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -201,10 +202,12 @@ class IntervalDisplay(Display):
         self.coverage_lines_: dict[float, Any] = {}
         self.width_lines_: dict[float, Any] = {}
         self.bands_: dict[float, Any] = {}
-        for color, promised in zip(COLORS, sorted(self.by_step["promised"].unique().tolist()), strict=False):
+        levels = sorted(self.by_step["promised"].unique().tolist())
+        for color, dashes, promised in zip(COLORS, cycle(DASHES), levels, strict=False):
             part = self.by_step[self.by_step["promised"] == promised]
             style: dict[str, Any] = {
                 "color": color,
+                "linestyle": dashes,
                 "linewidth": 1.6,
                 "marker": "o" if len(part) < 2 else None,
             } | kwargs
@@ -228,7 +231,7 @@ class IntervalDisplay(Display):
         steps = part["step"].to_numpy()
         band = {"color": style["color"], "alpha": 0.15, "linewidth": 0, "zorder": 1}
         self.bands_[promised] = ax.fill_between(steps, 100 * part["low"], 100 * part["high"], **band)
-        ax.plot(steps, np.full(len(steps), 100 * promised), color=INK, linestyle=DASHED, linewidth=0.9)
+        ax.plot(steps, np.full(len(steps), 100 * promised), color=INK, linewidth=0.8)
         [self.coverage_lines_[promised]] = ax.plot(steps, 100 * part["coverage"], **style)
 
 
