@@ -9,10 +9,11 @@ import copy
 import inspect
 from collections.abc import Callable
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from lstmforecast import _core
-from lstmforecast.ensemble import Ensemble
+if TYPE_CHECKING:
+    from lstmforecast import _core
+    from lstmforecast.ensemble import Ensemble
 
 try:
     from sklearn import callback as _callback
@@ -42,15 +43,15 @@ class FitTasks:
 
     Parameters
     ----------
-    estimator : LSTMEstimator
-        What is fitted.
+    estimator : estimator with `CallbackSupportMixin`
+        What is fitted, by a method under `with_callbacks`.
     X, y, sample_weight
         The data, as callbacks get them.
-    n_epochs : int
+    n_epochs : int, default=0
         The most that there will be.
     """
 
-    def __init__(self, estimator: Any, X: Any, y: Any, sample_weight: Any = None, *, n_epochs: int) -> None:
+    def __init__(self, estimator: Any, X: Any, y: Any, sample_weight: Any = None, *, n_epochs: int = 0) -> None:
         self._context = None
         if _callback is None:
             return

@@ -10,7 +10,17 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
 from sklearn.pipeline import make_pipeline
 
-from lstmforecast import LSTMClassifier, LSTMForecaster, LSTMRegressor, StandardScaler, windows
+from lstmforecast import (
+    CharLSTM,
+    LSTMAnomalyDetector,
+    LSTMClassifier,
+    LSTMForecaster,
+    LSTMRegressor,
+    MinMaxScaler,
+    RobustScaler,
+    StandardScaler,
+    windows,
+)
 from lstmforecast.transfer import GradualUnfreezing
 
 callback = pytest.importorskip("sklearn.callback", reason="scikit-learn has callbacks since 1.9")
@@ -197,6 +207,27 @@ def test_progress_bars_show_epochs_below_a_search(capsys) -> None:
     shown = capsys.readouterr().out
     assert "LSTMRegressor - fit" in shown
     assert "100%" in shown
+
+
+def test_all_estimators_take_callbacks() -> None:
+    """Those that don't are warned of wherever a bar goes through a pipeline or a search."""
+    series = WAVE[:100]
+    detector = LSTMAnomalyDetector(LSTMForecaster(2, window_size=12, **FAST))
+    for estimator, data in [(StandardScaler(), X), (MinMaxScaler(), X), (RobustScaler(), X), (detector, series)]:
+        recorder = Recorder()
+        estimator.set_callbacks(recorder).fit(data)
+        assert recorder.heard == [("setup",), ("begin", "fit", 0, 0), ("end", "fit", 0, 0), ("teardown",)]
+    recorder = Recorder(stop_after=2)
+    text = CharLSTM(hidden_size=4, max_epochs=3, n_threads=1).set_callbacks(recorder).fit("to be or not to be " * 30)
+    assert text.n_epochs_ == 2
+    assert recorder.heard[1] == ("begin", "fit", 0, 3)
+
+
+def test_a_bar_goes_through_a_pipeline(capsys) -> None:
+    pytest.importorskip("rich")
+    pipeline = make_pipeline(StandardScaler(), regressor(max_epochs=3)).set_callbacks(callback.ProgressBar())
+    pipeline.fit(X, Y)
+    assert "LSTMRegressor - fit" in capsys.readouterr().out
 
 
 def test_callbacks_are_kept_by_copies_and_leave_files_alone(tmp_path) -> None:
