@@ -9,7 +9,7 @@ import copy
 import inspect
 from collections.abc import Callable
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 if TYPE_CHECKING:
     from lstmforecast import _core
@@ -23,6 +23,7 @@ except ImportError:
 __all__ = ["CallbackSupportMixin", "FitTasks", "fit_with_pauses", "with_callbacks"]
 
 Outcome = dict[str, Any]
+Method = TypeVar("Method", bound=Callable[..., Any])
 OnEpoch = Callable[[dict[str, Any]], bool | list[str]]
 
 
@@ -33,9 +34,9 @@ class _NoCallbacks:
 CallbackSupportMixin: Any = _NoCallbacks if _callback is None else _callback.CallbackSupportMixin
 
 
-def with_callbacks(method: Any) -> Any:
+def with_callbacks(method: Method) -> Method:
     """scikit-learn's decorator of `fit`, which takes callbacks down whatever happens."""
-    return method if _callback is None else _callback.with_callbacks(method)
+    return method if _callback is None else cast("Method", _callback.with_callbacks(method))
 
 
 class FitTasks:
