@@ -35,6 +35,11 @@ bench: develop
 accuracy: develop
 	$(BIN)/python -m tests.accuracy $(ARGS)
 
+.PHONY: docs  ## Build the pages of docs/ and the notebooks into site/; a warning or a broken link is an error
+docs: $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet $(shell sed -n 's/^docs = \[\(.*\)\]$$/\1/p' pyproject.toml | sed 's/, / /g')
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build
+
 .PHONY: lint  ## Check format, style and types of Python and Rust
 lint: develop
 	$(BIN)/ruff check .
@@ -52,7 +57,7 @@ format: $(MODULE)
 .PHONY: wheel  ## Build the one wheel for Python 3.10 to 3.13 into dist/
 wheel: $(VENV)/.tools
 	rm -rf dist
-	$(ACTIVE) maturin build --release --out dist
+	$(ACTIVE) maturin build --release --out dist $(ARGS)
 
 .PHONY: test-wheel  ## Test the wheel of dist/ in place of the editable package: imports and stories
 test-wheel:
@@ -83,7 +88,7 @@ develop: $(MODULE)
 
 .PHONY: clean  ## Remove everything that was built or installed here
 clean:
-	rm -rf target dist $(VENV) $(VENV)-wheel $(VENV)-smoke $(VENV)-sktime $(MODULE)
+	rm -rf target dist site $(VENV) $(VENV)-wheel $(VENV)-smoke $(VENV)-sktime $(MODULE)
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))' \

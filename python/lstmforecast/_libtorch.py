@@ -7,11 +7,16 @@ The extension module needs two of its libraries only. Loading just these takes a
 import ctypes
 import importlib.metadata
 import importlib.util
+import os
 import sys
 from pathlib import Path
 
 TORCH_VERSION = "2.13"
-_LIBRARIES = ("libc10.so", "libtorch_cpu.so")
+# In this order: the second needs the first.
+_LIBRARIES = {
+    "darwin": ("libc10.dylib", "libtorch_cpu.dylib"),
+    "win32": ("c10.dll", "torch_cpu.dll"),
+}.get(sys.platform, ("libc10.so", "libtorch_cpu.so"))
 
 
 def load() -> None:
@@ -26,6 +31,8 @@ def load() -> None:
     if "torch" in sys.modules:
         return
     folder = _library_folder()
+    if sys.platform == "win32":
+        os.add_dll_directory(str(folder))
     for name in _LIBRARIES:
         ctypes.CDLL(str(folder / name), mode=ctypes.RTLD_GLOBAL)
 

@@ -184,11 +184,33 @@ class LSTMAnomalyDetector(Watcher):
         return self._score_samples(X)
 
     def decision_function(self, X: Any) -> NDArray[np.float64]:
-        """``score_samples(X) - offset_``: below 0 for anomalies, of shape (n,)."""
+        """How far each row is from being an anomaly: ``score_samples(X) - offset_``.
+
+        Parameters
+        ----------
+        X : array-like of shape (n,) or (n, k), Series or DataFrame
+            As in `score_samples`, errors too.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            Below 0 for anomalies.
+        """
         return self.score_samples(X) - self.offset_
 
     def predict(self, X: Any) -> NDArray[np.int64]:
-        """-1 for anomalies, 1 for all other rows, of shape (n,); ``X`` as in `score_samples`."""
+        """Tell anomalies from all other rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n,) or (n, k), Series or DataFrame
+            As in `score_samples`, errors too.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            -1 for anomalies, 1 for all other rows.
+        """
         return np.where(self.decision_function(X) < 0, -1, 1)
 
     def trace(self, X: Any) -> pd.DataFrame:
@@ -268,6 +290,11 @@ class LSTMAnomalyDetector(Watcher):
     def save(self, path: str | Path) -> None:
         """Write the fitted detector to one safetensors file, so that it goes on where it stands.
 
+        Parameters
+        ----------
+        path : str or Path
+            Where to; a file that is there is replaced.
+
         Raises
         ------
         OSError
@@ -281,6 +308,16 @@ class LSTMAnomalyDetector(Watcher):
     @classmethod
     def load(cls, path: str | Path) -> Self:
         """Read a detector that `save` wrote.
+
+        Parameters
+        ----------
+        path : str or Path
+            The file.
+
+        Returns
+        -------
+        LSTMAnomalyDetector
+            Fitted, of the class that `load` is called on.
 
         Raises
         ------

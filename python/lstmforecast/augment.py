@@ -8,15 +8,13 @@ counts in units of the scaler: with the default one, in standard deviations of a
 
 To see what one does, call it on an array of windows, or on windows and the horizons after them.
 
-=================  ======================  =====================================================================
-method             window alone            window and horizon (the forecaster)
-=================  ======================  =====================================================================
-`jitter`           all numbers             all inputs, covariates included; the target stays
-`scale`            each feature            targets, before and after the origin by the same factor
-`magnitude_warp`   each feature            targets, by one curve over window and horizon
-`time_warp`        all rows                all rows; the window's last row and the ends stay where they are
-`window_slice`     a part anywhere         the part around the window's last row
-=================  ======================  =====================================================================
+| method           | window alone     | window and horizon (the forecaster)                             |
+|------------------|------------------|-----------------------------------------------------------------|
+| `jitter`         | all numbers      | all inputs, covariates included; the target stays               |
+| `scale`          | each feature     | targets, before and after the origin by the same factor         |
+| `magnitude_warp` | each feature     | targets, by one curve over window and horizon                   |
+| `time_warp`      | all rows         | all rows; the window's last row and the ends stay as they are   |
+| `window_slice`   | a part anywhere  | the part around the window's last row                           |
 
 For a forecaster, scale and curve multiply what the network sees: with ``normalize="last"``, the distance from the
 window's last value. Covariates are warped in time along with the targets, and keep their size. The window's last row

@@ -60,6 +60,15 @@ class BacktestResult:
         The number of the series of each window, as they appear in the data; 0 for one series.
     scores_by_series : DataFrame of shape (n_series, 18) or None
         The scores of each series of a panel that has windows; None for one series.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lstmforecast import LSTMForecaster, backtest
+    >>> y = np.sin(np.arange(300) * np.pi / 12)
+    >>> result = backtest(LSTMForecaster(horizon=6, hidden_size=8, max_epochs=2, random_state=0), y, test_size=30)
+    >>> list(result.scores.columns), result.scores_by_step["MAE"].shape, result.values.shape
+    (['MAE', 'MSE', 'RMSE', 'sMAPE', 'MASE'], (6, 3), (25, 6, 1))
     """
 
     scores: pd.DataFrame

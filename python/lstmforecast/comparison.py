@@ -59,6 +59,16 @@ class Comparison:
         As asked for; the loss is a function's name.
     level : float
         Of interval and verdict.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lstmforecast import compare
+    >>> truth = np.sin(np.arange(200) / 5)
+    >>> noise = np.random.default_rng(0).normal(size=(2, 200))
+    >>> result = compare(truth + 0.1 * noise[0], truth + noise[1], truth, names=("new", "old"), random_state=0)
+    >>> result.verdict, bool(result.mean_losses[0] < result.mean_losses[1])
+    ('new', True)
     """
 
     names: tuple[str, str]
@@ -80,7 +90,13 @@ class Comparison:
     differences: pd.Series = field(repr=False)
 
     def to_frame(self) -> pd.DataFrame:
-        """One row with all numbers, labelled ``"a - b"``, so that several comparisons make a table."""
+        """All numbers in a row, so that several comparisons make a table.
+
+        Returns
+        -------
+        DataFrame of shape (1, 11)
+            Its label is ``"a - b"``, of the models' names.
+        """
         (mean_a, mean_b), (lower, upper) = self.mean_losses, self.interval
         row = {
             "n": self.n,

@@ -1,15 +1,15 @@
 """Training over processes and machines: what ``distributed=True`` does.
 
-The same script runs in several processes, which `torch.distributed` connects. On one machine::
+The same script runs in several processes, which `torch.distributed` connects. On one machine:
 
     torchrun --nproc-per-node 2 train.py
 
-and on two machines, with the same command on both but for the rank::
+and on two machines, with the same command on both but for the rank:
 
     torchrun --nnodes 2 --node-rank 0 --nproc-per-node 2 --master-addr 10.0.0.1 --master-port 29500 train.py
     torchrun --nnodes 2 --node-rank 1 --nproc-per-node 2 --master-addr 10.0.0.1 --master-port 29500 train.py
 
-where ``train.py`` is what one process would run, with one parameter more::
+where ``train.py`` is what one process would run, with one parameter more:
 
     forecaster = LSTMForecaster(horizon=24, distributed=True).fit(y)
     if os.environ["RANK"] == "0":

@@ -273,8 +273,16 @@ class LSTMEstimator(LearningCurveMixin, CallbackSupportMixin, BaseEstimator):
     def to_torch(self) -> torch.nn.Module:
         """A ``torch.nn.Module`` that maps windows (n, window_size, n_features) to forecasts, both in the data's units.
 
-        Its ``state_dict`` is that of `state_dict`; the scaler is part of ``forward``. For a classifier the outputs are
-        logits of shape (n, 1, n_classes), else forecasts of shape (n, horizon, n_targets).
+        Returns
+        -------
+        torch.nn.Module
+            Its ``state_dict`` is that of `state_dict`; the scaler is part of ``forward``. For a classifier the outputs
+            are logits of shape (n, 1, n_classes), else forecasts of shape (n, horizon, n_targets).
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
         """
         from lstmforecast.pytorch import to_torch
 
@@ -390,6 +398,11 @@ class LSTMEstimator(LearningCurveMixin, CallbackSupportMixin, BaseEstimator):
     def save(self, path: str | Path) -> None:
         """Write the fitted estimator to one safetensors file: weights, scaler, parameters and what `predict` needs.
 
+        Parameters
+        ----------
+        path : str or Path
+            Where to; a file that is there is replaced.
+
         Raises
         ------
         OSError
@@ -402,6 +415,16 @@ class LSTMEstimator(LearningCurveMixin, CallbackSupportMixin, BaseEstimator):
     @classmethod
     def load(cls, path: str | Path) -> Self:
         """Read an estimator that `save` wrote.
+
+        Parameters
+        ----------
+        path : str or Path
+            The file.
+
+        Returns
+        -------
+        LSTMForecaster, LSTMRegressor or LSTMClassifier
+            Fitted, of the class that `load` is called on.
 
         Raises
         ------

@@ -92,7 +92,25 @@ class FittedForecaster(SeriesEstimator):
         return self
 
     def backtest(self, y: Any, X: Any = None, X_past: Any = None, static: Any = None, **options: Any) -> BacktestResult:
-        """Fit a clone on the rows before a test part and score its forecasts: see `lstmforecast.backtest`."""
+        """Fit a clone on the rows before a test part and score its forecasts.
+
+        Parameters
+        ----------
+        y, X, X_past, static
+            As in `fit`: the whole series, the test part included.
+        **options
+            Those of `lstmforecast.backtest`, which this calls: ``test_size``, ``refit``, ``coverage`` and others.
+
+        Returns
+        -------
+        BacktestResult
+            Scores beside the two naive forecasts', and all forecasts with the truth. This forecaster is left as it is.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `lstmforecast.backtest`.
+        """
         from lstmforecast.backtesting import backtest
 
         return backtest(self, y, X, X_past, static, **options)

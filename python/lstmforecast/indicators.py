@@ -70,8 +70,8 @@ def returns(bars: pd.DataFrame | pd.Series, periods: int = 1) -> pd.Series:
     Examples
     --------
     >>> prices = pd.Series([10.0, 11.0, 9.9])
-    >>> returns(prices).round(3).tolist(), log_returns(prices).round(3).tolist()
-    ([nan, 0.1, -0.1], [nan, 0.095, -0.105])
+    >>> returns(prices).round(3).tolist()
+    [nan, 0.1, -0.1]
     """
     _require("periods", periods)
     return _one(bars, ["close"], f"returns_{periods}", lambda close: _lagged_ratio(close, periods) - 1)
@@ -80,7 +80,26 @@ def returns(bars: pd.DataFrame | pd.Series, periods: int = 1) -> pd.Series:
 def log_returns(bars: pd.DataFrame | pd.Series, periods: int = 1) -> pd.Series:
     """Logarithm of the close over that of ``periods`` bars before: returns that add up over time.
 
-    Parameters, result (``log_returns_1``) and errors are those of `returns`; prices must be above zero.
+    Parameters
+    ----------
+    bars : DataFrame with a column close, or Series of prices, of n rows
+    periods : int, default=1
+        Bars between the two prices.
+
+    Returns
+    -------
+    Series of shape (n,)
+        ``log_returns_1``; the first ``periods`` bars are NaN.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `returns`; also for a price that isn't above zero.
+
+    Examples
+    --------
+    >>> log_returns(pd.Series([10.0, 11.0, 9.9])).round(3).tolist()
+    [nan, 0.095, -0.105]
     """
     _require("periods", periods)
     return _one(bars, ["close"], f"log_returns_{periods}", lambda close: _log_returns(close, periods))
@@ -106,6 +125,11 @@ def volatility(bars: pd.DataFrame | pd.Series, window: int = 20) -> pd.Series:
     ------
     TypeError, ValueError
         As `returns`; also for a price that isn't above zero.
+
+    Examples
+    --------
+    >>> volatility(pd.Series([100.0, 101.0, 99.0, 102.0]), 2).round(4).tolist()
+    [nan, nan, 0.0212, 0.0352]
     """
     _require("window", window, 2)
 
@@ -148,8 +172,27 @@ def sma(bars: pd.DataFrame | pd.Series, window: int = 20) -> pd.Series:
 def ema(bars: pd.DataFrame | pd.Series, window: int = 20) -> pd.Series:
     """Exponential moving average of the close with the factor ``2 / (window + 1)``.
 
-    It begins at bar ``window - 1`` with the mean of the closes so far. Parameters, result (``ema_20``) and errors are
-    those of `sma`.
+    Parameters
+    ----------
+    bars : DataFrame with a column close, or Series of prices, of n rows
+    window : int, default=20
+        Bars, at least 2.
+
+    Returns
+    -------
+    Series of shape (n,)
+        ``ema_20``, in the unit of the prices. It begins at bar ``window - 1`` with the mean of the closes so far; the
+        bars before are NaN.
+
+    Raises
+    ------
+    TypeError, ValueError, ImportError
+        As `sma`.
+
+    Examples
+    --------
+    >>> ema(pd.Series([1.0, 2.0, 6.0]), 2).tolist()
+    [nan, 1.5, 4.5]
     """
     _require("window", window, 2)
     return _one(bars, ["close"], f"ema_{window}", lambda close: _talib().EMA(close, window))
@@ -176,6 +219,11 @@ def rsi(bars: pd.DataFrame | pd.Series, window: int = 14) -> pd.Series:
     ------
     TypeError, ValueError, ImportError
         As `sma`.
+
+    Examples
+    --------
+    >>> rsi(pd.Series([10.0, 11.0, 10.5, 11.5]), 2).round(1).tolist()
+    [nan, nan, 66.7, 85.7]
     """
     _require("window", window, 2)
     return _one(bars, ["close"], f"rsi_{window}", lambda close: _talib().RSI(close, window))
@@ -202,6 +250,14 @@ def macd(bars: pd.DataFrame | pd.Series, fast: int = 12, slow: int = 26, signal:
     ------
     TypeError, ValueError, ImportError
         As `sma`.
+
+    Examples
+    --------
+    >>> found = macd(pd.Series(np.arange(1.0, 51.0)))
+    >>> list(found)
+    ['macd_12_26_9', 'macd_signal_12_26_9', 'macd_histogram_12_26_9']
+    >>> found.iloc[-1].round(2).tolist()  # a straight line: the fast average is 7 bars nearer to it
+    [7.0, 7.0, 0.0]
     """
     for name, window in (("fast", fast), ("slow", slow), ("signal", signal)):
         _require(name, window, 2)
@@ -234,6 +290,11 @@ def bollinger(bars: pd.DataFrame | pd.Series, window: int = 20, deviations: floa
     ------
     TypeError, ValueError, ImportError
         As `sma`.
+
+    Examples
+    --------
+    >>> bollinger(pd.Series([1.0, 2.0, 3.0]), 3).iloc[-1].round(3).tolist()
+    [0.367, 2.0, 3.633]
     """
     _require("window", window, 2)
     Number(numbers.Real, 0, low_included=False).check("deviations", deviations)
@@ -267,6 +328,12 @@ def atr(bars: pd.DataFrame, window: int = 14) -> pd.Series:
     ------
     TypeError, ValueError, ImportError
         As `sma`.
+
+    Examples
+    --------
+    >>> bars = pd.DataFrame({"high": [11.0, 12.0, 12.0], "low": [9.0, 10.0, 11.0], "close": [10.0, 12.0, 11.0]})
+    >>> atr(bars, 2).tolist()
+    [nan, nan, 1.5]
     """
     _require("window", window, 2)
     return _one(bars, ["high", "low", "close"], f"atr_{window}", lambda *prices: _talib().ATR(*prices, window))
@@ -291,6 +358,11 @@ def obv(bars: pd.DataFrame) -> pd.Series:
     ------
     TypeError, ValueError, ImportError
         As `sma`.
+
+    Examples
+    --------
+    >>> obv(pd.DataFrame({"close": [10.0, 11.0, 10.0], "volume": [5.0, 3.0, 4.0]})).tolist()
+    [5.0, 8.0, 4.0]
     """
     return _one(bars, ["close", "volume"], "obv", lambda close, volume: _talib().OBV(close, volume))
 
@@ -315,6 +387,12 @@ def vwap(bars: pd.DataFrame, window: int = 20) -> pd.Series:
     ------
     TypeError, ValueError
         As `returns`.
+
+    Examples
+    --------
+    >>> bars = pd.DataFrame({"high": [2.0, 4.0], "low": [2.0, 4.0], "close": [2.0, 4.0], "volume": [3.0, 1.0]})
+    >>> vwap(bars, 2).tolist()
+    [nan, 2.5]
     """
     _require("window", window)
 

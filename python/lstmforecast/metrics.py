@@ -40,7 +40,21 @@ def mae(y_true: Any, y_pred: Any) -> float:
 
 
 def mse(y_true: Any, y_pred: Any) -> float:
-    """Mean squared error, in squared units; parameters and errors as for `mae`.
+    """Mean squared error, in squares of the data's units.
+
+    Parameters
+    ----------
+    y_true, y_pred : array-like, Series or DataFrame of the same shape
+        As for `mae`.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError
+        As for `mae`.
 
     Examples
     --------
@@ -51,7 +65,21 @@ def mse(y_true: Any, y_pred: Any) -> float:
 
 
 def rmse(y_true: Any, y_pred: Any) -> float:
-    """Root of the mean squared error, in the data's units; parameters and errors as for `mae`.
+    """Root of the mean squared error, in the data's units.
+
+    Parameters
+    ----------
+    y_true, y_pred : array-like, Series or DataFrame of the same shape
+        As for `mae`.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError
+        As for `mae`.
 
     Examples
     --------
@@ -64,7 +92,21 @@ def rmse(y_true: Any, y_pred: Any) -> float:
 def smape(y_true: Any, y_pred: Any) -> float:
     """Symmetric mean absolute percentage error in percent, 0 to 200: the mean of ``200 |y - f| / (|y| + |f|)``.
 
-    Two zeros count as no error. The M4 competition's definition; parameters and errors as for `mae`.
+    Two zeros count as no error. The M4 competition's definition.
+
+    Parameters
+    ----------
+    y_true, y_pred : array-like, Series or DataFrame of the same shape
+        As for `mae`.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError
+        As for `mae`.
 
     Examples
     --------
@@ -113,7 +155,22 @@ def mase(y_true: Any, y_pred: Any, y_train: Any, season_length: int = 1) -> floa
 def rmsse(y_true: Any, y_pred: Any, y_train: Any, season_length: int = 1) -> float:
     """Root of the mean squared error over that of the seasonal naive forecast of the training data (M5: one step).
 
-    Parameters, errors and undefined cases as for `mase`; squares are averaged over the variables before the root.
+    Squares are averaged over the variables before the root.
+
+    Parameters
+    ----------
+    y_true, y_pred, y_train, season_length
+        As for `mase`.
+
+    Returns
+    -------
+    float
+        nan where the training data repeats itself exactly.
+
+    Raises
+    ------
+    ValueError
+        As for `mase`.
 
     References
     ----------

@@ -104,6 +104,18 @@ def load(path: str | Path) -> Any:
         If the file is damaged, foreign, or newer than this version.
     OSError
         If it can't be read.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> import lstmforecast
+    >>> y = np.sin(np.arange(200) / 5)
+    >>> forecaster = lstmforecast.LSTMForecaster(3, window_size=20, hidden_size=8, max_epochs=1, random_state=0).fit(y)
+    >>> path = tempfile.mkdtemp() + "/model.safetensors"
+    >>> forecaster.save(path)
+    >>> bool((lstmforecast.load(path).predict() == forecaster.predict()).all())
+    True
     """
     tensors, metadata = _core.read_file(path)
     try:

@@ -58,6 +58,18 @@ def quantization_report(estimator: LSTMEstimator, *data: Any, dtypes: Sequence[s
         Before `fit`.
     TypeError, ValueError
         As in `fit`; also if there are fewer rows than a window and a horizon, or the estimator is quantised already.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lstmforecast import LSTMForecaster, quantization_report
+    >>> y = np.sin(np.arange(400) / 5)
+    >>> forecaster = LSTMForecaster(3, window_size=20, hidden_size=64, max_epochs=1, random_state=0).fit(y[:300])
+    >>> report = quantization_report(forecaster, y[300:])
+    >>> list(report.columns), list(report.index)
+    (['file_bytes', 'one_us', 'batch_us', 'error'], ['float32', 'int8', 'bf16'])
+    >>> bool(report.loc["int8", "file_bytes"] < report.loc["float32", "file_bytes"] / 2)
+    True
     """
     check_is_fitted(estimator)
     if estimator.quantized_ is not None:

@@ -79,6 +79,13 @@ class _ColumnScaler(DocLinkMixin, CallbackSupportMixin, OneToOneFeatureMixin, Tr
         -------
         ndarray of shape (n, n_features)
             float32 for float32, else float64.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        ValueError
+            For another number of columns.
         """
         check_is_fitted(self)
         data = check_array(X, estimator=self, input_name="X", **_CHECKS)
@@ -105,7 +112,7 @@ class _ColumnScaler(DocLinkMixin, CallbackSupportMixin, OneToOneFeatureMixin, Tr
 class StandardScaler(_ColumnScaler):
     """Center each column at its mean and divide by its standard deviation.
 
-    The counterpart of :class:`sklearn.preprocessing.StandardScaler`, computed in Rust.
+    The counterpart of `sklearn.preprocessing.StandardScaler`, computed in Rust.
 
     Parameters
     ----------
@@ -120,6 +127,15 @@ class StandardScaler(_ColumnScaler):
         Mean, variance and divisor of each column; None for what is switched off.
     n_samples_seen_ : int or ndarray of shape (n_features,)
         Values that were not NaN; one number where all columns agree.
+
+    Examples
+    --------
+    >>> from lstmforecast import StandardScaler
+    >>> scaler = StandardScaler().fit([[1.0], [2.0], [3.0]])
+    >>> scaler.transform([[2.0], [4.0]]).round(2).tolist()
+    [[0.0], [2.45]]
+    >>> scaler.inverse_transform([[0.0]]).tolist()
+    [[2.0]]
     """
 
     def __init__(self, *, with_mean: bool = True, with_std: bool = True) -> None:
@@ -142,7 +158,7 @@ class StandardScaler(_ColumnScaler):
 class MinMaxScaler(_ColumnScaler):
     """Map each column's smallest and largest value to the ends of a range.
 
-    The counterpart of :class:`sklearn.preprocessing.MinMaxScaler`, computed in Rust.
+    The counterpart of `sklearn.preprocessing.MinMaxScaler`, computed in Rust.
 
     Parameters
     ----------
@@ -157,6 +173,12 @@ class MinMaxScaler(_ColumnScaler):
         ``transform(x) = x * scale_ + min_``.
     n_samples_seen_ : int
         Rows seen.
+
+    Examples
+    --------
+    >>> from lstmforecast import MinMaxScaler
+    >>> MinMaxScaler(feature_range=(-1, 1)).fit_transform([[0.0], [5.0], [10.0]]).tolist()
+    [[-1.0], [0.0], [1.0]]
     """
 
     def __init__(self, feature_range: tuple[float, float] = (0, 1)) -> None:
@@ -183,7 +205,7 @@ class MinMaxScaler(_ColumnScaler):
 class RobustScaler(_ColumnScaler):
     """Center each column at its median and divide by a range of quantiles, which outliers hardly move.
 
-    The counterpart of :class:`sklearn.preprocessing.RobustScaler`, computed in Rust.
+    The counterpart of `sklearn.preprocessing.RobustScaler`, computed in Rust.
 
     Parameters
     ----------
@@ -198,6 +220,12 @@ class RobustScaler(_ColumnScaler):
     ----------
     center_, scale_ : ndarray of shape (n_features,) or None
         Median and divisor of each column; None for what is switched off.
+
+    Examples
+    --------
+    >>> from lstmforecast import RobustScaler
+    >>> RobustScaler().fit_transform([[1.0], [2.0], [3.0], [4.0], [1000.0]]).tolist()
+    [[-1.0], [-0.5], [0.0], [0.5], [498.5]]
     """
 
     def __init__(

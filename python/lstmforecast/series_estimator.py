@@ -233,11 +233,23 @@ class SeriesEstimator(SamplePaths, LSTMEstimator):
         return np.concatenate(parts)
 
     def to_torch(self) -> torch.nn.Module:
-        """See `LSTMEstimator.to_torch`; windows have ``horizon`` rows more, with targets of NaN, where something is
-        known in advance, and distributions the shape (n, horizon, n_targets, n_parameters).
+        """A ``torch.nn.Module`` that maps windows (n, window_size, n_features) to forecasts, both in the data's units.
 
-        A ValueError for a panel whose series have scales of their own, and for a logarithm of other distributions than
-        quantiles.
+        Where something is known in advance, windows have ``horizon`` rows more, with targets of NaN.
+
+        Returns
+        -------
+        torch.nn.Module
+            Its ``state_dict`` is that of `state_dict`; scaler and normalisation are part of ``forward``. Forecasts have
+            the shape (n, horizon, n_targets), distributions (n, horizon, n_targets, n_parameters).
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        ValueError
+            For a panel whose series have scales of their own, and for a logarithm of other distributions than
+            quantiles.
         """
         if hasattr(self, "_seen") and self._seen.sizes is not None and self.normalize != "window":
             raise ValueError(

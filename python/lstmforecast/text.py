@@ -348,12 +348,24 @@ class CharLSTM(LearningCurveMixin, CallbackSupportMixin, BaseEstimator):
         top_p: float | None = None,
         random_state: Any = None,
     ) -> Iterator[str]:
-        """The characters of `generate`, one after the other, as they are drawn; without ``length`` they never end.
+        """The characters of `generate`, one after the other, as they are drawn.
+
+        Parameters
+        ----------
+        prompt, temperature, top_k, top_p, random_state
+            As for `generate`.
+        length : int or None, default=None
+            Characters to write; None: they never end.
 
         Yields
         ------
         str
             One character. A fit in the meantime changes nothing.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As for `generate`, at the call.
         """
         n = None if length is None else check_count("length", length, 0)
         return _characters(self._generator(prompt, temperature, top_k, top_p, random_state), n)
@@ -412,8 +424,16 @@ class CharLSTM(LearningCurveMixin, CallbackSupportMixin, BaseEstimator):
     def to_torch(self) -> torch.nn.Module:
         """A ``torch.nn.Module`` of ``nn.Embedding``, ``nn.LSTM`` and ``nn.Linear`` with the same weights.
 
-        It maps places in ``vocabulary_`` (n, steps), integers, and perhaps a state, to logits (n, steps, n_characters)
-        and a state.
+        Returns
+        -------
+        torch.nn.Module
+            It maps places in ``vocabulary_`` (n, steps), integers, and perhaps a state, to logits (n, steps,
+            n_characters) and a state.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
         """
         from lstmforecast.pytorch_text import to_torch
 
@@ -422,6 +442,11 @@ class CharLSTM(LearningCurveMixin, CallbackSupportMixin, BaseEstimator):
 
     def save(self, path: str | Path) -> None:
         """Write the fitted model to one safetensors file, vocabulary and parameters included.
+
+        Parameters
+        ----------
+        path : str or Path
+            Where to; a file that is there is replaced.
 
         Raises
         ------
@@ -434,7 +459,25 @@ class CharLSTM(LearningCurveMixin, CallbackSupportMixin, BaseEstimator):
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
-        """Read a model that `save` wrote; FormatError for other files, OSError for those that can't be read."""
+        """Read a model that `save` wrote.
+
+        Parameters
+        ----------
+        path : str or Path
+            The file.
+
+        Returns
+        -------
+        CharLSTM
+            Fitted.
+
+        Raises
+        ------
+        FormatError
+            If the file is damaged, foreign, newer than this version, or holds another kind of estimator.
+        OSError
+            If it can't be read.
+        """
         from lstmforecast.persistence import load
 
         model = load(path)

@@ -24,6 +24,16 @@ class Limits:
         Requests that wait for the network; the next is answered with 503 and ``Retry-After``.
     batch : int, default=256
         Windows of several requests that are brought together for one call of the network.
+
+    Raises
+    ------
+    ValueError
+        For anything but whole numbers from 1.
+
+    Examples
+    --------
+    >>> Limits(windows=64, waiting=32).windows
+    64
     """
 
     body_bytes: int = 4 * 2**20
