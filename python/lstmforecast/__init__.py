@@ -16,6 +16,15 @@ if TYPE_CHECKING:
     from lstmforecast.checkpoint import Checkpoint
     from lstmforecast.classifier import LSTMClassifier
     from lstmforecast.comparison import compare
+    from lstmforecast.display import (
+        AnomalyDisplay,
+        BacktestDisplay,
+        ComparisonDisplay,
+        DriftDisplay,
+        ForecastDisplay,
+        HistoryDisplay,
+        IntervalDisplay,
+    )
     from lstmforecast.drift import DriftMonitor
     from lstmforecast.forecaster import LSTMForecaster
     from lstmforecast.persistence import load
@@ -26,10 +35,17 @@ if TYPE_CHECKING:
     from lstmforecast.windowing import time_split, windows
 
 __all__ = [
+    "AnomalyDisplay",
+    "BacktestDisplay",
     "CharLSTM",
     "Checkpoint",
+    "ComparisonDisplay",
+    "DriftDisplay",
     "DriftMonitor",
+    "ForecastDisplay",
     "FormatError",
+    "HistoryDisplay",
+    "IntervalDisplay",
     "LSTMAnomalyDetector",
     "LSTMClassifier",
     "LSTMForecaster",
@@ -54,11 +70,18 @@ __all__ = [
 ]
 
 _HOMES = {
+    "AnomalyDisplay": "display",
+    "BacktestDisplay": "display",
     "CharLSTM": "text",
     "CharModel": "_core",  # where its pickles look for it
     "Checkpoint": "checkpoint",
+    "ComparisonDisplay": "display",
+    "DriftDisplay": "display",
     "DriftMonitor": "drift",
+    "ForecastDisplay": "display",
     "FormatError": "_core",
+    "HistoryDisplay": "display",
+    "IntervalDisplay": "display",
     "LSTMAnomalyDetector": "anomaly",
     "LSTMClassifier": "classifier",
     "LSTMForecaster": "forecaster",

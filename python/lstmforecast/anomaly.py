@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from lstmforecast import _core
 from lstmforecast.events import events_frame, find_runs
+from lstmforecast.fit_tasks import FitTasks, with_callbacks
 from lstmforecast.watcher import Found, Watcher
 
 if TYPE_CHECKING:
@@ -124,6 +125,7 @@ class LSTMAnomalyDetector(Watcher):
         self.memory = memory
         self.random_state = random_state
 
+    @with_callbacks
     def fit(self, X: Any, y: Any = None) -> Self:
         """Learn what is normal.
 
@@ -148,10 +150,12 @@ class LSTMAnomalyDetector(Watcher):
         """
         table, index = self._read(X, reset=True)
         self._check_parameters(len(table))
+        tasks = FitTasks(self, X, y)
         self._start(table, index)
         self.offset_ = -ON_THRESHOLD
         if self.contamination != "auto":
             self.offset_ = float(np.percentile(self._score_samples(X), 100 * float(self.contamination)))
+        tasks.end()
         return self
 
     def score_samples(self, X: Any) -> NDArray[np.float64]:

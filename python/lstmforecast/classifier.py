@@ -14,6 +14,7 @@ from sklearn.base import ClassifierMixin
 from lstmforecast import _core
 from lstmforecast.augment import Augmentation
 from lstmforecast.checkpoint import Checkpoint
+from lstmforecast.fit_tasks import FitTasks, with_callbacks
 from lstmforecast.labels import check_class_weight, read_labels, weigh_classes
 from lstmforecast.tabular import WindowEstimator, weigh_rows
 from lstmforecast.temperature import fit_temperature
@@ -176,6 +177,8 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
     (3, 2)
     """
 
+    _loss_units = "nats"
+
     def __init__(
         self,
         *,
@@ -275,6 +278,7 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
         self.callbacks = callbacks
         self.checkpoint = checkpoint
 
+    @with_callbacks
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> LSTMClassifier:
         """Train on labelled windows.
 
@@ -314,11 +318,15 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
         total = weights
         if self.class_weight is not None:
             total = class_weight[codes] if weights is None else weights * class_weight[codes]
-        model, outcome = self._train(windows, targets, total, n_targets=len(classes), loss="cross_entropy")
-        temperature = self._calibrate(model, class_weight, windows, codes, weights)
-        self._remember_columns(X, windows)
-        self.classes_, self.class_weight_, self.temperature_ = classes, class_weight, temperature
-        self._keep(model, outcome)
+
+        def learn(fitted: LSTMClassifier, model: _core.Model, outcome: Mapping[str, Any]) -> None:
+            temperature = fitted._calibrate(model, class_weight, windows, codes, weights)
+            fitted._remember_columns(X, windows)
+            fitted.classes_, fitted.class_weight_, fitted.temperature_ = classes, class_weight, temperature
+            fitted._keep(model, outcome)
+
+        tasks = FitTasks(self, X, y, sample_weight, n_epochs=self.max_epochs)
+        self._train(windows, targets, total, len(classes), learn, tasks, loss="cross_entropy")
         return self
 
     def predict(self, X: Any) -> NDArray[Any]:

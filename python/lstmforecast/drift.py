@@ -17,6 +17,7 @@ from lstmforecast.container import check_columns
 from lstmforecast.drift_errors import LEAST_BATCHES, ErrorTests
 from lstmforecast.drift_inputs import CHECKS, Reference
 from lstmforecast.form import read_table
+from lstmforecast.html_repr import DocLinkMixin
 from lstmforecast.rules import Number
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class _Row(NamedTuple):
         return f"{self.feature}: {self.test} {self.statistic:.2f} {sign} {self.threshold:.2f}"
 
 
-class DriftMonitor(BaseEstimator):
+class DriftMonitor(DocLinkMixin, BaseEstimator):
     """Watches inputs and errors of a model, a row at a time, and says when they aren't what they were.
 
     The newest ``window`` rows are held against a reference, feature by feature: the greatest difference of their
@@ -99,6 +100,8 @@ class DriftMonitor(BaseEstimator):
     >>> print(monitor.reason_)
     x1: KS 0.48 > 0.24; x1: PSI 1.21 > 0.36
     """
+
+    _doc_page = "monitoring"
 
     def __init__(self, window: int | None = None, false_alarms: float = 0.01) -> None:
         self.window = window

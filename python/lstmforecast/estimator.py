@@ -19,6 +19,8 @@ from lstmforecast.architecture import to_core
 from lstmforecast.augment import as_options, resolve
 from lstmforecast.distributed import Processes, join, local_device, threads_of_process
 from lstmforecast.ensemble import Ensemble
+from lstmforecast.fit_tasks import CallbackSupportMixin, FitTasks, fit_with_pauses, fitted_attributes
+from lstmforecast.html_repr import LearningCurveMixin
 from lstmforecast.parameters import check_parameters
 from lstmforecast.progress import ProgressBar
 
@@ -28,9 +30,11 @@ if TYPE_CHECKING:
 
 OnEpoch = Callable[[dict[str, Any]], bool | list[str]]
 Fit = Callable[[dict[str, Any], OnEpoch, Processes | None], dict[str, Any]]
+# Sets what an estimator learns of a trained model and its outcome: the estimator itself, or a copy while it is trained.
+Learn = Callable[[Any, Any, Mapping[str, Any]], None]
 
 
-class LSTMEstimator(BaseEstimator):
+class LSTMEstimator(LearningCurveMixin, CallbackSupportMixin, BaseEstimator):
     """An LSTM network with a scikit-learn face; not for use on its own."""
 
     _losses: ClassVar[tuple[str | None, ...]] = ("mse", "mae", "huber")
@@ -99,24 +103,49 @@ class LSTMEstimator(BaseEstimator):
         options |= {"scaler": self.scaler, "gap": 0, "stride": 1, "shuffle": True, "seed": seed}
         return options | overrides
 
-    def _run(self, model: _core.Model | Ensemble, training: Mapping[str, Any], fit: Fit) -> dict[str, Any]:
+    def _run(
+        self,
+        model: _core.Model | Ensemble,
+        training: Mapping[str, Any],
+        fit: Fit,
+        learn: Learn,
+        tasks: FitTasks | None,
+    ) -> None:
+        """Train a model and learn it, then raise what ended the training."""
+        outcome = self._train_together(model, training, fit, learn, tasks)
+        learn(self, model, outcome)
+        if outcome["error"] is not None:
+            raise outcome["error"]
+        if tasks is not None:
+            tasks.end()
+
+    def _train_together(
+        self,
+        model: _core.Model | Ensemble,
+        training: Mapping[str, Any],
+        fit: Fit,
+        learn: Learn,
+        tasks: FitTasks | None,
+    ) -> dict[str, Any]:
         """Train a model, alone or together with other processes, which agree on the options first."""
         options = dict(training)
         if not self.distributed:
-            return self._watch(model, options, fit, None)
+            return self._watch(model, options, fit, learn, tasks, None)
         with join(self.device, float(self.distributed_timeout)) as processes:
             options["seed"] = processes.of_first(options["seed"])
             options["n_threads"] = threads_of_process(options["n_threads"])
-            return processes.share_end(self._watch(model, options, fit, processes))
+            return processes.share_end(self._watch(model, options, fit, learn, tasks, processes))
 
     def _watch(
         self,
         model: _core.Model | Ensemble,
         training: dict[str, Any],
         fit: Fit,
+        learn: Learn,
+        tasks: FitTasks | None,
         processes: Processes | None,
     ) -> dict[str, Any]:
-        """Train, from pretrained weights where there are, with the progress bar and the user's callbacks."""
+        """Train, from pretrained weights where there are, with the progress bar and all callbacks."""
         goes_on = self.warm_start and hasattr(self, "model_")
         plan = transfer.prepare(
             model,
@@ -126,17 +155,34 @@ class LSTMEstimator(BaseEstimator):
         )
         speaks = processes is None or processes.rank == 0
         callbacks = list(self.callbacks or ()) if speaks else []
+        tasks = tasks if speaks else None
+        training["transfer"] = plan.options
+
+        def whole(outcome: dict[str, Any]) -> dict[str, Any]:
+            return {"pretrained": self.pretrained_ if goes_on else None} | outcome | plan.outcome()
+
+        pauses = tasks is not None and tasks.ask_for_estimators and isinstance(model, _core.Model) and processes is None
+
+        def pause(outcome: dict[str, Any]) -> bool:
+            assert tasks is not None
+            return tasks.epoch(fitted_attributes(self, learn, model, whole(outcome)))
+
         with ProgressBar(self.max_epochs * self.n_estimators, shown=self.verbose > 0 and speaks) as bar:
 
             def on_epoch(record: dict[str, Any]) -> bool | list[str]:
                 bar.update(record)
-                return plan.answer(callback(dict(record)) for callback in callbacks)
+                answer = plan.answer(callback(dict(record)) for callback in callbacks)
+                pauses_now = pauses and not isinstance(answer, list)
+                return answer if tasks is None or pauses_now else tasks.epoch() or answer
 
-            outcome = fit({**training, "transfer": plan.options}, on_epoch, processes)
-        return {"pretrained": self.pretrained_ if goes_on else None} | outcome | plan.outcome()
+            if pauses:
+                outcome = fit_with_pauses(model, training, fit, on_epoch, pause)
+            else:
+                outcome = fit(training, on_epoch, processes)
+        return whole(outcome)
 
     def _keep(self, model: _core.Model | Ensemble, outcome: Mapping[str, Any]) -> None:
-        """Keep what was learned, then raise what ended the training: call this last."""
+        """Keep what was learned."""
         self.model_ = model
         self.history_ = pd.DataFrame(outcome["history"])
         self.best_epoch_: int = outcome["best_epoch"]
@@ -145,8 +191,6 @@ class LSTMEstimator(BaseEstimator):
         self.pretrained_: dict[str, list[str]] | None = outcome["pretrained"]
         self.frozen_: list[str] = outcome["frozen"]
         self.quantized_: str | None = None
-        if outcome["error"] is not None:
-            raise outcome["error"]
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "model_")

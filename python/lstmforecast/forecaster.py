@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from lstmforecast.augment import Augmentation
 from lstmforecast.checkpoint import Checkpoint
 from lstmforecast.container import Missing
+from lstmforecast.fit_tasks import FitTasks, with_callbacks
 from lstmforecast.fitted_forecaster import FittedForecaster
 from lstmforecast.index import Frequency
 
@@ -202,6 +203,7 @@ class LSTMForecaster(FittedForecaster):
     5
     """
 
+    _doc_page = "forecaster"
     feature_names_in_: NDArray[Any]
 
     def __init__(
@@ -331,6 +333,7 @@ class LSTMForecaster(FittedForecaster):
         self.callbacks = callbacks
         self.checkpoint = checkpoint
 
+    @with_callbacks
     def fit(self, y: Any, X: Any = None, X_past: Any = None, static: Any = None) -> LSTMForecaster:
         """Train on a time-ordered series, or on many.
 
@@ -364,4 +367,6 @@ class LSTMForecaster(FittedForecaster):
             a covariate is named by its time.
         """
         self._validate_parameters()
-        return self._fit(self._read(y, X, X_past, static))
+        seen = self._read(y, X, X_past, static)
+        # to scikit-learn a forecaster is told one thing: the series, which is data and target
+        return self._fit(seen, FitTasks(self, y, y, n_epochs=self.max_epochs * self.n_estimators))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -14,9 +15,7 @@ class ProgressBar:
     def __init__(self, max_epochs: int, *, shown: bool) -> None:
         self._bar = None
         if shown:
-            from tqdm.auto import tqdm
-
-            self._bar = tqdm(total=max_epochs, unit="epoch")
+            self._bar = _kind_of_bar()(total=max_epochs, unit="epoch")
 
     def update(self, record: dict[str, Any]) -> None:
         """Show one more epoch."""
@@ -32,3 +31,13 @@ class ProgressBar:
     def __exit__(self, *_: object) -> None:
         if self._bar is not None:
             self._bar.close()
+
+
+def _kind_of_bar() -> Any:
+    """A widget in a notebook that can show one, else a line of text."""
+    if importlib.util.find_spec("ipywidgets") is None:
+        # tqdm.auto would warn in a notebook
+        from tqdm import tqdm
+    else:
+        from tqdm.auto import tqdm
+    return tqdm

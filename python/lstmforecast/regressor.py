@@ -12,8 +12,10 @@ from sklearn.base import RegressorMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_array
 
+from lstmforecast import _core
 from lstmforecast.augment import Augmentation
 from lstmforecast.checkpoint import Checkpoint
+from lstmforecast.fit_tasks import FitTasks, with_callbacks
 from lstmforecast.tabular import Array, WindowEstimator, require_finite, require_rows, weigh_rows
 
 
@@ -262,6 +264,7 @@ class LSTMRegressor(RegressorMixin, WindowEstimator):
         self.callbacks = callbacks
         self.checkpoint = checkpoint
 
+    @with_callbacks
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> LSTMRegressor:
         """Train on windows.
 
@@ -293,11 +296,15 @@ class LSTMRegressor(RegressorMixin, WindowEstimator):
         windows = self._windows_to_fit(X)
         windows, targets, weights = weigh_rows(windows, _read_targets(y, len(windows)), sample_weight)
         columns = targets.reshape(len(targets), -1)
-        model, outcome = self._train(windows, columns, weights, n_targets=columns.shape[1], loss=self.loss)
-        self._remember_columns(X, windows)
-        self.n_outputs_ = columns.shape[1]
-        self._flat_targets = targets.ndim == 1
-        self._keep(model, outcome)
+
+        def learn(fitted: LSTMRegressor, model: _core.Model, outcome: Mapping[str, Any]) -> None:
+            fitted._remember_columns(X, windows)
+            fitted.n_outputs_ = columns.shape[1]
+            fitted._flat_targets = targets.ndim == 1
+            fitted._keep(model, outcome)
+
+        tasks = FitTasks(self, X, y, sample_weight, n_epochs=self.max_epochs)
+        self._train(windows, columns, weights, columns.shape[1], learn, tasks, loss=self.loss)
         return self
 
     def predict(self, X: Any) -> NDArray[np.float64]:

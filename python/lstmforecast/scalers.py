@@ -12,6 +12,8 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from lstmforecast import _core
+from lstmforecast.fit_tasks import CallbackSupportMixin, FitTasks, with_callbacks
+from lstmforecast.html_repr import DocLinkMixin
 
 Affine = tuple[NDArray[np.float64], NDArray[np.float64]]
 
@@ -19,9 +21,12 @@ Affine = tuple[NDArray[np.float64], NDArray[np.float64]]
 _CHECKS: dict[str, Any] = {"dtype": (np.float64, np.float32), "order": "C", "ensure_all_finite": "allow-nan"}
 
 
-class _ColumnScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+class _ColumnScaler(DocLinkMixin, CallbackSupportMixin, OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """``(x - center) / scale`` for each column; NaN is passed over in fit and kept in transform."""
 
+    _doc_page = "windows"
+
+    @with_callbacks
     def fit(self, X: Any, y: Any = None) -> Any:
         """Learn each column's statistics.
 
@@ -42,7 +47,9 @@ class _ColumnScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             Infinite values, no rows or columns, or bad parameters.
         """
         self._check_parameters()
-        self._learn(validate_data(self, X, **_CHECKS))
+        data, tasks = validate_data(self, X, **_CHECKS), FitTasks(self, X, y)
+        self._learn(data)
+        tasks.end()
         return self
 
     def transform(self, X: Any) -> Any:

@@ -13,8 +13,10 @@ from lstmforecast import _core
 from lstmforecast.augment import magnitude_warp, resolve, scale
 from lstmforecast.container import Missing, Observations
 from lstmforecast.covariates import Covariates
+from lstmforecast.distributed import Processes
 from lstmforecast.ensemble import Ensemble
-from lstmforecast.estimator import LSTMEstimator
+from lstmforecast.estimator import LSTMEstimator, OnEpoch
+from lstmforecast.fit_tasks import FitTasks
 from lstmforecast.frames import to_pandas
 from lstmforecast.index import Frequency, season_length
 from lstmforecast.panel import Panel
@@ -72,7 +74,7 @@ class SeriesEstimator(SamplePaths, LSTMEstimator):
             )
         return Seen(observations, features, covariates, scaler=self.scaler, transform=self.transform)
 
-    def _fit(self, seen: Seen) -> Self:
+    def _fit(self, seen: Seen, tasks: FitTasks | None = None) -> Self:
         observations = seen.observations
         panel = observations if isinstance(observations, Panel) else None
         self._check_counts(observations)
@@ -94,16 +96,16 @@ class SeriesEstimator(SamplePaths, LSTMEstimator):
         if self.scaler is not None and not isinstance(self.scaler, str):
             model.load_scalers(self._fit_scaler_object(seen))
             training["scaler"] = "loaded"
-        outcome = self._run(
-            model,
-            training,
-            lambda options, on_epoch, processes: model.fit_series(
-                seen.table, options, on_epoch, seen.starts, seen.scales, processes
-            ),
-        )
-        self._calibrate(model, seen)
-        self._remember(seen, window_size, n_rows=len(observations))
-        self._keep(model, outcome)
+
+        def fit(options: dict[str, Any], on_epoch: OnEpoch, processes: Processes | None) -> dict[str, Any]:
+            return model.fit_series(seen.table, options, on_epoch, seen.starts, seen.scales, processes)
+
+        def learn(fitted: Self, model: _core.Model | Ensemble, outcome: Mapping[str, Any]) -> None:
+            fitted._calibrate(model, seen)
+            fitted._remember(seen, window_size, n_rows=len(observations))
+            fitted._keep(model, outcome)
+
+        self._run(model, training, fit, learn, tasks)
         return self
 
     def _new_network(self, seen: Seen, window_size: int, segment_length: int, seed: int) -> _core.Model | Ensemble:

@@ -14,7 +14,9 @@ from sklearn.utils.validation import check_array, validate_data
 
 from lstmforecast import _core
 from lstmforecast.architecture import require_attention
-from lstmforecast.estimator import LSTMEstimator
+from lstmforecast.distributed import Processes
+from lstmforecast.estimator import Learn, LSTMEstimator, OnEpoch
+from lstmforecast.fit_tasks import FitTasks
 from lstmforecast.scalers import fit_affine
 
 Array = NDArray[np.float64]
@@ -23,14 +25,22 @@ Array = NDArray[np.float64]
 class WindowEstimator(LSTMEstimator):
     """An estimator that takes one window for each row of X, flat (n, window * features) or as (n, window, features)."""
 
+    _doc_page = "rows"
     n_features_per_step: int
     segment_length: int
     feature_names_in_: NDArray[np.object_]
 
     def _train(
-        self, windows: Array, targets: Array, weights: Array | None, n_targets: int, **training: Any
-    ) -> tuple[_core.Model, dict[str, Any]]:
-        """Train a new model; the estimator's learned names stay untouched."""
+        self,
+        windows: Array,
+        targets: Array,
+        weights: Array | None,
+        n_targets: int,
+        learn: Learn,
+        tasks: FitTasks,
+        **training: Any,
+    ) -> None:
+        """Train a new model, then learn it."""
         if not self._holds_rows_out():
             windows, targets, weights = distinct_rows(windows, targets, weights)
         seed = self._seed()
@@ -48,14 +58,11 @@ class WindowEstimator(LSTMEstimator):
             model.load_scalers(self._fit_scaler_object(windows, targets, n_targets))
             training["scaler"] = "loaded"
         options = self._training(seed, **training)
-        outcome = self._run(
-            model,
-            options,
-            lambda options, on_epoch, processes: model.fit_windows(
-                windows, targets, weights, options, on_epoch, processes
-            ),
-        )
-        return model, outcome
+
+        def fit(options: dict[str, Any], on_epoch: OnEpoch, processes: Processes | None) -> dict[str, Any]:
+            return model.fit_windows(windows, targets, weights, options, on_epoch, processes)
+
+        self._run(model, options, fit, learn, tasks)
 
     def _holds_rows_out(self) -> bool:
         return self.patience is not None and self.validation_fraction > 0

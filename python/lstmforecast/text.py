@@ -17,6 +17,8 @@ from sklearn.utils.validation import check_is_fitted
 from lstmforecast import _core
 from lstmforecast.checkpoint import Checkpoint, as_options, check_checkpoint, saved_seed
 from lstmforecast.estimator import draw_seed
+from lstmforecast.fit_tasks import CallbackSupportMixin, FitTasks, with_callbacks
+from lstmforecast.html_repr import LearningCurveMixin
 from lstmforecast.parameters import check_callbacks, check_count
 from lstmforecast.progress import ProgressBar
 from lstmforecast.rules import Choice, Number
@@ -53,7 +55,7 @@ _RULES: dict[str, Number | Choice] = {
 }
 
 
-class CharLSTM(BaseEstimator):
+class CharLSTM(LearningCurveMixin, CallbackSupportMixin, BaseEstimator):
     """A language model of characters: a vector for each, LSTM layers, and a guess at the next character.
 
     It is trained by truncated backpropagation through time (Williams & Peng 1990; for characters: Graves 2013): the
@@ -129,6 +131,9 @@ class CharLSTM(BaseEstimator):
     'not to be'
     """
 
+    _doc_page = "text"
+    _loss_units = "nats per character"
+
     model_: _core.CharModel
 
     def __init__(
@@ -176,6 +181,7 @@ class CharLSTM(BaseEstimator):
         self.callbacks = callbacks
         self.checkpoint = checkpoint
 
+    @with_callbacks
     def fit(self, text: str | Iterable[str], y: object = None) -> Self:
         """Train on a text, or on several.
 
@@ -207,15 +213,17 @@ class CharLSTM(BaseEstimator):
         network |= {"embedding_size": int(self.embedding_size), "dropout": float(self.dropout), "seed": seed}
         model = _core.CharModel({"characters": characters, "counts": counts, **network})
         callbacks, training = list(self.callbacks or ()), self._training(sum(map(len, texts)), seed)
+        tasks = FitTasks(self, texts, y, n_epochs=training["max_epochs"])
         with ProgressBar(training["max_epochs"], shown=self.verbose > 0) as bar:
 
             def on_epoch(record: dict[str, Any]) -> bool:
                 bar.update(record)
                 answers = [callback(dict(record)) for callback in callbacks]
-                return any(answers)
+                return tasks.epoch() or any(answers)
 
             outcome = model.fit(texts, training, on_epoch)
         self._keep(model, outcome)
+        tasks.end()
         return self
 
     def _validate_parameters(self) -> None:

@@ -16,8 +16,10 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from lstmforecast import _core
 from lstmforecast.clock import Clock, Report, is_clock, spread
+from lstmforecast.fit_tasks import CallbackSupportMixin
 from lstmforecast.forecaster import LSTMForecaster
 from lstmforecast.frames import to_pandas
+from lstmforecast.html_repr import DocLinkMixin
 from lstmforecast.packing import pack_label, unpack_label
 from lstmforecast.rules import Number
 from lstmforecast.thresholds import NAMES, Threshold, resolve
@@ -74,9 +76,10 @@ class Found:
         return np.nan_to_num(self.scores / np.maximum(self.thresholds, LEAST_THRESHOLD), nan=0.0)
 
 
-class Watcher(OutlierMixin, BaseEstimator):
+class Watcher(DocLinkMixin, CallbackSupportMixin, OutlierMixin, BaseEstimator):
     """The inner works of `LSTMAnomalyDetector`; not for use on its own."""
 
+    _doc_page = "anomalies"
     forecaster: LSTMForecaster | None
     smoothing: float
     clip: float | None

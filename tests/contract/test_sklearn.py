@@ -36,6 +36,8 @@ CHECKS_OF_SCALERS = [
     estimator_checks.check_set_output_transform,
     estimator_checks.check_set_output_transform_pandas,
     estimator_checks.check_global_output_transform_pandas,
+    estimator_checks.check_set_output_transform_polars,
+    estimator_checks.check_global_set_output_transform_polars,
     estimator_checks.check_transformer_get_feature_names_out,
     estimator_checks.check_transformer_get_feature_names_out_pandas,
 ]

@@ -72,6 +72,7 @@ def test_other_columns_or_index_are_refused() -> None:
         plot.forecast([1.0, 2.0], np.zeros((3, 2)))
     with pytest.raises(ValueError, match=r"expected truth with an index like that of history \(DatetimeIndex\)"):
         plot.forecast(Y[:24], Y[24:], truth=np.zeros(6))
+    assert pyplot.get_fignums() == []
 
 
 class Trained(BaseEstimator):
@@ -109,6 +110,7 @@ def test_history_within_a_decade_is_drawn_on_a_plain_scale() -> None:
 def test_history_of_an_unfitted_model_says_so() -> None:
     with pytest.raises(NotFittedError):
         plot.history(Trained())
+    assert pyplot.get_fignums() == []
 
 
 @pytest.fixture(scope="module")

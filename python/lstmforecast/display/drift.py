@@ -1,0 +1,135 @@
+"""The picture of a drift monitor: its tests as multiples of their thresholds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from lstmforecast.display.style import COLORS, DASHES, INK, Display, axes_for, finish
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from typing_extensions import Self
+
+    from lstmforecast.drift import DriftMonitor
+
+
+class DriftDisplay(Display):
+    """Tests of a monitor over time as multiples of their thresholds: of each kind the greatest over the features.
+
+    Make it with `from_estimator` or `from_predictions`.
+
+    Parameters
+    ----------
+    trace : DataFrame
+        As `DriftMonitor.trace` returns it.
+
+    Attributes
+    ----------
+    trace : DataFrame
+        The data.
+    greatest : DataFrame
+        What is drawn: the greatest over the features, a column for each test.
+    ax_, axes_, figure_
+        The axes, and their figure, once drawn.
+    lines_ : dict of str to matplotlib.lines.Line2D
+        By the name of the test.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lstmforecast import DriftDisplay, DriftMonitor
+    >>> x = np.random.default_rng(0).normal(size=(600, 1))
+    >>> monitor = DriftMonitor(window=100).fit(x[:400])
+    >>> state = monitor.update(x[400:] + 2)
+    >>> display = DriftDisplay.from_estimator(monitor)
+    >>> state, list(display.lines_), bool(display.greatest["KS"].iloc[-1] > 1)
+    ('drift', ['KS', 'PSI'], True)
+    """
+
+    def __init__(self, trace: pd.DataFrame) -> None:
+        self.trace = trace
+        tests = trace.columns.get_level_values("test")
+        kinds = {test: trace.loc[:, tests == test].max(axis=1) for test in tests.unique()}
+        self.greatest = trace.iloc[:, :0].droplevel("feature", axis=1).assign(**kinds)
+
+    @classmethod
+    def from_estimator(cls, monitor: DriftMonitor, *, ax: Any = None, **kwargs: Any) -> Self:
+        """Draw the last 1,000 tests of a fitted monitor.
+
+        Parameters
+        ----------
+        monitor : DriftMonitor
+            Fitted.
+        ax, **kwargs
+            As in `plot`.
+
+        Returns
+        -------
+        DriftDisplay
+
+        Raises
+        ------
+        ImportError
+            Without matplotlib.
+        sklearn.exceptions.NotFittedError
+            If the monitor wasn't fitted.
+        """
+        return cls.from_predictions(monitor.trace(), ax=ax, **kwargs)
+
+    @classmethod
+    def from_predictions(cls, trace: pd.DataFrame, *, ax: Any = None, **kwargs: Any) -> Self:
+        """Draw a trace of before.
+
+        Parameters
+        ----------
+        trace : DataFrame
+            From `DriftMonitor.trace`.
+        ax, **kwargs
+            As in `plot`.
+
+        Returns
+        -------
+        DriftDisplay
+
+        Raises
+        ------
+        ImportError
+            Without matplotlib.
+        """
+        return cls(trace).plot(ax, **kwargs)
+
+    def plot(self, ax: Any = None, **kwargs: Any) -> Self:
+        """Draw it: rows since `DriftMonitor.fit` to the right, 1 is an alarm. ADWIN is 1 for as long as it holds.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; a new figure if it isn't given.
+        **kwargs
+            Of the tests' lines, as in `matplotlib.axes.Axes.plot`.
+
+        Returns
+        -------
+        DriftDisplay
+            Itself.
+
+        Raises
+        ------
+        ImportError
+            Without matplotlib.
+        """
+        axes = axes_for(ax)
+        panel = axes[0]
+        self.lines_: dict[str, Any] = {}
+        for color, dashes, test in zip(COLORS, DASHES, map(str, self.greatest), strict=False):
+            style: dict[str, Any] = {"color": color, "linestyle": dashes, "linewidth": 1.5, "label": test} | kwargs
+            [self.lines_[test]] = panel.plot(self.greatest.index, self.greatest[test], **style)
+        panel.axhline(1, color=INK, linewidth=1.0, label="alarm")
+        panel.set_ylim(bottom=0)
+        # where an alarm is raised: above one, however high the picture is
+        panel.axhspan(1, panel.get_ylim()[1], color=COLORS[1], alpha=0.06, linewidth=0, zorder=0)
+        panel.set_xlabel("row")
+        panel.set_ylabel("statistic / threshold")
+        finish(panel)
+        self._keep(axes)
+        return self

@@ -1,0 +1,243 @@
+"""The picture of intervals in a backtest: how often they held at each step, and how wide they were."""
+
+from __future__ import annotations
+
+from itertools import cycle
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from lstmforecast.display.style import COLORS, DASHES, INK, Display, axes_for, count_by_whole_numbers, finish
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.axes import Axes
+    from typing_extensions import Self
+
+    from lstmforecast.backtest_result import BacktestResult
+    from lstmforecast.forecaster import LSTMForecaster
+
+# How often the band holds the coverage of forecasts that keep their promise.
+CONFIDENCE = 0.95
+
+
+class IntervalDisplay(Display):
+    """Coverage of intervals at each step ahead beside what was promised, and their width.
+
+    Make it with `from_result`, `from_estimator` or `from_predictions`.
+
+    Parameters
+    ----------
+    by_step : DataFrame
+        A row for each step and promised coverage, ``step`` and ``promised``, with ``coverage``, ``width`` and ``n``,
+        the number of independent forecasts that they are counted from.
+    name : str, optional
+        Of the variable, for the title.
+
+    Attributes
+    ----------
+    by_step : DataFrame
+        The data, with the ends of the binomial band, ``low`` and ``high``: where the coverage of intervals that keep
+        their promise lies in 95 of 100 backtests.
+    name : str or None
+        Of the variable, where there is one.
+    ax_, axes_, figure_
+        The first axes, both of them, and their figure, once drawn.
+    coverage_lines_, width_lines_, bands_ : dict of float to artist
+        By the coverage promised.
+
+    Notes
+    -----
+    Forecasts of a step h from neighbouring origins overlap: only one in h rows counts as an independent one. Variables
+    count as one, series of a panel as so many.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lstmforecast import IntervalDisplay, LSTMForecaster
+    >>> y = np.sin(np.arange(400) / 5) + np.random.default_rng(0).normal(0, 0.1, 400)
+    >>> model = LSTMForecaster(3, hidden_size=8, max_epochs=2, random_state=0)
+    >>> display = IntervalDisplay.from_estimator(model, y, coverage=[0.5, 0.8], test_size=90)
+    >>> display.by_step["n"].tolist()
+    [88, 88, 44, 44, 29, 29]
+    """
+
+    def __init__(self, by_step: pd.DataFrame, *, name: str | None = None) -> None:
+        from scipy.stats import binom
+
+        low, high = binom.interval(CONFIDENCE, by_step["n"], by_step["promised"])
+        self.name = name
+        self.by_step = by_step.assign(low=low / by_step["n"], high=high / by_step["n"])
+
+    @classmethod
+    def from_estimator(
+        cls,
+        forecaster: LSTMForecaster,
+        y: Any,
+        X: Any = None,
+        *,
+        coverage: float | Sequence[float] = (0.5, 0.8, 0.95),
+        ax: Any = None,
+        **options: Any,
+    ) -> Self:
+        """Backtest a forecaster, and draw how its intervals did.
+
+        Parameters
+        ----------
+        forecaster : LSTMForecaster
+            Fitted or not: a clone is.
+        y, X, coverage, **options
+            As in `lstmforecast.backtest`.
+        ax
+            As in `plot`.
+
+        Returns
+        -------
+        IntervalDisplay
+
+        Raises
+        ------
+        ImportError
+            Without matplotlib.
+        TypeError, ValueError
+            As `lstmforecast.backtest`.
+        """
+        from lstmforecast.backtesting import backtest
+
+        return cls.from_result(backtest(forecaster, y, X, coverage=coverage, **options), ax=ax)
+
+    @classmethod
+    def from_result(cls, result: BacktestResult, *, ax: Any = None) -> Self:
+        """Draw the intervals of a backtest.
+
+        Parameters
+        ----------
+        result : BacktestResult
+            From `lstmforecast.backtest`, called with a ``coverage``.
+        ax
+            As in `plot`.
+
+        Returns
+        -------
+        IntervalDisplay
+
+        Raises
+        ------
+        ImportError
+            Without matplotlib.
+        ValueError
+            If the backtest has none.
+        """
+        if result.intervals is None:
+            raise ValueError("expected a backtest with intervals, got one without: call backtest(..., coverage=0.9)")
+        labels = [name for name in ("series", "cutoff", "time", "step", "variable") if name in result.intervals]
+        truth = result.forecasts.set_index(labels)["truth"]
+        n = len(result.coverages)
+        return cls.from_predictions(result.intervals.assign(truth=truth.to_numpy().repeat(n)), ax=ax)
+
+    @classmethod
+    def from_predictions(cls, intervals: pd.DataFrame, *, ax: Any = None) -> Self:
+        """Draw intervals that were made before, by whatever model, from many cutoffs.
+
+        Parameters
+        ----------
+        intervals : DataFrame
+            One interval in each row: ``cutoff``, ``step`` (from 1), ``coverage`` (promised), ``lower``, ``upper``,
+            ``truth`` (nan: missing) and, where there are several, ``variable`` and ``series``.
+        ax
+            As in `plot`.
+
+        Returns
+        -------
+        IntervalDisplay
+
+        Raises
+        ------
+        ImportError
+            Without matplotlib.
+        ValueError
+            If a column is missing.
+        """
+        wanted = ["cutoff", "step", "coverage", "lower", "upper", "truth"]
+        if missing := [name for name in wanted if name not in intervals]:
+            raise ValueError(f"expected intervals with columns {wanted}, got none called {missing}")
+        known = intervals[intervals["truth"].notna()].rename(columns={"coverage": "promised"})
+        known = known.assign(
+            coverage=known["truth"].between(known["lower"], known["upper"]), width=known["upper"] - known["lower"]
+        )
+        groups = known.groupby(["step", "promised"])
+        by_step = groups[["coverage", "width"]].mean().reset_index()
+        variables = known["variable"].unique().tolist() if "variable" in known else [None]
+        n_origins = groups.size().to_numpy() / len(variables)
+        shared = np.maximum(np.ceil(by_step["step"] / _rows_between(known)), 1)
+        n = np.maximum(n_origins / shared, 1).astype(int)
+        name = variables[0] if len(variables) == 1 and isinstance(variables[0], str) else None
+        return cls(by_step.assign(n=n), name=name).plot(ax)
+
+    def plot(self, ax: Any = None, **kwargs: Any) -> Self:
+        """Draw it.
+
+        Parameters
+        ----------
+        ax : two matplotlib.axes.Axes, optional
+            Where to draw coverage and width; a new figure if they aren't given.
+        **kwargs
+            Of the lines, as in `matplotlib.axes.Axes.plot`.
+
+        Returns
+        -------
+        IntervalDisplay
+            Itself.
+
+        Raises
+        ------
+        ImportError
+            Without matplotlib.
+        ValueError
+            If other than two axes are given.
+        """
+        axes = axes_for(ax, 1, 2, height=3.0)
+        self.coverage_lines_: dict[float, Any] = {}
+        self.width_lines_: dict[float, Any] = {}
+        self.bands_: dict[float, Any] = {}
+        levels = sorted(self.by_step["promised"].unique().tolist())
+        for color, dashes, promised in zip(COLORS, cycle(DASHES), levels, strict=False):
+            part = self.by_step[self.by_step["promised"] == promised]
+            style: dict[str, Any] = {
+                "color": color,
+                "linestyle": dashes,
+                "linewidth": 1.6,
+                "marker": "o" if len(part) < 2 else None,
+            } | kwargs
+            self._draw_coverage(axes[0], promised, part, style)
+            label = f"{100 * promised:g} % interval"
+            [line] = axes[1].plot(part["step"], part["width"], label=label, **style)
+            self.width_lines_[promised] = line
+        axes[0].set_ylabel("truths in the interval (%)")
+        axes[1].set_ylabel("mean width")
+        if self.name is not None:
+            axes[0].set_title(self.name, fontsize="small", loc="left")
+        axes[1].set_ylim(bottom=0)
+        for panel in axes:
+            panel.set_xlabel("steps ahead")
+            count_by_whole_numbers(panel)
+            finish(panel, legend=panel is axes[1])
+        self._keep(axes)
+        return self
+
+    def _draw_coverage(self, ax: Axes, promised: float, part: pd.DataFrame, style: dict[str, Any]) -> None:
+        steps = part["step"].to_numpy()
+        band = {"color": style["color"], "alpha": 0.15, "linewidth": 0, "zorder": 1}
+        self.bands_[promised] = ax.fill_between(steps, 100 * part["low"], 100 * part["high"], **band)
+        ax.plot(steps, np.full(len(steps), 100 * promised), color=INK, linewidth=0.8)
+        [self.coverage_lines_[promised]] = ax.plot(steps, 100 * part["coverage"], **style)
+
+
+def _rows_between(intervals: pd.DataFrame) -> float:
+    """Rows from one cutoff to the next; 1 where there are no times to tell from."""
+    if "time" not in intervals or intervals["cutoff"].nunique() < 2:
+        return 1.0
+    times, cutoffs = (intervals[name].drop_duplicates().sort_values().diff().dropna() for name in ("time", "cutoff"))
+    return float(cutoffs.median() / times.min())
