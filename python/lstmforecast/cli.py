@@ -344,7 +344,7 @@ def _check_writable(*paths: str | None) -> None:
 
 def _check_plots(path: str | None) -> None:
     if path:
-        from lstmforecast.plot import check_matplotlib
+        from lstmforecast.display.style import check_matplotlib
 
         check_matplotlib()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lstmforecast.display.style import check_matplotlib
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from lstmforecast.comparison import Comparison
     from lstmforecast.drift import DriftMonitor
 
-__all__ = ["anomalies", "backtest", "check_matplotlib", "comparison", "drift", "forecast", "history"]
+__all__ = ["anomalies", "backtest", "comparison", "drift", "forecast", "history"]
 
 
 def forecast(
