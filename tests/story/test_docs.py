@@ -35,7 +35,8 @@ def test_the_code_of_a_page_runs(page: Path, tmp_path: Path, monkeypatch: pytest
     (tmp_path / "notebooks").symlink_to(ROOT / "notebooks")
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {"__name__": "__main__"}
-    with matplotlib.rc_context({"backend": "agg"}):
+    # a page may draw more than twenty pictures, of which matplotlib warns
+    with matplotlib.rc_context({"backend": "agg", "figure.max_open_warning": 0}):
         exec(compile(program(page), str(page), "exec"), names)
         plt.close("all")
 
