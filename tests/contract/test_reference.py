@@ -95,3 +95,9 @@ def test_it_has_an_example(path: str, value: Any) -> None:
     # an abstract class is shown by those that can be used
     documents += [inspect.getdoc(each) or "" for each in (value.__subclasses__() if inspect.isclass(value) else [])]
     assert any(">>>" in document for document in documents)
+
+
+@pytest.mark.parametrize("value", [value for _, value in OBJECTS if hasattr(value, "_doc_page")])
+def test_diagrams_link_to_the_page_that_has_the_class(value: Any) -> None:
+    page = (REFERENCE / f"{value._doc_page}.md").read_text(encoding="utf-8")
+    assert f"::: lstmforecast.{value.__name__}" in page.splitlines()
