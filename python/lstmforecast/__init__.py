@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from lstmforecast.regressor import LSTMRegressor
     from lstmforecast.scalers import MinMaxScaler, RobustScaler, StandardScaler
     from lstmforecast.text import CharLSTM
+    from lstmforecast.tuning import tune
     from lstmforecast.windowing import time_split, windows
 
 __all__ = [
@@ -50,6 +51,7 @@ __all__ = [
     "thresholds",
     "time_split",
     "transfer",
+    "tune",
     "windows",
 ]
 
@@ -73,6 +75,7 @@ _HOMES = {
     "load": "persistence",
     "quantization_report": "quantization_cost",
     "time_split": "windowing",
+    "tune": "tuning",
     "windows": "windowing",
 }
 _MODULES = {"ab", "augment", "indicators", "metrics", "plot", "serve", "thresholds", "transfer"}
