@@ -82,7 +82,7 @@ def test_same_seed_same_trials(result):
 def test_a_trial_without_prospects_is_given_up():
     worst = {"learning_rate": ("log", 1e-9, 1e-8), "linear_skip": [False]}
     estimator = small(linear_skip=False, max_epochs=6, learning_rate=1e-2)
-    result = search(estimator=estimator, space=worst, pruner=optuna.pruners.MedianPruner(1, n_warmup_steps=2))
+    result = search(estimator=estimator, space=worst, pruner=optuna.pruners.MedianPruner(1, n_warmup_steps=3))
     assert list(result.trials_["state"]) == ["complete", "pruned", "pruned", "pruned"]
     assert list(result.trials_["epochs"]) == [6, 3, 3, 3]
     assert result.trials_["value"].isna().tolist() == [False, True, True, True]
