@@ -99,7 +99,9 @@ def backtest(
     n_jobs : int or None, default=None
         Fits at a time, in threads, as scikit-learn counts them: None is 1 (or what `joblib.parallel_config` says), -1
         the number of processors. Each fit computes with the forecaster's ``n_threads``, whatever ``n_jobs`` is, so
-        that the result is the same bit for bit; ``n_threads=1`` makes the best of several jobs.
+        that the result is the same bit for bit; ``n_threads=1`` makes the best of several jobs. With a backend of
+        `joblib.parallel_config`, such as ``"loky"`` or ``"dask"``, fits run in its processes: set ``n_threads`` for the
+        same bits there. Callbacks then are copies.
 
     Returns
     -------
@@ -144,13 +146,13 @@ def backtest(
     scorer = SpreadScorer(seen, Probabilities.read(coverage, levels), windows, season, horizon, deviation)
     scorer = scorer.checked(template, folds)
 
-    def run(fitted: LSTMForecaster, fold: Fold) -> _Outcome:
+    def run(fitted: LSTMForecaster, fold: Fold, is_last: bool) -> _Outcome:
         fitted._fit(seen.take(fold.rows(observations)))
         sized, part = seen.sized(like=fitted._seen), windows.take(fold.windows)
         parameters = fitted._forecast_origins(fitted.model_, sized, part.origins, horizon, part.which)
         values = seen.undo(mean(fitted.model_.config["distribution"], parameters))
         # hundreds of refits would fill the memory
-        kept = fitted if fold is folds[-1] else None
+        kept = fitted if is_last else None
         return _Outcome(values, scorer.score(fitted, sized, fold), kept)
 
     outcomes = _run(template, folds, n_jobs, run)
@@ -187,11 +189,15 @@ def _season(season_length: int | None, observations: Observations, n_before: int
 
 
 def _run(
-    template: LSTMForecaster, folds: list[Fold], n_jobs: int | None, run: Callable[[LSTMForecaster, Fold], _Outcome]
+    template: LSTMForecaster,
+    folds: list[Fold],
+    n_jobs: int | None,
+    run: Callable[[LSTMForecaster, Fold, bool], _Outcome],
 ) -> list[_Outcome]:
-    """Run all folds, side by side in threads: the kernel lets go of the interpreter, and data and callbacks are shared.
+    """Run all folds, side by side in threads, unless `joblib.parallel_config` says where: the kernel lets go of the
+    interpreter, and data and callbacks are shared.
 
-    joblib's processes would count threads anew, and with them change the bits of a fit.
+    Other processes count threads anew, and with them change the bits of a fit, unless ``n_threads`` is set.
     """
     if n_jobs is not None and (isinstance(n_jobs, bool) or not isinstance(n_jobs, numbers.Integral) or n_jobs == 0):
         raise ValueError(f"expected n_jobs to be None or an integer other than 0, got {n_jobs!r}")
@@ -202,9 +208,9 @@ def _run(
     if template.warm_start:
         if n_jobs not in (None, 1):
             raise ValueError(f"expected n_jobs=None for warm_start=True, where fit goes on from fit, got {n_jobs}")
-        return [run(template, fold) for fold in folds]
-    jobs = (delayed(run)(each, fold) for fold, each in zip(folds, _clones(template), strict=False))
-    outcomes: list[_Outcome] = Parallel(n_jobs=n_jobs, require="sharedmem")(jobs)
+        return [run(template, fold, fold is folds[-1]) for fold in folds]
+    jobs = (delayed(run)(each, fold, fold is folds[-1]) for fold, each in zip(folds, _clones(template), strict=False))
+    outcomes: list[_Outcome] = Parallel(n_jobs=n_jobs, prefer="threads")(jobs)
     return outcomes
 
 

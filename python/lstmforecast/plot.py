@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from lstmforecast.anomaly_plot import anomalies
     from lstmforecast.backtest_result import BacktestResult
     from lstmforecast.monitor_plot import comparison, drift
+    from lstmforecast.tuning_plot import importance, trials
 
-__all__ = ["anomalies", "backtest", "comparison", "drift", "forecast", "history"]
+__all__ = ["anomalies", "backtest", "comparison", "drift", "forecast", "history", "importance", "trials"]
 
 # Okabe and Ito's palette: told apart with any colour vision, and in grey print.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -179,7 +180,7 @@ def backtest(
 
 
 def __getattr__(name: str) -> Any:
-    """`anomalies`, `comparison` and `drift` have files of their own."""
+    """Those that have files of their own."""
     if name == "anomalies":
         from lstmforecast.anomaly_plot import anomalies
 
@@ -188,6 +189,10 @@ def __getattr__(name: str) -> Any:
         from lstmforecast import monitor_plot
 
         return getattr(monitor_plot, name)
+    if name in ("importance", "trials"):
+        from lstmforecast import tuning_plot
+
+        return getattr(tuning_plot, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

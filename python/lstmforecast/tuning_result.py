@@ -34,7 +34,7 @@ class TuneResult:
         best of many is somewhat better there than it will be on other rows.
     trials_ : DataFrame
         A row for each trial: ``number``, ``state``, ``value``, ``epochs``, ``seconds``, the parameters under their
-        names, and the ``error`` of one that failed.
+        names (nan: not chosen), and the ``error`` of one that failed.
     study_ : optuna.study.Study
         Optuna's own view, for its plots and importances.
     metric_ : str
@@ -77,16 +77,19 @@ def result_of(search: Search) -> TuneResult:
 
 
 def trials_of(study: optuna.study.Study) -> pd.DataFrame:
-    """A row for each trial."""
-    rows = []
-    for trial in study.get_trials(deepcopy=False):
-        row: dict[str, Any] = {
-            "number": trial.number,
-            "state": trial.state.name.lower(),
-            "value": float("nan") if trial.value is None else trial.value,
-            "epochs": len(trial.intermediate_values),
-            "seconds": trial.user_attrs.get("seconds", float("nan")),
-        }
-        rows.append(row | trial.params | {"error": trial.user_attrs.get("error")})
-    table = pd.DataFrame(rows)
-    return table[[name for name in table if name != "error"] + ["error"]]
+    """A row for each trial; a parameter that it didn't choose is nan, one that it chose to be None is None."""
+    trials = study.get_trials(deepcopy=False)
+    names = dict.fromkeys(name for trial in trials for name in trial.params)
+    # Optuna takes the last loss of a pruned trial for its value
+    complete = [trial.state is optuna.trial.TrialState.COMPLETE for trial in trials]
+    columns: dict[str, Any] = {
+        "number": [trial.number for trial in trials],
+        "state": [trial.state.name.lower() for trial in trials],
+        "value": [trial.value if done else float("nan") for trial, done in zip(trials, complete, strict=True)],
+        "epochs": [len(trial.intermediate_values) for trial in trials],
+        "seconds": [trial.user_attrs.get("seconds", float("nan")) for trial in trials],
+    }
+    for name in names:
+        values = [trial.params.get(name, float("nan")) for trial in trials]
+        columns[name] = pd.Series(values, dtype=object) if None in values else values
+    return pd.DataFrame(columns | {"error": [trial.user_attrs.get("error") for trial in trials]})

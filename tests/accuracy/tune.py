@@ -48,9 +48,8 @@ def run(*, once: bool) -> list[Table]:
     cases, search = (CASES[1:2], {"n_trials": 2}) if once else (CASES, {"n_trials": None, "timeout": SECONDS})
     found = [tuned(name, horizon, search) for name, horizon in cases]
     note = (
-        f"MSE of standardised values; {SECONDS} s of trials, {THREADS} at a time on a thread each, on twelve months of\n"
-        f"30 days, judged by four months; then four months of test, mean over {SEEDS} seeds. Naive: beside each.\n"
+        f"MSE of standardised values. {SECONDS} s of trials, {THREADS} at a time on a thread each, fitted on twelve\n"
+        f"months of 30 days, judged by the next four; four months of test, mean over {SEEDS} seeds.\n"
     )
-    return [
-        Table("Tuning, ETTh1", note + "\n".join(best for _, best in found), [row for rows, _ in found for row in rows])
-    ]
+    rows = [row for rows, _ in found for row in rows]
+    return [Table("Tuning, ETTh1", note + "\n".join(best for _, best in found), rows)]
