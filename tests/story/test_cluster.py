@@ -7,6 +7,7 @@ import signal
 import dask.dataframe as dd
 import joblib
 import numpy as np
+import optuna
 import pandas as pd
 import pytest
 from dask.distributed import Client, LocalCluster
@@ -24,7 +25,7 @@ SPACE = {"hidden_size": (4, 16), "normalize": ["last", "window"]}
 @pytest.fixture(scope="module")
 def cluster():
     options = {"processes": True, "n_workers": 2, "threads_per_worker": 1, "host": "127.0.0.1"}
-    with LocalCluster(**options, dashboard_address=None, silence_logs=logging.CRITICAL) as cluster, Client(cluster):
+    with LocalCluster(**options, dashboard_address=":0", silence_logs=logging.CRITICAL) as cluster, Client(cluster):
         yield cluster
 
 
@@ -70,14 +71,18 @@ def test_a_backtest_survives_the_death_of_a_worker(cluster, expected, tmp_path):
 
 def test_a_search_survives_the_death_of_a_worker(cluster, tmp_path):
     died = tmp_path / "died"
-    # one after the other, as each is chosen by those before; every one of them in a worker
-    options = {"space": SPACE, "n_trials": 5, "random_state": 0}
-    with joblib.parallel_config("dask", n_jobs=1):
-        found = tune(small(callbacks=[dying_once(died)]), Y, **options)
+
+    def found(forecaster):
+        # points that don't depend on which trial ends first
+        sampler, pruner = optuna.samplers.RandomSampler(seed=0), optuna.pruners.NopPruner()
+        return tune(forecaster, Y, space=SPACE, n_trials=5, sampler=sampler, pruner=pruner)
+
+    with joblib.parallel_config("dask"):
+        here = found(small(callbacks=[dying_once(died)]))
     assert died.exists()
-    expected = tune(small(), Y, **options)
-    pd.testing.assert_frame_equal(trials_of(found), trials_of(expected))
-    np.testing.assert_array_equal(found.best_estimator_.predict(), expected.best_estimator_.predict())
+    there = found(small())
+    pd.testing.assert_frame_equal(trials_of(here), trials_of(there))
+    np.testing.assert_array_equal(here.best_estimator_.predict(), there.best_estimator_.predict())
 
 
 def test_a_search_on_two_workers_prunes_and_fills_a_storage(cluster, tmp_path):
