@@ -106,8 +106,8 @@ def sample(ddf: dd.DataFrame, n_series: int, random_state: Any = None) -> pd.Dat
     ids = _ids(columns).drop_duplicates().sort_values()
     n = min(check_count("n_series", n_series), len(ids))
     drawn = set(ids.sample(n, random_state=draw_seed(random_state)))
-    panel: pd.DataFrame = columns.map_partitions(_of_series, drawn, meta=columns._meta).compute()
-    return _sorted(panel)
+    part: Any = columns
+    return _sorted(part.map_partitions(_of_series, drawn, meta=columns._meta).compute())
 
 
 def _of_series(part: pd.DataFrame, ids: set[Any]) -> pd.DataFrame:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 OnEpoch = Callable[[dict[str, Any]], bool | list[str]]
-Fit = Callable[[dict[str, Any], OnEpoch, Processes | None], dict[str, Any]]
+Fit = Callable[[dict[str, Any], OnEpoch | None, Processes | None], dict[str, Any]]
 
 
 class LSTMEstimator(BaseEstimator):
@@ -132,7 +132,9 @@ class LSTMEstimator(BaseEstimator):
                 bar.update(record)
                 return plan.answer(callback(dict(record)) for callback in callbacks)
 
-            outcome = fit({**training, "transfer": plan.options}, on_epoch, processes)
+            # with nobody to tell, networks of an ensemble may be trained elsewhere
+            told = on_epoch if callbacks or self.verbose else None
+            outcome = fit({**training, "transfer": plan.options}, told, processes)
         return {"pretrained": self.pretrained_ if goes_on else None} | outcome | plan.outcome()
 
     def _keep(self, model: _core.Model | Ensemble, outcome: Mapping[str, Any]) -> None:

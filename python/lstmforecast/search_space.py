@@ -42,11 +42,10 @@ def default_space(forecaster: LSTMForecaster, n_rows: int, season: int, n_column
     usual = default_window_size(n_rows, forecaster.horizon, season)
     windows = [size for size in units if size <= min(LONGEST, n_rows // 4) and size != usual]
     lists: dict[str, list[Any]] = {
-        "architecture": ["lstm", "linear", "attention", "cnn_lstm"],
+        "architecture": ["lstm", "linear", "attention"],
         # what divides a window, or is cut out of it, was chosen for that window
         "window_size": windows if own["segment_length"] is None and own["tbptt"] is None else [],
         "hidden_size": [16, 32, 64, 128],
-        "num_layers": [1, 2],
         "dropout": [0.0, 0.1, 0.2, 0.4],
         "normalize": ["last", "window", None],
         "linear_skip": [None, False],

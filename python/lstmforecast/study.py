@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
@@ -12,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import optuna
-from joblib import effective_n_jobs
 from joblib.parallel import get_active_backend
 from optuna.trial import Trial, TrialState
 from sklearn.base import clone
@@ -58,8 +58,16 @@ def open_study(
     study.set_user_attr("task", task)
     # a study that goes on mustn't draw the numbers that it began with
     seed = None if seed is None else (seed + len(study.get_trials(deepcopy=False))) % 2**32
-    study.sampler = optuna.samplers.TPESampler(seed=seed) if sampler is None else sampler
+    study.sampler = _sampler(seed) if sampler is None else sampler
     return study
+
+
+def _sampler(seed: int | None) -> optuna.samplers.BaseSampler:
+    """Looks at parameters together, those of linear forecasts by themselves, and not where another trial is looking."""
+    with warnings.catch_warnings():
+        # these were experimental in Optuna 4
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        return optuna.samplers.TPESampler(seed=seed, multivariate=True, group=True, constant_liar=True)
 
 
 def task_of(forecaster: LSTMForecaster, seen: Seen, *details: Any) -> str:
@@ -162,9 +170,10 @@ class Search:
 
 def effective_n_jobs_of(n_jobs: int | None) -> int:
     """How many run at a time: None is 1, or what `joblib.parallel_config` says."""
+    backend, configured = get_active_backend(prefer="threads")
     if n_jobs is None:
-        n_jobs = get_active_backend(prefer="threads")[1]
-    return int(effective_n_jobs(n_jobs))
+        n_jobs = backend.default_n_jobs if configured is None else configured
+    return int(backend.effective_n_jobs(n_jobs))
 
 
 def _run(jobs: Iterator[Any], n_jobs: int) -> Iterator[Outcome]:

@@ -107,8 +107,21 @@ def test_other_backends_say_the_same(backend, expected):
         assert len(tune(small(), Y, space=SPACE, n_trials=4, random_state=0).trials_) == 4
 
 
+@pytest.mark.parametrize("backend", ["dask", "loky"])
+def test_networks_of_an_ensemble_are_trained_by_workers(backend, cluster):
+    expected = small(n_estimators=3).fit(Y)
+    with joblib.parallel_config(backend, n_jobs=2):
+        found = small(n_estimators=3).fit(Y)
+        told = []
+        small(n_estimators=3, callbacks=[told.append]).fit(Y)
+    np.testing.assert_array_equal(found.predict(), expected.predict())
+    pd.testing.assert_frame_equal(found.history_.drop(columns="seconds"), expected.history_.drop(columns="seconds"))
+    # who wants to be told of epochs is, by threads of this process
+    assert len(told) == 9
+
+
 # Dask's own way of reading, which pandas 3.1 frowns on
-@pytest.mark.filterwarnings("ignore:The inplace keyword in DataFrame.reset_index:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:(?s).*inplace keyword in DataFrame:DeprecationWarning")
 def test_a_panel_is_forecast_from_files_to_files_by_two_workers(cluster, tmp_path):
     times = pd.date_range("2026-01-01", periods=60, freq="D")
     ids = np.repeat([f"series {i}" for i in range(8)], 60)

@@ -67,7 +67,7 @@ def test_a_series_in_two_partitions_is_an_error(model):
 
 
 # Dask's own way of reading, which pandas 3.1 frowns on
-@pytest.mark.filterwarnings("ignore:The inplace keyword in DataFrame.reset_index:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:(?s).*inplace keyword in DataFrame:DeprecationWarning")
 def test_parquet_in_parquet_out(model, tmp_path):
     parts_of().reset_index().to_parquet(tmp_path / "in", write_index=False)
     lstmforecast.dask.forecast(dd.read_parquet(tmp_path / "in"), model).to_parquet(tmp_path / "out")
