@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -178,9 +178,9 @@ def effective_n_jobs_of(n_jobs: int | None) -> int:
 
 def _run(jobs: Iterator[Any], n_jobs: int) -> Iterator[Outcome]:
     """Outcomes as they come; a trial chooses its parameters when there is room for it."""
-    run: Callable[..., Parallel] = lambda **how: Parallel(n_jobs=n_jobs, prefer="threads", batch_size=1, **how)  # noqa: E731
+    how: dict[str, Any] = {"n_jobs": n_jobs, "prefer": "threads", "batch_size": 1}
     if get_active_backend(prefer="threads")[0].supports_return_generator:
-        yield from run(return_as="generator_unordered", pre_dispatch="n_jobs")(jobs)
+        yield from Parallel(**how, return_as="generator_unordered", pre_dispatch="n_jobs")(jobs)
         return
     while batch := list(islice(jobs, n_jobs)):
-        yield from run()(batch)
+        yield from Parallel(**how)(batch)
