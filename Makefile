@@ -62,6 +62,14 @@ test-wheel:
 	PYTHONPATH=$(CURDIR)/$(VENV)-wheel $(BIN)/python -m pytest tests/contract/test_import.py tests/story $(ARGS)
 	rm -rf $(VENV)-wheel
 
+.PHONY: test-sktime  ## Run sktime's own suite, and ours within sktime, beside the pandas that sktime wants
+test-sktime: develop
+	$(BIN)/python -m venv --clear $(VENV)-sktime
+	$(BIN)/python -c 'import sysconfig; print("import site; site.addsitedir(" + repr(sysconfig.get_path("purelib")) + ")")' \
+		> "$$($(VENV)-sktime/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/environment.pth"
+	$(VENV)-sktime/bin/python -m pip install --quiet $(shell sed -n 's/^sktime = \[\(.*\)\]$$/\1/p' pyproject.toml | sed 's/, / /g')
+	$(VENV)-sktime/bin/python -m pytest tests/sktime python/lstmforecast/sktime.py $(ARGS)
+
 .PHONY: smoke  ## Install the wheel of dist/ into every Python 3.10 to 3.13 of this machine and train one model
 smoke:
 	$(PYTHON) .ci/smoke.py
@@ -75,7 +83,7 @@ develop: $(MODULE)
 
 .PHONY: clean  ## Remove everything that was built or installed here
 clean:
-	rm -rf target dist $(VENV) $(VENV)-wheel $(VENV)-smoke $(MODULE)
+	rm -rf target dist $(VENV) $(VENV)-wheel $(VENV)-smoke $(VENV)-sktime $(MODULE)
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))' \

@@ -141,7 +141,7 @@ fn one_window(c: &mut Criterion) {
             for n_threads in [1, 2] {
                 memory.start(1, n_threads);
                 group.bench_function(format!("{size:?} {set:?}, {n_threads} threads"), |b| {
-                    b.iter(|| lstm.last_state(&parameters, &mut memory)[0]);
+                    b.iter(|| lstm.last_state(&parameters, None, &mut memory)[0]);
                 });
             }
         }

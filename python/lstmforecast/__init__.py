@@ -78,7 +78,18 @@ _HOMES = {
     "tune": "tuning",
     "windows": "windowing",
 }
-_MODULES = {"ab", "augment", "dask", "indicators", "metrics", "plot", "serve", "thresholds", "transfer"}
+_MODULES = {
+    "ab",
+    "augment",
+    "dask",
+    "indicators",
+    "metrics",
+    "plot",
+    "serve",
+    "sktime",
+    "thresholds",
+    "transfer",
+}
 
 
 def __getattr__(name: str) -> Any:

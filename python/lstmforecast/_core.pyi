@@ -70,8 +70,11 @@ class Model:
         """``(window_size, n_features)``."""
     def parameters(self) -> dict[str, NDArray[np.float32]]:
         """Copies of the network's weights under PyTorch's names (``lstm.weight_ih_l0``, ..., ``fc.bias``)."""
-    def load_parameters(self, parameters: Mapping[str, NDArray[np.float32]]) -> None:
-        """Replace all weights; a missing, unexpected or wrongly shaped one is named and nothing is changed."""
+    def load_parameters(self, parameters: Mapping[str, NDArray[np.float32]], int8: bool = False) -> None:
+        """Replace all weights; a missing, unexpected or wrongly shaped one is named and nothing is changed.
+
+        With ``int8`` they are multiples of a scale for each row, at most 127: forecasts may multiply them as integers.
+        """
     def state_dict(self) -> dict[str, torch.Tensor]:
         """Copies of the weights as tensors of Python's torch, which is imported for it."""
     def load_state_dict(self, state_dict: Mapping[str, torch.Tensor]) -> None:

@@ -183,8 +183,7 @@ class ForecastLog:
             By origin, key, model and step; ``actual`` is nan where it isn't known yet.
         """
         names = ["key", "model", "origin", "step", "time", "forecast", "actual"]
-        frame = pd.DataFrame(self._store.joined(), columns=names)
-        frame = frame[frame["model"].isin(models)] if models else frame
+        frame = pd.DataFrame(self._store.joined(models), columns=names)
         frame = frame.sort_values(["origin", "key", "model", "step"], ignore_index=True)
         numbers_of = {"step": "int64", "forecast": "float64", "actual": "float64"}
         labels = {name: [read_label(text) for text in frame[name]] for name in ("origin", "time")}

@@ -20,6 +20,19 @@ ACTUALS = (
     "CREATE TABLE IF NOT EXISTS lstmforecast_actuals (series VARCHAR(200) NOT NULL, time VARCHAR(40) NOT NULL, "
     "value DOUBLE PRECISION NOT NULL, PRIMARY KEY (series, time))"
 )
+# Of the databases that know IF NOT EXISTS here; without it, errors of long logs take longer to find.
+BY_TIME = "CREATE INDEX IF NOT EXISTS lstmforecast_by_time ON lstmforecast_forecasts (series, time)"
+INDEXED = ("sqlite", "postgresql")
+# Forecasts whose last step lies between two times: the mean size of their errors.
+ERRORS = (
+    "SELECT f.series, f.model, f.origin, AVG(ABS(s.value - a.value)) FROM lstmforecast_forecasts f "
+    "JOIN lstmforecast_forecasts s ON s.series = f.series AND s.model = f.model AND s.origin = f.origin "
+    "JOIN lstmforecast_actuals a ON a.series = s.series AND a.time = s.time "
+    "WHERE f.series = :series AND f.time BETWEEN :first AND :last AND NOT EXISTS ("
+    "SELECT 1 FROM lstmforecast_forecasts l "
+    "WHERE l.series = f.series AND l.model = f.model AND l.origin = f.origin AND l.step = f.step + 1) "
+    "GROUP BY f.series, f.model, f.origin ORDER BY f.origin"
+)
 JOIN = (
     "SELECT f.series, f.model, f.origin, f.step, f.time, f.value, a.value FROM lstmforecast_forecasts f "
     "LEFT JOIN lstmforecast_actuals a ON a.series = f.series AND a.time = f.time"
@@ -32,7 +45,9 @@ class Connection(Protocol):
     def run(self, statements: list[tuple[str, Rows]]) -> None:
         """Execute statements, each for all of its rows, in one transaction."""
 
-    def query(self, statement: str) -> list[Any]:
+    dialect: str
+
+    def query(self, statement: str, values: dict[str, Any] | None = None) -> list[Any]:
         """All rows that a statement returns."""
 
     def close(self) -> None:
@@ -44,7 +59,8 @@ class Store:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        connection.run([(table, [{}]) for table in (FORECASTS, ACTUALS)])
+        tables = [FORECASTS, ACTUALS, *([BY_TIME] if connection.dialect in INDEXED else [])]
+        connection.run([(table, [{}]) for table in tables])
 
     def put_forecasts(self, rows: Rows) -> None:
         """All steps of one forecast, in place of what that model said from that origin."""
@@ -55,9 +71,15 @@ class Store:
         """What came true, in place of what was posted for the same times."""
         self._put("lstmforecast_actuals", ("series", "time", "value"), ("series", "time"), rows)
 
-    def joined(self) -> list[Any]:
-        """Key, model, origin, step, time, forecast and actual or None of all forecasts."""
-        return self._connection.query(JOIN)
+    def joined(self, models: tuple[str, ...] = ()) -> list[Any]:
+        """Key, model, origin, step, time, forecast and actual or None of all forecasts, or of those of some models."""
+        names = {f"model{i}": name for i, name in enumerate(models)}
+        where = f" WHERE f.model IN ({', '.join(f':{name}' for name in names)})" if names else ""
+        return self._connection.query(JOIN + where, names)
+
+    def errors(self, series: str, first: str, last: str) -> list[Any]:
+        """Series, model, origin and mean absolute error of each forecast whose last step lies in a span of time."""
+        return self._connection.query(ERRORS, {"series": series, "first": first, "last": last})
 
     def close(self) -> None:
         """Close the connection."""
@@ -78,6 +100,8 @@ class Store:
 class SQLite:
     """The standard library's SQLite; one connection, one thread at a time."""
 
+    dialect = "sqlite"
+
     def __init__(self, path: str) -> None:
         self._lock = threading.Lock()
         self._database = sqlite3.connect(path, check_same_thread=False, timeout=30)
@@ -90,10 +114,10 @@ class SQLite:
             for statement, rows in statements:
                 self._database.executemany(statement, rows)
 
-    def query(self, statement: str) -> list[Any]:
+    def query(self, statement: str, values: dict[str, Any] | None = None) -> list[Any]:
         """All rows that a statement returns."""
         with self._lock:
-            return self._database.execute(statement).fetchall()
+            return self._database.execute(statement, values or {}).fetchall()
 
     def close(self) -> None:
         """Close the file."""
@@ -110,6 +134,7 @@ class Alchemy:
             raise ImportError(f'{url.split(":")[0]} needs SQLAlchemy: pip install "lstmforecast[ab]"') from error
         self._text = sqlalchemy.text
         self._engine = sqlalchemy.create_engine(url)
+        self.dialect = self._engine.dialect.name
 
     def run(self, statements: list[tuple[str, Rows]]) -> None:
         """Execute statements, each for all of its rows, in one transaction."""
@@ -117,10 +142,10 @@ class Alchemy:
             for statement, rows in statements:
                 connection.execute(self._text(statement), rows)
 
-    def query(self, statement: str) -> list[Any]:
+    def query(self, statement: str, values: dict[str, Any] | None = None) -> list[Any]:
         """All rows that a statement returns."""
         with self._engine.connect() as connection:
-            return list(connection.execute(self._text(statement)).fetchall())
+            return list(connection.execute(self._text(statement), values or {}).fetchall())
 
     def close(self) -> None:
         """Close all connections."""

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lstmforecast.panel_index import SERIES, TIME
+from lstmforecast.frames import SERIES, TIME
 
 Array = NDArray[np.float64]
 

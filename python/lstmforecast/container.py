@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lstmforecast.form import Form, read_table
+from lstmforecast.frames import Origin, to_pandas
 from lstmforecast.index import (
     Frequency,
     check_index,
@@ -82,8 +83,7 @@ class Observations:
             If the shape is wrong, a value is missing or infinite, times are unsorted, duplicated or missing, or
             columns or frequency are not those of ``like``.
         """
-        table, form = read_table(y, name)
-        index = y.index if isinstance(y, pd.Series | pd.DataFrame) else None
+        table, form, index = _opened(y, name)
         if like is not None:
             check_columns(like.form, like.n_columns, form, table.shape[1], name)
             freq = like.freq if index is not None else None
@@ -91,6 +91,22 @@ class Observations:
             check_index(index, name)
         elif freq is not None:
             raise ValueError(f"expected {name} with a time index for freq={freq!r}, got {type(y).__name__}")
+        observations = cls._on_grid(table, form, index, freq, missing, name)
+        if missing == "mask" and like is None:
+            # later, a sensor that is silent for a whole window is no reason to refuse a forecast
+            observations._check_columns_known(name)
+        return observations._mended(missing, name)
+
+    @classmethod
+    def _on_grid(
+        cls,
+        table: NDArray[np.float64],
+        form: Form,
+        index: pd.Index | None,
+        freq: Frequency,
+        missing: Missing,
+        name: str,
+    ) -> Observations:
         if np.isinf(table).any():
             raise ValueError(f"expected finite values in {name}, got {place(np.isinf(table), 'infinite', index, form)}")
         if index is not None:
@@ -98,11 +114,7 @@ class Observations:
             if len(grid) > len(index) and missing == "error":
                 raise ValueError(gap_message(index, grid, freq, name))
             table, index = _spread(table, index, grid), grid
-        observations = cls(table, index, freq, form)
-        if missing == "mask" and like is None:
-            # later, a sensor that is silent for a whole window is no reason to refuse a forecast
-            observations._check_columns_known(name)
-        return observations._mended(missing, name)
+        return cls(table, index, freq, form)
 
     def _mended(self, missing: Missing, name: str) -> Observations:
         gone = np.isnan(self.values)
@@ -188,7 +200,7 @@ class Observations:
 
     def container(self) -> Any:
         """Give these observations back as they came in."""
-        return self.form.give_back(self.values, self.index)
+        return self.form.finish(self.form.give_back(self.values, self.index))
 
     def future_index(self, steps: int) -> pd.Index | None:
         """The labels of the steps after the end; None for arrays."""
@@ -196,7 +208,8 @@ class Observations:
 
     def continued(self, values: NDArray[np.float64]) -> Any:
         """Put forecasts of shape (n_series, steps, k) into the same kind of container, labelled as what comes next."""
-        return self.form.give_back(values.reshape(-1, values.shape[-1]), self.future_index(values.shape[1]))
+        index = self.future_index(values.shape[1])
+        return self.form.finish(self.form.give_back(values.reshape(-1, values.shape[-1]), index))
 
     def extended(self, newer: Any, *, missing: Missing = "error", name: str = "y") -> Observations:
         """Append newer data whose index goes on where this one ends.
@@ -211,17 +224,16 @@ class Observations:
         if missing == "error":
             # By itself first, so that messages count its rows.
             Observations.read(newer, like=self, name=name)
-        table, form = read_table(newer, name)
+        table, form, later = _opened(newer, name)
         check_columns(self.form, self.n_columns, form, table.shape[1], name)
-        later = newer.index if isinstance(newer, pd.Series | pd.DataFrame) else None
         if later is not None and self.index is None:
             raise TypeError(f"expected {name} as an array, as at fit, got a {type(newer).__name__}")
         index = self.index
         if index is not None:
             later = continue_index(index, self.freq, len(table)) if later is None else later
             index = join_indexes(index, later, name)
-        both = self.form.give_back(np.concatenate([self.values, table]), index)
-        joined = Observations.read(both, missing=missing, like=self, name=name)
+        both = np.concatenate([self.values, table])
+        joined = self._on_grid(both, self.form, index, self.freq, missing, name)._mended(missing, name)
         if self.filled is None:
             return joined
         # what was mended before is no truth now
@@ -251,11 +263,20 @@ class Observations:
         return cls(tensors["values"], index, values["freq"], unpack_columns(values["form"]), filled)
 
 
+def _opened(y: Any, name: str) -> tuple[NDArray[np.float64], Form, pd.Index | None]:
+    """The numbers of a container, its form, and the index, which arrays and frames without a column of times lack."""
+    y, origin = to_pandas(y, name)
+    table, form = read_table(y, name)
+    has_index = isinstance(y, pd.Series | pd.DataFrame) and (origin is None or origin.time is not None)
+    return table, replace(form, origin=origin), y.index if has_index else None
+
+
 def pack_columns(form: Form) -> dict[str, Any]:
     """Write a form as plain values, for `unpack_columns`; a ``ValueError`` if a column's name is no plain value."""
     columns = None if form.columns is None else [pack_label(label) for label in form.columns]
     names = None if form.columns is None else [pack_label(label) for label in form.columns.names]
-    return {"kind": form.kind, "dtype": form.dtype, "columns": columns, "names": names}
+    origin = None if form.origin is None else asdict(form.origin)
+    return {"kind": form.kind, "dtype": form.dtype, "columns": columns, "names": names, "origin": origin}
 
 
 def unpack_columns(saved: dict[str, Any]) -> Form:
@@ -264,7 +285,8 @@ def unpack_columns(saved: dict[str, Any]) -> Form:
     if saved["columns"] is not None:
         labels = [unpack_label(label) for label in saved["columns"]]
         columns = _columns(labels, [unpack_label(label) for label in saved["names"]], saved["kind"])
-    return Form(saved["kind"], saved["dtype"], columns)
+    origin = saved.get("origin")
+    return Form(saved["kind"], saved["dtype"], columns, None if origin is None else Origin(**origin))
 
 
 def check_columns(expected: Form, n_expected: int, got: Form, n_got: int, name: str = "y") -> None:

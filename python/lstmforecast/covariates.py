@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from lstmforecast.calendar import calendar_features, calendar_names
 from lstmforecast.container import Observations, check_columns, pack_columns, place, unpack_columns
 from lstmforecast.form import Form, read_table
+from lstmforecast.frames import SERIES, to_pandas
 from lstmforecast.index import Frequency
 from lstmforecast.packing import pack_keys, pack_label, unpack_keys, unpack_label
 from lstmforecast.panel_index import indexed
@@ -38,7 +39,7 @@ class Table:
         """
         if table is None:
             raise ValueError(f"expected {self.name} for {rows}, as there was one at fit, got None")
-        table, _ = indexed(table, self.name)
+        table, _ = indexed(to_pandas(table, self.name)[0], self.name)
         values, form = read_table(table, self.name)
         check_columns(self.form, self.n_columns, form, values.shape[1], self.name)
         if index is not None and isinstance(table, pd.DataFrame | pd.Series):
@@ -85,7 +86,7 @@ class Covariates:
         for name, table in (("X_past", X_past), ("X", X)):
             tables[name] = None
             if table is not None:
-                values, form = read_table(indexed(table, name)[0], name)
+                values, form = read_table(indexed(to_pandas(table, name)[0], name)[0], name)
                 tables[name] = Table(name, form, values.shape[1])
         encoded = None if static is None else encode_static(static, seen)
         return cls(tables["X_past"], tables["X"], calendar, holidays, seen.freq, encoded)
@@ -206,6 +207,9 @@ def encode_static(static: Any, seen: Observations) -> pd.DataFrame:
     TypeError
         If it is no DataFrame, or there is one series only.
     """
+    static, origin = to_pandas(static, "static")
+    if origin is not None and SERIES in static:
+        static = static.set_index(SERIES)
     if not isinstance(static, pd.DataFrame):
         raise TypeError(f"expected static to be a DataFrame with a row for each series, got {type(static).__name__}")
     if not seen.is_panel:

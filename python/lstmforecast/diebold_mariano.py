@@ -46,10 +46,10 @@ def cosine_test(differences: Array, horizon: int, alternative: str) -> MeanTest:
 
     The long-run variance is the mean square of ``0.4 n^(2/3)`` cosine coefficients, which are nearly independent,
     whatever the autocorrelation: Lazarus, Lewis, Stock and Watson (2018), HAR inference: recommendations for practice.
-    Waves are at least six horizons long: shorter ones show less variance than the mean has.
+    Waves are at least eight horizons long: shorter ones show less variance than the mean has.
     """
     n = len(differences)
-    n_cosines = max(2, int(min(0.4 * n ** (2 / 3), n / (3 * horizon))))
+    n_cosines = max(2, int(min(0.4 * n ** (2 / 3), n / (4 * horizon))))
     steps, waves = np.arange(n) + 0.5, np.arange(1, n_cosines + 1)
     coefficients = np.sqrt(2 / n) * np.array([np.cos(np.pi * wave * steps / n) @ differences for wave in waves])
     return _judge(differences, np.sqrt(np.mean(coefficients**2) / n), n_cosines, alternative)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numbers
 from collections import deque
 from collections.abc import Hashable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -13,9 +13,14 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from lstmforecast.container import check_columns
 from lstmforecast.drift_errors import LEAST_BATCHES, ErrorTests
 from lstmforecast.drift_inputs import CHECKS, Reference
+from lstmforecast.form import read_table
 from lstmforecast.rules import Number
+
+if TYPE_CHECKING:
+    from lstmforecast.forecaster import LSTMForecaster
 
 __all__ = ["DriftMonitor"]
 
@@ -139,6 +144,50 @@ class DriftMonitor(BaseEstimator):
         self._input_ratios = np.zeros((2, self.n_features_in_))
         self.n_seen_, self.state_, self.reason_ = 0, "ok", ""
         return self
+
+    @classmethod
+    def from_forecaster(
+        cls, forecaster: LSTMForecaster, y: Any, *, window: int | None = None, false_alarms: float = 0.01
+    ) -> DriftMonitor:
+        """Make a monitor of what a forecaster reads and of how far it is off.
+
+        Parameters
+        ----------
+        forecaster : LSTMForecaster
+            Fitted to one series.
+        y : array-like, Series or DataFrame of shape (n,) or (n, k)
+            What is normal: the data of the fit, or such as it should meet, in time order.
+        window, false_alarms
+            As of the class.
+
+        Returns
+        -------
+        DriftMonitor
+            Fitted to ``y`` and to the mean absolute error, over steps and variables, of each forecast from the windows
+            that the fit held out; where ``transform`` is set or too few were held out, to ``y`` alone.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError, TypeError, ValueError
+            If the forecaster isn't fitted, was fitted to a panel, or ``y`` is none of its series; as `fit`.
+        """
+        check_is_fitted(forecaster)
+        seen, calibration = forecaster._seen.observations, forecaster._calibration
+        if seen.is_panel:
+            raise ValueError("expected a forecaster of one series, got one of a panel")
+        table, form = read_table(y)
+        check_columns(seen.form, seen.n_columns, form, table.shape[1])
+        names = [str(name) for name in seen.form.variables(seen.n_columns)]
+        errors = None
+        if forecaster.transform is None and calibration is not None and len(calibration) >= 2 * LEAST_BATCHES:
+            errors = np.abs(calibration.errors).mean(axis=(1, 2))
+        return cls(window, false_alarms).fit(pd.DataFrame(table, columns=names), errors)
+
+    @property
+    def watches_errors(self) -> bool:
+        """Whether `fit` was given errors."""
+        check_is_fitted(self, "state_")
+        return self._errors is not None
 
     def update(self, X: ArrayLike | pd.DataFrame, error: Any = None) -> str:
         """Take in what is new: one row or several.

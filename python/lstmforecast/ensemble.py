@@ -123,9 +123,9 @@ class Ensemble:
         """All weights."""
         return self._named(lambda model: model.parameters())
 
-    def load_parameters(self, parameters: Mapping[str, Any]) -> None:
-        """Replace all weights by those of the same names; none is changed unless all fit."""
-        self._replace(parameters, lambda model, own: model.load_parameters(own))
+    def load_parameters(self, parameters: Mapping[str, Any], int8: bool = False) -> None:
+        """Replace all weights by those of the same names; none is changed unless all fit. See `_core.Model`."""
+        self._replace(parameters, lambda model, own: model.load_parameters(own, int8))
 
     def state_dict(self) -> dict[str, torch.Tensor]:
         """All weights as torch tensors."""

@@ -339,7 +339,8 @@ class LSTMForecaster(FittedForecaster):
         y : array-like of shape (n,) or (n, k), Series or DataFrame
             Observations in time order, all columns to be forecast. A pandas index must be a DatetimeIndex, PeriodIndex
             or regular integers. Many series, of any lengths, come below each other with a MultiIndex (series, time), or
-            in columns ``unique_id``, ``ds`` and values; one network learns from all of them.
+            in columns ``unique_id``, ``ds`` and values; one network learns from all of them. The one column of
+            dates or instants of a polars or pyarrow frame is its index, here and in covariates.
         X : array-like of shape (n, m), Series or DataFrame, or None, default=None
             Covariates that are known in advance, such as prices or plans; `predict` needs them for the steps ahead. A
             pandas container is looked up by time, and may hold more rows.

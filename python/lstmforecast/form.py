@@ -11,6 +11,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from lstmforecast.frames import Origin
+
 
 @dataclass(frozen=True)
 class Form:
@@ -24,14 +26,17 @@ class Form:
         Of the results.
     columns : pandas.Index of shape (k,) or None
         A frame's columns, or a Series' name alone; None for arrays.
+    origin : Origin or None
+        The library that it came from; None for pandas and arrays.
     """
 
     kind: str
     dtype: str
     columns: pd.Index | None
+    origin: Origin | None = None
 
     def give_back(self, values: NDArray[np.float64], index: pd.Index | None) -> Any:
-        """Put ``values`` (n, k) and ``index`` (n,) into a container of this form."""
+        """Put ``values`` (n, k) and ``index`` (n,) into a container of this form, one of pandas for any frame."""
         values = values.astype(self.dtype, copy=False)
         if self.kind == "frame":
             return pd.DataFrame(values, index=index, columns=self.columns)
@@ -39,6 +44,10 @@ class Form:
             assert self.columns is not None
             return pd.Series(values[:, 0], index=index, name=self.columns[0])
         return values[:, 0] if self.kind == "vector" else values
+
+    def finish(self, result: Any) -> Any:
+        """Turn a result for the user into a frame of the library that the data came from."""
+        return result if self.origin is None else self.origin.give_back(result)
 
     def variables(self, n_columns: int) -> pd.Index:
         """Names for the variables of a table: those of the columns, numbers where they have none."""

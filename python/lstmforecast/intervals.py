@@ -95,7 +95,8 @@ class ConformalIntervals:
         Returns
         -------
         DataFrame of shape (horizon, k * n_coverages * 2)
-            Columns as in sktime: variable, coverage, ``"lower"`` or ``"upper"``.
+            Columns as in sktime: variable, coverage, ``"lower"`` or ``"upper"``; joined in frames of polars and
+            pyarrow, as in ``load_0.9_lower``.
 
         Raises
         ------
@@ -143,7 +144,7 @@ class ConformalIntervals:
         Returns
         -------
         DataFrame of shape (horizon, k * n_levels)
-            Columns as in sktime: variable, alpha.
+            Columns as in sktime: variable, alpha; joined in frames of polars and pyarrow, as in ``load_0.5``.
 
         Raises
         ------
@@ -182,7 +183,9 @@ class ConformalIntervals:
         if index is None:
             start = self._n_rows if context is None else len(context)
             index = pd.RangeIndex(start, start + steps)
-        return pd.DataFrame(values.reshape(len(index), -1), index=index, columns=columns)
+        frame = pd.DataFrame(values.reshape(len(index), -1), index=index, columns=columns)
+        finished: pd.DataFrame = seen.observations.form.finish(frame)
+        return finished
 
     def _calibrated_horizon(self) -> int:
         return 0 if self._calibration is None else self._calibration.truth.shape[1]

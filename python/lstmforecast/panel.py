@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from lstmforecast.container import Missing, Observations, check_columns
 from lstmforecast.form import Form, read_table
+from lstmforecast.frames import to_pandas
 from lstmforecast.index import Frequency, alike, check_index, continue_index, gap_message, regular_grid
 from lstmforecast.packing import pack_keys, pack_label, unpack_keys, unpack_label
 from lstmforecast.panel_index import grouped, index_of_codes, indexed, irregular_series
@@ -43,9 +44,10 @@ class Panel(Observations):
         name: str = "y",
     ) -> Panel:
         """As `Observations.read`; series come in the order in which they first appear, and may be of unequal length."""
+        y, origin = to_pandas(y, name)
         frame, long = indexed(y, name)
         table, form = read_table(frame, name)
-        form = replace(form, kind="long") if long else form
+        form = replace(form, kind="long" if long else form.kind, origin=origin)
         if like is not None:
             check_columns(like.form, like.n_columns, form, table.shape[1], name)
             freq = like.freq
@@ -191,7 +193,7 @@ class Panel(Observations):
 
     def _give_back(self, values: NDArray[np.float64], index: pd.Index | None) -> Any:
         if self.form.kind == "long":
-            return replace(self.form, kind="frame").give_back(values, index).reset_index()
+            return self.form.finish(replace(self.form, kind="frame").give_back(values, index).reset_index())
         return self.form.give_back(values, index)
 
     def extended(self, newer: Any, *, missing: Missing = "error", name: str = "y") -> Panel:

@@ -11,14 +11,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from lstmforecast.frames import SERIES, TIME, column_names
 from lstmforecast.index import Frequency, regular_grid
 
-SERIES, TIME = "unique_id", "ds"
 # Rows looked at in one go while a panel is read.
 _ROWS = 2**18
 
 
-def is_panel(y: Any) -> bool:
+def is_panel(y: Any, name: str = "y") -> bool:
     """Whether a container holds series below each other.
 
     Examples
@@ -26,7 +26,7 @@ def is_panel(y: Any) -> bool:
     >>> is_panel(pd.DataFrame({"unique_id": [1, 1], "ds": [0, 1], "y": [5.0, 6.0]})), is_panel([1.0, 2.0])
     (True, False)
     """
-    if isinstance(y, pd.DataFrame) and {SERIES, TIME} <= set(y.columns):
+    if {SERIES, TIME} <= set(column_names(y, name)):
         return True
     return isinstance(y, pd.Series | pd.DataFrame) and isinstance(y.index, pd.MultiIndex) and y.index.nlevels == 2
 

@@ -154,7 +154,7 @@ def _build(tensors: dict[str, NDArray[Any]], metadata: dict[str, str]) -> LSTMEs
     weights = _weights(tensors)
     config, n = json.loads(metadata["model"]), n_members(weights)
     model = Ensemble.build(config, n) if n else _core.Model(config)
-    model.load_parameters(weights)
+    model.load_parameters(weights, metadata.get("quantized") == "int8")
     model.load_scalers(named[_SCALER])
     estimator._restore_fitted_state(unpack_state(named[_STATE]), json.loads(metadata["state"]))
     history = {name: named[_HISTORY][name] for name in _COLUMNS}

@@ -1,6 +1,7 @@
 """Weights of 8 or 16 bits: files a quarter or half as large, forecasts that are nearly the same.
 
-Weights are rounded once and kept rounded; the kernel multiplies them in single precision, as fast as before.
+Weights are rounded once and kept rounded. Where the processor sums products of integers (AVX-512 VNNI), the kernel
+multiplies those of 8 bits that read states as what they are; else, and all others, in single precision.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ def quantize(estimator: Estimator, dtype: str) -> Estimator:
         model: _core.Model | Ensemble = Ensemble.build(present.config, len(present.members))
     else:
         model = _core.Model(present.config)
-    model.load_parameters(unpack(pack(present.parameters(), dtype)))
+    model.load_parameters(unpack(pack(present.parameters(), dtype)), dtype == "int8")
     model.load_scalers(present.scalers())
     other = copy.copy(estimator)
     other.model_, other.quantized_ = model, dtype

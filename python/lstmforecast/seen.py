@@ -35,7 +35,7 @@ def read_observations(
     ValueError
         As `Observations.read`.
     """
-    panel = is_panel(y)
+    panel = is_panel(y, name)
     if like is not None and panel != like.is_panel:
         kinds = {True: "several series, by an index of (series, time)", False: "one series"}
         raise TypeError(f"expected {name} with {kinds[like.is_panel]}, as at fit, got {kinds[panel]}")

@@ -15,6 +15,7 @@ from lstmforecast.container import Missing, Observations
 from lstmforecast.covariates import Covariates
 from lstmforecast.ensemble import Ensemble
 from lstmforecast.estimator import LSTMEstimator
+from lstmforecast.frames import to_pandas
 from lstmforecast.index import Frequency, season_length
 from lstmforecast.panel import Panel
 from lstmforecast.parameters import check_count
@@ -193,6 +194,7 @@ class SeriesEstimator(SamplePaths, LSTMEstimator):
         self._check_counts(observations)
         part = observations.take(observations.last_rows(self.window_size_))
         if observations.index is None:
+            X, X_past = (to_pandas(each)[0] for each in (X, X_past))
             X_past = None if X_past is None else np.asarray(X_past)[-len(part) :]
             before, X = (None, None) if X is None else np.split(np.asarray(X), [len(observations)])
             before = None if before is None else before[-len(part) :]

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from lstmforecast.drift import DriftMonitor
     from lstmforecast.forecaster import LSTMForecaster
 
 KEY_VARIABLE = "LSTMFORECAST_API_KEY"
@@ -26,6 +27,12 @@ examples:
 
   two, under names of their own, for everybody who has the key
     LSTMFORECAST_API_KEY=... lstmforecast serve load=model.safetensors price=other.safetensors --host 0.0.0.0
+
+  two behind one endpoint, a tenth of the keys for the newer; all forecasts are kept, of both, to be compared
+    lstmforecast serve old.safetensors new.safetensors --split old=9,new=1 --log forecasts.db
+
+  the same, and an eye on whether the data are still those of a file
+    lstmforecast serve old.safetensors new.safetensors --split old=9,new=1 --log forecasts.db --reference year.csv
 
   a forecast for the steps after some rows, with bounds that hold the truth nine times of ten
     curl localhost:8000/predict -d '{"windows": [{"values": [1.5, 1.7, ...]}], "coverage": 0.9}'
@@ -50,6 +57,23 @@ def add_parser(commands: Any, style: dict[str, Any]) -> None:
         "--api-key-file",
         metavar="FILE",
         help=f"a file that holds the key requests need; else ${KEY_VARIABLE}, else none",
+    )
+    judged = parser.add_argument_group("judging models in use")
+    judged.add_argument(
+        "--split",
+        metavar="NAME=WEIGHT,...",
+        type=_weights,
+        help="models that answer requests which name none: each key is answered by the same one",
+    )
+    judged.add_argument(
+        "--log",
+        metavar="FILE or URL",
+        help="keep all forecasts from windows with times, and what is posted to /actuals; /compare (SQLite, or what "
+        "SQLAlchemy connects to)",
+    )
+    judged.add_argument("--no-shadow", action="store_true", help="don't log what other models of the split would say")
+    judged.add_argument(
+        "--reference", metavar="CSV", help="rows that are normal, with the models' columns; /drift tells of others"
     )
     most = parser.add_argument_group("limits")
     for name, default, text in (
@@ -78,7 +102,17 @@ def run(args: argparse.Namespace) -> None:
     from lstmforecast.serve import Limits, create_app
 
     limits = Limits(args.max_body, args.max_windows, args.max_horizon, args.max_waiting, args.max_batch)
-    app = create_app(read_models(args.models), api_key=_key(args), limits=limits, n_threads=args.n_threads)
+    models = read_models(args.models)
+    app = create_app(
+        models,
+        api_key=_key(args),
+        limits=limits,
+        n_threads=args.n_threads,
+        split=args.split,
+        shadow=not args.no_shadow,
+        log=args.log if args.log is None or "://" in args.log else f"sqlite:///{args.log}",
+        monitors=None if args.reference is None else read_monitors(args.reference, models),
+    )
     _log(args.log_level)
     _listen(app, args.host, args.port)
 
@@ -95,6 +129,19 @@ def read_models(given: list[str]) -> dict[str, LSTMForecaster]:
             raise ValueError(f"expected a name of its own for every model, got {name!r} twice: write NAME=FILE")
         models[name] = LSTMForecaster.load(path)
     return models
+
+
+def read_monitors(path: str, models: dict[str, LSTMForecaster]) -> dict[str, DriftMonitor]:
+    """A monitor for each model, of its columns in a CSV file; of one without names, of the file's only column."""
+    from lstmforecast.csvfile import read_series
+    from lstmforecast.drift import DriftMonitor
+
+    monitors = {}
+    for name, model in models.items():
+        form = model._seen.observations.form
+        columns = None if form.columns is None or form.columns[0] is None else [str(each) for each in form.columns]
+        monitors[name] = DriftMonitor.from_forecaster(model, read_series(path, None, columns).to_numpy())
+    return monitors
 
 
 def _key(args: argparse.Namespace) -> str | None:
@@ -138,6 +185,17 @@ def _count(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f"expected a whole number from 1, got {text}")
     return number
+
+
+def _weights(text: str) -> dict[str, float]:
+    parts = [part.rpartition("=") for part in text.split(",")]
+    try:
+        weights = {name.strip(): float(weight) for name, _, weight in parts}
+    except ValueError:
+        weights = {}
+    if "" in weights or len(weights) < len(parts):
+        raise argparse.ArgumentTypeError(f"expected NAME=WEIGHT,NAME=WEIGHT, each name once, got {text}")
+    return weights
 
 
 def _port(text: str) -> int:

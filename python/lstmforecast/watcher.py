@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from lstmforecast import _core
 from lstmforecast.clock import Clock, Report, is_clock, spread
 from lstmforecast.forecaster import LSTMForecaster
+from lstmforecast.frames import to_pandas
 from lstmforecast.packing import pack_label, unpack_label
 from lstmforecast.rules import Number
 from lstmforecast.thresholds import NAMES, Threshold, resolve
@@ -140,7 +141,10 @@ class Watcher(OutlierMixin, BaseEstimator):
 
     def _read(self, X: Any, *, reset: bool = False) -> tuple[Array, pd.Index | None]:
         """Numbers (n, k), and the index that tells time."""
+        X, origin = to_pandas(X, "X")
         index = X.index if isinstance(X, pd.Series | pd.DataFrame) and is_clock(X.index) else None
+        if origin is not None and origin.time is None:
+            index = None
         if isinstance(X, pd.Series):
             named = X.name is None and not reset and self._labels is not None and self.n_features_in_ == 1
             X = X.to_frame(self._names()[0]) if named else X.to_frame()
@@ -159,7 +163,7 @@ class Watcher(OutlierMixin, BaseEstimator):
 
     def _read_newest(self, X: Any) -> tuple[Array, pd.Index | None]:
         """The rows of a stream, quickly where they come as an array."""
-        if isinstance(X, pd.Series | pd.DataFrame) or hasattr(X, "toarray"):
+        if isinstance(X, pd.Series | pd.DataFrame) or hasattr(X, "toarray") or to_pandas(X, "X")[1] is not None:
             return self._read(X)
         table = np.asarray(X, np.float64)
         if table.ndim < 2:

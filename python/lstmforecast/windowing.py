@@ -10,6 +10,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from lstmforecast import _core
+from lstmforecast.frames import to_pandas
 
 Container = TypeVar("Container")
 
@@ -115,6 +116,7 @@ def _parts(n_rows: int, test_size: float, gap: int) -> tuple[int, int]:
 
 
 def _rows(series: Any) -> NDArray[Any]:
+    series, _ = to_pandas(series, "series")
     rows = np.asarray(series)
     if rows.dtype == object:
         rows = _numbers(series)

@@ -4,24 +4,24 @@ use std::ops::{Deref, DerefMut};
 
 const LINE: usize = 64;
 
-/// A fixed number of floats, zero at first.
+/// A fixed number of numbers, zero at first.
 #[derive(Debug, Default)]
-pub struct Aligned {
-    values: Vec<f32>,
+pub struct Aligned<T = f32> {
+    values: Vec<T>,
     start: usize,
     len: usize,
 }
 
-impl Aligned {
+impl<T: Copy + Default> Aligned<T> {
     /// `len` zeros.
     pub fn zeros(len: usize) -> Self {
-        let values = vec![0.0; len + LINE / size_of::<f32>()];
+        let values = vec![T::default(); len + LINE / size_of::<T>()];
         let start = values.as_ptr().align_offset(LINE);
         Self { values, start, len }
     }
 }
 
-impl Clone for Aligned {
+impl<T: Copy + Default> Clone for Aligned<T> {
     fn clone(&self) -> Self {
         let mut copy = Self::zeros(self.len);
         copy.copy_from_slice(self);
@@ -29,16 +29,16 @@ impl Clone for Aligned {
     }
 }
 
-impl Deref for Aligned {
-    type Target = [f32];
+impl<T> Deref for Aligned<T> {
+    type Target = [T];
 
-    fn deref(&self) -> &[f32] {
+    fn deref(&self) -> &[T] {
         &self.values[self.start..self.start + self.len]
     }
 }
 
-impl DerefMut for Aligned {
-    fn deref_mut(&mut self) -> &mut [f32] {
+impl<T> DerefMut for Aligned<T> {
+    fn deref_mut(&mut self) -> &mut [T] {
         &mut self.values[self.start..self.start + self.len]
     }
 }

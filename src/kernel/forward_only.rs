@@ -1,6 +1,7 @@
 //! The way forwards when there is no way back: nothing is kept but what the next step or layer reads.
 
 use super::aligned::Aligned;
+use super::integer::{IntegerCell, Integers};
 use super::isa::InstructionSet;
 use super::lstm::Lstm;
 use super::pool;
@@ -41,6 +42,8 @@ pub struct ForwardMemory {
     c: [Aligned; 2],
     gates: Aligned,
     bias: Aligned,
+    /// Integers of the states that a step reads.
+    bytes: Vec<u8>,
     /// `(rows, directions * width)`.
     state: Aligned,
 }
@@ -104,20 +107,27 @@ impl Lstm {
             joined: Aligned::zeros(joined),
             c: [Aligned::zeros(rows * width), Aligned::zeros(rows * width)],
             gates: Aligned::zeros((rows * 4 * self.lanes()).max(steps * rows.min(FEW_ROWS) * 4 * width)),
+            bytes: Vec::new(),
             bias: Aligned::zeros(4 * width),
             state: Aligned::zeros(rows * self.output_width()),
         }
     }
 
-    /// The last layer's final state `(rows, output_width)` of the windows in `memory`. Allocates nothing.
-    pub fn last_state<'m>(&self, parameters: &[f32], memory: &'m mut ForwardMemory) -> &'m [f32] {
+    /// The last layer's final state `(rows, output_width)` of the windows in `memory`; with `integers`, these take the place
+    /// of the weights that read states. Allocates nothing after the first call.
+    pub fn last_state<'m>(
+        &self,
+        parameters: &[f32],
+        integers: Option<&Integers>,
+        memory: &'m mut ForwardMemory,
+    ) -> &'m [f32] {
         let n_directions = self.shape().n_directions();
         for (index, cell) in self.cells().iter().enumerate() {
             if cell.direction == 0 && cell.layer > 0 {
                 std::mem::swap(&mut memory.below, &mut memory.h);
                 self.join(memory);
             }
-            self.run_cell(cell, parameters, memory);
+            self.run_cell(cell, parameters, integers.map(|integers| &integers.cells[index]), memory);
             if index + n_directions >= self.cells().len() {
                 let (rows, width) = (memory.rows, cell.width);
                 let last = &memory.h[cell.direction][memory.steps * rows * width..];
@@ -144,12 +154,16 @@ impl Lstm {
         }
     }
 
-    fn run_cell(&self, cell: &Cell, parameters: &[f32], memory: &mut ForwardMemory) {
+    fn run_cell(&self, cell: &Cell, parameters: &[f32], integers: Option<&IntegerCell>, memory: &mut ForwardMemory) {
         let (weights, bias_ih, bias_hh) = cell.split(parameters);
         for ((sum, a), b) in memory.bias.iter_mut().zip(bias_ih).zip(bias_hh) {
             *sum = a + b;
         }
         let (rows, steps, width) = (memory.rows, memory.steps, cell.width);
+        if integers.is_some() && memory.bytes.is_empty() {
+            memory.gates = Aligned::zeros(memory.gates.len().max(memory.max_rows * 4 * width));
+            memory.bytes = vec![0; memory.max_rows * (self.output_width() + width)];
+        }
         let input: &[f32] = match (cell.layer, memory.below.len()) {
             (0, _) => &memory.x,
             (_, 1) => &memory.below[0][rows * width..],
@@ -162,51 +176,67 @@ impl Lstm {
         memory.c[0][..state].fill(0.0);
         let n_blocks = width / self.lanes();
         let blocks = n_blocks.div_ceil(if rows == 1 { n_parts(width, memory.n_threads) } else { 1 });
-        if rows <= FEW_ROWS {
+        if rows <= FEW_ROWS && integers.is_none_or(|integers| integers.below.is_none()) {
             run.multiply_inputs(&mut memory.gates, blocks);
         }
         for step in 0..steps {
             let [c_before, c] = &mut memory.c;
-            run.step(step, blocks, &mut memory.h[cell.direction], (c_before, c), &mut memory.gates);
+            let (h, gates) = (&mut memory.h[cell.direction], &mut memory.gates);
+            match integers {
+                None => run.step(step, blocks, h, (c_before, c), gates),
+                Some(integers) => {
+                    run.step_integers((integers, &mut memory.bytes), step, blocks, h, (c_before, c), gates);
+                }
+            }
             memory.c.swap(0, 1);
         }
     }
 }
 
 /// One cell's way through the windows.
-struct CellRun<'a> {
-    cell: &'a Cell,
-    set: InstructionSet,
-    lanes: usize,
-    weights: &'a [f32],
-    bias: &'a [f32],
-    input: &'a [f32],
-    rows: usize,
-    steps: usize,
+pub(super) struct CellRun<'a> {
+    pub(super) cell: &'a Cell,
+    pub(super) set: InstructionSet,
+    pub(super) lanes: usize,
+    pub(super) weights: &'a [f32],
+    pub(super) bias: &'a [f32],
+    pub(super) input: &'a [f32],
+    pub(super) rows: usize,
+    pub(super) steps: usize,
 }
 
 impl CellRun<'_> {
+    /// Whether a layer multiplies its inputs of all steps with the weights at once, before it goes through time.
+    pub(super) fn has_few_rows(&self) -> bool {
+        self.rows <= FEW_ROWS
+    }
+
     /// What all steps of few rows read of the inputs, `blocks` blocks of units to a thread: `gates[block][step][row]`.
     fn multiply_inputs(&self, gates: &mut [f32], blocks: usize) {
-        let (rows, block, n_inputs) = (self.steps * self.rows, 4 * self.lanes, self.cell.n_inputs);
+        let (rows, block) = (self.steps * self.rows, 4 * self.lanes);
         let parts = gates[..rows * 4 * self.cell.width].chunks_mut(blocks * rows * block);
         in_parts(parts.enumerate(), |(part, gates)| {
             for (at, gates) in gates.chunks_exact_mut(rows * block).enumerate() {
-                let at = part * blocks + at;
-                self.set.product(Product {
-                    rows,
-                    a: self.input,
-                    n_blocks: 1,
-                    block_len: n_inputs,
-                    block_stride: 0,
-                    row_stride: n_inputs,
-                    panel: &self.weights[at * self.cell.weight_rows() * block..],
-                    n_vectors: 4,
-                    start: Start::Bias(&self.bias[at * block..]),
-                    out: gates,
-                    out_stride: block,
-                });
+                self.multiply_input(part * blocks + at, self.input, rows, gates);
             }
+        });
+    }
+
+    /// What some rows of the inputs add to one block of units.
+    pub(super) fn multiply_input(&self, block: usize, input: &[f32], rows: usize, gates: &mut [f32]) {
+        let (len, n_inputs) = (4 * self.lanes, self.cell.n_inputs);
+        self.set.product(Product {
+            rows,
+            a: input,
+            n_blocks: 1,
+            block_len: n_inputs,
+            block_stride: 0,
+            row_stride: n_inputs,
+            panel: &self.weights[block * self.cell.weight_rows() * len..],
+            n_vectors: 4,
+            start: Start::Bias(&self.bias[block * len..]),
+            out: gates,
+            out_stride: len,
         });
     }
 

@@ -31,26 +31,10 @@ pub(super) fn to_half(x: f32) -> u16 {
     (sign | half) as u16
 }
 
-/// Halves that start at a cache line.
-#[derive(Debug, Clone)]
-struct Halves {
-    values: Vec<u16>,
-    start: usize,
-}
-
-impl Halves {
-    fn of(numbers: &[f32]) -> Self {
-        let mut values = vec![0; numbers.len() + 32];
-        let start = values.as_ptr().align_offset(64);
-        for (half, &number) in values[start..].iter_mut().zip(numbers) {
-            *half = to_half(number);
-        }
-        Self { values, start }
-    }
-
-    fn from(&self, at: usize) -> &[u16] {
-        &self.values[self.start + at..]
-    }
+fn to_halves(numbers: &[f32]) -> Aligned<u16> {
+    let mut halves = Aligned::zeros(numbers.len());
+    halves.iter_mut().zip(numbers).for_each(|(half, &number)| *half = to_half(number));
+    halves
 }
 
 /// `sums[block][column] += sum over k of a[k] * weights[block][first + k][column]`, blocks four vectors wide.
@@ -118,7 +102,7 @@ pub struct HalfLstm {
 #[derive(Debug, Clone)]
 struct HalfCell {
     cell: Cell,
-    weights: Halves,
+    weights: Aligned<u16>,
     bias: Aligned,
 }
 
@@ -152,7 +136,7 @@ impl HalfLstm {
             let (weights, bias_ih, bias_hh) = cell.split(parameters);
             let mut bias = Aligned::zeros(bias_ih.len());
             bias.iter_mut().zip(bias_ih.iter().zip(bias_hh)).for_each(|(sum, (a, b))| *sum = a + b);
-            HalfCell { cell: *cell, weights: Halves::of(weights), bias }
+            HalfCell { cell: *cell, weights: to_halves(weights), bias }
         };
         Self { set: lstm.set(), lanes: lstm.lanes(), cells: lstm.cells().iter().map(half).collect() }
     }
@@ -201,7 +185,7 @@ impl HalfLstm {
         let h_before: &[f32] = h_before;
         in_parts(parts, |(part, (((h, c), c_before), gates))| {
             let weight_rows = cell.weight_rows();
-            let weights = half.weights.from(part * n_blocks * weight_rows * block);
+            let weights = &half.weights[part * n_blocks * weight_rows * block..];
             for (a, first) in x.map(|x| (x, 0)).into_iter().chain([(h_before, cell.n_inputs)]) {
                 self.set.half_product(HalfProduct { a, weights, weight_rows, first, sums: gates, backwards });
             }

@@ -17,7 +17,8 @@
 //! # Where things are
 //! [`isa`] chooses the instructions once; [`vector`] has one vector type for each; [`shape`] says where weights lie;
 //! [`workspace`] is one thread's memory; [`lstm`] walks a stack through time and back; [`linear`] is the head;
-//! [`forward_only`] is the way without a way back, [`half`] that of one row, a step at a time; [`lookup`] stands in for the
+//! [`forward_only`] is the way without a way back, [`half`] that of one row, a step at a time, [`integer`] that of
+//! weights of eight bits; [`lookup`] stands in for the
 //! input's product where that is one of a few symbols; [`pool`] has the threads.
 //!
 //! # What may be unsafe
@@ -35,6 +36,7 @@ pub mod adam;
 pub mod aligned;
 pub mod forward_only;
 pub mod half;
+pub mod integer;
 pub mod isa;
 pub mod linear;
 pub mod lookup;

@@ -124,17 +124,21 @@ impl Model {
         let mut forecasts = vec![0.0; n * self.config.forecast_len()];
         match self.engine() {
             Engine::Fused => {
-                let mut forecaster = match self.forecaster.take() {
-                    Some(forecaster) => forecaster,
-                    None => Forecaster::new(FusedNetwork::new(&self.config.network(), &self.parameters)?),
+                let mut forecaster = if let Some(forecaster) = self.forecaster.take() {
+                    forecaster
+                } else {
+                    let network = FusedNetwork::new(&self.config.network(), &self.parameters)?;
+                    Forecaster::new(network.with_integers(self.int8))
                 };
                 forecaster.run(&self.task(panel, &origin), n, n_threads, &mut forecasts);
                 self.forecaster = Some(forecaster);
             }
             Engine::Hybrid => {
-                let mut forecaster = match self.hybrid_forecaster.take() {
-                    Some(forecaster) => forecaster,
-                    None => HybridForecaster::new(HybridNetwork::new(&self.config.network(), &self.parameters)?),
+                let mut forecaster = if let Some(forecaster) = self.hybrid_forecaster.take() {
+                    forecaster
+                } else {
+                    let network = HybridNetwork::new(&self.config.network(), &self.parameters)?;
+                    HybridForecaster::new(network.with_integers(self.int8))
                 };
                 forecaster.run(&self.task(panel, &origin), &self.parameters, n, n_threads, &mut forecasts)?;
                 self.hybrid_forecaster = Some(forecaster);

@@ -257,6 +257,8 @@ pub struct Model {
     /// The weights as the kernel reads them, and its memory, once a forecast was made.
     forecaster: Option<Forecaster>,
     hybrid_forecaster: Option<HybridForecaster>,
+    /// Whether the weights were rounded to eight bits.
+    int8: bool,
 }
 
 impl Model {
@@ -290,6 +292,7 @@ impl Model {
             output_scaler,
             forecaster: None,
             hybrid_forecaster: None,
+            int8: false,
         })
     }
 
@@ -308,17 +311,26 @@ impl Model {
         &self.parameters
     }
 
-    /// Replaces all weights by those of the same names; nothing changes unless all fit.
+    /// Replaces all weights by those of the same names; nothing changes unless all fit. Of weights of eight bits (`int8`), those
+    /// that read states are multiplied as integers in forecasts, where our own kernel makes them and the processor is
+    /// faster so, until the weights change again.
     ///
     /// # Errors
     /// As [`Parameters::load`].
-    pub fn load_parameters(&mut self, values: &[(String, Tensor)]) -> Result<()> {
+    pub fn load_parameters(&mut self, values: &[(String, Tensor)], int8: bool) -> Result<()> {
+        self.parameters.load(values)?;
         self.forget_forecasters();
-        self.parameters.load(values)
+        self.int8 = int8;
+        Ok(())
+    }
+
+    /// Whether its weights are of eight bits.
+    pub fn int8(&self) -> bool {
+        self.int8
     }
 
     fn forget_forecasters(&mut self) {
-        (self.forecaster, self.hybrid_forecaster) = (None, None);
+        (self.forecaster, self.hybrid_forecaster, self.int8) = (None, None, false);
     }
 
     /// The scalers of inputs (one entry for each feature) and outputs (one for each target).

@@ -6,6 +6,7 @@ use super::parameter::{numbers_of, overwrite, Parameters};
 use crate::error::Result;
 use crate::kernel::aligned::Aligned;
 use crate::kernel::forward_only::ForwardMemory;
+use crate::kernel::integer::Integers;
 use crate::kernel::isa::InstructionSet;
 use crate::kernel::linear::Linear;
 use crate::kernel::lstm::Lstm;
@@ -26,6 +27,8 @@ pub struct FusedNetwork {
     pub names: Vec<String>,
     /// Steps that gradients go back through; `None`: all.
     pub tbptt: Option<usize>,
+    /// What takes the place of the LSTM's weights in forecasts; see [`FusedNetwork::with_integers`].
+    integers: Option<Integers>,
     output_size: usize,
     state_size: usize,
 }
@@ -54,10 +57,18 @@ impl FusedNetwork {
         let state_size = config.n_directions() * config.hidden_size;
         let names = weights.iter().map(|(name, _)| name.to_owned()).collect();
         let (tbptt, output_size) = (config.tbptt, config.output_size);
-        let mut network = Self { lstm, head, skip, parameters, names, tbptt, output_size, state_size };
+        let mut network = Self { lstm, head, skip, parameters, names, tbptt, integers: None, output_size, state_size };
         let tensors = weights.iter().map(|(_, tensor)| numbers_of(tensor));
         network.parameters = network.pack(&tensors.collect::<Result<Vec<_>>>()?);
         Ok(network)
+    }
+
+    /// The same network, whose forecasts, if that is wanted, multiply integers of eight bits where the processor is faster with them. For
+    /// weights that stay as they are.
+    #[must_use]
+    pub fn with_integers(mut self, wanted: bool) -> Self {
+        self.integers = if wanted { Integers::where_faster(&self.lstm, &self.parameters) } else { None };
+        self
     }
 
     /// Numbers in one output.
@@ -173,7 +184,7 @@ impl FusedNetwork {
     /// Outputs of the windows in `memory`: one row of `output_size` numbers after the other. Allocates nothing.
     pub fn forward<'m>(&self, memory: &'m mut FusedMemory, rows: usize) -> impl Iterator<Item = &'m [f32]> {
         let [lstm, head, skip_parameters] = self.split(&self.parameters);
-        let state = self.lstm.last_state(lstm, &mut memory.lstm);
+        let state = self.lstm.last_state(lstm, self.integers.as_ref(), &mut memory.lstm);
         self.head.forward(head, rows, state, &mut memory.outputs);
         let width = self.head.width();
         if let (Some(skip), Some(skip_memory)) = (&self.skip, &mut memory.skip) {

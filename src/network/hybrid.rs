@@ -9,6 +9,7 @@ use super::{replicate, AroundLstm, Network};
 use crate::error::Result;
 use crate::kernel::aligned::Aligned;
 use crate::kernel::forward_only::ForwardMemory;
+use crate::kernel::integer::Integers;
 use crate::kernel::isa::InstructionSet;
 use crate::kernel::lstm::Lstm;
 use crate::kernel::transposed::TransposedWeights;
@@ -25,6 +26,8 @@ pub struct HybridNetwork {
     /// Names of PyTorch's tensors of them.
     pub names: Vec<String>,
     config: NetworkConfig,
+    /// What takes the place of the LSTM's weights in forecasts.
+    integers: Option<Integers>,
 }
 
 impl HybridNetwork {
@@ -39,7 +42,14 @@ impl HybridNetwork {
         let names = weights.iter().map(|(name, _)| name).filter(|name| is_of_lstm(name)).map(str::to_owned).collect();
         let tensors = of_lstm(weights).map(numbers_of).collect::<Result<Vec<_>>>()?;
         lstm.pack(&tensors, &mut parameters);
-        Ok(Self { lstm, parameters, names, config: config.clone() })
+        Ok(Self { lstm, parameters, names, config: config.clone(), integers: None })
+    }
+
+    /// As [`super::fused::FusedNetwork::with_integers`].
+    #[must_use]
+    pub fn with_integers(mut self, wanted: bool) -> Self {
+        self.integers = if wanted { Integers::where_faster(&self.lstm, &self.parameters) } else { None };
+        self
     }
 
     /// Which of the named tensors, by number, each of the parameters is of; padding counts as the number before it.
@@ -125,7 +135,7 @@ impl Surroundings {
             let read = self.layers().before(inputs, None)?;
             memory.start(rows, 1);
             let steps = self.for_each_window(&read, rows, |row, window| memory.set_window(row, window))?;
-            network.lstm.last_state(&network.parameters, memory);
+            network.lstm.last_state(&network.parameters, network.integers.as_ref(), memory);
             let batch = usize::try_from(inputs.size()[0]).unwrap_or(0);
             let states = self.states(network, (batch, rows, steps), |direction, moment, row| {
                 memory.output(direction, moment, row)

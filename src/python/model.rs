@@ -106,9 +106,10 @@ impl PyModel {
         weights::arrays(py, self.look()?.parameters())
     }
 
-    fn load_parameters(&self, py: Python<'_>, parameters: &Bound<'_, PyDict>) -> PyResult<()> {
+    #[pyo3(signature = (parameters, int8=false))]
+    fn load_parameters(&self, py: Python<'_>, parameters: &Bound<'_, PyDict>, int8: bool) -> PyResult<()> {
         let parameters = convert::weights(parameters)?;
-        self.with(py, move |model| model.load_parameters(&parameters))
+        self.with(py, move |model| model.load_parameters(&parameters, int8))
     }
 
     fn state_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
@@ -118,7 +119,7 @@ impl PyModel {
 
     fn load_state_dict(&self, py: Python<'_>, state_dict: &Bound<'_, PyDict>) -> PyResult<()> {
         let values = weights::of_state_dict(state_dict)?;
-        self.with(py, move |model| model.load_parameters(&values))
+        self.with(py, move |model| model.load_parameters(&values, false))
     }
 
     fn scalers<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
@@ -258,16 +259,16 @@ impl PyModel {
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyTuple>> {
         let py = slf.py();
         let model = slf.get();
-        let state = (model.parameters(py)?, model.scalers(py)?);
+        let state = (model.parameters(py)?, model.scalers(py)?, model.look()?.int8());
         (slf.get_type(), (model.config(py)?,), state).into_pyobject(py)
     }
 
     fn __setstate__(
         &self,
         py: Python<'_>,
-        state: (Bound<'_, PyDict>, HashMap<String, PyReadonlyArray1<'_, f64>>),
+        state: (Bound<'_, PyDict>, HashMap<String, PyReadonlyArray1<'_, f64>>, bool),
     ) -> PyResult<()> {
-        self.load_parameters(py, &state.0)?;
+        self.load_parameters(py, &state.0, state.2)?;
         self.load_scalers(py, state.1)
     }
 }

@@ -59,11 +59,12 @@ def echoing() -> Iterator[tuple[subprocess.Popen[bytes], str]]:
 
 
 @contextmanager
-def serving(model: LSTMForecaster) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """The command with its defaults; its log, a line for each request, goes to a file."""
+def serving(model: LSTMForecaster, *, keeping: bool = False) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """The command with its defaults; its log, a line for each request, goes to a file; forecasts to SQLite if asked."""
     with tempfile.TemporaryDirectory() as folder, Path(folder, "log").open("w") as log:
         model.save(Path(folder, "load.safetensors"))
-        with running(Path(folder, "load.safetensors"), log=log) as (process, address):
+        options = ["--log", Path(folder, "forecasts.db")] if keeping else []
+        with running(Path(folder, "load.safetensors"), *options, log=log) as (process, address):
             yield process, f"{address}/predict"
 
 
@@ -104,8 +105,9 @@ def run(*, once: bool) -> list[Table]:
     context = y[-model.window_size_ :]
     body = body_of(context)
     seconds, rounds = (0.2, 1) if once else (5.0, 5)
-    with echoing() as echo, serving(model) as ours:
-        table = rates({"echo": echo, "lstmforecast": ours}, body, seconds, rounds)
+    with echoing() as echo, serving(model) as ours, serving(model, keeping=True) as keeping:
+        contestants = {"echo": echo, "lstmforecast": ours, "the same, with --log": keeping}
+        table = rates(contestants, body, seconds, rounds)
         minute = endurance(*ours, body, 1.2 if once else 60.0)
         many = load(ours[1], body_of(context, 16 if once else 256), seconds, 2)["rate"] * (16 if once else 256)
         bodies = [body, json.dumps({"windows": [{"values": y[-200:].tolist()}], "horizon": 3}).encode()]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-HEAVY = ["torch", "pandas", "sklearn", "scipy", "matplotlib"]
+HEAVY = ["torch", "pandas", "sklearn", "scipy", "matplotlib", "narwhals", "polars", "pyarrow"]
 
 # Stands in for another installed version of torch.
 OTHER_TORCH = """
@@ -63,10 +63,23 @@ def test_an_export_needs_onnx_and_no_torch(tmp_path: Path) -> None:
     assert "torch" not in loaded
 
 
+def test_frames_are_told_apart_without_importing_their_libraries() -> None:
+    fit = "import pandas as pd\nfrom lstmforecast import LSTMForecaster\n"
+    fit += "LSTMForecaster(max_epochs=1).fit(pd.Series(range(60), dtype=float)).predict()"
+    assert "polars" not in loaded_after(fit)
+
+
 def test_without_onnx_the_export_says_how_to_install_it() -> None:
     without = f"import sys\nsys.modules['onnx'] = None\n{FIT}"
     message = run(f"{without}\ntry:\n    model.to_onnx('model.onnx')\nexcept ImportError as error:\n    print(error)")
     assert message == 'to_onnx needs onnx: pip install "lstmforecast[onnx]"'
+
+
+def test_without_sktime_its_forecaster_says_how_to_install_it() -> None:
+    without = "import sys\nsys.modules['sktime'] = None"
+    ask = "import lstmforecast\ntry:\n    lstmforecast.sktime\nexcept ImportError as error:\n    print(error)"
+    message = run(f"{without}\n{ask}")
+    assert message == 'lstmforecast.sktime needs sktime: pip install "lstmforecast[sktime]"'
 
 
 def test_import_takes_less_than_200_ms_on_top_of_numpy() -> None:

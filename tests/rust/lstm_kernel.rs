@@ -89,7 +89,7 @@ impl Case {
         lstm.forward(&parameters, &mut ws, None);
         let mut state = vec![0.0; n * lstm.output_width()];
         ws.copy_last_state(&mut state);
-        (state, lstm.last_state(&parameters, &mut memory).to_vec())
+        (state, lstm.last_state(&parameters, None, &mut memory).to_vec())
     }
 
     /// The kernel's answer, the batch cut into parts of `part` rows as threads would; gradients of the tensors are summed.

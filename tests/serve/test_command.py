@@ -10,8 +10,10 @@ import time
 
 import httpx
 import numpy as np
+import pandas as pd
 import pytest
 from tests.serve.client import running
+from tests.serve.conftest import wave
 
 from lstmforecast.cli import main
 from lstmforecast.serve_command import read_models
@@ -110,3 +112,34 @@ def test_the_extra_that_is_missing_is_named(files):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr == 'lstmforecast: error: serving needs fastapi: pip install "lstmforecast[serve]"\n'
+
+
+def test_two_models_behind_one_endpoint_are_logged_and_watched(hourly, tmp_path):
+    """The log is a file that outlives the server, and what came true may come to the next one."""
+    for name in ("old", "new"):
+        hourly.save(tmp_path / f"{name}.safetensors")
+    stamps = [time.isoformat() for time in pd.date_range("2026-02-01", periods=40, freq="h")]
+    values = wave(40).tolist()
+    files = [tmp_path / "old.safetensors", tmp_path / "new.safetensors"]
+    options = ["--split", "old=9,new=1", "--log", tmp_path / "log.db"]
+    with running(*files, *options) as (process, address):
+        window = {"values": values[:30], "times": stamps[:30]}
+        response = httpx.post(f"{address}/predict", json={"key": "a", "windows": [window]})
+        assert response.status_code == 200, response.text
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) in (0, -signal.SIGTERM)
+    hours = pd.date_range("2026-01-01", periods=200, freq="h")
+    pd.DataFrame({"time": hours, "load": wave(200)}).to_csv(tmp_path / "year.csv", index=False)
+    with running(*files, *options, "--reference", tmp_path / "year.csv") as (_, address):
+        part = {"key": "a", "values": values[30:], "times": stamps[30:]}
+        assert httpx.post(f"{address}/actuals", json={"actuals": [part]}).json() == {"stored": 10}
+        assert [each["model"] for each in httpx.get(f"{address}/drift").json()["models"]] == ["old", "new"]
+        words = httpx.get(f"{address}/compare").json()["detail"]
+        assert words == "expected at least 8 rows of which both losses are known, got 1"
+
+
+@pytest.mark.parametrize("weights", ["old", "old=9,old=1", "old=much", "=1"])
+def test_weights_that_cannot_be_are_usage(files, weights, capsys):
+    with pytest.raises(SystemExit):
+        main(["serve", f"{files}/hourly.safetensors", "--split", weights])
+    assert "expected NAME=WEIGHT,NAME=WEIGHT, each name once" in capsys.readouterr().err

@@ -4,12 +4,23 @@ import warnings
 
 import hypothesis
 import pytest
+from tests.serve.conftest import wave
 
+from lstmforecast import DriftMonitor
+from lstmforecast.ab import ForecastLog
 from lstmforecast.serve import create_app
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     import schemathesis
+
+SETTINGS = hypothesis.settings(
+    max_examples=20,
+    deadline=None,
+    database=None,
+    derandomize=True,
+    suppress_health_check=list(hypothesis.HealthCheck),
+)
 
 
 def test_the_examples_work(client):
@@ -31,6 +42,31 @@ def test_models_are_described(client):
     assert found["panel"]["variables"] == ["sales"]
 
 
+def statuses_of(operation, mode, excluded, **options) -> set[int]:
+    """Of requests that the schema allows, or doesn't; an AssertionError if an answer contradicts it."""
+    statuses = set()
+
+    @hypothesis.given(case=operation.as_strategy(generation_mode=mode))
+    @SETTINGS
+    def check(case):
+        statuses.add(case.call_and_validate(excluded_checks=excluded, **options).status_code)
+
+    check()
+    return statuses
+
+
+def operations_of(app) -> list:
+    return [result.ok() for result in schemathesis.openapi.from_asgi("/openapi.json", app).get_all_operations()]
+
+
+def positive_data() -> list:
+    """That whatever the schema allows is answered: checks are known once a schema was read."""
+    return [schemathesis.checks.CHECKS.get_one("positive_data_acceptance")]
+
+
+NEGATIVE = schemathesis.GenerationMode.NEGATIVE
+
+
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", ["pair", "hourly", "all"])
@@ -39,26 +75,25 @@ def test_schemathesis_finds_no_failure(name, mode, request):
     """With every check for a model of rows without times; a schema can't say that times ascend at a constant step."""
     names = ["hourly", "pair", "panel"] if name == "all" else [name]
     app = create_app({each: request.getfixturevalue(each) for each in names}, api_key="s3cret")
-    excluded = [] if name == "pair" else [schemathesis.checks.CHECKS.get_one("positive_data_acceptance")]
-    settings = hypothesis.settings(
-        max_examples=20,
-        deadline=None,
-        database=None,
-        derandomize=True,
-        suppress_health_check=list(hypothesis.HealthCheck),
-    )
-    statuses = set()
-    operations = [result.ok() for result in schemathesis.openapi.from_asgi("/openapi.json", app).get_all_operations()]
+    operations, statuses = operations_of(app), set()
+    excluded = [] if name == "pair" else positive_data()
     for operation in operations:
         # without parameters and bodies there is nothing that could be wrong
-        if mode is schemathesis.GenerationMode.NEGATIVE and operation.method == "get":
-            continue
+        if mode is not NEGATIVE or operation.method != "get":
+            statuses |= statuses_of(operation, mode, excluded, headers={"X-API-Key": "s3cret"})
+    assert (422 if mode is NEGATIVE else 200) in statuses
 
-        @hypothesis.given(case=operation.as_strategy(generation_mode=mode))
-        @settings
-        def check(case):
-            answer = case.call_and_validate(headers={"X-API-Key": "s3cret"}, excluded_checks=excluded)
-            statuses.add(answer.status_code)
 
-        check()
-    assert (422 if mode is schemathesis.GenerationMode.NEGATIVE else 200) in statuses
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.timeout(300)
+def test_schemathesis_finds_no_failure_in_what_is_kept_of_forecasts(hourly):
+    """A comparison needs forecasts that came true, which no schema can say."""
+    monitor, statuses = DriftMonitor.from_forecaster(hourly, wave()), {}
+    with ForecastLog("sqlite://") as log:
+        app = create_app({"a": hourly, "b": hourly}, split={"a": 1, "b": 1}, log=log, monitors={"a": monitor})
+        for operation in operations_of(app):
+            if operation.path in ("/actuals", "/compare", "/drift"):
+                modes = list(schemathesis.GenerationMode)[: 1 if operation.path == "/drift" else 2]
+                each = [statuses_of(operation, mode, positive_data()) for mode in modes]
+                statuses[operation.path] = set().union(*each)
+    assert statuses == {"/actuals": {200, 422}, "/compare": {422}, "/drift": {200}}

@@ -11,9 +11,9 @@ from tests.serve.client import Client, sentence
 from tests.serve.fuzz import malformed
 
 from lstmforecast.serve import Limits, create_app
-from lstmforecast.serve.app import _LONG
 from lstmforecast.serve.batching import Batcher
 from lstmforecast.serve.limits import Refused
+from lstmforecast.serve.server import _LONG
 from lstmforecast.serve.watching import LOGGER, JSONFormatter
 
 GOOD = {"model": "pair", "windows": [{"values": [[1, 2]] * 8}]}
@@ -31,7 +31,7 @@ WRONG = {
     "nested": (b"[" * 100_000, "expected a body of JSON"),
     "no UTF-8": (b'{"model": "\xff"}', "expected a body of JSON"),
     "array": ([], "expected the body to be an object, got an array"),
-    "unknown field": (GOOD | {"path": "/etc/passwd"}, "fields of model, windows, horizon, coverage, got 'path'"),
+    "unknown field": (GOOD | {"path": "/etc/passwd"}, "fields of model, key, windows, horizon, coverage, got 'path'"),
     "no windows": ({"model": "pair"}, "expected the body with the field windows, got none"),
     "no model": ({"windows": GOOD["windows"]}, "expected model to be one of 'hourly', 'pair', 'panel', got none"),
     "unknown model": (GOOD | {"model": "../x"}, "one of 'hourly', 'pair', 'panel', got '../x'"),

@@ -11,7 +11,8 @@ from matplotlib import pyplot
 from scipy import stats
 from sklearn.exceptions import NotFittedError
 
-from lstmforecast import DriftMonitor, plot
+from lstmforecast import DriftMonitor, LSTMForecaster, plot
+from lstmforecast.calibration import calibration_origins
 from lstmforecast.change import Adwin, PageHinkley
 from lstmforecast.drift_errors import ErrorTests
 from lstmforecast.drift_inputs import N_CELLS, Reference
@@ -207,3 +208,36 @@ def test_what_makes_no_sense_is_refused(rng: np.random.Generator) -> None:
         monitor.update(x[0], 1.0)
     with pytest.raises(ValueError, match=r"expected finite or missing inputs, got 1 infinite ones"):
         monitor.update([1.0, np.inf])
+
+
+class TestFromForecaster:
+    def test_errors_are_those_of_the_windows_held_out(self, rng: np.random.Generator) -> None:
+        y = pd.DataFrame(rng.normal(size=(400, 2)), pd.date_range("2026-01-01", periods=400), ["a", "b"])
+        model = LSTMForecaster(2, window_size=8, hidden_size=4, max_epochs=1, n_threads=1, random_state=0).fit(y)
+        found = DriftMonitor.from_forecaster(model, y, window=30)
+        origins = calibration_origins(320, 400, 2)
+        errors = [
+            np.abs(model.predict(context=y[:origin]).to_numpy() - y.to_numpy()[origin : origin + 2]).mean()
+            for origin in origins
+        ]
+        by_hand = DriftMonitor(window=30).fit(y, errors)
+        assert list(found.feature_names_in_) == ["a", "b"]
+        # errors are kept in single precision, and their ranks count: those of a thousandth may be tied
+        for monitor in (found, by_hand):
+            monitor.update(y.to_numpy()[:100], np.abs(rng.normal(size=100)) * 0 + 0.8)
+        pd.testing.assert_frame_equal(found.report(), by_hand.report(), rtol=1e-3)
+
+    def test_what_has_no_errors_in_the_units_of_the_data_watches_rows_alone(self) -> None:
+        y = np.exp(np.sin(np.arange(300) / 5))
+        options = {"window_size": 8, "hidden_size": 4, "max_epochs": 1, "n_threads": 1, "random_state": 0}
+        assert DriftMonitor.from_forecaster(LSTMForecaster(**options).fit(y), y).watches_errors
+        assert not DriftMonitor.from_forecaster(LSTMForecaster(transform="log", **options).fit(y), y).watches_errors
+
+    def test_panels_and_other_columns_are_refused(self) -> None:
+        index = pd.MultiIndex.from_product([["a", "b"], pd.date_range("2026-01-01", periods=60)])
+        options = {"window_size": 8, "hidden_size": 4, "max_epochs": 1, "n_threads": 1, "random_state": 0}
+        y = pd.Series(np.sin(np.arange(120.0)), index)
+        with pytest.raises(ValueError, match="expected a forecaster of one series, got one of a panel"):
+            DriftMonitor.from_forecaster(LSTMForecaster(**options).fit(y), y)
+        with pytest.raises(ValueError, match="expected y with 1 columns as at fit, got 2"):
+            DriftMonitor.from_forecaster(LSTMForecaster(**options).fit(y.to_numpy()), np.ones((100, 2)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,13 +19,53 @@ from lstmforecast.serve.served_model import Prepared
 _BAD_DATA = (ValueError, TypeError, OverflowError, KeyError)
 
 
-def answer(asked: Sequence[Asked]) -> list[bytes | Exception]:
-    """The body of the answer to each request, or what is wrong with it.
+@dataclass(frozen=True)
+class Answer:
+    """Forecasts from the windows of one request.
+
+    Attributes
+    ----------
+    asked : Asked
+    points : ndarray of shape (n_windows, steps, k)
+    bounds : ndarray of shape (2 * n_coverages, n_windows, steps, k)
+        Lower and upper by turns.
+    times : list
+        Of the steps ahead of each window; None where it came without times.
+    """
+
+    asked: Asked
+    points: NDArray[np.float64]
+    bounds: NDArray[np.float64]
+    times: list[Any]
+
+    def body(self) -> bytes:
+        """As JSON."""
+        points, bounds = self.points, self.bounds
+        if self.asked.model.is_flat:
+            points, bounds = points[..., 0], bounds[..., 0]
+        points, bounds = np.ascontiguousarray(points), np.ascontiguousarray(bounds)
+        forecasts = [
+            {
+                "times": self.times[i],
+                "values": points[i],
+                "intervals": [
+                    {"coverage": coverage, "lower": bounds[2 * place, i], "upper": bounds[2 * place + 1, i]}
+                    for place, coverage in enumerate(self.asked.coverages)
+                ],
+            }
+            for i in range(len(points))
+        ]
+        found = {"model": self.asked.model.name, "forecasts": forecasts}
+        return orjson.dumps(found, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def answer(asked: Sequence[Asked]) -> list[Answer | Exception]:
+    """The answer to each request, or what is wrong with it.
 
     Requests for the same model, horizon and coverages are one call of the network; an error of one is none of the
     others'.
     """
-    answers: list[bytes | Exception] = [RuntimeError("nothing was computed")] * len(asked)
+    answers: list[Answer | Exception] = [RuntimeError("nothing was computed")] * len(asked)
     groups: dict[Any, list[tuple[int, Prepared]]] = defaultdict(list)
     for i, each in enumerate(asked):
         try:
@@ -50,35 +91,18 @@ def _prepare(asked: Asked) -> Prepared:
     return Prepared.joined(parts)
 
 
-def _answer_group(asked: Sequence[Asked], group: list[tuple[int, Prepared]], answers: list[bytes | Exception]) -> None:
+def _answer_group(asked: Sequence[Asked], group: list[tuple[int, Prepared]], answers: list[Answer | Exception]) -> None:
     first = asked[group[0][0]]
     joined = Prepared.joined([prepared for _, prepared in group])
     points, bounds = first.model.forecast(joined, first.coverages)
     start = 0
     for i, prepared in group:
         rows = slice(start, start + len(prepared.windows))
-        answers[i] = _written(first, points[rows], bounds[:, rows], prepared.times)
+        answers[i] = _checked(Answer(asked[i], points[rows], bounds[:, rows], prepared.times))
         start = rows.stop
 
 
-def _written(
-    asked: Asked, points: NDArray[np.float64], bounds: NDArray[np.float64], times: list[Any]
-) -> bytes | Refused:
-    if not (np.isfinite(points).all() and np.isfinite(bounds).all()):
+def _checked(found: Answer) -> Answer | Refused:
+    if not (np.isfinite(found.points).all() and np.isfinite(found.bounds).all()):
         return Refused(422, "expected values of which the network can make a forecast, got such as end in infinity")
-    if asked.model.is_flat:
-        points, bounds = points[..., 0], bounds[..., 0]
-    points, bounds = np.ascontiguousarray(points), np.ascontiguousarray(bounds)
-    forecasts = [
-        {
-            "times": times[i],
-            "values": points[i],
-            "intervals": [
-                {"coverage": coverage, "lower": bounds[2 * place, i], "upper": bounds[2 * place + 1, i]}
-                for place, coverage in enumerate(asked.coverages)
-            ],
-        }
-        for i in range(len(points))
-    ]
-    found = {"model": asked.model.name, "forecasts": forecasts}
-    return orjson.dumps(found, option=orjson.OPT_SERIALIZE_NUMPY)
+    return found

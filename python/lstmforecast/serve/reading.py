@@ -13,11 +13,14 @@ from numpy.typing import NDArray
 
 from lstmforecast.serve.limits import LARGEST_VALUE, Limits, Refused
 from lstmforecast.serve.served_model import ServedModel, Window
+from lstmforecast.serve.splitting import ServedSplit
 
-FIELDS = ("model", "windows", "horizon", "coverage")
+FIELDS = ("model", "key", "windows", "horizon", "coverage")
 WINDOW_FIELDS = ("values", "times", "series")
 # Levels of intervals in one request.
 MOST_COVERAGES = 9
+LONGEST_KEY = 100
+Reader = ServedModel | ServedSplit
 _NUMBERS = {int, float, type(None)}
 _WORDS = {dict: "an object", list: "an array", str: "a string", bool: "a boolean", type(None): "null"}
 
@@ -32,12 +35,15 @@ class Asked:
     windows : list of Window
     steps : int
     coverages : tuple of float
+    key : str or None
+        Whose series it is.
     """
 
     model: ServedModel
     windows: list[Window]
     steps: int
     coverages: tuple[float, ...]
+    key: str | None = None
 
     @property
     def n_windows(self) -> int:
@@ -50,49 +56,74 @@ class Asked:
         return len(self.windows) * self.model.seconds * max(1.0, self.steps / self.model.horizon)
 
 
-def read_body(body: bytes, models: Mapping[str, ServedModel], limits: Limits) -> Asked:
+def read_body(
+    body: bytes, models: Mapping[str, ServedModel], limits: Limits, split: ServedSplit | None = None
+) -> Asked:
     """Read what is asked for; `Refused` with 422 and one sentence that says what is wrong."""
+    asked = read_object(body, FIELDS, "windows")
+    key = read_key(asked, "key")
+    reader = choose(asked, models, split)
+    windows = asked["windows"]
+    if type(windows) is not list or not 1 <= len(windows) <= limits.windows:
+        got = f"{len(windows)}" if type(windows) is list else kind_of(windows)
+        raise Refused(422, f"expected windows to be an array of 1 to {limits.windows} objects, got {got}")
+    steps = _steps(asked, reader, limits)
+    coverages = _coverages(asked["coverage"], reader, steps) if "coverage" in asked else ()
+    read = [_window(each, f"windows[{i}]", reader) for i, each in enumerate(windows)]
+    return Asked(reader.model_of(key) if isinstance(reader, ServedSplit) else reader, read, steps, coverages, key)
+
+
+def read_object(body: bytes, fields: tuple[str, ...], required: str) -> dict[str, Any]:
+    """Read an object of JSON with one field that must be there."""
     try:
         asked = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise Refused(422, f"expected a body of JSON, got what can't be read: {error}") from error
-    _check_object(asked, "the body", FIELDS, "windows")
-    model = _model(asked, models)
-    windows = asked["windows"]
-    if type(windows) is not list or not 1 <= len(windows) <= limits.windows:
-        got = f"{len(windows)}" if type(windows) is list else _kind(windows)
-        raise Refused(422, f"expected windows to be an array of 1 to {limits.windows} objects, got {got}")
-    steps = _steps(asked, model, limits)
-    coverages = _coverages(asked["coverage"], model, steps) if "coverage" in asked else ()
-    return Asked(model, [_window(each, f"windows[{i}]", model) for i, each in enumerate(windows)], steps, coverages)
+    check_object(asked, "the body", fields, required)
+    found: dict[str, Any] = asked
+    return found
 
 
-def _model(asked: dict[str, Any], models: Mapping[str, ServedModel]) -> ServedModel:
+def read_key(given: dict[str, Any], where: str) -> str | None:
+    """Whose series it is."""
+    key = given.get("key")
+    if "key" in given and (type(key) is not str or len(key) > LONGEST_KEY):
+        got = f"{len(key)}" if type(key) is str else kind_of(key)
+        raise Refused(422, f"expected {where} to be a string of at most {LONGEST_KEY} characters, got {got}")
+    return key
+
+
+def choose(
+    asked: dict[str, Any], models: Mapping[str, ServedModel], split: ServedSplit | None
+) -> ServedModel | ServedSplit:
+    """The model that is named, else the split, else the only one."""
+    if "model" not in asked and split is not None:
+        return split
     if "model" not in asked and len(models) == 1:
         return next(iter(models.values()))
     name = asked.get("model")
     if not isinstance(name, str) or name not in models:
-        got = repr(name[:80]) if isinstance(name, str) else _kind(name) if "model" in asked else "none"
+        got = repr(name[:80]) if isinstance(name, str) else kind_of(name) if "model" in asked else "none"
         raise Refused(422, f"expected model to be one of {', '.join(map(repr, models))}, got {got}")
     return models[name]
 
 
-def _steps(asked: dict[str, Any], model: ServedModel, limits: Limits) -> int:
+def _steps(asked: dict[str, Any], model: Reader, limits: Limits) -> int:
     if "horizon" not in asked:
         return min(model.horizon, limits.horizon)
     steps = asked["horizon"]
     if type(steps) is float and steps.is_integer():
         steps = int(steps)
     if type(steps) is not int or not 1 <= steps <= limits.horizon:
-        got = steps if type(steps) in (int, float) else _kind(steps)
+        got = steps if type(steps) in (int, float) else kind_of(steps)
         raise Refused(422, f"expected horizon to be a whole number from 1 to {limits.horizon}, got {got}")
     return steps
 
 
-def _coverages(given: Any, model: ServedModel, steps: int) -> tuple[float, ...]:
+def _coverages(given: Any, model: Reader, steps: int) -> tuple[float, ...]:
     each = given if type(given) is list else [given]
     if not 1 <= len(each) <= MOST_COVERAGES or not set(map(type, each)) <= {int, float}:
-        got = _kind(given) if type(given) is not list else f"{len(given)} in an array"
+        got = kind_of(given) if type(given) is not list else f"{len(given)} in an array"
         raise Refused(422, f"expected coverage to be a number or 1 to {MOST_COVERAGES} of them, got {got}")
     try:
         return model.checked_coverages(tuple(each), steps)
@@ -100,38 +131,38 @@ def _coverages(given: Any, model: ServedModel, steps: int) -> tuple[float, ...]:
         raise Refused(422, str(error)) from error
 
 
-def _window(given: Any, where: str, model: ServedModel) -> Window:
-    _check_object(given, where, WINDOW_FIELDS, "values")
-    values = _values(given["values"], f"{where}.values", model.n_variables)
+def _window(given: Any, where: str, model: Reader) -> Window:
+    check_object(given, where, WINDOW_FIELDS, "values")
+    values = read_values(given["values"], f"{where}.values", model.n_variables)
     if len(values) < model.least_rows:
         raise Refused(422, f"expected {where}.values with at least {model.least_rows} rows, got {len(values)}")
     times, series = given.get("times"), given.get("series")
     if "times" in given:
-        _check_times(times, f"{where}.times", len(values), model)
+        check_times(times, f"{where}.times", len(values), model)
     elif model.needs_times:
         raise Refused(422, f"expected {where} with times, which the model {model.name!r} reads, got none")
     if "series" in given and (type(series) is not str or not model.is_panel):
         wanted = "a string" if model.is_panel else f"absent, as the model {model.name!r} has one series"
-        raise Refused(422, f"expected {where}.series to be {wanted}, got {_kind(series)}")
+        raise Refused(422, f"expected {where}.series to be {wanted}, got {kind_of(series)}")
     return Window(values, times, series)
 
 
-def _values(given: Any, where: str, n_variables: int) -> NDArray[np.float64]:
+def read_values(given: Any, where: str, n_variables: int) -> NDArray[np.float64]:
     """Numbers of shape (n, n_variables), null as NaN; of one variable also without the inner arrays."""
     if type(given) is not list:
-        raise Refused(422, f"expected {where} to be an array, got {_kind(given)}")
+        raise Refused(422, f"expected {where} to be an array, got {kind_of(given)}")
     flat, kinds = given, set(map(type, given))
     if list in kinds or n_variables > 1:
         if not kinds <= {list} or not set(map(len, given)) <= {n_variables}:
             wrong = next(i for i, row in enumerate(given) if type(row) is not list or len(row) != n_variables)
-            got = f"{len(given[wrong])} values" if type(given[wrong]) is list else _kind(given[wrong])
+            got = f"{len(given[wrong])} values" if type(given[wrong]) is list else kind_of(given[wrong])
             raise Refused(422, f"expected {where} with {n_variables} values in every row, got {got} in row {wrong}")
         flat = list(chain.from_iterable(given))
         kinds = set(map(type, flat))
     if not kinds <= _NUMBERS:
         wrong = next(i for i, value in enumerate(flat) if type(value) not in _NUMBERS)
         row = wrong // n_variables
-        raise Refused(422, f"expected numbers or null in {where}, got {_kind(flat[wrong])} in row {row}")
+        raise Refused(422, f"expected numbers or null in {where}, got {kind_of(flat[wrong])} in row {row}")
     values = np.array(flat, np.float64).reshape(-1, n_variables)
     # a missing value compares as false
     if len(flat) and (np.abs(values) > LARGEST_VALUE).any():
@@ -139,23 +170,25 @@ def _values(given: Any, where: str, n_variables: int) -> NDArray[np.float64]:
     return values
 
 
-def _check_times(times: Any, where: str, n_rows: int, model: ServedModel) -> None:
+def check_times(times: Any, where: str, n_rows: int, model: Reader) -> None:
+    """Refuse what can't be the times of so many rows."""
     if model.time_kind == "none":
         raise Refused(
             422, f"expected no {where}, as the model {model.name!r} was fitted to rows without times, got some"
         )
     kind = int if model.time_kind == "integer" else str
     if type(times) is not list or not set(map(type, times)) <= {kind}:
-        got = "others" if type(times) is list else _kind(times)
+        got = "others" if type(times) is list else kind_of(times)
         words = "whole numbers" if kind is int else "strings"
         raise Refused(422, f"expected {where} to be an array of {words}, got {got}")
     if len(times) != n_rows:
         raise Refused(422, f"expected {where} with one time for each of {n_rows} rows, got {len(times)}")
 
 
-def _check_object(given: Any, where: str, fields: tuple[str, ...], required: str) -> None:
+def check_object(given: Any, where: str, fields: tuple[str, ...], required: str) -> None:
+    """Refuse what is no object with fields of these."""
     if type(given) is not dict:
-        raise Refused(422, f"expected {where} to be an object, got {_kind(given)}")
+        raise Refused(422, f"expected {where} to be an object, got {kind_of(given)}")
     unknown = [name for name in given if name not in fields]
     if unknown:
         raise Refused(422, f"expected {where} with fields of {', '.join(fields)}, got {unknown[0][:80]!r}")
@@ -163,5 +196,6 @@ def _check_object(given: Any, where: str, fields: tuple[str, ...], required: str
         raise Refused(422, f"expected {where} with the field {required}, got none")
 
 
-def _kind(value: Any) -> str:
+def kind_of(value: Any) -> str:
+    """What JSON calls a value."""
     return _WORDS.get(type(value), "a number")

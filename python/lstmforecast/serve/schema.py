@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from lstmforecast.serve.limits import LARGEST_VALUE, Limits
-from lstmforecast.serve.reading import MOST_COVERAGES
+from lstmforecast.serve.reading import LONGEST_KEY, MOST_COVERAGES, Reader
 from lstmforecast.serve.served_model import ServedModel
+from lstmforecast.serve.splitting import ServedSplit
 
 Schema = dict[str, Any]
 ERROR: Schema = {
@@ -19,6 +20,11 @@ _TIME: dict[str, Schema] = {
     "datetime": {"type": "string", "description": "ISO 8601, as 2026-01-31T12:00:00."},
     "period": {"type": "string", "description": "A period, as 2026-01 or 2026Q1."},
     "integer": {"type": "integer", "minimum": -(2**53), "maximum": 2**53},
+}
+KEY: Schema = {
+    "type": "string",
+    "maxLength": LONGEST_KEY,
+    "description": "Whose series it is: a split gives it to the same model always, and the log keeps it.",
 }
 _TIMES_OUT: Schema = {
     "type": ["array", "null"],
@@ -40,11 +46,17 @@ def success(words: str, schema: Schema, kind: str = "application/json") -> Schem
     return {"description": words, "content": {kind: {"schema": schema}}}
 
 
-def request_body(models: Sequence[ServedModel], limits: Limits) -> Schema:
-    """What /predict takes, with an example for each model, which works."""
-    each = [_request(model, limits, alone=len(models) == 1) for model in models]
-    schema = each[0] if len(each) == 1 else {"oneOf": each}
+def request_body(models: Sequence[ServedModel], limits: Limits, split: ServedSplit | None = None) -> Schema:
+    """What /predict takes, with an example for each model, which works, and one for all that a split chooses from."""
+    alone = len(models) == 1 and split is None
+    each = [_request(model, limits, alone=alone) for model in models]
     examples = {model.name: {"value": example(model, limits)} for model in models}
+    if split is not None:
+        each.append(_request(split, limits, alone=True))
+        del each[-1]["properties"]["model"]
+        given = example(max(split.models.values(), key=lambda model: model.least_rows), limits)
+        examples["split"] = {"value": {"key": "shop 7", **{k: v for k, v in given.items() if k == "windows"}}}
+    schema = each[0] if len(each) == 1 else {"oneOf": each}
     return {"required": True, "content": {"application/json": {"schema": schema, "examples": examples}}}
 
 
@@ -63,10 +75,11 @@ def example(model: ServedModel, limits: Limits) -> Schema:
     return asked
 
 
-def _request(model: ServedModel, limits: Limits, *, alone: bool) -> Schema:
+def _request(model: Reader, limits: Limits, *, alone: bool) -> Schema:
     properties: Schema = {
         "model": {"const": model.name},
-        "windows": {"type": "array", "minItems": 1, "maxItems": limits.windows, "items": _window(model)},
+        "key": KEY,
+        "windows": {"type": "array", "minItems": 1, "maxItems": limits.windows, "items": schema_of_window(model)},
         "horizon": {
             "type": "integer",
             "minimum": 1,
@@ -96,7 +109,8 @@ def _coverage(greatest: float) -> Schema:
     return {"anyOf": [one, many], "description": "Probabilities with which intervals hold the truth."}
 
 
-def _window(model: ServedModel) -> Schema:
+def schema_of_window(model: Reader) -> Schema:
+    """What a window holds."""
     kinds = ["number"] if model.forecaster.missing == "error" else ["number", "null"]
     number: Schema = {"type": kinds, "minimum": -LARGEST_VALUE, "maximum": LARGEST_VALUE}
     if model.forecaster.transform == "log":

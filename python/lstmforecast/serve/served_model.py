@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
+from lstmforecast.ab_store import write_label
 from lstmforecast.calibration import SIDES, check_probabilities, levels_of
 from lstmforecast.distribution import mean
 from lstmforecast.seen import ends_of, roll
@@ -90,6 +91,7 @@ class ServedModel:
         self._n_threads = forecaster.n_threads if n_threads is None else n_threads
         observations = self._seen.observations
         self.is_panel, self.n_variables = observations.is_panel, observations.n_columns
+        self.variables = [str(name) for name in observations.form.variables(self.n_variables)]
         self._clock = Clock.of(observations)
         self._keys = {str(key): key for key in observations.series_keys} if self.is_panel else {}
         self._plain = not (self._seen.covariates.n_features or self.is_panel or forecaster.loss == "negative_binomial")
@@ -141,7 +143,7 @@ class ServedModel:
             "window_size": self.forecaster.window_size_,
             "least_rows": self.least_rows,
             "horizon": self.horizon,
-            "variables": [str(name) for name in observations.form.variables(self.n_variables)],
+            "variables": self.variables,
             "times": self.time_kind,
             "needs_times": self.needs_times,
             "freq": None if freq is None else str(freq if isinstance(freq, str | int) else freq.freqstr),
@@ -158,6 +160,19 @@ class ServedModel:
         rows = slice(max(0, len(part) - self.forecaster.window_size_), None)
         times = None if part.index is None else self._clock.written(part.index[rows])
         return Window(part.values[rows], times, str(part.series_keys[0]) if self.is_panel else None)
+
+    def labels(self, times: Any) -> list[str]:
+        """Times of requests or answers as `lstmforecast.ab` keeps them; a ValueError if one can't be read."""
+        plain = times if isinstance(times, np.ndarray) else self._clock.plain(times)
+        if plain is not None:
+            return [str(time) for time in np.datetime_as_string(plain, unit="s")]
+        return [write_label(time) for time in self._clock.read(list(times))]
+
+    def series_labels(self, key: str | None, series: str | None) -> list[str]:
+        """What a log calls each variable: key, series of a panel and name of one of several, where there are such."""
+        names = self.variables
+        parts = [part for part in (key, series) if part]
+        return ["/".join([*parts, *([name] if len(names) > 1 else [])]) for name in names]
 
     def _check_coverages(self, given: tuple[float, ...], steps: int) -> tuple[float, ...]:
         """Read coverages; a ValueError unless there are errors enough for intervals of them and of so many steps."""

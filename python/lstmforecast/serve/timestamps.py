@@ -59,12 +59,16 @@ class Clock:
 
         Only for times written as 2026-01-31T12:00:00, or without seconds, or as days, at steps of whole seconds.
         """
-        if self.step is None or not _are_plain(times):
+        stamps = self.plain(times)
+        if stamps is None or self.step is None:
             return None
-        stamps = np.array(times, "datetime64[s]")
         if len(stamps) > 1 and not (stamps[1:] - stamps[:-1] == self.step).all():
             return None
         return stamps[-1] + self.step * np.arange(1, steps + 1)
+
+    def plain(self, times: list[Any]) -> Any:
+        """Times as NumPy's, seconds; None unless all are written as `after` takes them."""
+        return None if self.step is None or not _are_plain(times) else np.array(times, "datetime64[s]")
 
     def read(self, times: list[Any]) -> pd.Index:
         """An index of the kind of the model's.

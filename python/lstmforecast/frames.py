@@ -1,0 +1,141 @@
+"""Frames of other libraries (polars, pyarrow): pandas at the door, the same kind back, by way of narwhals."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+SERIES, TIME = "unique_id", "ds"
+# What narwhals need not be imported for.
+_KNOWN = (np.ndarray, pd.DataFrame, pd.Series, list, tuple, float, int, np.generic, type(None))
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where data came from, so that results can go back there.
+
+    Attributes
+    ----------
+    library : str
+        In narwhals' words: ``"polars"``, ``"pyarrow"``.
+    is_series : bool
+        Whether it was one column without a frame.
+    time : str or None
+        The column of times.
+    is_date : bool
+        Whether these are days, not instants.
+    """
+
+    library: str
+    is_series: bool = False
+    time: str | None = None
+    is_date: bool = False
+
+    def give_back(self, result: pd.DataFrame | pd.Series) -> Any:
+        """Turn a result into a frame of the library, its times (and series) the first columns; a Series without times
+        for a Series.
+
+        Columns of several levels are joined by ``_``: ``load_0.9_lower``.
+        """
+        import narwhals as nw
+
+        alone = self.is_series and isinstance(result, pd.Series)
+        frame = result.to_frame() if isinstance(result, pd.Series) else result
+        frame = frame.set_axis([self._flat(label) for label in frame.columns], axis=1)
+        if isinstance(frame.index, pd.MultiIndex) or (self.time is not None and self.time not in frame):
+            frame = frame.reset_index()
+        columns = {name: self._column(name, frame[name]) for name in frame.columns}
+        return nw.to_native(columns[frame.columns[0]] if alone else nw.from_dict(columns))
+
+    def _flat(self, label: Any) -> str:
+        parts = label if isinstance(label, tuple) else (label,)
+        # a series without a name is called 0 among several levels
+        parts = parts[1:] if self.is_series and parts[0] == 0 else parts
+        return "_".join("" if part is None else str(part) for part in parts)
+
+    def _column(self, name: str, column: pd.Series) -> Any:
+        import narwhals as nw
+
+        library: Any = self.library
+        if not pd.api.types.is_datetime64_any_dtype(column.dtype):
+            values = column.to_numpy() if pd.api.types.is_numeric_dtype(column.dtype) else column.tolist()
+            return nw.new_series(name, values, backend=library)
+        times = pd.DatetimeIndex(column)
+        if times.tz is not None:
+            instants = nw.new_series(name, times.tz_convert(None).to_numpy(), backend=library)
+            return instants.dt.replace_time_zone("UTC").dt.convert_time_zone(str(times.tz))
+        values = times.to_numpy()
+        days = self.is_date and name == self.time
+        return nw.new_series(name, values.astype("datetime64[D]") if days else values, backend=library)
+
+
+def to_pandas(data: Any, name: str = "y") -> tuple[Any, Origin | None]:
+    """Turn a frame or Series of another library into that of pandas; everything else is left as it is.
+
+    Parameters
+    ----------
+    data : polars or pyarrow data, or whatever else
+        The one column of dates or instants becomes the index; a panel in columns ``unique_id`` and ``ds`` keeps them.
+    name : str
+        What the messages call the data.
+
+    Returns
+    -------
+    data : DataFrame or Series for what came from another library
+    origin : Origin or None
+        None if it didn't.
+
+    Raises
+    ------
+    TypeError
+        For a frame that isn't computed yet.
+    ValueError
+        If there are several columns of times.
+    """
+    native = _native(data, name)
+    if native is None:
+        return data, None
+    import narwhals as nw
+
+    if isinstance(native, nw.Series):
+        return _pandas(native).rename(native.name or None), Origin(native.implementation.value, is_series=True)
+    frame = pd.DataFrame({column: _pandas(native[column]) for column in native.columns})
+    times = [column for column, dtype in native.schema.items() if isinstance(dtype, nw.Date | nw.Datetime)]
+    is_panel = {SERIES, TIME} <= set(native.columns)
+    if is_panel:
+        times = [TIME] if TIME in times else []
+    if len(times) > 1:
+        raise ValueError(f"expected one column of times in {name}, got {times}; drop or cast the others")
+    if not times:
+        return frame, Origin(native.implementation.value)
+    origin = Origin(native.implementation.value, time=times[0], is_date=native.schema[times[0]] == nw.Date)
+    return (frame if is_panel else frame.set_index(times[0])), origin
+
+
+def column_names(data: Any, name: str = "y") -> list[Any]:
+    """The names of a frame's columns, of any library; none for what is no frame."""
+    frame = data if isinstance(data, pd.DataFrame) else _native(data, name)
+    return list(getattr(frame, "columns", []))
+
+
+def _native(data: Any, name: str) -> Any:
+    """What narwhals makes of a frame or Series of another library; None for everything else."""
+    if isinstance(data, _KNOWN):
+        return None
+    import narwhals as nw
+
+    native = nw.from_native(data, pass_through=True, allow_series=True)
+    if isinstance(native, nw.LazyFrame):
+        raise TypeError(f"expected {name} as an eager frame, got a {type(data).__name__}; compute it with .collect()")
+    return native if isinstance(native, nw.DataFrame | nw.Series) else None
+
+
+def _pandas(column: Any) -> pd.Series:
+    import narwhals as nw
+
+    values = pd.Series(column.to_numpy(), name=column.name)
+    zone = column.dtype.time_zone if isinstance(column.dtype, nw.Datetime) else None
+    return values if zone is None else values.dt.tz_localize("UTC").dt.tz_convert(zone)
