@@ -9,7 +9,7 @@ import pandas as pd
 
 from lstmforecast.estimator import draw_seed
 from lstmforecast.forecaster import LSTMForecaster
-from lstmforecast.panel_index import SERIES, TIME
+from lstmforecast.frames import SERIES, TIME
 from lstmforecast.parameters import check_count
 
 try:
