@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from lstmforecast.regressor import LSTMRegressor
     from lstmforecast.scalers import MinMaxScaler, RobustScaler, StandardScaler
     from lstmforecast.text import CharLSTM
+    from lstmforecast.tuning import tune
     from lstmforecast.windowing import time_split, windows
 
 __all__ = [
@@ -66,6 +67,7 @@ __all__ = [
     "thresholds",
     "time_split",
     "transfer",
+    "tune",
     "windows",
 ]
 
@@ -96,9 +98,21 @@ _HOMES = {
     "load": "persistence",
     "quantization_report": "quantization_cost",
     "time_split": "windowing",
+    "tune": "tuning",
     "windows": "windowing",
 }
-_MODULES = {"ab", "augment", "indicators", "metrics", "plot", "serve", "sktime", "thresholds", "transfer"}
+_MODULES = {
+    "ab",
+    "augment",
+    "dask",
+    "indicators",
+    "metrics",
+    "plot",
+    "serve",
+    "sktime",
+    "thresholds",
+    "transfer",
+}
 
 
 def __getattr__(name: str) -> Any:

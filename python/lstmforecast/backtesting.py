@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numbers
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,9 +18,10 @@ from lstmforecast.forecaster import LSTMForecaster
 from lstmforecast.index import season_length as usual_season
 from lstmforecast.parameters import check_count
 from lstmforecast.probabilistic import Probabilities, Spread, SpreadScorer
-from lstmforecast.rolling import Fold, Rolling
+from lstmforecast.rolling import Fold, Rolling, Windows
 from lstmforecast.scalers import fit_columns
 from lstmforecast.scoring import Array, point_scores
+from lstmforecast.seen import Seen
 
 __all__ = ["BacktestResult", "backtest"]
 
@@ -99,7 +101,9 @@ def backtest(
     n_jobs : int or None, default=None
         Fits at a time, in threads, as scikit-learn counts them: None is 1 (or what `joblib.parallel_config` says), -1
         the number of processors. Each fit computes with the forecaster's ``n_threads``, whatever ``n_jobs`` is, so
-        that the result is the same bit for bit; ``n_threads=1`` makes the best of several jobs.
+        that the result is the same bit for bit; ``n_threads=1`` makes the best of several jobs. With a backend of
+        `joblib.parallel_config`, such as ``"loky"`` or ``"dask"``, fits run in its processes: set ``n_threads`` for the
+        same bits there. Callbacks then are copies.
 
     Returns
     -------
@@ -144,16 +148,7 @@ def backtest(
     scorer = SpreadScorer(seen, Probabilities.read(coverage, levels), windows, season, horizon, deviation)
     scorer = scorer.checked(template, folds)
 
-    def run(fitted: LSTMForecaster, fold: Fold) -> _Outcome:
-        fitted._fit(seen.take(fold.rows(observations)))
-        sized, part = seen.sized(like=fitted._seen), windows.take(fold.windows)
-        parameters = fitted._forecast_origins(fitted.model_, sized, part.origins, horizon, part.which)
-        values = seen.undo(mean(fitted.model_.config["distribution"], parameters))
-        # hundreds of refits would fill the memory
-        kept = fitted if fold is folds[-1] else None
-        return _Outcome(values, scorer.score(fitted, sized, fold), kept)
-
-    outcomes = _run(template, folds, n_jobs, run)
+    outcomes = _run(template, folds, n_jobs, _Job(seen, windows, horizon, scorer))
     # fold after fold, to series after series
     order = np.argsort(np.concatenate([fold.windows for fold in folds]))
     values = np.concatenate([outcome.values for outcome in outcomes])[order]
@@ -176,6 +171,25 @@ class _Outcome(NamedTuple):
     fitted: LSTMForecaster | None
 
 
+@dataclass(frozen=True)
+class _Job:
+    """Fits and forecasts of a fold; a class, because other processes can be sent it."""
+
+    seen: Seen
+    windows: Windows
+    horizon: int
+    scorer: SpreadScorer
+
+    def __call__(self, fitted: LSTMForecaster, fold: Fold, is_last: bool) -> _Outcome:
+        fitted._fit(self.seen.take(fold.rows(self.seen.observations)))
+        sized, part = self.seen.sized(like=fitted._seen), self.windows.take(fold.windows)
+        parameters = fitted._forecast_origins(fitted.model_, sized, part.origins, self.horizon, part.which)
+        values = self.seen.undo(mean(fitted.model_.config["distribution"], parameters))
+        # hundreds of refits would fill the memory
+        kept = fitted if is_last else None
+        return _Outcome(values, self.scorer.score(fitted, sized, fold), kept)
+
+
 def _season(season_length: int | None, observations: Observations, n_before: int) -> int:
     if season_length is not None:
         season = check_count("season_length", season_length)
@@ -186,12 +200,11 @@ def _season(season_length: int | None, observations: Observations, n_before: int
     return season if season < n_before else 1
 
 
-def _run(
-    template: LSTMForecaster, folds: list[Fold], n_jobs: int | None, run: Callable[[LSTMForecaster, Fold], _Outcome]
-) -> list[_Outcome]:
-    """Run all folds, side by side in threads: the kernel lets go of the interpreter, and data and callbacks are shared.
+def _run(template: LSTMForecaster, folds: list[Fold], n_jobs: int | None, run: _Job) -> list[_Outcome]:
+    """Run all folds, side by side in threads, unless `joblib.parallel_config` says where: the kernel lets go of the
+    interpreter, and data and callbacks are shared.
 
-    joblib's processes would count threads anew, and with them change the bits of a fit.
+    Other processes count threads anew, and with them change the bits of a fit, unless ``n_threads`` is set.
     """
     if n_jobs is not None and (isinstance(n_jobs, bool) or not isinstance(n_jobs, numbers.Integral) or n_jobs == 0):
         raise ValueError(f"expected n_jobs to be None or an integer other than 0, got {n_jobs!r}")
@@ -199,12 +212,13 @@ def _run(
         raise ValueError(
             f"expected n_jobs=None for distributed=True, whose processes fit one after the other, got {n_jobs}"
         )
-    if template.warm_start:
-        if n_jobs not in (None, 1):
-            raise ValueError(f"expected n_jobs=None for warm_start=True, where fit goes on from fit, got {n_jobs}")
-        return [run(template, fold) for fold in folds]
-    jobs = (delayed(run)(each, fold) for fold, each in zip(folds, _clones(template), strict=False))
-    outcomes: list[_Outcome] = Parallel(n_jobs=n_jobs, require="sharedmem")(jobs)
+    if template.warm_start and n_jobs not in (None, 1):
+        raise ValueError(f"expected n_jobs=None for warm_start=True, where fit goes on from fit, got {n_jobs}")
+    # one fit alone has no business elsewhere: not in a task of its own, where this is a task of a search
+    if template.warm_start or len(folds) == 1:
+        return [run(template, fold, fold is folds[-1]) for fold in folds]
+    jobs = (delayed(run)(each, fold, fold is folds[-1]) for fold, each in zip(folds, _clones(template), strict=False))
+    outcomes: list[_Outcome] = Parallel(n_jobs=n_jobs, prefer="threads")(jobs)
     return outcomes
 
 

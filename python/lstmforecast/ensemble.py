@@ -8,7 +8,9 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from joblib.parallel import get_active_backend
 from numpy.typing import NDArray
+from sklearn.utils.parallel import Parallel, delayed
 
 from lstmforecast import _core
 from lstmforecast.checkpoint import of_member
@@ -63,18 +65,26 @@ class Ensemble:
 
         The history is the mean of those of the members. ``on_epoch`` is told which of them (``estimator``) has finished
         an epoch, and to return something true ends all trainings. ``processes`` is None: several trainings at once
-        would mix up what they tell each other.
+        would mix up what they tell each other. Where `joblib.parallel_config` names a backend of processes, they train
+        there, unless ``on_epoch`` is to be told.
         """
         assert processes is None
         run = _Run(on_epoch)
         n, n_threads = len(self.members), _core.n_threads(training["n_threads"])
+        options = [
+            training
+            | {"seed": training["seed"] + i, "n_threads": max(1, n_threads // n)}
+            | {"checkpoint": of_member(training.get("checkpoint"), i)}
+            for i in range(n)
+        ]
+        if on_epoch is None and _in_processes():
+            each = zip(self.members, options, strict=True)
+            trained: list[Any] = Parallel()(
+                delayed(_trained)(model, series, own, starts, scales) for model, own in each
+            )
+            self.members = [member for member, _ in trained]
+            return _mean_outcome([told for _, told in trained], None)
         with ThreadPoolExecutor(min(n, n_threads)) as pool:
-            options = [
-                training
-                | {"seed": training["seed"] + i, "n_threads": max(1, n_threads // n)}
-                | {"checkpoint": of_member(training.get("checkpoint"), i)}
-                for i in range(n)
-            ]
             trainings = [
                 pool.submit(model.fit_series, series, options[i], run.watch(i), starts, scales)
                 for i, model in enumerate(self.members)
@@ -170,6 +180,19 @@ def members_of(named: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The weights of each network of an ensemble, or those of a network alone, under the network's own names."""
     starts = [f"{PREFIX}{i}." for i in range(n_members(named))] or [""]
     return [{name.removeprefix(s): value for name, value in named.items() if name.startswith(s)} for s in starts]
+
+
+def _in_processes() -> bool:
+    """Whether the user has chosen a backend of other processes, and this isn't one of them already."""
+    backend, _ = get_active_backend(prefer="threads")
+    return not getattr(backend, "supports_sharedmem", False) and not backend.nesting_level
+
+
+def _trained(
+    model: _core.Model, series: Array, options: dict[str, Any], starts: NDArray[np.int64] | None, scales: Array | None
+) -> tuple[_core.Model, dict[str, Any]]:
+    outcome = model.fit_series(series, options, None, starts, scales)
+    return model, outcome
 
 
 class _Run:

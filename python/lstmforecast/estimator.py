@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 OnEpoch = Callable[[dict[str, Any]], bool | list[str]]
-Fit = Callable[[dict[str, Any], OnEpoch, Processes | None], dict[str, Any]]
+Fit = Callable[[dict[str, Any], OnEpoch | None, Processes | None], dict[str, Any]]
 # Sets what an estimator learns of a trained model and its outcome: the estimator itself, or a copy while it is trained.
 Learn = Callable[[Any, Any, Mapping[str, Any]], None]
 
@@ -175,10 +175,12 @@ class LSTMEstimator(LearningCurveMixin, CallbackSupportMixin, BaseEstimator):
                 pauses_now = pauses and not isinstance(answer, list)
                 return answer if tasks is None or pauses_now else tasks.epoch() or answer
 
+            # with nobody to tell, networks of an ensemble may be trained elsewhere
+            told = on_epoch if callbacks or self.verbose or (tasks is not None and tasks.are_heard) else None
             if pauses:
                 outcome = fit_with_pauses(model, training, fit, on_epoch, pause)
             else:
-                outcome = fit(training, on_epoch, processes)
+                outcome = fit(training, told, processes)
         return whole(outcome)
 
     def _keep(self, model: _core.Model | Ensemble, outcome: Mapping[str, Any]) -> None:

@@ -62,6 +62,11 @@ class FitTasks:
         self._context.call_on_fit_task_begin(**self._told)
 
     @property
+    def are_heard(self) -> bool:
+        """Whether there is a callback."""
+        return self._context is not None and bool(self._context._callbacks)
+
+    @property
     def ask_for_estimators(self) -> bool:
         """Whether a callback wants to see what an epoch has made of the estimator."""
         callbacks = [] if self._context is None else self._context._callbacks

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from lstmforecast.backtest_result import BacktestResult
     from lstmforecast.comparison import Comparison
     from lstmforecast.drift import DriftMonitor
+    from lstmforecast.tuning_result import TuneResult
 
-__all__ = ["anomalies", "backtest", "comparison", "drift", "forecast", "history"]
+__all__ = ["anomalies", "backtest", "comparison", "drift", "forecast", "history", "importance", "trials"]
 
 
 def forecast(
@@ -219,3 +220,61 @@ def comparison(result: Comparison, ax: Axes | None = None) -> Axes:
     from lstmforecast.display.comparison import ComparisonDisplay
 
     return ComparisonDisplay.from_result(result, ax=ax).ax_
+
+
+def importance(result: TuneResult, ax: Axes | None = None) -> Axes:
+    """Draw which part of the differences between trials each parameter explains, by functional analysis of variance.
+
+    Parameters
+    ----------
+    result : TuneResult
+        From `lstmforecast.tune`, with trials of more than one value.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; a new figure if it isn't given.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The axes drawn on: a bar for each parameter, the most important on top; all add up to 1. Trials without one of
+        the parameters, such as those of linear forecasts, are left out.
+
+    Raises
+    ------
+    ImportError
+        Without matplotlib.
+    ValueError
+        If fewer than two trials that have all parameters were completed.
+
+    References
+    ----------
+    Hutter et al. (2014), An efficient approach for assessing hyperparameter importance.
+    """
+    from lstmforecast.display.tuning import draw_importance
+
+    return draw_importance(result, ax)
+
+
+def trials(result: TuneResult, ax: Axes | None = None) -> Axes:
+    """Draw the score of each trial, the best so far, and the scores of the estimator as given and of naive forecasts.
+
+    Parameters
+    ----------
+    result : TuneResult
+        From `lstmforecast.tune`.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; a new figure if it isn't given.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The axes drawn on: the number of the trial to the right. Scores above the worse naive forecast's lie at the top
+        edge.
+
+    Raises
+    ------
+    ImportError
+        Without matplotlib.
+    """
+    from lstmforecast.display.tuning import draw_trials
+
+    return draw_trials(result, ax)

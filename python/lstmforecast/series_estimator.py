@@ -97,7 +97,7 @@ class SeriesEstimator(SamplePaths, LSTMEstimator):
             model.load_scalers(self._fit_scaler_object(seen))
             training["scaler"] = "loaded"
 
-        def fit(options: dict[str, Any], on_epoch: OnEpoch, processes: Processes | None) -> dict[str, Any]:
+        def fit(options: dict[str, Any], on_epoch: OnEpoch | None, processes: Processes | None) -> dict[str, Any]:
             return model.fit_series(seen.table, options, on_epoch, seen.starts, seen.scales, processes)
 
         def learn(fitted: Self, model: _core.Model | Ensemble, outcome: Mapping[str, Any]) -> None:

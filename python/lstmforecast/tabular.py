@@ -59,7 +59,7 @@ class WindowEstimator(LSTMEstimator):
             training["scaler"] = "loaded"
         options = self._training(seed, **training)
 
-        def fit(options: dict[str, Any], on_epoch: OnEpoch, processes: Processes | None) -> dict[str, Any]:
+        def fit(options: dict[str, Any], on_epoch: OnEpoch | None, processes: Processes | None) -> dict[str, Any]:
             return model.fit_windows(windows, targets, weights, options, on_epoch, processes)
 
         self._run(model, options, fit, learn, tasks)

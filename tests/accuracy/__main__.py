@@ -22,6 +22,7 @@ SUITES = (
     "quantize",
     "compare",
     "drift",
+    "tune",
 )
 
 if __name__ == "__main__":

@@ -1,0 +1,183 @@
+"""Forecasts of panels that no memory holds: partition by partition, on one machine or on a cluster, with Dask."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lstmforecast.estimator import draw_seed
+from lstmforecast.forecaster import LSTMForecaster
+from lstmforecast.frames import SERIES, TIME
+from lstmforecast.parameters import check_count
+
+try:
+    import dask.dataframe as dd
+    from dask.delayed import delayed
+except ImportError as error:
+    raise ImportError('lstmforecast.dask needs Dask: pip install "lstmforecast[dask]"') from error
+
+__all__ = ["forecast", "sample"]
+
+
+def forecast(ddf: dd.DataFrame, model: LSTMForecaster, horizon: int | None = None) -> dd.DataFrame:
+    """Forecast the steps after the end of each series of a partitioned panel.
+
+    Nothing is computed before the result is asked for, except the names of the series: each must lie in one partition.
+    A worker holds the partitions that it works on, and no others.
+
+    Parameters
+    ----------
+    ddf : dask.dataframe.DataFrame
+        In columns ``unique_id``, ``ds`` and values, in which ``unique_id`` may be the index; the rows of a series in
+        any order. For instance ``dask.dataframe.read_parquet("panel/")``.
+    model : LSTMForecaster
+        Fitted on a panel, such as a `sample`, without covariates: calendar and holidays know all times.
+    horizon : int or None, default=None
+        Steps; None: as many as it was trained for.
+
+    Returns
+    -------
+    dask.dataframe.DataFrame
+        In columns ``unique_id``, ``ds`` and values, a partition for each; ``forecast(...).to_parquet("forecasts/")``
+        writes them as they come.
+
+    Raises
+    ------
+    sklearn.exceptions.NotFittedError
+        If the model isn't fitted.
+    TypeError, ValueError
+        If it was fitted on one series or with covariates, columns are missing, or a series lies in several partitions.
+
+    Examples
+    --------
+    >>> import dask.dataframe as dd
+    >>> times = pd.date_range("2026-01-01", periods=60, freq="D")
+    >>> panel = pd.DataFrame({"unique_id": np.repeat(["a", "b"], 60), "ds": np.tile(times, 2), "y": np.arange(120.0)})
+    >>> model = LSTMForecaster(2, window_size=7, hidden_size=4, max_epochs=1, random_state=0).fit(panel)
+    >>> parts = dd.from_pandas(panel.set_index("unique_id"), npartitions=2)
+    >>> forecasts = forecast(parts, model).compute(scheduler="sync")
+    >>> print(forecasts[["unique_id", "ds"]].to_string(index=False))
+    unique_id         ds
+            a 2026-03-02
+            a 2026-03-03
+            b 2026-03-02
+            b 2026-03-03
+    """
+    _check_model(model)
+    horizon = None if horizon is None else check_count("horizon", horizon)
+    columns = _with_names(ddf)
+    values = _values(columns, model)
+    ids = _ids(columns)
+    twice = ids[ids.duplicated()]
+    if len(twice):
+        raise ValueError(
+            f"expected every series in one partition, got {len(twice.unique())} in several, such as "
+            f"{twice.iloc[0]!r}; bring them together with ddf.shuffle('unique_id') or ddf.set_index('unique_id')"
+        )
+    kinds = columns.dtypes
+    narrow = all(kinds[name] == np.float32 for name in values)
+    types = {SERIES: kinds[SERIES], TIME: kinds[TIME]} | dict.fromkeys(values, np.dtype("f4" if narrow else "f8"))
+    meta = pd.DataFrame({name: pd.Series([], dtype=kind) for name, kind in types.items()})
+    # one copy for each worker, not one in each task
+    parts: dd.DataFrame = columns[list(types)].map_partitions(_forecast_part, delayed(model), horizon, meta=meta)
+    return parts
+
+
+def sample(ddf: dd.DataFrame, n_series: int, random_state: Any = None) -> pd.DataFrame:
+    """Draw whole series of a partitioned panel, to fit a model that then forecasts all of them.
+
+    Parameters
+    ----------
+    ddf : dask.dataframe.DataFrame
+        As in `forecast`.
+    n_series : int
+        How many; all, where there are fewer.
+    random_state : int, RandomState, Generator or None, default=None
+        Seed.
+
+    Returns
+    -------
+    DataFrame
+        In columns ``unique_id``, ``ds`` and values, sorted by series and time.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``n_series`` is no number above 0, or the columns aren't those of a panel.
+
+    Examples
+    --------
+    >>> import dask.dataframe as dd
+    >>> ids = [f"shop {i}" for i in range(100)]
+    >>> panel = pd.DataFrame({"unique_id": ids, "ds": pd.Timestamp("2026-01-01"), "y": 1.0})
+    >>> drawn = sample(dd.from_pandas(panel, npartitions=4), 3, random_state=0)
+    >>> drawn["unique_id"].nunique()
+    3
+    """
+    columns = _with_names(ddf)
+    ids = _ids(columns).drop_duplicates().sort_values()
+    n = min(check_count("n_series", n_series), len(ids))
+    drawn = set(ids.sample(n, random_state=draw_seed(random_state)))
+    part: Any = columns
+    return _sorted(part.map_partitions(_of_series, drawn, meta=columns._meta).compute())
+
+
+def _of_series(part: pd.DataFrame, ids: set[Any]) -> pd.DataFrame:
+    return part[part[SERIES].isin(ids)]
+
+
+def _forecast_part(part: pd.DataFrame, model: LSTMForecaster, horizon: int | None) -> pd.DataFrame:
+    values = part.columns.drop([SERIES, TIME])
+    types = part.dtypes.to_dict() | {name: np.float32 if part[name].dtype == np.float32 else float for name in values}
+    if part.empty:
+        return part.astype(types)
+    index = _sorted(part).set_index([SERIES, TIME])
+    forecasts: pd.DataFrame = model.predict(horizon, context=index).reset_index()
+    return forecasts.astype(types)
+
+
+def _sorted(panel: pd.DataFrame) -> pd.DataFrame:
+    return panel.sort_values([SERIES, TIME], ignore_index=True)
+
+
+def _with_names(ddf: Any) -> dd.DataFrame:
+    if not isinstance(ddf, dd.DataFrame):
+        raise TypeError(f"expected ddf to be a dask DataFrame, got {type(ddf).__name__}")
+    frame = ddf.reset_index() if ddf.index.name == SERIES else ddf
+    if not {SERIES, TIME} < set(frame.columns):
+        raise ValueError(f"expected columns {SERIES}, {TIME} and values, got {list(frame.columns)}")
+    return frame
+
+
+def _ids(columns: dd.DataFrame) -> pd.Series:
+    """The series of each partition, one after the other."""
+    kind = columns.dtypes[SERIES]
+    ids: pd.Series = (
+        columns[SERIES]
+        .map_partitions(lambda part: part.drop_duplicates(), meta=pd.Series([], dtype=kind, name=SERIES))
+        .compute()
+    )
+    return ids
+
+
+def _values(columns: dd.DataFrame, model: LSTMForecaster) -> list[str]:
+    """The columns that are forecast, in the order of the model."""
+    there = [name for name in columns.columns if name not in (SERIES, TIME)]
+    wanted = list(getattr(model, "feature_names_in_", there))
+    missing = [name for name in wanted if name not in there]
+    if missing:
+        raise ValueError(f"expected the columns that the model was fitted on, {wanted}, got {there}")
+    return wanted
+
+
+def _check_model(model: Any) -> None:
+    if not isinstance(model, LSTMForecaster):
+        raise TypeError(f"expected model to be an LSTMForecaster, got {type(model).__name__}")
+    model._check_is_fitted()
+    if not model._seen.observations.is_panel:
+        raise ValueError("expected a model that was fitted on a panel, got one of one series")
+    covariates = model._seen.covariates
+    if covariates.past is not None or covariates.known is not None or covariates.static is not None:
+        raise ValueError("expected a model that was fitted without X, X_past and static, got one with covariates")

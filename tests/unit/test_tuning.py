@@ -1,0 +1,250 @@
+"""A search: what trials see and how they are compared, how it goes on, what comes back."""
+
+import logging
+import subprocess
+import sys
+
+import numpy as np
+import optuna
+import pandas as pd
+import pytest
+
+from lstmforecast import LSTMForecaster, LSTMRegressor, backtest, tune
+from lstmforecast.trial import UNITS, Validation, WithinUnits, units_of
+
+HOURS = pd.date_range("2024-01-01", periods=200, freq="h")
+Y = pd.Series(np.sin(np.arange(200) / 4) + np.random.default_rng(0).normal(size=200) / 5, HOURS, name="load")
+SPACE = {"learning_rate": ("log", 1e-3, 1e-1), "hidden_size": [4, 8], "normalize": ["last", "window", None]}
+SMALL = {"window_size": 12, "hidden_size": 8, "max_epochs": 3, "n_threads": 1}
+
+
+def small(**parameters):
+    return LSTMForecaster(**({"horizon": 4} | SMALL | parameters))
+
+
+def search(y=Y, estimator=None, **options):
+    options = {"space": SPACE, "n_trials": 4, "random_state": 0} | options
+    return tune(small() if estimator is None else estimator, y, **options)
+
+
+@pytest.fixture(scope="module")
+def result():
+    return search(n_trials=8)
+
+
+def test_the_first_trial_is_the_estimator_as_given(result):
+    first = result.trials_.iloc[0]
+    assert (first.learning_rate, first.hidden_size, first.normalize) == (3e-3, 8, "last")
+    assert first.value == result.scores_.loc["as given", "MSE"]
+    assert result.best_value_ <= first.value
+
+
+def test_a_value_is_the_error_of_a_backtest_in_deviations_of_the_rows_before(result):
+    best = small(**result.best_params_, random_state=result.best_estimator_.random_state)
+    scores = backtest(best, Y, test_size=0.2).scores / Y[:160].std(ddof=0) ** 2
+    # The same numbers, divided before or after they are summed.
+    assert result.best_value_ == pytest.approx(scores.loc["LSTMForecaster", "MSE"], rel=1e-9)
+    for naive in ("repeat-last", "seasonal-naive"):
+        assert result.scores_.loc[naive, "MSE"] == pytest.approx(scores.loc[naive, "MSE"], rel=1e-9)
+
+
+def test_the_units_of_a_value_are_those_of_the_data_whatever_a_trial_scales_with(result):
+    space = {"scaler": ["standard", "minmax", None], "validation_fraction": [0.2, 0.4], "loss": ["mse", "mae"]}
+    other = search(space=space, n_trials=5)
+    naive = ["repeat-last", "seasonal-naive"]
+    pd.testing.assert_frame_equal(other.scores_.loc[naive], result.scores_.loc[naive])
+    # a loss on values between 0 and 1, or of other rows, is much smaller than an error in deviations
+    assert other.trials_["value"].between(0.01, 2).all()
+
+
+def test_no_fit_sees_the_validation_rows():
+    changed = Y.copy()
+    changed.iloc[160:] += 1000 * np.arange(40)
+    # what is learned before is the same, as is what is reported of it; scores aren't
+    before, after = search().study_.trials, search(changed).study_.trials
+    assert [trial.intermediate_values for trial in before] == [trial.intermediate_values for trial in after]
+    assert before[0].value != after[0].value
+
+
+def test_the_best_is_fitted_again_on_all_rows(result):
+    expected = small(**result.best_params_, random_state=result.best_estimator_.random_state).fit(Y)
+    pd.testing.assert_series_equal(result.best_estimator_.predict(), expected.predict())
+    assert result.best_estimator_.cutoff_ == HOURS[-1]
+    assert result.best_estimator_.callbacks is None
+
+
+def test_same_seed_same_trials(result):
+    again = search(n_trials=8)
+    pd.testing.assert_frame_equal(again.trials_.drop(columns="seconds"), result.trials_.drop(columns="seconds"))
+    assert list(search(random_state=1).trials_["learning_rate"])[1:] != list(again.trials_["learning_rate"])[1:4]
+
+
+def test_a_trial_without_prospects_is_given_up():
+    worst = {"learning_rate": ("log", 1e-9, 1e-8), "linear_skip": [False]}
+    estimator = small(linear_skip=False, max_epochs=6, learning_rate=1e-2)
+    result = search(estimator=estimator, space=worst, pruner=optuna.pruners.MedianPruner(1, n_warmup_steps=3))
+    assert list(result.trials_["state"]) == ["complete", "pruned", "pruned", "pruned"]
+    assert list(result.trials_["epochs"]) == [6, 3, 3, 3]
+    assert result.trials_["value"].isna().tolist() == [False, True, True, True]
+    # the learning rate as given lies outside of the space
+    assert result.best_params_ == {"linear_skip": False}
+
+
+def test_losses_are_compared_in_the_same_units_only():
+    study = optuna.create_study(pruner=WithinUnits(optuna.pruners.MedianPruner(1, 0)))
+    for units, loss in [("a", 1.0), ("b", 100.0)]:
+        trial = study.ask()
+        trial.set_user_attr("units", units)
+        trial.report(loss, 1)
+        study.tell(trial, loss)
+    pruned = {}
+    for units in "ab":
+        trial = study.ask()
+        trial.set_user_attr("units", units)
+        trial.report(50.0, 1)
+        pruned[units] = trial.should_prune()
+    assert pruned == {"a": True, "b": False}
+    assert units_of(small()) != units_of(small(normalize="window"))
+    assert set(UNITS) <= set(LSTMForecaster().get_params())
+
+
+def test_a_search_goes_on_from_its_storage(tmp_path):
+    path = tmp_path / "trials.db"
+    first = search(storage=path, n_trials=3)
+    second = search(storage=path, n_trials=7)
+    pd.testing.assert_frame_equal(second.trials_.iloc[:3], first.trials_, check_dtype=False)
+    assert len(second.trials_) == 7
+    # nothing is drawn twice, and nothing is left to do
+    assert second.trials_["learning_rate"].nunique() == 7
+    third = search(storage=f"sqlite:///{path}", n_trials=5)
+    assert len(third.trials_) == 7
+    assert third.best_value_ == second.best_value_
+
+
+def test_a_storage_of_another_task_is_refused(tmp_path):
+    path = tmp_path / "trials.db"
+    search(storage=path, n_trials=1)
+    for other in ({"y": Y + 1}, {"estimator": small(batch_size=64)}, {"metric": "MAE"}, {"validation_size": 0.3}):
+        with pytest.raises(ValueError, match="expected study 'lstmforecast' of the storage"):
+            search(**({"storage": path} | other))
+    assert len(search(storage=path, n_trials=1, study_name="other", metric="MAE").trials_) == 1
+
+
+def test_what_was_found_before_an_interrupt_is_kept(tmp_path):
+    path, seen = tmp_path / "trials.db", []
+
+    def interrupt(record):
+        seen.append(record)
+        if len(seen) == 8:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        search(estimator=small(callbacks=[interrupt]), storage=path)
+    states = [
+        trial.state.name for trial in optuna.load_study(study_name="lstmforecast", storage=f"sqlite:///{path}").trials
+    ]
+    assert states == ["COMPLETE", "COMPLETE", "FAIL"]
+    assert list(search(storage=path).trials_["state"]) == ["complete", "complete", "fail", "complete"]
+
+
+def test_parameters_that_do_not_go_together_fail_alone():
+    result = search(space={"window_size": [12, 1000]}, n_trials=6)
+    failed = result.trials_[result.trials_["state"] == "fail"]
+    assert len(failed)
+    assert failed["error"].str.startswith("expected at least").all()
+    assert result.trials_["error"].notna().sum() == len(failed)
+
+
+def test_an_estimator_that_cannot_be_fitted_is_an_error():
+    with pytest.raises(ValueError, match=r"expected at least \d+ rows for window_size=1000"):
+        search(estimator=small(window_size=1000))
+
+
+def test_a_function_may_choose():
+    def choose(trial):
+        size = trial.suggest_int("size", 2, 5)
+        return {"hidden_size": 2**size, "dropout": 0.1 if size > 3 else 0.0}
+
+    result = search(space=choose)
+    best = result.study_.best_trial
+    assert result.best_params_.get("hidden_size") == (2 ** best.params["size"] if best.params else None)
+    assert result.trials_["size"].isna().tolist() == [True, False, False, False]
+
+
+def test_several_trials_at_a_time_are_as_good_as_one():
+    found = [search(n_jobs=n_jobs, sampler=optuna.samplers.RandomSampler(seed=0), n_trials=6) for n_jobs in (1, 2)]
+    # whichever ends first, the same points, and on one thread each the same bits
+    pd.testing.assert_frame_equal(*(each.trials_.drop(columns="seconds") for each in found))
+
+
+def test_time_ends_a_search():
+    result = search(n_trials=None, timeout=0.5)
+    assert len(result.trials_) >= 1
+    assert result.trials_["state"].iloc[0] == "complete"
+
+
+def test_a_panel_is_tuned_on_the_end_of_each_series():
+    times = pd.MultiIndex.from_product([["a", "b", "c"], HOURS[:80]], names=["unique_id", "ds"])
+    panel = pd.DataFrame({"y": np.tile(Y[:80], 3) * np.repeat([1.0, 10.0, 100.0], 80)}, times)
+    result = search(panel, metric="RMSSE", n_trials=2)
+    assert list(result.scores_.columns) == ["MAE", "MSE", "RMSE", "sMAPE", "MASE", "RMSSE"]
+    # the series differ in scale alone, of which deviations know nothing
+    one = search(Y[:80], n_trials=1)
+    assert result.scores_.loc["repeat-last", "MSE"] == pytest.approx(one.scores_.loc["repeat-last", "MSE"], rel=1e-9)
+
+
+def test_it_says_nothing_and_leaves_verbosity_alone(capfd):
+    search(n_trials=2)
+    assert optuna.logging.get_verbosity() == optuna.logging.INFO
+    assert logging.getLogger("optuna").level == logging.INFO
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_result_prints_what_matters(result):
+    text = repr(result)
+    for word in ("8 trials", "MSE", "as given", "repeat-last", "seasonal-naive", "learning_rate="):
+        assert word in text
+        assert word in result._repr_html_()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"n_trials": None}, "expected n_trials or timeout"),
+        ({"n_trials": 0}, "expected n_trials to be at least 1"),
+        ({"timeout": -1}, "expected timeout to be a number of seconds"),
+        ({"metric": "RMSSE"}, "expected metric to be one of"),
+        ({"validation_size": 300}, "expected test_size"),
+        ({"estimator": small(distributed=True)}, "expected distributed=False"),
+    ],
+)
+def test_arguments_out_of_range_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        search(**options)
+    with pytest.raises(TypeError, match="expected estimator to be an LSTMForecaster, got LSTMRegressor"):
+        search(estimator=LSTMRegressor())
+
+
+def test_missing_values_of_the_validation_rows_are_no_truth():
+    y = Y.copy()
+    y.iloc[[50, 170, 171]] = np.nan
+    result = search(y, estimator=small(missing="interpolate"), n_trials=1)
+    seen = small(missing="ffill")._read(y, None, None, None)
+    validation = Validation.of(seen, (y, None, None, None), 0.2, 1, 4)
+    assert validation.n_before == 160
+    assert result.scores_.notna().all(axis=None)
+
+
+def test_without_optuna_it_says_how_to_install_it():
+    code = (
+        "import sys; sys.modules['optuna'] = None\nfrom lstmforecast import LSTMForecaster, tune\n"
+        "try:\n    tune(LSTMForecaster(), [1.0, 2.0])\nexcept ImportError as error:\n    print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == 'tune needs Optuna: pip install "lstmforecast[tune]"'
+
+
+def test_losses_of_an_ensemble_are_told_once():
+    result = search(estimator=small(n_estimators=2), n_trials=1)
+    assert result.trials_["epochs"].iloc[0] == 3
+    assert result.trials_["state"].iloc[0] == "complete"
