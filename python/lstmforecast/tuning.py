@@ -80,8 +80,9 @@ def tune(
     study_name : str, default="lstmforecast"
         The name in the storage.
     sampler, pruner : optuna.samplers.BaseSampler, optuna.pruners.BasePruner or None, default=None
-        Who chooses parameters (None: `TPESampler`; not `GridSampler` and `BruteForceSampler`, which end studies), and who gives trials up early by their losses on the rows that they
-        hold out themselves (None: `MedianPruner`, after three epochs); compared are losses in the same units only.
+        Who chooses parameters (None: `TPESampler`; not `GridSampler` or `BruteForceSampler`, which end studies), and
+        who gives trials up early by their losses on the rows that they hold out themselves (None: `MedianPruner`, after
+        three epochs); compared are losses in the same units only.
     random_state : int, RandomState, Generator or None, default=None
         Seed of the sampler, and of all fits alike where the estimator has none: with ``n_jobs=1``, the same trials.
 
