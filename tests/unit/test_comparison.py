@@ -78,7 +78,7 @@ def test_sides_add_up(losses: np.ndarray) -> None:
 def test_cosine_test_is_a_t_test_of_the_cosine_transform(losses: np.ndarray) -> None:
     from scipy.fft import dct
 
-    n_cosines = min(int(0.4 * 120 ** (2 / 3)), 120 // 12)
+    n_cosines = min(int(0.4 * 120 ** (2 / 3)), 120 // 16)
     coefficients = dct(losses, norm="ortho")[1 : n_cosines + 1]
     statistic = losses.mean() / math.sqrt((coefficients**2).mean() / 120)
     assert cosine_test(losses, 4, "two-sided").statistic == pytest.approx(statistic, rel=1e-10)
