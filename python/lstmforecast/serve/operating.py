@@ -12,7 +12,16 @@ import orjson
 from lstmforecast.ab import ForecastLog
 from lstmforecast.losses import LOSSES
 from lstmforecast.serve.limits import Limits, Refused
-from lstmforecast.serve.reading import check_object, check_times, choose, kind_of, read_key, read_object, read_values
+from lstmforecast.serve.reading import (
+    check_object,
+    check_times,
+    choose,
+    kind_of,
+    read_key,
+    read_object,
+    read_series,
+    read_values,
+)
 from lstmforecast.serve.recording import Recorder
 from lstmforecast.serve.served_model import ServedModel, Window
 from lstmforecast.serve.splitting import ServedSplit
@@ -47,11 +56,7 @@ def _read_part(given: Any, where: str, model: ServedModel) -> tuple[str | None, 
         check_object(given, where, ACTUALS_FIELDS, field)
     values = read_values(given["values"], f"{where}.values", model.n_variables)
     check_times(given["times"], f"{where}.times", len(values), model)
-    series = given.get("series")
-    if "series" in given and (type(series) is not str or not model.is_panel):
-        wanted = "a string" if model.is_panel else f"absent, as the model {model.name!r} has one series"
-        raise Refused(422, f"expected {where}.series to be {wanted}, got {kind_of(series)}")
-    return read_key(given, f"{where}.key"), Window(values, given["times"], series)
+    return read_key(given, f"{where}.key"), Window(values, given["times"], read_series(given, where, model))
 
 
 def add_actuals(recorder: Recorder, model: ServedModel, actuals: Actuals) -> bytes:

@@ -136,15 +136,21 @@ def _window(given: Any, where: str, model: Reader) -> Window:
     values = read_values(given["values"], f"{where}.values", model.n_variables)
     if len(values) < model.least_rows:
         raise Refused(422, f"expected {where}.values with at least {model.least_rows} rows, got {len(values)}")
-    times, series = given.get("times"), given.get("series")
+    times = given.get("times")
     if "times" in given:
         check_times(times, f"{where}.times", len(values), model)
     elif model.needs_times:
         raise Refused(422, f"expected {where} with times, which the model {model.name!r} reads, got none")
+    return Window(values, times, read_series(given, where, model))
+
+
+def read_series(given: dict[str, Any], where: str, model: Reader) -> str | None:
+    """The name of a panel's series, if one is given."""
+    series: str | None = given.get("series")
     if "series" in given and (type(series) is not str or not model.is_panel):
         wanted = "a string" if model.is_panel else f"absent, as the model {model.name!r} has one series"
         raise Refused(422, f"expected {where}.series to be {wanted}, got {kind_of(series)}")
-    return Window(values, times, series)
+    return series
 
 
 def read_values(given: Any, where: str, n_variables: int) -> NDArray[np.float64]:
