@@ -296,8 +296,8 @@ class LSTMEstimator(LearningCurveMixin, CallbackSupportMixin, BaseEstimator):
 
         Matrices of weights are rounded to 8-bit integers with a scale for each row, or to bfloat16; biases and scalers
         stay. So are the errors that intervals of points and quantiles are made of. With 8 bits, states of LSTMs become
-        integers as well, and are multiplied as such, where the processor is faster so (AVX-512 VNNI: half
-        to a tenth of the time for hundreds of units); else, and with bfloat16, forecasts take as long as before.
+        integers as well, and are multiplied as such, where the processor is faster so (AVX-512 VNNI, from 96 units
+        on); else, and with bfloat16, forecasts take as long as before.
         `lstmforecast.quantization_report` tells what it costs on your data.
 
         Parameters
