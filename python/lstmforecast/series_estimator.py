@@ -63,6 +63,14 @@ class SeriesEstimator(SamplePaths, LSTMEstimator):
     _seen: Seen
     _n_rows: int
 
+    def _validate_parameters(self) -> None:
+        super()._validate_parameters()
+        if self.patience is None and self.validation_fraction:
+            raise ValueError(
+                f"expected validation_fraction=None with patience=None, which holds nothing out, got "
+                f"{self.validation_fraction!r}"
+            )
+
     def _read(self, y: Any, X: Any, X_past: Any, static: Any) -> Seen:
         """Check the data, and align what stands beside them."""
         observations = read_observations(y, freq=self.freq, missing=self.missing)
