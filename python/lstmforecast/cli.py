@@ -8,6 +8,7 @@ Exit codes: 0 done; 1 something is wrong with the data, the model or a file (one
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from pathlib import Path
@@ -199,7 +200,7 @@ def _forecast(args: argparse.Namespace) -> None:
     if args.save:
         model.save(args.save)
     interval = model.predict_interval(args.coverage, args.horizon, context=y) if args.coverage else None
-    _beside(forecast, interval).to_csv(args.output or sys.stdout, index_label=args.time or "row")
+    _write_table(_beside(forecast, interval), args.output or sys.stdout, index_label=args.time or "row")
     if args.plot:
         from lstmforecast import plot
 
@@ -269,7 +270,7 @@ def _backtest(args: argparse.Namespace) -> None:
     result = backtest(_model(args), _read(args), **options)
     print(result)
     if args.output:
-        result.forecasts.to_csv(args.output, index=False)
+        _write_table(result.forecasts, args.output, index=False)
     if args.plot:
         from lstmforecast import plot
 
@@ -315,5 +316,19 @@ def _check_plots(path: str | None) -> None:
         check_matplotlib()
 
 
+def _write_table(table: pd.DataFrame, target: Any, **options: Any) -> None:
+    """As CSV to standard output, or to a file whole or not at all."""
+    if target is sys.stdout:
+        table.to_csv(target, **options)
+        return
+    from lstmforecast._core import replace_file
+
+    replace_file(target, table.to_csv(**options).encode())
+
+
 def _save_picture(ax: Any, path: str) -> None:
-    ax.figure.savefig(path, dpi=150)
+    from lstmforecast._core import replace_file
+
+    picture = io.BytesIO()
+    ax.figure.savefig(picture, dpi=150, format=Path(path).suffix[1:] or "png")
+    replace_file(path, picture.getvalue())

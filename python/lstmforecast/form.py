@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numbers
+import reprlib
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -129,7 +130,9 @@ def _numbers(table: pd.DataFrame, form: Form, name: str) -> NDArray[np.float64]:
     columns = [table.iloc[:, i] for i in range(table.shape[1])]
     wrong = [i for i, column in enumerate(columns) if not _holds_numbers(column)]
     if wrong:
-        got = ", ".join(f"{form.label(i)} ({columns[i].dtype}, such as {columns[i].iloc[0]!r})" for i in wrong)
+        got = ", ".join(
+            f"{form.label(i)} ({columns[i].dtype}, such as {reprlib.repr(columns[i].iloc[0])})" for i in wrong
+        )
         raise TypeError(
             f"expected numbers in every column of {name}, got {got}; convert or drop what is no number, and "
             f"make a column of times the index with {name}.set_index(...)"
