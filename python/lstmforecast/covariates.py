@@ -71,6 +71,9 @@ class Covariates:
         Frequency of the targets.
     static : DataFrame or None
         Features of each series, one row each, encoded as numbers.
+    whole_steps : bool
+        Whether the calendar's features are those of all days of a step, as `lstmforecast.calendar.calendar_features`
+        says; not in older files.
     """
 
     past: Table | None = None
@@ -79,6 +82,11 @@ class Covariates:
     holidays: str | None = None
     freq: Frequency = None
     static: pd.DataFrame | None = field(default=None, compare=False)
+    whole_steps: bool = True
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # older pickles don't have it
+        vars(self).update({"whole_steps": False} | state)
 
     @classmethod
     def at_fit(
@@ -155,7 +163,8 @@ class Covariates:
         if self.static is not None:
             columns = [pack_label(label) for label in self.static.columns]
             static = {"keys": pack_keys(self.static.index), "columns": columns, "data": self.static.to_numpy().tolist()}
-        return tables | {"calendar": self.calendar, "holidays": self.holidays, "freq": self.freq, "static": static}
+        same = {name: getattr(self, name) for name in ("calendar", "holidays", "freq", "whole_steps")}
+        return tables | same | {"static": static}
 
     @classmethod
     def unpack(cls, saved: dict[str, Any]) -> Covariates:
@@ -168,7 +177,9 @@ class Covariates:
         if static is not None:
             columns = [unpack_label(label) for label in static["columns"]]
             static = pd.DataFrame(static["data"], unpack_keys(static["keys"]), columns, dtype=np.float64)
-        return cls(tables["X_past"], tables["X"], saved["calendar"], saved["holidays"], saved["freq"], static)
+        same = {name: saved[name] for name in ("calendar", "holidays", "freq")}
+        whole_steps = saved.get("whole_steps", False)
+        return cls(tables["X_past"], tables["X"], **same, static=static, whole_steps=whole_steps)
 
     def _check_expected(self, X: Any, X_past: Any) -> None:
         for name, table, given in (("X", self.known, X), ("X_past", self.past, X_past)):
@@ -184,7 +195,7 @@ class Covariates:
         if index is None:
             raise ValueError(f"expected y with a time index for calendar={self.calendar!r}, got an array")
         times = index.get_level_values(-1) if isinstance(index, pd.MultiIndex) else index
-        return calendar_features(times, self.freq, self.calendar, self.holidays).to_numpy()
+        return calendar_features(times, self.freq, self.calendar, self.holidays, self.whole_steps).to_numpy()
 
     def _static_rows(self, seen: Observations, static: Any) -> Array:
         if self.static is None:

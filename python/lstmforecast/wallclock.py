@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -17,12 +17,12 @@ _FARTHEST = 36 * 3600
 _MOST_TIMES = 3
 
 
-def elapsed(offset: BaseOffset) -> BaseOffset | None:
+def elapsed(offset: BaseOffset) -> Tick | None:
     """The step as elapsed time, for hours and what is shorter; None for days and longer, which keep the local time."""
     if isinstance(offset, Tick) and not isinstance(offset, Day):
         return offset
     if type(offset) is pd.DateOffset and offset.kwds and set(offset.kwds) <= _ELAPSED:
-        return to_offset(pd.Timedelta(**offset.kwds) * offset.n)
+        return cast(Tick, to_offset(pd.Timedelta(**offset.kwds) * offset.n))
     return None
 
 
