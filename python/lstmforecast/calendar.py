@@ -10,9 +10,11 @@ import pandas as pd
 from numpy.typing import NDArray
 from pandas.tseries.offsets import BaseOffset, Day, Tick
 
-from lstmforecast.index import Frequency, parse_frequency
+from lstmforecast.index import Frequency, of_one_word, parse_frequency
 from lstmforecast.period_days import Days, period_days, share_of_days, share_of_weekends
 
+# Of the features; files say which one their model was trained with.
+VERSION = 2
 # How far each cycle has come, from 0 to below 1; a year's and a month's own number of days keep 1 January at 0 and
 # 31 December just before it, in leap years too.
 _CYCLES: dict[str, Callable[[pd.DatetimeIndex], pd.Index | NDArray[np.float64]]] = {
@@ -39,7 +41,9 @@ _BY_CODE = {
 _STANDSTILL = {"B": 5, "month": 12, "quarter": 4}
 
 
-def calendar_names(freq: Frequency, calendar: str | Sequence[str] | None, holidays: str | None = None) -> list[str]:
+def calendar_names(
+    freq: Frequency, calendar: str | Sequence[str] | None, holidays: str | None = None, version: int = VERSION
+) -> list[str]:
     """Name the columns of `calendar_features`.
 
     Parameters
@@ -50,6 +54,8 @@ def calendar_names(freq: Frequency, calendar: str | Sequence[str] | None, holida
         As in `calendar_features`.
     holidays : str or None
         As in `calendar_features`; whether the country is known is not looked up.
+    version : int
+        As in `calendar_features`.
 
     Returns
     -------
@@ -71,7 +77,7 @@ def calendar_names(freq: Frequency, calendar: str | Sequence[str] | None, holida
         return []
     if freq is None or isinstance(freq, int):
         raise _no_times(calendar, holidays, "no index" if freq is None else "integers")
-    columns = [column for cycle in _chosen_cycles(freq, calendar) for column in _columns_of(cycle)]
+    columns = [column for cycle in _chosen_cycles(freq, calendar, version) for column in _columns_of(cycle)]
     return columns if holidays is None else [*columns, "holiday"]
 
 
@@ -85,11 +91,13 @@ def _columns_of(cycle: str) -> list[str]:
     return [*waves, "weekend"] if cycle == "day_of_week" else waves
 
 
-def _chosen_cycles(freq: Frequency, calendar: str | Sequence[str] | None) -> Sequence[str]:
+def _chosen_cycles(freq: Frequency, calendar: str | Sequence[str] | None, version: int) -> Sequence[str]:
     if calendar is None:
         return ()
     if isinstance(calendar, str) and calendar == "auto":
-        return _resolved_cycles(parse_frequency(freq))
+        offset = parse_frequency(freq)
+        simple = of_one_word(offset) if type(offset) is pd.DateOffset and version > 1 else None
+        return _resolved_cycles(offset if simple is None else parse_frequency(simple))
     is_list = isinstance(calendar, Sequence) and not isinstance(calendar, str)
     unknown = [cycle for cycle in calendar if cycle not in list(_CYCLES)] if is_list else [calendar]
     if unknown:
@@ -119,7 +127,7 @@ def calendar_features(
     freq: Frequency,
     calendar: str | Sequence[str] | None,
     holidays: str | None = None,
-    whole_steps: bool = True,
+    version: int = VERSION,
 ) -> pd.DataFrame:
     """Compute the features of time at each step.
 
@@ -139,9 +147,9 @@ def calendar_features(
         of the year (for steps of months the month, of quarters the quarter) below a year.
     holidays : str, optional
         A country code of the `holidays` package, "DE", or one with a subdivision, "US-CA".
-    whole_steps : bool, default=True
-        Whether "weekend" and "holiday" count all days of a step, or its label's day alone, as models of files do that
-        were saved when these features knew no other.
+    version : int, default=2
+        1: as models of older files were trained, "weekend" and "holiday" of the label's day alone, and no cycles of
+        "auto" for a ``pandas.DateOffset``.
 
     Returns
     -------
@@ -173,14 +181,14 @@ def calendar_features(
     >>> print((7 * calendar_features(weeks, "W-SUN", None, "DE")["holiday"]).tolist())
     [0.0, 2.0, 1.0]
     """
-    names = calendar_names(freq, calendar, holidays)
+    names = calendar_names(freq, calendar, holidays, version)
     # Each column lies in one piece, as pandas keeps it.
     values = np.empty((len(index), len(names)), order="F")
     if names:
         if not isinstance(index, pd.DatetimeIndex | pd.PeriodIndex):
             raise _no_times(calendar, holidays, type(index).__name__)
         times = _wall_clock(index)
-        days = period_days(index, freq) if whole_steps else (times.to_numpy().astype("datetime64[D]"),) * 2
+        days = period_days(index, freq) if version > 1 else (times.to_numpy().astype("datetime64[D]"),) * 2
         for column, name in enumerate(names):
             values[:, column] = _feature(name, times, days, holidays)
     return pd.DataFrame(values, index=index, columns=names)

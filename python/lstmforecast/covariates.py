@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lstmforecast.calendar import calendar_features, calendar_names
+from lstmforecast.calendar import VERSION, calendar_features, calendar_names
 from lstmforecast.container import Observations, check_columns, pack_columns, place, unpack_columns
 from lstmforecast.form import Form, read_table
 from lstmforecast.frames import SERIES, localising, to_pandas
@@ -71,9 +71,8 @@ class Covariates:
         Frequency of the targets.
     static : DataFrame or None
         Features of each series, one row each, encoded as numbers.
-    whole_steps : bool
-        Whether the calendar's features are those of all days of a step, as `lstmforecast.calendar.calendar_features`
-        says; not in older files.
+    calendar_version : int
+        Which features of the calendar the network was trained with: `lstmforecast.calendar.VERSION`, 1 in older files.
     """
 
     past: Table | None = None
@@ -82,11 +81,11 @@ class Covariates:
     holidays: str | None = None
     freq: Frequency = None
     static: pd.DataFrame | None = field(default=None, compare=False)
-    whole_steps: bool = True
+    calendar_version: int = VERSION
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         # older pickles don't have it
-        vars(self).update({"whole_steps": False} | state)
+        vars(self).update({"calendar_version": 1} | state)
 
     @classmethod
     def at_fit(
@@ -163,7 +162,7 @@ class Covariates:
         if self.static is not None:
             columns = [pack_label(label) for label in self.static.columns]
             static = {"keys": pack_keys(self.static.index), "columns": columns, "data": self.static.to_numpy().tolist()}
-        same = {name: getattr(self, name) for name in ("calendar", "holidays", "freq", "whole_steps")}
+        same = {name: getattr(self, name) for name in ("calendar", "holidays", "freq", "calendar_version")}
         return tables | same | {"static": static}
 
     @classmethod
@@ -178,8 +177,8 @@ class Covariates:
             columns = [unpack_label(label) for label in static["columns"]]
             static = pd.DataFrame(static["data"], unpack_keys(static["keys"]), columns, dtype=np.float64)
         same = {name: saved[name] for name in ("calendar", "holidays", "freq")}
-        whole_steps = saved.get("whole_steps", False)
-        return cls(tables["X_past"], tables["X"], **same, static=static, whole_steps=whole_steps)
+        version = saved.get("calendar_version", 1)
+        return cls(tables["X_past"], tables["X"], **same, static=static, calendar_version=version)
 
     def _check_expected(self, X: Any, X_past: Any) -> None:
         for name, table, given in (("X", self.known, X), ("X_past", self.past, X_past)):
@@ -187,7 +186,7 @@ class Covariates:
                 raise ValueError(f"expected no {name}, as there was none at fit, got one")
 
     def _calendar_names(self) -> list[str]:
-        return calendar_names(self.freq, self.calendar, self.holidays)
+        return calendar_names(self.freq, self.calendar, self.holidays, self.calendar_version)
 
     def _calendar_rows(self, index: pd.Index | None, n_rows: int) -> Array:
         if self.calendar is None and self.holidays is None:
@@ -195,7 +194,7 @@ class Covariates:
         if index is None:
             raise ValueError(f"expected y with a time index for calendar={self.calendar!r}, got an array")
         times = index.get_level_values(-1) if isinstance(index, pd.MultiIndex) else index
-        return calendar_features(times, self.freq, self.calendar, self.holidays, self.whole_steps).to_numpy()
+        return calendar_features(times, self.freq, self.calendar, self.holidays, self.calendar_version).to_numpy()
 
     def _static_rows(self, seen: Observations, static: Any) -> Array:
         if self.static is None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from pandas.tseries.frequencies import to_offset
-from pandas.tseries.offsets import BaseOffset, Day, SemiMonthBegin, SemiMonthEnd
+from pandas.tseries.offsets import BaseOffset, Day, LastWeekOfMonth, SemiMonthBegin, SemiMonthEnd, WeekOfMonth
 
 from lstmforecast.wallclock import elapsed, local_grid, nominal
 
@@ -35,7 +36,19 @@ def _inferred_by_pandas(index: pd.DatetimeIndex) -> BaseOffset | None:
     with warnings.catch_warnings():
         # pandas 3.1 announces that it will return an offset one day: to_offset takes both.
         warnings.simplefilter("ignore")
-        return to_offset(pd.infer_freq(index))
+        offset = to_offset(pd.infer_freq(index))
+    # of the fourth and fifth week of a month pandas sees the fourth
+    if isinstance(offset, WeekOfMonth) and not all(map(offset.is_on_offset, index)):
+        return _last_week(index)
+    return offset
+
+
+def _last_week(wall: pd.DatetimeIndex) -> BaseOffset | None:
+    """The last Friday, say, of months; None where times are others."""
+    if (wall.day_of_week == wall.day_of_week[0]).all() and (wall.day > wall.days_in_month - 7).all():
+        weekday: Any = int(wall.day_of_week[0])
+        return LastWeekOfMonth(weekday=weekday)
+    return None
 
 
 def dominant(index: pd.DatetimeIndex) -> tuple[BaseOffset, bool]:
@@ -65,6 +78,8 @@ def _candidates(index: pd.DatetimeIndex) -> Iterator[BaseOffset]:
     if _steps_of_days(index) and len((times - times.normalize()).unique()) == 1:
         if (months := by_day_of_month(times)) is not None:
             yield months
+        if (weeks := _last_week(times)) is not None:
+            yield weeks
         yield from _half_months(times)
     yield to_offset(usual)
 
@@ -103,14 +118,15 @@ def _half_months(wall: pd.DatetimeIndex) -> Iterator[BaseOffset]:
 
 
 def with_day(offset: BaseOffset, index: pd.DatetimeIndex) -> BaseOffset:
-    """Months that keep the day of ``index`` after shorter months: pandas goes on from 28 February on the 28th."""
-    if type(offset) is not pd.DateOffset or set(offset.kwds) != {"months"}:
+    """Months and years that keep the day of ``index``: pandas goes on from 28 February on the 28th."""
+    if type(offset) is not pd.DateOffset or not set(offset.kwds) <= {"months", "years"}:
         return offset
     wall = nominal(index)
     day = int(wall.day.max())
     if day <= 28 or not (wall.day == np.minimum(day, wall.days_in_month)).all():
         return offset
-    return pd.DateOffset(months=offset.kwds["months"] * offset.n, day=day)
+    months = offset.kwds.get("months", 0) + 12 * offset.kwds.get("years", 0)
+    return pd.DateOffset(months=months * offset.n, day=day)
 
 
 def rows_of(index: pd.DatetimeIndex, offset: BaseOffset) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -50,7 +51,10 @@ def check_index(index: pd.Index, name: str = "y") -> None:
     _check_kind(index, name)
     if index.hasnans:
         row = int(np.flatnonzero(index.isna())[0])
-        raise ValueError(f"expected a time for every row of {name}, got {index[row]} in row {row}; drop such rows")
+        raise ValueError(
+            f"expected a time for every row of {name}, got {index[row]} in row {row}"
+            + _advice(name, "; drop such rows with {0}[{0}.index.notna()]")
+        )
     steps = np.diff(stamps_of(index))
     if (steps < 0).any():
         row = int(np.flatnonzero(steps < 0)[0]) + 1
@@ -75,10 +79,23 @@ def _check_kind(index: pd.Index, name: str) -> None:
     if isinstance(index, pd.DatetimeIndex | pd.PeriodIndex) or pd.api.types.is_integer_dtype(index.dtype):
         return
     got = f"{type(index).__name__} of {index.dtype}" + (f" such as {index[0]}" if len(index) else "")
+    convert = "{0}.set_axis(pd.to_datetime({0}.index)), or drop it with " if _are_written_times(index) else ""
     raise TypeError(
         f"expected the index of {name} to be {_MAY_BE_CONTINUED}, got {got}"
-        + _advice(name, "; convert it with pd.to_datetime({0}.index) or drop it with {0}.reset_index(drop=True)")
+        + _advice(name, f"; {'convert' if convert else 'drop'} it with {convert}{{0}}.reset_index(drop=True)")
     )
+
+
+def _are_written_times(index: pd.Index) -> bool:
+    """Whether labels are texts or dates that pandas reads as times."""
+    if not (pd.api.types.is_object_dtype(index.dtype) or pd.api.types.is_string_dtype(index.dtype)):
+        return False
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return isinstance(pd.to_datetime(index), pd.DatetimeIndex)
+        except (ValueError, TypeError):
+            return False
 
 
 def _advice(name: str, advice: str) -> str:
@@ -218,7 +235,8 @@ def gap_message(index: pd.Index, grid: pd.Index, freq: Frequency, name: str = "y
     return (
         f"expected {name} without gaps at the frequency {freq!r}, got {len(after)} "
         f"{'gap' if len(after) == 1 else 'gaps'} with {len(absent)} missing {'row' if len(absent) == 1 else 'rows'}: "
-        f"{first}; mend them with missing='ffill' or missing='interpolate', or give another freq="
+        f"{first}; mend them with missing='ffill' or missing='interpolate', leave them out of the training with "
+        f"missing='mask', or give another freq="
     )
 
 
@@ -341,7 +359,8 @@ def season_length(freq: Frequency) -> int:
     if isinstance(offset, Day) and offset.n == 7:
         return 52
     if type(offset) is pd.DateOffset:
-        return _season_of_parts(offset)
+        simple = of_one_word(offset)
+        return 1 if simple is None else season_length(simple)
     try:
         season = _SEASONS.get(offset.rule_code.split("-")[0], 1)
     except NotImplementedError:  # Easter has no code
@@ -349,13 +368,14 @@ def season_length(freq: Frequency) -> int:
     return season // offset.n if season % offset.n == 0 else 1
 
 
-def _season_of_parts(offset: BaseOffset) -> int:
-    """The season of an offset of words, such as months=1, as that of the alias for one of them; 1 for several."""
-    aliases = {"months": "ME", "weeks": "W", "days": "D", "hours": "h", "minutes": "min", "seconds": "s"}
-    if len(offset.kwds) != 1 or not set(offset.kwds) <= set(aliases):
-        return 1
-    ((word, n),) = offset.kwds.items()
-    return season_length(f"{n * offset.n}{aliases[word]}")
+def of_one_word(offset: BaseOffset) -> str | None:
+    """The alias of steps as long as those of an offset of one word, such as months=1, with a day or without."""
+    aliases = {"years": "YE", "months": "ME", "weeks": "W", "days": "D", "hours": "h", "minutes": "min", "seconds": "s"}
+    lengths = {word: n for word, n in offset.kwds.items() if word != "day"}
+    if len(lengths) != 1 or not set(lengths) <= set(aliases):
+        return None
+    ((word, n),) = lengths.items()
+    return f"{n * offset.n}{aliases[word]}"
 
 
 def _fits_into(season: pd.Timedelta, step: pd.Timedelta) -> int:

@@ -106,7 +106,9 @@ DAY = [*waves("time_of_day"), *waves("day_of_week"), "weekend", *waves("day_of_y
         ("2MS", waves("month")), ("WOM-1MON", waves("month")),
         ("QS", waves("quarter")), ("QE-NOV", waves("quarter")), ("Q-DEC", waves("quarter")), ("2QS", waves("quarter")),
         ("YS", []), ("YE-MAR", []), ("BYE", []), ("Y-DEC", []), ("12MS", []), ("4QE", []),
-        (pd.DateOffset(months=1), []),
+        (pd.DateOffset(months=1), waves("month")), (pd.DateOffset(months=1, day=15), waves("month")),
+        (pd.DateOffset(days=1), DAY[2:]), (pd.DateOffset(hours=2), DAY), (pd.DateOffset(years=1), []),
+        (pd.DateOffset(months=1, days=3), []),
     ],
 )  # fmt: skip
 def test_auto_takes_what_the_frequency_shows(freq, names):
@@ -323,9 +325,10 @@ def test_weekends_of_months_are_a_share_of_their_days():
 
 def test_the_label_alone_counts_where_it_did_before():
     index = pd.date_range("2024-12-01", periods=5, freq="W-SUN")
-    assert list(calendar_features(index, "W-SUN", None, "DE", whole_steps=False)["holiday"]) == [0] * 5
+    assert list(calendar_features(index, "W-SUN", None, "DE", version=1)["holiday"]) == [0] * 5
+    assert calendar_names(pd.DateOffset(months=1), "auto", version=1) == []
     months = pd.date_range("2024-12-01", periods=2, freq="MS")
-    assert list(calendar_features(months, "MS", None, "DE", whole_steps=False)["holiday"]) == [0, 1]
+    assert list(calendar_features(months, "MS", None, "DE", version=1)["holiday"]) == [0, 1]
 
 
 def test_a_holiday_is_one_of_the_local_date():

@@ -149,11 +149,11 @@ def test_a_model_of_an_older_file_keeps_the_holidays_that_it_was_trained_with(fr
     y = pd.Series(RNG.normal(size=80), pd.date_range("2018-01-01", periods=80, freq=freq))
     model = _model(window_size=12, holidays="DE").fit(y)
     seen = model._seen
-    older = replace(seen.covariates, whole_steps=False)
+    older = replace(seen.covariates, calendar_version=1)
     # what was written, and pickled, when the features knew no other way
-    saved = {name: value for name, value in seen.covariates.pack().items() if name != "whole_steps"}
-    assert not Covariates.unpack(saved).whole_steps
-    state = {name: value for name, value in vars(seen.covariates).items() if name != "whole_steps"}
+    saved = {name: value for name, value in seen.covariates.pack().items() if name != "calendar_version"}
+    assert Covariates.unpack(saved).calendar_version == 1
+    state = {name: value for name, value in vars(seen.covariates).items() if name != "calendar_version"}
     pickled = Covariates.__new__(Covariates)
     pickled.__setstate__(state)
     assert pickled == older
@@ -162,5 +162,5 @@ def test_a_model_of_an_older_file_keeps_the_holidays_that_it_was_trained_with(fr
     assert set(np.unique(features[1])) <= {0, 1}
     model.save(tmp_path / "m")
     again = LSTMForecaster.load(tmp_path / "m")
-    assert again._seen.covariates.whole_steps
+    assert again._seen.covariates.calendar_version == 2
     pd.testing.assert_series_equal(again.predict(), model.predict())
