@@ -101,8 +101,8 @@ class SeriesEstimator(SamplePaths, LSTMEstimator):
             return model.fit_series(seen.table, options, on_epoch, seen.starts, seen.scales, processes)
 
         def learn(fitted: Self, model: _core.Model | Ensemble, outcome: Mapping[str, Any]) -> None:
-            fitted._calibrate(model, seen)
-            fitted._remember(seen, window_size, n_rows=len(observations))
+            fitted._calibration, in_units = fitted._calibrated(model, seen)
+            fitted._remember(in_units, window_size, n_rows=len(observations))
             fitted._keep(model, outcome)
 
         self._run(model, training, fit, learn, tasks)
