@@ -258,7 +258,7 @@ class ConformalIntervals:
         return origins[known]
 
     def _calibrated(self, model: _core.Model | Ensemble, seen: Seen) -> tuple[Calibration | None, Seen]:
-        """Errors on the rows that `fit` held out, and what is seen in units that they tell. Missing values are no truth."""
+        """Errors on the rows that `fit` held out, and what is seen in their units; missing values are no truth."""
         which, origins = self._held_out_places(seen.observations)
         if not len(origins):
             return None, seen

@@ -139,7 +139,7 @@ class Seen:
         for i in np.flatnonzero(known < 0):
             rows = values[starts[i] : starts[i] + lengths[i]]
             sizes[i] = np.concatenate([*fit_columns(self.scaler, rows), spread_of(rows, season), is_pooled(rows)])
-        if like is not None and like.units is not None:
+        if like is not None and like.scales is not None and like.units is not None:
             there = known >= 0
             sizes[there] = np.hstack([like.scales, *like.units])[known[there]]
             for i in np.flatnonzero(there & (sizes[:, 3 * k :] == 0).any(axis=1)):
