@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from lstmforecast.calendar import calendar_features, calendar_names
 from lstmforecast.container import Observations, check_columns, pack_columns, place, unpack_columns
 from lstmforecast.form import Form, read_table
-from lstmforecast.frames import to_pandas
+from lstmforecast.frames import localising, to_pandas
 from lstmforecast.index import Frequency
 from lstmforecast.packing import pack_keys, pack_label, unpack_keys, unpack_label
-from lstmforecast.panel_index import indexed
+from lstmforecast.panel_index import indexed, labels_alike
 from lstmforecast.static import StaticColumn, read_static, static_rows
 
 Array = NDArray[np.float64]
@@ -40,11 +40,14 @@ class Table:
         """
         if table is None:
             raise ValueError(f"expected {self.name} for {rows}, as there was one at fit, got None")
-        table, _ = indexed(to_pandas(table, self.name)[0], self.name)
+        table, origin = to_pandas(table, self.name)
+        table, long = indexed(table, self.name)
         values, form = read_table(table, self.name)
         check_columns(self.form, self.n_columns, form, values.shape[1], self.name)
         if index is not None and isinstance(table, pd.DataFrame | pd.Series):
-            values = values[_rows_of(index, table.index, self.name, rows)]
+            how = localising(origin, isinstance(index, pd.MultiIndex), long)
+            given = labels_alike(index, table.index, self.name, how, "as y")
+            values = values[_rows_of(index, given, self.name, rows)]
         elif len(values) != n_rows:
             raise ValueError(f"expected {self.name} with {n_rows} rows, for {rows}, got {len(values)}")
         wrong = ~np.isfinite(values)
