@@ -90,7 +90,7 @@ impl PyModel {
         let config = read_config(py, config)?;
         let (weights, scalers) = (convert::weights(parameters)?, read_scalers(&scalers)?);
         let model = enter(py, || Model::restore(config, weights, int8, scalers))?;
-        Ok(Self { inner: Mutex::new(model) })
+        Ok(Self { inner: Shared::new(model) })
     }
 
     #[getter]

@@ -64,7 +64,7 @@ impl PyCharModel {
     #[staticmethod]
     fn restore(py: Python<'_>, config: &Bound<'_, PyAny>, parameters: &Bound<'_, PyDict>) -> PyResult<Self> {
         let (config, weights) = (convert::config(config)?, convert::weights(parameters)?);
-        Ok(Self { inner: Mutex::new(enter(py, || CharModel::restore(config, weights))?) })
+        Ok(Self { inner: Shared::new(enter(py, || CharModel::restore(config, weights))?) })
     }
 
     #[getter]
