@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numbers
+import re
 import sqlite3
 import threading
 from typing import Any, Protocol
@@ -175,6 +176,9 @@ def write_label(time: Any) -> str:
         time = time.to_timestamp()
     if isinstance(time, bool | numbers.Number) or time is None:
         raise TypeError(f"expected a time or an integer, got {time!r}")
+    # pandas would take 03/04/2026 for 4 March, and "now" for the time of the call
+    if isinstance(time, str) and not re.match(r"\d{4}-\d\d", time):
+        raise ValueError(f"expected a time written as 2026-01-31T12:00:00, got {time!r}")
     stamp = pd.Timestamp(time)
     if pd.isna(stamp):
         raise ValueError(f"expected a time or an integer, got {time!r}")

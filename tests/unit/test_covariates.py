@@ -164,3 +164,15 @@ def test_a_model_of_an_older_file_keeps_the_holidays_that_it_was_trained_with(fr
     again = LSTMForecaster.load(tmp_path / "m")
     assert again._seen.covariates.calendar_version == 2
     pd.testing.assert_series_equal(again.predict(), model.predict())
+
+
+def test_names_count_beside_an_array_too():
+    model = _model().fit(Y[:360].to_numpy(), X[:360].reset_index(drop=True), X_past=X[:360].reset_index(drop=True))
+    given = {"context": Y[300:360].to_numpy(), "X_past": X[300:360].reset_index(drop=True)}
+    known = X[300:364].reset_index(drop=True)
+    np.testing.assert_array_equal(model.predict(X=known, **given), model.predict(X=X[360:364].reset_index(drop=True)))
+    for name, table in (("X", known), ("X_past", given["X_past"])):
+        with pytest.raises(ValueError, match=f"expected the columns of {name} in the order at fit"):
+            model.predict(**{"X": known} | given | {name: table[["plan", "price"]]})
+    with pytest.raises(ValueError, match="expected X_past with 60 rows, for the rows of context, got 360"):
+        model.predict(X=known, **given | {"X_past": X[:360].reset_index(drop=True)})
