@@ -35,7 +35,9 @@ class FittedForecaster(SeriesEstimator):
             is asked again.
         X : array-like, Series, DataFrame or None, default=None
             The covariates known in advance for these steps, in the columns of `fit`; with ``context``, an array begins
-            with those of its rows.
+            with those of its rows. The network reads those of all steps that it forecasts at once, so there must be
+            rows for whole multiples of the horizon that it was trained for; the first forecasts are then the same
+            whatever ``horizon`` asks for.
         context : array-like, Series, DataFrame or None, default=None
             Data to forecast from, of at least ``window_size_`` rows (the last are used), with the columns and frequency
             of `fit`; None: the data of `fit` and `update`. For a panel any series, also such as were not there at

@@ -23,7 +23,7 @@ from lstmforecast.panel import Panel
 from lstmforecast.parameters import check_count
 from lstmforecast.samples import SamplePaths
 from lstmforecast.scalers import fit_columns
-from lstmforecast.seen import BATCH, Seen, forecast, parameters_of, read_observations, roll
+from lstmforecast.seen import BATCH, Seen, forecast, parameters_of, read_observations, roll, steps_read
 from lstmforecast.sizing import (
     VALIDATION_FRACTION,
     Sizes,
@@ -224,12 +224,14 @@ class SeriesEstimator(SamplePaths, LSTMEstimator):
             found = model.forecast_series(seen.table, origins, self.n_threads, seen.starts, seen.scales, which)
             return parameters_of(found)[:, :steps]
         which = np.zeros(len(origins), np.int64) if which is None else which
+        n_read = steps_read(model.config, steps)
+        after = seen.covariates.of_future(seen.observations, n_read - steps, None) if n_read > steps else None
         parts = []
         for start in range(0, len(origins), BATCH):
             each = slice(start, start + BATCH)
-            windows, future = seen.around(which[each], origins[each], model.config["window_size"], steps)
+            windows, future = seen.around(which[each], origins[each], model.config["window_size"], n_read, after)
             scales = None if seen.scales is None else seen.scales[which[each]]
-            parts.append(roll(model, windows, future, self.n_threads, scales))
+            parts.append(roll(model, windows, future, self.n_threads, scales)[:, :steps])
         return np.concatenate(parts)
 
     def to_torch(self) -> torch.nn.Module:
