@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from lstmforecast.architecture import require_attention
 from lstmforecast.distribution import mean
+from lstmforecast.finite import require_finite_forecasts
 from lstmforecast.seen import ends_of, first_inputs
 from lstmforecast.series_estimator import SeriesEstimator
 
@@ -58,7 +59,9 @@ class FittedForecaster(SeriesEstimator):
             As in `fit`; also if ``context`` is too short or has other columns.
         """
         seen, parameters = self._predict(horizon, X, context, X_past, static)
-        return seen.observations.continued(seen.undo(mean(self.model_.config["distribution"], parameters)))
+        values = seen.undo(mean(self.model_.config["distribution"], parameters))
+        require_finite_forecasts(values, self.model_, seen, *seen.ends)
+        return seen.observations.continued(values)
 
     def update(self, y: Any, X: Any = None, X_past: Any = None, static: Any = None) -> Self:
         """Append newer observations, from which `predict` then goes on; the weights stay as they are.

@@ -14,6 +14,7 @@ from lstmforecast.container import Missing, Observations
 from lstmforecast.covariates import Covariates
 from lstmforecast.distribution import mean
 from lstmforecast.ensemble import Ensemble
+from lstmforecast.finite import require_finite_forecasts
 from lstmforecast.index import Frequency, season_length
 from lstmforecast.panel import Panel
 from lstmforecast.panel_index import is_panel
@@ -85,7 +86,8 @@ class Seen:
 
     def undo(self, values: Array) -> Array:
         """Bring transformed values, or quantiles of them, back to the data's units."""
-        return np.expm1(values) if self.transform == "log" else values
+        with np.errstate(over="ignore"):
+            return np.expm1(values) if self.transform == "log" else values
 
     @property
     def table(self) -> Array:
@@ -154,6 +156,11 @@ class Seen:
             guessed = guess_spreads(sized.units.spreads, self.levels, source.units, source.levels)
             sized = sized.with_units(sized.units._replace(spreads=guessed))
         return sized
+
+    @property
+    def ends(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """All series, and the row of each after its last."""
+        return np.arange(self.observations.n_series), np.asarray(self.observations.lengths)
 
     @property
     def levels(self) -> Array:
@@ -234,7 +241,9 @@ def forecast(
     for at in range(0, len(windows), BATCH):
         scales = None if seen.scales is None else seen.scales[at : at + BATCH]
         parts.append(roll(model, windows[at : at + BATCH], future[at : at + BATCH], n_threads, scales)[:, :steps])
-    return np.concatenate(parts)
+    found = np.concatenate(parts)
+    require_finite_forecasts(found, model, seen, *seen.ends, future)
+    return found
 
 
 def steps_read(config: Mapping[str, Any], steps: int) -> int:

@@ -16,6 +16,7 @@ from lstmforecast.covariates import Covariates
 from lstmforecast.distributed import Processes
 from lstmforecast.ensemble import Ensemble
 from lstmforecast.estimator import LSTMEstimator, OnEpoch
+from lstmforecast.finite import require_finite_forecasts
 from lstmforecast.fit_tasks import FitTasks
 from lstmforecast.frames import to_pandas
 from lstmforecast.index import Frequency, season_length
@@ -222,7 +223,10 @@ class SeriesEstimator(SamplePaths, LSTMEstimator):
         if steps == horizon or (steps < horizon and not seen.covariates.n_known):
             which = which if seen.starts is not None else None
             found = model.forecast_series(seen.table, origins, self.n_threads, seen.starts, seen.scales, which)
-            return parameters_of(found)[:, :steps]
+            found = parameters_of(found)[:, :steps]
+            places = np.zeros(len(origins), np.int64) if which is None else which
+            require_finite_forecasts(found, model, seen, places, origins)
+            return found
         which = np.zeros(len(origins), np.int64) if which is None else which
         n_read = steps_read(model.config, steps)
         after = seen.covariates.of_future(seen.observations, n_read - steps, None) if n_read > steps else None
@@ -231,7 +235,9 @@ class SeriesEstimator(SamplePaths, LSTMEstimator):
             each = slice(start, start + BATCH)
             windows, future = seen.around(which[each], origins[each], model.config["window_size"], n_read, after)
             scales = None if seen.scales is None else seen.scales[which[each]]
-            parts.append(roll(model, windows, future, self.n_threads, scales)[:, :steps])
+            found = roll(model, windows, future, self.n_threads, scales)[:, :steps]
+            require_finite_forecasts(found, model, seen, which[each], origins[each], future)
+            parts.append(found)
         return np.concatenate(parts)
 
     def to_torch(self) -> torch.nn.Module:

@@ -76,11 +76,11 @@ def test_longer_horizons_need_longer_covariates(fitted):
     [
         (
             lambda m: m.predict(),
-            r"expected X for the 4 steps after the end \(the network forecasts 4 at once\), as there was one at fit, got None",
+            r"expected X for the 4 steps after the end .the network forecasts 4 at once., as there was one at",
         ),
         (
             lambda m: m.predict(X=X[:362]),
-            r"expected X with a row for each of the 4 steps after the end \(the network forecasts 4 at once\), got none for 2026-01-16 02:00:00 and 1 more",
+            r"for each of the 4 steps after the end .* at once., got none for 2026-01-16 02:00:00 and 1 more",
         ),
         (lambda m: m.predict(X=X[["plan", "price"]]), "expected the columns of X in the order at fit"),
         (lambda m: m.predict(X=X[["price"]]), "expected X with 2 columns as at fit"),
