@@ -150,7 +150,7 @@ def _build_text_model(tensors: dict[str, NDArray[Any]], metadata: dict[str, str]
     model.load_parameters(_weights(tensors))
     history = _below(tensors, _HISTORY)
     columns = {name: history[name] for name in _COLUMNS}
-    estimator._keep(model, json.loads(metadata["training"]) | {"history": columns, "error": None})
+    estimator._keep(model, json.loads(metadata["training"]) | {"history": columns})
     return estimator
 
 
