@@ -147,14 +147,18 @@ class Covariates:
                 parts.append(table.read(given, seen.index, len(seen), "the rows of y"))
         return np.hstack([*parts, self._calendar_rows(seen.index, len(seen))])
 
-    def of_future(self, seen: Observations, steps: int, X: Any) -> Array:
-        """The features of the steps after each series: (n_series, steps, n_features), nan where not known."""
+    def of_future(self, seen: Observations, steps: int, X: Any, at_once: int = 1) -> Array:
+        """The features of the steps after each series: (n_series, steps, n_features), nan where not known.
+
+        Messages say that the network forecasts so many steps ``at_once``.
+        """
         future = np.full((seen.n_series * steps, self.n_features), np.nan)
         if self.n_known:
             index = seen.future_index(steps)
             known = [self._calendar_rows(index, len(future))]
             if self.known is not None:
                 rows = f"the {steps} steps after the end"
+                rows += f" (the network forecasts {at_once} at once)" if at_once > 1 else ""
                 known.insert(0, self.known.read(X, index, seen.n_series * steps, rows))
             future[:, -self.n_known :] = np.hstack(known)
         if X is not None and self.known is None:

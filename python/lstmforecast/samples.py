@@ -11,6 +11,7 @@ from sklearn.utils import check_random_state
 
 from lstmforecast.calibration import Calibration, quantile_columns
 from lstmforecast.distribution import probability, quantile, whole
+from lstmforecast.finite import require_finite_forecasts
 from lstmforecast.intervals import ConformalIntervals
 from lstmforecast.parameters import check_count
 from lstmforecast.units import Units
@@ -78,9 +79,11 @@ class SamplePaths(ConformalIntervals):
         assert self._calibration is not None
         drawn = generator.randint(len(self._calibration), size=n_samples)
         paths = seen.undo(draw_paths(self._calibration, drawn, forecast, seen.units, generator))
-        names = seen.observations.form.variables(paths.shape[-1])
+        paths = np.moveaxis(paths, 0, -1)
+        require_finite_forecasts(paths, self.model_, seen, *seen.ends)
+        names = seen.observations.form.variables(paths.shape[2])
         columns = quantile_columns(names, list(range(n_samples))).set_names(["variable", "sample"])
-        return self._frame(seen, np.moveaxis(paths, 0, -1), columns, context)
+        return self._frame(seen, paths, columns, context)
 
 
 def as_generator(random_state: Any) -> np.random.RandomState:

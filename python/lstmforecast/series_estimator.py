@@ -17,6 +17,7 @@ from lstmforecast.covariates import Covariates
 from lstmforecast.distributed import Processes
 from lstmforecast.ensemble import Ensemble
 from lstmforecast.estimator import LSTMEstimator, OnEpoch
+from lstmforecast.finite import require_finite_forecasts
 from lstmforecast.fit_tasks import FitTasks
 from lstmforecast.frames import to_pandas
 from lstmforecast.index import Frequency, season_length
@@ -24,7 +25,7 @@ from lstmforecast.panel import Panel
 from lstmforecast.parameters import check_count
 from lstmforecast.samples import SamplePaths
 from lstmforecast.scalers import fit_columns
-from lstmforecast.seen import BATCH, Seen, forecast, parameters_of, read_observations, roll
+from lstmforecast.seen import BATCH, Seen, forecast, parameters_of, read_observations, roll, steps_read
 from lstmforecast.sizing import (
     VALIDATION_FRACTION,
     Sizes,
@@ -225,14 +226,21 @@ class SeriesEstimator(SamplePaths, LSTMEstimator):
         if steps == horizon or (steps < horizon and not seen.covariates.n_known):
             which = which if seen.starts is not None else None
             found = model.forecast_series(seen.table, origins, self.n_threads, seen.starts, seen.scales, which)
-            return parameters_of(found)[:, :steps]
+            found = parameters_of(found)[:, :steps]
+            places = np.zeros(len(origins), np.int64) if which is None else which
+            require_finite_forecasts(found, model, seen, places, origins)
+            return found
         which = np.zeros(len(origins), np.int64) if which is None else which
+        n_read = steps_read(model.config, steps)
+        after = seen.covariates.of_future(seen.observations, n_read - steps, None) if n_read > steps else None
         parts = []
         for start in range(0, len(origins), BATCH):
             each = slice(start, start + BATCH)
-            windows, future = seen.around(which[each], origins[each], model.config["window_size"], steps)
+            windows, future = seen.around(which[each], origins[each], model.config["window_size"], n_read, after)
             scales = None if seen.scales is None else seen.scales[which[each]]
-            parts.append(roll(model, windows, future, self.n_threads, scales))
+            found = roll(model, windows, future, self.n_threads, scales)[:, :steps]
+            require_finite_forecasts(found, model, seen, which[each], origins[each], future)
+            parts.append(found)
         return np.concatenate(parts)
 
     def to_torch(self) -> torch.nn.Module:
