@@ -1,7 +1,7 @@
 //! Model files: safetensors with the configuration in the header. No code, no pickle.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::Write;
 use std::path::Path;
 
@@ -9,11 +9,14 @@ use safetensors::tensor::{Dtype, SafeTensors, View};
 
 use crate::error::{Error, Result};
 
-/// The version that this code writes, and the newest that it reads.
-pub const FORMAT_VERSION: u32 = 1;
+/// The version that this code writes, and the newest that it reads; files of version 1 have no checksum.
+pub const FORMAT_VERSION: u32 = 2;
 const FORMAT: &str = "lstmforecast";
 const FORMAT_KEY: &str = "format";
 const VERSION_KEY: &str = "format_version";
+const CHECKSUM_KEY: &str = "checksum";
+/// Characters of a file's contents that a message repeats.
+const MOST_REPEATED: usize = 80;
 
 /// A dense little-endian tensor as it lies in a file.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,6 +55,8 @@ pub fn write(path: &Path, tensors: &HashMap<String, StoredTensor>, metadata: Has
     let mut header = metadata;
     header.insert(FORMAT_KEY.to_owned(), FORMAT.to_owned());
     header.insert(VERSION_KEY.to_owned(), FORMAT_VERSION.to_string());
+    let sum = checksum(&header, tensors.iter().map(|(name, tensor)| (name.as_str(), tensor)));
+    header.insert(CHECKSUM_KEY.to_owned(), sum);
     let bytes = safetensors::serialize(tensors, Some(header)).map_err(|e| Error::Value(e.to_string()))?;
     replace(path, &bytes).map_err(|source| Error::Io { path: path.display().to_string(), source })
 }
@@ -81,6 +86,29 @@ pub fn read(path: &Path) -> Result<Contents> {
     let name = path.display().to_string();
     let bytes = std::fs::read(path).map_err(|source| Error::Io { path: name.clone(), source })?;
     parse(&bytes).map_err(|reason| Error::Format(format!("{name}: {reason}")))
+}
+
+/// The CRC-32 (as of zlib) of all that a file says, in hexadecimal digits: each key of the header, but its own, and its text;
+/// then of each tensor its name, its type, its sizes (64 bits each) and its bytes. Keys and names are in order; before each
+/// of these parts its length in bytes is counted, as 64 bits. All integers are little-endian.
+fn checksum<'t, V: View + 't>(header: &HashMap<String, String>, tensors: impl Iterator<Item = (&'t str, V)>) -> String {
+    let mut crc = crc32fast::Hasher::new();
+    let mut add = |part: &[u8]| {
+        crc.update(&(part.len() as u64).to_le_bytes());
+        crc.update(part);
+    };
+    for (key, text) in header.iter().filter(|(key, _)| *key != CHECKSUM_KEY).collect::<BTreeMap<_, _>>() {
+        add(key.as_bytes());
+        add(text.as_bytes());
+    }
+    for (name, tensor) in tensors.collect::<BTreeMap<_, _>>() {
+        add(name.as_bytes());
+        add(tensor.dtype().to_string().as_bytes());
+        let sizes: Vec<u8> = tensor.shape().iter().flat_map(|&size| (size as u64).to_le_bytes()).collect();
+        add(&sizes);
+        add(&tensor.data());
+    }
+    format!("{:08x}", crc.finalize())
 }
 
 /// A checksum of numbers in order: others have another one, but for one in 2^64. No proof against ill will.
@@ -121,28 +149,45 @@ impl std::fmt::Display for Digest {
 
 fn parse(bytes: &[u8]) -> std::result::Result<Contents, String> {
     let expected = "expected a model file of lstmforecast";
-    let (_, header) =
-        SafeTensors::read_metadata(bytes).map_err(|e| format!("{expected}, got a damaged or foreign file ({e})"))?;
+    let damaged = |error: &dyn std::fmt::Display| {
+        format!("{expected}, got a damaged or foreign file ({})", brief(&error.to_string()))
+    };
+    let (_, header) = SafeTensors::read_metadata(bytes).map_err(|e| damaged(&e))?;
     let metadata = header.metadata().clone().unwrap_or_default();
     if metadata.get(FORMAT_KEY).map(String::as_str) != Some(FORMAT) {
         return Err(format!("{expected}, got a safetensors file of another origin"));
     }
     let version = metadata.get(VERSION_KEY).cloned().unwrap_or_default();
-    match version.parse::<u32>() {
-        Ok(v) if v <= FORMAT_VERSION => {}
+    let version = match version.parse::<u32>() {
+        Ok(v) if v <= FORMAT_VERSION => v,
         Ok(v) => {
             return Err(format!(
                 "expected format version {FORMAT_VERSION} or older, got {v}: upgrade lstmforecast to read it"
             ))
         }
-        Err(_) => return Err(format!("{expected}, got one with the format version {version:?}")),
+        Err(_) => return Err(format!("{expected}, got one with the format version {:?}", brief(&version))),
+    };
+    let file = SafeTensors::deserialize(bytes).map_err(|e| damaged(&e))?;
+    if version > 1 || metadata.contains_key(CHECKSUM_KEY) {
+        let found = checksum(&metadata, file.iter());
+        if metadata.get(CHECKSUM_KEY) != Some(&found) {
+            return Err(format!("{expected}, got a damaged file: its checksum is that of other contents"));
+        }
     }
-    let file = SafeTensors::deserialize(bytes).map_err(|e| format!("{expected}, got a damaged file ({e})"))?;
     let tensors = file.tensors().into_iter().map(|(name, view)| {
         let tensor = StoredTensor { dtype: view.dtype(), shape: view.shape().to_vec(), bytes: view.data().to_vec() };
         (name, tensor)
     });
     Ok((tensors.collect(), metadata))
+}
+
+/// The beginning of a text that may be anything, on one line.
+fn brief(text: &str) -> String {
+    let one_line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    match one_line.char_indices().nth(MOST_REPEATED) {
+        Some((end, _)) => format!("{}...", &one_line[..end]),
+        None => one_line,
+    }
 }
 
 #[cfg(test)]
