@@ -181,8 +181,8 @@ fn parse(bytes: &[u8]) -> std::result::Result<Contents, String> {
     Ok((tensors.collect(), metadata))
 }
 
-/// The beginning of a text that may be anything, on one line.
-fn brief(text: &str) -> String {
+/// The beginning of a text of a file, which may be anything, on one line.
+pub fn brief(text: &str) -> String {
     let one_line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     match one_line.char_indices().nth(MOST_REPEATED) {
         Some((end, _)) => format!("{}...", &one_line[..end]),

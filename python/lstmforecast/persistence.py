@@ -132,6 +132,7 @@ def load(path: str | Path) -> Any:
 
 # What other libraries raise for values that make no sense to them.
 _WRONG = (ArithmeticError, AssertionError, AttributeError, LookupError, RecursionError, SyntaxError, TypeError, ValueError)
+_WRONG += (pd.errors.InvalidIndexError,)
 
 
 def _brief(error: BaseException) -> str:

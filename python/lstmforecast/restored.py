@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from lstmforecast.calendar import calendar_names
 from lstmforecast.container import Observations
 from lstmforecast.panel import Panel
 
@@ -114,6 +115,7 @@ def check_forecaster(forecaster: LSTMForecaster) -> None:
         require(covariates.static.index.is_unique, "series with two rows of static")
         require(bool(np.isfinite(covariates.static.to_numpy()).all()), "static features that are not finite")
         require(bool(observations.series_keys.isin(covariates.static.index).all()), "series without static features")
+    calendar_names(observations.freq or "D", forecaster.calendar, forecaster.holidays)
     _check_calibration(forecaster, k)
     # what labels forecasts: a frequency by which the times go on
     observations.future_index(1)

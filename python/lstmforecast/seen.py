@@ -21,6 +21,8 @@ from lstmforecast.scalers import fit_columns
 Array = NDArray[np.float64]
 # Windows in one call: those of many series are made batch by batch.
 BATCH = 1024
+# Beyond, what is undone of transform="log" is infinite.
+_LARGEST_LOG = float(np.log(np.finfo(np.float64).max))
 
 
 def read_observations(
@@ -82,7 +84,11 @@ class Seen:
 
     def undo(self, values: Array) -> Array:
         """Bring transformed values, or quantiles of them, back to the data's units."""
-        return np.expm1(values) if self.transform == "log" else values
+        if self.transform != "log":
+            return values
+        if (values > _LARGEST_LOG).any():
+            raise ValueError(f"expected forecasts of logarithms up to {_LARGEST_LOG:.0f}, got {np.nanmax(values):g}")
+        return np.expm1(values)
 
     @property
     def table(self) -> Array:

@@ -119,6 +119,7 @@ impl Checkpoints {
         for (name, _) in saved.iter().chain(&self.fingerprint) {
             let [expected, got] = [&saved, &self.fingerprint].map(|of| value(of, name).unwrap_or("none"));
             if expected != got {
+                let [name, expected, got] = [name, expected, got].map(store::brief);
                 return Err(Error::Value(format!(
                     "expected {name} {expected} as in the checkpoint {}, got {got}: name another folder, or begin anew with \
                      resume=False",
