@@ -177,7 +177,7 @@ def _training(tensors: dict[str, NDArray[Any]], metadata: dict[str, str]) -> dic
     columns = {name: history[name] for name in _COLUMNS}
     training = {"pretrained": None, "frozen": []} | read_json(metadata["training"])
     check_training(training, columns)
-    return training | {"history": columns, "error": None}
+    return training | {"history": columns}
 
 
 def _build(tensors: dict[str, NDArray[Any]], metadata: dict[str, str]) -> LSTMEstimator | CharLSTM:

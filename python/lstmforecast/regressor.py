@@ -286,7 +286,7 @@ class LSTMRegressor(RegressorMixin, WindowEstimator):
         ValueError, TypeError
             Data or parameters that can't be trained on; what an earlier fit learned stays.
         FloatingPointError
-            The loss diverged; the best weights so far are kept.
+            The loss diverged; what an earlier fit learned stays, as after an error of a callback.
         KeyboardInterrupt
             Ctrl-C; the best weights so far are kept.
         RuntimeError
