@@ -29,6 +29,18 @@ _LEARNED = ("best_epoch", "n_epochs", "stop_reason")
 # A file is data: it names no places to read or write, and brings no objects.
 _NOT_SAVED = ("callbacks", "checkpoint", "pretrained", "random_state", "scaler")
 _NOT_READ = ("callbacks", "checkpoint", "pretrained")
+# What Python, pandas and NumPy raise for values that make no sense to them.
+_WRONG = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    pd.errors.InvalidIndexError,
+)
 # Characters of what is wrong with a file that a message repeats, and of one word of it.
 _MOST_REPEATED, _LONGEST_WORD = 200, 60
 
@@ -128,11 +140,6 @@ def load(path: str | Path) -> Any:
         return _detector(estimator, tensors, metadata) if "detector" in metadata else estimator
     except _WRONG as error:
         raise _core.FormatError(f"{path}: expected the contents of a fitted estimator, got {_brief(error)}") from error
-
-
-# What other libraries raise for values that make no sense to them.
-_WRONG = (ArithmeticError, AssertionError, AttributeError, LookupError, RecursionError, SyntaxError, TypeError, ValueError)
-_WRONG += (pd.errors.InvalidIndexError,)
 
 
 def _brief(error: BaseException) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import numbers
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -59,7 +58,7 @@ def require_array(name: str, array: Any, dtype: type, shape: tuple[int | None, .
 
 def is_count(value: Any, least: int = 0) -> bool:
     """Whether a value is an integer of at least ``least``."""
-    return isinstance(value, numbers.Integral) and not isinstance(value, bool) and value >= least
+    return isinstance(value, int | np.integer) and not isinstance(value, bool) and bool(value >= least)
 
 
 def read_config(text: str) -> dict[str, Any]:
@@ -109,8 +108,11 @@ def check_forecaster(forecaster: LSTMForecaster) -> None:
         require(forecaster.horizon <= len(observations), f"a horizon of {forecaster.horizon}")
     if isinstance(observations, Panel):
         assert seen.sizes is not None
-        require_array("sizes", seen.sizes, np.float64, (observations.n_series, 3 * k))
-        require(bool((seen.sizes[:, k:] > 0).all()), "series without a size")
+        # files of version 1 don't tell which errors are pooled
+        width = 3 * k if seen.sizes.shape[-1] == 3 * k else 4 * k
+        require_array("sizes", seen.sizes, np.float64, (observations.n_series, width))
+        require(bool((seen.sizes[:, k : 2 * k] != 0).all()), "series with a scale of 0")
+        require(bool((seen.sizes[:, 2 * k :] >= 0).all()), "series with errors in units below 0")
     if covariates.static is not None:
         require(covariates.static.index.is_unique, "series with two rows of static")
         require(bool(np.isfinite(covariates.static.to_numpy()).all()), "static features that are not finite")
@@ -186,7 +188,7 @@ def _check_calibration(forecaster: LSTMForecaster, k: int) -> None:
     truth, parameters, spreads = calibration.truth, calibration.parameters, calibration.spreads
     require_array("errors", truth, np.float32, (None, None, k))
     n, horizon, _ = truth.shape
-    require(n > 0 and horizon > 0, f"errors of shape {truth.shape}")
+    require(horizon > 0, f"errors of shape {truth.shape}")
     require(forecaster.head == "recursive" or horizon == config["horizon"], f"errors of {horizon} steps")
     require(is_count(calibration.n_learned) and calibration.n_learned <= n, "errors that can't be counted")
     require((parameters is None) == (config["distribution"] is None), "errors of another distribution")
@@ -249,5 +251,7 @@ def check_detector(detector: LSTMAnomalyDetector) -> None:
         require(not np.isinf(rows).any(), "rows that are infinite")
     report = detector._report
     counts = [*report.counts.values(), *report.rows.values()]
-    require(all(map(is_count, counts)) and all(isinstance(x, str) for x in report.first.values()), "a report of nothing")
+    require(
+        all(map(is_count, counts)) and all(isinstance(x, str) for x in report.first.values()), "a report of nothing"
+    )
     repr(detector.report_)

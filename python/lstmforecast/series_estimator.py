@@ -306,7 +306,7 @@ class SeriesEstimator(SamplePaths, LSTMEstimator):
     def _check_restored(self) -> None:
         from lstmforecast.restored import check_forecaster
 
-        check_forecaster(self)  # type: ignore[arg-type]
+        check_forecaster(self)
 
     def _fitted_state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         tensors, values = self._seen.observations.pack()

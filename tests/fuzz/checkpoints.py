@@ -6,10 +6,10 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-
-from lstmforecast import CharLSTM, LSTMForecaster, LSTMRegressor
 from tests.fuzz.mutators import change_file as mutate
 from tests.fuzz.outcome import check_message
+
+from lstmforecast import CharLSTM, LSTMForecaster, LSTMRegressor
 
 __all__ = ["mutate", "run_one", "seeds"]
 

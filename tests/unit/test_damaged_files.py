@@ -1,15 +1,16 @@
-"""Model files in which something is wrong: damaged, or well signed and of sizes, numbers and words that make no sense."""
+"""Model files in which something is wrong: damage, or sizes, numbers and words that make no sense, with a checksum."""
 
+import contextlib
 import json
 import zlib
 
 import numpy as np
 import pytest
-
-from lstmforecast import FormatError, LSTMForecaster, LSTMRegressor, load
 from tests.fuzz.kinds import KINDS
 from tests.fuzz.safetensors_file import METADATA, Parts, checksum
 from tests.fuzz.worker import Worker
+
+from lstmforecast import FormatError, LSTMForecaster, LSTMRegressor, load
 
 
 @pytest.fixture(scope="module")
@@ -78,13 +79,9 @@ def test_every_changed_byte_is_noticed(files, tmp_path):
     for at in dice.choice(len(file), 400, replace=False):
         changed = bytearray(file)
         changed[at] ^= 1 << dice.integers(8)
-        parts = None
-        try:
-            parts = Parts.of(bytes(changed))
-        except (ValueError, KeyError):
-            pass
-        if parts is not None and parts == Parts.of(file):
-            continue  # a space of the padding after the header
+        with contextlib.suppress(KeyError, ValueError):
+            if Parts.of(bytes(changed)) == Parts.of(file):
+                continue  # a space of the padding after the header
         _refusal(bytes(changed), tmp_path)
 
 
@@ -207,7 +204,7 @@ def test_what_names_a_place_is_not_saved(tmp_path):
 def test_a_forecast_that_is_not_finite_is_an_error():
     X = np.random.default_rng(0).normal(size=(20, 6))
     model = LSTMRegressor(hidden_size=4, max_epochs=1, n_threads=1, scaler=None).fit(X, X[:, 0])
-    weights = {name: np.where(np.ones_like(w, bool), 3e38, w).astype(np.float32) for name, w in model.model_.parameters().items()}
+    weights = {name: np.full_like(weight, 3e38) for name, weight in model.model_.parameters().items()}
     model.load_state_dict(weights)
     with pytest.raises(ValueError, match="NaN or infinite"):
         model.predict(X)

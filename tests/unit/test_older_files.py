@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.fuzz.kinds import KINDS, outputs
 
 from lstmforecast import _core, load
-from tests.fuzz.kinds import KINDS, outputs
 
 FOLDER = Path(__file__).parent / "files_of_0_1"
 EXPECTED = json.loads((FOLDER / "expected.json").read_text())

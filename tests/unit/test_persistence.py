@@ -13,9 +13,9 @@ from numpy.testing import assert_array_equal
 from safetensors import safe_open
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
+from tests.fuzz.safetensors_file import METADATA, Parts
 
 from lstmforecast import FormatError, LSTMClassifier, LSTMForecaster, LSTMRegressor, StandardScaler, load
-from tests.fuzz.safetensors_file import METADATA, Parts
 
 FAST = {"hidden_size": 4, "max_epochs": 2, "random_state": 0, "n_threads": 1}
 
