@@ -15,7 +15,7 @@ use super::transfer::Pace;
 use super::Learner;
 use crate::error::{check_positive, Error, Result};
 use crate::network::parameter::{numbers_of, overwrite};
-use crate::store::{self, Contents, Digest, StoredTensor};
+use crate::store::{self, Contents, Digest, StoredTensor, CHECKSUM_KEY};
 
 /// When and where checkpoints are written.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -205,7 +205,7 @@ impl Checkpoints {
             tensors.insert(format!("{PROGRESS}{name}"), stored);
         }
         let fingerprint = serde_json::to_string(&self.fingerprint).map_err(|e| Error::Value(e.to_string()))?;
-        let metadata = [("kind", KIND.to_owned()), (FINGERPRINT, fingerprint), (DIGEST, digest(&tensors))];
+        let metadata = [("kind", KIND.to_owned()), (FINGERPRINT, fingerprint)];
         let path = self.config.folder.join(format!("{START}{:06}{END}", progress.history.len()));
         store::write(&path, &tensors, metadata.map(|(key, value)| (key.to_owned(), value)).into())
     }
@@ -305,7 +305,8 @@ fn read(path: &Path) -> Result<Contents> {
         Error::Format(text) => Error::Format(format!("{text}: {advice}")),
         other => other,
     })?;
-    let is_whole = contents.1.get(DIGEST) == Some(&digest(&contents.0));
+    // what has a checksum was held against it as it was read; before there were checksums, digests did as much
+    let is_whole = contents.1.contains_key(CHECKSUM_KEY) || contents.1.get(DIGEST) == Some(&digest(&contents.0));
     if is_whole && contents.1.get("kind").map(String::as_str) == Some(KIND) {
         return Ok(contents);
     }

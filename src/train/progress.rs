@@ -107,7 +107,8 @@ impl Progress {
             epoch.epoch == i + 1 && numbers.iter().all(|number| number.is_finite())
         };
         let n_epochs = self.history.len();
-        let counts = [self.plateau.as_ref().map(ReduceLrOnPlateau::state), self.stopping.as_ref().map(EarlyStopping::state)];
+        let counts =
+            [self.plateau.as_ref().map(ReduceLrOnPlateau::state), self.stopping.as_ref().map(EarlyStopping::state)];
         let is_best = self.best.1.checked_sub(1).and_then(|i| self.history.get(i));
         self.history.iter().enumerate().all(is_record)
             && (n_epochs..=MOST_STEPS).contains(&self.n_steps)

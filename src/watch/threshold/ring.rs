@@ -43,7 +43,10 @@ impl Ring {
     pub fn is_sound(&self) -> bool {
         let n = self.values.len();
         let are_finite = self.values.iter().all(|value| value.is_finite());
-        are_finite && self.capacity > 0 && n <= self.capacity && (self.oldest == 0 || (n == self.capacity && self.oldest < n))
+        are_finite
+            && self.capacity > 0
+            && n <= self.capacity
+            && (self.oldest == 0 || (n == self.capacity && self.oldest < n))
     }
 }
 
