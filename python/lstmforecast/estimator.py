@@ -455,6 +455,10 @@ class LSTMEstimator(LearningCurveMixin, CallbackSupportMixin, BaseEstimator):
         """The inverse of `_fitted_state`."""
         raise NotImplementedError
 
+    def _check_restored(self) -> None:
+        """Raise a ValueError if what was read from a file doesn't go together."""
+        raise NotImplementedError
+
 
 def draw_seed(random_state: Any) -> int:
     """A seed for one piece of work; an int gives the same one each time."""

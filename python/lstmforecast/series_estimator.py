@@ -311,6 +311,11 @@ class SeriesEstimator(SamplePaths, LSTMEstimator):
         if len(names) and all(isinstance(name, str) for name in names):
             self.feature_names_in_ = np.array(names, dtype=object)
 
+    def _check_restored(self) -> None:
+        from lstmforecast.restored import check_forecaster
+
+        check_forecaster(self)
+
     def _fitted_state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         tensors, values = self._seen.observations.pack()
         tensors |= {"features": self._seen.features}
