@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pandas.tseries.offsets import BaseOffset, Day, Tick
 
 from lstmforecast.index import Frequency, parse_frequency
+from lstmforecast.plain import plain
 
 # How far each cycle has come, from 0 to below 1; a year's and a month's own number of days keep 1 January at 0 and
 # 31 December just before it, in leap years too.
@@ -85,6 +86,7 @@ def _columns_of(cycle: str) -> list[str]:
 
 
 def _chosen_cycles(freq: Frequency, calendar: str | Sequence[str] | None) -> Sequence[str]:
+    calendar = plain(calendar)
     if calendar is None:
         return ()
     if isinstance(calendar, str) and calendar == "auto":

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lstmforecast.estimator import draw_seed
 from lstmforecast.forecaster import LSTMForecaster
 from lstmforecast.frames import SERIES, TIME
 from lstmforecast.parameters import check_count
+from lstmforecast.seeds import draw_seed
 
 try:
     import dask.dataframe as dd

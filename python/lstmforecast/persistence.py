@@ -130,9 +130,9 @@ def save_text_model(estimator: CharLSTM, path: str | Path) -> None:
     check_is_fitted(estimator)
     tensors: dict[str, NDArray[Any]] = dict(estimator.model_.parameters())
     tensors |= {_HISTORY + str(name): column.to_numpy() for name, column in estimator.history_.items()}
-    parameters = {name: _plain(value) for name, value in estimator.get_params().items() if name not in _NOT_SAVED}
-    if isinstance(estimator.random_state, (int, np.integer)):
-        parameters["random_state"] = int(estimator.random_state)
+    parameters = {name: value for name, value in estimator._plain_parameters().items() if name not in _NOT_SAVED}
+    if isinstance(estimator.random_state, int):
+        parameters["random_state"] = estimator.random_state
     metadata = {
         "estimator": type(estimator).__name__,
         "parameters": json.dumps(parameters),
@@ -209,11 +209,11 @@ def _below(tensors: dict[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[A
 
 
 def _savable_parameters(estimator: LSTMEstimator) -> dict[str, Any]:
-    parameters = estimator.get_params(deep=False)
+    parameters = estimator._plain_parameters()
     kept = {name: _plain(value) for name, value in parameters.items() if name not in _NOT_SAVED}
     kept["augment"] = augment.pack(parameters["augment"])
-    if isinstance(parameters["random_state"], (int, np.integer)):
-        kept["random_state"] = int(parameters["random_state"])
+    if isinstance(parameters["random_state"], int):
+        kept["random_state"] = parameters["random_state"]
     if parameters["scaler"] is None or parameters["scaler"] in SCALERS:
         kept["scaler"] = parameters["scaler"]
     if isinstance(parameters["pretrained"], (str, Path)):

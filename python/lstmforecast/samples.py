@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.utils import check_random_state
 
 from lstmforecast.calibration import Calibration, quantile_columns
 from lstmforecast.distribution import probability, quantile
 from lstmforecast.intervals import ConformalIntervals
 from lstmforecast.parameters import check_count
+from lstmforecast.seeds import as_generator
 
 
 class SamplePaths(ConformalIntervals):
@@ -80,14 +80,6 @@ class SamplePaths(ConformalIntervals):
         names = seen.observations.form.variables(paths.shape[-1])
         columns = quantile_columns(names, list(range(n_samples))).set_names(["variable", "sample"])
         return self._frame(seen, np.moveaxis(paths, 0, -1), columns, context)
-
-
-def as_generator(random_state: Any) -> np.random.RandomState:
-    """The generator of a seed, of a generator of either kind, or of chance."""
-    if isinstance(random_state, np.random.Generator):
-        return np.random.RandomState(int(random_state.integers(np.iinfo(np.int32).max)))
-    generator: np.random.RandomState = check_random_state(random_state)
-    return generator
 
 
 def draw_paths(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -59,14 +59,15 @@ class SeriesEstimator(SamplePaths, LSTMEstimator):
     transform: str | None
     freq: Frequency
     missing: Missing
+    calendar: str | Sequence[str] | None
+    holidays: str | None
     _seen: Seen
     _n_rows: int
 
     def _read(self, y: Any, X: Any, X_past: Any, static: Any) -> Seen:
         """Check the data, and align what stands beside them."""
         observations = read_observations(y, freq=self.freq, missing=self.missing)
-        parameters = self.get_params(deep=False)
-        covariates = Covariates.at_fit(observations, X, X_past, static, parameters["calendar"], parameters["holidays"])
+        covariates = Covariates.at_fit(observations, X, X_past, static, self.calendar, self.holidays)
         features = covariates.of(observations, X, X_past)
         if self.head == "recursive" and self.horizon > 1 and covariates.past is not None:
             raise ValueError(

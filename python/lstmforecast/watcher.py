@@ -23,6 +23,7 @@ from lstmforecast.forecaster import LSTMForecaster
 from lstmforecast.frames import to_pandas
 from lstmforecast.html_repr import DocLinkMixin
 from lstmforecast.packing import pack_label, unpack_label
+from lstmforecast.plain import PlainParameters
 from lstmforecast.rules import Number
 from lstmforecast.thresholds import NAMES, Threshold, resolve
 
@@ -78,7 +79,7 @@ class Found:
         return np.nan_to_num(self.scores / np.maximum(self.thresholds, LEAST_THRESHOLD), nan=0.0)
 
 
-class Watcher(DocLinkMixin, CallbackSupportMixin, OutlierMixin, BaseEstimator):
+class Watcher(PlainParameters, DocLinkMixin, CallbackSupportMixin, OutlierMixin, BaseEstimator):
     """The inner works of `LSTMAnomalyDetector`; not for use on its own."""
 
     _doc_page = "anomalies"
@@ -129,7 +130,7 @@ class Watcher(DocLinkMixin, CallbackSupportMixin, OutlierMixin, BaseEstimator):
 
     def _check_parameters(self, n_rows: int) -> None:
         """Raise TypeError or ValueError, with one sentence, for the first parameter that makes no sense."""
-        parameters = self.get_params(deep=False)
+        parameters = self._plain_parameters()
         for name, rule in _RULES.items():
             rule.check(name, parameters[name])
         resolve(self.threshold)._config()
@@ -302,7 +303,7 @@ class Watcher(DocLinkMixin, CallbackSupportMixin, OutlierMixin, BaseEstimator):
         if self.refit_every is not None:
             arrays["recent"] = np.concatenate(self._recent)[-self.memory - self.refit_every :]
         threshold = resolve(self.threshold)
-        parameters = {name: _plain(value) for name, value in self.get_params(deep=False).items()}
+        parameters = self._plain_parameters()
         parameters |= {"forecaster": None, "threshold": {threshold._name: threshold._config()[threshold._name]}}
         if not isinstance(self.random_state, numbers.Integral):
             parameters["random_state"] = None
