@@ -226,9 +226,10 @@ class LSTMAnomalyDetector(Watcher):
         Returns
         -------
         DataFrame of shape (n, 3 * k + 4)
-            With the index of ``X``. Columns of two levels: ``("value", name)``, ``("forecast", name)`` a step ahead
-            and ``("error", name)``, smoothed and in usual errors, of each variable; ``score``, ``threshold`` (after
-            ``contamination``), ``severity`` (their ratio) and ``anomaly``. NaN where nothing is known.
+            With the index of ``X``, in the time zone of `fit`. Columns of two levels: ``("value", name)``,
+            ``("forecast", name)`` a step ahead and ``("error", name)``, smoothed and in usual errors, of each variable;
+            ``score``, ``threshold`` (after ``contamination``), ``severity`` (their ratio) and ``anomaly``. NaN where
+            nothing is known.
         """
         self._check_is_fitted()
         table, index = self._read(X)

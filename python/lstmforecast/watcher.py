@@ -20,7 +20,7 @@ from lstmforecast.aside import aside
 from lstmforecast.clock import Clock, Report, is_clock, spread
 from lstmforecast.fit_tasks import CallbackSupportMixin
 from lstmforecast.forecaster import LSTMForecaster
-from lstmforecast.frames import to_pandas
+from lstmforecast.frames import localising, to_pandas
 from lstmforecast.html_repr import DocLinkMixin
 from lstmforecast.packing import pack_label, unpack_label
 from lstmforecast.plain import PlainParameters
@@ -151,6 +151,8 @@ class Watcher(PlainParameters, DocLinkMixin, CallbackSupportMixin, OutlierMixin,
         index = X.index if isinstance(X, pd.Series | pd.DataFrame) and is_clock(X.index) else None
         if origin is not None and origin.time is None:
             index = None
+        if not reset:
+            index = self._clock.alike(index, localising(origin))
         if isinstance(X, pd.Series):
             named = X.name is None and not reset and self._labels is not None and self.n_features_in_ == 1
             X = X.to_frame(self._names()[0]) if named else X.to_frame()
