@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from lstmforecast import _core, augment
 from lstmforecast.ensemble import Ensemble, n_members
+from lstmforecast.packing import pack_frequency, unpack_frequency
 from lstmforecast.parameters import SCALERS
 from lstmforecast.quantization import pack, pack_state, unpack, unpack_state
 
@@ -201,6 +201,8 @@ def _read_parameters(text: str) -> dict[str, Any]:
     parameters: dict[str, Any] = json.loads(text)
     if isinstance(parameters.get("class_weight"), list):
         parameters["class_weight"] = dict(parameters["class_weight"])
+    if "freq" in parameters:
+        parameters["freq"] = unpack_frequency(parameters["freq"])
     return parameters | {"augment": augment.unpack(parameters.get("augment"))}
 
 
@@ -210,8 +212,10 @@ def _below(tensors: dict[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[A
 
 def _savable_parameters(estimator: LSTMEstimator) -> dict[str, Any]:
     parameters = estimator._plain_parameters()
-    kept = {name: _plain(value) for name, value in parameters.items() if name not in _NOT_SAVED}
+    kept = {name: value for name, value in parameters.items() if name not in _NOT_SAVED}
     kept["augment"] = augment.pack(parameters["augment"])
+    if "freq" in kept:
+        kept["freq"] = pack_frequency(kept["freq"])
     if isinstance(parameters["random_state"], int):
         kept["random_state"] = parameters["random_state"]
     if parameters["scaler"] is None or parameters["scaler"] in SCALERS:
@@ -222,14 +226,5 @@ def _savable_parameters(estimator: LSTMEstimator) -> dict[str, Any]:
         kept["learning_rates"] = {pattern: float(rate) for pattern, rate in parameters["learning_rates"].items()}
     if isinstance(kept.get("class_weight"), Mapping):
         # pairs, as JSON makes every label a string
-        kept["class_weight"] = [[_plain(label), float(weight)] for label, weight in kept["class_weight"].items()]
+        kept["class_weight"] = [[label, float(weight)] for label, weight in kept["class_weight"].items()]
     return kept
-
-
-def _plain(value: Any) -> Any:
-    """What JSON takes for what it doesn't: Python's scalars for NumPy's, words for pandas' offsets."""
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
-    return value.freqstr if isinstance(value, pd.offsets.BaseOffset) else value

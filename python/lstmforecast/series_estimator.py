@@ -80,6 +80,7 @@ class SeriesEstimator(SamplePaths, LSTMEstimator):
         observations = seen.observations
         panel = observations if isinstance(observations, Panel) else None
         self._check_counts(observations)
+        _check_savable(seen)
         sizes = Sizes(self.horizon, self.window_size, self.segment_length, season_length(observations.freq))
         if panel is not None:
             seen = seen.sized(self._training_lengths(panel))
@@ -340,3 +341,10 @@ def _some_rows(table: Any, start: int, stop: int | None) -> Any:
     if table is None or isinstance(table, pd.DataFrame | pd.Series):
         return table if table is None else table.iloc[start:stop]
     return np.asarray(table)[start:stop]
+
+
+def _check_savable(seen: Seen) -> None:
+    """Raise a ValueError for names, times and frequencies that no file could keep, before anything is trained."""
+    last = seen.tail(1)
+    last.observations.pack()
+    last.covariates.pack()
