@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numbers
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -17,6 +16,7 @@ from lstmforecast.distribution import mean
 from lstmforecast.forecaster import LSTMForecaster
 from lstmforecast.index import season_length as usual_season
 from lstmforecast.parameters import check_count
+from lstmforecast.plain import plain
 from lstmforecast.probabilistic import Probabilities, Spread, SpreadScorer
 from lstmforecast.rolling import Fold, Rolling, Windows
 from lstmforecast.scalers import fit_columns
@@ -218,7 +218,8 @@ def _run(template: LSTMForecaster, folds: list[Fold], n_jobs: int | None, run: _
 
     Other processes count threads anew, and with them change the bits of a fit, unless ``n_threads`` is set.
     """
-    if n_jobs is not None and (isinstance(n_jobs, bool) or not isinstance(n_jobs, numbers.Integral) or n_jobs == 0):
+    n_jobs = plain(n_jobs)
+    if n_jobs is not None and (isinstance(n_jobs, bool) or not isinstance(n_jobs, int) or n_jobs == 0):
         raise ValueError(f"expected n_jobs to be None or an integer other than 0, got {n_jobs!r}")
     if template.distributed and n_jobs not in (None, 1):
         raise ValueError(

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.utils import check_random_state
 
 from lstmforecast.calibration import Calibration, quantile_columns
 from lstmforecast.distribution import probability, quantile, whole
 from lstmforecast.finite import require_finite_forecasts
 from lstmforecast.intervals import ConformalIntervals
 from lstmforecast.parameters import check_count
+from lstmforecast.seeds import as_generator
 from lstmforecast.units import Units
 
 
@@ -84,14 +84,6 @@ class SamplePaths(ConformalIntervals):
         names = seen.observations.form.variables(paths.shape[2])
         columns = quantile_columns(names, list(range(n_samples))).set_names(["variable", "sample"])
         return self._frame(seen, paths, columns, context)
-
-
-def as_generator(random_state: Any) -> np.random.RandomState:
-    """The generator of a seed, of a generator of either kind, or of chance."""
-    if isinstance(random_state, np.random.Generator):
-        return np.random.RandomState(int(random_state.integers(np.iinfo(np.int32).max)))
-    generator: np.random.RandomState = check_random_state(random_state)
-    return generator
 
 
 def draw_paths(

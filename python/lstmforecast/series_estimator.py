@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -61,14 +61,15 @@ class SeriesEstimator(SamplePaths, LSTMEstimator):
     transform: str | None
     freq: Frequency
     missing: Missing
+    calendar: str | Sequence[str] | None
+    holidays: str | None
     _seen: Seen
     _n_rows: int
 
     def _read(self, y: Any, X: Any, X_past: Any, static: Any) -> Seen:
         """Check the data, and align what stands beside them."""
         observations = read_observations(y, freq=self.freq, missing=self.missing)
-        parameters = self.get_params(deep=False)
-        covariates = Covariates.at_fit(observations, X, X_past, static, parameters["calendar"], parameters["holidays"])
+        covariates = Covariates.at_fit(observations, X, X_past, static, self.calendar, self.holidays)
         features = covariates.of(observations, X, X_past)
         if self.head == "recursive" and self.horizon > 1 and covariates.past is not None:
             raise ValueError(
@@ -80,6 +81,7 @@ class SeriesEstimator(SamplePaths, LSTMEstimator):
         observations = seen.observations
         panel = observations if isinstance(observations, Panel) else None
         self._check_counts(observations)
+        _check_savable(seen)
         sizes = Sizes(self.horizon, self.window_size, self.segment_length, season_length(observations.freq))
         if panel is not None:
             seen = seen.sized(self._training_lengths(panel))
@@ -352,3 +354,10 @@ def _some_rows(table: Any, start: int, stop: int | None) -> Any:
     if table is None or isinstance(table, pd.DataFrame | pd.Series):
         return table if table is None else table.iloc[start:stop]
     return np.asarray(table)[start:stop]
+
+
+def _check_savable(seen: Seen) -> None:
+    """Raise a ValueError for names, times and frequencies that no file could keep, before anything is trained."""
+    last = seen.tail(1)
+    last.observations.pack()
+    last.covariates.pack()
