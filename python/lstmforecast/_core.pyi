@@ -63,6 +63,23 @@ class Model:
     """
 
     def __new__(cls, config: Mapping[str, Any]) -> Model: ...
+    @staticmethod
+    def restore(
+        config: Mapping[str, Any],
+        parameters: dict[str, NDArray[np.float32]],
+        scalers: Mapping[str, NDArray[np.float64]],
+        int8: bool = False,
+    ) -> Model:
+        """Build a trained model again of what ``config``, ``parameters`` and ``scalers`` gave.
+
+        No weights are drawn, and nothing is allocated before weights and scalers are known to be the configuration's.
+        ``int8`` as of `load_parameters`.
+
+        Raises
+        ------
+        ValueError
+            For a configuration that makes no sense, weights or scalers of another one, and those that aren't finite.
+        """
     @property
     def config(self) -> dict[str, Any]: ...
     @property
@@ -236,6 +253,9 @@ class CharModel:
     """
 
     def __new__(cls, config: Mapping[str, Any]) -> CharModel: ...
+    @staticmethod
+    def restore(config: Mapping[str, Any], parameters: dict[str, NDArray[np.float32]]) -> CharModel:
+        """Build a trained model again of what ``config`` and ``parameters`` gave, as `Model.restore` does."""
     @property
     def config(self) -> dict[str, Any]: ...
     def parameters(self) -> dict[str, NDArray[np.float32]]:

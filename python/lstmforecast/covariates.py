@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from lstmforecast.calendar import calendar_features, calendar_names
 from lstmforecast.container import Observations, check_columns, pack_columns, place, unpack_columns
 from lstmforecast.form import Form, read_table
-from lstmforecast.frames import SERIES, to_pandas
+from lstmforecast.frames import localising, to_pandas
 from lstmforecast.index import Frequency
 from lstmforecast.packing import pack_keys, pack_label, unpack_keys, unpack_label
-from lstmforecast.panel_index import indexed
+from lstmforecast.panel_index import indexed, labels_alike
+from lstmforecast.static import StaticColumn, read_static, static_rows
 
 Array = NDArray[np.float64]
 
@@ -39,11 +40,14 @@ class Table:
         """
         if table is None:
             raise ValueError(f"expected {self.name} for {rows}, as there was one at fit, got None")
-        table, _ = indexed(to_pandas(table, self.name)[0], self.name)
+        table, origin = to_pandas(table, self.name)
+        table, long = indexed(table, self.name)
         values, form = read_table(table, self.name)
         check_columns(self.form, self.n_columns, form, values.shape[1], self.name)
         if index is not None and isinstance(table, pd.DataFrame | pd.Series):
-            values = values[_rows_of(index, table.index, self.name, rows)]
+            how = localising(origin, isinstance(index, pd.MultiIndex), long)
+            given = labels_alike(index, table.index, self.name, how, "as y")
+            values = values[_rows_of(index, given, self.name, rows)]
         elif len(values) != n_rows:
             raise ValueError(f"expected {self.name} with {n_rows} rows, for {rows}, got {len(values)}")
         wrong = ~np.isfinite(values)
@@ -68,6 +72,8 @@ class Covariates:
         Frequency of the targets.
     static : DataFrame or None
         Features of each series, one row each, encoded as numbers.
+    static_columns : tuple of StaticColumn or None
+        What they were made of; None: not known, in files and pickles of older versions.
     """
 
     past: Table | None = None
@@ -76,6 +82,7 @@ class Covariates:
     holidays: str | None = None
     freq: Frequency = None
     static: pd.DataFrame | None = field(default=None, compare=False)
+    static_columns: tuple[StaticColumn, ...] | None = None
 
     @classmethod
     def at_fit(
@@ -88,8 +95,13 @@ class Covariates:
             if table is not None:
                 values, form = read_table(indexed(to_pandas(table, name)[0], name)[0], name)
                 tables[name] = Table(name, form, values.shape[1])
-        encoded = None if static is None else encode_static(static, seen)
-        return cls(tables["X_past"], tables["X"], calendar, holidays, seen.freq, encoded)
+        read = cls(tables["X_past"], tables["X"], calendar, holidays, seen.freq)
+        if static is None:
+            return read
+        if not seen.is_panel:
+            raise TypeError("expected y with several series for static, got one")
+        encoded, columns = read_static(static, seen.series_keys)
+        return replace(read, static=encoded, static_columns=columns)
 
     @property
     def n_known(self) -> int:
@@ -152,6 +164,7 @@ class Covariates:
         if self.static is not None:
             columns = [pack_label(label) for label in self.static.columns]
             static = {"keys": pack_keys(self.static.index), "columns": columns, "data": self.static.to_numpy().tolist()}
+            static["read_from"] = [column.pack() for column in self.static_columns or ()]
         return tables | {"calendar": self.calendar, "holidays": self.holidays, "freq": self.freq, "static": static}
 
     @classmethod
@@ -161,11 +174,12 @@ class Covariates:
             name: None if saved[name] is None else Table(name, unpack_columns(saved[name]), saved[name]["n_columns"])
             for name in ("X_past", "X")
         }
-        static = saved["static"]
+        static, made_of = saved["static"], None
         if static is not None:
+            made_of = tuple(StaticColumn.unpack(column) for column in static.get("read_from", ())) or None
             columns = [unpack_label(label) for label in static["columns"]]
             static = pd.DataFrame(static["data"], unpack_keys(static["keys"]), columns, dtype=np.float64)
-        return cls(tables["X_past"], tables["X"], saved["calendar"], saved["holidays"], saved["freq"], static)
+        return cls(tables["X_past"], tables["X"], saved["calendar"], saved["holidays"], saved["freq"], static, made_of)
 
     def _check_expected(self, X: Any, X_past: Any) -> None:
         for name, table, given in (("X", self.known, X), ("X_past", self.past, X_past)):
@@ -188,35 +202,8 @@ class Covariates:
             if static is not None:
                 raise ValueError("expected no static, as there was none at fit, got one")
             return np.zeros((len(seen), 0))
-        rows = self.static
-        if static is not None:
-            newer = encode_static(static, seen).reindex(columns=rows.columns, fill_value=0.0)
-            rows = pd.concat([rows.drop(index=newer.index, errors="ignore"), newer])
-        keys = seen.series_keys
-        absent = keys[~keys.isin(rows.index)].tolist()
-        if len(absent):
-            raise ValueError(f"expected a row of static for every series, got none for {absent[0]!r}")
-        return np.repeat(rows.loc[keys].to_numpy(), seen.lengths, axis=0)
-
-
-def encode_static(static: Any, seen: Observations) -> pd.DataFrame:
-    """Turn the features of series into numbers: words and booleans become columns of 0 and 1.
-
-    Raises
-    ------
-    TypeError
-        If it is no DataFrame, or there is one series only.
-    """
-    static, origin = to_pandas(static, "static")
-    if origin is not None and SERIES in static:
-        static = static.set_index(SERIES)
-    if not isinstance(static, pd.DataFrame):
-        raise TypeError(f"expected static to be a DataFrame with a row for each series, got {type(static).__name__}")
-    if not seen.is_panel:
-        raise TypeError("expected y with several series for static, got one")
-    if static.isna().any().any() or not static.index.is_unique:
-        raise ValueError("expected static with one row for each series and no missing values, got others")
-    return pd.get_dummies(static).astype(np.float64)
+        rows = static_rows(self.static, self.static_columns, static, seen.series_keys)
+        return np.repeat(rows, seen.lengths, axis=0)
 
 
 def _rows_of(index: pd.Index, given: pd.Index, name: str, rows: str) -> NDArray[np.intp]:

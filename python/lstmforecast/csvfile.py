@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import IO, TYPE_CHECKING, Any
 
 import pandas as pd
+
+from lstmforecast.time_column import read_times
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,7 +17,7 @@ __all__ = ["read_series"]
 
 
 def read_series(
-    source: str | Path | TextIO,
+    source: str | Path | IO[Any],
     time: str | None = None,
     targets: Sequence[str] | None = None,
     *,
@@ -26,7 +28,7 @@ def read_series(
 
     Parameters
     ----------
-    source : path or open text file
+    source : path or open file
         The file.
     time : str, optional
         The column of times. Without it the rows are numbered from 0.
@@ -35,7 +37,8 @@ def read_series(
     separator : str
         What stands between columns.
     time_format : str, optional
-        How the times are written, as for `datetime.datetime.strptime`; recognised if not given.
+        How the times are written, as for `datetime.datetime.strptime`; recognised if not given, in one order of day and
+        month for the whole column.
 
     Returns
     -------
@@ -48,7 +51,7 @@ def read_series(
         If the file can't be read.
     ValueError
         If it is no CSV table, lacks a column (those that it has are listed), or holds something that is no time (its
-        line is named).
+        line is named), or times whose day and month can be taken for each other.
     """
     name = "standard input" if hasattr(source, "read") else str(source)
     table = _read_table(source, name, separator, time)
@@ -56,42 +59,24 @@ def read_series(
         if column not in table.columns:
             listed = ", ".join(repr(str(other)) for other in table.columns)
             raise ValueError(f"{name} has no column {column!r}; it has {listed}")
+    if time in (targets or []):
+        raise ValueError(f"expected a column of numbers as target, got {time!r}, which is the column of times")
     if time is not None:
-        table.index = _times(table.pop(time), time_format, name)
+        table.index = read_times(table.pop(time), time_format, name)
     return table if targets is None else table[list(dict.fromkeys(targets))]
 
 
-def _read_table(source: str | Path | TextIO, name: str, separator: str, time: str | None) -> pd.DataFrame:
+def _read_table(source: str | Path | IO[Any], name: str, separator: str, time: str | None) -> pd.DataFrame:
     # Times are read as text: pandas would take 19580329 for nanoseconds.
     types = None if time is None else {time: str}
     try:
-        return pd.read_csv(source, sep=separator, dtype=types)
+        with warnings.catch_warnings():
+            # rows longer than the header: their first fields would become an index, or their last ones be dropped
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            return pd.read_csv(source, sep=separator, dtype=types, index_col=False)
+    except pd.errors.ParserWarning as error:
+        raise ValueError(f"{name} is not a CSV table: rows have more fields than the header ({error})") from error
     except OSError as error:
         raise OSError(f"can't read {name}: {error.strerror or error}") from error
     except ValueError as error:
         raise ValueError(f"{name} is not a CSV table: {error}") from error
-
-
-def _times(column: pd.Series[Any], time_format: str | None, name: str) -> pd.DatetimeIndex:
-    times = _parse(column, time_format)
-    if times.isna().any() and time_format is None:
-        # Midnight is often written without its hour: ISO 8601 allows that from line to line.
-        times = _parse(column, "ISO8601")
-    if times.isna().any():
-        row = int(times.isna().to_numpy().argmax())
-        # Line 1 of the file is the header.
-        raise ValueError(
-            f"{name}, line {row + 2}: can't read {column.iloc[row]!r} in column {column.name!r} as a time; say how "
-            "times are written (time_format), or number the rows by naming no column of times"
-        )
-    return pd.DatetimeIndex(times, name=column.name)
-
-
-def _parse(column: pd.Series[Any], time_format: str | None) -> pd.Series[Any]:
-    with warnings.catch_warnings():
-        # pandas warns where it sees no common format and parses each time by itself: slow, but right.
-        warnings.simplefilter("ignore", UserWarning)
-        try:
-            return pd.to_datetime(column, format=time_format, errors="coerce")
-        except ValueError:  # offsets from UTC that differ from line to line, as over a change of summer time
-            return pd.to_datetime(column, format=time_format, errors="coerce", utc=True)

@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from lstmforecast import _core, checkpoint, transfer
 from lstmforecast.architecture import to_core
+from lstmforecast.aside import aside
 from lstmforecast.augment import as_options, resolve
 from lstmforecast.distributed import Processes, join, local_device, threads_of_process
 from lstmforecast.ensemble import Ensemble
@@ -30,8 +31,10 @@ if TYPE_CHECKING:
 
 OnEpoch = Callable[[dict[str, Any]], bool | list[str]]
 Fit = Callable[[dict[str, Any], OnEpoch | None, Processes | None], dict[str, Any]]
-# Sets what an estimator learns of a trained model and its outcome: the estimator itself, or a copy while it is trained.
+# Sets what an estimator learns of a trained model and its outcome, on a copy of the estimator.
 Learn = Callable[[Any, Any, Mapping[str, Any]], None]
+# Ends of a training that come from outside, after which the best weights so far are as good as any.
+KEPT = ("interrupted", "process_lost")
 
 
 class LSTMEstimator(LearningCurveMixin, CallbackSupportMixin, BaseEstimator):
@@ -111,9 +114,11 @@ class LSTMEstimator(LearningCurveMixin, CallbackSupportMixin, BaseEstimator):
         learn: Learn,
         tasks: FitTasks | None,
     ) -> None:
-        """Train a model and learn it, then raise what ended the training."""
+        """Train a model and learn it; an error that ended the training is raised, and what was learned before stays."""
         outcome = self._train_together(model, training, fit, learn, tasks)
-        learn(self, model, outcome)
+        if outcome["error"] is None or outcome["stop_reason"] in KEPT:
+            with aside(self) as fitted:
+                learn(fitted, model, outcome)
         if outcome["error"] is not None:
             raise outcome["error"]
         if tasks is not None:
@@ -448,6 +453,10 @@ class LSTMEstimator(LearningCurveMixin, CallbackSupportMixin, BaseEstimator):
 
     def _restore_fitted_state(self, tensors: Mapping[str, NDArray[Any]], values: Mapping[str, Any]) -> None:
         """The inverse of `_fitted_state`."""
+        raise NotImplementedError
+
+    def _check_restored(self) -> None:
+        """Raise a ValueError if what was read from a file doesn't go together."""
         raise NotImplementedError
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from lstmforecast.architecture import require_attention
+from lstmforecast.aside import aside
 from lstmforecast.distribution import mean
 from lstmforecast.seen import ends_of, first_inputs
 from lstmforecast.series_estimator import SeriesEstimator
@@ -75,7 +76,7 @@ class FittedForecaster(SeriesEstimator):
         Returns
         -------
         LSTMForecaster
-            Itself.
+            Itself; after an error it is what it was before.
 
         Raises
         ------
@@ -87,8 +88,9 @@ class FittedForecaster(SeriesEstimator):
         check_is_fitted(self)
         seen, newer = self._seen.extended(y, X, X_past, static, self.missing)
         self._check_counts(seen.observations)
-        self._learn_errors(self._seen.observations, seen, newer)
-        self._remember(seen, self.window_size_, n_rows=self._n_rows + len(newer))
+        with aside(self) as updated:
+            updated._learn_errors(self._seen.observations, seen, newer)
+            updated._remember(seen, self.window_size_, n_rows=self._n_rows + len(newer))
         return self
 
     def backtest(self, y: Any, X: Any = None, X_past: Any = None, static: Any = None, **options: Any) -> BacktestResult:

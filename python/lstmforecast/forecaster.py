@@ -350,7 +350,8 @@ class LSTMForecaster(FittedForecaster):
         X_past : array-like of shape (n, m), Series or DataFrame, or None, default=None
             Covariates that are known so far only, such as measurements.
         static : DataFrame or None, default=None
-            What never changes of each series of a panel: one row for each. Words become columns of 0 and 1.
+            What never changes of each series of a panel: one row for each, by its index or a column ``unique_id``.
+            Words become columns of 0 and 1. Later tables must have the same columns, and categories that were seen.
 
         Returns
         -------

@@ -142,7 +142,7 @@ def _numbers(table: pd.DataFrame, form: Form, name: str) -> NDArray[np.float64]:
 def _holds_numbers(column: pd.Series) -> bool:
     types, dtype = pd.api.types, column.dtype
     if types.is_object_dtype(dtype):
-        return all(_is_missing(value) or _is_number(value) for value in column)
+        return all(_is_missing(value) or is_number(value) for value in column)
     return types.is_numeric_dtype(dtype) and not types.is_bool_dtype(dtype) and not types.is_complex_dtype(dtype)
 
 
@@ -150,7 +150,8 @@ def _is_missing(value: Any) -> bool:
     return value is None or value is pd.NA
 
 
-def _is_number(value: Any) -> bool:
+def is_number(value: Any) -> bool:
+    """Whether a value of a column of objects is a real number."""
     return isinstance(value, numbers.Real | Decimal) and not isinstance(value, bool | np.bool_)
 
 

@@ -265,37 +265,58 @@ def gap_message(index: pd.Index, grid: pd.Index, freq: Frequency, name: str = "y
     )
 
 
-def alike(index: pd.Index, newer: pd.Index, name: str = "y") -> pd.Index:
+def alike(
+    index: pd.Index,
+    newer: pd.Index,
+    name: str = "y",
+    localise: str = "{}.tz_localize({!r})",
+    like: str = "as before",
+) -> pd.Index:
     """Check that newer labels are of the kind of those before, and bring them to the same time zone.
+
+    Parameters
+    ----------
+    index, newer : pandas.Index
+        The labels before, and those to bring to them: the same instants, in the time zone of ``index``.
+    name : str
+        What the messages call the newer data.
+    localise : str
+        How the newer data are given a time zone, with places for their name and the zone.
+    like : str
+        What the messages call the labels before.
 
     Raises
     ------
     TypeError, ValueError
-        If they are of different kinds, or periods of different lengths.
+        If they are of different kinds, only one of them has a time zone, or periods are of different lengths.
     """
     if type(index) is not type(newer) and not {type(index), type(newer)} <= {pd.Index, pd.RangeIndex}:
-        raise TypeError(f"expected {name} with a {type(index).__name__} as before, got a {type(newer).__name__}")
+        kinds = {"DatetimeIndex": "to_timestamp", "PeriodIndex": "to_period"}
+        before, now = type(index).__name__, type(newer).__name__
+        way = f"; convert the times with {kinds[before]}()" if {before, now} == set(kinds) else ""
+        raise TypeError(f"expected {name} with a {before} {like}, got a {now}{way}")
     if isinstance(index, pd.DatetimeIndex) and isinstance(newer, pd.DatetimeIndex):
         if (index.tz is None) != (newer.tz is None):
-            raise TypeError(f"expected {name} with the time zone {index.tz}, as before, got {newer.tz}")
-        return newer if index.tz is None else newer.tz_convert(index.tz)
+            zone = None if index.tz is None else str(index.tz)
+            way = "drop the zone of the local times" if zone is None else "say that these are times of that zone"
+            raise TypeError(
+                f"expected {name} with the time zone {index.tz}, {like}, got {newer.tz}; {way} with "
+                f"{localise.format(name, zone)}"
+            )
+        return newer if newer.tz == index.tz else newer.tz_convert(index.tz)
     if index.dtype != newer.dtype and isinstance(index, pd.PeriodIndex):
-        raise ValueError(f"expected {name} with the index {index.dtype}, as before, got {newer.dtype}")
+        raise ValueError(f"expected {name} with the index {index.dtype}, {like}, got {newer.dtype}")
     return newer
 
 
 def join_indexes(index: pd.Index, newer: pd.Index, name: str = "y") -> pd.Index:
-    """Append an index that begins after the end of another of its kind; gaps between the two are left.
+    """Append an index, brought to the other's time zone by `alike`, that begins after its end; gaps are left.
 
     Raises
     ------
-    TypeError
-        If they are of different kinds.
     ValueError
         If they overlap.
     """
-    check_index(newer, name)
-    newer = alike(index, newer, name)
     if newer[0] <= index[-1]:
         raise ValueError(
             f"expected {name} to go on after {index[-1]}, got an overlap: it begins at {newer[0]}; pass newer rows only"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable
 from typing import Any
 
@@ -10,6 +11,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lstmforecast.index import stamps_of
+
+# Such as 'Europe/Berlin', 'UTC+01:00' or 'dateutil/America/Argentina/Buenos_Aires': no part begins with a dot or slash.
+_ZONE = re.compile(r"tzlocal\(\)|\w[\w+:-]*(/\w[\w+:-]*)*")
 
 
 def pack_index(index: pd.Index | None) -> tuple[NDArray[np.int64], dict[str, Any]]:
@@ -40,6 +44,12 @@ def _zone_name(index: pd.DatetimeIndex) -> str | None:
     return name
 
 
+def _check_zone(name: Any) -> None:
+    """Raise a ValueError for what names no time zone but, for pandas, a file somewhere."""
+    if name is not None and not (isinstance(name, str) and _ZONE.fullmatch(name)):
+        raise ValueError("a time zone without a name")
+
+
 def unpack_index(stamps: NDArray[np.int64], values: dict[str, Any]) -> pd.Index | None:
     """Read what `pack_index` wrote."""
     kind = values["kind"]
@@ -47,6 +57,7 @@ def unpack_index(stamps: NDArray[np.int64], values: dict[str, Any]) -> pd.Index 
         return None
     name = values["name"]
     if kind == "datetime":
+        _check_zone(values["tz"])
         utc = pd.DatetimeIndex(stamps.view(f"datetime64[{values['unit']}]"), name=name)
         local: pd.Index = utc if values["tz"] is None else utc.tz_localize("UTC").tz_convert(values["tz"])
         return local

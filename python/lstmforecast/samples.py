@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
 from lstmforecast.calibration import Calibration, quantile_columns
-from lstmforecast.distribution import probability, quantile
+from lstmforecast.distribution import probability, quantile, whole
 from lstmforecast.intervals import ConformalIntervals
 from lstmforecast.parameters import check_count
+from lstmforecast.units import Units
 
 
 class SamplePaths(ConformalIntervals):
@@ -76,7 +77,7 @@ class SamplePaths(ConformalIntervals):
         self._check_levels([], [], len(self._calibration or ()), forecast.shape[1], self._calibrated_horizon())
         assert self._calibration is not None
         drawn = generator.randint(len(self._calibration), size=n_samples)
-        paths = seen.undo(draw_paths(self._calibration, drawn, forecast, seen.spreads, generator))
+        paths = seen.undo(draw_paths(self._calibration, drawn, forecast, seen.units, generator))
         names = seen.observations.form.variables(paths.shape[-1])
         columns = quantile_columns(names, list(range(n_samples))).set_names(["variable", "sample"])
         return self._frame(seen, np.moveaxis(paths, 0, -1), columns, context)
@@ -94,7 +95,7 @@ def draw_paths(
     calibration: Calibration,
     drawn: NDArray[np.int64],
     forecast: NDArray[np.float64],
-    spreads: NDArray[np.float64] | None,
+    units: Units | None,
     generator: np.random.RandomState,
 ) -> NDArray[np.float64]:
     """Lend the errors, or probabilities, of the windows ``drawn`` to parameters (n, steps, k, p).
@@ -104,10 +105,11 @@ def draw_paths(
     ndarray of shape (n_samples, n, steps, k)
     """
     steps = forecast.shape[1]
+    unit = 1.0 if units is None else units.spreads[:, np.newaxis]
+    middles = quantile(calibration.distribution, forecast, 0.5)
+    around = middles + unit * calibration.errors[drawn, np.newaxis, :steps].astype(np.float64)
     if calibration.parameters is None:
-        unit = 1.0 if spreads is None else spreads[:, np.newaxis]
-        errors = calibration.errors[drawn, np.newaxis, :steps].astype(np.float64)
-        return np.asarray(forecast[..., 0] + unit * errors, np.float64)
+        return around
     distribution = calibration.distribution
     truth, parameters = calibration.truth[drawn, :steps], calibration.parameters[drawn, :steps]
     levels = probability(distribution, parameters, truth)
@@ -117,4 +119,9 @@ def draw_paths(
         levels = below + generator.uniform(size=levels.shape) * 2 * (levels - below)
     # a truth that was thought impossible is as far out as single precision can tell
     levels = np.clip(levels, 1e-7, 1 - 1e-7)
-    return quantile(distribution, forecast, levels[:, np.newaxis])
+    paths = quantile(distribution, forecast, levels[:, np.newaxis])
+    if units is None or units.pooled.all():
+        return paths
+    # the network knows nothing of a unit of their own
+    around = whole(around) if distribution == "negative_binomial" else around
+    return np.where(units.pooled[:, np.newaxis], paths, around)

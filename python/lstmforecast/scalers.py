@@ -12,6 +12,7 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from lstmforecast import _core
+from lstmforecast.aside import aside
 from lstmforecast.fit_tasks import CallbackSupportMixin, FitTasks, with_callbacks
 from lstmforecast.html_repr import DocLinkMixin
 
@@ -47,8 +48,9 @@ class _ColumnScaler(DocLinkMixin, CallbackSupportMixin, OneToOneFeatureMixin, Tr
             Infinite values, no rows or columns, or bad parameters.
         """
         self._check_parameters()
-        data, tasks = validate_data(self, X, **_CHECKS), FitTasks(self, X, y)
-        self._learn(data)
+        with aside(self) as fitted:
+            data, tasks = validate_data(fitted, X, **_CHECKS), FitTasks(self, X, y)
+            fitted._learn(data)
         tasks.end()
         return self
 

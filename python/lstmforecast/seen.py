@@ -17,10 +17,13 @@ from lstmforecast.index import Frequency, season_length
 from lstmforecast.panel import Panel
 from lstmforecast.panel_index import is_panel
 from lstmforecast.scalers import fit_columns
+from lstmforecast.units import Units, guess_spreads, is_pooled, spread_of
 
 Array = NDArray[np.float64]
 # Windows in one call: those of many series are made batch by batch.
 BATCH = 1024
+# Beyond, what is undone of transform="log" is infinite.
+_LARGEST_LOG = float(np.log(np.finfo(np.float64).max))
 
 
 def read_observations(
@@ -55,8 +58,9 @@ class Seen:
         What stands beside the targets: static and past features, then those known in advance.
     covariates : Covariates
         How they are made.
-    sizes : ndarray of shape (n_series, 3 * k) or None
-        Centres, scales and spreads (mean absolute seasonal differences) of the targets of each series of a panel.
+    sizes : ndarray of shape (n_series, 4 * k) or None
+        Of the targets of each series of a panel: centres, scales, units of error, and whether errors in these units are
+        pooled with those of the other series (1) or not (0); see `lstmforecast.units`.
     scaler : str, object or None
         What centres and scales are made with.
     transform : {"log", None}
@@ -82,7 +86,11 @@ class Seen:
 
     def undo(self, values: Array) -> Array:
         """Bring transformed values, or quantiles of them, back to the data's units."""
-        return np.expm1(values) if self.transform == "log" else values
+        if self.transform != "log":
+            return values
+        if (values > _LARGEST_LOG).any():
+            raise ValueError(f"expected forecasts of logarithms up to {_LARGEST_LOG:.0f}, got {np.nanmax(values):g}")
+        return np.expm1(values)
 
     @property
     def table(self) -> Array:
@@ -102,7 +110,22 @@ class Seen:
     @property
     def spreads(self) -> Array | None:
         """By what the errors of each series are divided: (n_series, k)."""
-        return None if self.sizes is None else self.sizes[:, 2 * self.observations.n_columns :]
+        return None if self.units is None else self.units.spreads
+
+    @property
+    def units(self) -> Units | None:
+        """Units of error of each series of a panel."""
+        if self.sizes is None:
+            return None
+        k = self.observations.n_columns
+        # files of before have none: all series are pooled
+        pooled = self.sizes[:, 3 * k :] > 0 if self.sizes.shape[1] > 3 * k else np.ones((len(self.sizes), k), bool)
+        return Units(self.sizes[:, 2 * k : 3 * k], pooled)
+
+    def with_units(self, units: Units) -> Seen:
+        """With other units of error."""
+        assert self.scales is not None
+        return replace(self, sizes=np.hstack([self.scales, units.spreads, units.pooled]))
 
     def sized(self, lengths: NDArray[np.int64] | None = None, like: Seen | None = None) -> Seen:
         """With the sizes of each series, where there are several: of its first ``lengths`` rows, or of all.
@@ -117,15 +140,25 @@ class Seen:
         values, season = self.values, season_length(self.observations.freq)
         starts = np.cumsum(self.observations.lengths) - self.observations.lengths
         lengths = self.observations.lengths if lengths is None else lengths
-        sizes = np.empty((len(known), 3 * values.shape[1]))
-        if like is not None and like.sizes is not None:
-            sizes[known >= 0] = like.sizes[known[known >= 0]]
+        k = values.shape[1]
+        sizes = np.empty((len(known), 4 * k))
         for i in np.flatnonzero(known < 0):
             rows = values[starts[i] : starts[i] + lengths[i]]
-            sizes[i] = np.concatenate([*fit_columns(self.scaler, rows), _spread(rows, season)])
-        if np.isnan(sizes).any():
-            _guess_spreads(sizes[:, -values.shape[1] :], self, like)
-        return replace(self, sizes=sizes)
+            sizes[i] = np.concatenate([*fit_columns(self.scaler, rows), spread_of(rows, season), is_pooled(rows)])
+        if like is not None and like.scales is not None and like.units is not None:
+            there = known >= 0
+            sizes[there] = np.hstack([like.scales, *like.units])[known[there]]
+            for i in np.flatnonzero(there & (sizes[:, 3 * k :] == 0).any(axis=1)):
+                # what stood still when it was fitted may move by now
+                spreads, pooled = sizes[i, 2 * k : 3 * k], sizes[i, 3 * k :] > 0
+                now = spread_of(values[starts[i] : starts[i] + lengths[i]], season)
+                sizes[i, 2 * k : 3 * k] = np.where(pooled, spreads, np.fmax(spreads, now))
+        sized = replace(self, sizes=sizes)
+        source = sized if like is None or like.units is None else like
+        if np.isnan(sizes).any() and sized.units is not None and source.units is not None:
+            guessed = guess_spreads(sized.units.spreads, self.levels, source.units, source.levels)
+            sized = sized.with_units(sized.units._replace(spreads=guessed))
+        return sized
 
     @property
     def levels(self) -> Array:
@@ -185,40 +218,6 @@ class Seen:
         features[newer] = self.covariates.of(joined.take(newer), X, X_past, static)
         extended = replace(self, observations=joined, features=features, sizes=None)
         return extended.sized(like=self), newer
-
-
-def _spread(rows: Array, season: int) -> Array:
-    """Mean absolute seasonal difference of each column, or of neighbours where there are too few rows; nan: unknown."""
-    spread = np.full(rows.shape[1], np.nan)
-    for lag in (season, 1):
-        if len(rows) > lag:
-            differences = np.abs(rows[lag:] - rows[:-lag])
-            found = np.where(np.isnan(differences).all(axis=0), spread, _nanmean(differences))
-            spread = np.where(spread > 0, spread, found)
-    # a constant series: anything will do, as its errors are next to nothing
-    size: Array = np.nan_to_num(np.nanmax(np.abs(rows), axis=0, initial=0.0))
-    return np.where(spread == 0, np.where(size > 0, 1e-3 * size, 1.0), spread)
-
-
-def _guess_spreads(spreads: Array, seen: Seen, like: Seen | None) -> None:
-    """Fill unknown spreads (n_series, k) of short series by the part of their level that is the median of the known."""
-    source, known = (seen, spreads) if like is None or like.spreads is None else (like, like.spreads)
-    told = ~np.isnan(known) & (source.levels > 0)
-    for column in range(spreads.shape[1]):
-        known_of = known[told[:, column], column]
-        ratio, usual = 1e-3, 1.0
-        if len(known_of):
-            ratio = float(np.median(known_of / source.levels[told[:, column], column]))
-            usual = float(np.median(known_of))
-        level = seen.levels[:, column]
-        guess = np.where(level > 0, ratio * level, usual)
-        spreads[:, column] = np.where(np.isnan(spreads[:, column]), guess, spreads[:, column])
-
-
-def _nanmean(differences: Array) -> Array:
-    known = ~np.isnan(differences)
-    mean_of: Array = np.where(known, differences, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
-    return mean_of
 
 
 def forecast(

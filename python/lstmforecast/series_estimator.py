@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from lstmforecast import _core
@@ -101,8 +102,8 @@ class SeriesEstimator(SamplePaths, LSTMEstimator):
             return model.fit_series(seen.table, options, on_epoch, seen.starts, seen.scales, processes)
 
         def learn(fitted: Self, model: _core.Model | Ensemble, outcome: Mapping[str, Any]) -> None:
-            fitted._calibrate(model, seen)
-            fitted._remember(seen, window_size, n_rows=len(observations))
+            fitted._calibration, in_units = fitted._calibrated(model, seen)
+            fitted._remember(in_units, window_size, n_rows=len(observations))
             fitted._keep(model, outcome)
 
         self._run(model, training, fit, learn, tasks)
@@ -197,9 +198,11 @@ class SeriesEstimator(SamplePaths, LSTMEstimator):
         part = observations.take(observations.last_rows(self.window_size_))
         if observations.index is None:
             X, X_past = (to_pandas(each)[0] for each in (X, X_past))
-            X_past = None if X_past is None else np.asarray(X_past)[-len(part) :]
-            before, X = (None, None) if X is None else np.split(np.asarray(X), [len(observations)])
-            before = None if before is None else before[-len(part) :]
+            n = len(observations)
+            if X_past is not None and len(X_past) != n:
+                raise ValueError(f"expected X_past with {n} rows, for the rows of context, got {len(X_past)}")
+            X_past = _some_rows(X_past, n - len(part), n)
+            before, X = _some_rows(X, n - len(part), n), _some_rows(X, n, None)
         else:
             before = X
         covariates = self._seen.covariates
@@ -300,6 +303,11 @@ class SeriesEstimator(SamplePaths, LSTMEstimator):
         if len(names) and all(isinstance(name, str) for name in names):
             self.feature_names_in_ = np.array(names, dtype=object)
 
+    def _check_restored(self) -> None:
+        from lstmforecast.restored import check_forecaster
+
+        check_forecaster(self)
+
     def _fitted_state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         tensors, values = self._seen.observations.pack()
         tensors |= {"features": self._seen.features}
@@ -329,3 +337,10 @@ class SeriesEstimator(SamplePaths, LSTMEstimator):
         if not context.is_panel and len(context) < values["window_size"]:
             raise ValueError(f"a context of {values['window_size']} rows, got shape {context.values.shape}")
         self._remember(seen, values["window_size"], values["n_rows"])
+
+
+def _some_rows(table: Any, start: int, stop: int | None) -> Any:
+    """Rows of an array, or of a frame with its columns' names."""
+    if table is None or isinstance(table, pd.DataFrame | pd.Series):
+        return table if table is None else table.iloc[start:stop]
+    return np.asarray(table)[start:stop]

@@ -15,8 +15,9 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from lstmforecast import _core
+from lstmforecast.aside import aside
 from lstmforecast.checkpoint import Checkpoint, as_options, check_checkpoint, saved_seed
-from lstmforecast.estimator import draw_seed
+from lstmforecast.estimator import KEPT, draw_seed
 from lstmforecast.fit_tasks import CallbackSupportMixin, FitTasks, with_callbacks
 from lstmforecast.html_repr import LearningCurveMixin
 from lstmforecast.parameters import check_callbacks, check_count
@@ -202,7 +203,9 @@ class CharLSTM(LearningCurveMixin, CallbackSupportMixin, BaseEstimator):
         TypeError, ValueError
             If a parameter or the text makes no sense, or there is too little of it.
         FloatingPointError
-            If the loss became infinite or NaN; the best weights before are kept.
+            If the loss became infinite or NaN.
+        KeyboardInterrupt
+            Ctrl-C; the best weights so far are kept. After any other error, the model is what it was before.
         """
         self._validate_parameters()
         texts, seed = _as_texts(text), self._seed()
@@ -222,7 +225,11 @@ class CharLSTM(LearningCurveMixin, CallbackSupportMixin, BaseEstimator):
                 return tasks.epoch() or any(answers)
 
             outcome = model.fit(texts, training, on_epoch)
-        self._keep(model, outcome)
+        if outcome["error"] is None or outcome["stop_reason"] in KEPT:
+            with aside(self) as fitted:
+                fitted._keep(model, outcome)
+        if outcome["error"] is not None:
+            raise outcome["error"]
         tasks.end()
         return self
 
@@ -257,15 +264,13 @@ class CharLSTM(LearningCurveMixin, CallbackSupportMixin, BaseEstimator):
         return options | {"min_delta": 0.0, "shuffle": False}
 
     def _keep(self, model: _core.CharModel, outcome: Mapping[str, Any]) -> None:
-        """Keep what was learned, then raise what ended the training."""
+        """Keep what was learned."""
         self.model_ = model
         self.vocabulary_: str = model.config["characters"]
         self.history_ = pd.DataFrame(outcome["history"])
         self.best_epoch_: int = outcome["best_epoch"]
         self.n_epochs_: int = outcome["n_epochs"]
         self.stop_reason_: str = outcome["stop_reason"]
-        if outcome["error"] is not None:
-            raise outcome["error"]
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "model_")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import numbers
 import warnings
 from dataclasses import dataclass
@@ -15,10 +16,11 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from lstmforecast import _core
+from lstmforecast.aside import aside
 from lstmforecast.clock import Clock, Report, is_clock, spread
 from lstmforecast.fit_tasks import CallbackSupportMixin
 from lstmforecast.forecaster import LSTMForecaster
-from lstmforecast.frames import to_pandas
+from lstmforecast.frames import localising, to_pandas
 from lstmforecast.html_repr import DocLinkMixin
 from lstmforecast.packing import pack_label, unpack_label
 from lstmforecast.rules import Number
@@ -148,6 +150,8 @@ class Watcher(DocLinkMixin, CallbackSupportMixin, OutlierMixin, BaseEstimator):
         index = X.index if isinstance(X, pd.Series | pd.DataFrame) and is_clock(X.index) else None
         if origin is not None and origin.time is None:
             index = None
+        if not reset:
+            index = self._clock.alike(index, localising(origin))
         if isinstance(X, pd.Series):
             named = X.name is None and not reset and self._labels is not None and self.n_features_in_ == 1
             X = X.to_frame(self._names()[0]) if named else X.to_frame()
@@ -248,16 +252,23 @@ class Watcher(DocLinkMixin, CallbackSupportMixin, OutlierMixin, BaseEstimator):
 
     def _go_on(self, table: Array, index: pd.Index | None) -> Found:
         """Judge rows, learn from them, and fit anew where it is time."""
-        there = None
-        rows = table
+        there, report = None, Report()
+        clock, rows = self._clock, table
         if index is not None:
-            missing, report = self._clock.read(index)
-            self._count_missing(table, index, report)
-            self._report.merge(report)
+            clock = copy.copy(clock)
+            missing, report = clock.read(index)
             rows, there = spread(table, missing)
-        elif np.isnan(table).any():
-            self._count_missing(table, None, self._report)
-        found = self._ask(self._monitor, rows) if self.refit_every is None else self._ask_and_refit(rows)
+        if index is not None or np.isnan(table).any():
+            self._count_missing(table, index, report)
+        if self.refit_every is None:
+            found = self._ask(self._monitor, rows)
+        else:
+            with aside(self) as refitted:
+                refitted._monitor = self._monitor.copy()
+                found = refitted._ask_and_refit(rows)
+        # nothing can fail from here on: a detector has taken in all rows, or none
+        self._clock = clock
+        self._report.merge(report)
         return found if there is None else found.take(there)
 
     def _ask_and_refit(self, rows: Array) -> Found:
@@ -266,7 +277,7 @@ class Watcher(DocLinkMixin, CallbackSupportMixin, OutlierMixin, BaseEstimator):
         while start < len(rows):
             part = rows[start : start + self.refit_every - self._ahead]
             parts.append(self._ask(self._monitor, part))
-            self._recent.append(part.copy())
+            self._recent = [*self._recent, part.copy()]
             self._ahead += len(part)
             start += len(part)
             if self._ahead >= self.refit_every:

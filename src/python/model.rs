@@ -72,12 +72,24 @@ impl PyModel {
 impl PyModel {
     #[new]
     fn new(py: Python<'_>, config: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let config: ModelConfig = convert::config(config)?;
-        if config.devices().any(|device| device.starts_with("cuda")) {
-            // Python's torch brings the part of libtorch that finds GPUs
-            py.import("torch")?;
-        }
+        let config = read_config(py, config)?;
         let model = enter(py, || Model::new(config))?;
+        Ok(Self { inner: Shared::new(model) })
+    }
+
+    /// Of what `config`, `parameters` and `scalers` gave.
+    #[staticmethod]
+    #[pyo3(signature = (config, parameters, scalers, int8=false))]
+    fn restore(
+        py: Python<'_>,
+        config: &Bound<'_, PyAny>,
+        parameters: &Bound<'_, PyDict>,
+        scalers: HashMap<String, PyReadonlyArray1<'_, f64>>,
+        int8: bool,
+    ) -> PyResult<Self> {
+        let config = read_config(py, config)?;
+        let (weights, scalers) = (convert::weights(parameters)?, read_scalers(&scalers)?);
+        let model = enter(py, || Model::restore(config, weights, int8, scalers))?;
         Ok(Self { inner: Shared::new(model) })
     }
 
@@ -124,14 +136,7 @@ impl PyModel {
     }
 
     fn load_scalers(&self, py: Python<'_>, scalers: HashMap<String, PyReadonlyArray1<'_, f64>>) -> PyResult<()> {
-        let numbers = |name: &str| -> PyResult<Vec<f64>> {
-            let missing = || exception(Error::Value(format!("expected scalers with {name}, got none")));
-            Ok(scalers.get(name).ok_or_else(missing)?.as_array().to_vec())
-        };
-        let scaler = |name: &str| -> PyResult<Scaler> {
-            Ok(Scaler { center: numbers(&format!("{name}_center"))?, scale: numbers(&format!("{name}_scale"))? })
-        };
-        let (input, output) = (scaler("input")?, scaler("output")?);
+        let (input, output) = read_scalers(&scalers)?;
         self.with(py, |model| model.load_scalers(input, output))
     }
 
@@ -262,6 +267,27 @@ impl PyModel {
         self.load_parameters(py, &state.0, state.2)?;
         self.load_scalers(py, state.1)
     }
+}
+
+fn read_config(py: Python<'_>, config: &Bound<'_, PyAny>) -> PyResult<ModelConfig> {
+    let config: ModelConfig = convert::config(config)?;
+    if config.devices().any(|device| device.starts_with("cuda")) {
+        // Python's torch brings the part of libtorch that finds GPUs
+        py.import("torch")?;
+    }
+    Ok(config)
+}
+
+/// The scalers of inputs and outputs.
+fn read_scalers(scalers: &HashMap<String, PyReadonlyArray1<'_, f64>>) -> PyResult<(Scaler, Scaler)> {
+    let numbers = |name: &str| -> PyResult<Vec<f64>> {
+        let missing = || exception(Error::Value(format!("expected scalers with {name}, got none")));
+        Ok(scalers.get(name).ok_or_else(missing)?.as_array().to_vec())
+    };
+    let scaler = |name: &str| -> PyResult<Scaler> {
+        Ok(Scaler { center: numbers(&format!("{name}_center"))?, scale: numbers(&format!("{name}_scale"))? })
+    };
+    Ok((scaler("input")?, scaler("output")?))
 }
 
 /// Row numbers; what is below 0 is no row, and is refused as 0 is.

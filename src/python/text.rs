@@ -60,6 +60,13 @@ impl PyCharModel {
         Ok(Self { inner: Shared::new(enter(py, || CharModel::new(config))?) })
     }
 
+    /// Of what `config` and `parameters` gave.
+    #[staticmethod]
+    fn restore(py: Python<'_>, config: &Bound<'_, PyAny>, parameters: &Bound<'_, PyDict>) -> PyResult<Self> {
+        let (config, weights) = (convert::config(config)?, convert::weights(parameters)?);
+        Ok(Self { inner: Shared::new(enter(py, || CharModel::restore(config, weights))?) })
+    }
+
     #[getter]
     fn config<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         Ok(pythonize::pythonize(py, self.inner.look(py)?.config())?)

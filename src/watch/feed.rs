@@ -58,7 +58,9 @@ impl Feed {
         let fresh = Self::new(model, &self.window)?;
         let whole = self.horizon * self.n_columns;
         let fits = (fresh.n_columns, fresh.horizon) == (self.n_columns, self.horizon);
-        if fits && self.pending.len() <= self.horizon && self.pending.iter().all(|each| each.len() == whole) {
+        let are_finite = self.window.iter().chain(self.pending.iter().flatten()).all(|value| value.is_finite());
+        let are_whole = self.pending.len() <= self.horizon && self.pending.iter().all(|each| each.len() == whole);
+        if fits && are_finite && are_whole {
             return Ok(());
         }
         Err(Error::shape(format!("a state of horizon {}", fresh.horizon), self.horizon.to_string()))

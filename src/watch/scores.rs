@@ -32,7 +32,13 @@ impl Scorer {
     /// Whether a state from elsewhere can be gone on with.
     pub fn is_sound(&self, horizon: usize, n_columns: usize) -> bool {
         let sizes = (self.spreads.len(), self.smoothed.len()) == (horizon * n_columns, n_columns);
-        sizes && self.span >= 1.0 && self.n_errors >= 1.0 && self.spreads.iter().all(|spread| *spread > 0.0)
+        let are_finite = [self.span, self.n_errors].iter().chain(&self.spreads).all(|number| number.is_finite())
+            && self.smoothed.iter().all(|value| !value.is_infinite());
+        sizes
+            && are_finite
+            && self.span >= 1.0
+            && self.n_errors >= 1.0
+            && self.spreads.iter().all(|&spread| spread > 0.0)
     }
 
     /// The usual size of an error a step ahead, of each column.

@@ -139,3 +139,15 @@ def test_a_backtest_knows_the_covariates_of_the_steps_ahead():
     expected = result.forecaster.predict(context=Y[:origin], X=X)
     # one call for all windows, or one for each
     np.testing.assert_allclose(table.forecast, expected, rtol=1e-6)
+
+
+def test_names_count_beside_an_array_too():
+    model = _model().fit(Y[:360].to_numpy(), X[:360].reset_index(drop=True), X_past=X[:360].reset_index(drop=True))
+    given = {"context": Y[300:360].to_numpy(), "X_past": X[300:360].reset_index(drop=True)}
+    known = X[300:364].reset_index(drop=True)
+    np.testing.assert_array_equal(model.predict(X=known, **given), model.predict(X=X[360:364].reset_index(drop=True)))
+    for name, table in (("X", known), ("X_past", given["X_past"])):
+        with pytest.raises(ValueError, match=f"expected the columns of {name} in the order at fit"):
+            model.predict(**{"X": known} | given | {name: table[["plan", "price"]]})
+    with pytest.raises(ValueError, match="expected X_past with 60 rows, for the rows of context, got 360"):
+        model.predict(X=known, **given | {"X_past": X[:360].reset_index(drop=True)})

@@ -91,3 +91,19 @@ def test_bytes_that_are_no_text_say_so(tmp_path: Path) -> None:
     path.write_bytes(b"a,b\n\xff\xfe,1\n")
     with pytest.raises(ValueError, match="is not a CSV table"):
         read_series(path)
+
+
+@pytest.mark.parametrize("text", ["t,a\n2020-01-01,1,5\n2020-01-02,1,5\n", "t,a\n2020-01-01,1\n2020-01-02,1,5\n"])
+def test_no_field_is_dropped_and_no_column_moved(text: str) -> None:
+    with pytest.raises(ValueError, match="is not a CSV table"):
+        read_series(io.StringIO(text), "t")
+
+
+def test_an_empty_field_at_the_end_of_rows_is_none() -> None:
+    series = read_series(io.StringIO("t,a\n2020-01-01,1,\n2020-01-02,2,\n"), "t")
+    assert series["a"].tolist() == [1, 2]
+
+
+def test_times_are_no_target() -> None:
+    with pytest.raises(ValueError, match="expected a column of numbers as target, got 't'"):
+        read_series(io.StringIO("t,a\n2020-01-01,1\n"), "t", ["t"])

@@ -17,7 +17,7 @@ from lstmforecast.index import Frequency, parse_frequency
 _MOST_MISSING = 20
 # JSON's whole numbers that every reader takes as they are.
 _LARGEST = 2**53
-_ZONE = re.compile(r"(Z|[+-]\d\d:?\d\d)$")
+_ZONE = re.compile(r"(Z|[T ].*[+-]\d\d(:?\d\d)?)$")
 
 
 @dataclass(frozen=True)
@@ -90,9 +90,18 @@ class Clock:
             assert periods.freq is not None
             _check_span(int(periods.asi8[-1] - periods.asi8[0]), periods.freq.n, len(times))
             return periods
+        offsets = [bool(_ZONE.search(time)) for time in times]
+        if self.zone is None and any(offsets):
+            got = times[offsets.index(True)]
+            raise ValueError(
+                f"expected times without an offset from UTC, such as 2026-01-31T12:00:00, as the model's, got {got!r}"
+            )
+        if any(offsets) and not all(offsets):
+            got = times[offsets.index(False)]
+            raise ValueError(f"expected an offset from UTC in all times or in none, got {got!r} beside {times[0]!r}")
         if self.zone is None:
             return pd.DatetimeIndex(pd.to_datetime(times, format="ISO8601"))
-        if _ZONE.search(times[0]):
+        if all(offsets):
             return pd.DatetimeIndex(pd.to_datetime(times, format="ISO8601", utc=True)).tz_convert(self.zone)
         return pd.DatetimeIndex(pd.to_datetime(times, format="ISO8601")).tz_localize(self.zone, ambiguous="infer")
 

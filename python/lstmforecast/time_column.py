@@ -1,0 +1,269 @@
+"""A column of written times as instants: one order of day, month and year for all rows, or none."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+_NAMES = ("january", "february", "march", "april", "may", "june", "july", "august", "september", "october")
+_MONTHS = {name[:3]: f"{i + 1:02d}" for i, name in enumerate((*_NAMES, "november", "december"))}
+_NAME = r"(?P<name>jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sep(?:t|tember)?"
+_NAME += r"|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\.?"
+_WEEKDAY = r"(?:(?:mon|tues?|wed(?:nes)?|thu(?:rs?)?|fri|sat(?:ur)?|sun)(?:day)?\.?,?\s+)?"
+_ZONE = r"(?:\s*(?P<zone>z|utc|gmt|[+-]\d{2}(?::?\d{2})?))?"
+_CLOCK = r"(?:(?:t|,?\s+)(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?P<fraction>[.,]\d{1,9})?)?"
+_CLOCK += r"(?:\s*(?P<half>[ap]m))?" + _ZONE + ")?"
+_COMPACT_CLOCK = r"(?:[t ]?(?P<hour>\d{2}):?(?P<minute>\d{2})(?::?(?P<second>\d{2}))?" + _ZONE + ")?"
+# The date of each way of writing, and what may follow it.
+_LAYOUTS = (
+    (r"(?P<year>\d{4})(?P<mark>[-/. ])\s?(?P<month>\d{1,2})(?P=mark)\s?(?P<day>\d{1,2})", _CLOCK),
+    (r"(?P<first>\d{1,2})(?P<mark>[-/.])\s?(?P<middle>\d{1,2})(?P=mark)\s?(?P<last>\d{4}|\d{2})", _CLOCK),
+    (r"(?P<year>[12]\d{3})(?P<month>\d{2})(?P<day>\d{2})", _COMPACT_CLOCK),
+    (_WEEKDAY + r"(?P<day>\d{1,2})[-./ ]?\s?" + _NAME + r"[-./ ,]?\s?(?P<year>\d{4}|\d{2})", _CLOCK),
+    (_WEEKDAY + _NAME + r"[-./ ](?P<day>\d{1,2})(?:,\s?|[-./ ])(?P<year>\d{4})", _CLOCK),
+    (r"(?P<year>\d{4})[-./ ]" + _NAME + r"[-./ ](?P<day>\d{1,2})", _CLOCK),
+    (r"(?P<year>\d{4})[-/](?P<month>\d{1,2})", ""),
+    (_NAME + r"[-./ ]?(?P<year>\d{4})", ""),
+    (r"(?P<year>[12]\d{3})", ""),
+    (r"(?P<year>[12]\d{3})[-/ ]?q(?P<quarter>[1-4])", ""),
+)
+_FLAGS = re.IGNORECASE | re.ASCII
+_PATTERNS = [re.compile(date + clock, _FLAGS) for date, clock in _LAYOUTS]
+# A reading whose rows fill less of the time that they span isn't what a series looks like.
+_LEAST_FILLED = 0.5
+
+
+class _Reading(NamedTuple):
+    """Times as one order of the first, second and third number has them: ``"dmy"``, ``"mdy"`` or ``"ymd"``."""
+
+    order: str
+    times: pd.Series[Any]
+
+
+def read_times(column: pd.Series[Any], time_format: str | None, name: str) -> pd.DatetimeIndex:
+    """Read a column of a CSV file with a header as times.
+
+    Parameters
+    ----------
+    column : Series of str
+        The times as they are written; 24:00 is the midnight that ends a day.
+    time_format : str or None
+        How, as for `datetime.datetime.strptime`; None: recognised, for all rows together.
+    name : str
+        What the messages call the file.
+
+    Returns
+    -------
+    pandas.DatetimeIndex of shape (n,)
+        In UTC where offsets differ from row to row.
+
+    Raises
+    ------
+    ValueError
+        If a row is no time, or day and month can be taken for each other.
+    """
+    text = column.fillna("").str.strip()
+    if time_format is not None:
+        times = _with_format(text, time_format)
+    elif (iso := _standard(text)) is not None:
+        times = iso
+    else:
+        times = _recognised(text, name)
+    if times.isna().any():
+        raise ValueError(_unreadable(column, int(times.isna().to_numpy().argmax()), name))
+    return pd.DatetimeIndex(times, name=column.name)
+
+
+def _standard(text: pd.Series[Any]) -> pd.Series[Any] | None:
+    """ISO 8601 in the fast way; None where some row is something else."""
+    # pandas would take "now" for a time as well
+    if not text.str.match(r"\d{4}-\d").all():
+        return None
+    try:
+        times = pd.to_datetime(text, format="ISO8601", errors="coerce")
+    except ValueError:  # offsets that differ, or are there for some rows only
+        return None
+    return None if times.isna().any() else times
+
+
+def _with_format(text: pd.Series[Any], time_format: str) -> pd.Series[Any]:
+    text, next_day = _without_24(text)
+    try:
+        times = pd.to_datetime(text, format=time_format, errors="coerce")
+    except ValueError as error:
+        if "%z" not in time_format.lower():
+            raise ValueError(f"expected a format such as '%d.%m.%Y' for times, got {time_format!r}: {error}") from error
+        # offsets from UTC that differ from row to row, as over a change of summer time
+        times = pd.to_datetime(text, format=time_format, errors="coerce", utc=True)
+    return times + next_day
+
+
+def _without_24(text: pd.Series[Any]) -> tuple[pd.Series[Any], pd.Series[Any]]:
+    """24:00 as 0:00, and the day that is missing then."""
+    ends = text.str.contains(r"(?<!\d)24:00(?::00)?(?![:\d])")
+    if ends.any():
+        text = text.str.replace(r"(?<!\d)24:00", "00:00", regex=True)
+    return text, pd.to_timedelta(ends.astype(int), unit="D")
+
+
+def _recognised(text: pd.Series[Any], name: str) -> pd.Series[Any]:
+    text, next_day = _without_24(text)
+    pattern = next((each for each in _PATTERNS if each.fullmatch(text.iloc[0])), None) if len(text) else None
+    if pattern is None:
+        return pd.Series(pd.NaT, text.index)
+    parts = text.str.extract(f"^{pattern.pattern}$", flags=_FLAGS)
+    matched = parts.notna().any(axis=1)
+    clock = _clock(parts)
+    _check_zones(parts, text, matched, name)
+    if "first" not in parts:
+        return _instants(_date(parts), clock, matched) + next_day
+    short = parts["last"].str.len() == 2
+    # years of two and of four digits in one column
+    matched &= short == short.iloc[0]
+    orders = ("dmy", "mdy", "ymd") if short.iloc[0] else ("dmy", "mdy")
+    readings = [_Reading(order, _instants(_ordered(parts, order), clock, matched) + next_day) for order in orders]
+    return _chosen(readings, text, name)
+
+
+def _ordered(parts: pd.DataFrame, order: str) -> pd.Series[Any]:
+    named = dict(zip(order, ("first", "middle", "last"), strict=True))
+    return _date(pd.DataFrame({"year": parts[named["y"]], "month": parts[named["m"]], "day": parts[named["d"]]}))
+
+
+def _date(parts: pd.DataFrame) -> pd.Series[Any]:
+    """Written as 2026-01-31; nan where it can't be."""
+    year = parts["year"]
+    if (year.str.len() == 2).any():
+        # as strptime does
+        year = year.where(year.str.len() == 4, np.where(pd.to_numeric(year) < 69, "20", "19") + year)
+    if "name" in parts:
+        month = parts["name"].str[:3].str.lower().map(_MONTHS)
+    elif "quarter" in parts:
+        month = parts["quarter"].map({"1": "01", "2": "04", "3": "07", "4": "10"})
+    else:
+        month = parts["month"].str.zfill(2) if "month" in parts else pd.Series("01", parts.index)
+    return year + "-" + month + "-" + (parts["day"].str.zfill(2) if "day" in parts else "01")
+
+
+def _clock(parts: pd.DataFrame) -> pd.Series[Any]:
+    """Written as T12:00:00.5+01:00; midnight where nothing is written, nan where it can't be."""
+    if "hour" not in parts:
+        return pd.Series("T00:00:00", parts.index)
+    hour = parts["hour"].str.zfill(2)
+    if "half" in parts and parts["half"].notna().any():
+        number, half = pd.to_numeric(parts["hour"]), parts["half"].str.lower()
+        twelve = (number % 12 + 12 * (half == "pm")).map("{:02.0f}".format).where(number.between(1, 12))
+        hour = hour.where(half.isna(), twelve)
+    clock = "T" + hour + ":" + parts["minute"] + ":" + parts["second"].fillna("00")
+    if "fraction" in parts:
+        clock += parts["fraction"].fillna("").str.replace(",", ".")
+    clock = clock.where(parts["hour"].notna(), "T00:00:00")
+    if not parts["zone"].notna().any():
+        return clock
+    zone = parts["zone"].fillna("").str.upper().replace(["Z", "UTC", "GMT"], "+00:00")
+    return clock + zone.str.replace(r"^(...):?(..)?$", lambda found: f"{found[1]}:{found[2] or '00'}", regex=True)
+
+
+def _instants(date: pd.Series[Any], clock: pd.Series[Any], matched: pd.Series[Any]) -> pd.Series[Any]:
+    written = (date + clock).where(matched)
+    try:
+        return pd.to_datetime(written, format="ISO8601", errors="coerce")
+    except ValueError:  # offsets from UTC that differ from row to row, as over a change of summer time
+        return pd.to_datetime(written, format="ISO8601", errors="coerce", utc=True)
+
+
+def _check_zones(parts: pd.DataFrame, text: pd.Series[Any], matched: pd.Series[Any], name: str) -> None:
+    if "zone" not in parts:
+        return
+    has_zone = parts["zone"][matched].notna()
+    if has_zone.nunique() > 1:
+        row = int(np.flatnonzero(matched)[int((has_zone != has_zone.iloc[0]).argmax())])
+        raise ValueError(
+            f"{name}: expected an offset from UTC in every row of column {text.name!r} or in none, got "
+            f"{text.iloc[0]!r} (line 2) and {text.iloc[row]!r} (line {row + 2})"
+        )
+
+
+def _chosen(readings: Sequence[_Reading], text: pd.Series[Any], name: str) -> pd.Series[Any]:
+    """The one order in which all rows are times; of several, the only one in which they are a series."""
+    possible = [reading for reading in readings if not reading.times.isna().any()]
+    if not possible:
+        of_no_order = np.logical_and.reduce([reading.times.isna() for reading in readings])
+        if of_no_order.any():
+            return readings[0].times.mask(of_no_order)
+        raise ValueError(_contradiction(readings, text, name))
+    alike = [reading.times.equals(possible[0].times) for reading in possible]
+    regular = [reading for reading in possible if _is_series(pd.DatetimeIndex(reading.times))]
+    chosen = possible[:1] if all(alike) else regular if len(possible) > 1 else possible
+    if len(chosen) != 1:
+        raise ValueError(_ambiguity(possible, text, name))
+    return chosen[0].times
+
+
+def _is_series(times: pd.DatetimeIndex) -> bool:
+    """Whether times go one way in steps that most of them share: seconds, or months to the same day."""
+    if len(times) < 3:
+        return False
+    months = np.asarray(times.year * 12 + times.month, np.int64)
+    in_months = times.day.nunique() == 1 or bool(times.is_month_end.all())
+    return _filled(times.asi8) or (in_months and _filled(months))
+
+
+def _filled(stamps: NDArray[np.int64]) -> bool:
+    steps = np.diff(stamps)
+    if not ((steps > 0).all() or (steps < 0).all()):
+        return False
+    sizes, counts = np.unique(np.abs(steps), return_counts=True)
+    return bool(len(steps) * sizes[counts.argmax()] >= _LEAST_FILLED * abs(int(stamps[-1]) - int(stamps[0])))
+
+
+def _ambiguity(possible: Sequence[_Reading], text: pd.Series[Any], name: str) -> str:
+    row = next(i for i in range(len(text)) if len({reading.times.iloc[i] for reading in possible}) > 1)
+    meanings = [
+        f"{reading.times.iloc[row]:%d %B %Y} with --time-format {_format(text, reading.order)!r}"
+        for reading in possible
+    ]
+    return (
+        f"{name}: expected times in column {text.name!r} whose day and month can't be taken for each other, got "
+        f"{text.iloc[row]!r} (line {row + 2}), which is {' or '.join(meanings)} (time_format in Python); say which"
+    )
+
+
+def _contradiction(readings: Sequence[_Reading], text: pd.Series[Any], name: str) -> str:
+    rows = {int(reading.times.isna().to_numpy().argmax()) for reading in readings}
+    got = " and ".join(f"{text.iloc[row]!r} (line {row + 2})" for row in sorted(rows))
+    return f"{name}: expected all times of column {text.name!r} in one order of day, month and year, got {got}"
+
+
+def _format(text: pd.Series[Any], order: str) -> str:
+    """How the longest of the times are written, in the words of strptime."""
+    longest = str(text.iloc[int(text.str.len().to_numpy().argmax())])
+    found = _PATTERNS[1].fullmatch(longest)
+    assert found is not None
+    tokens = dict(zip(("first", "middle", "last"), order, strict=True))
+    tokens |= {"hour": "H", "minute": "M", "second": "S", "fraction": "f", "half": "p", "zone": "z"}
+    written, at = "", 0
+    for group, token in tokens.items():
+        if found[group] is None:
+            continue
+        token = {"y": "%Y" if len(found[group]) == 4 else "%y", "f": ".%f"}.get(token, f"%{token}")
+        written += longest[at : found.start(group)] + token
+        at = found.end(group)
+    return written.replace("%H", "%I") if found["half"] else written
+
+
+def _unreadable(column: pd.Series[Any], row: int, name: str) -> str:
+    value = column.iloc[row]
+    advice = "say how times are written (--time-format '%d.%m.%Y %H:%M', time_format in Python)"
+    if re.fullmatch(r"\s*[-+]?\d+([.,]\d*)?\s*", str(value)):
+        # seconds since 1970, Excel's days, 202401: nobody can tell
+        advice = "write times as 2026-01-31 12:00, or " + advice
+    return (
+        f"{name}, line {row + 2}: can't read {value!r} in column {column.name!r} as a time; {advice}, or number the "
+        "rows by naming no column of times"
+    )

@@ -1,0 +1,1 @@
+"""Mutated files: each is refused in one sentence, or gives what works."""
