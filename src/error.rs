@@ -73,6 +73,21 @@ pub fn check_positive(numbers: impl IntoIterator<Item = (&'static str, usize)>) 
     }
 }
 
+/// The largest size of a network: beyond any that fits into memory, and small enough that two of them can be multiplied.
+pub const MOST: usize = i32::MAX as usize;
+
+/// Whether all these numbers are sizes that a network could have.
+///
+/// # Errors
+/// [`Error::Value`] that names the first that is 0 or above [`MOST`].
+pub fn check_sizes(numbers: impl IntoIterator<Item = (&'static str, usize)>) -> Result<()> {
+    match numbers.into_iter().find(|(_, number)| !(1..=MOST).contains(number)) {
+        Some((name, 0)) => Err(Error::Value(format!("expected {name} of at least 1, got 0"))),
+        Some((name, number)) => Err(Error::Value(format!("expected {name} of at most {MOST}, got {number}"))),
+        None => Ok(()),
+    }
+}
+
 impl From<tch::TchError> for Error {
     fn from(error: tch::TchError) -> Self {
         let text = error.to_string();

@@ -4,6 +4,7 @@ Nothing is imported before it is used: ``import lstmforecast`` alone loads neith
 """
 
 import importlib
+import os
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
@@ -114,6 +115,8 @@ _MODULES = {
     "transfer",
 }
 
+_PROCESS = os.getpid()
+
 
 def __getattr__(name: str) -> Any:
     if name == "_core":
@@ -133,7 +136,10 @@ def _import_core() -> Any:
     from lstmforecast import _libtorch
 
     _libtorch.load()
-    return importlib.import_module(f"{__name__}._core")
+    core = importlib.import_module(f"{__name__}._core")
+    if os.getpid() != _PROCESS:
+        core.after_fork()  # torch may have computed in the parent before the core was loaded
+    return core
 
 
 def __dir__() -> list[str]:

@@ -64,6 +64,23 @@ class Model:
     """
 
     def __new__(cls, config: Mapping[str, Any]) -> Model: ...
+    @staticmethod
+    def restore(
+        config: Mapping[str, Any],
+        parameters: dict[str, NDArray[np.float32]],
+        scalers: Mapping[str, NDArray[np.float64]],
+        int8: bool = False,
+    ) -> Model:
+        """Build a trained model again of what ``config``, ``parameters`` and ``scalers`` gave.
+
+        No weights are drawn, and nothing is allocated before weights and scalers are known to be the configuration's.
+        ``int8`` as of `load_parameters`.
+
+        Raises
+        ------
+        ValueError
+            For a configuration that makes no sense, weights or scalers of another one, and those that aren't finite.
+        """
     @property
     def config(self) -> dict[str, Any]: ...
     @property
@@ -237,6 +254,9 @@ class CharModel:
     """
 
     def __new__(cls, config: Mapping[str, Any]) -> CharModel: ...
+    @staticmethod
+    def restore(config: Mapping[str, Any], parameters: dict[str, NDArray[np.float32]]) -> CharModel:
+        """Build a trained model again of what ``config`` and ``parameters`` gave, as `Model.restore` does."""
     @property
     def config(self) -> dict[str, Any]: ...
     def parameters(self) -> dict[str, NDArray[np.float32]]:
@@ -306,6 +326,7 @@ def augment_draws(seed: int, step: int, sample: int, augmentation: int, n: int) 
     column that `scale` changes; heights from first to last, column after column, for the warps.
     """
 
+def after_fork() -> None: ...
 def n_threads(asked: int | None = None) -> int:
     """Threads to use: as many as asked for, else as ``OMP_NUM_THREADS`` or else the machine allows."""
 

@@ -132,6 +132,7 @@ class ForecastLog:
         if not np.isfinite(values).all():
             raise ValueError(f"expected finite forecasts, got {int((~np.isfinite(values)).sum())} that are not")
         start = write_label(origin)
+        _check_zones(labels, start, "times of the forecast like its origin")
         self._store.put_forecasts(
             [
                 {
@@ -164,6 +165,8 @@ class ForecastLog:
             If they aren't one-dimensional, a time isn't one, or times are missing or of another length.
         """
         values, labels = _labelled(actuals, times, "actuals")
+        if forecast := self._store.a_time(str(key)):
+            _check_zones(labels, forecast, f"times of the actuals like those of the forecasts of {str(key)!r}")
         rows = zip(labels, values, strict=True)
         self._store.put_actuals(
             [{"series": str(key), "time": label, "value": float(value)} for label, value in rows if np.isfinite(value)]
@@ -255,6 +258,17 @@ def _labelled(values: Any, times: Any, name: str, origin: Any = None) -> tuple[A
     if len(labels) != len(array):
         raise ValueError(f"expected {len(array)} times, one for each value of {name}, got {len(labels)}")
     return array, labels
+
+
+def _check_zones(labels: list[str], like: str, expected: str) -> None:
+    """Refuse times with a zone beside one without: they would never meet."""
+    # what `write_label` makes of a time with a zone
+    utc = "+00:00"
+    wrong = [label for label in labels if label.endswith(utc) != like.endswith(utc)]
+    if wrong and like.endswith(utc):
+        raise TypeError(f"expected {expected}, with a time zone, got {wrong[0]}; give them theirs with .tz_localize")
+    if wrong:
+        raise TypeError(f"expected {expected}, without a time zone, got {wrong[0]}; drop it with .tz_localize(None)")
 
 
 def _overlap(both: pd.DataFrame) -> int:

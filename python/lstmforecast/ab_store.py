@@ -34,6 +34,7 @@ ERRORS = (
     "WHERE l.series = f.series AND l.model = f.model AND l.origin = f.origin AND l.step = f.step + 1) "
     "GROUP BY f.series, f.model, f.origin ORDER BY f.origin"
 )
+A_TIME = "SELECT MAX(time) FROM lstmforecast_forecasts WHERE series = :series HAVING COUNT(*) > 0"
 JOIN = (
     "SELECT f.series, f.model, f.origin, f.step, f.time, f.value, a.value FROM lstmforecast_forecasts f "
     "LEFT JOIN lstmforecast_actuals a ON a.series = f.series AND a.time = f.time"
@@ -81,6 +82,11 @@ class Store:
     def errors(self, series: str, first: str, last: str) -> list[Any]:
         """Series, model, origin and mean absolute error of each forecast whose last step lies in a span of time."""
         return self._connection.query(ERRORS, {"series": series, "first": first, "last": last})
+
+    def a_time(self, series: str) -> str | None:
+        """The time of one step that was forecast of a series; None: there is none."""
+        rows = self._connection.query(A_TIME, {"series": series})
+        return str(rows[0][0]) if rows else None
 
     def close(self) -> None:
         """Close the connection."""

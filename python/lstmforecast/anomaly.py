@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lstmforecast import _core
+from lstmforecast.aside import aside
 from lstmforecast.events import events_frame, find_runs
 from lstmforecast.fit_tasks import FitTasks, with_callbacks
 from lstmforecast.watcher import Found, Watcher
@@ -146,15 +147,17 @@ class LSTMAnomalyDetector(Watcher):
         ------
         TypeError, ValueError
             If a parameter is out of range, a column holds no numbers or no values, or the data are too short or in no
-            order.
+            order. After any error the detector is what it was before.
         """
-        table, index = self._read(X, reset=True)
-        self._check_parameters(len(table))
-        tasks = FitTasks(self, X, y)
-        self._start(table, index)
-        self.offset_ = -ON_THRESHOLD
-        if self.contamination != "auto":
-            self.offset_ = float(np.percentile(self._score_samples(X), 100 * float(self.contamination)))
+        with aside(self) as fitted:
+            table, index = fitted._read(X, reset=True)
+            self._check_parameters(len(table))
+            fitted._check_savable(index)
+            tasks = FitTasks(self, X, y)
+            fitted._start(table, index)
+            fitted.offset_ = -ON_THRESHOLD
+            if self.contamination != "auto":
+                fitted.offset_ = float(np.percentile(fitted._score_samples(X), 100 * float(self.contamination)))
         tasks.end()
         return self
 
@@ -224,9 +227,10 @@ class LSTMAnomalyDetector(Watcher):
         Returns
         -------
         DataFrame of shape (n, 3 * k + 4)
-            With the index of ``X``. Columns of two levels: ``("value", name)``, ``("forecast", name)`` a step ahead
-            and ``("error", name)``, smoothed and in usual errors, of each variable; ``score``, ``threshold`` (after
-            ``contamination``), ``severity`` (their ratio) and ``anomaly``. NaN where nothing is known.
+            With the index of ``X``, in the time zone of `fit`. Columns of two levels: ``("value", name)``,
+            ``("forecast", name)`` a step ahead and ``("error", name)``, smoothed and in usual errors, of each variable;
+            ``score``, ``threshold`` (after ``contamination``), ``severity`` (their ratio) and ``anomaly``. NaN where
+            nothing is known.
         """
         self._check_is_fitted()
         table, index = self._read(X)

@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lstmforecast.distribution import quantile
+from lstmforecast.distribution import from_middle, quantile
+from lstmforecast.units import Units, units_from_errors
 
 # Windows that are remembered: enough for a coverage of 99 %, few enough for any horizon, and, of hours, six weeks:
 # intervals follow the series.
@@ -39,9 +40,10 @@ class Calibration:
     Attributes
     ----------
     truth : ndarray of shape (n_windows, horizon, k)
-        In time order; where ``parameters`` are None, less the forecasts.
+        In time order, less the middles of what was forecast: points, median quantiles or locations. Single precision
+        has digits for errors, not for the level that they are at. Counts are as they are.
     parameters : ndarray of shape (n_windows, horizon, k, p) or None
-        Of the distributions that were forecast.
+        Of the distributions that were forecast, less their middles.
     distribution : str, dict or None
         Their kind; see `lstmforecast.distribution`.
     spreads : ndarray of shape (n_windows, k) or None
@@ -62,9 +64,29 @@ class Calibration:
     @classmethod
     def of(cls, truth: NDArray[np.float64], forecast: NDArray[np.float64], **options: Any) -> Calibration:
         """Remember truth and forecasts, points (n_windows, horizon, k) or parameters (n_windows, horizon, k, p)."""
-        if forecast.ndim == 3 or options.get("distribution") is None:
-            return cls((truth - forecast.reshape(truth.shape)).astype(np.float32), **options)
-        return cls(truth.astype(np.float32), forecast.astype(np.float32), **options)
+        distribution = options.get("distribution")
+        if forecast.ndim == 3 or distribution is None:
+            return cls(_single(truth - forecast.reshape(truth.shape)), **options)
+        truth, forecast = from_middle(distribution, truth, forecast)
+        return cls(_single(truth), _single(forecast), **options)
+
+    @classmethod
+    def of_panel(
+        cls,
+        truth: NDArray[np.float64],
+        forecast: NDArray[np.float64],
+        units: Units,
+        which: NDArray[np.int64],
+        **options: Any,
+    ) -> tuple[Calibration, Units]:
+        """The same for windows of the series ``which`` of a panel, and their units, as far as errors tell them."""
+        distribution = options.get("distribution")
+        parameters = forecast if forecast.ndim == 4 else forecast[..., np.newaxis]
+        sizes = np.abs(truth - quantile(distribution, parameters, 0.5)).mean(axis=1)
+        units = units_from_errors(units, sizes, which)
+        pooled = units.are_pooled(which)
+        spreads = units.divisors(which[pooled])
+        return cls.of(truth[pooled], forecast[pooled], spreads=spreads, **options), units
 
     def extended(
         self, truth: NDArray[np.float64], forecast: NDArray[np.float64], spreads: NDArray[np.float64] | None = None
@@ -90,11 +112,19 @@ class Calibration:
         """Truth less forecast, or less the median of what was forecast: (n_windows, horizon, k)."""
         return self._errors(0.5)
 
+    @cached_property
+    def of_middles(self) -> Calibration:
+        """The same windows, as if points had been forecast: the medians."""
+        if self.parameters is None:
+            return self
+        errors = self.truth - quantile(self.distribution, self.parameters, 0.5)
+        return replace(self, truth=_single(errors), parameters=None, distribution=None)
+
     def _errors(self, level: float) -> NDArray[np.float32]:
         errors = self.truth
         if self.parameters is not None:
-            errors = (errors - quantile(self.distribution, self.parameters, level)).astype(np.float32)
-        return errors if self.spreads is None else (errors / self.spreads[:, np.newaxis]).astype(np.float32)
+            errors = _single(errors - quantile(self.distribution, self.parameters, level))
+        return errors if self.spreads is None else _single(errors / self.spreads[:, np.newaxis])
 
     def quantile(self, level: float, wanted: str) -> NDArray[np.float64]:
         """What to add to a forecast, or to its own quantile of this level, so that the truth is at most as high with at
@@ -151,6 +181,13 @@ class Calibration:
     @cached_property
     def _cache(self) -> dict[tuple[float, bool], NDArray[np.float32]]:
         return {}
+
+
+def _single(values: NDArray[Any]) -> NDArray[np.float32]:
+    """Single precision; an error that is beyond it is as large as can be."""
+    most = np.finfo(np.float32).max
+    single: NDArray[np.float32] = np.clip(values, -most, most).astype(np.float32)
+    return single
 
 
 # The errors that the level is tried on are sorted anew after so many.

@@ -301,7 +301,7 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
         ValueError, TypeError
             Data or parameters that can't be trained on; what an earlier fit learned stays.
         FloatingPointError
-            The loss diverged; the best weights so far are kept.
+            The loss diverged; what an earlier fit learned stays, as after an error of a callback.
         KeyboardInterrupt
             Ctrl-C; the best weights so far are kept.
         RuntimeError
@@ -404,3 +404,8 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
         # files written before there were any
         self.class_weight_ = np.array(values.get("weights", [1.0] * len(self.classes_)))
         self.temperature_ = float(values.get("temperature", 1.0))
+
+    def _check_restored(self) -> None:
+        from lstmforecast.restored import check_classifier
+
+        check_classifier(self)

@@ -193,6 +193,7 @@ def _forecast(args: argparse.Namespace) -> None:
         _check_loading(args)
         y = _read(args)
         model = _loaded(args)
+        _check_zone(model, y, args.time)
     else:
         y = _read(args)
         model = _model(args).fit(y)
@@ -233,6 +234,20 @@ def _loaded(args: argparse.Namespace) -> LSTMForecaster:
     given = {name: value for name in ("missing", "n_threads") if (value := getattr(args, name)) is not None}
     model.set_params(**given)
     return model
+
+
+def _check_zone(model: LSTMForecaster, y: pd.DataFrame, time: str | None) -> None:
+    """Refuse times with an offset from UTC for a model without a time zone, and the reverse."""
+    zones = [getattr(index, "tz", None) for index in (model._seen.observations.index, y.index)]
+    if time is None or (zones[0] is None) == (zones[1] is None):
+        return
+    got = f"got {y.index[0].isoformat()}"
+    if zones[0] is None:
+        raise ValueError(f"expected times without an offset from UTC in column {time!r}, as the model's, {got}")
+    raise ValueError(
+        f"expected times with their offset from UTC, such as 2026-01-31T12:00:00+01:00, in column {time!r}, as the "
+        f"model's times are in {zones[0]}, {got}"
+    )
 
 
 def _export(args: argparse.Namespace) -> None:

@@ -10,7 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from pandas.tseries.frequencies import to_offset
 
-from lstmforecast.index import Frequency, alias, inferred, stamps_of
+from lstmforecast.frequency import inferred
+from lstmforecast.index import Frequency, alias, alike, stamps_of
 from lstmforecast.packing import pack_index, unpack_index
 
 # More missing rows than this between two stamps are as good as none: the window holds nothing older.
@@ -90,6 +91,12 @@ class Clock:
             return None
         offset = inferred(index) if index.is_monotonic_increasing else None
         return alias(offset if offset is not None else to_offset(pd.Timedelta(self.step, unit=index.unit)))
+
+    def alike(self, index: pd.Index | None, localise: str) -> pd.Index | None:
+        """The index of newer rows in the time zone of the newest stamp; a TypeError if only one has a zone."""
+        if isinstance(index, pd.DatetimeIndex) and isinstance(self.newest, pd.DatetimeIndex):
+            return alike(self.newest, index, "X", localise)
+        return index
 
     def follows(self, index: pd.Index | None) -> bool:
         """Whether an index goes on after the newest stamp, with no more missing rows than can be filled."""

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lstmforecast.form import Form, read_table
-from lstmforecast.frames import Origin, to_pandas
+from lstmforecast.frames import Origin, localising, to_pandas
 from lstmforecast.index import (
     Frequency,
     check_index,
@@ -20,7 +20,15 @@ from lstmforecast.index import (
     join_indexes,
     regular_grid,
 )
-from lstmforecast.packing import pack_index, pack_label, unpack_index, unpack_label
+from lstmforecast.packing import (
+    pack_frequency,
+    pack_index,
+    pack_label,
+    unpack_frequency,
+    unpack_index,
+    unpack_label,
+)
+from lstmforecast.panel_index import labels_alike
 
 Missing = Literal["error", "mask", "ffill", "interpolate"]
 
@@ -71,25 +79,27 @@ class Observations:
             What becomes of missing values and missing times: they are refused, left as NaN, mended by the last value
             before them, or on the straight line between their neighbours (after the last observation: the last value).
         like : Observations or None
-            Earlier data, whose columns and frequency ``y`` must have.
+            Earlier data, whose columns and frequency ``y`` must have; times are brought to their time zone.
         name : str
             What the messages call the data.
 
         Raises
         ------
         TypeError
-            If the values are no real numbers, or the index cannot be continued.
+            If the values are no real numbers, the index cannot be continued or is of another kind than that of
+            ``like``, or only one of the two has a time zone.
         ValueError
             If the shape is wrong, a value is missing or infinite, times are unsorted, duplicated or missing, or
             columns or frequency are not those of ``like``.
         """
         table, form, index = _opened(y, name)
+        if index is not None:
+            check_index(index, name)
         if like is not None:
             check_columns(like.form, like.n_columns, form, table.shape[1], name)
             freq = like.freq if index is not None else None
-        if index is not None:
-            check_index(index, name)
-        elif freq is not None:
+            index = like._alike(index, form, name)
+        elif index is None and freq is not None:
             raise ValueError(f"expected {name} with a time index for freq={freq!r}, got {type(y).__name__}")
         observations = cls._on_grid(table, form, index, freq, missing, name)
         if missing == "mask" and like is None:
@@ -141,6 +151,16 @@ class Observations:
         empty = np.flatnonzero(np.isnan(self.values).all(axis=0))
         if len(empty):
             raise ValueError(f"expected values in every column of {name}, got none in {self.form.label(int(empty[0]))}")
+
+    def _alike(self, newer: Any, form: Form, name: str) -> Any:
+        """The labels of newer data, in the time zone of these."""
+        if newer is None or self.index is None:
+            return newer
+        return labels_alike(self.index, newer, name, self._localising(form))
+
+    def _localising(self, form: Form) -> str:
+        """How such a container is given a time zone."""
+        return localising(form.origin)
 
     def __len__(self) -> int:
         return len(self.values)
@@ -230,6 +250,9 @@ class Observations:
             raise TypeError(f"expected {name} as an array, as at fit, got a {type(newer).__name__}")
         index = self.index
         if index is not None:
+            if later is not None:
+                check_index(later, name)
+            later = self._alike(later, form, name)
             later = continue_index(index, self.freq, len(table)) if later is None else later
             index = join_indexes(index, later, name)
         both = np.concatenate([self.values, table])
@@ -242,9 +265,7 @@ class Observations:
         return replace(joined, filled=filled)
 
     def pack(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-        """Write as tensors and plain values, for `unpack`; a ``ValueError`` if the frequency has no name."""
-        if not isinstance(self.freq, str | int | None):
-            raise ValueError(f"expected a frequency that has an alias, got {self.freq!r}, which cannot be saved")
+        """Write as tensors and plain values, for `unpack`; a ``ValueError`` for what can't be written down."""
         stamps, index = pack_index(self.index)
         tensors = {"values": self.values, "index": stamps}
         if self.filled is not None:
@@ -252,7 +273,7 @@ class Observations:
         return tensors, {
             "form": pack_columns(self.form),
             "index": index,
-            "freq": self.freq,
+            "freq": pack_frequency(self.freq),
         }
 
     @classmethod
@@ -260,7 +281,7 @@ class Observations:
         """Read what `pack` wrote."""
         index = unpack_index(tensors["index"], values["index"])
         filled = tensors["filled"].astype(bool) if "filled" in tensors else None
-        return cls(tensors["values"], index, values["freq"], unpack_columns(values["form"]), filled)
+        return cls(tensors["values"], index, unpack_frequency(values["freq"]), unpack_columns(values["form"]), filled)
 
 
 def _opened(y: Any, name: str) -> tuple[NDArray[np.float64], Form, pd.Index | None]:

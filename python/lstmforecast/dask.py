@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lstmforecast.estimator import draw_seed
 from lstmforecast.forecaster import LSTMForecaster
 from lstmforecast.frames import SERIES, TIME
+from lstmforecast.index import alike
 from lstmforecast.parameters import check_count
+from lstmforecast.seeds import draw_seed
 
 try:
     import dask.dataframe as dd
@@ -78,7 +79,9 @@ def forecast(ddf: dd.DataFrame, model: LSTMForecaster, horizon: int | None = Non
         )
     kinds = columns.dtypes
     narrow = all(kinds[name] == np.float32 for name in values)
-    types = {SERIES: kinds[SERIES], TIME: kinds[TIME]} | dict.fromkeys(values, np.dtype("f4" if narrow else "f8"))
+    types = {SERIES: kinds[SERIES], TIME: _time_type(kinds[TIME], model)} | dict.fromkeys(
+        values, np.dtype("f4" if narrow else "f8")
+    )
     meta = pd.DataFrame({name: pd.Series([], dtype=kind) for name, kind in types.items()})
     # one copy for each worker, not one in each task
     parts: dd.DataFrame = columns[list(types)].map_partitions(_forecast_part, delayed(model), horizon, meta=meta)
@@ -131,11 +134,20 @@ def _of_series(part: pd.DataFrame, ids: set[Any]) -> pd.DataFrame:
 def _forecast_part(part: pd.DataFrame, model: LSTMForecaster, horizon: int | None) -> pd.DataFrame:
     values = part.columns.drop([SERIES, TIME])
     types = part.dtypes.to_dict() | {name: np.float32 if part[name].dtype == np.float32 else float for name in values}
+    types[TIME] = _time_type(types[TIME], model)
     if part.empty:
         return part.astype(types)
     index = _sorted(part).set_index([SERIES, TIME])
     forecasts: pd.DataFrame = model.predict(horizon, context=index).reset_index()
     return forecasts.astype(types)
+
+
+def _time_type(kind: Any, model: LSTMForecaster) -> Any:
+    """The type of times of this type in the time zone of the model; a TypeError if only one of the two has a zone."""
+    times, known = pd.Index(pd.Series([], dtype=kind)), model._seen.observations.times(np.zeros(1, np.int64))
+    if not (isinstance(times, pd.DatetimeIndex) and isinstance(known, pd.DatetimeIndex)):
+        return kind
+    return alike(known, times, "ddf", f"{{0}}.assign({TIME}={{0}}[{TIME!r}].dt.tz_localize({{1!r}}))").dtype
 
 
 def _sorted(panel: pd.DataFrame) -> pd.DataFrame:

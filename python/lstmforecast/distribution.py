@@ -113,6 +113,36 @@ def mean(distribution: Distribution, parameters: ArrayLike) -> NDArray[np.float6
     return _checked(distribution, parameters)[..., 0].copy()
 
 
+def from_middle(
+    distribution: Distribution, values: NDArray[np.float64], parameters: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Values and parameters on a scale whose 0 is the middle quantile or the location; counts stay what they are.
+
+    Parameters
+    ----------
+    distribution : dict or str
+        See `n_parameters`.
+    values : ndarray of shape (...)
+    parameters : ndarray of shape (..., n_parameters)
+        See `quantile`.
+
+    Examples
+    --------
+    >>> from_middle("normal", np.array([10.5]), np.array([[10.0, 2.0]]))
+    (array([0.5]), array([[0., 2.]]))
+    """
+    if distribution == "negative_binomial":
+        return values, parameters
+    moved = parameters.copy()
+    if isinstance(distribution, Mapping):
+        middle = parameters[..., parameters.shape[-1] // 2]
+        moved -= middle[..., np.newaxis]
+    else:
+        middle = parameters[..., 0]
+        moved[..., 0] = 0.0
+    return values - middle, moved
+
+
 def probability(distribution: Distribution, parameters: ArrayLike, value: ArrayLike) -> NDArray[np.float64]:
     """The probability that the truth lies below `value`: uniform over truths if the distribution is right.
 

@@ -13,11 +13,13 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from lstmforecast.aside import aside
 from lstmforecast.container import check_columns
 from lstmforecast.drift_errors import LEAST_BATCHES, ErrorTests
 from lstmforecast.drift_inputs import CHECKS, Reference
 from lstmforecast.form import read_table
 from lstmforecast.html_repr import DocLinkMixin
+from lstmforecast.plain import PlainParameters
 from lstmforecast.rules import Number
 
 if TYPE_CHECKING:
@@ -50,7 +52,7 @@ class _Row(NamedTuple):
         return f"{self.feature}: {self.test} {self.statistic:.2f} {sign} {self.threshold:.2f}"
 
 
-class DriftMonitor(DocLinkMixin, BaseEstimator):
+class DriftMonitor(PlainParameters, DocLinkMixin, BaseEstimator):
     """Watches inputs and errors of a model, a row at a time, and says when they aren't what they were.
 
     The newest ``window`` rows are held against a reference, feature by feature: the greatest difference of their
@@ -130,6 +132,11 @@ class DriftMonitor(DocLinkMixin, BaseEstimator):
         """
         Number(numbers.Integral, 8, none=True).check("window", self.window)
         Number(numbers.Real, 0, 1, low_included=False).check("false_alarms", self.false_alarms)
+        with aside(self) as fitted:
+            fitted._learn(X, errors)
+        return self
+
+    def _learn(self, X: Any, errors: Any) -> None:
         values = _table(X)
         n, self.n_features_in_ = values.shape
         self.window_ = int(self.window or max(n // 10, 30))
@@ -146,7 +153,6 @@ class DriftMonitor(DocLinkMixin, BaseEstimator):
         self._tests: deque[tuple[int, NDArray[np.float64]]] = deque(maxlen=KEPT_TESTS)
         self._input_ratios = np.zeros((2, self.n_features_in_))
         self.n_seen_, self.state_, self.reason_ = 0, "ok", ""
-        return self
 
     @classmethod
     def from_forecaster(

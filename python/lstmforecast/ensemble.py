@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -41,6 +42,15 @@ class Ensemble:
     def build(cls, config: dict[str, Any], n_members: int) -> Ensemble:
         """Draw the weights of each from a seed of its own."""
         return cls([_core.Model(config | {"seed": config["seed"] + i}) for i in range(n_members)])
+
+    @classmethod
+    def restore(
+        cls, config: dict[str, Any], parameters: Mapping[str, Any], scalers: Mapping[str, Array], int8: bool = False
+    ) -> Ensemble:
+        """Build trained networks again of their weights; see `_core.Model.restore`."""
+        each = enumerate(members_of(parameters))
+        restored = _core.Model.restore
+        return cls([restored(config | {"seed": config["seed"] + i}, own, scalers, int8) for i, own in each])
 
     @property
     def config(self) -> dict[str, Any]:
@@ -155,14 +165,10 @@ class Ensemble:
         return {f"{PREFIX}{i}.{name}": value for i, model in each for name, value in values(model).items()}
 
     def _replace(self, named: Mapping[str, Any], load: Callable[[_core.Model, dict[str, Any]], None]) -> None:
-        before = [model.parameters() for model in self.members]
-        try:
-            for model, own in zip(self.members, self._split(named), strict=True):
-                load(model, own)
-        except BaseException:
-            for model, own in zip(self.members, before, strict=True):
-                model.load_parameters(own)
-            raise
+        members = copy.deepcopy(self.members)
+        for model, own in zip(members, self._split(named), strict=True):
+            load(model, own)
+        self.members = members
 
     def _split(self, named: Mapping[str, Any]) -> list[dict[str, Any]]:
         n = n_members(named)
@@ -179,6 +185,9 @@ def n_members(named: Mapping[str, Any]) -> int:
 def members_of(named: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The weights of each network of an ensemble, or those of a network alone, under the network's own names."""
     starts = [f"{PREFIX}{i}." for i in range(n_members(named))] or [""]
+    unknown = [name for name in named if not name.startswith(tuple(starts))]
+    if unknown:
+        raise ValueError(f"expected the parameters of {len(starts)} networks, got {unknown[0]!r} beside them")
     return [{name.removeprefix(s): value for name, value in named.items() if name.startswith(s)} for s in starts]
 
 
@@ -227,7 +236,8 @@ class _Run:
 
 
 def _mean_outcome(outcomes: list[dict[str, Any]], interrupt: KeyboardInterrupt | None) -> dict[str, Any]:
-    errors = [outcome["error"] for outcome in outcomes if outcome["error"] is not None]
+    # the first that failed says why all ended
+    first = next((outcome for outcome in outcomes if outcome["error"] is not None), outcomes[0])
     n_epochs = min(outcome["n_epochs"] for outcome in outcomes)
     names = outcomes[0]["history"]
     history = {name: np.mean([outcome["history"][name][:n_epochs] for outcome in outcomes], axis=0) for name in names}
@@ -237,6 +247,6 @@ def _mean_outcome(outcomes: list[dict[str, Any]], interrupt: KeyboardInterrupt |
         "history": history,
         "best_epoch": int(np.argmin(losses)) + 1 if n_epochs else 0,
         "n_epochs": n_epochs,
-        "stop_reason": outcomes[0]["stop_reason"] if interrupt is None else "interrupted",
-        "error": interrupt or next(iter(errors), None),
+        "stop_reason": first["stop_reason"] if interrupt is None else "interrupted",
+        "error": interrupt or first["error"],
     }

@@ -11,18 +11,20 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from lstmforecast import _core, checkpoint, transfer
 from lstmforecast.architecture import to_core
+from lstmforecast.aside import aside
 from lstmforecast.augment import as_options, resolve
 from lstmforecast.distributed import Processes, join, local_device, threads_of_process
 from lstmforecast.ensemble import Ensemble
 from lstmforecast.fit_tasks import CallbackSupportMixin, FitTasks, fit_with_pauses, fitted_attributes
 from lstmforecast.html_repr import LearningCurveMixin
 from lstmforecast.parameters import check_parameters
+from lstmforecast.plain import PlainParameters
 from lstmforecast.progress import ProgressBar
+from lstmforecast.seeds import draw_seed
 
 if TYPE_CHECKING:
     import torch
@@ -30,11 +32,13 @@ if TYPE_CHECKING:
 
 OnEpoch = Callable[[dict[str, Any]], bool | list[str]]
 Fit = Callable[[dict[str, Any], OnEpoch | None, Processes | None], dict[str, Any]]
-# Sets what an estimator learns of a trained model and its outcome: the estimator itself, or a copy while it is trained.
+# Sets what an estimator learns of a trained model and its outcome, on a copy of the estimator.
 Learn = Callable[[Any, Any, Mapping[str, Any]], None]
+# Ends of a training that come from outside, after which the best weights so far are as good as any.
+KEPT = ("interrupted", "process_lost")
 
 
-class LSTMEstimator(LearningCurveMixin, CallbackSupportMixin, BaseEstimator):
+class LSTMEstimator(PlainParameters, LearningCurveMixin, CallbackSupportMixin, BaseEstimator):
     """An LSTM network with a scikit-learn face; not for use on its own."""
 
     _losses: ClassVar[tuple[str | None, ...]] = ("mse", "mae", "huber")
@@ -49,7 +53,7 @@ class LSTMEstimator(LearningCurveMixin, CallbackSupportMixin, BaseEstimator):
 
     def _validate_parameters(self) -> None:
         """Raise TypeError or ValueError, with one sentence, for the first parameter that makes no sense."""
-        check_parameters(self.get_params(deep=False), losses=self._losses, architectures=self._architectures)
+        check_parameters(self._plain_parameters(), losses=self._losses, architectures=self._architectures)
         resolve(self.augment)
         transfer.check_pretrained(self.pretrained)
         transfer.check_patterns(self.freeze, self.learning_rates)
@@ -78,7 +82,7 @@ class LSTMEstimator(LearningCurveMixin, CallbackSupportMixin, BaseEstimator):
         config = {name: getattr(self, name) for name in names}
         config["layer_devices"] = None if self.layer_devices is None else list(self.layer_devices)
         config |= {"window_size": window_size, "horizon": horizon, "n_features": n_features, "n_targets": n_targets}
-        config |= {"normalize": None, "seed": seed, "architecture": to_core(self.get_params(deep=False))} | network
+        config |= {"normalize": None, "seed": seed, "architecture": to_core(self._plain_parameters())} | network
         if self.distributed:
             config["device"] = local_device(self.device)
         model = _core.Model(config) if self.n_estimators == 1 else Ensemble.build(config, self.n_estimators)
@@ -111,9 +115,11 @@ class LSTMEstimator(LearningCurveMixin, CallbackSupportMixin, BaseEstimator):
         learn: Learn,
         tasks: FitTasks | None,
     ) -> None:
-        """Train a model and learn it, then raise what ended the training."""
+        """Train a model and learn it; an error that ended the training is raised, and what was learned before stays."""
         outcome = self._train_together(model, training, fit, learn, tasks)
-        learn(self, model, outcome)
+        if outcome["error"] is None or outcome["stop_reason"] in KEPT:
+            with aside(self) as fitted:
+                learn(fitted, model, outcome)
         if outcome["error"] is not None:
             raise outcome["error"]
         if tasks is not None:
@@ -450,17 +456,9 @@ class LSTMEstimator(LearningCurveMixin, CallbackSupportMixin, BaseEstimator):
         """The inverse of `_fitted_state`."""
         raise NotImplementedError
 
-
-def draw_seed(random_state: Any) -> int:
-    """A seed for one piece of work; an int gives the same one each time."""
-    return int(check_random_state(_as_random_state(random_state)).randint(np.iinfo(np.int32).max))
-
-
-def _as_random_state(random_state: Any) -> Any:
-    """scikit-learn takes no ``numpy.random.Generator``; a RandomState of one of its draws serves as well."""
-    if isinstance(random_state, np.random.Generator):
-        return np.random.RandomState(int(random_state.integers(np.iinfo(np.int32).max)))
-    return random_state
+    def _check_restored(self) -> None:
+        """Raise a ValueError if what was read from a file doesn't go together."""
+        raise NotImplementedError
 
 
 def _cast(kind: type, value: numbers.Real | None) -> Any:

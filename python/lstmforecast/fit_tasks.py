@@ -138,8 +138,9 @@ def fit_with_pauses(
             try:
                 ends = pause(outcome) or answers[-1] is True
             except BaseException as error:
-                # raised by whom keeps the weights first, as what callbacks of our own raise
-                return outcome | {"error": error}
+                # as what callbacks of our own raise
+                reason = "interrupted" if isinstance(error, KeyboardInterrupt) else "callback"
+                return outcome | {"error": error, "stop_reason": reason}
             if ends:
                 return outcome
             model.load_parameters(weights)

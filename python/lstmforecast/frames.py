@@ -188,6 +188,25 @@ def _narrow_days(native: Any) -> tuple[Any, list[str]]:
     return nw.from_native(table, eager_only=True), wide
 
 
+def localising(origin: Origin | None, is_panel: bool = False, in_columns: bool = False) -> str:
+    """How a container's times are given a time zone, for messages, with places for its name and the zone's.
+
+    Parameters
+    ----------
+    origin : Origin or None
+        As of `to_pandas`.
+    is_panel, in_columns : bool
+        Whether it holds several series, and whether their times are a column.
+    """
+    if origin is not None and origin.library == "polars":
+        return f"{{}}.with_columns(pl.col({origin.time!r}).dt.replace_time_zone({{!r}}))"
+    if origin is not None:
+        return "{}.to_pandas(), whose times take .dt.tz_localize({!r})"
+    if in_columns:
+        return f"{{0}}.assign({TIME}={{0}}[{TIME!r}].dt.tz_localize({{1!r}}))"
+    return "{}.tz_localize({!r}, level=1)" if is_panel else "{}.tz_localize({!r})"
+
+
 def column_names(data: Any, name: str = "y") -> list[Any]:
     """The names of a frame's columns, of any library; none for what is no frame."""
     frame = data if isinstance(data, pd.DataFrame) else _native(data, name)

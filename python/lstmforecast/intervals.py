@@ -24,8 +24,10 @@ from lstmforecast.calibration import (
 from lstmforecast.container import Observations
 from lstmforecast.distribution import quantile, whole
 from lstmforecast.ensemble import Ensemble
+from lstmforecast.finite import require_finite_forecasts
 from lstmforecast.panel import Panel
 from lstmforecast.seen import Seen
+from lstmforecast.units import Units
 
 # Windows of one step that are learned: errors of many series at one time are alike, and must not push out all others.
 MOST_OF_A_STEP = MOST_OF_PANEL // 20
@@ -172,7 +174,8 @@ class ConformalIntervals:
         n_errors = 0 if self._calibration is None else len(self._calibration)
         of_panel = seen.observations.is_panel
         self._check_levels(levels, wanted, n_errors, steps, self._calibrated_horizon(), of_panel=of_panel)
-        values = np.moveaxis(seen.undo(self._quantiles_of(forecast, levels, seen.spreads)), 0, -1)
+        values = np.moveaxis(seen.undo(self._quantiles_of(forecast, levels, seen.units)), 0, -1)
+        require_finite_forecasts(values, self.model_, seen, *seen.ends)
         names = seen.observations.form.variables(seen.observations.n_columns)
         return self._frame(seen, values, columns(names), given[2])
 
@@ -191,22 +194,29 @@ class ConformalIntervals:
         return 0 if self._calibration is None else self._calibration.truth.shape[1]
 
     def _quantiles_of(
-        self, forecast: NDArray[np.float64], levels: Sequence[float], spreads: NDArray[np.float64] | None = None
+        self, forecast: NDArray[np.float64], levels: Sequence[float], units: Units | None = None
     ) -> NDArray[np.float64]:
         """Corrected quantiles (n_levels, n, steps, k) of parameters (n, steps, k, p); they ascend with the levels."""
         assert self._calibration is not None
-        unit = 1.0 if spreads is None else spreads[:, np.newaxis]
-        distribution, steps = self._calibration.distribution, forecast.shape[1]
-        each = [
-            quantile(distribution, forecast, level)
-            + unit * self._calibration.quantile(level, f"{level:g}")[np.newaxis, :steps]
-            for level in levels
-        ]
+        each = [self._quantile_of(forecast, level, units) for level in levels]
         order = np.argsort(levels)
         values = np.empty((len(levels), *forecast.shape[:3]))
         # corrections of their own may have made neighbours cross
         values[order] = np.maximum.accumulate(np.stack([each[i] for i in order]), axis=0)
-        return whole(values) if distribution == "negative_binomial" else values
+        return whole(values) if self._calibration.distribution == "negative_binomial" else values
+
+    def _quantile_of(self, forecast: NDArray[np.float64], level: float, units: Units | None) -> NDArray[np.float64]:
+        """One of them: (n, steps, k)."""
+        assert self._calibration is not None
+        distribution, steps = self._calibration.distribution, forecast.shape[1]
+        unit = 1.0 if units is None else units.spreads[:, np.newaxis]
+        found = quantile(distribution, forecast, level) + unit * self._calibration.quantile(level, f"{level:g}")[:steps]
+        if units is None or distribution is None or units.pooled.all():
+            return found
+        # the network knows nothing of a unit of their own: as far from the middle as errors are in it
+        errors = self._calibration.of_middles.quantile(level, f"{level:g}")[:steps]
+        own = quantile(distribution, forecast, 0.5) + unit * errors
+        return np.where(units.pooled[:, np.newaxis], found, own)
 
     def _quantiles_at(
         self,
@@ -218,7 +228,7 @@ class ConformalIntervals:
     ) -> NDArray[np.float64]:
         """Quantiles of the rows from each origin of the series ``which`` on: (n_levels, n_origins, horizon, k)."""
         forecast = self._forecast_origins(self.model_, seen, origins, horizon, which)
-        return seen.undo(self._quantiles_of(forecast, levels, None if seen.spreads is None else seen.spreads[which]))
+        return seen.undo(self._quantiles_of(forecast, levels, None if seen.units is None else seen.units.take(which)))
 
     def _check_levels(
         self,
@@ -249,20 +259,18 @@ class ConformalIntervals:
         known: NDArray[np.bool_] = ~filled[origins[:, np.newaxis] + np.arange(self.horizon)].any(axis=(1, 2))
         return origins[known]
 
-    def _calibrate(self, model: _core.Model | Ensemble, seen: Seen) -> None:
-        """Forecast the rows that `fit` held out. Missing values are no truth."""
+    def _calibrated(self, model: _core.Model | Ensemble, seen: Seen) -> tuple[Calibration | None, Seen]:
+        """Errors on the rows that `fit` held out, and what is seen in their units; missing values are no truth."""
         which, origins = self._held_out_places(seen.observations)
-        self._calibration = None
-        if len(origins):
-            forecast = self._forecast_origins(model, seen, origins, self.horizon, which)
-            rows = seen.observations.row_of(which, origins)[:, np.newaxis] + np.arange(self.horizon)
-            self._calibration = Calibration.of(
-                seen.values[rows],
-                forecast,
-                distribution=model.config["distribution"],
-                spreads=None if seen.spreads is None else seen.spreads[which],
-                rate=float(self.adaptation_rate),
-            )
+        if not len(origins):
+            return None, seen
+        forecast = self._forecast_origins(model, seen, origins, self.horizon, which)
+        rows = seen.observations.row_of(which, origins)[:, np.newaxis] + np.arange(self.horizon)
+        options = {"distribution": model.config["distribution"], "rate": float(self.adaptation_rate)}
+        if seen.units is None:
+            return Calibration.of(seen.values[rows], forecast, **options), seen
+        calibration, units = Calibration.of_panel(seen.values[rows], forecast, seen.units, which, **options)
+        return calibration, seen.with_units(units)
 
     def _held_out_places(self, observations: Observations) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Series and row of the forecasts that a fit is calibrated with, the farthest from their ends first."""
@@ -297,11 +305,13 @@ class ConformalIntervals:
             return
         observations, horizon = seen.observations, self._calibrated_horizon()
         which, origins = self._judged_places(before, observations, newer, horizon)
+        if seen.units is not None:
+            which, origins = (each[seen.units.are_pooled(which)] for each in (which, origins))
         which, origins = (each[-self._calibration.most :] for each in (which, origins))
         if len(origins):
             forecast = self._forecast_origins(self.model_, seen, origins, horizon, which)
             rows = observations.row_of(which, origins)[:, np.newaxis] + np.arange(horizon)
-            spreads = None if seen.spreads is None else seen.spreads[which]
+            spreads = None if seen.units is None else seen.units.divisors(which)
             self._calibration = self._calibration.extended(seen.values[rows], forecast, spreads)
 
     def _judged_places(

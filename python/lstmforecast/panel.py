@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from lstmforecast.container import Missing, Observations, check_columns
 from lstmforecast.form import Form, read_table
-from lstmforecast.frames import to_pandas
-from lstmforecast.index import Frequency, alike, check_index, continue_index, gap_message, regular_grid
+from lstmforecast.frames import localising, to_pandas
+from lstmforecast.index import Frequency, check_index, continue_index, gap_message, regular_grid
 from lstmforecast.packing import pack_keys, pack_label, unpack_keys, unpack_label
 from lstmforecast.panel_index import grouped, index_of_codes, indexed, irregular_series
 
@@ -48,10 +48,11 @@ class Panel(Observations):
         frame, long = indexed(y, name)
         table, form = read_table(frame, name)
         form = replace(form, kind="long" if long else form.kind, origin=origin)
+        index = frame.index
         if like is not None:
             check_columns(like.form, like.n_columns, form, table.shape[1], name)
-            freq = like.freq
-        index, starts, order = grouped(frame.index, name)
+            freq, index = like.freq, like._alike(index, form, name)
+        index, starts, order = grouped(index, name)
         if order is not None:
             table = table[order]
         keys = index[starts[:-1]].get_level_values(0)
@@ -70,12 +71,13 @@ class Panel(Observations):
         self, keys: pd.Index, which: NDArray[np.intp], missing: Missing, name: str, at_fit: bool
     ) -> Panel:
         """Put series with gaps on their grid, one by one."""
-        like = None if at_fit else self
         mended: dict[int, tuple[Any, pd.Index, Any]] = {}
         for i in which.tolist():
             rows, title = slice(self.starts[i], self.starts[i + 1]), _title(keys, i, name)
             times = _checked(self.index, self.starts, i, keys, name)
-            part = Form("frame", self.form.dtype, self.form.columns).give_back(self.values[rows], times)
+            form = Form("frame", self.form.dtype, self.form.columns)
+            part = form.give_back(self.values[rows], times)
+            like = None if at_fit else Observations(self.values[rows], times, self.freq, form)
             grid, _ = regular_grid(times, self.freq, title)
             if len(grid) > len(part) and missing == "error":
                 raise ValueError(gap_message(times, grid, self.freq, title))
@@ -103,6 +105,9 @@ class Panel(Observations):
         index = index_of_codes(keys, numbers, times, codes, self.index.names)
         starts = np.append(0, np.cumsum(lengths))
         return replace(self, values=values, index=index, filled=filled if filled.any() else None, starts=starts)
+
+    def _localising(self, form: Form) -> str:
+        return localising(form.origin, is_panel=True, in_columns=form.kind == "long")
 
     @property
     def n_series(self) -> int:
@@ -176,6 +181,9 @@ class Panel(Observations):
         index = pd.MultiIndex.from_arrays([keys.repeat(np.diff(tensors["starts"])), times], names=names)
         return cls(single.values, index, single.freq, single.form, single.filled, starts=tensors["starts"])
 
+    def _times_of(self, i: int) -> pd.Index:
+        return self.times(np.arange(self.starts[i], self.starts[i + 1]))
+
     def container(self) -> Any:
         """Give these observations back as they came in."""
         return self._give_back(self.values, self.index)
@@ -183,7 +191,7 @@ class Panel(Observations):
     def future_index(self, steps: int) -> pd.Index:
         """The labels of the steps after the end of each series."""
         ends = self.times(self.starts[1:] - 1)
-        later = {end: continue_index(pd.Index(ends[[i]]), self.freq, steps) for i, end in _first_of_each(ends)}
+        later = {end: continue_index(self._times_of(i), self.freq, steps) for i, end in _first_of_each(ends)}
         times = later[ends[0]].append([later[end] for end in ends[1:]])
         return pd.MultiIndex.from_arrays([self.series_keys.repeat(steps), times], names=self.index.names)
 
@@ -200,8 +208,6 @@ class Panel(Observations):
         """Append newer rows to the series that they belong to; series that were not there before are added."""
         # mended below, with the rows before them
         later = Panel.read(newer, missing="error" if missing == "error" else "mask", like=self, name=name)
-        levels: list[Any] = [alike(self.index.levels[1], later.index.levels[1], name)]
-        later = replace(later, index=later.index.set_levels(levels, level=[1]))
         known = self.series_keys.get_indexer(later.series_keys)
         both = np.flatnonzero(known >= 0)
         ends, begins = self.times(self.starts[1:][known[both]] - 1), later.times(later.starts[:-1][both])

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lstmforecast.frames import SERIES, TIME, column_names
-from lstmforecast.index import Frequency, regular_grid
+from lstmforecast.index import Frequency, alike, regular_grid
 
 # Rows looked at in one go while a panel is read.
 _ROWS = 2**18
@@ -64,6 +64,19 @@ def index_of_codes(keys: pd.Index, numbers: Any, times: pd.Index, codes: Any, na
     # the stubs of pandas know lists only
     levels: list[Any] = [keys, times]
     return pd.MultiIndex(levels, [numbers, codes], names=names)
+
+
+def labels_alike(
+    index: pd.Index, newer: pd.Index, name: str, localise: str = "{}.tz_localize({!r})", like: str = "as before"
+) -> pd.Index:
+    """As `lstmforecast.index.alike`, also for indexes of (series, time); those of different depth are left."""
+    if index.nlevels != newer.nlevels:
+        return newer
+    if not (isinstance(index, pd.MultiIndex) and isinstance(newer, pd.MultiIndex)):
+        return alike(index, newer, name, localise, like)
+    # the stubs of pandas know lists only
+    levels: list[Any] = [alike(index.levels[-1], newer.levels[-1], name, localise, like)]
+    return newer if levels[0] is newer.levels[-1] else newer.set_levels(levels, level=[-1])
 
 
 def grouped(index: pd.MultiIndex, name: str) -> tuple[pd.MultiIndex, NDArray[np.int64], NDArray[np.intp] | None]:

@@ -18,6 +18,7 @@ from lstmforecast.metrics import interval_losses, pinball_losses
 from lstmforecast.rolling import Fold, Windows
 from lstmforecast.scoring import METHODS, carried, known_truth, naive_forecast, seasons_at
 from lstmforecast.seen import Seen
+from lstmforecast.units import Units
 
 INTERVAL_SCORES = ("coverage", "width", "interval score")
 LEVELS = [round(0.05 * i, 2) for i in range(1, 20)]
@@ -193,16 +194,19 @@ class SpreadScorer:
         which = np.flatnonzero(fold.stop > fold.start)[which]
         return Windows(which, fold.start[which] + origins)
 
-    def _units(self, forecaster: LSTMForecaster, fold: Fold) -> Array:
-        """What errors of naive forecasts are counted in: spreads of the series of a panel, as the forecaster's."""
-        units = np.ones((self.observations.n_series, self.observations.n_columns))
-        if not self.observations.is_panel:
-            return units
-        part = replace(self.seen.take(fold.rows(self.observations)), transform=None)
-        units[fold.stop > fold.start] = part.sized(forecaster._training_lengths(part.observations)).spreads
+    def _units(self, forecaster: LSTMForecaster, fold: Fold) -> Units:
+        """What errors of naive forecasts are counted in: units of the series of a panel, as the forecaster's."""
+        shape = (self.observations.n_series, self.observations.n_columns)
+        units = Units(np.ones(shape), np.ones(shape, bool))
+        if self.observations.is_panel:
+            part = replace(self.seen.take(fold.rows(self.observations)), transform=None)
+            found = part.sized(forecaster._training_lengths(part.observations)).units
+            assert found is not None
+            for all_, known in zip(units, found, strict=True):
+                all_[fold.stop > fold.start] = known
         return units
 
-    def _naive_quantiles(self, held_out: Windows, season: int, units: Array) -> Callable[[Windows], Array]:
+    def _naive_quantiles(self, held_out: Windows, season: int, units: Units) -> Callable[[Windows], Array]:
         """A naive forecast and quantiles of its errors on the rows held out, for given windows."""
         values, steps = carried(self.observations), np.arange(self.horizon)
 
@@ -211,12 +215,14 @@ class SpreadScorer:
             return naive_forecast(values, rows[:, np.newaxis], seasons[:, np.newaxis], steps)
 
         truth = values[held_out.rows(self.observations, self.horizon)]
-        spreads = units[held_out.which] if self.observations.is_panel else None
-        calibration = Calibration.of(truth, forecast(held_out), spreads=spreads)
+        if self.observations.is_panel:
+            calibration, units = Calibration.of_panel(truth, forecast(held_out), units, held_out.which)
+        else:
+            calibration = Calibration.of(truth, forecast(held_out))
         errors = np.stack(
             [calibration.quantile(*each) for each in zip(self.wanted.all, self.wanted.words, strict=True)]
         )
-        return lambda windows: forecast(windows) + units[windows.which, np.newaxis] * errors[:, np.newaxis]
+        return lambda windows: forecast(windows) + units.spreads[windows.which, np.newaxis] * errors[:, np.newaxis]
 
     def _batches(self, windows: Windows) -> Iterator[Windows]:
         size = max(1, MOST_VALUES // (len(self.wanted.all) * self.horizon * self.observations.n_columns))

@@ -287,7 +287,7 @@ class LSTMRegressor(RegressorMixin, WindowEstimator):
         ValueError, TypeError
             Data or parameters that can't be trained on; what an earlier fit learned stays.
         FloatingPointError
-            The loss diverged; the best weights so far are kept.
+            The loss diverged; what an earlier fit learned stays, as after an error of a callback.
         KeyboardInterrupt
             Ctrl-C; the best weights so far are kept.
         RuntimeError
@@ -331,6 +331,11 @@ class LSTMRegressor(RegressorMixin, WindowEstimator):
         super()._restore_fitted_state(tensors, values)
         self.n_outputs_ = int(values["n_outputs"])
         self._flat_targets = bool(values["flat_targets"])
+
+    def _check_restored(self) -> None:
+        from lstmforecast.restored import check_regressor
+
+        check_regressor(self, self.n_outputs_)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.utils import check_random_state
 
 from lstmforecast.calibration import Calibration, quantile_columns
-from lstmforecast.distribution import probability, quantile
+from lstmforecast.distribution import probability, quantile, whole
+from lstmforecast.finite import require_finite_forecasts
 from lstmforecast.intervals import ConformalIntervals
 from lstmforecast.parameters import check_count
+from lstmforecast.seeds import as_generator
+from lstmforecast.units import Units
 
 
 class SamplePaths(ConformalIntervals):
@@ -76,25 +78,19 @@ class SamplePaths(ConformalIntervals):
         self._check_levels([], [], len(self._calibration or ()), forecast.shape[1], self._calibrated_horizon())
         assert self._calibration is not None
         drawn = generator.randint(len(self._calibration), size=n_samples)
-        paths = seen.undo(draw_paths(self._calibration, drawn, forecast, seen.spreads, generator))
-        names = seen.observations.form.variables(paths.shape[-1])
+        paths = seen.undo(draw_paths(self._calibration, drawn, forecast, seen.units, generator))
+        paths = np.moveaxis(paths, 0, -1)
+        require_finite_forecasts(paths, self.model_, seen, *seen.ends)
+        names = seen.observations.form.variables(paths.shape[2])
         columns = quantile_columns(names, list(range(n_samples))).set_names(["variable", "sample"])
-        return self._frame(seen, np.moveaxis(paths, 0, -1), columns, context)
-
-
-def as_generator(random_state: Any) -> np.random.RandomState:
-    """The generator of a seed, of a generator of either kind, or of chance."""
-    if isinstance(random_state, np.random.Generator):
-        return np.random.RandomState(int(random_state.integers(np.iinfo(np.int32).max)))
-    generator: np.random.RandomState = check_random_state(random_state)
-    return generator
+        return self._frame(seen, paths, columns, context)
 
 
 def draw_paths(
     calibration: Calibration,
     drawn: NDArray[np.int64],
     forecast: NDArray[np.float64],
-    spreads: NDArray[np.float64] | None,
+    units: Units | None,
     generator: np.random.RandomState,
 ) -> NDArray[np.float64]:
     """Lend the errors, or probabilities, of the windows ``drawn`` to parameters (n, steps, k, p).
@@ -104,10 +100,11 @@ def draw_paths(
     ndarray of shape (n_samples, n, steps, k)
     """
     steps = forecast.shape[1]
+    unit = 1.0 if units is None else units.spreads[:, np.newaxis]
+    middles = quantile(calibration.distribution, forecast, 0.5)
+    around = middles + unit * calibration.errors[drawn, np.newaxis, :steps].astype(np.float64)
     if calibration.parameters is None:
-        unit = 1.0 if spreads is None else spreads[:, np.newaxis]
-        errors = calibration.errors[drawn, np.newaxis, :steps].astype(np.float64)
-        return np.asarray(forecast[..., 0] + unit * errors, np.float64)
+        return around
     distribution = calibration.distribution
     truth, parameters = calibration.truth[drawn, :steps], calibration.parameters[drawn, :steps]
     levels = probability(distribution, parameters, truth)
@@ -117,4 +114,9 @@ def draw_paths(
         levels = below + generator.uniform(size=levels.shape) * 2 * (levels - below)
     # a truth that was thought impossible is as far out as single precision can tell
     levels = np.clip(levels, 1e-7, 1 - 1e-7)
-    return quantile(distribution, forecast, levels[:, np.newaxis])
+    paths = quantile(distribution, forecast, levels[:, np.newaxis])
+    if units is None or units.pooled.all():
+        return paths
+    # the network knows nothing of a unit of their own
+    around = whole(around) if distribution == "negative_binomial" else around
+    return np.where(units.pooled[:, np.newaxis], paths, around)

@@ -12,8 +12,10 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from lstmforecast import _core
+from lstmforecast.aside import aside
 from lstmforecast.fit_tasks import CallbackSupportMixin, FitTasks, with_callbacks
 from lstmforecast.html_repr import DocLinkMixin
+from lstmforecast.plain import PlainParameters
 
 Affine = tuple[NDArray[np.float64], NDArray[np.float64]]
 
@@ -21,7 +23,9 @@ Affine = tuple[NDArray[np.float64], NDArray[np.float64]]
 _CHECKS: dict[str, Any] = {"dtype": (np.float64, np.float32), "order": "C", "ensure_all_finite": "allow-nan"}
 
 
-class _ColumnScaler(DocLinkMixin, CallbackSupportMixin, OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+class _ColumnScaler(
+    PlainParameters, DocLinkMixin, CallbackSupportMixin, OneToOneFeatureMixin, TransformerMixin, BaseEstimator
+):
     """``(x - center) / scale`` for each column; NaN is passed over in fit and kept in transform."""
 
     _doc_page = "windows"
@@ -47,8 +51,9 @@ class _ColumnScaler(DocLinkMixin, CallbackSupportMixin, OneToOneFeatureMixin, Tr
             Infinite values, no rows or columns, or bad parameters.
         """
         self._check_parameters()
-        data, tasks = validate_data(self, X, **_CHECKS), FitTasks(self, X, y)
-        self._learn(data)
+        with aside(self) as fitted:
+            data, tasks = validate_data(fitted, X, **_CHECKS), FitTasks(self, X, y)
+            fitted._learn(data)
         tasks.end()
         return self
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,10 +14,12 @@ from lstmforecast.container import Missing, Observations
 from lstmforecast.covariates import Covariates
 from lstmforecast.distribution import mean
 from lstmforecast.ensemble import Ensemble
+from lstmforecast.finite import require_finite_forecasts
 from lstmforecast.index import Frequency, season_length
 from lstmforecast.panel import Panel
 from lstmforecast.panel_index import is_panel
 from lstmforecast.scalers import fit_columns
+from lstmforecast.units import Units, guess_spreads, is_pooled, spread_of
 
 Array = NDArray[np.float64]
 # Windows in one call: those of many series are made batch by batch.
@@ -55,8 +58,9 @@ class Seen:
         What stands beside the targets: static and past features, then those known in advance.
     covariates : Covariates
         How they are made.
-    sizes : ndarray of shape (n_series, 3 * k) or None
-        Centres, scales and spreads (mean absolute seasonal differences) of the targets of each series of a panel.
+    sizes : ndarray of shape (n_series, 4 * k) or None
+        Of the targets of each series of a panel: centres, scales, units of error, and whether errors in these units are
+        pooled with those of the other series (1) or not (0); see `lstmforecast.units`.
     scaler : str, object or None
         What centres and scales are made with.
     transform : {"log", None}
@@ -82,7 +86,8 @@ class Seen:
 
     def undo(self, values: Array) -> Array:
         """Bring transformed values, or quantiles of them, back to the data's units."""
-        return np.expm1(values) if self.transform == "log" else values
+        with np.errstate(over="ignore"):
+            return np.expm1(values) if self.transform == "log" else values
 
     @property
     def table(self) -> Array:
@@ -102,7 +107,22 @@ class Seen:
     @property
     def spreads(self) -> Array | None:
         """By what the errors of each series are divided: (n_series, k)."""
-        return None if self.sizes is None else self.sizes[:, 2 * self.observations.n_columns :]
+        return None if self.units is None else self.units.spreads
+
+    @property
+    def units(self) -> Units | None:
+        """Units of error of each series of a panel."""
+        if self.sizes is None:
+            return None
+        k = self.observations.n_columns
+        # files of before have none: all series are pooled
+        pooled = self.sizes[:, 3 * k :] > 0 if self.sizes.shape[1] > 3 * k else np.ones((len(self.sizes), k), bool)
+        return Units(self.sizes[:, 2 * k : 3 * k], pooled)
+
+    def with_units(self, units: Units) -> Seen:
+        """With other units of error."""
+        assert self.scales is not None
+        return replace(self, sizes=np.hstack([self.scales, units.spreads, units.pooled]))
 
     def sized(self, lengths: NDArray[np.int64] | None = None, like: Seen | None = None) -> Seen:
         """With the sizes of each series, where there are several: of its first ``lengths`` rows, or of all.
@@ -117,15 +137,30 @@ class Seen:
         values, season = self.values, season_length(self.observations.freq)
         starts = np.cumsum(self.observations.lengths) - self.observations.lengths
         lengths = self.observations.lengths if lengths is None else lengths
-        sizes = np.empty((len(known), 3 * values.shape[1]))
-        if like is not None and like.sizes is not None:
-            sizes[known >= 0] = like.sizes[known[known >= 0]]
+        k = values.shape[1]
+        sizes = np.empty((len(known), 4 * k))
         for i in np.flatnonzero(known < 0):
             rows = values[starts[i] : starts[i] + lengths[i]]
-            sizes[i] = np.concatenate([*fit_columns(self.scaler, rows), _spread(rows, season)])
-        if np.isnan(sizes).any():
-            _guess_spreads(sizes[:, -values.shape[1] :], self, like)
-        return replace(self, sizes=sizes)
+            sizes[i] = np.concatenate([*fit_columns(self.scaler, rows), spread_of(rows, season), is_pooled(rows)])
+        if like is not None and like.scales is not None and like.units is not None:
+            there = known >= 0
+            sizes[there] = np.hstack([like.scales, *like.units])[known[there]]
+            for i in np.flatnonzero(there & (sizes[:, 3 * k :] == 0).any(axis=1)):
+                # what stood still when it was fitted may move by now
+                spreads, pooled = sizes[i, 2 * k : 3 * k], sizes[i, 3 * k :] > 0
+                now = spread_of(values[starts[i] : starts[i] + lengths[i]], season)
+                sizes[i, 2 * k : 3 * k] = np.where(pooled, spreads, np.fmax(spreads, now))
+        sized = replace(self, sizes=sizes)
+        source = sized if like is None or like.units is None else like
+        if np.isnan(sizes).any() and sized.units is not None and source.units is not None:
+            guessed = guess_spreads(sized.units.spreads, self.levels, source.units, source.levels)
+            sized = sized.with_units(sized.units._replace(spreads=guessed))
+        return sized
+
+    @property
+    def ends(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """All series, and the row of each after its last."""
+        return np.arange(self.observations.n_series), np.asarray(self.observations.lengths)
 
     @property
     def levels(self) -> Array:
@@ -158,19 +193,29 @@ class Seen:
         return windows
 
     def around(
-        self, which: NDArray[np.int64], origins: NDArray[np.int64], size: int, steps: int
+        self,
+        which: NDArray[np.int64],
+        origins: NDArray[np.int64],
+        size: int,
+        steps: int,
+        after: Array | None = None,
     ) -> tuple[Array, Array]:
         """The rows before and the features after origins, which are rows of the series ``which``.
 
         Returns windows (n_origins, size, k + m), nan before the beginning of a series, and features
-        (n_origins, steps, m), nan after its end.
+        (n_origins, steps, m), nan after its end, or those ``after`` all series (n_series, n, m).
         """
         table = self.table
         first = self.observations.row_of(which, np.zeros_like(origins))[:, np.newaxis]
         rows = first + origins[:, np.newaxis] + np.arange(-size, steps)
         around = table[np.clip(rows, 0, len(table) - 1)]
-        around[(rows < first) | (rows >= first + self.observations.lengths[which, np.newaxis])] = np.nan
-        return around[:, :size], around[:, size:, self.observations.n_columns :]
+        beyond = rows - first - self.observations.lengths[which, np.newaxis]
+        around[(rows < first) | (beyond >= 0)] = np.nan
+        future = around[:, size:, self.observations.n_columns :]
+        if after is not None:
+            each, step = np.nonzero(beyond[:, size:] >= 0)
+            future[each, step] = after[which[each], beyond[:, size:][each, step]]
+        return around[:, :size], future
 
     def extended(
         self, y: Any, X: Any = None, X_past: Any = None, static: Any = None, missing: Missing = "error"
@@ -187,40 +232,6 @@ class Seen:
         return extended.sized(like=self), newer
 
 
-def _spread(rows: Array, season: int) -> Array:
-    """Mean absolute seasonal difference of each column, or of neighbours where there are too few rows; nan: unknown."""
-    spread = np.full(rows.shape[1], np.nan)
-    for lag in (season, 1):
-        if len(rows) > lag:
-            differences = np.abs(rows[lag:] - rows[:-lag])
-            found = np.where(np.isnan(differences).all(axis=0), spread, _nanmean(differences))
-            spread = np.where(spread > 0, spread, found)
-    # a constant series: anything will do, as its errors are next to nothing
-    size: Array = np.nan_to_num(np.nanmax(np.abs(rows), axis=0, initial=0.0))
-    return np.where(spread == 0, np.where(size > 0, 1e-3 * size, 1.0), spread)
-
-
-def _guess_spreads(spreads: Array, seen: Seen, like: Seen | None) -> None:
-    """Fill unknown spreads (n_series, k) of short series by the part of their level that is the median of the known."""
-    source, known = (seen, spreads) if like is None or like.spreads is None else (like, like.spreads)
-    told = ~np.isnan(known) & (source.levels > 0)
-    for column in range(spreads.shape[1]):
-        known_of = known[told[:, column], column]
-        ratio, usual = 1e-3, 1.0
-        if len(known_of):
-            ratio = float(np.median(known_of / source.levels[told[:, column], column]))
-            usual = float(np.median(known_of))
-        level = seen.levels[:, column]
-        guess = np.where(level > 0, ratio * level, usual)
-        spreads[:, column] = np.where(np.isnan(spreads[:, column]), guess, spreads[:, column])
-
-
-def _nanmean(differences: Array) -> Array:
-    known = ~np.isnan(differences)
-    mean_of: Array = np.where(known, differences, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
-    return mean_of
-
-
 def forecast(
     model: _core.Model | Ensemble, seen: Seen, steps: int, X: Any = None, n_threads: int | None = None
 ) -> Array:
@@ -229,17 +240,31 @@ def forecast(
     parts = []
     for at in range(0, len(windows), BATCH):
         scales = None if seen.scales is None else seen.scales[at : at + BATCH]
-        parts.append(roll(model, windows[at : at + BATCH], future[at : at + BATCH], n_threads, scales))
-    return np.concatenate(parts)
+        parts.append(roll(model, windows[at : at + BATCH], future[at : at + BATCH], n_threads, scales)[:, :steps])
+    found = np.concatenate(parts)
+    require_finite_forecasts(found, model, seen, *seen.ends, future)
+    return found
+
+
+def steps_read(config: Mapping[str, Any], steps: int) -> int:
+    """The steps whose known features the network reads to forecast so many: of all that it forecasts at once.
+
+    So its first forecasts are the same whatever more is asked for.
+    """
+    horizon: int = config["horizon"]
+    return -(-steps // horizon) * horizon if config["n_known"] else steps
 
 
 def ends_of(model: _core.Model | Ensemble, seen: Seen, steps: int, X: Any) -> tuple[Array, Array]:
-    """The last windows (n_series, window_size, k + m) of all series, and features (n_series, steps, m) after them."""
-    future = seen.covariates.of_future(seen.observations, steps, X)
+    """The last windows (n_series, window_size, k + m) of all series, and features after them of the steps that are read
+    (n_series, n_read, m); see `steps_read`.
+    """
+    config = model.config
+    future = seen.covariates.of_future(seen.observations, steps_read(config, steps), X, config["horizon"])
     # what never changes goes on where a forecast is appended to its window
     n_static, ends = seen.covariates.n_static, np.cumsum(seen.observations.lengths)
     future[:, :, :n_static] = seen.features[ends - 1, np.newaxis, :n_static]
-    return seen.windows(model.config["window_size"]), future
+    return seen.windows(config["window_size"]), future
 
 
 def first_inputs(model: _core.Model | Ensemble, windows: Array, future: Array) -> Array:
@@ -259,7 +284,8 @@ def roll(
     n_threads: int | None = None,
     scales: Array | None = None,
 ) -> Array:
-    """Forecast from windows (n, window_size, k + m), given the features of the future (n, steps, m), nan where unknown.
+    """Forecast from windows (n, window_size, k + m), given the features of the future (n, steps, m), nan where unknown:
+    of all steps that are read (`steps_read`) where some are known.
 
     Steps beyond the horizon of the model are forecast from its own forecasts. Returns (n, steps, k, p).
     """
@@ -270,8 +296,6 @@ def roll(
     if n_after or steps > horizon:
         later = np.full((len(windows), -(-steps // horizon) * horizon, windows.shape[2]), np.nan)
         later[:, :steps, n_targets:] = future
-        # what is beyond the last step is not looked at by any that is wanted
-        later[:, steps:, n_targets:] = future[:, -1:]
         rows = np.concatenate([windows, later], axis=1)
     parts = []
     for start in range(0, steps, horizon):

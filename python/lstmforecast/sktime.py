@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 import lstmforecast
+from lstmforecast.index import alike
 
 try:
     from sktime.forecasting.base import BaseForecaster, ForecastingHorizon
@@ -52,8 +53,9 @@ class LSTMForecaster(BaseForecaster):
     -----
     `update` takes newer rows in, which moves the intervals too. The weights stay, also with ``update_params=True``:
     `sktime.forecasting.stream.UpdateRefitsEvery` trains anew. ``X`` is known in advance, so `predict` needs it for all
-    steps up to the last one. Intervals and quantiles are those of `lstmforecast.LSTMForecaster`; levels that too few
-    rows were held out for are reached from the outermost that these tell, as if errors were normally distributed.
+    steps up to the last one, and on to the last that the network forecasts with it at once. Intervals and quantiles are
+    those of `lstmforecast.LSTMForecaster`; levels that too few rows were held out for are reached from the outermost
+    that these tell, as if errors were normally distributed.
 
     Examples
     --------
@@ -152,6 +154,7 @@ class LSTMForecaster(BaseForecaster):
         if self._series is not None:
             self._series = self._series.append(_names_of(y).unique().difference(self._series, sort=False))
         y, ends = self._numbered(y), self._ends()
+        alike(self.estimator_._seen.observations.times(np.zeros(1, np.int64)), y.index.get_level_values(-1))
         # windows of sktime overlap; series that are new have no end yet
         ends_of = ends.reindex(y.index.get_level_values(0)).array if y.index.nlevels > 1 else ends.iloc[0]
         newer = y[~(y.index.get_level_values(-1) <= ends_of)]

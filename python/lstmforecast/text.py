@@ -15,13 +15,16 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from lstmforecast import _core
+from lstmforecast.aside import aside
 from lstmforecast.checkpoint import Checkpoint, as_options, check_checkpoint, saved_seed
-from lstmforecast.estimator import draw_seed
+from lstmforecast.estimator import KEPT
 from lstmforecast.fit_tasks import CallbackSupportMixin, FitTasks, with_callbacks
 from lstmforecast.html_repr import LearningCurveMixin
 from lstmforecast.parameters import check_callbacks, check_count
+from lstmforecast.plain import PlainParameters, plain
 from lstmforecast.progress import ProgressBar
 from lstmforecast.rules import Choice, Number
+from lstmforecast.seeds import draw_seed
 
 if TYPE_CHECKING:
     import torch
@@ -55,7 +58,7 @@ _RULES: dict[str, Number | Choice] = {
 }
 
 
-class CharLSTM(LearningCurveMixin, CallbackSupportMixin, BaseEstimator):
+class CharLSTM(PlainParameters, LearningCurveMixin, CallbackSupportMixin, BaseEstimator):
     """A language model of characters: a vector for each, LSTM layers, and a guess at the next character.
 
     It is trained by truncated backpropagation through time (Williams & Peng 1990; for characters: Graves 2013): the
@@ -202,7 +205,9 @@ class CharLSTM(LearningCurveMixin, CallbackSupportMixin, BaseEstimator):
         TypeError, ValueError
             If a parameter or the text makes no sense, or there is too little of it.
         FloatingPointError
-            If the loss became infinite or NaN; the best weights before are kept.
+            If the loss became infinite or NaN.
+        KeyboardInterrupt
+            Ctrl-C; the best weights so far are kept. After any other error, the model is what it was before.
         """
         self._validate_parameters()
         texts, seed = _as_texts(text), self._seed()
@@ -222,7 +227,11 @@ class CharLSTM(LearningCurveMixin, CallbackSupportMixin, BaseEstimator):
                 return tasks.epoch() or any(answers)
 
             outcome = model.fit(texts, training, on_epoch)
-        self._keep(model, outcome)
+        if outcome["error"] is None or outcome["stop_reason"] in KEPT:
+            with aside(self) as fitted:
+                fitted._keep(model, outcome)
+        if outcome["error"] is not None:
+            raise outcome["error"]
         tasks.end()
         return self
 
@@ -257,15 +266,13 @@ class CharLSTM(LearningCurveMixin, CallbackSupportMixin, BaseEstimator):
         return options | {"min_delta": 0.0, "shuffle": False}
 
     def _keep(self, model: _core.CharModel, outcome: Mapping[str, Any]) -> None:
-        """Keep what was learned, then raise what ended the training."""
+        """Keep what was learned."""
         self.model_ = model
         self.vocabulary_: str = model.config["characters"]
         self.history_ = pd.DataFrame(outcome["history"])
         self.best_epoch_: int = outcome["best_epoch"]
         self.n_epochs_: int = outcome["n_epochs"]
         self.stop_reason_: str = outcome["stop_reason"]
-        if outcome["error"] is not None:
-            raise outcome["error"]
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "model_")
@@ -374,7 +381,7 @@ class CharLSTM(LearningCurveMixin, CallbackSupportMixin, BaseEstimator):
         self, prompt: str, temperature: float, top_k: int | None, top_p: float | None, random_state: Any
     ) -> _core.CharGenerator:
         check_is_fitted(self)
-        sampling = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
+        sampling = {"temperature": plain(temperature), "top_k": plain(top_k), "top_p": plain(top_p)}
         for (name, value), rule in zip(sampling.items(), (_TEMPERATURE, _TOP_K, _TOP_P), strict=True):
             rule.check(name, value)
         casts = {"temperature": float, "top_k": int, "top_p": float}

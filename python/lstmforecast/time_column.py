@@ -234,8 +234,8 @@ def _ambiguity(possible: Sequence[_Reading], text: pd.Series[Any], name: str) ->
     ]
     return (
         f"{name}: expected times in column {text.name!r} whose day and month can't be taken for each other, got "
-        f"{_BRIEF.repr(text.iloc[row])} (line {row + 2}), which is {' or '.join(meanings)} (time_format in Python); say "
-        "which"
+        f"{_BRIEF.repr(text.iloc[row])} (line {row + 2}), which is {' or '.join(meanings)} (time_format in Python); "
+        "say which"
     )
 
 

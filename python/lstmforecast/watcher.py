@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import numbers
 import warnings
 from dataclasses import dataclass
@@ -15,12 +16,14 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from lstmforecast import _core
+from lstmforecast.aside import aside
 from lstmforecast.clock import Clock, Report, is_clock, spread
 from lstmforecast.fit_tasks import CallbackSupportMixin
 from lstmforecast.forecaster import LSTMForecaster
-from lstmforecast.frames import to_pandas
+from lstmforecast.frames import localising, to_pandas
 from lstmforecast.html_repr import DocLinkMixin
-from lstmforecast.packing import pack_label, unpack_label
+from lstmforecast.packing import pack_frequency, pack_index, pack_label, unpack_frequency, unpack_label
+from lstmforecast.plain import PlainParameters
 from lstmforecast.rules import Number
 from lstmforecast.thresholds import NAMES, Threshold, resolve
 
@@ -76,7 +79,7 @@ class Found:
         return np.nan_to_num(self.scores / np.maximum(self.thresholds, LEAST_THRESHOLD), nan=0.0)
 
 
-class Watcher(DocLinkMixin, CallbackSupportMixin, OutlierMixin, BaseEstimator):
+class Watcher(PlainParameters, DocLinkMixin, CallbackSupportMixin, OutlierMixin, BaseEstimator):
     """The inner works of `LSTMAnomalyDetector`; not for use on its own."""
 
     _doc_page = "anomalies"
@@ -127,7 +130,7 @@ class Watcher(DocLinkMixin, CallbackSupportMixin, OutlierMixin, BaseEstimator):
 
     def _check_parameters(self, n_rows: int) -> None:
         """Raise TypeError or ValueError, with one sentence, for the first parameter that makes no sense."""
-        parameters = self.get_params(deep=False)
+        parameters = self._plain_parameters()
         for name, rule in _RULES.items():
             rule.check(name, parameters[name])
         resolve(self.threshold)._config()
@@ -148,6 +151,8 @@ class Watcher(DocLinkMixin, CallbackSupportMixin, OutlierMixin, BaseEstimator):
         index = X.index if isinstance(X, pd.Series | pd.DataFrame) and is_clock(X.index) else None
         if origin is not None and origin.time is None:
             index = None
+        if not reset:
+            index = self._clock.alike(index, localising(origin))
         if isinstance(X, pd.Series):
             named = X.name is None and not reset and self._labels is not None and self.n_features_in_ == 1
             X = X.to_frame(self._names()[0]) if named else X.to_frame()
@@ -190,6 +195,14 @@ class Watcher(DocLinkMixin, CallbackSupportMixin, OutlierMixin, BaseEstimator):
         self._recent = [] if self.refit_every is None else [rows[-self.memory :]]
         self._frequency = clock.frequency(index)
         self._warn(report)
+
+    def _check_savable(self, index: pd.Index | None) -> None:
+        """Raise a ValueError for names, times and frequencies that no file could keep, before anything is trained."""
+        for label in self._labels or ():
+            pack_label(label)
+        if index is not None:
+            pack_index(index[-1:])
+            pack_frequency(Clock.of(index).frequency(index))
 
     def _fit_forecaster(self, rows: Array, frequency: Any, horizon: int | None = None) -> tuple[LSTMForecaster, Array]:
         """A forecaster fitted to rows whose gaps were mended, and the rows from the first whole one, gaps left open."""
@@ -248,16 +261,23 @@ class Watcher(DocLinkMixin, CallbackSupportMixin, OutlierMixin, BaseEstimator):
 
     def _go_on(self, table: Array, index: pd.Index | None) -> Found:
         """Judge rows, learn from them, and fit anew where it is time."""
-        there = None
-        rows = table
+        there, report = None, Report()
+        clock, rows = self._clock, table
         if index is not None:
-            missing, report = self._clock.read(index)
-            self._count_missing(table, index, report)
-            self._report.merge(report)
+            clock = copy.copy(clock)
+            missing, report = clock.read(index)
             rows, there = spread(table, missing)
-        elif np.isnan(table).any():
-            self._count_missing(table, None, self._report)
-        found = self._ask(self._monitor, rows) if self.refit_every is None else self._ask_and_refit(rows)
+        if index is not None or np.isnan(table).any():
+            self._count_missing(table, index, report)
+        if self.refit_every is None:
+            found = self._ask(self._monitor, rows)
+        else:
+            with aside(self) as refitted:
+                refitted._monitor = self._monitor.copy()
+                found = refitted._ask_and_refit(rows)
+        # nothing can fail from here on: a detector has taken in all rows, or none
+        self._clock = clock
+        self._report.merge(report)
         return found if there is None else found.take(there)
 
     def _ask_and_refit(self, rows: Array) -> Found:
@@ -266,7 +286,7 @@ class Watcher(DocLinkMixin, CallbackSupportMixin, OutlierMixin, BaseEstimator):
         while start < len(rows):
             part = rows[start : start + self.refit_every - self._ahead]
             parts.append(self._ask(self._monitor, part))
-            self._recent.append(part.copy())
+            self._recent = [*self._recent, part.copy()]
             self._ahead += len(part)
             start += len(part)
             if self._ahead >= self.refit_every:
@@ -293,7 +313,7 @@ class Watcher(DocLinkMixin, CallbackSupportMixin, OutlierMixin, BaseEstimator):
         if self.refit_every is not None:
             arrays["recent"] = np.concatenate(self._recent)[-self.memory - self.refit_every :]
         threshold = resolve(self.threshold)
-        parameters = {name: _plain(value) for name, value in self.get_params(deep=False).items()}
+        parameters = self._plain_parameters()
         parameters |= {"forecaster": None, "threshold": {threshold._name: threshold._config()[threshold._name]}}
         if not isinstance(self.random_state, numbers.Integral):
             parameters["random_state"] = None
@@ -304,7 +324,7 @@ class Watcher(DocLinkMixin, CallbackSupportMixin, OutlierMixin, BaseEstimator):
             "labels": None if self._labels is None else [pack_label(label) for label in self._labels],
             "named": hasattr(self, "feature_names_in_"),
             "clock": clock,
-            "frequency": _plain(self._frequency),
+            "frequency": pack_frequency(self._frequency),
             "report": vars(self._report),
             "ahead": self._ahead,
             "own_forecaster": self.forecaster is not None,
@@ -329,7 +349,7 @@ class Watcher(DocLinkMixin, CallbackSupportMixin, OutlierMixin, BaseEstimator):
             detector.feature_names_in_ = np.array(detector._labels, dtype=object)
         detector._clock = Clock.unpack(arrays["newest"], values["clock"])
         detector._report = Report(**values["report"])
-        detector._frequency, detector._ahead = values["frequency"], int(values["ahead"])
+        detector._frequency, detector._ahead = unpack_frequency(values["frequency"]), int(values["ahead"])
         detector._recent = [arrays["recent"]] if "recent" in arrays else []
         detector.offset_ = float(values["offset"])
         return detector
@@ -348,11 +368,6 @@ class Watcher(DocLinkMixin, CallbackSupportMixin, OutlierMixin, BaseEstimator):
                 UserWarning,
                 stacklevel=4,
             )
-
-
-def _plain(value: Any) -> Any:
-    """What JSON takes for what it doesn't."""
-    return getattr(value, "freqstr", value.item() if isinstance(value, np.generic) else value)
 
 
 def _model_of(forecaster: LSTMForecaster) -> _core.Model:

@@ -306,6 +306,8 @@ impl Model {
             return self.train_by_both((train, validation), augmenter, training, observer, checkpoints);
         }
         if self.engine() == Engine::Fused {
+            // libtorch only stores the weights
+            let _threads = ThreadsGuard::new(Some(1));
             let mut network = FusedNetwork::new(&self.config.network(), &self.parameters)?;
             let n_threads = pool::n_threads(training.n_threads);
             let mut learner =

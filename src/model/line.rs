@@ -19,6 +19,9 @@ const BATCH_LEN: usize = 1 << 23;
 const MOST_ROWS: usize = 1 << 11;
 /// Ridges that are tried, as parts of the mean square of the inputs, on what is held out; the first where nothing is.
 const RIDGES: [f64; 9] = [0.03, 0.0001, 0.001, 0.003, 0.01, 0.1, 0.3, 1.0, 3.0];
+/// Multiplications that libtorch's threads are worth waking for, some tenths of a second on one: they come and go at each
+/// operation and wait for each other in loops, for so long as another process has one of their cores.
+const WORTH_THREADS: usize = 1 << 33;
 
 /// Times that missing targets are filled with what the line forecasts, and the line is solved anew, which comes to the
 /// regression on the known ones (Dempster, Laird & Rubin 1977: EM).
@@ -49,7 +52,10 @@ impl Model {
         if weight.f_any()?.f_int64_value(&[])? != 0 && !training.transfer.adapt_line {
             return Ok(());
         }
-        let _threads = ThreadsGuard::new(Some(pool::n_threads(training.n_threads)));
+        let n_windows = train.len().min(MOST_WINDOWS) * self.config.layout().n_targets_at_once();
+        let n_multiplied = self.config.window_size.min(MOST_ROWS).pow(2).saturating_mul(n_windows);
+        let n_threads = if n_multiplied < WORTH_THREADS { 1 } else { pool::n_threads(training.n_threads) };
+        let _threads = ThreadsGuard::new(Some(n_threads));
         let n_rows = weight.size()[1].min(dimensions(&[MOST_ROWS])[0]);
         let of_rows = weight.f_narrow(1, weight.size()[1] - n_rows, n_rows)?;
         let prior = of_rows.detach().f_transpose(0, 1)?.f_to_kind(Kind::Double)?;

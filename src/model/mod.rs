@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
 use crate::distribution::Distribution;
-use crate::error::{check_positive, Error, Result};
+use crate::error::{check_sizes, Error, Result};
+use crate::network::parameter::check_finite;
 use crate::network::{self, Architecture, Network, NetworkConfig, Parameters, SkipConfig};
 use crate::series::lens::{Layout, Lens};
 use crate::series::normalize::Normalize;
@@ -133,11 +134,13 @@ pub struct ModelConfig {
 
 impl ModelConfig {
     fn check(&self) -> Result<()> {
-        check_positive([
+        check_sizes([
             ("window_size", self.window_size),
             ("segment_length", self.segment_length),
             ("horizon", self.horizon),
+            ("n_features", self.n_features),
             ("n_targets", self.n_targets),
+            ("n_known + 1", self.n_known.saturating_add(1)),
         ])?;
         if !self.window_size.is_multiple_of(self.segment_length) {
             return Err(Error::Value(format!(
@@ -156,7 +159,37 @@ impl ModelConfig {
                 self.n_targets, self.n_known, self.n_features
             )));
         }
-        self.distribution.as_ref().map_or(Ok(()), Distribution::check)
+        self.distribution.as_ref().map_or(Ok(()), Distribution::check)?;
+        check_sizes([
+            ("segment_length * columns", self.segment_length.saturating_mul(self.layout().width())),
+            ("horizon * n_targets * outputs", self.forecast_len()),
+        ])
+    }
+
+    /// How many weights its network has, by checked arithmetic; nothing is allocated.
+    ///
+    /// # Errors
+    /// [`Error::Value`] for sizes that make no sense, or ask for more weights than any memory holds.
+    pub fn count_weights(&self) -> Result<usize> {
+        self.check()?;
+        network::count_weights(&self.network())
+    }
+
+    /// The device, and those of the LSTM's layers where they have their own, of a configuration that makes sense.
+    fn open_devices(&self) -> Result<(Device, Vec<Device>)> {
+        self.check()?;
+        let device = device::device(&self.device)?;
+        if self.backend == Backend::Fused && device != Device::Cpu {
+            return Err(Error::Value(format!("expected device 'cpu' with backend 'fused', got '{}'", self.device)));
+        }
+        if self.backend == Backend::Fused && !self.architecture.has_lstm() {
+            return Err(Error::Value(format!(
+                "expected an architecture with an LSTM with backend 'fused', got '{}'",
+                self.architecture.name()
+            )));
+        }
+        let layer_devices = self.layer_devices.iter().flatten().map(|name| device::device(name));
+        Ok((device, layer_devices.collect::<Result<_>>()?))
     }
 
     /// Whether every step could be trained to forecast.
@@ -216,9 +249,9 @@ impl ModelConfig {
         self.distribution.as_ref().map_or(1, Distribution::n_outputs)
     }
 
-    /// Numbers in a forecast.
+    /// Numbers in a forecast; the greatest number where they are more than can be counted.
     fn forecast_len(&self) -> usize {
-        self.horizon * self.n_targets * self.n_parameters()
+        self.horizon.saturating_mul(self.n_targets).saturating_mul(self.n_parameters())
     }
 
     fn network(&self) -> NetworkConfig {
@@ -267,23 +300,40 @@ impl Model {
     /// # Errors
     /// [`Error::Value`] for sizes that make no sense, [`Error::Device`] for a device that isn't there.
     pub fn new(config: ModelConfig) -> Result<Self> {
-        config.check()?;
-        let device = device::device(&config.device)?;
-        if config.backend == Backend::Fused && device != Device::Cpu {
-            return Err(Error::Value(format!("expected device 'cpu' with backend 'fused', got '{}'", config.device)));
-        }
-        if config.backend == Backend::Fused && !config.architecture.has_lstm() {
-            return Err(Error::Value(format!(
-                "expected an architecture with an LSTM with backend 'fused', got '{}'",
-                config.architecture.name()
-            )));
-        }
-        let layer_devices = config.layer_devices.iter().flatten().map(|name| device::device(name));
-        let devices = (device, &*layer_devices.collect::<Result<Vec<_>>>()?);
-        let (network, parameters) = network::build_on(&config.network(), config.seed, devices)?;
-        let input_scaler = Scaler::identity(config.n_features);
-        let output_scaler = Scaler::identity(config.n_targets);
-        Ok(Self {
+        let (device, layer_devices) = config.open_devices()?;
+        let (network, parameters) = network::build_on(&config.network(), config.seed, (device, &layer_devices))?;
+        let scalers = (Scaler::identity(config.n_features), Scaler::identity(config.n_targets));
+        Ok(Self::of_parts(config, device, (network, parameters), scalers))
+    }
+
+    /// A trained model again, of what was kept of it: draws no weights, and allocates nothing before weights and scalers
+    /// are known to be those of the configuration. See [`Model::load_parameters`] for `int8`.
+    ///
+    /// # Errors
+    /// As [`Model::new`], and [`Error::Value`] or [`Error::Shape`] for weights and scalers of another model, or that aren't
+    /// finite.
+    pub fn restore(
+        config: ModelConfig,
+        weights: Vec<(String, Tensor)>,
+        int8: bool,
+        (input, output): (Scaler, Scaler),
+    ) -> Result<Self> {
+        let (device, layer_devices) = config.open_devices()?;
+        input.check(config.n_features)?;
+        output.check(config.n_targets)?;
+        input.check_numbers().and_then(|()| output.check_numbers())?;
+        check_finite(&weights)?;
+        let built = network::build_of(&config.network(), weights, (device, &layer_devices))?;
+        Ok(Self { int8, ..Self::of_parts(config, device, built, (input, output)) })
+    }
+
+    fn of_parts(
+        config: ModelConfig,
+        device: Device,
+        (network, parameters): (Box<dyn Network>, Parameters),
+        (input_scaler, output_scaler): (Scaler, Scaler),
+    ) -> Self {
+        Self {
             config,
             device,
             network,
@@ -293,7 +343,7 @@ impl Model {
             forecaster: None,
             hybrid_forecaster: None,
             int8: false,
-        })
+        }
     }
 
     /// Where its weights are.

@@ -172,7 +172,7 @@ mod tests {
     fn attention(size: usize, num_heads: usize) -> (MultiheadAttention, Parameters) {
         let mut init = Initializer::new(Rng::new(0, Purpose::Weights), Device::Cpu);
         let attention = MultiheadAttention::new("attention", size, num_heads, &mut init).unwrap();
-        (attention, init.finish())
+        (attention, init.finish().unwrap())
     }
 
     #[test]

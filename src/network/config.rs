@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{check_positive, Error, Result};
+use crate::error::{check_sizes, Error, Result};
 use crate::kernel::shape::LstmShape;
 
 /// Which layers stand between the windows and the forecast; a word, or `{word: parameters}`.
@@ -58,8 +58,8 @@ impl Architecture {
             Self::Lstm | Self::Linear => Ok(()),
             Self::Attention { num_heads } => check_heads(*num_heads, hidden_size),
             Self::CnnLstm { kernel_sizes, out_channels } => {
-                check_positive([("the number of convolutions", kernel_sizes.len()), ("out_channels", *out_channels)])?;
-                check_positive(kernel_sizes.iter().map(|&size| ("kernel_size", size)))
+                check_sizes([("the number of convolutions", kernel_sizes.len()), ("out_channels", *out_channels)])?;
+                check_sizes(kernel_sizes.iter().map(|&size| ("kernel_size", size)))
             }
             Self::Transformer { .. } if bidirectional => Err(Error::Value(
                 "expected bidirectional=False with architecture 'transformer', which hears all steps unless causal=True, got \
@@ -67,7 +67,7 @@ impl Architecture {
                     .to_owned(),
             )),
             Self::Transformer { num_heads, dim_feedforward, .. } => {
-                check_positive([("dim_feedforward", *dim_feedforward)])?;
+                check_sizes([("dim_feedforward", *dim_feedforward)])?;
                 check_heads(*num_heads, hidden_size)
             }
         }
@@ -75,7 +75,7 @@ impl Architecture {
 }
 
 fn check_heads(num_heads: usize, hidden_size: usize) -> Result<()> {
-    check_positive([("num_heads", num_heads)])?;
+    check_sizes([("num_heads", num_heads)])?;
     if hidden_size.is_multiple_of(num_heads) {
         return Ok(());
     }
@@ -158,7 +158,7 @@ impl NetworkConfig {
     /// # Errors
     /// [`Error::Value`] that names the first bad one.
     pub fn check(&self) -> Result<()> {
-        check_positive([
+        check_sizes([
             ("n_features", self.input_size),
             ("hidden_size", self.hidden_size),
             ("num_layers", self.num_layers),
@@ -173,7 +173,7 @@ impl NetworkConfig {
 
     fn check_tbptt(&self) -> Result<()> {
         let Some(tbptt) = self.tbptt else { return Ok(()) };
-        check_positive([("tbptt", tbptt)])?;
+        check_sizes([("tbptt", tbptt)])?;
         if !self.architecture.has_lstm() {
             let name = self.architecture.name();
             return Err(Error::Value(format!("expected an architecture with an LSTM with tbptt, got '{name}'")));

@@ -110,7 +110,7 @@ mod tests {
     fn convolutions(kernel_sizes: &[usize]) -> Convolutions {
         let mut init = Initializer::new(Rng::new(0, Purpose::Weights), Device::Cpu);
         let convolutions = Convolutions::new("conv", 1, kernel_sizes, 1, &mut init).unwrap();
-        let named = init.finish();
+        let named = init.finish().unwrap();
         let set = |tensor: &Tensor, value: &[f32]| {
             tch::no_grad(|| tensor.shallow_clone().copy_(&Tensor::from_slice(value).reshape(tensor.size())));
         };

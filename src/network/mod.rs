@@ -22,7 +22,7 @@ pub use parameter::Parameters;
 use crate::error::{Error, Result};
 use crate::rng::{Purpose, Rng, StepMasks};
 use lstm::LstmForecastNetwork;
-use parameter::Initializer;
+use parameter::{add_numbers, multiply_numbers, Initializer};
 use skip::LinearSkip;
 use transformer::TransformerNetwork;
 
@@ -109,9 +109,42 @@ pub fn build_on(
     seed: u64,
     (device, layer_devices): (Device, &[Device]),
 ) -> Result<(Box<dyn Network>, Parameters)> {
-    config.check()?;
+    count_weights(config)?;
     let init = Initializer::new(Rng::new(seed, Purpose::Weights), device);
-    assemble(config, init.with_layers_on(layer_devices))
+    finish(assemble(config, init.with_layers_on(layer_devices))?)
+}
+
+/// The same with these weights; none are drawn, and nothing is allocated for a configuration that they aren't of.
+///
+/// # Errors
+/// As [`build`], and [`crate::error::Error::Shape`] for weights of other shapes.
+pub fn build_of(
+    config: &NetworkConfig,
+    weights: Vec<(String, Tensor)>,
+    (device, layer_devices): (Device, &[Device]),
+) -> Result<(Box<dyn Network>, Parameters)> {
+    config.check()?;
+    let init = Initializer::of_weights(weights, device);
+    finish(assemble(config, init.with_layers_on(layer_devices))?)
+}
+
+/// How many weights a network has, by checked arithmetic; nothing is allocated.
+///
+/// # Errors
+/// [`crate::error::Error::Value`] for a configuration that makes no sense, or has more weights than any memory holds.
+pub fn count_weights(config: &NetworkConfig) -> Result<usize> {
+    config.check()?;
+    let count = |num_layers| -> Result<usize> {
+        let config = NetworkConfig { num_layers, ..config.clone() };
+        Ok(assemble(&config, Initializer::counting())?.1.count())
+    };
+    // all layers above the first are alike
+    let (one, two) = (count(1)?, count(2)?);
+    add_numbers(one, multiply_numbers(two - one, config.num_layers - 1)?)
+}
+
+fn finish((network, init): (Box<dyn Network>, Initializer)) -> Result<(Box<dyn Network>, Parameters)> {
+    Ok((network, init.finish()?))
 }
 
 /// The same network over the same weights, with gradients of its own: for another thread.
@@ -119,10 +152,10 @@ pub fn build_on(
 /// # Errors
 /// As [`build`], for other weights than this configuration's.
 pub fn replicate(config: &NetworkConfig, weights: &Parameters) -> Result<(Box<dyn Network>, Parameters)> {
-    assemble(config, Initializer::sharing(weights))
+    finish(assemble(config, Initializer::sharing(weights))?)
 }
 
-fn assemble(config: &NetworkConfig, mut init: Initializer) -> Result<(Box<dyn Network>, Parameters)> {
+fn assemble(config: &NetworkConfig, mut init: Initializer) -> Result<(Box<dyn Network>, Initializer)> {
     let network: Box<dyn Network> = match (&config.architecture, config.skip) {
         (Architecture::Lstm, _) => Box::new(LstmForecastNetwork::new(config, &mut init)?),
         (Architecture::Attention { num_heads }, _) => Box::new(attention::build(config, *num_heads, &mut init)?),
@@ -137,5 +170,5 @@ fn assemble(config: &NetworkConfig, mut init: Initializer) -> Result<(Box<dyn Ne
             return Err(Error::Value("expected linear_skip=True with architecture 'linear', got False".to_owned()))
         }
     };
-    Ok((network, init.finish()))
+    Ok((network, init))
 }

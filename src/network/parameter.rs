@@ -65,11 +65,7 @@ impl Parameters {
         let unexpected: Vec<_> =
             values.iter().map(|(name, _)| name.as_str()).filter(|name| self.iter().all(|(n, _)| n != *name)).collect();
         if !missing.is_empty() || !unexpected.is_empty() {
-            return Err(Error::Value(format!(
-                "expected the parameters of this network; missing: {}; unexpected: {}",
-                list(&missing),
-                list(&unexpected)
-            )));
+            return Err(Error::Value(unfit(&list(&missing), &list(&unexpected))));
         }
         let ordered: Vec<&Tensor> = self.iter().filter_map(|(name, _)| find(name)).collect();
         for ((name, tensor), value) in self.iter().zip(&ordered) {
@@ -89,11 +85,14 @@ impl Parameters {
     }
 }
 
+/// Names that an error lists.
+const MOST_NAMED: usize = 10;
+
 fn list(names: &[&str]) -> String {
-    if names.is_empty() {
-        "none".to_owned()
-    } else {
-        names.join(", ")
+    match names.len() {
+        0 => "none".to_owned(),
+        n if n > MOST_NAMED => format!("{} and {} more", names[..MOST_NAMED].join(", "), n - MOST_NAMED),
+        _ => names.join(", "),
     }
 }
 
@@ -109,7 +108,9 @@ pub struct Initializer {
 #[derive(Debug)]
 enum Source {
     Drawn(Box<Rng>, Device),
+    Given(Vec<(String, Tensor)>, Device),
     Shared(Vec<(String, Tensor)>),
+    Counted(usize),
 }
 
 impl Initializer {
@@ -139,8 +140,8 @@ impl Initializer {
     /// The device on which tensors were drawn so far.
     fn go_to(&mut self, device: Device) -> Option<Device> {
         match &mut self.source {
-            Source::Drawn(_, present) => Some(std::mem::replace(present, device)),
-            Source::Shared(_) => None,
+            Source::Drawn(_, present) | Source::Given(_, present) => Some(std::mem::replace(present, device)),
+            Source::Shared(_) | Source::Counted(_) => None,
         }
     }
 
@@ -148,6 +149,25 @@ impl Initializer {
     pub fn sharing(weights: &Parameters) -> Self {
         let shared = weights.iter().map(|(name, tensor)| (name.to_owned(), tensor.detach())).collect();
         Self { source: Source::Shared(shared), layer_devices: Vec::new(), parameters: Parameters::default() }
+    }
+
+    /// Draws nothing: its tensors are these, which must have the names and shapes that the layers ask for.
+    pub fn of_weights(weights: Vec<(String, Tensor)>, device: Device) -> Self {
+        Self { source: Source::Given(weights, device), layer_devices: Vec::new(), parameters: Parameters::default() }
+    }
+
+    /// Makes no tensors, and counts the numbers that they would hold.
+    pub fn counting() -> Self {
+        Self { source: Source::Counted(0), layer_devices: Vec::new(), parameters: Parameters::default() }
+    }
+
+    /// The numbers that were counted.
+    pub fn count(&self) -> usize {
+        if let Source::Counted(count) = self.source {
+            count
+        } else {
+            0
+        }
     }
 
     /// A trainable tensor, uniform in `[-bound, bound)`.
@@ -177,14 +197,20 @@ impl Initializer {
     fn add(&mut self, name: &str, shape: &[usize], draw: impl FnOnce(&mut Rng, usize) -> Vec<f32>) -> Result<Tensor> {
         let tensor = match &mut self.source {
             Source::Drawn(rng, device) => {
-                let values = draw(rng, shape.iter().product());
+                let values = draw(rng, count_numbers(shape)?);
                 Tensor::f_from_slice(&values)?.f_reshape(dimensions(shape))?.f_to_device(*device)?
             }
-            Source::Shared(weights) => {
-                let found = weights.iter().position(|(known, _)| known == name);
-                found.map(|at| weights.swap_remove(at).1).ok_or_else(|| {
-                    Error::Value(format!("expected the parameters of this network; missing: {name}; unexpected: none"))
-                })?
+            Source::Given(weights, device) => {
+                let given = take(weights, name)?;
+                if given.size() != dimensions(shape) {
+                    return Err(Error::shape(format!("{name} of shape {shape:?}"), format!("{:?}", given.size())));
+                }
+                given.f_to_device(*device)?
+            }
+            Source::Shared(weights) => take(weights, name)?,
+            Source::Counted(count) => {
+                *count = add_numbers(*count, count_numbers(shape)?)?;
+                return Ok(Tensor::new());
             }
         };
         let tensor = tensor.set_requires_grad(true);
@@ -193,9 +219,71 @@ impl Initializer {
     }
 
     /// All parameters in the order in which they were drawn.
-    pub fn finish(self) -> Parameters {
-        self.parameters
+    ///
+    /// # Errors
+    /// [`Error::Value`] that names given weights which no layer has asked for.
+    pub fn finish(self) -> Result<Parameters> {
+        match &self.source {
+            Source::Given(left, _) if !left.is_empty() => {
+                let names: Vec<_> = left.iter().map(|(name, _)| name.as_str()).collect();
+                Err(Error::Value(unfit("none", &list(&names))))
+            }
+            _ => Ok(self.parameters),
+        }
     }
+}
+
+fn take(weights: &mut Vec<(String, Tensor)>, name: &str) -> Result<Tensor> {
+    let found = weights.iter().position(|(known, _)| known == name);
+    found.map(|at| weights.swap_remove(at).1).ok_or_else(|| Error::Value(unfit(name, "none")))
+}
+
+fn unfit(missing: &str, unexpected: &str) -> String {
+    format!("expected the parameters of this network; missing: {missing}; unexpected: {unexpected}")
+}
+
+/// Whether all numbers are finite.
+///
+/// # Errors
+/// [`Error::Value`] that names the first weight with one that isn't.
+pub fn check_finite(weights: &[(String, Tensor)]) -> Result<()> {
+    for (name, tensor) in weights {
+        if !numbers_of(tensor)?.iter().all(|number| number.is_finite()) {
+            return Err(Error::Value(format!("expected finite weights, got NaN or infinite numbers in {name}")));
+        }
+    }
+    Ok(())
+}
+
+/// More numbers than this no address space has room for.
+const MOST_NUMBERS: usize = isize::MAX.cast_unsigned() / size_of::<f32>();
+
+/// The numbers in a tensor of this shape.
+///
+/// # Errors
+/// [`Error::Value`] when no memory could hold them.
+pub fn count_numbers(shape: &[usize]) -> Result<usize> {
+    shape.iter().try_fold(1, |n, &size| multiply_numbers(n, size))
+}
+
+/// `n` times as many numbers.
+///
+/// # Errors
+/// As [`count_numbers`].
+pub fn multiply_numbers(numbers: usize, n: usize) -> Result<usize> {
+    numbers.checked_mul(n).filter(|&product| product <= MOST_NUMBERS).ok_or_else(too_many)
+}
+
+/// Both together.
+///
+/// # Errors
+/// As [`count_numbers`].
+pub fn add_numbers(some: usize, others: usize) -> Result<usize> {
+    some.checked_add(others).filter(|&sum| sum <= MOST_NUMBERS).ok_or_else(too_many)
+}
+
+fn too_many() -> Error {
+    Error::Value(format!("expected a network of at most {MOST_NUMBERS} numbers, got sizes that ask for more"))
 }
 
 /// The numbers of a tensor, row after row.

@@ -7,9 +7,11 @@ mod metric;
 mod model;
 mod observer;
 mod outcome;
+mod process;
 mod reducer;
 mod scale;
 mod schedule;
+mod shared;
 mod signals;
 mod store;
 mod tensor;
@@ -35,6 +37,8 @@ mod _core {
     #[pymodule_export]
     use super::model::PyModel;
     #[pymodule_export]
+    use super::process::after_fork;
+    #[pymodule_export]
     use super::scale::{fit_scaler, panel_split, scale_columns, time_split, unscale_columns};
     #[pymodule_export]
     use super::schedule::reduce_lr_on_plateau;
@@ -49,6 +53,7 @@ mod _core {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        super::process::register(module)?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 
 use numpy::{IntoPyArray, PyArrayDyn, PyArrayMethods, PyReadonlyArray1, PyReadonlyArrayDyn, PyUntypedArrayMethods};
 use pyo3::prelude::*;
@@ -14,6 +14,7 @@ use super::door::{enter, exception};
 use super::observer::PyObserver;
 use super::outcome::report;
 use super::reducer::PyReducer;
+use super::shared::Shared;
 use super::weights;
 use crate::error::{Error, Result};
 use crate::model::fit::{DataConfig, TableRows};
@@ -27,7 +28,7 @@ use crate::train::{Outcome, TrainConfig};
 // The module is the package, so that a pickle that holds nothing else loads libtorch on its way to this class.
 #[pyclass(name = "Model", module = "lstmforecast", frozen)]
 pub(super) struct PyModel {
-    inner: Mutex<Model>,
+    inner: Shared<Model>,
 }
 
 /// What crosses as one flat dictionary is two configurations in the core.
@@ -45,17 +46,7 @@ impl PyModel {
         py: Python<'_>,
         work: impl FnOnce(&mut Model) -> Result<T> + Send,
     ) -> PyResult<T> {
-        enter(py, || work(&mut *self.lock()?))
-    }
-
-    fn lock(&self) -> Result<MutexGuard<'_, Model>> {
-        let broken = |_| Error::Torch("this model was broken by an earlier failure: fit it anew".to_owned());
-        self.inner.lock().map_err(broken)
-    }
-
-    /// For the short looks that need the GIL anyway.
-    fn look(&self) -> PyResult<MutexGuard<'_, Model>> {
-        self.lock().map_err(exception)
+        enter(py, || work(&mut *self.inner.lock()?))
     }
 
     fn train<'py>(
@@ -81,29 +72,41 @@ impl PyModel {
 impl PyModel {
     #[new]
     fn new(py: Python<'_>, config: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let config: ModelConfig = convert::config(config)?;
-        if config.devices().any(|device| device.starts_with("cuda")) {
-            // Python's torch brings the part of libtorch that finds GPUs
-            py.import("torch")?;
-        }
+        let config = read_config(py, config)?;
         let model = enter(py, || Model::new(config))?;
-        Ok(Self { inner: Mutex::new(model) })
+        Ok(Self { inner: Shared::new(model) })
+    }
+
+    /// Of what `config`, `parameters` and `scalers` gave.
+    #[staticmethod]
+    #[pyo3(signature = (config, parameters, scalers, int8=false))]
+    fn restore(
+        py: Python<'_>,
+        config: &Bound<'_, PyAny>,
+        parameters: &Bound<'_, PyDict>,
+        scalers: HashMap<String, PyReadonlyArray1<'_, f64>>,
+        int8: bool,
+    ) -> PyResult<Self> {
+        let config = read_config(py, config)?;
+        let (weights, scalers) = (convert::weights(parameters)?, read_scalers(&scalers)?);
+        let model = enter(py, || Model::restore(config, weights, int8, scalers))?;
+        Ok(Self { inner: Shared::new(model) })
     }
 
     #[getter]
     fn config<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        Ok(pythonize::pythonize(py, self.look()?.config())?)
+        Ok(pythonize::pythonize(py, self.inner.look(py)?.config())?)
     }
 
     /// `(window_size, n_features)`.
     #[getter]
-    fn window_shape(&self) -> PyResult<(usize, usize)> {
-        let model = self.look()?;
+    fn window_shape(&self, py: Python<'_>) -> PyResult<(usize, usize)> {
+        let model = self.inner.look(py)?;
         Ok((model.config().window_size, model.config().n_features))
     }
 
     fn parameters<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        weights::arrays(py, self.look()?.parameters())
+        weights::arrays(py, self.inner.look(py)?.parameters())
     }
 
     #[pyo3(signature = (parameters, int8=false))]
@@ -113,7 +116,7 @@ impl PyModel {
     }
 
     fn state_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let copies = weights::copies(self.look()?.parameters());
+        let copies = weights::copies(self.inner.look(py)?.parameters());
         weights::state_dict(py, copies)
     }
 
@@ -123,7 +126,7 @@ impl PyModel {
     }
 
     fn scalers<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let model = self.look()?;
+        let model = self.inner.look(py)?;
         let scalers = PyDict::new(py);
         for (name, scaler) in [("input", model.scalers().0), ("output", model.scalers().1)] {
             scalers.set_item(format!("{name}_center"), scaler.center.clone().into_pyarray(py))?;
@@ -133,14 +136,7 @@ impl PyModel {
     }
 
     fn load_scalers(&self, py: Python<'_>, scalers: HashMap<String, PyReadonlyArray1<'_, f64>>) -> PyResult<()> {
-        let numbers = |name: &str| -> PyResult<Vec<f64>> {
-            let missing = || exception(Error::Value(format!("expected scalers with {name}, got none")));
-            Ok(scalers.get(name).ok_or_else(missing)?.as_array().to_vec())
-        };
-        let scaler = |name: &str| -> PyResult<Scaler> {
-            Ok(Scaler { center: numbers(&format!("{name}_center"))?, scale: numbers(&format!("{name}_scale"))? })
-        };
-        let (input, output) = (scaler("input")?, scaler("output")?);
+        let (input, output) = read_scalers(&scalers)?;
         self.with(py, |model| model.load_scalers(input, output))
     }
 
@@ -259,7 +255,7 @@ impl PyModel {
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyTuple>> {
         let py = slf.py();
         let model = slf.get();
-        let state = (model.parameters(py)?, model.scalers(py)?, model.look()?.int8());
+        let state = (model.parameters(py)?, model.scalers(py)?, model.inner.look(py)?.int8());
         (slf.get_type(), (model.config(py)?,), state).into_pyobject(py)
     }
 
@@ -271,6 +267,27 @@ impl PyModel {
         self.load_parameters(py, &state.0, state.2)?;
         self.load_scalers(py, state.1)
     }
+}
+
+fn read_config(py: Python<'_>, config: &Bound<'_, PyAny>) -> PyResult<ModelConfig> {
+    let config: ModelConfig = convert::config(config)?;
+    if config.devices().any(|device| device.starts_with("cuda")) {
+        // Python's torch brings the part of libtorch that finds GPUs
+        py.import("torch")?;
+    }
+    Ok(config)
+}
+
+/// The scalers of inputs and outputs.
+fn read_scalers(scalers: &HashMap<String, PyReadonlyArray1<'_, f64>>) -> PyResult<(Scaler, Scaler)> {
+    let numbers = |name: &str| -> PyResult<Vec<f64>> {
+        let missing = || exception(Error::Value(format!("expected scalers with {name}, got none")));
+        Ok(scalers.get(name).ok_or_else(missing)?.as_array().to_vec())
+    };
+    let scaler = |name: &str| -> PyResult<Scaler> {
+        Ok(Scaler { center: numbers(&format!("{name}_center"))?, scale: numbers(&format!("{name}_scale"))? })
+    };
+    Ok((scaler("input")?, scaler("output")?))
 }
 
 /// Row numbers; what is below 0 is no row, and is refused as 0 is.

@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
+use super::process::{call, with_gil};
 use super::signals::Signals;
 use crate::train::{Epoch, Observer};
 
@@ -43,19 +44,19 @@ impl Observer for PyObserver {
     }
 
     fn on_epoch(&mut self, epoch: &Epoch) -> ControlFlow<()> {
-        let result = Python::with_gil(|py| {
+        let result = with_gil(|py| {
             py.check_signals()?;
             let Some(on_epoch) = &self.on_epoch else {
                 return Ok(false);
             };
-            let answer = on_epoch.bind(py).call1((record(py, epoch)?,))?;
+            let answer = call(on_epoch.bind(py), record(py, epoch)?.as_any())?;
             if let Ok(names) = answer.downcast::<PyList>() {
                 self.unfrozen = names.extract()?;
                 return Ok(false);
             }
             answer.is_truthy()
         });
-        self.stop_at(result)
+        result.map_or(ControlFlow::Break(()), |result| self.stop_at(result))
     }
 
     fn unfrozen(&mut self) -> Vec<String> {

@@ -3,6 +3,7 @@
 use pyo3::prelude::*;
 use tch::Tensor;
 
+use super::process::with_gil;
 use super::tensor;
 use crate::error::{Error, Result};
 use crate::train::processes::{Reducer, Share};
@@ -40,7 +41,8 @@ impl Reducer for PyReducer {
 
     fn sum(&self, tensors: &[Tensor]) -> Result<()> {
         let Share { rank, world_size } = self.share;
-        Python::with_gil(|py| self.all_reduce(py, tensors).map_err(|error| error.value(py).to_string())).map_err(|text| {
+        let sum = with_gil(|py| self.all_reduce(py, tensors).map_err(|error| error.value(py).to_string()));
+        sum.unwrap_or_else(|| Err("the program is ending".to_owned())).map_err(|text| {
             let reason = text.lines().next().unwrap_or_default().to_owned();
             Error::Process(format!(
                 "process {rank} of {world_size} lost another one, which ended or did not answer in time; the best weights \

@@ -1,7 +1,5 @@
 //! `_core.CharModel` and `_core.CharGenerator`: a mutex around each, taken after the GIL is released.
 
-use std::sync::{Mutex, MutexGuard};
-
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use serde::Deserialize;
@@ -9,6 +7,7 @@ use serde::Deserialize;
 use super::door::{enter, exception};
 use super::observer::PyObserver;
 use super::outcome::report;
+use super::shared::Shared;
 use super::signals::Signals;
 use super::{convert, weights};
 use crate::error::{Error, Result};
@@ -18,10 +17,6 @@ use crate::text::vocabulary::{self, Unknown, Vocabulary};
 use crate::text::{CharConfig, CharModel, CutConfig};
 use crate::train::TrainConfig;
 
-fn lock<T>(mutex: &Mutex<T>) -> Result<MutexGuard<'_, T>> {
-    mutex.lock().map_err(|_| Error::Torch("this model was broken by an earlier failure: fit it anew".to_owned()))
-}
-
 /// The different characters of texts, and how often each comes.
 #[pyfunction]
 pub(super) fn count_characters(py: Python<'_>, texts: Vec<String>) -> PyResult<(String, Vec<u64>)> {
@@ -30,7 +25,7 @@ pub(super) fn count_characters(py: Python<'_>, texts: Vec<String>) -> PyResult<(
 
 #[pyclass(name = "CharModel", module = "lstmforecast", frozen)]
 pub(super) struct PyCharModel {
-    inner: Mutex<CharModel>,
+    inner: Shared<CharModel>,
 }
 
 /// What crosses as one flat dictionary is two configurations in the core.
@@ -53,11 +48,7 @@ struct Request {
 
 impl PyCharModel {
     fn with<T: Send>(&self, py: Python<'_>, work: impl FnOnce(&mut CharModel) -> Result<T> + Send) -> PyResult<T> {
-        enter(py, || work(&mut *lock(&self.inner)?))
-    }
-
-    fn look(&self) -> PyResult<MutexGuard<'_, CharModel>> {
-        lock(&self.inner).map_err(exception)
+        enter(py, || work(&mut *self.inner.lock()?))
     }
 }
 
@@ -66,16 +57,23 @@ impl PyCharModel {
     #[new]
     fn new(py: Python<'_>, config: &Bound<'_, PyAny>) -> PyResult<Self> {
         let config: CharConfig = convert::config(config)?;
-        Ok(Self { inner: Mutex::new(enter(py, || CharModel::new(config))?) })
+        Ok(Self { inner: Shared::new(enter(py, || CharModel::new(config))?) })
+    }
+
+    /// Of what `config` and `parameters` gave.
+    #[staticmethod]
+    fn restore(py: Python<'_>, config: &Bound<'_, PyAny>, parameters: &Bound<'_, PyDict>) -> PyResult<Self> {
+        let (config, weights) = (convert::config(config)?, convert::weights(parameters)?);
+        Ok(Self { inner: Shared::new(enter(py, || CharModel::restore(config, weights))?) })
     }
 
     #[getter]
     fn config<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        Ok(pythonize::pythonize(py, self.look()?.config())?)
+        Ok(pythonize::pythonize(py, self.inner.look(py)?.config())?)
     }
 
     fn parameters<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        weights::arrays(py, self.look()?.parameters())
+        weights::arrays(py, self.inner.look(py)?.parameters())
     }
 
     fn load_parameters(&self, py: Python<'_>, parameters: &Bound<'_, PyDict>) -> PyResult<()> {
@@ -84,7 +82,7 @@ impl PyCharModel {
     }
 
     fn state_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let copies = weights::copies(self.look()?.parameters());
+        let copies = weights::copies(self.inner.look(py)?.parameters());
         weights::state_dict(py, copies)
     }
 
@@ -140,7 +138,7 @@ impl PyCharModel {
             let symbols = model.vocabulary().encode(prompt, request.unknown)?;
             let mut generator = model.generator(request.sampling, request.n_threads)?;
             generator.read(&symbols, || signals.go_on());
-            Ok(PyCharGenerator { inner: Mutex::new(generator), vocabulary: model.vocabulary().clone() })
+            Ok(PyCharGenerator { inner: Shared::new(generator), vocabulary: model.vocabulary().clone() })
         })?;
         signals.error.map_or(Ok(generator), Err)
     }
@@ -170,7 +168,7 @@ fn read_unknown(word: &str) -> PyResult<Unknown> {
 
 #[pyclass(name = "CharGenerator", module = "lstmforecast", frozen)]
 pub(super) struct PyCharGenerator {
-    inner: Mutex<Generator>,
+    inner: Shared<Generator>,
     vocabulary: Vocabulary,
 }
 
@@ -178,7 +176,7 @@ pub(super) struct PyCharGenerator {
 impl PyCharGenerator {
     fn take(&self, py: Python<'_>, n: usize) -> PyResult<String> {
         let mut signals = Signals::new();
-        let symbols = enter(py, || Ok(lock(&self.inner)?.draw(n, || signals.go_on())))?;
+        let symbols = enter(py, || Ok(self.inner.lock()?.draw(n, || signals.go_on())))?;
         let text = symbols.into_iter().map(|symbol| self.vocabulary.character(symbol)).collect();
         signals.error.map_or(Ok(text), Err)
     }

@@ -1,7 +1,5 @@
 //! `_core.Monitor`: what watches a series, beside the model that forecasts it.
 
-use std::sync::{Mutex, MutexGuard};
-
 use numpy::{IntoPyArray, PyArray1, PyReadonlyArrayDyn};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
@@ -9,7 +7,7 @@ use pyo3::types::PyTuple;
 use super::convert;
 use super::door::{enter, exception};
 use super::model::PyModel;
-use crate::error::{Error, Result};
+use super::shared::Shared;
 use crate::series::Matrix;
 use crate::watch::monitor::{Findings, Monitor};
 use crate::watch::threshold::Threshold;
@@ -20,14 +18,7 @@ type Arrays<'py> =
 
 #[pyclass(name = "Monitor", module = "lstmforecast", frozen)]
 pub(super) struct PyMonitor {
-    inner: Mutex<Monitor>,
-}
-
-impl PyMonitor {
-    fn lock(&self) -> Result<MutexGuard<'_, Monitor>> {
-        let broken = |_| Error::Torch("this monitor was broken by an earlier failure: fit it anew".to_owned());
-        self.inner.lock().map_err(broken)
-    }
+    inner: Shared<Monitor>,
 }
 
 fn arrays(py: Python<'_>, found: Findings) -> Arrays<'_> {
@@ -39,7 +30,7 @@ fn arrays(py: Python<'_>, found: Findings) -> Arrays<'_> {
 impl PyMonitor {
     #[new]
     fn new(state: &Bound<'_, PyAny>) -> PyResult<Self> {
-        Ok(Self { inner: Mutex::new(convert::config(state)?) })
+        Ok(Self { inner: Shared::new(convert::config(state)?) })
     }
 
     #[staticmethod]
@@ -56,7 +47,7 @@ impl PyMonitor {
         let (values, n_columns) = convert::rows(&rows, 2, "rows")?;
         let (monitor, found) = model
             .with(py, |model| Monitor::fit(model, &config, Matrix::new(&values, n_columns)?, n_train, n_threads))?;
-        Ok((Self { inner: Mutex::new(monitor) }, arrays(py, found)))
+        Ok((Self { inner: Shared::new(monitor) }, arrays(py, found)))
     }
 
     #[pyo3(signature = (model, rows, n_threads=None))]
@@ -68,32 +59,33 @@ impl PyMonitor {
         n_threads: Option<usize>,
     ) -> PyResult<Arrays<'py>> {
         let (values, n_columns) = convert::rows(&rows, 2, "rows")?;
-        let found = model.with(py, |model| self.lock()?.run(model, Matrix::new(&values, n_columns)?, n_threads))?;
+        let found =
+            model.with(py, |model| self.inner.lock()?.run(model, Matrix::new(&values, n_columns)?, n_threads))?;
         Ok(arrays(py, found))
     }
 
     fn moved(&self, py: Python<'_>, model: &PyModel, window: PyReadonlyArrayDyn<'_, f64>) -> PyResult<Self> {
         let (values, _) = convert::rows(&window, 2, "window")?;
-        let monitor = model.with(py, |model| self.lock()?.moved(model, &values))?;
-        Ok(Self { inner: Mutex::new(monitor) })
+        let monitor = model.with(py, |model| self.inner.lock()?.moved(model, &values))?;
+        Ok(Self { inner: Shared::new(monitor) })
     }
 
-    fn with_scores_of(&self, other: &Self) -> PyResult<Self> {
-        let other = other.lock().map_err(exception)?.clone();
-        let monitor = self.lock().map_err(exception)?.clone().with_scores_of(&other).map_err(exception)?;
-        Ok(Self { inner: Mutex::new(monitor) })
+    fn with_scores_of(&self, py: Python<'_>, other: &Self) -> PyResult<Self> {
+        let other = other.inner.look(py)?.clone();
+        let monitor = self.inner.look(py)?.clone().with_scores_of(&other).map_err(exception)?;
+        Ok(Self { inner: Shared::new(monitor) })
     }
 
-    fn copy(&self) -> PyResult<Self> {
-        Ok(Self { inner: Mutex::new(self.lock().map_err(exception)?.clone()) })
+    fn copy(&self, py: Python<'_>) -> PyResult<Self> {
+        Ok(Self { inner: Shared::new(self.inner.look(py)?.clone()) })
     }
 
     fn state<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        Ok(pythonize::pythonize(py, &*self.lock().map_err(exception)?)?)
+        Ok(pythonize::pythonize(py, &*self.inner.look(py)?)?)
     }
 
     fn check(&self, py: Python<'_>, model: &PyModel) -> PyResult<()> {
-        model.with(py, |model| self.lock()?.check(model))
+        model.with(py, |model| self.inner.lock()?.check(model))
     }
 
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyTuple>> {

@@ -70,6 +70,17 @@ impl Scaler {
         ))
     }
 
+    /// Whether it can scale: its numbers are finite, and none of the scales is 0.
+    ///
+    /// # Errors
+    /// [`Error::Value`] when it can't.
+    pub fn check_numbers(&self) -> Result<()> {
+        if self.center.iter().chain(&self.scale).all(|x| x.is_finite()) && self.scale.iter().all(|&x| x != 0.0) {
+            return Ok(());
+        }
+        Err(Error::Value("expected finite scalers with scales other than 0, got others".to_owned()))
+    }
+
     /// Scales row-major values whose columns repeat with the scaler's length.
     #[allow(clippy::cast_possible_truncation)]
     pub fn transform(&self, values: &[f64]) -> Vec<f32> {
@@ -155,6 +166,13 @@ pub struct Range {
     pub min: f64,
     /// Greatest value.
     pub max: f64,
+}
+
+impl Range {
+    /// The greatest absolute value.
+    pub fn size(&self) -> f64 {
+        self.min.abs().max(self.max.abs())
+    }
 }
 
 /// The range of each column; NaN for an empty one.

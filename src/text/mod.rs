@@ -20,6 +20,7 @@ use crate::error::{check_positive, Error, Result};
 use crate::kernel::isa::InstructionSet;
 use crate::kernel::pool;
 use crate::model::fingerprint::{add_weights, json, of_options};
+use crate::network::parameter::check_finite;
 use crate::network::Parameters;
 use crate::store::Digest;
 use crate::train::{fit_with_checkpoints, Checkpoints, Observer, Outcome, TrainConfig};
@@ -42,6 +43,25 @@ pub struct CharConfig {
     /// Sizes.
     #[serde(flatten)]
     pub network: CharNetworkConfig,
+}
+
+impl CharConfig {
+    fn vocabulary(&self) -> Result<Vocabulary> {
+        let vocabulary = Vocabulary::new(&self.characters)?;
+        if self.counts.len() == vocabulary.len() {
+            return Ok(vocabulary);
+        }
+        let expected = format!("a count for each of {} characters", vocabulary.len());
+        Err(Error::shape(expected, self.counts.len().to_string()))
+    }
+
+    /// How many weights its network has, by checked arithmetic; nothing is allocated.
+    ///
+    /// # Errors
+    /// [`Error::Value`] for sizes that make no sense, or ask for more weights than any memory holds.
+    pub fn count_weights(&self) -> Result<usize> {
+        self.network.count_weights(self.vocabulary()?.len())
+    }
 }
 
 /// How a text is cut up for training.
@@ -68,12 +88,20 @@ impl CharModel {
     /// # Errors
     /// [`Error::Value`] for a configuration that makes no sense.
     pub fn new(config: CharConfig) -> Result<Self> {
-        let vocabulary = Vocabulary::new(&config.characters)?;
-        if config.counts.len() != vocabulary.len() {
-            let expected = format!("a count for each of {} characters", vocabulary.len());
-            return Err(Error::shape(expected, config.counts.len().to_string()));
-        }
+        let vocabulary = config.vocabulary()?;
         let parameters = config.network.draw(vocabulary.len())?;
+        Ok(Self { config, vocabulary, parameters, weights: None })
+    }
+
+    /// A trained model again, of what was kept of it: draws no weights, and allocates nothing before they are known to be
+    /// those of the configuration.
+    ///
+    /// # Errors
+    /// [`Error::Value`] or [`Error::Shape`] for weights of another model, or that aren't finite.
+    pub fn restore(config: CharConfig, weights: Vec<(String, Tensor)>) -> Result<Self> {
+        let vocabulary = config.vocabulary()?;
+        check_finite(&weights)?;
+        let parameters = config.network.take(vocabulary.len(), weights)?;
         Ok(Self { config, vocabulary, parameters, weights: None })
     }
 

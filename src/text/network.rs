@@ -1,9 +1,9 @@
 //! The network over symbols on our own kernel: a vector for each symbol, LSTM layers, a linear head that tells the next.
 
 use serde::{Deserialize, Serialize};
-use tch::Device;
+use tch::{Device, Tensor};
 
-use crate::error::{check_positive, Error, Result};
+use crate::error::{check_sizes, Error, Result};
 use crate::kernel::aligned::Aligned;
 use crate::kernel::isa::InstructionSet;
 use crate::kernel::linear::Linear;
@@ -11,7 +11,7 @@ use crate::kernel::lookup::Lookup;
 use crate::kernel::lstm::Lstm;
 use crate::kernel::shape::LstmShape;
 use crate::network::fused::{numbered, owners};
-use crate::network::parameter::{numbers_of, overwrite, Initializer};
+use crate::network::parameter::{add_numbers, multiply_numbers, numbers_of, overwrite, Initializer};
 use crate::network::Parameters;
 use crate::rng::{Purpose, Rng};
 
@@ -36,7 +36,7 @@ impl CharNetworkConfig {
     /// # Errors
     /// [`Error::Value`] that names the first that doesn't.
     pub fn check(&self) -> Result<()> {
-        check_positive([
+        check_sizes([
             ("embedding_size", self.embedding_size),
             ("hidden_size", self.hidden_size),
             ("num_layers", self.num_layers),
@@ -62,8 +62,35 @@ impl CharNetworkConfig {
     /// # Errors
     /// [`Error::Value`] for sizes that make no sense, [`Error::Torch`] when there is no memory for them.
     pub fn draw(&self, n_symbols: usize) -> Result<Parameters> {
+        self.count_weights(n_symbols)?;
+        let init = Initializer::new(Rng::new(self.seed, Purpose::Weights), Device::Cpu);
+        self.assemble(n_symbols, init)?.finish()
+    }
+
+    /// These weights, if they are those of this network; none are drawn.
+    ///
+    /// # Errors
+    /// [`Error::Value`] for other names, [`Error::Shape`] for other shapes.
+    pub fn take(&self, n_symbols: usize, weights: Vec<(String, Tensor)>) -> Result<Parameters> {
         self.check()?;
-        let mut init = Initializer::new(Rng::new(self.seed, Purpose::Weights), Device::Cpu);
+        self.assemble(n_symbols, Initializer::of_weights(weights, Device::Cpu))?.finish()
+    }
+
+    /// How many weights the network has, by checked arithmetic; nothing is allocated.
+    ///
+    /// # Errors
+    /// [`Error::Value`] for sizes that make no sense, or ask for more weights than any memory holds.
+    pub fn count_weights(&self, n_symbols: usize) -> Result<usize> {
+        self.check()?;
+        let count = |num_layers| -> Result<usize> {
+            Ok(Self { num_layers, ..*self }.assemble(n_symbols, Initializer::counting())?.count())
+        };
+        // all layers above the first are alike
+        let (one, two) = (count(1)?, count(2)?);
+        add_numbers(one, multiply_numbers(two - one, self.num_layers - 1)?)
+    }
+
+    fn assemble(&self, n_symbols: usize, mut init: Initializer) -> Result<Initializer> {
         let (gates, hidden, bound) = (4 * self.hidden_size, self.hidden_size, 1.0 / (self.hidden_size as f64).sqrt());
         let mut draw = |name: &str, shape: &[usize], bound| init.uniform(name, shape, bound).map(drop);
         draw("embedding.weight", &[n_symbols, self.embedding_size], 3f64.sqrt())?;
@@ -76,7 +103,7 @@ impl CharNetworkConfig {
         }
         draw("fc.weight", &[n_symbols, hidden], bound)?;
         draw("fc.bias", &[n_symbols], bound)?;
-        Ok(init.finish())
+        Ok(init)
     }
 }
 

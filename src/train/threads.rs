@@ -1,12 +1,23 @@
 //! libtorch's threads, borrowed for the length of a call.
 
 use std::cell::Cell;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 /// How many calls have borrowed them, and how many threads there were before the first.
 static BORROWED: Mutex<(usize, i32)> = Mutex::new((0, 0));
 
-/// Sets the number of intra-operation threads and puts the old one back when dropped.
+/// Whether the process was forked from one that had loaded libtorch.
+static IS_FORKED: AtomicBool = AtomicBool::new(false);
+
+/// Keeps libtorch to one thread in a forked child, for good: the thread that forked would wait for the others of its OpenMP
+/// team, which stayed in the parent, for ever. What one thread computes needs no team.
+pub fn after_fork() {
+    IS_FORKED.store(true, Ordering::SeqCst);
+    tch::set_num_threads(1);
+}
+
+/// Sets the number of intra-operation threads and puts the old one back when dropped; in a forked child it is always one.
 pub struct ThreadsGuard {
     changed: bool,
 }
@@ -14,6 +25,11 @@ pub struct ThreadsGuard {
 impl ThreadsGuard {
     /// `None` changes nothing.
     pub fn new(n_threads: Option<usize>) -> Self {
+        if IS_FORKED.load(Ordering::SeqCst) {
+            // another thread may have held the mutex at the fork
+            tch::set_num_threads(1);
+            return Self { changed: false };
+        }
         if let Some(n) = n_threads {
             let mut borrowed = BORROWED.lock().unwrap_or_else(PoisonError::into_inner);
             // a thread that is new to libtorch while another borrows would take that one's number for the user's

@@ -14,6 +14,7 @@ SUITES = (
     "m4",
     "elsewhere",
     "intervals",
+    "company",
     "variants",
     "classes",
     "nab",

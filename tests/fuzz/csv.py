@@ -33,7 +33,7 @@ FIELDS = (
 
 
 def seeds() -> list[bytes]:
-    """A file of each way of writing times; with gaps, from the last to the first, with offsets that change, with a BOM."""
+    """A file of each way of writing times; with gaps, from last to first, with offsets that change, with a BOM."""
     hours = [_text(HOURS.strftime(form)) for form in FORMS]
     local = HOURS.tz_localize("UTC").tz_convert("Europe/Berlin")
     others = [

@@ -63,11 +63,11 @@ def test_all_end_with_the_same_weights_bit_for_bit(folder):
 def test_the_callbacks_of_the_first_process_end_all(folder):
     first, second = _ends(folder)
     assert first["content"] == second["content"] == ["callback", None, 2]
-    assert first["angry"] == ["callback", "LookupError: epoch 1", 1]
+    assert first["angry"] == [None, "LookupError: epoch 1", None]
     assert second["angry"] == [
-        "callback",
+        None,
         "RuntimeError: process 0 of 2 ended the training with LookupError('epoch 1')",
-        1,
+        None,
     ]
 
 

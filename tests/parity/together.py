@@ -128,7 +128,7 @@ def _ends(folder, rank):
             error = f"{type(raised).__name__}: {raised}"
         if name == "late":
             given_up.touch()
-        ends[name] = [model.stop_reason_, error, model.n_epochs_]
+        ends[name] = [getattr(model, "stop_reason_", None), error, getattr(model, "n_epochs_", None)]
     try:
         endless(None).fit(series(300 + 10 * rank))
     except ValueError as raised:

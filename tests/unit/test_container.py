@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from dateutil.relativedelta import FR
 
 from lstmforecast.container import Observations
 
@@ -163,7 +164,7 @@ def test_an_array_may_follow_a_frame():
         (FRAME[3:], ValueError, "to go on after 2024-01-01 03:00:00, got an overlap: it begins at 2024-01-01 03:00:00"),
         (FRAME[5:], ValueError, "got 1 gap with 1 missing row: 2024-01-01 04:00:00; mend"),
         (FRAME[4:].tz_localize("UTC"), TypeError, "expected y with the time zone None, as before, got UTC"),
-        (FRAME[4:].reset_index(drop=True), ValueError, "DatetimeIndex or PeriodIndex for freq='h', got integers"),
+        (FRAME[4:].reset_index(drop=True), TypeError, "expected y with a DatetimeIndex as before, got a RangeIndex"),
         (FRAME[4:].rename(columns={"b": "c"}), ValueError, r"the columns at fit, got \['c'\] in place of \['b'\]"),
         (FRAME[4:][["b", "a"]], ValueError, r"in the order at fit, \['a', 'b'\], got \['b', 'a'\]"),
         (FRAME["a"][4:], ValueError, r"with 2 columns as at fit \(a, b\), got 1 \(a\)"),
@@ -198,9 +199,11 @@ def test_a_slice_does_not_share_memory_with_the_data():
 
 
 def test_names_and_frequencies_that_no_file_can_hold_are_an_error():
-    with pytest.raises(ValueError, match="expected strings or numbers to name columns and series, got Timestamp"):
-        Observations.read(FRAME.set_axis(list(HOURS[:2]), axis=1)).pack()
-    days = pd.offsets.CustomBusinessDay(holidays=["2024-01-03"])
-    frame = FRAME.set_axis(pd.date_range("2024-01-01", periods=6, freq=days))
-    with pytest.raises(ValueError, match=r"expected a frequency that has an alias, got .*CustomBusinessDay"):
-        Observations.read(frame).pack()
+    with pytest.raises(
+        ValueError, match=r"expected strings, numbers, dates or tuples of them to name .*, got Interval"
+    ):
+        Observations.read(FRAME.set_axis(pd.interval_range(0, 2), axis=1)).pack()
+    fridays = pd.DateOffset(weekday=FR(1), weeks=1)
+    frame = FRAME.set_axis(pd.date_range("2024-01-05", periods=6, freq=fridays))
+    with pytest.raises(ValueError, match=r"expected a frequency that can be written down, got <DateOffset: weekday=FR"):
+        Observations.read(frame, freq=fridays).pack()

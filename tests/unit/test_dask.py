@@ -116,3 +116,17 @@ def test_without_dask_it_says_how_to_install_it():
     code += "except ImportError as error:\n    print(error)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == 'lstmforecast.dask needs Dask: pip install "lstmforecast[dask]"'
+
+
+def test_times_of_another_zone_come_back_in_that_of_the_model_and_such_without_are_refused():
+    local = PANEL.assign(ds=PANEL["ds"].dt.tz_localize("Europe/Berlin"))
+    fitted = LSTMForecaster(**SMALL, calendar="auto").fit(local)
+    utc = local.assign(ds=local["ds"].dt.tz_convert("UTC"))
+    found = lstmforecast.dask.forecast(parts_of(utc), fitted)
+    assert found.dtypes["ds"] == found.compute(scheduler="sync").dtypes["ds"]
+    assert str(found.dtypes["ds"].tz) == "Europe/Berlin"
+    same(found, fitted, local)
+    with pytest.raises(
+        TypeError, match=r"ddf with the time zone Europe/Berlin, .* got None; .*dt.tz_localize\('Europe"
+    ):
+        lstmforecast.dask.forecast(parts_of(PANEL), fitted)

@@ -84,14 +84,14 @@ def test_a_callback_ends_all():
     assert model.stop_reason_ == "callback"
 
 
-def test_what_a_callback_raises_comes_out_and_leaves_a_fitted_model():
+def test_what_a_callback_raises_comes_out_and_leaves_nothing_half_fitted():
     def fail(record):
         raise RuntimeError("enough")
 
     model = LSTMForecaster(n_estimators=2, random_state=0, callbacks=[fail], **FAST)
     with pytest.raises(RuntimeError, match="enough"):
         model.fit(_series())
-    assert model.predict().shape == (3,)
+    assert not hasattr(model, "model_")
 
 
 def test_warm_start_goes_on_with_as_many(three):

@@ -221,8 +221,8 @@ def test_scales_are_of_training_rows_only():
     y = _panel({"a": 200, "b": 200})
     changed = y.copy()
     changed.iloc[195:200] = 100.0
-    sizes = [_model(validation_fraction=0.1).fit(each)._seen.sizes for each in (y, changed)]
-    np.testing.assert_array_equal(sizes[0], sizes[1])
+    scales = [_model(validation_fraction=0.1).fit(each)._seen.scales for each in (y, changed)]
+    np.testing.assert_array_equal(scales[0], scales[1])
 
 
 def test_ten_thousand_rows_of_many_series_are_read_at_once():

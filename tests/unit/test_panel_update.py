@@ -100,8 +100,10 @@ def test_errors_are_those_of_forecasts_made_one_by_one(grown, parameters):
         if found.parameters is None:
             errors = [truth - forecast[..., 0] for truth, forecast, _ in expected]
         else:
-            errors = [truth for truth, _, _ in expected]
-            np.testing.assert_allclose(found.parameters[-24:], [each[1] for each in expected], rtol=1e-5)
+            middles = [forecast[..., forecast.shape[-1] // 2] for _, forecast, _ in expected]
+            errors = [truth - middle for (truth, _, _), middle in zip(expected, middles, strict=True)]
+            around = [each[1] - middle[..., np.newaxis] for each, middle in zip(expected, middles, strict=True)]
+            np.testing.assert_allclose(found.parameters[-24:], around, rtol=1e-4, atol=1e-5)
         # kept in float32
         np.testing.assert_allclose(found.truth[-24:], errors, rtol=1e-4, atol=1e-5)
     pd.testing.assert_frame_equal(at_once.predict_interval(0.5), by_rows.predict_interval(0.5))

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from lstmforecast.calibration import SIDES
+from lstmforecast.index import alike
 from lstmforecast.panel_index import indexed
 
 if TYPE_CHECKING:
@@ -74,12 +75,17 @@ def intervals_of(quantiles: pd.DataFrame) -> pd.DataFrame:
 
 
 def check_alike(past: pd.DataFrame, other: pd.DataFrame, name: str) -> None:
-    """Raise a ValueError unless both have as many columns and the same kind of index."""
+    """Raise a ValueError unless both have as many columns and the same kind of index.
+
+    A TypeError if only one of the two has a time zone.
+    """
     if other.shape[1] != past.shape[1]:
         raise ValueError(f"expected {name} with {past.shape[1]} columns, as history has, got {other.shape[1]}")
     if isinstance(other.index, pd.DatetimeIndex) != isinstance(past.index, pd.DatetimeIndex):
         kinds = [type(frame.index).__name__ for frame in (past, other)]
         raise ValueError(f"expected {name} with an index like that of history ({kinds[0]}), got {kinds[1]}")
+    if isinstance(past.index, pd.DatetimeIndex):
+        alike(past.index, other.index, name, like="as history")
 
 
 def check_interval(interval: Any, n_steps: int, n_variables: int) -> None:

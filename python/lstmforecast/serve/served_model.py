@@ -17,6 +17,7 @@ from lstmforecast.calibration import SIDES, check_probabilities, levels_of
 from lstmforecast.distribution import mean
 from lstmforecast.seen import ends_of, roll
 from lstmforecast.serve.timestamps import Clock
+from lstmforecast.units import Units
 
 if TYPE_CHECKING:
     from lstmforecast.forecaster import LSTMForecaster
@@ -37,25 +38,26 @@ class Window:
 
 @dataclass(frozen=True)
 class Prepared:
-    """Windows as the network reads them, features of the future, sizes of a panel's series, and the times ahead."""
+    """Windows as the network reads them, features of the future, sizes of a panel's series, times ahead, and steps."""
 
     windows: Array
     future: Array
     scales: Array | None
-    spreads: Array | None
+    units: Units | None
     times: list[Any]
+    steps: int
 
     @staticmethod
     def joined(parts: Sequence[Prepared]) -> Prepared:
         """All of them, below each other."""
         if len(parts) == 1:
             return parts[0]
-        scales, spreads = (
-            None if getattr(parts[0], name) is None else np.concatenate([getattr(part, name) for part in parts])
-            for name in ("scales", "spreads")
-        )
         windows, future = (np.concatenate([getattr(part, name) for part in parts]) for name in ("windows", "future"))
-        return Prepared(windows, future, scales, spreads, [time for part in parts for time in part.times])
+        scales = None if parts[0].scales is None else np.concatenate([part.scales for part in parts])
+        units = [part.units for part in parts if part.units is not None]
+        joined = Units(*(np.concatenate(each) for each in zip(*units, strict=True))) if units else None
+        times = [time for part in parts for time in part.times]
+        return Prepared(windows, future, scales, joined, times, parts[0].steps)
 
 
 class ServedModel:
@@ -197,14 +199,14 @@ class ServedModel:
             return None
         values = window.values[-self.forecaster.window_size_ :]
         rows = (np.log1p(values) if self.forecaster.transform == "log" else values)[np.newaxis]
-        return Prepared(rows, np.zeros((1, steps, 0)), None, None, [times])
+        return Prepared(rows, np.zeros((1, steps, 0)), None, None, [times], steps)
 
     def _prepare_any(self, window: Window, steps: int) -> Prepared:
         seen, _ = self.forecaster._seen_from(steps, None, self._container(window), None, None)
         windows, future = ends_of(self.forecaster.model_, seen, steps, None)
         index = seen.observations.future_index(steps)
         times = None if index is None else self._clock.written(index)
-        return Prepared(windows, future, seen.scales, seen.spreads, [times])
+        return Prepared(windows, future, seen.scales, seen.units, [times], steps)
 
     def _container(self, window: Window) -> Any:
         if window.times is None:
@@ -220,18 +222,19 @@ class ServedModel:
     def forecast(self, prepared: Prepared, coverages: tuple[float, ...]) -> tuple[Array, Array]:
         """Forecasts (n, steps, k), and bounds (n_coverages * 2, n, steps, k), lower and upper by turns."""
         parameters = roll(self.forecaster.model_, prepared.windows, prepared.future, self._n_threads, prepared.scales)
+        parameters = parameters[:, : prepared.steps]
         points = parameters[..., 0] if self._distribution is None else mean(self._distribution, parameters)
-        bounds = self._bounds(parameters, coverages, prepared.spreads)
+        bounds = self._bounds(parameters, coverages, prepared.units)
         points, bounds = self._seen.undo(points), self._seen.undo(bounds)
         return points.astype(self._seen.observations.form.dtype, copy=False), bounds
 
-    def _bounds(self, parameters: Array, coverages: tuple[float, ...], spreads: Array | None) -> Array:
+    def _bounds(self, parameters: Array, coverages: tuple[float, ...], units: Units | None) -> Array:
         if not coverages:
             return np.empty((0, *parameters.shape[:3]))
-        if self._distribution is None and spreads is None:
+        if self._distribution is None and units is None:
             # rounding keeps order, so that corrections may be put in order before they are added
             return parameters[..., 0] + self.corrections(coverages, parameters.shape[1])
-        return self.forecaster._quantiles_of(parameters, _levels(coverages), spreads)
+        return self.forecaster._quantiles_of(parameters, _levels(coverages), units)
 
     def _make_corrections(self, coverages: tuple[float, ...], steps: int) -> Array:
         """What is added to points for their bounds: (n_levels, 1, steps, k)."""

@@ -1,0 +1,133 @@
+"""Units of error: one series of a panel leaves the intervals of the others alone, and gets some of its own."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lstmforecast import LSTMForecaster
+from lstmforecast.units import LEAST_WINDOWS, Units, has_variation, is_pooled, spread_of, units_from_errors
+
+N_ROWS, HELD_OUT = 200, 15
+DAYS = pd.date_range("2026-01-01", periods=N_ROWS + 20, freq="D")
+WEEK = np.sin(np.arange(N_ROWS) * 2 * np.pi / 7)
+NOISY = [
+    100 + 10 * WEEK + noise for noise in np.random.default_rng(0).normal(0, 3, (20, N_ROWS))
+]  # fmt: skip
+LEVELS = [9.99, 10.99, 11.99]
+CALM = {
+    "running means of a constant": [pd.Series(np.full(220, c)).rolling(7).mean()[20:].to_numpy() for c in LEVELS],
+    "differences of sums of a constant": [np.diff(np.cumsum(np.full(201, c))) for c in LEVELS],
+    "a constant in other units and back": [(np.full(N_ROWS, c) * 1.8 + 32 - 32) / 1.8 for c in LEVELS],
+    "clear-sky curves": [50 + c * WEEK for c in LEVELS],
+    "weekly plans": [c * np.resize([1.0, 2, 3, 4, 5, 0, 0], N_ROWS) for c in LEVELS],
+    "never sold": [np.zeros(N_ROWS)] * 3,
+    "constants": [np.full(N_ROWS, c) for c in LEVELS],
+    "prices that rise in the rows held out": [c * np.repeat([1.0, 1.1], [185, HELD_OUT]) for c in LEVELS],
+    "one step in the training rows": [c + np.repeat([0.0, 0.01], [90, 110]) for c in LEVELS],
+    "rounding in the training rows, a step in those held out": [
+        np.r_[np.diff(np.cumsum(np.full(186, c))), np.full(HELD_OUT, 2 * c)] for c in LEVELS
+    ],
+}
+
+
+def _panel(series: dict[str, np.ndarray], first: int = 0) -> pd.Series:
+    parts = {name: pd.Series(values, DAYS[first : first + len(values)]) for name, values in series.items()}
+    return pd.concat(parts, names=["unique_id", "ds"]).rename("y")
+
+
+def _fitted(others: list[np.ndarray], **parameters: Any) -> LSTMForecaster:
+    series = {f"noisy{i}": values for i, values in enumerate(NOISY)}
+    series |= {f"other{i}": values for i, values in enumerate(others)}
+    model = LSTMForecaster(7, hidden_size=16, max_epochs=3, random_state=0, n_threads=1, **parameters)
+    return model.fit(_panel(series))
+
+
+def _width(model: LSTMForecaster, names: str, coverage: float) -> float:
+    bounds = model.predict_interval(coverage)
+    there = bounds.index.get_level_values(0).str.startswith(names)
+    return float(np.ptp(bounds[there].to_numpy(), axis=1).mean())
+
+
+@cache
+def _alone(coverage: float) -> float:
+    return _width(_fitted([]), "noisy", coverage)
+
+
+@pytest.mark.parametrize("kind", CALM)
+def test_calm_and_rising_series_leave_the_intervals_of_the_others_alone(kind):
+    model = _fitted(CALM[kind])
+    for coverage in (0.5, 0.8, 0.9, 0.95):
+        # the network is trained on three series more, and 11 % of the windows are left out here and there
+        assert _width(model, "noisy", coverage) == pytest.approx(_alone(coverage), rel=0.15)
+
+
+def test_a_series_that_never_moved_has_a_narrow_interval_whatever_the_size_of_the_others():
+    for size in (1e-6, 1.0, 1e6):
+        names = {f"noisy{i}": size * values for i, values in enumerate(NOISY)}
+        y = _panel(names | {"never": np.zeros(N_ROWS), "flat": np.full(N_ROWS, 7.0)})
+        model = LSTMForecaster(7, hidden_size=16, max_epochs=3, random_state=0, n_threads=1).fit(y)
+        # a network's forecast of rows without variation, whose scale is 1, is off by some hundredths
+        assert _width(model, "never", 0.9) < 0.1
+        assert _width(model, "flat", 0.9) < 0.1
+
+
+def test_a_series_that_never_moved_gets_a_unit_when_it_does():
+    model = _fitted([np.zeros(N_ROWS)])
+    narrow, others = _width(model, "other", 0.9), _width(model, "noisy", 0.9)
+    sold = np.random.default_rng(1).poisson(50, 20).astype(float)
+    # rows of the same weekdays
+    newer = {f"noisy{i}": values[4:24] for i, values in enumerate(NOISY)} | {"other0": sold}
+    model.update(_panel(newer, N_ROWS))
+    assert _width(model, "other", 0.9) > max(20.0, 10 * narrow)
+    # nor do its errors, of no known unit, count among those of the others
+    assert _width(model, "noisy", 0.9) == pytest.approx(others, rel=0.15)
+    context = _panel({"other0": np.r_[np.zeros(100), sold]})
+    assert np.ptp(model.predict_interval(0.9, context=context).to_numpy(), axis=1).mean() > 20
+
+
+def test_panels_without_any_variation_have_intervals():
+    model = LSTMForecaster(2, hidden_size=4, max_epochs=1, random_state=0, n_threads=1)
+    model.fit(_panel({name: np.full(N_ROWS, c) for name, c in {"a": 0.0, "b": 5.0}.items()}))
+    assert np.isfinite(model.predict_interval(0.8).to_numpy()).all()
+
+
+def test_what_rounding_leaves_is_no_variation():
+    noise = np.random.default_rng(0).normal(size=50)
+    for values, varies in (
+        (np.zeros(5), False),
+        (np.array([np.nan, 3.0, 3.0]), False),
+        (1e8 + 1e-6 * noise, False),
+        (1e-300 * noise, True),
+        (1e9 + noise, True),
+    ):
+        assert has_variation(values[:, np.newaxis]).tolist() == [varies]
+        assert is_pooled(values[:, np.newaxis]).tolist() == [varies]
+    # of one row nothing is known
+    assert is_pooled(np.array([[3.0]])).tolist() == [True]
+
+
+def test_spreads_are_of_seasons_or_neighbours_and_a_part_of_the_size_of_constants():
+    rows = np.array([[1.0, 1.0, 4.0, 0.0], [3.0, 2.0, 4.0, 0.0], [2.0, 1.0, 4.0, 0.0], [4.0, 2.0, 4.0, 0.0]])
+    np.testing.assert_allclose(spread_of(rows, 2), [1.0, 1.0, 0.004, 0.0])
+    # seasons that differ by rounding only are alike
+    rows[2:, 1] += 1e-15
+    np.testing.assert_allclose(spread_of(rows, 2)[1], 1.0)
+    assert np.isnan(spread_of(rows[:1], 2)).all()
+
+
+def test_units_come_from_errors_where_they_are_far_off():
+    units = Units(np.array([[1.0], [2.0], [1.0], [1.0], [0.004]]), np.array([[True]] * 4 + [[False]]))
+    which = np.repeat(np.arange(5), LEAST_WINDOWS)
+    sizes = np.repeat([1.5, 3.0, 150.0, 0.0, 3.0], LEAST_WINDOWS)[:, np.newaxis]
+    found = units_from_errors(units, sizes, which)
+    assert found.pooled[:, 0].tolist() == [True, True, False, False, False]
+    # as many units of their own as windows, and one of before: 5 windows of 100, 0 and 2 usual errors
+    np.testing.assert_allclose(found.spreads[:, 0], [1.0, 2.0, 501 / 6, 1 / 6, 10.004 / 6])
+    # a few windows tell nothing
+    few = units_from_errors(units, sizes[::LEAST_WINDOWS], which[::LEAST_WINDOWS])
+    assert few.pooled[:, 0].tolist() == [True] * 4 + [False]
