@@ -70,9 +70,10 @@ class Model:
         scalers: Mapping[str, NDArray[np.float64]],
         int8: bool = False,
     ) -> Model:
-        """Build a trained model again of what ``config``, ``parameters`` and ``scalers`` gave; ``int8`` as of `load_parameters`.
+        """Build a trained model again of what ``config``, ``parameters`` and ``scalers`` gave.
 
         No weights are drawn, and nothing is allocated before weights and scalers are known to be the configuration's.
+        ``int8`` as of `load_parameters`.
 
         Raises
         ------

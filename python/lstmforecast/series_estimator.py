@@ -157,10 +157,11 @@ class SeriesEstimator(SamplePaths, LSTMEstimator):
                 raise ValueError(
                     f"expected augment to keep counts above 0 for loss='negative_binomial', got {method!r}"
                 )
-        values = observations.values[~np.isnan(observations.values)]
-        wrong = values[(values < 0) | (values != np.round(values))]
-        if len(wrong):
-            raise ValueError(f"expected counts, whole numbers from 0, for loss='negative_binomial', got {wrong[0]:g}")
+        # a missing value compares as false
+        wrong = (observations.values < 0) | (observations.values % 1 > 0)
+        if wrong.any():
+            got = observations.first_of(wrong)
+            raise ValueError(f"expected counts, whole numbers from 0, for loss='negative_binomial', got {got}")
 
     def _predict(self, horizon: int | None, X: Any, context: Any, X_past: Any, static: Any) -> tuple[Seen, Array]:
         self._check_is_fitted()
