@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from lstmforecast.calendar import VERSION, calendar_features, calendar_names
 from lstmforecast.container import Observations, check_columns, pack_columns, unpack_columns
-from lstmforecast.form import Form, place, read_table
+from lstmforecast.form import Form, place, read_table, row_name
 from lstmforecast.frames import localising, to_pandas
 from lstmforecast.index import Frequency
 from lstmforecast.packing import pack_keys, pack_label, unpack_keys, unpack_label
@@ -225,7 +225,8 @@ class Covariates:
 
 def _rows_of(index: pd.Index, given: pd.Index, name: str, rows: str) -> NDArray[np.intp]:
     if not given.is_unique:
-        raise ValueError(f"expected every time of {name} once, got {given[given.duplicated()][0]} more than once")
+        row = int(np.argmax(given.duplicated()))
+        raise ValueError(f"expected every time of {name} once, got {row_name(given, row)} more than once")
     found = given.get_indexer(index)
     absent = np.flatnonzero(found < 0)
     if len(absent):

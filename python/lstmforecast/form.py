@@ -167,7 +167,11 @@ def _ways_to_numbers(table: pd.DataFrame, wrong: list[int], form: Form, name: st
     numbers_in = [i for i in wrong if any(_is_readable(value) for value in table.iloc[:, i])]
     others = [form.columns[i] for i in wrong if i not in numbers_in]
     if not others or form.kind == "series":
-        return f"make what is no number missing with {name}.apply(pd.to_numeric, errors='coerce')"
+        label = form.columns[wrong[0]]
+        one = f"{name}[{label!r}]" if form.kind == "frame" else name
+        read = f"pd.to_numeric({one}, errors='coerce')"
+        code = f"{name}.assign(**{{{label!r}: {read}}})" if form.kind == "frame" else read
+        return f"make what is no number missing with {code}"
     return f"drop or convert what is no number, e.g. with {name}.drop(columns={others!r})"
 
 

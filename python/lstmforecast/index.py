@@ -169,6 +169,9 @@ def regular_grid(
     if off_grid.any():
         row = int(np.flatnonzero(off_grid)[0])
         message = _off_grid_message(f"{index[row]} (row {row - n_before})", freq, found, name)
+        if n_before:
+            follows = continue_index(index[:n_before], found, 1)[0]
+            raise ValueError(f"{message}; after {index[n_before - 1]} comes {follows}")
         raise ValueError(message + _ways_to_a_step(index, freq, name))
     return (index if len(grid) == len(index) else grid), found
 
@@ -182,7 +185,9 @@ def _off_grid_message(got: str, freq: Frequency, found: Frequency, name: str) ->
 
 
 def _ways_to_a_step(index: pd.Index, freq: Frequency, name: str) -> str:
-    example = f", e.g. with {to_constant_steps(index, freq, name)}" if name.isidentifier() else ""
+    # no code for data without a name in the user's, nor for offsets without an alias
+    is_written = name.isidentifier() and not isinstance(freq, BaseOffset)
+    example = f", e.g. with {to_constant_steps(index, freq, name)}" if is_written else ""
     is_time = isinstance(index, pd.DatetimeIndex)
     return f"; bring {name} to one{example}" + (", or give the freq= on which they lie" if is_time else "")
 

@@ -76,7 +76,7 @@ CASES: dict[str, tuple[Any, dict[str, Any], int]] = {
 def ways_out(message: str) -> list[str]:
     """Code and options that a message names."""
     advice = message.partition("; ")[2]
-    code = re.findall(r"\by(?:\.|\[)[\w.\[\]()'=, /-]*?[)\]](?=$|, (?:or|leave)|;)", advice)
+    code = re.findall(r"\b(?:y|pd)(?:\.|\[)[\w.\[\]()'=, /*{}:-]*?[)\]](?=$|, (?:or|leave)|;)", advice)
     return code + re.findall(r"missing='\w+'", advice)
 
 
@@ -96,6 +96,14 @@ def test_every_way_out_that_a_message_names_leads_out(name):
     for way in ways:
         read = follow(way, y, options, Observations.read)
         assert len(read) >= 4
+
+
+def test_the_ways_out_of_a_long_frame_keep_its_names():
+    long = panel(HOURS).assign(load=[*range(95), "-"])
+    with pytest.raises(TypeError, match="of series 'b'") as caught:
+        Panel.read(long)
+    (way,) = ways_out(str(caught.value))
+    assert len(follow(way, long, {"missing": "ffill"}, Panel.read)) == 96
 
 
 def panel(index: pd.Index) -> pd.DataFrame:

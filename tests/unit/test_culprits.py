@@ -71,6 +71,10 @@ WRONG: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: model().fit(LONG, X_past=changed(shuffled(LONG), 81, np.nan)),
         "in X_past, got 1 missing or infinite, the first in column 'y' at 2024-02-10 00:00:00 of series 7 (row 81)",
     ),
+    "twice in X": (
+        lambda: model().fit(LOAD[:50], pd.concat([FRAME, FRAME[7:9]])),
+        "expected every time of X once, got 2024-01-08 00:00:00 (row 60) more than once",
+    ),
     "a dash in X": (
         lambda: model().fit(LOAD[:50], changed(FRAME, 29, "-")),
         "column of X, got 'heat' (object, such as '-' at 2024-01-30 00:00:00 (row 29))",
@@ -118,7 +122,9 @@ def test_the_value_and_its_row_are_named(name):
 def test_rows_of_an_update_are_counted_as_they_were_passed(missing, n_rows):
     fitted = model(missing=missing).fit(LOAD[:50])
     late = pd.Series(1.0, pd.date_range(LATE[0], periods=n_rows, freq="D"), name="load")
-    with pytest.raises(ValueError, match=r"of y at a constant step .* got 2024-02-20 05:00:00 \(row 0\)"):
+    with pytest.raises(
+        ValueError, match=r"got 2024-02-20 05:00:00 \(row 0\), .* comes 2024-02-20 00"
+    ):
         fitted.update(late)
     with pytest.raises(ValueError, match=r"infinite, the first in 2024-02-21 00:00:00 \(row 1\)"):
         fitted.update(pd.Series([1.0, np.inf], DAYS[50:52], name="load"))
