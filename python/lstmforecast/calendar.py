@@ -12,6 +12,7 @@ from pandas.tseries.offsets import BaseOffset, Day, Tick
 
 from lstmforecast.index import Frequency, of_one_word, parse_frequency
 from lstmforecast.period_days import Days, period_days, share_of_days, share_of_weekends
+from lstmforecast.plain import plain
 
 # Of the features; files say which one their model was trained with.
 VERSION = 2
@@ -92,6 +93,7 @@ def _columns_of(cycle: str) -> list[str]:
 
 
 def _chosen_cycles(freq: Frequency, calendar: str | Sequence[str] | None, version: int) -> Sequence[str]:
+    calendar = plain(calendar)
     if calendar is None:
         return ()
     if isinstance(calendar, str) and calendar == "auto":

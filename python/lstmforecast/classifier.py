@@ -403,3 +403,8 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
         # files written before there were any
         self.class_weight_ = np.array(values.get("weights", [1.0] * len(self.classes_)))
         self.temperature_ = float(values.get("temperature", 1.0))
+
+    def _check_restored(self) -> None:
+        from lstmforecast.restored import check_classifier
+
+        check_classifier(self)

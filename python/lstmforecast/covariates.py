@@ -15,7 +15,7 @@ from lstmforecast.container import Observations, check_columns, pack_columns, un
 from lstmforecast.form import Form, place, read_table, row_name
 from lstmforecast.frames import localising, to_pandas
 from lstmforecast.index import Frequency
-from lstmforecast.packing import pack_keys, pack_label, unpack_keys, unpack_label
+from lstmforecast.packing import pack_frequency, pack_keys, pack_label, unpack_frequency, unpack_keys, unpack_label
 from lstmforecast.panel_index import indexed, labels_alike
 from lstmforecast.static import StaticColumn, read_static, static_rows
 
@@ -148,14 +148,18 @@ class Covariates:
                 parts.append(table.read(given, seen.index, len(seen), "the rows of y"))
         return np.hstack([*parts, self._calendar_rows(seen.index, len(seen))])
 
-    def of_future(self, seen: Observations, steps: int, X: Any) -> Array:
-        """The features of the steps after each series: (n_series, steps, n_features), nan where not known."""
+    def of_future(self, seen: Observations, steps: int, X: Any, at_once: int = 1) -> Array:
+        """The features of the steps after each series: (n_series, steps, n_features), nan where not known.
+
+        Messages say that the network forecasts so many steps ``at_once``.
+        """
         future = np.full((seen.n_series * steps, self.n_features), np.nan)
         if self.n_known:
             index = seen.future_index(steps)
             known = [self._calendar_rows(index, len(future))]
             if self.known is not None:
                 rows = f"the {steps} steps after the end"
+                rows += f" (the network forecasts {at_once} at once)" if at_once > 1 else ""
                 known.insert(0, self.known.read(X, index, seen.n_series * steps, rows))
             future[:, -self.n_known :] = np.hstack(known)
         if X is not None and self.known is None:
@@ -173,12 +177,13 @@ class Covariates:
             columns = [pack_label(label) for label in self.static.columns]
             static = {"keys": pack_keys(self.static.index), "columns": columns, "data": self.static.to_numpy().tolist()}
             static["read_from"] = [column.pack() for column in self.static_columns or ()]
-        version = {"calendar_version": self.calendar_version}
-        return (
-            tables
-            | version
-            | {"calendar": self.calendar, "holidays": self.holidays, "freq": self.freq, "static": static}
-        )
+        return tables | {
+            "calendar_version": self.calendar_version,
+            "calendar": self.calendar,
+            "holidays": self.holidays,
+            "freq": pack_frequency(self.freq),
+            "static": static,
+        }
 
     @classmethod
     def unpack(cls, saved: dict[str, Any]) -> Covariates:
@@ -192,10 +197,15 @@ class Covariates:
             made_of = tuple(StaticColumn.unpack(column) for column in static.get("read_from", ())) or None
             columns = [unpack_label(label) for label in static["columns"]]
             static = pd.DataFrame(static["data"], unpack_keys(static["keys"]), columns, dtype=np.float64)
-        version = saved.get("calendar_version", 1)
         return cls(
-            *(tables["X_past"], tables["X"], saved["calendar"], saved["holidays"], saved["freq"]),
-            *(static, made_of, version),
+            tables["X_past"],
+            tables["X"],
+            saved["calendar"],
+            saved["holidays"],
+            unpack_frequency(saved["freq"]),
+            static,
+            made_of,
+            saved.get("calendar_version", 1),
         )
 
     def _check_expected(self, X: Any, X_past: Any) -> None:

@@ -68,6 +68,8 @@ def unpack(packed: Mapping[str, NDArray[Any]]) -> dict[str, Single]:
     for name, array in packed.items():
         if array.dtype == np.int8:
             scale = packed[name + SCALE]
+            if scale.shape != (len(array),):
+                raise ValueError(f"a scale for each row of {name}, got shape {scale.shape}")
             weights[name] = array.astype(np.float32) * scale.reshape(-1, *[1] * (array.ndim - 1))
         elif not name.endswith(SCALE):
             weights[name] = from_bfloat16(array) if array.dtype == np.uint16 else array
@@ -136,7 +138,13 @@ def unpack_state(packed: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         codes = tensors.get(name)
         if codes is None or codes.dtype == np.float32:
             continue
-        errors = from_bfloat16(codes) if codes.dtype == np.uint16 else from_squares(codes, tensors.pop(name + SCALE))
+        if codes.dtype == np.uint16:
+            errors = from_bfloat16(codes)
+        else:
+            largest = tensors.pop(name + SCALE)
+            if np.broadcast_shapes(codes.shape, largest.shape) != codes.shape:
+                raise ValueError(f"errors of shape {codes.shape} with the largest of shape {largest.shape}")
+            errors = from_squares(codes, largest)
         tensors[name] = errors
         if name == "parameters":
             missing = np.isnan(errors[..., 0])

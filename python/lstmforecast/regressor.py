@@ -331,6 +331,11 @@ class LSTMRegressor(RegressorMixin, WindowEstimator):
         self.n_outputs_ = int(values["n_outputs"])
         self._flat_targets = bool(values["flat_targets"])
 
+    def _check_restored(self) -> None:
+        from lstmforecast.restored import check_regressor
+
+        check_regressor(self, self.n_outputs_)
+
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
