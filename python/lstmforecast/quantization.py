@@ -25,6 +25,8 @@ Single = NDArray[np.float32]
 
 DTYPES = ("int8", "bf16")
 SCALE = ".scale"
+# Between a name and that: errors are in units of their series.
+IN_UNITS = ".in_units"
 # The code of a value that isn't known.
 _MISSING = -128
 
@@ -125,8 +127,12 @@ def pack_state(tensors: Mapping[str, NDArray[Any]], dtype: str, distribution: An
         name, errors = "parameters", packed["parameters"] - errors[..., np.newaxis]
     if dtype == "bf16":
         return packed | {name: to_bfloat16(errors)}
-    codes, largest = to_squares(errors)
-    return packed | {name: codes, name + SCALE: largest}
+    if (units := tensors.get("spreads")) is None:
+        codes, largest = to_squares(errors)
+        return packed | {name: codes, name + SCALE: largest}
+    # series of all sizes side by side: what is a hundredth of one's errors is all of another's
+    codes, largest = to_squares((errors / _beside(units, errors)).astype(np.float32))
+    return packed | {name: codes, name + IN_UNITS + SCALE: largest}
 
 
 def unpack_state(packed: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
@@ -136,13 +142,28 @@ def unpack_state(packed: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         codes = tensors.get(name)
         if codes is None or codes.dtype == np.float32:
             continue
-        errors = from_bfloat16(codes) if codes.dtype == np.uint16 else from_squares(codes, tensors.pop(name + SCALE))
+        if codes.dtype == np.uint16:
+            errors = from_bfloat16(codes)
+        elif name + SCALE in tensors:
+            errors = from_squares(codes, tensors.pop(name + SCALE))
+        else:
+            parts = from_squares(codes, tensors.pop(name + IN_UNITS + SCALE))
+            errors = (parts * _beside(tensors["spreads"], parts)).astype(np.float32)
         tensors[name] = errors
         if name == "parameters":
             missing = np.isnan(errors[..., 0])
             tensors["truth"] = np.where(missing, np.float32(np.nan), np.float32(0))
             tensors[name] = np.where(missing[..., np.newaxis], np.float32(0), errors)
     return tensors
+
+
+def _beside(units: NDArray[np.float64], errors: NDArray[Any]) -> NDArray[np.float64]:
+    """Units of the windows of a panel (n, k), in the dimensions of errors (n, horizon, k, ...).
+
+    They are powers of two, by which errors are divided and multiplied without rounding.
+    """
+    beside: NDArray[np.float64] = np.expand_dims(np.exp2(np.round(np.log2(units))), (1, *range(3, errors.ndim)))
+    return beside
 
 
 def to_squares(errors: Single) -> tuple[NDArray[np.int8], Single]:

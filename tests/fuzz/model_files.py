@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
-import lstmforecast
 from tests.fuzz.kinds import KINDS, outputs
 from tests.fuzz.mutators import change_file as mutate
 from tests.fuzz.outcome import check_message
 
+import lstmforecast
+
 __all__ = ["mutate", "run_one", "seeds"]
+
 
 def seeds() -> list[bytes]:
     """A file of each kind."""

@@ -11,7 +11,26 @@ from typing import Any
 from tests.fuzz.safetensors_file import METADATA, Parts
 
 Dice = random.Random
-NUMBERS = (0, 1, -1, 2, 3, 7, 255, 2**31 - 1, 2**31, 2**32, 2**40, 2**62, 2**63 - 1, 2**64, -(2**31), 1e308, -1e-320, 0.5)
+NUMBERS = (
+    0,
+    1,
+    -1,
+    2,
+    3,
+    7,
+    255,
+    2**31 - 1,
+    2**31,
+    2**32,
+    2**40,
+    2**62,
+    2**63 - 1,
+    2**64,
+    -(2**31),
+    1e308,
+    -1e-320,
+    0.5,
+)
 WORDS = ("", "nan", "../../etc/passwd", "dateutil//etc/passwd", "x" * 5000, "\x00", "object", "int8", "D", "1h", "cuda")
 OTHERS = (None, True, False, [], {}, math.nan, math.inf)
 DTYPES = ("F32", "F64", "I64", "I8", "BF16", "F16", "U8", "BOOL", "I32")
