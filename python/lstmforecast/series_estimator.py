@@ -17,7 +17,7 @@ from lstmforecast.covariates import Covariates
 from lstmforecast.distributed import Processes
 from lstmforecast.ensemble import Ensemble
 from lstmforecast.estimator import LSTMEstimator, OnEpoch
-from lstmforecast.finite import require_finite_forecasts
+from lstmforecast.finite import require_finite_forecasts, require_squares
 from lstmforecast.fit_tasks import FitTasks
 from lstmforecast.frames import to_pandas
 from lstmforecast.index import Frequency, season_length
@@ -75,7 +75,9 @@ class SeriesEstimator(SamplePaths, LSTMEstimator):
             raise ValueError(
                 f"expected horizon=1 or head='direct' with X_past, which is not known beyond a step, got {self.horizon}"
             )
-        return Seen(observations, features, covariates, scaler=self.scaler, transform=self.transform)
+        seen = Seen(observations, features, covariates, scaler=self.scaler, transform=self.transform)
+        require_squares(seen)
+        return seen
 
     def _fit(self, seen: Seen, tasks: FitTasks | None = None) -> Self:
         observations = seen.observations
