@@ -10,7 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from pandas.tseries.frequencies import to_offset
 
-from lstmforecast.index import Frequency, alias, alike, inferred, stamps_of
+from lstmforecast.frequency import inferred
+from lstmforecast.index import Frequency, alias, alike, stamps_of
 from lstmforecast.packing import pack_index, unpack_index
 
 # More missing rows than this between two stamps are as good as none: the window holds nothing older.

@@ -20,7 +20,14 @@ from lstmforecast.index import (
     join_indexes,
     regular_grid,
 )
-from lstmforecast.packing import pack_index, pack_label, unpack_index, unpack_label
+from lstmforecast.packing import (
+    pack_frequency,
+    pack_index,
+    pack_label,
+    unpack_frequency,
+    unpack_index,
+    unpack_label,
+)
 from lstmforecast.panel_index import labels_alike
 
 Missing = Literal["error", "mask", "ffill", "interpolate"]
@@ -258,9 +265,7 @@ class Observations:
         return replace(joined, filled=filled)
 
     def pack(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-        """Write as tensors and plain values, for `unpack`; a ``ValueError`` if the frequency has no name."""
-        if not isinstance(self.freq, str | int | None):
-            raise ValueError(f"expected a frequency that has an alias, got {self.freq!r}, which cannot be saved")
+        """Write as tensors and plain values, for `unpack`; a ``ValueError`` for what can't be written down."""
         stamps, index = pack_index(self.index)
         tensors = {"values": self.values, "index": stamps}
         if self.filled is not None:
@@ -268,7 +273,7 @@ class Observations:
         return tensors, {
             "form": pack_columns(self.form),
             "index": index,
-            "freq": self.freq,
+            "freq": pack_frequency(self.freq),
         }
 
     @classmethod
@@ -276,7 +281,7 @@ class Observations:
         """Read what `pack` wrote."""
         index = unpack_index(tensors["index"], values["index"])
         filled = tensors["filled"].astype(bool) if "filled" in tensors else None
-        return cls(tensors["values"], index, values["freq"], unpack_columns(values["form"]), filled)
+        return cls(tensors["values"], index, unpack_frequency(values["freq"]), unpack_columns(values["form"]), filled)
 
 
 def _opened(y: Any, name: str) -> tuple[NDArray[np.float64], Form, pd.Index | None]:

@@ -19,6 +19,7 @@ from lstmforecast.drift_errors import LEAST_BATCHES, ErrorTests
 from lstmforecast.drift_inputs import CHECKS, Reference
 from lstmforecast.form import read_table
 from lstmforecast.html_repr import DocLinkMixin
+from lstmforecast.plain import PlainParameters
 from lstmforecast.rules import Number
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class _Row(NamedTuple):
         return f"{self.feature}: {self.test} {self.statistic:.2f} {sign} {self.threshold:.2f}"
 
 
-class DriftMonitor(DocLinkMixin, BaseEstimator):
+class DriftMonitor(PlainParameters, DocLinkMixin, BaseEstimator):
     """Watches inputs and errors of a model, a row at a time, and says when they aren't what they were.
 
     The newest ``window`` rows are held against a reference, feature by feature: the greatest difference of their

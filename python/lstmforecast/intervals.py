@@ -24,6 +24,7 @@ from lstmforecast.calibration import (
 from lstmforecast.container import Observations
 from lstmforecast.distribution import quantile, whole
 from lstmforecast.ensemble import Ensemble
+from lstmforecast.finite import require_finite_forecasts
 from lstmforecast.panel import Panel
 from lstmforecast.seen import Seen
 from lstmforecast.units import Units
@@ -174,6 +175,7 @@ class ConformalIntervals:
         of_panel = seen.observations.is_panel
         self._check_levels(levels, wanted, n_errors, steps, self._calibrated_horizon(), of_panel=of_panel)
         values = np.moveaxis(seen.undo(self._quantiles_of(forecast, levels, seen.units)), 0, -1)
+        require_finite_forecasts(values, self.model_, seen, *seen.ends)
         names = seen.observations.form.variables(seen.observations.n_columns)
         return self._frame(seen, values, columns(names), given[2])
 

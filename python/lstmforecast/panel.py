@@ -181,6 +181,9 @@ class Panel(Observations):
         index = pd.MultiIndex.from_arrays([keys.repeat(np.diff(tensors["starts"])), times], names=names)
         return cls(single.values, index, single.freq, single.form, single.filled, starts=tensors["starts"])
 
+    def _times_of(self, i: int) -> pd.Index:
+        return self.times(np.arange(self.starts[i], self.starts[i + 1]))
+
     def container(self) -> Any:
         """Give these observations back as they came in."""
         return self._give_back(self.values, self.index)
@@ -188,7 +191,7 @@ class Panel(Observations):
     def future_index(self, steps: int) -> pd.Index:
         """The labels of the steps after the end of each series."""
         ends = self.times(self.starts[1:] - 1)
-        later = {end: continue_index(pd.Index(ends[[i]]), self.freq, steps) for i, end in _first_of_each(ends)}
+        later = {end: continue_index(self._times_of(i), self.freq, steps) for i, end in _first_of_each(ends)}
         times = later[ends[0]].append([later[end] for end in ends[1:]])
         return pd.MultiIndex.from_arrays([self.series_keys.repeat(steps), times], names=self.index.names)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -17,6 +17,7 @@ from lstmforecast.covariates import Covariates
 from lstmforecast.distributed import Processes
 from lstmforecast.ensemble import Ensemble
 from lstmforecast.estimator import LSTMEstimator, OnEpoch
+from lstmforecast.finite import require_finite_forecasts
 from lstmforecast.fit_tasks import FitTasks
 from lstmforecast.frames import to_pandas
 from lstmforecast.index import Frequency, season_length
@@ -24,7 +25,7 @@ from lstmforecast.panel import Panel
 from lstmforecast.parameters import check_count
 from lstmforecast.samples import SamplePaths
 from lstmforecast.scalers import fit_columns
-from lstmforecast.seen import BATCH, Seen, forecast, parameters_of, read_observations, roll
+from lstmforecast.seen import BATCH, Seen, forecast, parameters_of, read_observations, roll, steps_read
 from lstmforecast.sizing import (
     VALIDATION_FRACTION,
     Sizes,
@@ -60,14 +61,15 @@ class SeriesEstimator(SamplePaths, LSTMEstimator):
     transform: str | None
     freq: Frequency
     missing: Missing
+    calendar: str | Sequence[str] | None
+    holidays: str | None
     _seen: Seen
     _n_rows: int
 
     def _read(self, y: Any, X: Any, X_past: Any, static: Any) -> Seen:
         """Check the data, and align what stands beside them."""
         observations = read_observations(y, freq=self.freq, missing=self.missing)
-        parameters = self.get_params(deep=False)
-        covariates = Covariates.at_fit(observations, X, X_past, static, parameters["calendar"], parameters["holidays"])
+        covariates = Covariates.at_fit(observations, X, X_past, static, self.calendar, self.holidays)
         features = covariates.of(observations, X, X_past)
         if self.head == "recursive" and self.horizon > 1 and covariates.past is not None:
             raise ValueError(
@@ -79,6 +81,7 @@ class SeriesEstimator(SamplePaths, LSTMEstimator):
         observations = seen.observations
         panel = observations if isinstance(observations, Panel) else None
         self._check_counts(observations)
+        _check_savable(seen)
         sizes = Sizes(self.horizon, self.window_size, self.segment_length, season_length(observations.freq))
         if panel is not None:
             seen = seen.sized(self._training_lengths(panel))
@@ -225,14 +228,21 @@ class SeriesEstimator(SamplePaths, LSTMEstimator):
         if steps == horizon or (steps < horizon and not seen.covariates.n_known):
             which = which if seen.starts is not None else None
             found = model.forecast_series(seen.table, origins, self.n_threads, seen.starts, seen.scales, which)
-            return parameters_of(found)[:, :steps]
+            found = parameters_of(found)[:, :steps]
+            places = np.zeros(len(origins), np.int64) if which is None else which
+            require_finite_forecasts(found, model, seen, places, origins)
+            return found
         which = np.zeros(len(origins), np.int64) if which is None else which
+        n_read = steps_read(model.config, steps)
+        after = seen.covariates.of_future(seen.observations, n_read - steps, None) if n_read > steps else None
         parts = []
         for start in range(0, len(origins), BATCH):
             each = slice(start, start + BATCH)
-            windows, future = seen.around(which[each], origins[each], model.config["window_size"], steps)
+            windows, future = seen.around(which[each], origins[each], model.config["window_size"], n_read, after)
             scales = None if seen.scales is None else seen.scales[which[each]]
-            parts.append(roll(model, windows, future, self.n_threads, scales))
+            found = roll(model, windows, future, self.n_threads, scales)[:, :steps]
+            require_finite_forecasts(found, model, seen, which[each], origins[each], future)
+            parts.append(found)
         return np.concatenate(parts)
 
     def to_torch(self) -> torch.nn.Module:
@@ -344,3 +354,10 @@ def _some_rows(table: Any, start: int, stop: int | None) -> Any:
     if table is None or isinstance(table, pd.DataFrame | pd.Series):
         return table if table is None else table.iloc[start:stop]
     return np.asarray(table)[start:stop]
+
+
+def _check_savable(seen: Seen) -> None:
+    """Raise a ValueError for names, times and frequencies that no file could keep, before anything is trained."""
+    last = seen.tail(1)
+    last.observations.pack()
+    last.covariates.pack()

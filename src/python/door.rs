@@ -6,7 +6,7 @@ use std::panic::{catch_unwind, AssertUnwindSafe};
 use pyo3::exceptions::{PyFloatingPointError, PyOSError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 
-use super::process::{stay_if_ending, Inside};
+use super::process::{go_on, stay_if_ending, Computing};
 use crate::error::{Error, Result};
 
 pyo3::create_exception!(
@@ -19,13 +19,14 @@ pyo3::create_exception!(
 /// Does work without the GIL.
 pub(super) fn enter<T: Send>(py: Python<'_>, work: impl FnOnce() -> Result<T> + Send) -> PyResult<T> {
     // AssertUnwindSafe: a model that panicked midway is behind a poisoned mutex, which the next call reports.
-    let inside = Inside::new();
+    let computing = Computing::begin();
     let caught = py.allow_threads(|| {
+        go_on();
         let caught = catch_unwind(AssertUnwindSafe(work));
         stay_if_ending();
         caught
     });
-    drop(inside);
+    drop(computing);
     match caught {
         Ok(result) => result.map_err(exception),
         Err(panic) => Err(PyRuntimeError::new_err(format!("a bug in lstmforecast: {}", text_of(&*panic)))),
