@@ -11,8 +11,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lstmforecast.calendar import VERSION, calendar_features, calendar_names
-from lstmforecast.container import Observations, check_columns, pack_columns, place, unpack_columns
-from lstmforecast.form import Form, read_table
+from lstmforecast.container import Observations, check_columns, pack_columns, unpack_columns
+from lstmforecast.form import Form, place, read_table, row_name
 from lstmforecast.frames import localising, to_pandas
 from lstmforecast.index import Frequency
 from lstmforecast.packing import pack_frequency, pack_keys, pack_label, unpack_frequency, unpack_keys, unpack_label
@@ -44,18 +44,19 @@ class Table:
         table, long = indexed(table, self.name)
         values, form = read_table(table, self.name)
         check_columns(self.form, self.n_columns, form, values.shape[1], self.name)
-        if index is not None and isinstance(table, pd.DataFrame | pd.Series):
+        labels = table.index if index is not None and isinstance(table, pd.DataFrame | pd.Series) else None
+        used = np.arange(len(values))
+        if index is not None and labels is not None:
             how = localising(origin, isinstance(index, pd.MultiIndex), long)
-            given = labels_alike(index, table.index, self.name, how, "as y")
-            values = values[_rows_of(index, given, self.name, rows)]
+            used = _rows_of(index, labels_alike(index, labels, self.name, how, "as y"), self.name, rows)
         elif len(values) != n_rows:
             raise ValueError(f"expected {self.name} with {n_rows} rows, for {rows}, got {len(values)}")
-        wrong = ~np.isfinite(values)
+        wrong = np.zeros(values.shape, bool)
+        wrong[used] = ~np.isfinite(values[used])
         if wrong.any():
-            raise ValueError(
-                f"expected finite values in {self.name}, got {place(wrong, 'missing or infinite', index, self.form)}"
-            )
-        return values
+            got = place(wrong, "missing or infinite", labels, self.form)
+            raise ValueError(f"expected finite values in {self.name}, got {got}")
+        return values[used]
 
 
 @dataclass(frozen=True)
@@ -234,7 +235,8 @@ class Covariates:
 
 def _rows_of(index: pd.Index, given: pd.Index, name: str, rows: str) -> NDArray[np.intp]:
     if not given.is_unique:
-        raise ValueError(f"expected every time of {name} once, got {given[given.duplicated()][0]} more than once")
+        row = int(np.argmax(given.duplicated()))
+        raise ValueError(f"expected every time of {name} once, got {row_name(given, row)} more than once")
     found = given.get_indexer(index)
     absent = np.flatnonzero(found < 0)
     if len(absent):

@@ -59,9 +59,10 @@ class FittedForecaster(SeriesEstimator):
         TypeError, ValueError
             As in `fit`; also if ``context`` is too short or has other columns.
         """
-        seen, parameters = self._predict(horizon, X, context, X_past, static)
-        values = seen.undo(mean(self.model_.config["distribution"], parameters))
-        require_finite_forecasts(values, self.model_, seen, *seen.ends)
+        now = self._now()
+        seen, parameters = now._predict(horizon, X, context, X_past, static)
+        values = seen.undo(mean(now.model_.config["distribution"], parameters))
+        require_finite_forecasts(values, now.model_, seen, *seen.ends)
         return seen.observations.continued(values)
 
     def update(self, y: Any, X: Any = None, X_past: Any = None, static: Any = None) -> Self:

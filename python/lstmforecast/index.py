@@ -29,6 +29,7 @@ _SEASONS = {
     "D": 7, "B": 5, "C": 5, "W": 52, "SME": 24, "SMS": 24, "ME": 12, "MS": 12, "BME": 12, "BMS": 12, "CBME": 12,
     "CBMS": 12, "WOM": 12, "LWOM": 12, "QE": 4, "QS": 4, "BQE": 4, "BQS": 4,
 }  # fmt: skip
+_SORT, _MERGE = "; sort with {0}.sort_index()", "; merge rows of the same time with {0}.groupby(level=0).mean()"
 _MAY_BE_CONTINUED = "a DatetimeIndex, PeriodIndex, RangeIndex or integers with a constant step"
 
 
@@ -60,14 +61,26 @@ def check_index(index: pd.Index, name: str = "y") -> None:
         row = int(np.flatnonzero(steps < 0)[0]) + 1
         raise ValueError(
             f"expected the times of {name} in ascending order, got {index[row]} (row {row}) after {index[row - 1]}"
-            + _advice(name, "; sort with {}.sort_index()")
+            + _advice(name, (_SORT if index.is_unique else _MERGE) + _of_clocks_put_back(index, row))
         )
     if (steps == 0).any():
         row = int(np.flatnonzero(steps == 0)[0]) + 1
         raise ValueError(
             f"expected every time of {name} once, got {int((steps == 0).sum())} duplicates, the first {index[row]} "
-            f"(row {row})" + _advice(name, "; merge them with {}.groupby(level=0).mean()")
+            f"(row {row})" + _advice(name, _MERGE + _of_clocks_put_back(index, row))
         )
+
+
+def _of_clocks_put_back(index: pd.Index, row: int) -> str:
+    """What else to write where times of an hour or less go back as local clocks do, once a year and at night."""
+    if not isinstance(index, pd.DatetimeIndex) or index.tz is not None:
+        return ""
+    hour, steps = pd.Timedelta(hours=1), np.diff(index.asi8)
+    usual = pd.Timedelta(np.median(np.abs(steps)), unit=index.unit)
+    years = 1 + abs(index[-1] - index[0]) // pd.Timedelta(days=300)
+    if usual > hour or index[row - 1] - index[row] > hour or index[row].hour > 3 or (steps <= 0).sum() > years:
+        return ""
+    return ", or, where clocks were put back, keep both with {0}.tz_localize('Europe/Berlin', ambiguous='infer')"
 
 
 def _check_kind(index: pd.Index, name: str) -> None:
@@ -110,7 +123,9 @@ def stamps_of(index: pd.Index) -> NDArray[np.int64]:
     return index.to_numpy(dtype=np.int64)
 
 
-def regular_grid(index: pd.Index, freq: Frequency = None, name: str = "y") -> tuple[pd.Index, Frequency]:
+def regular_grid(
+    index: pd.Index, freq: Frequency = None, name: str = "y", n_before: int = 0
+) -> tuple[pd.Index, Frequency]:
     """Find the frequency of an index and all labels that it should have.
 
     Parameters
@@ -121,6 +136,8 @@ def regular_grid(index: pd.Index, freq: Frequency = None, name: str = "y") -> tu
         The frequency, if it is known. One or two rows suffice then.
     name : str
         What the messages call the data.
+    n_before : int
+        Rows at the beginning that messages don't count, as they were there before the data.
 
     Returns
     -------
@@ -150,21 +167,29 @@ def regular_grid(index: pd.Index, freq: Frequency = None, name: str = "y") -> tu
         grid = pd.RangeIndex(index[0], index[-1] + 1, found, name=index.name)
     off_grid = grid.get_indexer(index) < 0
     if off_grid.any():
-        raise ValueError(_off_grid_message(index, int(np.flatnonzero(off_grid)[0]), freq, found, name))
+        row = int(np.flatnonzero(off_grid)[0])
+        message = _off_grid_message(f"{index[row]} (row {row - n_before})", freq, found, name)
+        if n_before:
+            follows = continue_index(index[:n_before], found, 1)[0]
+            raise ValueError(f"{message}; after {index[n_before - 1]} comes {follows}")
+        raise ValueError(message + _ways_to_a_step(index, freq, name))
     return (index if len(grid) == len(index) else grid), found
 
 
-def _off_grid_message(index: pd.Index, row: int, freq: Frequency, found: Frequency, name: str) -> str:
+def _off_grid_message(got: str, freq: Frequency, found: Frequency, name: str) -> str:
     source = "freq" if freq is not None else "the most common step"
     return (
-        f"expected the times of {name} at a constant step ({source} is {found!r}), got {index[row]} (row {row}), which "
-        f"does not lie on that grid; bring {name} to one{_example(index, freq, name)}"
-        + ("" if isinstance(found, int) else ", or give the freq= on which they lie")
+        f"expected the times of {name} at a constant step ({source} is {found!r}), got {got}, which does not lie on "
+        "that grid"
     )
 
 
-def _example(index: pd.Index, freq: Frequency, name: str) -> str:
-    return f", e.g. with {to_constant_steps(index, freq, name)}" if name.isidentifier() else ""
+def _ways_to_a_step(index: pd.Index, freq: Frequency, name: str) -> str:
+    # no code for data without a name in the user's, nor for offsets without an alias
+    is_written = name.isidentifier() and not isinstance(freq, BaseOffset)
+    example = f", e.g. with {to_constant_steps(index, freq, name)}" if is_written else ""
+    is_time = isinstance(index, pd.DatetimeIndex)
+    return f"; bring {name} to one{example}" + (", or give the freq= on which they lie" if is_time else "")
 
 
 def parse_frequency(freq: Any) -> BaseOffset:
@@ -211,7 +236,7 @@ def _datetime_grid(index: pd.DatetimeIndex, offset: BaseOffset, name: str) -> pd
     if is_too_fine(index, offset):
         raise ValueError(
             f"expected the times of {name} at a constant step, got {len(index)} rows where the step {alias(offset)!r} "
-            f"makes about {rows_of(index, offset):.0f}; bring {name} to one{_example(index, None, name)}, or give freq="
+            f"makes about {rows_of(index, offset):.0f}" + _ways_to_a_step(index, None, name)
         )
     return local_grid(index, offset)
 

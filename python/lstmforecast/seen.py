@@ -76,8 +76,8 @@ class Seen:
 
     def __post_init__(self) -> None:
         if self.transform == "log" and (self.observations.values <= -1).any():
-            least = np.nanmin(self.observations.values)
-            raise ValueError(f"expected values above -1 for transform='log', got {least:g}")
+            got = self.observations.first_of(self.observations.values <= -1)
+            raise ValueError(f"expected values above -1 for transform='log', got {got}")
 
     @property
     def values(self) -> Array:

@@ -17,7 +17,7 @@ from lstmforecast.covariates import Covariates
 from lstmforecast.distributed import Processes
 from lstmforecast.ensemble import Ensemble
 from lstmforecast.estimator import LSTMEstimator, OnEpoch
-from lstmforecast.finite import require_finite_forecasts
+from lstmforecast.finite import require_finite_forecasts, require_squares
 from lstmforecast.fit_tasks import FitTasks
 from lstmforecast.frames import to_pandas
 from lstmforecast.index import Frequency, season_length
@@ -83,7 +83,9 @@ class SeriesEstimator(SamplePaths, LSTMEstimator):
             raise ValueError(
                 f"expected horizon=1 or head='direct' with X_past, which is not known beyond a step, got {self.horizon}"
             )
-        return Seen(observations, features, covariates, scaler=self.scaler, transform=self.transform)
+        seen = Seen(observations, features, covariates, scaler=self.scaler, transform=self.transform)
+        require_squares(seen)
+        return seen
 
     def _fit(self, seen: Seen, tasks: FitTasks | None = None) -> Self:
         observations = seen.observations
@@ -168,10 +170,11 @@ class SeriesEstimator(SamplePaths, LSTMEstimator):
                 raise ValueError(
                     f"expected augment to keep counts above 0 for loss='negative_binomial', got {method!r}"
                 )
-        values = observations.values[~np.isnan(observations.values)]
-        wrong = values[(values < 0) | (values != np.round(values))]
-        if len(wrong):
-            raise ValueError(f"expected counts, whole numbers from 0, for loss='negative_binomial', got {wrong[0]:g}")
+        # a missing value compares as false
+        wrong = (observations.values < 0) | (observations.values % 1 > 0)
+        if wrong.any():
+            got = observations.first_of(wrong)
+            raise ValueError(f"expected counts, whole numbers from 0, for loss='negative_binomial', got {got}")
 
     def _predict(self, horizon: int | None, X: Any, context: Any, X_past: Any, static: Any) -> tuple[Seen, Array]:
         self._check_is_fitted()
