@@ -197,6 +197,9 @@ class Covariates:
             made_of = tuple(StaticColumn.unpack(column) for column in static.get("read_from", ())) or None
             columns = [unpack_label(label) for label in static["columns"]]
             static = pd.DataFrame(static["data"], unpack_keys(static["keys"]), columns, dtype=np.float64)
+        version = saved.get("calendar_version", 1)
+        if version not in range(1, VERSION + 1):
+            raise ValueError(f"features of the calendar of version {version!r}")
         return cls(
             tables["X_past"],
             tables["X"],
@@ -205,7 +208,7 @@ class Covariates:
             unpack_frequency(saved["freq"]),
             static,
             made_of,
-            saved.get("calendar_version", 1),
+            version,
         )
 
     def _check_expected(self, X: Any, X_past: Any) -> None:

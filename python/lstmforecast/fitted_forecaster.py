@@ -43,7 +43,7 @@ class FittedForecaster(SeriesEstimator):
         context : array-like, Series, DataFrame or None, default=None
             Data to forecast from, of at least ``window_size_`` rows (the last are used), with the columns and frequency
             of `fit`; None: the data of `fit` and `update`. For a panel any series, also such as were not there at
-            `fit`, of any length.
+            `fit`, of any length. Times of another zone are brought to that of `fit`.
         X_past, static
             The covariates of `fit` for the rows and series of ``context``.
 

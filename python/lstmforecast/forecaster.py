@@ -69,7 +69,8 @@ class LSTMForecaster(FittedForecaster):
     stride : int, default=1
         Rows from the start of one training window to that of the next.
     freq : str, offset or None, default=None
-        Frequency of the times in pandas' words (``"h"``, ``"MS"``); None: found from the index.
+        Frequency of the times in pandas' words (``"h"``, ``"MS"``); None: found from the index, also for months by any
+        day.
     missing : {"error", "mask", "ffill", "interpolate"}, default="error"
         What becomes of missing values and missing times: an error that names them; left out of the loss and shown to
         the network as such; or mended.

@@ -32,10 +32,9 @@ def local_grid(index: pd.DatetimeIndex, offset: BaseOffset) -> pd.DatetimeIndex:
     Days and longer frequencies keep the local time. Where that doesn't exist, the label is the first instant after it,
     where it exists twice, the first of the two; ``index`` may have the second, or go on by the clock of before.
     """
-    step = index.tz is None or elapsed(offset)
-    if step:
-        freq = offset if step is True else step
-        return pd.date_range(index[0], index[-1], freq=freq, name=index.name).as_unit(index.unit)
+    step = elapsed(offset)
+    if index.tz is None or step is not None:
+        return pd.date_range(index[0], index[-1], freq=step or offset, name=index.name).as_unit(index.unit)
     wall = nominal(index)
     wall, labels = _labels(pd.date_range(wall[0], wall[-1], freq=offset, name=index.name), index, offset)
     if index.isin(labels).all():
@@ -46,10 +45,10 @@ def local_grid(index: pd.DatetimeIndex, offset: BaseOffset) -> pd.DatetimeIndex:
 
 def local_continuation(index: pd.DatetimeIndex, offset: BaseOffset, steps: int) -> pd.DatetimeIndex:
     """The labels of the ``steps`` after the end of an index, as `local_grid` would make them."""
-    step = index.tz is None or elapsed(offset)
-    if step:
-        freq = offset if step is True else step
-        return pd.date_range(index[-1], periods=steps + 1, freq=freq, name=index.name)[1:].as_unit(index.unit)
+    step = elapsed(offset)
+    if index.tz is None or step is not None:
+        later = pd.date_range(index[-1], periods=steps + 1, freq=step or offset, name=index.name)[1:]
+        return later.as_unit(index.unit)
     # one more, for a day that is left out
     wall = pd.date_range(nominal(index)[-1], periods=steps + 2, freq=offset, name=index.name)[1:]
     return _labels(wall, index, offset)[1][:steps]
@@ -83,7 +82,7 @@ def nominal(index: pd.DatetimeIndex) -> pd.DatetimeIndex:
     common = times[np.argsort(-counts, kind="stable")[:_MOST_TIMES]]
     best, most = wall, 0
     for time in np.unique(np.append(common, np.timedelta64(0, "s"))):
-        expected = days + pd.Timedelta(time)
+        expected = (days + pd.Timedelta(time)).as_unit(index.unit)
         same = (localize(expected, index.tz) == index) | (localize(expected, index.tz, second=True) == index)
         if same.sum() > most:
             best, most = expected.where(same, wall), same.sum()

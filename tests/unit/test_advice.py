@@ -136,7 +136,10 @@ def test_months_by_any_day_have_a_frequency(day, zone, freq):
     assert list(Observations.read(gappy, freq=freq, missing="interpolate").index) == list(index)
 
 
-@pytest.mark.parametrize("freq", ["SMS", "SME", "SMS-10", "LWOM-FRI", "WOM-2TUE", "QS-FEB", "2MS"])
+LAST_FRIDAYS = pd.offsets.LastWeekOfMonth(weekday=4)
+
+
+@pytest.mark.parametrize("freq", ["SMS", "SME", "SMS-10", LAST_FRIDAYS, "WOM-2TUE", "QS-FEB", "2MS"], ids=str)
 def test_what_pandas_names_is_found(freq):
     index = pd.DatetimeIndex(pd.date_range("2020-01-01", periods=60, freq=freq), freq=None)
     read = Observations.read(of(index[:50]))

@@ -156,6 +156,9 @@ def test_a_model_of_an_older_file_keeps_the_holidays_that_it_was_trained_with(fr
     # what was written, and pickled, when the features knew no other way
     saved = {name: value for name, value in seen.covariates.pack().items() if name != "calendar_version"}
     assert Covariates.unpack(saved).calendar_version == 1
+    for version in (0, 3, "2", None):
+        with pytest.raises(ValueError, match="features of the calendar of version"):
+            Covariates.unpack(saved | {"calendar_version": version})
     state = {name: value for name, value in vars(seen.covariates).items() if name != "calendar_version"}
     pickled = Covariates.__new__(Covariates)
     pickled.__setstate__(state)
