@@ -38,7 +38,7 @@ class Units(NamedTuple):
     def divisors(self, which: NDArray[np.int64]) -> Array:
         """By what the errors of windows of these series are divided: (n_windows, k)."""
         # a variable that never moves beside others that do: whatever its errors are, the pool doesn't hear of them
-        divisors: Array = np.where(self.spreads > 0, self.spreads, np.finfo(np.float64).max)[which]
+        divisors: Array = np.where(self.spreads > 0, self.spreads, 2.0**1000)[which]
         return divisors
 
 
