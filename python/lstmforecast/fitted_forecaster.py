@@ -57,7 +57,8 @@ class FittedForecaster(SeriesEstimator):
         sklearn.exceptions.NotFittedError
             Before `fit`.
         TypeError, ValueError
-            As in `fit`; also if ``context`` is too short or has other columns.
+            As in `fit`; also if ``context`` is too short or has other columns, ``X`` has no rows for all steps that the
+            network forecasts at once, or a value is so large that the forecast in single precision would be infinite.
         """
         now = self._now()
         seen, parameters = now._predict(horizon, X, context, X_past, static)

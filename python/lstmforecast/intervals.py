@@ -84,7 +84,9 @@ class ConformalIntervals:
         held out, for each step and variable. They hold as often as promised if the future is like those rows, whatever
         the distribution. The rows also chose the best epoch, which makes intervals from few rows a little too narrow.
         In a panel errors count to both sides alike, in seasonal-naive errors of their series: what was common to all
-        series in the weeks held out won't come again.
+        series in the weeks held out won't come again. A series that didn't vary before these weeks, or whose errors in
+        them are ten times as large as those of the others, or a fifth, is left out of this pool, and its interval is as
+        wide as its own errors make it.
         Where a distribution is forecast, its own quantiles are corrected in the same way (Romano et al. 2019). With an
         ``adaptation_rate``, levels adapt after `update` (Gibbs and Candès 2021).
 
