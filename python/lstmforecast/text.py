@@ -22,7 +22,7 @@ from lstmforecast.fit_tasks import CallbackSupportMixin, FitTasks, with_callback
 from lstmforecast.html_repr import LearningCurveMixin
 from lstmforecast.parameters import check_callbacks, check_count
 from lstmforecast.progress import ProgressBar
-from lstmforecast.rules import Choice, Number
+from lstmforecast.rules import N_THREADS, Choice, Number
 
 if TYPE_CHECKING:
     import torch
@@ -51,7 +51,7 @@ _RULES: dict[str, Number | Choice] = {
     "clip_grad_norm": Number(_REAL, 0, low_included=False, none=True),
     "validation_fraction": Number(_REAL, 0, 1),
     "unknown": Choice(("error", "skip")),
-    "n_threads": Number(_INTEGER, 1, none=True),
+    "n_threads": N_THREADS,
     "verbose": Number(_INTEGER, 0),
 }
 

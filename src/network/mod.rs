@@ -20,6 +20,7 @@ pub use config::{Architecture, NetworkConfig, SkipConfig};
 pub use parameter::Parameters;
 
 use crate::error::{Error, Result};
+use crate::memory;
 use crate::rng::{Purpose, Rng, StepMasks};
 use lstm::LstmForecastNetwork;
 use parameter::{add_numbers, multiply_numbers, Initializer};
@@ -109,7 +110,8 @@ pub fn build_on(
     seed: u64,
     (device, layer_devices): (Device, &[Device]),
 ) -> Result<(Box<dyn Network>, Parameters)> {
-    count_weights(config)?;
+    // drawn, then copied
+    memory::check::<f32>(count_weights(config)?.saturating_mul(2), || format!("a network of {}", config.sizes()))?;
     let init = Initializer::new(Rng::new(seed, Purpose::Weights), device);
     finish(assemble(config, init.with_layers_on(layer_devices))?)
 }

@@ -64,6 +64,10 @@ impl CharConfig {
     }
 }
 
+/// Copies of the weights that a training holds besides the gradient of each thread: under their names, in the kernel's order
+/// and transposed, two moments, the best so far, and what comes and goes.
+const COPIES: usize = 8;
+
 /// How a text is cut up for training.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct CutConfig {
@@ -156,9 +160,10 @@ impl CharModel {
             let expected = format!("more characters to train on than sequence_length={}", cut.sequence_length);
             return Err(Error::too_short(expected, longest.to_string()));
         }
+        let n_threads = pool::n_threads(training.n_threads);
+        self.config.network.check_memory(self.vocabulary.len(), COPIES + n_threads.min(training.batch_size))?;
         self.weights = None;
         let mut network = self.network()?;
-        let n_threads = pool::n_threads(training.n_threads);
         let sequence_length = cut.sequence_length.min(longest - 1);
         let streams = Streams::for_training(&train, sequence_length, training.batch_size);
         let checkpoints = self.checkpoints(texts, cut, training)?;
