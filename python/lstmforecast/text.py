@@ -100,7 +100,7 @@ class CharLSTM(LearningCurveMixin, CallbackSupportMixin, BaseEstimator):
     unknown : {"error", "skip"}, default="error"
         What becomes of characters of a prompt or a scored text that the fitted text doesn't have.
     n_threads : int or None, default=None
-        Threads. None: as many as the surroundings allow.
+        Threads, at most 1024. None: as many as the surroundings allow.
     random_state : int, RandomState, Generator or None, default=None
         Seed of weights and dropout.
     verbose : int, default=0
@@ -204,6 +204,8 @@ class CharLSTM(LearningCurveMixin, CallbackSupportMixin, BaseEstimator):
             If a parameter or the text makes no sense, or there is too little of it.
         FloatingPointError
             If the loss became infinite or NaN.
+        MemoryError
+            If there is no room for the network or a step of its training.
         KeyboardInterrupt
             Ctrl-C; the best weights so far are kept. After any other error, the model is what it was before.
         """

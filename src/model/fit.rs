@@ -7,8 +7,8 @@ use super::{fingerprint, Channels, Engine, Model, Supervision};
 use crate::error::{check_positive, Error, Result};
 use crate::kernel::pool;
 use crate::kernel::workspace::Needs;
-use crate::network::fused::FusedNetwork;
 use crate::memory;
+use crate::network::fused::FusedNetwork;
 use crate::network::{self, Architecture};
 use crate::series::augment::{windows_alone, Augmentation, Augmenter};
 use crate::series::lens::Lens;
@@ -306,7 +306,10 @@ impl Model {
         let n_weights = network::count_weights(&network)?.saturating_mul(COPIES + n_threads);
         // of the kernel, which goes through a batch in as many parts as it must
         let states = network.lstm_shape().n_cells().saturating_mul(network.hidden_size.next_multiple_of(16));
-        let row = self.config.n_steps().saturating_mul(states.saturating_mul(STATES).saturating_add(network.input_size));
+        let row = self
+            .config
+            .n_steps()
+            .saturating_mul(states.saturating_mul(STATES).saturating_add(network.lstm_input_size()));
         let n_states = row.saturating_mul(batch_size).min(row.saturating_mul(n_threads).max(STEP_BYTES / 4));
         let n_states = if self.engine() == Engine::Torch { 0 } else { n_states };
         memory::check::<f32>(n_weights.saturating_add(n_states), || {

@@ -110,8 +110,8 @@ pub fn build_on(
     seed: u64,
     (device, layer_devices): (Device, &[Device]),
 ) -> Result<(Box<dyn Network>, Parameters)> {
-    // drawn, then copied
-    memory::check::<f32>(count_weights(config)?.saturating_mul(2), || format!("a network of {}", config.sizes()))?;
+    // they are trained, with gradients, two moments and the best so far, in the kernel's order and under their names
+    memory::check::<f32>(count_weights(config)?.saturating_mul(6), || format!("training with {}", config.sizes()))?;
     let init = Initializer::new(Rng::new(seed, Purpose::Weights), device);
     finish(assemble(config, init.with_layers_on(layer_devices))?)
 }

@@ -63,7 +63,7 @@ impl CharNetworkConfig {
     /// # Errors
     /// [`Error::Value`] for sizes that make no sense, [`Error::Torch`] when there is no memory for them.
     pub fn draw(&self, n_symbols: usize) -> Result<Parameters> {
-        self.check_memory(n_symbols, 2)?;
+        self.check_memory(n_symbols, 6)?;
         let init = Initializer::new(Rng::new(self.seed, Purpose::Weights), Device::Cpu);
         self.assemble(n_symbols, init)?.finish()
     }
@@ -84,7 +84,7 @@ impl CharNetworkConfig {
     pub fn check_memory(&self, n_symbols: usize, n_copies: usize) -> Result<()> {
         let Self { embedding_size, hidden_size, num_layers, .. } = self;
         memory::check::<f32>(self.count_weights(n_symbols)?.saturating_mul(n_copies), || {
-            format!("embedding_size={embedding_size}, hidden_size={hidden_size}, num_layers={num_layers}")
+            format!("training with embedding_size={embedding_size}, hidden_size={hidden_size}, num_layers={num_layers}")
         })
     }
 
