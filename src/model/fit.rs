@@ -7,9 +7,8 @@ use super::{fingerprint, Channels, Engine, Model, Supervision};
 use crate::error::{check_positive, Error, Result};
 use crate::kernel::pool;
 use crate::kernel::workspace::Needs;
-use crate::memory;
 use crate::network::fused::FusedNetwork;
-use crate::network::{self, Architecture};
+use crate::network::Architecture;
 use crate::series::augment::{windows_alone, Augmentation, Augmenter};
 use crate::series::lens::Lens;
 use crate::series::scale::{Scaler, ScalerKind};
@@ -18,7 +17,7 @@ use crate::series::table::Table;
 use crate::series::window::{Span, Windows};
 use crate::series::{Matrix, Panel, Samples};
 use crate::train::fused::FusedLearner;
-use crate::train::fused_gradient::{FusedGradient, Task, STEP_BYTES};
+use crate::train::fused_gradient::{FusedGradient, Task};
 use crate::train::loss::Loss;
 use crate::train::mixed_precision::Precision;
 use crate::train::processes::{Share, Together};
@@ -29,14 +28,6 @@ use crate::train::{self, Checkpoints, Loader, Observer, Outcome, TrainConfig};
 /// Held-out windows that an epoch of a few steps is judged by, evenly spread: neighbours say much the same, and a look at
 /// all of a long series would take longer than the steps.
 const MOST_HELD_OUT: usize = 4096;
-
-/// Copies of the weights that a training holds besides the gradient of each thread: under their names, in the kernel's order
-/// and transposed, two moments, the best so far, and what comes and goes.
-const COPIES: usize = 8;
-
-/// Numbers that the kernel keeps of each unit at each step: four gates, states, and with dropout or both directions outputs and
-/// masks.
-const STATES: usize = 9;
 
 /// Which scaler is fitted on the training rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -296,25 +287,6 @@ impl Model {
         let names: Vec<String> = self.parameters.iter().map(|(name, _)| name.to_owned()).collect();
         Together::new(observer, processes, names.iter().map(String::as_str).collect())
             .run(&weights, |together| self.train_alone((train, validation), augmenter, training, together, checkpoints))
-    }
-
-    /// Whether there is memory for a training on so many samples.
-    fn check_memory(&self, n_samples: usize, training: &TrainConfig) -> Result<()> {
-        let network = self.config.network();
-        let batch_size = training.batch_size.min(n_samples);
-        let n_threads = pool::n_threads(training.n_threads).min(batch_size);
-        let n_weights = network::count_weights(&network)?.saturating_mul(COPIES + n_threads);
-        // of the kernel, which goes through a batch in as many parts as it must
-        let states = network.lstm_shape().n_cells().saturating_mul(network.hidden_size.next_multiple_of(16));
-        let row = self
-            .config
-            .n_steps()
-            .saturating_mul(states.saturating_mul(STATES).saturating_add(network.lstm_input_size()));
-        let n_states = row.saturating_mul(batch_size).min(row.saturating_mul(n_threads).max(STEP_BYTES / 4));
-        let n_states = if self.engine() == Engine::Torch { 0 } else { n_states };
-        memory::check::<f32>(n_weights.saturating_add(n_states), || {
-            format!("training with {}, window_size={}", network.sizes(), self.config.window_size)
-        })
     }
 
     /// The training of this process.

@@ -27,6 +27,10 @@ use parameter::{add_numbers, multiply_numbers, Initializer};
 use skip::LinearSkip;
 use transformer::TransformerNetwork;
 
+/// Copies of the weights that a training holds besides the gradient of each thread: under their names, in the kernel's order
+/// and transposed, two moments, the best so far, and what comes and goes.
+pub const COPIES: usize = 8;
+
 /// A differentiable function of windows.
 pub trait Network: Send {
     /// Inputs of shape `(batch, rows, n_features)` to outputs of shape `(batch, output_size)`.
@@ -110,8 +114,9 @@ pub fn build_on(
     seed: u64,
     (device, layer_devices): (Device, &[Device]),
 ) -> Result<(Box<dyn Network>, Parameters)> {
-    // they are trained, with gradients, two moments and the best so far, in the kernel's order and under their names
-    memory::check::<f32>(count_weights(config)?.saturating_mul(6), || format!("training with {}", config.sizes()))?;
+    memory::check::<f32>(count_weights(config)?.saturating_mul(COPIES), || {
+        format!("training with {}", config.sizes())
+    })?;
     let init = Initializer::new(Rng::new(seed, Purpose::Weights), device);
     finish(assemble(config, init.with_layers_on(layer_devices))?)
 }

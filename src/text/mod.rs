@@ -21,7 +21,7 @@ use crate::kernel::isa::InstructionSet;
 use crate::kernel::pool;
 use crate::model::fingerprint::{add_weights, json, of_options};
 use crate::network::parameter::check_finite;
-use crate::network::Parameters;
+use crate::network::{Parameters, COPIES};
 use crate::store::Digest;
 use crate::train::{fit_with_checkpoints, Checkpoints, Observer, Outcome, TrainConfig};
 use generation::{Generator, Weights};
@@ -63,10 +63,6 @@ impl CharConfig {
         self.network.count_weights(self.vocabulary()?.len())
     }
 }
-
-/// Copies of the weights that a training holds besides the gradient of each thread: under their names, in the kernel's order
-/// and transposed, two moments, the best so far, and what comes and goes.
-const COPIES: usize = 8;
 
 /// How a text is cut up for training.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

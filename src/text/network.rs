@@ -13,7 +13,7 @@ use crate::kernel::shape::LstmShape;
 use crate::memory;
 use crate::network::fused::{numbered, owners};
 use crate::network::parameter::{add_numbers, multiply_numbers, numbers_of, overwrite, Initializer};
-use crate::network::Parameters;
+use crate::network::{Parameters, COPIES};
 use crate::rng::{Purpose, Rng};
 
 /// Sizes of a network over symbols.
@@ -63,7 +63,7 @@ impl CharNetworkConfig {
     /// # Errors
     /// [`Error::Value`] for sizes that make no sense, [`Error::Torch`] when there is no memory for them.
     pub fn draw(&self, n_symbols: usize) -> Result<Parameters> {
-        self.check_memory(n_symbols, 6)?;
+        self.check_memory(n_symbols, COPIES)?;
         let init = Initializer::new(Rng::new(self.seed, Purpose::Weights), Device::Cpu);
         self.assemble(n_symbols, init)?.finish()
     }
