@@ -152,6 +152,7 @@ class LSTMAnomalyDetector(Watcher):
         with aside(self) as fitted:
             table, index = fitted._read(X, reset=True)
             self._check_parameters(len(table))
+            fitted._check_savable(index)
             tasks = FitTasks(self, X, y)
             fitted._start(table, index)
             fitted.offset_ = -ON_THRESHOLD

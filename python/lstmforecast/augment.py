@@ -40,6 +40,7 @@ from typing import Any, TypeAlias, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from lstmforecast.plain import plain
 from lstmforecast.rules import Number
 
 __all__ = ["Augmentation", "jitter", "magnitude_warp", "scale", "time_warp", "window_slice"]
@@ -57,9 +58,10 @@ class Augmentation:
     """What all methods have in common; not for use on its own. Objects are equal if their parameters are."""
 
     def __post_init__(self) -> None:
-        for name, value in self._parameters().items():
+        for name, given in self._parameters().items():
+            # in place of NumPy's numbers, so that what is printed can be typed
+            value = plain(given)
             _RULES[name].check(name, value)
-            # plain numbers in place of NumPy's, so that what is printed can be typed
             object.__setattr__(self, name, int(value) if name == "knots" else float(value))
 
     def __repr__(self) -> str:
@@ -99,14 +101,13 @@ class Augmentation:
             If the shapes are others.
         """
         from lstmforecast import _core
-        from lstmforecast.samples import as_generator
+        from lstmforecast.seeds import draw_seed
 
         windows = _read_numbers("X", X, np.float32 if np.asarray(X).dtype == np.float32 else np.float64)
         if windows.ndim != 3 or 0 in windows.shape[1:]:
             raise ValueError(f"expected X of shape (n, window, features), got {windows.shape}")
         horizons = None if y is None else _read_horizons(y, windows)
-        seed = int(as_generator(random_state).randint(np.iinfo(np.int32).max))
-        X_, y_ = _core.augment_windows(windows, horizons, as_options([self]), seed)
+        X_, y_ = _core.augment_windows(windows, horizons, as_options([self]), draw_seed(random_state))
         return X_ if y_ is None else (X_, y_)
 
     def _parameters(self) -> dict[str, Any]:

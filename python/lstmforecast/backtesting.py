@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numbers
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -17,6 +16,7 @@ from lstmforecast.distribution import mean
 from lstmforecast.forecaster import LSTMForecaster
 from lstmforecast.index import season_length as usual_season
 from lstmforecast.parameters import check_count
+from lstmforecast.plain import plain
 from lstmforecast.probabilistic import Probabilities, Spread, SpreadScorer
 from lstmforecast.rolling import Fold, Rolling, Windows
 from lstmforecast.scalers import fit_columns
@@ -71,7 +71,8 @@ def backtest(
     stride : int, default=1
         Rows from one origin to the next.
     horizon : int or None, default=None
-        Steps to forecast; None: the forecaster's.
+        Steps to forecast; None: the forecaster's. With ``X``, a multiple of that: the network reads ``X`` of all steps
+        that it forecasts at once.
     refit : bool or int, default=False
         Whether a clone is fitted again, on the rows before, at every origin, or at every ``refit``-th.
     window : {"expanding", "sliding"}, default="expanding"
@@ -141,6 +142,7 @@ def backtest(
         template.set_params(missing="ffill")
     seen = template._read(y, X, X_past, static)
     observations = seen.observations
+    _check_horizon(template, seen, horizon)
     rolling = Rolling.of(observations.lengths, test_size, horizon, stride, gap)
     folds, windows = rolling.folds(refit, window, train_size), rolling.windows
     season = _season(season_length, observations, int(rolling.first.max()))
@@ -190,6 +192,16 @@ class _Job:
         return _Outcome(values, self.scorer.score(fitted, sized, fold), kept)
 
 
+def _check_horizon(template: LSTMForecaster, seen: Seen, horizon: int) -> None:
+    """Raise a ValueError where forecasts would need X of rows after the last step that is scored."""
+    at_once = template.horizon if template.head == "direct" else 1
+    if seen.covariates.known is not None and horizon % at_once:
+        raise ValueError(
+            f"expected horizon to be a multiple of the {at_once} steps that the network forecasts, and reads X of, at "
+            f"once, got {horizon}: give the forecaster that horizon"
+        )
+
+
 def _season(season_length: int | None, observations: Observations, n_before: int) -> int:
     if season_length is not None:
         season = check_count("season_length", season_length)
@@ -206,7 +218,8 @@ def _run(template: LSTMForecaster, folds: list[Fold], n_jobs: int | None, run: _
 
     Other processes count threads anew, and with them change the bits of a fit, unless ``n_threads`` is set.
     """
-    if n_jobs is not None and (isinstance(n_jobs, bool) or not isinstance(n_jobs, numbers.Integral) or n_jobs == 0):
+    n_jobs = plain(n_jobs)
+    if n_jobs is not None and (isinstance(n_jobs, bool) or not isinstance(n_jobs, int) or n_jobs == 0):
         raise ValueError(f"expected n_jobs to be None or an integer other than 0, got {n_jobs!r}")
     if template.distributed and n_jobs not in (None, 1):
         raise ValueError(

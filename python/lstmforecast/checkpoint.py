@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lstmforecast import _core
+from lstmforecast.plain import plain
 from lstmforecast.rules import Number
 
 MEMBER = "member_{}"
@@ -67,6 +68,10 @@ class Checkpoint:
     every_n_minutes: float | None = None
     keep: int = 1
     resume: bool = True
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).copy().items():
+            object.__setattr__(self, name, plain(value))
 
 
 def check_checkpoint(checkpoint: Any) -> None:

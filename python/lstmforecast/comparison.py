@@ -15,6 +15,7 @@ from lstmforecast.diebold_mariano import cosine_test, diebold_mariano
 from lstmforecast.losses import Loss, read_losses
 from lstmforecast.parameters import check_count
 from lstmforecast.rules import Choice, Number
+from lstmforecast.seeds import draw_seed
 from lstmforecast.sequential import confidence_sequence
 
 __all__ = ["Comparison", "compare"]
@@ -200,7 +201,7 @@ def compare(
     ('a', True)
     """
     Choice(("two-sided", "less", "greater")).check("alternative", alternative)
-    Number(numbers.Real, 0, 1, low_included=False).check("level", level)
+    level = Number(numbers.Real, 0, 1, low_included=False).check("level", level)
     labels = _names(names)
     losses = read_losses(a, b, truth, loss)
     horizon = losses.overlap if horizon is None else check_count("horizon", horizon)
@@ -245,10 +246,8 @@ def _names(names: Any) -> tuple[str, str]:
 def _interval(differences: Any, length: int, level: float, random_state: Any) -> tuple[float, float]:
     """Quantiles of the resampled means, drawn apart as Student's t is wider than the normal."""
     from scipy import stats
-    from sklearn.utils import check_random_state
 
-    seed = int(check_random_state(random_state).randint(2**31 - 1))
-    means = resampled_means(differences, length, N_RESAMPLES, np.random.default_rng(seed))
+    means = resampled_means(differences, length, N_RESAMPLES, np.random.default_rng(draw_seed(random_state)))
     centre = float(differences.mean())
     tails = (1 - level) / 2
     # a variance estimated from so many blocks has as many degrees of freedom, less one

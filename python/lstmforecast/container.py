@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lstmforecast.form import Form, read_table
+from lstmforecast.form import Form, place, read_table, row_name
 from lstmforecast.frames import Origin, localising, to_pandas
 from lstmforecast.index import (
     Frequency,
@@ -20,7 +20,14 @@ from lstmforecast.index import (
     join_indexes,
     regular_grid,
 )
-from lstmforecast.packing import pack_index, pack_label, unpack_index, unpack_label
+from lstmforecast.packing import (
+    pack_frequency,
+    pack_index,
+    pack_label,
+    unpack_frequency,
+    unpack_index,
+    unpack_label,
+)
 from lstmforecast.panel_index import labels_alike
 
 Missing = Literal["error", "mask", "ffill", "interpolate"]
@@ -109,11 +116,12 @@ class Observations:
         freq: Frequency,
         missing: Missing,
         name: str,
+        n_before: int = 0,
     ) -> Observations:
         if np.isinf(table).any():
             raise ValueError(f"expected finite values in {name}, got {place(np.isinf(table), 'infinite', index, form)}")
         if index is not None:
-            grid, freq = regular_grid(index, freq, name)
+            grid, freq = regular_grid(index, freq, name, n_before)
             if len(grid) > len(index) and missing == "error":
                 raise ValueError(gap_message(index, grid, freq, name))
             table, index = _spread(table, index, grid), grid
@@ -154,6 +162,12 @@ class Observations:
     def _localising(self, form: Form) -> str:
         """How such a container is given a time zone."""
         return localising(form.origin)
+
+    def first_of(self, mask: NDArray[np.bool_]) -> str:
+        """The first value that a mask (n, k) marks, and where it is, for messages."""
+        row, column = (int(i) for i in np.argwhere(mask)[0])
+        where = f" in column {self.form.label(column)}" if self.n_columns > 1 else ""
+        return f"{self.values[row, column]:g}{where} at {row_name(self.index, row)}"
 
     def __len__(self) -> int:
         return len(self.values)
@@ -234,9 +248,8 @@ class Observations:
         ValueError
             If the two overlap, or rows between them are missing and that is an error.
         """
-        if missing == "error":
-            # By itself first, so that messages count its rows.
-            Observations.read(newer, like=self, name=name)
+        # By itself first, so that messages count its rows; what is missing is mended below, with the rows before.
+        Observations.read(newer, missing="error" if missing == "error" else "mask", like=self, name=name)
         table, form, later = _opened(newer, name)
         check_columns(self.form, self.n_columns, form, table.shape[1], name)
         if later is not None and self.index is None:
@@ -249,7 +262,7 @@ class Observations:
             later = continue_index(index, self.freq, len(table)) if later is None else later
             index = join_indexes(index, later, name)
         both = np.concatenate([self.values, table])
-        joined = self._on_grid(both, self.form, index, self.freq, missing, name)._mended(missing, name)
+        joined = self._on_grid(both, self.form, index, self.freq, missing, name, len(self))._mended(missing, name)
         if self.filled is None:
             return joined
         # what was mended before is no truth now
@@ -258,9 +271,7 @@ class Observations:
         return replace(joined, filled=filled)
 
     def pack(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-        """Write as tensors and plain values, for `unpack`; a ``ValueError`` if the frequency has no name."""
-        if not isinstance(self.freq, str | int | None):
-            raise ValueError(f"expected a frequency that has an alias, got {self.freq!r}, which cannot be saved")
+        """Write as tensors and plain values, for `unpack`; a ``ValueError`` for what can't be written down."""
         stamps, index = pack_index(self.index)
         tensors = {"values": self.values, "index": stamps}
         if self.filled is not None:
@@ -268,7 +279,7 @@ class Observations:
         return tensors, {
             "form": pack_columns(self.form),
             "index": index,
-            "freq": self.freq,
+            "freq": pack_frequency(self.freq),
         }
 
     @classmethod
@@ -276,7 +287,7 @@ class Observations:
         """Read what `pack` wrote."""
         index = unpack_index(tensors["index"], values["index"])
         filled = tensors["filled"].astype(bool) if "filled" in tensors else None
-        return cls(tensors["values"], index, values["freq"], unpack_columns(values["form"]), filled)
+        return cls(tensors["values"], index, unpack_frequency(values["freq"]), unpack_columns(values["form"]), filled)
 
 
 def _opened(y: Any, name: str) -> tuple[NDArray[np.float64], Form, pd.Index | None]:
@@ -341,14 +352,6 @@ def _spread(table: NDArray[np.float64], index: pd.Index, grid: pd.Index) -> NDAr
     wide = np.full((len(grid), table.shape[1]), np.nan)
     wide[grid.get_indexer(index)] = table
     return wide
-
-
-def place(mask: NDArray[np.bool_], what: str, index: pd.Index | None, form: Form) -> str:
-    """Count what a mask (n, k) marks, and say where the first of it is."""
-    row, column = (int(i) for i in np.argwhere(mask)[0])
-    where = f"column {form.label(column)}" if mask.shape[1] > 1 or form.kind == "frame" else ""
-    time = f"row {row}" if index is None else f"{index[row]} (row {row})"
-    return f"{int(mask.sum())} {what}, the first in {where + ' at ' if where else ''}{time}"
 
 
 def _columns(labels: list[Hashable], names: list[Hashable], kind: str) -> pd.Index:

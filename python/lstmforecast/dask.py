@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lstmforecast.estimator import draw_seed
 from lstmforecast.forecaster import LSTMForecaster
 from lstmforecast.frames import SERIES, TIME
 from lstmforecast.index import alike
 from lstmforecast.parameters import check_count
+from lstmforecast.seeds import draw_seed
 
 try:
     import dask.dataframe as dd

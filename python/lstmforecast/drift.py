@@ -19,6 +19,7 @@ from lstmforecast.drift_errors import LEAST_BATCHES, ErrorTests
 from lstmforecast.drift_inputs import CHECKS, Reference
 from lstmforecast.form import read_table
 from lstmforecast.html_repr import DocLinkMixin
+from lstmforecast.plain import PlainParameters
 from lstmforecast.rules import Number
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class _Row(NamedTuple):
         return f"{self.feature}: {self.test} {self.statistic:.2f} {sign} {self.threshold:.2f}"
 
 
-class DriftMonitor(DocLinkMixin, BaseEstimator):
+class DriftMonitor(PlainParameters, DocLinkMixin, BaseEstimator):
     """Watches inputs and errors of a model, a row at a time, and says when they aren't what they were.
 
     The newest ``window`` rows are held against a reference, feature by feature: the greatest difference of their
@@ -346,7 +347,9 @@ def _table(values: Any) -> Array:
     if array.ndim > 2:
         raise ValueError(f"expected inputs of shape (n,) or (n, k), got {array.shape}")
     if np.isinf(array).any():
-        raise ValueError(f"expected finite or missing inputs, got {int(np.isinf(array).sum())} infinite ones")
+        row, column = np.argwhere(np.isinf(array))[0]
+        where = f", the first in row {row}" + (f" of column {column}" if array.shape[1] > 1 else "")
+        raise ValueError(f"expected finite or missing inputs, got {int(np.isinf(array).sum())} infinite ones{where}")
     return array
 
 
@@ -355,5 +358,6 @@ def _sizes(errors: Any) -> Array:
     if np.ndim(errors) > 1:
         raise ValueError(f"expected errors of shape (n,), got {np.shape(errors)}")
     if np.isinf(sizes).any():
-        raise ValueError(f"expected finite or missing errors, got {int(np.isinf(sizes).sum())} infinite ones")
+        got = f"{int(np.isinf(sizes).sum())} infinite ones, the first in row {int(np.argmax(np.isinf(sizes)))}"
+        raise ValueError(f"expected finite or missing errors, got {got}")
     return sizes

@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from lstmforecast import _core, checkpoint, transfer
@@ -23,7 +22,9 @@ from lstmforecast.ensemble import Ensemble
 from lstmforecast.fit_tasks import CallbackSupportMixin, FitTasks, fit_with_pauses, fitted_attributes
 from lstmforecast.html_repr import LearningCurveMixin
 from lstmforecast.parameters import check_parameters
+from lstmforecast.plain import PlainParameters
 from lstmforecast.progress import ProgressBar
+from lstmforecast.seeds import draw_seed
 
 if TYPE_CHECKING:
     import torch
@@ -37,7 +38,7 @@ Learn = Callable[[Any, Any, Mapping[str, Any]], None]
 KEPT = ("interrupted", "process_lost")
 
 
-class LSTMEstimator(LearningCurveMixin, CallbackSupportMixin, BaseEstimator):
+class LSTMEstimator(PlainParameters, LearningCurveMixin, CallbackSupportMixin, BaseEstimator):
     """An LSTM network with a scikit-learn face; not for use on its own."""
 
     _losses: ClassVar[tuple[str | None, ...]] = ("mse", "mae", "huber")
@@ -52,7 +53,7 @@ class LSTMEstimator(LearningCurveMixin, CallbackSupportMixin, BaseEstimator):
 
     def _validate_parameters(self) -> None:
         """Raise TypeError or ValueError, with one sentence, for the first parameter that makes no sense."""
-        check_parameters(self.get_params(deep=False), losses=self._losses, architectures=self._architectures)
+        check_parameters(self._plain_parameters(), losses=self._losses, architectures=self._architectures)
         resolve(self.augment)
         transfer.check_pretrained(self.pretrained)
         transfer.check_patterns(self.freeze, self.learning_rates)
@@ -81,7 +82,7 @@ class LSTMEstimator(LearningCurveMixin, CallbackSupportMixin, BaseEstimator):
         config = {name: getattr(self, name) for name in names}
         config["layer_devices"] = None if self.layer_devices is None else list(self.layer_devices)
         config |= {"window_size": window_size, "horizon": horizon, "n_features": n_features, "n_targets": n_targets}
-        config |= {"normalize": None, "seed": seed, "architecture": to_core(self.get_params(deep=False))} | network
+        config |= {"normalize": None, "seed": seed, "architecture": to_core(self._plain_parameters())} | network
         if self.distributed:
             config["device"] = local_device(self.device)
         model = _core.Model(config) if self.n_estimators == 1 else Ensemble.build(config, self.n_estimators)
@@ -458,18 +459,6 @@ class LSTMEstimator(LearningCurveMixin, CallbackSupportMixin, BaseEstimator):
     def _check_restored(self) -> None:
         """Raise a ValueError if what was read from a file doesn't go together."""
         raise NotImplementedError
-
-
-def draw_seed(random_state: Any) -> int:
-    """A seed for one piece of work; an int gives the same one each time."""
-    return int(check_random_state(_as_random_state(random_state)).randint(np.iinfo(np.int32).max))
-
-
-def _as_random_state(random_state: Any) -> Any:
-    """scikit-learn takes no ``numpy.random.Generator``; a RandomState of one of its draws serves as well."""
-    if isinstance(random_state, np.random.Generator):
-        return np.random.RandomState(int(random_state.integers(np.iinfo(np.int32).max)))
-    return random_state
 
 
 def _cast(kind: type, value: numbers.Real | None) -> Any:

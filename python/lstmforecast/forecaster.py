@@ -78,7 +78,8 @@ class LSTMForecaster(FittedForecaster):
         time of day, day of week and day of year for hours; a list names them. See
         `lstmforecast.calendar.calendar_features`.
     holidays : str or None, default=None
-        A country code of the `holidays` package, such as ``"DE"`` or ``"US-CA"``, whose public holidays are a feature.
+        A country code of the `holidays` package, such as ``"DE"`` or ``"US-CA"``, whose public holidays are a feature;
+        of weeks, months and what is longer, the share of their days that are holidays.
     architecture : {"lstm", "linear", "attention", "cnn_lstm", "transformer"}, default="lstm"
         Kind of network; ``"linear"`` is the linear forecast of ``linear_skip`` alone, which an LSTM has to beat;
         ``"attention"`` reads the LSTM's states of all steps by multi-head self-attention; ``"cnn_lstm"`` has

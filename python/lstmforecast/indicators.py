@@ -73,7 +73,7 @@ def returns(bars: pd.DataFrame | pd.Series, periods: int = 1) -> pd.Series:
     >>> returns(prices).round(3).tolist()
     [nan, 0.1, -0.1]
     """
-    _require("periods", periods)
+    periods = _require("periods", periods)
     return _one(bars, ["close"], f"returns_{periods}", lambda close: _lagged_ratio(close, periods) - 1)
 
 
@@ -101,7 +101,7 @@ def log_returns(bars: pd.DataFrame | pd.Series, periods: int = 1) -> pd.Series:
     >>> log_returns(pd.Series([10.0, 11.0, 9.9])).round(3).tolist()
     [nan, 0.095, -0.105]
     """
-    _require("periods", periods)
+    periods = _require("periods", periods)
     return _one(bars, ["close"], f"log_returns_{periods}", lambda close: _log_returns(close, periods))
 
 
@@ -131,7 +131,7 @@ def volatility(bars: pd.DataFrame | pd.Series, window: int = 20) -> pd.Series:
     >>> volatility(pd.Series([100.0, 101.0, 99.0, 102.0]), 2).round(4).tolist()
     [nan, nan, 0.0212, 0.0352]
     """
-    _require("window", window, 2)
+    window = _require("window", window, 2)
 
     def of(close: Array) -> Array:
         return pd.Series(_log_returns(close, 1)).rolling(window).std().to_numpy()
@@ -165,7 +165,7 @@ def sma(bars: pd.DataFrame | pd.Series, window: int = 20) -> pd.Series:
     >>> sma(pd.Series([1.0, 2.0, 6.0]), 2).tolist()
     [nan, 1.5, 4.0]
     """
-    _require("window", window, 2)
+    window = _require("window", window, 2)
     return _one(bars, ["close"], f"sma_{window}", lambda close: _talib().SMA(close, window))
 
 
@@ -194,7 +194,7 @@ def ema(bars: pd.DataFrame | pd.Series, window: int = 20) -> pd.Series:
     >>> ema(pd.Series([1.0, 2.0, 6.0]), 2).tolist()
     [nan, 1.5, 4.5]
     """
-    _require("window", window, 2)
+    window = _require("window", window, 2)
     return _one(bars, ["close"], f"ema_{window}", lambda close: _talib().EMA(close, window))
 
 
@@ -225,7 +225,7 @@ def rsi(bars: pd.DataFrame | pd.Series, window: int = 14) -> pd.Series:
     >>> rsi(pd.Series([10.0, 11.0, 10.5, 11.5]), 2).round(1).tolist()
     [nan, nan, 66.7, 85.7]
     """
-    _require("window", window, 2)
+    window = _require("window", window, 2)
     return _one(bars, ["close"], f"rsi_{window}", lambda close: _talib().RSI(close, window))
 
 
@@ -259,8 +259,7 @@ def macd(bars: pd.DataFrame | pd.Series, fast: int = 12, slow: int = 26, signal:
     >>> found.iloc[-1].round(2).tolist()  # a straight line: the fast average is 7 bars nearer to it
     [7.0, 7.0, 0.0]
     """
-    for name, window in (("fast", fast), ("slow", slow), ("signal", signal)):
-        _require(name, window, 2)
+    fast, slow, signal = _require("fast", fast, 2), _require("slow", slow, 2), _require("signal", signal, 2)
     if slow <= fast:
         raise ValueError(f"expected slow to be above fast={fast}, got {slow}")
     names = [f"{name}_{fast}_{slow}_{signal}" for name in ("macd", "macd_signal", "macd_histogram")]
@@ -296,8 +295,8 @@ def bollinger(bars: pd.DataFrame | pd.Series, window: int = 20, deviations: floa
     >>> bollinger(pd.Series([1.0, 2.0, 3.0]), 3).iloc[-1].round(3).tolist()
     [0.367, 2.0, 3.633]
     """
-    _require("window", window, 2)
-    Number(numbers.Real, 0, low_included=False).check("deviations", deviations)
+    window = _require("window", window, 2)
+    deviations = Number(numbers.Real, 0, low_included=False).check("deviations", deviations)
     names = [f"bollinger_{name}_{window}_{deviations:g}" for name in ("lower", "middle", "upper")]
 
     def of(close: Array) -> tuple[Array, ...]:
@@ -335,7 +334,7 @@ def atr(bars: pd.DataFrame, window: int = 14) -> pd.Series:
     >>> atr(bars, 2).tolist()
     [nan, nan, 1.5]
     """
-    _require("window", window, 2)
+    window = _require("window", window, 2)
     return _one(bars, ["high", "low", "close"], f"atr_{window}", lambda *prices: _talib().ATR(*prices, window))
 
 
@@ -394,7 +393,7 @@ def vwap(bars: pd.DataFrame, window: int = 20) -> pd.Series:
     >>> vwap(bars, 2).tolist()
     [nan, 2.5]
     """
-    _require("window", window)
+    window = _require("window", window)
 
     def of(high: Array, low: Array, close: Array, volume: Array) -> Array:
         paid, traded = (pd.Series(x).rolling(window).sum() for x in ((high + low + close) / 3 * volume, volume))
@@ -476,9 +475,10 @@ def _log_returns(close: Array, periods: int) -> Array:
     return np.log(_lagged_ratio(close, periods))
 
 
-def _require(name: str, value: Any, least: int = 1) -> None:
+def _require(name: str, value: Any, least: int = 1) -> int:
     # TA-Lib takes no longer window
-    Number(numbers.Integral, least, 100_000, high_included=True).check(name, value)
+    window: int = Number(numbers.Integral, least, 100_000, high_included=True).check(name, value)
+    return window
 
 
 def _talib() -> Any:

@@ -101,7 +101,9 @@ def _numbers(values: Any, name: str) -> Array:
     if not array.ndim:
         raise ValueError(f"expected {name} of shape (n,), (n, k) or (n, horizon, k), got a single number")
     if np.isinf(array).any():
-        raise ValueError(f"expected finite or missing values in {name}, got {int(np.isinf(array).sum())} infinite ones")
+        row = int(np.argwhere(np.isinf(array))[0][0])
+        got = f"{int(np.isinf(array).sum())} infinite ones, the first in row {row}"
+        raise ValueError(f"expected finite or missing values in {name}, got {got}")
     return array
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from lstmforecast.checkpoint import check_checkpoint
 from lstmforecast.index import parse_frequency
-from lstmforecast.rules import N_THREADS, Choice, Number
+from lstmforecast.plain import plain
+from lstmforecast.rules import MOST, N_THREADS, Choice, Number
 
 SCALERS = ("standard", "minmax", "robust")
 
@@ -91,13 +92,16 @@ def check_parameters(
     check_checkpoint(parameters["checkpoint"])
 
 
-def check_count(name: str, value: Any, least: int = 1) -> int:
-    """Check that a method's parameter is an integer of at least ``least``."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+def check_count(name: str, value: Any, least: int = 1, most: int = MOST) -> int:
+    """Check that a method's parameter is an integer from ``least`` to ``most``."""
+    value = plain(value)
+    if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError(f"expected {name} to be an integer, got {value!r}")
     if value < least:
         raise ValueError(f"expected {name} to be at least {least}, got {value}")
-    return int(value)
+    if value > most:
+        raise ValueError(f"expected {name} to be at most {most}, got {value}")
+    return value
 
 
 def _check_scaler(scaler: Any) -> None:

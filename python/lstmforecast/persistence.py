@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from lstmforecast import _core, augment
 from lstmforecast.ensemble import Ensemble, n_members
+from lstmforecast.packing import pack_frequency, unpack_frequency
 from lstmforecast.parameters import SCALERS
 from lstmforecast.quantization import DTYPES, pack, pack_state, unpack, unpack_state
 from lstmforecast.restored import check_config, check_detector, check_training, read_config, read_json, require
@@ -154,9 +155,9 @@ def save_text_model(estimator: CharLSTM, path: str | Path) -> None:
     check_is_fitted(estimator)
     tensors: dict[str, NDArray[Any]] = dict(estimator.model_.parameters())
     tensors |= {_HISTORY + str(name): column.to_numpy() for name, column in estimator.history_.items()}
-    parameters = {name: _plain(value) for name, value in estimator.get_params().items() if name not in _NOT_SAVED}
-    if isinstance(estimator.random_state, (int, np.integer)):
-        parameters["random_state"] = int(estimator.random_state)
+    parameters = {name: value for name, value in estimator._plain_parameters().items() if name not in _NOT_SAVED}
+    if isinstance(estimator.random_state, int):
+        parameters["random_state"] = estimator.random_state
     metadata = {
         "estimator": type(estimator).__name__,
         "parameters": json.dumps(parameters),
@@ -248,6 +249,8 @@ def _read_parameters(text: str) -> dict[str, Any]:
         raise ValueError("a random_state that is no integer")
     if isinstance(parameters.get("class_weight"), list):
         parameters["class_weight"] = dict(parameters["class_weight"])
+    if "freq" in parameters:
+        parameters["freq"] = unpack_frequency(parameters["freq"])
     if "augment" in parameters:
         parameters["augment"] = augment.unpack(parameters["augment"])
     return parameters
@@ -258,25 +261,18 @@ def _below(tensors: dict[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[A
 
 
 def _savable_parameters(estimator: LSTMEstimator) -> dict[str, Any]:
-    parameters = estimator.get_params(deep=False)
-    kept = {name: _plain(value) for name, value in parameters.items() if name not in _NOT_SAVED}
+    parameters = estimator._plain_parameters()
+    kept = {name: value for name, value in parameters.items() if name not in _NOT_SAVED}
     kept["augment"] = augment.pack(parameters["augment"])
-    if isinstance(parameters["random_state"], (int, np.integer)):
-        kept["random_state"] = int(parameters["random_state"])
+    if "freq" in kept:
+        kept["freq"] = pack_frequency(kept["freq"])
+    if isinstance(parameters["random_state"], int):
+        kept["random_state"] = parameters["random_state"]
     if parameters["scaler"] is None or parameters["scaler"] in SCALERS:
         kept["scaler"] = parameters["scaler"]
     if parameters["learning_rates"] is not None:
         kept["learning_rates"] = {pattern: float(rate) for pattern, rate in parameters["learning_rates"].items()}
     if isinstance(kept.get("class_weight"), Mapping):
         # pairs, as JSON makes every label a string
-        kept["class_weight"] = [[_plain(label), float(weight)] for label, weight in kept["class_weight"].items()]
+        kept["class_weight"] = [[label, float(weight)] for label, weight in kept["class_weight"].items()]
     return kept
-
-
-def _plain(value: Any) -> Any:
-    """What JSON takes for what it doesn't: Python's scalars for NumPy's, words for pandas' offsets."""
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
-    return value.freqstr if isinstance(value, pd.offsets.BaseOffset) else value

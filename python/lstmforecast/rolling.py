@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from lstmforecast.container import Observations
 from lstmforecast.panel import ranges
 from lstmforecast.parameters import check_count
+from lstmforecast.plain import plain
 
 WINDOWS = ("expanding", "sliding")
 
@@ -159,6 +160,7 @@ class Rolling:
             If one of them is out of range, or ``train_size`` comes without ``window="sliding"``.
         """
         most = int(self.n_origins.max())
+        refit = plain(refit)
         every = int(refit) if isinstance(refit, bool) else check_count("refit", refit)
         every = every or most
         before = np.maximum(self.first - self.gap, 0)
@@ -176,9 +178,10 @@ class Rolling:
 
 def _test_rows(lengths: Integers, test_size: Any) -> Integers:
     """The rows of each test part, of which ``test_size`` is the number or the fraction."""
-    if isinstance(test_size, bool) or not isinstance(test_size, int | float | np.integer | np.floating):
+    test_size = plain(test_size)
+    if isinstance(test_size, bool) or not isinstance(test_size, int | float):
         raise TypeError(f"expected test_size to be a number of rows or a fraction, got {test_size!r}")
-    whole, longest = isinstance(test_size, int | np.integer), int(lengths.max())
+    whole, longest = isinstance(test_size, int), int(lengths.max())
     if not 0 < test_size < (longest if whole else 1):
         of_which = "" if len(lengths) == 1 else ", one less than the longest series has,"
         raise ValueError(

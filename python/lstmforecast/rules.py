@@ -6,6 +6,13 @@ import numbers
 from dataclasses import dataclass
 from typing import Any
 
+from lstmforecast.plain import plain
+
+# What counts things that are made, waited for or kept: more is a slip of the keyboard.
+MOST = 2**31 - 1
+# What single precision, in which networks compute, has room for without losing digits.
+LEAST_SIZE, MOST_SIZE = 2.0**-126, 2.0**127
+
 
 @dataclass(frozen=True)
 class Number:
@@ -19,16 +26,24 @@ class Number:
     none: bool = False
     word: str | None = None
 
-    def check(self, name: str, value: Any) -> None:
-        """Raise TypeError or ValueError, with one sentence, for a value that the rule forbids."""
+    def check(self, name: str, value: Any) -> Any:
+        """Give a value back as a plain one; TypeError or ValueError, with one sentence, if the rule forbids it."""
+        value = plain(value)
         if (value is None and self.none) or (isinstance(value, str) and value == self.word):
-            return
+            return value
         if isinstance(value, bool) or not isinstance(value, self.kind):
             raise TypeError(f"expected {name} to be {self._words()}, got {value!r}")
         above = value >= self.low if self.low_included else value > self.low
         below = value <= self.high if self.high_included else value < self.high
         if not (above and below):
             raise ValueError(f"expected {name} to be {self._words()}, got {value!r}")
+        if self.kind is numbers.Integral and value > MOST:
+            raise ValueError(f"expected {name} to be at most {MOST}, got {value}")
+        if self.kind is numbers.Real and value != 0 and not LEAST_SIZE <= abs(value) <= MOST_SIZE:
+            raise ValueError(
+                f"expected {name} to be 0 or of a size from {LEAST_SIZE:g} to {MOST_SIZE:g}, got {value!r}"
+            )
+        return value
 
     def _words(self) -> str:
         what = "an integer" if self.kind is numbers.Integral else "a number"
@@ -47,9 +62,11 @@ class Choice:
 
     options: tuple[Any, ...]
 
-    def check(self, name: str, value: Any) -> None:
-        """Raise ValueError, with one sentence, for anything else."""
+    def check(self, name: str, value: Any) -> Any:
+        """Give it back as a plain value; ValueError, with one sentence, for anything else."""
+        value = plain(value)
         if not any(value is option or (isinstance(value, str) and value == option) for option in self.options):
             words = [repr(option) for option in self.options]
             wanted = words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
             raise ValueError(f"expected {name} to be {wanted}, got {value!r}")
+        return value

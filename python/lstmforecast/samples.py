@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.utils import check_random_state
 
 from lstmforecast.calibration import Calibration, quantile_columns
 from lstmforecast.distribution import probability, quantile, whole
+from lstmforecast.finite import require_finite_forecasts
 from lstmforecast.intervals import ConformalIntervals
 from lstmforecast.parameters import check_count
+from lstmforecast.seeds import as_generator
 from lstmforecast.units import Units
 
 
@@ -73,22 +74,17 @@ class SamplePaths(ConformalIntervals):
         """
         n_samples = check_count("n_samples", n_samples)
         generator = as_generator(random_state)
-        seen, forecast = self._predict(horizon, X, context, X_past, static)
-        self._check_levels([], [], len(self._calibration or ()), forecast.shape[1], self._calibrated_horizon())
-        assert self._calibration is not None
-        drawn = generator.randint(len(self._calibration), size=n_samples)
-        paths = seen.undo(draw_paths(self._calibration, drawn, forecast, seen.units, generator))
-        names = seen.observations.form.variables(paths.shape[-1])
+        now = self._now()
+        seen, forecast = now._predict(horizon, X, context, X_past, static)
+        now._check_levels([], [], len(now._calibration or ()), forecast.shape[1], now._calibrated_horizon())
+        assert now._calibration is not None
+        drawn = generator.randint(len(now._calibration), size=n_samples)
+        paths = seen.undo(draw_paths(now._calibration, drawn, forecast, seen.units, generator))
+        paths = np.moveaxis(paths, 0, -1)
+        require_finite_forecasts(paths, now.model_, seen, *seen.ends)
+        names = seen.observations.form.variables(paths.shape[2])
         columns = quantile_columns(names, list(range(n_samples))).set_names(["variable", "sample"])
-        return self._frame(seen, np.moveaxis(paths, 0, -1), columns, context)
-
-
-def as_generator(random_state: Any) -> np.random.RandomState:
-    """The generator of a seed, of a generator of either kind, or of chance."""
-    if isinstance(random_state, np.random.Generator):
-        return np.random.RandomState(int(random_state.integers(np.iinfo(np.int32).max)))
-    generator: np.random.RandomState = check_random_state(random_state)
-    return generator
+        return now._frame(seen, paths, columns, context)
 
 
 def draw_paths(

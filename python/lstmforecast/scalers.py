@@ -15,6 +15,7 @@ from lstmforecast import _core
 from lstmforecast.aside import aside
 from lstmforecast.fit_tasks import CallbackSupportMixin, FitTasks, with_callbacks
 from lstmforecast.html_repr import DocLinkMixin
+from lstmforecast.plain import PlainParameters
 
 Affine = tuple[NDArray[np.float64], NDArray[np.float64]]
 
@@ -22,7 +23,9 @@ Affine = tuple[NDArray[np.float64], NDArray[np.float64]]
 _CHECKS: dict[str, Any] = {"dtype": (np.float64, np.float32), "order": "C", "ensure_all_finite": "allow-nan"}
 
 
-class _ColumnScaler(DocLinkMixin, CallbackSupportMixin, OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+class _ColumnScaler(
+    PlainParameters, DocLinkMixin, CallbackSupportMixin, OneToOneFeatureMixin, TransformerMixin, BaseEstimator
+):
     """``(x - center) / scale`` for each column; NaN is passed over in fit and kept in transform."""
 
     _doc_page = "windows"

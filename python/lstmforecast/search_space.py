@@ -10,6 +10,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.trial import BaseTrial
 
 from lstmforecast.forecaster import LSTMForecaster
+from lstmforecast.plain import plain
 from lstmforecast.sizing import default_window_size
 
 Space = Mapping[str, Any] | Callable[[Any], dict[str, Any]]
@@ -37,7 +38,7 @@ def default_space(forecaster: LSTMForecaster, n_rows: int, season: int, n_column
     >>> space["window_size"], space["learning_rate"]
     ([None, 48, 96, 168], ('log', 0.0005, 0.02))
     """
-    own = forecaster.get_params(deep=False)
+    own = forecaster._plain_parameters()
     units = [m * season for m in SEASONS] if season > 1 else [m * max(forecaster.horizon, 12) for m in HORIZONS]
     usual = default_window_size(n_rows, forecaster.horizon, season)
     windows = [size for size in units if size <= min(LONGEST, n_rows // 4) and size != usual]
@@ -87,6 +88,7 @@ def distribution(name: str, values: Any) -> BaseDistribution:
     """
     if isinstance(values, BaseDistribution):
         return values
+    values = plain(values)
     if isinstance(values, list) and values:
         return CategoricalDistribution([_label(value) for value in values])
     log = isinstance(values, tuple) and len(values) == 3 and values[0] == "log"
@@ -116,7 +118,7 @@ def suggest(trial: BaseTrial, space: Space, names: Collection[str] | None = None
         of = distribution(name, values)
         if isinstance(of, CategoricalDistribution):
             value = trial.suggest_categorical(name, of.choices)
-            chosen[name] = values[of.choices.index(value)] if isinstance(values, list) else value
+            chosen[name] = value if isinstance(values, BaseDistribution) else plain(values)[of.choices.index(value)]
         elif isinstance(of, IntDistribution):
             chosen[name] = trial.suggest_int(name, of.low, of.high, step=of.step, log=of.log)
         else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -17,6 +17,7 @@ from lstmforecast.covariates import Covariates
 from lstmforecast.distributed import Processes
 from lstmforecast.ensemble import Ensemble
 from lstmforecast.estimator import LSTMEstimator, OnEpoch
+from lstmforecast.finite import require_finite_forecasts, require_squares
 from lstmforecast.fit_tasks import FitTasks
 from lstmforecast.frames import to_pandas
 from lstmforecast.index import Frequency, season_length
@@ -24,7 +25,7 @@ from lstmforecast.panel import Panel
 from lstmforecast.parameters import check_count
 from lstmforecast.samples import SamplePaths
 from lstmforecast.scalers import fit_columns
-from lstmforecast.seen import BATCH, Seen, forecast, parameters_of, read_observations, roll
+from lstmforecast.seen import BATCH, Seen, forecast, parameters_of, read_observations, roll, steps_read
 from lstmforecast.sizing import (
     VALIDATION_FRACTION,
     Sizes,
@@ -60,25 +61,29 @@ class SeriesEstimator(SamplePaths, LSTMEstimator):
     transform: str | None
     freq: Frequency
     missing: Missing
+    calendar: str | Sequence[str] | None
+    holidays: str | None
     _seen: Seen
     _n_rows: int
 
     def _read(self, y: Any, X: Any, X_past: Any, static: Any) -> Seen:
         """Check the data, and align what stands beside them."""
         observations = read_observations(y, freq=self.freq, missing=self.missing)
-        parameters = self.get_params(deep=False)
-        covariates = Covariates.at_fit(observations, X, X_past, static, parameters["calendar"], parameters["holidays"])
+        covariates = Covariates.at_fit(observations, X, X_past, static, self.calendar, self.holidays)
         features = covariates.of(observations, X, X_past)
         if self.head == "recursive" and self.horizon > 1 and covariates.past is not None:
             raise ValueError(
                 f"expected horizon=1 or head='direct' with X_past, which is not known beyond a step, got {self.horizon}"
             )
-        return Seen(observations, features, covariates, scaler=self.scaler, transform=self.transform)
+        seen = Seen(observations, features, covariates, scaler=self.scaler, transform=self.transform)
+        require_squares(seen)
+        return seen
 
     def _fit(self, seen: Seen, tasks: FitTasks | None = None) -> Self:
         observations = seen.observations
         panel = observations if isinstance(observations, Panel) else None
         self._check_counts(observations)
+        _check_savable(seen)
         sizes = Sizes(self.horizon, self.window_size, self.segment_length, season_length(observations.freq))
         if panel is not None:
             seen = seen.sized(self._training_lengths(panel))
@@ -157,10 +162,11 @@ class SeriesEstimator(SamplePaths, LSTMEstimator):
                 raise ValueError(
                     f"expected augment to keep counts above 0 for loss='negative_binomial', got {method!r}"
                 )
-        values = observations.values[~np.isnan(observations.values)]
-        wrong = values[(values < 0) | (values != np.round(values))]
-        if len(wrong):
-            raise ValueError(f"expected counts, whole numbers from 0, for loss='negative_binomial', got {wrong[0]:g}")
+        # a missing value compares as false
+        wrong = (observations.values < 0) | (observations.values % 1 > 0)
+        if wrong.any():
+            got = observations.first_of(wrong)
+            raise ValueError(f"expected counts, whole numbers from 0, for loss='negative_binomial', got {got}")
 
     def _predict(self, horizon: int | None, X: Any, context: Any, X_past: Any, static: Any) -> tuple[Seen, Array]:
         self._check_is_fitted()
@@ -225,14 +231,21 @@ class SeriesEstimator(SamplePaths, LSTMEstimator):
         if steps == horizon or (steps < horizon and not seen.covariates.n_known):
             which = which if seen.starts is not None else None
             found = model.forecast_series(seen.table, origins, self.n_threads, seen.starts, seen.scales, which)
-            return parameters_of(found)[:, :steps]
+            found = parameters_of(found)[:, :steps]
+            places = np.zeros(len(origins), np.int64) if which is None else which
+            require_finite_forecasts(found, model, seen, places, origins)
+            return found
         which = np.zeros(len(origins), np.int64) if which is None else which
+        n_read = steps_read(model.config, steps)
+        after = seen.covariates.of_future(seen.observations, n_read - steps, None) if n_read > steps else None
         parts = []
         for start in range(0, len(origins), BATCH):
             each = slice(start, start + BATCH)
-            windows, future = seen.around(which[each], origins[each], model.config["window_size"], steps)
+            windows, future = seen.around(which[each], origins[each], model.config["window_size"], n_read, after)
             scales = None if seen.scales is None else seen.scales[which[each]]
-            parts.append(roll(model, windows, future, self.n_threads, scales))
+            found = roll(model, windows, future, self.n_threads, scales)[:, :steps]
+            require_finite_forecasts(found, model, seen, which[each], origins[each], future)
+            parts.append(found)
         return np.concatenate(parts)
 
     def to_torch(self) -> torch.nn.Module:
@@ -344,3 +357,10 @@ def _some_rows(table: Any, start: int, stop: int | None) -> Any:
     if table is None or isinstance(table, pd.DataFrame | pd.Series):
         return table if table is None else table.iloc[start:stop]
     return np.asarray(table)[start:stop]
+
+
+def _check_savable(seen: Seen) -> None:
+    """Raise a ValueError for names, times and frequencies that no file could keep, before anything is trained."""
+    last = seen.tail(1)
+    last.observations.pack()
+    last.covariates.pack()

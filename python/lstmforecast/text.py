@@ -17,12 +17,14 @@ from sklearn.utils.validation import check_is_fitted
 from lstmforecast import _core
 from lstmforecast.aside import aside
 from lstmforecast.checkpoint import Checkpoint, as_options, check_checkpoint, saved_seed
-from lstmforecast.estimator import KEPT, draw_seed
+from lstmforecast.estimator import KEPT
 from lstmforecast.fit_tasks import CallbackSupportMixin, FitTasks, with_callbacks
 from lstmforecast.html_repr import LearningCurveMixin
 from lstmforecast.parameters import check_callbacks, check_count
+from lstmforecast.plain import PlainParameters, plain
 from lstmforecast.progress import ProgressBar
 from lstmforecast.rules import N_THREADS, Choice, Number
+from lstmforecast.seeds import draw_seed
 
 if TYPE_CHECKING:
     import torch
@@ -56,7 +58,7 @@ _RULES: dict[str, Number | Choice] = {
 }
 
 
-class CharLSTM(LearningCurveMixin, CallbackSupportMixin, BaseEstimator):
+class CharLSTM(PlainParameters, LearningCurveMixin, CallbackSupportMixin, BaseEstimator):
     """A language model of characters: a vector for each, LSTM layers, and a guess at the next character.
 
     It is trained by truncated backpropagation through time (Williams & Peng 1990; for characters: Graves 2013): the
@@ -381,7 +383,7 @@ class CharLSTM(LearningCurveMixin, CallbackSupportMixin, BaseEstimator):
         self, prompt: str, temperature: float, top_k: int | None, top_p: float | None, random_state: Any
     ) -> _core.CharGenerator:
         check_is_fitted(self)
-        sampling = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
+        sampling = {"temperature": plain(temperature), "top_k": plain(top_k), "top_p": plain(top_p)}
         for (name, value), rule in zip(sampling.items(), (_TEMPERATURE, _TOP_K, _TOP_P), strict=True):
             rule.check(name, value)
         casts = {"temperature": float, "top_k": int, "top_p": float}

@@ -13,12 +13,13 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 
 from lstmforecast import _core
+from lstmforecast.plain import PlainParameters
 from lstmforecast.rules import Number
 
 __all__ = ["DynamicThreshold", "EWMAThreshold", "POTThreshold", "QuantileThreshold"]
 
 
-class Threshold(BaseEstimator):
+class Threshold(PlainParameters, BaseEstimator):
     """What all thresholds do; not for use on its own."""
 
     _name: ClassVar[str]
@@ -26,7 +27,7 @@ class Threshold(BaseEstimator):
 
     def _config(self) -> dict[str, Any]:
         """Name and parameters as the core takes them; a TypeError or ValueError for one that makes no sense."""
-        parameters = self.get_params(deep=False)
+        parameters = self._plain_parameters()
         for name, value in parameters.items():
             self._rules[name].check(name, value)
         kinds = {name: int if rule.kind is numbers.Integral else float for name, rule in self._rules.items()}

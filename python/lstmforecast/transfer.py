@@ -38,6 +38,7 @@ from sklearn.frozen import FrozenEstimator
 from lstmforecast import _core
 from lstmforecast.ensemble import Ensemble, members_of
 from lstmforecast.persistence import read_weights
+from lstmforecast.plain import plain
 
 __all__ = ["GradualUnfreezing", "Unfreeze"]
 
@@ -257,6 +258,7 @@ def check_patterns(freeze: Any, learning_rates: Any) -> None:
 
 
 def _as_patterns(what: str, patterns: Any) -> tuple[str, ...]:
+    patterns = plain(patterns)
     several = (patterns,) if isinstance(patterns, str) else patterns
     if not isinstance(several, Sequence) or not all(isinstance(pattern, str) for pattern in several):
         raise TypeError(f"expected {what} to have a pattern or a list of patterns of parameter names, got {patterns!r}")

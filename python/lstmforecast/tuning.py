@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from sklearn.base import clone
 
-from lstmforecast.estimator import draw_seed
 from lstmforecast.forecaster import LSTMForecaster
 from lstmforecast.index import season_length
 from lstmforecast.parameters import check_count
+from lstmforecast.plain import plain
 from lstmforecast.scoring import PANEL_SCORES, SCORES
+from lstmforecast.seeds import draw_seed
 
 if TYPE_CHECKING:
     import optuna
@@ -124,6 +125,7 @@ def tune(
     from lstmforecast.tuning_result import result_of
 
     forecaster = _template(estimator)
+    timeout, metric, n_jobs = plain(timeout), plain(metric), plain(n_jobs)
     _check(n_trials, timeout)
     data = (y, X, X_past, static)
     # a line to the next value known would look ahead, as in a backtest
@@ -136,7 +138,7 @@ def tune(
     if space is None:
         season = season_length(observations.freq)
         space = default_space(forecaster, validation.n_before, season, observations.n_columns)
-    check_space(space, forecaster.get_params(deep=False))
+    check_space(space, forecaster._plain_parameters())
     seed = None if random_state is None else draw_seed(random_state)
     task = task_of(forecaster, seen, validation_size, stride, metric)
     study = open_study(storage, study_name, sampler, pruner, seed, task)

@@ -20,9 +20,11 @@ from lstmforecast.aside import aside
 from lstmforecast.clock import Clock, Report, is_clock, spread
 from lstmforecast.fit_tasks import CallbackSupportMixin
 from lstmforecast.forecaster import LSTMForecaster
+from lstmforecast.form import read_table, row_name
 from lstmforecast.frames import localising, to_pandas
 from lstmforecast.html_repr import DocLinkMixin
-from lstmforecast.packing import pack_label, unpack_label
+from lstmforecast.packing import pack_frequency, pack_index, pack_label, unpack_frequency, unpack_label
+from lstmforecast.plain import PlainParameters
 from lstmforecast.rules import Number
 from lstmforecast.thresholds import NAMES, Threshold, resolve
 
@@ -78,7 +80,7 @@ class Found:
         return np.nan_to_num(self.scores / np.maximum(self.thresholds, LEAST_THRESHOLD), nan=0.0)
 
 
-class Watcher(DocLinkMixin, CallbackSupportMixin, OutlierMixin, BaseEstimator):
+class Watcher(PlainParameters, DocLinkMixin, CallbackSupportMixin, OutlierMixin, BaseEstimator):
     """The inner works of `LSTMAnomalyDetector`; not for use on its own."""
 
     _doc_page = "anomalies"
@@ -129,7 +131,7 @@ class Watcher(DocLinkMixin, CallbackSupportMixin, OutlierMixin, BaseEstimator):
 
     def _check_parameters(self, n_rows: int) -> None:
         """Raise TypeError or ValueError, with one sentence, for the first parameter that makes no sense."""
-        parameters = self.get_params(deep=False)
+        parameters = self._plain_parameters()
         for name, rule in _RULES.items():
             rule.check(name, parameters[name])
         resolve(self.threshold)._config()
@@ -162,10 +164,16 @@ class Watcher(DocLinkMixin, CallbackSupportMixin, OutlierMixin, BaseEstimator):
             X = X.set_axis(range(X.shape[1]), axis=1) if X.shape[1] else X
         elif reset:
             self._labels = list(X.columns) if isinstance(X, pd.DataFrame) else None
+        if isinstance(X, pd.DataFrame) and not all(map(pd.api.types.is_numeric_dtype, X.dtypes)):
+            read_table(X, "X")  # which names what is no number
         table = validate_data(
-            self, X, reset=reset, dtype=np.float64, order="C", ensure_all_finite="allow-nan",
+            self, X, reset=reset, dtype=np.float64, order="C", ensure_all_finite=False,
             ensure_min_samples=2 if reset else 1,
         )  # fmt: skip
+        if (infinite := np.isinf(table)).any():
+            row, column = (int(i) for i in np.argwhere(infinite)[0])
+            at = f"column {self._names()[column]!r} at {row_name(index, row)}"
+            raise ValueError(f"expected no infinity in X, got {int(infinite.sum())}, the first in {at}")
         return table, index
 
     def _read_newest(self, X: Any) -> tuple[Array, pd.Index | None]:
@@ -194,6 +202,14 @@ class Watcher(DocLinkMixin, CallbackSupportMixin, OutlierMixin, BaseEstimator):
         self._recent = [] if self.refit_every is None else [rows[-self.memory :]]
         self._frequency = clock.frequency(index)
         self._warn(report)
+
+    def _check_savable(self, index: pd.Index | None) -> None:
+        """Raise a ValueError for names, times and frequencies that no file could keep, before anything is trained."""
+        for label in self._labels or ():
+            pack_label(label)
+        if index is not None:
+            pack_index(index[-1:])
+            pack_frequency(Clock.of(index).frequency(index))
 
     def _fit_forecaster(self, rows: Array, frequency: Any, horizon: int | None = None) -> tuple[LSTMForecaster, Array]:
         """A forecaster fitted to rows whose gaps were mended, and the rows from the first whole one, gaps left open."""
@@ -304,7 +320,7 @@ class Watcher(DocLinkMixin, CallbackSupportMixin, OutlierMixin, BaseEstimator):
         if self.refit_every is not None:
             arrays["recent"] = np.concatenate(self._recent)[-self.memory - self.refit_every :]
         threshold = resolve(self.threshold)
-        parameters = {name: _plain(value) for name, value in self.get_params(deep=False).items()}
+        parameters = self._plain_parameters()
         parameters |= {"forecaster": None, "threshold": {threshold._name: threshold._config()[threshold._name]}}
         if not isinstance(self.random_state, numbers.Integral):
             parameters["random_state"] = None
@@ -315,7 +331,7 @@ class Watcher(DocLinkMixin, CallbackSupportMixin, OutlierMixin, BaseEstimator):
             "labels": None if self._labels is None else [pack_label(label) for label in self._labels],
             "named": hasattr(self, "feature_names_in_"),
             "clock": clock,
-            "frequency": _plain(self._frequency),
+            "frequency": pack_frequency(self._frequency),
             "report": vars(self._report),
             "ahead": self._ahead,
             "own_forecaster": self.forecaster is not None,
@@ -340,7 +356,7 @@ class Watcher(DocLinkMixin, CallbackSupportMixin, OutlierMixin, BaseEstimator):
             detector.feature_names_in_ = np.array(detector._labels, dtype=object)
         detector._clock = Clock.unpack(arrays["newest"], values["clock"])
         detector._report = Report(**values["report"])
-        detector._frequency, detector._ahead = values["frequency"], int(values["ahead"])
+        detector._frequency, detector._ahead = unpack_frequency(values["frequency"]), int(values["ahead"])
         detector._recent = [arrays["recent"]] if "recent" in arrays else []
         detector.offset_ = float(values["offset"])
         return detector
@@ -361,11 +377,6 @@ class Watcher(DocLinkMixin, CallbackSupportMixin, OutlierMixin, BaseEstimator):
             )
 
 
-def _plain(value: Any) -> Any:
-    """What JSON takes for what it doesn't."""
-    return getattr(value, "freqstr", value.item() if isinstance(value, np.generic) else value)
-
-
 def _model_of(forecaster: LSTMForecaster) -> _core.Model:
     """Its network: one, as `_check_forecaster` saw to."""
     assert isinstance(forecaster.model_, _core.Model)
@@ -381,7 +392,9 @@ def _transformed(forecaster: LSTMForecaster, rows: Array) -> Array:
     if forecaster.transform != "log":
         return rows
     if (rows <= -1).any():
-        raise ValueError(f"expected values above -1 for transform='log', got {np.nanmin(rows):g}")
+        row, column = (int(i) for i in np.argwhere(rows <= -1)[0])
+        got = f"{rows[row, column]:g} in row {row}" + (f", column {column}" if rows.shape[1] > 1 else "")
+        raise ValueError(f"expected values above -1 for transform='log', got {got}")
     logs: Array = np.log1p(rows)
     return logs
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from numbers import Integral, Real
 from typing import Any, TypeVar
 
 import numpy as np
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from lstmforecast import _core
 from lstmforecast.frames import to_pandas
+from lstmforecast.plain import plain
 
 Container = TypeVar("Container")
 
@@ -104,10 +104,11 @@ def time_split(y: Container, test_size: float = 0.2, gap: int = 0) -> tuple[Cont
 
 
 def _parts(n_rows: int, test_size: float, gap: int) -> tuple[int, int]:
-    if isinstance(test_size, bool) or not isinstance(test_size, Real):
+    test_size = plain(test_size)
+    if isinstance(test_size, bool) or not isinstance(test_size, int | float):
         raise TypeError(f"expected test_size as a number of rows or a fraction, got {test_size!r}")
-    if isinstance(test_size, Integral):
-        first_test = n_rows - _size("test_size", int(test_size))
+    if isinstance(test_size, int):
+        first_test = n_rows - _size("test_size", test_size)
         return first_test - gap, first_test
     if not 0.0 < test_size < 1.0:
         raise ValueError(f"expected test_size as a number of rows or between 0.0 and 1.0, got {test_size}")
@@ -147,8 +148,9 @@ def _length(y: Any) -> int:
 
 
 def _size(name: str, value: Any, minimum: int = 1) -> int:
-    if isinstance(value, bool) or not isinstance(value, Integral):
+    value = plain(value)
+    if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError(f"expected {name} as an integer, got {value!r}")
     if value < minimum:
         raise ValueError(f"expected {name} of at least {minimum}, got {value}")
-    return int(value)
+    return value

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from dateutil.relativedelta import FR
 
 from lstmforecast.container import Observations
 
@@ -198,9 +199,11 @@ def test_a_slice_does_not_share_memory_with_the_data():
 
 
 def test_names_and_frequencies_that_no_file_can_hold_are_an_error():
-    with pytest.raises(ValueError, match="expected strings or numbers to name columns and series, got Timestamp"):
-        Observations.read(FRAME.set_axis(list(HOURS[:2]), axis=1)).pack()
-    days = pd.offsets.CustomBusinessDay(holidays=["2024-01-03"])
-    frame = FRAME.set_axis(pd.date_range("2024-01-01", periods=6, freq=days))
-    with pytest.raises(ValueError, match=r"expected a frequency that has an alias, got .*CustomBusinessDay"):
-        Observations.read(frame).pack()
+    with pytest.raises(
+        ValueError, match=r"expected strings, numbers, dates or tuples of them to name .*, got Interval"
+    ):
+        Observations.read(FRAME.set_axis(pd.interval_range(0, 2), axis=1)).pack()
+    fridays = pd.DateOffset(weekday=FR(1), weeks=1)
+    frame = FRAME.set_axis(pd.date_range("2024-01-05", periods=6, freq=fridays))
+    with pytest.raises(ValueError, match=r"expected a frequency that can be written down, got <DateOffset: weekday=FR"):
+        Observations.read(frame, freq=fridays).pack()

@@ -1,0 +1,115 @@
+"""Parameters as plain Python values, whatever scalars and arrays they were given as: the one place that turns them."""
+
+from __future__ import annotations
+
+import inspect
+import numbers
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+
+def plain(value: Any) -> Any:
+    """Turn numbers, flags, words and lists of NumPy or pandas into Python's own; anything else is given back as it is.
+
+    Parameters
+    ----------
+    value : object
+        Searches and data frames give ``np.int64(3)``, ``np.bool_(True)``, arrays without dimensions and such.
+
+    Returns
+    -------
+    object
+        An int, float, bool, str or bytes for a scalar, a list for an array, a Series or an Index. Lists, tuples and
+        dicts are copied only if something in them changes; arrays in dicts, which are weights, stay.
+
+    Examples
+    --------
+    >>> plain(np.int64(3)), plain(np.array(0.5)), plain(np.array([1, 2])), plain({"lstm.*": np.float32(0.5)})
+    (3, 0.5, [1, 2], {'lstm.*': 0.5})
+    """
+    if isinstance(value, np.ndarray | pd.Series | pd.Index):
+        return plain(value.tolist())
+    if type(value) in (list, tuple):
+        turned = [plain(each) for each in value]
+        return type(value)(turned) if any(new is not old for new, old in zip(turned, value, strict=True)) else value
+    if type(value) is dict:
+        items = [(_scalar(key), _scalar(each)) for key, each in value.items()]
+        same = all(new[0] is old[0] and new[1] is old[1] for new, old in zip(items, value.items(), strict=True))
+        return value if same else dict(items)
+    return _scalar(value)
+
+
+def _scalar(value: Any) -> Any:
+    if _is_plain(value):
+        return value
+    if isinstance(value, np.ndarray):
+        return _scalar(value.item()) if value.ndim == 0 else value
+    if isinstance(value, np.bool_):
+        return bool(value)
+    if isinstance(value, numbers.Integral):
+        return int(value)
+    if isinstance(value, numbers.Real):
+        return float(value)
+    if isinstance(value, str):
+        # not str(): that of a member of an enumeration is its name
+        return str.__str__(value)
+    return bytes(value) if isinstance(value, bytes) else value
+
+
+def _is_plain(value: Any) -> bool:
+    return type(value) in (int, float, bool, str, bytes, type(None))
+
+
+class PlainParameters:
+    """Parameters of an estimator: kept as they were given, for `get_params` and clones; read as plain values.
+
+    Each parameter of a subclass's constructor becomes an attribute of this kind.
+    """
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        for each in list(inspect.signature(cls.__init__).parameters.values())[1:]:
+            if each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD) and each.name not in vars(cls):
+                setattr(cls, each.name, _Parameter(each.name))
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Get the parameters as they were given.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            Whether to add those of parameters that are estimators.
+
+        Returns
+        -------
+        dict of str to object
+        """
+        parameters: dict[str, Any] = super().get_params(deep)  # type: ignore[misc]
+        return {name: vars(self).get(name, value) for name, value in parameters.items()}
+
+    def _plain_parameters(self) -> dict[str, Any]:
+        """The parameters as plain values, without those of parameters."""
+        return {name: getattr(self, name) for name in self.get_params(deep=False)}
+
+
+class _Parameter:
+    """An attribute that is kept as it was given and read as a plain value."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __get__(self, estimator: Any, kind: type | None = None) -> Any:
+        if estimator is None:
+            return self
+        try:
+            return plain(vars(estimator)[self.name])
+        except KeyError:
+            raise AttributeError(f"{type(estimator).__name__!r} object has no attribute {self.name!r}") from None
+
+    def __set__(self, estimator: Any, value: Any) -> None:
+        vars(estimator)[self.name] = value
+
+    def __delete__(self, estimator: Any) -> None:
+        del vars(estimator)[self.name]
