@@ -148,14 +148,7 @@ impl Model {
             }
             Engine::Torch => self.forecast_by_torch(panel, n, &origin, n_threads, &mut forecasts)?,
         }
-        if forecasts.iter().all(|value| value.is_finite()) {
-            return Ok(forecasts);
-        }
-        Err(Error::Value(
-            "expected data and weights of a size that can be computed with, got a forecast that is NaN or infinite: scale the \
-             data"
-                .to_owned(),
-        ))
+        Ok(forecasts)
     }
 
     fn task<'a, F>(&'a self, panel: &'a Panel<'a>, origin: &'a F) -> Task<'a, F> {
