@@ -153,7 +153,8 @@ class LSTMForecaster(FittedForecaster):
         A device for each layer of the LSTM, the rest on ``device``: for networks that one GPU has no room for. libtorch
         computes. None: all on ``device``.
     n_threads : int or None, default=None
-        Threads; None: as many as ``OMP_NUM_THREADS`` (joblib sets it in its workers) or else the machine allows.
+        Threads, at most 1024; None: as many as ``OMP_NUM_THREADS`` (joblib sets it in its workers) or else the machine
+        allows. In a forked process libtorch has one.
     distributed : bool, default=False
         Whether the processes that torchrun started train the network together, each on its rows of every batch; see
         `lstmforecast.distributed`.

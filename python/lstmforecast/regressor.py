@@ -122,7 +122,7 @@ class LSTMRegressor(RegressorMixin, WindowEstimator):
         A device for each layer of the LSTM, the rest on ``device``: for networks that one GPU has no room for. libtorch
         computes. None: all on ``device``.
     n_threads : int or None, default=None
-        Threads. None: as many as the surroundings allow.
+        Threads, at most 1024. None: as many as the surroundings allow.
     distributed : bool, default=False
         Whether the processes that torchrun started train the network together, each on its rows of every batch; see
         `lstmforecast.distributed`.
@@ -289,6 +289,8 @@ class LSTMRegressor(RegressorMixin, WindowEstimator):
             Data or parameters that can't be trained on; what an earlier fit learned stays.
         FloatingPointError
             The loss diverged; what an earlier fit learned stays, as after an error of a callback.
+        MemoryError
+            There is no room for the network or a step of its training.
         KeyboardInterrupt
             Ctrl-C; the best weights so far are kept.
         RuntimeError

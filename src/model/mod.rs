@@ -6,6 +6,7 @@ pub mod fit;
 pub mod forecast;
 mod hybrid;
 mod line;
+mod need;
 mod regression;
 mod restored;
 
