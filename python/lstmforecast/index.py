@@ -126,9 +126,11 @@ def regular_grid(index: pd.Index, freq: Frequency = None, name: str = "y") -> tu
         found = index.freqstr
         if freq is not None and parse_frequency(freq) != index.freq:
             raise ValueError(f"expected {name} at freq={freq!r}, got periods of {found!r}")
+        _check_count((index.asi8[-1] - index.asi8[0]) / parse_frequency(index.freq).n, index, found, name)
         grid = pd.period_range(index[0], index[-1], freq=index.freq, name=index.name)
     else:
         found = _integer_step(index, freq, name)
+        _check_count((int(index[-1]) - int(index[0])) / found, index, found, name)
         grid = pd.RangeIndex(index[0], index[-1] + 1, found, name=index.name)
     off_grid = grid.get_indexer(index) < 0
     if off_grid.any():
@@ -159,7 +161,7 @@ def parse_frequency(freq: Any) -> BaseOffset:
         freq = number + _OLD_ALIASES.get(word, word) + anchor
     try:
         offset: BaseOffset | None = to_offset(freq)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError) as error:
         raise ValueError(message) from error
     if offset is None or getattr(offset, "n", 1) < 1:
         raise ValueError(message)
@@ -217,14 +219,19 @@ def _longest_run(index: pd.DatetimeIndex, joined: NDArray[np.bool_]) -> pd.Datet
 def _datetime_grid(index: pd.DatetimeIndex, offset: BaseOffset, name: str) -> pd.DatetimeIndex:
     first, last = index[0], index[-1]
     expected = (last - first) / max((first + offset) - first, pd.Timedelta(1, unit="ns"))
-    if expected > _MOST_MISSING * (len(index) + 50):
-        raise ValueError(
-            f"expected the times of {name} at a constant step, got {len(index)} rows where the step {alias(offset)!r} "
-            f"makes about {expected:.0f}; bring {name} to one"
-            + _advice(name, ", e.g. with {}.resample('D').mean()")
-            + ", or give freq="
-        )
+    _check_count(expected, index, alias(offset), name)
     return _date_range(first, offset, index, end=last)
+
+
+def _check_count(expected: float, index: pd.Index, step: Frequency, name: str) -> None:
+    """Raise a ValueError where nearly all of the rows ``expected`` at a step are missing."""
+    if expected <= _MOST_MISSING * (len(index) + 50):
+        return
+    example = ", e.g. with {}.resample('D').mean()" if isinstance(index, pd.DatetimeIndex) else ""
+    raise ValueError(
+        f"expected the times of {name} at a constant step, got {len(index)} rows where the step {step!r} makes about "
+        f"{expected:.0f}; bring {name} to one" + _advice(name, example) + ", or give freq="
+    )
 
 
 def _date_range(first: pd.Timestamp, offset: BaseOffset, like: pd.DatetimeIndex, **span: Any) -> pd.DatetimeIndex:

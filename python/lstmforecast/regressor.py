@@ -10,13 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import RegressorMixin
 from sklearn.utils import Tags
-from sklearn.utils.validation import check_array
 
 from lstmforecast import _core
 from lstmforecast.augment import Augmentation
 from lstmforecast.checkpoint import Checkpoint
 from lstmforecast.fit_tasks import FitTasks, with_callbacks
-from lstmforecast.tabular import Array, WindowEstimator, require_finite, require_rows, weigh_rows
+from lstmforecast.tabular import Array, WindowEstimator, as_floats, require_finite, require_rows, weigh_rows
 
 
 class LSTMRegressor(RegressorMixin, WindowEstimator):
@@ -340,9 +339,7 @@ class LSTMRegressor(RegressorMixin, WindowEstimator):
 def _read_targets(y: Any, n_rows: int) -> Array:
     if y is None:
         raise ValueError("LSTMRegressor requires y to be passed, but the target y is None")
-    targets: Array = check_array(
-        y, dtype=np.float64, order="C", ensure_2d=False, allow_nd=True, ensure_all_finite=False, input_name="y"
-    )
+    targets: Array = as_floats(y, "y", ensure_2d=False)
     if targets.ndim > 2 or 0 in targets.shape:
         raise ValueError(f"expected y of shape (n,) or (n, outputs), got {targets.shape}")
     require_rows("y", targets, n_rows)

@@ -27,7 +27,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from numbers import Integral
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,7 @@ from lstmforecast import _core
 from lstmforecast.ensemble import Ensemble, members_of
 from lstmforecast.persistence import read_weights
 from lstmforecast.plain import plain
+from lstmforecast.rules import Number
 
 __all__ = ["GradualUnfreezing", "Unfreeze"]
 
@@ -255,6 +256,7 @@ def check_patterns(freeze: Any, learning_rates: Any) -> None:
             raise ValueError(
                 f"expected rates above 0 in learning_rates, got {rate!r} for {pattern!r}; freeze stops one"
             )
+        Number(Real, 0).check("each of learning_rates", rate)
 
 
 def _as_patterns(what: str, patterns: Any) -> tuple[str, ...]:
