@@ -14,13 +14,12 @@ from lstmforecast.backtest_result import BacktestResult
 from lstmforecast.container import Observations
 from lstmforecast.distribution import mean
 from lstmforecast.forecaster import LSTMForecaster
-from lstmforecast.index import season_length as usual_season
-from lstmforecast.parameters import check_count
-from lstmforecast.plain import plain
+from lstmforecast.parameters import check_count, check_jobs
 from lstmforecast.probabilistic import Probabilities, Spread, SpreadScorer
 from lstmforecast.rolling import Fold, Rolling, Windows
 from lstmforecast.scalers import fit_columns
 from lstmforecast.scoring import Array, point_scores
+from lstmforecast.season import season_length as usual_season
 from lstmforecast.seen import Seen
 
 __all__ = ["BacktestResult", "backtest"]
@@ -218,9 +217,7 @@ def _run(template: LSTMForecaster, folds: list[Fold], n_jobs: int | None, run: _
 
     Other processes count threads anew, and with them change the bits of a fit, unless ``n_threads`` is set.
     """
-    n_jobs = plain(n_jobs)
-    if n_jobs is not None and (isinstance(n_jobs, bool) or not isinstance(n_jobs, int) or n_jobs == 0):
-        raise ValueError(f"expected n_jobs to be None or an integer other than 0, got {n_jobs!r}")
+    n_jobs = check_jobs(n_jobs)
     if template.distributed and n_jobs not in (None, 1):
         raise ValueError(
             f"expected n_jobs=None for distributed=True, whose processes fit one after the other, got {n_jobs}"

@@ -10,9 +10,10 @@ import pandas as pd
 from numpy.typing import NDArray
 from pandas.tseries.offsets import BaseOffset, Day, Tick
 
-from lstmforecast.index import Frequency, of_one_word, parse_frequency
+from lstmforecast.index import Frequency, parse_frequency
 from lstmforecast.period_days import Days, period_days, share_of_days, share_of_weekends
 from lstmforecast.plain import plain
+from lstmforecast.season import of_one_word
 
 # Of the features; files say which one their model was trained with.
 VERSION = 2

@@ -15,7 +15,7 @@ from lstmforecast.rules import Number
 MEMBER = "member_{}"
 _RULES = {
     "every_n_epochs": Number(numbers.Integral, 1, none=True),
-    "every_n_minutes": Number(numbers.Real, 0, none=True),
+    "every_n_minutes": Number(numbers.Real, 0, 1e9, high_included=True, none=True),
     "keep": Number(numbers.Integral, 1),
 }
 

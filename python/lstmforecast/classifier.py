@@ -108,8 +108,9 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
         Go on from the weights of the last fit.
     pretrained : path, fitted estimator, torch.nn.Module, state dict or None, default=None
         Weights to start from: those that fit the network in name and shape are taken, the others start fresh, and
-        ``pretrained_`` names both. Scalers are fitted to the new data. A clone keeps a path or a state dict, but not
-        what an estimator has learned: see `load_pretrained`. With ``warm_start``, for the first fit only.
+        ``pretrained_`` names both; a warning tells of a layer, but the last, that fits in part. Scalers are fitted to
+        the new data. A clone keeps a path or a state dict, but not what an estimator has learned: see
+        `load_pretrained`. With ``warm_start``, for the first fit only.
     freeze : str, list of str or None, default=None
         Patterns of names of parameters that get no update, as in ``"lstm.*"``; of pretrained weights those that were
         taken. `lstmforecast.transfer.GradualUnfreezing` trains them later.

@@ -132,10 +132,11 @@ class LSTMForecaster(FittedForecaster):
         Whether `fit` goes on from the weights of the fit before.
     pretrained : path, fitted estimator, torch.nn.Module, state dict or None, default=None
         Weights to start from: those that fit the network in name and shape are taken, the others start fresh, and
-        ``pretrained_`` names both. What ``window_size=None`` and ``segment_length=None`` choose depends on the data:
-        give both networks the same. Scalers are fitted to the new data, and the linear way's regression is repeated
-        there, shrunk towards the weights taken. A clone keeps a path or a state dict, but not what an estimator has
-        learned: see `load_pretrained`. With ``warm_start``, for the first fit only.
+        ``pretrained_`` names both; a warning tells of a layer, but the last, that fits in part. What
+        ``window_size=None`` and ``segment_length=None`` choose depends on the data: give both networks the same.
+        Scalers are fitted to the new data, and the linear way's regression is repeated there, shrunk towards the
+        weights taken. A clone keeps a path or a state dict, but not what an estimator has learned: see
+        `load_pretrained`. With ``warm_start``, for the first fit only.
     freeze : str, list of str or None, default=None
         Patterns of names of parameters that get no update, as in ``"lstm.*"``; of pretrained weights those that were
         taken. `lstmforecast.transfer.GradualUnfreezing` trains them later.

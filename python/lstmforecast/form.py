@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 
 from lstmforecast.frames import Origin
 
+# Sums of squares, of which deviations and regressions are made, stay far below what double precision has room for.
+MOST_VALUE = 1e100
+
 
 @dataclass(frozen=True)
 class Form:
@@ -81,7 +84,8 @@ def read_table(y: Any, name: str = "y") -> tuple[NDArray[np.float64], Form]:
     TypeError
         If a column holds no real numbers, or ``y`` is no dense array.
     ValueError
-        If ``y`` is empty, of more than two dimensions, ragged, or has two columns of the same name.
+        If ``y`` is empty, of more than two dimensions, ragged, has two columns of the same name, or a value beyond
+        1e100.
     """
     if isinstance(y, pd.DataFrame):
         kind, columns, table = "frame", y.columns, y
@@ -97,13 +101,13 @@ def read_table(y: Any, name: str = "y") -> tuple[NDArray[np.float64], Form]:
             narrow = array.dtype.kind == "f" and array.dtype.itemsize <= 4
             form = Form(kind, "float32" if narrow else "float64", None)
             # the common case, in which pandas would take longer than the network
-            return np.ascontiguousarray(array.reshape(len(array), -1), np.float64), form
+            return _of_usable_size(np.ascontiguousarray(array.reshape(len(array), -1), np.float64), name), form
         table = pd.DataFrame(array)
     if table.empty:
         raise ValueError(f"expected {name} with at least one row and one column, got shape {np.shape(y)}")
     narrow = all(str(dtype).lower() in ("float32", "float16") for dtype in table.dtypes)
     form = Form(kind, "float32" if narrow else "float64", columns)
-    return _numbers(table, form, name), form
+    return _of_usable_size(_numbers(table, form, name), name), form
 
 
 def _read_array(y: Any, name: str) -> NDArray[Any]:
@@ -211,4 +215,22 @@ def is_number(value: Any) -> bool:
 
 
 def _floats(column: pd.Series) -> NDArray[np.float64]:
-    return np.array([np.nan if _is_missing(value) else float(value) for value in column])
+    return np.array([np.nan if _is_missing(value) else _float(value) for value in column])
+
+
+def _float(value: Any) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return np.inf if value > 0 else -np.inf
+
+
+def _of_usable_size(values: NDArray[np.float64], name: str) -> NDArray[np.float64]:
+    """Values as they are; a ValueError for one whose squares no number has room for. Infinite ones are the caller's."""
+    for beyond in (values > MOST_VALUE, values < -MOST_VALUE):
+        if beyond.any() and np.isfinite(values[beyond]).any():
+            found = values[beyond][np.isfinite(values[beyond])][0]
+            raise ValueError(
+                f"expected values of a size up to {MOST_VALUE:g} in {name}, got {found:g}; give {name} in other units"
+            )
+    return values

@@ -56,7 +56,8 @@ def dominant(index: pd.DatetimeIndex) -> tuple[BaseOffset, bool]:
     first = None
     for offset in _candidates(index):
         first = first or offset
-        if not is_too_fine(index, offset) and (local_grid(index, offset).get_indexer(index) >= 0).all():
+        fine = is_too_fine(rows_of(index, offset), len(index))
+        if not fine and (local_grid(index, offset).get_indexer(index) >= 0).all():
             return offset, True
     assert first is not None
     return first, False
@@ -135,6 +136,6 @@ def rows_of(index: pd.DatetimeIndex, offset: BaseOffset) -> float:
     return float((last - first) / max((first + offset) - first, pd.Timedelta(1, unit="ns")))
 
 
-def is_too_fine(index: pd.DatetimeIndex, offset: BaseOffset) -> bool:
-    """Whether a frequency makes far more rows than there are."""
-    return rows_of(index, offset) > _MOST_MISSING * (len(index) + 50)
+def is_too_fine(expected: float, n_rows: int) -> bool:
+    """Whether a frequency makes far more rows, ``expected``, than there are."""
+    return expected > _MOST_MISSING * (n_rows + 50)

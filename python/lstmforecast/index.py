@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from pandas.tseries.frequencies import to_offset
-from pandas.tseries.offsets import BaseOffset, Day, Tick
+from pandas.tseries.offsets import BaseOffset
 
 from lstmforecast.frequency import dominant, inferred, is_too_fine, rows_of, with_day
 from lstmforecast.irregular import to_constant_steps
@@ -24,10 +24,6 @@ _OLD_ALIASES = {
     "H": "h", "BH": "bh", "CBH": "cbh", "T": "min", "S": "s", "L": "ms", "U": "us", "N": "ns", "d": "D",
     "M": "ME", "BM": "BME", "CBM": "CBME", "SM": "SME", "Q": "QE", "BQ": "BQE",
     "A": "YE", "Y": "YE", "BA": "BYE", "BY": "BYE", "AS": "YS", "BAS": "BYS",
-}  # fmt: skip
-_SEASONS = {
-    "D": 7, "B": 5, "C": 5, "W": 52, "SME": 24, "SMS": 24, "ME": 12, "MS": 12, "BME": 12, "BMS": 12, "CBME": 12,
-    "CBMS": 12, "WOM": 12, "LWOM": 12, "QE": 4, "QS": 4, "BQE": 4, "BQS": 4,
 }  # fmt: skip
 _SORT, _MERGE = "; sort with {0}.sort_index()", "; merge rows of the same time with {0}.groupby(level=0).mean()"
 _MAY_BE_CONTINUED = "a DatetimeIndex, PeriodIndex, RangeIndex or integers with a constant step"
@@ -161,9 +157,11 @@ def regular_grid(
         found = index.freqstr
         if freq is not None and parse_frequency(freq) != index.freq:
             raise ValueError(f"expected {name} at freq={freq!r}, got periods of {found!r}")
+        _check_count((index.asi8[-1] - index.asi8[0]) / parse_frequency(index.freq).n, index, found, name)
         grid = pd.period_range(index[0], index[-1], freq=index.freq, name=index.name)
     else:
         found = _integer_step(index, freq, name)
+        _check_count((int(index[-1]) - int(index[0])) / found, index, found, name)
         grid = pd.RangeIndex(index[0], index[-1] + 1, found, name=index.name)
     off_grid = grid.get_indexer(index) < 0
     if off_grid.any():
@@ -206,7 +204,7 @@ def parse_frequency(freq: Any) -> BaseOffset:
         freq = number + _OLD_ALIASES.get(word, word) + anchor
     try:
         offset: BaseOffset | None = to_offset(freq)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError) as error:
         raise ValueError(message) from error
     if offset is None or getattr(offset, "n", 1) < 1:
         raise ValueError(message)
@@ -233,12 +231,17 @@ def _datetime_offset(index: pd.DatetimeIndex, freq: Frequency, name: str) -> Bas
 
 
 def _datetime_grid(index: pd.DatetimeIndex, offset: BaseOffset, name: str) -> pd.DatetimeIndex:
-    if is_too_fine(index, offset):
-        raise ValueError(
-            f"expected the times of {name} at a constant step, got {len(index)} rows where the step {alias(offset)!r} "
-            f"makes about {rows_of(index, offset):.0f}" + _ways_to_a_step(index, None, name)
-        )
+    _check_count(rows_of(index, offset), index, alias(offset), name)
     return local_grid(index, offset)
+
+
+def _check_count(expected: float, index: pd.Index, step: Frequency, name: str) -> None:
+    """Raise a ValueError where nearly all of the rows ``expected`` at a step are missing."""
+    if is_too_fine(expected, len(index)):
+        raise ValueError(
+            f"expected the times of {name} at a constant step, got {len(index)} rows where the step {step!r} makes "
+            f"about {expected:.0f}" + _ways_to_a_step(index, None, name)
+        )
 
 
 def _integer_step(index: pd.Index, freq: Frequency, name: str) -> int:
@@ -354,54 +357,3 @@ def continue_index(index: pd.Index, freq: Frequency, steps: int) -> pd.Index:
         return pd.RangeIndex(after, name=index.name)
     integers: pd.Index = pd.Index(np.array(after), dtype=index.dtype, name=index.name)
     return integers
-
-
-def season_length(freq: Frequency) -> int:
-    """Tell the usual number of steps in a season of a frequency.
-
-    Parameters
-    ----------
-    freq : str, int, offset or None
-        As found by `regular_grid`.
-
-    Returns
-    -------
-    int
-        A day's steps below a day (24 for hours), 60 for seconds, 7 for days, 5 for business days, 52 for weeks, 12 for
-        months, 4 for quarters, and 1 for years, integers and whatever else.
-
-    Examples
-    --------
-    >>> season_length("30min"), season_length("ME"), season_length(None)
-    (48, 12, 1)
-    """
-    if freq is None or isinstance(freq, int):
-        return 1
-    offset = parse_frequency(freq)
-    if isinstance(offset, Tick) and not isinstance(offset, Day):
-        step = pd.Timedelta(offset)
-        return _fits_into(pd.Timedelta(days=1) if step >= pd.Timedelta(minutes=1) else pd.Timedelta(minutes=1), step)
-    if isinstance(offset, Day) and offset.n == 7:
-        return 52
-    if type(offset) is pd.DateOffset:
-        simple = of_one_word(offset)
-        return 1 if simple is None else season_length(simple)
-    try:
-        season = _SEASONS.get(offset.rule_code.split("-")[0], 1)
-    except NotImplementedError:  # Easter has no code
-        return 1
-    return season // offset.n if season % offset.n == 0 else 1
-
-
-def of_one_word(offset: BaseOffset) -> str | None:
-    """The alias of steps as long as those of an offset of one word, such as months=1, with a day or without."""
-    aliases = {"years": "YE", "months": "ME", "weeks": "W", "days": "D", "hours": "h", "minutes": "min", "seconds": "s"}
-    lengths = {word: n for word, n in offset.kwds.items() if word != "day"}
-    if len(lengths) != 1 or not set(lengths) <= set(aliases):
-        return None
-    ((word, n),) = lengths.items()
-    return f"{n * offset.n}{aliases[word]}"
-
-
-def _fits_into(season: pd.Timedelta, step: pd.Timedelta) -> int:
-    return int(season / step) if season % step == pd.Timedelta(0) else 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
+from lstmforecast.rules import MOST_SIZE
 from lstmforecast.tabular import require_finite, require_rows
 
 Array = NDArray[np.float64]
@@ -43,7 +43,7 @@ def check_class_weight(class_weight: Any) -> None:
     if not isinstance(class_weight, Mapping):
         raise TypeError(f"expected class_weight to be 'balanced', a dict or None, got {class_weight!r}")
     for label, weight in class_weight.items():
-        if not isinstance(weight, Real) or not 0 < float(weight) < np.inf:
+        if not isinstance(weight, int | float | np.number) or not 0 < weight <= MOST_SIZE:
             raise ValueError(f"expected a class_weight above 0 for {label!r}, got {weight!r}")
 
 

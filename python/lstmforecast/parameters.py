@@ -12,6 +12,10 @@ from lstmforecast.plain import plain
 from lstmforecast.rules import MOST, N_THREADS, Choice, Number
 
 SCALERS = ("standard", "minmax", "robust")
+# Steps that are forecast at a call, and paths that are drawn: more would take hours and all memory.
+MOST_STEPS = 10**6
+# Fits at a time, each in a thread of its own at least.
+MOST_JOBS = 1000
 
 
 _INTEGER, _REAL = numbers.Integral, numbers.Real
@@ -20,7 +24,7 @@ _RULES: dict[str, Number | Choice] = {
     "window_size": Number(_INTEGER, 1, none=True),
     "n_features_per_step": Number(_INTEGER, 1),
     "stride": Number(_INTEGER, 1),
-    "n_estimators": Number(_INTEGER, 1),
+    "n_estimators": Number(_INTEGER, 1, 1000, high_included=True),
     "segment_length": Number(_INTEGER, 1, none=True),
     "tbptt": Number(_INTEGER, 1, none=True),
     "linear_skip": Choice((None, False, True)),
@@ -60,7 +64,7 @@ _RULES: dict[str, Number | Choice] = {
     "precision": Choice(("float32", "bfloat16")),
     "n_threads": N_THREADS,
     "distributed": Choice((False, True)),
-    "distributed_timeout": Number(_REAL, 0, low_included=False),
+    "distributed_timeout": Number(_REAL, 0, 1e9, low_included=False, high_included=True),
     "verbose": Number(_INTEGER, 0),
 }
 
@@ -102,6 +106,16 @@ def check_count(name: str, value: Any, least: int = 1, most: int = MOST) -> int:
     if value > most:
         raise ValueError(f"expected {name} to be at most {most}, got {value}")
     return value
+
+
+def check_jobs(n_jobs: Any) -> int | None:
+    """Check how many fits are to run at a time, as scikit-learn counts them."""
+    n_jobs = plain(n_jobs)
+    if n_jobs is not None and (isinstance(n_jobs, bool) or not isinstance(n_jobs, int) or n_jobs == 0):
+        raise ValueError(f"expected n_jobs to be None or an integer other than 0, got {n_jobs!r}")
+    if n_jobs is not None and abs(n_jobs) > MOST_JOBS:
+        raise ValueError(f"expected n_jobs to be at most {MOST_JOBS}, got {n_jobs}")
+    return n_jobs
 
 
 def _check_scaler(scaler: Any) -> None:

@@ -10,14 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import RegressorMixin
 from sklearn.utils import Tags
-from sklearn.utils.validation import check_array
 
 from lstmforecast import _core
 from lstmforecast.augment import Augmentation
 from lstmforecast.checkpoint import Checkpoint
 from lstmforecast.finite import require_squares_of
 from lstmforecast.fit_tasks import FitTasks, with_callbacks
-from lstmforecast.tabular import Array, WindowEstimator, require_finite, require_rows, weigh_rows
+from lstmforecast.tabular import Array, WindowEstimator, as_floats, require_finite, require_rows, weigh_rows
 
 
 class LSTMRegressor(RegressorMixin, WindowEstimator):
@@ -103,8 +102,9 @@ class LSTMRegressor(RegressorMixin, WindowEstimator):
         Go on from the weights of the last fit.
     pretrained : path, fitted estimator, torch.nn.Module, state dict or None, default=None
         Weights to start from: those that fit the network in name and shape are taken, the others start fresh, and
-        ``pretrained_`` names both. Scalers are fitted to the new data. A clone keeps a path or a state dict, but not
-        what an estimator has learned: see `load_pretrained`. With ``warm_start``, for the first fit only.
+        ``pretrained_`` names both; a warning tells of a layer, but the last, that fits in part. Scalers are fitted to
+        the new data. A clone keeps a path or a state dict, but not what an estimator has learned: see
+        `load_pretrained`. With ``warm_start``, for the first fit only.
     freeze : str, list of str or None, default=None
         Patterns of names of parameters that get no update, as in ``"lstm.*"``; of pretrained weights those that were
         taken. `lstmforecast.transfer.GradualUnfreezing` trains them later.
@@ -349,9 +349,7 @@ class LSTMRegressor(RegressorMixin, WindowEstimator):
 def _read_targets(y: Any, n_rows: int) -> Array:
     if y is None:
         raise ValueError("LSTMRegressor requires y to be passed, but the target y is None")
-    targets: Array = check_array(
-        y, dtype=np.float64, order="C", ensure_2d=False, allow_nd=True, ensure_all_finite=False, input_name="y"
-    )
+    targets: Array = as_floats(y, "y", ensure_2d=False)
     if targets.ndim > 2 or 0 in targets.shape:
         raise ValueError(f"expected y of shape (n,) or (n, outputs), got {targets.shape}")
     require_rows("y", targets, n_rows)

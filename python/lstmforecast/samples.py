@@ -12,7 +12,7 @@ from lstmforecast.calibration import Calibration, quantile_columns
 from lstmforecast.distribution import probability, quantile, whole
 from lstmforecast.finite import require_finite_forecasts
 from lstmforecast.intervals import ConformalIntervals
-from lstmforecast.parameters import check_count
+from lstmforecast.parameters import MOST_STEPS, check_count
 from lstmforecast.seeds import as_generator
 from lstmforecast.units import Units
 
@@ -72,7 +72,7 @@ class SamplePaths(ConformalIntervals):
         >>> bool(peaks.quantile(0.5) > samples[0].median(axis=1).max())
         True
         """
-        n_samples = check_count("n_samples", n_samples)
+        n_samples = check_count("n_samples", n_samples, most=MOST_STEPS)
         generator = as_generator(random_state)
         now = self._now()
         seen, forecast = now._predict(horizon, X, context, X_past, static)

@@ -15,10 +15,11 @@ from lstmforecast.covariates import Covariates
 from lstmforecast.distribution import mean
 from lstmforecast.ensemble import Ensemble
 from lstmforecast.finite import require_finite_forecasts
-from lstmforecast.index import Frequency, season_length
+from lstmforecast.index import Frequency
 from lstmforecast.panel import Panel
 from lstmforecast.panel_index import is_panel
 from lstmforecast.scalers import fit_columns
+from lstmforecast.season import season_length
 from lstmforecast.units import Units, guess_spreads, is_pooled, spread_of
 
 Array = NDArray[np.float64]

@@ -20,11 +20,12 @@ from lstmforecast.estimator import LSTMEstimator, OnEpoch
 from lstmforecast.finite import require_finite_forecasts, require_squares
 from lstmforecast.fit_tasks import FitTasks
 from lstmforecast.frames import to_pandas
-from lstmforecast.index import Frequency, season_length
+from lstmforecast.index import Frequency
 from lstmforecast.panel import Panel
-from lstmforecast.parameters import check_count
+from lstmforecast.parameters import MOST_STEPS, check_count
 from lstmforecast.samples import SamplePaths
 from lstmforecast.scalers import fit_columns
+from lstmforecast.season import season_length
 from lstmforecast.seen import BATCH, Seen, forecast, parameters_of, read_observations, roll, steps_read
 from lstmforecast.sizing import (
     VALIDATION_FRACTION,
@@ -192,7 +193,7 @@ class SeriesEstimator(SamplePaths, LSTMEstimator):
 
     def _steps(self, horizon: int | None) -> int:
         trained: int = self.model_.config["horizon"] if self.head == "direct" else self.horizon
-        steps = trained if horizon is None else check_count("horizon", horizon)
+        steps = trained if horizon is None else check_count("horizon", horizon, most=MOST_STEPS)
         if steps > self.model_.config["horizon"] and self._seen.covariates.past is not None:
             raise ValueError(
                 f"expected horizon of at most {self.model_.config['horizon']} with X_past, which is not known beyond, "

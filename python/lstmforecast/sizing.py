@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +20,10 @@ VALIDATION_FRACTION = 0.2
 HELD_OUT_WINDOWS = 500
 STEPS_PER_EPOCH = 20
 MOST_STEPS_PER_EPOCH = 200
+# Beyond so many rows the default window grows no more: where some suffice, more do.
+_TRIED = 8 * LONGEST
+# More than any series has.
+_MOST_ROWS = 2**60
 # Horizons up to so many seasons, or steps where no season is known, are near.
 NEAR_SEASONS = 4
 NEAR = 96
@@ -117,6 +122,21 @@ def training_rows(n_rows: int, validation_fraction: float) -> int:
         return 0
 
 
+def _fewest(suffice: Callable[[int], bool], start: int) -> int:
+    """The fewest rows from ``start`` on that suffice: the first ones are tried in turn, those after them by halves."""
+    low = start + _TRIED
+    for n in range(start, low):
+        if suffice(n):
+            return n
+    high = low
+    while high < _MOST_ROWS and not suffice(high):
+        low, high = high, 2 * high
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if suffice(middle) else (middle + 1, high)
+    return low
+
+
 class Sizes(NamedTuple):
     """What decides about window and segment.
 
@@ -182,9 +202,7 @@ class Sizes(NamedTuple):
 
         if suffice(n_rows):
             return window_of(n_rows), self.segment(window_of(n_rows))
-        needed = n_rows + 1
-        while not suffice(needed):
-            needed += 1
+        needed = _fewest(suffice, n_rows + 1)
         sizes = f"window_size={window_of(needed)}, horizon={self.horizon}"
         if validation_fraction == 0:
             raise ValueError(f"expected at least {needed} rows for {sizes}, got {n_rows}")

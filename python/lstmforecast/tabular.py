@@ -18,6 +18,7 @@ from lstmforecast.distributed import Processes
 from lstmforecast.estimator import Learn, LSTMEstimator, OnEpoch
 from lstmforecast.finite import require_finite_rows, require_squares_of
 from lstmforecast.fit_tasks import FitTasks
+from lstmforecast.form import MOST_VALUE
 from lstmforecast.scalers import fit_affine
 
 Array = NDArray[np.float64]
@@ -155,9 +156,7 @@ class WindowEstimator(LSTMEstimator):
         return bool(X.ndim == 2 and not named and X.shape[1] == self.n_features_in_ == window_size * n_features)
 
     def _read(self, X: Any) -> Array:
-        values: Array = check_array(
-            X, dtype=np.float64, order="C", allow_nd=True, ensure_all_finite=False, estimator=self, input_name="X"
-        )
+        values: Array = as_floats(X, "X", estimator=self)
         if values.ndim > 3:
             raise ValueError(f"expected X of shape (n, window * features) or (n, window, features), got {values.shape}")
         return values
@@ -242,15 +241,30 @@ def distinct_rows(windows: Array, targets: Array, weights: Array | None) -> tupl
 def _read_weights(sample_weight: Any, n_rows: int) -> Array:
     if isinstance(sample_weight, Real):
         sample_weight = np.full(n_rows, sample_weight)
-    weights: Array = check_array(
-        sample_weight, dtype=np.float64, order="C", ensure_2d=False, allow_nd=True, ensure_all_finite=False
-    )
+    weights: Array = as_floats(sample_weight, "sample_weight", ensure_2d=False)
     if weights.shape != (n_rows,):
         raise ValueError(f"expected sample_weight of shape ({n_rows},), got {weights.shape}")
     require_finite("sample_weight", weights, ("row",))
     if weights.min() < 0:
         raise ValueError(f"expected no negative sample_weight, got {weights.min()} in row {weights.argmin()}")
     return weights
+
+
+def as_floats(values: Any, name: str, **options: Any) -> Array:
+    """scikit-learn's `check_array`, for numbers of which some may be missing or infinite.
+
+    Raises
+    ------
+    TypeError, ValueError
+        What isn't an array of numbers, or integers that no number of double precision has room for.
+    """
+    try:
+        floats: Array = check_array(
+            values, dtype=np.float64, order="C", allow_nd=True, ensure_all_finite=False, input_name=name, **options
+        )
+    except OverflowError as error:
+        raise ValueError(f"expected values of a size up to {MOST_VALUE:g} in {name}, got a greater integer") from error
+    return floats
 
 
 def require_finite(name: str, values: NDArray[Any], axes: tuple[str, ...]) -> None:
@@ -267,14 +281,18 @@ def require_finite(name: str, values: NDArray[Any], axes: tuple[str, ...]) -> No
     Raises
     ------
     ValueError
-        A value that is not finite.
+        A value that is not finite, or beyond 1e100.
     """
-    finite = np.isfinite(values)
-    if finite.all():
+    usable = np.abs(values) <= MOST_VALUE
+    if usable.all():
         return
-    position = tuple(int(index) for index in np.argwhere(~finite)[0])
-    value = "NaN" if np.isnan(values[position]) else "inf" if values[position] > 0 else "-inf"
+    position = tuple(int(index) for index in np.argwhere(~usable)[0])
     where = ", ".join(f"{axis} {index}" for axis, index in zip(axes, position, strict=True))
+    if np.isfinite(values[position]):
+        raise ValueError(
+            f"expected values of a size up to {MOST_VALUE:g} in {name}, got {values[position]:g} in {where}"
+        )
+    value = "NaN" if np.isnan(values[position]) else "inf" if values[position] > 0 else "-inf"
     raise ValueError(f"expected finite values in {name}, got {value} in {where}")
 
 

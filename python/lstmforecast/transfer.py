@@ -24,10 +24,11 @@ Train on a long series, then on a short one that resembles it, its LSTM frozen f
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from numbers import Integral
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
@@ -39,13 +40,24 @@ from lstmforecast import _core
 from lstmforecast.ensemble import Ensemble, members_of
 from lstmforecast.persistence import read_weights
 from lstmforecast.plain import plain
+from lstmforecast.rules import Number
 
 __all__ = ["GradualUnfreezing", "Unfreeze"]
 
-Weights = dict[str, NDArray[np.float32]]
+
+class Weights(dict[str, NDArray[np.float32]]):
+    """Arrays by name, of which a short summary is printed."""
+
+    def __repr__(self) -> str:
+        numbers = sum(int(np.prod(np.shape(value))) for value in self.values())
+        return f"<{len(self)} weights of {numbers:,} numbers>"
+
+
 Patterns = str | Sequence[str]
 # What regressions find: the line's is repeated from the weights taken, that of what is known in advance from nothing.
 _LINE, _KNOWN = "skip.weight", "known.weight"
+# Layers whose sizes are those of horizon, window and targets.
+_HEADS = ("fc", "skip", "known")
 
 
 @dataclass(frozen=True)
@@ -158,6 +170,7 @@ def prepare(
         sources = members_of(weights_of(pretrained))
         found = [_take(own, sources[i % len(sources)], frozen) for i, own in enumerate(networks)]
         taken = found[0]
+        _warn_of_parts(networks[0].parameters(), sources[0], taken)
         frozen = [name for name in frozen if name in taken]
     rates: dict[str, float] = {}
     for pattern, rate in (learning_rates or {}).items():
@@ -166,7 +179,7 @@ def prepare(
     return Plan(names, taken, frozen, {"frozen": frozen, "learning_rates": rates, "adapt_line": adapt_line})
 
 
-def _take(network: _core.Model, source: Weights, frozen: list[str]) -> list[str]:
+def _take(network: _core.Model, source: Mapping[str, Any], frozen: list[str]) -> list[str]:
     """Load the weights of a source that fit in name and shape; their names."""
     own = network.parameters()
     fitting = [name for name in own if name in source and own[name].shape == source[name].shape]
@@ -178,6 +191,28 @@ def _take(network: _core.Model, source: Weights, frozen: list[str]) -> list[str]
     taken = [name for name in fitting if name != _KNOWN or name in frozen]
     network.load_parameters(own | {name: source[name] for name in taken})
     return taken
+
+
+def _warn_of_parts(own: Mapping[str, Any], source: Mapping[str, Any], taken: list[str]) -> None:
+    """Warn where a layer that both have is taken in part. What differs with horizon and targets starts fresh anyway."""
+
+    def shared(name: str, others: Mapping[str, Any]) -> bool:
+        layer = name.split(".")[0]
+        return layer not in _HEADS and any(other.split(".")[0] == layer for other in others)
+
+    fresh = {name: value for name, value in own.items() if name not in taken and shared(name, source)}
+    unused = {name: value for name, value in source.items() if name not in own and shared(name, own)}
+    if not fresh and not unused:
+        return
+    there = {name: source[name] for name in fresh if name in source} | unused
+    warnings.warn(
+        f"pretrained weights fit this network in part: {len(taken)} of its {len(own)} are taken, others start fresh: "
+        f"{_shapes(fresh)}, where the pretrained ones are {_shapes(there)}; pretrained_ names all. Sizes, layers, "
+        "features and segment_length of both networks are to be the same for more",
+        UserWarning,
+        # whoever called fit
+        stacklevel=9,
+    )
 
 
 def matching(what: str, patterns: Patterns, names: list[str]) -> list[str]:
@@ -223,7 +258,7 @@ def weights_of(pretrained: Any) -> Weights:
         model = getattr(pretrained, "model_", None)
         pretrained = pretrained.state_dict() if model is None else model.parameters()
     check_pretrained(pretrained)
-    weights = {name: _as_array(value) for name, value in pretrained.items()}
+    weights = Weights({name: _as_array(value) for name, value in pretrained.items()})
     for name, values in weights.items():
         if not np.isfinite(values).all():
             raise ValueError(f"expected finite pretrained weights, got NaN or infinity in {name}")
@@ -255,6 +290,7 @@ def check_patterns(freeze: Any, learning_rates: Any) -> None:
             raise ValueError(
                 f"expected rates above 0 in learning_rates, got {rate!r} for {pattern!r}; freeze stops one"
             )
+        Number(Real, 0).check("each of learning_rates", rate)
 
 
 def _as_patterns(what: str, patterns: Any) -> tuple[str, ...]:
@@ -271,6 +307,6 @@ def _as_array(value: Any) -> NDArray[np.float32]:
     return np.ascontiguousarray(value, np.float32)
 
 
-def _shapes(weights: Weights, most: int = 12) -> str:
+def _shapes(weights: Mapping[str, Any], most: int = 12) -> str:
     shown = [f"{name} {value.shape}" for name, value in list(weights.items())[:most]]
     return ", ".join(shown or ["none"]) + (", ..." if len(weights) > most else "")

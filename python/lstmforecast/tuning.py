@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import numbers
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from sklearn.base import clone
 
 from lstmforecast.forecaster import LSTMForecaster
-from lstmforecast.index import season_length
-from lstmforecast.parameters import check_count
+from lstmforecast.parameters import check_count, check_jobs
 from lstmforecast.plain import plain
 from lstmforecast.scoring import PANEL_SCORES, SCORES
+from lstmforecast.season import season_length
 from lstmforecast.seeds import draw_seed
 
 if TYPE_CHECKING:
@@ -125,7 +124,7 @@ def tune(
     from lstmforecast.tuning_result import result_of
 
     forecaster = _template(estimator)
-    timeout, metric, n_jobs = plain(timeout), plain(metric), plain(n_jobs)
+    timeout, metric, n_jobs = plain(timeout), plain(metric), check_jobs(n_jobs)
     _check(n_trials, timeout)
     data = (y, X, X_past, static)
     # a line to the next value known would look ahead, as in a backtest
@@ -168,7 +167,7 @@ def _check(n_trials: Any, timeout: Any) -> None:
         raise ValueError("expected n_trials or timeout, got None for both")
     if n_trials is not None:
         check_count("n_trials", n_trials)
-    if timeout is not None and (isinstance(timeout, bool) or not isinstance(timeout, numbers.Real) or timeout < 0):
+    if timeout is not None and (isinstance(timeout, bool) or not isinstance(timeout, int | float) or timeout < 0):
         raise ValueError(f"expected timeout to be a number of seconds or None, got {timeout!r}")
 
 

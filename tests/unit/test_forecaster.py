@@ -349,7 +349,7 @@ def test_a_segment_that_does_not_fit_is_refused():
         LSTMForecaster(2, architecture="linear", linear_skip=False).fit(np.arange(100.0))
     with pytest.raises(ValueError, match="expected an architecture with an LSTM with backend 'fused', got 'linear'"):
         LSTMForecaster(2, architecture="linear", backend="fused").fit(np.arange(100.0))
-    with pytest.raises(ValueError, match="expected n_estimators to be an integer of at least 1, got 0"):
+    with pytest.raises(ValueError, match="n_estimators to be an integer of at least 1 and at most 1000, got 0"):
         LSTMForecaster(2, n_estimators=0).fit(np.arange(100.0))
 
 

@@ -89,13 +89,44 @@ class TestWhatIsTaken:
         model = _new(LSTMForecaster, horizon=2, backend=backend, random_state=1).load_pretrained(source).fit(SERIES)
         assert model.pretrained_["taken"] == LSTM
         assert model.pretrained_["left"] == ["fc.weight", "fc.bias", "skip.weight", "skip.bias"]
-        model = (
-            _new(LSTMForecaster, segment_length=2, backend=backend).load_pretrained(source, freeze="lstm.*").fit(SERIES)
-        )
+        model = _new(LSTMForecaster, segment_length=2, backend=backend).load_pretrained(source, freeze="lstm.*")
+        with pytest.warns(
+            UserWarning, match=r"7 of its 8 are taken, others start fresh: lstm\.weight_ih_l0 \(32, 2\), "
+        ):
+            model.fit(SERIES)
         assert model.pretrained_["left"] == ["lstm.weight_ih_l0"]
         # what isn't there can't be kept
         assert model.frozen_ == LSTM[1:]
         assert _same(model, source, LSTM) == dict.fromkeys(LSTM, True) | {LSTM[0]: False}
+
+    @pytest.mark.parametrize(
+        ("changes", "match"),
+        [
+            (
+                {"hidden_size": 5},
+                r"1 of its 6 are taken, others start fresh: lstm.weight_ih_l0 \(20, 1\).* are lstm.w.*32, 1",
+            ),
+            (
+                {"num_layers": 2},
+                r"6 of its 10 are taken, others start fresh: lstm.weight_ih_l1 .* ones are none; pretrained_",
+            ),
+            ({"bidirectional": True}, r"lstm.weight_ih_l0_reverse"),
+            (
+                {"n_features_per_step": 2},
+                r"lstm.weight_ih_l0 \(32, 2\), where the pretrained ones are lstm.weight_ih_l0 ",
+            ),
+        ],
+        ids=str,
+    )
+    def test_a_layer_that_fits_in_part_is_told(self, changes, match):
+        source = _fit(_new(LSTMRegressor))
+        with pytest.warns(UserWarning, match=match):
+            _fit(_new(LSTMRegressor, **changes).load_pretrained(source))
+
+    def test_a_layer_of_the_source_that_is_left_out_is_told(self):
+        source = _fit(_new(LSTMRegressor, num_layers=2))
+        with pytest.warns(UserWarning, match=r"where the pretrained ones are lstm\.weight_ih_l1 \(32, 8\)"):
+            _fit(_new(LSTMRegressor).load_pretrained(source))
 
     def test_from_one_kind_of_estimator_to_another(self):
         source = _fit(_new(LSTMRegressor))
@@ -148,7 +179,9 @@ class TestWhatIsTaken:
         assert not hasattr(model, "model_")
         with pytest.raises(ValueError, match="got none"):
             _fit(_new(LSTMRegressor, pretrained={}))
-        assert _fit(_new(LSTMRegressor, hidden_size=5).load_pretrained(source)).pretrained_["taken"] == ["fc.bias"]
+        with pytest.warns(UserWarning, match="1 of its 6 are taken"):
+            model = _fit(_new(LSTMRegressor, hidden_size=5).load_pretrained(source))
+        assert model.pretrained_["taken"] == ["fc.bias"]
 
 
 class TestLine:
@@ -302,3 +335,11 @@ class TestParameters:
     def test_weights_that_are_no_numbers_are_refused_by_name(self):
         with pytest.raises(ValueError, match=r"expected finite pretrained weights, got NaN or infinity in fc\.bias"):
             _new(LSTMForecaster).load_pretrained({"fc.weight": np.ones((4, 8)), "fc.bias": np.full(4, np.nan)})
+
+
+def test_weights_are_printed_as_a_short_summary():
+    source = _fit(_new(LSTMRegressor))
+    model = _new(LSTMRegressor).load_pretrained(source)
+    for text in (repr(model), repr(make_pipeline(StandardScaler(), clone(model))), model._repr_html_()):
+        assert "6 weights of 361 numbers" in text
+        assert "array(" not in text
