@@ -11,9 +11,9 @@ from lstmforecast.index import (
     gap_message,
     parse_frequency,
     regular_grid,
-    season_length,
 )
 from lstmforecast.packing import pack_index, unpack_index
+from lstmforecast.season import season_length
 
 REGULAR = {
     "hours": pd.date_range("2024-01-01 05:00", periods=60, freq="h", name="time"),
