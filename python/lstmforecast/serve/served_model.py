@@ -122,6 +122,10 @@ class ServedModel:
         """Whether the network reads the calendar, or its rows are found by series and time."""
         return self.is_panel or bool(self._seen.covariates.n_features)
 
+    def knows(self, series: str) -> bool:
+        """Whether a panel's series was among those of the fit."""
+        return series in self._keys
+
     @property
     def is_flat(self) -> bool:
         """Whether values come without inner arrays, as those of a vector or Series."""
