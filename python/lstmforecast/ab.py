@@ -241,7 +241,8 @@ class ForecastLog:
                 f"expected steps that {a!r} and {b!r} both forecast from the same origins and that came true, got none"
             )
         means, overlap = losses.means()
-        return compare(means["a"], means["b"], **{"names": (a, b), "horizon": overlap} | options)
+        options.setdefault("horizon", overlap)
+        return compare(means["a"], means["b"], **{"names": (a, b)} | options)
 
     def close(self) -> None:
         """Close the database; nothing more can be logged."""

@@ -72,10 +72,8 @@ class SQLite:
         with self._told(), self._writing, self._writer:
             for start in range(0, len(rows), most):
                 part = rows[start : start + most]
-                statement = (
-                    f"INSERT OR REPLACE INTO {table} ({', '.join(columns)}) VALUES {', '.join([one] * len(part))}"
-                )
-                self._writer.execute(statement, [value for row in part for value in row])
+                insert = f"INSERT OR REPLACE INTO {table} ({', '.join(columns)}) VALUES "
+                self._writer.execute(insert + ", ".join([one] * len(part)), [value for row in part for value in row])
 
     def query(self, statement: str, values: Values | None = None) -> list[Any]:
         """All rows that a statement returns."""

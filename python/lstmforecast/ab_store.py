@@ -49,8 +49,8 @@ KNOWN = (
 PAGE = 500
 # Forecasts that may end in the times of one call; the newest count.
 MOST_ENDING = 10_000
-# The oldest rows are looked for once so many rows, as a part of all that are kept, are new, or so many seconds have gone.
-TRIMMED_AFTER, TRIMMED_EVERY = 100, 3600.0
+# The oldest rows are looked for once this part of all that are kept is new, or after so many seconds.
+TRIMMED_AFTER, TRIMMED_EVERY = 0.01, 3600.0
 
 
 class Forecast(NamedTuple):
@@ -174,7 +174,7 @@ class Store:
         now = time.time()
         self._database.put(table, columns, key, [(*row, now) for row in rows])
         self._since_trimmed += len(rows)
-        many = self._max_rows is not None and self._since_trimmed * TRIMMED_AFTER > self._max_rows
+        many = self._max_rows is not None and self._since_trimmed > TRIMMED_AFTER * self._max_rows
         if many or now - self._trimmed_at > TRIMMED_EVERY:
             self._trim()
 
@@ -196,7 +196,7 @@ class Store:
             f"SELECT {columns} FROM lstmforecast_forecasts ORDER BY series, model, origin, step LIMIT :most",
             {"most": most},
         ):
-            groups = [(key, list(rows)) for key, rows in groupby(page, key=lambda row: tuple(row[:3]))]
+            groups = [(key, list(rows)) for key, rows in groupby(page, key=lambda row: (row[0], row[1], row[2]))]
             if len(page) == most:
                 # steps of the last one may be missing
                 groups, most = groups[:-1], most if len(groups) > 1 else 2 * most
@@ -219,9 +219,8 @@ def open_store(url: str, timeout: float, keep_days: float | None, max_rows: int 
     if not isinstance(url, str) or "://" not in url:
         raise ValueError(f"expected a URL such as 'sqlite:///forecasts.db', got {url!r}")
     if url.startswith("sqlite://"):
-        return Store(
-            SQLite(url.removeprefix("sqlite://").removeprefix("/") or ":memory:", timeout), keep_days, max_rows
-        )
+        path = url.removeprefix("sqlite://").removeprefix("/") or ":memory:"
+        return Store(SQLite(path, timeout), keep_days, max_rows)
     return Store(Alchemy(url), keep_days, max_rows)
 
 

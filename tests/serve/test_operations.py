@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-import sqlite3
+import threading
 
 import numpy as np
 import pandas as pd
 import pytest
-from tests.serve.client import Client, sentence
+from tests.serve.client import Client, posted, sentence
 from tests.serve.conftest import SMALL, wave
 from tests.serve.fuzz import malformed
 
 from lstmforecast import DriftMonitor, LSTMForecaster, compare
 from lstmforecast.ab import ForecastLog, Split
-from lstmforecast.serve import create_app
+from lstmforecast.serve import Limits, create_app
 
 TIMES = pd.date_range("2026-01-01", periods=600, freq="h")
 LOAD = pd.Series(wave(600), TIMES, name="load")
@@ -154,20 +154,35 @@ class TestLog:
         client = Client(create_app({"old": models["old"]}, log=log, monitors={}))
         log.close()
         assert client.predict(request(100)).status_code == 200
-        # whatever comes next waits for the failed writing
-        with pytest.raises(sqlite3.ProgrammingError):
+        with pytest.raises(OSError, match="can't use the log :memory:: Cannot operate on a closed database"):
             log.join()
-        response = post(client, actuals(100, 101))
-        assert response.status_code == 500
+        # whatever comes next waits for the failed writing
+        assert "expected a log that is free within 3 seconds" in sentence(post(client, actuals(100, 101)), 503)
         assert "recording failed" in caplog.text
         assert 'lstmforecast_unlogged_windows_total{model="old",reason="error"} 1.0' in client.get("/metrics").text
 
-    def test_a_log_that_falls_behind_refuses_forecasts(self, models, monkeypatch):
-        monkeypatch.setattr("lstmforecast.serve.recording.MOST_WAITING", -1)
+    def test_a_log_that_falls_behind_leaves_whole_requests_out_and_says_how_many(self, models, monkeypatch):
+        """Of 20 forecasts of two models the first two wait; there is no room for more before they are written."""
+        monkeypatch.setattr("lstmforecast.serve.recording.MOST_WAITING", 2)
+        go = threading.Event()
         with ForecastLog("sqlite://") as log:
-            response = Client(create_app({"old": models["old"]}, log=log)).predict(request(100))
-        assert sentence(response, 503) == "expected a log that keeps up, got 0 waiting; come back later"
-        assert response.headers["Retry-After"] == "1"
+            put = log._store.put_forecasts
+            monkeypatch.setattr(log._store, "put_forecasts", lambda rows: go.wait(60) and put(rows))
+            # no two requests in a batch
+            app = create_app(models, split={"old": 1, "new": 1}, log=log, limits=Limits(batch=1))
+            client = Client(app)
+            statuses = [client.predict(request(end)).status_code for end in range(300, 320)]
+            go.set()
+            post(client, actuals(300, 330))
+            found = log.join().groupby("origin")["model"].agg(set)
+            text = client.get("/metrics").text
+        assert statuses == [200] * 20
+        assert 1 <= len(found) <= 2
+        assert all(each == {"old", "new"} for each in found)
+        reason = f'reason="the log is behind"}} {20 - len(found)}.0'
+        assert [f'lstmforecast_unlogged_windows_total{{model="{name}",{reason}' in text for name in models] == [
+            True
+        ] * 2
 
 
 class TestCompare:
@@ -319,7 +334,7 @@ def test_malformed_bodies_are_never_an_error_of_the_server_nor_of_the_log(models
         good = {"/predict": request(100), "/actuals": actuals(100, 140)}
         for path, body in good.items():
             for each in malformed([json.dumps(body).encode()], 300):
-                (answer,) = client.together(("POST", path, {"content": each}))
+                (answer,) = client.together(posted(path, each))
                 statuses[path].add(answer.status_code)
     assert statuses == {"/predict": {200, 422}, "/actuals": {200, 422}}
     assert "recording failed" not in caplog.text

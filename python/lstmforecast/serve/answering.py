@@ -69,7 +69,8 @@ def answer(asked: Sequence[Asked]) -> list[Answer | Exception]:
     groups: dict[Any, list[tuple[int, Prepared]]] = defaultdict(list)
     for i, each in enumerate(asked):
         try:
-            groups[each.model.name, each.steps, each.coverages].append((i, _prepare(each)))
+            prepared = _prepare(each)
+            groups[each.model.name, each.steps, each.coverages].append((i, prepared))
         except Exception as error:
             answers[i] = error
     for group in groups.values():

@@ -1,4 +1,4 @@
-"""Whose pages may ask: a browser sends where a request goes and where it comes from, and both have to be this server."""
+"""Whose pages may ask: browsers say where a request goes and whose page sent it, and both have to be this server."""
 
 from __future__ import annotations
 

@@ -145,9 +145,8 @@ def _coverages(given: Any, model: Reader, steps: int) -> tuple[float, ...]:
 def _check_size(n_windows: int, steps: int, n_coverages: int, n_variables: int, most: int) -> None:
     size = n_windows * steps * n_variables * (1 + 2 * n_coverages)
     if size > most:
-        raise Refused(
-            422, f"expected windows, horizon and coverage of which the answer has at most {most} numbers, got {size}"
-        )
+        words = f"an answer of at most {most} numbers (windows, times steps, variables and bounds)"
+        raise Refused(422, f"expected a request for {words}, got {size}")
 
 
 def _window(given: Any, where: str, model: Reader) -> Window:

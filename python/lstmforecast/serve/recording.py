@@ -109,10 +109,9 @@ class Recorder:
         except (OSError, asyncio.TimeoutError) as error:
             asked.is_over = True
             LOGGER.warning("log not available", extra={"fields": {"reason": str(error) or "too slow"}})
-            sentence = (
-                f"expected a log that is free within {PATIENCE:g} seconds, got one that is locked, full or too slow"
-            )
-            raise Refused(503, f"{sentence}: nothing was done, come back later", {"Retry-After": "5"}) from error
+            got = "got one that is locked, full or too slow; come back later"
+            words = f"expected a log that is free within {PATIENCE:g} seconds, {got}"
+            raise Refused(503, words, {"Retry-After": "5"}) from error
         finally:
             self._n_asking -= 1
 
@@ -172,7 +171,9 @@ class Recorder:
     def _watch(self, answer: Answer) -> None:
         asked = answer.asked
         monitor = self.monitors.get(asked.model.name)
-        for window in asked.windows if monitor is not None else ():
+        if monitor is None:
+            return
+        for window in asked.windows:
             rows = self._newer(asked.model, (asked.key, window.series), window)
             if len(rows):
                 monitor.update(rows)

@@ -19,10 +19,9 @@ _MOST_MISSING = 20
 _LARGEST = 2**53
 _ZONE = re.compile(r"(Z|[+-]\d\d:?\d\d)$")
 # What pandas' readers take beyond these (words such as "now", parts of dates) is no time of a row.
-_DATETIME = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d([.]\d{1,9})?)?(Z|[+-]\d\d:?\d\d)?)?", re.ASCII)
-_PERIOD = re.compile(
-    r"\d{4}(-?Q[1-4]|-\d\d(-\d\d([T ]\d\d:\d\d(:\d\d([.]\d{1,9})?)?)?(/\d{4}-\d\d-\d\d)?)?)?", re.ASCII
-)
+_DAY, _CLOCK = r"\d{4}-\d\d-\d\d", r"[T ]\d\d:\d\d(:\d\d([.]\d{1,9})?)?"
+_DATETIME = re.compile(rf"{_DAY}({_CLOCK}(Z|[+-]\d\d:?\d\d)?)?", re.ASCII)
+_PERIOD = re.compile(rf"\d{{4}}(-?Q[1-4]|-\d\d)?|{_DAY}({_CLOCK}|/{_DAY})?", re.ASCII)
 # Beyond, there is no four-digit year, or no writer of JSON for it.
 _FIRST_YEAR, _LAST_YEAR = 1, 9998
 
@@ -77,12 +76,9 @@ class Clock:
 
     def plain(self, times: list[Any]) -> Any:
         """Times as NumPy's, seconds; None unless all are of the calendar and written as `after` takes them."""
-        if (
-            self.step is None
-            or not _are_plain(times)
-            or min(times) < f"{_FIRST_YEAR:04d}"
-            or max(times) > f"{_LAST_YEAR + 1}"
-        ):
+        if self.step is None or not _are_plain(times):
+            return None
+        if min(times) < f"{_FIRST_YEAR:04d}" or max(times) > f"{_LAST_YEAR + 1}":
             return None
         try:
             return np.array(times, "datetime64[s]")
