@@ -87,7 +87,8 @@ def test_a_server_that_is_told_to_stop_finishes_what_is_in_flight(files):
     with running(files / "pair.safetensors") as (process, address):
         host, port = address.removeprefix("http://").split(":")
         with socket.create_connection((host, int(port)), timeout=60) as connection:
-            head = f"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n"
+            head = "POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+            head += f"Content-Length: {len(body)}\r\n\r\n"
             connection.sendall(head.encode() + body[:-1])
             time.sleep(0.3)
             process.send_signal(signal.SIGTERM)

@@ -22,7 +22,9 @@ GRACE = 30
 _ACCEPT = 0.2
 _SO_ATTACH_FILTER = 26
 # A packet filter of Linux: drop what has the flag SYN in the 14th byte of TCP's header, keep the rest.
-_NO_SYN = struct.pack("=" + "HBBI" * 4, *(0x30, 0, 0, 13), *(0x45, 0, 1, 0x02), *(0x06, 0, 0, 0), *(0x06, 0, 0, 0xFFFFFFFF))
+_NO_SYN = struct.pack(
+    "=" + "HBBI" * 4, *(0x30, 0, 0, 13), *(0x45, 0, 1, 0x02), *(0x06, 0, 0, 0), *(0x06, 0, 0, 0xFFFFFFFF)
+)
 
 
 class Server(uvicorn.Server):

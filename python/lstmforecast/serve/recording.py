@@ -8,7 +8,7 @@ import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import takewhile
 from typing import Any, Generic, TypeVar
@@ -36,6 +36,7 @@ MOST_ASKING = 64
 # Keys of which is known what was seen last.
 _REMEMBERED = 10_000
 _LONGEST_LABEL = 200
+_NO_ROWS, _NO_BOUNDS = np.empty((0, 0)), np.empty((0, 0, 0, 0))
 
 Result = TypeVar("Result")
 # Names of the variables in the log, times, and values (n, k).
@@ -89,13 +90,21 @@ class Recorder:
         with self._lock:
             room = not self._n_waiting or self._n_waiting + size <= MOST_WAITING
             if room:
-                self._waiting.extend(answers)
+                self._waiting.extend(map(self._needed, answers))
                 self._n_waiting += size
             begin, self._begun = room and not self._begun, self._begun or room
         if not room:
             self._lose(answers, "the log is behind")
         if begin:
             self._pool.submit(self._work)
+
+    def _needed(self, answer: Answer) -> Answer:
+        """What is written of an answer: of a window the last time; monitors see all of it."""
+        asked = answer.asked
+        if asked.model.name in self.monitors:
+            return answer
+        windows = [Window(_NO_ROWS, each.times and each.times[-1:], each.series) for each in asked.windows]
+        return replace(answer, asked=replace(asked, windows=windows), bounds=_NO_BOUNDS)
 
     async def in_turn(self, action: Callable[[], Result]) -> Result:
         """Do something after all that was noted before; `Refused` with 503 if that takes too long, or fails."""
