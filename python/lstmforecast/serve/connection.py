@@ -83,16 +83,18 @@ class Connection(HttpToolsProtocol):
 
     def on_url(self, url: bytes) -> None:
         """A part of the path."""
-        self._count_head(len(url))
+        self._head_bytes += len(url)
+        if self._head_bytes > self._limits.header_bytes:
+            self._stop(self._long_head())
         super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """One header; those after a body are counted, not kept."""
         self._n_headers += 1
-        self._count_head(len(name) + len(value))
-        if self._n_headers > MOST_HEADERS:
+        self._head_bytes += len(name) + len(value)
+        if self._n_headers > MOST_HEADERS or self._head_bytes > self._limits.header_bytes:
             self._stop(self._long_head())
-        if name.lower() == b"content-length" and int(value) > self._limits.body_bytes:
+        if len(name) == 14 and name.lower() == b"content-length" and int(value) > self._limits.body_bytes:
             self._stop(too_large(self._limits.body_bytes))
         if self._arriving == "head":
             super().on_header(name, value)
@@ -139,11 +141,6 @@ class Connection(HttpToolsProtocol):
     def _close_if_idle(self) -> None:
         if not self._arriving and not self._is_answering:
             self.transport.close()
-
-    def _count_head(self, size: int) -> None:
-        self._head_bytes += size
-        if self._head_bytes > self._limits.header_bytes:
-            self._stop(self._long_head())
 
     def _long_head(self) -> Refused:
         most = f"{self._limits.header_bytes} bytes and {MOST_HEADERS} headers"

@@ -16,7 +16,7 @@ from lstmforecast.ab_store import write_label
 from lstmforecast.calibration import SIDES, check_probabilities, levels_of
 from lstmforecast.distribution import mean
 from lstmforecast.seen import ends_of, roll
-from lstmforecast.serve.timestamps import Clock
+from lstmforecast.serve.timestamps import Clock, check_years
 
 if TYPE_CHECKING:
     from lstmforecast.forecaster import LSTMForecaster
@@ -169,7 +169,9 @@ class ServedModel:
         """Times of requests or answers as `lstmforecast.ab` keeps them; a ValueError if one can't be read."""
         plain = times if isinstance(times, np.ndarray) else self._clock.plain(times)
         if plain is not None:
-            return [str(time) for time in np.datetime_as_string(plain, unit="s")]
+            check_years(plain)
+            labels: list[str] = np.datetime_as_string(plain, unit="s").tolist()
+            return labels
         return [write_label(time) for time in self._clock.read(list(times))]
 
     def series_labels(self, key: str | None, series: str | None) -> list[str]:

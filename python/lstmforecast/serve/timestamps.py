@@ -24,6 +24,7 @@ _DATETIME = re.compile(rf"{_DAY}({_CLOCK}(Z|[+-]\d\d:?\d\d)?)?", re.ASCII)
 _PERIOD = re.compile(rf"\d{{4}}(-?Q[1-4]|-\d\d)?|{_DAY}({_CLOCK}|/{_DAY})?", re.ASCII)
 # Beyond, there is no four-digit year, or no writer of JSON for it.
 _FIRST_YEAR, _LAST_YEAR = 1, 9998
+_FIRST, _LAST = np.datetime64(f"{_FIRST_YEAR:04d}"), np.datetime64(f"{_LAST_YEAR}-12-31T23:59:59")
 
 
 @dataclass(frozen=True)
@@ -71,14 +72,13 @@ class Clock:
         if len(stamps) > 1 and not (stamps[1:] - stamps[:-1] == self.step).all():
             return None
         ahead = stamps[-1] + self.step * np.arange(1, steps + 1)
-        _check_years(ahead[-1:].astype("datetime64[Y]").astype(int) + 1970)
+        if stamps[0] < _FIRST or ahead[-1] > _LAST:
+            check_years(np.array([stamps[0], ahead[-1]]))
         return ahead
 
     def plain(self, times: list[Any]) -> Any:
         """Times as NumPy's, seconds; None unless all are of the calendar and written as `after` takes them."""
         if self.step is None or not _are_plain(times):
-            return None
-        if min(times) < f"{_FIRST_YEAR:04d}" or max(times) > f"{_LAST_YEAR + 1}":
             return None
         try:
             return np.array(times, "datetime64[s]")
@@ -101,7 +101,7 @@ class Clock:
             if str(error).startswith("expected"):
                 raise
             raise ValueError("expected times that a calendar and a clock have, of one zone, got others") from error
-        _check_years(index)
+        check_years(index)
         return index
 
     def _parsed(self, times: list[Any]) -> pd.Index:
@@ -128,7 +128,7 @@ class Clock:
         """Times as answers write them: ISO 8601, or whole numbers."""
         if isinstance(index, pd.MultiIndex):
             index = index.get_level_values(-1)
-        _check_years(index)
+        check_years(index)
         if isinstance(index, pd.DatetimeIndex):
             return [time.isoformat() for time in index]
         return index.astype(str).tolist() if isinstance(index, pd.PeriodIndex) else index.tolist()
@@ -154,11 +154,14 @@ def _check_written(times: list[str], form: re.Pattern[str]) -> None:
         raise ValueError(f"expected times as {example}, got {times[wrong][:40]!r} in row {wrong}")
 
 
-def _check_years(times: Any) -> None:
-    """Refuse years that can't be written: of an index, or as numbers."""
-    if not isinstance(times, np.ndarray | pd.DatetimeIndex | pd.PeriodIndex) or not len(times):
+def check_years(times: Any) -> None:
+    """Refuse years that can't be written; of an index, or of NumPy's times."""
+    if isinstance(times, np.ndarray):
+        years = times.astype("datetime64[Y]").astype(int) + 1970
+    elif isinstance(times, pd.DatetimeIndex | pd.PeriodIndex):
+        years = np.asarray(times.year)
+    else:
         return
-    years = times if isinstance(times, np.ndarray) else np.asarray(times.year)
     wrong = (years < _FIRST_YEAR) | (years > _LAST_YEAR)
     if wrong.any():
         raise ValueError(
