@@ -85,9 +85,10 @@ class SQLite:
         return any(row[1] == column for row in self.query(f"PRAGMA table_info({table})"))
 
     def close(self) -> None:
-        """Close the file."""
-        self._reader.close()
-        self._writer.close()
+        """Close the file, once nobody uses it: SQLite crashes otherwise."""
+        with self._writing, self._reading:
+            self._reader.close()
+            self._writer.close()
 
     def _connect(self, timeout: float) -> sqlite3.Connection:
         with self._told():

@@ -47,6 +47,8 @@ KNOWN = (
 )
 # Pairs that are read at a time.
 PAGE = 500
+# Rows of an earlier version's table that are moved at a time.
+MOVED = 20_000
 # Forecasts that may end in the times of one call; the newest count.
 MOST_ENDING = 10_000
 # The oldest rows are looked for once this part of all that are kept is new, or after so many seconds.
@@ -121,17 +123,14 @@ class Store:
 
     def pairs(self, a: str, b: str) -> Iterator[list[Pair]]:
         """Steps that both models forecast from the same origins and that came true, some forecasts at a time."""
-        names = {"a": a, "b": b}
-        page = self._database.query(PAIRS.format("1 = 1"), {**names, "most": PAGE})
+        place: dict[str, Any] = {"a": a, "b": b, "most": PAGE}
+        page = self._database.query(PAIRS.format("1 = 1"), place)
         while page:
             yield self._joined(page)
-            place = names | {"series": page[-1][0], "origin": page[-1][1]}
-            page = self._database.query(
-                PAIRS.format("a.series = :series AND a.origin > :origin"), {**place, "most": PAGE}
-            )
-            if len(page) < PAGE:
-                del place["origin"]
-                page += self._database.query(PAIRS.format("a.series > :series"), {**place, "most": PAGE - len(page)})
+            place |= {"series": page[-1][0], "origin": page[-1][1]}
+            page = self._database.query(PAIRS.format("a.series = :series AND a.origin > :origin"), place)
+            # a page never begins at the end of a series: what came true of two long ones would be read
+            page = page or self._database.query(PAIRS.format("a.series > :series"), place)
 
     def errors(self, series: str, first: str, last: str) -> list[tuple[str, str, str, float]]:
         """Series, model, origin and mean absolute error of each forecast whose last step lies in a span of time."""
@@ -191,7 +190,7 @@ class Store:
 
     def _take_over(self) -> None:
         """Bring the table of earlier versions, which has a row for each step, into that of today."""
-        columns, most = "series, model, origin, step, time, value", 20_000
+        columns, most = "series, model, origin, step, time, value", MOVED
         while page := self._database.query(
             f"SELECT {columns} FROM lstmforecast_forecasts ORDER BY series, model, origin, step LIMIT :most",
             {"most": most},
