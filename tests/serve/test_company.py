@@ -26,6 +26,7 @@ BAD = {
     "steps ahead after it": ending("9998-12-01T00:00"),
     "of years without four digits": ending("0000-06-01T00:00"),
     "no calendar's": GOOD | {"windows": [GOOD["windows"][0] | {"times": ["2026-02-31T00:00"] * 24}]},
+    "a zone of two digits": GOOD | {"windows": [GOOD["windows"][0] | {"times": [f"{hour}+05" for hour in HOURS]}]},
     "words": GOOD | {"windows": [GOOD["windows"][0] | {"times": ["now"] * 24}]},
     "other values": GOOD | {"windows": [{"values": [1e15, -1e15] * 12}, {"values": ["x"] * 24}]},
 }

@@ -143,8 +143,9 @@ def _are_plain(times: list[str]) -> bool:
     # no sign before a year, no zone at the end
     if not (joined[::length] + joined[length - 1 :: length]).isdigit():
         return False
-    dashes, colons = set(joined[4::length] + joined[7::length]), set() if length == 10 else set(joined[13::length])
-    return dashes == {"-"} and colons <= {":"}
+    # what follows the minutes may be a zone of two digits
+    colons = joined[13::length] * (length > 10) + joined[16::length] * (length > 16)
+    return set(joined[4::length] + joined[7::length]) == {"-"} and set(colons) <= {":"}
 
 
 def _check_written(times: list[str], form: re.Pattern[str]) -> None:
