@@ -92,7 +92,8 @@ class SQLite:
 
     def _connect(self, timeout: float) -> sqlite3.Connection:
         with self._told():
-            return sqlite3.connect(self._path, check_same_thread=False, timeout=timeout)
+            # few statements are kept: those that put many rows in are long, and each number of rows makes another
+            return sqlite3.connect(self._path, timeout=timeout, check_same_thread=False, cached_statements=5)
 
     @contextmanager
     def _told(self) -> Iterator[None]:

@@ -20,7 +20,7 @@ import pandas as pd
 from lstmforecast import LSTMForecaster
 
 PATHS = ("/predict", "/actuals")
-# What a client may be told: a forecast, no such path, another method, something wrong with the request, come back later.
+# What a client may be told: a forecast, that something is wrong with its request, or to come back later.
 STATUSES = {200, 400, 403, 404, 405, 408, 413, 415, 421, 422, 431, 503}
 LONGEST_SENTENCE = 1000
 
@@ -67,7 +67,7 @@ def seeds() -> list[bytes]:
         {"actuals": [{"key": "shop 7", "values": values, "times": times}]},
         {
             "model": "panel",
-            "actuals": [{"series": "new", "values": [1.5, None], "times": ["2026-02-01", "2026-02-02"]}],
+            "actuals": [{"series": "new", "values": [1.5, None], "times": times[:2]}],
         },
     ]
     return [json.dumps(body).encode() for body in bodies]
