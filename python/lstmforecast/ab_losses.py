@@ -29,15 +29,19 @@ class OriginLosses:
         return len(self._sums)
 
     def add(self, pairs: Sequence[Pair]) -> None:
-        """Some steps that both models forecast."""
-        a, b, truth = np.array([pair[2:] for pair in pairs], float).reshape(-1, 3).T
-        for pair, loss_a, loss_b in zip(pairs, self._losses(truth, a), self._losses(truth, b), strict=True):
-            found = self._sums.setdefault(pair.origin, [0, 0.0, 0.0, pair.time])
-            found[0] += 1
+        """What both models said from some origins."""
+        if not pairs:
+            return
+        a, b, truth = (np.concatenate([pair[place] for pair in pairs]) for place in (2, 3, 4))
+        starts = np.cumsum([0, *(len(pair.actual) for pair in pairs[:-1])])
+        sums = [np.add.reduceat(self._losses(truth, said), starts).tolist() for said in (a, b)]
+        for pair, loss_a, loss_b in zip(pairs, *sums, strict=True):
+            found = self._sums.setdefault(pair.origin, [0, 0.0, 0.0, pair.last_time])
+            found[0] += len(pair.actual)
             found[1] += loss_a
             found[2] += loss_b
-            if found[3] != pair.time:
-                found[3] = max(found[3], pair.time, key=read_label)
+            if found[3] != pair.last_time:
+                found[3] = max(found[3], pair.last_time, key=read_label)
 
     def means(self) -> tuple[pd.DataFrame, int]:
         """Losses a and b by origin, in time order, and how many origins share steps with one of them: the median."""
@@ -47,6 +51,5 @@ class OriginLosses:
         overlap = max(int(np.median(np.searchsorted(origins, last) - np.arange(len(last)))), 1)
         return frame[["a", "b"]], overlap
 
-    def _losses(self, truth: Any, forecast: Any) -> list[float]:
-        found: list[float] = np.asarray(self._measure(truth, forecast), float).tolist()
-        return found
+    def _losses(self, truth: Any, forecast: Any) -> Any:
+        return np.asarray(self._measure(truth, forecast), float)

@@ -30,21 +30,18 @@ INDICES = (
     "CREATE INDEX IF NOT EXISTS lstmforecast_actuals_by_age ON lstmforecast_actuals (logged)",
 )
 INDEXED = ("sqlite", "postgresql")
-# Forecasts of two models from the same origins, of series of which something came true.
+# Forecasts of two models from the same origins, of one series.
 PAIRS = (
-    "SELECT a.series, a.origin, a.times, a.forecast, b.times, b.forecast FROM lstmforecast_log a "
-    "JOIN lstmforecast_log b ON b.series = a.series AND b.origin = a.origin AND b.model = :b WHERE a.model = :a "
-    "AND EXISTS (SELECT 1 FROM lstmforecast_actuals x WHERE x.series = a.series) AND {} "
-    "ORDER BY a.series, a.origin LIMIT :most"
+    "SELECT a.origin, a.times, a.forecast, b.times, b.forecast FROM lstmforecast_log a "
+    "JOIN lstmforecast_log b ON b.series = a.series AND b.origin = a.origin AND b.model = :b "
+    "WHERE a.series = :series AND a.model = :a AND a.origin > :origin ORDER BY a.origin LIMIT :most"
 )
+NEXT_SERIES = "SELECT MIN(series) FROM lstmforecast_actuals WHERE series > :series"
 ENDING = (
     "SELECT model, origin, times, forecast FROM lstmforecast_log "
     "WHERE series = :series AND last_time BETWEEN :first AND :last ORDER BY origin DESC LIMIT :most"
 )
-KNOWN = (
-    "SELECT series, time, value FROM lstmforecast_actuals "
-    "WHERE series BETWEEN :first_series AND :last_series AND time BETWEEN :first AND :last"
-)
+KNOWN = "SELECT time, value FROM lstmforecast_actuals WHERE series = :series AND time BETWEEN :first AND :last"
 # Pairs that are read at a time.
 PAGE = 500
 # Rows of an earlier version's table that are moved at a time.
@@ -67,13 +64,13 @@ class Forecast(NamedTuple):
 
 
 class Pair(NamedTuple):
-    """What two models said of a step that came true, and when."""
+    """What two models said from an origin of the steps that came true, and when the last of these was."""
 
     origin: str
-    time: str
-    a: float
-    b: float
-    actual: float
+    last_time: str
+    a: list[float]
+    b: list[float]
+    actual: list[float]
 
 
 class Store:
@@ -122,28 +119,26 @@ class Store:
         return self._database.query("SELECT series, time, value FROM lstmforecast_actuals")
 
     def pairs(self, a: str, b: str) -> Iterator[list[Pair]]:
-        """Steps that both models forecast from the same origins and that came true, some forecasts at a time."""
-        place: dict[str, Any] = {"a": a, "b": b, "most": PAGE}
-        page = self._database.query(PAIRS.format("1 = 1"), place)
-        while page:
-            yield self._joined(page)
-            place |= {"series": page[-1][0], "origin": page[-1][1]}
-            page = self._database.query(PAIRS.format("a.series = :series AND a.origin > :origin"), place)
-            # a page never begins at the end of a series: what came true of two long ones would be read
-            page = page or self._database.query(PAIRS.format("a.series > :series"), place)
+        """What both models forecast from the same origins and that came true, some of a series at a time."""
+        series = self._first("SELECT MIN(series) FROM lstmforecast_actuals", {})
+        while series is not None:
+            place = {"a": a, "b": b, "series": series, "origin": "", "most": PAGE}
+            while page := self._database.query(PAIRS, place):
+                yield self._joined(series, page)
+                place["origin"] = page[-1][0]
+                if len(page) < PAGE:
+                    break
+            series = self._first(NEXT_SERIES, {"series": series})
 
     def errors(self, series: str, first: str, last: str) -> list[tuple[str, str, str, float]]:
         """Series, model, origin and mean absolute error of each forecast whose last step lies in a span of time."""
         span = {"series": series, "first": first, "last": last, "most": MOST_ENDING}
         rows = [(*row[:2], json.loads(row[2]), json.loads(row[3])) for row in self._database.query(ENDING, span)]
-        known = self._known(series, series, [each for *_, times, _ in rows for each in times])
+        known = self._known(series, [each for *_, times, _ in rows for each in times])
         found = []
         for model, origin, times, values in rows:
-            each = [
-                abs(value - known[series, label])
-                for label, value in zip(times, values, strict=True)
-                if (series, label) in known
-            ]
+            pairs = zip(times, values, strict=True)
+            each = [abs(value - known[label]) for label, value in pairs if label in known]
             if each:
                 found.append((series, model, origin, sum(each) / len(each)))
         return found
@@ -152,22 +147,28 @@ class Store:
         """Close the database."""
         self._database.close()
 
-    def _joined(self, page: list[Any]) -> list[Pair]:
-        rows = [(series, origin, *map(json.loads, arrays)) for series, origin, *arrays in page]
-        known = self._known(page[0][0], page[-1][0], [label for row in rows for label in row[2]])
-        return [
-            Pair(origin, label, a, b, known[series, label])
-            for series, origin, times, first, other_times, second in rows
-            for label, a, other, b in zip(times, first, other_times, second, strict=False)
-            if label == other and (series, label) in known
-        ]
+    def _joined(self, series: str, page: list[Any]) -> list[Pair]:
+        rows = [(origin, *map(json.loads, arrays)) for origin, *arrays in page]
+        known = self._known(series, [label for row in rows for label in row[1]])
+        found = []
+        for origin, times, first, others, second in rows:
+            steps = [
+                (label, a, b, known[label])
+                for label, a, other, b in zip(times, first, others, second, strict=False)
+                if label in known and label == other
+            ]
+            if steps:
+                labels, *values = map(list, zip(*steps, strict=True))
+                found.append(Pair(origin, labels[-1], *values))
+        return found
 
-    def _known(self, first_series: str, last_series: str, labels: list[str]) -> dict[tuple[str, str], float]:
-        """What came true of some series between the first and last of some times."""
-        if not labels:
-            return {}
-        span = {"first_series": first_series, "last_series": last_series, "first": min(labels), "last": max(labels)}
-        return {(series, label): value for series, label, value in self._database.query(KNOWN, span)}
+    def _known(self, series: str, labels: list[str]) -> dict[str, float]:
+        """What came true of a series between the first and the last of some times."""
+        span = {"series": series, "first": min(labels, default=""), "last": max(labels, default="")}
+        return dict(self._database.query(KNOWN, span))
+
+    def _first(self, statement: str, values: dict[str, Any]) -> Any:
+        return self._database.query(statement, values)[0][0]
 
     def _put(self, table: str, columns: tuple[str, ...], key: tuple[str, ...], rows: Sequence[tuple[Any, ...]]) -> None:
         now = time.time()

@@ -112,7 +112,11 @@ def keeping(file: Path, body: bytes, seconds: float, parts: int) -> list[dict[st
             each = load(f"{address}/predict", numbered, seconds / parts, CONNECTIONS)
             answers += int(each["answers"])
             row = {"seconds": seconds * (part + 1) / parts, "requests/s": each["rate"], "p99 ms": each["p99"]}
-            row |= {"answers": answers, "errors": each["errors"], "missing in the log": answers - logged(database)}
+            row |= {
+                "answers": answers,
+                "errors": each["errors"],
+                "missing in the log": max(answers - logged(database), 0),
+            }
             rows.append(row | {"memory grew by MB": memory_of(process.pid) - before})
     return rows
 

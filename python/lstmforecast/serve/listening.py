@@ -7,6 +7,7 @@ import contextlib
 import ctypes
 import socket
 import struct
+import sys
 from functools import partial
 from typing import Any
 
@@ -69,7 +70,10 @@ def serve(app: Any, listening: socket.socket, limits: Limits, log: ForecastLog |
 
 def _let_nobody_in(listening: socket.socket) -> None:
     """Drop packets that ask for a new connection: the client asks again a second later, and is refused then."""
+    if sys.platform != "linux":
+        # a client who connects at this moment may be reset
+        return
     program = ctypes.create_string_buffer(_NO_SYN)
-    # where there is no such filter, a client who connects at this moment may be reset
+    # some containers forbid filters
     with contextlib.suppress(OSError):
         listening.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, struct.pack("HP", 4, ctypes.addressof(program)))
