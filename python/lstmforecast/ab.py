@@ -8,6 +8,7 @@ series at the same times are what tells models apart, not whose series are easie
 from __future__ import annotations
 
 import hashlib
+import json
 import numbers
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from lstmforecast.ab_store import open_store, read_label, write_label
+from lstmforecast.ab_store import forecast_row, open_store, read_label, write_label
+from lstmforecast.parameters import check_count
+from lstmforecast.rules import Number
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -82,12 +85,25 @@ class ForecastLog:
     ----------
     url : str, default="sqlite:///forecasts.db"
         ``"sqlite:///file"``, or ``"sqlite://"`` for memory; any other URL of SQLAlchemy, which it needs then (extra
-        ``ab``). Tables ``lstmforecast_forecasts`` and ``lstmforecast_actuals`` are made where they are missing.
+        ``ab``). Tables ``lstmforecast_log``, with a row for each forecast, and ``lstmforecast_actuals`` are made where
+        they are missing; the table ``lstmforecast_forecasts`` of earlier versions is brought into the first.
+    timeout : float, default=30.0
+        Seconds to wait where another process has locked SQLite's file; then, as for all that a database fails at,
+        methods raise OSError.
+    keep_days : float or None, default=None
+        How long after it was logged a forecast, or an actual, is kept; None: always.
+    max_rows : int or None, default=None
+        How many forecasts, and how many actuals, are kept: the newest, and up to a hundredth more until the oldest are
+        deleted. None: all.
 
     Raises
     ------
     ImportError
         For another URL without SQLAlchemy.
+    OSError
+        If the database can't be opened.
+    TypeError, ValueError
+        If a parameter is out of range.
 
     Examples
     --------
@@ -102,9 +118,19 @@ class ForecastLog:
     1   old     2       5.0     NaN
     """
 
-    def __init__(self, url: str = "sqlite:///forecasts.db") -> None:
+    def __init__(
+        self,
+        url: str = "sqlite:///forecasts.db",
+        *,
+        timeout: float = 30.0,
+        keep_days: float | None = None,
+        max_rows: int | None = None,
+    ) -> None:
+        Number(numbers.Real, 0).check("timeout", timeout)
+        Number(numbers.Real, 0, low_included=False, none=True).check("keep_days", keep_days)
         self.url = url
-        self._store = open_store(url)
+        kept = None if max_rows is None else check_count("max_rows", max_rows)
+        self._store = open_store(url, timeout, keep_days, kept)
 
     def add(self, model: str, key: Any, origin: Any, forecast: Any, times: Any = None) -> None:
         """Log one forecast.
@@ -133,21 +159,10 @@ class ForecastLog:
             wrong = ~np.isfinite(values)
             first = labels[int(np.argmax(wrong))]
             raise ValueError(f"expected finite forecasts, got {int(wrong.sum())} that are not, the first for {first}")
-        start = write_label(origin)
-        _check_zones(labels, start, "times of the forecast like its origin")
-        self._store.put_forecasts(
-            [
-                {
-                    "series": str(key),
-                    "model": model,
-                    "origin": start,
-                    "step": step,
-                    "time": label,
-                    "value": float(value),
-                }
-                for step, (label, value) in enumerate(zip(labels, values, strict=True), 1)
-            ]
-        )
+        if labels:
+            start = write_label(origin)
+            _check_zones(labels, start, "times of the forecast like its origin")
+            self._store.put_forecasts([forecast_row(str(key), model, start, labels, values.tolist())])
 
     def add_actuals(self, key: Any, actuals: Any, times: Any = None) -> None:
         """Post what came true; missing values are skipped.
@@ -170,9 +185,7 @@ class ForecastLog:
         if forecast := self._store.a_time(str(key)):
             _check_zones(labels, forecast, f"times of the actuals like those of the forecasts of {str(key)!r}")
         rows = zip(labels, values, strict=True)
-        self._store.put_actuals(
-            [{"series": str(key), "time": label, "value": float(value)} for label, value in rows if np.isfinite(value)]
-        )
+        self._store.put_actuals([(str(key), label, float(value)) for label, value in rows if np.isfinite(value)])
 
     def join(self, *models: str) -> pd.DataFrame:
         """All forecasts beside what came true.
@@ -187,12 +200,19 @@ class ForecastLog:
         DataFrame with columns key, model, origin, step, time, forecast, actual
             By origin, key, model and step; ``actual`` is nan where it isn't known yet.
         """
-        names = ["key", "model", "origin", "step", "time", "forecast", "actual"]
-        frame = pd.DataFrame(self._store.joined(models), columns=names)
+        found = self._store.forecasts(models)
+        paths = [(json.loads(row.times), json.loads(row.forecast)) for row in found]
+        rows = [
+            (*row[:3], step, label, value)
+            for row, path in zip(found, paths, strict=True)
+            for step, (label, value) in enumerate(zip(*path, strict=True), 1)
+        ]
+        frame = pd.DataFrame(rows, columns=["key", "model", "origin", "step", "time", "forecast"])
+        known = pd.DataFrame(self._store.actuals(), columns=["key", "time", "actual"])
+        frame = frame.merge(known, how="left", on=["key", "time"])
         frame = frame.sort_values(["origin", "key", "model", "step"], ignore_index=True)
-        numbers_of = {"step": "int64", "forecast": "float64", "actual": "float64"}
         labels = {name: [read_label(text) for text in frame[name]] for name in ("origin", "time")}
-        return frame.assign(**labels).astype(numbers_of)
+        return frame.assign(**labels).astype({"step": "int64", "forecast": "float64", "actual": "float64"})
 
     def compare(self, a: str, b: str, **options: Any) -> Comparison:
         """Compare two models by the steps that both forecast from the same origins and that came true.
@@ -215,21 +235,19 @@ class ForecastLog:
         ValueError
             If too few origins have been forecast from by both and have come true.
         """
+        from lstmforecast.ab_losses import OriginLosses
         from lstmforecast.comparison import compare
         from lstmforecast.losses import measure_of
 
-        frame = self.join(a, b).dropna(subset="actual")
-        steps = ["key", "origin", "step", "time"]
-        sides = (frame[frame["model"] == name].drop(columns="model") for name in (a, b))
-        both = next(sides).merge(next(sides).drop(columns="actual"), on=steps, suffixes=("_a", "_b"))
-        if both.empty:
+        losses = OriginLosses(measure_of(options.pop("loss", "squared")))
+        for page in self._store.pairs(a, b):
+            losses.add(page)
+        if not len(losses):
             raise ValueError(
                 f"expected steps that {a!r} and {b!r} both forecast from the same origins and that came true, got none"
             )
-        measure, truth = measure_of(options.pop("loss", "squared")), both["actual"].to_numpy()
-        losses = pd.DataFrame({side: measure(truth, both[f"forecast_{side}"].to_numpy()) for side in "ab"})
-        means = losses.groupby(both["origin"]).mean().sort_index()
-        options.setdefault("horizon", _overlap(both))
+        means, overlap = losses.means()
+        options.setdefault("horizon", overlap)
         return compare(means["a"], means["b"], **{"names": (a, b)} | options)
 
     def close(self) -> None:
@@ -271,10 +289,3 @@ def _check_zones(labels: list[str], like: str, expected: str) -> None:
         raise TypeError(f"expected {expected}, with a time zone, got {wrong[0]}; give them theirs with .tz_localize")
     if wrong:
         raise TypeError(f"expected {expected}, without a time zone, got {wrong[0]}; drop it with .tz_localize(None)")
-
-
-def _overlap(both: pd.DataFrame) -> int:
-    """How many origins share steps with one of them, itself included: the median."""
-    ends = both.groupby("origin")["time"].max().sort_index()
-    origins, last = ends.index.to_numpy(), ends.to_numpy()
-    return max(int(np.median(np.searchsorted(origins, last) - np.arange(len(last)))), 1)

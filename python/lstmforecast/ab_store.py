@@ -1,171 +1,234 @@
-"""The tables of a `lstmforecast.ab.ForecastLog`, in SQLite or in what SQLAlchemy connects to."""
+"""The tables of a `lstmforecast.ab.ForecastLog`: one row for each forecast, one for each value that came true."""
 
 from __future__ import annotations
 
+import json
 import numbers
 import re
-import sqlite3
-import threading
-from typing import Any, Protocol
+import time
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from typing import Any, NamedTuple
 
 import pandas as pd
 
-Rows = list[dict[str, Any]]
+from lstmforecast.ab_database import Alchemy, Database, SQLite
 
+# A forecast in one row: its steps are arrays of JSON.
 FORECASTS = (
-    "CREATE TABLE IF NOT EXISTS lstmforecast_forecasts (series VARCHAR(200) NOT NULL, model VARCHAR(200) NOT NULL, "
-    "origin VARCHAR(40) NOT NULL, step INTEGER NOT NULL, time VARCHAR(40) NOT NULL, value DOUBLE PRECISION NOT NULL, "
-    "PRIMARY KEY (series, model, origin, step))"
+    "CREATE TABLE IF NOT EXISTS lstmforecast_log (series VARCHAR(200) NOT NULL, model VARCHAR(200) NOT NULL, "
+    "origin VARCHAR(40) NOT NULL, last_time VARCHAR(40) NOT NULL, times TEXT NOT NULL, forecast TEXT NOT NULL, "
+    "logged DOUBLE PRECISION NOT NULL, PRIMARY KEY (series, model, origin))"
 )
 ACTUALS = (
     "CREATE TABLE IF NOT EXISTS lstmforecast_actuals (series VARCHAR(200) NOT NULL, time VARCHAR(40) NOT NULL, "
-    "value DOUBLE PRECISION NOT NULL, PRIMARY KEY (series, time))"
+    "value DOUBLE PRECISION NOT NULL, logged DOUBLE PRECISION, PRIMARY KEY (series, time))"
 )
-# Of the databases that know IF NOT EXISTS here; without it, errors of long logs take longer to find.
-BY_TIME = "CREATE INDEX IF NOT EXISTS lstmforecast_by_time ON lstmforecast_forecasts (series, time)"
+# Of the databases that know IF NOT EXISTS here; without them, long logs take longer to search.
+INDICES = (
+    "CREATE INDEX IF NOT EXISTS lstmforecast_log_by_last ON lstmforecast_log (series, last_time)",
+    "CREATE INDEX IF NOT EXISTS lstmforecast_log_by_age ON lstmforecast_log (logged)",
+    "CREATE INDEX IF NOT EXISTS lstmforecast_actuals_by_age ON lstmforecast_actuals (logged)",
+)
 INDEXED = ("sqlite", "postgresql")
-# Forecasts whose last step lies between two times: the mean size of their errors.
-ERRORS = (
-    "SELECT f.series, f.model, f.origin, AVG(ABS(s.value - a.value)) FROM lstmforecast_forecasts f "
-    "JOIN lstmforecast_forecasts s ON s.series = f.series AND s.model = f.model AND s.origin = f.origin "
-    "JOIN lstmforecast_actuals a ON a.series = s.series AND a.time = s.time "
-    "WHERE f.series = :series AND f.time BETWEEN :first AND :last AND NOT EXISTS ("
-    "SELECT 1 FROM lstmforecast_forecasts l "
-    "WHERE l.series = f.series AND l.model = f.model AND l.origin = f.origin AND l.step = f.step + 1) "
-    "GROUP BY f.series, f.model, f.origin ORDER BY f.origin"
+# Forecasts of two models from the same origins, of one series.
+PAIRS = (
+    "SELECT a.origin, a.times, a.forecast, b.times, b.forecast FROM lstmforecast_log a "
+    "JOIN lstmforecast_log b ON b.series = a.series AND b.origin = a.origin AND b.model = :b "
+    "WHERE a.series = :series AND a.model = :a AND a.origin > :origin ORDER BY a.origin LIMIT :most"
 )
-A_TIME = "SELECT MAX(time) FROM lstmforecast_forecasts WHERE series = :series HAVING COUNT(*) > 0"
-JOIN = (
-    "SELECT f.series, f.model, f.origin, f.step, f.time, f.value, a.value FROM lstmforecast_forecasts f "
-    "LEFT JOIN lstmforecast_actuals a ON a.series = f.series AND a.time = f.time"
+A_TIME = "SELECT MAX(last_time) FROM lstmforecast_log WHERE series = :series"
+NEXT_SERIES = "SELECT MIN(series) FROM lstmforecast_actuals WHERE series > :series"
+ENDING = (
+    "SELECT model, origin, times, forecast FROM lstmforecast_log "
+    "WHERE series = :series AND last_time BETWEEN :first AND :last ORDER BY origin DESC LIMIT :most"
 )
+KNOWN = "SELECT time, value FROM lstmforecast_actuals WHERE series = :series AND time BETWEEN :first AND :last"
+# Pairs that are read at a time.
+PAGE = 500
+# Rows of an earlier version's table that are moved at a time.
+MOVED = 20_000
+# Forecasts that may end in the times of one call; the newest count.
+MOST_ENDING = 10_000
+# The oldest rows are looked for once this part of all that are kept is new, or after so many seconds.
+TRIMMED_AFTER, TRIMMED_EVERY = 0.01, 3600.0
 
 
-class Connection(Protocol):
-    """What both kinds of database do."""
+class Forecast(NamedTuple):
+    """A row of the log; times and forecast are arrays of JSON."""
 
-    def run(self, statements: list[tuple[str, Rows]]) -> None:
-        """Execute statements, each for all of its rows, in one transaction."""
+    series: str
+    model: str
+    origin: str
+    last_time: str
+    times: str
+    forecast: str
 
-    dialect: str
 
-    def query(self, statement: str, values: dict[str, Any] | None = None) -> list[Any]:
-        """All rows that a statement returns."""
+class Pair(NamedTuple):
+    """What two models said from an origin of the steps that came true, and when the last of these was."""
 
-    def close(self) -> None:
-        """Let go of the database."""
+    origin: str
+    last_time: str
+    a: list[float]
+    b: list[float]
+    actual: list[float]
 
 
 class Store:
-    """Puts rows in, in place of those of the same key, and takes them out joined."""
+    """Puts rows in, in place of those of the same key, and takes them out joined; what is too old is deleted.
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        tables = [FORECASTS, ACTUALS, *([BY_TIME] if connection.dialect in INDEXED else [])]
-        connection.run([(table, [{}]) for table in tables])
+    Parameters
+    ----------
+    database : Database
+    keep_days : float or None
+        How long rows are kept; None: always.
+    max_rows : int or None
+        How many of each table; None: all.
+    """
 
-    def put_forecasts(self, rows: Rows) -> None:
-        """All steps of one forecast, in place of what that model said from that origin."""
-        columns = ("series", "model", "origin", "step", "time", "value")
-        self._put("lstmforecast_forecasts", columns, columns[:3], rows)
+    def __init__(self, database: Database, keep_days: float | None, max_rows: int | None) -> None:
+        self._database, self._keep_days, self._max_rows = database, keep_days, max_rows
+        self._since_trimmed, self._trimmed_at = 0, 0.0
+        for statement in (FORECASTS, ACTUALS):
+            database.run(statement)
+        if not database.has("logged", "lstmforecast_actuals"):
+            database.run("ALTER TABLE lstmforecast_actuals ADD COLUMN logged DOUBLE PRECISION")
+            database.run("UPDATE lstmforecast_actuals SET logged = :now", [{"now": time.time()}])
+        for statement in INDICES if database.dialect in INDEXED else ():
+            database.run(statement)
+        if database.has("step", "lstmforecast_forecasts"):
+            self._take_over()
+        self._trim()
 
-    def put_actuals(self, rows: Rows) -> None:
-        """What came true, in place of what was posted for the same times."""
-        self._put("lstmforecast_actuals", ("series", "time", "value"), ("series", "time"), rows)
+    def put_forecasts(self, rows: Sequence[Forecast]) -> None:
+        """Each in place of what that model said from that origin."""
+        self._put("lstmforecast_log", (*Forecast._fields, "logged"), Forecast._fields[:3], rows)
 
-    def joined(self, models: tuple[str, ...] = ()) -> list[Any]:
-        """Key, model, origin, step, time, forecast and actual or None of all forecasts, or of those of some models."""
+    def put_actuals(self, rows: Sequence[tuple[str, str, float]]) -> None:
+        """Series, times and values of what came true, in place of what was posted for the same times."""
+        self._put("lstmforecast_actuals", ("series", "time", "value", "logged"), ("series", "time"), rows)
+
+    def forecasts(self, models: tuple[str, ...] = ()) -> list[Forecast]:
+        """All rows, or those of some models."""
         names = {f"model{i}": name for i, name in enumerate(models)}
-        where = f" WHERE f.model IN ({', '.join(f':{name}' for name in names)})" if names else ""
-        return self._connection.query(JOIN + where, names)
+        where = f" WHERE model IN ({', '.join(f':{name}' for name in names)})" if names else ""
+        found = self._database.query(f"SELECT {', '.join(Forecast._fields)} FROM lstmforecast_log{where}", names)
+        return [Forecast(*row) for row in found]
 
-    def errors(self, series: str, first: str, last: str) -> list[Any]:
+    def actuals(self) -> list[Any]:
+        """Series, time and value of all that came true."""
+        return self._database.query("SELECT series, time, value FROM lstmforecast_actuals")
+
+    def pairs(self, a: str, b: str) -> Iterator[list[Pair]]:
+        """What both models forecast from the same origins and that came true, some of a series at a time."""
+        series = self._first("SELECT MIN(series) FROM lstmforecast_actuals", {})
+        while series is not None:
+            place = {"a": a, "b": b, "series": series, "origin": "", "most": PAGE}
+            while page := self._database.query(PAIRS, place):
+                yield self._joined(series, page)
+                place["origin"] = page[-1][0]
+                if len(page) < PAGE:
+                    break
+            series = self._first(NEXT_SERIES, {"series": series})
+
+    def errors(self, series: str, first: str, last: str) -> list[tuple[str, str, str, float]]:
         """Series, model, origin and mean absolute error of each forecast whose last step lies in a span of time."""
-        return self._connection.query(ERRORS, {"series": series, "first": first, "last": last})
+        span = {"series": series, "first": first, "last": last, "most": MOST_ENDING}
+        rows = [(*row[:2], json.loads(row[2]), json.loads(row[3])) for row in self._database.query(ENDING, span)]
+        known = self._known(series, [each for *_, times, _ in rows for each in times])
+        found = []
+        for model, origin, times, values in rows:
+            pairs = zip(times, values, strict=True)
+            each = [abs(value - known[label]) for label, value in pairs if label in known]
+            if each:
+                found.append((series, model, origin, sum(each) / len(each)))
+        return found
 
     def a_time(self, series: str) -> str | None:
         """The time of one step that was forecast of a series; None: there is none."""
-        rows = self._connection.query(A_TIME, {"series": series})
-        return str(rows[0][0]) if rows else None
+        found: str | None = self._first(A_TIME, {"series": series})
+        return found
 
     def close(self) -> None:
-        """Close the connection."""
-        self._connection.close()
-
-    def _put(self, table: str, columns: tuple[str, ...], key: tuple[str, ...], rows: Rows) -> None:
-        # names are ours alone; what users give is bound
-        where = " AND ".join(f"{name} = :{name}" for name in key)
-        values = ", ".join(f":{name}" for name in columns)
-        gone = list({tuple(row[name] for name in key): {name: row[name] for name in key} for row in rows}.values())
-        insert = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({values})"
-        # of the same step or time twice in one call the last counts
-        once = {tuple(row[name] for name in (*key, "step") if name in row): row for row in rows}
-        if rows:
-            self._connection.run([(f"DELETE FROM {table} WHERE {where}", gone), (insert, list(once.values()))])
-
-
-class SQLite:
-    """The standard library's SQLite; one connection, one thread at a time."""
-
-    dialect = "sqlite"
-
-    def __init__(self, path: str) -> None:
-        self._lock = threading.Lock()
-        self._database = sqlite3.connect(path, check_same_thread=False, timeout=30)
-        # readers don't wait for a writer
-        self._database.execute("PRAGMA journal_mode=WAL")
-
-    def run(self, statements: list[tuple[str, Rows]]) -> None:
-        """Execute statements, each for all of its rows, in one transaction."""
-        with self._lock, self._database:
-            for statement, rows in statements:
-                self._database.executemany(statement, rows)
-
-    def query(self, statement: str, values: dict[str, Any] | None = None) -> list[Any]:
-        """All rows that a statement returns."""
-        with self._lock:
-            return self._database.execute(statement, values or {}).fetchall()
-
-    def close(self) -> None:
-        """Close the file."""
+        """Close the database."""
         self._database.close()
 
+    def _joined(self, series: str, page: list[Any]) -> list[Pair]:
+        rows = [(origin, *map(json.loads, arrays)) for origin, *arrays in page]
+        known = self._known(series, [label for row in rows for label in row[1]])
+        found = []
+        for origin, times, first, others, second in rows:
+            steps = [
+                (label, a, b, known[label])
+                for label, a, other, b in zip(times, first, others, second, strict=False)
+                if label in known and label == other
+            ]
+            if steps:
+                labels, *values = map(list, zip(*steps, strict=True))
+                found.append(Pair(origin, labels[-1], *values))
+        return found
 
-class Alchemy:
-    """Whatever SQLAlchemy connects to."""
+    def _known(self, series: str, labels: list[str]) -> dict[str, float]:
+        """What came true of a series between the first and the last of some times."""
+        span = {"series": series, "first": min(labels, default=""), "last": max(labels, default="")}
+        return dict(self._database.query(KNOWN, span))
 
-    def __init__(self, url: str) -> None:
-        try:
-            import sqlalchemy
-        except ImportError as error:
-            raise ImportError(f'{url.split(":")[0]} needs SQLAlchemy: pip install "lstmforecast[ab]"') from error
-        self._text = sqlalchemy.text
-        self._engine = sqlalchemy.create_engine(url)
-        self.dialect = self._engine.dialect.name
+    def _first(self, statement: str, values: dict[str, Any]) -> Any:
+        return self._database.query(statement, values)[0][0]
 
-    def run(self, statements: list[tuple[str, Rows]]) -> None:
-        """Execute statements, each for all of its rows, in one transaction."""
-        with self._engine.begin() as connection:
-            for statement, rows in statements:
-                connection.execute(self._text(statement), rows)
+    def _put(self, table: str, columns: tuple[str, ...], key: tuple[str, ...], rows: Sequence[tuple[Any, ...]]) -> None:
+        now = time.time()
+        self._database.put(table, columns, key, [(*row, now) for row in rows])
+        self._since_trimmed += len(rows)
+        many = self._max_rows is not None and self._since_trimmed > TRIMMED_AFTER * self._max_rows
+        if many or now - self._trimmed_at > TRIMMED_EVERY:
+            self._trim()
 
-    def query(self, statement: str, values: dict[str, Any] | None = None) -> list[Any]:
-        """All rows that a statement returns."""
-        with self._engine.connect() as connection:
-            return list(connection.execute(self._text(statement), values or {}).fetchall())
+    def _trim(self) -> None:
+        """Delete what is too old, or too much."""
+        self._since_trimmed, self._trimmed_at = 0, time.time()
+        for table in ("lstmforecast_log", "lstmforecast_actuals"):
+            limits = [] if self._keep_days is None else [self._trimmed_at - 86_400 * self._keep_days]
+            if self._max_rows is not None:
+                newest = f"SELECT logged FROM {table} ORDER BY logged DESC LIMIT 1 OFFSET :kept"
+                limits += [row[0] for row in self._database.query(newest, {"kept": self._max_rows - 1})]
+            if limits:
+                self._database.run(f"DELETE FROM {table} WHERE logged < :limit", [{"limit": max(limits)}])
 
-    def close(self) -> None:
-        """Close all connections."""
-        self._engine.dispose()
+    def _take_over(self) -> None:
+        """Bring the table of earlier versions, which has a row for each step, into that of today."""
+        columns, most = "series, model, origin, step, time, value", MOVED
+        while page := self._database.query(
+            f"SELECT {columns} FROM lstmforecast_forecasts ORDER BY series, model, origin, step LIMIT :most",
+            {"most": most},
+        ):
+            groups = [(key, list(rows)) for key, rows in groupby(page, key=lambda row: (row[0], row[1], row[2]))]
+            if len(page) == most:
+                # steps of the last one may be missing
+                groups, most = groups[:-1], most if len(groups) > 1 else 2 * most
+            self.put_forecasts(
+                [forecast_row(*key, [row[4] for row in rows], [row[5] for row in rows]) for key, rows in groups]
+            )
+            gone = [dict(zip(("series", "model", "origin"), key, strict=True)) for key, _ in groups]
+            where = "series = :series AND model = :model AND origin = :origin"
+            self._database.run(f"DELETE FROM lstmforecast_forecasts WHERE {where}", gone)
+        self._database.run("DROP TABLE lstmforecast_forecasts")
 
 
-def open_store(url: str) -> Store:
+def forecast_row(series: str, model: str, origin: str, times: list[str], values: list[float]) -> Forecast:
+    """A row of the log: times as `write_label` writes them."""
+    return Forecast(series, model, origin, times[-1], json.dumps(times), json.dumps(values))
+
+
+def open_store(url: str, timeout: float, keep_days: float | None, max_rows: int | None) -> Store:
     """The store of a URL; tables are made where they are missing."""
     if not isinstance(url, str) or "://" not in url:
         raise ValueError(f"expected a URL such as 'sqlite:///forecasts.db', got {url!r}")
     if url.startswith("sqlite://"):
-        return Store(SQLite(url.removeprefix("sqlite://").removeprefix("/") or ":memory:"))
-    return Store(Alchemy(url))
+        path = url.removeprefix("sqlite://").removeprefix("/") or ":memory:"
+        return Store(SQLite(path, timeout), keep_days, max_rows)
+    return Store(Alchemy(url), keep_days, max_rows)
 
 
 def write_label(time: Any) -> str:

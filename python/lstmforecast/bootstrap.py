@@ -7,6 +7,9 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
+# Starts of blocks that are drawn at a time.
+_MOST_STARTS = 2**20
+
 
 def autocovariances(values: Array, n_lags: int) -> Array:
     """Autocovariances of lag 0 to ``n_lags``, each a sum divided by n: (n_lags + 1,)."""
@@ -43,10 +46,15 @@ def resampled_means(values: Array, length: int, n_resamples: int, generator: np.
     """Means of ``n_resamples`` series that are put together of blocks of ``values`` (n,), which is read as a circle."""
     n = len(values)
     n_blocks = -(-n // length)
-    starts = generator.integers(0, n, (n_resamples, n_blocks))
     # the last block is as long as there is room for
     whole, last = (_block_sums(values, size) for size in (length, n - (n_blocks - 1) * length))
-    sums: Array = whole[starts[:, :-1]].sum(axis=1) + last[starts[:, -1]]
+    sums: Array = np.empty(n_resamples)
+    # so many at a time that memory doesn't grow with the values
+    n_rows = max(_MOST_STARTS // n_blocks, 1)
+    for begin in range(0, n_resamples, n_rows):
+        part = sums[begin : begin + n_rows]
+        starts = generator.integers(0, n, (len(part), n_blocks))
+        part[:] = whole[starts[:, :-1]].sum(axis=1) + last[starts[:, -1]]
     return sums / n
 
 

@@ -6,7 +6,6 @@ import argparse
 import gc
 import logging
 import os
-import socket
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,8 +16,6 @@ if TYPE_CHECKING:
 
 KEY_VARIABLE = "LSTMFORECAST_API_KEY"
 LEVELS = ("debug", "info", "warning", "error", "off")
-# Seconds for requests in flight once the server is told to stop.
-GRACE = 30
 
 EXAMPLES = """\
 examples:
@@ -35,7 +32,8 @@ examples:
     lstmforecast serve old.safetensors new.safetensors --split old=9,new=1 --log forecasts.db --reference year.csv
 
   a forecast for the steps after some rows, with bounds that hold the truth nine times of ten
-    curl localhost:8000/predict -d '{"windows": [{"values": [1.5, 1.7, ...]}], "coverage": 0.9}'
+    curl localhost:8000/predict -H "Content-Type: application/json" \\
+      -d '{"windows": [{"values": [1.5, 1.7, ...]}], "coverage": 0.9}'
 
 /openapi.json describes what can be asked, with an example for each model; /metrics is for Prometheus. SIGTERM and
 Ctrl-C finish what is in flight first. The log is a line of JSON for each request, on standard error.
@@ -54,6 +52,13 @@ def add_parser(commands: Any, style: dict[str, Any]) -> None:
     )
     where.add_argument("--port", type=_port, default=8000, metavar="N", help="port (default 8000; 0: a free one)")
     where.add_argument(
+        "--allowed-hosts",
+        metavar="NAME,...",
+        type=_names,
+        help="names under which the server may be asked, such as that of a proxy before it, beside localhost (default: "
+        "what arrives at 127.0.0.1 or ::1 has to name it, elsewhere any name will do)",
+    )
+    where.add_argument(
         "--api-key-file",
         metavar="FILE",
         help=f"a file that holds the key requests need; else ${KEY_VARIABLE}, else none",
@@ -71,6 +76,16 @@ def add_parser(commands: Any, style: dict[str, Any]) -> None:
         help="keep all forecasts from windows with times, and what is posted to /actuals; /compare (SQLite, or what "
         "SQLAlchemy connects to)",
     )
+    judged.add_argument(
+        "--log-keep-days", type=_count, default=90, metavar="N", help="how long the log keeps a row (default 90)"
+    )
+    judged.add_argument(
+        "--log-max-rows",
+        type=_count,
+        default=1_000_000,
+        metavar="N",
+        help="forecasts, and actuals, that the log keeps: the newest (default 1000000)",
+    )
     judged.add_argument("--no-shadow", action="store_true", help="don't log what other models of the split would say")
     judged.add_argument(
         "--reference", metavar="CSV", help="rows that are normal, with the models' columns; /drift tells of others"
@@ -82,6 +97,10 @@ def add_parser(commands: Any, style: dict[str, Any]) -> None:
         ("max-horizon", 1000, "steps ahead"),
         ("max-waiting", 256, "requests that wait; the next gets 503 and Retry-After"),
         ("max-batch", 256, "windows of several requests that share a call of the network"),
+        ("max-numbers", 2_000_000, "numbers in an answer: windows, times steps, variables and bounds"),
+        ("max-header", 2**15, "bytes of a request before its body"),
+        ("max-seconds", 30, "seconds for a request to arrive, and for its answer to be taken"),
+        ("max-connections", 512, "connections; the longest idle is closed for one more"),
         ("n-threads", 1, "processor threads of the network"),
     ):
         most.add_argument(f"--{name}", type=_count, default=default, metavar="N", help=f"{text} (default {default})")
@@ -99,12 +118,29 @@ def run(args: argparse.Namespace) -> None:
     OSError, FormatError, ValueError, TypeError
         If a file can't be read or served, or the port is taken.
     """
+    from lstmforecast.ab import ForecastLog
     from lstmforecast.serve import Limits, create_app
+    from lstmforecast.serve.app import SERVED_LOG
+    from lstmforecast.serve.listening import listen, serve
+    from lstmforecast.serve.watching import LOGGER
 
     if args.no_shadow and not (args.split and args.log):
         raise ValueError("expected --split and --log with --no-shadow, without which no model forecasts for the log")
-    limits = Limits(args.max_body, args.max_windows, args.max_horizon, args.max_waiting, args.max_batch)
-    models = read_models(args.models)
+    limits = Limits(
+        body_bytes=args.max_body,
+        windows=args.max_windows,
+        horizon=args.max_horizon,
+        waiting=args.max_waiting,
+        batch=args.max_batch,
+        numbers=args.max_numbers,
+        header_bytes=args.max_header,
+        seconds=args.max_seconds,
+        connections=args.max_connections,
+    )
+    models, log = read_models(args.models), None
+    if args.log is not None:
+        url = args.log if "://" in args.log else f"sqlite:///{args.log}"
+        log = ForecastLog(url, **SERVED_LOG | {"keep_days": args.log_keep_days, "max_rows": args.log_max_rows})
     app = create_app(
         models,
         api_key=_key(args),
@@ -112,11 +148,18 @@ def run(args: argparse.Namespace) -> None:
         n_threads=args.n_threads,
         split=args.split,
         shadow=not args.no_shadow,
-        log=args.log if args.log is None or "://" in args.log else f"sqlite:///{args.log}",
+        log=log,
         monitors=None if args.reference is None else read_monitors(args.reference, models),
+        allowed_hosts=args.allowed_hosts,
     )
     _log(args.log_level)
-    _listen(app, args.host, args.port)
+    listening = listen(args.host, args.port)
+    host = f"[{args.host}]" if ":" in args.host else args.host
+    LOGGER.info("listening", extra={"fields": {"address": f"http://{host}:{listening.getsockname()[1]}"}})
+    # What the libraries have made stays until the end: the collector would go through it (0.2 s) again and again.
+    gc.collect()
+    gc.freeze()
+    serve(app, listening, limits, log)
 
 
 def read_models(given: list[str]) -> dict[str, LSTMForecaster]:
@@ -163,25 +206,6 @@ def _log(level: str) -> None:
         logger.setLevel(logging.CRITICAL + 1 if level == "off" else level.upper())
 
 
-def _listen(app: Any, host: str, port: int) -> None:
-    import uvicorn
-
-    from lstmforecast.serve.watching import LOGGER
-
-    try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        listening = socket.create_server((host, port), family=family, backlog=2048)
-    except OSError as error:
-        raise OSError(f"can't listen at {host}:{port}: {error.strerror or error}") from error
-    shown = f"[{host}]" if ":" in host else host
-    LOGGER.info("listening", extra={"fields": {"address": f"http://{shown}:{listening.getsockname()[1]}"}})
-    # What the libraries have made stays until the end: the collector would go through it (0.2 s) again and again.
-    gc.collect()
-    gc.freeze()
-    options: dict[str, Any] = {"log_config": None, "access_log": False, "server_header": False}
-    uvicorn.Server(uvicorn.Config(app, timeout_graceful_shutdown=GRACE, **options)).run([listening])
-
-
 def _count(text: str) -> int:
     number = int(text)
     if number < 1:
@@ -198,6 +222,13 @@ def _weights(text: str) -> dict[str, float]:
     if "" in weights or len(weights) < len(parts):
         raise argparse.ArgumentTypeError(f"expected NAME=WEIGHT,NAME=WEIGHT, each name once, got {text}")
     return weights
+
+
+def _names(text: str) -> list[str]:
+    names = [name.strip() for name in text.split(",")]
+    if not all(names) or any("/" in name for name in names):
+        raise argparse.ArgumentTypeError(f"expected NAME,NAME such as forecasts.example.com, got {text}")
+    return names
 
 
 def _port(text: str) -> int:

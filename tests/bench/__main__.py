@@ -12,7 +12,20 @@ from pathlib import Path
 
 from tests.bench.report import Table, machine, write_json
 
-SUITES = ("step", "forward", "peers", "startup", "growth", "convergence", "watch", "text", "serve", "tune", "cluster")
+SUITES = (
+    "step",
+    "forward",
+    "peers",
+    "startup",
+    "growth",
+    "convergence",
+    "watch",
+    "text",
+    "serve",
+    "strain",
+    "tune",
+    "cluster",
+)
 
 
 def main(package: str, suites: tuple[str, ...], description: str | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import shutil
 import statistics
@@ -15,11 +16,21 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-# What wrk runs: the same body each time, and a line of JSON at the end.
+# In a body, what is replaced by the request's number.
+NUMBER = b"@NUMBER@"
+# What wrk runs: the same body each time but for its number, and a line of JSON at the end.
 _LUA = """
 wrk.method = "POST"
 wrk.headers["Content-Type"] = "application/json"
-wrk.body = io.open("%s"):read("*a")
+local body, n = io.open("%s"):read("*a"), 0
+local before, after = body:match("^(.-)@NUMBER@(.*)$")
+wrk.body = body
+if before then
+  request = function()
+    n = n + 1
+    return wrk.format(nil, nil, nil, before .. n .. after)
+  end
+end
 function done(summary, latency)
   local e, line = summary.errors, '\\n{"requests": %%d, "us": %%d, "errors": %%d, "p50": %%f, "p99": %%f}\\n'
   local errors = e.connect + e.read + e.write + e.status + e.timeout
@@ -35,7 +46,7 @@ def has_wrk() -> bool:
 
 
 def load(address: str, body: bytes, seconds: float, connections: int) -> dict[str, float]:
-    """Requests a second, median and 99th percentile in ms, and how many answers were errors."""
+    """Requests a second, median and 99th percentile in ms, how many answers there were, and how many were errors."""
     return (_wrk if has_wrk() and seconds >= 1 else _own)(address, body, seconds, connections)
 
 
@@ -44,23 +55,25 @@ def _wrk(address: str, body: bytes, seconds: float, connections: int) -> dict[st
         content, script = Path(folder, "body"), Path(folder, "post.lua")
         content.write_bytes(body)
         script.write_text(_LUA % content)
-        command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:.0f}s", f"-s{script}", address]
+        command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:.0f}s", "--timeout=20s", f"-s{script}", address]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
     told = json.loads(done.stdout.strip().splitlines()[-1])
     rate = told["requests"] / told["us"] * 1e6
-    return {"rate": rate, "p50": told["p50"] / 1000, "p99": told["p99"] / 1000, "errors": told["errors"]}
+    found = {"rate": rate, "p50": told["p50"] / 1000, "p99": told["p99"] / 1000}
+    return found | {"answers": told["requests"], "errors": told["errors"]}
 
 
 def _own(address: str, body: bytes, seconds: float, connections: int) -> dict[str, float]:
     times: list[float] = []
     statuses: Counter[int] = Counter()
+    numbers = itertools.count(1)
 
     async def repeat() -> None:
         connection = Connection(address)
         await connection.open()
         end = time.perf_counter() + seconds
         while (begin := time.perf_counter()) < end:
-            statuses[await connection.post(body)] += 1
+            statuses[await connection.post(body.replace(NUMBER, str(next(numbers)).encode()))] += 1
             times.append(1000 * (time.perf_counter() - begin))
         connection.close()
 
@@ -69,7 +82,8 @@ def _own(address: str, body: bytes, seconds: float, connections: int) -> dict[st
 
     asyncio.run(all_of_them())
     cuts = statistics.quantiles(times, n=100)
-    return {"rate": len(times) / seconds, "p50": cuts[49], "p99": cuts[98], "errors": len(times) - statuses[200]}
+    found = {"rate": len(times) / seconds, "p50": cuts[49], "p99": cuts[98]}
+    return found | {"answers": len(times), "errors": len(times) - statuses[200]}
 
 
 def statuses_of(address: str, bodies: Sequence[bytes]) -> Counter[int]:
@@ -99,7 +113,7 @@ class Connection:
     async def post(self, body: bytes) -> int:
         """The status of the answer to a body."""
         reader, writer = self._streams
-        head = f"POST {self._parts.path} HTTP/1.1\r\nHost: here\r\nContent-Type: application/json\r\n"
+        head = f"POST {self._parts.path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
         writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
         answer = await reader.readuntil(b"\r\n\r\n")
         fields = dict(line.lower().split(b": ", 1) for line in answer.split(b"\r\n")[1:] if line)

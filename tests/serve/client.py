@@ -36,8 +36,14 @@ class Client:
 
     def predict(self, body: Any, **options: Any) -> httpx.Response:
         """The answer of /predict; a body of bytes is sent as it is."""
-        content = body if isinstance(body, bytes) else json.dumps(body).encode()
-        return self.together(("POST", "/predict", {"content": content, **options}))[0]
+        return self.together(posted("/predict", body, **options))[0]
+
+
+def posted(path: str, body: Any, **options: Any) -> tuple[str, str, dict[str, Any]]:
+    """A request of JSON; bytes are sent as they are."""
+    content = json.dumps(body).encode() if isinstance(body, dict | list) else body
+    headers = {"Content-Type": "application/json"} | options.pop("headers", {})
+    return "POST", path, {"content": content, "headers": headers, **options}
 
 
 def sentence(response: httpx.Response, status: int = 422) -> str:

@@ -15,6 +15,7 @@ import pytest
 from tests.serve.client import running
 from tests.serve.conftest import wave
 
+from lstmforecast.ab import ForecastLog
 from lstmforecast.cli import main
 from lstmforecast.serve_command import read_models
 
@@ -87,7 +88,8 @@ def test_a_server_that_is_told_to_stop_finishes_what_is_in_flight(files):
     with running(files / "pair.safetensors") as (process, address):
         host, port = address.removeprefix("http://").split(":")
         with socket.create_connection((host, int(port)), timeout=60) as connection:
-            head = f"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
+            head = "POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+            head += f"Content-Length: {len(body)}\r\n\r\n"
             connection.sendall(head.encode() + body[:-1])
             time.sleep(0.3)
             process.send_signal(signal.SIGTERM)
@@ -136,6 +138,28 @@ def test_two_models_behind_one_endpoint_are_logged_and_watched(hourly, tmp_path)
         assert [each["model"] for each in httpx.get(f"{address}/drift").json()["models"]] == ["old", "new"]
         words = httpx.get(f"{address}/compare").json()["detail"]
         assert words == "expected at least 8 rows of which both losses are known, got 1"
+
+
+def test_a_log_keeps_as_much_as_it_is_told_to(hourly, tmp_path):
+    """And other names are refused where some are given."""
+    hourly.save(tmp_path / "a.safetensors")
+    options = ["--log", tmp_path / "log.db", "--log-max-rows", "3", "--log-keep-days", "7"]
+    stamps = [time.isoformat() for time in pd.date_range("2026-02-01", periods=30, freq="h")]
+    window = {"values": wave(30).tolist(), "times": stamps}
+    with running(tmp_path / "a.safetensors", *options, "--allowed-hosts", "a.example,b.example") as (process, address):
+        for key in range(9):
+            answer = httpx.post(f"{address}/predict", json={"key": str(key), "windows": [window]})
+            assert answer.status_code == 200
+            # each in a transaction of its own
+            httpx.post(f"{address}/actuals", json={"actuals": [{"values": [1], "times": stamps[:1]}]})
+        assert httpx.get(f"{address}/health", headers={"Host": "b.example:80"}).status_code == 200
+        assert httpx.get(f"{address}/health", headers={"Host": "c.example"}).status_code == 421
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) in (0, -signal.SIGTERM)
+    # closed in good order: nothing is left beside the file
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.safetensors", "log.db"]
+    with ForecastLog(f"sqlite:///{tmp_path}/log.db") as log:
+        assert set(log.join()["key"]) == {"6", "7", "8"}
 
 
 @pytest.mark.parametrize("weights", ["old", "old=9,old=1", "old=much", "=1"])

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sqlite3
+import threading
+from contextlib import closing
 
 import numpy as np
 import pandas as pd
 import pytest
-from tests.serve.client import Client, sentence
+from tests.serve.client import Client, posted, sentence
 from tests.serve.conftest import SMALL, wave
 from tests.serve.fuzz import malformed
 
 from lstmforecast import DriftMonitor, LSTMForecaster, compare
 from lstmforecast.ab import ForecastLog, Split
-from lstmforecast.serve import create_app
+from lstmforecast.serve import Limits, create_app
 
 TIMES = pd.date_range("2026-01-01", periods=600, freq="h")
 LOAD = pd.Series(wave(600), TIMES, name="load")
@@ -154,20 +157,82 @@ class TestLog:
         client = Client(create_app({"old": models["old"]}, log=log, monitors={}))
         log.close()
         assert client.predict(request(100)).status_code == 200
-        # whatever comes next waits for the failed writing
-        with pytest.raises(sqlite3.ProgrammingError):
+        with pytest.raises(OSError, match="can't use the log :memory:: Cannot operate on a closed database"):
             log.join()
-        response = post(client, actuals(100, 101))
-        assert response.status_code == 500
+        # whatever comes next waits for the failed writing
+        assert "expected a log that is free within 3 seconds" in sentence(post(client, actuals(100, 101)), 503)
         assert "recording failed" in caplog.text
         assert 'lstmforecast_unlogged_windows_total{model="old",reason="error"} 1.0' in client.get("/metrics").text
 
-    def test_a_log_that_falls_behind_refuses_forecasts(self, models, monkeypatch):
-        monkeypatch.setattr("lstmforecast.serve.recording.MOST_WAITING", -1)
+    def test_a_log_that_falls_behind_leaves_whole_requests_out_and_says_how_many(self, models, monkeypatch):
+        """Of 20 forecasts of two models the first two wait; there is no room for more before they are written."""
+        monkeypatch.setattr("lstmforecast.serve.recording.MOST_WAITING", 2)
+        go = threading.Event()
         with ForecastLog("sqlite://") as log:
-            response = Client(create_app({"old": models["old"]}, log=log)).predict(request(100))
-        assert sentence(response, 503) == "expected a log that keeps up, got 0 waiting; come back later"
-        assert response.headers["Retry-After"] == "1"
+            put = log._store.put_forecasts
+            monkeypatch.setattr(log._store, "put_forecasts", lambda rows: go.wait(60) and put(rows))
+            # no two requests in a batch
+            app = create_app(models, split={"old": 1, "new": 1}, log=log, limits=Limits(batch=1))
+            client = Client(app)
+            statuses = [client.predict(request(end)).status_code for end in range(300, 320)]
+            go.set()
+            post(client, actuals(300, 330))
+            found = log.join().groupby("origin")["model"].agg(set)
+            text = client.get("/metrics").text
+        assert statuses == [200] * 20
+        assert 1 <= len(found) <= 2
+        assert all(each == {"old", "new"} for each in found)
+        reason = f'reason="the log is behind"}} {20 - len(found)}.0'
+        assert [f'lstmforecast_unlogged_windows_total{{model="{name}",{reason}' in text for name in models] == [
+            True
+        ] * 2
+
+
+@pytest.fixture
+def locked(models, tmp_path):
+    """A client of a server whose log is a file, and what locks that file as another process would."""
+    app = create_app(models, split={"old": 1, "new": 1}, log=f"sqlite:///{tmp_path}/log.db")
+    client = Client(app)
+    assert client.predict(request(100)).status_code == 200
+    assert post(client, actuals(100, 101)).json() == {"stored": 1}
+    with closing(sqlite3.connect(tmp_path / "log.db", isolation_level=None)) as other:
+        yield client, other
+
+
+class TestLockedLog:
+    def test_forecasts_go_on_and_what_needs_the_log_is_told_to_come_back(self, locked):
+        client, other = locked
+        other.execute("BEGIN EXCLUSIVE")
+        assert client.predict(request(101)).status_code == 200
+        response = post(client, actuals(101, 102))
+        assert sentence(response, 503) == (
+            "expected a log that is free within 3 seconds, got one that is locked, full or too slow; come back later"
+        )
+        assert response.headers["retry-after"] == "5"
+        assert client.predict(request(102)).status_code == 200
+        other.execute("ROLLBACK")
+        assert post(client, actuals(101, 102)).json() == {"stored": 1}
+
+    def test_no_more_than_some_wait_for_it(self, locked, monkeypatch):
+        monkeypatch.setattr("lstmforecast.serve.recording.MOST_ASKING", 2)
+        client, other = locked
+        other.execute("BEGIN EXCLUSIVE")
+        asked = [posted("/actuals", actuals(101, 102)) for _ in range(8)]
+        assert {each.status_code for each in client.together(*asked)} == {503}
+
+    def test_all_that_was_answered_is_written_before_it_ends(self, models, tmp_path):
+        """The server closes its log after what waits."""
+
+        async def session():
+            app = create_app(models, split={"old": 1, "new": 1}, log=f"sqlite:///{tmp_path}/all.db")
+            async with app.router.lifespan_context(app):
+                client = Client(app)
+                bodies = [posted("/predict", request(300, f"shop {i}")) for i in range(50)]
+                return [each.status_code for each in await client._together(tuple(bodies))]
+
+        assert asyncio.run(session()) == [200] * 50
+        with ForecastLog(f"sqlite:///{tmp_path}/all.db") as log:
+            assert len(log.join()) == 50 * 2 * 3
 
 
 class TestCompare:
@@ -282,7 +347,29 @@ class TestDrift:
             {"actuals": [{"values": [1], "times": []}]},
             "expected actuals[0].times with one time for each of 1 rows, got 0",
         ),
-        ({"actuals": [{"values": [1], "times": ["never"]}]}, "actuals[0]: "),
+        *[
+            ({"actuals": [{"values": [1], "times": [time]}]}, "actuals[0]: expected times as 2026-01-31T12:00:00, got ")
+            for time in (
+                "now",
+                "today",
+                "2026",
+                "2026-01",
+                "12:00",
+                "20260101",
+                " 2026-01-01",
+                "2026-01-01T00:00\n",
+                "",
+            )
+        ],
+        ({"actuals": [{"values": [1], "times": ["2026-02-31"]}]}, "actuals[0]: expected times that a calendar and a "),
+        (
+            {"actuals": [{"values": [1], "times": ["9999-12-31"]}]},
+            "actuals[0]: expected times, and steps ahead, of ",
+        ),
+        (
+            {"actuals": [{"values": [1], "times": ["2026-01-01"], "key": "a\x00b"}]},
+            "expected actuals[0].key without control characters, got 'a\\x00b'",
+        ),
         (
             {"actuals": [{"values": [1], "times": ["2026-01-01"], "series": "a"}]},
             "expected actuals[0].series to be absent",
@@ -319,7 +406,16 @@ def test_malformed_bodies_are_never_an_error_of_the_server_nor_of_the_log(models
         good = {"/predict": request(100), "/actuals": actuals(100, 140)}
         for path, body in good.items():
             for each in malformed([json.dumps(body).encode()], 300):
-                (answer,) = client.together(("POST", path, {"content": each}))
+                (answer,) = client.together(posted(path, each))
                 statuses[path].add(answer.status_code)
     assert statuses == {"/predict": {200, 422}, "/actuals": {200, 422}}
     assert "recording failed" not in caplog.text
+
+
+def test_of_actuals_of_which_one_is_wrong_none_is_stored(models):
+    with ForecastLog("sqlite://") as log:
+        client = Client(create_app({"old": models["old"]}, log=log))
+        body = actuals(100, 102)
+        body["actuals"].append({"values": [1], "times": ["now"]})
+        assert sentence(post(client, body)).startswith("actuals[1]: ")
+        assert log._store.actuals() == []

@@ -1,6 +1,10 @@
 """Sticky splits, and logs of forecasts that are joined with what came true."""
 
+import sqlite3
 import threading
+import time
+import tracemalloc
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +13,7 @@ import pytest
 
 from lstmforecast import compare
 from lstmforecast.ab import ForecastLog, Split
+from lstmforecast.ab_store import forecast_row, write_label
 
 TIMES = pd.date_range("2026-01-01", periods=200, freq="h")
 
@@ -142,3 +147,130 @@ def test_what_makes_no_sense_is_refused() -> None:
             log.add("a", "x", 1.5, [1.0], [1])
         with pytest.raises(ValueError, match=r"expected forecast of shape \(n,\), got \(1, 1\)"):
             log.add("a", "x", 0, [[1.0]])
+
+
+def old_file(path: Path, n: int) -> None:
+    """A log as earlier versions wrote it: a row for each step, and actuals without a time of their own."""
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute(
+            "CREATE TABLE lstmforecast_forecasts (series VARCHAR(200) NOT NULL, model VARCHAR(200) NOT NULL, "
+            "origin VARCHAR(40) NOT NULL, step INTEGER NOT NULL, time VARCHAR(40) NOT NULL, value DOUBLE PRECISION "
+            "NOT NULL, PRIMARY KEY (series, model, origin, step))"
+        )
+        database.execute("CREATE INDEX lstmforecast_by_time ON lstmforecast_forecasts (series, time)")
+        database.execute(
+            "CREATE TABLE lstmforecast_actuals (series VARCHAR(200) NOT NULL, time VARCHAR(40) NOT NULL, "
+            "value DOUBLE PRECISION NOT NULL, PRIMARY KEY (series, time))"
+        )
+        steps = [
+            ("x", model, TIMES[i].isoformat(), step, TIMES[i + step].isoformat(), i + step / 3)
+            for model in ("a", "b")
+            for i in range(n)
+            for step in (1, 2, 3)
+        ]
+        database.executemany("INSERT INTO lstmforecast_forecasts VALUES (?, ?, ?, ?, ?, ?)", steps)
+        actuals = [("x", time.isoformat(), 7.25) for time in TIMES[:20]]
+        database.executemany("INSERT INTO lstmforecast_actuals VALUES (?, ?, ?)", actuals)
+
+
+def test_a_log_of_earlier_versions_goes_on(tmp_path: Path) -> None:
+    """Three pages of rows, and steps of one forecast on two of them."""
+    old_file(tmp_path / "log.db", 150)
+    for _ in range(2):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("lstmforecast.ab_store.MOVED", 400)
+            log = ForecastLog(f"sqlite:///{tmp_path}/log.db")
+        with log:
+            frame = log.join()
+            assert len(frame) == 2 * 150 * 3
+            assert frame["forecast"].tolist() == [i + step / 3 for i in range(150) for _ in "ab" for step in (1, 2, 3)]
+            assert frame["time"].tolist() == [TIMES[i + step] for i in range(150) for _ in "ab" for step in (1, 2, 3)]
+            assert frame["actual"].notna().sum() == 2 * (17 * 3 + 2 + 1)
+            assert log.compare("a", "b").n == 19
+
+
+def test_the_newest_are_kept(tmp_path: Path) -> None:
+    with ForecastLog(f"sqlite:///{tmp_path}/log.db", max_rows=100) as log:
+        for i in range(300):
+            log.add("a", "x", i, [1.0, 2.0])
+            log.add_actuals("x", [1.0], [i])
+        origins = sorted(set(log.join()["origin"]))
+        assert origins == list(range(300 - len(origins), 300))
+        # a hundredth more until the oldest are deleted
+        assert 100 <= len(origins) <= 102
+        assert 100 <= len(log._store.actuals()) <= 102
+
+
+def test_what_is_older_than_so_many_days_is_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now, days = time.time(), 86_400
+    monkeypatch.setattr("lstmforecast.ab_store.time.time", lambda: now)
+    with ForecastLog(f"sqlite:///{tmp_path}/log.db", keep_days=2) as log:
+        for _ in range(5):
+            log.add("a", "x", int(now), [1.0])
+            log.add_actuals("x", [1.0], [int(now)])
+            now += days
+        assert len(log.join()) == len(log._store.actuals()) == 3
+    with ForecastLog(f"sqlite:///{tmp_path}/log.db", keep_days=0.5) as log:
+        assert log.join().empty
+
+
+def test_a_file_that_another_process_has_locked_is_waited_for_so_long(tmp_path: Path) -> None:
+    with (
+        ForecastLog(f"sqlite:///{tmp_path}/log.db", timeout=0.1) as log,
+        closing(sqlite3.connect(tmp_path / "log.db", isolation_level=None)) as other,
+    ):
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(OSError, match=r"can't use the log .*log\.db: database is locked"):
+            log.add("a", "x", 0, [1.0])
+        assert log.join().empty
+        other.execute("ROLLBACK")
+        log.add("a", "x", 0, [1.0])
+        assert len(log.join()) == 1
+
+
+def test_a_comparison_is_read_page_by_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A series on several pages gives the same numbers as on one."""
+    log = ForecastLog("sqlite://")
+    fill(log)
+    whole = log.compare("a", "b", random_state=0)
+    asked = []
+    query = log._store._database.query
+    monkeypatch.setattr("lstmforecast.ab_store.PAGE", 70)
+    monkeypatch.setattr(
+        log._store._database, "query", lambda *arguments: asked.append(found := query(*arguments)) or found
+    )
+    paged = log.compare("a", "b", random_state=0)
+    assert paged.n == whole.n == 150
+    assert paged.dm_statistic == whole.dm_statistic
+    # of 70 origins, the last of which is forecast 3 steps ahead
+    assert max(map(len, asked)) <= 72
+    assert sum(map(len, asked)) > 300
+    log.close()
+
+
+def test_the_memory_of_a_comparison_is_not_that_of_the_log(tmp_path: Path) -> None:
+    """Of forecasts for 24 steps of 150 series from 20 origins, 6 MB of text; a page is what a series has."""
+    with ForecastLog(f"sqlite:///{tmp_path}/log.db") as log:
+        values = np.random.default_rng(0).normal(size=24)
+        labels = [write_label(stamp) for stamp in TIMES]
+        rows = [
+            forecast_row(f"shop {i}", model, labels[j], labels[j + 1 : j + 25], (values + size).tolist())
+            for i in range(150)
+            for j in range(20)
+            for model, size in (("a", 0.1), ("b", 0.2))
+        ]
+        log._store.put_forecasts(rows)
+        del rows
+        known = [
+            (f"shop {i}", label, float(value)) for i in range(150) for label, value in zip(labels, values, strict=False)
+        ]
+        log._store.put_actuals(known)
+        del known
+        tracemalloc.start()
+        try:
+            assert log.compare("a", "b").n == 20
+            _, most = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    # all pairs at once took 4 times as much; a page is 20 pairs here, and a comparison draws its bootstrap
+    assert most < 4e6

@@ -62,23 +62,26 @@ class Answer:
 def answer(asked: Sequence[Asked]) -> list[Answer | Exception]:
     """The answer to each request, or what is wrong with it.
 
-    Requests for the same model, horizon and coverages are one call of the network; an error of one is none of the
-    others'.
+    Requests for the same model, horizon and coverages are one call of the network. An error of one is none of the
+    others': where a call fails that several share, each gets a call of its own.
     """
     answers: list[Answer | Exception] = [RuntimeError("nothing was computed")] * len(asked)
     groups: dict[Any, list[tuple[int, Prepared]]] = defaultdict(list)
     for i, each in enumerate(asked):
         try:
-            groups[each.model.name, each.steps, each.coverages].append((i, _prepare(each)))
+            prepared = _prepare(each)
+            groups[each.model.name, each.steps, each.coverages].append((i, prepared))
         except Exception as error:
             answers[i] = error
     for group in groups.values():
-        try:
-            _answer_group(asked, group, answers)
-        except Exception as error:
-            for i, _ in group:
-                answers[i] = error
+        _answer_group(asked, group, answers)
     return answers
+
+
+def sentence_of(error: Exception) -> str:
+    """What a client reads of an error at its data: our own sentences, which say what was expected, no others."""
+    words = " ".join(str(error).split())
+    return words if words.startswith("expected") else "expected rows and times that the model can read, got others"
 
 
 def _prepare(asked: Asked) -> Prepared:
@@ -87,14 +90,22 @@ def _prepare(asked: Asked) -> Prepared:
         try:
             parts.append(asked.model.prepare(window, asked.steps))
         except _BAD_DATA as error:
-            raise Refused(422, f"windows[{i}]: {' '.join(str(error).split())}") from error
+            raise Refused(422, f"windows[{i}]: {sentence_of(error)}") from error
     return Prepared.joined(parts)
 
 
 def _answer_group(asked: Sequence[Asked], group: list[tuple[int, Prepared]], answers: list[Answer | Exception]) -> None:
     first = asked[group[0][0]]
-    joined = Prepared.joined([prepared for _, prepared in group])
-    points, bounds = first.model.forecast(joined, first.coverages)
+    try:
+        joined = Prepared.joined([prepared for _, prepared in group])
+        points, bounds = first.model.forecast(joined, first.coverages)
+    except Exception as error:
+        if len(group) == 1:
+            answers[group[0][0]] = error
+        else:
+            for each in group:
+                _answer_group(asked, [each], answers)
+        return
     start = 0
     for i, prepared in group:
         rows = slice(start, start + len(prepared.windows))

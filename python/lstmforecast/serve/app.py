@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
 from sklearn.utils.validation import check_is_fitted
 
 from lstmforecast.ab import ForecastLog, Split
 from lstmforecast.drift import DriftMonitor
+from lstmforecast.serve.hosts import Hosts
 from lstmforecast.serve.limits import Limits
 from lstmforecast.serve.served_model import ServedModel
 from lstmforecast.serve.server import Record, Server
@@ -17,6 +18,11 @@ from lstmforecast.serve.splitting import ServedSplit
 
 if TYPE_CHECKING:
     from lstmforecast.forecaster import LSTMForecaster
+
+
+# How long a server waits for a log that another process has locked, and what it keeps: 1,000,000 forecasts of 24 steps
+# are a gigabyte.
+SERVED_LOG: dict[str, Any] = {"timeout": 1.0, "keep_days": 90, "max_rows": 1_000_000}
 
 
 def create_app(
@@ -29,6 +35,7 @@ def create_app(
     shadow: bool = True,
     log: str | ForecastLog | None = None,
     monitors: Mapping[str, DriftMonitor] | None = None,
+    allowed_hosts: Sequence[str] | None = None,
 ) -> FastAPI:
     """Make an application that forecasts over HTTP.
 
@@ -51,11 +58,17 @@ def create_app(
         With both ``split`` and ``log``: let the other models of the split forecast what they weren't asked for, too. It
         is logged, not answered; only forecasts from the same windows can be compared.
     log : str, ForecastLog or None, default=None
-        Where all forecasts from windows with times are kept, and what came true: a URL as for `ForecastLog`, or one
-        that is open already and stays so.
+        Where all forecasts from windows with times are kept, and what came true: a URL as for `ForecastLog`, which
+        then keeps 90 days and 1,000,000 forecasts and waits a second for a lock; or one that is open already, with
+        limits of its own, and stays so.
     monitors : mapping of str to DriftMonitor or None, default=None
         Fitted, by the names of models: they see rows as they become known in requests, and, if they were fitted to
         errors, the mean absolute error of each forecast whose last step was posted to ``/actuals``.
+    allowed_hosts : sequence of str or None, default=None
+        Names under which the server may be asked, such as that of a proxy before it, beside ``localhost``. Another
+        ``Host`` is answered with 421, an ``Origin`` that is neither the host nor one of these with 403. None: what
+        arrives at a loopback address must name it, so that no page can make its visitor's browser ask; elsewhere any
+        name will do.
 
     Returns
     -------
@@ -89,8 +102,9 @@ def create_app(
     _check_monitors(monitors or {}, served)
     kept = None
     if log is not None or monitors:
-        kept = Record(ForecastLog(log) if isinstance(log, str) else log, monitors or {}, shadow, isinstance(log, str))
-    return Server(served, api_key, limits or Limits(), divided, kept).app
+        opened = ForecastLog(log, **SERVED_LOG) if isinstance(log, str) else log
+        kept = Record(opened, monitors or {}, shadow, isinstance(log, str))
+    return Server(served, api_key, limits or Limits(), divided, kept, Hosts(allowed_hosts)).app
 
 
 def _check_monitors(monitors: Mapping[str, DriftMonitor], models: Mapping[str, ServedModel]) -> None:

@@ -94,11 +94,18 @@ class Batcher(Generic[Work, Result]):
         works = [work for work, _ in batch]
         loop = asyncio.get_running_loop()
         if sum(work.seconds for work in works) < _SHORT:
-            self._settle(batch, self._run(works))
+            self._settle(batch, self._results(works))
             loop.call_soon(self._begin)
         else:
-            running = loop.run_in_executor(self._pool, self._run, works)
+            running = loop.run_in_executor(self._pool, self._results, works)
             running.add_done_callback(lambda done: self._finish(batch, done))
+
+    def _results(self, works: list[Work]) -> list[Result | Exception]:
+        """A result or an exception for each; where the batch fails, each is done alone."""
+        try:
+            return self._run(works)
+        except Exception as error:
+            return [error] if len(works) == 1 else [self._results([work])[0] for work in works]
 
     def _take(self) -> list[tuple[Work, asyncio.Future[Result]]]:
         """What comes next: one work, and as many more as there is room for. Nobody waits for what is cancelled."""
@@ -119,10 +126,7 @@ class Batcher(Generic[Work, Result]):
         batch: list[tuple[Work, asyncio.Future[Result]]],
         done: asyncio.Future[list[Result | Exception]],
     ) -> None:
-        error = done.exception()
-        results: list[Result | Exception]
-        results = [RuntimeError(f"the batch failed: {error!r}")] * len(batch) if error else done.result()
-        self._settle(batch, results)
+        self._settle(batch, done.result())
         self._begin()
 
     @staticmethod

@@ -11,6 +11,7 @@ import orjson
 
 from lstmforecast.ab import ForecastLog
 from lstmforecast.losses import LOSSES
+from lstmforecast.serve.answering import sentence_of
 from lstmforecast.serve.limits import Limits, Refused
 from lstmforecast.serve.reading import (
     check_object,
@@ -22,7 +23,7 @@ from lstmforecast.serve.reading import (
     read_series,
     read_values,
 )
-from lstmforecast.serve.recording import Recorder
+from lstmforecast.serve.recording import Actual, Recorder
 from lstmforecast.serve.served_model import ServedModel, Window
 from lstmforecast.serve.splitting import ServedSplit
 
@@ -59,18 +60,25 @@ def _read_part(given: Any, where: str, model: ServedModel) -> tuple[str | None, 
     return read_key(given, f"{where}.key"), Window(values, given["times"], read_series(given, where, model))
 
 
-def add_actuals(recorder: Recorder, model: ServedModel, actuals: Actuals) -> bytes:
-    """Put down what came true."""
-    stored = 0
+def labelled(model: ServedModel, actuals: Actuals) -> list[Actual]:
+    """What came true, as the log calls it; `Refused` with 422 if a time can't be read."""
+    found: list[Actual] = []
     for i, (key, window) in enumerate(actuals):
+        assert window.times is not None
         try:
-            stored += recorder.add_actuals(model, key, window) if len(window.values) else 0
+            times = model.labels(window.times) if window.times else []
         except (ValueError, TypeError, OverflowError) as error:
-            raise Refused(422, f"actuals[{i}]: {' '.join(str(error).split())}") from error
-    return orjson.dumps({"stored": stored})
+            raise Refused(422, f"actuals[{i}]: {sentence_of(error)}") from error
+        found.append((model.series_labels(key, window.series), times, window.values))
+    return found
 
 
-def compare(log: ForecastLog, query: Mapping[str, str], names: list[str]) -> bytes:
+def add_actuals(recorder: Recorder, actuals: list[Actual]) -> bytes:
+    """Put down what came true."""
+    return orjson.dumps({"stored": recorder.add_actuals([each for each in actuals if each[1]])})
+
+
+def compare(log: ForecastLog, query: Mapping[str, str], names: list[str], n_lost: int) -> bytes:
     """Two models, by the forecasts of both that came true; `Refused` with 422 where there are too few."""
     unknown = [name for name in query if name not in _QUERY]
     if unknown:
@@ -87,8 +95,11 @@ def compare(log: ForecastLog, query: Mapping[str, str], names: list[str]) -> byt
         found = log.compare(*pair, random_state=0, **options)
     except ValueError as error:
         raise Refused(422, str(error)) from error
+    except OSError as error:
+        raise Refused(503, "expected a log that can be read, got none", {"Retry-After": "5"}) from error
     each = {field.name: getattr(found, field.name) for field in dataclasses.fields(found)}
-    return orjson.dumps({name: value for name, value in each.items() if name not in _TABLES})
+    told = {name: value for name, value in each.items() if name not in _TABLES}
+    return orjson.dumps(told | {"unlogged": n_lost})
 
 
 def _one_of(query: Mapping[str, str], name: str, known: list[str], default: str) -> str:

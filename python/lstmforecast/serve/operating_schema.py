@@ -98,6 +98,7 @@ def answer_of_compare() -> Schema:
             "loss": _WORDS,
             "alternative": _WORDS,
             "level": _NUMBER,
+            "unlogged": {**_COUNT, "description": "Windows since the start that the log could not take."},
         }
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import chain
@@ -20,6 +21,9 @@ WINDOW_FIELDS = ("values", "times", "series")
 # Levels of intervals in one request.
 MOST_COVERAGES = 9
 LONGEST_KEY = 100
+# What a key, or the name of a series, consists of; as OpenAPI says it.
+NAME_PATTERN = r"^[^\u0000-\u001f\u007f-\u009f]*$"
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 Reader = ServedModel | ServedSplit
 _NUMBERS = {int, float, type(None)}
 _WORDS = {dict: "an object", list: "an array", str: "a string", bool: "a boolean", type(None): "null"}
@@ -69,6 +73,7 @@ def read_body(
         raise Refused(422, f"expected windows to be an array of 1 to {limits.windows} objects, got {got}")
     steps = _steps(asked, reader, limits)
     coverages = _coverages(asked["coverage"], reader, steps) if "coverage" in asked else ()
+    _check_size(len(windows), steps, len(coverages), reader.n_variables, limits.numbers)
     read = [_window(each, f"windows[{i}]", reader) for i, each in enumerate(windows)]
     return Asked(reader.model_of(key) if isinstance(reader, ServedSplit) else reader, read, steps, coverages, key)
 
@@ -86,11 +91,17 @@ def read_object(body: bytes, fields: tuple[str, ...], required: str) -> dict[str
 
 def read_key(given: dict[str, Any], where: str) -> str | None:
     """Whose series it is."""
-    key = given.get("key")
-    if "key" in given and (type(key) is not str or len(key) > LONGEST_KEY):
-        got = f"{len(key)}" if type(key) is str else kind_of(key)
+    return _name(given["key"], where) if "key" in given else None
+
+
+def _name(name: Any, where: str) -> str:
+    """A short string without control characters, which databases and terminals take for something else."""
+    if type(name) is not str or len(name) > LONGEST_KEY:
+        got = f"{len(name)}" if type(name) is str else kind_of(name)
         raise Refused(422, f"expected {where} to be a string of at most {LONGEST_KEY} characters, got {got}")
-    return key
+    if _CONTROL.search(name):
+        raise Refused(422, f"expected {where} without control characters, got {name!r}")
+    return name
 
 
 def choose(
@@ -115,7 +126,7 @@ def _steps(asked: dict[str, Any], model: Reader, limits: Limits) -> int:
     if type(steps) is float and steps.is_integer():
         steps = int(steps)
     if type(steps) is not int or not 1 <= steps <= limits.horizon:
-        got = steps if type(steps) in (int, float) else kind_of(steps)
+        got = f"{asked['horizon']:.17g}" if type(steps) in (int, float) else kind_of(steps)
         raise Refused(422, f"expected horizon to be a whole number from 1 to {limits.horizon}, got {got}")
     return steps
 
@@ -129,6 +140,13 @@ def _coverages(given: Any, model: Reader, steps: int) -> tuple[float, ...]:
         return model.checked_coverages(tuple(each), steps)
     except (TypeError, ValueError) as error:
         raise Refused(422, str(error)) from error
+
+
+def _check_size(n_windows: int, steps: int, n_coverages: int, n_variables: int, most: int) -> None:
+    size = n_windows * steps * n_variables * (1 + 2 * n_coverages)
+    if size > most:
+        words = f"an answer of at most {most} numbers (windows, times steps, variables and bounds)"
+        raise Refused(422, f"expected a request for {words}, got {size}")
 
 
 def _window(given: Any, where: str, model: Reader) -> Window:
@@ -146,11 +164,13 @@ def _window(given: Any, where: str, model: Reader) -> Window:
 
 def read_series(given: dict[str, Any], where: str, model: Reader) -> str | None:
     """The name of a panel's series, if one is given."""
-    series: str | None = given.get("series")
-    if "series" in given and (type(series) is not str or not model.is_panel):
-        wanted = "a string" if model.is_panel else f"absent, as the model {model.name!r} has one series"
-        raise Refused(422, f"expected {where}.series to be {wanted}, got {kind_of(series)}")
-    return series
+    if "series" not in given:
+        return None
+    series = given["series"]
+    if not model.is_panel:
+        words = f"absent, as the model {model.name!r} has one series"
+        raise Refused(422, f"expected {where}.series to be {words}, got {kind_of(series)}")
+    return series if type(series) is str and model.knows(series) else _name(series, f"{where}.series")
 
 
 def read_values(given: Any, where: str, n_variables: int) -> NDArray[np.float64]:

@@ -8,33 +8,54 @@ import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import takewhile
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
+import orjson
+from numpy.typing import NDArray
 from prometheus_client import Counter, Gauge
 
 from lstmforecast.ab import ForecastLog
+from lstmforecast.ab_store import Forecast
 from lstmforecast.drift import STATES, DriftMonitor
 from lstmforecast.serve.answering import Answer
 from lstmforecast.serve.limits import Refused
 from lstmforecast.serve.served_model import ServedModel, Window
 from lstmforecast.serve.watching import LOGGER, Meters
 
-# Windows that wait for being written; beyond, forecasts are refused, so that none is missing in the log.
-MOST_WAITING = 2048
-# Written in one transaction.
-BATCH = 256
+# Windows that wait to be written; what comes beyond is answered all the same, and not logged.
+MOST_WAITING = 4096
+# Answers that are written in one transaction.
+BATCH = 512
+# Seconds for what is asked of the log, and how many may ask at the same time.
+PATIENCE = 3.0
+MOST_ASKING = 64
 # Keys of which is known what was seen last.
 _REMEMBERED = 10_000
 _LONGEST_LABEL = 200
+_NO_ROWS, _NO_BOUNDS = np.empty((0, 0)), np.empty((0, 0, 0, 0))
 
 Result = TypeVar("Result")
+# Names of the variables in the log, times, and values (n, k).
+Actual = tuple[list[str], list[str], NDArray[np.float64]]
+
+
+@dataclass
+class _Asked(Generic[Result]):
+    """What is to be done, and whether nobody waits for it any more."""
+
+    action: Callable[[], Result]
+    is_over: bool = False
 
 
 class Recorder:
     """Writes forecasts down and shows them to monitors, in a thread of its own, in the order of the answers.
+
+    Answers never wait for it: what comes while too much waits to be written is left out, whole batches of requests at
+    a time with all that the models of a split said of them, so that models are still compared on the same windows.
 
     Parameters
     ----------
@@ -48,6 +69,9 @@ class Recorder:
     def __init__(self, log: ForecastLog | None, monitors: Mapping[str, DriftMonitor], meters: Meters) -> None:
         self._log, self.monitors = log, dict(monitors)
         self._waiting: deque[Answer] = deque()
+        self._n_waiting = self._n_asking = 0
+        # windows that are missing in the log since the start, though they had times
+        self.n_lost = 0
         self._lock, self._begun = threading.Lock(), False
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="lstmforecast-log")
         self._last: OrderedDict[Hashable, str] = OrderedDict()
@@ -60,34 +84,57 @@ class Recorder:
         for name, monitor in self.monitors.items():
             states.labels(name).set_function(partial(_number_of, monitor))
 
-    def check_room(self) -> None:
-        """Raise `Refused` with 503 if too much waits to be written."""
-        if len(self._waiting) > MOST_WAITING:
-            sentence = f"expected a log that keeps up, got {len(self._waiting)} waiting; come back later"
-            raise Refused(503, sentence, {"Retry-After": "1"})
-
     def note(self, answers: Sequence[Answer]) -> None:
-        """Keep what was answered; returns at once."""
+        """Keep what was answered, if there is room; returns at once."""
+        size = sum(len(answer.points) for answer in answers)
         with self._lock:
-            self._waiting.extend(answers)
-            begin, self._begun = not self._begun, True
+            room = not self._n_waiting or self._n_waiting + size <= MOST_WAITING
+            if room:
+                self._waiting.extend(map(self._needed, answers))
+                self._n_waiting += size
+            begin, self._begun = room and not self._begun, self._begun or room
+        if not room:
+            self._lose(answers, "the log is behind")
         if begin:
             self._pool.submit(self._work)
 
+    def _needed(self, answer: Answer) -> Answer:
+        """What is written of an answer: of a window the last time; monitors see all of it."""
+        asked = answer.asked
+        if asked.model.name in self.monitors:
+            return answer
+        windows = [Window(_NO_ROWS, each.times and each.times[-1:], each.series) for each in asked.windows]
+        return replace(answer, asked=replace(asked, windows=windows), bounds=_NO_BOUNDS)
+
     async def in_turn(self, action: Callable[[], Result]) -> Result:
-        """Do something after all that was noted before."""
-
-        def run() -> Result:
-            for _ in range(math.ceil(len(self._waiting) / BATCH)):
-                self._record(self._take())
-            return action()
-
-        return await asyncio.get_running_loop().run_in_executor(self._pool, run)
+        """Do something after all that was noted before; `Refused` with 503 if that takes too long, or fails."""
+        asked = _Asked(action)
+        self._n_asking += 1
+        try:
+            if self._n_asking > MOST_ASKING:
+                raise OSError(f"{MOST_ASKING} requests wait for it")
+            running = asyncio.get_running_loop().run_in_executor(self._pool, self._work_off, asked)
+            return await asyncio.wait_for(running, PATIENCE)
+        except (OSError, asyncio.TimeoutError) as error:
+            asked.is_over = True
+            LOGGER.warning("log not available", extra={"fields": {"reason": str(error) or "too slow"}})
+            got = "got one that is locked, full or too slow; come back later"
+            words = f"expected a log that is free within {PATIENCE:g} seconds, {got}"
+            raise Refused(503, words, {"Retry-After": "5"}) from error
+        finally:
+            self._n_asking -= 1
 
     async def close(self) -> None:
         """Write all that waits, and end the thread."""
-        await self.in_turn(lambda: None)
+        await asyncio.get_running_loop().run_in_executor(self._pool, self._work_off, _Asked(lambda: None))
         self._pool.shutdown()
+
+    def _work_off(self, asked: _Asked[Result]) -> Result:
+        for _ in range(math.ceil(len(self._waiting) / BATCH)):
+            self._record(self._take())
+        if asked.is_over:
+            raise TimeoutError("nobody waits for it any more")
+        return asked.action()
 
     def _work(self) -> None:
         """A batch; others who wait for the thread have their turn before the next."""
@@ -99,38 +146,46 @@ class Recorder:
 
     def _take(self) -> list[Answer]:
         with self._lock:
-            return [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
+            taken = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
+            self._n_waiting -= sum(len(answer.points) for answer in taken)
+        return taken
 
     def _record(self, batch: Sequence[Answer]) -> None:
+        written: list[tuple[Answer, list[list[Forecast]]]] = []
+        for answer in batch:
+            try:
+                self._watch(answer)
+                written.append((answer, [] if self._log is None else _rows_of(answer)))
+            except Exception:
+                LOGGER.exception("recording failed", extra={"fields": {"requests": 1}})
+                self._lose([answer], "error")
         try:
-            self._watch(batch)
-            self._write(batch)
+            if self._log is not None:
+                self._log._store.put_forecasts([row for _, windows in written for rows in windows for row in rows])
         except Exception:
-            LOGGER.exception("recording failed", extra={"fields": {"requests": len(batch)}})
-            for answer in batch:
-                self._unlogged.labels(answer.asked.model.name, "error").inc(len(answer.points))
-
-    def _write(self, batch: Sequence[Answer]) -> None:
-        if self._log is None:
+            LOGGER.exception("recording failed", extra={"fields": {"requests": len(written)}})
+            self._lose([answer for answer, _ in written], "error")
             return
-        written = [(answer, _rows_of(answer)) for answer in batch]
-        self._log._store.put_forecasts([row for _, windows in written for rows in windows for row in rows or ()])
         for answer, windows in written:
-            name, n_missing = answer.asked.model.name, windows.count(None)
+            name, n_missing = answer.asked.model.name, windows.count([])
             self._logged.labels(name).inc(len(windows) - n_missing)
             if n_missing:
                 self._unlogged.labels(name, "no times or a long name").inc(n_missing)
 
-    def _watch(self, batch: Sequence[Answer]) -> None:
-        for answer in batch:
-            asked = answer.asked
-            monitor = self.monitors.get(asked.model.name)
-            if monitor is None:
-                continue
-            for window in asked.windows:
-                rows = self._newer(asked.model, (asked.key, window.series), window)
-                if len(rows):
-                    monitor.update(rows)
+    def _lose(self, answers: Sequence[Answer], reason: str) -> None:
+        for answer in answers:
+            self.n_lost += len(answer.points)
+            self._unlogged.labels(answer.asked.model.name, reason).inc(len(answer.points))
+
+    def _watch(self, answer: Answer) -> None:
+        asked = answer.asked
+        monitor = self.monitors.get(asked.model.name)
+        if monitor is None:
+            return
+        for window in asked.windows:
+            rows = self._newer(asked.model, (asked.key, window.series), window)
+            if len(rows):
+                monitor.update(rows)
 
     def _newer(self, model: ServedModel, key: Hashable, window: Window) -> Any:
         """The rows that no window of the same key had before; without times, the newest."""
@@ -151,19 +206,19 @@ class Recorder:
         if len(self._last) > _REMEMBERED:
             self._last.popitem(last=False)
 
-    def add_actuals(self, model: ServedModel, key: str | None, window: Window) -> int:
-        """Put down what came true, and show monitors the errors of all forecasts that end there."""
+    def add_actuals(self, actuals: Sequence[Actual]) -> int:
+        """Put down what came true, and show monitors the errors of all forecasts that end there; how many values."""
         assert self._log is not None
-        assert window.times is not None
-        labels, times, store = model.series_labels(key, window.series), model.labels(window.times), self._log._store
+        store = self._log._store
         rows = [
-            {"series": label, "time": time, "value": float(value)}
-            for label, column in zip(labels, window.values.T, strict=True)
+            (label, time, float(value))
+            for labels, times, values in actuals
+            for label, column in zip(labels, values.T, strict=True)
             for time, value in zip(times, column, strict=True)
             if np.isfinite(value)
         ]
         store.put_actuals(rows)
-        if rows and self.monitors:
+        for labels, times, _ in actuals if rows and self.monitors else ():
             self._judge([each for label in labels for each in store.errors(label, min(times), max(times))])
         return len(rows)
 
@@ -185,22 +240,21 @@ def _number_of(monitor: DriftMonitor) -> float:
     return STATES.index(monitor.state_)
 
 
-def _rows_of(answer: Answer) -> list[list[dict[str, Any]] | None]:
-    """What is logged of each window; None where it has no times, or longer a name than a log takes."""
+def _rows_of(answer: Answer) -> list[list[Forecast]]:
+    """What is logged of each window; nothing where it has no times, or a longer name than a log takes."""
     asked = answer.asked
-    found: list[list[dict[str, Any]] | None] = []
+    found: list[list[Forecast]] = []
     for window, points, ahead in zip(asked.windows, answer.points, answer.times, strict=True):
         labels = asked.model.series_labels(asked.key, window.series)
         if window.times is None or max(map(len, labels)) > _LONGEST_LABEL:
-            found.append(None)
+            found.append([])
             continue
-        origin, times = asked.model.labels(window.times[-1:])[0], asked.model.labels(ahead)
-        shared = {"model": asked.model.name, "origin": origin}
+        (origin,), times = asked.model.labels(window.times[-1:]), asked.model.labels(ahead)
+        written = orjson.dumps(times).decode()
         found.append(
             [
-                shared | {"series": label, "step": step, "time": time, "value": float(value)}
+                Forecast(label, asked.model.name, origin, times[-1], written, orjson.dumps(column.tolist()).decode())
                 for label, column in zip(labels, points.T, strict=True)
-                for step, (time, value) in enumerate(zip(times, column, strict=True), 1)
             ]
         )
     return found

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from lstmforecast.serve.limits import LARGEST_VALUE, Limits
-from lstmforecast.serve.reading import LONGEST_KEY, MOST_COVERAGES, Reader
+from lstmforecast.serve.reading import LONGEST_KEY, MOST_COVERAGES, NAME_PATTERN, Reader
 from lstmforecast.serve.served_model import ServedModel
 from lstmforecast.serve.splitting import ServedSplit
 
@@ -24,6 +24,7 @@ _TIME: dict[str, Schema] = {
 KEY: Schema = {
     "type": "string",
     "maxLength": LONGEST_KEY,
+    "pattern": NAME_PATTERN,
     "description": "Whose series it is: a split gives it to the same model always, and the log keeps it.",
 }
 _TIMES_OUT: Schema = {
@@ -126,7 +127,7 @@ def schema_of_window(model: Reader) -> Schema:
         words = "One for each row, at a constant step: that of the model."
         properties["times"] = {"type": "array", "items": _TIME[model.time_kind], "description": words}
     if model.is_panel:
-        properties["series"] = {"type": "string", "description": "One of the series of the fit, or a new one."}
+        properties["series"] = {**KEY, "description": "One of the series of the fit, or a new one."}
     required = ["values", "times"] if model.needs_times else ["values"]
     return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
 

@@ -16,7 +16,7 @@ from lstmforecast.ab_store import write_label
 from lstmforecast.calibration import SIDES, check_probabilities, levels_of
 from lstmforecast.distribution import mean
 from lstmforecast.seen import ends_of, roll
-from lstmforecast.serve.timestamps import Clock
+from lstmforecast.serve.timestamps import Clock, check_years
 from lstmforecast.units import Units
 
 if TYPE_CHECKING:
@@ -124,6 +124,10 @@ class ServedModel:
         """Whether the network reads the calendar, or its rows are found by series and time."""
         return self.is_panel or bool(self._seen.covariates.n_features)
 
+    def knows(self, series: str) -> bool:
+        """Whether a panel's series was among those of the fit."""
+        return series in self._keys
+
     @property
     def is_flat(self) -> bool:
         """Whether values come without inner arrays, as those of a vector or Series."""
@@ -167,7 +171,9 @@ class ServedModel:
         """Times of requests or answers as `lstmforecast.ab` keeps them; a ValueError if one can't be read."""
         plain = times if isinstance(times, np.ndarray) else self._clock.plain(times)
         if plain is not None:
-            return [str(time) for time in np.datetime_as_string(plain, unit="s")]
+            check_years(plain)
+            labels: list[str] = np.datetime_as_string(plain, unit="s").tolist()
+            return labels
         return [write_label(time) for time in self._clock.read(list(times))]
 
     def series_labels(self, key: str | None, series: str | None) -> list[str]:

@@ -22,9 +22,10 @@ from lstmforecast.drift import DriftMonitor
 from lstmforecast.serve import operating, operating_schema, schema
 from lstmforecast.serve.answering import Answer, answer
 from lstmforecast.serve.batching import Batcher
-from lstmforecast.serve.limits import Limits, Refused
+from lstmforecast.serve.hosts import Hosts
+from lstmforecast.serve.limits import Limits, Refused, too_large
 from lstmforecast.serve.reading import Asked, read_body
-from lstmforecast.serve.recording import Recorder
+from lstmforecast.serve.recording import Actual, Recorder
 from lstmforecast.serve.served_model import ServedModel
 from lstmforecast.serve.splitting import ServedSplit
 from lstmforecast.serve.watching import LOGGER, Message, Meters, Receive, Send, Watched
@@ -38,7 +39,9 @@ _PAGE = {
 # Bytes of a body that is read beside the event loop, which would keep others waiting for a millisecond.
 _LONG = 2**16
 _PAGE_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'",
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "X-Frame-Options": "DENY",
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-cache",
 }
@@ -74,20 +77,27 @@ class Server:
         limits: Limits,
         split: ServedSplit | None,
         kept: Record | None,
+        hosts: Hosts,
     ) -> None:
         self._models, self._limits, self._split, self._kept = models, limits, split, kept
         self._key = None if api_key is None else api_key.encode()
         self._batcher: Batcher[Asked, bytes] = Batcher(self._answer, limits)
         self._meters = Meters(lambda: len(self._batcher))
         self._recorder = None if kept is None else Recorder(kept.log, kept.monitors, self._meters)
+        self._comparing = asyncio.Lock()
         self._ready = False
         self._list = orjson.dumps({"models": [model.description() for model in models.values()]})
         self.app = FastAPI(
-            title="lstmforecast", version=__version__, docs_url=None, redoc_url=None, lifespan=self._lifespan
+            title="lstmforecast",
+            version=__version__,
+            docs_url=None,
+            redoc_url=None,
+            redirect_slashes=False,
+            lifespan=self._lifespan,
         )
         self._add_routes()
         paths = {getattr(route, "path", "") for route in self.app.routes}
-        self.app.add_middleware(Watched, meters=self._meters, paths=paths)
+        self.app.add_middleware(Watched, meters=self._meters, paths=paths, hosts=hosts)
         self.app.add_exception_handler(Refused, _refuse)
         self.app.openapi = self._openapi  # type: ignore[method-assign]
 
@@ -119,7 +129,7 @@ class Server:
         found = answer([*asked, *shadows])
         if self._recorder is not None:
             self._recorder.note([each for each in found if isinstance(each, Answer)])
-        return [each if isinstance(each, Exception) else each.body() for each in found[: len(asked)]]
+        return [_written(each) for each in found[: len(asked)]]
 
     def _shadows(self, asked: list[Asked]) -> list[Asked]:
         """What the other models of a split are asked too, so that all can be compared."""
@@ -140,8 +150,9 @@ class Server:
         found = schema.success("A forecast for each window.", schema.answer_of_predict())
         refusals: dict[int | str, dict[str, Any]] = {
             413: schema.error(f"More than {self._limits.body_bytes} bytes."),
+            415: schema.error("Another Content-Type than application/json."),
             422: schema.error("Something is wrong with the request."),
-            503: schema.error("Too many requests wait.", ["Retry-After"]),
+            503: schema.error("Too many requests wait, or the log can't be used.", ["Retry-After"]),
         }
         body = {"requestBody": schema.request_body(list(self._models.values()), self._limits, self._split)}
         self._add("POST", "/predict", self.predict, {200: found, **refusals}, locked=True, extra=body)
@@ -169,11 +180,11 @@ class Server:
             self._add("POST", "/actuals", self.actuals, {200: stored, **refusals}, locked=True, extra=extra)
             compared = schema.success("Which of two models is better.", operating_schema.answer_of_compare())
             parameters = {"parameters": operating_schema.parameters_of_compare(list(self._models))}
-            responses: dict[int | str, dict[str, Any]] = {200: compared, 422: refusals[422]}
+            responses: dict[int | str, dict[str, Any]] = {200: compared, 422: refusals[422], 503: refusals[503]}
             self._add("GET", "/compare", self.compare, responses, locked=True, extra=parameters)
         if kept.monitors:
             states = schema.success("What each monitor says.", operating_schema.answer_of_drift())
-            self._add("GET", "/drift", self.drift, {200: states}, locked=True)
+            self._add("GET", "/drift", self.drift, {200: states, 503: refusals[503]}, locked=True)
 
     def _add(
         self,
@@ -197,8 +208,6 @@ class Server:
         """Forecast the steps after each window, with intervals where coverages are given."""
         self._check_key(request)
         self._batcher.check_room()
-        if self._recorder is not None:
-            self._recorder.check_room()
         body = await self._body(request)
         if len(body) < _LONG:
             asked = read_body(body, self._models, self._limits, self._split)
@@ -217,19 +226,27 @@ class Server:
         self._check_key(request)
         recorder = self._in_use()
         body = await self._body(request)
-        model, actuals = await asyncio.to_thread(operating.read_actuals, body, self._models, self._limits, self._split)
-        found = await recorder.in_turn(partial(operating.add_actuals, recorder, model, actuals))
+        actuals = await asyncio.to_thread(self._read_actuals, body)
+        found = await recorder.in_turn(partial(operating.add_actuals, recorder, actuals))
         return Response(found, media_type="application/json")
+
+    def _read_actuals(self, body: bytes) -> list[Actual]:
+        return operating.labelled(*operating.read_actuals(body, self._models, self._limits, self._split))
 
     async def compare(self, request: Request) -> Response:
         """Compare two models by forecasts of both, from the same windows, that came true."""
         self._check_key(request)
         assert self._kept is not None
         assert self._kept.log is not None
+        recorder = self._in_use()
         names = list(self._models if self._split is None else self._split.models)
         names += [name for name in self._models if name not in names]
-        action = partial(operating.compare, self._kept.log, dict(request.query_params), names)
-        return Response(await self._in_use().in_turn(action), media_type="application/json")
+        await recorder.in_turn(lambda: None)
+        # one after the other, and beside the thread that writes
+        async with self._comparing:
+            query = dict(request.query_params)
+            found = await asyncio.to_thread(operating.compare, self._kept.log, query, names, recorder.n_lost)
+        return Response(found, media_type="application/json")
 
     async def drift(self, request: Request) -> Response:
         """Whether inputs and errors are still what they were."""
@@ -274,16 +291,20 @@ class Server:
             raise Refused(401, sentence, {"WWW-Authenticate": "Bearer"})
 
     async def _body(self, request: Request) -> bytes:
-        """All of the body, of which no more is kept than is allowed."""
+        """All of the body, of which no more is kept than is allowed; that of a form is one that any page may post."""
+        kind = request.headers.get("content-type", "")
+        if kind.partition(";")[0].strip().lower() != "application/json":
+            got = repr(kind[:100]) if kind else "none"
+            raise Refused(415, f"expected Content-Type: application/json, got {got}")
         most = self._limits.body_bytes
         told = request.headers.get("content-length", "")
         if told.isascii() and told.isdigit() and int(told[:20]) > most:
-            raise _too_large(most)
+            raise too_large(most)
         parts, size = [], 0
         async for part in request.stream():
             size += len(part)
             if size > most:
-                raise _too_large(most)
+                raise too_large(most)
             parts.append(part)
         return b"".join(parts)
 
@@ -302,6 +323,14 @@ class Server:
         return app.openapi_schema
 
 
+def _written(found: Answer | Exception) -> bytes | Exception:
+    """The body of an answer: that one can't be written is no error of the others in its batch."""
+    try:
+        return found if isinstance(found, Exception) else found.body()
+    except Exception as error:
+        return error
+
+
 def _constant(content: bytes, kind: str) -> Any:
     async def page() -> Response:
         return Response(content, media_type=kind, headers=_PAGE_HEADERS)
@@ -309,12 +338,6 @@ def _constant(content: bytes, kind: str) -> Any:
     return page
 
 
-def _too_large(most: int) -> Refused:
-    # what is left of the body would be read as the next request
-    return Refused(413, f"expected a body of at most {most} bytes, got more", {"Connection": "close"})
-
-
 async def _refuse(request: Request, error: Exception) -> Response:
     assert isinstance(error, Refused)
-    content = orjson.dumps({"detail": error.sentence.encode("utf-8", "replace").decode()})
-    return Response(content, error.status, error.headers, "application/json")
+    return Response(error.body, error.status, error.headers, "application/json")

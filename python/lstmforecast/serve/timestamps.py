@@ -19,6 +19,13 @@ _MOST_MISSING = 20
 # JSON's whole numbers that every reader takes as they are.
 _LARGEST = 2**53
 _ZONE = re.compile(r"(Z|[T ].*[+-]\d\d(:?\d\d)?)$")
+# What pandas' readers take beyond these (words such as "now", parts of dates) is no time of a row.
+_DAY, _CLOCK = r"\d{4}-\d\d-\d\d", r"[T ]\d\d:\d\d(:\d\d([.]\d{1,9})?)?"
+_DATETIME = re.compile(rf"{_DAY}({_CLOCK}(Z|[+-]\d\d(:?\d\d)?)?)?", re.ASCII)
+_PERIOD = re.compile(rf"\d{{4}}(-?Q[1-4]|-\d\d)?|{_DAY}({_CLOCK}|/{_DAY})?", re.ASCII)
+# Beyond, there is no four-digit year, or no writer of JSON for it.
+_FIRST_YEAR, _LAST_YEAR = 1, 9998
+_FIRST, _LAST = np.datetime64(f"{_FIRST_YEAR:04d}"), np.datetime64(f"{_LAST_YEAR}-12-31T23:59:59")
 
 
 @dataclass(frozen=True)
@@ -65,11 +72,19 @@ class Clock:
             return None
         if len(stamps) > 1 and not (stamps[1:] - stamps[:-1] == self.step).all():
             return None
-        return stamps[-1] + self.step * np.arange(1, steps + 1)
+        ahead = stamps[-1] + self.step * np.arange(1, steps + 1)
+        if stamps[0] < _FIRST or ahead[-1] > _LAST:
+            check_years(np.array([stamps[0], ahead[-1]]))
+        return ahead
 
     def plain(self, times: list[Any]) -> Any:
-        """Times as NumPy's, seconds; None unless all are written as `after` takes them."""
-        return None if self.step is None or not _are_plain(times) else np.array(times, "datetime64[s]")
+        """Times as NumPy's, seconds; None unless all are of the calendar and written as `after` takes them."""
+        if self.step is None or not _are_plain(times):
+            return None
+        try:
+            return np.array(times, "datetime64[s]")
+        except ValueError:  # such as the 31st of February
+            return None
 
     def read(self, times: list[Any]) -> pd.Index:
         """An index of the kind of the model's.
@@ -79,6 +94,18 @@ class Clock:
         ValueError, OverflowError
             If a time can't be read, or they span more than there can be rows for.
         """
+        if self.kind in ("datetime", "period"):
+            _check_written(times, _DATETIME if self.kind == "datetime" else _PERIOD)
+        try:
+            index = self._parsed(times)
+        except (ValueError, OverflowError) as error:
+            if str(error).startswith("expected"):
+                raise
+            raise ValueError("expected times that a calendar and a clock have, of one zone, got others") from error
+        check_years(index)
+        return index
+
+    def _parsed(self, times: list[Any]) -> pd.Index:
         if self.kind == "integer":
             integers: pd.Index = pd.Index(np.array(times, np.int64))
             step = self.freq if isinstance(self.freq, int) else 1
@@ -123,6 +150,7 @@ class Clock:
         """Times as answers write them: ISO 8601, or whole numbers."""
         if isinstance(index, pd.MultiIndex):
             index = index.get_level_values(-1)
+        check_years(index)
         if isinstance(index, pd.DatetimeIndex):
             return [time.isoformat() for time in index]
         return index.astype(str).tolist() if isinstance(index, pd.PeriodIndex) else index.tolist()
@@ -137,8 +165,31 @@ def _are_plain(times: list[str]) -> bool:
     # no sign before a year, no zone at the end
     if not (joined[::length] + joined[length - 1 :: length]).isdigit():
         return False
-    dashes, colons = set(joined[4::length] + joined[7::length]), set() if length == 10 else set(joined[13::length])
-    return dashes == {"-"} and colons <= {":"}
+    # what follows the minutes may be a zone of two digits
+    colons = joined[13::length] * (length > 10) + joined[16::length] * (length > 16)
+    return set(joined[4::length] + joined[7::length]) == {"-"} and set(colons) <= {":"}
+
+
+def _check_written(times: list[str], form: re.Pattern[str]) -> None:
+    wrong = next((i for i, time in enumerate(times) if not form.fullmatch(time)), None)
+    if wrong is not None:
+        example = "2026-01-31T12:00:00" if form is _DATETIME else "2026-01 or 2026Q1"
+        raise ValueError(f"expected times as {example}, got {times[wrong][:40]!r} in row {wrong}")
+
+
+def check_years(times: Any) -> None:
+    """Refuse years that can't be written; of an index, or of NumPy's times."""
+    if isinstance(times, np.ndarray):
+        years = times.astype("datetime64[Y]").astype(int) + 1970
+    elif isinstance(times, pd.DatetimeIndex | pd.PeriodIndex):
+        years = np.asarray(times.year)
+    else:
+        return
+    wrong = (years < _FIRST_YEAR) | (years > _LAST_YEAR)
+    if wrong.any():
+        raise ValueError(
+            f"expected times, and steps ahead, of the years {_FIRST_YEAR} to {_LAST_YEAR}, got {years[wrong][0]}"
+        )
 
 
 def _step(offset: BaseOffset) -> np.timedelta64 | None:

@@ -10,12 +10,18 @@ from typing import Any
 
 import orjson
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from starlette.requests import ClientDisconnect
+
+from lstmforecast.serve.hosts import Hosts
+from lstmforecast.serve.limits import Refused
 
 LOGGER = logging.getLogger("lstmforecast.serve")
 LOGGER.addHandler(logging.NullHandler())
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
-_INTERNAL = b'{"detail":"expected no error of the server\'s own, got one: it stands in its log"}'
+_INTERNAL = Refused(500, "expected no error of the server's own, got one: it stands in its log")
+# What nginx calls a request whose client has gone: nobody reads the answer.
+_GONE = 499
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -52,7 +58,7 @@ class Meters:
 
 
 class Watched:
-    """An ASGI application around another: counts, logs, and answers 500 where that fails.
+    """An ASGI application around another: refuses strange hosts, counts, logs, and answers 500 where that fails.
 
     Parameters
     ----------
@@ -61,10 +67,12 @@ class Watched:
     meters : Meters
     paths : set of str
         What counts under its own name; all other paths count as one, so that clients can't make names.
+    hosts : Hosts
+        Who is refused.
     """
 
-    def __init__(self, app: App, meters: Meters, paths: set[str]) -> None:
-        self._app, self._meters, self._paths = app, meters, paths
+    def __init__(self, app: App, meters: Meters, paths: set[str], hosts: Hosts) -> None:
+        self._app, self._meters, self._paths, self._hosts = app, meters, paths, hosts
         self._numbers = itertools.count(1)
         self._labelled: dict[tuple[str, int], tuple[Any, Any]] = {}
 
@@ -82,13 +90,17 @@ class Watched:
             await send(message)
 
         try:
+            self._hosts.check(scope)
             await self._app(scope, receive, noting)
+        except Refused as refusal:
+            await _send(noting, refusal)
+        except ClientDisconnect:
+            status = status or _GONE
         except Exception:
             LOGGER.exception("request failed", extra={"fields": {"request": number}})
             if status:
                 raise
-            status = 500
-            await _send_error(send)
+            await _send(noting, _INTERNAL)
         finally:
             self._note(scope, number, status, time.perf_counter() - begin)
 
@@ -109,10 +121,11 @@ class Watched:
             LOGGER.handle(record)
 
 
-async def _send_error(send: Send) -> None:
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(_INTERNAL)).encode())]
-    await send({"type": "http.response.start", "status": 500, "headers": headers})
-    await send({"type": "http.response.body", "body": _INTERNAL})
+async def _send(send: Send, refusal: Refused) -> None:
+    headers = {"content-type": "application/json", "content-length": str(len(refusal.body))} | refusal.headers
+    fields = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": refusal.status, "headers": fields})
+    await send({"type": "http.response.body", "body": refusal.body})
 
 
 class JSONFormatter(logging.Formatter):
