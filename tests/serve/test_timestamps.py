@@ -37,7 +37,7 @@ def test_offsets_are_instants_and_answers_are_in_the_zone_of_the_model():
     assert client.predict(window(written(None))).json() == expected
 
 
-@pytest.mark.parametrize("offset", ["Z", "+02:00", " +0200", "-07"])
+@pytest.mark.parametrize("offset", ["Z", "+02:00", "+0200", "-07"])
 def test_offsets_are_refused_for_a_model_without_a_zone(offset):
     client = served(None)
     times = [time + offset for time in written(None)]
