@@ -2,12 +2,15 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
-use std::io::Write;
 use std::path::Path;
 
 use safetensors::tensor::{Dtype, SafeTensors, View};
 
 use crate::error::{Error, Result};
+
+pub use replacement::replace;
+
+mod replacement;
 
 /// The version that this code writes, and the newest that it reads; files of version 1 have no checksum.
 pub const FORMAT_VERSION: u32 = 2;
@@ -48,10 +51,10 @@ impl View for &StoredTensor {
 /// Tensors by name, and text by key.
 pub type Contents = (HashMap<String, StoredTensor>, HashMap<String, String>);
 
-/// Writes a file: first under a temporary name beside it, then renamed, so that a half-written model can't exist.
+/// Writes a file as [`replace`] does, so that a half-written model can't exist.
 ///
 /// # Errors
-/// [`Error::Io`] when the folder can't be written.
+/// [`Error::Io`] when it can't be written.
 pub fn write(path: &Path, tensors: &HashMap<String, StoredTensor>, metadata: HashMap<String, String>) -> Result<()> {
     let mut header = metadata;
     header.insert(FORMAT_KEY.to_owned(), FORMAT.to_owned());
@@ -60,23 +63,6 @@ pub fn write(path: &Path, tensors: &HashMap<String, StoredTensor>, metadata: Has
     header.insert(CHECKSUM_KEY.to_owned(), sum);
     let bytes = safetensors::serialize(tensors, Some(header)).map_err(|e| Error::Value(e.to_string()))?;
     replace(path, &bytes).map_err(|source| Error::Io { path: path.display().to_string(), source })
-}
-
-fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let prefix = format!(".{name}.");
-    let mut file = tempfile::Builder::new().prefix(&prefix).permissions(default_permissions()).tempfile_in(folder)?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|e| e.error)?;
-    Ok(())
-}
-
-/// As any new file (the system's umask applies), where a temporary file would be readable for its owner alone.
-fn default_permissions() -> std::fs::Permissions {
-    use std::os::unix::fs::PermissionsExt;
-    std::fs::Permissions::from_mode(0o666)
 }
 
 /// Reads a file that [`write`] wrote.

@@ -353,7 +353,9 @@ class LSTMEstimator(PlainParameters, LearningCurveMixin, CallbackSupportMixin, B
         path : str or Path
             Where to; a file that is there is replaced.
         dtype : {"float64", "float32"}, default="float64"
-            Of the numbers that go in and come out; the network computes in single precision either way.
+            Of the numbers that go in and come out; the network computes in single precision either way, around the
+            level of the window. Choose ``"float32"``, which has seven digits, only where the level isn't far above
+            the variation.
 
         Raises
         ------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 # The square of a value that a scaler is fitted to, and sums of such, have to be finite.
 MOST = 1e150
+BETWEEN = f"expected values between -{MOST:g} and {MOST:g}"
 EXPECTED = "expected values of which the network can make a forecast"
 
 
@@ -56,9 +56,9 @@ def require_finite_forecasts(
     """
     most = np.finfo(seen.observations.form.dtype).max
     # nan compares as false
-    fine = np.asarray((np.abs(forecasts) <= most).reshape(*forecasts.shape[:2], -1).all(axis=2))
-    if fine.all():
+    if np.abs(forecasts).max() <= most:
         return
+    fine = np.asarray((np.abs(forecasts) <= most).reshape(*forecasts.shape[:2], -1).all(axis=2))
     i = int(np.argmin(fine.all(axis=1)))
     step, horizon = int(np.argmin(fine[i])), model.config["horizon"]
     if step >= horizon:
@@ -96,15 +96,21 @@ def _culprit(model: _core.Model | Ensemble, seen: Seen, series: int, origin: int
     return f"{value:g} of {names[column]!r} at {where}{of_series}"
 
 
-def require_squares(name: str, values: Array, where: Callable[[NDArray[np.bool_]], str]) -> None:
-    """Raise a ValueError for values whose squares, which deviations are made of, would have no end.
-
-    Parameters
-    ----------
-    where : callable
-        Counts what a mask of the values marks, and says where the first is.
-    """
+def require_squares(seen: Seen) -> None:
+    """Raise a ValueError for the first value beyond `MOST` that a scaler would be fitted to."""
+    table, k = seen.table, seen.observations.n_columns
     # nan compares as false
+    wrong = np.abs(table) > MOST
+    if wrong.any():
+        row, column = (int(i) for i in np.argwhere(wrong)[0])
+        names: list[Any] = [*seen.observations.form.variables(k), *seen.covariates.names]
+        at = seen.observations.times(np.array([row]))[0]
+        raise ValueError(f"{BETWEEN}, got {table[row, column]:g} of {names[column]!r} at {at} (row {row})")
+
+
+def require_squares_of(name: str, values: Array) -> None:
+    """The same for values (n, ...) of a regressor or classifier."""
     wrong = np.abs(values) > MOST
     if wrong.any():
-        raise ValueError(f"expected values of {name} between -{MOST:g} and {MOST:g}, got {where(wrong)}")
+        place = tuple(int(i) for i in np.argwhere(wrong)[0])
+        raise ValueError(f"{BETWEEN} in {name}, got {values[place]:g} in row {place[0]}")

@@ -57,11 +57,13 @@ class FittedForecaster(SeriesEstimator):
         sklearn.exceptions.NotFittedError
             Before `fit`.
         TypeError, ValueError
-            As in `fit`; also if ``context`` is too short or has other columns.
+            As in `fit`; also if ``context`` is too short or has other columns, ``X`` has no rows for all steps that the
+            network forecasts at once, or a value is so large that the forecast in single precision would be infinite.
         """
-        seen, parameters = self._predict(horizon, X, context, X_past, static)
-        values = seen.undo(mean(self.model_.config["distribution"], parameters))
-        require_finite_forecasts(values, self.model_, seen, *seen.ends)
+        now = self._now()
+        seen, parameters = now._predict(horizon, X, context, X_past, static)
+        values = seen.undo(mean(now.model_.config["distribution"], parameters))
+        require_finite_forecasts(values, now.model_, seen, *seen.ends)
         return seen.observations.continued(values)
 
     def update(self, y: Any, X: Any = None, X_past: Any = None, static: Any = None) -> Self:

@@ -54,6 +54,8 @@ def read_losses(a: Any, b: Any, truth: Any, loss: Loss) -> PairedLosses:
         known = _numbers(truth, "truth")
         _check_alike(a, truth, "truth")
         first, second = (_losses(measure, known, forecast) for forecast in (first, second))
+    elif loss != "squared":
+        raise ValueError(f"expected truth with loss={loss!r}, as a and b are losses without it, got None")
     index = a.index if isinstance(a, pd.Series | pd.DataFrame) else pd.RangeIndex(len(first))
     return _rows(first, second, index)
 

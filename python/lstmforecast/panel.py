@@ -186,9 +186,13 @@ class Panel(Observations):
         if "starts" not in tensors or times is None:
             return single
         keys = unpack_keys(values["keys"])
+        starts = tensors["starts"]
+        lengths = np.diff(starts)
+        if len(keys) != len(lengths) or (lengths < 1).any() or starts[0] != 0 or starts[-1] != len(times):
+            raise ValueError(f"{len(keys)} series of other rows")
         names = [unpack_label(name) for name in values["levels"]]
-        index = pd.MultiIndex.from_arrays([keys.repeat(np.diff(tensors["starts"])), times], names=names)
-        return cls(single.values, index, single.freq, single.form, single.filled, starts=tensors["starts"])
+        index = pd.MultiIndex.from_arrays([keys.repeat(lengths), times], names=names)
+        return cls(single.values, index, single.freq, single.form, single.filled, starts=starts)
 
     def _times_of(self, i: int) -> pd.Index:
         return self.times(np.arange(self.starts[i], self.starts[i + 1]))

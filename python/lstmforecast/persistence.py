@@ -17,7 +17,15 @@ from lstmforecast.ensemble import Ensemble, n_members
 from lstmforecast.packing import pack_frequency, unpack_frequency
 from lstmforecast.parameters import SCALERS
 from lstmforecast.quantization import DTYPES, pack, pack_state, unpack, unpack_state
-from lstmforecast.restored import check_config, check_detector, check_training, read_config, read_json, require
+from lstmforecast.restored import (
+    check_config,
+    check_detector,
+    check_training,
+    is_count,
+    read_config,
+    read_json,
+    require,
+)
 
 if TYPE_CHECKING:
     from lstmforecast.anomaly import LSTMAnomalyDetector
@@ -30,6 +38,7 @@ _LEARNED = ("best_epoch", "n_epochs", "stop_reason")
 # A file is data: it names no places to read or write, and brings no objects.
 _NOT_SAVED = ("callbacks", "checkpoint", "pretrained", "random_state", "scaler")
 _NOT_READ = ("callbacks", "checkpoint", "pretrained")
+_MOST_THREADS = 1024
 # What Python, pandas and NumPy raise for values that make no sense to them.
 _WRONG = (
     ArithmeticError,
@@ -247,6 +256,10 @@ def _read_parameters(text: str) -> dict[str, Any]:
     parameters = {name: value for name, value in saved.items() if name not in _NOT_READ}
     if not isinstance(parameters.get("random_state"), int | None):
         raise ValueError("a random_state that is no integer")
+    # as many threads as a file says: a system that can't start them ends the process
+    n_threads = parameters.get("n_threads")
+    if n_threads is not None and not is_count(n_threads, 1, _MOST_THREADS):
+        raise ValueError(f"n_threads of {n_threads!r}")
     if isinstance(parameters.get("class_weight"), list):
         parameters["class_weight"] = dict(parameters["class_weight"])
     if "freq" in parameters:

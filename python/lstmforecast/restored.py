@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from pandas.tseries.offsets import BaseOffset
 
 from lstmforecast.calendar import calendar_names
 from lstmforecast.container import Observations
@@ -56,9 +57,9 @@ def require_array(name: str, array: Any, dtype: type, shape: tuple[int | None, .
     require(not finite or bool(np.isfinite(array).all()), f"{name} that are not finite")
 
 
-def is_count(value: Any, least: int = 0) -> bool:
-    """Whether a value is an integer of at least ``least``."""
-    return isinstance(value, int | np.integer) and not isinstance(value, bool) and bool(value >= least)
+def is_count(value: Any, least: int = 0, most: int = 2**62) -> bool:
+    """Whether a value is an integer within bounds."""
+    return isinstance(value, int | np.integer) and not isinstance(value, bool) and bool(least <= value <= most)
 
 
 def read_config(text: str) -> dict[str, Any]:
@@ -158,7 +159,7 @@ def _check_times(observations: Observations, starts: NDArray[np.int64]) -> None:
     steps = np.delete(steps, starts[1:-1] - 1)
     freq = observations.freq
     if has_times:
-        require(isinstance(freq, str) and bool((steps > 0).all()), "times in no order")
+        require(isinstance(freq, str | BaseOffset) and bool((steps > 0).all()), "times in no order")
     else:
         require(is_count(freq, 1) and bool((steps == freq).all()), "labels in no order")
 

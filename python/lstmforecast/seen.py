@@ -105,11 +105,6 @@ class Seen:
         return None if self.sizes is None else np.ascontiguousarray(self.sizes[:, : 2 * self.observations.n_columns])
 
     @property
-    def spreads(self) -> Array | None:
-        """By what the errors of each series are divided: (n_series, k)."""
-        return None if self.units is None else self.units.spreads
-
-    @property
     def units(self) -> Units | None:
         """Units of error of each series of a panel."""
         if self.sizes is None:

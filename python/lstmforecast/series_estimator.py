@@ -17,7 +17,7 @@ from lstmforecast.covariates import Covariates
 from lstmforecast.distributed import Processes
 from lstmforecast.ensemble import Ensemble
 from lstmforecast.estimator import LSTMEstimator, OnEpoch
-from lstmforecast.finite import require_finite_forecasts
+from lstmforecast.finite import require_finite_forecasts, require_squares
 from lstmforecast.fit_tasks import FitTasks
 from lstmforecast.frames import to_pandas
 from lstmforecast.index import Frequency, season_length
@@ -66,6 +66,14 @@ class SeriesEstimator(SamplePaths, LSTMEstimator):
     _seen: Seen
     _n_rows: int
 
+    def _validate_parameters(self) -> None:
+        super()._validate_parameters()
+        if self.patience is None and self.validation_fraction:
+            raise ValueError(
+                f"expected validation_fraction=None with patience=None, which holds nothing out, got "
+                f"{self.validation_fraction!r}"
+            )
+
     def _read(self, y: Any, X: Any, X_past: Any, static: Any) -> Seen:
         """Check the data, and align what stands beside them."""
         observations = read_observations(y, freq=self.freq, missing=self.missing)
@@ -75,7 +83,9 @@ class SeriesEstimator(SamplePaths, LSTMEstimator):
             raise ValueError(
                 f"expected horizon=1 or head='direct' with X_past, which is not known beyond a step, got {self.horizon}"
             )
-        return Seen(observations, features, covariates, scaler=self.scaler, transform=self.transform)
+        seen = Seen(observations, features, covariates, scaler=self.scaler, transform=self.transform)
+        require_squares(seen)
+        return seen
 
     def _fit(self, seen: Seen, tasks: FitTasks | None = None) -> Self:
         observations = seen.observations

@@ -15,7 +15,7 @@ ROUNDING = 1e-12
 # The unit of a series without variation, as a part of its size, until its errors tell a better one.
 PART_OF_SIZE = 1e-3
 # A series whose errors are so many times as large in its unit as those of the others, or so small a part of them, needs
-# another unit. Wild series are part of what may happen to all: of M4's 414 hourly ones one is that far off.
+# another unit. Wild series are part of what may happen to all: of M4's 414 hourly ones two are that far off.
 TOO_LARGE, TOO_SMALL = 10.0, 0.2
 # Windows from which its errors tell that. Its unit counts as one more, so that a few lucky forecasts don't make it 0.
 LEAST_WINDOWS = 5
@@ -27,7 +27,7 @@ class Units(NamedTuple):
     spreads: Array
     pooled: NDArray[np.bool_]
 
-    def take(self, which: NDArray[np.int64] | slice) -> Units:
+    def take(self, which: NDArray[np.int64]) -> Units:
         """Those of some series."""
         return Units(self.spreads[which], self.pooled[which])
 
@@ -38,7 +38,7 @@ class Units(NamedTuple):
     def divisors(self, which: NDArray[np.int64]) -> Array:
         """By what the errors of windows of these series are divided: (n_windows, k)."""
         # a variable that never moves beside others that do: whatever its errors are, the pool doesn't hear of them
-        divisors: Array = np.where(self.spreads > 0, self.spreads, np.finfo(np.float64).max)[which]
+        divisors: Array = np.where(self.spreads > 0, self.spreads, 2.0**1000)[which]
         return divisors
 
 

@@ -7,6 +7,7 @@ use super::{Engine, Model, ModelConfig};
 use crate::distribution::{Distribution, Level};
 use crate::error::{Error, Result};
 use crate::kernel::pool;
+use crate::memory;
 use crate::network::fused::{FusedMemory, FusedNetwork};
 use crate::network::hybrid::HybridNetwork;
 use crate::network::parameter::dimensions;
@@ -121,7 +122,9 @@ impl Model {
         origin: impl Fn(usize) -> (usize, usize) + Sync,
         n_threads: Option<usize>,
     ) -> Result<Vec<f64>> {
-        let mut forecasts = vec![0.0; n * self.config.forecast_len()];
+        let len = n.saturating_mul(self.config.forecast_len());
+        memory::check::<f64>(len, || format!("{n} forecasts of {} numbers each", self.config.forecast_len()))?;
+        let mut forecasts = vec![0.0; len];
         match self.engine() {
             Engine::Fused => {
                 let mut forecaster = if let Some(forecaster) = self.forecaster.take() {
@@ -145,14 +148,7 @@ impl Model {
             }
             Engine::Torch => self.forecast_by_torch(panel, n, &origin, n_threads, &mut forecasts)?,
         }
-        if forecasts.iter().all(|value| value.is_finite()) {
-            return Ok(forecasts);
-        }
-        Err(Error::Value(
-            "expected data and weights of a size that can be computed with, got a forecast that is NaN or infinite: scale the \
-             data"
-                .to_owned(),
-        ))
+        Ok(forecasts)
     }
 
     fn task<'a, F>(&'a self, panel: &'a Panel<'a>, origin: &'a F) -> Task<'a, F> {

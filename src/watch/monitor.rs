@@ -13,6 +13,8 @@ use crate::series::Matrix;
 /// An error below this part of its column's scale is none: so much a network in single precision is off by itself, and what
 /// is forecast without error shall not divide by zero.
 const LEAST_SPREAD: f64 = 1e-4;
+/// The same of a column that never moved, whose forecasts have no rounding, as a part of its size.
+const LEAST_MOVE: f64 = 1e-6;
 /// Values that differ by less than this part of their size differ by rounding.
 const ROUNDING: f64 = 1e-12;
 
@@ -185,7 +187,7 @@ fn least_spreads(model: &Model, feed: &Feed, rows: Matrix<f64>) -> Vec<f64> {
     for &column in feed.still() {
         // a column of zeros has no size: its scale is 1
         let size = ranges[column].size();
-        least[column] = LEAST_SPREAD * if size > 0.0 { size } else { 1.0 };
+        least[column] = LEAST_MOVE * if size > 0.0 { size } else { 1.0 };
     }
     least
 }
@@ -212,4 +214,28 @@ fn score_parts(model: &Model, judged: &[Judged], n_train: usize, span: f64, leas
         }
     }
     (scorer, findings)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_that_differ_by_rounding_never_moved() {
+        let nan = f64::NAN;
+        #[rustfmt::skip]
+        let values = [
+            1.0, 0.0, 1e6,        nan, 1e-9,
+            1.0, 0.0, 1e6 + 1e-7, 3.0, 2e-9,
+            nan, 0.0, 1e6 - 1e-7, 3.0, 1e-9,
+        ];
+        assert_eq!(still_columns(Matrix::new(&values, 5).unwrap()), [0, 1, 2, 3]);
+    }
+
+    #[test]
+    fn what_is_beyond_the_clip_is_brought_to_it() {
+        let row = Judged { forecast: vec![1.0, 2.0], errors: vec![0.5, -9.0, f64::NAN, f64::NAN] };
+        assert_eq!(clipped(&row, &[1.0, 2.0], 3.0), Some(vec![1.5, -4.0]));
+        assert_eq!(clipped(&row, &[1.0, 2.0], 4.5), None);
+    }
 }

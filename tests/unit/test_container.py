@@ -199,7 +199,9 @@ def test_a_slice_does_not_share_memory_with_the_data():
 
 
 def test_names_and_frequencies_that_no_file_can_hold_are_an_error():
-    with pytest.raises(ValueError, match="expected strings, numbers, dates or tuples of them to name .*, got Interval"):
+    with pytest.raises(
+        ValueError, match=r"expected strings, numbers, dates or tuples of them to name .*, got Interval"
+    ):
         Observations.read(FRAME.set_axis(pd.interval_range(0, 2), axis=1)).pack()
     fridays = pd.DateOffset(weekday=FR(1), weeks=1)
     frame = FRAME.set_axis(pd.date_range("2024-01-05", periods=6, freq=fridays))

@@ -122,9 +122,7 @@ def test_the_value_and_its_row_are_named(name):
 def test_rows_of_an_update_are_counted_as_they_were_passed(missing, n_rows):
     fitted = model(missing=missing).fit(LOAD[:50])
     late = pd.Series(1.0, pd.date_range(LATE[0], periods=n_rows, freq="D"), name="load")
-    with pytest.raises(
-        ValueError, match=r"got 2024-02-20 05:00:00 \(row 0\), .* comes 2024-02-20 00"
-    ):
+    with pytest.raises(ValueError, match=r"got 2024-02-20 05:00:00 \(row 0\), .* comes 2024-02-20 00"):
         fitted.update(late)
     with pytest.raises(ValueError, match=r"infinite, the first in 2024-02-21 00:00:00 \(row 1\)"):
         fitted.update(pd.Series([1.0, np.inf], DAYS[50:52], name="load"))

@@ -351,3 +351,8 @@ def test_a_segment_that_does_not_fit_is_refused():
         LSTMForecaster(2, architecture="linear", backend="fused").fit(np.arange(100.0))
     with pytest.raises(ValueError, match="expected n_estimators to be an integer of at least 1, got 0"):
         LSTMForecaster(2, n_estimators=0).fit(np.arange(100.0))
+
+
+def test_nothing_is_held_out_by_half():
+    with pytest.raises(ValueError, match=r"expected validation_fraction=None with patience=None, .*, got 0.3"):
+        LSTMForecaster(patience=None, validation_fraction=0.3).fit(np.arange(100.0))
