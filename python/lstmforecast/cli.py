@@ -193,7 +193,7 @@ def _forecast(args: argparse.Namespace) -> None:
         _check_loading(args)
         y = _read(args)
         model = _loaded(args)
-        _check_zone(model, y, args.time)
+        _check_times(model, y, args.time)
     else:
         y = _read(args)
         model = _model(args).fit(y)
@@ -236,17 +236,23 @@ def _loaded(args: argparse.Namespace) -> LSTMForecaster:
     return model
 
 
-def _check_zone(model: LSTMForecaster, y: pd.DataFrame, time: str | None) -> None:
-    """Refuse times with an offset from UTC for a model without a time zone, and the reverse."""
-    zones = [getattr(index, "tz", None) for index in (model._seen.observations.index, y.index)]
-    if time is None or (zones[0] is None) == (zones[1] is None):
+def _check_times(model: LSTMForecaster, y: pd.DataFrame, time: str | None) -> None:
+    """Refuse times with an offset from UTC for a model without a time zone, the reverse, and none at all."""
+    import pandas as pd
+
+    known = model._seen.observations.index
+    if not isinstance(known, pd.DatetimeIndex):
+        return
+    if time is None or not isinstance(y.index, pd.DatetimeIndex):
+        raise ValueError("expected --time COLUMN, as the model knows times, got none: rows are numbered")
+    if (known.tz is None) == (y.index.tz is None):
         return
     got = f"got {y.index[0].isoformat()}"
-    if zones[0] is None:
+    if known.tz is None:
         raise ValueError(f"expected times without an offset from UTC in column {time!r}, as the model's, {got}")
     raise ValueError(
         f"expected times with their offset from UTC, such as 2026-01-31T12:00:00+01:00, in column {time!r}, as the "
-        f"model's times are in {zones[0]}, {got}"
+        f"model's times are in {known.tz}, {got}"
     )
 
 

@@ -183,3 +183,6 @@ def test_the_command_says_how_times_are_written(tmp_path, capsys):
     assert re.search(r"expected times without an offset .* column 'ds', as the model's, got", capsys.readouterr().err)
     assert main(["forecast", str(files["naive"]), *options, "--load", str(tmp_path / "UTC")]) == 1
     assert re.search(r"with their offset from UTC, such as .* model's times are in UTC, got", capsys.readouterr().err)
+    rows = ["forecast", str(files["naive"]), "--target", "y", *options[2:], "--load", str(tmp_path / "naive")]
+    assert main(rows) == 1
+    assert "expected --time COLUMN, as the model knows times, got none" in capsys.readouterr().err
