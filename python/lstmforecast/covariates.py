@@ -196,6 +196,8 @@ class Covariates:
         if static is not None:
             made_of = tuple(StaticColumn.unpack(column) for column in static.get("read_from", ())) or None
             columns = [unpack_label(label) for label in static["columns"]]
+            if not {feature for column in made_of or () for feature in column.features} <= set(columns):
+                raise ValueError(f"static features {columns}, got columns of others")
             static = pd.DataFrame(static["data"], unpack_keys(static["keys"]), columns, dtype=np.float64)
         version = saved.get("calendar_version", 1)
         if version not in range(1, VERSION + 1):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numbers
+import reprlib
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -146,9 +147,9 @@ def _culprit(column: pd.Series) -> str:
     """The first value that is no number, and its row where other rows hold numbers."""
     readable = np.array([_is_missing(value) or _is_readable(value) for value in column])
     if readable.all() or not readable.any():
-        return repr(column.iloc[0])
+        return reprlib.repr(column.iloc[0])
     row = int(np.argmin(readable))
-    return f"{column.iloc[row]!r} at {row_name(column.index, row)}"
+    return f"{reprlib.repr(column.iloc[row])} at {row_name(column.index, row)}"
 
 
 def _is_readable(value: Any) -> bool:

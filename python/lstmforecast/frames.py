@@ -12,7 +12,10 @@ import numpy as np
 import pandas as pd
 
 SERIES, TIME = "unique_id", "ds"
-_DICTIONARY = re.compile(r"dictionary<values=(?P<values>\w+), indices=(?P<indices>\w+), ordered=(?P<ordered>[01])>")
+_TEXT, _WHOLE = r"string|large_string|string_view", r"u?int(?:8|16|32|64)"
+_DICTIONARY = re.compile(
+    rf"dictionary<values=(?P<values>{_TEXT}|{_WHOLE}), indices=(?P<indices>{_WHOLE}), ordered=(?P<ordered>[01])>"
+)
 # What narwhals need not be imported for.
 _KNOWN = (np.ndarray, pd.DataFrame, pd.Series, list, tuple, float, int, np.generic, type(None))
 
@@ -41,6 +44,25 @@ class Origin:
     is_date: bool = False
     series_type: str | None = None
     time_type: str | None = None
+
+    def __post_init__(self) -> None:
+        # a file may hold anything
+        known = (None, "Date", "Categorical", "large_string", "string_view")
+        told = (
+            self.series_type in known or _DICTIONARY.fullmatch(str(self.series_type)) or self._categories() is not None
+        )
+        if not told or self.time_type not in (None, "date64[ms]"):
+            raise ValueError(f"types of columns that are known, got {self.series_type!r} and {self.time_type!r}")
+
+    def _categories(self) -> list[str] | None:
+        """Those of polars' Enum; None: it is something else."""
+        try:
+            categories = json.loads(str(self.series_type))
+        except ValueError:
+            return None
+        return (
+            categories if isinstance(categories, list) and all(isinstance(each, str) for each in categories) else None
+        )
 
     def give_back(self, result: pd.DataFrame | pd.Series) -> Any:
         """Turn a result into a frame of the library, its times (and series) the first columns; a Series without times

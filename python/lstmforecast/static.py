@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+import reprlib
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,23 +52,23 @@ class StaticColumn:
         """
         if self.categories is None:
             return {self.name: _numbers(column, "as at fit")}
-        places = np.array([self._place(value, series) for series, value in column.items()])
+        known = {category: i for i, category in enumerate(self.categories)}
+        places = np.array([self._place(value, series, known) for series, value in column.items()])
         return {feature: places == i for i, feature in enumerate(self.features)}
 
-    def _place(self, value: Any, series: Hashable) -> int:
+    def _place(self, value: Any, series: Hashable, known: Mapping[str, int]) -> int:
         """Which of the categories a value is; 1, 1.0 and "1" are the same."""
-        assert self.categories is not None
-        if str(value) in self.categories:
-            return self.categories.index(str(value))
+        if str(value) in known:
+            return known[str(value)]
         if is_number(value):
-            for i, category in enumerate(self.categories):
+            for category, i in known.items():
                 if _as_number(category) == value:
                     return i
-        more = len(self.categories) - _SHOWN
-        listed = ", ".join(map(repr, self.categories[:_SHOWN])) + (f" and {more} more" if more > 0 else "")
+        more = len(known) - _SHOWN
+        listed = ", ".join(map(repr, list(known)[:_SHOWN])) + (f" and {more} more" if more > 0 else "")
         raise ValueError(
-            f"expected a category that series had at fit in column {self.name!r} of static ({listed}), got {value!r} "
-            f"for series {series!r}"
+            f"expected a category that series had at fit in column {self.name!r} of static ({listed}), got "
+            f"{reprlib.repr(value)} for series {series!r}"
         )
 
     def pack(self) -> dict[str, Any]:
@@ -111,8 +112,7 @@ def read_static(static: Any, keys: pd.Index) -> tuple[pd.DataFrame, tuple[Static
     for name, column in frame.items():
         if _holds_words(column):
             parts[name] = column
-            seen = pd.get_dummies(column[of_y]).any()
-            columns.append(StaticColumn(name, tuple(str(category) for category in seen.index[seen])))
+            columns.append(StaticColumn(name, tuple(sorted({str(category) for category in column[of_y]}))))
         else:
             parts[name] = pd.Series(_numbers(column, "or words"), frame.index)
             columns.append(StaticColumn(name))
@@ -149,7 +149,9 @@ def static_rows(encoded: pd.DataFrame, columns: Sequence[StaticColumn] | None, s
         frame = _opened(static)
         frame = frame[frame.index.isin(keys)]
         if not len(frame):
-            raise ValueError(f"expected static with a row for series {keys[0]!r}, got rows of other series only")
+            raise ValueError(
+                f"expected static with a row for series {keys.tolist()[0]!r}, got rows of other series only"
+            )
         tables.append(_encode(frame, encoded.columns, columns))
     rows = np.full((len(keys), encoded.shape[1]), np.nan)
     absent = np.ones(len(keys), bool)
@@ -249,8 +251,8 @@ def _numbers(column: pd.Series, allowed: str) -> Array:
         for series, value in column.items():
             if not (is_number(value) or isinstance(value, bool | np.bool_)):
                 raise TypeError(
-                    f"expected numbers {allowed} in column {column.name!r} of static, got {value!r} for series "
-                    f"{series!r}"
+                    f"expected numbers {allowed} in column {column.name!r} of static, got {reprlib.repr(value)} for "
+                    f"series {series!r}"
                 )
         values = np.array([float(value) for value in column])
     wrong = np.flatnonzero(~np.isfinite(values))

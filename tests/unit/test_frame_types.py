@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 
 from lstmforecast import LSTMForecaster, load
+from lstmforecast.frames import Origin
 
 FAST = {"hidden_size": 4, "max_epochs": 1, "steps_per_epoch": 2, "random_state": 0, "n_threads": 1}
 N = 40
@@ -123,3 +124,9 @@ def test_names_of_pandas_come_back(dtype, tmp_path):
     for each in (model, load(tmp_path / "model.safetensors")):
         assert each.predict()["unique_id"].dtype == frame["unique_id"].dtype
         assert each.predict_interval(0.5).index.get_level_values(0).dtype == frame["unique_id"].dtype
+
+
+def test_a_type_that_no_library_has_is_no_origin():
+    for wrong in ({"series_type": "nonsense"}, {"series_type": "[1]"}, {"time_type": "Date"}):
+        with pytest.raises(ValueError, match="types of columns that are known"):
+            Origin("polars", **wrong)
