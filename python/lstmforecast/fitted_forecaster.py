@@ -150,10 +150,11 @@ class FittedForecaster(SeriesEstimator):
             As in `predict`; also for another architecture.
         """
         self._check_is_fitted()
-        require_attention(self.model_.config)
-        seen, X = self._seen_from(self._steps(None), X, context, X_past, static)
-        windows, future = ends_of(self.model_, seen, self.model_.config["horizon"], X)
-        return self.model_.attention_weights(first_inputs(self.model_, windows, future), self.n_threads, seen.scales)
+        now = self._now()
+        require_attention(now.model_.config)
+        seen, X = now._seen_from(now._steps(None), X, context, X_past, static)
+        windows, future = ends_of(now.model_, seen, now.model_.config["horizon"], X)
+        return now.model_.attention_weights(first_inputs(now.model_, windows, future), self.n_threads, seen.scales)
 
     @property
     def context_(self) -> Any:

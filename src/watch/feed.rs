@@ -146,7 +146,9 @@ impl Feed {
             let mut forecast = forecast.to_vec();
             let before = &self.window[(window_size + taken - 1) * self.n_columns..][..self.n_columns];
             for step in forecast.chunks_exact_mut(self.n_columns) {
-                self.still.iter().for_each(|&column| step[column] = before[column]);
+                for &column in &self.still {
+                    step[column] = before[column];
+                }
             }
             self.pending.push_front(forecast);
             self.pending.truncate(self.horizon);
