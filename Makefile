@@ -1,6 +1,7 @@
 # One definition of each command; .ci/run calls the same ones. Needs Python 3.10 to 3.13, pip, Rust and a C++ compiler.
 PYTHON ?= python3
 ARGS ?=
+MINUTES ?= 5
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -25,6 +26,10 @@ demo: develop
 test: develop
 	$(ACTIVE) cargo test --release
 	$(BIN)/python -m pytest $(ARGS)
+
+.PHONY: fuzz  ## Mutate files and inputs for MINUTES=5, all targets together; ARGS="model_files --seed 1" picks (sets everything up)
+fuzz: develop
+	$(BIN)/python -m tests.fuzz --minutes $(MINUTES) $(ARGS)
 
 .PHONY: bench  ## Measure against PyTorch, ONNX Runtime and the peers; ARGS="step forward" picks (an hour; sets everything up)
 bench: develop

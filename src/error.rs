@@ -42,6 +42,9 @@ pub enum Error {
     /// Another process of a training is gone or doesn't answer.
     #[error("{0}")]
     Process(String),
+    /// There is not enough memory.
+    #[error("{0}")]
+    Memory(String),
     /// libtorch reports a failure.
     #[error("libtorch: {0}")]
     Torch(String),
@@ -60,6 +63,14 @@ impl Error {
     pub fn too_short(expected: impl Into<String>, got: impl Into<String>) -> Self {
         Self::TooShort { expected: expected.into(), got: got.into() }
     }
+}
+
+/// What libtorch's failures to allocate come to.
+pub const NO_MEMORY: &str = "there is not enough memory: choose smaller sizes of the network, or a smaller batch_size";
+
+/// Whether libtorch's text says that an allocation failed.
+pub fn is_of_memory(text: &str) -> bool {
+    ["can't allocate memory", "std::bad_alloc", "out of memory"].iter().any(|words| text.contains(words))
 }
 
 /// Whether all these numbers are positive.
@@ -91,6 +102,9 @@ pub fn check_sizes(numbers: impl IntoIterator<Item = (&'static str, usize)>) -> 
 impl From<tch::TchError> for Error {
     fn from(error: tch::TchError) -> Self {
         let text = error.to_string();
+        if is_of_memory(&text) {
+            return Self::Memory(NO_MEMORY.to_owned());
+        }
         // libtorch appends a C++ stack trace, which helps no user.
         Self::Torch(text.lines().next().unwrap_or_default().to_owned())
     }

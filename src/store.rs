@@ -1,19 +1,26 @@
 //! Model files: safetensors with the configuration in the header. No code, no pickle.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
-use std::io::Write;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use safetensors::tensor::{Dtype, SafeTensors, View};
 
 use crate::error::{Error, Result};
 
-/// The version that this code writes, and the newest that it reads.
-pub const FORMAT_VERSION: u32 = 1;
+pub use replacement::replace;
+
+mod replacement;
+
+/// The version that this code writes, and the newest that it reads; files of version 1 have no checksum.
+pub const FORMAT_VERSION: u32 = 2;
 const FORMAT: &str = "lstmforecast";
 const FORMAT_KEY: &str = "format";
 const VERSION_KEY: &str = "format_version";
+/// The key of the checksum in a header, which [`read`] holds it against where there is one.
+pub const CHECKSUM_KEY: &str = "checksum";
+/// Characters of a file's contents that a message repeats.
+const MOST_REPEATED: usize = 80;
 
 /// A dense little-endian tensor as it lies in a file.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,33 +51,18 @@ impl View for &StoredTensor {
 /// Tensors by name, and text by key.
 pub type Contents = (HashMap<String, StoredTensor>, HashMap<String, String>);
 
-/// Writes a file: first under a temporary name beside it, then renamed, so that a half-written model can't exist.
+/// Writes a file as [`replace`] does, so that a half-written model can't exist.
 ///
 /// # Errors
-/// [`Error::Io`] when the folder can't be written.
+/// [`Error::Io`] when it can't be written.
 pub fn write(path: &Path, tensors: &HashMap<String, StoredTensor>, metadata: HashMap<String, String>) -> Result<()> {
     let mut header = metadata;
     header.insert(FORMAT_KEY.to_owned(), FORMAT.to_owned());
     header.insert(VERSION_KEY.to_owned(), FORMAT_VERSION.to_string());
+    let sum = checksum(&header, tensors.iter().map(|(name, tensor)| (name.as_str(), tensor)));
+    header.insert(CHECKSUM_KEY.to_owned(), sum);
     let bytes = safetensors::serialize(tensors, Some(header)).map_err(|e| Error::Value(e.to_string()))?;
     replace(path, &bytes).map_err(|source| Error::Io { path: path.display().to_string(), source })
-}
-
-fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let prefix = format!(".{name}.");
-    let mut file = tempfile::Builder::new().prefix(&prefix).permissions(default_permissions()).tempfile_in(folder)?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|e| e.error)?;
-    Ok(())
-}
-
-/// As any new file (the system's umask applies), where a temporary file would be readable for its owner alone.
-fn default_permissions() -> std::fs::Permissions {
-    use std::os::unix::fs::PermissionsExt;
-    std::fs::Permissions::from_mode(0o666)
 }
 
 /// Reads a file that [`write`] wrote.
@@ -81,6 +73,29 @@ pub fn read(path: &Path) -> Result<Contents> {
     let name = path.display().to_string();
     let bytes = std::fs::read(path).map_err(|source| Error::Io { path: name.clone(), source })?;
     parse(&bytes).map_err(|reason| Error::Format(format!("{name}: {reason}")))
+}
+
+/// The CRC-32 (as of zlib) of all that a file says, in hexadecimal digits: each key of the header, but its own, and its text;
+/// then of each tensor its name, its type, its sizes (64 bits each) and its bytes. Keys and names are in order; before each
+/// of these parts its length in bytes is counted, as 64 bits. All integers are little-endian.
+fn checksum<'t, V: View + 't>(header: &HashMap<String, String>, tensors: impl Iterator<Item = (&'t str, V)>) -> String {
+    let mut crc = crc32fast::Hasher::new();
+    let mut add = |part: &[u8]| {
+        crc.update(&(part.len() as u64).to_le_bytes());
+        crc.update(part);
+    };
+    for (key, text) in header.iter().filter(|(key, _)| *key != CHECKSUM_KEY).collect::<BTreeMap<_, _>>() {
+        add(key.as_bytes());
+        add(text.as_bytes());
+    }
+    for (name, tensor) in tensors.collect::<BTreeMap<_, _>>() {
+        add(name.as_bytes());
+        add(tensor.dtype().to_string().as_bytes());
+        let sizes: Vec<u8> = tensor.shape().iter().flat_map(|&size| (size as u64).to_le_bytes()).collect();
+        add(&sizes);
+        add(&tensor.data());
+    }
+    format!("{:08x}", crc.finalize())
 }
 
 /// A checksum of numbers in order: others have another one, but for one in 2^64. No proof against ill will.
@@ -121,28 +136,45 @@ impl std::fmt::Display for Digest {
 
 fn parse(bytes: &[u8]) -> std::result::Result<Contents, String> {
     let expected = "expected a model file of lstmforecast";
-    let (_, header) =
-        SafeTensors::read_metadata(bytes).map_err(|e| format!("{expected}, got a damaged or foreign file ({e})"))?;
+    let damaged = |error: &dyn std::fmt::Display| {
+        format!("{expected}, got a damaged or foreign file ({})", brief(&error.to_string()))
+    };
+    let (_, header) = SafeTensors::read_metadata(bytes).map_err(|e| damaged(&e))?;
     let metadata = header.metadata().clone().unwrap_or_default();
     if metadata.get(FORMAT_KEY).map(String::as_str) != Some(FORMAT) {
         return Err(format!("{expected}, got a safetensors file of another origin"));
     }
     let version = metadata.get(VERSION_KEY).cloned().unwrap_or_default();
-    match version.parse::<u32>() {
-        Ok(v) if v <= FORMAT_VERSION => {}
+    let version = match version.parse::<u32>() {
+        Ok(v) if v <= FORMAT_VERSION => v,
         Ok(v) => {
             return Err(format!(
                 "expected format version {FORMAT_VERSION} or older, got {v}: upgrade lstmforecast to read it"
             ))
         }
-        Err(_) => return Err(format!("{expected}, got one with the format version {version:?}")),
+        Err(_) => return Err(format!("{expected}, got one with the format version {:?}", brief(&version))),
+    };
+    let file = SafeTensors::deserialize(bytes).map_err(|e| damaged(&e))?;
+    if version > 1 || metadata.contains_key(CHECKSUM_KEY) {
+        let found = checksum(&metadata, file.iter());
+        if metadata.get(CHECKSUM_KEY) != Some(&found) {
+            return Err(format!("{expected}, got a damaged file: its checksum is that of other contents"));
+        }
     }
-    let file = SafeTensors::deserialize(bytes).map_err(|e| format!("{expected}, got a damaged file ({e})"))?;
     let tensors = file.tensors().into_iter().map(|(name, view)| {
         let tensor = StoredTensor { dtype: view.dtype(), shape: view.shape().to_vec(), bytes: view.data().to_vec() };
         (name, tensor)
     });
     Ok((tensors.collect(), metadata))
+}
+
+/// The beginning of a text of a file, which may be anything, on one line.
+pub fn brief(text: &str) -> String {
+    let one_line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    match one_line.char_indices().nth(MOST_REPEATED) {
+        Some((end, _)) => format!("{}...", &one_line[..end]),
+        None => one_line,
+    }
 }
 
 #[cfg(test)]
@@ -180,6 +212,19 @@ mod tests {
     }
 
     #[test]
+    fn a_file_of_version_1_needs_no_checksum_and_a_newer_one_does() {
+        let (tensors, mut header) = parse(&example()).unwrap();
+        header.remove(CHECKSUM_KEY);
+        let read =
+            |header: &HashMap<String, String>| parse(&safetensors::serialize(&tensors, Some(header.clone())).unwrap());
+        assert!(read(&header).unwrap_err().contains("checksum"));
+        header.insert(VERSION_KEY.to_owned(), "1".to_owned());
+        assert_eq!(read(&header).unwrap().0, tensors);
+        header.insert(CHECKSUM_KEY.to_owned(), "00000000".to_owned());
+        assert!(read(&header).unwrap_err().contains("checksum"));
+    }
+
+    #[test]
     fn every_truncation_is_an_error() {
         let bytes = example();
         for n in 0..bytes.len() {
@@ -191,7 +236,7 @@ mod tests {
     fn a_newer_version_says_so() {
         let mut newer = example();
         let at =
-            newer.windows(20).position(|w| w == b"\"format_version\":\"1\"").expect("the header names its version");
+            newer.windows(20).position(|w| w == b"\"format_version\":\"2\"").expect("the header names its version");
         newer[at + 18] = b'9';
         assert!(parse(&newer).unwrap_err().contains("got 9"));
     }
@@ -203,11 +248,24 @@ mod tests {
         }
 
         #[test]
-        fn any_flipped_byte_is_an_error_or_a_file(at in 0usize..150, value in any::<u8>()) {
-            let mut bytes = example();
-            let n = bytes.len();
-            bytes[at % n] = value;
-            let _ = parse(&bytes);
+        fn any_changed_byte_is_noticed(at in any::<prop::sample::Index>(), bit in 0u8..8) {
+            let whole = example();
+            let mut bytes = whole.clone();
+            let at = at.index(bytes.len());
+            bytes[at] ^= 1 << bit;
+            if let Ok(contents) = parse(&bytes) {
+                // spaces after the header say nothing
+                prop_assert_eq!(contents, parse(&whole).unwrap(), "byte {}", at);
+            }
+        }
+
+        #[test]
+        fn any_other_text_in_a_header_is_noticed(key in "[a-z_]{1,14}", text in any::<String>()) {
+            let whole = parse(&example()).unwrap();
+            let mut header = whole.1.clone();
+            prop_assume!(header.insert(key, text.clone()) != Some(text));
+            let bytes = safetensors::serialize(&whole.0, Some(header)).unwrap();
+            prop_assert!(parse(&bytes).is_err());
         }
     }
 }

@@ -33,6 +33,7 @@ __all__ = [
     "panel_split",
     "read_file",
     "reduce_lr_on_plateau",
+    "replace_file",
     "scale_columns",
     "time_split",
     "unscale_columns",
@@ -70,9 +71,10 @@ class Model:
         scalers: Mapping[str, NDArray[np.float64]],
         int8: bool = False,
     ) -> Model:
-        """Build a trained model again of what ``config``, ``parameters`` and ``scalers`` gave; ``int8`` as of `load_parameters`.
+        """Build a trained model again of what ``config``, ``parameters`` and ``scalers`` gave.
 
         No weights are drawn, and nothing is allocated before weights and scalers are known to be the configuration's.
+        ``int8`` as of `load_parameters`.
 
         Raises
         ------
@@ -359,6 +361,9 @@ def reduce_lr_on_plateau(losses: Sequence[float], learning_rate: float, patience
 
 def write_file(path: str | PathLike[str], tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]) -> None:
     """Write one safetensors file (float32, float64, int64, int8, or bfloat16 as uint16); a temporary one is renamed."""
+
+def replace_file(path: str | PathLike[str], contents: bytes) -> None:
+    """Put bytes at a path: a file whole or not at all, through links, into pipes and devices; else OSError."""
 
 def read_file(path: str | PathLike[str]) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
     """Tensors and metadata of a file written by `write_file`; FormatError for any other bytes."""

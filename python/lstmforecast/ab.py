@@ -130,7 +130,9 @@ class ForecastLog:
         """
         values, labels = _labelled(forecast, times, "forecast", origin)
         if not np.isfinite(values).all():
-            raise ValueError(f"expected finite forecasts, got {int((~np.isfinite(values)).sum())} that are not")
+            wrong = ~np.isfinite(values)
+            first = labels[int(np.argmax(wrong))]
+            raise ValueError(f"expected finite forecasts, got {int(wrong.sum())} that are not, the first for {first}")
         start = write_label(origin)
         _check_zones(labels, start, "times of the forecast like its origin")
         self._store.put_forecasts(

@@ -82,6 +82,8 @@ class LSTMAnomalyDetector(Watcher):
     336 of them, and missing values are filled by their forecasts and have no score. `fit` and `detect` warn where there
     were such, and ``report_`` counts them.
 
+    A variable that never moved in the rows of `fit` is forecast to stay what it is, and raises no alarm until it moves.
+
     Without ``clip``, an anomaly stays in the windows for as many rows as they have, and spoils forecasts for so long:
     events end late, and a season later there may be an echo.
 

@@ -14,12 +14,12 @@ from lstmforecast.backtest_result import BacktestResult
 from lstmforecast.container import Observations
 from lstmforecast.distribution import mean
 from lstmforecast.forecaster import LSTMForecaster
-from lstmforecast.index import season_length as usual_season
 from lstmforecast.parameters import check_count, check_jobs
 from lstmforecast.probabilistic import Probabilities, Spread, SpreadScorer
 from lstmforecast.rolling import Fold, Rolling, Windows
 from lstmforecast.scalers import fit_columns
 from lstmforecast.scoring import Array, point_scores
+from lstmforecast.season import season_length as usual_season
 from lstmforecast.seen import Seen
 
 __all__ = ["BacktestResult", "backtest"]
@@ -70,7 +70,8 @@ def backtest(
     stride : int, default=1
         Rows from one origin to the next.
     horizon : int or None, default=None
-        Steps to forecast; None: the forecaster's.
+        Steps to forecast; None: the forecaster's. With ``X``, a multiple of that: the network reads ``X`` of all steps
+        that it forecasts at once.
     refit : bool or int, default=False
         Whether a clone is fitted again, on the rows before, at every origin, or at every ``refit``-th.
     window : {"expanding", "sliding"}, default="expanding"
@@ -140,6 +141,7 @@ def backtest(
         template.set_params(missing="ffill")
     seen = template._read(y, X, X_past, static)
     observations = seen.observations
+    _check_horizon(template, seen, horizon)
     rolling = Rolling.of(observations.lengths, test_size, horizon, stride, gap)
     folds, windows = rolling.folds(refit, window, train_size), rolling.windows
     season = _season(season_length, observations, int(rolling.first.max()))
@@ -187,6 +189,16 @@ class _Job:
         # hundreds of refits would fill the memory
         kept = fitted if is_last else None
         return _Outcome(values, self.scorer.score(fitted, sized, fold), kept)
+
+
+def _check_horizon(template: LSTMForecaster, seen: Seen, horizon: int) -> None:
+    """Raise a ValueError where forecasts would need X of rows after the last step that is scored."""
+    at_once = template.horizon if template.head == "direct" else 1
+    if seen.covariates.known is not None and horizon % at_once:
+        raise ValueError(
+            f"expected horizon to be a multiple of the {at_once} steps that the network forecasts, and reads X of, at "
+            f"once, got {horizon}: give the forecaster that horizon"
+        )
 
 
 def _season(season_length: int | None, observations: Observations, n_before: int) -> int:

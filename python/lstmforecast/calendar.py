@@ -11,8 +11,12 @@ from numpy.typing import NDArray
 from pandas.tseries.offsets import BaseOffset, Day, Tick
 
 from lstmforecast.index import Frequency, parse_frequency
+from lstmforecast.period_days import Days, period_days, share_of_days, share_of_weekends
 from lstmforecast.plain import plain
+from lstmforecast.season import of_one_word
 
+# Of the features; files say which one their model was trained with.
+VERSION = 2
 # How far each cycle has come, from 0 to below 1; a year's and a month's own number of days keep 1 January at 0 and
 # 31 December just before it, in leap years too.
 _CYCLES: dict[str, Callable[[pd.DatetimeIndex], pd.Index | NDArray[np.float64]]] = {
@@ -39,7 +43,9 @@ _BY_CODE = {
 _STANDSTILL = {"B": 5, "month": 12, "quarter": 4}
 
 
-def calendar_names(freq: Frequency, calendar: str | Sequence[str] | None, holidays: str | None = None) -> list[str]:
+def calendar_names(
+    freq: Frequency, calendar: str | Sequence[str] | None, holidays: str | None = None, version: int = VERSION
+) -> list[str]:
     """Name the columns of `calendar_features`.
 
     Parameters
@@ -50,6 +56,8 @@ def calendar_names(freq: Frequency, calendar: str | Sequence[str] | None, holida
         As in `calendar_features`.
     holidays : str or None
         As in `calendar_features`; whether the country is known is not looked up.
+    version : int
+        As in `calendar_features`.
 
     Returns
     -------
@@ -71,7 +79,7 @@ def calendar_names(freq: Frequency, calendar: str | Sequence[str] | None, holida
         return []
     if freq is None or isinstance(freq, int):
         raise _no_times(calendar, holidays, "no index" if freq is None else "integers")
-    columns = [column for cycle in _chosen_cycles(freq, calendar) for column in _columns_of(cycle)]
+    columns = [column for cycle in _chosen_cycles(freq, calendar, version) for column in _columns_of(cycle)]
     return columns if holidays is None else [*columns, "holiday"]
 
 
@@ -85,12 +93,14 @@ def _columns_of(cycle: str) -> list[str]:
     return [*waves, "weekend"] if cycle == "day_of_week" else waves
 
 
-def _chosen_cycles(freq: Frequency, calendar: str | Sequence[str] | None) -> Sequence[str]:
+def _chosen_cycles(freq: Frequency, calendar: str | Sequence[str] | None, version: int) -> Sequence[str]:
     calendar = plain(calendar)
     if calendar is None:
         return ()
     if isinstance(calendar, str) and calendar == "auto":
-        return _resolved_cycles(parse_frequency(freq))
+        offset = parse_frequency(freq)
+        simple = of_one_word(offset) if type(offset) is pd.DateOffset and version > 1 else None
+        return _resolved_cycles(offset if simple is None else parse_frequency(simple))
     is_list = isinstance(calendar, Sequence) and not isinstance(calendar, str)
     unknown = [cycle for cycle in calendar if cycle not in list(_CYCLES)] if is_list else [calendar]
     if unknown:
@@ -116,7 +126,11 @@ def _resolved_cycles(offset: BaseOffset) -> tuple[str, ...]:
 
 
 def calendar_features(
-    index: pd.Index, freq: Frequency, calendar: str | Sequence[str] | None, holidays: str | None = None
+    index: pd.Index,
+    freq: Frequency,
+    calendar: str | Sequence[str] | None,
+    holidays: str | None = None,
+    version: int = VERSION,
 ) -> pd.DataFrame:
     """Compute the features of time at each step.
 
@@ -136,12 +150,18 @@ def calendar_features(
         of the year (for steps of months the month, of quarters the quarter) below a year.
     holidays : str, optional
         A country code of the `holidays` package, "DE", or one with a subdivision, "US-CA".
+    version : int, default=2
+        1: as models of older files were trained, "weekend" and "holiday" of the label's day alone, and no cycles of
+        "auto" for a ``pandas.DateOffset``.
 
     Returns
     -------
     DataFrame of shape (n, m)
         float64, with ``index``, and `calendar_names` as columns: "<cycle>_sin" and "<cycle>_cos" of each cycle; after
-        the day of the week "weekend", 1 on Saturdays and Sundays; at last "holiday", 1 on public holidays, else 0.
+        the day of the week "weekend", 1 on Saturdays and Sundays; at last "holiday", 1 on public holidays, else 0. Of
+        steps longer than a day they are the part of the step's days that are: 2/7 for a week with two holidays. Which
+        days these are, `lstmforecast.period_days.period_days` tells: "W-SUN" and "ME" end with their label, "MS" begins
+        with it.
 
     Raises
     ------
@@ -160,16 +180,20 @@ def calendar_features(
     2024-12-24 08:00:00             0.87             -0.5      0.0
     2024-12-24 16:00:00            -0.87             -0.5      0.0
     2024-12-25 00:00:00             0.00              1.0      1.0
+    >>> weeks = pd.date_range("2024-12-22", periods=3, freq="W-SUN")
+    >>> print((7 * calendar_features(weeks, "W-SUN", None, "DE")["holiday"]).tolist())
+    [0.0, 2.0, 1.0]
     """
-    names = calendar_names(freq, calendar, holidays)
+    names = calendar_names(freq, calendar, holidays, version)
     # Each column lies in one piece, as pandas keeps it.
     values = np.empty((len(index), len(names)), order="F")
     if names:
         if not isinstance(index, pd.DatetimeIndex | pd.PeriodIndex):
             raise _no_times(calendar, holidays, type(index).__name__)
         times = _wall_clock(index)
+        days = period_days(index, freq) if version > 1 else (times.to_numpy().astype("datetime64[D]"),) * 2
         for column, name in enumerate(names):
-            values[:, column] = _feature(name, times, holidays)
+            values[:, column] = _feature(name, times, days, holidays)
     return pd.DataFrame(values, index=index, columns=names)
 
 
@@ -179,23 +203,21 @@ def _wall_clock(index: pd.DatetimeIndex | pd.PeriodIndex) -> pd.DatetimeIndex:
     return index.tz_localize(None)
 
 
-def _feature(name: str, times: pd.DatetimeIndex, holidays: str | None) -> NDArray[np.float64] | NDArray[np.bool_]:
+def _feature(name: str, times: pd.DatetimeIndex, days: tuple[Days, Days], holidays: str | None) -> NDArray[np.float64]:
     if name == "weekend":
-        return np.asarray(times.day_of_week >= 5)
+        return share_of_weekends(*days)
     if name == "holiday":
         assert holidays is not None
-        return _is_holiday(times, holidays)
+        return share_of_days(*days, _holiday_dates(holidays, *days))
     cycle, _, wave = name.rpartition("_")
     return _WAVES[wave](2 * np.pi * np.asarray(_CYCLES[cycle](times), dtype=np.float64))
 
 
-def _is_holiday(times: pd.DatetimeIndex, code: str) -> NDArray[np.bool_]:
-    dates = times.to_numpy().astype("datetime64[D]")
-    found = _holiday_dates(code, [int(year) for year in times.year.unique()])
-    return np.isin(dates, found)
-
-
-def _holiday_dates(code: str, years: list[int]) -> NDArray[np.datetime64]:
+def _holiday_dates(code: str, first: Days, last: Days) -> Days:
+    """The sorted public holidays of the years of steps."""
+    years = np.unique(np.concatenate([first, last]).astype("datetime64[Y]")).astype(int) + 1970
+    if len(years):
+        years = np.arange(years[0], years[-1] + 1)
     try:
         from holidays import country_holidays
     except ImportError as error:
@@ -204,10 +226,10 @@ def _holiday_dates(code: str, years: list[int]) -> NDArray[np.datetime64]:
         ) from error
     country, _, subdivision = code.partition("-")
     try:
-        found = country_holidays(country, subdiv=subdivision or None, years=years)
+        found = country_holidays(country, subdiv=subdivision or None, years=years.tolist())
     except NotImplementedError as error:
         raise ValueError(
             f"expected holidays to be a country of the holidays package, such as 'DE', or one with its subdivision, "
             f"such as 'US-CA', got {code!r}"
         ) from error
-    return np.array(list(found), dtype="datetime64[D]")
+    return np.sort(np.array(list(found), dtype="datetime64[D]"))

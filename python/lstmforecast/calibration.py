@@ -66,9 +66,9 @@ class Calibration:
         """Remember truth and forecasts, points (n_windows, horizon, k) or parameters (n_windows, horizon, k, p)."""
         distribution = options.get("distribution")
         if forecast.ndim == 3 or distribution is None:
-            return cls((truth - forecast.reshape(truth.shape)).astype(np.float32), **options)
+            return cls(_single(truth - forecast.reshape(truth.shape)), **options)
         truth, forecast = from_middle(distribution, truth, forecast)
-        return cls(truth.astype(np.float32), forecast.astype(np.float32), **options)
+        return cls(_single(truth), _single(forecast), **options)
 
     @classmethod
     def of_panel(
@@ -118,13 +118,13 @@ class Calibration:
         if self.parameters is None:
             return self
         errors = self.truth - quantile(self.distribution, self.parameters, 0.5)
-        return replace(self, truth=errors.astype(np.float32), parameters=None, distribution=None)
+        return replace(self, truth=_single(errors), parameters=None, distribution=None)
 
     def _errors(self, level: float) -> NDArray[np.float32]:
         errors = self.truth
         if self.parameters is not None:
-            errors = (errors - quantile(self.distribution, self.parameters, level)).astype(np.float32)
-        return errors if self.spreads is None else (errors / self.spreads[:, np.newaxis]).astype(np.float32)
+            errors = _single(errors - quantile(self.distribution, self.parameters, level))
+        return errors if self.spreads is None else _single(errors / self.spreads[:, np.newaxis])
 
     def quantile(self, level: float, wanted: str) -> NDArray[np.float64]:
         """What to add to a forecast, or to its own quantile of this level, so that the truth is at most as high with at
@@ -181,6 +181,13 @@ class Calibration:
     @cached_property
     def _cache(self) -> dict[tuple[float, bool], NDArray[np.float32]]:
         return {}
+
+
+def _single(values: NDArray[Any]) -> NDArray[np.float32]:
+    """Single precision; an error that is beyond it is as large as can be."""
+    most = np.finfo(np.float32).max
+    single: NDArray[np.float32] = np.clip(values, -most, most).astype(np.float32)
+    return single
 
 
 # The errors that the level is tried on are sorted anew after so many.

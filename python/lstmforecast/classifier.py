@@ -49,17 +49,18 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
     bidirectional : bool, default=False
         Read each window in both directions.
     dropout : float, default=0.0
-        Probability that a value between two layers is dropped while training.
+        Probability that a value between two layers is dropped while training; ``"lstm"`` uses it only with
+        ``num_layers`` above 1.
     num_heads : int, default=4
-        Heads of ``"attention"`` and ``"transformer"``, a divisor of ``hidden_size``.
+        Heads of ``"attention"`` and ``"transformer"``, a divisor of ``hidden_size``. Used only with these.
     kernel_size : int or list of int, default=5
-        Steps that a convolution of ``"cnn_lstm"`` reads at once; a list has one for each of several.
+        Steps that a convolution of ``"cnn_lstm"`` reads at once; a list has one for each of several. Used only there.
     out_channels : int or None, default=None
-        Numbers that each of them makes at each step. None: ``hidden_size``.
+        Numbers that each of them makes at each step. None: ``hidden_size``. Used only there.
     dim_feedforward : int or None, default=None
-        Numbers between the linear layers of ``"transformer"``. None: four times ``hidden_size``.
+        Numbers between the linear layers of ``"transformer"``. None: four times ``hidden_size``. Used only there.
     causal : bool, default=False
-        Whether a step of ``"transformer"`` hears only those up to its own.
+        Whether a step of ``"transformer"`` hears only those up to its own. Used only there.
     scaler : {"standard", "minmax", "robust"}, scaler object or None, default="standard"
         How ``X`` (each feature over rows and steps) is scaled, learned from the training rows. None: data as given.
     optimizer : {"adam", "adamw"}, default="adam"
@@ -80,14 +81,14 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
     patience : int or None, default=None
         Epochs without a better validation loss before the training stops. None: no row is held out.
     min_delta : float, default=0.0
-        What counts as better: a fall of the validation loss by more than this.
+        What counts as better: a fall of the validation loss by more than this. Used only with ``patience``.
     lr_schedule : {"plateau", "constant", "cosine", "onecycle"}, default="plateau"
         How the rate goes on: cut when the loss stops falling (lr_patience, lr_factor), unchanged, or along the curve of
         ``CosineAnnealingLR`` or ``OneCycleLR`` of `torch.optim.lr_scheduler` over all steps.
     lr_patience : int or None, default=5
-        Epochs without a better loss before the learning rate falls. None: constant rate.
+        Epochs without a better loss before the learning rate falls. None: constant rate. Used only with ``"plateau"``.
     lr_factor : float, default=0.5
-        Factor of each fall.
+        Factor of each fall. Used only with ``"plateau"``.
     clip_grad_norm : float or None, default=1.0
         Largest global norm of the gradients.
     clip_grad_value : float or None, default=None
@@ -127,12 +128,12 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
         A device for each layer of the LSTM, the rest on ``device``: for networks that one GPU has no room for. libtorch
         computes. None: all on ``device``.
     n_threads : int or None, default=None
-        Threads. None: as many as the surroundings allow.
+        Threads, at most 1024. None: as many as the surroundings allow.
     distributed : bool, default=False
         Whether the processes that torchrun started train the network together, each on its rows of every batch; see
         `lstmforecast.distributed`.
     distributed_timeout : float, default=600.0
-        Seconds after which a process that hears nothing from another gives up.
+        Seconds after which a process that hears nothing from another gives up. Used only with ``distributed``.
     random_state : int, RandomState, Generator or None, default=None
         Seed of weights, order and dropout.
     verbose : int, default=0
@@ -302,6 +303,8 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
             Data or parameters that can't be trained on; what an earlier fit learned stays.
         FloatingPointError
             The loss diverged; what an earlier fit learned stays, as after an error of a callback.
+        MemoryError
+            There is no room for the network or a step of its training.
         KeyboardInterrupt
             Ctrl-C; the best weights so far are kept.
         RuntimeError
@@ -404,3 +407,8 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
         # files written before there were any
         self.class_weight_ = np.array(values.get("weights", [1.0] * len(self.classes_)))
         self.temperature_ = float(values.get("temperature", 1.0))
+
+    def _check_restored(self) -> None:
+        from lstmforecast.restored import check_classifier
+
+        check_classifier(self)

@@ -8,12 +8,14 @@ Exit codes: 0 done; 1 something is wrong with the data, the model or a file (one
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lstmforecast import serve_command
+from lstmforecast.cli_options import OF_TRAINING, add_data, add_model, count, in_options, probability, size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -113,7 +115,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader (`| head`) has seen enough; without this the interpreter complains once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (ValueError, TypeError, KeyError, OSError, RuntimeError, ArithmeticError, ImportError, MemoryError) as error:
-        print(f"lstmforecast: error: {' '.join(str(error).split()) or type(error).__name__}", file=sys.stderr)
+        print(
+            f"lstmforecast: error: {in_options(' '.join(str(error).split())) or type(error).__name__}", file=sys.stderr
+        )
         return 1
     return 0
 
@@ -127,20 +131,20 @@ def _parser() -> argparse.ArgumentParser:
     forecast = commands.add_parser(
         "forecast", help="train on a CSV file and forecast the rows after its last", epilog=FORECAST_EXAMPLES, **style
     )
-    _add_data(forecast)
+    add_data(forecast)
     files = forecast.add_argument_group("results")
     files.add_argument("--output", metavar="CSV", help="write the forecast here instead of standard output")
     files.add_argument(
         "--coverage",
-        type=_probability,
+        type=probability,
         metavar="P",
         help='add columns "... lower" and "... upper", between which the truth lies with this probability, such as 0.9',
     )
     files.add_argument("--plot", metavar="PNG", help="draw the end of the data and the forecast (needs matplotlib)")
     files.add_argument("--save", metavar="FILE", help="keep the trained model, one safetensors file")
     files.add_argument("--load", metavar="FILE", help="use a model kept with --save instead of training one")
-    _add_model(forecast)
-    forecast.set_defaults(run=_forecast)
+    add_model(forecast)
+    forecast.set_defaults(run=_forecast, refuse=forecast.error)
 
     export = commands.add_parser(
         "export", help="write a model kept with --save as an ONNX file", epilog=EXPORT_EXAMPLES, **style
@@ -155,93 +159,23 @@ def _parser() -> argparse.ArgumentParser:
     backtest = commands.add_parser(
         "backtest", help="score the model on rows that it hasn't seen", epilog=BACKTEST_EXAMPLES, **style
     )
-    _add_data(backtest)
+    add_data(backtest)
     split = backtest.add_argument_group("evaluation")
     split.add_argument(
         "--test-size",
-        type=_size,
+        type=size,
         default=0.2,
         metavar="N",
         help="rows held back, a number or a fraction (default 0.2)",
     )
-    split.add_argument("--stride", type=_count, default=1, help="rows between two forecasts (default 1)")
-    split.add_argument("--season-length", type=_count, metavar="N", help="rows in a season (default: from the times)")
+    split.add_argument("--stride", type=count, default=1, help="rows between two forecasts (default 1)")
+    split.add_argument("--season-length", type=count, metavar="N", help="rows in a season (default: from the times)")
     split.add_argument("--output", metavar="CSV", help="write every forecast beside the truth")
     split.add_argument("--plot", metavar="PNG", help="draw forecasts over the truth (needs matplotlib)")
-    _add_model(backtest)
-    backtest.set_defaults(run=_backtest)
+    add_model(backtest)
+    backtest.set_defaults(run=_backtest, refuse=backtest.error)
     serve_command.add_parser(commands, style)
     return parser
-
-
-def _add_data(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("data", metavar="data.csv", help='a CSV file with a header, "-" for standard input')
-    group = parser.add_argument_group("data")
-    group.add_argument("--time", metavar="COLUMN", help="the column of times (default: rows are numbered)")
-    group.add_argument("--time-format", metavar="FORMAT", help="how times are written, such as %%d.%%m.%%Y")
-    group.add_argument(
-        "--target", action="append", metavar="COLUMN", help="a column to forecast; may be given again (default: all)"
-    )
-    group.add_argument("--horizon", type=_count, required=True, metavar="N", help="how many rows ahead")
-    group.add_argument("--freq", help='the step from row to row, such as "h" or "MS" (default: found in the times)')
-    group.add_argument(
-        "--missing",
-        choices=["error", "mask", "ffill", "interpolate"],
-        help="what becomes of missing times and values (default: an error)",
-    )
-    group.add_argument("--separator", default=",", metavar="CHAR", help='between columns (default ",")')
-
-
-def _add_model(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("model (defaults: those of lstmforecast.LSTMForecaster)")
-    for name, kind, text in (
-        ("window-size", _count, "rows that the network sees before it forecasts"),
-        ("hidden-size", _count, "units of each LSTM layer"),
-        ("num-layers", _count, "LSTM layers"),
-        ("batch-size", _count, "windows in each optimiser step"),
-        ("n-estimators", _count, "networks whose forecasts are averaged"),
-        ("max-epochs", _count, "epochs, each of twenty optimiser steps, at the most"),
-        ("patience", _count, "epochs without improvement before training stops"),
-        ("learning-rate", float, "step size of the optimiser"),
-        ("n-threads", _count, "processor threads"),
-    ):
-        group.add_argument(f"--{name}", type=kind, metavar="N", help=text)
-    group.add_argument(
-        "--loss", choices=["mse", "mae", "huber", "quantile", "normal", "student_t"], help="what training minimises"
-    )
-    group.add_argument("--seed", type=int, default=0, metavar="N", help="of all randomness (default 0)")
-    talk = group.add_mutually_exclusive_group()
-    talk.add_argument("--quiet", action="store_true", help="no progress bar (as when standard error is no terminal)")
-    talk.add_argument("--verbose", action="store_true", help="a progress bar in any case")
-
-
-def _count(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number from 1, got {text}")
-    return number
-
-
-def _size(text: str) -> int | float:
-    number = float(text)
-    if 0 < number < 1:
-        return number
-    if number >= 1 and number.is_integer():
-        return int(number)
-    raise argparse.ArgumentTypeError(f"expected a number of rows or a fraction below 1, got {text}")
-
-
-def _probability(text: str) -> float:
-    number = float(text)
-    if not 0 < number < 1:
-        raise argparse.ArgumentTypeError(f"expected a probability between 0 and 1, got {text}")
-    return number
-
-
-# argparse names a type by its function in "invalid ... value".
-_count.__name__ = "whole number"
-_size.__name__ = "size"
-_probability.__name__ = "probability"
 
 
 class _Version(argparse.Action):
@@ -255,23 +189,51 @@ class _Version(argparse.Action):
 def _forecast(args: argparse.Namespace) -> None:
     _check_writable(args.output, args.plot, args.save)
     _check_plots(args.plot)
-    y = _read(args)
     if args.load:
-        from lstmforecast.forecaster import LSTMForecaster
-
-        model = LSTMForecaster.load(args.load)
+        _check_loading(args)
+        y = _read(args)
+        model = _loaded(args)
         _check_zone(model, y, args.time)
     else:
+        y = _read(args)
         model = _model(args).fit(y)
     forecast = model.predict(args.horizon, context=y)
     if args.save:
         model.save(args.save)
     interval = model.predict_interval(args.coverage, args.horizon, context=y) if args.coverage else None
-    _beside(forecast, interval).to_csv(args.output or sys.stdout, index_label=args.time or "row")
+    _write_table(_beside(forecast, interval), args.output or sys.stdout, index_label=args.time or "row")
     if args.plot:
         from lstmforecast import plot
 
         _save_picture(plot.forecast(y.iloc[-max(5 * args.horizon, 48) :], forecast, interval=interval), args.plot)
+
+
+def _check_loading(args: argparse.Namespace) -> None:
+    given = [name for name in OF_TRAINING if getattr(args, name) is not None] + ["verbose"] * args.verbose
+    if given:
+        named = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        args.refuse(f"not allowed with --load, whose model is trained: {named}")
+
+
+def _loaded(args: argparse.Namespace) -> LSTMForecaster:
+    """A model kept with --save, and what the options say about the data and the processor."""
+    from lstmforecast.forecaster import LSTMForecaster
+    from lstmforecast.index import parse_frequency
+
+    model: LSTMForecaster = LSTMForecaster.load(args.load)
+    if args.freq is not None:
+        known = model.freq_
+        if not isinstance(known, str) or parse_frequency(args.freq) != parse_frequency(known):
+            of_model = f"--freq {known}" if isinstance(known, str) else "no --freq"
+            raise ValueError(f"expected {of_model}, as {args.load} was trained, got --freq {args.freq}")
+    if args.missing == "mask" and not model.model_.config["indicator"]:
+        raise ValueError(
+            f"expected --missing ffill or --missing interpolate, as {args.load} was trained without --missing mask, "
+            "got --missing mask"
+        )
+    given = {name: value for name in ("missing", "n_threads") if (value := getattr(args, name)) is not None}
+    model.set_params(**given)
+    return model
 
 
 def _check_zone(model: LSTMForecaster, y: pd.DataFrame, time: str | None) -> None:
@@ -323,7 +285,7 @@ def _backtest(args: argparse.Namespace) -> None:
     result = backtest(_model(args), _read(args), **options)
     print(result)
     if args.output:
-        result.forecasts.to_csv(args.output, index=False)
+        _write_table(result.forecasts, args.output, index=False)
     if args.plot:
         from lstmforecast import plot
 
@@ -336,14 +298,19 @@ def _model(args: argparse.Namespace) -> LSTMForecaster:
     names = ["window_size", "hidden_size", "num_layers", "n_estimators", "batch_size", "max_epochs", "patience"]
     names += ["learning_rate", "n_threads", "loss", "freq", "missing"]
     given = {name: value for name in names if (value := getattr(args, name)) is not None}
+    if args.patience == "none":
+        given["patience"] = None
     verbose = int(args.verbose or (not args.quiet and sys.stderr.isatty()))
-    return LSTMForecaster(args.horizon, **given, random_state=args.seed, verbose=verbose)
+    return LSTMForecaster(args.horizon, **given, random_state=args.seed or 0, verbose=verbose)
 
 
 def _read(args: argparse.Namespace) -> pd.DataFrame:
     from lstmforecast.csvfile import read_series
 
-    source = sys.stdin if args.data == "-" else args.data
+    if args.time_format is not None and args.time is None:
+        args.refuse("expected --time with --time-format, got rows that are numbered")
+    # bytes where there are: a file that is no text shall be told as one that lies on a disk
+    source = getattr(sys.stdin, "buffer", sys.stdin) if args.data == "-" else args.data
     return read_series(source, args.time, args.target, separator=args.separator, time_format=args.time_format)
 
 
@@ -364,5 +331,19 @@ def _check_plots(path: str | None) -> None:
         check_matplotlib()
 
 
+def _write_table(table: pd.DataFrame, target: Any, **options: Any) -> None:
+    """As CSV to standard output, or to a file whole or not at all."""
+    if target is sys.stdout:
+        table.to_csv(target, **options)
+        return
+    from lstmforecast._core import replace_file
+
+    replace_file(target, table.to_csv(**options).encode())
+
+
 def _save_picture(ax: Any, path: str) -> None:
-    ax.figure.savefig(path, dpi=150)
+    from lstmforecast._core import replace_file
+
+    picture = io.BytesIO()
+    ax.figure.savefig(picture, dpi=150, format=Path(path).suffix[1:] or "png")
+    replace_file(path, picture.getvalue())

@@ -10,7 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from pandas.tseries.frequencies import to_offset
 
-from lstmforecast.index import Frequency, alias, alike, inferred, stamps_of
+from lstmforecast.frequency import inferred
+from lstmforecast.index import Frequency, alias, alike, stamps_of
 from lstmforecast.packing import pack_index, unpack_index
 
 # More missing rows than this between two stamps are as good as none: the window holds nothing older.
@@ -118,7 +119,8 @@ class Clock:
         if index is None:
             return np.zeros(0, np.int64), report
         if index.hasnans:
-            raise ValueError(f"expected a time for every row, got {index[index.isna()][0]}; drop such rows")
+            row = int(np.flatnonzero(index.isna())[0])
+            raise ValueError(f"expected a time for every row, got {index[row]} in row {row}; drop such rows")
         before = self.newest if self.newest is not None else index[:1]
         stamps = np.concatenate([stamps_of(before), _stamps(index, before)])
         ahead = np.diff(stamps)
@@ -128,7 +130,8 @@ class Clock:
         if len(backward) > max(1, MOST_BACKWARD * len(index)):
             raise ValueError(
                 f"expected times in ascending order but for a clock set back, got {len(backward)} of {len(index)} rows "
-                f"earlier than the row before, the first {index[backward[0]]}; sort with .sort_index()"
+                f"earlier than the row before, the first {index[backward[0]]} (row {backward[0]}); sort with "
+                ".sort_index()"
             )
         missing = np.maximum(np.round(ahead / self.step).astype(np.int64) - 1, 0)
         for kind, rows in (

@@ -163,7 +163,8 @@ def compare(
         How many steps ahead the forecasts look, in rows: differences fewer rows apart share errors. None: 1; of
         backtests, as many cutoffs as share steps.
     loss : {"squared", "absolute"} or callable, default="squared"
-        A function takes truth and forecast, arrays of one shape, and returns losses of that shape.
+        Of forecasts and backtests. A function takes truth and forecast, arrays of one shape, and returns losses of that
+        shape.
     alternative : {"two-sided", "less", "greater"}, default="two-sided"
         Of ``p_value`` and ``robust_p_value``; ``"less"``: ``a`` has the smaller losses.
     level : float, default=0.95

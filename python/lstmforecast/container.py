@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lstmforecast.form import Form, read_table
+from lstmforecast.form import Form, place, read_table, row_name
 from lstmforecast.frames import Origin, localising, to_pandas
 from lstmforecast.index import (
     Frequency,
@@ -116,11 +116,12 @@ class Observations:
         freq: Frequency,
         missing: Missing,
         name: str,
+        n_before: int = 0,
     ) -> Observations:
         if np.isinf(table).any():
             raise ValueError(f"expected finite values in {name}, got {place(np.isinf(table), 'infinite', index, form)}")
         if index is not None:
-            grid, freq = regular_grid(index, freq, name)
+            grid, freq = regular_grid(index, freq, name, n_before)
             if len(grid) > len(index) and missing == "error":
                 raise ValueError(gap_message(index, grid, freq, name))
             table, index = _spread(table, index, grid), grid
@@ -161,6 +162,12 @@ class Observations:
     def _localising(self, form: Form) -> str:
         """How such a container is given a time zone."""
         return localising(form.origin)
+
+    def first_of(self, mask: NDArray[np.bool_]) -> str:
+        """The first value that a mask (n, k) marks, and where it is, for messages."""
+        row, column = (int(i) for i in np.argwhere(mask)[0])
+        where = f" in column {self.form.label(column)}" if self.n_columns > 1 else ""
+        return f"{self.values[row, column]:g}{where} at {row_name(self.index, row)}"
 
     def __len__(self) -> int:
         return len(self.values)
@@ -241,9 +248,8 @@ class Observations:
         ValueError
             If the two overlap, or rows between them are missing and that is an error.
         """
-        if missing == "error":
-            # By itself first, so that messages count its rows.
-            Observations.read(newer, like=self, name=name)
+        # By itself first, so that messages count its rows; what is missing is mended below, with the rows before.
+        Observations.read(newer, missing="error" if missing == "error" else "mask", like=self, name=name)
         table, form, later = _opened(newer, name)
         check_columns(self.form, self.n_columns, form, table.shape[1], name)
         if later is not None and self.index is None:
@@ -256,7 +262,7 @@ class Observations:
             later = continue_index(index, self.freq, len(table)) if later is None else later
             index = join_indexes(index, later, name)
         both = np.concatenate([self.values, table])
-        joined = self._on_grid(both, self.form, index, self.freq, missing, name)._mended(missing, name)
+        joined = self._on_grid(both, self.form, index, self.freq, missing, name, len(self))._mended(missing, name)
         if self.filled is None:
             return joined
         # what was mended before is no truth now
@@ -346,14 +352,6 @@ def _spread(table: NDArray[np.float64], index: pd.Index, grid: pd.Index) -> NDAr
     wide = np.full((len(grid), table.shape[1]), np.nan)
     wide[grid.get_indexer(index)] = table
     return wide
-
-
-def place(mask: NDArray[np.bool_], what: str, index: pd.Index | None, form: Form) -> str:
-    """Count what a mask (n, k) marks, and say where the first of it is."""
-    row, column = (int(i) for i in np.argwhere(mask)[0])
-    where = f"column {form.label(column)}" if mask.shape[1] > 1 or form.kind == "frame" else ""
-    time = f"row {row}" if index is None else f"{index[row]} (row {row})"
-    return f"{int(mask.sum())} {what}, the first in {where + ' at ' if where else ''}{time}"
 
 
 def _columns(labels: list[Hashable], names: list[Hashable], kind: str) -> pd.Index:

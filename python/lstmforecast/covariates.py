@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lstmforecast.calendar import calendar_features, calendar_names
-from lstmforecast.container import Observations, check_columns, pack_columns, place, unpack_columns
-from lstmforecast.form import Form, read_table
+from lstmforecast.calendar import VERSION, calendar_features, calendar_names
+from lstmforecast.container import Observations, check_columns, pack_columns, unpack_columns
+from lstmforecast.form import Form, place, read_table, row_name
 from lstmforecast.frames import localising, to_pandas
 from lstmforecast.index import Frequency
 from lstmforecast.packing import pack_frequency, pack_keys, pack_label, unpack_frequency, unpack_keys, unpack_label
@@ -44,18 +44,19 @@ class Table:
         table, long = indexed(table, self.name)
         values, form = read_table(table, self.name)
         check_columns(self.form, self.n_columns, form, values.shape[1], self.name)
-        if index is not None and isinstance(table, pd.DataFrame | pd.Series):
+        labels = table.index if index is not None and isinstance(table, pd.DataFrame | pd.Series) else None
+        used = np.arange(len(values))
+        if index is not None and labels is not None:
             how = localising(origin, isinstance(index, pd.MultiIndex), long)
-            given = labels_alike(index, table.index, self.name, how, "as y")
-            values = values[_rows_of(index, given, self.name, rows)]
+            used = _rows_of(index, labels_alike(index, labels, self.name, how, "as y"), self.name, rows)
         elif len(values) != n_rows:
             raise ValueError(f"expected {self.name} with {n_rows} rows, for {rows}, got {len(values)}")
-        wrong = ~np.isfinite(values)
+        wrong = np.zeros(values.shape, bool)
+        wrong[used] = ~np.isfinite(values[used])
         if wrong.any():
-            raise ValueError(
-                f"expected finite values in {self.name}, got {place(wrong, 'missing or infinite', index, self.form)}"
-            )
-        return values
+            got = place(wrong, "missing or infinite", labels, self.form)
+            raise ValueError(f"expected finite values in {self.name}, got {got}")
+        return values[used]
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,8 @@ class Covariates:
         Features of each series, one row each, encoded as numbers.
     static_columns : tuple of StaticColumn or None
         What they were made of; None: not known, in files and pickles of older versions.
+    calendar_version : int
+        Which features of the calendar the network was trained with: `lstmforecast.calendar.VERSION`, 1 in older files.
     """
 
     past: Table | None = None
@@ -83,6 +86,11 @@ class Covariates:
     freq: Frequency = None
     static: pd.DataFrame | None = field(default=None, compare=False)
     static_columns: tuple[StaticColumn, ...] | None = None
+    calendar_version: int = VERSION
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # older pickles don't have it
+        vars(self).update({"calendar_version": 1} | state)
 
     @classmethod
     def at_fit(
@@ -140,14 +148,18 @@ class Covariates:
                 parts.append(table.read(given, seen.index, len(seen), "the rows of y"))
         return np.hstack([*parts, self._calendar_rows(seen.index, len(seen))])
 
-    def of_future(self, seen: Observations, steps: int, X: Any) -> Array:
-        """The features of the steps after each series: (n_series, steps, n_features), nan where not known."""
+    def of_future(self, seen: Observations, steps: int, X: Any, at_once: int = 1) -> Array:
+        """The features of the steps after each series: (n_series, steps, n_features), nan where not known.
+
+        Messages say that the network forecasts so many steps ``at_once``.
+        """
         future = np.full((seen.n_series * steps, self.n_features), np.nan)
         if self.n_known:
             index = seen.future_index(steps)
             known = [self._calendar_rows(index, len(future))]
             if self.known is not None:
                 rows = f"the {steps} steps after the end"
+                rows += f" (the network forecasts {at_once} at once)" if at_once > 1 else ""
                 known.insert(0, self.known.read(X, index, seen.n_series * steps, rows))
             future[:, -self.n_known :] = np.hstack(known)
         if X is not None and self.known is None:
@@ -156,7 +168,7 @@ class Covariates:
 
     def pack(self) -> dict[str, Any]:
         """Write as plain values, for `unpack`."""
-        tables = {
+        tables: dict[str, Any] = {
             name: None if table is None else pack_columns(table.form) | {"n_columns": table.n_columns}
             for name, table in (("X_past", self.past), ("X", self.known))
         }
@@ -166,6 +178,7 @@ class Covariates:
             static = {"keys": pack_keys(self.static.index), "columns": columns, "data": self.static.to_numpy().tolist()}
             static["read_from"] = [column.pack() for column in self.static_columns or ()]
         return tables | {
+            "calendar_version": self.calendar_version,
             "calendar": self.calendar,
             "holidays": self.holidays,
             "freq": pack_frequency(self.freq),
@@ -184,6 +197,9 @@ class Covariates:
             made_of = tuple(StaticColumn.unpack(column) for column in static.get("read_from", ())) or None
             columns = [unpack_label(label) for label in static["columns"]]
             static = pd.DataFrame(static["data"], unpack_keys(static["keys"]), columns, dtype=np.float64)
+        version = saved.get("calendar_version", 1)
+        if version not in range(1, VERSION + 1):
+            raise ValueError(f"features of the calendar of version {version!r}")
         return cls(
             tables["X_past"],
             tables["X"],
@@ -192,6 +208,7 @@ class Covariates:
             unpack_frequency(saved["freq"]),
             static,
             made_of,
+            version,
         )
 
     def _check_expected(self, X: Any, X_past: Any) -> None:
@@ -200,7 +217,7 @@ class Covariates:
                 raise ValueError(f"expected no {name}, as there was none at fit, got one")
 
     def _calendar_names(self) -> list[str]:
-        return calendar_names(self.freq, self.calendar, self.holidays)
+        return calendar_names(self.freq, self.calendar, self.holidays, self.calendar_version)
 
     def _calendar_rows(self, index: pd.Index | None, n_rows: int) -> Array:
         if self.calendar is None and self.holidays is None:
@@ -208,7 +225,7 @@ class Covariates:
         if index is None:
             raise ValueError(f"expected y with a time index for calendar={self.calendar!r}, got an array")
         times = index.get_level_values(-1) if isinstance(index, pd.MultiIndex) else index
-        return calendar_features(times, self.freq, self.calendar, self.holidays).to_numpy()
+        return calendar_features(times, self.freq, self.calendar, self.holidays, self.calendar_version).to_numpy()
 
     def _static_rows(self, seen: Observations, static: Any) -> Array:
         if self.static is None:
@@ -221,7 +238,8 @@ class Covariates:
 
 def _rows_of(index: pd.Index, given: pd.Index, name: str, rows: str) -> NDArray[np.intp]:
     if not given.is_unique:
-        raise ValueError(f"expected every time of {name} once, got {given[given.duplicated()][0]} more than once")
+        row = int(np.argmax(given.duplicated()))
+        raise ValueError(f"expected every time of {name} once, got {row_name(given, row)} more than once")
     found = given.get_indexer(index)
     absent = np.flatnonzero(found < 0)
     if len(absent):

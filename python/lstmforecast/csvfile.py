@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 import warnings
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = ["read_series"]
+
+# So many columns are named in a message.
+MOST_LISTED = 12
 
 
 def read_series(
@@ -57,7 +61,8 @@ def read_series(
     table = _read_table(source, name, separator, time)
     for column in ([] if time is None else [time]) + list(targets or []):
         if column not in table.columns:
-            listed = ", ".join(repr(str(other)) for other in table.columns)
+            listed = ", ".join(reprlib.repr(str(other)) for other in table.columns[:MOST_LISTED])
+            listed += f" and {len(table.columns) - MOST_LISTED} more" if len(table.columns) > MOST_LISTED else ""
             raise ValueError(f"{name} has no column {column!r}; it has {listed}")
     if time in (targets or []):
         raise ValueError(f"expected a column of numbers as target, got {time!r}, which is the column of times")

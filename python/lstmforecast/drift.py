@@ -347,7 +347,9 @@ def _table(values: Any) -> Array:
     if array.ndim > 2:
         raise ValueError(f"expected inputs of shape (n,) or (n, k), got {array.shape}")
     if np.isinf(array).any():
-        raise ValueError(f"expected finite or missing inputs, got {int(np.isinf(array).sum())} infinite ones")
+        row, column = np.argwhere(np.isinf(array))[0]
+        where = f", the first in row {row}" + (f" of column {column}" if array.shape[1] > 1 else "")
+        raise ValueError(f"expected finite or missing inputs, got {int(np.isinf(array).sum())} infinite ones{where}")
     return array
 
 
@@ -356,5 +358,6 @@ def _sizes(errors: Any) -> Array:
     if np.ndim(errors) > 1:
         raise ValueError(f"expected errors of shape (n,), got {np.shape(errors)}")
     if np.isinf(sizes).any():
-        raise ValueError(f"expected finite or missing errors, got {int(np.isinf(sizes).sum())} infinite ones")
+        got = f"{int(np.isinf(sizes).sum())} infinite ones, the first in row {int(np.argmax(np.isinf(sizes)))}"
+        raise ValueError(f"expected finite or missing errors, got {got}")
     return sizes

@@ -43,6 +43,15 @@ class Ensemble:
         """Draw the weights of each from a seed of its own."""
         return cls([_core.Model(config | {"seed": config["seed"] + i}) for i in range(n_members)])
 
+    @classmethod
+    def restore(
+        cls, config: dict[str, Any], parameters: Mapping[str, Any], scalers: Mapping[str, Array], int8: bool = False
+    ) -> Ensemble:
+        """Build trained networks again of their weights; see `_core.Model.restore`."""
+        each = enumerate(members_of(parameters))
+        restored = _core.Model.restore
+        return cls([restored(config | {"seed": config["seed"] + i}, own, scalers, int8) for i, own in each])
+
     @property
     def config(self) -> dict[str, Any]:
         """That of the first."""
@@ -176,6 +185,9 @@ def n_members(named: Mapping[str, Any]) -> int:
 def members_of(named: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The weights of each network of an ensemble, or those of a network alone, under the network's own names."""
     starts = [f"{PREFIX}{i}." for i in range(n_members(named))] or [""]
+    unknown = [name for name in named if not name.startswith(tuple(starts))]
+    if unknown:
+        raise ValueError(f"expected the parameters of {len(starts)} networks, got {unknown[0]!r} beside them")
     return [{name.removeprefix(s): value for name, value in named.items() if name.startswith(s)} for s in starts]
 
 

@@ -353,7 +353,9 @@ class LSTMEstimator(PlainParameters, LearningCurveMixin, CallbackSupportMixin, B
         path : str or Path
             Where to; a file that is there is replaced.
         dtype : {"float64", "float32"}, default="float64"
-            Of the numbers that go in and come out; the network computes in single precision either way.
+            Of the numbers that go in and come out; the network computes in single precision either way, around the
+            level of the window. Choose ``"float32"``, which has seven digits, only where the level isn't far above
+            the variation.
 
         Raises
         ------
@@ -454,6 +456,10 @@ class LSTMEstimator(PlainParameters, LearningCurveMixin, CallbackSupportMixin, B
 
     def _restore_fitted_state(self, tensors: Mapping[str, NDArray[Any]], values: Mapping[str, Any]) -> None:
         """The inverse of `_fitted_state`."""
+        raise NotImplementedError
+
+    def _check_restored(self) -> None:
+        """Raise a ValueError if what was read from a file doesn't go together."""
         raise NotImplementedError
 
 

@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from lstmforecast.architecture import require_attention
 from lstmforecast.aside import aside
 from lstmforecast.distribution import mean
+from lstmforecast.finite import require_finite_forecasts
 from lstmforecast.seen import ends_of, first_inputs
 from lstmforecast.series_estimator import SeriesEstimator
 
@@ -36,11 +37,13 @@ class FittedForecaster(SeriesEstimator):
             is asked again.
         X : array-like, Series, DataFrame or None, default=None
             The covariates known in advance for these steps, in the columns of `fit`; with ``context``, an array begins
-            with those of its rows.
+            with those of its rows. The network reads those of all steps that it forecasts at once, so there must be
+            rows for whole multiples of the horizon that it was trained for; the first forecasts are then the same
+            whatever ``horizon`` asks for.
         context : array-like, Series, DataFrame or None, default=None
             Data to forecast from, of at least ``window_size_`` rows (the last are used), with the columns and frequency
             of `fit`; None: the data of `fit` and `update`. For a panel any series, also such as were not there at
-            `fit`, of any length.
+            `fit`, of any length. Times of another zone are brought to that of `fit`.
         X_past, static
             The covariates of `fit` for the rows and series of ``context``.
 
@@ -54,10 +57,14 @@ class FittedForecaster(SeriesEstimator):
         sklearn.exceptions.NotFittedError
             Before `fit`.
         TypeError, ValueError
-            As in `fit`; also if ``context`` is too short or has other columns.
+            As in `fit`; also if ``context`` is too short or has other columns, ``X`` has no rows for all steps that the
+            network forecasts at once, or a value is so large that the forecast in single precision would be infinite.
         """
-        seen, parameters = self._predict(horizon, X, context, X_past, static)
-        return seen.observations.continued(seen.undo(mean(self.model_.config["distribution"], parameters)))
+        now = self._now()
+        seen, parameters = now._predict(horizon, X, context, X_past, static)
+        values = seen.undo(mean(now.model_.config["distribution"], parameters))
+        require_finite_forecasts(values, now.model_, seen, *seen.ends)
+        return seen.observations.continued(values)
 
     def update(self, y: Any, X: Any = None, X_past: Any = None, static: Any = None) -> Self:
         """Append newer observations, from which `predict` then goes on; the weights stay as they are.

@@ -59,7 +59,7 @@ class LSTMForecaster(FittedForecaster):
         distribution: quantiles that never cross, or the parameters that make the truth most likely; counts for the
         last one.
     quantiles : list of float or None, default=None
-        Levels for ``loss="quantile"``; None: 0.025, 0.1, 0.25, 0.5, 0.75, 0.9 and 0.975.
+        Levels for ``loss="quantile"``, and for no other; None: 0.025, 0.1, 0.25, 0.5, 0.75, 0.9 and 0.975.
     adaptation_rate : float, default=0.0
         How fast the levels of intervals adapt to the errors that `update` brings (gamma of Gibbs and Candès 2021, who
         take 0.005); 0: newer errors take the place of the oldest, and that is all.
@@ -69,7 +69,8 @@ class LSTMForecaster(FittedForecaster):
     stride : int, default=1
         Rows from the start of one training window to that of the next.
     freq : str, offset or None, default=None
-        Frequency of the times in pandas' words (``"h"``, ``"MS"``); None: found from the index.
+        Frequency of the times in pandas' words (``"h"``, ``"MS"``); None: found from the index, also for months by any
+        day.
     missing : {"error", "mask", "ffill", "interpolate"}, default="error"
         What becomes of missing values and missing times: an error that names them; left out of the loss and shown to
         the network as such; or mended.
@@ -78,24 +79,28 @@ class LSTMForecaster(FittedForecaster):
         time of day, day of week and day of year for hours; a list names them. See
         `lstmforecast.calendar.calendar_features`.
     holidays : str or None, default=None
-        A country code of the `holidays` package, such as ``"DE"`` or ``"US-CA"``, whose public holidays are a feature.
+        A country code of the `holidays` package, such as ``"DE"`` or ``"US-CA"``, whose public holidays are a feature;
+        of weeks, months and what is longer, the share of their days that are holidays.
     architecture : {"lstm", "linear", "attention", "cnn_lstm", "transformer"}, default="lstm"
-        Kind of network; ``"linear"`` is the linear forecast of ``linear_skip`` alone, which an LSTM has to beat;
+        Kind of network; ``"linear"`` is the linear forecast of ``linear_skip`` alone, which an LSTM has to beat. It is
+        solved, by least squares whatever the loss, and not trained: parameters of the LSTM, its optimiser and epochs,
+        augmentation and seed aren't used, and networks of ``n_estimators`` are the same.
         ``"attention"`` reads the LSTM's states of all steps by multi-head self-attention; ``"cnn_lstm"`` has
         convolutions over the steps before the LSTM; ``"transformer"`` is an encoder in place of the LSTM, with
         ``num_layers`` layers, for which segments are patches (PatchTST).
     hidden_size, num_layers, bidirectional, dropout
-        Width and depth of the network, as in `torch.nn.LSTM`.
+        Width and depth of the network, as in `torch.nn.LSTM`: values are dropped between layers, so that ``"lstm"``
+        uses ``dropout`` only with ``num_layers`` above 1.
     num_heads : int, default=4
-        Heads of ``"attention"`` and ``"transformer"``, a divisor of ``hidden_size``.
+        Heads of ``"attention"`` and ``"transformer"``, a divisor of ``hidden_size``. Used only with these.
     kernel_size : int or list of int, default=5
-        Steps that a convolution of ``"cnn_lstm"`` reads at once; a list has one for each of several.
+        Steps that a convolution of ``"cnn_lstm"`` reads at once; a list has one for each of several. Used only there.
     out_channels : int or None, default=None
-        Numbers that each of them makes at each step. None: ``hidden_size``.
+        Numbers that each of them makes at each step. None: ``hidden_size``. Used only there.
     dim_feedforward : int or None, default=None
-        Numbers between the linear layers of ``"transformer"``. None: four times ``hidden_size``.
+        Numbers between the linear layers of ``"transformer"``. None: four times ``hidden_size``. Used only there.
     causal : bool, default=False
-        Whether a step of ``"transformer"`` hears only those up to its own.
+        Whether a step of ``"transformer"`` hears only those up to its own. Used only there.
     scaler : {"standard", "minmax", "robust", None} or a scaler object, default="standard"
         How each column is scaled; fitted on the training rows only.
     optimizer, learning_rate, weight_decay, batch_size, clip_grad_norm, clip_grad_value
@@ -109,16 +114,17 @@ class LSTMForecaster(FittedForecaster):
         4,000 windows, evenly spread.
     patience, min_delta : int or None, float
         Training ends after ``patience`` epochs without a validation loss better by ``min_delta``, and the best weights
-        are restored; ``patience=None``: nothing is held out.
+        are restored; ``patience=None``: nothing is held out, and ``min_delta`` isn't used.
     lr_schedule : {"cosine", "onecycle", "plateau", "constant"}, default="cosine"
         How the rate goes on: along the curve of ``CosineAnnealingLR`` or ``OneCycleLR`` of `torch.optim.lr_scheduler`
         over all steps, cut when the validation loss stops falling, or unchanged.
     lr_patience, lr_factor : int or None, float
-        With ``"plateau"``, the rate shrinks by ``lr_factor`` after ``lr_patience`` epochs without progress; None:
-        never.
+        Used only with ``"plateau"``: the rate shrinks by ``lr_factor`` after ``lr_patience`` epochs without progress;
+        None: never.
     validation_fraction : float or None, default=None
         The part of the rows, the last ones (of each series), that is held out to judge each epoch and for the errors
-        that intervals are made of. None: 0.2, or less of a panel: two horizons, and at least some 500 windows.
+        that intervals are made of. None: 0.2, or less of a panel: two horizons, and at least some 500 windows. With
+        ``patience=None`` only None goes.
     augment : list of str or objects of `lstmforecast.augment`, or None, default=None
         How training windows, and the horizons after them, are changed each time they are seen: ``"jitter"``,
         ``"scale"``, ``"magnitude_warp"``, ``"time_warp"``, ``"window_slice"``, one after the other.
@@ -148,12 +154,13 @@ class LSTMForecaster(FittedForecaster):
         A device for each layer of the LSTM, the rest on ``device``: for networks that one GPU has no room for. libtorch
         computes. None: all on ``device``.
     n_threads : int or None, default=None
-        Threads; None: as many as ``OMP_NUM_THREADS`` (joblib sets it in its workers) or else the machine allows.
+        Threads, at most 1024; None: as many as ``OMP_NUM_THREADS`` (joblib sets it in its workers) or else the machine
+        allows. In a forked process libtorch has one.
     distributed : bool, default=False
         Whether the processes that torchrun started train the network together, each on its rows of every batch; see
         `lstmforecast.distributed`.
     distributed_timeout : float, default=600.0
-        Seconds after which a process that hears nothing from another gives up.
+        Seconds after which a process that hears nothing from another gives up. Used only with ``distributed``.
     random_state : int, RandomState, Generator or None, default=None
         Same seed, same bits.
     verbose : int, default=0

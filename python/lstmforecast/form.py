@@ -133,14 +133,50 @@ def _numbers(table: pd.DataFrame, form: Form, name: str) -> NDArray[np.float64]:
     columns = [table.iloc[:, i] for i in range(table.shape[1])]
     wrong = [i for i, column in enumerate(columns) if not _holds_numbers(column)]
     if wrong:
-        got = ", ".join(f"{form.label(i)} ({columns[i].dtype}, such as {columns[i].iloc[0]!r})" for i in wrong)
+        got = ", ".join(f"{form.label(i)} ({columns[i].dtype}, such as {_culprit(columns[i])})" for i in wrong)
         raise TypeError(
-            f"expected numbers in every column of {name}, got {got}; convert or drop what is no number, and "
-            f"make a column of times the index with {name}.set_index(...)"
+            f"expected numbers in every column of {name}, got {got}; " + _ways_to_numbers(table, wrong, form, name)
         )
     if any(column.dtype.kind == "O" for column in columns):
         return np.column_stack([_floats(column) for column in columns])
     return np.ascontiguousarray(table.to_numpy(dtype=np.float64, na_value=np.nan))
+
+
+def _culprit(column: pd.Series) -> str:
+    """The first value that is no number, and its row where other rows hold numbers."""
+    readable = np.array([_is_missing(value) or _is_readable(value) for value in column])
+    if readable.all() or not readable.any():
+        return repr(column.iloc[0])
+    row = int(np.argmin(readable))
+    return f"{column.iloc[row]!r} at {row_name(column.index, row)}"
+
+
+def _is_readable(value: Any) -> bool:
+    """Whether a value is a number, or text that is one."""
+    if not isinstance(value, str):
+        return is_number(value)
+    try:
+        float(value)
+    except ValueError:
+        return False
+    return True
+
+
+def _ways_to_numbers(table: pd.DataFrame, wrong: list[int], form: Form, name: str) -> str:
+    if form.columns is None or not name.isidentifier():
+        return "convert or drop what is no number"
+    times = [i for i in wrong if pd.api.types.is_datetime64_any_dtype(table.dtypes.iloc[i])]
+    if times:
+        return f"make a column of times the index with {name}.set_index({form.columns[times[0]]!r})"
+    numbers_in = [i for i in wrong if any(_is_readable(value) for value in table.iloc[:, i])]
+    others = [form.columns[i] for i in wrong if i not in numbers_in]
+    if not others or form.kind == "series":
+        label = form.columns[wrong[0]]
+        one = f"{name}[{label!r}]" if form.kind == "frame" else name
+        read = f"pd.to_numeric({one}, errors='coerce')"
+        code = f"{name}.assign(**{{{label!r}: {read}}})" if form.kind == "frame" else read
+        return f"make what is no number missing with {code}"
+    return f"drop or convert what is no number, e.g. with {name}.drop(columns={others!r})"
 
 
 def _holds_numbers(column: pd.Series) -> bool:
@@ -148,6 +184,25 @@ def _holds_numbers(column: pd.Series) -> bool:
     if types.is_object_dtype(dtype):
         return all(_is_missing(value) or is_number(value) for value in column)
     return types.is_numeric_dtype(dtype) and not types.is_bool_dtype(dtype) and not types.is_complex_dtype(dtype)
+
+
+def row_name(index: pd.Index | None, row: int) -> str:
+    """A row in a message: its label, with the series of a panel, and its number."""
+    if index is None or (isinstance(index, pd.RangeIndex) and index.start == 0 and index.step == 1):
+        return f"row {row}"
+    label = index[row]
+    if isinstance(index, pd.MultiIndex) and index.nlevels == 2:
+        # Python's own 7, not np.int64(7)
+        series = index[row : row + 1].get_level_values(0).tolist()[0]
+        return f"{label[1]} of series {series!r} (row {row})"
+    return f"{label} (row {row})"
+
+
+def place(mask: NDArray[np.bool_], what: str, index: pd.Index | None, form: Form) -> str:
+    """Count what a mask (n, k) marks, and say where the first of it is."""
+    row, column = (int(i) for i in np.argwhere(mask)[0])
+    where = f"column {form.label(column)} at " if mask.shape[1] > 1 or form.kind in ("frame", "long") else ""
+    return f"{int(mask.sum())} {what}, the first in {where}{row_name(index, row)}"
 
 
 def _is_missing(value: Any) -> bool:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import datetime
+import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 SERIES, TIME = "unique_id", "ds"
+_DICTIONARY = re.compile(r"dictionary<values=(?P<values>\w+), indices=(?P<indices>\w+), ordered=(?P<ordered>[01])>")
 # What narwhals need not be imported for.
 _KNOWN = (np.ndarray, pd.DataFrame, pd.Series, list, tuple, float, int, np.generic, type(None))
 
@@ -27,12 +31,16 @@ class Origin:
         The column of times.
     is_date : bool
         Whether these are days, not instants.
+    series_type, time_type : str or None
+        The library's type of the names of series and of times, where values alone don't tell it.
     """
 
     library: str
     is_series: bool = False
     time: str | None = None
     is_date: bool = False
+    series_type: str | None = None
+    time_type: str | None = None
 
     def give_back(self, result: pd.DataFrame | pd.Series) -> Any:
         """Turn a result into a frame of the library, its times (and series) the first columns; a Series without times
@@ -60,16 +68,59 @@ class Origin:
         import narwhals as nw
 
         library: Any = self.library
+        wanted = self.series_type if name == SERIES else self.time_type if name == self.time else None
+        days = wanted == "Date" or (self.is_date and name == self.time)
+        if wanted is not None and wanted != "Date":
+            return nw.from_native(_typed(name, column.tolist(), library, wanted), series_only=True)
         if not pd.api.types.is_datetime64_any_dtype(column.dtype):
             values = column.to_numpy() if pd.api.types.is_numeric_dtype(column.dtype) else column.tolist()
             return nw.new_series(name, values, backend=library)
         times = pd.DatetimeIndex(column)
         if times.tz is not None:
             instants = nw.new_series(name, times.tz_convert(None).to_numpy(), backend=library)
-            return instants.dt.replace_time_zone("UTC").dt.convert_time_zone(str(times.tz))
+            return instants.dt.replace_time_zone("UTC").dt.convert_time_zone(_zone_name(times.tz))
         values = times.to_numpy()
-        days = self.is_date and name == self.time
         return nw.new_series(name, values.astype("datetime64[D]") if days else values, backend=library)
+
+
+def _typed(name: str, values: list[Any], library: str, wanted: str) -> Any:
+    """Values as a column of polars or pyarrow of a type that `_type_of` told."""
+    if library == "polars":
+        import polars as pl
+
+        if wanted == "Categorical":
+            return pl.Series(name, values, pl.Categorical)
+        categories = json.loads(wanted)
+        # series that came later are categories too
+        return pl.Series(name, values, pl.Enum([*categories, *sorted(set(values) - set(categories))]))
+    import pyarrow as pa
+
+    if dictionary := _DICTIONARY.fullmatch(wanted):
+        kinds = [pa.type_for_alias(dictionary[part]) for part in ("indices", "values")]
+        return pa.chunked_array([pa.array(values, pa.dictionary(*kinds, ordered=dictionary["ordered"] == "1"))])
+    return pa.chunked_array([pa.array(values, pa.date64() if wanted == "date64[ms]" else pa.type_for_alias(wanted))])
+
+
+def _type_of(native: Any, name: str) -> str | None:
+    """The type of a column in its library's words, where its values would come back as another one."""
+    import narwhals as nw
+
+    dtype = native.schema[name]
+    if dtype == nw.Date:
+        return "Date"
+    if native.implementation.is_polars():
+        if dtype == nw.Enum:
+            return json.dumps(list(dtype.categories))
+        return "Categorical" if dtype == nw.Categorical else None
+    if native.implementation.is_pyarrow():
+        kind = str(nw.to_native(native).schema.field(name).type)
+        return kind if kind in ("large_string", "string_view") or _DICTIONARY.fullmatch(kind) else None
+    return None
+
+
+def _zone_name(zone: Any) -> str:
+    """What other libraries call a time zone: an offset without a name is +01:00 to them, UTC+01:00 to pandas."""
+    return (str(zone).removeprefix("UTC") or "UTC") if isinstance(zone, datetime.timezone) else str(zone)
 
 
 def to_pandas(data: Any, name: str = "y") -> tuple[Any, Origin | None]:
@@ -102,6 +153,7 @@ def to_pandas(data: Any, name: str = "y") -> tuple[Any, Origin | None]:
 
     if isinstance(native, nw.Series):
         return _pandas(native).rename(native.name or None), Origin(native.implementation.value, is_series=True)
+    native, wide_days = _narrow_days(native)
     frame = pd.DataFrame({column: _pandas(native[column]) for column in native.columns})
     times = [column for column, dtype in native.schema.items() if isinstance(dtype, nw.Date | nw.Datetime)]
     is_panel = {SERIES, TIME} <= set(native.columns)
@@ -111,8 +163,29 @@ def to_pandas(data: Any, name: str = "y") -> tuple[Any, Origin | None]:
         raise ValueError(f"expected one column of times in {name}, got {times}; drop or cast the others")
     if not times:
         return frame, Origin(native.implementation.value)
-    origin = Origin(native.implementation.value, time=times[0], is_date=native.schema[times[0]] == nw.Date)
+    origin = Origin(
+        native.implementation.value,
+        time=times[0],
+        is_date=native.schema[times[0]] == nw.Date,
+        series_type=_type_of(native, SERIES) if is_panel else None,
+        time_type="date64[ms]" if times[0] in wide_days else None,
+    )
     return (frame if is_panel else frame.set_index(times[0])), origin
+
+
+def _narrow_days(native: Any) -> tuple[Any, list[str]]:
+    """Arrow's days of 64 bits, which narwhals doesn't know, as those of 32; and which columns they are."""
+    import narwhals as nw
+
+    if not native.implementation.is_pyarrow():
+        return native, []
+    import pyarrow as pa
+
+    table = nw.to_native(native)
+    wide = [field.name for field in table.schema if pa.types.is_date64(field.type)]
+    for name in wide:
+        table = table.set_column(table.column_names.index(name), name, table[name].cast(pa.date32()))
+    return nw.from_native(table, eager_only=True), wide
 
 
 def localising(origin: Origin | None, is_panel: bool = False, in_columns: bool = False) -> str:

@@ -10,7 +10,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from pandas.tseries.frequencies import to_offset
-from pandas.tseries.offsets import BaseOffset, Day, Tick
+from pandas.tseries.offsets import BaseOffset
+
+from lstmforecast.frequency import dominant, inferred, is_too_fine, rows_of, with_day
+from lstmforecast.irregular import to_constant_steps
+from lstmforecast.wallclock import local_continuation, local_grid
 
 # A pandas alias ("h", "MS"; "M" of a PeriodIndex), an offset that has no alias, the step of an integer index, or None.
 Frequency: TypeAlias = str | int | BaseOffset | None
@@ -21,12 +25,7 @@ _OLD_ALIASES = {
     "M": "ME", "BM": "BME", "CBM": "CBME", "SM": "SME", "Q": "QE", "BQ": "BQE",
     "A": "YE", "Y": "YE", "BA": "BYE", "BY": "BYE", "AS": "YS", "BAS": "BYS",
 }  # fmt: skip
-# More rows than this for each one present is no series with gaps, but one without a frequency.
-_MOST_MISSING = 20
-_SEASONS = {
-    "D": 7, "B": 5, "C": 5, "W": 52, "SME": 24, "SMS": 24, "ME": 12, "MS": 12, "BME": 12, "BMS": 12, "CBME": 12,
-    "CBMS": 12, "WOM": 12, "LWOM": 12, "QE": 4, "QS": 4, "BQE": 4, "BQS": 4,
-}  # fmt: skip
+_SORT, _MERGE = "; sort with {0}.sort_index()", "; merge rows of the same time with {0}.groupby(level=0).mean()"
 _MAY_BE_CONTINUED = "a DatetimeIndex, PeriodIndex, RangeIndex or integers with a constant step"
 
 
@@ -49,20 +48,35 @@ def check_index(index: pd.Index, name: str = "y") -> None:
     _check_kind(index, name)
     if index.hasnans:
         row = int(np.flatnonzero(index.isna())[0])
-        raise ValueError(f"expected a time for every row of {name}, got {index[row]} in row {row}; drop such rows")
+        raise ValueError(
+            f"expected a time for every row of {name}, got {index[row]} in row {row}"
+            + _advice(name, "; drop such rows with {0}[{0}.index.notna()]")
+        )
     steps = np.diff(stamps_of(index))
     if (steps < 0).any():
         row = int(np.flatnonzero(steps < 0)[0]) + 1
         raise ValueError(
             f"expected the times of {name} in ascending order, got {index[row]} (row {row}) after {index[row - 1]}"
-            + _advice(name, "; sort with {}.sort_index()")
+            + _advice(name, (_SORT if index.is_unique else _MERGE) + _of_clocks_put_back(index, row))
         )
     if (steps == 0).any():
         row = int(np.flatnonzero(steps == 0)[0]) + 1
         raise ValueError(
             f"expected every time of {name} once, got {int((steps == 0).sum())} duplicates, the first {index[row]} "
-            f"(row {row})" + _advice(name, "; merge them with {}.groupby(level=0).mean()")
+            f"(row {row})" + _advice(name, _MERGE + _of_clocks_put_back(index, row))
         )
+
+
+def _of_clocks_put_back(index: pd.Index, row: int) -> str:
+    """What else to write where times of an hour or less go back as local clocks do, once a year and at night."""
+    if not isinstance(index, pd.DatetimeIndex) or index.tz is not None:
+        return ""
+    hour, steps = pd.Timedelta(hours=1), np.diff(index.asi8)
+    usual = pd.Timedelta(np.median(np.abs(steps)), unit=index.unit)
+    years = 1 + abs(index[-1] - index[0]) // pd.Timedelta(days=300)
+    if usual > hour or index[row - 1] - index[row] > hour or index[row].hour > 3 or (steps <= 0).sum() > years:
+        return ""
+    return ", or, where clocks were put back, keep both with {0}.tz_localize('Europe/Berlin', ambiguous='infer')"
 
 
 def _check_kind(index: pd.Index, name: str) -> None:
@@ -74,10 +88,23 @@ def _check_kind(index: pd.Index, name: str) -> None:
     if isinstance(index, pd.DatetimeIndex | pd.PeriodIndex) or pd.api.types.is_integer_dtype(index.dtype):
         return
     got = f"{type(index).__name__} of {index.dtype}" + (f" such as {index[0]}" if len(index) else "")
+    convert = "{0}.set_axis(pd.to_datetime({0}.index)), or drop it with " if _are_written_times(index) else ""
     raise TypeError(
         f"expected the index of {name} to be {_MAY_BE_CONTINUED}, got {got}"
-        + _advice(name, "; convert it with pd.to_datetime({0}.index) or drop it with {0}.reset_index(drop=True)")
+        + _advice(name, f"; {'convert' if convert else 'drop'} it with {convert}{{0}}.reset_index(drop=True)")
     )
+
+
+def _are_written_times(index: pd.Index) -> bool:
+    """Whether labels are texts or dates that pandas reads as times."""
+    if not (pd.api.types.is_object_dtype(index.dtype) or pd.api.types.is_string_dtype(index.dtype)):
+        return False
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return isinstance(pd.to_datetime(index), pd.DatetimeIndex)
+        except (ValueError, TypeError):
+            return False
 
 
 def _advice(name: str, advice: str) -> str:
@@ -92,7 +119,9 @@ def stamps_of(index: pd.Index) -> NDArray[np.int64]:
     return index.to_numpy(dtype=np.int64)
 
 
-def regular_grid(index: pd.Index, freq: Frequency = None, name: str = "y") -> tuple[pd.Index, Frequency]:
+def regular_grid(
+    index: pd.Index, freq: Frequency = None, name: str = "y", n_before: int = 0
+) -> tuple[pd.Index, Frequency]:
     """Find the frequency of an index and all labels that it should have.
 
     Parameters
@@ -103,6 +132,8 @@ def regular_grid(index: pd.Index, freq: Frequency = None, name: str = "y") -> tu
         The frequency, if it is known. One or two rows suffice then.
     name : str
         What the messages call the data.
+    n_before : int
+        Rows at the beginning that messages don't count, as they were there before the data.
 
     Returns
     -------
@@ -134,17 +165,29 @@ def regular_grid(index: pd.Index, freq: Frequency = None, name: str = "y") -> tu
         grid = pd.RangeIndex(index[0], index[-1] + 1, found, name=index.name)
     off_grid = grid.get_indexer(index) < 0
     if off_grid.any():
-        raise ValueError(_off_grid_message(index, int(np.flatnonzero(off_grid)[0]), freq, found, name))
+        row = int(np.flatnonzero(off_grid)[0])
+        message = _off_grid_message(f"{index[row]} (row {row - n_before})", freq, found, name)
+        if n_before:
+            follows = continue_index(index[:n_before], found, 1)[0]
+            raise ValueError(f"{message}; after {index[n_before - 1]} comes {follows}")
+        raise ValueError(message + _ways_to_a_step(index, freq, name))
     return (index if len(grid) == len(index) else grid), found
 
 
-def _off_grid_message(index: pd.Index, row: int, freq: Frequency, found: Frequency, name: str) -> str:
+def _off_grid_message(got: str, freq: Frequency, found: Frequency, name: str) -> str:
     source = "freq" if freq is not None else "the most common step"
-    example = _advice(name, f", e.g. with {{}}.resample({found!r}).mean()")
     return (
-        f"expected the times of {name} at a constant step ({source} is {found!r}), got {index[row]} (row {row}), which "
-        f"does not lie on that grid; bring {name} to one{example}, or give freq="
+        f"expected the times of {name} at a constant step ({source} is {found!r}), got {got}, which does not lie on "
+        "that grid"
     )
+
+
+def _ways_to_a_step(index: pd.Index, freq: Frequency, name: str) -> str:
+    # no code for data without a name in the user's, nor for offsets without an alias
+    is_written = name.isidentifier() and not isinstance(freq, BaseOffset)
+    example = f", e.g. with {to_constant_steps(index, freq, name)}" if is_written else ""
+    is_time = isinstance(index, pd.DatetimeIndex)
+    return f"; bring {name} to one{example}" + (", or give the freq= on which they lie" if is_time else "")
 
 
 def parse_frequency(freq: Any) -> BaseOffset:
@@ -178,75 +221,27 @@ def alias(offset: BaseOffset) -> Frequency:
 
 def _datetime_offset(index: pd.DatetimeIndex, freq: Frequency, name: str) -> BaseOffset:
     if freq is not None:
-        return parse_frequency(freq)
+        return with_day(parse_frequency(freq), index)
     offset = index.freq if index.freq is not None else inferred(index)
-    return offset if offset is not None else _dominant(index, name)
-
-
-def inferred(index: pd.DatetimeIndex) -> BaseOffset | None:
-    """Find the frequency that all steps of an index have; None where there is none, or fewer than three rows."""
-    if len(index) < 3:
-        return None
-    with warnings.catch_warnings():
-        # pandas 3.1 announces that it will return an offset one day: to_offset takes both.
-        warnings.simplefilter("ignore")
-        return to_offset(pd.infer_freq(index))
-
-
-def _dominant(index: pd.DatetimeIndex, name: str) -> BaseOffset:
-    """Find the frequency that most steps have, though not all."""
+    if offset is not None:
+        return offset
     if len(index) < 3:
         raise ValueError(f"expected at least 3 rows to find the frequency of {name}, got {len(index)}; give freq=")
-    steps = np.diff(index.asi8)
-    values, counts = np.unique(steps, return_counts=True)
-    step = int(values[counts.argmax()])
-    offset = inferred(_longest_run(index, steps <= 1.5 * step))
-    if offset is None:
-        offset = to_offset(pd.Timedelta(step, unit=index.unit))
-    if isinstance(offset, Day) and offset.n == 1 and len(index) > 5 and (index.day_of_week < 5).all():
-        offset = to_offset("B")
-    assert offset is not None
-    return offset
-
-
-def _longest_run(index: pd.DatetimeIndex, joined: NDArray[np.bool_]) -> pd.DatetimeIndex:
-    """Find the longest stretch of labels whose steps are all ``joined`` (n - 1,)."""
-    breaks = np.concatenate([[-1], np.flatnonzero(~joined), [len(joined)]])
-    longest = int(np.diff(breaks).argmax())
-    return index[breaks[longest] + 1 : breaks[longest + 1] + 1]
+    return dominant(index)[0]
 
 
 def _datetime_grid(index: pd.DatetimeIndex, offset: BaseOffset, name: str) -> pd.DatetimeIndex:
-    first, last = index[0], index[-1]
-    expected = (last - first) / max((first + offset) - first, pd.Timedelta(1, unit="ns"))
-    _check_count(expected, index, alias(offset), name)
-    return _date_range(first, offset, index, end=last)
+    _check_count(rows_of(index, offset), index, alias(offset), name)
+    return local_grid(index, offset)
 
 
 def _check_count(expected: float, index: pd.Index, step: Frequency, name: str) -> None:
     """Raise a ValueError where nearly all of the rows ``expected`` at a step are missing."""
-    if expected <= _MOST_MISSING * (len(index) + 50):
-        return
-    example = ", e.g. with {}.resample('D').mean()" if isinstance(index, pd.DatetimeIndex) else ""
-    raise ValueError(
-        f"expected the times of {name} at a constant step, got {len(index)} rows where the step {step!r} makes about "
-        f"{expected:.0f}; bring {name} to one" + _advice(name, example) + ", or give freq="
-    )
-
-
-def _date_range(first: pd.Timestamp, offset: BaseOffset, like: pd.DatetimeIndex, **span: Any) -> pd.DatetimeIndex:
-    """Count on from ``first``, until ``end=`` or for ``periods=``, in the time zone and resolution of ``like``."""
-    grid: pd.DatetimeIndex
-    if like.tz is None or (isinstance(offset, Tick) and not isinstance(offset, Day)):
-        grid = pd.date_range(first, freq=offset, name=like.name, **span).as_unit(like.unit)
-        return grid
-    # Days, weeks and months keep the wall clock over a change of summer time, hours keep the elapsed time.
-    if "end" in span:
-        span["end"] = span["end"].tz_localize(None)
-    naive = pd.date_range(first.tz_localize(None), freq=offset, name=like.name, **span)
-    summer = np.ones(len(naive), dtype=bool)
-    grid = naive.tz_localize(like.tz, ambiguous=summer, nonexistent="shift_forward").as_unit(like.unit)
-    return grid
+    if is_too_fine(expected, len(index)):
+        raise ValueError(
+            f"expected the times of {name} at a constant step, got {len(index)} rows where the step {step!r} makes "
+            f"about {expected:.0f}" + _ways_to_a_step(index, None, name)
+        )
 
 
 def _integer_step(index: pd.Index, freq: Frequency, name: str) -> int:
@@ -268,7 +263,8 @@ def gap_message(index: pd.Index, grid: pd.Index, freq: Frequency, name: str = "y
     return (
         f"expected {name} without gaps at the frequency {freq!r}, got {len(after)} "
         f"{'gap' if len(after) == 1 else 'gaps'} with {len(absent)} missing {'row' if len(absent) == 1 else 'rows'}: "
-        f"{first}; mend them with missing='ffill' or missing='interpolate', or give another freq="
+        f"{first}; mend them with missing='ffill' or missing='interpolate', leave them out of the training with "
+        f"missing='mask', or give another freq="
     )
 
 
@@ -346,11 +342,12 @@ def continue_index(index: pd.Index, freq: Frequency, steps: int) -> pd.Index:
     Returns
     -------
     pandas.Index of shape (steps,)
-        Of the same kind, name, time zone and resolution. Days and longer frequencies keep the wall clock over a change
-        of summer time, hours and shorter ones the elapsed time, as in `pandas.date_range`.
+        Of the same kind, name, time zone and resolution. Days and longer frequencies keep the local time over a change
+        of summer time, hours and shorter ones the elapsed time, as in `pandas.date_range`. A local time that doesn't
+        exist is the first instant after it.
     """
     if isinstance(index, pd.DatetimeIndex):
-        return _date_range(index[-1], parse_frequency(freq), index, periods=steps + 1)[1:]
+        return local_continuation(index, parse_frequency(freq), steps)
     if isinstance(index, pd.PeriodIndex):
         return pd.period_range(index[-1], periods=steps + 1, freq=index.freq, name=index.name)[1:]
     assert isinstance(freq, int)
@@ -360,52 +357,3 @@ def continue_index(index: pd.Index, freq: Frequency, steps: int) -> pd.Index:
         return pd.RangeIndex(after, name=index.name)
     integers: pd.Index = pd.Index(np.array(after), dtype=index.dtype, name=index.name)
     return integers
-
-
-def season_length(freq: Frequency) -> int:
-    """Tell the usual number of steps in a season of a frequency.
-
-    Parameters
-    ----------
-    freq : str, int, offset or None
-        As found by `regular_grid`.
-
-    Returns
-    -------
-    int
-        A day's steps below a day (24 for hours), 60 for seconds, 7 for days, 5 for business days, 52 for weeks, 12 for
-        months, 4 for quarters, and 1 for years, integers and whatever else.
-
-    Examples
-    --------
-    >>> season_length("30min"), season_length("ME"), season_length(None)
-    (48, 12, 1)
-    """
-    if freq is None or isinstance(freq, int):
-        return 1
-    offset = parse_frequency(freq)
-    if isinstance(offset, Tick) and not isinstance(offset, Day):
-        step = pd.Timedelta(offset)
-        return _fits_into(pd.Timedelta(days=1) if step >= pd.Timedelta(minutes=1) else pd.Timedelta(minutes=1), step)
-    if isinstance(offset, Day) and offset.n == 7:
-        return 52
-    if type(offset) is pd.DateOffset:
-        return _season_of_parts(offset)
-    try:
-        season = _SEASONS.get(offset.rule_code.split("-")[0], 1)
-    except NotImplementedError:  # Easter has no code
-        return 1
-    return season // offset.n if season % offset.n == 0 else 1
-
-
-def _season_of_parts(offset: BaseOffset) -> int:
-    """The season of an offset of words, such as months=1, as that of the alias for one of them; 1 for several."""
-    aliases = {"months": "ME", "weeks": "W", "days": "D", "hours": "h", "minutes": "min", "seconds": "s"}
-    if len(offset.kwds) != 1 or not set(offset.kwds) <= set(aliases):
-        return 1
-    ((word, n),) = offset.kwds.items()
-    return season_length(f"{n * offset.n}{aliases[word]}")
-
-
-def _fits_into(season: pd.Timedelta, step: pd.Timedelta) -> int:
-    return int(season / step) if season % step == pd.Timedelta(0) else 1

@@ -54,6 +54,8 @@ def read_losses(a: Any, b: Any, truth: Any, loss: Loss) -> PairedLosses:
         known = _numbers(truth, "truth")
         _check_alike(a, truth, "truth")
         first, second = (_losses(measure, known, forecast) for forecast in (first, second))
+    elif loss != "squared":
+        raise ValueError(f"expected truth with loss={loss!r}, as a and b are losses without it, got None")
     index = a.index if isinstance(a, pd.Series | pd.DataFrame) else pd.RangeIndex(len(first))
     return _rows(first, second, index)
 
@@ -101,7 +103,9 @@ def _numbers(values: Any, name: str) -> Array:
     if not array.ndim:
         raise ValueError(f"expected {name} of shape (n,), (n, k) or (n, horizon, k), got a single number")
     if np.isinf(array).any():
-        raise ValueError(f"expected finite or missing values in {name}, got {int(np.isinf(array).sum())} infinite ones")
+        row = int(np.argwhere(np.isinf(array))[0][0])
+        got = f"{int(np.isinf(array).sum())} infinite ones, the first in row {row}"
+        raise ValueError(f"expected finite or missing values in {name}, got {got}")
     return array
 
 

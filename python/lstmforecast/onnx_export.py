@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from onnx import ModelProto, ValueInfoProto, checker, helper
 
 import lstmforecast
+from lstmforecast import _core
 from lstmforecast.classifier import LSTMClassifier
 from lstmforecast.distribution import mean, n_parameters
 from lstmforecast.ensemble import Ensemble
@@ -40,7 +40,7 @@ def to_onnx(estimator: LSTMEstimator, path: str | Path, dtype: str) -> None:
     else:
         assert isinstance(estimator, LSTMRegressor)
         write_regressor(file, estimator)
-    _write(Path(path), file.to_proto())
+    _core.replace_file(path, file.to_proto().SerializeToString())
 
 
 class _File:
@@ -89,16 +89,6 @@ class _File:
 
 def _declared(name: str, dtype: Any, shape: list[int | str], what: str) -> ValueInfoProto:
     return helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(np.dtype(dtype)), shape, what)
-
-
-def _write(path: Path, model: ModelProto) -> None:
-    """Beside its place first, then renamed: never half a file."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        temporary.write_bytes(model.SerializeToString())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def write_regressor(file: _File, estimator: LSTMRegressor) -> None:

@@ -291,7 +291,7 @@ class _Levels:
         mean = self._mean(shown, n_rows)
         squares = graph.add("Mul", *[graph.add("Sub", shown, mean)] * 2)
         deviation = graph.add("Sqrt", self._mean(squares, n_rows))
-        varies = graph.add("Greater", deviation, graph.add("Mul", graph.add("Abs", mean), np.float64(1e-9)))
+        varies = graph.add("Greater", deviation, graph.add("Mul", graph.add("Abs", mean), np.float64(1e-12)))
         found = graph.add("Where", varies, deviation, scale)
         return self._where_known(n_rows, mean, center), self._where_known(n_rows, found, scale)
 

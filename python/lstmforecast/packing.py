@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+import re
 import uuid
 import zoneinfo
 from collections.abc import Callable, Hashable
@@ -20,6 +21,9 @@ from pandas.tseries import offsets
 
 from lstmforecast.index import Frequency, alias, parse_frequency, stamps_of
 from lstmforecast.plain import plain
+
+# Such as 'Europe/Berlin', 'UTC+01:00' or 'dateutil/America/Argentina/Buenos_Aires': no part begins with a dot or slash.
+_ZONE = re.compile(r"tzlocal\(\)|\w[\w+:-]*(/\w[\w+:-]*)*")
 
 
 def pack_index(index: pd.Index | None) -> tuple[NDArray[np.int64], dict[str, Any]]:
@@ -50,6 +54,12 @@ def _zone_name(zone: dt.tzinfo | None) -> str | None:
     return name
 
 
+def _check_zone(name: Any) -> None:
+    """Raise a ValueError for what names no time zone but, for pandas, a file somewhere."""
+    if name is not None and not (isinstance(name, str) and _ZONE.fullmatch(name)):
+        raise ValueError("a time zone without a name")
+
+
 def _offset_name(zone: dt.tzinfo) -> str | None:
     """That of a constant offset, such as "UTC+01:00"; that of this machine may be another one elsewhere."""
     if type(zone).__name__ == "tzlocal":
@@ -74,6 +84,7 @@ def unpack_index(stamps: NDArray[np.int64], values: dict[str, Any]) -> pd.Index 
         return None
     name = unpack_label(values["name"])
     if kind == "datetime":
+        _check_zone(values["tz"])
         utc = pd.DatetimeIndex(stamps.view(f"datetime64[{values['unit']}]"), name=name)
         local: pd.Index = utc if values["tz"] is None else utc.tz_localize("UTC").tz_convert(values["tz"])
         return local
@@ -130,6 +141,7 @@ _OFFSETS: dict[str, Any] = {
 
 
 def _timestamp(text: str, unit: Any, zone: str | None, fold: int) -> pd.Timestamp:
+    _check_zone(zone)
     label = pd.Timestamp(text).as_unit(unit)
     # an hour that comes twice: the first time is summer time
     return label if zone is None else label.tz_localize(zone, ambiguous=not fold)

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lstmforecast.container import Missing, Observations, check_columns
-from lstmforecast.form import Form, read_table
+from lstmforecast.form import Form, place, read_table
 from lstmforecast.frames import localising, to_pandas
 from lstmforecast.index import Frequency, check_index, continue_index, gap_message, regular_grid
 from lstmforecast.packing import pack_keys, pack_label, unpack_keys, unpack_label
@@ -52,14 +52,14 @@ class Panel(Observations):
         if like is not None:
             check_columns(like.form, like.n_columns, form, table.shape[1], name)
             freq, index = like.freq, like._alike(index, form, name)
+        if (infinite := np.isinf(table)).any():
+            raise ValueError(f"expected finite values in {name}, got {place(infinite, 'infinite', index, form)}")
         index, starts, order = grouped(index, name)
         if order is not None:
             table = table[order]
         keys = index[starts[:-1]].get_level_values(0)
         longest = int(np.diff(starts).argmax())
         _, freq = regular_grid(_checked(index, starts, longest, keys, name), freq, _title(keys, longest, name))
-        if np.isinf(table).any():
-            raise ValueError(f"expected finite values in {name}, got {int(np.isinf(table).sum())} infinite")
         incomplete = np.logical_or.reduceat(np.isnan(table).any(axis=1), starts[:-1])
         irregular = irregular_series(index, starts, freq) | incomplete
         panel = cls(table, index, freq, form, starts=starts)
@@ -108,6 +108,15 @@ class Panel(Observations):
 
     def _localising(self, form: Form) -> str:
         return localising(form.origin, is_panel=True, in_columns=form.kind == "long")
+
+    def _check_continued(self, later: Panel, which: NDArray[np.intp], known: NDArray[np.intp], name: str) -> None:
+        """Refuse series of ``later`` that begin beside the grid of those ``known`` here."""
+        ends, begins = self.times(self.starts[known + 1] - 1), later.times(later.starts[which])
+        # series mostly end together
+        for i in np.flatnonzero(~pd.MultiIndex.from_arrays([ends, begins]).duplicated()).tolist():
+            times = self._times_of(known[i])
+            title = _title(later.series_keys, int(which[i]), name)
+            regular_grid(times.append(begins[[i]]), self.freq, title, n_before=len(times))
 
     @property
     def n_series(self) -> int:
@@ -177,9 +186,16 @@ class Panel(Observations):
         if "starts" not in tensors or times is None:
             return single
         keys = unpack_keys(values["keys"])
+        starts = tensors["starts"]
+        lengths = np.diff(starts)
+        if len(keys) != len(lengths) or (lengths < 1).any() or starts[0] != 0 or starts[-1] != len(times):
+            raise ValueError(f"{len(keys)} series of other rows")
         names = [unpack_label(name) for name in values["levels"]]
-        index = pd.MultiIndex.from_arrays([keys.repeat(np.diff(tensors["starts"])), times], names=names)
-        return cls(single.values, index, single.freq, single.form, single.filled, starts=tensors["starts"])
+        index = pd.MultiIndex.from_arrays([keys.repeat(lengths), times], names=names)
+        return cls(single.values, index, single.freq, single.form, single.filled, starts=starts)
+
+    def _times_of(self, i: int) -> pd.Index:
+        return self.times(np.arange(self.starts[i], self.starts[i + 1]))
 
     def container(self) -> Any:
         """Give these observations back as they came in."""
@@ -188,7 +204,7 @@ class Panel(Observations):
     def future_index(self, steps: int) -> pd.Index:
         """The labels of the steps after the end of each series."""
         ends = self.times(self.starts[1:] - 1)
-        later = {end: continue_index(pd.Index(ends[[i]]), self.freq, steps) for i, end in _first_of_each(ends)}
+        later = {end: continue_index(self._times_of(i), self.freq, steps) for i, end in _first_of_each(ends)}
         times = later[ends[0]].append([later[end] for end in ends[1:]])
         return pd.MultiIndex.from_arrays([self.series_keys.repeat(steps), times], names=self.index.names)
 
@@ -216,6 +232,7 @@ class Panel(Observations):
                 f"expected {title} to go on after {ends[i]}, got an overlap: it begins at {begins[i]}; pass newer rows "
                 "only"
             )
+        self._check_continued(later, both, known[both], name)
         form = replace(self.form, kind="frame")
         both = pd.concat([form.give_back(part.values, part.index) for part in (self, later)])
         joined = replace(Panel.read(both, missing=missing, like=replace(self, form=form), name=name), form=self.form)

@@ -9,7 +9,7 @@ from typing import Any
 from lstmforecast.checkpoint import check_checkpoint
 from lstmforecast.index import parse_frequency
 from lstmforecast.plain import plain
-from lstmforecast.rules import MOST, Choice, Number
+from lstmforecast.rules import MOST, N_THREADS, Choice, Number
 
 SCALERS = ("standard", "minmax", "robust")
 # Steps that are forecast at a call, and paths that are drawn: more would take hours and all memory.
@@ -62,7 +62,7 @@ _RULES: dict[str, Number | Choice] = {
     "warm_start": Choice((False, True)),
     "backend": Choice(("auto", "fused", "torch")),
     "precision": Choice(("float32", "bfloat16")),
-    "n_threads": Number(_INTEGER, 1, none=True),
+    "n_threads": N_THREADS,
     "distributed": Choice((False, True)),
     "distributed_timeout": Number(_REAL, 0, 1e9, low_included=False, high_included=True),
     "verbose": Number(_INTEGER, 0),

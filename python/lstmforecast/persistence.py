@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
@@ -15,7 +16,16 @@ from lstmforecast import _core, augment
 from lstmforecast.ensemble import Ensemble, n_members
 from lstmforecast.packing import pack_frequency, unpack_frequency
 from lstmforecast.parameters import SCALERS
-from lstmforecast.quantization import pack, pack_state, unpack, unpack_state
+from lstmforecast.quantization import DTYPES, pack, pack_state, unpack, unpack_state
+from lstmforecast.restored import (
+    check_config,
+    check_detector,
+    check_training,
+    is_count,
+    read_config,
+    read_json,
+    require,
+)
 
 if TYPE_CHECKING:
     from lstmforecast.anomaly import LSTMAnomalyDetector
@@ -25,14 +35,31 @@ if TYPE_CHECKING:
 _SCALER, _HISTORY, _STATE, _DETECTOR = "scaler.", "history.", "state.", "detector."
 _COLUMNS = ("epoch", "train_loss", "val_loss", "learning_rate", "grad_norm", "seconds")
 _LEARNED = ("best_epoch", "n_epochs", "stop_reason")
+# A file is data: it names no places to read or write, and brings no objects.
 _NOT_SAVED = ("callbacks", "checkpoint", "pretrained", "random_state", "scaler")
+_NOT_READ = ("callbacks", "checkpoint", "pretrained")
+_MOST_THREADS = 1024
+# What Python, pandas and NumPy raise for values that make no sense to them.
+_WRONG = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    pd.errors.InvalidIndexError,
+)
+# Characters of what is wrong with a file that a message repeats, and of one word of it.
+_MOST_REPEATED, _LONGEST_WORD = 200, 60
 
 
 def save(estimator: LSTMEstimator, path: str | Path) -> None:
     """Write a fitted estimator to one safetensors file, first under a temporary name, then renamed.
 
-    A ``scaler`` given as an object is kept by what it does; ``callbacks``, ``checkpoint``, a ``random_state`` that is
-    not an integer and ``pretrained``, unless it is a path, are not kept.
+    A ``scaler`` given as an object is kept by what it does; ``callbacks``, ``checkpoint``, ``pretrained`` and a
+    ``random_state`` that is not an integer are not kept: a file names no other place.
 
     Raises
     ------
@@ -121,8 +148,15 @@ def load(path: str | Path) -> Any:
     try:
         estimator = _build(tensors, metadata)
         return _detector(estimator, tensors, metadata) if "detector" in metadata else estimator
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise _core.FormatError(f"{path}: expected the contents of a fitted estimator, got {error!r}") from error
+    except _WRONG as error:
+        raise _core.FormatError(f"{path}: expected the contents of a fitted estimator, got {_brief(error)}") from error
+
+
+def _brief(error: BaseException) -> str:
+    """What is wrong, in one line of at most so many characters."""
+    words = [word if len(word) <= _LONGEST_WORD else f"{word[:_LONGEST_WORD]}..." for word in str(error).split()]
+    text = " ".join([f"{type(error).__name__}:", *words])
+    return text if len(text) <= _MOST_REPEATED else f"{text[:_MOST_REPEATED]}..."
 
 
 def save_text_model(estimator: CharLSTM, path: str | Path) -> None:
@@ -145,13 +179,22 @@ def save_text_model(estimator: CharLSTM, path: str | Path) -> None:
 def _build_text_model(tensors: dict[str, NDArray[Any]], metadata: dict[str, str]) -> CharLSTM:
     from lstmforecast.text import CharLSTM
 
-    estimator = CharLSTM(**json.loads(metadata["parameters"]))
-    model = _core.CharModel(json.loads(metadata["model"]))
-    model.load_parameters(_weights(tensors))
+    estimator = CharLSTM(**_read_parameters(metadata["parameters"]))
+    estimator._validate_parameters()
+    config = read_config(metadata["model"])
+    model = _core.CharModel.restore(config, _weights(tensors))
+    check_config(config, model.config)
+    estimator._keep(model, _training(tensors, metadata))
+    return estimator
+
+
+def _training(tensors: dict[str, NDArray[Any]], metadata: dict[str, str]) -> dict[str, Any]:
+    """What is told of the training."""
     history = _below(tensors, _HISTORY)
     columns = {name: history[name] for name in _COLUMNS}
-    estimator._keep(model, json.loads(metadata["training"]) | {"history": columns})
-    return estimator
+    training = {"pretrained": None, "frozen": []} | read_json(metadata["training"])
+    check_training(training, columns)
+    return training | {"history": columns}
 
 
 def _build(tensors: dict[str, NDArray[Any]], metadata: dict[str, str]) -> LSTMEstimator | CharLSTM:
@@ -162,18 +205,26 @@ def _build(tensors: dict[str, NDArray[Any]], metadata: dict[str, str]) -> LSTMEs
     if metadata["estimator"] not in ("LSTMForecaster", "LSTMRegressor", "LSTMClassifier"):
         raise ValueError(f"an estimator named {metadata['estimator']!r}")
     estimator: LSTMEstimator = getattr(lstmforecast, metadata["estimator"])(**_read_parameters(metadata["parameters"]))
-    named = {prefix: _below(tensors, prefix) for prefix in (_SCALER, _HISTORY, _STATE)}
-    weights = _weights(tensors)
-    config, n = json.loads(metadata["model"]), n_members(weights)
-    model = Ensemble.build(config, n) if n else _core.Model(config)
-    model.load_parameters(weights, metadata.get("quantized") == "int8")
-    model.load_scalers(named[_SCALER])
-    estimator._restore_fitted_state(unpack_state(named[_STATE]), json.loads(metadata["state"]))
-    history = {name: named[_HISTORY][name] for name in _COLUMNS}
-    training = {"pretrained": None, "frozen": []} | json.loads(metadata["training"])
-    estimator._keep(model, training | {"history": history, "error": None})
+    estimator._validate_parameters()
+    estimator._keep(_restored_model(tensors, metadata), _training(tensors, metadata))
     estimator.quantized_ = metadata.get("quantized")
+    estimator._restore_fitted_state(unpack_state(_below(tensors, _STATE)), read_json(metadata["state"]))
+    estimator._check_restored()
     return estimator
+
+
+def _restored_model(tensors: dict[str, NDArray[Any]], metadata: dict[str, str]) -> _core.Model | Ensemble:
+    """The network, or several, with the weights and scalers of a file."""
+    config, scalers, weights = read_config(metadata["model"]), _below(tensors, _SCALER), _weights(tensors)
+    quantized = metadata.get("quantized")
+    require(quantized in (None, *DTYPES), f"weights of {quantized}")
+    is_int8 = quantized == "int8"
+    if n_members(weights):
+        model: _core.Model | Ensemble = Ensemble.restore(config, weights, scalers, is_int8)
+    else:
+        model = _core.Model.restore(config, weights, scalers, is_int8)
+    check_config(config, model.config)
+    return model
 
 
 def _detector(
@@ -181,10 +232,13 @@ def _detector(
 ) -> LSTMAnomalyDetector:
     from lstmforecast.anomaly import LSTMAnomalyDetector
 
-    state = json.loads(metadata["detector_state"])
-    return LSTMAnomalyDetector._unpacked(
-        forecaster, _below(tensors, _DETECTOR), json.loads(metadata["detector"]), state
+    # scores of which nothing is known yet are NaN
+    state = read_json(metadata["detector_state"], nan=True)
+    detector = LSTMAnomalyDetector._unpacked(
+        forecaster, _below(tensors, _DETECTOR), read_json(metadata["detector"]), state
     )
+    check_detector(detector)
+    return detector
 
 
 def read_weights(path: str | Path) -> dict[str, NDArray[Any]]:
@@ -198,12 +252,21 @@ def _weights(tensors: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
 
 
 def _read_parameters(text: str) -> dict[str, Any]:
-    parameters: dict[str, Any] = json.loads(text)
+    saved = read_json(text)
+    parameters = {name: value for name, value in saved.items() if name not in _NOT_READ}
+    if not isinstance(parameters.get("random_state"), int | None):
+        raise ValueError("a random_state that is no integer")
+    # as many threads as a file says: a system that can't start them ends the process
+    n_threads = parameters.get("n_threads")
+    if n_threads is not None and not is_count(n_threads, 1, _MOST_THREADS):
+        raise ValueError(f"n_threads of {n_threads!r}")
     if isinstance(parameters.get("class_weight"), list):
         parameters["class_weight"] = dict(parameters["class_weight"])
     if "freq" in parameters:
         parameters["freq"] = unpack_frequency(parameters["freq"])
-    return parameters | {"augment": augment.unpack(parameters.get("augment"))}
+    if "augment" in parameters:
+        parameters["augment"] = augment.unpack(parameters["augment"])
+    return parameters
 
 
 def _below(tensors: dict[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:
@@ -220,8 +283,6 @@ def _savable_parameters(estimator: LSTMEstimator) -> dict[str, Any]:
         kept["random_state"] = parameters["random_state"]
     if parameters["scaler"] is None or parameters["scaler"] in SCALERS:
         kept["scaler"] = parameters["scaler"]
-    if isinstance(parameters["pretrained"], (str, Path)):
-        kept["pretrained"] = str(parameters["pretrained"])
     if parameters["learning_rates"] is not None:
         kept["learning_rates"] = {pattern: float(rate) for pattern, rate in parameters["learning_rates"].items()}
     if isinstance(kept.get("class_weight"), Mapping):

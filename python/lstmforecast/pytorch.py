@@ -137,7 +137,7 @@ class LSTMModule(nn.Module):
             mean = torch.where(missing, 0.0, shown).sum(1, keepdim=True) / count
             deviation = (torch.where(missing, 0.0, (shown - mean) ** 2).sum(1, keepdim=True) / count).sqrt()
             known = count > 0
-            scale = torch.where(known & (deviation > 1e-9 * mean.abs()), deviation, scale)
+            scale = torch.where(known & (deviation > 1e-12 * mean.abs()), deviation, scale)
             return torch.where(known, mean, center), scale
         return center, scale
 

@@ -25,6 +25,8 @@ Single = NDArray[np.float32]
 
 DTYPES = ("int8", "bf16")
 SCALE = ".scale"
+# Between a name and that: errors are in units of their series.
+IN_UNITS = ".in_units"
 # The code of a value that isn't known.
 _MISSING = -128
 
@@ -68,6 +70,8 @@ def unpack(packed: Mapping[str, NDArray[Any]]) -> dict[str, Single]:
     for name, array in packed.items():
         if array.dtype == np.int8:
             scale = packed[name + SCALE]
+            if scale.shape != (len(array),):
+                raise ValueError(f"a scale for each row of {name}, got shape {scale.shape}")
             weights[name] = array.astype(np.float32) * scale.reshape(-1, *[1] * (array.ndim - 1))
         elif not name.endswith(SCALE):
             weights[name] = from_bfloat16(array) if array.dtype == np.uint16 else array
@@ -125,8 +129,12 @@ def pack_state(tensors: Mapping[str, NDArray[Any]], dtype: str, distribution: An
         name, errors = "parameters", packed["parameters"] - errors[..., np.newaxis]
     if dtype == "bf16":
         return packed | {name: to_bfloat16(errors)}
-    codes, largest = to_squares(errors)
-    return packed | {name: codes, name + SCALE: largest}
+    if (units := tensors.get("spreads")) is None:
+        codes, largest = to_squares(errors)
+        return packed | {name: codes, name + SCALE: largest}
+    # series of all sizes side by side: what is a hundredth of one's errors is all of another's
+    codes, largest = to_squares((errors / _beside(units, errors)).astype(np.float32))
+    return packed | {name: codes, name + IN_UNITS + SCALE: largest}
 
 
 def unpack_state(packed: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
@@ -136,13 +144,34 @@ def unpack_state(packed: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         codes = tensors.get(name)
         if codes is None or codes.dtype == np.float32:
             continue
-        errors = from_bfloat16(codes) if codes.dtype == np.uint16 else from_squares(codes, tensors.pop(name + SCALE))
+        if codes.dtype == np.uint16:
+            errors = from_bfloat16(codes)
+        else:
+            in_units = name + SCALE not in tensors
+            largest = tensors.pop(name + (IN_UNITS if in_units else "") + SCALE)
+            if np.broadcast_shapes(codes.shape, largest.shape) != codes.shape:
+                raise ValueError(f"errors of shape {codes.shape} with the largest of shape {largest.shape}")
+            errors = from_squares(codes, largest)
+            if in_units:
+                units = tensors["spreads"]
+                if units.shape != (codes.shape[0], codes.shape[2]):
+                    raise ValueError(f"errors of shape {codes.shape} with units of shape {units.shape}")
+                errors = (errors * _beside(units, errors)).astype(np.float32)
         tensors[name] = errors
         if name == "parameters":
             missing = np.isnan(errors[..., 0])
             tensors["truth"] = np.where(missing, np.float32(np.nan), np.float32(0))
             tensors[name] = np.where(missing[..., np.newaxis], np.float32(0), errors)
     return tensors
+
+
+def _beside(units: NDArray[np.float64], errors: NDArray[Any]) -> NDArray[np.float64]:
+    """Units of the windows of a panel (n, k), in the dimensions of errors (n, horizon, k, ...).
+
+    They are powers of two, by which errors are divided and multiplied without rounding.
+    """
+    beside: NDArray[np.float64] = np.expand_dims(np.exp2(np.round(np.log2(units))), (1, *range(3, errors.ndim)))
+    return beside
 
 
 def to_squares(errors: Single) -> tuple[NDArray[np.int8], Single]:

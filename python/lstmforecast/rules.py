@@ -53,6 +53,9 @@ class Number:
         return f"{what} {bounds}" + (f", {self.word!r}" if self.word else "") + (" or None" if self.none else "")
 
 
+N_THREADS = Number(numbers.Integral, 1, 1024, high_included=True, none=True)
+
+
 @dataclass(frozen=True)
 class Choice:
     """One of a few words."""

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from lstmforecast.calibration import Calibration, quantile_columns
 from lstmforecast.distribution import probability, quantile, whole
+from lstmforecast.finite import require_finite_forecasts
 from lstmforecast.intervals import ConformalIntervals
 from lstmforecast.parameters import MOST_STEPS, check_count
 from lstmforecast.seeds import as_generator
@@ -73,14 +74,17 @@ class SamplePaths(ConformalIntervals):
         """
         n_samples = check_count("n_samples", n_samples, most=MOST_STEPS)
         generator = as_generator(random_state)
-        seen, forecast = self._predict(horizon, X, context, X_past, static)
-        self._check_levels([], [], len(self._calibration or ()), forecast.shape[1], self._calibrated_horizon())
-        assert self._calibration is not None
-        drawn = generator.randint(len(self._calibration), size=n_samples)
-        paths = seen.undo(draw_paths(self._calibration, drawn, forecast, seen.units, generator))
-        names = seen.observations.form.variables(paths.shape[-1])
+        now = self._now()
+        seen, forecast = now._predict(horizon, X, context, X_past, static)
+        now._check_levels([], [], len(now._calibration or ()), forecast.shape[1], now._calibrated_horizon())
+        assert now._calibration is not None
+        drawn = generator.randint(len(now._calibration), size=n_samples)
+        paths = seen.undo(draw_paths(now._calibration, drawn, forecast, seen.units, generator))
+        paths = np.moveaxis(paths, 0, -1)
+        require_finite_forecasts(paths, now.model_, seen, *seen.ends)
+        names = seen.observations.form.variables(paths.shape[2])
         columns = quantile_columns(names, list(range(n_samples))).set_names(["variable", "sample"])
-        return self._frame(seen, np.moveaxis(paths, 0, -1), columns, context)
+        return now._frame(seen, paths, columns, context)
 
 
 def draw_paths(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,10 +14,12 @@ from lstmforecast.container import Missing, Observations
 from lstmforecast.covariates import Covariates
 from lstmforecast.distribution import mean
 from lstmforecast.ensemble import Ensemble
-from lstmforecast.index import Frequency, season_length
+from lstmforecast.finite import require_finite_forecasts
+from lstmforecast.index import Frequency
 from lstmforecast.panel import Panel
 from lstmforecast.panel_index import is_panel
 from lstmforecast.scalers import fit_columns
+from lstmforecast.season import season_length
 from lstmforecast.units import Units, guess_spreads, is_pooled, spread_of
 
 Array = NDArray[np.float64]
@@ -74,8 +77,8 @@ class Seen:
 
     def __post_init__(self) -> None:
         if self.transform == "log" and (self.observations.values <= -1).any():
-            least = np.nanmin(self.observations.values)
-            raise ValueError(f"expected values above -1 for transform='log', got {least:g}")
+            got = self.observations.first_of(self.observations.values <= -1)
+            raise ValueError(f"expected values above -1 for transform='log', got {got}")
 
     @property
     def values(self) -> Array:
@@ -84,7 +87,8 @@ class Seen:
 
     def undo(self, values: Array) -> Array:
         """Bring transformed values, or quantiles of them, back to the data's units."""
-        return np.expm1(values) if self.transform == "log" else values
+        with np.errstate(over="ignore"):
+            return np.expm1(values) if self.transform == "log" else values
 
     @property
     def table(self) -> Array:
@@ -100,11 +104,6 @@ class Seen:
     def scales(self) -> Array | None:
         """Centres, then scales, as the core takes them: (n_series, 2 * k)."""
         return None if self.sizes is None else np.ascontiguousarray(self.sizes[:, : 2 * self.observations.n_columns])
-
-    @property
-    def spreads(self) -> Array | None:
-        """By what the errors of each series are divided: (n_series, k)."""
-        return None if self.units is None else self.units.spreads
 
     @property
     def units(self) -> Units | None:
@@ -155,6 +154,11 @@ class Seen:
         return sized
 
     @property
+    def ends(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """All series, and the row of each after its last."""
+        return np.arange(self.observations.n_series), np.asarray(self.observations.lengths)
+
+    @property
     def levels(self) -> Array:
         """Mean absolute value of each series: (n_series, k)."""
         begins = np.cumsum(self.observations.lengths) - self.observations.lengths
@@ -185,19 +189,29 @@ class Seen:
         return windows
 
     def around(
-        self, which: NDArray[np.int64], origins: NDArray[np.int64], size: int, steps: int
+        self,
+        which: NDArray[np.int64],
+        origins: NDArray[np.int64],
+        size: int,
+        steps: int,
+        after: Array | None = None,
     ) -> tuple[Array, Array]:
         """The rows before and the features after origins, which are rows of the series ``which``.
 
         Returns windows (n_origins, size, k + m), nan before the beginning of a series, and features
-        (n_origins, steps, m), nan after its end.
+        (n_origins, steps, m), nan after its end, or those ``after`` all series (n_series, n, m).
         """
         table = self.table
         first = self.observations.row_of(which, np.zeros_like(origins))[:, np.newaxis]
         rows = first + origins[:, np.newaxis] + np.arange(-size, steps)
         around = table[np.clip(rows, 0, len(table) - 1)]
-        around[(rows < first) | (rows >= first + self.observations.lengths[which, np.newaxis])] = np.nan
-        return around[:, :size], around[:, size:, self.observations.n_columns :]
+        beyond = rows - first - self.observations.lengths[which, np.newaxis]
+        around[(rows < first) | (beyond >= 0)] = np.nan
+        future = around[:, size:, self.observations.n_columns :]
+        if after is not None:
+            each, step = np.nonzero(beyond[:, size:] >= 0)
+            future[each, step] = after[which[each], beyond[:, size:][each, step]]
+        return around[:, :size], future
 
     def extended(
         self, y: Any, X: Any = None, X_past: Any = None, static: Any = None, missing: Missing = "error"
@@ -222,17 +236,31 @@ def forecast(
     parts = []
     for at in range(0, len(windows), BATCH):
         scales = None if seen.scales is None else seen.scales[at : at + BATCH]
-        parts.append(roll(model, windows[at : at + BATCH], future[at : at + BATCH], n_threads, scales))
-    return np.concatenate(parts)
+        parts.append(roll(model, windows[at : at + BATCH], future[at : at + BATCH], n_threads, scales)[:, :steps])
+    found = np.concatenate(parts)
+    require_finite_forecasts(found, model, seen, *seen.ends, future)
+    return found
+
+
+def steps_read(config: Mapping[str, Any], steps: int) -> int:
+    """The steps whose known features the network reads to forecast so many: of all that it forecasts at once.
+
+    So its first forecasts are the same whatever more is asked for.
+    """
+    horizon: int = config["horizon"]
+    return -(-steps // horizon) * horizon if config["n_known"] else steps
 
 
 def ends_of(model: _core.Model | Ensemble, seen: Seen, steps: int, X: Any) -> tuple[Array, Array]:
-    """The last windows (n_series, window_size, k + m) of all series, and features (n_series, steps, m) after them."""
-    future = seen.covariates.of_future(seen.observations, steps, X)
+    """The last windows (n_series, window_size, k + m) of all series, and features after them of the steps that are read
+    (n_series, n_read, m); see `steps_read`.
+    """
+    config = model.config
+    future = seen.covariates.of_future(seen.observations, steps_read(config, steps), X, config["horizon"])
     # what never changes goes on where a forecast is appended to its window
     n_static, ends = seen.covariates.n_static, np.cumsum(seen.observations.lengths)
     future[:, :, :n_static] = seen.features[ends - 1, np.newaxis, :n_static]
-    return seen.windows(model.config["window_size"]), future
+    return seen.windows(config["window_size"]), future
 
 
 def first_inputs(model: _core.Model | Ensemble, windows: Array, future: Array) -> Array:
@@ -252,7 +280,8 @@ def roll(
     n_threads: int | None = None,
     scales: Array | None = None,
 ) -> Array:
-    """Forecast from windows (n, window_size, k + m), given the features of the future (n, steps, m), nan where unknown.
+    """Forecast from windows (n, window_size, k + m), given the features of the future (n, steps, m), nan where unknown:
+    of all steps that are read (`steps_read`) where some are known.
 
     Steps beyond the horizon of the model are forecast from its own forecasts. Returns (n, steps, k, p).
     """
@@ -263,8 +292,6 @@ def roll(
     if n_after or steps > horizon:
         later = np.full((len(windows), -(-steps // horizon) * horizon, windows.shape[2]), np.nan)
         later[:, :steps, n_targets:] = future
-        # what is beyond the last step is not looked at by any that is wanted
-        later[:, steps:, n_targets:] = future[:, -1:]
         rows = np.concatenate([windows, later], axis=1)
     parts = []
     for start in range(0, steps, horizon):

@@ -17,14 +17,16 @@ from lstmforecast.covariates import Covariates
 from lstmforecast.distributed import Processes
 from lstmforecast.ensemble import Ensemble
 from lstmforecast.estimator import LSTMEstimator, OnEpoch
+from lstmforecast.finite import require_finite_forecasts, require_squares
 from lstmforecast.fit_tasks import FitTasks
 from lstmforecast.frames import to_pandas
-from lstmforecast.index import Frequency, season_length
+from lstmforecast.index import Frequency
 from lstmforecast.panel import Panel
 from lstmforecast.parameters import MOST_STEPS, check_count
 from lstmforecast.samples import SamplePaths
 from lstmforecast.scalers import fit_columns
-from lstmforecast.seen import BATCH, Seen, forecast, parameters_of, read_observations, roll
+from lstmforecast.season import season_length
+from lstmforecast.seen import BATCH, Seen, forecast, parameters_of, read_observations, roll, steps_read
 from lstmforecast.sizing import (
     VALIDATION_FRACTION,
     Sizes,
@@ -65,6 +67,14 @@ class SeriesEstimator(SamplePaths, LSTMEstimator):
     _seen: Seen
     _n_rows: int
 
+    def _validate_parameters(self) -> None:
+        super()._validate_parameters()
+        if self.patience is None and self.validation_fraction:
+            raise ValueError(
+                f"expected validation_fraction=None with patience=None, which holds nothing out, got "
+                f"{self.validation_fraction!r}"
+            )
+
     def _read(self, y: Any, X: Any, X_past: Any, static: Any) -> Seen:
         """Check the data, and align what stands beside them."""
         observations = read_observations(y, freq=self.freq, missing=self.missing)
@@ -74,7 +84,9 @@ class SeriesEstimator(SamplePaths, LSTMEstimator):
             raise ValueError(
                 f"expected horizon=1 or head='direct' with X_past, which is not known beyond a step, got {self.horizon}"
             )
-        return Seen(observations, features, covariates, scaler=self.scaler, transform=self.transform)
+        seen = Seen(observations, features, covariates, scaler=self.scaler, transform=self.transform)
+        require_squares(seen)
+        return seen
 
     def _fit(self, seen: Seen, tasks: FitTasks | None = None) -> Self:
         observations = seen.observations
@@ -159,10 +171,11 @@ class SeriesEstimator(SamplePaths, LSTMEstimator):
                 raise ValueError(
                     f"expected augment to keep counts above 0 for loss='negative_binomial', got {method!r}"
                 )
-        values = observations.values[~np.isnan(observations.values)]
-        wrong = values[(values < 0) | (values != np.round(values))]
-        if len(wrong):
-            raise ValueError(f"expected counts, whole numbers from 0, for loss='negative_binomial', got {wrong[0]:g}")
+        # a missing value compares as false
+        wrong = (observations.values < 0) | (observations.values % 1 > 0)
+        if wrong.any():
+            got = observations.first_of(wrong)
+            raise ValueError(f"expected counts, whole numbers from 0, for loss='negative_binomial', got {got}")
 
     def _predict(self, horizon: int | None, X: Any, context: Any, X_past: Any, static: Any) -> tuple[Seen, Array]:
         self._check_is_fitted()
@@ -227,14 +240,21 @@ class SeriesEstimator(SamplePaths, LSTMEstimator):
         if steps == horizon or (steps < horizon and not seen.covariates.n_known):
             which = which if seen.starts is not None else None
             found = model.forecast_series(seen.table, origins, self.n_threads, seen.starts, seen.scales, which)
-            return parameters_of(found)[:, :steps]
+            found = parameters_of(found)[:, :steps]
+            places = np.zeros(len(origins), np.int64) if which is None else which
+            require_finite_forecasts(found, model, seen, places, origins)
+            return found
         which = np.zeros(len(origins), np.int64) if which is None else which
+        n_read = steps_read(model.config, steps)
+        after = seen.covariates.of_future(seen.observations, n_read - steps, None) if n_read > steps else None
         parts = []
         for start in range(0, len(origins), BATCH):
             each = slice(start, start + BATCH)
-            windows, future = seen.around(which[each], origins[each], model.config["window_size"], steps)
+            windows, future = seen.around(which[each], origins[each], model.config["window_size"], n_read, after)
             scales = None if seen.scales is None else seen.scales[which[each]]
-            parts.append(roll(model, windows, future, self.n_threads, scales))
+            found = roll(model, windows, future, self.n_threads, scales)[:, :steps]
+            require_finite_forecasts(found, model, seen, which[each], origins[each], future)
+            parts.append(found)
         return np.concatenate(parts)
 
     def to_torch(self) -> torch.nn.Module:
@@ -304,6 +324,11 @@ class SeriesEstimator(SamplePaths, LSTMEstimator):
         names = () if columns is None else columns
         if len(names) and all(isinstance(name, str) for name in names):
             self.feature_names_in_ = np.array(names, dtype=object)
+
+    def _check_restored(self) -> None:
+        from lstmforecast.restored import check_forecaster
+
+        check_forecaster(self)
 
     def _fitted_state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         tensors, values = self._seen.observations.pack()

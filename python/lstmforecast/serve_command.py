@@ -101,6 +101,8 @@ def run(args: argparse.Namespace) -> None:
     """
     from lstmforecast.serve import Limits, create_app
 
+    if args.no_shadow and not (args.split and args.log):
+        raise ValueError("expected --split and --log with --no-shadow, without which no model forecasts for the log")
     limits = Limits(args.max_body, args.max_windows, args.max_horizon, args.max_waiting, args.max_batch)
     models = read_models(args.models)
     app = create_app(

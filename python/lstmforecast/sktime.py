@@ -53,8 +53,9 @@ class LSTMForecaster(BaseForecaster):
     -----
     `update` takes newer rows in, which moves the intervals too. The weights stay, also with ``update_params=True``:
     `sktime.forecasting.stream.UpdateRefitsEvery` trains anew. ``X`` is known in advance, so `predict` needs it for all
-    steps up to the last one. Intervals and quantiles are those of `lstmforecast.LSTMForecaster`; levels that too few
-    rows were held out for are reached from the outermost that these tell, as if errors were normally distributed.
+    steps up to the last one, and on to the last that the network forecasts with it at once. Intervals and quantiles are
+    those of `lstmforecast.LSTMForecaster`; levels that too few rows were held out for are reached from the outermost
+    that these tell, as if errors were normally distributed.
 
     Examples
     --------

@@ -16,6 +16,7 @@ from lstmforecast import _core
 from lstmforecast.architecture import require_attention
 from lstmforecast.distributed import Processes
 from lstmforecast.estimator import Learn, LSTMEstimator, OnEpoch
+from lstmforecast.finite import require_finite_rows, require_squares_of
 from lstmforecast.fit_tasks import FitTasks
 from lstmforecast.form import MOST_VALUE
 from lstmforecast.scalers import fit_affine
@@ -83,7 +84,9 @@ class WindowEstimator(LSTMEstimator):
         """Ask the network for its outputs, of shape (n, n_targets), in the targets' units."""
         self._check_is_fitted()
         windows = self._windows_to_predict(X)
-        return self.model_.forecast(windows, self.n_threads)[:, 0, :]
+        outputs: Array = self.model_.forecast(windows, self.n_threads)[:, 0, :]
+        require_finite_rows(outputs, windows, self.model_.scalers())
+        return outputs
 
     def attention_weights(self, X: Any) -> NDArray[np.float32]:
         """How much each step of a window hears of each, with ``architecture="attention"``.
@@ -112,6 +115,7 @@ class WindowEstimator(LSTMEstimator):
         """Check X before a fit, without learning anything yet."""
         values, per_step = self._read(X), self.n_features_per_step
         _require_finite_rows(values)
+        require_squares_of("X", values)
         if values.ndim == 2:
             if values.shape[1] % per_step:
                 raise ValueError(

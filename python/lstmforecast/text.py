@@ -23,7 +23,7 @@ from lstmforecast.html_repr import LearningCurveMixin
 from lstmforecast.parameters import check_callbacks, check_count
 from lstmforecast.plain import PlainParameters, plain
 from lstmforecast.progress import ProgressBar
-from lstmforecast.rules import Choice, Number
+from lstmforecast.rules import N_THREADS, Choice, Number
 from lstmforecast.seeds import draw_seed
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ _RULES: dict[str, Number | Choice] = {
     "clip_grad_norm": Number(_REAL, 0, low_included=False, none=True),
     "validation_fraction": Number(_REAL, 0, 1),
     "unknown": Choice(("error", "skip")),
-    "n_threads": Number(_INTEGER, 1, none=True),
+    "n_threads": N_THREADS,
     "verbose": Number(_INTEGER, 0),
 }
 
@@ -102,7 +102,7 @@ class CharLSTM(PlainParameters, LearningCurveMixin, CallbackSupportMixin, BaseEs
     unknown : {"error", "skip"}, default="error"
         What becomes of characters of a prompt or a scored text that the fitted text doesn't have.
     n_threads : int or None, default=None
-        Threads. None: as many as the surroundings allow.
+        Threads, at most 1024. None: as many as the surroundings allow.
     random_state : int, RandomState, Generator or None, default=None
         Seed of weights and dropout.
     verbose : int, default=0
@@ -206,6 +206,8 @@ class CharLSTM(PlainParameters, LearningCurveMixin, CallbackSupportMixin, BaseEs
             If a parameter or the text makes no sense, or there is too little of it.
         FloatingPointError
             If the loss became infinite or NaN.
+        MemoryError
+            If there is no room for the network or a step of its training.
         KeyboardInterrupt
             Ctrl-C; the best weights so far are kept. After any other error, the model is what it was before.
         """

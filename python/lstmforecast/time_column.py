@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import reprlib
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -34,6 +35,9 @@ _LAYOUTS = (
 )
 _FLAGS = re.IGNORECASE | re.ASCII
 _PATTERNS = [re.compile(date + clock, _FLAGS) for date, clock in _LAYOUTS]
+# Values in messages, which may be anything: not more of them than this.
+_BRIEF = reprlib.Repr()
+_BRIEF.maxstring = _BRIEF.maxother = 60
 # A reading whose rows fill less of the time that they span isn't what a series looks like.
 _LEAST_FILLED = 0.5
 
@@ -185,7 +189,7 @@ def _check_zones(parts: pd.DataFrame, text: pd.Series[Any], matched: pd.Series[A
         row = int(np.flatnonzero(matched)[int((has_zone != has_zone.iloc[0]).argmax())])
         raise ValueError(
             f"{name}: expected an offset from UTC in every row of column {text.name!r} or in none, got "
-            f"{text.iloc[0]!r} (line 2) and {text.iloc[row]!r} (line {row + 2})"
+            f"{_BRIEF.repr(text.iloc[0])} (line 2) and {_BRIEF.repr(text.iloc[row])} (line {row + 2})"
         )
 
 
@@ -230,13 +234,14 @@ def _ambiguity(possible: Sequence[_Reading], text: pd.Series[Any], name: str) ->
     ]
     return (
         f"{name}: expected times in column {text.name!r} whose day and month can't be taken for each other, got "
-        f"{text.iloc[row]!r} (line {row + 2}), which is {' or '.join(meanings)} (time_format in Python); say which"
+        f"{_BRIEF.repr(text.iloc[row])} (line {row + 2}), which is {' or '.join(meanings)} (time_format in Python); "
+        "say which"
     )
 
 
 def _contradiction(readings: Sequence[_Reading], text: pd.Series[Any], name: str) -> str:
     rows = {int(reading.times.isna().to_numpy().argmax()) for reading in readings}
-    got = " and ".join(f"{text.iloc[row]!r} (line {row + 2})" for row in sorted(rows))
+    got = " and ".join(f"{_BRIEF.repr(text.iloc[row])} (line {row + 2})" for row in sorted(rows))
     return f"{name}: expected all times of column {text.name!r} in one order of day, month and year, got {got}"
 
 
@@ -259,11 +264,12 @@ def _format(text: pd.Series[Any], order: str) -> str:
 
 def _unreadable(column: pd.Series[Any], row: int, name: str) -> str:
     value = column.iloc[row]
+    shown = _BRIEF.repr(value)
     advice = "say how times are written (--time-format '%d.%m.%Y %H:%M', time_format in Python)"
     if re.fullmatch(r"\s*[-+]?\d+([.,]\d*)?\s*", str(value)):
         # seconds since 1970, Excel's days, 202401: nobody can tell
         advice = "write times as 2026-01-31 12:00, or " + advice
     return (
-        f"{name}, line {row + 2}: can't read {value!r} in column {column.name!r} as a time; {advice}, or number the "
+        f"{name}, line {row + 2}: can't read {shown} in column {column.name!r} as a time; {advice}, or number the "
         "rows by naming no column of times"
     )

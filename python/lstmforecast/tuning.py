@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from sklearn.base import clone
 
 from lstmforecast.forecaster import LSTMForecaster
-from lstmforecast.index import season_length
 from lstmforecast.parameters import check_count, check_jobs
 from lstmforecast.plain import plain
 from lstmforecast.scoring import PANEL_SCORES, SCORES
+from lstmforecast.season import season_length
 from lstmforecast.seeds import draw_seed
 
 if TYPE_CHECKING:

@@ -14,8 +14,9 @@ Array = NDArray[np.float64]
 ROUNDING = 1e-12
 # The unit of a series without variation, as a part of its size, until its errors tell a better one.
 PART_OF_SIZE = 1e-3
-# A series whose errors are so many times as large in its unit as those of the others, or as small, has another unit.
-FAR_OFF = 5.0
+# A series whose errors are so many times as large in its unit as those of the others, or so small a part of them, needs
+# another unit. Wild series are part of what may happen to all: of M4's 414 hourly ones two are that far off.
+TOO_LARGE, TOO_SMALL = 10.0, 0.2
 # Windows from which its errors tell that. Its unit counts as one more, so that a few lucky forecasts don't make it 0.
 LEAST_WINDOWS = 5
 
@@ -26,7 +27,7 @@ class Units(NamedTuple):
     spreads: Array
     pooled: NDArray[np.bool_]
 
-    def take(self, which: NDArray[np.int64] | slice) -> Units:
+    def take(self, which: NDArray[np.int64]) -> Units:
         """Those of some series."""
         return Units(self.spreads[which], self.pooled[which])
 
@@ -37,7 +38,7 @@ class Units(NamedTuple):
     def divisors(self, which: NDArray[np.int64]) -> Array:
         """By what the errors of windows of these series are divided: (n_windows, k)."""
         # a variable that never moves beside others that do: whatever its errors are, the pool doesn't hear of them
-        divisors: Array = np.where(self.spreads > 0, self.spreads, np.finfo(np.float64).max)[which]
+        divisors: Array = np.where(self.spreads > 0, self.spreads, 2.0**1000)[which]
         return divisors
 
 
@@ -96,8 +97,8 @@ def guess_spreads(spreads: Array, levels: Array, known: Units, known_levels: Arr
 def units_from_errors(units: Units, sizes: Array, which: NDArray[np.int64]) -> Units:
     """Units of their own for series whose errors have nothing to do with those of the others.
 
-    Series without variation before the rows held out, and those whose errors are `FAR_OFF` those of the others, leave
-    the pool: in their unit their mean error is the usual one.
+    Series without variation before the rows held out, and those whose errors are far larger or smaller than those of
+    the others, leave the pool: in their unit their mean error is the usual one.
 
     Parameters
     ----------
@@ -129,7 +130,7 @@ def _own_units(
     # of two series the calmer one: the other may be the one that is far off
     usual = np.quantile(sums[told] / n[told] / unit[told], 0.5, method="lower")
     own = (unit + sums / usual) / (1 + n)
-    far_off = (n >= LEAST_WINDOWS) & ((own > FAR_OFF * unit) | (own < unit / FAR_OFF))
+    far_off = (n >= LEAST_WINDOWS) & ((own > TOO_LARGE * unit) | (own < TOO_SMALL * unit))
     pooled = pooled & ~far_off
     return np.where(pooled, unit, own), pooled
 

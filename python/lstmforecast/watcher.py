@@ -20,6 +20,7 @@ from lstmforecast.aside import aside
 from lstmforecast.clock import Clock, Report, is_clock, spread
 from lstmforecast.fit_tasks import CallbackSupportMixin
 from lstmforecast.forecaster import LSTMForecaster
+from lstmforecast.form import read_table, row_name
 from lstmforecast.frames import localising, to_pandas
 from lstmforecast.html_repr import DocLinkMixin
 from lstmforecast.packing import pack_frequency, pack_index, pack_label, unpack_frequency, unpack_label
@@ -163,10 +164,16 @@ class Watcher(PlainParameters, DocLinkMixin, CallbackSupportMixin, OutlierMixin,
             X = X.set_axis(range(X.shape[1]), axis=1) if X.shape[1] else X
         elif reset:
             self._labels = list(X.columns) if isinstance(X, pd.DataFrame) else None
+        if isinstance(X, pd.DataFrame) and not all(map(pd.api.types.is_numeric_dtype, X.dtypes)):
+            read_table(X, "X")  # which names what is no number
         table = validate_data(
-            self, X, reset=reset, dtype=np.float64, order="C", ensure_all_finite="allow-nan",
+            self, X, reset=reset, dtype=np.float64, order="C", ensure_all_finite=False,
             ensure_min_samples=2 if reset else 1,
         )  # fmt: skip
+        if (infinite := np.isinf(table)).any():
+            row, column = (int(i) for i in np.argwhere(infinite)[0])
+            at = f"column {self._names()[column]!r} at {row_name(index, row)}"
+            raise ValueError(f"expected no infinity in X, got {int(infinite.sum())}, the first in {at}")
         return table, index
 
     def _read_newest(self, X: Any) -> tuple[Array, pd.Index | None]:
@@ -389,7 +396,9 @@ def _transformed(forecaster: LSTMForecaster, rows: Array) -> Array:
     if forecaster.transform != "log":
         return rows
     if (rows <= -1).any():
-        raise ValueError(f"expected values above -1 for transform='log', got {np.nanmin(rows):g}")
+        row, column = (int(i) for i in np.argwhere(rows <= -1)[0])
+        got = f"{rows[row, column]:g} in row {row}" + (f", column {column}" if rows.shape[1] > 1 else "")
+        raise ValueError(f"expected values above -1 for transform='log', got {got}")
     logs: Array = np.log1p(rows)
     return logs
 

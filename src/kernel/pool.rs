@@ -20,6 +20,9 @@ type Work<'a> = &'a (dyn Fn(usize) + Sync);
 /// Parts that a job may have: its number of parts is the remainder of `Shared::jobs`.
 const MOST_PARTS: usize = 1 << 12;
 
+/// Threads that are started at the most.
+const MOST_THREADS: usize = 1024;
+
 /// What the caller shares with the workers.
 struct Shared {
     /// The present job; written before `jobs` changes, and read after by the workers that have a part in it.
@@ -56,7 +59,10 @@ static POOL: Mutex<Option<Pool>> = Mutex::new(None);
 /// as there are processors for this process.
 pub fn n_threads(asked: Option<usize>) -> usize {
     static PROCESSORS: OnceLock<usize> = OnceLock::new();
-    let allowed = || std::env::var("OMP_NUM_THREADS").ok()?.split(',').next()?.trim().parse().ok();
+    let allowed = || -> Option<usize> {
+        let n: usize = std::env::var("OMP_NUM_THREADS").ok()?.split(',').next()?.trim().parse().ok()?;
+        Some(n.min(MOST_THREADS))
+    };
     let processors = || *PROCESSORS.get_or_init(|| thread::available_parallelism().map_or(1, usize::from));
     asked.or_else(allowed).filter(|&n| n > 0).unwrap_or_else(processors)
 }
@@ -82,14 +88,17 @@ pub fn for_each<T: Send>(items: &mut [T], work: impl Fn(usize, &mut T) + Sync) {
 fn run(n_parts: usize, work: Work) {
     if (2..MOST_PARTS).contains(&n_parts) {
         if let Ok(mut pool) = POOL.try_lock() {
-            return Pool::of_this_process(&mut pool, n_parts - 1).run(n_parts, work);
+            if let Some(pool) = Pool::of_this_process(&mut pool, n_parts - 1) {
+                return pool.run(n_parts, work);
+            }
         }
     }
     (0..n_parts).for_each(work);
 }
 
 impl Pool {
-    fn of_this_process(pool: &mut Option<Self>, n_workers: usize) -> &mut Self {
+    /// The pool with so many workers; `None` if the system has no room for a thread more.
+    fn of_this_process(pool: &mut Option<Self>, n_workers: usize) -> Option<&mut Self> {
         let process = std::process::id();
         if pool.as_ref().is_some_and(|pool| pool.process != process) {
             // its threads stayed in the parent, and with them what they share
@@ -106,20 +115,20 @@ impl Pool {
             process,
         });
         while pool.workers.len() < n_workers {
-            pool.hire();
+            pool.hire().ok()?;
         }
-        pool
+        Some(pool)
     }
 
-    fn hire(&mut self) {
+    fn hire(&mut self) -> std::io::Result<()> {
         let (shared, index) = (Arc::clone(&self.shared), self.workers.len());
         let asleep = Arc::new(AtomicBool::new(false));
         let seen = shared.jobs.load(Ordering::Acquire);
         let flag = Arc::clone(&asleep);
         let name = format!("lstmforecast-{}", index + 1);
-        let handle = thread::Builder::new().name(name).spawn(move || shared.serve(index + 1, seen, &flag));
-        let handle = handle.expect("the system has room for a thread");
+        let handle = thread::Builder::new().name(name).spawn(move || shared.serve(index + 1, seen, &flag))?;
         self.workers.push(Worker { thread: handle.thread().clone(), asleep });
+        Ok(())
     }
 
     fn run(&self, n_parts: usize, work: Work) {

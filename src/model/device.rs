@@ -21,6 +21,23 @@ impl ModelConfig {
         Err(Error::Value(format!("expected {expected} with layer_devices, got {got}")))
     }
 
+    /// The device, and those of the LSTM's layers where they have their own, of a configuration that makes sense.
+    pub(super) fn open_devices(&self) -> Result<(Device, Vec<Device>)> {
+        self.check()?;
+        let first = device(&self.device)?;
+        if self.backend == Backend::Fused && first != Device::Cpu {
+            return Err(Error::Value(format!("expected device 'cpu' with backend 'fused', got '{}'", self.device)));
+        }
+        if self.backend == Backend::Fused && !self.architecture.has_lstm() {
+            return Err(Error::Value(format!(
+                "expected an architecture with an LSTM with backend 'fused', got '{}'",
+                self.architecture.name()
+            )));
+        }
+        let layer_devices = self.layer_devices.iter().flatten().map(|name| device(name));
+        Ok((first, layer_devices.collect::<Result<_>>()?))
+    }
+
     /// The names of all devices that it asks for.
     pub fn devices(&self) -> impl Iterator<Item = &str> {
         std::iter::once(&self.device).chain(self.layer_devices.iter().flatten()).map(String::as_str)

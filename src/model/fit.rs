@@ -274,6 +274,7 @@ impl Model {
                     .to_owned(),
             ));
         }
+        self.check_memory(train.len(), training)?;
         self.forget_forecasters();
         if !is_found(checkpoints.as_ref()) {
             self.solve_line(train, validation, training)?;

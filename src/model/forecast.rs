@@ -7,6 +7,7 @@ use super::{Engine, Model, ModelConfig};
 use crate::distribution::{Distribution, Level};
 use crate::error::{Error, Result};
 use crate::kernel::pool;
+use crate::memory;
 use crate::network::fused::{FusedMemory, FusedNetwork};
 use crate::network::hybrid::HybridNetwork;
 use crate::network::parameter::dimensions;
@@ -121,7 +122,9 @@ impl Model {
         origin: impl Fn(usize) -> (usize, usize) + Sync,
         n_threads: Option<usize>,
     ) -> Result<Vec<f64>> {
-        let mut forecasts = vec![0.0; n * self.config.forecast_len()];
+        let len = n.saturating_mul(self.config.forecast_len());
+        memory::check::<f64>(len, || format!("{n} forecasts of {} numbers each", self.config.forecast_len()))?;
+        let mut forecasts = vec![0.0; len];
         match self.engine() {
             Engine::Fused => {
                 let mut forecaster = if let Some(forecaster) = self.forecaster.take() {

@@ -6,14 +6,15 @@ pub mod fit;
 pub mod forecast;
 mod hybrid;
 mod line;
+mod need;
 mod regression;
+mod restored;
 
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
 use crate::distribution::Distribution;
 use crate::error::{check_sizes, Error, Result};
-use crate::network::parameter::check_finite;
 use crate::network::{self, Architecture, Network, NetworkConfig, Parameters, SkipConfig};
 use crate::series::lens::{Layout, Lens};
 use crate::series::normalize::Normalize;
@@ -175,23 +176,6 @@ impl ModelConfig {
         network::count_weights(&self.network())
     }
 
-    /// The device, and those of the LSTM's layers where they have their own, of a configuration that makes sense.
-    fn open_devices(&self) -> Result<(Device, Vec<Device>)> {
-        self.check()?;
-        let device = device::device(&self.device)?;
-        if self.backend == Backend::Fused && device != Device::Cpu {
-            return Err(Error::Value(format!("expected device 'cpu' with backend 'fused', got '{}'", self.device)));
-        }
-        if self.backend == Backend::Fused && !self.architecture.has_lstm() {
-            return Err(Error::Value(format!(
-                "expected an architecture with an LSTM with backend 'fused', got '{}'",
-                self.architecture.name()
-            )));
-        }
-        let layer_devices = self.layer_devices.iter().flatten().map(|name| device::device(name));
-        Ok((device, layer_devices.collect::<Result<_>>()?))
-    }
-
     /// Whether every step could be trained to forecast.
     fn check_supervision(&self) -> Result<()> {
         let (expected, got) = match self.supervision {
@@ -304,27 +288,6 @@ impl Model {
         let (network, parameters) = network::build_on(&config.network(), config.seed, (device, &layer_devices))?;
         let scalers = (Scaler::identity(config.n_features), Scaler::identity(config.n_targets));
         Ok(Self::of_parts(config, device, (network, parameters), scalers))
-    }
-
-    /// A trained model again, of what was kept of it: draws no weights, and allocates nothing before weights and scalers
-    /// are known to be those of the configuration. See [`Model::load_parameters`] for `int8`.
-    ///
-    /// # Errors
-    /// As [`Model::new`], and [`Error::Value`] or [`Error::Shape`] for weights and scalers of another model, or that aren't
-    /// finite.
-    pub fn restore(
-        config: ModelConfig,
-        weights: Vec<(String, Tensor)>,
-        int8: bool,
-        (input, output): (Scaler, Scaler),
-    ) -> Result<Self> {
-        let (device, layer_devices) = config.open_devices()?;
-        input.check(config.n_features)?;
-        output.check(config.n_targets)?;
-        input.check_numbers().and_then(|()| output.check_numbers())?;
-        check_finite(&weights)?;
-        let built = network::build_of(&config.network(), weights, (device, &layer_devices))?;
-        Ok(Self { int8, ..Self::of_parts(config, device, built, (input, output)) })
     }
 
     fn of_parts(

@@ -153,6 +153,22 @@ impl NetworkConfig {
         }
     }
 
+    /// The sizes that its weights come from, in words.
+    pub fn sizes(&self) -> String {
+        let of_architecture = match &self.architecture {
+            Architecture::CnnLstm { kernel_sizes, out_channels } => {
+                format!("kernel_size={kernel_sizes:?}, out_channels={out_channels}, ")
+            }
+            Architecture::Transformer { dim_feedforward, .. } => format!("dim_feedforward={dim_feedforward}, "),
+            _ => String::new(),
+        };
+        let Self { hidden_size, num_layers, input_size, output_size, .. } = self;
+        format!(
+            "{of_architecture}hidden_size={hidden_size}, num_layers={num_layers}, {input_size} inputs and {output_size} \
+             outputs"
+        )
+    }
+
     /// Whether all sizes are positive, the parameters of the architecture make sense and the dropout is a probability below 1.
     ///
     /// # Errors

@@ -20,11 +20,16 @@ pub use config::{Architecture, NetworkConfig, SkipConfig};
 pub use parameter::Parameters;
 
 use crate::error::{Error, Result};
+use crate::memory;
 use crate::rng::{Purpose, Rng, StepMasks};
 use lstm::LstmForecastNetwork;
 use parameter::{add_numbers, multiply_numbers, Initializer};
 use skip::LinearSkip;
 use transformer::TransformerNetwork;
+
+/// Copies of the weights that a training holds besides the gradient of each thread: under their names, in the kernel's order
+/// and transposed, two moments, the best so far, and what comes and goes.
+pub const COPIES: usize = 8;
 
 /// A differentiable function of windows.
 pub trait Network: Send {
@@ -109,7 +114,9 @@ pub fn build_on(
     seed: u64,
     (device, layer_devices): (Device, &[Device]),
 ) -> Result<(Box<dyn Network>, Parameters)> {
-    count_weights(config)?;
+    memory::check::<f32>(count_weights(config)?.saturating_mul(COPIES), || {
+        format!("training with {}", config.sizes())
+    })?;
     let init = Initializer::new(Rng::new(seed, Purpose::Weights), device);
     finish(assemble(config, init.with_layers_on(layer_devices))?)
 }

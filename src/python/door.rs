@@ -3,11 +3,11 @@
 use std::any::Any;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 
-use pyo3::exceptions::{PyFloatingPointError, PyOSError, PyRuntimeError, PyValueError};
+use pyo3::exceptions::{PyFloatingPointError, PyMemoryError, PyOSError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 
-use super::process::{stay_if_ending, Inside};
-use crate::error::{Error, Result};
+use super::process::{go_on, stay_if_ending, Computing};
+use crate::error::{is_of_memory, Error, Result, NO_MEMORY};
 
 pyo3::create_exception!(
     lstmforecast,
@@ -19,16 +19,20 @@ pyo3::create_exception!(
 /// Does work without the GIL.
 pub(super) fn enter<T: Send>(py: Python<'_>, work: impl FnOnce() -> Result<T> + Send) -> PyResult<T> {
     // AssertUnwindSafe: a model that panicked midway is behind a poisoned mutex, which the next call reports.
-    let inside = Inside::new();
+    let computing = Computing::begin();
     let caught = py.allow_threads(|| {
+        go_on();
         let caught = catch_unwind(AssertUnwindSafe(work));
         stay_if_ending();
         caught
     });
-    drop(inside);
+    drop(computing);
     match caught {
         Ok(result) => result.map_err(exception),
-        Err(panic) => Err(PyRuntimeError::new_err(format!("a bug in lstmforecast: {}", text_of(&*panic)))),
+        Err(panic) => Err(match text_of(&*panic) {
+            text if is_of_memory(&text) => PyMemoryError::new_err(NO_MEMORY),
+            text => PyRuntimeError::new_err(format!("a bug in lstmforecast: {text}")),
+        }),
     }
 }
 
@@ -36,6 +40,7 @@ pub(super) fn enter<T: Send>(py: Python<'_>, work: impl FnOnce() -> Result<T> + 
 pub(super) fn exception(error: Error) -> PyErr {
     match error {
         Error::Shape { .. } | Error::Value(_) | Error::TooShort { .. } => PyValueError::new_err(error.to_string()),
+        Error::Memory(text) => PyMemoryError::new_err(text),
         Error::Diverged(text) => PyFloatingPointError::new_err(text),
         Error::Format(text) => FormatError::new_err(text),
         // two arguments make Python choose FileNotFoundError, PermissionError, ...

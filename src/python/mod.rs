@@ -43,7 +43,7 @@ mod _core {
     #[pymodule_export]
     use super::schedule::reduce_lr_on_plateau;
     #[pymodule_export]
-    use super::store::{checkpoint_seed, read_file, write_file};
+    use super::store::{checkpoint_seed, read_file, replace_file, write_file};
     #[pymodule_export]
     use super::text::{count_characters, PyCharGenerator, PyCharModel};
     #[pymodule_export]

@@ -1,4 +1,6 @@
 //! The process around the core: it may be forked, and it ends.
+//!
+//! Calls are counted while they go without the GIL, so that a fork and the end of the program can wait until none computes.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -11,41 +13,59 @@ use pyo3::types::{IntoPyDict, PyTuple};
 
 use crate::train::threads;
 
-/// How long the end of the program waits for threads that compute: libtorch is taken apart after it. A training ends within
-/// a batch, most forecasts sooner.
+/// How long a fork and the end of the program wait for calls that compute: a training pauses or ends within a batch, most
+/// forecasts are over sooner.
 const PATIENCE: Duration = Duration::from_secs(2);
+const BETWEEN_LOOKS: Duration = Duration::from_micros(200);
 
+/// Calls without the GIL that are not paused.
+static N_COMPUTING: AtomicUsize = AtomicUsize::new(0);
+static IS_FORKING: AtomicBool = AtomicBool::new(false);
 static IS_ENDING: AtomicBool = AtomicBool::new(false);
-/// Calls that have let go of the GIL and have not taken it again.
-static N_INSIDE: AtomicUsize = AtomicUsize::new(0);
 
 thread_local! {
     /// Whether this thread is the one that ends the program: Python lets it go on as before.
     static ENDS_IT: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Registers what is to be done in forked children and at the end of the program.
+/// Registers what is to be done around a fork and at the end of the program.
 pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let py = module.py();
-    let end = wrap_pyfunction!(end, module)?;
-    py.import("atexit")?.call_method1("register", (end,))?;
+    py.import("atexit")?.call_method1("register", (wrap_pyfunction!(end, module)?,))?;
     let os = py.import("os")?;
     if os.hasattr("register_at_fork")? {
-        let options = [("after_in_child", module.getattr("after_fork")?)];
-        os.call_method("register_at_fork", (), Some(&options.into_py_dict(py)?))?;
+        let hooks = [
+            ("before", wrap_pyfunction!(before_fork, module)?),
+            ("after_in_parent", wrap_pyfunction!(after_fork_in_parent, module)?),
+            ("after_in_child", wrap_pyfunction!(after_fork, module)?),
+        ];
+        os.call_method("register_at_fork", (), Some(&hooks.into_py_dict(py)?))?;
     }
     Ok(())
+}
+
+/// Waits until no other thread computes: the child would find the locks of libtorch taken that it holds.
+#[pyfunction]
+fn before_fork(py: Python<'_>) {
+    IS_FORKING.store(true, Ordering::SeqCst);
+    py.allow_threads(wait_for_calls);
+}
+
+#[pyfunction]
+fn after_fork_in_parent() {
+    IS_FORKING.store(false, Ordering::SeqCst);
 }
 
 /// What a forked child does before anything else.
 #[pyfunction]
 pub(super) fn after_fork() {
+    IS_FORKING.store(false, Ordering::SeqCst);
     // the calls stayed in the parent with their threads
-    N_INSIDE.store(0, Ordering::SeqCst);
+    N_COMPUTING.store(0, Ordering::SeqCst);
     threads::after_fork();
 }
 
-/// Waits until no other thread is between us and the GIL.
+/// Waits until no other thread computes or is about to take the GIL.
 ///
 /// Python 3.10 to 3.13 end a daemon thread that takes the GIL after this (`pthread_exit`), in the midst of our frames, which
 /// aborts the process; from 3.14 on it sleeps for ever, as here. Asking Python whether it is ending, before taking the GIL,
@@ -54,46 +74,68 @@ pub(super) fn after_fork() {
 fn end(py: Python<'_>) {
     ENDS_IT.set(true);
     IS_ENDING.store(true, Ordering::SeqCst);
+    py.allow_threads(wait_for_calls);
+}
+
+fn wait_for_calls() {
     let until = Instant::now() + PATIENCE;
-    py.allow_threads(|| {
-        while N_INSIDE.load(Ordering::SeqCst) > 0 && Instant::now() < until {
-            thread::sleep(Duration::from_millis(1));
-        }
-    });
-}
-
-/// A call that is under way without the GIL.
-pub(super) struct Inside;
-
-impl Inside {
-    pub(super) fn new() -> Self {
-        N_INSIDE.fetch_add(1, Ordering::SeqCst);
-        Self
+    while N_COMPUTING.load(Ordering::SeqCst) > 0 && Instant::now() < until {
+        thread::sleep(BETWEEN_LOOKS);
     }
 }
 
-impl Drop for Inside {
+/// Counts a call while it goes without the GIL, or the other way round, until it is dropped.
+pub(super) struct Computing(bool);
+
+impl Computing {
+    /// To be made before the GIL is released, and dropped when it is held again.
+    pub(super) fn begin() -> Self {
+        Self::count(true)
+    }
+
+    fn count(computes: bool) -> Self {
+        let next = |n: usize| Some(if computes { n + 1 } else { n.saturating_sub(1) });
+        let _ = N_COMPUTING.fetch_update(Ordering::SeqCst, Ordering::SeqCst, next);
+        Self(computes)
+    }
+}
+
+impl Drop for Computing {
     fn drop(&mut self) {
-        // in a forked child the count begins anew, maybe in the midst of a call
-        let _ = N_INSIDE.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1));
+        std::mem::forget(Self::count(!self.0));
     }
+}
+
+/// To be called without the GIL and between two batches: waits where another thread forks. False if the program is ending.
+pub(super) fn go_on() -> bool {
+    if IS_FORKING.load(Ordering::SeqCst) {
+        let _pause = Computing::count(false);
+        while IS_FORKING.load(Ordering::SeqCst) {
+            thread::sleep(BETWEEN_LOOKS);
+        }
+    }
+    !is_ending()
 }
 
 /// Sleeps for ever if the program is ending: to be called at the end of a call, before it takes the GIL again.
 pub(super) fn stay_if_ending() {
     if is_ending() {
-        drop(Inside);
+        std::mem::forget(Computing::count(false));
         stay();
     }
 }
 
 /// Takes the GIL for a moment, in the midst of a call; `None` if the program is ending: the call is to end soon.
 pub(super) fn with_gil<T>(work: impl FnOnce(Python<'_>) -> T) -> Option<T> {
-    (!is_ending()).then(|| Python::with_gil(work))
+    let work = |py: Python<'_>| {
+        let _not_computing = Computing::count(false);
+        work(py)
+    };
+    go_on().then(|| Python::with_gil(work))
 }
 
 /// Calls a function of Python in the midst of a call. If it still runs when the program ends, Python ends the thread beneath
-/// us; the thread then sleeps for ever.
+/// us, which is stopped here.
 pub(super) fn call<'py>(function: &Bound<'py, PyAny>, argument: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     extern "C-unwind" {
         fn PyObject_Call(

@@ -1,10 +1,10 @@
-//! Ctrl-C, and the end of the program, during a long call.
+//! Ctrl-C, forks and the end of the program during a long call.
 
 use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
 
-use super::process::with_gil;
+use super::process;
 
 /// A look at the signals needs the GIL, which other threads may hold: not at every question.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
@@ -23,8 +23,11 @@ impl Signals {
 
     /// Whether to go on.
     pub(super) fn go_on(&mut self) -> bool {
+        if !process::go_on() {
+            return false;
+        }
         if self.error.is_none() && self.last_look.elapsed() >= BETWEEN_LOOKS {
-            let Some(error) = with_gil(|py| py.check_signals().err()) else { return false };
+            let Some(error) = process::with_gil(|py| py.check_signals().err()) else { return false };
             (self.error, self.last_look) = (error, Instant::now());
         }
         self.error.is_none()

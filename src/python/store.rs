@@ -8,6 +8,7 @@ use pyo3::types::PyDict;
 
 use super::convert;
 use super::door::enter;
+use crate::error::Error;
 use crate::store;
 use crate::train::checkpoint;
 
@@ -20,6 +21,13 @@ pub(super) fn write_file(
 ) -> PyResult<()> {
     let tensors = convert::stored(tensors)?;
     enter(py, || store::write(&path, &tensors, metadata))
+}
+
+#[pyfunction]
+pub(super) fn replace_file(py: Python<'_>, path: PathBuf, contents: &[u8]) -> PyResult<()> {
+    enter(py, || {
+        store::replace(&path, contents).map_err(|source| Error::Io { path: path.display().to_string(), source })
+    })
 }
 
 #[pyfunction]

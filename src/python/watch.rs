@@ -59,7 +59,8 @@ impl PyMonitor {
         n_threads: Option<usize>,
     ) -> PyResult<Arrays<'py>> {
         let (values, n_columns) = convert::rows(&rows, 2, "rows")?;
-        let found = model.with(py, |model| self.inner.lock()?.run(model, Matrix::new(&values, n_columns)?, n_threads))?;
+        let found =
+            model.with(py, |model| self.inner.lock()?.run(model, Matrix::new(&values, n_columns)?, n_threads))?;
         Ok(arrays(py, found))
     }
 

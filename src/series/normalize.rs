@@ -16,8 +16,8 @@ pub enum Normalize {
     Window,
 }
 
-/// A window whose deviation is below this part of its size is constant.
-const CONSTANT: f64 = 1e-9;
+/// A window whose deviation is below this part of its size is constant: what is left is rounding.
+const CONSTANT: f64 = 1e-12;
 
 /// What is known of a target in the rows of a window read so far, and the level that follows from it.
 #[derive(Debug, Clone, Copy)]

@@ -168,6 +168,13 @@ pub struct Range {
     pub max: f64,
 }
 
+impl Range {
+    /// The greatest absolute value.
+    pub fn size(&self) -> f64 {
+        self.min.abs().max(self.max.abs())
+    }
+}
+
 /// The range of each column; NaN for an empty one.
 pub fn ranges<T: Copy + Into<f64>>(data: &[Matrix<T>]) -> Vec<Range> {
     let mut ranges = vec![Range { min: f64::NAN, max: f64::NAN }; data[0].n_columns()];

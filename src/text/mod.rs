@@ -21,7 +21,7 @@ use crate::kernel::isa::InstructionSet;
 use crate::kernel::pool;
 use crate::model::fingerprint::{add_weights, json, of_options};
 use crate::network::parameter::check_finite;
-use crate::network::Parameters;
+use crate::network::{Parameters, COPIES};
 use crate::store::Digest;
 use crate::train::{fit_with_checkpoints, Checkpoints, Observer, Outcome, TrainConfig};
 use generation::{Generator, Weights};
@@ -156,9 +156,10 @@ impl CharModel {
             let expected = format!("more characters to train on than sequence_length={}", cut.sequence_length);
             return Err(Error::too_short(expected, longest.to_string()));
         }
+        let n_threads = pool::n_threads(training.n_threads);
+        self.config.network.check_memory(self.vocabulary.len(), COPIES + n_threads.min(training.batch_size))?;
         self.weights = None;
         let mut network = self.network()?;
-        let n_threads = pool::n_threads(training.n_threads);
         let sequence_length = cut.sequence_length.min(longest - 1);
         let streams = Streams::for_training(&train, sequence_length, training.batch_size);
         let checkpoints = self.checkpoints(texts, cut, training)?;

@@ -10,9 +10,10 @@ use crate::kernel::linear::Linear;
 use crate::kernel::lookup::Lookup;
 use crate::kernel::lstm::Lstm;
 use crate::kernel::shape::LstmShape;
+use crate::memory;
 use crate::network::fused::{numbered, owners};
 use crate::network::parameter::{add_numbers, multiply_numbers, numbers_of, overwrite, Initializer};
-use crate::network::Parameters;
+use crate::network::{Parameters, COPIES};
 use crate::rng::{Purpose, Rng};
 
 /// Sizes of a network over symbols.
@@ -62,7 +63,7 @@ impl CharNetworkConfig {
     /// # Errors
     /// [`Error::Value`] for sizes that make no sense, [`Error::Torch`] when there is no memory for them.
     pub fn draw(&self, n_symbols: usize) -> Result<Parameters> {
-        self.count_weights(n_symbols)?;
+        self.check_memory(n_symbols, COPIES)?;
         let init = Initializer::new(Rng::new(self.seed, Purpose::Weights), Device::Cpu);
         self.assemble(n_symbols, init)?.finish()
     }
@@ -74,6 +75,17 @@ impl CharNetworkConfig {
     pub fn take(&self, n_symbols: usize, weights: Vec<(String, Tensor)>) -> Result<Parameters> {
         self.check()?;
         self.assemble(n_symbols, Initializer::of_weights(weights, Device::Cpu))?.finish()
+    }
+
+    /// Whether there is memory for so many copies of the weights.
+    ///
+    /// # Errors
+    /// [`Error::Memory`] if not.
+    pub fn check_memory(&self, n_symbols: usize, n_copies: usize) -> Result<()> {
+        let Self { embedding_size, hidden_size, num_layers, .. } = self;
+        memory::check::<f32>(self.count_weights(n_symbols)?.saturating_mul(n_copies), || {
+            format!("training with embedding_size={embedding_size}, hidden_size={hidden_size}, num_layers={num_layers}")
+        })
     }
 
     /// How many weights the network has, by checked arithmetic; nothing is allocated.

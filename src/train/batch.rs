@@ -3,6 +3,7 @@
 use tch::{Device, Tensor};
 
 use crate::error::Result;
+use crate::memory;
 use crate::network::parameter::dimensions;
 use crate::series::augment::Augmenter;
 use crate::series::{Gathered, Samples};
@@ -83,6 +84,9 @@ impl<'a> Loader<'a> {
     /// [`crate::error::Error::Torch`] when the device has no room.
     pub fn batch(&self, indices: &[usize]) -> Result<Batch> {
         let (n, mut gathered) = (indices.len(), Gathered::default());
+        // as they are gathered, as a tensor, and while it grows
+        let len = self.samples.input_len() + self.supervised_steps() * self.samples.target_len();
+        memory::check::<f32>(n.saturating_mul(3 * len), || format!("a batch of {n} windows (batch_size)"))?;
         for &index in indices {
             self.samples.gather(index, &mut gathered);
         }

@@ -15,7 +15,7 @@ use super::transfer::Pace;
 use super::Learner;
 use crate::error::{check_positive, Error, Result};
 use crate::network::parameter::{numbers_of, overwrite};
-use crate::store::{self, Contents, Digest, StoredTensor};
+use crate::store::{self, Contents, Digest, StoredTensor, CHECKSUM_KEY};
 
 /// When and where checkpoints are written.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -119,6 +119,7 @@ impl Checkpoints {
         for (name, _) in saved.iter().chain(&self.fingerprint) {
             let [expected, got] = [&saved, &self.fingerprint].map(|of| value(of, name).unwrap_or("none"));
             if expected != got {
+                let [name, expected, got] = [name, expected, got].map(store::brief);
                 return Err(Error::Value(format!(
                     "expected {name} {expected} as in the checkpoint {}, got {got}: name another folder, or begin anew with \
                      resume=False",
@@ -132,14 +133,19 @@ impl Checkpoints {
     /// Brings a new learner and its loop to where the checkpoint that was found has them.
     pub(super) fn restore(&mut self, learner: &mut dyn Learner, progress: &mut Progress) -> Result<()> {
         let Some((path, (tensors, _))) = self.found.take() else { return Ok(()) };
-        let damaged = |what: &str| Error::Format(format!("{}: expected {what} of another size", path.display()));
+        let damaged = |what: &str| {
+            Error::Format(format!("{}: expected {what} of this training, got other sizes or numbers", path.display()))
+        };
         for (name, part) in learner.parts() {
             let saved = tensors.get(&format!("{LEARNER}{name}")).ok_or_else(|| damaged(&name))?;
-            let values = floats(saved);
+            let values = floats(saved).ok_or_else(|| damaged(&name))?;
+            let is_finite = values.iter().all(|value| value.is_finite());
             match part {
-                Part::Numbers(numbers) if numbers.len() == values.len() => numbers.copy_from_slice(&values),
-                Part::Tensor(tensor) if tensor.numel() == values.len() => overwrite(&tensor, &values)?,
-                Part::Pace(pace) if values.len() == 2 => {
+                Part::Numbers(numbers) if is_finite && numbers.len() == values.len() => {
+                    numbers.copy_from_slice(&values);
+                }
+                Part::Tensor(tensor) if is_finite && tensor.numel() == values.len() => overwrite(&tensor, &values)?,
+                Part::Pace(pace) if values.len() == 2 && values[0].to_bits().cast_signed() >= 0 => {
                     (pace.n_steps, pace.frozen) = (values[0].to_bits().cast_signed(), values[1] != 0.0);
                 }
                 _ => return Err(damaged(&name)),
@@ -147,10 +153,14 @@ impl Checkpoints {
         }
         let numbers = |name: &str| -> Result<Vec<f64>> {
             let saved = tensors.get(&format!("{PROGRESS}{name}")).ok_or_else(|| damaged(name))?;
-            Ok(doubles(saved))
+            doubles(saved).ok_or_else(|| damaged(name))
         };
-        let history = numbers(HISTORY)?.chunks_exact(RECORD).map(epoch).collect();
+        let records = numbers(HISTORY)?;
+        let history = records.chunks_exact(RECORD).map(epoch).collect();
         progress.resume(history, |name| numbers(name)?.first().copied().ok_or_else(|| damaged(name)))?;
+        if records.len() % RECORD > 0 || !progress.is_sound() {
+            return Err(damaged("the progress"));
+        }
         learner.resume(progress.n_steps as u64);
         self.last = (progress.history.len(), Instant::now());
         Ok(())
@@ -195,7 +205,7 @@ impl Checkpoints {
             tensors.insert(format!("{PROGRESS}{name}"), stored);
         }
         let fingerprint = serde_json::to_string(&self.fingerprint).map_err(|e| Error::Value(e.to_string()))?;
-        let metadata = [("kind", KIND.to_owned()), (FINGERPRINT, fingerprint), (DIGEST, digest(&tensors))];
+        let metadata = [("kind", KIND.to_owned()), (FINGERPRINT, fingerprint)];
         let path = self.config.folder.join(format!("{START}{:06}{END}", progress.history.len()));
         store::write(&path, &tensors, metadata.map(|(key, value)| (key.to_owned(), value)).into())
     }
@@ -295,7 +305,8 @@ fn read(path: &Path) -> Result<Contents> {
         Error::Format(text) => Error::Format(format!("{text}: {advice}")),
         other => other,
     })?;
-    let is_whole = contents.1.get(DIGEST) == Some(&digest(&contents.0));
+    // what has a checksum was held against it as it was read; before there were checksums, digests did as much
+    let is_whole = contents.1.contains_key(CHECKSUM_KEY) || contents.1.get(DIGEST) == Some(&digest(&contents.0));
     if is_whole && contents.1.get("kind").map(String::as_str) == Some(KIND) {
         return Ok(contents);
     }
@@ -311,12 +322,15 @@ fn digest(tensors: &HashMap<String, StoredTensor>) -> String {
     digest.to_string()
 }
 
-fn floats(stored: &StoredTensor) -> Vec<f32> {
-    stored.bytes.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()
+/// The numbers of a tensor; `None` if they are of another type.
+fn floats(stored: &StoredTensor) -> Option<Vec<f32>> {
+    let numbers = || stored.bytes.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+    (stored.dtype == Dtype::F32).then(numbers)
 }
 
-fn doubles(stored: &StoredTensor) -> Vec<f64> {
-    stored.bytes.as_chunks().0.iter().map(|bytes| f64::from_le_bytes(*bytes)).collect()
+fn doubles(stored: &StoredTensor) -> Option<Vec<f64>> {
+    let numbers = || stored.bytes.as_chunks().0.iter().map(|bytes| f64::from_le_bytes(*bytes)).collect();
+    (stored.dtype == Dtype::F64).then(numbers)
 }
 
 fn record(epoch: &Epoch) -> [f64; RECORD] {

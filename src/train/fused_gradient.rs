@@ -19,7 +19,7 @@ const LEAST_ROWS: usize = 4;
 
 /// Bytes of what a step keeps between the way forwards and the way back, on all threads: a batch that needs more is gone
 /// through some rows at a time, which changes its gradient by rounding alone.
-pub(super) const STEP_BYTES: usize = 1 << 30;
+pub(crate) const STEP_BYTES: usize = 1 << 30;
 
 /// What the way forwards and back through a [`FusedNetwork`] needs, for batches of up to a number of rows.
 pub struct FusedGradient {

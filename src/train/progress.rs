@@ -7,6 +7,9 @@ use super::stop::EarlyStopping;
 use super::StopReason;
 use crate::error::Result;
 
+/// Steps that can be counted in double precision.
+const MOST_STEPS: usize = 1 << 53;
+
 /// The state of a training between two epochs, that of the learner aside.
 #[derive(Debug, Clone)]
 pub struct Progress {
@@ -95,5 +98,23 @@ impl Progress {
         }
         self.history = history;
         Ok(())
+    }
+
+    /// Whether a training could have come so far.
+    pub(super) fn is_sound(&self) -> bool {
+        let is_record = |(i, epoch): (usize, &Epoch)| {
+            let numbers = [epoch.train_loss, epoch.learning_rate, epoch.grad_norm, epoch.seconds, epoch.monitored()];
+            epoch.epoch == i + 1 && numbers.iter().all(|number| number.is_finite())
+        };
+        let n_epochs = self.history.len();
+        let counts =
+            [self.plateau.as_ref().map(ReduceLrOnPlateau::state), self.stopping.as_ref().map(EarlyStopping::state)];
+        let is_best = self.best.1.checked_sub(1).and_then(|i| self.history.get(i));
+        self.history.iter().enumerate().all(is_record)
+            && (n_epochs..=MOST_STEPS).contains(&self.n_steps)
+            && self.learning_rate.is_finite()
+            && self.learning_rate > 0.0
+            && is_best.is_some_and(|epoch| epoch.monitored() == self.best.0)
+            && counts.iter().flatten().all(|[best, n_bad]| !best.is_nan() && *n_bad <= n_epochs as f64)
     }
 }

@@ -7,6 +7,9 @@ use std::sync::{Mutex, PoisonError};
 /// How many calls have borrowed them, and how many threads there were before the first.
 static BORROWED: Mutex<(usize, i32)> = Mutex::new((0, 0));
 
+/// Threads that OpenMP starts at the most: it ends the process where it can't have as many as it was told to.
+const MOST_THREADS: i32 = 64;
+
 /// Whether the process was forked from one that had loaded libtorch.
 static IS_FORKED: AtomicBool = AtomicBool::new(false);
 
@@ -30,16 +33,19 @@ impl ThreadsGuard {
             tch::set_num_threads(1);
             return Self { changed: false };
         }
-        if let Some(n) = n_threads {
+        let asked = n_threads.map(|n| i32::try_from(n).unwrap_or(i32::MAX));
+        // OMP_NUM_THREADS may be anything
+        let asked = asked.or_else(|| (tch::get_num_threads() > MOST_THREADS).then_some(MOST_THREADS));
+        if let Some(n) = asked {
             let mut borrowed = BORROWED.lock().unwrap_or_else(PoisonError::into_inner);
             // a thread that is new to libtorch while another borrows would take that one's number for the user's
             if borrowed.0 == 0 {
                 borrowed.1 = tch::get_num_threads();
             }
             borrowed.0 += 1;
-            tch::set_num_threads(i32::try_from(n).unwrap_or(i32::MAX));
+            tch::set_num_threads(n.min(MOST_THREADS));
         }
-        Self { changed: n_threads.is_some() }
+        Self { changed: asked.is_some() }
     }
 }
 

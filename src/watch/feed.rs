@@ -20,6 +20,10 @@ pub struct Feed {
     window: Vec<f64>,
     /// The forecasts of the rows before the newest, the newest first: each `(horizon, n_columns)`, at most `horizon` of them.
     pending: VecDeque<Vec<f64>>,
+    /// Columns that never moved while the model was fitted, ascending. Each is forecast to stay what it is: what a network
+    /// says of it is its own rounding.
+    #[serde(default)]
+    still: Vec<usize>,
 }
 
 /// What is known of one row.
@@ -47,7 +51,17 @@ impl Feed {
             return Err(Error::shape(format!("a window of {expected} numbers"), window.len().to_string()));
         }
         let (n_columns, horizon) = (config.n_targets, config.horizon);
-        Ok(Self { n_columns, horizon, window: window.to_vec(), pending: VecDeque::new() })
+        Ok(Self { n_columns, horizon, window: window.to_vec(), pending: VecDeque::new(), still: Vec::new() })
+    }
+
+    /// With columns that stay what they are.
+    pub fn with_still(self, still: Vec<usize>) -> Self {
+        Self { still, ..self }
+    }
+
+    /// Columns that stay what they are.
+    pub fn still(&self) -> &[usize] {
+        &self.still
     }
 
     /// Whether it goes with a model.
@@ -58,7 +72,10 @@ impl Feed {
         let fresh = Self::new(model, &self.window)?;
         let whole = self.horizon * self.n_columns;
         let fits = (fresh.n_columns, fresh.horizon) == (self.n_columns, self.horizon);
-        if fits && self.pending.len() <= self.horizon && self.pending.iter().all(|each| each.len() == whole) {
+        let are_there = self.still.iter().all(|&column| column < self.n_columns);
+        let are_finite = self.window.iter().chain(self.pending.iter().flatten()).all(|value| value.is_finite());
+        let are_whole = self.pending.len() <= self.horizon && self.pending.iter().all(|each| each.len() == whole);
+        if fits && are_there && are_finite && are_whole {
             return Ok(());
         }
         Err(Error::shape(format!("a state of horizon {}", fresh.horizon), self.horizon.to_string()))
@@ -115,8 +132,8 @@ impl Feed {
         self.window.extend_from_slice(rows.values());
         let series = Panel::one(Matrix::new(&self.window, self.n_columns)?);
         let origins: Vec<(usize, usize)> = (0..rows.n_rows()).map(|row| (0, window_size + row)).collect();
-        let forecasts = model.forecast_series(&series, &origins, n_threads);
-        let forecasts = match forecasts {
+        let forecasts = model.forecast_series(&series, &origins, n_threads).and_then(finite);
+        let forecasts = match forecasts.and_then(|found| self.checked(model, found)) {
             Ok(forecasts) => forecasts,
             Err(error) => {
                 // as if the rows had never come
@@ -126,7 +143,12 @@ impl Feed {
         };
         let (mut taken, mut replaced) = (0, None);
         for forecast in forecasts.chunks_exact(self.horizon * self.n_columns) {
-            self.pending.push_front(forecast.to_vec());
+            let mut forecast = forecast.to_vec();
+            let before = &self.window[(window_size + taken - 1) * self.n_columns..][..self.n_columns];
+            for step in forecast.chunks_exact_mut(self.n_columns) {
+                self.still.iter().for_each(|&column| step[column] = before[column]);
+            }
+            self.pending.push_front(forecast);
             self.pending.truncate(self.horizon);
             replaced = judge(self.judged(rows.row(taken)));
             taken += 1;
@@ -150,6 +172,17 @@ impl Feed {
         Ok(taken)
     }
 
+    /// Forecasts, or an error that names the value of the window for which the first of them isn't finite.
+    fn checked(&self, model: &Model, forecasts: Vec<f64>) -> Result<Vec<f64>> {
+        let Some(at) = forecasts.iter().position(|forecast| !forecast.is_finite()) else { return Ok(forecasts) };
+        let column = at % self.n_columns;
+        let center = model.scalers().1.center[column];
+        let values = self.window.iter().skip(column).step_by(self.n_columns).filter(|value| !value.is_nan());
+        let farthest = values.copied().max_by(|a, b| (a - center).abs().total_cmp(&(b - center).abs()));
+        let expected = "expected values of which the network can make a forecast";
+        Err(Error::Value(format!("{expected}, got {:e} in column {column} of X", farthest.unwrap_or(f64::NAN))))
+    }
+
     fn judged(&self, truth: &[f64]) -> Judged {
         let mut errors = vec![f64::NAN; self.horizon * self.n_columns];
         let leads = errors.chunks_exact_mut(self.n_columns).zip(&self.pending);
@@ -161,6 +194,14 @@ impl Feed {
         }
         Judged { forecast: self.pending[0][..self.n_columns].to_vec(), errors }
     }
+}
+
+/// Forecasts, if all of them are finite.
+fn finite(forecasts: Vec<f64>) -> Result<Vec<f64>> {
+    if forecasts.iter().all(|value| value.is_finite()) {
+        return Ok(forecasts);
+    }
+    Err(Error::Value("expected rows of which the network can make a forecast, got values too large for it".to_owned()))
 }
 
 fn has_gap(row: &[f64]) -> bool {

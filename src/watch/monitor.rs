@@ -7,10 +7,16 @@ use super::scores::{joint, spreads, Scorer};
 use super::threshold::{Threshold, ThresholdConfig};
 use crate::error::{Error, Result};
 use crate::model::Model;
+use crate::series::scale::{ranges, Range};
 use crate::series::Matrix;
 
-/// An error below this part of its column's scale is none: what never moved shall not divide by zero.
-const LEAST_SPREAD: f64 = 1e-6;
+/// An error below this part of its column's scale is none: so much a network in single precision is off by itself, and what
+/// is forecast without error shall not divide by zero.
+const LEAST_SPREAD: f64 = 1e-4;
+/// The same of a column that never moved, whose forecasts have no rounding, as a part of its size.
+const LEAST_MOVE: f64 = 1e-6;
+/// Values that differ by less than this part of their size differ by rounding.
+const ROUNDING: f64 = 1e-12;
 
 /// How scores and thresholds are made.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -75,14 +81,16 @@ impl Monitor {
         if config.smoothing < 1.0 {
             return Err(Error::Value(format!("expected smoothing of at least 1, got {}", config.smoothing)));
         }
-        let mut feed = Feed::new(model, rows.rows(0, window_size).values())?;
+        let mut feed = Feed::new(model, rows.rows(0, window_size).values())?.with_still(still_columns(rows));
         let mut judged = Vec::new();
         let all = rows.rows(window_size, rows.n_rows());
         feed.run(model, all, n_threads, |row| {
             judged.push(row);
             None
         })?;
-        let (scorer, mut findings) = score_parts(model, &judged, n_train.saturating_sub(window_size), config.smoothing);
+        let least = least_spreads(model, &feed, rows);
+        let n_train = n_train.saturating_sub(window_size);
+        let (scorer, mut findings) = score_parts(model, &judged, n_train, config.smoothing, &least);
         let threshold = Threshold::fit(&config.threshold, &findings.scores)?;
         findings.thresholds = vec![threshold.level(); findings.scores.len()];
         Ok((Self { feed, scorer, threshold, clip: config.clip }, findings))
@@ -91,8 +99,13 @@ impl Monitor {
     /// Takes rows `(n, n_columns)` in, NaN what is missing.
     ///
     /// # Errors
-    /// As [`Feed::run`].
+    /// As [`Feed::run`]; it is then as if the rows had never come.
     pub fn run(&mut self, model: &mut Model, rows: Matrix<f64>, n_threads: Option<usize>) -> Result<Findings> {
+        let before = self.clone();
+        self.take(model, rows, n_threads).inspect_err(|_| *self = before)
+    }
+
+    fn take(&mut self, model: &mut Model, rows: Matrix<f64>, n_threads: Option<usize>) -> Result<Findings> {
         let Self { feed, scorer, threshold, clip } = self;
         let mut findings = Findings::default();
         feed.run(model, rows, n_threads, |row| {
@@ -110,7 +123,8 @@ impl Monitor {
     /// # Errors
     /// As [`Feed::new`].
     pub fn moved(&self, model: &Model, window: &[f64]) -> Result<Self> {
-        Ok(Self { feed: Feed::new(model, window)?, ..self.clone() })
+        let feed = Feed::new(model, window)?.with_still(self.feed.still().to_vec());
+        Ok(Self { feed, ..self.clone() })
     }
 
     /// With the usual errors, scores and threshold of another, whose errors were of another model.
@@ -160,13 +174,30 @@ fn clipped(row: &Judged, spreads: &[f64], clip: f64) -> Option<Vec<f64>> {
     })
 }
 
+/// Columns of which all known values are the same but for rounding.
+fn still_columns(rows: Matrix<f64>) -> Vec<usize> {
+    let still = |range: &Range| range.max - range.min <= ROUNDING * range.size();
+    ranges(&[rows]).iter().enumerate().filter(|(_, range)| still(range)).map(|(column, _)| column).collect()
+}
+
+/// The least usual error of each column: what is rounding of the network, or of a column that never moved.
+fn least_spreads(model: &Model, feed: &Feed, rows: Matrix<f64>) -> Vec<f64> {
+    let mut least: Vec<f64> = model.scalers().1.scale.iter().map(|scale| scale.abs() * LEAST_SPREAD).collect();
+    let ranges = ranges(&[rows]);
+    for &column in feed.still() {
+        // a column of zeros has no size: its scale is 1
+        let size = ranges[column].size();
+        least[column] = LEAST_MOVE * if size > 0.0 { size } else { 1.0 };
+    }
+    least
+}
+
 /// The scores of rows of which the first `n_train` were trained on.
-fn score_parts(model: &Model, judged: &[Judged], n_train: usize, span: f64) -> (Scorer, Findings) {
+fn score_parts(model: &Model, judged: &[Judged], n_train: usize, span: f64, least: &[f64]) -> (Scorer, Findings) {
     let n = model.config().n_targets;
-    let least: Vec<f64> = model.scalers().1.scale.iter().map(|scale| scale.abs() * LEAST_SPREAD).collect();
     let usual = |part: &[Judged]| {
         let whole = model.config().horizon * n;
-        spreads(part.iter().map(|row| &row.errors[..]), whole, &least)
+        spreads(part.iter().map(|row| &row.errors[..]), whole, least)
     };
     // a part of a few rows tells no usual size
     let n_train =
@@ -183,4 +214,28 @@ fn score_parts(model: &Model, judged: &[Judged], n_train: usize, span: f64) -> (
         }
     }
     (scorer, findings)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_that_differ_by_rounding_never_moved() {
+        let nan = f64::NAN;
+        #[rustfmt::skip]
+        let values = [
+            1.0, 0.0, 1e6,        nan, 1e-9,
+            1.0, 0.0, 1e6 + 1e-7, 3.0, 2e-9,
+            nan, 0.0, 1e6 - 1e-7, 3.0, 1e-9,
+        ];
+        assert_eq!(still_columns(Matrix::new(&values, 5).unwrap()), [0, 1, 2, 3]);
+    }
+
+    #[test]
+    fn what_is_beyond_the_clip_is_brought_to_it() {
+        let row = Judged { forecast: vec![1.0, 2.0], errors: vec![0.5, -9.0, f64::NAN, f64::NAN] };
+        assert_eq!(clipped(&row, &[1.0, 2.0], 3.0), Some(vec![1.5, -4.0]));
+        assert_eq!(clipped(&row, &[1.0, 2.0], 4.5), None);
+    }
 }

@@ -32,7 +32,13 @@ impl Scorer {
     /// Whether a state from elsewhere can be gone on with.
     pub fn is_sound(&self, horizon: usize, n_columns: usize) -> bool {
         let sizes = (self.spreads.len(), self.smoothed.len()) == (horizon * n_columns, n_columns);
-        sizes && self.span >= 1.0 && self.n_errors >= 1.0 && self.spreads.iter().all(|spread| *spread > 0.0)
+        let are_finite = [self.span, self.n_errors].iter().chain(&self.spreads).all(|number| number.is_finite())
+            && self.smoothed.iter().all(|value| !value.is_infinite());
+        sizes
+            && are_finite
+            && self.span >= 1.0
+            && self.n_errors >= 1.0
+            && self.spreads.iter().all(|&spread| spread > 0.0)
     }
 
     /// The usual size of an error a step ahead, of each column.
@@ -76,9 +82,19 @@ impl Scorer {
 
 /// The root mean square over columns, between their mean and their maximum; NaN where nothing is known.
 pub fn joint(smoothed: &[f64]) -> f64 {
-    let known = smoothed.iter().filter(|value| !value.is_nan());
-    let (sum, n) = known.fold((0.0, 0.0_f64), |(sum, n), value| (sum + value * value, n + 1.0));
-    (sum / n).sqrt()
+    let known = || smoothed.iter().filter(|value| !value.is_nan());
+    let mean_square = |unit: f64| {
+        let (sum, n) = known().fold((0.0, 0.0_f64), |(sum, n), value| (sum + (value / unit).powi(2), n + 1.0));
+        sum / n
+    };
+    match mean_square(1.0) {
+        // the square of what is farther than 1e154 away has no end, its root has
+        mean if mean.is_infinite() => {
+            let greatest = known().copied().fold(0.0, f64::max);
+            greatest * mean_square(greatest).sqrt()
+        }
+        mean => mean.sqrt(),
+    }
 }
 
 /// The usual size of errors: the mean of their absolute values, of each step ahead and column, and nowhere less than
@@ -133,6 +149,7 @@ mod tests {
     fn columns_are_joined_by_their_root_mean_square() {
         assert_eq!(joint(&[3.0, NAN, 4.0]), 12.5_f64.sqrt());
         assert!(joint(&[NAN]).is_nan());
+        assert_eq!(joint(&[3e200, NAN, 4e200]), 12.5_f64.sqrt() * 1e200);
     }
 
     #[test]

@@ -14,7 +14,7 @@ from lstmforecast import _core, _libtorch
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "src"
 RIVER = ["series", "kernel", "network", "train", "model", "watch", "text", "python"]
-LEAVES = {"distribution", "error", "metric", "rng", "store"}
+LEAVES = {"distribution", "error", "memory", "metric", "rng", "store"}
 MOST_LINES = 400
 VAGUE = {"utils", "helpers", "common", "base", "manager"}
 

@@ -46,7 +46,7 @@ def run(
     seed: int = 0,
     keep: Path,
 ) -> Tally:
-    """Mutate a target's seeds until there were so many examples or minutes; a finding of each sort is kept in a folder."""
+    """Mutate a target's seeds until there were so many examples or minutes; one finding of each sort is kept."""
     module = importlib.import_module(f"tests.fuzz.{target}")
     mutate = getattr(module, "mutate", change_bytes)
     seeds, dice, tally = module.seeds(), random.Random(f"{target} {seed}"), Tally(target)

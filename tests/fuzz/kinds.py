@@ -1,5 +1,6 @@
 """One small fitted model of each kind that a file can hold."""
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -98,7 +99,10 @@ def outputs(model: Any) -> dict[str, np.ndarray]:
     if kind == "LSTMAnomalyDetector":
         rows = np.zeros((model.window_size_ + 4, model.n_features_in_))
         repr(model.report_)
-        return {"score_samples": model.score_samples(rows), "update": model.update(rows[:3])}
+        with warnings.catch_warnings():
+            # rows without the names of columns
+            warnings.simplefilter("ignore", UserWarning)
+            return {"score_samples": model.score_samples(rows), "update": model.update(rows[:3])}
     if kind == "CharLSTM":
         text = model.vocabulary_[:2] * 4
         codes = [ord(letter) for letter in model.generate(text, length=5, temperature=0, random_state=0)]

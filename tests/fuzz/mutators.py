@@ -1,6 +1,7 @@
 """How files are changed: bytes, parts, numbers and words of the header, values of tensors."""
 
 import contextlib
+import copy
 import json
 import math
 import random
@@ -11,7 +12,8 @@ from typing import Any
 from tests.fuzz.safetensors_file import METADATA, Parts
 
 Dice = random.Random
-NUMBERS = (0, 1, -1, 2, 3, 7, 255, 2**31 - 1, 2**31, 2**32, 2**40, 2**62, 2**63 - 1, 2**64, -(2**31), 1e308, -1e-320, 0.5)
+_WHOLE = (0, 1, -1, 2, 3, 7, 255, 2**31 - 1, 2**31, 2**32, 2**40, 2**62, 2**63 - 1, 2**64, -(2**31))
+NUMBERS = (*_WHOLE, 1e308, -1e-320, 0.5)
 WORDS = ("", "nan", "../../etc/passwd", "dateutil//etc/passwd", "x" * 5000, "\x00", "object", "int8", "D", "1h", "cuda")
 OTHERS = (None, True, False, [], {}, math.nan, math.inf)
 DTYPES = ("F32", "F64", "I64", "I8", "BF16", "F16", "U8", "BOOL", "I32")
@@ -138,7 +140,7 @@ def change_numbers(parts: Parts, dice: Dice) -> None:
         if size == 1:
             value: Any = dice.randrange(256)
         elif code == "<q":
-            value = max(-(2**63), min(2**63 - 1, int(dice.choice(NUMBERS[:-3]))))
+            value = max(-(2**63), min(2**63 - 1, dice.choice(_WHOLE)))
         else:
             value = dice.choice(FLOATS)
         value = math.copysign(math.inf, value) if code == "<f" and abs(value) > 1e39 else value
@@ -178,7 +180,7 @@ def change_value(tree: dict[str, Any] | list[Any], dice: Dice) -> None:
         where[dice.choice(["nonsense", "checkpoint", "pretrained", "callbacks", "scaler"])] = dice.choice(WORDS)
     elif how == 3:
         other, at = dice.choice(places)
-        where[key] = other[at]
+        where[key] = copy.deepcopy(other[at])
     elif how == 4 and isinstance(where[key], list):
         where[key] = where[key] * dice.choice([0, 2, 1000])
     elif how == 5:

@@ -4,7 +4,15 @@ import re
 
 MOST_WORDS, MOST_ECHOED = 500, 100
 # Words of other libraries, and of failures that nobody foresaw.
-_FOREIGN = ("Traceback", "panicked", "a bug in lstmforecast", "unwrap", "index out of bounds", "libtorch", "0x")
+_FOREIGN = (
+    "Traceback",
+    "panicked",
+    "a bug in lstmforecast",
+    "unwrap",
+    "index out of bounds",
+    "libtorch",
+    "object at 0x",
+)
 
 
 def check_message(text: str) -> None:

@@ -9,6 +9,7 @@ import struct
 import subprocess
 import sys
 import traceback
+from pathlib import Path
 
 MEMORY = 4 * 2**30
 PATIENCE = 8.0
@@ -17,8 +18,8 @@ PATIENCE = 8.0
 class Worker:
     """A child process that runs one input after the other."""
 
-    def __init__(self, target: str) -> None:
-        self._target = target
+    def __init__(self, target: str, patience: float = PATIENCE) -> None:
+        self._target, self._patience = target, patience
         self._process: subprocess.Popen[bytes] | None = None
 
     def run(self, data: bytes) -> str:
@@ -29,12 +30,12 @@ class Worker:
         try:
             process.stdin.write(struct.pack("<Q", len(data)) + data)
             process.stdin.flush()
-            answer = _read(process.stdout.fileno(), PATIENCE)
+            answer = _read(process.stdout.fileno(), self._patience)
         except (BrokenPipeError, EOFError):
             return f"killed: exit status {self._end()}"
         if answer is None:
             self._end()
-            return f"hung: no answer for {PATIENCE:g} s"
+            return f"hung: no answer for {self._patience:g} s"
         return answer
 
     def close(self) -> None:
@@ -47,7 +48,12 @@ class Worker:
             command = [sys.executable, "-m", "tests.fuzz.worker", self._target]
             environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore", "RUST_BACKTRACE": "0"}
             self._process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env=environment,
+                cwd=Path(__file__).parents[2],
             )
             assert self._process.stdout is not None
             # importing libraries may take long on a busy machine
@@ -113,7 +119,7 @@ def _outcome(run_one: object, data: bytes) -> str:
     except BaseException as error:
         frames = traceback.extract_tb(error.__traceback__)
         place = next((f for f in reversed(frames) if "lstmforecast" in f.filename), frames[-1])
-        where = f"{os.path.basename(place.filename)}:{place.lineno}"  # noqa: PTH119 - a name for a report
+        where = f"{Path(place.filename).name}:{place.lineno}"
         return f"other: {type(error).__name__} at {where}: {str(error)[:300]}"
 
 

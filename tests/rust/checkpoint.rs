@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
+use proptest::prelude::*;
+
 use lstmforecast::error::{Error, Result};
+use lstmforecast::store;
 use lstmforecast::train::checkpoint::{seed, CheckpointConfig};
 use lstmforecast::train::loss::Loss;
 use lstmforecast::train::mixed_precision::Precision;
@@ -133,6 +136,70 @@ fn wherever_it_was_cut_off_it_ends_as_one_that_was_not() {
             assert_eq!(timeless(outcome), expected, "after {n_batches} batches");
             assert_eq!(resumed.weight[0].to_bits(), whole.weight[0].to_bits());
         }
+    }
+}
+
+/// The checkpoint of a training that was interrupted in its third epoch, and what a change of it leads to.
+fn resume_changed(change: impl FnOnce(&mut store::Contents)) -> Result<f32> {
+    let folder = tempfile::tempdir().unwrap();
+    let config = config(LrSchedule::Plateau);
+    let checkpoints = open(folder.path(), &[("seed", "7")]).unwrap();
+    let mut interrupt = InterruptAfter(2 * STEPS + 1);
+    fit_with_checkpoints(&mut Sum::new(), &config, &mut interrupt, Some(checkpoints)).unwrap();
+    let path = std::fs::read_dir(folder.path()).unwrap().next().unwrap().unwrap().path();
+    let mut contents = store::read(&path).unwrap();
+    change(&mut contents);
+    store::write(&path, &contents.0, contents.1).unwrap();
+    let mut resumed = Sum::new();
+    let checkpoints = open(folder.path(), &[("seed", "7")])?;
+    fit_with_checkpoints(&mut resumed, &config, &mut InterruptAfter(usize::MAX), Some(checkpoints))?;
+    Ok(resumed.weight[0])
+}
+
+#[test]
+fn numbers_that_no_training_has_are_refused() {
+    let whole = resume_changed(|_| ()).unwrap();
+    assert!(whole.is_finite());
+    let bad: [(&str, f64); 12] = [
+        ("n_steps", f64::NAN),
+        ("n_steps", -1.0),
+        ("n_steps", 1e300),
+        ("learning_rate", f64::INFINITY),
+        ("learning_rate", 0.0),
+        ("best_loss", f64::NAN),
+        ("best_epoch", 0.0),
+        ("best_epoch", 3.0),
+        ("plateau_n_bad", 1e9),
+        ("stopping_n_bad", 1e9),
+        ("stopping_best", f64::NAN),
+        ("history", f64::NAN),
+    ];
+    for (name, value) in bad {
+        let found = resume_changed(|(tensors, _)| {
+            tensors.get_mut(&format!("progress.{name}")).unwrap().bytes[..8].copy_from_slice(&value.to_le_bytes());
+        });
+        assert!(matches!(found, Err(Error::Format(_))), "{name} {value}: {found:?}");
+    }
+    for value in [f32::NAN, f32::INFINITY] {
+        let found = resume_changed(|(tensors, _)| {
+            tensors.get_mut("learner.weight").unwrap().bytes.copy_from_slice(&value.to_le_bytes());
+        });
+        assert!(matches!(found, Err(Error::Format(_))), "{value}: {found:?}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_number_is_refused_or_trained_on(tensor in 0usize..11, at in any::<prop::sample::Index>(), bits in any::<u64>()) {
+        let found = resume_changed(|(tensors, _)| {
+            let mut names: Vec<_> = tensors.keys().cloned().collect();
+            names.sort();
+            let bytes = &mut tensors.get_mut(&names[tensor % names.len()]).unwrap().bytes;
+            let at = at.index(bytes.len());
+            let n = (bytes.len() - at).min(8);
+            bytes[at..at + n].copy_from_slice(&bits.to_le_bytes()[..n]);
+        });
+        prop_assert!(found.is_err() || found.is_ok_and(f32::is_finite));
     }
 }
 

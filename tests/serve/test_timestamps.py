@@ -64,3 +64,26 @@ def test_actuals_with_offsets_are_refused_for_a_model_without_a_zone():
         got = client.together(("POST", "/actuals", {"json": body}))[0]
     assert got.status_code == 422
     assert sentence(got).startswith("actuals[0]: expected times without an offset from UTC")
+
+
+def test_days_without_midnight_may_be_written_as_any_other():
+    days = pd.date_range("2024-03-20", periods=36, freq="D")
+    y = pd.Series(wave(36), days.tz_localize("Africa/Cairo"), name="y")
+    model = LSTMForecaster(horizon=3, window_size=12, **SMALL).fit(y)
+    client = Client(create_app({"m": model}))
+    later = pd.date_range("2024-04-10", periods=20, freq="D")
+    values = wave(20).tolist()
+    plain = client.predict({"windows": [{"values": values, "times": [f"{day:%Y-%m-%d}" for day in later]}]}).json()
+    instants = later.tz_localize("Africa/Cairo", nonexistent="shift_forward")
+    known = client.predict({"windows": [{"values": values, "times": [day.isoformat() for day in instants]}]}).json()
+    assert plain == known
+    assert plain["forecasts"][0]["times"][0] == "2024-04-30T00:00:00+03:00"
+
+
+def test_local_hours_that_exist_twice_are_refused_without_their_offset():
+    hours = pd.date_range("2026-10-24 10:00", periods=60, freq="h", tz="Europe/Berlin")
+    y = pd.Series(wave(60), hours, name="y")
+    client = Client(create_app({"m": LSTMForecaster(horizon=3, window_size=12, **SMALL).fit(y)}))
+    times = [time.tz_localize(None).isoformat() for time in hours[3:17]]
+    got = client.predict({"windows": [{"values": [1.0] * 14, "times": times}]})
+    assert "expected times with their offset from UTC" in sentence(got)

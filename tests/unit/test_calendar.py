@@ -106,7 +106,9 @@ DAY = [*waves("time_of_day"), *waves("day_of_week"), "weekend", *waves("day_of_y
         ("2MS", waves("month")), ("WOM-1MON", waves("month")),
         ("QS", waves("quarter")), ("QE-NOV", waves("quarter")), ("Q-DEC", waves("quarter")), ("2QS", waves("quarter")),
         ("YS", []), ("YE-MAR", []), ("BYE", []), ("Y-DEC", []), ("12MS", []), ("4QE", []),
-        (pd.DateOffset(months=1), []),
+        (pd.DateOffset(months=1), waves("month")), (pd.DateOffset(months=1, day=15), waves("month")),
+        (pd.DateOffset(days=1), DAY[2:]), (pd.DateOffset(hours=2), DAY), (pd.DateOffset(years=1), []),
+        (pd.DateOffset(months=1, days=3), []),
     ],
 )  # fmt: skip
 def test_auto_takes_what_the_frequency_shows(freq, names):
@@ -197,7 +199,7 @@ def test_the_hour_that_summer_time_ends_with_comes_twice_and_that_it_begins_with
 
 
 @pytest.mark.parametrize(
-    ("periods", "freq"), [("h", "h"), ("2h", "2h"), ("D", "D"), ("W-SUN", "W-MON"), ("M", "MS"), ("Q-DEC", "QS-OCT")]
+    ("periods", "freq"), [("h", "h"), ("2h", "2h"), ("D", "D"), ("W-SUN", "7D"), ("M", "MS"), ("Q-DEC", "QS-OCT")]
 )
 def test_periods_have_the_features_of_their_start(periods, freq):
     index = pd.period_range("2024-01-01", periods=30, freq=periods)
@@ -247,6 +249,86 @@ def test_christmas_day_is_a_holiday_in_germany_for_all_its_hours():
     index = pd.date_range("2024-12-24 22:00", "2024-12-27 01:00", freq="h")
     holiday = calendar_features(index, "h", None, "DE")["holiday"]
     assert list(holiday) == [0] * 2 + [1] * 48 + [0] * 2
+
+
+# Germany, 2024: 1 January, 29 March (Friday), 1 April (Monday), 1, 9 and 20 May, 3 October, 25 and 26 December.
+SHARES = {
+    "W-SUN": ("2024-12-22", [0 / 7, 2 / 7, 1 / 7]),  # to 22 and 29 December, 5 January
+    "W-WED": ("2024-12-18", [0 / 7, 1 / 7, 2 / 7]),  # to 18 and 25 December, 1 January
+    "2W-SUN": ("2024-12-22", [0 / 14, 3 / 14]),
+    "7D": ("2024-12-18", [0 / 7, 2 / 7, 1 / 7]),  # from 18 and 25 December, 1 January
+    "168h": ("2024-12-18 06:00", [0 / 7, 2 / 7, 1 / 7]),
+    "36h": ("2024-12-24 00:00", [0 / 1, 2 / 2]),  # a day belongs to the step that it begins in
+    "2D": ("2024-12-24", [1 / 2, 1 / 2]),
+    "5B": ("2024-12-23", [2 / 7, 1 / 7]),  # from Monday to before Monday
+    "MS": ("2024-12-01", [2 / 31, 1 / 31, 0 / 28]),
+    "ME": ("2024-12-31", [2 / 31, 1 / 31, 0 / 28]),
+    "BME": ("2024-11-29", [0 / 30, 2 / 31, 1 / 31]),
+    "BMS": ("2024-12-02", [2 / 31, 1 / 31, 0 / 28]),
+    "WOM-2MON": ("2024-12-09", [2 / 31, 1 / 31]),
+    "2MS": ("2024-04-01", [4 / 61, 0 / 61]),
+    "2ME": ("2024-05-31", [4 / 61, 0 / 61]),
+    "SMS": ("2024-12-01", [0 / 14, 2 / 17, 1 / 14]),
+    "SME": ("2024-12-15", [0 / 15, 2 / 16, 1 / 15]),
+    "QS": ("2024-01-01", [2 / 91, 4 / 91, 0 / 92, 3 / 92]),
+    "QE": ("2024-03-31", [2 / 91, 4 / 91, 0 / 92, 3 / 92]),
+    "QS-FEB": ("2024-02-01", [2 / 90, 3 / 92]),
+    "QE-NOV": ("2024-05-31", [5 / 92, 0 / 92, 1 / 91]),
+    "YS": ("2024-01-01", [9 / 366]),
+    "YE": ("2024-12-31", [9 / 366]),
+    "YE-MAR": ("2025-03-31", [8 / 365]),
+    pd.DateOffset(months=1, day=15): ("2024-12-15", [3 / 31, 0 / 31]),
+    pd.DateOffset(weeks=1): ("2024-12-18", [0 / 7, 2 / 7, 1 / 7]),
+}
+HOLIDAYS = [
+    "2024-01-01", "2024-03-29", "2024-04-01", "2024-05-01", "2024-05-09", "2024-05-20", "2024-10-03", "2024-12-25",
+    "2024-12-26", "2025-01-01",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("freq", SHARES, ids=str)
+def test_the_holidays_of_a_step_are_a_share_of_its_days(freq):
+    start, shares = SHARES[freq]
+    index = pd.date_range(start, periods=len(shares), freq=freq)
+    assert str(index[0]).startswith(start[:10])
+    for each in (index, index.tz_localize("Europe/Berlin")):
+        features = calendar_features(each, freq, None, "DE")["holiday"]
+        np.testing.assert_allclose(features, shares, rtol=1e-15)
+
+
+@pytest.mark.parametrize("freq", ["2D", "W-SUN", "W-THU", "2W-FRI", "M", "2M", "Q-DEC", "Q-JAN", "Y-DEC", "Y-JUN"])
+def test_the_days_of_a_period_are_its_own(freq):
+    index = pd.period_range("2024-01-05", "2024-12-20", freq=freq)
+    features = calendar_features(index, freq, ["day_of_week"], "DE")
+    for period, holiday, weekend in zip(index, features["holiday"], features["weekend"], strict=True):
+        days = pd.date_range(period.start_time, period.end_time, freq="D")
+        among = pd.DatetimeIndex(HOLIDAYS)
+        # the list above ends with 2024
+        if days[0] >= among[0] and days[-1] <= among[-1]:
+            assert holiday == pytest.approx(days.isin(among).sum() / len(days), rel=1e-15)
+        assert weekend == pytest.approx((days.day_of_week >= 5).mean(), rel=1e-15)
+
+
+@pytest.mark.parametrize("freq", ["h", "12h", "24h", "D", "B", "C", "bh", pd.DateOffset(hours=6)])
+def test_days_and_what_is_shorter_have_the_day_of_their_label(freq):
+    index = pd.date_range("2024-12-23 22:00", periods=40, freq=freq)
+    features = calendar_features(index, freq, ["day_of_week"], "DE")
+    assert list(features["holiday"]) == list(index.normalize().isin(pd.DatetimeIndex(HOLIDAYS)))
+    assert list(features["weekend"]) == list(index.day_of_week >= 5)
+
+
+def test_weekends_of_months_are_a_share_of_their_days():
+    index = pd.date_range("2024-06-01", periods=2, freq="MS")
+    # June 2024 began on a Saturday and ended on a Sunday
+    assert list(calendar_features(index, "MS", ["day_of_week"])["weekend"]) == [10 / 30, 8 / 31]
+
+
+def test_the_label_alone_counts_where_it_did_before():
+    index = pd.date_range("2024-12-01", periods=5, freq="W-SUN")
+    assert list(calendar_features(index, "W-SUN", None, "DE", version=1)["holiday"]) == [0] * 5
+    assert calendar_names(pd.DateOffset(months=1), "auto", version=1) == []
+    months = pd.date_range("2024-12-01", periods=2, freq="MS")
+    assert list(calendar_features(months, "MS", None, "DE", version=1)["holiday"]) == [0, 1]
 
 
 def test_a_holiday_is_one_of_the_local_date():

@@ -11,7 +11,7 @@ import onnxruntime
 import pandas as pd
 import pytest
 
-from lstmforecast import __version__
+from lstmforecast import LSTMForecaster, __version__
 from lstmforecast.cli import main
 
 # Small enough to train in a second.
@@ -29,8 +29,8 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return "data.csv"
 
 
-def forecast(data: str, *options: str) -> int:
-    return main(["forecast", data, "--time", "date", "--target", "OT", "--horizon", "6", *SMALL, *options])
+def forecast(data: str, *options: str, small: list[str] = SMALL) -> int:
+    return main(["forecast", data, "--time", "date", "--target", "OT", "--horizon", "6", *small, *options])
 
 
 def table(text: str) -> pd.DataFrame:
@@ -86,8 +86,82 @@ def test_files_are_written_and_nothing_is_printed(data: str, capsys: pytest.Capt
 def test_a_kept_model_forecasts_without_training(data: str, capsys: pytest.CaptureFixture[str]) -> None:
     forecast(data, "--save", "model.safetensors")
     trained = capsys.readouterr().out
-    assert forecast(data, "--load", "model.safetensors") == 0
+    assert forecast(data, "--load", "model.safetensors", "--freq", "H", "--n-threads", "1", small=["--quiet"]) == 0
     assert capsys.readouterr().out == trained
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (["--seed", "0"], "--seed"),
+        (["--loss", "mae", "--window-size", "7"], "--window-size, --loss"),
+        (["--patience", "none", "--verbose"], "--patience, --verbose"),
+    ],
+)
+def test_a_kept_model_is_not_trained_otherwise(
+    data: str, options: list[str], named: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        forecast(data, "--load", "model.safetensors", *options, small=[])
+    assert stopped.value.code == 2
+    assert f"not allowed with --load, whose model is trained: {named}\n" in capsys.readouterr().err
+
+
+def test_a_kept_model_reads_gaps_as_asked(data: str, capsys: pytest.CaptureFixture[str]) -> None:
+    forecast(data, "--save", "model.safetensors")
+    capsys.readouterr()
+    lines = Path(data).read_text().splitlines()
+    Path("gap.csv").write_text("\n".join([*lines[:195], *lines[196:]]) + "\n")
+    load = ["--load", "model.safetensors"]
+    assert forecast("gap.csv", *load, small=[]) == 1
+    message = error_of(capsys)
+    assert "2026-01-09 02:00:00" in message
+    assert "--missing ffill or --missing interpolate" in message
+    assert forecast("gap.csv", *load, "--missing", "interpolate", small=[]) == 0
+    mended = pd.read_csv("gap.csv", index_col=0, parse_dates=True).asfreq("h").interpolate()
+    model = LSTMForecaster.load("model.safetensors")
+    np.testing.assert_allclose(table(capsys.readouterr().out), model.predict(context=mended[["OT"]]), rtol=1e-12)
+    assert forecast("gap.csv", *load, "--missing", "mask", small=[]) == 1
+    assert "was trained without --missing mask" in error_of(capsys)
+    assert forecast(data, *load, "--freq", "D", small=[]) == 1
+    assert "expected --freq h, as model.safetensors was trained, got --freq D" in error_of(capsys)
+
+
+def test_messages_are_in_the_words_of_the_command(data: str, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = Path(data).read_text().splitlines()
+    Path("unsorted.csv").write_text("\n".join([lines[0], *lines[:0:-1]]) + "\n")
+    assert forecast("unsorted.csv") == 1
+    message = error_of(capsys)
+    assert "ascending order" in message
+    assert "y." not in message
+    Path("short.csv").write_text("\n".join(lines[:16]) + "\n")
+    assert forecast("short.csv") == 1
+    assert "--patience none holds nothing out" in error_of(capsys)
+    assert forecast("short.csv", "--horizon", "2", "--patience", "none") == 0
+
+
+def test_a_format_of_times_needs_times(data: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["forecast", data, "--horizon", "3", "--target", "OT", "--time-format", "%Y"])
+    assert stopped.value.code == 2
+    assert "expected --time with --time-format" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("written", ["\\t", "\t", r"\s+"])
+def test_tabs_as_a_shell_writes_them(written: str, data: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("tabs.csv").write_text(Path(data).read_text().replace(" ", "T").replace(",", "\t"))
+    assert forecast("tabs.csv", "--separator", written) == 0
+    assert capsys.readouterr().err == ""
+    with pytest.raises(SystemExit):
+        forecast("tabs.csv", "--separator", "ab")
+
+
+def test_bytes_that_are_no_text_are_told_from_standard_input_too(
+    data: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"date,OT\n\xff\xfe,1\n")))
+    assert forecast("-") == 1
+    assert "standard input is not a CSV table" in error_of(capsys)
 
 
 def test_rows_are_numbered_without_times(data: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -131,7 +205,7 @@ def test_backtest_prints_scores_beside_the_naive_ones(data: str, capsys: pytest.
     ],
 )
 def test_errors_are_one_line(data: str, options: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert forecast(data, *options) == 1
+    assert forecast(data, *options, small=["--quiet"] if "--load" in options else SMALL) == 1
     assert words in error_of(capsys)
 
 
@@ -209,3 +283,8 @@ def test_export_writes_what_forecast_would(data: str, capsys: pytest.CaptureFixt
     assert "data.csv" in error_of(capsys)
     assert main(["export", "model.safetensors", "nowhere/model.onnx"]) == 1
     assert "there is no folder" in error_of(capsys)
+
+
+def test_a_server_without_a_split_has_no_shadow(data: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["serve", data, "--no-shadow"]) == 1
+    assert "expected --split and --log with --no-shadow" in error_of(capsys)

@@ -233,3 +233,9 @@ def test_other_labels_are_refused() -> None:
     a = pd.Series(np.ones(9))
     with pytest.raises(ValueError, match="expected b with the index of a"):
         compare(a, a.set_axis(range(1, 10)))
+
+
+def test_a_loss_has_no_say_in_what_are_losses():
+    losses = np.random.default_rng(0).uniform(size=(2, 50))
+    with pytest.raises(ValueError, match="expected truth with loss='absolute', as a and b are losses without it"):
+        compare(*losses, loss="absolute")

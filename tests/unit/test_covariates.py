@@ -1,10 +1,13 @@
 """What stands beside the targets: found by its time, named where it is missing, and made use of."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from lstmforecast import LSTMForecaster, backtest
+from lstmforecast.covariates import Covariates
 
 FAST = {"hidden_size": 4, "max_epochs": 1, "steps_per_epoch": 5, "random_state": 0, "n_threads": 1}
 HOURS = pd.date_range("2026-01-01", periods=400, freq="h", name="time")
@@ -74,10 +77,13 @@ def test_longer_horizons_need_longer_covariates(fitted):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda m: m.predict(), "expected X for the 4 steps after the end, as there was one at fit, got None"),
+        (
+            lambda m: m.predict(),
+            r"expected X for the 4 steps after the end .the network forecasts 4 at once., as there was one at",
+        ),
         (
             lambda m: m.predict(X=X[:362]),
-            "expected X with a row for each of the 4 steps after the end, got none for 2026-01-16 02:00:00 and 1 more",
+            r"for each of the 4 steps after the end .* at once., got none for 2026-01-16 02:00:00 and 1 more",
         ),
         (lambda m: m.predict(X=X[["plan", "price"]]), "expected the columns of X in the order at fit"),
         (lambda m: m.predict(X=X[["price"]]), "expected X with 2 columns as at fit"),
@@ -139,6 +145,31 @@ def test_a_backtest_knows_the_covariates_of_the_steps_ahead():
     expected = result.forecaster.predict(context=Y[:origin], X=X)
     # one call for all windows, or one for each
     np.testing.assert_allclose(table.forecast, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("freq", ["W-SUN", "MS"])
+def test_a_model_of_an_older_file_keeps_the_holidays_that_it_was_trained_with(freq, tmp_path):
+    y = pd.Series(RNG.normal(size=80), pd.date_range("2018-01-01", periods=80, freq=freq))
+    model = _model(window_size=12, holidays="DE").fit(y)
+    seen = model._seen
+    older = replace(seen.covariates, calendar_version=1)
+    # what was written, and pickled, when the features knew no other way
+    saved = {name: value for name, value in seen.covariates.pack().items() if name != "calendar_version"}
+    assert Covariates.unpack(saved).calendar_version == 1
+    for version in (0, 3, "2", None):
+        with pytest.raises(ValueError, match="features of the calendar of version"):
+            Covariates.unpack(saved | {"calendar_version": version})
+    state = {name: value for name, value in vars(seen.covariates).items() if name != "calendar_version"}
+    pickled = Covariates.__new__(Covariates)
+    pickled.__setstate__(state)
+    assert pickled == older
+    features = [each.of(seen.observations, None, None) for each in (seen.covariates, older)]
+    assert 0 < features[0].max() < 1
+    assert set(np.unique(features[1])) <= {0, 1}
+    model.save(tmp_path / "m")
+    again = LSTMForecaster.load(tmp_path / "m")
+    assert again._seen.covariates.calendar_version == 2
+    pd.testing.assert_series_equal(again.predict(), model.predict())
 
 
 def test_names_count_beside_an_array_too():

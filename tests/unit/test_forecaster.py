@@ -18,6 +18,7 @@ from lstmforecast.forecaster import LSTMForecaster
 HOURS = pd.date_range("2024-03-25", periods=120, freq="h", tz="Europe/Berlin", name="time")
 WAVES = np.stack([np.sin(np.arange(120) * np.pi / 12), np.cos(np.arange(120) * np.pi / 6) * 3 + 10], axis=1)
 FRAME = pd.DataFrame(WAVES, index=HOURS, columns=["load", "heat"])
+DAYS = pd.date_range("2024-01-01", periods=120, freq="D", tz="Europe/Berlin")
 
 
 # One thread: the networks are tiny, and other tests may want the other cores.
@@ -286,7 +287,10 @@ def test_nothing_is_predicted_before_fit(call):
         (FRAME[["load"]], r"expected context with 2 columns as at fit \(load, heat\), got 1 \(load\)"),
         (WAVES[:, 0], r"expected context with 2 columns as at fit \(load, heat\), got 1"),
         (FRAME[:5], r"expected context of at least 12 rows \(window_size_\), got 5"),
-        (FRAME.set_axis(pd.date_range("2024-01-01", periods=120, freq="D")), "at the frequency 'h', got 119 gaps"),
+        (
+            FRAME.set_axis(pd.date_range("2024-01-01", periods=120, freq="D", tz="Europe/Berlin")),
+            "at the frequency 'h', got 119 gaps",
+        ),
         (FRAME.mask(FRAME > 12.9), "no missing values in context"),
     ],
 )
@@ -347,3 +351,8 @@ def test_a_segment_that_does_not_fit_is_refused():
         LSTMForecaster(2, architecture="linear", backend="fused").fit(np.arange(100.0))
     with pytest.raises(ValueError, match="n_estimators to be an integer of at least 1 and at most 1000, got 0"):
         LSTMForecaster(2, n_estimators=0).fit(np.arange(100.0))
+
+
+def test_nothing_is_held_out_by_half():
+    with pytest.raises(ValueError, match=r"expected validation_fraction=None with patience=None, .*, got 0.3"):
+        LSTMForecaster(patience=None, validation_fraction=0.3).fit(np.arange(100.0))

@@ -173,7 +173,7 @@ def test_a_missing_time_is_named():
 @pytest.mark.parametrize(
     ("index", "words"),
     [
-        (pd.Index(["2024-01-01", "2024-01-02"]), "such as 2024-01-01; convert it with pd.to_datetime"),
+        (pd.Index(["2024-01-01", "2024-01-02"]), "such as 2024-01-01; convert it with y.set_axis"),
         (pd.Index([0.5, 1.5]), "got Index of float64 such as 0.5"),
         (pd.Index([True, False]), "got Index of bool"),
         (pd.timedelta_range("1h", periods=3), "got TimedeltaIndex"),

@@ -84,6 +84,24 @@ def test_errors_come_back_nearly_with_their_gaps(dtype):
     assert_array_equal(unpack_state(pack_state({"truth": back}, dtype, None))["truth"], back)
 
 
+@pytest.mark.parametrize("dtype", ["int8", "bf16"])
+@pytest.mark.parametrize("distribution", [None, {"quantiles": [0.1, 0.5, 0.9]}])
+def test_errors_of_small_series_are_kept_beside_those_of_large_ones(dtype, distribution):
+    rng = np.random.default_rng(0)
+    spreads = 10.0 ** rng.uniform(-6, 6, (200, 1))
+    errors = (spreads[:, np.newaxis] * rng.normal(size=(200, 3, 1))).astype(np.float32)
+    tensors = {"truth": errors, "spreads": spreads}
+    if distribution is not None:
+        tensors |= {"truth": np.zeros_like(errors), "parameters": -errors[..., np.newaxis] * np.ones(3, np.float32)}
+    back = unpack_state(pack_state(tensors, dtype, distribution))
+    found = back["truth"] if distribution is None else back["truth"] - back["parameters"][..., 1]
+    # off by less than a hundredth of the largest of all, some three, in units of each series
+    np.testing.assert_allclose(found / spreads[:, np.newaxis], errors / spreads[:, np.newaxis], atol=0.04)
+    again = unpack_state(pack_state(back, dtype, distribution))
+    for name, values in back.items():
+        assert_array_equal(again[name], values)
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_of_quantiles_the_distances_from_the_truth_come_back(dtype):
     rng = np.random.default_rng(0)

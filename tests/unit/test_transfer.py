@@ -326,7 +326,9 @@ class TestParameters:
         for other in (lstmforecast.load(tmp_path / "model"), pickle.loads(pickle.dumps(model))):
             assert (other.pretrained_, other.frozen_) == (model.pretrained_, LSTM)
             assert (other.freeze, other.learning_rates) == (["lstm.*"], rates)
-            assert str(other.pretrained) == str(tmp_path / "source")
+        # a file names no other
+        assert lstmforecast.load(tmp_path / "model").pretrained is None
+        assert str(pickle.loads(pickle.dumps(model)).pretrained) == str(tmp_path / "source")
         _fit(model.load_pretrained(tmp_path / "source")).save(tmp_path / "model")
         assert lstmforecast.load(tmp_path / "model").pretrained is None
 

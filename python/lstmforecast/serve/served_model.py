@@ -38,13 +38,14 @@ class Window:
 
 @dataclass(frozen=True)
 class Prepared:
-    """Windows as the network reads them, features of the future, sizes of a panel's series, and the times ahead."""
+    """Windows as the network reads them, features of the future, sizes of a panel's series, times ahead, and steps."""
 
     windows: Array
     future: Array
     scales: Array | None
     units: Units | None
     times: list[Any]
+    steps: int
 
     @staticmethod
     def joined(parts: Sequence[Prepared]) -> Prepared:
@@ -55,7 +56,8 @@ class Prepared:
         scales = None if parts[0].scales is None else np.concatenate([part.scales for part in parts])
         units = [part.units for part in parts if part.units is not None]
         joined = Units(*(np.concatenate(each) for each in zip(*units, strict=True))) if units else None
-        return Prepared(windows, future, scales, joined, [time for part in parts for time in part.times])
+        times = [time for part in parts for time in part.times]
+        return Prepared(windows, future, scales, joined, times, parts[0].steps)
 
 
 class ServedModel:
@@ -197,14 +199,14 @@ class ServedModel:
             return None
         values = window.values[-self.forecaster.window_size_ :]
         rows = (np.log1p(values) if self.forecaster.transform == "log" else values)[np.newaxis]
-        return Prepared(rows, np.zeros((1, steps, 0)), None, None, [times])
+        return Prepared(rows, np.zeros((1, steps, 0)), None, None, [times], steps)
 
     def _prepare_any(self, window: Window, steps: int) -> Prepared:
         seen, _ = self.forecaster._seen_from(steps, None, self._container(window), None, None)
         windows, future = ends_of(self.forecaster.model_, seen, steps, None)
         index = seen.observations.future_index(steps)
         times = None if index is None else self._clock.written(index)
-        return Prepared(windows, future, seen.scales, seen.units, [times])
+        return Prepared(windows, future, seen.scales, seen.units, [times], steps)
 
     def _container(self, window: Window) -> Any:
         if window.times is None:
@@ -220,6 +222,7 @@ class ServedModel:
     def forecast(self, prepared: Prepared, coverages: tuple[float, ...]) -> tuple[Array, Array]:
         """Forecasts (n, steps, k), and bounds (n_coverages * 2, n, steps, k), lower and upper by turns."""
         parameters = roll(self.forecaster.model_, prepared.windows, prepared.future, self._n_threads, prepared.scales)
+        parameters = parameters[:, : prepared.steps]
         points = parameters[..., 0] if self._distribution is None else mean(self._distribution, parameters)
         bounds = self._bounds(parameters, coverages, prepared.units)
         points, bounds = self._seen.undo(points), self._seen.undo(bounds)

@@ -12,6 +12,7 @@ from pandas.tseries.offsets import BaseOffset, Day, Tick
 
 from lstmforecast.container import Observations
 from lstmforecast.index import Frequency, parse_frequency
+from lstmforecast.wallclock import elapsed, localize
 
 # Rows of a grid for each time given: more is no series with gaps.
 _MOST_MISSING = 20
@@ -90,20 +91,32 @@ class Clock:
             assert periods.freq is not None
             _check_span(int(periods.asi8[-1] - periods.asi8[0]), periods.freq.n, len(times))
             return periods
-        offsets = [bool(_ZONE.search(time)) for time in times]
-        if self.zone is None and any(offsets):
-            got = times[offsets.index(True)]
+        return self._read_datetimes(times)
+
+    def _read_datetimes(self, times: list[str]) -> pd.DatetimeIndex:
+        has_offset = [bool(_ZONE.search(time)) for time in times]
+        if self.zone is None and any(has_offset):
+            got = times[has_offset.index(True)]
             raise ValueError(
                 f"expected times without an offset from UTC, such as 2026-01-31T12:00:00, as the model's, got {got!r}"
             )
-        if any(offsets) and not all(offsets):
-            got = times[offsets.index(False)]
-            raise ValueError(f"expected an offset from UTC in all times or in none, got {got!r} beside {times[0]!r}")
+        if any(has_offset) and not all(has_offset):
+            got = times[has_offset.index(False)]
+            raise ValueError(f"expected an offset from UTC in all times or in none, got {got!r} without one")
+        index = pd.DatetimeIndex(pd.to_datetime(times, format="ISO8601", utc=all(has_offset)))
         if self.zone is None:
-            return pd.DatetimeIndex(pd.to_datetime(times, format="ISO8601"))
-        if all(offsets):
-            return pd.DatetimeIndex(pd.to_datetime(times, format="ISO8601", utc=True)).tz_convert(self.zone)
-        return pd.DatetimeIndex(pd.to_datetime(times, format="ISO8601")).tz_localize(self.zone, ambiguous="infer")
+            return index
+        if index.tz is not None:
+            return index.tz_convert(self.zone)
+        if not elapsed(parse_frequency(self.freq)):
+            return localize(index, self.zone)
+        try:
+            return index.tz_localize(self.zone, ambiguous="infer")
+        except ValueError as error:
+            raise ValueError(
+                f"expected times with their offset from UTC, such as 2026-01-31T12:00:00+01:00, where clocks are put "
+                f"forward or back, got local times of {self.zone} that exist twice or not at all"
+            ) from error
 
     @staticmethod
     def written(index: pd.Index) -> list[Any]:

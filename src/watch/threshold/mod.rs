@@ -129,10 +129,10 @@ impl Threshold {
             Self::Dynamic(t) => (ThresholdConfig::Dynamic(t.config), t.scores.is_sound()),
             Self::Quantile(t) => (ThresholdConfig::Quantile(t.config), t.scores.is_sound() && t.is_sorted_alike()),
             Self::Ewma(t) => (ThresholdConfig::Ewma(t.config), true),
-            Self::Pot(t) => (ThresholdConfig::Pot(t.config), t.excesses.is_sound()),
+            Self::Pot(t) => (ThresholdConfig::Pot(t.config), t.is_sound()),
         };
         config.check()?;
-        if sound && !self.level().is_nan() {
+        if sound && self.level().is_finite() {
             return Ok(());
         }
         Err(Error::Format("a threshold that doesn't go with its scores".to_owned()))

@@ -31,6 +31,12 @@ pub struct Pot {
 }
 
 impl Pot {
+    /// Whether its parts could have come about.
+    pub(super) fn is_sound(&self) -> bool {
+        let counts = [self.n_peaks, self.n_scores];
+        self.excesses.is_sound() && counts.iter().all(|count| count.is_finite() && *count >= 0.0)
+    }
+
     /// Begins with these scores, at least one.
     pub fn fit(config: PotConfig, scores: &[f64]) -> Self {
         let mut sorted = scores.to_vec();

@@ -42,7 +42,11 @@ impl Ring {
     /// Whether a state from elsewhere can be gone on with.
     pub fn is_sound(&self) -> bool {
         let n = self.values.len();
-        self.capacity > 0 && n <= self.capacity && (self.oldest == 0 || (n == self.capacity && self.oldest < n))
+        let are_finite = self.values.iter().all(|value| value.is_finite());
+        are_finite
+            && self.capacity > 0
+            && n <= self.capacity
+            && (self.oldest == 0 || (n == self.capacity && self.oldest < n))
     }
 }
 

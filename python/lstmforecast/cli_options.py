@@ -1,0 +1,125 @@
+"""The options of ``lstmforecast forecast`` and ``backtest``, and messages of the package in their words."""
+
+from __future__ import annotations
+
+import argparse
+import re
+
+# What only training reads: a model of --load is trained.
+OF_TRAINING = (
+    *("window_size", "hidden_size", "num_layers", "batch_size", "n_estimators", "max_epochs", "patience"),
+    *("learning_rate", "loss", "seed"),
+)
+NAMES = (*OF_TRAINING, "n_threads", "freq", "missing", "horizon", "coverage", "test_size", "stride", "season_length")
+
+
+def in_options(message: str) -> str:
+    """A message of the package for a user of the command: options in place of parameters, no advice in Python.
+
+    Examples
+    --------
+    >>> in_options("mend them with missing='ffill' or give another freq=; sort with y.sort_index()")
+    'mend them with --missing ffill or give another --freq'
+    """
+    message = re.sub(r"[;,](?: and| e\.g\.)? [^;,]*\b(?:y|context)\.\w+\([^;]*?\)(?:\.\w+\(\))*", "", message)
+
+    def option(found: re.Match[str]) -> str:
+        value = "none" if found["value"] == "None" else found["word"] or found["value"]
+        return f"--{found['name'].replace('_', '-')} {value or ''}".rstrip()
+
+    return re.sub(rf"\b(?P<name>{'|'.join(NAMES)})=(?:'(?P<word>[^']*)'|(?P<value>[\w.]*))", option, message)
+
+
+def add_data(parser: argparse.ArgumentParser) -> None:
+    """Add what says which data are read."""
+    parser.add_argument("data", metavar="data.csv", help='a CSV file with a header, "-" for standard input')
+    group = parser.add_argument_group("data")
+    group.add_argument("--time", metavar="COLUMN", help="the column of times (default: rows are numbered)")
+    group.add_argument("--time-format", metavar="FORMAT", help="how times are written, such as %%d.%%m.%%Y")
+    group.add_argument(
+        "--target", action="append", metavar="COLUMN", help="a column to forecast; may be given again (default: all)"
+    )
+    group.add_argument("--horizon", type=count, required=True, metavar="N", help="how many rows ahead")
+    group.add_argument("--freq", help='the step from row to row, such as "h" or "MS" (default: found in the times)')
+    group.add_argument(
+        "--missing",
+        choices=["error", "mask", "ffill", "interpolate"],
+        help="what becomes of missing times and values (default: an error)",
+    )
+    group.add_argument(
+        "--separator",
+        type=separator,
+        default=",",
+        metavar="CHAR",
+        help='between columns, "\\t" for tabs (default ",")',
+    )
+
+
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """Add what says which model is trained."""
+    group = parser.add_argument_group("model (defaults: those of lstmforecast.LSTMForecaster)")
+    for name, kind, text in (
+        ("window-size", count, "rows that the network sees before it forecasts"),
+        ("hidden-size", count, "units of each LSTM layer"),
+        ("num-layers", count, "LSTM layers"),
+        ("batch-size", count, "windows in each optimiser step"),
+        ("n-estimators", count, "networks whose forecasts are averaged"),
+        ("max-epochs", count, "epochs, each of twenty optimiser steps, at the most"),
+        ("patience", count_or_none, 'epochs without improvement before training stops; "none": hold no rows out'),
+        ("learning-rate", float, "step size of the optimiser"),
+        ("n-threads", count, "processor threads"),
+    ):
+        group.add_argument(f"--{name}", type=kind, metavar="N", help=text)
+    group.add_argument(
+        "--loss", choices=["mse", "mae", "huber", "quantile", "normal", "student_t"], help="what training minimises"
+    )
+    group.add_argument("--seed", type=int, metavar="N", help="of all randomness (default 0)")
+    talk = group.add_mutually_exclusive_group()
+    talk.add_argument("--quiet", action="store_true", help="no progress bar (as when standard error is no terminal)")
+    talk.add_argument("--verbose", action="store_true", help="a progress bar in any case")
+
+
+def count(text: str) -> int:
+    """A whole number from 1."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1, got {text}")
+    return number
+
+
+def count_or_none(text: str) -> int | str:
+    """A whole number from 1, or the word for none."""
+    return text if text == "none" else count(text)
+
+
+def separator(text: str) -> str:
+    """One character, also as a shell writes a tab; or the pattern for any white space."""
+    text = "\t" if text == "\\t" else text
+    if len(text) != 1 and text != r"\s+":
+        raise argparse.ArgumentTypeError(f"expected one character, got {text!r}")
+    return text
+
+
+def size(text: str) -> int | float:
+    """A number of rows, or a fraction of them."""
+    number = float(text)
+    if 0 < number < 1:
+        return number
+    if number >= 1 and number.is_integer():
+        return int(number)
+    raise argparse.ArgumentTypeError(f"expected a number of rows or a fraction below 1, got {text}")
+
+
+def probability(text: str) -> float:
+    """A number between 0 and 1."""
+    number = float(text)
+    if not 0 < number < 1:
+        raise argparse.ArgumentTypeError(f"expected a probability between 0 and 1, got {text}")
+    return number
+
+
+# argparse names a type by its function in "invalid ... value".
+count.__name__ = "whole number"
+size.__name__ = "size"
+probability.__name__ = "probability"
+count_or_none.__name__ = "whole number"

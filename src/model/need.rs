@@ -1,0 +1,37 @@
+//! What a training needs of memory.
+
+use super::{Engine, Model};
+use crate::error::Result;
+use crate::kernel::pool;
+use crate::memory;
+use crate::network;
+use crate::train::fused_gradient::STEP_BYTES;
+use crate::train::TrainConfig;
+
+/// Numbers that the kernel keeps of each unit at each step: four gates, states, and with dropout or both directions outputs and
+/// masks.
+const STATES: usize = 9;
+
+impl Model {
+    /// Whether there is memory for a training on so many samples.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Memory`] if not.
+    pub(super) fn check_memory(&self, n_samples: usize, training: &TrainConfig) -> Result<()> {
+        let network = self.config.network();
+        let batch_size = training.batch_size.min(n_samples);
+        let n_threads = pool::n_threads(training.n_threads).min(batch_size);
+        let n_weights = network::count_weights(&network)?.saturating_mul(network::COPIES + n_threads);
+        // of the kernel, which goes through a batch in as many parts as it must
+        let states = network.lstm_shape().n_cells().saturating_mul(network.hidden_size.next_multiple_of(16));
+        let row = self
+            .config
+            .n_steps()
+            .saturating_mul(states.saturating_mul(STATES).saturating_add(network.lstm_input_size()));
+        let n_states = row.saturating_mul(batch_size).min(row.saturating_mul(n_threads).max(STEP_BYTES / 4));
+        let n_states = if self.engine() == Engine::Torch { 0 } else { n_states };
+        memory::check::<f32>(n_weights.saturating_add(n_states), || {
+            format!("training with {}, window_size={}", network.sizes(), self.config.window_size)
+        })
+    }
+}

@@ -1,0 +1,116 @@
+"""The first steps of a forecast are the same whatever more is asked for: predict(h)[:k] is predict(k)."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lstmforecast import LSTMForecaster, backtest
+
+HORIZON, N_ROWS = 5, 160
+DAYS = pd.date_range("2026-01-01", periods=N_ROWS + 30, freq="D")
+_rng = np.random.default_rng(0)
+PRICE = pd.DataFrame({"price": _rng.choice([1.0, 2.0], len(DAYS)), "plan": _rng.normal(size=len(DAYS))}, DAYS)
+Y = 3 * PRICE["price"] + np.sin(np.arange(len(DAYS)) * 2 * np.pi / 7) + _rng.normal(0, 0.1, len(DAYS))
+NETWORKS: tuple[dict[str, Any], ...] = (
+    {},
+    {"linear_skip": False},
+    {"calendar": "auto"},
+    {"head": "recursive"},
+    {"channels": "together", "normalize": "window"},
+    {"n_estimators": 2, "transform": "log"},
+    {"architecture": "linear"},
+    {"architecture": "attention", "num_heads": 2},
+    {"architecture": "cnn_lstm", "kernel_size": 3},
+    {"architecture": "transformer", "num_heads": 2},
+    {"loss": "quantile"},
+    {"loss": "normal", "missing": "mask"},
+    {"segment_length": 7, "backend": "torch"},
+)
+
+
+def _gaps(y: pd.Series, parameters: dict[str, Any]) -> pd.Series:
+    return y.mask(np.arange(len(y)) % 11 == 3) if parameters.get("missing") == "mask" else y
+
+
+@cache
+def _fitted(at: int, kind: str) -> tuple[LSTMForecaster, Any]:
+    """A network fitted to one series or three, and X of what follows."""
+    parameters = {"hidden_size": 4, "window_size": 14, "max_epochs": 1, "random_state": 0, "n_threads": 1}
+    parameters |= NETWORKS[at]
+    model = LSTMForecaster(HORIZON, **parameters)
+    y, X, static = _gaps(Y, parameters)[:N_ROWS], PRICE, None
+    if kind == "panel":
+        y, X = (pd.concat({key: each * n for n, key in enumerate("abc", 1)}, names=["unique_id"]) for each in (y, X))
+        static = pd.DataFrame({"area": [1.0, 2.0, 3.0]}, list("abc"))
+    if kind == "no X":
+        X = None
+    return model.fit(y, X, static=static), X
+
+
+def _steps(frame: Any, steps: int) -> np.ndarray:
+    """The first steps of a forecast, or of those of three series."""
+    values = np.asarray(frame).reshape(len(frame), -1)
+    n_series = 3 if isinstance(frame.index, pd.MultiIndex) else 1
+    return values.reshape(n_series, -1, values.shape[1])[:, :steps]
+
+
+@settings(deadline=None, max_examples=150)
+@given(
+    st.integers(0, len(NETWORKS) - 1),
+    st.sampled_from(("series", "panel", "no X")),
+    st.integers(1, 3 * HORIZON + 2),
+    st.integers(1, 3 * HORIZON + 2),
+)
+def test_the_first_steps_are_the_same_whatever_more_is_asked_for(at, kind, few, many):
+    few, many = sorted((few, many))
+    model, X = _fitted(at, kind)
+    np.testing.assert_array_equal(_steps(model.predict(many, X), few), _steps(model.predict(few, X), few))
+    if many <= HORIZON:
+        for ask in (model.predict_interval, model.predict_quantiles):
+            np.testing.assert_array_equal(_steps(ask(0.5, many, X), few), _steps(ask(0.5, few, X), few))
+        draws = [model.predict_samples(5, n, X, random_state=0) for n in (many, few)]
+        np.testing.assert_array_equal(*(_steps(each, few) for each in draws))
+
+
+def test_rows_of_x_beyond_those_that_are_read_change_nothing():
+    model, X = _fitted(0, "series")
+    changed = X.copy()
+    changed.iloc[N_ROWS + 2 * HORIZON :] = 1e6
+    pd.testing.assert_series_equal(model.predict(HORIZON + 1, changed), model.predict(HORIZON + 1, X))
+
+
+def test_what_the_network_reads_of_x_has_to_be_there():
+    model, X = _fitted(0, "series")
+    missing = "for each of the 5 steps after the end .the network forecasts 5 at once., got none for 2026-06-14"
+    with pytest.raises(ValueError, match=missing):
+        model.predict(4, X[: N_ROWS + 4])
+    values = X.to_numpy()
+    of_array = LSTMForecaster(HORIZON, window_size=14, hidden_size=4, max_epochs=1, random_state=0, n_threads=1)
+    of_array.fit(Y.to_numpy()[:N_ROWS], values[:N_ROWS])
+    with pytest.raises(ValueError, match=r"expected X with 10 rows, for the 10 steps after .* 5 at once., got 7"):
+        of_array.predict(7, values[N_ROWS : N_ROWS + 7])
+    np.testing.assert_array_equal(
+        of_array.predict(7, values[N_ROWS : N_ROWS + 10]), of_array.predict(10, values[N_ROWS : N_ROWS + 10])[:7]
+    )
+
+
+def test_a_backtest_of_fewer_steps_has_the_first_of_more():
+    model = LSTMForecaster(HORIZON, calendar=["day_of_week"], window_size=14, hidden_size=4, max_epochs=1)
+    model.set_params(random_state=0, n_threads=1)
+    y = Y[:N_ROWS]
+    result = backtest(model, y, test_size=12, horizon=HORIZON - 2)
+    forecasts = result.forecasts
+    for cutoff, part in forecasts.groupby("cutoff"):
+        expected = result.forecaster.predict(context=y[:cutoff])[: HORIZON - 2]
+        np.testing.assert_allclose(part["forecast"], expected, rtol=1e-12)
+    assert len(forecasts) == 10 * (HORIZON - 2)
+    with pytest.raises(ValueError, match=r"expected horizon to be a multiple of the 5 steps .* got 3"):
+        backtest(model, y, PRICE, test_size=12, horizon=3)
+    assert len(backtest(model, y, PRICE, test_size=12, horizon=10).forecasts) == 3 * 10

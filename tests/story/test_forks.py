@@ -1,0 +1,195 @@
+"""A forked child computes as its parent does, whatever the parent did before and does meanwhile: it never hangs.
+
+Each test forks in a process of its own, which this file is as well (`python test_forks.py name`): a hang ends with it.
+"""
+
+import concurrent.futures
+import contextlib
+import multiprocessing
+import os
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from functools import cache
+
+import joblib
+import numpy as np
+import pytest
+
+from lstmforecast import CharLSTM, LSTMAnomalyDetector, LSTMClassifier, LSTMForecaster, LSTMRegressor, _core
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
+
+SERIES = np.sin(np.arange(300) / 5) + np.random.default_rng(0).normal(0, 0.1, 300)
+WINDOWS = np.random.default_rng(1).normal(size=(60, 8))
+CLASSES = (WINDOWS.sum(1) > 0).astype(int)
+SMALL = {"hidden_size": 8, "max_epochs": 1, "random_state": 0}
+HEADS = {"num_heads": 2}
+KINDS = {
+    "default": {},
+    "line": {"architecture": "linear"},
+    "attention": {"architecture": "attention", **HEADS},
+    "cnn": {"architecture": "cnn_lstm"},
+    "transformer": {"architecture": "transformer", **HEADS},
+    "torch": {"backend": "torch"},
+    "ensemble": {"n_estimators": 2},
+}
+OTHERS = ("regressor", "classifier", "detector", "characters")
+# what libtorch adds up, it adds up in another order on two threads than on the one that it has in a child
+BY_TORCH = ("transformer", "torch")
+
+
+def _fit(kind, n_threads):
+    options = SMALL | {"n_threads": n_threads}
+    match kind:
+        case "regressor":
+            return LSTMRegressor(**options).fit(WINDOWS, WINDOWS.sum(1))
+        case "classifier":
+            return LSTMClassifier(**options).fit(WINDOWS, CLASSES)
+        case "detector":
+            return LSTMAnomalyDetector(LSTMForecaster(1, **options)).fit(SERIES)
+        case "characters":
+            return CharLSTM(**options, embedding_size=4).fit("to be or not to be " * 20)
+    return LSTMForecaster(3, steps_per_epoch=3, **(options | KINDS[kind])).fit(SERIES)
+
+
+def _answer(kind, model):
+    match kind:
+        case "regressor" | "classifier":
+            return model.predict(WINDOWS)
+        case "detector":
+            return model.score_samples(SERIES)
+        case "characters":
+            return model.generate("to", 20, random_state=0)
+    return model.predict()
+
+
+@cache
+def _before(kind):
+    """The parent's model; on two threads, as a first cell of a notebook might do it."""
+    return _fit(kind, 2)
+
+
+def _both(kind):
+    """A fit of the child's own, and a forecast of the parent's model."""
+    return _answer(kind, _fit(kind, 2)), _answer(kind, _before(kind))
+
+
+def _expected(kind):
+    if kind in BY_TORCH:
+        return _answer(kind, _fit(kind, 1)), _answer(kind, _before(kind).set_params(n_threads=1))
+    return _answer(kind, _fit(kind, 2)), _answer(kind, _before(kind))
+
+
+def _fork(work):
+    """The exit code of a child that does ``work`` and nothing else."""
+    child = os.fork()
+    if child == 0:
+        with contextlib.suppress(BaseException):
+            work()
+            os._exit(0)
+        os._exit(1)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def every_estimator():
+    expected = {kind: _expected(kind) for kind in (*KINDS, *OTHERS)}
+    for kind, answers in expected.items():
+
+        def work(kind=kind, answers=answers):
+            for got, wanted in zip(_both(kind), answers, strict=True):
+                np.testing.assert_array_equal(got, wanted)
+
+        assert _fork(work) == 0, kind
+
+
+def every_pool():
+    kinds = ("default", *BY_TORCH)
+    expected = [_expected(kind) for kind in kinds]
+    context = multiprocessing.get_context("fork")
+    with context.Pool(2) as pool:
+        results = [pool.map(_both, kinds)]
+    with concurrent.futures.ProcessPoolExecutor(2, mp_context=context) as executor:
+        results.append(list(executor.map(_both, kinds)))
+    with joblib.parallel_config("multiprocessing", n_jobs=2):
+        results.append(joblib.Parallel()(joblib.delayed(_both)(kind) for kind in kinds))
+    for answers in results:
+        np.testing.assert_array_equal(np.array(answers), np.array(expected))
+
+
+def others_compute():
+    """Two threads train and forecast while a third forks."""
+    stop = threading.Event()
+
+    def go_on(kind):
+        while not stop.is_set():
+            _fit(kind, 2)
+            _before(kind).predict()
+
+    kinds = ("default", "torch")
+    for kind in kinds:
+        _before(kind)
+    threads = [threading.Thread(target=go_on, args=(kind,)) for kind in kinds]
+    for thread in threads:
+        thread.start()
+    codes = []
+    for _ in range(5):
+        time.sleep(0.02)
+        codes.append(_fork(lambda: [_both(kind) for kind in kinds]))
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert codes == [0] * 5
+
+
+def a_model_is_in_use():
+    """The fork comes in the midst of a call: the child has the model's lock, but nobody who opens it."""
+    from tests.parity.networks import CONFIG, TRAINING
+
+    codes = []
+
+    def work():
+        with pytest.raises(
+            RuntimeError, match="in use in another thread when the process was forked: load it from a file"
+        ):
+            model.forecast(np.zeros((1, CONFIG["window_size"], CONFIG["n_features"])))
+
+    model = _core.Model(CONFIG)
+    rows = np.random.default_rng(0).normal(size=(100, CONFIG["n_features"]))
+    model.fit_series(rows, TRAINING | {"max_epochs": 1}, lambda record: codes.append(_fork(work)))
+    assert codes == [0]
+
+
+def _run(*arguments):
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    # some twenty times what it takes
+    done = subprocess.run(
+        [sys.executable, *arguments], env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("story", [every_estimator, every_pool, others_compute, a_model_is_in_use])
+def test_a_forked_child_never_hangs(story):
+    _run(__file__, story.__name__)
+
+
+def test_a_core_that_is_loaded_in_the_child_never_hangs():
+    script = """
+        import os, numpy, torch, lstmforecast
+        torch.set_num_threads(2)
+        torch.ones(500, 500) @ torch.ones(500, 500)
+        child = os.fork()
+        if child == 0:
+            y = numpy.sin(numpy.arange(300) / 5)
+            lstmforecast.LSTMForecaster(3, backend="torch", max_epochs=1, steps_per_epoch=2, n_threads=2).fit(y)
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+    """
+    _run("-c", textwrap.dedent(script))
+
+
+if __name__ == "__main__":
+    globals()[sys.argv[1]]()

@@ -1,0 +1,147 @@
+"""Parameters that ask for more than the machine has: refused in a sentence, never the end of the process.
+
+Each is tried in a forked child of one process, which this file is as well, with and without a limit of memory.
+"""
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from lstmforecast import CharLSTM, LSTMClassifier, LSTMForecaster, LSTMRegressor
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
+
+SERIES = np.sin(np.arange(120) / 5)
+WINDOWS = np.random.default_rng(0).normal(size=(30, 8))
+FAST = {"max_epochs": 1, "random_state": 0, "n_threads": 1}
+SMALL = {"hidden_size": 4}
+LIMIT = 4 << 30
+
+OF_FORECASTERS = [
+    {"hidden_size": 10**5},
+    {"hidden_size": 10**6},
+    {"hidden_size": 10**9},
+    {"hidden_size": 10**12},
+    {"num_layers": 10**9, **SMALL},
+    {"num_layers": 10**12, **SMALL},
+    {"backend": "torch", "hidden_size": 10**5},
+    {"backend": "torch", "hidden_size": 10**6},
+    {"backend": "torch", "num_layers": 10**9, **SMALL},
+    {"bidirectional": True, "hidden_size": 10**6},
+    {"n_estimators": 3, "hidden_size": 10**6},
+    {"architecture": "attention", "num_heads": 2, "hidden_size": 10**6},
+    {"architecture": "attention", "num_heads": 10**9, "hidden_size": 10**9},
+    {"architecture": "cnn_lstm", "out_channels": 10**8, **SMALL},
+    {"architecture": "cnn_lstm", "out_channels": 10**12, **SMALL},
+    {"architecture": "cnn_lstm", "kernel_size": 10**9, "out_channels": 64, **SMALL},
+    {"architecture": "cnn_lstm", "kernel_size": [3] * 1000, "out_channels": 10**5, **SMALL},
+    {"architecture": "transformer", "dim_feedforward": 10**9, **SMALL, "num_heads": 2},
+    {"architecture": "transformer", "dim_feedforward": 10**12, **SMALL, "num_heads": 2},
+    {"architecture": "transformer", "hidden_size": 10**6, "num_heads": 2},
+    {"architecture": "transformer", "num_layers": 10**9, **SMALL, "num_heads": 2},
+    {"n_threads": 10**5, **SMALL},
+    {"n_threads": 10**12, **SMALL},
+    {"n_threads": 10**5, "backend": "torch", **SMALL},
+]
+OF_TEXTS = [
+    {"hidden_size": 10**5},
+    {"hidden_size": 10**6},
+    {"hidden_size": 10**12},
+    {"embedding_size": 10**9, **SMALL},
+    {"embedding_size": 10**12, **SMALL},
+    {"num_layers": 10**9, **SMALL},
+    {"num_layers": 10**12, **SMALL},
+    {"n_threads": 10**5, **SMALL},
+]
+# what is bounded by the data, whatever is asked for
+HARMLESS = [
+    {"batch_size": 10**9, **SMALL},
+    {"batch_size": 10**9, "backend": "torch", **SMALL},
+    {"stride": 10**9, **SMALL},
+    {"tbptt": 10**9, **SMALL},
+    {"accumulate_grad_batches": 10**9, **SMALL},
+]
+
+
+def _forecast(options):
+    LSTMForecaster(2, window_size=8, steps_per_epoch=1, **(FAST | options)).fit(SERIES).predict()
+
+
+def _regress(options):
+    LSTMRegressor(**(FAST | options)).fit(WINDOWS, WINDOWS.sum(1)).predict(WINDOWS)
+
+
+def _classify(options):
+    LSTMClassifier(**(FAST | options)).fit(WINDOWS, np.arange(30) % 2).predict(WINDOWS)
+
+
+def _write(options):
+    CharLSTM(**(FAST | options)).fit("to be or not to be " * 20).generate("to", 3)
+
+
+def _outcome(work, options, limited):
+    """What a child comes to: a word of refusal, "fine", or the code with which it was killed."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        signal.alarm(20)
+        if limited:
+            resource.setrlimit(resource.RLIMIT_AS, (LIMIT, LIMIT))
+        try:
+            work(options)
+            outcome = "fine"
+        except (MemoryError, ValueError) as error:
+            outcome = f"refused: {error}"
+        except BaseException as error:
+            outcome = f"{type(error).__name__}: {error}"
+        os.write(writer, outcome.encode()[:4000])
+        os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader) as outcome:
+        said = outcome.read()
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    return said if code == 0 else f"killed by signal {-code}"
+
+
+def main():
+    few = [{"hidden_size": 10**6}, {"hidden_size": 10**12}, {"backend": "torch", "hidden_size": 10**6}]
+    tries = [(_forecast, OF_FORECASTERS), (_write, OF_TEXTS), (_regress, few), (_classify, few)]
+    for limited in (True, False):
+        for work, each in tries:
+            for options in each:
+                outcome = _outcome(work, options, limited)
+                if not outcome.startswith("refused: ") or outcome.count("\n"):
+                    print(work.__name__, options, limited, outcome)
+        for work in (_forecast, _regress):
+            for options in HARMLESS:
+                if work is _regress and options.keys() & {"stride", "tbptt"}:
+                    continue
+                outcome = _outcome(work, options, limited)
+                if outcome != "fine":
+                    print(work.__name__, options, limited, outcome)
+
+
+def test_what_no_memory_holds_is_refused():
+    done = subprocess.run([sys.executable, __file__], capture_output=True, text=True, timeout=110, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_threads_of_the_environment_are_bounded():
+    script = (
+        "import numpy as np; from lstmforecast import LSTMForecaster as F; y = np.sin(np.arange(120) / 5)\n"
+        "for backend in ('auto', 'torch'): F(2, window_size=8, hidden_size=128, max_epochs=1, steps_per_epoch=1,"
+        " backend=backend).fit(y)"
+    )
+    environment = os.environ | {"OMP_NUM_THREADS": "100000"}
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+if __name__ == "__main__":
+    main()
