@@ -36,7 +36,7 @@ _RULES: dict[str, Number | Choice] = {
     "missing": Choice(("error", "mask", "ffill", "interpolate")),
     "adaptation_rate": Number(_REAL, 0, 1),
     "hidden_size": Number(_INTEGER, 1),
-    "num_layers": Number(_INTEGER, 1),
+    "num_layers": Number(_INTEGER, 1, 1000, high_included=True),
     "num_heads": Number(_INTEGER, 1),
     "out_channels": Number(_INTEGER, 1, none=True),
     "dim_feedforward": Number(_INTEGER, 1, none=True),

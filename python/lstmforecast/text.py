@@ -39,7 +39,7 @@ _TEMPERATURE, _TOP_K = Number(_REAL, 0), Number(_INTEGER, 1, none=True)
 _TOP_P = Number(_REAL, 0, 1, low_included=False, high_included=True, none=True)
 _RULES: dict[str, Number | Choice] = {
     "hidden_size": Number(_INTEGER, 1),
-    "num_layers": Number(_INTEGER, 1),
+    "num_layers": Number(_INTEGER, 1, 1000, high_included=True),
     "embedding_size": Number(_INTEGER, 1),
     "dropout": Number(_REAL, 0, 1),
     "sequence_length": Number(_INTEGER, 1),

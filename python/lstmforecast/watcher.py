@@ -319,9 +319,10 @@ class Watcher(PlainParameters, DocLinkMixin, CallbackSupportMixin, OutlierMixin,
         arrays: dict[str, NDArray[Any]] = {"newest": stamps}
         if self.refit_every is not None:
             arrays["recent"] = np.concatenate(self._recent)[-self.memory - self.refit_every :]
-        threshold = resolve(self.threshold)
         parameters = self._plain_parameters()
-        parameters |= {"forecaster": None, "threshold": {threshold._name: threshold._config()[threshold._name]}}
+        parameters["forecaster"] = None
+        if not isinstance(self.threshold, str):
+            parameters["threshold"] = resolve(self.threshold)._config()
         if not isinstance(self.random_state, numbers.Integral):
             parameters["random_state"] = None
         values = {
@@ -343,8 +344,11 @@ class Watcher(PlainParameters, DocLinkMixin, CallbackSupportMixin, OutlierMixin,
         cls, forecaster: Any, arrays: dict[str, NDArray[Any]], parameters: dict[str, Any], values: dict[str, Any]
     ) -> Self:
         """The inverse of `_packed`; a ValueError or KeyError for what makes no detector."""
-        ((name, options),) = parameters["threshold"].items()
-        detector = cls(**parameters | {"threshold": NAMES[name](**options)})
+        threshold = parameters["threshold"]
+        if not isinstance(threshold, str):
+            ((name, options),) = threshold.items()
+            threshold = NAMES[name](**options)
+        detector = cls(**parameters | {"threshold": threshold})
         if values["own_forecaster"]:
             detector.set_params(forecaster=clone(forecaster))
         detector._check_parameters(2)

@@ -26,7 +26,7 @@ def tries(call, values=HUGE):
 """
 PROGRAMS = {
     "sizes of a forecaster": """
-for name in ("horizon", "window_size", "segment_length", "tbptt", "n_estimators", "stride"):
+for name in ("horizon", "window_size", "segment_length", "tbptt", "n_estimators", "num_layers", "stride"):
     for panel in (False, True):
         y = pd.DataFrame({"unique_id": ["a"] * 80, "ds": pd.date_range("2026", periods=80, freq="h"), "y": Y})
         small = SMALL | ({"window_size": None, "segment_length": 1} if name == "window_size" else {})
@@ -46,7 +46,7 @@ tries(lambda v: LSTMForecaster(**SMALL, max_epochs=v).fit(Y) if v > 10**9 or v <
     "other estimators": """
 for name in ("n_features_per_step", "segment_length", "batch_size", "patience", "learning_rate", "weight_decay"):
     tries(lambda v: LSTMRegressor(**NET, **{name: v}).fit(X, X[:, 0]))
-for name in ("sequence_length", "batch_size", "patience", "learning_rate", "weight_decay", "clip_grad_norm"):
+for name in ("sequence_length", "num_layers", "batch_size", "patience", "learning_rate", "weight_decay"):
     tries(lambda v: CharLSTM(**NET, **{name: v}).fit("to be, or not to be " * 20))
 for name in ("smoothing", "clip", "contamination", "min_gap", "refit_every", "memory"):
     tries(lambda v: LSTMAnomalyDetector(LSTMForecaster(**SMALL), **{name: v}).fit(Y))

@@ -73,3 +73,26 @@ def test_holding_nothing_out_is_offered():
     with pytest.raises(ValueError, match=r"validation_fraction=0.2, got 18; patience=None holds nothing out"):
         Sizes(4, 12).resolve(18, 0.2)
     assert Sizes(4, 12).resolve(18, 0.0) == (12, 1)
+
+
+@pytest.mark.parametrize("fraction", [0.0, 0.2, 0.5])
+@pytest.mark.parametrize(
+    "sizes",
+    [Sizes(10_000), Sizes(700, season=24), Sizes(3, 20_000), Sizes(1, None, 5_000), Sizes(200, None, 7, 12)],
+    ids=str,
+)
+def test_the_rows_wanted_are_the_fewest_however_many_they_are(sizes, fraction):
+    with pytest.raises(ValueError, match="expected at least") as refused:
+        sizes.resolve(30, fraction)
+    needed = int(str(refused.value).split()[3])
+    # one by one near it, and now and then as far down as where the default window grows no more
+    fewer = [*range(max(31, needed - 3000), needed - 5, 97), *range(max(31, needed - 5), needed)]
+    assert [n for n in [*fewer, needed] if _suffices(sizes, n, fraction)] == [needed]
+
+
+def _suffices(sizes, n_rows, fraction):
+    try:
+        sizes.resolve(n_rows, fraction)
+    except ValueError as error:
+        return "rows for window_size" not in str(error)
+    return True
