@@ -122,7 +122,6 @@ def run(args: argparse.Namespace) -> None:
     from lstmforecast.serve import Limits, create_app
     from lstmforecast.serve.app import SERVED_LOG
     from lstmforecast.serve.listening import listen, serve
-    from lstmforecast.serve.watching import LOGGER
 
     if args.no_shadow and not (args.split and args.log):
         raise ValueError("expected --split and --log with --no-shadow, without which no model forecasts for the log")
@@ -154,8 +153,6 @@ def run(args: argparse.Namespace) -> None:
     )
     _log(args.log_level)
     listening = listen(args.host, args.port)
-    host = f"[{args.host}]" if ":" in args.host else args.host
-    LOGGER.info("listening", extra={"fields": {"address": f"http://{host}:{listening.getsockname()[1]}"}})
     # What the libraries have made stays until the end: the collector would go through it (0.2 s) again and again.
     gc.collect()
     gc.freeze()

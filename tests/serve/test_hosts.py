@@ -59,6 +59,8 @@ def test_the_names_of_a_proxy_are_allowed_and_their_pages(pair):
     page = {"Host": "localhost", "Origin": "https://forecasts.example"}
     assert Client(app, **page).predict(GOOD).status_code == 200
     assert Client(app, **page | {"Origin": "https://other.example"}).predict(GOOD).status_code == 403
+    # where any name will do, a page of no site is still none of ours
+    assert Client(create_app(pair), Host="", Origin="null").predict(GOOD).status_code == 403
     with pytest.raises(TypeError, match="expected allowed_hosts to be names such as"):
         create_app(pair, allowed_hosts="forecasts.example")
 

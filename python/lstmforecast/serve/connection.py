@@ -20,6 +20,8 @@ _CHECK = 1.0
 _LINGER = 2.0
 # Seconds for which a connection stays open for a request that may be on its way when the server is told to stop.
 _IDLE = 0.5
+# In so many parts: on a busy machine all of a time may pass before the event loop looks at what has arrived.
+TURNS = 10
 
 
 class Connection(HttpToolsProtocol):
@@ -132,14 +134,18 @@ class Connection(HttpToolsProtocol):
         if self._is_answering:
             self.cycle.keep_alive = False
         else:
-            self.loop.call_later(_IDLE, self._close_if_idle)
+            self._close_if_idle(TURNS)
 
     @property
     def _is_answering(self) -> bool:
         return bool(self.pipeline) or (self.cycle is not None and not self.cycle.response_complete)
 
-    def _close_if_idle(self) -> None:
-        if not self._arriving and not self._is_answering:
+    def _close_if_idle(self, turns: int) -> None:
+        if self._arriving or self._is_answering:
+            return
+        if turns:
+            self.loop.call_later(_IDLE / TURNS, self._close_if_idle, turns - 1)
+        else:
             self.transport.close()
 
     def _long_head(self) -> Refused:

@@ -42,16 +42,16 @@ class Hosts:
             return
         hosts, origins = ([value for name, value in fields if name == field] for field in _FIELDS)
         host = hosts[0] if len(hosts) == 1 else ""
-        if not self._is_ours(_name_of(host), arrived_at):
+        if len(hosts) > 1 or not self._is_ours(_name_of(host), arrived_at):
             names = ", ".join(_LOOPBACK)
             got = repr(host[:_SHOWN]) if len(hosts) == 1 else f"{len(hosts)} of them"
             raise Refused(421, f"expected a Host of {names} or --allowed-hosts (allowed_hosts= in Python), got {got}")
         for origin in origins:
-            # "null" has no place
             place = _place_of(origin)
-            if place != host.lower() and _name_of(place) not in (self._allowed or ()):
+            # "null" has no place
+            if not place or (place != host.lower() and _name_of(place) not in (self._allowed or ())):
                 raise Refused(403, f"expected a request of this server's own page, got Origin: {origin[:_SHOWN]!r}")
-        if hosts and not origins and len(self._known) < _MOST_KNOWN:
+        if len(fields) == len(hosts) == 1 and len(self._known) < _MOST_KNOWN:
             self._known.add((arrived_at, fields[0]))
 
     def _is_ours(self, name: str, arrived_at: str) -> bool:

@@ -8,14 +8,16 @@ import ctypes
 import socket
 import struct
 import sys
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
 import uvicorn
 
 from lstmforecast.ab import ForecastLog
-from lstmforecast.serve.connection import Connection
+from lstmforecast.serve.connection import TURNS, Connection
 from lstmforecast.serve.limits import Limits
+from lstmforecast.serve.watching import LOGGER
 
 # Seconds for requests in flight once the server is told to stop.
 GRACE = 30
@@ -34,19 +36,29 @@ class Server(uvicorn.Server):
     Parameters
     ----------
     config : uvicorn.Config
+    address : str
+        What its log says of where it listens.
     log : ForecastLog or None
         Closed at the end, before the signal that ended the server ends the process.
     """
 
-    def __init__(self, config: uvicorn.Config, log: ForecastLog | None) -> None:
+    def __init__(self, config: uvicorn.Config, address: str, log: ForecastLog | None) -> None:
         super().__init__(config)
-        self._log = log
+        self._address, self._log = address, log
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Say where it listens as soon as a signal ends it in good order."""
+        with super().capture_signals():
+            LOGGER.info("listening", extra={"fields": {"address": self._address}})
+            yield
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Let nobody in any more, accept those who are in, then answer all."""
         for each in sockets or []:
             _let_nobody_in(each)
-        await asyncio.sleep(_ACCEPT)
+        for _ in range(TURNS):
+            await asyncio.sleep(_ACCEPT / TURNS)
         await super().shutdown(sockets)
         if self._log is not None:
             self._log.close()
@@ -65,7 +77,9 @@ def serve(app: Any, listening: socket.socket, limits: Limits, log: ForecastLog |
     """Answer until SIGTERM or Ctrl-C, and close the log."""
     options: dict[str, Any] = {"log_config": None, "access_log": False, "server_header": False, "ws": "none"}
     options |= {"http": partial(Connection, limits), "backlog": 2048, "timeout_graceful_shutdown": GRACE}
-    Server(uvicorn.Config(app, **options), log).run([listening])
+    host, port = listening.getsockname()[:2]
+    address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    Server(uvicorn.Config(app, **options), address, log).run([listening])
 
 
 def _let_nobody_in(listening: socket.socket) -> None:
