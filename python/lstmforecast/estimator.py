@@ -411,7 +411,7 @@ class LSTMEstimator(PlainParameters, LearningCurveMixin, CallbackSupportMixin, B
         Parameters
         ----------
         path : str or Path
-            Where to; a file that is there is replaced.
+            Where to; a file that is there is replaced, also through a link, and a pipe or device is written to.
 
         Raises
         ------
