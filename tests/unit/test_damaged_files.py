@@ -162,6 +162,7 @@ def test_numbers_that_are_not_finite_are_refused(kind, name, value, files, tmp_p
         ("detector", "detector_state", {"ahead": 5}),
         ("detector", "detector_state", {"monitor__feed__window": []}),
         ("detector", "detector_state", {"monitor__scorer__span": float("inf")}),
+        ("detector", "detector_state", {"monitor__clip": -1.0}),
         ("text", "parameters", {"unknown": "perhaps"}),
         ("text", "model", {"characters": "aa"}),
         ("text", "model", {"counts": []}),
