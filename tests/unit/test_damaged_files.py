@@ -140,6 +140,7 @@ def test_numbers_that_are_not_finite_are_refused(kind, name, value, files, tmp_p
         ("forecaster", "model", {"n_known": 1}),
         ("forecaster", "model", {"device": "../cuda"}),
         ("forecaster", "state", {"window_size": 7}),
+        ("forecaster", "state", {"window_size": 8.0}),
         ("forecaster", "state", {"n_rows": "many"}),
         ("forecaster", "state", {"context": 3}),
         ("forecaster", "state", {"context__freq": "0h"}),
