@@ -188,7 +188,8 @@ class Panel(Observations):
         keys = unpack_keys(values["keys"])
         starts = tensors["starts"]
         lengths = np.diff(starts)
-        if len(keys) != len(lengths) or (lengths < 1).any() or starts[0] != 0 or starts[-1] != len(times):
+        is_whole = len(keys) == len(lengths) > 0 and starts[0] == 0 and starts[-1] == len(times)
+        if starts.dtype != np.int64 or not is_whole or (lengths < 1).any():
             raise ValueError(f"{len(keys)} series of other rows")
         names = [unpack_label(name) for name in values["levels"]]
         index = pd.MultiIndex.from_arrays([keys.repeat(lengths), times], names=names)

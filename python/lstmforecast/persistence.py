@@ -45,6 +45,7 @@ _WRONG = (
     AssertionError,
     AttributeError,
     LookupError,
+    NotImplementedError,
     RecursionError,
     SyntaxError,
     TypeError,

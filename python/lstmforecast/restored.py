@@ -101,7 +101,8 @@ def check_forecaster(forecaster: LSTMForecaster) -> None:
     for table in (covariates.past, covariates.known):
         if table is not None:
             _check_columns(table.form, table.n_columns)
-    require(forecaster.window_size_ == config["window_size"], f"a window of {forecaster.window_size_} rows")
+    window_size = forecaster.window_size_
+    require(is_count(window_size) and window_size == config["window_size"], f"a window of {window_size!r} rows")
     require(is_count(forecaster._n_rows, 1), "rows that can't be counted")
     enough = isinstance(observations, Panel) or len(observations) >= config["window_size"]
     require(enough, f"a context of {len(observations)} rows")

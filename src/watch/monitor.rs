@@ -145,6 +145,9 @@ impl Monitor {
     /// [`Error::Format`] or [`Error::Shape`] where it can't.
     pub fn check(&self, model: &Model) -> Result<()> {
         self.feed.check(model)?;
+        if self.clip.is_some_and(|clip| !clip.is_finite() || clip <= 0.0) {
+            return Err(Error::Format("a clip that is not above 0".to_owned()));
+        }
         if !self.scorer.is_sound(self.feed.horizon(), self.feed.n_columns()) {
             return Err(Error::Format("a score that doesn't go with its model".to_owned()));
         }
