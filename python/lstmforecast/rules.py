@@ -39,10 +39,10 @@ class Number:
             raise ValueError(f"expected {name} to be {self._words()}, got {value!r}")
         if self.kind is numbers.Integral and value > MOST:
             raise ValueError(f"expected {name} to be at most {MOST}, got {value}")
-        if self.kind is numbers.Real and value != 0 and not LEAST_SIZE <= abs(value) <= MOST_SIZE:
-            raise ValueError(
-                f"expected {name} to be 0 or of a size from {LEAST_SIZE:g} to {MOST_SIZE:g}, got {value!r}"
-            )
+        # what single precision takes for 0 is as good as 0 where that is allowed
+        least = 0.0 if self.low_included else LEAST_SIZE
+        if self.kind is numbers.Real and not least <= abs(value) <= MOST_SIZE:
+            raise ValueError(f"expected {name} to be of a size from {least:g} to {MOST_SIZE:g}, got {value!r}")
         return value
 
     def _words(self) -> str:

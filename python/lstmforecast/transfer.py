@@ -290,7 +290,7 @@ def check_patterns(freeze: Any, learning_rates: Any) -> None:
             raise ValueError(
                 f"expected rates above 0 in learning_rates, got {rate!r} for {pattern!r}; freeze stops one"
             )
-        Number(Real, 0).check("each of learning_rates", rate)
+        Number(Real, 0, low_included=False).check("each of learning_rates", rate)
 
 
 def _as_patterns(what: str, patterns: Any) -> tuple[str, ...]:

@@ -231,12 +231,12 @@ def test_a_folder_that_cannot_be_is_an_error_of_the_system(tmp_path):
         (
             Checkpoint("x", every_n_minutes=-1),
             ValueError,
-            "expected every_n_minutes to be a number of at least 0 or None, got -1",
+            "expected every_n_minutes to be a number of at least 0 and at most 1e+09 or None, got -1",
         ),
         (
             Checkpoint("x", every_n_minutes=float("nan")),
             ValueError,
-            "expected every_n_minutes to be a number of at least 0 or None, got nan",
+            "expected every_n_minutes to be a number of at least 0 and at most 1e+09 or None, got nan",
         ),
         (Checkpoint("x", keep=0), ValueError, "expected keep to be an integer of at least 1, got 0"),
         (Checkpoint("x", keep=True), TypeError, "expected keep to be an integer of at least 1, got True"),
