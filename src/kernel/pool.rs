@@ -1,7 +1,8 @@
 //! Threads that wait for work: awake during a training, asleep between them.
 //!
 //! A training step is over in a millisecond and hands out work four times, so a worker looks out for the next piece for a
-//! few microseconds before it goes to sleep. There is one pool in a process. Whoever finds it taken does all parts of the
+//! few microseconds before it goes to sleep. A part that its worker has not begun when the caller is through with his own, as on
+//! a busy machine, he does himself: he waits for nobody who isn't at work. There is one pool in a process. Whoever finds it taken does all parts of the
 //! work himself, in order, with the same result: what a part computes depends on its number alone.
 
 use std::cell::UnsafeCell;
@@ -29,14 +30,14 @@ struct Shared {
     job: UnsafeCell<Option<Work<'static>>>,
     /// `MOST_PARTS` times the number of jobs so far, plus the number of parts of the present one.
     jobs: AtomicUsize,
-    /// Workers that have not finished the present job.
+    /// Parts of the present job that are not finished, the caller's own aside.
     busy: AtomicUsize,
     panicked: AtomicBool,
 }
 
-// SAFETY: `job` is written only by the holder of the pool's lock while no worker is busy, and read only by workers whose
-// part is below the number of parts in `jobs`, between its change and their counting down of `busy`, both of which order
-// memory.
+// SAFETY: `job` is written only by the holder of the pool's lock while no part is unfinished, and read only by workers that
+// have claimed a part of the job which they saw in `jobs`, between its change and their counting down of `busy`, both of
+// which order memory.
 unsafe impl Sync for Shared {}
 // SAFETY: as above; the work itself is `Sync`.
 unsafe impl Send for Shared {}
@@ -44,6 +45,18 @@ unsafe impl Send for Shared {}
 struct Worker {
     thread: Thread,
     asleep: Arc<AtomicBool>,
+    claim: Arc<Claim>,
+}
+
+/// The last job in which a worker's part was begun, by the worker or in its place.
+#[derive(Default)]
+struct Claim(AtomicUsize);
+
+impl Claim {
+    /// Whether the part is for the asker to do: true once for each job, and never for one that is over, as jobs only grow.
+    fn take(&self, job: usize) -> bool {
+        self.0.fetch_max(job, Ordering::AcqRel) < job
+    }
 }
 
 struct Pool {
@@ -124,10 +137,11 @@ impl Pool {
         let (shared, index) = (Arc::clone(&self.shared), self.workers.len());
         let asleep = Arc::new(AtomicBool::new(false));
         let seen = shared.jobs.load(Ordering::Acquire);
-        let flag = Arc::clone(&asleep);
+        let claim = Arc::new(Claim::default());
+        let (flag, claimed) = (Arc::clone(&asleep), Arc::clone(&claim));
         let name = format!("lstmforecast-{}", index + 1);
-        let handle = thread::Builder::new().name(name).spawn(move || shared.serve(index + 1, seen, &flag))?;
-        self.workers.push(Worker { thread: handle.thread().clone(), asleep });
+        let handle = thread::Builder::new().name(name).spawn(move || shared.serve(index + 1, seen, &flag, &claimed))?;
+        self.workers.push(Worker { thread: handle.thread().clone(), asleep, claim });
         Ok(())
     }
 
@@ -138,13 +152,20 @@ impl Pool {
         unsafe { *self.shared.job.get() = Some(eternal) };
         self.shared.busy.store(n_parts - 1, Ordering::Relaxed);
         let jobs = self.shared.jobs.load(Ordering::Relaxed);
-        self.shared.jobs.store((jobs - jobs % MOST_PARTS).wrapping_add(MOST_PARTS + n_parts), Ordering::SeqCst);
-        for worker in &self.workers[..n_parts - 1] {
+        let job = jobs - jobs % MOST_PARTS + MOST_PARTS + n_parts;
+        self.shared.jobs.store(job, Ordering::SeqCst);
+        let workers = &self.workers[..n_parts - 1];
+        for worker in workers {
             if worker.asleep.swap(false, Ordering::SeqCst) {
                 worker.thread.unpark();
             }
         }
         let mine = catch_unwind(AssertUnwindSafe(|| work(0)));
+        for (part, worker) in (1..).zip(workers) {
+            if worker.claim.take(job) {
+                self.shared.do_part(work, part);
+            }
+        }
         let mut looks = 0;
         while self.shared.busy.load(Ordering::Acquire) > 0 {
             wait(&mut looks);
@@ -158,18 +179,25 @@ impl Pool {
 }
 
 impl Shared {
-    fn serve(&self, part: usize, mut seen: usize, asleep: &AtomicBool) {
+    fn serve(&self, part: usize, mut seen: usize, asleep: &AtomicBool, claim: &Claim) {
         loop {
             seen = self.next_job(part, seen, asleep);
-            // SAFETY: written before `jobs` changed, and not again before this worker, which has a part in it, counts
+            if !claim.take(seen) {
+                continue;
+            }
+            // SAFETY: written before `jobs` changed, and not again before this worker, which has claimed a part of it, counts
             // `busy` down.
             if let Some(work) = unsafe { *self.job.get() } {
-                if catch_unwind(AssertUnwindSafe(|| work(part))).is_err() {
-                    self.panicked.store(true, Ordering::Relaxed);
-                }
+                self.do_part(work, part);
             }
-            self.busy.fetch_sub(1, Ordering::Release);
         }
+    }
+
+    fn do_part(&self, work: Work, part: usize) {
+        if catch_unwind(AssertUnwindSafe(|| work(part))).is_err() {
+            self.panicked.store(true, Ordering::Relaxed);
+        }
+        self.busy.fetch_sub(1, Ordering::Release);
     }
 
     /// Waits until `jobs` is no longer `seen` and has a part for this worker; returns it.

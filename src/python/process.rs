@@ -3,6 +3,7 @@
 //! Calls are counted while they go without the GIL, so that a fork and the end of the program can wait until none computes.
 
 use std::cell::Cell;
+use std::hint::black_box;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -137,13 +138,9 @@ pub(super) fn with_gil<T>(work: impl FnOnce(Python<'_>) -> T) -> Option<T> {
 /// Calls a function of Python in the midst of a call. If it still runs when the program ends, Python ends the thread beneath
 /// us, which is stopped here.
 pub(super) fn call<'py>(function: &Bound<'py, PyAny>, argument: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-    extern "C-unwind" {
-        fn PyObject_Call(
-            callable: *mut ffi::PyObject,
-            args: *mut ffi::PyObject,
-            kwargs: *mut ffi::PyObject,
-        ) -> *mut ffi::PyObject;
-    }
+    type Object = *mut ffi::PyObject;
+    type Bounded = unsafe extern "C" fn(Object, Object, Object) -> Object;
+    type Unwinding = unsafe extern "C-unwind" fn(Object, Object, Object) -> Object;
     struct Stay;
     impl Drop for Stay {
         fn drop(&mut self) {
@@ -151,9 +148,12 @@ pub(super) fn call<'py>(function: &Bound<'py, PyAny>, argument: &Bound<'py, PyAn
         }
     }
     let (py, arguments) = (function.py(), PyTuple::new(function.py(), [argument])?);
+    // SAFETY: the same function. pyo3 declares it as one that never unwinds; the compiler must not believe that here, which
+    // is why it may not see which function is called.
+    let object_call = black_box(unsafe { std::mem::transmute::<Bounded, Unwinding>(ffi::PyObject_Call) });
     let guard = Stay;
     // SAFETY: two objects that live until it returns, and no keywords.
-    let answer = unsafe { PyObject_Call(function.as_ptr(), arguments.as_ptr(), std::ptr::null_mut()) };
+    let answer = unsafe { object_call(function.as_ptr(), arguments.as_ptr(), std::ptr::null_mut()) };
     std::mem::forget(guard);
     // SAFETY: a new reference, or null with an exception set.
     unsafe { Bound::from_owned_ptr_or_err(py, answer) }
