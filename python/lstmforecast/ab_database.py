@@ -22,7 +22,7 @@ class Database(Protocol):
         """Execute a statement for each of some values, in one transaction."""
 
     def put(self, table: str, columns: Sequence[str], key: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
-        """Put rows into a table, in place of those of the same key, in one transaction; of several, the last counts."""
+        """Put rows of different keys into a table, in place of those of the same keys, in one transaction."""
 
     def query(self, statement: str, values: Values | None = None) -> list[Any]:
         """All rows that a statement returns."""
@@ -122,8 +122,7 @@ class Alchemy:
 
     def put(self, table: str, columns: Sequence[str], key: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
         """Put rows into a table, in place of those of the same key, in one transaction."""
-        named = [dict(zip(columns, row, strict=True)) for row in rows]
-        once = list({tuple(row[name] for name in key): row for row in named}.values())
+        once = [dict(zip(columns, row, strict=True)) for row in rows]
         # names are ours alone; what users give is bound
         where = " AND ".join(f"{name} = :{name}" for name in key)
         values = ", ".join(f":{name}" for name in columns)

@@ -179,7 +179,9 @@ class Store:
 
     def _put(self, table: str, columns: tuple[str, ...], key: tuple[str, ...], rows: Sequence[tuple[Any, ...]]) -> None:
         now = time.time()
-        self._database.put(table, columns, key, [(*row, now) for row in rows])
+        # of several rows of one key the last counts; keys are the first columns
+        once = {row[: len(key)]: row for row in rows}
+        self._database.put(table, columns, key, [(*row, now) for row in once.values()])
         self._since_trimmed += len(rows)
         many = self._max_rows is not None and self._since_trimmed > TRIMMED_AFTER * self._max_rows
         if many or now - self._trimmed_at > TRIMMED_EVERY:

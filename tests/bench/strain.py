@@ -51,11 +51,13 @@ async def pestering(host: str, port: int, parts: list[bytes]) -> AsyncIterator[N
         while True:
             with suppress(OSError):
                 reader, writer = await asyncio.open_connection(host, port)
-                for part in parts:
-                    writer.write(part)
-                    await writer.drain()
-                await reader.read(2**16)
-                writer.close()
+                try:
+                    for part in parts:
+                        writer.write(part)
+                        await writer.drain()
+                    await reader.read(2**16)
+                finally:
+                    writer.transport.abort()
             await asyncio.sleep(0)
 
     task = asyncio.create_task(repeat())
@@ -63,6 +65,8 @@ async def pestering(host: str, port: int, parts: list[bytes]) -> AsyncIterator[N
     task.cancel()
     with suppress(asyncio.CancelledError):
         await task
+    # transports that were given up are closed by the next turn of the loop
+    await asyncio.sleep(0.01)
 
 
 async def beside(address: str, parts: list[bytes], body: bytes, seconds: float) -> Counter[int]:
@@ -79,6 +83,7 @@ async def beside(address: str, parts: list[bytes], body: bytes, seconds: float) 
                 statuses[await connection.post(body)] += 1
             except (OSError, asyncio.IncompleteReadError):
                 statuses[0] += 1
+                connection.close()
                 await connection.open()
         connection.close()
 
