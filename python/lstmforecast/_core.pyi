@@ -22,6 +22,7 @@ __all__ = [
     "Model",
     "Monitor",
     "__version__",
+    "after_fork",
     "augment_draws",
     "augment_windows",
     "checkpoint_seed",
