@@ -22,6 +22,7 @@ __all__ = [
     "Model",
     "Monitor",
     "__version__",
+    "after_fork",
     "augment_draws",
     "augment_windows",
     "checkpoint_seed",
@@ -325,7 +326,9 @@ def augment_draws(seed: int, step: int, sample: int, augmentation: int, n: int) 
     column that `scale` changes; heights from first to last, column after column, for the warps.
     """
 
-def after_fork() -> None: ...
+def after_fork() -> None:
+    """Keep libtorch to one thread, as is done in every forked child: its other threads stayed in the parent."""
+
 def n_threads(asked: int | None = None) -> int:
     """Threads to use: as many as asked for, else as ``OMP_NUM_THREADS`` or else the machine allows."""
 
