@@ -327,7 +327,9 @@ def augment_draws(seed: int, step: int, sample: int, augmentation: int, n: int) 
     column that `scale` changes; heights from first to last, column after column, for the warps.
     """
 
-def after_fork() -> None: ...
+def after_fork() -> None:
+    """Keep libtorch to one thread, as is done in every forked child: its other threads stayed in the parent."""
+
 def n_threads(asked: int | None = None) -> int:
     """Threads to use: as many as asked for, else as ``OMP_NUM_THREADS`` or else the machine allows."""
 
