@@ -1,4 +1,4 @@
-"""The command ``lstmforecast``: from a CSV file to a forecast, or to an honest score, in one line.
+"""The command ``lstmforecast``: from a CSV file to a forecast, or to a score, in one line.
 
 Exit codes: 0 done; 1 something is wrong with the data, the model or a file (one line on standard error says what);
 2 wrong usage; 130 interrupted with Ctrl-C. Heavy libraries are imported by the functions that need them, so that
@@ -29,7 +29,7 @@ __all__ = ["main"]
 DESCRIPTION = "Forecast time series with LSTM networks, from CSV to CSV."
 
 OVERVIEW = """\
-Start with an honest score (the last fifth of the rows is held back, and two naive forecasts stand beside it):
+Start with a score (the last fifth of the rows is held back, and two naive forecasts stand beside it):
 
   lstmforecast backtest data.csv --time date --target OT --horizon 24
 
@@ -244,12 +244,14 @@ def _check_times(model: LSTMForecaster, y: pd.DataFrame, time: str | None) -> No
     if not isinstance(known, pd.DatetimeIndex):
         return
     if time is None or not isinstance(y.index, pd.DatetimeIndex):
-        raise ValueError("expected --time COLUMN, as the model knows times, got none: rows are numbered")
+        raise ValueError("expected --time COLUMN, as the model was trained on times, got none: rows are numbered")
     if (known.tz is None) == (y.index.tz is None):
         return
     got = f"got {y.index[0].isoformat()}"
     if known.tz is None:
-        raise ValueError(f"expected times without an offset from UTC in column {time!r}, as the model's, {got}")
+        raise ValueError(
+            f"expected times without an offset from UTC in column {time!r}, as the model has no time zone, {got}"
+        )
     raise ValueError(
         f"expected times with their offset from UTC, such as 2026-01-31T12:00:00+01:00, in column {time!r}, as the "
         f"model's times are in {known.tz}, {got}"

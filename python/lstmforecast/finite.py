@@ -1,4 +1,4 @@
-"""Forecasts that end in infinity: finite values can be too large for a network in single precision, and are named."""
+"""Checks that values and forecasts are finite: values too large for a network in single precision are named."""
 
 from __future__ import annotations
 
@@ -67,11 +67,11 @@ def require_finite_forecasts(
             f"got {forecasts.shape[1]}"
         )
     raise ValueError(
-        f"{EXPECTED}, got {_culprit(model, seen, which[i], origins[i], None if future is None else future[i])}"
+        f"{EXPECTED}, got {_farthest_value(model, seen, which[i], origins[i], None if future is None else future[i])}"
     )
 
 
-def _culprit(model: _core.Model | Ensemble, seen: Seen, series: int, origin: int, future: Array | None) -> str:
+def _farthest_value(model: _core.Model | Ensemble, seen: Seen, series: int, origin: int, future: Array | None) -> str:
     """The value of a window, or of the features after it, that is farthest from those of the training."""
     size, k = model.config["window_size"], seen.observations.n_columns
     scalers = model.scalers()

@@ -134,7 +134,7 @@ def _numbers(table: pd.DataFrame, form: Form, name: str) -> NDArray[np.float64]:
     columns = [table.iloc[:, i] for i in range(table.shape[1])]
     wrong = [i for i, column in enumerate(columns) if not _holds_numbers(column)]
     if wrong:
-        got = ", ".join(f"{form.label(i)} ({columns[i].dtype}, such as {_culprit(columns[i])})" for i in wrong)
+        got = ", ".join(f"{form.label(i)} ({columns[i].dtype}, such as {_first_wrong(columns[i])})" for i in wrong)
         raise TypeError(
             f"expected numbers in every column of {name}, got {got}; " + _ways_to_numbers(table, wrong, form, name)
         )
@@ -143,7 +143,7 @@ def _numbers(table: pd.DataFrame, form: Form, name: str) -> NDArray[np.float64]:
     return np.ascontiguousarray(table.to_numpy(dtype=np.float64, na_value=np.nan))
 
 
-def _culprit(column: pd.Series) -> str:
+def _first_wrong(column: pd.Series) -> str:
     """The first value that is no number, and its row where other rows hold numbers."""
     readable = np.array([_is_missing(value) or _is_readable(value) for value in column])
     if readable.all() or not readable.any():

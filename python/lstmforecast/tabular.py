@@ -89,7 +89,7 @@ class WindowEstimator(LSTMEstimator):
         return outputs
 
     def attention_weights(self, X: Any) -> NDArray[np.float32]:
-        """How much each step of a window hears of each, with ``architecture="attention"``.
+        """How much each step of a window attends to each, with ``architecture="attention"``.
 
         Parameters
         ----------

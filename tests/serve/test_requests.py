@@ -31,7 +31,10 @@ WRONG = {
     "nested": (b"[" * 100_000, "expected a body of JSON"),
     "no UTF-8": (b'{"model": "\xff"}', "expected a body of JSON"),
     "array": ([], "expected the body to be an object, got an array"),
-    "unknown field": (GOOD | {"path": "/etc/passwd"}, "fields of model, key, windows, horizon, coverage, got 'path'"),
+    "unknown field": (
+        GOOD | {"path": "/etc/passwd"},
+        "fields model, key, windows, horizon, coverage at the most, got 'path'",
+    ),
     "no windows": ({"model": "pair"}, "expected the body with the field windows, got none"),
     "no model": ({"windows": GOOD["windows"]}, "expected model to be one of 'hourly', 'pair', 'panel', got none"),
     "unknown model": (GOOD | {"model": "../x"}, "one of 'hourly', 'pair', 'panel', got '../x'"),

@@ -66,7 +66,7 @@ def test_a_forecast_is_finite_or_names_the_value(at, value, negative, row, door)
     assert value > 1e15
 
 
-def test_the_culprit_is_named_in_covariates_and_panels_too():
+def test_the_value_at_fault_is_named_in_covariates_and_panels_too():
     options = {"window_size": 20, "hidden_size": 4, "max_epochs": 1, "random_state": 0, "n_threads": 1}
     far = X.copy()
     far.iloc[301] = 1e250
