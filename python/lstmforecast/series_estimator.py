@@ -193,7 +193,7 @@ class SeriesEstimator(SamplePaths, LSTMEstimator):
 
     def _steps(self, horizon: int | None) -> int:
         trained: int = self.model_.config["horizon"] if self.head == "direct" else self.horizon
-        if isinstance(horizon, list) or getattr(horizon, "shape", ()):
+        if isinstance(horizon, list) or getattr(horizon, "shape", None):
             got = type(horizon).__name__
             raise TypeError(f"expected horizon to be an integer, got a {got}; data to forecast from are context=...")
         steps = trained if horizon is None else check_count("horizon", horizon, most=MOST_STEPS)

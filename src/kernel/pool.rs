@@ -54,7 +54,8 @@ struct Worker {
 struct Claim(AtomicUsize);
 
 impl Claim {
-    /// Whether the part is for the calling thread to compute: true once for each job, and never for one that is over, as jobs only grow.
+    /// Whether the part is for the calling thread to compute: true once for each job, and never for one that is over, as jobs
+    /// only grow.
     fn take(&self, job: usize) -> bool {
         self.0.fetch_max(job, Ordering::AcqRel) < job
     }

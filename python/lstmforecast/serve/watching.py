@@ -19,7 +19,7 @@ LOGGER = logging.getLogger("lstmforecast.serve")
 LOGGER.addHandler(logging.NullHandler())
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
-_INTERNAL = Refused(500, "expected no error of the server's own, got one: it stands in its log")
+_INTERNAL = Refused(500, "internal error: the log of the server has the details")
 # nginx's status for a request whose client has closed the connection.
 _GONE = 499
 
