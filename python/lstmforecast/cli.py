@@ -115,11 +115,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader (`| head`) has seen enough; without this the interpreter complains once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (ValueError, TypeError, KeyError, OSError, RuntimeError, ArithmeticError, ImportError, MemoryError) as error:
-        print(
-            f"lstmforecast: error: {in_options(' '.join(str(error).split())) or type(error).__name__}", file=sys.stderr
-        )
+        print(f"lstmforecast: error: {_sentence(error)}", file=sys.stderr)
         return 1
     return 0
+
+
+def _sentence(error: BaseException) -> str:
+    """What is wrong, on one line."""
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        return f"can't open {error.filename}: {error.strerror}"
+    return in_options(" ".join(str(error).split())) or type(error).__name__
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -317,7 +322,7 @@ def _read(args: argparse.Namespace) -> pd.DataFrame:
 
     if args.time_format is not None and args.time is None:
         args.refuse("expected --time with --time-format, got rows that are numbered")
-    # bytes where there are: a file that is no text shall be told as one that lies on a disk
+    # bytes where there are, so that input that is no text is reported as a file that is none
     source = getattr(sys.stdin, "buffer", sys.stdin) if args.data == "-" else args.data
     return read_series(source, args.time, args.target, separator=args.separator, time_format=args.time_format)
 

@@ -58,7 +58,7 @@ class Meters:
 
 
 class Watched:
-    """An ASGI application around another: refuses strange hosts, counts, logs, and answers 500 where that fails.
+    """An ASGI application around another: refuses unknown hosts, counts, logs, and answers 500 where that fails.
 
     Parameters
     ----------
