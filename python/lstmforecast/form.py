@@ -65,7 +65,7 @@ class Form:
         return f"{column}" if self.columns is None else f"{self.columns[column]!r}"
 
 
-def read_table(y: Any, name: str = "y") -> tuple[NDArray[np.float64], Form]:
+def read_table(y: Any, name: str = "y", origin: Origin | None = None) -> tuple[NDArray[np.float64], Form]:
     """Take the numbers out of a container, missing ones as NaN.
 
     Parameters
@@ -74,6 +74,8 @@ def read_table(y: Any, name: str = "y") -> tuple[NDArray[np.float64], Form]:
         Real numbers of any type and layout, nullable ones too.
     name : str
         What the messages call the data.
+    origin : Origin or None
+        The library that the data came from: code in messages is for pandas, and left out for others.
 
     Returns
     -------
@@ -107,7 +109,7 @@ def read_table(y: Any, name: str = "y") -> tuple[NDArray[np.float64], Form]:
     if table.empty:
         raise ValueError(f"expected {name} with at least one row and one column, got shape {np.shape(y)}")
     narrow = all(str(dtype).lower() in ("float32", "float16") for dtype in table.dtypes)
-    form = Form(kind, "float32" if narrow else "float64", columns)
+    form = Form(kind, "float32" if narrow else "float64", columns, origin)
     return _of_usable_size(_numbers(table, form, name), name), form
 
 
@@ -164,7 +166,7 @@ def _is_readable(value: Any) -> bool:
 
 
 def _ways_to_numbers(table: pd.DataFrame, wrong: list[int], form: Form, name: str) -> str:
-    if form.columns is None or not name.isidentifier():
+    if form.columns is None or form.origin is not None or not name.isidentifier():
         return "convert or drop what is no number"
     times = [i for i in wrong if pd.api.types.is_datetime64_any_dtype(table.dtypes.iloc[i])]
     if times:
