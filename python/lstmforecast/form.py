@@ -104,13 +104,15 @@ def read_table(y: Any, name: str = "y", origin: Origin | None = None) -> tuple[N
             narrow = array.dtype.kind == "f" and array.dtype.itemsize <= 4
             form = Form(kind, "float32" if narrow else "float64", None)
             # the common case, in which pandas would take longer than the network
-            return _of_usable_size(np.ascontiguousarray(array.reshape(len(array), -1), np.float64), name), form
+            values = np.ascontiguousarray(array.reshape(len(array), -1), np.float64)
+            return _of_usable_size(values, name, form, None), form
         table = pd.DataFrame(array)
     if table.empty:
         raise ValueError(f"expected {name} with at least one row and one column, got shape {np.shape(y)}")
     narrow = all(str(dtype).lower() in ("float32", "float16") for dtype in table.dtypes)
     form = Form(kind, "float32" if narrow else "float64", columns, origin)
-    return _of_usable_size(_numbers(table, form, name), name), form
+    index = y.index if columns is not None else None
+    return _of_usable_size(_numbers(table, form, name), name, form, index), form
 
 
 def _read_array(y: Any, name: str) -> NDArray[Any]:
@@ -228,12 +230,17 @@ def _float(value: Any) -> float:
         return np.inf if value > 0 else -np.inf
 
 
-def _of_usable_size(values: NDArray[np.float64], name: str) -> NDArray[np.float64]:
+def _of_usable_size(values: NDArray[np.float64], name: str, form: Form, index: pd.Index | None) -> NDArray[np.float64]:
     """Values as they are; a ValueError for one whose squares no number has room for. Infinite ones are the caller's."""
-    for beyond in (values > MOST_VALUE, values < -MOST_VALUE):
-        if beyond.any() and np.isfinite(values[beyond]).any():
-            found = values[beyond][np.isfinite(values[beyond])][0]
-            raise ValueError(
-                f"expected values of a size up to {MOST_VALUE:g} in {name}, got {found:g}; give {name} in other units"
-            )
+    if values.max(initial=0.0) <= MOST_VALUE and values.min(initial=0.0) >= -MOST_VALUE:
+        return values
+    # nan compares as false
+    beyond = (np.abs(values) > MOST_VALUE) & np.isfinite(values)
+    if beyond.any():
+        row, column = (int(i) for i in np.argwhere(beyond)[0])
+        where = f"column {form.label(column)} at " if values.shape[1] > 1 or form.kind == "frame" else ""
+        raise ValueError(
+            f"expected values of a size up to {MOST_VALUE:g} in {name}, got {values[row, column]:g} in {where}"
+            f"{row_name(index, row)}; give {name} in other units"
+        )
     return values

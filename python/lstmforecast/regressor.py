@@ -14,7 +14,6 @@ from sklearn.utils import Tags
 from lstmforecast import _core
 from lstmforecast.augment import Augmentation
 from lstmforecast.checkpoint import Checkpoint
-from lstmforecast.finite import require_squares_of
 from lstmforecast.fit_tasks import FitTasks, with_callbacks
 from lstmforecast.tabular import Array, WindowEstimator, as_floats, require_finite, require_rows, weigh_rows
 
@@ -354,5 +353,4 @@ def _read_targets(y: Any, n_rows: int) -> Array:
         raise ValueError(f"expected y of shape (n,) or (n, outputs), got {targets.shape}")
     require_rows("y", targets, n_rows)
     require_finite("y", targets, ("row", "output")[: targets.ndim])
-    require_squares_of("y", targets)
     return targets
