@@ -124,7 +124,7 @@ class LSTMForecaster(FittedForecaster):
     validation_fraction : float or None, default=None
         The part of the rows, the last ones (of each series), that is held out to judge each epoch and for the errors
         that intervals are made of. None: 0.2, or less of a panel: two horizons, and at least some 500 windows. With
-        ``patience=None`` only None goes.
+        ``patience=None`` only None is allowed.
     augment : list of str or objects of `lstmforecast.augment`, or None, default=None
         How training windows, and the horizons after them, are changed each time they are seen: ``"jitter"``,
         ``"scale"``, ``"magnitude_warp"``, ``"time_warp"``, ``"window_slice"``, one after the other.
