@@ -34,7 +34,7 @@ def main() -> None:
     forecast.to_csv("forecast.csv")
     interval = fitted.predict_interval([0.8, 0.95], context=y)
     ax = plot.forecast(y[-5 * HORIZON :], forecast, interval=interval)
-    ax.set_title("The next 24 hours after the end of the file", loc="left", fontsize="medium")
+    ax.set_title("The next 24 hours", loc="left", fontsize="medium")
     ax.figure.savefig("forecast.png", dpi=150)
     print(f"Wrote forecast.csv and forecast.png: {forecast.index[0]} to {forecast.index[-1]}.")
     print(f"{time.perf_counter() - start:.0f} seconds")

@@ -158,7 +158,7 @@ fn parse(bytes: &[u8]) -> std::result::Result<Contents, String> {
     if version > 1 || metadata.contains_key(CHECKSUM_KEY) {
         let found = checksum(&metadata, file.iter());
         if metadata.get(CHECKSUM_KEY) != Some(&found) {
-            return Err(format!("{expected}, got a damaged file: its checksum is that of other contents"));
+            return Err(format!("{expected}, got a damaged file: its checksum doesn't match its contents"));
         }
     }
     let tensors = file.tensors().into_iter().map(|(name, view)| {

@@ -281,7 +281,7 @@ def _labelled(values: Any, times: Any, name: str, origin: Any = None) -> tuple[A
 
 
 def _check_zones(labels: list[str], like: str, expected: str) -> None:
-    """Refuse times with a zone beside one without: they would never meet."""
+    """Refuse times with a time zone beside times without one: they can't be joined."""
     # what `write_label` makes of a time with a zone
     utc = "+00:00"
     wrong = [label for label in labels if label.endswith(utc) != like.endswith(utc)]

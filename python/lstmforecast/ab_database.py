@@ -31,7 +31,7 @@ class Database(Protocol):
         """Whether there is such a table, and has such a column."""
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Close the connection to the database."""
 
 
 class SQLite:
@@ -85,7 +85,7 @@ class SQLite:
         return any(row[1] == column for row in self.query(f"PRAGMA table_info({table})"))
 
     def close(self) -> None:
-        """Close the file, once nobody uses it: SQLite crashes otherwise."""
+        """Close the file, after the call that uses it: SQLite crashes otherwise."""
         with self._writing, self._reading:
             self._reader.close()
             self._writer.close()
@@ -123,7 +123,7 @@ class Alchemy:
     def put(self, table: str, columns: Sequence[str], key: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
         """Put rows into a table, in place of those of the same key, in one transaction."""
         once = [dict(zip(columns, row, strict=True)) for row in rows]
-        # names are ours alone; what users give is bound
+        # names are constants of this package; what users give are bound values
         where = " AND ".join(f"{name} = :{name}" for name in key)
         values = ", ".join(f":{name}" for name in columns)
         if not once:

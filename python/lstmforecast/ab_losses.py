@@ -1,4 +1,4 @@
-"""The losses of two models in a log, added up for each origin as pairs of forecasts come: memory is that of origins."""
+"""The losses of two models in a log, added up by origin, pair by pair, so that memory grows with the origins alone."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class OriginLosses:
         return len(self._sums)
 
     def add(self, pairs: Sequence[Pair]) -> None:
-        """What both models said from some origins."""
+        """Add the losses of both models from some origins."""
         if not pairs:
             return
         a, b, truth = (np.concatenate([pair[place] for pair in pairs]) for place in (2, 3, 4))

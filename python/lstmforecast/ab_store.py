@@ -66,7 +66,7 @@ class Forecast(NamedTuple):
 
 
 class Pair(NamedTuple):
-    """What two models said from an origin of the steps that came true, and when the last of these was."""
+    """The forecasts of two models from an origin for the steps with actuals, and the time of the last of these."""
 
     origin: str
     last_time: str
@@ -121,7 +121,7 @@ class Store:
         return self._database.query("SELECT series, time, value FROM lstmforecast_actuals")
 
     def pairs(self, a: str, b: str) -> Iterator[list[Pair]]:
-        """What both models forecast from the same origins and that came true, some of a series at a time."""
+        """Forecasts of both models from the same origins, with actuals, some of a series at a time."""
         series = self._first("SELECT MIN(series) FROM lstmforecast_actuals", {})
         while series is not None:
             place = {"a": a, "b": b, "series": series, "origin": "", "most": PAGE}

@@ -1,4 +1,4 @@
-"""All or nothing: what a fit or an update learns is learned by a copy, and taken over in one place at the end."""
+"""A fit or an update is all or nothing: a copy learns, and its attributes are taken over at the end."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
     dim_feedforward : int or None, default=None
         Numbers between the linear layers of ``"transformer"``. None: four times ``hidden_size``. Used only there.
     causal : bool, default=False
-        Whether a step of ``"transformer"`` hears only those up to its own. Used only there.
+        Whether a step of ``"transformer"`` attends only to those up to its own. Used only there.
     scaler : {"standard", "minmax", "robust"}, scaler object or None, default="standard"
         How ``X`` (each feature over rows and steps) is scaled, learned from the training rows. None: data as given.
     optimizer : {"adam", "adamw"}, default="adam"
@@ -133,7 +133,7 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
         Whether the processes that torchrun started train the network together, each on its rows of every batch; see
         `lstmforecast.distributed`.
     distributed_timeout : float, default=600.0
-        Seconds after which a process that hears nothing from another gives up. Used only with ``distributed``.
+        Seconds after which a process that gets no answer from another gives up. Used only with ``distributed``.
     random_state : int, RandomState, Generator or None, default=None
         Seed of weights, order and dropout.
     verbose : int, default=0
@@ -409,6 +409,6 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
         self.temperature_ = float(values.get("temperature", 1.0))
 
     def _check_restored(self) -> None:
-        from lstmforecast.restored import check_classifier
+        from lstmforecast.file_checks import check_classifier
 
         check_classifier(self)

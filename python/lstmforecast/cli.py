@@ -1,4 +1,4 @@
-"""The command ``lstmforecast``: from a CSV file to a forecast, or to an honest score, in one line.
+"""The command ``lstmforecast``: from a CSV file to a forecast, or to a score, in one line.
 
 Exit codes: 0 done; 1 something is wrong with the data, the model or a file (one line on standard error says what);
 2 wrong usage; 130 interrupted with Ctrl-C. Heavy libraries are imported by the functions that need them, so that
@@ -29,7 +29,7 @@ __all__ = ["main"]
 DESCRIPTION = "Forecast time series with LSTM networks, from CSV to CSV."
 
 OVERVIEW = """\
-Start with an honest score (the last fifth of the rows is held back, and two naive forecasts stand beside it):
+Start with a score (the last fifth of the rows is held back, and two naive forecasts stand beside it):
 
   lstmforecast backtest data.csv --time date --target OT --horizon 24
 
@@ -115,11 +115,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader (`| head`) has seen enough; without this the interpreter complains once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (ValueError, TypeError, KeyError, OSError, RuntimeError, ArithmeticError, ImportError, MemoryError) as error:
-        print(
-            f"lstmforecast: error: {in_options(' '.join(str(error).split())) or type(error).__name__}", file=sys.stderr
-        )
+        print(f"lstmforecast: error: {_sentence(error)}", file=sys.stderr)
         return 1
     return 0
+
+
+def _sentence(error: BaseException) -> str:
+    """What is wrong, on one line."""
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        return f"can't open {error.filename}: {error.strerror}"
+    return in_options(" ".join(str(error).split())) or type(error).__name__
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -244,12 +249,14 @@ def _check_times(model: LSTMForecaster, y: pd.DataFrame, time: str | None) -> No
     if not isinstance(known, pd.DatetimeIndex):
         return
     if time is None or not isinstance(y.index, pd.DatetimeIndex):
-        raise ValueError("expected --time COLUMN, as the model knows times, got none: rows are numbered")
+        raise ValueError("expected --time COLUMN, as the model was trained on times, got none: rows are numbered")
     if (known.tz is None) == (y.index.tz is None):
         return
     got = f"got {y.index[0].isoformat()}"
     if known.tz is None:
-        raise ValueError(f"expected times without an offset from UTC in column {time!r}, as the model's, {got}")
+        raise ValueError(
+            f"expected times without an offset from UTC in column {time!r}, as the model has no time zone, {got}"
+        )
     raise ValueError(
         f"expected times with their offset from UTC, such as 2026-01-31T12:00:00+01:00, in column {time!r}, as the "
         f"model's times are in {known.tz}, {got}"
@@ -315,7 +322,7 @@ def _read(args: argparse.Namespace) -> pd.DataFrame:
 
     if args.time_format is not None and args.time is None:
         args.refuse("expected --time with --time-format, got rows that are numbered")
-    # bytes where there are: a file that is no text shall be told as one that lies on a disk
+    # bytes where there are, so that input that is no text is reported as a file that is none
     source = getattr(sys.stdin, "buffer", sys.stdin) if args.data == "-" else args.data
     return read_series(source, args.time, args.target, separator=args.separator, time_format=args.time_format)
 

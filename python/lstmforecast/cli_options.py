@@ -10,7 +10,16 @@ OF_TRAINING = (
     *("window_size", "hidden_size", "num_layers", "batch_size", "n_estimators", "max_epochs", "patience"),
     *("learning_rate", "loss", "seed"),
 )
+# What stands in the parentheses of a call, with up to two calls in it.
+_ARGUMENTS = r"\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)"
 NAMES = (*OF_TRAINING, "n_threads", "freq", "missing", "horizon", "coverage", "test_size", "stride", "season_length")
+
+# What the user of the command can do about messages with these words.
+_WAYS = {
+    "expected numbers in every column": "correct the file, or choose columns with --target",
+    "columns as at fit": "choose columns with --target",
+    "the columns at fit": "choose columns with --target",
+}
 
 
 def in_options(message: str) -> str:
@@ -21,7 +30,13 @@ def in_options(message: str) -> str:
     >>> in_options("mend them with missing='ffill' or give another freq=; sort with y.sort_index()")
     'mend them with --missing ffill or give another --freq'
     """
-    message = re.sub(r"[;,](?: and| e\.g\.)? [^;,]*\b(?:y|context)\.\w+\([^;]*?\)(?:\.\w+\(\))*", "", message)
+    message = re.sub(rf"[;,](?: and| e\.g\.)? [^;,]*\b(?:y|context)(?:\.\w+{_ARGUMENTS})+", "", message)
+    message = re.sub(r"\b(expected|of|in|for) (?:y|context)(?=[ ,;:]|$)", r"\1 the data", message)
+    message = re.sub(
+        rf"\bexpected ({'|'.join(NAMES)}) to be\b", lambda it: f"expected --{it[1].replace('_', '-')} to be", message
+    )
+
+    message += next((f"; {way}" for words, way in _WAYS.items() if words in message), "")
 
     def option(found: re.Match[str]) -> str:
         value = "none" if found["value"] == "None" else found["word"] or found["value"]

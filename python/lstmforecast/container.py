@@ -293,9 +293,9 @@ class Observations:
 def _opened(y: Any, name: str) -> tuple[NDArray[np.float64], Form, pd.Index | None]:
     """The numbers of a container, its form, and the index, which arrays and frames without a column of times lack."""
     y, origin = to_pandas(y, name)
-    table, form = read_table(y, name)
+    table, form = read_table(y, name, origin)
     has_index = isinstance(y, pd.Series | pd.DataFrame) and (origin is None or origin.time is not None)
-    return table, replace(form, origin=origin), y.index if has_index else None
+    return table, form, y.index if has_index else None
 
 
 def pack_columns(form: Form) -> dict[str, Any]:

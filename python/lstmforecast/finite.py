@@ -1,4 +1,4 @@
-"""Forecasts that end in infinity: finite values can be too large for a network in single precision, and are named."""
+"""Checks that values and forecasts are finite: values too large for a network in single precision are named."""
 
 from __future__ import annotations
 
@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lstmforecast.form import MOST_VALUE
+
 if TYPE_CHECKING:
     from lstmforecast import _core
     from lstmforecast.ensemble import Ensemble
     from lstmforecast.seen import Seen
 
 Array = NDArray[np.float64]
-# The square of a value that a scaler is fitted to, and sums of such, have to be finite.
-MOST = 1e150
-BETWEEN = f"expected values between -{MOST:g} and {MOST:g}"
 EXPECTED = "expected values of which the network can make a forecast"
 
 
@@ -67,11 +66,11 @@ def require_finite_forecasts(
             f"got {forecasts.shape[1]}"
         )
     raise ValueError(
-        f"{EXPECTED}, got {_culprit(model, seen, which[i], origins[i], None if future is None else future[i])}"
+        f"{EXPECTED}, got {_farthest_value(model, seen, which[i], origins[i], None if future is None else future[i])}"
     )
 
 
-def _culprit(model: _core.Model | Ensemble, seen: Seen, series: int, origin: int, future: Array | None) -> str:
+def _farthest_value(model: _core.Model | Ensemble, seen: Seen, series: int, origin: int, future: Array | None) -> str:
     """The value of a window, or of the features after it, that is farthest from those of the training."""
     size, k = model.config["window_size"], seen.observations.n_columns
     scalers = model.scalers()
@@ -97,20 +96,15 @@ def _culprit(model: _core.Model | Ensemble, seen: Seen, series: int, origin: int
 
 
 def require_squares(seen: Seen) -> None:
-    """Raise a ValueError for the first value beyond `MOST` that a scaler would be fitted to."""
+    """Raise a ValueError for the first value, of static features too, that is too large for a scaler's squares."""
     table, k = seen.table, seen.observations.n_columns
     # nan compares as false
-    wrong = np.abs(table) > MOST
+    wrong = np.abs(table) > MOST_VALUE
     if wrong.any():
         row, column = (int(i) for i in np.argwhere(wrong)[0])
         names: list[Any] = [*seen.observations.form.variables(k), *seen.covariates.names]
         at = seen.observations.times(np.array([row]))[0]
-        raise ValueError(f"{BETWEEN}, got {table[row, column]:g} of {names[column]!r} at {at} (row {row})")
-
-
-def require_squares_of(name: str, values: Array) -> None:
-    """The same for values (n, ...) of a regressor or classifier."""
-    wrong = np.abs(values) > MOST
-    if wrong.any():
-        place = tuple(int(i) for i in np.argwhere(wrong)[0])
-        raise ValueError(f"{BETWEEN} in {name}, got {values[place]:g} in row {place[0]}")
+        raise ValueError(
+            f"expected values of a size up to {MOST_VALUE:g}, got {table[row, column]:g} of {names[column]!r} at {at} "
+            f"(row {row}); give it in other units"
+        )

@@ -127,7 +127,7 @@ class FittedForecaster(SeriesEstimator):
     def attention_weights(
         self, X: Any = None, context: Any = None, X_past: Any = None, static: Any = None
     ) -> NDArray[np.float32]:
-        """How much each step of the windows that `predict` reads hears of each, with ``architecture="attention"``.
+        """How much each step of the windows that `predict` reads attends to each, with ``architecture="attention"``.
 
         Parameters
         ----------

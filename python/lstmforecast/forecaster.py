@@ -100,7 +100,7 @@ class LSTMForecaster(FittedForecaster):
     dim_feedforward : int or None, default=None
         Numbers between the linear layers of ``"transformer"``. None: four times ``hidden_size``. Used only there.
     causal : bool, default=False
-        Whether a step of ``"transformer"`` hears only those up to its own. Used only there.
+        Whether a step of ``"transformer"`` attends only to those up to its own. Used only there.
     scaler : {"standard", "minmax", "robust", None} or a scaler object, default="standard"
         How each column is scaled; fitted on the training rows only.
     optimizer, learning_rate, weight_decay, batch_size, clip_grad_norm, clip_grad_value
@@ -124,7 +124,7 @@ class LSTMForecaster(FittedForecaster):
     validation_fraction : float or None, default=None
         The part of the rows, the last ones (of each series), that is held out to judge each epoch and for the errors
         that intervals are made of. None: 0.2, or less of a panel: two horizons, and at least some 500 windows. With
-        ``patience=None`` only None goes.
+        ``patience=None`` only None is allowed.
     augment : list of str or objects of `lstmforecast.augment`, or None, default=None
         How training windows, and the horizons after them, are changed each time they are seen: ``"jitter"``,
         ``"scale"``, ``"magnitude_warp"``, ``"time_warp"``, ``"window_slice"``, one after the other.
@@ -160,7 +160,7 @@ class LSTMForecaster(FittedForecaster):
         Whether the processes that torchrun started train the network together, each on its rows of every batch; see
         `lstmforecast.distributed`.
     distributed_timeout : float, default=600.0
-        Seconds after which a process that hears nothing from another gives up. Used only with ``distributed``.
+        Seconds after which a process that gets no answer from another gives up. Used only with ``distributed``.
     random_state : int, RandomState, Generator or None, default=None
         Same seed, same bits.
     verbose : int, default=0

@@ -65,7 +65,7 @@ class Form:
         return f"{column}" if self.columns is None else f"{self.columns[column]!r}"
 
 
-def read_table(y: Any, name: str = "y") -> tuple[NDArray[np.float64], Form]:
+def read_table(y: Any, name: str = "y", origin: Origin | None = None) -> tuple[NDArray[np.float64], Form]:
     """Take the numbers out of a container, missing ones as NaN.
 
     Parameters
@@ -74,6 +74,8 @@ def read_table(y: Any, name: str = "y") -> tuple[NDArray[np.float64], Form]:
         Real numbers of any type and layout, nullable ones too.
     name : str
         What the messages call the data.
+    origin : Origin or None
+        The library that the data came from: code in messages is for pandas, and left out for others.
 
     Returns
     -------
@@ -102,13 +104,15 @@ def read_table(y: Any, name: str = "y") -> tuple[NDArray[np.float64], Form]:
             narrow = array.dtype.kind == "f" and array.dtype.itemsize <= 4
             form = Form(kind, "float32" if narrow else "float64", None)
             # the common case, in which pandas would take longer than the network
-            return _of_usable_size(np.ascontiguousarray(array.reshape(len(array), -1), np.float64), name), form
+            values = np.ascontiguousarray(array.reshape(len(array), -1), np.float64)
+            return _of_usable_size(values, name, form, None), form
         table = pd.DataFrame(array)
     if table.empty:
         raise ValueError(f"expected {name} with at least one row and one column, got shape {np.shape(y)}")
     narrow = all(str(dtype).lower() in ("float32", "float16") for dtype in table.dtypes)
-    form = Form(kind, "float32" if narrow else "float64", columns)
-    return _of_usable_size(_numbers(table, form, name), name), form
+    form = Form(kind, "float32" if narrow else "float64", columns, origin)
+    index = y.index if columns is not None else None
+    return _of_usable_size(_numbers(table, form, name), name, form, index), form
 
 
 def _read_array(y: Any, name: str) -> NDArray[Any]:
@@ -134,7 +138,7 @@ def _numbers(table: pd.DataFrame, form: Form, name: str) -> NDArray[np.float64]:
     columns = [table.iloc[:, i] for i in range(table.shape[1])]
     wrong = [i for i, column in enumerate(columns) if not _holds_numbers(column)]
     if wrong:
-        got = ", ".join(f"{form.label(i)} ({columns[i].dtype}, such as {_culprit(columns[i])})" for i in wrong)
+        got = ", ".join(f"{form.label(i)} ({columns[i].dtype}, such as {_first_wrong(columns[i])})" for i in wrong)
         raise TypeError(
             f"expected numbers in every column of {name}, got {got}; " + _ways_to_numbers(table, wrong, form, name)
         )
@@ -143,7 +147,7 @@ def _numbers(table: pd.DataFrame, form: Form, name: str) -> NDArray[np.float64]:
     return np.ascontiguousarray(table.to_numpy(dtype=np.float64, na_value=np.nan))
 
 
-def _culprit(column: pd.Series) -> str:
+def _first_wrong(column: pd.Series) -> str:
     """The first value that is no number, and its row where other rows hold numbers."""
     readable = np.array([_is_missing(value) or _is_readable(value) for value in column])
     if readable.all() or not readable.any():
@@ -164,7 +168,7 @@ def _is_readable(value: Any) -> bool:
 
 
 def _ways_to_numbers(table: pd.DataFrame, wrong: list[int], form: Form, name: str) -> str:
-    if form.columns is None or not name.isidentifier():
+    if form.columns is None or form.origin is not None or not name.isidentifier():
         return "convert or drop what is no number"
     times = [i for i in wrong if pd.api.types.is_datetime64_any_dtype(table.dtypes.iloc[i])]
     if times:
@@ -226,12 +230,17 @@ def _float(value: Any) -> float:
         return np.inf if value > 0 else -np.inf
 
 
-def _of_usable_size(values: NDArray[np.float64], name: str) -> NDArray[np.float64]:
+def _of_usable_size(values: NDArray[np.float64], name: str, form: Form, index: pd.Index | None) -> NDArray[np.float64]:
     """Values as they are; a ValueError for one whose squares no number has room for. Infinite ones are the caller's."""
-    for beyond in (values > MOST_VALUE, values < -MOST_VALUE):
-        if beyond.any() and np.isfinite(values[beyond]).any():
-            found = values[beyond][np.isfinite(values[beyond])][0]
-            raise ValueError(
-                f"expected values of a size up to {MOST_VALUE:g} in {name}, got {found:g}; give {name} in other units"
-            )
+    if values.max(initial=0.0) <= MOST_VALUE and values.min(initial=0.0) >= -MOST_VALUE:
+        return values
+    # nan compares as false
+    beyond = (np.abs(values) > MOST_VALUE) & np.isfinite(values)
+    if beyond.any():
+        row, column = (int(i) for i in np.argwhere(beyond)[0])
+        where = f"column {form.label(column)} at " if values.shape[1] > 1 or form.kind == "frame" else ""
+        raise ValueError(
+            f"expected values of a size up to {MOST_VALUE:g} in {name}, got {values[row, column]:g} in {where}"
+            f"{row_name(index, row)}; give {name} in other units"
+        )
     return values

@@ -1,4 +1,4 @@
-"""The frequency of times that nobody named: what pandas finds, months by a day, half months, and steps with gaps."""
+"""The frequency of times without a given one: by pandas, months by a day, half months, and steps with gaps."""
 
 from __future__ import annotations
 

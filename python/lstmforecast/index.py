@@ -273,7 +273,7 @@ def alike(
     newer: pd.Index,
     name: str = "y",
     localise: str = "{}.tz_localize({!r})",
-    like: str = "as before",
+    like: str = "as at fit",
 ) -> pd.Index:
     """Check that newer labels are of the kind of those before, and bring them to the same time zone.
 
@@ -297,15 +297,14 @@ def alike(
         kinds = {"DatetimeIndex": "to_timestamp", "PeriodIndex": "to_period"}
         before, now = type(index).__name__, type(newer).__name__
         way = f"; convert the times with {kinds[before]}()" if {before, now} == set(kinds) else ""
-        raise TypeError(f"expected {name} with a {before} {like}, got a {now}{way}")
+        raise TypeError(f"expected {name} with a {before}, {like}, got a {now}{way}")
     if isinstance(index, pd.DatetimeIndex) and isinstance(newer, pd.DatetimeIndex):
         if (index.tz is None) != (newer.tz is None):
             zone = None if index.tz is None else str(index.tz)
             way = "drop the zone of the local times" if zone is None else "say that these are times of that zone"
-            raise TypeError(
-                f"expected {name} with the time zone {index.tz}, {like}, got {newer.tz}; {way} with "
-                f"{localise.format(name, zone)}"
-            )
+            wanted = "without a time zone" if zone is None else f"in the time zone {zone}"
+            got = f"times in {newer.tz}" if zone is None else "times without one"
+            raise TypeError(f"expected {name} {wanted}, {like}, got {got}; {way} with {localise.format(name, zone)}")
         return newer if newer.tz == index.tz else newer.tz_convert(index.tz)
     if index.dtype != newer.dtype and isinstance(index, pd.PeriodIndex):
         raise ValueError(f"expected {name} with the index {index.dtype}, {like}, got {newer.dtype}")

@@ -1,4 +1,4 @@
-"""What to do about times without a constant step: the pandas code that messages recommend."""
+"""Advice for times without a constant step: the pandas code that messages recommend."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """How labels, indexes and frequencies are written to model files: as integers and plain values that JSON can hold.
 
-What has no honest text form is a ValueError, which `fit` raises before it trains: what is fitted can be saved.
+What no text can hold without a loss is a ValueError, which `fit` raises before it trains: what is fitted can be saved.
 """
 
 from __future__ import annotations

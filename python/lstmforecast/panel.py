@@ -46,8 +46,8 @@ class Panel(Observations):
         """As `Observations.read`; series come in the order in which they first appear, and may be of unequal length."""
         y, origin = to_pandas(y, name)
         frame, long = indexed(y, name)
-        table, form = read_table(frame, name)
-        form = replace(form, kind="long" if long else form.kind, origin=origin)
+        table, form = read_table(frame, name, origin)
+        form = replace(form, kind="long" if long else form.kind)
         index = frame.index
         if like is not None:
             check_columns(like.form, like.n_columns, form, table.shape[1], name)

@@ -67,7 +67,7 @@ def index_of_codes(keys: pd.Index, numbers: Any, times: pd.Index, codes: Any, na
 
 
 def labels_alike(
-    index: pd.Index, newer: pd.Index, name: str, localise: str = "{}.tz_localize({!r})", like: str = "as before"
+    index: pd.Index, newer: pd.Index, name: str, localise: str = "{}.tz_localize({!r})", like: str = "as at fit"
 ) -> pd.Index:
     """As `lstmforecast.index.alike`, also for indexes of (series, time); those of different depth are left."""
     if index.nlevels != newer.nlevels:

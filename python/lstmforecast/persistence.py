@@ -14,10 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from lstmforecast import _core, augment
 from lstmforecast.ensemble import Ensemble, n_members
-from lstmforecast.packing import pack_frequency, unpack_frequency
-from lstmforecast.parameters import SCALERS
-from lstmforecast.quantization import DTYPES, pack, pack_state, unpack, unpack_state
-from lstmforecast.restored import (
+from lstmforecast.file_checks import (
     check_config,
     check_detector,
     check_training,
@@ -26,6 +23,9 @@ from lstmforecast.restored import (
     read_json,
     require,
 )
+from lstmforecast.packing import pack_frequency, unpack_frequency
+from lstmforecast.parameters import SCALERS
+from lstmforecast.quantization import DTYPES, pack, pack_state, unpack, unpack_state
 
 if TYPE_CHECKING:
     from lstmforecast.anomaly import LSTMAnomalyDetector

@@ -1,4 +1,4 @@
-"""Parameters as plain Python values, whatever scalars and arrays they were given as: the one place that turns them."""
+"""Parameters given as scalars and arrays of NumPy or pandas, read as plain Python values."""
 
 from __future__ import annotations
 

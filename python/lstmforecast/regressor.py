@@ -14,7 +14,6 @@ from sklearn.utils import Tags
 from lstmforecast import _core
 from lstmforecast.augment import Augmentation
 from lstmforecast.checkpoint import Checkpoint
-from lstmforecast.finite import require_squares_of
 from lstmforecast.fit_tasks import FitTasks, with_callbacks
 from lstmforecast.tabular import Array, WindowEstimator, as_floats, require_finite, require_rows, weigh_rows
 
@@ -57,7 +56,7 @@ class LSTMRegressor(RegressorMixin, WindowEstimator):
     dim_feedforward : int or None, default=None
         Numbers between the linear layers of ``"transformer"``. None: four times ``hidden_size``. Used only there.
     causal : bool, default=False
-        Whether a step of ``"transformer"`` hears only those up to its own. Used only there.
+        Whether a step of ``"transformer"`` attends only to those up to its own. Used only there.
     scaler : {"standard", "minmax", "robust"}, scaler object or None, default="standard"
         How ``X`` (each feature over rows and steps) and ``y`` (each target) are scaled, learned from the training rows;
         forecasts come back in the units of ``y``. None: data as given.
@@ -127,7 +126,7 @@ class LSTMRegressor(RegressorMixin, WindowEstimator):
         Whether the processes that torchrun started train the network together, each on its rows of every batch; see
         `lstmforecast.distributed`.
     distributed_timeout : float, default=600.0
-        Seconds after which a process that hears nothing from another gives up. Used only with ``distributed``.
+        Seconds after which a process that gets no answer from another gives up. Used only with ``distributed``.
     random_state : int, RandomState, Generator or None, default=None
         Seed of weights, order and dropout.
     verbose : int, default=0
@@ -336,7 +335,7 @@ class LSTMRegressor(RegressorMixin, WindowEstimator):
         self._flat_targets = bool(values["flat_targets"])
 
     def _check_restored(self) -> None:
-        from lstmforecast.restored import check_regressor
+        from lstmforecast.file_checks import check_regressor
 
         check_regressor(self, self.n_outputs_)
 
@@ -354,5 +353,4 @@ def _read_targets(y: Any, n_rows: int) -> Array:
         raise ValueError(f"expected y of shape (n,) or (n, outputs), got {targets.shape}")
     require_rows("y", targets, n_rows)
     require_finite("y", targets, ("row", "output")[: targets.ndim])
-    require_squares_of("y", targets)
     return targets

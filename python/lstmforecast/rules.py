@@ -8,7 +8,7 @@ from typing import Any
 
 from lstmforecast.plain import plain
 
-# What counts things that are made, waited for or kept: more is a slip of the keyboard.
+# The largest count that a parameter takes; more is taken for a typing error.
 MOST = 2**31 - 1
 # What single precision, in which networks compute, has room for without losing digits.
 LEAST_SIZE, MOST_SIZE = 2.0**-126, 2.0**127

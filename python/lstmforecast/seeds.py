@@ -1,4 +1,4 @@
-"""Seeds: whatever is random is drawn from a generator of its own, and NumPy's global one stays where it is."""
+"""Random generators and seeds from ``random_state``; NumPy's global generator is never used."""
 
 from __future__ import annotations
 

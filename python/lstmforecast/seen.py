@@ -111,7 +111,7 @@ class Seen:
         if self.sizes is None:
             return None
         k = self.observations.n_columns
-        # files of before have none: all series are pooled
+        # older files have none: all series are pooled
         pooled = self.sizes[:, 3 * k :] > 0 if self.sizes.shape[1] > 3 * k else np.ones((len(self.sizes), k), bool)
         return Units(self.sizes[:, 2 * k : 3 * k], pooled)
 
@@ -142,7 +142,7 @@ class Seen:
             there = known >= 0
             sizes[there] = np.hstack([like.scales, *like.units])[known[there]]
             for i in np.flatnonzero(there & (sizes[:, 3 * k :] == 0).any(axis=1)):
-                # what stood still when it was fitted may move by now
+                # a column that was constant at fit may vary now
                 spreads, pooled = sizes[i, 2 * k : 3 * k], sizes[i, 3 * k :] > 0
                 now = spread_of(values[starts[i] : starts[i] + lengths[i]], season)
                 sizes[i, 2 * k : 3 * k] = np.where(pooled, spreads, np.fmax(spreads, now))

@@ -193,6 +193,9 @@ class SeriesEstimator(SamplePaths, LSTMEstimator):
 
     def _steps(self, horizon: int | None) -> int:
         trained: int = self.model_.config["horizon"] if self.head == "direct" else self.horizon
+        if isinstance(horizon, list) or getattr(horizon, "shape", None):
+            got = type(horizon).__name__
+            raise TypeError(f"expected horizon to be an integer, got a {got}; data to forecast from are context=...")
         steps = trained if horizon is None else check_count("horizon", horizon, most=MOST_STEPS)
         if steps > self.model_.config["horizon"] and self._seen.covariates.past is not None:
             raise ValueError(
@@ -326,7 +329,7 @@ class SeriesEstimator(SamplePaths, LSTMEstimator):
             self.feature_names_in_ = np.array(names, dtype=object)
 
     def _check_restored(self) -> None:
-        from lstmforecast.restored import check_forecaster
+        from lstmforecast.file_checks import check_forecaster
 
         check_forecaster(self)
 

@@ -170,9 +170,9 @@ def static_rows(encoded: pd.DataFrame, columns: Sequence[StaticColumn] | None, s
 def _check_learned(rows: Array, features: pd.Index, columns: Sequence[StaticColumn], keys: pd.Index) -> None:
     """Refuse categories that no series of ``y`` had at fit, though the table did: nothing was learned about them."""
     learned = [feature for column in columns for feature in column.features]
-    of_nobody = ~features.isin(learned) & (rows > 0)
-    if of_nobody.any():
-        row, feature = (int(i) for i in np.argwhere(of_nobody)[0])
+    unknown = ~features.isin(learned) & (rows > 0)
+    if unknown.any():
+        row, feature = (int(i) for i in np.argwhere(unknown)[0])
         raise ValueError(
             f"expected static with categories that series of y had at fit, got {features[feature]!r} (column_category) "
             f"for series {keys.tolist()[row]!r}"

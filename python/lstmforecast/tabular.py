@@ -16,7 +16,7 @@ from lstmforecast import _core
 from lstmforecast.architecture import require_attention
 from lstmforecast.distributed import Processes
 from lstmforecast.estimator import Learn, LSTMEstimator, OnEpoch
-from lstmforecast.finite import require_finite_rows, require_squares_of
+from lstmforecast.finite import require_finite_rows
 from lstmforecast.fit_tasks import FitTasks
 from lstmforecast.form import MOST_VALUE
 from lstmforecast.scalers import fit_affine
@@ -89,7 +89,7 @@ class WindowEstimator(LSTMEstimator):
         return outputs
 
     def attention_weights(self, X: Any) -> NDArray[np.float32]:
-        """How much each step of a window hears of each, with ``architecture="attention"``.
+        """How much each step of a window attends to each, with ``architecture="attention"``.
 
         Parameters
         ----------
@@ -115,7 +115,6 @@ class WindowEstimator(LSTMEstimator):
         """Check X before a fit, without learning anything yet."""
         values, per_step = self._read(X), self.n_features_per_step
         _require_finite_rows(values)
-        require_squares_of("X", values)
         if values.ndim == 2:
             if values.shape[1] % per_step:
                 raise ValueError(

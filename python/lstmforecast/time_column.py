@@ -1,4 +1,4 @@
-"""A column of written times as instants: one order of day, month and year for all rows, or none."""
+"""Reading a column of text as times: one order of day, month and year for all rows, or an error."""
 
 from __future__ import annotations
 
@@ -267,7 +267,7 @@ def _unreadable(column: pd.Series[Any], row: int, name: str) -> str:
     shown = _BRIEF.repr(value)
     advice = "say how times are written (--time-format '%d.%m.%Y %H:%M', time_format in Python)"
     if re.fullmatch(r"\s*[-+]?\d+([.,]\d*)?\s*", str(value)):
-        # seconds since 1970, Excel's days, 202401: nobody can tell
+        # seconds since 1970, Excel's days, 202401: the meaning is unknown
         advice = "write times as 2026-01-31 12:00, or " + advice
     return (
         f"{name}, line {row + 2}: can't read {shown} in column {column.name!r} as a time; {advice}, or number the "

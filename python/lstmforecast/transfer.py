@@ -210,7 +210,7 @@ def _warn_of_parts(own: Mapping[str, Any], source: Mapping[str, Any], taken: lis
         f"{_shapes(fresh)}, where the pretrained ones are {_shapes(there)}; pretrained_ names all. Sizes, layers, "
         "features and segment_length of both networks are to be the same for more",
         UserWarning,
-        # whoever called fit
+        # the caller of fit
         stacklevel=9,
     )
 

@@ -1,4 +1,4 @@
-"""In what units the errors of a panel's series are counted, so that those of all of them can be pooled."""
+"""The units in which errors of a panel's series are counted, so that those of all series can be pooled."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ ROUNDING = 1e-12
 # The unit of a series without variation, as a part of its size, until its errors tell a better one.
 PART_OF_SIZE = 1e-3
 # A series whose errors are so many times as large in its unit as those of the others, or so small a part of them, needs
-# another unit. Wild series are part of what may happen to all: of M4's 414 hourly ones two are that far off.
+# another unit. Series that vary strongly stay in the pool: two of M4's 414 hourly ones are that far off.
 TOO_LARGE, TOO_SMALL = 10.0, 0.2
-# Windows from which its errors tell that. Its unit counts as one more, so that a few lucky forecasts don't make it 0.
+# Windows from which its errors tell that. Its unit counts as one more, so that a few exact forecasts don't make it 0.
 LEAST_WINDOWS = 5
 
 
@@ -37,7 +37,7 @@ class Units(NamedTuple):
 
     def divisors(self, which: NDArray[np.int64]) -> Array:
         """By what the errors of windows of these series are divided: (n_windows, k)."""
-        # a variable that never moves beside others that do: whatever its errors are, the pool doesn't hear of them
+        # a variable that never moves beside others that do: its errors count as 0 in the pool
         divisors: Array = np.where(self.spreads > 0, self.spreads, 2.0**1000)[which]
         return divisors
 

@@ -1,4 +1,4 @@
-"""Steps of the calendar in a time zone: local times that don't exist on some days, or exist twice."""
+"""Steps of days and longer in a time zone, where local times may not exist on some days, or exist twice."""
 
 from __future__ import annotations
 

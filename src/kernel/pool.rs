@@ -1,9 +1,10 @@
 //! Threads that wait for work: awake during a training, asleep between them.
 //!
 //! A training step is over in a millisecond and hands out work four times, so a worker looks out for the next piece for a
-//! few microseconds before it goes to sleep. A part that its worker has not begun when the caller is through with his own, as on
-//! a busy machine, he does himself: he waits for nobody who isn't at work. There is one pool in a process. Whoever finds it taken does all parts of the
-//! work himself, in order, with the same result: what a part computes depends on its number alone.
+//! few microseconds before it goes to sleep. A part that its worker has not begun when the caller has finished its own, as on a
+//! busy machine, is computed by the caller: it never waits for a worker that has not begun. There is one pool in a process. A caller
+//! that finds it taken computes all parts of the work itself, in order, with the same result: what a part computes depends on its
+//! number alone.
 
 use std::cell::UnsafeCell;
 use std::panic::{catch_unwind, resume_unwind, AssertUnwindSafe};
@@ -53,7 +54,8 @@ struct Worker {
 struct Claim(AtomicUsize);
 
 impl Claim {
-    /// Whether the part is for the asker to do: true once for each job, and never for one that is over, as jobs only grow.
+    /// Whether the part is for the calling thread to compute: true once for each job, and never for one that is over, as jobs
+    /// only grow.
     fn take(&self, job: usize) -> bool {
         self.0.fetch_max(job, Ordering::AcqRel) < job
     }

@@ -283,7 +283,9 @@ pub fn add_numbers(some: usize, others: usize) -> Result<usize> {
 }
 
 fn too_many() -> Error {
-    Error::Value(format!("expected a network of at most {MOST_NUMBERS} numbers, got sizes that ask for more"))
+    Error::Value(format!(
+        "expected a network of at most {MOST_NUMBERS} numbers, got sizes that need more: choose smaller sizes"
+    ))
 }
 
 /// The numbers of a tensor, row after row.

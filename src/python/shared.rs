@@ -11,7 +11,7 @@ use super::door::{enter, exception};
 use crate::error::{Error, Result};
 
 const BETWEEN_TRIES: Duration = Duration::from_millis(1);
-/// Tries before it is certain that a lock from before a fork is one that nobody will open.
+/// Tries before it is certain that a lock from before a fork will never be released.
 const TRIES: usize = 500;
 
 /// A model, or the like.

@@ -132,7 +132,7 @@ impl Feed {
         self.window.extend_from_slice(rows.values());
         let series = Panel::one(Matrix::new(&self.window, self.n_columns)?);
         let origins: Vec<(usize, usize)> = (0..rows.n_rows()).map(|row| (0, window_size + row)).collect();
-        let forecasts = model.forecast_series(&series, &origins, n_threads).and_then(finite);
+        let forecasts = model.forecast_series(&series, &origins, n_threads);
         let forecasts = match forecasts.and_then(|found| self.checked(model, found)) {
             Ok(forecasts) => forecasts,
             Err(error) => {
@@ -196,14 +196,6 @@ impl Feed {
         }
         Judged { forecast: self.pending[0][..self.n_columns].to_vec(), errors }
     }
-}
-
-/// Forecasts, if all of them are finite.
-fn finite(forecasts: Vec<f64>) -> Result<Vec<f64>> {
-    if forecasts.iter().all(|value| value.is_finite()) {
-        return Ok(forecasts);
-    }
-    Err(Error::Value("expected rows of which the network can make a forecast, got values too large for it".to_owned()))
 }
 
 fn has_gap(row: &[f64]) -> bool {

@@ -14,7 +14,7 @@ SUITES = (
     "m4",
     "elsewhere",
     "intervals",
-    "company",
+    "mixed_panels",
     "variants",
     "classes",
     "nab",

@@ -92,10 +92,10 @@ async def beside(address: str, parts: list[bytes], body: bytes, seconds: float) 
     return statuses
 
 
-def company(file: Path, y: pd.Series, body: bytes, seconds: float) -> list[dict[str, Any]]:
+def beside_bad_clients(file: Path, y: pd.Series, body: bytes, seconds: float) -> list[dict[str, Any]]:
     """A row for each kind of bad client."""
     rows = []
-    with (file.parent / "company.log").open("w") as log, running(file, log=log) as (process, address):
+    with (file.parent / "bad_clients.log").open("w") as log, running(file, log=log) as (process, address):
         for name, parts in bad_requests(y).items():
             before = memory_of(process.pid)
             statuses = asyncio.run(beside(address, parts, body, seconds))
@@ -142,7 +142,7 @@ def run(*, once: bool) -> list[Table]:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "load.safetensors")
         model.save(file)
-        beside_bad = company(file, context, body_of(context), 0.2 if once else 5.0)
+        beside_bad = beside_bad_clients(file, context, body_of(context), 0.2 if once else 5.0)
         kept = keeping(file, keyed, 0.4 if once else 60.0, 2 if once else 6)
     by = "wrk" if has_wrk() and not once else "connections of our own"
     return [

@@ -361,7 +361,7 @@ class TestDrift:
                 "",
             )
         ],
-        ({"actuals": [{"values": [1], "times": ["2026-02-31"]}]}, "actuals[0]: expected times that a calendar and a "),
+        ({"actuals": [{"values": [1], "times": ["2026-02-31"]}]}, "actuals[0]: expected dates and times that exist, "),
         (
             {"actuals": [{"values": [1], "times": ["9999-12-31"]}]},
             "actuals[0]: expected times, and steps ahead, of ",

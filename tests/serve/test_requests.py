@@ -26,12 +26,15 @@ def hourly(**window) -> dict:
 
 
 WRONG = {
-    "no JSON": (b"{", "expected a body of JSON"),
-    "NaN": (b'{"windows": [NaN]}', "expected a body of JSON"),
-    "nested": (b"[" * 100_000, "expected a body of JSON"),
-    "no UTF-8": (b'{"model": "\xff"}', "expected a body of JSON"),
+    "no JSON": (b"{", "expected a body of valid JSON"),
+    "NaN": (b'{"windows": [NaN]}', "expected a body of valid JSON"),
+    "nested": (b"[" * 100_000, "expected a body of valid JSON"),
+    "no UTF-8": (b'{"model": "\xff"}', "expected a body of valid JSON"),
     "array": ([], "expected the body to be an object, got an array"),
-    "unknown field": (GOOD | {"path": "/etc/passwd"}, "fields of model, key, windows, horizon, coverage, got 'path'"),
+    "unknown field": (
+        GOOD | {"path": "/etc/passwd"},
+        "fields model, key, windows, horizon, coverage at the most, got 'path'",
+    ),
     "no windows": ({"model": "pair"}, "expected the body with the field windows, got none"),
     "no model": ({"windows": GOOD["windows"]}, "expected model to be one of 'hourly', 'pair', 'panel', got none"),
     "unknown model": (GOOD | {"model": "../x"}, "one of 'hourly', 'pair', 'panel', got '../x'"),
@@ -100,7 +103,7 @@ def test_an_error_of_the_servers_own_is_in_its_log_and_not_in_the_answer(pair, m
     LOGGER.addHandler(handler)
     try:
         client = Client(create_app(pair))
-        assert "server's own" in sentence(client.predict(GOOD | {"model": "model"}), 500)
+        assert "the log of the server" in sentence(client.predict(GOOD | {"model": "model"}), 500)
     finally:
         LOGGER.removeHandler(handler)
     line = json.loads(written.getvalue())

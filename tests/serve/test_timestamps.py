@@ -44,8 +44,8 @@ def test_offsets_are_refused_for_a_model_without_a_zone(offset):
     got = client.predict(window(times))
     assert got.status_code == 422
     assert sentence(got) == (
-        "windows[0]: expected times without an offset from UTC, such as 2026-01-31T12:00:00, as the model's, "
-        f"got {times[0]!r}"
+        "windows[0]: expected times without an offset from UTC, such as 2026-01-31T12:00:00, as the model has no time "
+        f"zone, got {times[0]!r}"
     )
 
 

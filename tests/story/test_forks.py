@@ -145,7 +145,7 @@ def others_compute():
 
 
 def a_model_is_in_use():
-    """The fork comes in the midst of a call: the child has the model's lock, but nobody who opens it."""
+    """The fork comes in the midst of a call: the child has the model's lock, but no thread that releases it."""
     from tests.parity.networks import CONFIG, TRAINING
 
     codes = []

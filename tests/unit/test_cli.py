@@ -134,6 +134,15 @@ def test_messages_are_in_the_words_of_the_command(data: str, capsys: pytest.Capt
     message = error_of(capsys)
     assert "ascending order" in message
     assert "y." not in message
+    Path("words.csv").write_text("\n".join([*lines[:-1], lines[-1].replace(",", ",n/a?", 1)]) + "\n")
+    assert forecast("words.csv") == 1
+    message = error_of(capsys)
+    assert message.startswith("expected numbers in every column of the data, got 'OT' (str, such as 'n/a?")
+    assert message.endswith(f"(row {len(lines) - 2})); correct the file, or choose columns with --target")
+    assert forecast(data, "--freq", "daily") == 1
+    assert error_of(capsys).startswith("expected --freq to be a pandas frequency")
+    assert forecast(data, "--load", "absent.safetensors", small=["--quiet"]) == 1
+    assert error_of(capsys) == "can't open absent.safetensors: No such file or directory"
     Path("short.csv").write_text("\n".join(lines[:16]) + "\n")
     assert forecast("short.csv") == 1
     assert "--patience none holds nothing out" in error_of(capsys)

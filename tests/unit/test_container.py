@@ -163,8 +163,8 @@ def test_an_array_may_follow_a_frame():
     [
         (FRAME[3:], ValueError, "to go on after 2024-01-01 03:00:00, got an overlap: it begins at 2024-01-01 03:00:00"),
         (FRAME[5:], ValueError, "got 1 gap with 1 missing row: 2024-01-01 04:00:00; mend"),
-        (FRAME[4:].tz_localize("UTC"), TypeError, "expected y with the time zone None, as before, got UTC"),
-        (FRAME[4:].reset_index(drop=True), TypeError, "expected y with a DatetimeIndex as before, got a RangeIndex"),
+        (FRAME[4:].tz_localize("UTC"), TypeError, "expected y without a time zone, as at fit, got times in UTC"),
+        (FRAME[4:].reset_index(drop=True), TypeError, "expected y with a DatetimeIndex, as at fit, got a RangeIndex"),
         (FRAME[4:].rename(columns={"b": "c"}), ValueError, r"the columns at fit, got \['c'\] in place of \['b'\]"),
         (FRAME[4:][["b", "a"]], ValueError, r"in the order at fit, \['a', 'b'\], got \['b', 'a'\]"),
         (FRAME["a"][4:], ValueError, r"with 2 columns as at fit \(a, b\), got 1 \(a\)"),

@@ -127,6 +127,6 @@ def test_times_of_another_zone_come_back_in_that_of_the_model_and_such_without_a
     assert str(found.dtypes["ds"].tz) == "Europe/Berlin"
     same(found, fitted, local)
     with pytest.raises(
-        TypeError, match=r"ddf with the time zone Europe/Berlin, .* got None; .*dt.tz_localize\('Europe"
+        TypeError, match=r"ddf in the time zone Europe/Berlin, .* without one; .*dt.tz_localize\('Europe"
     ):
         lstmforecast.dask.forecast(parts_of(PANEL), fitted)

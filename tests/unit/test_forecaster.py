@@ -303,6 +303,8 @@ def test_bad_context_gets_one_clear_sentence(fitted, context, words):
 def test_a_bad_horizon_gets_one_clear_sentence(fitted, horizon):
     with pytest.raises((ValueError, TypeError), match="expected horizon to be "):
         fitted.predict(horizon)
+    with pytest.raises(TypeError, match=r"^expected horizon to be an integer, got a DataFrame; .* context="):
+        fitted.predict(FRAME)
 
 
 def test_an_update_that_fails_changes_nothing():

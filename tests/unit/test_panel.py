@@ -263,9 +263,9 @@ def test_newer_rows_come_in_any_time_zone_but_not_in_other_kinds_of_time():
     expected = pickle.loads(pickle.dumps(model)).update(newer).predict()
     again = pickle.loads(pickle.dumps(model)).update(at(local.tz_convert("UTC"))).predict()
     pd.testing.assert_series_equal(again, expected)
-    with pytest.raises(TypeError, match="expected y with the time zone Europe/Berlin, as before, got None"):
+    with pytest.raises(TypeError, match="expected y in the time zone Europe/Berlin, as at fit, got times without one"):
         model.update(at(local.tz_localize(None)))
-    with pytest.raises(TypeError, match="expected y with a DatetimeIndex as before, got a PeriodIndex"):
+    with pytest.raises(TypeError, match="expected y with a DatetimeIndex, as at fit, got a PeriodIndex"):
         model.update(at(local.tz_localize(None).to_period("h")))
 
 

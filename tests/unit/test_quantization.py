@@ -209,7 +209,7 @@ def test_integers_say_what_the_rounded_weights_say_to_two_digits(tmp_path, switc
     # states have 254 steps from -1 to 1: sums of 96 are off by some thousandths of what they say, 24 times in a row
     assert np.sqrt(((found - expected) ** 2).mean()) < 0.01 * expected.std()
     if "architecture" not in switches:
-        # one alone, and in the company of others: integers have one sum only
+        # one alone, and beside others: integers have one sum only
         assert_array_equal(small.model_.forecast(windows[3:4]), found[3:4])
     small.save(tmp_path / "small")
     for other in (load(tmp_path / "small"), pickle.loads(pickle.dumps(small)), copy.deepcopy(small)):

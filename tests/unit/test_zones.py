@@ -89,7 +89,9 @@ def test_a_detector_sees_the_same_instants_in_any_zone():
     assert str(other.trace(newer).index.tz) == "Europe/Berlin"
     np.testing.assert_array_equal(other.update(newer), first.update(y[150:]))
     for method in (first.predict, first.score_samples, first.trace, first.update):
-        with pytest.raises(TypeError, match=r"X with the time zone Europe/Berlin, .* got None; .* X.tz_localize\('Eur"):
+        with pytest.raises(
+            TypeError, match=r"X in the time zone Europe/Berlin, .* without one; .* X.tz_localize\('Eur"
+        ):
             method(y[150:].tz_localize(None))
 
 
@@ -105,8 +107,9 @@ def test_times_without_a_zone_are_refused_beside_such_with_one_and_the_advice_wo
     right, wrong = {"context": (y[:190], other[:190]), "y": (y[190:], other[190:]), "X": (X, other.to_frame("price"))}[
         door
     ]
-    like = "as y" if door == "X" else "as before"
-    with pytest.raises(TypeError, match=rf"expected {door} with the time zone {zone}, {like}, got ") as caught:
+    wanted = f"in the time zone {zone}" if zone else "without a time zone"
+    like = "as y" if door == "X" else "as at fit"
+    with pytest.raises(TypeError, match=rf"expected {door} {wanted}, {like}, got ") as caught:
         give[door](wrong)
     mended = eval(str(caught.value).rsplit(" with ", 1)[1], {door: wrong})
     assert mended.index.equals(right.index)
@@ -127,7 +130,7 @@ def test_the_advice_for_panels_works(kind):
         naive = as_polars(panel(hours)).with_columns(pl.col("ds").dt.replace_time_zone(None))
     else:
         naive = convert(panel(hours.tz_localize(None)))
-    with pytest.raises(TypeError, match="expected context with the time zone Europe/Berlin") as caught:
+    with pytest.raises(TypeError, match="expected context in the time zone Europe/Berlin") as caught:
         fitted.predict(context=naive)
     mended = eval(str(caught.value).rsplit(" with ", 1)[1], {"context": naive, "pl": pl})
     assert fitted.predict(context=mended).equals(expected)
@@ -142,9 +145,9 @@ def test_periods_and_times_are_not_mixed():
         lambda: fitted.predict(X=X.to_period("h")),
         lambda: model().fit(y[:190], X.to_period("h")),
     ):
-        with pytest.raises(TypeError, match=r"with a DatetimeIndex .*, got a PeriodIndex; convert .* to_timestamp\(\)"):
+        with pytest.raises(TypeError, match=r"a DatetimeIndex, .*, got a PeriodIndex; convert .* to_timestamp\(\)"):
             give()
-    with pytest.raises(TypeError, match=r"with a PeriodIndex .*, got a DatetimeIndex; convert .* to_period\(\)"):
+    with pytest.raises(TypeError, match=r"with a PeriodIndex, .*, got a DatetimeIndex; convert .* to_period\(\)"):
         Observations.read(y[:100].to_period("h")).extended(y[100:])
 
 
@@ -180,9 +183,11 @@ def test_the_command_says_how_times_are_written(tmp_path, capsys):
     assert main(["forecast", str(files["offset"]), *options, "--load", str(tmp_path / "UTC")]) == 0
     assert capsys.readouterr().out == expected
     assert main(["forecast", str(files["UTC"]), *options, "--load", str(tmp_path / "naive")]) == 1
-    assert re.search(r"expected times without an offset .* column 'ds', as the model's, got", capsys.readouterr().err)
+    assert re.search(
+        r"expected times without an offset .* column 'ds', as the model has no time zone, got", capsys.readouterr().err
+    )
     assert main(["forecast", str(files["naive"]), *options, "--load", str(tmp_path / "UTC")]) == 1
     assert re.search(r"with their offset from UTC, such as .* model's times are in UTC, got", capsys.readouterr().err)
     rows = ["forecast", str(files["naive"]), "--target", "y", *options[2:], "--load", str(tmp_path / "naive")]
     assert main(rows) == 1
-    assert "expected --time COLUMN, as the model knows times, got none" in capsys.readouterr().err
+    assert "expected --time COLUMN, as the model was trained on times, got none" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""Whose pages may ask: browsers say where a request goes and whose page sent it, and both have to be this server."""
+"""Checks of ``Host`` and ``Origin``: a request must name this server, and come from no page of another site."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MOST_KNOWN = 100
 
 
 class Hosts:
-    """The names under which a server is asked.
+    """The host names of a server, and the check of requests against them.
 
     A page can make its visitor's browser ask any address, under the page's own name (DNS rebinding). What arrives at a
     loopback address must therefore name it; at other addresses names are checked if some are given.

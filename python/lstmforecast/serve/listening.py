@@ -1,4 +1,4 @@
-"""A server at a socket, which answers everybody whom it has accepted before it ends."""
+"""The server's socket, its start and its end: all accepted connections are answered before it stops."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _NO_SYN = struct.pack(
 
 
 class Server(uvicorn.Server):
-    """uvicorn's, which closes the socket while connections wait there to be accepted, and so resets them.
+    """uvicorn's server, but connections that wait to be accepted at the end are answered; uvicorn resets them.
 
     Parameters
     ----------
@@ -54,9 +54,9 @@ class Server(uvicorn.Server):
             yield
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Let nobody in any more, accept those who are in, then answer all."""
+        """Refuse new connections, accept those that are being made, then answer all."""
         for each in sockets or []:
-            _let_nobody_in(each)
+            _refuse_new(each)
         for _ in range(TURNS):
             await asyncio.sleep(_ACCEPT / TURNS)
         await super().shutdown(sockets)
@@ -82,7 +82,7 @@ def serve(app: Any, listening: socket.socket, limits: Limits, log: ForecastLog |
     Server(uvicorn.Config(app, **options), address, log).run([listening])
 
 
-def _let_nobody_in(listening: socket.socket) -> None:
+def _refuse_new(listening: socket.socket) -> None:
     """Drop packets that ask for a new connection: the client asks again a second later, and is refused then."""
     if sys.platform != "linux":
         # a client who connects at this moment may be reset

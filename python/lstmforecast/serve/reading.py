@@ -83,7 +83,9 @@ def read_object(body: bytes, fields: tuple[str, ...], required: str) -> dict[str
     try:
         asked = orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        raise Refused(422, f"expected a body of JSON, got what can't be read: {error}") from error
+        raise Refused(
+            422, f"expected a body of valid JSON (null for a missing value), got an error: {error}"
+        ) from error
     check_object(asked, "the body", fields, required)
     found: dict[str, Any] = asked
     return found
@@ -217,7 +219,7 @@ def check_object(given: Any, where: str, fields: tuple[str, ...], required: str)
         raise Refused(422, f"expected {where} to be an object, got {kind_of(given)}")
     unknown = [name for name in given if name not in fields]
     if unknown:
-        raise Refused(422, f"expected {where} with fields of {', '.join(fields)}, got {unknown[0][:80]!r}")
+        raise Refused(422, f"expected {where} with the fields {', '.join(fields)} at the most, got {unknown[0][:80]!r}")
     if required not in given:
         raise Refused(422, f"expected {where} with the field {required}, got none")
 

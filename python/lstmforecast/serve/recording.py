@@ -45,7 +45,7 @@ Actual = tuple[list[str], list[str], NDArray[np.float64]]
 
 @dataclass
 class _Asked(Generic[Result]):
-    """What is to be done, and whether nobody waits for it any more."""
+    """What is to be done, and whether the request for it has ended."""
 
     action: Callable[[], Result]
     is_over: bool = False
@@ -133,7 +133,7 @@ class Recorder:
         for _ in range(math.ceil(len(self._waiting) / BATCH)):
             self._record(self._take())
         if asked.is_over:
-            raise TimeoutError("nobody waits for it any more")
+            raise TimeoutError("the request has ended")
         return asked.action()
 
     def _work(self) -> None:

@@ -295,7 +295,7 @@ class Server:
         kind = request.headers.get("content-type", "")
         if kind.partition(";")[0].strip().lower() != "application/json":
             got = repr(kind[:100]) if kind else "none"
-            raise Refused(415, f"expected Content-Type: application/json, got {got}")
+            raise Refused(415, f"expected Content-Type: application/json, got {got}; curl sends it with --json")
         most = self._limits.body_bytes
         told = request.headers.get("content-length", "")
         if told.isascii() and told.isdigit() and int(told[:20]) > most:

@@ -101,7 +101,7 @@ class Clock:
         except (ValueError, OverflowError) as error:
             if str(error).startswith("expected"):
                 raise
-            raise ValueError("expected times that a calendar and a clock have, of one zone, got others") from error
+            raise ValueError("expected dates and times that exist, of one zone, got others") from error
         check_years(index)
         return index
 
@@ -125,7 +125,8 @@ class Clock:
         if self.zone is None and any(has_offset):
             got = times[has_offset.index(True)]
             raise ValueError(
-                f"expected times without an offset from UTC, such as 2026-01-31T12:00:00, as the model's, got {got!r}"
+                "expected times without an offset from UTC, such as 2026-01-31T12:00:00, as the model has no time "
+                f"zone, got {got!r}"
             )
         if any(has_offset) and not all(has_offset):
             got = times[has_offset.index(False)]

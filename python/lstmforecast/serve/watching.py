@@ -19,8 +19,8 @@ LOGGER = logging.getLogger("lstmforecast.serve")
 LOGGER.addHandler(logging.NullHandler())
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
-_INTERNAL = Refused(500, "expected no error of the server's own, got one: it stands in its log")
-# What nginx calls a request whose client has gone: nobody reads the answer.
+_INTERNAL = Refused(500, "internal error: the log of the server has the details")
+# nginx's status for a request whose client has closed the connection.
 _GONE = 499
 
 Message = MutableMapping[str, Any]
@@ -58,7 +58,7 @@ class Meters:
 
 
 class Watched:
-    """An ASGI application around another: refuses strange hosts, counts, logs, and answers 500 where that fails.
+    """An ASGI application around another: refuses unknown hosts, counts, logs, and answers 500 where that fails.
 
     Parameters
     ----------

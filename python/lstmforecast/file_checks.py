@@ -1,4 +1,4 @@
-"""Whether what was read from a model file goes together: sizes, types and numbers, before anybody forecasts with it."""
+"""Checks of what was read from a model file: sizes, types and numbers must fit together before `load` returns."""
 
 from __future__ import annotations
 

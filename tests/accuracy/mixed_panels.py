@@ -1,6 +1,6 @@
-"""Intervals of a panel whose series have little in common: what the company of calm, dead and rising series costs.
+"""Intervals of a panel whose series have little in common: what calm, constant and rising series cost the others.
 
-python -m tests.accuracy company
+python -m tests.accuracy mixed_panels
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from lstmforecast import LSTMForecaster
 
 N_ROWS, HORIZON = 200, 7
 COVERAGES = (0.8, 0.95)
-COMPANY = (
-    "nobody",
+OTHERS = (
+    "none",
     "constants with rounding",
     "weekly plans",
     "never sold",
@@ -37,11 +37,11 @@ def noisy(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     return sizes[:, np.newaxis] * waves, 3 * sizes
 
 
-def company(kind: str, n: int, rng: np.random.Generator) -> np.ndarray:
+def others(kind: str, n: int, rng: np.random.Generator) -> np.ndarray:
     """Others of a kind: (n, N_ROWS + HORIZON)."""
     shape = (n, N_ROWS + HORIZON)
     levels = 10.0 + np.arange(n)[:, np.newaxis]
-    if kind == "nobody":
+    if kind == "none":
         return np.zeros((0, shape[1]))
     if kind == "constants with rounding":
         return np.diff(np.cumsum(np.broadcast_to(levels, (n, shape[1] + 1)), axis=1), axis=1)
@@ -58,7 +58,7 @@ def scores(kind: str, n: int, seed: int) -> dict[str, float]:
     """Coverage and width of the noisy series, and coverage of the others."""
     rng = np.random.default_rng(seed)
     values, deviations = noisy(rng)
-    values = np.concatenate([values, company(kind, n, rng)])
+    values = np.concatenate([values, others(kind, n, rng)])
     days = pd.date_range("2026-01-01", periods=N_ROWS, freq="D")
     index = pd.MultiIndex.from_product([range(len(values)), days], names=["unique_id", "ds"])
     y = pd.Series(values[:, :N_ROWS].ravel(), index)
@@ -75,11 +75,11 @@ def scores(kind: str, n: int, seed: int) -> dict[str, float]:
 
 
 def run(*, once: bool) -> list[Table]:
-    """Score all kinds of company."""
+    """Score all kinds of other series."""
     rows: list[dict[str, Any]] = []
-    for kind in COMPANY[: 2 if once else None]:
-        for n in (3,) if once or kind == "nobody" else (3, 20):
+    for kind in OTHERS[: 2 if once else None]:
+        for n in (3,) if once or kind == "none" else (3, 20):
             each = [scores(kind, n, seed) for seed in range(1 if once else 20)]
             mean = pd.DataFrame(each).mean().to_dict()
-            rows.append({"beside": kind, "n": 0 if kind == "nobody" else n} | mean)
-    return [Table("Intervals in company", NOTE, rows)]
+            rows.append({"beside": kind, "n": 0 if kind == "none" else n} | mean)
+    return [Table("Intervals of mixed panels", NOTE, rows)]
