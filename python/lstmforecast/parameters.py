@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numbers
+import reprlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -100,12 +101,17 @@ def check_count(name: str, value: Any, least: int = 1, most: int = MOST) -> int:
     """Check that a method's parameter is an integer from ``least`` to ``most``."""
     value = plain(value)
     if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"expected {name} to be an integer, got {value!r}")
+        raise TypeError(f"expected {name} to be an integer, got {reprlib.repr(value)}")
     if value < least:
         raise ValueError(f"expected {name} to be at least {least}, got {value}")
     if value > most:
         raise ValueError(f"expected {name} to be at most {most}, got {value}")
     return value
+
+
+def check_missing(missing: Any) -> None:
+    """Check what is to become of missing values."""
+    _RULES["missing"].check("missing", plain(missing))
 
 
 def check_jobs(n_jobs: Any) -> int | None:
