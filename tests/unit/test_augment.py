@@ -9,13 +9,13 @@ import pytest
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
+from tests.fuzz.safetensors_file import METADATA, Parts
 
 from lstmforecast import FormatError, LSTMClassifier, LSTMForecaster, LSTMRegressor, _core, augment, load
 
 ALL = ["jitter", "scale", "magnitude_warp", "time_warp", "window_slice"]
 FAST = {"hidden_size": 4, "max_epochs": 2, "random_state": 0, "n_threads": 1}
 MIXED = ["jitter", augment.time_warp(knots=3, sigma=0.1, probability=0.25)]
-from tests.fuzz.safetensors_file import METADATA, Parts
 
 
 def _series(n=150):
