@@ -315,6 +315,11 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
         windows = self._windows_to_fit(X)
         windows, labels, weights = weigh_rows(windows, read_labels(y, len(windows)), sample_weight)
         classes, codes = np.unique(labels, return_inverse=True)
+        if classes.dtype.kind in "mM":
+            raise TypeError(
+                f"expected numbers, strings or booleans in y, got {classes.dtype}, which cannot be saved: name classes "
+                "by strings, such as those of y.astype(str)"
+            )
         if len(classes) < 2:
             raise ValueError(f"expected y with at least 2 classes, got 1 class: {classes.tolist()[0]!r}")
         class_weight = weigh_classes(self.class_weight, classes, codes, weights)

@@ -101,11 +101,11 @@ class Observations:
             index = like._alike(index, form, name)
         elif index is None and freq is not None:
             raise ValueError(f"expected {name} with a time index for freq={freq!r}, got {type(y).__name__}")
-        observations = cls._on_grid(table, form, index, freq, missing, name)
+        observations = cls._on_grid(table, form, index, freq, missing, name, is_trained=like is not None)
         if missing == "mask" and like is None:
             # later, a sensor that is silent for a whole window is no reason to refuse a forecast
             observations._check_columns_known(name)
-        return observations._mended(missing, name)
+        return observations._mended(missing, name, is_trained=like is not None)
 
     @classmethod
     def _on_grid(
@@ -117,24 +117,27 @@ class Observations:
         missing: Missing,
         name: str,
         n_before: int = 0,
+        *,
+        is_trained: bool,
     ) -> Observations:
         if np.isinf(table).any():
             raise ValueError(f"expected finite values in {name}, got {place(np.isinf(table), 'infinite', index, form)}")
         if index is not None:
             grid, freq = regular_grid(index, freq, name, n_before)
             if len(grid) > len(index) and missing == "error":
-                raise ValueError(gap_message(index, grid, freq, name))
+                raise ValueError(gap_message(index, grid, freq, name, is_trained=is_trained))
             table, index = _spread(table, index, grid), grid
         return cls(table, index, freq, form)
 
-    def _mended(self, missing: Missing, name: str) -> Observations:
+    def _mended(self, missing: Missing, name: str, *, is_trained: bool) -> Observations:
         gone = np.isnan(self.values)
         if not gone.any():
             return self
         if missing == "error":
             raise ValueError(
                 f"expected no missing values in {name}, got {place(gone, 'NaN', self.index, self.form)}; mend them "
-                f"with missing='ffill' or missing='interpolate', or leave them out of the training with missing='mask'"
+                "with missing='ffill' or missing='interpolate'"
+                + ("" if is_trained else ", or leave them out of the training with missing='mask'")
             )
         if missing == "mask":
             return replace(self, filled=gone)
@@ -262,7 +265,8 @@ class Observations:
             later = continue_index(index, self.freq, len(table)) if later is None else later
             index = join_indexes(index, later, name)
         both = np.concatenate([self.values, table])
-        joined = self._on_grid(both, self.form, index, self.freq, missing, name, len(self))._mended(missing, name)
+        joined = self._on_grid(both, self.form, index, self.freq, missing, name, len(self), is_trained=True)
+        joined = joined._mended(missing, name, is_trained=True)
         if self.filled is None:
             return joined
         # what was mended before is no truth now

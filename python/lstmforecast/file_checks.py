@@ -138,7 +138,9 @@ def check_observations(observations: Observations, k: int) -> None:
     require(bool(known.all()), "a context that is not finite")
     _check_columns(form, k)
     if index is None:
-        require(form.kind in ("vector", "matrix", "frame"), f"a {form.kind} without an index")
+        # a Series of another library has none
+        kinds = ("vector", "matrix", "frame", *(("series",) if form.origin is not None else ()))
+        require(form.kind in kinds, f"a {form.kind} without an index")
         return
     require(len(index) == len(values), f"{len(index)} labels of {len(values)} rows")
     starts = np.array([0, len(values)])

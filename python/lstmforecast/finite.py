@@ -91,7 +91,9 @@ def _farthest_value(model: _core.Model | Ensemble, seen: Seen, series: int, orig
     value = seen.observations.values[at, column] if column < k else seen.features[at, column - k]
     index = seen.observations.index
     where = f"row {at - len(seen.observations)}" if index is None else f"{seen.observations.times(np.array([at]))[0]}"
-    of_series = f" of the series {seen.observations.series_keys[series]!r}" if seen.observations.is_panel else ""
+    # Python's own 7, not np.int64(7)
+    name = seen.observations.series_keys.tolist()[series]
+    of_series = f" of the series {name!r}" if seen.observations.is_panel else ""
     return f"{value:g} of {names[column]!r} at {where}{of_series}"
 
 

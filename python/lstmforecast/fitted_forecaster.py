@@ -93,7 +93,7 @@ class FittedForecaster(SeriesEstimator):
             As in `fit`; also if ``y`` overlaps with what was seen, or leaves a gap after it and that is an error.
         """
         check_is_fitted(self)
-        seen, newer = self._seen.extended(y, X, X_past, static, self.missing)
+        seen, newer = self._seen.extended(y, X, X_past, static, self._missing_now())
         self._check_counts(seen.observations)
         with aside(self) as updated:
             updated._learn_errors(self._seen.observations, seen, newer)

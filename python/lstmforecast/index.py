@@ -255,16 +255,16 @@ def _integer_step(index: pd.Index, freq: Frequency, name: str) -> int:
     return int(steps[counts.argmax()]) if len(steps) else 1
 
 
-def gap_message(index: pd.Index, grid: pd.Index, freq: Frequency, name: str = "y") -> str:
-    """Say how many rows are missing from ``index``, and which come first."""
+def gap_message(index: pd.Index, grid: pd.Index, freq: Frequency, name: str = "y", *, is_trained: bool = False) -> str:
+    """Say how many rows are missing from ``index``, which come first, and what can still be done about it."""
     absent = grid.difference(index, sort=False)
     after = np.unique(np.searchsorted(stamps_of(index), stamps_of(absent)))
     first = ", ".join(str(label) for label in absent[:3]) + (", ..." if len(absent) > 3 else "")
     return (
         f"expected {name} without gaps at the frequency {freq!r}, got {len(after)} "
         f"{'gap' if len(after) == 1 else 'gaps'} with {len(absent)} missing {'row' if len(absent) == 1 else 'rows'}: "
-        f"{first}; mend them with missing='ffill' or missing='interpolate', leave them out of the training with "
-        f"missing='mask', or give another freq="
+        f"{first}; mend them with missing='ffill' or missing='interpolate'"
+        + ("" if is_trained else ", leave them out of the training with missing='mask', or give another freq=")
     )
 
 

@@ -212,13 +212,22 @@ def unpack_frequency(saved: Any) -> Frequency:
 
 def pack_keys(keys: pd.Index) -> dict[str, Any]:
     """Write the names of series as plain values, for `unpack_keys`; a ``ValueError`` if one is no plain value."""
-    dtype = str(keys.dtype)
+    dtype = _dtype_name(keys)
     if isinstance(keys, pd.DatetimeIndex) and keys.tz is not None:
         dtype = f"datetime64[{keys.unit}, {_zone_name(keys.tz)}]"
     saved: dict[str, Any] = {"labels": [pack_label(key) for key in keys], "dtype": dtype}
     if isinstance(keys, pd.CategoricalIndex):
         saved |= {"categories": [pack_label(key) for key in keys.categories], "ordered": keys.ordered}
     return saved
+
+
+def _dtype_name(keys: pd.Index) -> str:
+    """What pandas finds a type by again; that of objects for those of Arrow of which it reads no name."""
+    try:
+        pd.api.types.pandas_dtype(str(keys.dtype))
+    except (TypeError, NotImplementedError):
+        return "object"
+    return str(keys.dtype)
 
 
 def unpack_keys(saved: dict[str, Any]) -> pd.Index:

@@ -80,7 +80,7 @@ class Panel(Observations):
             like = None if at_fit else Observations(self.values[rows], times, self.freq, form)
             grid, _ = regular_grid(times, self.freq, title)
             if len(grid) > len(part) and missing == "error":
-                raise ValueError(gap_message(times, grid, self.freq, title))
+                raise ValueError(gap_message(times, grid, self.freq, title, is_trained=not at_fit))
             read = Observations.read(part, freq=self.freq, missing=missing, like=like, name=title)
             gone = np.zeros(read.values.shape, bool) if read.filled is None else read.filled
             mended[i] = (read.values, grid, gone)

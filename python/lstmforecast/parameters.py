@@ -109,6 +109,11 @@ def check_count(name: str, value: Any, least: int = 1, most: int = MOST) -> int:
     return value
 
 
+def check_missing(missing: Any) -> None:
+    """Check what is to become of missing values."""
+    _RULES["missing"].check("missing", plain(missing))
+
+
 def check_jobs(n_jobs: Any) -> int | None:
     """Check how many fits are to run at a time, as scikit-learn counts them."""
     n_jobs = plain(n_jobs)

@@ -22,7 +22,7 @@ from lstmforecast.fit_tasks import FitTasks
 from lstmforecast.frames import to_pandas
 from lstmforecast.index import Frequency
 from lstmforecast.panel import Panel
-from lstmforecast.parameters import MOST_STEPS, check_count
+from lstmforecast.parameters import MOST_STEPS, check_count, check_missing
 from lstmforecast.samples import SamplePaths
 from lstmforecast.scalers import fit_columns
 from lstmforecast.season import season_length
@@ -204,10 +204,25 @@ class SeriesEstimator(SamplePaths, LSTMEstimator):
             )
         return steps
 
+    def _missing_now(self) -> Missing:
+        """What becomes of missing values of newer data, which may have been set since `fit`.
+
+        Raises
+        ------
+        ValueError
+            If it is none of the ways, or left to a network that isn't shown which values are missing.
+        """
+        check_missing(self.missing)
+        if self.missing == "mask" and not self.model_.config["indicator"]:
+            raise ValueError(
+                "expected missing='ffill' or missing='interpolate', as fit was without missing='mask', got 'mask'"
+            )
+        return self.missing
+
     def _read_context(self, context: Any, steps: int, X: Any, X_past: Any, static: Any) -> tuple[Seen, Any]:
         """Data to forecast from in place of those of `fit`, and the covariates of the steps after them."""
         like = self._seen.observations
-        observations = read_observations(context, missing=self.missing, like=like, name="context")
+        observations = read_observations(context, missing=self._missing_now(), like=like, name="context")
         if len(observations) < self.window_size_ and not observations.is_panel:
             raise ValueError(
                 f"expected context of at least {self.window_size_} rows (window_size_), got {len(observations)}"

@@ -16,6 +16,8 @@ from lstmforecast.frames import SERIES, to_pandas
 from lstmforecast.packing import pack_label, unpack_label
 
 Array = NDArray[np.float64]
+# What values of Arrow's types are: text as it is, and as places in a dictionary.
+_WORDS_OF_ARROW = (str, pd.CategoricalDtype.type)
 # So many categories are listed in a message.
 _SHOWN = 8
 
@@ -218,10 +220,14 @@ def _opened(static: Any) -> pd.DataFrame:
         raise TypeError(f"expected static to be a DataFrame with a row for each series, got {type(static).__name__}")
     if SERIES in frame:
         frame = frame.set_index(SERIES)
+    if not frame.shape[1]:
+        raise ValueError("expected static with a column of features, got none")
     for labels, what in ((frame.index, "one row for each series"), (frame.columns, "every column once")):
         if not labels.is_unique:
             raise ValueError(f"expected static with {what}, got {labels[labels.duplicated()].tolist()[0]!r} twice")
-    return frame
+    # pandas has no dummies for words of Arrow's
+    kinds = {name: dtype.type for name, dtype in frame.dtypes.items() if isinstance(dtype, pd.ArrowDtype)}
+    return frame.astype({name: object for name, kind in kinds.items() if issubclass(kind, _WORDS_OF_ARROW)})
 
 
 def _check_complete(frame: pd.DataFrame) -> None:

@@ -29,6 +29,8 @@ _LAYOUTS = (
     (_WEEKDAY + _NAME + r"[-./ ](?P<day>\d{1,2})(?:,\s?|[-./ ])(?P<year>\d{4})", _CLOCK),
     (r"(?P<year>\d{4})[-./ ]" + _NAME + r"[-./ ](?P<day>\d{1,2})", _CLOCK),
     (r"(?P<year>\d{4})[-/](?P<month>\d{1,2})", ""),
+    (r"(?P<month>\d{1,2})[-/](?P<year>\d{4})", ""),
+    (r"(?P<year>\d{4})[-./ ]" + _NAME, ""),
     (_NAME + r"[-./ ]?(?P<year>\d{4})", ""),
     (r"(?P<year>[12]\d{3})", ""),
     (r"(?P<year>[12]\d{3})[-/ ]?q(?P<quarter>[1-4])", ""),

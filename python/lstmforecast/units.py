@@ -62,7 +62,8 @@ def spread_of(rows: Array, season: int) -> Array:
             differences = np.abs(rows[lag:] - rows[:-lag])
             found = np.where(np.isnan(differences).all(axis=0), spread, _nanmean(differences))
             spread = np.where(spread > ROUNDING * size, spread, found)
-    still = (~np.isnan(spread) & ~has_variation(rows)) | (spread <= ROUNDING * size)
+    # two values that are alike say so, however far apart
+    still = ((~np.isnan(rows)).sum(axis=0) > 1) & ~has_variation(rows) | (spread <= ROUNDING * size)
     return np.where(still, PART_OF_SIZE * size, spread)
 
 

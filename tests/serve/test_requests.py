@@ -78,6 +78,8 @@ def test_one_sentence_says_what_is_wrong(client, name):
     said = sentence(client.predict(body))
     assert words in said
     assert "\n" not in said
+    # what a client could do about it isn't said in Python
+    assert not any(words in said for words in ("missing=", "freq=", "context."))
 
 
 def test_a_body_that_is_too_large_is_refused_before_it_is_read(pair):

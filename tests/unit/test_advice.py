@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from lstmforecast import LSTMForecaster
 from lstmforecast.container import Observations
 from lstmforecast.panel import Panel
 
@@ -152,3 +153,31 @@ def test_years_that_begin_on_the_last_of_february_keep_it():
     leap = pd.DatetimeIndex([pd.Timestamp(2000 + i, 2, 29 if i % 4 == 0 else 28) for i in range(20)])
     for freq in (None, pd.DateOffset(years=1)):
         assert list(Observations.read(of(leap[:15]), freq=freq).future_index(5)) == list(leap[15:])
+
+
+@pytest.mark.parametrize("gappy", [FRAME.drop(HOURS[45]), FRAME.mask(FRAME == 45.0)], ids=["a row", "a value"])
+@pytest.mark.parametrize("kind", [Observations, Panel])
+def test_after_a_fit_nothing_is_left_out_of_the_training(kind, gappy):
+    def as_kind(frame: pd.DataFrame) -> pd.DataFrame:
+        return frame if kind is Observations else pd.concat({"a": frame})
+
+    fitted = kind.read(as_kind(FRAME))
+    with pytest.raises(ValueError, match=r"missing='interpolate'.*, .*leave them out of the training"):
+        kind.read(as_kind(gappy))
+    with pytest.raises(ValueError, match=r"mend them with missing='ffill' or missing='interpolate'$"):
+        kind.read(as_kind(gappy), like=fitted, name="context")
+
+
+def test_missing_may_be_set_after_a_fit_to_what_the_network_can_do():
+    model = LSTMForecaster(3, max_epochs=1, hidden_size=4, window_size=8, random_state=0, n_threads=1).fit(
+        FRAME["load"]
+    )
+    gappy, newer = FRAME["load"].drop(HOURS[45]), pd.Series([48.0, np.nan], HOURS[-1] + pd.to_timedelta([1, 2], "h"))
+    whole = model.predict(context=FRAME["load"])
+    pd.testing.assert_series_equal(model.set_params(missing="interpolate").predict(context=gappy), whole)
+    for missing, words in (("mask", "expected missing='ffill' or .*, got 'mask'"), ("fill", "missing to be .*'fill'")):
+        model.set_params(missing=missing)
+        with pytest.raises(ValueError, match=words):
+            model.predict(context=gappy)
+        with pytest.raises(ValueError, match=words):
+            model.update(newer.rename("load"))

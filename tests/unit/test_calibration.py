@@ -161,7 +161,12 @@ def test_what_cannot_be_promised_is_said():
     nothing = LSTMForecaster(3, patience=None, **FAST).fit(y)
     with pytest.raises(ValueError, match=r"expected rows held out by fit .*got none: set patience"):
         nothing.predict_interval()
+    no_truth = LSTMForecaster(3, missing="mask", **FAST).fit(np.where(y % 3, y, np.nan))
+    with pytest.raises(ValueError, match="expected 3 rows in a row without missing values among those held out by fit"):
+        no_truth.predict_interval()
     model = LSTMForecaster(3, **FAST).fit(y)
+    with pytest.raises(TypeError, match=r"expected horizon to be an integer, got \[0.0, 1.0, .{,99}$"):
+        model.predict(y)
     with pytest.raises(ValueError, match="expected a horizon of at most 3, as trained for, got 4"):
         model.predict_interval(horizon=4)
     with pytest.raises(ValueError, match=r"expected at least 199 windows held out for coverage=0\.99, got 38"):

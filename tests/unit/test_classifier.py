@@ -128,3 +128,9 @@ def test_asked_before_fit(method: str) -> None:
 
 def test_there_is_no_loss_to_choose() -> None:
     assert "loss" not in LSTMClassifier().get_params()
+
+
+def test_classes_that_cannot_be_saved_are_refused_before_the_training():
+    days = np.array(["2026-01-01", "2026-01-02"], "datetime64[D]")[np.arange(20) % 2]
+    with pytest.raises(TypeError, match=r"expected numbers, strings or booleans in y, got datetime64.*y.astype\(str\)"):
+        LSTMClassifier(max_epochs=1, n_threads=1).fit(np.arange(80.0).reshape(20, 4), days)

@@ -130,3 +130,22 @@ def test_a_type_that_no_library_has_is_no_origin():
     for wrong in ({"series_type": "nonsense"}, {"series_type": "[1]"}, {"time_type": "Date"}):
         with pytest.raises(ValueError, match="types of columns that are known"):
             Origin("polars", **wrong)
+
+
+def test_a_model_of_a_column_without_times_is_saved_and_loaded(tmp_path):
+    model = LSTMForecaster(3, **FAST).fit(pl.Series("load", WAVE))
+    model.save(tmp_path / "model.safetensors")
+    assert load(tmp_path / "model.safetensors").predict().equals(model.predict())
+
+
+@pytest.mark.parametrize("dtype", [pa.dictionary(pa.int32(), pa.string()), pa.decimal128(5, 1)], ids=str)
+def test_ids_of_which_pandas_reads_no_type_are_saved_and_loaded(dtype, tmp_path):
+    names = pd.Series(pa.array(["1", "2"]).cast(pa.decimal128(5, 1)).to_pylist() if "dec" in str(dtype) else ["a", "b"])
+    ids = names.repeat(N).astype(pd.ArrowDtype(dtype))
+    y = pd.DataFrame({"unique_id": ids.array, "ds": pd.to_datetime(DAYS * 2), "y": WAVE})
+    model = LSTMForecaster(3, **FAST).fit(y)
+    model.save(tmp_path / "model.safetensors")
+    loaded = load(tmp_path / "model.safetensors")
+    assert loaded.predict()["unique_id"].tolist() == model.predict()["unique_id"].tolist()
+    newer = y.groupby("unique_id").head(2).assign(ds=lambda rows: rows["ds"] + pd.Timedelta(days=N))
+    assert loaded.update(newer).predict()["y"].tolist() == model.update(newer).predict()["y"].tolist()

@@ -7,6 +7,7 @@ from decimal import Decimal
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 
 from lstmforecast import LSTMForecaster, _core, quantization_report
@@ -165,3 +166,17 @@ def test_fit_refuses_what_is_no_feature(changed, kind, message):
 def test_decimals_are_numbers():
     with_decimals = _fit(STATIC.assign(area=[Decimal(i) for i in range(1, 5)]))
     pd.testing.assert_frame_equal(with_decimals.predict(), _fit().predict())
+
+
+def test_words_of_arrow_are_words():
+    whole = _fit(STATIC.drop(columns="grade")).predict()
+    for kind in ("string[pyarrow]", pd.ArrowDtype(pa.string()), pd.ArrowDtype(pa.dictionary(pa.int8(), pa.string()))):
+        static = STATIC.drop(columns="grade").astype({"kind": kind})
+        pd.testing.assert_frame_equal(_fit(static).predict(), whole)
+    arrow = STATIC.drop(columns="grade").convert_dtypes(dtype_backend="pyarrow")
+    pd.testing.assert_frame_equal(_fit(arrow).predict(), whole)
+
+
+def test_a_table_without_features_is_refused():
+    with pytest.raises(ValueError, match="expected static with a column of features, got none"):
+        _fit(STATIC[[]])

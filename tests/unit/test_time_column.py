@@ -37,6 +37,11 @@ def test_days_are_read_as_they_were_written(times, form):
     assert list(read(*times.strftime(form)).index) == list(times)
 
 
+@pytest.mark.parametrize("form", ["%m/%Y", "%m-%Y", "%Y/%m", "%Y-%m", "%Y %b", "%b %Y", "%Y-%B"])
+def test_months_are_read_as_they_were_written(form):
+    assert list(read(*MONTHS.strftime(form)).index) == list(MONTHS)
+
+
 @pytest.mark.parametrize("clock", CLOCKS)
 @pytest.mark.parametrize("form", [*DAY_FIRST, *MONTH_FIRST, *NAMED, *YEAR_FIRST[:2]])
 def test_hours_are_read_as_they_were_written(form, clock):

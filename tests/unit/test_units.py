@@ -131,3 +131,13 @@ def test_units_come_from_errors_where_they_are_far_off():
     # a few windows tell nothing
     few = units_from_errors(units, sizes[::LEAST_WINDOWS], which[::LEAST_WINDOWS])
     assert few.pooled[:, 0].tolist() == [True] * 4 + [False]
+
+
+def test_what_stands_still_between_gaps_gets_no_unit_of_noise():
+    rows = np.where(np.arange(N_ROWS) % 3, np.nan, 5.0)[:, np.newaxis]
+    # neither neighbours nor values a season apart are known together
+    np.testing.assert_array_equal(spread_of(rows, 7), spread_of(np.full((N_ROWS, 1), 5.0), 7))
+    np.testing.assert_array_equal(spread_of(0 * rows, 7), [0.0])
+    assert np.isnan(spread_of(rows[:3], 7)).all(), "one known value says nothing of how they vary"
+    model = _fitted([0 * rows[:, 0]], missing="mask")
+    assert _width(model, "other", 0.9) < 0.01 * _width(model, "noisy", 0.9)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from lstmforecast.serve.served_model import Prepared
 
 # What pandas and the estimators raise at data that they don't take.
 _BAD_DATA = (ValueError, TypeError, OverflowError, KeyError)
+# What our sentences advise who has the data in Python: parameters and methods of pandas, from there to the end.
+_IN_PYTHON = re.compile(r"; (?=.*(?:\bcontext\.\w|\b(?:missing|freq)=)).*")
 
 
 @dataclass(frozen=True)
@@ -79,8 +82,10 @@ def answer(asked: Sequence[Asked]) -> list[Answer | Exception]:
 
 
 def sentence_of(error: Exception) -> str:
-    """What a client reads of an error at its data: our own sentences, which say what was expected, no others."""
-    words = " ".join(str(error).split())
+    """What a client reads of an error at its data: our own sentences, which say what was expected, no others, and
+    without advice for users of Python.
+    """
+    words = _IN_PYTHON.sub("", " ".join(str(error).split()))
     return words if words.startswith("expected") else "expected rows and times that the model can read, got others"
 
 
