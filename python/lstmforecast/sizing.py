@@ -228,9 +228,9 @@ class Sizes(NamedTuple):
             )
         train, _ = _core.panel_split(int(np.median(lengths)), validation_fraction, self.horizon)
         window_size = self.window(max(train, 1))
-        if window_size > max(longest, _MOST_PADDED):
+        most = max(longest, _MOST_PADDED)
+        if window_size > most:
             raise ValueError(
-                f"expected window_size to be at most {max(longest, _MOST_PADDED)} for a longest series of {longest} rows, "
-                f"got {window_size}"
+                f"expected window_size to be at most {most} for a longest series of {longest} rows, got {window_size}"
             )
         return window_size, self.segment(window_size)
