@@ -234,10 +234,9 @@ def _detector(
     from lstmforecast.anomaly import LSTMAnomalyDetector
 
     # scores of which nothing is known yet are NaN
-    state = read_json(metadata["detector_state"], nan=True)
-    detector = LSTMAnomalyDetector._unpacked(
-        forecaster, _below(tensors, _DETECTOR), read_json(metadata["detector"]), state
-    )
+    state, parameters = read_json(metadata["detector_state"], nan=True), read_json(metadata["detector"])
+    _check_seed(parameters)
+    detector = LSTMAnomalyDetector._unpacked(forecaster, _below(tensors, _DETECTOR), parameters, state)
     check_detector(detector)
     return detector
 
@@ -255,8 +254,7 @@ def _weights(tensors: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
 def _read_parameters(text: str) -> dict[str, Any]:
     saved = read_json(text)
     parameters = {name: value for name, value in saved.items() if name not in _NOT_READ}
-    if not isinstance(parameters.get("random_state"), int | None):
-        raise ValueError("a random_state that is no integer")
+    _check_seed(parameters)
     # as many threads as a file says: a system that can't start them ends the process
     n_threads = parameters.get("n_threads")
     if n_threads is not None and not is_count(n_threads, 1, _MOST_THREADS):
@@ -268,6 +266,11 @@ def _read_parameters(text: str) -> dict[str, Any]:
     if "augment" in parameters:
         parameters["augment"] = augment.unpack(parameters["augment"])
     return parameters
+
+
+def _check_seed(parameters: dict[str, Any]) -> None:
+    if not isinstance(parameters.get("random_state"), int | None):
+        raise ValueError("a random_state that is no integer")
 
 
 def _below(tensors: dict[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:

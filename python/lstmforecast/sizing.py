@@ -22,6 +22,8 @@ STEPS_PER_EPOCH = 20
 MOST_STEPS_PER_EPOCH = 200
 # Beyond so many rows the default window grows no more: where some suffice, more do.
 _TRIED = 8 * LONGEST
+# Windows of a panel may be longer than its series, which are padded; beyond so many rows that is a mistake.
+_MOST_PADDED = 10_000
 # More than any series has.
 _MOST_ROWS = 2**60
 # Horizons up to so many seasons, or steps where no season is known, are near.
@@ -217,7 +219,7 @@ class Sizes(NamedTuple):
         Raises
         ------
         ValueError
-            If no series has more rows than the horizon.
+            If no series has more rows than the horizon, or the window would be almost all padding.
         """
         longest = int(lengths.max())
         if longest <= self.horizon:
@@ -226,4 +228,9 @@ class Sizes(NamedTuple):
             )
         train, _ = _core.panel_split(int(np.median(lengths)), validation_fraction, self.horizon)
         window_size = self.window(max(train, 1))
+        most = max(longest, _MOST_PADDED)
+        if window_size > most:
+            raise ValueError(
+                f"expected window_size to be at most {most} for a longest series of {longest} rows, got {window_size}"
+            )
         return window_size, self.segment(window_size)

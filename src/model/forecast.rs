@@ -226,6 +226,9 @@ impl<F: Fn(usize) -> (usize, usize)> Task<'_, F> {
     ) -> Result<()> {
         let mut prepared = vec![Prepared::default(); BATCH];
         let shape = [BATCH, self.lens.layout.n_rows(), self.lens.layout.width()];
+        // as they are prepared, together, and as a tensor
+        let len = shape.iter().fold(3_usize, |len, &size| len.saturating_mul(size));
+        memory::check::<f32>(len, || format!("forecasts with window_size={}", self.config.window_size))?;
         for start in channels.clone().step_by(BATCH) {
             let rows = BATCH.min(channels.end - start);
             for (row, prepared) in prepared[..rows].iter_mut().enumerate() {

@@ -5,12 +5,23 @@ use crate::error::Result;
 use crate::kernel::pool;
 use crate::memory;
 use crate::network;
+use crate::network::config::{NetworkConfig, SkipConfig};
 use crate::train::fused_gradient::STEP_BYTES;
 use crate::train::TrainConfig;
 
 /// Numbers that the kernel keeps of each unit at each step: four gates, states, and with dropout or both directions outputs and
 /// masks.
 const STATES: usize = 9;
+
+/// Numbers in the kernel's widest vectors.
+const LANES: usize = 16;
+
+/// The network with its sizes as the kernel lays them out: whole vectors.
+fn padded(network: &NetworkConfig) -> NetworkConfig {
+    let skip = network.skip.map(|skip| SkipConfig { horizon: skip.horizon.next_multiple_of(LANES), ..skip });
+    let hidden_size = network.hidden_size.next_multiple_of(LANES);
+    NetworkConfig { hidden_size, output_size: network.output_size.next_multiple_of(LANES), skip, ..network.clone() }
+}
 
 impl Model {
     /// Whether there is memory for a training on so many samples.
@@ -21,9 +32,10 @@ impl Model {
         let network = self.config.network();
         let batch_size = training.batch_size.min(n_samples);
         let n_threads = pool::n_threads(training.n_threads).min(batch_size);
-        let n_weights = network::count_weights(&network)?.saturating_mul(network::COPIES + n_threads);
+        let laid_out = if self.engine() == Engine::Fused { padded(&network) } else { network.clone() };
+        let n_weights = network::count_weights(&laid_out)?.saturating_mul(network::COPIES + n_threads);
         // of the kernel, which goes through a batch in as many parts as it must
-        let states = network.lstm_shape().n_cells().saturating_mul(network.hidden_size.next_multiple_of(16));
+        let states = network.lstm_shape().n_cells().saturating_mul(network.hidden_size.next_multiple_of(LANES));
         let row = self
             .config
             .n_steps()

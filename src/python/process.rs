@@ -21,7 +21,8 @@ const BETWEEN_LOOKS: Duration = Duration::from_micros(200);
 
 /// Calls without the GIL that are not paused.
 static N_COMPUTING: AtomicUsize = AtomicUsize::new(0);
-static IS_FORKING: AtomicBool = AtomicBool::new(false);
+/// Threads that are about to fork: there may be several at once.
+static N_FORKING: AtomicUsize = AtomicUsize::new(0);
 static IS_ENDING: AtomicBool = AtomicBool::new(false);
 
 thread_local! {
@@ -48,19 +49,19 @@ pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
 /// Waits until no other thread computes: the child would find the locks of libtorch taken that it holds.
 #[pyfunction]
 fn before_fork(py: Python<'_>) {
-    IS_FORKING.store(true, Ordering::SeqCst);
+    N_FORKING.fetch_add(1, Ordering::SeqCst);
     py.allow_threads(wait_for_calls);
 }
 
 #[pyfunction]
 fn after_fork_in_parent() {
-    IS_FORKING.store(false, Ordering::SeqCst);
+    N_FORKING.fetch_sub(1, Ordering::SeqCst);
 }
 
 /// What a forked child does before anything else.
 #[pyfunction]
 pub(super) fn after_fork() {
-    IS_FORKING.store(false, Ordering::SeqCst);
+    N_FORKING.store(0, Ordering::SeqCst);
     // the calls stayed in the parent with their threads
     N_COMPUTING.store(0, Ordering::SeqCst);
     threads::after_fork();
@@ -109,9 +110,9 @@ impl Drop for Computing {
 
 /// To be called without the GIL and between two batches: waits where another thread forks. False if the program is ending.
 pub(super) fn go_on() -> bool {
-    if IS_FORKING.load(Ordering::SeqCst) {
+    if is_forking() {
         let _pause = Computing::count(false);
-        while IS_FORKING.load(Ordering::SeqCst) {
+        while is_forking() {
             thread::sleep(BETWEEN_LOOKS);
         }
     }
@@ -163,6 +164,10 @@ fn stay() -> ! {
     loop {
         thread::park();
     }
+}
+
+fn is_forking() -> bool {
+    N_FORKING.load(Ordering::SeqCst) > 0
 }
 
 fn is_ending() -> bool {

@@ -30,8 +30,7 @@ for name in ("horizon", "window_size", "segment_length", "tbptt", "n_estimators"
     for panel in (False, True):
         y = pd.DataFrame({"unique_id": ["a"] * 80, "ds": pd.date_range("2026", periods=80, freq="h"), "y": Y})
         small = SMALL | ({"window_size": None, "segment_length": 1} if name == "window_size" else {})
-        if not (panel and name in ("window_size", "segment_length")):  # of a panel these are the network's
-            tries(lambda v: LSTMForecaster(**small | {name: v}).fit(y if panel else Y))
+        tries(lambda v: LSTMForecaster(**small | {name: v}).fit(y if panel else Y))
 tries(lambda v: LSTMForecaster(v).fit(Y))
 tries(lambda v: LSTMForecaster(2, validation_fraction=1 - 1e-16, window_size=v).fit(Y))
 """,

@@ -12,7 +12,7 @@ import sys
 import numpy as np
 import pytest
 
-from lstmforecast import CharLSTM, LSTMClassifier, LSTMForecaster, LSTMRegressor
+from lstmforecast import CharLSTM, LSTMClassifier, LSTMForecaster, LSTMRegressor, _core
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
 
@@ -84,6 +84,18 @@ def _write(options):
     CharLSTM(**(FAST | options)).fit("to be or not to be " * 20).generate("to", 3)
 
 
+def _regress_wide(options):
+    X = np.zeros((6, 2_000_000))
+    LSTMRegressor(n_features_per_step=X.shape[1], scaler=None, **(FAST | options)).fit(X, X[:, 0])
+
+
+def _forecast_long(options):
+    from tests.parity.networks import CONFIG
+
+    model = _core.Model(CONFIG | options)
+    model.forecast(np.zeros((1, options["window_size"], CONFIG["n_features"])))
+
+
 def _outcome(work, options, limited):
     """What a child comes to: a word of refusal, "fine", or the code with which it was killed."""
     reader, writer = os.pipe()
@@ -112,7 +124,9 @@ def main():
     few = [{"hidden_size": 10**6}, {"hidden_size": 10**12}, {"backend": "torch", "hidden_size": 10**6}]
     tries = [(_forecast, OF_FORECASTERS), (_write, OF_TEXTS), (_regress, few), (_classify, few)]
     for limited in (True, False):
-        for work, each in tries:
+        # with more memory these would be computed
+        large = [(_regress_wide, [{"hidden_size": 1}]), (_forecast_long, [{"window_size": 10**7}])]
+        for work, each in tries + (large if limited else []):
             for options in each:
                 outcome = _outcome(work, options, limited)
                 if not outcome.startswith("refused: ") or outcome.count("\n"):
@@ -127,7 +141,9 @@ def main():
 
 
 def test_what_no_memory_holds_is_refused():
-    done = subprocess.run([sys.executable, __file__], capture_output=True, text=True, timeout=110, check=False)
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, __file__]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=110, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
