@@ -232,7 +232,7 @@ def test_messages_about_other_frames_recommend_no_code_of_pandas():
         pl.concat([frame, frame[-1:]]),
         frame.with_columns(pl.col("load").cast(pl.String)),
     ):
-        with pytest.raises((ValueError, TypeError), match="^expected ") as caught:
+        with pytest.raises((ValueError, TypeError), match=r"^expected ") as caught:
             LSTMForecaster(3).fit(wrong)
         assert "y." not in str(caught.value)
         assert "pd." not in str(caught.value)
