@@ -94,7 +94,7 @@ class Observations:
         """
         table, form, index = _opened(y, name)
         if index is not None:
-            check_index(index, name)
+            check_index(index, _title(form, name))
         if like is not None:
             check_columns(like.form, like.n_columns, form, table.shape[1], name)
             freq = like.freq if index is not None else None
@@ -123,7 +123,7 @@ class Observations:
         if np.isinf(table).any():
             raise ValueError(f"expected finite values in {name}, got {place(np.isinf(table), 'infinite', index, form)}")
         if index is not None:
-            grid, freq = regular_grid(index, freq, name, n_before)
+            grid, freq = regular_grid(index, freq, _title(form, name), n_before)
             if len(grid) > len(index) and missing == "error":
                 raise ValueError(gap_message(index, grid, freq, name, is_trained=is_trained))
             table, index = _spread(table, index, grid), grid
@@ -292,6 +292,11 @@ class Observations:
         index = unpack_index(tensors["index"], values["index"])
         filled = tensors["filled"].astype(bool) if "filled" in tensors else None
         return cls(tensors["values"], index, unpack_frequency(values["freq"]), unpack_columns(values["form"]), filled)
+
+
+def _title(form: Form, name: str) -> str:
+    """The data in messages about times, which recommend code of pandas for what is a name in the user's code."""
+    return name if form.origin is None else f"the frame {name}"
 
 
 def _opened(y: Any, name: str) -> tuple[NDArray[np.float64], Form, pd.Index | None]:

@@ -223,3 +223,16 @@ def test_a_forecaster_takes_newer_rows_of_another_kind():
     np.testing.assert_array_equal(values_of(forecast, "time"), expected.update(y[150:]).predict())
     assert isinstance(forecaster.predict(context=y), pd.DataFrame)
     assert isinstance(expected.predict(context=as_polars(y)), pl.DataFrame)
+
+
+def test_messages_about_other_frames_recommend_no_code_of_pandas():
+    frame = pl.DataFrame({"time": pd.date_range("2026-01-01", periods=60, freq="h"), "load": range(60)})
+    for wrong in (
+        frame.reverse(),
+        pl.concat([frame, frame[-1:]]),
+        frame.with_columns(pl.col("load").cast(pl.String)),
+    ):
+        with pytest.raises((ValueError, TypeError), match=r"^expected ") as caught:
+            LSTMForecaster(3).fit(wrong)
+        assert "y." not in str(caught.value)
+        assert "pd." not in str(caught.value)
