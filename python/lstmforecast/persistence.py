@@ -25,6 +25,7 @@ from lstmforecast.file_checks import (
 )
 from lstmforecast.packing import pack_frequency, unpack_frequency
 from lstmforecast.parameters import SCALERS
+from lstmforecast.plain import own_kind
 from lstmforecast.quantization import DTYPES, pack, pack_state, unpack, unpack_state
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def _contents(estimator: LSTMEstimator) -> tuple[dict[str, NDArray[Any]], dict[s
     tensors |= {_STATE + name: np.ascontiguousarray(array) for name, array in arrays.items()}
     training = {name: getattr(estimator, f"{name}_") for name in (*_LEARNED, "pretrained", "frozen")}
     metadata = {
-        "estimator": type(estimator).__name__,
+        "estimator": own_kind(estimator).__name__,
         "parameters": json.dumps(_savable_parameters(estimator)),
         "model": json.dumps(estimator.model_.config),
         "training": json.dumps(training),
@@ -169,7 +170,7 @@ def save_text_model(estimator: CharLSTM, path: str | Path) -> None:
     if isinstance(estimator.random_state, int):
         parameters["random_state"] = estimator.random_state
     metadata = {
-        "estimator": type(estimator).__name__,
+        "estimator": own_kind(estimator).__name__,
         "parameters": json.dumps(parameters),
         "model": json.dumps(estimator.model_.config),
         "training": json.dumps({name: getattr(estimator, f"{name}_") for name in _LEARNED}),

@@ -90,8 +90,13 @@ class PlainParameters:
         return {name: vars(self).get(name, value) for name, value in parameters.items()}
 
     def _plain_parameters(self) -> dict[str, Any]:
-        """The parameters as plain values, without those of parameters."""
-        return {name: getattr(self, name) for name in self.get_params(deep=False)}
+        """The parameters of the estimator that this is, or extends, as plain values; without those of parameters."""
+        return {name: getattr(self, name) for name in own_kind(self)._get_param_names()}
+
+
+def own_kind(estimator: Any) -> Any:
+    """The class of this package that an estimator is of, be it by way of a user's subclass."""
+    return next(kind for kind in type(estimator).__mro__ if kind.__module__.partition(".")[0] == "lstmforecast")
 
 
 class _Parameter:

@@ -177,3 +177,23 @@ def test_a_parameter_of_numpy_does_what_the_plain_one_does(kind, name, tmp_path)
                 np.testing.assert_array_equal(says, known)
             if name not in ("scaler", "threshold"):
                 assert loaded.get_params(deep=False)[name] == (list(value) if isinstance(value, tuple) else value)
+
+
+class Own(lstmforecast.LSTMForecaster):
+    """As scikit-learn has them extended: with other parameters, and defaults for the rest."""
+
+    def __init__(self, horizon: int = 4, *, city: str = "Bonn") -> None:
+        super().__init__(horizon, hidden_size=4, max_epochs=1, random_state=0, n_threads=1)
+        self.city = city
+
+
+def test_a_subclass_with_parameters_of_its_own_is_fitted_saved_and_loaded_as_what_it_extends(tmp_path):
+    y = np.sin(np.arange(100.0))
+    own = Own(2, city="Ulm").fit(y)
+    whole = lstmforecast.LSTMForecaster(2, hidden_size=4, max_epochs=1, random_state=0, n_threads=1).fit(y)
+    np.testing.assert_array_equal(own.predict(), whole.predict())
+    np.testing.assert_array_equal(clone(own).fit(y).predict(), whole.predict())
+    own.save(tmp_path / "model")
+    loaded = lstmforecast.load(tmp_path / "model")
+    assert type(loaded) is lstmforecast.LSTMForecaster
+    np.testing.assert_array_equal(loaded.predict(), whole.predict())
