@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::kernel::pool;
 use crate::memory;
 use crate::network;
-use crate::network::config::{NetworkConfig, SkipConfig};
+use crate::network::config::{Architecture, NetworkConfig, SkipConfig};
 use crate::train::fused_gradient::STEP_BYTES;
 use crate::train::TrainConfig;
 
@@ -16,7 +16,22 @@ const STATES: usize = 9;
 /// Numbers in the kernel's widest vectors.
 const LANES: usize = 16;
 
-/// The network with its sizes as the kernel lays them out: whole vectors.
+/// How many weights there are as an engine lays them out: our own kernel in whole vectors.
+fn count_laid_out(network: &NetworkConfig, engine: Engine) -> Result<usize> {
+    match engine {
+        Engine::Torch => network::count_weights(network),
+        Engine::Fused => network::count_weights(&padded(network)),
+        Engine::Hybrid => {
+            let input_size = network.lstm_input_size();
+            let architecture = Architecture::Lstm;
+            let lstm = NetworkConfig { architecture, input_size, output_size: 1, skip: None, ..network.clone() };
+            let padding = network::count_weights(&padded(&lstm))? - network::count_weights(&lstm)?;
+            Ok(network::count_weights(network)?.saturating_add(padding))
+        }
+    }
+}
+
+/// The network with whole vectors for sizes.
 fn padded(network: &NetworkConfig) -> NetworkConfig {
     let skip = network.skip.map(|skip| SkipConfig { horizon: skip.horizon.next_multiple_of(LANES), ..skip });
     let hidden_size = network.hidden_size.next_multiple_of(LANES);
@@ -32,8 +47,7 @@ impl Model {
         let network = self.config.network();
         let batch_size = training.batch_size.min(n_samples);
         let n_threads = pool::n_threads(training.n_threads).min(batch_size);
-        let laid_out = if self.engine() == Engine::Fused { padded(&network) } else { network.clone() };
-        let n_weights = network::count_weights(&laid_out)?.saturating_mul(network::COPIES + n_threads);
+        let n_weights = count_laid_out(&network, self.engine())?.saturating_mul(network::COPIES + n_threads);
         // of the kernel, which goes through a batch in as many parts as it must
         let states = network.lstm_shape().n_cells().saturating_mul(network.hidden_size.next_multiple_of(LANES));
         let row = self

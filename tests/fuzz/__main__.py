@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.fuzz.campaign import run
 
-TARGETS = ("model_files", "checkpoints", "csv", "http")
+TARGETS = ("model_files", "checkpoints", "csv", "http", "requests")
 
 
 def main() -> int:

@@ -3,7 +3,7 @@
 import random
 
 import pytest
-from tests.fuzz import faulty, model_files
+from tests.fuzz import faulty, model_files, mutators
 from tests.fuzz.campaign import run
 from tests.fuzz.outcome import check_message
 from tests.fuzz.safetensors_file import METADATA, Parts, checksum
@@ -54,6 +54,20 @@ def test_most_mutants_are_signed():
         except Exception:
             continue
     assert n_signed > 150
+
+
+def test_trees_deeper_than_json_writes_are_changed_otherwise(monkeypatch):
+    def too_deep(parts, dice):
+        tree = []
+        for _ in range(100_000):
+            tree = [tree]
+        parts.header["x"] = tree
+
+    monkeypatch.setattr(mutators, "change_header", too_deep)
+    monkeypatch.setattr(mutators, "change_text", too_deep)
+    monkeypatch.setattr(mutators, "change_numbers", too_deep)
+    file = Parts({METADATA: {}}, bytearray(8)).file()
+    assert all(mutators.change_file([file], random.Random(seed)) for seed in range(5))
 
 
 @pytest.mark.parametrize("text", ["", "x" * 101, "a\nb", "a bug in lstmforecast: thread panicked", "word " * 120])

@@ -191,5 +191,47 @@ def test_a_core_that_is_loaded_in_the_child_never_hangs():
     _run("-c", textwrap.dedent(script))
 
 
+def test_trainings_pause_until_the_last_of_several_forks():
+    script = """
+        # whose own hooks let one thread fork at a time
+        import concurrent.futures.thread, logging, os, random, threading, time
+        import numpy
+        first_is_over, second_waits, paused, epochs = threading.Event(), threading.Event(), [], []
+        def before():
+            if threading.current_thread().name == "second":
+                second_waits.set()
+                first_is_over.wait()
+                n = len(epochs)
+                time.sleep(0.3)
+                paused.append(len(epochs) == n)
+        os.register_at_fork(before=before)  # runs after the hooks that are registered later
+        import lstmforecast
+        def fork():
+            child = os.fork()
+            if child == 0:
+                os._exit(0)
+            os.waitpid(child, 0)
+        def observe(record):
+            epochs.append(record)
+            return bool(paused)
+        def train():
+            y = numpy.sin(numpy.arange(300) / 5)
+            options = {"max_epochs": 10**6, "steps_per_epoch": 1, "patience": None, "n_threads": 1}
+            lstmforecast.LSTMForecaster(3, hidden_size=8, callbacks=[observe], **options).fit(y)
+        training, second = threading.Thread(target=train), threading.Thread(target=fork, name="second")
+        training.start()
+        while not epochs:
+            time.sleep(0.01)
+        second.start()
+        second_waits.wait()
+        fork()
+        first_is_over.set()
+        second.join()
+        training.join()
+        assert paused == [True]
+    """
+    _run("-c", textwrap.dedent(script))
+
+
 if __name__ == "__main__":
     globals()[sys.argv[1]]()

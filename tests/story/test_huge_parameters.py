@@ -89,6 +89,10 @@ def _regress_wide(options):
     LSTMRegressor(n_features_per_step=X.shape[1], scaler=None, **(FAST | options)).fit(X, X[:, 0])
 
 
+def _forecast_wide(options):
+    _forecast({"architecture": "cnn_lstm"} | options | SMALL)
+
+
 def _forecast_long(options):
     from tests.parity.networks import CONFIG
 
@@ -125,7 +129,11 @@ def main():
     tries = [(_forecast, OF_FORECASTERS), (_write, OF_TEXTS), (_regress, few), (_classify, few)]
     for limited in (True, False):
         # with more memory these would be computed
-        large = [(_regress_wide, [{"hidden_size": 1}]), (_forecast_long, [{"window_size": 10**7}])]
+        large = [
+            (_regress_wide, [{"hidden_size": 1}]),
+            (_forecast_wide, [{"out_channels": 10**6}]),
+            (_forecast_long, [{"window_size": 10**7}]),
+        ]
         for work, each in tries + (large if limited else []):
             for options in each:
                 outcome = _outcome(work, options, limited)
