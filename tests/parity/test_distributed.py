@@ -194,7 +194,7 @@ def test_what_does_not_go_together_is_refused():
         LSTMForecaster(distributed=True, n_estimators=2).fit(y)
     with pytest.raises(ValueError, match="expected distributed to be False or True, got 'auto'"):
         LSTMRegressor(distributed="auto").fit(y, y[:, 0])
-    with pytest.raises(ValueError, match="expected distributed_timeout to be a number above 0 and .*, got 0"):
+    with pytest.raises(ValueError, match=r"expected distributed_timeout to be a number above 0 and .*, got 0"):
         LSTMForecaster(distributed_timeout=0).fit(y)
     with pytest.raises(ValueError, match="expected n_jobs=None for distributed=True"):
         backtest(LSTMForecaster(distributed=True), y, n_jobs=2, test_size=20)
