@@ -4,6 +4,7 @@ import copy
 import pickle
 import tempfile
 from pathlib import Path
+from unittest import mock
 
 from lstmforecast import _core
 
@@ -14,9 +15,9 @@ def learned(estimator):
     attributes = {name: value for name, value in vars(estimator).items() if name not in parameters}
     if not attributes or not hasattr(estimator, "save"):
         return {name: pickle.dumps(value) for name, value in attributes.items()}
-    # a file holds the parameters too, which may have been changed since
+    # a file holds the parameters too, which may have been changed since: the default ones, whether or not they go with it
     other = copy.copy(estimator).set_params(**type(estimator)().get_params(deep=False))
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, mock.patch("lstmforecast.persistence._read"):
         other.save(Path(folder, "model"))
         tensors, words = _core.read_file(Path(folder, "model"))
     arrays = {name: (tensor.dtype, tensor.shape, tensor.tobytes()) for name, tensor in tensors.items()}

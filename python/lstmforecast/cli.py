@@ -192,7 +192,7 @@ class _Version(argparse.Action):
 
 
 def _forecast(args: argparse.Namespace) -> None:
-    _check_writable(args.output, args.plot, args.save)
+    _check_writable(args.data, args.output, args.plot, args.save)
     _check_plots(args.plot)
     if args.load:
         _check_loading(args)
@@ -266,7 +266,7 @@ def _check_times(model: LSTMForecaster, y: pd.DataFrame, time: str | None) -> No
 def _export(args: argparse.Namespace) -> None:
     from lstmforecast.persistence import load
 
-    _check_writable(args.output)
+    _check_writable(args.model, args.output)
     model = load(args.model)
     if not hasattr(model, "to_onnx"):
         raise TypeError(f"expected a forecaster, regressor or classifier to export, got a {type(model).__name__}")
@@ -292,7 +292,7 @@ def _beside(forecast: pd.DataFrame, interval: pd.DataFrame | None) -> pd.DataFra
 def _backtest(args: argparse.Namespace) -> None:
     from lstmforecast.backtesting import backtest
 
-    _check_writable(args.output, args.plot)
+    _check_writable(args.data, args.output, args.plot)
     _check_plots(args.plot)
     options = {"test_size": args.test_size, "stride": args.stride, "season_length": args.season_length}
     result = backtest(_model(args), _read(args), **options)
@@ -327,9 +327,11 @@ def _read(args: argparse.Namespace) -> pd.DataFrame:
     return read_series(source, args.time, args.target, separator=args.separator, time_format=args.time_format)
 
 
-def _check_writable(*paths: str | None) -> None:
-    """Refuse before training what would fail after it."""
+def _check_writable(data: str, *paths: str | None) -> None:
+    """Refuse before training what would fail after it, or take the place of the data."""
     for path in filter(None, paths):
+        if Path(path).is_file() and Path(data).is_file() and Path(path).samefile(data):
+            raise ValueError(f"expected another file to write than that of the data, got {path} for both")
         folder = Path(path).resolve().parent
         if not folder.is_dir():
             raise OSError(f"can't write {path}: there is no folder {folder}")

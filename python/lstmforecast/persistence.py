@@ -67,11 +67,13 @@ def save(estimator: LSTMEstimator, path: str | Path) -> None:
     ------
     NotFittedError
         If the estimator is not fitted.
+    ValueError
+        If parameters were changed since `fit` so that they no longer go with what was fitted.
     OSError
         If the file can't be written; a file that was there before is left as it was.
     """
     check_is_fitted(estimator)
-    _core.write_file(path, *_contents(estimator))
+    _write(path, *_contents(estimator))
 
 
 def save_detector(detector: LSTMAnomalyDetector, path: str | Path) -> None:
@@ -88,6 +90,18 @@ def save_detector(detector: LSTMAnomalyDetector, path: str | Path) -> None:
     arrays, parameters, values = detector._packed()
     tensors |= {_DETECTOR + name: np.ascontiguousarray(array) for name, array in arrays.items()}
     metadata |= {"detector": json.dumps(parameters), "detector_state": json.dumps(values)}
+    _write(path, tensors, metadata)
+
+
+def _write(path: str | Path, tensors: dict[str, NDArray[Any]], metadata: dict[str, str]) -> None:
+    """Write a file that `load` reads: parameters may have been changed since `fit`."""
+    try:
+        _read(tensors, metadata)
+    except _WRONG as error:
+        raise ValueError(
+            f"expected parameters that go with what was fitted, got others, changed since ({_brief(error)}): "
+            "fit again before save"
+        ) from error
     _core.write_file(path, tensors, metadata)
 
 
@@ -148,10 +162,14 @@ def load(path: str | Path) -> Any:
     """
     tensors, metadata = _core.read_file(path)
     try:
-        estimator = _build(tensors, metadata)
-        return _detector(estimator, tensors, metadata) if "detector" in metadata else estimator
+        return _read(tensors, metadata)
     except _WRONG as error:
         raise _core.FormatError(f"{path}: expected the contents of a fitted estimator, got {_brief(error)}") from error
+
+
+def _read(tensors: dict[str, NDArray[Any]], metadata: dict[str, str]) -> Any:
+    estimator = _build(tensors, metadata)
+    return _detector(estimator, tensors, metadata) if "detector" in metadata else estimator
 
 
 def _brief(error: BaseException) -> str:
@@ -175,7 +193,7 @@ def save_text_model(estimator: CharLSTM, path: str | Path) -> None:
         "model": json.dumps(estimator.model_.config),
         "training": json.dumps({name: getattr(estimator, f"{name}_") for name in _LEARNED}),
     }
-    _core.write_file(path, tensors, metadata)
+    _write(path, tensors, metadata)
 
 
 def _build_text_model(tensors: dict[str, NDArray[Any]], metadata: dict[str, str]) -> CharLSTM:

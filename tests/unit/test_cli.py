@@ -156,6 +156,14 @@ def test_a_format_of_times_needs_times(data: str, capsys: pytest.CaptureFixture[
     assert "expected --time with --time-format" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("option", ["--output", "--plot", "--save"])
+def test_no_file_takes_the_place_of_the_data(option: str, data: str, capsys: pytest.CaptureFixture[str]) -> None:
+    before = Path(data).read_bytes()
+    assert forecast(data, option, f"./{data}") == 1
+    assert "expected another file to write than that of the data" in error_of(capsys)
+    assert Path(data).read_bytes() == before
+
+
 @pytest.mark.parametrize("written", ["\\t", "\t", r"\s+"])
 def test_tabs_as_a_shell_writes_them(written: str, data: str, capsys: pytest.CaptureFixture[str]) -> None:
     Path("tabs.csv").write_text(Path(data).read_text().replace(" ", "T").replace(",", "\t"))
