@@ -15,7 +15,7 @@ def learned(estimator):
     attributes = {name: value for name, value in vars(estimator).items() if name not in parameters}
     if not attributes or not hasattr(estimator, "save"):
         return {name: pickle.dumps(value) for name, value in attributes.items()}
-    # a file holds the parameters too, which may have been changed since: the default ones, whether or not they go with it
+    # a file holds the parameters too, which may have been changed since: here the defaults, whether they fit or not
     other = copy.copy(estimator).set_params(**type(estimator)().get_params(deep=False))
     with tempfile.TemporaryDirectory() as folder, mock.patch("lstmforecast.persistence._read"):
         other.save(Path(folder, "model"))

@@ -69,7 +69,7 @@ def test_an_unexpected_failure_of_one_reaches_no_other(hourly, monkeypatch, plac
     bad = GOOD | {"windows": [{"values": [13.0] * 24}]}
     statuses, n_contents, refused = beside(create_app({"hourly": hourly}), bad)
     assert (statuses, n_contents) == ({200}, 1)
-    assert "server's own" in sentence(refused, 500)
+    assert "the log of the server has the details" in sentence(refused, 500)
 
 
 def test_a_forecast_that_cannot_be_logged_costs_no_other_its_row(hourly, monkeypatch):

@@ -85,7 +85,7 @@ def test_an_unfitted_estimator_has_nothing_to_save(tmp_path):
 @pytest.mark.parametrize("changed", [{"loss": "quantile"}, {"head": "recursive", "horizon": 500}, {"missing": "maks"}])
 def test_parameters_changed_since_fit_so_that_no_file_would_load_are_refused(tmp_path, changed):
     forecaster = LSTMForecaster(2, window_size=8, **FAST).fit(_series()).set_params(**changed)
-    with pytest.raises(ValueError, match="changed since .*: fit again before save"):
+    with pytest.raises(ValueError, match=r"changed since .*: fit again before save"):
         forecaster.save(tmp_path / "m")
     assert not (tmp_path / "m").exists()
 
