@@ -254,7 +254,9 @@ class ConformalIntervals:
         of_panel: bool = False,
     ) -> None:
         """Raise a ValueError unless there are errors enough for these levels, and for all steps of the horizon."""
-        if n_errors == 0 and self._training_rows(self._n_rows) < self._n_rows:
+        # a backtest asks before anything is fitted
+        n_rows = getattr(self, "_n_rows", 0)
+        if n_errors == 0 and self._training_rows(n_rows) < n_rows:
             raise ValueError(
                 f"expected {self.horizon} rows in a row without missing values among those held out by fit, for the "
                 "errors that intervals are made of, got none"

@@ -195,7 +195,7 @@ class SeriesEstimator(SamplePaths, LSTMEstimator):
         trained: int = self.model_.config["horizon"] if self.head == "direct" else self.horizon
         if isinstance(horizon, list) or getattr(horizon, "shape", None):
             got = type(horizon).__name__
-            raise TypeError(f"expected horizon to be an integer, got a {got}; data to forecast from are context=...")
+            raise TypeError(f"expected horizon to be an integer, got {got}: pass data to forecast from as context=")
         steps = trained if horizon is None else check_count("horizon", horizon, most=MOST_STEPS)
         if steps > self.model_.config["horizon"] and self._seen.covariates.past is not None:
             raise ValueError(

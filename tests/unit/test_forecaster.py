@@ -303,7 +303,7 @@ def test_bad_context_gets_one_clear_sentence(fitted, context, words):
 def test_a_bad_horizon_gets_one_clear_sentence(fitted, horizon):
     with pytest.raises((ValueError, TypeError), match="expected horizon to be "):
         fitted.predict(horizon)
-    with pytest.raises(TypeError, match=r"^expected horizon to be an integer, got a DataFrame; .* context="):
+    with pytest.raises(TypeError, match=r"expected horizon to be an integer, got DataFrame: pass data .* as context="):
         fitted.predict(FRAME)
 
 
