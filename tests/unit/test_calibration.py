@@ -165,7 +165,9 @@ def test_what_cannot_be_promised_is_said():
     with pytest.raises(ValueError, match="expected 3 rows in a row without missing values among those held out by fit"):
         no_truth.predict_interval()
     model = LSTMForecaster(3, **FAST).fit(y)
-    with pytest.raises(TypeError, match="expected horizon to be an integer, got ndarray: pass data to forecast from as co"):
+    with pytest.raises(
+        TypeError, match="expected horizon to be an integer, got ndarray: pass data to forecast from as co"
+    ):
         model.predict(y)
     with pytest.raises(ValueError, match="expected a horizon of at most 3, as trained for, got 4"):
         model.predict_interval(horizon=4)
