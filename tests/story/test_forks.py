@@ -1,6 +1,7 @@
 """A forked child computes as its parent does, whatever the parent did before and does meanwhile: it never hangs.
 
 Each test forks in a process of its own, which this file is as well (`python test_forks.py name`): a hang ends with it.
+`python tests/story/test_forks.py twenty_rounds` is the long form, which the tests have no time for.
 """
 
 import concurrent.futures
@@ -117,6 +118,26 @@ def every_pool():
         results.append(joblib.Parallel()(joblib.delayed(_both)(kind) for kind in kinds))
     for answers in results:
         np.testing.assert_array_equal(np.array(answers), np.array(expected))
+
+
+def twenty_rounds():
+    """Fits and forecasts of all estimators in both kinds of pool, 20 times; print how many hung."""
+    kinds, context = (*KINDS, *OTHERS), multiprocessing.get_context("fork")
+    for kind in kinds:
+        _before(kind)
+    hung = 0
+    for _ in range(20):
+        # some hundred times what it takes
+        with context.Pool(2) as pool:
+            try:
+                pool.map_async(_both, kinds, chunksize=1).get(timeout=60)
+            except multiprocessing.TimeoutError:
+                hung += 1
+        with concurrent.futures.ProcessPoolExecutor(2, mp_context=context) as executor:
+            futures = [executor.submit(_both, kind) for kind in kinds]
+            hung += len(concurrent.futures.wait(futures, timeout=60).not_done)
+            assert not any(future.done() and future.exception() for future in futures)
+    print(f"{len(kinds)} kinds of estimators in Pool and ProcessPoolExecutor, 20 times: {hung} hung")
 
 
 def others_compute():
