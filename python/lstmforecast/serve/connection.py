@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from http import HTTPStatus
+from itertools import chain
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -42,9 +43,9 @@ class Connection(HttpToolsProtocol):
         self._limits = limits
         # what of a request is arriving: "", "head" or "body"
         self._arriving = ""
-        self._n_headers = self._head_bytes = self._body_bytes = 0
-        # bytes since the parser last told of something
-        self._unparsed = 0
+        self._body_bytes = 0
+        # bytes since the parser last told of something, and what no head that ends in them can exceed
+        self._unparsed = self._most_head_bytes = 0
         # since when the client has to send something; None while the server has to
         self._awaited: float | None = None
         self._refused_at: float | None = None
@@ -69,6 +70,7 @@ class Connection(HttpToolsProtocol):
         if self._refused_at is not None:
             return
         self._unparsed += len(data)
+        self._most_head_bytes = self._unparsed
         super().data_received(data)
         if self._unparsed > self._limits.header_bytes:
             self._refuse(self._long_head())
@@ -80,30 +82,20 @@ class Connection(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """The first byte of a request."""
         super().on_message_begin()
-        self._arriving, self._awaited = "head", self.loop.time()
-        self._n_headers = self._head_bytes = self._body_bytes = 0
-
-    def on_url(self, url: bytes) -> None:
-        """A part of the path."""
-        self._head_bytes += len(url)
-        if self._head_bytes > self._limits.header_bytes:
-            self._stop(self._long_head())
-        super().on_url(url)
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """One header; those after a body are counted, not kept."""
-        self._n_headers += 1
-        self._head_bytes += len(name) + len(value)
-        if self._n_headers > MOST_HEADERS or self._head_bytes > self._limits.header_bytes:
-            self._stop(self._long_head())
-        if len(name) == 14 and name.lower() == b"content-length" and int(value) > self._limits.body_bytes:
-            self._stop(too_large(self._limits.body_bytes))
-        if self._arriving == "head":
-            super().on_header(name, value)
+        self._arriving, self._awaited, self._body_bytes = "head", self.loop.time(), 0
 
     def on_headers_complete(self) -> None:
         """Begin to answer."""
+        if len(self.headers) > MOST_HEADERS or (
+            self._most_head_bytes > self._limits.header_bytes < len(self.url) + sum(map(len, chain(*self.headers)))
+        ):
+            self._stop(self._long_head())
+        for name, value in self.headers:
+            if name == b"content-length" and int(value) > self._limits.body_bytes:
+                self._stop(too_large(self._limits.body_bytes))
         super().on_headers_complete()
+        # headers after a body are none of the request's
+        self.headers = []
         self._arriving, self._unparsed = "body", 0
         if self._stopping or self.parser.should_upgrade():
             self.cycle.keep_alive = False

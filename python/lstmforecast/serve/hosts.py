@@ -32,15 +32,17 @@ class Hosts:
         if isinstance(allowed, str) or not all(isinstance(name, str) and name for name in allowed or ()):
             raise TypeError(f"expected allowed_hosts to be names such as ['forecasts.example.com'], got {allowed!r}")
         self._allowed = None if allowed is None else {_name_of(name) for name in allowed}
-        self._known: set[tuple[str, tuple[bytes, str]]] = set()
+        # where requests arrived, and the Host that they named
+        self._known: set[tuple[Any, tuple[bytes, bytes]]] = set()
 
     def check(self, scope: MutableMapping[str, Any]) -> None:
         """Refuse a request to another name (421), or of another site's page (403)."""
-        fields = [(name, value.decode("latin-1")) for name, value in scope["headers"] if name in _FIELDS]
-        arrived_at = str((scope.get("server") or ("",))[0])
-        if len(fields) == 1 and (arrived_at, fields[0]) in self._known:
+        server = tuple(scope.get("server") or ("",))
+        fields = [field for field in scope["headers"] if field[0] in _FIELDS]
+        if len(fields) == 1 and (server, fields[0]) in self._known:
             return
-        hosts, origins = ([value for name, value in fields if name == field] for field in _FIELDS)
+        arrived_at = str(server[0])
+        hosts, origins = ([value.decode("latin-1") for name, value in fields if name == field] for field in _FIELDS)
         host = hosts[0] if len(hosts) == 1 else ""
         if len(hosts) > 1 or not self._is_ours(_name_of(host), arrived_at):
             names = ", ".join(_LOOPBACK)
@@ -52,7 +54,7 @@ class Hosts:
             if not place or (place != host.lower() and _name_of(place) not in (self._allowed or ())):
                 raise Refused(403, f"expected a request of this server's own page, got Origin: {origin[:_SHOWN]!r}")
         if len(fields) == len(hosts) == 1 and len(self._known) < _MOST_KNOWN:
-            self._known.add((arrived_at, fields[0]))
+            self._known.add((server, fields[0]))
 
     def _is_ours(self, name: str, arrived_at: str) -> bool:
         if self._allowed is None and not arrived_at.startswith(("127.", "::1", "::ffff:127.")):

@@ -25,7 +25,7 @@ _DATETIME = re.compile(rf"{_DAY}({_CLOCK}(Z|[+-]\d\d(:?\d\d)?)?)?", re.ASCII)
 _PERIOD = re.compile(rf"\d{{4}}(-?Q[1-4]|-\d\d)?|{_DAY}({_CLOCK}|/{_DAY})?", re.ASCII)
 # Beyond, there is no four-digit year, or no writer of JSON for it.
 _FIRST_YEAR, _LAST_YEAR = 1, 9998
-_FIRST, _LAST = np.datetime64(f"{_FIRST_YEAR:04d}"), np.datetime64(f"{_LAST_YEAR}-12-31T23:59:59")
+_FIRST, _LAST = np.datetime64(f"{_FIRST_YEAR:04d}", "s"), np.datetime64(f"{_LAST_YEAR}-12-31T23:59:59")
 
 
 @dataclass(frozen=True)

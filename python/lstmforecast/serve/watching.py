@@ -69,10 +69,15 @@ class Watched:
         What counts under its own name; all other paths count as one, so that clients can't make names.
     hosts : Hosts
         Who is refused.
+    shortcuts : dict of (str, str) to callable
+        Applications by method and path that are asked without the one inside, whose search for a path takes a third
+        of the time of a forecast.
     """
 
-    def __init__(self, app: App, meters: Meters, paths: set[str], hosts: Hosts) -> None:
-        self._app, self._meters, self._paths, self._hosts = app, meters, paths, hosts
+    def __init__(
+        self, app: App, meters: Meters, paths: set[str], hosts: Hosts, shortcuts: dict[tuple[str, str], App]
+    ) -> None:
+        self._app, self._meters, self._paths, self._hosts, self._shortcuts = app, meters, paths, hosts, shortcuts
         self._numbers = itertools.count(1)
         self._labelled: dict[tuple[str, int], tuple[Any, Any]] = {}
 
@@ -91,7 +96,7 @@ class Watched:
 
         try:
             self._hosts.check(scope)
-            await self._app(scope, receive, noting)
+            await self._shortcuts.get((scope["method"], scope["path"]), self._app)(scope, receive, noting)
         except Refused as refusal:
             await _send(noting, refusal)
         except ClientDisconnect:
