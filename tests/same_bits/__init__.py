@@ -1,0 +1,1 @@
+"""What every estimator computes, as digests: a change of the source that should change no number is held to them."""
