@@ -7,16 +7,15 @@ import importlib
 import os
 from typing import TYPE_CHECKING, Any
 
+from lstmforecast import _moved as _moved
+
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from lstmforecast import ab, augment, indicators, metrics, plot, serve, thresholds, transfer
     from lstmforecast._core import FormatError
-    from lstmforecast.anomaly import LSTMAnomalyDetector
-    from lstmforecast.backtesting import backtest
-    from lstmforecast.checkpoint import Checkpoint
-    from lstmforecast.classifier import LSTMClassifier
-    from lstmforecast.comparison import compare
+    from lstmforecast.data.scalers import MinMaxScaler, RobustScaler, StandardScaler
+    from lstmforecast.data.windowing import time_split, windows
     from lstmforecast.display import (
         AnomalyDisplay,
         BacktestDisplay,
@@ -26,15 +25,18 @@ if TYPE_CHECKING:
         HistoryDisplay,
         IntervalDisplay,
     )
-    from lstmforecast.drift import DriftMonitor
-    from lstmforecast.forecaster import LSTMForecaster
-    from lstmforecast.persistence import load
-    from lstmforecast.quantization_cost import quantization_report
-    from lstmforecast.regressor import LSTMRegressor
-    from lstmforecast.scalers import MinMaxScaler, RobustScaler, StandardScaler
-    from lstmforecast.text import CharLSTM
-    from lstmforecast.tuning import tune
-    from lstmforecast.windowing import time_split, windows
+    from lstmforecast.estimators.classifier import LSTMClassifier
+    from lstmforecast.estimators.forecaster import LSTMForecaster
+    from lstmforecast.estimators.regressor import LSTMRegressor
+    from lstmforecast.estimators.text import CharLSTM
+    from lstmforecast.evaluation.backtesting import backtest
+    from lstmforecast.evaluation.comparison import compare
+    from lstmforecast.evaluation.quantization_cost import quantization_report
+    from lstmforecast.export.persistence import load
+    from lstmforecast.fitting.checkpoint import Checkpoint
+    from lstmforecast.monitoring.anomaly import LSTMAnomalyDetector
+    from lstmforecast.monitoring.drift import DriftMonitor
+    from lstmforecast.tuning.tuning import tune
 
 __all__ = [
     "AnomalyDisplay",
@@ -75,32 +77,32 @@ __all__ = [
 _HOMES = {
     "AnomalyDisplay": "display",
     "BacktestDisplay": "display",
-    "CharLSTM": "text",
+    "CharLSTM": "estimators.text",
     "CharModel": "_core",  # where its pickles look for it
-    "Checkpoint": "checkpoint",
+    "Checkpoint": "fitting.checkpoint",
     "ComparisonDisplay": "display",
     "DriftDisplay": "display",
-    "DriftMonitor": "drift",
+    "DriftMonitor": "monitoring.drift",
     "ForecastDisplay": "display",
     "FormatError": "_core",
     "HistoryDisplay": "display",
     "IntervalDisplay": "display",
-    "LSTMAnomalyDetector": "anomaly",
-    "LSTMClassifier": "classifier",
-    "LSTMForecaster": "forecaster",
-    "LSTMRegressor": "regressor",
-    "MinMaxScaler": "scalers",
+    "LSTMAnomalyDetector": "monitoring.anomaly",
+    "LSTMClassifier": "estimators.classifier",
+    "LSTMForecaster": "estimators.forecaster",
+    "LSTMRegressor": "estimators.regressor",
+    "MinMaxScaler": "data.scalers",
     "Model": "_core",  # where its pickles look for it, and those of the next
     "Monitor": "_core",
-    "RobustScaler": "scalers",
-    "StandardScaler": "scalers",
-    "backtest": "backtesting",
-    "compare": "comparison",
-    "load": "persistence",
-    "quantization_report": "quantization_cost",
-    "time_split": "windowing",
-    "tune": "tuning",
-    "windows": "windowing",
+    "RobustScaler": "data.scalers",
+    "StandardScaler": "data.scalers",
+    "backtest": "evaluation.backtesting",
+    "compare": "evaluation.comparison",
+    "load": "export.persistence",
+    "quantization_report": "evaluation.quantization_cost",
+    "time_split": "data.windowing",
+    "tune": "tuning.tuning",
+    "windows": "data.windowing",
 }
 _MODULES = {
     "ab",

@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from lstmforecast.ab_store import forecast_row, open_store, read_label, write_label
-from lstmforecast.parameters import check_count
-from lstmforecast.rules import Number
+from lstmforecast.contract.rules import Number
+from lstmforecast.fitting.parameters import check_count
+from lstmforecast.monitoring.ab_store import forecast_row, open_store, read_label, write_label
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from lstmforecast.comparison import Comparison
+    from lstmforecast.evaluation.comparison import Comparison
 
 __all__ = ["ForecastLog", "Split"]
 
@@ -235,9 +235,9 @@ class ForecastLog:
         ValueError
             If too few origins have been forecast from by both and have come true.
         """
-        from lstmforecast.ab_losses import OriginLosses
-        from lstmforecast.comparison import compare
-        from lstmforecast.losses import measure_of
+        from lstmforecast.evaluation.comparison import compare
+        from lstmforecast.evaluation.losses import measure_of
+        from lstmforecast.monitoring.ab_losses import OriginLosses
 
         losses = OriginLosses(measure_of(options.pop("loss", "squared")))
         for page in self._store.pairs(a, b):

@@ -40,8 +40,8 @@ from typing import Any, TypeAlias, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lstmforecast.plain import plain
-from lstmforecast.rules import Number
+from lstmforecast.contract.plain import plain
+from lstmforecast.contract.rules import Number
 
 __all__ = ["Augmentation", "jitter", "magnitude_warp", "scale", "time_warp", "window_slice"]
 
@@ -101,7 +101,7 @@ class Augmentation:
             If the shapes are others.
         """
         from lstmforecast import _core
-        from lstmforecast.seeds import draw_seed
+        from lstmforecast.contract.seeds import draw_seed
 
         windows = _read_numbers("X", X, np.float32 if np.asarray(X).dtype == np.float32 else np.float64)
         if windows.ndim != 3 or 0 in windows.shape[1:]:

@@ -10,10 +10,10 @@ import pandas as pd
 from numpy.typing import NDArray
 from pandas.tseries.offsets import BaseOffset, Day, Tick
 
-from lstmforecast.index import Frequency, parse_frequency
-from lstmforecast.period_days import Days, period_days, share_of_days, share_of_weekends
-from lstmforecast.plain import plain
-from lstmforecast.season import of_one_word
+from lstmforecast.contract.plain import plain
+from lstmforecast.data.index import Frequency, parse_frequency
+from lstmforecast.data.period_days import Days, period_days, share_of_days, share_of_weekends
+from lstmforecast.data.season import of_one_word
 
 # Of the features; files say which one their model was trained with.
 VERSION = 2
@@ -51,7 +51,7 @@ def calendar_names(
     Parameters
     ----------
     freq : str, int, offset or None
-        As found by `lstmforecast.index.regular_grid`.
+        As found by `lstmforecast.data.index.regular_grid`.
     calendar : "auto", list of str or None
         As in `calendar_features`.
     holidays : str or None
@@ -143,7 +143,7 @@ def calendar_features(
     index : DatetimeIndex or PeriodIndex of shape (n,)
         With a time zone, the local wall clock counts; of a period, its start. Any other index if nothing is asked for.
     freq : str, int, offset or None
-        As found by `lstmforecast.index.regular_grid`.
+        As found by `lstmforecast.data.index.regular_grid`.
     calendar : "auto", list of str or None
         The cycles, of "time_of_day", "day_of_week", "day_of_month", "day_of_year", "month" and "quarter". "auto" takes
         those that change from step to step: the time of day below a day, the day of the week below a week, and the day
@@ -160,8 +160,8 @@ def calendar_features(
         float64, with ``index``, and `calendar_names` as columns: "<cycle>_sin" and "<cycle>_cos" of each cycle; after
         the day of the week "weekend", 1 on Saturdays and Sundays; at last "holiday", 1 on public holidays, else 0. Of
         steps longer than a day they are the part of the step's days that are: 2/7 for a week with two holidays. Which
-        days these are, `lstmforecast.period_days.period_days` tells: "W-SUN" and "ME" end with their label, "MS" begins
-        with it.
+        days these are, `lstmforecast.data.period_days` tells: "W-SUN" and "ME" end with their label, "MS" begins with
+        it.
 
     Raises
     ------

@@ -14,15 +14,15 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lstmforecast import serve_command
-from lstmforecast.cli_options import OF_TRAINING, add_data, add_model, count, in_options, probability, size
+from lstmforecast.command import serve as serve_command
+from lstmforecast.command.options import OF_TRAINING, add_data, add_model, count, in_options, probability, size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import pandas as pd
 
-    from lstmforecast.forecaster import LSTMForecaster
+    from lstmforecast.estimators.forecaster import LSTMForecaster
 
 __all__ = ["main"]
 
@@ -222,8 +222,8 @@ def _check_loading(args: argparse.Namespace) -> None:
 
 def _loaded(args: argparse.Namespace) -> LSTMForecaster:
     """A model kept with --save, and what the options say about the data and the processor."""
-    from lstmforecast.forecaster import LSTMForecaster
-    from lstmforecast.index import parse_frequency
+    from lstmforecast.data.index import parse_frequency
+    from lstmforecast.estimators.forecaster import LSTMForecaster
 
     model: LSTMForecaster = LSTMForecaster.load(args.load)
     if args.freq is not None:
@@ -264,7 +264,7 @@ def _check_times(model: LSTMForecaster, y: pd.DataFrame, time: str | None) -> No
 
 
 def _export(args: argparse.Namespace) -> None:
-    from lstmforecast.persistence import load
+    from lstmforecast.export.persistence import load
 
     _check_writable(args.model, args.output)
     model = load(args.model)
@@ -279,7 +279,7 @@ def _beside(forecast: pd.DataFrame, interval: pd.DataFrame | None) -> pd.DataFra
         return forecast
     import pandas as pd
 
-    from lstmforecast.calibration import SIDES
+    from lstmforecast.uncertainty.calibration import SIDES
 
     table: dict[Any, pd.Series] = {}
     for i, variable in enumerate(forecast):
@@ -290,7 +290,7 @@ def _beside(forecast: pd.DataFrame, interval: pd.DataFrame | None) -> pd.DataFra
 
 
 def _backtest(args: argparse.Namespace) -> None:
-    from lstmforecast.backtesting import backtest
+    from lstmforecast.evaluation.backtesting import backtest
 
     _check_writable(args.data, args.output, args.plot)
     _check_plots(args.plot)
@@ -306,7 +306,7 @@ def _backtest(args: argparse.Namespace) -> None:
 
 
 def _model(args: argparse.Namespace) -> LSTMForecaster:
-    from lstmforecast.forecaster import LSTMForecaster
+    from lstmforecast.estimators.forecaster import LSTMForecaster
 
     names = ["window_size", "hidden_size", "num_layers", "n_estimators", "batch_size", "max_epochs", "patience"]
     names += ["learning_rate", "n_threads", "loss", "freq", "missing"]
@@ -318,7 +318,7 @@ def _model(args: argparse.Namespace) -> LSTMForecaster:
 
 
 def _read(args: argparse.Namespace) -> pd.DataFrame:
-    from lstmforecast.csvfile import read_series
+    from lstmforecast.data.csvfile import read_series
 
     if args.time_format is not None and args.time is None:
         args.refuse("expected --time with --time-format, got rows that are numbered")

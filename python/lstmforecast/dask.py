@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lstmforecast.forecaster import LSTMForecaster
-from lstmforecast.frames import SERIES, TIME
-from lstmforecast.index import alike
-from lstmforecast.parameters import check_count
-from lstmforecast.seeds import draw_seed
+from lstmforecast.contract.seeds import draw_seed
+from lstmforecast.data.frames import SERIES, TIME
+from lstmforecast.data.index import alike
+from lstmforecast.estimators.forecaster import LSTMForecaster
+from lstmforecast.fitting.parameters import check_count
 
 try:
     import dask.dataframe as dd

@@ -29,8 +29,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lstmforecast.bars import Array, by_series
-from lstmforecast.rules import Number
+from lstmforecast.contract.rules import Number
+from lstmforecast.data.bars import Array, by_series
 
 __all__ = [
     "atr",

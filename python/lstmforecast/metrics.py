@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lstmforecast import _core
-from lstmforecast.calibration import check_probabilities
+from lstmforecast.uncertainty.calibration import check_probabilities
 
 __all__ = ["coverage", "crps", "interval_score", "mae", "mase", "mse", "pinball", "rmse", "rmsse", "smape"]
 

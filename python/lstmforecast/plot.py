@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import ArrayLike, NDArray
 
-    from lstmforecast.backtest_result import BacktestResult
-    from lstmforecast.comparison import Comparison
-    from lstmforecast.drift import DriftMonitor
-    from lstmforecast.tuning_result import TuneResult
+    from lstmforecast.evaluation.backtest_result import BacktestResult
+    from lstmforecast.evaluation.comparison import Comparison
+    from lstmforecast.monitoring.drift import DriftMonitor
+    from lstmforecast.tuning.tuning_result import TuneResult
 
 __all__ = ["anomalies", "backtest", "comparison", "drift", "forecast", "history", "importance", "trials"]
 

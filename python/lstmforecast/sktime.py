@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 import lstmforecast
-from lstmforecast.index import alike
+from lstmforecast.data.index import alike
 
 try:
     from sktime.forecasting.base import BaseForecaster, ForecastingHorizon

@@ -13,8 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 
 from lstmforecast import _core
-from lstmforecast.plain import PlainParameters
-from lstmforecast.rules import Number
+from lstmforecast.contract.plain import PlainParameters
+from lstmforecast.contract.rules import Number
 
 __all__ = ["DynamicThreshold", "EWMAThreshold", "POTThreshold", "QuantileThreshold"]
 

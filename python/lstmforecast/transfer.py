@@ -37,10 +37,10 @@ from numpy.typing import NDArray
 from sklearn.frozen import FrozenEstimator
 
 from lstmforecast import _core
-from lstmforecast.ensemble import Ensemble, members_of
-from lstmforecast.persistence import read_weights
-from lstmforecast.plain import plain
-from lstmforecast.rules import Number
+from lstmforecast.contract.plain import plain
+from lstmforecast.contract.rules import Number
+from lstmforecast.export.persistence import read_weights
+from lstmforecast.fitting.ensemble import Ensemble, members_of
 
 __all__ = ["GradualUnfreezing", "Unfreeze"]
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from tests.bench.report import Table
 
-from lstmforecast.comparison import compare
+from lstmforecast.evaluation.comparison import compare
 
 Maker = Callable[[np.random.Generator, int], np.ndarray]
 LEVEL = 0.95

@@ -10,8 +10,8 @@ from tests.accuracy.scoring import THREADS
 from tests.bench.report import Table
 
 from lstmforecast import LSTMForecaster, backtest
-from lstmforecast.calibration import Calibration, calibration_origins, levels_of
-from lstmforecast.scoring import MODEL, naive_forecast
+from lstmforecast.evaluation.scoring import MODEL, naive_forecast
+from lstmforecast.uncertainty.calibration import Calibration, calibration_origins, levels_of
 
 COVERAGES = (0.8, 0.95)
 DAY = 24

@@ -15,8 +15,8 @@ from tests.accuracy.series import OPEN_DATA
 from tests.bench.report import Table
 
 from lstmforecast import LSTMForecaster
-from lstmforecast.calibration import Calibration, levels_of
 from lstmforecast.metrics import naive_scale
+from lstmforecast.uncertainty.calibration import Calibration, levels_of
 
 HORIZON, DAY = 48, 24
 COVERAGES = (0.8, 0.95)

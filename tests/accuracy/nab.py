@@ -18,7 +18,7 @@ from tests.accuracy.series import OPEN_DATA
 from tests.bench.report import Table
 
 from lstmforecast import LSTMAnomalyDetector
-from lstmforecast.events import find_runs
+from lstmforecast.monitoring.events import find_runs
 
 FOLDER = OPEN_DATA / "nab"
 # Raw scores of each file at one threshold for NAB's whole corpus, as NAB's repository has them.

@@ -61,7 +61,7 @@ print(json.dumps({"LSTM steps": steps, "process MB": peak, **seconds}))
 READ = """
 import json, sys, time
 import numpy as np, pandas as pd
-from lstmforecast.panel import Panel
+from lstmforecast.data.panel import Panel
 
 def status(name):
     return [int(line.split()[1]) / 1024 for line in open("/proc/self/status") if line.startswith(name)][0]

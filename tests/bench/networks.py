@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from lstmforecast import _core
-from lstmforecast.pytorch_networks import NETWORKS
+from lstmforecast.export.pytorch_networks import NETWORKS
 
 
 class Size(NamedTuple):

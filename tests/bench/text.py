@@ -13,7 +13,7 @@ from tests.bench.timing import alternate, medians, settle, torch_threads
 from torch import nn
 
 from lstmforecast import CharLSTM
-from lstmforecast.pytorch_text import CharModule
+from lstmforecast.export.pytorch_text import CharModule
 
 CHARACTERS = [chr(ord("0") + i) for i in range(65)]
 

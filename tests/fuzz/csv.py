@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 
 from lstmforecast import LSTMForecaster
-from lstmforecast.container import Observations
-from lstmforecast.csvfile import read_series
-from lstmforecast.index import continue_index
+from lstmforecast.data.csvfile import read_series
+from lstmforecast.data.index import continue_index
+from lstmforecast.data.observations import Observations
 
 __all__ = ["mutate", "run_one", "seeds"]
 

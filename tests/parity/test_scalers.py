@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from sklearn import preprocessing
 
-from lstmforecast import scalers
+from lstmforecast.data import scalers
 
 PAIRS = [
     pytest.param("StandardScaler", {}, id="standard"),

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from lstmforecast.container import Observations
-from lstmforecast.index import check_index, continue_index, parse_frequency, regular_grid
+from lstmforecast.data.index import check_index, continue_index, parse_frequency, regular_grid
+from lstmforecast.data.observations import Observations
 
 DAYS = pd.date_range("2000-01-01", "2030-01-01", freq="D")
 

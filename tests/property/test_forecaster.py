@@ -7,12 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from lstmforecast.container import Observations
-from lstmforecast.distribution import mean
-from lstmforecast.forecaster import LSTMForecaster
-from lstmforecast.index import continue_index, regular_grid
-from lstmforecast.packing import pack_index, unpack_index
-from lstmforecast.sizing import default_window_size
+from lstmforecast.data.index import continue_index, regular_grid
+from lstmforecast.data.observations import Observations
+from lstmforecast.data.packing import pack_index, unpack_index
+from lstmforecast.estimators.forecaster import LSTMForecaster
+from lstmforecast.fitting.distribution import mean
+from lstmforecast.fitting.sizing import default_window_size
 
 WAVE = np.sin(np.arange(90) * np.pi / 12)[:, np.newaxis] * [1.0, 3.0]
 FITTED = LSTMForecaster(3, window_size=8, hidden_size=8, max_epochs=1, random_state=0, n_threads=1).fit(WAVE)

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from sklearn.base import clone
 
 from lstmforecast import LSTMForecaster, backtest
-from lstmforecast.container import Observations
-from lstmforecast.panel import Panel
+from lstmforecast.data.observations import Observations
+from lstmforecast.data.panel import Panel
 
 TIMES = {
     "h": pd.date_range("2026-01-01", periods=90, freq="h"),

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from lstmforecast.scalers import MinMaxScaler, RobustScaler, StandardScaler, affine_of
+from lstmforecast.data.scalers import MinMaxScaler, RobustScaler, StandardScaler, affine_of
 
 SCALERS = [StandardScaler(), MinMaxScaler(), MinMaxScaler(feature_range=(-2.0, 3.0)), RobustScaler()]
 VALUES = st.floats(-1e6, 1e6, allow_subnormal=False) | st.just(float("nan"))

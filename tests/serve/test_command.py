@@ -17,7 +17,7 @@ from tests.serve.conftest import wave
 
 from lstmforecast.ab import ForecastLog
 from lstmforecast.cli import main
-from lstmforecast.serve_command import read_models
+from lstmforecast.command.serve import read_models
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from lstmforecast.serve import Limits, create_app
 from lstmforecast.serve.batching import Batcher
 from lstmforecast.serve.limits import Refused
 from lstmforecast.serve.server import _LONG
-from lstmforecast.serve.watching import LOGGER, JSONFormatter
+from lstmforecast.serve.telemetry import LOGGER, JSONFormatter
 
 GOOD = {"model": "pair", "windows": [{"values": [[1, 2]] * 8}]}
 ROWS = [[1, 2]] * 8

@@ -13,7 +13,7 @@ import pytest
 
 from lstmforecast import compare
 from lstmforecast.ab import ForecastLog, Split
-from lstmforecast.ab_store import forecast_row, write_label
+from lstmforecast.monitoring.ab_store import forecast_row, write_label
 
 TIMES = pd.date_range("2026-01-01", periods=200, freq="h")
 
@@ -178,7 +178,7 @@ def test_a_log_of_earlier_versions_goes_on(tmp_path: Path) -> None:
     old_file(tmp_path / "log.db", 150)
     for _ in range(2):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("lstmforecast.ab_store.MOVED", 400)
+            patch.setattr("lstmforecast.monitoring.ab_store.MOVED", 400)
             log = ForecastLog(f"sqlite:///{tmp_path}/log.db")
         with log:
             frame = log.join()
@@ -203,7 +203,7 @@ def test_the_newest_are_kept(tmp_path: Path) -> None:
 
 def test_what_is_older_than_so_many_days_is_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     now, days = time.time(), 86_400
-    monkeypatch.setattr("lstmforecast.ab_store.time.time", lambda: now)
+    monkeypatch.setattr("lstmforecast.monitoring.ab_store.time.time", lambda: now)
     with ForecastLog(f"sqlite:///{tmp_path}/log.db", keep_days=2) as log:
         for _ in range(5):
             log.add("a", "x", int(now), [1.0])
@@ -235,7 +235,7 @@ def test_a_comparison_is_read_page_by_page(monkeypatch: pytest.MonkeyPatch) -> N
     whole = log.compare("a", "b", random_state=0)
     asked = []
     query = log._store._database.query
-    monkeypatch.setattr("lstmforecast.ab_store.PAGE", 70)
+    monkeypatch.setattr("lstmforecast.monitoring.ab_store.PAGE", 70)
     monkeypatch.setattr(
         log._store._database, "query", lambda *arguments: asked.append(found := query(*arguments)) or found
     )

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lstmforecast import LSTMForecaster
-from lstmforecast.calibration import Calibration
+from lstmforecast.uncertainty.calibration import Calibration
 
 FAST = {"hidden_size": 4, "max_epochs": 1, "steps_per_epoch": 5, "random_state": 0, "n_threads": 1}
 

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from lstmforecast import LSTMForecaster
-from lstmforecast.container import Observations
-from lstmforecast.panel import Panel
+from lstmforecast.data.observations import Observations
+from lstmforecast.data.panel import Panel
 
 RNG = np.random.default_rng(0)
 HOURS = pd.date_range("2024-01-01", periods=48, freq="h")

@@ -9,8 +9,8 @@ from matplotlib import pyplot
 from scipy import stats
 
 from lstmforecast import BacktestDisplay, LSTMForecaster, backtest
-from lstmforecast.backtest_result import BacktestResult
 from lstmforecast.display.backtest import KINDS
+from lstmforecast.evaluation.backtest_result import BacktestResult
 
 FAST = {"window_size": 24, "hidden_size": 4, "max_epochs": 1, "random_state": 0, "n_threads": 1}
 HOURS = pd.date_range("2026-01-01", periods=300, freq="h")

@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 
 from lstmforecast import metrics
-from lstmforecast.backtesting import backtest
-from lstmforecast.container import Observations
-from lstmforecast.forecaster import LSTMForecaster
-from lstmforecast.rolling import Windows
-from lstmforecast.scoring import METHODS, point_scores
+from lstmforecast.data.observations import Observations
+from lstmforecast.estimators.forecaster import LSTMForecaster
+from lstmforecast.evaluation.backtesting import backtest
+from lstmforecast.evaluation.rolling import Windows
+from lstmforecast.evaluation.scoring import METHODS, point_scores
 
 ROOT = Path(__file__).resolve().parents[2]
 ETTH1 = [ROOT / "notebooks/data/ETTh1.csv", ROOT.parent / "shared/data/ett/ETTh1.csv"]

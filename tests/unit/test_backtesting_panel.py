@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from lstmforecast import LSTMForecaster, backtest, metrics, plot
-from lstmforecast.scoring import METHODS, PANEL_SCORES, carried
+from lstmforecast.evaluation.scoring import METHODS, PANEL_SCORES, carried
 
 FAST = {"hidden_size": 4, "max_epochs": 1, "steps_per_epoch": 4, "random_state": 0, "n_threads": 1}
 HOURS = pd.date_range("2026-01-01", periods=400, freq="h")

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lstmforecast.calendar import calendar_features, calendar_names
-from lstmforecast.index import regular_grid
+from lstmforecast.data.index import regular_grid
 
 CYCLES = ["time_of_day", "day_of_week", "day_of_month", "day_of_year", "month", "quarter"]
 

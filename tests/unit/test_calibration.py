@@ -7,7 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lstmforecast import LSTMForecaster
-from lstmforecast.calibration import MOST_WINDOWS, Calibration, calibration_origins, check_probabilities, levels_of
+from lstmforecast.uncertainty.calibration import (
+    MOST_WINDOWS,
+    Calibration,
+    calibration_origins,
+    check_probabilities,
+    levels_of,
+)
 
 FAST = {"hidden_size": 4, "max_epochs": 1, "steps_per_epoch": 5, "random_state": 0, "n_threads": 1}
 

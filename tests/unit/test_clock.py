@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lstmforecast.clock import MOST_FILLED, Clock, Report, spread
+from lstmforecast.monitoring.row_times import MOST_FILLED, Clock, Report, spread
 
 
 def read(times: list[str], clock: Clock | None = None) -> tuple[list[int], Report]:

@@ -8,9 +8,9 @@ import pytest
 from scipy import stats
 
 from lstmforecast import LSTMForecaster, backtest, compare
-from lstmforecast.bootstrap import block_length, resampled_means
-from lstmforecast.diebold_mariano import cosine_test, diebold_mariano
-from lstmforecast.sequential import LEAST_BATCHES, confidence_sequence, t_boundary
+from lstmforecast.evaluation.bootstrap import block_length, resampled_means
+from lstmforecast.evaluation.diebold_mariano import cosine_test, diebold_mariano
+from lstmforecast.evaluation.sequential import LEAST_BATCHES, confidence_sequence, t_boundary
 
 
 @pytest.fixture

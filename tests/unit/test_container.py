@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from dateutil.relativedelta import FR
 
-from lstmforecast.container import Observations
+from lstmforecast.data.observations import Observations
 
 HOURS = pd.date_range("2024-01-01", periods=6, freq="h", name="time")
 NUMBERS = np.arange(12.0).reshape(6, 2)

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from lstmforecast import LSTMForecaster, backtest
-from lstmforecast.covariates import Covariates
+from lstmforecast.data.covariates import Covariates
 
 FAST = {"hidden_size": 4, "max_epochs": 1, "steps_per_epoch": 5, "random_state": 0, "n_threads": 1}
 HOURS = pd.date_range("2026-01-01", periods=400, freq="h", name="time")

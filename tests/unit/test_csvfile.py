@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from lstmforecast.csvfile import read_series
+from lstmforecast.data.csvfile import read_series
 
 HOURLY = "date,OT,HUFL\n2020-01-01 00:00:00,1.5,2\n2020-01-01 01:00:00,2.5,3\n"
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from lstmforecast.distribution import mean, n_parameters, probability, quantile
+from lstmforecast.fitting.distribution import mean, n_parameters, probability, quantile
 
 LEVELS = [0.1, 0.5, 0.9]
 QUANTILES = {"quantiles": LEVELS}

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from lstmforecast import LSTMForecaster
-from lstmforecast.distribution import quantile
+from lstmforecast.fitting.distribution import quantile
 
 FAST = {"hidden_size": 6, "max_epochs": 2, "steps_per_epoch": 20, "random_state": 0, "n_threads": 1}
 CONTINUOUS = ["quantile", "normal", "student_t"]

@@ -12,10 +12,10 @@ from scipy import stats
 from sklearn.exceptions import NotFittedError
 
 from lstmforecast import DriftMonitor, LSTMForecaster, plot
-from lstmforecast.calibration import calibration_origins
-from lstmforecast.change import Adwin, PageHinkley
-from lstmforecast.drift_errors import ErrorTests
-from lstmforecast.drift_inputs import N_CELLS, Reference
+from lstmforecast.monitoring.change import Adwin, PageHinkley
+from lstmforecast.monitoring.drift_errors import ErrorTests
+from lstmforecast.monitoring.drift_inputs import N_CELLS, Reference
+from lstmforecast.uncertainty.calibration import calibration_origins
 
 
 @pytest.fixture

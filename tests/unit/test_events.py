@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from lstmforecast.events import events_frame, find_runs
+from lstmforecast.monitoring.events import events_frame, find_runs
 
 
 def test_runs_near_each_other_are_one() -> None:

@@ -179,7 +179,7 @@ def test_a_scaler_stays_as_it_was(scaler, monkeypatch):
     def out_of_memory(*args, **options):
         raise MemoryError
 
-    monkeypatch.setattr("lstmforecast.scalers._core.fit_scaler", out_of_memory)
+    monkeypatch.setattr("lstmforecast.data.scalers._core.fit_scaler", out_of_memory)
     with pytest.raises(MemoryError):
         scaler.fit(X[:, :3])
     assert learned(scaler) == before

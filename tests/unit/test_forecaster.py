@@ -13,7 +13,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.preprocessing import RobustScaler
 
 from lstmforecast import FormatError
-from lstmforecast.forecaster import LSTMForecaster
+from lstmforecast.estimators.forecaster import LSTMForecaster
 
 HOURS = pd.date_range("2024-03-25", periods=120, freq="h", tz="Europe/Berlin", name="time")
 WAVES = np.stack([np.sin(np.arange(120) * np.pi / 12), np.cos(np.arange(120) * np.pi / 6) * 3 + 10], axis=1)

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from lstmforecast import LSTMForecaster, load
-from lstmforecast.frames import Origin
+from lstmforecast.data.frames import Origin
 
 FAST = {"hidden_size": 4, "max_epochs": 1, "steps_per_epoch": 2, "random_state": 0, "n_threads": 1}
 N = 40

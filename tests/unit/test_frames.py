@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal, assert_series_equal
 
 from lstmforecast import LSTMForecaster, load
-from lstmforecast.frames import to_pandas
+from lstmforecast.data.frames import to_pandas
 
 SMALL = {"window_size": 12, "hidden_size": 4, "max_epochs": 1, "random_state": 0}
 LIBRARIES = {"polars": lambda frame: frame, "pyarrow": pl.DataFrame.to_arrow}

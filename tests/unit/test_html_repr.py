@@ -22,7 +22,7 @@ from lstmforecast import (
     RobustScaler,
     StandardScaler,
 )
-from lstmforecast.html_repr import DOCUMENTATION, HEIGHT, WIDTH, learning_curve
+from lstmforecast.contract.html_repr import DOCUMENTATION, HEIGHT, WIDTH, learning_curve
 
 WAVE = np.sin(np.arange(120) / 4)
 

@@ -5,15 +5,15 @@ import pandas as pd
 import pytest
 from dateutil.tz import tzlocal
 
-from lstmforecast.index import (
+from lstmforecast.data.index import (
     check_index,
     continue_index,
     gap_message,
     parse_frequency,
     regular_grid,
 )
-from lstmforecast.packing import pack_index, unpack_index
-from lstmforecast.season import season_length
+from lstmforecast.data.packing import pack_index, unpack_index
+from lstmforecast.data.season import season_length
 
 REGULAR = {
     "hours": pd.date_range("2024-01-01 05:00", periods=60, freq="h", name="time"),

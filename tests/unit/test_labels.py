@@ -13,8 +13,8 @@ from sklearn.metrics import log_loss, recall_score
 from sklearn.utils.class_weight import compute_class_weight
 
 from lstmforecast import LSTMClassifier, load
-from lstmforecast.labels import weigh_classes
-from lstmforecast.temperature import fit_temperature
+from lstmforecast.estimators.labels import weigh_classes
+from lstmforecast.estimators.temperature import fit_temperature
 
 FAST: dict[str, Any] = {"hidden_size": 8, "learning_rate": 1e-2, "max_epochs": 30, "n_threads": 1, "random_state": 0}
 

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lstmforecast import LSTMForecaster
-from lstmforecast.calibration import Calibration
-from lstmforecast.distribution import from_middle, quantile
+from lstmforecast.fitting.distribution import from_middle, quantile
+from lstmforecast.uncertainty.calibration import Calibration
 
 # Multiples of 2^-12: with a level that is one of 2^-10, up to 2^30, no sum is rounded.
 STEP = 2.0**-12

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lstmforecast import LSTMForecaster, calibration, intervals
+from lstmforecast import LSTMForecaster
+from lstmforecast.uncertainty import calibration, intervals
 
 FAST = {"window_size": 12, "hidden_size": 4, "max_epochs": 1, "steps_per_epoch": 4, "random_state": 0, "n_threads": 1}
 HOURS = pd.date_range("2026-01-01", periods=300, freq="h")

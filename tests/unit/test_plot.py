@@ -14,7 +14,7 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 
 from lstmforecast import LSTMForecaster, backtest, plot
-from lstmforecast.backtesting import BacktestResult
+from lstmforecast.evaluation.backtesting import BacktestResult
 
 TIMES = pd.date_range("2026-01-01", periods=30, freq="h", name="time")
 Y = pd.Series(np.arange(30.0), index=TIMES, name="load")

@@ -7,10 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import mean_pinball_loss
 
-from lstmforecast import metrics, probabilistic
-from lstmforecast.backtesting import BacktestResult, backtest
-from lstmforecast.forecaster import LSTMForecaster
-from lstmforecast.scoring import METHODS
+from lstmforecast import metrics
+from lstmforecast.estimators.forecaster import LSTMForecaster
+from lstmforecast.evaluation import probabilistic
+from lstmforecast.evaluation.backtesting import BacktestResult, backtest
+from lstmforecast.evaluation.scoring import METHODS
 
 SMALL = {"horizon": 3, "window_size": 8, "hidden_size": 4, "max_epochs": 1, "random_state": 0, "n_threads": 1}
 HOURS = pd.date_range("2026-01-01", periods=260, freq="h")

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 from sklearn.metrics import mean_pinball_loss
 
-from lstmforecast import LSTMForecaster, backtest, metrics, probabilistic
+from lstmforecast import LSTMForecaster, backtest, metrics
+from lstmforecast.evaluation import probabilistic
 
 FAST = {"hidden_size": 4, "max_epochs": 1, "steps_per_epoch": 4, "random_state": 0, "n_threads": 1}
 HOURS = pd.date_range("2026-01-01", periods=400, freq="h")

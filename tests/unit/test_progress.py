@@ -8,7 +8,7 @@ import pytest
 import tqdm
 import tqdm.auto
 
-from lstmforecast.progress import ProgressBar, _kind_of_bar
+from lstmforecast.contract.progress import ProgressBar, _kind_of_bar
 
 RECORD = {"train_loss": 0.12345, "val_loss": float("nan"), "learning_rate": 1e-3}
 

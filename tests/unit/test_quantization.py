@@ -14,7 +14,7 @@ from safetensors import safe_open
 from sklearn.base import clone
 
 from lstmforecast import FormatError, LSTMClassifier, LSTMForecaster, LSTMRegressor, _core, load, quantization_report
-from lstmforecast.quantization import (
+from lstmforecast.export.quantization import (
     from_bfloat16,
     pack,
     pack_state,

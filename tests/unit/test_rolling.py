@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.model_selection import TimeSeriesSplit
 
-from lstmforecast.rolling import Rolling
+from lstmforecast.evaluation.rolling import Rolling
 
 
 @pytest.mark.parametrize("gap", [0, 3])

@@ -8,7 +8,7 @@ from sklearn import preprocessing
 from sklearn.decomposition import PCA
 from sklearn.pipeline import make_pipeline
 
-from lstmforecast.scalers import MinMaxScaler, RobustScaler, StandardScaler, affine_of, fit_affine
+from lstmforecast.data.scalers import MinMaxScaler, RobustScaler, StandardScaler, affine_of, fit_affine
 
 # Columns that differ by orders of magnitude, one of them constant.
 ROWS = np.random.default_rng(0).normal(size=(50, 4)) * [1.0, 1e-6, 1e9, 0.0] + [0.0, 1.0, 1e12, 7.0]

@@ -5,7 +5,7 @@ import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from lstmforecast import LSTMForecaster
-from lstmforecast.search_space import FIXED, check_space, default_space, distribution, own_point, suggest
+from lstmforecast.tuning.search_space import FIXED, check_space, default_space, distribution, own_point, suggest
 
 
 @pytest.mark.parametrize(

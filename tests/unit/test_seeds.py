@@ -14,7 +14,7 @@ from lstmforecast import (
     compare,
     tune,
 )
-from lstmforecast.seeds import as_generator, draw_seed
+from lstmforecast.contract.seeds import as_generator, draw_seed
 
 FAST = {"hidden_size": 4, "max_epochs": 1, "n_threads": 1}
 Y, X = np.sin(np.arange(80) * 0.3), np.random.default_rng(0).normal(size=(30, 8))

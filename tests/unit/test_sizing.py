@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from lstmforecast.forecaster import LSTMForecaster
-from lstmforecast.sizing import Sizes, default_segment_length, default_window_size
+from lstmforecast.estimators.forecaster import LSTMForecaster
+from lstmforecast.fitting.sizing import Sizes, default_segment_length, default_window_size
 
 
 @pytest.mark.parametrize(

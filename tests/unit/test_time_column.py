@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from lstmforecast.ab import ForecastLog
-from lstmforecast.csvfile import read_series
+from lstmforecast.data.csvfile import read_series
 
 QUARTERS = pd.date_range("2024-04-03", periods=96, freq="15min")
 HOURS = pd.date_range("2024-01-01", periods=960, freq="h")

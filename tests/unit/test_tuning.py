@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from lstmforecast import LSTMForecaster, LSTMRegressor, backtest, tune
-from lstmforecast.trial import UNITS, Validation, WithinUnits, units_of
+from lstmforecast.tuning.trial import UNITS, Validation, WithinUnits, units_of
 
 HOURS = pd.date_range("2024-01-01", periods=200, freq="h")
 Y = pd.Series(np.sin(np.arange(200) / 4) + np.random.default_rng(0).normal(size=200) / 5, HOURS, name="load")

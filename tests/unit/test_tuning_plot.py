@@ -9,7 +9,7 @@ import pytest
 from matplotlib import pyplot
 
 from lstmforecast import plot
-from lstmforecast.tuning_result import trials_of
+from lstmforecast.tuning.tuning_result import trials_of
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from lstmforecast import LSTMForecaster
-from lstmforecast.units import LEAST_WINDOWS, Units, has_variation, is_pooled, spread_of, units_from_errors
+from lstmforecast.data.units import LEAST_WINDOWS, Units, has_variation, is_pooled, spread_of, units_from_errors
 
 N_ROWS, HELD_OUT = 200, 15
 DAYS = pd.date_range("2026-01-01", periods=N_ROWS + 20, freq="D")

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lstmforecast.windowing import time_split, windows
+from lstmforecast.data.windowing import time_split, windows
 
 
 def test_windows_of_a_single_column() -> None:

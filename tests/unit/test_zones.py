@@ -10,7 +10,7 @@ import pytest
 from lstmforecast import LSTMAnomalyDetector, LSTMForecaster
 from lstmforecast.ab import ForecastLog
 from lstmforecast.cli import main
-from lstmforecast.container import Observations
+from lstmforecast.data.observations import Observations
 
 SMALL = {"window_size": 12, "hidden_size": 4, "max_epochs": 1, "steps_per_epoch": 3, "random_state": 0, "n_threads": 1}
 # Over a change of summer time, and of a date line: days of one zone are not those of another.

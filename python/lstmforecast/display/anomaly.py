@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from typing_extensions import Self
 
-    from lstmforecast.anomaly import LSTMAnomalyDetector
+    from lstmforecast.monitoring.anomaly import LSTMAnomalyDetector
 
 # What is beyond so many thresholds is cut off: a great event would make all others flat.
 MOST_SEVERE = 6.0

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from typing_extensions import Self
 
-    from lstmforecast.backtest_result import BacktestResult
-    from lstmforecast.forecaster import LSTMForecaster
+    from lstmforecast.estimators.forecaster import LSTMForecaster
+    from lstmforecast.evaluation.backtest_result import BacktestResult
 
 SHOWN_WINDOWS = 7
 # Errors over time: of more cutoffs than that, means of neighbours are drawn.
@@ -114,7 +114,7 @@ class BacktestDisplay(Display):
         TypeError, ValueError
             As `lstmforecast.backtest` and `plot`.
         """
-        from lstmforecast.backtesting import backtest
+        from lstmforecast.evaluation.backtesting import backtest
 
         names = ("kind", "metric", "variable", "series", "step")
         of_plot = {name: options.pop(name) for name in names if name in options}
@@ -366,8 +366,8 @@ def _with_times(frame: pd.DataFrame) -> pd.DataFrame:
 
 def _with_naive(result: BacktestResult) -> pd.DataFrame:
     """The forecasts of a backtest, and the two naive ones beside them."""
-    from lstmforecast.rolling import Windows
-    from lstmforecast.scoring import MODEL, REPEAT_LAST, SEASONAL_NAIVE, carried, naive_forecast, seasons_at
+    from lstmforecast.evaluation.rolling import Windows
+    from lstmforecast.evaluation.scoring import MODEL, REPEAT_LAST, SEASONAL_NAIVE, carried, naive_forecast, seasons_at
 
     observations, steps = result.observations, np.arange(result.values.shape[1])
     rows = Windows(result.which, result.origins).first_rows(observations)[:, np.newaxis]

@@ -11,7 +11,7 @@ from lstmforecast.display.style import COLORS, DASHED, INK, Display, axes_for, f
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from lstmforecast.comparison import Comparison
+    from lstmforecast.evaluation.comparison import Comparison
 
 
 class ComparisonDisplay(Display):

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from typing_extensions import Self
 
-    from lstmforecast.drift import DriftMonitor
+    from lstmforecast.monitoring.drift import DriftMonitor
 
 
 class DriftDisplay(Display):

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from lstmforecast.calibration import SIDES
 from lstmforecast.display.style import COLORS, DASHED, INK, Display, axes_for, draw_path, finish, place_legend, tint
 from lstmforecast.display.tables import as_frame, check_alike, check_interval, intervals_of, is_array
+from lstmforecast.uncertainty.calibration import SIDES
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from typing_extensions import Self
 
-    from lstmforecast.forecaster import LSTMForecaster
+    from lstmforecast.estimators.forecaster import LSTMForecaster
 
 PANEL_HEIGHT = 1.9
 MOST_ROWS = 4

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from typing_extensions import Self
 
-    from lstmforecast.backtest_result import BacktestResult
-    from lstmforecast.forecaster import LSTMForecaster
+    from lstmforecast.estimators.forecaster import LSTMForecaster
+    from lstmforecast.evaluation.backtest_result import BacktestResult
 
 # How often the band holds the coverage of forecasts that keep their promise.
 CONFIDENCE = 0.95
@@ -104,7 +104,7 @@ class IntervalDisplay(Display):
         TypeError, ValueError
             As `lstmforecast.backtest`.
         """
-        from lstmforecast.backtesting import backtest
+        from lstmforecast.evaluation.backtesting import backtest
 
         return cls.from_result(backtest(forecaster, y, X, coverage=coverage, **options), ax=ax)
 

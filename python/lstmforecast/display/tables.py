@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from lstmforecast.calibration import SIDES
-from lstmforecast.index import alike
-from lstmforecast.panel_index import indexed
+from lstmforecast.data.index import alike
+from lstmforecast.data.panel_index import indexed
+from lstmforecast.uncertainty.calibration import SIDES
 
 if TYPE_CHECKING:
     from collections.abc import Hashable

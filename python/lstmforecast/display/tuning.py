@@ -11,7 +11,7 @@ from lstmforecast.display.style import COLORS, INK, axes_for, finish
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from lstmforecast.tuning_result import TuneResult
+    from lstmforecast.tuning.tuning_result import TuneResult
 
 
 def draw_importance(result: TuneResult, ax: Axes | None = None) -> Axes:

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from sklearn.utils.validation import check_is_fitted
 
 from lstmforecast.ab import ForecastLog, Split
-from lstmforecast.drift import DriftMonitor
+from lstmforecast.monitoring.drift import DriftMonitor
 from lstmforecast.serve.hosts import Hosts
 from lstmforecast.serve.limits import Limits
 from lstmforecast.serve.served_model import ServedModel
@@ -17,7 +17,7 @@ from lstmforecast.serve.server import Record, Server
 from lstmforecast.serve.splitting import ServedSplit
 
 if TYPE_CHECKING:
-    from lstmforecast.forecaster import LSTMForecaster
+    from lstmforecast.estimators.forecaster import LSTMForecaster
 
 
 # How long a server waits for a log that another process has locked, and what it keeps: 1,000,000 forecasts of 24 steps

@@ -11,7 +11,7 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from lstmforecast.serve.limits import Limits, Refused, too_large
-from lstmforecast.serve.watching import LOGGER
+from lstmforecast.serve.telemetry import LOGGER
 
 # In one request.
 MOST_HEADERS = 100

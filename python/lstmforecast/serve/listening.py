@@ -17,7 +17,7 @@ import uvicorn
 from lstmforecast.ab import ForecastLog
 from lstmforecast.serve.connection import TURNS, Connection
 from lstmforecast.serve.limits import Limits
-from lstmforecast.serve.watching import LOGGER
+from lstmforecast.serve.telemetry import LOGGER
 
 # Seconds for requests in flight once the server is told to stop.
 GRACE = 30

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from lstmforecast.ab import ForecastLog
-from lstmforecast.losses import LOSSES
+from lstmforecast.evaluation.losses import LOSSES
 from lstmforecast.serve.answering import sentence_of
 from lstmforecast.serve.limits import Limits, Refused
 from lstmforecast.serve.reading import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from lstmforecast.losses import LOSSES
+from lstmforecast.evaluation.losses import LOSSES
 from lstmforecast.serve.limits import Limits
 from lstmforecast.serve.operating import ALTERNATIVES
 from lstmforecast.serve.schema import KEY, Schema, schema_of_window
@@ -79,7 +79,7 @@ def parameters_of_compare(names: Sequence[str]) -> list[Schema]:
 
 
 def answer_of_compare() -> Schema:
-    """What /compare answers: the numbers of `lstmforecast.comparison.Comparison`."""
+    """What /compare answers: the numbers of `lstmforecast.evaluation.comparison.Comparison`."""
     pair = {"type": "array", "items": _NUMBER, "minItems": 2, "maxItems": 2}
     return _object(
         {

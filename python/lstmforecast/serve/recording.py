@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 from prometheus_client import Counter, Gauge
 
 from lstmforecast.ab import ForecastLog
-from lstmforecast.ab_store import Forecast
-from lstmforecast.drift import STATES, DriftMonitor
+from lstmforecast.monitoring.ab_store import Forecast
+from lstmforecast.monitoring.drift import STATES, DriftMonitor
 from lstmforecast.serve.answering import Answer
 from lstmforecast.serve.limits import Refused
 from lstmforecast.serve.served_model import ServedModel, Window
-from lstmforecast.serve.watching import LOGGER, Meters
+from lstmforecast.serve.telemetry import LOGGER, Meters
 
 # Windows that wait to be written; what comes beyond is answered all the same, and not logged.
 MOST_WAITING = 4096

@@ -12,15 +12,15 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from lstmforecast.ab_store import write_label
-from lstmforecast.calibration import SIDES, check_probabilities, levels_of
-from lstmforecast.distribution import mean
-from lstmforecast.seen import ends_of, roll
+from lstmforecast.data.dataset import ends_of, roll
+from lstmforecast.data.units import Units
+from lstmforecast.fitting.distribution import mean
+from lstmforecast.monitoring.ab_store import write_label
 from lstmforecast.serve.timestamps import Clock, check_years
-from lstmforecast.units import Units
+from lstmforecast.uncertainty.calibration import SIDES, check_probabilities, levels_of
 
 if TYPE_CHECKING:
-    from lstmforecast.forecaster import LSTMForecaster
+    from lstmforecast.estimators.forecaster import LSTMForecaster
 
 Array = NDArray[np.float64]
 # Different coverages and horizons whose corrections are kept.
@@ -79,7 +79,7 @@ class ServedModel:
     """
 
     def __init__(self, name: str, forecaster: LSTMForecaster, n_threads: int | None = None) -> None:
-        from lstmforecast.forecaster import LSTMForecaster
+        from lstmforecast.estimators.forecaster import LSTMForecaster
 
         if not isinstance(forecaster, LSTMForecaster):
             raise TypeError(f"expected LSTMForecaster for the model {name!r}, got {type(forecaster).__name__}")

@@ -18,7 +18,7 @@ from fastapi.openapi.utils import get_openapi
 
 from lstmforecast import __version__
 from lstmforecast.ab import ForecastLog
-from lstmforecast.drift import DriftMonitor
+from lstmforecast.monitoring.drift import DriftMonitor
 from lstmforecast.serve import operating, operating_schema, schema
 from lstmforecast.serve.answering import Answer, answer
 from lstmforecast.serve.batching import Batcher
@@ -28,7 +28,7 @@ from lstmforecast.serve.reading import Asked, read_body
 from lstmforecast.serve.recording import Actual, Recorder
 from lstmforecast.serve.served_model import ServedModel
 from lstmforecast.serve.splitting import ServedSplit
-from lstmforecast.serve.watching import LOGGER, App, Message, Meters, Receive, Send, Watched
+from lstmforecast.serve.telemetry import LOGGER, App, Message, Meters, Receive, Send, Watched
 
 # The page's files by the paths under which they are served: read at the start, none by a name from a request.
 _PAGE = {

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 from pandas.tseries.offsets import BaseOffset, Day, Tick
 
-from lstmforecast.container import Observations
-from lstmforecast.index import Frequency, parse_frequency
-from lstmforecast.wallclock import elapsed, localize
+from lstmforecast.data.index import Frequency, parse_frequency
+from lstmforecast.data.observations import Observations
+from lstmforecast.data.wallclock import elapsed, localize
 
 # Rows of a grid for each time given: more is no series with gaps.
 _MOST_MISSING = 20

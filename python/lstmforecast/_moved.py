@@ -1,0 +1,125 @@
+"""Where modules of version 0.1 stand now: pickles and imports that name the old place still find them."""
+
+import importlib
+import importlib.abc
+import importlib.machinery
+import sys
+from collections.abc import Sequence
+from types import ModuleType
+
+MOVED = {
+    "ab_database": "monitoring.ab_database",
+    "ab_losses": "monitoring.ab_losses",
+    "ab_store": "monitoring.ab_store",
+    "anomaly": "monitoring.anomaly",
+    "architecture": "fitting.architecture",
+    "aside": "contract.aside",
+    "backtest_result": "evaluation.backtest_result",
+    "backtesting": "evaluation.backtesting",
+    "bars": "data.bars",
+    "bootstrap": "evaluation.bootstrap",
+    "calibration": "uncertainty.calibration",
+    "change": "monitoring.change",
+    "checkpoint": "fitting.checkpoint",
+    "classifier": "estimators.classifier",
+    "cli_options": "command.options",
+    "clock": "monitoring.row_times",
+    "comparison": "evaluation.comparison",
+    "container": "data.observations",
+    "covariates": "data.covariates",
+    "csvfile": "data.csvfile",
+    "diebold_mariano": "evaluation.diebold_mariano",
+    "distribution": "fitting.distribution",
+    "drift": "monitoring.drift",
+    "drift_errors": "monitoring.drift_errors",
+    "drift_inputs": "monitoring.drift_inputs",
+    "ensemble": "fitting.ensemble",
+    "estimator": "estimators.estimator",
+    "events": "monitoring.events",
+    "file_checks": "export.file_checks",
+    "finite": "fitting.finite",
+    "fit_tasks": "contract.fit_tasks",
+    "fitted_forecaster": "estimators.fitted_forecaster",
+    "forecaster": "estimators.forecaster",
+    "form": "data.form",
+    "frames": "data.frames",
+    "frequency": "data.frequency",
+    "html_repr": "contract.html_repr",
+    "index": "data.index",
+    "intervals": "uncertainty.intervals",
+    "irregular": "data.irregular",
+    "labels": "estimators.labels",
+    "losses": "evaluation.losses",
+    "onnx_export": "export.onnx_export",
+    "onnx_forecast": "export.onnx_forecast",
+    "onnx_graph": "export.onnx_graph",
+    "onnx_networks": "export.onnx_networks",
+    "packing": "data.packing",
+    "panel": "data.panel",
+    "panel_index": "data.panel_index",
+    "parameters": "fitting.parameters",
+    "period_days": "data.period_days",
+    "persistence": "export.persistence",
+    "plain": "contract.plain",
+    "probabilistic": "evaluation.probabilistic",
+    "progress": "contract.progress",
+    "pytorch": "export.pytorch",
+    "pytorch_networks": "export.pytorch_networks",
+    "pytorch_text": "export.pytorch_text",
+    "quantization": "export.quantization",
+    "quantization_cost": "evaluation.quantization_cost",
+    "regressor": "estimators.regressor",
+    "rolling": "evaluation.rolling",
+    "rules": "contract.rules",
+    "samples": "uncertainty.samples",
+    "scalers": "data.scalers",
+    "scoring": "evaluation.scoring",
+    "search_space": "tuning.search_space",
+    "season": "data.season",
+    "seeds": "contract.seeds",
+    "seen": "data.dataset",
+    "sequential": "evaluation.sequential",
+    "series_estimator": "estimators.series_estimator",
+    "serve_command": "command.serve",
+    "sizing": "fitting.sizing",
+    "static": "data.static",
+    "study": "tuning.study",
+    "tabular": "estimators.tabular",
+    "temperature": "estimators.temperature",
+    "text": "estimators.text",
+    "time_column": "data.time_column",
+    "trial": "tuning.trial",
+    "tuning_result": "tuning.tuning_result",
+    "units": "data.units",
+    "wallclock": "data.wallclock",
+    "watcher": "monitoring.detector",
+    "windowing": "data.windowing",
+}
+
+
+class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Gives the module at the new place for the name of the old one."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        package, _, name = fullname.partition(".")
+        if package != __package__ or name not in MOVED:
+            return None
+        return importlib.machinery.ModuleSpec(fullname, self)
+
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType:
+        module = ModuleType(spec.name, f"Moved to `{__package__}.{MOVED[spec.name.partition('.')[2]]}`.")
+        module.__getattr__ = lambda name: getattr(_module_of(spec.name), name)  # type: ignore[method-assign]
+        return module
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Nothing: attributes are looked up in the module at the new place."""
+
+
+def _module_of(name: str) -> ModuleType:
+    return importlib.import_module(f"{__package__}.{MOVED[name.partition('.')[2]]}")
+
+
+# once for a process: modules are executed once
+sys.meta_path.append(_Finder())

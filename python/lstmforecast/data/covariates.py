@@ -1,0 +1,250 @@
+"""What stands beside the targets: covariates known in advance or so far, the calendar, and what never changes."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from lstmforecast.calendar import VERSION, calendar_features, calendar_names
+from lstmforecast.data.form import Form, place, read_table, row_name
+from lstmforecast.data.frames import localising, to_pandas
+from lstmforecast.data.index import Frequency
+from lstmforecast.data.observations import Observations, check_columns, pack_columns, unpack_columns
+from lstmforecast.data.packing import pack_frequency, pack_keys, pack_label, unpack_frequency, unpack_keys, unpack_label
+from lstmforecast.data.panel_index import indexed, labels_alike
+from lstmforecast.data.static import StaticColumn, read_static, static_rows
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Table:
+    """The columns of one kind of covariates, as they were at `fit`."""
+
+    name: str
+    form: Form
+    n_columns: int
+
+    def read(self, table: Any, index: pd.Index | None, n_rows: int, rows: str) -> Array:
+        """Take the rows out that belong to ``index``, or for arrays all ``n_rows``: (n_rows, n_columns).
+
+        Raises
+        ------
+        ValueError
+            If a row or a value is missing, by its time, or the columns are others.
+        """
+        if table is None:
+            raise ValueError(f"expected {self.name} for {rows}, as there was one at fit, got None")
+        table, origin = to_pandas(table, self.name)
+        table, long = indexed(table, self.name)
+        values, form = read_table(table, self.name)
+        check_columns(self.form, self.n_columns, form, values.shape[1], self.name)
+        labels = table.index if index is not None and isinstance(table, pd.DataFrame | pd.Series) else None
+        used = np.arange(len(values))
+        if index is not None and labels is not None:
+            how = localising(origin, isinstance(index, pd.MultiIndex), long)
+            used = _rows_of(index, labels_alike(index, labels, self.name, how, "as y"), self.name, rows)
+        elif len(values) != n_rows:
+            raise ValueError(f"expected {self.name} with {n_rows} rows, for {rows}, got {len(values)}")
+        wrong = np.zeros(values.shape, bool)
+        wrong[used] = ~np.isfinite(values[used])
+        if wrong.any():
+            got = place(wrong, "missing or infinite", labels, self.form)
+            raise ValueError(f"expected finite values in {self.name}, got {got}")
+        return values[used]
+
+
+@dataclass(frozen=True)
+class Covariates:
+    """How features are made from what users give; the same at `fit` and afterwards.
+
+    Attributes
+    ----------
+    past, known : Table or None
+        The columns of ``X_past`` and ``X``.
+    calendar, holidays
+        As the forecaster's parameters.
+    freq : str, int, offset or None
+        Frequency of the targets.
+    static : DataFrame or None
+        Features of each series, one row each, encoded as numbers.
+    static_columns : tuple of StaticColumn or None
+        What they were made of; None: not known, in files and pickles of older versions.
+    calendar_version : int
+        Which features of the calendar the network was trained with: `lstmforecast.calendar.VERSION`, 1 in older files.
+    """
+
+    past: Table | None = None
+    known: Table | None = None
+    calendar: str | Sequence[str] | None = None
+    holidays: str | None = None
+    freq: Frequency = None
+    static: pd.DataFrame | None = field(default=None, compare=False)
+    static_columns: tuple[StaticColumn, ...] | None = None
+    calendar_version: int = VERSION
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # older pickles don't have it
+        vars(self).update({"calendar_version": 1} | state)
+
+    @classmethod
+    def at_fit(
+        cls, seen: Observations, X: Any, X_past: Any, static: Any, calendar: str | Sequence[str] | None, holidays: Any
+    ) -> Covariates:
+        """Remember what there is; nothing is aligned yet."""
+        tables: dict[str, Table | None] = {}
+        for name, table in (("X_past", X_past), ("X", X)):
+            tables[name] = None
+            if table is not None:
+                values, form = read_table(indexed(to_pandas(table, name)[0], name)[0], name)
+                tables[name] = Table(name, form, values.shape[1])
+        read = cls(tables["X_past"], tables["X"], calendar, holidays, seen.freq)
+        if static is None:
+            return read
+        if not seen.is_panel:
+            raise TypeError("expected y with several series for static, got one")
+        encoded, columns = read_static(static, seen.series_keys)
+        return replace(read, static=encoded, static_columns=columns)
+
+    @property
+    def n_known(self) -> int:
+        """How many features are known in advance."""
+        return (0 if self.known is None else self.known.n_columns) + len(self._calendar_names())
+
+    @property
+    def n_static(self) -> int:
+        """How many features never change; they are the first."""
+        return 0 if self.static is None else self.static.shape[1]
+
+    @property
+    def n_features(self) -> int:
+        """How many features there are."""
+        return self.n_static + (0 if self.past is None else self.past.n_columns) + self.n_known
+
+    @property
+    def names(self) -> list[Hashable]:
+        """What the features are called, in their order; numbers for the columns of arrays."""
+        static = [] if self.static is None else list(self.static.columns)
+        tables = [list(table.form.variables(table.n_columns)) for table in (self.past, self.known) if table is not None]
+        return [*static, *(name for table in tables for name in table), *self._calendar_names()]
+
+    def of(self, seen: Observations, X: Any, X_past: Any, static: Any = None) -> Array:
+        """The features of observations: (n, n_features), static ones first, those known in advance last.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If something is missing, unexpected, or of another kind than at fit.
+        """
+        self._check_expected(X, X_past)
+        parts = [self._static_rows(seen, static)]
+        for table, given in ((self.past, X_past), (self.known, X)):
+            if table is not None:
+                parts.append(table.read(given, seen.index, len(seen), "the rows of y"))
+        return np.hstack([*parts, self._calendar_rows(seen.index, len(seen))])
+
+    def of_future(self, seen: Observations, steps: int, X: Any, at_once: int = 1) -> Array:
+        """The features of the steps after each series: (n_series, steps, n_features), nan where not known.
+
+        Messages say that the network forecasts so many steps ``at_once``.
+        """
+        future = np.full((seen.n_series * steps, self.n_features), np.nan)
+        if self.n_known:
+            index = seen.future_index(steps)
+            known = [self._calendar_rows(index, len(future))]
+            if self.known is not None:
+                rows = f"the {steps} steps after the end"
+                rows += f" (the network forecasts {at_once} at once)" if at_once > 1 else ""
+                known.insert(0, self.known.read(X, index, seen.n_series * steps, rows))
+            future[:, -self.n_known :] = np.hstack(known)
+        if X is not None and self.known is None:
+            raise ValueError("expected no X, as there was none at fit, got one")
+        return future.reshape(seen.n_series, steps, -1)
+
+    def pack(self) -> dict[str, Any]:
+        """Write as plain values, for `unpack`."""
+        tables: dict[str, Any] = {
+            name: None if table is None else pack_columns(table.form) | {"n_columns": table.n_columns}
+            for name, table in (("X_past", self.past), ("X", self.known))
+        }
+        static = None
+        if self.static is not None:
+            columns = [pack_label(label) for label in self.static.columns]
+            static = {"keys": pack_keys(self.static.index), "columns": columns, "data": self.static.to_numpy().tolist()}
+            static["read_from"] = [column.pack() for column in self.static_columns or ()]
+        return tables | {
+            "calendar_version": self.calendar_version,
+            "calendar": self.calendar,
+            "holidays": self.holidays,
+            "freq": pack_frequency(self.freq),
+            "static": static,
+        }
+
+    @classmethod
+    def unpack(cls, saved: dict[str, Any]) -> Covariates:
+        """Read what `pack` wrote."""
+        tables = {
+            name: None if saved[name] is None else Table(name, unpack_columns(saved[name]), saved[name]["n_columns"])
+            for name in ("X_past", "X")
+        }
+        static, made_of = saved["static"], None
+        if static is not None:
+            made_of = tuple(StaticColumn.unpack(column) for column in static.get("read_from", ())) or None
+            columns = [unpack_label(label) for label in static["columns"]]
+            if not {feature for column in made_of or () for feature in column.features} <= set(columns):
+                raise ValueError(f"static features {columns}, got columns of others")
+            static = pd.DataFrame(static["data"], unpack_keys(static["keys"]), columns, dtype=np.float64)
+        version = saved.get("calendar_version", 1)
+        if version not in range(1, VERSION + 1):
+            raise ValueError(f"features of the calendar of version {version!r}")
+        return cls(
+            tables["X_past"],
+            tables["X"],
+            saved["calendar"],
+            saved["holidays"],
+            unpack_frequency(saved["freq"]),
+            static,
+            made_of,
+            version,
+        )
+
+    def _check_expected(self, X: Any, X_past: Any) -> None:
+        for name, table, given in (("X", self.known, X), ("X_past", self.past, X_past)):
+            if table is None and given is not None:
+                raise ValueError(f"expected no {name}, as there was none at fit, got one")
+
+    def _calendar_names(self) -> list[str]:
+        return calendar_names(self.freq, self.calendar, self.holidays, self.calendar_version)
+
+    def _calendar_rows(self, index: pd.Index | None, n_rows: int) -> Array:
+        if self.calendar is None and self.holidays is None:
+            return np.zeros((n_rows, 0))
+        if index is None:
+            raise ValueError(f"expected y with a time index for calendar={self.calendar!r}, got an array")
+        times = index.get_level_values(-1) if isinstance(index, pd.MultiIndex) else index
+        return calendar_features(times, self.freq, self.calendar, self.holidays, self.calendar_version).to_numpy()
+
+    def _static_rows(self, seen: Observations, static: Any) -> Array:
+        if self.static is None:
+            if static is not None:
+                raise ValueError("expected no static, as there was none at fit, got one")
+            return np.zeros((len(seen), 0))
+        rows = static_rows(self.static, self.static_columns, static, seen.series_keys)
+        return np.repeat(rows, seen.lengths, axis=0)
+
+
+def _rows_of(index: pd.Index, given: pd.Index, name: str, rows: str) -> NDArray[np.intp]:
+    if not given.is_unique:
+        row = int(np.argmax(given.duplicated()))
+        raise ValueError(f"expected every time of {name} once, got {row_name(given, row)} more than once")
+    found = given.get_indexer(index)
+    absent = np.flatnonzero(found < 0)
+    if len(absent):
+        more = f" and {len(absent) - 1} more" if len(absent) > 1 else ""
+        raise ValueError(f"expected {name} with a row for each of {rows}, got none for {index[absent[0]]}{more}")
+    return found

@@ -1,0 +1,64 @@
+"""The season that a frequency usually has."""
+
+from __future__ import annotations
+
+import pandas as pd
+from pandas.tseries.offsets import BaseOffset, Day, Tick
+
+from lstmforecast.data.index import Frequency, parse_frequency
+
+_SEASONS = {
+    "D": 7, "B": 5, "C": 5, "W": 52, "SME": 24, "SMS": 24, "ME": 12, "MS": 12, "BME": 12, "BMS": 12, "CBME": 12,
+    "CBMS": 12, "WOM": 12, "LWOM": 12, "QE": 4, "QS": 4, "BQE": 4, "BQS": 4,
+}  # fmt: skip
+
+
+def season_length(freq: Frequency) -> int:
+    """Tell the usual number of steps in a season of a frequency.
+
+    Parameters
+    ----------
+    freq : str, int, offset or None
+        As found by `regular_grid`.
+
+    Returns
+    -------
+    int
+        A day's steps below a day (24 for hours), 60 for seconds, 7 for days, 5 for business days, 52 for weeks, 12 for
+        months, 4 for quarters, and 1 for years, integers and whatever else.
+
+    Examples
+    --------
+    >>> season_length("30min"), season_length("ME"), season_length(None)
+    (48, 12, 1)
+    """
+    if freq is None or isinstance(freq, int):
+        return 1
+    offset = parse_frequency(freq)
+    if isinstance(offset, Tick) and not isinstance(offset, Day):
+        step = pd.Timedelta(offset)
+        return _fits_into(pd.Timedelta(days=1) if step >= pd.Timedelta(minutes=1) else pd.Timedelta(minutes=1), step)
+    if isinstance(offset, Day) and offset.n == 7:
+        return 52
+    if type(offset) is pd.DateOffset:
+        simple = of_one_word(offset)
+        return 1 if simple is None else season_length(simple)
+    try:
+        season = _SEASONS.get(offset.rule_code.split("-")[0], 1)
+    except NotImplementedError:  # Easter has no code
+        return 1
+    return season // offset.n if season % offset.n == 0 else 1
+
+
+def of_one_word(offset: BaseOffset) -> str | None:
+    """The alias of steps as long as those of an offset of one word, such as months=1, with a day or without."""
+    aliases = {"years": "YE", "months": "ME", "weeks": "W", "days": "D", "hours": "h", "minutes": "min", "seconds": "s"}
+    lengths = {word: n for word, n in offset.kwds.items() if word != "day"}
+    if len(lengths) != 1 or not set(lengths) <= set(aliases):
+        return None
+    ((word, n),) = lengths.items()
+    return f"{n * offset.n}{aliases[word]}"
+
+
+def _fits_into(season: pd.Timedelta, step: pd.Timedelta) -> int:
+    return int(season / step) if season % step == pd.Timedelta(0) else 1

@@ -1,0 +1,381 @@
+"""The forecaster: a time-ordered series in, the steps after its end out, in the same container."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from os import PathLike
+from typing import Any
+
+from numpy.typing import NDArray
+
+from lstmforecast.augment import Augmentation
+from lstmforecast.contract.fit_tasks import FitTasks, with_callbacks
+from lstmforecast.data.index import Frequency
+from lstmforecast.data.observations import Missing
+from lstmforecast.estimators.fitted_forecaster import FittedForecaster
+from lstmforecast.fitting.checkpoint import Checkpoint
+
+
+class LSTMForecaster(FittedForecaster):
+    """Forecast one or many time series at once with an LSTM network that maps a window to a whole horizon.
+
+    Parameters
+    ----------
+    horizon : int, default=1
+        Steps that the network forecasts at once; `predict` rolls on for longer ones.
+    window_size : int or None, default=None
+        Rows that the network sees before it forecasts; None: chosen by `default_window_size`.
+    segment_length : int or None, default=None
+        Rows that the LSTM reads as one step, as in SegRNN; a divisor of the window. None: a season where the window has
+        several, so that an hourly series is read day by day.
+    tbptt : int or None, default=None
+        Truncated backpropagation through time: the LSTM reads whole windows, gradients go back through its last
+        ``tbptt`` steps (segments) only, and training takes the memory of so many. With ``supervision="every"``, windows
+        are cut into parts of so many steps, counted from the end, each with its losses, and
+        libtorch keeps all of them at once. None: through all.
+    linear_skip : bool or None, default=None
+        Whether a linear forecast from the window (NLinear, one for all variables) is added to the LSTM's, which then
+        learns what the line leaves; None: True, except with ``supervision="every"``.
+    supervision : {"last", "every"}, default="last"
+        Whether training looks at the forecast after the window's last step only, or at one after each step of the LSTM,
+        of the ``horizon`` rows after those read so far. ``"every"`` gets more out of each window: with short segments
+        it takes fewer steps to the same validation loss, which is that of the last step either way. The window is then
+        normalised by the level of its first step, and each forecast by the level known up to it, so that no step sees
+        the future. Not with ``linear_skip``, ``bidirectional``, ``normalize="window"`` or covariates known in advance.
+    channels : {"independent", "together"}, default="independent"
+        Whether one network forecasts each variable from its own past, trained on all of them, or all variables at once.
+    transform : {"log", None}, default=None
+        ``"log"`` takes the logarithm of 1 + y before anything else, for series that grow by percents; forecasts are
+        brought back.
+    head : {"direct", "recursive"}, default="direct"
+        Whether the network forecasts the whole horizon at once, or one step, which is appended to the window before the
+        next.
+    normalize : {"last", "window", None}, default="last"
+        ``"last"`` subtracts the last value of each window from it and adds it to the forecast again, so that levels
+        never seen in training are no obstacle; ``"window"`` brings each window to mean 0 and deviation 1.
+    loss : {"mse", "mae", "huber", "quantile", "normal", "student_t", "negative_binomial"} or None, default=None
+        What training minimises, on scaled values; None: ``"huber"`` up to four seasons ahead, ``"mse"`` beyond, and
+        ``"mae"`` for a panel, some of whose series are always wilder than others. The last four forecast a
+        distribution: quantiles that never cross, or the parameters that make the truth most likely; counts for the
+        last one.
+    quantiles : list of float or None, default=None
+        Levels for ``loss="quantile"``, and for no other; None: 0.025, 0.1, 0.25, 0.5, 0.75, 0.9 and 0.975.
+    adaptation_rate : float, default=0.0
+        How fast the levels of intervals adapt to the errors that `update` brings (gamma of Gibbs and Candès 2021, who
+        take 0.005); 0: newer errors take the place of the oldest, and that is all.
+    n_estimators : int, default=1
+        Networks that differ in their seeds and are trained side by side; their forecasts are averaged, which makes them
+        better by a percent or two.
+    stride : int, default=1
+        Rows from the start of one training window to that of the next.
+    freq : str, offset or None, default=None
+        Frequency of the times in pandas' words (``"h"``, ``"MS"``); None: found from the index, also for months by any
+        day.
+    missing : {"error", "mask", "ffill", "interpolate"}, default="error"
+        What becomes of missing values and missing times: an error that names them; left out of the loss and shown to
+        the network as such; or mended.
+    calendar : "auto", list of str or None, default=None
+        Features made of the index and known in advance: ``"auto"`` takes those that the frequency resolves, such as
+        time of day, day of week and day of year for hours; a list names them. See
+        `lstmforecast.calendar.calendar_features`.
+    holidays : str or None, default=None
+        A country code of the `holidays` package, such as ``"DE"`` or ``"US-CA"``, whose public holidays are a feature;
+        of weeks, months and what is longer, the share of their days that are holidays.
+    architecture : {"lstm", "linear", "attention", "cnn_lstm", "transformer"}, default="lstm"
+        Kind of network; ``"linear"`` is the linear forecast of ``linear_skip`` alone, which an LSTM has to beat. It is
+        solved, by least squares whatever the loss, and not trained: parameters of the LSTM, its optimiser and epochs,
+        augmentation and seed aren't used, and networks of ``n_estimators`` are the same.
+        ``"attention"`` reads the LSTM's states of all steps by multi-head self-attention; ``"cnn_lstm"`` has
+        convolutions over the steps before the LSTM; ``"transformer"`` is an encoder in place of the LSTM, with
+        ``num_layers`` layers, for which segments are patches (PatchTST).
+    hidden_size, num_layers, bidirectional, dropout
+        Width and depth of the network, as in `torch.nn.LSTM`: values are dropped between layers, so that ``"lstm"``
+        uses ``dropout`` only with ``num_layers`` above 1.
+    num_heads : int, default=4
+        Heads of ``"attention"`` and ``"transformer"``, a divisor of ``hidden_size``. Used only with these.
+    kernel_size : int or list of int, default=5
+        Steps that a convolution of ``"cnn_lstm"`` reads at once; a list has one for each of several. Used only there.
+    out_channels : int or None, default=None
+        Numbers that each of them makes at each step. None: ``hidden_size``. Used only there.
+    dim_feedforward : int or None, default=None
+        Numbers between the linear layers of ``"transformer"``. None: four times ``hidden_size``. Used only there.
+    causal : bool, default=False
+        Whether a step of ``"transformer"`` attends only to those up to its own. Used only there.
+    scaler : {"standard", "minmax", "robust", None} or a scaler object, default="standard"
+        How each column is scaled; fitted on the training rows only.
+    optimizer, learning_rate, weight_decay, batch_size, clip_grad_norm, clip_grad_value
+        How the weights are fitted, as in `torch.optim`; gradients are clipped by their norm first, then by value.
+    accumulate_grad_batches : int, default=1
+        Batches whose gradients are averaged for one optimiser step: as ``batch_size`` times as large, in the memory of
+        one batch.
+    max_epochs, steps_per_epoch : int, int or "auto" or None, default=20 and "auto"
+        Looks at the held-out rows, and optimiser steps before each. ``"auto"``: 20, and for panels up to 200, so that
+        each window is seen some 15 times; None: a pass over all windows. Where steps are counted, a look takes in some
+        4,000 windows, evenly spread.
+    patience, min_delta : int or None, float
+        Training ends after ``patience`` epochs without a validation loss better by ``min_delta``, and the best weights
+        are restored; ``patience=None``: nothing is held out, and ``min_delta`` isn't used.
+    lr_schedule : {"cosine", "onecycle", "plateau", "constant"}, default="cosine"
+        How the rate goes on: along the curve of ``CosineAnnealingLR`` or ``OneCycleLR`` of `torch.optim.lr_scheduler`
+        over all steps, cut when the validation loss stops falling, or unchanged.
+    lr_patience, lr_factor : int or None, float
+        Used only with ``"plateau"``: the rate shrinks by ``lr_factor`` after ``lr_patience`` epochs without progress;
+        None: never.
+    validation_fraction : float or None, default=None
+        The part of the rows, the last ones (of each series), that is held out to judge each epoch and for the errors
+        that intervals are made of. None: 0.2, or less of a panel: two horizons, and at least some 500 windows. With
+        ``patience=None`` only None is allowed.
+    augment : list of str or objects of `lstmforecast.augment`, or None, default=None
+        How training windows, and the horizons after them, are changed each time they are seen: ``"jitter"``,
+        ``"scale"``, ``"magnitude_warp"``, ``"time_warp"``, ``"window_slice"``, one after the other.
+    warm_start : bool, default=False
+        Whether `fit` goes on from the weights of the fit before.
+    pretrained : path, fitted estimator, torch.nn.Module, state dict or None, default=None
+        Weights to start from: those that fit the network in name and shape are taken, the others start fresh, and
+        ``pretrained_`` names both; a warning tells of a layer, but the last, that fits in part. What
+        ``window_size=None`` and ``segment_length=None`` choose depends on the data: give both networks the same.
+        Scalers are fitted to the new data, and the linear way's regression is repeated there, shrunk towards the
+        weights taken. A clone keeps a path or a state dict, but not what an estimator has learned: see
+        `load_pretrained`. With ``warm_start``, for the first fit only.
+    freeze : str, list of str or None, default=None
+        Patterns of names of parameters that get no update, as in ``"lstm.*"``; of pretrained weights those that were
+        taken. `lstmforecast.transfer.GradualUnfreezing` trains them later.
+    learning_rates : dict of str to float or None, default=None
+        Learning rates of parameters whose names match a pattern, ``{"lstm.*": 1e-4}``, in place of ``learning_rate``;
+        the first pattern that matches counts, and ``lr_schedule`` goes for all.
+    backend : {"auto", "fused", "torch"}, default="auto"
+        Who computes: our own kernel (``"fused"``, CPUs only) or libtorch; ``"auto"`` takes the kernel on CPUs.
+    precision : {"float32", "bfloat16"}, default="float32"
+        Mixed precision, for GPUs (``backend="torch"``): training goes forwards and back in bfloat16, as under
+        `torch.autocast`; weights, losses, the optimiser, validation and forecasts stay in single precision.
+    device : {"cpu", "cuda", "cuda:N"}, default="cpu"
+        Where the computation runs.
+    layer_devices : list of str or None, default=None
+        A device for each layer of the LSTM, the rest on ``device``: for networks that one GPU has no room for. libtorch
+        computes. None: all on ``device``.
+    n_threads : int or None, default=None
+        Threads, at most 1024; None: as many as ``OMP_NUM_THREADS`` (joblib sets it in its workers) or else the machine
+        allows. In a forked process libtorch has one.
+    distributed : bool, default=False
+        Whether the processes that torchrun started train the network together, each on its rows of every batch; see
+        `lstmforecast.distributed`.
+    distributed_timeout : float, default=600.0
+        Seconds after which a process that gets no answer from another gives up. Used only with ``distributed``.
+    random_state : int, RandomState, Generator or None, default=None
+        Same seed, same bits.
+    verbose : int, default=0
+        1 shows a bar with the losses; 0 prints nothing.
+    callbacks : list of callables or None, default=None
+        Called with each epoch's record; training ends when one returns something true.
+    checkpoint : str, path, Checkpoint or None, default=None
+        A folder for files from which `fit`, with the same data and parameters, goes on after its process was killed;
+        `lstmforecast.Checkpoint` says how often they are written. None: none are.
+
+    Attributes
+    ----------
+    window_size_ : int
+        Rows that the network sees.
+    context_ : array, Series or DataFrame of shape (window_size_, k)
+        The last rows seen (of each series), from which `predict` goes on, in the container that was given to `fit`.
+    cutoff_ : label, int or Series
+        Index label of the last row seen; the row's number for arrays, a Series of times by series for a panel.
+    freq_ : str, int, offset or None
+        Frequency of the index; the step of an integer one.
+    n_features_in_ : int
+        How many variables.
+    feature_names_in_ : ndarray of str of shape (n_features_in_,)
+        Column names, if all of them are strings.
+    history_ : DataFrame
+        One row for each epoch: ``train_loss``, ``val_loss``, ``learning_rate``, ``grad_norm``, ``seconds``.
+    best_epoch_, n_epochs_ : int
+        The epoch (from 1) whose weights are kept, and how many there were.
+    stop_reason_ : str
+        Why training ended.
+    pretrained_ : dict of str to list of str, or None
+        Names of the weights of ``pretrained`` that were ``taken`` and of those ``left`` to start fresh.
+    frozen_ : list of str
+        Names of the parameters that ``freeze`` kept when training began.
+    quantized_ : {"int8", "bf16"} or None
+        What `quantize` rounded the weights to.
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd
+    >>> hours = pd.date_range("2024-01-01", periods=240, freq="h")
+    >>> load = pd.Series(np.sin(np.arange(240) * np.pi / 12), index=hours, name="load")
+    >>> forecaster = LSTMForecaster(horizon=3, hidden_size=8, max_epochs=2, random_state=0).fit(load)
+    >>> forecast = forecaster.predict()
+    >>> print(forecast.index[0], forecast.name, len(forecast))
+    2024-01-11 00:00:00 load 3
+    >>> len(forecaster.predict(horizon=5))
+    5
+    """
+
+    _doc_page = "forecaster"
+    feature_names_in_: NDArray[Any]
+
+    def __init__(
+        self,
+        horizon: int = 1,
+        *,
+        window_size: int | None = None,
+        segment_length: int | None = None,
+        tbptt: int | None = None,
+        linear_skip: bool | None = None,
+        supervision: str = "last",
+        channels: str = "independent",
+        transform: str | None = None,
+        head: str = "direct",
+        normalize: str | None = "last",
+        loss: str | None = None,
+        quantiles: list[float] | None = None,
+        adaptation_rate: float = 0.0,
+        n_estimators: int = 1,
+        stride: int = 1,
+        freq: Frequency = None,
+        missing: Missing = "error",
+        calendar: str | list[str] | None = None,
+        holidays: str | None = None,
+        architecture: str = "lstm",
+        hidden_size: int = 64,
+        num_layers: int = 1,
+        bidirectional: bool = False,
+        dropout: float = 0.0,
+        num_heads: int = 4,
+        kernel_size: int | Sequence[int] = 5,
+        out_channels: int | None = None,
+        dim_feedforward: int | None = None,
+        causal: bool = False,
+        scaler: Any = "standard",
+        optimizer: str = "adam",
+        learning_rate: float = 3e-3,
+        weight_decay: float = 0.0,
+        batch_size: int = 512,
+        accumulate_grad_batches: int = 1,
+        max_epochs: int = 20,
+        steps_per_epoch: int | str | None = "auto",
+        patience: int | None = 10,
+        min_delta: float = 0.0,
+        lr_schedule: str = "cosine",
+        lr_patience: int | None = 5,
+        lr_factor: float = 0.5,
+        clip_grad_norm: float | None = 1.0,
+        clip_grad_value: float | None = None,
+        validation_fraction: float | None = None,
+        augment: Sequence[str | Augmentation] | None = None,
+        warm_start: bool = False,
+        pretrained: Any = None,
+        freeze: str | Sequence[str] | None = None,
+        learning_rates: Mapping[str, float] | None = None,
+        backend: str = "auto",
+        precision: str = "float32",
+        device: str = "cpu",
+        layer_devices: Sequence[str] | None = None,
+        n_threads: int | None = None,
+        distributed: bool = False,
+        distributed_timeout: float = 600.0,
+        random_state: Any = None,
+        verbose: int = 0,
+        callbacks: list[Callable[[dict[str, Any]], object]] | None = None,
+        checkpoint: str | PathLike[str] | Checkpoint | None = None,
+    ) -> None:
+        self.horizon = horizon
+        self.window_size = window_size
+        self.segment_length = segment_length
+        self.tbptt = tbptt
+        self.linear_skip = linear_skip
+        self.supervision = supervision
+        self.channels = channels
+        self.transform = transform
+        self.head = head
+        self.normalize = normalize
+        self.loss = loss
+        self.quantiles = quantiles
+        self.adaptation_rate = adaptation_rate
+        self.n_estimators = n_estimators
+        self.stride = stride
+        self.freq = freq
+        self.missing = missing
+        self.calendar = calendar
+        self.holidays = holidays
+        self.architecture = architecture
+        self.hidden_size = hidden_size
+        self.num_layers = num_layers
+        self.bidirectional = bidirectional
+        self.dropout = dropout
+        self.num_heads = num_heads
+        self.kernel_size = kernel_size
+        self.out_channels = out_channels
+        self.dim_feedforward = dim_feedforward
+        self.causal = causal
+        self.scaler = scaler
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.batch_size = batch_size
+        self.accumulate_grad_batches = accumulate_grad_batches
+        self.max_epochs = max_epochs
+        self.steps_per_epoch = steps_per_epoch
+        self.patience = patience
+        self.min_delta = min_delta
+        self.lr_schedule = lr_schedule
+        self.lr_patience = lr_patience
+        self.lr_factor = lr_factor
+        self.clip_grad_norm = clip_grad_norm
+        self.clip_grad_value = clip_grad_value
+        self.validation_fraction = validation_fraction
+        self.augment = augment
+        self.warm_start = warm_start
+        self.pretrained = pretrained
+        self.freeze = freeze
+        self.learning_rates = learning_rates
+        self.backend = backend
+        self.precision = precision
+        self.device = device
+        self.layer_devices = layer_devices
+        self.n_threads = n_threads
+        self.distributed = distributed
+        self.distributed_timeout = distributed_timeout
+        self.random_state = random_state
+        self.verbose = verbose
+        self.callbacks = callbacks
+        self.checkpoint = checkpoint
+
+    @with_callbacks
+    def fit(self, y: Any, X: Any = None, X_past: Any = None, static: Any = None) -> LSTMForecaster:
+        """Train on a time-ordered series, or on many.
+
+        Parameters
+        ----------
+        y : array-like of shape (n,) or (n, k), Series or DataFrame
+            Observations in time order, all columns to be forecast. A pandas index must be a DatetimeIndex, PeriodIndex
+            or regular integers. Many series, of any lengths, come below each other with a MultiIndex (series, time), or
+            in columns ``unique_id``, ``ds`` and values; one network learns from all of them. The one column of
+            dates or instants of a polars or pyarrow frame is its index, here and in covariates.
+        X : array-like of shape (n, m), Series or DataFrame, or None, default=None
+            Covariates that are known in advance, such as prices or plans; `predict` needs them for the steps ahead. A
+            pandas container is looked up by time, and may hold more rows.
+        X_past : array-like of shape (n, m), Series or DataFrame, or None, default=None
+            Covariates that are known so far only, such as measurements.
+        static : DataFrame or None, default=None
+            What never changes of each series of a panel: one row for each, by its index or a column ``unique_id``.
+            Words become columns of 0 and 1. Later tables must have the same columns, and categories that were seen.
+
+        Returns
+        -------
+        LSTMForecaster
+            Itself. After a KeyboardInterrupt, or when another process of ``distributed=True`` is lost, it is fitted
+            with the best weights so far; after any other error it is what it was before.
+
+        Raises
+        ------
+        TypeError
+            If a column holds no numbers, or the index no times.
+        ValueError
+            If a parameter is out of range, or the data too short, unsorted, with gaps, or not finite; a missing row of
+            a covariate is named by its time.
+        """
+        self._validate_parameters()
+        seen = self._read(y, X, X_past, static)
+        # to scikit-learn a forecaster is told one thing: the series, which is data and target
+        return self._fit(seen, FitTasks(self, y, y, n_epochs=self.max_epochs * self.n_estimators))

@@ -1,0 +1,356 @@
+"""A regressor with scikit-learn's contract: one row of X is one window."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from os import PathLike
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import RegressorMixin
+from sklearn.utils import Tags
+
+from lstmforecast import _core
+from lstmforecast.augment import Augmentation
+from lstmforecast.contract.fit_tasks import FitTasks, with_callbacks
+from lstmforecast.estimators.tabular import Array, WindowEstimator, as_floats, require_finite, require_rows, weigh_rows
+from lstmforecast.fitting.checkpoint import Checkpoint
+
+
+class LSTMRegressor(RegressorMixin, WindowEstimator):
+    """Regression on windows with an LSTM network, for scikit-learn's pipelines and searches.
+
+    A row of ``X`` is one window, flat as (n, window * features), step after step, or as (n, window, features).
+    Rows are weighed exactly: a row of weight 2 trains like the row given twice, one of weight 0 like no row.
+
+    Parameters
+    ----------
+    n_features_per_step : int, default=1
+        Features of each step in a flat row: 24 columns are 24 steps of 1 feature, or 12 steps of 2.
+    segment_length : int, default=1
+        Steps of a window that the network reads as one, side by side; a divisor of the window. It keeps long windows
+        short for the network (patches, for ``"transformer"``).
+    tbptt : int or None, default=None
+        Truncated backpropagation through time: the LSTM reads whole windows, gradients go back through its last
+        ``tbptt`` steps (segments) only, and training takes the memory of so many. None: through all.
+    architecture : {"lstm", "attention", "cnn_lstm", "transformer"}, default="lstm"
+        Network: the LSTM's last state is read, or, with ``"attention"``, its states of all steps are by multi-head
+        self-attention; with ``"cnn_lstm"``, the LSTM reads what convolutions over the steps find. ``"transformer"`` is
+        an encoder in place of the LSTM, with ``num_layers`` layers.
+    hidden_size : int, default=64
+        Units of each layer.
+    num_layers : int, default=1
+        Stacked layers.
+    bidirectional : bool, default=False
+        Read each window in both directions.
+    dropout : float, default=0.0
+        Probability that a value between two layers is dropped while training; ``"lstm"`` uses it only with
+        ``num_layers`` above 1.
+    num_heads : int, default=4
+        Heads of ``"attention"`` and ``"transformer"``, a divisor of ``hidden_size``. Used only with these.
+    kernel_size : int or list of int, default=5
+        Steps that a convolution of ``"cnn_lstm"`` reads at once; a list has one for each of several. Used only there.
+    out_channels : int or None, default=None
+        Numbers that each of them makes at each step. None: ``hidden_size``. Used only there.
+    dim_feedforward : int or None, default=None
+        Numbers between the linear layers of ``"transformer"``. None: four times ``hidden_size``. Used only there.
+    causal : bool, default=False
+        Whether a step of ``"transformer"`` attends only to those up to its own. Used only there.
+    scaler : {"standard", "minmax", "robust"}, scaler object or None, default="standard"
+        How ``X`` (each feature over rows and steps) and ``y`` (each target) are scaled, learned from the training rows;
+        forecasts come back in the units of ``y``. None: data as given.
+    loss : {"mse", "mae", "huber"}, default="mse"
+        Loss on the scaled targets.
+    optimizer : {"adam", "adamw"}, default="adam"
+        Optimiser.
+    learning_rate : float, default=3e-3
+        First learning rate.
+    weight_decay : float, default=0.0
+        L2 penalty (adam) or decoupled decay (adamw).
+    batch_size : int, default=32
+        Windows in a batch.
+    accumulate_grad_batches : int, default=1
+        Batches whose gradients are averaged for one optimiser step: as ``batch_size`` times as large, in the memory of
+        one batch.
+    max_epochs : int, default=100
+        Passes over the training rows at most.
+    steps_per_epoch : int or None, default=None
+        Optimiser steps that are called an epoch; None: a pass over all rows.
+    patience : int or None, default=None
+        Epochs without a better validation loss before the training stops. None: no row is held out.
+    min_delta : float, default=0.0
+        What counts as better: a fall of the validation loss by more than this. Used only with ``patience``.
+    lr_schedule : {"plateau", "constant", "cosine", "onecycle"}, default="plateau"
+        How the rate goes on: cut when the loss stops falling (lr_patience, lr_factor), unchanged, or along the curve of
+        ``CosineAnnealingLR`` or ``OneCycleLR`` of `torch.optim.lr_scheduler` over all steps.
+    lr_patience : int or None, default=5
+        Epochs without a better loss before the learning rate falls. None: constant rate. Used only with ``"plateau"``.
+    lr_factor : float, default=0.5
+        Factor of each fall. Used only with ``"plateau"``.
+    clip_grad_norm : float or None, default=1.0
+        Largest global norm of the gradients.
+    clip_grad_value : float or None, default=None
+        Largest magnitude of an element of the gradients, after their norm was clipped.
+    validation_fraction : float, default=0.2
+        Last rows, as a fraction, that are held out when ``patience`` is set.
+    augment : list of str or objects of `lstmforecast.augment`, or None, default=None
+        How training windows are changed each time they are seen: ``"jitter"``, ``"scale"``, ``"magnitude_warp"``,
+        ``"time_warp"``, ``"window_slice"``, one after the other; targets stay.
+    warm_start : bool, default=False
+        Go on from the weights of the last fit.
+    pretrained : path, fitted estimator, torch.nn.Module, state dict or None, default=None
+        Weights to start from: those that fit the network in name and shape are taken, the others start fresh, and
+        ``pretrained_`` names both; a warning tells of a layer, but the last, that fits in part. Scalers are fitted to
+        the new data. A clone keeps a path or a state dict, but not what an estimator has learned: see
+        `load_pretrained`. With ``warm_start``, for the first fit only.
+    freeze : str, list of str or None, default=None
+        Patterns of names of parameters that get no update, as in ``"lstm.*"``; of pretrained weights those that were
+        taken. `lstmforecast.transfer.GradualUnfreezing` trains them later.
+    learning_rates : dict of str to float or None, default=None
+        Learning rates of parameters whose names match a pattern, ``{"lstm.*": 1e-4}``, in place of ``learning_rate``;
+        the first pattern that matches counts, and ``lr_schedule`` goes for all.
+    backend : {"auto", "fused", "torch"}, default="auto"
+        Who computes: our own kernel (fused, CPUs only) or libtorch; auto: the kernel on CPUs.
+    precision : {"float32", "bfloat16"}, default="float32"
+        Mixed precision, for GPUs (``backend="torch"``): training goes forwards and back in bfloat16, as under
+        `torch.autocast`; weights, losses, the optimiser, validation and forecasts stay in single precision.
+    device : {"cpu", "cuda"}, default="cpu"
+        Where to compute.
+    layer_devices : list of str or None, default=None
+        A device for each layer of the LSTM, the rest on ``device``: for networks that one GPU has no room for. libtorch
+        computes. None: all on ``device``.
+    n_threads : int or None, default=None
+        Threads, at most 1024. None: as many as the surroundings allow.
+    distributed : bool, default=False
+        Whether the processes that torchrun started train the network together, each on its rows of every batch; see
+        `lstmforecast.distributed`.
+    distributed_timeout : float, default=600.0
+        Seconds after which a process that gets no answer from another gives up. Used only with ``distributed``.
+    random_state : int, RandomState, Generator or None, default=None
+        Seed of weights, order and dropout.
+    verbose : int, default=0
+        1 shows a progress bar.
+    callbacks : sequence of callables or None, default=None
+        Called with each epoch's record; one that returns something true ends the training.
+    checkpoint : str, path, Checkpoint or None, default=None
+        A folder for files from which `fit`, with the same data and parameters, goes on after its process was killed;
+        `lstmforecast.Checkpoint` says how often they are written. None: none are.
+
+    Attributes
+    ----------
+    n_features_in_ : int
+        Columns of a flat ``X``, or features of each step.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Column names, after a fit on a DataFrame.
+    n_outputs_ : int
+        Targets.
+    history_ : DataFrame
+        One row for each epoch: losses, learning rate, gradient norm, seconds.
+    best_epoch_, n_epochs_ : int
+        Epoch whose weights are kept (from 1), and epochs trained.
+    stop_reason_ : str
+        Why the training ended.
+    pretrained_ : dict of str to list of str, or None
+        Names of the weights of ``pretrained`` that were ``taken`` and of those ``left`` to start fresh.
+    frozen_ : list of str
+        Names of the parameters that ``freeze`` kept when training began.
+    quantized_ : {"int8", "bf16"} or None
+        What `quantize` rounded the weights to.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lstmforecast import LSTMRegressor, windows
+    >>> X, y = windows(np.sin(np.arange(200) / 5), window_size=12)
+    >>> model = LSTMRegressor(max_epochs=5, random_state=0).fit(X, y[:, 0, 0])
+    >>> model.predict(X[:3]).shape
+    (3,)
+    """
+
+    def __init__(
+        self,
+        *,
+        n_features_per_step: int = 1,
+        segment_length: int = 1,
+        tbptt: int | None = None,
+        architecture: str = "lstm",
+        hidden_size: int = 64,
+        num_layers: int = 1,
+        bidirectional: bool = False,
+        dropout: float = 0.0,
+        num_heads: int = 4,
+        kernel_size: int | Sequence[int] = 5,
+        out_channels: int | None = None,
+        dim_feedforward: int | None = None,
+        causal: bool = False,
+        scaler: Any = "standard",
+        loss: str = "mse",
+        optimizer: str = "adam",
+        learning_rate: float = 3e-3,
+        weight_decay: float = 0.0,
+        batch_size: int = 32,
+        accumulate_grad_batches: int = 1,
+        max_epochs: int = 100,
+        steps_per_epoch: int | None = None,
+        patience: int | None = None,
+        min_delta: float = 0.0,
+        lr_schedule: str = "plateau",
+        lr_patience: int | None = 5,
+        lr_factor: float = 0.5,
+        clip_grad_norm: float | None = 1.0,
+        clip_grad_value: float | None = None,
+        validation_fraction: float = 0.2,
+        augment: Sequence[str | Augmentation] | None = None,
+        warm_start: bool = False,
+        pretrained: Any = None,
+        freeze: str | Sequence[str] | None = None,
+        learning_rates: Mapping[str, float] | None = None,
+        backend: str = "auto",
+        precision: str = "float32",
+        device: str = "cpu",
+        layer_devices: Sequence[str] | None = None,
+        n_threads: int | None = None,
+        distributed: bool = False,
+        distributed_timeout: float = 600.0,
+        random_state: Any = None,
+        verbose: int = 0,
+        callbacks: Sequence[Callable[[dict[str, Any]], object]] | None = None,
+        checkpoint: str | PathLike[str] | Checkpoint | None = None,
+    ) -> None:
+        self.n_features_per_step = n_features_per_step
+        self.segment_length = segment_length
+        self.tbptt = tbptt
+        self.architecture = architecture
+        self.hidden_size = hidden_size
+        self.num_layers = num_layers
+        self.bidirectional = bidirectional
+        self.dropout = dropout
+        self.num_heads = num_heads
+        self.kernel_size = kernel_size
+        self.out_channels = out_channels
+        self.dim_feedforward = dim_feedforward
+        self.causal = causal
+        self.scaler = scaler
+        self.loss = loss
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.batch_size = batch_size
+        self.accumulate_grad_batches = accumulate_grad_batches
+        self.max_epochs = max_epochs
+        self.steps_per_epoch = steps_per_epoch
+        self.patience = patience
+        self.min_delta = min_delta
+        self.lr_schedule = lr_schedule
+        self.lr_patience = lr_patience
+        self.lr_factor = lr_factor
+        self.clip_grad_norm = clip_grad_norm
+        self.clip_grad_value = clip_grad_value
+        self.validation_fraction = validation_fraction
+        self.augment = augment
+        self.warm_start = warm_start
+        self.pretrained = pretrained
+        self.freeze = freeze
+        self.learning_rates = learning_rates
+        self.backend = backend
+        self.precision = precision
+        self.device = device
+        self.layer_devices = layer_devices
+        self.n_threads = n_threads
+        self.distributed = distributed
+        self.distributed_timeout = distributed_timeout
+        self.random_state = random_state
+        self.verbose = verbose
+        self.callbacks = callbacks
+        self.checkpoint = checkpoint
+
+    @with_callbacks
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> LSTMRegressor:
+        """Train on windows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, window * features) or (n, window, features)
+            Windows; in time order if ``patience`` is set.
+        y : array-like of shape (n,) or (n, outputs)
+            Targets.
+        sample_weight : array-like of shape (n,), default=None
+            Weight of each row.
+
+        Returns
+        -------
+        self : the fitted estimator
+
+        Raises
+        ------
+        ValueError, TypeError
+            Data or parameters that can't be trained on; what an earlier fit learned stays.
+        FloatingPointError
+            The loss diverged; what an earlier fit learned stays, as after an error of a callback.
+        MemoryError
+            There is no room for the network or a step of its training.
+        KeyboardInterrupt
+            Ctrl-C; the best weights so far are kept.
+        RuntimeError
+            With ``distributed=True``, another process is gone; the best weights so far are kept.
+        """
+        self._validate_parameters()
+        windows = self._windows_to_fit(X)
+        windows, targets, weights = weigh_rows(windows, _read_targets(y, len(windows)), sample_weight)
+        columns = targets.reshape(len(targets), -1)
+
+        def learn(fitted: LSTMRegressor, model: _core.Model, outcome: Mapping[str, Any]) -> None:
+            fitted._remember_columns(X, windows)
+            fitted.n_outputs_ = columns.shape[1]
+            fitted._flat_targets = targets.ndim == 1
+            fitted._keep(model, outcome)
+
+        tasks = FitTasks(self, X, y, sample_weight, n_epochs=self.max_epochs)
+        self._train(windows, columns, weights, columns.shape[1], learn, tasks, loss=self.loss)
+        return self
+
+    def predict(self, X: Any) -> NDArray[np.float64]:
+        """Predict the targets of windows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, window * features) or (n, window, features)
+
+        Returns
+        -------
+        ndarray of shape (n,) or (n, outputs)
+            In the units and the shape of the ``y`` of fit.
+        """
+        outputs = self._outputs(X)
+        return outputs.ravel() if self._flat_targets else outputs
+
+    def _fitted_state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+        tensors, values = super()._fitted_state()
+        return tensors, values | {"n_outputs": self.n_outputs_, "flat_targets": self._flat_targets}
+
+    def _restore_fitted_state(self, tensors: Mapping[str, NDArray[Any]], values: Mapping[str, Any]) -> None:
+        super()._restore_fitted_state(tensors, values)
+        self.n_outputs_ = int(values["n_outputs"])
+        self._flat_targets = bool(values["flat_targets"])
+
+    def _check_restored(self) -> None:
+        from lstmforecast.export.file_checks import check_regressor
+
+        check_regressor(self, self.n_outputs_)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
+
+
+def _read_targets(y: Any, n_rows: int) -> Array:
+    if y is None:
+        raise ValueError("LSTMRegressor requires y to be passed, but the target y is None")
+    targets: Array = as_floats(y, "y", ensure_2d=False)
+    if targets.ndim > 2 or 0 in targets.shape:
+        raise ValueError(f"expected y of shape (n,) or (n, outputs), got {targets.shape}")
+    require_rows("y", targets, n_rows)
+    require_finite("y", targets, ("row", "output")[: targets.ndim])
+    return targets

@@ -1,0 +1,315 @@
+"""What regressor and classifier share: rows of X are windows, checked, trained on and asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import is_classifier
+from sklearn.utils import Tags
+from sklearn.utils.validation import check_array, validate_data
+
+from lstmforecast import _core
+from lstmforecast.contract.fit_tasks import FitTasks
+from lstmforecast.data.form import MOST_VALUE
+from lstmforecast.data.scalers import fit_affine
+from lstmforecast.distributed import Processes
+from lstmforecast.estimators.estimator import Learn, LSTMEstimator, OnEpoch
+from lstmforecast.fitting.architecture import require_attention
+from lstmforecast.fitting.finite import require_finite_rows
+
+Array = NDArray[np.float64]
+
+
+class WindowEstimator(LSTMEstimator):
+    """An estimator that takes one window for each row of X, flat (n, window * features) or as (n, window, features)."""
+
+    _doc_page = "rows"
+    n_features_per_step: int
+    segment_length: int
+    feature_names_in_: NDArray[np.object_]
+
+    def _train(
+        self,
+        windows: Array,
+        targets: Array,
+        weights: Array | None,
+        n_targets: int,
+        learn: Learn,
+        tasks: FitTasks,
+        **training: Any,
+    ) -> None:
+        """Train a new model, then learn it."""
+        if not self._holds_rows_out():
+            windows, targets, weights = distinct_rows(windows, targets, weights)
+        seed = self._seed()
+        _, window_size, n_features = windows.shape
+        model = self._new_model(
+            window_size=window_size,
+            horizon=1,
+            n_features=n_features,
+            n_targets=n_targets,
+            seed=seed,
+            segment_length=int(self.segment_length or 1),
+        )
+        assert isinstance(model, _core.Model)  # ensembles are the forecaster's
+        if self.scaler is not None and not isinstance(self.scaler, str):
+            model.load_scalers(self._fit_scaler_object(windows, targets, n_targets))
+            training["scaler"] = "loaded"
+        options = self._training(seed, **training)
+
+        def fit(options: dict[str, Any], on_epoch: OnEpoch | None, processes: Processes | None) -> dict[str, Any]:
+            return model.fit_windows(windows, targets, weights, options, on_epoch, processes)
+
+        self._run(model, options, fit, learn, tasks)
+
+    def _holds_rows_out(self) -> bool:
+        return self.patience is not None and self.validation_fraction > 0
+
+    def _fit_scaler_object(self, windows: Array, targets: Array, n_targets: int) -> dict[str, Array]:
+        rows = len(windows)
+        if self._holds_rows_out():
+            rows = _core.time_split(rows, self.validation_fraction)[0]
+        center, scale = fit_affine(self.scaler, windows[:rows].reshape(-1, windows.shape[2]))
+        scalers = {"input_center": center, "input_scale": scale}
+        if is_classifier(self):
+            return scalers | {"output_center": np.zeros(n_targets), "output_scale": np.ones(n_targets)}
+        center, scale = fit_affine(self.scaler, targets[:rows])
+        return scalers | {"output_center": center, "output_scale": scale}
+
+    def _outputs(self, X: Any) -> Array:
+        """Ask the network for its outputs, of shape (n, n_targets), in the targets' units."""
+        self._check_is_fitted()
+        windows = self._windows_to_predict(X)
+        outputs: Array = self.model_.forecast(windows, self.n_threads)[:, 0, :]
+        require_finite_rows(outputs, windows, self.model_.scalers())
+        return outputs
+
+    def attention_weights(self, X: Any) -> NDArray[np.float32]:
+        """How much each step of a window attends to each, with ``architecture="attention"``.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, window * features) or (n, window, features)
+
+        Returns
+        -------
+        ndarray of shape (n, num_heads, steps, steps), float32
+            One matrix for each window and head, whose rows sum to 1; the prediction is made of the last row.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        TypeError, ValueError
+            As in `predict`; also for another architecture.
+        """
+        self._check_is_fitted()
+        require_attention(self.model_.config)
+        return self.model_.attention_weights(self._windows_to_predict(X), self.n_threads)
+
+    def _windows_to_fit(self, X: Any) -> Array:
+        """Check X before a fit, without learning anything yet."""
+        values, per_step = self._read(X), self.n_features_per_step
+        _require_finite_rows(values)
+        if values.ndim == 2:
+            if values.shape[1] % per_step:
+                raise ValueError(
+                    f"expected X of shape (n, window * {per_step}) as n_features_per_step={per_step}, "
+                    f"got {values.shape}"
+                )
+            return values.reshape(len(values), -1, per_step)
+        if 0 in values.shape or per_step not in (1, values.shape[2]):
+            features = "features" if per_step == 1 else per_step
+            raise ValueError(f"expected X of shape (n, window, {features}), got {values.shape}")
+        return values
+
+    def _windows_to_predict(self, X: Any) -> Array:
+        window_size, n_features = self.model_.window_shape
+        width = window_size * n_features
+        if self._is_ready(X, window_size, n_features):
+            values: Array = X
+        else:
+            values = self._read(X)
+            if values.ndim == 2 and self.n_features_in_ == width:
+                # scikit-learn's own comparison of columns and names, with its wording.
+                validate_data(self, X if hasattr(X, "columns") else values, reset=False, skip_check_array=True)
+            if values.shape[1:] not in ((width,), (window_size, n_features)):
+                raise ValueError(
+                    f"expected X of shape (n, {width}) or (n, {window_size}, {n_features}), got {_shape_text(values)}"
+                )
+        # Last, as names that don't agree say more than the gaps which pandas makes of them.
+        _require_finite_rows(values)
+        return values.reshape(-1, window_size, n_features)
+
+    def _is_ready(self, X: Any, window_size: int, n_features: int) -> bool:
+        """Whether all that scikit-learn would check holds at a glance: its checks take longer than the network."""
+        if type(X) is not np.ndarray or X.dtype != np.float64 or not X.flags.c_contiguous or not len(X):
+            return False
+        if X.ndim == 3:
+            return bool(X.shape[1:] == (window_size, n_features))
+        named = hasattr(self, "feature_names_in_")
+        return bool(X.ndim == 2 and not named and X.shape[1] == self.n_features_in_ == window_size * n_features)
+
+    def _read(self, X: Any) -> Array:
+        values: Array = as_floats(X, "X", estimator=self)
+        if values.ndim > 3:
+            raise ValueError(f"expected X of shape (n, window * features) or (n, window, features), got {values.shape}")
+        return values
+
+    def _remember_columns(self, X: Any, windows: Array) -> None:
+        """Set ``n_features_in_`` and, for a DataFrame, ``feature_names_in_``."""
+        if (X.ndim if hasattr(X, "ndim") else np.asarray(X).ndim) == 2:
+            validate_data(self, X, skip_check_array=True)
+            return
+        if hasattr(self, "feature_names_in_"):
+            del self.feature_names_in_
+        self.n_features_in_ = windows.shape[2]
+
+    def _fitted_state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+        names = getattr(self, "feature_names_in_", None)
+        values = {"n_features_in": self.n_features_in_, "feature_names_in": None if names is None else names.tolist()}
+        return {}, values
+
+    def _restore_fitted_state(self, tensors: Mapping[str, NDArray[Any]], values: Mapping[str, Any]) -> None:
+        self.n_features_in_ = int(values["n_features_in"])
+        if values["feature_names_in"] is not None:
+            self.feature_names_in_ = np.array(values["feature_names_in"], dtype=object)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        return tags
+
+
+def weigh_rows(windows: Array, targets: NDArray[Any], sample_weight: Any) -> tuple[Array, NDArray[Any], Array | None]:
+    """Check the weights of the rows and leave out the rows that weigh nothing.
+
+    Parameters
+    ----------
+    windows : ndarray of shape (n, window, features)
+    targets : ndarray of n rows
+    sample_weight : array-like of shape (n,), number or None
+
+    Returns
+    -------
+    windows, targets, weights
+        Of the rows with a weight above zero; weights are None if none were given.
+
+    Raises
+    ------
+    ValueError
+        Another shape, a negative or not finite weight, or zeros alone.
+    """
+    if sample_weight is None:
+        return windows, targets, None
+    weights = _read_weights(sample_weight, len(windows))
+    kept = weights > 0
+    if not kept.any():
+        raise ValueError("expected a sample_weight above zero for at least one row, got zeros only")
+    return (windows, targets, weights) if kept.all() else (windows[kept], targets[kept], weights[kept])
+
+
+def distinct_rows(windows: Array, targets: Array, weights: Array | None) -> tuple[Array, Array, Array]:
+    """Merge equal rows, adding their weights, and sort them by content.
+
+    So a row given twice and a row of weight 2 train the same network, bit for bit: neither the statistics that scale
+    the data nor the batches can tell them apart.
+
+    Parameters
+    ----------
+    windows : ndarray of shape (n, window, features)
+    targets : ndarray of shape (n, outputs)
+    weights : ndarray of shape (n,) or None
+
+    Returns
+    -------
+    windows, targets, weights
+        Of the distinct rows.
+    """
+    # Adding 0.0 makes -0.0 equal to 0.0 in bytes too, and bytes are compared far faster than rows of numbers.
+    rows = np.hstack([windows.reshape(len(windows), -1), targets]) + 0.0
+    keys = rows.view(np.dtype((np.void, rows.itemsize * rows.shape[1])))[:, 0]
+    _, first, places = np.unique(keys, return_index=True, return_inverse=True)
+    return windows[first], targets[first], np.bincount(places, weights).astype(np.float64)
+
+
+def _read_weights(sample_weight: Any, n_rows: int) -> Array:
+    if isinstance(sample_weight, Real):
+        sample_weight = np.full(n_rows, sample_weight)
+    weights: Array = as_floats(sample_weight, "sample_weight", ensure_2d=False)
+    if weights.shape != (n_rows,):
+        raise ValueError(f"expected sample_weight of shape ({n_rows},), got {weights.shape}")
+    require_finite("sample_weight", weights, ("row",))
+    if weights.min() < 0:
+        raise ValueError(f"expected no negative sample_weight, got {weights.min()} in row {weights.argmin()}")
+    return weights
+
+
+def as_floats(values: Any, name: str, **options: Any) -> Array:
+    """scikit-learn's `check_array`, for numbers of which some may be missing or infinite.
+
+    Raises
+    ------
+    TypeError, ValueError
+        What isn't an array of numbers, or integers that no number of double precision has room for.
+    """
+    try:
+        floats: Array = check_array(
+            values, dtype=np.float64, order="C", allow_nd=True, ensure_all_finite=False, input_name=name, **options
+        )
+    except OverflowError as error:
+        raise ValueError(f"expected values of a size up to {MOST_VALUE:g} in {name}, got a greater integer") from error
+    return floats
+
+
+def require_finite(name: str, values: NDArray[Any], axes: tuple[str, ...]) -> None:
+    """Raise for the first NaN or infinity and say where it is.
+
+    Parameters
+    ----------
+    name : str
+        What the values are called in the message.
+    values : ndarray of floats
+    axes : tuple of str
+        What one position along each axis is called.
+
+    Raises
+    ------
+    ValueError
+        A value that is not finite, or beyond 1e100.
+    """
+    usable = np.abs(values) <= MOST_VALUE
+    if usable.all():
+        return
+    position = tuple(int(index) for index in np.argwhere(~usable)[0])
+    where = ", ".join(f"{axis} {index}" for axis, index in zip(axes, position, strict=True))
+    if np.isfinite(values[position]):
+        raise ValueError(
+            f"expected values of a size up to {MOST_VALUE:g} in {name}, got {values[position]:g} in {where}"
+        )
+    value = "NaN" if np.isnan(values[position]) else "inf" if values[position] > 0 else "-inf"
+    raise ValueError(f"expected finite values in {name}, got {value} in {where}")
+
+
+def require_rows(name: str, values: NDArray[Any], n_rows: int) -> None:
+    """Raise unless there is one value for each row of X.
+
+    Raises
+    ------
+    ValueError
+        Another number of rows.
+    """
+    if len(values) != n_rows:
+        raise ValueError(f"expected {name} with {n_rows} rows as X has, got {len(values)}")
+
+
+def _require_finite_rows(values: Array) -> None:
+    require_finite("X", values, ("row", "column") if values.ndim == 2 else ("row", "step", "feature"))
+
+
+def _shape_text(values: NDArray[Any]) -> str:
+    return "(" + ", ".join(["n", *map(str, values.shape[1:])]) + ")"

@@ -1,0 +1,523 @@
+"""Texts, character by character: a network that tells the next one, and what it writes by itself."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from lstmforecast import _core
+from lstmforecast.contract.aside import aside
+from lstmforecast.contract.fit_tasks import CallbackSupportMixin, FitTasks, with_callbacks
+from lstmforecast.contract.html_repr import LearningCurveMixin
+from lstmforecast.contract.plain import PlainParameters, plain
+from lstmforecast.contract.progress import ProgressBar
+from lstmforecast.contract.rules import N_THREADS, Choice, Number
+from lstmforecast.contract.seeds import draw_seed
+from lstmforecast.estimators.estimator import KEPT
+from lstmforecast.fitting.checkpoint import Checkpoint, as_options, check_checkpoint, saved_seed
+from lstmforecast.fitting.parameters import check_callbacks, check_count
+
+if TYPE_CHECKING:
+    import torch
+    from typing_extensions import Self
+
+# Characters that one call of the core draws for `stream`: a moment's work.
+_AT_ONCE = 16
+# Steps of the optimiser that `max_epochs="auto"` means, and the fewest and the most epochs.
+_AUTO_STEPS, _AUTO_EPOCHS = 2000, (5, 100)
+_INTEGER, _REAL = numbers.Integral, numbers.Real
+_TEMPERATURE, _TOP_K = Number(_REAL, 0), Number(_INTEGER, 1, none=True)
+_TOP_P = Number(_REAL, 0, 1, low_included=False, high_included=True, none=True)
+_RULES: dict[str, Number | Choice] = {
+    "hidden_size": Number(_INTEGER, 1),
+    "num_layers": Number(_INTEGER, 1, 1000, high_included=True),
+    "embedding_size": Number(_INTEGER, 1),
+    "dropout": Number(_REAL, 0, 1),
+    "sequence_length": Number(_INTEGER, 1),
+    "batch_size": Number(_INTEGER, 1),
+    "optimizer": Choice(("adam", "adamw")),
+    "learning_rate": Number(_REAL, 0, low_included=False),
+    "weight_decay": Number(_REAL, 0),
+    "lr_schedule": Choice(("constant", "cosine", "onecycle")),
+    "max_epochs": Number(_INTEGER, 1, word="auto"),
+    "patience": Number(_INTEGER, 1, none=True),
+    "clip_grad_norm": Number(_REAL, 0, low_included=False, none=True),
+    "validation_fraction": Number(_REAL, 0, 1),
+    "unknown": Choice(("error", "skip")),
+    "n_threads": N_THREADS,
+    "verbose": Number(_INTEGER, 0),
+}
+
+
+class CharLSTM(PlainParameters, LearningCurveMixin, CallbackSupportMixin, BaseEstimator):
+    """A language model of characters: a vector for each, LSTM layers, and a guess at the next character.
+
+    It is trained by truncated backpropagation through time (Williams & Peng 1990; for characters: Graves 2013): the
+    text is cut into ``batch_size`` rows that are read side by side, ``sequence_length`` characters in a step; gradients
+    go back through these, states go on from one step to the next. Losses are in nats per character: the mean negative
+    natural logarithm of the probability that the next character was given.
+
+    Parameters
+    ----------
+    hidden_size : int, default=512
+        Units of each LSTM layer.
+    num_layers : int, default=1
+        Stacked layers.
+    embedding_size : int, default=64
+        Numbers in the vector of a character.
+    dropout : float, default=0.0
+        Probability that a value between two layers, or before the last, is dropped while training.
+    sequence_length : int, default=64
+        Characters that gradients go back through.
+    batch_size : int, default=32
+        Rows that are read side by side.
+    optimizer : {"adam", "adamw"}, default="adam"
+        Optimiser.
+    learning_rate : float, default=5e-3
+        Learning rate, the greatest of the curve.
+    weight_decay : float, default=0.0
+        L2 penalty (adam) or decoupled decay (adamw).
+    lr_schedule : {"onecycle", "cosine", "constant"}, default="onecycle"
+        How the rate goes on: along the curve of ``OneCycleLR`` or ``CosineAnnealingLR`` of `torch.optim.lr_scheduler`
+        over all steps, or unchanged.
+    max_epochs : int or "auto", default="auto"
+        Passes over the text at most; all states are zero when one begins. Auto: as many as make 2,000 steps, but from 5
+        to 100.
+    patience : int or None, default=None
+        Epochs without a better validation loss before the training stops. None: it doesn't.
+    clip_grad_norm : float or None, default=1.0
+        Largest global norm of the gradients.
+    validation_fraction : float, default=0.1
+        The end of the text, or the last of several texts, as a fraction of the characters, that is held out: the
+        weights of the epoch that tells it best are kept. 0: nothing is held out, and the training loss decides.
+    unknown : {"error", "skip"}, default="error"
+        What becomes of characters of a prompt or a scored text that the fitted text doesn't have.
+    n_threads : int or None, default=None
+        Threads, at most 1024. None: as many as the surroundings allow.
+    random_state : int, RandomState, Generator or None, default=None
+        Seed of weights and dropout.
+    verbose : int, default=0
+        1 shows a progress bar.
+    callbacks : sequence of callables or None, default=None
+        Called with each epoch's record; one that returns something true ends the training.
+    checkpoint : str, path, Checkpoint or None, default=None
+        A folder for files from which `fit`, with the same text and parameters, goes on after its process was killed;
+        `lstmforecast.Checkpoint` says how often they are written. None: none are.
+
+    Attributes
+    ----------
+    vocabulary_ : str
+        The characters that it knows, in the order of their code points.
+    history_ : DataFrame
+        One row for each epoch: ``train_loss`` and ``val_loss`` in nats per character, learning rate, gradient norm,
+        seconds.
+    best_epoch_, n_epochs_ : int
+        Epoch whose weights are kept (from 1), and epochs trained.
+    stop_reason_ : str
+        Why the training ended.
+
+    Examples
+    --------
+    >>> from lstmforecast import CharLSTM
+    >>> text = "to be, or not to be, that is the question: " * 20
+    >>> model = CharLSTM(hidden_size=32, sequence_length=16, batch_size=4, max_epochs=40, random_state=0).fit(text)
+    >>> model.generate("to be, or ", length=9, temperature=0)
+    'not to be'
+    """
+
+    _doc_page = "text"
+    _loss_units = "nats per character"
+
+    model_: _core.CharModel
+
+    def __init__(
+        self,
+        *,
+        hidden_size: int = 512,
+        num_layers: int = 1,
+        embedding_size: int = 64,
+        dropout: float = 0.0,
+        sequence_length: int = 64,
+        batch_size: int = 32,
+        optimizer: str = "adam",
+        learning_rate: float = 5e-3,
+        weight_decay: float = 0.0,
+        lr_schedule: str = "onecycle",
+        max_epochs: int | str = "auto",
+        patience: int | None = None,
+        clip_grad_norm: float | None = 1.0,
+        validation_fraction: float = 0.1,
+        unknown: str = "error",
+        n_threads: int | None = None,
+        random_state: Any = None,
+        verbose: int = 0,
+        callbacks: Sequence[Callable[[dict[str, Any]], object]] | None = None,
+        checkpoint: str | PathLike[str] | Checkpoint | None = None,
+    ) -> None:
+        self.hidden_size = hidden_size
+        self.num_layers = num_layers
+        self.embedding_size = embedding_size
+        self.dropout = dropout
+        self.sequence_length = sequence_length
+        self.batch_size = batch_size
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.lr_schedule = lr_schedule
+        self.max_epochs = max_epochs
+        self.patience = patience
+        self.clip_grad_norm = clip_grad_norm
+        self.validation_fraction = validation_fraction
+        self.unknown = unknown
+        self.n_threads = n_threads
+        self.random_state = random_state
+        self.verbose = verbose
+        self.callbacks = callbacks
+        self.checkpoint = checkpoint
+
+    @with_callbacks
+    def fit(self, text: str | Iterable[str], y: object = None) -> Self:
+        """Train on a text, or on several.
+
+        Parameters
+        ----------
+        text : str or iterable of str
+            Several texts have nothing to do with each other: each begins with states of zero, and with a sequence of
+            its own, so that for short ones ``sequence_length`` should be near their length.
+        y : ignored
+            For scikit-learn's pipelines.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a parameter or the text makes no sense, or there is too little of it.
+        FloatingPointError
+            If the loss became infinite or NaN.
+        MemoryError
+            If there is no room for the network or a step of its training.
+        KeyboardInterrupt
+            Ctrl-C; the best weights so far are kept. After any other error, the model is what it was before.
+        """
+        self._validate_parameters()
+        texts, seed = _as_texts(text), self._seed()
+        characters, counts = _core.count_characters(texts)
+        if not characters:
+            raise ValueError("expected a text to train on, got an empty one")
+        network: dict[str, Any] = {"hidden_size": int(self.hidden_size), "num_layers": int(self.num_layers)}
+        network |= {"embedding_size": int(self.embedding_size), "dropout": float(self.dropout), "seed": seed}
+        model = _core.CharModel({"characters": characters, "counts": counts, **network})
+        callbacks, training = list(self.callbacks or ()), self._training(sum(map(len, texts)), seed)
+        tasks = FitTasks(self, texts, y, n_epochs=training["max_epochs"])
+        with ProgressBar(training["max_epochs"], shown=self.verbose > 0) as bar:
+
+            def on_epoch(record: dict[str, Any]) -> bool:
+                bar.update(record)
+                answers = [callback(dict(record)) for callback in callbacks]
+                return tasks.epoch() or any(answers)
+
+            outcome = model.fit(texts, training, on_epoch)
+        if outcome["error"] is None or outcome["stop_reason"] in KEPT:
+            with aside(self) as fitted:
+                fitted._keep(model, outcome)
+        if outcome["error"] is not None:
+            raise outcome["error"]
+        tasks.end()
+        return self
+
+    def _validate_parameters(self) -> None:
+        """Raise TypeError or ValueError, with one sentence, for the first parameter that makes no sense."""
+        for name, rule in _RULES.items():
+            rule.check(name, getattr(self, name))
+        check_callbacks(self.callbacks)
+        check_checkpoint(self.checkpoint)
+
+    def _seed(self) -> int:
+        """A seed for this fit: that of the checkpoint which is gone on from, where no other is given."""
+        saved = saved_seed(self.checkpoint, 1) if self.random_state is None else None
+        return draw_seed(self.random_state) if saved is None else saved
+
+    def _training(self, n_characters: int, seed: int) -> dict[str, Any]:
+        """The core's training options."""
+        integers = ("sequence_length", "batch_size", "patience", "n_threads")
+        floats = ("learning_rate", "weight_decay", "clip_grad_norm", "validation_fraction")
+        options: dict[str, Any] = {"loss": "cross_entropy", "optimizer": self.optimizer, "seed": seed}
+        for name in integers + floats:
+            value = getattr(self, name)
+            options[name] = None if value is None else (int if name in integers else float)(value)
+        if isinstance(self.max_epochs, str):
+            n_steps = (1 - self.validation_fraction) * n_characters / (self.sequence_length * self.batch_size)
+            fewest, most = _AUTO_EPOCHS
+            options["max_epochs"] = min(max(math.ceil(_AUTO_STEPS / max(n_steps, 1)), fewest), most)
+        else:
+            options["max_epochs"] = int(self.max_epochs)
+        options |= {"lr_schedule": self.lr_schedule, "lr_patience": None, "lr_factor": 0.5}
+        options["checkpoint"] = as_options(self.checkpoint)
+        return options | {"min_delta": 0.0, "shuffle": False}
+
+    def _keep(self, model: _core.CharModel, outcome: Mapping[str, Any]) -> None:
+        """Keep what was learned."""
+        self.model_ = model
+        self.vocabulary_: str = model.config["characters"]
+        self.history_ = pd.DataFrame(outcome["history"])
+        self.best_epoch_: int = outcome["best_epoch"]
+        self.n_epochs_: int = outcome["n_epochs"]
+        self.stop_reason_: str = outcome["stop_reason"]
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "model_")
+
+    def score(self, text: str | Iterable[str], y: object = None) -> float:
+        """How well the network tells a text, in nats per character: the lower, the better.
+
+        The mean over all characters but the first of each text, with states carried on from the text's beginning.
+        Texts of more than 2,048 characters are read in parts of as many, each after the 256 characters before it.
+
+        Parameters
+        ----------
+        text : str or iterable of str
+            Several texts have nothing to do with each other.
+        y : ignored
+            For scikit-learn, whose searches take the greatest score for the best: give them
+            ``scoring=lambda model, text, y=None: -model.score(text)``.
+
+        Returns
+        -------
+        float
+            Over ``log(2)``: bits per character; its exponential: the perplexity.
+
+        Raises
+        ------
+        ValueError
+            For unknown characters, unless ``unknown="skip"``, or texts of less than two characters.
+        """
+        check_is_fitted(self)
+        return self.model_.score(_as_texts(text), self.unknown, self.n_threads)
+
+    def generate(
+        self,
+        prompt: str = "",
+        length: int = 200,
+        *,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        random_state: Any = None,
+    ) -> str:
+        """Go on with a text.
+
+        Parameters
+        ----------
+        prompt : str, default=""
+            What the network reads first. Without one, the first character is drawn by how often each came.
+        length : int, default=200
+            Characters to write.
+        temperature : float, default=1.0
+            Below 1, what is probable becomes more so; above, less. 0: the most probable character each time.
+        top_k : int or None, default=None
+            Only so many of the most probable characters are drawn.
+        top_p : float or None, default=None
+            Only the most probable characters that together have this probability are drawn (Holtzman et al. 2020), of
+            those that ``top_k`` leaves.
+        random_state : int, RandomState, Generator or None, default=None
+            Seed of what is drawn.
+
+        Returns
+        -------
+        str
+            What follows the prompt, ``length`` characters. Weights are read in half precision (11 binary digits).
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a parameter makes no sense, or the prompt has unknown characters, unless ``unknown="skip"``.
+        """
+        n = check_count("length", length, 0)
+        return self._generator(prompt, temperature, top_k, top_p, random_state).take(n)
+
+    def stream(
+        self,
+        prompt: str = "",
+        length: int | None = None,
+        *,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        random_state: Any = None,
+    ) -> Iterator[str]:
+        """The characters of `generate`, one after the other, as they are drawn.
+
+        Parameters
+        ----------
+        prompt, temperature, top_k, top_p, random_state
+            As for `generate`.
+        length : int or None, default=None
+            Characters to write; None: they never end.
+
+        Yields
+        ------
+        str
+            One character. A fit in the meantime changes nothing.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As for `generate`, at the call.
+        """
+        n = None if length is None else check_count("length", length, 0)
+        return _characters(self._generator(prompt, temperature, top_k, top_p, random_state), n)
+
+    def _generator(
+        self, prompt: str, temperature: float, top_k: int | None, top_p: float | None, random_state: Any
+    ) -> _core.CharGenerator:
+        check_is_fitted(self)
+        sampling = {"temperature": plain(temperature), "top_k": plain(top_k), "top_p": plain(top_p)}
+        for (name, value), rule in zip(sampling.items(), (_TEMPERATURE, _TOP_K, _TOP_P), strict=True):
+            rule.check(name, value)
+        casts = {"temperature": float, "top_k": int, "top_p": float}
+        options: dict[str, Any] = {
+            name: None if value is None else casts[name](value) for name, value in sampling.items()
+        }
+        options |= {"seed": draw_seed(random_state), "unknown": self.unknown}
+        options["n_threads"] = None if self.n_threads is None else int(self.n_threads)
+        return self.model_.generator(_check_text("prompt", prompt), options)
+
+    def state_dict(self) -> dict[str, torch.Tensor]:
+        """The weights as torch tensors under PyTorch's names.
+
+        Returns
+        -------
+        dict of str to torch.Tensor
+            ``embedding.weight`` of shape (n_characters, embedding_size), ``lstm.weight_ih_l0`` of shape
+            (4 * hidden_size, embedding_size), ..., ``fc.bias`` of shape (n_characters,); copies.
+        """
+        check_is_fitted(self)
+        return self.model_.state_dict()
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> Self:
+        """Replace the weights by those of a PyTorch module over the same characters.
+
+        Parameters
+        ----------
+        state_dict : mapping of str to torch.Tensor, or of str to array
+            Under PyTorch's names, as `state_dict` gives them.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If a weight is missing, unexpected or of another shape; no weight is changed then.
+        """
+        check_is_fitted(self)
+        if all(hasattr(value, "detach") for value in state_dict.values()):
+            self.model_.load_state_dict(dict(state_dict))
+        else:
+            self.model_.load_parameters({name: np.asarray(value, np.float32) for name, value in state_dict.items()})
+        return self
+
+    def to_torch(self) -> torch.nn.Module:
+        """A ``torch.nn.Module`` of ``nn.Embedding``, ``nn.LSTM`` and ``nn.Linear`` with the same weights.
+
+        Returns
+        -------
+        torch.nn.Module
+            It maps places in ``vocabulary_`` (n, steps), integers, and perhaps a state, to logits (n, steps,
+            n_characters) and a state.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        """
+        from lstmforecast.export.pytorch_text import to_torch
+
+        check_is_fitted(self)
+        return to_torch(self.model_)
+
+    def save(self, path: str | Path) -> None:
+        """Write the fitted model to one safetensors file, vocabulary and parameters included.
+
+        Parameters
+        ----------
+        path : str or Path
+            Where to; a file that is there is replaced.
+
+        Raises
+        ------
+        OSError
+            If the file can't be written; a file that was there before is left as it was.
+        """
+        from lstmforecast.export.persistence import save_text_model
+
+        save_text_model(self, path)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read a model that `save` wrote.
+
+        Parameters
+        ----------
+        path : str or Path
+            The file.
+
+        Returns
+        -------
+        CharLSTM
+            Fitted.
+
+        Raises
+        ------
+        FormatError
+            If the file is damaged, foreign, newer than this version, or holds another kind of estimator.
+        OSError
+            If it can't be read.
+        """
+        from lstmforecast.export.persistence import load
+
+        model = load(path)
+        if not isinstance(model, cls):
+            raise _core.FormatError(f"{path}: expected a file of {cls.__name__}, got one of {type(model).__name__}")
+        return model
+
+
+def _characters(generator: _core.CharGenerator, length: int | None) -> Iterator[str]:
+    """The characters of a generator."""
+    while length is None or length > 0:
+        n = _AT_ONCE if length is None else min(_AT_ONCE, length)
+        yield from generator.take(n)
+        length = None if length is None else length - n
+
+
+def _as_texts(text: Any) -> list[str]:
+    if isinstance(text, str):
+        return [_check_text("text", text)]
+    if not isinstance(text, Iterable) or isinstance(text, bytes):
+        raise TypeError(f"expected text to be a string or several, got {type(text).__name__}")
+    return [_check_text("each text", each) for each in text]
+
+
+def _check_text(name: str, text: Any) -> str:
+    if not isinstance(text, str):
+        raise TypeError(f"expected {name} to be a string, got {type(text).__name__}")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(
+            f"expected {name} to be Unicode, got half of a surrogate pair, {text[error.start]!r}, at {error.start}"
+        ) from None
+    return str(text)

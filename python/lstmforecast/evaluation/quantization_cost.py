@@ -1,0 +1,153 @@
+"""What quantisation costs and brings: size, latency and error before and after, on one's own data."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.base import is_classifier
+from sklearn.utils.validation import check_is_fitted
+
+from lstmforecast.data.dataset import read_observations
+from lstmforecast.estimators.series_estimator import SeriesEstimator
+from lstmforecast.export.quantization import DTYPES
+from lstmforecast.fitting.distribution import mean
+
+if TYPE_CHECKING:
+    from lstmforecast.estimators.estimator import LSTMEstimator
+
+MOST_WINDOWS = 2000
+BATCH = 256
+# Calls of each estimator, one after the other in turn, so that a busy machine is busy for all.
+CALLS = 40
+
+# Forecasts of the first n windows, and the error of all.
+Trial = tuple[Callable[[int], object], Callable[[], float]]
+
+
+def quantization_report(estimator: LSTMEstimator, *data: Any, dtypes: Sequence[str] = DTYPES) -> pd.DataFrame:
+    """Compare a fitted estimator with what `quantize` makes of it, on data that it wasn't fitted to.
+
+    Parameters
+    ----------
+    estimator : LSTMForecaster, LSTMRegressor or LSTMClassifier
+        A fitted one, not quantised.
+    *data : array-like, Series or DataFrame
+        As `fit` takes them: ``y`` and perhaps ``X``, ``X_past``, ``static`` for a forecaster, ``X, y`` else.
+    dtypes : sequence of {"int8", "bf16"}
+        What to compare.
+
+    Returns
+    -------
+    DataFrame
+        A row for ``float32`` and for each of ``dtypes``. ``file_bytes``: what `save` writes. ``one_us``, ``batch_us``:
+        median microseconds of a forecast of one window and of up to 256 (the network and its scalers, without pandas).
+        ``error``: the mean squared error, in units of the variance of each column of ``y``, of up to 2,000 evenly
+        spread forecasts of a whole horizon; of a classifier the log loss.
+
+    Raises
+    ------
+    sklearn.exceptions.NotFittedError
+        Before `fit`.
+    TypeError, ValueError
+        As in `fit`; also if there are fewer rows than a window and a horizon, or the estimator is quantised already.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lstmforecast import LSTMForecaster, quantization_report
+    >>> y = np.sin(np.arange(400) / 5)
+    >>> forecaster = LSTMForecaster(3, window_size=20, hidden_size=64, max_epochs=1, random_state=0).fit(y[:300])
+    >>> report = quantization_report(forecaster, y[300:])
+    >>> list(report.columns), list(report.index)
+    (['file_bytes', 'one_us', 'batch_us', 'error'], ['float32', 'int8', 'bf16'])
+    >>> bool(report.loc["int8", "file_bytes"] < report.loc["float32", "file_bytes"] / 2)
+    True
+    """
+    check_is_fitted(estimator)
+    if estimator.quantized_ is not None:
+        raise ValueError(f"expected an estimator that isn't quantised, got one of {estimator.quantized_}")
+    each = {"float32": estimator} | {dtype: estimator.quantize(dtype) for dtype in dtypes}
+    trial = _trial_of_series if isinstance(estimator, SeriesEstimator) else _trial_of_rows
+    trials: dict[str, Trial] = {name: trial(one, *data) for name, one in each.items()}
+    table = pd.DataFrame({"file_bytes": {name: _file_size(one) for name, one in each.items()}})
+    for column, n in (("one_us", 1), ("batch_us", BATCH)):
+        table[column] = _medians({name: call for name, (call, _) in trials.items()}, n)
+    table["error"] = [error() for _, error in trials.values()]
+    return table
+
+
+def _file_size(estimator: LSTMEstimator) -> int:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "model.safetensors"
+        estimator.save(path)
+        return path.stat().st_size
+
+
+def _medians(calls: dict[str, Callable[[int], object]], n: int) -> pd.Series:
+    seconds: dict[str, list[float]] = {name: [] for name in calls}
+    for _ in range(CALLS):
+        for name, call in calls.items():
+            start = time.perf_counter()
+            call(n)
+            seconds[name].append(time.perf_counter() - start)
+    return pd.DataFrame(seconds).median() * 1e6
+
+
+def _trial_of_series(
+    forecaster: SeriesEstimator, y: Any, X: Any = None, X_past: Any = None, static: Any = None
+) -> Trial:
+    like, horizon = forecaster._seen, forecaster._steps(None)
+    observations = read_observations(y, missing=forecaster.missing, like=like.observations)
+    features = like.covariates.of(observations, X, X_past, static)
+    seen = replace(like, observations=observations, features=features, sizes=None).sized(like=like)
+    which, origins = _origins(observations.lengths, forecaster.window_size_, horizon)
+    truth = observations.values[observations.row_of(which, origins)[:, np.newaxis] + np.arange(horizon)]
+    variance = np.nanvar(observations.values, axis=0)
+
+    def forecast(n: int) -> NDArray[np.float64]:
+        model = forecaster.model_
+        parameters = forecaster._forecast_origins(model, seen, origins[:n], horizon, which[:n])
+        return seen.undo(mean(model.config["distribution"], parameters))
+
+    return forecast, lambda: _mean_squared(truth, forecast(len(origins)), variance)
+
+
+def _origins(lengths: NDArray[np.int64], size: int, horizon: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Series and rows of the first steps, evenly spread over those that have a window before and a horizon after."""
+    counts = np.maximum(lengths - size - horizon + 1, 0)
+    total = int(counts.sum())
+    if not total:
+        raise ValueError(f"expected y with at least {size + horizon} rows, a window and a horizon, got {lengths.max()}")
+    numbers = np.linspace(0, total - 1, min(total, MOST_WINDOWS)).round().astype(np.int64)
+    which = np.searchsorted(np.cumsum(counts), numbers, side="right")
+    return which, size + numbers - (np.cumsum(counts) - counts)[which]
+
+
+def _trial_of_rows(estimator: Any, X: Any, y: Any) -> Trial:
+    windows = estimator._windows_to_predict(X)
+    truth = np.asarray(y)
+    if len(truth) != len(windows):
+        raise ValueError(f"expected y with {len(windows)} rows as X has, got {len(truth)}")
+
+    def log_loss() -> float:
+        codes = pd.Index(estimator.classes_).get_indexer(truth)
+        if (codes < 0).any():
+            raise ValueError(f"expected labels of y that fit has seen, got {truth[codes < 0][0]!r}")
+        return float(-estimator.predict_log_proba(windows)[np.arange(len(codes)), codes].mean())
+
+    def squared() -> float:
+        return _mean_squared(truth.astype(np.float64), estimator.predict(windows), truth.astype(np.float64).var(axis=0))
+
+    return lambda n: estimator._outputs(windows[:n]), log_loss if is_classifier(estimator) else squared
+
+
+def _mean_squared(truth: NDArray[np.float64], forecast: NDArray[np.float64], variance: Any) -> float:
+    return float(np.nanmean((truth - forecast) ** 2 / np.where(variance > 0, variance, 1)))

@@ -1,0 +1,166 @@
+"""Naive forecasts, and the errors of point forecasts summed step after step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from lstmforecast.data.observations import Observations
+from lstmforecast.evaluation.rolling import Windows
+from lstmforecast.metrics import naive_scale
+
+MODEL, REPEAT_LAST, SEASONAL_NAIVE = METHODS = ("LSTMForecaster", "repeat-last", "seasonal-naive")
+SCORES = ("MAE", "MSE", "RMSE", "sMAPE", "MASE")
+# beside MASE where series of different sizes are scored together
+PANEL_SCORES = (*SCORES, "RMSSE")
+
+Array = NDArray[np.float64]
+
+
+def known_truth(observations: Observations) -> Array:
+    """The values (n, k), nan where they were made up."""
+    if observations.filled is None:
+        return observations.values
+    return np.where(observations.filled, np.nan, observations.values)
+
+
+def carried(observations: Observations) -> Array:
+    """The last value known at each row, or the first of its series: what a naive forecast has to go by."""
+    if not np.isnan(observations.values).any():
+        return observations.values
+    which = np.repeat(np.arange(observations.n_series), observations.lengths)
+    return pd.DataFrame(observations.values).groupby(which).ffill().groupby(which).bfill().to_numpy()
+
+
+def naive_forecast(
+    values: Array, rows: NDArray[np.int64], season: int | NDArray[np.int64], step: int | NDArray[np.int64]
+) -> Array:
+    """The last season before each row, repeated; ``season=1`` is the last value.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n, k)
+        What is known.
+    rows : ndarray of int of shape (n_windows,) or (n_windows, 1)
+        Where forecasts begin.
+    season : int or ndarray of int of the shape of ``rows``
+        Steps of a season.
+    step : int or ndarray of int of shape (horizon,)
+        Steps ahead, from 0.
+
+    Returns
+    -------
+    ndarray of shape (n_windows, k) or (n_windows, horizon, k)
+
+    Examples
+    --------
+    >>> naive_forecast(np.arange(10.0)[:, np.newaxis], np.array([6]), season=3, step=4)
+    array([[4.]])
+    """
+    forecast: Array = values[rows - season + step % season]
+    return forecast
+
+
+def seasons_at(origins: NDArray[np.int64], season: int) -> NDArray[np.int64]:
+    """The season that seasonal-naive can repeat from each origin: 1 where the rows before are fewer than a season."""
+    return np.where(origins >= season, season, 1)
+
+
+class PointScores(NamedTuple):
+    """Scores over all steps, for each step, and for each series; None for one."""
+
+    overall: pd.DataFrame
+    by_step: pd.DataFrame
+    by_series: pd.DataFrame | None
+
+
+class Units(NamedTuple):
+    """What errors of each window are divided by, for MAE and MSE, MASE, and RMSSE: (n_windows, k)."""
+
+    deviation: Array
+    absolute: Array
+    squared: Array
+
+
+def point_scores(
+    forecasts: Array, observations: Observations, windows: Windows, season: int, deviation: Array
+) -> PointScores:
+    """Score forecasts (n_windows, horizon, k), series after series, beside naive ones.
+
+    Step after step: no array of the size of all forecasts is made. ``deviation`` (n_series, k) is what errors are
+    divided by for MAE, MSE and RMSE.
+    """
+    values, truth = carried(observations), known_truth(observations)
+    rows, seasons = windows.first_rows(observations), seasons_at(windows.origins, season)
+    methods: tuple[Callable[[int], Array], ...] = (
+        lambda step: forecasts[:, step],
+        lambda step: naive_forecast(values, rows, 1, step),
+        lambda step: naive_forecast(values, rows, seasons, step),
+    )
+    series, begins = np.unique(windows.which, return_index=True)
+    units = Units(deviation[windows.which], *_scales(values, observations, windows, begins, season))
+    # step, method, series, sum
+    sums = np.array(
+        [
+            [_sums(truth[rows + step], forecast(step), units, begins) for forecast in methods]
+            for step in range(forecasts.shape[1])
+        ]
+    )
+    names = PANEL_SCORES if observations.is_panel else SCORES
+    by_series = None
+    if observations.is_panel:
+        by_series = _table(sums.sum(axis=0).swapaxes(0, 1), observations.series_keys[series], names)
+    return PointScores(
+        pd.DataFrame(_means(sums.sum(axis=(0, 2)))[:, : len(names)], index=list(METHODS), columns=list(names)),
+        _table(sums.sum(axis=2), pd.RangeIndex(1, len(sums) + 1, name="step"), names),
+        by_series,
+    )
+
+
+def _scales(
+    values: Array, observations: Observations, windows: Windows, begins: NDArray[np.intp], season: int
+) -> tuple[Array, Array]:
+    """What MASE and RMSSE divide by, of each window (n_windows, k): errors of seasonal-naive before the test part."""
+    counts = np.diff(np.append(begins, len(windows)))
+    each = []
+    for row, origin in zip(windows.take(begins).first_rows(observations), windows.origins[begins], strict=True):
+        train = values[row - origin : row]
+        lag = season if season < origin else 1
+        unknown = np.full(values.shape[1], np.nan)
+        each.append([naive_scale(train, lag, power) if lag < origin else unknown for power in (1, 2)])
+    absolute, squared = np.repeat(np.array(each), counts, axis=0).swapaxes(0, 1)
+    return absolute, squared
+
+
+def _sums(truth: Array, forecast: Array, units: Units, begins: NDArray[np.intp]) -> Array:
+    """Sum the absolute, squared, symmetric relative, scaled and squared scaled errors (n_windows, k) of each series
+    with a known truth; count them, and those that have a scale: (n_series, 7).
+    """
+    known = ~np.isnan(truth)
+    judged = known & ~np.isnan(units.absolute)
+    error = np.where(known, np.abs(truth - forecast), 0.0)
+    size = np.where(known, np.abs(truth) + np.abs(forecast), 0.0)
+    share = np.divide(error, size, out=np.zeros_like(error), where=size != 0)
+    standardised = error / units.deviation
+    scaled, rooted = (np.where(judged, error / each, 0.0) for each in units[1:])
+    sums = (standardised, standardised**2, 200 * share, scaled, rooted**2, known, judged)
+    return np.stack([np.add.reduceat(each.sum(axis=1), begins) for each in sums], axis=-1)
+
+
+def _means(sums: Array) -> Array:
+    """Divide sums (..., 7) by their counts: (..., 6) in the order of `PANEL_SCORES`."""
+    with np.errstate(invalid="ignore"):
+        mae, mse, smape = np.moveaxis(sums[..., :3] / sums[..., 5:6], -1, 0)
+        mase, msse = np.moveaxis(sums[..., 3:5] / sums[..., 6:], -1, 0)
+    return np.stack([mae, mse, np.sqrt(mse), smape, mase, np.sqrt(msse)], axis=-1)
+
+
+def _table(sums: Array, index: pd.Index, names: tuple[str, ...]) -> pd.DataFrame:
+    """Scores of sums (n, methods, 7): a row for each, columns of score and forecast."""
+    means = _means(sums)[..., : len(names)].transpose(0, 2, 1)
+    columns = pd.MultiIndex.from_product([names, METHODS], names=["score", "forecast"])
+    return pd.DataFrame(means.reshape(len(sums), -1), index=index, columns=columns)

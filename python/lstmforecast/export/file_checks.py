@@ -1,0 +1,261 @@
+"""Checks of what was read from a model file: sizes, types and numbers must fit together before `load` returns."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pandas.tseries.offsets import BaseOffset
+
+from lstmforecast.calendar import calendar_names
+from lstmforecast.data.observations import Observations
+from lstmforecast.data.panel import Panel
+
+if TYPE_CHECKING:
+    from lstmforecast.estimators.classifier import LSTMClassifier
+    from lstmforecast.estimators.forecaster import LSTMForecaster
+    from lstmforecast.estimators.tabular import WindowEstimator
+    from lstmforecast.monitoring.anomaly import LSTMAnomalyDetector
+
+_KINDS = ("vector", "matrix", "series", "frame", "long")
+_DEVICE = re.compile(r"cpu|cuda(:\d{1,3})?")
+
+
+def read_json(text: str, *, nan: bool = False) -> dict[str, Any]:
+    """Read an object of JSON; a ValueError for anything else, and for NaN and infinities unless ``nan``."""
+
+    def refuse(word: str) -> NoReturn:
+        raise ValueError(f"the number {word}")
+
+    found = json.loads(text, parse_constant=None if nan else refuse)
+    require(isinstance(found, dict), "JSON that is no object")
+    values: dict[str, Any] = found
+    return values
+
+
+def require(holds: bool, got: str) -> None:
+    """Raise a ValueError that says what was got, unless a condition holds."""
+    if not holds:
+        raise ValueError(got)
+
+
+def require_array(name: str, array: Any, dtype: type, shape: tuple[int | None, ...], *, finite: bool = True) -> None:
+    """Check the type and shape (None: any size) of an array, and whether its numbers are finite.
+
+    Raises
+    ------
+    ValueError
+        If it is another.
+    """
+    fits = array.ndim == len(shape) and all(n in (None, got) for n, got in zip(shape, array.shape, strict=True))
+    require(array.dtype == dtype and fits, f"{name} of {array.dtype} and shape {array.shape}")
+    require(not finite or bool(np.isfinite(array).all()), f"{name} that are not finite")
+
+
+def is_count(value: Any, least: int = 0, most: int = 2**62) -> bool:
+    """Whether a value is an integer within bounds."""
+    return isinstance(value, int | np.integer) and not isinstance(value, bool) and bool(least <= value <= most)
+
+
+def read_config(text: str) -> dict[str, Any]:
+    """Read the configuration of a network, whose devices have names that a device could have."""
+    config = read_json(text)
+    devices = [config.get("device", "cpu"), *(config.get("layer_devices") or ())]
+    require(all(_DEVICE.fullmatch(device) for device in devices), "a device that is none")
+    return config
+
+
+def check_config(given: Mapping[str, Any], used: Mapping[str, Any]) -> None:
+    """Check that a configuration says nothing that the network doesn't know."""
+    unknown = sorted(set(given) - set(used))
+    require(not unknown, f"a network with {unknown[:1]}")
+
+
+def check_training(training: Mapping[str, Any], history: Mapping[str, NDArray[Any]]) -> None:
+    """Check what is told of the training: counts of epochs, why it ended, names of weights."""
+    n_epochs = training["n_epochs"]
+    require(is_count(n_epochs) and is_count(training["best_epoch"]), "epochs that can't be counted")
+    require(training["best_epoch"] <= n_epochs, f"epoch {training['best_epoch']} as the best of {n_epochs}")
+    require(isinstance(training["stop_reason"], str), "no reason why the training ended")
+    for name, column in history.items():
+        require_array(f"the history's {name}", column, column.dtype.type, (n_epochs,), finite=False)
+    taken = training.get("pretrained") or {"taken": [], "left": []}
+    for names in (training.get("frozen", []), taken["taken"], taken["left"]):
+        require(isinstance(names, list) and all(isinstance(name, str) for name in names), "names that are none")
+
+
+def check_forecaster(forecaster: LSTMForecaster) -> None:
+    """Check the rows that it has seen, and the errors that its intervals are made of, against its network."""
+    config, seen = forecaster.model_.config, forecaster._seen
+    observations, covariates, features = seen.observations, seen.covariates, seen.features
+    k = config["n_targets"]
+    check_observations(observations, k)
+    require_array("features", features, np.float64, (len(observations), config["n_features"] - k))
+    counts = (covariates.n_features, covariates.n_known)
+    require(counts == (features.shape[1], config["n_known"]), f"covariates of {counts} columns")
+    for table in (covariates.past, covariates.known):
+        if table is not None:
+            _check_columns(table.form, table.n_columns)
+    window_size = forecaster.window_size_
+    require(is_count(window_size) and window_size == config["window_size"], f"a window of {window_size!r} rows")
+    require(is_count(forecaster._n_rows, 1), "rows that can't be counted")
+    enough = isinstance(observations, Panel) or len(observations) >= config["window_size"]
+    require(enough, f"a context of {len(observations)} rows")
+    if forecaster.head == "recursive":
+        require(forecaster.horizon <= len(observations), f"a horizon of {forecaster.horizon}")
+    if isinstance(observations, Panel):
+        assert seen.sizes is not None
+        # files of version 1 don't tell which errors are pooled
+        width = 3 * k if seen.sizes.shape[-1] == 3 * k else 4 * k
+        require_array("sizes", seen.sizes, np.float64, (observations.n_series, width))
+        require(bool((seen.sizes[:, k : 2 * k] != 0).all()), "series with a scale of 0")
+        require(bool((seen.sizes[:, 2 * k :] >= 0).all()), "series with errors in units below 0")
+    if covariates.static is not None:
+        require(covariates.static.index.is_unique, "series with two rows of static")
+        require(bool(np.isfinite(covariates.static.to_numpy()).all()), "static features that are not finite")
+        require(bool(observations.series_keys.isin(covariates.static.index).all()), "series without static features")
+    calendar_names(observations.freq or "D", forecaster.calendar, forecaster.holidays)
+    _check_calibration(forecaster, k)
+    # what labels forecasts: a frequency by which the times go on
+    observations.future_index(1)
+    covariates._calendar_rows(observations.index, len(observations))
+
+
+def check_observations(observations: Observations, k: int) -> None:
+    """Check a table of observations with its index and form."""
+    values, index, form = observations.values, observations.index, observations.form
+    require_array("a context", values, np.float64, (None, k), finite=False)
+    require(len(values) > 0, "a context without rows")
+    filled = observations.filled
+    if filled is not None:
+        require(filled.shape == values.shape, f"marks of what was missing of shape {filled.shape}")
+    known = np.isfinite(values) if filled is None else np.isfinite(values) | (np.isnan(values) & filled)
+    require(bool(known.all()), "a context that is not finite")
+    _check_columns(form, k)
+    if index is None:
+        # a Series of another library has none
+        kinds = ("vector", "matrix", "frame", *(("series",) if form.origin is not None else ()))
+        require(form.kind in kinds, f"a {form.kind} without an index")
+        return
+    require(len(index) == len(values), f"{len(index)} labels of {len(values)} rows")
+    starts = np.array([0, len(values)])
+    if isinstance(observations, Panel):
+        starts = observations.starts
+        ends = (int(starts[0]), int(starts[-1])) if starts.ndim == 1 and len(starts) > 1 else (-1, -1)
+        require(ends == (0, len(values)) and bool((np.diff(starts) > 0).all()), "series of other rows")
+        require(observations.series_keys.is_unique, "a series that stands twice")
+    _check_times(observations, starts)
+
+
+def _check_times(observations: Observations, starts: NDArray[np.int64]) -> None:
+    """Check that the labels of each series ascend, as its frequency says where they are integers."""
+    times = observations.times(np.arange(len(observations)))
+    has_times = isinstance(times, pd.DatetimeIndex | pd.PeriodIndex)
+    require(not times.hasnans, "times that are missing")
+    hash(tuple(observations.index.names) if observations.index is not None else None)
+    steps = np.diff(times.asi8 if has_times else times.to_numpy())  # type: ignore[attr-defined]
+    steps = np.delete(steps, starts[1:-1] - 1)
+    freq = observations.freq
+    if has_times:
+        require(isinstance(freq, str | BaseOffset) and bool((steps > 0).all()), "times in no order")
+    else:
+        require(is_count(freq, 1) and bool((steps == freq).all()), "labels in no order")
+
+
+def _check_columns(form: Any, n_columns: Any) -> None:
+    """Check a form, and that it names so many columns where it names any."""
+    require(form.kind in _KINDS and form.dtype in ("float32", "float64"), "a container of another kind")
+    require(is_count(n_columns, 1), "columns that can't be counted")
+    require((form.columns is None) == (form.kind in ("vector", "matrix")), f"a {form.kind} with other columns")
+    require(n_columns == 1 or form.kind not in ("vector", "series"), f"a {form.kind} of {n_columns} columns")
+    if form.columns is not None:
+        require(len(form.columns) == n_columns and form.columns.is_unique, f"{len(form.columns)} names of columns")
+        # a TypeError for a list within a name
+        hash((*form.columns, *form.columns.names))
+    if form.origin is not None:
+        origin = form.origin
+        require(origin.library in ("polars", "pyarrow", "modin", "cudf"), "a frame of no library")
+        require(isinstance(origin.time, str | None), "a column of times without a name")
+        require(all(isinstance(flag, bool) for flag in (origin.is_series, origin.is_date)), "an origin that is none")
+
+
+def _check_calibration(forecaster: LSTMForecaster, k: int) -> None:
+    calibration, config = forecaster._calibration, forecaster.model_.config
+    require(forecaster._distribution() == config["distribution"], f"a loss {forecaster.loss!r} of other outputs")
+    if calibration is None:
+        return
+    truth, parameters, spreads = calibration.truth, calibration.parameters, calibration.spreads
+    require_array("errors", truth, np.float32, (None, None, k))
+    n, horizon, _ = truth.shape
+    require(horizon > 0, f"errors of shape {truth.shape}")
+    require(forecaster.head == "recursive" or horizon == config["horizon"], f"errors of {horizon} steps")
+    require(is_count(calibration.n_learned) and calibration.n_learned <= n, "errors that can't be counted")
+    require((parameters is None) == (config["distribution"] is None), "errors of another distribution")
+    if parameters is not None:
+        require_array("parameters", parameters, np.float32, (n, horizon, k, n_outputs(config["distribution"])))
+    require((spreads is not None) == isinstance(forecaster._seen.observations, Panel), "errors of another kind")
+    if spreads is not None:
+        require_array("spreads", spreads, np.float64, (n, k))
+        require(bool((spreads > 0).all()), "spreads of 0")
+
+
+def n_outputs(distribution: Any) -> int:
+    """How many numbers a network gives for each value of a distribution."""
+    if isinstance(distribution, dict):
+        return len(distribution["quantiles"])
+    return 3 if distribution == "student_t" else 2
+
+
+def check_regressor(estimator: WindowEstimator, n_outputs: Any) -> None:
+    """Check the columns of X, and how many outputs there are."""
+    window_size, n_features = estimator.model_.window_shape
+    config = estimator.model_.config
+    require(config["horizon"] == 1 and config["n_known"] == 0 and config["distribution"] is None, "another network")
+    require(n_outputs == config["n_targets"], f"{n_outputs} outputs")
+    n_columns = estimator.n_features_in_
+    require(n_columns in (n_features, window_size * n_features), f"{n_columns} columns of X")
+    names = getattr(estimator, "feature_names_in_", None)
+    if names is not None:
+        require(len(names) == n_columns and all(isinstance(name, str) for name in names), "other names of columns")
+
+
+def check_classifier(classifier: LSTMClassifier) -> None:
+    """Check its classes, what they weigh, and its temperature."""
+    classes, weights = classifier.classes_, classifier.class_weight_
+    check_regressor(classifier, len(classes))
+    require(classes.ndim == 1 and classes.dtype.kind in "OUbifu", "classes that are none")
+    values = classes.tolist()
+    plain = all(isinstance(value, str | int | float | bool) for value in values)
+    require(plain and len(classes) > 1 and values == sorted(set(values)), "classes in no order")
+    require_array("weights of classes", weights, np.float64, (len(classes),))
+    require(bool((weights > 0).all()), "classes that weigh nothing")
+    require(0 < classifier.temperature_ < np.inf, f"a temperature of {classifier.temperature_}")
+
+
+def check_detector(detector: LSTMAnomalyDetector) -> None:
+    """Check what a detector keeps besides forecaster and monitor."""
+    k, labels, clock = detector.forecaster_.n_features_in_, detector._labels, detector._clock
+    require(detector.n_features_in_ == k, f"{detector.n_features_in_} columns")
+    require(labels is None or len(labels) == k, "other names of columns")
+    require(-np.inf < detector.offset_ < 0, f"an offset of {detector.offset_}")
+    if clock.newest is None:
+        require(clock.step == 0, "steps without times")
+    else:
+        require(len(clock.newest) == 1 and not clock.newest.hasnans and clock.step > 0, "a clock that stands still")
+    recent, every = detector._recent, detector.refit_every
+    require(detector._ahead in range(every or 1), f"{detector._ahead} rows since the last fit")
+    require(len(recent) == (0 if every is None else 1), "other rows to be fitted to")
+    for rows in recent:
+        require_array("rows", rows, np.float64, (None, k), finite=False)
+        require(not np.isinf(rows).any(), "rows that are infinite")
+    report = detector._report
+    counts = [*report.counts.values(), *report.rows.values()]
+    require(
+        all(map(is_count, counts)) and all(isinstance(x, str) for x in report.first.values()), "a report of nothing"
+    )
+    repr(detector.report_)

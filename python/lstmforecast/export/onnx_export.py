@@ -1,0 +1,230 @@
+"""Fitted estimators as ONNX files, which need neither this package nor Python; importing this module imports onnx."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from onnx import ModelProto, ValueInfoProto, checker, helper
+
+import lstmforecast
+from lstmforecast import _core
+from lstmforecast.estimators.classifier import LSTMClassifier
+from lstmforecast.estimators.regressor import LSTMRegressor
+from lstmforecast.estimators.series_estimator import SeriesEstimator
+from lstmforecast.export.onnx_forecast import Inputs, Lens
+from lstmforecast.export.onnx_graph import IR_VERSION, OPSET, Graph
+from lstmforecast.fitting.distribution import mean, n_parameters
+from lstmforecast.fitting.ensemble import Ensemble
+
+if TYPE_CHECKING:
+    from lstmforecast.estimators.estimator import LSTMEstimator
+
+# the dimension of the windows, as long as one likes
+N = "n"
+
+
+def to_onnx(estimator: LSTMEstimator, path: str | Path, dtype: str) -> None:
+    """See `LSTMEstimator.to_onnx`."""
+    if dtype not in ("float64", "float32"):
+        raise ValueError(f"expected dtype='float64' or 'float32', got {dtype!r}")
+    file = _File(estimator, np.float64 if dtype == "float64" else np.float32)
+    if isinstance(estimator, SeriesEstimator):
+        write_forecaster(file, estimator)
+    elif isinstance(estimator, LSTMClassifier):
+        write_classifier(file, estimator)
+    else:
+        assert isinstance(estimator, LSTMRegressor)
+        write_regressor(file, estimator)
+    _core.replace_file(path, file.to_proto().SerializeToString())
+
+
+class _File:
+    """A graph with its inputs, outputs and what is told about them.
+
+    Parameters
+    ----------
+    estimator : LSTMEstimator
+        A fitted one.
+    dtype : type
+        Of the numbers that go in and come out; what lies between is in double precision around the network.
+    """
+
+    def __init__(self, estimator: LSTMEstimator, dtype: type[np.generic]) -> None:
+        self.graph, self.dtype = Graph(), dtype
+        self.model = estimator.model_
+        self.config = self.model.config
+        self.properties: dict[str, Any] = {
+            "estimator": type(estimator).__name__,
+            "version": lstmforecast.__version__,
+            "window_size": self.config["window_size"],
+        }
+
+    def input(self, name: str, shape: list[int | str], what: str) -> str:
+        """Declare an input, and give it in double precision."""
+        self.graph.inputs.append(_declared(name, self.dtype, shape, what))
+        return name if self.dtype is np.float64 else self.graph.cast(name, np.float64)
+
+    def output(self, name: str, x: str, shape: list[int | str], what: str, dtype: Any = None) -> None:
+        """Declare an output; of the file's type if none is given."""
+        if dtype is None and self.dtype is not np.float64:
+            x = self.graph.cast(x, self.dtype)
+        self.graph.outputs.append(_declared(name, dtype or self.dtype, shape, what))
+        self.graph.nodes.append(helper.make_node("Identity", [x], [name], name))
+
+    def to_proto(self) -> ModelProto:
+        """The whole file, checked."""
+        versions = {"opset_imports": [helper.make_opsetid("", OPSET)], "ir_version": IR_VERSION}
+        model = helper.make_model(self.graph.to_proto("lstmforecast"), **versions)
+        model.producer_name, model.producer_version = "lstmforecast", lstmforecast.__version__
+        told = {name: text if isinstance(text, str) else json.dumps(text) for name, text in self.properties.items()}
+        helper.set_model_props(model, told)
+        checker.check_model(model, full_check=True)
+        return model
+
+
+def _declared(name: str, dtype: Any, shape: list[int | str], what: str) -> ValueInfoProto:
+    return helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(np.dtype(dtype)), shape, what)
+
+
+def write_regressor(file: _File, estimator: LSTMRegressor) -> None:
+    """``X`` to ``prediction``, of the shapes of `predict`."""
+    n, config = estimator.n_outputs_, file.config
+    outputs = _outputs_of_rows(file, estimator, n)
+    shape: list[int | str] = [N] if estimator._flat_targets else [N, n]
+    x = file.graph.reshape(outputs, *(-1 if each == N else int(each) for each in shape))
+    file.properties |= {"n_features": config["n_features"], "n_outputs": n}
+    file.output("prediction", x, shape, "as predict gives it, in the units of the y of fit")
+
+
+def write_classifier(file: _File, estimator: LSTMClassifier) -> None:
+    """``X`` to ``label`` and ``probabilities``."""
+    graph, classes = file.graph, estimator.classes_
+    probabilities = graph.add("Softmax", _outputs_of_rows(file, estimator, len(classes)), axis=1)
+    # as predict: class weights decide, and are not in the probabilities
+    decisive = graph.add("Mul", probabilities, estimator.class_weight_.astype(np.float64))
+    best = graph.add("ArgMax", decisive, axis=1, keepdims=0)
+    kinds: dict[str, Any] = {"i": np.int64, "u": np.int64, "b": np.bool_, "f": np.float64, "U": np.object_}
+    if classes.dtype.kind == "O" and all(isinstance(label, str) for label in classes):
+        classes = classes.astype(str)
+    if classes.dtype.kind not in kinds:
+        raise ValueError(f"expected labels that are numbers, booleans or strings for to_onnx, got {classes[0]!r}")
+    kind = kinds[classes.dtype.kind]
+    file.properties |= {"n_features": file.config["n_features"], "classes": classes.tolist()}
+    file.output("label", graph.add("Gather", classes.astype(kind), best), [N], "the most likely class", kind)
+    file.output("probabilities", probabilities, [N, len(classes)], "of each class, in the order of the classes")
+
+
+def _outputs_of_rows(file: _File, estimator: LSTMRegressor | LSTMClassifier, n_outputs: int) -> str:
+    """Declare ``X``, of the shape that it had at `fit`, and ask the network: (n, n_outputs)."""
+    size, n_features = estimator.model_.window_shape
+    flat = estimator.n_features_in_ == size * n_features
+    shape: list[int | str] = [N, size * n_features] if flat else [N, size, n_features]
+    names = getattr(estimator, "feature_names_in_", None)
+    file.properties["features"] = list(range(estimator.n_features_in_)) if names is None else names.tolist()
+    windows = file.graph.reshape(file.input("X", shape, "windows, as at fit"), -1, size, n_features)
+    return file.graph.reshape(_ask(file.graph, estimator.model_, Inputs(windows), gaps=False), -1, n_outputs)
+
+
+def _ask(graph: Graph, model: Any, inputs: Inputs, gaps: bool) -> str:
+    """The parameters (n, horizon, n_targets, p) of forecasts, their mean over the members of an ensemble."""
+    lens = Lens(graph, model.config, model.scalers(), gaps)
+    columns = lens.columns(inputs)
+    if not isinstance(model, Ensemble):
+        return lens.outputs(model, columns, "")
+    each = [lens.outputs(member, columns, f"members.{i}.") for i, member in enumerate(model.members)]
+    return graph.add("Div", graph.total(each), np.float64(len(each)))
+
+
+def write_forecaster(file: _File, forecaster: SeriesEstimator) -> None:
+    """``windows``, and where there are ``future`` and ``scales``, to ``forecast`` and what else the loss forecasts."""
+    graph, config = file.graph, file.config
+    horizon = config["horizon"] if forecaster.head == "direct" else forecaster.horizon
+    inputs = _forecaster_inputs(file, forecaster, horizon)
+    gaps = forecaster.missing == "mask" or forecaster._seen.observations.is_panel
+    if horizon == config["horizon"]:
+        parameters = _ask(graph, file.model, inputs, gaps)
+    else:
+        parameters = _roll(graph, file.model, inputs, horizon, gaps, forecaster._seen.covariates.n_static)
+    distribution, k, undo = config["distribution"], config["n_targets"], _undo(forecaster.transform, graph)
+    forecast = undo(_mean(graph, distribution, parameters))
+    file.output("forecast", forecast, [N, horizon, k], "as predict gives it, in the units of the targets")
+    shape: list[int | str] = [N, horizon, k, n_parameters(distribution)]
+    if isinstance(distribution, dict):
+        file.properties["quantiles"] = distribution["quantiles"]
+        file.output("quantiles", undo(parameters), shape, "the network's, ascending in the last dimension")
+    elif distribution is not None and forecaster.transform is None:
+        file.properties["distribution"] = distribution
+        file.output("parameters", parameters, shape, f"of {distribution} distributions")
+
+
+def _forecaster_inputs(file: _File, forecaster: SeriesEstimator, horizon: int) -> Inputs:
+    config, seen, graph = file.config, forecaster._seen, file.graph
+    size, k, n_known = config["window_size"], config["n_targets"], config["n_known"]
+    names = [str(name) for name in seen.covariates.names]
+    targets = [str(name) for name in seen.observations.form.variables(k)]
+    file.properties |= {"horizon": horizon, "targets": targets, "features": targets + names}
+    file.properties["future_features"] = names[len(names) - n_known :]
+    if seen.observations.freq is not None:
+        file.properties["freq"] = str(seen.observations.freq)
+    future = scales = None
+    what = "the last rows: targets, then what stands beside them, as in features; NaN is missing"
+    windows = file.input("windows", [N, size, config["n_features"]], what)
+    if forecaster.transform == "log":
+        logs = graph.add("Log", graph.add("Add", graph.part(windows, 2, 0, k), np.float64(1)))
+        others = [graph.part(windows, 2, k, config["n_features"])] if config["n_features"] > k else []
+        windows = graph.concat([logs, *others], 2)
+    if n_known:
+        future = file.input("future", [N, horizon, n_known], "what is known of the rows after them")
+    if seen.scales is not None and forecaster.normalize != "window":
+        keys = [str(key) for key in seen.observations.series_keys]
+        file.properties["scales"] = dict(zip(keys, seen.scales.tolist(), strict=True))
+        scales = file.input("scales", [N, 2 * k], "centres, then scales, of the targets of each window's series")
+    return Inputs(windows, future, scales)
+
+
+def _roll(graph: Graph, model: Any, inputs: Inputs, steps: int, gaps: bool, n_static: int) -> str:
+    """Forecast a row, append it to the window, and so on: the parameters (n, steps, n_targets, p)."""
+    config, body = model.config, Graph(graph)
+    size, k = config["window_size"], config["n_targets"]
+    step, go_on, windows = (body.name(name) for name in ("step", "go_on", "windows"))
+    of_windows: list[int | str] = [N, size, config["n_features"]]
+    body.inputs = [_declared(step, np.int64, [], ""), _declared(go_on, np.bool_, [], "")]
+    body.inputs.append(_declared(windows, np.float64, of_windows, ""))
+    known = None
+    if inputs.future is not None:
+        first = body.reshape(step, 1)
+        known = body.add("Slice", inputs.future, first, body.add("Add", first, np.array([1])), np.array([1]))
+    parameters = _ask(body, model, Inputs(windows, known, inputs.scales), gaps)
+    row = [_mean(body, config["distribution"], parameters)]
+    if n_static:
+        row.append(body.part(body.part(windows, 1, size - 1, size), 2, k, k + n_static))
+    row += [] if known is None else [known]
+    longer = body.concat([windows, body.concat(row, 2)], 1)
+    p = n_parameters(config["distribution"])
+    for x, dtype, shape in (
+        (body.add("Identity", go_on), np.bool_, []),
+        (body.part(longer, 1, 1, size + 1), np.float64, of_windows),
+        (parameters, np.float64, [N, 1, k, p]),
+    ):
+        body.outputs.append(_declared(x, dtype, shape, ""))
+    loop = graph.add_many("Loop", 2, np.int64(steps), np.True_, inputs.windows, body=body.to_proto("body"))
+    return graph.reshape(graph.transpose(loop[1], 1, 0, 2, 3, 4), -1, steps, k, p)
+
+
+def _mean(graph: Graph, distribution: Any, parameters: str) -> str:
+    """What `predict` says: of quantiles the median, which lies between two of them on a straight line."""
+    # of ascending quantiles it makes, of 0 up to one of them and 1 from there on, the weights from there on
+    sums: NDArray[np.float64] = mean(distribution, np.triu(np.ones([n_parameters(distribution)] * 2)))
+    weights = sums - np.append(sums[1:], 0)
+    return graph.add("ReduceSum", graph.add("Mul", parameters, weights), np.array([3]), keepdims=0)
+
+
+def _undo(transform: str | None, graph: Graph) -> Callable[[str], str]:
+    if transform != "log":
+        return lambda x: x
+    return lambda x: graph.add("Sub", graph.add("Exp", x), np.float64(1))

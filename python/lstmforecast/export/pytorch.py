@@ -1,0 +1,224 @@
+"""The bridge to PyTorch; importing this module imports torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+from typing import Any
+
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from lstmforecast import _core
+from lstmforecast.export.pytorch_networks import NETWORKS
+from lstmforecast.fitting.architecture import of_core
+from lstmforecast.fitting.ensemble import Ensemble
+
+
+def to_torch(model: _core.Model | Ensemble, transform: str | None = None) -> nn.Module:
+    """A module that computes what the model computes, in the data's units."""
+    if transform == "log":
+        return logarithmic(to_torch(model), model.config)
+    if isinstance(model, Ensemble):
+        return Mean(to_torch(member) for member in model.members).eval()
+    module = LSTMModule(model.config, model.scalers())
+    module.load_state_dict(model.state_dict())
+    return module.eval()
+
+
+class Mean(nn.Module):
+    """The mean of several modules' outputs."""
+
+    def __init__(self, members: Iterable[nn.Module]) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(members)
+
+    def forward(self, windows: Tensor) -> Tensor:
+        """As each of them."""
+        return torch.stack([member(windows) for member in self.members]).mean(0)
+
+
+def logarithmic(module: nn.Module, config: dict[str, Any]) -> nn.Module:
+    """Put a module between the logarithm of 1 plus targets and its inverse, its state dict as it was.
+
+    Raises
+    ------
+    ValueError
+        For parameters that the inverse would make another distribution's.
+    """
+    if not isinstance(config["distribution"], dict | None):
+        raise ValueError(
+            f"expected a point forecast or quantiles for to_torch with transform='log', got {config['distribution']!r}"
+        )
+    module.register_forward_pre_hook(partial(_take_logarithm, config["n_targets"]))
+    module.register_forward_hook(_undo_logarithm)
+    return module
+
+
+def _take_logarithm(n_targets: int, _module: nn.Module, inputs: tuple[Tensor]) -> Tensor:
+    targets, features = inputs[0][..., :n_targets], inputs[0][..., n_targets:]
+    return torch.cat([torch.log1p(targets), features], dim=-1)
+
+
+def _undo_logarithm(_module: nn.Module, _inputs: tuple[Tensor], forecast: Tensor) -> Tensor:
+    return torch.expm1(forecast)
+
+
+class LSTMModule(nn.Module):
+    """Layers of `pytorch_networks` and ``nn.Linear`` named ``fc``, between the scalers of the data; beside
+    them, with ``linear_skip``, an ``nn.Linear`` named ``skip`` and, for what is known in advance, ``known``, or these.
+
+    Parameters
+    ----------
+    config : dict
+        A model's configuration.
+    scalers : dict
+        A model's scalers; kept as buffers outside of the state dict.
+    """
+
+    def __init__(self, config: dict[str, Any], scalers: dict[str, NDArray[Any]]) -> None:
+        super().__init__()
+        self.config = config
+        self.independent = config["channels"] == "independent"
+        self.indicator = config["indicator"] or config["n_known"] > 0
+        n_targets = 1 if self.independent else config["n_targets"]
+        n_parameters = n_outputs(config["distribution"])
+        n_features = config["n_features"] - config["n_targets"] + n_targets * (2 if self.indicator else 1)
+        self.fc: nn.Linear | None = None
+        self.skip: nn.Linear | None = None
+        self.known: nn.Linear | None = None
+        self.architecture, options = of_core(config)
+        self.input_size = config["segment_length"] * n_features
+        if self.architecture in NETWORKS:
+            add, _ = NETWORKS[self.architecture]
+            n_states = add(self, config, self.input_size, **options)
+            self.fc = nn.Linear(n_states, config["horizon"] * n_targets * n_parameters)
+        if config["linear_skip"]:
+            self.skip = nn.Linear(config["window_size"], config["horizon"])
+            if config["n_known"]:
+                self.known = nn.Linear(config["n_known"], n_targets, bias=False)
+        for name, values in scalers.items():
+            self.register_buffer(name, torch.from_numpy(values), persistent=False)
+
+    def forward(self, windows: Tensor) -> Tensor:
+        """Windows (n, window_size, n_features) to forecasts, or a classifier's logits, (n, horizon, n_targets).
+
+        Where something is known in advance, the rows of the horizon follow those of the window. A distribution's
+        parameters are a fourth dimension. NaN is a missing value.
+        """
+        n_targets, size = self.config["n_targets"], self.config["window_size"]
+        n_first = self.config["segment_length"] if self.config["supervision"] == "every" else size
+        shown, missing, first = carried(windows[:, :size, : min(n_targets, windows.shape[-1])])
+        center, scale = self.level(shown, missing)
+        own = (self.input_center[:n_targets], self.input_scale[:n_targets])
+        if self.config["normalize"] is not None:
+            own = self.level(shown[:, :n_first], missing[:, :n_first])
+        # before anything is known, the network sees the first value of the rows that give the level, or else the center
+        rows = torch.arange(size, device=windows.device)[:, None]
+        targets = torch.where((rows < first) & (first >= n_first), 0.0, (shown - own[0]) / own[1]).float()
+        features = windows[..., n_targets:]
+        features = ((features - self.input_center[n_targets:]) / self.input_scale[n_targets:]).float().nan_to_num()
+        columns = [targets, features, missing.float()] if self.indicator else [targets, features]
+        inputs = self.padded(columns)
+        if self.independent:
+            y = torch.cat([self.network(self.channel(inputs, at), 1) for at in range(n_targets)], dim=2)
+        else:
+            y = self.network(torch.cat(inputs, dim=-1), n_targets)
+        return parameters(y.double(), self.config["distribution"], center, scale)
+
+    def level(self, shown: Tensor, missing: Tensor) -> tuple[Tensor, Tensor]:
+        """How a window's targets become the data's: centers and scales (n, 1, n_targets), or (n_targets,) for all."""
+        center, scale = self.output_center, self.output_scale
+        if self.config["normalize"] == "last":
+            return torch.where(missing.all(1, keepdim=True), center, shown[:, -1:]), scale
+        if self.config["normalize"] == "window":
+            count = (~missing).sum(1, keepdim=True)
+            mean = torch.where(missing, 0.0, shown).sum(1, keepdim=True) / count
+            deviation = (torch.where(missing, 0.0, (shown - mean) ** 2).sum(1, keepdim=True) / count).sqrt()
+            known = count > 0
+            scale = torch.where(known & (deviation > 1e-12 * mean.abs()), deviation, scale)
+            return torch.where(known, mean, center), scale
+        return center, scale
+
+    def padded(self, columns: list[Tensor]) -> list[Tensor]:
+        """The rows of the future: nothing of targets, what is known of features, all missing; up to whole segments."""
+        if not self.config["n_known"]:
+            return columns
+        length = self.config["segment_length"]
+        n_rows = self.config["window_size"] + -(-self.config["horizon"] // length) * length
+        fill = [0.0, 0.0, 1.0]
+        n_past = columns[1].shape[-1] - self.config["n_known"]
+        columns[1][:, self.config["window_size"] :, :n_past] = 0.0
+        return [
+            nn.functional.pad(column, (0, 0, 0, n_rows - column.shape[1]), value=value)
+            for column, value in zip(columns, fill, strict=True)
+        ]
+
+    def channel(self, inputs: list[Tensor], at: int) -> Tensor:
+        """The columns of one target, with those that are none."""
+        return torch.cat([x if i == 1 else x[..., at : at + 1] for i, x in enumerate(inputs)], dim=-1)
+
+    def network(self, x: Tensor, n_targets: int) -> Tensor:
+        """Inputs (n, rows, columns) to outputs (n, horizon, n_targets, n_parameters), both scaled."""
+        ways = []
+        if self.fc is not None:
+            _, read = NETWORKS[self.architecture]
+            state = read(self, x.reshape(len(x), -1, self.input_size))
+            ways.append(self.fc(state).reshape(len(x), self.config["horizon"], n_targets, -1))
+        if self.skip is not None:
+            n_parameters = n_outputs(self.config["distribution"])
+            ways.append(nn.functional.pad(self.line(x, n_targets)[..., None], (0, n_parameters - 1)))
+        return torch.stack(ways).sum(0)
+
+    def line(self, x: Tensor, n_targets: int) -> Tensor:
+        """The linear forecast (n, horizon, n_targets), that of what is known in advance included."""
+        assert self.skip is not None
+        size, horizon = self.config["window_size"], self.config["horizon"]
+        targets = x[:, :size, :n_targets]
+        if self.known is None:
+            return self.skip(targets.transpose(1, 2)).transpose(1, 2)
+        end = x.shape[-1] - n_targets
+        known = x[..., end - self.config["n_known"] : end]
+        effect = self.known(known - known[:, size - 1 : size])
+        left = self.skip((targets - effect[:, :size]).transpose(1, 2)).transpose(1, 2)
+        return left + effect[:, size : size + horizon]
+
+
+def carried(targets: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Targets (n, window_size, k) with missing values replaced by the last known, or the first; where they were; and
+    the row of the first that is known (n, 1, k), or window_size.
+    """
+    missing = targets.isnan()
+    rows = torch.arange(targets.shape[1], device=targets.device)[:, None].expand_as(targets)
+    last = torch.where(missing, -1, rows).cummax(dim=1).values
+    first = missing.float().argmin(dim=1, keepdim=True)
+    shown = targets.gather(1, torch.where(last < 0, first, last)).nan_to_num()
+    return shown, missing, torch.where(missing.all(1, keepdim=True), targets.shape[1], first)
+
+
+def n_outputs(distribution: Any) -> int:
+    """Outputs of the network for each value."""
+    if isinstance(distribution, dict):
+        return len(distribution["quantiles"])
+    return {None: 1, "normal": 2, "student_t": 3, "negative_binomial": 2}[distribution]
+
+
+def parameters(y: Tensor, distribution: Any, center: Tensor, scale: Tensor) -> Tensor:
+    """Outputs (n, horizon, k, n_parameters) to what they say in the data's units; points lose the last dimension."""
+    first = y[..., 0]
+    positive = nn.functional.softplus(y[..., 1:], threshold=40)
+    if distribution is None:
+        return first * scale + center
+    if distribution == "negative_binomial":
+        mean = scale * nn.functional.softplus(first + center / scale, threshold=40) + 1e-6
+        return torch.stack([mean, positive[..., 0] + 1e-6], dim=-1)
+    if isinstance(distribution, dict):
+        middle = len(distribution["quantiles"]) // 2
+        below = positive[..., :middle].flip(-1).cumsum(-1).flip(-1)
+        above = positive[..., middle:].cumsum(-1)
+        quantiles = torch.cat([first[..., None] - below, first[..., None], first[..., None] + above], dim=-1)
+        return quantiles * scale[..., None] + center[..., None]
+    deviation = (positive[..., 0] + 1e-4) * scale
+    others = [positive[..., 1] + 2.0] if distribution == "student_t" else []
+    return torch.stack([first * scale + center, deviation, *others], dim=-1)

@@ -1,0 +1,193 @@
+"""Weights of 8 or 16 bits: files a quarter or half as large, forecasts that are nearly the same.
+
+Weights are rounded once and kept rounded. Where the processor sums products of integers (AVX-512 VNNI), the kernel
+multiplies those of 8 bits that read states as what they are; else, and all others, in single precision.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lstmforecast import _core
+from lstmforecast.fitting.ensemble import Ensemble
+
+if TYPE_CHECKING:
+    from lstmforecast.estimators.estimator import LSTMEstimator
+
+    Estimator = TypeVar("Estimator", bound=LSTMEstimator)
+
+Single = NDArray[np.float32]
+
+DTYPES = ("int8", "bf16")
+SCALE = ".scale"
+# Between a name and that: errors are in units of their series.
+IN_UNITS = ".in_units"
+# The code of a value that isn't known.
+_MISSING = -128
+
+
+def quantize(estimator: Estimator, dtype: str) -> Estimator:
+    """See `LSTMEstimator.quantize`."""
+    if dtype not in DTYPES:
+        raise ValueError(f"expected dtype='int8' or 'bf16', got {dtype!r}")
+    present = estimator.model_
+    if isinstance(present, Ensemble):
+        model: _core.Model | Ensemble = Ensemble.build(present.config, len(present.members))
+    else:
+        model = _core.Model(present.config)
+    model.load_parameters(unpack(pack(present.parameters(), dtype)), dtype == "int8")
+    model.load_scalers(present.scalers())
+    other = copy.copy(estimator)
+    other.model_, other.quantized_ = model, dtype
+    tensors, values = estimator._fitted_state()
+    other._restore_fitted_state(unpack_state(pack_state(tensors, dtype, present.config["distribution"])), values)
+    return other
+
+
+def pack(weights: Mapping[str, Single], dtype: str) -> dict[str, NDArray[Any]]:
+    """Weights as in a file: matrices as integers with a scale for each row, or as bfloat16; biases as they are."""
+    packed: dict[str, NDArray[Any]] = {}
+    for name, weight in weights.items():
+        if weight.ndim < 2:
+            packed[name] = weight
+        elif dtype == "bf16":
+            packed[name] = to_bfloat16(weight)
+        else:
+            scale = scales_of(weight)
+            packed[name] = to_integers(weight, scale, spread=name.endswith("skip.weight"))
+            packed[name + SCALE] = scale
+    return packed
+
+
+def unpack(packed: Mapping[str, NDArray[Any]]) -> dict[str, Single]:
+    """The weights that `pack` wrote, or others as they are."""
+    weights: dict[str, Single] = {}
+    for name, array in packed.items():
+        if array.dtype == np.int8:
+            scale = packed[name + SCALE]
+            if scale.shape != (len(array),):
+                raise ValueError(f"a scale for each row of {name}, got shape {scale.shape}")
+            weights[name] = array.astype(np.float32) * scale.reshape(-1, *[1] * (array.ndim - 1))
+        elif not name.endswith(SCALE):
+            weights[name] = from_bfloat16(array) if array.dtype == np.uint16 else array
+    return weights
+
+
+def scales_of(weight: Single) -> Single:
+    """What 1 of 127 is worth in each row (n_rows,): 16 bits long, so that multiples of it are exact, and rounding them
+    once more changes nothing.
+    """
+    largest = np.abs(weight).reshape(len(weight), -1).max(axis=1)
+    mantissa, exponent = np.frexp(largest / np.float32(127))
+    scale = np.ldexp(np.round(mantissa * 65536) / 65536, exponent).astype(np.float32)
+    return np.where(scale > 0, scale, np.float32(1))
+
+
+def to_integers(weight: Single, scale: Single, *, spread: bool) -> NDArray[np.int8]:
+    """Round to multiples of the scale of a row, to the nearest or, where ``spread``, so that no sum of weights from the
+    first on is off by more than half of one: neighbours in time, which are nearly the same, then see next to no error.
+    """
+    steps = weight / scale.reshape(-1, *[1] * (weight.ndim - 1))
+    if not spread:
+        return np.clip(np.round(steps), -127, 127).astype(np.int8)
+    rounded, left = np.empty(weight.shape, np.int8), np.zeros(len(weight), np.float32)
+    for column in range(weight.shape[1]):
+        wanted = steps[:, column] + left
+        rounded[:, column] = np.clip(np.round(wanted), -127, 127)
+        left = wanted - rounded[:, column]
+    return rounded
+
+
+def to_bfloat16(values: Single) -> NDArray[np.uint16]:
+    """The upper half of single precision, rounded to the nearest, to even where two are."""
+    bits = np.ascontiguousarray(values, np.float32).view(np.uint32).astype(np.uint64)
+    rounded = ((bits + 0x7FFF + (bits >> 16 & 1)) >> 16).astype(np.uint16)
+    return np.where(np.isnan(values), np.uint16(0x7FC0), rounded)
+
+
+def from_bfloat16(halves: NDArray[np.uint16]) -> Single:
+    """As single precision, which is exact."""
+    return (halves.astype(np.uint32) << 16).view(np.float32)
+
+
+def pack_state(tensors: Mapping[str, NDArray[Any]], dtype: str, distribution: Any) -> dict[str, NDArray[Any]]:
+    """What an estimator keeps besides its network, the errors that intervals are made of in as many bits as weights.
+
+    Of quantiles, how far they were from the truth takes the place of both. Parameters of other distributions, and the
+    truth beside them, stay as they are.
+    """
+    packed = dict(tensors)
+    if "truth" not in tensors or isinstance(distribution, str):
+        return packed
+    name, errors = "truth", packed.pop("truth")
+    if distribution is not None:
+        name, errors = "parameters", packed["parameters"] - errors[..., np.newaxis]
+    if dtype == "bf16":
+        return packed | {name: to_bfloat16(errors)}
+    if (units := tensors.get("spreads")) is None:
+        codes, largest = to_squares(errors)
+        return packed | {name: codes, name + SCALE: largest}
+    # series of all sizes side by side: what is a hundredth of one's errors is all of another's
+    codes, largest = to_squares((errors / _beside(units, errors)).astype(np.float32))
+    return packed | {name: codes, name + IN_UNITS + SCALE: largest}
+
+
+def unpack_state(packed: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """What `pack_state` wrote, or other tensors as they are; the truth that quantiles were far from is 0."""
+    tensors = dict(packed)
+    for name in ("truth", "parameters"):
+        codes = tensors.get(name)
+        if codes is None or codes.dtype == np.float32:
+            continue
+        if codes.dtype == np.uint16:
+            errors = from_bfloat16(codes)
+        else:
+            in_units = name + SCALE not in tensors
+            largest = tensors.pop(name + (IN_UNITS if in_units else "") + SCALE)
+            if np.broadcast_shapes(codes.shape, largest.shape) != codes.shape:
+                raise ValueError(f"errors of shape {codes.shape} with the largest of shape {largest.shape}")
+            errors = from_squares(codes, largest)
+            if in_units:
+                units = tensors["spreads"]
+                if units.shape != (codes.shape[0], codes.shape[2]):
+                    raise ValueError(f"errors of shape {codes.shape} with units of shape {units.shape}")
+                errors = (errors * _beside(units, errors)).astype(np.float32)
+        tensors[name] = errors
+        if name == "parameters":
+            missing = np.isnan(errors[..., 0])
+            tensors["truth"] = np.where(missing, np.float32(np.nan), np.float32(0))
+            tensors[name] = np.where(missing[..., np.newaxis], np.float32(0), errors)
+    return tensors
+
+
+def _beside(units: NDArray[np.float64], errors: NDArray[Any]) -> NDArray[np.float64]:
+    """Units of the windows of a panel (n, k), in the dimensions of errors (n, horizon, k, ...).
+
+    They are powers of two, by which errors are divided and multiplied without rounding.
+    """
+    beside: NDArray[np.float64] = np.expand_dims(np.exp2(np.round(np.log2(units))), (1, *range(3, errors.ndim)))
+    return beside
+
+
+def to_squares(errors: Single) -> tuple[NDArray[np.int8], Single]:
+    """Errors (n, horizon, k, ...) as signed squares of 127ths, and the largest of each step and variable.
+
+    Finer for small ones, off by less than a hundredth of the largest, in the same order.
+    """
+    sizes = np.abs(errors)
+    axes = (0, *range(3, errors.ndim))
+    largest: Single = np.nanmax(sizes, axis=axes, keepdims=True, initial=0.0)[0].astype(np.float32)
+    parts = np.sqrt(sizes / np.where(largest > 0, largest, 1))
+    codes = np.where(np.isnan(errors), _MISSING, np.copysign(np.round(127 * parts), errors))
+    return codes.astype(np.int8), largest
+
+
+def from_squares(codes: NDArray[np.int8], largest: Single) -> Single:
+    """The errors that `to_squares` wrote."""
+    parts = codes.astype(np.float32) / np.float32(127)
+    return np.where(codes == _MISSING, np.float32(np.nan), np.copysign(parts * parts, parts) * largest)

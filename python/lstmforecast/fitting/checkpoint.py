@@ -1,0 +1,115 @@
+"""Checkpoints: files from which a fit that was killed goes on."""
+
+from __future__ import annotations
+
+import numbers
+from dataclasses import asdict, dataclass
+from os import PathLike, fspath
+from pathlib import Path
+from typing import Any
+
+from lstmforecast import _core
+from lstmforecast.contract.plain import plain
+from lstmforecast.contract.rules import Number
+
+MEMBER = "member_{}"
+_RULES = {
+    "every_n_epochs": Number(numbers.Integral, 1, none=True),
+    "every_n_minutes": Number(numbers.Real, 0, 1e9, high_included=True, none=True),
+    "keep": Number(numbers.Integral, 1),
+}
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Where and how often `fit` writes files from which it goes on after its process was killed.
+
+    `fit` with the same data and parameters finds them and goes on from the newest; weights, history and all else end as
+    they would have without the interruption, bit for bit (with the same ``n_threads``, on the same kind of processor).
+    A training that was finished isn't begun again. The files hold weights and the optimiser's state, no data: a
+    safetensors file ``epoch_000012.safetensors``, written beside and renamed, so that there never is half a file.
+
+    Parameters
+    ----------
+    folder : str or path
+        For one training alone; made where it isn't there. Networks of an ensemble have folders in it.
+    every_n_epochs : int or None, default=None
+        Epochs from one file to the next. None: 1, unless there are minutes.
+    every_n_minutes : float or None, default=None
+        Minutes after which the end of an epoch is followed by a file; epochs are as long as ``steps_per_epoch`` says.
+    keep : int, default=1
+        How many of the newest are kept.
+    resume : bool, default=True
+        Whether to go on from the newest; else those that are there are deleted.
+
+    Notes
+    -----
+    ``random_state=None`` takes the seed of the checkpoint; ``callbacks`` hear of the epochs that are still to come;
+    `backtest` writes none. ``max_epochs`` may grow where ``lr_schedule`` is "plateau" or "constant"; ``n_threads`` may
+    be another, which changes roundings, as may the number of processes of ``distributed=True``, of which the first one
+    reads and writes.
+
+    Raises
+    ------
+    ValueError
+        From `fit`, when the newest is one of other data, parameters or initial weights: it says which.
+    FormatError
+        From `fit`, when the newest is damaged: delete it to go on from the one before it, of which there is one with
+        ``keep=2``.
+
+    Examples
+    --------
+    >>> from lstmforecast import Checkpoint, LSTMForecaster
+    >>> forecaster = LSTMForecaster(horizon=24, checkpoint=Checkpoint("training", every_n_minutes=10, keep=2))
+    """
+
+    folder: str | PathLike[str]
+    every_n_epochs: int | None = None
+    every_n_minutes: float | None = None
+    keep: int = 1
+    resume: bool = True
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).copy().items():
+            object.__setattr__(self, name, plain(value))
+
+
+def check_checkpoint(checkpoint: Any) -> None:
+    """Raise TypeError or ValueError, with one sentence, for what is no folder and no `Checkpoint` that makes sense."""
+    if checkpoint is None or isinstance(checkpoint, (str, PathLike)):
+        return
+    if not isinstance(checkpoint, Checkpoint) or not isinstance(checkpoint.folder, (str, PathLike)):
+        raise TypeError(f"expected checkpoint to be a folder, a Checkpoint of a folder or None, got {checkpoint!r}")
+    if not isinstance(checkpoint.resume, bool):
+        raise TypeError(f"expected resume to be True or False, got {checkpoint.resume!r}")
+    for name, rule in _RULES.items():
+        rule.check(name, getattr(checkpoint, name))
+
+
+def as_options(checkpoint: Any) -> dict[str, Any] | None:
+    """What the core takes."""
+    if checkpoint is None:
+        return None
+    if not isinstance(checkpoint, Checkpoint):
+        checkpoint = Checkpoint(checkpoint)
+    options = asdict(checkpoint)
+    casts = {"every_n_epochs": int, "every_n_minutes": float}
+    options |= {name: None if options[name] is None else cast(options[name]) for name, cast in casts.items()}
+    return options | {"folder": str(Path(fspath(checkpoint.folder)).absolute()), "keep": int(checkpoint.keep)}
+
+
+def of_member(options: dict[str, Any] | None, i: int) -> dict[str, Any] | None:
+    """Those of one network of an ensemble."""
+    return None if options is None else options | {"folder": str(Path(options["folder"]) / MEMBER.format(i))}
+
+
+def saved_seed(checkpoint: Any, n_members: int) -> int | None:
+    """The seed that a fit began with which would be gone on from; None: there is none."""
+    options = as_options(checkpoint)
+    if options is None or not options["resume"]:
+        return None
+    if n_members == 1:
+        return _core.checkpoint_seed(options["folder"])
+    folders = [Path(options["folder"]) / MEMBER.format(i) for i in range(n_members)]
+    seeds = [_core.checkpoint_seed(folder) for folder in folders]
+    return next((seed - i for i, seed in enumerate(seeds) if seed is not None), None)

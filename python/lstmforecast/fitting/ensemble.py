@@ -1,0 +1,252 @@
+"""Several networks that differ in their seeds, as one: their forecasts are averaged."""
+
+from __future__ import annotations
+
+import copy
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from joblib.parallel import get_active_backend
+from numpy.typing import NDArray
+from sklearn.utils.parallel import Parallel, delayed
+
+from lstmforecast import _core
+from lstmforecast.fitting.checkpoint import of_member
+
+if TYPE_CHECKING:
+    import torch
+
+    from lstmforecast.distributed import Processes
+
+Array = NDArray[np.float64]
+OnEpoch = Callable[[dict[str, Any]], bool | list[str]]
+PREFIX = "members."
+
+
+class Ensemble:
+    """What estimators ask of a `_core.Model`, answered by several.
+
+    Parameters
+    ----------
+    members : list of _core.Model
+        Of the same configuration, their seeds aside. Their weights are named ``members.0.``, ``members.1.``, ...
+    """
+
+    def __init__(self, members: list[_core.Model]) -> None:
+        self.members = members
+
+    @classmethod
+    def build(cls, config: dict[str, Any], n_members: int) -> Ensemble:
+        """Draw the weights of each from a seed of its own."""
+        return cls([_core.Model(config | {"seed": config["seed"] + i}) for i in range(n_members)])
+
+    @classmethod
+    def restore(
+        cls, config: dict[str, Any], parameters: Mapping[str, Any], scalers: Mapping[str, Array], int8: bool = False
+    ) -> Ensemble:
+        """Build trained networks again of their weights; see `_core.Model.restore`."""
+        each = enumerate(members_of(parameters))
+        restored = _core.Model.restore
+        return cls([restored(config | {"seed": config["seed"] + i}, own, scalers, int8) for i, own in each])
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """That of the first."""
+        return self.members[0].config
+
+    @property
+    def window_shape(self) -> tuple[int, int]:
+        """Rows and columns of a window."""
+        return self.members[0].window_shape
+
+    def fit_series(
+        self,
+        series: Array,
+        training: dict[str, Any],
+        on_epoch: OnEpoch | None = None,
+        starts: NDArray[np.int64] | None = None,
+        scales: Array | None = None,
+        processes: Processes | None = None,
+    ) -> dict[str, Any]:
+        """Train all, side by side, each in an order of its own; see `_core.Model.fit_series`.
+
+        The history is the mean of those of the members. ``on_epoch`` is told which of them (``estimator``) has finished
+        an epoch, and to return something true ends all trainings. ``processes`` is None: several trainings at once
+        would mix up what they tell each other. Where `joblib.parallel_config` names a backend of processes, they train
+        there, unless ``on_epoch`` is to be told.
+        """
+        assert processes is None
+        run = _Run(on_epoch)
+        n, n_threads = len(self.members), _core.n_threads(training["n_threads"])
+        options = [
+            training
+            | {"seed": training["seed"] + i, "n_threads": max(1, n_threads // n)}
+            | {"checkpoint": of_member(training.get("checkpoint"), i)}
+            for i in range(n)
+        ]
+        if on_epoch is None and _in_processes():
+            each = zip(self.members, options, strict=True)
+            trained: list[Any] = Parallel()(
+                delayed(_trained)(model, series, own, starts, scales) for model, own in each
+            )
+            self.members = [member for member, _ in trained]
+            return _mean_outcome([told for _, told in trained], None)
+        with ThreadPoolExecutor(min(n, n_threads)) as pool:
+            trainings = [
+                pool.submit(model.fit_series, series, options[i], run.watch(i), starts, scales)
+                for i, model in enumerate(self.members)
+            ]
+            interrupt = run.wait_for(trainings)
+            pool.shutdown(cancel_futures=True)
+        done = [i for i, training in enumerate(trainings) if not training.cancelled()]
+        outcomes = [trainings[i].result() for i in done]
+        # one that an interrupt kept from beginning has learned nothing
+        self.members = [self.members[i] for i in done]
+        return _mean_outcome(outcomes, interrupt)
+
+    def forecast(self, windows: Array, n_threads: int | None = None, scales: Array | None = None) -> Array:
+        """See `_core.Model.forecast`; parameters of distributions are averaged too."""
+        return self._mean(lambda model: model.forecast(windows, n_threads, scales))
+
+    def forecast_series(
+        self,
+        series: Array,
+        origins: NDArray[np.int64],
+        n_threads: int | None = None,
+        starts: NDArray[np.int64] | None = None,
+        scales: Array | None = None,
+        which: NDArray[np.int64] | None = None,
+    ) -> Array:
+        """See `_core.Model.forecast_series`."""
+        return self._mean(lambda model: model.forecast_series(series, origins, n_threads, starts, scales, which))
+
+    def attention_weights(
+        self, windows: Array, n_threads: int | None = None, scales: Array | None = None
+    ) -> NDArray[np.float32]:
+        """See `_core.Model.attention_weights`."""
+        return self._mean(lambda model: model.attention_weights(windows, n_threads, scales))
+
+    def parameters(self) -> dict[str, NDArray[np.float32]]:
+        """All weights."""
+        return self._named(lambda model: model.parameters())
+
+    def load_parameters(self, parameters: Mapping[str, Any], int8: bool = False) -> None:
+        """Replace all weights by those of the same names; none is changed unless all fit. See `_core.Model`."""
+        self._replace(parameters, lambda model, own: model.load_parameters(own, int8))
+
+    def state_dict(self) -> dict[str, torch.Tensor]:
+        """All weights as torch tensors."""
+        return self._named(lambda model: model.state_dict())
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """See `load_parameters`."""
+        self._replace(state_dict, lambda model, own: model.load_state_dict(own))
+
+    def scalers(self) -> dict[str, Array]:
+        """The scalers, which all share."""
+        return self.members[0].scalers()
+
+    def load_scalers(self, scalers: Mapping[str, Array]) -> None:
+        """Replace the scalers of all."""
+        for model in self.members:
+            model.load_scalers(dict(scalers))
+
+    def _mean(self, forecast: Callable[[_core.Model], NDArray[Any]]) -> NDArray[Any]:
+        total = forecast(self.members[0])
+        for model in self.members[1:]:
+            total += forecast(model)
+        return total / len(self.members)
+
+    def _named(self, values: Callable[[_core.Model], dict[str, Any]]) -> dict[str, Any]:
+        each = enumerate(self.members)
+        return {f"{PREFIX}{i}.{name}": value for i, model in each for name, value in values(model).items()}
+
+    def _replace(self, named: Mapping[str, Any], load: Callable[[_core.Model, dict[str, Any]], None]) -> None:
+        members = copy.deepcopy(self.members)
+        for model, own in zip(members, self._split(named), strict=True):
+            load(model, own)
+        self.members = members
+
+    def _split(self, named: Mapping[str, Any]) -> list[dict[str, Any]]:
+        n = n_members(named)
+        if n != len(self.members):
+            raise ValueError(f"expected the parameters of {len(self.members)} networks, got those of {n}")
+        return members_of(named)
+
+
+def n_members(named: Mapping[str, Any]) -> int:
+    """How many networks of an ensemble these are the weights of; 0: they are those of a network alone."""
+    return len({name.split(".")[1] for name in named if name.startswith(PREFIX)})
+
+
+def members_of(named: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The weights of each network of an ensemble, or those of a network alone, under the network's own names."""
+    starts = [f"{PREFIX}{i}." for i in range(n_members(named))] or [""]
+    unknown = [name for name in named if not name.startswith(tuple(starts))]
+    if unknown:
+        raise ValueError(f"expected the parameters of {len(starts)} networks, got {unknown[0]!r} beside them")
+    return [{name.removeprefix(s): value for name, value in named.items() if name.startswith(s)} for s in starts]
+
+
+def _in_processes() -> bool:
+    """Whether the user has chosen a backend of other processes, and this isn't one of them already."""
+    backend, _ = get_active_backend(prefer="threads")
+    return not getattr(backend, "supports_sharedmem", False) and not backend.nesting_level
+
+
+def _trained(
+    model: _core.Model, series: Array, options: dict[str, Any], starts: NDArray[np.int64] | None, scales: Array | None
+) -> tuple[_core.Model, dict[str, Any]]:
+    outcome = model.fit_series(series, options, None, starts, scales)
+    return model, outcome
+
+
+class _Run:
+    """Trainings side by side: one at a time speaks to the user, and all end together."""
+
+    def __init__(self, on_epoch: OnEpoch | None) -> None:
+        self._on_epoch = on_epoch
+        self._lock = threading.Lock()
+        self._ended = False
+
+    def watch(self, estimator: int) -> OnEpoch:
+        def on_epoch(record: dict[str, Any]) -> bool | list[str]:
+            with self._lock:
+                if self._ended or self._on_epoch is None:
+                    return self._ended
+                # what is raised ends the others too
+                self._ended = True
+                answer = self._on_epoch(record | {"estimator": estimator})
+                self._ended = answer is True
+                return answer
+
+        return on_epoch
+
+    def wait_for(self, trainings: list[Future[dict[str, Any]]]) -> KeyboardInterrupt | None:
+        """Wait for all; at Ctrl-C, for the epochs under way."""
+        try:
+            wait(trainings)
+        except KeyboardInterrupt as interrupt:
+            self._ended = True
+            return interrupt
+        return None
+
+
+def _mean_outcome(outcomes: list[dict[str, Any]], interrupt: KeyboardInterrupt | None) -> dict[str, Any]:
+    # the first that failed says why all ended
+    first = next((outcome for outcome in outcomes if outcome["error"] is not None), outcomes[0])
+    n_epochs = min(outcome["n_epochs"] for outcome in outcomes)
+    names = outcomes[0]["history"]
+    history = {name: np.mean([outcome["history"][name][:n_epochs] for outcome in outcomes], axis=0) for name in names}
+    history["epoch"] = np.arange(1, n_epochs + 1)
+    losses = np.where(np.isnan(history["val_loss"]), history["train_loss"], history["val_loss"])
+    return {
+        "history": history,
+        "best_epoch": int(np.argmin(losses)) + 1 if n_epochs else 0,
+        "n_epochs": n_epochs,
+        "stop_reason": first["stop_reason"] if interrupt is None else "interrupted",
+        "error": interrupt or first["error"],
+    }

@@ -1,0 +1,112 @@
+"""Checks that values and forecasts are finite: values too large for a network in single precision are named."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lstmforecast.data.form import MOST_VALUE
+
+if TYPE_CHECKING:
+    from lstmforecast import _core
+    from lstmforecast.data.dataset import Seen
+    from lstmforecast.fitting.ensemble import Ensemble
+
+Array = NDArray[np.float64]
+EXPECTED = "expected values of which the network can make a forecast"
+
+
+def farthest(windows: Array, center: Array, scale: Array) -> tuple[int, ...]:
+    """The place in windows (..., k) of what is farthest from the centres, in scales (k,); nan is passed over."""
+    with np.errstate(over="ignore"):
+        distances = np.nan_to_num(np.abs(windows / scale - center / scale), nan=-1.0, posinf=np.finfo(np.float64).max)
+    return tuple(int(i) for i in np.unravel_index(int(distances.argmax()), distances.shape))
+
+
+def require_finite_rows(outputs: Array, windows: Array, scalers: dict[str, Array]) -> None:
+    """Raise a ValueError for the first of outputs (n, ...) that isn't finite, made of windows (n, steps, features)."""
+    finite = np.isfinite(outputs)
+    if finite.all():
+        return
+    row = int(np.argwhere(~finite)[0][0])
+    step, feature = farthest(windows[row], scalers["input_center"], scalers["input_scale"])
+    value = windows[row, step, feature]
+    raise ValueError(f"{EXPECTED}, got {value:g} in row {row} of X (step {step}, feature {feature})")
+
+
+def require_finite_forecasts(
+    forecasts: Array,
+    model: _core.Model | Ensemble,
+    seen: Seen,
+    which: NDArray[np.int64],
+    origins: NDArray[np.int64],
+    future: Array | None = None,
+) -> None:
+    """Raise a ValueError for the first of forecasts (n, steps, ...) that isn't finite, or too large for the container.
+
+    Parameters
+    ----------
+    which, origins : ndarray of shape (n,)
+        Series, and the row of it that each forecast begins at.
+    future : ndarray of shape (n, n_read, m) or None
+        Features of the steps after the origins.
+    """
+    most = np.finfo(seen.observations.form.dtype).max
+    # nan compares as false
+    if np.abs(forecasts).max() <= most:
+        return
+    fine = np.asarray((np.abs(forecasts) <= most).reshape(*forecasts.shape[:2], -1).all(axis=2))
+    i = int(np.argmin(fine.all(axis=1)))
+    step, horizon = int(np.argmin(fine[i])), model.config["horizon"]
+    if step >= horizon:
+        raise ValueError(
+            f"expected a horizon of at most {step}, beyond which forecasts of forecasts end in infinity, "
+            f"got {forecasts.shape[1]}"
+        )
+    raise ValueError(
+        f"{EXPECTED}, got {_farthest_value(model, seen, which[i], origins[i], None if future is None else future[i])}"
+    )
+
+
+def _farthest_value(model: _core.Model | Ensemble, seen: Seen, series: int, origin: int, future: Array | None) -> str:
+    """The value of a window, or of the features after it, that is farthest from those of the training."""
+    size, k = model.config["window_size"], seen.observations.n_columns
+    scalers = model.scalers()
+    center, scale = scalers["input_center"].copy(), scalers["input_scale"].copy()
+    if seen.scales is not None:
+        center[:k], scale[:k] = np.split(seen.scales[series], 2)
+    windows, _ = seen.around(np.array([series]), np.array([origin]), size, 0)
+    rows = windows[0]
+    if future is not None:
+        rows = np.vstack([rows, np.hstack([np.full((len(future), k), np.nan), future])])
+    row, column = farthest(rows, center, scale)
+    names: list[Any] = [*seen.observations.form.variables(k), *seen.covariates.names]
+    at = origin - size + row
+    length = int(seen.observations.lengths[series])
+    if at >= length:
+        return f"{rows[row, column]:g} of {names[column]!r} at step {at - length + 1} after the end"
+    at = int(seen.observations.row_of(np.array([series]), np.array([at]))[0])
+    value = seen.observations.values[at, column] if column < k else seen.features[at, column - k]
+    index = seen.observations.index
+    where = f"row {at - len(seen.observations)}" if index is None else f"{seen.observations.times(np.array([at]))[0]}"
+    # Python's own 7, not np.int64(7)
+    name = seen.observations.series_keys.tolist()[series]
+    of_series = f" of the series {name!r}" if seen.observations.is_panel else ""
+    return f"{value:g} of {names[column]!r} at {where}{of_series}"
+
+
+def require_squares(seen: Seen) -> None:
+    """Raise a ValueError for the first value, of static features too, that is too large for a scaler's squares."""
+    table, k = seen.table, seen.observations.n_columns
+    # nan compares as false
+    wrong = np.abs(table) > MOST_VALUE
+    if wrong.any():
+        row, column = (int(i) for i in np.argwhere(wrong)[0])
+        names: list[Any] = [*seen.observations.form.variables(k), *seen.covariates.names]
+        at = seen.observations.times(np.array([row]))[0]
+        raise ValueError(
+            f"expected values of a size up to {MOST_VALUE:g}, got {table[row, column]:g} of {names[column]!r} at {at} "
+            f"(row {row}); give it in other units"
+        )

@@ -1,0 +1,159 @@
+"""Where `tune` looks for parameters: spaces in a few words, and one that suits estimator and data."""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.trial import BaseTrial
+
+from lstmforecast.contract.plain import plain
+from lstmforecast.estimators.forecaster import LSTMForecaster
+from lstmforecast.fitting.sizing import default_window_size
+
+Space = Mapping[str, Any] | Callable[[Any], dict[str, Any]]
+# What makes another task of the forecasts, or nothing that a forecast depends on.
+FIXED = ("horizon", "freq", "n_threads", "verbose", "callbacks", "checkpoint", "distributed", "warm_start")
+PRIMITIVE = (str, int, float, bool, type(None))
+# What a network has that a linear forecast hasn't.
+OF_NETWORKS = (
+    *("hidden_size", "num_layers", "bidirectional", "dropout", "linear_skip", "num_heads", "kernel_size"),
+    *("out_channels", "dim_feedforward", "causal", "tbptt", "supervision"),
+)
+# Windows, in seasons, or in horizons where no season is known.
+SEASONS, HORIZONS = (2, 4, 7, 14, 21, 28), (1, 2, 4, 8)
+LONGEST = 672
+
+
+def default_space(forecaster: LSTMForecaster, n_rows: int, season: int, n_columns: int) -> dict[str, Any]:
+    """Make a space for a forecaster that is fitted on ``n_rows`` rows (of a series of usual length).
+
+    The forecaster's own values are part of it.
+
+    Examples
+    --------
+    >>> space = default_space(LSTMForecaster(24), n_rows=800, season=24, n_columns=1)
+    >>> space["window_size"], space["learning_rate"]
+    ([None, 48, 96, 168], ('log', 0.0005, 0.02))
+    """
+    own = forecaster._plain_parameters()
+    units = [m * season for m in SEASONS] if season > 1 else [m * max(forecaster.horizon, 12) for m in HORIZONS]
+    usual = default_window_size(n_rows, forecaster.horizon, season)
+    windows = [size for size in units if size <= min(LONGEST, n_rows // 4) and size != usual]
+    lists: dict[str, list[Any]] = {
+        "architecture": ["lstm", "linear", "attention"],
+        # what divides a window, or is cut out of it, was chosen for that window
+        "window_size": windows if own["segment_length"] is None and own["tbptt"] is None else [],
+        "hidden_size": [16, 32, 64, 128],
+        "dropout": [0.0, 0.1, 0.2, 0.4],
+        "normalize": ["last", "window", None],
+        "linear_skip": [None, False],
+        "weight_decay": [0.0, 1e-5, 1e-4, 1e-3],
+        "batch_size": [128, 512],
+    }
+    if n_columns > 1:
+        lists["channels"] = ["independent", "together"]
+    rate = own["learning_rate"]
+    space: dict[str, Any] = {"learning_rate": ("log", min(5e-4, rate), max(2e-2, rate))}
+    return space | {name: [own[name], *(v for v in values if v != own[name])] for name, values in lists.items()}
+
+
+def check_space(space: Space, names: Collection[str]) -> None:
+    """Check that a space is a function, or names parameters of the estimator that can be searched, with their values.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If not.
+    """
+    if callable(space):
+        return
+    if not isinstance(space, Mapping):
+        raise TypeError(f"expected space to be a dict, a function of a trial or None, got {type(space).__name__}")
+    for name, values in space.items():
+        if name not in names or name in FIXED:
+            raise ValueError(f"expected space to name parameters of the estimator that can be searched, got {name!r}")
+        distribution(name, values)
+
+
+def distribution(name: str, values: Any) -> BaseDistribution:
+    """Read a list of choices, ``(low, high)``, ``("log", low, high)`` or a distribution of Optuna.
+
+    Examples
+    --------
+    >>> distribution("hidden_size", (16, 64)), distribution("learning_rate", ("log", 1e-4, 1e-2))
+    (IntDistribution(high=64, log=False, low=16, step=1), FloatDistribution(high=0.01, log=True, low=0.0001, step=None))
+    """
+    if isinstance(values, BaseDistribution):
+        return values
+    values = plain(values)
+    if isinstance(values, list) and values:
+        return CategoricalDistribution([_label(value) for value in values])
+    log = isinstance(values, tuple) and len(values) == 3 and values[0] == "log"
+    bounds = values[1:] if log else values
+    if not isinstance(bounds, tuple) or len(bounds) != 2 or not all(_is_number(bound) for bound in bounds):
+        raise TypeError(
+            f"expected {name} in space to be a list, (low, high), ('log', low, high) or a distribution of Optuna, "
+            f"got {values!r}"
+        )
+    low, high = bounds
+    if not low <= high or (log and low <= 0):
+        raise ValueError(f"expected {name} in space to go from low{' above 0' * log} up to high, got {values!r}")
+    if all(isinstance(bound, numbers.Integral) for bound in bounds):
+        return IntDistribution(int(low), int(high), log=log)
+    return FloatDistribution(float(low), float(high), log=log)
+
+
+def suggest(trial: BaseTrial, space: Space, names: Collection[str] | None = None) -> dict[str, Any]:
+    """Let a trial choose the parameters ``names``, or all, of a space: of a linear forecast those that it has."""
+    if callable(space):
+        return space(trial) if names is None else {}
+    chosen: dict[str, Any] = {}
+    for name, values in sorted(space.items(), key=lambda item: item[0] != "architecture"):
+        linear = chosen.get("architecture") == "linear" and name in OF_NETWORKS
+        if linear or (names is not None and name not in names):
+            continue
+        of = distribution(name, values)
+        if isinstance(of, CategoricalDistribution):
+            value = trial.suggest_categorical(name, of.choices)
+            chosen[name] = value if isinstance(values, BaseDistribution) else plain(values)[of.choices.index(value)]
+        elif isinstance(of, IntDistribution):
+            chosen[name] = trial.suggest_int(name, of.low, of.high, step=of.step, log=of.log)
+        else:
+            assert isinstance(of, FloatDistribution)
+            chosen[name] = trial.suggest_float(name, of.low, of.high, step=of.step, log=of.log)
+    return chosen
+
+
+def own_point(space: Space, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of an estimator's own parameters that are part of a space, as a trial names them.
+
+    Examples
+    --------
+    >>> own_point({"hidden_size": [16, 64], "dropout": (0.1, 0.5)}, {"hidden_size": 64, "dropout": 0.0})
+    {'hidden_size': 64}
+    """
+    if callable(space):
+        return {}
+    point = {}
+    for name, values in space.items():
+        of, value = distribution(name, values), _label(parameters[name])
+        if isinstance(of, CategoricalDistribution):
+            # True is no 1 here
+            inside = any(value == choice and type(value) is type(choice) for choice in of.choices)
+        else:
+            inside = _is_number(value) and of._contains(of.to_internal_repr(value))
+        if inside:
+            point[name] = value
+    return point
+
+
+def _label(value: Any) -> Any:
+    """Storages keep plain values only: others go by their representation."""
+    return value if isinstance(value, PRIMITIVE) else repr(value)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)

@@ -1,0 +1,105 @@
+"""What `tune` found: the best estimator, its scores beside those of the defaults and of naive forecasts, all trials."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import optuna
+import pandas as pd
+from sklearn.base import clone
+
+from lstmforecast.estimators.forecaster import LSTMForecaster
+from lstmforecast.tuning.trial import GIVEN
+
+if TYPE_CHECKING:
+    from lstmforecast.tuning.study import Search
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class TuneResult:
+    """The outcome of a search.
+
+    Attributes
+    ----------
+    best_estimator_ : LSTMForecaster
+        With the best parameters, fitted on all rows.
+    best_params_ : dict
+        What the best trial chose; a trial of the estimator as given has its own values.
+    best_value_ : float
+        The score of the best trial on the validation rows.
+    scores_ : DataFrame of shape (4, 5), of a panel (4, 6)
+        Scores on the validation rows of the best trial, of the estimator as given and of both naive forecasts, as
+        `BacktestResult.scores` has them; MAE, MSE and RMSE of values divided by the deviation of the rows before. The
+        best of many is somewhat better there than it will be on other rows.
+    trials_ : DataFrame
+        A row for each trial: ``number``, ``state``, ``value``, ``epochs``, ``seconds``, the parameters under their
+        names (nan: not chosen), and the ``error`` of one that failed.
+    study_ : optuna.study.Study
+        Optuna's own view, for its plots and importances.
+    metric_ : str
+        What ``value`` counts.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lstmforecast import LSTMForecaster, tune
+    >>> y = np.sin(np.arange(200) / 5)
+    >>> forecaster = LSTMForecaster(2, window_size=20, hidden_size=4, max_epochs=1)
+    >>> found = tune(forecaster, y, space={"hidden_size": [4, 8]}, n_trials=2, random_state=0)
+    >>> list(found.scores_.index), len(found.trials_)
+    (['best', 'as given', 'repeat-last', 'seasonal-naive'], 2)
+    """
+
+    best_estimator_: LSTMForecaster
+    best_params_: dict[str, Any]
+    best_value_: float
+    scores_: pd.DataFrame
+    trials_: pd.DataFrame
+    study_: optuna.study.Study
+    metric_: str
+
+    def __repr__(self) -> str:
+        best = ", ".join(f"{name}={value!r}" for name, value in self.best_params_.items())
+        return f"{self._title()}\n{self.scores_.to_string(float_format='{:.4g}'.format)}\nbest: {best}"
+
+    def _repr_html_(self) -> str:
+        best = ", ".join(f"{name}={value!r}" for name, value in self.best_params_.items())
+        return f"<p>{self._title()}</p>{self.scores_.to_html(float_format='{:.4g}'.format)}<p>best: {best}</p>"
+
+    def _title(self) -> str:
+        states = self.trials_["state"].value_counts()
+        counts = ", ".join(f"{n} {state}" for state, n in states.items())
+        return f"Tuning: {len(self.trials_)} trials ({counts}) by {self.metric_} on the validation rows"
+
+
+def result_of(search: Search) -> TuneResult:
+    """Bring together what a search has found, and fit the best on all rows."""
+    study = search.study
+    best, trials = study.best_trial, study.get_trials(deepcopy=False)
+    given = next(trial for trial in trials if trial.user_attrs.get(GIVEN) and "scores" in trial.user_attrs)
+    rows = {"best": best.user_attrs["scores"], GIVEN: given.user_attrs["scores"]} | study.user_attrs["naive"]
+    scores = pd.DataFrame.from_dict(rows, orient="index")
+    assert best.value is not None
+    parameters = search.parameters(best)
+    fitted = clone(search.forecaster).set_params(**parameters).fit(*search.validation.data)
+    return TuneResult(fitted, parameters, best.value, scores, trials_of(study), study, search.metric)
+
+
+def trials_of(study: optuna.study.Study) -> pd.DataFrame:
+    """A row for each trial; a parameter that it didn't choose is nan, one that it chose to be None is None."""
+    trials = study.get_trials(deepcopy=False)
+    names = dict.fromkeys(name for trial in trials for name in trial.params)
+    # Optuna takes the last loss of a pruned trial for its value
+    complete = [trial.state is optuna.trial.TrialState.COMPLETE for trial in trials]
+    columns: dict[str, Any] = {
+        "number": [trial.number for trial in trials],
+        "state": [trial.state.name.lower() for trial in trials],
+        "value": [trial.value if done else float("nan") for trial, done in zip(trials, complete, strict=True)],
+        "epochs": [len(trial.intermediate_values) for trial in trials],
+        "seconds": [trial.user_attrs.get("seconds", float("nan")) for trial in trials],
+    }
+    for name in names:
+        values = [trial.params.get(name, float("nan")) for trial in trials]
+        columns[name] = pd.Series(values, dtype=object) if None in values else values
+    return pd.DataFrame(columns | {"error": [trial.user_attrs.get("error") for trial in trials]})
