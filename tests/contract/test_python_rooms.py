@@ -118,7 +118,7 @@ def test_old_names_of_modules_are_found(old):
 
 
 # Pickles of the version whose modules all stood at the top, and what their models forecast.
-OLDER = pickle.loads((Path(__file__).parents[1] / "unit/files_of_0_1/pickles.pkl").read_bytes())
+OLDER = pickle.loads((Path(__file__).parents[1] / "unit/export/files_of_0_1/pickles.pkl").read_bytes())
 
 
 @pytest.mark.parametrize("name", OLDER)
@@ -130,3 +130,8 @@ def test_pickles_that_name_old_modules_are_read(name):
     for part, numbers in expected.items():
         # another processor adds in another order
         np.testing.assert_allclose(found[part], numbers, rtol=1e-4, atol=1e-4)
+
+
+def test_unit_tests_lie_in_rooms():
+    for path in (Path(__file__).parents[1] / "unit").rglob("test_*.py"):
+        assert path.parent.name in RIVER, f"give {path.name} the room that it tests"

@@ -13,7 +13,7 @@ from lstmforecast.evaluation.backtesting import backtest
 from lstmforecast.evaluation.rolling import Windows
 from lstmforecast.evaluation.scoring import METHODS, point_scores
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 ETTH1 = [ROOT / "notebooks/data/ETTh1.csv", ROOT.parent / "shared/data/ett/ETTh1.csv"]
 
 HOURS = pd.date_range("2024-01-01", periods=150, freq="h", name="time")

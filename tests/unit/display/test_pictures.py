@@ -1,6 +1,6 @@
 """What the displays look like, beside pictures that were looked at.
 
-`python tests/unit/test_pictures.py` draws these anew; look at them before you commit them.
+`python tests/unit/display/test_pictures.py` draws these anew; look at them before you commit them.
 """
 
 from collections.abc import Callable, Iterator
