@@ -1,6 +1,7 @@
 """The code of docs/ runs, its links lead somewhere, and the titles of its pages say what they answer.
 
-The ``python`` blocks of a page are one program. ``py`` blocks don't run: code of other libraries, or for several processes.
+The ``python`` blocks of a page are one program. ``py`` blocks are not run: they need other libraries or several
+processes.
 """
 
 import re
