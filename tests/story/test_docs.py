@@ -86,3 +86,11 @@ def test_the_titles_lead_from_a_question_to_its_page(question: str, title: str, 
 
     best = max(TITLES.values(), key=score)
     assert 0 < score(title) == score(best), f"{best!r} looks like the answer"
+
+
+def test_the_page_on_the_code_has_a_row_for_every_folder() -> None:
+    page = (ROOT / "docs/explanation/code.md").read_text(encoding="utf-8")
+    for part, source in {"## Rust": ROOT / "src", "## Python": ROOT / "python/lstmforecast"}.items():
+        table = page.split(part)[1].split("\n## ")[0]
+        rooms = {path.parent.name for path in source.glob("*/*") if path.name in ("mod.rs", "__init__.py")}
+        assert {*re.findall(r"^\| `(\w+)` \|", table, re.M)} == rooms
