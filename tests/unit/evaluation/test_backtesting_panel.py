@@ -5,7 +5,9 @@ import pandas as pd
 import pytest
 
 from lstmforecast import LSTMForecaster, backtest, metrics, plot
+from lstmforecast.estimators.forecaster import read_series
 from lstmforecast.evaluation.scoring import METHODS, PANEL_SCORES, carried
+from lstmforecast.fitting.held_out import HeldOut
 
 FAST = {"hidden_size": 4, "max_epochs": 1, "steps_per_epoch": 4, "random_state": 0, "n_threads": 1}
 HOURS = pd.date_range("2026-01-01", periods=400, freq="h")
@@ -181,7 +183,7 @@ def test_scores_of_each_series_and_of_all_are_those_of_the_metrics(result):
 
 def test_scaled_scores_are_in_deviations_of_each_series(result):
     scaled = backtest(small(), PANEL, test_size=TEST, stride=STRIDE, season_length=SEASON, scaled=True)
-    splits = small()._training_lengths(small()._read(cut(PANEL, TEST), None, None, None).observations)
+    splits = HeldOut.of(small()).training_lengths(read_series(small(), cut(PANEL, TEST)).observations)
     for i, key in enumerate(TESTED):
         values = series_of(PANEL, key).to_numpy()
         deviation = values[: splits[i]].std(axis=0)
