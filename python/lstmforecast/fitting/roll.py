@@ -29,7 +29,7 @@ def forecast(
         scales = None if seen.scales is None else seen.scales[at : at + BATCH]
         parts.append(roll(model, windows[at : at + BATCH], future[at : at + BATCH], n_threads, scales)[:, :steps])
     found = np.concatenate(parts)
-    require_finite_forecasts(found, model, seen, *seen.ends, future)
+    require_finite_forecasts(found, model, seen, future=future)
     return found
 
 
@@ -50,7 +50,7 @@ def forecast_origins(
         found = model.forecast_series(seen.table, origins, n_threads, seen.starts, seen.scales, which)
         found = parameters_of(found)[:, :steps]
         places = np.zeros(len(origins), np.int64) if which is None else which
-        require_finite_forecasts(found, model, seen, places, origins)
+        require_finite_forecasts(found, model, seen, (places, origins))
         return found
     which = np.zeros(len(origins), np.int64) if which is None else which
     n_read = steps_read(model.config, steps)
@@ -61,7 +61,7 @@ def forecast_origins(
         windows, future = seen.around(which[each], origins[each], model.config["window_size"], n_read, after)
         scales = None if seen.scales is None else seen.scales[which[each]]
         found = roll(model, windows, future, n_threads, scales)[:, :steps]
-        require_finite_forecasts(found, model, seen, which[each], origins[each], future)
+        require_finite_forecasts(found, model, seen, (which[each], origins[each]), future)
         parts.append(found)
     return np.concatenate(parts)
 

@@ -164,7 +164,7 @@ class FittedSeries:
 
     def require_finite(self, values: Array) -> None:
         """Raise a ValueError for the first of values forecast (n_series, steps, ...) that isn't finite."""
-        require_finite_forecasts(values, self.model, self.seen, *self.seen.ends)
+        require_finite_forecasts(values, self.model, self.seen)
 
     def frame(self, values: Array, columns: pd.MultiIndex) -> pd.DataFrame:
         """Label values (n_series, steps, k, n) by the steps that they are forecast for."""
