@@ -61,8 +61,6 @@ SEAMS: dict[str, list[str]] = {
         "estimators.tabular",
         "monitoring.anomaly",
     ],
-    "contract/fit_tasks.py": ["fitting.ensemble"],
-    "data/dataset.py": ["fitting.distribution", "fitting.ensemble", "fitting.finite"],
     "estimators/fitted_forecaster.py": ["evaluation.backtest_result", "evaluation.backtesting"],
 }
 

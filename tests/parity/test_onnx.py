@@ -26,8 +26,8 @@ from tests.parity.test_forecaster_switches import (
 
 import lstmforecast
 from lstmforecast import LSTMForecaster
-from lstmforecast.data.dataset import ends_of
 from lstmforecast.fitting.distribution import mean
+from lstmforecast.fitting.roll import ends_of
 
 ARCHITECTURES = [
     {"architecture": "lstm", "num_layers": 2, "bidirectional": True},

@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from lstmforecast import _core, transfer
 from lstmforecast.augment import as_options, resolve
 from lstmforecast.contract.aside import aside
-from lstmforecast.contract.fit_tasks import CallbackSupportMixin, FitTasks, fit_with_pauses, fitted_attributes
+from lstmforecast.contract.fit_tasks import CallbackSupportMixin, FitTasks
 from lstmforecast.contract.html_repr import LearningCurveMixin
 from lstmforecast.contract.plain import PlainParameters
 from lstmforecast.contract.progress import ProgressBar
@@ -26,6 +26,7 @@ from lstmforecast.fitting import checkpoint
 from lstmforecast.fitting.architecture import to_core
 from lstmforecast.fitting.ensemble import Ensemble
 from lstmforecast.fitting.parameters import check_parameters
+from lstmforecast.fitting.pauses import fit_with_pauses, fitted_attributes
 
 if TYPE_CHECKING:
     import torch

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from lstmforecast.contract.aside import aside
-from lstmforecast.data.dataset import ends_of, first_inputs
 from lstmforecast.estimators.series_estimator import SeriesEstimator
 from lstmforecast.fitting.architecture import require_attention
 from lstmforecast.fitting.distribution import mean
 from lstmforecast.fitting.finite import require_finite_forecasts
+from lstmforecast.fitting.roll import ends_of, first_inputs
 
 if TYPE_CHECKING:
     from typing_extensions import Self

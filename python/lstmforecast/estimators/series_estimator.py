@@ -14,7 +14,7 @@ from lstmforecast import _core
 from lstmforecast.augment import magnitude_warp, resolve, scale
 from lstmforecast.contract.fit_tasks import FitTasks
 from lstmforecast.data.covariates import Covariates
-from lstmforecast.data.dataset import BATCH, Seen, forecast, parameters_of, read_observations, roll, steps_read
+from lstmforecast.data.dataset import Seen, read_observations
 from lstmforecast.data.frames import to_pandas
 from lstmforecast.data.index import Frequency
 from lstmforecast.data.observations import Missing, Observations
@@ -26,6 +26,7 @@ from lstmforecast.estimators.estimator import LSTMEstimator, OnEpoch
 from lstmforecast.fitting.ensemble import Ensemble
 from lstmforecast.fitting.finite import require_finite_forecasts, require_squares
 from lstmforecast.fitting.parameters import MOST_STEPS, check_count, check_missing
+from lstmforecast.fitting.roll import BATCH, forecast, parameters_of, roll, steps_read
 from lstmforecast.fitting.sizing import (
     VALIDATION_FRACTION,
     Sizes,

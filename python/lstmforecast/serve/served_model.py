@@ -12,9 +12,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from lstmforecast.data.dataset import ends_of, roll
 from lstmforecast.data.units import Units
 from lstmforecast.fitting.distribution import mean
+from lstmforecast.fitting.roll import ends_of, roll
 from lstmforecast.monitoring.ab_store import write_label
 from lstmforecast.serve.timestamps import Clock, check_years
 from lstmforecast.uncertainty.calibration import SIDES, check_probabilities, levels_of
