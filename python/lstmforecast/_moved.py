@@ -90,7 +90,7 @@ MOVED = {
     "time_column": "data.time_column",
     "trial": "tuning.trial",
     "tuning_result": "tuning.tuning_result",
-    "units": "data.units",
+    "units": "data.error_scale",
     "wallclock": "data.wallclock",
     "watcher": "monitoring.detector",
     "windowing": "data.windowing",

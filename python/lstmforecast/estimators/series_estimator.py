@@ -96,7 +96,7 @@ class SeriesEstimator(SamplePaths, LSTMEstimator):
         _check_savable(seen)
         sizes = Sizes(self.horizon, self.window_size, self.segment_length, season_length(observations.freq))
         if panel is not None:
-            seen = seen.sized(self._training_lengths(panel))
+            seen = seen.with_statistics(self._training_lengths(panel))
             window_size, segment_length = sizes.of_panel(panel.lengths, self._held_out(panel))
         else:
             window_size, segment_length = sizes.resolve(len(observations), self._held_out())
@@ -241,8 +241,8 @@ class SeriesEstimator(SamplePaths, LSTMEstimator):
             before = X
         covariates = self._seen.covariates
         seen = replace(self._seen, observations=part, features=covariates.of(part, before, X_past, static))
-        whole = replace(seen, observations=observations, sizes=None).sized(like=self._seen)
-        return replace(seen, sizes=whole.sizes), X
+        whole = replace(seen, observations=observations, statistics=None).with_statistics(like=self._seen)
+        return replace(seen, statistics=whole.statistics), X
 
     def _forecast_origins(
         self,
@@ -295,7 +295,7 @@ class SeriesEstimator(SamplePaths, LSTMEstimator):
             For a panel whose series have scales of their own, and for a logarithm of other distributions than
             quantiles.
         """
-        if hasattr(self, "_seen") and self._seen.sizes is not None and self.normalize != "window":
+        if hasattr(self, "_seen") and self._seen.statistics is not None and self.normalize != "window":
             raise ValueError(
                 "expected one series, or normalize='window', for to_torch, got a panel, scaled series by series"
             )
@@ -352,8 +352,8 @@ class SeriesEstimator(SamplePaths, LSTMEstimator):
     def _fitted_state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         tensors, values = self._seen.observations.pack()
         tensors |= {"features": self._seen.features}
-        if self._seen.sizes is not None:
-            tensors["sizes"] = self._seen.sizes
+        if self._seen.statistics is not None:
+            tensors["sizes"] = self._seen.statistics
         return (
             {f"context_{name}": tensor for name, tensor in tensors.items()} | self._interval_tensors(),
             {

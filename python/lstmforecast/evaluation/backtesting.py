@@ -183,7 +183,7 @@ class _Job:
 
     def __call__(self, fitted: LSTMForecaster, fold: Fold, is_last: bool) -> _Outcome:
         fitted._fit(self.seen.take(fold.rows(self.seen.observations)))
-        sized, part = self.seen.sized(like=fitted._seen), self.windows.take(fold.windows)
+        sized, part = self.seen.with_statistics(like=fitted._seen), self.windows.take(fold.windows)
         parameters = fitted._forecast_origins(fitted.model_, sized, part.origins, self.horizon, part.which)
         values = self.seen.undo(mean(fitted.model_.config["distribution"], parameters))
         # hundreds of refits would fill the memory

@@ -109,12 +109,12 @@ def check_forecaster(forecaster: LSTMForecaster) -> None:
     if forecaster.head == "recursive":
         require(forecaster.horizon <= len(observations), f"a horizon of {forecaster.horizon}")
     if isinstance(observations, Panel):
-        assert seen.sizes is not None
+        assert seen.statistics is not None
         # files of version 1 don't tell which errors are pooled
-        width = 3 * k if seen.sizes.shape[-1] == 3 * k else 4 * k
-        require_array("sizes", seen.sizes, np.float64, (observations.n_series, width))
-        require(bool((seen.sizes[:, k : 2 * k] != 0).all()), "series with a scale of 0")
-        require(bool((seen.sizes[:, 2 * k :] >= 0).all()), "series with errors in units below 0")
+        width = 3 * k if seen.statistics.shape[-1] == 3 * k else 4 * k
+        require_array("sizes", seen.statistics, np.float64, (observations.n_series, width))
+        require(bool((seen.statistics[:, k : 2 * k] != 0).all()), "series with a scale of 0")
+        require(bool((seen.statistics[:, 2 * k :] >= 0).all()), "series with errors in units below 0")
     if covariates.static is not None:
         require(covariates.static.index.is_unique, "series with two rows of static")
         require(bool(np.isfinite(covariates.static.to_numpy()).all()), "static features that are not finite")

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from lstmforecast import _core
 from lstmforecast.data.dataset import Seen
+from lstmforecast.data.error_scale import ErrorScale
 from lstmforecast.data.observations import Observations
 from lstmforecast.data.panel import Panel
-from lstmforecast.data.units import Units
 from lstmforecast.fitting.distribution import quantile, whole
 from lstmforecast.fitting.ensemble import Ensemble
 from lstmforecast.fitting.finite import require_finite_forecasts
@@ -180,7 +180,7 @@ class ConformalIntervals:
         n_errors = 0 if now._calibration is None else len(now._calibration)
         of_panel = seen.observations.is_panel
         now._check_levels(levels, wanted, n_errors, steps, now._calibrated_horizon(), of_panel=of_panel)
-        values = np.moveaxis(seen.undo(now._quantiles_of(forecast, levels, seen.units)), 0, -1)
+        values = np.moveaxis(seen.undo(now._quantiles_of(forecast, levels, seen.error_scale)), 0, -1)
         require_finite_forecasts(values, now.model_, seen, *seen.ends)
         names = seen.observations.form.variables(seen.observations.n_columns)
         return now._frame(seen, values, columns(names), given[2])
@@ -207,7 +207,7 @@ class ConformalIntervals:
         return 0 if self._calibration is None else self._calibration.truth.shape[1]
 
     def _quantiles_of(
-        self, forecast: NDArray[np.float64], levels: Sequence[float], units: Units | None = None
+        self, forecast: NDArray[np.float64], levels: Sequence[float], units: ErrorScale | None = None
     ) -> NDArray[np.float64]:
         """Corrected quantiles (n_levels, n, steps, k) of parameters (n, steps, k, p); they ascend with the levels."""
         assert self._calibration is not None
@@ -218,11 +218,13 @@ class ConformalIntervals:
         values[order] = np.maximum.accumulate(np.stack([each[i] for i in order]), axis=0)
         return whole(values) if self._calibration.distribution == "negative_binomial" else values
 
-    def _quantile_of(self, forecast: NDArray[np.float64], level: float, units: Units | None) -> NDArray[np.float64]:
+    def _quantile_of(
+        self, forecast: NDArray[np.float64], level: float, units: ErrorScale | None
+    ) -> NDArray[np.float64]:
         """One of them: (n, steps, k)."""
         assert self._calibration is not None
         distribution, steps = self._calibration.distribution, forecast.shape[1]
-        unit = 1.0 if units is None else units.spreads[:, np.newaxis]
+        unit = 1.0 if units is None else units.scale[:, np.newaxis]
         found = quantile(distribution, forecast, level) + unit * self._calibration.quantile(level, f"{level:g}")[:steps]
         if units is None or distribution is None or units.pooled.all():
             return found
@@ -241,7 +243,9 @@ class ConformalIntervals:
     ) -> NDArray[np.float64]:
         """Quantiles of the rows from each origin of the series ``which`` on: (n_levels, n_origins, horizon, k)."""
         forecast = self._forecast_origins(self.model_, seen, origins, horizon, which)
-        return seen.undo(self._quantiles_of(forecast, levels, None if seen.units is None else seen.units.take(which)))
+        return seen.undo(
+            self._quantiles_of(forecast, levels, None if seen.error_scale is None else seen.error_scale.take(which))
+        )
 
     def _check_levels(
         self,
@@ -287,10 +291,10 @@ class ConformalIntervals:
         forecast = self._forecast_origins(model, seen, origins, self.horizon, which)
         rows = seen.observations.row_of(which, origins)[:, np.newaxis] + np.arange(self.horizon)
         options = {"distribution": model.config["distribution"], "rate": float(self.adaptation_rate)}
-        if seen.units is None:
+        if seen.error_scale is None:
             return Calibration.of(seen.values[rows], forecast, **options), seen
-        calibration, units = Calibration.of_panel(seen.values[rows], forecast, seen.units, which, **options)
-        return calibration, seen.with_units(units)
+        calibration, units = Calibration.of_panel(seen.values[rows], forecast, seen.error_scale, which, **options)
+        return calibration, seen.with_error_scale(units)
 
     def _held_out_places(self, observations: Observations) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Series and row of the forecasts that a fit is calibrated with, the farthest from their ends first."""
@@ -325,13 +329,13 @@ class ConformalIntervals:
             return
         observations, horizon = seen.observations, self._calibrated_horizon()
         which, origins = self._judged_places(before, observations, newer, horizon)
-        if seen.units is not None:
-            which, origins = (each[seen.units.are_pooled(which)] for each in (which, origins))
+        if seen.error_scale is not None:
+            which, origins = (each[seen.error_scale.are_pooled(which)] for each in (which, origins))
         which, origins = (each[-self._calibration.most :] for each in (which, origins))
         if len(origins):
             forecast = self._forecast_origins(self.model_, seen, origins, horizon, which)
             rows = observations.row_of(which, origins)[:, np.newaxis] + np.arange(horizon)
-            spreads = None if seen.units is None else seen.units.divisors(which)
+            spreads = None if seen.error_scale is None else seen.error_scale.divisors(which)
             self._calibration = self._calibration.extended(seen.values[rows], forecast, spreads)
 
     def _judged_places(

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lstmforecast.contract.seeds import as_generator
-from lstmforecast.data.units import Units
+from lstmforecast.data.error_scale import ErrorScale
 from lstmforecast.fitting.distribution import probability, quantile, whole
 from lstmforecast.fitting.finite import require_finite_forecasts
 from lstmforecast.fitting.parameters import MOST_STEPS, check_count
@@ -79,7 +79,7 @@ class SamplePaths(ConformalIntervals):
         now._check_levels([], [], len(now._calibration or ()), forecast.shape[1], now._calibrated_horizon())
         assert now._calibration is not None
         drawn = generator.randint(len(now._calibration), size=n_samples)
-        paths = seen.undo(draw_paths(now._calibration, drawn, forecast, seen.units, generator))
+        paths = seen.undo(draw_paths(now._calibration, drawn, forecast, seen.error_scale, generator))
         paths = np.moveaxis(paths, 0, -1)
         require_finite_forecasts(paths, now.model_, seen, *seen.ends)
         names = seen.observations.form.variables(paths.shape[2])
@@ -91,7 +91,7 @@ def draw_paths(
     calibration: Calibration,
     drawn: NDArray[np.int64],
     forecast: NDArray[np.float64],
-    units: Units | None,
+    units: ErrorScale | None,
     generator: np.random.RandomState,
 ) -> NDArray[np.float64]:
     """Lend the errors, or probabilities, of the windows ``drawn`` to parameters (n, steps, k, p).
@@ -101,7 +101,7 @@ def draw_paths(
     ndarray of shape (n_samples, n, steps, k)
     """
     steps = forecast.shape[1]
-    unit = 1.0 if units is None else units.spreads[:, np.newaxis]
+    unit = 1.0 if units is None else units.scale[:, np.newaxis]
     middles = quantile(calibration.distribution, forecast, 0.5)
     around = middles + unit * calibration.errors[drawn, np.newaxis, :steps].astype(np.float64)
     if calibration.parameters is None:
