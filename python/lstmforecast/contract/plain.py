@@ -89,13 +89,14 @@ class PlainParameters:
         parameters: dict[str, Any] = super().get_params(deep)  # type: ignore[misc]
         return {name: vars(self).get(name, value) for name, value in parameters.items()}
 
-    def _plain_parameters(self) -> dict[str, Any]:
-        """The parameters of the estimator that this is, or extends, as plain values; without those of parameters."""
-        return {name: getattr(self, name) for name in own_kind(self)._get_param_names()}
+
+def plain_parameters(estimator: PlainParameters) -> dict[str, Any]:
+    """The parameters of an estimator of this package as plain values; without those that a subclass adds."""
+    return {name: getattr(estimator, name) for name in own_kind(estimator)._get_param_names()}
 
 
 def own_kind(estimator: Any) -> Any:
-    """The class of this package that an estimator is of, be it by way of a user's subclass."""
+    """The class of this package that an estimator is an instance of, or that a user's subclass extends."""
     return next(kind for kind in type(estimator).__mro__ if kind.__module__.partition(".")[0] == "lstmforecast")
 
 

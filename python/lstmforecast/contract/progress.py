@@ -15,7 +15,7 @@ class ProgressBar:
     def __init__(self, max_epochs: int, *, shown: bool) -> None:
         self._bar = None
         if shown:
-            self._bar = _kind_of_bar()(total=max_epochs, unit="epoch")
+            self._bar = kind_of_bar()(total=max_epochs, unit="epoch")
 
     def update(self, record: dict[str, Any]) -> None:
         """Show one more epoch."""
@@ -33,7 +33,7 @@ class ProgressBar:
             self._bar.close()
 
 
-def _kind_of_bar() -> Any:
+def kind_of_bar() -> Any:
     """A widget in a notebook that can show one, else a line of text."""
     if importlib.util.find_spec("ipywidgets") is None:
         # tqdm.auto would warn in a notebook

@@ -51,7 +51,7 @@ class Panel(Observations):
         index = frame.index
         if like is not None:
             check_columns(like.form, like.n_columns, form, table.shape[1], name)
-            freq, index = like.freq, like._alike(index, form, name)
+            freq, index = like.freq, like.align(index, form, name)
         if (infinite := np.isinf(table)).any():
             raise ValueError(f"expected finite values in {name}, got {place(infinite, 'infinite', index, form)}")
         index, starts, order = grouped(index, name)

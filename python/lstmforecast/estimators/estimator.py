@@ -18,7 +18,7 @@ from lstmforecast.augment import as_options, resolve
 from lstmforecast.contract.aside import aside
 from lstmforecast.contract.fit_tasks import CallbackSupportMixin, FitTasks
 from lstmforecast.contract.html_repr import LearningCurveMixin
-from lstmforecast.contract.plain import PlainParameters
+from lstmforecast.contract.plain import PlainParameters, plain_parameters
 from lstmforecast.contract.progress import ProgressBar
 from lstmforecast.contract.seeds import draw_seed
 from lstmforecast.distributed import Processes, join, local_device, threads_of_process
@@ -55,7 +55,7 @@ class LSTMEstimator(PlainParameters, LearningCurveMixin, CallbackSupportMixin, B
 
     def _validate_parameters(self) -> None:
         """Raise TypeError or ValueError, with one sentence, for the first parameter that makes no sense."""
-        check_parameters(self._plain_parameters(), losses=self._losses, architectures=self._architectures)
+        check_parameters(plain_parameters(self), losses=self._losses, architectures=self._architectures)
         resolve(self.augment)
         transfer.check_pretrained(self.pretrained)
         transfer.check_patterns(self.freeze, self.learning_rates)
@@ -84,7 +84,7 @@ class LSTMEstimator(PlainParameters, LearningCurveMixin, CallbackSupportMixin, B
         config = {name: getattr(self, name) for name in names}
         config["layer_devices"] = None if self.layer_devices is None else list(self.layer_devices)
         config |= {"window_size": window_size, "horizon": horizon, "n_features": n_features, "n_targets": n_targets}
-        config |= {"normalize": None, "seed": seed, "architecture": to_core(self._plain_parameters())} | network
+        config |= {"normalize": None, "seed": seed, "architecture": to_core(plain_parameters(self))} | network
         if self.distributed:
             config["device"] = local_device(self.device)
         model = _core.Model(config) if self.n_estimators == 1 else Ensemble.build(config, self.n_estimators)

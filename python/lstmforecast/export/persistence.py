@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from lstmforecast import _core, augment
-from lstmforecast.contract.plain import own_kind
+from lstmforecast.contract.plain import own_kind, plain_parameters
 from lstmforecast.data.packing import pack_frequency, unpack_frequency
 from lstmforecast.export.file_checks import (
     check_config,
@@ -184,7 +184,7 @@ def save_text_model(estimator: CharLSTM, path: str | Path) -> None:
     check_is_fitted(estimator)
     tensors: dict[str, NDArray[Any]] = dict(estimator.model_.parameters())
     tensors |= {_HISTORY + str(name): column.to_numpy() for name, column in estimator.history_.items()}
-    parameters = {name: value for name, value in estimator._plain_parameters().items() if name not in _NOT_SAVED}
+    parameters = {name: value for name, value in plain_parameters(estimator).items() if name not in _NOT_SAVED}
     if isinstance(estimator.random_state, int):
         parameters["random_state"] = estimator.random_state
     metadata = {
@@ -297,7 +297,7 @@ def _below(tensors: dict[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[A
 
 
 def _savable_parameters(estimator: LSTMEstimator) -> dict[str, Any]:
-    parameters = estimator._plain_parameters()
+    parameters = plain_parameters(estimator)
     kept = {name: value for name, value in parameters.items() if name not in _NOT_SAVED}
     kept["augment"] = augment.pack(parameters["augment"])
     if "freq" in kept:

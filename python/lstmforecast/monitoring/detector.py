@@ -19,7 +19,7 @@ from lstmforecast import _core
 from lstmforecast.contract.aside import aside
 from lstmforecast.contract.fit_tasks import CallbackSupportMixin
 from lstmforecast.contract.html_repr import DocLinkMixin
-from lstmforecast.contract.plain import PlainParameters
+from lstmforecast.contract.plain import PlainParameters, plain_parameters
 from lstmforecast.contract.rules import Number
 from lstmforecast.data.form import read_table, row_name
 from lstmforecast.data.frames import localising, to_pandas
@@ -131,7 +131,7 @@ class Watcher(PlainParameters, DocLinkMixin, CallbackSupportMixin, OutlierMixin,
 
     def _check_parameters(self, n_rows: int) -> None:
         """Raise TypeError or ValueError, with one sentence, for the first parameter that makes no sense."""
-        parameters = self._plain_parameters()
+        parameters = plain_parameters(self)
         for name, rule in _RULES.items():
             rule.check(name, parameters[name])
         resolve(self.threshold)._config()
@@ -319,7 +319,7 @@ class Watcher(PlainParameters, DocLinkMixin, CallbackSupportMixin, OutlierMixin,
         arrays: dict[str, NDArray[Any]] = {"newest": stamps}
         if self.refit_every is not None:
             arrays["recent"] = np.concatenate(self._recent)[-self.memory - self.refit_every :]
-        parameters = self._plain_parameters()
+        parameters = plain_parameters(self)
         parameters["forecaster"] = None
         if not isinstance(self.threshold, str):
             parameters["threshold"] = resolve(self.threshold)._config()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sklearn.base import clone
 
-from lstmforecast.contract.plain import plain
+from lstmforecast.contract.plain import plain, plain_parameters
 from lstmforecast.contract.seeds import draw_seed
 from lstmforecast.data.season import season_length
 from lstmforecast.estimators.forecaster import LSTMForecaster
@@ -137,7 +137,7 @@ def tune(
     if space is None:
         season = season_length(observations.freq)
         space = default_space(forecaster, validation.n_before, season, observations.n_columns)
-    check_space(space, forecaster._plain_parameters())
+    check_space(space, plain_parameters(forecaster))
     seed = None if random_state is None else draw_seed(random_state)
     task = task_of(forecaster, seen, validation_size, stride, metric)
     study = open_study(storage, study_name, sampler, pruner, seed, task)
