@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 from typing import TYPE_CHECKING, Any
+
+from lstmforecast.contract.core_options import EpochRecord
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -17,11 +20,11 @@ class ProgressBar:
         if shown:
             self._bar = kind_of_bar()(total=max_epochs, unit="epoch")
 
-    def update(self, record: dict[str, Any]) -> None:
+    def update(self, record: EpochRecord) -> None:
         """Show one more epoch."""
         if self._bar is not None:
-            names = {"train_loss": "loss", "val_loss": "val_loss", "learning_rate": "lr"}
-            shown = {short: f"{record[name]:.4g}" for name, short in names.items() if record[name] == record[name]}
+            values = {"loss": record["train_loss"], "val_loss": record["val_loss"], "lr": record["learning_rate"]}
+            shown = {name: f"{value:.4g}" for name, value in values.items() if not math.isnan(value)}
             self._bar.set_postfix(shown, refresh=False)
             self._bar.update()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numbers
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from lstmforecast import _core, transfer
 from lstmforecast.augment import as_options, resolve
 from lstmforecast.contract.aside import aside
+from lstmforecast.contract.core_options import EpochRecord, ModelConfig, Outcome, TrainingOptions
 from lstmforecast.contract.fit_tasks import CallbackSupportMixin, FitTasks
 from lstmforecast.contract.html_repr import LearningCurveMixin
 from lstmforecast.contract.plain import PlainParameters, plain_parameters
@@ -32,8 +33,8 @@ if TYPE_CHECKING:
     import torch
     from typing_extensions import Self
 
-OnEpoch = Callable[[dict[str, Any]], bool | list[str]]
-Fit = Callable[[dict[str, Any], OnEpoch | None, Processes | None], dict[str, Any]]
+OnEpoch = Callable[[EpochRecord], bool | list[str]]
+Fit = Callable[[TrainingOptions, OnEpoch | None, Processes | None], Outcome]
 # Sets what an estimator learns of a trained model and its outcome, on a copy of the estimator.
 Learn = Callable[[Any, Any, Mapping[str, Any]], None]
 # Ends of a training that come from outside, after which the best weights so far are as good as any.
@@ -87,7 +88,8 @@ class LSTMEstimator(PlainParameters, LearningCurveMixin, CallbackSupportMixin, B
         config |= {"normalize": None, "seed": seed, "architecture": to_core(plain_parameters(self))} | network
         if self.distributed:
             config["device"] = local_device(self.device)
-        model = _core.Model(config) if self.n_estimators == 1 else Ensemble.build(config, self.n_estimators)
+        whole = cast("ModelConfig", config)
+        model = _core.Model(whole) if self.n_estimators == 1 else Ensemble.build(whole, self.n_estimators)
         if self.warm_start and hasattr(self, "model_"):
             n_before = len(self.model_.members) if isinstance(self.model_, Ensemble) else 1
             present = self.model_.config | {"n_estimators": n_before}
@@ -95,7 +97,7 @@ class LSTMEstimator(PlainParameters, LearningCurveMixin, CallbackSupportMixin, B
             model.load_parameters(self.model_.parameters())
         return model
 
-    def _training(self, seed: int, **overrides: Any) -> dict[str, Any]:
+    def _training(self, seed: int, **overrides: Any) -> TrainingOptions:
         """The core's training options."""
         counts = ("batch_size", "accumulate_grad_batches", "max_epochs", "steps_per_epoch", "n_threads")
         integers, limits = (*counts, "patience", "lr_patience"), ("clip_grad_norm", "clip_grad_value")
@@ -107,12 +109,12 @@ class LSTMEstimator(PlainParameters, LearningCurveMixin, CallbackSupportMixin, B
         options["augment"] = as_options(self.augment)
         options["checkpoint"] = checkpoint.as_options(self.checkpoint)
         options |= {"scaler": self.scaler, "gap": 0, "stride": 1, "shuffle": True, "seed": seed}
-        return options | overrides
+        return cast("TrainingOptions", options | overrides)
 
     def _run(
         self,
         model: _core.Model | Ensemble,
-        training: Mapping[str, Any],
+        training: TrainingOptions,
         fit: Fit,
         learn: Learn,
         tasks: FitTasks | None,
@@ -130,13 +132,13 @@ class LSTMEstimator(PlainParameters, LearningCurveMixin, CallbackSupportMixin, B
     def _train_together(
         self,
         model: _core.Model | Ensemble,
-        training: Mapping[str, Any],
+        training: TrainingOptions,
         fit: Fit,
         learn: Learn,
         tasks: FitTasks | None,
     ) -> dict[str, Any]:
         """Train a model, alone or together with other processes, which agree on the options first."""
-        options = dict(training)
+        options = training.copy()
         if not self.distributed:
             return self._watch(model, options, fit, learn, tasks, None)
         with join(self.device, float(self.distributed_timeout)) as processes:
@@ -147,7 +149,7 @@ class LSTMEstimator(PlainParameters, LearningCurveMixin, CallbackSupportMixin, B
     def _watch(
         self,
         model: _core.Model | Ensemble,
-        training: dict[str, Any],
+        training: TrainingOptions,
         fit: Fit,
         learn: Learn,
         tasks: FitTasks | None,
@@ -166,18 +168,18 @@ class LSTMEstimator(PlainParameters, LearningCurveMixin, CallbackSupportMixin, B
         tasks = tasks if speaks else None
         training["transfer"] = plan.options
 
-        def whole(outcome: dict[str, Any]) -> dict[str, Any]:
-            return {"pretrained": self.pretrained_ if goes_on else None} | outcome | plan.outcome()
+        def whole(outcome: Outcome) -> dict[str, Any]:
+            return {"pretrained": self.pretrained_ if goes_on else None, **outcome} | plan.outcome()
 
         pauses = tasks is not None and tasks.ask_for_estimators and isinstance(model, _core.Model) and processes is None
 
-        def pause(outcome: dict[str, Any]) -> bool:
+        def pause(outcome: Outcome) -> bool:
             assert tasks is not None
             return tasks.epoch(fitted_attributes(self, learn, model, whole(outcome)))
 
         with ProgressBar(self.max_epochs * self.n_estimators, shown=self.verbose > 0 and speaks) as bar:
 
-            def on_epoch(record: dict[str, Any]) -> bool | list[str]:
+            def on_epoch(record: EpochRecord) -> bool | list[str]:
                 bar.update(record)
                 answer = plan.answer(callback(dict(record)) for callback in callbacks)
                 pauses_now = pauses and not isinstance(answer, list)

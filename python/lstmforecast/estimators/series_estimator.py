@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from lstmforecast import _core
 from lstmforecast.augment import magnitude_warp, resolve, scale
+from lstmforecast.contract.core_options import Outcome, TrainingOptions
 from lstmforecast.contract.fit_tasks import FitTasks
 from lstmforecast.data.covariates import Covariates
 from lstmforecast.data.dataset import Seen, read_observations
@@ -113,7 +114,7 @@ class SeriesEstimator(SamplePaths, LSTMEstimator):
             model.load_scalers(self._fit_scaler_object(seen))
             training["scaler"] = "loaded"
 
-        def fit(options: dict[str, Any], on_epoch: OnEpoch | None, processes: Processes | None) -> dict[str, Any]:
+        def fit(options: TrainingOptions, on_epoch: OnEpoch | None, processes: Processes | None) -> Outcome:
             return model.fit_series(seen.table, options, on_epoch, seen.starts, seen.scales, processes)
 
         def learn(fitted: Self, model: _core.Model | Ensemble, outcome: Mapping[str, Any]) -> None:

@@ -13,6 +13,7 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_array, validate_data
 
 from lstmforecast import _core
+from lstmforecast.contract.core_options import Outcome, TrainingOptions
 from lstmforecast.contract.fit_tasks import FitTasks
 from lstmforecast.data.form import MOST_VALUE
 from lstmforecast.data.scalers import fit_affine
@@ -61,7 +62,7 @@ class WindowEstimator(LSTMEstimator):
             training["scaler"] = "loaded"
         options = self._training(seed, **training)
 
-        def fit(options: dict[str, Any], on_epoch: OnEpoch | None, processes: Processes | None) -> dict[str, Any]:
+        def fit(options: TrainingOptions, on_epoch: OnEpoch | None, processes: Processes | None) -> Outcome:
             return model.fit_windows(windows, targets, weights, options, on_epoch, processes)
 
         self._run(model, options, fit, learn, tasks)

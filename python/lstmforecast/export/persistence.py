@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pandas as pd
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from lstmforecast import _core, augment
+from lstmforecast.contract.core_options import ModelConfig, TextModelConfig
 from lstmforecast.contract.plain import own_kind, plain_parameters
 from lstmforecast.data.packing import pack_frequency, unpack_frequency
 from lstmforecast.export.file_checks import (
@@ -202,7 +203,7 @@ def _build_text_model(tensors: dict[str, NDArray[Any]], metadata: dict[str, str]
     estimator = CharLSTM(**_read_parameters(metadata["parameters"]))
     estimator._validate_parameters()
     config = read_config(metadata["model"])
-    model = _core.CharModel.restore(config, _weights(tensors))
+    model = _core.CharModel.restore(cast("TextModelConfig", config), _weights(tensors))
     check_config(config, model.config)
     estimator._keep(model, _training(tensors, metadata))
     return estimator
@@ -235,7 +236,8 @@ def _build(tensors: dict[str, NDArray[Any]], metadata: dict[str, str]) -> LSTMEs
 
 def _restored_model(tensors: dict[str, NDArray[Any]], metadata: dict[str, str]) -> _core.Model | Ensemble:
     """The network, or several, with the weights and scalers of a file."""
-    config, scalers, weights = read_config(metadata["model"]), _below(tensors, _SCALER), _weights(tensors)
+    config = cast("ModelConfig", read_config(metadata["model"]))
+    scalers, weights = _below(tensors, _SCALER), _weights(tensors)
     quantized = metadata.get("quantized")
     require(quantized in (None, *DTYPES), f"weights of {quantized}")
     is_int8 = quantized == "int8"

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
+
+from lstmforecast.contract.core_options import CheckpointOptions, EpochRecord, Outcome, StopReason, TrainingOptions
 
 if TYPE_CHECKING:
     from lstmforecast import _core
     from lstmforecast.fitting.ensemble import Ensemble
 
-Outcome = dict[str, Any]
-OnEpoch = Callable[[dict[str, Any]], bool | list[str]]
+OnEpoch = Callable[[EpochRecord], bool | list[str]]
 
 
 def fit_with_pauses(
     model: _core.Model | Ensemble,
-    training: dict[str, Any],
-    fit: Callable[[dict[str, Any], OnEpoch, None], Outcome],
+    training: TrainingOptions,
+    fit: Callable[[TrainingOptions, OnEpoch, None], Outcome],
     on_epoch: OnEpoch,
     pause: Callable[[Outcome], bool],
 ) -> Outcome:
@@ -46,24 +47,34 @@ def fit_with_pauses(
     """
     weights, scalers = model.parameters(), model.scalers()
     with TemporaryDirectory() as folder:
-        checkpoint = {"folder": folder, "keep": 1, "resume": True} | (training["checkpoint"] or {})
-        checkpoint |= {"every_n_epochs": 1, "every_n_minutes": None}
+        defaults: CheckpointOptions = {
+            "folder": folder,
+            "keep": 1,
+            "resume": True,
+            "every_n_epochs": 1,
+            "every_n_minutes": None,
+        }
+        checkpoint: CheckpointOptions = {
+            **(training["checkpoint"] or defaults),
+            "every_n_epochs": 1,
+            "every_n_minutes": None,
+        }
         while True:
             answers: list[bool | list[str]] = []
 
-            def stop(record: dict[str, Any], answers: list[bool | list[str]] = answers) -> bool | list[str]:
+            def stop(record: EpochRecord, answers: list[bool | list[str]] = answers) -> bool | list[str]:
                 answers.append(on_epoch(record))
                 return answers[-1] or True
 
-            outcome = fit(training | {"checkpoint": checkpoint}, stop, None)
+            outcome = fit({**training, "checkpoint": checkpoint}, stop, None)
             if outcome["stop_reason"] != "callback" or outcome["error"] is not None:
                 return outcome
             try:
                 ends = pause(outcome) or answers[-1] is True
             except BaseException as error:
                 # as what callbacks of our own raise
-                reason = "interrupted" if isinstance(error, KeyboardInterrupt) else "callback"
-                return outcome | {"error": error, "stop_reason": reason}
+                reason: StopReason = "interrupted" if isinstance(error, KeyboardInterrupt) else "callback"
+                return {**outcome, "error": error, "stop_reason": reason}
             if ends:
                 return outcome
             model.load_parameters(weights)
@@ -72,7 +83,10 @@ def fit_with_pauses(
 
 
 def fitted_attributes(
-    estimator: Any, learn: Callable[[Any, Any, Outcome], None], model: _core.Model | Ensemble, outcome: Outcome
+    estimator: Any,
+    learn: Callable[[Any, Any, Mapping[str, Any]], None],
+    model: _core.Model | Ensemble,
+    outcome: Mapping[str, Any],
 ) -> dict[str, Any]:
     """The attributes of an estimator that has learned a model, which goes on being trained."""
     fitted = copy.copy(estimator)

@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from lstmforecast import _core
 from lstmforecast.contract.aside import aside
+from lstmforecast.contract.core_options import MonitorOptions
 from lstmforecast.contract.fit_tasks import CallbackSupportMixin
 from lstmforecast.contract.html_repr import DocLinkMixin
 from lstmforecast.contract.plain import PlainParameters, plain_parameters
@@ -230,8 +231,11 @@ class Watcher(PlainParameters, DocLinkMixin, CallbackSupportMixin, OutlierMixin,
         return forecaster, rows
 
     def _fit_monitor(self, forecaster: LSTMForecaster, rows: Array) -> tuple[_core.Monitor, Found]:
-        config = {"smoothing": float(self.smoothing), "threshold": resolve(self.threshold)._config()}
-        config |= {"clip": None if self.clip is None else float(self.clip)}
+        config: MonitorOptions = {
+            "smoothing": float(self.smoothing),
+            "threshold": resolve(self.threshold)._config(),
+            "clip": None if self.clip is None else float(self.clip),
+        }
         n_train = forecaster._training_rows(len(rows))
         seen = _transformed(forecaster, rows)
         monitor, arrays = _core.Monitor.fit(_model_of(forecaster), seen, config, n_train, forecaster.n_threads)
