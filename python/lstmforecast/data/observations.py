@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lstmforecast.data.form import Form, place, read_table, row_name
+from lstmforecast.data.container import Form, place, read_table, row_name
 from lstmforecast.data.frames import Origin, localising, to_pandas
 from lstmforecast.data.index import (
     Frequency,
@@ -20,7 +20,8 @@ from lstmforecast.data.index import (
     join_indexes,
     regular_grid,
 )
-from lstmforecast.data.packing import (
+from lstmforecast.data.panel_index import labels_alike
+from lstmforecast.data.saved_labels import (
     pack_frequency,
     pack_index,
     pack_label,
@@ -28,7 +29,6 @@ from lstmforecast.data.packing import (
     unpack_index,
     unpack_label,
 )
-from lstmforecast.data.panel_index import labels_alike
 
 Missing = Literal["error", "mask", "ffill", "interpolate"]
 

@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_array, validate_data
 from lstmforecast import _core
 from lstmforecast.contract.core_options import Outcome, TrainingOptions
 from lstmforecast.contract.fit_tasks import FitTasks
-from lstmforecast.data.form import MOST_VALUE
+from lstmforecast.data.container import MOST_VALUE
 from lstmforecast.data.scalers import fit_affine
 from lstmforecast.distributed import Processes
 from lstmforecast.estimators.estimator import Learn, LSTMEstimator, OnEpoch

@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from lstmforecast import _core, augment
 from lstmforecast.contract.core_options import ModelConfig, TextModelConfig
 from lstmforecast.contract.plain import own_kind, plain_parameters
-from lstmforecast.data.packing import pack_frequency, unpack_frequency
+from lstmforecast.data.saved_labels import pack_frequency, unpack_frequency
 from lstmforecast.export.file_checks import (
     check_config,
     check_detector,

@@ -22,9 +22,9 @@ from lstmforecast.contract.fit_tasks import CallbackSupportMixin
 from lstmforecast.contract.html_repr import DocLinkMixin
 from lstmforecast.contract.plain import PlainParameters, plain_parameters
 from lstmforecast.contract.rules import Number
-from lstmforecast.data.form import read_table, row_name
+from lstmforecast.data.container import read_table, row_name
 from lstmforecast.data.frames import localising, to_pandas
-from lstmforecast.data.packing import pack_frequency, pack_index, pack_label, unpack_frequency, unpack_label
+from lstmforecast.data.saved_labels import pack_frequency, pack_index, pack_label, unpack_frequency, unpack_label
 from lstmforecast.estimators.forecaster import LSTMForecaster
 from lstmforecast.monitoring.row_times import Clock, Report, is_clock, spread
 from lstmforecast.thresholds import NAMES, Threshold, resolve
