@@ -1,4 +1,4 @@
-"""Parameters given as scalars and arrays of NumPy or pandas, read as plain Python values."""
+"""Converts parameters that are scalars or arrays of NumPy or pandas to plain Python values."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ _PLAIN = frozenset((int, float, bool, str, bytes, type(None)))
 
 
 def plain(value: Any) -> Any:
-    """Turn numbers, flags, words and lists of NumPy or pandas into Python's own; anything else is given back as it is.
+    """Convert scalars, arrays and lists of NumPy or pandas to Python values; other objects are returned unchanged.
 
     Parameters
     ----------
     value : object
-        Searches and data frames give ``np.int64(3)``, ``np.bool_(True)``, arrays without dimensions and such.
+        Searches and data frames often give ``np.int64(3)``, ``np.bool_(True)`` or arrays without dimensions.
 
     Returns
     -------
     object
         An int, float, bool, str or bytes for a scalar, a list for an array, a Series or an Index. Lists, tuples and
-        dicts are copied only if something in them changes; arrays in dicts, which are weights, stay.
+        dicts are copied only if an element changes. Arrays in dicts, which are weights, are not converted.
 
     Examples
     --------
@@ -57,15 +57,15 @@ def _scalar(value: Any) -> Any:
     if isinstance(value, numbers.Real):
         return float(value)
     if isinstance(value, str):
-        # not str(): that of a member of an enumeration is its name
+        # not str(), which gives the name of a member of an enumeration
         return str.__str__(value)
     return bytes(value) if isinstance(value, bytes) else value
 
 
 class PlainParameters:
-    """Parameters of an estimator: kept as they were given, for `get_params` and clones; read as plain values.
+    """An estimator whose parameters are stored as given, for `get_params` and clones, and read as plain values.
 
-    Each parameter of a subclass's constructor becomes an attribute of this kind.
+    Every parameter of the constructor of a subclass becomes such an attribute.
     """
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -80,7 +80,7 @@ class PlainParameters:
         Parameters
         ----------
         deep : bool, default=True
-            Whether to add those of parameters that are estimators.
+            Whether to include the parameters of parameters that are estimators.
 
         Returns
         -------
@@ -101,7 +101,7 @@ def own_kind(estimator: Any) -> Any:
 
 
 class _Parameter:
-    """An attribute that is kept as it was given and read as a plain value."""
+    """An attribute that is stored as given and read as a plain value."""
 
     def __init__(self, name: str) -> None:
         self.name = name

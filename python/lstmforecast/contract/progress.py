@@ -1,4 +1,4 @@
-"""One progress bar, where the user asks for it."""
+"""The progress bar of a training."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class ProgressBar:
-    """A tqdm bar over epochs with losses and learning rate; nothing at all when not ``shown``."""
+    """A tqdm bar of epochs with losses and the learning rate; without effect if not ``shown``."""
 
     def __init__(self, max_epochs: int, *, shown: bool) -> None:
         self._bar = None
@@ -21,7 +21,7 @@ class ProgressBar:
             self._bar = kind_of_bar()(total=max_epochs, unit="epoch")
 
     def update(self, record: EpochRecord) -> None:
-        """Show one more epoch."""
+        """Show the next epoch."""
         if self._bar is not None:
             values = {"loss": record["train_loss"], "val_loss": record["val_loss"], "lr": record["learning_rate"]}
             shown = {name: f"{value:.4g}" for name, value in values.items() if not math.isnan(value)}
@@ -37,7 +37,7 @@ class ProgressBar:
 
 
 def kind_of_bar() -> Any:
-    """A widget in a notebook that can show one, else a line of text."""
+    """The class of the bar: a widget in notebooks with ipywidgets, else a line of text."""
     if importlib.util.find_spec("ipywidgets") is None:
         # tqdm.auto would warn in a notebook
         from tqdm import tqdm
