@@ -187,7 +187,7 @@ class _Job:
 
     def __call__(self, fitted: LSTMForecaster, fold: Fold, is_last: bool) -> _Outcome:
         fit_series(fitted, self.seen.take(fold.rows(self.seen.observations)))
-        sized, part = self.seen.sized(like=fitted.fitted_.seen), self.windows.take(fold.windows)
+        sized, part = self.seen.with_statistics(like=fitted.fitted_.seen), self.windows.take(fold.windows)
         model = fitted.model_
         parameters = forecast_origins(model, sized, part.origins, self.horizon, part.which, fitted.n_threads)
         values = self.seen.undo(mean(model.config["distribution"], parameters))

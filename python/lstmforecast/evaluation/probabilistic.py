@@ -12,8 +12,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lstmforecast.data.dataset import Seen
+from lstmforecast.data.error_scale import ErrorScale
 from lstmforecast.data.observations import Observations
-from lstmforecast.data.units import Units
 from lstmforecast.estimators.forecaster import LSTMForecaster
 from lstmforecast.evaluation.rolling import Fold, Windows
 from lstmforecast.evaluation.scoring import METHODS, carried, known_truth, naive_forecast, seasons_at
@@ -201,7 +201,7 @@ class SpreadScorer:
 
     def _quantiles(self, fitted: LSTMForecaster, seen: Seen, windows: Windows) -> Array:
         """The forecaster's own: (n_levels, n_windows, horizon, k)."""
-        calibration, units = fitted.fitted_.calibration, seen.units
+        calibration, units = fitted.fitted_.calibration, seen.error_scale
         assert calibration is not None
         which = windows.which
         forecast = forecast_origins(fitted.model_, seen, windows.origins, self.horizon, which, fitted.n_threads)
@@ -215,19 +215,19 @@ class SpreadScorer:
         which = np.flatnonzero(fold.stop > fold.start)[which]
         return Windows(which, fold.start[which] + origins)
 
-    def _units(self, forecaster: LSTMForecaster, fold: Fold) -> Units:
+    def _units(self, forecaster: LSTMForecaster, fold: Fold) -> ErrorScale:
         """What errors of naive forecasts are counted in: units of the series of a panel, as the forecaster's."""
         shape = (self.observations.n_series, self.observations.n_columns)
-        units = Units(np.ones(shape), np.ones(shape, bool))
+        units = ErrorScale(np.ones(shape), np.ones(shape, bool))
         if self.observations.is_panel:
             part = replace(self.seen.take(fold.rows(self.observations)), transform=None)
-            found = part.sized(HeldOut.of(forecaster).training_lengths(part.observations)).units
+            found = part.with_statistics(HeldOut.of(forecaster).training_lengths(part.observations)).error_scale
             assert found is not None
             for all_, known in zip(units, found, strict=True):
                 all_[fold.stop > fold.start] = known
         return units
 
-    def _naive_quantiles(self, held_out: Windows, season: int, units: Units) -> Callable[[Windows], Array]:
+    def _naive_quantiles(self, held_out: Windows, season: int, units: ErrorScale) -> Callable[[Windows], Array]:
         """A naive forecast and quantiles of its errors on the rows held out, for given windows."""
         values, steps = carried(self.observations), np.arange(self.horizon)
 
@@ -243,7 +243,7 @@ class SpreadScorer:
         errors = np.stack(
             [calibration.quantile(*each) for each in zip(self.wanted.all, self.wanted.words, strict=True)]
         )
-        return lambda windows: forecast(windows) + units.spreads[windows.which, np.newaxis] * errors[:, np.newaxis]
+        return lambda windows: forecast(windows) + units.scale[windows.which, np.newaxis] * errors[:, np.newaxis]
 
     def _batches(self, windows: Windows) -> Iterator[Windows]:
         size = max(1, MOST_VALUES // (len(self.wanted.all) * self.horizon * self.observations.n_columns))

@@ -109,7 +109,7 @@ def _trial_of_series(
     like, horizon = fitted.seen, fitted.horizon
     observations = read_observations(y, missing=forecaster.missing, like=like.observations)
     features = like.covariates.of(observations, X, X_past, static)
-    seen = replace(like, observations=observations, features=features, sizes=None).sized(like=like)
+    seen = replace(like, observations=observations, features=features, statistics=None).with_statistics(like=like)
     which, origins = _origins(observations.lengths, forecaster.window_size_, horizon)
     truth = observations.values[observations.row_of(which, origins)[:, np.newaxis] + np.arange(horizon)]
     variance = np.nanvar(observations.values, axis=0)
