@@ -1,4 +1,4 @@
-"""Parameters given as scalars and arrays of NumPy or pandas, read as plain Python values."""
+"""Converts parameters that are scalars or arrays of NumPy or pandas to plain Python values."""
 
 from __future__ import annotations
 
@@ -9,26 +9,30 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+_PLAIN = frozenset((int, float, bool, str, bytes, type(None)))
+
 
 def plain(value: Any) -> Any:
-    """Turn numbers, flags, words and lists of NumPy or pandas into Python's own; anything else is given back as it is.
+    """Convert scalars, arrays and lists of NumPy or pandas to Python values; other objects are returned unchanged.
 
     Parameters
     ----------
     value : object
-        Searches and data frames give ``np.int64(3)``, ``np.bool_(True)``, arrays without dimensions and such.
+        Searches and data frames often give ``np.int64(3)``, ``np.bool_(True)`` or arrays without dimensions.
 
     Returns
     -------
     object
         An int, float, bool, str or bytes for a scalar, a list for an array, a Series or an Index. Lists, tuples and
-        dicts are copied only if something in them changes; arrays in dicts, which are weights, stay.
+        dicts are copied only if an element changes. Arrays in dicts, which are weights, are not converted.
 
     Examples
     --------
     >>> plain(np.int64(3)), plain(np.array(0.5)), plain(np.array([1, 2])), plain({"lstm.*": np.float32(0.5)})
     (3, 0.5, [1, 2], {'lstm.*': 0.5})
     """
+    if type(value) in _PLAIN:
+        return value
     if isinstance(value, np.ndarray | pd.Series | pd.Index):
         return plain(value.tolist())
     if type(value) in (list, tuple):
@@ -42,7 +46,7 @@ def plain(value: Any) -> Any:
 
 
 def _scalar(value: Any) -> Any:
-    if _is_plain(value):
+    if type(value) in _PLAIN:
         return value
     if isinstance(value, np.ndarray):
         return _scalar(value.item()) if value.ndim == 0 else value
@@ -53,19 +57,15 @@ def _scalar(value: Any) -> Any:
     if isinstance(value, numbers.Real):
         return float(value)
     if isinstance(value, str):
-        # not str(): that of a member of an enumeration is its name
+        # not str(), which gives the name of a member of an enumeration
         return str.__str__(value)
     return bytes(value) if isinstance(value, bytes) else value
 
 
-def _is_plain(value: Any) -> bool:
-    return type(value) in (int, float, bool, str, bytes, type(None))
-
-
 class PlainParameters:
-    """Parameters of an estimator: kept as they were given, for `get_params` and clones; read as plain values.
+    """An estimator whose parameters are stored as given, for `get_params` and clones, and read as plain values.
 
-    Each parameter of a subclass's constructor becomes an attribute of this kind.
+    Every parameter of the constructor of a subclass becomes such an attribute.
     """
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -80,7 +80,7 @@ class PlainParameters:
         Parameters
         ----------
         deep : bool, default=True
-            Whether to add those of parameters that are estimators.
+            Whether to include the parameters of parameters that are estimators.
 
         Returns
         -------
@@ -89,18 +89,19 @@ class PlainParameters:
         parameters: dict[str, Any] = super().get_params(deep)  # type: ignore[misc]
         return {name: vars(self).get(name, value) for name, value in parameters.items()}
 
-    def _plain_parameters(self) -> dict[str, Any]:
-        """The parameters of the estimator that this is, or extends, as plain values; without those of parameters."""
-        return {name: getattr(self, name) for name in own_kind(self)._get_param_names()}
+
+def plain_parameters(estimator: PlainParameters) -> dict[str, Any]:
+    """The parameters of an estimator of this package as plain values; without those that a subclass adds."""
+    return {name: getattr(estimator, name) for name in own_kind(estimator)._get_param_names()}
 
 
 def own_kind(estimator: Any) -> Any:
-    """The class of this package that an estimator is of, be it by way of a user's subclass."""
+    """The class of this package that an estimator is an instance of, or that a user's subclass extends."""
     return next(kind for kind in type(estimator).__mro__ if kind.__module__.partition(".")[0] == "lstmforecast")
 
 
 class _Parameter:
-    """An attribute that is kept as it was given and read as a plain value."""
+    """An attribute that is stored as given and read as a plain value."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -109,9 +110,10 @@ class _Parameter:
         if estimator is None:
             return self
         try:
-            return plain(vars(estimator)[self.name])
+            value = estimator.__dict__[self.name]
         except KeyError:
             raise AttributeError(f"{type(estimator).__name__!r} object has no attribute {self.name!r}") from None
+        return value if type(value) in _PLAIN else plain(value)
 
     def __set__(self, estimator: Any, value: Any) -> None:
         vars(estimator)[self.name] = value
