@@ -1,8 +1,8 @@
 """Trains one network in several processes: ``torchrun --nproc-per-node 2 train_distributed.py [FOLDER]``.
 
 On two machines, on each with its own rank: ``torchrun --nnodes 2 --node-rank 0 --nproc-per-node 2 --master-addr FIRST
---master-port 29500 train_distributed.py``. Writes model.safetensors into the folder; if a process dies, with the best weights
-until then.
+--master-port 29500 train_distributed.py``. Writes model.safetensors into the folder; if a process dies,
+with the best weights until then.
 """
 
 import os
