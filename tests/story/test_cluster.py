@@ -15,7 +15,7 @@ from dask.distributed import Client, LocalCluster
 import lstmforecast.dask
 from lstmforecast import LSTMForecaster, backtest, tune
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.alone]
 
 Y = np.sin(np.arange(400) / 4) + np.random.default_rng(0).normal(size=400) / 5
 # Bits depend on the number of threads, of which workers have others.
