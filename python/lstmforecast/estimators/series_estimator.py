@@ -183,6 +183,32 @@ class SeriesEstimator(SamplePaths, LSTMEstimator):
         seen, X = self._seen_from(steps, X, context, X_past, static)
         return seen, forecast(self.model_, seen, steps, X, self.n_threads)
 
+    @property
+    def dataset_(self) -> Seen:
+        """The rows seen by `fit` and `update`, with covariates and scales, as the network reads them."""
+        return self._seen
+
+    def dataset_of(self, context: Any, steps: int) -> Seen:
+        """Read data to forecast from in place of those of `fit`, without covariates.
+
+        Parameters
+        ----------
+        context : array-like, Series or DataFrame
+            As in `predict`.
+        steps : int
+            Steps that will be forecast after it.
+
+        Returns
+        -------
+        Seen
+
+        Raises
+        ------
+        TypeError, ValueError
+            As in `predict`.
+        """
+        return self._seen_from(steps, None, context, None, None)[0]
+
     def _seen_from(self, steps: int, X: Any, context: Any, X_past: Any, static: Any) -> tuple[Seen, Any]:
         """What is forecast from, and the covariates of the steps after it."""
         if context is not None:
@@ -299,6 +325,20 @@ class SeriesEstimator(SamplePaths, LSTMEstimator):
                 "expected one series, or normalize='window', for to_torch, got a panel, scaled series by series"
             )
         return super().to_torch()
+
+    def n_training_rows(self, n_rows: int) -> int:
+        """How many of ``n_rows`` rows given to `fit` the network is trained on; it holds the others out.
+
+        Parameters
+        ----------
+        n_rows : int
+            Rows of one series.
+
+        Returns
+        -------
+        int
+        """
+        return self._training_rows(n_rows)
 
     def _training_rows(self, n_rows: int) -> int:
         return training_rows(n_rows, self._held_out())

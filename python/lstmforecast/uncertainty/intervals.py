@@ -203,6 +203,59 @@ class ConformalIntervals:
         finished: pd.DataFrame = seen.observations.form.finish(frame)
         return finished
 
+    @property
+    def calibration_(self) -> Calibration | None:
+        """Errors of forecasts of the rows that `fit` held out, from which intervals are made; None: none were."""
+        return self._calibration
+
+    def corrected_quantiles(
+        self, forecast: NDArray[np.float64], levels: Sequence[float], units: Units | None = None
+    ) -> NDArray[np.float64]:
+        """Turn forecasts of the network into quantiles, in its units, corrected by the errors of `calibration_`.
+
+        Parameters
+        ----------
+        forecast : ndarray of shape (n, steps, k, p)
+            Parameters of the distribution that the network forecasts.
+        levels : sequence of float
+            Probabilities that a value is at most as high.
+        units : Units or None, default=None
+            Units of error of the series of a panel.
+
+        Returns
+        -------
+        ndarray of shape (n_levels, n, steps, k)
+            They ascend with the levels.
+
+        Raises
+        ------
+        AssertionError
+            If nothing was held out: call `check_levels` first.
+        """
+        return self._quantiles_of(forecast, levels, units)
+
+    def check_levels(self, levels: Sequence[float], wanted: Sequence[str], steps: int, *, of_panel: bool) -> None:
+        """Check that `calibration_` holds errors enough for quantiles of these levels.
+
+        Parameters
+        ----------
+        levels : sequence of float
+            Probabilities that a value is at most as high.
+        wanted : sequence of str
+            What each level is needed for, for the message.
+        steps : int
+            Steps ahead.
+        of_panel : bool
+            Whether the forecasts are of a panel.
+
+        Raises
+        ------
+        ValueError
+            If there are too few errors for a level, or none for a step.
+        """
+        n_errors = 0 if self._calibration is None else len(self._calibration)
+        self._check_levels(levels, wanted, n_errors, steps, self._calibrated_horizon(), of_panel=of_panel)
+
     def _calibrated_horizon(self) -> int:
         return 0 if self._calibration is None else self._calibration.truth.shape[1]
 
