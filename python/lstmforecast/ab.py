@@ -130,7 +130,7 @@ class ForecastLog:
         Number(numbers.Real, 0, low_included=False, none=True).check("keep_days", keep_days)
         self.url = url
         kept = None if max_rows is None else check_count("max_rows", max_rows)
-        self._store = open_store(url, timeout, keep_days, kept)
+        self.store = open_store(url, timeout, keep_days, kept)
 
     def add(self, model: str, key: Any, origin: Any, forecast: Any, times: Any = None) -> None:
         """Log one forecast.
@@ -162,7 +162,7 @@ class ForecastLog:
         if labels:
             start = write_label(origin)
             _check_zones(labels, start, "times of the forecast like its origin")
-            self._store.put_forecasts([forecast_row(str(key), model, start, labels, values.tolist())])
+            self.store.put_forecasts([forecast_row(str(key), model, start, labels, values.tolist())])
 
     def add_actuals(self, key: Any, actuals: Any, times: Any = None) -> None:
         """Post what came true; missing values are skipped.
@@ -182,10 +182,10 @@ class ForecastLog:
             If they aren't one-dimensional, a time isn't one, or times are missing or of another length.
         """
         values, labels = _labelled(actuals, times, "actuals")
-        if forecast := self._store.a_time(str(key)):
+        if forecast := self.store.a_time(str(key)):
             _check_zones(labels, forecast, f"times of the actuals like those of the forecasts of {str(key)!r}")
         rows = zip(labels, values, strict=True)
-        self._store.put_actuals([(str(key), label, float(value)) for label, value in rows if np.isfinite(value)])
+        self.store.put_actuals([(str(key), label, float(value)) for label, value in rows if np.isfinite(value)])
 
     def join(self, *models: str) -> pd.DataFrame:
         """All forecasts beside what came true.
@@ -200,7 +200,7 @@ class ForecastLog:
         DataFrame with columns key, model, origin, step, time, forecast, actual
             By origin, key, model and step; ``actual`` is nan where it isn't known yet.
         """
-        found = self._store.forecasts(models)
+        found = self.store.forecasts(models)
         paths = [(json.loads(row.times), json.loads(row.forecast)) for row in found]
         rows = [
             (*row[:3], step, label, value)
@@ -208,7 +208,7 @@ class ForecastLog:
             for step, (label, value) in enumerate(zip(*path, strict=True), 1)
         ]
         frame = pd.DataFrame(rows, columns=["key", "model", "origin", "step", "time", "forecast"])
-        known = pd.DataFrame(self._store.actuals(), columns=["key", "time", "actual"])
+        known = pd.DataFrame(self.store.actuals(), columns=["key", "time", "actual"])
         frame = frame.merge(known, how="left", on=["key", "time"])
         frame = frame.sort_values(["origin", "key", "model", "step"], ignore_index=True)
         labels = {name: [read_label(text) for text in frame[name]] for name in ("origin", "time")}
@@ -240,7 +240,7 @@ class ForecastLog:
         from lstmforecast.monitoring.ab_losses import OriginLosses
 
         losses = OriginLosses(measure_of(options.pop("loss", "squared")))
-        for page in self._store.pairs(a, b):
+        for page in self.store.pairs(a, b):
             losses.add(page)
         if not len(losses):
             raise ValueError(
@@ -252,7 +252,7 @@ class ForecastLog:
 
     def close(self) -> None:
         """Close the database; nothing more can be logged."""
-        self._store.close()
+        self.store.close()
 
     def __enter__(self) -> ForecastLog:
         return self

@@ -25,8 +25,19 @@ class Threshold(PlainParameters, BaseEstimator):
     _name: ClassVar[str]
     _rules: ClassVar[dict[str, Number]]
 
-    def _config(self) -> dict[str, Any]:
-        """Name and parameters as the core takes them; a TypeError or ValueError for one that makes no sense."""
+    def config(self) -> dict[str, Any]:
+        """Get name and parameters in the form that the Rust core takes.
+
+        Returns
+        -------
+        dict of str to dict
+            The name of the threshold, and its parameters.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For a parameter out of range.
+        """
         parameters = self._plain_parameters()
         for name, value in parameters.items():
             self._rules[name].check(name, value)
@@ -53,7 +64,7 @@ class Threshold(PlainParameters, BaseEstimator):
         TypeError, ValueError
             For a parameter out of range, or no score to begin with.
         """
-        return _core.follow_scores(self._config(), np.asarray(first, np.float64), np.asarray(scores, np.float64))
+        return _core.follow_scores(self.config(), np.asarray(first, np.float64), np.asarray(scores, np.float64))
 
 
 class DynamicThreshold(Threshold):

@@ -169,8 +169,8 @@ class TestLog:
         monkeypatch.setattr("lstmforecast.serve.recording.MOST_WAITING", 2)
         go = threading.Event()
         with ForecastLog("sqlite://") as log:
-            put = log._store.put_forecasts
-            monkeypatch.setattr(log._store, "put_forecasts", lambda rows: go.wait(60) and put(rows))
+            put = log.store.put_forecasts
+            monkeypatch.setattr(log.store, "put_forecasts", lambda rows: go.wait(60) and put(rows))
             # no two requests in a batch
             app = create_app(models, split={"old": 1, "new": 1}, log=log, limits=Limits(batch=1))
             client = Client(app)
@@ -418,4 +418,4 @@ def test_of_actuals_of_which_one_is_wrong_none_is_stored(models):
         body = actuals(100, 102)
         body["actuals"].append({"values": [1], "times": ["now"]})
         assert sentence(post(client, body)).startswith("actuals[1]: ")
-        assert log._store.actuals() == []
+        assert log.store.actuals() == []

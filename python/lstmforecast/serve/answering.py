@@ -13,7 +13,7 @@ import orjson
 from numpy.typing import NDArray
 
 from lstmforecast.serve.limits import Refused
-from lstmforecast.serve.reading import Asked
+from lstmforecast.serve.reading import PredictRequest
 from lstmforecast.serve.served_model import Prepared
 
 # What pandas and the estimators raise at data that they don't take.
@@ -28,7 +28,7 @@ class Answer:
 
     Attributes
     ----------
-    asked : Asked
+    asked : PredictRequest
     points : ndarray of shape (n_windows, steps, k)
     bounds : ndarray of shape (2 * n_coverages, n_windows, steps, k)
         Lower and upper by turns.
@@ -36,7 +36,7 @@ class Answer:
         Of the steps ahead of each window; None where it came without times.
     """
 
-    asked: Asked
+    asked: PredictRequest
     points: NDArray[np.float64]
     bounds: NDArray[np.float64]
     times: list[Any]
@@ -62,7 +62,7 @@ class Answer:
         return orjson.dumps(found, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
-def answer(asked: Sequence[Asked]) -> list[Answer | Exception]:
+def answer(asked: Sequence[PredictRequest]) -> list[Answer | Exception]:
     """The answer to each request, or what is wrong with it.
 
     Requests for the same model, horizon and coverages are one call of the network. An error of one is none of the
@@ -89,7 +89,7 @@ def sentence_of(error: Exception) -> str:
     return words if words.startswith("expected") else "expected rows and times that the model can read, got others"
 
 
-def _prepare(asked: Asked) -> Prepared:
+def _prepare(asked: PredictRequest) -> Prepared:
     parts = []
     for i, window in enumerate(asked.windows):
         try:
@@ -99,7 +99,7 @@ def _prepare(asked: Asked) -> Prepared:
     return Prepared.joined(parts)
 
 
-def _answer_group(asked: Sequence[Asked], group: list[tuple[int, Prepared]], answers: list[Answer | Exception]) -> None:
+def _answer_group(asked: Sequence[PredictRequest], group: list[tuple[int, Prepared]], answers: list[Answer | Exception]) -> None:
     first = asked[group[0][0]]
     try:
         joined = Prepared.joined([prepared for _, prepared in group])

@@ -13,7 +13,7 @@ from lstmforecast.monitoring.drift import DriftMonitor
 from lstmforecast.serve.hosts import Hosts
 from lstmforecast.serve.limits import Limits
 from lstmforecast.serve.served_model import ServedModel
-from lstmforecast.serve.server import Record, Server
+from lstmforecast.serve.server import RecordingOptions, Server
 from lstmforecast.serve.splitting import ServedSplit
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def create_app(
     kept = None
     if log is not None or monitors:
         opened = ForecastLog(log, **SERVED_LOG) if isinstance(log, str) else log
-        kept = Record(opened, monitors or {}, shadow, isinstance(log, str))
+        kept = RecordingOptions(opened, monitors or {}, shadow, isinstance(log, str))
     return Server(served, api_key, limits or Limits(), divided, kept, Hosts(allowed_hosts)).app
 
 

@@ -47,7 +47,7 @@ class Connection(HttpToolsProtocol):
         # bytes since the parser last told of something, and what no head that ends in them can exceed
         self._unparsed = self._most_head_bytes = 0
         # since when the client has to send something; None while the server has to
-        self._awaited: float | None = None
+        self.awaited_since: float | None = None
         self._refused_at: float | None = None
         self._refusal: Refused | None = None
         self._stopping = False
@@ -55,7 +55,7 @@ class Connection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to count, and make room if there are too many."""
         super().connection_made(transport)
-        self._awaited = self._written = self.loop.time()
+        self.awaited_since = self._written = self.loop.time()
         self._timer = self.loop.call_later(_CHECK, self._check_time)
         if len(self.connections) > self._limits.connections:
             self._make_room()
@@ -82,7 +82,7 @@ class Connection(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """The first byte of a request."""
         super().on_message_begin()
-        self._arriving, self._awaited, self._body_bytes = "head", self.loop.time(), 0
+        self._arriving, self.awaited_since, self._body_bytes = "head", self.loop.time(), 0
 
     def on_headers_complete(self) -> None:
         """Begin to answer."""
@@ -112,13 +112,13 @@ class Connection(HttpToolsProtocol):
         """The last byte of a request."""
         super().on_message_complete()
         self._arriving, self._unparsed = "", 0
-        self._awaited = None if self._is_answering else self.loop.time()
+        self.awaited_since = None if self._is_answering else self.loop.time()
 
     def on_response_complete(self) -> None:
         """An answer has been written."""
         super().on_response_complete()
         if not self._arriving and not self._is_answering:
-            self._awaited = self.loop.time()
+            self.awaited_since = self.loop.time()
 
     def shutdown(self) -> None:
         """Answer what has arrived, or is about to, and close."""
@@ -151,9 +151,13 @@ class Connection(HttpToolsProtocol):
 
     def _make_room(self) -> None:
         """Close the connection that has been waited for the longest, or refuse this one."""
-        others = [each for each in self.connections if each is not self and getattr(each, "_awaited", None) is not None]
+        others = [
+            (each.awaited_since, each)
+            for each in self.connections
+            if isinstance(each, Connection) and each is not self and each.awaited_since is not None
+        ]
         if others:
-            min(others, key=lambda each: each._awaited).transport.abort()  # type: ignore[union-attr]
+            min(others, key=lambda pair: pair[0])[1].transport.abort()
         else:
             most = self._limits.connections
             words = f"expected at most {most} connections, got one more; come back in a second"
@@ -167,7 +171,7 @@ class Connection(HttpToolsProtocol):
             self._written = now
         if now - self._written > most or (self._refused_at is not None and now - self._refused_at > _LINGER):
             self.transport.abort()
-        elif self._awaited is not None and now - self._awaited > most and not self.flow.read_paused:
+        elif self.awaited_since is not None and now - self.awaited_since > most and not self.flow.read_paused:
             if self._arriving:
                 self._refuse(Refused(408, f"expected a request that arrives within {most} seconds, got a part of one"))
             else:
@@ -177,7 +181,7 @@ class Connection(HttpToolsProtocol):
         """Answer, and close once the client has had time to read it."""
         if self._refused_at is not None or self.transport.is_closing():
             return
-        self._refused_at, self._awaited = self.loop.time(), None
+        self._refused_at, self.awaited_since = self.loop.time(), None
         fields = {"status": refusal.status, "client": self.client[0] if self.client else None}
         LOGGER.info("refused", extra={"fields": fields})
         if self._is_answering and self._arriving == "head":

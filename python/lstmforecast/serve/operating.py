@@ -23,7 +23,7 @@ from lstmforecast.serve.reading import (
     read_series,
     read_values,
 )
-from lstmforecast.serve.recording import Actual, Recorder
+from lstmforecast.serve.recording import Actual, ForecastRecorder
 from lstmforecast.serve.served_model import ServedModel, Window
 from lstmforecast.serve.splitting import ServedSplit
 
@@ -73,7 +73,7 @@ def labelled(model: ServedModel, actuals: Actuals) -> list[Actual]:
     return found
 
 
-def add_actuals(recorder: Recorder, actuals: list[Actual]) -> bytes:
+def add_actuals(recorder: ForecastRecorder, actuals: list[Actual]) -> bytes:
     """Put down what came true."""
     return orjson.dumps({"stored": recorder.add_actuals([each for each in actuals if each[1]])})
 
@@ -119,7 +119,7 @@ def _level(text: str) -> float:
     return level
 
 
-def drift(recorder: Recorder) -> bytes:
+def drift(recorder: ForecastRecorder) -> bytes:
     """What each monitor says."""
     return orjson.dumps({"models": [_state(name, monitor) for name, monitor in recorder.monitors.items()]})
 

@@ -30,7 +30,7 @@ _WORDS = {dict: "an object", list: "an array", str: "a string", bool: "a boolean
 
 
 @dataclass(frozen=True)
-class Asked:
+class PredictRequest:
     """What a request asks for.
 
     Attributes
@@ -62,7 +62,7 @@ class Asked:
 
 def read_body(
     body: bytes, models: Mapping[str, ServedModel], limits: Limits, split: ServedSplit | None = None
-) -> Asked:
+) -> PredictRequest:
     """Read what is asked for; `Refused` with 422 and one sentence that says what is wrong."""
     asked = read_object(body, FIELDS, "windows")
     key = read_key(asked, "key")
@@ -75,7 +75,7 @@ def read_body(
     coverages = _coverages(asked["coverage"], reader, steps) if "coverage" in asked else ()
     _check_size(len(windows), steps, len(coverages), reader.n_variables, limits.numbers)
     read = [_window(each, f"windows[{i}]", reader) for i, each in enumerate(windows)]
-    return Asked(reader.model_of(key) if isinstance(reader, ServedSplit) else reader, read, steps, coverages, key)
+    return PredictRequest(reader.model_of(key) if isinstance(reader, ServedSplit) else reader, read, steps, coverages, key)
 
 
 def read_object(body: bytes, fields: tuple[str, ...], required: str) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from lstmforecast.monitoring.drift import STATES, DriftMonitor
 from lstmforecast.serve.answering import Answer
 from lstmforecast.serve.limits import Refused
 from lstmforecast.serve.served_model import ServedModel, Window
-from lstmforecast.serve.telemetry import LOGGER, Meters
+from lstmforecast.serve.telemetry import LOGGER, ServerMetrics
 
 # Windows that wait to be written; what comes beyond is answered all the same, and not logged.
 MOST_WAITING = 4096
@@ -44,14 +44,14 @@ Actual = tuple[list[str], list[str], NDArray[np.float64]]
 
 
 @dataclass
-class _Asked(Generic[Result]):
+class _Task(Generic[Result]):
     """What is to be done, and whether the request for it has ended."""
 
     action: Callable[[], Result]
     is_over: bool = False
 
 
-class Recorder:
+class ForecastRecorder:
     """Writes forecasts down and shows them to monitors, in a thread of its own, in the order of the answers.
 
     Answers never wait for it: what comes while too much waits to be written is left out, whole batches of requests at
@@ -62,11 +62,11 @@ class Recorder:
     log : ForecastLog or None
     monitors : mapping of str to DriftMonitor
         Fitted, by the names of models.
-    meters : Meters
+    metrics : ServerMetrics
         Where what was written, what could not be, and the monitors' states are counted.
     """
 
-    def __init__(self, log: ForecastLog | None, monitors: Mapping[str, DriftMonitor], meters: Meters) -> None:
+    def __init__(self, log: ForecastLog | None, monitors: Mapping[str, DriftMonitor], metrics: ServerMetrics) -> None:
         self._log, self.monitors = log, dict(monitors)
         self._waiting: deque[Answer] = deque()
         self._n_waiting = self._n_asking = 0
@@ -75,7 +75,7 @@ class Recorder:
         self._lock, self._begun = threading.Lock(), False
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="lstmforecast-log")
         self._last: OrderedDict[Hashable, str] = OrderedDict()
-        options: dict[str, Any] = {"registry": meters.registry}
+        options: dict[str, Any] = {"registry": metrics.registry}
         self._logged = Counter("lstmforecast_logged_windows", "Windows in the log.", ["model"], **options)
         self._unlogged = Counter(
             "lstmforecast_unlogged_windows", "Windows not in the log, and why.", ["model", "reason"], **options
@@ -108,7 +108,7 @@ class Recorder:
 
     async def in_turn(self, action: Callable[[], Result]) -> Result:
         """Do something after all that was noted before; `Refused` with 503 if that takes too long, or fails."""
-        asked = _Asked(action)
+        asked = _Task(action)
         self._n_asking += 1
         try:
             if self._n_asking > MOST_ASKING:
@@ -126,10 +126,10 @@ class Recorder:
 
     async def close(self) -> None:
         """Write all that waits, and end the thread."""
-        await asyncio.get_running_loop().run_in_executor(self._pool, self._work_off, _Asked(lambda: None))
+        await asyncio.get_running_loop().run_in_executor(self._pool, self._work_off, _Task(lambda: None))
         self._pool.shutdown()
 
-    def _work_off(self, asked: _Asked[Result]) -> Result:
+    def _work_off(self, asked: _Task[Result]) -> Result:
         for _ in range(math.ceil(len(self._waiting) / BATCH)):
             self._record(self._take())
         if asked.is_over:
@@ -161,7 +161,7 @@ class Recorder:
                 self._lose([answer], "error")
         try:
             if self._log is not None:
-                self._log._store.put_forecasts([row for _, windows in written for rows in windows for row in rows])
+                self._log.store.put_forecasts([row for _, windows in written for rows in windows for row in rows])
         except Exception:
             LOGGER.exception("recording failed", extra={"fields": {"requests": len(written)}})
             self._lose([answer for answer, _ in written], "error")
@@ -209,7 +209,7 @@ class Recorder:
     def add_actuals(self, actuals: Sequence[Actual]) -> int:
         """Put down what came true, and show monitors the errors of all forecasts that end there; how many values."""
         assert self._log is not None
-        store = self._log._store
+        store = self._log.store
         rows = [
             (label, time, float(value))
             for labels, times, values in actuals

@@ -16,7 +16,7 @@ from lstmforecast.data.dataset import ends_of, roll
 from lstmforecast.data.units import Units
 from lstmforecast.fitting.distribution import mean
 from lstmforecast.monitoring.ab_store import write_label
-from lstmforecast.serve.timestamps import Clock, check_years
+from lstmforecast.serve.timestamps import TimeFormat, check_years
 from lstmforecast.uncertainty.calibration import SIDES, check_probabilities, levels_of
 
 if TYPE_CHECKING:
@@ -84,19 +84,19 @@ class ServedModel:
         if not isinstance(forecaster, LSTMForecaster):
             raise TypeError(f"expected LSTMForecaster for the model {name!r}, got {type(forecaster).__name__}")
         check_is_fitted(forecaster)
-        self._seen = forecaster._seen
-        tables = {"X": self._seen.covariates.known, "X_past": self._seen.covariates.past}
+        self._dataset = forecaster.dataset_
+        tables = {"X": self._dataset.covariates.known, "X_past": self._dataset.covariates.past}
         given = [each for each, table in tables.items() if table is not None]
         if given:
             raise ValueError(f"expected the model {name!r} without {given[0]}, which can't be served, got one with it")
         self.name, self.forecaster = name, forecaster
         self._n_threads = forecaster.n_threads if n_threads is None else n_threads
-        observations = self._seen.observations
+        observations = self._dataset.observations
         self.is_panel, self.n_variables = observations.is_panel, observations.n_columns
         self.variables = [str(name) for name in observations.form.variables(self.n_variables)]
-        self._clock = Clock.of(observations)
+        self._time_format = TimeFormat.of(observations)
         self._keys = {str(key): key for key in observations.series_keys} if self.is_panel else {}
-        self._plain = not (self._seen.covariates.n_features or self.is_panel or forecaster.loss == "negative_binomial")
+        self._plain = not (self._dataset.covariates.n_features or self.is_panel or forecaster.loss == "negative_binomial")
         self._lowest = -1.0 if forecaster.transform == "log" else -np.inf
         self._distribution = forecaster.model_.config["distribution"]
         self.checked_coverages = lru_cache(_REMEMBERED)(self._check_coverages)
@@ -117,12 +117,12 @@ class ServedModel:
     @property
     def time_kind(self) -> str:
         """What times are: ``"datetime"``, ``"period"``, ``"integer"`` or ``"none"``."""
-        return self._clock.kind
+        return self._time_format.kind
 
     @property
     def needs_times(self) -> bool:
         """Whether the network reads the calendar, or its rows are found by series and time."""
-        return self.is_panel or bool(self._seen.covariates.n_features)
+        return self.is_panel or bool(self._dataset.covariates.n_features)
 
     def knows(self, series: str) -> bool:
         """Whether a panel's series was among those of the fit."""
@@ -131,18 +131,18 @@ class ServedModel:
     @property
     def is_flat(self) -> bool:
         """Whether values come without inner arrays, as those of a vector or Series."""
-        return self._seen.observations.form.kind in ("vector", "series")
+        return self._dataset.observations.form.kind in ("vector", "series")
 
     @property
     def greatest_coverage(self) -> float:
         """Of intervals, for which there are errors enough; 0 if there are none."""
-        calibration = self.forecaster._calibration
+        calibration = self.forecaster.calibration_
         n = 0 if calibration is None else len(calibration)
         return max(0.0, n / (n + 1) if self.is_panel else (n - 1) / (n + 1))
 
     def description(self) -> dict[str, Any]:
         """What a client needs to know, in plain values."""
-        observations = self._seen.observations
+        observations = self._dataset.observations
         freq = observations.freq
         return {
             "name": self.name,
@@ -161,20 +161,20 @@ class ServedModel:
 
     def example(self) -> Window:
         """The rows at the end of the data that it was fitted to, from which it can forecast."""
-        observations = self._seen.observations
+        observations = self._dataset.observations
         part = observations.take(np.arange(int(observations.lengths[0])))
         rows = slice(max(0, len(part) - self.forecaster.window_size_), None)
-        times = None if part.index is None else self._clock.written(part.index[rows])
+        times = None if part.index is None else self._time_format.written(part.index[rows])
         return Window(part.values[rows], times, str(part.series_keys[0]) if self.is_panel else None)
 
     def labels(self, times: Any) -> list[str]:
         """Times of requests or answers as `lstmforecast.ab` keeps them; a ValueError if one can't be read."""
-        plain = times if isinstance(times, np.ndarray) else self._clock.plain(times)
+        plain = times if isinstance(times, np.ndarray) else self._time_format.plain(times)
         if plain is not None:
             check_years(plain)
             labels: list[str] = np.datetime_as_string(plain, unit="s").tolist()
             return labels
-        return [write_label(time) for time in self._clock.read(list(times))]
+        return [write_label(time) for time in self._time_format.read(list(times))]
 
     def series_labels(self, key: str | None, series: str | None) -> list[str]:
         """What a log calls each variable: key, series of a panel and name of one of several, where there are such."""
@@ -187,8 +187,7 @@ class ServedModel:
         model, coverages = self.forecaster, check_probabilities("coverage", list(given))
         levels = _levels(coverages)
         wanted = [f"coverage={coverage:g}" for coverage in coverages for _ in SIDES]
-        n_errors = 0 if model._calibration is None else len(model._calibration)
-        model._check_levels(levels, wanted, n_errors, steps, model._calibrated_horizon(), of_panel=self.is_panel)
+        model.check_levels(levels, wanted, steps, of_panel=self.is_panel)
         return tuple(coverages)
 
     def prepare(self, window: Window, steps: int) -> Prepared:
@@ -199,7 +198,7 @@ class ServedModel:
         """The common case, in which pandas would take longer than the network: no gaps, no features."""
         if not self._plain:
             return None
-        times = None if window.times is None else self._clock.after(window.times, steps)
+        times = None if window.times is None else self._time_format.after(window.times, steps)
         # a missing value compares as false
         if (window.times is not None and times is None) or not (window.values > self._lowest).all():
             return None
@@ -208,17 +207,17 @@ class ServedModel:
         return Prepared(rows, np.zeros((1, steps, 0)), None, None, [times], steps)
 
     def _prepare_any(self, window: Window, steps: int) -> Prepared:
-        seen, _ = self.forecaster._seen_from(steps, None, self._container(window), None, None)
+        seen = self.forecaster.dataset_of(self._container(window), steps)
         windows, future = ends_of(self.forecaster.model_, seen, steps, None)
         index = seen.observations.future_index(steps)
-        times = None if index is None else self._clock.written(index)
+        times = None if index is None else self._time_format.written(index)
         return Prepared(windows, future, seen.scales, seen.units, [times], steps)
 
     def _container(self, window: Window) -> Any:
         if window.times is None:
             return window.values
-        index = self._clock.read(window.times)
-        columns = self._seen.observations.form.columns
+        index = self._time_format.read(window.times)
+        columns = self._dataset.observations.form.columns
         if self.is_panel:
             series = window.series or ""
             keys = pd.Index([self._keys.get(series, series)] * len(index), dtype=object)
@@ -231,8 +230,8 @@ class ServedModel:
         parameters = parameters[:, : prepared.steps]
         points = parameters[..., 0] if self._distribution is None else mean(self._distribution, parameters)
         bounds = self._bounds(parameters, coverages, prepared.units)
-        points, bounds = self._seen.undo(points), self._seen.undo(bounds)
-        return points.astype(self._seen.observations.form.dtype, copy=False), bounds
+        points, bounds = self._dataset.undo(points), self._dataset.undo(bounds)
+        return points.astype(self._dataset.observations.form.dtype, copy=False), bounds
 
     def _bounds(self, parameters: Array, coverages: tuple[float, ...], units: Units | None) -> Array:
         if not coverages:
@@ -240,12 +239,12 @@ class ServedModel:
         if self._distribution is None and units is None:
             # rounding keeps order, so that corrections may be put in order before they are added
             return parameters[..., 0] + self.corrections(coverages, parameters.shape[1])
-        return self.forecaster._quantiles_of(parameters, _levels(coverages), units)
+        return self.forecaster.corrected_quantiles(parameters, _levels(coverages), units)
 
     def _make_corrections(self, coverages: tuple[float, ...], steps: int) -> Array:
         """What is added to points for their bounds: (n_levels, 1, steps, k)."""
         zero = np.zeros((1, steps, self.n_variables, 1))
-        return self.forecaster._quantiles_of(zero, _levels(coverages))
+        return self.forecaster.corrected_quantiles(zero, _levels(coverages))
 
 
 def _levels(coverages: Sequence[float]) -> list[float]:

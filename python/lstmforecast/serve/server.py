@@ -24,11 +24,11 @@ from lstmforecast.serve.answering import Answer, answer
 from lstmforecast.serve.batching import Batcher
 from lstmforecast.serve.hosts import Hosts
 from lstmforecast.serve.limits import Limits, Refused, too_large
-from lstmforecast.serve.reading import Asked, read_body
-from lstmforecast.serve.recording import Actual, Recorder
+from lstmforecast.serve.reading import PredictRequest, read_body
+from lstmforecast.serve.recording import Actual, ForecastRecorder
 from lstmforecast.serve.served_model import ServedModel
 from lstmforecast.serve.splitting import ServedSplit
-from lstmforecast.serve.telemetry import LOGGER, App, Message, Meters, Receive, Send, Watched
+from lstmforecast.serve.telemetry import LOGGER, App, Message, ServerMetrics, Receive, Send, TelemetryMiddleware
 
 # The page's files by the paths under which they are served: read at the start, none by a name from a request.
 _PAGE = {
@@ -48,7 +48,7 @@ _PAGE_HEADERS = {
 
 
 @dataclass(frozen=True)
-class Record:
+class RecordingOptions:
     """What is kept of forecasts.
 
     Attributes
@@ -76,14 +76,14 @@ class Server:
         api_key: str | None,
         limits: Limits,
         split: ServedSplit | None,
-        kept: Record | None,
+        kept: RecordingOptions | None,
         hosts: Hosts,
     ) -> None:
         self._models, self._limits, self._split, self._kept = models, limits, split, kept
         self._key = None if api_key is None else api_key.encode()
-        self._batcher: Batcher[Asked, bytes] = Batcher(self._answer, limits)
-        self._meters = Meters(lambda: len(self._batcher))
-        self._recorder = None if kept is None else Recorder(kept.log, kept.monitors, self._meters)
+        self._batcher: Batcher[PredictRequest, bytes] = Batcher(self._answer, limits)
+        self._metrics = ServerMetrics(lambda: len(self._batcher))
+        self._recorder = None if kept is None else ForecastRecorder(kept.log, kept.monitors, self._metrics)
         self._comparing = asyncio.Lock()
         self._ready = False
         self._list = orjson.dumps({"models": [model.description() for model in models.values()]})
@@ -98,7 +98,7 @@ class Server:
         self._add_routes()
         paths = {getattr(route, "path", "") for route in self.app.routes}
         shortcuts: dict[tuple[str, str], App] = {("POST", "/predict"): self._predict}
-        self.app.add_middleware(Watched, meters=self._meters, paths=paths, hosts=hosts, shortcuts=shortcuts)
+        self.app.add_middleware(TelemetryMiddleware, metrics=self._metrics, paths=paths, hosts=hosts, shortcuts=shortcuts)
         self.app.add_exception_handler(Refused, _refuse)
         self.app.openapi = self._openapi  # type: ignore[method-assign]
 
@@ -120,19 +120,19 @@ class Server:
         """Some forecasts of each model, so that the first request doesn't pay for what is made once."""
         for model in self._models.values():
             coverages = (0.9,) if model.greatest_coverage >= 0.9 else ()
-            asked = Asked(model, [model.example()], min(model.horizon, self._limits.horizon), coverages)
+            asked = PredictRequest(model, [model.example()], min(model.horizon, self._limits.horizon), coverages)
             answer([asked])
             model.seconds = min(timeit.repeat(partial(answer, [asked]), number=1, repeat=5))
 
-    def _answer(self, asked: list[Asked]) -> list[bytes | Exception]:
+    def _answer(self, asked: list[PredictRequest]) -> list[bytes | Exception]:
         shadows = self._shadows(asked)
-        self._meters.batches.observe(sum(each.n_windows for each in [*asked, *shadows]))
+        self._metrics.batches.observe(sum(each.n_windows for each in [*asked, *shadows]))
         found = answer([*asked, *shadows])
         if self._recorder is not None:
             self._recorder.note([each for each in found if isinstance(each, Answer)])
         return [_written(each) for each in found[: len(asked)]]
 
-    def _shadows(self, asked: list[Asked]) -> list[Asked]:
+    def _shadows(self, asked: list[PredictRequest]) -> list[PredictRequest]:
         """What the other models of a split are asked too, so that all can be compared."""
         if self._split is None or self._kept is None or self._kept.log is None or not self._kept.shadow:
             return []
@@ -170,7 +170,7 @@ class Server:
             page = _constant((folder / name).read_bytes(), kind)
             self.app.get(path, include_in_schema=False, response_class=Response)(page)
 
-    def _add_record(self, kept: Record, refusals: dict[int | str, dict[str, Any]]) -> None:
+    def _add_record(self, kept: RecordingOptions, refusals: dict[int | str, dict[str, Any]]) -> None:
         if kept.log is not None:
             stored = schema.success("How many values are new or replaced.", operating_schema.answer_of_actuals())
             extra = {
@@ -213,7 +213,7 @@ class Server:
         else:
             asked = await asyncio.to_thread(read_body, body, self._models, self._limits, self._split)
         found = await self._batcher.submit(asked)
-        self._meters.windows.labels(asked.model.name).inc(asked.n_windows)
+        self._metrics.windows.labels(asked.model.name).inc(asked.n_windows)
         return Response(found, media_type="application/json")
 
     async def _predict(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -254,7 +254,7 @@ class Server:
         found = await recorder.in_turn(partial(operating.drift, recorder))
         return Response(found, media_type="application/json")
 
-    def _in_use(self) -> Recorder:
+    def _in_use(self) -> ForecastRecorder:
         assert self._recorder is not None
         return self._recorder
 
@@ -266,7 +266,7 @@ class Server:
     async def metrics(self, request: Request) -> Response:
         """Counters and times in Prometheus' format."""
         self._check_key(request)
-        return Response(self._meters.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+        return Response(self._metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
     async def health(self) -> Response:
         """Whether the process runs."""

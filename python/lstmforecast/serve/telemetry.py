@@ -29,7 +29,7 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 
-class Meters:
+class ServerMetrics:
     """Everything at ``/metrics``, of one application.
 
     Parameters
@@ -57,14 +57,14 @@ class Meters:
         return generate_latest(self.registry)
 
 
-class Watched:
+class TelemetryMiddleware:
     """An ASGI application around another: refuses unknown hosts, counts, logs, and answers 500 where that fails.
 
     Parameters
     ----------
     app : callable
         The application inside.
-    meters : Meters
+    metrics : ServerMetrics
     paths : set of str
         What counts under its own name; all other paths count as one, so that clients can't make names.
     hosts : Hosts
@@ -75,9 +75,9 @@ class Watched:
     """
 
     def __init__(
-        self, app: App, meters: Meters, paths: set[str], hosts: Hosts, shortcuts: dict[tuple[str, str], App]
+        self, app: App, metrics: ServerMetrics, paths: set[str], hosts: Hosts, shortcuts: dict[tuple[str, str], App]
     ) -> None:
-        self._app, self._meters, self._paths, self._hosts, self._shortcuts = app, meters, paths, hosts, shortcuts
+        self._app, self._metrics, self._paths, self._hosts, self._shortcuts = app, metrics, paths, hosts, shortcuts
         self._numbers = itertools.count(1)
         self._labelled: dict[tuple[str, int], tuple[Any, Any]] = {}
 
@@ -112,7 +112,7 @@ class Watched:
     def _note(self, scope: Message, number: int, status: int, seconds: float) -> None:
         path = scope["path"] if scope["path"] in self._paths else "other"
         if (path, status) not in self._labelled:
-            pair = (self._meters.requests.labels(path, status), self._meters.seconds.labels(path))
+            pair = (self._metrics.requests.labels(path, status), self._metrics.seconds.labels(path))
             self._labelled[path, status] = pair
         requests, histogram = self._labelled[path, status]
         requests.inc()

@@ -20,16 +20,16 @@ _MOST_MISSING = 20
 _LARGEST = 2**53
 _ZONE = re.compile(r"(Z|[T ].*[+-]\d\d(:?\d\d)?)$")
 # What pandas' readers take beyond these (words such as "now", parts of dates) is no time of a row.
-_DAY, _CLOCK = r"\d{4}-\d\d-\d\d", r"[T ]\d\d:\d\d(:\d\d([.]\d{1,9})?)?"
-_DATETIME = re.compile(rf"{_DAY}({_CLOCK}(Z|[+-]\d\d(:?\d\d)?)?)?", re.ASCII)
-_PERIOD = re.compile(rf"\d{{4}}(-?Q[1-4]|-\d\d)?|{_DAY}({_CLOCK}|/{_DAY})?", re.ASCII)
+_DAY, _TIME_OF_DAY = r"\d{4}-\d\d-\d\d", r"[T ]\d\d:\d\d(:\d\d([.]\d{1,9})?)?"
+_DATETIME = re.compile(rf"{_DAY}({_TIME_OF_DAY}(Z|[+-]\d\d(:?\d\d)?)?)?", re.ASCII)
+_PERIOD = re.compile(rf"\d{{4}}(-?Q[1-4]|-\d\d)?|{_DAY}({_TIME_OF_DAY}|/{_DAY})?", re.ASCII)
 # Beyond, there is no four-digit year, or no writer of JSON for it.
 _FIRST_YEAR, _LAST_YEAR = 1, 9998
 _FIRST, _LAST = np.datetime64(f"{_FIRST_YEAR:04d}", "s"), np.datetime64(f"{_LAST_YEAR}-12-31T23:59:59")
 
 
 @dataclass(frozen=True)
-class Clock:
+class TimeFormat:
     """The times of a model.
 
     Attributes
@@ -49,7 +49,7 @@ class Clock:
     step: np.timedelta64 | None = None
 
     @classmethod
-    def of(cls, observations: Observations) -> Clock:
+    def of(cls, observations: Observations) -> TimeFormat:
         """The clock of what a model has seen."""
         index, freq = observations.index, observations.freq
         if isinstance(index, pd.MultiIndex):
