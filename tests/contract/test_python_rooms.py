@@ -59,7 +59,6 @@ SEAMS: dict[str, list[str]] = {
         "estimators.classifier",
         "estimators.forecaster",
         "estimators.tabular",
-        "monitoring.anomaly",
     ],
     "contract/fit_tasks.py": ["fitting.ensemble"],
     "data/dataset.py": ["fitting.distribution", "fitting.ensemble", "fitting.finite"],

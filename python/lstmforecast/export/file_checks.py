@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from lstmforecast.estimators.classifier import LSTMClassifier
     from lstmforecast.estimators.forecaster import LSTMForecaster
     from lstmforecast.estimators.tabular import WindowEstimator
-    from lstmforecast.monitoring.anomaly import LSTMAnomalyDetector
 
 _KINDS = ("vector", "matrix", "series", "frame", "long")
 _DEVICE = re.compile(r"cpu|cuda(:\d{1,3})?")
@@ -235,27 +234,3 @@ def check_classifier(classifier: LSTMClassifier) -> None:
     require_array("weights of classes", weights, np.float64, (len(classes),))
     require(bool((weights > 0).all()), "classes that weigh nothing")
     require(0 < classifier.temperature_ < np.inf, f"a temperature of {classifier.temperature_}")
-
-
-def check_detector(detector: LSTMAnomalyDetector) -> None:
-    """Check what a detector keeps besides forecaster and monitor."""
-    k, labels, clock = detector.forecaster_.n_features_in_, detector._labels, detector._clock
-    require(detector.n_features_in_ == k, f"{detector.n_features_in_} columns")
-    require(labels is None or len(labels) == k, "other names of columns")
-    require(-np.inf < detector.offset_ < 0, f"an offset of {detector.offset_}")
-    if clock.newest is None:
-        require(clock.step == 0, "steps without times")
-    else:
-        require(len(clock.newest) == 1 and not clock.newest.hasnans and clock.step > 0, "a clock that stands still")
-    recent, every = detector._recent, detector.refit_every
-    require(detector._ahead in range(every or 1), f"{detector._ahead} rows since the last fit")
-    require(len(recent) == (0 if every is None else 1), "other rows to be fitted to")
-    for rows in recent:
-        require_array("rows", rows, np.float64, (None, k), finite=False)
-        require(not np.isinf(rows).any(), "rows that are infinite")
-    report = detector._report
-    counts = [*report.counts.values(), *report.rows.values()]
-    require(
-        all(map(is_count, counts)) and all(isinstance(x, str) for x in report.first.values()), "a report of nothing"
-    )
-    repr(detector.report_)

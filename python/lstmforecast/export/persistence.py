@@ -17,7 +17,6 @@ from lstmforecast.contract.plain import own_kind
 from lstmforecast.data.packing import pack_frequency, unpack_frequency
 from lstmforecast.export.file_checks import (
     check_config,
-    check_detector,
     check_training,
     is_count,
     read_config,
@@ -255,9 +254,7 @@ def _detector(
     # scores of which nothing is known yet are NaN
     state, parameters = read_json(metadata["detector_state"], nan=True), read_json(metadata["detector"])
     _check_seed(parameters)
-    detector = LSTMAnomalyDetector._unpacked(forecaster, _below(tensors, _DETECTOR), parameters, state)
-    check_detector(detector)
-    return detector
+    return LSTMAnomalyDetector._unpacked(forecaster, _below(tensors, _DETECTOR), parameters, state)
 
 
 def read_weights(path: str | Path) -> dict[str, NDArray[Any]]:

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, OutlierMixin, clone
+from sklearn.utils import Tags
+from sklearn.utils.validation import check_is_fitted
 
 from lstmforecast import _core
 from lstmforecast.contract.aside import aside
-from lstmforecast.contract.fit_tasks import FitTasks, with_callbacks
-from lstmforecast.monitoring.detector import Found, Watcher
+from lstmforecast.contract.fit_tasks import CallbackSupportMixin, FitTasks, with_callbacks
+from lstmforecast.contract.html_repr import DocLinkMixin
+from lstmforecast.contract.plain import PlainParameters
+from lstmforecast.monitoring import detector_file
+from lstmforecast.monitoring.detector_rows import Rows, read_at_fit, read_newest, read_rows
+from lstmforecast.monitoring.detector_training import DetectorTraining, check_parameters
 from lstmforecast.monitoring.events import events_frame, find_runs
+from lstmforecast.monitoring.online_detector import OnlineDetector
+from lstmforecast.monitoring.row_times import Irregularities
+from lstmforecast.monitoring.scored_rows import ON_THRESHOLD
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -21,11 +32,15 @@ if TYPE_CHECKING:
     from lstmforecast.estimators.forecaster import LSTMForecaster
     from lstmforecast.thresholds import Threshold
 
-# What a score has as its severity before anything can be said of it, and on its threshold.
-NORMAL, ON_THRESHOLD = 0.0, 1.0
+# The severity of rows without a score.
+NORMAL = 0.0
+# Attributes of version 0.1, in the order of those of `OnlineDetector`.
+_STREAM_OF_0_1 = ("forecaster_", "_monitor", "_labels", "_clock", "_frequency", "_report", "_recent", "_ahead")
+# From `warnings.warn` to the caller of `fit`, which scikit-learn's callbacks wrap.
+_FIT_LEVEL = 4 if CallbackSupportMixin.__module__.startswith("sklearn") else 3
 
 
-class LSTMAnomalyDetector(Watcher):
+class LSTMAnomalyDetector(PlainParameters, DocLinkMixin, CallbackSupportMixin, OutlierMixin, BaseEstimator):
     """Detect anomalies in a time-ordered series, of one variable or many, by how wrong an LSTM's forecasts were.
 
     Each row is held against all forecasts that were made of it, one step ahead to the forecaster's horizon. Their
@@ -105,6 +120,9 @@ class LSTMAnomalyDetector(Watcher):
     2026-01-21 20:00:00 ['load'] 1
     """
 
+    _doc_page = "anomalies"
+    n_features_in_: int
+
     def __init__(
         self,
         forecaster: LSTMForecaster | None = None,
@@ -152,11 +170,12 @@ class LSTMAnomalyDetector(Watcher):
             order. After any error the detector is what it was before.
         """
         with aside(self) as fitted:
-            table, index = fitted._read(X, reset=True)
-            self._check_parameters(len(table))
-            fitted._check_savable(index)
+            rows, parameters = read_at_fit(fitted, X), self._plain_parameters()
+            check_parameters(parameters, len(rows.table))
+            detector_file.check_savable(rows.index, rows.labels)
             tasks = FitTasks(self, X, y)
-            fitted._start(table, index)
+            fitted.stream_ = OnlineDetector.fitted(rows, DetectorTraining.of(parameters))
+            _warn(fitted.stream_.irregularities, stacklevel=_FIT_LEVEL)
             fitted.offset_ = -ON_THRESHOLD
             if self.contamination != "auto":
                 fitted.offset_ = float(np.percentile(fitted._score_samples(X), 100 * float(self.contamination)))
@@ -235,9 +254,8 @@ class LSTMAnomalyDetector(Watcher):
             nothing is known.
         """
         self._check_is_fitted()
-        table, index = self._read(X)
-        found, _ = self._look(table, index)
-        return self._frame(table, index, found)
+        rows = self._read(X)
+        return self.stream_.score(rows)[0].frame(rows, self.offset_)
 
     def detect(self, X: Any) -> pd.DataFrame:
         """Find events: runs of anomalies.
@@ -260,13 +278,12 @@ class LSTMAnomalyDetector(Watcher):
             Once, if ``X`` has gaps, duplicate or backward time stamps, or missing values.
         """
         self._check_is_fitted()
-        table, index = self._read(X)
-        found, report = self._look(table, index)
-        self._warn(report)
-        severity = self._severity(found)
+        rows = self._read(X)
+        scored, irregularities = self.stream_.score(rows)
+        _warn(irregularities, stacklevel=3)
+        severity = scored.severity() / abs(self.offset_)
         runs = find_runs(severity, ON_THRESHOLD, self.min_gap)
-        labels = pd.RangeIndex(len(table)) if index is None else index
-        return events_frame(runs, severity, found.errors, labels, self._names())
+        return events_frame(runs, severity, scored.errors, rows.row_labels, rows.names)
 
     def update(self, X: Any) -> NDArray[np.float64]:
         """Take in the newest rows of a stream, and judge them, in constant time and memory for each.
@@ -290,8 +307,15 @@ class LSTMAnomalyDetector(Watcher):
             As in `fit`; also for other columns.
         """
         self._check_is_fitted()
-        table, index = self._read_newest(X)
-        return -self._severity(self._go_on(table, index)) * abs(self.offset_) - self.offset_
+        rows = read_newest(self, X, self.stream_.times, self.stream_.labels)
+        if self.refit_every is None:
+            scored = self.stream_.update(rows)
+        else:
+            stream = self.stream_.copied()
+            scored = stream.update(rows, DetectorTraining.of(self._plain_parameters()))
+            self.stream_ = stream
+        # as `decision_function` computes it, to the bit
+        return -(scored.severity() / abs(self.offset_)) * abs(self.offset_) - self.offset_
 
     def save(self, path: str | Path) -> None:
         """Write the fitted detector to one safetensors file, so that it goes on where it stands.
@@ -339,25 +363,77 @@ class LSTMAnomalyDetector(Watcher):
             raise _core.FormatError(f"{path}: expected a file of {cls.__name__}, got one of {type(detector).__name__}")
         return detector
 
+    @property
+    def forecaster_(self) -> LSTMForecaster:
+        """The fitted forecaster."""
+        return self.stream_.forecaster
+
+    @property
+    def window_size_(self) -> int:
+        """Rows before the first that can be scored."""
+        check_is_fitted(self)
+        return self.forecaster_.window_size_
+
+    @property
+    def report_(self) -> pd.DataFrame:
+        """What was irregular in the rows so far: a row for each kind, with how often, in how many rows, where first."""
+        check_is_fitted(self)
+        return self.stream_.irregularities.frame()
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "offset_")
+
+    def _check_is_fitted(self) -> None:
+        # scikit-learn's takes as long as a forecast
+        if not self.__sklearn_is_fitted__():
+            check_is_fitted(self)
+
+    def _read(self, X: Any) -> Rows:
+        return read_rows(self, X, self.stream_.times, self.stream_.labels)
+
     def _score_samples(self, X: Any) -> NDArray[np.float64]:
-        table, index = self._read(X)
-        found, _ = self._look(table, index)
-        return NORMAL - found.severity()
+        return NORMAL - self.stream_.score(self._read(X))[0].severity()
 
-    def _severity(self, found: Found) -> NDArray[np.float64]:
-        """Scores as multiples of the thresholds that ``contamination`` makes."""
-        return found.severity() / abs(self.offset_)
+    def _packed(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any], dict[str, Any]]:
+        """Arrays, parameters and values from which `_unpacked` makes the same detector."""
+        parameters = self._plain_parameters()
+        arrays, values = detector_file.pack(self.stream_, parameters, self.offset_, hasattr(self, "feature_names_in_"))
+        return arrays, detector_file.pack_parameters(parameters), values
 
-    def _frame(self, table: NDArray[np.float64], index: pd.Index | None, found: Found) -> pd.DataFrame:
-        names = self._names()
-        blocks = {"value": table, "forecast": found.forecasts, "error": found.errors}
-        columns: dict[tuple[Any, Any], Any] = {
-            (kind, name): block[:, i] for kind, block in blocks.items() for i, name in enumerate(names)
-        }
-        severity = self._severity(found)
-        columns |= {("score", ""): found.scores, ("threshold", ""): found.thresholds * abs(self.offset_)}
-        columns |= {("severity", ""): np.where(np.isnan(found.scores), np.nan, severity)}
-        columns |= {("anomaly", ""): severity > ON_THRESHOLD}
-        frame = pd.DataFrame(columns, index=pd.RangeIndex(len(table)) if index is None else index)
-        frame.columns = pd.MultiIndex.from_tuples(list(columns))
-        return frame
+    @classmethod
+    def _unpacked(
+        cls, forecaster: Any, arrays: dict[str, NDArray[Any]], parameters: dict[str, Any], values: dict[str, Any]
+    ) -> Self:
+        """The inverse of `_packed`; a ValueError or KeyError for contents that don't fit together."""
+        detector = cls(**detector_file.unpack_parameters(parameters))
+        if values["own_forecaster"]:
+            detector.set_params(forecaster=clone(forecaster))
+        check_parameters(detector._plain_parameters(), 2)
+        detector.stream_ = detector_file.unpack(forecaster, arrays, values)
+        detector.n_features_in_, detector.offset_ = int(values["n_features"]), float(values["offset"])
+        if values["named"]:
+            detector.feature_names_in_ = np.array(detector.stream_.labels, dtype=object)
+        detector_file.check(detector.stream_, detector.n_features_in_, detector.offset_, detector.refit_every)
+        return detector
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Read a pickle; in those of version 0.1 the parts of the stream are attributes of the detector."""
+        if "_monitor" in state:
+            state = dict(state)
+            state["stream_"] = OnlineDetector(*(state.pop(name) for name in _STREAM_OF_0_1))
+        super().__setstate__(state)
+
+
+def _warn(irregularities: Irregularities, *, stacklevel: int) -> None:
+    text = str(irregularities)
+    if text:
+        warnings.warn(
+            f"X has {text}; rows are read in their order, and missing ones are filled by forecasts",
+            UserWarning,
+            stacklevel=stacklevel,
+        )

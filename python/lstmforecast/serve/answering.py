@@ -99,7 +99,9 @@ def _prepare(asked: PredictRequest) -> Prepared:
     return Prepared.joined(parts)
 
 
-def _answer_group(asked: Sequence[PredictRequest], group: list[tuple[int, Prepared]], answers: list[Answer | Exception]) -> None:
+def _answer_group(
+    asked: Sequence[PredictRequest], group: list[tuple[int, Prepared]], answers: list[Answer | Exception]
+) -> None:
     first = asked[group[0][0]]
     try:
         joined = Prepared.joined([prepared for _, prepared in group])

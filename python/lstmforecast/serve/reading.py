@@ -75,7 +75,9 @@ def read_body(
     coverages = _coverages(asked["coverage"], reader, steps) if "coverage" in asked else ()
     _check_size(len(windows), steps, len(coverages), reader.n_variables, limits.numbers)
     read = [_window(each, f"windows[{i}]", reader) for i, each in enumerate(windows)]
-    return PredictRequest(reader.model_of(key) if isinstance(reader, ServedSplit) else reader, read, steps, coverages, key)
+    return PredictRequest(
+        reader.model_of(key) if isinstance(reader, ServedSplit) else reader, read, steps, coverages, key
+    )
 
 
 def read_object(body: bytes, fields: tuple[str, ...], required: str) -> dict[str, Any]:

@@ -96,7 +96,9 @@ class ServedModel:
         self.variables = [str(name) for name in observations.form.variables(self.n_variables)]
         self._time_format = TimeFormat.of(observations)
         self._keys = {str(key): key for key in observations.series_keys} if self.is_panel else {}
-        self._plain = not (self._dataset.covariates.n_features or self.is_panel or forecaster.loss == "negative_binomial")
+        self._plain = not (
+            self._dataset.covariates.n_features or self.is_panel or forecaster.loss == "negative_binomial"
+        )
         self._lowest = -1.0 if forecaster.transform == "log" else -np.inf
         self._distribution = forecaster.model_.config["distribution"]
         self.checked_coverages = lru_cache(_REMEMBERED)(self._check_coverages)

@@ -28,7 +28,7 @@ from lstmforecast.serve.reading import PredictRequest, read_body
 from lstmforecast.serve.recording import Actual, ForecastRecorder
 from lstmforecast.serve.served_model import ServedModel
 from lstmforecast.serve.splitting import ServedSplit
-from lstmforecast.serve.telemetry import LOGGER, App, Message, ServerMetrics, Receive, Send, TelemetryMiddleware
+from lstmforecast.serve.telemetry import LOGGER, App, Message, Receive, Send, ServerMetrics, TelemetryMiddleware
 
 # The page's files by the paths under which they are served: read at the start, none by a name from a request.
 _PAGE = {
@@ -98,7 +98,9 @@ class Server:
         self._add_routes()
         paths = {getattr(route, "path", "") for route in self.app.routes}
         shortcuts: dict[tuple[str, str], App] = {("POST", "/predict"): self._predict}
-        self.app.add_middleware(TelemetryMiddleware, metrics=self._metrics, paths=paths, hosts=hosts, shortcuts=shortcuts)
+        self.app.add_middleware(
+            TelemetryMiddleware, metrics=self._metrics, paths=paths, hosts=hosts, shortcuts=shortcuts
+        )
         self.app.add_exception_handler(Refused, _refuse)
         self.app.openapi = self._openapi  # type: ignore[method-assign]
 
