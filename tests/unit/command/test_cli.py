@@ -262,7 +262,7 @@ def test_ctrl_c_exits_with_130(data: str, capsys: pytest.CaptureFixture[str], mo
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("lstmforecast.cli._read", interrupt)
+    monkeypatch.setattr("lstmforecast.command.forecast.read_data", interrupt)
     assert forecast(data) == 130
     assert capsys.readouterr().err == "lstmforecast: interrupted\n"
 
@@ -305,3 +305,10 @@ def test_export_writes_what_forecast_would(data: str, capsys: pytest.CaptureFixt
 def test_a_server_without_a_split_has_no_shadow(data: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["serve", data, "--no-shadow"]) == 1
     assert "expected --split and --log with --no-shadow" in error_of(capsys)
+
+
+def test_the_module_is_the_command() -> None:
+    done = subprocess.run([sys.executable, "-m", "lstmforecast", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout == f"lstmforecast {__version__}\n"
+    wrong = subprocess.run([sys.executable, "-m", "lstmforecast", "guess"], capture_output=True, check=False)
+    assert wrong.returncode == 2

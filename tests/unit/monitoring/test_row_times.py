@@ -10,7 +10,7 @@ from lstmforecast.monitoring.row_times import MOST_FILLED, Irregularities, RowTi
 def read(times: list[str], before: RowTimes | None = None) -> tuple[list[int], Irregularities]:
     index = pd.DatetimeIndex(times)
     missing, found = (before or RowTimes.of(index)).read(index)
-    return missing.tolist(), report
+    return missing.tolist(), found
 
 
 def test_even_steps_have_nothing_to_report() -> None:
