@@ -36,7 +36,7 @@ examples:
       -d '{"windows": [{"values": [1.5, 1.7, ...]}], "coverage": 0.9}'
 
 /openapi.json describes all requests, with an example for each model. /metrics is for Prometheus. After SIGTERM or
-Ctrl-C the server answers the requests that it has received, then stops. It logs each request on standard error, as JSON.
+Ctrl-C the server answers the requests that it has received, then stops. It logs requests on standard error, as JSON.
 """
 
 

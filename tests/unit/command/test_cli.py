@@ -308,7 +308,8 @@ def test_a_server_without_a_split_has_no_shadow(data: str, capsys: pytest.Captur
 
 
 def test_the_module_is_the_command() -> None:
-    done = subprocess.run([sys.executable, "-m", "lstmforecast", "--version"], capture_output=True, text=True, check=True)
+    module = [sys.executable, "-m", "lstmforecast"]
+    done = subprocess.run([*module, "--version"], capture_output=True, text=True, check=True)
     assert done.stdout == f"lstmforecast {__version__}\n"
-    wrong = subprocess.run([sys.executable, "-m", "lstmforecast", "guess"], capture_output=True, check=False)
+    wrong = subprocess.run([*module, "guess"], capture_output=True, check=False)
     assert wrong.returncode == 2
