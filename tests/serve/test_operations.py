@@ -182,7 +182,7 @@ class TestLog:
         assert statuses == [200] * 20
         assert 1 <= len(found) <= 2
         assert all(each == {"old", "new"} for each in found)
-        reason = f'reason="the log is behind"}} {20 - len(found)}.0'
+        reason = f'reason="the queue is full"}} {20 - len(found)}.0'
         assert [f'lstmforecast_unlogged_windows_total{{model="{name}",{reason}' in text for name in models] == [
             True
         ] * 2
@@ -348,7 +348,7 @@ class TestDrift:
             "expected actuals[0].times with one time for each of 1 rows, got 0",
         ),
         *[
-            ({"actuals": [{"values": [1], "times": [time]}]}, "actuals[0]: expected times as 2026-01-31T12:00:00, got ")
+            ({"actuals": [{"values": [1], "times": [time]}]}, "actuals[0]: expected times such as 2026-01-31T12:00:00, got ")
             for time in (
                 "now",
                 "today",

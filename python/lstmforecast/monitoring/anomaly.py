@@ -122,6 +122,7 @@ class LSTMAnomalyDetector(PlainParameters, DocLinkMixin, CallbackSupportMixin, O
 
     _doc_page = "anomalies"
     n_features_in_: int
+    stream_: OnlineDetector
 
     def __init__(
         self,

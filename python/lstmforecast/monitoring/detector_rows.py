@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,8 @@ Array = NDArray[np.float64]
 Labels = list[Any] | None
 
 
-class Rows(NamedTuple):
+@dataclass(frozen=True)
+class Rows:
     """Numbers (n, k), their time index if they have one, and the labels of the columns, None for those of an array."""
 
     table: Array

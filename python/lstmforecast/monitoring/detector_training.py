@@ -14,7 +14,6 @@ from sklearn.base import clone
 
 from lstmforecast import _core
 from lstmforecast.contract.rules import Number
-from lstmforecast.data.index import Frequency
 from lstmforecast.estimators.forecaster import LSTMForecaster
 from lstmforecast.monitoring.scored_rows import network_of, transformed
 from lstmforecast.thresholds import Threshold, resolve
@@ -81,7 +80,7 @@ class DetectorTraining:
         return forecaster if self.random_state is None else forecaster.set_params(random_state=self.random_state)
 
     def fit_forecaster(
-        self, rows: Array, frequency: Frequency, names: Sequence[Any], horizon: int | None = None
+        self, rows: Array, frequency: Any, names: Sequence[Any], horizon: int | None = None
     ) -> tuple[LSTMForecaster, Array]:
         """Fit a forecaster to rows (n, k) of columns called ``names``, gaps interpolated.
 

@@ -13,7 +13,7 @@ from lstmforecast.monitoring.drift import DriftMonitor
 from lstmforecast.serve.hosts import Hosts
 from lstmforecast.serve.limits import Limits
 from lstmforecast.serve.served_model import ServedModel
-from lstmforecast.serve.server import RecordingOptions, Server
+from lstmforecast.serve.server import ForecastApp, RecordingOptions
 from lstmforecast.serve.splitting import ServedSplit
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def create_app(
     if log is not None or monitors:
         opened = ForecastLog(log, **SERVED_LOG) if isinstance(log, str) else log
         recording = RecordingOptions(opened, monitors or {}, shadow, isinstance(log, str))
-    return Server(served, api_key, limits or Limits(), served_split, recording, Hosts(allowed_hosts)).app
+    return ForecastApp(served, api_key, limits or Limits(), served_split, recording, Hosts(allowed_hosts)).app
 
 
 def _check_monitors(monitors: Mapping[str, DriftMonitor], models: Mapping[str, ServedModel]) -> None:

@@ -1,4 +1,4 @@
-"""A fitted forecaster as a server knows it: what it needs, and forecasts from many windows in one call."""
+"""A fitted forecaster in a server: what its requests must have, and forecasts from many windows in one call."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from lstmforecast.estimators.forecaster import LSTMForecaster
 
 Array = NDArray[np.float64]
-# Different coverages and horizons whose corrections are kept.
+# Pairs of coverages and horizons whose corrections are cached.
 _REMEMBERED = 64
 
 
@@ -38,7 +38,7 @@ class Window:
 
 @dataclass(frozen=True)
 class Prepared:
-    """Windows as the network reads them, features of the future, sizes of a panel's series, times ahead, and steps."""
+    """Windows as the network reads them, features of the future, scales and units of series, times ahead, steps."""
 
     windows: Array
     future: Array
@@ -49,7 +49,7 @@ class Prepared:
 
     @staticmethod
     def joined(parts: Sequence[Prepared]) -> Prepared:
-        """All of them, below each other."""
+        """One with all windows."""
         if len(parts) == 1:
             return parts[0]
         windows, future = (np.concatenate([getattr(part, name) for part in parts]) for name in ("windows", "future"))
@@ -66,16 +66,16 @@ class ServedModel:
     Parameters
     ----------
     name : str
-        By which requests ask for it.
+        The name that requests use.
     forecaster : LSTMForecaster
-        Fitted, without ``X`` and ``X_past``, which requests can't bring.
+        Fitted, without ``X`` and ``X_past``, which requests can't have.
     n_threads : int or None, default=None
-        Threads for a forecast; None: as the forecaster says.
+        Threads for a forecast; None: ``n_threads`` of the forecaster.
 
     Raises
     ------
     NotFittedError, TypeError, ValueError
-        If it is something else.
+        If the forecaster is not such.
     """
 
     def __init__(self, name: str, forecaster: LSTMForecaster, n_threads: int | None = None) -> None:
@@ -88,7 +88,9 @@ class ServedModel:
         tables = {"X": self._dataset.covariates.known, "X_past": self._dataset.covariates.past}
         given = [each for each, table in tables.items() if table is not None]
         if given:
-            raise ValueError(f"expected the model {name!r} without {given[0]}, which can't be served, got one with it")
+            raise ValueError(
+                f"expected the model {name!r} without {given[0]}, which can't be served, got one fitted with {given[0]}"
+            )
         self.name, self.forecaster = name, forecaster
         self._n_threads = forecaster.n_threads if n_threads is None else n_threads
         observations = self._dataset.observations
@@ -103,47 +105,47 @@ class ServedModel:
         self._distribution = forecaster.model_.config["distribution"]
         self.checked_coverages = lru_cache(_REMEMBERED)(self._check_coverages)
         self.corrections = lru_cache(_REMEMBERED)(self._make_corrections)
-        # for a forecast from one window, until it is measured
+        # of a forecast from one window, until it is measured
         self.seconds = 1.0
 
     @property
     def horizon(self) -> int:
-        """Steps that it was trained for."""
+        """Steps that the network was trained for."""
         return self.forecaster.horizon
 
     @property
     def least_rows(self) -> int:
-        """Rows that a window has at least."""
+        """Fewest rows of a window."""
         return 1 if self.is_panel else self.forecaster.window_size_
 
     @property
     def time_kind(self) -> str:
-        """What times are: ``"datetime"``, ``"period"``, ``"integer"`` or ``"none"``."""
+        """Kind of the times: ``"datetime"``, ``"period"``, ``"integer"`` or ``"none"``."""
         return self._time_format.kind
 
     @property
     def needs_times(self) -> bool:
-        """Whether the network reads the calendar, or its rows are found by series and time."""
+        """Whether windows must have times: for calendar features, or in a panel."""
         return self.is_panel or bool(self._dataset.covariates.n_features)
 
     def knows(self, series: str) -> bool:
-        """Whether a panel's series was among those of the fit."""
+        """Whether `fit` had a series of this name."""
         return series in self._keys
 
     @property
     def is_flat(self) -> bool:
-        """Whether values come without inner arrays, as those of a vector or Series."""
+        """Whether values have no inner arrays, as those of a vector or Series."""
         return self._dataset.observations.form.kind in ("vector", "series")
 
     @property
     def greatest_coverage(self) -> float:
-        """Of intervals, for which there are errors enough; 0 if there are none."""
+        """Greatest coverage of intervals that the number of held-out errors allows; 0 without errors."""
         calibration = self.forecaster.calibration_
         n = 0 if calibration is None else len(calibration)
         return max(0.0, n / (n + 1) if self.is_panel else (n - 1) / (n + 1))
 
     def description(self) -> dict[str, Any]:
-        """What a client needs to know, in plain values."""
+        """What a client needs to know, for JSON."""
         observations = self._dataset.observations
         freq = observations.freq
         return {
@@ -162,7 +164,7 @@ class ServedModel:
         }
 
     def example(self) -> Window:
-        """The rows at the end of the data that it was fitted to, from which it can forecast."""
+        """The last rows of the data that the model was fitted to."""
         observations = self._dataset.observations
         part = observations.take(np.arange(int(observations.lengths[0])))
         rows = slice(max(0, len(part) - self.forecaster.window_size_), None)
@@ -170,7 +172,7 @@ class ServedModel:
         return Window(part.values[rows], times, str(part.series_keys[0]) if self.is_panel else None)
 
     def labels(self, times: Any) -> list[str]:
-        """Times of requests or answers as `lstmforecast.ab` keeps them; a ValueError if one can't be read."""
+        """Times of requests or answers as labels of `lstmforecast.ab`; a ValueError if one can't be read."""
         plain = times if isinstance(times, np.ndarray) else self._time_format.plain(times)
         if plain is not None:
             check_years(plain)
@@ -179,13 +181,13 @@ class ServedModel:
         return [write_label(time) for time in self._time_format.read(list(times))]
 
     def series_labels(self, key: str | None, series: str | None) -> list[str]:
-        """What a log calls each variable: key, series of a panel and name of one of several, where there are such."""
+        """The label of each variable in a log: key, series of a panel and name of the variable, if there are such."""
         names = self.variables
         parts = [part for part in (key, series) if part]
         return ["/".join([*parts, *([name] if len(names) > 1 else [])]) for name in names]
 
     def _check_coverages(self, given: tuple[float, ...], steps: int) -> tuple[float, ...]:
-        """Read coverages; a ValueError unless there are errors enough for intervals of them and of so many steps."""
+        """Coverages as floats; a ValueError if there are too few errors for them, or none for so many steps."""
         model, coverages = self.forecaster, check_probabilities("coverage", list(given))
         levels = _levels(coverages)
         wanted = [f"coverage={coverage:g}" for coverage in coverages for _ in SIDES]
@@ -193,11 +195,11 @@ class ServedModel:
         return tuple(coverages)
 
     def prepare(self, window: Window, steps: int) -> Prepared:
-        """Bring a window into the form that the network reads; a ValueError or TypeError if that can't be."""
+        """Bring a window into the form that the network reads; a ValueError or TypeError for unusable data."""
         return self._prepare_plain(window, steps) or self._prepare_any(window, steps)
 
     def _prepare_plain(self, window: Window, steps: int) -> Prepared | None:
-        """The common case, in which pandas would take longer than the network: no gaps, no features."""
+        """The common case without gaps and features, without pandas, which would take longer than the network."""
         if not self._plain:
             return None
         times = None if window.times is None else self._time_format.after(window.times, steps)
@@ -227,7 +229,7 @@ class ServedModel:
         return pd.DataFrame(window.values, index=index, columns=columns)
 
     def forecast(self, prepared: Prepared, coverages: tuple[float, ...]) -> tuple[Array, Array]:
-        """Forecasts (n, steps, k), and bounds (n_coverages * 2, n, steps, k), lower and upper by turns."""
+        """Forecasts (n, steps, k), and bounds (n_coverages * 2, n, steps, k): lower and upper of each coverage."""
         parameters = roll(self.forecaster.model_, prepared.windows, prepared.future, self._n_threads, prepared.scales)
         parameters = parameters[:, : prepared.steps]
         points = parameters[..., 0] if self._distribution is None else mean(self._distribution, parameters)
@@ -239,12 +241,12 @@ class ServedModel:
         if not coverages:
             return np.empty((0, *parameters.shape[:3]))
         if self._distribution is None and units is None:
-            # rounding keeps order, so that corrections may be put in order before they are added
+            # rounding keeps the order, so corrections can be sorted before they are added
             return parameters[..., 0] + self.corrections(coverages, parameters.shape[1])
         return self.forecaster.corrected_quantiles(parameters, _levels(coverages), units)
 
     def _make_corrections(self, coverages: tuple[float, ...], steps: int) -> Array:
-        """What is added to points for their bounds: (n_levels, 1, steps, k)."""
+        """What is added to point forecasts for their bounds: (n_levels, 1, steps, k)."""
         zero = np.zeros((1, steps, self.n_variables, 1))
         return self.forecaster.corrected_quantiles(zero, _levels(coverages))
 

@@ -104,7 +104,7 @@ def test_a_kept_model_is_not_trained_otherwise(
     with pytest.raises(SystemExit) as stopped:
         forecast(data, "--load", "model.safetensors", *options, small=[])
     assert stopped.value.code == 2
-    assert f"not allowed with --load, whose model is trained: {named}\n" in capsys.readouterr().err
+    assert f"not allowed with --load, which uses a trained model: {named}\n" in capsys.readouterr().err
 
 
 def test_a_kept_model_reads_gaps_as_asked(data: str, capsys: pytest.CaptureFixture[str]) -> None:
