@@ -313,7 +313,7 @@ class TestDrift:
     def test_errors_are_seen_when_the_last_step_came_true_and_once(self, models, monkeypatch):
         pushed = []
         monitor = DriftMonitor.from_forecaster(models["old"], LOAD[:240], window=24)
-        assert monitor.watches_errors
+        assert monitor.tests_errors
         update = monitor.update
         monkeypatch.setattr(monitor, "update", lambda X, error=None: pushed.append(error) or update(X, error))
         with ForecastLog("sqlite://") as log:
@@ -348,8 +348,8 @@ class TestDrift:
             "expected actuals[0].times with one time for each of 1 rows, got 0",
         ),
         *[
-            ({"actuals": [{"values": [1], "times": [time]}]}, "actuals[0]: expected times such as 2026-01-31T12:00:00, got ")
-            for time in (
+            ({"actuals": [{"values": [1], "times": [time]}]}, "actuals[0]: expected times such as 2026-01-31T12:00:00,
+            got ") for time in (
                 "now",
                 "today",
                 "2026",

@@ -1,4 +1,4 @@
-"""Anomalies in time-ordered data: forecast errors, smoothed scores, a threshold that follows them."""
+"""The anomaly detector: scores of forecast errors, and a threshold that adapts to them."""
 
 from __future__ import annotations
 
@@ -41,36 +41,36 @@ _FIT_LEVEL = 4 if CallbackSupportMixin.__module__.startswith("sklearn") else 3
 
 
 class LSTMAnomalyDetector(PlainParameters, DocLinkMixin, CallbackSupportMixin, OutlierMixin, BaseEstimator):
-    """Detect anomalies in a time-ordered series, of one variable or many, by how wrong an LSTM's forecasts were.
+    """Detect anomalies in a time series, of one variable or many, by the errors of an LSTM's forecasts.
 
-    Each row is held against all forecasts that were made of it, one step ahead to the forecaster's horizon. Their
-    absolute errors, in units of the usual error of each step and variable, are averaged over the steps, smoothed
-    over time, and joined over the variables by their root mean square; the score is held against a threshold that
-    follows the scores before it.
+    Each row is compared with all forecasts of it, from one step ahead to the forecaster's horizon. Their absolute
+    errors, divided by the usual error of each step and variable, are averaged over the steps and smoothed over time.
+    The score of a row is their root mean square over the variables; it is compared with a threshold that adapts to the
+    scores before it.
 
     Parameters
     ----------
     forecaster : LSTMForecaster or None, default=None
-        What forecasts: a forecaster of points, without covariates, calendar and ensemble. None: the defaults, 24 steps
-        ahead or a twentieth of the rows, if that is less.
+        The forecaster to fit: of points, without covariates, calendar and ensemble. None: the defaults, with a horizon
+        of 24 steps, or of a twentieth of the rows if that is less.
     smoothing : float, default=24
-        Span, in rows, of the exponentially weighted mean of errors, as in `pandas.Series.ewm`; 1: none. Spikes are
-        found soonest with little, long shifts with more.
+        Span, in rows, of the exponentially weighted mean of errors, as in `pandas.Series.ewm`; 1: none. Small values
+        find spikes sooner, large ones find long shifts.
     threshold : {"ewma", "dynamic", "quantile", "pot"} or an object of `lstmforecast.thresholds`, default="ewma"
-        What a score is held against.
+        The threshold of the scores.
     clip : float or None, default=None
-        For short anomalies: a row is forecast from as if it lay at most so many usual errors (4, say) from its own
-        forecast, so that an anomaly spoils no forecast of the rows after it, and events end when it ends; a new level
-        is followed as slowly. None: rows are forecast from as they are.
+        For short anomalies: later forecasts read each row as at most so many usual errors (4, say) away from its own
+        forecast. An anomaly then has little effect on forecasts of the rows after it, and its event ends when it ends;
+        but the forecasts also follow a new level more slowly. None: forecasts read the rows as they are.
     contamination : "auto" or float, default="auto"
-        ``"auto"``: an anomaly is what lies above its threshold. A part of the rows, above 0 and at most 0.5: thresholds
-        are multiplied so that this part of the rows of `fit` lies above.
+        ``"auto"``: a row is an anomaly if its score is above its threshold. A share of the rows, above 0 and at most
+        0.5: thresholds are multiplied so that this share of the rows of `fit` is above them.
     min_gap : int, default=48
         Anomalies with at most so many rows between them are one event of `detect`.
     refit_every : int or None, default=None
-        After so many rows of `update` the forecaster is fitted anew, while `update` waits; None: never.
+        Number of rows of `update` after which the forecaster is fitted again, within `update`; None: never.
     memory : int, default=10000
-        The newest rows, to which it is fitted then.
+        Number of the newest rows that later fits use.
     random_state : int, RandomState, Generator or None, default=None
         Seed of the forecaster; None: that of ``forecaster``.
 
@@ -81,26 +81,27 @@ class LSTMAnomalyDetector(PlainParameters, DocLinkMixin, CallbackSupportMixin, O
     offset_ : float
         ``decision_function`` is ``score_samples`` less this; -1 with ``contamination="auto"``.
     window_size_ : int
-        Rows before the first that can be judged.
+        Number of rows before the first that can be scored.
     n_features_in_ : int
-        How many variables.
+        Number of variables.
     feature_names_in_ : ndarray of str of shape (n_features_in_,)
         Column names, if all of them are strings.
     report_ : DataFrame
-        What was irregular in the rows seen by `fit` and `update`: gaps, duplicate and backward time stamps, missing
-        values; how often, how many rows, where first.
+        What was irregular in the rows of `fit` and `update`: gaps, duplicate time stamps, steps back in time, missing
+        values; how often, in how many rows, where first.
+    stream_ : OnlineDetector
+        The fitted forecaster with the state of the scores and of the threshold.
 
     Notes
     -----
-    Rows are taken in the order in which they stand, each as the next step; a time stamp that stands twice, or that lies
-    before the one of the row before, is that of a row as any other. Rows that are missing between two stamps, at most
-    336 of them, and missing values are filled by their forecasts and have no score. `fit` and `detect` warn where there
-    were such, and ``report_`` counts them.
+    Rows are read in their order, each as the next step, also a row whose time stamp is a duplicate or earlier than the
+    one before. Missing rows between two time stamps, at most 336, and missing values are filled by their forecasts and
+    have no score. `fit` and `detect` warn about them, and ``report_`` counts them.
 
-    A variable that never moved in the rows of `fit` is forecast to stay what it is, and raises no alarm until it moves.
+    A variable that is constant in the rows of `fit` is forecast to stay constant: its first change is an anomaly.
 
-    Without ``clip``, an anomaly stays in the windows for as many rows as they have, and spoils forecasts for so long:
-    events end late, and a season later there may be an echo.
+    Without ``clip``, an anomaly disturbs forecasts for as long as it is in the window: events end late, and a second
+    one may follow a season later.
 
     References
     ----------
@@ -154,8 +155,8 @@ class LSTMAnomalyDetector(PlainParameters, DocLinkMixin, CallbackSupportMixin, O
         Parameters
         ----------
         X : array-like of shape (n,) or (n, k), Series or DataFrame
-            Observations in time order, mostly normal ones; NaN is a missing value. A time index tells where rows are
-            missing and how long a season is.
+            Observations in time order, most of them normal; NaN is a missing value. From a time index, missing rows and
+            the length of a season are found.
         y : None
             Ignored, for scikit-learn.
 
@@ -167,8 +168,8 @@ class LSTMAnomalyDetector(PlainParameters, DocLinkMixin, CallbackSupportMixin, O
         Raises
         ------
         TypeError, ValueError
-            If a parameter is out of range, a column holds no numbers or no values, or the data are too short or in no
-            order. After any error the detector is what it was before.
+            If a parameter is out of range, a column has no numbers or no values, or the data are too short or unsorted.
+            After an error the detector is unchanged.
         """
         with aside(self) as fitted:
             rows, parameters = read_at_fit(fitted, X), self._plain_parameters()
@@ -184,19 +185,19 @@ class LSTMAnomalyDetector(PlainParameters, DocLinkMixin, CallbackSupportMixin, O
         return self
 
     def score_samples(self, X: Any) -> NDArray[np.float64]:
-        """How normal each row is: minus its score, as a multiple of its threshold.
+        """Score how normal each row is: minus its score, divided by its threshold.
 
         Parameters
         ----------
         X : array-like of shape (n,) or (n, k), Series or DataFrame
-            Rows in time order, with the columns of `fit`. If their time index goes on after the rows seen by `fit` and
-            `update`, those are the rows before them; else they are a series of their own, of whose first
-            ``window_size_`` rows nothing can be said. What is learned of thresholds on the way is forgotten.
+            Rows in time order, with the columns of `fit`. If their time index continues after the rows of `fit` and
+            `update`, they are taken as the continuation of these; else as a series of their own, whose first
+            ``window_size_`` rows have no score. The detector itself doesn't change.
 
         Returns
         -------
         ndarray of shape (n,)
-            0 is as normal as can be, and what rows have of which nothing is known; an anomaly is below ``offset_``.
+            At most 0; rows without a score have 0. Anomalies are below ``offset_``.
 
         Raises
         ------
@@ -209,7 +210,7 @@ class LSTMAnomalyDetector(PlainParameters, DocLinkMixin, CallbackSupportMixin, O
         return self._score_samples(X)
 
     def decision_function(self, X: Any) -> NDArray[np.float64]:
-        """How far each row is from being an anomaly: ``score_samples(X) - offset_``.
+        """Compute the distance of each row from being an anomaly: ``score_samples(X) - offset_``.
 
         Parameters
         ----------
@@ -239,7 +240,7 @@ class LSTMAnomalyDetector(PlainParameters, DocLinkMixin, CallbackSupportMixin, O
         return np.where(self.decision_function(X) < 0, -1, 1)
 
     def trace(self, X: Any) -> pd.DataFrame:
-        """All that is known of each row: for pictures, and for those who ask why.
+        """Get all that the detector computes for each row, to draw or to explain it.
 
         Parameters
         ----------
@@ -250,9 +251,9 @@ class LSTMAnomalyDetector(PlainParameters, DocLinkMixin, CallbackSupportMixin, O
         -------
         DataFrame of shape (n, 3 * k + 4)
             With the index of ``X``, in the time zone of `fit`. Columns of two levels: ``("value", name)``,
-            ``("forecast", name)`` a step ahead and ``("error", name)``, smoothed and in usual errors, of each variable;
-            ``score``, ``threshold`` (after ``contamination``), ``severity`` (their ratio) and ``anomaly``. NaN where
-            nothing is known.
+            ``("forecast", name)`` one step ahead and ``("error", name)``, smoothed and in usual errors, of each
+            variable; ``score``, ``threshold`` (after ``contamination``), ``severity`` (their ratio) and ``anomaly``.
+            NaN where nothing is known.
         """
         self._check_is_fitted()
         rows = self._read(X)
@@ -269,9 +270,9 @@ class LSTMAnomalyDetector(PlainParameters, DocLinkMixin, CallbackSupportMixin, O
         Returns
         -------
         DataFrame of shape (n_events, 5)
-            ``start``, ``end`` (the last anomaly) and ``peak`` by the labels of the rows, or their numbers;
-            ``severity``, the score at the peak as a multiple of its threshold; ``variables``, a list of those whose
-            error at the peak is at least half of the greatest.
+            ``start``, ``end`` (the last anomaly) and ``peak``: labels or numbers of rows. ``severity``: the score at
+            the peak divided by its threshold. ``variables``: a list of those whose error at the peak is at least half
+            of the greatest.
 
         Warns
         -----
@@ -287,18 +288,18 @@ class LSTMAnomalyDetector(PlainParameters, DocLinkMixin, CallbackSupportMixin, O
         return events_frame(runs, severity, scored.errors, rows.row_labels, rows.names)
 
     def update(self, X: Any) -> NDArray[np.float64]:
-        """Take in the newest rows of a stream, and judge them, in constant time and memory for each.
+        """Score the newest rows of a stream and learn from them, in constant time and memory for each row.
 
         Parameters
         ----------
         X : array-like of shape (n,) or (n, k), Series or DataFrame
-            Rows that follow the last ones seen; an array of shape (k,) is one row of several variables. A time index
-            may leave gaps. Fastest are arrays.
+            Rows that follow the last ones; an array of shape (k,) is one row of several variables. A time index may
+            have gaps. Arrays are fastest.
 
         Returns
         -------
         ndarray of shape (n,)
-            As `decision_function`: below 0 for anomalies. Each row is judged by what was known before it.
+            As `decision_function`: below 0 for anomalies. Each row is scored by what was known before it.
 
         Raises
         ------
@@ -319,7 +320,7 @@ class LSTMAnomalyDetector(PlainParameters, DocLinkMixin, CallbackSupportMixin, O
         return -(scored.severity() / abs(self.offset_)) * abs(self.offset_) - self.offset_
 
     def save(self, path: str | Path) -> None:
-        """Write the fitted detector to one safetensors file, so that it goes on where it stands.
+        """Write the fitted detector to one safetensors file; the loaded detector continues with the next row.
 
         Parameters
         ----------

@@ -67,7 +67,7 @@ class Irregularities:
     def __str__(self) -> str:
         words = {
             "gap": "{0} gaps with {1} missing rows (the first before {2})",
-            "duplicate": "{0} time stamps that stand twice (the first {2})",
+            "duplicate": "{0} duplicate time stamps (the first {2})",
             "backward": "{0} steps back in time (the first to {2})",
             "missing value": "{0} missing values (the first at {2})",
         }

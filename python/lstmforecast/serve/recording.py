@@ -230,7 +230,7 @@ class ForecastRecorder:
         series = found[0][0] if found else ""
         for (origin, name), each in sorted(errors.items()):
             monitor, place = self.monitors.get(name), (name, "errors", series)
-            if monitor is None or not monitor.watches_errors or origin <= self._last.get(place, ""):
+            if monitor is None or not monitor.tests_errors or origin <= self._last.get(place, ""):
                 continue
             self._remember(place, origin)
             monitor.update(np.empty((0, monitor.n_features_in_)), float(np.mean(each)))

@@ -178,7 +178,7 @@ def test_a_log_of_earlier_versions_goes_on(tmp_path: Path) -> None:
     old_file(tmp_path / "log.db", 150)
     for _ in range(2):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("lstmforecast.monitoring.ab_store.MOVED", 400)
+            patch.setattr("lstmforecast.monitoring.ab_store.ROWS_PER_MOVE", 400)
             log = ForecastLog(f"sqlite:///{tmp_path}/log.db")
         with log:
             frame = log.join()

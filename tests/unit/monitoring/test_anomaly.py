@@ -164,7 +164,7 @@ def test_gaps_duplicates_and_clocks_set_back_are_reported(detector) -> None:
     times[360:] = [time - pd.Timedelta("2h") for time in times[360:]]  # set back
     messy = pd.Series(y.to_numpy(), pd.DatetimeIndex(times))
     messy.iloc[380] = np.nan
-    with pytest.warns(UserWarning, match=r"1 time stamps that stand twice.*1 steps back in time.*1 missing values"):
+    with pytest.warns(UserWarning, match=r"1 duplicate time stamps.*1 steps back in time.*1 missing values"):
         detector.detect(messy[300:])
     streaming = copy.deepcopy(detector)
     decisions = streaming.update(messy[300:])
