@@ -348,8 +348,11 @@ class TestDrift:
             "expected actuals[0].times with one time for each of 1 rows, got 0",
         ),
         *[
-            ({"actuals": [{"values": [1], "times": [time]}]}, "actuals[0]: expected times such as 2026-01-31T12:00:00,
-            got ") for time in (
+            (
+                {"actuals": [{"values": [1], "times": [time]}]},
+                "actuals[0]: expected times such as 2026-01-31T12:00:00, got ",
+            )
+            for time in (
                 "now",
                 "today",
                 "2026",

@@ -123,6 +123,7 @@ class LSTMAnomalyDetector(PlainParameters, DocLinkMixin, CallbackSupportMixin, O
 
     _doc_page = "anomalies"
     n_features_in_: int
+    offset_: float
     stream_: OnlineDetector
 
     def __init__(
