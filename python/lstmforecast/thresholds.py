@@ -6,14 +6,15 @@ Each threshold is computed from the scores before; it learns one score at a time
 from __future__ import annotations
 
 import numbers
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 
 from lstmforecast import _core
-from lstmforecast.contract.plain import PlainParameters
+from lstmforecast.contract.core_options import ThresholdOptions
+from lstmforecast.contract.plain import PlainParameters, plain_parameters
 from lstmforecast.contract.rules import Number
 
 __all__ = ["DynamicThreshold", "EWMAThreshold", "POTThreshold", "QuantileThreshold"]
@@ -25,7 +26,7 @@ class Threshold(PlainParameters, BaseEstimator):
     _name: ClassVar[str]
     _rules: ClassVar[dict[str, Number]]
 
-    def config(self) -> dict[str, Any]:
+    def config(self) -> ThresholdOptions:
         """Get name and parameters in the form that the Rust core takes.
 
         Returns
@@ -38,11 +39,12 @@ class Threshold(PlainParameters, BaseEstimator):
         TypeError, ValueError
             For a parameter out of range.
         """
-        parameters = self._plain_parameters()
+        parameters = plain_parameters(self)
         for name, value in parameters.items():
             self._rules[name].check(name, value)
         kinds = {name: int if rule.kind is numbers.Integral else float for name, rule in self._rules.items()}
-        return {self._name: {name: kinds[name](value) for name, value in parameters.items()}}
+        options = {self._name: {name: kinds[name](value) for name, value in parameters.items()}}
+        return cast("ThresholdOptions", options)
 
     def follow(self, scores: ArrayLike, first: ArrayLike) -> NDArray[np.float64]:
         """Compute the threshold of each score.

@@ -35,7 +35,7 @@ def add_parser(commands: Any, style: dict[str, Any]) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Write the file; errors are those of the package."""
-    from lstmforecast.export.persistence import load
+    from lstmforecast.export.saving import load
 
     check_writable(args.model, args.output)
     model = load(args.model)

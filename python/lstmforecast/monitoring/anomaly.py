@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,11 +12,14 @@ from sklearn.base import BaseEstimator, OutlierMixin, clone
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
-from lstmforecast import _core
 from lstmforecast.contract.aside import aside
 from lstmforecast.contract.fit_tasks import CallbackSupportMixin, FitTasks, with_callbacks
 from lstmforecast.contract.html_repr import DocLinkMixin
-from lstmforecast.contract.plain import PlainParameters
+from lstmforecast.contract.plain import PlainParameters, plain_parameters
+from lstmforecast.estimators.forecaster import LSTMForecaster
+from lstmforecast.export.file_checks import require
+from lstmforecast.export.persistence import ModelFile
+from lstmforecast.export.saving import Saved
 from lstmforecast.monitoring import detector_file
 from lstmforecast.monitoring.detector_rows import Rows, read_at_fit, read_newest, read_rows
 from lstmforecast.monitoring.detector_training import DetectorTraining, check_parameters
@@ -29,7 +31,6 @@ from lstmforecast.monitoring.scored_rows import ON_THRESHOLD
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from lstmforecast.estimators.forecaster import LSTMForecaster
     from lstmforecast.thresholds import Threshold
 
 # The severity of rows without a score.
@@ -40,7 +41,7 @@ _STREAM_OF_0_1 = ("forecaster_", "_monitor", "_labels", "_clock", "_frequency", 
 _FIT_LEVEL = 4 if CallbackSupportMixin.__module__.startswith("sklearn") else 3
 
 
-class LSTMAnomalyDetector(PlainParameters, DocLinkMixin, CallbackSupportMixin, OutlierMixin, BaseEstimator):
+class LSTMAnomalyDetector(Saved, PlainParameters, DocLinkMixin, CallbackSupportMixin, OutlierMixin, BaseEstimator):
     """Detect anomalies in a time series, of one variable or many, by the errors of an LSTM's forecasts.
 
     Each row is compared with all forecasts of it, from one step ahead to the forecaster's horizon. Their absolute
@@ -173,7 +174,7 @@ class LSTMAnomalyDetector(PlainParameters, DocLinkMixin, CallbackSupportMixin, O
             After an error the detector is unchanged.
         """
         with aside(self) as fitted:
-            rows, parameters = read_at_fit(fitted, X), self._plain_parameters()
+            rows, parameters = read_at_fit(fitted, X), plain_parameters(self)
             check_parameters(parameters, len(rows.table))
             detector_file.check_savable(rows.index, rows.labels)
             tasks = FitTasks(self, X, y)
@@ -315,56 +316,10 @@ class LSTMAnomalyDetector(PlainParameters, DocLinkMixin, CallbackSupportMixin, O
             scored = self.stream_.update(rows)
         else:
             stream = self.stream_.copied()
-            scored = stream.update(rows, DetectorTraining.of(self._plain_parameters()))
+            scored = stream.update(rows, DetectorTraining.of(plain_parameters(self)))
             self.stream_ = stream
         # as `decision_function` computes it, to the bit
         return -(scored.severity() / abs(self.offset_)) * abs(self.offset_) - self.offset_
-
-    def save(self, path: str | Path) -> None:
-        """Write the fitted detector to one safetensors file; the loaded detector continues with the next row.
-
-        Parameters
-        ----------
-        path : str or Path
-            Where to; a file that is there is replaced.
-
-        Raises
-        ------
-        OSError
-            If the file can't be written; a file that was there before is left as it was.
-        """
-        from lstmforecast.export.persistence import save_detector
-
-        self._check_is_fitted()
-        save_detector(self, path)
-
-    @classmethod
-    def load(cls, path: str | Path) -> Self:
-        """Read a detector that `save` wrote.
-
-        Parameters
-        ----------
-        path : str or Path
-            The file.
-
-        Returns
-        -------
-        LSTMAnomalyDetector
-            Fitted, of the class that `load` is called on.
-
-        Raises
-        ------
-        FormatError
-            If the file is damaged, foreign, newer than this version, or holds another kind of estimator.
-        OSError
-            If it can't be read.
-        """
-        from lstmforecast.export.persistence import load
-
-        detector = load(path)
-        if not isinstance(detector, cls):
-            raise _core.FormatError(f"{path}: expected a file of {cls.__name__}, got one of {type(detector).__name__}")
-        return detector
 
     @property
     def forecaster_(self) -> LSTMForecaster:
@@ -402,21 +357,21 @@ class LSTMAnomalyDetector(PlainParameters, DocLinkMixin, CallbackSupportMixin, O
     def _score_samples(self, X: Any) -> NDArray[np.float64]:
         return NORMAL - self.stream_.score(self._read(X))[0].severity()
 
-    def _packed(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any], dict[str, Any]]:
-        """Arrays, parameters and values from which `_unpacked` makes the same detector."""
-        parameters = self._plain_parameters()
+    def _pack(self) -> ModelFile:
+        parameters = plain_parameters(self)
         arrays, values = detector_file.pack(self.stream_, parameters, self.offset_, hasattr(self, "feature_names_in_"))
-        return arrays, detector_file.pack_parameters(parameters), values
+        file = self.forecaster_._pack()
+        return file.with_detector(arrays, detector_file.pack_parameters(parameters), values)
 
     @classmethod
-    def _unpacked(
-        cls, forecaster: Any, arrays: dict[str, NDArray[Any]], parameters: dict[str, Any], values: dict[str, Any]
-    ) -> Self:
-        """The inverse of `_packed`; a ValueError or KeyError for contents that don't fit together."""
+    def _unpack(cls, file: ModelFile) -> Self:
+        require(file.words["estimator"] == LSTMForecaster.__name__, "a detector without a forecaster")
+        forecaster = LSTMForecaster._unpack(file)
+        arrays, parameters, values = file.detector()
         detector = cls(**detector_file.unpack_parameters(parameters))
         if values["own_forecaster"]:
             detector.set_params(forecaster=clone(forecaster))
-        check_parameters(detector._plain_parameters(), 2)
+        check_parameters(plain_parameters(detector), 2)
         detector.stream_ = detector_file.unpack(forecaster, arrays, values)
         detector.n_features_in_, detector.offset_ = int(values["n_features"]), float(values["offset"])
         if values["named"]:

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lstmforecast import _core
-from lstmforecast.data.packing import pack_frequency, pack_index, pack_label, unpack_frequency, unpack_label
+from lstmforecast.data.saved_labels import pack_frequency, pack_index, pack_label, unpack_frequency, unpack_label
 from lstmforecast.export.file_checks import is_count, require, require_array
 from lstmforecast.monitoring.online_detector import OnlineDetector
 from lstmforecast.monitoring.row_times import Irregularities, RowTimes

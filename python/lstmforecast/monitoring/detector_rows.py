@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.utils.validation import validate_data
 
-from lstmforecast.data.form import read_table, row_name
+from lstmforecast.data.container import read_table, row_name
 from lstmforecast.data.frames import localising, to_pandas
 from lstmforecast.monitoring.row_times import RowTimes, is_time_index
 

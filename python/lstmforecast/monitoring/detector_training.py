@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 
 from lstmforecast import _core
+from lstmforecast.contract.core_options import MonitorOptions
 from lstmforecast.contract.rules import Number
 from lstmforecast.estimators.forecaster import LSTMForecaster
+from lstmforecast.fitting.held_out import HeldOut
 from lstmforecast.monitoring.scored_rows import network_of, transformed
 from lstmforecast.thresholds import Threshold, resolve
 
@@ -104,9 +106,12 @@ class DetectorTraining:
 
     def fit_monitor(self, forecaster: LSTMForecaster, rows: Array) -> _core.Monitor:
         """Learn usual errors and the threshold from rows (n, k) that the forecaster was fitted to."""
-        config = {"smoothing": float(self.smoothing), "threshold": self.threshold.config()}
-        config |= {"clip": None if self.clip is None else float(self.clip)}
-        n_train = forecaster.n_training_rows(len(rows))
+        config: MonitorOptions = {
+            "smoothing": float(self.smoothing),
+            "threshold": self.threshold.config(),
+            "clip": None if self.clip is None else float(self.clip),
+        }
+        n_train = HeldOut.of(forecaster).training_rows(len(rows))
         seen = transformed(forecaster, rows)
         return _core.Monitor.fit(network_of(forecaster), seen, config, n_train, forecaster.n_threads)[0]
 

@@ -17,7 +17,7 @@ from lstmforecast.contract.aside import aside
 from lstmforecast.contract.html_repr import DocLinkMixin
 from lstmforecast.contract.plain import PlainParameters
 from lstmforecast.contract.rules import Number
-from lstmforecast.data.form import read_table
+from lstmforecast.data.container import read_table
 from lstmforecast.data.observations import check_columns
 from lstmforecast.monitoring.drift_errors import LEAST_BATCHES, ErrorTests
 from lstmforecast.monitoring.drift_inputs import CHECKS, Reference
@@ -180,7 +180,7 @@ class DriftMonitor(PlainParameters, DocLinkMixin, BaseEstimator):
             If the forecaster isn't fitted or was fitted to a panel, or ``y`` has other columns; also as in `fit`.
         """
         check_is_fitted(forecaster)
-        observations, calibration = forecaster.dataset_.observations, forecaster.calibration_
+        observations, calibration = forecaster.fitted_.seen.observations, forecaster.fitted_.calibration
         if observations.is_panel:
             raise ValueError("expected a forecaster of one series, got one of a panel")
         table, form = read_table(y)

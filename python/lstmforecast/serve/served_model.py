@@ -12,12 +12,14 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from lstmforecast.data.dataset import ends_of, roll
-from lstmforecast.data.units import Units
+from lstmforecast.data.error_scale import ErrorScale
 from lstmforecast.fitting.distribution import mean
+from lstmforecast.fitting.held_out import HeldOut
+from lstmforecast.fitting.roll import ends_of, roll
 from lstmforecast.monitoring.ab_store import write_label
 from lstmforecast.serve.timestamps import TimeFormat, check_years
 from lstmforecast.uncertainty.calibration import SIDES, check_probabilities, levels_of
+from lstmforecast.uncertainty.intervals import corrected_quantiles
 
 if TYPE_CHECKING:
     from lstmforecast.estimators.forecaster import LSTMForecaster
@@ -38,12 +40,12 @@ class Window:
 
 @dataclass(frozen=True)
 class Prepared:
-    """Windows as the network reads them, features of the future, scales and units of series, times ahead, steps."""
+    """Windows as the network reads them, features of the future, scales and error scales of series, times, steps."""
 
     windows: Array
     future: Array
     scales: Array | None
-    units: Units | None
+    error_scale: ErrorScale | None
     times: list[Any]
     steps: int
 
@@ -54,8 +56,8 @@ class Prepared:
             return parts[0]
         windows, future = (np.concatenate([getattr(part, name) for part in parts]) for name in ("windows", "future"))
         scales = None if parts[0].scales is None else np.concatenate([part.scales for part in parts])
-        units = [part.units for part in parts if part.units is not None]
-        joined = Units(*(np.concatenate(each) for each in zip(*units, strict=True))) if units else None
+        each = [part.error_scale for part in parts if part.error_scale is not None]
+        joined = ErrorScale(*(np.concatenate(column) for column in zip(*each, strict=True))) if each else None
         times = [time for part in parts for time in part.times]
         return Prepared(windows, future, scales, joined, times, parts[0].steps)
 
@@ -84,7 +86,7 @@ class ServedModel:
         if not isinstance(forecaster, LSTMForecaster):
             raise TypeError(f"expected LSTMForecaster for the model {name!r}, got {type(forecaster).__name__}")
         check_is_fitted(forecaster)
-        self._dataset = forecaster.dataset_
+        self._dataset = forecaster.fitted_.seen
         tables = {"X": self._dataset.covariates.known, "X_past": self._dataset.covariates.past}
         given = [each for each, table in tables.items() if table is not None]
         if given:
@@ -140,8 +142,7 @@ class ServedModel:
     @property
     def greatest_coverage(self) -> float:
         """Greatest coverage of intervals that the number of held-out errors allows; 0 without errors."""
-        calibration = self.forecaster.calibration_
-        n = 0 if calibration is None else len(calibration)
+        n = self.forecaster.fitted_.n_errors
         return max(0.0, n / (n + 1) if self.is_panel else (n - 1) / (n + 1))
 
     def description(self) -> dict[str, Any]:
@@ -191,7 +192,7 @@ class ServedModel:
         model, coverages = self.forecaster, check_probabilities("coverage", list(given))
         levels = _levels(coverages)
         wanted = [f"coverage={coverage:g}" for coverage in coverages for _ in SIDES]
-        model.check_levels(levels, wanted, steps, of_panel=self.is_panel)
+        model.fitted_.require_errors(levels, wanted, steps, HeldOut.of(model))
         return tuple(coverages)
 
     def prepare(self, window: Window, steps: int) -> Prepared:
@@ -211,11 +212,12 @@ class ServedModel:
         return Prepared(rows, np.zeros((1, steps, 0)), None, None, [times], steps)
 
     def _prepare_any(self, window: Window, steps: int) -> Prepared:
-        seen = self.forecaster.dataset_of(self._container(window), steps)
-        windows, future = ends_of(self.forecaster.model_, seen, steps, None)
-        index = seen.observations.future_index(steps)
+        model = self.forecaster
+        dataset = model.fitted_.on(self._container(window), None, None, None, model.missing)[0].seen
+        windows, future = ends_of(model.model_, dataset, steps, None)
+        index = dataset.observations.future_index(steps)
         times = None if index is None else self._time_format.written(index)
-        return Prepared(windows, future, seen.scales, seen.units, [times], steps)
+        return Prepared(windows, future, dataset.scales, dataset.error_scale, [times], steps)
 
     def _container(self, window: Window) -> Any:
         if window.times is None:
@@ -233,22 +235,29 @@ class ServedModel:
         parameters = roll(self.forecaster.model_, prepared.windows, prepared.future, self._n_threads, prepared.scales)
         parameters = parameters[:, : prepared.steps]
         points = parameters[..., 0] if self._distribution is None else mean(self._distribution, parameters)
-        bounds = self._bounds(parameters, coverages, prepared.units)
+        bounds = self._bounds(parameters, coverages, prepared.error_scale)
         points, bounds = self._dataset.undo(points), self._dataset.undo(bounds)
         return points.astype(self._dataset.observations.form.dtype, copy=False), bounds
 
-    def _bounds(self, parameters: Array, coverages: tuple[float, ...], units: Units | None) -> Array:
+    def _bounds(self, parameters: Array, coverages: tuple[float, ...], error_scale: ErrorScale | None) -> Array:
         if not coverages:
             return np.empty((0, *parameters.shape[:3]))
-        if self._distribution is None and units is None:
+        if self._distribution is None and error_scale is None:
             # rounding keeps the order, so corrections can be sorted before they are added
             return parameters[..., 0] + self.corrections(coverages, parameters.shape[1])
-        return self.forecaster.corrected_quantiles(parameters, _levels(coverages), units)
+        return self._quantiles(parameters, coverages, error_scale)
 
     def _make_corrections(self, coverages: tuple[float, ...], steps: int) -> Array:
         """What is added to point forecasts for their bounds: (n_levels, 1, steps, k)."""
         zero = np.zeros((1, steps, self.n_variables, 1))
-        return self.forecaster.corrected_quantiles(zero, _levels(coverages))
+        return self._quantiles(zero, coverages)
+
+    def _quantiles(
+        self, parameters: Array, coverages: tuple[float, ...], error_scale: ErrorScale | None = None
+    ) -> Array:
+        calibration = self.forecaster.fitted_.calibration
+        assert calibration is not None
+        return corrected_quantiles(calibration, parameters, _levels(coverages), error_scale)
 
 
 def _levels(coverages: Sequence[float]) -> list[float]:
