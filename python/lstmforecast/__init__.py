@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from lstmforecast.estimators.text import CharLSTM
     from lstmforecast.evaluation.backtesting import backtest
     from lstmforecast.evaluation.comparison import compare
+    from lstmforecast.evaluation.folds import Folds
     from lstmforecast.evaluation.quantization_cost import quantization_report
     from lstmforecast.export.persistence import load
     from lstmforecast.fitting.checkpoint import Checkpoint
@@ -46,6 +47,7 @@ __all__ = [
     "ComparisonDisplay",
     "DriftDisplay",
     "DriftMonitor",
+    "Folds",
     "ForecastDisplay",
     "FormatError",
     "HistoryDisplay",
@@ -83,6 +85,7 @@ _HOMES = {
     "ComparisonDisplay": "display",
     "DriftDisplay": "display",
     "DriftMonitor": "monitoring.drift",
+    "Folds": "evaluation.folds",
     "ForecastDisplay": "display",
     "FormatError": "_core",
     "HistoryDisplay": "display",

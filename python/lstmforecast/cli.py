@@ -291,11 +291,12 @@ def _beside(forecast: pd.DataFrame, interval: pd.DataFrame | None) -> pd.DataFra
 
 def _backtest(args: argparse.Namespace) -> None:
     from lstmforecast.evaluation.backtesting import backtest
+    from lstmforecast.evaluation.folds import Folds
 
     _check_writable(args.data, args.output, args.plot)
     _check_plots(args.plot)
-    options = {"test_size": args.test_size, "stride": args.stride, "season_length": args.season_length}
-    result = backtest(_model(args), _read(args), **options)
+    folds = Folds(args.test_size, stride=args.stride)
+    result = backtest(_model(args), _read(args), folds=folds, season_length=args.season_length)
     print(result)
     if args.output:
         _write_table(result.forecasts, args.output, index=False)

@@ -101,14 +101,14 @@ class FittedForecaster(SeriesEstimator):
         return self
 
     def backtest(self, y: Any, X: Any = None, X_past: Any = None, static: Any = None, **options: Any) -> BacktestResult:
-        """Fit a clone on the rows before a test part and score its forecasts.
+        """Fit a clone on the rows before a test set and score its forecasts.
 
         Parameters
         ----------
         y, X, X_past, static
-            As in `fit`: the whole series, the test part included.
+            As in `fit`: the whole series, the test set included.
         **options
-            Those of `lstmforecast.backtest`, which this calls: ``test_size``, ``refit``, ``coverage`` and others.
+            Those of `lstmforecast.backtest`, which this calls: ``folds``, ``coverage`` and others.
 
         Returns
         -------

@@ -1,4 +1,4 @@
-"""What quantisation costs and brings: size, latency and error before and after, on one's own data."""
+"""File size, latency and error of an estimator before and after quantisation, on the user's data."""
 
 from __future__ import annotations
 
@@ -25,32 +25,32 @@ if TYPE_CHECKING:
 
 MOST_WINDOWS = 2000
 BATCH = 256
-# Calls of each estimator, one after the other in turn, so that a busy machine is busy for all.
+# Calls of each estimator. They are called in turn, so that other load on the machine affects all alike.
 CALLS = 40
 
-# Forecasts of the first n windows, and the error of all.
+# A function that forecasts the first n windows, and one that returns the error of all.
 Trial = tuple[Callable[[int], object], Callable[[], float]]
 
 
 def quantization_report(estimator: LSTMEstimator, *data: Any, dtypes: Sequence[str] = DTYPES) -> pd.DataFrame:
-    """Compare a fitted estimator with what `quantize` makes of it, on data that it wasn't fitted to.
+    """Compare a fitted estimator with its quantised copies, on data that it wasn't fitted to.
 
     Parameters
     ----------
     estimator : LSTMForecaster, LSTMRegressor or LSTMClassifier
         A fitted one, not quantised.
     *data : array-like, Series or DataFrame
-        As `fit` takes them: ``y`` and perhaps ``X``, ``X_past``, ``static`` for a forecaster, ``X, y`` else.
+        The arguments of `fit`: ``y`` and perhaps ``X``, ``X_past``, ``static`` for a forecaster, else ``X, y``.
     dtypes : sequence of {"int8", "bf16"}
-        What to compare.
+        Types to compare.
 
     Returns
     -------
     DataFrame
-        A row for ``float32`` and for each of ``dtypes``. ``file_bytes``: what `save` writes. ``one_us``, ``batch_us``:
-        median microseconds of a forecast of one window and of up to 256 (the network and its scalers, without pandas).
-        ``error``: the mean squared error, in units of the variance of each column of ``y``, of up to 2,000 evenly
-        spread forecasts of a whole horizon; of a classifier the log loss.
+        A row for ``float32`` and for each of ``dtypes``. ``file_bytes``: the size of the file that `save` writes.
+        ``one_us``, ``batch_us``: median microseconds of a forecast of one window and of up to 256 (the network and its
+        scalers, without pandas). ``error``: the mean squared error, in units of the variance of each column of ``y``,
+        of up to 2,000 evenly spread forecasts of a whole horizon; of a classifier the log loss.
 
     Raises
     ------
@@ -121,7 +121,7 @@ def _trial_of_series(
 
 
 def _origins(lengths: NDArray[np.int64], size: int, horizon: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Series and rows of the first steps, evenly spread over those that have a window before and a horizon after."""
+    """Series and rows of origins, evenly spread over those with a window before and a horizon after them."""
     counts = np.maximum(lengths - size - horizon + 1, 0)
     total = int(counts.sum())
     if not total:

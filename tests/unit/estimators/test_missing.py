@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lstmforecast import LSTMForecaster
+from lstmforecast import Folds, LSTMForecaster
 
 FAST = {"hidden_size": 4, "max_epochs": 2, "steps_per_epoch": 10, "random_state": 0, "n_threads": 1, "missing": "mask"}
 HOURS = pd.date_range("2026-01-01", periods=600, freq="h")
@@ -154,7 +154,7 @@ def test_a_panel_goes_on_with_a_gap(missing):
 def test_a_backtest_scores_what_was_seen():
     y = _with_gaps()
     result = LSTMForecaster(3, window_size=24, **FAST).backtest(
-        y, test_size=60, coverage=0.8, season_length=24, scaled=True, stride=2
+        y, folds=Folds(60, stride=2), coverage=0.8, season_length=24, scaled=True
     )
     truth = result.forecasts["truth"].to_numpy()
     assert np.isnan(truth).sum() == y[-60:].isna().to_numpy()[result.origins[:, None] - 540 + np.arange(3)].sum() > 0
@@ -162,6 +162,6 @@ def test_a_backtest_scores_what_was_seen():
     assert np.isfinite(result.scores).all(axis=None)
     assert np.isfinite(result.interval_scores).all(axis=None)
     # standardised by the deviation of the known training values, 2.1 for the wider of the waves
-    plain = LSTMForecaster(3, window_size=24, **FAST).backtest(y, test_size=60, season_length=24, stride=2)
+    plain = LSTMForecaster(3, window_size=24, **FAST).backtest(y, folds=Folds(60, stride=2), season_length=24)
     assert result.scores["MAE"].iloc[0] < plain.scores["MAE"].iloc[0] * 1.5
     assert not result.scores["MAE"].equals(plain.scores["MAE"])

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from lstmforecast import LSTMForecaster, backtest, compare
+from lstmforecast import Folds, LSTMForecaster, backtest, compare
 from lstmforecast.evaluation.bootstrap import block_length, resampled_means
 from lstmforecast.evaluation.diebold_mariano import cosine_test, diebold_mariano
 from lstmforecast.evaluation.sequential import LEAST_BATCHES, confidence_sequence, t_boundary
@@ -198,8 +198,8 @@ def test_backtests_are_compared_by_cutoff() -> None:
     y = pd.Series(np.sin(np.arange(300) / 4), pd.date_range("2026-01-01", periods=300, freq="h"))
     y += np.random.default_rng(0).normal(0, 0.1, 300)
     options = {"hidden_size": 4, "max_epochs": 1, "random_state": 0, "n_threads": 1}
-    a = backtest(LSTMForecaster(6, **options), y, test_size=60, stride=2)
-    b = backtest(LSTMForecaster(6, **options, architecture="linear"), y, test_size=60, stride=2)
+    a = backtest(LSTMForecaster(6, **options), y, folds=Folds(60, stride=2))
+    b = backtest(LSTMForecaster(6, **options, architecture="linear"), y, folds=Folds(60, stride=2))
     result = compare(a, b)
     assert (result.n, result.horizon) == (28, 3)
     frame = a.forecasts

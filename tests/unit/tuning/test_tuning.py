@@ -9,8 +9,8 @@ import optuna
 import pandas as pd
 import pytest
 
-from lstmforecast import LSTMForecaster, LSTMRegressor, backtest, tune
-from lstmforecast.tuning.trial import UNITS, Validation, WithinUnits, units_of
+from lstmforecast import Folds, LSTMForecaster, LSTMRegressor, backtest, tune
+from lstmforecast.tuning.trial import UNITS, SameUnitsPruner, Validation, units_of
 
 HOURS = pd.date_range("2024-01-01", periods=200, freq="h")
 Y = pd.Series(np.sin(np.arange(200) / 4) + np.random.default_rng(0).normal(size=200) / 5, HOURS, name="load")
@@ -41,7 +41,7 @@ def test_the_first_trial_is_the_estimator_as_given(result):
 
 def test_a_value_is_the_error_of_a_backtest_in_deviations_of_the_rows_before(result):
     best = small(**result.best_params_, random_state=result.best_estimator_.random_state)
-    scores = backtest(best, Y, test_size=0.2).scores / Y[:160].std(ddof=0) ** 2
+    scores = backtest(best, Y, folds=0.2).scores / Y[:160].std(ddof=0) ** 2
     # The same numbers, divided before or after they are summed.
     assert result.best_value_ == pytest.approx(scores.loc["LSTMForecaster", "MSE"], rel=1e-9)
     for naive in ("repeat-last", "seasonal-naive"):
@@ -91,7 +91,7 @@ def test_a_trial_without_prospects_is_given_up():
 
 
 def test_losses_are_compared_in_the_same_units_only():
-    study = optuna.create_study(pruner=WithinUnits(optuna.pruners.MedianPruner(1, 0)))
+    study = optuna.create_study(pruner=SameUnitsPruner(optuna.pruners.MedianPruner(1, 0)))
     for units, loss in [("a", 1.0), ("b", 100.0)]:
         trial = study.ask()
         trial.set_user_attr("units", units)
@@ -124,7 +124,7 @@ def test_a_search_goes_on_from_its_storage(tmp_path):
 def test_a_storage_of_another_task_is_refused(tmp_path):
     path = tmp_path / "trials.db"
     search(storage=path, n_trials=1)
-    for other in ({"y": Y + 1}, {"estimator": small(batch_size=64)}, {"metric": "MAE"}, {"validation_size": 0.3}):
+    for other in ({"y": Y + 1}, {"estimator": small(batch_size=64)}, {"metric": "MAE"}, {"folds": 0.3}):
         with pytest.raises(ValueError, match="expected study 'lstmforecast' of the storage"):
             search(**({"storage": path} | other))
     assert len(search(storage=path, n_trials=1, study_name="other", metric="MAE").trials_) == 1
@@ -214,7 +214,8 @@ def test_a_result_prints_what_matters(result):
         ({"n_trials": 0}, "expected n_trials to be at least 1"),
         ({"timeout": -1}, "expected timeout to be a number of seconds"),
         ({"metric": "RMSSE"}, "expected metric to be one of"),
-        ({"validation_size": 300}, "expected test_size"),
+        ({"folds": 300}, "expected test_size to be a number of rows from 1 to 199 .* got 300"),
+        ({"folds": Folds(refit=20)}, "expected folds with refit=False, as a trial is one fit, got refit=20"),
         ({"estimator": small(distributed=True)}, "expected distributed=False"),
     ],
 )
@@ -230,7 +231,7 @@ def test_missing_values_of_the_validation_rows_are_no_truth():
     y.iloc[[50, 170, 171]] = np.nan
     result = search(y, estimator=small(missing="interpolate"), n_trials=1)
     seen = small(missing="ffill")._read(y, None, None, None)
-    validation = Validation.of(seen, (y, None, None, None), 0.2, 1, 4)
+    validation = Validation.of(seen, (y, None, None, None), Folds(), 4)
     assert validation.n_before == 160
     assert result.scores_.notna().all(axis=None)
 
