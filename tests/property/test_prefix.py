@@ -122,15 +122,15 @@ def test_a_backtest_with_x_forecasts_what_predict_does(horizon, parameters, n_or
     # of 12 rows, origins with as many rows after them as the network reads X of at once
     model = LSTMForecaster(HORIZON, window_size=14, hidden_size=4, max_epochs=1, random_state=0, n_threads=1)
     model.set_params(**parameters)
-    y, X = Y[:N_ROWS], PRICE
+    # the backtest reads no row of X after the last one of y
+    y, X, X_of_y = Y[:N_ROWS], PRICE, PRICE[:N_ROWS]
     if kind == "panel":
-        y, X = (pd.concat({"a": each, "b": 2 * each}, names=["unique_id"]) for each in (y, X))
-    # what stands in X after the last row of y isn't read
-    result = backtest(model, y, X.drop(DAYS[N_ROWS:], level=X.index.nlevels - 1), folds=12, horizon=horizon)
+        y, X, X_of_y = (pd.concat({"a": each, "b": 2 * each}, names=["unique_id"]) for each in (y, X, X_of_y))
+    result = backtest(model, y, X_of_y, folds=12, horizon=horizon)
     assert len(result.origins) == n_origins * (1 + (kind == "panel"))
     for i, origin, values in zip(result.which, result.origins, result.values, strict=True):
         part = y if kind == "series" else y.loc[["ab"[i]]]
-        expected = result.forecaster.predict(horizon, X, context=part[:origin]).to_numpy()
+        expected = result.forecaster.predict(horizon, X=X, context=part[:origin]).to_numpy()
         # one call for all windows or one for each, in float32
         np.testing.assert_allclose(values, expected.reshape(values.shape), rtol=1e-5)
 

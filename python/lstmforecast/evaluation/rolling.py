@@ -175,7 +175,8 @@ class RollingOrigins:
         if self.options.window == "expanding":
             return np.zeros_like(stop)
         size = self.before if self.options.train_size is None else self.options.train_size
-        return np.maximum(stop - size, 0)
+        start: Integers = np.maximum(stop - size, 0)
+        return start
 
 
 def _test_rows(lengths: Integers, test_size: int | float) -> Integers:
