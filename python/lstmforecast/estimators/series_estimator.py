@@ -264,10 +264,7 @@ class SeriesEstimator(SamplePaths, LSTMEstimator):
             return found
         which = np.zeros(len(origins), np.int64) if which is None else which
         n_read = steps_read(model.config, steps)
-        n_beyond = int((origins + n_read - np.asarray(seen.observations.lengths)[which]).max())
-        after = None
-        if n_read > steps and n_beyond > 0:
-            after = seen.covariates.of_future(seen.observations, n_beyond, None)
+        after = seen.covariates.of_future(seen.observations, n_read - steps, None) if n_read > steps else None
         parts = []
         for start in range(0, len(origins), BATCH):
             each = slice(start, start + BATCH)

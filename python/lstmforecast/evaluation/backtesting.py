@@ -126,14 +126,15 @@ def backtest(
         template.set_params(missing="ffill")
     seen = template._read(y, X, X_past, static)
     observations = seen.observations
-    rolling = RollingOrigins.of(observations.lengths, options, horizon, _rows_read(template, seen, horizon))
+    n_read = _steps_read(template, seen, horizon)
+    rolling = RollingOrigins.of(observations.lengths, options, horizon, n_read)
     fold_list, origins = rolling.folds(), rolling.origins
     season = _season(season_length, observations, int(rolling.first.max()))
     deviation = _deviation(template, observations, fold_list[0], scaled)
-    scorer = QuantileScorer(seen, Probabilities.read(coverage, levels), origins, season, horizon, deviation)
+    scorer = QuantileScorer(seen, Probabilities.read(coverage, levels), origins, season, horizon, n_read, deviation)
     scorer = scorer.checked(template, fold_list)
 
-    outcomes = _run(template, fold_list, n_jobs, _Job(seen, origins, horizon, scorer))
+    outcomes = _run(template, fold_list, n_jobs, _Job(seen, origins, scorer))
     # outcomes come fold after fold, the result is ordered series after series
     order = np.argsort(np.concatenate([fold.origins for fold in fold_list]))
     values = np.concatenate([outcome.values for outcome in outcomes])[order]
@@ -162,21 +163,20 @@ class _Job:
 
     seen: Seen
     origins: Origins
-    horizon: int
     scorer: QuantileScorer
 
     def __call__(self, fitted: LSTMForecaster, fold: Fold, is_last: bool) -> _Outcome:
         fitted._fit(self.seen.take(fold.rows(self.seen.observations)))
         sized, part = self.seen.sized(like=fitted._seen), self.origins.take(fold.origins)
-        parameters = fitted._forecast_origins(fitted.model_, sized, part.rows, self.horizon, part.series)
-        values = self.seen.undo(mean(fitted.model_.config["distribution"], parameters))
+        parameters = fitted._forecast_origins(fitted.model_, sized, part.rows, self.scorer.n_read, part.series)
+        values = self.seen.undo(mean(fitted.model_.config["distribution"], parameters))[:, : self.scorer.horizon]
         # the models of hundreds of refits would fill the memory
         kept = fitted if is_last else None
         return _Outcome(values, self.scorer.score(fitted, sized, fold), kept)
 
 
-def _rows_read(template: LSTMForecaster, seen: Seen, horizon: int) -> int:
-    """The rows from an origin on that a forecast needs: with X, those of all steps that the network forecasts at once.
+def _steps_read(template: LSTMForecaster, seen: Seen, horizon: int) -> int:
+    """The steps from an origin on for which rows must be there: with X, all steps that the network forecasts at once.
 
     `LSTMForecaster.predict` asks for the same rows of X, so that both forecast the same.
     """

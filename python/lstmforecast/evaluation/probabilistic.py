@@ -92,8 +92,8 @@ class QuantileScorer:
         What is scored.
     origins : Origins
         Of all fits.
-    season, horizon : int
-        The season that seasonal-naive repeats; steps forecast.
+    season, horizon, n_read : int
+        The season that seasonal-naive repeats; steps that are scored; steps that the network forecasts for them.
     deviation : ndarray of shape (n_series, k)
         The divisor of widths and losses.
     """
@@ -103,6 +103,7 @@ class QuantileScorer:
     origins: Origins
     season: int
     horizon: int
+    n_read: int
     deviation: Array
 
     @property
@@ -179,8 +180,13 @@ class QuantileScorer:
     def _methods(self, fitted: LSTMForecaster, seen: Seen, fold: Fold) -> tuple[Callable[[Origins], Array], ...]:
         """The quantiles (n, n_origins, horizon, k) of each of `METHODS` for given origins."""
         held_out, units = self._held_out(fitted, fold), self._units(fitted, fold)
+
+        def quantiles(origins: Origins) -> Array:
+            found = fitted._quantiles_at(seen, origins.rows, self.n_read, self.wanted.all, origins.series)
+            return found[:, :, : self.horizon]
+
         return (
-            lambda origins: fitted._quantiles_at(seen, origins.rows, self.horizon, self.wanted.all, origins.series),
+            quantiles,
             self._naive_quantiles(held_out, 1, units),
             self._naive_quantiles(held_out, self.season, units),
         )

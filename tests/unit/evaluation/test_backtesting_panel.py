@@ -215,7 +215,9 @@ def test_covariates_and_static_features_are_aligned_at_each_origin(horizon):
     fitted = small(calendar="auto").fit(cut(panel, 8), X, X_past, static)
     for i, origin, values in zip(found.which, found.origins, found.values, strict=True):
         context = series_of(panel, ["b", "a"][i]).iloc[:origin]
-        np.testing.assert_allclose(values, fitted.predict(horizon, X, context, X_past, static), rtol=1e-5)
+        np.testing.assert_allclose(
+            values, fitted.predict(horizon, X=X, X_past=X_past, context=context, static=static), rtol=1e-5
+        )
 
 
 def test_missing_values_are_no_truth_and_are_carried_within_their_series():
