@@ -16,7 +16,7 @@ from lstmforecast.data.scalers import fit_columns
 from lstmforecast.data.season import season_length as usual_season
 from lstmforecast.estimators.forecaster import LSTMForecaster
 from lstmforecast.evaluation.backtest_result import BacktestResult
-from lstmforecast.evaluation.folds import Folds, takes_folds
+from lstmforecast.evaluation.folds import Folds, read_folds, takes_folds
 from lstmforecast.evaluation.probabilistic import Probabilities, QuantileScorer, QuantileSums
 from lstmforecast.evaluation.rolling import Fold, Origins, RollingOrigins
 from lstmforecast.evaluation.scoring import Array, point_scores
@@ -118,7 +118,7 @@ def backtest(
     """
     if not isinstance(forecaster, LSTMForecaster):
         raise TypeError(f"expected forecaster to be an LSTMForecaster, got {type(forecaster).__name__}")
-    options = Folds.read(folds)
+    options = read_folds(folds)
     horizon = check_count("horizon", forecaster.horizon if horizon is None else horizon)
     template: LSTMForecaster = clone(forecaster).set_params(checkpoint=None)
     template._validate_parameters()

@@ -78,34 +78,23 @@ class Folds:
             if self.window == "expanding":
                 raise ValueError(f"expected train_size=None for window='expanding', got {self.train_size}")
 
-    @classmethod
-    def read(cls, folds: Any) -> Folds:
-        """Take the argument ``folds`` of `backtest` and `tune`: None, the size of the test set, or an object.
 
-        Raises
-        ------
-        TypeError, ValueError
-            If it is something else, or a size out of range.
-        """
-        folds = plain(folds)
-        if isinstance(folds, cls):
-            return folds
-        if isinstance(folds, bool) or not (folds is None or isinstance(folds, int | float)):
-            raise TypeError(
-                f"expected folds to be a number of test rows, a fraction, an lstmforecast.Folds or None, got {folds!r}"
-            )
-        return cls() if folds is None else cls(folds)
+def read_folds(folds: Any) -> Folds:
+    """Read the argument ``folds`` of `backtest` and `tune`: None, the size of the test set, or an object.
 
-    def changes(self) -> dict[str, Any]:
-        """The options that differ from the defaults.
-
-        Examples
-        --------
-        >>> Folds(0.2, gap=3).changes()
-        {'gap': 3}
-        """
-        default = Folds()
-        return {name: value for name, value in vars(self).items() if value != getattr(default, name)}
+    Raises
+    ------
+    TypeError, ValueError
+        If it is something else, or a size out of range.
+    """
+    folds = plain(folds)
+    if isinstance(folds, Folds):
+        return folds
+    if isinstance(folds, bool) or not (folds is None or isinstance(folds, int | float)):
+        raise TypeError(
+            f"expected folds to be a number of test rows, a fraction, an lstmforecast.Folds or None, got {folds!r}"
+        )
+    return Folds() if folds is None else Folds(folds)
 
 
 def _check_test_size(test_size: Any) -> None:

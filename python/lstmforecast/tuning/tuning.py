@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from lstmforecast.contract.plain import plain
 from lstmforecast.contract.seeds import draw_seed
 from lstmforecast.data.season import season_length
 from lstmforecast.estimators.forecaster import LSTMForecaster
-from lstmforecast.evaluation.folds import Folds, takes_folds
+from lstmforecast.evaluation.folds import Folds, read_folds, takes_folds
 from lstmforecast.evaluation.scoring import PANEL_SCORES, SCORES
 from lstmforecast.fitting.parameters import check_count, check_jobs
 
@@ -158,12 +159,16 @@ def task_details(folds: Folds, metric: str) -> tuple[Any, ...]:
     >>> task_details(Folds(), "MSE"), task_details(Folds(40, gap=3), "MAE")
     ((0.2, 1, 'MSE'), (40, 1, 'MAE', 'gap=3'))
     """
-    newer = [f"{name}={value!r}" for name, value in folds.changes().items() if name not in ("test_size", "stride")]
+    newer = [
+        f"{field.name}={getattr(folds, field.name)!r}"
+        for field in fields(folds)
+        if field.name not in ("test_size", "stride") and getattr(folds, field.name) != field.default
+    ]
     return folds.test_size, folds.stride, metric, *newer
 
 
 def _read_folds(folds: Any) -> Folds:
-    options = Folds.read(folds)
+    options = read_folds(folds)
     if options.refit:
         raise ValueError(f"expected folds with refit=False, as a trial is one fit, got refit={options.refit}")
     return options

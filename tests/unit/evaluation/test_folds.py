@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from lstmforecast import Folds
+from lstmforecast.evaluation.folds import read_folds
 
 
 def test_it_prints_as_the_call_that_makes_it():
@@ -33,7 +34,7 @@ def test_it_does_not_change():
     ],
 )
 def test_a_number_is_the_size_of_the_test_set(given, expected):
-    assert Folds.read(given) == expected
+    assert read_folds(given) == expected
 
 
 @pytest.mark.parametrize(
