@@ -119,8 +119,10 @@ def test_refitting_fits_on_all_rows_before_each_origin():
 
 
 def test_the_forecaster_itself_is_left_alone():
-    forecaster = small(max_epochs=1)
+    forecaster = small(max_epochs=1, missing="interpolate")
+    before = forecaster.get_params()
     result = backtest(forecaster, FRAME, folds=30)
+    assert forecaster.get_params() == before
     assert not hasattr(forecaster, "model_")
     assert result.forecaster.cutoff_ == HOURS[119]
 
@@ -224,6 +226,14 @@ def test_an_error_in_a_job_is_raised_as_it_is():
 def test_a_fraction_is_rounded_to_rows():
     assert backtest(small(max_epochs=1), NOISE, folds=0.2).origins[0] == 120
     assert backtest(small(max_epochs=1), NOISE).origins[0] == 120
+
+
+def test_a_season_as_long_as_the_rows_before_the_test_set_is_no_season():
+    long, short = (backtest(small(max_epochs=1), FRAME[:n], folds=8) for n in (33, 32))
+    assert (long.season_length, short.season_length) == (24, 1)
+    pd.testing.assert_series_equal(
+        short.scores.loc["seasonal-naive"], short.scores.loc["repeat-last"], check_names=False
+    )
 
 
 def test_arrays_and_unnamed_series_are_numbered():

@@ -79,7 +79,7 @@ def test_same_seed_same_trials(result):
     assert list(search(random_state=1).trials_["learning_rate"])[1:] != list(again.trials_["learning_rate"])[1:4]
 
 
-def test_a_trial_without_prospects_is_given_up():
+def test_a_trial_with_worse_losses_than_the_median_is_pruned():
     worst = {"learning_rate": ("log", 1e-9, 1e-8), "linear_skip": [False]}
     estimator = small(linear_skip=False, max_epochs=6, learning_rate=1e-2)
     result = search(estimator=estimator, space=worst, pruner=optuna.pruners.MedianPruner(1, n_warmup_steps=3))
@@ -124,7 +124,8 @@ def test_a_search_goes_on_from_its_storage(tmp_path):
 def test_a_storage_of_another_task_is_refused(tmp_path):
     path = tmp_path / "trials.db"
     search(storage=path, n_trials=1)
-    for other in ({"y": Y + 1}, {"estimator": small(batch_size=64)}, {"metric": "MAE"}, {"folds": 0.3}):
+    others = [{"y": Y + 1}, {"estimator": small(batch_size=64)}, {"metric": "MAE"}]
+    for other in (*others, {"folds": 0.3}, {"folds": Folds(stride=2)}, {"folds": Folds(gap=1)}):
         with pytest.raises(ValueError, match="expected study 'lstmforecast' of the storage"):
             search(**({"storage": path} | other))
     assert len(search(storage=path, n_trials=1, study_name="other", metric="MAE").trials_) == 1
@@ -179,8 +180,12 @@ def test_several_trials_at_a_time_are_as_good_as_one():
 
 def test_time_ends_a_search():
     result = search(n_trials=None, timeout=0.5)
-    assert len(result.trials_) >= 1
+    starts = [trial.datetime_start.timestamp() for trial in result.study_.trials]
+    # no trial begins after the time is over, those that have begun are finished
+    assert max(starts) - min(starts) < 0.5
+    assert set(result.trials_["state"]) <= {"complete", "pruned"}
     assert result.trials_["state"].iloc[0] == "complete"
+    assert len(search(n_trials=None, timeout=0, storage=result.study_._storage).trials_) == len(result.trials_)
 
 
 def test_a_panel_is_tuned_on_the_end_of_each_series():
@@ -226,6 +231,11 @@ def test_arguments_out_of_range_are_refused(options, message):
         search(estimator=LSTMRegressor())
 
 
+def test_arguments_that_are_options_of_folds_are_refused():
+    with pytest.raises(TypeError, match=r"^expected folds=lstmforecast.Folds\(test_size=0.3, stride=2\), got valid"):
+        search(validation_size=0.3, stride=2)
+
+
 def test_missing_values_of_the_validation_rows_are_no_truth():
     y = Y.copy()
     y.iloc[[50, 170, 171]] = np.nan
@@ -233,7 +243,20 @@ def test_missing_values_of_the_validation_rows_are_no_truth():
     seen = small(missing="ffill")._read(y, None, None, None)
     validation = Validation.of(seen, (y, None, None, None), Folds(), 4)
     assert validation.n_before == 160
-    assert result.scores_.notna().all(axis=None)
+    scores = backtest(small(missing="interpolate"), y, folds=0.2).scores
+    # the deviation is that of the rows before, where the gap is filled with the value before it
+    expected = scores.loc["repeat-last", "MSE"] / y[:160].ffill().std(ddof=0) ** 2
+    assert result.scores_.loc["repeat-last", "MSE"] == pytest.approx(expected, rel=1e-9)
+
+
+def test_folds_are_those_of_the_backtest():
+    folds = Folds(40, stride=3, gap=5, window="sliding", train_size=100)
+    result = search(folds=folds, n_trials=1)
+    scores = backtest(small(random_state=result.best_estimator_.random_state), Y, folds=folds).scores
+    assert result.best_value_ == pytest.approx(scores.loc["LSTMForecaster", "MSE"] / Y[:160].std(ddof=0) ** 2, rel=1e-9)
+    seen = small()._read(Y, None, None, None)
+    sizes = [Validation.of(seen, (Y, None, None, None), each, 4).n_before for each in (folds, Folds(40, gap=5))]
+    assert sizes == [100, 155]
 
 
 def test_without_optuna_it_says_how_to_install_it():
