@@ -1,4 +1,4 @@
-"""A backtest says what could have been known, and scores it as published protocols do."""
+"""A backtest forecasts from rows before each origin only, and scores forecasts as published protocols do."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A backtest of many series says of each what one network could have known, and scores all of them together."""
+"""A backtest of a panel forecasts each series from rows before its origins, and scores all series together."""
 
 import numpy as np
 import pandas as pd

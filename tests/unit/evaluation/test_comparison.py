@@ -120,8 +120,8 @@ def mixed_ratio(t: float, count: int, g: float) -> float:
 
 @pytest.mark.parametrize("count", [10, 30])
 def test_the_boundary_is_where_the_mixed_likelihood_ratio_is_twenty(count: int) -> None:
-    spread = 2 * math.log(20)
-    g = (spread + math.log1p(spread)) / 200
+    doubled = 2 * math.log(20)
+    g = (doubled + math.log1p(doubled)) / 200
     [boundary] = t_boundary(np.array([count]), 1, 0.05)
     if math.isinf(boundary):  # no statistic is enough: the ratio's limit for a great one
         limit = (1 + count * g) ** ((count - 1) / 2)
@@ -255,7 +255,7 @@ def test_other_labels_are_refused() -> None:
         compare(a, a.set_axis(range(1, 10)))
 
 
-def test_a_loss_has_no_say_in_what_are_losses():
+def test_a_loss_function_needs_the_truth():
     losses = np.random.default_rng(0).uniform(size=(2, 50))
     with pytest.raises(ValueError, match="expected truth with loss='absolute', as a and b are losses without it"):
         compare(*losses, loss="absolute")

@@ -1,4 +1,4 @@
-"""Spaces in a few words, and the one that `tune` makes itself."""
+"""Search spaces: short-hands for distributions, what is refused, and the default space."""
 
 import optuna
 import pytest

@@ -1,4 +1,4 @@
-"""A search: what trials see and how they are compared, how it goes on, what comes back."""
+"""Hyper-parameter search: which rows trials see, how they are scored and pruned, storages, results."""
 
 import logging
 import subprocess
@@ -148,7 +148,7 @@ def test_what_was_found_before_an_interrupt_is_kept(tmp_path):
     assert list(search(storage=path).trials_["state"]) == ["complete", "complete", "fail", "complete"]
 
 
-def test_parameters_that_do_not_go_together_fail_alone():
+def test_parameters_that_exclude_each_other_fail_in_their_trial_only():
     result = search(space={"window_size": [12, 1000]}, n_trials=6)
     failed = result.trials_[result.trials_["state"] == "fail"]
     assert len(failed)
@@ -179,13 +179,14 @@ def test_several_trials_at_a_time_are_as_good_as_one():
 
 
 def test_time_ends_a_search():
-    result = search(n_trials=None, timeout=0.5)
+    storage = optuna.storages.InMemoryStorage()
+    result = search(n_trials=None, timeout=0.5, storage=storage)
     starts = [trial.datetime_start.timestamp() for trial in result.study_.trials]
     # no trial begins after the time is over, those that have begun are finished
     assert max(starts) - min(starts) < 0.5
     assert set(result.trials_["state"]) <= {"complete", "pruned"}
     assert result.trials_["state"].iloc[0] == "complete"
-    assert len(search(n_trials=None, timeout=0, storage=result.study_._storage).trials_) == len(result.trials_)
+    assert len(search(n_trials=None, timeout=0, storage=storage).trials_) == len(result.trials_)
 
 
 def test_a_panel_is_tuned_on_the_end_of_each_series():
@@ -198,14 +199,14 @@ def test_a_panel_is_tuned_on_the_end_of_each_series():
     assert result.scores_.loc["repeat-last", "MSE"] == pytest.approx(one.scores_.loc["repeat-last", "MSE"], rel=1e-9)
 
 
-def test_it_says_nothing_and_leaves_verbosity_alone(capfd):
+def test_it_prints_nothing_and_keeps_the_verbosity_of_optuna(capfd):
     search(n_trials=2)
     assert optuna.logging.get_verbosity() == optuna.logging.INFO
     assert logging.getLogger("optuna").level == logging.INFO
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_result_prints_what_matters(result):
+def test_a_result_prints_scores_and_best_parameters(result):
     text = repr(result)
     for word in ("8 trials", "MSE", "as given", "repeat-last", "seasonal-naive", "learning_rate="):
         assert word in text
