@@ -142,7 +142,11 @@ def _naive(values, origin, season):
     return np.array(known[origin:])
 
 
-def test_scores_of_each_series_and_of_all_are_those_of_the_metrics(result):
+@pytest.mark.parametrize("season_length", [SEASON, 22])
+def test_scores_of_each_series_and_of_all_are_those_of_the_metrics(result, season_length):
+    if season_length != SEASON:
+        # as many rows as the series "little" has before its first origin
+        result = backtest(small(), PANEL, folds=Folds(TEST, stride=STRIDE), season_length=season_length)
     assert list(result.scores.index) == list(METHODS)
     assert list(result.scores.columns) == list(PANEL_SCORES)
     assert list(result.scores_by_series.index) == TESTED
@@ -155,10 +159,11 @@ def test_scores_of_each_series_and_of_all_are_those_of_the_metrics(result):
         if not len(origins):
             continue
         # where no season lies before, its last value stands for it
-        season = SEASON if origins[0] >= SEASON else 1
+        season = season_length if origins[0] >= season_length else 1
         truth = np.array([values[o : o + 4] for o in origins])
         forecasts = [result.values[result.which == i]]
-        forecasts += [np.array([_naive(values, o, each if o >= each else 1) for o in origins]) for each in (1, SEASON)]
+        for each in (1, season_length):
+            forecasts.append(np.array([_naive(values, o, each if o >= each else 1) for o in origins]))
         for method, forecast in zip(METHODS, forecasts, strict=True):
             row = result.scores_by_series.loc[key].xs(method, level="forecast")
             for name, metric in names.items():

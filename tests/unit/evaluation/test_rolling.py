@@ -87,10 +87,11 @@ def test_each_series_of_a_panel_is_split_as_if_alone(
 
 
 def test_short_series_are_cut_by_as_many_rows_and_left_out_of_the_test():
-    rolling = RollingOrigins.of([50, 12, 9, 3], Folds(10, stride=2, refit=True, gap=1), 4)
-    np.testing.assert_array_equal(rolling.n_origins, [4, 4, 0, 0])
+    rolling = RollingOrigins.of([50, 12, 11, 9, 3], Folds(10, stride=2, refit=True, gap=1), 4)
+    # of eleven rows, the one before the test set lies in the gap
+    np.testing.assert_array_equal(rolling.n_origins, [4, 4, 0, 0, 0])
     stops = [fold.stop.tolist() for fold in rolling.folds()]
-    assert stops == [[39, 1, 0, 0], [41, 3, 0, 0], [43, 5, 2, 0], [45, 7, 4, 0]]
+    assert stops == [[39, 1, 0, 0, 0], [41, 3, 2, 0, 0], [43, 5, 4, 2, 0], [45, 7, 6, 4, 0]]
     shares = RollingOrigins.of([50, 3], Folds(0.2, stride=2, refit=True), 4)
     # a fifth of three rows holds no origin: what lies before it is fitted on
     np.testing.assert_array_equal(shares.n_origins, [4, 0])
