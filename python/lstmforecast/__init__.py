@@ -29,11 +29,12 @@ if TYPE_CHECKING:
     from lstmforecast.estimators.forecaster import LSTMForecaster
     from lstmforecast.estimators.regressor import LSTMRegressor
     from lstmforecast.estimators.text import CharLSTM
+    from lstmforecast.evaluation.backtest_result import BacktestResult as BacktestResult
     from lstmforecast.evaluation.backtesting import backtest
     from lstmforecast.evaluation.comparison import compare
     from lstmforecast.evaluation.folds import Folds
     from lstmforecast.evaluation.quantization_cost import quantization_report
-    from lstmforecast.export.persistence import load
+    from lstmforecast.export.saving import load
     from lstmforecast.fitting.checkpoint import Checkpoint
     from lstmforecast.monitoring.anomaly import LSTMAnomalyDetector
     from lstmforecast.monitoring.drift import DriftMonitor
@@ -79,6 +80,7 @@ __all__ = [
 _HOMES = {
     "AnomalyDisplay": "display",
     "BacktestDisplay": "display",
+    "BacktestResult": "evaluation.backtest_result",
     "CharLSTM": "estimators.text",
     "CharModel": "_core",  # where its pickles look for it
     "Checkpoint": "fitting.checkpoint",
@@ -101,7 +103,7 @@ _HOMES = {
     "StandardScaler": "data.scalers",
     "backtest": "evaluation.backtesting",
     "compare": "evaluation.comparison",
-    "load": "export.persistence",
+    "load": "export.saving",
     "quantization_report": "evaluation.quantization_cost",
     "time_split": "data.windowing",
     "tune": "tuning.tuning",

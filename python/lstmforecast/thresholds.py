@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 
 from lstmforecast import _core
-from lstmforecast.contract.plain import PlainParameters
+from lstmforecast.contract.plain import PlainParameters, plain_parameters
 from lstmforecast.contract.rules import Number
 
 __all__ = ["DynamicThreshold", "EWMAThreshold", "POTThreshold", "QuantileThreshold"]
@@ -27,7 +27,7 @@ class Threshold(PlainParameters, BaseEstimator):
 
     def _config(self) -> dict[str, Any]:
         """Name and parameters as the core takes them; a TypeError or ValueError for one that makes no sense."""
-        parameters = self._plain_parameters()
+        parameters = plain_parameters(self)
         for name, value in parameters.items():
             self._rules[name].check(name, value)
         kinds = {name: int if rule.kind is numbers.Integral else float for name, rule in self._rules.items()}

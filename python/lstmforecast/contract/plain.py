@@ -89,9 +89,10 @@ class PlainParameters:
         parameters: dict[str, Any] = super().get_params(deep)  # type: ignore[misc]
         return {name: vars(self).get(name, value) for name, value in parameters.items()}
 
-    def _plain_parameters(self) -> dict[str, Any]:
-        """The parameters of the estimator that this is, or extends, as plain values; without those of parameters."""
-        return {name: getattr(self, name) for name in own_kind(self)._get_param_names()}
+
+def plain_parameters(estimator: Any) -> dict[str, Any]:
+    """The parameters of the estimator that this is, or extends, as plain values; without those of parameters."""
+    return {name: getattr(estimator, name) for name in own_kind(estimator)._get_param_names()}
 
 
 def own_kind(estimator: Any) -> Any:

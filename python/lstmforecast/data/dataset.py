@@ -1,15 +1,13 @@
-"""The data that a forecaster has seen, with all that stands beside the targets, and forecasts from it."""
+"""The data that a forecaster has seen, with all that stands beside the targets."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lstmforecast import _core
 from lstmforecast.data.covariates import Covariates
 from lstmforecast.data.index import Frequency
 from lstmforecast.data.observations import Missing, Observations
@@ -18,13 +16,8 @@ from lstmforecast.data.panel_index import is_panel
 from lstmforecast.data.scalers import fit_columns
 from lstmforecast.data.season import season_length
 from lstmforecast.data.units import Units, guess_spreads, is_pooled, spread_of
-from lstmforecast.fitting.distribution import mean
-from lstmforecast.fitting.ensemble import Ensemble
-from lstmforecast.fitting.finite import require_finite_forecasts
 
 Array = NDArray[np.float64]
-# Windows in one call: those of many series are made batch by batch.
-BATCH = 1024
 
 
 def read_observations(
@@ -74,6 +67,27 @@ class Seen:
     sizes: Array | None = None
     scaler: Any = None
     transform: str | None = None
+
+    @classmethod
+    def read(
+        cls,
+        y: Any,
+        X: Any = None,
+        X_past: Any = None,
+        static: Any = None,
+        *,
+        freq: Frequency,
+        missing: Missing,
+        calendar: Any,
+        holidays: str | None,
+        scaler: Any,
+        transform: str | None,
+    ) -> Seen:
+        """Check the data of a fit, and align the covariates with them; the options are parameters of the forecaster."""
+        observations = read_observations(y, freq=freq, missing=missing)
+        covariates = Covariates.at_fit(observations, X, X_past, static, calendar, holidays)
+        features = covariates.of(observations, X, X_past)
+        return cls(observations, features, covariates, scaler=scaler, transform=transform)
 
     def __post_init__(self) -> None:
         if self.transform == "log" and (self.observations.values <= -1).any():
@@ -226,82 +240,3 @@ class Seen:
         features[newer] = self.covariates.of(joined.take(newer), X, X_past, static)
         extended = replace(self, observations=joined, features=features, sizes=None)
         return extended.sized(like=self), newer
-
-
-def forecast(
-    model: _core.Model | Ensemble, seen: Seen, steps: int, X: Any = None, n_threads: int | None = None
-) -> Array:
-    """Forecast the steps after the end of each series: the parameters (n_series, steps, k, p) of a distribution."""
-    windows, future = ends_of(model, seen, steps, X)
-    parts = []
-    for at in range(0, len(windows), BATCH):
-        scales = None if seen.scales is None else seen.scales[at : at + BATCH]
-        parts.append(roll(model, windows[at : at + BATCH], future[at : at + BATCH], n_threads, scales)[:, :steps])
-    found = np.concatenate(parts)
-    require_finite_forecasts(found, model, seen, future=future)
-    return found
-
-
-def steps_read(config: Mapping[str, Any], steps: int) -> int:
-    """The steps whose known features the network reads to forecast so many: of all that it forecasts at once.
-
-    So its first forecasts are the same whatever more is asked for.
-    """
-    horizon: int = config["horizon"]
-    return -(-steps // horizon) * horizon if config["n_known"] else steps
-
-
-def ends_of(model: _core.Model | Ensemble, seen: Seen, steps: int, X: Any) -> tuple[Array, Array]:
-    """The last windows (n_series, window_size, k + m) of all series, and features after them of the steps that are read
-    (n_series, n_read, m); see `steps_read`.
-    """
-    config = model.config
-    future = seen.covariates.of_future(seen.observations, steps_read(config, steps), X, config["horizon"])
-    # what never changes goes on where a forecast is appended to its window
-    n_static, ends = seen.covariates.n_static, np.cumsum(seen.observations.lengths)
-    future[:, :, :n_static] = seen.features[ends - 1, np.newaxis, :n_static]
-    return seen.windows(config["window_size"]), future
-
-
-def first_inputs(model: _core.Model | Ensemble, windows: Array, future: Array) -> Array:
-    """Windows as the network reads them: with the features of the horizon where something is known of them."""
-    config = model.config
-    if not config["n_known"]:
-        return windows
-    later = np.full((len(windows), config["horizon"], windows.shape[2]), np.nan)
-    later[:, :, config["n_targets"] :] = future[:, : config["horizon"]]
-    return np.concatenate([windows, later], axis=1)
-
-
-def roll(
-    model: _core.Model | Ensemble,
-    windows: Array,
-    future: Array,
-    n_threads: int | None = None,
-    scales: Array | None = None,
-) -> Array:
-    """Forecast from windows (n, window_size, k + m), given the features of the future (n, steps, m), nan where unknown:
-    of all steps that are read (`steps_read`) where some are known.
-
-    Steps beyond the horizon of the model are forecast from its own forecasts. Returns (n, steps, k, p).
-    """
-    config, steps = model.config, future.shape[1]
-    size, horizon, n_targets = config["window_size"], config["horizon"], config["n_targets"]
-    n_after = horizon if config["n_known"] else 0
-    rows = windows
-    if n_after or steps > horizon:
-        later = np.full((len(windows), -(-steps // horizon) * horizon, windows.shape[2]), np.nan)
-        later[:, :steps, n_targets:] = future
-        rows = np.concatenate([windows, later], axis=1)
-    parts = []
-    for start in range(0, steps, horizon):
-        shown = np.ascontiguousarray(rows[:, start : start + size + n_after])
-        parts.append(parameters_of(model.forecast(shown, n_threads, scales)))
-        if start + horizon < steps:
-            rows[:, start + size : start + size + horizon, :n_targets] = mean(config["distribution"], parts[-1])
-    return np.concatenate(parts, axis=1)[:, :steps]
-
-
-def parameters_of(forecast: Array) -> Array:
-    """A forecast (n, horizon, k) is the one parameter (n, horizon, k, 1) of a point."""
-    return forecast if forecast.ndim == 4 else forecast[..., np.newaxis]

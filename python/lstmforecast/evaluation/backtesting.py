@@ -10,18 +10,22 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.utils.parallel import Parallel, delayed
 
+from lstmforecast.contract.seeds import draw_seed
 from lstmforecast.data.dataset import Seen
 from lstmforecast.data.observations import Observations
 from lstmforecast.data.scalers import fit_columns
 from lstmforecast.data.season import season_length as usual_season
-from lstmforecast.estimators.forecaster import LSTMForecaster
+from lstmforecast.estimators.forecaster import LSTMForecaster, read_series
+from lstmforecast.estimators.series_fit import fit_series
 from lstmforecast.evaluation.backtest_result import BacktestResult
 from lstmforecast.evaluation.folds import Folds, read_folds, takes_folds
 from lstmforecast.evaluation.probabilistic import Probabilities, QuantileScorer, QuantileSums
 from lstmforecast.evaluation.rolling import Fold, Origins, RollingOrigins
 from lstmforecast.evaluation.scoring import Array, point_scores
 from lstmforecast.fitting.distribution import mean
+from lstmforecast.fitting.held_out import HeldOut
 from lstmforecast.fitting.parameters import check_count, check_jobs
+from lstmforecast.fitting.roll import forecast_origins
 
 __all__ = ["BacktestResult", "backtest"]
 
@@ -121,10 +125,10 @@ def backtest(
     options = read_folds(folds)
     horizon = check_count("horizon", forecaster.horizon if horizon is None else horizon)
     template: LSTMForecaster = clone(forecaster).set_params(checkpoint=None)
-    template._validate_parameters()
+    template.check_parameters()
     if template.missing == "interpolate":
         template.set_params(missing="ffill")
-    seen = template._read(y, X, X_past, static)
+    seen = read_series(template, y, X, X_past, static)
     observations = seen.observations
     n_read = _steps_read(template, seen, horizon)
     rolling = RollingOrigins.of(observations.lengths, options, horizon, n_read)
@@ -166,10 +170,11 @@ class _Job:
     scorer: QuantileScorer
 
     def __call__(self, fitted: LSTMForecaster, fold: Fold, is_last: bool) -> _Outcome:
-        fitted._fit(self.seen.take(fold.rows(self.seen.observations)))
-        sized, part = self.seen.sized(like=fitted._seen), self.origins.take(fold.origins)
-        parameters = fitted._forecast_origins(fitted.model_, sized, part.rows, self.scorer.n_read, part.series)
-        values = self.seen.undo(mean(fitted.model_.config["distribution"], parameters))[:, : self.scorer.horizon]
+        fit_series(fitted, self.seen.take(fold.rows(self.seen.observations)))
+        sized, part = self.seen.sized(like=fitted.fitted_.seen), self.origins.take(fold.origins)
+        model, n_read = fitted.model_, self.scorer.n_read
+        parameters = forecast_origins(model, sized, part.rows, n_read, part.series, fitted.n_threads)
+        values = self.seen.undo(mean(model.config["distribution"], parameters))[:, : self.scorer.horizon]
         # the models of hundreds of refits would fill the memory
         kept = fitted if is_last else None
         return _Outcome(values, self.scorer.score(fitted, sized, fold), kept)
@@ -220,7 +225,7 @@ def _clones(template: LSTMForecaster) -> Iterator[LSTMForecaster]:
     while True:
         yield clone(template)
         if template.random_state is not None:
-            template._seed()
+            draw_seed(template.random_state)
 
 
 def _deviation(template: LSTMForecaster, observations: Observations, first: Fold, scaled: bool) -> Array:
@@ -230,7 +235,7 @@ def _deviation(template: LSTMForecaster, observations: Observations, first: Fold
         return deviation
     part = observations.take(first.rows(observations))
     begins = np.cumsum(part.lengths) - part.lengths
-    lengths = template._training_lengths(part)
+    lengths = HeldOut.of(template).training_lengths(part)
     for i, begin, n in zip(np.flatnonzero(first.stop > first.start), begins, lengths, strict=True):
         deviation[i] = fit_columns("standard", part.values[begin : begin + n])[1]
     return deviation

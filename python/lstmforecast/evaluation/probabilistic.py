@@ -17,8 +17,12 @@ from lstmforecast.data.units import Units
 from lstmforecast.estimators.forecaster import LSTMForecaster
 from lstmforecast.evaluation.rolling import Fold, Origins
 from lstmforecast.evaluation.scoring import METHODS, carried, known_truth, naive_forecast, seasons_at
+from lstmforecast.fitting.held_out import HeldOut
+from lstmforecast.fitting.roll import forecast_origins
 from lstmforecast.metrics import interval_losses, pinball_losses
 from lstmforecast.uncertainty.calibration import SIDES, Calibration, check_probabilities, levels_of
+from lstmforecast.uncertainty.errors import held_out_places
+from lstmforecast.uncertainty.intervals import corrected_quantiles, require_errors
 
 INTERVAL_SCORES = ("coverage", "width", "interval score")
 LEVELS = [round(0.05 * i, 2) for i in range(1, 20)]
@@ -125,8 +129,16 @@ class QuantileScorer:
         n_errors = min(map(len, held_out))
 
         def check(wanted: Probabilities) -> None:
-            needs = (n_errors, self.horizon, forecaster.horizon)
-            forecaster._check_levels(wanted.all, wanted.labels, *needs, of_panel=self.observations.is_panel)
+            require_errors(
+                wanted.all,
+                wanted.labels,
+                n_errors=n_errors,
+                steps=self.horizon,
+                trained=forecaster.horizon,
+                held_out=HeldOut.of(forecaster),
+                n_rows=0,
+                of_panel=self.observations.is_panel,
+            )
 
         check(self.wanted)
         if not self.observations.is_panel:
@@ -180,21 +192,26 @@ class QuantileScorer:
     def _methods(self, fitted: LSTMForecaster, seen: Seen, fold: Fold) -> tuple[Callable[[Origins], Array], ...]:
         """The quantiles (n, n_origins, horizon, k) of each of `METHODS` for given origins."""
         held_out, units = self._held_out(fitted, fold), self._units(fitted, fold)
-
-        def quantiles(origins: Origins) -> Array:
-            found = fitted._quantiles_at(seen, origins.rows, self.n_read, self.wanted.all, origins.series)
-            return found[:, :, : self.horizon]
-
         return (
-            quantiles,
+            lambda origins: self._quantiles(fitted, seen, origins),
             self._naive_quantiles(held_out, 1, units),
             self._naive_quantiles(held_out, self.season, units),
         )
 
+    def _quantiles(self, fitted: LSTMForecaster, seen: Seen, origins: Origins) -> Array:
+        """Quantiles of the forecaster: (n_levels, n_origins, horizon, k)."""
+        calibration, units = fitted.fitted_.calibration, seen.units
+        assert calibration is not None
+        forecast = forecast_origins(fitted.model_, seen, origins.rows, self.n_read, origins.series, fitted.n_threads)[
+            :, : self.horizon
+        ]
+        units = None if units is None else units.take(origins.series)
+        return seen.undo(corrected_quantiles(calibration, forecast, self.wanted.all, units))
+
     def _held_out(self, forecaster: LSTMForecaster, fold: Fold) -> Origins:
         """The origins on the rows held out, whose errors calibrate a fit."""
         part = self.observations.take(fold.rows(self.observations))
-        series, rows = forecaster._held_out_places(part)
+        series, rows = held_out_places(HeldOut.of(forecaster), part)
         series = np.flatnonzero(fold.stop > fold.start)[series]
         return Origins(series, fold.start[series] + rows)
 
@@ -204,7 +221,7 @@ class QuantileScorer:
         units = Units(np.ones(shape), np.ones(shape, bool))
         if self.observations.is_panel:
             part = replace(self.seen.take(fold.rows(self.observations)), transform=None)
-            found = part.sized(forecaster._training_lengths(part.observations)).units
+            found = part.sized(HeldOut.of(forecaster).training_lengths(part.observations)).units
             assert found is not None
             for all_, known in zip(units, found, strict=True):
                 all_[fold.stop > fold.start] = known

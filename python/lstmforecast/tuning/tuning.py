@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from sklearn.base import clone
 
-from lstmforecast.contract.plain import plain
+from lstmforecast.contract.plain import plain, plain_parameters
 from lstmforecast.contract.seeds import draw_seed
 from lstmforecast.data.season import season_length
-from lstmforecast.estimators.forecaster import LSTMForecaster
+from lstmforecast.estimators.forecaster import LSTMForecaster, read_series
 from lstmforecast.evaluation.folds import Folds, read_folds, takes_folds
 from lstmforecast.evaluation.scoring import PANEL_SCORES, SCORES
 from lstmforecast.fitting.parameters import check_count, check_jobs
@@ -131,7 +131,7 @@ def tune(
     data = (y, X, X_past, static)
     # interpolation would use values after a gap, as in a backtest
     missing = "ffill" if forecaster.missing == "interpolate" else forecaster.missing
-    seen = clone(forecaster).set_params(missing=missing)._read(*data)
+    seen = read_series(clone(forecaster).set_params(missing=missing), *data)
     observations = seen.observations
     if metric not in (PANEL_SCORES if observations.is_panel else SCORES):
         raise ValueError(f"expected metric to be one of {PANEL_SCORES} (RMSSE for panels), got {metric!r}")
@@ -139,7 +139,7 @@ def tune(
     if space is None:
         season = season_length(observations.freq)
         space = default_space(forecaster, validation.n_before, season, observations.n_columns)
-    check_space(space, forecaster._plain_parameters())
+    check_space(space, plain_parameters(forecaster))
     seed = None if random_state is None else draw_seed(random_state)
     task = task_of(forecaster, seen, *task_details(options, metric))
     study = open_study(storage, study_name, sampler, pruner, seed, task)
@@ -181,7 +181,7 @@ def _template(estimator: Any) -> LSTMForecaster:
             "regressors and classifiers"
         )
     forecaster: LSTMForecaster = clone(estimator).set_params(checkpoint=None, warm_start=False)
-    forecaster._validate_parameters()
+    forecaster.check_parameters()
     if forecaster.distributed:
         raise ValueError("expected distributed=False, as trials run side by side instead, got True")
     return forecaster

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from lstmforecast import Folds, LSTMForecaster, LSTMRegressor, backtest, tune
+from lstmforecast.estimators.forecaster import read_series
 from lstmforecast.tuning.trial import UNITS, SameUnitsPruner, Validation, units_of
 
 HOURS = pd.date_range("2024-01-01", periods=200, freq="h")
@@ -241,7 +242,7 @@ def test_missing_values_of_the_validation_rows_are_no_truth():
     y = Y.copy()
     y.iloc[[50, 170, 171]] = np.nan
     result = search(y, estimator=small(missing="interpolate"), n_trials=1)
-    seen = small(missing="ffill")._read(y, None, None, None)
+    seen = read_series(small(missing="ffill"), y)
     validation = Validation.of(seen, (y, None, None, None), Folds(), 4)
     assert validation.n_before == 160
     scores = backtest(small(missing="interpolate"), y, folds=0.2).scores
@@ -255,7 +256,7 @@ def test_folds_are_those_of_the_backtest():
     result = search(folds=folds, n_trials=1)
     scores = backtest(small(random_state=result.best_estimator_.random_state), Y, folds=folds).scores
     assert result.best_value_ == pytest.approx(scores.loc["LSTMForecaster", "MSE"] / Y[:160].std(ddof=0) ** 2, rel=1e-9)
-    seen = small()._read(Y, None, None, None)
+    seen = read_series(small(), Y)
     sizes = [Validation.of(seen, (Y, None, None, None), each, 4).n_before for each in (folds, Folds(40, gap=5))]
     assert sizes == [100, 155]
 
