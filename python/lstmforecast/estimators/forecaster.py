@@ -20,7 +20,7 @@ from lstmforecast.contract.seeds import as_generator
 from lstmforecast.data.dataset import Seen
 from lstmforecast.data.index import Frequency
 from lstmforecast.data.observations import Missing
-from lstmforecast.estimators.estimator import LSTMEstimator
+from lstmforecast.estimators.estimator import LSTMEstimator, require_fitted
 from lstmforecast.estimators.series_fit import fit_series, keep_series
 from lstmforecast.export.file_checks import check_series
 from lstmforecast.fitting.architecture import require_attention
@@ -676,14 +676,14 @@ class LSTMForecaster(LSTMEstimator):
     def backtest(
         self, y: Any, X: Any = None, X_past: Any = None, static: Any = None, **options: Any
     ) -> lstmforecast.BacktestResult:
-        """Fit a clone on the rows before a test part and score its forecasts.
+        """Fit a clone on the rows before a test set and score its forecasts.
 
         Parameters
         ----------
         y, X, X_past, static
-            As in `fit`: the whole series, the test part included.
+            As in `fit`: the whole series, the test set included.
         **options
-            Those of `lstmforecast.backtest`, which this calls: ``test_size``, ``refit``, ``coverage`` and others.
+            Those of `lstmforecast.backtest`, which this calls: ``folds``, ``coverage`` and others.
 
         Returns
         -------
@@ -722,7 +722,7 @@ class LSTMForecaster(LSTMEstimator):
         TypeError, ValueError
             As in `predict`; also for another architecture.
         """
-        self._check_is_fitted()
+        require_fitted(self)
         require_attention(self.fitted_.model.config)
         fitted, X = self._on(context, X, X_past, static)
         fitted.read_steps(None)
@@ -786,7 +786,7 @@ class LSTMForecaster(LSTMEstimator):
         self, horizon: int | None, X: Any, X_past: Any, context: Any, static: Any
     ) -> tuple[FittedSeries, Array]:
         """What is forecast from, and the parameters forecast (n_series, steps, k, p)."""
-        self._check_is_fitted()
+        require_fitted(self)
         steps = self.fitted_.read_steps(horizon)
         fitted, X = self._on(context, X, X_past, static)
         return fitted, forecast(fitted.model, fitted.seen, steps, X, self.n_threads)

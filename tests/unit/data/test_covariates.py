@@ -137,9 +137,9 @@ def test_the_calendar_continues_by_itself():
 
 def test_a_backtest_knows_the_covariates_of_the_steps_ahead():
     model = _model(max_epochs=5)
-    with_x, without = (backtest(model, Y, x, test_size=60).scores.loc["LSTMForecaster", "MAE"] for x in (X, None))
+    with_x, without = (backtest(model, Y, x, folds=60).scores.loc["LSTMForecaster", "MAE"] for x in (X, None))
     assert with_x < 0.5 * without
-    result = backtest(_model(), Y, X, test_size=60, coverage=0.8)
+    result = backtest(_model(), Y, X, folds=60, coverage=0.8)
     origin = 350
     table = result.forecasts[result.forecasts.cutoff == HOURS[origin - 1]]
     expected = result.forecaster.predict(context=Y[:origin], X=X)

@@ -125,7 +125,7 @@ def test_quantiles_of_counts_are_counts(as_panel):
 @pytest.mark.parametrize("loss", ["mse", *LOSSES])
 def test_coverage_is_as_promised(loss):
     y = np.random.default_rng(2).poisson(9, 3000).astype(float)
-    result = LSTMForecaster(2, window_size=12, loss=loss, **FAST).backtest(y, test_size=1000, coverage=[0.5, 0.9])
+    result = LSTMForecaster(2, window_size=12, loss=loss, **FAST).backtest(y, folds=1000, coverage=[0.5, 0.9])
     scores = result.interval_scores.loc["LSTMForecaster"]
     # Standard errors of 400 windows held out and 1000 of the test: sqrt(0.25 * (1 / 400 + 1 / 1000)) = 0.03. A count's
     # interval holds more, by up to the probability of a bound, 0.13.
@@ -138,7 +138,7 @@ def test_intervals_are_wider_where_the_noise_is_larger(loss):
     y = _day_and_night(3000)
     options = FAST | {"max_epochs": 10, "steps_per_epoch": 40, "hidden_size": 16, "learning_rate": 0.02}
     result = LSTMForecaster(1, window_size=24, segment_length=1, normalize=None, loss=loss, **options).backtest(
-        y, test_size=480, coverage=0.9
+        y, folds=480, coverage=0.9
     )
     intervals = result.intervals.assign(by_day=result.intervals["time"] % 24 < 12, truth=result.forecasts["truth"])
     width = (intervals["upper"] - intervals["lower"]).groupby(intervals["by_day"]).mean()
