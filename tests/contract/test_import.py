@@ -3,6 +3,7 @@
 Each test starts a new interpreter: this one has imported everything already.
 """
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -54,6 +55,25 @@ def test_using_the_package_does_not_import_torch(name: str) -> None:
 
 
 FIT = "from lstmforecast import LSTMRegressor\nmodel = LSTMRegressor(max_epochs=1).fit([[1.0], [2.0]], [1, 2])"
+
+
+def test_all_that_the_reference_names_is_reached_from_the_package() -> None:
+    pages = sorted((Path(__file__).parents[2] / "docs/reference").glob("*.md"))
+    text = "\n".join(page.read_text(encoding="utf-8") for page in pages)
+    names = re.findall(r"^::: (lstmforecast\.\S+)$", text, flags=re.MULTILINE)
+    assert len(names) > 30
+    # what one name imports becomes attributes of the package, by which no other name must be found
+    code = f"""
+import lstmforecast
+before = set(vars(lstmforecast))
+for name in {names}:
+    value = lstmforecast
+    for part in name.split(".")[1:]:
+        value = getattr(value, part)
+    for added in set(vars(lstmforecast)) - before:
+        delattr(lstmforecast, added)
+"""
+    run(code)
 
 
 def test_an_export_needs_onnx_and_no_torch(tmp_path: Path) -> None:

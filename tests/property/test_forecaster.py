@@ -9,7 +9,7 @@ from hypothesis.extra.numpy import arrays
 
 from lstmforecast.data.index import continue_index, regular_grid
 from lstmforecast.data.observations import Observations
-from lstmforecast.data.packing import pack_index, unpack_index
+from lstmforecast.data.saved_labels import pack_index, unpack_index
 from lstmforecast.estimators.forecaster import LSTMForecaster, read_series
 from lstmforecast.fitting.distribution import mean
 from lstmforecast.fitting.roll import forecast_origins

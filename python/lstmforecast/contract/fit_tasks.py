@@ -1,6 +1,6 @@
-"""scikit-learn's callbacks (1.9 and newer): a fit and its epochs as the tasks that they are told of.
+"""Reports a fit and its epochs to scikit-learn's callbacks, which exist since scikit-learn 1.9.
 
-Before 1.9 there are none, and everything here does nothing.
+With older versions nothing here has an effect.
 """
 
 from __future__ import annotations
@@ -20,28 +20,28 @@ Method = TypeVar("Method", bound=Callable[..., Any])
 
 
 class _NoCallbacks:
-    """In place of scikit-learn's mixin."""
+    """Replaces scikit-learn's mixin where there are no callbacks."""
 
 
 CallbackSupportMixin: Any = _NoCallbacks if _callback is None else _callback.CallbackSupportMixin
 
 
 def with_callbacks(method: Method) -> Method:
-    """scikit-learn's decorator of `fit`, which takes callbacks down whatever happens."""
+    """scikit-learn's decorator of `fit`, which ends callbacks after errors too."""
     return method if _callback is None else cast("Method", _callback.with_callbacks(method))
 
 
 class FitTasks:
-    """A fit, and the epochs in it, as scikit-learn's callbacks hear of them.
+    """A fit and its epochs, as tasks of scikit-learn's callbacks.
 
     Parameters
     ----------
     estimator : estimator with `CallbackSupportMixin`
-        What is fitted, by a method under `with_callbacks`.
+        The estimator, whose method is decorated with `with_callbacks`.
     X, y, sample_weight
-        The data, as callbacks get them.
+        The data that callbacks are given.
     n_epochs : int, default=0
-        The most that there will be.
+        The largest number of epochs.
     """
 
     def __init__(self, estimator: Any, X: Any, y: Any, sample_weight: Any = None, *, n_epochs: int = 0) -> None:
@@ -60,17 +60,17 @@ class FitTasks:
 
     @property
     def ask_for_estimators(self) -> bool:
-        """Whether a callback wants to see what an epoch has made of the estimator."""
+        """Whether a callback asks for the fitted estimator after each epoch."""
         callbacks = [] if self._context is None else self._context._callbacks
         return any("fitted_estimator" in inspect.signature(each.on_fit_task_end).parameters for each in callbacks)
 
     def epoch(self, learned: dict[str, Any] | None = None) -> bool:
-        """Tell that an epoch is over, and the attributes that a fit would have left which ended with it.
+        """Report the end of an epoch, with the attributes that the estimator would have if the fit ended there.
 
         Returns
         -------
         bool
-            Whether a callback wants the training to end.
+            Whether a callback asks to end the training.
         """
         if self._context is None:
             return False
@@ -79,6 +79,6 @@ class FitTasks:
         return bool(task.call_on_fit_task_end(**self._told, reconstruction_attributes=learned))
 
     def end(self) -> None:
-        """Tell that the estimator is fitted."""
+        """Report that the estimator is fitted."""
         if self._context is not None:
             self._context.call_on_fit_task_end(**self._told, reconstruction_attributes={})

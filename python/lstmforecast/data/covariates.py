@@ -11,12 +11,19 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lstmforecast.calendar import VERSION, calendar_features, calendar_names
-from lstmforecast.data.form import Form, place, read_table, row_name
+from lstmforecast.data.container import Form, place, read_table, row_name
 from lstmforecast.data.frames import localising, to_pandas
 from lstmforecast.data.index import Frequency
 from lstmforecast.data.observations import Observations, check_columns, pack_columns, unpack_columns
-from lstmforecast.data.packing import pack_frequency, pack_keys, pack_label, unpack_frequency, unpack_keys, unpack_label
 from lstmforecast.data.panel_index import indexed, labels_alike
+from lstmforecast.data.saved_labels import (
+    pack_frequency,
+    pack_keys,
+    pack_label,
+    unpack_frequency,
+    unpack_keys,
+    unpack_label,
+)
 from lstmforecast.data.static import StaticColumn, read_static, static_rows
 
 Array = NDArray[np.float64]

@@ -1,4 +1,4 @@
-"""The data that a forecaster has seen, with all that stands beside the targets."""
+"""The data of a forecaster: the targets, their features, and the scales of each series of a panel."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lstmforecast.data.covariates import Covariates
+from lstmforecast.data.error_scale import ErrorScale, fill_unknown_scales, is_pooled, seasonal_scale
 from lstmforecast.data.index import Frequency
 from lstmforecast.data.observations import Missing, Observations
 from lstmforecast.data.panel import Panel
 from lstmforecast.data.panel_index import is_panel
 from lstmforecast.data.scalers import fit_columns
 from lstmforecast.data.season import season_length
-from lstmforecast.data.units import Units, guess_spreads, is_pooled, spread_of
 
 Array = NDArray[np.float64]
 
@@ -23,12 +23,12 @@ Array = NDArray[np.float64]
 def read_observations(
     y: Any, *, freq: Frequency = None, missing: Missing, like: Observations | None = None, name: str = "y"
 ) -> Observations:
-    """Read one series or a panel, whichever it is; ``like`` must be of the same kind.
+    """Read one series or a panel, depending on the container; ``like`` must be of the same kind.
 
     Raises
     ------
     TypeError
-        If it isn't.
+        If ``like`` is of the other kind.
     ValueError
         As `Observations.read`.
     """
@@ -49,22 +49,27 @@ class Seen:
     observations : Observations
         One series or a panel.
     features : ndarray of shape (n, m)
-        What stands beside the targets: static and past features, then those known in advance.
+        Static features, then past covariates, then features that are known in advance.
     covariates : Covariates
-        How they are made.
-    sizes : ndarray of shape (n_series, 4 * k) or None
-        Of the targets of each series of a panel: centres, scales, units of error, and whether errors in these units are
-        pooled with those of the other series (1) or not (0); see `lstmforecast.data.units`.
+        How the features are made.
+    statistics : ndarray of shape (n_series, 4 * k) or None
+        Of the targets of each series of a panel: centre, scale, error scale, and whether scaled errors are pooled with
+        those of the other series (1) or not (0); see `lstmforecast.data.error_scale`. None for one series.
     scaler : str, object or None
-        What centres and scales are made with.
+        The scaler that gives centre and scale.
     transform : {"log", None}
-        What is done to values before anything else.
+        The transform of the targets before they are scaled.
+
+    Raises
+    ------
+    ValueError
+        For values of -1 or less with ``transform="log"``.
     """
 
     observations: Observations
     features: Array
     covariates: Covariates
-    sizes: Array | None = None
+    statistics: Array | None = None
     scaler: Any = None
     transform: str | None = None
 
@@ -94,13 +99,17 @@ class Seen:
             got = self.observations.first_of(self.observations.values <= -1)
             raise ValueError(f"expected values above -1 for transform='log', got {got}")
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # the name in pickles of version 0.1
+        vars(self).update({"statistics" if name == "sizes" else name: value for name, value in state.items()})
+
     @property
     def values(self) -> Array:
         """The targets, transformed: (n, k)."""
         return np.log1p(self.observations.values) if self.transform == "log" else self.observations.values
 
     def undo(self, values: Array) -> Array:
-        """Bring transformed values, or quantiles of them, back to the data's units."""
+        """Transform values, or quantiles of them, back to the data's units."""
         with np.errstate(over="ignore"):
             return np.expm1(values) if self.transform == "log" else values
 
@@ -111,90 +120,103 @@ class Seen:
 
     @property
     def starts(self) -> NDArray[np.int64] | None:
-        """The rows at which the series of a panel begin, and the number of rows; None for one series."""
+        """The row at which each series of a panel begins, and the number of rows; None for one series."""
         return self.observations.starts if isinstance(self.observations, Panel) else None
 
     @property
     def scales(self) -> Array | None:
-        """Centres, then scales, as the core takes them: (n_series, 2 * k)."""
-        return None if self.sizes is None else np.ascontiguousarray(self.sizes[:, : 2 * self.observations.n_columns])
+        """Centre and scale of each series, as the core takes them: (n_series, 2 * k)."""
+        if self.statistics is None:
+            return None
+        return np.ascontiguousarray(self.statistics[:, : 2 * self.observations.n_columns])
 
     @property
-    def units(self) -> Units | None:
-        """Units of error of each series of a panel."""
-        if self.sizes is None:
+    def error_scale(self) -> ErrorScale | None:
+        """The error scale of each series of a panel."""
+        if self.statistics is None:
             return None
         k = self.observations.n_columns
-        # older files have none: all series are pooled
-        pooled = self.sizes[:, 3 * k :] > 0 if self.sizes.shape[1] > 3 * k else np.ones((len(self.sizes), k), bool)
-        return Units(self.sizes[:, 2 * k : 3 * k], pooled)
+        # older files don't say which series are pooled: all of them are
+        is_told = self.statistics.shape[1] > 3 * k
+        pooled = self.statistics[:, 3 * k :] > 0 if is_told else np.ones((len(self.statistics), k), bool)
+        return ErrorScale(self.statistics[:, 2 * k : 3 * k], pooled)
 
-    def with_units(self, units: Units) -> Seen:
-        """With other units of error."""
+    def with_error_scale(self, error_scale: ErrorScale) -> Seen:
+        """Replace the error scale of each series."""
         assert self.scales is not None
-        return replace(self, sizes=np.hstack([self.scales, units.spreads, units.pooled]))
+        return replace(self, statistics=np.hstack([self.scales, error_scale.scale, error_scale.pooled]))
 
-    def sized(self, lengths: NDArray[np.int64] | None = None, like: Seen | None = None) -> Seen:
-        """With the sizes of each series, where there are several: of its first ``lengths`` rows, or of all.
+    def with_statistics(self, lengths: NDArray[np.int64] | None = None, like: Seen | None = None) -> Seen:
+        """Compute the statistics of each series of a panel; one series has none.
 
-        Those of series that ``like`` has are taken over.
+        Parameters
+        ----------
+        lengths : ndarray of shape (n_series,) or None
+            The statistics are those of so many first rows of each series; None: of all rows.
+        like : Seen or None
+            Series that are in it keep its statistics.
         """
         if not self.observations.is_panel:
             return self
-        known = np.full(self.observations.n_series, -1)
-        if like is not None and like.sizes is not None:
-            known = like.observations.series_keys.get_indexer(self.observations.series_keys)
+        keys = self.observations.series_keys
+        known = np.full(len(keys), -1)
+        if like is not None and like.statistics is not None:
+            known = like.observations.series_keys.get_indexer(keys)
         values, season = self.values, season_length(self.observations.freq)
         starts = np.cumsum(self.observations.lengths) - self.observations.lengths
         lengths = self.observations.lengths if lengths is None else lengths
         k = values.shape[1]
-        sizes = np.empty((len(known), 4 * k))
+        found = np.empty((len(known), 4 * k))
         for i in np.flatnonzero(known < 0):
             rows = values[starts[i] : starts[i] + lengths[i]]
-            sizes[i] = np.concatenate([*fit_columns(self.scaler, rows), spread_of(rows, season), is_pooled(rows)])
-        if like is not None and like.scales is not None and like.units is not None:
+            found[i] = np.concatenate([*fit_columns(self.scaler, rows), seasonal_scale(rows, season), is_pooled(rows)])
+        if like is not None and like.scales is not None and like.error_scale is not None:
             there = known >= 0
-            sizes[there] = np.hstack([like.scales, *like.units])[known[there]]
-            for i in np.flatnonzero(there & (sizes[:, 3 * k :] == 0).any(axis=1)):
+            found[there] = np.hstack([like.scales, *like.error_scale])[known[there]]
+            for i in np.flatnonzero(there & (found[:, 3 * k :] == 0).any(axis=1)):
                 # a column that was constant at fit may vary now
-                spreads, pooled = sizes[i, 2 * k : 3 * k], sizes[i, 3 * k :] > 0
-                now = spread_of(values[starts[i] : starts[i] + lengths[i]], season)
-                sizes[i, 2 * k : 3 * k] = np.where(pooled, spreads, np.fmax(spreads, now))
-        sized = replace(self, sizes=sizes)
-        source = sized if like is None or like.units is None else like
-        if np.isnan(sizes).any() and sized.units is not None and source.units is not None:
-            guessed = guess_spreads(sized.units.spreads, self.levels, source.units, source.levels)
-            sized = sized.with_units(sized.units._replace(spreads=guessed))
-        return sized
+                scale, pooled = found[i, 2 * k : 3 * k], found[i, 3 * k :] > 0
+                now = seasonal_scale(values[starts[i] : starts[i] + lengths[i]], season)
+                found[i, 2 * k : 3 * k] = np.where(pooled, scale, np.fmax(scale, now))
+        return replace(self, statistics=found)._with_filled_scales(like)
+
+    def _with_filled_scales(self, like: Seen | None) -> Seen:
+        """Replace unknown error scales by guesses from the series of ``like``, or from the other series."""
+        source = self if like is None or like.error_scale is None else like
+        own, known = self.error_scale, source.error_scale
+        if own is None or known is None or not np.isnan(own.scale).any():
+            return self
+        filled = fill_unknown_scales(own.scale, self.magnitudes, known, source.magnitudes)
+        return self.with_error_scale(own._replace(scale=filled))
 
     @property
     def ends(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """All series, and the row of each after its last."""
+        """The number of each series, and of the row after its last."""
         return np.arange(self.observations.n_series), np.asarray(self.observations.lengths)
 
     @property
-    def levels(self) -> Array:
+    def magnitudes(self) -> Array:
         """Mean absolute value of each series: (n_series, k)."""
         begins = np.cumsum(self.observations.lengths) - self.observations.lengths
         known = ~np.isnan(self.values)
         totals = np.add.reduceat(np.where(known, np.abs(self.values), 0.0), begins)
-        levels: Array = totals / np.maximum(np.add.reduceat(known, begins, dtype=np.int64), 1)
-        return levels
+        magnitudes: Array = totals / np.maximum(np.add.reduceat(known, begins, dtype=np.int64), 1)
+        return magnitudes
 
     def take(self, rows: NDArray[np.int64]) -> Seen:
-        """Copy some rows, in their order; the sizes of series of which none is taken are dropped."""
+        """Copy some rows, in their order; the statistics of series without a row among them are dropped."""
         part = self.observations.take(rows)
-        sizes = self.sizes
-        if sizes is not None:
-            sizes = sizes[self.observations.series_keys.get_indexer(part.series_keys)]
-        return replace(self, observations=part, features=self.features[rows], sizes=sizes)
+        statistics = self.statistics
+        if statistics is not None:
+            statistics = statistics[self.observations.series_keys.get_indexer(part.series_keys)]
+        return replace(self, observations=part, features=self.features[rows], statistics=statistics)
 
     def tail(self, n: int) -> Seen:
         """Copy the last ``n`` rows of each series, or all."""
         return self.take(self.observations.last_rows(n))
 
     def windows(self, size: int) -> Array:
-        """The last ``size`` rows of each series: (n_series, size, k + m); nan for those before its beginning."""
+        """The last ``size`` rows of each series: (n_series, size, k + m); NaN before the beginning of a series."""
         table, lengths = self.table, self.observations.lengths
         windows = np.full((len(lengths), size, table.shape[1]), np.nan)
         ends = np.cumsum(lengths)
@@ -210,10 +232,23 @@ class Seen:
         steps: int,
         after: Array | None = None,
     ) -> tuple[Array, Array]:
-        """The rows before and the features after origins, which are rows of the series ``which``.
+        """The windows before forecast origins, and the features of the steps after them.
 
-        Returns windows (n_origins, size, k + m), nan before the beginning of a series, and features
-        (n_origins, steps, m), nan after its end, or those ``after`` all series (n_series, n, m).
+        Parameters
+        ----------
+        which, origins : ndarray of shape (n_origins,)
+            The number of a series, and the row of it at which the forecast begins.
+        size, steps : int
+            Rows before and after an origin.
+        after : ndarray of shape (n_series, n, m) or None
+            Features of the steps after the end of each series.
+
+        Returns
+        -------
+        windows : ndarray of shape (n_origins, size, k + m)
+            NaN before the beginning of a series.
+        features : ndarray of shape (n_origins, steps, m)
+            NaN after the end of a series where ``after`` doesn't say.
         """
         table = self.table
         first = self.observations.row_of(which, np.zeros_like(origins))[:, np.newaxis]
@@ -230,7 +265,7 @@ class Seen:
     def extended(
         self, y: Any, X: Any = None, X_past: Any = None, static: Any = None, missing: Missing = "error"
     ) -> tuple[Seen, NDArray[np.int64]]:
-        """Append newer rows, and say which they are."""
+        """Append newer rows; also returns their numbers."""
         joined = self.observations.extended(y, missing=missing)
         newer = joined.rows_after(self.observations)
         features = np.empty((len(joined), self.features.shape[1]))
@@ -238,5 +273,5 @@ class Seen:
         older[newer] = False
         features[older] = self.features
         features[newer] = self.covariates.of(joined.take(newer), X, X_past, static)
-        extended = replace(self, observations=joined, features=features, sizes=None)
-        return extended.sized(like=self), newer
+        extended = replace(self, observations=joined, features=features, statistics=None)
+        return extended.with_statistics(like=self), newer

@@ -634,7 +634,7 @@ class LSTMForecaster(LSTMEstimator):
         fitted.require_errors([], [], parameters.shape[1], HeldOut.of(self))
         assert fitted.calibration is not None
         drawn = generator.randint(fitted.n_errors, size=n_samples)
-        paths = draw_paths(fitted.calibration, drawn, parameters, fitted.seen.units, generator)
+        paths = draw_paths(fitted.calibration, drawn, parameters, fitted.seen.error_scale, generator)
         values = np.moveaxis(fitted.seen.undo(paths), 0, -1)
         fitted.require_finite(values)
         names = fitted.seen.observations.form.variables(values.shape[2])
@@ -749,7 +749,7 @@ class LSTMForecaster(LSTMEstimator):
             For a panel whose series have scales of their own, and for a logarithm of other distributions than
             quantiles.
         """
-        if hasattr(self, "fitted_") and self.fitted_.seen.sizes is not None and self.normalize != "window":
+        if hasattr(self, "fitted_") and self.fitted_.seen.statistics is not None and self.normalize != "window":
             raise ValueError(
                 "expected one series, or normalize='window', for to_torch, got a panel, scaled series by series"
             )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,19 +16,19 @@ from lstmforecast.data.panel import Panel
 from lstmforecast.data.scalers import fit_columns
 from lstmforecast.data.season import season_length
 from lstmforecast.estimators.training_run import Outcome, TrainingRun, keep_network
-from lstmforecast.fitting.core_options import fit_seed, new_network, training_options
 from lstmforecast.fitting.ensemble import Ensemble
 from lstmforecast.fitting.held_out import HeldOut
 from lstmforecast.fitting.objective import core_loss, distribution_of, require_count_options, require_counts
+from lstmforecast.fitting.options import fit_seed, new_network, training_options
 from lstmforecast.fitting.sizing import Sizes, default_steps
 from lstmforecast.uncertainty.errors import calibrate
 from lstmforecast.uncertainty.fitted_series import FittedSeries
 
-if TYPE_CHECKING:
-    from lstmforecast.estimators.forecaster import LSTMForecaster
+# `LSTMForecaster`, whose module imports this one.
+Forecaster = Any
 
 
-def fit_series(forecaster: LSTMForecaster, seen: Seen, tasks: FitTasks | None = None) -> None:
+def fit_series(forecaster: Forecaster, seen: Seen, tasks: FitTasks | None = None) -> None:
     """Fit a forecaster to data that were read; the errors are those of `LSTMForecaster.fit`."""
     observations, parameters = seen.observations, plain_parameters(forecaster)
     panel = observations if isinstance(observations, Panel) else None
@@ -39,7 +39,7 @@ def fit_series(forecaster: LSTMForecaster, seen: Seen, tasks: FitTasks | None = 
     held_out, horizon = HeldOut.of(forecaster), forecaster.horizon
     sizes = Sizes(horizon, forecaster.window_size, forecaster.segment_length, season_length(observations.freq))
     if panel is not None:
-        seen = seen.sized(held_out.training_lengths(panel))
+        seen = seen.with_statistics(held_out.training_lengths(panel))
         window_size, segment_length = sizes.of_panel(panel.lengths, held_out.fraction(panel))
     else:
         window_size, segment_length = sizes.resolve(len(observations), held_out.fraction())
@@ -62,7 +62,7 @@ def fit_series(forecaster: LSTMForecaster, seen: Seen, tasks: FitTasks | None = 
 
 
 def _new_network(
-    forecaster: LSTMForecaster, seen: Seen, window_size: int, segment_length: int, seed: int
+    forecaster: Forecaster, seen: Seen, window_size: int, segment_length: int, seed: int
 ) -> _core.Model | Ensemble:
     width, skip = seen.observations.n_columns, forecaster.linear_skip
     return new_network(
@@ -82,7 +82,7 @@ def _new_network(
     )
 
 
-def _steps_per_epoch(forecaster: LSTMForecaster, panel: Panel | None) -> int | None:
+def _steps_per_epoch(forecaster: Forecaster, panel: Panel | None) -> int | None:
     steps = forecaster.steps_per_epoch
     if not isinstance(steps, str):
         return None if steps is None else int(steps)
@@ -101,7 +101,7 @@ def _fitted_scaler(scaler: Any, seen: Seen, held_out: HeldOut) -> dict[str, NDAr
 
 
 def _learn(
-    fitted: LSTMForecaster, model: _core.Model | Ensemble, outcome: Outcome, *, seen: Seen, window_size: int
+    fitted: Forecaster, model: _core.Model | Ensemble, outcome: Outcome, *, seen: Seen, window_size: int
 ) -> None:
     """Calibrate a trained network on the rows held out, and keep both."""
     held_out, rate = HeldOut.of(fitted), float(fitted.adaptation_rate)
@@ -111,7 +111,7 @@ def _learn(
     keep_network(fitted, model, outcome)
 
 
-def keep_series(forecaster: LSTMForecaster, fitted: FittedSeries) -> None:
+def keep_series(forecaster: Forecaster, fitted: FittedSeries) -> None:
     """Set what forecasts are made of, and what is told of its data, as attributes of a forecaster."""
     forecaster.fitted_ = fitted
     observations = fitted.seen.observations

@@ -15,14 +15,14 @@ from sklearn.utils.validation import check_array, validate_data
 from lstmforecast import _core
 from lstmforecast.contract.fit_tasks import FitTasks
 from lstmforecast.contract.plain import plain_parameters
-from lstmforecast.data.form import MOST_VALUE
+from lstmforecast.data.container import MOST_VALUE
 from lstmforecast.data.scalers import fit_affine
 from lstmforecast.estimators.estimator import LSTMEstimator
 from lstmforecast.estimators.training_run import Outcome, TrainingRun
 from lstmforecast.export.file_checks import check_rows
 from lstmforecast.fitting.architecture import require_attention
-from lstmforecast.fitting.core_options import fit_seed, new_network, training_options
 from lstmforecast.fitting.finite import require_finite_rows
+from lstmforecast.fitting.options import fit_seed, new_network, training_options
 
 if TYPE_CHECKING:
     from lstmforecast.export.onnx_export import Rows

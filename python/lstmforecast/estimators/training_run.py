@@ -10,16 +10,18 @@ from typing import Any
 import pandas as pd
 
 from lstmforecast import _core, transfer
+from lstmforecast.contract import core_options
 from lstmforecast.contract.aside import aside
+from lstmforecast.contract.core_options import CheckpointOptions, EpochRecord, StopReason, TrainingOptions
 from lstmforecast.contract.fit_tasks import FitTasks
 from lstmforecast.contract.progress import ProgressBar
 from lstmforecast.distributed import Processes, join, threads_of_process
 from lstmforecast.fitting.ensemble import Ensemble
 
-# The core's account of a training: history, best epoch, reason of the end, the error that ended it.
+# The core's `Outcome`, with what became of pretrained and frozen weights.
 Outcome = dict[str, Any]
 # Called by the core after each epoch. True ends the training; a list names parameters to train from now on.
-OnEpoch = Callable[[dict[str, Any]], bool | list[str]]
+OnEpoch = Callable[[EpochRecord], bool | list[str]]
 # Reasons of an end from outside, after which the estimator keeps the best weights so far.
 KEPT = ("interrupted", "process_lost")
 
@@ -49,14 +51,14 @@ class TrainingRun:
         self,
         estimator: Any,
         model: _core.Model | Ensemble,
-        core_fit: Callable[..., Outcome],
+        core_fit: Callable[..., core_options.Outcome],
         data: Mapping[str, Any],
-        options: Mapping[str, Any],
+        options: TrainingOptions,
         learn: Callable[[Any, _core.Model | Ensemble, Outcome], None],
         tasks: FitTasks | None = None,
     ) -> None:
         self.estimator, self.model, self.core_fit, self.data = estimator, model, core_fit, data
-        self.options, self.learn, self.tasks = dict(options), learn, tasks
+        self.options, self.learn, self.tasks = options.copy(), learn, tasks
         self.callbacks = list(estimator.callbacks or ())
         self.warm = bool(estimator.warm_start and hasattr(estimator, "model_"))
         self.processes: Processes | None = None
@@ -105,10 +107,10 @@ class TrainingRun:
             outcome = self._train_with_pauses() if self.pauses else self._call_core(self.options, self._listener)
         return self._complete(outcome)
 
-    def _call_core(self, options: Mapping[str, Any], on_epoch: OnEpoch | None) -> Outcome:
+    def _call_core(self, options: TrainingOptions, on_epoch: OnEpoch | None) -> core_options.Outcome:
         return self.core_fit(**self.data, training=options, on_epoch=on_epoch, processes=self.processes)
 
-    def _on_epoch(self, record: dict[str, Any]) -> bool | list[str]:
+    def _on_epoch(self, record: EpochRecord) -> bool | list[str]:
         """Show an epoch to progress bar and callbacks, and give their answer."""
         self.bar.update(record)
         answer = self.plan.answer(callback(dict(record)) for callback in self.callbacks)
@@ -122,7 +124,7 @@ class TrainingRun:
         told = self.callbacks or self.estimator.verbose or (self.tasks is not None and self.tasks.are_heard)
         return self._on_epoch if told else None
 
-    def _train_with_pauses(self) -> Outcome:
+    def _train_with_pauses(self) -> core_options.Outcome:
         """Train, and pause after each epoch to show the estimator that a fit would give which ended there.
 
         The training ends at each pause and goes on from a checkpoint: the bits are those of a fit without pauses. There
@@ -130,39 +132,40 @@ class TrainingRun:
         """
         weights, scalers = self.model.parameters(), self.model.scalers()
         with TemporaryDirectory() as folder:
-            checkpoint = {"folder": folder, "keep": 1, "resume": True} | (self.options["checkpoint"] or {})
-            checkpoint |= {"every_n_epochs": 1, "every_n_minutes": None}
+            own: CheckpointOptions = self.options["checkpoint"] or {"folder": folder, "keep": 1, "resume": True}
+            checkpoint: CheckpointOptions = {**own, "every_n_epochs": 1, "every_n_minutes": None}
             while True:
-                outcome = self._call_core(self.options | {"checkpoint": checkpoint}, self._end_at_epoch)
+                outcome = self._call_core({**self.options, "checkpoint": checkpoint}, self._end_at_epoch)
                 if outcome["stop_reason"] != "callback" or outcome["error"] is not None:
                     return outcome
                 try:
                     ends = self._show(outcome) or self._answer is True
                 except BaseException as error:
                     # as what callbacks of our own raise
-                    reason = "interrupted" if isinstance(error, KeyboardInterrupt) else "callback"
-                    return outcome | {"error": error, "stop_reason": reason}
+                    reason: StopReason = "interrupted" if isinstance(error, KeyboardInterrupt) else "callback"
+                    return {**outcome, "error": error, "stop_reason": reason}
                 if ends:
                     return outcome
                 self.model.load_parameters(weights)
                 self.model.load_scalers(scalers)
                 checkpoint["resume"] = True
 
-    def _end_at_epoch(self, record: dict[str, Any]) -> bool | list[str]:
+    def _end_at_epoch(self, record: EpochRecord) -> bool | list[str]:
+        """`_on_epoch`, and the end of the training for a pause."""
         self._answer = self._on_epoch(record)
         return self._answer or True
 
-    def _show(self, outcome: Outcome) -> bool:
+    def _show(self, outcome: core_options.Outcome) -> bool:
         """Show scikit-learn's callbacks what the estimator would be now; whether one wants the training to end."""
         assert self.tasks is not None
         fitted = copy.copy(self.estimator)
         self.learn(fitted, copy.deepcopy(self.model), self._complete(outcome))
         return self.tasks.epoch(dict(vars(fitted)))
 
-    def _complete(self, outcome: Outcome) -> Outcome:
+    def _complete(self, outcome: core_options.Outcome) -> Outcome:
         """The outcome, with what became of pretrained and frozen weights."""
         pretrained = self.estimator.pretrained_ if self.warm else None
-        return {"pretrained": pretrained} | outcome | self.plan.outcome()
+        return {"pretrained": pretrained, **outcome} | self.plan.outcome()
 
 
 def keep_training(estimator: Any, model: Any, outcome: Mapping[str, Any]) -> None:

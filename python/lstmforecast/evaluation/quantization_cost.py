@@ -109,7 +109,7 @@ def _trial_of_series(
     like, horizon = fitted.seen, fitted.horizon
     observations = read_observations(y, missing=forecaster.missing, like=like.observations)
     features = like.covariates.of(observations, X, X_past, static)
-    seen = replace(like, observations=observations, features=features, sizes=None).sized(like=like)
+    seen = replace(like, observations=observations, features=features, statistics=None).with_statistics(like=like)
     which, origins = _origins(observations.lengths, forecaster.window_size_, horizon)
     truth = observations.values[observations.row_of(which, origins)[:, np.newaxis] + np.arange(horizon)]
     variance = np.nanvar(observations.values, axis=0)
@@ -134,10 +134,11 @@ def _origins(lengths: NDArray[np.int64], size: int, horizon: int) -> tuple[NDArr
 
 
 def _trial_of_rows(estimator: Any, X: Any, y: Any) -> Trial:
-    windows = estimator._windows_to_predict(X)
-    truth = np.asarray(y)
-    if len(truth) != len(windows):
-        raise ValueError(f"expected y with {len(windows)} rows as X has, got {len(truth)}")
+    # the estimator checks X; without columns and their names, windows are timed alone
+    n_rows, truth = len(estimator.predict(X)), np.asarray(y)
+    windows = np.ascontiguousarray(X, np.float64).reshape(n_rows, *estimator.model_.window_shape)
+    if len(truth) != n_rows:
+        raise ValueError(f"expected y with {n_rows} rows as X has, got {len(truth)}")
 
     def log_loss() -> float:
         codes = pd.Index(estimator.classes_).get_indexer(truth)
@@ -148,7 +149,9 @@ def _trial_of_rows(estimator: Any, X: Any, y: Any) -> Trial:
     def squared() -> float:
         return _mean_squared(truth.astype(np.float64), estimator.predict(windows), truth.astype(np.float64).var(axis=0))
 
-    return lambda n: estimator._outputs(windows[:n]), log_loss if is_classifier(estimator) else squared
+    if is_classifier(estimator):
+        return lambda n: estimator.predict_proba(windows[:n]), log_loss
+    return lambda n: estimator.predict(windows[:n]), squared
 
 
 def _mean_squared(truth: NDArray[np.float64], forecast: NDArray[np.float64], variance: Any) -> float:

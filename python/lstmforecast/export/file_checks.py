@@ -109,8 +109,8 @@ def check_series(
     if head == "recursive":
         require(fitted.horizon <= len(observations), f"a horizon of {fitted.horizon}")
     if isinstance(observations, Panel):
-        assert seen.sizes is not None
-        _check_panel(seen.sizes, observations, k)
+        assert seen.statistics is not None
+        _check_panel(seen.statistics, observations, k)
     if covariates.static is not None:
         _check_static(covariates.static, observations)
     calendar_names(observations.freq or "D", calendar, holidays)
@@ -124,13 +124,13 @@ def check_series(
     covariates.calendar_rows(observations.index, len(observations))
 
 
-def _check_panel(sizes: NDArray[np.float64], observations: Panel, k: int) -> None:
+def _check_panel(statistics: NDArray[np.float64], observations: Panel, k: int) -> None:
     """Check the scales and units of error of the series of a panel."""
     # files of version 1 don't tell which errors are pooled
-    width = 3 * k if sizes.shape[-1] == 3 * k else 4 * k
-    require_array("sizes", sizes, np.float64, (observations.n_series, width))
-    require(bool((sizes[:, k : 2 * k] != 0).all()), "series with a scale of 0")
-    require(bool((sizes[:, 2 * k :] >= 0).all()), "series with errors in units below 0")
+    width = 3 * k if statistics.shape[-1] == 3 * k else 4 * k
+    require_array("statistics", statistics, np.float64, (observations.n_series, width))
+    require(bool((statistics[:, k : 2 * k] != 0).all()), "series with a scale of 0")
+    require(bool((statistics[:, 2 * k :] >= 0).all()), "series with errors in units below 0")
 
 
 def _check_static(static: pd.DataFrame, observations: Observations) -> None:

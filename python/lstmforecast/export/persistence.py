@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from lstmforecast import _core, augment
-from lstmforecast.data.packing import pack_frequency, unpack_frequency
+from lstmforecast.contract.core_options import ModelConfig, TextModelConfig
+from lstmforecast.data.saved_labels import pack_frequency, unpack_frequency
 from lstmforecast.export.file_checks import (
     check_config,
     check_training,
@@ -96,7 +97,8 @@ class ModelFile(NamedTuple):
 
     def network(self) -> _core.Model | Ensemble:
         """The network, or several, with weights and scalers."""
-        config, scalers, weights = read_config(self.words["model"]), self.below(_SCALER), self.weights()
+        config = cast("ModelConfig", read_config(self.words["model"]))
+        scalers, weights = self.below(_SCALER), self.weights()
         is_int8 = self.quantized == "int8"
         if n_members(weights):
             model: _core.Model | Ensemble = Ensemble.restore(config, weights, scalers, is_int8)
@@ -108,7 +110,7 @@ class ModelFile(NamedTuple):
     def character_network(self) -> _core.CharModel:
         """The network of a text model."""
         config = read_config(self.words["model"])
-        model = _core.CharModel.restore(config, self.weights())
+        model = _core.CharModel.restore(cast("TextModelConfig", config), self.weights())
         check_config(config, model.config)
         return model
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lstmforecast.data.form import MOST_VALUE
+from lstmforecast.data.container import MOST_VALUE
 
 if TYPE_CHECKING:
     from lstmforecast import _core

@@ -17,13 +17,14 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from lstmforecast import _core
 from lstmforecast.contract.aside import aside
+from lstmforecast.contract.core_options import MonitorOptions
 from lstmforecast.contract.fit_tasks import CallbackSupportMixin
 from lstmforecast.contract.html_repr import DocLinkMixin
 from lstmforecast.contract.plain import PlainParameters, plain_parameters
 from lstmforecast.contract.rules import Number
-from lstmforecast.data.form import read_table, row_name
+from lstmforecast.data.container import read_table, row_name
 from lstmforecast.data.frames import localising, to_pandas
-from lstmforecast.data.packing import pack_frequency, pack_index, pack_label, unpack_frequency, unpack_label
+from lstmforecast.data.saved_labels import pack_frequency, pack_index, pack_label, unpack_frequency, unpack_label
 from lstmforecast.estimators.forecaster import LSTMForecaster
 from lstmforecast.export.saving import Saved
 from lstmforecast.fitting.held_out import HeldOut
@@ -232,8 +233,11 @@ class Watcher(Saved, PlainParameters, DocLinkMixin, CallbackSupportMixin, Outlie
         return forecaster, rows
 
     def _fit_monitor(self, forecaster: LSTMForecaster, rows: Array) -> tuple[_core.Monitor, Found]:
-        config = {"smoothing": float(self.smoothing), "threshold": resolve(self.threshold)._config()}
-        config |= {"clip": None if self.clip is None else float(self.clip)}
+        config: MonitorOptions = {
+            "smoothing": float(self.smoothing),
+            "threshold": resolve(self.threshold)._config(),
+            "clip": None if self.clip is None else float(self.clip),
+        }
         n_train = HeldOut.of(forecaster).training_rows(len(rows))
         seen = _transformed(forecaster, rows)
         monitor, arrays = _core.Monitor.fit(_model_of(forecaster), seen, config, n_train, forecaster.n_threads)

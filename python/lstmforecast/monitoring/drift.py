@@ -17,7 +17,7 @@ from lstmforecast.contract.aside import aside
 from lstmforecast.contract.html_repr import DocLinkMixin
 from lstmforecast.contract.plain import PlainParameters
 from lstmforecast.contract.rules import Number
-from lstmforecast.data.form import read_table
+from lstmforecast.data.container import read_table
 from lstmforecast.data.observations import check_columns
 from lstmforecast.monitoring.drift_errors import LEAST_BATCHES, ErrorTests
 from lstmforecast.monitoring.drift_inputs import CHECKS, Reference

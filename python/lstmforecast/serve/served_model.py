@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from lstmforecast.data.units import Units
+from lstmforecast.data.error_scale import ErrorScale
 from lstmforecast.fitting.distribution import mean
 from lstmforecast.fitting.held_out import HeldOut
 from lstmforecast.fitting.roll import ends_of, roll
@@ -45,7 +45,7 @@ class Prepared:
     windows: Array
     future: Array
     scales: Array | None
-    units: Units | None
+    units: ErrorScale | None
     times: list[Any]
     steps: int
 
@@ -57,7 +57,7 @@ class Prepared:
         windows, future = (np.concatenate([getattr(part, name) for part in parts]) for name in ("windows", "future"))
         scales = None if parts[0].scales is None else np.concatenate([part.scales for part in parts])
         units = [part.units for part in parts if part.units is not None]
-        joined = Units(*(np.concatenate(each) for each in zip(*units, strict=True))) if units else None
+        joined = ErrorScale(*(np.concatenate(each) for each in zip(*units, strict=True))) if units else None
         times = [time for part in parts for time in part.times]
         return Prepared(windows, future, scales, joined, times, parts[0].steps)
 
@@ -213,7 +213,7 @@ class ServedModel:
         windows, future = ends_of(model.model_, seen, steps, None)
         index = seen.observations.future_index(steps)
         times = None if index is None else self._clock.written(index)
-        return Prepared(windows, future, seen.scales, seen.units, [times], steps)
+        return Prepared(windows, future, seen.scales, seen.error_scale, [times], steps)
 
     def _container(self, window: Window) -> Any:
         if window.times is None:
@@ -235,7 +235,7 @@ class ServedModel:
         points, bounds = self._seen.undo(points), self._seen.undo(bounds)
         return points.astype(self._seen.observations.form.dtype, copy=False), bounds
 
-    def _bounds(self, parameters: Array, coverages: tuple[float, ...], units: Units | None) -> Array:
+    def _bounds(self, parameters: Array, coverages: tuple[float, ...], units: ErrorScale | None) -> Array:
         if not coverages:
             return np.empty((0, *parameters.shape[:3]))
         if self._distribution is None and units is None:
@@ -248,7 +248,7 @@ class ServedModel:
         zero = np.zeros((1, steps, self.n_variables, 1))
         return self._quantiles(zero, coverages)
 
-    def _quantiles(self, parameters: Array, coverages: tuple[float, ...], units: Units | None = None) -> Array:
+    def _quantiles(self, parameters: Array, coverages: tuple[float, ...], units: ErrorScale | None = None) -> Array:
         calibration = self.forecaster.fitted_.calibration
         assert calibration is not None
         return corrected_quantiles(calibration, parameters, _levels(coverages), units)

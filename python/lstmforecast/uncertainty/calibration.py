@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lstmforecast.data.units import Units, units_from_errors
+from lstmforecast.data.error_scale import ErrorScale, scale_from_errors
 from lstmforecast.fitting.distribution import from_middle, quantile
 
 # Windows that are remembered: enough for a coverage of 99 %, few enough for any horizon, and, of hours, six weeks:
@@ -67,15 +67,15 @@ class Calibration:
         cls,
         truth: NDArray[np.float64],
         forecast: NDArray[np.float64],
-        units: Units,
+        units: ErrorScale,
         which: NDArray[np.int64],
         **options: Any,
-    ) -> tuple[Calibration, Units]:
+    ) -> tuple[Calibration, ErrorScale]:
         """The same for windows of the series ``which`` of a panel, and their units, as far as errors tell them."""
         distribution = options.get("distribution")
         parameters = forecast if forecast.ndim == 4 else forecast[..., np.newaxis]
         sizes = np.abs(truth - quantile(distribution, parameters, 0.5)).mean(axis=1)
-        units = units_from_errors(units, sizes, which)
+        units = scale_from_errors(units, sizes, which)
         pooled = units.are_pooled(which)
         spreads = units.divisors(which[pooled])
         return cls.of(truth[pooled], forecast[pooled], spreads=spreads, **options), units

@@ -37,10 +37,10 @@ def calibrate(
     forecast = forecast_origins(model, seen, origins, held_out.horizon, which, n_threads)
     rows = seen.observations.row_of(which, origins)[:, np.newaxis] + np.arange(held_out.horizon)
     options = {"distribution": model.config["distribution"], "rate": rate}
-    if seen.units is None:
+    if seen.error_scale is None:
         return Calibration.of(seen.values[rows], forecast, **options), seen
-    calibration, units = Calibration.of_panel(seen.values[rows], forecast, seen.units, which, **options)
-    return calibration, seen.with_units(units)
+    calibration, units = Calibration.of_panel(seen.values[rows], forecast, seen.error_scale, which, **options)
+    return calibration, seen.with_error_scale(units)
 
 
 def held_out_places(held_out: HeldOut, observations: Observations) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -89,14 +89,14 @@ def with_newer_errors(
     # a window may begin before a short series of a panel does
     least = 1 if observations.is_panel else model.config["window_size"]
     which, origins = _judged_places(before, observations, newer, horizon, least)
-    if seen.units is not None:
-        which, origins = (each[seen.units.are_pooled(which)] for each in (which, origins))
+    if seen.error_scale is not None:
+        which, origins = (each[seen.error_scale.are_pooled(which)] for each in (which, origins))
     which, origins = (each[-calibration.most :] for each in (which, origins))
     if not len(origins):
         return calibration
     forecast = forecast_origins(model, seen, origins, horizon, which, n_threads)
     rows = observations.row_of(which, origins)[:, np.newaxis] + np.arange(horizon)
-    spreads = None if seen.units is None else seen.units.divisors(which)
+    spreads = None if seen.error_scale is None else seen.error_scale.divisors(which)
     return calibration.extended(seen.values[rows], forecast, spreads)
 
 

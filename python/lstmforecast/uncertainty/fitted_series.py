@@ -118,8 +118,8 @@ class FittedSeries:
             before = X
         features = self.seen.covariates.of(part, before, X_past, static)
         seen = replace(self.seen, observations=part, features=features)
-        whole = replace(seen, observations=observations, sizes=None).sized(like=self.seen)
-        return replace(self, seen=replace(seen, sizes=whole.sizes), n_rows=n), X
+        whole = replace(seen, observations=observations, statistics=None).with_statistics(like=self.seen)
+        return replace(self, seen=replace(seen, statistics=whole.statistics), n_rows=n), X
 
     def updated(
         self, y: Any, X: Any, X_past: Any, static: Any, *, missing: Missing, n_threads: int | None
@@ -160,7 +160,7 @@ class FittedSeries:
     def quantiles(self, parameters: Array, levels: Sequence[float]) -> Array:
         """Quantiles (n_levels, n_series, steps, k) of forecasts of all series, in the data's units."""
         assert self.calibration is not None
-        return self.seen.undo(corrected_quantiles(self.calibration, parameters, levels, self.seen.units))
+        return self.seen.undo(corrected_quantiles(self.calibration, parameters, levels, self.seen.error_scale))
 
     def require_finite(self, values: Array) -> None:
         """Raise a ValueError for the first of values forecast (n_series, steps, ...) that isn't finite."""
@@ -189,8 +189,8 @@ class FittedSeries:
         """What a file keeps besides the network: arrays, and values that JSON can hold."""
         tensors, values = self.seen.observations.pack()
         tensors |= {"features": self.seen.features}
-        if self.seen.sizes is not None:
-            tensors["sizes"] = self.seen.sizes
+        if self.seen.statistics is not None:
+            tensors["sizes"] = self.seen.statistics
         errors = {} if self.calibration is None else self.calibration.pack()
         return (
             {f"context_{name}": tensor for name, tensor in tensors.items()} | errors,

@@ -7,21 +7,21 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from lstmforecast.data.units import Units
+from lstmforecast.data.error_scale import ErrorScale
 from lstmforecast.fitting.distribution import quantile, whole
 from lstmforecast.fitting.held_out import HeldOut
 from lstmforecast.uncertainty.calibration import Calibration, check_level
 
 
 def corrected_quantiles(
-    calibration: Calibration, forecast: NDArray[np.float64], levels: Sequence[float], units: Units | None = None
+    calibration: Calibration, forecast: NDArray[np.float64], levels: Sequence[float], units: ErrorScale | None = None
 ) -> NDArray[np.float64]:
     """Quantiles (n_levels, n, steps, k) of forecasts' parameters (n, steps, k, p); they ascend with the levels.
 
     Parameters
     ----------
-    units : Units or None, default=None
-        Units of error of the series of a panel.
+    units : ErrorScale or None, default=None
+        ErrorScale of error of the series of a panel.
     """
     each = [_corrected_quantile(calibration, forecast, level, units) for level in levels]
     order = np.argsort(levels)
@@ -32,11 +32,11 @@ def corrected_quantiles(
 
 
 def _corrected_quantile(
-    calibration: Calibration, forecast: NDArray[np.float64], level: float, units: Units | None
+    calibration: Calibration, forecast: NDArray[np.float64], level: float, units: ErrorScale | None
 ) -> NDArray[np.float64]:
     """One of them: (n, steps, k)."""
     distribution, steps = calibration.distribution, forecast.shape[1]
-    unit = 1.0 if units is None else units.spreads[:, np.newaxis]
+    unit = 1.0 if units is None else units.scale[:, np.newaxis]
     found = quantile(distribution, forecast, level) + unit * calibration.quantile(level, f"{level:g}")[:steps]
     if units is None or distribution is None or units.pooled.all():
         return found

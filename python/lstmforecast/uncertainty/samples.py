@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from lstmforecast.data.units import Units
+from lstmforecast.data.error_scale import ErrorScale
 from lstmforecast.fitting.distribution import probability, quantile, whole
 from lstmforecast.uncertainty.calibration import Calibration
 
@@ -14,7 +14,7 @@ def draw_paths(
     calibration: Calibration,
     drawn: NDArray[np.int64],
     forecast: NDArray[np.float64],
-    units: Units | None,
+    units: ErrorScale | None,
     generator: np.random.RandomState,
 ) -> NDArray[np.float64]:
     """Lend the errors, or probabilities, of the windows ``drawn`` to parameters (n, steps, k, p).
@@ -24,7 +24,7 @@ def draw_paths(
     ndarray of shape (n_samples, n, steps, k)
     """
     steps = forecast.shape[1]
-    unit = 1.0 if units is None else units.spreads[:, np.newaxis]
+    unit = 1.0 if units is None else units.scale[:, np.newaxis]
     middles = quantile(calibration.distribution, forecast, 0.5)
     around = middles + unit * calibration.errors[drawn, np.newaxis, :steps].astype(np.float64)
     if calibration.parameters is None:

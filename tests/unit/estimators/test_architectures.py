@@ -184,7 +184,7 @@ def test_windows_are_read_in_segments(kind, architecture):
     assert model.state_dict()[first].shape[1] == 4
     with torch.no_grad():
         outputs = model.to_torch()(torch.from_numpy(X[:, :, np.newaxis]))[:, 0].numpy()
-    np.testing.assert_allclose(model._outputs(X), outputs, atol=1e-6)
+    np.testing.assert_allclose(model.model_.forecast(X[:, :, np.newaxis])[:, 0], outputs, atol=1e-6)
 
 
 def test_attention_weights_are_refused_before_a_fit_and_of_other_networks():

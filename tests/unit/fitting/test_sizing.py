@@ -5,8 +5,8 @@ import pytest
 
 from lstmforecast import LSTMForecaster
 from lstmforecast.contract.plain import plain_parameters
-from lstmforecast.fitting.core_options import new_network, training_options
 from lstmforecast.fitting.held_out import HeldOut
+from lstmforecast.fitting.options import new_network, training_options
 from lstmforecast.fitting.sizing import Sizes, default_segment_length, default_window_size
 
 

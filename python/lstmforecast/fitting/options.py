@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from lstmforecast import _core
 from lstmforecast.augment import as_options
+from lstmforecast.contract.core_options import ModelConfig, TrainingOptions
 from lstmforecast.contract.seeds import draw_seed
 from lstmforecast.distributed import local_device
 from lstmforecast.fitting import checkpoint
@@ -57,8 +58,8 @@ def new_network(
     config |= {"normalize": None, "seed": seed, "architecture": to_core(parameters)} | network
     if parameters["distributed"]:
         config["device"] = local_device(parameters["device"])
-    n_estimators = parameters.get("n_estimators", 1)
-    model = _core.Model(config) if n_estimators == 1 else Ensemble.build(config, n_estimators)
+    n_estimators, whole = parameters.get("n_estimators", 1), cast("ModelConfig", config)
+    model = _core.Model(whole) if n_estimators == 1 else Ensemble.build(whole, n_estimators)
     if parameters["warm_start"] and present is not None:
         n_before = len(present.members) if isinstance(present, Ensemble) else 1
         _check_same(present.config | {"n_estimators": n_before}, config | {"n_estimators": n_estimators})
@@ -66,7 +67,7 @@ def new_network(
     return model
 
 
-def training_options(parameters: Mapping[str, Any], seed: int, **overrides: Any) -> dict[str, Any]:
+def training_options(parameters: Mapping[str, Any], seed: int, **overrides: Any) -> TrainingOptions:
     """The core's training options."""
     counts = ("batch_size", "accumulate_grad_batches", "max_epochs", "steps_per_epoch", "n_threads")
     integers, limits = (*counts, "patience", "lr_patience"), ("clip_grad_norm", "clip_grad_value")
@@ -78,7 +79,7 @@ def training_options(parameters: Mapping[str, Any], seed: int, **overrides: Any)
     options["augment"] = as_options(parameters["augment"])
     options["checkpoint"] = checkpoint.as_options(parameters["checkpoint"])
     options |= {"scaler": parameters["scaler"], "gap": 0, "stride": 1, "shuffle": True, "seed": seed}
-    return options | overrides
+    return cast("TrainingOptions", options | overrides)
 
 
 def _cast(kind: type, value: Any) -> Any:
