@@ -171,13 +171,13 @@ class _Job:
 
     def __call__(self, fitted: LSTMForecaster, fold: Fold, is_last: bool) -> _Outcome:
         fit_series(fitted, self.seen.take(fold.rows(self.seen.observations)))
-        sized, part = self.seen.with_statistics(like=fitted.fitted_.seen), self.origins.take(fold.origins)
-        model, n_read = fitted.model_, self.scorer.n_read
-        parameters = forecast_origins(model, sized, part.rows, n_read, part.series, fitted.n_threads)
+        dataset = self.seen.with_statistics(like=fitted.fitted_.seen)
+        part, model, n_read = self.origins.take(fold.origins), fitted.model_, self.scorer.n_read
+        parameters = forecast_origins(model, dataset, part.rows, n_read, part.series, fitted.n_threads)
         values = self.seen.undo(mean(model.config["distribution"], parameters))[:, : self.scorer.horizon]
         # the models of hundreds of refits would fill the memory
         kept = fitted if is_last else None
-        return _Outcome(values, self.scorer.score(fitted, sized, fold), kept)
+        return _Outcome(values, self.scorer.score(fitted, dataset, fold), kept)
 
 
 def _steps_read(template: LSTMForecaster, seen: Seen, horizon: int) -> int:

@@ -160,7 +160,7 @@ class QuantileScorer:
     def score(self, fitted: LSTMForecaster, seen: Seen, fold: Fold) -> QuantileSums | None:
         """Score one fit, as many origins at a time as fit into memory; None if nothing is to be scored.
 
-        ``seen`` are the data, with the scales that the series had at the fit.
+        ``seen`` are the data, with the statistics that the series had at the fit.
         """
         if not self.wanted.all:
             return None
@@ -169,10 +169,10 @@ class QuantileScorer:
         bounds, sums = [], []
         for origins in self._batches(self.origins.take(fold.origins)):
             known = truth[origins.rows_forecast(self.observations, self.horizon)]
-            unit = self.deviation[origins.series, np.newaxis]
+            divisor = self.deviation[origins.series, np.newaxis]
             quantiles = model(origins)
             bounds.append(quantiles[: 2 * len(self.wanted.coverages)].copy())
-            scores = [self._sums(known, quantiles, unit), *(self._sums(known, each(origins), unit) for each in naive)]
+            scores = [self._sums(known, each, divisor) for each in (quantiles, *(method(origins) for method in naive))]
             sums.append(np.stack(scores, axis=1))
         return QuantileSums(np.sum(sums, axis=0), bounds)
 
@@ -191,22 +191,21 @@ class QuantileScorer:
 
     def _methods(self, fitted: LSTMForecaster, seen: Seen, fold: Fold) -> tuple[Callable[[Origins], Array], ...]:
         """The quantiles (n, n_origins, horizon, k) of each of `METHODS` for given origins."""
-        held_out, units = self._held_out(fitted, fold), self._units(fitted, fold)
+        held_out, error_scale = self._held_out(fitted, fold), self._error_scale(fitted, fold)
         return (
             lambda origins: self._quantiles(fitted, seen, origins),
-            self._naive_quantiles(held_out, 1, units),
-            self._naive_quantiles(held_out, self.season, units),
+            self._naive_quantiles(held_out, 1, error_scale),
+            self._naive_quantiles(held_out, self.season, error_scale),
         )
 
     def _quantiles(self, fitted: LSTMForecaster, seen: Seen, origins: Origins) -> Array:
         """Quantiles of the forecaster: (n_levels, n_origins, horizon, k)."""
-        calibration, units = fitted.fitted_.calibration, seen.error_scale
+        calibration, error_scale = fitted.fitted_.calibration, seen.error_scale
         assert calibration is not None
-        forecast = forecast_origins(fitted.model_, seen, origins.rows, self.n_read, origins.series, fitted.n_threads)[
-            :, : self.horizon
-        ]
-        units = None if units is None else units.take(origins.series)
-        return seen.undo(corrected_quantiles(calibration, forecast, self.wanted.all, units))
+        model, series = fitted.model_, origins.series
+        parameters = forecast_origins(model, seen, origins.rows, self.n_read, series, fitted.n_threads)
+        scale = None if error_scale is None else error_scale.take(series)
+        return seen.undo(corrected_quantiles(calibration, parameters[:, : self.horizon], self.wanted.all, scale))
 
     def _held_out(self, forecaster: LSTMForecaster, fold: Fold) -> Origins:
         """The origins on the rows held out, whose errors calibrate a fit."""
@@ -215,19 +214,19 @@ class QuantileScorer:
         series = np.flatnonzero(fold.stop > fold.start)[series]
         return Origins(series, fold.start[series] + rows)
 
-    def _units(self, forecaster: LSTMForecaster, fold: Fold) -> ErrorScale:
-        """Units of the errors of naive forecasts: in a panel those of each series, as for the forecaster."""
+    def _error_scale(self, forecaster: LSTMForecaster, fold: Fold) -> ErrorScale:
+        """The scale of errors of naive forecasts: in a panel that of each series, as for the forecaster."""
         shape = (self.observations.n_series, self.observations.n_columns)
-        units = ErrorScale(np.ones(shape), np.ones(shape, bool))
+        error_scale = ErrorScale(np.ones(shape), np.ones(shape, bool))
         if self.observations.is_panel:
             part = replace(self.seen.take(fold.rows(self.observations)), transform=None)
             found = part.with_statistics(HeldOut.of(forecaster).training_lengths(part.observations)).error_scale
             assert found is not None
-            for all_, known in zip(units, found, strict=True):
-                all_[fold.stop > fold.start] = known
-        return units
+            for every, fitted in zip(error_scale, found, strict=True):
+                every[fold.stop > fold.start] = fitted
+        return error_scale
 
-    def _naive_quantiles(self, held_out: Origins, season: int, units: ErrorScale) -> Callable[[Origins], Array]:
+    def _naive_quantiles(self, held_out: Origins, season: int, error_scale: ErrorScale) -> Callable[[Origins], Array]:
         """A function of origins: a naive forecast plus the quantiles of its errors on the rows held out."""
         values, steps = carried(self.observations), np.arange(self.horizon)
 
@@ -237,35 +236,36 @@ class QuantileScorer:
 
         truth = values[held_out.rows_forecast(self.observations, self.horizon)]
         if self.observations.is_panel:
-            calibration, units = Calibration.of_panel(truth, forecast(held_out), units, held_out.series)
+            calibration, error_scale = Calibration.of_panel(truth, forecast(held_out), error_scale, held_out.series)
         else:
             calibration = Calibration.of(truth, forecast(held_out))
         errors = np.stack(
             [calibration.quantile(*each) for each in zip(self.wanted.all, self.wanted.labels, strict=True)]
         )
-        return lambda origins: forecast(origins) + units.scale[origins.series, np.newaxis] * errors[:, np.newaxis]
+        scale = error_scale.scale
+        return lambda origins: forecast(origins) + scale[origins.series, np.newaxis] * errors[:, np.newaxis]
 
     def _batches(self, origins: Origins) -> Iterator[Origins]:
         size = max(1, MOST_VALUES // (len(self.wanted.all) * self.horizon * self.observations.n_columns))
         for start in range(0, len(origins), size):
             yield origins.take(slice(start, start + size))
 
-    def _sums(self, truth: Array, quantiles: Array, unit: Array) -> Array:
+    def _sums(self, truth: Array, quantiles: Array, divisor: Array) -> Array:
         """Sum the scores of quantiles (n, n_origins, horizon, k) where the truth is known: (horizon, n_scores)."""
         known = ~np.isnan(truth)
         n_bounds = 2 * len(self.wanted.coverages)
 
-        def total(scores: NDArray[Any], unit: Array | float) -> Array:
-            summed: Array = np.where(known, scores / unit, 0.0).sum(axis=(0, 2))
+        def total(scores: NDArray[Any], divisor: Array | float) -> Array:
+            summed: Array = np.where(known, scores / divisor, 0.0).sum(axis=(0, 2))
             return summed
 
         sums, bounds = [], quantiles[:n_bounds]
         for low, high, coverage in zip(bounds[::2], bounds[1::2], self.wanted.coverages, strict=True):
             sums.append(total((low <= truth) & (truth <= high), 1.0))
-            sums.append(total(high - low, unit))
-            sums.append(total(interval_losses(truth, low, high, coverage), unit))
+            sums.append(total(high - low, divisor))
+            sums.append(total(interval_losses(truth, low, high, coverage), divisor))
         for quantile, level in zip(quantiles[n_bounds:], self.wanted.levels, strict=True):
-            sums.append(total(pinball_losses(truth, quantile, level), unit))
+            sums.append(total(pinball_losses(truth, quantile, level), divisor))
         return np.stack([*sums, known.sum(axis=(0, 2))], axis=-1)
 
 

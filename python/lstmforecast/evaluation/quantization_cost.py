@@ -17,7 +17,6 @@ from sklearn.utils.validation import check_is_fitted
 
 from lstmforecast.data.dataset import read_observations
 from lstmforecast.estimators.forecaster import LSTMForecaster
-from lstmforecast.estimators.tabular import outputs_of, windows_to_predict
 from lstmforecast.export.quantization import DTYPES
 from lstmforecast.fitting.distribution import mean
 from lstmforecast.fitting.roll import forecast_origins
@@ -135,10 +134,11 @@ def _origins(lengths: NDArray[np.int64], size: int, horizon: int) -> tuple[NDArr
 
 
 def _trial_of_rows(estimator: Any, X: Any, y: Any) -> Trial:
-    windows = windows_to_predict(estimator, X)
-    truth = np.asarray(y)
-    if len(truth) != len(windows):
-        raise ValueError(f"expected y with {len(windows)} rows as X has, got {len(truth)}")
+    # the estimator checks X; without columns and their names, windows are timed alone
+    n_rows, truth = len(estimator.predict(X)), np.asarray(y)
+    windows = np.ascontiguousarray(X, np.float64).reshape(n_rows, *estimator.model_.window_shape)
+    if len(truth) != n_rows:
+        raise ValueError(f"expected y with {n_rows} rows as X has, got {len(truth)}")
 
     def log_loss() -> float:
         codes = pd.Index(estimator.classes_).get_indexer(truth)
@@ -149,7 +149,9 @@ def _trial_of_rows(estimator: Any, X: Any, y: Any) -> Trial:
     def squared() -> float:
         return _mean_squared(truth.astype(np.float64), estimator.predict(windows), truth.astype(np.float64).var(axis=0))
 
-    return lambda n: outputs_of(estimator, windows[:n]), log_loss if is_classifier(estimator) else squared
+    if is_classifier(estimator):
+        return lambda n: estimator.predict_proba(windows[:n]), log_loss
+    return lambda n: estimator.predict(windows[:n]), squared
 
 
 def _mean_squared(truth: NDArray[np.float64], forecast: NDArray[np.float64], variance: Any) -> float:

@@ -78,7 +78,7 @@ class PointScores(NamedTuple):
     by_series: pd.DataFrame | None
 
 
-class Units(NamedTuple):
+class Divisors(NamedTuple):
     """Divisors of the errors at each origin, for MAE and MSE, for MASE, and for RMSSE: (n_origins, k)."""
 
     deviation: Array
@@ -102,11 +102,11 @@ def point_scores(
         lambda step: naive_forecast(values, rows, seasons, step),
     )
     series, begins = np.unique(origins.series, return_index=True)
-    units = Units(deviation[origins.series], *_scales(values, observations, origins, begins, season))
+    divisors = Divisors(deviation[origins.series], *_scales(values, observations, origins, begins, season))
     # step, method, series, sum
     sums = np.array(
         [
-            [_sums(truth[rows + step], forecast(step), units, begins) for forecast in methods]
+            [_sums(truth[rows + step], forecast(step), divisors, begins) for forecast in methods]
             for step in range(forecasts.shape[1])
         ]
     )
@@ -136,17 +136,17 @@ def _scales(
     return absolute, squared
 
 
-def _sums(truth: Array, forecast: Array, units: Units, begins: NDArray[np.intp]) -> Array:
+def _sums(truth: Array, forecast: Array, divisors: Divisors, begins: NDArray[np.intp]) -> Array:
     """Sum the absolute, squared, symmetric relative, scaled and squared scaled errors (n_origins, k) of each series
     where the truth is known; count them, and those with a divisor: (n_series, 7).
     """
     known = ~np.isnan(truth)
-    judged = known & ~np.isnan(units.absolute)
+    judged = known & ~np.isnan(divisors.absolute)
     error = np.where(known, np.abs(truth - forecast), 0.0)
     size = np.where(known, np.abs(truth) + np.abs(forecast), 0.0)
     share = np.divide(error, size, out=np.zeros_like(error), where=size != 0)
-    standardised = error / units.deviation
-    scaled, rooted = (np.where(judged, error / each, 0.0) for each in units[1:])
+    standardised = error / divisors.deviation
+    scaled, rooted = (np.where(judged, error / each, 0.0) for each in divisors[1:])
     sums = (standardised, standardised**2, 200 * share, scaled, rooted**2, known, judged)
     return np.stack([np.add.reduceat(each.sum(axis=1), begins) for each in sums], axis=-1)
 

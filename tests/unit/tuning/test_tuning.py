@@ -91,6 +91,16 @@ def test_a_trial_with_worse_losses_than_the_median_is_pruned():
     assert result.best_params_ == {"linear_skip": False}
 
 
+def test_the_estimator_as_given_is_never_pruned():
+    class Always(optuna.pruners.BasePruner):
+        def prune(self, study, trial):
+            return True
+
+    result = search(pruner=Always(), n_trials=3)
+    assert list(result.trials_["state"]) == ["complete", "pruned", "pruned"]
+    assert list(result.trials_["epochs"]) == [3, 1, 1]
+
+
 def test_losses_are_compared_in_the_same_units_only():
     study = optuna.create_study(pruner=SameUnitsPruner(optuna.pruners.MedianPruner(1, 0)))
     for units, loss in [("a", 1.0), ("b", 100.0)]:
