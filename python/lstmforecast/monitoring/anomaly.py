@@ -360,7 +360,8 @@ class LSTMAnomalyDetector(Saved, PlainParameters, DocLinkMixin, CallbackSupportM
     def _pack(self) -> ModelFile:
         parameters = plain_parameters(self)
         arrays, values = detector_file.pack(self.stream_, parameters, self.offset_, hasattr(self, "feature_names_in_"))
-        return self.forecaster_._pack().with_detector(arrays, detector_file.pack_parameters(parameters), values)
+        file = self.forecaster_._pack()
+        return file.with_detector(arrays, detector_file.pack_parameters(parameters), values)
 
     @classmethod
     def _unpack(cls, file: ModelFile) -> Self:

@@ -40,12 +40,12 @@ class Window:
 
 @dataclass(frozen=True)
 class Prepared:
-    """Windows as the network reads them, features of the future, scales and units of series, times ahead, steps."""
+    """Windows as the network reads them, features of the future, scales and error scales of series, times, steps."""
 
     windows: Array
     future: Array
     scales: Array | None
-    units: ErrorScale | None
+    error_scale: ErrorScale | None
     times: list[Any]
     steps: int
 
@@ -56,8 +56,8 @@ class Prepared:
             return parts[0]
         windows, future = (np.concatenate([getattr(part, name) for part in parts]) for name in ("windows", "future"))
         scales = None if parts[0].scales is None else np.concatenate([part.scales for part in parts])
-        units = [part.units for part in parts if part.units is not None]
-        joined = ErrorScale(*(np.concatenate(each) for each in zip(*units, strict=True))) if units else None
+        each = [part.error_scale for part in parts if part.error_scale is not None]
+        joined = ErrorScale(*(np.concatenate(column) for column in zip(*each, strict=True))) if each else None
         times = [time for part in parts for time in part.times]
         return Prepared(windows, future, scales, joined, times, parts[0].steps)
 
@@ -212,12 +212,12 @@ class ServedModel:
         return Prepared(rows, np.zeros((1, steps, 0)), None, None, [times], steps)
 
     def _prepare_any(self, window: Window, steps: int) -> Prepared:
-        forecaster = self.forecaster
-        seen = forecaster.fitted_.on(self._container(window), None, None, None, forecaster.missing)[0].seen
-        windows, future = ends_of(forecaster.model_, seen, steps, None)
-        index = seen.observations.future_index(steps)
+        model = self.forecaster
+        dataset = model.fitted_.on(self._container(window), None, None, None, model.missing)[0].seen
+        windows, future = ends_of(model.model_, dataset, steps, None)
+        index = dataset.observations.future_index(steps)
         times = None if index is None else self._time_format.written(index)
-        return Prepared(windows, future, seen.scales, seen.error_scale, [times], steps)
+        return Prepared(windows, future, dataset.scales, dataset.error_scale, [times], steps)
 
     def _container(self, window: Window) -> Any:
         if window.times is None:
@@ -235,28 +235,29 @@ class ServedModel:
         parameters = roll(self.forecaster.model_, prepared.windows, prepared.future, self._n_threads, prepared.scales)
         parameters = parameters[:, : prepared.steps]
         points = parameters[..., 0] if self._distribution is None else mean(self._distribution, parameters)
-        bounds = self._bounds(parameters, coverages, prepared.units)
+        bounds = self._bounds(parameters, coverages, prepared.error_scale)
         points, bounds = self._dataset.undo(points), self._dataset.undo(bounds)
         return points.astype(self._dataset.observations.form.dtype, copy=False), bounds
 
-    def _bounds(self, parameters: Array, coverages: tuple[float, ...], units: ErrorScale | None) -> Array:
+    def _bounds(self, parameters: Array, coverages: tuple[float, ...], error_scale: ErrorScale | None) -> Array:
         if not coverages:
             return np.empty((0, *parameters.shape[:3]))
-        if self._distribution is None and units is None:
+        if self._distribution is None and error_scale is None:
             # rounding keeps the order, so corrections can be sorted before they are added
             return parameters[..., 0] + self.corrections(coverages, parameters.shape[1])
-        return self._quantiles(parameters, coverages, units)
+        return self._quantiles(parameters, coverages, error_scale)
 
     def _make_corrections(self, coverages: tuple[float, ...], steps: int) -> Array:
         """What is added to point forecasts for their bounds: (n_levels, 1, steps, k)."""
         zero = np.zeros((1, steps, self.n_variables, 1))
         return self._quantiles(zero, coverages)
 
-    def _quantiles(self, parameters: Array, coverages: tuple[float, ...], units: ErrorScale | None = None) -> Array:
-        """Quantiles (n_levels, n, steps, k) of forecasts, corrected by the held-out errors."""
+    def _quantiles(
+        self, parameters: Array, coverages: tuple[float, ...], error_scale: ErrorScale | None = None
+    ) -> Array:
         calibration = self.forecaster.fitted_.calibration
         assert calibration is not None
-        return corrected_quantiles(calibration, parameters, _levels(coverages), units)
+        return corrected_quantiles(calibration, parameters, _levels(coverages), error_scale)
 
 
 def _levels(coverages: Sequence[float]) -> list[float]:
