@@ -210,7 +210,7 @@ class Monitor:
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
         """Score the next rows (n, k); NaN is a missing value, which is replaced by its forecast."""
     def moved(self, model: Model, window: NDArray[np.float64]) -> Monitor:
-        """Copy with the scores and threshold of this monitor, at the end of another window (window_size, k) without NaN."""
+        """Copy with the same scores and threshold, at the end of another window (window_size, k) without NaN."""
     def with_scores_of(self, other: Monitor) -> Monitor:
         """Copy with the position of this monitor, and the smoothed errors and threshold of another."""
     def copy(self) -> Monitor: ...
@@ -326,8 +326,8 @@ def fit_scaler(
 ) -> dict[str, NDArray[np.float64]]:
     """Statistics of each column of ``data`` (n, n_features), float32 or float64; NaN is ignored.
 
-    They have scikit-learn's names: ``"standard"``: ``mean``, ``var``, ``scale``; ``"minmax"``: ``data_min``, ``data_max``,
-    ``data_range``, ``scale``, ``min``; ``"robust"``: ``center``, ``scale``.
+    They have scikit-learn's names. ``"standard"``: ``mean``, ``var``, ``scale``. ``"minmax"``: ``data_min``,
+    ``data_max``, ``data_range``, ``scale``, ``min``. ``"robust"``: ``center``, ``scale``.
     """
 
 def scale_columns(data: NDArray[Any], center: NDArray[np.float64], scale: NDArray[np.float64]) -> NDArray[Any]:
