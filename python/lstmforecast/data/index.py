@@ -187,7 +187,7 @@ def _ways_to_a_step(index: pd.Index, freq: Frequency, name: str) -> str:
     is_written = name.isidentifier() and not isinstance(freq, BaseOffset)
     example = f", e.g. with {to_constant_steps(index, freq, name)}" if is_written else ""
     is_time = isinstance(index, pd.DatetimeIndex)
-    return f"; bring {name} to one{example}" + (", or give the freq= on which they lie" if is_time else "")
+    return f"; resample {name} to one{example}" + (", or give their frequency as freq=" if is_time else "")
 
 
 def parse_frequency(freq: Any) -> BaseOffset:

@@ -144,7 +144,7 @@ class Observations:
         leading = np.logical_and.accumulate(gone, axis=0)
         if leading.any():
             raise ValueError(
-                f"expected {name} to begin with values from which missing={missing!r} can go on, got "
+                f"expected {name} to begin with values that missing={missing!r} can fill from, got "
                 f"{place(leading, 'leading NaN', self.index, self.form)}; drop these rows"
             )
         table = pd.DataFrame(self.values)

@@ -49,7 +49,7 @@ def _zone_name(zone: dt.tzinfo | None) -> str | None:
     name = next((name for name in names if isinstance(name, str)), None) or _offset_name(zone) or _file_name(zone)
     if name is None:
         raise ValueError(
-            f"expected a time zone with a name, got {zone}, which cannot be saved: bring times to one, as in "
+            f"expected a time zone with a name, got {zone}, which cannot be saved: convert the times, as in "
             "y.tz_convert('Europe/Berlin')"
         )
     return name
@@ -189,7 +189,7 @@ def pack_frequency(freq: Any) -> str | int | dict[str, Any] | None:
         "parts": parts,
     }
     if type(found).__name__ not in _OFFSETS or unpack_frequency(saved) != found:
-        raise ValueError(f"expected a frequency that can be written down, got {found!r}, which cannot be saved")
+        raise ValueError(f"expected a frequency that can be saved, got {found!r}")
     return saved
 
 

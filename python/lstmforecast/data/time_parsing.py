@@ -235,7 +235,7 @@ def _ambiguity(possible: Sequence[_Reading], text: pd.Series[Any], name: str) ->
         for reading in possible
     ]
     return (
-        f"{name}: expected times in column {text.name!r} whose day and month can't be taken for each other, got "
+        f"{name}: expected times in column {text.name!r} with an unambiguous order of day and month, got "
         f"{_BRIEF.repr(text.iloc[row])} (line {row + 2}), which is {' or '.join(meanings)} (time_format in Python); "
         "say which"
     )

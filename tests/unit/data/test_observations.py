@@ -66,7 +66,8 @@ def test_missing_values_at_the_end_repeat_the_last_one(missing):
 @pytest.mark.parametrize("missing", ["ffill", "interpolate"])
 def test_missing_values_at_the_beginning_cannot_be_filled(missing):
     with pytest.raises(
-        ValueError, match=rf"missing='{missing}' can go on, got 1 leading NaN, the first in column 'b' at .*drop these"
+        ValueError,
+        match=rf"missing='{missing}' can fill from, got 1 leading NaN, the first in column 'b' at .*drop these",
     ):
         Observations.read(with_value(np.nan, 0), missing=missing)
 
@@ -203,5 +204,5 @@ def test_names_and_frequencies_that_no_file_can_hold_are_an_error():
         Observations.read(FRAME.set_axis(pd.interval_range(0, 2), axis=1)).pack()
     fridays = pd.DateOffset(weekday=FR(1), weeks=1)
     frame = FRAME.set_axis(pd.date_range("2024-01-05", periods=6, freq=fridays))
-    with pytest.raises(ValueError, match=r"expected a frequency that can be written down, got <DateOffset: weekday=FR"):
+    with pytest.raises(ValueError, match=r"expected a frequency that can be saved, got <DateOffset: weekday=FR"):
         Observations.read(frame, freq=fridays).pack()
