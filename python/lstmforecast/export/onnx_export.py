@@ -145,7 +145,7 @@ def _ask(graph: Graph, model: Any, inputs: Inputs, gaps: bool) -> str:
 def write_forecaster(file: GraphFile, dataset: Dataset, horizon: int, *, missing: str, normalize: str | None) -> None:
     """``windows``, and where there are ``future`` and ``scales``, to ``forecast`` and what else the loss forecasts.
 
-    ``horizon`` steps are forecast, for series such as those of ``dataset``; the others are parameters of the forecaster.
+    ``horizon`` steps are forecast, for series such as those of ``dataset``; the others are the forecaster's parameters.
     """
     graph, config = file.graph, file.config
     inputs = _forecaster_inputs(file, dataset, horizon, normalize)
