@@ -17,6 +17,8 @@ import torch
 
 from lstmforecast import LSTMForecaster, backtest
 
+pytestmark = pytest.mark.alone
+
 ETTH1 = Path(__file__).parents[2] / "notebooks" / "data" / "ETTh1.csv"
 FAST = {"window_size": 24, "hidden_size": 8, "max_epochs": 3, "random_state": 0}
 WAVE = np.sin(np.arange(300) / 5)
@@ -144,6 +146,6 @@ def test_defaults_beat_both_naive_forecasts_on_etth1():
     """The published protocol; four epochs instead of all, which `make demo` runs."""
     y = pd.read_csv(ETTH1, index_col="date", parse_dates=True)["OT"][:14_400]
     model = LSTMForecaster(24, validation_fraction=0.25, max_epochs=4, random_state=0)
-    scores = backtest(model, y, test_size=2880, scaled=True).scores["MSE"].round(3)
+    scores = backtest(model, y, folds=2880, scaled=True).scores["MSE"].round(3)
     assert (scores["repeat-last"], scores["seasonal-naive"]) == (0.034, 0.046)
     assert scores["LSTMForecaster"] < 0.033

@@ -49,11 +49,12 @@ def add_parser(commands: Any, style: dict[str, Any]) -> None:
 def run(args: argparse.Namespace) -> None:
     """Print scores, and write what the arguments ask for; errors are those of the package."""
     from lstmforecast.evaluation.backtesting import backtest
+    from lstmforecast.evaluation.folds import Folds
 
     check_writable(args.data, args.output, args.plot)
     check_matplotlib_for(args.plot)
-    options = {"test_size": args.test_size, "stride": args.stride, "season_length": args.season_length}
-    result = backtest(new_model(args), read_data(args), **options)
+    folds = Folds(args.test_size, stride=args.stride)
+    result = backtest(new_model(args), read_data(args), folds=folds, season_length=args.season_length)
     print(result)
     if args.output:
         write_table(result.forecasts, args.output, index=False)

@@ -229,7 +229,7 @@ class TextTrainingOptions(_OptimizerOptions):
 
 
 class _OfEnsemble(TypedDict, total=False):
-    """What only an ensemble tells."""
+    """What only ensembles add."""
 
     estimator: int
 
@@ -331,7 +331,7 @@ class MonitorOptions(_MonitorDefaults):
 
 
 class TextModelConfig(TypedDict):
-    """The configuration of `_core.CharModel`: ``counts`` says how often each of ``characters`` comes."""
+    """The configuration of `_core.CharModel`: ``counts`` are the frequencies of ``characters``."""
 
     characters: str
     counts: list[int]

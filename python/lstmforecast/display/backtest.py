@@ -75,7 +75,7 @@ class BacktestDisplay(Display):
     >>> from lstmforecast import BacktestDisplay, LSTMForecaster
     >>> y = np.sin(np.arange(300) / 5)
     >>> model = LSTMForecaster(4, hidden_size=8, max_epochs=2, random_state=0)
-    >>> display = BacktestDisplay.from_estimator(model, y, test_size=40, kind="horizon")
+    >>> display = BacktestDisplay.from_estimator(model, y, folds=40, kind="horizon")
     >>> list(display.lines_)
     ['LSTMForecaster', 'repeat-last', 'seasonal-naive']
     >>> display.errors("MAE", by="step").shape
@@ -366,11 +366,11 @@ def _with_times(frame: pd.DataFrame) -> pd.DataFrame:
 
 def _with_naive(result: BacktestResult) -> pd.DataFrame:
     """The forecasts of a backtest, with columns of the two naive forecasts."""
-    from lstmforecast.evaluation.rolling import Windows
+    from lstmforecast.evaluation.rolling import Origins
     from lstmforecast.evaluation.scoring import MODEL, REPEAT_LAST, SEASONAL_NAIVE, carried, naive_forecast, seasons_at
 
     observations, steps = result.observations, np.arange(result.values.shape[1])
-    rows = Windows(result.which, result.origins).first_rows(observations)[:, np.newaxis]
+    rows = Origins(result.which, result.origins).first_rows(observations)[:, np.newaxis]
     values, seasons = carried(observations), seasons_at(result.origins, result.season_length)[:, np.newaxis]
     naive = {
         REPEAT_LAST: naive_forecast(values, rows, 1, steps),

@@ -59,7 +59,7 @@ class IntervalDisplay(Display):
     >>> from lstmforecast import IntervalDisplay, LSTMForecaster
     >>> y = np.sin(np.arange(400) / 5) + np.random.default_rng(0).normal(0, 0.1, 400)
     >>> model = LSTMForecaster(3, hidden_size=8, max_epochs=2, random_state=0)
-    >>> display = IntervalDisplay.from_estimator(model, y, coverage=[0.5, 0.8], test_size=90)
+    >>> display = IntervalDisplay.from_estimator(model, y, coverage=[0.5, 0.8], folds=90)
     >>> display.by_step["n"].tolist()
     [88, 88, 44, 44, 29, 29]
     """
