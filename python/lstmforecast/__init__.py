@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from lstmforecast.evaluation.backtesting import backtest
     from lstmforecast.evaluation.comparison import Comparison, compare
     from lstmforecast.evaluation.quantization_cost import quantization_report
-    from lstmforecast.export.persistence import load
+    from lstmforecast.export.saving import load
     from lstmforecast.fitting.checkpoint import Checkpoint
     from lstmforecast.monitoring.anomaly import LSTMAnomalyDetector
     from lstmforecast.monitoring.drift import DriftMonitor
@@ -118,7 +118,7 @@ _HOMES = {
     "TuneResult": "tuning.tuning_result",
     "backtest": "evaluation.backtesting",
     "compare": "evaluation.comparison",
-    "load": "export.persistence",
+    "load": "export.saving",
     "quantization_report": "evaluation.quantization_cost",
     "time_split": "data.windowing",
     "tune": "tuning.tuning",

@@ -212,7 +212,7 @@ def _warn_of_parts(own: Mapping[str, Any], source: Mapping[str, Any], taken: lis
         "features and segment_length of both networks are to be the same for more",
         UserWarning,
         # the caller of fit
-        stacklevel=9,
+        stacklevel=8,
     )
 
 

@@ -102,6 +102,7 @@ def test_without_sktime_its_forecaster_says_how_to_install_it() -> None:
     assert message == 'lstmforecast.sktime needs sktime: pip install "lstmforecast[sktime]"'
 
 
+@pytest.mark.alone
 def test_import_takes_less_than_200_ms_on_top_of_numpy() -> None:
     code = "import numpy, time; start = time.perf_counter(); import lstmforecast; print(time.perf_counter() - start)"
     # The best of five: other work on the machine can only make it slower.

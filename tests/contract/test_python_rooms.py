@@ -45,24 +45,6 @@ DOORS = {
 FACE = {"__init__", "_libtorch", "_moved", "_core"}
 # Rooms that are public: their `__init__` names what is.
 PUBLIC_ROOMS = {"display", "serve"}
-# Imports that run upstream still.
-SEAMS: dict[str, list[str]] = {
-    "export/persistence.py": ["estimators.estimator", "estimators.text", "monitoring.anomaly"],
-    "export/onnx_export.py": [
-        "estimators.classifier",
-        "estimators.estimator",
-        "estimators.regressor",
-        "estimators.series_estimator",
-    ],
-    "export/quantization.py": ["estimators.estimator"],
-    "export/file_checks.py": [
-        "estimators.classifier",
-        "estimators.forecaster",
-        "estimators.tabular",
-        "monitoring.anomaly",
-    ],
-    "estimators/fitted_forecaster.py": ["evaluation.backtest_result", "evaluation.backtesting"],
-}
 
 
 def floor(module: str) -> int | None:
@@ -120,7 +102,7 @@ def test_every_file_has_a_room():
 
 def test_the_face_flows_one_way():
     found = {str(path.relative_to(PACKAGE)): wrong for path in PACKAGE.rglob("*.py") if (wrong := upstream(path))}
-    assert found == SEAMS
+    assert found == {}
 
 
 @pytest.mark.parametrize("room", RIVER)

@@ -159,7 +159,7 @@ class Covariates:
         for table, given in ((self.past, X_past), (self.known, X)):
             if table is not None:
                 parts.append(table.read(given, observations.index, len(observations), "the rows of y"))
-        return np.hstack([*parts, self._calendar_rows(observations.index, len(observations))])
+        return np.hstack([*parts, self.calendar_rows(observations.index, len(observations))])
 
     def of_future(self, observations: Observations, steps: int, X: Any, at_once: int = 1) -> Array:
         """Make the features of the steps after each series: (n_series, steps, n_features), NaN where unknown.
@@ -169,7 +169,7 @@ class Covariates:
         future = np.full((observations.n_series * steps, self.n_features), np.nan)
         if self.n_known:
             index = observations.future_index(steps)
-            known = [self._calendar_rows(index, len(future))]
+            known = [self.calendar_rows(index, len(future))]
             if self.known is not None:
                 rows = f"the {steps} steps after the end"
                 rows += f" (the network forecasts {at_once} at once)" if at_once > 1 else ""
@@ -234,7 +234,8 @@ class Covariates:
     def _calendar_names(self) -> list[str]:
         return calendar_names(self.freq, self.calendar, self.holidays, self.calendar_version)
 
-    def _calendar_rows(self, index: pd.Index | None, n_rows: int) -> Array:
+    def calendar_rows(self, index: pd.Index | None, n_rows: int) -> Array:
+        """Calendar features of the rows of an index: (n_rows, n), without columns if none are asked for."""
         if self.calendar is None and self.holidays is None:
             return np.zeros((n_rows, 0))
         if index is None:

@@ -73,6 +73,27 @@ class Dataset:
     scaler: Any = None
     transform: str | None = None
 
+    @classmethod
+    def read(
+        cls,
+        y: Any,
+        X: Any = None,
+        X_past: Any = None,
+        static: Any = None,
+        *,
+        freq: Frequency,
+        missing: Missing,
+        calendar: Any,
+        holidays: str | None,
+        scaler: Any,
+        transform: str | None,
+    ) -> Dataset:
+        """Read the data of a fit and align the covariates with them; the options are parameters of the forecaster."""
+        observations = read_observations(y, freq=freq, missing=missing)
+        covariates = Covariates.at_fit(observations, X, X_past, static, calendar, holidays)
+        features = covariates.of(observations, X, X_past)
+        return cls(observations, features, covariates, scaler=scaler, transform=transform)
+
     def __post_init__(self) -> None:
         if self.transform == "log" and (self.observations.values <= -1).any():
             got = self.observations.first_of(self.observations.values <= -1)
@@ -89,8 +110,10 @@ class Dataset:
 
     def undo(self, values: Array) -> Array:
         """Transform values, or quantiles of them, back to the data's units."""
+        if self.transform != "log":
+            return values
         with np.errstate(over="ignore"):
-            return np.expm1(values) if self.transform == "log" else values
+            return np.expm1(values)
 
     @property
     def table(self) -> Array:

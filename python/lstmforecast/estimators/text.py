@@ -6,11 +6,9 @@ import math
 import numbers
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from os import PathLike
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
-import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
@@ -19,11 +17,13 @@ from lstmforecast.contract.aside import aside
 from lstmforecast.contract.core_options import EpochRecord, SamplingOptions, TextModelConfig, TextTrainingOptions
 from lstmforecast.contract.fit_tasks import CallbackSupportMixin, FitTasks, with_callbacks
 from lstmforecast.contract.html_repr import LearningCurveMixin
-from lstmforecast.contract.plain import PlainParameters, plain
+from lstmforecast.contract.plain import PlainParameters, own_kind, plain, plain_parameters
 from lstmforecast.contract.progress import ProgressBar
 from lstmforecast.contract.rules import N_THREADS, Choice, Number
 from lstmforecast.contract.seeds import draw_seed
-from lstmforecast.estimators.estimator import KEPT
+from lstmforecast.estimators.training_run import KEPT, keep_training
+from lstmforecast.export.persistence import ModelFile, begin_file
+from lstmforecast.export.saving import Saved
 from lstmforecast.fitting.checkpoint import Checkpoint, as_options, check_checkpoint, saved_seed
 from lstmforecast.fitting.parameters import check_callbacks, check_count
 
@@ -59,7 +59,7 @@ _RULES: dict[str, Number | Choice] = {
 }
 
 
-class CharLSTM(PlainParameters, LearningCurveMixin, CallbackSupportMixin, BaseEstimator):
+class CharLSTM(Saved, PlainParameters, LearningCurveMixin, CallbackSupportMixin, BaseEstimator):
     """A language model of characters: a vector for each, LSTM layers, and a guess at the next character.
 
     It is trained by truncated backpropagation through time (Williams & Peng 1990; for characters: Graves 2013): the
@@ -212,7 +212,7 @@ class CharLSTM(PlainParameters, LearningCurveMixin, CallbackSupportMixin, BaseEs
         KeyboardInterrupt
             Ctrl-C; the best weights so far are kept. After any other error, the model is what it was before.
         """
-        self._validate_parameters()
+        self.check_parameters()
         texts, seed = _as_texts(text), self._seed()
         characters, counts = _core.count_characters(texts)
         if not characters:
@@ -245,8 +245,14 @@ class CharLSTM(PlainParameters, LearningCurveMixin, CallbackSupportMixin, BaseEs
         tasks.end()
         return self
 
-    def _validate_parameters(self) -> None:
-        """Raise TypeError or ValueError, with one sentence, for the first parameter that makes no sense."""
+    def check_parameters(self) -> None:
+        """Check the parameters, as `fit` does before it reads the text.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For the first parameter that makes no sense, in one sentence.
+        """
         for name, rule in _RULES.items():
             rule.check(name, getattr(self, name))
         check_callbacks(self.callbacks)
@@ -288,12 +294,8 @@ class CharLSTM(PlainParameters, LearningCurveMixin, CallbackSupportMixin, BaseEs
 
     def _keep(self, model: _core.CharModel, outcome: Mapping[str, Any]) -> None:
         """Keep what was learned."""
-        self.model_ = model
+        keep_training(self, model, outcome)
         self.vocabulary_: str = model.config["characters"]
-        self.history_ = pd.DataFrame(outcome["history"])
-        self.best_epoch_: int = outcome["best_epoch"]
-        self.n_epochs_: int = outcome["n_epochs"]
-        self.stop_reason_: str = outcome["stop_reason"]
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "model_")
@@ -470,50 +472,17 @@ class CharLSTM(PlainParameters, LearningCurveMixin, CallbackSupportMixin, BaseEs
         check_is_fitted(self)
         return to_torch(self.model_)
 
-    def save(self, path: str | Path) -> None:
-        """Write the fitted model to one safetensors file, vocabulary and parameters included.
-
-        Parameters
-        ----------
-        path : str or Path
-            Where to; a file that is there is replaced.
-
-        Raises
-        ------
-        OSError
-            If the file can't be written; a file that was there before is left as it was.
-        """
-        from lstmforecast.export.persistence import save_text_model
-
-        save_text_model(self, path)
+    def _pack(self) -> ModelFile:
+        training = {name: getattr(self, f"{name}_") for name in ("best_epoch", "n_epochs", "stop_reason")}
+        file = begin_file(own_kind(self).__name__, plain_parameters(self), self.history_, training)
+        return file.with_character_network(self.model_)
 
     @classmethod
-    def load(cls, path: str | Path) -> Self:
-        """Read a model that `save` wrote.
-
-        Parameters
-        ----------
-        path : str or Path
-            The file.
-
-        Returns
-        -------
-        CharLSTM
-            Fitted.
-
-        Raises
-        ------
-        FormatError
-            If the file is damaged, foreign, newer than this version, or holds another kind of estimator.
-        OSError
-            If it can't be read.
-        """
-        from lstmforecast.export.persistence import load
-
-        model = load(path)
-        if not isinstance(model, cls):
-            raise _core.FormatError(f"{path}: expected a file of {cls.__name__}, got one of {type(model).__name__}")
-        return model
+    def _unpack(cls, file: ModelFile) -> Self:
+        estimator = cls(**file.parameters())
+        estimator.check_parameters()
+        estimator._keep(file.character_network(), file.training())
+        return estimator
 
 
 def _characters(generator: _core.CharGenerator, length: int | None) -> Iterator[str]:

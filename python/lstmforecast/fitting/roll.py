@@ -1,4 +1,4 @@
-"""Forecasts of a trained network: from the last windows of the data, beyond its horizon from its own forecasts."""
+"""Forecasts of a trained network: from the ends of all series, from any row of them, and beyond its own horizon."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lstmforecast.fitting.ensemble import Ensemble
 from lstmforecast.fitting.finite import require_finite_forecasts
 
 Array = NDArray[np.float64]
-# Windows in one call: the windows of many series would take too much memory at once.
+# Windows in one call: those of many series are made batch by batch.
 BATCH = 1024
 
 
@@ -28,15 +28,48 @@ def forecast(
     for at in range(0, len(windows), BATCH):
         scales = None if seen.scales is None else seen.scales[at : at + BATCH]
         parts.append(roll(model, windows[at : at + BATCH], future[at : at + BATCH], n_threads, scales)[:, :steps])
-    found = np.concatenate(parts)
+    found = parts[0] if len(parts) == 1 else np.concatenate(parts)
     require_finite_forecasts(found, model, seen, future=future)
     return found
 
 
-def steps_read(config: Mapping[str, Any], steps: int) -> int:
-    """How many steps of known features the network reads to forecast ``steps``: whole horizons.
+def forecast_origins(
+    model: _core.Model | Ensemble,
+    seen: Seen,
+    origins: NDArray[np.int64],
+    steps: int,
+    which: NDArray[np.int64] | None = None,
+    n_threads: int | None = None,
+) -> Array:
+    """Forecast ``steps`` from the rows before each origin of one series, or of those ``which`` of a panel: the
+    parameters (n_origins, steps, k, p).
+    """
+    horizon = model.config["horizon"]
+    if steps == horizon or (steps < horizon and not seen.covariates.n_known):
+        which = which if seen.starts is not None else None
+        found = model.forecast_series(seen.table, origins, n_threads, seen.starts, seen.scales, which)
+        found = parameters_of(found)[:, :steps]
+        places = np.zeros(len(origins), np.int64) if which is None else which
+        require_finite_forecasts(found, model, seen, (places, origins))
+        return found
+    which = np.zeros(len(origins), np.int64) if which is None else which
+    n_read = steps_read(model.config, steps)
+    after = seen.covariates.of_future(seen.observations, n_read - steps, None) if n_read > steps else None
+    parts = []
+    for start in range(0, len(origins), BATCH):
+        each = slice(start, start + BATCH)
+        windows, future = seen.around(which[each], origins[each], model.config["window_size"], n_read, after)
+        scales = None if seen.scales is None else seen.scales[which[each]]
+        found = roll(model, windows, future, n_threads, scales)[:, :steps]
+        require_finite_forecasts(found, model, seen, (which[each], origins[each]), future)
+        parts.append(found)
+    return np.concatenate(parts)
 
-    So the first forecasts are the same however many steps are asked for.
+
+def steps_read(config: Mapping[str, Any], steps: int) -> int:
+    """The steps whose known features the network reads to forecast so many: of all that it forecasts at once.
+
+    So its first forecasts are the same whatever more is asked for.
     """
     horizon: int = config["horizon"]
     return -(-steps // horizon) * horizon if config["n_known"] else steps
@@ -90,7 +123,7 @@ def roll(
         parts.append(parameters_of(model.forecast(shown, n_threads, scales)))
         if start + horizon < steps:
             rows[:, start + size : start + size + horizon, :n_targets] = mean(config["distribution"], parts[-1])
-    return np.concatenate(parts, axis=1)[:, :steps]
+    return (parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1))[:, :steps]
 
 
 def parameters_of(forecast: Array) -> Array:

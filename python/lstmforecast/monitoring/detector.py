@@ -26,6 +26,8 @@ from lstmforecast.data.container import read_table, row_name
 from lstmforecast.data.frames import localising, to_pandas
 from lstmforecast.data.saved_labels import pack_frequency, pack_index, pack_label, unpack_frequency, unpack_label
 from lstmforecast.estimators.forecaster import LSTMForecaster
+from lstmforecast.export.saving import Saved
+from lstmforecast.fitting.held_out import HeldOut
 from lstmforecast.monitoring.row_times import Clock, Report, is_clock, spread
 from lstmforecast.thresholds import NAMES, Threshold, resolve
 
@@ -81,7 +83,7 @@ class Found:
         return np.nan_to_num(self.scores / np.maximum(self.thresholds, LEAST_THRESHOLD), nan=0.0)
 
 
-class Watcher(PlainParameters, DocLinkMixin, CallbackSupportMixin, OutlierMixin, BaseEstimator):
+class Watcher(Saved, PlainParameters, DocLinkMixin, CallbackSupportMixin, OutlierMixin, BaseEstimator):
     """The inner works of `LSTMAnomalyDetector`; not for use on its own."""
 
     _doc_page = "anomalies"
@@ -236,7 +238,7 @@ class Watcher(PlainParameters, DocLinkMixin, CallbackSupportMixin, OutlierMixin,
             "threshold": resolve(self.threshold)._config(),
             "clip": None if self.clip is None else float(self.clip),
         }
-        n_train = forecaster._training_rows(len(rows))
+        n_train = HeldOut.of(forecaster).training_rows(len(rows))
         seen = _transformed(forecaster, rows)
         monitor, arrays = _core.Monitor.fit(_model_of(forecaster), seen, config, n_train, forecaster.n_threads)
         return monitor, Found.of(arrays, rows.shape[1])

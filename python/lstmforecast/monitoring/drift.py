@@ -181,7 +181,7 @@ class DriftMonitor(PlainParameters, DocLinkMixin, BaseEstimator):
             If the forecaster isn't fitted, was fitted to a panel, or ``y`` is none of its series; as `fit`.
         """
         check_is_fitted(forecaster)
-        seen, calibration = forecaster._seen.observations, forecaster._calibration
+        seen, calibration = forecaster.fitted_.seen.observations, forecaster.fitted_.calibration
         if seen.is_panel:
             raise ValueError("expected a forecaster of one series, got one of a panel")
         table, form = read_table(y)
