@@ -17,7 +17,7 @@ from lstmforecast.augment import Augmentation
 from lstmforecast.contract.aside import aside
 from lstmforecast.contract.fit_tasks import FitTasks, with_callbacks
 from lstmforecast.contract.seeds import as_generator
-from lstmforecast.data.dataset import Seen
+from lstmforecast.data.dataset import Dataset
 from lstmforecast.data.index import Frequency
 from lstmforecast.data.observations import Missing
 from lstmforecast.estimators.estimator import LSTMEstimator
@@ -838,10 +838,10 @@ class LSTMForecaster(LSTMEstimator):
         super().__setstate__(state)
 
 
-def read_series(forecaster: LSTMForecaster, y: Any, X: Any = None, X_past: Any = None, static: Any = None) -> Seen:
+def read_series(forecaster: LSTMForecaster, y: Any, X: Any = None, X_past: Any = None, static: Any = None) -> Dataset:
     """Check the data of a fit, and align the covariates with them; errors are those of `LSTMForecaster.fit`."""
     names = ("freq", "missing", "calendar", "holidays", "scaler", "transform")
-    seen = Seen.read(y, X, X_past, static, **{name: getattr(forecaster, name) for name in names})
+    seen = Dataset.read(y, X, X_past, static, **{name: getattr(forecaster, name) for name in names})
     if forecaster.head == "recursive" and forecaster.horizon > 1 and seen.covariates.past is not None:
         raise ValueError(
             "expected horizon=1 or head='direct' with X_past, which is not known beyond a step, got "

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from lstmforecast import _core
 from lstmforecast.contract.fit_tasks import FitTasks
 from lstmforecast.contract.plain import plain_parameters
-from lstmforecast.data.dataset import Seen
+from lstmforecast.data.dataset import Dataset
 from lstmforecast.data.panel import Panel
 from lstmforecast.data.scalers import fit_columns
 from lstmforecast.data.season import season_length
@@ -28,7 +28,7 @@ from lstmforecast.uncertainty.fitted_series import FittedSeries
 Forecaster = Any
 
 
-def fit_series(forecaster: Forecaster, seen: Seen, tasks: FitTasks | None = None) -> None:
+def fit_series(forecaster: Forecaster, seen: Dataset, tasks: FitTasks | None = None) -> None:
     """Fit a forecaster to data that were read; the errors are those of `LSTMForecaster.fit`."""
     observations, parameters = seen.observations, plain_parameters(forecaster)
     panel = observations if isinstance(observations, Panel) else None
@@ -62,7 +62,7 @@ def fit_series(forecaster: Forecaster, seen: Seen, tasks: FitTasks | None = None
 
 
 def _new_network(
-    forecaster: Forecaster, seen: Seen, window_size: int, segment_length: int, seed: int
+    forecaster: Forecaster, seen: Dataset, window_size: int, segment_length: int, seed: int
 ) -> _core.Model | Ensemble:
     width, skip = seen.observations.n_columns, forecaster.linear_skip
     return new_network(
@@ -90,7 +90,7 @@ def _steps_per_epoch(forecaster: Forecaster, panel: Panel | None) -> int | None:
     return default_steps(n_windows, forecaster.batch_size * forecaster.accumulate_grad_batches)
 
 
-def _fitted_scaler(scaler: Any, seen: Seen, held_out: HeldOut) -> dict[str, NDArray[np.float64]]:
+def _fitted_scaler(scaler: Any, seen: Dataset, held_out: HeldOut) -> dict[str, NDArray[np.float64]]:
     """Centers and scales of the columns by a scaler object, the features standardised."""
     rows = seen.table[: held_out.training_rows(len(seen.observations))]
     width = seen.observations.n_columns
@@ -101,7 +101,7 @@ def _fitted_scaler(scaler: Any, seen: Seen, held_out: HeldOut) -> dict[str, NDAr
 
 
 def _learn(
-    fitted: Forecaster, model: _core.Model | Ensemble, outcome: Outcome, *, seen: Seen, window_size: int
+    fitted: Forecaster, model: _core.Model | Ensemble, outcome: Outcome, *, seen: Dataset, window_size: int
 ) -> None:
     """Calibrate a trained network on the rows held out, and keep both."""
     held_out, rate = HeldOut.of(fitted), float(fitted.adaptation_rate)
@@ -125,7 +125,7 @@ def keep_series(forecaster: Forecaster, fitted: FittedSeries) -> None:
         forecaster.feature_names_in_ = np.array(names, dtype=object)
 
 
-def _check_savable(seen: Seen) -> None:
+def _check_savable(seen: Dataset) -> None:
     """Raise a ValueError for names, times and frequencies that no file could keep, before anything is trained."""
     last = seen.tail(1)
     last.observations.pack()

@@ -13,7 +13,7 @@ from onnx import ModelProto, ValueInfoProto, checker, helper
 
 import lstmforecast
 from lstmforecast import _core
-from lstmforecast.data.dataset import Seen
+from lstmforecast.data.dataset import Dataset
 from lstmforecast.export.onnx_forecast import Inputs, Lens
 from lstmforecast.export.onnx_graph import IR_VERSION, OPSET, Graph
 from lstmforecast.fitting.distribution import mean, n_parameters
@@ -142,7 +142,7 @@ def _ask(graph: Graph, model: Any, inputs: Inputs, gaps: bool) -> str:
     return graph.add("Div", graph.total(each), np.float64(len(each)))
 
 
-def write_forecaster(file: GraphFile, seen: Seen, horizon: int, *, missing: str, normalize: str | None) -> None:
+def write_forecaster(file: GraphFile, seen: Dataset, horizon: int, *, missing: str, normalize: str | None) -> None:
     """``windows``, and where there are ``future`` and ``scales``, to ``forecast`` and what else the loss forecasts.
 
     ``horizon`` steps are forecast, for series as those that were ``seen``; the others are parameters of the forecaster.
@@ -166,7 +166,7 @@ def write_forecaster(file: GraphFile, seen: Seen, horizon: int, *, missing: str,
         file.output("parameters", parameters, shape, f"of {distribution} distributions")
 
 
-def _forecaster_inputs(file: GraphFile, seen: Seen, horizon: int, normalize: str | None) -> Inputs:
+def _forecaster_inputs(file: GraphFile, seen: Dataset, horizon: int, normalize: str | None) -> Inputs:
     config, graph = file.config, file.graph
     size, k, n_known = config["window_size"], config["n_targets"], config["n_known"]
     names = [str(name) for name in seen.covariates.names]

@@ -13,7 +13,7 @@ from lstmforecast.data.container import MOST_VALUE
 
 if TYPE_CHECKING:
     from lstmforecast import _core
-    from lstmforecast.data.dataset import Seen
+    from lstmforecast.data.dataset import Dataset
     from lstmforecast.fitting.ensemble import Ensemble
 
 Array = NDArray[np.float64]
@@ -44,7 +44,7 @@ def require_finite_rows(outputs: Array, windows: Array, model: _core.Model | Ens
 def require_finite_forecasts(
     forecasts: Array,
     model: _core.Model | Ensemble,
-    seen: Seen,
+    seen: Dataset,
     places: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None,
     future: Array | None = None,
 ) -> None:
@@ -81,7 +81,9 @@ def _largest(dtype: np.dtype[Any]) -> float:
     return float(np.finfo(dtype).max)
 
 
-def _farthest_value(model: _core.Model | Ensemble, seen: Seen, series: int, origin: int, future: Array | None) -> str:
+def _farthest_value(
+    model: _core.Model | Ensemble, seen: Dataset, series: int, origin: int, future: Array | None
+) -> str:
     """The value of a window, or of the features after it, that is farthest from those of the training."""
     size, k = model.config["window_size"], seen.observations.n_columns
     scalers = model.scalers()
@@ -108,7 +110,7 @@ def _farthest_value(model: _core.Model | Ensemble, seen: Seen, series: int, orig
     return f"{value:g} of {names[column]!r} at {where}{of_series}"
 
 
-def require_squares(seen: Seen) -> None:
+def require_squares(seen: Dataset) -> None:
     """Raise a ValueError for the first value, of static features too, that is too large for a scaler's squares."""
     table, k = seen.table, seen.observations.n_columns
     # nan compares as false

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lstmforecast import _core
-from lstmforecast.data.dataset import Seen
+from lstmforecast.data.dataset import Dataset
 from lstmforecast.fitting.distribution import mean
 from lstmforecast.fitting.ensemble import Ensemble
 from lstmforecast.fitting.finite import require_finite_forecasts
@@ -20,7 +20,7 @@ BATCH = 1024
 
 
 def forecast(
-    model: _core.Model | Ensemble, seen: Seen, steps: int, X: Any = None, n_threads: int | None = None
+    model: _core.Model | Ensemble, seen: Dataset, steps: int, X: Any = None, n_threads: int | None = None
 ) -> Array:
     """Forecast the steps after the end of each series: the parameters (n_series, steps, k, p) of a distribution."""
     windows, future = ends_of(model, seen, steps, X)
@@ -35,7 +35,7 @@ def forecast(
 
 def forecast_origins(
     model: _core.Model | Ensemble,
-    seen: Seen,
+    seen: Dataset,
     origins: NDArray[np.int64],
     steps: int,
     which: NDArray[np.int64] | None = None,
@@ -75,7 +75,7 @@ def steps_read(config: Mapping[str, Any], steps: int) -> int:
     return -(-steps // horizon) * horizon if config["n_known"] else steps
 
 
-def ends_of(model: _core.Model | Ensemble, seen: Seen, steps: int, X: Any) -> tuple[Array, Array]:
+def ends_of(model: _core.Model | Ensemble, seen: Dataset, steps: int, X: Any) -> tuple[Array, Array]:
     """The last windows (n_series, window_size, k + m) of all series, and features after them of the steps that are read
     (n_series, n_read, m); see `steps_read`.
     """

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lstmforecast import _core
-from lstmforecast.data.dataset import Seen
+from lstmforecast.data.dataset import Dataset
 from lstmforecast.data.observations import Observations
 from lstmforecast.data.panel import Panel
 from lstmforecast.fitting.ensemble import Ensemble
@@ -28,8 +28,8 @@ def calibration_origins(n_train: int, n_rows: int, horizon: int) -> NDArray[np.i
 
 
 def calibrate(
-    model: _core.Model | Ensemble, seen: Seen, held_out: HeldOut, rate: float, n_threads: int | None
-) -> tuple[Calibration | None, Seen]:
+    model: _core.Model | Ensemble, seen: Dataset, held_out: HeldOut, rate: float, n_threads: int | None
+) -> tuple[Calibration | None, Dataset]:
     """Errors on the rows that a fit held out, and what was seen in their units; missing values are no truth."""
     which, origins = held_out_places(held_out, seen.observations)
     if not len(origins):
@@ -78,7 +78,7 @@ def with_newer_errors(
     calibration: Calibration,
     model: _core.Model | Ensemble,
     before: Observations,
-    seen: Seen,
+    seen: Dataset,
     newer: NDArray[np.int64],
     n_threads: int | None,
 ) -> Calibration:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from lstmforecast import _core
 from lstmforecast.data.covariates import Covariates
-from lstmforecast.data.dataset import Seen, read_observations
+from lstmforecast.data.dataset import Dataset, read_observations
 from lstmforecast.data.frames import to_pandas
 from lstmforecast.data.observations import Missing
 from lstmforecast.data.panel import Panel
@@ -36,7 +36,7 @@ class FittedSeries:
     ----------
     model : Model or Ensemble
         The trained network.
-    seen : Seen
+    seen : Dataset
         The last rows (of each series), from which forecasts go on.
     calibration : Calibration or None
         Errors of forecasts of rows that no weight was fitted to; None: there are none.
@@ -49,7 +49,7 @@ class FittedSeries:
     """
 
     model: _core.Model | Ensemble
-    seen: Seen
+    seen: Dataset
     calibration: Calibration | None
     window_size: int
     horizon: int
@@ -59,7 +59,7 @@ class FittedSeries:
     def of(
         cls,
         model: _core.Model | Ensemble,
-        seen: Seen,
+        seen: Dataset,
         calibration: Calibration | None,
         window_size: int,
         horizon: int,
@@ -221,7 +221,7 @@ class FittedSeries:
         except (ArithmeticError, IndexError) as error:
             raise ValueError(f"a context that cannot be read: {error}") from error
         covariates = Covariates.unpack(values["covariates"])
-        seen = Seen(context, saved["features"], covariates, saved.get("sizes"), scaler, transform)
+        seen = Dataset(context, saved["features"], covariates, saved.get("sizes"), scaler, transform)
         if saved["features"].shape != (len(context), covariates.n_features):
             raise ValueError(f"features of {len(context)} rows, got shape {saved['features'].shape}")
         if not context.is_panel and len(context) < values["window_size"]:
