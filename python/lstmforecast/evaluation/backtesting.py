@@ -11,7 +11,7 @@ from sklearn.base import clone
 from sklearn.utils.parallel import Parallel, delayed
 
 from lstmforecast.contract.seeds import draw_seed
-from lstmforecast.data.dataset import Dataset
+from lstmforecast.data.dataset import Seen
 from lstmforecast.data.observations import Observations
 from lstmforecast.data.scalers import fit_columns
 from lstmforecast.data.season import season_length as usual_season
@@ -180,7 +180,7 @@ class _Outcome(NamedTuple):
 class _Job:
     """Fits and forecasts of a fold; a class, because other processes can be sent it."""
 
-    seen: Dataset
+    seen: Seen
     windows: Windows
     horizon: int
     scorer: SpreadScorer
@@ -196,7 +196,7 @@ class _Job:
         return _Outcome(values, self.scorer.score(fitted, sized, fold), kept)
 
 
-def _check_horizon(template: LSTMForecaster, seen: Dataset, horizon: int) -> None:
+def _check_horizon(template: LSTMForecaster, seen: Seen, horizon: int) -> None:
     """Raise a ValueError where forecasts would need X of rows after the last step that is scored."""
     at_once = template.horizon if template.head == "direct" else 1
     if seen.covariates.known is not None and horizon % at_once:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lstmforecast.data.dataset import Dataset
+from lstmforecast.data.dataset import Seen
 from lstmforecast.data.error_scale import ErrorScale
 from lstmforecast.data.observations import Observations
 from lstmforecast.estimators.forecaster import LSTMForecaster
@@ -92,7 +92,7 @@ class SpreadScorer:
 
     Parameters
     ----------
-    seen : Dataset
+    seen : Seen
         The data.
     wanted : Probabilities
         What is scored.
@@ -104,7 +104,7 @@ class SpreadScorer:
         By what widths and losses are divided.
     """
 
-    seen: Dataset
+    seen: Seen
     wanted: Probabilities
     windows: Windows
     season: int
@@ -158,7 +158,7 @@ class SpreadScorer:
                 f"quantiles, got {self.season}"
             )
 
-    def score(self, fitted: LSTMForecaster, seen: Dataset, fold: Fold) -> Spread | None:
+    def score(self, fitted: LSTMForecaster, seen: Seen, fold: Fold) -> Spread | None:
         """Score one fit, as many windows at a time as memory allows; None: nothing is wanted.
 
         ``seen`` are the data, with the sizes that the series had at the fit.
@@ -190,7 +190,7 @@ class SpreadScorer:
             tables["quantile_scores"] = quantile_table(sums, self.wanted.levels)
         return tables
 
-    def _methods(self, fitted: LSTMForecaster, seen: Dataset, fold: Fold) -> tuple[Callable[[Windows], Array], ...]:
+    def _methods(self, fitted: LSTMForecaster, seen: Seen, fold: Fold) -> tuple[Callable[[Windows], Array], ...]:
         """The quantiles (n, n_windows, horizon, k) of each of `METHODS` for given windows."""
         held_out, units = self._held_out(fitted, fold), self._units(fitted, fold)
         return (
@@ -199,7 +199,7 @@ class SpreadScorer:
             self._naive_quantiles(held_out, self.season, units),
         )
 
-    def _quantiles(self, fitted: LSTMForecaster, seen: Dataset, windows: Windows) -> Array:
+    def _quantiles(self, fitted: LSTMForecaster, seen: Seen, windows: Windows) -> Array:
         """The forecaster's own: (n_levels, n_windows, horizon, k)."""
         calibration, units = fitted.fitted_.calibration, seen.error_scale
         assert calibration is not None

@@ -15,7 +15,7 @@ from optuna.pruners import BasePruner
 from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial
 
-from lstmforecast.data.dataset import Dataset
+from lstmforecast.data.dataset import Seen
 from lstmforecast.data.scalers import fit_columns
 from lstmforecast.estimators.forecaster import LSTMForecaster
 from lstmforecast.evaluation.backtesting import backtest
@@ -54,7 +54,7 @@ class Validation:
     deviation: Array
 
     @classmethod
-    def of(cls, seen: Dataset, data: tuple[Any, Any, Any, Any], size: Any, stride: Any, horizon: int) -> Validation:
+    def of(cls, seen: Seen, data: tuple[Any, Any, Any, Any], size: Any, stride: Any, horizon: int) -> Validation:
         """Check the sizes against the data that were read."""
         observations = seen.observations
         rolling = Rolling.of(observations.lengths, size, horizon, stride)
