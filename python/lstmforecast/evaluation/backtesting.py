@@ -212,7 +212,7 @@ def _run(template: LSTMForecaster, folds: list[Fold], n_jobs: int | None, run: _
         )
     if template.warm_start and n_jobs not in (None, 1):
         raise ValueError(
-            f"expected n_jobs=None for warm_start=True, where each fit begins with the weights of the last, got {n_jobs}"
+            f"expected n_jobs=None for warm_start=True, where a fit begins with the weights of the last, got {n_jobs}"
         )
     # one fit alone stays in this thread: joblib would make a nested task of it inside a search
     if template.warm_start or len(folds) == 1:
