@@ -211,7 +211,9 @@ def _run(template: LSTMForecaster, folds: list[Fold], n_jobs: int | None, run: _
             f"expected n_jobs=None for distributed=True, whose processes fit one after the other, got {n_jobs}"
         )
     if template.warm_start and n_jobs not in (None, 1):
-        raise ValueError(f"expected n_jobs=None for warm_start=True, where fit goes on from fit, got {n_jobs}")
+        raise ValueError(
+            f"expected n_jobs=None for warm_start=True, where a fit begins with the weights of the last, got {n_jobs}"
+        )
     # one fit alone stays in this thread: joblib would make a nested task of it inside a search
     if template.warm_start or len(folds) == 1:
         return [run(template, fold, fold is folds[-1]) for fold in folds]
