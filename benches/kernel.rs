@@ -4,7 +4,6 @@
 use std::hint::black_box;
 
 use criterion::{criterion_group, criterion_main, BenchmarkId, Criterion, Throughput};
-use lstmforecast::kernel::adam::AdamStep;
 use lstmforecast::kernel::aligned::Aligned;
 use lstmforecast::kernel::isa::InstructionSet;
 use lstmforecast::kernel::linear::Linear;
@@ -12,19 +11,18 @@ use lstmforecast::kernel::lstm::Lstm;
 use lstmforecast::kernel::pool;
 use lstmforecast::kernel::shape::LstmShape;
 use lstmforecast::kernel::workspace::Needs;
+use lstmforecast::kernel::AdamStep;
 use lstmforecast::network::fused::FusedNetwork;
 use lstmforecast::network::{self, Architecture, NetworkConfig};
 use lstmforecast::rng::{DropoutMasks, Purpose, Rng};
-use lstmforecast::series::lens::{Layout, Lens};
+use lstmforecast::series::lens::{Lens, WindowLayout};
 use lstmforecast::series::scale::Scaler;
 use lstmforecast::series::window::{Span, Windows};
 use lstmforecast::series::{Matrix, Panel};
+use lstmforecast::train::config::{OptimizerKind, Precision, Transfer};
 use lstmforecast::train::fused::FusedLearner;
 use lstmforecast::train::loss::Loss;
-use lstmforecast::train::mixed_precision::Precision;
-use lstmforecast::train::optimizer::OptimizerKind;
 use lstmforecast::train::schedule::LrSchedule;
-use lstmforecast::train::transfer::Transfer;
 use lstmforecast::train::{Learner, TrainConfig};
 use tch::Device;
 
@@ -183,8 +181,8 @@ fn step(c: &mut Criterion) {
     }
 }
 
-fn layout(window_size: usize, n_features: usize) -> Layout {
-    Layout {
+fn layout(window_size: usize, n_features: usize) -> WindowLayout {
+    WindowLayout {
         window_size,
         horizon: 1,
         n_features,

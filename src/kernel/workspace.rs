@@ -1,7 +1,7 @@
 //! What one thread keeps of its part of a batch between the way forwards and the way back.
 
 use super::aligned::Aligned;
-use super::shape::Layout;
+use super::shape::WeightLayout;
 
 /// The memory of one cell. Steps are counted in the order in which the cell goes through them.
 #[derive(Debug, Clone, Default)]
@@ -111,7 +111,7 @@ impl Needs {
 }
 
 impl Workspace {
-    pub(super) fn new(layout: &Layout, rows: usize, window_steps: usize, needs: Needs) -> Self {
+    pub(super) fn new(layout: &WeightLayout, rows: usize, window_steps: usize, needs: Needs) -> Self {
         let (shape, steps) = (layout.shape, needs.room(window_steps));
         let (state, outputs) = (rows * layout.width, rows * layout.width * shape.n_directions());
         let zeros = Aligned::zeros;
@@ -155,7 +155,7 @@ impl Workspace {
     }
 
     /// Numbers that a row of a workspace takes, the little that doesn't grow with the steps aside.
-    pub(super) fn row_len(layout: &Layout, window_steps: usize, needs: Needs) -> usize {
+    pub(super) fn row_len(layout: &WeightLayout, window_steps: usize, needs: Needs) -> usize {
         let (shape, width) = (layout.shape, layout.width);
         let outputs = width * shape.n_directions();
         let n_inputs = match (needs.dropout, shape.bidirectional) {
@@ -363,7 +363,7 @@ mod tests {
     ];
 
     fn lstm(num_layers: usize, bidirectional: bool) -> Lstm {
-        Lstm::new(LstmShape { input_size: 3, hidden_size: 21, num_layers, bidirectional }, InstructionSet::Portable)
+        Lstm::new(LstmShape { input_size: 3, hidden_size: 21, num_layers, bidirectional }, InstructionSet::PORTABLE)
     }
 
     /// Numbers in all that a workspace has.

@@ -25,12 +25,12 @@ impl Model {
             return Ok(());
         }
         let (n, n_targets) = (self.config.n_known, self.config.layout().n_targets_at_once());
-        let mut moments = Moments { square: vec![0.0; n * n], product: vec![0.0; n_targets * n], n_known: n };
+        let mut sums = StepSums { square: vec![0.0; n * n], product: vec![0.0; n_targets * n], n_known: n };
         for (i, split) in splits.iter().enumerate() {
-            self.add_steps(panel, i, split.train_end, &mut moments);
+            self.add_steps(panel, i, split.train_end, &mut sums);
         }
-        let square = Tensor::f_from_slice(&moments.square)?.f_reshape(dimensions(&[n, n]))?;
-        let product = Tensor::f_from_slice(&moments.product)?.f_reshape(dimensions(&[n_targets, n]))?;
+        let square = Tensor::f_from_slice(&sums.square)?.f_reshape(dimensions(&[n, n]))?;
+        let product = Tensor::f_from_slice(&sums.product)?.f_reshape(dimensions(&[n_targets, n]))?;
         let ridge = square.f_trace()?.f_mul_scalar(RIDGE / n as f64)?.f_clamp_min(f64::MIN_POSITIVE)?;
         let eye = Tensor::f_eye(square.size()[0], (Kind::Double, tch::Device::Cpu))?;
         let solution = Tensor::f_linalg_solve(&square.f_add(&eye.f_mul(&ridge)?)?, &product.f_transpose(0, 1)?, true)?;
@@ -39,7 +39,7 @@ impl Model {
     }
 
     /// Adds the steps of one series' first `n_rows` rows; those from or to a missing value are left out.
-    fn add_steps(&self, panel: &Panel, series: usize, n_rows: usize, moments: &mut Moments) {
+    fn add_steps(&self, panel: &Panel, series: usize, n_rows: usize, sums: &mut StepSums) {
         let layout = self.config.layout();
         let (rows, first_known) = (panel.series(series), layout.n_features - layout.n_known);
         let (mut of_known, mut of_targets) = (vec![0.0; layout.n_known], vec![0.0; layout.n_targets]);
@@ -54,23 +54,23 @@ impl Model {
             }
             if layout.independent {
                 for &target in &of_targets {
-                    moments.add(&of_known, &[target]);
+                    sums.add(&of_known, &[target]);
                 }
             } else {
-                moments.add(&of_known, &of_targets);
+                sums.add(&of_known, &of_targets);
             }
         }
     }
 }
 
 /// Sums over rows.
-struct Moments {
+struct StepSums {
     square: Vec<f64>,
     product: Vec<f64>,
     n_known: usize,
 }
 
-impl Moments {
+impl StepSums {
     fn add(&mut self, known: &[f64], targets: &[f64]) {
         if targets.iter().chain(known).any(|step| step.is_nan()) {
             return;

@@ -3,7 +3,7 @@
 use tch::Tensor;
 
 use super::config::SkipConfig;
-use super::head::Linear;
+use super::linear::Linear;
 use super::parameter::{dimensions, Initializer};
 use super::Network;
 use crate::error::Result;

@@ -48,7 +48,9 @@ pub(super) fn exception(error: Error) -> PyErr {
             Some(number) => PyOSError::new_err((number, reason(&source), path)),
             None => std::io::Error::new(source.kind(), format!("{path}: {}", reason(&source))).into(),
         },
-        Error::Device(_) | Error::Process(_) | Error::Torch(_) => PyRuntimeError::new_err(error.to_string()),
+        Error::Broken(_) | Error::Device(_) | Error::Process(_) | Error::Torch(_) => {
+            PyRuntimeError::new_err(error.to_string())
+        }
     }
 }
 

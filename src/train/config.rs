@@ -1,15 +1,97 @@
 //! What a user decides about a training.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
-use super::checkpoint::CheckpointConfig;
 use super::loss::Loss;
-use super::mixed_precision::Precision;
-use super::optimizer::OptimizerKind;
 use super::processes::{Processes, Share};
 use super::schedule::LrSchedule;
-use super::transfer::Transfer;
 use crate::error::{check_positive, Error, Result};
+
+/// How weight decay enters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OptimizerKind {
+    /// As an L2 penalty, added to the gradient.
+    Adam,
+    /// Decoupled: the weights shrink by `learning_rate * weight_decay` in each step.
+    Adamw,
+}
+
+/// The numbers that a training step goes forwards and back in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// Single precision.
+    #[default]
+    Float32,
+    /// Half of it, with the range of single precision and three digits.
+    Bfloat16,
+}
+
+/// What is said of single parameters, under their names.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Transfer {
+    /// Learning rates of their own, as the `lr` of parameter groups in `torch.optim`; the schedule goes for them too.
+    pub learning_rates: BTreeMap<String, f64>,
+    /// Parameters that get no update.
+    pub frozen: BTreeSet<String>,
+    /// Whether a linear way that isn't zero is solved anew, from where it is, and not left there.
+    pub adapt_line: bool,
+}
+
+impl Transfer {
+    /// Nothing is said.
+    pub const fn none() -> Self {
+        Self { learning_rates: BTreeMap::new(), frozen: BTreeSet::new(), adapt_line: false }
+    }
+
+    /// Whether every rate makes sense.
+    ///
+    /// # Errors
+    /// [`Error::Value`] that names the first that doesn't.
+    fn check(&self) -> Result<()> {
+        match self.learning_rates.iter().find(|(_, rate)| !(rate.is_finite() && **rate > 0.0)) {
+            Some((name, rate)) => Err(Error::Value(format!("expected a learning rate above 0 for {name}, got {rate}"))),
+            None => Ok(()),
+        }
+    }
+}
+
+/// When and where checkpoints are written.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CheckpointConfig {
+    /// The folder, of one training alone; made where it isn't there.
+    pub folder: PathBuf,
+    /// Epochs from one to the next; `None`: 1, unless there are minutes.
+    pub every_n_epochs: Option<usize>,
+    /// Minutes after which the next epoch that ends is followed by one.
+    pub every_n_minutes: Option<f64>,
+    /// How many of the newest are kept.
+    pub keep: usize,
+    /// Whether to go on from the newest; else those that are there are deleted.
+    pub resume: bool,
+}
+
+impl CheckpointConfig {
+    /// Whether every number makes sense.
+    ///
+    /// # Errors
+    /// [`Error::Value`] that names the first that doesn't.
+    fn check(&self) -> Result<()> {
+        let every = self.every_n_epochs.map(|n| ("every_n_epochs", n));
+        check_positive(every.into_iter().chain([("keep", self.keep)]))?;
+        match self.every_n_minutes {
+            Some(minutes) if !(minutes.is_finite() && minutes >= 0.0) => {
+                Err(Error::Value(format!("expected every_n_minutes of at least 0, got {minutes}")))
+            }
+            _ => Ok(()),
+        }
+    }
+}
 
 /// The options of [`super::fit`], under the names of the Python estimators' parameters.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -2,9 +2,9 @@
 
 use super::config::TrainConfig;
 use super::history::Epoch;
+use super::observer::StopReason;
 use super::schedule::{LrSchedule, ReduceLrOnPlateau};
 use super::stop::EarlyStopping;
-use super::StopReason;
 use crate::error::Result;
 
 /// Steps that can be counted in double precision.

@@ -3,11 +3,11 @@
 use tch::{Kind, Tensor};
 
 use super::batch::Loader;
-use super::config::TrainConfig;
-use super::mixed_precision::{HalfNetwork, Precision};
+use super::config::{Precision, TrainConfig};
+use super::learner::{Learner, Part, Step};
+use super::mixed_precision::HalfNetwork;
 use super::optimizer::Optimizer;
-use super::transfer::Pace;
-use super::{Learner, Part, Step};
+use super::pace::Pace;
 use crate::error::Result;
 use crate::network::parameter::is_of_line;
 use crate::network::{Network, NetworkConfig, Parameters};
@@ -187,10 +187,9 @@ mod tests {
     use crate::network::{build, Architecture, NetworkConfig};
     use crate::series::table::Table;
     use crate::series::Matrix;
+    use crate::train::config::{OptimizerKind, Transfer};
     use crate::train::loss::Loss;
-    use crate::train::optimizer::OptimizerKind;
     use crate::train::schedule::LrSchedule;
-    use crate::train::transfer::Transfer;
 
     const NETWORK: NetworkConfig = NetworkConfig {
         architecture: Architecture::Lstm,

@@ -7,13 +7,15 @@ use lstmforecast::kernel::workspace::Needs;
 use lstmforecast::model::{Backend, Channels, Model, ModelConfig, Supervision};
 use lstmforecast::network::fused::FusedNetwork;
 use lstmforecast::network::{build, Architecture, NetworkConfig};
-use lstmforecast::series::augment::{windows_alone, Augmentation, Augmenter, Method, Scratch};
+use lstmforecast::series::augment::{Augmentation, Augmenter, Method, Scratch};
+use lstmforecast::series::lens::WindowLayout;
 use lstmforecast::series::normalize::Normalize;
 use lstmforecast::series::table::Table;
 use lstmforecast::series::Matrix;
-use lstmforecast::train::fused_gradient::{FusedGradient, Task};
+use lstmforecast::train::fused_gradient::FusedGradient;
 use lstmforecast::train::loss::Loss;
 use lstmforecast::train::processes::Share;
+use lstmforecast::train::sample_batch::SampleBatch;
 use tch::Device;
 
 /// The system's allocator, which counts what the present thread asks of it.
@@ -114,7 +116,7 @@ fn bytes_of_a_step(batch_size: usize) -> usize {
     let mut gradient = FusedGradient::new(&network, batch_size, 50, Needs::default(), 1);
     gradient.compute(
         &network,
-        Task { samples: &table, indices: &indices, share: Share::WHOLE, loss: &Loss::Mse, masks: None },
+        SampleBatch { samples: &table, indices: &indices, share: Share::WHOLE, loss: &Loss::Mse, masks: None },
     );
     BYTES.get() - before
 }
@@ -136,7 +138,7 @@ fn augmented_windows_take_no_memory_after_the_first() {
         Method::WindowSlice { size: 0.9 },
     ];
     let augmentations = methods.map(|method| Augmentation { probability: 1.0, method });
-    let augmenter = Augmenter::new(&augmentations, windows_alone(20, 3), 0).unwrap();
+    let augmenter = Augmenter::new(&augmentations, WindowLayout::windows_alone(20, 3), 0).unwrap();
     let (mut window, mut scratch) = ([1.0f32; 60], Scratch::default());
     let mut apply = |step| augmenter.apply((step, 0), (&mut window, &mut []), &mut scratch);
     apply(0);

@@ -6,12 +6,10 @@ use proptest::prelude::*;
 
 use lstmforecast::error::{Error, Result};
 use lstmforecast::store;
-use lstmforecast::train::checkpoint::{seed, CheckpointConfig};
+use lstmforecast::train::checkpoint::seed;
+use lstmforecast::train::config::{CheckpointConfig, OptimizerKind, Precision, Transfer};
 use lstmforecast::train::loss::Loss;
-use lstmforecast::train::mixed_precision::Precision;
-use lstmforecast::train::optimizer::OptimizerKind;
 use lstmforecast::train::schedule::LrSchedule;
-use lstmforecast::train::transfer::Transfer;
 use lstmforecast::train::{
     fit, fit_with_checkpoints, Checkpoints, Epoch, Learner, Outcome, Part, Step, StopReason, TrainConfig,
 };

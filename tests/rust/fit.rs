@@ -3,11 +3,9 @@
 use std::ops::ControlFlow;
 
 use lstmforecast::error::{Error, Result};
+use lstmforecast::train::config::{OptimizerKind, Precision, Transfer};
 use lstmforecast::train::loss::Loss;
-use lstmforecast::train::mixed_precision::Precision;
-use lstmforecast::train::optimizer::OptimizerKind;
 use lstmforecast::train::schedule::LrSchedule;
-use lstmforecast::train::transfer::Transfer;
 use lstmforecast::train::{fit, Epoch, Learner, Observer, Outcome, Part, Step, StopReason, TrainConfig};
 
 use super::observers::InterruptAfter;

@@ -2,18 +2,15 @@
 
 use std::ops::ControlFlow;
 
-use lstmforecast::model::fit::{DataConfig, ScalerChoice};
-use lstmforecast::model::{Backend, Channels, Model, ModelConfig, Supervision};
+use lstmforecast::model::{Backend, Channels, DataConfig, Model, ModelConfig, ScalerChoice, Supervision};
 use lstmforecast::network::Architecture;
 use lstmforecast::rng::{Purpose, Rng};
 use lstmforecast::series::normalize::Normalize;
 use lstmforecast::series::scale::ScalerKind;
 use lstmforecast::series::{Matrix, Panel};
+use lstmforecast::train::config::{OptimizerKind, Precision, Transfer};
 use lstmforecast::train::loss::Loss;
-use lstmforecast::train::mixed_precision::Precision;
-use lstmforecast::train::optimizer::OptimizerKind;
 use lstmforecast::train::schedule::LrSchedule;
-use lstmforecast::train::transfer::Transfer;
 use lstmforecast::train::{Epoch, Observer, Outcome, StopReason, TrainConfig};
 
 pub(super) fn model() -> Model {
