@@ -8,8 +8,9 @@ _LEVELS = ("AVX512_CLX", "AVX512_SKX", "AVX2", "ASIMD")
 
 
 def machine() -> str:
-    """Maker and vector instructions of this processor."""
+    """Maker, family, model and vector instructions of this processor."""
     cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
-    maker = next((line.split(":")[1].strip() for line in lines if line.startswith("vendor_id")), "unknown")
-    return f"{maker} {next((level for level in _LEVELS if features.get(level)), 'scalar')}"
+    lines = [line.partition(":") for line in cpuinfo.read_text().splitlines()] if cpuinfo.exists() else []
+    told = {name.strip(): value.strip() for name, _, value in lines}
+    level = next((level for level in _LEVELS if features.get(level)), "scalar")
+    return " ".join([*(told.get(name, "unknown") for name in ("vendor_id", "cpu family", "model")), level])

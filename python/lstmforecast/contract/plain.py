@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+_PLAIN = frozenset((int, float, bool, str, bytes, type(None)))
+
 
 def plain(value: Any) -> Any:
     """Turn numbers, flags, words and lists of NumPy or pandas into Python's own; anything else is given back as it is.
@@ -29,6 +31,8 @@ def plain(value: Any) -> Any:
     >>> plain(np.int64(3)), plain(np.array(0.5)), plain(np.array([1, 2])), plain({"lstm.*": np.float32(0.5)})
     (3, 0.5, [1, 2], {'lstm.*': 0.5})
     """
+    if type(value) in _PLAIN:
+        return value
     if isinstance(value, np.ndarray | pd.Series | pd.Index):
         return plain(value.tolist())
     if type(value) in (list, tuple):
@@ -42,7 +46,7 @@ def plain(value: Any) -> Any:
 
 
 def _scalar(value: Any) -> Any:
-    if _is_plain(value):
+    if type(value) in _PLAIN:
         return value
     if isinstance(value, np.ndarray):
         return _scalar(value.item()) if value.ndim == 0 else value
@@ -56,10 +60,6 @@ def _scalar(value: Any) -> Any:
         # not str(): that of a member of an enumeration is its name
         return str.__str__(value)
     return bytes(value) if isinstance(value, bytes) else value
-
-
-def _is_plain(value: Any) -> bool:
-    return type(value) in (int, float, bool, str, bytes, type(None))
 
 
 class PlainParameters:
@@ -109,9 +109,10 @@ class _Parameter:
         if estimator is None:
             return self
         try:
-            return plain(vars(estimator)[self.name])
+            value = estimator.__dict__[self.name]
         except KeyError:
             raise AttributeError(f"{type(estimator).__name__!r} object has no attribute {self.name!r}") from None
+        return value if type(value) in _PLAIN else plain(value)
 
     def __set__(self, estimator: Any, value: Any) -> None:
         vars(estimator)[self.name] = value

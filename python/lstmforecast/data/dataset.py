@@ -238,7 +238,7 @@ def forecast(
         scales = None if seen.scales is None else seen.scales[at : at + BATCH]
         parts.append(roll(model, windows[at : at + BATCH], future[at : at + BATCH], n_threads, scales)[:, :steps])
     found = np.concatenate(parts)
-    require_finite_forecasts(found, model, seen, *seen.ends, future)
+    require_finite_forecasts(found, model, seen, future=future)
     return found
 
 

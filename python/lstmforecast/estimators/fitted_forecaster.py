@@ -63,7 +63,7 @@ class FittedForecaster(SeriesEstimator):
         now = self._now()
         seen, parameters = now._predict(horizon, X, context, X_past, static)
         values = seen.undo(mean(now.model_.config["distribution"], parameters))
-        require_finite_forecasts(values, now.model_, seen, *seen.ends)
+        require_finite_forecasts(values, now.model_, seen)
         return seen.observations.continued(values)
 
     def update(self, y: Any, X: Any = None, X_past: Any = None, static: Any = None) -> Self:

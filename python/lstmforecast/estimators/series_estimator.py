@@ -260,7 +260,7 @@ class SeriesEstimator(SamplePaths, LSTMEstimator):
             found = model.forecast_series(seen.table, origins, self.n_threads, seen.starts, seen.scales, which)
             found = parameters_of(found)[:, :steps]
             places = np.zeros(len(origins), np.int64) if which is None else which
-            require_finite_forecasts(found, model, seen, places, origins)
+            require_finite_forecasts(found, model, seen, (places, origins))
             return found
         which = np.zeros(len(origins), np.int64) if which is None else which
         n_read = steps_read(model.config, steps)
@@ -271,7 +271,7 @@ class SeriesEstimator(SamplePaths, LSTMEstimator):
             windows, future = seen.around(which[each], origins[each], model.config["window_size"], n_read, after)
             scales = None if seen.scales is None else seen.scales[which[each]]
             found = roll(model, windows, future, self.n_threads, scales)[:, :steps]
-            require_finite_forecasts(found, model, seen, which[each], origins[each], future)
+            require_finite_forecasts(found, model, seen, (which[each], origins[each]), future)
             parts.append(found)
         return np.concatenate(parts)
 

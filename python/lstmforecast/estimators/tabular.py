@@ -85,7 +85,7 @@ class WindowEstimator(LSTMEstimator):
         self._check_is_fitted()
         windows = self._windows_to_predict(X)
         outputs: Array = self.model_.forecast(windows, self.n_threads)[:, 0, :]
-        require_finite_rows(outputs, windows, self.model_.scalers())
+        require_finite_rows(outputs, windows, self.model_)
         return outputs
 
     def attention_weights(self, X: Any) -> NDArray[np.float32]:

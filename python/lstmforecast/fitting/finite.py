@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,11 +26,12 @@ def farthest(windows: Array, center: Array, scale: Array) -> tuple[int, ...]:
     return tuple(int(i) for i in np.unravel_index(int(distances.argmax()), distances.shape))
 
 
-def require_finite_rows(outputs: Array, windows: Array, scalers: dict[str, Array]) -> None:
+def require_finite_rows(outputs: Array, windows: Array, model: _core.Model | Ensemble) -> None:
     """Raise a ValueError for the first of outputs (n, ...) that isn't finite, made of windows (n, steps, features)."""
     finite = np.isfinite(outputs)
     if finite.all():
         return
+    scalers = model.scalers()
     row = int(np.argwhere(~finite)[0][0])
     step, feature = farthest(windows[row], scalers["input_center"], scalers["input_scale"])
     value = windows[row, step, feature]
@@ -40,23 +42,23 @@ def require_finite_forecasts(
     forecasts: Array,
     model: _core.Model | Ensemble,
     seen: Seen,
-    which: NDArray[np.int64],
-    origins: NDArray[np.int64],
+    places: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None,
     future: Array | None = None,
 ) -> None:
     """Raise a ValueError for the first of forecasts (n, steps, ...) that isn't finite, or too large for the container.
 
     Parameters
     ----------
-    which, origins : ndarray of shape (n,)
-        Series, and the row of it that each forecast begins at.
+    places : pair of ndarray of shape (n,) or None
+        Series, and the row of it that each forecast begins at; None: those after the end of all series.
     future : ndarray of shape (n, n_read, m) or None
         Features of the steps after the origins.
     """
-    most = np.finfo(seen.observations.form.dtype).max
+    most = _largest(seen.observations.form.dtype)
     # nan compares as false
-    if np.abs(forecasts).max() <= most:
+    if forecasts.max() <= most and forecasts.min() >= -most:
         return
+    which, origins = seen.ends if places is None else places
     fine = np.asarray((np.abs(forecasts) <= most).reshape(*forecasts.shape[:2], -1).all(axis=2))
     i = int(np.argmin(fine.all(axis=1)))
     step, horizon = int(np.argmin(fine[i])), model.config["horizon"]
@@ -68,6 +70,11 @@ def require_finite_forecasts(
     raise ValueError(
         f"{EXPECTED}, got {_farthest_value(model, seen, which[i], origins[i], None if future is None else future[i])}"
     )
+
+
+@cache
+def _largest(dtype: np.dtype[Any]) -> float:
+    return float(np.finfo(dtype).max)
 
 
 def _farthest_value(model: _core.Model | Ensemble, seen: Seen, series: int, origin: int, future: Array | None) -> str:

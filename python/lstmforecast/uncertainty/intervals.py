@@ -181,7 +181,7 @@ class ConformalIntervals:
         of_panel = seen.observations.is_panel
         now._check_levels(levels, wanted, n_errors, steps, now._calibrated_horizon(), of_panel=of_panel)
         values = np.moveaxis(seen.undo(now._quantiles_of(forecast, levels, seen.units)), 0, -1)
-        require_finite_forecasts(values, now.model_, seen, *seen.ends)
+        require_finite_forecasts(values, now.model_, seen)
         names = seen.observations.form.variables(seen.observations.n_columns)
         return now._frame(seen, values, columns(names), given[2])
 

@@ -81,7 +81,7 @@ class SamplePaths(ConformalIntervals):
         drawn = generator.randint(len(now._calibration), size=n_samples)
         paths = seen.undo(draw_paths(now._calibration, drawn, forecast, seen.units, generator))
         paths = np.moveaxis(paths, 0, -1)
-        require_finite_forecasts(paths, now.model_, seen, *seen.ends)
+        require_finite_forecasts(paths, now.model_, seen)
         names = seen.observations.form.variables(paths.shape[2])
         columns = quantile_columns(names, list(range(n_samples))).set_names(["variable", "sample"])
         return now._frame(seen, paths, columns, context)
