@@ -13,16 +13,13 @@ use lstmforecast::kernel::shape::LstmShape;
 use lstmforecast::kernel::workspace::Needs;
 use lstmforecast::kernel::AdamStep;
 use lstmforecast::network::fused::FusedNetwork;
-use lstmforecast::network::{self, Architecture, NetworkConfig};
+use lstmforecast::network::{self, NetworkConfig};
 use lstmforecast::rng::{DropoutMasks, Purpose, Rng};
 use lstmforecast::series::lens::{Lens, WindowLayout};
 use lstmforecast::series::scale::Scaler;
 use lstmforecast::series::window::{Span, Windows};
 use lstmforecast::series::{Matrix, Panel};
-use lstmforecast::train::config::{OptimizerKind, Precision, Transfer};
 use lstmforecast::train::fused::FusedLearner;
-use lstmforecast::train::loss::Loss;
-use lstmforecast::train::schedule::LrSchedule;
 use lstmforecast::train::{Learner, TrainConfig};
 use tch::Device;
 
@@ -148,17 +145,7 @@ fn one_window(c: &mut Criterion) {
 
 fn step(c: &mut Criterion) {
     for (window_size, n_features, hidden_size, num_layers, batch_size) in SIZES {
-        let config = NetworkConfig {
-            architecture: Architecture::Lstm,
-            input_size: n_features,
-            hidden_size,
-            num_layers,
-            bidirectional: false,
-            dropout: 0.0,
-            output_size: 1,
-            skip: None,
-            tbptt: None,
-        };
+        let config = NetworkConfig { input_size: n_features, hidden_size, num_layers, ..NetworkConfig::default() };
         let (_, parameters) = network::build(&config, 0, Device::Cpu).unwrap();
         let mut network = FusedNetwork::new(&config, &parameters).unwrap();
         let series: Vec<f64> = random(500 * n_features).iter().map(|&x| f64::from(x)).collect();
@@ -182,46 +169,11 @@ fn step(c: &mut Criterion) {
 }
 
 fn layout(window_size: usize, n_features: usize) -> WindowLayout {
-    WindowLayout {
-        window_size,
-        horizon: 1,
-        n_features,
-        n_targets: 1,
-        n_known: 0,
-        n_future: 0,
-        indicator: false,
-        independent: false,
-        normalize: None,
-        level_rows: window_size,
-        supervised_steps: 1,
-    }
+    WindowLayout { horizon: 1, n_targets: 1, ..WindowLayout::windows_alone(window_size, n_features) }
 }
 
 fn training(batch_size: usize) -> TrainConfig {
-    TrainConfig {
-        loss: Loss::Mse,
-        optimizer: OptimizerKind::Adam,
-        learning_rate: 1e-3,
-        weight_decay: 0.0,
-        batch_size,
-        accumulate_grad_batches: 1,
-        max_epochs: 1,
-        patience: None,
-        min_delta: 0.0,
-        steps_per_epoch: None,
-        lr_schedule: LrSchedule::Plateau,
-        lr_patience: None,
-        lr_factor: 0.5,
-        clip_grad_norm: None,
-        clip_grad_value: None,
-        precision: Precision::Float32,
-        shuffle: true,
-        seed: 0,
-        n_threads: None,
-        checkpoint: None,
-        processes: None,
-        transfer: Transfer::none(),
-    }
+    TrainConfig { batch_size, ..TrainConfig::default() }
 }
 
 criterion_group!(benches, step, layers, updates, heads, handing_out, one_window);

@@ -111,6 +111,36 @@ pub struct ModelConfig {
     pub seed: u64,
 }
 
+/// One LSTM layer of 32 units that forecasts a row of one column from the twelve before it, on the CPU.
+impl Default for ModelConfig {
+    fn default() -> Self {
+        Self {
+            architecture: Architecture::Lstm,
+            hidden_size: 32,
+            num_layers: 1,
+            bidirectional: false,
+            dropout: 0.0,
+            window_size: 12,
+            segment_length: 1,
+            linear_skip: false,
+            channels: Channels::Together,
+            horizon: 1,
+            n_features: 1,
+            n_targets: 1,
+            n_known: 0,
+            indicator: false,
+            distribution: None,
+            normalize: None,
+            supervision: Supervision::Last,
+            tbptt: None,
+            backend: Backend::Auto,
+            device: "cpu".to_owned(),
+            layer_devices: None,
+            seed: 0,
+        }
+    }
+}
+
 impl ModelConfig {
     fn check(&self) -> Result<()> {
         check_sizes([

@@ -87,8 +87,8 @@ impl StepSums {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Backend, Channels, ModelConfig, Supervision};
-    use crate::network::Architecture;
+    use crate::model::{Channels, ModelConfig};
+
     use crate::rng::{Purpose, Rng};
     use crate::series::scale::Scaler;
     use crate::series::Matrix;
@@ -98,28 +98,16 @@ mod tests {
 
     fn model(channels: Channels, n_targets: usize, n_known: usize) -> Model {
         Model::new(ModelConfig {
-            architecture: Architecture::Lstm,
             hidden_size: 2,
-            num_layers: 1,
-            bidirectional: false,
-            dropout: 0.0,
             window_size: 4,
-            segment_length: 1,
             linear_skip: true,
             channels,
             horizon: 2,
             n_features: n_targets + n_known,
             n_targets,
             n_known,
-            indicator: false,
-            distribution: None,
             normalize: Some(Normalize::Last),
-            supervision: Supervision::Last,
-            tbptt: None,
-            backend: Backend::Auto,
-            device: "cpu".to_owned(),
-            layer_devices: None,
-            seed: 0,
+            ..ModelConfig::default()
         })
         .unwrap()
     }

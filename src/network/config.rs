@@ -106,6 +106,23 @@ pub struct NetworkConfig {
     pub tbptt: Option<usize>,
 }
 
+/// One LSTM layer of 32 units that reads one number at each step and forecasts one.
+impl Default for NetworkConfig {
+    fn default() -> Self {
+        Self {
+            architecture: Architecture::Lstm,
+            input_size: 1,
+            hidden_size: 32,
+            num_layers: 1,
+            bidirectional: false,
+            dropout: 0.0,
+            output_size: 1,
+            skip: None,
+            tbptt: None,
+        }
+    }
+}
+
 /// A linear map from the window of each target to its forecast, the same for all targets: the way past the LSTM, which then
 /// learns what the line leaves (`NLinear`: Zeng et al. 2023, "Are Transformers Effective for Time Series Forecasting?").
 ///

@@ -250,19 +250,7 @@ impl Lens<'_> {
 mod tests {
     use super::*;
 
-    const LAYOUT: WindowLayout = WindowLayout {
-        window_size: 3,
-        horizon: 2,
-        n_features: 1,
-        n_targets: 1,
-        n_known: 0,
-        n_future: 0,
-        indicator: false,
-        independent: false,
-        normalize: None,
-        level_rows: 3,
-        supervised_steps: 1,
-    };
+    const LAYOUT: WindowLayout = WindowLayout { horizon: 2, ..WindowLayout::windows_alone(3, 1) };
 
     fn look(values: &[f64], layout: WindowLayout, origin: usize, channel: usize) -> (Vec<f32>, Vec<f32>, Vec<Level>) {
         let panel = Panel::one(Matrix::new(values, layout.n_features).unwrap());

@@ -94,19 +94,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn layout(window_size: usize, horizon: usize, columns: usize) -> WindowLayout {
-        WindowLayout {
-            window_size,
-            horizon,
-            n_features: columns,
-            n_targets: columns,
-            n_known: 0,
-            n_future: 0,
-            indicator: false,
-            independent: false,
-            normalize: None,
-            level_rows: window_size,
-            supervised_steps: 1,
-        }
+        WindowLayout { horizon, ..WindowLayout::windows_alone(window_size, columns) }
     }
 
     fn gather(

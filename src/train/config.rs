@@ -44,11 +44,6 @@ pub struct Transfer {
 }
 
 impl Transfer {
-    /// Nothing is said.
-    pub const fn none() -> Self {
-        Self { learning_rates: BTreeMap::new(), frozen: BTreeSet::new(), adapt_line: false }
-    }
-
     /// Whether every rate makes sense.
     ///
     /// # Errors
@@ -149,6 +144,36 @@ pub struct TrainConfig {
     /// What is frozen, and what has a learning rate of its own.
     #[serde(default)]
     pub transfer: Transfer,
+}
+
+/// One epoch of the mean squared error by Adam at PyTorch's rate, nothing held out.
+impl Default for TrainConfig {
+    fn default() -> Self {
+        Self {
+            loss: Loss::Mse,
+            optimizer: OptimizerKind::Adam,
+            learning_rate: 1e-3,
+            weight_decay: 0.0,
+            batch_size: 32,
+            accumulate_grad_batches: 1,
+            max_epochs: 1,
+            steps_per_epoch: None,
+            patience: None,
+            min_delta: 0.0,
+            lr_schedule: LrSchedule::Plateau,
+            lr_patience: None,
+            lr_factor: 0.5,
+            clip_grad_norm: None,
+            clip_grad_value: None,
+            precision: Precision::Float32,
+            shuffle: true,
+            seed: 0,
+            n_threads: None,
+            checkpoint: None,
+            processes: None,
+            transfer: Transfer::default(),
+        }
+    }
 }
 
 fn one() -> usize {

@@ -287,37 +287,37 @@ mod tests {
     use tch::Device;
 
     use super::*;
-    use crate::network::{build, Architecture, NetworkConfig};
+    use crate::network::{build, NetworkConfig};
     use crate::rng::{DropoutMasks, Purpose, Rng};
     use crate::series::table::Table;
     use crate::series::Matrix;
     use crate::train::loss::Loss;
     use crate::train::processes::Share;
 
-    const CONFIG: NetworkConfig = NetworkConfig {
-        architecture: Architecture::Lstm,
-        input_size: 2,
-        hidden_size: 10,
-        num_layers: 2,
-        bidirectional: false,
-        dropout: 0.4,
-        output_size: 3,
-        skip: None,
-        tbptt: None,
-    };
+    fn config() -> NetworkConfig {
+        NetworkConfig {
+            input_size: 2,
+            hidden_size: 10,
+            num_layers: 2,
+            dropout: 0.4,
+            output_size: 3,
+            ..NetworkConfig::default()
+        }
+    }
+
     const BATCH: usize = 23;
     const STEPS: usize = 9;
 
     /// Loss and gradient of one batch, within so many bytes.
     fn gradient(bytes: usize, n_threads: usize) -> (f64, Vec<f32>) {
-        let network = FusedNetwork::new(&CONFIG, &build(&CONFIG, 0, Device::Cpu).unwrap().1).unwrap();
+        let network = FusedNetwork::new(&config(), &build(&config(), 0, Device::Cpu).unwrap().1).unwrap();
         let mut rng = Rng::new(0, Purpose::Shuffle);
         let (inputs, targets) = (rng.uniform(BATCH * STEPS * 2, 1.0), rng.uniform(BATCH * 3, 1.0));
         let table =
             Table::new(Matrix::new(&inputs, STEPS * 2).unwrap(), Matrix::new(&targets, 3).unwrap(), &[1.0; BATCH]);
         let needs = Needs { dropout: true, ..Needs::default() };
         let mut gradient = FusedGradient::within(bytes, &network, (BATCH, STEPS), needs, n_threads);
-        let (indices, masks) = ((0..BATCH).collect::<Vec<_>>(), DropoutMasks::new(1, CONFIG.dropout).during(0));
+        let (indices, masks) = ((0..BATCH).collect::<Vec<_>>(), DropoutMasks::new(1, config().dropout).during(0));
         let batch = SampleBatch {
             samples: &table,
             indices: &indices,
@@ -346,7 +346,7 @@ mod tests {
 
     #[test]
     fn a_million_points_with_windows_of_ten_thousand_find_room() {
-        let config = NetworkConfig { input_size: 1, hidden_size: 64, num_layers: 1, dropout: 0.0, ..CONFIG };
+        let config = NetworkConfig { input_size: 1, hidden_size: 64, num_layers: 1, dropout: 0.0, ..config() };
         let network = |tbptt| {
             let config = NetworkConfig { tbptt, ..config.clone() };
             FusedNetwork::new(&config, &build(&config, 0, Device::Cpu).unwrap().1).unwrap()

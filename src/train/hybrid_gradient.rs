@@ -266,11 +266,10 @@ mod tests {
                 input_size: 2,
                 hidden_size: 10,
                 num_layers: 2,
-                bidirectional: false,
                 dropout: 0.4,
                 output_size: 3,
-                skip: None,
                 tbptt,
+                ..NetworkConfig::default()
             };
             let (loss, whole) = gradient(STEP_BYTES, &config);
             // one row, and some
