@@ -39,7 +39,7 @@ fn random(n: usize) -> Aligned {
     values
 }
 
-/// Multiplications and additions of the way forwards; the way back has almost twice as many.
+/// Multiplications and additions of the forward pass; the backward pass has almost twice as many.
 fn flops((steps, features, hidden, layers, rows): Size) -> u64 {
     let inputs = features + hidden * (2 * layers - 1);
     (2 * rows * steps * 4 * hidden * inputs) as u64
@@ -60,7 +60,8 @@ fn layers(c: &mut Criterion) {
             group.bench_function(BenchmarkId::new("forward", &name), |b| {
                 b.iter(|| lstm.forward(&parameters, &mut ws, None));
             });
-            // the way back turns gates into their gradients in place: run again it meets other, equally ordinary numbers
+            // the backward pass turns gates into their gradients in place: run again it meets other, equally ordinary
+            // numbers
             group.bench_function(BenchmarkId::new("backward", &name), |b| {
                 b.iter(|| {
                     lstm.forward(&parameters, &mut ws, None);

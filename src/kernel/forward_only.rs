@@ -1,4 +1,4 @@
-//! The way forwards when there is no way back: nothing is kept but what the next step or layer reads.
+//! The forward pass of forecasts, which no backward pass follows: nothing is kept but what the next step or layer reads.
 
 use super::aligned::Aligned;
 use super::cell_run::{n_parts, CellRun, FEW_ROWS};

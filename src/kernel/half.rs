@@ -1,4 +1,4 @@
-//! The way forwards of one row, a step at a time, its weights in half precision (IEEE 754's binary16).
+//! The forward pass of one row, a step at a time, its weights in half precision (IEEE 754's binary16).
 //!
 //! A step of one row multiplies each weight once, so that the time it takes is that of reading them. As halves, 512 units take
 //! two megabytes, which the second level of cache of one or two cores holds; as singles they would come from further away.

@@ -199,7 +199,7 @@ impl Lstm {
     }
 
     /// Takes the gradients in the workspace back to the parameters' (added to `gradient`), the initial state's and, where
-    /// asked for, the input's. Destroys the gates: one way back for each way forwards.
+    /// asked for, the input's. Destroys the gates: one backward pass for each forward pass.
     pub fn backward(&self, weights: &TransposedWeights, ws: &mut Workspace, gradient: &mut [f32]) {
         let top = self.cells_of(self.layout.shape.num_layers - 1);
         for layer in (0..self.layout.shape.num_layers).rev() {

@@ -12,7 +12,7 @@
 //!   above read at the same one, in the same registers. Gates turn into their gradients in place.
 //! - **Weight gradients** (`routines/product`): gates are kept in the order in which that product reads them, and its result lies as the weights do,
 //!   so that the optimiser (`routines/adam`) walks over parameters, gradients and moments as plain slices. Only the transposed copy for
-//!   the way back is made anew after a step ([`transposed`]).
+//!   the backward pass is made anew after a step ([`transposed`]).
 //!
 //! # Where things are
 //! [`isa`] chooses the instructions once and calls `routines`, what is compiled for each set of them; [`shape`] says where

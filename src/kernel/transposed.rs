@@ -1,4 +1,4 @@
-//! Transposed copies of weights, which the way back reads: made anew after every step of the optimiser.
+//! Transposed copies of weights, which the backward pass reads: made anew after every step of the optimiser.
 
 use super::aligned::Aligned;
 use super::pool;

@@ -39,7 +39,7 @@ pub enum Channels {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Supervision {
-    /// The last: the loss looks at one forecast for each window.
+    /// The last: the loss is that of one forecast for each window.
     #[default]
     Last,
     /// Every one: the loss is the mean over the forecasts after each step, of the rows that follow those read so far
@@ -93,7 +93,7 @@ pub struct ModelConfig {
     pub distribution: Option<Distribution>,
     /// Normalisation inside the window.
     pub normalize: Option<Normalize>,
-    /// Which steps the loss looks at.
+    /// Which steps the loss is of.
     #[serde(default)]
     pub supervision: Supervision,
     /// Steps of the LSTM that gradients go back through, the last of each window or, where every step is supervised, of each

@@ -28,8 +28,8 @@ use crate::train::together::Together;
 use crate::train::torch::TorchLearner;
 use crate::train::{self, Checkpoints, Loader, Observer, Outcome, TrainConfig};
 
-/// Held-out windows that an epoch of a few steps is judged by, evenly spread: neighbours say much the same, and a look at
-/// all of a long series would take longer than the steps.
+/// Held-out windows that an epoch of a few steps is judged by, evenly spread: neighbours are much alike, and an
+/// evaluation of all of a long series would take longer than the steps.
 const MOST_HELD_OUT: usize = 4096;
 
 impl Model {
@@ -264,7 +264,7 @@ impl Model {
         checkpoints: Option<Checkpoints>,
     ) -> Result<Outcome> {
         if self.config.architecture == Architecture::Linear {
-            // there is nothing left to learn: one look says how good it is
+            // there is nothing left to learn: one evaluation says how good it is
             let once = TrainConfig { max_epochs: 1, steps_per_epoch: Some(1), ..training.clone() };
             return self.train_by_torch((train, validation), None, &once, observer, checkpoints);
         }

@@ -28,7 +28,7 @@ impl Model {
         self.forecast_each(&panel, windows.n_rows(), |i| (i, window_size), n_threads)
     }
 
-    /// How much each step of windows, as [`Model::forecast`] takes them, hears of each: numbers and their shape
+    /// How much each step of windows, as [`Model::forecast`] takes them, attends to each: numbers and their shape
     /// `(n * channels, num_heads, steps, steps)`.
     ///
     /// # Errors

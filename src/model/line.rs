@@ -1,4 +1,4 @@
-//! The linear way past the LSTM, solved and not trained: ridge regression of the horizon on the window.
+//! The linear skip connection past the LSTM, solved and not trained: ridge regression of the horizon on the window.
 
 use tch::{Kind, Tensor};
 
@@ -36,9 +36,10 @@ struct RegressionSums {
 }
 
 impl Model {
-    /// Lets the linear way forecast what a ridge regression of the training samples forecasts (`skip.weight`), with the ridge
-    /// that errs least on those held out; what the LSTM learns is added to it. The closed form of `NLinear` (Toner & Darlow
-    /// 2024, "An Analysis of Linear Time Series Forecasting Models") needs no training, and no learning rate.
+    /// Lets the linear skip connection forecast what a ridge regression of the training samples forecasts
+    /// (`skip.weight`), with the ridge that errs least on those held out; what the LSTM learns is added to it. The
+    /// closed form of `NLinear` (Toner & Darlow 2024, "An Analysis of Linear Time Series Forecasting Models") needs no
+    /// training, and no learning rate.
     ///
     /// A weight that isn't zero, as after a fit before, stays. If it is to be adapted, the regression is of what it leaves, and
     /// the ridge shrinks towards it and not towards zero: with little data, the line hardly moves.

@@ -14,8 +14,9 @@ const RIDGE: f64 = 1e-4;
 
 impl Model {
     /// Regresses the steps of the targets on those of what is known in advance, over the training rows of all series, and lets
-    /// the linear way begin there; Adam would need hundreds of steps to come that far. Steps from row to row, and not levels,
-    /// so that two trends that have nothing to do with each other aren't taken for cause and effect (Granger & Newbold 1974).
+    /// the linear skip connection begin there; Adam would need hundreds of steps to come that far. Steps from row to
+    /// row, and not levels, so that two trends that have nothing to do with each other aren't taken for cause and
+    /// effect (Granger & Newbold 1974).
     ///
     /// Weights that aren't zero, as after a fit before, stay; so does a line on windows that have a scale each.
     pub(super) fn start_at_regression(&self, panel: &Panel, splits: &[TimeSplit]) -> Result<()> {

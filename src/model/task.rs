@@ -10,7 +10,7 @@ use crate::series::lens::{Lens, Place, WindowLayout};
 use crate::train::batch::tensor;
 
 /// Windows in one pass. libtorch's order of summation changes with the size of a batch; at one size, always, the forecast
-/// of a window is independent, to the bit, of the company in which it comes. The kernel's order never changes.
+/// of a window is independent, to the bit, of the other windows of the batch. The kernel's order never changes.
 pub(super) const BATCH: usize = 32;
 
 /// What stands between the user's units and the network's; `origin(i)` is series and row of forecast `i`.

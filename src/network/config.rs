@@ -11,7 +11,7 @@ use crate::kernel::shape::LstmShape;
 pub enum Architecture {
     /// Stacked LSTM layers, then a linear head on the last state.
     Lstm,
-    /// The linear way alone: what an LSTM has to beat.
+    /// The linear skip connection alone: what an LSTM has to beat.
     Linear,
     /// Stacked LSTM layers, then self-attention over their outputs, then a linear head on the last step.
     Attention {

@@ -8,8 +8,8 @@ use super::parameter::Initializer;
 use super::skip::LinearSkip;
 use crate::error::Result;
 
-/// A linear head named `fc`; beside it, if wanted, a linear way named `skip`. With that, both start from zeros: an untrained
-/// network forecasts nothing, and neither way has to undo what the other brings along.
+/// A linear head named `fc`; beside it, if wanted, a linear skip connection named `skip`. With that, both start from
+/// zeros: an untrained network forecasts nothing, and neither way has to undo what the other brings along.
 #[derive(Debug)]
 pub struct ForecastHead {
     fc: Linear,
@@ -28,7 +28,7 @@ impl ForecastHead {
         Ok(Self { fc, skip })
     }
 
-    /// States `(n, state_size)` to `(n, output_size)`, without a linear way.
+    /// States `(n, state_size)` to `(n, output_size)`, without a linear skip connection.
     ///
     /// # Errors
     /// [`crate::error::Error::Torch`] when libtorch refuses an operation.

@@ -43,7 +43,7 @@ pub trait Network: Send {
         Err(Error::Value("expected an LSTM alone for a forecast after every step, got another network".to_owned()))
     }
 
-    /// How much each step of the windows hears of each, `(batch, num_heads, steps, steps)`; `None` of a network without
+    /// How much each step of the windows attends to each, `(batch, num_heads, steps, steps)`; `None` of a network without
     /// attention.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! The linear way past the LSTM, under libtorch.
+//! The linear skip connection past the LSTM, under libtorch.
 
 use tch::Tensor;
 
@@ -64,7 +64,7 @@ impl LinearSkip {
     }
 }
 
-/// Nothing but the linear way.
+/// Nothing but the linear skip connection.
 impl Network for LinearSkip {
     fn forward(&self, windows: &Tensor, _dropout: Option<StepMasks>) -> Result<Tensor> {
         self.forward(windows)

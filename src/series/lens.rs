@@ -225,7 +225,7 @@ impl Lens<'_> {
             (self.layout.n_values() + column, std::iter::repeat_n(f64::NAN, self.layout.n_future));
         for (at, (row, value)) in input.chunks_exact_mut(self.layout.width()).zip(values.chain(future)).enumerate() {
             shown = if value.is_nan() { shown } else { value };
-            // what the network hears of the future is that it isn't known
+            // the network is told that the future isn't known
             row[column] = if at < window_size { level.to_network(shown) as f32 } else { 0.0 };
             if self.layout.indicator {
                 row[indicator] = f32::from(u8::from(value.is_nan()));

@@ -18,7 +18,7 @@ use crate::train::processes::Share;
 /// Rows that a thread should have at the least.
 const LEAST_ROWS: usize = 4;
 
-/// Bytes of what a step keeps between the way forwards and the way back, on all threads; of more rows, some at a time.
+/// Bytes of what a step keeps between the forward and the backward pass, on all threads; of more rows, some at a time.
 const STEP_BYTES: usize = 1 << 30;
 
 /// What training on streams needs.
@@ -86,7 +86,7 @@ impl CharGradient {
         &mut self.states
     }
 
-    /// Takes notice of new weights.
+    /// Makes its copies of the weights anew.
     pub fn update(&mut self, network: &CharNetwork) {
         let n_workers = self.workers.len();
         let [lstm, head, _] = network.split(&network.parameters);

@@ -20,7 +20,7 @@ pub enum OptimizerKind {
     Adamw,
 }
 
-/// The numbers that a training step goes forwards and back in.
+/// The precision of the forward and the backward pass of a training step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
@@ -39,7 +39,7 @@ pub struct Transfer {
     pub learning_rates: BTreeMap<String, f64>,
     /// Parameters that get no update.
     pub frozen: BTreeSet<String>,
-    /// Whether a linear way that isn't zero is solved anew, from where it is, and not left there.
+    /// Whether a linear skip connection that isn't zero is solved anew, from where it is, and not left there.
     pub adapt_line: bool,
 }
 
@@ -107,7 +107,8 @@ pub struct TrainConfig {
     pub accumulate_grad_batches: usize,
     /// Epochs at the most.
     pub max_epochs: usize,
-    /// Optimiser steps between two looks at the held-out windows, which are called an epoch; `None`: a pass over the training windows.
+    /// Optimiser steps of an epoch, after which the held-out windows are evaluated; `None`: a pass over the training
+    /// windows.
     #[serde(default)]
     pub steps_per_epoch: Option<usize>,
     /// Epochs without improvement before stopping; `None`: no early stopping and nothing is held out.
@@ -126,7 +127,7 @@ pub struct TrainConfig {
     /// Greatest magnitude of an element of the gradient, after its norm was clipped; `None`: unlimited.
     #[serde(default)]
     pub clip_grad_value: Option<f64>,
-    /// What libtorch goes forwards and back in.
+    /// The precision of the forward and the backward pass under libtorch.
     #[serde(default)]
     pub precision: Precision,
     /// Whether the windows are visited in a new random order in each epoch.

@@ -123,7 +123,7 @@ impl Learner for FusedLearner<'_> {
     }
 }
 
-/// One thread's look at held-out samples.
+/// One thread's evaluation of held-out samples.
 struct Validator {
     memory: FusedMemory,
     samples: Rows,

@@ -15,11 +15,11 @@ use crate::series::{Gathered, Samples};
 /// Rows that a thread should have at the least: with fewer, handing out the work costs more than it brings.
 const LEAST_ROWS: usize = 4;
 
-/// Bytes of what a step keeps between the way forwards and the way back, on all threads: a batch that needs more is gone
+/// Bytes of what a step keeps between the forward and the backward pass, on all threads: a batch that needs more is gone
 /// through some rows at a time, which changes its gradient by rounding alone.
 pub(crate) const STEP_BYTES: usize = 1 << 30;
 
-/// What the way forwards and back through a [`FusedNetwork`] needs, for batches of up to a number of rows.
+/// What the forward and the backward pass through a [`FusedNetwork`] need, for batches of up to a number of rows.
 pub struct FusedGradient {
     batch_size: usize,
     workers: Vec<FusedWorker>,
@@ -77,8 +77,8 @@ impl Rows {
 
 impl FusedGradient {
     /// For batches of up to `batch_size` windows of `steps` steps, on up to `n_threads` threads. With
-    /// [`Needs::output_gradient`] the loss is that after every step. The gradient of the linear way stays zero unless asked
-    /// for by [`FusedGradient::with_line`].
+    /// [`Needs::output_gradient`] the loss is that after every step. The gradient of the linear skip connection stays
+    /// zero unless asked for by [`FusedGradient::with_line`].
     pub fn new(network: &FusedNetwork, batch_size: usize, steps: usize, needs: Needs, n_threads: usize) -> Self {
         Self::within(STEP_BYTES, network, (batch_size, steps), needs, n_threads)
     }
@@ -122,12 +122,12 @@ impl FusedGradient {
         gradient
     }
 
-    /// Differentiates the linear way too.
+    /// Differentiates the linear skip connection too.
     pub fn with_line(self) -> Self {
         Self { with_line: true, ..self }
     }
 
-    /// Calls the gradient of these parameters zero, and goes no way back through an LSTM all of which they are.
+    /// Calls the gradient of these parameters zero, and skips the backward pass through an LSTM all of which they are.
     pub(super) fn freeze(&mut self, frozen: Vec<Range<usize>>, network: &FusedNetwork) {
         let n_lstm = network.lstm.n_parameters();
         self.with_lstm = !frozen.first().is_some_and(|first| first.start == 0 && first.end >= n_lstm);
@@ -139,7 +139,7 @@ impl FusedGradient {
         self.workers.len()
     }
 
-    /// Takes notice of new weights.
+    /// Makes its copies of the weights anew.
     pub fn update(&mut self, network: &FusedNetwork) {
         let [lstm, head, _] = network.split(&network.parameters);
         self.transposed.update(lstm, self.workers.len());

@@ -167,7 +167,7 @@ impl Learner for HybridLearner<'_> {
     }
 }
 
-/// One thread's look at held-out samples.
+/// One thread's evaluation of held-out samples.
 struct Validator {
     surroundings: Surroundings,
     memory: ForwardMemory,

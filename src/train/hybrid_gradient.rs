@@ -22,7 +22,7 @@ use crate::series::{Gathered, Samples};
 /// Rows that a thread should have at the least: libtorch's operations take some microseconds each for fewer, too.
 const LEAST_ROWS: usize = 8;
 
-/// What the way forwards and back needs, for batches of up to a number of rows.
+/// What the forward and the backward pass need, for batches of up to a number of rows.
 pub struct HybridGradient {
     batch_size: usize,
     workers: Vec<HybridWorker>,
@@ -113,7 +113,7 @@ impl HybridGradient {
         self.workers[0].others()
     }
 
-    /// Takes notice of new weights of the LSTM; those of the other layers are shared.
+    /// Makes its copies of the LSTM's weights anew; those of the other layers are shared.
     pub fn update(&mut self, network: &HybridNetwork) {
         self.transposed.update(&network.parameters, self.workers.len());
     }

@@ -10,7 +10,7 @@ pub trait Learner {
     /// Number of training samples.
     fn n_samples(&self) -> usize;
 
-    /// One optimiser step on the training samples `indices`, which are looked at one batch at a time: their mean loss before
+    /// One optimiser step on the training samples `indices`, which are read one batch at a time: their mean loss before
     /// it, and the norm of the gradient before clipping.
     ///
     /// # Errors

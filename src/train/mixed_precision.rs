@@ -1,4 +1,4 @@
-//! Mixed precision (Micikevicius et al. 2018): forwards and back in bfloat16, all else in single precision.
+//! Mixed precision (Micikevicius et al. 2018): forward and backward pass in bfloat16, all else in single precision.
 
 use tch::{Kind, Tensor};
 

@@ -55,7 +55,7 @@ pub fn fit(learner: &mut dyn Learner, config: &TrainConfig, observer: &mut dyn O
     fit_with_checkpoints(learner, config, observer, None)
 }
 
-/// [`fit`] from the checkpoint that was found on, writing others: after an epoch that the observer has heard of, and when
+/// [`fit`] from the checkpoint that was found on, writing others: after an epoch that the observer was told of, and when
 /// training has come to its end.
 ///
 /// # Errors
@@ -88,7 +88,7 @@ pub fn fit_with_checkpoints(
         if run.progress.record(epoch) {
             run.learner.remember();
         }
-        let is_content = observer.on_epoch(&epoch).is_break();
+        let ends_here = observer.on_epoch(&epoch).is_break();
         let unfrozen = observer.unfrozen();
         if !unfrozen.is_empty() {
             run.learner.unfreeze(&unfrozen);
@@ -96,7 +96,7 @@ pub fn fit_with_checkpoints(
         if let Some(checkpoints) = &mut checkpoints {
             checkpoints.after_epoch(run.learner, &run.progress, run.progress.end(config).is_some())?;
         }
-        if is_content {
+        if ends_here {
             break StopReason::Callback;
         }
     };
@@ -121,7 +121,8 @@ impl<'a> Run<'a> {
         Self { learner, config, progress, order }
     }
 
-    /// The steps of the next epoch and a look at the held-out samples; the inner error is a reason to stop, not a failure.
+    /// The steps of the next epoch and the loss of the held-out samples; the inner error is a reason to stop, not a
+    /// failure.
     fn epoch(&mut self, observer: &mut dyn Observer) -> Result<std::result::Result<Epoch, StopReason>> {
         let (started, number) = (Instant::now(), self.progress.history.len() + 1);
         let (epoch_len, step_size) = (self.order.epoch_len, self.order.step_size);

@@ -6,9 +6,9 @@ use super::history::Epoch;
 
 /// What watches the training and may end it.
 pub trait Observer {
-    /// Called after every batch; to break is to interrupt, and the best weights so far are kept.
+    /// Called after every batch; to break interrupts the training, and the best weights so far are kept.
     fn on_batch(&mut self) -> ControlFlow<()>;
-    /// Called after every epoch with its record; to break is to be content.
+    /// Called after every epoch with its record; to break ends the training.
     fn on_epoch(&mut self, epoch: &Epoch) -> ControlFlow<()>;
     /// Asked after [`Observer::on_epoch`] unless that broke: names of frozen parameters that are trained from now on.
     fn unfrozen(&mut self) -> Vec<String> {
@@ -23,7 +23,7 @@ pub enum StopReason {
     MaxEpochs,
     /// The monitored loss had not improved for `patience` epochs.
     Patience,
-    /// The observer was content.
+    /// The observer ended it after an epoch.
     Callback,
     /// The observer interrupted an epoch.
     Interrupted,

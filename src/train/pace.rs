@@ -3,7 +3,8 @@
 use super::config::TrainConfig;
 use crate::network::parameter::is_of_line;
 
-/// The learning rate of the linear way past the LSTM, which starts where a regression ends, as a part of that of all else.
+/// The learning rate of the linear skip connection past the LSTM, which starts where a regression ends, as a part of
+/// that of all else.
 const LINE_RATE: f64 = 0.1;
 
 /// How fast one parameter is trained.

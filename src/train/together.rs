@@ -25,16 +25,16 @@ impl<'a> Together<'a> {
         Self { observer, processes, names, unfrozen: Vec::new(), lost: None }
     }
 
-    /// Tells the others, and hears from them, whether to end and which parameters to train from now on.
-    fn agree(&mut self, content: bool) -> Result<bool> {
-        let unfrozen = if content { Vec::new() } else { self.observer.unfrozen() };
+    /// Agrees with the other processes whether to end and which parameters to train from now on.
+    fn agree(&mut self, ends: bool) -> Result<bool> {
+        let unfrozen = if ends { Vec::new() } else { self.observer.unfrozen() };
         let marks = self.names.iter().map(|name| f64::from(u8::from(unfrozen.iter().any(|other| other == name))));
         let marks = Tensor::f_from_slice(&marks.collect::<Vec<f64>>())?.f_to_device(self.processes.device)?;
-        let content = self.processes.sum(vec![marks.shallow_clone()], f64::from(u8::from(content)))?;
+        let ends = self.processes.sum(vec![marks.shallow_clone()], f64::from(u8::from(ends)))?;
         let marks = Vec::<f64>::try_from(marks)?;
         let named = self.names.iter().zip(marks).filter(|(_, mark)| *mark > 0.0);
         self.unfrozen = named.map(|(name, _)| (*name).to_owned()).collect();
-        Ok(content > 0.0 || self.processes.stop.agreed.load(Ordering::Relaxed))
+        Ok(ends > 0.0 || self.processes.stop.agreed.load(Ordering::Relaxed))
     }
 
     /// Trains all of them from the same weights to the same weights.
@@ -65,7 +65,7 @@ impl Observer for Together<'_> {
         if self.observer.on_batch().is_break() {
             stop.asked.store(true, Ordering::Relaxed);
         }
-        // what the others don't know yet, they hear with the next sum
+        // what the others don't know yet, they learn with the next sum
         if stop.agreed.load(Ordering::Relaxed) {
             ControlFlow::Break(())
         } else {
@@ -74,8 +74,8 @@ impl Observer for Together<'_> {
     }
 
     fn on_epoch(&mut self, epoch: &Epoch) -> ControlFlow<()> {
-        let content = self.observer.on_epoch(epoch).is_break();
-        match self.agree(content) {
+        let ends = self.observer.on_epoch(epoch).is_break();
+        match self.agree(ends) {
             Ok(false) => ControlFlow::Continue(()),
             Ok(true) => ControlFlow::Break(()),
             Err(error) => {

@@ -20,7 +20,7 @@ const VALIDATION_BATCH: usize = 256;
 pub struct TorchLearner<'a> {
     network: &'a dyn Network,
     parameters: &'a Parameters,
-    /// What goes forwards and back in place of it.
+    /// Its copy that computes the forward and the backward pass.
     half: Option<HalfNetwork>,
     train: Loader<'a>,
     validation: Option<Loader<'a>>,
@@ -54,7 +54,7 @@ impl<'a> TorchLearner<'a> {
         }
     }
 
-    /// Goes forwards and back in bfloat16, if that is asked for.
+    /// Computes the forward and the backward pass in bfloat16, if that is asked for.
     ///
     /// # Errors
     /// [`crate::error::Error::Torch`] when there is no memory for it.

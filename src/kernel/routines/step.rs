@@ -43,7 +43,7 @@ pub(crate) struct Forward<'a> {
     pub(crate) c_before: &'a [f32],
     pub(crate) c: &'a mut [f32],
     pub(crate) h: &'a mut [f32],
-    /// Hyperbolic tangent of `c`, kept for the way back; `None`: nothing is kept.
+    /// Hyperbolic tangent of `c`, kept for the backward pass; `None`: nothing is kept.
     pub(crate) tanh_c: Option<&'a mut [f32]>,
 }
 
