@@ -22,10 +22,30 @@ help:
 demo: develop
 	$(BIN)/python notebooks/demo.py
 
-.PHONY: test  ## Run every test, Rust and Python; ARGS="-k scaler" picks Python tests (sets everything up)
+PYTEST := $(BIN)/python -m pytest
+# A process a core, four at most, and one thread in each: with more, the threads wait for each other.
+IN_PARALLEL := OMP_NUM_THREADS=1 $(PYTEST) -n logical --maxprocesses 4 --dist worksteal
+
+.PHONY: test  ## Run the tests, Rust and Python; ARGS="-k scaler" picks Python tests (sets everything up)
 test: develop
 	$(ACTIVE) cargo test --release
-	$(BIN)/python -m pytest $(ARGS)
+ifeq ($(ARGS),)
+	$(IN_PARALLEL) -m "not slow and not alone"
+	$(PYTEST) -m "not slow and alone"
+else
+	$(PYTEST) $(ARGS)
+endif
+
+.PHONY: test-all  ## Run the tests, and what takes minutes: notebooks, pages, benchmarks on small sizes, a cluster
+test-all: test
+ifeq ($(ARGS),)
+	$(IN_PARALLEL) -m "slow and not alone"
+	$(PYTEST) -m "slow and alone"
+endif
+
+.PHONY: test-room  ## Run the unit tests and the examples of one room: make test-room ROOM=data
+test-room: develop
+	$(PYTEST) tests/unit/$(ROOM) python/lstmforecast/$(ROOM) $(ARGS)
 
 .PHONY: fuzz  ## Mutate files and inputs for MINUTES=5, all targets together; ARGS="model_files --seed 1" picks (sets everything up)
 fuzz: develop
@@ -69,8 +89,7 @@ test-wheel:
 	rm -rf $(VENV)-wheel
 	$(BIN)/python -m pip install --quiet --no-deps --target $(VENV)-wheel dist/*.whl
 	PYTHONPATH=$(CURDIR)/$(VENV)-wheel $(BIN)/python -c 'import lstmforecast; assert "$(VENV)-wheel" in lstmforecast.__file__'
-	PYTHONPATH=$(CURDIR)/$(VENV)-wheel $(BIN)/python -m pytest tests/contract/test_import.py tests/story \
-		--ignore tests/story/test_notebooks.py --ignore tests/story/test_docs.py --ignore tests/story/test_cluster.py $(ARGS)
+	PYTHONPATH=$(CURDIR)/$(VENV)-wheel $(PYTEST) tests/contract/test_import.py tests/story -m "not slow" $(ARGS)
 	rm -rf $(VENV)-wheel
 
 .PHONY: test-sktime  ## Run sktime's own suite, and ours within sktime, beside the pandas that sktime wants

@@ -1,6 +1,6 @@
-"""Hook of MkDocs: pages of the site that lie elsewhere in the repository, the notebooks above all.
+"""MkDocs hook: adds files outside docs/ to the site, such as README and the notebooks.
 
-Links are written as the repository has them, so that they lead somewhere there too, and are moved here.
+Pages link to the paths in the repository, so that links work there too. The hook changes them to the paths in the site.
 """
 
 import json
@@ -18,7 +18,7 @@ from traitlets.config import Config
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-# Where what lies outside of docs/ is in the site.
+# Files outside docs/, and their paths in the site.
 PLACES = {
     "README.md": "index.md",
     "CHANGELOG.md": "changelog.md",
@@ -33,7 +33,7 @@ SHOWN = Config(NbConvertBase={"display_data_priority": ["text/html", "image/png"
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add them; called by MkDocs once it has found what lies in docs/."""
+    """Add the files outside docs/; MkDocs calls this after it has listed docs/."""
     pages: dict[str, str | bytes] = {}
     for origin, uri in PLACES.items():
         pages |= converted(ROOT / origin) if origin.endswith(".ipynb") else {uri: (ROOT / origin).read_text("utf-8")}
@@ -45,7 +45,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
-    """Lead links to where things lie in the site."""
+    """Change links to paths in the site."""
     here = page.file.src_uri
     folder = posixpath.dirname(ORIGINS.get(here, f"docs/{here}"))
 
@@ -60,7 +60,7 @@ def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
 
 
 def converted(notebook: Path) -> dict[str, str | bytes]:
-    """A notebook's page and pictures."""
+    """A notebook as a page and its images."""
     names = {"output_files_dir": f"{notebook.stem}_files", "unique_key": notebook.stem}
     page, found = MarkdownExporter(config=SHOWN).from_filename(str(notebook), resources=names)
     return {
@@ -69,7 +69,7 @@ def converted(notebook: Path) -> dict[str, str | bytes]:
 
 
 def tables_of(path: Path) -> str:
-    """What `make bench` or `make accuracy` has kept, as Markdown."""
+    """The saved results of `make bench` or `make accuracy`, as Markdown."""
     measured = json.loads(path.read_text(encoding="utf-8"))
     parts = [f"`make {path.stem}` on {measured['machine']['processor']}, {measured['machine']['cores']} cores.\n"]
     for table in measured["tables"]:
@@ -81,7 +81,7 @@ def tables_of(path: Path) -> str:
 
 
 def figure(value: object) -> str:
-    """Three figures that count."""
+    """A value with three significant digits."""
     if not isinstance(value, float):
         return "" if value is None else str(value).replace("|", "\\|")
     if math.isnan(value):

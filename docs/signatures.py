@@ -1,7 +1,7 @@
-"""Extension of Griffe: signatures know defaults and types better than what Griffe reads from docstrings.
+"""Griffe extension: takes defaults and types from signatures, where Griffe reads docstrings wrongly.
 
-It takes the first of ``{"log", None}`` for the default, the type of the first of several names for all, and words
-for expressions: ``array-like`` becomes a difference, ``TypeError, ValueError`` a tuple.
+Griffe takes the first of ``{"log", None}`` as the default, and gives the type of the first of several names to all.
+It reads words as expressions: ``array-like`` becomes a subtraction, ``TypeError, ValueError`` a tuple.
 """
 
 import re
@@ -15,7 +15,7 @@ class Signatures(Extension):
         correct(func)
 
     def on_class(self, *, cls: Class, **_: Any) -> None:
-        # a dataclass gets its signature later, what takes `**parameters` when it is imported
+        # a dataclass gets its signature later; a class with `**parameters` gets it on import
         if "__init__" in cls.members and not any(each.kind is ParameterKind.var_keyword for each in cls.parameters):
             correct(cls)
 
@@ -43,7 +43,7 @@ def take_from_signature(section: DocstringSectionParameters, parameters: Any) ->
 
 
 def types_as_written(docstring: Docstring) -> dict[str, str]:
-    """What stands for a type in the docstring, by its letters, where that is more than a name."""
+    """Types as the docstring writes them, by their letters; single names are left out."""
     found = (re.sub(r",? default=.*", "", line.split(" : ", 1)[-1]).replace("``", "") for line in docstring.lines)
     return {letters(text): text for text in found if not text.isidentifier()}
 

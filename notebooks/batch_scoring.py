@@ -1,10 +1,10 @@
-"""Forecasts every series of a CSV file with a model that was kept before: a job for the night, without a server.
+"""Forecasts every series of a CSV file with a saved model, as a batch job without a server.
 
     python notebooks/batch_scoring.py model.safetensors readings.csv forecasts.csv
 
 The file has the columns `series`, `time` and `value`, the rows of a series in time order. The model was fitted to one
-series of the same frequency. Written are `series`, `time`, `forecast`, `lower` and `upper`, between which the truth
-lies nine times of ten; a series that can't be forecast is named on standard error, and the others go on.
+series of the same frequency. The output has the columns `series`, `time`, `forecast`, `lower` and `upper`, an interval
+of 90 %. A series that can't be forecast is named on standard error; the others are forecast.
 """
 
 import sys

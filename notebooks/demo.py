@@ -1,4 +1,4 @@
-"""Trains on two years of hourly transformer data, scores the model honestly, forecasts the next day.
+"""Trains on two years of hourly transformer data, measures the error on test rows, and forecasts the next day.
 
 The published protocol of the ETT data, univariate: of the first 14,400 hours of the oil temperature 8,640 train,
 2,880 validate and 2,880 test; errors in units of the training hours' standard deviation. Writes forecast.csv and
@@ -21,7 +21,7 @@ def main() -> None:
     start = time.perf_counter()
     y = pd.read_csv(DATA, index_col="date", parse_dates=True)["OT"]
     print(f"{DATA.name}: {len(y):,} hours of the oil temperature, {y.index[0]} to {y.index[-1]}")
-    print(f"Training on 8,640 hours, judging by 2,880, testing on {TEST_ROWS:,}, {HORIZON} hours ahead ...")
+    print(f"Training on 8,640 hours, validating on 2,880, testing on {TEST_ROWS:,}, {HORIZON} hours ahead ...")
 
     # A quarter of the 11,520 rows before the test part are the 2,880 that the protocol validates on.
     model = LSTMForecaster(horizon=HORIZON, validation_fraction=0.25, random_state=0, verbose=1)

@@ -1,8 +1,8 @@
 """Trains one network in several processes: ``torchrun --nproc-per-node 2 train_distributed.py [FOLDER]``.
 
-Over two machines, on each with its own rank: ``torchrun --nnodes 2 --node-rank 0 --nproc-per-node 2 --master-addr FIRST
---master-port 29500 train_distributed.py``. Writes model.safetensors into the folder, also when a process has died: then
-with the best weights up to there.
+On two machines, on each with its own rank: ``torchrun --nnodes 2 --node-rank 0 --nproc-per-node 2 --master-addr FIRST
+--master-port 29500 train_distributed.py``. Writes model.safetensors into the folder; if a process dies,
+with the best weights until then.
 """
 
 import os
@@ -20,7 +20,7 @@ DATA = Path(__file__).parent / "data" / "ETTh1.csv"
 def main() -> None:
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else ".")
     is_first = os.environ["RANK"] == "0"
-    # torchrun ends all when one process has died: not before the weights are saved
+    # torchrun stops all processes when one has died: wait until the weights are saved
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     y = pd.read_csv(DATA, index_col="date", parse_dates=True)["OT"]
     forecaster = LSTMForecaster(horizon=24, random_state=0, distributed=True, verbose=1)

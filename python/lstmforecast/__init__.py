@@ -1,6 +1,7 @@
-"""Time-series forecasting, and texts, with LSTM networks: scikit-learn estimators over a core in Rust.
+"""Forecast time series and generate text with LSTM networks: scikit-learn estimators on a core in Rust.
 
-Nothing is imported before it is used: ``import lstmforecast`` alone loads neither torch nor pandas nor scikit-learn.
+Modules are imported when they are first used: ``import lstmforecast`` alone loads neither torch, pandas nor
+scikit-learn.
 """
 
 import importlib
@@ -12,7 +13,18 @@ from lstmforecast import _moved as _moved
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from lstmforecast import ab, augment, indicators, metrics, plot, serve, thresholds, transfer
+    from lstmforecast import (
+        ab,
+        augment,
+        distributed,
+        indicators,
+        metrics,
+        plot,
+        serve,
+        thresholds,
+        transfer,
+    )
+    from lstmforecast import calendar as calendar
     from lstmforecast._core import FormatError
     from lstmforecast.data.scalers import MinMaxScaler, RobustScaler, StandardScaler
     from lstmforecast.data.windowing import time_split, windows
@@ -29,20 +41,24 @@ if TYPE_CHECKING:
     from lstmforecast.estimators.forecaster import LSTMForecaster
     from lstmforecast.estimators.regressor import LSTMRegressor
     from lstmforecast.estimators.text import CharLSTM
+    from lstmforecast.evaluation.backtest_result import BacktestResult
     from lstmforecast.evaluation.backtesting import backtest
-    from lstmforecast.evaluation.comparison import compare
+    from lstmforecast.evaluation.comparison import Comparison, compare
     from lstmforecast.evaluation.quantization_cost import quantization_report
-    from lstmforecast.export.persistence import load
+    from lstmforecast.export.saving import load
     from lstmforecast.fitting.checkpoint import Checkpoint
     from lstmforecast.monitoring.anomaly import LSTMAnomalyDetector
     from lstmforecast.monitoring.drift import DriftMonitor
     from lstmforecast.tuning.tuning import tune
+    from lstmforecast.tuning.tuning_result import TuneResult as TuneResult
 
 __all__ = [
     "AnomalyDisplay",
     "BacktestDisplay",
+    "BacktestResult",
     "CharLSTM",
     "Checkpoint",
+    "Comparison",
     "ComparisonDisplay",
     "DriftDisplay",
     "DriftMonitor",
@@ -61,6 +77,7 @@ __all__ = [
     "augment",
     "backtest",
     "compare",
+    "distributed",
     "indicators",
     "load",
     "metrics",
@@ -77,9 +94,11 @@ __all__ = [
 _HOMES = {
     "AnomalyDisplay": "display",
     "BacktestDisplay": "display",
+    "BacktestResult": "evaluation.backtest_result",
     "CharLSTM": "estimators.text",
     "CharModel": "_core",  # where its pickles look for it
     "Checkpoint": "fitting.checkpoint",
+    "Comparison": "evaluation.comparison",
     "ComparisonDisplay": "display",
     "DriftDisplay": "display",
     "DriftMonitor": "monitoring.drift",
@@ -92,13 +111,14 @@ _HOMES = {
     "LSTMForecaster": "estimators.forecaster",
     "LSTMRegressor": "estimators.regressor",
     "MinMaxScaler": "data.scalers",
-    "Model": "_core",  # where its pickles look for it, and those of the next
+    "Model": "_core",  # where its pickles look for it, as those of Monitor do
     "Monitor": "_core",
     "RobustScaler": "data.scalers",
     "StandardScaler": "data.scalers",
+    "TuneResult": "tuning.tuning_result",
     "backtest": "evaluation.backtesting",
     "compare": "evaluation.comparison",
-    "load": "export.persistence",
+    "load": "export.saving",
     "quantization_report": "evaluation.quantization_cost",
     "time_split": "data.windowing",
     "tune": "tuning.tuning",
@@ -107,7 +127,9 @@ _HOMES = {
 _MODULES = {
     "ab",
     "augment",
+    "calendar",
     "dask",
+    "distributed",
     "indicators",
     "metrics",
     "plot",

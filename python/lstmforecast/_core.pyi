@@ -1,8 +1,8 @@
 """The compiled core: networks, training, scaling and model files in Rust.
 
-Arrays cross as C-contiguous NumPy arrays of the stated dtype, options as dictionaries of plain values. Every call that
-computes releases the GIL. Bad shapes and values raise `ValueError`, wrong types `TypeError`, files `OSError` or
-`FormatError`, libtorch and devices `RuntimeError`.
+Arrays are C-contiguous NumPy arrays of the stated dtype, options are dictionaries of plain values, which
+`lstmforecast.contract.core_options` describes. Every call that computes releases the GIL. Bad shapes and values raise
+`ValueError`, wrong types `TypeError`, files `OSError` or `FormatError`, libtorch and devices `RuntimeError`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -13,6 +13,19 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from lstmforecast.contract.core_options import (
+    AugmentOptions,
+    EpochRecord,
+    Loss,
+    ModelConfig,
+    MonitorOptions,
+    Outcome,
+    SamplingOptions,
+    TextModelConfig,
+    TextTrainingOptions,
+    ThresholdOptions,
+    TrainingOptions,
+)
 from lstmforecast.distributed import Processes
 
 __all__ = [
@@ -51,23 +64,13 @@ class Model:
 
     Parameters
     ----------
-    config : mapping
-        ``architecture`` (``"lstm"``, ``"linear"``, ``{"attention": {"num_heads": n}}``,
-        ``{"cnn_lstm": {"kernel_sizes": [n, ...], "out_channels": n}}``,
-        ``{"transformer": {"num_heads": n, "dim_feedforward": n, "causal": b}}``), ``hidden_size``,
-        ``num_layers``, ``bidirectional``, ``dropout``, ``window_size``,
-        ``horizon``, ``n_features``, ``n_targets``, ``normalize`` (``None``, ``"last"`` or ``"window"``), ``n_known``,
-        ``indicator``, ``distribution`` (``None``, ``{"quantiles": [...]}``, ``"normal"``, ``"student_t"``,
-        ``"negative_binomial"``), ``backend`` (``"auto"``,
-        ``"fused"`` or ``"torch"``), ``device`` (``"cpu"`` or ``"cuda"``), ``seed``. The targets are the first
-        ``n_targets`` features when the model is trained on a series. ``tbptt``: steps of the LSTM that gradients go
-        back through, or None. ``layer_devices``: one for each layer of the LSTM, or None.
+    config : ModelConfig
     """
 
-    def __new__(cls, config: Mapping[str, Any]) -> Model: ...
+    def __new__(cls, config: ModelConfig) -> Model: ...
     @staticmethod
     def restore(
-        config: Mapping[str, Any],
+        config: ModelConfig,
         parameters: dict[str, NDArray[np.float32]],
         scalers: Mapping[str, NDArray[np.float64]],
         int8: bool = False,
@@ -83,7 +86,8 @@ class Model:
             For a configuration that makes no sense, weights or scalers of another one, and those that aren't finite.
         """
     @property
-    def config(self) -> dict[str, Any]: ...
+    def config(self) -> ModelConfig:
+        """The configuration, with all keys."""
     @property
     def window_shape(self) -> tuple[int, int]:
         """``(window_size, n_features)``."""
@@ -104,12 +108,12 @@ class Model:
     def fit_series(
         self,
         series: NDArray[np.float64],
-        training: Mapping[str, Any],
-        on_epoch: Callable[[dict[str, Any]], object] | None = None,
+        training: TrainingOptions,
+        on_epoch: Callable[[EpochRecord], object] | None = None,
         starts: NDArray[np.int64] | None = None,
         scales: NDArray[np.float64] | None = None,
         processes: Processes | None = None,
-    ) -> dict[str, Any]:
+    ) -> Outcome:
         """Split in time order, fit the scaler on the training rows, train on windows of ``series`` (n, n_features).
 
         The columns are targets, then features known so far, then ``n_known`` known in advance; NaN is a missing value.
@@ -117,45 +121,27 @@ class Model:
         are held out; with ``scales`` (n_series, 2 * n_targets), centres then scales, the targets of each are scaled by
         its own.
 
-        ``training`` holds ``loss`` (``"mse"``, ``"mae"``, ``"huber"``, ``"cross_entropy"``,
-        ``{"pinball": level}``, ``{"distribution": ...}``: the model's), ``optimizer``
-        (``"adam"``, ``"adamw"``), ``learning_rate``, ``weight_decay``, ``batch_size``, ``accumulate_grad_batches``
-        (batches in one step), ``max_epochs``, ``steps_per_epoch`` (``None``: a pass), ``patience`` (``None``: nothing
-        is held out), ``min_delta``, ``lr_schedule`` (``"plateau"``, ``"constant"``, ``"cosine"``, ``"onecycle"``),
-        ``lr_patience``, ``lr_factor``, ``clip_grad_norm``, ``clip_grad_value``, ``validation_fraction``, ``gap``,
-        ``stride``, ``augment`` (a list of those of `augment_windows`), ``scaler`` (``None``, ``"standard"``,
-        ``"minmax"``, ``"robust"``, or ``"loaded"``: keep what `load_scalers` set), ``shuffle``, ``seed``,
-        ``n_threads``, ``checkpoint`` (``None``, or the fields of `lstmforecast.Checkpoint`), ``transfer`` (a dictionary
-        of ``learning_rates``, those of single parameters by name; ``frozen``, names of parameters that get no update;
-        ``adapt_line``, whether a linear way that isn't zero is solved anew from where it is).
         ``on_epoch`` gets each epoch's record. It ends the training when it returns something true, save a list: the
         names of frozen parameters that are trained from then on. ``processes`` (with ``rank``, ``world_size`` and
         ``all_reduce(tensor)``, which begins to sum a tensor in place and returns a work to ``wait()`` for) train
         together: all call this with the same data.
-
-        Returns a dictionary: ``history`` (column -> array: ``epoch``, ``train_loss``, ``val_loss`` (nan without
-        validation), ``learning_rate``, ``grad_norm``, ``seconds``), ``best_epoch`` (from 1), ``n_epochs``,
-        ``stop_reason`` (``"max_epochs"``, ``"patience"``, ``"callback"``, ``"interrupted"``, ``"diverged"``,
-        ``"process_lost"``) and ``error``: the exception that ended the training (KeyboardInterrupt, one from
-        ``on_epoch``, FloatingPointError, RuntimeError), to be raised by the caller once the state is kept, or ``None``.
-        The best weights are in place in every case.
         """
     def fit_windows(
         self,
         X: NDArray[np.float64],
         y: NDArray[np.float64],
         sample_weight: NDArray[np.float64] | None,
-        training: Mapping[str, Any],
-        on_epoch: Callable[[dict[str, Any]], object] | None = None,
+        training: TrainingOptions,
+        on_epoch: Callable[[EpochRecord], object] | None = None,
         processes: Processes | None = None,
-    ) -> dict[str, Any]:
+    ) -> Outcome:
         """Train on windows ``X`` (n, window_size, n_features) and ``y`` (n, horizon * n_targets).
 
         For ``loss="cross_entropy"`` ``y`` holds (n, 1) class indices. The last rows are held out when ``patience`` is
         set. Returns what `fit_series` returns.
         """
     def gradients(
-        self, X: NDArray[np.float64], y: NDArray[np.float64], loss: str | dict[str, Any]
+        self, X: NDArray[np.float64], y: NDArray[np.float64], loss: Loss
     ) -> tuple[float, dict[str, NDArray[np.float32]]]:
         """The loss of all rows in one batch, dropout off, and its gradient for each parameter."""
     def forecast(
@@ -213,15 +199,13 @@ class Monitor:
     def fit(
         model: Model,
         rows: NDArray[np.float64],
-        config: Mapping[str, Any],
+        config: MonitorOptions,
         n_train: int,
         n_threads: int | None = None,
     ) -> tuple[Monitor, tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]]:
         """Learn from the rows (n, k) that a model of points was fitted to, the first ``n_train`` with its weights.
 
-        ``config`` holds ``smoothing`` (a span in rows), ``clip`` (usual errors, or None) and ``threshold``, one of
-        ``{"dynamic": ...}``, ``{"quantile": ...}``, ``{"ewma": ...}``, ``{"pot": ...}`` with the parameters of
-        `lstmforecast.thresholds`. The first window has no NaN. What is found begins after it.
+        The first window has no NaN. What is found begins after it.
         """
     def run(
         self, model: Model, rows: NDArray[np.float64], n_threads: int | None = None
@@ -239,7 +223,7 @@ class Monitor:
     def __reduce__(self) -> tuple[Any, ...]: ...
 
 def follow_scores(
-    config: Mapping[str, Any], first: NDArray[np.float64], scores: NDArray[np.float64]
+    config: ThresholdOptions, first: NDArray[np.float64], scores: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """What a threshold, of ``config`` as in `Monitor.fit`, holds ``scores`` (n,) against, after ``first`` (m,)."""
 
@@ -249,17 +233,15 @@ class CharModel:
 
     Parameters
     ----------
-    config : mapping
-        ``characters`` (all that it knows, each once), ``counts`` (how often each comes), ``embedding_size``,
-        ``hidden_size``, ``num_layers``, ``dropout``, ``seed``.
+    config : TextModelConfig
     """
 
-    def __new__(cls, config: Mapping[str, Any]) -> CharModel: ...
+    def __new__(cls, config: TextModelConfig) -> CharModel: ...
     @staticmethod
-    def restore(config: Mapping[str, Any], parameters: dict[str, NDArray[np.float32]]) -> CharModel:
+    def restore(config: TextModelConfig, parameters: dict[str, NDArray[np.float32]]) -> CharModel:
         """Build a trained model again of what ``config`` and ``parameters`` gave, as `Model.restore` does."""
     @property
-    def config(self) -> dict[str, Any]: ...
+    def config(self) -> TextModelConfig: ...
     def parameters(self) -> dict[str, NDArray[np.float32]]:
         """Copies of the weights under PyTorch's names (``embedding.weight``, ``lstm.weight_ih_l0``, ...)."""
     def load_parameters(self, parameters: Mapping[str, NDArray[np.float32]]) -> None:
@@ -271,12 +253,12 @@ class CharModel:
     def fit(
         self,
         texts: Sequence[str],
-        training: Mapping[str, Any],
-        on_epoch: Callable[[dict[str, Any]], object] | None = None,
-    ) -> dict[str, Any]:
+        training: TextTrainingOptions,
+        on_epoch: Callable[[EpochRecord], object] | None = None,
+    ) -> Outcome:
         """Train on texts, the last ``validation_fraction`` of whose characters are held out.
 
-        ``training`` as for `Model.fit_series`, with ``sequence_length``; returns what that does, losses in nats.
+        Losses are in nats. ``on_epoch`` as of `Model.fit_series`.
         """
     def gradients(
         self, texts: Sequence[str], sequence_length: int, batch_size: int, step: int = 0
@@ -284,10 +266,8 @@ class CharModel:
         """The loss of a training's step and its gradient for each parameter, if no step before moved a weight."""
     def score(self, texts: Sequence[str], unknown: str = "error", n_threads: int | None = None) -> float:
         """Mean nats of all characters but the first of each text."""
-    def generator(self, prompt: str, sampling: Mapping[str, Any]) -> CharGenerator:
-        """What follows a prompt. ``sampling`` holds ``temperature``, ``top_k``, ``top_p``, ``seed``, ``unknown``
-        (``"error"``, ``"skip"``) and ``n_threads``.
-        """
+    def generator(self, prompt: str, sampling: SamplingOptions) -> CharGenerator:
+        """Read a prompt, to generate the text after it."""
     def __reduce__(self) -> tuple[Any, ...]: ...
 
 @final
@@ -303,7 +283,7 @@ def count_characters(texts: Sequence[str]) -> tuple[str, list[int]]:
 def augment_windows(
     X: NDArray[Any],
     y: NDArray[Any] | None,
-    augment: Sequence[Mapping[str, Any]],
+    augment: Sequence[AugmentOptions],
     seed: int,
     step: int = 0,
     n_known: int = 0,
@@ -312,10 +292,8 @@ def augment_windows(
     """Change windows ``X`` (n, rows, features) and the horizons ``y`` (n, rows, targets) after them, as a training with
     this ``seed`` does with its samples 0 to n - 1 in an optimiser step; float32 or float64.
 
-    ``augment`` holds dictionaries of ``method`` (``"jitter"``, ``"scale"``, ``"magnitude_warp"``, ``"time_warp"``,
-    ``"window_slice"``), ``probability`` and the parameters of `lstmforecast.augment`. The features are targets, then
-    others, the last ``n_known`` of them known in advance, for which ``X`` has the rows of the horizon too, then an
-    indicator of each target's gaps.
+    The features are targets, then others, of which the last ``n_known`` are known in advance, then an indicator of
+    missing values for each target. With features known in advance ``X`` has the rows of the horizon too.
     """
 
 def augment_draws(seed: int, step: int, sample: int, augmentation: int, n: int) -> NDArray[np.float64]:

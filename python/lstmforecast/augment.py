@@ -35,11 +35,12 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
-from typing import Any, TypeAlias, overload
+from typing import Any, TypeAlias, cast, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from lstmforecast.contract.core_options import AugmentOptions
 from lstmforecast.contract.plain import plain
 from lstmforecast.contract.rules import Number
 
@@ -285,12 +286,13 @@ def _resolve_one(item: Any) -> Augmentation:
     return _METHODS[item]()
 
 
-def as_options(augment: Any) -> list[dict[str, Any]]:
+def as_options(augment: Any) -> list[AugmentOptions]:
     """A list of names and objects, or None, as the core takes it."""
-    return [{"method": type(item).__name__, **item._parameters()} for item in resolve(augment)]
+    options = [{"method": type(item).__name__, **item._parameters()} for item in resolve(augment)]
+    return cast("list[AugmentOptions]", options)
 
 
-def pack(augment: Any) -> list[str | dict[str, Any]] | None:
+def pack(augment: Any) -> list[str | AugmentOptions] | None:
     """An estimator's ``augment`` as JSON takes it: names stay names."""
     return None if augment is None else [item if isinstance(item, str) else as_options([item])[0] for item in augment]
 

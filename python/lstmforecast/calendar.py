@@ -1,4 +1,4 @@
-"""Features of time: what a calendar says about a step, in the future as in the past."""
+"""Calendar features: time of day, day of the week, holidays and such, known for the future as for the past."""
 
 from __future__ import annotations
 

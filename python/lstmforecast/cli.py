@@ -245,7 +245,7 @@ def _check_times(model: LSTMForecaster, y: pd.DataFrame, time: str | None) -> No
     """Refuse times with an offset from UTC for a model without a time zone, the reverse, and none at all."""
     import pandas as pd
 
-    known = model._seen.observations.index
+    known = model.fitted_.seen.observations.index
     if not isinstance(known, pd.DatetimeIndex):
         return
     if time is None or not isinstance(y.index, pd.DatetimeIndex):
@@ -264,7 +264,7 @@ def _check_times(model: LSTMForecaster, y: pd.DataFrame, time: str | None) -> No
 
 
 def _export(args: argparse.Namespace) -> None:
-    from lstmforecast.export.persistence import load
+    from lstmforecast.export.saving import load
 
     _check_writable(args.model, args.output)
     model = load(args.model)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.utils.validation import check_is_fitted
 
 from lstmforecast.contract.seeds import draw_seed
 from lstmforecast.data.frames import SERIES, TIME
@@ -144,7 +145,7 @@ def _forecast_part(part: pd.DataFrame, model: LSTMForecaster, horizon: int | Non
 
 def _time_type(kind: Any, model: LSTMForecaster) -> Any:
     """The type of times of this type in the time zone of the model; a TypeError if only one of the two has a zone."""
-    times, known = pd.Index(pd.Series([], dtype=kind)), model._seen.observations.times(np.zeros(1, np.int64))
+    times, known = pd.Index(pd.Series([], dtype=kind)), model.fitted_.seen.observations.times(np.zeros(1, np.int64))
     if not (isinstance(times, pd.DatetimeIndex) and isinstance(known, pd.DatetimeIndex)):
         return kind
     return alike(known, times, "ddf", f"{{0}}.assign({TIME}={{0}}[{TIME!r}].dt.tz_localize({{1!r}}))").dtype
@@ -187,9 +188,9 @@ def _values(columns: dd.DataFrame, model: LSTMForecaster) -> list[str]:
 def _check_model(model: Any) -> None:
     if not isinstance(model, LSTMForecaster):
         raise TypeError(f"expected model to be an LSTMForecaster, got {type(model).__name__}")
-    model._check_is_fitted()
-    if not model._seen.observations.is_panel:
+    check_is_fitted(model)
+    if not model.fitted_.seen.observations.is_panel:
         raise ValueError("expected a model that was fitted on a panel, got one of one series")
-    covariates = model._seen.covariates
+    covariates = model.fitted_.seen.covariates
     if covariates.past is not None or covariates.known is not None or covariates.static is not None:
         raise ValueError("expected a model that was fitted without X, X_past and static, got one with covariates")

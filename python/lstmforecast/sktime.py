@@ -145,7 +145,7 @@ class LSTMForecaster(BaseForecaster):
         return lstmforecast.LSTMForecaster(**parameters).fit(y, X)
 
     def _predict(self, fh: ForecastingHorizon, X: pd.DataFrame | None) -> pd.DataFrame:
-        return self._chosen(self.estimator_.predict(self._steps(fh), self._numbered(X)), fh)
+        return self._chosen(self.estimator_.predict(self._steps(fh), X=self._numbered(X)), fh)
 
     def _predict_quantiles(self, fh: ForecastingHorizon, X: pd.DataFrame | None, alpha: list[float]) -> pd.DataFrame:
         return self._chosen(_quantiles(self.estimator_, alpha, self._steps(fh), self._numbered(X)), fh)
@@ -154,7 +154,7 @@ class LSTMForecaster(BaseForecaster):
         if self._series is not None:
             self._series = self._series.append(_names_of(y).unique().difference(self._series, sort=False))
         y, ends = self._numbered(y), self._ends()
-        alike(self.estimator_._seen.observations.times(np.zeros(1, np.int64)), y.index.get_level_values(-1))
+        alike(self.estimator_.fitted_.seen.observations.times(np.zeros(1, np.int64)), y.index.get_level_values(-1))
         # windows of sktime overlap; series that are new have no end yet
         ends_of = ends.reindex(y.index.get_level_values(0)).array if y.index.nlevels > 1 else ends.iloc[0]
         newer = y[~(y.index.get_level_values(-1) <= ends_of)]
@@ -243,15 +243,15 @@ def _quantiles(
     """Quantiles of these levels; beyond the outermost that the held-out errors tell, on the normal distribution through
     it and the median.
     """
-    n = len(estimator._calibration or ())
+    n = estimator.fitted_.n_errors
     outermost = n / (n + 1)
-    if estimator._seen.observations.is_panel:
+    if estimator.fitted_.seen.observations.is_panel:
         # in a panel errors count to both sides alike
         outermost = (1 + outermost) / 2
     told = [min(max(level, 1 - outermost), outermost) for level in alpha]
     if n < 2 or told == alpha:
-        return estimator.predict_quantiles(alpha, steps, X)
-    known = estimator.predict_quantiles(sorted({*told, 0.5}), steps, X)
+        return estimator.predict_quantiles(alpha, steps, X=X)
+    known = estimator.predict_quantiles(sorted({*told, 0.5}), steps, X=X)
     far = NormalDist().inv_cdf
     columns = {}
     for variable in known.columns.unique(0):

@@ -6,14 +6,15 @@ Each learns one score after the other, in constant time and memory; a threshold 
 from __future__ import annotations
 
 import numbers
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 
 from lstmforecast import _core
-from lstmforecast.contract.plain import PlainParameters
+from lstmforecast.contract.core_options import ThresholdOptions
+from lstmforecast.contract.plain import PlainParameters, plain_parameters
 from lstmforecast.contract.rules import Number
 
 __all__ = ["DynamicThreshold", "EWMAThreshold", "POTThreshold", "QuantileThreshold"]
@@ -25,13 +26,14 @@ class Threshold(PlainParameters, BaseEstimator):
     _name: ClassVar[str]
     _rules: ClassVar[dict[str, Number]]
 
-    def _config(self) -> dict[str, Any]:
+    def _config(self) -> ThresholdOptions:
         """Name and parameters as the core takes them; a TypeError or ValueError for one that makes no sense."""
-        parameters = self._plain_parameters()
+        parameters = plain_parameters(self)
         for name, value in parameters.items():
             self._rules[name].check(name, value)
         kinds = {name: int if rule.kind is numbers.Integral else float for name, rule in self._rules.items()}
-        return {self._name: {name: kinds[name](value) for name, value in parameters.items()}}
+        options = {self._name: {name: kinds[name](value) for name, value in parameters.items()}}
+        return cast("ThresholdOptions", options)
 
     def follow(self, scores: ArrayLike, first: ArrayLike) -> NDArray[np.float64]:
         """What each score is held against.

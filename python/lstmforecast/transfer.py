@@ -37,6 +37,7 @@ from numpy.typing import NDArray
 from sklearn.frozen import FrozenEstimator
 
 from lstmforecast import _core
+from lstmforecast.contract.core_options import TransferOptions
 from lstmforecast.contract.plain import plain
 from lstmforecast.contract.rules import Number
 from lstmforecast.export.persistence import read_weights
@@ -129,7 +130,7 @@ class Plan:
     names: list[str]
     taken: list[str] | None
     frozen: list[str]
-    options: dict[str, Any]
+    options: TransferOptions
 
     def outcome(self) -> dict[str, Any]:
         """What is learned of it."""
@@ -211,7 +212,7 @@ def _warn_of_parts(own: Mapping[str, Any], source: Mapping[str, Any], taken: lis
         "features and segment_length of both networks are to be the same for more",
         UserWarning,
         # the caller of fit
-        stacklevel=9,
+        stacklevel=8,
     )
 
 

@@ -11,7 +11,8 @@ from tests.bench.report import Table
 
 from lstmforecast import LSTMForecaster, backtest
 from lstmforecast.evaluation.scoring import MODEL, naive_forecast
-from lstmforecast.uncertainty.calibration import Calibration, calibration_origins, levels_of
+from lstmforecast.uncertainty.calibration import Calibration, levels_of
+from lstmforecast.uncertainty.errors import calibration_origins
 
 COVERAGES = (0.8, 0.95)
 DAY = 24
@@ -28,7 +29,7 @@ def rows_of(name: str, horizon: int, seed: int = 0) -> list[dict[str, Any]]:
     truth, naive_values = values[origins + steps], naive_forecast(values, origins, DAY, steps)
     rows: list[dict[str, Any]] = []
     for coverage in COVERAGES:
-        held, width = held_and_width(result.forecaster._calibration, truth, result.values, coverage)
+        held, width = held_and_width(result.forecaster.fitted_.calibration, truth, result.values, coverage)
         _, naive_width = held_and_width(naive, truth, naive_values, coverage)
         rows.append(
             {

@@ -7,6 +7,8 @@ from tests.accuracy.__main__ import SUITES as ACCURACY
 from tests.bench.__main__ import SUITES
 from tests.bench.report import Table, write_json
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("suite", [f"bench.{name}" for name in SUITES] + [f"accuracy.{name}" for name in ACCURACY])

@@ -3,6 +3,7 @@
 Each test starts a new interpreter: this one has imported everything already.
 """
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -56,6 +57,25 @@ def test_using_the_package_does_not_import_torch(name: str) -> None:
 FIT = "from lstmforecast import LSTMRegressor\nmodel = LSTMRegressor(max_epochs=1).fit([[1.0], [2.0]], [1, 2])"
 
 
+def test_all_that_the_reference_names_is_reached_from_the_package() -> None:
+    pages = sorted((Path(__file__).parents[2] / "docs/reference").glob("*.md"))
+    text = "\n".join(page.read_text(encoding="utf-8") for page in pages)
+    names = re.findall(r"^::: (lstmforecast\.\S+)$", text, flags=re.MULTILINE)
+    assert len(names) > 30
+    # what one name imports becomes attributes of the package, by which no other name must be found
+    code = f"""
+import lstmforecast
+before = set(vars(lstmforecast))
+for name in {names}:
+    value = lstmforecast
+    for part in name.split(".")[1:]:
+        value = getattr(value, part)
+    for added in set(vars(lstmforecast)) - before:
+        delattr(lstmforecast, added)
+"""
+    run(code)
+
+
 def test_an_export_needs_onnx_and_no_torch(tmp_path: Path) -> None:
     assert not loaded_after(FIT) & {"torch", "onnx"}
     loaded = loaded_after(f"{FIT}\nmodel.to_onnx({str(tmp_path / 'model.onnx')!r})")
@@ -82,6 +102,7 @@ def test_without_sktime_its_forecaster_says_how_to_install_it() -> None:
     assert message == 'lstmforecast.sktime needs sktime: pip install "lstmforecast[sktime]"'
 
 
+@pytest.mark.alone
 def test_import_takes_less_than_200_ms_on_top_of_numpy() -> None:
     code = "import numpy, time; start = time.perf_counter(); import lstmforecast; print(time.perf_counter() - start)"
     # The best of five: other work on the machine can only make it slower.

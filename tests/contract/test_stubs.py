@@ -4,14 +4,19 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
+# What the stub takes from them are names of types alone, and reading them all takes ten times as long.
+SETTINGS = """
+[mypy]
+[mypy-lstmforecast.*,torch.*]
+follow_imports = skip
+"""
 
 
-@pytest.mark.timeout(900)
 def test_stub_agrees_with_the_compiled_core(tmp_path: Path) -> None:
     # The package loads libtorch for its core, which stubtest would import by itself.
     code = "import sys, lstmforecast; lstmforecast._core; from mypy import stubtest; sys.exit(stubtest.main())"
-    command = [sys.executable, "-c", code, "lstmforecast._core"]
+    (tmp_path / "mypy.ini").write_text(SETTINGS)
+    command = [sys.executable, "-c", code, "lstmforecast._core", "--mypy-config-file", "mypy.ini"]
     # In an empty folder, so that the package is the installed one and mypy leaves its cache there.
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

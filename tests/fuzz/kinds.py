@@ -115,14 +115,14 @@ def outputs(model: Any) -> dict[str, np.ndarray]:
 
 
 def _forecasts(model: Any) -> dict[str, np.ndarray]:
-    known, X = model._seen.covariates.known, None
+    known, X = model.fitted_.seen.covariates.known, None
     if known is not None:
-        n_rows = model._steps(None) * model._seen.observations.n_series
+        n_rows = model.fitted_.horizon * model.fitted_.seen.observations.n_series
         X = np.zeros((n_rows, known.n_columns)) if n_rows * known.n_columns < _MOST_NUMBERS else None
     assert len(model.context_)
     repr(model.cutoff_)
     found = {"predict": model.predict(X=X)}
-    if model._calibration is not None:
+    if model.fitted_.calibration is not None:
         found["predict_interval"] = model.predict_interval(0.5, X=X)
     return {name: _numbers(forecast) for name, forecast in found.items()}
 

@@ -9,6 +9,8 @@ from tests.fuzz.outcome import check_message
 from tests.fuzz.safetensors_file import METADATA, Parts, checksum
 from tests.fuzz.worker import Worker
 
+pytestmark = pytest.mark.alone
+
 EXAMPLES = {"model_files": 500, "checkpoints": 60}
 
 

@@ -16,6 +16,8 @@ from tests.parity import together
 from lstmforecast import LSTMForecaster, LSTMRegressor, backtest
 from lstmforecast.distributed import join, threads_of_process
 
+pytestmark = pytest.mark.alone
+
 CASES = [*together.FORECASTERS, *together.TABLES]
 
 

@@ -9,9 +9,10 @@ from hypothesis.extra.numpy import arrays
 
 from lstmforecast.data.index import continue_index, regular_grid
 from lstmforecast.data.observations import Observations
-from lstmforecast.data.packing import pack_index, unpack_index
-from lstmforecast.estimators.forecaster import LSTMForecaster
+from lstmforecast.data.saved_labels import pack_index, unpack_index
+from lstmforecast.estimators.forecaster import LSTMForecaster, read_series
 from lstmforecast.fitting.distribution import mean
+from lstmforecast.fitting.roll import forecast_origins
 from lstmforecast.fitting.sizing import default_window_size
 
 WAVE = np.sin(np.arange(90) * np.pi / 12)[:, np.newaxis] * [1.0, 3.0]
@@ -127,6 +128,6 @@ def test_every_shape_trains_forecasts_and_crosses_to_pytorch(
         )
         for origin in origins
     ]
-    seen = model._read(y, None if X is None else X[:80], X_past, None)
-    together = model._forecast_origins(model.model_, seen, origins, horizon)
+    seen = read_series(model, y, None if X is None else X[:80], X_past)
+    together = forecast_origins(model.model_, seen, origins, horizon, n_threads=model.n_threads)
     np.testing.assert_array_equal(seen.undo(mean(model.model_.config["distribution"], together)), each)

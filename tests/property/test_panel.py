@@ -169,7 +169,7 @@ def test_forecasters_of_any_panel_forecast_update_and_are_saved(case, long, hori
     path = tmp_path_factory.mktemp("panel") / "panel.safetensors"
     model.save(path)
     copies = [LSTMForecaster.load(path), pickle.loads(pickle.dumps(model))]
-    if model._calibration is not None and len(model._calibration) > 3:
+    if model.fitted_.calibration is not None and len(model.fitted_.calibration) > 3:
         interval = model.predict_interval(0.5)
         assert (np.diff(interval.to_numpy(), axis=1) >= 0).all()
         assert interval.index.equals(forecast.index)

@@ -71,11 +71,11 @@ def _steps(frame: Any, steps: int) -> np.ndarray:
 def test_the_first_steps_are_the_same_whatever_more_is_asked_for(at, kind, few, many):
     few, many = sorted((few, many))
     model, X = _fitted(at, kind)
-    np.testing.assert_array_equal(_steps(model.predict(many, X), few), _steps(model.predict(few, X), few))
+    np.testing.assert_array_equal(_steps(model.predict(many, X=X), few), _steps(model.predict(few, X=X), few))
     if many <= HORIZON:
         for ask in (model.predict_interval, model.predict_quantiles):
-            np.testing.assert_array_equal(_steps(ask(0.5, many, X), few), _steps(ask(0.5, few, X), few))
-        draws = [model.predict_samples(5, n, X, random_state=0) for n in (many, few)]
+            np.testing.assert_array_equal(_steps(ask(0.5, many, X=X), few), _steps(ask(0.5, few, X=X), few))
+        draws = [model.predict_samples(5, n, X=X, random_state=0) for n in (many, few)]
         np.testing.assert_array_equal(*(_steps(each, few) for each in draws))
 
 
@@ -83,21 +83,21 @@ def test_rows_of_x_beyond_those_that_are_read_change_nothing():
     model, X = _fitted(0, "series")
     changed = X.copy()
     changed.iloc[N_ROWS + 2 * HORIZON :] = 1e6
-    pd.testing.assert_series_equal(model.predict(HORIZON + 1, changed), model.predict(HORIZON + 1, X))
+    pd.testing.assert_series_equal(model.predict(HORIZON + 1, X=changed), model.predict(HORIZON + 1, X=X))
 
 
 def test_what_the_network_reads_of_x_has_to_be_there():
     model, X = _fitted(0, "series")
     missing = "for each of the 5 steps after the end .the network forecasts 5 at once., got none for 2026-06-14"
     with pytest.raises(ValueError, match=missing):
-        model.predict(4, X[: N_ROWS + 4])
+        model.predict(4, X=X[: N_ROWS + 4])
     values = X.to_numpy()
     of_array = LSTMForecaster(HORIZON, window_size=14, hidden_size=4, max_epochs=1, random_state=0, n_threads=1)
     of_array.fit(Y.to_numpy()[:N_ROWS], values[:N_ROWS])
     with pytest.raises(ValueError, match=r"expected X with 10 rows, for the 10 steps after .* 5 at once., got 7"):
-        of_array.predict(7, values[N_ROWS : N_ROWS + 7])
+        of_array.predict(7, X=values[N_ROWS : N_ROWS + 7])
     np.testing.assert_array_equal(
-        of_array.predict(7, values[N_ROWS : N_ROWS + 10]), of_array.predict(10, values[N_ROWS : N_ROWS + 10])[:7]
+        of_array.predict(7, X=values[N_ROWS : N_ROWS + 10]), of_array.predict(10, X=values[N_ROWS : N_ROWS + 10])[:7]
     )
 
 

@@ -19,6 +19,8 @@ from lstmforecast.ab import ForecastLog
 from lstmforecast.cli import main
 from lstmforecast.command.serve import read_models
 
+pytestmark = pytest.mark.alone
+
 
 @pytest.fixture
 def files(hourly, pair, tmp_path):

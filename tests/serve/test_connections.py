@@ -12,6 +12,8 @@ import pytest
 from tests.bench.load import memory_of
 from tests.serve.client import running
 
+pytestmark = pytest.mark.alone
+
 GOOD = json.dumps({"windows": [{"values": [[1, 2]] * 8}]}).encode()
 HEAD = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 

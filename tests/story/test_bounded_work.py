@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.alone
+
 # Each program's values are tried one after the other in a process of its own, with 4 GB of memory and 8 seconds.
 BEGIN = """
 import resource, warnings

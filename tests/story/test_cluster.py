@@ -15,6 +15,8 @@ from dask.distributed import Client, LocalCluster
 import lstmforecast.dask
 from lstmforecast import LSTMForecaster, backtest, tune
 
+pytestmark = [pytest.mark.slow, pytest.mark.alone]
+
 Y = np.sin(np.arange(400) / 4) + np.random.default_rng(0).normal(size=400) / 5
 # Bits depend on the number of threads, of which workers have others.
 SMALL = {"horizon": 4, "window_size": 24, "hidden_size": 8, "max_epochs": 3, "random_state": 0, "n_threads": 1}
@@ -61,6 +63,12 @@ def same_backtest(found, expected):
     np.testing.assert_array_equal(found.forecaster.predict(), expected.forecaster.predict())
 
 
+def search_in_any_order(forecaster, n_trials):
+    """Whose points don't depend on which trial ends first."""
+    sampler, pruner = optuna.samplers.RandomSampler(seed=0), optuna.pruners.NopPruner()
+    return tune(forecaster, Y, space=SPACE, n_trials=n_trials, sampler=sampler, pruner=pruner)
+
+
 def trials_of(result):
     return result.trials_.drop(columns="seconds")
 
@@ -81,15 +89,10 @@ def test_a_backtest_survives_the_death_of_a_worker(cluster, expected, tmp_path):
 def test_a_search_survives_the_death_of_a_worker(cluster, tmp_path):
     died = tmp_path / "died"
 
-    def found(forecaster):
-        # points that don't depend on which trial ends first
-        sampler, pruner = optuna.samplers.RandomSampler(seed=0), optuna.pruners.NopPruner()
-        return tune(forecaster, Y, space=SPACE, n_trials=5, sampler=sampler, pruner=pruner)
-
     with joblib.parallel_config("dask"):
-        here = found(small(callbacks=[dying_once(died)]))
+        here = search_in_any_order(small(callbacks=[dying_once(died)]), n_trials=5)
     assert died.exists()
-    there = found(small())
+    there = search_in_any_order(small(), n_trials=5)
     pd.testing.assert_frame_equal(trials_of(here), trials_of(there))
     np.testing.assert_array_equal(here.best_estimator_.predict(), there.best_estimator_.predict())
 
@@ -107,10 +110,17 @@ def test_a_search_on_two_workers_prunes_and_fills_a_storage(cluster, tmp_path):
 
 
 @pytest.mark.parametrize("backend", ["loky", "threading"])
-def test_other_backends_say_the_same(backend, expected):
+def test_other_backends_say_the_same(backend, expected, tmp_path):
+    def note(record):
+        (tmp_path / str(os.getpid())).touch()
+
     with joblib.parallel_config(backend, n_jobs=2):
-        same_backtest(backtest(small(), Y, **REFITS), expected)
-        assert len(tune(small(), Y, space=SPACE, n_trials=4, random_state=0).trials_) == 4
+        found = backtest(small(callbacks=[note]), Y, **REFITS)
+        trials = trials_of(search_in_any_order(small(), n_trials=4))
+    same_backtest(found, expected)
+    pd.testing.assert_frame_equal(trials, trials_of(search_in_any_order(small(), n_trials=4)))
+    here, processes = str(os.getpid()), {path.name for path in tmp_path.iterdir()}
+    assert processes == {here} if backend == "threading" else processes - {here}
 
 
 @pytest.mark.parametrize("backend", ["dask", "loky"])

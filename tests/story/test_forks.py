@@ -21,7 +21,7 @@ import pytest
 
 from lstmforecast import CharLSTM, LSTMAnomalyDetector, LSTMClassifier, LSTMForecaster, LSTMRegressor, _core
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
+pytestmark = [pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork"), pytest.mark.alone]
 
 SERIES = np.sin(np.arange(300) / 5) + np.random.default_rng(0).normal(0, 0.1, 300)
 WINDOWS = np.random.default_rng(1).normal(size=(60, 8))

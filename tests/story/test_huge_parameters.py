@@ -14,7 +14,7 @@ import pytest
 
 from lstmforecast import CharLSTM, LSTMClassifier, LSTMForecaster, LSTMRegressor, _core
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
+pytestmark = [pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork"), pytest.mark.alone]
 
 SERIES = np.sin(np.arange(120) / 5)
 WINDOWS = np.random.default_rng(0).normal(size=(30, 8))

@@ -11,6 +11,8 @@ from numpy.testing import assert_array_equal
 
 from lstmforecast import Checkpoint, LSTMClassifier, LSTMForecaster, LSTMRegressor
 
+pytestmark = pytest.mark.alone
+
 RNG = np.random.default_rng(0)
 SERIES = np.sin(np.arange(300) / 5) + RNG.normal(0, 0.1, 300)
 WINDOWS, CLASSES = RNG.normal(size=(90, 8)), np.arange(90) % 3

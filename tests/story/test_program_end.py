@@ -6,6 +6,8 @@ import textwrap
 
 import pytest
 
+pytestmark = pytest.mark.alone
+
 SCRIPT = """
     import sys, threading, time
     import numpy as np

@@ -17,6 +17,8 @@ import torch
 
 from lstmforecast import LSTMForecaster, backtest
 
+pytestmark = pytest.mark.alone
+
 ETTH1 = Path(__file__).parents[2] / "notebooks" / "data" / "ETTh1.csv"
 FAST = {"window_size": 24, "hidden_size": 8, "max_epochs": 3, "random_state": 0}
 WAVE = np.sin(np.arange(300) / 5)

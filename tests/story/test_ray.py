@@ -6,6 +6,8 @@ from joblib import parallel_config
 
 from lstmforecast import LSTMForecaster, backtest
 
+pytestmark = pytest.mark.slow
+
 ray = pytest.importorskip("ray", reason="ray isn't installed")
 
 

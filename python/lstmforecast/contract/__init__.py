@@ -1,6 +1,6 @@
-"""What scikit-learn expects of estimators, and what estimators expect of their parameters.
+"""What scikit-learn expects of estimators, what estimators expect of their parameters, and the core of its options.
 
-Nothing here knows a series or a network. Start with `rules`, which says what a parameter may be, and `plain`, which
-turns NumPy's scalars and arrays into Python's before a rule sees them; then `fit_tasks`, which lets callbacks follow a
-fit.
+Nothing here depends on a series or a network. Start with `rules`, which checks parameters, and `plain`, which converts
+NumPy's scalars and arrays to Python values first; then `fit_tasks`, which reports a fit to scikit-learn's callbacks,
+and `core_options`, the dictionaries that the compiled core takes and gives.
 """

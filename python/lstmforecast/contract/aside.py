@@ -1,4 +1,4 @@
-"""A fit or an update is all or nothing: a copy learns, and its attributes are taken over at the end."""
+"""Fits and updates that change an estimator completely or not at all."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ Estimator = TypeVar("Estimator")
 
 @contextmanager
 def aside(estimator: Estimator) -> Iterator[Estimator]:
-    """Give a copy to learn with; where the block ends without an exception, what it learned becomes the estimator's.
+    """Give a copy to fit; if the block ends without an exception, the copy's attributes become the estimator's.
 
     Parameters
     ----------
     estimator : estimator of scikit-learn's kind
-        Its attributes are replaced, never changed in place: the copy shares them.
+        Its attributes are replaced, never changed in place, because the copy shares them.
 
     Yields
     ------
     estimator
-        The copy. Parameters that are set meanwhile, on either, are not taken over.
+        The copy. Parameters that are set in the block, on either of the two, are not copied back.
 
     Examples
     --------
@@ -37,7 +37,7 @@ def aside(estimator: Estimator) -> Iterator[Estimator]:
     parameters, before = set(learner.get_params(deep=False)), list(vars(learner))
     yield learner
     own, learned = vars(estimator), vars(learner)
-    # one call, so that no other thread sees half of it
+    # one call, so that no other thread sees only some of the attributes
     own.update({name: value for name, value in learned.items() if name not in parameters})
     for name in before:
         if name not in learned:

@@ -1,4 +1,4 @@
-"""How estimators look in a notebook: scikit-learn's diagram, links into our documentation, a learning curve below."""
+"""The HTML of estimators in notebooks: scikit-learn's diagram, links to the documentation, a learning curve."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-# Where the documentation is published: the one place that says so.
+# Where the documentation is published; nothing else names the address.
 DOCUMENTATION = "https://lstmforecast.readthedocs.io/en/latest/"
 
 WIDTH, HEIGHT, MARGIN = 380, 110, 6
-# Room for the names of the curves, to their right, and between them.
+# Pixels to the right of the curves for their names, and from one name to the next.
 NAMES, LINE = 62, 12
 Array = NDArray[np.float64]
 
 
 class DocLinkMixin:
-    """Lets scikit-learn's diagram link to the page of the reference that ``_doc_page`` names."""
+    """Links scikit-learn's diagram to the page of the reference that ``_doc_page`` names."""
 
     _doc_link_module = "lstmforecast"
     _doc_link_template = DOCUMENTATION + "reference/{page}.html#lstmforecast.{name}"
@@ -51,9 +51,9 @@ class LearningCurveMixin(DocLinkMixin):
 
 
 def learning_curve(estimator: Any) -> str:
-    """Losses over epochs and the best one, as a small picture with a sentence: no script, no style sheet.
+    """A small SVG picture of the losses of all epochs, with a caption; it needs no script and no style sheet.
 
-    Lines and words have the colour of the text around them, so that they are seen on light and on dark ground.
+    Lines and text have the colour of the surrounding text, so that they are visible on light and dark backgrounds.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ def learning_curve(estimator: Any) -> str:
 
 
 def _sentence(estimator: Any) -> str:
-    """What training came to, in words."""
+    """The caption: epochs, the reason why training ended, and the losses of the best epoch."""
     history, best = estimator.history_, estimator.best_epoch_
     epochs = f"{len(history)} epoch" if len(history) == 1 else f"{len(history)} epochs"
     words = [f"Learning curve: {epochs}, ended by {estimator.stop_reason_.replace('_', ' ')}"]
@@ -104,7 +104,7 @@ def _sentence(estimator: Any) -> str:
 
 
 class _Places:
-    """Where numbers stand in the picture; losses on a logarithmic scale if they span a decade."""
+    """The coordinates of numbers in the picture; the loss axis is logarithmic if losses differ by a factor of 10."""
 
     def __init__(self, epochs: Array, losses: Array) -> None:
         self.epochs = epochs
@@ -123,7 +123,7 @@ class _Places:
         return np.column_stack([x, MARGIN + down * (HEIGHT - 4 * MARGIN)])
 
     def names(self, curves: dict[str, Array]) -> str:
-        """The name of each curve where it ends, apart from each other."""
+        """The name of each curve at its end, without overlap."""
         ends = {name: np.nan_to_num(self.of(self.epochs, values)[-1, 1], nan=MARGIN) for name, values in curves.items()}
         from_the_top = sorted(ends, key=lambda name: ends[name])
         heights = np.array([ends[name] for name in from_the_top])

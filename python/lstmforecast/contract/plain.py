@@ -1,4 +1,4 @@
-"""Parameters given as scalars and arrays of NumPy or pandas, read as plain Python values."""
+"""Converts parameters that are scalars or arrays of NumPy or pandas to plain Python values."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ _PLAIN = frozenset((int, float, bool, str, bytes, type(None)))
 
 
 def plain(value: Any) -> Any:
-    """Turn numbers, flags, words and lists of NumPy or pandas into Python's own; anything else is given back as it is.
+    """Convert scalars, arrays and lists of NumPy or pandas to Python values; other objects are returned unchanged.
 
     Parameters
     ----------
     value : object
-        Searches and data frames give ``np.int64(3)``, ``np.bool_(True)``, arrays without dimensions and such.
+        Searches and data frames often give ``np.int64(3)``, ``np.bool_(True)`` or arrays without dimensions.
 
     Returns
     -------
     object
         An int, float, bool, str or bytes for a scalar, a list for an array, a Series or an Index. Lists, tuples and
-        dicts are copied only if something in them changes; arrays in dicts, which are weights, stay.
+        dicts are copied only if an element changes. Arrays in dicts, which are weights, are not converted.
 
     Examples
     --------
@@ -57,15 +57,15 @@ def _scalar(value: Any) -> Any:
     if isinstance(value, numbers.Real):
         return float(value)
     if isinstance(value, str):
-        # not str(): that of a member of an enumeration is its name
+        # not str(), which gives the name of a member of an enumeration
         return str.__str__(value)
     return bytes(value) if isinstance(value, bytes) else value
 
 
 class PlainParameters:
-    """Parameters of an estimator: kept as they were given, for `get_params` and clones; read as plain values.
+    """An estimator whose parameters are stored as given, for `get_params` and clones, and read as plain values.
 
-    Each parameter of a subclass's constructor becomes an attribute of this kind.
+    Every parameter of the constructor of a subclass becomes such an attribute.
     """
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -80,7 +80,7 @@ class PlainParameters:
         Parameters
         ----------
         deep : bool, default=True
-            Whether to add those of parameters that are estimators.
+            Whether to include the parameters of parameters that are estimators.
 
         Returns
         -------
@@ -89,18 +89,19 @@ class PlainParameters:
         parameters: dict[str, Any] = super().get_params(deep)  # type: ignore[misc]
         return {name: vars(self).get(name, value) for name, value in parameters.items()}
 
-    def _plain_parameters(self) -> dict[str, Any]:
-        """The parameters of the estimator that this is, or extends, as plain values; without those of parameters."""
-        return {name: getattr(self, name) for name in own_kind(self)._get_param_names()}
+
+def plain_parameters(estimator: PlainParameters) -> dict[str, Any]:
+    """The parameters of an estimator of this package as plain values; without those that a subclass adds."""
+    return {name: getattr(estimator, name) for name in own_kind(estimator)._get_param_names()}
 
 
 def own_kind(estimator: Any) -> Any:
-    """The class of this package that an estimator is of, be it by way of a user's subclass."""
+    """The class of this package that an estimator is an instance of, or that a user's subclass extends."""
     return next(kind for kind in type(estimator).__mro__ if kind.__module__.partition(".")[0] == "lstmforecast")
 
 
 class _Parameter:
-    """An attribute that is kept as it was given and read as a plain value."""
+    """An attribute that is stored as given and read as a plain value."""
 
     def __init__(self, name: str) -> None:
         self.name = name

@@ -1,27 +1,30 @@
-"""One progress bar, where the user asks for it."""
+"""The progress bar of a training."""
 
 from __future__ import annotations
 
 import importlib.util
+import math
 from typing import TYPE_CHECKING, Any
+
+from lstmforecast.contract.core_options import EpochRecord
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 
 class ProgressBar:
-    """A tqdm bar over epochs with losses and learning rate; nothing at all when not ``shown``."""
+    """A tqdm bar of epochs with losses and the learning rate; without effect if not ``shown``."""
 
     def __init__(self, max_epochs: int, *, shown: bool) -> None:
         self._bar = None
         if shown:
-            self._bar = _kind_of_bar()(total=max_epochs, unit="epoch")
+            self._bar = kind_of_bar()(total=max_epochs, unit="epoch")
 
-    def update(self, record: dict[str, Any]) -> None:
-        """Show one more epoch."""
+    def update(self, record: EpochRecord) -> None:
+        """Show the next epoch."""
         if self._bar is not None:
-            names = {"train_loss": "loss", "val_loss": "val_loss", "learning_rate": "lr"}
-            shown = {short: f"{record[name]:.4g}" for name, short in names.items() if record[name] == record[name]}
+            values = {"loss": record["train_loss"], "val_loss": record["val_loss"], "lr": record["learning_rate"]}
+            shown = {name: f"{value:.4g}" for name, value in values.items() if not math.isnan(value)}
             self._bar.set_postfix(shown, refresh=False)
             self._bar.update()
 
@@ -33,8 +36,8 @@ class ProgressBar:
             self._bar.close()
 
 
-def _kind_of_bar() -> Any:
-    """A widget in a notebook that can show one, else a line of text."""
+def kind_of_bar() -> Any:
+    """The class of the bar: a widget in notebooks with ipywidgets, else a line of text."""
     if importlib.util.find_spec("ipywidgets") is None:
         # tqdm.auto would warn in a notebook
         from tqdm import tqdm

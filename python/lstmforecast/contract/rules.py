@@ -1,4 +1,4 @@
-"""Rules for parameters, each broken rule answered by one sentence."""
+"""Rules that check parameters; the error for a broken rule is one sentence."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Any
 
 from lstmforecast.contract.plain import plain
 
-# The largest count that a parameter takes; more is taken for a typing error.
+# The largest integer that a parameter takes; a larger one is taken for a typing error.
 MOST = 2**31 - 1
-# What single precision, in which networks compute, has room for without losing digits.
+# The range of single precision, in which networks compute, with all digits.
 LEAST_SIZE, MOST_SIZE = 2.0**-126, 2.0**127
 
 
 @dataclass(frozen=True)
 class Number:
-    """A number of a kind within bounds; ``None`` where allowed."""
+    """A number of a type within bounds, or ``None`` where allowed."""
 
     kind: Any  # numbers.Integral or numbers.Real
     low: float
@@ -27,7 +27,7 @@ class Number:
     word: str | None = None
 
     def check(self, name: str, value: Any) -> Any:
-        """Give a value back as a plain one; TypeError or ValueError, with one sentence, if the rule forbids it."""
+        """Return a value as a plain one; raise a TypeError or ValueError if the rule forbids it."""
         value = plain(value)
         if (value is None and self.none) or (isinstance(value, str) and value == self.word):
             return value
@@ -39,7 +39,7 @@ class Number:
             raise ValueError(f"expected {name} to be {self._words()}, got {value!r}")
         if self.kind is numbers.Integral and value > MOST:
             raise ValueError(f"expected {name} to be at most {MOST}, got {value}")
-        # what single precision takes for 0 is as good as 0 where that is allowed
+        # where 0 is allowed, so are numbers that single precision rounds to 0
         least = 0.0 if self.low_included else LEAST_SIZE
         if self.kind is numbers.Real and not least <= abs(value) <= MOST_SIZE:
             raise ValueError(f"expected {name} to be of a size from {least:g} to {MOST_SIZE:g}, got {value!r}")
@@ -58,12 +58,12 @@ N_THREADS = Number(numbers.Integral, 1, 1024, high_included=True, none=True)
 
 @dataclass(frozen=True)
 class Choice:
-    """One of a few words."""
+    """One of some words or constants."""
 
     options: tuple[Any, ...]
 
     def check(self, name: str, value: Any) -> Any:
-        """Give it back as a plain value; ValueError, with one sentence, for anything else."""
+        """Return a value as a plain one; raise a ValueError for anything else."""
         value = plain(value)
         if not any(value is option or (isinstance(value, str) and value == option) for option in self.options):
             words = [repr(option) for option in self.options]

@@ -1,4 +1,4 @@
-"""Random generators and seeds from ``random_state``; NumPy's global generator is never used."""
+"""Random generators and seeds made from ``random_state``; NumPy's global generator is never used."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from lstmforecast.contract.plain import plain
 
 
 def as_generator(random_state: Any) -> np.random.RandomState:
-    """The generator of a seed, or of a generator of either kind; None: one that nothing else has drawn from.
+    """Make a `numpy.random.RandomState` from a seed or a generator of either kind; None: a new one.
 
     Raises
     ------
     ValueError
-        For what is no seed.
+        If ``random_state`` is no seed.
     """
     random_state = plain(random_state)
     if random_state is None:
-        # scikit-learn takes NumPy's global generator here
+        # scikit-learn would take NumPy's global generator
         return np.random.RandomState()
     if isinstance(random_state, np.random.Generator):
         return np.random.RandomState(int(random_state.integers(np.iinfo(np.int32).max)))
@@ -29,5 +29,5 @@ def as_generator(random_state: Any) -> np.random.RandomState:
 
 
 def draw_seed(random_state: Any) -> int:
-    """A seed for one piece of work; an int gives the same one each time."""
+    """Draw a seed for one fit; the same one every time if ``random_state`` is an int."""
     return int(as_generator(random_state).randint(np.iinfo(np.int32).max))

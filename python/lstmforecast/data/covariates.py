@@ -11,12 +11,19 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lstmforecast.calendar import VERSION, calendar_features, calendar_names
-from lstmforecast.data.form import Form, place, read_table, row_name
+from lstmforecast.data.container import Form, place, read_table, row_name
 from lstmforecast.data.frames import localising, to_pandas
 from lstmforecast.data.index import Frequency
 from lstmforecast.data.observations import Observations, check_columns, pack_columns, unpack_columns
-from lstmforecast.data.packing import pack_frequency, pack_keys, pack_label, unpack_frequency, unpack_keys, unpack_label
 from lstmforecast.data.panel_index import indexed, labels_alike
+from lstmforecast.data.saved_labels import (
+    pack_frequency,
+    pack_keys,
+    pack_label,
+    unpack_frequency,
+    unpack_keys,
+    unpack_label,
+)
 from lstmforecast.data.static import StaticColumn, read_static, static_rows
 
 Array = NDArray[np.float64]
@@ -146,7 +153,7 @@ class Covariates:
         for table, given in ((self.past, X_past), (self.known, X)):
             if table is not None:
                 parts.append(table.read(given, seen.index, len(seen), "the rows of y"))
-        return np.hstack([*parts, self._calendar_rows(seen.index, len(seen))])
+        return np.hstack([*parts, self.calendar_rows(seen.index, len(seen))])
 
     def of_future(self, seen: Observations, steps: int, X: Any, at_once: int = 1) -> Array:
         """The features of the steps after each series: (n_series, steps, n_features), nan where not known.
@@ -156,7 +163,7 @@ class Covariates:
         future = np.full((seen.n_series * steps, self.n_features), np.nan)
         if self.n_known:
             index = seen.future_index(steps)
-            known = [self._calendar_rows(index, len(future))]
+            known = [self.calendar_rows(index, len(future))]
             if self.known is not None:
                 rows = f"the {steps} steps after the end"
                 rows += f" (the network forecasts {at_once} at once)" if at_once > 1 else ""
@@ -221,7 +228,8 @@ class Covariates:
     def _calendar_names(self) -> list[str]:
         return calendar_names(self.freq, self.calendar, self.holidays, self.calendar_version)
 
-    def _calendar_rows(self, index: pd.Index | None, n_rows: int) -> Array:
+    def calendar_rows(self, index: pd.Index | None, n_rows: int) -> Array:
+        """Features of the calendar for the rows of an index: (n_rows, n), without columns where none are wanted."""
         if self.calendar is None and self.holidays is None:
             return np.zeros((n_rows, 0))
         if index is None:

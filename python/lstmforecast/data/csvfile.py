@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import pandas as pd
 
-from lstmforecast.data.time_column import read_times
+from lstmforecast.data.time_parsing import read_times
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pandas.tseries.frequencies import to_offset
 from pandas.tseries.offsets import BaseOffset, Day, LastWeekOfMonth, SemiMonthBegin, SemiMonthEnd, WeekOfMonth
 
-from lstmforecast.data.wallclock import elapsed, local_grid, nominal
+from lstmforecast.data.local_time import elapsed, local_grid, nominal
 
 # More rows than this for each one present is no series with gaps, but one without a frequency.
 _MOST_MISSING = 20

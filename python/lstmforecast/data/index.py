@@ -13,8 +13,8 @@ from pandas.tseries.frequencies import to_offset
 from pandas.tseries.offsets import BaseOffset
 
 from lstmforecast.data.frequency import dominant, inferred, is_too_fine, rows_of, with_day
-from lstmforecast.data.irregular import to_constant_steps
-from lstmforecast.data.wallclock import local_continuation, local_grid
+from lstmforecast.data.local_time import local_continuation, local_grid
+from lstmforecast.data.resampling_advice import to_constant_steps
 
 # A pandas alias ("h", "MS"; "M" of a PeriodIndex), an offset that has no alias, the step of an integer index, or None.
 Frequency: TypeAlias = str | int | BaseOffset | None

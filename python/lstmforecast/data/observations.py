@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lstmforecast.data.form import Form, place, read_table, row_name
+from lstmforecast.data.container import Form, place, read_table, row_name
 from lstmforecast.data.frames import Origin, localising, to_pandas
 from lstmforecast.data.index import (
     Frequency,
@@ -20,7 +20,8 @@ from lstmforecast.data.index import (
     join_indexes,
     regular_grid,
 )
-from lstmforecast.data.packing import (
+from lstmforecast.data.panel_index import labels_alike
+from lstmforecast.data.saved_labels import (
     pack_frequency,
     pack_index,
     pack_label,
@@ -28,7 +29,6 @@ from lstmforecast.data.packing import (
     unpack_index,
     unpack_label,
 )
-from lstmforecast.data.panel_index import labels_alike
 
 Missing = Literal["error", "mask", "ffill", "interpolate"]
 
@@ -98,7 +98,7 @@ class Observations:
         if like is not None:
             check_columns(like.form, like.n_columns, form, table.shape[1], name)
             freq = like.freq if index is not None else None
-            index = like._alike(index, form, name)
+            index = like.align(index, form, name)
         elif index is None and freq is not None:
             raise ValueError(f"expected {name} with a time index for freq={freq!r}, got {type(y).__name__}")
         observations = cls._on_grid(table, form, index, freq, missing, name, is_trained=like is not None)
@@ -156,8 +156,8 @@ class Observations:
         if len(empty):
             raise ValueError(f"expected values in every column of {name}, got none in {self.form.label(int(empty[0]))}")
 
-    def _alike(self, newer: Any, form: Form, name: str) -> Any:
-        """The labels of newer data, in the time zone of these."""
+    def align(self, newer: Any, form: Form, name: str) -> Any:
+        """The labels of newer data of a form, in the time zone of these observations."""
         if newer is None or self.index is None:
             return newer
         return labels_alike(self.index, newer, name, self._localising(form))
@@ -261,7 +261,7 @@ class Observations:
         if index is not None:
             if later is not None:
                 check_index(later, name)
-            later = self._alike(later, form, name)
+            later = self.align(later, form, name)
             later = continue_index(index, self.freq, len(table)) if later is None else later
             index = join_indexes(index, later, name)
         both = np.concatenate([self.values, table])

@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lstmforecast.data.form import Form, place, read_table
+from lstmforecast.data.container import Form, place, read_table
 from lstmforecast.data.frames import localising, to_pandas
 from lstmforecast.data.index import Frequency, check_index, continue_index, gap_message, regular_grid
 from lstmforecast.data.observations import Missing, Observations, check_columns
-from lstmforecast.data.packing import pack_keys, pack_label, unpack_keys, unpack_label
 from lstmforecast.data.panel_index import grouped, index_of_codes, indexed, irregular_series
+from lstmforecast.data.saved_labels import pack_keys, pack_label, unpack_keys, unpack_label
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Panel(Observations):
         index = frame.index
         if like is not None:
             check_columns(like.form, like.n_columns, form, table.shape[1], name)
-            freq, index = like.freq, like._alike(index, form, name)
+            freq, index = like.freq, like.align(index, form, name)
         if (infinite := np.isinf(table)).any():
             raise ValueError(f"expected finite values in {name}, got {place(infinite, 'infinite', index, form)}")
         index, starts, order = grouped(index, name)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pandas.tseries.offsets import BaseOffset
 
 from lstmforecast.data.index import Frequency, parse_frequency
-from lstmforecast.data.wallclock import elapsed
+from lstmforecast.data.local_time import elapsed
 
 Days = NDArray[np.datetime64]
 # Months of a step, and whether its label stands at its end.

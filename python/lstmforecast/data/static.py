@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lstmforecast.data.form import is_number
+from lstmforecast.data.container import is_number
 from lstmforecast.data.frames import SERIES, to_pandas
-from lstmforecast.data.packing import pack_label, unpack_label
+from lstmforecast.data.saved_labels import pack_label, unpack_label
 
 Array = NDArray[np.float64]
 # What values of Arrow's types are: text as it is, and as places in a dictionary.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +15,14 @@ from lstmforecast import _core
 from lstmforecast.augment import Augmentation
 from lstmforecast.contract.fit_tasks import FitTasks, with_callbacks
 from lstmforecast.estimators.labels import check_class_weight, read_labels, weigh_classes
-from lstmforecast.estimators.tabular import WindowEstimator, weigh_rows
+from lstmforecast.estimators.tabular import WindowEstimator, remember_columns, weigh_rows
 from lstmforecast.estimators.temperature import fit_temperature
+from lstmforecast.estimators.training_run import keep_network
+from lstmforecast.export.file_checks import check_classes
 from lstmforecast.fitting.checkpoint import Checkpoint
+
+if TYPE_CHECKING:
+    from lstmforecast.export.onnx_export import GraphFile
 
 
 class LSTMClassifier(ClassifierMixin, WindowEstimator):
@@ -310,7 +315,7 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
         RuntimeError
             With ``distributed=True``, another process is gone; the best weights so far are kept.
         """
-        self._validate_parameters()
+        self.check_parameters()
         check_class_weight(self.class_weight)
         windows = self._windows_to_fit(X)
         windows, labels, weights = weigh_rows(windows, read_labels(y, len(windows)), sample_weight)
@@ -330,9 +335,9 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
 
         def learn(fitted: LSTMClassifier, model: _core.Model, outcome: Mapping[str, Any]) -> None:
             temperature = fitted._calibrate(model, class_weight, windows, codes, weights)
-            fitted._remember_columns(X, windows)
+            remember_columns(fitted, X, windows)
             fitted.classes_, fitted.class_weight_, fitted.temperature_ = classes, class_weight, temperature
-            fitted._keep(model, outcome)
+            keep_network(fitted, model, outcome)
 
         tasks = FitTasks(self, X, y, sample_weight, n_epochs=self.max_epochs)
         self._train(windows, targets, total, len(classes), learn, tasks, loss="cross_entropy")
@@ -414,6 +419,10 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
         self.temperature_ = float(values.get("temperature", 1.0))
 
     def _check_restored(self) -> None:
-        from lstmforecast.export.file_checks import check_classifier
+        self._check_rows(len(self.classes_))
+        check_classes(self.classes_, self.class_weight_, self.temperature_)
 
-        check_classifier(self)
+    def _write_graph(self, file: GraphFile) -> None:
+        from lstmforecast.export.onnx_export import write_classifier
+
+        write_classifier(file, self._rows(), self.classes_, self.class_weight_)

@@ -1,29 +1,26 @@
-"""What the three LSTM estimators share: their parameters, one training run, weights in and out, files."""
+"""What forecaster, regressor and classifier share: checked parameters, weights in and out, files, other formats."""
 
 from __future__ import annotations
 
-import numbers
-from collections.abc import Callable, Mapping, Sequence
+import copy
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from lstmforecast import _core, transfer
-from lstmforecast.augment import as_options, resolve
-from lstmforecast.contract.aside import aside
-from lstmforecast.contract.fit_tasks import CallbackSupportMixin, FitTasks, fit_with_pauses, fitted_attributes
+from lstmforecast.augment import resolve
+from lstmforecast.contract.fit_tasks import CallbackSupportMixin
 from lstmforecast.contract.html_repr import LearningCurveMixin
-from lstmforecast.contract.plain import PlainParameters
-from lstmforecast.contract.progress import ProgressBar
-from lstmforecast.contract.seeds import draw_seed
-from lstmforecast.distributed import Processes, join, local_device, threads_of_process
-from lstmforecast.fitting import checkpoint
-from lstmforecast.fitting.architecture import to_core
+from lstmforecast.contract.plain import PlainParameters, own_kind, plain_parameters
+from lstmforecast.estimators.training_run import keep_network
+from lstmforecast.export.persistence import ModelFile, begin_file
+from lstmforecast.export.quantization import pack_state, quantized, unpack_state
+from lstmforecast.export.saving import Saved
 from lstmforecast.fitting.ensemble import Ensemble
 from lstmforecast.fitting.parameters import check_parameters
 
@@ -31,175 +28,36 @@ if TYPE_CHECKING:
     import torch
     from typing_extensions import Self
 
-OnEpoch = Callable[[dict[str, Any]], bool | list[str]]
-Fit = Callable[[dict[str, Any], OnEpoch | None, Processes | None], dict[str, Any]]
-# Sets what an estimator learns of a trained model and its outcome, on a copy of the estimator.
-Learn = Callable[[Any, Any, Mapping[str, Any]], None]
-# Ends of a training that come from outside, after which the best weights so far are as good as any.
-KEPT = ("interrupted", "process_lost")
+    from lstmforecast.export.onnx_export import GraphFile
 
 
-class LSTMEstimator(PlainParameters, LearningCurveMixin, CallbackSupportMixin, BaseEstimator):
-    """An LSTM network with a scikit-learn face; not for use on its own."""
+class LSTMEstimator(Saved, PlainParameters, LearningCurveMixin, CallbackSupportMixin, BaseEstimator):
+    """An LSTM network as an estimator of scikit-learn's kind; not for use on its own."""
 
     _losses: ClassVar[tuple[str | None, ...]] = ("mse", "mae", "huber")
     _architectures: ClassVar[tuple[str, ...]] = ("lstm", "attention", "cnn_lstm", "transformer")
-    n_estimators: int = 1
-    distributed: bool = False
-    distributed_timeout: float = 600.0
+    augment: Any
     pretrained: Any
     freeze: str | Sequence[str] | None
     learning_rates: Mapping[str, float] | None
     model_: _core.Model | Ensemble
+    n_epochs_: int
+    pretrained_: dict[str, list[str]] | None
+    frozen_: list[str]
+    quantized_: str | None
 
-    def _validate_parameters(self) -> None:
-        """Raise TypeError or ValueError, with one sentence, for the first parameter that makes no sense."""
-        check_parameters(self._plain_parameters(), losses=self._losses, architectures=self._architectures)
+    def check_parameters(self) -> None:
+        """Check the parameters, as `fit` does before it reads data.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For the first parameter that makes no sense, in one sentence.
+        """
+        check_parameters(plain_parameters(self), losses=self._losses, architectures=self._architectures)
         resolve(self.augment)
         transfer.check_pretrained(self.pretrained)
         transfer.check_patterns(self.freeze, self.learning_rates)
-
-    def _seed(self) -> int:
-        """A seed for this fit; an int gives the same one each time."""
-        if (
-            self.random_state is None
-            and (saved := checkpoint.saved_seed(self.checkpoint, self.n_estimators)) is not None
-        ):
-            return saved
-        return draw_seed(self.random_state)
-
-    def _new_model(
-        self,
-        *,
-        window_size: int,
-        horizon: int,
-        n_features: int,
-        n_targets: int,
-        seed: int,
-        **network: Any,
-    ) -> _core.Model | Ensemble:
-        """An untrained model, or with ``warm_start`` one that goes on with the present weights."""
-        names = ("hidden_size", "num_layers", "bidirectional", "dropout", "backend", "device", "tbptt")
-        config = {name: getattr(self, name) for name in names}
-        config["layer_devices"] = None if self.layer_devices is None else list(self.layer_devices)
-        config |= {"window_size": window_size, "horizon": horizon, "n_features": n_features, "n_targets": n_targets}
-        config |= {"normalize": None, "seed": seed, "architecture": to_core(self._plain_parameters())} | network
-        if self.distributed:
-            config["device"] = local_device(self.device)
-        model = _core.Model(config) if self.n_estimators == 1 else Ensemble.build(config, self.n_estimators)
-        if self.warm_start and hasattr(self, "model_"):
-            n_before = len(self.model_.members) if isinstance(self.model_, Ensemble) else 1
-            present = self.model_.config | {"n_estimators": n_before}
-            _check_same_sizes(present, config | {"n_estimators": self.n_estimators})
-            model.load_parameters(self.model_.parameters())
-        return model
-
-    def _training(self, seed: int, **overrides: Any) -> dict[str, Any]:
-        """The core's training options."""
-        counts = ("batch_size", "accumulate_grad_batches", "max_epochs", "steps_per_epoch", "n_threads")
-        integers, limits = (*counts, "patience", "lr_patience"), ("clip_grad_norm", "clip_grad_value")
-        floats = ("learning_rate", "weight_decay", "min_delta", "lr_factor", "validation_fraction", *limits)
-        options: dict[str, Any] = {"loss": getattr(self, "loss", "cross_entropy"), "optimizer": self.optimizer}
-        options |= {"lr_schedule": self.lr_schedule, "precision": self.precision}
-        given = {name: getattr(self, name) for name in (*integers, *floats) if name not in overrides}
-        options |= {name: _cast(int if name in integers else float, value) for name, value in given.items()}
-        options["augment"] = as_options(self.augment)
-        options["checkpoint"] = checkpoint.as_options(self.checkpoint)
-        options |= {"scaler": self.scaler, "gap": 0, "stride": 1, "shuffle": True, "seed": seed}
-        return options | overrides
-
-    def _run(
-        self,
-        model: _core.Model | Ensemble,
-        training: Mapping[str, Any],
-        fit: Fit,
-        learn: Learn,
-        tasks: FitTasks | None,
-    ) -> None:
-        """Train a model and learn it; an error that ended the training is raised, and what was learned before stays."""
-        outcome = self._train_together(model, training, fit, learn, tasks)
-        if outcome["error"] is None or outcome["stop_reason"] in KEPT:
-            with aside(self) as fitted:
-                learn(fitted, model, outcome)
-        if outcome["error"] is not None:
-            raise outcome["error"]
-        if tasks is not None:
-            tasks.end()
-
-    def _train_together(
-        self,
-        model: _core.Model | Ensemble,
-        training: Mapping[str, Any],
-        fit: Fit,
-        learn: Learn,
-        tasks: FitTasks | None,
-    ) -> dict[str, Any]:
-        """Train a model, alone or together with other processes, which agree on the options first."""
-        options = dict(training)
-        if not self.distributed:
-            return self._watch(model, options, fit, learn, tasks, None)
-        with join(self.device, float(self.distributed_timeout)) as processes:
-            options["seed"] = processes.of_first(options["seed"])
-            options["n_threads"] = threads_of_process(options["n_threads"])
-            return processes.share_end(self._watch(model, options, fit, learn, tasks, processes))
-
-    def _watch(
-        self,
-        model: _core.Model | Ensemble,
-        training: dict[str, Any],
-        fit: Fit,
-        learn: Learn,
-        tasks: FitTasks | None,
-        processes: Processes | None,
-    ) -> dict[str, Any]:
-        """Train, from pretrained weights where there are, with the progress bar and all callbacks."""
-        goes_on = self.warm_start and hasattr(self, "model_")
-        plan = transfer.prepare(
-            model,
-            pretrained=None if goes_on else self.pretrained,
-            freeze=self.freeze,
-            learning_rates=self.learning_rates,
-        )
-        speaks = processes is None or processes.rank == 0
-        callbacks = list(self.callbacks or ()) if speaks else []
-        tasks = tasks if speaks else None
-        training["transfer"] = plan.options
-
-        def whole(outcome: dict[str, Any]) -> dict[str, Any]:
-            return {"pretrained": self.pretrained_ if goes_on else None} | outcome | plan.outcome()
-
-        pauses = tasks is not None and tasks.ask_for_estimators and isinstance(model, _core.Model) and processes is None
-
-        def pause(outcome: dict[str, Any]) -> bool:
-            assert tasks is not None
-            return tasks.epoch(fitted_attributes(self, learn, model, whole(outcome)))
-
-        with ProgressBar(self.max_epochs * self.n_estimators, shown=self.verbose > 0 and speaks) as bar:
-
-            def on_epoch(record: dict[str, Any]) -> bool | list[str]:
-                bar.update(record)
-                answer = plan.answer(callback(dict(record)) for callback in callbacks)
-                pauses_now = pauses and not isinstance(answer, list)
-                return answer if tasks is None or pauses_now else tasks.epoch() or answer
-
-            # with nobody to tell, networks of an ensemble may be trained elsewhere
-            told = on_epoch if callbacks or self.verbose or (tasks is not None and tasks.are_heard) else None
-            if pauses:
-                outcome = fit_with_pauses(model, training, fit, on_epoch, pause)
-            else:
-                outcome = fit(training, told, processes)
-        return whole(outcome)
-
-    def _keep(self, model: _core.Model | Ensemble, outcome: Mapping[str, Any]) -> None:
-        """Keep what was learned."""
-        self.model_ = model
-        self.history_ = pd.DataFrame(outcome["history"])
-        self.best_epoch_: int = outcome["best_epoch"]
-        self.n_epochs_: int = outcome["n_epochs"]
-        self.stop_reason_: str = outcome["stop_reason"]
-        self.pretrained_: dict[str, list[str]] | None = outcome["pretrained"]
-        self.frozen_: list[str] = outcome["frozen"]
-        self.quantized_: str | None = None
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "model_")
@@ -335,10 +193,13 @@ class LSTMEstimator(PlainParameters, LearningCurveMixin, CallbackSupportMixin, B
         >>> small.quantized_, bool(np.allclose(small.predict(), forecaster.predict(), atol=0.05))
         ('int8', True)
         """
-        from lstmforecast.export.quantization import quantize
-
         check_is_fitted(self)
-        return quantize(self, dtype)
+        other = copy.copy(self)
+        other.model_, other.quantized_ = quantized(self.model_, dtype), dtype
+        tensors, values = self._fitted_state()
+        distribution = self.model_.config["distribution"]
+        other._restore_fitted_state(unpack_state(pack_state(tensors, dtype, distribution)), values)
+        return other
 
     def to_onnx(self, path: str | Path, dtype: str = "float64") -> None:
         """Write the fitted estimator to an ONNX file, which maps windows to what `predict` says, in the data's units.
@@ -397,58 +258,35 @@ class LSTMEstimator(PlainParameters, LearningCurveMixin, CallbackSupportMixin, B
         ((1, 3, 1), True)
         """
         try:
-            from lstmforecast.export.onnx_export import to_onnx
+            from lstmforecast.export.onnx_export import GraphFile
         except ModuleNotFoundError as error:
             if error.name != "onnx":
                 raise
             raise ImportError('to_onnx needs onnx: pip install "lstmforecast[onnx]"') from error
 
         check_is_fitted(self)
-        to_onnx(self, path, dtype)
+        file = GraphFile(type(self).__name__, self.model_, dtype)
+        self._write_graph(file)
+        file.write(path)
 
-    def save(self, path: str | Path) -> None:
-        """Write the fitted estimator to one safetensors file: weights, scaler, parameters and what `predict` needs.
+    def _write_graph(self, file: GraphFile) -> None:
+        """Add inputs, outputs and what lies between to an ONNX file."""
+        raise NotImplementedError
 
-        Parameters
-        ----------
-        path : str or Path
-            Where to; a file that is there is replaced, also through a link, and a pipe or device is written to.
-
-        Raises
-        ------
-        OSError
-            If the file can't be written; a file that was there before is left as it was.
-        """
-        from lstmforecast.export.persistence import save
-
-        save(self, path)
+    def _pack(self) -> ModelFile:
+        names = ("best_epoch", "n_epochs", "stop_reason", "pretrained", "frozen")
+        training = {name: getattr(self, f"{name}_") for name in names}
+        file = begin_file(own_kind(self).__name__, plain_parameters(self), self.history_, training)
+        return file.with_network(self.model_, self.quantized_, *self._fitted_state())
 
     @classmethod
-    def load(cls, path: str | Path) -> Self:
-        """Read an estimator that `save` wrote.
-
-        Parameters
-        ----------
-        path : str or Path
-            The file.
-
-        Returns
-        -------
-        LSTMForecaster, LSTMRegressor or LSTMClassifier
-            Fitted, of the class that `load` is called on.
-
-        Raises
-        ------
-        FormatError
-            If the file is damaged, foreign, newer than this version, or holds another kind of estimator.
-        OSError
-            If it can't be read.
-        """
-        from lstmforecast.export.persistence import load
-
-        estimator = load(path)
-        if not isinstance(estimator, cls):
-            raise _core.FormatError(f"{path}: expected a file of {cls.__name__}, got one of {type(estimator).__name__}")
+    def _unpack(cls, file: ModelFile) -> Self:
+        estimator = cls(**file.parameters())
+        estimator.check_parameters()
+        keep_network(estimator, file.network(), file.training())
+        estimator.quantized_ = file.quantized
+        estimator._restore_fitted_state(*file.state())
+        estimator._check_restored()
         return estimator
 
     def _fitted_state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
@@ -462,29 +300,3 @@ class LSTMEstimator(PlainParameters, LearningCurveMixin, CallbackSupportMixin, B
     def _check_restored(self) -> None:
         """Raise a ValueError if what was read from a file doesn't go together."""
         raise NotImplementedError
-
-
-def _cast(kind: type, value: numbers.Real | None) -> Any:
-    return None if value is None else kind(value)
-
-
-def _check_same_sizes(present: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
-    names = [
-        "n_estimators",
-        "architecture",
-        "hidden_size",
-        "num_layers",
-        "bidirectional",
-        "horizon",
-        "n_features",
-        "n_targets",
-    ]
-    names += [name for name in ("segment_length", "linear_skip", "channels") if name in wanted]
-    if present["linear_skip"]:
-        names.append("window_size")
-    for name in names:
-        if present[name] != wanted[name]:
-            raise ValueError(
-                f"warm_start=True goes on with the present weights: expected {name}={present[name]!r} as before, "
-                f"got {wanted[name]!r}"
-            )

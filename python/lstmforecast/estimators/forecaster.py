@@ -3,20 +3,55 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from os import PathLike
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
 
+import lstmforecast
 from lstmforecast.augment import Augmentation
+from lstmforecast.contract.aside import aside
 from lstmforecast.contract.fit_tasks import FitTasks, with_callbacks
+from lstmforecast.contract.seeds import as_generator
+from lstmforecast.data.dataset import Seen
 from lstmforecast.data.index import Frequency
 from lstmforecast.data.observations import Missing
-from lstmforecast.estimators.fitted_forecaster import FittedForecaster
+from lstmforecast.estimators.estimator import LSTMEstimator
+from lstmforecast.estimators.series_fit import fit_series, keep_series
+from lstmforecast.export.file_checks import check_series
+from lstmforecast.fitting.architecture import require_attention
 from lstmforecast.fitting.checkpoint import Checkpoint
+from lstmforecast.fitting.distribution import mean
+from lstmforecast.fitting.finite import require_squares
+from lstmforecast.fitting.held_out import HeldOut
+from lstmforecast.fitting.objective import DISTRIBUTIONS, distribution_of
+from lstmforecast.fitting.parameters import MOST_STEPS, check_count
+from lstmforecast.fitting.roll import ends_of, first_inputs, forecast
+from lstmforecast.uncertainty.calibration import (
+    SIDES,
+    Calibration,
+    check_probabilities,
+    interval_columns,
+    levels_of,
+    quantile_columns,
+)
+from lstmforecast.uncertainty.fitted_series import FittedSeries
+from lstmforecast.uncertainty.samples import draw_paths
+
+if TYPE_CHECKING:
+    import torch
+    from typing_extensions import Self
+
+    from lstmforecast.export.onnx_export import GraphFile
+
+Array = NDArray[np.float64]
 
 
-class LSTMForecaster(FittedForecaster):
+class LSTMForecaster(LSTMEstimator):
     """Forecast one or many time series at once with an LSTM network that maps a window to a whole horizon.
 
     Parameters
@@ -173,6 +208,8 @@ class LSTMForecaster(FittedForecaster):
 
     Attributes
     ----------
+    fitted_ : FittedSeries
+        Network, last rows and errors on rows held out: what forecasts are made of.
     window_size_ : int
         Rows that the network sees.
     context_ : array, Series or DataFrame of shape (window_size_, k)
@@ -212,7 +249,12 @@ class LSTMForecaster(FittedForecaster):
     """
 
     _doc_page = "forecaster"
+    _losses: ClassVar[tuple[str | None, ...]] = (None, "mse", "mae", "huber", "quantile", *DISTRIBUTIONS)
+    _architectures = ("lstm", "linear", "attention", "cnn_lstm", "transformer")
     feature_names_in_: NDArray[Any]
+    n_features_in_: int
+    freq_: Any
+    fitted_: FittedSeries
 
     def __init__(
         self,
@@ -375,7 +417,444 @@ class LSTMForecaster(FittedForecaster):
             If a parameter is out of range, or the data too short, unsorted, with gaps, or not finite; a missing row of
             a covariate is named by its time.
         """
-        self._validate_parameters()
-        seen = self._read(y, X, X_past, static)
+        self.check_parameters()
+        seen = read_series(self, y, X, X_past, static)
         # to scikit-learn a forecaster is told one thing: the series, which is data and target
-        return self._fit(seen, FitTasks(self, y, y, n_epochs=self.max_epochs * self.n_estimators))
+        fit_series(self, seen, FitTasks(self, y, y, n_epochs=self.max_epochs * self.n_estimators))
+        return self
+
+    def check_parameters(self) -> None:
+        """Check the parameters, as `fit` does before it reads data.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For the first parameter that makes no sense, in one sentence.
+        """
+        super().check_parameters()
+        if self.patience is None and self.validation_fraction:
+            raise ValueError(
+                f"expected validation_fraction=None with patience=None, which holds nothing out, got "
+                f"{self.validation_fraction!r}"
+            )
+
+    def predict(
+        self, horizon: int | None = None, *, X: Any = None, X_past: Any = None, context: Any = None, static: Any = None
+    ) -> Any:
+        """Forecast the steps after the end of the data.
+
+        Parameters
+        ----------
+        horizon : int or None, default=None
+            How many steps; None: as many as trained for. For more, forecasts are appended to the data and the network
+            is asked again.
+        X : array-like, Series, DataFrame or None, default=None
+            The covariates known in advance for these steps, in the columns of `fit`; with ``context``, an array begins
+            with those of its rows. The network reads those of all steps that it forecasts at once, so there must be
+            rows for whole multiples of the horizon that it was trained for; the first forecasts are then the same
+            whatever ``horizon`` asks for.
+        context : array-like, Series, DataFrame or None, default=None
+            Data to forecast from, of at least ``window_size_`` rows (the last are used), with the columns and frequency
+            of `fit`; None: the data of `fit` and `update`. For a panel any series, also such as were not there at
+            `fit`, of any length. Times of another zone are brought to that of `fit`.
+        X_past, static
+            The covariates of `fit` for the rows and series of ``context``.
+
+        Returns
+        -------
+        array, Series or DataFrame of shape (horizon,) or (horizon, k)
+            In the container of the data, its index continued; for a panel the steps of each series.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        TypeError, ValueError
+            As in `fit`; also if ``context`` is too short or has other columns, ``X`` has no rows for all steps that the
+            network forecasts at once, or a value is so large that the forecast in single precision would be infinite.
+        """
+        fitted, parameters = self._forecast(horizon, X, X_past, context, static)
+        values = fitted.seen.undo(mean(fitted.model.config["distribution"], parameters))
+        fitted.require_finite(values)
+        return fitted.seen.observations.continued(values)
+
+    def predict_interval(
+        self,
+        coverage: float | Sequence[float] = 0.9,
+        horizon: int | None = None,
+        *,
+        X: Any = None,
+        X_past: Any = None,
+        context: Any = None,
+        static: Any = None,
+    ) -> pd.DataFrame:
+        """Forecast intervals that hold the truth with a given probability.
+
+        Split conformal prediction: as far to both sides of the forecast as forecasts were off on the rows that `fit`
+        held out, for each step and variable. They hold as often as promised if the future is like those rows, whatever
+        the distribution. The rows also chose the best epoch, which makes intervals from few rows a little too narrow.
+        In a panel errors count to both sides alike, in seasonal-naive errors of their series: what was common to all
+        series in the weeks held out won't come again. A series that didn't vary before these weeks, or whose errors in
+        them are ten times as large as those of the others, or a fifth, is left out of this pool, and its interval is as
+        wide as its own errors make it.
+        Where a distribution is forecast, its own quantiles are corrected in the same way (Romano et al. 2019). With an
+        ``adaptation_rate``, levels adapt after `update` (Gibbs and Candès 2021).
+
+        Parameters
+        ----------
+        coverage : float or list of float, default=0.9
+            Probability that a value lies between lower and upper bound.
+        horizon : int or None, default=None
+            How many steps, at most as many as trained for; None: all of them.
+        X, context, X_past, static
+            As in `predict`.
+
+        Returns
+        -------
+        DataFrame of shape (horizon, k * n_coverages * 2)
+            Columns as in sktime: variable, coverage, ``"lower"`` or ``"upper"``; joined in frames of polars and
+            pyarrow, as in ``load_0.9_lower``.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        TypeError, ValueError
+            As in `predict`; also if nothing was held out, or too little for the coverage.
+
+        Examples
+        --------
+        >>> from lstmforecast import LSTMForecaster
+        >>> rng = np.random.default_rng(0)
+        >>> model = LSTMForecaster(horizon=3, hidden_size=8, max_epochs=1, random_state=0).fit(rng.normal(size=500))
+        >>> interval = model.predict_interval(coverage=0.8)
+        >>> list(interval.columns)
+        [(0, 0.8, 'lower'), (0, 0.8, 'upper')]
+        >>> bool((interval[0, 0.8, "lower"] < interval[0, 0.8, "upper"]).all())
+        True
+        """
+        coverages = check_probabilities("coverage", coverage)
+        levels = [level for each in coverages for level in levels_of(each)]
+        wanted = [f"coverage={each:g}" for each in coverages for _ in SIDES]
+        columns = partial(interval_columns, coverages=coverages)
+        return self._quantiles(levels, wanted, columns, self._forecast(horizon, X, X_past, context, static))
+
+    def predict_quantiles(
+        self,
+        alpha: float | Sequence[float] = (0.1, 0.5, 0.9),
+        horizon: int | None = None,
+        *,
+        X: Any = None,
+        X_past: Any = None,
+        context: Any = None,
+        static: Any = None,
+    ) -> pd.DataFrame:
+        """Forecast quantiles, from the same errors as `predict_interval`; they never cross.
+
+        Parameters
+        ----------
+        alpha : float or list of float, default=(0.1, 0.5, 0.9)
+            Probabilities that a value is at most as high.
+        horizon, X, context, X_past, static
+            As in `predict_interval`.
+
+        Returns
+        -------
+        DataFrame of shape (horizon, k * n_levels)
+            Columns as in sktime: variable, alpha; joined in frames of polars and pyarrow, as in ``load_0.5``.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        TypeError, ValueError
+            As in `predict_interval`.
+        """
+        levels = check_probabilities("alpha", alpha)
+        wanted = [f"alpha={level:g}" for level in levels]
+        columns = partial(quantile_columns, levels=levels)
+        return self._quantiles(levels, wanted, columns, self._forecast(horizon, X, X_past, context, static))
+
+    def predict_samples(
+        self,
+        n_samples: int = 100,
+        horizon: int | None = None,
+        *,
+        X: Any = None,
+        X_past: Any = None,
+        context: Any = None,
+        static: Any = None,
+        random_state: Any = None,
+    ) -> pd.DataFrame:
+        """Draw paths of the future, from which to read what quantiles of single steps can't tell: sums, peaks, runs.
+
+        Each is the forecast plus the errors of a window that `fit` held out, of all its steps and variables, so that
+        they belong together as they did then. Where a distribution is forecast, the window lends not its errors but how
+        probable its truth was, step by step (an empirical copula: Clark et al. 2004, the Schaake shuffle), and the
+        samples are at these quantiles of the new forecast; with ``loss="quantile"`` none lies beyond the outermost.
+
+        Parameters
+        ----------
+        n_samples : int, default=100
+            How many paths; they are drawn with replacement, in a panel the same windows for all series.
+        horizon : int or None, default=None
+            How many steps, at most as many as trained for; None: all of them.
+        X, context, X_past, static
+            As in `predict`.
+        random_state : int, RandomState, Generator or None, default=None
+            Same seed, same samples.
+
+        Returns
+        -------
+        DataFrame of shape (horizon, k * n_samples)
+            Columns: variable, sample (from 0). The index is that of `predict_interval`.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        TypeError, ValueError
+            As in `predict`; also if nothing was held out.
+
+        Examples
+        --------
+        >>> from lstmforecast import LSTMForecaster
+        >>> rng = np.random.default_rng(0)
+        >>> model = LSTMForecaster(horizon=3, hidden_size=8, max_epochs=1, random_state=0).fit(rng.normal(size=500))
+        >>> samples = model.predict_samples(200, random_state=0)
+        >>> samples.shape
+        (3, 200)
+        >>> peaks = samples[0].max()
+        >>> bool(peaks.quantile(0.5) > samples[0].median(axis=1).max())
+        True
+        """
+        n_samples = check_count("n_samples", n_samples, most=MOST_STEPS)
+        generator = as_generator(random_state)
+        fitted, parameters = self._forecast(horizon, X, X_past, context, static)
+        fitted.require_errors([], [], parameters.shape[1], HeldOut.of(self))
+        assert fitted.calibration is not None
+        drawn = generator.randint(fitted.n_errors, size=n_samples)
+        paths = draw_paths(fitted.calibration, drawn, parameters, fitted.seen.error_scale, generator)
+        values = np.moveaxis(fitted.seen.undo(paths), 0, -1)
+        fitted.require_finite(values)
+        names = fitted.seen.observations.form.variables(values.shape[2])
+        columns = quantile_columns(names, list(range(n_samples))).set_names(["variable", "sample"])
+        return fitted.frame(values, columns)
+
+    def update(self, y: Any, X: Any = None, X_past: Any = None, static: Any = None) -> Self:
+        """Append newer observations, from which `predict` then goes on; the weights stay as they are.
+
+        Intervals follow: the errors of the forecasts that can now be judged take the place of the oldest ones (in a
+        panel those of 200 series at each step, in units of their series), and with an ``adaptation_rate`` levels adapt.
+
+        Parameters
+        ----------
+        y : array-like, Series or DataFrame
+            Rows that follow the last ones seen, with the columns of `fit`. An array's rows simply follow; a panel may
+            bring series that are new.
+        X, X_past, static
+            The covariates of `fit` for these rows.
+
+        Returns
+        -------
+        LSTMForecaster
+            Itself; after an error it is what it was before.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        TypeError, ValueError
+            As in `fit`; also if ``y`` overlaps with what was seen, or leaves a gap after it and that is an error.
+        """
+        check_is_fitted(self)
+        fitted = self.fitted_.updated(y, X, X_past, static, missing=self.missing, n_threads=self.n_threads)
+        with aside(self) as updated:
+            keep_series(updated, fitted)
+        return self
+
+    def backtest(
+        self, y: Any, X: Any = None, X_past: Any = None, static: Any = None, **options: Any
+    ) -> lstmforecast.BacktestResult:
+        """Fit a clone on the rows before a test part and score its forecasts.
+
+        Parameters
+        ----------
+        y, X, X_past, static
+            As in `fit`: the whole series, the test part included.
+        **options
+            Those of `lstmforecast.backtest`, which this calls: ``test_size``, ``refit``, ``coverage`` and others.
+
+        Returns
+        -------
+        BacktestResult
+            Scores beside the two naive forecasts', and all forecasts with the truth. This forecaster is left as it is.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `lstmforecast.backtest`.
+        """
+        return lstmforecast.backtest(self, y, X, X_past, static, **options)
+
+    def attention_weights(
+        self, *, X: Any = None, X_past: Any = None, context: Any = None, static: Any = None
+    ) -> NDArray[np.float32]:
+        """How much each step of the windows that `predict` reads attends to each, with ``architecture="attention"``.
+
+        Parameters
+        ----------
+        X, context, X_past, static
+            As in `predict`.
+
+        Returns
+        -------
+        ndarray of shape (n, num_heads, steps, steps), float32
+            One matrix for each window and head, whose rows sum to 1; the forecast is made of the last row. Windows are
+            those of each series, with ``channels="independent"`` one for each variable of it. Steps are those of the
+            LSTM: segments of ``segment_length`` rows, of the horizon too where something is known of it. The mean over
+            ``n_estimators`` networks.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        TypeError, ValueError
+            As in `predict`; also for another architecture.
+        """
+        self._check_is_fitted()
+        require_attention(self.fitted_.model.config)
+        fitted, X = self._on(context, X, X_past, static)
+        fitted.read_steps(None)
+        windows, future = ends_of(fitted.model, fitted.seen, fitted.model.config["horizon"], X)
+        inputs = first_inputs(fitted.model, windows, future)
+        return fitted.model.attention_weights(inputs, self.n_threads, fitted.seen.scales)
+
+    def to_torch(self) -> torch.nn.Module:
+        """A ``torch.nn.Module`` that maps windows (n, window_size, n_features) to forecasts, both in the data's units.
+
+        Where something is known in advance, windows have ``horizon`` rows more, with targets of NaN.
+
+        Returns
+        -------
+        torch.nn.Module
+            Its ``state_dict`` is that of `state_dict`; scaler and normalisation are part of ``forward``. Forecasts have
+            the shape (n, horizon, n_targets), distributions (n, horizon, n_targets, n_parameters).
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        ValueError
+            For a panel whose series have scales of their own, and for a logarithm of other distributions than
+            quantiles.
+        """
+        if hasattr(self, "fitted_") and self.fitted_.seen.statistics is not None and self.normalize != "window":
+            raise ValueError(
+                "expected one series, or normalize='window', for to_torch, got a panel, scaled series by series"
+            )
+        return super().to_torch()
+
+    @property
+    def window_size_(self) -> int:
+        """Rows that the network reads."""
+        return self.fitted_.window_size
+
+    @property
+    def context_(self) -> Any:
+        """The last ``window_size_`` rows seen (of each series), in the container that was given to `fit`."""
+        check_is_fitted(self)
+        return self.fitted_.seen.tail(self.window_size_).observations.container()
+
+    @property
+    def cutoff_(self) -> Any:
+        """Index label of the last row seen; the row's number for arrays, a Series of times by series for a panel."""
+        check_is_fitted(self)
+        return self.fitted_.cutoff
+
+    def _on(self, context: Any, X: Any, X_past: Any, static: Any) -> tuple[FittedSeries, Any]:
+        """What is forecast from, and the covariates of the steps after it."""
+        # read once: another thread may fit or update meanwhile
+        fitted = self.fitted_
+        if context is not None:
+            return fitted.on(context, X, X_past, static, self.missing)
+        if X_past is not None or static is not None:
+            raise ValueError("expected X_past and static with context only, got them without")
+        return fitted, X
+
+    def _forecast(
+        self, horizon: int | None, X: Any, X_past: Any, context: Any, static: Any
+    ) -> tuple[FittedSeries, Array]:
+        """What is forecast from, and the parameters forecast (n_series, steps, k, p)."""
+        self._check_is_fitted()
+        steps = self.fitted_.read_steps(horizon)
+        fitted, X = self._on(context, X, X_past, static)
+        return fitted, forecast(fitted.model, fitted.seen, steps, X, self.n_threads)
+
+    def _quantiles(
+        self,
+        levels: list[float],
+        wanted: list[str],
+        columns: Callable[[pd.Index], pd.MultiIndex],
+        forecast: tuple[FittedSeries, Array],
+    ) -> pd.DataFrame:
+        """Quantiles of these levels, those of one variable side by side; messages say what each is wanted for."""
+        fitted, parameters = forecast
+        fitted.require_errors(levels, wanted, parameters.shape[1], HeldOut.of(self))
+        values = np.moveaxis(fitted.quantiles(parameters, levels), 0, -1)
+        fitted.require_finite(values)
+        observations = fitted.seen.observations
+        return fitted.frame(values, columns(observations.form.variables(observations.n_columns)))
+
+    def _fitted_state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+        return self.fitted_.pack()
+
+    def _restore_fitted_state(self, tensors: Mapping[str, NDArray[Any]], values: Mapping[str, Any]) -> None:
+        distribution = distribution_of(self.loss, self.quantiles)
+        fitted = FittedSeries.unpack(
+            self.model_,
+            tensors,
+            values,
+            calibration=Calibration.unpack(tensors, distribution, float(self.adaptation_rate)),
+            horizon=self.model_.config["horizon"] if self.head == "direct" else self.horizon,
+            scaler=self.scaler,
+            transform=self.transform,
+        )
+        keep_series(self, fitted)
+
+    def _check_restored(self) -> None:
+        distribution = distribution_of(self.loss, self.quantiles)
+        check_series(self.fitted_, distribution, head=self.head, calendar=self.calendar, holidays=self.holidays)
+
+    def _write_graph(self, file: GraphFile) -> None:
+        from lstmforecast.export.onnx_export import write_forecaster
+
+        fitted = self.fitted_
+        write_forecaster(file, fitted.seen, fitted.horizon, missing=self.missing, normalize=self.normalize)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        if "_seen" in state:
+            state = _of_version_0_1(state)
+        super().__setstate__(state)
+
+
+def read_series(forecaster: LSTMForecaster, y: Any, X: Any = None, X_past: Any = None, static: Any = None) -> Seen:
+    """Check the data of a fit, and align the covariates with them; errors are those of `LSTMForecaster.fit`."""
+    names = ("freq", "missing", "calendar", "holidays", "scaler", "transform")
+    seen = Seen.read(y, X, X_past, static, **{name: getattr(forecaster, name) for name in names})
+    if forecaster.head == "recursive" and forecaster.horizon > 1 and seen.covariates.past is not None:
+        raise ValueError(
+            "expected horizon=1 or head='direct' with X_past, which is not known beyond a step, got "
+            f"{forecaster.horizon}"
+        )
+    require_squares(seen)
+    return seen
+
+
+def _of_version_0_1(state: dict[str, Any]) -> dict[str, Any]:
+    """Attributes of a pickle whose rows and errors were attributes of their own."""
+    old = {name: state[name] for name in ("_seen", "_calibration", "_n_rows", "window_size_")}
+    model = state["model_"]
+    horizon = model.config["horizon"] if state["head"] == "direct" else state["horizon"]
+    fitted = FittedSeries(model, old["_seen"], old["_calibration"], old["window_size_"], horizon, old["_n_rows"])
+    return {name: value for name, value in state.items() if name not in old} | {"fitted_": fitted}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +14,20 @@ from sklearn.utils import Tags
 from lstmforecast import _core
 from lstmforecast.augment import Augmentation
 from lstmforecast.contract.fit_tasks import FitTasks, with_callbacks
-from lstmforecast.estimators.tabular import Array, WindowEstimator, as_floats, require_finite, require_rows, weigh_rows
+from lstmforecast.estimators.tabular import (
+    Array,
+    WindowEstimator,
+    as_floats,
+    remember_columns,
+    require_finite,
+    require_rows,
+    weigh_rows,
+)
+from lstmforecast.estimators.training_run import keep_network
 from lstmforecast.fitting.checkpoint import Checkpoint
+
+if TYPE_CHECKING:
+    from lstmforecast.export.onnx_export import GraphFile
 
 
 class LSTMRegressor(RegressorMixin, WindowEstimator):
@@ -295,16 +307,16 @@ class LSTMRegressor(RegressorMixin, WindowEstimator):
         RuntimeError
             With ``distributed=True``, another process is gone; the best weights so far are kept.
         """
-        self._validate_parameters()
+        self.check_parameters()
         windows = self._windows_to_fit(X)
         windows, targets, weights = weigh_rows(windows, _read_targets(y, len(windows)), sample_weight)
         columns = targets.reshape(len(targets), -1)
 
         def learn(fitted: LSTMRegressor, model: _core.Model, outcome: Mapping[str, Any]) -> None:
-            fitted._remember_columns(X, windows)
+            remember_columns(fitted, X, windows)
             fitted.n_outputs_ = columns.shape[1]
             fitted._flat_targets = targets.ndim == 1
-            fitted._keep(model, outcome)
+            keep_network(fitted, model, outcome)
 
         tasks = FitTasks(self, X, y, sample_weight, n_epochs=self.max_epochs)
         self._train(windows, columns, weights, columns.shape[1], learn, tasks, loss=self.loss)
@@ -335,9 +347,12 @@ class LSTMRegressor(RegressorMixin, WindowEstimator):
         self._flat_targets = bool(values["flat_targets"])
 
     def _check_restored(self) -> None:
-        from lstmforecast.export.file_checks import check_regressor
+        self._check_rows(self.n_outputs_)
 
-        check_regressor(self, self.n_outputs_)
+    def _write_graph(self, file: GraphFile) -> None:
+        from lstmforecast.export.onnx_export import write_regressor
+
+        write_regressor(file, self._rows(), self.n_outputs_, flat_targets=self._flat_targets)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

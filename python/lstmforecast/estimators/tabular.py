@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from numbers import Real
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,12 +14,18 @@ from sklearn.utils.validation import check_array, validate_data
 
 from lstmforecast import _core
 from lstmforecast.contract.fit_tasks import FitTasks
-from lstmforecast.data.form import MOST_VALUE
+from lstmforecast.contract.plain import plain_parameters
+from lstmforecast.data.container import MOST_VALUE
 from lstmforecast.data.scalers import fit_affine
-from lstmforecast.distributed import Processes
-from lstmforecast.estimators.estimator import Learn, LSTMEstimator, OnEpoch
+from lstmforecast.estimators.estimator import LSTMEstimator
+from lstmforecast.estimators.training_run import Outcome, TrainingRun
+from lstmforecast.export.file_checks import check_rows
 from lstmforecast.fitting.architecture import require_attention
 from lstmforecast.fitting.finite import require_finite_rows
+from lstmforecast.fitting.options import fit_seed, new_network, training_options
+
+if TYPE_CHECKING:
+    from lstmforecast.export.onnx_export import Rows
 
 Array = NDArray[np.float64]
 
@@ -30,6 +36,7 @@ class WindowEstimator(LSTMEstimator):
     _doc_page = "rows"
     n_features_per_step: int
     segment_length: int
+    n_features_in_: int
     feature_names_in_: NDArray[np.object_]
 
     def _train(
@@ -38,16 +45,19 @@ class WindowEstimator(LSTMEstimator):
         targets: Array,
         weights: Array | None,
         n_targets: int,
-        learn: Learn,
+        learn: Callable[[Any, Any, Outcome], None],
         tasks: FitTasks,
         **training: Any,
     ) -> None:
         """Train a new model, then learn it."""
         if not self._holds_rows_out():
             windows, targets, weights = distinct_rows(windows, targets, weights)
-        seed = self._seed()
+        parameters = plain_parameters(self)
+        seed = fit_seed(parameters)
         _, window_size, n_features = windows.shape
-        model = self._new_model(
+        model = new_network(
+            parameters,
+            getattr(self, "model_", None),
             window_size=window_size,
             horizon=1,
             n_features=n_features,
@@ -59,12 +69,9 @@ class WindowEstimator(LSTMEstimator):
         if self.scaler is not None and not isinstance(self.scaler, str):
             model.load_scalers(self._fit_scaler_object(windows, targets, n_targets))
             training["scaler"] = "loaded"
-        options = self._training(seed, **training)
-
-        def fit(options: dict[str, Any], on_epoch: OnEpoch | None, processes: Processes | None) -> dict[str, Any]:
-            return model.fit_windows(windows, targets, weights, options, on_epoch, processes)
-
-        self._run(model, options, fit, learn, tasks)
+        data = {"X": windows, "y": targets, "sample_weight": weights}
+        options = training_options(parameters, seed, **training)
+        TrainingRun(self, model, model.fit_windows, data, options, learn, tasks).run()
 
     def _holds_rows_out(self) -> bool:
         return self.patience is not None and self.validation_fraction > 0
@@ -81,7 +88,7 @@ class WindowEstimator(LSTMEstimator):
         return scalers | {"output_center": center, "output_scale": scale}
 
     def _outputs(self, X: Any) -> Array:
-        """Ask the network for its outputs, of shape (n, n_targets), in the targets' units."""
+        """The network's outputs, of shape (n, n_targets), in the targets' units."""
         self._check_is_fitted()
         windows = self._windows_to_predict(X)
         outputs: Array = self.model_.forecast(windows, self.n_threads)[:, 0, :]
@@ -160,15 +167,6 @@ class WindowEstimator(LSTMEstimator):
             raise ValueError(f"expected X of shape (n, window * features) or (n, window, features), got {values.shape}")
         return values
 
-    def _remember_columns(self, X: Any, windows: Array) -> None:
-        """Set ``n_features_in_`` and, for a DataFrame, ``feature_names_in_``."""
-        if (X.ndim if hasattr(X, "ndim") else np.asarray(X).ndim) == 2:
-            validate_data(self, X, skip_check_array=True)
-            return
-        if hasattr(self, "feature_names_in_"):
-            del self.feature_names_in_
-        self.n_features_in_ = windows.shape[2]
-
     def _fitted_state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         names = getattr(self, "feature_names_in_", None)
         values = {"n_features_in": self.n_features_in_, "feature_names_in": None if names is None else names.tolist()}
@@ -179,10 +177,31 @@ class WindowEstimator(LSTMEstimator):
         if values["feature_names_in"] is not None:
             self.feature_names_in_ = np.array(values["feature_names_in"], dtype=object)
 
+    def _check_rows(self, n_outputs: Any) -> None:
+        """Raise a ValueError if what was read from a file doesn't go with the network."""
+        check_rows(self.model_, n_outputs, self.n_features_in_, getattr(self, "feature_names_in_", None))
+
+    def _rows(self) -> Rows:
+        """What an ONNX file says of ``X``."""
+        from lstmforecast.export.onnx_export import Rows
+
+        names = getattr(self, "feature_names_in_", None)
+        return Rows(self.n_features_in_, None if names is None else names.tolist())
+
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         return tags
+
+
+def remember_columns(estimator: WindowEstimator, X: Any, windows: Array) -> None:
+    """Set ``n_features_in_`` and, for a DataFrame, ``feature_names_in_``."""
+    if (X.ndim if hasattr(X, "ndim") else np.asarray(X).ndim) == 2:
+        validate_data(estimator, X, skip_check_array=True)
+        return
+    if hasattr(estimator, "feature_names_in_"):
+        del estimator.feature_names_in_
+    estimator.n_features_in_ = windows.shape[2]
 
 
 def weigh_rows(windows: Array, targets: NDArray[Any], sample_weight: Any) -> tuple[Array, NDArray[Any], Array | None]:
@@ -282,7 +301,11 @@ def require_finite(name: str, values: NDArray[Any], axes: tuple[str, ...]) -> No
     ValueError
         A value that is not finite, or beyond 1e100.
     """
-    usable = np.abs(values) <= MOST_VALUE
+    sizes = np.abs(values)
+    # one look at all: no size is above their sum; nan compares as false
+    if sizes.sum() <= MOST_VALUE:
+        return
+    usable = sizes <= MOST_VALUE
     if usable.all():
         return
     position = tuple(int(index) for index in np.argwhere(~usable)[0])

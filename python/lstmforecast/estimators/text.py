@@ -6,23 +6,24 @@ import math
 import numbers
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from os import PathLike
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
-import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from lstmforecast import _core
 from lstmforecast.contract.aside import aside
+from lstmforecast.contract.core_options import EpochRecord, SamplingOptions, TextModelConfig, TextTrainingOptions
 from lstmforecast.contract.fit_tasks import CallbackSupportMixin, FitTasks, with_callbacks
 from lstmforecast.contract.html_repr import LearningCurveMixin
-from lstmforecast.contract.plain import PlainParameters, plain
+from lstmforecast.contract.plain import PlainParameters, own_kind, plain, plain_parameters
 from lstmforecast.contract.progress import ProgressBar
 from lstmforecast.contract.rules import N_THREADS, Choice, Number
 from lstmforecast.contract.seeds import draw_seed
-from lstmforecast.estimators.estimator import KEPT
+from lstmforecast.estimators.training_run import KEPT, keep_training
+from lstmforecast.export.persistence import ModelFile, begin_file
+from lstmforecast.export.saving import Saved
 from lstmforecast.fitting.checkpoint import Checkpoint, as_options, check_checkpoint, saved_seed
 from lstmforecast.fitting.parameters import check_callbacks, check_count
 
@@ -58,7 +59,7 @@ _RULES: dict[str, Number | Choice] = {
 }
 
 
-class CharLSTM(PlainParameters, LearningCurveMixin, CallbackSupportMixin, BaseEstimator):
+class CharLSTM(Saved, PlainParameters, LearningCurveMixin, CallbackSupportMixin, BaseEstimator):
     """A language model of characters: a vector for each, LSTM layers, and a guess at the next character.
 
     It is trained by truncated backpropagation through time (Williams & Peng 1990; for characters: Graves 2013): the
@@ -211,19 +212,26 @@ class CharLSTM(PlainParameters, LearningCurveMixin, CallbackSupportMixin, BaseEs
         KeyboardInterrupt
             Ctrl-C; the best weights so far are kept. After any other error, the model is what it was before.
         """
-        self._validate_parameters()
+        self.check_parameters()
         texts, seed = _as_texts(text), self._seed()
         characters, counts = _core.count_characters(texts)
         if not characters:
             raise ValueError("expected a text to train on, got an empty one")
-        network: dict[str, Any] = {"hidden_size": int(self.hidden_size), "num_layers": int(self.num_layers)}
-        network |= {"embedding_size": int(self.embedding_size), "dropout": float(self.dropout), "seed": seed}
-        model = _core.CharModel({"characters": characters, "counts": counts, **network})
+        config: TextModelConfig = {
+            "characters": characters,
+            "counts": counts,
+            "embedding_size": int(self.embedding_size),
+            "hidden_size": int(self.hidden_size),
+            "num_layers": int(self.num_layers),
+            "dropout": float(self.dropout),
+            "seed": seed,
+        }
+        model = _core.CharModel(config)
         callbacks, training = list(self.callbacks or ()), self._training(sum(map(len, texts)), seed)
         tasks = FitTasks(self, texts, y, n_epochs=training["max_epochs"])
         with ProgressBar(training["max_epochs"], shown=self.verbose > 0) as bar:
 
-            def on_epoch(record: dict[str, Any]) -> bool:
+            def on_epoch(record: EpochRecord) -> bool:
                 bar.update(record)
                 answers = [callback(dict(record)) for callback in callbacks]
                 return tasks.epoch() or any(answers)
@@ -237,8 +245,14 @@ class CharLSTM(PlainParameters, LearningCurveMixin, CallbackSupportMixin, BaseEs
         tasks.end()
         return self
 
-    def _validate_parameters(self) -> None:
-        """Raise TypeError or ValueError, with one sentence, for the first parameter that makes no sense."""
+    def check_parameters(self) -> None:
+        """Check the parameters, as `fit` does before it reads the text.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For the first parameter that makes no sense, in one sentence.
+        """
         for name, rule in _RULES.items():
             rule.check(name, getattr(self, name))
         check_callbacks(self.callbacks)
@@ -249,32 +263,39 @@ class CharLSTM(PlainParameters, LearningCurveMixin, CallbackSupportMixin, BaseEs
         saved = saved_seed(self.checkpoint, 1) if self.random_state is None else None
         return draw_seed(self.random_state) if saved is None else saved
 
-    def _training(self, n_characters: int, seed: int) -> dict[str, Any]:
+    def _training(self, n_characters: int, seed: int) -> TextTrainingOptions:
         """The core's training options."""
-        integers = ("sequence_length", "batch_size", "patience", "n_threads")
-        floats = ("learning_rate", "weight_decay", "clip_grad_norm", "validation_fraction")
-        options: dict[str, Any] = {"loss": "cross_entropy", "optimizer": self.optimizer, "seed": seed}
-        for name in integers + floats:
-            value = getattr(self, name)
-            options[name] = None if value is None else (int if name in integers else float)(value)
         if isinstance(self.max_epochs, str):
             n_steps = (1 - self.validation_fraction) * n_characters / (self.sequence_length * self.batch_size)
             fewest, most = _AUTO_EPOCHS
-            options["max_epochs"] = min(max(math.ceil(_AUTO_STEPS / max(n_steps, 1)), fewest), most)
+            max_epochs = min(max(math.ceil(_AUTO_STEPS / max(n_steps, 1)), fewest), most)
         else:
-            options["max_epochs"] = int(self.max_epochs)
-        options |= {"lr_schedule": self.lr_schedule, "lr_patience": None, "lr_factor": 0.5}
-        options["checkpoint"] = as_options(self.checkpoint)
-        return options | {"min_delta": 0.0, "shuffle": False}
+            max_epochs = int(self.max_epochs)
+        return {
+            "loss": "cross_entropy",
+            "optimizer": cast(Any, self.optimizer),
+            "learning_rate": float(self.learning_rate),
+            "weight_decay": float(self.weight_decay),
+            "batch_size": int(self.batch_size),
+            "sequence_length": int(self.sequence_length),
+            "max_epochs": max_epochs,
+            "patience": None if self.patience is None else int(self.patience),
+            "min_delta": 0.0,
+            "lr_schedule": cast(Any, self.lr_schedule),
+            "lr_patience": None,
+            "lr_factor": 0.5,
+            "clip_grad_norm": None if self.clip_grad_norm is None else float(self.clip_grad_norm),
+            "validation_fraction": float(self.validation_fraction),
+            "shuffle": False,
+            "seed": seed,
+            "n_threads": None if self.n_threads is None else int(self.n_threads),
+            "checkpoint": as_options(self.checkpoint),
+        }
 
     def _keep(self, model: _core.CharModel, outcome: Mapping[str, Any]) -> None:
         """Keep what was learned."""
-        self.model_ = model
+        keep_training(self, model, outcome)
         self.vocabulary_: str = model.config["characters"]
-        self.history_ = pd.DataFrame(outcome["history"])
-        self.best_epoch_: int = outcome["best_epoch"]
-        self.n_epochs_: int = outcome["n_epochs"]
-        self.stop_reason_: str = outcome["stop_reason"]
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "model_")
@@ -386,12 +407,14 @@ class CharLSTM(PlainParameters, LearningCurveMixin, CallbackSupportMixin, BaseEs
         sampling = {"temperature": plain(temperature), "top_k": plain(top_k), "top_p": plain(top_p)}
         for (name, value), rule in zip(sampling.items(), (_TEMPERATURE, _TOP_K, _TOP_P), strict=True):
             rule.check(name, value)
-        casts = {"temperature": float, "top_k": int, "top_p": float}
-        options: dict[str, Any] = {
-            name: None if value is None else casts[name](value) for name, value in sampling.items()
+        options: SamplingOptions = {
+            "temperature": float(sampling["temperature"]),
+            "top_k": None if sampling["top_k"] is None else int(sampling["top_k"]),
+            "top_p": None if sampling["top_p"] is None else float(sampling["top_p"]),
+            "seed": draw_seed(random_state),
+            "unknown": cast(Any, self.unknown),
+            "n_threads": None if self.n_threads is None else int(self.n_threads),
         }
-        options |= {"seed": draw_seed(random_state), "unknown": self.unknown}
-        options["n_threads"] = None if self.n_threads is None else int(self.n_threads)
         return self.model_.generator(_check_text("prompt", prompt), options)
 
     def state_dict(self) -> dict[str, torch.Tensor]:
@@ -449,50 +472,17 @@ class CharLSTM(PlainParameters, LearningCurveMixin, CallbackSupportMixin, BaseEs
         check_is_fitted(self)
         return to_torch(self.model_)
 
-    def save(self, path: str | Path) -> None:
-        """Write the fitted model to one safetensors file, vocabulary and parameters included.
-
-        Parameters
-        ----------
-        path : str or Path
-            Where to; a file that is there is replaced.
-
-        Raises
-        ------
-        OSError
-            If the file can't be written; a file that was there before is left as it was.
-        """
-        from lstmforecast.export.persistence import save_text_model
-
-        save_text_model(self, path)
+    def _pack(self) -> ModelFile:
+        training = {name: getattr(self, f"{name}_") for name in ("best_epoch", "n_epochs", "stop_reason")}
+        file = begin_file(own_kind(self).__name__, plain_parameters(self), self.history_, training)
+        return file.with_character_network(self.model_)
 
     @classmethod
-    def load(cls, path: str | Path) -> Self:
-        """Read a model that `save` wrote.
-
-        Parameters
-        ----------
-        path : str or Path
-            The file.
-
-        Returns
-        -------
-        CharLSTM
-            Fitted.
-
-        Raises
-        ------
-        FormatError
-            If the file is damaged, foreign, newer than this version, or holds another kind of estimator.
-        OSError
-            If it can't be read.
-        """
-        from lstmforecast.export.persistence import load
-
-        model = load(path)
-        if not isinstance(model, cls):
-            raise _core.FormatError(f"{path}: expected a file of {cls.__name__}, got one of {type(model).__name__}")
-        return model
+    def _unpack(cls, file: ModelFile) -> Self:
+        estimator = cls(**file.parameters())
+        estimator.check_parameters()
+        estimator._keep(file.character_network(), file.training())
+        return estimator
 
 
 def _characters(generator: _core.CharGenerator, length: int | None) -> Iterator[str]:

@@ -10,17 +10,21 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.utils.parallel import Parallel, delayed
 
+from lstmforecast.contract.seeds import draw_seed
 from lstmforecast.data.dataset import Seen
 from lstmforecast.data.observations import Observations
 from lstmforecast.data.scalers import fit_columns
 from lstmforecast.data.season import season_length as usual_season
-from lstmforecast.estimators.forecaster import LSTMForecaster
+from lstmforecast.estimators.forecaster import LSTMForecaster, read_series
+from lstmforecast.estimators.series_fit import fit_series
 from lstmforecast.evaluation.backtest_result import BacktestResult
 from lstmforecast.evaluation.probabilistic import Probabilities, Spread, SpreadScorer
 from lstmforecast.evaluation.rolling import Fold, Rolling, Windows
 from lstmforecast.evaluation.scoring import Array, point_scores
 from lstmforecast.fitting.distribution import mean
+from lstmforecast.fitting.held_out import HeldOut
 from lstmforecast.fitting.parameters import check_count, check_jobs
+from lstmforecast.fitting.roll import forecast_origins
 
 __all__ = ["BacktestResult", "backtest"]
 
@@ -136,10 +140,10 @@ def backtest(
         raise TypeError(f"expected forecaster to be an LSTMForecaster, got {type(forecaster).__name__}")
     horizon = check_count("horizon", forecaster.horizon if horizon is None else horizon)
     template: LSTMForecaster = clone(forecaster).set_params(checkpoint=None)
-    template._validate_parameters()
+    template.check_parameters()
     if template.missing == "interpolate":
         template.set_params(missing="ffill")
-    seen = template._read(y, X, X_past, static)
+    seen = read_series(template, y, X, X_past, static)
     observations = seen.observations
     _check_horizon(template, seen, horizon)
     rolling = Rolling.of(observations.lengths, test_size, horizon, stride, gap)
@@ -182,10 +186,11 @@ class _Job:
     scorer: SpreadScorer
 
     def __call__(self, fitted: LSTMForecaster, fold: Fold, is_last: bool) -> _Outcome:
-        fitted._fit(self.seen.take(fold.rows(self.seen.observations)))
-        sized, part = self.seen.sized(like=fitted._seen), self.windows.take(fold.windows)
-        parameters = fitted._forecast_origins(fitted.model_, sized, part.origins, self.horizon, part.which)
-        values = self.seen.undo(mean(fitted.model_.config["distribution"], parameters))
+        fit_series(fitted, self.seen.take(fold.rows(self.seen.observations)))
+        sized, part = self.seen.with_statistics(like=fitted.fitted_.seen), self.windows.take(fold.windows)
+        model = fitted.model_
+        parameters = forecast_origins(model, sized, part.origins, self.horizon, part.which, fitted.n_threads)
+        values = self.seen.undo(mean(model.config["distribution"], parameters))
         # hundreds of refits would fill the memory
         kept = fitted if is_last else None
         return _Outcome(values, self.scorer.score(fitted, sized, fold), kept)
@@ -237,7 +242,7 @@ def _clones(template: LSTMForecaster) -> Iterator[LSTMForecaster]:
     while True:
         yield clone(template)
         if template.random_state is not None:
-            template._seed()
+            draw_seed(template.random_state)
 
 
 def _deviation(template: LSTMForecaster, observations: Observations, first: Fold, scaled: bool) -> Array:
@@ -247,7 +252,7 @@ def _deviation(template: LSTMForecaster, observations: Observations, first: Fold
         return deviation
     part = observations.take(first.rows(observations))
     begins = np.cumsum(part.lengths) - part.lengths
-    lengths = template._training_lengths(part)
+    lengths = HeldOut.of(template).training_lengths(part)
     for i, begin, n in zip(np.flatnonzero(first.stop > first.start), begins, lengths, strict=True):
         deviation[i] = fit_columns("standard", part.values[begin : begin + n])[1]
     return deviation

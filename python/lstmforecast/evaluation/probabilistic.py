@@ -12,13 +12,17 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lstmforecast.data.dataset import Seen
+from lstmforecast.data.error_scale import ErrorScale
 from lstmforecast.data.observations import Observations
-from lstmforecast.data.units import Units
 from lstmforecast.estimators.forecaster import LSTMForecaster
 from lstmforecast.evaluation.rolling import Fold, Windows
 from lstmforecast.evaluation.scoring import METHODS, carried, known_truth, naive_forecast, seasons_at
+from lstmforecast.fitting.held_out import HeldOut
+from lstmforecast.fitting.roll import forecast_origins
 from lstmforecast.metrics import interval_losses, pinball_losses
 from lstmforecast.uncertainty.calibration import SIDES, Calibration, check_probabilities, levels_of
+from lstmforecast.uncertainty.errors import held_out_places
+from lstmforecast.uncertainty.intervals import corrected_quantiles, require_errors
 
 INTERVAL_SCORES = ("coverage", "width", "interval score")
 LEVELS = [round(0.05 * i, 2) for i in range(1, 20)]
@@ -126,8 +130,16 @@ class SpreadScorer:
         n_errors = min(map(len, held_out))
 
         def check(wanted: Probabilities) -> None:
-            sizes = (n_errors, self.horizon, forecaster.horizon)
-            forecaster._check_levels(wanted.all, wanted.words, *sizes, of_panel=self.observations.is_panel)
+            require_errors(
+                wanted.all,
+                wanted.words,
+                n_errors=n_errors,
+                steps=self.horizon,
+                trained=forecaster.horizon,
+                held_out=HeldOut.of(forecaster),
+                n_rows=0,
+                of_panel=self.observations.is_panel,
+            )
 
         check(self.wanted)
         if not self.observations.is_panel:
@@ -182,31 +194,40 @@ class SpreadScorer:
         """The quantiles (n, n_windows, horizon, k) of each of `METHODS` for given windows."""
         held_out, units = self._held_out(fitted, fold), self._units(fitted, fold)
         return (
-            lambda windows: fitted._quantiles_at(seen, windows.origins, self.horizon, self.wanted.all, windows.which),
+            lambda windows: self._quantiles(fitted, seen, windows),
             self._naive_quantiles(held_out, 1, units),
             self._naive_quantiles(held_out, self.season, units),
         )
 
+    def _quantiles(self, fitted: LSTMForecaster, seen: Seen, windows: Windows) -> Array:
+        """The forecaster's own: (n_levels, n_windows, horizon, k)."""
+        calibration, units = fitted.fitted_.calibration, seen.error_scale
+        assert calibration is not None
+        which = windows.which
+        forecast = forecast_origins(fitted.model_, seen, windows.origins, self.horizon, which, fitted.n_threads)
+        units = None if units is None else units.take(which)
+        return seen.undo(corrected_quantiles(calibration, forecast, self.wanted.all, units))
+
     def _held_out(self, forecaster: LSTMForecaster, fold: Fold) -> Windows:
         """The windows that a fit is calibrated with."""
         part = self.observations.take(fold.rows(self.observations))
-        which, origins = forecaster._held_out_places(part)
+        which, origins = held_out_places(HeldOut.of(forecaster), part)
         which = np.flatnonzero(fold.stop > fold.start)[which]
         return Windows(which, fold.start[which] + origins)
 
-    def _units(self, forecaster: LSTMForecaster, fold: Fold) -> Units:
+    def _units(self, forecaster: LSTMForecaster, fold: Fold) -> ErrorScale:
         """What errors of naive forecasts are counted in: units of the series of a panel, as the forecaster's."""
         shape = (self.observations.n_series, self.observations.n_columns)
-        units = Units(np.ones(shape), np.ones(shape, bool))
+        units = ErrorScale(np.ones(shape), np.ones(shape, bool))
         if self.observations.is_panel:
             part = replace(self.seen.take(fold.rows(self.observations)), transform=None)
-            found = part.sized(forecaster._training_lengths(part.observations)).units
+            found = part.with_statistics(HeldOut.of(forecaster).training_lengths(part.observations)).error_scale
             assert found is not None
             for all_, known in zip(units, found, strict=True):
                 all_[fold.stop > fold.start] = known
         return units
 
-    def _naive_quantiles(self, held_out: Windows, season: int, units: Units) -> Callable[[Windows], Array]:
+    def _naive_quantiles(self, held_out: Windows, season: int, units: ErrorScale) -> Callable[[Windows], Array]:
         """A naive forecast and quantiles of its errors on the rows held out, for given windows."""
         values, steps = carried(self.observations), np.arange(self.horizon)
 
@@ -222,7 +243,7 @@ class SpreadScorer:
         errors = np.stack(
             [calibration.quantile(*each) for each in zip(self.wanted.all, self.wanted.words, strict=True)]
         )
-        return lambda windows: forecast(windows) + units.spreads[windows.which, np.newaxis] * errors[:, np.newaxis]
+        return lambda windows: forecast(windows) + units.scale[windows.which, np.newaxis] * errors[:, np.newaxis]
 
     def _batches(self, windows: Windows) -> Iterator[Windows]:
         size = max(1, MOST_VALUES // (len(self.wanted.all) * self.horizon * self.observations.n_columns))

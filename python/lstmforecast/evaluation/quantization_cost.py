@@ -16,9 +16,10 @@ from sklearn.base import is_classifier
 from sklearn.utils.validation import check_is_fitted
 
 from lstmforecast.data.dataset import read_observations
-from lstmforecast.estimators.series_estimator import SeriesEstimator
+from lstmforecast.estimators.forecaster import LSTMForecaster
 from lstmforecast.export.quantization import DTYPES
 from lstmforecast.fitting.distribution import mean
+from lstmforecast.fitting.roll import forecast_origins
 
 if TYPE_CHECKING:
     from lstmforecast.estimators.estimator import LSTMEstimator
@@ -75,7 +76,7 @@ def quantization_report(estimator: LSTMEstimator, *data: Any, dtypes: Sequence[s
     if estimator.quantized_ is not None:
         raise ValueError(f"expected an estimator that isn't quantised, got one of {estimator.quantized_}")
     each = {"float32": estimator} | {dtype: estimator.quantize(dtype) for dtype in dtypes}
-    trial = _trial_of_series if isinstance(estimator, SeriesEstimator) else _trial_of_rows
+    trial = _trial_of_series if isinstance(estimator, LSTMForecaster) else _trial_of_rows
     trials: dict[str, Trial] = {name: trial(one, *data) for name, one in each.items()}
     table = pd.DataFrame({"file_bytes": {name: _file_size(one) for name, one in each.items()}})
     for column, n in (("one_us", 1), ("batch_us", BATCH)):
@@ -102,19 +103,20 @@ def _medians(calls: dict[str, Callable[[int], object]], n: int) -> pd.Series:
 
 
 def _trial_of_series(
-    forecaster: SeriesEstimator, y: Any, X: Any = None, X_past: Any = None, static: Any = None
+    forecaster: LSTMForecaster, y: Any, X: Any = None, X_past: Any = None, static: Any = None
 ) -> Trial:
-    like, horizon = forecaster._seen, forecaster._steps(None)
+    fitted = forecaster.fitted_
+    like, horizon = fitted.seen, fitted.horizon
     observations = read_observations(y, missing=forecaster.missing, like=like.observations)
     features = like.covariates.of(observations, X, X_past, static)
-    seen = replace(like, observations=observations, features=features, sizes=None).sized(like=like)
+    seen = replace(like, observations=observations, features=features, statistics=None).with_statistics(like=like)
     which, origins = _origins(observations.lengths, forecaster.window_size_, horizon)
     truth = observations.values[observations.row_of(which, origins)[:, np.newaxis] + np.arange(horizon)]
     variance = np.nanvar(observations.values, axis=0)
 
     def forecast(n: int) -> NDArray[np.float64]:
         model = forecaster.model_
-        parameters = forecaster._forecast_origins(model, seen, origins[:n], horizon, which[:n])
+        parameters = forecast_origins(model, seen, origins[:n], horizon, which[:n], forecaster.n_threads)
         return seen.undo(mean(model.config["distribution"], parameters))
 
     return forecast, lambda: _mean_squared(truth, forecast(len(origins)), variance)

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NoReturn
+from collections.abc import Mapping, Sequence
+from typing import Any, NoReturn
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from pandas.tseries.offsets import BaseOffset
 
+from lstmforecast import _core
 from lstmforecast.calendar import calendar_names
 from lstmforecast.data.observations import Observations
 from lstmforecast.data.panel import Panel
-
-if TYPE_CHECKING:
-    from lstmforecast.estimators.classifier import LSTMClassifier
-    from lstmforecast.estimators.forecaster import LSTMForecaster
-    from lstmforecast.estimators.tabular import WindowEstimator
-    from lstmforecast.monitoring.anomaly import LSTMAnomalyDetector
+from lstmforecast.fitting.ensemble import Ensemble
+from lstmforecast.uncertainty.calibration import Calibration
+from lstmforecast.uncertainty.fitted_series import FittedSeries
 
 _KINDS = ("vector", "matrix", "series", "frame", "long")
 _DEVICE = re.compile(r"cpu|cuda(:\d{1,3})?")
@@ -89,9 +87,11 @@ def check_training(training: Mapping[str, Any], history: Mapping[str, NDArray[An
         require(isinstance(names, list) and all(isinstance(name, str) for name in names), "names that are none")
 
 
-def check_forecaster(forecaster: LSTMForecaster) -> None:
-    """Check the rows that it has seen, and the errors that its intervals are made of, against its network."""
-    config, seen = forecaster.model_.config, forecaster._seen
+def check_series(
+    fitted: FittedSeries, distribution: Any, *, head: str, calendar: str | Sequence[str] | None, holidays: str | None
+) -> None:
+    """Check the rows that a forecaster has seen, and its errors, against its network and its parameters."""
+    config, seen = fitted.model.config, fitted.seen
     observations, covariates, features = seen.observations, seen.covariates, seen.features
     k = config["n_targets"]
     check_observations(observations, k)
@@ -101,29 +101,42 @@ def check_forecaster(forecaster: LSTMForecaster) -> None:
     for table in (covariates.past, covariates.known):
         if table is not None:
             _check_columns(table.form, table.n_columns)
-    window_size = forecaster.window_size_
+    window_size = fitted.window_size
     require(is_count(window_size) and window_size == config["window_size"], f"a window of {window_size!r} rows")
-    require(is_count(forecaster._n_rows, 1), "rows that can't be counted")
+    require(is_count(fitted.n_rows, 1), "rows that can't be counted")
     enough = isinstance(observations, Panel) or len(observations) >= config["window_size"]
     require(enough, f"a context of {len(observations)} rows")
-    if forecaster.head == "recursive":
-        require(forecaster.horizon <= len(observations), f"a horizon of {forecaster.horizon}")
+    if head == "recursive":
+        require(fitted.horizon <= len(observations), f"a horizon of {fitted.horizon}")
     if isinstance(observations, Panel):
-        assert seen.sizes is not None
-        # files of version 1 don't tell which errors are pooled
-        width = 3 * k if seen.sizes.shape[-1] == 3 * k else 4 * k
-        require_array("sizes", seen.sizes, np.float64, (observations.n_series, width))
-        require(bool((seen.sizes[:, k : 2 * k] != 0).all()), "series with a scale of 0")
-        require(bool((seen.sizes[:, 2 * k :] >= 0).all()), "series with errors in units below 0")
+        assert seen.statistics is not None
+        _check_panel(seen.statistics, observations, k)
     if covariates.static is not None:
-        require(covariates.static.index.is_unique, "series with two rows of static")
-        require(bool(np.isfinite(covariates.static.to_numpy()).all()), "static features that are not finite")
-        require(bool(observations.series_keys.isin(covariates.static.index).all()), "series without static features")
-    calendar_names(observations.freq or "D", forecaster.calendar, forecaster.holidays)
-    _check_calibration(forecaster, k)
+        _check_static(covariates.static, observations)
+    calendar_names(observations.freq or "D", calendar, holidays)
+    require(distribution == config["distribution"], "a loss of other outputs")
+    if fitted.calibration is not None:
+        steps = fitted.steps_of_errors
+        require(head == "recursive" or steps == config["horizon"], f"errors of {steps} steps")
+        _check_calibration(fitted.calibration, distribution, k, of_panel=observations.is_panel)
     # what labels forecasts: a frequency by which the times go on
     observations.future_index(1)
-    covariates._calendar_rows(observations.index, len(observations))
+    covariates.calendar_rows(observations.index, len(observations))
+
+
+def _check_panel(statistics: NDArray[np.float64], observations: Panel, k: int) -> None:
+    """Check the scales and units of error of the series of a panel."""
+    # files of version 1 don't tell which errors are pooled
+    width = 3 * k if statistics.shape[-1] == 3 * k else 4 * k
+    require_array("statistics", statistics, np.float64, (observations.n_series, width))
+    require(bool((statistics[:, k : 2 * k] != 0).all()), "series with a scale of 0")
+    require(bool((statistics[:, 2 * k :] >= 0).all()), "series with errors in units below 0")
+
+
+def _check_static(static: pd.DataFrame, observations: Observations) -> None:
+    require(static.index.is_unique, "series with two rows of static")
+    require(bool(np.isfinite(static.to_numpy()).all()), "static features that are not finite")
+    require(bool(observations.series_keys.isin(static.index).all()), "series without static features")
 
 
 def check_observations(observations: Observations, k: int) -> None:
@@ -184,21 +197,16 @@ def _check_columns(form: Any, n_columns: Any) -> None:
         require(all(isinstance(flag, bool) for flag in (origin.is_series, origin.is_date)), "an origin that is none")
 
 
-def _check_calibration(forecaster: LSTMForecaster, k: int) -> None:
-    calibration, config = forecaster._calibration, forecaster.model_.config
-    require(forecaster._distribution() == config["distribution"], f"a loss {forecaster.loss!r} of other outputs")
-    if calibration is None:
-        return
+def _check_calibration(calibration: Calibration, distribution: Any, k: int, *, of_panel: bool) -> None:
     truth, parameters, spreads = calibration.truth, calibration.parameters, calibration.spreads
     require_array("errors", truth, np.float32, (None, None, k))
     n, horizon, _ = truth.shape
     require(horizon > 0, f"errors of shape {truth.shape}")
-    require(forecaster.head == "recursive" or horizon == config["horizon"], f"errors of {horizon} steps")
     require(is_count(calibration.n_learned) and calibration.n_learned <= n, "errors that can't be counted")
-    require((parameters is None) == (config["distribution"] is None), "errors of another distribution")
+    require((parameters is None) == (distribution is None), "errors of another distribution")
     if parameters is not None:
-        require_array("parameters", parameters, np.float32, (n, horizon, k, n_outputs(config["distribution"])))
-    require((spreads is not None) == isinstance(forecaster._seen.observations, Panel), "errors of another kind")
+        require_array("parameters", parameters, np.float32, (n, horizon, k, n_outputs(distribution)))
+    require((spreads is not None) == of_panel, "errors of another kind")
     if spreads is not None:
         require_array("spreads", spreads, np.float64, (n, k))
         require(bool((spreads > 0).all()), "spreads of 0")
@@ -211,51 +219,23 @@ def n_outputs(distribution: Any) -> int:
     return 3 if distribution == "student_t" else 2
 
 
-def check_regressor(estimator: WindowEstimator, n_outputs: Any) -> None:
-    """Check the columns of X, and how many outputs there are."""
-    window_size, n_features = estimator.model_.window_shape
-    config = estimator.model_.config
+def check_rows(model: _core.Model | Ensemble, n_outputs: Any, n_columns: Any, names: Any) -> None:
+    """Check the columns of X, their names (or None), and how many outputs there are, against the network."""
+    window_size, n_features = model.window_shape
+    config = model.config
     require(config["horizon"] == 1 and config["n_known"] == 0 and config["distribution"] is None, "another network")
     require(n_outputs == config["n_targets"], f"{n_outputs} outputs")
-    n_columns = estimator.n_features_in_
     require(n_columns in (n_features, window_size * n_features), f"{n_columns} columns of X")
-    names = getattr(estimator, "feature_names_in_", None)
     if names is not None:
         require(len(names) == n_columns and all(isinstance(name, str) for name in names), "other names of columns")
 
 
-def check_classifier(classifier: LSTMClassifier) -> None:
-    """Check its classes, what they weigh, and its temperature."""
-    classes, weights = classifier.classes_, classifier.class_weight_
-    check_regressor(classifier, len(classes))
+def check_classes(classes: NDArray[Any], weights: NDArray[np.float64], temperature: float) -> None:
+    """Check the classes of a classifier, what they weigh, and its temperature."""
     require(classes.ndim == 1 and classes.dtype.kind in "OUbifu", "classes that are none")
     values = classes.tolist()
     plain = all(isinstance(value, str | int | float | bool) for value in values)
     require(plain and len(classes) > 1 and values == sorted(set(values)), "classes in no order")
     require_array("weights of classes", weights, np.float64, (len(classes),))
     require(bool((weights > 0).all()), "classes that weigh nothing")
-    require(0 < classifier.temperature_ < np.inf, f"a temperature of {classifier.temperature_}")
-
-
-def check_detector(detector: LSTMAnomalyDetector) -> None:
-    """Check what a detector keeps besides forecaster and monitor."""
-    k, labels, clock = detector.forecaster_.n_features_in_, detector._labels, detector._clock
-    require(detector.n_features_in_ == k, f"{detector.n_features_in_} columns")
-    require(labels is None or len(labels) == k, "other names of columns")
-    require(-np.inf < detector.offset_ < 0, f"an offset of {detector.offset_}")
-    if clock.newest is None:
-        require(clock.step == 0, "steps without times")
-    else:
-        require(len(clock.newest) == 1 and not clock.newest.hasnans and clock.step > 0, "a clock that stands still")
-    recent, every = detector._recent, detector.refit_every
-    require(detector._ahead in range(every or 1), f"{detector._ahead} rows since the last fit")
-    require(len(recent) == (0 if every is None else 1), "other rows to be fitted to")
-    for rows in recent:
-        require_array("rows", rows, np.float64, (None, k), finite=False)
-        require(not np.isinf(rows).any(), "rows that are infinite")
-    report = detector._report
-    counts = [*report.counts.values(), *report.rows.values()]
-    require(
-        all(map(is_count, counts)) and all(isinstance(x, str) for x in report.first.values()), "a report of nothing"
-    )
-    repr(detector.report_)
+    require(0 < temperature < np.inf, f"a temperature of {temperature}")

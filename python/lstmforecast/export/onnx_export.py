@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,53 +13,37 @@ from onnx import ModelProto, ValueInfoProto, checker, helper
 
 import lstmforecast
 from lstmforecast import _core
-from lstmforecast.estimators.classifier import LSTMClassifier
-from lstmforecast.estimators.regressor import LSTMRegressor
-from lstmforecast.estimators.series_estimator import SeriesEstimator
+from lstmforecast.data.dataset import Seen
 from lstmforecast.export.onnx_forecast import Inputs, Lens
 from lstmforecast.export.onnx_graph import IR_VERSION, OPSET, Graph
 from lstmforecast.fitting.distribution import mean, n_parameters
 from lstmforecast.fitting.ensemble import Ensemble
 
-if TYPE_CHECKING:
-    from lstmforecast.estimators.estimator import LSTMEstimator
-
 # the dimension of the windows, as long as one likes
 N = "n"
 
 
-def to_onnx(estimator: LSTMEstimator, path: str | Path, dtype: str) -> None:
-    """See `LSTMEstimator.to_onnx`."""
-    if dtype not in ("float64", "float32"):
-        raise ValueError(f"expected dtype='float64' or 'float32', got {dtype!r}")
-    file = _File(estimator, np.float64 if dtype == "float64" else np.float32)
-    if isinstance(estimator, SeriesEstimator):
-        write_forecaster(file, estimator)
-    elif isinstance(estimator, LSTMClassifier):
-        write_classifier(file, estimator)
-    else:
-        assert isinstance(estimator, LSTMRegressor)
-        write_regressor(file, estimator)
-    _core.replace_file(path, file.to_proto().SerializeToString())
-
-
-class _File:
+class GraphFile:
     """A graph with its inputs, outputs and what is told about them.
 
     Parameters
     ----------
-    estimator : LSTMEstimator
-        A fitted one.
-    dtype : type
+    estimator : str
+        The name of the estimator's class.
+    model : Model or Ensemble
+        Its network.
+    dtype : {"float64", "float32"}
         Of the numbers that go in and come out; what lies between is in double precision around the network.
     """
 
-    def __init__(self, estimator: LSTMEstimator, dtype: type[np.generic]) -> None:
-        self.graph, self.dtype = Graph(), dtype
-        self.model = estimator.model_
-        self.config = self.model.config
+    def __init__(self, estimator: str, model: _core.Model | Ensemble, dtype: str) -> None:
+        if dtype not in ("float64", "float32"):
+            raise ValueError(f"expected dtype='float64' or 'float32', got {dtype!r}")
+        self.graph, self.model = Graph(), model
+        self.dtype: type[np.generic] = np.float64 if dtype == "float64" else np.float32
+        self.config = model.config
         self.properties: dict[str, Any] = {
-            "estimator": type(estimator).__name__,
+            "estimator": estimator,
             "version": lstmforecast.__version__,
             "window_size": self.config["window_size"],
         }
@@ -76,6 +60,10 @@ class _File:
         self.graph.outputs.append(_declared(name, dtype or self.dtype, shape, what))
         self.graph.nodes.append(helper.make_node("Identity", [x], [name], name))
 
+    def write(self, path: str | Path) -> None:
+        """Write the file; one that is there is replaced."""
+        _core.replace_file(path, self.to_proto().SerializeToString())
+
     def to_proto(self) -> ModelProto:
         """The whole file, checked."""
         versions = {"opset_imports": [helper.make_opsetid("", OPSET)], "ir_version": IR_VERSION}
@@ -91,22 +79,37 @@ def _declared(name: str, dtype: Any, shape: list[int | str], what: str) -> Value
     return helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(np.dtype(dtype)), shape, what)
 
 
-def write_regressor(file: _File, estimator: LSTMRegressor) -> None:
+class Rows(NamedTuple):
+    """The ``X`` of a regressor or classifier at `fit`.
+
+    Parameters
+    ----------
+    n_columns : int
+        Columns of a flat ``X``, or features of each step.
+    names : list of str or None
+        Of the columns.
+    """
+
+    n_columns: int
+    names: list[str] | None
+
+
+def write_regressor(file: GraphFile, rows: Rows, n_outputs: int, *, flat_targets: bool) -> None:
     """``X`` to ``prediction``, of the shapes of `predict`."""
-    n, config = estimator.n_outputs_, file.config
-    outputs = _outputs_of_rows(file, estimator, n)
-    shape: list[int | str] = [N] if estimator._flat_targets else [N, n]
+    config = file.config
+    outputs = _outputs_of_rows(file, rows, n_outputs)
+    shape: list[int | str] = [N] if flat_targets else [N, n_outputs]
     x = file.graph.reshape(outputs, *(-1 if each == N else int(each) for each in shape))
-    file.properties |= {"n_features": config["n_features"], "n_outputs": n}
+    file.properties |= {"n_features": config["n_features"], "n_outputs": n_outputs}
     file.output("prediction", x, shape, "as predict gives it, in the units of the y of fit")
 
 
-def write_classifier(file: _File, estimator: LSTMClassifier) -> None:
+def write_classifier(file: GraphFile, rows: Rows, classes: NDArray[Any], class_weight: NDArray[np.float64]) -> None:
     """``X`` to ``label`` and ``probabilities``."""
-    graph, classes = file.graph, estimator.classes_
-    probabilities = graph.add("Softmax", _outputs_of_rows(file, estimator, len(classes)), axis=1)
+    graph = file.graph
+    probabilities = graph.add("Softmax", _outputs_of_rows(file, rows, len(classes)), axis=1)
     # as predict: class weights decide, and are not in the probabilities
-    decisive = graph.add("Mul", probabilities, estimator.class_weight_.astype(np.float64))
+    decisive = graph.add("Mul", probabilities, class_weight.astype(np.float64))
     best = graph.add("ArgMax", decisive, axis=1, keepdims=0)
     kinds: dict[str, Any] = {"i": np.int64, "u": np.int64, "b": np.bool_, "f": np.float64, "U": np.object_}
     if classes.dtype.kind == "O" and all(isinstance(label, str) for label in classes):
@@ -119,15 +122,14 @@ def write_classifier(file: _File, estimator: LSTMClassifier) -> None:
     file.output("probabilities", probabilities, [N, len(classes)], "of each class, in the order of the classes")
 
 
-def _outputs_of_rows(file: _File, estimator: LSTMRegressor | LSTMClassifier, n_outputs: int) -> str:
+def _outputs_of_rows(file: GraphFile, rows: Rows, n_outputs: int) -> str:
     """Declare ``X``, of the shape that it had at `fit`, and ask the network: (n, n_outputs)."""
-    size, n_features = estimator.model_.window_shape
-    flat = estimator.n_features_in_ == size * n_features
+    size, n_features = file.model.window_shape
+    flat = rows.n_columns == size * n_features
     shape: list[int | str] = [N, size * n_features] if flat else [N, size, n_features]
-    names = getattr(estimator, "feature_names_in_", None)
-    file.properties["features"] = list(range(estimator.n_features_in_)) if names is None else names.tolist()
+    file.properties["features"] = list(range(rows.n_columns)) if rows.names is None else rows.names
     windows = file.graph.reshape(file.input("X", shape, "windows, as at fit"), -1, size, n_features)
-    return file.graph.reshape(_ask(file.graph, estimator.model_, Inputs(windows), gaps=False), -1, n_outputs)
+    return file.graph.reshape(_ask(file.graph, file.model, Inputs(windows), gaps=False), -1, n_outputs)
 
 
 def _ask(graph: Graph, model: Any, inputs: Inputs, gaps: bool) -> str:
@@ -140,30 +142,32 @@ def _ask(graph: Graph, model: Any, inputs: Inputs, gaps: bool) -> str:
     return graph.add("Div", graph.total(each), np.float64(len(each)))
 
 
-def write_forecaster(file: _File, forecaster: SeriesEstimator) -> None:
-    """``windows``, and where there are ``future`` and ``scales``, to ``forecast`` and what else the loss forecasts."""
+def write_forecaster(file: GraphFile, seen: Seen, horizon: int, *, missing: str, normalize: str | None) -> None:
+    """``windows``, and where there are ``future`` and ``scales``, to ``forecast`` and what else the loss forecasts.
+
+    ``horizon`` steps are forecast, for series as those that were ``seen``; the others are parameters of the forecaster.
+    """
     graph, config = file.graph, file.config
-    horizon = config["horizon"] if forecaster.head == "direct" else forecaster.horizon
-    inputs = _forecaster_inputs(file, forecaster, horizon)
-    gaps = forecaster.missing == "mask" or forecaster._seen.observations.is_panel
+    inputs = _forecaster_inputs(file, seen, horizon, normalize)
+    gaps = missing == "mask" or seen.observations.is_panel
     if horizon == config["horizon"]:
         parameters = _ask(graph, file.model, inputs, gaps)
     else:
-        parameters = _roll(graph, file.model, inputs, horizon, gaps, forecaster._seen.covariates.n_static)
-    distribution, k, undo = config["distribution"], config["n_targets"], _undo(forecaster.transform, graph)
+        parameters = _roll(graph, file.model, inputs, horizon, gaps, seen.covariates.n_static)
+    distribution, k, undo = config["distribution"], config["n_targets"], _undo(seen.transform, graph)
     forecast = undo(_mean(graph, distribution, parameters))
     file.output("forecast", forecast, [N, horizon, k], "as predict gives it, in the units of the targets")
     shape: list[int | str] = [N, horizon, k, n_parameters(distribution)]
     if isinstance(distribution, dict):
         file.properties["quantiles"] = distribution["quantiles"]
         file.output("quantiles", undo(parameters), shape, "the network's, ascending in the last dimension")
-    elif distribution is not None and forecaster.transform is None:
+    elif distribution is not None and seen.transform is None:
         file.properties["distribution"] = distribution
         file.output("parameters", parameters, shape, f"of {distribution} distributions")
 
 
-def _forecaster_inputs(file: _File, forecaster: SeriesEstimator, horizon: int) -> Inputs:
-    config, seen, graph = file.config, forecaster._seen, file.graph
+def _forecaster_inputs(file: GraphFile, seen: Seen, horizon: int, normalize: str | None) -> Inputs:
+    config, graph = file.config, file.graph
     size, k, n_known = config["window_size"], config["n_targets"], config["n_known"]
     names = [str(name) for name in seen.covariates.names]
     targets = [str(name) for name in seen.observations.form.variables(k)]
@@ -174,13 +178,13 @@ def _forecaster_inputs(file: _File, forecaster: SeriesEstimator, horizon: int) -
     future = scales = None
     what = "the last rows: targets, then what stands beside them, as in features; NaN is missing"
     windows = file.input("windows", [N, size, config["n_features"]], what)
-    if forecaster.transform == "log":
+    if seen.transform == "log":
         logs = graph.add("Log", graph.add("Add", graph.part(windows, 2, 0, k), np.float64(1)))
         others = [graph.part(windows, 2, k, config["n_features"])] if config["n_features"] > k else []
         windows = graph.concat([logs, *others], 2)
     if n_known:
         future = file.input("future", [N, horizon, n_known], "what is known of the rows after them")
-    if seen.scales is not None and forecaster.normalize != "window":
+    if seen.scales is not None and normalize != "window":
         keys = [str(key) for key in seen.observations.series_keys]
         file.properties["scales"] = dict(zip(keys, seen.scales.tolist(), strict=True))
         scales = file.input("scales", [N, 2 * k], "centres, then scales, of the targets of each window's series")

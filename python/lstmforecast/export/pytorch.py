@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from lstmforecast import _core
+from lstmforecast.contract.core_options import ModelConfig
 from lstmforecast.export.pytorch_networks import NETWORKS
 from lstmforecast.fitting.architecture import of_core
 from lstmforecast.fitting.ensemble import Ensemble
@@ -39,7 +40,7 @@ class Mean(nn.Module):
         return torch.stack([member(windows) for member in self.members]).mean(0)
 
 
-def logarithmic(module: nn.Module, config: dict[str, Any]) -> nn.Module:
+def logarithmic(module: nn.Module, config: ModelConfig) -> nn.Module:
     """Put a module between the logarithm of 1 plus targets and its inverse, its state dict as it was.
 
     Raises
@@ -77,7 +78,7 @@ class LSTMModule(nn.Module):
         A model's scalers; kept as buffers outside of the state dict.
     """
 
-    def __init__(self, config: dict[str, Any], scalers: dict[str, NDArray[Any]]) -> None:
+    def __init__(self, config: ModelConfig, scalers: dict[str, NDArray[Any]]) -> None:
         super().__init__()
         self.config = config
         self.independent = config["channels"] == "independent"

@@ -12,8 +12,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lstmforecast.contract.core_options import ModelConfig
 
-def add_lstm(module: nn.Module, config: dict[str, Any], input_size: int) -> int:
+
+def add_lstm(module: nn.Module, config: ModelConfig, input_size: int) -> int:
     """``lstm``."""
     module.lstm = nn.LSTM(
         input_size,
@@ -32,7 +34,7 @@ def last_state(module: Any, steps: Tensor) -> Tensor:
     return torch.cat([state[-2], state[-1]], dim=-1) if module.lstm.bidirectional else state[-1]
 
 
-def add_attention(module: nn.Module, config: dict[str, Any], input_size: int, num_heads: int) -> int:
+def add_attention(module: nn.Module, config: ModelConfig, input_size: int, num_heads: int) -> int:
     """``lstm``, ``attention`` of its outputs to each other, ``norm`` of the sum of both."""
     size = add_lstm(module, config, input_size)
     module.attention = nn.MultiheadAttention(size, num_heads, config["dropout"], batch_first=True)
@@ -51,7 +53,7 @@ def attended_state(module: Any, steps: Tensor) -> Tensor:
 
 
 def add_cnn_lstm(
-    module: nn.Module, config: dict[str, Any], input_size: int, kernel_sizes: list[int], out_channels: int
+    module: nn.Module, config: ModelConfig, input_size: int, kernel_sizes: list[int], out_channels: int
 ) -> int:
     """``conv``, a list of convolutions, and ``lstm``."""
     sizes = zip([input_size] + [out_channels] * len(kernel_sizes), kernel_sizes, strict=False)
@@ -71,7 +73,7 @@ def convolved_state(module: Any, steps: Tensor) -> Tensor:
 
 
 def add_transformer(
-    module: nn.Module, config: dict[str, Any], input_size: int, num_heads: int, dim_feedforward: int, causal: bool
+    module: nn.Module, config: ModelConfig, input_size: int, num_heads: int, dim_feedforward: int, causal: bool
 ) -> int:
     """``embedding`` of the steps and ``encoder``."""
     size: int = config["hidden_size"]

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from torch import Tensor, nn
 
 from lstmforecast import _core
+from lstmforecast.contract.core_options import TextModelConfig
 
 
 class CharModule(nn.Module):
@@ -18,7 +17,7 @@ class CharModule(nn.Module):
         A text model's configuration.
     """
 
-    def __init__(self, config: dict[str, Any]) -> None:
+    def __init__(self, config: TextModelConfig) -> None:
         super().__init__()
         n, hidden = len(config["characters"]), config["hidden_size"]
         dropout = config["dropout"] if config["num_layers"] > 1 else 0.0

@@ -6,20 +6,14 @@ multiplies those of 8 bits that read states as what they are; else, and all othe
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lstmforecast import _core
 from lstmforecast.fitting.ensemble import Ensemble
-
-if TYPE_CHECKING:
-    from lstmforecast.estimators.estimator import LSTMEstimator
-
-    Estimator = TypeVar("Estimator", bound=LSTMEstimator)
 
 Single = NDArray[np.float32]
 
@@ -31,22 +25,17 @@ IN_UNITS = ".in_units"
 _MISSING = -128
 
 
-def quantize(estimator: Estimator, dtype: str) -> Estimator:
-    """See `LSTMEstimator.quantize`."""
+def quantized(model: _core.Model | Ensemble, dtype: str) -> _core.Model | Ensemble:
+    """A network with the same weights, rounded to ``"int8"`` or ``"bf16"``."""
     if dtype not in DTYPES:
         raise ValueError(f"expected dtype='int8' or 'bf16', got {dtype!r}")
-    present = estimator.model_
-    if isinstance(present, Ensemble):
-        model: _core.Model | Ensemble = Ensemble.build(present.config, len(present.members))
+    if isinstance(model, Ensemble):
+        rounded: _core.Model | Ensemble = Ensemble.build(model.config, len(model.members))
     else:
-        model = _core.Model(present.config)
-    model.load_parameters(unpack(pack(present.parameters(), dtype)), dtype == "int8")
-    model.load_scalers(present.scalers())
-    other = copy.copy(estimator)
-    other.model_, other.quantized_ = model, dtype
-    tensors, values = estimator._fitted_state()
-    other._restore_fitted_state(unpack_state(pack_state(tensors, dtype, present.config["distribution"])), values)
-    return other
+        rounded = _core.Model(model.config)
+    rounded.load_parameters(unpack(pack(model.parameters(), dtype)), dtype == "int8")
+    rounded.load_scalers(model.scalers())
+    return rounded
 
 
 def pack(weights: Mapping[str, Single], dtype: str) -> dict[str, NDArray[Any]]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import numbers
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
 
 from lstmforecast import _core
+from lstmforecast.contract.core_options import CheckpointOptions
 from lstmforecast.contract.plain import plain
 from lstmforecast.contract.rules import Number
 
@@ -86,21 +87,25 @@ def check_checkpoint(checkpoint: Any) -> None:
         rule.check(name, getattr(checkpoint, name))
 
 
-def as_options(checkpoint: Any) -> dict[str, Any] | None:
+def as_options(checkpoint: Any) -> CheckpointOptions | None:
     """What the core takes."""
     if checkpoint is None:
         return None
     if not isinstance(checkpoint, Checkpoint):
         checkpoint = Checkpoint(checkpoint)
-    options = asdict(checkpoint)
-    casts = {"every_n_epochs": int, "every_n_minutes": float}
-    options |= {name: None if options[name] is None else cast(options[name]) for name, cast in casts.items()}
-    return options | {"folder": str(Path(fspath(checkpoint.folder)).absolute()), "keep": int(checkpoint.keep)}
+    epochs, minutes = checkpoint.every_n_epochs, checkpoint.every_n_minutes
+    return {
+        "folder": str(Path(fspath(checkpoint.folder)).absolute()),
+        "every_n_epochs": None if epochs is None else int(epochs),
+        "every_n_minutes": None if minutes is None else float(minutes),
+        "keep": int(checkpoint.keep),
+        "resume": checkpoint.resume,
+    }
 
 
-def of_member(options: dict[str, Any] | None, i: int) -> dict[str, Any] | None:
+def of_member(options: CheckpointOptions | None, i: int) -> CheckpointOptions | None:
     """Those of one network of an ensemble."""
-    return None if options is None else options | {"folder": str(Path(options["folder"]) / MEMBER.format(i))}
+    return None if options is None else {**options, "folder": str(Path(options["folder"]) / MEMBER.format(i))}
 
 
 def saved_seed(checkpoint: Any, n_members: int) -> int | None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-# What the configuration of a model holds: None (a point forecast), {"quantiles": levels}, or a name.
-Distribution = Mapping[str, Sequence[float]] | str | None
+from lstmforecast.contract import core_options
+
+# What the configuration of a model holds; None: a point forecast.
+Distribution = core_options.Distribution | None
 
 N_PARAMETERS = {"normal": 2, "student_t": 3, "negative_binomial": 2}
 

@@ -6,7 +6,7 @@ import copy
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from joblib.parallel import get_active_backend
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from sklearn.utils.parallel import Parallel, delayed
 
 from lstmforecast import _core
+from lstmforecast.contract.core_options import EpochRecord, History, ModelConfig, Outcome, TrainingOptions
 from lstmforecast.fitting.checkpoint import of_member
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from lstmforecast.distributed import Processes
 
 Array = NDArray[np.float64]
-OnEpoch = Callable[[dict[str, Any]], bool | list[str]]
+OnEpoch = Callable[[EpochRecord], bool | list[str]]
 PREFIX = "members."
 
 
@@ -39,13 +40,13 @@ class Ensemble:
         self.members = members
 
     @classmethod
-    def build(cls, config: dict[str, Any], n_members: int) -> Ensemble:
+    def build(cls, config: ModelConfig, n_members: int) -> Ensemble:
         """Draw the weights of each from a seed of its own."""
         return cls([_core.Model(config | {"seed": config["seed"] + i}) for i in range(n_members)])
 
     @classmethod
     def restore(
-        cls, config: dict[str, Any], parameters: Mapping[str, Any], scalers: Mapping[str, Array], int8: bool = False
+        cls, config: ModelConfig, parameters: Mapping[str, Any], scalers: Mapping[str, Array], int8: bool = False
     ) -> Ensemble:
         """Build trained networks again of their weights; see `_core.Model.restore`."""
         each = enumerate(members_of(parameters))
@@ -53,7 +54,7 @@ class Ensemble:
         return cls([restored(config | {"seed": config["seed"] + i}, own, scalers, int8) for i, own in each])
 
     @property
-    def config(self) -> dict[str, Any]:
+    def config(self) -> ModelConfig:
         """That of the first."""
         return self.members[0].config
 
@@ -65,12 +66,12 @@ class Ensemble:
     def fit_series(
         self,
         series: Array,
-        training: dict[str, Any],
+        training: TrainingOptions,
         on_epoch: OnEpoch | None = None,
         starts: NDArray[np.int64] | None = None,
         scales: Array | None = None,
         processes: Processes | None = None,
-    ) -> dict[str, Any]:
+    ) -> Outcome:
         """Train all, side by side, each in an order of its own; see `_core.Model.fit_series`.
 
         The history is the mean of those of the members. ``on_epoch`` is told which of them (``estimator``) has finished
@@ -198,8 +199,8 @@ def _in_processes() -> bool:
 
 
 def _trained(
-    model: _core.Model, series: Array, options: dict[str, Any], starts: NDArray[np.int64] | None, scales: Array | None
-) -> tuple[_core.Model, dict[str, Any]]:
+    model: _core.Model, series: Array, options: TrainingOptions, starts: NDArray[np.int64] | None, scales: Array | None
+) -> tuple[_core.Model, Outcome]:
     outcome = model.fit_series(series, options, None, starts, scales)
     return model, outcome
 
@@ -213,19 +214,19 @@ class _Run:
         self._ended = False
 
     def watch(self, estimator: int) -> OnEpoch:
-        def on_epoch(record: dict[str, Any]) -> bool | list[str]:
+        def on_epoch(record: EpochRecord) -> bool | list[str]:
             with self._lock:
                 if self._ended or self._on_epoch is None:
                     return self._ended
                 # what is raised ends the others too
                 self._ended = True
-                answer = self._on_epoch(record | {"estimator": estimator})
+                answer = self._on_epoch({**record, "estimator": estimator})
                 self._ended = answer is True
                 return answer
 
         return on_epoch
 
-    def wait_for(self, trainings: list[Future[dict[str, Any]]]) -> KeyboardInterrupt | None:
+    def wait_for(self, trainings: list[Future[Outcome]]) -> KeyboardInterrupt | None:
         """Wait for all; at Ctrl-C, for the epochs under way."""
         try:
             wait(trainings)
@@ -235,13 +236,13 @@ class _Run:
         return None
 
 
-def _mean_outcome(outcomes: list[dict[str, Any]], interrupt: KeyboardInterrupt | None) -> dict[str, Any]:
+def _mean_outcome(outcomes: list[Outcome], interrupt: KeyboardInterrupt | None) -> Outcome:
     # the first that failed says why all ended
     first = next((outcome for outcome in outcomes if outcome["error"] is not None), outcomes[0])
     n_epochs = min(outcome["n_epochs"] for outcome in outcomes)
-    names = outcomes[0]["history"]
-    history = {name: np.mean([outcome["history"][name][:n_epochs] for outcome in outcomes], axis=0) for name in names}
-    history["epoch"] = np.arange(1, n_epochs + 1)
+    columns: list[dict[str, Any]] = [dict(outcome["history"]) for outcome in outcomes]
+    mean = {name: np.mean([each[name][:n_epochs] for each in columns], axis=0) for name in columns[0]}
+    history = cast("History", mean | {"epoch": np.arange(1, n_epochs + 1)})
     losses = np.where(np.isnan(history["val_loss"]), history["train_loss"], history["val_loss"])
     return {
         "history": history,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lstmforecast.data.form import MOST_VALUE
+from lstmforecast.data.container import MOST_VALUE
 
 if TYPE_CHECKING:
     from lstmforecast import _core
@@ -28,6 +29,8 @@ def farthest(windows: Array, center: Array, scale: Array) -> tuple[int, ...]:
 
 def require_finite_rows(outputs: Array, windows: Array, model: _core.Model | Ensemble) -> None:
     """Raise a ValueError for the first of outputs (n, ...) that isn't finite, made of windows (n, steps, features)."""
+    if math.isfinite(outputs.sum()):
+        return
     finite = np.isfinite(outputs)
     if finite.all():
         return
@@ -55,11 +58,12 @@ def require_finite_forecasts(
         Features of the steps after the origins.
     """
     most = _largest(seen.observations.form.dtype)
-    # nan compares as false
-    if forecasts.max() <= most and forecasts.min() >= -most:
+    sizes = np.abs(forecasts)
+    # one look at all: no size is above their sum; nan compares as false
+    if sizes.sum() <= most or (sizes <= most).all():
         return
     which, origins = seen.ends if places is None else places
-    fine = np.asarray((np.abs(forecasts) <= most).reshape(*forecasts.shape[:2], -1).all(axis=2))
+    fine = np.asarray((sizes <= most).reshape(*forecasts.shape[:2], -1).all(axis=2))
     i = int(np.argmin(fine.all(axis=1)))
     step, horizon = int(np.argmin(fine[i])), model.config["horizon"]
     if step >= horizon:

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lstmforecast import _core
 from lstmforecast.contract.aside import aside
 from lstmforecast.contract.fit_tasks import FitTasks, with_callbacks
+from lstmforecast.estimators.forecaster import LSTMForecaster
+from lstmforecast.export.file_checks import is_count, require, require_array
+from lstmforecast.export.persistence import ModelFile
 from lstmforecast.monitoring.detector import Found, Watcher
 from lstmforecast.monitoring.events import events_frame, find_runs
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from lstmforecast.estimators.forecaster import LSTMForecaster
     from lstmforecast.thresholds import Threshold
 
 # What a score has as its severity before anything can be said of it, and on its threshold.
@@ -293,51 +293,36 @@ class LSTMAnomalyDetector(Watcher):
         table, index = self._read_newest(X)
         return -self._severity(self._go_on(table, index)) * abs(self.offset_) - self.offset_
 
-    def save(self, path: str | Path) -> None:
-        """Write the fitted detector to one safetensors file, so that it goes on where it stands.
-
-        Parameters
-        ----------
-        path : str or Path
-            Where to; a file that is there is replaced.
-
-        Raises
-        ------
-        OSError
-            If the file can't be written; a file that was there before is left as it was.
-        """
-        from lstmforecast.export.persistence import save_detector
-
-        self._check_is_fitted()
-        save_detector(self, path)
+    def _pack(self) -> ModelFile:
+        return self.forecaster_._pack().with_detector(*self._packed())
 
     @classmethod
-    def load(cls, path: str | Path) -> Self:
-        """Read a detector that `save` wrote.
-
-        Parameters
-        ----------
-        path : str or Path
-            The file.
-
-        Returns
-        -------
-        LSTMAnomalyDetector
-            Fitted, of the class that `load` is called on.
-
-        Raises
-        ------
-        FormatError
-            If the file is damaged, foreign, newer than this version, or holds another kind of estimator.
-        OSError
-            If it can't be read.
-        """
-        from lstmforecast.export.persistence import load
-
-        detector = load(path)
-        if not isinstance(detector, cls):
-            raise _core.FormatError(f"{path}: expected a file of {cls.__name__}, got one of {type(detector).__name__}")
+    def _unpack(cls, file: ModelFile) -> Self:
+        require(file.words["estimator"] == LSTMForecaster.__name__, "a detector without a forecaster")
+        detector = cls._unpacked(LSTMForecaster._unpack(file), *file.detector())
+        detector._check_restored()
         return detector
+
+    def _check_restored(self) -> None:
+        """Raise a ValueError if what was read besides forecaster and monitor doesn't go together."""
+        k, labels, clock = self.forecaster_.n_features_in_, self._labels, self._clock
+        require(self.n_features_in_ == k, f"{self.n_features_in_} columns")
+        require(labels is None or len(labels) == k, "other names of columns")
+        require(-np.inf < self.offset_ < 0, f"an offset of {self.offset_}")
+        if clock.newest is None:
+            require(clock.step == 0, "steps without times")
+        else:
+            require(len(clock.newest) == 1 and not clock.newest.hasnans and clock.step > 0, "a clock that stands still")
+        recent, every = self._recent, self.refit_every
+        require(self._ahead in range(every or 1), f"{self._ahead} rows since the last fit")
+        require(len(recent) == (0 if every is None else 1), "other rows to be fitted to")
+        for rows in recent:
+            require_array("rows", rows, np.float64, (None, k), finite=False)
+            require(not np.isinf(rows).any(), "rows that are infinite")
+        counts = [*self._report.counts.values(), *self._report.rows.values()]
+        named = all(isinstance(label, str) for label in self._report.first.values())
+        require(all(map(is_count, counts)) and named, "a report of nothing")
+        repr(self.report_)
 
     def _score_samples(self, X: Any) -> NDArray[np.float64]:
         table, index = self._read(X)

@@ -17,14 +17,17 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from lstmforecast import _core
 from lstmforecast.contract.aside import aside
+from lstmforecast.contract.core_options import MonitorOptions
 from lstmforecast.contract.fit_tasks import CallbackSupportMixin
 from lstmforecast.contract.html_repr import DocLinkMixin
-from lstmforecast.contract.plain import PlainParameters
+from lstmforecast.contract.plain import PlainParameters, plain_parameters
 from lstmforecast.contract.rules import Number
-from lstmforecast.data.form import read_table, row_name
+from lstmforecast.data.container import read_table, row_name
 from lstmforecast.data.frames import localising, to_pandas
-from lstmforecast.data.packing import pack_frequency, pack_index, pack_label, unpack_frequency, unpack_label
+from lstmforecast.data.saved_labels import pack_frequency, pack_index, pack_label, unpack_frequency, unpack_label
 from lstmforecast.estimators.forecaster import LSTMForecaster
+from lstmforecast.export.saving import Saved
+from lstmforecast.fitting.held_out import HeldOut
 from lstmforecast.monitoring.row_times import Clock, Report, is_clock, spread
 from lstmforecast.thresholds import NAMES, Threshold, resolve
 
@@ -80,7 +83,7 @@ class Found:
         return np.nan_to_num(self.scores / np.maximum(self.thresholds, LEAST_THRESHOLD), nan=0.0)
 
 
-class Watcher(PlainParameters, DocLinkMixin, CallbackSupportMixin, OutlierMixin, BaseEstimator):
+class Watcher(Saved, PlainParameters, DocLinkMixin, CallbackSupportMixin, OutlierMixin, BaseEstimator):
     """The inner works of `LSTMAnomalyDetector`; not for use on its own."""
 
     _doc_page = "anomalies"
@@ -131,7 +134,7 @@ class Watcher(PlainParameters, DocLinkMixin, CallbackSupportMixin, OutlierMixin,
 
     def _check_parameters(self, n_rows: int) -> None:
         """Raise TypeError or ValueError, with one sentence, for the first parameter that makes no sense."""
-        parameters = self._plain_parameters()
+        parameters = plain_parameters(self)
         for name, rule in _RULES.items():
             rule.check(name, parameters[name])
         resolve(self.threshold)._config()
@@ -230,9 +233,12 @@ class Watcher(PlainParameters, DocLinkMixin, CallbackSupportMixin, OutlierMixin,
         return forecaster, rows
 
     def _fit_monitor(self, forecaster: LSTMForecaster, rows: Array) -> tuple[_core.Monitor, Found]:
-        config = {"smoothing": float(self.smoothing), "threshold": resolve(self.threshold)._config()}
-        config |= {"clip": None if self.clip is None else float(self.clip)}
-        n_train = forecaster._training_rows(len(rows))
+        config: MonitorOptions = {
+            "smoothing": float(self.smoothing),
+            "threshold": resolve(self.threshold)._config(),
+            "clip": None if self.clip is None else float(self.clip),
+        }
+        n_train = HeldOut.of(forecaster).training_rows(len(rows))
         seen = _transformed(forecaster, rows)
         monitor, arrays = _core.Monitor.fit(_model_of(forecaster), seen, config, n_train, forecaster.n_threads)
         return monitor, Found.of(arrays, rows.shape[1])
@@ -319,7 +325,7 @@ class Watcher(PlainParameters, DocLinkMixin, CallbackSupportMixin, OutlierMixin,
         arrays: dict[str, NDArray[Any]] = {"newest": stamps}
         if self.refit_every is not None:
             arrays["recent"] = np.concatenate(self._recent)[-self.memory - self.refit_every :]
-        parameters = self._plain_parameters()
+        parameters = plain_parameters(self)
         parameters["forecaster"] = None
         if not isinstance(self.threshold, str):
             parameters["threshold"] = resolve(self.threshold)._config()

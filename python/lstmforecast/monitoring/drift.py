@@ -17,7 +17,7 @@ from lstmforecast.contract.aside import aside
 from lstmforecast.contract.html_repr import DocLinkMixin
 from lstmforecast.contract.plain import PlainParameters
 from lstmforecast.contract.rules import Number
-from lstmforecast.data.form import read_table
+from lstmforecast.data.container import read_table
 from lstmforecast.data.observations import check_columns
 from lstmforecast.monitoring.drift_errors import LEAST_BATCHES, ErrorTests
 from lstmforecast.monitoring.drift_inputs import CHECKS, Reference
@@ -181,7 +181,7 @@ class DriftMonitor(PlainParameters, DocLinkMixin, BaseEstimator):
             If the forecaster isn't fitted, was fitted to a panel, or ``y`` is none of its series; as `fit`.
         """
         check_is_fitted(forecaster)
-        seen, calibration = forecaster._seen.observations, forecaster._calibration
+        seen, calibration = forecaster.fitted_.seen.observations, forecaster.fitted_.calibration
         if seen.is_panel:
             raise ValueError("expected a forecaster of one series, got one of a panel")
         table, form = read_table(y)

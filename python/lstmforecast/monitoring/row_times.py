@@ -12,7 +12,7 @@ from pandas.tseries.frequencies import to_offset
 
 from lstmforecast.data.frequency import inferred
 from lstmforecast.data.index import Frequency, alias, alike, stamps_of
-from lstmforecast.data.packing import pack_index, unpack_index
+from lstmforecast.data.saved_labels import pack_index, unpack_index
 
 # More missing rows than this between two stamps are as good as none: the window holds nothing older.
 MOST_FILLED = 336

@@ -79,7 +79,7 @@ def parameters_of_compare(names: Sequence[str]) -> list[Schema]:
 
 
 def answer_of_compare() -> Schema:
-    """What /compare answers: the numbers of `lstmforecast.evaluation.comparison.Comparison`."""
+    """What /compare answers: the numbers of `lstmforecast.Comparison`."""
     pair = {"type": "array", "items": _NUMBER, "minItems": 2, "maxItems": 2}
     return _object(
         {

@@ -12,12 +12,14 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from lstmforecast.data.dataset import ends_of, roll
-from lstmforecast.data.units import Units
+from lstmforecast.data.error_scale import ErrorScale
 from lstmforecast.fitting.distribution import mean
+from lstmforecast.fitting.held_out import HeldOut
+from lstmforecast.fitting.roll import ends_of, roll
 from lstmforecast.monitoring.ab_store import write_label
 from lstmforecast.serve.timestamps import Clock, check_years
 from lstmforecast.uncertainty.calibration import SIDES, check_probabilities, levels_of
+from lstmforecast.uncertainty.intervals import corrected_quantiles
 
 if TYPE_CHECKING:
     from lstmforecast.estimators.forecaster import LSTMForecaster
@@ -43,7 +45,7 @@ class Prepared:
     windows: Array
     future: Array
     scales: Array | None
-    units: Units | None
+    units: ErrorScale | None
     times: list[Any]
     steps: int
 
@@ -55,7 +57,7 @@ class Prepared:
         windows, future = (np.concatenate([getattr(part, name) for part in parts]) for name in ("windows", "future"))
         scales = None if parts[0].scales is None else np.concatenate([part.scales for part in parts])
         units = [part.units for part in parts if part.units is not None]
-        joined = Units(*(np.concatenate(each) for each in zip(*units, strict=True))) if units else None
+        joined = ErrorScale(*(np.concatenate(each) for each in zip(*units, strict=True))) if units else None
         times = [time for part in parts for time in part.times]
         return Prepared(windows, future, scales, joined, times, parts[0].steps)
 
@@ -84,7 +86,7 @@ class ServedModel:
         if not isinstance(forecaster, LSTMForecaster):
             raise TypeError(f"expected LSTMForecaster for the model {name!r}, got {type(forecaster).__name__}")
         check_is_fitted(forecaster)
-        self._seen = forecaster._seen
+        self._seen = forecaster.fitted_.seen
         tables = {"X": self._seen.covariates.known, "X_past": self._seen.covariates.past}
         given = [each for each, table in tables.items() if table is not None]
         if given:
@@ -136,8 +138,7 @@ class ServedModel:
     @property
     def greatest_coverage(self) -> float:
         """Of intervals, for which there are errors enough; 0 if there are none."""
-        calibration = self.forecaster._calibration
-        n = 0 if calibration is None else len(calibration)
+        n = self.forecaster.fitted_.n_errors
         return max(0.0, n / (n + 1) if self.is_panel else (n - 1) / (n + 1))
 
     def description(self) -> dict[str, Any]:
@@ -187,8 +188,7 @@ class ServedModel:
         model, coverages = self.forecaster, check_probabilities("coverage", list(given))
         levels = _levels(coverages)
         wanted = [f"coverage={coverage:g}" for coverage in coverages for _ in SIDES]
-        n_errors = 0 if model._calibration is None else len(model._calibration)
-        model._check_levels(levels, wanted, n_errors, steps, model._calibrated_horizon(), of_panel=self.is_panel)
+        model.fitted_.require_errors(levels, wanted, steps, HeldOut.of(model))
         return tuple(coverages)
 
     def prepare(self, window: Window, steps: int) -> Prepared:
@@ -208,11 +208,12 @@ class ServedModel:
         return Prepared(rows, np.zeros((1, steps, 0)), None, None, [times], steps)
 
     def _prepare_any(self, window: Window, steps: int) -> Prepared:
-        seen, _ = self.forecaster._seen_from(steps, None, self._container(window), None, None)
-        windows, future = ends_of(self.forecaster.model_, seen, steps, None)
+        model = self.forecaster
+        seen = model.fitted_.on(self._container(window), None, None, None, model.missing)[0].seen
+        windows, future = ends_of(model.model_, seen, steps, None)
         index = seen.observations.future_index(steps)
         times = None if index is None else self._clock.written(index)
-        return Prepared(windows, future, seen.scales, seen.units, [times], steps)
+        return Prepared(windows, future, seen.scales, seen.error_scale, [times], steps)
 
     def _container(self, window: Window) -> Any:
         if window.times is None:
@@ -234,18 +235,23 @@ class ServedModel:
         points, bounds = self._seen.undo(points), self._seen.undo(bounds)
         return points.astype(self._seen.observations.form.dtype, copy=False), bounds
 
-    def _bounds(self, parameters: Array, coverages: tuple[float, ...], units: Units | None) -> Array:
+    def _bounds(self, parameters: Array, coverages: tuple[float, ...], units: ErrorScale | None) -> Array:
         if not coverages:
             return np.empty((0, *parameters.shape[:3]))
         if self._distribution is None and units is None:
             # rounding keeps order, so that corrections may be put in order before they are added
             return parameters[..., 0] + self.corrections(coverages, parameters.shape[1])
-        return self.forecaster._quantiles_of(parameters, _levels(coverages), units)
+        return self._quantiles(parameters, coverages, units)
 
     def _make_corrections(self, coverages: tuple[float, ...], steps: int) -> Array:
         """What is added to points for their bounds: (n_levels, 1, steps, k)."""
         zero = np.zeros((1, steps, self.n_variables, 1))
-        return self.forecaster._quantiles_of(zero, _levels(coverages))
+        return self._quantiles(zero, coverages)
+
+    def _quantiles(self, parameters: Array, coverages: tuple[float, ...], units: ErrorScale | None = None) -> Array:
+        calibration = self.forecaster.fitted_.calibration
+        assert calibration is not None
+        return corrected_quantiles(calibration, parameters, _levels(coverages), units)
 
 
 def _levels(coverages: Sequence[float]) -> list[float]:

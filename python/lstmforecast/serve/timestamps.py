@@ -11,8 +11,8 @@ import pandas as pd
 from pandas.tseries.offsets import BaseOffset, Day, Tick
 
 from lstmforecast.data.index import Frequency, parse_frequency
+from lstmforecast.data.local_time import elapsed, localize
 from lstmforecast.data.observations import Observations
-from lstmforecast.data.wallclock import elapsed, localize
 
 # Rows of a grid for each time given: more is no series with gaps.
 _MOST_MISSING = 20

@@ -9,7 +9,7 @@ from typing import Any
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import BaseTrial
 
-from lstmforecast.contract.plain import plain
+from lstmforecast.contract.plain import plain, plain_parameters
 from lstmforecast.estimators.forecaster import LSTMForecaster
 from lstmforecast.fitting.sizing import default_window_size
 
@@ -38,7 +38,7 @@ def default_space(forecaster: LSTMForecaster, n_rows: int, season: int, n_column
     >>> space["window_size"], space["learning_rate"]
     ([None, 48, 96, 168], ('log', 0.0005, 0.02))
     """
-    own = forecaster._plain_parameters()
+    own = plain_parameters(forecaster)
     units = [m * season for m in SEASONS] if season > 1 else [m * max(forecaster.horizon, 12) for m in HORIZONS]
     usual = default_window_size(n_rows, forecaster.horizon, season)
     windows = [size for size in units if size <= min(LONGEST, n_rows // 4) and size != usual]

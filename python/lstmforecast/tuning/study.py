@@ -22,6 +22,7 @@ from sklearn.base import clone
 from sklearn.utils.parallel import Parallel, delayed
 
 from lstmforecast import _core
+from lstmforecast.contract.plain import plain_parameters
 from lstmforecast.data.dataset import Seen
 from lstmforecast.estimators.forecaster import LSTMForecaster
 from lstmforecast.tuning.search_space import Space, own_point, suggest
@@ -75,7 +76,7 @@ def _sampler(seed: int | None) -> optuna.samplers.BaseSampler:
 
 def task_of(forecaster: LSTMForecaster, seen: Seen, *details: Any) -> str:
     """A short text that differs where scores can't be compared: for other data, another estimator or other details."""
-    parameters = {name: value for name, value in forecaster._plain_parameters().items() if name not in BESIDE}
+    parameters = {name: value for name, value in plain_parameters(forecaster).items() if name not in BESIDE}
     digest = hashlib.blake2b(repr((sorted(parameters.items()), details)).encode(), digest_size=16)
     for values in (seen.observations.values, seen.features):
         digest.update(np.ascontiguousarray(values).tobytes())
@@ -126,7 +127,7 @@ class Search:
         """The estimator as it was given comes first."""
         trials = self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.WAITING))
         if not any(trial.user_attrs.get(GIVEN) for trial in trials):
-            point = own_point(self.space, self.forecaster._plain_parameters())
+            point = own_point(self.space, plain_parameters(self.forecaster))
             self.study.enqueue_trial(point, user_attrs={GIVEN: True})
 
     def _jobs(self, n_trials: int | None, timeout: float | None, n_jobs: int) -> Iterator[Any]:
@@ -146,7 +147,7 @@ class Search:
 
     def parameters(self, trial: Any) -> dict[str, Any]:
         """What a trial chooses, or has chosen."""
-        own = own_point(self.space, self.forecaster._plain_parameters())
+        own = own_point(self.space, plain_parameters(self.forecaster))
         return suggest(trial, self.space, own if trial.user_attrs.get(GIVEN) else None)
 
     def _tell(self, outcome: Outcome) -> None:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from sklearn.base import clone
 
-from lstmforecast.contract.plain import plain
+from lstmforecast.contract.plain import plain, plain_parameters
 from lstmforecast.contract.seeds import draw_seed
 from lstmforecast.data.season import season_length
-from lstmforecast.estimators.forecaster import LSTMForecaster
+from lstmforecast.estimators.forecaster import LSTMForecaster, read_series
 from lstmforecast.evaluation.scoring import PANEL_SCORES, SCORES
 from lstmforecast.fitting.parameters import check_count, check_jobs
 
@@ -129,7 +129,7 @@ def tune(
     data = (y, X, X_past, static)
     # a line to the next value known would look ahead, as in a backtest
     mended = "ffill" if forecaster.missing == "interpolate" else forecaster.missing
-    seen = clone(forecaster).set_params(missing=mended)._read(*data)
+    seen = read_series(clone(forecaster).set_params(missing=mended), *data)
     observations = seen.observations
     if metric not in (PANEL_SCORES if observations.is_panel else SCORES):
         raise ValueError(f"expected metric to be one of {PANEL_SCORES} (RMSSE for panels), got {metric!r}")
@@ -137,7 +137,7 @@ def tune(
     if space is None:
         season = season_length(observations.freq)
         space = default_space(forecaster, validation.n_before, season, observations.n_columns)
-    check_space(space, forecaster._plain_parameters())
+    check_space(space, plain_parameters(forecaster))
     seed = None if random_state is None else draw_seed(random_state)
     task = task_of(forecaster, seen, validation_size, stride, metric)
     study = open_study(storage, study_name, sampler, pruner, seed, task)
@@ -156,7 +156,7 @@ def _template(estimator: Any) -> LSTMForecaster:
             "regressors and classifiers"
         )
     forecaster: LSTMForecaster = clone(estimator).set_params(checkpoint=None, warm_start=False)
-    forecaster._validate_parameters()
+    forecaster.check_parameters()
     if forecaster.distributed:
         raise ValueError("expected distributed=False, as trials run side by side instead, got True")
     return forecaster

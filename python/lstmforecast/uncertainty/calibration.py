@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lstmforecast.data.units import Units, units_from_errors
+from lstmforecast.data.error_scale import ErrorScale, scale_from_errors
 from lstmforecast.fitting.distribution import from_middle, quantile
 
 # Windows that are remembered: enough for a coverage of 99 %, few enough for any horizon, and, of hours, six weeks:
@@ -19,15 +20,6 @@ from lstmforecast.fitting.distribution import from_middle, quantile
 MOST_WINDOWS = 1000
 # Of all series of a panel together.
 MOST_OF_PANEL = 4000
-
-
-def calibration_origins(n_train: int, n_rows: int, horizon: int) -> NDArray[np.int64]:
-    """Choose the rows, evenly spread over those held out, at which forecasts begin that are compared with the truth."""
-    n_windows = n_rows - n_train - horizon + 1
-    if n_windows < 1:
-        return np.zeros(0, np.int64)
-    places = np.linspace(0, n_windows - 1, min(n_windows, MOST_WINDOWS)).round()
-    return n_train + places.astype(np.int64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,15 +67,15 @@ class Calibration:
         cls,
         truth: NDArray[np.float64],
         forecast: NDArray[np.float64],
-        units: Units,
+        units: ErrorScale,
         which: NDArray[np.int64],
         **options: Any,
-    ) -> tuple[Calibration, Units]:
+    ) -> tuple[Calibration, ErrorScale]:
         """The same for windows of the series ``which`` of a panel, and their units, as far as errors tell them."""
         distribution = options.get("distribution")
         parameters = forecast if forecast.ndim == 4 else forecast[..., np.newaxis]
         sizes = np.abs(truth - quantile(distribution, parameters, 0.5)).mean(axis=1)
-        units = units_from_errors(units, sizes, which)
+        units = scale_from_errors(units, sizes, which)
         pooled = units.are_pooled(which)
         spreads = units.divisors(which[pooled])
         return cls.of(truth[pooled], forecast[pooled], spreads=spreads, **options), units
@@ -98,6 +90,20 @@ class Calibration:
             parts = (getattr(self, name), getattr(newer, name))
             joined[name] = None if parts[0] is None else np.concatenate(parts)[-self.most :]
         return replace(self, **joined, n_learned=min(self.n_learned + len(truth), len(joined["truth"])))
+
+    def pack(self) -> dict[str, NDArray[Any]]:
+        """The arrays that a file keeps."""
+        arrays = {"truth": self.truth, "parameters": self.parameters, "spreads": self.spreads}
+        kept: dict[str, NDArray[Any]] = {name: array for name, array in arrays.items() if array is not None}
+        return kept | {"n_learned": np.array([self.n_learned])}
+
+    @classmethod
+    def unpack(cls, arrays: Mapping[str, NDArray[Any]], distribution: Any, rate: float) -> Calibration | None:
+        """The inverse of `pack`; None where there are no errors."""
+        if "truth" not in arrays:
+            return None
+        errors = (arrays["truth"], arrays.get("parameters"), distribution, arrays.get("spreads"))
+        return cls(*errors, rate, int(arrays["n_learned"][0]))
 
     @property
     def most(self) -> int:

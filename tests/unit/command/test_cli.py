@@ -267,6 +267,7 @@ def test_ctrl_c_exits_with_130(data: str, capsys: pytest.CaptureFixture[str], mo
     assert capsys.readouterr().err == "lstmforecast: interrupted\n"
 
 
+@pytest.mark.alone
 def test_help_is_answered_without_heavy_imports() -> None:
     code = (
         "import sys\nfrom lstmforecast.cli import main\n"

@@ -8,7 +8,7 @@ import pytest
 import tqdm
 import tqdm.auto
 
-from lstmforecast.contract.progress import ProgressBar, _kind_of_bar
+from lstmforecast.contract.progress import ProgressBar, kind_of_bar
 
 RECORD = {"train_loss": 0.12345, "val_loss": float("nan"), "learning_rate": 1e-3}
 
@@ -33,8 +33,8 @@ def test_nothing_is_written_unless_it_is_asked_for(capsys):
 def test_text_where_there_are_no_widgets(monkeypatch: pytest.MonkeyPatch):
     # in a notebook without ipywidgets tqdm.auto warns, at its first import
     monkeypatch.setitem(sys.modules, "ipywidgets", None)
-    assert _kind_of_bar() is tqdm.tqdm
+    assert kind_of_bar() is tqdm.tqdm
     widgets = types.ModuleType("ipywidgets")
     widgets.__spec__ = ModuleSpec("ipywidgets", None)
     monkeypatch.setitem(sys.modules, "ipywidgets", widgets)
-    assert _kind_of_bar() is tqdm.auto.tqdm
+    assert kind_of_bar() is tqdm.auto.tqdm

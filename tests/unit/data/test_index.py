@@ -12,7 +12,7 @@ from lstmforecast.data.index import (
     parse_frequency,
     regular_grid,
 )
-from lstmforecast.data.packing import pack_index, unpack_index
+from lstmforecast.data.saved_labels import pack_index, unpack_index
 from lstmforecast.data.season import season_length
 
 REGULAR = {

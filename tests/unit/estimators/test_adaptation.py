@@ -74,7 +74,7 @@ def test_learned_errors_and_the_rate_are_saved(tmp_path):
     model.update(rng.normal(0, 5, 60))
     model.save(tmp_path / "model.safetensors")
     loaded = LSTMForecaster.load(tmp_path / "model.safetensors")
-    assert loaded._calibration.n_learned == model._calibration.n_learned == 60
+    assert loaded.fitted_.calibration.n_learned == model.fitted_.calibration.n_learned == 60
     pd.testing.assert_frame_equal(loaded.predict_interval(), model.predict_interval())
     more = rng.normal(0, 5, 10)
     pd.testing.assert_frame_equal(loaded.update(more).predict_interval(), model.update(more).predict_interval())

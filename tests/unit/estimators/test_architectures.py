@@ -151,13 +151,13 @@ def test_attention_weights_with_channels_covariates_and_ensembles():
     parameters = FAST | {"architecture": "attention", "window_size": 12, "segment_length": 3}
     model = LSTMForecaster(4, n_estimators=2, **parameters).fit(y, price)
     # one window of each variable: 4 segments of the past, 2 of the 4 rows of the future
-    weights = model.attention_weights(price)
+    weights = model.attention_weights(X=price)
     assert weights.shape == (2, 4, 6, 6)
     members = [member.attention_weights for member in model.model_.members]
     np.testing.assert_allclose(weights.sum(axis=-1), 1, rtol=1e-5)
     assert len(members) == 2
     together = LSTMForecaster(4, channels="together", **parameters).fit(y, price)
-    assert together.attention_weights(price).shape == (1, 4, 6, 6)
+    assert together.attention_weights(X=price).shape == (1, 4, 6, 6)
 
 
 def test_convolutions_have_as_many_channels_as_the_lstm_has_units_unless_told():
@@ -184,7 +184,7 @@ def test_windows_are_read_in_segments(kind, architecture):
     assert model.state_dict()[first].shape[1] == 4
     with torch.no_grad():
         outputs = model.to_torch()(torch.from_numpy(X[:, :, np.newaxis]))[:, 0].numpy()
-    np.testing.assert_allclose(model._outputs(X), outputs, atol=1e-6)
+    np.testing.assert_allclose(model.model_.forecast(X[:, :, np.newaxis])[:, 0], outputs, atol=1e-6)
 
 
 def test_attention_weights_are_refused_before_a_fit_and_of_other_networks():

@@ -83,8 +83,22 @@ def test_a_scaler_object_leaves_the_classes_alone(data: tuple[np.ndarray, np.nda
 
 
 def test_early_stopping(data: tuple[np.ndarray, np.ndarray]) -> None:
-    model = LSTMClassifier(patience=5, **FAST).fit(*data)
-    assert model.history_["val_loss"].notna().all()
+    """The last fifth of the rows, held out, is labelled the wrong way round: what is learned makes its loss grow."""
+    X, y = data[0], data[1] == "up"
+    y[48:] = ~y[48:]
+
+    def fit(**options: Any) -> LSTMClassifier:
+        return LSTMClassifier(validation_fraction=0.2, **FAST | options).fit(X, y)
+
+    model = fit(patience=5)
+    losses = model.history_["val_loss"]
+    assert losses.notna().all()
+    assert model.stop_reason_ == "patience"
+    assert model.n_epochs_ == len(losses) == model.best_epoch_ + 5 < FAST["max_epochs"]
+    assert losses.argmin() + 1 == model.best_epoch_
+    # the weights are those of the best epoch: of a training that a callback ended there
+    best = fit(patience=5, callbacks=[lambda record: record["epoch"] == model.best_epoch_])
+    np.testing.assert_array_equal(model.predict_proba(X), best.predict_proba(X))
 
 
 def test_an_interrupted_fit_is_kept(data: tuple[np.ndarray, np.ndarray]) -> None:

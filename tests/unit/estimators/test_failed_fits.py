@@ -16,6 +16,7 @@ from lstmforecast import (
     RobustScaler,
     StandardScaler,
 )
+from lstmforecast.uncertainty.fitted_series import FittedSeries
 
 FAST = {"hidden_size": 4, "max_epochs": 2, "random_state": 0, "n_threads": 1}
 SERIES = FAST | {"window_size": 12}
@@ -104,7 +105,7 @@ def test_an_interrupt_while_errors_are_calibrated_leaves_the_former_model(monkey
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(LSTMForecaster, "_remember", interrupted)
+        patch.setattr(FittedSeries, "of", interrupted)
         with pytest.raises(KeyboardInterrupt):
             model.fit(9 * Y)
         with pytest.raises(KeyboardInterrupt):

@@ -14,6 +14,7 @@ from sklearn.preprocessing import RobustScaler
 
 from lstmforecast import FormatError
 from lstmforecast.estimators.forecaster import LSTMForecaster
+from lstmforecast.uncertainty.fitted_series import FittedSeries
 
 HOURS = pd.date_range("2024-03-25", periods=120, freq="h", tz="Europe/Berlin", name="time")
 WAVES = np.stack([np.sin(np.arange(120) * np.pi / 12), np.cos(np.arange(120) * np.pi / 6) * 3 + 10], axis=1)
@@ -182,9 +183,17 @@ def test_a_saved_forecaster_goes_on_as_before(y, tmp_path):
 
 
 def test_a_saved_state_that_makes_no_sense_is_a_format_error(fitted):
-    tensors, values = fitted._fitted_state()
+    tensors, values = fitted.fitted_.pack()
     with pytest.raises(ValueError, match=r"a context of 50 rows, got shape \(15, 2\)"):
-        small()._restore_fitted_state(tensors, values | {"window_size": 50})
+        FittedSeries.unpack(
+            fitted.model_,
+            tensors,
+            values | {"window_size": 50},
+            calibration=None,
+            horizon=4,
+            scaler=None,
+            transform=None,
+        )
     assert issubclass(FormatError, ValueError)
 
 

@@ -30,11 +30,11 @@ def test_a_recursive_head_is_one_step_rolled_on_by_hand(loss):
 def test_a_recursive_head_has_intervals_of_all_its_steps():
     y = _waves(600).cumsum(axis=0)
     model = LSTMForecaster(5, head="recursive", **FAST).fit(y)
-    assert model._calibration.errors.shape[1:] == (5, 2)
+    assert model.fitted_.calibration.errors.shape[1:] == (5, 2)
     origin = 480
     truth = y[origin : origin + 5]
     np.testing.assert_allclose(
-        model._calibration.errors[0], truth - model.predict(context=y[:origin]), atol=1e-5 * np.abs(y).max()
+        model.fitted_.calibration.errors[0], truth - model.predict(context=y[:origin]), atol=1e-5 * np.abs(y).max()
     )
     assert model.predict_interval().shape == (5, 4)
     with pytest.raises(ValueError, match="expected a horizon of at most 5, as trained for, got 6"):

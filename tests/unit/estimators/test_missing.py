@@ -5,6 +5,8 @@ import pandas as pd
 import pytest
 
 from lstmforecast import LSTMForecaster
+from lstmforecast.estimators.forecaster import read_series
+from lstmforecast.fitting.held_out import HeldOut
 
 FAST = {"hidden_size": 4, "max_epochs": 2, "steps_per_epoch": 10, "random_state": 0, "n_threads": 1, "missing": "mask"}
 HOURS = pd.date_range("2026-01-01", periods=600, freq="h")
@@ -107,13 +109,13 @@ def test_intervals_are_calibrated_on_what_was_seen(missing):
     options = FAST | {"missing": missing}
     model = LSTMForecaster(6, window_size=24, **options).fit(y)
     # 480 to 594, but for the six windows with row 550
-    assert len(model._calibration) == 115 - 6
-    assert np.isfinite(model._calibration.errors).all()
+    assert len(model.fitted_.calibration) == 115 - 6
+    assert np.isfinite(model.fitted_.calibration.errors).all()
     panel = pd.concat({"s": y, "t": y.iloc[:, ::-1].set_axis(["a", "b"], axis=1)})
     model = LSTMForecaster(6, window_size=24, validation_fraction=0.2, **options).fit(panel)
-    splits = model._panel_splits(model._read(panel, None, None, None).observations)
+    splits = HeldOut.of(model).first_rows(read_series(model, panel).observations)
     n_windows = sum(600 - split - 6 + 1 for split in splits)
-    assert len(model._calibration) == n_windows - 12
+    assert len(model.fitted_.calibration) == n_windows - 12
 
 
 @pytest.mark.parametrize("missing", ["mask", "ffill"])
@@ -122,13 +124,13 @@ def test_values_made_up_before_are_no_truth_after_an_update(missing, through_a_f
     y = _waves()
     y.iloc[496, 0] = np.nan
     model = LSTMForecaster(6, window_size=24, **(FAST | {"missing": missing})).fit(y[:500])
-    n = len(model._calibration)
+    n = len(model.fitted_.calibration)
     if through_a_file:
         model.save(tmp_path / "model.safetensors")
         model = LSTMForecaster.load(tmp_path / "model.safetensors")
     model.update(y[500:505])
     # the windows that begin after row 496 and end with rows 502 to 504
-    assert len(model._calibration) == n + 3
+    assert len(model.fitted_.calibration) == n + 3
 
 
 def test_update_takes_gaps_and_times_that_are_missing():

@@ -7,7 +7,11 @@ import pandas as pd
 import pytest
 
 from lstmforecast import LSTMForecaster
-from lstmforecast.uncertainty import calibration, intervals
+from lstmforecast.estimators.forecaster import read_series
+from lstmforecast.fitting.held_out import HeldOut
+from lstmforecast.fitting.roll import forecast
+from lstmforecast.uncertainty import calibration, errors
+from lstmforecast.uncertainty.errors import held_out_places
 
 FAST = {"window_size": 12, "hidden_size": 4, "max_epochs": 1, "steps_per_epoch": 4, "random_state": 0, "n_threads": 1}
 HOURS = pd.date_range("2026-01-01", periods=300, freq="h")
@@ -73,7 +77,7 @@ def test_intervals_widen_when_errors_grow_and_narrow_when_they_shrink():
 def test_errors_are_those_of_forecasts_made_one_by_one(grown, parameters):
     first, rest = _split(grown, LENGTHS)
     fitted = _model(**parameters).fit(first)
-    before = fitted._calibration
+    before = fitted.fitted_.calibration
     by_rows = pickle.loads(pickle.dumps(fitted))
     at_once = pickle.loads(pickle.dumps(fitted)).update(rest)
     expected = []
@@ -84,16 +88,17 @@ def test_errors_are_those_of_forecasts_made_one_by_one(grown, parameters):
             if end > len(part):
                 continue
             # the forecast of which row `end - 1` is the last step, from the rows before its first
-            _, forecast = fitted._predict(None, None, part.iloc[: end - HORIZON], None, None)
+            now, _ = fitted.fitted_.on(part.iloc[: end - HORIZON], None, None, None, fitted.missing)
+            found = forecast(fitted.model_, now.seen, HORIZON)
             truth = part.to_numpy()[end - HORIZON : end, np.newaxis]
             truth = np.log1p(truth) if fitted.transform == "log" else truth
-            expected.append((truth, forecast[0], fitted._seen.units.spreads[i]))
+            expected.append((truth, found[0], fitted.fitted_.seen.error_scale.scale[i]))
         newest = pd.concat([part.iloc[step : step + 1] for _, part in rest.groupby(level=0, sort=False)])
         by_rows.update(newest)
     # `short` has its first forecast from one row on: all have windows
     assert len(expected) == 24
     for model in (at_once, by_rows):
-        found = model._calibration
+        found = model.fitted_.calibration
         assert found.n_learned == 24
         assert len(found) == len(before) + 24
         np.testing.assert_array_equal(found.truth[:-24], before.truth)
@@ -113,26 +118,26 @@ def test_errors_are_those_of_forecasts_made_one_by_one(grown, parameters):
 def test_quantiles_are_those_of_all_errors_in_units_of_their_series(grown):
     first, rest = _split(grown, LENGTHS)
     fitted = _model().fit(first).update(rest)
-    found = fitted._calibration
+    found = fitted.fitted_.calibration
     # errors of a panel have no sign
     units = np.sort(np.abs(found.truth[..., 0] / found.spreads), axis=0)
     rank = int(np.ceil(round((len(units) + 1) * 0.8, 9)))
     upper = fitted.predict_interval(0.8)["y", 0.8, "upper"]
     for i, key in enumerate(LENGTHS):
-        expected = fitted.predict()[key].to_numpy() + units[rank - 1] * fitted._seen.units.spreads[i]
+        expected = fitted.predict()[key].to_numpy() + units[rank - 1] * fitted.fitted_.seen.error_scale.scale[i]
         np.testing.assert_allclose(upper[key], expected, rtol=1e-5)
 
 
 def test_a_new_series_is_judged_from_its_second_portion_on(grown):
     fitted = _model().fit(_panel({"b": 120, "a": 90}))
-    n = len(fitted._calibration)
+    n = len(fitted.fitted_.calibration)
     new = grown.loc[["short"]]
     fitted.update(new.iloc[:9])
-    assert len(fitted._calibration) == n
+    assert len(fitted.fitted_.calibration) == n
     fitted.update(new.iloc[9:])
-    assert len(fitted._calibration) == n + 8
+    assert len(fitted.fitted_.calibration) == n + 8
     np.testing.assert_array_equal(
-        fitted._calibration.spreads[-8:], np.repeat(fitted._seen.units.spreads[2:], 8, axis=0)
+        fitted.fitted_.calibration.spreads[-8:], np.repeat(fitted.fitted_.seen.error_scale.scale[2:], 8, axis=0)
     )
 
 
@@ -142,47 +147,47 @@ def test_missing_values_are_no_truth(grown, missing):
     gone = rest.copy()
     gone.loc[("b", HOURS[124])] = np.nan
     fitted = _model(missing=missing).fit(first)
-    n = len(fitted._calibration)
+    n = len(fitted.fitted_.calibration)
     at_once, in_two = (pickle.loads(pickle.dumps(fitted)) for _ in range(2))
     at_once.update(gone)
     # three windows hold the fifth of the rows
-    assert len(at_once._calibration) == n + 24 - 3
+    assert len(at_once.fitted_.calibration) == n + 24 - 3
     times = gone.index.get_level_values(1)
     # what was filled by the first portion is no truth in the second
     in_two.update(gone[times < HOURS[125]]).update(gone[times >= HOURS[125]])
-    assert len(in_two._calibration) == n + 24 - 3
+    assert len(in_two.fitted_.calibration) == n + 24 - 3
     pd.testing.assert_series_equal(in_two.predict(), at_once.predict())
 
 
 def test_the_oldest_are_forgotten_whatever_their_series(monkeypatch, grown):
     first, rest = _split(grown, LENGTHS)
     fitted = _model().fit(first)
-    before = fitted._calibration
+    before = fitted.fitted_.calibration
     monkeypatch.setattr(calibration, "MOST_OF_PANEL", 20)
     fitted.update(rest)
-    assert len(fitted._calibration) == fitted._calibration.n_learned == 20
+    assert len(fitted.fitted_.calibration) == fitted.fitted_.calibration.n_learned == 20
     # each step has three windows, then two, then one: of 24, the first four are gone
-    a, b = (fitted._seen.units.spreads[i] for i in (1, 0))
-    np.testing.assert_array_equal(fitted._calibration.spreads[:2], [a, fitted._seen.units.spreads[2]])
-    np.testing.assert_array_equal(fitted._calibration.spreads[-2:], [b, b])
+    a, b = (fitted.fitted_.seen.error_scale.scale[i] for i in (1, 0))
+    np.testing.assert_array_equal(fitted.fitted_.calibration.spreads[:2], [a, fitted.fitted_.seen.error_scale.scale[2]])
+    np.testing.assert_array_equal(fitted.fitted_.calibration.spreads[-2:], [b, b])
     # those of the fit were in the order of time, too
-    errors = before.truth.shape[0]
-    assert errors > 20
-    places, origins = fitted._held_out_places(fitted._read(first, None, None, None).observations)
+    n_errors = before.truth.shape[0]
+    assert n_errors > 20
+    places, origins = held_out_places(HeldOut.of(fitted), read_series(fitted, first).observations)
     backs = origins - np.array(list(LENGTHS.values()))[places]
     assert (np.diff(backs) >= 0).all()
 
 
 def test_of_one_step_a_part_is_learned(monkeypatch):
-    monkeypatch.setattr(intervals, "MOST_OF_A_STEP", 4)
+    monkeypatch.setattr(errors, "MOST_OF_A_STEP", 4)
     lengths = dict.fromkeys(range(9), 40)
     panel = _panel({key: n + 2 for key, n in lengths.items()})
     first, rest = _split(panel, lengths)
     fitted = _model().fit(first)
     fitted.update(rest)
-    assert fitted._calibration.n_learned == 8
-    chosen = fitted._seen.units.spreads[[0, 3, 5, 8]]
-    np.testing.assert_array_equal(fitted._calibration.spreads[-8:], np.concatenate([chosen, chosen]))
+    assert fitted.fitted_.calibration.n_learned == 8
+    chosen = fitted.fitted_.seen.error_scale.scale[[0, 3, 5, 8]]
+    np.testing.assert_array_equal(fitted.fitted_.calibration.spreads[-8:], np.concatenate([chosen, chosen]))
 
 
 def test_what_was_learned_is_saved(grown, tmp_path):

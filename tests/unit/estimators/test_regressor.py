@@ -75,9 +75,13 @@ def test_weights_equal_repeated_rows(data: tuple[np.ndarray, np.ndarray]) -> Non
 
 
 def test_weights_matter(data: tuple[np.ndarray, np.ndarray]) -> None:
-    X, y = data
-    weighted = LSTMRegressor(**FAST).fit(X, y, sample_weight=np.linspace(1, 5, 40))
-    assert not np.array_equal(weighted.predict(X), LSTMRegressor(**FAST).fit(X, y).predict(X))
+    """Each window comes with two targets: what is learned lies nearer to the heavier one, by as much as it is heavier."""
+    X, y = np.repeat(data[0], 2, axis=0), np.repeat(data[1][:, 0], 2) + np.tile([0.0, 4.0], 40)
+    for light, heavy in [(1.0, 1.0), (1.0, 3.0), (3.0, 1.0)]:
+        model = LSTMRegressor(**FAST | {"max_epochs": 60}).fit(X, y, sample_weight=np.tile([light, heavy], 40))
+        share = (model.predict(X[::2]) - y[::2]).mean() / 4.0
+        # 60 epochs of a small network
+        assert share == pytest.approx(heavy / (light + heavy), abs=0.03)
 
 
 def test_a_scaler_object_acts_like_the_named_one(data: tuple[np.ndarray, np.ndarray]) -> None:

@@ -8,6 +8,8 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from lstmforecast import LSTMForecaster
+from lstmforecast.estimators.forecaster import read_series
+from lstmforecast.fitting.roll import forecast_origins
 
 FAST = {
     "supervision": "every", "window_size": 12, "segment_length": 3, "hidden_size": 6, "max_epochs": 2,
@@ -54,9 +56,9 @@ def test_the_validation_loss_is_that_of_the_forecasts():
     options = FAST | {"loss": "mse", "steps_per_epoch": None, "validation_fraction": 0.2}
     model = LSTMForecaster(5, **options).fit(y)
     split = 160
-    seen = model._read(y, None, None, None)
+    seen = read_series(model, y)
     origins = np.arange(split, len(y) - 5 + 1)
-    forecasts = model._forecast_origins(model.model_, seen, origins, 5)[..., 0]
+    forecasts = forecast_origins(model.model_, seen, origins, 5, n_threads=model.n_threads)[..., 0]
     truth = np.stack([y.to_numpy()[origin : origin + 5] for origin in origins])
     errors = (forecasts - truth) / model.model_.scalers()["output_scale"]
     best = model.history_["val_loss"].min()

@@ -5,7 +5,9 @@ import pandas as pd
 import pytest
 
 from lstmforecast import LSTMForecaster, backtest, metrics, plot
+from lstmforecast.estimators.forecaster import read_series
 from lstmforecast.evaluation.scoring import METHODS, PANEL_SCORES, carried
+from lstmforecast.fitting.held_out import HeldOut
 
 FAST = {"hidden_size": 4, "max_epochs": 1, "steps_per_epoch": 4, "random_state": 0, "n_threads": 1}
 HOURS = pd.date_range("2026-01-01", periods=400, freq="h")
@@ -181,7 +183,7 @@ def test_scores_of_each_series_and_of_all_are_those_of_the_metrics(result):
 
 def test_scaled_scores_are_in_deviations_of_each_series(result):
     scaled = backtest(small(), PANEL, test_size=TEST, stride=STRIDE, season_length=SEASON, scaled=True)
-    splits = small()._training_lengths(small()._read(cut(PANEL, TEST), None, None, None).observations)
+    splits = HeldOut.of(small()).training_lengths(read_series(small(), cut(PANEL, TEST)).observations)
     for i, key in enumerate(TESTED):
         values = series_of(PANEL, key).to_numpy()
         deviation = values[: splits[i]].std(axis=0)
@@ -213,7 +215,8 @@ def test_covariates_and_static_features_are_aligned_at_each_origin(horizon):
     fitted = small(calendar="auto").fit(cut(panel, 8), X, X_past, static)
     for i, origin, values in zip(found.which, found.origins, found.values, strict=True):
         context = series_of(panel, ["b", "a"][i]).iloc[:origin]
-        np.testing.assert_allclose(values, fitted.predict(horizon, X, context, X_past, static), rtol=1e-5)
+        expected = fitted.predict(horizon, X=X, X_past=X_past, context=context, static=static)
+        np.testing.assert_allclose(values, expected, rtol=1e-5)
 
 
 def test_missing_values_are_no_truth_and_are_carried_within_their_series():

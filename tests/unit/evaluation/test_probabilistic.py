@@ -170,7 +170,7 @@ def test_made_up_values_neither_calibrate_nor_count():
     gappy.iloc[[210, 211, 245]] = np.nan
     result = backtest(small(missing="interpolate"), gappy, test_size=20, coverage=0.5, levels=0.5)
     # windows of three steps that begin two rows before the gap to its last row
-    assert len(result.forecaster._calibration.errors) == 240 - 192 - 3 + 1 - 4
+    assert len(result.forecaster.fitted_.calibration.errors) == 240 - 192 - 3 + 1 - 4
     table = result.intervals.assign(truth=result.forecasts.truth)
     table = table[table.truth.notna()]
     assert len(table) == 3 * 18 - 3

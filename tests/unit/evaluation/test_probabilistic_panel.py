@@ -6,7 +6,9 @@ import pytest
 from sklearn.metrics import mean_pinball_loss
 
 from lstmforecast import LSTMForecaster, backtest, metrics
+from lstmforecast.estimators.forecaster import read_series
 from lstmforecast.evaluation import probabilistic
+from lstmforecast.fitting.held_out import HeldOut
 
 FAST = {"hidden_size": 4, "max_epochs": 1, "steps_per_epoch": 4, "random_state": 0, "n_threads": 1}
 HOURS = pd.date_range("2026-01-01", periods=400, freq="h")
@@ -111,7 +113,7 @@ def _unit(key, back):
     """Mean absolute seasonal difference of the rows that a fit trains on, or of neighbours in a short series."""
     part = cut(PANEL, back)
     keys = [key for key in LENGTHS if LENGTHS[key] > back]
-    lengths = small()._training_lengths(small()._read(part, None, None, None).observations)
+    lengths = HeldOut.of(small()).training_lengths(read_series(small(), part).observations)
     values = series_of(PANEL, key).to_numpy()[: dict(zip(keys, lengths, strict=True))[key]]
     # the usual season of hours
     lag = 24 if len(values) > 24 else 1
@@ -120,10 +122,10 @@ def _unit(key, back):
 
 def _naive_errors(back, season):
     part = cut(PANEL, back)
-    observations = small()._read(part, None, None, None).observations
+    observations = read_series(small(), part).observations
     keys = [key for key in LENGTHS if LENGTHS[key] > back]
     errors = []
-    for i, split in enumerate(small()._training_lengths(observations)):
+    for i, split in enumerate(HeldOut.of(small()).training_lengths(observations)):
         values = series_of(PANEL, keys[i]).to_numpy()[: LENGTHS[keys[i]] - back]
         for at in range(split, len(values) - 3):
             forecast = _naive(values, at, season if at >= season else 1)

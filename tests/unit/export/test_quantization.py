@@ -124,8 +124,8 @@ def test_of_quantiles_the_distances_from_the_truth_come_back(dtype):
 def test_other_distributions_keep_their_errors(loss):
     model = _fit(loss=loss)
     small = model.quantize()
-    assert_array_equal(small._calibration.parameters, model._calibration.parameters)
-    assert_array_equal(small._calibration.truth, model._calibration.truth)
+    assert_array_equal(small.fitted_.calibration.parameters, model.fitted_.calibration.parameters)
+    assert_array_equal(small.fitted_.calibration.truth, model.fitted_.calibration.truth)
 
 
 def test_intervals_and_paths_are_nearly_those_of_before():

@@ -122,8 +122,8 @@ def test_estimators_are_kept_with_it(estimator, value, tmp_path):
     back = load(tmp_path / "m")
     assert back.augment == list(value)
     assert back.get_params() == estimator.get_params() | {"augment": list(value)}
-    shown = (None, None, data[0]) if isinstance(estimator, LSTMForecaster) else (X,)
-    assert_array_equal(np.asarray(back.predict(*shown)), np.asarray(estimator.predict(*shown)))
+    shown = {"context": data[0]} if isinstance(estimator, LSTMForecaster) else {"X": X}
+    assert_array_equal(np.asarray(back.predict(**shown)), np.asarray(estimator.predict(**shown)))
     # the same seed trains the same network, another augmentation another one
     assert_array_equal(again.fit(*data).history_["train_loss"], estimator.history_["train_loss"])
     plain = clone(estimator).set_params(augment=None).fit(*data)

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lstmforecast import LSTMAnomalyDetector, LSTMClassifier, LSTMForecaster, LSTMRegressor
-from lstmforecast.data.form import MOST_VALUE
+from lstmforecast.data.container import MOST_VALUE
 
 HOURS = pd.date_range("2026-01-01", periods=320, freq="h")
 Y = pd.Series(np.sin(np.arange(300) / 5), HOURS[:300], name="load")

@@ -3,7 +3,10 @@
 import numpy as np
 import pytest
 
-from lstmforecast.estimators.forecaster import LSTMForecaster
+from lstmforecast import LSTMForecaster
+from lstmforecast.contract.plain import plain_parameters
+from lstmforecast.fitting.held_out import HeldOut
+from lstmforecast.fitting.options import new_network, training_options
 from lstmforecast.fitting.sizing import Sizes, default_segment_length, default_window_size
 
 
@@ -61,11 +64,14 @@ def test_the_rows_that_the_message_names_suffice_and_one_less_does_not(window_si
     )
     model.fit(np.arange(float(needed)))
     # The core's own check, which speaks of its parts, agrees.
-    core = model._new_model(window_size=size, horizon=horizon, n_features=1, n_targets=1, seed=0)
+    parameters = plain_parameters(model)
+    sizes = {"window_size": size, "horizon": horizon, "n_features": 1, "n_targets": 1}
+    core = new_network(parameters, None, **sizes, seed=0)
+    held_out = HeldOut.of(model).fraction()
     with pytest.raises(ValueError, match="expected at least"):
         core.fit_series(
             np.arange(needed - 1.0)[:, np.newaxis],
-            model._training(0, loss="mse", steps_per_epoch=20, validation_fraction=model._held_out()),
+            training_options(parameters, 0, loss="mse", steps_per_epoch=20, validation_fraction=held_out),
         )
 
 

@@ -15,7 +15,7 @@ from lstmforecast import DriftMonitor, LSTMForecaster, plot
 from lstmforecast.monitoring.change import Adwin, PageHinkley
 from lstmforecast.monitoring.drift_errors import ErrorTests
 from lstmforecast.monitoring.drift_inputs import N_CELLS, Reference
-from lstmforecast.uncertainty.calibration import calibration_origins
+from lstmforecast.uncertainty.errors import calibration_origins
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from lstmforecast import LSTMForecaster, LSTMRegressor, backtest, tune
+from lstmforecast.estimators.forecaster import read_series
 from lstmforecast.tuning.trial import UNITS, Validation, WithinUnits, units_of
 
 HOURS = pd.date_range("2024-01-01", periods=200, freq="h")
@@ -229,7 +230,7 @@ def test_missing_values_of_the_validation_rows_are_no_truth():
     y = Y.copy()
     y.iloc[[50, 170, 171]] = np.nan
     result = search(y, estimator=small(missing="interpolate"), n_trials=1)
-    seen = small(missing="ffill")._read(y, None, None, None)
+    seen = read_series(small(missing="ffill"), y)
     validation = Validation.of(seen, (y, None, None, None), 0.2, 1, 4)
     assert validation.n_before == 160
     assert result.scores_.notna().all(axis=None)

@@ -10,10 +10,10 @@ from lstmforecast import LSTMForecaster
 from lstmforecast.uncertainty.calibration import (
     MOST_WINDOWS,
     Calibration,
-    calibration_origins,
     check_probabilities,
     levels_of,
 )
+from lstmforecast.uncertainty.errors import calibration_origins
 
 FAST = {"hidden_size": 4, "max_epochs": 1, "steps_per_epoch": 5, "random_state": 0, "n_threads": 1}
 
@@ -85,7 +85,7 @@ def test_errors_are_those_of_forecasts_of_the_rows_held_out():
         forecast = model.predict(context=y[:origin])["v0"].to_numpy()
         # float32 on both sides, numbers of size 1
         np.testing.assert_allclose(
-            model._calibration.errors[at, :, 0], truth[origin : origin + 3] - forecast, atol=1e-6
+            model.fitted_.calibration.errors[at, :, 0], truth[origin : origin + 3] - forecast, atol=1e-6
         )
 
 
@@ -122,15 +122,15 @@ def test_arrays_get_numbers():
 def test_update_learns_the_errors_that_can_be_judged_in_any_portions():
     y = _hours(420, k=2)
     at_once = LSTMForecaster(5, window_size=24, **FAST).fit(y[:400])
-    n_before = len(at_once._calibration.errors)
+    n_before = len(at_once.fitted_.calibration.errors)
     in_portions = LSTMForecaster(5, window_size=24, **FAST).fit(y[:400])
     at_once.update(y[400:])
     for row in [slice(400, 401), slice(401, 403), slice(403, 420)]:
         in_portions.update(y[row])
-    errors = at_once._calibration.errors
+    errors = at_once.fitted_.calibration.errors
     # each new row completes one window
     assert len(errors) == min(MOST_WINDOWS, n_before + 20)
-    np.testing.assert_array_equal(errors, in_portions._calibration.errors)
+    np.testing.assert_array_equal(errors, in_portions.fitted_.calibration.errors)
     truth = y.to_numpy()[415:420]
     np.testing.assert_allclose(errors[-1], truth - at_once.predict(context=y[:415]).to_numpy(), atol=1e-6)
 
@@ -150,7 +150,7 @@ def test_made_up_values_are_no_truth():
     y.iloc[[350, 351]] = np.nan
     model = LSTMForecaster(3, window_size=24, missing="interpolate", **FAST).fit(y)
     # windows of three steps that begin two rows before the gap to its last row
-    assert len(model._calibration.errors) == 400 - 320 - 3 + 1 - 4
+    assert len(model.fitted_.calibration.errors) == 400 - 320 - 3 + 1 - 4
 
 
 def test_intervals_are_saved(tmp_path):

@@ -8,6 +8,7 @@ import pytest
 
 from lstmforecast import LSTMForecaster
 from lstmforecast.fitting.distribution import quantile
+from lstmforecast.fitting.roll import forecast
 
 FAST = {"hidden_size": 6, "max_epochs": 2, "steps_per_epoch": 20, "random_state": 0, "n_threads": 1}
 CONTINUOUS = ["quantile", "normal", "student_t"]
@@ -49,7 +50,7 @@ def test_the_form_is_that_of_any_forecast(loss):
 @pytest.mark.parametrize("loss", LOSSES)
 def test_a_forecast_is_the_mean_and_of_quantiles_the_median(loss):
     model = LSTMForecaster(3, window_size=24, loss=loss, **FAST).fit(_hours())
-    seen, parameters = model._predict(None, None, None, None, None)
+    parameters = forecast(model.model_, model.fitted_.seen, 3)
     distribution = model.model_.config["distribution"]
     if loss == "quantile":
         expected = quantile(distribution, parameters, 0.5)
@@ -57,7 +58,6 @@ def test_a_forecast_is_the_mean_and_of_quantiles_the_median(loss):
         # the mean of many quantiles; a t of few degrees of freedom has 1e-3 of its size beyond them
         expected = np.mean([quantile(distribution, parameters, (i + 0.5) / 1000) for i in range(1000)], axis=0)
     np.testing.assert_allclose(model.predict(), expected[0], rtol=2e-3, atol=0.02)
-    assert seen.observations is model._seen.observations
 
 
 @pytest.mark.parametrize("n_estimators", [1, 2])
@@ -65,22 +65,22 @@ def test_a_forecast_is_the_mean_and_of_quantiles_the_median(loss):
 def test_saved_pickled_and_updated(loss, n_estimators, tmp_path):
     y = _hours()
     model = LSTMForecaster(3, window_size=24, loss=loss, n_estimators=n_estimators, **FAST).fit(y[:450])
-    n = len(model._calibration)
+    n = len(model.fitted_.calibration)
     model.update(y[450:470])
-    assert len(model._calibration) == n + 20
+    assert len(model.fitted_.calibration) == n + 20
     model.save(tmp_path / "model.safetensors")
     for other in (LSTMForecaster.load(tmp_path / "model.safetensors"), pickle.loads(pickle.dumps(model))):
         assert other.loss == loss
         pd.testing.assert_frame_equal(other.predict(), model.predict())
         pd.testing.assert_frame_equal(other.predict_interval(), model.predict_interval())
         other.update(y[470:480])
-        assert len(other._calibration) == n + 30
+        assert len(other.fitted_.calibration) == n + 30
 
 
 def test_own_quantiles_never_cross():
     levels = [0.01, 0.2, 0.5, 0.55, 0.99]
     model = LSTMForecaster(4, window_size=24, loss="quantile", quantiles=levels, **FAST).fit(_hours())
-    parameters = model._predict(None, None, None, None, None)[1]
+    parameters = forecast(model.model_, model.fitted_.seen, 4)
     assert parameters.shape == (1, 4, 2, 5)
     assert (np.diff(parameters, axis=-1) > 0).all()
     np.testing.assert_array_equal(model.predict(), parameters[0, ..., 2])

@@ -47,7 +47,7 @@ def test_a_sample_is_the_forecast_and_the_errors_of_a_window():
     model = LSTMForecaster(3, **FAST).fit(_noise(400, 2))
     samples = model.predict_samples(50, random_state=1).to_numpy().reshape(3, 2, 50)
     errors = np.moveaxis(samples - model.predict()[..., np.newaxis], -1, 0)
-    distances = np.abs(errors[:, np.newaxis] - model._calibration.errors).max(axis=(2, 3))
+    distances = np.abs(errors[:, np.newaxis] - model.fitted_.calibration.errors).max(axis=(2, 3))
     # each of a window as a whole, single precision
     assert (distances.min(axis=1) < 1e-6).all()
     assert len(set(distances.argmin(axis=1))) > 20

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from lstmforecast.data.form import read_table
+from lstmforecast.data.container import read_table
 
 HOURS = pd.date_range("2024-01-01", periods=6, freq="h", name="time")
 NUMBERS = np.arange(12.0).reshape(6, 2)

@@ -6,8 +6,8 @@ import pytest
 
 from lstmforecast import LSTMForecaster
 from lstmforecast.data.index import continue_index, parse_frequency, regular_grid
+from lstmforecast.data.local_time import elapsed, localize, nominal
 from lstmforecast.data.observations import Observations
-from lstmforecast.data.wallclock import elapsed, localize, nominal
 
 SMALL = {"window_size": 7, "hidden_size": 4, "max_epochs": 1, "steps_per_epoch": 3, "random_state": 0, "n_threads": 1}
 

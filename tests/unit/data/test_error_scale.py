@@ -1,4 +1,4 @@
-"""Units of error: one series of a panel leaves the intervals of the others alone, and gets some of its own."""
+"""Error scales: one series of a panel leaves the intervals of the others alone, and gets one of its own."""
 
 from __future__ import annotations
 
@@ -10,7 +10,14 @@ import pandas as pd
 import pytest
 
 from lstmforecast import LSTMForecaster
-from lstmforecast.data.units import LEAST_WINDOWS, Units, has_variation, is_pooled, spread_of, units_from_errors
+from lstmforecast.data.error_scale import (
+    LEAST_WINDOWS,
+    ErrorScale,
+    has_variation,
+    is_pooled,
+    scale_from_errors,
+    seasonal_scale,
+)
 
 N_ROWS, HELD_OUT = 200, 15
 DAYS = pd.date_range("2026-01-01", periods=N_ROWS + 20, freq="D")
@@ -111,33 +118,33 @@ def test_what_rounding_leaves_is_no_variation():
     assert is_pooled(np.array([[3.0]])).tolist() == [True]
 
 
-def test_spreads_are_of_seasons_or_neighbours_and_a_part_of_the_size_of_constants():
+def test_scales_are_of_seasons_or_neighbours_and_a_part_of_the_size_of_constants():
     rows = np.array([[1.0, 1.0, 4.0, 0.0], [3.0, 2.0, 4.0, 0.0], [2.0, 1.0, 4.0, 0.0], [4.0, 2.0, 4.0, 0.0]])
-    np.testing.assert_allclose(spread_of(rows, 2), [1.0, 1.0, 0.004, 0.0])
+    np.testing.assert_allclose(seasonal_scale(rows, 2), [1.0, 1.0, 0.004, 0.0])
     # seasons that differ by rounding only are alike
     rows[2:, 1] += 1e-15
-    np.testing.assert_allclose(spread_of(rows, 2)[1], 1.0)
-    assert np.isnan(spread_of(rows[:1], 2)).all()
+    np.testing.assert_allclose(seasonal_scale(rows, 2)[1], 1.0)
+    assert np.isnan(seasonal_scale(rows[:1], 2)).all()
 
 
-def test_units_come_from_errors_where_they_are_far_off():
-    units = Units(np.array([[1.0], [2.0], [1.0], [1.0], [0.004]]), np.array([[True]] * 4 + [[False]]))
+def test_scales_come_from_errors_where_they_are_far_off():
+    units = ErrorScale(np.array([[1.0], [2.0], [1.0], [1.0], [0.004]]), np.array([[True]] * 4 + [[False]]))
     which = np.repeat(np.arange(5), LEAST_WINDOWS)
     sizes = np.repeat([1.5, 3.0, 150.0, 0.0, 3.0], LEAST_WINDOWS)[:, np.newaxis]
-    found = units_from_errors(units, sizes, which)
+    found = scale_from_errors(units, sizes, which)
     assert found.pooled[:, 0].tolist() == [True, True, False, False, False]
-    # as many units of their own as windows, and one of before: 5 windows of 100, 0 and 2 usual errors
-    np.testing.assert_allclose(found.spreads[:, 0], [1.0, 2.0, 501 / 6, 1 / 6, 10.004 / 6])
+    # as many scales of their own as windows, and one of before: 5 windows of 100, 0 and 2 usual errors
+    np.testing.assert_allclose(found.scale[:, 0], [1.0, 2.0, 501 / 6, 1 / 6, 10.004 / 6])
     # a few windows tell nothing
-    few = units_from_errors(units, sizes[::LEAST_WINDOWS], which[::LEAST_WINDOWS])
+    few = scale_from_errors(units, sizes[::LEAST_WINDOWS], which[::LEAST_WINDOWS])
     assert few.pooled[:, 0].tolist() == [True] * 4 + [False]
 
 
-def test_what_stands_still_between_gaps_gets_no_unit_of_noise():
+def test_what_stands_still_between_gaps_gets_no_scale_of_noise():
     rows = np.where(np.arange(N_ROWS) % 3, np.nan, 5.0)[:, np.newaxis]
     # neither neighbours nor values a season apart are known together
-    np.testing.assert_array_equal(spread_of(rows, 7), spread_of(np.full((N_ROWS, 1), 5.0), 7))
-    np.testing.assert_array_equal(spread_of(0 * rows, 7), [0.0])
-    assert np.isnan(spread_of(rows[:3], 7)).all(), "one known value says nothing of how they vary"
+    np.testing.assert_array_equal(seasonal_scale(rows, 7), seasonal_scale(np.full((N_ROWS, 1), 5.0), 7))
+    np.testing.assert_array_equal(seasonal_scale(0 * rows, 7), [0.0])
+    assert np.isnan(seasonal_scale(rows[:3], 7)).all(), "one known value says nothing of how they vary"
     model = _fitted([0 * rows[:, 0]], missing="mask")
     assert _width(model, "other", 0.9) < 0.01 * _width(model, "noisy", 0.9)

@@ -13,7 +13,7 @@ from pandas.tseries import offsets
 
 import lstmforecast
 from lstmforecast import LSTMAnomalyDetector, LSTMClassifier, LSTMForecaster
-from lstmforecast.data.packing import pack_label, unpack_label
+from lstmforecast.data.saved_labels import pack_label, unpack_label
 
 FAST = {"window_size": 8, "hidden_size": 4, "max_epochs": 1, "random_state": 0, "n_threads": 1}
 Y = np.sin(np.arange(60) * 0.3)

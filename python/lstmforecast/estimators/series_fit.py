@@ -1,0 +1,132 @@
+"""The fit of a forecaster once its data are read: sizes, network, options, the training, and what is kept."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lstmforecast import _core
+from lstmforecast.contract.fit_tasks import FitTasks
+from lstmforecast.contract.plain import plain_parameters
+from lstmforecast.data.dataset import Seen
+from lstmforecast.data.panel import Panel
+from lstmforecast.data.scalers import fit_columns
+from lstmforecast.data.season import season_length
+from lstmforecast.estimators.training_run import Outcome, TrainingRun, keep_network
+from lstmforecast.fitting.ensemble import Ensemble
+from lstmforecast.fitting.held_out import HeldOut
+from lstmforecast.fitting.objective import core_loss, distribution_of, require_count_options, require_counts
+from lstmforecast.fitting.options import fit_seed, new_network, training_options
+from lstmforecast.fitting.sizing import Sizes, default_steps
+from lstmforecast.uncertainty.errors import calibrate
+from lstmforecast.uncertainty.fitted_series import FittedSeries
+
+# `LSTMForecaster`, whose module imports this one.
+Forecaster = Any
+
+
+def fit_series(forecaster: Forecaster, seen: Seen, tasks: FitTasks | None = None) -> None:
+    """Fit a forecaster to data that were read; the errors are those of `LSTMForecaster.fit`."""
+    observations, parameters = seen.observations, plain_parameters(forecaster)
+    panel = observations if isinstance(observations, Panel) else None
+    if forecaster.loss == "negative_binomial":
+        require_count_options(forecaster.transform, forecaster.augment)
+        require_counts(observations)
+    _check_savable(seen)
+    held_out, horizon = HeldOut.of(forecaster), forecaster.horizon
+    sizes = Sizes(horizon, forecaster.window_size, forecaster.segment_length, season_length(observations.freq))
+    if panel is not None:
+        seen = seen.with_statistics(held_out.training_lengths(panel))
+        window_size, segment_length = sizes.of_panel(panel.lengths, held_out.fraction(panel))
+    else:
+        window_size, segment_length = sizes.resolve(len(observations), held_out.fraction())
+    seed = fit_seed(parameters)
+    model = _new_network(forecaster, seen, window_size, segment_length, seed)
+    options = training_options(
+        parameters,
+        seed,
+        stride=forecaster.stride,
+        loss=core_loss(forecaster.loss, forecaster.quantiles, horizon, observations),
+        validation_fraction=float(held_out.fraction(panel)),
+        steps_per_epoch=_steps_per_epoch(forecaster, panel),
+    )
+    if forecaster.scaler is not None and not isinstance(forecaster.scaler, str):
+        model.load_scalers(_fitted_scaler(forecaster.scaler, seen, held_out))
+        options["scaler"] = "loaded"
+    data = {"series": seen.table, "starts": seen.starts, "scales": seen.scales}
+    learn = partial(_learn, seen=seen, window_size=window_size)
+    TrainingRun(forecaster, model, model.fit_series, data, options, learn, tasks).run()
+
+
+def _new_network(
+    forecaster: Forecaster, seen: Seen, window_size: int, segment_length: int, seed: int
+) -> _core.Model | Ensemble:
+    width, skip = seen.observations.n_columns, forecaster.linear_skip
+    return new_network(
+        plain_parameters(forecaster),
+        getattr(forecaster, "model_", None),
+        window_size=window_size,
+        horizon=forecaster.horizon if forecaster.head == "direct" else 1,
+        n_features=width + seen.features.shape[1],
+        n_targets=width,
+        seed=seed,
+        segment_length=segment_length,
+        linear_skip=forecaster.supervision != "every" if skip is None else bool(skip),
+        n_known=seen.covariates.n_known,
+        indicator=forecaster.missing == "mask",
+        distribution=distribution_of(forecaster.loss, forecaster.quantiles),
+        **{name: getattr(forecaster, name) for name in ("normalize", "channels", "supervision")},
+    )
+
+
+def _steps_per_epoch(forecaster: Forecaster, panel: Panel | None) -> int | None:
+    steps = forecaster.steps_per_epoch
+    if not isinstance(steps, str):
+        return None if steps is None else int(steps)
+    n_windows = 0 if panel is None else len(panel) * panel.n_columns // forecaster.stride
+    return default_steps(n_windows, forecaster.batch_size * forecaster.accumulate_grad_batches)
+
+
+def _fitted_scaler(scaler: Any, seen: Seen, held_out: HeldOut) -> dict[str, NDArray[np.float64]]:
+    """Centers and scales of the columns by a scaler object, the features standardised."""
+    rows = seen.table[: held_out.training_rows(len(seen.observations))]
+    width = seen.observations.n_columns
+    pairs = [fit_columns(scaler, rows[:, :width]), fit_columns("standard", rows[:, width:])]
+    center, scale = (np.concatenate(each) for each in zip(*pairs, strict=True))
+    targets = {"output_center": center[:width], "output_scale": scale[:width]}
+    return {"input_center": center, "input_scale": scale} | targets
+
+
+def _learn(
+    fitted: Forecaster, model: _core.Model | Ensemble, outcome: Outcome, *, seen: Seen, window_size: int
+) -> None:
+    """Calibrate a trained network on the rows held out, and keep both."""
+    held_out, rate = HeldOut.of(fitted), float(fitted.adaptation_rate)
+    calibration, in_units = calibrate(model, seen, held_out, rate, fitted.n_threads)
+    n_rows = len(seen.observations)
+    keep_series(fitted, FittedSeries.of(model, in_units, calibration, window_size, fitted.horizon, n_rows))
+    keep_network(fitted, model, outcome)
+
+
+def keep_series(forecaster: Forecaster, fitted: FittedSeries) -> None:
+    """Set what forecasts are made of, and what is told of its data, as attributes of a forecaster."""
+    forecaster.fitted_ = fitted
+    observations = fitted.seen.observations
+    forecaster.freq_ = observations.freq
+    forecaster.n_features_in_ = observations.n_columns
+    if hasattr(forecaster, "feature_names_in_"):
+        del forecaster.feature_names_in_
+    columns = observations.form.columns
+    names = () if columns is None else columns
+    if len(names) and all(isinstance(name, str) for name in names):
+        forecaster.feature_names_in_ = np.array(names, dtype=object)
+
+
+def _check_savable(seen: Seen) -> None:
+    """Raise a ValueError for names, times and frequencies that no file could keep, before anything is trained."""
+    last = seen.tail(1)
+    last.observations.pack()
+    last.covariates.pack()

@@ -1,0 +1,182 @@
+"""One training of an estimator's network, from the options to what the estimator keeps of it."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pandas as pd
+
+from lstmforecast import _core, transfer
+from lstmforecast.contract import core_options
+from lstmforecast.contract.aside import aside
+from lstmforecast.contract.core_options import CheckpointOptions, EpochRecord, StopReason, TrainingOptions
+from lstmforecast.contract.fit_tasks import FitTasks
+from lstmforecast.contract.progress import ProgressBar
+from lstmforecast.distributed import Processes, join, threads_of_process
+from lstmforecast.fitting.ensemble import Ensemble
+
+# The core's `Outcome`, with what became of pretrained and frozen weights.
+Outcome = dict[str, Any]
+# Called by the core after each epoch. True ends the training; a list names parameters to train from now on.
+OnEpoch = Callable[[EpochRecord], bool | list[str]]
+# Reasons of an end from outside, after which the estimator keeps the best weights so far.
+KEPT = ("interrupted", "process_lost")
+
+
+class TrainingRun:
+    """One training: `run` calls `_train`, that calls the core, and the core calls `_on_epoch` after each epoch.
+
+    Parameters
+    ----------
+    estimator : LSTMForecaster, LSTMRegressor or LSTMClassifier
+        Its parameters say how to train; it learns the result.
+    model : Model or Ensemble
+        What is trained, in place.
+    core_fit : callable
+        The method of the model that trains it.
+    data : mapping
+        The arrays that it is called with, by its names for them.
+    options : mapping
+        The core's training options.
+    learn : callable
+        Called with a copy of the estimator, a trained model and the outcome: sets what the estimator learns of them.
+    tasks : FitTasks or None, default=None
+        What scikit-learn's callbacks are told; None: nothing.
+    """
+
+    def __init__(
+        self,
+        estimator: Any,
+        model: _core.Model | Ensemble,
+        core_fit: Callable[..., core_options.Outcome],
+        data: Mapping[str, Any],
+        options: TrainingOptions,
+        learn: Callable[[Any, _core.Model | Ensemble, Outcome], None],
+        tasks: FitTasks | None = None,
+    ) -> None:
+        self.estimator, self.model, self.core_fit, self.data = estimator, model, core_fit, data
+        self.options, self.learn, self.tasks = options.copy(), learn, tasks
+        self.callbacks = list(estimator.callbacks or ())
+        self.warm = bool(estimator.warm_start and hasattr(estimator, "model_"))
+        self.processes: Processes | None = None
+
+    def run(self) -> None:
+        """Train, alone or together with other processes; the estimator learns the outcome.
+
+        An error that ended the training is raised at the end: what was kept before it stays.
+        """
+        outcome = self._train_together() if self.estimator.distributed else self._train()
+        if outcome["error"] is None or outcome["stop_reason"] in KEPT:
+            with aside(self.estimator) as fitted:
+                self.learn(fitted, self.model, outcome)
+        if outcome["error"] is not None:
+            raise outcome["error"]
+        if self.tasks is not None:
+            self.tasks.end()
+
+    def _train_together(self) -> Outcome:
+        """Train in several processes, which agree on the seed first; only the first one has callbacks."""
+        tasks = self.tasks
+        with join(self.estimator.device, float(self.estimator.distributed_timeout)) as self.processes:
+            self.options["seed"] = self.processes.of_first(self.options["seed"])
+            self.options["n_threads"] = threads_of_process(self.options["n_threads"])
+            if self.processes.rank:
+                self.callbacks, self.tasks = [], None
+            outcome = self.processes.share_end(self._train())
+        self.tasks = tasks
+        return outcome
+
+    def _train(self) -> Outcome:
+        """Train from the pretrained weights, if there are any, with progress bar and callbacks."""
+        estimator = self.estimator
+        self.plan = transfer.prepare(
+            self.model,
+            pretrained=None if self.warm else estimator.pretrained,
+            freeze=estimator.freeze,
+            learning_rates=estimator.learning_rates,
+        )
+        self.options["transfer"] = self.plan.options
+        asked = self.tasks is not None and self.tasks.ask_for_estimators
+        self.pauses = asked and isinstance(self.model, _core.Model) and self.processes is None
+        is_first = self.processes is None or self.processes.rank == 0
+        n_epochs = estimator.max_epochs * getattr(estimator, "n_estimators", 1)
+        with ProgressBar(n_epochs, shown=estimator.verbose > 0 and is_first) as self.bar:
+            outcome = self._train_with_pauses() if self.pauses else self._call_core(self.options, self._listener)
+        return self._complete(outcome)
+
+    def _call_core(self, options: TrainingOptions, on_epoch: OnEpoch | None) -> core_options.Outcome:
+        return self.core_fit(**self.data, training=options, on_epoch=on_epoch, processes=self.processes)
+
+    def _on_epoch(self, record: EpochRecord) -> bool | list[str]:
+        """Show an epoch to progress bar and callbacks, and give their answer."""
+        self.bar.update(record)
+        answer = self.plan.answer(callback(dict(record)) for callback in self.callbacks)
+        if self.tasks is None or (self.pauses and not isinstance(answer, list)):
+            return answer
+        return self.tasks.epoch() or answer
+
+    @property
+    def _listener(self) -> OnEpoch | None:
+        """`_on_epoch`, or None where nothing would come of it: an ensemble may then train in other processes."""
+        told = self.callbacks or self.estimator.verbose or (self.tasks is not None and self.tasks.are_heard)
+        return self._on_epoch if told else None
+
+    def _train_with_pauses(self) -> core_options.Outcome:
+        """Train, and pause after each epoch to show the estimator that a fit would give which ended there.
+
+        The training ends at each pause and goes on from a checkpoint: the bits are those of a fit without pauses. There
+        is no pause after epochs for which callbacks name parameters to train from now on.
+        """
+        weights, scalers = self.model.parameters(), self.model.scalers()
+        with TemporaryDirectory() as folder:
+            own: CheckpointOptions = self.options["checkpoint"] or {"folder": folder, "keep": 1, "resume": True}
+            checkpoint: CheckpointOptions = {**own, "every_n_epochs": 1, "every_n_minutes": None}
+            while True:
+                outcome = self._call_core({**self.options, "checkpoint": checkpoint}, self._end_at_epoch)
+                if outcome["stop_reason"] != "callback" or outcome["error"] is not None:
+                    return outcome
+                try:
+                    ends = self._show(outcome) or self._answer is True
+                except BaseException as error:
+                    # as what callbacks of our own raise
+                    reason: StopReason = "interrupted" if isinstance(error, KeyboardInterrupt) else "callback"
+                    return {**outcome, "error": error, "stop_reason": reason}
+                if ends:
+                    return outcome
+                self.model.load_parameters(weights)
+                self.model.load_scalers(scalers)
+                checkpoint["resume"] = True
+
+    def _end_at_epoch(self, record: EpochRecord) -> bool | list[str]:
+        """`_on_epoch`, and the end of the training for a pause."""
+        self._answer = self._on_epoch(record)
+        return self._answer or True
+
+    def _show(self, outcome: core_options.Outcome) -> bool:
+        """Show scikit-learn's callbacks what the estimator would be now; whether one wants the training to end."""
+        assert self.tasks is not None
+        fitted = copy.copy(self.estimator)
+        self.learn(fitted, copy.deepcopy(self.model), self._complete(outcome))
+        return self.tasks.epoch(dict(vars(fitted)))
+
+    def _complete(self, outcome: core_options.Outcome) -> Outcome:
+        """The outcome, with what became of pretrained and frozen weights."""
+        pretrained = self.estimator.pretrained_ if self.warm else None
+        return {"pretrained": pretrained, **outcome} | self.plan.outcome()
+
+
+def keep_training(estimator: Any, model: Any, outcome: Mapping[str, Any]) -> None:
+    """Set a trained model, and what is told of its training, as attributes of an estimator."""
+    estimator.model_ = model
+    estimator.history_ = pd.DataFrame(outcome["history"])
+    estimator.best_epoch_, estimator.n_epochs_ = outcome["best_epoch"], outcome["n_epochs"]
+    estimator.stop_reason_ = outcome["stop_reason"]
+
+
+def keep_network(estimator: Any, model: _core.Model | Ensemble, outcome: Mapping[str, Any]) -> None:
+    """`keep_training`, and which weights were pretrained and frozen."""
+    keep_training(estimator, model, outcome)
+    estimator.pretrained_, estimator.frozen_, estimator.quantized_ = outcome["pretrained"], outcome["frozen"], None

@@ -1,0 +1,56 @@
+"""Which rows of each series a forecaster's fit holds out, to judge epochs with and to measure errors on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lstmforecast import _core
+from lstmforecast.data.observations import Observations
+from lstmforecast.data.panel import Panel
+from lstmforecast.fitting.sizing import VALIDATION_FRACTION, held_out_of_panel, training_rows
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """The split that a forecaster's parameters ask for; they are the attributes.
+
+    Examples
+    --------
+    >>> HeldOut(horizon=24, patience=10, validation_fraction=None).training_rows(1000)
+    800
+    """
+
+    horizon: int
+    patience: int | None
+    validation_fraction: float | None
+
+    @classmethod
+    def of(cls, forecaster: Any) -> HeldOut:
+        """The split of a forecaster, fitted or not."""
+        return cls(forecaster.horizon, forecaster.patience, forecaster.validation_fraction)
+
+    def fraction(self, panel: Panel | None = None) -> float:
+        """The part of the rows (of each series of a panel) that is held out."""
+        if self.patience is None:
+            return 0.0
+        if self.validation_fraction is not None:
+            return float(self.validation_fraction)
+        return VALIDATION_FRACTION if panel is None else held_out_of_panel(panel.lengths, self.horizon)
+
+    def training_rows(self, n_rows: int) -> int:
+        """How many of the rows of one series are trained on."""
+        return training_rows(n_rows, self.fraction())
+
+    def first_rows(self, panel: Panel) -> list[int]:
+        """The first row held out of each series of a panel."""
+        return [_core.panel_split(int(n), self.fraction(panel), self.horizon)[1] for n in panel.lengths]
+
+    def training_lengths(self, observations: Observations) -> NDArray[np.int64]:
+        """The rows of each series that are trained on: (n_series,)."""
+        if isinstance(observations, Panel):
+            return np.array(self.first_rows(observations))
+        return np.array([self.training_rows(len(observations))])

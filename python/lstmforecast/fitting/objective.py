@@ -1,0 +1,61 @@
+"""What a forecaster's network forecasts, points or a distribution, and the loss that its training minimises."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from lstmforecast.augment import magnitude_warp, resolve, scale
+from lstmforecast.data.observations import Observations
+from lstmforecast.data.season import season_length
+from lstmforecast.fitting.distribution import N_PARAMETERS
+from lstmforecast.fitting.sizing import default_loss
+
+DISTRIBUTIONS = tuple(N_PARAMETERS)
+# The default of ``loss="quantile"``.
+QUANTILES = (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)
+
+
+def distribution_of(loss: str | None, quantiles: Sequence[float] | None) -> Any:
+    """The distribution that the network forecasts the parameters of, as the core names it; None: a point.
+
+    Raises
+    ------
+    ValueError
+        For quantiles without ``loss="quantile"``.
+    """
+    if loss == "quantile":
+        return {"quantiles": [float(level) for level in quantiles or QUANTILES]}
+    if quantiles is not None:
+        raise ValueError(f"expected quantiles=None without loss='quantile', got loss={loss!r}")
+    return loss if loss in DISTRIBUTIONS else None
+
+
+def core_loss(
+    loss: str | None, quantiles: Sequence[float] | None, horizon: int, observations: Observations
+) -> str | dict[str, Any]:
+    """The loss as the core names it; where the user chose none, the one for the horizon and the kind of data."""
+    distribution = distribution_of(loss, quantiles)
+    if distribution is not None:
+        return {"distribution": distribution}
+    if observations.is_panel:
+        return loss or "mae"
+    return loss or default_loss(horizon, season_length(observations.freq))
+
+
+def require_count_options(transform: str | None, augment: Any) -> None:
+    """Raise a ValueError for parameters that would turn counts into other numbers."""
+    if transform is not None:
+        raise ValueError(f"expected transform=None for loss='negative_binomial', got {transform!r}")
+    for method in resolve(augment):
+        if isinstance(method, (scale, magnitude_warp)):
+            raise ValueError(f"expected augment to keep counts above 0 for loss='negative_binomial', got {method!r}")
+
+
+def require_counts(observations: Observations) -> None:
+    """Raise a ValueError for the first value that is no count."""
+    # a missing value compares as false
+    wrong = (observations.values < 0) | (observations.values % 1 > 0)
+    if wrong.any():
+        got = observations.first_of(wrong)
+        raise ValueError(f"expected counts, whole numbers from 0, for loss='negative_binomial', got {got}")

@@ -1,0 +1,131 @@
+"""Forecasts of a trained network: from the ends of all series, from any row of them, and beyond its own horizon."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lstmforecast import _core
+from lstmforecast.data.dataset import Seen
+from lstmforecast.fitting.distribution import mean
+from lstmforecast.fitting.ensemble import Ensemble
+from lstmforecast.fitting.finite import require_finite_forecasts
+
+Array = NDArray[np.float64]
+# Windows in one call: those of many series are made batch by batch.
+BATCH = 1024
+
+
+def forecast(
+    model: _core.Model | Ensemble, seen: Seen, steps: int, X: Any = None, n_threads: int | None = None
+) -> Array:
+    """Forecast the steps after the end of each series: the parameters (n_series, steps, k, p) of a distribution."""
+    windows, future = ends_of(model, seen, steps, X)
+    parts = []
+    for at in range(0, len(windows), BATCH):
+        scales = None if seen.scales is None else seen.scales[at : at + BATCH]
+        parts.append(roll(model, windows[at : at + BATCH], future[at : at + BATCH], n_threads, scales)[:, :steps])
+    found = parts[0] if len(parts) == 1 else np.concatenate(parts)
+    require_finite_forecasts(found, model, seen, future=future)
+    return found
+
+
+def forecast_origins(
+    model: _core.Model | Ensemble,
+    seen: Seen,
+    origins: NDArray[np.int64],
+    steps: int,
+    which: NDArray[np.int64] | None = None,
+    n_threads: int | None = None,
+) -> Array:
+    """Forecast ``steps`` from the rows before each origin of one series, or of those ``which`` of a panel: the
+    parameters (n_origins, steps, k, p).
+    """
+    horizon = model.config["horizon"]
+    if steps == horizon or (steps < horizon and not seen.covariates.n_known):
+        which = which if seen.starts is not None else None
+        found = model.forecast_series(seen.table, origins, n_threads, seen.starts, seen.scales, which)
+        found = parameters_of(found)[:, :steps]
+        places = np.zeros(len(origins), np.int64) if which is None else which
+        require_finite_forecasts(found, model, seen, (places, origins))
+        return found
+    which = np.zeros(len(origins), np.int64) if which is None else which
+    n_read = steps_read(model.config, steps)
+    after = seen.covariates.of_future(seen.observations, n_read - steps, None) if n_read > steps else None
+    parts = []
+    for start in range(0, len(origins), BATCH):
+        each = slice(start, start + BATCH)
+        windows, future = seen.around(which[each], origins[each], model.config["window_size"], n_read, after)
+        scales = None if seen.scales is None else seen.scales[which[each]]
+        found = roll(model, windows, future, n_threads, scales)[:, :steps]
+        require_finite_forecasts(found, model, seen, (which[each], origins[each]), future)
+        parts.append(found)
+    return np.concatenate(parts)
+
+
+def steps_read(config: Mapping[str, Any], steps: int) -> int:
+    """The steps whose known features the network reads to forecast so many: of all that it forecasts at once.
+
+    So its first forecasts are the same whatever more is asked for.
+    """
+    horizon: int = config["horizon"]
+    return -(-steps // horizon) * horizon if config["n_known"] else steps
+
+
+def ends_of(model: _core.Model | Ensemble, seen: Seen, steps: int, X: Any) -> tuple[Array, Array]:
+    """The last windows (n_series, window_size, k + m) of all series, and features after them of the steps that are read
+    (n_series, n_read, m); see `steps_read`.
+    """
+    config = model.config
+    future = seen.covariates.of_future(seen.observations, steps_read(config, steps), X, config["horizon"])
+    # what never changes goes on where a forecast is appended to its window
+    n_static, ends = seen.covariates.n_static, np.cumsum(seen.observations.lengths)
+    future[:, :, :n_static] = seen.features[ends - 1, np.newaxis, :n_static]
+    return seen.windows(config["window_size"]), future
+
+
+def first_inputs(model: _core.Model | Ensemble, windows: Array, future: Array) -> Array:
+    """Windows as the network reads them: with the features of the horizon where something is known of them."""
+    config = model.config
+    if not config["n_known"]:
+        return windows
+    later = np.full((len(windows), config["horizon"], windows.shape[2]), np.nan)
+    later[:, :, config["n_targets"] :] = future[:, : config["horizon"]]
+    return np.concatenate([windows, later], axis=1)
+
+
+def roll(
+    model: _core.Model | Ensemble,
+    windows: Array,
+    future: Array,
+    n_threads: int | None = None,
+    scales: Array | None = None,
+) -> Array:
+    """Forecast from windows (n, window_size, k + m), given the features of the future (n, steps, m), nan where unknown:
+    of all steps that are read (`steps_read`) where some are known.
+
+    Steps beyond the horizon of the model are forecast from its own forecasts. Returns (n, steps, k, p).
+    """
+    config, steps = model.config, future.shape[1]
+    size, horizon, n_targets = config["window_size"], config["horizon"], config["n_targets"]
+    n_after = horizon if config["n_known"] else 0
+    rows = windows
+    if n_after or steps > horizon:
+        later = np.full((len(windows), -(-steps // horizon) * horizon, windows.shape[2]), np.nan)
+        later[:, :steps, n_targets:] = future
+        rows = np.concatenate([windows, later], axis=1)
+    parts = []
+    for start in range(0, steps, horizon):
+        shown = np.ascontiguousarray(rows[:, start : start + size + n_after])
+        parts.append(parameters_of(model.forecast(shown, n_threads, scales)))
+        if start + horizon < steps:
+            rows[:, start + size : start + size + horizon, :n_targets] = mean(config["distribution"], parts[-1])
+    return (parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1))[:, :steps]
+
+
+def parameters_of(forecast: Array) -> Array:
+    """A forecast (n, horizon, k) is the one parameter (n, horizon, k, 1) of a point."""
+    return forecast if forecast.ndim == 4 else forecast[..., np.newaxis]

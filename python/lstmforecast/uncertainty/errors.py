@@ -1,0 +1,131 @@
+"""Which forecasts are compared with the truth, and how far off they were: the errors that intervals are made of."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lstmforecast import _core
+from lstmforecast.data.dataset import Seen
+from lstmforecast.data.observations import Observations
+from lstmforecast.data.panel import Panel
+from lstmforecast.fitting.ensemble import Ensemble
+from lstmforecast.fitting.held_out import HeldOut
+from lstmforecast.fitting.roll import forecast_origins
+from lstmforecast.uncertainty.calibration import MOST_OF_PANEL, MOST_WINDOWS, Calibration
+
+# Windows of one step that are learned: errors of many series at one time are alike, and must not push out all others.
+MOST_OF_A_STEP = MOST_OF_PANEL // 20
+
+
+def calibration_origins(n_train: int, n_rows: int, horizon: int) -> NDArray[np.int64]:
+    """Choose the rows, evenly spread over those held out, at which forecasts begin that are compared with the truth."""
+    n_windows = n_rows - n_train - horizon + 1
+    if n_windows < 1:
+        return np.zeros(0, np.int64)
+    places = np.linspace(0, n_windows - 1, min(n_windows, MOST_WINDOWS)).round()
+    return n_train + places.astype(np.int64)
+
+
+def calibrate(
+    model: _core.Model | Ensemble, seen: Seen, held_out: HeldOut, rate: float, n_threads: int | None
+) -> tuple[Calibration | None, Seen]:
+    """Errors on the rows that a fit held out, and what was seen in their units; missing values are no truth."""
+    which, origins = held_out_places(held_out, seen.observations)
+    if not len(origins):
+        return None, seen
+    forecast = forecast_origins(model, seen, origins, held_out.horizon, which, n_threads)
+    rows = seen.observations.row_of(which, origins)[:, np.newaxis] + np.arange(held_out.horizon)
+    options = {"distribution": model.config["distribution"], "rate": rate}
+    if seen.error_scale is None:
+        return Calibration.of(seen.values[rows], forecast, **options), seen
+    calibration, units = Calibration.of_panel(seen.values[rows], forecast, seen.error_scale, which, **options)
+    return calibration, seen.with_error_scale(units)
+
+
+def held_out_places(held_out: HeldOut, observations: Observations) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Series and row of the forecasts that a fit is calibrated with, the farthest from their ends first."""
+    horizon = held_out.horizon
+    if not isinstance(observations, Panel):
+        n_rows = len(observations)
+        origins = calibration_origins(held_out.training_rows(n_rows), n_rows, horizon)
+        which = np.zeros(len(origins), np.int64)
+        return _where_known(observations, which, origins, horizon)
+    origins_of = [
+        np.arange(start, length - horizon + 1)
+        for start, length in zip(held_out.first_rows(observations), observations.lengths, strict=True)
+    ]
+    which = np.repeat(np.arange(len(origins_of)), [len(origins) for origins in origins_of])
+    origins = np.concatenate(origins_of)
+    chosen = np.linspace(0, len(origins) - 1, min(len(origins), MOST_OF_PANEL)).round().astype(np.int64)
+    which, origins = which[chosen], origins[chosen]
+    order = np.argsort(origins - observations.lengths[which], kind="stable")
+    return _where_known(observations, which[order], origins[order], horizon)
+
+
+def _where_known(
+    observations: Observations, which: NDArray[np.int64], origins: NDArray[np.int64], horizon: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The places of which all ``horizon`` rows are known: values that were filled in are no truth."""
+    if observations.filled is None:
+        return which, origins
+    rows = observations.row_of(which, origins)[:, np.newaxis] + np.arange(horizon)
+    known = ~observations.filled[rows].any(axis=(1, 2))
+    return which[known], origins[known]
+
+
+def with_newer_errors(
+    calibration: Calibration,
+    model: _core.Model | Ensemble,
+    before: Observations,
+    seen: Seen,
+    newer: NDArray[np.int64],
+    n_threads: int | None,
+) -> Calibration:
+    """Judge the forecasts whose last step is among the ``newer`` rows, the first of each series first, as if one after
+    the other had been learned.
+    """
+    observations, horizon = seen.observations, calibration.truth.shape[1]
+    # a window may begin before a short series of a panel does
+    least = 1 if observations.is_panel else model.config["window_size"]
+    which, origins = _judged_places(before, observations, newer, horizon, least)
+    if seen.error_scale is not None:
+        which, origins = (each[seen.error_scale.are_pooled(which)] for each in (which, origins))
+    which, origins = (each[-calibration.most :] for each in (which, origins))
+    if not len(origins):
+        return calibration
+    forecast = forecast_origins(model, seen, origins, horizon, which, n_threads)
+    rows = observations.row_of(which, origins)[:, np.newaxis] + np.arange(horizon)
+    spreads = None if seen.error_scale is None else seen.error_scale.divisors(which)
+    return calibration.extended(seen.values[rows], forecast, spreads)
+
+
+def _judged_places(
+    before: Observations, observations: Observations, newer: NDArray[np.int64], horizon: int, least: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Series and row of the forecasts that can be judged now, from rows of at least ``least`` before. Missing values
+    are no truth; series that were not there before have had no forecasts.
+    """
+    ends = np.cumsum(observations.lengths)
+    which = np.searchsorted(ends, newer, side="right")
+    origins = newer - (ends - observations.lengths)[which] - horizon + 1
+    known = before.series_keys.get_indexer(observations.series_keys)
+    n_before = np.where(known < 0, 0, before.lengths[known])[which]
+    judged = (n_before > 0) & (origins >= least)
+    if observations.filled is not None:
+        steps = newer[judged, np.newaxis] - np.arange(horizon)
+        judged[judged] = ~observations.filled[steps].any(axis=(1, 2))
+    places = np.flatnonzero(judged)
+    places = places[_some_of_each((origins - n_before)[places])]
+    return which[places], origins[places]
+
+
+def _some_of_each(steps: NDArray[np.int64]) -> NDArray[np.intp]:
+    """The places of the windows of each step, in order, at most `MOST_OF_A_STEP` of one, evenly spread."""
+    order = np.argsort(steps, kind="stable")
+    counts = np.unique(steps, return_counts=True)[1]
+    if counts.max(initial=0) <= MOST_OF_A_STEP:
+        return order
+    parts = np.split(order, np.cumsum(counts)[:-1])
+    places = [np.linspace(0, n - 1, min(n, MOST_OF_A_STEP)).round().astype(np.intp) for n in counts.tolist()]
+    return np.concatenate([part[place] for part, place in zip(parts, places, strict=True)])

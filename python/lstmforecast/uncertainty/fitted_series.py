@@ -1,0 +1,236 @@
+"""A fitted forecaster's network, the rows that it goes on from, and its errors: what forecasts and intervals need."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from lstmforecast import _core
+from lstmforecast.data.covariates import Covariates
+from lstmforecast.data.dataset import Seen, read_observations
+from lstmforecast.data.frames import to_pandas
+from lstmforecast.data.observations import Missing
+from lstmforecast.data.panel import Panel
+from lstmforecast.fitting.ensemble import Ensemble
+from lstmforecast.fitting.finite import require_finite_forecasts
+from lstmforecast.fitting.held_out import HeldOut
+from lstmforecast.fitting.objective import require_counts
+from lstmforecast.fitting.parameters import MOST_STEPS, check_count, check_missing
+from lstmforecast.uncertainty.calibration import Calibration
+from lstmforecast.uncertainty.errors import with_newer_errors
+from lstmforecast.uncertainty.intervals import corrected_quantiles, require_errors
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class FittedSeries:
+    """What belongs together: `fit` and `update` replace it as a whole, so that a forecast in another thread sees one.
+
+    Attributes
+    ----------
+    model : Model or Ensemble
+        The trained network.
+    seen : Seen
+        The last rows (of each series), from which forecasts go on.
+    calibration : Calibration or None
+        Errors of forecasts of rows that no weight was fitted to; None: there are none.
+    window_size : int
+        Rows that the network reads.
+    horizon : int
+        Steps that were trained for, be it in one forecast or in one after the other.
+    n_rows : int
+        All rows seen so far, those that aren't kept included.
+    """
+
+    model: _core.Model | Ensemble
+    seen: Seen
+    calibration: Calibration | None
+    window_size: int
+    horizon: int
+    n_rows: int
+
+    @classmethod
+    def of(
+        cls,
+        model: _core.Model | Ensemble,
+        seen: Seen,
+        calibration: Calibration | None,
+        window_size: int,
+        horizon: int,
+        n_rows: int,
+    ) -> FittedSeries:
+        """Keep the last rows only; forecasts that end in the newest one can still be judged when the next comes."""
+        return cls(model, seen.tail(window_size + horizon - 1), calibration, window_size, horizon, n_rows)
+
+    @property
+    def n_errors(self) -> int:
+        """Windows whose errors are known."""
+        return 0 if self.calibration is None else len(self.calibration)
+
+    @property
+    def steps_of_errors(self) -> int:
+        """Steps ahead of which errors are known."""
+        return 0 if self.calibration is None else self.calibration.truth.shape[1]
+
+    def read_steps(self, horizon: Any) -> int:
+        """Check how many steps are asked for; None: those that were trained for."""
+        if isinstance(horizon, list) or getattr(horizon, "shape", None):
+            got = type(horizon).__name__
+            raise TypeError(f"expected horizon to be an integer, got {got}: pass data to forecast from as context=")
+        steps = self.horizon if horizon is None else check_count("horizon", horizon, most=MOST_STEPS)
+        if self.seen.covariates.past is not None and steps > (at_once := self.model.config["horizon"]):
+            raise ValueError(
+                f"expected horizon of at most {at_once} with X_past, which is not known beyond, got {steps}"
+            )
+        return steps
+
+    def on(self, context: Any, X: Any, X_past: Any, static: Any, missing: Missing) -> tuple[FittedSeries, Any]:
+        """The same with the rows of a context in place of those seen, and ``X`` of the steps after them.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the context isn't of the kind of the data of the fit, or too short.
+        """
+        self._check_missing(missing)
+        observations = read_observations(context, missing=missing, like=self.seen.observations, name="context")
+        if len(observations) < self.window_size and not observations.is_panel:
+            raise ValueError(
+                f"expected context of at least {self.window_size} rows (window_size_), got {len(observations)}"
+            )
+        if self.model.config["distribution"] == "negative_binomial":
+            require_counts(observations)
+        n = len(observations)
+        part = observations.take(observations.last_rows(self.window_size))
+        if observations.index is None:
+            X, X_past = (to_pandas(each)[0] for each in (X, X_past))
+            if X_past is not None and len(X_past) != n:
+                raise ValueError(f"expected X_past with {n} rows, for the rows of context, got {len(X_past)}")
+            X_past = _some_rows(X_past, n - len(part), n)
+            before, X = _some_rows(X, n - len(part), n), _some_rows(X, n, None)
+        else:
+            before = X
+        features = self.seen.covariates.of(part, before, X_past, static)
+        seen = replace(self.seen, observations=part, features=features)
+        whole = replace(seen, observations=observations, statistics=None).with_statistics(like=self.seen)
+        return replace(self, seen=replace(seen, statistics=whole.statistics), n_rows=n), X
+
+    def updated(
+        self, y: Any, X: Any, X_past: Any, static: Any, *, missing: Missing, n_threads: int | None
+    ) -> FittedSeries:
+        """With newer rows, and the errors of the forecasts that can be judged by them."""
+        self._check_missing(missing)
+        seen, newer = self.seen.extended(y, X, X_past, static, missing)
+        if self.model.config["distribution"] == "negative_binomial":
+            require_counts(seen.observations)
+        calibration = self.calibration
+        if calibration is not None:
+            before = self.seen.observations
+            calibration = with_newer_errors(calibration, self.model, before, seen, newer, n_threads)
+        n_rows = self.n_rows + len(newer)
+        return FittedSeries.of(self.model, seen, calibration, self.window_size, self.horizon, n_rows)
+
+    def _check_missing(self, missing: Missing) -> None:
+        """What becomes of missing values of newer data may have been set since `fit`."""
+        check_missing(missing)
+        if missing == "mask" and not self.model.config["indicator"]:
+            raise ValueError(
+                "expected missing='ffill' or missing='interpolate', as fit was without missing='mask', got 'mask'"
+            )
+
+    def require_errors(self, levels: Sequence[float], wanted: Sequence[str], steps: int, held_out: HeldOut) -> None:
+        """Raise a ValueError unless there are errors enough for quantiles of these levels, so many steps ahead."""
+        require_errors(
+            levels,
+            wanted,
+            n_errors=self.n_errors,
+            steps=steps,
+            trained=self.steps_of_errors,
+            held_out=held_out,
+            n_rows=self.n_rows,
+            of_panel=self.seen.observations.is_panel,
+        )
+
+    def quantiles(self, parameters: Array, levels: Sequence[float]) -> Array:
+        """Quantiles (n_levels, n_series, steps, k) of forecasts of all series, in the data's units."""
+        assert self.calibration is not None
+        return self.seen.undo(corrected_quantiles(self.calibration, parameters, levels, self.seen.error_scale))
+
+    def require_finite(self, values: Array) -> None:
+        """Raise a ValueError for the first of values forecast (n_series, steps, ...) that isn't finite."""
+        require_finite_forecasts(values, self.model, self.seen)
+
+    def frame(self, values: Array, columns: pd.MultiIndex) -> pd.DataFrame:
+        """Label values (n_series, steps, k, n) by the steps that they are forecast for."""
+        steps = values.shape[1]
+        index = self.seen.observations.future_index(steps)
+        if index is None:
+            index = pd.RangeIndex(self.n_rows, self.n_rows + steps)
+        frame = pd.DataFrame(values.reshape(len(index), -1), index=index, columns=columns)
+        finished: pd.DataFrame = self.seen.observations.form.finish(frame)
+        return finished
+
+    @property
+    def cutoff(self) -> Any:
+        """Index label of the last row seen; the row's number for arrays, a Series of times by series for a panel."""
+        observations = self.seen.observations
+        if observations.index is None:
+            return self.n_rows - 1
+        ends = observations.times(np.cumsum(observations.lengths) - 1)
+        return pd.Series(ends, observations.series_keys) if observations.is_panel else ends[0]
+
+    def pack(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+        """What a file keeps besides the network: arrays, and values that JSON can hold."""
+        tensors, values = self.seen.observations.pack()
+        tensors |= {"features": self.seen.features}
+        if self.seen.statistics is not None:
+            tensors["sizes"] = self.seen.statistics
+        errors = {} if self.calibration is None else self.calibration.pack()
+        return (
+            {f"context_{name}": tensor for name, tensor in tensors.items()} | errors,
+            {
+                "context": values,
+                "covariates": self.seen.covariates.pack(),
+                "n_rows": self.n_rows,
+                "window_size": self.window_size,
+            },
+        )
+
+    @classmethod
+    def unpack(
+        cls,
+        model: _core.Model | Ensemble,
+        tensors: Mapping[str, NDArray[Any]],
+        values: Mapping[str, Any],
+        *,
+        calibration: Calibration | None,
+        horizon: int,
+        scaler: Any,
+        transform: str | None,
+    ) -> FittedSeries:
+        """The inverse of `pack`, with parameters of the forecaster; a ValueError for what doesn't go together."""
+        saved = {name.removeprefix("context_"): tensor for name, tensor in tensors.items() if "context_" in name}
+        try:
+            context = Panel.unpack(saved, values["context"])
+        except (ArithmeticError, IndexError) as error:
+            raise ValueError(f"a context that cannot be read: {error}") from error
+        covariates = Covariates.unpack(values["covariates"])
+        seen = Seen(context, saved["features"], covariates, saved.get("sizes"), scaler, transform)
+        if saved["features"].shape != (len(context), covariates.n_features):
+            raise ValueError(f"features of {len(context)} rows, got shape {saved['features'].shape}")
+        if not context.is_panel and len(context) < values["window_size"]:
+            raise ValueError(f"a context of {values['window_size']} rows, got shape {context.values.shape}")
+        return cls.of(model, seen, calibration, values["window_size"], horizon, values["n_rows"])
+
+
+def _some_rows(table: Any, start: int, stop: int | None) -> Any:
+    """Rows of an array, or of a frame with its columns' names."""
+    if table is None or isinstance(table, pd.DataFrame | pd.Series):
+        return table if table is None else table.iloc[start:stop]
+    return np.asarray(table)[start:stop]
