@@ -27,10 +27,8 @@ OWN = {"self", "cls"}
 LEFT: dict[str, dict[str, int]] = {}
 # The same for each folder of tests: how many uses there are.
 LEFT_IN_TESTS: dict[str, int] = {
-    "contract": 1,
     "fuzz": 1,
     "parity": 3,
-    "story": 3,
     "unit/monitoring": 3,
 }
 
