@@ -145,7 +145,7 @@ def _forecast_part(part: pd.DataFrame, model: LSTMForecaster, horizon: int | Non
 
 def _time_type(kind: Any, model: LSTMForecaster) -> Any:
     """The type of the times in the time zone of the model; a TypeError if only one of both has a zone."""
-    times, known = pd.Index(pd.Series([], dtype=kind)), model.fitted_.seen.observations.times(np.zeros(1, np.int64))
+    times, known = pd.Index(pd.Series([], dtype=kind)), model.fitted_.dataset.observations.times(np.zeros(1, np.int64))
     if not (isinstance(times, pd.DatetimeIndex) and isinstance(known, pd.DatetimeIndex)):
         return kind
     return alike(known, times, "ddf", f"{{0}}.assign({TIME}={{0}}[{TIME!r}].dt.tz_localize({{1!r}}))").dtype
@@ -189,8 +189,8 @@ def _check_model(model: Any) -> None:
     if not isinstance(model, LSTMForecaster):
         raise TypeError(f"expected model to be an LSTMForecaster, got {type(model).__name__}")
     check_is_fitted(model)
-    if not model.fitted_.seen.observations.is_panel:
+    if not model.fitted_.dataset.observations.is_panel:
         raise ValueError("expected a model that was fitted on a panel, got one of one series")
-    covariates = model.fitted_.seen.covariates
+    covariates = model.fitted_.dataset.covariates
     if covariates.past is not None or covariates.known is not None or covariates.static is not None:
         raise ValueError("expected a model that was fitted without X, X_past and static, got one with covariates")

@@ -154,7 +154,7 @@ class LSTMForecaster(BaseForecaster):
         if self._series is not None:
             self._series = self._series.append(_names_of(y).unique().difference(self._series, sort=False))
         y, ends = self._numbered(y), self._ends()
-        alike(self.estimator_.fitted_.seen.observations.times(np.zeros(1, np.int64)), y.index.get_level_values(-1))
+        alike(self.estimator_.fitted_.dataset.observations.times(np.zeros(1, np.int64)), y.index.get_level_values(-1))
         # sktime passes overlapping windows; new series have no end yet
         ends_of = ends.reindex(y.index.get_level_values(0)).array if y.index.nlevels > 1 else ends.iloc[0]
         newer = y[~(y.index.get_level_values(-1) <= ends_of)]
@@ -245,7 +245,7 @@ def _quantiles(
     """
     n = estimator.fitted_.n_errors
     outermost = n / (n + 1)
-    if estimator.fitted_.seen.observations.is_panel:
+    if estimator.fitted_.dataset.observations.is_panel:
         # in a panel, errors are used without their sign
         outermost = (1 + outermost) / 2
     allowed = [min(max(level, 1 - outermost), outermost) for level in alpha]

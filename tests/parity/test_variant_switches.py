@@ -42,7 +42,7 @@ def test_covariates_and_gaps(architecture, normalize, channels):
     )
     windows = _windows(model, y, X, past)
     _assert_to_torch_agrees(model, windows)
-    assert np.allclose(model.predict(X=X), model.fitted_.seen.undo(model.model_.forecast(windows))[-1], rtol=1e-6)
+    assert np.allclose(model.predict(X=X), model.fitted_.dataset.undo(model.model_.forecast(windows))[-1], rtol=1e-6)
 
 
 @pytest.mark.parametrize("loss", ["huber", "quantile", "normal", "student_t", "negative_binomial"])

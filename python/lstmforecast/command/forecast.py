@@ -120,7 +120,7 @@ def _check_times(model: LSTMForecaster, y: pd.DataFrame, time: str | None) -> No
     """Raise a ValueError if only one of model and data has times, or a time zone."""
     import pandas as pd
 
-    known = model.fitted_.seen.observations.index
+    known = model.fitted_.dataset.observations.index
     if not isinstance(known, pd.DatetimeIndex):
         return
     if time is None or not isinstance(y.index, pd.DatetimeIndex):

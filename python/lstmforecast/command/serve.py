@@ -199,7 +199,7 @@ def read_monitors(path: str, models: dict[str, LSTMForecaster]) -> dict[str, Dri
 
     monitors = {}
     for name, model in models.items():
-        form = model.fitted_.seen.observations.form
+        form = model.fitted_.dataset.observations.form
         columns = None if form.columns is None or form.columns[0] is None else [str(each) for each in form.columns]
         monitors[name] = DriftMonitor.from_forecaster(model, read_series(path, None, columns).to_numpy())
     return monitors

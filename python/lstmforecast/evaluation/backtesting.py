@@ -11,7 +11,7 @@ from sklearn.base import clone
 from sklearn.utils.parallel import Parallel, delayed
 
 from lstmforecast.contract.seeds import draw_seed
-from lstmforecast.data.dataset import Seen
+from lstmforecast.data.dataset import Dataset
 from lstmforecast.data.observations import Observations
 from lstmforecast.data.scalers import fit_columns
 from lstmforecast.data.season import season_length as usual_season
@@ -165,13 +165,13 @@ class _Outcome(NamedTuple):
 class _Job:
     """Fits and forecasts a fold; a class, because it can be pickled for other processes."""
 
-    seen: Seen
+    seen: Dataset
     origins: Origins
     scorer: QuantileScorer
 
     def __call__(self, fitted: LSTMForecaster, fold: Fold, is_last: bool) -> _Outcome:
         fit_series(fitted, self.seen.take(fold.rows(self.seen.observations)))
-        dataset = self.seen.with_statistics(like=fitted.fitted_.seen)
+        dataset = self.seen.with_statistics(like=fitted.fitted_.dataset)
         part, model, n_read = self.origins.take(fold.origins), fitted.model_, self.scorer.n_read
         parameters = forecast_origins(model, dataset, part.rows, n_read, part.series, fitted.n_threads)
         values = self.seen.undo(mean(model.config["distribution"], parameters))[:, : self.scorer.horizon]
@@ -180,7 +180,7 @@ class _Job:
         return _Outcome(values, self.scorer.score(fitted, dataset, fold), kept)
 
 
-def _steps_read(template: LSTMForecaster, seen: Seen, horizon: int) -> int:
+def _steps_read(template: LSTMForecaster, seen: Dataset, horizon: int) -> int:
     """The steps from an origin on for which rows must be there: with X, all steps that the network forecasts at once.
 
     `LSTMForecaster.predict` asks for the same rows of X, so that both forecast the same.

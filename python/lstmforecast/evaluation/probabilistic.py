@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lstmforecast.data.dataset import Seen
+from lstmforecast.data.dataset import Dataset
 from lstmforecast.data.error_scale import ErrorScale
 from lstmforecast.data.observations import Observations
 from lstmforecast.estimators.forecaster import LSTMForecaster
@@ -90,7 +90,7 @@ class QuantileScorer:
 
     Parameters
     ----------
-    seen : Seen
+    seen : Dataset
         The data.
     wanted : Probabilities
         What is scored.
@@ -102,7 +102,7 @@ class QuantileScorer:
         The divisor of widths and losses.
     """
 
-    seen: Seen
+    seen: Dataset
     wanted: Probabilities
     origins: Origins
     season: int
@@ -157,7 +157,7 @@ class QuantileScorer:
                 f"quantiles, got {self.season}"
             )
 
-    def score(self, fitted: LSTMForecaster, seen: Seen, fold: Fold) -> QuantileSums | None:
+    def score(self, fitted: LSTMForecaster, seen: Dataset, fold: Fold) -> QuantileSums | None:
         """Score one fit, as many origins at a time as fit into memory; None if nothing is to be scored.
 
         ``seen`` are the data, with the statistics that the series had at the fit.
@@ -189,7 +189,7 @@ class QuantileScorer:
             tables["quantile_scores"] = quantile_table(sums, self.wanted.levels)
         return tables
 
-    def _methods(self, fitted: LSTMForecaster, seen: Seen, fold: Fold) -> tuple[Callable[[Origins], Array], ...]:
+    def _methods(self, fitted: LSTMForecaster, seen: Dataset, fold: Fold) -> tuple[Callable[[Origins], Array], ...]:
         """The quantiles (n, n_origins, horizon, k) of each of `METHODS` for given origins."""
         held_out, error_scale = self._held_out(fitted, fold), self._error_scale(fitted, fold)
         return (
@@ -198,7 +198,7 @@ class QuantileScorer:
             self._naive_quantiles(held_out, self.season, error_scale),
         )
 
-    def _quantiles(self, fitted: LSTMForecaster, seen: Seen, origins: Origins) -> Array:
+    def _quantiles(self, fitted: LSTMForecaster, seen: Dataset, origins: Origins) -> Array:
         """Quantiles of the forecaster: (n_levels, n_origins, horizon, k)."""
         calibration, error_scale = fitted.fitted_.calibration, seen.error_scale
         assert calibration is not None

@@ -106,7 +106,7 @@ def _trial_of_series(
     forecaster: LSTMForecaster, y: Any, X: Any = None, X_past: Any = None, static: Any = None
 ) -> Trial:
     fitted = forecaster.fitted_
-    like, horizon = fitted.seen, fitted.horizon
+    like, horizon = fitted.dataset, fitted.horizon
     observations = read_observations(y, missing=forecaster.missing, like=like.observations)
     features = like.covariates.of(observations, X, X_past, static)
     seen = replace(like, observations=observations, features=features, statistics=None).with_statistics(like=like)

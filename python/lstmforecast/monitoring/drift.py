@@ -180,7 +180,7 @@ class DriftMonitor(PlainParameters, DocLinkMixin, BaseEstimator):
             If the forecaster isn't fitted or was fitted to a panel, or ``y`` has other columns; also as in `fit`.
         """
         check_is_fitted(forecaster)
-        observations, calibration = forecaster.fitted_.seen.observations, forecaster.fitted_.calibration
+        observations, calibration = forecaster.fitted_.dataset.observations, forecaster.fitted_.calibration
         if observations.is_panel:
             raise ValueError("expected a forecaster of one series, got one of a panel")
         table, form = read_table(y)

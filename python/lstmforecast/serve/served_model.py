@@ -86,7 +86,7 @@ class ServedModel:
         if not isinstance(forecaster, LSTMForecaster):
             raise TypeError(f"expected LSTMForecaster for the model {name!r}, got {type(forecaster).__name__}")
         check_is_fitted(forecaster)
-        self._dataset = forecaster.fitted_.seen
+        self._dataset = forecaster.fitted_.dataset
         tables = {"X": self._dataset.covariates.known, "X_past": self._dataset.covariates.past}
         given = [each for each, table in tables.items() if table is not None]
         if given:
@@ -213,7 +213,7 @@ class ServedModel:
 
     def _prepare_any(self, window: Window, steps: int) -> Prepared:
         model = self.forecaster
-        dataset = model.fitted_.on(self._container(window), None, None, None, model.missing)[0].seen
+        dataset = model.fitted_.on(self._container(window), None, None, None, model.missing)[0].dataset
         windows, future = ends_of(model.model_, dataset, steps, None)
         index = dataset.observations.future_index(steps)
         times = None if index is None else self._time_format.written(index)

@@ -37,7 +37,7 @@ _PAGE = {
     "/page.css": ("page.css", "text/css; charset=utf-8"),
 }
 # Bytes. Longer bodies are read in a thread: in the event loop other requests would wait for a millisecond.
-_LONG = 2**16
+LONG_BODY = 2**16
 _PAGE_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -212,7 +212,7 @@ class ForecastApp:
         self._check_key(request)
         self._batcher.check_room()
         body = await self._body(request)
-        if len(body) < _LONG:
+        if len(body) < LONG_BODY:
             asked = read_body(body, self._models, self._limits, self._split)
         else:
             asked = await asyncio.to_thread(read_body, body, self._models, self._limits, self._split)

@@ -23,7 +23,7 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from lstmforecast import _core
 from lstmforecast.contract.plain import plain_parameters
-from lstmforecast.data.dataset import Seen
+from lstmforecast.data.dataset import Dataset
 from lstmforecast.estimators.forecaster import LSTMForecaster
 from lstmforecast.tuning.search_space import Space, suggest, values_inside
 from lstmforecast.tuning.trial import GIVEN, Outcome, SameUnitsPruner, Stop, Validation, evaluate, units_of
@@ -74,7 +74,7 @@ def _sampler(seed: int | None) -> optuna.samplers.BaseSampler:
         return optuna.samplers.TPESampler(seed=seed, multivariate=True, group=True, constant_liar=True)
 
 
-def task_of(forecaster: LSTMForecaster, seen: Seen, *details: Any) -> str:
+def task_of(forecaster: LSTMForecaster, seen: Dataset, *details: Any) -> str:
     """A hash that differs if scores can't be compared: for other data, another estimator or other details."""
     parameters = {name: value for name, value in plain_parameters(forecaster).items() if name not in NOT_COMPARED}
     digest = hashlib.blake2b(repr((sorted(parameters.items()), details)).encode(), digest_size=16)

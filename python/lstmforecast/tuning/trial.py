@@ -15,7 +15,7 @@ from optuna.pruners import BasePruner
 from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial
 
-from lstmforecast.data.dataset import Seen
+from lstmforecast.data.dataset import Dataset
 from lstmforecast.data.scalers import fit_columns
 from lstmforecast.estimators.forecaster import LSTMForecaster
 from lstmforecast.evaluation.backtesting import backtest
@@ -55,7 +55,7 @@ class Validation:
     deviation: Array
 
     @classmethod
-    def of(cls, seen: Seen, data: tuple[Any, Any, Any, Any], folds: Folds, horizon: int) -> Validation:
+    def of(cls, seen: Dataset, data: tuple[Any, Any, Any, Any], folds: Folds, horizon: int) -> Validation:
         """Check the folds against the data that were read."""
         observations = seen.observations
         rolling = RollingOrigins.of(observations.lengths, folds, horizon)

@@ -50,7 +50,7 @@ def test_the_form_is_that_of_any_forecast(loss):
 @pytest.mark.parametrize("loss", LOSSES)
 def test_a_forecast_is_the_mean_and_of_quantiles_the_median(loss):
     model = LSTMForecaster(3, window_size=24, loss=loss, **FAST).fit(_hours())
-    parameters = forecast(model.model_, model.fitted_.seen, 3)
+    parameters = forecast(model.model_, model.fitted_.dataset, 3)
     distribution = model.model_.config["distribution"]
     if loss == "quantile":
         expected = quantile(distribution, parameters, 0.5)
@@ -80,7 +80,7 @@ def test_saved_pickled_and_updated(loss, n_estimators, tmp_path):
 def test_own_quantiles_never_cross():
     levels = [0.01, 0.2, 0.5, 0.55, 0.99]
     model = LSTMForecaster(4, window_size=24, loss="quantile", quantiles=levels, **FAST).fit(_hours())
-    parameters = forecast(model.model_, model.fitted_.seen, 4)
+    parameters = forecast(model.model_, model.fitted_.dataset, 4)
     assert parameters.shape == (1, 4, 2, 5)
     assert (np.diff(parameters, axis=-1) > 0).all()
     np.testing.assert_array_equal(model.predict(), parameters[0, ..., 2])
