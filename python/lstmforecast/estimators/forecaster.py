@@ -581,9 +581,9 @@ class LSTMForecaster(LSTMEstimator):
         """Draw sample paths of the future, for sums, peaks and runs, which quantiles of single steps can't tell.
 
         A path is the forecast plus the errors of one held-out window, of all its steps and variables, so that they stay
-        dependent as they were there. With a distribution, the probabilities of the true values of the window replace its
-        errors (an empirical copula: Clark et al. 2004, the Schaake shuffle), and the path consists of the quantiles of
-        the new forecast at these levels; with ``loss="quantile"`` no value is beyond the outermost quantile.
+        dependent as they were there. With a distribution, the probabilities of the true values of the window replace
+        its errors (an empirical copula: Clark et al. 2004, the Schaake shuffle), and the path consists of the quantiles
+        of the new forecast at these levels; with ``loss="quantile"`` no value is beyond the outermost quantile.
 
         Parameters
         ----------
