@@ -52,7 +52,7 @@ class LSTMEstimator(Saved, PlainParameters, LearningCurveMixin, CallbackSupportM
         Raises
         ------
         TypeError, ValueError
-            For the first parameter that makes no sense, in one sentence.
+            For the first invalid parameter, in one sentence.
         """
         check_parameters(plain_parameters(self), losses=self._losses, architectures=self._architectures)
         resolve(self.augment)

@@ -251,7 +251,7 @@ class CharLSTM(Saved, PlainParameters, LearningCurveMixin, CallbackSupportMixin,
         Raises
         ------
         TypeError, ValueError
-            For the first parameter that makes no sense, in one sentence.
+            For the first invalid parameter, in one sentence.
         """
         for name, rule in _RULES.items():
             rule.check(name, getattr(self, name))
@@ -303,8 +303,8 @@ class CharLSTM(Saved, PlainParameters, LearningCurveMixin, CallbackSupportMixin,
     def score(self, text: str | Iterable[str], y: object = None) -> float:
         """The loss of the network on a text, in nats per character: lower is better.
 
-        The mean over all characters but the first of each text, with states that begin with the text. Texts of more than
-        2,048 characters are read in parts of that length, each after the 256 characters before it.
+        The mean over all characters but the first of each text, with states that begin with the text. Texts of more
+        than 2,048 characters are read in parts of that length, each after the 256 characters before it.
 
         Parameters
         ----------
