@@ -110,8 +110,10 @@ class Dataset:
 
     def undo(self, values: Array) -> Array:
         """Transform values, or quantiles of them, back to the data's units."""
+        if self.transform != "log":
+            return values
         with np.errstate(over="ignore"):
-            return np.expm1(values) if self.transform == "log" else values
+            return np.expm1(values)
 
     @property
     def table(self) -> Array:

@@ -28,7 +28,7 @@ def forecast(
     for at in range(0, len(windows), BATCH):
         scales = None if dataset.scales is None else dataset.scales[at : at + BATCH]
         parts.append(roll(model, windows[at : at + BATCH], future[at : at + BATCH], n_threads, scales)[:, :steps])
-    found = np.concatenate(parts)
+    found = parts[0] if len(parts) == 1 else np.concatenate(parts)
     require_finite_forecasts(found, model, dataset, future=future)
     return found
 
@@ -123,7 +123,7 @@ def roll(
         parts.append(parameters_of(model.forecast(shown, n_threads, scales)))
         if start + horizon < steps:
             rows[:, start + size : start + size + horizon, :n_targets] = mean(config["distribution"], parts[-1])
-    return np.concatenate(parts, axis=1)[:, :steps]
+    return (parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1))[:, :steps]
 
 
 def parameters_of(forecast: Array) -> Array:
