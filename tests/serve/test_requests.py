@@ -33,7 +33,7 @@ WRONG = {
     "array": ([], "expected the body to be an object, got an array"),
     "unknown field": (
         GOOD | {"path": "/etc/passwd"},
-        "fields model, key, windows, horizon, coverage at the most, got 'path'",
+        "no fields but model, key, windows, horizon, coverage, got 'path'",
     ),
     "no windows": ({"model": "pair"}, "expected the body with the field windows, got none"),
     "no model": ({"windows": GOOD["windows"]}, "expected model to be one of 'hourly', 'pair', 'panel', got none"),

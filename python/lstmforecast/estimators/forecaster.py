@@ -20,7 +20,7 @@ from lstmforecast.contract.seeds import as_generator
 from lstmforecast.data.dataset import Dataset
 from lstmforecast.data.index import Frequency
 from lstmforecast.data.observations import Missing
-from lstmforecast.estimators.estimator import LSTMEstimator
+from lstmforecast.estimators.estimator import LSTMEstimator, require_fitted
 from lstmforecast.estimators.series_fit import fit_series, keep_series
 from lstmforecast.export.file_checks import check_series
 from lstmforecast.fitting.architecture import require_attention
@@ -418,9 +418,9 @@ class LSTMForecaster(LSTMEstimator):
             a covariate is named by its time.
         """
         self.check_parameters()
-        seen = read_series(self, y, X, X_past, static)
+        dataset = read_series(self, y, X, X_past, static)
         # to scikit-learn a forecaster is told one thing: the series, which is data and target
-        fit_series(self, seen, FitTasks(self, y, y, n_epochs=self.max_epochs * self.n_estimators))
+        fit_series(self, dataset, FitTasks(self, y, y, n_epochs=self.max_epochs * self.n_estimators))
         return self
 
     def check_parameters(self) -> None:
@@ -474,9 +474,9 @@ class LSTMForecaster(LSTMEstimator):
             network forecasts at once, or a value is so large that the forecast in single precision would be infinite.
         """
         fitted, parameters = self._forecast(horizon, X, X_past, context, static)
-        values = fitted.seen.undo(mean(fitted.model.config["distribution"], parameters))
+        values = fitted.dataset.undo(mean(fitted.model.config["distribution"], parameters))
         fitted.require_finite(values)
-        return fitted.seen.observations.continued(values)
+        return fitted.dataset.observations.continued(values)
 
     def predict_interval(
         self,
@@ -634,10 +634,10 @@ class LSTMForecaster(LSTMEstimator):
         fitted.require_errors([], [], parameters.shape[1], HeldOut.of(self))
         assert fitted.calibration is not None
         drawn = generator.randint(fitted.n_errors, size=n_samples)
-        paths = draw_paths(fitted.calibration, drawn, parameters, fitted.seen.error_scale, generator)
-        values = np.moveaxis(fitted.seen.undo(paths), 0, -1)
+        paths = draw_paths(fitted.calibration, drawn, parameters, fitted.dataset.error_scale, generator)
+        values = np.moveaxis(fitted.dataset.undo(paths), 0, -1)
         fitted.require_finite(values)
-        names = fitted.seen.observations.form.variables(values.shape[2])
+        names = fitted.dataset.observations.form.variables(values.shape[2])
         columns = quantile_columns(names, list(range(n_samples))).set_names(["variable", "sample"])
         return fitted.frame(values, columns)
 
@@ -676,14 +676,14 @@ class LSTMForecaster(LSTMEstimator):
     def backtest(
         self, y: Any, X: Any = None, X_past: Any = None, static: Any = None, **options: Any
     ) -> lstmforecast.BacktestResult:
-        """Fit a clone on the rows before a test part and score its forecasts.
+        """Fit a clone on the rows before a test set and score its forecasts.
 
         Parameters
         ----------
         y, X, X_past, static
-            As in `fit`: the whole series, the test part included.
+            As in `fit`: the whole series, the test set included.
         **options
-            Those of `lstmforecast.backtest`, which this calls: ``test_size``, ``refit``, ``coverage`` and others.
+            Those of `lstmforecast.backtest`, which this calls: ``folds``, ``coverage`` and others.
 
         Returns
         -------
@@ -722,13 +722,13 @@ class LSTMForecaster(LSTMEstimator):
         TypeError, ValueError
             As in `predict`; also for another architecture.
         """
-        self._check_is_fitted()
+        require_fitted(self)
         require_attention(self.fitted_.model.config)
         fitted, X = self._on(context, X, X_past, static)
         fitted.read_steps(None)
-        windows, future = ends_of(fitted.model, fitted.seen, fitted.model.config["horizon"], X)
+        windows, future = ends_of(fitted.model, fitted.dataset, fitted.model.config["horizon"], X)
         inputs = first_inputs(fitted.model, windows, future)
-        return fitted.model.attention_weights(inputs, self.n_threads, fitted.seen.scales)
+        return fitted.model.attention_weights(inputs, self.n_threads, fitted.dataset.scales)
 
     def to_torch(self) -> torch.nn.Module:
         """A ``torch.nn.Module`` that maps windows (n, window_size, n_features) to forecasts, both in the data's units.
@@ -749,7 +749,7 @@ class LSTMForecaster(LSTMEstimator):
             For a panel whose series have scales of their own, and for a logarithm of other distributions than
             quantiles.
         """
-        if hasattr(self, "fitted_") and self.fitted_.seen.statistics is not None and self.normalize != "window":
+        if hasattr(self, "fitted_") and self.fitted_.dataset.statistics is not None and self.normalize != "window":
             raise ValueError(
                 "expected one series, or normalize='window', for to_torch, got a panel, scaled series by series"
             )
@@ -764,7 +764,7 @@ class LSTMForecaster(LSTMEstimator):
     def context_(self) -> Any:
         """The last ``window_size_`` rows seen (of each series), in the container that was given to `fit`."""
         check_is_fitted(self)
-        return self.fitted_.seen.tail(self.window_size_).observations.container()
+        return self.fitted_.dataset.tail(self.window_size_).observations.container()
 
     @property
     def cutoff_(self) -> Any:
@@ -786,10 +786,10 @@ class LSTMForecaster(LSTMEstimator):
         self, horizon: int | None, X: Any, X_past: Any, context: Any, static: Any
     ) -> tuple[FittedSeries, Array]:
         """What is forecast from, and the parameters forecast (n_series, steps, k, p)."""
-        self._check_is_fitted()
+        require_fitted(self)
         steps = self.fitted_.read_steps(horizon)
         fitted, X = self._on(context, X, X_past, static)
-        return fitted, forecast(fitted.model, fitted.seen, steps, X, self.n_threads)
+        return fitted, forecast(fitted.model, fitted.dataset, steps, X, self.n_threads)
 
     def _quantiles(
         self,
@@ -803,7 +803,7 @@ class LSTMForecaster(LSTMEstimator):
         fitted.require_errors(levels, wanted, parameters.shape[1], HeldOut.of(self))
         values = np.moveaxis(fitted.quantiles(parameters, levels), 0, -1)
         fitted.require_finite(values)
-        observations = fitted.seen.observations
+        observations = fitted.dataset.observations
         return fitted.frame(values, columns(observations.form.variables(observations.n_columns)))
 
     def _fitted_state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
@@ -830,7 +830,7 @@ class LSTMForecaster(LSTMEstimator):
         from lstmforecast.export.onnx_export import write_forecaster
 
         fitted = self.fitted_
-        write_forecaster(file, fitted.seen, fitted.horizon, missing=self.missing, normalize=self.normalize)
+        write_forecaster(file, fitted.dataset, fitted.horizon, missing=self.missing, normalize=self.normalize)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         if "_seen" in state:
@@ -841,14 +841,14 @@ class LSTMForecaster(LSTMEstimator):
 def read_series(forecaster: LSTMForecaster, y: Any, X: Any = None, X_past: Any = None, static: Any = None) -> Dataset:
     """Check the data of a fit, and align the covariates with them; errors are those of `LSTMForecaster.fit`."""
     names = ("freq", "missing", "calendar", "holidays", "scaler", "transform")
-    seen = Dataset.read(y, X, X_past, static, **{name: getattr(forecaster, name) for name in names})
-    if forecaster.head == "recursive" and forecaster.horizon > 1 and seen.covariates.past is not None:
+    dataset = Dataset.read(y, X, X_past, static, **{name: getattr(forecaster, name) for name in names})
+    if forecaster.head == "recursive" and forecaster.horizon > 1 and dataset.covariates.past is not None:
         raise ValueError(
             "expected horizon=1 or head='direct' with X_past, which is not known beyond a step, got "
             f"{forecaster.horizon}"
         )
-    require_squares(seen)
-    return seen
+    require_squares(dataset)
+    return dataset
 
 
 def _of_version_0_1(state: dict[str, Any]) -> dict[str, Any]:
