@@ -14,7 +14,7 @@ from lstmforecast.fitting import checkpoint
 from lstmforecast.fitting.architecture import to_core
 from lstmforecast.fitting.ensemble import Ensemble
 
-# What a network must share with the one whose weights it goes on with.
+# Options that must be equal to continue with the weights of another network.
 _SAME = (
     "n_estimators",
     "architecture",
@@ -28,8 +28,8 @@ _SAME = (
 
 
 def fit_seed(parameters: Mapping[str, Any]) -> int:
-    """A seed for one fit: ``random_state`` as an integer gives the same one each time; without ``random_state``, that
-    of the checkpoint from which the fit goes on.
+    """The seed of a fit: an integer ``random_state`` gives the same one each time; without ``random_state`` it is that
+    of the checkpoint from which the fit continues.
     """
     if parameters["random_state"] is None:
         saved = checkpoint.saved_seed(parameters["checkpoint"], parameters.get("n_estimators", 1))
