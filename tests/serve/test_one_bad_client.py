@@ -59,7 +59,7 @@ def test_an_unexpected_failure_of_one_reaches_no_other(hourly, monkeypatch, plac
     whole = getattr(owner, name)
 
     def failing(self, *arguments):
-        windows = self.asked.windows if owner is Answer else arguments[:1]
+        windows = self.request.windows if owner is Answer else arguments[:1]
         values = [getattr(window, "values", getattr(window, "windows", None)) for window in windows]
         if any((each == 13.0).any() for each in values):
             raise MemoryError("one too many")

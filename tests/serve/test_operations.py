@@ -228,7 +228,7 @@ class TestLockedLog:
             async with app.router.lifespan_context(app):
                 client = Client(app)
                 bodies = [posted("/predict", request(300, f"shop {i}")) for i in range(50)]
-                return [each.status_code for each in await client._together(tuple(bodies))]
+                return [each.status_code for each in await client.gather(tuple(bodies))]
 
         assert asyncio.run(session()) == [200] * 50
         with ForecastLog(f"sqlite:///{tmp_path}/all.db") as log:

@@ -88,7 +88,7 @@ class Store:
     """
 
     def __init__(self, database: Database, keep_days: float | None, max_rows: int | None) -> None:
-        self._database, self._keep_days, self._max_rows = database, keep_days, max_rows
+        self.database, self._keep_days, self._max_rows = database, keep_days, max_rows
         self._since_trimmed, self._trimmed_at = 0, 0.0
         for statement in (FORECASTS, ACTUALS):
             database.run(statement)
@@ -113,19 +113,19 @@ class Store:
         """All forecasts, or those of some models."""
         names = {f"model{i}": name for i, name in enumerate(models)}
         where = f" WHERE model IN ({', '.join(f':{name}' for name in names)})" if names else ""
-        found = self._database.query(f"SELECT {', '.join(Forecast._fields)} FROM lstmforecast_log{where}", names)
+        found = self.database.query(f"SELECT {', '.join(Forecast._fields)} FROM lstmforecast_log{where}", names)
         return [Forecast(*row) for row in found]
 
     def actuals(self) -> list[Any]:
         """Series, time and value of all actual values."""
-        return self._database.query("SELECT series, time, value FROM lstmforecast_actuals")
+        return self.database.query("SELECT series, time, value FROM lstmforecast_actuals")
 
     def pairs(self, a: str, b: str) -> Iterator[list[Pair]]:
         """Forecasts of both models from the same origins, with actual values: pages of one series each."""
         series = self._first("SELECT MIN(series) FROM lstmforecast_actuals", {})
         while series is not None:
             place = {"a": a, "b": b, "series": series, "origin": "", "most": PAGE}
-            while page := self._database.query(PAIRS, place):
+            while page := self.database.query(PAIRS, place):
                 yield self._joined(series, page)
                 place["origin"] = page[-1][0]
                 if len(page) < PAGE:
@@ -133,9 +133,9 @@ class Store:
             series = self._first(NEXT_SERIES, {"series": series})
 
     def errors(self, series: str, first: str, last: str) -> list[tuple[str, str, str, float]]:
-        """Series, model, origin and mean absolute error of each forecast whose last step lies in a span of time."""
+        """Series, model, origin and mean absolute error of each forecast whose last step is within a span of time."""
         span = {"series": series, "first": first, "last": last, "most": MOST_ENDING}
-        rows = [(*row[:2], json.loads(row[2]), json.loads(row[3])) for row in self._database.query(ENDING, span)]
+        rows = [(*row[:2], json.loads(row[2]), json.loads(row[3])) for row in self.database.query(ENDING, span)]
         known = self._known(series, [each for *_, times, _ in rows for each in times])
         found = []
         for model, origin, times, values in rows:
@@ -152,7 +152,7 @@ class Store:
 
     def close(self) -> None:
         """Close the database."""
-        self._database.close()
+        self.database.close()
 
     def _joined(self, series: str, page: list[Any]) -> list[Pair]:
         rows = [(origin, *map(json.loads, arrays)) for origin, *arrays in page]
@@ -172,16 +172,16 @@ class Store:
     def _known(self, series: str, labels: list[str]) -> dict[str, float]:
         """Actual values of a series between the first and the last of some times."""
         span = {"series": series, "first": min(labels, default=""), "last": max(labels, default="")}
-        return dict(self._database.query(KNOWN, span))
+        return dict(self.database.query(KNOWN, span))
 
     def _first(self, statement: str, values: dict[str, Any]) -> Any:
-        return self._database.query(statement, values)[0][0]
+        return self.database.query(statement, values)[0][0]
 
     def _put(self, table: str, columns: tuple[str, ...], key: tuple[str, ...], rows: Sequence[tuple[Any, ...]]) -> None:
         now = time.time()
         # of several rows of one key the last is used; keys are the first columns
         once = {row[: len(key)]: row for row in rows}
-        self._database.put(table, columns, key, [(*row, now) for row in once.values()])
+        self.database.put(table, columns, key, [(*row, now) for row in once.values()])
         self._since_trimmed += len(rows)
         many = self._max_rows is not None and self._since_trimmed > TRIMMED_AFTER * self._max_rows
         if many or now - self._trimmed_at > TRIMMED_EVERY:
@@ -194,14 +194,14 @@ class Store:
             limits = [] if self._keep_days is None else [self._trimmed_at - 86_400 * self._keep_days]
             if self._max_rows is not None:
                 newest = f"SELECT logged FROM {table} ORDER BY logged DESC LIMIT 1 OFFSET :kept"
-                limits += [row[0] for row in self._database.query(newest, {"kept": self._max_rows - 1})]
+                limits += [row[0] for row in self.database.query(newest, {"kept": self._max_rows - 1})]
             if limits:
-                self._database.run(f"DELETE FROM {table} WHERE logged < :limit", [{"limit": max(limits)}])
+                self.database.run(f"DELETE FROM {table} WHERE logged < :limit", [{"limit": max(limits)}])
 
     def _move_steps(self) -> None:
         """Move the table of earlier versions, which has a row for each step, to the table of forecasts."""
         columns, most = "series, model, origin, step, time, value", ROWS_PER_MOVE
-        while page := self._database.query(
+        while page := self.database.query(
             f"SELECT {columns} FROM lstmforecast_forecasts ORDER BY series, model, origin, step LIMIT :most",
             {"most": most},
         ):
@@ -214,8 +214,8 @@ class Store:
             )
             gone = [dict(zip(("series", "model", "origin"), key, strict=True)) for key, _ in groups]
             where = "series = :series AND model = :model AND origin = :origin"
-            self._database.run(f"DELETE FROM lstmforecast_forecasts WHERE {where}", gone)
-        self._database.run("DROP TABLE lstmforecast_forecasts")
+            self.database.run(f"DELETE FROM lstmforecast_forecasts WHERE {where}", gone)
+        self.database.run("DROP TABLE lstmforecast_forecasts")
 
 
 def forecast_row(series: str, model: str, origin: str, times: list[str], values: list[float]) -> Forecast:

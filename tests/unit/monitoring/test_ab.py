@@ -234,10 +234,10 @@ def test_a_comparison_is_read_page_by_page(monkeypatch: pytest.MonkeyPatch) -> N
     fill(log)
     whole = log.compare("a", "b", random_state=0)
     asked = []
-    query = log.store._database.query
+    query = log.store.database.query
     monkeypatch.setattr("lstmforecast.monitoring.ab_store.PAGE", 70)
     monkeypatch.setattr(
-        log.store._database, "query", lambda *arguments: asked.append(found := query(*arguments)) or found
+        log.store.database, "query", lambda *arguments: asked.append(found := query(*arguments)) or found
     )
     paged = log.compare("a", "b", random_state=0)
     assert paged.n == whole.n == 150

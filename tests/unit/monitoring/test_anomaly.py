@@ -177,6 +177,32 @@ def test_gaps_duplicates_and_clocks_set_back_are_reported(detector) -> None:
     assert decisions[380 - 300] == 1  # nothing is known of what is missing
 
 
+def test_warnings_point_at_the_call(detector) -> None:
+    y = series()
+    y.iloc[[100, 320]] = np.nan
+    unfitted = LSTMAnomalyDetector(FAST, **SHARP)
+    for method, rows in ((unfitted.fit, y[:300]), (detector.detect, y[300:])):
+        with pytest.warns(UserWarning, match="1 missing values") as warned:
+            method(rows)
+        assert [warning.filename for warning in warned] == [__file__]
+
+
+def test_an_update_that_fails_learns_nothing() -> None:
+    y = series(400)
+    detector = LSTMAnomalyDetector(copy.deepcopy(FAST), refit_every=30, memory=100, **SHARP).fit(y[:300])
+    untouched = copy.deepcopy(detector)
+    # times that go back are found before any row is scored
+    with pytest.raises(ValueError, match="ascending order"):
+        detector.update(y[300:].iloc[::-1])
+    # a refit to a forecaster that can't be fitted, after rows that were scored
+    detector.set_params(forecaster__learning_rate=-1.0)
+    with pytest.raises(ValueError, match="learning_rate"):
+        detector.update(y[300:])
+    detector.set_params(forecaster__learning_rate=FAST.learning_rate)
+    np.testing.assert_array_equal(detector.update(y[300:]), untouched.update(y[300:]))
+    pd.testing.assert_frame_equal(detector.report_, untouched.report_)
+
+
 def test_clean_data_are_reported_empty(detector) -> None:
     assert detector.report_.empty
 
