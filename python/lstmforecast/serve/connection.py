@@ -130,6 +130,7 @@ class Connection(HttpToolsProtocol):
 
     @property
     def is_answering(self) -> bool:
+        """Whether the answer to a request is under way, or requests wait for theirs."""
         return bool(self.pipeline) or (self.cycle is not None and not self.cycle.response_complete)
 
     def _close_if_idle(self, turns: int) -> None:
