@@ -76,8 +76,8 @@ class DistributionLoss(TypedDict):
 Loss: TypeAlias = Literal["mse", "mae", "huber", "cross_entropy"] | PinballLoss | DistributionLoss
 
 
-class _ModelDefaults(TypedDict, total=False):
-    """What has a default in the core."""
+class ModelDefaults(TypedDict, total=False):
+    """The keys of a `ModelConfig` that have a default in the core."""
 
     segment_length: int
     linear_skip: bool
@@ -91,7 +91,7 @@ class _ModelDefaults(TypedDict, total=False):
     layer_devices: list[str] | None
 
 
-class ModelConfig(_ModelDefaults):
+class ModelConfig(ModelDefaults):
     """The configuration of `_core.Model`.
 
     ``segment_length``: rows of a window in one step of the LSTM. ``linear_skip``: whether a linear forecast is added.
@@ -219,6 +219,16 @@ class TrainingOptions(_OptimizerOptions, _DataDefaults):
     validation_fraction: float
     gap: int
     stride: int
+
+
+class TrainingOverrides(TypedDict, total=False):
+    """Options of a training that an estimator derives from its data."""
+
+    loss: Loss
+    scaler: Literal["standard", "minmax", "robust", "loaded"] | None
+    stride: int
+    steps_per_epoch: int | None
+    validation_fraction: float
 
 
 class TextTrainingOptions(_OptimizerOptions):

@@ -235,7 +235,7 @@ class Covariates:
         return calendar_names(self.freq, self.calendar, self.holidays, self.calendar_version)
 
     def calendar_rows(self, index: pd.Index | None, n_rows: int) -> Array:
-        """Features of the calendar for the rows of an index: (n_rows, n), without columns where none are wanted."""
+        """Calendar features of the rows of an index: (n_rows, n), without columns if none are asked for."""
         if self.calendar is None and self.holidays is None:
             return np.zeros((n_rows, 0))
         if index is None:

@@ -66,8 +66,8 @@ def backtest(
     X, X_past, static : array-like, Series, DataFrame or None, default=None
         Covariates, as in `LSTMForecaster.fit`; ``X`` of the steps ahead is known at each origin.
     folds : Folds, int, float or None, default=None
-        Which rows are fitted on and which are forecast. A number is the size of the test set, ``Folds(test_size)``.
-        None: ``Folds()``, one fit, then a forecast from every row of the last 20 percent.
+        Which rows are fitted on and which are forecast. A number is the size of the test set, ``Folds(test_size)``, not
+        the number of folds. None: ``Folds()``, one fit, then a forecast from every row of the last 20 percent.
     horizon : int or None, default=None
         Steps to forecast; None: the forecaster's. With ``X`` the network reads covariates of whole multiples of the
         forecaster's horizon, as in `LSTMForecaster.predict`: origins with fewer rows after them are left out.
@@ -211,7 +211,9 @@ def _run(template: LSTMForecaster, folds: list[Fold], n_jobs: int | None, run: _
             f"expected n_jobs=None for distributed=True, whose processes fit one after the other, got {n_jobs}"
         )
     if template.warm_start and n_jobs not in (None, 1):
-        raise ValueError(f"expected n_jobs=None for warm_start=True, where fit goes on from fit, got {n_jobs}")
+        raise ValueError(
+            f"expected n_jobs=None for warm_start=True, where a fit begins with the weights of the last, got {n_jobs}"
+        )
     # one fit alone stays in this thread: joblib would make a nested task of it inside a search
     if template.warm_start or len(folds) == 1:
         return [run(template, fold, fold is folds[-1]) for fold in folds]

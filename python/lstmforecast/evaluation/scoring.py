@@ -91,8 +91,8 @@ def point_scores(
 ) -> PointScores:
     """Score forecasts (n_origins, horizon, k), ordered series after series, and naive ones.
 
-    ``deviation`` (n_series, k) is the divisor of errors for MAE, MSE and RMSE. Each step is scored by itself, to make
-    no array of the size of all forecasts.
+    ``deviation`` (n_series, k) is the divisor of errors for MAE, MSE and RMSE. Steps are scored one after the
+    other, to make no array of the size of all forecasts.
     """
     values, truth = carried(observations), known_truth(observations)
     rows, seasons = origins.first_rows(observations), seasons_at(origins.rows, season)

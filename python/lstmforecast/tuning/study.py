@@ -67,7 +67,7 @@ def open_study(
 
 
 def _sampler(seed: int | None) -> optuna.samplers.BaseSampler:
-    """Models parameters jointly, linear forecasts apart from networks, and avoids points that are being tried."""
+    """Models parameters jointly, linear forecasts and networks separately, and avoids points of running trials."""
     with warnings.catch_warnings():
         # these options are experimental in Optuna 4
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)

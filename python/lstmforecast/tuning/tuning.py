@@ -144,7 +144,7 @@ def tune(
     task = task_of(forecaster, seen, *task_details(options, metric))
     study = open_study(storage, study_name, sampler, pruner, seed, task)
     if forecaster.random_state is None:
-        # else trials would differ by the luck of their initial weights
+        # with the same seed, trials do not differ by their random initial weights
         forecaster.set_params(random_state=draw_seed(seed))
     search = Search(study, forecaster, space, validation, metric)
     search.run(n_trials, timeout, n_jobs)

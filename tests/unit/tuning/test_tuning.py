@@ -11,7 +11,7 @@ import pytest
 
 from lstmforecast import Folds, LSTMForecaster, LSTMRegressor, backtest, tune
 from lstmforecast.estimators.forecaster import read_series
-from lstmforecast.tuning.trial import UNITS, SameUnitsPruner, Validation, units_of
+from lstmforecast.tuning.trial import UNITS, SameUnitsPruner, Stop, Validation, evaluate, units_of
 
 HOURS = pd.date_range("2024-01-01", periods=200, freq="h")
 Y = pd.Series(np.sin(np.arange(200) / 4) + np.random.default_rng(0).normal(size=200) / 5, HOURS, name="load")
@@ -208,6 +208,22 @@ def test_a_panel_is_tuned_on_the_end_of_each_series():
     # the series differ in scale alone, of which deviations know nothing
     one = search(Y[:80], n_trials=1)
     assert result.scores_.loc["repeat-last", "MSE"] == pytest.approx(one.scores_.loc["repeat-last", "MSE"], rel=1e-9)
+
+
+def test_a_series_without_rows_before_the_validation_rows_is_left_out():
+    times = pd.MultiIndex.from_product([["a", "b"], HOURS[:80]], names=["unique_id", "ds"])
+    panel = pd.DataFrame({"y": np.tile(Y[:80], 2)}, times)
+    short = pd.concat([panel, panel.loc[["a"]].iloc[:15].rename({"a": "c"}, level=0)])
+    one, other = (search(y, n_trials=1, folds=20).scores_ for y in (panel, short))
+    pd.testing.assert_frame_equal(one, other)
+
+
+def test_a_trial_ends_when_the_search_has_ended():
+    study, stop = optuna.create_study(), Stop()
+    validation = Validation.of(read_series(small(), Y), (Y, None, None, None), Folds(), 4)
+    stop.now = True
+    outcome = evaluate(study.ask(), small(), validation, stop)
+    assert (outcome.scores, outcome.error, outcome.losses) == (None, None, {})
 
 
 def test_it_prints_nothing_and_keeps_the_verbosity_of_optuna(capfd):
