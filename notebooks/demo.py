@@ -25,7 +25,7 @@ def main() -> None:
 
     # A quarter of the 11,520 rows before the test part are the 2,880 that the protocol validates on.
     model = LSTMForecaster(horizon=HORIZON, validation_fraction=0.25, random_state=0, verbose=1)
-    result = backtest(model, y[:PROTOCOL_ROWS], test_size=TEST_ROWS, season_length=24, scaled=True)
+    result = backtest(model, y[:PROTOCOL_ROWS], folds=TEST_ROWS, season_length=24, scaled=True)
     fitted = result.forecaster
     print(f"\n{result.scores[['MSE', 'MAE']].to_string(float_format='{:.4f}'.format)}")
     print(f"(best of {fitted.n_epochs_} epochs: {fitted.best_epoch_}; lower is better)\n")

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from lstmforecast.evaluation.backtest_result import BacktestResult
     from lstmforecast.evaluation.backtesting import backtest
     from lstmforecast.evaluation.comparison import Comparison, compare
+    from lstmforecast.evaluation.folds import Folds
     from lstmforecast.evaluation.quantization_cost import quantization_report
     from lstmforecast.export.saving import load
     from lstmforecast.fitting.checkpoint import Checkpoint
@@ -62,6 +63,7 @@ __all__ = [
     "ComparisonDisplay",
     "DriftDisplay",
     "DriftMonitor",
+    "Folds",
     "ForecastDisplay",
     "FormatError",
     "HistoryDisplay",
@@ -102,6 +104,7 @@ _HOMES = {
     "ComparisonDisplay": "display",
     "DriftDisplay": "display",
     "DriftMonitor": "monitoring.drift",
+    "Folds": "evaluation.folds",
     "ForecastDisplay": "display",
     "FormatError": "_core",
     "HistoryDisplay": "display",

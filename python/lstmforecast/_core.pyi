@@ -60,7 +60,7 @@ class FormatError(ValueError):
 
 @final
 class Model:
-    """A network with its scalers: the thing that is trained, kept and asked for forecasts.
+    """A network with its scalers.
 
     Parameters
     ----------
@@ -75,15 +75,15 @@ class Model:
         scalers: Mapping[str, NDArray[np.float64]],
         int8: bool = False,
     ) -> Model:
-        """Build a trained model again of what ``config``, ``parameters`` and ``scalers`` gave.
+        """Build a trained model from the results of ``config``, ``parameters`` and ``scalers``.
 
-        No weights are drawn, and nothing is allocated before weights and scalers are known to be the configuration's.
-        ``int8`` as of `load_parameters`.
+        No random weights are drawn, and weights and scalers are checked against the configuration before memory is
+        allocated. ``int8`` as for `load_parameters`.
 
         Raises
         ------
         ValueError
-            For a configuration that makes no sense, weights or scalers of another one, and those that aren't finite.
+            If the configuration is invalid, or weights or scalers don't match it or aren't finite.
         """
     @property
     def config(self) -> ModelConfig:
@@ -94,12 +94,12 @@ class Model:
     def parameters(self) -> dict[str, NDArray[np.float32]]:
         """Copies of the network's weights under PyTorch's names (``lstm.weight_ih_l0``, ..., ``fc.bias``)."""
     def load_parameters(self, parameters: Mapping[str, NDArray[np.float32]], int8: bool = False) -> None:
-        """Replace all weights; a missing, unexpected or wrongly shaped one is named and nothing is changed.
+        """Replace all weights; if one is missing, unexpected or of the wrong shape, none is changed.
 
-        With ``int8`` they are multiples of a scale for each row, at most 127: forecasts may multiply them as integers.
+        With ``int8`` weights are multiples, up to 127, of a scale for each row, and forecasts may use integer products.
         """
     def state_dict(self) -> dict[str, torch.Tensor]:
-        """Copies of the weights as tensors of Python's torch, which is imported for it."""
+        """Copies of the weights as tensors of Python's torch, which is imported."""
     def load_state_dict(self, state_dict: Mapping[str, torch.Tensor]) -> None:
         """`load_parameters` from tensors of Python's torch."""
     def scalers(self) -> dict[str, NDArray[np.float64]]:
@@ -116,15 +116,15 @@ class Model:
     ) -> Outcome:
         """Split in time order, fit the scaler on the training rows, train on windows of ``series`` (n, n_features).
 
-        The columns are targets, then features known so far, then ``n_known`` known in advance; NaN is a missing value.
-        With ``starts`` (n_series + 1,) the rows are those of several series below each other, of which the last of each
-        are held out; with ``scales`` (n_series, 2 * n_targets), centres then scales, the targets of each are scaled by
-        its own.
+        The columns are targets, then past features, then ``n_known`` features known in advance; NaN is a missing value.
+        With ``starts`` (n_series + 1,) the rows are those of several series, one after the other, and the last rows of
+        each are held out. ``scales`` (n_series, 2 * n_targets) are the centre, then the scale, of the targets of each
+        series.
 
-        ``on_epoch`` gets each epoch's record. It ends the training when it returns something true, save a list: the
-        names of frozen parameters that are trained from then on. ``processes`` (with ``rank``, ``world_size`` and
-        ``all_reduce(tensor)``, which begins to sum a tensor in place and returns a work to ``wait()`` for) train
-        together: all call this with the same data.
+        ``on_epoch`` is called with the record of each epoch. A list that it returns names frozen parameters that are
+        trained from then on; any other true value ends the training. With ``processes`` several processes train
+        together and call this with the same data. It has ``rank``, ``world_size`` and ``all_reduce(tensor)``, which
+        starts to sum a tensor in place and returns an object with ``wait()``.
         """
     def fit_windows(
         self,
@@ -137,23 +137,22 @@ class Model:
     ) -> Outcome:
         """Train on windows ``X`` (n, window_size, n_features) and ``y`` (n, horizon * n_targets).
 
-        For ``loss="cross_entropy"`` ``y`` holds (n, 1) class indices. The last rows are held out when ``patience`` is
-        set. Returns what `fit_series` returns.
+        For ``loss="cross_entropy"`` ``y`` are class indices (n, 1). With ``patience`` the last rows are held out.
         """
     def gradients(
         self, X: NDArray[np.float64], y: NDArray[np.float64], loss: Loss
     ) -> tuple[float, dict[str, NDArray[np.float32]]]:
-        """The loss of all rows in one batch, dropout off, and its gradient for each parameter."""
+        """The loss of all rows as one batch, without dropout, and its gradient for each parameter."""
     def forecast(
         self,
         windows: NDArray[np.float64],
         n_threads: int | None = None,
         scales: NDArray[np.float64] | None = None,
     ) -> NDArray[np.float64]:
-        """Windows (n, window_size, n_features) in the data's units -> forecasts (n, horizon, n_targets), same units.
+        """Forecast (n, horizon, n_targets) from windows (n, window_size, n_features), both in the data's units.
 
-        Where something is known in advance, the rows of the horizon follow those of the window. A distribution's
-        parameters are a fourth dimension. ``scales`` (n, 2 * n_targets) as in `fit_series`, one row for each window.
+        With features known in advance, windows are followed by the rows of the horizon. The parameters of a
+        distribution are a fourth dimension. ``scales`` (n, 2 * n_targets) as for `fit_series`, one row for each window.
         """
     def forecast_series(
         self,
@@ -164,7 +163,7 @@ class Model:
         scales: NDArray[np.float64] | None = None,
         which: NDArray[np.int64] | None = None,
     ) -> NDArray[np.float64]:
-        """Forecasts (n_origins, horizon, n_targets), each from the ``window_size`` rows before row ``origin``.
+        """Forecast (n_origins, horizon, n_targets) from the ``window_size`` rows before each origin.
 
         With ``starts``, origins are rows of the series ``which`` (n_origins,).
         """
@@ -176,22 +175,21 @@ class Model:
     ) -> NDArray[np.float32]:
         """Attention weights (n * channels, num_heads, steps, steps) of windows as `forecast` takes them.
 
-        Channels are the targets where the network sees them one at a time.
+        The channels are the targets if the network reads one target at a time, else there is one channel.
         """
     def __reduce__(self) -> tuple[Any, ...]: ...
 
 @final
 class Monitor:
-    """Watches a series beside the model that forecasts it: errors, smoothed scores, a threshold. Constant in size.
+    """Scores the rows of a series by the errors of a model's forecasts, with a threshold, in constant memory.
 
-    What it finds of rows (n, k) comes as four flat arrays: scores (n,), NaN where nothing is known; the thresholds (n,)
-    that they are held against; the smoothed errors (n * k,), in units of their usual sizes; the forecasts (n * k,) one
-    step ahead.
+    Results for rows (n, k) are four flat arrays: the scores (n,), NaN where no value is known; the threshold of each
+    score (n,); the smoothed errors (n * k,), relative to the usual errors; the forecasts one step ahead (n * k,).
 
     Parameters
     ----------
     state : mapping
-        What `state` gave.
+        The result of `state`.
     """
 
     def __new__(cls, state: Mapping[str, Any]) -> Monitor: ...
@@ -203,33 +201,33 @@ class Monitor:
         n_train: int,
         n_threads: int | None = None,
     ) -> tuple[Monitor, tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]]:
-        """Learn from the rows (n, k) that a model of points was fitted to, the first ``n_train`` with its weights.
+        """Fit to the rows (n, k) of a point forecaster; its weights were trained on the first ``n_train`` of them.
 
-        The first window has no NaN. What is found begins after it.
+        The first window has no NaN. Results begin after it.
         """
     def run(
         self, model: Model, rows: NDArray[np.float64], n_threads: int | None = None
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-        """Take the next rows (n, k) in; NaN is a missing value, which its forecast fills."""
+        """Score the next rows (n, k); NaN is a missing value, which is replaced by its forecast."""
     def moved(self, model: Model, window: NDArray[np.float64]) -> Monitor:
-        """Scores and thresholds of this one, at the end of another window (window_size, k) without NaN."""
+        """Copy with the same scores and threshold, at the end of another window (window_size, k) without NaN."""
     def with_scores_of(self, other: Monitor) -> Monitor:
-        """The place and model of this one, the smoothed errors and the threshold of another."""
+        """Copy with the position of this monitor, and the smoothed errors and threshold of another."""
     def copy(self) -> Monitor: ...
     def state(self) -> dict[str, Any]:
-        """All of it, in plain values."""
+        """The whole state, as plain values."""
     def check(self, model: Model) -> None:
-        """Raise ValueError unless it goes with a model."""
+        """Raise a ValueError if the monitor doesn't match a model."""
     def __reduce__(self) -> tuple[Any, ...]: ...
 
 def follow_scores(
     config: ThresholdOptions, first: NDArray[np.float64], scores: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """What a threshold, of ``config`` as in `Monitor.fit`, holds ``scores`` (n,) against, after ``first`` (m,)."""
+    """The threshold of each of ``scores`` (n,), after ``first`` (m,)."""
 
 @final
 class CharModel:
-    """A network over characters with its vocabulary.
+    """A network that predicts characters, with its vocabulary.
 
     Parameters
     ----------
@@ -239,15 +237,15 @@ class CharModel:
     def __new__(cls, config: TextModelConfig) -> CharModel: ...
     @staticmethod
     def restore(config: TextModelConfig, parameters: dict[str, NDArray[np.float32]]) -> CharModel:
-        """Build a trained model again of what ``config`` and ``parameters`` gave, as `Model.restore` does."""
+        """Build a trained model from the results of ``config`` and ``parameters``, as `Model.restore`."""
     @property
     def config(self) -> TextModelConfig: ...
     def parameters(self) -> dict[str, NDArray[np.float32]]:
         """Copies of the weights under PyTorch's names (``embedding.weight``, ``lstm.weight_ih_l0``, ...)."""
     def load_parameters(self, parameters: Mapping[str, NDArray[np.float32]]) -> None:
-        """Replace all weights; a missing, unexpected or wrongly shaped one is named and nothing is changed."""
+        """Replace all weights; if one is missing, unexpected or of the wrong shape, none is changed."""
     def state_dict(self) -> dict[str, torch.Tensor]:
-        """Copies of the weights as tensors of Python's torch, which is imported for it."""
+        """Copies of the weights as tensors of Python's torch, which is imported."""
     def load_state_dict(self, state_dict: Mapping[str, torch.Tensor]) -> None:
         """`load_parameters` from tensors of Python's torch."""
     def fit(
@@ -256,29 +254,29 @@ class CharModel:
         training: TextTrainingOptions,
         on_epoch: Callable[[EpochRecord], object] | None = None,
     ) -> Outcome:
-        """Train on texts, the last ``validation_fraction`` of whose characters are held out.
+        """Train on texts; the last ``validation_fraction`` of their characters are held out.
 
-        Losses are in nats. ``on_epoch`` as of `Model.fit_series`.
+        Losses are in nats. ``on_epoch`` as for `Model.fit_series`.
         """
     def gradients(
         self, texts: Sequence[str], sequence_length: int, batch_size: int, step: int = 0
     ) -> tuple[float, dict[str, NDArray[np.float32]]]:
-        """The loss of a training's step and its gradient for each parameter, if no step before moved a weight."""
+        """The loss and gradients of a training step, with the present weights."""
     def score(self, texts: Sequence[str], unknown: str = "error", n_threads: int | None = None) -> float:
-        """Mean nats of all characters but the first of each text."""
+        """Mean loss in nats of all characters except the first of each text."""
     def generator(self, prompt: str, sampling: SamplingOptions) -> CharGenerator:
         """Read a prompt, to generate the text after it."""
     def __reduce__(self) -> tuple[Any, ...]: ...
 
 @final
 class CharGenerator:
-    """A text in the making; the model may be trained in the meantime."""
+    """Generates text; later training of the model has no effect on it."""
 
     def take(self, n: int) -> str:
         """The next ``n`` characters."""
 
 def count_characters(texts: Sequence[str]) -> tuple[str, list[int]]:
-    """The different characters of texts in the order of their code points, and how often each comes."""
+    """The distinct characters of texts, in the order of their code points, and the count of each."""
 
 def augment_windows(
     X: NDArray[Any],
@@ -289,33 +287,34 @@ def augment_windows(
     n_known: int = 0,
     indicator: bool = False,
 ) -> tuple[NDArray[Any], NDArray[Any] | None]:
-    """Change windows ``X`` (n, rows, features) and the horizons ``y`` (n, rows, targets) after them, as a training with
-    this ``seed`` does with its samples 0 to n - 1 in an optimiser step; float32 or float64.
+    """Augment windows ``X`` (n, rows, features) and their horizons ``y`` (n, rows, targets), float32 or float64.
+
+    A training with this ``seed`` augments its samples 0 to n - 1 in the same way in the optimiser step ``step``.
 
     The features are targets, then others, of which the last ``n_known`` are known in advance, then an indicator of
     missing values for each target. With features known in advance ``X`` has the rows of the horizon too.
     """
 
 def augment_draws(seed: int, step: int, sample: int, augmentation: int, n: int) -> NDArray[np.float64]:
-    """The first ``n`` uniform numbers of one augmentation's stream, from which all that is random in it is made.
+    """The first ``n`` uniform random numbers of an augmentation, which determine everything that is random in it.
 
-    The first decides whether it is applied: if it is below ``probability``. A slice takes the second. The others are
-    taken in pairs ``u, v`` for two normal numbers, ``sqrt(-2 log(1 - u))`` times the cosine and the sine of ``2 pi v``:
-    for `jitter` one for each number of the window, row after row, then of what is known of the horizon; one for each
-    column that `scale` changes; heights from first to last, column after column, for the warps.
+    The augmentation is applied if the first is below ``probability``. A slice uses the second one. The others are used
+    in pairs ``u, v`` for two normal numbers, ``sqrt(-2 log(1 - u))`` times the cosine and the sine of ``2 pi v``. For
+    `jitter` there is one for each number of the window, row by row, then of the known features of the horizon; for
+    `scale` one for each column; for the warps the knots from first to last, column by column.
     """
 
 def after_fork() -> None:
-    """Keep libtorch to one thread, as is done in every forked child: its other threads stayed in the parent."""
+    """Limit libtorch to one thread, as in every forked child, where its other threads don't exist."""
 
 def n_threads(asked: int | None = None) -> int:
-    """Threads to use: as many as asked for, else as ``OMP_NUM_THREADS`` or else the machine allows."""
+    """The number of threads: ``asked``, or else ``OMP_NUM_THREADS``, or else the number that the machine allows."""
 
 def time_split(n_rows: int, validation_fraction: float, gap: int = 0) -> tuple[int, int]:
-    """(rows of the training part, first row of the validation part) of a split in time order."""
+    """Split rows in time order: the number of training rows, and the first row of the validation part."""
 
 def panel_split(n_rows: int, validation_fraction: float, horizon: int) -> tuple[int, int]:
-    """`time_split` of a series of a panel: at least ``horizon`` rows are held out, or none where it is short."""
+    """`time_split` of a series of a panel: at least ``horizon`` rows are held out, or none of a short series."""
 
 def fit_scaler(
     kind: str,
@@ -325,32 +324,32 @@ def fit_scaler(
     with_centering: bool = True,
     with_scaling: bool = True,
 ) -> dict[str, NDArray[np.float64]]:
-    """Statistics of each column of ``data`` (n, n_features; float32 or float64; NaN is passed over).
+    """Statistics of each column of ``data`` (n, n_features), float32 or float64; NaN is ignored.
 
-    Under scikit-learn's names: ``"standard"``: ``mean``, ``var``, ``scale``; ``"minmax"``: ``data_min``, ``data_max``,
-    ``data_range``, ``scale``, ``min``; ``"robust"``: ``center``, ``scale``.
+    They have scikit-learn's names. ``"standard"``: ``mean``, ``var``, ``scale``. ``"minmax"``: ``data_min``,
+    ``data_max``, ``data_range``, ``scale``, ``min``. ``"robust"``: ``center``, ``scale``.
     """
 
 def scale_columns(data: NDArray[Any], center: NDArray[np.float64], scale: NDArray[np.float64]) -> NDArray[Any]:
-    """``(data - center) / scale`` for each column; float32 in, float32 out; float64 in, float64 out."""
+    """``(data - center) / scale`` for each column, in the type of ``data`` (float32 or float64)."""
 
 def unscale_columns(data: NDArray[Any], center: NDArray[np.float64], scale: NDArray[np.float64]) -> NDArray[Any]:
     """``data * scale + center`` for each column: the inverse of `scale_columns`."""
 
 def reduce_lr_on_plateau(losses: Sequence[float], learning_rate: float, patience: int, factor: float) -> list[float]:
-    """The learning rate after each epoch's loss, as ``torch.optim.lr_scheduler.ReduceLROnPlateau`` sets it."""
+    """The learning rate after the loss of each epoch, as by ``torch.optim.lr_scheduler.ReduceLROnPlateau``."""
 
 def write_file(path: str | PathLike[str], tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]) -> None:
-    """Write one safetensors file (float32, float64, int64, int8, or bfloat16 as uint16); a temporary one is renamed."""
+    """Write a safetensors file (float32, float64, int64, int8, or bfloat16 as uint16), by renaming a temporary one."""
 
 def replace_file(path: str | PathLike[str], contents: bytes) -> None:
-    """Put bytes at a path: a file whole or not at all, through links, into pipes and devices; else OSError."""
+    """Write bytes to a path, completely or not at all, also through links and into pipes and devices."""
 
 def read_file(path: str | PathLike[str]) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
-    """Tensors and metadata of a file written by `write_file`; FormatError for any other bytes."""
+    """Read tensors and metadata of a file of `write_file`; raise a FormatError for other files."""
 
 def checkpoint_seed(folder: str | PathLike[str]) -> int | None:
-    """The seed of the training whose checkpoints lie in a folder; None where there are none."""
+    """The seed of the training whose checkpoints are in a folder; None if there are none."""
 
 def metrics(truth: NDArray[np.float64], forecast: NDArray[np.float64]) -> dict[str, float]:
     """``mae``, ``mse``, ``rmse``, ``smape`` (percent, mean of 200|y-f|/(|y|+|f|)) of two arrays of the same length."""

@@ -92,9 +92,11 @@ MOVED = {
     "tuning_result": "tuning.tuning_result",
     "units": "data.error_scale",
     "wallclock": "data.local_time",
-    "watcher": "monitoring.detector",
+    "watcher": "monitoring.online_detector",
     "windowing": "data.windowing",
 }
+# Names of version 0.1 that pickles hold, by their modules of then, and what they are called now.
+RENAMED = {"clock": {"Clock": "RowTimes", "Report": "Irregularities"}}
 
 
 class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
@@ -110,7 +112,10 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
     def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType:
         module = ModuleType(spec.name, f"Moved to `{__package__}.{MOVED[spec.name.partition('.')[2]]}`.")
-        module.__getattr__ = lambda name: getattr(_module_of(spec.name), name)  # type: ignore[method-assign]
+        renamed = RENAMED.get(spec.name.partition(".")[2], {})
+        module.__getattr__ = lambda name: getattr(  # type: ignore[method-assign]
+            _module_of(spec.name), renamed.get(name, name)
+        )
         return module
 
     def exec_module(self, module: ModuleType) -> None:

@@ -1,8 +1,8 @@
-"""Two models side by side: who answers whom, what each said, and which of them was right.
+"""A/B tests of models: divide keys between models, log forecasts and actual values, compare.
 
-A `Split` gives each key to one model, always the same. A `ForecastLog` keeps what models forecast and, later, what came
-true; `ForecastLog.compare` tests the difference. Let both models forecast and log both, and answer with one: the same
-series at the same times are what tells models apart, not whose series are easier.
+A `Split` sends each key to one model, always the same. A `ForecastLog` stores forecasts and, later, actual values;
+`ForecastLog.compare` tests whether one model is better. Let both models forecast each request, return one forecast and
+log both: comparing the same series at the same times is fair, comparing different series isn't.
 """
 
 from __future__ import annotations
@@ -29,22 +29,22 @@ __all__ = ["ForecastLog", "Split"]
 
 
 class Split:
-    """Sticky shares: a key is given to the same model each time, in each process.
+    """Divide keys between models: a key gets the same model each time, in every process.
 
     Parameters
     ----------
     weights : dict of str to float
-        The share of each model, in any unit; ``{"old": 9, "new": 1}`` gives a tenth of the keys to the new one. When
-        the last one's share grows, no key is taken from it.
+        The share of each model, in any unit; ``{"old": 9, "new": 1}`` sends a tenth of the keys to the new one. If the
+        share of the last model grows, it keeps its keys.
     salt : str, default=""
-        Another salt shares the keys out anew.
+        Another salt divides the keys differently.
     fixed : dict of key to str or None, default=None
-        Keys that are given by hand.
+        Models of some keys, chosen by you.
 
     Raises
     ------
     TypeError, ValueError
-        If a weight is no number, is negative, or all are zero; if a key is fixed to a model without a weight.
+        If a weight is not a number or is negative, if all are zero, or if a key is fixed to a model without a weight.
 
     Examples
     --------
@@ -67,7 +67,7 @@ class Split:
         self._bounds = np.cumsum(values) / sum(values)
 
     def __call__(self, key: Any) -> str:
-        """The model of a key: a str, a number, or anything that prints the same each time."""
+        """Get the model of a key: a str, a number, or any object whose ``str`` is always the same."""
         if key in self.fixed:
             return self.fixed[key]
         digest = hashlib.sha256(f"{self.salt}\0{key}".encode()).digest()
@@ -77,29 +77,36 @@ class Split:
 
 
 class ForecastLog:
-    """What models forecast, and what came true, in a database.
+    """Forecasts of models, and actual values, in a database.
 
-    Safe to be called from several threads. What is logged or posted twice replaces what was there.
+    Methods may be called from several threads. A forecast or value that is logged twice replaces the first.
 
     Parameters
     ----------
     url : str, default="sqlite:///forecasts.db"
-        ``"sqlite:///file"``, or ``"sqlite://"`` for memory; any other URL of SQLAlchemy, which it needs then (extra
-        ``ab``). Tables ``lstmforecast_log``, with a row for each forecast, and ``lstmforecast_actuals`` are made where
-        they are missing; the table ``lstmforecast_forecasts`` of earlier versions is brought into the first.
+        ``"sqlite:///file"``, ``"sqlite://"`` for memory, or any other URL of SQLAlchemy, which is needed then (extra
+        ``ab``). The tables ``lstmforecast_log``, with a row for each forecast, and ``lstmforecast_actuals`` are created
+        if they are missing; rows of the table ``lstmforecast_forecasts`` of earlier versions are moved to the first.
     timeout : float, default=30.0
-        Seconds to wait where another process has locked SQLite's file; then, as for all that a database fails at,
-        methods raise OSError.
+        Seconds to wait while another process locks the file of SQLite; then methods raise OSError, as for all errors of
+        the database.
     keep_days : float or None, default=None
-        How long after it was logged a forecast, or an actual, is kept; None: always.
+        Days for which forecasts and actual values are kept after they were logged; None: no limit.
     max_rows : int or None, default=None
-        How many forecasts, and how many actuals, are kept: the newest, and up to a hundredth more until the oldest are
-        deleted. None: all.
+        Most forecasts, and most actual values; the oldest are deleted, a hundredth of the limit at a time. None: no
+        limit.
+
+    Attributes
+    ----------
+    url : str
+        As given.
+    store : lstmforecast.monitoring.ab_store.Store
+        The rows of the tables.
 
     Raises
     ------
     ImportError
-        For another URL without SQLAlchemy.
+        If SQLAlchemy is needed and missing.
     OSError
         If the database can't be opened.
     TypeError, ValueError
@@ -130,7 +137,7 @@ class ForecastLog:
         Number(numbers.Real, 0, low_included=False, none=True).check("keep_days", keep_days)
         self.url = url
         kept = None if max_rows is None else check_count("max_rows", max_rows)
-        self._store = open_store(url, timeout, keep_days, kept)
+        self.store = open_store(url, timeout, keep_days, kept)
 
     def add(self, model: str, key: Any, origin: Any, forecast: Any, times: Any = None) -> None:
         """Log one forecast.
@@ -138,21 +145,20 @@ class ForecastLog:
         Parameters
         ----------
         model : str
-            Who made it.
+            Name of the model.
         key : object
-            Whose series it is; kept as a string.
+            Names the series; stored as a string.
         origin : Timestamp, datetime, str of a time, or int
-            The last time that was known to it.
+            The last time before the forecast.
         forecast : Series or array-like of shape (horizon,)
-            What `LSTMForecaster.predict` returned for one variable.
+            Of one variable, as `LSTMForecaster.predict` returns it.
         times : array-like of shape (horizon,) or None
-            The times of an array's steps; None: the index of a Series; of an array with an int ``origin``, those after.
+            Times of the steps; None: the index of a Series, or the integers after ``origin``.
 
         Raises
         ------
         TypeError, ValueError
-            If the forecast isn't one-dimensional or finite, its times are missing or of another length, or a time
-            isn't one.
+            If the forecast isn't one-dimensional or finite, or its times are missing, of another length or unreadable.
         """
         values, labels = _labelled(forecast, times, "forecast", origin)
         if not np.isfinite(values).all():
@@ -162,45 +168,45 @@ class ForecastLog:
         if labels:
             start = write_label(origin)
             _check_zones(labels, start, "times of the forecast like its origin")
-            self._store.put_forecasts([forecast_row(str(key), model, start, labels, values.tolist())])
+            self.store.put_forecasts([forecast_row(str(key), model, start, labels, values.tolist())])
 
     def add_actuals(self, key: Any, actuals: Any, times: Any = None) -> None:
-        """Post what came true; missing values are skipped.
+        """Log actual values; missing ones are skipped.
 
         Parameters
         ----------
         key : object
-            Whose series it is, as in `add`.
+            Names the series, as in `add`.
         actuals : Series or array-like of shape (n,)
-            What came true.
+            Actual values.
         times : array-like of shape (n,) or None
             Their times; None: the index of a Series.
 
         Raises
         ------
         TypeError, ValueError
-            If they aren't one-dimensional, a time isn't one, or times are missing or of another length.
+            If they aren't one-dimensional, or their times are missing, of another length or unreadable.
         """
         values, labels = _labelled(actuals, times, "actuals")
-        if forecast := self._store.a_time(str(key)):
+        if forecast := self.store.a_time(str(key)):
             _check_zones(labels, forecast, f"times of the actuals like those of the forecasts of {str(key)!r}")
         rows = zip(labels, values, strict=True)
-        self._store.put_actuals([(str(key), label, float(value)) for label, value in rows if np.isfinite(value)])
+        self.store.put_actuals([(str(key), label, float(value)) for label, value in rows if np.isfinite(value)])
 
     def join(self, *models: str) -> pd.DataFrame:
-        """All forecasts beside what came true.
+        """Get all forecasts with the actual values.
 
         Parameters
         ----------
         *models : str
-            Those of these models; of all, if none are named.
+            Names of models; all, if none is given.
 
         Returns
         -------
         DataFrame with columns key, model, origin, step, time, forecast, actual
-            By origin, key, model and step; ``actual`` is nan where it isn't known yet.
+            Sorted by origin, key, model and step; ``actual`` is NaN where it isn't known.
         """
-        found = self._store.forecasts(models)
+        found = self.store.forecasts(models)
         paths = [(json.loads(row.times), json.loads(row.forecast)) for row in found]
         rows = [
             (*row[:3], step, label, value)
@@ -208,51 +214,51 @@ class ForecastLog:
             for step, (label, value) in enumerate(zip(*path, strict=True), 1)
         ]
         frame = pd.DataFrame(rows, columns=["key", "model", "origin", "step", "time", "forecast"])
-        known = pd.DataFrame(self._store.actuals(), columns=["key", "time", "actual"])
+        known = pd.DataFrame(self.store.actuals(), columns=["key", "time", "actual"])
         frame = frame.merge(known, how="left", on=["key", "time"])
         frame = frame.sort_values(["origin", "key", "model", "step"], ignore_index=True)
         labels = {name: [read_label(text) for text in frame[name]] for name in ("origin", "time")}
         return frame.assign(**labels).astype({"step": "int64", "forecast": "float64", "actual": "float64"})
 
     def compare(self, a: str, b: str, **options: Any) -> Comparison:
-        """Compare two models by the steps that both forecast from the same origins and that came true.
+        """Compare two models by the steps with actual values that both forecast from the same origins.
 
         Parameters
         ----------
         a, b : str
             Their names.
         **options
-            For `lstmforecast.compare`: ``loss``, ``alternative``, ``level``, ``random_state``; ``horizon`` if it isn't
-            as many origins as share steps.
+            Those of `lstmforecast.compare`: ``loss``, ``alternative``, ``level``, ``random_state``, and ``horizon``, by
+            default the number of origins that share steps.
 
         Returns
         -------
         Comparison
-            Of one loss for each origin, in time order: the mean over keys and steps.
+            Of the losses of the origins in time order, each the mean over keys and steps.
 
         Raises
         ------
         ValueError
-            If too few origins have been forecast from by both and have come true.
+            If there are too few origins from which both have forecasts with actual values.
         """
         from lstmforecast.evaluation.comparison import compare
         from lstmforecast.evaluation.losses import measure_of
         from lstmforecast.monitoring.ab_losses import OriginLosses
 
         losses = OriginLosses(measure_of(options.pop("loss", "squared")))
-        for page in self._store.pairs(a, b):
+        for page in self.store.pairs(a, b):
             losses.add(page)
         if not len(losses):
             raise ValueError(
-                f"expected steps that {a!r} and {b!r} both forecast from the same origins and that came true, got none"
+                f"expected steps that {a!r} and {b!r} both forecast from the same origins, with actual values, got none"
             )
         means, overlap = losses.means()
         options.setdefault("horizon", overlap)
         return compare(means["a"], means["b"], **{"names": (a, b)} | options)
 
     def close(self) -> None:
-        """Close the database; nothing more can be logged."""
-        self._store.close()
+        """Close the database; the log can't be used any more."""
+        self.store.close()
 
     def __enter__(self) -> ForecastLog:
         return self
@@ -264,7 +270,7 @@ class ForecastLog:
 
 
 def _labelled(values: Any, times: Any, name: str, origin: Any = None) -> tuple[Any, list[str]]:
-    """Numbers, and their times as text."""
+    """Numbers, and their times as labels."""
     array = np.asarray(values, dtype=float)
     if array.ndim != 1:
         raise ValueError(f"expected {name} of shape (n,), got {array.shape}")
@@ -281,8 +287,8 @@ def _labelled(values: Any, times: Any, name: str, origin: Any = None) -> tuple[A
 
 
 def _check_zones(labels: list[str], like: str, expected: str) -> None:
-    """Refuse times with a time zone beside times without one: they can't be joined."""
-    # what `write_label` makes of a time with a zone
+    """Raise a TypeError if some times have a time zone and others have none: they can't be compared."""
+    # the end of a label of a time with a zone
     utc = "+00:00"
     wrong = [label for label in labels if label.endswith(utc) != like.endswith(utc)]
     if wrong and like.endswith(utc):

@@ -15,10 +15,10 @@ from lstmforecast.data.index import Frequency, parse_frequency
 from lstmforecast.data.period_days import Days, period_days, share_of_days, share_of_weekends
 from lstmforecast.data.season import of_one_word
 
-# Of the features; files say which one their model was trained with.
+# The version of the features; files contain the version that their model was trained with.
 VERSION = 2
-# How far each cycle has come, from 0 to below 1; a year's and a month's own number of days keep 1 January at 0 and
-# 31 December just before it, in leap years too.
+# The position in each cycle, from 0 to below 1. Days are counted relative to the length of the year or month, so that
+# 1 January is 0 and 31 December just below 1 in leap years too.
 _CYCLES: dict[str, Callable[[pd.DatetimeIndex], pd.Index | NDArray[np.float64]]] = {
     "time_of_day": lambda times: (times - times.normalize()) / pd.Timedelta(days=1),
     "day_of_week": lambda times: times.day_of_week / 7,
@@ -31,7 +31,7 @@ _WAVES: dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {"sin"
 _WITHIN_A_DAY = ("time_of_day", "day_of_week", "day_of_year")
 _WITHIN_A_WEEK = ("day_of_week", "day_of_year")
 _WITHIN_A_YEAR = ("day_of_year",)
-# What calendar="auto" makes of the offsets that are no multiples of days.
+# The cycles of calendar="auto" for offsets that are no multiples of days.
 _BY_CODE = {
     **dict.fromkeys(("bh", "cbh"), _WITHIN_A_DAY),
     **dict.fromkeys(("B", "C"), _WITHIN_A_WEEK),
@@ -39,14 +39,14 @@ _BY_CODE = {
     **dict.fromkeys(("ME", "MS", "BME", "BMS", "CBME", "CBMS", "WOM", "LWOM"), ("month",)),
     **dict.fromkeys(("QE", "QS", "BQE", "BQS"), ("quarter",)),
 }
-# So many steps, and each falls on the same day of the week, month or quarter as the one before.
+# With steps of this number (or a multiple), the day of the week, the month or the quarter never changes.
 _STANDSTILL = {"B": 5, "month": 12, "quarter": 4}
 
 
 def calendar_names(
     freq: Frequency, calendar: str | Sequence[str] | None, holidays: str | None = None, version: int = VERSION
 ) -> list[str]:
-    """Name the columns of `calendar_features`.
+    """The names of the columns of `calendar_features`.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def calendar_names(
     calendar : "auto", list of str or None
         As in `calendar_features`.
     holidays : str or None
-        As in `calendar_features`; whether the country is known is not looked up.
+        As in `calendar_features`; not checked.
     version : int
         As in `calendar_features`.
 
@@ -66,7 +66,7 @@ def calendar_names(
     Raises
     ------
     ValueError
-        If ``calendar`` is none of these, or the frequency is that of integers.
+        If ``calendar`` is invalid, or the frequency is that of integers or None.
 
     Examples
     --------
@@ -110,14 +110,14 @@ def _chosen_cycles(freq: Frequency, calendar: str | Sequence[str] | None, versio
 
 
 def _resolved_cycles(offset: BaseOffset) -> tuple[str, ...]:
-    """The cycles that steps of this length can show, and that do not stand still from step to step."""
-    # From pandas 3 on, a Day is no Tick.
+    """The cycles that change from step to step at this frequency."""
+    # since pandas 3 a Day is no Tick
     if isinstance(offset, Day | Tick):
         days = offset.n if isinstance(offset, Day) else pd.Timedelta(offset) / pd.Timedelta(days=1)
         if days < 1:
             return _WITHIN_A_DAY
         return _WITHIN_A_WEEK if days % 7 else _WITHIN_A_YEAR
-    # Not `rule_code`, which fails on a DateOffset.
+    # not `rule_code`, which fails for a DateOffset
     code = re.sub(r"^\d*([A-Za-z]*).*", r"\1", offset.freqstr)
     if code == "B" and offset.n % _STANDSTILL[code] == 0:
         return _WITHIN_A_YEAR
@@ -132,43 +132,44 @@ def calendar_features(
     holidays: str | None = None,
     version: int = VERSION,
 ) -> pd.DataFrame:
-    """Compute the features of time at each step.
+    """Compute calendar features of each step.
 
-    A cycle is written as the sine and the cosine of how far it has come. A plain number would jump where the cycle
-    closes: 23:59 and 00:00 would lie farther apart than noon and midnight. On the circle neighbours stay neighbours,
-    and it takes both coordinates to tell all its points apart.
+    Each cycle is encoded as the sine and cosine of the position in it, so that the end of a cycle is close to its
+    beginning. As a plain number, 23:59 and 00:00 would differ more than noon and midnight. Both coordinates are needed
+    to identify a position.
 
     Parameters
     ----------
     index : DatetimeIndex or PeriodIndex of shape (n,)
-        With a time zone, the local wall clock counts; of a period, its start. Any other index if nothing is asked for.
+        With a time zone, features are those of the local time; of a period, those of its start. Any index if neither
+        ``calendar`` nor ``holidays`` is given.
     freq : str, int, offset or None
         As found by `lstmforecast.data.index.regular_grid`.
     calendar : "auto", list of str or None
-        The cycles, of "time_of_day", "day_of_week", "day_of_month", "day_of_year", "month" and "quarter". "auto" takes
-        those that change from step to step: the time of day below a day, the day of the week below a week, and the day
-        of the year (for steps of months the month, of quarters the quarter) below a year.
+        The cycles: "time_of_day", "day_of_week", "day_of_month", "day_of_year", "month" and "quarter". "auto" takes
+        those that change from step to step: the time of day for steps below a day, the day of the week below a week,
+        the day of the year below a year (for months the month, for quarters the quarter).
     holidays : str, optional
-        A country code of the `holidays` package, "DE", or one with a subdivision, "US-CA".
+        A country code of the package `holidays`, such as "DE", or one with a subdivision, such as "US-CA".
     version : int, default=2
-        1: as models of older files were trained, "weekend" and "holiday" of the label's day alone, and no cycles of
-        "auto" for a ``pandas.DateOffset``.
+        1: the features of older model files, with "weekend" and "holiday" of the day of the label only, and no cycles
+        for a ``pandas.DateOffset`` with "auto".
 
     Returns
     -------
     DataFrame of shape (n, m)
         float64, with ``index``, and `calendar_names` as columns: "<cycle>_sin" and "<cycle>_cos" of each cycle; after
-        the day of the week "weekend", 1 on Saturdays and Sundays; at last "holiday", 1 on public holidays, else 0. Of
-        steps longer than a day they are the part of the step's days that are: 2/7 for a week with two holidays. Which
-        days these are, `lstmforecast.data.period_days` tells: "W-SUN" and "ME" end with their label, "MS" begins with
-        it.
+        the day of the week "weekend", 1 on Saturdays and Sundays; at the end "holiday", 1 on public holidays, else 0.
+        For steps longer than a day these two are shares of the days of the step: 2/7 for a week with two holidays.
+        Steps of "W-SUN" and "ME" end with their label, those of "MS" begin with it; see
+        `lstmforecast.data.period_days`.
 
     Raises
     ------
     ImportError
-        With ``holidays``, if the package of this name is missing.
+        With ``holidays``, if the package `holidays` is missing.
     ValueError
-        If ``calendar`` is none of these, the index holds no times, or the country or subdivision is unknown.
+        If ``calendar`` is invalid, the index has no times, or the country or subdivision is unknown.
 
     Examples
     --------
@@ -185,7 +186,7 @@ def calendar_features(
     [0.0, 2.0, 1.0]
     """
     names = calendar_names(freq, calendar, holidays, version)
-    # Each column lies in one piece, as pandas keeps it.
+    # each column is contiguous, as in pandas
     values = np.empty((len(index), len(names)), order="F")
     if names:
         if not isinstance(index, pd.DatetimeIndex | pd.PeriodIndex):
@@ -214,7 +215,7 @@ def _feature(name: str, times: pd.DatetimeIndex, days: tuple[Days, Days], holida
 
 
 def _holiday_dates(code: str, first: Days, last: Days) -> Days:
-    """The sorted public holidays of the years of steps."""
+    """The public holidays in the years of steps, sorted."""
     years = np.unique(np.concatenate([first, last]).astype("datetime64[Y]")).astype(int) + 1970
     if len(years):
         years = np.arange(years[0], years[-1] + 1)

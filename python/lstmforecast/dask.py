@@ -1,4 +1,4 @@
-"""Forecasts of panels that no memory holds: partition by partition, on one machine or on a cluster, with Dask."""
+"""Forecasts of panels larger than memory, partition by partition, on one machine or on a cluster, with Dask."""
 
 from __future__ import annotations
 
@@ -26,31 +26,31 @@ __all__ = ["forecast", "sample"]
 def forecast(ddf: dd.DataFrame, model: LSTMForecaster, horizon: int | None = None) -> dd.DataFrame:
     """Forecast the steps after the end of each series of a partitioned panel.
 
-    Nothing is computed before the result is asked for, except the names of the series: each must lie in one partition.
-    A worker holds the partitions that it works on, and no others.
+    Only the names of the series are computed at once, as each series must be in one partition; forecasts are computed
+    when the result is used. A worker loads one partition for each of its threads.
 
     Parameters
     ----------
     ddf : dask.dataframe.DataFrame
-        In columns ``unique_id``, ``ds`` and values, in which ``unique_id`` may be the index; the rows of a series in
-        any order. For instance ``dask.dataframe.read_parquet("panel/")``.
+        In columns ``unique_id`` (or in the index), ``ds`` and values, the rows of a series in any order. For instance
+        ``dask.dataframe.read_parquet("panel/")``.
     model : LSTMForecaster
-        Fitted on a panel, such as a `sample`, without covariates: calendar and holidays know all times.
+        Fitted on a panel, such as a `sample`, without covariates except calendar and holidays.
     horizon : int or None, default=None
-        Steps; None: as many as it was trained for.
+        Number of steps; None: as many as the model was trained for.
 
     Returns
     -------
     dask.dataframe.DataFrame
-        In columns ``unique_id``, ``ds`` and values, a partition for each; ``forecast(...).to_parquet("forecasts/")``
-        writes them as they come.
+        In columns ``unique_id``, ``ds`` and values, with the partitions of ``ddf``;
+        ``forecast(...).to_parquet("forecasts/")`` writes each as it is computed.
 
     Raises
     ------
     sklearn.exceptions.NotFittedError
         If the model isn't fitted.
     TypeError, ValueError
-        If it was fitted on one series or with covariates, columns are missing, or a series lies in several partitions.
+        If it was fitted on one series or with covariates, columns are missing, or a series is in several partitions.
 
     Examples
     --------
@@ -97,7 +97,7 @@ def sample(ddf: dd.DataFrame, n_series: int, random_state: Any = None) -> pd.Dat
     ddf : dask.dataframe.DataFrame
         As in `forecast`.
     n_series : int
-        How many; all, where there are fewer.
+        Number of series; all, if there are fewer.
     random_state : int, RandomState, Generator or None, default=None
         Seed.
 
@@ -109,7 +109,7 @@ def sample(ddf: dd.DataFrame, n_series: int, random_state: Any = None) -> pd.Dat
     Raises
     ------
     TypeError, ValueError
-        If ``n_series`` is no number above 0, or the columns aren't those of a panel.
+        If ``n_series`` is not a number above 0, or the columns aren't those of a panel.
 
     Examples
     --------
@@ -144,8 +144,8 @@ def _forecast_part(part: pd.DataFrame, model: LSTMForecaster, horizon: int | Non
 
 
 def _time_type(kind: Any, model: LSTMForecaster) -> Any:
-    """The type of times of this type in the time zone of the model; a TypeError if only one of the two has a zone."""
-    times, known = pd.Index(pd.Series([], dtype=kind)), model.fitted_.seen.observations.times(np.zeros(1, np.int64))
+    """The type of the times in the time zone of the model; a TypeError if only one of both has a zone."""
+    times, known = pd.Index(pd.Series([], dtype=kind)), model.fitted_.dataset.observations.times(np.zeros(1, np.int64))
     if not (isinstance(times, pd.DatetimeIndex) and isinstance(known, pd.DatetimeIndex)):
         return kind
     return alike(known, times, "ddf", f"{{0}}.assign({TIME}={{0}}[{TIME!r}].dt.tz_localize({{1!r}}))").dtype
@@ -165,7 +165,7 @@ def _with_names(ddf: Any) -> dd.DataFrame:
 
 
 def _ids(columns: dd.DataFrame) -> pd.Series:
-    """The series of each partition, one after the other."""
+    """The names of the series of each partition, one partition after the other."""
     kind = columns.dtypes[SERIES]
     ids: pd.Series = (
         columns[SERIES]
@@ -176,7 +176,7 @@ def _ids(columns: dd.DataFrame) -> pd.Series:
 
 
 def _values(columns: dd.DataFrame, model: LSTMForecaster) -> list[str]:
-    """The columns that are forecast, in the order of the model."""
+    """The columns to forecast, in the order of the model."""
     there = [name for name in columns.columns if name not in (SERIES, TIME)]
     wanted = list(getattr(model, "feature_names_in_", there))
     missing = [name for name in wanted if name not in there]
@@ -189,8 +189,8 @@ def _check_model(model: Any) -> None:
     if not isinstance(model, LSTMForecaster):
         raise TypeError(f"expected model to be an LSTMForecaster, got {type(model).__name__}")
     check_is_fitted(model)
-    if not model.fitted_.seen.observations.is_panel:
+    if not model.fitted_.dataset.observations.is_panel:
         raise ValueError("expected a model that was fitted on a panel, got one of one series")
-    covariates = model.fitted_.seen.covariates
+    covariates = model.fitted_.dataset.covariates
     if covariates.past is not None or covariates.known is not None or covariates.static is not None:
         raise ValueError("expected a model that was fitted without X, X_past and static, got one with covariates")

@@ -1,22 +1,21 @@
-"""Returns, volatility and technical indicators of prices, each known when its bar closes.
+"""Returns, volatility and technical indicators of prices.
 
-Functions take *bars*: a frame with columns open, high, low, close and volume, in any case, of which each function names
-those that it reads; columns besides are left alone. Rows are in time order. Of a panel, with a MultiIndex (series,
-time), each series stands for itself. What comes back has the index of the bars and says its windows in the names of its
+Functions take *bars*: a frame with the columns open, high, low, close and volume, in upper or lower case, and rows in
+time order. Each function reads the columns that it names and ignores others. In a panel, with a MultiIndex (series,
+time), each series is computed separately. Results have the index of the bars, and the windows are in the names of their
 columns.
 
-A value is made of its own bar and those before it: nothing that comes later changes it. It is NaN where there are too
-few of them (the warm-up) and where a row has no price: rows with a missing value are no bars, and the next one follows
-the one before. Covariates of a forecaster must be known for all its rows, so drop the warm-up of both:
+A value depends on its own bar and earlier bars only. It is NaN where there are too few bars (the warm-up) and in rows
+with a missing value, which are skipped. Covariates of a forecaster must have values in all rows, so drop the warm-up in
+both tables:
 
     past = indicators.table(bars, {"rsi": 14, "volatility": 20}).dropna()
     model.fit(bars["Close"].loc[past.index], X_past=past)
 
-Prices should be adjusted for splits and dividends, or the day of either looks like a crash.
+Prices should be adjusted for splits and dividends, which otherwise look like sudden losses.
 
-SMA, EMA, RSI, MACD, Bollinger bands, ATR and OBV are those of TA-Lib, the library that most of the field has used since
-2001, through its wheels (``pip install 'lstmforecast[finance]'``). They begin as its do: exponential means with the
-plain mean of their first window.
+SMA, EMA, RSI, MACD, Bollinger bands, ATR and OBV are computed by TA-Lib, the usual library since 2001
+(``pip install 'lstmforecast[finance]'``). As there, exponential means begin with the plain mean of the first window.
 """
 
 from __future__ import annotations
@@ -49,13 +48,13 @@ __all__ = [
 
 
 def returns(bars: pd.DataFrame | pd.Series, periods: int = 1) -> pd.Series:
-    """What the close has gained since ``periods`` bars before, as a part of it: ``close[t] / close[t - periods] - 1``.
+    """Relative change of the close: ``close[t] / close[t - periods] - 1``.
 
     Parameters
     ----------
     bars : DataFrame with a column close, or Series of prices, of n rows
     periods : int, default=1
-        Bars between the two prices.
+        The number of bars between the two prices.
 
     Returns
     -------
@@ -65,7 +64,7 @@ def returns(bars: pd.DataFrame | pd.Series, periods: int = 1) -> pd.Series:
     Raises
     ------
     TypeError, ValueError
-        If a column is missing, doubled or not of numbers, rows are out of order, or a parameter is out of range.
+        If a column is missing, duplicated or not numeric, times are not ascending, or a parameter is out of range.
 
     Examples
     --------
@@ -78,13 +77,13 @@ def returns(bars: pd.DataFrame | pd.Series, periods: int = 1) -> pd.Series:
 
 
 def log_returns(bars: pd.DataFrame | pd.Series, periods: int = 1) -> pd.Series:
-    """Logarithm of the close over that of ``periods`` bars before: returns that add up over time.
+    """Logarithmic returns, which add up over time: ``log(close[t] / close[t - periods])``.
 
     Parameters
     ----------
     bars : DataFrame with a column close, or Series of prices, of n rows
     periods : int, default=1
-        Bars between the two prices.
+        The number of bars between the two prices.
 
     Returns
     -------
@@ -94,7 +93,7 @@ def log_returns(bars: pd.DataFrame | pd.Series, periods: int = 1) -> pd.Series:
     Raises
     ------
     TypeError, ValueError
-        As `returns`; also for a price that isn't above zero.
+        As for `returns`, and if a price is not above zero.
 
     Examples
     --------
@@ -108,13 +107,13 @@ def log_returns(bars: pd.DataFrame | pd.Series, periods: int = 1) -> pd.Series:
 def volatility(bars: pd.DataFrame | pd.Series, window: int = 20) -> pd.Series:
     """Standard deviation of the last ``window`` log returns of the close, with ``window - 1`` as denominator.
 
-    Per bar; times the square root of 252 for daily bars and a year.
+    It is that of one bar; for a year of daily bars, multiply by the square root of 252.
 
     Parameters
     ----------
     bars : DataFrame with a column close, or Series of prices, of n rows
     window : int, default=20
-        Returns, at least 2.
+        The number of returns, at least 2.
 
     Returns
     -------
@@ -124,7 +123,7 @@ def volatility(bars: pd.DataFrame | pd.Series, window: int = 20) -> pd.Series:
     Raises
     ------
     TypeError, ValueError
-        As `returns`; also for a price that isn't above zero.
+        As for `returns`, and if a price is not above zero.
 
     Examples
     --------
@@ -146,7 +145,7 @@ def sma(bars: pd.DataFrame | pd.Series, window: int = 20) -> pd.Series:
     ----------
     bars : DataFrame with a column close, or Series of prices, of n rows
     window : int, default=20
-        Bars, at least 2.
+        The number of bars, at least 2.
 
     Returns
     -------
@@ -156,9 +155,9 @@ def sma(bars: pd.DataFrame | pd.Series, window: int = 20) -> pd.Series:
     Raises
     ------
     TypeError, ValueError
-        As `returns`.
+        As for `returns`.
     ImportError
-        Without TA-Lib.
+        If TA-Lib is missing.
 
     Examples
     --------
@@ -176,18 +175,18 @@ def ema(bars: pd.DataFrame | pd.Series, window: int = 20) -> pd.Series:
     ----------
     bars : DataFrame with a column close, or Series of prices, of n rows
     window : int, default=20
-        Bars, at least 2.
+        The number of bars, at least 2.
 
     Returns
     -------
     Series of shape (n,)
-        ``ema_20``, in the unit of the prices. It begins at bar ``window - 1`` with the mean of the closes so far; the
-        bars before are NaN.
+        ``ema_20``, in the unit of the prices. The first ``window - 1`` bars are NaN; the first value is the mean of the
+        closes up to there.
 
     Raises
     ------
     TypeError, ValueError, ImportError
-        As `sma`.
+        As for `sma`.
 
     Examples
     --------
@@ -199,16 +198,16 @@ def ema(bars: pd.DataFrame | pd.Series, window: int = 20) -> pd.Series:
 
 
 def rsi(bars: pd.DataFrame | pd.Series, window: int = 14) -> pd.Series:
-    """Relative strength index (Wilder 1978): 100 times the mean rise of the close over the means of rises and falls.
+    """Relative strength index (Wilder 1978): 100 times the mean rise of the close, divided by the mean absolute change.
 
-    The first means are plain ones of ``window`` changes, then Wilder's: a change counts ``1 / window``. 0 where the
-    close never changed.
+    The first means are plain means of ``window`` changes, then a new change has the weight ``1 / window``. The index is
+    0 if the close never changed.
 
     Parameters
     ----------
     bars : DataFrame with a column close, or Series of prices, of n rows
     window : int, default=14
-        Changes, at least 2.
+        The number of changes, at least 2.
 
     Returns
     -------
@@ -218,7 +217,7 @@ def rsi(bars: pd.DataFrame | pd.Series, window: int = 14) -> pd.Series:
     Raises
     ------
     TypeError, ValueError, ImportError
-        As `sma`.
+        As for `sma`.
 
     Examples
     --------
@@ -230,15 +229,15 @@ def rsi(bars: pd.DataFrame | pd.Series, window: int = 14) -> pd.Series:
 
 
 def macd(bars: pd.DataFrame | pd.Series, fast: int = 12, slow: int = 26, signal: int = 9) -> pd.DataFrame:
-    """Moving average convergence/divergence (Appel 1979): a fast `ema` less a slow one, and the `ema` of that.
+    """Moving average convergence/divergence (Appel 1979): a fast `ema` minus a slow one, and its own `ema`.
 
-    Both begin at bar ``slow - 1``, with the mean of the last ``fast`` and ``slow`` closes.
+    Both averages begin at bar ``slow - 1`` with the mean of the last ``fast`` or ``slow`` closes.
 
     Parameters
     ----------
     bars : DataFrame with a column close, or Series of prices, of n rows
     fast, slow, signal : int, default=12, 26, 9
-        Windows, at least 2; ``slow`` is above ``fast``.
+        The windows in bars, at least 2; ``slow`` is larger than ``fast``.
 
     Returns
     -------
@@ -249,7 +248,7 @@ def macd(bars: pd.DataFrame | pd.Series, fast: int = 12, slow: int = 26, signal:
     Raises
     ------
     TypeError, ValueError, ImportError
-        As `sma`.
+        As for `sma`.
 
     Examples
     --------
@@ -267,17 +266,17 @@ def macd(bars: pd.DataFrame | pd.Series, fast: int = 12, slow: int = 26, signal:
 
 
 def bollinger(bars: pd.DataFrame | pd.Series, window: int = 20, deviations: float = 2) -> pd.DataFrame:
-    """Bollinger bands (Bollinger 2001): `sma` and ``deviations`` standard deviations of the same closes around it.
+    """Bollinger bands (Bollinger 2001): `sma`, and ``deviations`` standard deviations above and below it.
 
-    The deviation has ``window`` as denominator.
+    The standard deviation is that of the last ``window`` closes, with ``window`` as denominator.
 
     Parameters
     ----------
     bars : DataFrame with a column close, or Series of prices, of n rows
     window : int, default=20
-        Bars, at least 2.
+        The number of bars, at least 2.
     deviations : float, default=2
-        Standard deviations from the middle to a band, above 0.
+        The number of standard deviations from the middle to a band, above 0.
 
     Returns
     -------
@@ -288,7 +287,7 @@ def bollinger(bars: pd.DataFrame | pd.Series, window: int = 20, deviations: floa
     Raises
     ------
     TypeError, ValueError, ImportError
-        As `sma`.
+        As for `sma`.
 
     Examples
     --------
@@ -307,16 +306,16 @@ def bollinger(bars: pd.DataFrame | pd.Series, window: int = 20, deviations: floa
 
 
 def atr(bars: pd.DataFrame, window: int = 14) -> pd.Series:
-    """Average true range (Wilder 1978): how far prices go in a bar, the way from the close before included.
+    """Average true range (Wilder 1978): the mean range of prices in a bar, including the change since the last close.
 
-    The true range is the greatest of ``high - low``, ``|high - close before|`` and ``|low - close before|``; the first
-    average is a plain mean of ``window`` of them, then a new one counts ``1 / window``.
+    The true range is the largest of ``high - low``, ``|high - last close|`` and ``|low - last close|``. The first
+    average is the plain mean of ``window`` ranges, then a new range has the weight ``1 / window``.
 
     Parameters
     ----------
     bars : DataFrame with columns high, low and close, of n rows
     window : int, default=14
-        Ranges, at least 2.
+        The number of ranges, at least 2.
 
     Returns
     -------
@@ -326,7 +325,7 @@ def atr(bars: pd.DataFrame, window: int = 14) -> pd.Series:
     Raises
     ------
     TypeError, ValueError, ImportError
-        As `sma`.
+        As for `sma`.
 
     Examples
     --------
@@ -339,10 +338,10 @@ def atr(bars: pd.DataFrame, window: int = 14) -> pd.Series:
 
 
 def obv(bars: pd.DataFrame) -> pd.Series:
-    """On-balance volume (Granville 1963): the volume of bars that close higher, less that of bars that close lower.
+    """On-balance volume (Granville 1963): the volume of bars that close higher, minus that of bars that close lower.
 
-    A sum since the first bar, whose volume it begins with: its changes tell something, its level depends on where the
-    data begin.
+    The sum begins with the volume of the first bar. Its changes are meaningful; its level depends on where the data
+    begin.
 
     Parameters
     ----------
@@ -356,7 +355,7 @@ def obv(bars: pd.DataFrame) -> pd.Series:
     Raises
     ------
     TypeError, ValueError, ImportError
-        As `sma`.
+        As for `sma`.
 
     Examples
     --------
@@ -369,23 +368,23 @@ def obv(bars: pd.DataFrame) -> pd.Series:
 def vwap(bars: pd.DataFrame, window: int = 20) -> pd.Series:
     """Volume-weighted average price of the last ``window`` bars, each at its typical price (high + low + close) / 3.
 
-    On the floor it is counted from the opening of a session; bars of a day know no session, so that the window rolls.
+    Traders compute it from the opening of a session. Daily bars have no session, so a rolling window is used here.
 
     Parameters
     ----------
     bars : DataFrame with columns high, low, close and volume, of n rows
     window : int, default=20
-        Bars, at least 1.
+        The number of bars, at least 1.
 
     Returns
     -------
     Series of shape (n,)
-        ``vwap_20``, in the unit of the prices; NaN in the first ``window - 1`` bars and where nothing was traded.
+        ``vwap_20``, in the unit of the prices; NaN in the first ``window - 1`` bars and where the volume is 0.
 
     Raises
     ------
     TypeError, ValueError
-        As `returns`.
+        As for `returns`.
 
     Examples
     --------
@@ -409,24 +408,25 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
 
 
 def table(bars: pd.DataFrame | pd.Series, which: Mapping[str, Any] | Sequence[str] | None = None) -> pd.DataFrame:
-    """Several indicators side by side.
+    """Compute several indicators as one table.
 
     Parameters
     ----------
-    bars : DataFrame of n rows with the columns that they need, or Series of prices
+    bars : DataFrame of n rows with the columns of the indicators, or Series of prices
     which : dict of str to int, tuple, list or None, list of str, or None, default=None
-        Names of functions of this module, with a window, a tuple of parameters (``{"macd": (12, 26, 9)}``), a list of
-        either for several (``{"sma": [20, 50]}``), or None for the defaults, as for names in a list. None: all.
+        Names of functions of this module, each with a window, a tuple of parameters (``{"macd": (12, 26, 9)}``), a list
+        of these (``{"sma": [20, 50]}``), or None for the defaults. A list of names takes their defaults; None takes all
+        indicators with their defaults.
 
     Returns
     -------
     DataFrame of n rows
-        Their columns, in the order asked for.
+        The columns of the indicators, in the given order.
 
     Raises
     ------
     TypeError, ValueError, ImportError
-        As the functions; also for an unknown name.
+        As for the functions, and if a name is unknown.
 
     Examples
     --------
@@ -476,7 +476,7 @@ def _log_returns(close: Array, periods: int) -> Array:
 
 
 def _require(name: str, value: Any, least: int = 1) -> int:
-    # TA-Lib takes no longer window
+    # the longest window of TA-Lib
     window: int = Number(numbers.Integral, least, 100_000, high_included=True).check(name, value)
     return window
 

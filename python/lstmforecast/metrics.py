@@ -1,4 +1,4 @@
-"""Errors of forecasts, quantiles and intervals: arrays or DataFrames in, one number out, several variables averaged."""
+"""Scores of forecasts, quantiles and intervals: each takes arrays or DataFrames and returns the mean over variables."""
 
 from __future__ import annotations
 
@@ -117,22 +117,22 @@ def smape(y_true: Any, y_pred: Any) -> float:
 
 
 def mase(y_true: Any, y_pred: Any, y_train: Any, season_length: int = 1) -> float:
-    """Mean absolute error over that of the seasonal naive forecast of the training data: below 1 is better than it.
+    """Mean absolute error divided by that of the seasonal naive forecast on the training data: below 1 is better.
 
     Parameters
     ----------
     y_true, y_pred : array-like, Series or DataFrame of the same shape
         Truth and forecast, (n,), (n, k) or (windows, horizon, k).
     y_train : array-like, Series or DataFrame of shape (n_train,) or (n_train, k)
-        What came before.
+        The rows before the test set.
     season_length : int, default=1
-        Steps after which a season comes again.
+        Steps of a season.
 
     Returns
     -------
     float
         The mean over the variables of ``mae / mean |y_train[t] - y_train[t - season_length]|``; nan where the training
-        data repeats itself exactly.
+        data repeats itself exactly from season to season.
 
     Raises
     ------
@@ -153,9 +153,9 @@ def mase(y_true: Any, y_pred: Any, y_train: Any, season_length: int = 1) -> floa
 
 
 def rmsse(y_true: Any, y_pred: Any, y_train: Any, season_length: int = 1) -> float:
-    """Root of the mean squared error over that of the seasonal naive forecast of the training data (M5: one step).
+    """Root of the mean squared error divided by that of the seasonal naive forecast on the training data.
 
-    Squares are averaged over the variables before the root.
+    Squares are averaged over the variables before the root. The M5 competition uses ``season_length=1``.
 
     Parameters
     ----------
@@ -165,7 +165,7 @@ def rmsse(y_true: Any, y_pred: Any, y_train: Any, season_length: int = 1) -> flo
     Returns
     -------
     float
-        nan where the training data repeats itself exactly.
+        nan where the training data repeats itself exactly from season to season.
 
     Raises
     ------
@@ -196,14 +196,14 @@ def _errors_and_train(y_true: Any, y_pred: Any, y_train: Any) -> tuple[NDArray[n
 
 
 def pinball(y_true: Any, y_pred: Any, alpha: float) -> float:
-    """Mean pinball loss of forecast quantiles, in the data's units: the lower, the better; half the MAE for a median.
+    """Mean pinball loss of forecast quantiles, in the data's units; half the MAE for a median.
 
     Parameters
     ----------
     y_true, y_pred : array-like, Series or DataFrame of the same shape
         Truth and forecast quantile, (n,), (n, k) or (windows, horizon, k); all values count alike.
     alpha : float
-        The quantile's level: how probably the truth is at most as high.
+        The level of the quantile: the probability that the truth is at most as high.
 
     Returns
     -------
@@ -231,16 +231,16 @@ def pinball(y_true: Any, y_pred: Any, alpha: float) -> float:
 def crps(y_true: Any, quantiles: Any, levels: Any) -> float:
     """Continuous ranked probability score of forecasts given by quantiles: twice the mean of their pinball losses.
 
-    An approximation that grows better with the number of levels, which should be evenly spread. With 0.05, 0.10, ...,
-    0.95 it is 5 percent above the score of the whole distribution (of good forecasts of normal, Laplace and uniform
-    values alike), with 0.01, ..., 0.99 one percent: compare scores from the same levels only.
+    An approximation that improves with the number of levels, which should be evenly spread. With 0.05, 0.10, ...,
+    0.95 it is 5 percent above the score of the whole distribution (for correct forecasts of normal, Laplace and
+    uniform values), with 0.01, ..., 0.99 one percent: compare scores from the same levels only.
 
     Parameters
     ----------
     y_true : array-like, Series or DataFrame
         Truth, (n,), (n, k) or (windows, horizon, k).
     quantiles : array-like or DataFrame of the shape of ``y_true`` and one more axis, (..., n_levels)
-        For one variable as `LSTMForecaster.predict_quantiles` gives them; for k of them
+        For one variable as `LSTMForecaster.predict_quantiles` returns them; for k variables
         ``predicted.to_numpy().reshape(n, k, -1)``.
     levels : list of float of length n_levels
         Their levels.
@@ -272,7 +272,7 @@ def crps(y_true: Any, quantiles: Any, levels: Any) -> float:
 
 
 def coverage(y_true: Any, lower: Any, upper: Any) -> float:
-    """How often the truth lies in an interval, bounds included: a part of one.
+    """Share of true values inside their interval, bounds included: 0 to 1.
 
     Parameters
     ----------
@@ -298,16 +298,16 @@ def coverage(y_true: Any, lower: Any, upper: Any) -> float:
 
 
 def interval_score(y_true: Any, lower: Any, upper: Any, coverage: float) -> float:
-    """Mean interval score, in the data's units: the width, and ``2 / (1 - coverage)`` times how far the truth is out.
+    """Mean interval score, in the data's units: width plus ``2 / (1 - coverage)`` times the distance of a miss.
 
-    The lower, the better: it rewards narrow intervals that hold what they promise (also called Winkler's score).
+    Lower is better: narrow intervals with few misses. Also called the Winkler score.
 
     Parameters
     ----------
     y_true, lower, upper
         As in `coverage`.
     coverage : float
-        How probably the truth was to lie between the bounds.
+        The nominal coverage of the intervals.
 
     Returns
     -------
@@ -357,7 +357,7 @@ def naive_scale(train: NDArray[np.float64], season_length: int, power: int = 1) 
             f"expected a season_length from 1 to {len(train) - 1} (rows of y_train - 1), got {season_length}"
         )
     scale = (np.abs(train[season_length:] - train[:-season_length]) ** power).mean(axis=0) ** (1 / power)
-    # Differences of the size of rounding errors are none.
+    # differences of the size of rounding errors count as zero
     return np.where(scale > 1e-12 * np.abs(train).max(axis=0), scale, np.nan)
 
 

@@ -1,4 +1,4 @@
-"""Short-hands for the displays: pictures on axes of yours or on new ones, which come back."""
+"""Functions that draw the displays in one call, on your axes or on new ones, and return the axes."""
 
 from __future__ import annotations
 
@@ -28,35 +28,35 @@ def forecast(
     *,
     interval: pd.DataFrame | None = None,
 ) -> Axes:
-    """Draw the end of a series, the forecast that continues it and, where it is known, what came true.
+    """Draw the end of a series, its forecast and, if known, the actual values.
 
-    All variables on the same axes; `lstmforecast.ForecastDisplay` gives each a panel.
+    All variables are drawn on the same axes; `lstmforecast.ForecastDisplay` draws a panel for each.
 
     Parameters
     ----------
     history : array-like, Series or DataFrame of shape (n,) or (n, n_targets)
-        What was known; pass only as much of its end as should be seen, ``y[-120:]``.
+        The series; pass only the rows to be shown, such as ``y[-120:]``.
     forecast : the same kind, of shape (horizon,) or (horizon, n_targets)
-        What `LSTMForecaster.predict` returned. Arrays are drawn from the step after the history's last.
+        As `LSTMForecaster.predict` returns it. Arrays start at the step after the history.
     truth : the same kind and shape, optional
-        What happened after the history.
+        Actual values after the history.
     ax : matplotlib.axes.Axes, optional
-        Where to draw; a new figure if it isn't given.
+        Axes to draw on; by default those of a new figure.
     interval : DataFrame, optional
-        What `LSTMForecaster.predict_interval` returned: a band for each coverage, the wider the fainter.
+        As `LSTMForecaster.predict_interval` returns it: drawn as a band for each coverage.
 
     Returns
     -------
     matplotlib.axes.Axes
-        The axes drawn on.
+        The axes.
 
     Raises
     ------
     ImportError
         Without matplotlib.
     ValueError
-        If history, forecast and truth have different numbers of columns or kinds of index, or ``interval`` other steps
-        than the forecast.
+        If history, forecast and truth have different numbers of columns or kinds of index, or ``interval`` and forecast
+        different steps.
 
     Examples
     --------
@@ -77,15 +77,15 @@ def history(estimator: Any, ax: Axes | None = None) -> Axes:
     Parameters
     ----------
     estimator : LSTMForecaster, LSTMRegressor or LSTMClassifier
-        Fitted: its ``history_`` and ``best_epoch_`` are drawn, on a logarithmic scale if they span
-        more than a decade.
+        Fitted; its ``history_`` and ``best_epoch_`` are drawn, on a logarithmic scale if losses differ by more than a
+        factor of 10.
     ax : matplotlib.axes.Axes, optional
-        Where to draw; a new figure if it isn't given.
+        Axes to draw on; by default those of a new figure.
 
     Returns
     -------
     matplotlib.axes.Axes
-        The axes drawn on.
+        The axes.
 
     Raises
     ------
@@ -102,23 +102,23 @@ def history(estimator: Any, ax: Axes | None = None) -> Axes:
 def backtest(
     result: BacktestResult, ax: Axes | None = None, *, variable: Hashable = None, series: Hashable = None
 ) -> Axes:
-    """Draw the last forecasts of a backtest, laid end to end over what came true.
+    """Draw the last forecasts of a backtest, end to end, over the actual values.
 
     Parameters
     ----------
     result : BacktestResult
         From `lstmforecast.backtest`.
     ax : matplotlib.axes.Axes, optional
-        Where to draw; a new figure if it isn't given.
+        Axes to draw on; by default those of a new figure.
     variable : label, optional
-        Which variable of several; the first if it isn't given.
+        The variable to draw; by default the first.
     series : label, optional
-        Which series of a panel; the first that was forecast if it isn't given.
+        The series of a panel to draw; by default the first that was forecast.
 
     Returns
     -------
     matplotlib.axes.Axes
-        The axes drawn on.
+        The axes.
 
     Raises
     ------
@@ -139,23 +139,23 @@ def anomalies(
     *,
     variable: Hashable = None,
 ) -> NDArray[np.object_]:
-    """Draw what `LSTMAnomalyDetector.trace` returned, with the events of `LSTMAnomalyDetector.detect`.
+    """Draw the scores of `LSTMAnomalyDetector.trace`, with the events of `LSTMAnomalyDetector.detect`.
 
     Parameters
     ----------
     trace : DataFrame
-        From `LSTMAnomalyDetector.trace`; pass only the rows that should be seen, ``trace["2014-01":]``.
+        From `LSTMAnomalyDetector.trace`; pass only the rows to be shown, such as ``trace["2014-01":]``.
     events : DataFrame, optional
         From `LSTMAnomalyDetector.detect`: shaded in both panels.
     axes : two matplotlib.axes.Axes, optional
-        Where to draw series and scores; a new figure if they aren't given.
+        Axes of the series and of the scores; by default those of a new figure.
     variable : label, optional
-        Which variable of several; the first if it isn't given.
+        The variable to draw; by default the first.
 
     Returns
     -------
     ndarray of two matplotlib.axes.Axes
-        The axes drawn on: above, the series and its forecast a step ahead; below, score and threshold.
+        The axes: above, the series and its forecast one step ahead; below, score and threshold.
 
     Raises
     ------
@@ -170,20 +170,19 @@ def anomalies(
 
 
 def drift(monitor: DriftMonitor, ax: Axes | None = None) -> Axes:
-    """Draw a monitor's tests as multiples of their thresholds: of each kind the greatest over the features.
+    """Draw the tests of a drift monitor divided by their thresholds; of each kind the largest over the features.
 
     Parameters
     ----------
     monitor : DriftMonitor
-        Fitted; its last 1,000 tests are drawn.
+        Fitted. Its last 1,000 tests are drawn.
     ax : matplotlib.axes.Axes, optional
-        Where to draw; a new figure if it isn't given.
+        Axes to draw on; by default those of a new figure.
 
     Returns
     -------
     matplotlib.axes.Axes
-        The axes drawn on: rows since `DriftMonitor.fit` to the right, 1 is an alarm. ADWIN is 1 for as long as it
-        holds.
+        The axes: rows since `DriftMonitor.fit` on the x-axis; above 1 is an alarm. ADWIN is 1 during its alarms.
 
     Raises
     ------
@@ -198,19 +197,19 @@ def drift(monitor: DriftMonitor, ax: Axes | None = None) -> Axes:
 
 
 def comparison(result: Comparison, ax: Axes | None = None) -> Axes:
-    """Draw the mean loss difference so far and its bounds, which hold at all times together.
+    """Draw the mean loss difference after each row, and its bounds, which are valid for all rows together.
 
     Parameters
     ----------
     result : Comparison
         From `lstmforecast.compare`.
     ax : matplotlib.axes.Axes, optional
-        Where to draw; a new figure if it isn't given.
+        Axes to draw on; by default those of a new figure.
 
     Returns
     -------
     matplotlib.axes.Axes
-        The axes drawn on: below zero the first model is better; a line where it was decided.
+        The axes: below zero the first model is better; a vertical line shows when the test decided.
 
     Raises
     ------
@@ -223,27 +222,27 @@ def comparison(result: Comparison, ax: Axes | None = None) -> Axes:
 
 
 def importance(result: TuneResult, ax: Axes | None = None) -> Axes:
-    """Draw which part of the differences between trials each parameter explains, by functional analysis of variance.
+    """Draw the importance of each parameter of a search, by functional analysis of variance (fANOVA).
 
     Parameters
     ----------
     result : TuneResult
         From `lstmforecast.tune`, with trials of more than one value.
     ax : matplotlib.axes.Axes, optional
-        Where to draw; a new figure if it isn't given.
+        Axes to draw on; by default those of a new figure.
 
     Returns
     -------
     matplotlib.axes.Axes
-        The axes drawn on: a bar for each parameter, the most important on top; all add up to 1. Trials without one of
-        the parameters, such as those of linear forecasts, are left out.
+        The axes: a bar for each parameter, its share of the variance of the scores, the largest on top; the shares add
+        up to 1. Trials without one of the parameters, such as linear models, are left out.
 
     Raises
     ------
     ImportError
         Without matplotlib.
     ValueError
-        If fewer than two trials that have all parameters were completed.
+        If fewer than two completed trials have all parameters.
 
     References
     ----------
@@ -262,13 +261,12 @@ def trials(result: TuneResult, ax: Axes | None = None) -> Axes:
     result : TuneResult
         From `lstmforecast.tune`.
     ax : matplotlib.axes.Axes, optional
-        Where to draw; a new figure if it isn't given.
+        Axes to draw on; by default those of a new figure.
 
     Returns
     -------
     matplotlib.axes.Axes
-        The axes drawn on: the number of the trial to the right. Scores above the worse naive forecast's lie at the top
-        edge.
+        The axes: the number of the trial on the x-axis. Scores far above the lines are drawn at the top edge.
 
     Raises
     ------

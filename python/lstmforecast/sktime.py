@@ -37,25 +37,25 @@ class LSTMForecaster(BaseForecaster):
     Parameters
     ----------
     horizon : int or None, default=None
-        Steps that the network forecasts at once. None: up to the last of the ``fh`` given to `fit`. A number: ``fh`` is
-        free, and steps beyond are forecast from forecasts, though without intervals.
+        Steps that the network forecasts at once. None: up to the last of the ``fh`` of `fit`. A number: any ``fh`` can
+        be forecast; steps beyond the horizon are forecast from forecasts, without intervals.
     **parameters
         Those of `lstmforecast.LSTMForecaster`, with the same defaults.
 
     Attributes
     ----------
     estimator_ : lstmforecast.LSTMForecaster
-        The fitted estimator; of a hierarchy, whose series are numbered, with the number as their name.
+        The fitted estimator. The series of a hierarchy are numbered: their names in it are these numbers.
     pretrained_estimator_ : lstmforecast.LSTMForecaster
-        That of `pretrain`, whose weights `fit` starts from.
+        The estimator fitted by `pretrain`, from whose weights `fit` starts.
 
     Notes
     -----
-    `update` takes newer rows in, which moves the intervals too. The weights stay, also with ``update_params=True``:
-    `sktime.forecasting.stream.UpdateRefitsEvery` trains anew. ``X`` is known in advance, so `predict` needs it for all
-    steps up to the last one, and on to the last that the network forecasts with it at once. Intervals and quantiles are
-    those of `lstmforecast.LSTMForecaster`; levels that too few rows were held out for are reached from the outermost
-    that these tell, as if errors were normally distributed.
+    `update` appends newer rows, which also updates the intervals. The weights stay the same, also with
+    ``update_params=True``; use `sktime.forecasting.stream.UpdateRefitsEvery` to train again. ``X`` must be known in
+    advance: `predict` needs it for whole multiples of the horizon. Intervals and quantiles are those of
+    `lstmforecast.LSTMForecaster`. Levels for which too few rows were held out are extrapolated from the outermost
+    possible level by a normal distribution.
 
     Examples
     --------
@@ -89,7 +89,7 @@ class LSTMForecaster(BaseForecaster):
         "capability:random_state": True,
         "property:randomness": "derandomized",
     }
-    # the estimator remembers what it needs; sktime looks for the other two all the same
+    # the estimator remembers the data; sktime reads the two attributes all the same
     _config: ClassVar[dict[str, Any]] = {"remember_data": False}
     _y: Any = None
     _X: Any = None
@@ -104,7 +104,7 @@ class LSTMForecaster(BaseForecaster):
         super().__init__()
 
     def __dynamic_tags__(self) -> None:
-        """What depends on the parameters; sktime calls it."""
+        """Set the tags that depend on parameters; called by sktime."""
         self.set_tags(
             **{
                 "requires-fh-in-fit": self.horizon is None,
@@ -120,15 +120,15 @@ class LSTMForecaster(BaseForecaster):
     def _pretrain(
         self, y: pd.DataFrame, X: pd.DataFrame | None = None, fh: ForecastingHorizon | None = None
     ) -> LSTMForecaster:
-        # what is frozen is for the fit that follows
+        # `freeze` is for the fit that follows
         self.pretrained_estimator_ = self._trained(y, X, fh, freeze=None)
         return self
 
     def _trained(
         self, y: pd.DataFrame, X: pd.DataFrame | None, fh: ForecastingHorizon | None, **changes: Any
     ) -> lstmforecast.LSTMForecaster:
-        """Our estimator, fitted from the pretrained one if there is one."""
-        # sktime's hierarchies have series of several names, our panels of one: their numbers here
+        """The estimator, fitted from the weights of the pretrained one if there is one."""
+        # series of a hierarchy have several names, those of a panel one: they are numbered
         self._series = _names_of(y).unique() if y.index.nlevels > 2 else None
         y, X = self._numbered(y), self._numbered(X)
         parameters = self.get_params(deep=False) | changes
@@ -154,8 +154,8 @@ class LSTMForecaster(BaseForecaster):
         if self._series is not None:
             self._series = self._series.append(_names_of(y).unique().difference(self._series, sort=False))
         y, ends = self._numbered(y), self._ends()
-        alike(self.estimator_.fitted_.seen.observations.times(np.zeros(1, np.int64)), y.index.get_level_values(-1))
-        # windows of sktime overlap; series that are new have no end yet
+        alike(self.estimator_.fitted_.dataset.observations.times(np.zeros(1, np.int64)), y.index.get_level_values(-1))
+        # sktime passes overlapping windows; new series have no end yet
         ends_of = ends.reindex(y.index.get_level_values(0)).array if y.index.nlevels > 1 else ends.iloc[0]
         newer = y[~(y.index.get_level_values(-1) <= ends_of)]
         if len(newer):
@@ -182,7 +182,7 @@ class LSTMForecaster(BaseForecaster):
         return int(fh.to_indexer(cutoff).max()) + 1
 
     def _chosen(self, forecast: pd.DataFrame, fh: ForecastingHorizon) -> pd.DataFrame:
-        """The rows of ``fh``, among all steps of each series, under the names that sktime knows."""
+        """The rows of ``fh`` among all steps of each series, with the names of the series in sktime."""
         index = forecast.index
         if fh.is_relative or index.nlevels == 1:
             steps = fh.to_indexer(self.cutoff)
@@ -200,7 +200,7 @@ class LSTMForecaster(BaseForecaster):
         return forecast
 
     def _numbered(self, table: Any) -> Any:
-        """With the number of each series in place of its names, where these are several."""
+        """With the number of each series in place of its names, if it has several."""
         if table is None or self._series is None:
             return table
         numbers = self._series.get_indexer(_names_of(table))
@@ -209,12 +209,12 @@ class LSTMForecaster(BaseForecaster):
 
     @classmethod
     def get_test_params(cls, parameter_set: str = "default") -> list[dict[str, Any]]:
-        """Small networks, which sktime's tests train in milliseconds.
+        """Get parameters of small networks, which sktime's tests train in milliseconds.
 
         Parameters
         ----------
         parameter_set : str
-            The same for all names.
+            Ignored.
 
         Returns
         -------
@@ -240,23 +240,23 @@ def _ends_of(index: pd.Index) -> pd.Series:
 def _quantiles(
     estimator: lstmforecast.LSTMForecaster, alpha: list[float], steps: int, X: pd.DataFrame | None
 ) -> pd.DataFrame:
-    """Quantiles of these levels; beyond the outermost that the held-out errors tell, on the normal distribution through
-    it and the median.
+    """Quantiles of these levels; beyond the outermost level that the held-out errors allow, those of the normal
+    distribution through that quantile and the median.
     """
     n = estimator.fitted_.n_errors
     outermost = n / (n + 1)
-    if estimator.fitted_.seen.observations.is_panel:
-        # in a panel errors count to both sides alike
+    if estimator.fitted_.dataset.observations.is_panel:
+        # in a panel, errors are used without their sign
         outermost = (1 + outermost) / 2
-    told = [min(max(level, 1 - outermost), outermost) for level in alpha]
-    if n < 2 or told == alpha:
+    allowed = [min(max(level, 1 - outermost), outermost) for level in alpha]
+    if n < 2 or allowed == alpha:
         return estimator.predict_quantiles(alpha, steps, X=X)
-    known = estimator.predict_quantiles(sorted({*told, 0.5}), steps, X=X)
+    known = estimator.predict_quantiles(sorted({*allowed, 0.5}), steps, X=X)
     far = NormalDist().inv_cdf
     columns = {}
     for variable in known.columns.unique(0):
         median = known[variable, 0.5]
-        for level, nearest in zip(alpha, told, strict=True):
+        for level, nearest in zip(alpha, allowed, strict=True):
             times = 1.0 if level == nearest else far(level) / far(nearest)
             columns[variable, level] = median + times * (known[variable, nearest] - median)
     return pd.DataFrame(columns)

@@ -1,6 +1,6 @@
-"""Thresholds for scores that follow them: what `lstmforecast.LSTMAnomalyDetector` holds each score against.
+"""Thresholds for the scores of `lstmforecast.LSTMAnomalyDetector`, which adapt to the scores.
 
-Each learns one score after the other, in constant time and memory; a threshold is made of the scores before.
+Each threshold is computed from the scores before; it learns one score at a time, in constant time and memory.
 """
 
 from __future__ import annotations
@@ -21,13 +21,24 @@ __all__ = ["DynamicThreshold", "EWMAThreshold", "POTThreshold", "QuantileThresho
 
 
 class Threshold(PlainParameters, BaseEstimator):
-    """What all thresholds do; not for use on its own."""
+    """The methods of all thresholds; not for use on its own."""
 
     _name: ClassVar[str]
     _rules: ClassVar[dict[str, Number]]
 
-    def _config(self) -> ThresholdOptions:
-        """Name and parameters as the core takes them; a TypeError or ValueError for one that makes no sense."""
+    def config(self) -> ThresholdOptions:
+        """Get name and parameters in the form that the Rust core takes.
+
+        Returns
+        -------
+        dict of str to dict
+            The name of the threshold, and its parameters.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For a parameter out of range.
+        """
         parameters = plain_parameters(self)
         for name, value in parameters.items():
             self._rules[name].check(name, value)
@@ -36,43 +47,43 @@ class Threshold(PlainParameters, BaseEstimator):
         return cast("ThresholdOptions", options)
 
     def follow(self, scores: ArrayLike, first: ArrayLike) -> NDArray[np.float64]:
-        """What each score is held against.
+        """Compute the threshold of each score.
 
         Parameters
         ----------
         scores : array-like of shape (n,)
-            In time order; NaN where none is known, which changes nothing.
+            In time order; a missing score (NaN) doesn't change the threshold.
         first : array-like of shape (m,)
-            Scores of before, of which the first threshold is made; at least one that is known.
+            Earlier scores, for the first threshold; at least one that is not missing.
 
         Returns
         -------
         ndarray of shape (n,)
-            A score above its threshold is an anomaly.
+            Scores above their thresholds are anomalies.
 
         Raises
         ------
         TypeError, ValueError
-            For a parameter out of range, or no score to begin with.
+            For a parameter out of range, or no first score.
         """
-        return _core.follow_scores(self._config(), np.asarray(first, np.float64), np.asarray(scores, np.float64))
+        return _core.follow_scores(self.config(), np.asarray(first, np.float64), np.asarray(scores, np.float64))
 
 
 class DynamicThreshold(Threshold):
     """The nonparametric dynamic threshold, with error pruning (Hundman et al. 2018).
 
-    Of thresholds so many standard deviations above the mean of the newest scores, the one without whose anomalies mean
-    and deviation would fall the most for their number and that of their runs. Pruning raises it: a peak must stand
-    above what is none by a part of its height.
+    Candidates are the mean of the newest scores plus a multiple of their standard deviation. The chosen one reduces
+    mean and standard deviation of the scores below it the most, relative to the number of scores and of runs above it.
+    Pruning raises the threshold: an anomalous peak must be higher than the normal scores by a share of its height.
 
     Parameters
     ----------
     window : int, default=2100
-        Scores that it is found from, the newest.
+        Number of the newest scores that it is computed from.
     every : int, default=70
-        Scores after which it is found anew.
+        Number of scores after which it is computed again.
     pruning : float, default=0.13
-        The part by which a peak must stand above what is none; 0: no pruning.
+        The share by which a peak must be higher than normal scores; 0: no pruning.
 
     References
     ----------
@@ -99,16 +110,16 @@ class DynamicThreshold(Threshold):
 
 
 class QuantileThreshold(Threshold):
-    """A quantile of the newest scores, between order statistics as `numpy.quantile` does.
+    """A quantile of the newest scores, interpolated as in `numpy.quantile`, times a factor.
 
     Parameters
     ----------
     window : int, default=2000
-        Scores that it is taken of, the newest.
+        Number of the newest scores.
     level : float, default=0.99
-        The part of them that lies below it.
+        The share of them below the quantile.
     factor : float, default=1.5
-        By what it is multiplied.
+        Factor of the quantile.
 
     Examples
     --------
@@ -130,17 +141,17 @@ class QuantileThreshold(Threshold):
 
 
 class EWMAThreshold(Threshold):
-    """A band above the exponentially weighted mean (Roberts 1959), as wide as so many weighted standard deviations.
+    """The exponentially weighted mean of scores plus a multiple of their weighted standard deviation (Roberts 1959).
 
-    A score above it is learned as if it lay on it, so that one spike doesn't open the door to the next, and a new level
-    is found normal after a while.
+    A score above the threshold is learned as if it were equal to it: a spike raises the threshold only a little, and a
+    new level is normal after a while.
 
     Parameters
     ----------
     span : float, default=2000
         The newest score weighs ``2 / (span + 1)``, as in `pandas.Series.ewm`.
     n_sigmas : float, default=3.5
-        Standard deviations from the mean to the threshold.
+        Number of standard deviations from the mean to the threshold.
 
     References
     ----------
@@ -167,17 +178,17 @@ class EWMAThreshold(Threshold):
 class POTThreshold(Threshold):
     """Peaks over threshold for streams (SPOT: Siffer et al. 2017).
 
-    What lies above a high quantile of the scores has the tail of a generalised Pareto distribution, fitted by maximum
-    likelihood (Grimshaw 1993); the threshold is the quantile of a given risk. Anomalies aren't learned.
+    The scores above a high quantile, called peaks, are modelled by a generalised Pareto distribution, fitted by maximum
+    likelihood (Grimshaw 1993). The threshold is exceeded with the probability ``risk``. Anomalies aren't learned.
 
     Parameters
     ----------
     risk : float, default=1e-4
-        Probability that a normal score lies above the threshold.
+        Probability that a normal score is above the threshold.
     level : float, default=0.98
-        The part of the first scores that are no peaks.
+        The share of the first scores that aren't peaks.
     n_peaks : int, default=200
-        Peaks that the distribution is fitted to, the newest.
+        Number of the newest peaks, which the distribution is fitted to.
 
     References
     ----------

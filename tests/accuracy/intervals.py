@@ -21,7 +21,7 @@ DAY = 24
 def rows_of(name: str, horizon: int, seed: int = 0) -> list[dict[str, Any]]:
     """Coverage and width for one horizon."""
     model = LSTMForecaster(horizon, validation_fraction=VALIDATION_FRACTION, n_threads=THREADS, random_state=seed)
-    result = backtest(model, variables(name), test_size=TEST, season_length=DAY, coverage=COVERAGES)
+    result = backtest(model, variables(name), folds=TEST, season_length=DAY, coverage=COVERAGES)
     values, steps = result.observations.values, np.arange(horizon)
     held_out = calibration_origins(TRAIN, TRAIN + VALIDATION, horizon)[:, np.newaxis]
     naive = Calibration.of(values[held_out + steps], naive_forecast(values, held_out, DAY, steps))

@@ -29,7 +29,7 @@ def compare(
         for seed in range(seeds):
             model = LSTMForecaster(horizon, random_state=seed, n_threads=THREADS, **(options | changes))
             begin = time.perf_counter()
-            tables.append(backtest(model, y, test_size=test_size, scaled=True).scores)
+            tables.append(backtest(model, y, folds=test_size, scaled=True).scores)
             seconds.append(time.perf_counter() - begin)
         mse, mae = (np.array([table.loc["LSTMForecaster", name] for table in tables]) for name in ("MSE", "MAE"))
         result |= {f"{method}: MSE": mse.mean(), f"{method}: +-": np.ptp(mse) / 2}

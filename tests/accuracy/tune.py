@@ -40,7 +40,7 @@ def tuned(name: str, horizon: int, search: dict[str, Any]) -> tuple[list[dict[st
 def _test(given: LSTMForecaster, y: Any, seed: int, changes: dict[str, Any]) -> dict[str, float]:
     settings = {"validation_fraction": VALIDATION_FRACTION, "random_state": seed, "n_threads": THREADS} | changes
     model = LSTMForecaster(given.horizon, **settings)
-    return backtest(model, y, test_size=TEST, scaled=True).scores["MSE"].to_dict()
+    return backtest(model, y, folds=TEST, scaled=True).scores["MSE"].to_dict()
 
 
 def run(*, once: bool) -> list[Table]:

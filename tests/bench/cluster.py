@@ -21,7 +21,7 @@ from dask.distributed import Client, LocalCluster
 from tests.bench.report import Table
 
 import lstmforecast.dask
-from lstmforecast import LSTMForecaster, backtest, tune
+from lstmforecast import Folds, LSTMForecaster, backtest, tune
 
 WORKERS = (1, 2)
 # Rows of the series, refits, trials, series of the panel, their rows, files.
@@ -47,7 +47,7 @@ def pieces(sizes: tuple[int, ...], folder: Path, epochs: int) -> dict[str, tuple
 
     def refits() -> None:
         with joblib.parallel_config("dask"):
-            backtest(given, y, test_size=10 * n_refits, refit=10)
+            backtest(given, y, folds=Folds(10 * n_refits, refit=10))
 
     def trials() -> None:
         sampler = optuna.samplers.RandomSampler(seed=0)

@@ -10,6 +10,7 @@ from lstmforecast import (
     CharLSTM,
     Checkpoint,
     DriftMonitor,
+    Folds,
     ForecastDisplay,
     LSTMForecaster,
     augment,
@@ -38,9 +39,12 @@ WAYS = {
 
 
 def _backtest(w):
+    folds = Folds(
+        w.i(40), stride=w.i(3), refit=w.b(True), window=w.s("sliding"), train_size=w.i(90), gap=w.i(1)
+    )  # fmt: skip
+    assert folds == Folds(40, stride=3, refit=True, window="sliding", train_size=90, gap=1)
     result = backtest(
-        FORECASTER, Y, test_size=w.i(40), horizon=w.i(2), stride=w.i(3), refit=w.b(True), window=w.s("sliding"),
-        train_size=w.i(90), gap=w.i(1), season_length=w.i(4), scaled=w.b(True), coverage=w.f(0.5),
+        FORECASTER, Y, folds=folds, horizon=w.i(2), season_length=w.i(4), scaled=w.b(True), coverage=w.f(0.5),
         levels=w.l([0.25, 0.5]), n_jobs=w.i(1),
     )  # fmt: skip
     return result.scores
@@ -49,8 +53,9 @@ def _backtest(w):
 def _tuned(w):
     space = {"hidden_size": w.l([2, 4]) if w is not WAYS["arrays"] else [np.array(2), np.array(4)]}
     space |= {"dropout": (w.f(0.0), w.f(0.5)), "learning_rate": ("log", w.f(2.0**-9), w.f(2.0**-3))}
-    options = {"n_trials": w.i(2), "timeout": w.f(60), "stride": w.i(2), "metric": w.s("MAE"), "n_jobs": w.i(1)}
-    result = tune(FORECASTER, Y, validation_size=w.f(0.25), space=space, random_state=w.i(0), **options)
+    options = {"n_trials": w.i(2), "timeout": w.f(60), "metric": w.s("MAE"), "n_jobs": w.i(1)}
+    folds = Folds(w.f(0.25), stride=w.i(2))
+    result = tune(FORECASTER, Y, folds=folds, space=space, random_state=w.i(0), **options)
     return result.trials_["value"]
 
 
@@ -77,6 +82,7 @@ CALLS = {
     "freeze": lambda w: LSTMForecaster(2, **FAST).load_pretrained(FORECASTER, w.l(["lstm.*"])).fit(Y).predict(),
     "unfreezing": lambda w: transfer.GradualUnfreezing({1: w.s("lstm.*")})({"epoch": 1}).patterns,
     "compare": lambda w: compare(*NOISE, NOISE[0] * 0.5, level=w.f(0.75), horizon=w.i(2), random_state=w.i(0)).interval,
+    "size of the test set": lambda w: backtest(FORECASTER, Y, folds=w.i(40)).scores,
     "display": lambda w: ForecastDisplay.from_estimator(FORECASTER, Y, horizon=w.i(2), n_history=w.i(9)).forecast,
     "indicators": lambda w: indicators.returns(Y, w.i(3)),
 }

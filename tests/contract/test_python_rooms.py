@@ -42,7 +42,7 @@ DOORS = {
     "thresholds": "monitoring",
     "transfer": "export",
 }
-FACE = {"__init__", "_libtorch", "_moved", "_core"}
+FACE = {"__init__", "__main__", "_libtorch", "_moved", "_core"}
 # Rooms that are public: their `__init__` names what is.
 PUBLIC_ROOMS = {"display", "serve"}
 

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 import lstmforecast
+from lstmforecast.contract.html_repr import DocLinkMixin
 
 REFERENCE = Path(__file__).resolve().parents[2] / "docs" / "reference"
 # What they draw is seen in docs/how-to/plots.md and in the notebooks, and looked at there.
@@ -97,7 +98,11 @@ def test_it_has_an_example(path: str, value: Any) -> None:
     assert any(">>>" in document for document in documents)
 
 
-@pytest.mark.parametrize("value", [value for _, value in OBJECTS if hasattr(value, "_doc_page")])
+@pytest.mark.parametrize(
+    "value", [each for _, each in OBJECTS if inspect.isclass(each) and issubclass(each, DocLinkMixin)]
+)
 def test_diagrams_link_to_the_page_that_has_the_class(value: Any) -> None:
-    page = (REFERENCE / f"{value._doc_page}.md").read_text(encoding="utf-8")
+    link = re.search(rf"reference/(\w+)\.html#lstmforecast\.{value.__name__}", value()._repr_html_())
+    assert link is not None
+    page = (REFERENCE / f"{link[1]}.md").read_text(encoding="utf-8")
     assert f"::: lstmforecast.{value.__name__}" in page.splitlines()

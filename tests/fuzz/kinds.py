@@ -115,9 +115,9 @@ def outputs(model: Any) -> dict[str, np.ndarray]:
 
 
 def _forecasts(model: Any) -> dict[str, np.ndarray]:
-    known, X = model.fitted_.seen.covariates.known, None
+    known, X = model.fitted_.dataset.covariates.known, None
     if known is not None:
-        n_rows = model.fitted_.horizon * model.fitted_.seen.observations.n_series
+        n_rows = model.fitted_.horizon * model.fitted_.dataset.observations.n_series
         X = np.zeros((n_rows, known.n_columns)) if n_rows * known.n_columns < _MOST_NUMBERS else None
     assert len(model.context_)
     repr(model.cutoff_)

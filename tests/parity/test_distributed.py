@@ -199,7 +199,7 @@ def test_what_does_not_go_together_is_refused():
     with pytest.raises(ValueError, match=r"expected distributed_timeout to be a number above 0 and .*, got 0"):
         LSTMForecaster(distributed_timeout=0).fit(y)
     with pytest.raises(ValueError, match="expected n_jobs=None for distributed=True"):
-        backtest(LSTMForecaster(distributed=True), y, n_jobs=2, test_size=20)
+        backtest(LSTMForecaster(distributed=True), y, n_jobs=2, folds=20)
 
 
 def test_parameters_are_cloned_and_off_unless_asked_for():

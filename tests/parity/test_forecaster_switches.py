@@ -84,13 +84,13 @@ def _assert_to_torch_agrees(model, windows):
     assert found.shape == expected.shape
     assert list(module.state_dict()) == list(model.state_dict())
     # single precision on both sides, numbers of size 1 to 10
-    assert_allclose(model.fitted_.seen.undo(found), expected, rtol=1e-5, atol=2e-5)
+    assert_allclose(model.fitted_.dataset.undo(found), expected, rtol=1e-5, atol=2e-5)
 
 
 def model_log(model, windows):
     """The core takes logarithms, the module the user's units."""
     n_targets = model.n_features_in_
-    return np.concatenate([model.fitted_.seen.undo(windows[..., :n_targets]), windows[..., n_targets:]], axis=-1)
+    return np.concatenate([model.fitted_.dataset.undo(windows[..., :n_targets]), windows[..., n_targets:]], axis=-1)
 
 
 @pytest.mark.parametrize("normalize", ["last", "window", None])
@@ -105,7 +105,7 @@ def test_covariates_and_gaps(normalize, channels, linear_skip):
     windows = _windows(model, y, X, past, origins=(12, 40, 83, N))
     assert np.isnan(windows[0, :12, 1]).all()
     _assert_to_torch_agrees(model, windows)
-    assert_allclose(model.predict(X=X), model.fitted_.seen.undo(model.model_.forecast(windows))[-1], rtol=1e-12)
+    assert_allclose(model.predict(X=X), model.fitted_.dataset.undo(model.model_.forecast(windows))[-1], rtol=1e-12)
 
 
 @pytest.mark.parametrize("normalize", ["last", None])
@@ -122,7 +122,7 @@ def test_supervision_of_every_step(normalize, channels, depth):
     assert np.isnan(windows[0, :, 1]).all()
     assert np.isnan(windows[2, :4, 0]).all()
     _assert_to_torch_agrees(model, windows)
-    expected = model.fitted_.seen.undo(model.model_.forecast(windows))[-1]
+    expected = model.fitted_.dataset.undo(model.model_.forecast(windows))[-1]
     assert_allclose(model.predict(), expected, rtol=1e-12)
 
 
@@ -214,8 +214,8 @@ def test_panels(normalize, channels):
         with pytest.raises(ValueError, match=r"expected one series, or normalize='window', for to_torch, got a panel"):
             model.to_torch()
         return
-    windows, steps = model.fitted_.seen.windows(12), np.full((4, 5, 6), np.nan)
-    steps[..., 2:5] = model.fitted_.seen.features[:1, :3]
+    windows, steps = model.fitted_.dataset.windows(12), np.full((4, 5, 6), np.nan)
+    steps[..., 2:5] = model.fitted_.dataset.features[:1, :3]
     steps[..., 5] = np.random.default_rng(4).normal(size=(4, 5))
     _assert_to_torch_agrees(model, np.concatenate([windows, steps], axis=1))
 

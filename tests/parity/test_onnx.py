@@ -64,7 +64,7 @@ def _assert_agrees(session, model, windows, scales=None):
     distribution = model.model_.config["distribution"]
     parameters = model.model_.forecast(windows, None, scales)
     parameters = parameters if distribution else parameters[..., None]
-    undo = model.fitted_.seen.undo
+    undo = model.fitted_.dataset.undo
     # single precision on both sides, sums in another order, numbers of size 1 to 10
     near = {"rtol": 1e-5, "atol": 1e-5}
     assert_allclose(found.pop("forecast"), undo(mean(distribution, parameters)), **near)
@@ -169,7 +169,7 @@ def test_panels(session, normalize, channels, head):
     index = pd.MultiIndex.from_tuples([(key, time) for key, each in zip("abcd", times, strict=True) for time in each])
     X = pd.concat([X, pd.DataFrame({"price": np.random.default_rng(4).normal(size=20)}, index=index)])
     model = _fit(y, X, None, STATIC, missing="mask", normalize=normalize, channels=channels, head=head)
-    windows, future = ends_of(model.model_, model.fitted_.seen, 5, X)
+    windows, future = ends_of(model.model_, model.fitted_.dataset, 5, X)
     of = session(model)
     told = of.get_modelmeta().custom_metadata_map
     given = {"windows": windows, "future": future[:, :, -1:]}

@@ -42,7 +42,7 @@ def test_covariates_and_gaps(architecture, normalize, channels):
     )
     windows = _windows(model, y, X, past)
     _assert_to_torch_agrees(model, windows)
-    assert np.allclose(model.predict(X=X), model.fitted_.seen.undo(model.model_.forecast(windows))[-1], rtol=1e-6)
+    assert np.allclose(model.predict(X=X), model.fitted_.dataset.undo(model.model_.forecast(windows))[-1], rtol=1e-6)
 
 
 @pytest.mark.parametrize("loss", ["huber", "quantile", "normal", "student_t", "negative_binomial"])
@@ -83,6 +83,17 @@ def test_transformers_are_those_of_pytorch(transformer, normalize, channels):
 @pytest.mark.parametrize("transformer", TRANSFORMERS, ids=str)
 def test_transformers_of_panels(transformer, loss):
     y = _panel(gaps=False).round()
+    alone = _fit(y, loss=loss, normalize="window", **transformer)
+    series = [part for _, part in y.groupby(level=0, sort=False)]
+    _assert_to_torch_agrees(alone, np.stack([part.to_numpy()[-12:] for part in series]))
+    # with scales of its own and static features, each series has the forecast that it has without the others
     model = _fit(y, None, None, STATIC, loss=loss, **transformer)
-    assert np.isfinite(model.predict()).all(axis=None)
     assert model.history_["train_loss"].notna().all()
+    found = model.predict()
+    assert np.isfinite(found).all(axis=None)
+    for part in series:
+        name = part.index[0][0]
+        expected = model.predict(context=part, static=STATIC.loc[[name]])
+        assert found.loc[[name]].index.equals(expected.index)
+        # one call for all series or one for each, in float32
+        np.testing.assert_allclose(found.loc[[name]], expected, rtol=1e-5)

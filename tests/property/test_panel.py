@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone
 
-from lstmforecast import LSTMForecaster, backtest
+from lstmforecast import Folds, LSTMForecaster, backtest
 from lstmforecast.data.observations import Observations
 from lstmforecast.data.panel import Panel
 
@@ -202,7 +202,7 @@ def test_reading_takes_a_part_of_the_memory_of_the_values(long):
 
 
 def _before(part, test_size, back, horizon, gap):
-    """The rows of a series that are fitted on `back` rows after its test part begins, as far as that has windows."""
+    """The rows of a series that are fitted on `back` rows after its test set begins, as far as that has origins."""
     n = len(part)
     n_test = test_size if isinstance(test_size, int) else round(n * test_size)
     return part.iloc[: max(0, min(n - n_test + back, n - min(n_test, horizon)) - gap)]
@@ -219,10 +219,10 @@ def test_a_backtest_of_any_panel_is_a_loop_of_fits_and_forecasts(case, test_size
         2, window_size=6, freq=freq if isinstance(freq, str) else None, hidden_size=2, max_epochs=1, steps_per_epoch=2,
         random_state=0, n_threads=1,
     )  # fmt: skip
-    options = {"test_size": test_size, "stride": stride, "refit": refit, "gap": gap, "horizon": horizon}
-    result, refusal = _result_or_refusal(backtest, model, y, **options)
+    folds = Folds(test_size, stride=stride, refit=refit, gap=gap)
+    result, refusal = _result_or_refusal(backtest, model, y, folds=folds, horizon=horizon)
     if result is None:
-        # no window, or nothing to fit on before it
+        # no origin, or nothing to fit on before it
         assert refusal.startswith(("expected test_size", "expected a test", "expected gap", "expected a series"))
         return
     parts = [part.to_frame("y") for part in _parts(y).values()]

@@ -105,12 +105,40 @@ def test_a_backtest_of_fewer_steps_has_the_first_of_more():
     model = LSTMForecaster(HORIZON, calendar=["day_of_week"], window_size=14, hidden_size=4, max_epochs=1)
     model.set_params(random_state=0, n_threads=1)
     y = Y[:N_ROWS]
-    result = backtest(model, y, test_size=12, horizon=HORIZON - 2)
+    result = backtest(model, y, folds=12, horizon=HORIZON - 2)
     forecasts = result.forecasts
     for cutoff, part in forecasts.groupby("cutoff"):
         expected = result.forecaster.predict(context=y[:cutoff])[: HORIZON - 2]
         np.testing.assert_allclose(part["forecast"], expected, rtol=1e-12)
     assert len(forecasts) == 10 * (HORIZON - 2)
-    with pytest.raises(ValueError, match=r"expected horizon to be a multiple of the 5 steps .* got 3"):
-        backtest(model, y, PRICE, test_size=12, horizon=3)
-    assert len(backtest(model, y, PRICE, test_size=12, horizon=10).forecasts) == 3 * 10
+
+
+@pytest.mark.parametrize("kind", ["series", "panel"])
+@pytest.mark.parametrize(
+    ("horizon", "parameters", "n_origins"),
+    [(3, {}, 8), (7, {}, 3), (10, {}, 3), (3, {"head": "recursive"}, 10), (3, {"calendar": "auto"}, 8)],
+)
+def test_a_backtest_with_x_forecasts_what_predict_does(horizon, parameters, n_origins, kind):
+    # of 12 rows, origins with as many rows after them as the network reads X of at once
+    model = LSTMForecaster(HORIZON, window_size=14, hidden_size=4, max_epochs=1, random_state=0, n_threads=1)
+    model.set_params(**parameters)
+    # the backtest reads no row of X after the last one of y
+    y, X, X_of_y = Y[:N_ROWS], PRICE, PRICE[:N_ROWS]
+    if kind == "panel":
+        y, X, X_of_y = (pd.concat({"a": each, "b": 2 * each}, names=["unique_id"]) for each in (y, X, X_of_y))
+    result = backtest(model, y, X_of_y, folds=12, horizon=horizon)
+    assert len(result.origins) == n_origins * (1 + (kind == "panel"))
+    for i, origin, values in zip(result.which, result.origins, result.values, strict=True):
+        part = y if kind == "series" else y.loc[["ab"[i]]]
+        expected = result.forecaster.predict(horizon, X=X, context=part[:origin]).to_numpy()
+        # one call for all windows or one for each, in float32
+        np.testing.assert_allclose(values, expected.reshape(values.shape), rtol=1e-5)
+
+
+def test_intervals_of_fewer_steps_with_x_are_those_of_predict_interval():
+    model = LSTMForecaster(HORIZON, window_size=14, hidden_size=4, max_epochs=1, random_state=0, n_threads=1)
+    result = backtest(model, Y[:N_ROWS], PRICE[:N_ROWS], folds=12, horizon=3, coverage=0.5)
+    for origin, bounds in zip(result.origins, result.bounds.swapaxes(0, 1), strict=True):
+        expected = result.forecaster.predict_interval(0.5, 3, X=PRICE, context=Y[:origin])
+        # one call for all windows or one for each, in float32
+        np.testing.assert_allclose(bounds[..., 0].T, expected, rtol=1e-5)

@@ -11,7 +11,17 @@ import numpy as np
 import pandas as pd
 from tests.fuzz.kinds import KINDS, outputs
 
-from lstmforecast import DriftMonitor, LSTMForecaster, MinMaxScaler, RobustScaler, StandardScaler, _core, backtest, tune
+from lstmforecast import (
+    DriftMonitor,
+    Folds,
+    LSTMForecaster,
+    MinMaxScaler,
+    RobustScaler,
+    StandardScaler,
+    _core,
+    backtest,
+    tune,
+)
 
 _FAST: dict[str, Any] = {"max_epochs": 2, "n_threads": 1, "random_state": 0}
 
@@ -38,7 +48,7 @@ def _days(n: int = 200) -> pd.Series:
 
 def _backtests() -> Iterator[tuple[str, Any]]:
     model = LSTMForecaster(4, window_size=14, hidden_size=8, **_FAST)
-    result = backtest(model, _days(), refit=20, coverage=0.8)
+    result = backtest(model, _days(), folds=Folds(refit=20), coverage=0.8)
     yield "scores", result.scores
     yield "forecasts", result.forecasts
 

@@ -23,9 +23,10 @@ class Client:
 
     def together(self, *requests: tuple[str, str, dict[str, Any]]) -> list[httpx.Response]:
         """The answers to several requests that are sent at once."""
-        return asyncio.run(self._together(requests))
+        return asyncio.run(self.gather(requests))
 
-    async def _together(self, requests: tuple[tuple[str, str, dict[str, Any]], ...]) -> list[httpx.Response]:
+    async def gather(self, requests: tuple[tuple[str, str, dict[str, Any]], ...]) -> list[httpx.Response]:
+        """As `together`, in an event loop that runs already."""
         transport = httpx.ASGITransport(self.app)
         async with httpx.AsyncClient(transport=transport, base_url="http://test", headers=self.headers) as client:
             sent = [client.request(method, path, **options) for method, path, options in requests]

@@ -154,6 +154,6 @@ def test_the_application_warms_up_before_it_is_ready(hourly):
 
     async def started() -> int:
         async with app.router.lifespan_context(app):
-            return (await client._together((("GET", "/ready", {}),)))[0].status_code
+            return (await client.gather((("GET", "/ready", {}),)))[0].status_code
 
     assert asyncio.run(started()) == 200

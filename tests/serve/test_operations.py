@@ -169,8 +169,8 @@ class TestLog:
         monkeypatch.setattr("lstmforecast.serve.recording.MOST_WAITING", 2)
         go = threading.Event()
         with ForecastLog("sqlite://") as log:
-            put = log._store.put_forecasts
-            monkeypatch.setattr(log._store, "put_forecasts", lambda rows: go.wait(60) and put(rows))
+            put = log.store.put_forecasts
+            monkeypatch.setattr(log.store, "put_forecasts", lambda rows: go.wait(60) and put(rows))
             # no two requests in a batch
             app = create_app(models, split={"old": 1, "new": 1}, log=log, limits=Limits(batch=1))
             client = Client(app)
@@ -182,7 +182,7 @@ class TestLog:
         assert statuses == [200] * 20
         assert 1 <= len(found) <= 2
         assert all(each == {"old", "new"} for each in found)
-        reason = f'reason="the log is behind"}} {20 - len(found)}.0'
+        reason = f'reason="the queue is full"}} {20 - len(found)}.0'
         assert [f'lstmforecast_unlogged_windows_total{{model="{name}",{reason}' in text for name in models] == [
             True
         ] * 2
@@ -228,7 +228,7 @@ class TestLockedLog:
             async with app.router.lifespan_context(app):
                 client = Client(app)
                 bodies = [posted("/predict", request(300, f"shop {i}")) for i in range(50)]
-                return [each.status_code for each in await client._together(tuple(bodies))]
+                return [each.status_code for each in await client.gather(tuple(bodies))]
 
         assert asyncio.run(session()) == [200] * 50
         with ForecastLog(f"sqlite:///{tmp_path}/all.db") as log:
@@ -313,7 +313,7 @@ class TestDrift:
     def test_errors_are_seen_when_the_last_step_came_true_and_once(self, models, monkeypatch):
         pushed = []
         monitor = DriftMonitor.from_forecaster(models["old"], LOAD[:240], window=24)
-        assert monitor.watches_errors
+        assert monitor.tests_errors
         update = monitor.update
         monkeypatch.setattr(monitor, "update", lambda X, error=None: pushed.append(error) or update(X, error))
         with ForecastLog("sqlite://") as log:
@@ -348,7 +348,10 @@ class TestDrift:
             "expected actuals[0].times with one time for each of 1 rows, got 0",
         ),
         *[
-            ({"actuals": [{"values": [1], "times": [time]}]}, "actuals[0]: expected times as 2026-01-31T12:00:00, got ")
+            (
+                {"actuals": [{"values": [1], "times": [time]}]},
+                "actuals[0]: expected times such as 2026-01-31T12:00:00, got ",
+            )
             for time in (
                 "now",
                 "today",
@@ -418,4 +421,4 @@ def test_of_actuals_of_which_one_is_wrong_none_is_stored(models):
         body = actuals(100, 102)
         body["actuals"].append({"values": [1], "times": ["now"]})
         assert sentence(post(client, body)).startswith("actuals[1]: ")
-        assert log._store.actuals() == []
+        assert log.store.actuals() == []

@@ -80,7 +80,7 @@ def test_two_columns_are_two_charts_and_other_dialects_are_read(page):
     [
         ("date,load\n2026-01-01,x\n", 'expected a number in row 1, column load, got "x"'),
         (series(5).to_csv(), "expected windows[0].values with at least 24 rows, got 5"),
-        ("", "expected rows of a CSV, got none"),
+        ("", "expected rows of a CSV file, got none"),
         ("a,b,c\n1,2,3\n", "expected columns named load, got a, b, c"),
     ],
 )

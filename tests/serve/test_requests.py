@@ -13,7 +13,7 @@ from tests.serve.fuzz import malformed
 from lstmforecast.serve import Limits, create_app
 from lstmforecast.serve.batching import Batcher
 from lstmforecast.serve.limits import Refused
-from lstmforecast.serve.server import _LONG
+from lstmforecast.serve.server import LONG_BODY
 from lstmforecast.serve.telemetry import LOGGER, JSONFormatter
 
 GOOD = {"model": "pair", "windows": [{"values": [[1, 2]] * 8}]}
@@ -33,7 +33,7 @@ WRONG = {
     "array": ([], "expected the body to be an object, got an array"),
     "unknown field": (
         GOOD | {"path": "/etc/passwd"},
-        "fields model, key, windows, horizon, coverage at the most, got 'path'",
+        "no fields but model, key, windows, horizon, coverage, got 'path'",
     ),
     "no windows": ({"model": "pair"}, "expected the body with the field windows, got none"),
     "no model": ({"windows": GOOD["windows"]}, "expected model to be one of 'hourly', 'pair', 'panel', got none"),
@@ -117,7 +117,7 @@ def test_an_error_of_the_servers_own_is_in_its_log_and_not_in_the_answer(pair, m
 def test_a_long_body_is_read_beside_the_event_loop_with_the_same_answer(client):
     few = client.predict({"model": "pair", "windows": [{"values": [[1.5, 2.5]] * 8}]}).json()["forecasts"]
     many = client.predict({"model": "pair", "windows": [{"values": [[1.5, 2.5]] * 8}] * 1000})
-    assert len(many.request.content) > _LONG
+    assert len(many.request.content) > LONG_BODY
     assert many.json()["forecasts"] == few * 1000
 
 

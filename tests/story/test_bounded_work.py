@@ -63,10 +63,12 @@ tries(model.predict)
 tries(lambda v: model.predict_interval(0.5, v))
 tries(lambda v: model.predict_interval(v))
 tries(model.predict_samples)
-for name in ("test_size", "stride", "horizon", "refit", "gap", "season_length", "n_jobs"):
-    tries(lambda v: backtest(model, Y, **{"test_size": 20, name: v}))
-tries(lambda v: backtest(model, Y, test_size=20, refit=True, n_jobs=v))
-tries(lambda v: backtest(model, Y, window="sliding", train_size=v))
+for name in ("test_size", "stride", "refit", "gap"):
+    tries(lambda v: backtest(model, Y, folds=Folds(**{"test_size": 20, name: v})))
+for name in ("folds", "horizon", "season_length", "n_jobs"):
+    tries(lambda v: backtest(model, Y, **{"folds": 20, name: v}))
+tries(lambda v: backtest(model, Y, folds=Folds(20, refit=True), n_jobs=v))
+tries(lambda v: backtest(model, Y, folds=Folds(window="sliding", train_size=v)))
 tries(lambda v: model.predict(context=[v] * 20) if abs(v) > 1e9 else None)
 text = CharLSTM(**NET).fit("to be, or not to be " * 20)
 tries(lambda v: text.generate("to", v), HUGE[1:])

@@ -13,14 +13,14 @@ import pytest
 from dask.distributed import Client, LocalCluster
 
 import lstmforecast.dask
-from lstmforecast import LSTMForecaster, backtest, tune
+from lstmforecast import Folds, LSTMForecaster, backtest, tune
 
 pytestmark = [pytest.mark.slow, pytest.mark.alone]
 
 Y = np.sin(np.arange(400) / 4) + np.random.default_rng(0).normal(size=400) / 5
 # Bits depend on the number of threads, of which workers have others.
 SMALL = {"horizon": 4, "window_size": 24, "hidden_size": 8, "max_epochs": 3, "random_state": 0, "n_threads": 1}
-REFITS = {"test_size": 40, "refit": 10, "coverage": 0.9}
+REFITS = {"folds": Folds(40, refit=10), "coverage": 0.9}
 SPACE = {"hidden_size": (4, 16), "normalize": ["last", "window"]}
 
 

@@ -146,6 +146,6 @@ def test_defaults_beat_both_naive_forecasts_on_etth1():
     """The published protocol; four epochs instead of all, which `make demo` runs."""
     y = pd.read_csv(ETTH1, index_col="date", parse_dates=True)["OT"][:14_400]
     model = LSTMForecaster(24, validation_fraction=0.25, max_epochs=4, random_state=0)
-    scores = backtest(model, y, test_size=2880, scaled=True).scores["MSE"].round(3)
+    scores = backtest(model, y, folds=2880, scaled=True).scores["MSE"].round(3)
     assert (scores["repeat-last"], scores["seasonal-naive"]) == (0.034, 0.046)
     assert scores["LSTMForecaster"] < 0.033

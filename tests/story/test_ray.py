@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from joblib import parallel_config
 
-from lstmforecast import LSTMForecaster, backtest
+from lstmforecast import Folds, LSTMForecaster, backtest
 
 pytestmark = pytest.mark.slow
 
@@ -18,7 +18,7 @@ def test_a_backtest_is_the_same_on_ray() -> None:
 
     y = np.sin(np.arange(400) / 4) + np.random.default_rng(0).normal(size=400) / 5
     forecaster = LSTMForecaster(4, window_size=24, hidden_size=8, max_epochs=3, random_state=0, n_threads=1)
-    options = {"test_size": 40, "refit": 10, "coverage": 0.9}
+    options = {"folds": Folds(40, refit=10), "coverage": 0.9}
     memory = 100 * 2**20
     ray.init(
         num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="error", object_store_memory=memory

@@ -39,7 +39,7 @@ def test_a_forecaster_is_trained_saved_loaded_and_asked(network, tmp_path):
     assert forecast.index[0] == y.index[-1] + pd.Timedelta("1h")
     lower, upper = (again.predict_interval(coverage=0.9).xs(side, axis=1, level=-1) for side in ("lower", "upper"))
     assert (lower < upper).all(axis=None)
-    scores = backtest(again, y, test_size=48).scores["MSE"]
+    scores = backtest(again, y, folds=48).scores["MSE"]
     assert scores["LSTMForecaster"] < scores["repeat-last"]
 
 

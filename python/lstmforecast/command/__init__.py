@@ -1,4 +1,4 @@
-"""The command line: options, and ``lstmforecast serve``.
+"""The commands of ``lstmforecast``, a module each, with the options and files that they share.
 
-May use everything. Start with `lstmforecast.cli`, which reads the arguments.
+May use all rooms. Start with `lstmforecast.cli`, which reads the arguments and calls a command.
 """

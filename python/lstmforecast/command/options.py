@@ -1,20 +1,25 @@
-"""The options of ``lstmforecast forecast`` and ``backtest``, and messages of the package in their words."""
+"""Options that ``lstmforecast forecast`` and ``backtest`` share, and messages of the package with options' names."""
 
 from __future__ import annotations
 
 import argparse
 import re
+import sys
+from typing import TYPE_CHECKING
 
-# What only training reads: a model of --load is trained.
+if TYPE_CHECKING:
+    from lstmforecast.estimators.forecaster import LSTMForecaster
+
+# Options of training alone: --load refuses them.
 OF_TRAINING = (
     *("window_size", "hidden_size", "num_layers", "batch_size", "n_estimators", "max_epochs", "patience"),
     *("learning_rate", "loss", "seed"),
 )
-# What stands in the parentheses of a call, with up to two calls in it.
+# The parentheses of a call, with calls in them up to two deep.
 _ARGUMENTS = r"\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)"
 NAMES = (*OF_TRAINING, "n_threads", "freq", "missing", "horizon", "coverage", "test_size", "stride", "season_length")
 
-# What the user of the command can do about messages with these words.
+# What to do about errors whose messages contain these words.
 _WAYS = {
     "expected numbers in every column": "correct the file, or choose columns with --target",
     "columns as at fit": "choose columns with --target",
@@ -23,7 +28,7 @@ _WAYS = {
 
 
 def in_options(message: str) -> str:
-    """A message of the package for a user of the command: options in place of parameters, no advice in Python.
+    """Rewrite a message of the package for the command: options in place of parameters, without advice in Python.
 
     Examples
     --------
@@ -46,52 +51,71 @@ def in_options(message: str) -> str:
 
 
 def add_data(parser: argparse.ArgumentParser) -> None:
-    """Add what says which data are read."""
+    """Add the options of the data."""
     parser.add_argument("data", metavar="data.csv", help='a CSV file with a header, "-" for standard input')
     group = parser.add_argument_group("data")
-    group.add_argument("--time", metavar="COLUMN", help="the column of times (default: rows are numbered)")
-    group.add_argument("--time-format", metavar="FORMAT", help="how times are written, such as %%d.%%m.%%Y")
+    group.add_argument("--time", metavar="COLUMN", help="the column of times (default: rows are numbered from 0)")
+    group.add_argument("--time-format", metavar="FORMAT", help="the format of the times, such as %%d.%%m.%%Y")
     group.add_argument(
-        "--target", action="append", metavar="COLUMN", help="a column to forecast; may be given again (default: all)"
+        "--target", action="append", metavar="COLUMN", help="a column to forecast; repeat for several (default: all)"
     )
-    group.add_argument("--horizon", type=count, required=True, metavar="N", help="how many rows ahead")
+    group.add_argument("--horizon", type=count, required=True, metavar="N", help="how many rows to forecast")
     group.add_argument("--freq", help='the step from row to row, such as "h" or "MS" (default: found in the times)')
     group.add_argument(
         "--missing",
         choices=["error", "mask", "ffill", "interpolate"],
-        help="what becomes of missing times and values (default: an error)",
+        help="how missing times and values are handled (default: an error)",
     )
     group.add_argument(
         "--separator",
         type=separator,
         default=",",
         metavar="CHAR",
-        help='between columns, "\\t" for tabs (default ",")',
+        help='the character between columns, "\\t" for tabs (default ",")',
     )
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
-    """Add what says which model is trained."""
+    """Add the options of the model and its training."""
     group = parser.add_argument_group("model (defaults: those of lstmforecast.LSTMForecaster)")
     for name, kind, text in (
-        ("window-size", count, "rows that the network sees before it forecasts"),
+        ("window-size", count, "rows that the network reads for a forecast"),
         ("hidden-size", count, "units of each LSTM layer"),
         ("num-layers", count, "LSTM layers"),
         ("batch-size", count, "windows in each optimiser step"),
         ("n-estimators", count, "networks whose forecasts are averaged"),
-        ("max-epochs", count, "epochs, each of twenty optimiser steps, at the most"),
-        ("patience", count_or_none, 'epochs without improvement before training stops; "none": hold no rows out'),
+        ("max-epochs", count, "most epochs, of twenty optimiser steps each"),
+        (
+            "patience",
+            count_or_none,
+            'epochs without improvement before training stops; "none": never, no rows are held out',
+        ),
         ("learning-rate", float, "step size of the optimiser"),
         ("n-threads", count, "processor threads"),
     ):
         group.add_argument(f"--{name}", type=kind, metavar="N", help=text)
     group.add_argument(
-        "--loss", choices=["mse", "mae", "huber", "quantile", "normal", "student_t"], help="what training minimises"
+        "--loss",
+        choices=["mse", "mae", "huber", "quantile", "normal", "student_t"],
+        help="the loss to minimise",
     )
-    group.add_argument("--seed", type=int, metavar="N", help="of all randomness (default 0)")
+    group.add_argument("--seed", type=int, metavar="N", help="random seed (default 0)")
     talk = group.add_mutually_exclusive_group()
-    talk.add_argument("--quiet", action="store_true", help="no progress bar (as when standard error is no terminal)")
-    talk.add_argument("--verbose", action="store_true", help="a progress bar in any case")
+    talk.add_argument("--quiet", action="store_true", help="no progress bar (the default without a terminal)")
+    talk.add_argument("--verbose", action="store_true", help="always show a progress bar")
+
+
+def new_model(args: argparse.Namespace) -> LSTMForecaster:
+    """An unfitted forecaster with the parameters of the arguments."""
+    from lstmforecast.estimators.forecaster import LSTMForecaster
+
+    names = ["window_size", "hidden_size", "num_layers", "n_estimators", "batch_size", "max_epochs", "patience"]
+    names += ["learning_rate", "n_threads", "loss", "freq", "missing"]
+    given = {name: value for name in names if (value := getattr(args, name)) is not None}
+    if args.patience == "none":
+        given["patience"] = None
+    verbose = int(args.verbose or (not args.quiet and sys.stderr.isatty()))
+    return LSTMForecaster(args.horizon, **given, random_state=args.seed or 0, verbose=verbose)
 
 
 def count(text: str) -> int:
@@ -103,12 +127,12 @@ def count(text: str) -> int:
 
 
 def count_or_none(text: str) -> int | str:
-    """A whole number from 1, or the word for none."""
+    """A whole number from 1, or ``none``."""
     return text if text == "none" else count(text)
 
 
 def separator(text: str) -> str:
-    """One character, also as a shell writes a tab; or the pattern for any white space."""
+    """One character, a tab also in its written form; or the pattern for any white space."""
     text = "\t" if text == "\\t" else text
     if len(text) != 1 and text != r"\s+":
         raise argparse.ArgumentTypeError(f"expected one character, got {text!r}")

@@ -1,4 +1,4 @@
-"""The command ``lstmforecast serve``: files of models in, a server that runs until it is told to stop."""
+"""``lstmforecast serve``: load saved models and answer requests over HTTP until a signal stops the server."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ LEVELS = ("debug", "info", "warning", "error", "off")
 
 EXAMPLES = """\
 examples:
-  one model, for this machine; a page to try it at http://127.0.0.1:8000/
+  one model, on this machine; open http://127.0.0.1:8000/ to try it
     lstmforecast serve model.safetensors
 
-  two, under names of their own, for everybody who has the key
+  two named models, for every client that sends the API key
     LSTMFORECAST_API_KEY=... lstmforecast serve load=model.safetensors price=other.safetensors --host 0.0.0.0
 
-  two behind one endpoint, a tenth of the keys for the newer; all forecasts are kept, of both, to be compared
+  an A/B test: the new model answers a tenth of the keys, and the log keeps the forecasts of both for /compare
     lstmforecast serve old.safetensors new.safetensors --split old=9,new=1 --log forecasts.db
 
-  the same, and an eye on whether the data are still those of a file
+  the same, with a check whether the data in requests still resemble those of a file
     lstmforecast serve old.safetensors new.safetensors --split old=9,new=1 --log forecasts.db --reference year.csv
 
-  a forecast for the steps after some rows, with bounds that hold the truth nine times of ten
+  a request for a forecast with 90 % prediction intervals
     curl localhost:8000/predict -H "Content-Type: application/json" \\
       -d '{"windows": [{"values": [1.5, 1.7, ...]}], "coverage": 0.9}'
 
-/openapi.json describes what can be asked, with an example for each model; /metrics is for Prometheus. SIGTERM and
-Ctrl-C finish what is in flight first. The log is a line of JSON for each request, on standard error.
+/openapi.json describes all requests, with an example for each model. /metrics is for Prometheus. After SIGTERM or
+Ctrl-C the server answers the requests that it has received, then stops. It logs requests on standard error, as JSON.
 """
 
 
@@ -44,68 +44,87 @@ def add_parser(commands: Any, style: dict[str, Any]) -> None:
     """Add the command to those of ``lstmforecast``."""
     parser = commands.add_parser("serve", help="answer requests for forecasts over HTTP", epilog=EXAMPLES, **style)
     parser.add_argument(
-        "models", nargs="+", metavar="[NAME=]FILE", help="models kept with --save; named by their files"
+        "models",
+        nargs="+",
+        metavar="[NAME=]FILE",
+        help="models saved by forecast --save; requests call them by NAME (default: that of the file, without suffix)",
     )
-    where = parser.add_argument_group("where, and for whom")
-    where.add_argument(
-        "--host", default="127.0.0.1", help="address to listen at (default 127.0.0.1: this machine only)"
+    _add_access(parser.add_argument_group("address and access"))
+    _add_monitoring(parser.add_argument_group("comparing and monitoring models"))
+    _add_limits(parser.add_argument_group("limits"))
+    parser.add_argument(
+        "--log-level", choices=LEVELS, default="info", help="least severe messages to log (default info)"
     )
-    where.add_argument("--port", type=_port, default=8000, metavar="N", help="port (default 8000; 0: a free one)")
-    where.add_argument(
+    parser.set_defaults(run=run)
+
+
+def _add_access(group: Any) -> None:
+    group.add_argument(
+        "--host", default="127.0.0.1", help="address to listen at (default 127.0.0.1: only this machine can connect)"
+    )
+    group.add_argument("--port", type=_port, default=8000, metavar="N", help="port (default 8000; 0: any free one)")
+    group.add_argument(
         "--allowed-hosts",
         metavar="NAME,...",
         type=_names,
-        help="names under which the server may be asked, such as that of a proxy before it, beside localhost (default: "
-        "what arrives at 127.0.0.1 or ::1 has to name it, elsewhere any name will do)",
+        help="host names that requests may use besides localhost, such as that of a proxy (default: any, but at "
+        "127.0.0.1 and ::1 only localhost)",
     )
-    where.add_argument(
+    group.add_argument(
         "--api-key-file",
         metavar="FILE",
-        help=f"a file that holds the key requests need; else ${KEY_VARIABLE}, else none",
+        help=f"file with the API key that requests must send (default: the environment variable {KEY_VARIABLE}; "
+        "without it, no key is needed)",
     )
-    judged = parser.add_argument_group("judging models in use")
-    judged.add_argument(
+
+
+def _add_monitoring(group: Any) -> None:
+    group.add_argument(
         "--split",
         metavar="NAME=WEIGHT,...",
         type=_weights,
-        help="models that answer requests which name none: each key is answered by the same one",
+        help="divide requests that name no model between these models; the same key always goes to the same model",
     )
-    judged.add_argument(
+    group.add_argument(
         "--log",
         metavar="FILE or URL",
-        help="keep all forecasts from windows with times, and what is posted to /actuals; /compare (SQLite, or what "
-        "SQLAlchemy connects to)",
+        help="save forecasts, and the actual values posted to /actuals, for /compare; an SQLite file, or a URL of "
+        "SQLAlchemy",
     )
-    judged.add_argument(
-        "--log-keep-days", type=_count, default=90, metavar="N", help="how long the log keeps a row (default 90)"
+    group.add_argument(
+        "--log-keep-days", type=_count, default=90, metavar="N", help="days that the log keeps a row (default 90)"
     )
-    judged.add_argument(
+    group.add_argument(
         "--log-max-rows",
         type=_count,
         default=1_000_000,
         metavar="N",
-        help="forecasts, and actuals, that the log keeps: the newest (default 1000000)",
+        help="most forecasts, and most actual values, in the log; the oldest are deleted (default 1000000)",
     )
-    judged.add_argument("--no-shadow", action="store_true", help="don't log what other models of the split would say")
-    judged.add_argument(
-        "--reference", metavar="CSV", help="rows that are normal, with the models' columns; /drift tells of others"
+    group.add_argument(
+        "--no-shadow", action="store_true", help="log only the model that answers, not the other models of --split"
     )
-    most = parser.add_argument_group("limits")
+    group.add_argument(
+        "--reference",
+        metavar="CSV",
+        help="normal data, with the columns of the models; /drift tells whether requests differ from them",
+    )
+
+
+def _add_limits(group: Any) -> None:
     for name, default, text in (
-        ("max-body", 4 * 2**20, "bytes of a request"),
-        ("max-windows", 1024, "windows of a request"),
+        ("max-body", 4 * 2**20, "bytes in the body of a request"),
+        ("max-windows", 1024, "windows in a request"),
         ("max-horizon", 1000, "steps ahead"),
-        ("max-waiting", 256, "requests that wait; the next gets 503 and Retry-After"),
-        ("max-batch", 256, "windows of several requests that share a call of the network"),
-        ("max-numbers", 2_000_000, "numbers in an answer: windows, times steps, variables and bounds"),
-        ("max-header", 2**15, "bytes of a request before its body"),
-        ("max-seconds", 30, "seconds for a request to arrive, and for its answer to be taken"),
-        ("max-connections", 512, "connections; the longest idle is closed for one more"),
+        ("max-waiting", 256, "requests in the queue; one more is answered with 503 and Retry-After"),
+        ("max-batch", 256, "windows that are forecast together"),
+        ("max-numbers", 2_000_000, "numbers in an answer: windows times steps, variables and bounds"),
+        ("max-header", 2**15, "bytes before the body of a request"),
+        ("max-seconds", 30, "seconds to receive a request, and to send its answer"),
+        ("max-connections", 512, "connections; for one more, the longest idle is closed"),
         ("n-threads", 1, "processor threads of the network"),
     ):
-        most.add_argument(f"--{name}", type=_count, default=default, metavar="N", help=f"{text} (default {default})")
-    parser.add_argument("--log-level", choices=LEVELS, default="info", help="what is logged (default info)")
-    parser.set_defaults(run=run)
+        group.add_argument(f"--{name}", type=_count, default=default, metavar="N", help=f"{text} (default {default})")
 
 
 def run(args: argparse.Namespace) -> None:
@@ -124,7 +143,7 @@ def run(args: argparse.Namespace) -> None:
     from lstmforecast.serve.listening import listen, serve
 
     if args.no_shadow and not (args.split and args.log):
-        raise ValueError("expected --split and --log with --no-shadow, without which no model forecasts for the log")
+        raise ValueError("expected --split and --log with --no-shadow, got --no-shadow without them")
     limits = Limits(
         body_bytes=args.max_body,
         windows=args.max_windows,
@@ -153,14 +172,14 @@ def run(args: argparse.Namespace) -> None:
     )
     _log(args.log_level)
     listening = listen(args.host, args.port)
-    # What the libraries have made stays until the end: the collector would go through it (0.2 s) again and again.
+    # objects of the libraries stay until the end: without this, each collection would go through them (0.2 s)
     gc.collect()
     gc.freeze()
     serve(app, listening, limits, log)
 
 
 def read_models(given: list[str]) -> dict[str, LSTMForecaster]:
-    """Load files, each under the name before its ``=``, or under its own without the suffix."""
+    """Load files, named by what stands before ``=``, or by the file's name without its suffix."""
     from lstmforecast.estimators.forecaster import LSTMForecaster
 
     models: dict[str, LSTMForecaster] = {}
@@ -168,19 +187,19 @@ def read_models(given: list[str]) -> dict[str, LSTMForecaster]:
         name, _, path = each.rpartition("=") if not Path(each).exists() else ("", "", each)
         name = name or Path(path).stem
         if name in models:
-            raise ValueError(f"expected a name of its own for every model, got {name!r} twice: write NAME=FILE")
+            raise ValueError(f"expected a different name for each model, got {name!r} twice: write NAME=FILE")
         models[name] = LSTMForecaster.load(path)
     return models
 
 
 def read_monitors(path: str, models: dict[str, LSTMForecaster]) -> dict[str, DriftMonitor]:
-    """A monitor for each model, of its columns in a CSV file; of one without names, of the file's only column."""
+    """A monitor for each model, fitted to its columns in a CSV file; to the only column if they have no names."""
     from lstmforecast.data.csvfile import read_series
     from lstmforecast.monitoring.drift import DriftMonitor
 
     monitors = {}
     for name, model in models.items():
-        form = model.fitted_.seen.observations.form
+        form = model.fitted_.dataset.observations.form
         columns = None if form.columns is None or form.columns[0] is None else [str(each) for each in form.columns]
         monitors[name] = DriftMonitor.from_forecaster(model, read_series(path, None, columns).to_numpy())
     return monitors
@@ -192,7 +211,7 @@ def _key(args: argparse.Namespace) -> str | None:
 
 
 def _log(level: str) -> None:
-    """Send the server's log, and uvicorn's, to standard error as JSON."""
+    """Log to standard error as JSON: the server's messages, and uvicorn's."""
     from lstmforecast.serve.telemetry import JSONFormatter
 
     handler = logging.StreamHandler(sys.stderr)

@@ -76,8 +76,8 @@ class DistributionLoss(TypedDict):
 Loss: TypeAlias = Literal["mse", "mae", "huber", "cross_entropy"] | PinballLoss | DistributionLoss
 
 
-class _ModelDefaults(TypedDict, total=False):
-    """What has a default in the core."""
+class ModelDefaults(TypedDict, total=False):
+    """The keys of a `ModelConfig` that have a default in the core."""
 
     segment_length: int
     linear_skip: bool
@@ -91,7 +91,7 @@ class _ModelDefaults(TypedDict, total=False):
     layer_devices: list[str] | None
 
 
-class ModelConfig(_ModelDefaults):
+class ModelConfig(ModelDefaults):
     """The configuration of `_core.Model`.
 
     ``segment_length``: rows of a window in one step of the LSTM. ``linear_skip``: whether a linear forecast is added.
@@ -221,6 +221,16 @@ class TrainingOptions(_OptimizerOptions, _DataDefaults):
     stride: int
 
 
+class TrainingOverrides(TypedDict, total=False):
+    """Options of a training that an estimator derives from its data."""
+
+    loss: Loss
+    scaler: Literal["standard", "minmax", "robust", "loaded"] | None
+    stride: int
+    steps_per_epoch: int | None
+    validation_fraction: float
+
+
 class TextTrainingOptions(_OptimizerOptions):
     """The options of `_core.CharModel.fit`; ``sequence_length`` characters are one row of a batch."""
 
@@ -229,7 +239,7 @@ class TextTrainingOptions(_OptimizerOptions):
 
 
 class _OfEnsemble(TypedDict, total=False):
-    """What only an ensemble tells."""
+    """What only ensembles add."""
 
     estimator: int
 
@@ -331,7 +341,7 @@ class MonitorOptions(_MonitorDefaults):
 
 
 class TextModelConfig(TypedDict):
-    """The configuration of `_core.CharModel`: ``counts`` says how often each of ``characters`` comes."""
+    """The configuration of `_core.CharModel`: ``counts`` are the frequencies of ``characters``."""
 
     characters: str
     counts: list[int]

@@ -54,12 +54,12 @@ class FitTasks:
         self._context.call_on_fit_task_begin(**self._told)
 
     @property
-    def are_heard(self) -> bool:
+    def has_callbacks(self) -> bool:
         """Whether there is a callback."""
         return self._context is not None and bool(self._context._callbacks)
 
     @property
-    def ask_for_estimators(self) -> bool:
+    def asks_for_estimators(self) -> bool:
         """Whether a callback asks for the fitted estimator after each epoch."""
         callbacks = [] if self._context is None else self._context._callbacks
         return any("fitted_estimator" in inspect.signature(each.on_fit_task_end).parameters for each in callbacks)

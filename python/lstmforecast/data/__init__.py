@@ -1,5 +1,5 @@
-"""From what users pass to the numbers that a network reads: frames, indexes, panels, covariates, calendars, scalers.
+"""Converts the user's data to the arrays that a network reads: frames, time indexes, panels, covariates, scalers.
 
-May use `contract`. Start with `observations`, which reads ``y`` and remembers how forecasts of it are labelled; `panel`
-is the same for many series, `covariates` for ``X``, and `dataset` joins them with the scales of a fitted model.
+May use `contract`. Start with `observations`, which reads ``y`` and keeps what is needed to label forecasts; `panel`
+does the same for many series and `covariates` for ``X``. `dataset` joins them and adds the scales of each series.
 """

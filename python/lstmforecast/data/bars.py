@@ -1,4 +1,4 @@
-"""Frames of prices and volumes: their columns by name, and a computation on each series of them."""
+"""Reads columns of price and volume bars and applies a function to each series of them."""
 
 from __future__ import annotations
 
@@ -17,31 +17,31 @@ Array = NDArray[np.float64]
 def by_series(
     bars: pd.DataFrame | pd.Series, columns: Sequence[str], names: Sequence[str], of: Callable[..., Sequence[Array]]
 ) -> pd.DataFrame:
-    """Compute new columns from columns of bars, of each series by itself.
+    """Compute new columns from columns of bars, for each series separately.
 
     Parameters
     ----------
     bars : DataFrame, or Series of prices, of n rows
         With an index of times or integers, or of (series, time).
     columns : list of str
-        The columns to compute with, in small letters; a Series is ``"close"``.
+        The columns that ``of`` takes, in lower case; a Series is ``"close"``.
     names : list of str
-        What the new columns are called.
+        The names of the new columns.
     of : callable
-        Takes an array of shape (n_bars,) for each of ``columns``, of the rows in which none of them is missing, and
-        gives one for each of ``names``.
+        Takes an array of shape (n_bars,) for each of ``columns``, with the rows in which none of them is missing, and
+        returns an array for each of ``names``.
 
     Returns
     -------
     DataFrame of shape (n, len(names))
-        With the index of the bars; NaN where a row is no bar.
+        With the index of the bars; NaN in rows with a missing value.
 
     Raises
     ------
     TypeError
-        If bars are neither, or a column holds no numbers.
+        If bars are of another type, or a column is not numeric.
     ValueError
-        If a column is missing or doubled, a value infinite, or the rows of a series are out of order.
+        If a column is missing or duplicated, a value is infinite, or the times of a series are not ascending.
     """
     values = read_columns(bars, columns)
     found = np.full((len(bars), len(names)), np.nan)
@@ -54,7 +54,7 @@ def by_series(
 
 
 def read_columns(bars: Any, columns: Sequence[str]) -> Array:
-    """Columns of bars by their names in any case, as new numbers of shape (n, len(columns)).
+    """Copy columns of bars, whose names may be in upper or lower case: (n, len(columns)).
 
     Raises
     ------
@@ -91,7 +91,7 @@ def _column(bars: pd.DataFrame, name: str) -> Array:
 
 
 def _series(index: pd.Index) -> Iterator[NDArray[np.intp]]:
-    """The rows of each series."""
+    """The row numbers of each series."""
     if not isinstance(index, pd.MultiIndex):
         _require_order(index, "bars")
         yield np.arange(len(index))

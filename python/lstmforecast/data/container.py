@@ -1,4 +1,4 @@
-"""The numbers in a list, array, Series or DataFrame, and the form in which they came."""
+"""Reads the numbers of a list, array, Series or DataFrame, and describes the container for results."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from numpy.typing import NDArray
 
 from lstmforecast.data.frames import Origin
 
-# Sums of squares, of which deviations and regressions are made, stay far below what double precision has room for.
+# Sums of squares, in deviations and regressions, stay far below the limit of double precision.
 MOST_VALUE = 1e100
 
 
 @dataclass(frozen=True)
 class Form:
-    """What a container looked like, so that results can look the same.
+    """The kind of a container, so that results can be returned in the same kind.
 
     Attributes
     ----------
     kind : {"vector", "matrix", "series", "frame"}
         Array of shape (n,), array of shape (n, k), Series or DataFrame.
     dtype : {"float32", "float64"}
-        Of the results.
+        The type of the results.
     columns : pandas.Index of shape (k,) or None
         A frame's columns, or a Series' name alone; None for arrays.
     origin : Origin or None
-        The library that it came from; None for pandas and arrays.
+        The library of the container; None for pandas and arrays.
     """
 
     kind: str
@@ -40,7 +40,7 @@ class Form:
     origin: Origin | None = None
 
     def give_back(self, values: NDArray[np.float64], index: pd.Index | None) -> Any:
-        """Put ``values`` (n, k) and ``index`` (n,) into a container of this form, one of pandas for any frame."""
+        """Put ``values`` (n, k) and ``index`` (n,) into a container of this kind; any frame is one of pandas."""
         values = values.astype(self.dtype, copy=False)
         if self.kind == "frame":
             return pd.DataFrame(values, index=index, columns=self.columns)
@@ -50,32 +50,32 @@ class Form:
         return values[:, 0] if self.kind == "vector" else values
 
     def finish(self, result: Any) -> Any:
-        """Turn a result for the user into a frame of the library that the data came from."""
+        """Convert a result to the library of the data."""
         return result if self.origin is None else self.origin.give_back(result)
 
     def variables(self, n_columns: int) -> pd.Index:
-        """Names for the variables of a table: those of the columns, numbers where they have none."""
+        """The names of the variables: those of the columns, or numbers."""
         if self.columns is None or self.columns[0] is None:
             return pd.RangeIndex(n_columns)
         labels: pd.Index = pd.Index(list(self.columns), tupleize_cols=False)
         return labels
 
     def label(self, column: int) -> str:
-        """Name a column in a message."""
+        """The name of a column in a message."""
         return f"{column}" if self.columns is None else f"{self.columns[column]!r}"
 
 
 def read_table(y: Any, name: str = "y", origin: Origin | None = None) -> tuple[NDArray[np.float64], Form]:
-    """Take the numbers out of a container, missing ones as NaN.
+    """Read the numbers of a container, missing ones as NaN.
 
     Parameters
     ----------
     y : array-like of shape (n,) or (n, k), Series or DataFrame
-        Real numbers of any type and layout, nullable ones too.
+        Real numbers of any type and memory layout, nullable types included.
     name : str
-        What the messages call the data.
+        The name of the data in messages.
     origin : Origin or None
-        The library that the data came from: code in messages is for pandas, and left out for others.
+        The library of the data. Messages recommend code for pandas only.
 
     Returns
     -------
@@ -85,9 +85,9 @@ def read_table(y: Any, name: str = "y", origin: Origin | None = None) -> tuple[N
     Raises
     ------
     TypeError
-        If a column holds no real numbers, or ``y`` is no dense array.
+        If a column is not numeric, or ``y`` is no dense array.
     ValueError
-        If ``y`` is empty, of more than two dimensions, ragged, has two columns of the same name, or a value beyond
+        If ``y`` is empty or ragged, has more than two dimensions or two columns of the same name, or a value exceeds
         1e100.
     """
     if isinstance(y, pd.DataFrame):
@@ -103,7 +103,7 @@ def read_table(y: Any, name: str = "y", origin: Origin | None = None) -> tuple[N
         if array.dtype.kind in "fiu" and array.size:
             narrow = array.dtype.kind == "f" and array.dtype.itemsize <= 4
             form = Form(kind, "float32" if narrow else "float64", None)
-            # the common case, in which pandas would take longer than the network
+            # a shortcut for the usual case: through pandas it would take longer than the network
             values = np.ascontiguousarray(array.reshape(len(array), -1), np.float64)
             return _of_usable_size(values, name, form, None), form
         table = pd.DataFrame(array)
@@ -121,7 +121,7 @@ def _read_array(y: Any, name: str) -> NDArray[Any]:
             f"expected {name} as a dense array, got a sparse {type(y).__name__}; convert it with .toarray()"
         )
     try:
-        # A masked array would lose its mask in np.asarray.
+        # np.asarray would drop the mask of a masked array
         array = np.ma.filled(np.ma.asarray(y, np.float64), np.nan) if np.ma.isMaskedArray(y) else np.asarray(y)
     except ValueError as error:
         raise ValueError(
@@ -148,7 +148,7 @@ def _numbers(table: pd.DataFrame, form: Form, name: str) -> NDArray[np.float64]:
 
 
 def _first_wrong(column: pd.Series) -> str:
-    """The first value that is no number, and its row where other rows hold numbers."""
+    """The first value that is no number, with its row if other rows are numbers."""
     readable = np.array([_is_missing(value) or _is_readable(value) for value in column])
     if readable.all() or not readable.any():
         return reprlib.repr(column.iloc[0])
@@ -157,7 +157,7 @@ def _first_wrong(column: pd.Series) -> str:
 
 
 def _is_readable(value: Any) -> bool:
-    """Whether a value is a number, or text that is one."""
+    """Whether a value is a number, or text that can be read as one."""
     if not isinstance(value, str):
         return is_number(value)
     try:
@@ -192,19 +192,19 @@ def _holds_numbers(column: pd.Series) -> bool:
 
 
 def row_name(index: pd.Index | None, row: int) -> str:
-    """A row in a message: its label, with the series of a panel, and its number."""
+    """A row in a message: its label, its series in a panel, and its number."""
     if index is None or (isinstance(index, pd.RangeIndex) and index.start == 0 and index.step == 1):
         return f"row {row}"
     label = index[row]
     if isinstance(index, pd.MultiIndex) and index.nlevels == 2:
-        # Python's own 7, not np.int64(7)
+        # a Python value, because np.int64(7) has that for its repr
         series = index[row : row + 1].get_level_values(0).tolist()[0]
         return f"{label[1]} of series {series!r} (row {row})"
     return f"{label} (row {row})"
 
 
 def place(mask: NDArray[np.bool_], what: str, index: pd.Index | None, form: Form) -> str:
-    """Count what a mask (n, k) marks, and say where the first of it is."""
+    """The number of values that a mask (n, k) marks, and the place of the first, for messages."""
     row, column = (int(i) for i in np.argwhere(mask)[0])
     where = f"column {form.label(column)} at " if mask.shape[1] > 1 or form.kind in ("frame", "long") else ""
     return f"{int(mask.sum())} {what}, the first in {where}{row_name(index, row)}"
@@ -231,10 +231,10 @@ def _float(value: Any) -> float:
 
 
 def _of_usable_size(values: NDArray[np.float64], name: str, form: Form, index: pd.Index | None) -> NDArray[np.float64]:
-    """Values as they are; a ValueError for one whose squares no number has room for. Infinite ones are the caller's."""
+    """Return the values; raise a ValueError for a finite one whose square would overflow."""
     if values.max(initial=0.0) <= MOST_VALUE and values.min(initial=0.0) >= -MOST_VALUE:
         return values
-    # nan compares as false
+    # NaN compares as false
     beyond = (np.abs(values) > MOST_VALUE) & np.isfinite(values)
     if beyond.any():
         row, column = (int(i) for i in np.argwhere(beyond)[0])

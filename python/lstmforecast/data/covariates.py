@@ -1,4 +1,4 @@
-"""What stands beside the targets: covariates known in advance or so far, the calendar, and what never changes."""
+"""Features beside the targets: known and past covariates, calendar features and static features."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Table:
-    """The columns of one kind of covariates, as they were at `fit`."""
+    """The columns of ``X`` or ``X_past`` at `fit`."""
 
     name: str
     form: Form
     n_columns: int
 
     def read(self, table: Any, index: pd.Index | None, n_rows: int, rows: str) -> Array:
-        """Take the rows out that belong to ``index``, or for arrays all ``n_rows``: (n_rows, n_columns).
+        """Select the rows of ``index``; of an array, which must have ``n_rows`` rows, all: (n_rows, n_columns).
 
         Raises
         ------
         ValueError
-            If a row or a value is missing, by its time, or the columns are others.
+            If a row or a value is missing, or the columns are not those of `fit`.
         """
         if table is None:
             raise ValueError(f"expected {self.name} for {rows}, as there was one at fit, got None")
@@ -68,7 +68,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Covariates:
-    """How features are made from what users give; the same at `fit` and afterwards.
+    """How features are made from the user's tables, in the same way at `fit` and afterwards.
 
     Attributes
     ----------
@@ -77,13 +77,13 @@ class Covariates:
     calendar, holidays
         As the forecaster's parameters.
     freq : str, int, offset or None
-        Frequency of the targets.
+        The frequency of the targets.
     static : DataFrame or None
-        Features of each series, one row each, encoded as numbers.
+        The encoded features of the series, one row each.
     static_columns : tuple of StaticColumn or None
-        What they were made of; None: not known, in files and pickles of older versions.
+        The columns that ``static`` was made of; None in files and pickles of older versions, which don't say.
     calendar_version : int
-        Which features of the calendar the network was trained with: `lstmforecast.calendar.VERSION`, 1 in older files.
+        The version of the calendar features in the training: `lstmforecast.calendar.VERSION`, 1 in older files.
     """
 
     past: Table | None = None
@@ -96,85 +96,91 @@ class Covariates:
     calendar_version: int = VERSION
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        # older pickles don't have it
+        # older pickles have no version
         vars(self).update({"calendar_version": 1} | state)
 
     @classmethod
     def at_fit(
-        cls, seen: Observations, X: Any, X_past: Any, static: Any, calendar: str | Sequence[str] | None, holidays: Any
+        cls,
+        observations: Observations,
+        X: Any,
+        X_past: Any,
+        static: Any,
+        calendar: str | Sequence[str] | None,
+        holidays: Any,
     ) -> Covariates:
-        """Remember what there is; nothing is aligned yet."""
+        """Describe the tables of `fit`; rows are not aligned yet."""
         tables: dict[str, Table | None] = {}
         for name, table in (("X_past", X_past), ("X", X)):
             tables[name] = None
             if table is not None:
                 values, form = read_table(indexed(to_pandas(table, name)[0], name)[0], name)
                 tables[name] = Table(name, form, values.shape[1])
-        read = cls(tables["X_past"], tables["X"], calendar, holidays, seen.freq)
+        read = cls(tables["X_past"], tables["X"], calendar, holidays, observations.freq)
         if static is None:
             return read
-        if not seen.is_panel:
+        if not observations.is_panel:
             raise TypeError("expected y with several series for static, got one")
-        encoded, columns = read_static(static, seen.series_keys)
+        encoded, columns = read_static(static, observations.series_keys)
         return replace(read, static=encoded, static_columns=columns)
 
     @property
     def n_known(self) -> int:
-        """How many features are known in advance."""
+        """The number of features that are known in advance."""
         return (0 if self.known is None else self.known.n_columns) + len(self._calendar_names())
 
     @property
     def n_static(self) -> int:
-        """How many features never change; they are the first."""
+        """The number of static features, which are the first."""
         return 0 if self.static is None else self.static.shape[1]
 
     @property
     def n_features(self) -> int:
-        """How many features there are."""
+        """The number of features."""
         return self.n_static + (0 if self.past is None else self.past.n_columns) + self.n_known
 
     @property
     def names(self) -> list[Hashable]:
-        """What the features are called, in their order; numbers for the columns of arrays."""
+        """The names of the features, in their order; numbers for the columns of arrays."""
         static = [] if self.static is None else list(self.static.columns)
         tables = [list(table.form.variables(table.n_columns)) for table in (self.past, self.known) if table is not None]
         return [*static, *(name for table in tables for name in table), *self._calendar_names()]
 
-    def of(self, seen: Observations, X: Any, X_past: Any, static: Any = None) -> Array:
-        """The features of observations: (n, n_features), static ones first, those known in advance last.
+    def of(self, observations: Observations, X: Any, X_past: Any, static: Any = None) -> Array:
+        """Make the features of observations: (n, n_features), static ones first, those known in advance last.
 
         Raises
         ------
         TypeError, ValueError
-            If something is missing, unexpected, or of another kind than at fit.
+            If a table is missing, unexpected, or of another kind than at fit.
         """
         self._check_expected(X, X_past)
-        parts = [self._static_rows(seen, static)]
+        parts = [self._static_rows(observations, static)]
         for table, given in ((self.past, X_past), (self.known, X)):
             if table is not None:
-                parts.append(table.read(given, seen.index, len(seen), "the rows of y"))
-        return np.hstack([*parts, self.calendar_rows(seen.index, len(seen))])
+                parts.append(table.read(given, observations.index, len(observations), "the rows of y"))
+        return np.hstack([*parts, self.calendar_rows(observations.index, len(observations))])
 
-    def of_future(self, seen: Observations, steps: int, X: Any, at_once: int = 1) -> Array:
-        """The features of the steps after each series: (n_series, steps, n_features), nan where not known.
+    def of_future(self, observations: Observations, steps: int, X: Any, at_once: int = 1) -> Array:
+        """Make the features of the steps after each series: (n_series, steps, n_features), NaN where unknown.
 
-        Messages say that the network forecasts so many steps ``at_once``.
+        ``at_once``, the number of steps that the network forecasts in one pass, is for messages.
         """
-        future = np.full((seen.n_series * steps, self.n_features), np.nan)
+        future = np.full((observations.n_series * steps, self.n_features), np.nan)
         if self.n_known:
-            index = seen.future_index(steps)
+            index = observations.future_index(steps)
             known = [self.calendar_rows(index, len(future))]
             if self.known is not None:
                 rows = f"the {steps} steps after the end"
                 rows += f" (the network forecasts {at_once} at once)" if at_once > 1 else ""
-                known.insert(0, self.known.read(X, index, seen.n_series * steps, rows))
+                known.insert(0, self.known.read(X, index, observations.n_series * steps, rows))
             future[:, -self.n_known :] = np.hstack(known)
         if X is not None and self.known is None:
             raise ValueError("expected no X, as there was none at fit, got one")
-        return future.reshape(seen.n_series, steps, -1)
+        return future.reshape(observations.n_series, steps, -1)
 
     def pack(self) -> dict[str, Any]:
-        """Write as plain values, for `unpack`."""
+        """Write as plain values for model files."""
         tables: dict[str, Any] = {
             name: None if table is None else pack_columns(table.form) | {"n_columns": table.n_columns}
             for name, table in (("X_past", self.past), ("X", self.known))
@@ -229,7 +235,7 @@ class Covariates:
         return calendar_names(self.freq, self.calendar, self.holidays, self.calendar_version)
 
     def calendar_rows(self, index: pd.Index | None, n_rows: int) -> Array:
-        """Features of the calendar for the rows of an index: (n_rows, n), without columns where none are wanted."""
+        """Calendar features of the rows of an index: (n_rows, n), without columns if none are asked for."""
         if self.calendar is None and self.holidays is None:
             return np.zeros((n_rows, 0))
         if index is None:
@@ -237,13 +243,13 @@ class Covariates:
         times = index.get_level_values(-1) if isinstance(index, pd.MultiIndex) else index
         return calendar_features(times, self.freq, self.calendar, self.holidays, self.calendar_version).to_numpy()
 
-    def _static_rows(self, seen: Observations, static: Any) -> Array:
+    def _static_rows(self, observations: Observations, static: Any) -> Array:
         if self.static is None:
             if static is not None:
                 raise ValueError("expected no static, as there was none at fit, got one")
-            return np.zeros((len(seen), 0))
-        rows = static_rows(self.static, self.static_columns, static, seen.series_keys)
-        return np.repeat(rows, seen.lengths, axis=0)
+            return np.zeros((len(observations), 0))
+        rows = static_rows(self.static, self.static_columns, static, observations.series_keys)
+        return np.repeat(rows, observations.lengths, axis=0)
 
 
 def _rows_of(index: pd.Index, given: pd.Index, name: str, rows: str) -> NDArray[np.intp]:

@@ -1,4 +1,4 @@
-"""A CSV file as the series that a forecaster takes: chosen columns, indexed by their times."""
+"""Reads columns of a CSV file as a time series."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["read_series"]
 
-# So many columns are named in a message.
+# The number of columns that a message lists at most.
 MOST_LISTED = 12
 
 
@@ -35,14 +35,14 @@ def read_series(
     source : path or open file
         The file.
     time : str, optional
-        The column of times. Without it the rows are numbered from 0.
+        The column of times; without it rows are numbered from 0.
     targets : sequence of str, optional
-        The columns of the series, in this order; all but ``time`` if not given.
+        The columns of the series, in this order; default: all but ``time``.
     separator : str
-        What stands between columns.
+        The separator of columns.
     time_format : str, optional
-        How the times are written, as for `datetime.datetime.strptime`; recognised if not given, in one order of day and
-        month for the whole column.
+        The format of the times, as for `datetime.datetime.strptime`. Default: the format is detected, with one order of
+        day and month for the whole column.
 
     Returns
     -------
@@ -54,8 +54,7 @@ def read_series(
     OSError
         If the file can't be read.
     ValueError
-        If it is no CSV table, lacks a column (those that it has are listed), or holds something that is no time (its
-        line is named), or times whose day and month can be taken for each other.
+        If the file is no CSV table or lacks a column, a value is no time, or the order of day and month is ambiguous.
     """
     name = "standard input" if hasattr(source, "read") else str(source)
     table = _read_table(source, name, separator, time)
@@ -72,11 +71,11 @@ def read_series(
 
 
 def _read_table(source: str | Path | IO[Any], name: str, separator: str, time: str | None) -> pd.DataFrame:
-    # Times are read as text: pandas would take 19580329 for nanoseconds.
+    # times as text, because pandas would read 19580329 as nanoseconds
     types = None if time is None else {time: str}
     try:
         with warnings.catch_warnings():
-            # rows longer than the header: their first fields would become an index, or their last ones be dropped
+            # of rows longer than the header pandas would take the first fields as an index, or drop the last ones
             warnings.simplefilter("error", pd.errors.ParserWarning)
             return pd.read_csv(source, sep=separator, dtype=types, index_col=False)
     except pd.errors.ParserWarning as error:

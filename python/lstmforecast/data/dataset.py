@@ -41,8 +41,8 @@ def read_observations(
 
 
 @dataclass(frozen=True)
-class Seen:
-    """Observations with their features.
+class Dataset:
+    """Observations with their features, and the scales of each series of a panel.
 
     Attributes
     ----------
@@ -87,7 +87,7 @@ class Seen:
         holidays: str | None,
         scaler: Any,
         transform: str | None,
-    ) -> Seen:
+    ) -> Dataset:
         """Check the data of a fit, and align the covariates with them; the options are parameters of the forecaster."""
         observations = read_observations(y, freq=freq, missing=missing)
         covariates = Covariates.at_fit(observations, X, X_past, static, calendar, holidays)
@@ -143,19 +143,19 @@ class Seen:
         pooled = self.statistics[:, 3 * k :] > 0 if is_told else np.ones((len(self.statistics), k), bool)
         return ErrorScale(self.statistics[:, 2 * k : 3 * k], pooled)
 
-    def with_error_scale(self, error_scale: ErrorScale) -> Seen:
+    def with_error_scale(self, error_scale: ErrorScale) -> Dataset:
         """Replace the error scale of each series."""
         assert self.scales is not None
         return replace(self, statistics=np.hstack([self.scales, error_scale.scale, error_scale.pooled]))
 
-    def with_statistics(self, lengths: NDArray[np.int64] | None = None, like: Seen | None = None) -> Seen:
+    def with_statistics(self, lengths: NDArray[np.int64] | None = None, like: Dataset | None = None) -> Dataset:
         """Compute the statistics of each series of a panel; one series has none.
 
         Parameters
         ----------
         lengths : ndarray of shape (n_series,) or None
             The statistics are those of so many first rows of each series; None: of all rows.
-        like : Seen or None
+        like : Dataset or None
             Series that are in it keep its statistics.
         """
         if not self.observations.is_panel:
@@ -182,7 +182,7 @@ class Seen:
                 found[i, 2 * k : 3 * k] = np.where(pooled, scale, np.fmax(scale, now))
         return replace(self, statistics=found)._with_filled_scales(like)
 
-    def _with_filled_scales(self, like: Seen | None) -> Seen:
+    def _with_filled_scales(self, like: Dataset | None) -> Dataset:
         """Replace unknown error scales by guesses from the series of ``like``, or from the other series."""
         source = self if like is None or like.error_scale is None else like
         own, known = self.error_scale, source.error_scale
@@ -205,7 +205,7 @@ class Seen:
         magnitudes: Array = totals / np.maximum(np.add.reduceat(known, begins, dtype=np.int64), 1)
         return magnitudes
 
-    def take(self, rows: NDArray[np.int64]) -> Seen:
+    def take(self, rows: NDArray[np.int64]) -> Dataset:
         """Copy some rows, in their order; the statistics of series without a row among them are dropped."""
         part = self.observations.take(rows)
         statistics = self.statistics
@@ -213,7 +213,7 @@ class Seen:
             statistics = statistics[self.observations.series_keys.get_indexer(part.series_keys)]
         return replace(self, observations=part, features=self.features[rows], statistics=statistics)
 
-    def tail(self, n: int) -> Seen:
+    def tail(self, n: int) -> Dataset:
         """Copy the last ``n`` rows of each series, or all."""
         return self.take(self.observations.last_rows(n))
 
@@ -266,7 +266,7 @@ class Seen:
 
     def extended(
         self, y: Any, X: Any = None, X_past: Any = None, static: Any = None, missing: Missing = "error"
-    ) -> tuple[Seen, NDArray[np.int64]]:
+    ) -> tuple[Dataset, NDArray[np.int64]]:
         """Append newer rows; also returns their numbers."""
         joined = self.observations.extended(y, missing=missing)
         newer = joined.rows_after(self.observations)
@@ -277,3 +277,7 @@ class Seen:
         features[newer] = self.covariates.of(joined.take(newer), X, X_past, static)
         extended = replace(self, observations=joined, features=features, statistics=None)
         return extended.with_statistics(like=self), newer
+
+
+# the name in pickles of version 0.1
+Seen = Dataset

@@ -1,4 +1,4 @@
-"""Frames of other libraries (polars, pyarrow): pandas at the door, the same kind back, by way of narwhals."""
+"""Converts frames of polars and pyarrow to pandas, and results back, with narwhals."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ _TEXT, _WHOLE = r"string|large_string|string_view", r"u?int(?:8|16|32|64)"
 _DICTIONARY = re.compile(
     rf"dictionary<values=(?P<values>{_TEXT}|{_WHOLE}), indices=(?P<indices>{_WHOLE}), ordered=(?P<ordered>[01])>"
 )
-# What narwhals need not be imported for.
+# Types for which narwhals need not be imported.
 _KNOWN = (np.ndarray, pd.DataFrame, pd.Series, list, tuple, float, int, np.generic, type(None))
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Where data came from, so that results can go back there.
+    """The library and the types of the user's data, for the conversion of results.
 
     Attributes
     ----------
     library : str
-        In narwhals' words: ``"polars"``, ``"pyarrow"``.
+        Its name in narwhals: ``"polars"``, ``"pyarrow"``.
     is_series : bool
-        Whether it was one column without a frame.
+        Whether the data were a Series, not a frame.
     time : str or None
         The column of times.
     is_date : bool
-        Whether these are days, not instants.
+        Whether the times are dates.
     series_type, time_type : str or None
-        The library's type of the names of series and of times, where values alone don't tell it.
+        The library's type of the names of series and of times, where it doesn't follow from the values.
     """
 
     library: str
@@ -55,7 +55,7 @@ class Origin:
             raise ValueError(f"types of columns that are known, got {self.series_type!r} and {self.time_type!r}")
 
     def _categories(self) -> list[str] | None:
-        """Those of polars' Enum; None: it is something else."""
+        """The categories of a polars Enum; None for other types."""
         try:
             categories = json.loads(str(self.series_type))
         except ValueError:
@@ -65,8 +65,7 @@ class Origin:
         )
 
     def give_back(self, result: pd.DataFrame | pd.Series) -> Any:
-        """Turn a result into a frame of the library, its times (and series) the first columns; a Series without times
-        for a Series.
+        """Convert a result to a frame of the library, with series and times as first columns, or to a Series.
 
         Columns of several levels are joined by ``_``: ``load_0.9_lower``.
         """
@@ -82,7 +81,7 @@ class Origin:
 
     def _flat(self, label: Any) -> str:
         parts = label if isinstance(label, tuple) else (label,)
-        # a series without a name is called 0 among several levels
+        # a series without a name is called 0 where columns have several levels
         parts = parts[1:] if self.is_series and parts[0] == 0 else parts
         return "_".join("" if part is None else str(part) for part in parts)
 
@@ -106,14 +105,14 @@ class Origin:
 
 
 def _typed(name: str, values: list[Any], library: str, wanted: str) -> Any:
-    """Values as a column of polars or pyarrow of a type that `_type_of` told."""
+    """Values as a column of polars or pyarrow, of a type that `_type_of` named."""
     if library == "polars":
         import polars as pl
 
         if wanted == "Categorical":
             return pl.Series(name, values, pl.Categorical)
         categories = json.loads(wanted)
-        # series that came later are categories too
+        # new series become categories too
         return pl.Series(name, values, pl.Enum([*categories, *sorted(set(values) - set(categories))]))
     import pyarrow as pa
 
@@ -124,7 +123,7 @@ def _typed(name: str, values: list[Any], library: str, wanted: str) -> Any:
 
 
 def _type_of(native: Any, name: str) -> str | None:
-    """The type of a column in its library's words, where its values would come back as another one."""
+    """The library's name for the type of a column, where the values alone would give another type."""
     import narwhals as nw
 
     dtype = native.schema[name]
@@ -141,30 +140,30 @@ def _type_of(native: Any, name: str) -> str | None:
 
 
 def _zone_name(zone: Any) -> str:
-    """What other libraries call a time zone: an offset without a name is +01:00 to them, UTC+01:00 to pandas."""
+    """The name of a time zone in other libraries: +01:00 for the constant offset that pandas calls UTC+01:00."""
     return (str(zone).removeprefix("UTC") or "UTC") if isinstance(zone, datetime.timezone) else str(zone)
 
 
 def to_pandas(data: Any, name: str = "y") -> tuple[Any, Origin | None]:
-    """Turn a frame or Series of another library into that of pandas; everything else is left as it is.
+    """Convert a frame or Series of another library to pandas; other objects are returned unchanged.
 
     Parameters
     ----------
-    data : polars or pyarrow data, or whatever else
-        The one column of dates or instants becomes the index; a panel in columns ``unique_id`` and ``ds`` keeps them.
+    data : object
+        The only column of dates or times of a frame becomes the index; a panel keeps ``unique_id`` and ``ds``.
     name : str
-        What the messages call the data.
+        The name of the data in messages.
 
     Returns
     -------
-    data : DataFrame or Series for what came from another library
+    data : DataFrame or Series, or the object
     origin : Origin or None
-        None if it didn't.
+        None for an object that was not converted.
 
     Raises
     ------
     TypeError
-        For a frame that isn't computed yet.
+        For a lazy frame.
     ValueError
         If there are several columns of times.
     """
@@ -196,7 +195,7 @@ def to_pandas(data: Any, name: str = "y") -> tuple[Any, Origin | None]:
 
 
 def _narrow_days(native: Any) -> tuple[Any, list[str]]:
-    """Arrow's days of 64 bits, which narwhals doesn't know, as those of 32; and which columns they are."""
+    """Convert Arrow's dates of 64 bits, which narwhals doesn't know, to 32 bits; also returns their columns."""
     import narwhals as nw
 
     if not native.implementation.is_pyarrow():
@@ -211,14 +210,14 @@ def _narrow_days(native: Any) -> tuple[Any, list[str]]:
 
 
 def localising(origin: Origin | None, is_panel: bool = False, in_columns: bool = False) -> str:
-    """How a container's times are given a time zone, for messages, with places for its name and the zone's.
+    """Code that gives the times of a container a time zone, for messages, with places for the names of both.
 
     Parameters
     ----------
     origin : Origin or None
         As of `to_pandas`.
     is_panel, in_columns : bool
-        Whether it holds several series, and whether their times are a column.
+        Whether the container is a panel, and whether its times are a column.
     """
     if origin is not None and origin.library == "polars":
         return f"{{}}.with_columns(pl.col({origin.time!r}).dt.replace_time_zone({{!r}}))"
@@ -230,13 +229,13 @@ def localising(origin: Origin | None, is_panel: bool = False, in_columns: bool =
 
 
 def column_names(data: Any, name: str = "y") -> list[Any]:
-    """The names of a frame's columns, of any library; none for what is no frame."""
+    """The column names of a frame of any library; an empty list for other objects."""
     frame = data if isinstance(data, pd.DataFrame) else _native(data, name)
     return list(getattr(frame, "columns", []))
 
 
 def _native(data: Any, name: str) -> Any:
-    """What narwhals makes of a frame or Series of another library; None for everything else."""
+    """Wrap a frame or Series of another library in narwhals; None for other objects."""
     if isinstance(data, _KNOWN):
         return None
     import narwhals as nw

@@ -1,4 +1,4 @@
-"""The frequency of times without a given one: by pandas, months by a day, half months, and steps with gaps."""
+"""Infers the frequency of times, also with gaps, on a day of the month, or twice a month."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from pandas.tseries.offsets import BaseOffset, Day, LastWeekOfMonth, SemiMonthBe
 
 from lstmforecast.data.local_time import elapsed, local_grid, nominal
 
-# More rows than this for each one present is no series with gaps, but one without a frequency.
+# With more missing rows than this for each row there is, the times have no frequency.
 _MOST_MISSING = 20
-# The days of half months that pandas knows.
+# The days at which half months may begin in pandas.
 _HALVES = range(2, 28)
 
 
 def inferred(index: pd.DatetimeIndex) -> BaseOffset | None:
-    """Find the frequency that all steps of an index have; None where there is none, or fewer than three rows."""
+    """Find the frequency of an index without gaps; None if there is none, or fewer than three rows."""
     if len(index) < 3:
         return None
     offset = _inferred_by_pandas(index)
     if index.tz is not None and (offset is None or elapsed(offset)) and _steps_of_days(index):
-        # days of which some begin later
+        # days with a change of clocks, some of which begin later
         days = _inferred_by_pandas(nominal(index))
         return offset if days is None or elapsed(days) else days
     return offset
@@ -34,17 +34,17 @@ def inferred(index: pd.DatetimeIndex) -> BaseOffset | None:
 
 def _inferred_by_pandas(index: pd.DatetimeIndex) -> BaseOffset | None:
     with warnings.catch_warnings():
-        # pandas 3.1 announces that it will return an offset one day: to_offset takes both.
+        # pandas 3.1 warns that it will return an offset in the future: to_offset takes both
         warnings.simplefilter("ignore")
         offset = to_offset(pd.infer_freq(index))
-    # of the fourth and fifth week of a month pandas sees the fourth
+    # pandas takes the fourth week of a month for its last week too
     if isinstance(offset, WeekOfMonth) and not all(map(offset.is_on_offset, index)):
         return _last_week(index)
     return offset
 
 
 def _last_week(wall: pd.DatetimeIndex) -> BaseOffset | None:
-    """The last Friday, say, of months; None where times are others."""
+    """The frequency of times on the last Friday, for example, of each month; None for other times."""
     if (wall.day_of_week == wall.day_of_week[0]).all() and (wall.day > wall.days_in_month - 7).all():
         weekday: Any = int(wall.day_of_week[0])
         return LastWeekOfMonth(weekday=weekday)
@@ -52,7 +52,7 @@ def _last_week(wall: pd.DatetimeIndex) -> BaseOffset | None:
 
 
 def dominant(index: pd.DatetimeIndex) -> tuple[BaseOffset, bool]:
-    """The frequency that times (n >= 3) with gaps have, and whether all of them lie on its grid."""
+    """The frequency of times with gaps (n >= 3), and whether all times lie on its grid."""
     first = None
     for offset in _candidates(index):
         first = first or offset
@@ -68,7 +68,7 @@ def _candidates(index: pd.DatetimeIndex) -> Iterator[BaseOffset]:
     values, counts = np.unique(steps, return_counts=True)
     step = int(values[counts.argmax()])
     usual = pd.Timedelta(step, unit=index.unit)
-    # a day that the zone's clocks make longer or shorter is one step all the same
+    # a day of 23 or 25 hours is one step as well
     times = nominal(index) if _steps_of_days(index) else index
     steps = np.diff(times.asi8)
     offset = inferred(_longest_run(times, steps <= 1.5 * step))
@@ -86,19 +86,19 @@ def _candidates(index: pd.DatetimeIndex) -> Iterator[BaseOffset]:
 
 
 def _steps_of_days(index: pd.DatetimeIndex) -> bool:
-    """Whether no step is shorter than a day, or than one that the zone's clocks shorten."""
+    """Whether all steps are at least a day, which a change of clocks may shorten."""
     return bool(np.diff(index.asi8).min() >= pd.Timedelta(hours=20) // pd.Timedelta(1, unit=index.unit))
 
 
 def _longest_run(index: pd.DatetimeIndex, joined: NDArray[np.bool_]) -> pd.DatetimeIndex:
-    """Find the longest stretch of labels whose steps are all ``joined`` (n - 1,)."""
+    """The longest run of labels whose steps are all ``joined`` (n - 1,)."""
     breaks = np.concatenate([[-1], np.flatnonzero(~joined), [len(joined)]])
     longest = int(np.diff(breaks).argmax())
     return index[breaks[longest] + 1 : breaks[longest + 1] + 1]
 
 
 def by_day_of_month(wall: pd.DatetimeIndex) -> BaseOffset | None:
-    """The frequency of local times that are all the same day of a month, or the last of a shorter one."""
+    """The frequency of local times on the same day of the month, or on the last day of shorter months."""
     day = int(wall.day.max())
     steps = np.diff(wall.year * 12 + wall.month)
     if (steps < 1).any() or not (wall.day == np.minimum(day, wall.days_in_month)).all():
@@ -119,7 +119,7 @@ def _half_months(wall: pd.DatetimeIndex) -> Iterator[BaseOffset]:
 
 
 def with_day(offset: BaseOffset, index: pd.DatetimeIndex) -> BaseOffset:
-    """Months and years that keep the day of ``index``: pandas goes on from 28 February on the 28th."""
+    """Let months and years keep the day of ``index``, as after 28 February pandas continues on the 28th."""
     if type(offset) is not pd.DateOffset or not set(offset.kwds) <= {"months", "years"}:
         return offset
     wall = nominal(index)
@@ -131,11 +131,11 @@ def with_day(offset: BaseOffset, index: pd.DatetimeIndex) -> BaseOffset:
 
 
 def rows_of(index: pd.DatetimeIndex, offset: BaseOffset) -> float:
-    """About how many labels a frequency makes from the first to the last of an index."""
+    """The approximate number of labels of a frequency from the first to the last label of an index."""
     first, last = index[[0, -1]].tz_localize(None)
     return float((last - first) / max((first + offset) - first, pd.Timedelta(1, unit="ns")))
 
 
 def is_too_fine(expected: float, n_rows: int) -> bool:
-    """Whether a frequency makes far more rows, ``expected``, than there are."""
+    """Whether ``expected``, the number of rows at a frequency, is far larger than ``n_rows``."""
     return expected > _MOST_MISSING * (n_rows + 50)

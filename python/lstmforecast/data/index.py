@@ -1,4 +1,4 @@
-"""Time indexes: their order, their frequency, their gaps, and how they go on."""
+"""Checks time indexes, finds their frequency and gaps, and continues them."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from lstmforecast.data.frequency import dominant, inferred, is_too_fine, rows_of
 from lstmforecast.data.local_time import local_continuation, local_grid
 from lstmforecast.data.resampling_advice import to_constant_steps
 
-# A pandas alias ("h", "MS"; "M" of a PeriodIndex), an offset that has no alias, the step of an integer index, or None.
+# An alias of pandas ("h", "MS"; "M" for a PeriodIndex), an offset without alias, the step of an integer index, or None.
 Frequency: TypeAlias = str | int | BaseOffset | None
 
-# pandas 2.1 and before wrote these; pandas 3 refuses them, and a PeriodIndex still uses some.
+# Aliases before pandas 2.2, which pandas 3 refuses; a PeriodIndex still uses some.
 _OLD_ALIASES = {
     "H": "h", "BH": "bh", "CBH": "cbh", "T": "min", "S": "s", "L": "ms", "U": "us", "N": "ns", "d": "D",
     "M": "ME", "BM": "BME", "CBM": "CBME", "SM": "SME", "Q": "QE", "BQ": "BQE",
@@ -30,20 +30,20 @@ _MAY_BE_CONTINUED = "a DatetimeIndex, PeriodIndex, RangeIndex or integers with a
 
 
 def check_index(index: pd.Index, name: str = "y") -> None:
-    """Check that an index can be continued, ascends and has no duplicates.
+    """Check that an index can be continued, is ascending and has no duplicates.
 
     Parameters
     ----------
     index : pandas.Index of shape (n,)
     name : str
-        What the messages call the data.
+        The name of the data in messages.
 
     Raises
     ------
     TypeError
         If the index holds neither times nor integers.
     ValueError
-        If a label is missing, duplicated or not in ascending order; the first such label and its row are named.
+        If a label is missing, duplicated or not in ascending order.
     """
     _check_kind(index, name)
     if index.hasnans:
@@ -68,7 +68,7 @@ def check_index(index: pd.Index, name: str = "y") -> None:
 
 
 def _of_clocks_put_back(index: pd.Index, row: int) -> str:
-    """What else to write where times of an hour or less go back as local clocks do, once a year and at night."""
+    """Further advice where times go back by an hour at night, once a year, as when daylight saving time ends."""
     if not isinstance(index, pd.DatetimeIndex) or index.tz is not None:
         return ""
     hour, steps = pd.Timedelta(hours=1), np.diff(index.asi8)
@@ -96,7 +96,7 @@ def _check_kind(index: pd.Index, name: str) -> None:
 
 
 def _are_written_times(index: pd.Index) -> bool:
-    """Whether labels are texts or dates that pandas reads as times."""
+    """Whether labels are text or dates that pandas can convert to times."""
     if not (pd.api.types.is_object_dtype(index.dtype) or pd.api.types.is_string_dtype(index.dtype)):
         return False
     with warnings.catch_warnings():
@@ -108,12 +108,12 @@ def _are_written_times(index: pd.Index) -> bool:
 
 
 def _advice(name: str, advice: str) -> str:
-    """What to write, for data that has a name in the user's code; a series of a panel has none."""
+    """Advice with code, for data with a name in the user's code; a series of a panel has none."""
     return advice.format(name) if name.isidentifier() else ""
 
 
 def stamps_of(index: pd.Index) -> NDArray[np.int64]:
-    """Times as the integers that pandas counts them in, and integers as they are."""
+    """The integers by which pandas stores times; integers are returned unchanged."""
     if isinstance(index, pd.DatetimeIndex | pd.PeriodIndex):
         return np.asarray(index.asi8)
     return index.to_numpy(dtype=np.int64)
@@ -122,30 +122,30 @@ def stamps_of(index: pd.Index) -> NDArray[np.int64]:
 def regular_grid(
     index: pd.Index, freq: Frequency = None, name: str = "y", n_before: int = 0
 ) -> tuple[pd.Index, Frequency]:
-    """Find the frequency of an index and all labels that it should have.
+    """Find the frequency of an index, and all labels at this frequency.
 
     Parameters
     ----------
     index : pandas.Index of shape (n,)
         Checked with `check_index`.
     freq : str, int, offset or None
-        The frequency, if it is known. One or two rows suffice then.
+        The frequency if it is known; then one or two rows are enough.
     name : str
-        What the messages call the data.
+        The name of the data in messages.
     n_before : int
-        Rows at the beginning that messages don't count, as they were there before the data.
+        Rows at the beginning that messages don't count, because they are older than the data.
 
     Returns
     -------
     grid : pandas.Index of shape (n + n_missing,)
-        From the first label to the last; of the same length as ``index`` unless it has gaps.
+        From the first label to the last; of the length of ``index`` if that has no gaps.
     freq : str, int or offset
-        The frequency that was found.
+        The frequency.
 
     Raises
     ------
     ValueError
-        If there is no frequency on whose grid all labels lie.
+        If the labels don't lie on the grid of one frequency.
     """
     if isinstance(freq, int) and isinstance(index, pd.DatetimeIndex | pd.PeriodIndex):
         raise ValueError(f"expected {name} with integers as index, as the step {freq} goes with, got times")
@@ -183,20 +183,20 @@ def _off_grid_message(got: str, freq: Frequency, found: Frequency, name: str) ->
 
 
 def _ways_to_a_step(index: pd.Index, freq: Frequency, name: str) -> str:
-    # no code for data without a name in the user's, nor for offsets without an alias
+    # no code for data without a name in the user's code, nor for offsets without an alias
     is_written = name.isidentifier() and not isinstance(freq, BaseOffset)
     example = f", e.g. with {to_constant_steps(index, freq, name)}" if is_written else ""
     is_time = isinstance(index, pd.DatetimeIndex)
-    return f"; bring {name} to one{example}" + (", or give the freq= on which they lie" if is_time else "")
+    return f"; resample {name} to one{example}" + (", or give their frequency as freq=" if is_time else "")
 
 
 def parse_frequency(freq: Any) -> BaseOffset:
-    """Turn an alias of any pandas version ("h" or "H", "ME" or "M") into an offset.
+    """Convert an alias of any pandas version ("h" or "H", "ME" or "M") to an offset.
 
     Raises
     ------
     ValueError
-        If it is not a positive frequency.
+        If ``freq`` is not a positive frequency.
     """
     message = f"expected freq to be a pandas frequency such as 'h', 'D' or 'MS', got {freq!r}"
     if isinstance(freq, str) and (parts := re.fullmatch(r"(\d*)([A-Za-z]+)(-[A-Za-z0-9]+)?", freq)):
@@ -212,7 +212,7 @@ def parse_frequency(freq: Any) -> BaseOffset:
 
 
 def alias(offset: BaseOffset) -> Frequency:
-    """Name an offset by its alias; give back the offset itself where the alias does not say all (holidays)."""
+    """The alias of an offset; the offset itself where the alias is not enough, as for holidays."""
     try:
         return offset.freqstr if to_offset(offset.freqstr) == offset else offset
     except ValueError:
@@ -236,7 +236,7 @@ def _datetime_grid(index: pd.DatetimeIndex, offset: BaseOffset, name: str) -> pd
 
 
 def _check_count(expected: float, index: pd.Index, step: Frequency, name: str) -> None:
-    """Raise a ValueError where nearly all of the rows ``expected`` at a step are missing."""
+    """Raise a ValueError if nearly all of the ``expected`` rows at a step are missing."""
     if is_too_fine(expected, len(index)):
         raise ValueError(
             f"expected the times of {name} at a constant step, got {len(index)} rows where the step {step!r} makes "
@@ -256,14 +256,14 @@ def _integer_step(index: pd.Index, freq: Frequency, name: str) -> int:
 
 
 def gap_message(index: pd.Index, grid: pd.Index, freq: Frequency, name: str = "y", *, is_trained: bool = False) -> str:
-    """Say how many rows are missing from ``index``, which come first, and what can still be done about it."""
+    """The message about rows that are missing from ``index``: how many, the first ones, and what to do."""
     absent = grid.difference(index, sort=False)
     after = np.unique(np.searchsorted(stamps_of(index), stamps_of(absent)))
     first = ", ".join(str(label) for label in absent[:3]) + (", ..." if len(absent) > 3 else "")
     return (
         f"expected {name} without gaps at the frequency {freq!r}, got {len(after)} "
         f"{'gap' if len(after) == 1 else 'gaps'} with {len(absent)} missing {'row' if len(absent) == 1 else 'rows'}: "
-        f"{first}; mend them with missing='ffill' or missing='interpolate'"
+        f"{first}; fill them with missing='ffill' or missing='interpolate'"
         + ("" if is_trained else ", leave them out of the training with missing='mask', or give another freq=")
     )
 
@@ -275,23 +275,23 @@ def alike(
     localise: str = "{}.tz_localize({!r})",
     like: str = "as at fit",
 ) -> pd.Index:
-    """Check that newer labels are of the kind of those before, and bring them to the same time zone.
+    """Check that newer labels are of the kind of the older ones, and convert them to their time zone.
 
     Parameters
     ----------
     index, newer : pandas.Index
-        The labels before, and those to bring to them: the same instants, in the time zone of ``index``.
+        The older labels, and the newer ones, which are returned in the time zone of ``index``.
     name : str
-        What the messages call the newer data.
+        The name of the newer data in messages.
     localise : str
-        How the newer data are given a time zone, with places for their name and the zone.
+        Code that gives the newer data a time zone, with places for the names of both.
     like : str
-        What the messages call the labels before.
+        The name of the older labels in messages.
 
     Raises
     ------
     TypeError, ValueError
-        If they are of different kinds, only one of them has a time zone, or periods are of different lengths.
+        If they are of different types, only one has a time zone, or periods have different frequencies.
     """
     if type(index) is not type(newer) and not {type(index), type(newer)} <= {pd.Index, pd.RangeIndex}:
         kinds = {"DatetimeIndex": "to_timestamp", "PeriodIndex": "to_period"}
@@ -312,7 +312,7 @@ def alike(
 
 
 def join_indexes(index: pd.Index, newer: pd.Index, name: str = "y") -> pd.Index:
-    """Append an index, brought to the other's time zone by `alike`, that begins after its end; gaps are left.
+    """Append an index in the same time zone (see `alike`) that begins after the end; there may be a gap.
 
     Raises
     ------
@@ -327,7 +327,7 @@ def join_indexes(index: pd.Index, newer: pd.Index, name: str = "y") -> pd.Index:
 
 
 def continue_index(index: pd.Index, freq: Frequency, steps: int) -> pd.Index:
-    """Make the labels after the end of a regular index.
+    """Continue an index at its frequency.
 
     Parameters
     ----------
@@ -336,14 +336,14 @@ def continue_index(index: pd.Index, freq: Frequency, steps: int) -> pd.Index:
     freq : str, int or offset
         As found by `regular_grid`.
     steps : int
-        How many labels.
+        The number of new labels.
 
     Returns
     -------
     pandas.Index of shape (steps,)
-        Of the same kind, name, time zone and resolution. Days and longer frequencies keep the local time over a change
-        of summer time, hours and shorter ones the elapsed time, as in `pandas.date_range`. A local time that doesn't
-        exist is the first instant after it.
+        Of the same type, name, time zone and resolution. As in `pandas.date_range`, days and longer steps keep the
+        local time over a change of clocks, hours and shorter steps have the same duration. A local time that doesn't
+        exist is replaced by the first time after it.
     """
     if isinstance(index, pd.DatetimeIndex):
         return local_continuation(index, parse_frequency(freq), steps)

@@ -1,4 +1,4 @@
-"""Steps of days and longer in a time zone, where local times may not exist on some days, or exist twice."""
+"""Steps of days and longer in a time zone, where some local times don't exist and others are repeated."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from pandas.tseries.frequencies import to_offset
 from pandas.tseries.offsets import BaseOffset, BusinessDay, CustomBusinessDay, Day, Tick
 
 _ELAPSED = {"hours", "minutes", "seconds", "milliseconds", "microseconds", "nanoseconds"}
-# More than any offset from UTC differs from any other.
+# Seconds; more than the difference of any two offsets from UTC.
 _FARTHEST = 36 * 3600
-# Times of day among which that of days and longer steps is looked for.
+# The number of times of day that are tried, for days and longer steps.
 _MOST_TIMES = 3
 
 
 def elapsed(offset: BaseOffset) -> Tick | None:
-    """The step as elapsed time, for hours and what is shorter; None for days and longer, which keep the local time."""
+    """The duration of steps of hours and less; None for days and longer steps, which keep the local time."""
     if isinstance(offset, Tick) and not isinstance(offset, Day):
         return offset
     if type(offset) is pd.DateOffset and offset.kwds and set(offset.kwds) <= _ELAPSED:
@@ -27,10 +27,11 @@ def elapsed(offset: BaseOffset) -> Tick | None:
 
 
 def local_grid(index: pd.DatetimeIndex, offset: BaseOffset) -> pd.DatetimeIndex:
-    """All labels from the first to the last of an index; those of ``index`` where they mean the same step.
+    """All labels at a frequency from the first to the last of an index; equivalent labels of ``index`` are kept.
 
-    Days and longer frequencies keep the local time. Where that doesn't exist, the label is the first instant after it,
-    where it exists twice, the first of the two; ``index`` may have the second, or go on by the clock of before.
+    Days and longer steps keep the local time. A local time that doesn't exist is replaced by the first time after it,
+    of one that is repeated the first is taken. ``index`` may have the second, or the time by the offset before the
+    change, instead.
     """
     step = elapsed(offset)
     if index.tz is None or step is not None:
@@ -44,12 +45,12 @@ def local_grid(index: pd.DatetimeIndex, offset: BaseOffset) -> pd.DatetimeIndex:
 
 
 def local_continuation(index: pd.DatetimeIndex, offset: BaseOffset, steps: int) -> pd.DatetimeIndex:
-    """The labels of the ``steps`` after the end of an index, as `local_grid` would make them."""
+    """The ``steps`` labels after the end of an index, by the rules of `local_grid`."""
     step = elapsed(offset)
     if index.tz is None or step is not None:
         later = pd.date_range(index[-1], periods=steps + 1, freq=step or offset, name=index.name)[1:]
         return later.as_unit(index.unit)
-    # one more, for a day that is left out
+    # one more, in case the zone left out a day
     wall = pd.date_range(nominal(index)[-1], periods=steps + 2, freq=offset, name=index.name)[1:]
     return _labels(wall, index, offset)[1][:steps]
 
@@ -57,7 +58,7 @@ def local_continuation(index: pd.DatetimeIndex, offset: BaseOffset, steps: int) 
 def _labels(
     wall: pd.DatetimeIndex, like: pd.DatetimeIndex, offset: BaseOffset
 ) -> tuple[pd.DatetimeIndex, pd.DatetimeIndex]:
-    """Local times, and the labels that they are in the zone of ``like``; without days that the zone left out."""
+    """Local times and their labels in the zone of ``like``, without days that the zone left out."""
     wall = wall.as_unit(like.unit)
     labels = localize(wall, like.tz)
     if isinstance(offset, Day | BusinessDay | CustomBusinessDay) and offset.n == 1:
@@ -67,10 +68,10 @@ def _labels(
 
 
 def nominal(index: pd.DatetimeIndex) -> pd.DatetimeIndex:
-    """The local times (n,) that labels stand for, without a zone.
+    """The nominal local times (n,) of labels, without a zone.
 
-    The time of day that most of them can stand for is taken for theirs: 01:00 stands for midnight where a day begins at
-    01:00, and the others at midnight.
+    The time of day that fits most labels is taken for all of them. On a day that begins at 01:00, for example, 01:00
+    stands for midnight if the other labels are at midnight.
     """
     wall = index.tz_localize(None)
     if index.tz is None or not len(index) or wall.is_normalized:
@@ -90,7 +91,7 @@ def nominal(index: pd.DatetimeIndex) -> pd.DatetimeIndex:
 
 
 def localize(wall: pd.DatetimeIndex, zone: Any, *, second: bool = False) -> pd.DatetimeIndex:
-    """The instants of local times.
+    """Give local times a zone.
 
     Parameters
     ----------
@@ -98,8 +99,8 @@ def localize(wall: pd.DatetimeIndex, zone: Any, *, second: bool = False) -> pd.D
         Without a zone.
     zone : tzinfo
     second : bool
-        Of a time that exists twice, the second; of one that doesn't exist, what it is by the clock of before. False:
-        the first; the first instant that exists.
+        For a repeated time, take the second; for one that doesn't exist, use the offset before the change. False: take
+        the first one; take the first time that exists.
 
     Returns
     -------
@@ -109,7 +110,7 @@ def localize(wall: pd.DatetimeIndex, zone: Any, *, second: bool = False) -> pd.D
     gone = local.isna()
     if not gone.any():
         return local
-    # pandas moves times on by the wrong span where it isn't an hour
+    # pandas shifts times by a wrong span where a change is not an hour
     change, before = _change(wall[gone], zone)
     utc = local.tz_convert("UTC").tz_localize(None).to_numpy().copy()
     utc[gone] = wall[gone].to_numpy() - before if second else change
@@ -117,7 +118,7 @@ def localize(wall: pd.DatetimeIndex, zone: Any, *, second: bool = False) -> pd.D
 
 
 def _change(wall: pd.DatetimeIndex, zone: Any) -> tuple[NDArray[np.datetime64], NDArray[np.timedelta64]]:
-    """When clocks skipped times, in UTC, and the offset from UTC before: found by halving the span around it."""
+    """The change of clocks, in UTC, that skipped each local time, and the offset before it, found by bisection."""
 
     def offsets(seconds: NDArray[np.int64]) -> NDArray[np.int64]:
         utc = pd.DatetimeIndex(seconds.astype("datetime64[s]")).tz_localize("UTC")

@@ -1,4 +1,4 @@
-"""Time-ordered data of any container in, checked numbers for the core; results out in the container that came in."""
+"""Reads and checks one time series of any container, and returns results in the same kind of container."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ Missing = Literal["error", "mask", "ffill", "interpolate"]
 
 @dataclass(frozen=True)
 class Observations:
-    """A time-ordered series as the core takes it, with all that the container said beside the numbers.
+    """A time series as the core takes it, with its index and the kind of its container.
 
     Attributes
     ----------
@@ -46,7 +46,7 @@ class Observations:
     freq : str, int, offset or None
         The frequency of the index, as found by `lstmforecast.data.index.regular_grid`.
     form : Form
-        The container that the numbers came in.
+        The kind of the container.
     filled : ndarray of bool of shape (n, k) or None
         Which values were missing; None if none was.
     """
@@ -67,27 +67,27 @@ class Observations:
         like: Observations | None = None,
         name: str = "y",
     ) -> Observations:
-        """Check a container and take its numbers out.
+        """Read and check a container.
 
         Parameters
         ----------
         y : array-like of shape (n,) or (n, k), Series or DataFrame
-            Time-ordered observations; real numbers of any type, nullable ones too.
+            Observations in time order; real numbers of any type, nullable types included.
         freq : str, int, offset or None
-            The frequency of the index; None: found from it.
+            The frequency of the index; None: inferred.
         missing : {"error", "mask", "ffill", "interpolate"}
-            What becomes of missing values and missing times: they are refused, left as NaN, mended by the last value
-            before them, or on the straight line between their neighbours (after the last observation: the last value).
+            What is done with missing values and times: raise an error, keep them as NaN, repeat the last value before
+            them, or interpolate linearly (after the last observation: repeat it).
         like : Observations or None
-            Earlier data, whose columns and frequency ``y`` must have; times are brought to their time zone.
+            Earlier data, whose columns and frequency ``y`` must have. Times are converted to their time zone.
         name : str
-            What the messages call the data.
+            The name of the data in messages.
 
         Raises
         ------
         TypeError
-            If the values are no real numbers, the index cannot be continued or is of another kind than that of
-            ``like``, or only one of the two has a time zone.
+            If the values are not numeric, the index can't be continued or is of another type than that of ``like``, or
+            only one of the two has a time zone.
         ValueError
             If the shape is wrong, a value is missing or infinite, times are unsorted, duplicated or missing, or
             columns or frequency are not those of ``like``.
@@ -103,9 +103,9 @@ class Observations:
             raise ValueError(f"expected {name} with a time index for freq={freq!r}, got {type(y).__name__}")
         observations = cls._on_grid(table, form, index, freq, missing, name, is_trained=like is not None)
         if missing == "mask" and like is None:
-            # later, a sensor that is silent for a whole window is no reason to refuse a forecast
+            # after fit, a column without any value is no reason to refuse a forecast
             observations._check_columns_known(name)
-        return observations._mended(missing, name, is_trained=like is not None)
+        return observations._fill_missing(missing, name, is_trained=like is not None)
 
     @classmethod
     def _on_grid(
@@ -126,16 +126,16 @@ class Observations:
             grid, freq = regular_grid(index, freq, _title(form, name), n_before)
             if len(grid) > len(index) and missing == "error":
                 raise ValueError(gap_message(index, grid, freq, name, is_trained=is_trained))
-            table, index = _spread(table, index, grid), grid
+            table, index = _on_full_grid(table, index, grid), grid
         return cls(table, index, freq, form)
 
-    def _mended(self, missing: Missing, name: str, *, is_trained: bool) -> Observations:
+    def _fill_missing(self, missing: Missing, name: str, *, is_trained: bool) -> Observations:
         gone = np.isnan(self.values)
         if not gone.any():
             return self
         if missing == "error":
             raise ValueError(
-                f"expected no missing values in {name}, got {place(gone, 'NaN', self.index, self.form)}; mend them "
+                f"expected no missing values in {name}, got {place(gone, 'NaN', self.index, self.form)}; fill them "
                 "with missing='ffill' or missing='interpolate'"
                 + ("" if is_trained else ", or leave them out of the training with missing='mask'")
             )
@@ -144,12 +144,12 @@ class Observations:
         leading = np.logical_and.accumulate(gone, axis=0)
         if leading.any():
             raise ValueError(
-                f"expected {name} to begin with values from which missing={missing!r} can go on, got "
+                f"expected {name} to begin with values that missing={missing!r} can fill from, got "
                 f"{place(leading, 'leading NaN', self.index, self.form)}; drop these rows"
             )
         table = pd.DataFrame(self.values)
-        mended = table.ffill() if missing == "ffill" else table.interpolate()
-        return replace(self, values=np.ascontiguousarray(mended.to_numpy()), filled=gone)
+        full = table.ffill() if missing == "ffill" else table.interpolate()
+        return replace(self, values=np.ascontiguousarray(full.to_numpy()), filled=gone)
 
     def _check_columns_known(self, name: str) -> None:
         empty = np.flatnonzero(np.isnan(self.values).all(axis=0))
@@ -157,17 +157,17 @@ class Observations:
             raise ValueError(f"expected values in every column of {name}, got none in {self.form.label(int(empty[0]))}")
 
     def align(self, newer: Any, form: Form, name: str) -> Any:
-        """The labels of newer data of a form, in the time zone of these observations."""
+        """The index of newer data, converted to the time zone of these observations."""
         if newer is None or self.index is None:
             return newer
         return labels_alike(self.index, newer, name, self._localising(form))
 
     def _localising(self, form: Form) -> str:
-        """How such a container is given a time zone."""
+        """Code that gives the container a time zone, for messages."""
         return localising(form.origin)
 
     def first_of(self, mask: NDArray[np.bool_]) -> str:
-        """The first value that a mask (n, k) marks, and where it is, for messages."""
+        """The first value that a mask (n, k) marks, and its place, for messages."""
         row, column = (int(i) for i in np.argwhere(mask)[0])
         where = f" in column {self.form.label(column)}" if self.n_columns > 1 else ""
         return f"{self.values[row, column]:g}{where} at {row_name(self.index, row)}"
@@ -177,7 +177,7 @@ class Observations:
 
     @property
     def n_columns(self) -> int:
-        """How many variables."""
+        """The number of variables."""
         return int(self.values.shape[1])
 
     def rows(self, start: int, stop: int) -> Observations:
@@ -188,61 +188,61 @@ class Observations:
 
     @property
     def n_series(self) -> int:
-        """How many series: one."""
+        """The number of series: one."""
         return 1
 
     @property
     def is_panel(self) -> bool:
-        """Whether there may be several series."""
+        """Whether this is a panel: no."""
         return False
 
     @property
     def lengths(self) -> NDArray[np.int64]:
-        """Rows of each series."""
+        """The number of rows of each series."""
         return np.array([len(self)])
 
     @property
     def series_keys(self) -> pd.Index:
-        """The name of each series; one series has none."""
+        """The name of each series; 0 for one series."""
         return pd.RangeIndex(1)
 
     def take(self, rows: NDArray[np.int64]) -> Observations:
-        """Copy some rows that follow each other."""
+        """Copy consecutive rows."""
         start = int(rows[0]) if len(rows) else 0
         return self.rows(start, start + len(rows))
 
     def last_rows(self, n: int) -> NDArray[np.int64]:
-        """The numbers of the last ``n`` rows of each series, or of all."""
+        """The numbers of the last ``n`` rows of each series, or of all its rows."""
         return np.arange(max(0, len(self) - n), len(self))
 
     def row_of(self, series: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The numbers of rows of series, counted from the beginning of each, among all rows: of one series the same."""
+        """Row numbers among all rows, of rows counted in each series: for one series the same numbers."""
         return rows
 
     def rows_after(self, before: Observations) -> NDArray[np.int64]:
-        """The numbers of the rows that were not there ``before``, of which this is the continuation."""
+        """The numbers of the rows that were not in ``before``, which these observations extend."""
         return np.arange(len(before), len(self))
 
     def times(self, rows: NDArray[np.int64]) -> pd.Index:
-        """The labels of rows; their numbers for arrays."""
+        """The times of rows; their numbers for arrays."""
         index: pd.Index = pd.RangeIndex(len(self)) if self.index is None else self.index
         return index[rows]
 
     def container(self) -> Any:
-        """Give these observations back as they came in."""
+        """Return the observations in the kind of container that they were read from."""
         return self.form.finish(self.form.give_back(self.values, self.index))
 
     def future_index(self, steps: int) -> pd.Index | None:
-        """The labels of the steps after the end; None for arrays."""
+        """The times of the steps after the end; None for arrays."""
         return None if self.index is None else continue_index(self.index, self.freq, steps)
 
     def continued(self, values: NDArray[np.float64]) -> Any:
-        """Put forecasts of shape (n_series, steps, k) into the same kind of container, labelled as what comes next."""
+        """Put forecasts of shape (n_series, steps, k) into the same kind of container, with the times after the end."""
         index = self.future_index(values.shape[1])
         return self.form.finish(self.form.give_back(values.reshape(-1, values.shape[-1]), index))
 
     def extended(self, newer: Any, *, missing: Missing = "error", name: str = "y") -> Observations:
-        """Append newer data whose index goes on where this one ends.
+        """Append newer data whose index begins after the end.
 
         Raises
         ------
@@ -251,7 +251,7 @@ class Observations:
         ValueError
             If the two overlap, or rows between them are missing and that is an error.
         """
-        # By itself first, so that messages count its rows; what is missing is mended below, with the rows before.
+        # first alone, so that messages count its own rows; missing values are filled below, from the rows before
         Observations.read(newer, missing="error" if missing == "error" else "mask", like=self, name=name)
         table, form, later = _opened(newer, name)
         check_columns(self.form, self.n_columns, form, table.shape[1], name)
@@ -266,16 +266,16 @@ class Observations:
             index = join_indexes(index, later, name)
         both = np.concatenate([self.values, table])
         joined = self._on_grid(both, self.form, index, self.freq, missing, name, len(self), is_trained=True)
-        joined = joined._mended(missing, name, is_trained=True)
+        joined = joined._fill_missing(missing, name, is_trained=True)
         if self.filled is None:
             return joined
-        # what was mended before is no truth now
+        # values that were filled before are still not observed
         filled = np.zeros(joined.values.shape, bool) if joined.filled is None else joined.filled
         filled[: len(self)] |= self.filled
         return replace(joined, filled=filled)
 
     def pack(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-        """Write as tensors and plain values, for `unpack`; a ``ValueError`` for what can't be written down."""
+        """Write as tensors and plain values for model files; raise a ``ValueError`` for labels that can't be saved."""
         stamps, index = pack_index(self.index)
         tensors = {"values": self.values, "index": stamps}
         if self.filled is not None:
@@ -295,12 +295,12 @@ class Observations:
 
 
 def _title(form: Form, name: str) -> str:
-    """The data in messages about times, which recommend code of pandas for what is a name in the user's code."""
+    """The name of the data in messages about times; messages recommend code only for names in the user's code."""
     return name if form.origin is None else f"the frame {name}"
 
 
 def _opened(y: Any, name: str) -> tuple[NDArray[np.float64], Form, pd.Index | None]:
-    """The numbers of a container, its form, and the index, which arrays and frames without a column of times lack."""
+    """The numbers of a container, its kind, and its index; None for arrays and frames without a column of times."""
     y, origin = to_pandas(y, name)
     table, form = read_table(y, name, origin)
     has_index = isinstance(y, pd.Series | pd.DataFrame) and (origin is None or origin.time is not None)
@@ -308,7 +308,7 @@ def _opened(y: Any, name: str) -> tuple[NDArray[np.float64], Form, pd.Index | No
 
 
 def pack_columns(form: Form) -> dict[str, Any]:
-    """Write a form as plain values, for `unpack_columns`; a ``ValueError`` if a column's name is no plain value."""
+    """Write the kind of a container as plain values; raise a ``ValueError`` for a column name that can't be saved."""
     columns = None if form.columns is None else [pack_label(label) for label in form.columns]
     names = None if form.columns is None else [pack_label(label) for label in form.columns.names]
     origin = None if form.origin is None else asdict(form.origin)
@@ -326,12 +326,12 @@ def unpack_columns(saved: dict[str, Any]) -> Form:
 
 
 def check_columns(expected: Form, n_expected: int, got: Form, n_got: int, name: str = "y") -> None:
-    """Check that new data has the columns of the data before, in the same order; arrays by their number alone.
+    """Check that new data have the columns of `fit` in the same order; of arrays only the number counts.
 
     Raises
     ------
     ValueError
-        If not; it names them.
+        If the columns are others.
     """
     if n_got != n_expected:
         raise ValueError(
@@ -355,7 +355,7 @@ def _named(form: Form) -> str:
     return "" if form.columns is None else f" ({', '.join(map(str, form.columns))})"
 
 
-def _spread(table: NDArray[np.float64], index: pd.Index, grid: pd.Index) -> NDArray[np.float64]:
+def _on_full_grid(table: NDArray[np.float64], index: pd.Index, grid: pd.Index) -> NDArray[np.float64]:
     if len(grid) == len(index):
         return table
     wide = np.full((len(grid), table.shape[1]), np.nan)

@@ -1,4 +1,4 @@
-"""Many series in one container: rows of (series, time), with an index or in Nixtla's long format."""
+"""Reads and checks a panel: many series in one container, with an index of (series, time) or in long format."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from lstmforecast.data.saved_labels import pack_keys, pack_label, unpack_keys, u
 
 @dataclass(frozen=True)
 class Panel(Observations):
-    """Several series, the rows of one below those of another.
+    """Several series, one after the other.
 
     Attributes
     ----------
     index : pandas.MultiIndex of shape (n,)
-        Series and time.
+        The series and time of each row.
     starts : ndarray of int of shape (n_series + 1,)
         The row at which each series begins, and the number of rows.
     """
@@ -43,7 +43,7 @@ class Panel(Observations):
         like: Observations | None = None,
         name: str = "y",
     ) -> Panel:
-        """As `Observations.read`; series come in the order in which they first appear, and may be of unequal length."""
+        """As `Observations.read`. Series are in the order of their first rows, and may have different lengths."""
         y, origin = to_pandas(y, name)
         frame, long = indexed(y, name)
         table, form = read_table(frame, name, origin)
@@ -65,13 +65,13 @@ class Panel(Observations):
         panel = cls(table, index, freq, form, starts=starts)
         if not irregular.any():
             return panel
-        return panel._mended_series(keys, np.flatnonzero(irregular), missing, name, like is None)
+        return panel._with_filled_series(keys, np.flatnonzero(irregular), missing, name, like is None)
 
-    def _mended_series(
+    def _with_filled_series(
         self, keys: pd.Index, which: NDArray[np.intp], missing: Missing, name: str, at_fit: bool
     ) -> Panel:
-        """Put series with gaps on their grid, one by one."""
-        mended: dict[int, tuple[Any, pd.Index, Any]] = {}
+        """Fill the gaps of some series, one by one."""
+        full: dict[int, tuple[Any, pd.Index, Any]] = {}
         for i in which.tolist():
             rows, title = slice(self.starts[i], self.starts[i + 1]), _title(keys, i, name)
             times = _checked(self.index, self.starts, i, keys, name)
@@ -83,18 +83,18 @@ class Panel(Observations):
                 raise ValueError(gap_message(times, grid, self.freq, title, is_trained=not at_fit))
             read = Observations.read(part, freq=self.freq, missing=missing, like=like, name=title)
             gone = np.zeros(read.values.shape, bool) if read.filled is None else read.filled
-            mended[i] = (read.values, grid, gone)
-        return self._joined(keys, mended)
+            full[i] = (read.values, grid, gone)
+        return self._joined(keys, full)
 
-    def _joined(self, keys: pd.Index, mended: dict[int, tuple[Any, pd.Index, Any]]) -> Panel:
-        """With other values, times and marks of what was filled for some series."""
+    def _joined(self, keys: pd.Index, full: dict[int, tuple[Any, pd.Index, Any]]) -> Panel:
+        """Replace the values, times and marks of filled values of some series."""
         level = self.index.levels[1]
-        times = level.append([grid for _, grid, _ in mended.values()]).unique().dropna().sort_values()
+        times = level.append([grid for _, grid, _ in full.values()]).unique().dropna().sort_values()
         places = times.get_indexer(level).astype(np.int32)
         parts = []
         for i, (start, stop) in enumerate(pairwise(self.starts)):
-            if i in mended:
-                part, grid, gone = mended[i]
+            if i in full:
+                part, grid, gone = full[i]
                 parts.append((part, times.get_indexer(grid).astype(np.int32), gone))
             else:
                 part = self.values[start:stop]
@@ -110,9 +110,9 @@ class Panel(Observations):
         return localising(form.origin, is_panel=True, in_columns=form.kind == "long")
 
     def _check_continued(self, later: Panel, which: NDArray[np.intp], known: NDArray[np.intp], name: str) -> None:
-        """Refuse series of ``later`` that begin beside the grid of those ``known`` here."""
+        """Raise a ValueError for series of ``later`` that don't begin on the grid of the ``known`` series here."""
         ends, begins = self.times(self.starts[known + 1] - 1), later.times(later.starts[which])
-        # series mostly end together
+        # most series end at the same time
         for i in np.flatnonzero(~pd.MultiIndex.from_arrays([ends, begins]).duplicated()).tolist():
             times = self._times_of(known[i])
             title = _title(later.series_keys, int(which[i]), name)
@@ -120,17 +120,17 @@ class Panel(Observations):
 
     @property
     def n_series(self) -> int:
-        """How many series."""
+        """The number of series."""
         return len(self.starts) - 1
 
     @property
     def lengths(self) -> NDArray[np.int64]:
-        """Rows of each series."""
+        """The number of rows of each series."""
         return np.diff(self.starts)
 
     @property
     def is_panel(self) -> bool:
-        """Yes."""
+        """Whether this is a panel: yes."""
         return True
 
     @property
@@ -140,39 +140,39 @@ class Panel(Observations):
         return keys
 
     def take(self, rows: NDArray[np.int64]) -> Panel:
-        """Copy some rows, given in ascending order; series of which none is taken are left out."""
+        """Copy some rows, in ascending order; series without a row among them are left out."""
         lengths = np.diff(np.searchsorted(rows, self.starts))
         starts = np.concatenate([[0], np.cumsum(lengths[lengths > 0])]).astype(np.int64)
         filled = None if self.filled is None else self.filled[rows]
         return replace(self, values=self.values[rows], index=self.index[rows], filled=filled, starts=starts)
 
     def rows(self, start: int, stop: int) -> Panel:
-        """Copy the rows from ``start`` to before ``stop``, whichever series they belong to."""
+        """Copy the rows from ``start`` to before ``stop`` of the whole panel."""
         return self.take(np.arange(start, stop))
 
     def last_rows(self, n: int) -> NDArray[np.int64]:
-        """The numbers of the last ``n`` rows of each series, or of all."""
+        """The numbers of the last ``n`` rows of each series, or of all its rows."""
         lengths = np.minimum(self.lengths, n)
         return ranges(self.starts[1:] - lengths, lengths)
 
     def row_of(self, series: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The numbers of rows of series, counted from the beginning of each, among all rows."""
+        """Row numbers among all rows, of rows counted in each series."""
         numbers: NDArray[np.int64] = self.starts[series] + rows
         return numbers
 
     def rows_after(self, before: Observations) -> NDArray[np.int64]:
-        """The numbers of the rows that were not there ``before``, of which this is the continuation."""
+        """The numbers of the rows that were not in ``before``, which this panel extends."""
         known = before.series_keys.get_indexer(self.series_keys)
         lengths = np.where(known < 0, 0, before.lengths[known])
         return ranges(self.starts[:-1] + lengths, self.lengths - lengths)
 
     def times(self, rows: NDArray[np.int64]) -> pd.Index:
-        """The times of rows, whichever series they belong to."""
+        """The times of rows of the whole panel."""
         times: pd.Index = self.index[rows].get_level_values(1)
         return times
 
     def pack(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-        """Write as tensors and plain values, for `unpack`."""
+        """Write as tensors and plain values for model files."""
         times = self.index.get_level_values(1).rename(None)
         tensors, values = Observations(self.values, times, self.freq, self.form, self.filled).pack()
         names = [pack_label(name) for name in self.index.names]
@@ -180,7 +180,7 @@ class Panel(Observations):
 
     @classmethod
     def unpack(cls, tensors: dict[str, NDArray[Any]], values: dict[str, Any]) -> Observations:
-        """Read what `pack` wrote, of a panel or of one series."""
+        """Read what `pack` wrote for a panel or one series."""
         single = Observations.unpack(tensors, values)
         times = single.index
         if "starts" not in tensors or times is None:
@@ -199,11 +199,11 @@ class Panel(Observations):
         return self.times(np.arange(self.starts[i], self.starts[i + 1]))
 
     def container(self) -> Any:
-        """Give these observations back as they came in."""
+        """Return the panel in the kind of container that it was read from."""
         return self._give_back(self.values, self.index)
 
     def future_index(self, steps: int) -> pd.Index:
-        """The labels of the steps after the end of each series."""
+        """The series and times of the steps after the end of each series."""
         ends = self.times(self.starts[1:] - 1)
         later = {end: continue_index(self._times_of(i), self.freq, steps) for i, end in _first_of_each(ends)}
         times = later[ends[0]].append([later[end] for end in ends[1:]])
@@ -219,8 +219,8 @@ class Panel(Observations):
         return self.form.give_back(values, index)
 
     def extended(self, newer: Any, *, missing: Missing = "error", name: str = "y") -> Panel:
-        """Append newer rows to the series that they belong to; series that were not there before are added."""
-        # mended below, with the rows before them
+        """Append newer rows to their series; new series are added."""
+        # missing values are filled below, from the rows before them
         later = Panel.read(newer, missing="error" if missing == "error" else "mask", like=self, name=name)
         known = self.series_keys.get_indexer(later.series_keys)
         both = np.flatnonzero(known >= 0)
@@ -239,7 +239,7 @@ class Panel(Observations):
         joined = replace(Panel.read(both, missing=missing, like=replace(self, form=form), name=name), form=self.form)
         if self.filled is None:
             return joined
-        # what was mended before is no truth now
+        # values that were filled before are still not observed
         filled = np.zeros(joined.values.shape, bool) if joined.filled is None else joined.filled
         older = np.ones(len(joined), bool)
         older[joined.rows_after(self)] = False
@@ -248,7 +248,7 @@ class Panel(Observations):
 
 
 def ranges(first: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
-    """So many integers from each ``first`` on, one range after the other.
+    """Concatenate ranges of ``lengths`` integers that begin at ``first``.
 
     Examples
     --------
@@ -266,12 +266,12 @@ def _first_of_each(ends: pd.Index) -> list[tuple[int, Any]]:
 
 
 def _title(keys: pd.Index, i: int, name: str) -> str:
-    # Python's own 7, not np.int64(7)
+    # a Python value, because np.int64(7) has that for its repr
     return f"series {keys[i : i + 1].tolist()[0]!r} of {name}"
 
 
 def _checked(index: pd.MultiIndex, starts: NDArray[np.int64], i: int, keys: pd.Index, name: str) -> pd.Index:
-    """The times of a series that ascend."""
+    """The times of a series, checked."""
     times: pd.Index = index[starts[i] : starts[i + 1]].get_level_values(1)
     check_index(times, _title(keys, i, name))
     return times

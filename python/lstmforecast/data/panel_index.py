@@ -1,6 +1,6 @@
-"""The index of a panel, (series, time): from columns, series brought together, and which of them have gaps.
+"""The index of a panel, (series, time): made from columns, grouped by series, checked for gaps.
 
-Works on the codes of the index and on some rows at a time: the labels of all rows would take many times their memory.
+Works on the codes of the index, and on some rows at a time, because the labels of all rows would take far more memory.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from lstmforecast.data.frames import SERIES, TIME, column_names
 from lstmforecast.data.index import Frequency, alike, regular_grid
 
-# Rows looked at in one go while a panel is read.
+# Rows that are processed at a time.
 _ROWS = 2**18
 
 
 def is_panel(y: Any, name: str = "y") -> bool:
-    """Whether a container holds series below each other.
+    """Whether a container is a panel: several series, by an index of two levels or by columns.
 
     Examples
     --------
@@ -32,7 +32,7 @@ def is_panel(y: Any, name: str = "y") -> bool:
 
 
 def indexed(y: Any, name: str) -> tuple[Any, bool]:
-    """A frame or series with an index of (series, time), and whether it came in the long format."""
+    """Give a frame in the long format an index of (series, time); also returns whether it was in the long format."""
     if isinstance(y, pd.DataFrame) and {SERIES, TIME} <= set(y.columns):
         rest = [column for column in y.columns if column not in (SERIES, TIME)]
         if not rest:
@@ -42,7 +42,7 @@ def indexed(y: Any, name: str) -> tuple[Any, bool]:
 
 
 def index_of_columns(series: pd.Series, times: pd.Series) -> pd.MultiIndex:
-    """As `pandas.MultiIndex.from_arrays`; in less time and memory where the rows of each series lie together."""
+    """As `pandas.MultiIndex.from_arrays`, faster and with less memory if the rows of each series are consecutive."""
     begins = _run_begins(series.array)
     if not len(series) or times.dtype == object or len(begins) != series.nunique() or series.hasnans:
         return pd.MultiIndex.from_arrays([series, times])
@@ -55,13 +55,13 @@ def index_of_columns(series: pd.Series, times: pd.Series) -> pd.MultiIndex:
 
 
 def _codes_type(level: pd.Index) -> np.dtype[Any]:
-    """The smallest integers that tell labels apart, and -1; those that pandas takes."""
+    """The smallest type of integers for the codes of a level, -1 included."""
     return np.min_scalar_type(-len(level))
 
 
 def index_of_codes(keys: pd.Index, numbers: Any, times: pd.Index, codes: Any, names: Any) -> pd.MultiIndex:
-    """The index of rows (n,), given the places of their series among ``keys`` and of their times among ``times``."""
-    # the stubs of pandas know lists only
+    """The index of rows (n,), from the positions of their series in ``keys`` and of their times in ``times``."""
+    # the stubs of pandas allow lists only
     levels: list[Any] = [keys, times]
     return pd.MultiIndex(levels, [numbers, codes], names=names)
 
@@ -69,19 +69,20 @@ def index_of_codes(keys: pd.Index, numbers: Any, times: pd.Index, codes: Any, na
 def labels_alike(
     index: pd.Index, newer: pd.Index, name: str, localise: str = "{}.tz_localize({!r})", like: str = "as at fit"
 ) -> pd.Index:
-    """As `lstmforecast.data.index.alike`, also for indexes of (series, time); those of different depth are left."""
+    """As `lstmforecast.data.index.alike`, also for panels; indexes with different numbers of levels stay unchanged."""
     if index.nlevels != newer.nlevels:
         return newer
     if not (isinstance(index, pd.MultiIndex) and isinstance(newer, pd.MultiIndex)):
         return alike(index, newer, name, localise, like)
-    # the stubs of pandas know lists only
+    # the stubs of pandas allow lists only
     levels: list[Any] = [alike(index.levels[-1], newer.levels[-1], name, localise, like)]
     return newer if levels[0] is newer.levels[-1] else newer.set_levels(levels, level=[-1])
 
 
 def grouped(index: pd.MultiIndex, name: str) -> tuple[pd.MultiIndex, NDArray[np.int64], NDArray[np.intp] | None]:
-    """Bring the rows of each series together, in the order in which they appear: the index, where each series begins,
-    and the order of the rows; None: as they are.
+    """Group the rows by series, in the order in which series first appear.
+
+    Returns the index, the row at which each series begins, and the order of the rows; None: unchanged.
     """
     codes = np.asarray(index.codes[0])
     if codes.min() < 0:
@@ -98,19 +99,19 @@ def grouped(index: pd.MultiIndex, name: str) -> tuple[pd.MultiIndex, NDArray[np.
 
 
 def _run_begins(values: Any) -> NDArray[np.int64]:
-    """The places of values that differ from those before them, or are missing."""
+    """The positions of values that differ from the one before, or are missing."""
     differ = np.ones(len(values), bool)
     differ[1:] = pd.Series(values[1:] != values[:-1]).fillna(True)
     return np.flatnonzero(differ)
 
 
 def irregular_series(index: pd.MultiIndex, starts: NDArray[np.int64], freq: Frequency) -> NDArray[np.bool_]:
-    """Whether each series lacks a time or is out of order; all, where one pass over the rows can't tell."""
+    """Which series have a gap or are not ascending; all series where one pass over the rows can't decide."""
     codes, times = np.asarray(index.codes[1]), index.levels[1]
     unknown = np.ones(len(starts) - 1, bool)
     if codes.min() < 0:
         return unknown
-    # some rows at a time: as an index into an array, each of them takes 8 bytes
+    # some rows at a time, because the codes are converted to 8 bytes where they index an array
     parts = [slice(at, at + _ROWS) for at in range(0, len(codes), _ROWS)]
     used = np.zeros(len(times), bool)
     for part in parts:
@@ -118,7 +119,7 @@ def irregular_series(index: pd.MultiIndex, starts: NDArray[np.int64], freq: Freq
     try:
         grid, _ = regular_grid(times[used].sort_values(), freq)
     except ValueError:
-        # series that lie beside each other's grid
+        # series on different grids
         return unknown
     places, wrong, before = grid.get_indexer(times), np.empty(len(codes), bool), -1
     for part in parts:

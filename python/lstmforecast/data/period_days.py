@@ -1,4 +1,4 @@
-"""The days of a step that is longer than a day: of a week, a month, a quarter, a year."""
+"""The first and the last day of steps of weeks, months, quarters and years."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lstmforecast.data.index import Frequency, parse_frequency
 from lstmforecast.data.local_time import elapsed
 
 Days = NDArray[np.datetime64]
-# Months of a step, and whether its label stands at its end.
+# The number of months in a step, and whether its label is at its end.
 _MONTHS = {
     **dict.fromkeys(("ME", "BME", "CBME"), (1, True)),
     **dict.fromkeys(("MS", "BMS", "CBMS", "WOM", "LWOM"), (1, False)),
@@ -25,19 +25,19 @@ _MONTHS = {
     **dict.fromkeys(("YS", "BYS"), (12, False)),
 }
 _WITHIN_A_DAY = ("B", "C", "bh", "cbh")
-# Fiscal years and their quarters end with their label, as half months do that end at 15 and at the month's end.
+# Steps that end with their label: fiscal years and their quarters, half months that end on the 15th and the last day.
 _ENDS = ("SME", "RE", "REQ")
 
 
 def period_days(index: pd.DatetimeIndex | pd.PeriodIndex, freq: Frequency) -> tuple[Days, Days]:
-    """The first and the last day of the step of each label: (n,) each, the same day for days and shorter steps.
+    """The first and the last day of the step of each label: (n,) each, the same day for steps up to a day.
 
     Parameters
     ----------
     index : DatetimeIndex or PeriodIndex of shape (n,)
-        With a time zone, local days count. Weeks, and what pandas calls an end of month, quarter or year, end with
-        their label; a start of month, quarter or year begins with it, as do several days and what else there is.
-        Months, quarters and years are whole, also where the label is a business day of theirs. Periods are their own.
+        With a time zone, days are local. Weeks, and frequencies that pandas calls month, quarter or year ends, end with
+        their label. Month, quarter and year starts, several days and all other frequencies begin with it. Months,
+        quarters and years are whole, also if the label is their first or last business day. Periods are as they are.
     freq : str, int or offset
         As found by `lstmforecast.data.index.regular_grid`.
 
@@ -52,7 +52,7 @@ def period_days(index: pd.DatetimeIndex | pd.PeriodIndex, freq: Frequency) -> tu
         return _days(starts), _days(ends.where(ends - starts >= pd.Timedelta(hours=23), starts))
     times, offset = index.tz_localize(None), parse_frequency(freq)
     day = _days(times)
-    # not `rule_code`, which fails on a DateOffset
+    # not `rule_code`, which fails for a DateOffset
     code = re.sub(r"^\d*([A-Za-z]*).*", r"\1", offset.freqstr)
     step = elapsed(offset)
     if (code in _WITHIN_A_DAY and offset.n == 1) or (step is not None and pd.Timedelta(step) <= pd.Timedelta(days=1)):
@@ -79,20 +79,20 @@ def _months(day: Days, length: int, is_end: bool, n: int) -> tuple[Days, Days]:
 
 def _moved(times: pd.DatetimeIndex, offset: BaseOffset) -> Any:
     with warnings.catch_warnings():
-        # pandas adds some offsets one by one, and says that this takes time
+        # pandas adds some offsets one by one, and warns that this is slow
         warnings.simplefilter("ignore", pd.errors.PerformanceWarning)
         return times + offset
 
 
 def share_of_days(first: Days, last: Days, days: Days) -> NDArray[np.float64]:
-    """The part of the days from ``first`` to ``last`` (n,) that are among sorted ``days``: (n,)."""
+    """The share of the days from ``first`` to ``last`` (n,) that are in the sorted ``days``: (n,)."""
     among = np.searchsorted(days, last, "right") - np.searchsorted(days, first, "left")
     share: NDArray[np.float64] = among / (last - first + 1).astype(np.int64)
     return share
 
 
 def share_of_weekends(first: Days, last: Days) -> NDArray[np.float64]:
-    """The part of the days from ``first`` to ``last`` (n,) that are Saturdays and Sundays: (n,)."""
+    """The share of Saturdays and Sundays in the days from ``first`` to ``last`` (n,): (n,)."""
     weekends = np.busday_count(first, last + 1, weekmask="0000011")
     share: NDArray[np.float64] = weekends / (last - first + 1).astype(np.int64)
     return share

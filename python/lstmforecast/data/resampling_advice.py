@@ -1,4 +1,4 @@
-"""Advice for times without a constant step: the pandas code that messages recommend."""
+"""Advice in messages for times without a constant step: pandas code that resamples them."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import pandas as pd
 
 from lstmforecast.data.frequency import dominant, inferred
 
-# Clocks that run early or late by some seconds or minutes are read to the next of these.
+# Units to which times are rounded if they are off by some seconds or minutes.
 _ROUND = ("s", "min", "5min", "15min", "h", "D")
-# Frequencies to bring irregular times to, and their steps in seconds.
+# Frequencies for irregular times, with their steps in seconds.
 _USUAL = {
     "s": 1, "min": 60, "5min": 300, "15min": 900, "h": 3600, "D": 86_400, "W": 604_800, "MS": 2_629_746,
     "QS": 7_889_238, "YS": 31_556_952,
@@ -19,9 +19,9 @@ _USUAL = {
 
 
 def to_constant_steps(index: pd.Index, freq: Any, name: str) -> str:
-    """Python code that brings data named ``name`` to a constant step: the frequency ``freq`` if there is one.
+    """Python code that resamples the data called ``name`` to a constant step, at the frequency ``freq`` if given.
 
-    Times that are off by less than a step are rounded; others are averaged, and filled where there is nothing between.
+    Times that are off by less than a step are rounded. Other times are resampled to means, and gaps interpolated.
     """
     if not isinstance(index, pd.DatetimeIndex):
         return f"{name}.reset_index(drop=True)"
@@ -34,7 +34,7 @@ def to_constant_steps(index: pd.Index, freq: Any, name: str) -> str:
 
 
 def _rounding(index: pd.DatetimeIndex) -> str | None:
-    """The finest unit to which times can be rounded so that their steps are constant, or nearly so with gaps."""
+    """The finest unit for which rounded times have a constant step, possibly with gaps."""
     for unit in _ROUND:
         try:
             rounded = index.round(unit)

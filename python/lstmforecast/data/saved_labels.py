@@ -1,6 +1,7 @@
-"""How labels, indexes and frequencies are written to model files: as integers and plain values that JSON can hold.
+"""Writes labels, indexes and frequencies to model files, as integers and values for JSON, and reads them.
 
-What no text can hold without a loss is a ValueError, which `fit` raises before it trains: what is fitted can be saved.
+Labels that can't be written without a loss raise a ValueError; `fit` checks them before it trains, so that every fitted
+estimator can be saved.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ _ZONE = re.compile(r"tzlocal\(\)|\w[\w+:-]*(/\w[\w+:-]*)*")
 
 
 def pack_index(index: pd.Index | None) -> tuple[NDArray[np.int64], dict[str, Any]]:
-    """Write an index as integers and plain values, for `unpack_index`."""
+    """Write an index as integers and plain values."""
     if index is None:
         return np.zeros(0, np.int64), {"kind": "none"}
     values: dict[str, Any] = {"kind": "integer", "name": pack_label(index.name), "dtype": str(index.dtype)}
@@ -41,27 +42,27 @@ def pack_index(index: pd.Index | None) -> tuple[NDArray[np.int64], dict[str, Any
 
 
 def _zone_name(zone: dt.tzinfo | None) -> str | None:
-    """What pandas finds a time zone by again; a ValueError if nothing does, on every machine."""
+    """The name by which pandas finds a time zone on every machine; a ValueError if there is none."""
     if zone is None:
         return None
     names = [getattr(zone, name, None) for name in ("key", "zone")]  # of zoneinfo and pytz
     name = next((name for name in names if isinstance(name, str)), None) or _offset_name(zone) or _file_name(zone)
     if name is None:
         raise ValueError(
-            f"expected a time zone with a name, got {zone}, which cannot be saved: bring times to one, as in "
+            f"expected a time zone with a name, got {zone}, which cannot be saved: convert the times, as in "
             "y.tz_convert('Europe/Berlin')"
         )
     return name
 
 
 def _check_zone(name: Any) -> None:
-    """Raise a ValueError for what names no time zone but, for pandas, a file somewhere."""
+    """Raise a ValueError for a name that is no time zone; pandas would read a file of that path."""
     if name is not None and not (isinstance(name, str) and _ZONE.fullmatch(name)):
         raise ValueError("a time zone without a name")
 
 
 def _offset_name(zone: dt.tzinfo) -> str | None:
-    """That of a constant offset, such as "UTC+01:00"; that of this machine may be another one elsewhere."""
+    """The name of a constant offset, such as "UTC+01:00"; None for the zone of this machine."""
     if type(zone).__name__ == "tzlocal":
         return None
     offset = zone.utcoffset(None)
@@ -72,7 +73,7 @@ def _offset_name(zone: dt.tzinfo) -> str | None:
 
 
 def _file_name(zone: dt.tzinfo) -> str | None:
-    """That of a zone of dateutil, which reads files of the system; in a file it is one of zoneinfo."""
+    """The name of a zone of dateutil, which reads files of the system; it is saved as one of zoneinfo."""
     name = str(getattr(zone, "_filename", None)).partition("/zoneinfo/")[2]
     return name if name in zoneinfo.available_timezones() else None
 
@@ -96,7 +97,7 @@ def unpack_index(stamps: NDArray[np.int64], values: dict[str, Any]) -> pd.Index 
     return integers
 
 
-# Types of labels besides strings, numbers, booleans and None: how they are written, and read.
+# Types of labels besides strings, numbers, booleans and None, with functions that write and read them.
 _LABELS: dict[str, tuple[type, Callable[[Any], Any], Callable[[Any], Hashable]]] = {
     "tuple": (tuple, lambda label: [pack_label(part) for part in label], lambda saved: tuple(map(unpack_label, saved))),
     "timestamp": (
@@ -143,17 +144,17 @@ _OFFSETS: dict[str, Any] = {
 def _timestamp(text: str, unit: Any, zone: str | None, fold: int) -> pd.Timestamp:
     _check_zone(zone)
     label = pd.Timestamp(text).as_unit(unit)
-    # an hour that comes twice: the first time is summer time
+    # of an hour that is repeated, the first is in daylight saving time
     return label if zone is None else label.tz_localize(zone, ambiguous=not fold)
 
 
 def pack_label(label: Hashable) -> Any:
-    """Write the name of a column or series as a plain value, for `unpack_label`."""
+    """Write the name of a column or series as a plain value."""
     label = plain(label)
     if label is None or isinstance(label, str | int) or (isinstance(label, float) and math.isfinite(label)):
         return label
     for name, (kind, write, _) in _LABELS.items():
-        # a time of day of a zone has no constant offset
+        # a time of day with a zone has no constant offset
         if isinstance(label, kind) and label is not pd.NaT and not (isinstance(label, dt.time) and label.tzinfo):
             return {name: write(label)}
     raise ValueError(
@@ -172,7 +173,7 @@ def unpack_label(saved: Any) -> Hashable:
 
 
 def pack_frequency(freq: Any) -> str | int | dict[str, Any] | None:
-    """Write a frequency as its alias, or for an offset that has none, such as one of holidays, by its parts."""
+    """Write a frequency as its alias; an offset without alias, such as one with holidays, by its parts."""
     freq = plain(freq)
     if freq is None or isinstance(freq, str | int):
         return freq
@@ -188,7 +189,7 @@ def pack_frequency(freq: Any) -> str | int | dict[str, Any] | None:
         "parts": parts,
     }
     if type(found).__name__ not in _OFFSETS or unpack_frequency(saved) != found:
-        raise ValueError(f"expected a frequency that can be written down, got {found!r}, which cannot be saved")
+        raise ValueError(f"expected a frequency that can be saved, got {found!r}")
     return saved
 
 
@@ -211,7 +212,7 @@ def unpack_frequency(saved: Any) -> Frequency:
 
 
 def pack_keys(keys: pd.Index) -> dict[str, Any]:
-    """Write the names of series as plain values, for `unpack_keys`; a ``ValueError`` if one is no plain value."""
+    """Write the names of series as plain values; raise a ``ValueError`` for one that can't be saved."""
     dtype = _dtype_name(keys)
     if isinstance(keys, pd.DatetimeIndex) and keys.tz is not None:
         dtype = f"datetime64[{keys.unit}, {_zone_name(keys.tz)}]"
@@ -222,7 +223,7 @@ def pack_keys(keys: pd.Index) -> dict[str, Any]:
 
 
 def _dtype_name(keys: pd.Index) -> str:
-    """What pandas finds a type by again; that of objects for those of Arrow of which it reads no name."""
+    """The name by which pandas finds a dtype; "object" for types of Arrow whose names pandas can't read."""
     try:
         pd.api.types.pandas_dtype(str(keys.dtype))
     except (TypeError, NotImplementedError):

@@ -1,4 +1,4 @@
-"""Scalers with scikit-learn's semantics and attribute names, computed in Rust; the way others' enter a model."""
+"""Scalers with the semantics of scikit-learn's, computed in Rust; also reduces other scalers to centre and scale."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ from lstmforecast.contract.plain import PlainParameters
 
 Affine = tuple[NDArray[np.float64], NDArray[np.float64]]
 
-# Two dtypes pass as they are; everything else (integers, float16, pandas' nullable columns) becomes float64.
+# These two dtypes are kept; all others (integers, float16, nullable types of pandas) become float64.
 _CHECKS: dict[str, Any] = {"dtype": (np.float64, np.float32), "order": "C", "ensure_all_finite": "allow-nan"}
 
 
 class _ColumnScaler(
     PlainParameters, DocLinkMixin, CallbackSupportMixin, OneToOneFeatureMixin, TransformerMixin, BaseEstimator
 ):
-    """``(x - center) / scale`` for each column; NaN is passed over in fit and kept in transform."""
+    """``(x - center) / scale`` for each column; NaN is ignored by fit and kept by transform."""
 
     _doc_page = "windows"
 
     @with_callbacks
     def fit(self, X: Any, y: Any = None) -> Any:
-        """Learn each column's statistics.
+        """Compute the statistics of each column.
 
         Parameters
         ----------
         X : array-like of shape (n, n_features)
-            Rows to learn from; NaN is passed over.
+            The training rows; NaN is ignored.
         y : ignored
-            Present for scikit-learn's pipelines.
+            For scikit-learn's pipelines.
 
         Returns
         -------
@@ -48,7 +48,7 @@ class _ColumnScaler(
         Raises
         ------
         ValueError
-            Infinite values, no rows or columns, or bad parameters.
+            If values are infinite, there are no rows or columns, or a parameter is invalid.
         """
         self._check_parameters()
         with aside(self) as fitted:
@@ -74,7 +74,7 @@ class _ColumnScaler(
         return _core.scale_columns(data, *self._affine())
 
     def inverse_transform(self, X: Any) -> NDArray[Any]:
-        """Bring scaled columns back to the data's units.
+        """Transform scaled columns back to the data's units.
 
         Parameters
         ----------
@@ -90,7 +90,7 @@ class _ColumnScaler(
         sklearn.exceptions.NotFittedError
             Before `fit`.
         ValueError
-            For another number of columns.
+            If the number of columns is not that of fit.
         """
         check_is_fitted(self)
         data = check_array(X, estimator=self, input_name="X", **_CHECKS)
@@ -99,7 +99,7 @@ class _ColumnScaler(
         return _core.unscale_columns(data, *self._affine())
 
     def _check_parameters(self) -> None:
-        """Raise for parameters that make no scaler."""
+        """Raise a ValueError for invalid parameters."""
 
     def _learn(self, data: NDArray[Any]) -> None:
         raise NotImplementedError
@@ -124,14 +124,14 @@ class StandardScaler(_ColumnScaler):
     with_mean : bool, default=True
         Center the columns.
     with_std : bool, default=True
-        Divide by the standard deviation (of the population: divided by n); constant columns by 1.
+        Divide by the standard deviation (of the population, with n as denominator); constant columns by 1.
 
     Attributes
     ----------
     mean_, var_, scale_ : ndarray of shape (n_features,) or None
-        Mean, variance and divisor of each column; None for what is switched off.
+        Mean, variance and divisor of each column; None for those that are switched off.
     n_samples_seen_ : int or ndarray of shape (n_features,)
-        Values that were not NaN; one number where all columns agree.
+        The number of values that are not NaN; one number if it is the same for all columns.
 
     Examples
     --------
@@ -161,23 +161,23 @@ class StandardScaler(_ColumnScaler):
 
 
 class MinMaxScaler(_ColumnScaler):
-    """Map each column's smallest and largest value to the ends of a range.
+    """Map the smallest and the largest value of each column to the ends of a range.
 
     The counterpart of `sklearn.preprocessing.MinMaxScaler`, computed in Rust.
 
     Parameters
     ----------
     feature_range : tuple of two floats, default=(0, 1)
-        Ends of the range, the smaller one first. A constant column goes to the first.
+        Ends of the range, the smaller one first. A constant column is mapped to the smaller one.
 
     Attributes
     ----------
     data_min_, data_max_, data_range_ : ndarray of shape (n_features,)
-        Smallest and largest value of each column and their difference.
+        Smallest and largest value of each column, and their difference.
     scale_, min_ : ndarray of shape (n_features,)
         ``transform(x) = x * scale_ + min_``.
     n_samples_seen_ : int
-        Rows seen.
+        The number of rows.
 
     Examples
     --------
@@ -203,12 +203,12 @@ class MinMaxScaler(_ColumnScaler):
 
     def _affine(self) -> Affine:
         scale = 1.0 / self.scale_
-        # Not -min_ * scale: far from zero the product of two rounded numbers would lose the digits that data_min_ has.
+        # not -min_ * scale: far from zero, the product of two rounded numbers has fewer exact digits than data_min_
         return self.data_min_ - float(self.feature_range[0]) * scale, scale
 
 
 class RobustScaler(_ColumnScaler):
-    """Center each column at its median and divide by a range of quantiles, which outliers hardly move.
+    """Center each column at its median and divide by an interquantile range, on which outliers have little effect.
 
     The counterpart of `sklearn.preprocessing.RobustScaler`, computed in Rust.
 
@@ -217,14 +217,14 @@ class RobustScaler(_ColumnScaler):
     with_centering : bool, default=True
         Center the columns at their medians.
     with_scaling : bool, default=True
-        Divide by the range of quantiles; constant columns by 1.
+        Divide by the interquantile range; constant columns by 1.
     quantile_range : tuple of two floats, default=(25.0, 75.0)
-        Quantiles in percent whose difference is the divisor.
+        The quantiles, in percent, whose difference is the divisor.
 
     Attributes
     ----------
     center_, scale_ : ndarray of shape (n_features,) or None
-        Median and divisor of each column; None for what is switched off.
+        Median and divisor of each column; None for those that are switched off.
 
     Examples
     --------
@@ -260,14 +260,15 @@ class RobustScaler(_ColumnScaler):
 
 
 def fit_affine(scaler: Any, rows: NDArray[np.float64]) -> Affine:
-    """Fit a copy of a scaler object and describe it by each column's center and scale.
+    """Fit a copy of a scaler object and reduce it to the center and scale of each column.
 
     Parameters
     ----------
     scaler : object with ``fit`` and ``transform``
-        Ours, scikit-learn's, or any other one that maps each column by itself and linearly. It stays as it is.
+        A scaler of this package, of scikit-learn, or any other one that maps each column linearly and separately. It is
+        not changed.
     rows : ndarray of shape (n, n_columns)
-        The training rows, and only those.
+        The training rows only.
 
     Returns
     -------
@@ -277,9 +278,9 @@ def fit_affine(scaler: Any, rows: NDArray[np.float64]) -> Affine:
     Raises
     ------
     TypeError
-        An object that can't fit and transform.
+        If the object has no ``fit`` or ``transform``.
     ValueError
-        A scaler that is not of this form.
+        If the scaler is not of this form.
     """
     if isinstance(scaler, type) or not (hasattr(scaler, "fit") and hasattr(scaler, "transform")):
         raise TypeError(f"expected a scaler with fit and transform, got {scaler!r}")
@@ -289,13 +290,13 @@ def fit_affine(scaler: Any, rows: NDArray[np.float64]) -> Affine:
 
 
 def affine_of(scaler: Any, n_columns: int) -> Affine:
-    """Describe a fitted scaler by each column's center and scale, asking only its ``transform``.
+    """Find the center and scale of each column of a fitted scaler, by calls of its ``transform``.
 
     Parameters
     ----------
     scaler : fitted object with ``transform``
     n_columns : int
-        Columns it was fitted on.
+        The number of columns that it was fitted to.
 
     Returns
     -------
@@ -305,7 +306,7 @@ def affine_of(scaler: Any, n_columns: int) -> Affine:
     Raises
     ------
     ValueError
-        A scaler that is not of this form, such as a PowerTransformer.
+        If the scaler is not of this form, as a PowerTransformer.
     """
     if isinstance(scaler, _ColumnScaler):
         center, scale = scaler._affine()
@@ -313,7 +314,7 @@ def affine_of(scaler: Any, n_columns: int) -> Affine:
             raise ValueError(f"expected a scaler of {n_columns} columns, got one of {len(center)}")
         return center, scale
     center, scale = _probe(scaler, n_columns)
-    # Every row mixes other values, so that a column that follows its neighbours, or bends, shows.
+    # random rows, which reveal columns that depend on others or are mapped nonlinearly
     points = center + scale * np.random.default_rng(0).uniform(-4.0, 4.0, size=(8, n_columns))
     if not np.allclose(_transformed(scaler, points), (points - center) / scale, rtol=1e-6, atol=1e-6):
         raise _not_affine(scaler)
@@ -321,12 +322,12 @@ def affine_of(scaler: Any, n_columns: int) -> Affine:
 
 
 def _probe(scaler: Any, n_columns: int) -> Affine:
-    """Newton's steps to the point that maps to 0 and the distance from there that maps to 1."""
+    """Find the point that is mapped to 0, and the distance from it that is mapped to 1, by Newton's method."""
     center, step = np.zeros(n_columns), np.ones(n_columns)
     for _ in range(6):
         low, high = _transformed(scaler, np.stack([center, center + step]))
         slope = (high - low) / step
-        # A step that is lost beside a far larger scale says nothing: a longer one is tried.
+        # a step that is too small beside a far larger scale has no effect: try a longer one
         lost = slope == 0.0
         slope = np.where(lost, 1.0, slope)
         center = np.where(lost, center, center - low / slope)
@@ -357,9 +358,9 @@ def _pair(name: str, value: Any) -> tuple[float, float]:
 
 
 def fit_columns(scaler: Any, rows: NDArray[np.float64]) -> Affine:
-    """Center and scale of each column of rows (n, k), nan passed over, for any ``scaler`` that estimators take.
+    """Center and scale of each column of rows (n, k), for every ``scaler`` that estimators take; NaN is ignored.
 
-    A column of which nothing is known has center 0 and scale 1.
+    A column without known values has center 0 and scale 1.
     """
     if scaler is None or rows.size == 0:
         return np.zeros(rows.shape[1]), np.ones(rows.shape[1])

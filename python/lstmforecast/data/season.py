@@ -1,4 +1,4 @@
-"""The season that a frequency usually has."""
+"""The usual season length of a frequency."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SEASONS = {
 
 
 def season_length(freq: Frequency) -> int:
-    """Tell the usual number of steps in a season of a frequency.
+    """The usual number of steps in a season of a frequency.
 
     Parameters
     ----------
@@ -24,8 +24,8 @@ def season_length(freq: Frequency) -> int:
     Returns
     -------
     int
-        A day's steps below a day (24 for hours), 60 for seconds, 7 for days, 5 for business days, 52 for weeks, 12 for
-        months, 4 for quarters, and 1 for years, integers and whatever else.
+        The steps of a day for steps below a day (24 for hours), 60 for seconds, 7 for days, 5 for business days, 52 for
+        weeks, 12 for months, 4 for quarters, and 1 for years, integers and all other frequencies.
 
     Examples
     --------
@@ -51,7 +51,7 @@ def season_length(freq: Frequency) -> int:
 
 
 def of_one_word(offset: BaseOffset) -> str | None:
-    """The alias of steps as long as those of an offset of one word, such as months=1, with a day or without."""
+    """The alias of a `pandas.DateOffset` of one unit, such as months=1; ``day`` is ignored. None for others."""
     aliases = {"years": "YE", "months": "ME", "weeks": "W", "days": "D", "hours": "h", "minutes": "min", "seconds": "s"}
     lengths = {word: n for word, n in offset.kwds.items() if word != "day"}
     if len(lengths) != 1 or not set(lengths) <= set(aliases):

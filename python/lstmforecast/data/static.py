@@ -1,4 +1,4 @@
-"""Static features: a table with a row for each series, read as at `fit` and turned into numbers."""
+"""Static features: reads a table with a row for each series and encodes its columns as numbers."""
 
 from __future__ import annotations
 
@@ -16,22 +16,23 @@ from lstmforecast.data.frames import SERIES, to_pandas
 from lstmforecast.data.saved_labels import pack_label, unpack_label
 
 Array = NDArray[np.float64]
-# What values of Arrow's types are: text as it is, and as places in a dictionary.
+# The Python types of values of Arrow's text and dictionary types.
 _WORDS_OF_ARROW = (str, pd.CategoricalDtype.type)
-# So many categories are listed in a message.
+# The number of categories that a message lists at most.
 _SHOWN = 8
 
 
 @dataclass(frozen=True)
 class StaticColumn:
-    """A column of ``static`` as it was at `fit`.
+    """A column of ``static`` at `fit`.
 
     Attributes
     ----------
     name : label
         Its name.
     categories : tuple of str or None
-        What the series of ``y`` had in it, each a feature ``name_category`` of 0 or 1; None: numbers or booleans.
+        The categories of the series of ``y``, each of which is a feature ``name_category`` of 0 or 1; None: numbers or
+        booleans.
     """
 
     name: Hashable
@@ -39,18 +40,18 @@ class StaticColumn:
 
     @property
     def features(self) -> list[Hashable]:
-        """What is made of it."""
+        """The features that the column is encoded as."""
         return [self.name] if self.categories is None else [f"{self.name}_{category}" for category in self.categories]
 
     def encode(self, column: pd.Series) -> dict[Hashable, Array]:
-        """The features made of the column of another table.
+        """Encode the column of another table.
 
         Raises
         ------
         TypeError
-            If it holds something else than numbers where there were numbers.
+            If a column of numbers at fit holds other values.
         ValueError
-            If it holds a category that no series had at fit.
+            If a category is one that no series had at fit.
         """
         if self.categories is None:
             return {self.name: _numbers(column, "as at fit")}
@@ -59,7 +60,7 @@ class StaticColumn:
         return {feature: places == i for i, feature in enumerate(self.features)}
 
     def _place(self, value: Any, series: Hashable, known: Mapping[str, int]) -> int:
-        """Which of the categories a value is; 1, 1.0 and "1" are the same."""
+        """The number of the category of a value; 1, 1.0 and "1" are equal."""
         if str(value) in known:
             return known[str(value)]
         if is_number(value):
@@ -74,7 +75,7 @@ class StaticColumn:
         )
 
     def pack(self) -> dict[str, Any]:
-        """Write as plain values, for `unpack`."""
+        """Write as plain values for model files."""
         return {"name": pack_label(self.name), "categories": self.categories}
 
     @classmethod
@@ -84,28 +85,29 @@ class StaticColumn:
 
 
 def read_static(static: Any, keys: pd.Index) -> tuple[pd.DataFrame, tuple[StaticColumn, ...]]:
-    """Read the features of series at `fit`: words become features of 0 and 1, booleans and numbers stay one.
+    """Read the static features at `fit`: a column of text becomes a feature of 0 and 1 for each category.
 
     Parameters
     ----------
     static : DataFrame
-        A row for each series, by its index or a column ``unique_id``.
+        A row for each series, named by the index or a column ``unique_id``. A column of numbers or booleans is one
+        feature.
     keys : Index
         The series of ``y``.
 
     Returns
     -------
     encoded : DataFrame of shape (n_series, n_features), float64
-        By the same index.
+        With the index of ``static``.
     columns : tuple of StaticColumn
-        What later tables must have.
+        The columns that later tables must have.
 
     Raises
     ------
     TypeError
-        If it is no DataFrame, or a column holds times, lists or complex numbers.
+        If ``static`` is no DataFrame, or a column holds times, lists or complex numbers.
     ValueError
-        If a value is missing or infinite, or a series or a column is there twice.
+        If a value is missing or infinite, or a series or a column is duplicated.
     """
     frame = _opened(static)
     _check_complete(frame)
@@ -126,14 +128,15 @@ def read_static(static: Any, keys: pd.Index) -> tuple[pd.DataFrame, tuple[Static
 
 
 def static_rows(encoded: pd.DataFrame, columns: Sequence[StaticColumn] | None, static: Any, keys: pd.Index) -> Array:
-    """The features of series: those of a newer table where it has them, else those of `fit`.
+    """The static features of series: from a newer table where it has a row, else from the table of `fit`.
 
     Parameters
     ----------
     encoded, columns
-        As of `read_static`; columns None: only names of features are known, as in files of older versions.
+        As returned by `read_static`. Columns may be None for files of older versions, which have only the names of
+        features.
     static : DataFrame or None
-        The newer table, with the columns of `fit` in any order; rows of other series than ``keys`` aren't looked at.
+        The newer table, with the columns of `fit` in any order; rows of series that are not in ``keys`` are ignored.
     keys : Index of shape (n_series,)
         The series.
 
@@ -170,7 +173,7 @@ def static_rows(encoded: pd.DataFrame, columns: Sequence[StaticColumn] | None, s
 
 
 def _check_learned(rows: Array, features: pd.Index, columns: Sequence[StaticColumn], keys: pd.Index) -> None:
-    """Refuse categories that no series of ``y`` had at fit, though the table did: nothing was learned about them."""
+    """Raise a ValueError for categories in the table of `fit` that no series of ``y`` had: they were not trained."""
     learned = [feature for column in columns for feature in column.features]
     unknown = ~features.isin(learned) & (rows > 0)
     if unknown.any():
@@ -186,12 +189,12 @@ def _encode(frame: pd.DataFrame, features: pd.Index, columns: Sequence[StaticCol
     _check_names([column.name for column in columns], frame.columns)
     _check_complete(frame)
     values = {name: part for column in columns for name, part in column.encode(frame[column.name]).items()}
-    # a category that no series of y had at fit is a feature as well
+    # categories that no series of y had at fit are features as well
     return pd.DataFrame({name: values.get(name, 0.0) for name in features}, frame.index, features).astype(np.float64)
 
 
 def _columns_of(features: pd.Index, given: pd.Index) -> list[StaticColumn]:
-    """The columns that features were made of, where a file doesn't say, as far as a table has them."""
+    """The columns of features from a file that doesn't name them, as far as a table has them."""
     made: dict[Hashable, list[str]] = {}
     for feature in features:
         starts = [name for name in given if str(feature).startswith(f"{name}_")]
@@ -225,7 +228,7 @@ def _opened(static: Any) -> pd.DataFrame:
     for labels, what in ((frame.index, "one row for each series"), (frame.columns, "every column once")):
         if not labels.is_unique:
             raise ValueError(f"expected static with {what}, got {labels[labels.duplicated()].tolist()[0]!r} twice")
-    # pandas has no dummies for words of Arrow's
+    # pandas has no dummies for text types of Arrow
     kinds = {name: dtype.type for name, dtype in frame.dtypes.items() if isinstance(dtype, pd.ArrowDtype)}
     return frame.astype({name: object for name, kind in kinds.items() if issubclass(kind, _WORDS_OF_ARROW)})
 
@@ -241,7 +244,7 @@ def _check_complete(frame: pd.DataFrame) -> None:
 
 
 def _holds_words(column: pd.Series) -> bool:
-    """Whether the values are categories, each of which is a feature."""
+    """Whether the values are categories, to be encoded as a feature each."""
     if isinstance(column.dtype, pd.CategoricalDtype | pd.StringDtype):
         return True
     if column.dtype != object or all(map(is_number, column)):
@@ -250,7 +253,7 @@ def _holds_words(column: pd.Series) -> bool:
 
 
 def _numbers(column: pd.Series, allowed: str) -> Array:
-    """The values of a column of numbers or booleans; a TypeError that names the first that is neither."""
+    """The values of a column of numbers or booleans; a TypeError for a value of another type."""
     if isinstance(column.dtype, np.dtype) and column.dtype.kind in "biuf":
         values = column.to_numpy(np.float64)
     else:

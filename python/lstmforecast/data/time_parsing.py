@@ -1,4 +1,4 @@
-"""Reading a column of text as times: one order of day, month and year for all rows, or an error."""
+"""Reads a column of text as times, with one order of day, month and year for all rows."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _ZONE = r"(?:\s*(?P<zone>z|utc|gmt|[+-]\d{2}(?::?\d{2})?))?"
 _CLOCK = r"(?:(?:t|,?\s+)(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?P<fraction>[.,]\d{1,9})?)?"
 _CLOCK += r"(?:\s*(?P<half>[ap]m))?" + _ZONE + ")?"
 _COMPACT_CLOCK = r"(?:[t ]?(?P<hour>\d{2}):?(?P<minute>\d{2})(?::?(?P<second>\d{2}))?" + _ZONE + ")?"
-# The date of each way of writing, and what may follow it.
+# The patterns of dates, each with the pattern of the time that may follow.
 _LAYOUTS = (
     (r"(?P<year>\d{4})(?P<mark>[-/. ])\s?(?P<month>\d{1,2})(?P=mark)\s?(?P<day>\d{1,2})", _CLOCK),
     (r"(?P<first>\d{1,2})(?P<mark>[-/.])\s?(?P<middle>\d{1,2})(?P=mark)\s?(?P<last>\d{4}|\d{2})", _CLOCK),
@@ -37,15 +37,15 @@ _LAYOUTS = (
 )
 _FLAGS = re.IGNORECASE | re.ASCII
 _PATTERNS = [re.compile(date + clock, _FLAGS) for date, clock in _LAYOUTS]
-# Values in messages, which may be anything: not more of them than this.
+# Shortens values in messages.
 _BRIEF = reprlib.Repr()
 _BRIEF.maxstring = _BRIEF.maxother = 60
-# A reading whose rows fill less of the time that they span isn't what a series looks like.
+# The least share of the time span that rows at the most common step must cover, for times to look like a series.
 _LEAST_FILLED = 0.5
 
 
 class _Reading(NamedTuple):
-    """Times as one order of the first, second and third number has them: ``"dmy"``, ``"mdy"`` or ``"ymd"``."""
+    """Times read with one order of the three numbers: ``"dmy"``, ``"mdy"`` or ``"ymd"``."""
 
     order: str
     times: pd.Series[Any]
@@ -57,21 +57,21 @@ def read_times(column: pd.Series[Any], time_format: str | None, name: str) -> pd
     Parameters
     ----------
     column : Series of str
-        The times as they are written; 24:00 is the midnight that ends a day.
+        The times as text; 24:00 is the midnight at the end of a day.
     time_format : str or None
-        How, as for `datetime.datetime.strptime`; None: recognised, for all rows together.
+        The format, as for `datetime.datetime.strptime`; None: detected from all rows.
     name : str
-        What the messages call the file.
+        The name of the file in messages.
 
     Returns
     -------
     pandas.DatetimeIndex of shape (n,)
-        In UTC where offsets differ from row to row.
+        In UTC if the offsets of rows differ.
 
     Raises
     ------
     ValueError
-        If a row is no time, or day and month can be taken for each other.
+        If a row is no time, or the order of day and month is ambiguous.
     """
     text = column.fillna("").str.strip()
     if time_format is not None:
@@ -86,8 +86,8 @@ def read_times(column: pd.Series[Any], time_format: str | None, name: str) -> pd
 
 
 def _standard(text: pd.Series[Any]) -> pd.Series[Any] | None:
-    """ISO 8601 in the fast way; None where some row is something else."""
-    # pandas would take "now" for a time as well
+    """Parse ISO 8601 with pandas, which is fast; None if a row has another format."""
+    # pandas would read "now" as a time as well
     if not text.str.match(r"\d{4}-\d").all():
         return None
     try:
@@ -104,13 +104,13 @@ def _with_format(text: pd.Series[Any], time_format: str) -> pd.Series[Any]:
     except ValueError as error:
         if "%z" not in time_format.lower():
             raise ValueError(f"expected a format such as '%d.%m.%Y' for times, got {time_format!r}: {error}") from error
-        # offsets from UTC that differ from row to row, as over a change of summer time
+        # offsets from UTC that differ from row to row, as around a change of clocks
         times = pd.to_datetime(text, format=time_format, errors="coerce", utc=True)
     return times + next_day
 
 
 def _without_24(text: pd.Series[Any]) -> tuple[pd.Series[Any], pd.Series[Any]]:
-    """24:00 as 0:00, and the day that is missing then."""
+    """Replace 24:00 by 0:00; also returns the day to add."""
     ends = text.str.contains(r"(?<!\d)24:00(?::00)?(?![:\d])")
     if ends.any():
         text = text.str.replace(r"(?<!\d)24:00", "00:00", regex=True)
@@ -142,7 +142,7 @@ def _ordered(parts: pd.DataFrame, order: str) -> pd.Series[Any]:
 
 
 def _date(parts: pd.DataFrame) -> pd.Series[Any]:
-    """Written as 2026-01-31; nan where it can't be."""
+    """The dates as text like 2026-01-31; NaN where parts are missing."""
     year = parts["year"]
     if (year.str.len() == 2).any():
         # as strptime does
@@ -157,7 +157,7 @@ def _date(parts: pd.DataFrame) -> pd.Series[Any]:
 
 
 def _clock(parts: pd.DataFrame) -> pd.Series[Any]:
-    """Written as T12:00:00.5+01:00; midnight where nothing is written, nan where it can't be."""
+    """The times of day as text like T12:00:00.5+01:00; midnight if there are none, NaN where they are invalid."""
     if "hour" not in parts:
         return pd.Series("T00:00:00", parts.index)
     hour = parts["hour"].str.zfill(2)
@@ -179,7 +179,7 @@ def _instants(date: pd.Series[Any], clock: pd.Series[Any], matched: pd.Series[An
     written = (date + clock).where(matched)
     try:
         return pd.to_datetime(written, format="ISO8601", errors="coerce")
-    except ValueError:  # offsets from UTC that differ from row to row, as over a change of summer time
+    except ValueError:  # offsets from UTC that differ from row to row, as around a change of clocks
         return pd.to_datetime(written, format="ISO8601", errors="coerce", utc=True)
 
 
@@ -196,7 +196,7 @@ def _check_zones(parts: pd.DataFrame, text: pd.Series[Any], matched: pd.Series[A
 
 
 def _chosen(readings: Sequence[_Reading], text: pd.Series[Any], name: str) -> pd.Series[Any]:
-    """The one order in which all rows are times; of several, the only one in which they are a series."""
+    """The times in the only order in which all rows are valid; of several orders, the only one with regular steps."""
     possible = [reading for reading in readings if not reading.times.isna().any()]
     if not possible:
         of_no_order = np.logical_and.reduce([reading.times.isna() for reading in readings])
@@ -212,7 +212,7 @@ def _chosen(readings: Sequence[_Reading], text: pd.Series[Any], name: str) -> pd
 
 
 def _is_series(times: pd.DatetimeIndex) -> bool:
-    """Whether times go one way in steps that most of them share: seconds, or months to the same day."""
+    """Whether times ascend or descend, mostly at one step: of constant duration, or of months on the same day."""
     if len(times) < 3:
         return False
     months = np.asarray(times.year * 12 + times.month, np.int64)
@@ -235,7 +235,7 @@ def _ambiguity(possible: Sequence[_Reading], text: pd.Series[Any], name: str) ->
         for reading in possible
     ]
     return (
-        f"{name}: expected times in column {text.name!r} whose day and month can't be taken for each other, got "
+        f"{name}: expected times in column {text.name!r} with an unambiguous order of day and month, got "
         f"{_BRIEF.repr(text.iloc[row])} (line {row + 2}), which is {' or '.join(meanings)} (time_format in Python); "
         "say which"
     )
@@ -248,7 +248,7 @@ def _contradiction(readings: Sequence[_Reading], text: pd.Series[Any], name: str
 
 
 def _format(text: pd.Series[Any], order: str) -> str:
-    """How the longest of the times are written, in the words of strptime."""
+    """The format of the longest time, for `strptime`."""
     longest = str(text.iloc[int(text.str.len().to_numpy().argmax())])
     found = _PATTERNS[1].fullmatch(longest)
     assert found is not None
@@ -269,7 +269,7 @@ def _unreadable(column: pd.Series[Any], row: int, name: str) -> str:
     shown = _BRIEF.repr(value)
     advice = "say how times are written (--time-format '%d.%m.%Y %H:%M', time_format in Python)"
     if re.fullmatch(r"\s*[-+]?\d+([.,]\d*)?\s*", str(value)):
-        # seconds since 1970, Excel's days, 202401: the meaning is unknown
+        # seconds since 1970, days of Excel or months such as 202401: the meaning is unknown
         advice = "write times as 2026-01-31 12:00, or " + advice
     return (
         f"{name}, line {row + 2}: can't read {shown} in column {column.name!r} as a time; {advice}, or number the "

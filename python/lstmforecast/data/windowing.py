@@ -1,4 +1,4 @@
-"""Windows over a series and splits in time order: views, never copies."""
+"""Cuts a series into windows and splits containers in time order, without copies of the data."""
 
 from __future__ import annotations
 
@@ -16,32 +16,32 @@ Container = TypeVar("Container")
 
 
 def windows(series: Any, window_size: int, horizon: int = 1, stride: int = 1) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Cut a series into windows and the steps that follow each of them.
+    """Cut a series into windows and the horizons after them.
 
     Parameters
     ----------
     series : array-like of shape (n_rows,) or (n_rows, n_features)
-        Rows in time order: array, list, Series or DataFrame.
+        An array, list, Series or DataFrame with rows in time order.
     window_size : int
-        Rows in a window.
+        The number of rows in a window.
     horizon : int, default=1
-        Rows after a window that belong to it as targets.
+        The number of rows after each window that are its targets.
     stride : int, default=1
-        Rows from the start of one window to the start of the next.
+        The number of rows from the start of one window to the start of the next.
 
     Returns
     -------
     X : ndarray of shape (n_windows, window_size, n_features)
-        Read-only view on the data: no value is copied.
+        A read-only view of the data.
     y : ndarray of shape (n_windows, horizon, n_features)
-        Read-only view on the rows that follow each window.
+        A read-only view of the rows after each window.
 
     Raises
     ------
     ValueError
-        A size below 1, a series of another shape, or one too short for a single window.
+        If a size is below 1, or the series has another shape or is too short for one window.
     TypeError
-        A size that is not an integer, or columns that are not numbers.
+        If a size is not an integer, or a column is not numeric.
 
     Examples
     --------
@@ -65,28 +65,28 @@ def windows(series: Any, window_size: int, horizon: int = 1, stride: int = 1) ->
 
 
 def time_split(y: Container, test_size: float = 0.2, gap: int = 0) -> tuple[Container, Container]:
-    """Split a container in time order: the last rows are the test rows.
+    """Split a container in time order; the last rows are the test part.
 
     Parameters
     ----------
     y : array, list, Series or DataFrame of n_rows rows
-        Rows in time order.
+        The rows, in time order.
     test_size : int or float, default=0.2
-        Rows of the test part, or their fraction of all rows.
+        The number of rows of the test part, or its fraction of all rows.
     gap : int, default=0
-        Rows between the parts that belong to neither, so that no window reaches across.
+        The number of rows between the parts that are in neither, so that no window contains rows of both.
 
     Returns
     -------
     train, test : same kind as ``y``
-        Slices of ``y``; arrays are views.
+        Slices of ``y``; for arrays, views.
 
     Raises
     ------
     ValueError
-        A size out of range, or a part without rows.
+        If a size is out of range, or a part has no rows.
     TypeError
-        A size of the wrong type, or a container without a length.
+        If a size has the wrong type, or the container has no length.
 
     Examples
     --------
@@ -112,7 +112,7 @@ def _parts(n_rows: int, test_size: float, gap: int) -> tuple[int, int]:
         return first_test - gap, first_test
     if not 0.0 < test_size < 1.0:
         raise ValueError(f"expected test_size as a number of rows or between 0.0 and 1.0, got {test_size}")
-    # The core's own rounding, so that a split by hand equals the one made while training.
+    # rounded by the core, so that the split equals that of a training
     return _core.time_split(n_rows, float(test_size), gap)
 
 
@@ -131,7 +131,7 @@ def _rows(series: Any) -> NDArray[Any]:
 
 
 def _numbers(series: Any) -> NDArray[Any]:
-    """Read values that arrive as objects: pandas' nullable columns, or Python's own numbers."""
+    """Convert objects to numbers: nullable columns of pandas, or numbers of Python."""
     try:
         if hasattr(series, "to_numpy"):
             return np.asarray(series.to_numpy(dtype=np.float64, na_value=np.nan))

@@ -1,8 +1,10 @@
-"""Pictures that keep their data: displays in scikit-learn's manner, drawn with matplotlib (extra ``plot``).
+"""Displays: plots that keep their data, in scikit-learn's manner, drawn with matplotlib (extra ``plot``).
 
-A display is made by ``from_estimator``, ``from_predictions`` or the like, which draw it at once. It keeps what was
-drawn as attributes; ``plot(ax=...)`` draws it again, on axes of yours or on new ones. Then ``ax_`` are the first axes,
-``axes_`` all of them, ``figure_`` their figure, and the artists are there too.
+A display is made, and drawn, by ``from_estimator``, ``from_predictions`` or the like. It keeps the data as attributes;
+``plot(ax=...)`` draws it again, on your axes or on new ones. After that ``ax_`` are the first axes, ``axes_`` all axes,
+``figure_`` is their figure, and the artists are attributes too.
+
+May use `monitoring` and all rooms before it. Start with `style`, which all displays share, then `history`.
 """
 
 import importlib

@@ -1,4 +1,4 @@
-"""The picture of a detector's trace: series and forecast, score and threshold, events."""
+"""The display of an anomaly detector: series and forecast, score and threshold, events."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
     from lstmforecast.monitoring.anomaly import LSTMAnomalyDetector
 
-# What is beyond so many thresholds is cut off: a great event would make all others flat.
+# Scores are cut off at so many thresholds: a large event would make all others invisible.
 MOST_SEVERE = 6.0
 
 
 class AnomalyDisplay(Display):
-    """Above, a series and its forecast a step ahead; below, score and threshold; events shaded in both.
+    """Above, a series and its forecast one step ahead; below, score and threshold; events are shaded in both.
 
     Make it with `from_estimator` or `from_predictions`.
 
@@ -33,7 +33,7 @@ class AnomalyDisplay(Display):
     events : DataFrame, optional
         As `LSTMAnomalyDetector.detect` returns it.
     variable : label, optional
-        Which variable of several; the first if it isn't given.
+        The variable to draw; by default the first.
 
     Attributes
     ----------
@@ -70,16 +70,16 @@ class AnomalyDisplay(Display):
     def from_estimator(
         cls, detector: LSTMAnomalyDetector, X: Any, *, variable: Hashable = None, ax: Any = None
     ) -> Self:
-        """Draw what a fitted detector says of rows.
+        """Draw the scores and events of rows by a fitted detector.
 
         Parameters
         ----------
         detector : LSTMAnomalyDetector
             Fitted.
         X : array-like, Series or DataFrame
-            As in `LSTMAnomalyDetector.detect`, which warns of gaps.
+            As in `LSTMAnomalyDetector.detect`, which warns about gaps.
         variable : label, optional
-            Which variable of several; the first if it isn't given.
+            The variable to draw; by default the first.
         ax : two matplotlib.axes.Axes, optional
             As in `plot`.
 
@@ -102,16 +102,16 @@ class AnomalyDisplay(Display):
     def from_predictions(
         cls, trace: pd.DataFrame, events: pd.DataFrame | None = None, *, variable: Hashable = None, ax: Any = None
     ) -> Self:
-        """Draw a trace and events that were computed before.
+        """Draw a trace and events.
 
         Parameters
         ----------
         trace : DataFrame
-            From `LSTMAnomalyDetector.trace`; pass only the rows that should be seen, ``trace["2014-01":]``.
+            From `LSTMAnomalyDetector.trace`; pass only the rows to be shown, such as ``trace["2014-01":]``.
         events : DataFrame, optional
             From `LSTMAnomalyDetector.detect`.
         variable : label, optional
-            Which variable of several; the first if it isn't given.
+            The variable to draw; by default the first.
         ax : two matplotlib.axes.Axes, optional
             As in `plot`.
 
@@ -134,7 +134,7 @@ class AnomalyDisplay(Display):
         Parameters
         ----------
         ax : two matplotlib.axes.Axes, optional
-            Where to draw series and scores; a new figure if they aren't given.
+            Axes of the series and of the scores; by default those of a new figure.
 
         Returns
         -------
@@ -146,7 +146,7 @@ class AnomalyDisplay(Display):
         ImportError
             Without matplotlib.
         ValueError
-            If other than two axes are given.
+            If another number of axes than two is given.
         """
         axes = axes_for(ax, 2, height=4.4, sharex=True, height_ratios=(3, 2))
         index = self.trace.index
@@ -167,7 +167,7 @@ class AnomalyDisplay(Display):
         marked = self.trace["anomaly"].to_numpy(bool).ravel()
         style: dict[str, Any] = {"color": INK, "linewidth": 0.9, "zorder": 3}
         [self.lines_["series"]] = ax.plot(index, values, **style, label="series")
-        # below, and broad: where both agree the series is seen on it
+        # below the series and broad: where both agree, the series is drawn on it
         style = {"color": COLORS[5], "linewidth": 2.4, "alpha": 0.8, "zorder": 2}
         [self.lines_["forecast"]] = ax.plot(index, forecast, **style, label="forecast")
         style = {"color": COLORS[1], "markersize": 4, "zorder": 4}
@@ -185,7 +185,7 @@ class AnomalyDisplay(Display):
         ax.set_ylabel("score (usual errors)")
 
     def _shade(self, index: pd.Index, axes: Any) -> None:
-        """A band for each event that is in the picture, at least as wide as a line."""
+        """Draw a band for each event within the rows, at least as wide as a line."""
         assert self.events is not None
         for start, end in zip(_times(self.events["start"]), _times(self.events["end"]), strict=True):
             if len(index) and end >= index[0] and start <= index[-1]:

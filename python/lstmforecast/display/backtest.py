@@ -1,4 +1,4 @@
-"""Pictures of a backtest: its last forecasts, errors by step and over time beside naive ones, residuals."""
+"""The display of a backtest: its last forecasts, errors by step and over time beside naive ones, residuals."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ if TYPE_CHECKING:
     from lstmforecast.evaluation.backtest_result import BacktestResult
 
 SHOWN_WINDOWS = 7
-# Errors over time: of more cutoffs than that, means of neighbours are drawn.
+# Points of errors over time; of more cutoffs, moving means are drawn.
 SHOWN_ERRORS = 60
 KINDS = ("forecasts", "horizon", "cutoff", "residuals")
 METRICS = ("MAE", "RMSE")
 LABELS = ("series", "cutoff", "time", "step", "variable", "truth")
-# The forecast in question, then the naive ones: told apart in grey print too.
+# Of the first method, then of the naive ones; they differ in grey print too.
 STYLES: tuple[dict[str, Any], ...] = (
     {"color": COLORS[0], "linewidth": 1.8, "zorder": 3},
     {"color": COLORS[1], "linewidth": 1.3, "linestyle": DOTTED},
@@ -48,15 +48,15 @@ STYLES: tuple[dict[str, Any], ...] = (
 
 
 class BacktestDisplay(Display):
-    """Forecasts of a backtest beside what came true, in four kinds of pictures.
+    """Forecasts of a backtest and the actual values, in four kinds of plots.
 
     Make it with `from_result`, `from_estimator` or `from_predictions`.
 
     Parameters
     ----------
     forecasts : DataFrame
-        One forecast in each row: ``cutoff``, ``time``, ``step`` (from 1), ``variable``, ``truth`` (nan: missing), of a
-        panel ``series``; then a column for each method, the first of which is the one in question.
+        A row for each forecast: ``cutoff``, ``time``, ``step`` (from 1), ``variable``, ``truth`` (NaN: missing), for a
+        panel ``series``; then a column for each method. The first method is compared with the others.
 
     Attributes
     ----------
@@ -75,7 +75,7 @@ class BacktestDisplay(Display):
     >>> from lstmforecast import BacktestDisplay, LSTMForecaster
     >>> y = np.sin(np.arange(300) / 5)
     >>> model = LSTMForecaster(4, hidden_size=8, max_epochs=2, random_state=0)
-    >>> display = BacktestDisplay.from_estimator(model, y, test_size=40, kind="horizon")
+    >>> display = BacktestDisplay.from_estimator(model, y, folds=40, kind="horizon")
     >>> list(display.lines_)
     ['LSTMForecaster', 'repeat-last', 'seasonal-naive']
     >>> display.errors("MAE", by="step").shape
@@ -90,12 +90,12 @@ class BacktestDisplay(Display):
     def from_estimator(
         cls, forecaster: LSTMForecaster, y: Any, X: Any = None, *, ax: Any = None, **options: Any
     ) -> Self:
-        """Backtest a forecaster, and draw it.
+        """Backtest a forecaster, and draw the result.
 
         Parameters
         ----------
         forecaster : LSTMForecaster
-            Fitted or not: a clone is.
+            Fitted or not; clones of it are fitted.
         y, X
             As in `lstmforecast.backtest`.
         ax
@@ -122,7 +122,7 @@ class BacktestDisplay(Display):
 
     @classmethod
     def from_result(cls, result: BacktestResult, *, ax: Any = None, **options: Any) -> Self:
-        """Draw a backtest, beside the two naive forecasts.
+        """Draw a backtest and the two naive forecasts.
 
         Parameters
         ----------
@@ -146,13 +146,13 @@ class BacktestDisplay(Display):
 
     @classmethod
     def from_predictions(cls, forecasts: pd.DataFrame, *, ax: Any = None, **options: Any) -> Self:
-        """Draw forecasts that were made before, by whatever models.
+        """Draw forecasts of any models.
 
         Parameters
         ----------
         forecasts : DataFrame
-            As the class takes it. Frames of Nixtla's ``cross_validation`` are taken too: there, ``unique_id``, ``ds``
-            and ``y`` are the series, the time and the truth.
+            As in the class, or as Nixtla's ``cross_validation`` returns it, where ``unique_id``, ``ds`` and ``y`` are
+            series, time and truth.
         ax, **options
             As in `plot`.
 
@@ -186,16 +186,16 @@ class BacktestDisplay(Display):
         variable: Hashable = None,
         series: Hashable = None,
     ) -> pd.DataFrame:
-        """Errors of each method.
+        """Compute the errors of each method.
 
         Parameters
         ----------
         metric : {"MAE", "RMSE"}, default="MAE"
             In the data's units.
         by : {"step", "cutoff"}, default="step"
-            What the rows are: the errors of each step ahead, or those of all forecasts made at a time.
+            A row for each step ahead, or for each time at which forecasts were made.
         variable, series : label, optional
-            The variable, the first if it isn't given; and the series of a panel, all of them if it isn't given.
+            The variable, by default the first, and the series of a panel, by default all.
 
         Returns
         -------
@@ -216,19 +216,19 @@ class BacktestDisplay(Display):
         return means if metric == "MAE" else means**0.5
 
     def residuals(self, step: int = 1, *, variable: Hashable = None, series: Hashable = None) -> pd.Series:
-        """Truth less forecast of the first method, so many steps ahead.
+        """Compute the residuals of the first method: truth minus forecast.
 
         Parameters
         ----------
         step : int, default=1
             Steps ahead.
         variable, series : label, optional
-            Of which variable, and of which series of a panel; the first if they aren't given.
+            The variable, and the series of a panel; by default the first.
 
         Returns
         -------
         Series
-            By time; NaN where the truth is missing.
+            Indexed by time; NaN where the truth is missing.
 
         Raises
         ------
@@ -250,24 +250,24 @@ class BacktestDisplay(Display):
         series: Hashable = None,
         step: int = 1,
     ) -> Self:
-        """Draw it.
+        """Draw one of the plots.
 
         Parameters
         ----------
         ax : matplotlib.axes.Axes, optional
-            Where to draw, four of them for ``kind="residuals"``; a new figure if they aren't given.
+            Axes to draw on, four for ``kind="residuals"``; by default those of a new figure.
         kind : {"forecasts", "horizon", "cutoff", "residuals"}, default="forecasts"
-            The last forecasts, laid end to end over the truth; errors by the steps ahead; errors of all that was
-            forecast at a time, over these times, as moving means where there are many; or residuals: over time, as a
-            histogram beside a normal curve, their autocorrelations, and their quantiles against normal ones.
+            The last forecasts, end to end, over the truth; errors by step ahead; errors by the time of the forecast, as
+            moving means if there are many; or residuals: over time, as a histogram with a normal curve, their
+            autocorrelations, and their quantiles against those of the normal distribution.
         metric : {"MAE", "RMSE"}, default="MAE"
-            Of ``"horizon"`` and ``"cutoff"``, in the data's units.
+            For ``"horizon"`` and ``"cutoff"``, in the data's units.
         variable : label, optional
-            Which variable of several; the first if it isn't given.
+            The variable to draw; by default the first.
         series : label, optional
-            Which series of a panel. None: the first, for errors the mean over all.
+            The series of a panel. None: the first; for errors the mean over all.
         step : int, default=1
-            How many steps ahead residuals are looked at.
+            Steps ahead of the residuals.
 
         Returns
         -------
@@ -279,7 +279,7 @@ class BacktestDisplay(Display):
         ImportError
             Without matplotlib.
         ValueError
-            For another kind or metric, or if there is no such variable, series or step.
+            For an unknown kind or metric, or if there is no such variable, series or step.
         """
         if kind not in KINDS:
             raise ValueError(f"expected kind to be one of {KINDS}, got {kind!r}")
@@ -292,7 +292,7 @@ class BacktestDisplay(Display):
         return self
 
     def _draw(self, ax: Any, kind: str, metric: str, variable: Hashable, series: Hashable) -> NDArray[np.object_]:
-        # what can't be drawn shall leave no empty figure behind
+        # before a figure is made: an error leaves no empty figure
         errors = (
             None
             if kind == "forecasts"
@@ -360,17 +360,17 @@ def _of_means(name: str, n: int) -> str:
 
 
 def _with_times(frame: pd.DataFrame) -> pd.DataFrame:
-    """Periods become times, which can be drawn."""
+    """Turn periods into times, which can be drawn."""
     return frame.set_axis(frame.index.to_timestamp()) if isinstance(frame.index, pd.PeriodIndex) else frame
 
 
 def _with_naive(result: BacktestResult) -> pd.DataFrame:
-    """The forecasts of a backtest, and the two naive ones beside them."""
-    from lstmforecast.evaluation.rolling import Windows
+    """The forecasts of a backtest, with columns of the two naive forecasts."""
+    from lstmforecast.evaluation.rolling import Origins
     from lstmforecast.evaluation.scoring import MODEL, REPEAT_LAST, SEASONAL_NAIVE, carried, naive_forecast, seasons_at
 
     observations, steps = result.observations, np.arange(result.values.shape[1])
-    rows = Windows(result.which, result.origins).first_rows(observations)[:, np.newaxis]
+    rows = Origins(result.which, result.origins).first_rows(observations)[:, np.newaxis]
     values, seasons = carried(observations), seasons_at(result.origins, result.season_length)[:, np.newaxis]
     naive = {
         REPEAT_LAST: naive_forecast(values, rows, 1, steps),

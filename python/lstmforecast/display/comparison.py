@@ -1,4 +1,4 @@
-"""The picture of a comparison of two models: the mean difference of their losses so far, and its bounds."""
+"""The display of a comparison of two models: the mean difference of their losses, and its bounds."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class ComparisonDisplay(Display):
-    """The mean loss difference of two models after each row, and its bounds, which hold at all times together.
+    """The mean loss difference of two models after each row, and its bounds, which are valid for all rows together.
 
     Make it with `from_result`.
 
@@ -70,14 +70,14 @@ class ComparisonDisplay(Display):
         return cls(result).plot(ax, **kwargs)
 
     def plot(self, ax: Any = None, **kwargs: Any) -> Self:
-        """Draw it: below zero the first model is better; a line where it was decided.
+        """Draw it: below zero the first model is better; a vertical line shows when the test decided.
 
         Parameters
         ----------
         ax : matplotlib.axes.Axes, optional
-            Where to draw; a new figure if it isn't given.
+            Axes to draw on; by default those of a new figure.
         **kwargs
-            Of the mean's line, as in `matplotlib.axes.Axes.plot`.
+            Style of the line of the mean, as in `matplotlib.axes.Axes.plot`.
 
         Returns
         -------
@@ -104,7 +104,7 @@ class ComparisonDisplay(Display):
             label = f"{result.verdict} is better"
             panel.axvline(result.decided_at, color=COLORS[1], linestyle=DASHED, linewidth=1.2, label=label)
         if len(n):
-            # early bounds are so wide that nothing else would be seen
+            # early bounds are so wide that nothing else could be seen
             width = 4 * float(np.median(upper - lower))
             panel.set_ylim(max(lower.min(), mean[-1] - width), min(upper.max(), mean[-1] + width))
         panel.set_xlabel("rows")

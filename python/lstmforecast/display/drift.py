@@ -1,4 +1,4 @@
-"""The picture of a drift monitor: its tests as multiples of their thresholds."""
+"""The display of a drift monitor: its tests divided by their thresholds."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class DriftDisplay(Display):
-    """Tests of a monitor over time as multiples of their thresholds: of each kind the greatest over the features.
+    """Tests of a monitor over time, divided by their thresholds; of each kind the largest over the features.
 
     Make it with `from_estimator` or `from_predictions`.
 
@@ -28,7 +28,7 @@ class DriftDisplay(Display):
     trace : DataFrame
         The data.
     greatest : DataFrame
-        What is drawn: the greatest over the features, a column for each test.
+        What is drawn: a column for each test, the largest over the features.
     ax_, axes_, figure_
         The axes, and their figure, once drawn.
     lines_ : dict of str to matplotlib.lines.Line2D
@@ -78,7 +78,7 @@ class DriftDisplay(Display):
 
     @classmethod
     def from_predictions(cls, trace: pd.DataFrame, *, ax: Any = None, **kwargs: Any) -> Self:
-        """Draw a trace of before.
+        """Draw a trace.
 
         Parameters
         ----------
@@ -99,14 +99,14 @@ class DriftDisplay(Display):
         return cls(trace).plot(ax, **kwargs)
 
     def plot(self, ax: Any = None, **kwargs: Any) -> Self:
-        """Draw it: rows since `DriftMonitor.fit` to the right, 1 is an alarm. ADWIN is 1 for as long as it holds.
+        """Draw it: rows since `DriftMonitor.fit` on the x-axis; above 1 is an alarm. ADWIN is 1 during its alarms.
 
         Parameters
         ----------
         ax : matplotlib.axes.Axes, optional
-            Where to draw; a new figure if it isn't given.
+            Axes to draw on; by default those of a new figure.
         **kwargs
-            Of the tests' lines, as in `matplotlib.axes.Axes.plot`.
+            Style of the lines, as in `matplotlib.axes.Axes.plot`.
 
         Returns
         -------
@@ -126,7 +126,7 @@ class DriftDisplay(Display):
             [self.lines_[test]] = panel.plot(self.greatest.index, self.greatest[test], **style)
         panel.axhline(1, color=INK, linewidth=1.0, label="alarm")
         panel.set_ylim(bottom=0)
-        # where an alarm is raised: above one, however high the picture is
+        # the range of alarms: from 1 to the top
         panel.axhspan(1, panel.get_ylim()[1], color=COLORS[1], alpha=0.06, linewidth=0, zorder=0)
         panel.set_xlabel("row")
         panel.set_ylabel("statistic / threshold")

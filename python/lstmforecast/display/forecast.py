@@ -1,4 +1,4 @@
-"""The picture of a forecast: what was known, the forecast, its intervals as a fan, and what came true."""
+"""The display of a forecast: the history, the forecast, its intervals as bands, and actual values."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ LEAST_HISTORY = 48
 
 
 class ForecastDisplay(Display):
-    """History, forecast and fan of intervals of one series, a panel for each of its variables.
+    """History, forecast and prediction intervals of one series, a panel for each of its variables.
 
     Make it with `from_estimator` or `from_predictions`.
 
     Parameters
     ----------
     history : DataFrame of shape (n, k)
-        What was known.
+        The series before the forecast.
     forecast : DataFrame of shape (horizon, k)
-        The steps after it.
+        The steps after the history.
     truth : DataFrame of shape (m, k), optional
-        What came true.
+        Actual values of these steps.
     interval : DataFrame, optional
         Columns (variable, coverage, side) in the order of the forecast's, as `LSTMForecaster.predict_interval` returns
         them.
@@ -91,23 +91,23 @@ class ForecastDisplay(Display):
         ax: Any = None,
         **kwargs: Any,
     ) -> Self:
-        """Let a fitted forecaster forecast, and draw it.
+        """Draw the forecast of a fitted forecaster.
 
         Parameters
         ----------
         forecaster : LSTMForecaster
             Fitted.
         y : array-like, Series or DataFrame, optional
-            The series to show: rows up to the cutoff are history, those after it the truth. An array begins where the
-            data of `fit` (or ``context``) begin. None: the rows that the forecaster keeps, or ``context``.
+            The series to show: rows up to the cutoff are history, those after it the truth. An array starts with the
+            first row of `fit` (or of ``context``). None: the rows that the forecaster remembers, or ``context``.
         context, X, X_past, static, horizon
             As in `LSTMForecaster.predict`.
         coverage : float, list of float or None, default=(0.5, 0.8, 0.95)
-            Of the intervals; None: no fan.
+            Coverages of the intervals; None: no intervals.
         n_history : int or None, default=None
-            Rows of history shown; None: five horizons, 48 at least.
+            Rows of history to show; None: five horizons, at least 48.
         series : label, optional
-            Which series of a panel; the first if it isn't given.
+            The series of a panel to draw; by default the first.
         ax, **kwargs
             As in `plot`.
 
@@ -122,7 +122,7 @@ class ForecastDisplay(Display):
         sklearn.exceptions.NotFittedError
             Before `fit`.
         TypeError, ValueError
-            As `LSTMForecaster.predict_interval`; also if ``y`` has no rows before the forecast, or there is no such
+            As in `LSTMForecaster.predict_interval`; also if ``y`` has no rows before the forecast, or there is no such
             series.
         """
         given = {"horizon": horizon, "X": X, "context": context, "X_past": X_past, "static": static}
@@ -164,22 +164,22 @@ class ForecastDisplay(Display):
         ax: Any = None,
         **kwargs: Any,
     ) -> Self:
-        """Draw a forecast that was made before, by whatever model.
+        """Draw a forecast of any model.
 
         Parameters
         ----------
         history : array-like, Series or DataFrame of shape (n,) or (n, k)
-            What was known; pass only as much of its end as should be seen.
+            The series before the forecast; pass only the rows to be shown.
         forecast : the same kind, of shape (horizon,) or (horizon, k)
-            Arrays are drawn from the step after the history's last.
+            Arrays start at the step after the history.
         truth : the same kind, optional
-            What came after the history.
+            Actual values after the history.
         interval : DataFrame, optional
             As `LSTMForecaster.predict_interval` returns it: a band for each coverage.
         quantiles : DataFrame, optional
             As `LSTMForecaster.predict_quantiles` returns it, in place of ``interval``: a band for each pair of levels.
         series : label, optional
-            Which series of a panel; the first if it isn't given.
+            The series of a panel to draw; by default the first.
         ax, **kwargs
             As in `plot`.
 
@@ -192,7 +192,7 @@ class ForecastDisplay(Display):
         ImportError
             Without matplotlib.
         TypeError, ValueError
-            If they have different numbers of columns or kinds of index, or the intervals other steps than the forecast.
+            If they have different numbers of columns or kinds of index, or intervals and forecast different steps.
         """
         past = as_frame(history, series=series)
         start = int(past.index[-1]) + 1 if is_array(forecast) and pd.api.types.is_integer_dtype(past.index) else 0
@@ -217,12 +217,11 @@ class ForecastDisplay(Display):
         Parameters
         ----------
         ax : matplotlib.axes.Axes or several, optional
-            Where to draw: one for each variable, or a single one for all. None: a new figure with a panel for each
-            variable.
+            Axes to draw on: one for each variable, or one for all. None: a new figure with a panel for each variable.
         together : bool, default=False
-            All variables on the same axes, each in a colour of its own, as on a single ``ax``.
+            Whether all variables are drawn on the same axes, each in its own colour, as on a single ``ax``.
         **kwargs
-            Of the forecast's line, as in `matplotlib.axes.Axes.plot`.
+            Style of the line of the forecast, as in `matplotlib.axes.Axes.plot`.
 
         Returns
         -------
@@ -234,7 +233,7 @@ class ForecastDisplay(Display):
         ImportError
             Without matplotlib.
         ValueError
-            If there are several axes, but not one for each variable.
+            If several axes are given, but not one for each variable.
         """
         k = self.history.shape[1]
         self.history_lines_: list[Any] = []
@@ -251,7 +250,7 @@ class ForecastDisplay(Display):
             else:
                 self._draw_alone(panel, i, **kwargs)
         for panel in axes:
-            # a hairline where knowledge ends
+            # a thin line at the last row of the history
             panel.axvline(self.history.index[-1], color=INK, linewidth=0.8, alpha=0.5, zorder=0)
             finish(panel, self.history.index, legend=panel is axes[0] and not in_columns, narrow=in_columns)
         if in_columns:
@@ -260,20 +259,20 @@ class ForecastDisplay(Display):
         return self
 
     def _panels(self, n: int, ax: Any) -> NDArray[np.object_]:
-        """The axes given, or those of a new figure: below each other, many in two columns."""
+        """The given axes, or those of a new figure: below each other, many in two columns."""
         if ax is not None or n <= MOST_ROWS:
             return axes_for(ax, n, height=3.2 if n == 1 else 0.6 + PANEL_HEIGHT * n, sharex=True)
         n_rows = -(-n // 2)
         axes = axes_for(None, n_rows, 2, height=0.6 + PANEL_HEIGHT * n_rows, sharex=True)
         if n % 2:
             axes[-1].remove()
-            # the last of its column by now
+            # the last of its column now
             axes[n - 2].xaxis.set_tick_params(labelbottom=True)
             axes[n - 2].xaxis.offsetText.set_visible(True)
         return axes[:n]
 
     def _draw_alone(self, ax: Axes, i: int, **kwargs: Any) -> None:
-        """History and truth in grey, the forecast in colour, all named in the legend."""
+        """Draw history and truth in grey, the forecast in colour, with a legend for all."""
         past, future, truth = self._variable(i)
         style: dict[str, Any] = {"color": COLORS[0], "linewidth": 1.8, "label": "forecast", "zorder": 3} | kwargs
         self.history_lines_.append(draw_path(ax, past, color=INK, linewidth=1.1, label="history"))
@@ -288,7 +287,7 @@ class ForecastDisplay(Display):
             ax.set_ylabel(past.name)
 
     def _draw_among_others(self, ax: Axes, i: int, **kwargs: Any) -> None:
-        """All in one colour, and only the variable in the legend."""
+        """Draw all in one colour, with a legend for the variable only."""
         past, future, truth = self._variable(i)
         color = COLORS[i % len(COLORS)]
         self.history_lines_.append(draw_path(ax, past, color=color, linewidth=1.1, alpha=0.55))
@@ -303,13 +302,13 @@ class ForecastDisplay(Display):
             self.bands_.append(ax.fill_between(future.index, lower, upper, **style))
 
     def _variable(self, i: int) -> tuple[pd.Series, pd.Series, pd.Series | None]:
-        """History, forecast with the last row of it before, so that the lines meet, and truth of a variable."""
+        """History, forecast (from the last row of the history, so that the lines meet) and truth of a variable."""
         past = self.history.iloc[:, i]
         future = pd.concat([past.iloc[-1:], self.forecast.iloc[:, i]])
         return past, future, None if self.truth is None else self.truth.iloc[:, i]
 
     def _fan(self, i: int) -> Iterator[tuple[float, NDArray[np.float64], NDArray[np.float64]]]:
-        """Coverage and bounds of the i-th variable's intervals, the widest first, from where it was last known."""
+        """Coverage and bounds of the intervals of variable i, the widest first, from the last row of the history."""
         if self.interval is None:
             return
         bands = self.interval[self.interval.columns.get_level_values(0).unique()[i]]

@@ -1,4 +1,4 @@
-"""The picture of a training: losses and learning rate over the epochs."""
+"""The display of a training: losses and learning rate by epoch."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class HistoryDisplay(Display):
-    """Learning curves, the epoch whose weights were kept, and below them the learning rate.
+    """Learning curves with the best epoch, and below them the learning rate.
 
     Make it with `from_estimator`.
 
@@ -35,7 +35,7 @@ class HistoryDisplay(Display):
     best_epoch : int
         The epoch whose weights were kept.
     units : str, default="scaled units"
-        Of the losses.
+        Units of the losses.
 
     Attributes
     ----------
@@ -68,7 +68,7 @@ class HistoryDisplay(Display):
         Parameters
         ----------
         estimator : LSTMForecaster, LSTMRegressor, LSTMClassifier or CharLSTM
-            Fitted: its ``history_`` and ``best_epoch_`` are drawn.
+            Fitted; its ``history_`` and ``best_epoch_`` are drawn.
         ax, **kwargs
             As in `plot`.
 
@@ -90,16 +90,16 @@ class HistoryDisplay(Display):
         return cls(estimator.history_, estimator.best_epoch_, units=units).plot(ax, **kwargs)
 
     def plot(self, ax: Any = None, *, learning_rate: bool = True, **kwargs: Any) -> Self:
-        """Draw it; losses that span more than a decade on a logarithmic scale.
+        """Draw it, on a logarithmic scale if losses differ by more than a factor of 10.
 
         Parameters
         ----------
         ax : matplotlib.axes.Axes or two of them, optional
-            Where to draw the losses, and on the second, if there is one, the learning rate. None: a new figure.
+            Axes of the losses, and of the learning rate if there are two. None: those of a new figure.
         learning_rate : bool, default=True
-            Whether a new figure has a second panel for it.
+            Whether a new figure has a panel for the learning rate.
         **kwargs
-            Of the losses' lines, as in `matplotlib.axes.Axes.plot`.
+            Style of the lines of the losses, as in `matplotlib.axes.Axes.plot`.
 
         Returns
         -------
@@ -150,7 +150,7 @@ class HistoryDisplay(Display):
         }
         [self.best_] = ax.plot([self.best_epoch], best, "o", **mark)
         losses = history[["train_loss", "val_loss"]].to_numpy(float)
-        # within a decade a logarithmic axis has no round numbers to label
+        # with a smaller range, a logarithmic axis has no round numbers to label
         if np.nanmin(losses) > 0 and np.nanmax(losses) > 10 * np.nanmin(losses):
             scale_logarithmically(ax)
         ax.set_ylabel(f"loss ({self.units})")

@@ -1,4 +1,4 @@
-"""The picture of intervals in a backtest: how often they held at each step, and how wide they were."""
+"""The display of the intervals of a backtest: coverage and width of each step."""
 
 from __future__ import annotations
 
@@ -19,39 +19,39 @@ if TYPE_CHECKING:
     from lstmforecast.estimators.forecaster import LSTMForecaster
     from lstmforecast.evaluation.backtest_result import BacktestResult
 
-# How often the band holds the coverage of forecasts that keep their promise.
+# Probability that the band contains the observed coverage of intervals with the nominal coverage.
 CONFIDENCE = 0.95
 
 
 class IntervalDisplay(Display):
-    """Coverage of intervals at each step ahead beside what was promised, and their width.
+    """Observed and nominal coverage of intervals at each step ahead, and their width.
 
     Make it with `from_result`, `from_estimator` or `from_predictions`.
 
     Parameters
     ----------
     by_step : DataFrame
-        A row for each step and promised coverage, ``step`` and ``promised``, with ``coverage``, ``width`` and ``n``,
-        the number of independent forecasts that they are counted from.
+        A row for each ``step`` and nominal coverage ``promised``: the observed ``coverage``, the ``width``, and ``n``,
+        the number of independent forecasts.
     name : str, optional
-        Of the variable, for the title.
+        Name of the variable, for the title.
 
     Attributes
     ----------
     by_step : DataFrame
-        The data, with the ends of the binomial band, ``low`` and ``high``: where the coverage of intervals that keep
-        their promise lies in 95 of 100 backtests.
+        The data, with the bounds ``low`` and ``high`` of the binomial band: with correct intervals, the observed
+        coverage is within it in 95 of 100 backtests.
     name : str or None
-        Of the variable, where there is one.
+        Name of the variable.
     ax_, axes_, figure_
         The first axes, both of them, and their figure, once drawn.
     coverage_lines_, width_lines_, bands_ : dict of float to artist
-        By the coverage promised.
+        By nominal coverage.
 
     Notes
     -----
-    Forecasts of a step h from neighbouring origins overlap: only one in h rows counts as an independent one. Variables
-    count as one, series of a panel as so many.
+    Forecasts h steps ahead from neighbouring origins overlap: only one in h rows is counted as independent. All
+    variables together are counted once, each series of a panel is counted.
 
     Examples
     --------
@@ -59,7 +59,7 @@ class IntervalDisplay(Display):
     >>> from lstmforecast import IntervalDisplay, LSTMForecaster
     >>> y = np.sin(np.arange(400) / 5) + np.random.default_rng(0).normal(0, 0.1, 400)
     >>> model = LSTMForecaster(3, hidden_size=8, max_epochs=2, random_state=0)
-    >>> display = IntervalDisplay.from_estimator(model, y, coverage=[0.5, 0.8], test_size=90)
+    >>> display = IntervalDisplay.from_estimator(model, y, coverage=[0.5, 0.8], folds=90)
     >>> display.by_step["n"].tolist()
     [88, 88, 44, 44, 29, 29]
     """
@@ -82,12 +82,12 @@ class IntervalDisplay(Display):
         ax: Any = None,
         **options: Any,
     ) -> Self:
-        """Backtest a forecaster, and draw how its intervals did.
+        """Backtest a forecaster, and draw its intervals.
 
         Parameters
         ----------
         forecaster : LSTMForecaster
-            Fitted or not: a clone is.
+            Fitted or not; clones of it are fitted.
         y, X, coverage, **options
             As in `lstmforecast.backtest`.
         ax
@@ -128,7 +128,7 @@ class IntervalDisplay(Display):
         ImportError
             Without matplotlib.
         ValueError
-            If the backtest has none.
+            If the backtest has no intervals.
         """
         if result.intervals is None:
             raise ValueError("expected a backtest with intervals, got one without: call backtest(..., coverage=0.9)")
@@ -139,13 +139,13 @@ class IntervalDisplay(Display):
 
     @classmethod
     def from_predictions(cls, intervals: pd.DataFrame, *, ax: Any = None) -> Self:
-        """Draw intervals that were made before, by whatever model, from many cutoffs.
+        """Draw intervals of any model, from many cutoffs.
 
         Parameters
         ----------
         intervals : DataFrame
-            One interval in each row: ``cutoff``, ``step`` (from 1), ``coverage`` (promised), ``lower``, ``upper``,
-            ``truth`` (nan: missing) and, where there are several, ``variable`` and ``series``.
+            A row for each interval: ``cutoff``, ``step`` (from 1), ``coverage`` (nominal), ``lower``, ``upper``,
+            ``truth`` (NaN: missing) and, if there are several, ``variable`` and ``series``.
         ax
             As in `plot`.
 
@@ -182,9 +182,9 @@ class IntervalDisplay(Display):
         Parameters
         ----------
         ax : two matplotlib.axes.Axes, optional
-            Where to draw coverage and width; a new figure if they aren't given.
+            Axes of coverage and width; by default those of a new figure.
         **kwargs
-            Of the lines, as in `matplotlib.axes.Axes.plot`.
+            Style of the lines, as in `matplotlib.axes.Axes.plot`.
 
         Returns
         -------
@@ -196,7 +196,7 @@ class IntervalDisplay(Display):
         ImportError
             Without matplotlib.
         ValueError
-            If other than two axes are given.
+            If another number of axes than two is given.
         """
         axes = axes_for(ax, 1, 2, height=3.0)
         self.coverage_lines_: dict[float, Any] = {}
@@ -236,7 +236,7 @@ class IntervalDisplay(Display):
 
 
 def _rows_between(intervals: pd.DataFrame) -> float:
-    """Rows from one cutoff to the next; 1 where there are no times to tell from."""
+    """Number of rows from one cutoff to the next; 1 without times."""
     if "time" not in intervals or intervals["cutoff"].nunique() < 2:
         return 1.0
     times, cutoffs = (intervals[name].drop_duplicates().sort_values().diff().dropna() for name in ("time", "cutoff"))

@@ -1,4 +1,4 @@
-"""Four looks at residuals: over time, their distribution, their autocorrelations, their quantiles."""
+"""Four plots of residuals: over time, their distribution, their autocorrelations, their quantiles."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MOST_LAGS = 48
-# Two-sided 95 % of a normal distribution.
+# Two-sided 95 % quantile of the normal distribution.
 Z = 1.96
 
 
 def draw_residuals(residuals: pd.Series, name: str, step: int, ax: Any = None) -> NDArray[np.object_]:
-    """Draw residuals by time on four axes, those of a new figure if ``ax`` is None.
+    """Draw residuals, indexed by time, on four axes; on those of a new figure if ``ax`` is None.
 
     Raises
     ------
     ImportError
         Without matplotlib.
     ValueError
-        If fewer than three residuals are known, or other than four axes are given.
+        If fewer than three residuals are known, or another number of axes than four is given.
     """
     known = residuals.dropna()
     if len(known) < 3:
@@ -66,7 +66,7 @@ def _draw_over_time(ax: Axes, residuals: pd.Series) -> None:
 
 
 def _draw_histogram(ax: Axes, values: NDArray[np.float64]) -> None:
-    """Densities, and the normal curve with the same mean and deviation."""
+    """Draw a histogram, and the normal curve with the same mean and standard deviation."""
     from scipy.stats import norm
 
     ax.hist(values, bins="auto" if len(values) > 10 else 5, density=True, color=COLORS[5], alpha=0.7, linewidth=0)
@@ -78,7 +78,7 @@ def _draw_histogram(ax: Axes, values: NDArray[np.float64]) -> None:
 
 
 def _draw_autocorrelations(ax: Axes, values: NDArray[np.float64]) -> None:
-    """Within the band lie 95 % of those of independent residuals (Bartlett)."""
+    """Draw autocorrelations, and a band with 95 % of those of independent residuals (Bartlett)."""
     lags = np.arange(1, max(min(MOST_LAGS, len(values) // 4), 1) + 1)
     ax.vlines(lags, 0, autocorrelations(values, len(lags)), color=COLORS[0], linewidth=1.6)
     bound = Z / np.sqrt(np.count_nonzero(~np.isnan(values)))
@@ -91,7 +91,7 @@ def _draw_autocorrelations(ax: Axes, values: NDArray[np.float64]) -> None:
 
 
 def _draw_quantiles(ax: Axes, values: NDArray[np.float64]) -> None:
-    """Standardised residuals against normal quantiles; within the band lie 95 % of normal ones at each place."""
+    """Draw standardised residuals against normal quantiles, and a band with 95 % of normal ones at each point."""
     from scipy.stats import norm
 
     n = len(values)
@@ -106,7 +106,7 @@ def _draw_quantiles(ax: Axes, values: NDArray[np.float64]) -> None:
 
 
 def _standardised(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Rows of mean 0 and deviation 1, sorted."""
+    """Rows scaled to mean 0 and standard deviation 1, sorted."""
     centred = np.sort(values, axis=1) - values.mean(axis=1, keepdims=True)
     deviation = values.std(axis=1, keepdims=True)
     standardised: NDArray[np.float64] = centred / np.where(deviation > 0, deviation, 1.0)
@@ -114,8 +114,10 @@ def _standardised(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _normal_samples(n: int) -> NDArray[np.float64]:
-    """Normal samples of that size, standardised as residuals are: what is known of order statistics alone is for a mean
-    and a deviation that weren't fitted, and would promise 95 % where 99.7 % are.
+    """Normal samples of n values, standardised as residuals are.
+
+    The known distributions of order statistics are for samples that aren't standardised: their bands would contain
+    99.7 % in place of 95 %.
     """
     n_samples = min(max(1_000_000 // n, 100), 1000)
     return _standardised(np.random.default_rng(0).normal(size=(n_samples, n)))

@@ -1,4 +1,4 @@
-"""The look that all pictures share: colours, line styles, open frames, legends above, short dates."""
+"""The style of all plots: colours, line styles, frames, legends, dates."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
-# Okabe and Ito's palette: told apart with any colour vision, and in grey print.
+# The palette of Okabe and Ito: it suits all kinds of colour vision, and grey print.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 INK = "#4d4d4d"
 GRID = "#e5e5e5"
@@ -33,14 +33,14 @@ def check_matplotlib() -> None:
 def axes_for(
     ax: Any, n_rows: int = 1, n_columns: int = 1, *, height: float = 3.2, **options: Any
 ) -> NDArray[np.object_]:
-    """The axes given, as a flat array, or those of a new figure, a paper column and a half wide.
+    """The given axes as a flat array, or those of a new figure.
 
     Raises
     ------
     ImportError
         Without matplotlib.
     ValueError
-        If other than ``n_rows * n_columns`` axes are given.
+        If another number of axes than ``n_rows * n_columns`` is given.
     """
     if ax is not None:
         given = np.array([ax], dtype=object) if np.ndim(ax) == 0 else np.asarray(ax, dtype=object).ravel()
@@ -55,13 +55,13 @@ def axes_for(
 
 
 def draw_path(ax: Axes, path: pd.Series, **style: Any) -> Any:
-    """A line through the values of a series; missing ones, pandas' too, leave gaps."""
+    """Draw a line through the values of a series, with gaps where they are missing."""
     [line] = ax.plot(path.index, path.to_numpy(dtype=float, na_value=np.nan), **style)
     return line
 
 
 def tint(color: str, share: float) -> str:
-    """A colour on white paper, with so much of it: unlike a transparent one, as dark in the legend as in a fan."""
+    """A colour mixed with white: unlike a transparent one, it looks the same in the legend and where bands overlap."""
     from matplotlib.colors import to_hex, to_rgb
 
     red, green, blue = (1 - share * (1 - each) for each in to_rgb(color))
@@ -69,14 +69,14 @@ def tint(color: str, share: float) -> str:
 
 
 def count_by_whole_numbers(ax: Axes) -> None:
-    """No half steps, epochs or lags on the x-axis."""
+    """Use whole numbers as ticks of the x-axis."""
     from matplotlib.ticker import MaxNLocator
 
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def scale_logarithmically(ax: Axes) -> None:
-    """A logarithmic y-axis with plain numbers: 0.05 and 0.1, not powers of ten with factors."""
+    """Use a logarithmic y-axis with plain numbers: 0.05 and 0.1, not powers of ten."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     ax.set_yscale("log")
@@ -87,7 +87,7 @@ def scale_logarithmically(ax: Axes) -> None:
 
 
 def finish(ax: Axes, index: pd.Index | None = None, *, legend: bool = True, narrow: bool = False) -> None:
-    """Open frame, faint grid, dates as short as they can be, and a legend above that covers nothing."""
+    """Set frame, grid, short dates, and a legend above the axes."""
     ax.spines[["top", "right"]].set_visible(False)
     ax.grid(axis="y", color=GRID, linewidth=0.8)
     ax.set_axisbelow(True)
@@ -95,7 +95,7 @@ def finish(ax: Axes, index: pd.Index | None = None, *, legend: bool = True, narr
     if isinstance(index, pd.DatetimeIndex):
         from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
-        # fewer than seven at most, or more than three at least, may be more than any interval can do, of which it warns
+        # with a smaller maximum, or a larger minimum, matplotlib may find no interval and warn
         locator = AutoDateLocator(minticks=3, maxticks=7) if narrow else AutoDateLocator(minticks=4)
         ax.xaxis.set_major_locator(locator)
         ax.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz=index.tz))
@@ -104,7 +104,7 @@ def finish(ax: Axes, index: pd.Index | None = None, *, legend: bool = True, narr
 
 
 def place_legend(ax: Axes, *, above: Any = None) -> None:
-    """A row of what is drawn on some axes, above them, or ``above`` the figure."""
+    """Place the legend of some axes above them, or ``above`` a figure."""
     handles, labels = ax.get_legend_handles_labels()
     if not handles:
         return
@@ -117,12 +117,12 @@ def place_legend(ax: Axes, *, above: Any = None) -> None:
 
 
 def name_of(variable: Hashable) -> str:
-    """What a variable is called on an axis."""
+    """The label of a variable."""
     return variable if isinstance(variable, str) else f"variable {variable}"
 
 
 def pick(name: str, wanted: Hashable, known: list[Any]) -> Any:
-    """The label wanted, or the first if none is.
+    """The wanted label, or the first if it is None.
 
     Raises
     ------
@@ -137,7 +137,7 @@ def pick(name: str, wanted: Hashable, known: list[Any]) -> Any:
 
 
 class Display:
-    """What is known of a picture once it was drawn; the displays inherit it."""
+    """The attributes of all displays once they are drawn."""
 
     axes_: NDArray[np.object_]
     ax_: Axes

@@ -1,4 +1,4 @@
-"""Series in any container as frames with one column for each variable, of one series."""
+"""Data of any container as a DataFrame of one series, with a column for each variable."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 
 def as_frame(values: Any, *, start: int = 0, series: Hashable = None) -> pd.DataFrame:
-    """One column for each variable; an array's rows are counted from ``start``, periods become times.
+    """A DataFrame with a column for each variable; rows of an array are numbered from ``start``, periods become times.
 
     Parameters
     ----------
     values : array-like, Series or DataFrame
-        Of a panel, one series is taken: ``series``, or the first.
+        Of a panel, ``series`` or the first series is taken.
 
     Raises
     ------
@@ -45,17 +45,17 @@ def as_frame(values: Any, *, start: int = 0, series: Hashable = None) -> pd.Data
 
 
 def is_array(values: Any) -> bool:
-    """Whether rows have no labels, so that they are counted."""
+    """Whether rows have no labels, so that they are numbered."""
     return not isinstance(values, pd.Series | pd.DataFrame)
 
 
 def intervals_of(quantiles: pd.DataFrame) -> pd.DataFrame:
-    """Quantiles of (variable, alpha) as intervals of (variable, coverage, side); a median is in none.
+    """Quantiles (variable, alpha) as intervals (variable, coverage, side); the median is left out.
 
     Raises
     ------
     ValueError
-        If a level has no partner on the other side of the median.
+        If a level ``alpha`` is given without ``1 - alpha``.
     """
     columns: dict[tuple[Any, float, str], pd.Series] = {}
     for variable in quantiles.columns.get_level_values(0).unique():
@@ -89,7 +89,7 @@ def check_alike(past: pd.DataFrame, other: pd.DataFrame, name: str) -> None:
 
 
 def check_interval(interval: Any, n_steps: int, n_variables: int) -> None:
-    """Raise a TypeError unless it is a frame of `predict_interval`, a ValueError if of another shape."""
+    """Raise a TypeError unless it is a DataFrame of `predict_interval`, a ValueError for another shape."""
     if not isinstance(interval, pd.DataFrame) or not set(SIDES) <= set(interval.columns.get_level_values(-1)):
         raise TypeError(f"expected interval as predict_interval returns it, got {type(interval).__name__}")
     n = len(interval.columns.get_level_values(0).unique())

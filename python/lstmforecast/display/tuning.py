@@ -1,4 +1,4 @@
-"""Pictures of a search: what its parameters matter, and how it went."""
+"""Plots of a hyper-parameter search: the importance of parameters, and the scores of trials."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def draw_importance(result: TuneResult, ax: Axes | None = None) -> Axes:
-    """Bars of what each parameter explains; see `lstmforecast.plot.importance`."""
+    """Draw the importance of each parameter; see `lstmforecast.plot.importance`."""
     found = _importances(result)
     panel: Axes = axes_for(ax)[0]
     names = sorted(found, key=lambda name: found[name])
@@ -27,7 +27,7 @@ def draw_importance(result: TuneResult, ax: Axes | None = None) -> Axes:
 
 
 def draw_trials(result: TuneResult, ax: Axes | None = None) -> Axes:
-    """Scores of trials; see `lstmforecast.plot.trials`."""
+    """Draw the scores of trials; see `lstmforecast.plot.trials`."""
     panel: Axes = axes_for(ax)[0]
     done = result.trials_[result.trials_["state"] == "complete"]
     lines = result.scores_[result.metric_].drop("best")
@@ -56,6 +56,6 @@ def _importances(result: TuneResult) -> dict[str, float]:
         raise ValueError(
             f"expected two trials or more that have all parameters, with different scores, got {len(alike)}"
         )
-    # what is the same in all of them, such as the architecture where others have fewer parameters, explains nothing
+    # parameters with one value in all trials, such as an architecture, explain nothing
     names = [name for name in names if len({str(trial.params[name]) for trial in alike}) > 1]
     return dict(get_param_importances(result.study_, evaluator=FanovaImportanceEvaluator(seed=0), params=names))

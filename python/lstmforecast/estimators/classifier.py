@@ -15,7 +15,7 @@ from lstmforecast import _core
 from lstmforecast.augment import Augmentation
 from lstmforecast.contract.fit_tasks import FitTasks, with_callbacks
 from lstmforecast.estimators.labels import check_class_weight, read_labels, weigh_classes
-from lstmforecast.estimators.tabular import WindowEstimator, remember_columns, weigh_rows
+from lstmforecast.estimators.tabular import WindowEstimator, outputs_of, remember_columns, weigh_rows
 from lstmforecast.estimators.temperature import fit_temperature
 from lstmforecast.estimators.training_run import keep_network
 from lstmforecast.export.file_checks import check_classes
@@ -370,7 +370,7 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
         ndarray of shape (n, n_classes)
             Columns in the order of ``classes_``; rows sum to 1.
         """
-        return np.asarray(softmax(self._outputs(X), axis=1))
+        return np.asarray(softmax(outputs_of(self, X), axis=1))
 
     def predict_log_proba(self, X: Any) -> NDArray[np.float64]:
         """Predict the natural logarithm of each class's probability.
@@ -383,7 +383,7 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
         -------
         ndarray of shape (n, n_classes)
         """
-        return np.asarray(log_softmax(self._outputs(X), axis=1))
+        return np.asarray(log_softmax(outputs_of(self, X), axis=1))
 
     def _calibrate(
         self,

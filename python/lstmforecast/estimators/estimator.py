@@ -62,11 +62,6 @@ class LSTMEstimator(Saved, PlainParameters, LearningCurveMixin, CallbackSupportM
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "model_")
 
-    def _check_is_fitted(self) -> None:
-        """scikit-learn's `check_is_fitted`, which takes as long as a small network: only where it has a word to say."""
-        if not self.__sklearn_is_fitted__():
-            check_is_fitted(self)
-
     def state_dict(self) -> dict[str, torch.Tensor]:
         """The network's weights as torch tensors under PyTorch's names.
 
@@ -300,3 +295,9 @@ class LSTMEstimator(Saved, PlainParameters, LearningCurveMixin, CallbackSupportM
     def _check_restored(self) -> None:
         """Raise a ValueError if what was read from a file doesn't go together."""
         raise NotImplementedError
+
+
+def require_fitted(estimator: LSTMEstimator) -> None:
+    """scikit-learn's `check_is_fitted`, which takes as long as a small network: it is called for its error only."""
+    if not estimator.__sklearn_is_fitted__():
+        check_is_fitted(estimator)

@@ -17,10 +17,10 @@ from lstmforecast.augment import Augmentation
 from lstmforecast.contract.aside import aside
 from lstmforecast.contract.fit_tasks import FitTasks, with_callbacks
 from lstmforecast.contract.seeds import as_generator
-from lstmforecast.data.dataset import Seen
+from lstmforecast.data.dataset import Dataset
 from lstmforecast.data.index import Frequency
 from lstmforecast.data.observations import Missing
-from lstmforecast.estimators.estimator import LSTMEstimator
+from lstmforecast.estimators.estimator import LSTMEstimator, require_fitted
 from lstmforecast.estimators.series_fit import fit_series, keep_series
 from lstmforecast.export.file_checks import check_series
 from lstmforecast.fitting.architecture import require_attention
@@ -52,188 +52,181 @@ Array = NDArray[np.float64]
 
 
 class LSTMForecaster(LSTMEstimator):
-    """Forecast one or many time series at once with an LSTM network that maps a window to a whole horizon.
+    """Forecast one time series or many with an LSTM network that maps a window of past rows to a whole horizon.
 
     Parameters
     ----------
     horizon : int, default=1
-        Steps that the network forecasts at once; `predict` rolls on for longer ones.
+        Steps that the network forecasts at once. `predict` can forecast more: it then uses its own forecasts as data.
     window_size : int or None, default=None
-        Rows that the network sees before it forecasts; None: chosen by `default_window_size`.
+        Past rows that the network reads. None: chosen by the number of rows and the season.
     segment_length : int or None, default=None
-        Rows that the LSTM reads as one step, as in SegRNN; a divisor of the window. None: a season where the window has
+        Rows that the LSTM reads as one step, as in SegRNN; a divisor of the window. None: a season if the window has
         several, so that an hourly series is read day by day.
     tbptt : int or None, default=None
-        Truncated backpropagation through time: the LSTM reads whole windows, gradients go back through its last
-        ``tbptt`` steps (segments) only, and training takes the memory of so many. With ``supervision="every"``, windows
-        are cut into parts of so many steps, counted from the end, each with its losses, and
-        libtorch keeps all of them at once. None: through all.
+        Truncated backpropagation through time: the LSTM reads whole windows, but gradients are computed for its last
+        ``tbptt`` steps (segments) only, which saves memory. With ``supervision="every"``, windows are cut into parts of
+        ``tbptt`` steps, counted from the end, each with its losses; libtorch keeps all parts in memory. None: all
+        steps.
     linear_skip : bool or None, default=None
-        Whether a linear forecast from the window (NLinear, one for all variables) is added to the LSTM's, which then
-        learns what the line leaves; None: True, except with ``supervision="every"``.
+        Add a linear forecast from the window (NLinear, the same for all variables) to the LSTM's, which then learns the
+        remainder. None: True, except with ``supervision="every"``.
     supervision : {"last", "every"}, default="last"
-        Whether training looks at the forecast after the window's last step only, or at one after each step of the LSTM,
-        of the ``horizon`` rows after those read so far. ``"every"`` gets more out of each window: with short segments
-        it takes fewer steps to the same validation loss, which is that of the last step either way. The window is then
-        normalised by the level of its first step, and each forecast by the level known up to it, so that no step sees
-        the future. Not with ``linear_skip``, ``bidirectional``, ``normalize="window"`` or covariates known in advance.
+        Compute the training loss for the forecast after the last step of a window only, or for one after each step of
+        the LSTM, of the ``horizon`` rows that follow. ``"every"`` uses each window more: with short segments it reaches
+        the same validation loss (always that of the last step) in fewer optimiser steps. The window is then normalised
+        by the level of its first step, and each forecast by the level known so far, so that no step reads the
+        future. Not with ``linear_skip``, ``bidirectional``, ``normalize="window"`` or covariates known in advance.
     channels : {"independent", "together"}, default="independent"
-        Whether one network forecasts each variable from its own past, trained on all of them, or all variables at once.
+        One network forecasts each variable from its own past and is trained on all of them, or all variables together.
     transform : {"log", None}, default=None
-        ``"log"`` takes the logarithm of 1 + y before anything else, for series that grow by percents; forecasts are
-        brought back.
+        ``"log"``: the logarithm of 1 + y is forecast, for series that grow by percents; forecasts are transformed back.
     head : {"direct", "recursive"}, default="direct"
-        Whether the network forecasts the whole horizon at once, or one step, which is appended to the window before the
-        next.
+        Forecast the whole horizon at once, or one step at a time, which is appended to the window for the next.
     normalize : {"last", "window", None}, default="last"
-        ``"last"`` subtracts the last value of each window from it and adds it to the forecast again, so that levels
-        never seen in training are no obstacle; ``"window"`` brings each window to mean 0 and deviation 1.
+        ``"last"`` subtracts the last value of each window and adds it to the forecast, so that levels outside of the
+        training data are forecast well; ``"window"`` scales each window to mean 0 and standard deviation 1.
     loss : {"mse", "mae", "huber", "quantile", "normal", "student_t", "negative_binomial"} or None, default=None
-        What training minimises, on scaled values; None: ``"huber"`` up to four seasons ahead, ``"mse"`` beyond, and
-        ``"mae"`` for a panel, some of whose series are always wilder than others. The last four forecast a
-        distribution: quantiles that never cross, or the parameters that make the truth most likely; counts for the
-        last one.
+        Training loss, on scaled values. None: ``"huber"`` for up to four seasons ahead, ``"mse"`` beyond, ``"mae"`` for
+        a panel, where some series are always more volatile than others. The last four forecast a distribution:
+        quantiles that never cross, or parameters by maximum likelihood (``"negative_binomial"`` for counts).
     quantiles : list of float or None, default=None
-        Levels for ``loss="quantile"``, and for no other; None: 0.025, 0.1, 0.25, 0.5, 0.75, 0.9 and 0.975.
+        Levels for ``loss="quantile"`` only. None: 0.025, 0.1, 0.25, 0.5, 0.75, 0.9 and 0.975.
     adaptation_rate : float, default=0.0
         How fast the levels of intervals adapt to the errors that `update` brings (gamma of Gibbs and Candès 2021, who
-        take 0.005); 0: newer errors take the place of the oldest, and that is all.
+        use 0.005). 0: levels stay; new errors replace the oldest.
     n_estimators : int, default=1
-        Networks that differ in their seeds and are trained side by side; their forecasts are averaged, which makes them
-        better by a percent or two.
+        Networks with different seeds whose forecasts are averaged: one or two percent more accurate.
     stride : int, default=1
-        Rows from the start of one training window to that of the next.
+        Rows from the start of one training window to the start of the next.
     freq : str, offset or None, default=None
-        Frequency of the times in pandas' words (``"h"``, ``"MS"``); None: found from the index, also for months by any
-        day.
+        Frequency of the index, as pandas names it (``"h"``, ``"MS"``). None: inferred from the index.
     missing : {"error", "mask", "ffill", "interpolate"}, default="error"
-        What becomes of missing values and missing times: an error that names them; left out of the loss and shown to
-        the network as such; or mended.
+        Missing values and missing times are an error that names them; or are left out of the loss and marked for the
+        network; or are filled.
     calendar : "auto", list of str or None, default=None
-        Features made of the index and known in advance: ``"auto"`` takes those that the frequency resolves, such as
-        time of day, day of week and day of year for hours; a list names them. See
-        `lstmforecast.calendar.calendar_features`.
+        Calendar features, known in advance. ``"auto"``: those that the frequency resolves, such as time of day, day of
+        week and day of year for hours. A list names them; see `lstmforecast.calendar.calendar_features`.
     holidays : str or None, default=None
-        A country code of the `holidays` package, such as ``"DE"`` or ``"US-CA"``, whose public holidays are a feature;
-        of weeks, months and what is longer, the share of their days that are holidays.
+        A country code of the `holidays` package, such as ``"DE"`` or ``"US-CA"``: public holidays become a feature (of
+        weeks and months, the share of their days).
     architecture : {"lstm", "linear", "attention", "cnn_lstm", "transformer"}, default="lstm"
-        Kind of network; ``"linear"`` is the linear forecast of ``linear_skip`` alone, which an LSTM has to beat. It is
-        solved, by least squares whatever the loss, and not trained: parameters of the LSTM, its optimiser and epochs,
-        augmentation and seed aren't used, and networks of ``n_estimators`` are the same.
-        ``"attention"`` reads the LSTM's states of all steps by multi-head self-attention; ``"cnn_lstm"`` has
-        convolutions over the steps before the LSTM; ``"transformer"`` is an encoder in place of the LSTM, with
-        ``num_layers`` layers, for which segments are patches (PatchTST).
+        Kind of network. ``"linear"``: only the linear forecast of ``linear_skip``, a baseline. It is solved by least
+        squares whatever the loss, so the parameters of LSTM, optimiser, epochs, augmentation and seed have no effect,
+        and the networks of ``n_estimators`` are equal.
+        ``"attention"``: multi-head self-attention over the LSTM's states; ``"cnn_lstm"``: convolutions over the steps
+        before the LSTM; ``"transformer"``: an encoder with ``num_layers`` layers in place of the LSTM, for which
+        segments are patches (PatchTST).
     hidden_size, num_layers, bidirectional, dropout
-        Width and depth of the network, as in `torch.nn.LSTM`: values are dropped between layers, so that ``"lstm"``
-        uses ``dropout`` only with ``num_layers`` above 1.
+        Size of the network, as in `torch.nn.LSTM`: dropout is applied between layers, so ``"lstm"`` uses it only with
+        ``num_layers`` above 1.
     num_heads : int, default=4
-        Heads of ``"attention"`` and ``"transformer"``, a divisor of ``hidden_size``. Used only with these.
+        Attention heads, a divisor of ``hidden_size``. For ``"attention"`` and ``"transformer"`` only.
     kernel_size : int or list of int, default=5
-        Steps that a convolution of ``"cnn_lstm"`` reads at once; a list has one for each of several. Used only there.
+        Steps that a convolution reads; a list has one number for each convolution. For ``"cnn_lstm"`` only.
     out_channels : int or None, default=None
-        Numbers that each of them makes at each step. None: ``hidden_size``. Used only there.
+        Output channels of each convolution. None: ``hidden_size``. For ``"cnn_lstm"`` only.
     dim_feedforward : int or None, default=None
-        Numbers between the linear layers of ``"transformer"``. None: four times ``hidden_size``. Used only there.
+        Width of the feed-forward layers. None: four times ``hidden_size``. For ``"transformer"`` only.
     causal : bool, default=False
-        Whether a step of ``"transformer"`` attends only to those up to its own. Used only there.
+        Each step attends to itself and earlier steps only. For ``"transformer"`` only.
     scaler : {"standard", "minmax", "robust", None} or a scaler object, default="standard"
         How each column is scaled; fitted on the training rows only.
     optimizer, learning_rate, weight_decay, batch_size, clip_grad_norm, clip_grad_value
-        How the weights are fitted, as in `torch.optim`; gradients are clipped by their norm first, then by value.
+        As in `torch.optim`. Gradients are clipped by their norm first, then by value.
     accumulate_grad_batches : int, default=1
-        Batches whose gradients are averaged for one optimiser step: as ``batch_size`` times as large, in the memory of
-        one batch.
+        Batches whose gradients are averaged for one optimiser step: a larger batch in the memory of one.
     max_epochs, steps_per_epoch : int, int or "auto" or None, default=20 and "auto"
-        Looks at the held-out rows, and optimiser steps before each. ``"auto"``: 20, and for panels up to 200, so that
-        each window is seen some 15 times; None: a pass over all windows. Where steps are counted, a look takes in some
-        4,000 windows, evenly spread.
+        The largest number of epochs, and the optimiser steps of one; after each epoch the held-out rows are scored.
+        ``"auto"``: 20 steps, and up to 200 for a panel, so that training reads each window about 15 times. None: a pass
+        over all windows. With a number of steps, the held-out score is that of some 4,000 windows, evenly spaced.
     patience, min_delta : int or None, float
-        Training ends after ``patience`` epochs without a validation loss better by ``min_delta``, and the best weights
-        are restored; ``patience=None``: nothing is held out, and ``min_delta`` isn't used.
+        Training stops after ``patience`` epochs in which the validation loss has not improved by ``min_delta``; the
+        best weights are restored. ``patience=None``: no rows are held out, and ``min_delta`` has no effect.
     lr_schedule : {"cosine", "onecycle", "plateau", "constant"}, default="cosine"
-        How the rate goes on: along the curve of ``CosineAnnealingLR`` or ``OneCycleLR`` of `torch.optim.lr_scheduler`
-        over all steps, cut when the validation loss stops falling, or unchanged.
+        Learning rate over all steps: as ``CosineAnnealingLR`` or ``OneCycleLR`` of `torch.optim.lr_scheduler`, reduced
+        when the validation loss stops improving, or constant.
     lr_patience, lr_factor : int or None, float
-        Used only with ``"plateau"``: the rate shrinks by ``lr_factor`` after ``lr_patience`` epochs without progress;
-        None: never.
+        For ``"plateau"`` only: the rate is multiplied by ``lr_factor`` after ``lr_patience`` epochs without
+        improvement. None: never.
     validation_fraction : float or None, default=None
-        The part of the rows, the last ones (of each series), that is held out to judge each epoch and for the errors
-        that intervals are made of. None: 0.2, or less of a panel: two horizons, and at least some 500 windows. With
-        ``patience=None`` only None is allowed.
+        The last part of the rows (of each series), held out to score epochs and to measure the errors for intervals.
+        None: 0.2, or less for a panel: two horizons, and at least about 500 windows. With ``patience=None`` it must be
+        None.
     augment : list of str or objects of `lstmforecast.augment`, or None, default=None
-        How training windows, and the horizons after them, are changed each time they are seen: ``"jitter"``,
-        ``"scale"``, ``"magnitude_warp"``, ``"time_warp"``, ``"window_slice"``, one after the other.
+        Random changes of training windows and the horizons after them, one after the other, new each time a window is
+        read: ``"jitter"``, ``"scale"``, ``"magnitude_warp"``, ``"time_warp"``, ``"window_slice"``.
     warm_start : bool, default=False
-        Whether `fit` goes on from the weights of the fit before.
+        `fit` continues from the weights of the previous fit.
     pretrained : path, fitted estimator, torch.nn.Module, state dict or None, default=None
-        Weights to start from: those that fit the network in name and shape are taken, the others start fresh, and
-        ``pretrained_`` names both; a warning tells of a layer, but the last, that fits in part. What
-        ``window_size=None`` and ``segment_length=None`` choose depends on the data: give both networks the same.
-        Scalers are fitted to the new data, and the linear way's regression is repeated there, shrunk towards the
-        weights taken. A clone keeps a path or a state dict, but not what an estimator has learned: see
+        Initial weights: those whose name and shape match the network are taken, the others are initialised as usual;
+        ``pretrained_`` lists both. A warning names a layer, other than the last, of which only a part matches. Set
+        ``window_size`` and ``segment_length`` in both networks, because their defaults depend on the data. Scalers are
+        fitted to the new data, and the regression of the linear forecast is solved again there, with shrinkage towards
+        the pretrained weights. A clone keeps a path or a state dict, but not what an estimator has learned: see
         `load_pretrained`. With ``warm_start``, for the first fit only.
     freeze : str, list of str or None, default=None
-        Patterns of names of parameters that get no update, as in ``"lstm.*"``; of pretrained weights those that were
+        Patterns of parameter names, such as ``"lstm.*"``, that are not trained; of pretrained weights, those that were
         taken. `lstmforecast.transfer.GradualUnfreezing` trains them later.
     learning_rates : dict of str to float or None, default=None
-        Learning rates of parameters whose names match a pattern, ``{"lstm.*": 1e-4}``, in place of ``learning_rate``;
-        the first pattern that matches counts, and ``lr_schedule`` goes for all.
+        Learning rates by patterns of parameter names, ``{"lstm.*": 1e-4}``, in place of ``learning_rate``. The first
+        pattern that matches counts; ``lr_schedule`` applies to all.
     backend : {"auto", "fused", "torch"}, default="auto"
-        Who computes: our own kernel (``"fused"``, CPUs only) or libtorch; ``"auto"`` takes the kernel on CPUs.
+        Our own kernel (``"fused"``, CPUs only) or libtorch. ``"auto"``: the kernel on CPUs.
     precision : {"float32", "bfloat16"}, default="float32"
-        Mixed precision, for GPUs (``backend="torch"``): training goes forwards and back in bfloat16, as under
-        `torch.autocast`; weights, losses, the optimiser, validation and forecasts stay in single precision.
+        ``"bfloat16"``: mixed precision as `torch.autocast`, for GPUs (``backend="torch"``). Weights, losses, optimiser,
+        validation and forecasts stay in single precision.
     device : {"cpu", "cuda", "cuda:N"}, default="cpu"
-        Where the computation runs.
+        Where the network is computed.
     layer_devices : list of str or None, default=None
-        A device for each layer of the LSTM, the rest on ``device``: for networks that one GPU has no room for. libtorch
-        computes. None: all on ``device``.
+        A device for each layer of the LSTM, the rest on ``device``: for networks larger than the memory of one GPU.
+        Computed by libtorch. None: all on ``device``.
     n_threads : int or None, default=None
-        Threads, at most 1024; None: as many as ``OMP_NUM_THREADS`` (joblib sets it in its workers) or else the machine
-        allows. In a forked process libtorch has one.
+        Threads, at most 1024. None: ``OMP_NUM_THREADS`` (joblib sets it in its workers), or else what the machine
+        has. In a forked process libtorch has one.
     distributed : bool, default=False
-        Whether the processes that torchrun started train the network together, each on its rows of every batch; see
+        The processes that torchrun started train one network together, each on its share of every batch; see
         `lstmforecast.distributed`.
     distributed_timeout : float, default=600.0
-        Seconds after which a process that gets no answer from another gives up. Used only with ``distributed``.
+        Seconds to wait for another process. For ``distributed`` only.
     random_state : int, RandomState, Generator or None, default=None
-        Same seed, same bits.
+        Seed of weights, order and dropout: the same seed gives the same bits.
     verbose : int, default=0
-        1 shows a bar with the losses; 0 prints nothing.
+        1: a progress bar with the losses.
     callbacks : list of callables or None, default=None
-        Called with each epoch's record; training ends when one returns something true.
+        Called with the record of each epoch; training stops when one returns a true value.
     checkpoint : str, path, Checkpoint or None, default=None
-        A folder for files from which `fit`, with the same data and parameters, goes on after its process was killed;
-        `lstmforecast.Checkpoint` says how often they are written. None: none are.
+        A folder of checkpoints from which `fit`, with the same data and parameters, continues after its process was
+        killed; `lstmforecast.Checkpoint` sets how often they are written. None: none.
 
     Attributes
     ----------
     fitted_ : FittedSeries
-        Network, last rows and errors on rows held out: what forecasts are made of.
+        Network, last rows and errors on held-out rows: what forecasts are computed from.
     window_size_ : int
-        Rows that the network sees.
+        Rows that the network reads.
     context_ : array, Series or DataFrame of shape (window_size_, k)
-        The last rows seen (of each series), from which `predict` goes on, in the container that was given to `fit`.
+        The last rows (of each series), from which `predict` forecasts, in the container that was given to `fit`.
     cutoff_ : label, int or Series
-        Index label of the last row seen; the row's number for arrays, a Series of times by series for a panel.
+        Index label of the last row; its number for arrays, a Series of times by series for a panel.
     freq_ : str, int, offset or None
-        Frequency of the index; the step of an integer one.
+        Frequency of the index; the step of an integer index.
     n_features_in_ : int
-        How many variables.
+        Number of variables.
     feature_names_in_ : ndarray of str of shape (n_features_in_,)
         Column names, if all of them are strings.
     history_ : DataFrame
         One row for each epoch: ``train_loss``, ``val_loss``, ``learning_rate``, ``grad_norm``, ``seconds``.
     best_epoch_, n_epochs_ : int
-        The epoch (from 1) whose weights are kept, and how many there were.
+        The epoch (from 1) whose weights are kept, and the number of epochs.
     stop_reason_ : str
         Why training ended.
     pretrained_ : dict of str to list of str, or None
-        Names of the weights of ``pretrained`` that were ``taken`` and of those ``left`` to start fresh.
+        Names of the weights of ``pretrained`` that were ``taken``, and of those ``left`` to their initial values.
     frozen_ : list of str
-        Names of the parameters that ``freeze`` kept when training began.
+        Names of the parameters that ``freeze`` matched when training began.
     quantized_ : {"int8", "bf16"} or None
-        What `quantize` rounded the weights to.
+        The type that `quantize` rounded the weights to.
 
     Examples
     --------
@@ -385,42 +378,42 @@ class LSTMForecaster(LSTMEstimator):
 
     @with_callbacks
     def fit(self, y: Any, X: Any = None, X_past: Any = None, static: Any = None) -> LSTMForecaster:
-        """Train on a time-ordered series, or on many.
+        """Train on one time-ordered series, or on a panel of many.
 
         Parameters
         ----------
         y : array-like of shape (n,) or (n, k), Series or DataFrame
-            Observations in time order, all columns to be forecast. A pandas index must be a DatetimeIndex, PeriodIndex
-            or regular integers. Many series, of any lengths, come below each other with a MultiIndex (series, time), or
-            in columns ``unique_id``, ``ds`` and values; one network learns from all of them. The one column of
-            dates or instants of a polars or pyarrow frame is its index, here and in covariates.
+            Observations in time order; every column is forecast. A pandas index must be a DatetimeIndex, PeriodIndex
+            or regular integers. A panel has a MultiIndex (series, time), or columns ``unique_id``, ``ds`` and values;
+            its series may have different lengths, and one network learns from all of them. In a polars or pyarrow frame
+            the only column of dates or times is the index, here and in covariates.
         X : array-like of shape (n, m), Series or DataFrame, or None, default=None
             Covariates that are known in advance, such as prices or plans; `predict` needs them for the steps ahead. A
-            pandas container is looked up by time, and may hold more rows.
+            pandas container is aligned by its index, and may have more rows.
         X_past : array-like of shape (n, m), Series or DataFrame, or None, default=None
-            Covariates that are known so far only, such as measurements.
+            Covariates that are known for the past only, such as measurements.
         static : DataFrame or None, default=None
-            What never changes of each series of a panel: one row for each, by its index or a column ``unique_id``.
-            Words become columns of 0 and 1. Later tables must have the same columns, and categories that were seen.
+            Static features of the series of a panel: one row for each, by its index or a column ``unique_id``.
+            Strings are one-hot encoded. Later tables must have the same columns, and no new categories.
 
         Returns
         -------
         LSTMForecaster
             Itself. After a KeyboardInterrupt, or when another process of ``distributed=True`` is lost, it is fitted
-            with the best weights so far; after any other error it is what it was before.
+            with the best weights so far; after any other error it is unchanged.
 
         Raises
         ------
         TypeError
-            If a column holds no numbers, or the index no times.
+            If a column is not numeric, or the index has another type.
         ValueError
-            If a parameter is out of range, or the data too short, unsorted, with gaps, or not finite; a missing row of
-            a covariate is named by its time.
+            If a parameter is out of range, or the data are too short, not sorted, with gaps, or not finite. The message
+            names the time of a missing row of a covariate.
         """
         self.check_parameters()
-        seen = read_series(self, y, X, X_past, static)
+        dataset = read_series(self, y, X, X_past, static)
         # to scikit-learn a forecaster is told one thing: the series, which is data and target
-        fit_series(self, seen, FitTasks(self, y, y, n_epochs=self.max_epochs * self.n_estimators))
+        fit_series(self, dataset, FitTasks(self, y, y, n_epochs=self.max_epochs * self.n_estimators))
         return self
 
     def check_parameters(self) -> None:
@@ -446,37 +439,37 @@ class LSTMForecaster(LSTMEstimator):
         Parameters
         ----------
         horizon : int or None, default=None
-            How many steps; None: as many as trained for. For more, forecasts are appended to the data and the network
-            is asked again.
+            Number of steps. None: as many as in `fit`. For more, the network forecasts again with its own forecasts as
+            data.
         X : array-like, Series, DataFrame or None, default=None
-            The covariates known in advance for these steps, in the columns of `fit`; with ``context``, an array begins
-            with those of its rows. The network reads those of all steps that it forecasts at once, so there must be
-            rows for whole multiples of the horizon that it was trained for; the first forecasts are then the same
-            whatever ``horizon`` asks for.
+            Covariates known in advance for these steps, with the columns of `fit`; with ``context``, an array begins
+            with the rows of the context. The network reads ``X`` of all steps that it forecasts at once, so the rows
+            must cover whole multiples of the horizon of `fit`; the first forecasts are then the same for every
+            ``horizon``.
+        X_past, static : array-like, Series, DataFrame or None, default=None
+            Covariates of `fit` for the rows and series of ``context``.
         context : array-like, Series, DataFrame or None, default=None
-            Data to forecast from, of at least ``window_size_`` rows (the last are used), with the columns and frequency
-            of `fit`; None: the data of `fit` and `update`. For a panel any series, also such as were not there at
-            `fit`, of any length. Times of another zone are brought to that of `fit`.
-        X_past, static
-            The covariates of `fit` for the rows and series of ``context``.
+            Data to forecast from in place of those of `fit` and `update`: at least ``window_size_`` rows (the last ones
+            are used), with the columns and frequency of `fit`. For a panel any series, new ones too, of any length.
+            Times are converted to the time zone of `fit`.
 
         Returns
         -------
         array, Series or DataFrame of shape (horizon,) or (horizon, k)
-            In the container of the data, its index continued; for a panel the steps of each series.
+            In the container of the data, with the index continued; for a panel the steps of each series.
 
         Raises
         ------
         sklearn.exceptions.NotFittedError
             Before `fit`.
         TypeError, ValueError
-            As in `fit`; also if ``context`` is too short or has other columns, ``X`` has no rows for all steps that the
+            As in `fit`; also if ``context`` is too short or has other columns, ``X`` lacks rows for steps that the
             network forecasts at once, or a value is so large that the forecast in single precision would be infinite.
         """
         fitted, parameters = self._forecast(horizon, X, X_past, context, static)
-        values = fitted.seen.undo(mean(fitted.model.config["distribution"], parameters))
+        values = fitted.dataset.undo(mean(fitted.model.config["distribution"], parameters))
         fitted.require_finite(values)
-        return fitted.seen.observations.continued(values)
+        return fitted.dataset.observations.continued(values)
 
     def predict_interval(
         self,
@@ -488,39 +481,38 @@ class LSTMForecaster(LSTMEstimator):
         context: Any = None,
         static: Any = None,
     ) -> pd.DataFrame:
-        """Forecast intervals that hold the truth with a given probability.
+        """Forecast intervals that contain the true value with a given probability.
 
-        Split conformal prediction: as far to both sides of the forecast as forecasts were off on the rows that `fit`
-        held out, for each step and variable. They hold as often as promised if the future is like those rows, whatever
-        the distribution. The rows also chose the best epoch, which makes intervals from few rows a little too narrow.
-        In a panel errors count to both sides alike, in seasonal-naive errors of their series: what was common to all
-        series in the weeks held out won't come again. A series that didn't vary before these weeks, or whose errors in
-        them are ten times as large as those of the others, or a fifth, is left out of this pool, and its interval is as
-        wide as its own errors make it.
-        Where a distribution is forecast, its own quantiles are corrected in the same way (Romano et al. 2019). With an
+        Split conformal prediction: bounds are the forecast plus errors of forecasts on the rows that `fit` held out,
+        for each step and variable. The coverage holds if the future is like those rows, whatever the distribution. The
+        same rows selected the best epoch, which makes intervals from few rows a little too narrow. In a panel, errors
+        are measured in seasonal-naive errors of their series and count in both directions, because what all series had
+        in common in the held-out weeks will not be repeated. A series that did not vary before these weeks, or whose
+        errors are ten times or a fifth of those of the others, gets intervals from its own errors.
+        With a distribution, its quantiles are corrected in the same way (Romano et al. 2019). With an
         ``adaptation_rate``, levels adapt after `update` (Gibbs and Candès 2021).
 
         Parameters
         ----------
         coverage : float or list of float, default=0.9
-            Probability that a value lies between lower and upper bound.
+            Probability that a value is between the lower and the upper bound.
         horizon : int or None, default=None
-            How many steps, at most as many as trained for; None: all of them.
-        X, context, X_past, static
+            Number of steps, at most as many as in `fit`. None: all of them.
+        X, X_past, context, static
             As in `predict`.
 
         Returns
         -------
         DataFrame of shape (horizon, k * n_coverages * 2)
-            Columns as in sktime: variable, coverage, ``"lower"`` or ``"upper"``; joined in frames of polars and
-            pyarrow, as in ``load_0.9_lower``.
+            Columns as in sktime: variable, coverage, ``"lower"`` or ``"upper"``. For polars and pyarrow one name, such
+            as ``load_0.9_lower``.
 
         Raises
         ------
         sklearn.exceptions.NotFittedError
             Before `fit`.
         TypeError, ValueError
-            As in `predict`; also if nothing was held out, or too little for the coverage.
+            As in `predict`; also if no rows were held out, or too few for the coverage.
 
         Examples
         --------
@@ -554,14 +546,14 @@ class LSTMForecaster(LSTMEstimator):
         Parameters
         ----------
         alpha : float or list of float, default=(0.1, 0.5, 0.9)
-            Probabilities that a value is at most as high.
-        horizon, X, context, X_past, static
+            Probabilities that the value is at most the quantile.
+        horizon, X, X_past, context, static
             As in `predict_interval`.
 
         Returns
         -------
         DataFrame of shape (horizon, k * n_levels)
-            Columns as in sktime: variable, alpha; joined in frames of polars and pyarrow, as in ``load_0.5``.
+            Columns as in sktime: variable, alpha. For polars and pyarrow one name, such as ``load_0.5``.
 
         Raises
         ------
@@ -586,23 +578,23 @@ class LSTMForecaster(LSTMEstimator):
         static: Any = None,
         random_state: Any = None,
     ) -> pd.DataFrame:
-        """Draw paths of the future, from which to read what quantiles of single steps can't tell: sums, peaks, runs.
+        """Draw sample paths of the future, for sums, peaks and runs, which quantiles of single steps can't tell.
 
-        Each is the forecast plus the errors of a window that `fit` held out, of all its steps and variables, so that
-        they belong together as they did then. Where a distribution is forecast, the window lends not its errors but how
-        probable its truth was, step by step (an empirical copula: Clark et al. 2004, the Schaake shuffle), and the
-        samples are at these quantiles of the new forecast; with ``loss="quantile"`` none lies beyond the outermost.
+        A path is the forecast plus the errors of one held-out window, of all its steps and variables, so that they stay
+        dependent as they were there. With a distribution, the probabilities of the true values of the window replace
+        its errors (an empirical copula: Clark et al. 2004, the Schaake shuffle), and the path consists of the quantiles of
+        the new forecast at these levels; with ``loss="quantile"`` no value is beyond the outermost quantile.
 
         Parameters
         ----------
         n_samples : int, default=100
-            How many paths; they are drawn with replacement, in a panel the same windows for all series.
+            Number of paths. Windows are drawn with replacement, in a panel the same ones for all series.
         horizon : int or None, default=None
-            How many steps, at most as many as trained for; None: all of them.
-        X, context, X_past, static
+            Number of steps, at most as many as in `fit`. None: all of them.
+        X, X_past, context, static
             As in `predict`.
         random_state : int, RandomState, Generator or None, default=None
-            Same seed, same samples.
+            The same seed gives the same samples.
 
         Returns
         -------
@@ -614,7 +606,7 @@ class LSTMForecaster(LSTMEstimator):
         sklearn.exceptions.NotFittedError
             Before `fit`.
         TypeError, ValueError
-            As in `predict`; also if nothing was held out.
+            As in `predict`; also if no rows were held out.
 
         Examples
         --------
@@ -634,38 +626,38 @@ class LSTMForecaster(LSTMEstimator):
         fitted.require_errors([], [], parameters.shape[1], HeldOut.of(self))
         assert fitted.calibration is not None
         drawn = generator.randint(fitted.n_errors, size=n_samples)
-        paths = draw_paths(fitted.calibration, drawn, parameters, fitted.seen.error_scale, generator)
-        values = np.moveaxis(fitted.seen.undo(paths), 0, -1)
+        paths = draw_paths(fitted.calibration, drawn, parameters, fitted.dataset.error_scale, generator)
+        values = np.moveaxis(fitted.dataset.undo(paths), 0, -1)
         fitted.require_finite(values)
-        names = fitted.seen.observations.form.variables(values.shape[2])
+        names = fitted.dataset.observations.form.variables(values.shape[2])
         columns = quantile_columns(names, list(range(n_samples))).set_names(["variable", "sample"])
         return fitted.frame(values, columns)
 
     def update(self, y: Any, X: Any = None, X_past: Any = None, static: Any = None) -> Self:
-        """Append newer observations, from which `predict` then goes on; the weights stay as they are.
+        """Append newer observations, from which `predict` then forecasts; the weights stay as they are.
 
-        Intervals follow: the errors of the forecasts that can now be judged take the place of the oldest ones (in a
-        panel those of 200 series at each step, in units of their series), and with an ``adaptation_rate`` levels adapt.
+        Intervals are updated: the errors of the forecasts that can now be compared with the truth replace the oldest
+        errors (in a panel, of at most 200 series at each step), and with an ``adaptation_rate`` levels adapt.
 
         Parameters
         ----------
         y : array-like, Series or DataFrame
-            Rows that follow the last ones seen, with the columns of `fit`. An array's rows simply follow; a panel may
-            bring series that are new.
+            Rows after the last ones, with the columns of `fit`. Rows of an array follow without an index; a panel may
+            contain new series.
         X, X_past, static
-            The covariates of `fit` for these rows.
+            Covariates of `fit` for these rows.
 
         Returns
         -------
         LSTMForecaster
-            Itself; after an error it is what it was before.
+            Itself; after an error it is unchanged.
 
         Raises
         ------
         sklearn.exceptions.NotFittedError
             Before `fit`.
         TypeError, ValueError
-            As in `fit`; also if ``y`` overlaps with what was seen, or leaves a gap after it and that is an error.
+            As in `fit`; also if ``y`` overlaps with the data so far, or leaves a gap with ``missing="error"``.
         """
         check_is_fitted(self)
         fitted = self.fitted_.updated(y, X, X_past, static, missing=self.missing, n_threads=self.n_threads)
@@ -676,14 +668,14 @@ class LSTMForecaster(LSTMEstimator):
     def backtest(
         self, y: Any, X: Any = None, X_past: Any = None, static: Any = None, **options: Any
     ) -> lstmforecast.BacktestResult:
-        """Fit a clone on the rows before a test part and score its forecasts.
+        """Fit a clone on the rows before a test set and score its forecasts.
 
         Parameters
         ----------
         y, X, X_past, static
-            As in `fit`: the whole series, the test part included.
+            As in `fit`: the whole series, the test set included.
         **options
-            Those of `lstmforecast.backtest`, which this calls: ``test_size``, ``refit``, ``coverage`` and others.
+            Those of `lstmforecast.backtest`, which this calls: ``folds``, ``coverage`` and others.
 
         Returns
         -------
@@ -700,20 +692,20 @@ class LSTMForecaster(LSTMEstimator):
     def attention_weights(
         self, *, X: Any = None, X_past: Any = None, context: Any = None, static: Any = None
     ) -> NDArray[np.float32]:
-        """How much each step of the windows that `predict` reads attends to each, with ``architecture="attention"``.
+        """Attention weights of the windows that `predict` reads, with ``architecture="attention"``.
 
         Parameters
         ----------
-        X, context, X_past, static
+        X, X_past, context, static
             As in `predict`.
 
         Returns
         -------
         ndarray of shape (n, num_heads, steps, steps), float32
-            One matrix for each window and head, whose rows sum to 1; the forecast is made of the last row. Windows are
-            those of each series, with ``channels="independent"`` one for each variable of it. Steps are those of the
-            LSTM: segments of ``segment_length`` rows, of the horizon too where something is known of it. The mean over
-            ``n_estimators`` networks.
+            One matrix for each window and head, whose rows sum to 1; the forecast is computed from the last row. There
+            is one window for each series, with ``channels="independent"`` one for each of its variables. Steps are
+            those of the LSTM: segments of ``segment_length`` rows, of the horizon too if covariates are known in
+            advance. The mean over ``n_estimators`` networks.
 
         Raises
         ------
@@ -722,34 +714,35 @@ class LSTMForecaster(LSTMEstimator):
         TypeError, ValueError
             As in `predict`; also for another architecture.
         """
-        self._check_is_fitted()
+        require_fitted(self)
         require_attention(self.fitted_.model.config)
         fitted, X = self._on(context, X, X_past, static)
         fitted.read_steps(None)
-        windows, future = ends_of(fitted.model, fitted.seen, fitted.model.config["horizon"], X)
+        windows, future = ends_of(fitted.model, fitted.dataset, fitted.model.config["horizon"], X)
         inputs = first_inputs(fitted.model, windows, future)
-        return fitted.model.attention_weights(inputs, self.n_threads, fitted.seen.scales)
+        return fitted.model.attention_weights(inputs, self.n_threads, fitted.dataset.scales)
 
     def to_torch(self) -> torch.nn.Module:
-        """A ``torch.nn.Module`` that maps windows (n, window_size, n_features) to forecasts, both in the data's units.
+        """Convert the network to a ``torch.nn.Module`` that maps windows to forecasts, both in the data's units.
 
-        Where something is known in advance, windows have ``horizon`` rows more, with targets of NaN.
+        Its input has the shape (n, window_size, n_features). With covariates known in advance, windows have ``horizon``
+        more rows, with targets of NaN.
 
         Returns
         -------
         torch.nn.Module
-            Its ``state_dict`` is that of `state_dict`; scaler and normalisation are part of ``forward``. Forecasts have
-            the shape (n, horizon, n_targets), distributions (n, horizon, n_targets, n_parameters).
+            With the weights of `state_dict`; scaler and normalisation are part of ``forward``. Forecasts have the shape
+            (n, horizon, n_targets), distributions (n, horizon, n_targets, n_parameters).
 
         Raises
         ------
         sklearn.exceptions.NotFittedError
             Before `fit`.
         ValueError
-            For a panel whose series have scales of their own, and for a logarithm of other distributions than
+            For a panel whose series have their own scales, and for ``transform="log"`` with a distribution other than
             quantiles.
         """
-        if hasattr(self, "fitted_") and self.fitted_.seen.statistics is not None and self.normalize != "window":
+        if hasattr(self, "fitted_") and self.fitted_.dataset.statistics is not None and self.normalize != "window":
             raise ValueError(
                 "expected one series, or normalize='window', for to_torch, got a panel, scaled series by series"
             )
@@ -762,13 +755,13 @@ class LSTMForecaster(LSTMEstimator):
 
     @property
     def context_(self) -> Any:
-        """The last ``window_size_`` rows seen (of each series), in the container that was given to `fit`."""
+        """The last ``window_size_`` rows (of each series), in the container that was given to `fit`."""
         check_is_fitted(self)
-        return self.fitted_.seen.tail(self.window_size_).observations.container()
+        return self.fitted_.dataset.tail(self.window_size_).observations.container()
 
     @property
     def cutoff_(self) -> Any:
-        """Index label of the last row seen; the row's number for arrays, a Series of times by series for a panel."""
+        """Index label of the last row; its number for arrays, a Series of times by series for a panel."""
         check_is_fitted(self)
         return self.fitted_.cutoff
 
@@ -786,10 +779,10 @@ class LSTMForecaster(LSTMEstimator):
         self, horizon: int | None, X: Any, X_past: Any, context: Any, static: Any
     ) -> tuple[FittedSeries, Array]:
         """What is forecast from, and the parameters forecast (n_series, steps, k, p)."""
-        self._check_is_fitted()
+        require_fitted(self)
         steps = self.fitted_.read_steps(horizon)
         fitted, X = self._on(context, X, X_past, static)
-        return fitted, forecast(fitted.model, fitted.seen, steps, X, self.n_threads)
+        return fitted, forecast(fitted.model, fitted.dataset, steps, X, self.n_threads)
 
     def _quantiles(
         self,
@@ -803,7 +796,7 @@ class LSTMForecaster(LSTMEstimator):
         fitted.require_errors(levels, wanted, parameters.shape[1], HeldOut.of(self))
         values = np.moveaxis(fitted.quantiles(parameters, levels), 0, -1)
         fitted.require_finite(values)
-        observations = fitted.seen.observations
+        observations = fitted.dataset.observations
         return fitted.frame(values, columns(observations.form.variables(observations.n_columns)))
 
     def _fitted_state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
@@ -830,7 +823,7 @@ class LSTMForecaster(LSTMEstimator):
         from lstmforecast.export.onnx_export import write_forecaster
 
         fitted = self.fitted_
-        write_forecaster(file, fitted.seen, fitted.horizon, missing=self.missing, normalize=self.normalize)
+        write_forecaster(file, fitted.dataset, fitted.horizon, missing=self.missing, normalize=self.normalize)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         if "_seen" in state:
@@ -838,17 +831,17 @@ class LSTMForecaster(LSTMEstimator):
         super().__setstate__(state)
 
 
-def read_series(forecaster: LSTMForecaster, y: Any, X: Any = None, X_past: Any = None, static: Any = None) -> Seen:
+def read_series(forecaster: LSTMForecaster, y: Any, X: Any = None, X_past: Any = None, static: Any = None) -> Dataset:
     """Check the data of a fit, and align the covariates with them; errors are those of `LSTMForecaster.fit`."""
     names = ("freq", "missing", "calendar", "holidays", "scaler", "transform")
-    seen = Seen.read(y, X, X_past, static, **{name: getattr(forecaster, name) for name in names})
-    if forecaster.head == "recursive" and forecaster.horizon > 1 and seen.covariates.past is not None:
+    dataset = Dataset.read(y, X, X_past, static, **{name: getattr(forecaster, name) for name in names})
+    if forecaster.head == "recursive" and forecaster.horizon > 1 and dataset.covariates.past is not None:
         raise ValueError(
             "expected horizon=1 or head='direct' with X_past, which is not known beyond a step, got "
             f"{forecaster.horizon}"
         )
-    require_squares(seen)
-    return seen
+    require_squares(dataset)
+    return dataset
 
 
 def _of_version_0_1(state: dict[str, Any]) -> dict[str, Any]:

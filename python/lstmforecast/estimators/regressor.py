@@ -18,6 +18,7 @@ from lstmforecast.estimators.tabular import (
     Array,
     WindowEstimator,
     as_floats,
+    outputs_of,
     remember_columns,
     require_finite,
     require_rows,
@@ -334,7 +335,7 @@ class LSTMRegressor(RegressorMixin, WindowEstimator):
         ndarray of shape (n,) or (n, outputs)
             In the units and the shape of the ``y`` of fit.
         """
-        outputs = self._outputs(X)
+        outputs = outputs_of(self, X)
         return outputs.ravel() if self._flat_targets else outputs
 
     def _fitted_state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from lstmforecast import _core
 from lstmforecast.contract.fit_tasks import FitTasks
 from lstmforecast.contract.plain import plain_parameters
-from lstmforecast.data.dataset import Seen
+from lstmforecast.data.dataset import Dataset
 from lstmforecast.data.panel import Panel
 from lstmforecast.data.scalers import fit_columns
 from lstmforecast.data.season import season_length
@@ -28,23 +28,23 @@ from lstmforecast.uncertainty.fitted_series import FittedSeries
 Forecaster = Any
 
 
-def fit_series(forecaster: Forecaster, seen: Seen, tasks: FitTasks | None = None) -> None:
+def fit_series(forecaster: Forecaster, dataset: Dataset, tasks: FitTasks | None = None) -> None:
     """Fit a forecaster to data that were read; the errors are those of `LSTMForecaster.fit`."""
-    observations, parameters = seen.observations, plain_parameters(forecaster)
+    observations, parameters = dataset.observations, plain_parameters(forecaster)
     panel = observations if isinstance(observations, Panel) else None
     if forecaster.loss == "negative_binomial":
         require_count_options(forecaster.transform, forecaster.augment)
         require_counts(observations)
-    _check_savable(seen)
+    _check_savable(dataset)
     held_out, horizon = HeldOut.of(forecaster), forecaster.horizon
     sizes = Sizes(horizon, forecaster.window_size, forecaster.segment_length, season_length(observations.freq))
     if panel is not None:
-        seen = seen.with_statistics(held_out.training_lengths(panel))
+        dataset = dataset.with_statistics(held_out.training_lengths(panel))
         window_size, segment_length = sizes.of_panel(panel.lengths, held_out.fraction(panel))
     else:
         window_size, segment_length = sizes.resolve(len(observations), held_out.fraction())
     seed = fit_seed(parameters)
-    model = _new_network(forecaster, seen, window_size, segment_length, seed)
+    model = _new_network(forecaster, dataset, window_size, segment_length, seed)
     options = training_options(
         parameters,
         seed,
@@ -54,28 +54,28 @@ def fit_series(forecaster: Forecaster, seen: Seen, tasks: FitTasks | None = None
         steps_per_epoch=_steps_per_epoch(forecaster, panel),
     )
     if forecaster.scaler is not None and not isinstance(forecaster.scaler, str):
-        model.load_scalers(_fitted_scaler(forecaster.scaler, seen, held_out))
+        model.load_scalers(_fitted_scaler(forecaster.scaler, dataset, held_out))
         options["scaler"] = "loaded"
-    data = {"series": seen.table, "starts": seen.starts, "scales": seen.scales}
-    learn = partial(_learn, seen=seen, window_size=window_size)
+    data = {"series": dataset.table, "starts": dataset.starts, "scales": dataset.scales}
+    learn = partial(_learn, dataset=dataset, window_size=window_size)
     TrainingRun(forecaster, model, model.fit_series, data, options, learn, tasks).run()
 
 
 def _new_network(
-    forecaster: Forecaster, seen: Seen, window_size: int, segment_length: int, seed: int
+    forecaster: Forecaster, dataset: Dataset, window_size: int, segment_length: int, seed: int
 ) -> _core.Model | Ensemble:
-    width, skip = seen.observations.n_columns, forecaster.linear_skip
+    width, skip = dataset.observations.n_columns, forecaster.linear_skip
     return new_network(
         plain_parameters(forecaster),
         getattr(forecaster, "model_", None),
         window_size=window_size,
         horizon=forecaster.horizon if forecaster.head == "direct" else 1,
-        n_features=width + seen.features.shape[1],
+        n_features=width + dataset.features.shape[1],
         n_targets=width,
         seed=seed,
         segment_length=segment_length,
         linear_skip=forecaster.supervision != "every" if skip is None else bool(skip),
-        n_known=seen.covariates.n_known,
+        n_known=dataset.covariates.n_known,
         indicator=forecaster.missing == "mask",
         distribution=distribution_of(forecaster.loss, forecaster.quantiles),
         **{name: getattr(forecaster, name) for name in ("normalize", "channels", "supervision")},
@@ -90,10 +90,10 @@ def _steps_per_epoch(forecaster: Forecaster, panel: Panel | None) -> int | None:
     return default_steps(n_windows, forecaster.batch_size * forecaster.accumulate_grad_batches)
 
 
-def _fitted_scaler(scaler: Any, seen: Seen, held_out: HeldOut) -> dict[str, NDArray[np.float64]]:
+def _fitted_scaler(scaler: Any, dataset: Dataset, held_out: HeldOut) -> dict[str, NDArray[np.float64]]:
     """Centers and scales of the columns by a scaler object, the features standardised."""
-    rows = seen.table[: held_out.training_rows(len(seen.observations))]
-    width = seen.observations.n_columns
+    rows = dataset.table[: held_out.training_rows(len(dataset.observations))]
+    width = dataset.observations.n_columns
     pairs = [fit_columns(scaler, rows[:, :width]), fit_columns("standard", rows[:, width:])]
     center, scale = (np.concatenate(each) for each in zip(*pairs, strict=True))
     targets = {"output_center": center[:width], "output_scale": scale[:width]}
@@ -101,12 +101,12 @@ def _fitted_scaler(scaler: Any, seen: Seen, held_out: HeldOut) -> dict[str, NDAr
 
 
 def _learn(
-    fitted: Forecaster, model: _core.Model | Ensemble, outcome: Outcome, *, seen: Seen, window_size: int
+    fitted: Forecaster, model: _core.Model | Ensemble, outcome: Outcome, *, dataset: Dataset, window_size: int
 ) -> None:
     """Calibrate a trained network on the rows held out, and keep both."""
     held_out, rate = HeldOut.of(fitted), float(fitted.adaptation_rate)
-    calibration, in_units = calibrate(model, seen, held_out, rate, fitted.n_threads)
-    n_rows = len(seen.observations)
+    calibration, in_units = calibrate(model, dataset, held_out, rate, fitted.n_threads)
+    n_rows = len(dataset.observations)
     keep_series(fitted, FittedSeries.of(model, in_units, calibration, window_size, fitted.horizon, n_rows))
     keep_network(fitted, model, outcome)
 
@@ -114,7 +114,7 @@ def _learn(
 def keep_series(forecaster: Forecaster, fitted: FittedSeries) -> None:
     """Set what forecasts are made of, and what is told of its data, as attributes of a forecaster."""
     forecaster.fitted_ = fitted
-    observations = fitted.seen.observations
+    observations = fitted.dataset.observations
     forecaster.freq_ = observations.freq
     forecaster.n_features_in_ = observations.n_columns
     if hasattr(forecaster, "feature_names_in_"):
@@ -125,8 +125,8 @@ def keep_series(forecaster: Forecaster, fitted: FittedSeries) -> None:
         forecaster.feature_names_in_ = np.array(names, dtype=object)
 
 
-def _check_savable(seen: Seen) -> None:
+def _check_savable(dataset: Dataset) -> None:
     """Raise a ValueError for names, times and frequencies that no file could keep, before anything is trained."""
-    last = seen.tail(1)
+    last = dataset.tail(1)
     last.observations.pack()
     last.covariates.pack()

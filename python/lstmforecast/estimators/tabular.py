@@ -17,7 +17,7 @@ from lstmforecast.contract.fit_tasks import FitTasks
 from lstmforecast.contract.plain import plain_parameters
 from lstmforecast.data.container import MOST_VALUE
 from lstmforecast.data.scalers import fit_affine
-from lstmforecast.estimators.estimator import LSTMEstimator
+from lstmforecast.estimators.estimator import LSTMEstimator, require_fitted
 from lstmforecast.estimators.training_run import Outcome, TrainingRun
 from lstmforecast.export.file_checks import check_rows
 from lstmforecast.fitting.architecture import require_attention
@@ -87,14 +87,6 @@ class WindowEstimator(LSTMEstimator):
         center, scale = fit_affine(self.scaler, targets[:rows])
         return scalers | {"output_center": center, "output_scale": scale}
 
-    def _outputs(self, X: Any) -> Array:
-        """The network's outputs, of shape (n, n_targets), in the targets' units."""
-        self._check_is_fitted()
-        windows = self._windows_to_predict(X)
-        outputs: Array = self.model_.forecast(windows, self.n_threads)[:, 0, :]
-        require_finite_rows(outputs, windows, self.model_)
-        return outputs
-
     def attention_weights(self, X: Any) -> NDArray[np.float32]:
         """How much each step of a window attends to each, with ``architecture="attention"``.
 
@@ -114,9 +106,9 @@ class WindowEstimator(LSTMEstimator):
         TypeError, ValueError
             As in `predict`; also for another architecture.
         """
-        self._check_is_fitted()
+        require_fitted(self)
         require_attention(self.model_.config)
-        return self.model_.attention_weights(self._windows_to_predict(X), self.n_threads)
+        return self.model_.attention_weights(windows_to_predict(self, X), self.n_threads)
 
     def _windows_to_fit(self, X: Any) -> Array:
         """Check X before a fit, without learning anything yet."""
@@ -133,24 +125,6 @@ class WindowEstimator(LSTMEstimator):
             features = "features" if per_step == 1 else per_step
             raise ValueError(f"expected X of shape (n, window, {features}), got {values.shape}")
         return values
-
-    def _windows_to_predict(self, X: Any) -> Array:
-        window_size, n_features = self.model_.window_shape
-        width = window_size * n_features
-        if self._is_ready(X, window_size, n_features):
-            values: Array = X
-        else:
-            values = self._read(X)
-            if values.ndim == 2 and self.n_features_in_ == width:
-                # scikit-learn's own comparison of columns and names, with its wording.
-                validate_data(self, X if hasattr(X, "columns") else values, reset=False, skip_check_array=True)
-            if values.shape[1:] not in ((width,), (window_size, n_features)):
-                raise ValueError(
-                    f"expected X of shape (n, {width}) or (n, {window_size}, {n_features}), got {_shape_text(values)}"
-                )
-        # Last, as names that don't agree say more than the gaps which pandas makes of them.
-        _require_finite_rows(values)
-        return values.reshape(-1, window_size, n_features)
 
     def _is_ready(self, X: Any, window_size: int, n_features: int) -> bool:
         """Whether all that scikit-learn would check holds at a glance: its checks take longer than the network."""
@@ -192,6 +166,35 @@ class WindowEstimator(LSTMEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         return tags
+
+
+def outputs_of(estimator: WindowEstimator, X: Any) -> Array:
+    """The network's outputs, of shape (n, n_targets), in the targets' units."""
+    require_fitted(estimator)
+    windows = windows_to_predict(estimator, X)
+    outputs: Array = estimator.model_.forecast(windows, estimator.n_threads)[:, 0, :]
+    require_finite_rows(outputs, windows, estimator.model_)
+    return outputs
+
+
+def windows_to_predict(estimator: WindowEstimator, X: Any) -> Array:
+    """Check X against the fit, and bring it to windows (n, window_size, n_features)."""
+    window_size, n_features = estimator.model_.window_shape
+    width = window_size * n_features
+    if estimator._is_ready(X, window_size, n_features):
+        values: Array = X
+    else:
+        values = estimator._read(X)
+        if values.ndim == 2 and estimator.n_features_in_ == width:
+            # scikit-learn's own comparison of columns and names, with its wording.
+            validate_data(estimator, X if hasattr(X, "columns") else values, reset=False, skip_check_array=True)
+        if values.shape[1:] not in ((width,), (window_size, n_features)):
+            raise ValueError(
+                f"expected X of shape (n, {width}) or (n, {window_size}, {n_features}), got {_shape_text(values)}"
+            )
+    # Last, as names that don't agree say more than the gaps which pandas makes of them.
+    _require_finite_rows(values)
+    return values.reshape(-1, window_size, n_features)
 
 
 def remember_columns(estimator: WindowEstimator, X: Any, windows: Array) -> None:

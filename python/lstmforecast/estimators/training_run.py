@@ -99,7 +99,7 @@ class TrainingRun:
             learning_rates=estimator.learning_rates,
         )
         self.options["transfer"] = self.plan.options
-        asked = self.tasks is not None and self.tasks.ask_for_estimators
+        asked = self.tasks is not None and self.tasks.asks_for_estimators
         self.pauses = asked and isinstance(self.model, _core.Model) and self.processes is None
         is_first = self.processes is None or self.processes.rank == 0
         n_epochs = estimator.max_epochs * getattr(estimator, "n_estimators", 1)
@@ -121,7 +121,7 @@ class TrainingRun:
     @property
     def _listener(self) -> OnEpoch | None:
         """`_on_epoch`, or None where nothing would come of it: an ensemble may then train in other processes."""
-        told = self.callbacks or self.estimator.verbose or (self.tasks is not None and self.tasks.are_heard)
+        told = self.callbacks or self.estimator.verbose or (self.tasks is not None and self.tasks.has_callbacks)
         return self._on_epoch if told else None
 
     def _train_with_pauses(self) -> core_options.Outcome:

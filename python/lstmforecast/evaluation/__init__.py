@@ -1,5 +1,5 @@
 """Backtests, scores, and comparisons of forecasts.
 
-May use the estimators and all before them. Start with `backtesting`; `rolling` says which rows a fold sees, `scoring`
-how errors become scores.
+May use the estimators and all rooms before them. Start with `backtesting`; `folds` holds the options of a split,
+`rolling` applies them to series, `scoring` and `probabilistic` compute scores, `comparison` tests differences.
 """

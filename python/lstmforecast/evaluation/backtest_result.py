@@ -1,4 +1,4 @@
-"""What a backtest found: scores and forecasts, as tables."""
+"""The result of a backtest: scores and forecasts, as tables."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from lstmforecast.data.observations import Observations
 from lstmforecast.estimators.forecaster import LSTMForecaster
 from lstmforecast.evaluation.probabilistic import interval_frame
-from lstmforecast.evaluation.rolling import Windows
+from lstmforecast.evaluation.rolling import Origins
 from lstmforecast.evaluation.scoring import Array, known_truth
 
 
@@ -24,49 +24,49 @@ class BacktestResult:
     Attributes
     ----------
     scores : DataFrame of shape (3, 5), of a panel (3, 6)
-        MAE, MSE, RMSE, sMAPE (percent) and MASE of the forecaster, of the last value repeated and of the last season
-        repeated, over the same windows, steps and variables, of a panel those of all series together. MASE, and RMSSE
-        of a panel, divide by the errors of seasonal-naive on the rows of the series before its test part, so that they
-        compare from series to series; variables that repeat themselves there exactly are left out of the two.
+        MAE, MSE, RMSE, sMAPE (percent) and MASE of the forecaster and of two naive forecasts, which repeat the last
+        value and the last season, over the same origins, steps and variables; in a panel over all series. MASE, and
+        RMSSE of a panel, divide by the errors of seasonal-naive on the rows of the series before its test set, which
+        makes series comparable; variables that repeat themselves there exactly are left out of these two scores.
     scores_by_step : DataFrame of shape (horizon, 15)
         The same for each step; ``scores_by_step["MAE"]`` has a column for each of the three. Of a panel 18 columns.
     forecaster : LSTMForecaster
-        The fitted clone; with ``refit``, as fitted last.
+        The fitted clone; with ``refit``, that of the last fit.
     season_length : int
         Steps of the season that seasonal-naive repeats and that MASE is scaled with.
     scaled : bool
         Whether MAE, MSE and RMSE are of standardised values.
     observations : Observations
         The data.
-    origins : ndarray of int of shape (n_windows,)
-        The row of the first step of each window; of a panel, counted from the beginning of the series.
-    values : ndarray of shape (n_windows, horizon, k)
+    origins : ndarray of int of shape (n_origins,)
+        The row of the first step of each forecast; of a panel, counted from the beginning of the series.
+    values : ndarray of shape (n_origins, horizon, k)
         The forecasts; of a panel, series after series.
     interval_scores : DataFrame of shape (3 * n_coverages, 4) or None
-        For each forecast and coverage asked for (the index: ``"forecast"``, ``"nominal coverage"``): how often the
-        truth lay in the interval (``"coverage"``), how often at the worst step (``"least coverage of a step"``), the
+        For each forecast and nominal coverage (the index: ``"forecast"``, ``"nominal coverage"``): the share of true
+        values inside the interval (``"coverage"``), this share at the worst step (``"least coverage of a step"``), the
         mean ``"width"`` and the mean ``"interval score"`` (`lstmforecast.metrics.interval_score`). None without
         ``coverage``.
     interval_scores_by_step : DataFrame of shape (horizon, 9 * n_coverages) or None
         Coverage, width and interval score for each step.
     quantile_scores : DataFrame of shape (3, n_levels + 1) or None
-        For each forecast the mean pinball loss at each level, and ``"CRPS"``, twice their mean, which
-        `lstmforecast.metrics.crps` says how far to trust. None without ``levels``.
+        For each forecast the mean pinball loss at each level, and ``"CRPS"``, twice their mean, an approximation: see
+        `lstmforecast.metrics.crps`. None without ``levels``.
     coverages : list of float
-        Those asked for.
-    bounds : ndarray of shape (2 * n_coverages, n_windows, horizon, k) or None
+        Nominal coverages of the intervals.
+    bounds : ndarray of shape (2 * n_coverages, n_origins, horizon, k) or None
         Lower and upper bound of the forecaster's first interval, then of the next; see `intervals`.
-    which : ndarray of int of shape (n_windows,)
-        The number of the series of each window, as they appear in the data; 0 for one series.
+    which : ndarray of int of shape (n_origins,)
+        The number of the series of each origin, in the order of the data; 0 for one series.
     scores_by_series : DataFrame of shape (n_series, 18) or None
-        The scores of each series of a panel that has windows; None for one series.
+        The scores of each series of a panel that was tested; None for one series.
 
     Examples
     --------
     >>> import numpy as np
     >>> from lstmforecast import LSTMForecaster, backtest
     >>> y = np.sin(np.arange(300) * np.pi / 12)
-    >>> result = backtest(LSTMForecaster(horizon=6, hidden_size=8, max_epochs=2, random_state=0), y, test_size=30)
+    >>> result = backtest(LSTMForecaster(horizon=6, hidden_size=8, max_epochs=2, random_state=0), y, folds=30)
     >>> list(result.scores.columns), result.scores_by_step["MAE"].shape, result.values.shape
     (['MAE', 'MSE', 'RMSE', 'sMAPE', 'MASE'], (6, 3), (25, 6, 1))
     """
@@ -94,18 +94,18 @@ class BacktestResult:
         Of a panel, the first column is the series. Nixtla's ``cross_validation`` calls them ``unique_id``, ``cutoff``,
         ``ds``, ``y`` and the name of the model.
         """
-        n_windows, horizon, width = self.values.shape
-        windows, observations = Windows(self.which, self.origins), self.observations
-        first, rows = windows.first_rows(observations), windows.rows(observations, horizon)
+        n_origins, horizon, width = self.values.shape
+        origins, observations = Origins(self.which, self.origins), self.observations
+        first, rows = origins.first_rows(observations), origins.rows_forecast(observations, horizon)
         columns = {"series": observations.series_keys[self.which.repeat(horizon * width)]}
         return pd.DataFrame(
             (columns if observations.is_panel else {})
             | {
                 "cutoff": observations.times(np.repeat(first - 1, horizon * width)),
                 "time": observations.times(np.repeat(rows.ravel(), width)),
-                "step": np.tile(np.repeat(np.arange(1, horizon + 1), width), n_windows),
+                "step": np.tile(np.repeat(np.arange(1, horizon + 1), width), n_origins),
                 "variable": pd.Categorical.from_codes(
-                    np.tile(np.arange(width), n_windows * horizon), observations.form.variables(width)
+                    np.tile(np.arange(width), n_origins * horizon), observations.form.variables(width)
                 ),
                 "truth": known_truth(observations)[rows].ravel(),
                 "forecast": self.values.ravel(),
@@ -128,11 +128,11 @@ class BacktestResult:
         return [self.scores] if self.interval_scores is None else [self.scores, self.interval_scores]
 
     def _title(self) -> str:
-        n_windows, horizon, width = self.values.shape
+        n_origins, horizon, width = self.values.shape
         series = f"{len(np.unique(self.which))} series, " if self.observations.is_panel else ""
         variables = f"{width} {'variable' if width == 1 else 'variables'}"
         units = "standardised values" if self.scaled else "the data's units"
         return (
-            f"Backtest: {series}{n_windows} windows x {horizon} steps x {variables}, "
+            f"Backtest: {series}{n_origins} origins x {horizon} steps x {variables}, "
             f"season of {self.season_length}; MAE, MSE, RMSE in {units}"
         )

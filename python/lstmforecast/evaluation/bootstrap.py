@@ -1,4 +1,4 @@
-"""The circular block bootstrap of a mean, for values that resemble their neighbours in time."""
+"""The circular block bootstrap of a mean, for autocorrelated values."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-# Starts of blocks that are drawn at a time.
+# Starts of blocks that are drawn at a time, to limit memory.
 _MOST_STARTS = 2**20
 
 
@@ -18,10 +18,10 @@ def autocovariances(values: Array, n_lags: int) -> Array:
 
 
 def block_length(values: Array) -> int:
-    """The length of blocks at which the circular bootstrap's variance of the mean of ``values`` (n,) errs least.
+    """The block length that estimates the variance of the mean of ``values`` (n,) with the smallest error.
 
     The rule of Politis and White (2004), Automatic block-length selection for the dependent bootstrap, as corrected by
-    Patton, Politis and White (2009): 1 for white noise, more the longer values resemble each other.
+    Patton, Politis and White (2009): 1 for white noise, greater for a longer autocorrelation.
     """
     n = len(values)
     most = int(np.ceil(min(3 * np.sqrt(n), n / 3)))
@@ -33,7 +33,7 @@ def block_length(values: Array) -> int:
     insignificant = np.abs(covariances[1:] / covariances[0]) < 1.96 * np.sqrt(np.log10(n) / n)
     bandwidth = min(2 * max(_last_before_run(insignificant, run), 1), n_lags)
     lags = np.arange(1, bandwidth + 1)
-    # a window that is flat up to its middle, then falls to zero
+    # a lag window that is flat up to its middle, then falls to zero
     weights = np.minimum(1.0, 2 * (1 - lags / bandwidth)) * covariances[1 : bandwidth + 1]
     slope, variance = 2 * (weights @ lags), covariances[0] + 2 * weights.sum()
     if not variance > 0:
@@ -43,13 +43,13 @@ def block_length(values: Array) -> int:
 
 
 def resampled_means(values: Array, length: int, n_resamples: int, generator: np.random.Generator) -> Array:
-    """Means of ``n_resamples`` series that are put together of blocks of ``values`` (n,), which is read as a circle."""
+    """Means of ``n_resamples`` series of random blocks of ``values`` (n,), whose end continues at its beginning."""
     n = len(values)
     n_blocks = -(-n // length)
-    # the last block is as long as there is room for
+    # the last block fills up the n values
     whole, last = (_block_sums(values, size) for size in (length, n - (n_blocks - 1) * length))
     sums: Array = np.empty(n_resamples)
-    # so many at a time that memory doesn't grow with the values
+    # a limited number of starts at a time, whatever the number of values
     n_rows = max(_MOST_STARTS // n_blocks, 1)
     for begin in range(0, n_resamples, n_rows):
         part = sums[begin : begin + n_rows]

@@ -1,4 +1,4 @@
-"""Is one model better than another, or was it luck? Loss differences, tested and bounded."""
+"""Compare two models by their losses at the same times: tests and confidence bounds of the mean difference."""
 
 from __future__ import annotations
 
@@ -26,40 +26,42 @@ LEAST_ROWS = 8
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Comparison:
-    """What `compare` found. Differences are losses of the first model minus those of the second: below 0, it is better.
+    """The result of `compare`. Differences are losses of the first model minus those of the second: below 0, it wins.
 
     Attributes
     ----------
     names : tuple of str
-        What the models are called.
+        Names of the models.
     mean_losses : tuple of float
         Their mean losses.
     mean_difference : float
         The first minus the second.
     dm_statistic, p_value : float
-        Diebold and Mariano's, corrected by Harvey, Leybourne and Newbold; for one look, at a time fixed beforehand.
+        Of the test of Diebold and Mariano, corrected by Harvey, Leybourne and Newbold; valid for one test, at a time
+        fixed beforehand.
     robust_p_value : float
-        The same question where differences resemble each other for longer than the horizon explains (cosine
-        coefficients, Lazarus et al. 2018). Far above ``p_value``, it is the one to trust.
+        Of a test for differences that are autocorrelated for longer than the horizon explains (cosine coefficients,
+        Lazarus et al. 2018). If it is far above ``p_value``, trust this one.
     interval : tuple of float
-        Bounds of the mean difference by a circular block bootstrap; for one look.
+        Bounds of the mean difference by a circular block bootstrap; valid for one look, as ``p_value``.
     block_length : int
         Rows in its blocks.
     verdict : str
-        The name of the better model, or ``"undecided"``. It may be looked at after each row: the probability of ever
-        naming one of two equally good models is at most ``1 - level``.
+        The name of the better model, or ``"undecided"``. You may look at it after every new row: the probability that
+        it ever names one of two equally good models is at most ``1 - level``.
     decided_at : int or None
-        After how many rows it was decided.
+        The number of rows after which it was decided.
     sequence : DataFrame with columns n, mean, lower, upper
-        The bounds that the verdict comes from, after each batch of rows; all hold together.
+        Confidence bounds of the mean after each batch of rows, on which the verdict rests; with probability ``level``
+        all of them hold at once.
     differences : Series of shape (n,)
-        The loss differences, by their times.
+        The loss differences, indexed by time.
     n, horizon : int
         Rows, and the horizon of the test.
     loss, alternative : str
-        As asked for; the loss is a function's name.
+        The arguments; for a function its name.
     level : float
-        Of interval and verdict.
+        Confidence level of interval and verdict.
 
     Examples
     --------
@@ -91,12 +93,12 @@ class Comparison:
     differences: pd.Series = field(repr=False)
 
     def to_frame(self) -> pd.DataFrame:
-        """All numbers in a row, so that several comparisons make a table.
+        """All numbers in one row, to join several comparisons into a table.
 
         Returns
         -------
         DataFrame of shape (1, 11)
-            Its label is ``"a - b"``, of the models' names.
+            Its label is ``"a - b"``, with the names of the models.
         """
         (mean_a, mean_b), (lower, upper) = self.mean_losses, self.interval
         row = {
@@ -155,22 +157,22 @@ def compare(
     ----------
     a, b : array-like, Series, DataFrame or BacktestResult
         With ``truth``: forecasts in time order, (n,), (n, k) or (n, horizon, k); the loss of a row is the mean over the
-        other axes. Without: losses of the same shapes. Or two results of `lstmforecast.backtest` on the same data: the
-        loss of a cutoff is the mean over steps, variables and series, in the data's units.
+        other axes. Without ``truth``: losses of the same shapes. Or two results of `lstmforecast.backtest` on the same
+        data: the loss of a cutoff is the mean over steps, variables and series, in the data's units.
     truth : as ``a`` and ``b``, default=None
-        What came true. Missing values, of any of the three, are left out of all.
+        Observed values. Values missing in one of the three are left out of all.
     horizon : int or None, default=None
-        How many steps ahead the forecasts look, in rows: differences fewer rows apart share errors. None: 1; of
-        backtests, as many cutoffs as share steps.
+        Steps ahead of the forecasts, in rows: differences fewer rows apart share errors. None: 1; for backtests the
+        number of cutoffs that share steps.
     loss : {"squared", "absolute"} or callable, default="squared"
-        Of forecasts and backtests. A function takes truth and forecast, arrays of one shape, and returns losses of that
-        shape.
+        Loss of forecasts and backtests. A function takes truth and forecast, arrays of one shape, and returns losses
+        of that shape.
     alternative : {"two-sided", "less", "greater"}, default="two-sided"
         Of ``p_value`` and ``robust_p_value``; ``"less"``: ``a`` has the smaller losses.
     level : float, default=0.95
-        Of interval and verdict, which have two sides always.
+        Confidence level of interval and verdict, which are two-sided always.
     names : tuple of two str, default=("a", "b")
-        What the models are called in the result.
+        Names of the models in the result.
     random_state : int, RandomState or None, default=None
         Seed of the bootstrap.
 
@@ -210,7 +212,7 @@ def compare(
     if n < max(LEAST_ROWS, 2 * horizon):
         least = f"{LEAST_ROWS} rows" if 2 * horizon <= LEAST_ROWS else f"{2 * horizon} rows, two horizons of {horizon},"
         raise ValueError(f"expected at least {least} of which both losses are known, got {n}")
-    # blocks of one horizon would miss a third of the variance that overlapping errors have
+    # with blocks of one horizon, a third of the variance of overlapping errors would be missing
     length = max(2 * horizon if horizon > 1 else 1, block_length(differences))
     test = diebold_mariano(differences, horizon, alternative)
     sequence = confidence_sequence(differences, horizon, level)
@@ -245,13 +247,13 @@ def _names(names: Any) -> tuple[str, str]:
 
 
 def _interval(differences: Any, length: int, level: float, random_state: Any) -> tuple[float, float]:
-    """Quantiles of the resampled means, drawn apart as Student's t is wider than the normal."""
+    """Quantiles of the resampled means, widened as Student's t is wider than the normal distribution."""
     from scipy import stats
 
     means = resampled_means(differences, length, N_RESAMPLES, np.random.default_rng(draw_seed(random_state)))
     centre = float(differences.mean())
     tails = (1 - level) / 2
-    # a variance estimated from so many blocks has as many degrees of freedom, less one
+    # a variance estimated from n_blocks blocks has n_blocks - 1 degrees of freedom
     n_blocks = max(len(differences) / length, 2.0)
     factor = stats.t.ppf(1 - tails, n_blocks - 1) / stats.norm.ppf(1 - tails) * np.sqrt(n_blocks / (n_blocks - 1))
     lower, upper = centre + factor * (np.quantile(means, [tails, 1 - tails]) - centre)

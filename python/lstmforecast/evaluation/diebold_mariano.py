@@ -13,7 +13,7 @@ Array = NDArray[np.float64]
 
 
 class MeanTest(NamedTuple):
-    """A statistic, the degrees of freedom of its t distribution, and how probable one as far out is.
+    """A statistic, the degrees of freedom of its t distribution, and its p-value.
 
     Parameters
     ----------
@@ -29,8 +29,8 @@ class MeanTest(NamedTuple):
 def diebold_mariano(differences: Array, horizon: int, alternative: str) -> MeanTest:
     """The test with the correction for small samples of Harvey, Leybourne and Newbold (1997), on n - 1 degrees.
 
-    The variance takes ``horizon - 1`` autocovariances with full weight, as forecasts so many steps ahead leave them;
-    should that be negative, with Bartlett's weights, which can't be.
+    The variance sums ``horizon - 1`` autocovariances with full weight, as errors of forecasts ``horizon`` steps ahead
+    are correlated that long. If that sum is negative, it takes Bartlett's weights, with which it can't be.
     """
     n = len(differences)
     covariances = autocovariances(differences, horizon - 1)
@@ -42,11 +42,11 @@ def diebold_mariano(differences: Array, horizon: int, alternative: str) -> MeanT
 
 
 def cosine_test(differences: Array, horizon: int, alternative: str) -> MeanTest:
-    """The same question for differences that resemble each other for an unknown time.
+    """A test for differences that are autocorrelated for an unknown time.
 
-    The long-run variance is the mean square of ``0.4 n^(2/3)`` cosine coefficients, which are nearly independent,
-    whatever the autocorrelation: Lazarus, Lewis, Stock and Watson (2018), HAR inference: recommendations for practice.
-    Waves are at least eight horizons long: shorter ones show less variance than the mean has.
+    The long-run variance is the mean square of ``0.4 n^(2/3)`` cosine coefficients, which are nearly independent
+    for any autocorrelation: Lazarus, Lewis, Stock and Watson (2018), HAR inference: recommendations for practice.
+    Cosines are at least eight horizons long: shorter ones underestimate the variance of the mean.
     """
     n = len(differences)
     n_cosines = max(2, int(min(0.4 * n ** (2 / 3), n / (4 * horizon))))
@@ -59,7 +59,7 @@ def _judge(differences: Array, deviation: float, freedom: int, alternative: str)
     from scipy import stats
 
     mean = float(differences.mean())
-    # differences that are all the same leave nothing but rounding
+    # if all differences are equal, the deviation is a rounding error
     if deviation <= 1e-14 * np.abs(differences).max(initial=0):
         statistic = np.nan if mean == 0 else np.copysign(np.inf, mean)
     else:

@@ -1,4 +1,4 @@
-"""What is compared: the losses of two models at the same times, one of each for a row or an origin."""
+"""Losses of two models at the same times, one of each for a row or a cutoff: the input of `compare`."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class PairedLosses(NamedTuple):
     times : Index of shape (n,)
         Their times; of a backtest, its cutoffs.
     overlap : int
-        How many forecasts of a backtest share steps with one of them, itself included; 1 for what isn't a backtest.
+        How many forecasts of a backtest share steps with one of them, itself included; 1 for other input.
     """
 
     a: Array
@@ -40,13 +40,13 @@ class PairedLosses(NamedTuple):
 
 
 def read_losses(a: Any, b: Any, truth: Any, loss: Loss) -> PairedLosses:
-    """The losses of what `lstmforecast.compare` is given."""
+    """The losses of the arguments of `lstmforecast.compare`."""
     measure = measure_of(loss)
     if isinstance(a, BacktestResult) or isinstance(b, BacktestResult):
         if not (isinstance(a, BacktestResult) and isinstance(b, BacktestResult)):
             raise TypeError(f"expected two results of backtest, got {type(a).__name__} and {type(b).__name__}")
         if truth is not None:
-            raise ValueError("expected truth=None with results of backtest, which know it")
+            raise ValueError("expected truth=None with results of backtest, which contain it, got a truth")
         return _of_backtests(a, b, measure)
     first, second = _numbers(a, "a"), _numbers(b, "b")
     _check_alike(a, b, "b")
@@ -61,14 +61,14 @@ def read_losses(a: Any, b: Any, truth: Any, loss: Loss) -> PairedLosses:
 
 
 def _of_backtests(a: BacktestResult, b: BacktestResult, measure: Callable[[Array, Array], Any]) -> PairedLosses:
-    """A loss for each cutoff that both have forecast from: the mean over series, steps and variables that both know."""
+    """A loss for each common cutoff: the mean over series, steps and variables that both have."""
     keys = [name for name in a.forecasts.columns if name not in ("truth", "forecast")]
     if list(a.forecasts.columns) != list(b.forecasts.columns):
         raise ValueError("expected backtests of the same data, got one of a panel and one of a single series")
     tables = [result.forecasts.astype({"variable": object}) for result in (a, b)]
     both = tables[0].merge(tables[1].drop(columns="truth"), on=keys, suffixes=("_a", "_b"))
     if both.empty:
-        raise ValueError("expected backtests that forecast the same steps, got none that both have")
+        raise ValueError("expected backtests that forecast the same steps, got no step that is in both")
     truth = both["truth"].to_numpy(float)
     losses = pd.DataFrame({side: _losses(measure, truth, both[f"forecast_{side}"].to_numpy(float)) for side in "ab"})
     means = losses.dropna().groupby(both["cutoff"]).mean()
@@ -78,7 +78,7 @@ def _of_backtests(a: BacktestResult, b: BacktestResult, measure: Callable[[Array
 
 
 def measure_of(loss: Loss) -> Callable[[Array, Array], Any]:
-    """The function of truth and forecast that a name stands for; a ValueError for an unknown one."""
+    """The function of truth and forecast for a name; a ValueError for an unknown name."""
     if callable(loss):
         return loss
     if loss not in LOSSES:
@@ -120,7 +120,7 @@ def _check_alike(a: Any, other: Any, name: str) -> None:
 
 
 def _rows(a: Array, b: Array, index: pd.Index) -> PairedLosses:
-    """Means over all but the first axis, of what both know; rows of which nothing is known are left out."""
+    """Means over all axes but the first, of values known in both; rows without a known value are left out."""
     known = ~(np.isnan(a) | np.isnan(b)).reshape(len(a), -1)
     number = known.sum(axis=1)
     kept = number > 0

@@ -1,4 +1,4 @@
-"""Scores of intervals and quantiles, summed over the windows of a backtest a few at a time."""
+"""Interval scores and pinball losses, summed over the origins of a backtest a few at a time."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lstmforecast.data.dataset import Seen
+from lstmforecast.data.dataset import Dataset
 from lstmforecast.data.error_scale import ErrorScale
 from lstmforecast.data.observations import Observations
 from lstmforecast.estimators.forecaster import LSTMForecaster
-from lstmforecast.evaluation.rolling import Fold, Windows
+from lstmforecast.evaluation.rolling import Fold, Origins
 from lstmforecast.evaluation.scoring import METHODS, carried, known_truth, naive_forecast, seasons_at
 from lstmforecast.fitting.held_out import HeldOut
 from lstmforecast.fitting.roll import forecast_origins
@@ -26,23 +26,20 @@ from lstmforecast.uncertainty.intervals import corrected_quantiles, require_erro
 
 INTERVAL_SCORES = ("coverage", "width", "interval score")
 LEVELS = [round(0.05 * i, 2) for i in range(1, 20)]
-# Quantiles of one method in memory at once: 32 MB of them.
+# Quantiles of one method in memory at once: 32 MB.
 MOST_VALUES = 2**22
 
 Array = NDArray[np.float64]
 
 
 class Probabilities(NamedTuple):
-    """What is to be scored.
+    """Coverages of the intervals and levels of the quantiles to score.
 
     Parameters
     ----------
-    coverages : list of float
-        Of intervals.
-    levels : list of float
-        Of quantiles.
+    coverages, levels : list of float
     open : bool
-        Whether levels may be added: only intervals were asked for.
+        Whether `LEVELS` may be added: the user asked for intervals only.
     """
 
     coverages: list[float]
@@ -51,7 +48,7 @@ class Probabilities(NamedTuple):
 
     @classmethod
     def read(cls, coverage: Any, levels: Any) -> Probabilities:
-        """Take numbers, lists or None (nothing); TypeError or ValueError for anything else."""
+        """Read numbers, lists or None (nothing to score); TypeError or ValueError for anything else."""
         return cls(
             [] if coverage is None else check_probabilities("coverage", coverage),
             [] if levels is None else check_probabilities("levels", levels),
@@ -60,26 +57,27 @@ class Probabilities(NamedTuple):
 
     @property
     def all(self) -> list[float]:
-        """The levels of lower and upper bounds, interval after interval, then those of the quantiles."""
+        """Levels of the lower and upper bound of each interval, then those of the quantiles."""
         return [level for coverage in self.coverages for level in levels_of(coverage)] + self.levels
 
     @property
-    def words(self) -> list[str]:
-        """What each of them is for, as messages say it."""
+    def labels(self) -> list[str]:
+        """What each level of `all` belongs to, for messages."""
         return [f"{coverage=:g}" for coverage in self.coverages for _ in SIDES] + [
             f"{level=:g}" for level in self.levels
         ]
 
 
-class Spread(NamedTuple):
-    """What is kept of the quantiles of one fit.
+class QuantileSums(NamedTuple):
+    """Scores of the intervals and quantiles of one fit, summed over its origins.
 
     Parameters
     ----------
     sums : ndarray of shape (horizon, 3, 3 * n_coverages + n_levels + 1)
-        For each step and method: how often each interval held, widths, interval scores, pinball losses, known values.
-    bounds : list of ndarray of shape (2 * n_coverages, n_windows, horizon, k)
-        Of the forecaster's intervals, of some windows each.
+        For each step and method: of each interval how often it held the truth, widths and interval scores; pinball
+        losses; the number of known values.
+    bounds : list of ndarray of shape (2 * n_coverages, n_origins, horizon, k)
+        Of the forecaster's intervals, of some origins each.
     """
 
     sums: Array
@@ -87,28 +85,29 @@ class Spread(NamedTuple):
 
 
 @dataclass(frozen=True)
-class SpreadScorer:
-    """Compares quantiles of a forecaster, and of naive forecasts calibrated on the same rows, with the truth.
+class QuantileScorer:
+    """Scores quantiles of a forecaster, and of naive forecasts calibrated on the same rows.
 
     Parameters
     ----------
-    seen : Seen
+    seen : Dataset
         The data.
     wanted : Probabilities
         What is scored.
-    windows : Windows
-        What is forecast, over all fits.
-    season, horizon : int
-        Of seasonal-naive, and of all.
+    origins : Origins
+        Of all fits.
+    season, horizon, n_read : int
+        The season that seasonal-naive repeats; steps that are scored; steps that the network forecasts for them.
     deviation : ndarray of shape (n_series, k)
-        By what widths and losses are divided.
+        The divisor of widths and losses.
     """
 
-    seen: Seen
+    seen: Dataset
     wanted: Probabilities
-    windows: Windows
+    origins: Origins
     season: int
     horizon: int
+    n_read: int
     deviation: Array
 
     @property
@@ -116,13 +115,13 @@ class SpreadScorer:
         """The targets."""
         return self.seen.observations
 
-    def checked(self, forecaster: LSTMForecaster, folds: list[Fold]) -> SpreadScorer:
-        """The scorer, with `LEVELS` if none were named and the rows held out suffice for them.
+    def checked(self, forecaster: LSTMForecaster, folds: list[Fold]) -> QuantileScorer:
+        """The scorer, with `LEVELS` if the user named none and enough rows are held out for them.
 
         Raises
         ------
         ValueError
-            If, before anything is fitted, it is clear that too few rows will be held out, or too early ones.
+            If the fits will hold out too few rows, or rows without a season before them: checked before any fit.
         """
         if not self.wanted.all:
             return self
@@ -132,7 +131,7 @@ class SpreadScorer:
         def check(wanted: Probabilities) -> None:
             require_errors(
                 wanted.all,
-                wanted.words,
+                wanted.labels,
                 n_errors=n_errors,
                 steps=self.horizon,
                 trained=forecaster.horizon,
@@ -143,7 +142,7 @@ class SpreadScorer:
 
         check(self.wanted)
         if not self.observations.is_panel:
-            self._check_season(min(int(windows.origins[0]) for windows in held_out))
+            self._check_season(min(int(origins.rows[0]) for origins in held_out))
         if self.wanted.open:
             more = self.wanted._replace(levels=LEVELS)
             with suppress(ValueError):
@@ -158,31 +157,31 @@ class SpreadScorer:
                 f"quantiles, got {self.season}"
             )
 
-    def score(self, fitted: LSTMForecaster, seen: Seen, fold: Fold) -> Spread | None:
-        """Score one fit, as many windows at a time as memory allows; None: nothing is wanted.
+    def score(self, fitted: LSTMForecaster, seen: Dataset, fold: Fold) -> QuantileSums | None:
+        """Score one fit, as many origins at a time as fit into memory; None if nothing is to be scored.
 
-        ``seen`` are the data, with the sizes that the series had at the fit.
+        ``seen`` are the data, with the statistics that the series had at the fit.
         """
         if not self.wanted.all:
             return None
         truth = known_truth(self.observations)
         model, *naive = self._methods(fitted, seen, fold)
         bounds, sums = [], []
-        for windows in self._batches(self.windows.take(fold.windows)):
-            known = truth[windows.rows(self.observations, self.horizon)]
-            unit = self.deviation[windows.which, np.newaxis]
-            quantiles = model(windows)
+        for origins in self._batches(self.origins.take(fold.origins)):
+            known = truth[origins.rows_forecast(self.observations, self.horizon)]
+            divisor = self.deviation[origins.series, np.newaxis]
+            quantiles = model(origins)
             bounds.append(quantiles[: 2 * len(self.wanted.coverages)].copy())
-            scores = [self._sums(known, quantiles, unit), *(self._sums(known, each(windows), unit) for each in naive)]
+            scores = [self._sums(known, each, divisor) for each in (quantiles, *(method(origins) for method in naive))]
             sums.append(np.stack(scores, axis=1))
-        return Spread(np.sum(sums, axis=0), bounds)
+        return QuantileSums(np.sum(sums, axis=0), bounds)
 
-    def tables(self, spreads: list[Spread], order: NDArray[np.int64]) -> dict[str, Any]:
-        """What a `BacktestResult` says of the intervals and quantiles of all fits, whose windows come in this order."""
+    def tables(self, of_folds: list[QuantileSums], order: NDArray[np.int64]) -> dict[str, Any]:
+        """The attributes of a `BacktestResult` about quantiles; ``order`` sorts the origins of all folds."""
         tables: dict[str, Any] = {"coverages": self.wanted.coverages}
-        sums: Array = sum((spread.sums for spread in spreads), start=np.zeros(()))
+        sums: Array = sum((fold.sums for fold in of_folds), start=np.zeros(()))
         if self.wanted.coverages:
-            bounds = np.concatenate([each for spread in spreads for each in spread.bounds], axis=1)
+            bounds = np.concatenate([each for fold in of_folds for each in fold.bounds], axis=1)
             tables["bounds"] = bounds[:, order]
             both = interval_tables(sums, self.wanted.coverages)
             tables["interval_scores"], tables["interval_scores_by_step"] = both
@@ -190,94 +189,95 @@ class SpreadScorer:
             tables["quantile_scores"] = quantile_table(sums, self.wanted.levels)
         return tables
 
-    def _methods(self, fitted: LSTMForecaster, seen: Seen, fold: Fold) -> tuple[Callable[[Windows], Array], ...]:
-        """The quantiles (n, n_windows, horizon, k) of each of `METHODS` for given windows."""
-        held_out, units = self._held_out(fitted, fold), self._units(fitted, fold)
+    def _methods(self, fitted: LSTMForecaster, seen: Dataset, fold: Fold) -> tuple[Callable[[Origins], Array], ...]:
+        """The quantiles (n, n_origins, horizon, k) of each of `METHODS` for given origins."""
+        held_out, error_scale = self._held_out(fitted, fold), self._error_scale(fitted, fold)
         return (
-            lambda windows: self._quantiles(fitted, seen, windows),
-            self._naive_quantiles(held_out, 1, units),
-            self._naive_quantiles(held_out, self.season, units),
+            lambda origins: self._quantiles(fitted, seen, origins),
+            self._naive_quantiles(held_out, 1, error_scale),
+            self._naive_quantiles(held_out, self.season, error_scale),
         )
 
-    def _quantiles(self, fitted: LSTMForecaster, seen: Seen, windows: Windows) -> Array:
-        """The forecaster's own: (n_levels, n_windows, horizon, k)."""
-        calibration, units = fitted.fitted_.calibration, seen.error_scale
+    def _quantiles(self, fitted: LSTMForecaster, seen: Dataset, origins: Origins) -> Array:
+        """Quantiles of the forecaster: (n_levels, n_origins, horizon, k)."""
+        calibration, error_scale = fitted.fitted_.calibration, seen.error_scale
         assert calibration is not None
-        which = windows.which
-        forecast = forecast_origins(fitted.model_, seen, windows.origins, self.horizon, which, fitted.n_threads)
-        units = None if units is None else units.take(which)
-        return seen.undo(corrected_quantiles(calibration, forecast, self.wanted.all, units))
+        model, series = fitted.model_, origins.series
+        parameters = forecast_origins(model, seen, origins.rows, self.n_read, series, fitted.n_threads)
+        scale = None if error_scale is None else error_scale.take(series)
+        return seen.undo(corrected_quantiles(calibration, parameters[:, : self.horizon], self.wanted.all, scale))
 
-    def _held_out(self, forecaster: LSTMForecaster, fold: Fold) -> Windows:
-        """The windows that a fit is calibrated with."""
+    def _held_out(self, forecaster: LSTMForecaster, fold: Fold) -> Origins:
+        """The origins on the rows held out, whose errors calibrate a fit."""
         part = self.observations.take(fold.rows(self.observations))
-        which, origins = held_out_places(HeldOut.of(forecaster), part)
-        which = np.flatnonzero(fold.stop > fold.start)[which]
-        return Windows(which, fold.start[which] + origins)
+        series, rows = held_out_places(HeldOut.of(forecaster), part)
+        series = np.flatnonzero(fold.stop > fold.start)[series]
+        return Origins(series, fold.start[series] + rows)
 
-    def _units(self, forecaster: LSTMForecaster, fold: Fold) -> ErrorScale:
-        """What errors of naive forecasts are counted in: units of the series of a panel, as the forecaster's."""
+    def _error_scale(self, forecaster: LSTMForecaster, fold: Fold) -> ErrorScale:
+        """The scale of errors of naive forecasts: in a panel that of each series, as for the forecaster."""
         shape = (self.observations.n_series, self.observations.n_columns)
-        units = ErrorScale(np.ones(shape), np.ones(shape, bool))
+        error_scale = ErrorScale(np.ones(shape), np.ones(shape, bool))
         if self.observations.is_panel:
             part = replace(self.seen.take(fold.rows(self.observations)), transform=None)
             found = part.with_statistics(HeldOut.of(forecaster).training_lengths(part.observations)).error_scale
             assert found is not None
-            for all_, known in zip(units, found, strict=True):
-                all_[fold.stop > fold.start] = known
-        return units
+            for every, fitted in zip(error_scale, found, strict=True):
+                every[fold.stop > fold.start] = fitted
+        return error_scale
 
-    def _naive_quantiles(self, held_out: Windows, season: int, units: ErrorScale) -> Callable[[Windows], Array]:
-        """A naive forecast and quantiles of its errors on the rows held out, for given windows."""
+    def _naive_quantiles(self, held_out: Origins, season: int, error_scale: ErrorScale) -> Callable[[Origins], Array]:
+        """A function of origins: a naive forecast plus the quantiles of its errors on the rows held out."""
         values, steps = carried(self.observations), np.arange(self.horizon)
 
-        def forecast(windows: Windows) -> Array:
-            rows, seasons = windows.first_rows(self.observations), seasons_at(windows.origins, season)
+        def forecast(origins: Origins) -> Array:
+            rows, seasons = origins.first_rows(self.observations), seasons_at(origins.rows, season)
             return naive_forecast(values, rows[:, np.newaxis], seasons[:, np.newaxis], steps)
 
-        truth = values[held_out.rows(self.observations, self.horizon)]
+        truth = values[held_out.rows_forecast(self.observations, self.horizon)]
         if self.observations.is_panel:
-            calibration, units = Calibration.of_panel(truth, forecast(held_out), units, held_out.which)
+            calibration, error_scale = Calibration.of_panel(truth, forecast(held_out), error_scale, held_out.series)
         else:
             calibration = Calibration.of(truth, forecast(held_out))
         errors = np.stack(
-            [calibration.quantile(*each) for each in zip(self.wanted.all, self.wanted.words, strict=True)]
+            [calibration.quantile(*each) for each in zip(self.wanted.all, self.wanted.labels, strict=True)]
         )
-        return lambda windows: forecast(windows) + units.scale[windows.which, np.newaxis] * errors[:, np.newaxis]
+        scale = error_scale.scale
+        return lambda origins: forecast(origins) + scale[origins.series, np.newaxis] * errors[:, np.newaxis]
 
-    def _batches(self, windows: Windows) -> Iterator[Windows]:
+    def _batches(self, origins: Origins) -> Iterator[Origins]:
         size = max(1, MOST_VALUES // (len(self.wanted.all) * self.horizon * self.observations.n_columns))
-        for start in range(0, len(windows), size):
-            yield windows.take(slice(start, start + size))
+        for start in range(0, len(origins), size):
+            yield origins.take(slice(start, start + size))
 
-    def _sums(self, truth: Array, quantiles: Array, unit: Array) -> Array:
-        """Sum the scores of quantiles (n, n_windows, horizon, k) where the truth is known: (horizon, n_scores)."""
+    def _sums(self, truth: Array, quantiles: Array, divisor: Array) -> Array:
+        """Sum the scores of quantiles (n, n_origins, horizon, k) where the truth is known: (horizon, n_scores)."""
         known = ~np.isnan(truth)
         n_bounds = 2 * len(self.wanted.coverages)
 
-        def total(scores: NDArray[Any], unit: Array | float) -> Array:
-            summed: Array = np.where(known, scores / unit, 0.0).sum(axis=(0, 2))
+        def total(scores: NDArray[Any], divisor: Array | float) -> Array:
+            summed: Array = np.where(known, scores / divisor, 0.0).sum(axis=(0, 2))
             return summed
 
         sums, bounds = [], quantiles[:n_bounds]
         for low, high, coverage in zip(bounds[::2], bounds[1::2], self.wanted.coverages, strict=True):
             sums.append(total((low <= truth) & (truth <= high), 1.0))
-            sums.append(total(high - low, unit))
-            sums.append(total(interval_losses(truth, low, high, coverage), unit))
+            sums.append(total(high - low, divisor))
+            sums.append(total(interval_losses(truth, low, high, coverage), divisor))
         for quantile, level in zip(quantiles[n_bounds:], self.wanted.levels, strict=True):
-            sums.append(total(pinball_losses(truth, quantile, level), unit))
+            sums.append(total(pinball_losses(truth, quantile, level), divisor))
         return np.stack([*sums, known.sum(axis=(0, 2))], axis=-1)
 
 
 def interval_tables(sums: Array, coverages: list[float]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Scores of intervals over all steps, and for each, of sums as in `Spread`."""
+    """Scores of intervals over all steps and for each step, from sums as in `QuantileSums`."""
     n = len(coverages)
     by_step, over_all = (
         _divided(each)[..., : 3 * n].reshape(*each.shape[:-1], n, 3) for each in (sums, sums.sum(axis=0))
     )
     rows = pd.MultiIndex.from_product([METHODS, coverages], names=["forecast", "nominal coverage"])
     scores = pd.DataFrame(over_all.reshape(-1, 3), index=rows, columns=list(INTERVAL_SCORES))
-    # fmin: a step whose truth is nowhere known says nothing
+    # fmin leaves out steps without a known truth, which are nan
     scores.insert(1, "least coverage of a step", np.fmin.reduce(by_step[..., 0], axis=0).ravel())
     columns = pd.MultiIndex.from_product([INTERVAL_SCORES, METHODS, coverages], names=["score", *rows.names])
     steps = pd.RangeIndex(1, len(sums) + 1, name="step")
@@ -285,14 +285,14 @@ def interval_tables(sums: Array, coverages: list[float]) -> tuple[pd.DataFrame, 
 
 
 def quantile_table(sums: Array, levels: list[float]) -> pd.DataFrame:
-    """Mean pinball losses and CRPS over all steps, of sums as in `Spread`."""
+    """Mean pinball losses and CRPS over all steps, from sums as in `QuantileSums`."""
     losses = _divided(sums.sum(axis=0))[:, -len(levels) :]
     table = pd.DataFrame(losses, index=list(METHODS), columns=pd.Index(levels, dtype=object))
     return table.assign(CRPS=2 * losses.mean(axis=1))
 
 
 def interval_frame(bounds: Array, coverages: list[float], forecasts: pd.DataFrame) -> pd.DataFrame:
-    """Bounds (2 * n_coverages, n_windows, horizon, k) beside what each forecast is labelled with."""
+    """Bounds (2 * n_coverages, n_origins, horizon, k) with the labels of each forecast."""
     n = len(coverages)
     named = forecasts.drop(columns=["truth", "forecast"])
     frame = named.loc[named.index.repeat(n)].reset_index(drop=True)
@@ -301,7 +301,7 @@ def interval_frame(bounds: Array, coverages: list[float], forecasts: pd.DataFram
 
 
 def _divided(sums: Array) -> Array:
-    """Means: sums (..., n) by the last of them, the counts."""
+    """Means: sums (..., n) divided by the last of them, the counts."""
     with np.errstate(invalid="ignore"):
         means: Array = sums[..., :-1] / sums[..., -1:]
     return means

@@ -1,4 +1,4 @@
-"""What quantisation costs and brings: size, latency and error before and after, on one's own data."""
+"""File size, latency and error of an estimator before and after quantisation, on the user's data."""
 
 from __future__ import annotations
 
@@ -26,32 +26,32 @@ if TYPE_CHECKING:
 
 MOST_WINDOWS = 2000
 BATCH = 256
-# Calls of each estimator, one after the other in turn, so that a busy machine is busy for all.
+# Calls of each estimator. They are called in turn, so that other load on the machine affects all alike.
 CALLS = 40
 
-# Forecasts of the first n windows, and the error of all.
+# A function that forecasts the first n windows, and one that returns the error of all.
 Trial = tuple[Callable[[int], object], Callable[[], float]]
 
 
 def quantization_report(estimator: LSTMEstimator, *data: Any, dtypes: Sequence[str] = DTYPES) -> pd.DataFrame:
-    """Compare a fitted estimator with what `quantize` makes of it, on data that it wasn't fitted to.
+    """Compare a fitted estimator with its quantised copies, on data that it wasn't fitted to.
 
     Parameters
     ----------
     estimator : LSTMForecaster, LSTMRegressor or LSTMClassifier
         A fitted one, not quantised.
     *data : array-like, Series or DataFrame
-        As `fit` takes them: ``y`` and perhaps ``X``, ``X_past``, ``static`` for a forecaster, ``X, y`` else.
+        The arguments of `fit`: ``y`` and perhaps ``X``, ``X_past``, ``static`` for a forecaster, else ``X, y``.
     dtypes : sequence of {"int8", "bf16"}
-        What to compare.
+        Types to compare.
 
     Returns
     -------
     DataFrame
-        A row for ``float32`` and for each of ``dtypes``. ``file_bytes``: what `save` writes. ``one_us``, ``batch_us``:
-        median microseconds of a forecast of one window and of up to 256 (the network and its scalers, without pandas).
-        ``error``: the mean squared error, in units of the variance of each column of ``y``, of up to 2,000 evenly
-        spread forecasts of a whole horizon; of a classifier the log loss.
+        A row for ``float32`` and for each of ``dtypes``. ``file_bytes``: the size of the file that `save` writes.
+        ``one_us``, ``batch_us``: median microseconds of a forecast of one window and of up to 256 (the network and its
+        scalers, without pandas). ``error``: the mean squared error, in units of the variance of each column of ``y``,
+        of up to 2,000 evenly spread forecasts of a whole horizon; of a classifier the log loss.
 
     Raises
     ------
@@ -106,7 +106,7 @@ def _trial_of_series(
     forecaster: LSTMForecaster, y: Any, X: Any = None, X_past: Any = None, static: Any = None
 ) -> Trial:
     fitted = forecaster.fitted_
-    like, horizon = fitted.seen, fitted.horizon
+    like, horizon = fitted.dataset, fitted.horizon
     observations = read_observations(y, missing=forecaster.missing, like=like.observations)
     features = like.covariates.of(observations, X, X_past, static)
     seen = replace(like, observations=observations, features=features, statistics=None).with_statistics(like=like)
@@ -123,7 +123,7 @@ def _trial_of_series(
 
 
 def _origins(lengths: NDArray[np.int64], size: int, horizon: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Series and rows of the first steps, evenly spread over those that have a window before and a horizon after."""
+    """Series and rows of origins, evenly spread over those with a window before and a horizon after them."""
     counts = np.maximum(lengths - size - horizon + 1, 0)
     total = int(counts.sum())
     if not total:
@@ -134,10 +134,11 @@ def _origins(lengths: NDArray[np.int64], size: int, horizon: int) -> tuple[NDArr
 
 
 def _trial_of_rows(estimator: Any, X: Any, y: Any) -> Trial:
-    windows = estimator._windows_to_predict(X)
-    truth = np.asarray(y)
-    if len(truth) != len(windows):
-        raise ValueError(f"expected y with {len(windows)} rows as X has, got {len(truth)}")
+    # the estimator checks X; without columns and their names, windows are timed alone
+    n_rows, truth = len(estimator.predict(X)), np.asarray(y)
+    windows = np.ascontiguousarray(X, np.float64).reshape(n_rows, *estimator.model_.window_shape)
+    if len(truth) != n_rows:
+        raise ValueError(f"expected y with {n_rows} rows as X has, got {len(truth)}")
 
     def log_loss() -> float:
         codes = pd.Index(estimator.classes_).get_indexer(truth)
@@ -148,7 +149,9 @@ def _trial_of_rows(estimator: Any, X: Any, y: Any) -> Trial:
     def squared() -> float:
         return _mean_squared(truth.astype(np.float64), estimator.predict(windows), truth.astype(np.float64).var(axis=0))
 
-    return lambda n: estimator._outputs(windows[:n]), log_loss if is_classifier(estimator) else squared
+    if is_classifier(estimator):
+        return lambda n: estimator.predict_proba(windows[:n]), log_loss
+    return lambda n: estimator.predict(windows[:n]), squared
 
 
 def _mean_squared(truth: NDArray[np.float64], forecast: NDArray[np.float64], variance: Any) -> float:

@@ -1,4 +1,4 @@
-"""Naive forecasts, and the errors of point forecasts summed step after step."""
+"""Naive forecasts, and scores of point forecasts, summed step by step."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lstmforecast.data.observations import Observations
-from lstmforecast.evaluation.rolling import Windows
+from lstmforecast.evaluation.rolling import Origins
 from lstmforecast.metrics import naive_scale
 
 MODEL, REPEAT_LAST, SEASONAL_NAIVE = METHODS = ("LSTMForecaster", "repeat-last", "seasonal-naive")
@@ -22,14 +22,14 @@ Array = NDArray[np.float64]
 
 
 def known_truth(observations: Observations) -> Array:
-    """The values (n, k), nan where they were made up."""
+    """The values (n, k), nan where a gap was filled."""
     if observations.filled is None:
         return observations.values
     return np.where(observations.filled, np.nan, observations.values)
 
 
 def carried(observations: Observations) -> Array:
-    """The last value known at each row, or the first of its series: what a naive forecast has to go by."""
+    """The last known value at each row, or the first one of its series: the input of naive forecasts."""
     if not np.isnan(observations.values).any():
         return observations.values
     which = np.repeat(np.arange(observations.n_series), observations.lengths)
@@ -44,8 +44,8 @@ def naive_forecast(
     Parameters
     ----------
     values : ndarray of shape (n, k)
-        What is known.
-    rows : ndarray of int of shape (n_windows,) or (n_windows, 1)
+        Known values.
+    rows : ndarray of int of shape (n_origins,) or (n_origins, 1)
         Where forecasts begin.
     season : int or ndarray of int of the shape of ``rows``
         Steps of a season.
@@ -54,7 +54,7 @@ def naive_forecast(
 
     Returns
     -------
-    ndarray of shape (n_windows, k) or (n_windows, horizon, k)
+    ndarray of shape (n_origins, k) or (n_origins, horizon, k)
 
     Examples
     --------
@@ -78,8 +78,8 @@ class PointScores(NamedTuple):
     by_series: pd.DataFrame | None
 
 
-class Units(NamedTuple):
-    """What errors of each window are divided by, for MAE and MSE, MASE, and RMSSE: (n_windows, k)."""
+class Divisors(NamedTuple):
+    """Divisors of the errors at each origin, for MAE and MSE, for MASE, and for RMSSE: (n_origins, k)."""
 
     deviation: Array
     absolute: Array
@@ -87,26 +87,26 @@ class Units(NamedTuple):
 
 
 def point_scores(
-    forecasts: Array, observations: Observations, windows: Windows, season: int, deviation: Array
+    forecasts: Array, observations: Observations, origins: Origins, season: int, deviation: Array
 ) -> PointScores:
-    """Score forecasts (n_windows, horizon, k), series after series, beside naive ones.
+    """Score forecasts (n_origins, horizon, k), ordered series after series, and naive ones.
 
-    Step after step: no array of the size of all forecasts is made. ``deviation`` (n_series, k) is what errors are
-    divided by for MAE, MSE and RMSE.
+    ``deviation`` (n_series, k) is the divisor of errors for MAE, MSE and RMSE. Steps are scored one after the
+    other, to make no array of the size of all forecasts.
     """
     values, truth = carried(observations), known_truth(observations)
-    rows, seasons = windows.first_rows(observations), seasons_at(windows.origins, season)
+    rows, seasons = origins.first_rows(observations), seasons_at(origins.rows, season)
     methods: tuple[Callable[[int], Array], ...] = (
         lambda step: forecasts[:, step],
         lambda step: naive_forecast(values, rows, 1, step),
         lambda step: naive_forecast(values, rows, seasons, step),
     )
-    series, begins = np.unique(windows.which, return_index=True)
-    units = Units(deviation[windows.which], *_scales(values, observations, windows, begins, season))
+    series, begins = np.unique(origins.series, return_index=True)
+    divisors = Divisors(deviation[origins.series], *_scales(values, observations, origins, begins, season))
     # step, method, series, sum
     sums = np.array(
         [
-            [_sums(truth[rows + step], forecast(step), units, begins) for forecast in methods]
+            [_sums(truth[rows + step], forecast(step), divisors, begins) for forecast in methods]
             for step in range(forecasts.shape[1])
         ]
     )
@@ -122,12 +122,12 @@ def point_scores(
 
 
 def _scales(
-    values: Array, observations: Observations, windows: Windows, begins: NDArray[np.intp], season: int
+    values: Array, observations: Observations, origins: Origins, begins: NDArray[np.intp], season: int
 ) -> tuple[Array, Array]:
-    """What MASE and RMSSE divide by, of each window (n_windows, k): errors of seasonal-naive before the test part."""
-    counts = np.diff(np.append(begins, len(windows)))
+    """Divisors of MASE and RMSSE at each origin (n_origins, k): errors of seasonal-naive before the test set."""
+    counts = np.diff(np.append(begins, len(origins)))
     each = []
-    for row, origin in zip(windows.take(begins).first_rows(observations), windows.origins[begins], strict=True):
+    for row, origin in zip(origins.take(begins).first_rows(observations), origins.rows[begins], strict=True):
         train = values[row - origin : row]
         lag = season if season < origin else 1
         unknown = np.full(values.shape[1], np.nan)
@@ -136,17 +136,17 @@ def _scales(
     return absolute, squared
 
 
-def _sums(truth: Array, forecast: Array, units: Units, begins: NDArray[np.intp]) -> Array:
-    """Sum the absolute, squared, symmetric relative, scaled and squared scaled errors (n_windows, k) of each series
-    with a known truth; count them, and those that have a scale: (n_series, 7).
+def _sums(truth: Array, forecast: Array, divisors: Divisors, begins: NDArray[np.intp]) -> Array:
+    """Sum the absolute, squared, symmetric relative, scaled and squared scaled errors (n_origins, k) of each series
+    where the truth is known; count them, and those with a divisor: (n_series, 7).
     """
     known = ~np.isnan(truth)
-    judged = known & ~np.isnan(units.absolute)
+    judged = known & ~np.isnan(divisors.absolute)
     error = np.where(known, np.abs(truth - forecast), 0.0)
     size = np.where(known, np.abs(truth) + np.abs(forecast), 0.0)
     share = np.divide(error, size, out=np.zeros_like(error), where=size != 0)
-    standardised = error / units.deviation
-    scaled, rooted = (np.where(judged, error / each, 0.0) for each in units[1:])
+    standardised = error / divisors.deviation
+    scaled, rooted = (np.where(judged, error / each, 0.0) for each in divisors[1:])
     sums = (standardised, standardised**2, 200 * share, scaled, rooted**2, known, judged)
     return np.stack([np.add.reduceat(each.sum(axis=1), begins) for each in sums], axis=-1)
 

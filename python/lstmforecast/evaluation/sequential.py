@@ -1,12 +1,11 @@
-"""A confidence sequence for the mean of values that resemble their neighbours: valid at all times at once.
+"""A confidence sequence for the mean of autocorrelated values: bounds that hold at all times at once.
 
-How it copes with dependence. The mean of the first n values is held against their long-run deviation, which is
-estimated from the means of batches: of as many values as the rule of Politis and White asks for, ``horizon`` at least.
-The length is chosen from the values so far, anew each time that their number has doubled, so that what was decided
-after n values stays decided when more come. The covariance of neighbouring batches is added, where it is positive. For
-independent normal values the t-statistic mixed over effects is a martingale in its own history, which exceeds ``1 /
-alpha`` ever with probability alpha at most; batch means come near to that, and `python -m tests.accuracy compare`
-measures how near.
+The mean of the first n values is divided by their long-run standard deviation, which is estimated from the means of
+batches. A batch has as many values as the rule of Politis and White gives, at least ``horizon``. The length is chosen
+from the values so far, again each time that their number has doubled, so that a decision after n values stays when
+more values come. The covariance of neighbouring batches is added where it is positive. For independent normal values
+the mixture of the t-statistic over effects is a martingale, which ever exceeds ``1 / alpha`` with a probability of at
+most alpha. For batch means this holds approximately; `python -m tests.accuracy compare` measures how well.
 """
 
 from __future__ import annotations
@@ -20,21 +19,21 @@ from lstmforecast.evaluation.bootstrap import block_length
 
 Array = NDArray[np.float64]
 
-# Batches before anything is said: the deviation of fewer is a guess.
+# Batches before the first bounds: the standard deviation of fewer is too uncertain.
 LEAST_BATCHES = 10
-# The bounds are narrowest, for their level, after about so many values.
+# Number of values after which the bounds are about as narrow as a confidence sequence of this level can be.
 TARGET = 200
 
 
 class ConfidenceSequence(NamedTuple):
-    """Bounds of the mean after each of some numbers of values, all of which hold together with the level's probability.
+    """Bounds of the mean of the first n values, for several n; all hold at once with the probability of the level.
 
     Parameters
     ----------
     n : ndarray of int of shape (m,)
         Numbers of values.
     mean, lower, upper : ndarray of shape (m,)
-        Of the first n values. Bounds are infinite where little is known.
+        Of the first n values. Bounds can be infinite after few values.
     """
 
     n: NDArray[np.int64]
@@ -44,7 +43,7 @@ class ConfidenceSequence(NamedTuple):
 
     @property
     def decided(self) -> int | None:
-        """The place of the first bounds that leave out zero; None if there are none."""
+        """The index of the first bounds that exclude zero; None if there are none."""
         away = np.flatnonzero((self.lower > 0) | (self.upper < 0))
         return int(away[0]) if len(away) else None
 
@@ -58,7 +57,7 @@ def confidence_sequence(values: Array, horizon: int, level: float) -> Confidence
     """
     parts, n, start = [], len(values), LEAST_BATCHES
     while start <= n:
-        # the rule sees little in few values: a batch has the cube root of their number, as its answer would grow
+        # the rule is unreliable for few values: a batch has at least the cube root of their number, its rate of growth
         length = max(horizon, block_length(values[:start]), int(np.ceil(start ** (1 / 3))))
         parts.append(_bounds(values[: 2 * start - 1], length, start, 1 - level))
         start *= 2
@@ -67,16 +66,16 @@ def confidence_sequence(values: Array, horizon: int, level: float) -> Confidence
 
 
 def _bounds(values: Array, length: int, start: int, alpha: float) -> ConfidenceSequence:
-    """Bounds after each batch that ends at ``start`` values or later, and of which there are enough."""
+    """Bounds after each batch that ends at ``start`` values or later, from `LEAST_BATCHES` batches on."""
     n_batches = len(values) // length
     batches = values[: n_batches * length].reshape(n_batches, length).mean(axis=1)
     count = np.arange(1, n_batches + 1)
     means = np.cumsum(batches) / count
     kept = (count >= LEAST_BATCHES) & (count * length >= start)
-    # sums of squares about a constant near the mean, which rounding can't make negative by much
+    # sums of squares about a constant near the mean, to keep rounding errors small
     shifted = batches - batches.mean() if n_batches else batches
     squares = np.cumsum(shifted**2) - count * (np.cumsum(shifted) / count) ** 2
-    # errors that overlap reach into the next batch: neighbours' covariance counts, where it is positive
+    # overlapping errors reach into the next batch: add the covariance of neighbours where it is positive
     products = _cumulated_products(shifted, np.cumsum(shifted) / count)
     count, mean = count[kept], means[kept]
     total = np.maximum(squares[kept], 0) + 2 * np.maximum(products[kept], 0)
@@ -86,7 +85,7 @@ def _bounds(values: Array, length: int, start: int, alpha: float) -> ConfidenceS
 
 
 def _cumulated_products(batches: Array, means: Array) -> Array:
-    """Sums over neighbouring batches of the products of their deviations from the mean so far, after each batch."""
+    """After each batch, the sum over neighbouring batches of the products of their deviations from the mean so far."""
     if not len(batches):
         return batches
     sums = np.cumsum(batches)
@@ -97,14 +96,14 @@ def _cumulated_products(batches: Array, means: Array) -> Array:
 
 
 def t_boundary(count: NDArray[np.int64], length: int, alpha: float) -> Array:
-    """What the t-statistic of the first ``count`` batches must exceed, for each count.
+    """The bound that the t-statistic of the first ``count`` batches must exceed, for each count.
 
     With effects ~ N(0, g) and G = 1 + count g, the mixed likelihood ratio is
     ``G^(-1/2) ((1 + t^2 / v) / (1 + t^2 / (G v)))^(count / 2)``, v = count - 1; set to ``1 / alpha`` and solved for t.
     """
-    spread = 2 * np.log(1 / alpha)
-    # g of a batch: the more values in it, the greater the effect
-    growth = 1 + count * length * (spread + np.log1p(spread)) / TARGET
+    doubled = 2 * np.log(1 / alpha)
+    # g of a batch grows with the number of its values
+    growth = 1 + count * length * (doubled + np.log1p(doubled)) / TARGET
     ratio = (growth / alpha**2) ** (1 / count)
     room = np.maximum(1 - ratio / growth, 0)
     with np.errstate(divide="ignore"):

@@ -91,8 +91,8 @@ def check_series(
     fitted: FittedSeries, distribution: Any, *, head: str, calendar: str | Sequence[str] | None, holidays: str | None
 ) -> None:
     """Check the rows that a forecaster has seen, and its errors, against its network and its parameters."""
-    config, seen = fitted.model.config, fitted.seen
-    observations, covariates, features = seen.observations, seen.covariates, seen.features
+    config, dataset = fitted.model.config, fitted.dataset
+    observations, covariates, features = dataset.observations, dataset.covariates, dataset.features
     k = config["n_targets"]
     check_observations(observations, k)
     require_array("features", features, np.float64, (len(observations), config["n_features"] - k))
@@ -109,8 +109,8 @@ def check_series(
     if head == "recursive":
         require(fitted.horizon <= len(observations), f"a horizon of {fitted.horizon}")
     if isinstance(observations, Panel):
-        assert seen.statistics is not None
-        _check_panel(seen.statistics, observations, k)
+        assert dataset.statistics is not None
+        _check_panel(dataset.statistics, observations, k)
     if covariates.static is not None:
         _check_static(covariates.static, observations)
     calendar_names(observations.freq or "D", calendar, holidays)

@@ -13,7 +13,7 @@ from onnx import ModelProto, ValueInfoProto, checker, helper
 
 import lstmforecast
 from lstmforecast import _core
-from lstmforecast.data.dataset import Seen
+from lstmforecast.data.dataset import Dataset
 from lstmforecast.export.onnx_forecast import Inputs, Lens
 from lstmforecast.export.onnx_graph import IR_VERSION, OPSET, Graph
 from lstmforecast.fitting.distribution import mean, n_parameters
@@ -142,51 +142,51 @@ def _ask(graph: Graph, model: Any, inputs: Inputs, gaps: bool) -> str:
     return graph.add("Div", graph.total(each), np.float64(len(each)))
 
 
-def write_forecaster(file: GraphFile, seen: Seen, horizon: int, *, missing: str, normalize: str | None) -> None:
+def write_forecaster(file: GraphFile, dataset: Dataset, horizon: int, *, missing: str, normalize: str | None) -> None:
     """``windows``, and where there are ``future`` and ``scales``, to ``forecast`` and what else the loss forecasts.
 
-    ``horizon`` steps are forecast, for series as those that were ``seen``; the others are parameters of the forecaster.
+    ``horizon`` steps are forecast, for series such as those of ``dataset``; the others are the forecaster's parameters.
     """
     graph, config = file.graph, file.config
-    inputs = _forecaster_inputs(file, seen, horizon, normalize)
-    gaps = missing == "mask" or seen.observations.is_panel
+    inputs = _forecaster_inputs(file, dataset, horizon, normalize)
+    gaps = missing == "mask" or dataset.observations.is_panel
     if horizon == config["horizon"]:
         parameters = _ask(graph, file.model, inputs, gaps)
     else:
-        parameters = _roll(graph, file.model, inputs, horizon, gaps, seen.covariates.n_static)
-    distribution, k, undo = config["distribution"], config["n_targets"], _undo(seen.transform, graph)
+        parameters = _roll(graph, file.model, inputs, horizon, gaps, dataset.covariates.n_static)
+    distribution, k, undo = config["distribution"], config["n_targets"], _undo(dataset.transform, graph)
     forecast = undo(_mean(graph, distribution, parameters))
     file.output("forecast", forecast, [N, horizon, k], "as predict gives it, in the units of the targets")
     shape: list[int | str] = [N, horizon, k, n_parameters(distribution)]
     if isinstance(distribution, dict):
         file.properties["quantiles"] = distribution["quantiles"]
         file.output("quantiles", undo(parameters), shape, "the network's, ascending in the last dimension")
-    elif distribution is not None and seen.transform is None:
+    elif distribution is not None and dataset.transform is None:
         file.properties["distribution"] = distribution
         file.output("parameters", parameters, shape, f"of {distribution} distributions")
 
 
-def _forecaster_inputs(file: GraphFile, seen: Seen, horizon: int, normalize: str | None) -> Inputs:
+def _forecaster_inputs(file: GraphFile, dataset: Dataset, horizon: int, normalize: str | None) -> Inputs:
     config, graph = file.config, file.graph
     size, k, n_known = config["window_size"], config["n_targets"], config["n_known"]
-    names = [str(name) for name in seen.covariates.names]
-    targets = [str(name) for name in seen.observations.form.variables(k)]
+    names = [str(name) for name in dataset.covariates.names]
+    targets = [str(name) for name in dataset.observations.form.variables(k)]
     file.properties |= {"horizon": horizon, "targets": targets, "features": targets + names}
     file.properties["future_features"] = names[len(names) - n_known :]
-    if seen.observations.freq is not None:
-        file.properties["freq"] = str(seen.observations.freq)
+    if dataset.observations.freq is not None:
+        file.properties["freq"] = str(dataset.observations.freq)
     future = scales = None
     what = "the last rows: targets, then what stands beside them, as in features; NaN is missing"
     windows = file.input("windows", [N, size, config["n_features"]], what)
-    if seen.transform == "log":
+    if dataset.transform == "log":
         logs = graph.add("Log", graph.add("Add", graph.part(windows, 2, 0, k), np.float64(1)))
         others = [graph.part(windows, 2, k, config["n_features"])] if config["n_features"] > k else []
         windows = graph.concat([logs, *others], 2)
     if n_known:
         future = file.input("future", [N, horizon, n_known], "what is known of the rows after them")
-    if seen.scales is not None and normalize != "window":
-        keys = [str(key) for key in seen.observations.series_keys]
-        file.properties["scales"] = dict(zip(keys, seen.scales.tolist(), strict=True))
+    if dataset.scales is not None and normalize != "window":
+        keys = [str(key) for key in dataset.observations.series_keys]
+        file.properties["scales"] = dict(zip(keys, dataset.scales.tolist(), strict=True))
         scales = file.input("scales", [N, 2 * k], "centres, then scales, of the targets of each window's series")
     return Inputs(windows, future, scales)
 

@@ -13,7 +13,7 @@ from lstmforecast.data.container import MOST_VALUE
 
 if TYPE_CHECKING:
     from lstmforecast import _core
-    from lstmforecast.data.dataset import Seen
+    from lstmforecast.data.dataset import Dataset
     from lstmforecast.fitting.ensemble import Ensemble
 
 Array = NDArray[np.float64]
@@ -44,7 +44,7 @@ def require_finite_rows(outputs: Array, windows: Array, model: _core.Model | Ens
 def require_finite_forecasts(
     forecasts: Array,
     model: _core.Model | Ensemble,
-    seen: Seen,
+    dataset: Dataset,
     places: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None,
     future: Array | None = None,
 ) -> None:
@@ -57,12 +57,12 @@ def require_finite_forecasts(
     future : ndarray of shape (n, n_read, m) or None
         Features of the steps after the origins.
     """
-    most = _largest(seen.observations.form.dtype)
+    most = _largest(dataset.observations.form.dtype)
     sizes = np.abs(forecasts)
     # one look at all: no size is above their sum; nan compares as false
     if sizes.sum() <= most or (sizes <= most).all():
         return
-    which, origins = seen.ends if places is None else places
+    which, origins = dataset.ends if places is None else places
     fine = np.asarray((sizes <= most).reshape(*forecasts.shape[:2], -1).all(axis=2))
     i = int(np.argmin(fine.all(axis=1)))
     step, horizon = int(np.argmin(fine[i])), model.config["horizon"]
@@ -71,9 +71,8 @@ def require_finite_forecasts(
             f"expected a horizon of at most {step}, beyond which forecasts of forecasts end in infinity, "
             f"got {forecasts.shape[1]}"
         )
-    raise ValueError(
-        f"{EXPECTED}, got {_farthest_value(model, seen, which[i], origins[i], None if future is None else future[i])}"
-    )
+    features = None if future is None else future[i]
+    raise ValueError(f"{EXPECTED}, got {_farthest_value(model, dataset, which[i], origins[i], features)}")
 
 
 @cache
@@ -81,42 +80,46 @@ def _largest(dtype: np.dtype[Any]) -> float:
     return float(np.finfo(dtype).max)
 
 
-def _farthest_value(model: _core.Model | Ensemble, seen: Seen, series: int, origin: int, future: Array | None) -> str:
+def _farthest_value(
+    model: _core.Model | Ensemble, dataset: Dataset, series: int, origin: int, future: Array | None
+) -> str:
     """The value of a window, or of the features after it, that is farthest from those of the training."""
-    size, k = model.config["window_size"], seen.observations.n_columns
+    size, k = model.config["window_size"], dataset.observations.n_columns
     scalers = model.scalers()
     center, scale = scalers["input_center"].copy(), scalers["input_scale"].copy()
-    if seen.scales is not None:
-        center[:k], scale[:k] = np.split(seen.scales[series], 2)
-    windows, _ = seen.around(np.array([series]), np.array([origin]), size, 0)
+    if dataset.scales is not None:
+        center[:k], scale[:k] = np.split(dataset.scales[series], 2)
+    windows, _ = dataset.around(np.array([series]), np.array([origin]), size, 0)
     rows = windows[0]
     if future is not None:
         rows = np.vstack([rows, np.hstack([np.full((len(future), k), np.nan), future])])
     row, column = farthest(rows, center, scale)
-    names: list[Any] = [*seen.observations.form.variables(k), *seen.covariates.names]
+    names: list[Any] = [*dataset.observations.form.variables(k), *dataset.covariates.names]
     at = origin - size + row
-    length = int(seen.observations.lengths[series])
+    length = int(dataset.observations.lengths[series])
     if at >= length:
         return f"{rows[row, column]:g} of {names[column]!r} at step {at - length + 1} after the end"
-    at = int(seen.observations.row_of(np.array([series]), np.array([at]))[0])
-    value = seen.observations.values[at, column] if column < k else seen.features[at, column - k]
-    index = seen.observations.index
-    where = f"row {at - len(seen.observations)}" if index is None else f"{seen.observations.times(np.array([at]))[0]}"
+    at = int(dataset.observations.row_of(np.array([series]), np.array([at]))[0])
+    value = dataset.observations.values[at, column] if column < k else dataset.features[at, column - k]
+    index = dataset.observations.index
+    where = (
+        f"row {at - len(dataset.observations)}" if index is None else f"{dataset.observations.times(np.array([at]))[0]}"
+    )
     # Python's own 7, not np.int64(7)
-    name = seen.observations.series_keys.tolist()[series]
-    of_series = f" of the series {name!r}" if seen.observations.is_panel else ""
+    name = dataset.observations.series_keys.tolist()[series]
+    of_series = f" of the series {name!r}" if dataset.observations.is_panel else ""
     return f"{value:g} of {names[column]!r} at {where}{of_series}"
 
 
-def require_squares(seen: Seen) -> None:
+def require_squares(dataset: Dataset) -> None:
     """Raise a ValueError for the first value, of static features too, that is too large for a scaler's squares."""
-    table, k = seen.table, seen.observations.n_columns
+    table, k = dataset.table, dataset.observations.n_columns
     # nan compares as false
     wrong = np.abs(table) > MOST_VALUE
     if wrong.any():
         row, column = (int(i) for i in np.argwhere(wrong)[0])
-        names: list[Any] = [*seen.observations.form.variables(k), *seen.covariates.names]
-        at = seen.observations.times(np.array([row]))[0]
+        names: list[Any] = [*dataset.observations.form.variables(k), *dataset.covariates.names]
+        at = dataset.observations.times(np.array([row]))[0]
         raise ValueError(
             f"expected values of a size up to {MOST_VALUE:g}, got {table[row, column]:g} of {names[column]!r} at {at} "
             f"(row {row}); give it in other units"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from lstmforecast.augment import magnitude_warp, resolve, scale
+from lstmforecast.contract.core_options import Loss
 from lstmforecast.data.observations import Observations
 from lstmforecast.data.season import season_length
 from lstmforecast.fitting.distribution import N_PARAMETERS
@@ -31,16 +32,14 @@ def distribution_of(loss: str | None, quantiles: Sequence[float] | None) -> Any:
     return loss if loss in DISTRIBUTIONS else None
 
 
-def core_loss(
-    loss: str | None, quantiles: Sequence[float] | None, horizon: int, observations: Observations
-) -> str | dict[str, Any]:
+def core_loss(loss: str | None, quantiles: Sequence[float] | None, horizon: int, observations: Observations) -> Loss:
     """The loss as the core names it; where the user chose none, the one for the horizon and the kind of data."""
     distribution = distribution_of(loss, quantiles)
     if distribution is not None:
         return {"distribution": distribution}
-    if observations.is_panel:
-        return loss or "mae"
-    return loss or default_loss(horizon, season_length(observations.freq))
+    chosen = loss or ("mae" if observations.is_panel else default_loss(horizon, season_length(observations.freq)))
+    # one of the words that are no distribution
+    return cast("Loss", chosen)
 
 
 def require_count_options(transform: str | None, augment: Any) -> None:

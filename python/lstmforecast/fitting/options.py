@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, cast
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from lstmforecast import _core
 from lstmforecast.augment import as_options
-from lstmforecast.contract.core_options import ModelConfig, TrainingOptions
+from lstmforecast.contract.core_options import ModelConfig, ModelDefaults, TrainingOptions, TrainingOverrides
 from lstmforecast.contract.seeds import draw_seed
 from lstmforecast.distributed import local_device
 from lstmforecast.fitting import checkpoint
 from lstmforecast.fitting.architecture import to_core
 from lstmforecast.fitting.ensemble import Ensemble
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+Number = TypeVar("Number", int, float)
 # What a network must share with the one whose weights it goes on with.
 _SAME = (
     "n_estimators",
@@ -47,19 +51,30 @@ def new_network(
     n_features: int,
     n_targets: int,
     seed: int,
-    **network: Any,
+    **network: Unpack[ModelDefaults],
 ) -> _core.Model | Ensemble:
     """An untrained network, or with ``warm_start`` one that begins with the weights of the ``present`` one."""
-    names = ("hidden_size", "num_layers", "bidirectional", "dropout", "backend", "device", "tbptt")
-    config: dict[str, Any] = {name: parameters[name] for name in names}
-    devices = parameters["layer_devices"]
-    config["layer_devices"] = None if devices is None else list(devices)
-    config |= {"window_size": window_size, "horizon": horizon, "n_features": n_features, "n_targets": n_targets}
-    config |= {"normalize": None, "seed": seed, "architecture": to_core(parameters)} | network
-    if parameters["distributed"]:
-        config["device"] = local_device(parameters["device"])
-    n_estimators, whole = parameters.get("n_estimators", 1), cast("ModelConfig", config)
-    model = _core.Model(whole) if n_estimators == 1 else Ensemble.build(whole, n_estimators)
+    device, devices = parameters["device"], parameters["layer_devices"]
+    config: ModelConfig = {
+        "architecture": to_core(parameters),
+        "hidden_size": parameters["hidden_size"],
+        "num_layers": parameters["num_layers"],
+        "bidirectional": parameters["bidirectional"],
+        "dropout": parameters["dropout"],
+        "window_size": window_size,
+        "horizon": horizon,
+        "n_features": n_features,
+        "n_targets": n_targets,
+        "normalize": None,
+        "tbptt": parameters["tbptt"],
+        "backend": parameters["backend"],
+        "device": local_device(device) if parameters["distributed"] else device,
+        "layer_devices": None if devices is None else list(devices),
+        "seed": seed,
+        **network,
+    }
+    n_estimators = parameters.get("n_estimators", 1)
+    model = _core.Model(config) if n_estimators == 1 else Ensemble.build(config, n_estimators)
     if parameters["warm_start"] and present is not None:
         n_before = len(present.members) if isinstance(present, Ensemble) else 1
         _check_same(present.config | {"n_estimators": n_before}, config | {"n_estimators": n_estimators})
@@ -67,22 +82,41 @@ def new_network(
     return model
 
 
-def training_options(parameters: Mapping[str, Any], seed: int, **overrides: Any) -> TrainingOptions:
-    """The core's training options."""
-    counts = ("batch_size", "accumulate_grad_batches", "max_epochs", "steps_per_epoch", "n_threads")
-    integers, limits = (*counts, "patience", "lr_patience"), ("clip_grad_norm", "clip_grad_value")
-    floats = ("learning_rate", "weight_decay", "min_delta", "lr_factor", "validation_fraction", *limits)
-    options: dict[str, Any] = {"loss": parameters.get("loss", "cross_entropy"), "optimizer": parameters["optimizer"]}
-    options |= {"lr_schedule": parameters["lr_schedule"], "precision": parameters["precision"]}
-    given = {name: parameters[name] for name in (*integers, *floats) if name not in overrides}
-    options |= {name: _cast(int if name in integers else float, value) for name, value in given.items()}
-    options["augment"] = as_options(parameters["augment"])
-    options["checkpoint"] = checkpoint.as_options(parameters["checkpoint"])
-    options |= {"scaler": parameters["scaler"], "gap": 0, "stride": 1, "shuffle": True, "seed": seed}
-    return cast("TrainingOptions", options | overrides)
+def training_options(
+    parameters: Mapping[str, Any], seed: int, **overrides: Unpack[TrainingOverrides]
+) -> TrainingOptions:
+    """The core's training options, with ``overrides`` in place of parameters."""
+    given = {**parameters, **overrides}
+    return {
+        "loss": given.get("loss", "cross_entropy"),
+        "optimizer": given["optimizer"],
+        "learning_rate": float(given["learning_rate"]),
+        "weight_decay": float(given["weight_decay"]),
+        "batch_size": int(given["batch_size"]),
+        "accumulate_grad_batches": int(given["accumulate_grad_batches"]),
+        "max_epochs": int(given["max_epochs"]),
+        "steps_per_epoch": _optional(int, given["steps_per_epoch"]),
+        "patience": _optional(int, given["patience"]),
+        "min_delta": float(given["min_delta"]),
+        "lr_schedule": given["lr_schedule"],
+        "lr_patience": _optional(int, given["lr_patience"]),
+        "lr_factor": float(given["lr_factor"]),
+        "clip_grad_norm": _optional(float, given["clip_grad_norm"]),
+        "clip_grad_value": _optional(float, given["clip_grad_value"]),
+        "precision": given["precision"],
+        "validation_fraction": float(given["validation_fraction"]),
+        "gap": 0,
+        "stride": given.get("stride", 1),
+        "scaler": given["scaler"],
+        "augment": as_options(given["augment"]),
+        "shuffle": True,
+        "seed": seed,
+        "n_threads": _optional(int, given["n_threads"]),
+        "checkpoint": checkpoint.as_options(given["checkpoint"]),
+    }
 
 
-def _cast(kind: type, value: Any) -> Any:
+def _optional(kind: Callable[[Any], Number], value: Any) -> Number | None:
     return None if value is None else kind(value)
 
 

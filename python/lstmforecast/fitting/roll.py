@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lstmforecast import _core
-from lstmforecast.data.dataset import Seen
+from lstmforecast.data.dataset import Dataset
 from lstmforecast.fitting.distribution import mean
 from lstmforecast.fitting.ensemble import Ensemble
 from lstmforecast.fitting.finite import require_finite_forecasts
@@ -20,22 +20,22 @@ BATCH = 1024
 
 
 def forecast(
-    model: _core.Model | Ensemble, seen: Seen, steps: int, X: Any = None, n_threads: int | None = None
+    model: _core.Model | Ensemble, dataset: Dataset, steps: int, X: Any = None, n_threads: int | None = None
 ) -> Array:
     """Forecast the steps after the end of each series: the parameters (n_series, steps, k, p) of a distribution."""
-    windows, future = ends_of(model, seen, steps, X)
+    windows, future = ends_of(model, dataset, steps, X)
     parts = []
     for at in range(0, len(windows), BATCH):
-        scales = None if seen.scales is None else seen.scales[at : at + BATCH]
+        scales = None if dataset.scales is None else dataset.scales[at : at + BATCH]
         parts.append(roll(model, windows[at : at + BATCH], future[at : at + BATCH], n_threads, scales)[:, :steps])
     found = parts[0] if len(parts) == 1 else np.concatenate(parts)
-    require_finite_forecasts(found, model, seen, future=future)
+    require_finite_forecasts(found, model, dataset, future=future)
     return found
 
 
 def forecast_origins(
     model: _core.Model | Ensemble,
-    seen: Seen,
+    dataset: Dataset,
     origins: NDArray[np.int64],
     steps: int,
     which: NDArray[np.int64] | None = None,
@@ -45,23 +45,23 @@ def forecast_origins(
     parameters (n_origins, steps, k, p).
     """
     horizon = model.config["horizon"]
-    if steps == horizon or (steps < horizon and not seen.covariates.n_known):
-        which = which if seen.starts is not None else None
-        found = model.forecast_series(seen.table, origins, n_threads, seen.starts, seen.scales, which)
+    if steps == horizon or (steps < horizon and not dataset.covariates.n_known):
+        which = which if dataset.starts is not None else None
+        found = model.forecast_series(dataset.table, origins, n_threads, dataset.starts, dataset.scales, which)
         found = parameters_of(found)[:, :steps]
         places = np.zeros(len(origins), np.int64) if which is None else which
-        require_finite_forecasts(found, model, seen, (places, origins))
+        require_finite_forecasts(found, model, dataset, (places, origins))
         return found
     which = np.zeros(len(origins), np.int64) if which is None else which
     n_read = steps_read(model.config, steps)
-    after = seen.covariates.of_future(seen.observations, n_read - steps, None) if n_read > steps else None
+    after = dataset.covariates.of_future(dataset.observations, n_read - steps, None) if n_read > steps else None
     parts = []
     for start in range(0, len(origins), BATCH):
         each = slice(start, start + BATCH)
-        windows, future = seen.around(which[each], origins[each], model.config["window_size"], n_read, after)
-        scales = None if seen.scales is None else seen.scales[which[each]]
+        windows, future = dataset.around(which[each], origins[each], model.config["window_size"], n_read, after)
+        scales = None if dataset.scales is None else dataset.scales[which[each]]
         found = roll(model, windows, future, n_threads, scales)[:, :steps]
-        require_finite_forecasts(found, model, seen, (which[each], origins[each]), future)
+        require_finite_forecasts(found, model, dataset, (which[each], origins[each]), future)
         parts.append(found)
     return np.concatenate(parts)
 
@@ -75,16 +75,16 @@ def steps_read(config: Mapping[str, Any], steps: int) -> int:
     return -(-steps // horizon) * horizon if config["n_known"] else steps
 
 
-def ends_of(model: _core.Model | Ensemble, seen: Seen, steps: int, X: Any) -> tuple[Array, Array]:
+def ends_of(model: _core.Model | Ensemble, dataset: Dataset, steps: int, X: Any) -> tuple[Array, Array]:
     """The last windows (n_series, window_size, k + m) of all series, and features after them of the steps that are read
     (n_series, n_read, m); see `steps_read`.
     """
     config = model.config
-    future = seen.covariates.of_future(seen.observations, steps_read(config, steps), X, config["horizon"])
+    future = dataset.covariates.of_future(dataset.observations, steps_read(config, steps), X, config["horizon"])
     # what never changes goes on where a forecast is appended to its window
-    n_static, ends = seen.covariates.n_static, np.cumsum(seen.observations.lengths)
-    future[:, :, :n_static] = seen.features[ends - 1, np.newaxis, :n_static]
-    return seen.windows(config["window_size"]), future
+    n_static, ends = dataset.covariates.n_static, np.cumsum(dataset.observations.lengths)
+    future[:, :, :n_static] = dataset.features[ends - 1, np.newaxis, :n_static]
+    return dataset.windows(config["window_size"]), future
 
 
 def first_inputs(model: _core.Model | Ensemble, windows: Array, future: Array) -> Array:

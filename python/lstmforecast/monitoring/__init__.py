@@ -1,5 +1,5 @@
-"""Models in use: anomalies, drift, and the log of forecasts that A/B tests compare.
+"""Models in use: the anomaly detector, the drift monitor, and the log of forecasts for A/B tests.
 
-May use `evaluation` and all before it. Start with `anomaly` for the detector and `drift` for the monitor; `ab_store`
-keeps forecasts in a database.
+May use `tuning` and all rooms before it. Start with `anomaly` for the detector, `drift` for the monitor, and `ab_store`
+for the log, which `lstmforecast.ab` opens.
 """

@@ -1,4 +1,4 @@
-"""What a log of forecasts asks of a database: SQLite's, or whatever SQLAlchemy connects to; its errors are OSError."""
+"""The databases of a log of forecasts: SQLite, or any that SQLAlchemy connects to. Their errors are OSError."""
 
 from __future__ import annotations
 
@@ -9,40 +9,40 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 
 Values = dict[str, Any]
-# Numbers and words in one statement: 32,766 are what SQLite takes.
+# Most values in one statement: SQLite allows 32,766.
 _MOST_BOUND = 10_000
 
 
 class Database(Protocol):
-    """What both kinds of database do. All errors of the database are OSError."""
+    """The methods of both kinds of database. All errors of the database are OSError."""
 
     dialect: str
 
     def run(self, statement: str, values: Sequence[Values] = ({},)) -> None:
-        """Execute a statement for each of some values, in one transaction."""
+        """Execute a statement once for each of ``values``, in one transaction."""
 
     def put(self, table: str, columns: Sequence[str], key: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
-        """Put rows of different keys into a table, in place of those of the same keys, in one transaction."""
+        """Insert rows of different keys into a table, or replace those of the same keys, in one transaction."""
 
     def query(self, statement: str, values: Values | None = None) -> list[Any]:
         """All rows that a statement returns."""
 
     def has(self, column: str, table: str) -> bool:
-        """Whether there is such a table, and has such a column."""
+        """Whether there is a table with this column."""
 
     def close(self) -> None:
         """Close the connection to the database."""
 
 
 class SQLite:
-    """The standard library's SQLite: a connection that writes and, of a file, one that reads meanwhile.
+    """SQLite of the standard library: a connection that writes and, for files, another one that reads.
 
     Parameters
     ----------
     path : str
         A file, or ``":memory:"``.
     timeout : float
-        Seconds to wait where another process has locked the file.
+        Seconds to wait while another process locks the file.
     """
 
     dialect = "sqlite"
@@ -50,8 +50,8 @@ class SQLite:
     def __init__(self, path: str, timeout: float) -> None:
         self._path = path
         self._writer, self._writing = self._connect(timeout), threading.RLock()
-        with self._told():
-            # readers don't wait for a writer; a crash of the machine, not of the process, may cost the last rows
+        with self._errors_as_oserror():
+            # readers don't wait for the writer; only a crash of the machine can lose the last rows
             self._writer.execute("PRAGMA journal_mode=WAL")
             self._writer.execute("PRAGMA synchronous=NORMAL")
         in_memory = path in ("", ":memory:")
@@ -60,16 +60,16 @@ class SQLite:
         )
 
     def run(self, statement: str, values: Sequence[Values] = ({},)) -> None:
-        """Execute a statement for each of some values, in one transaction."""
-        with self._told(), self._writing, self._writer:
+        """Execute a statement once for each of ``values``, in one transaction."""
+        with self._errors_as_oserror(), self._writing, self._writer:
             self._writer.executemany(statement, values)
 
     def put(self, table: str, columns: Sequence[str], key: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
-        """Put rows into a table, in place of those of the same key, in one transaction."""
-        # Many rows in a statement: between two, a thread has to wait until others let go of the interpreter's lock.
+        """Insert rows into a table, or replace those of the same key, in one transaction."""
+        # many rows in a statement: after each statement the thread waits for the interpreter's lock
         most = _MOST_BOUND // len(columns)
         one = f"({', '.join('?' * len(columns))})"
-        with self._told(), self._writing, self._writer:
+        with self._errors_as_oserror(), self._writing, self._writer:
             for start in range(0, len(rows), most):
                 part = rows[start : start + most]
                 insert = f"INSERT OR REPLACE INTO {table} ({', '.join(columns)}) VALUES "
@@ -77,26 +77,26 @@ class SQLite:
 
     def query(self, statement: str, values: Values | None = None) -> list[Any]:
         """All rows that a statement returns."""
-        with self._told(), self._reading:
+        with self._errors_as_oserror(), self._reading:
             return self._reader.execute(statement, values or {}).fetchall()
 
     def has(self, column: str, table: str) -> bool:
-        """Whether there is such a table, and has such a column."""
+        """Whether there is a table with this column."""
         return any(row[1] == column for row in self.query(f"PRAGMA table_info({table})"))
 
     def close(self) -> None:
-        """Close the file, after the call that uses it: SQLite crashes otherwise."""
+        """Close the file once no other thread uses it: else SQLite crashes."""
         with self._writing, self._reading:
             self._reader.close()
             self._writer.close()
 
     def _connect(self, timeout: float) -> sqlite3.Connection:
-        with self._told():
-            # few statements are kept: those that put many rows in are long, and each number of rows makes another
+        with self._errors_as_oserror():
+            # few statements are cached: inserts are long, and each number of rows makes another
             return sqlite3.connect(self._path, timeout=timeout, check_same_thread=False, cached_statements=5)
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _errors_as_oserror(self) -> Iterator[None]:
         try:
             yield
         except sqlite3.Error as error:
@@ -104,7 +104,13 @@ class SQLite:
 
 
 class Alchemy:
-    """Whatever SQLAlchemy connects to."""
+    """Any database that SQLAlchemy connects to.
+
+    Parameters
+    ----------
+    url : str
+        URL of SQLAlchemy.
+    """
 
     def __init__(self, url: str) -> None:
         try:
@@ -116,19 +122,19 @@ class Alchemy:
         self.dialect = self._engine.dialect.name
 
     def run(self, statement: str, values: Sequence[Values] = ({},)) -> None:
-        """Execute a statement for each of some values, in one transaction."""
-        with self._told(), self._engine.begin() as connection:
+        """Execute a statement once for each of ``values``, in one transaction."""
+        with self._errors_as_oserror(), self._engine.begin() as connection:
             connection.execute(self._library.text(statement), list(values))
 
     def put(self, table: str, columns: Sequence[str], key: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
-        """Put rows into a table, in place of those of the same key, in one transaction."""
+        """Insert rows into a table, or replace those of the same key, in one transaction."""
         once = [dict(zip(columns, row, strict=True)) for row in rows]
-        # names are constants of this package; what users give are bound values
+        # names are constants of this package; values of users are bound
         where = " AND ".join(f"{name} = :{name}" for name in key)
         values = ", ".join(f":{name}" for name in columns)
         if not once:
             return
-        with self._told(), self._engine.begin() as connection:
+        with self._errors_as_oserror(), self._engine.begin() as connection:
             gone = [{name: row[name] for name in key} for row in once]
             connection.execute(self._library.text(f"DELETE FROM {table} WHERE {where}"), gone)
             insert = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({values})"
@@ -136,12 +142,12 @@ class Alchemy:
 
     def query(self, statement: str, values: Values | None = None) -> list[Any]:
         """All rows that a statement returns."""
-        with self._told(), self._engine.connect() as connection:
+        with self._errors_as_oserror(), self._engine.connect() as connection:
             return list(connection.execute(self._library.text(statement), values or {}).fetchall())
 
     def has(self, column: str, table: str) -> bool:
-        """Whether there is such a table, and has such a column."""
-        with self._told():
+        """Whether there is a table with this column."""
+        with self._errors_as_oserror():
             inspector = self._library.inspect(self._engine)
             return inspector.has_table(table) and any(each["name"] == column for each in inspector.get_columns(table))
 
@@ -150,7 +156,7 @@ class Alchemy:
         self._engine.dispose()
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _errors_as_oserror(self) -> Iterator[None]:
         try:
             yield
         except self._library.exc.DBAPIError as error:

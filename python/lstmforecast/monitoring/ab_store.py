@@ -1,4 +1,4 @@
-"""The tables of a `lstmforecast.ab.ForecastLog`: one row for each forecast, one for each value that came true."""
+"""The tables of a `lstmforecast.ab.ForecastLog`: a row for each forecast, and one for each actual value."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pandas as pd
 
 from lstmforecast.monitoring.ab_database import Alchemy, Database, SQLite
 
-# A forecast in one row: its steps are arrays of JSON.
+# A row is a forecast; times and values of its steps are JSON arrays.
 FORECASTS = (
     "CREATE TABLE IF NOT EXISTS lstmforecast_log (series VARCHAR(200) NOT NULL, model VARCHAR(200) NOT NULL, "
     "origin VARCHAR(40) NOT NULL, last_time VARCHAR(40) NOT NULL, times TEXT NOT NULL, forecast TEXT NOT NULL, "
@@ -24,14 +24,14 @@ ACTUALS = (
     "CREATE TABLE IF NOT EXISTS lstmforecast_actuals (series VARCHAR(200) NOT NULL, time VARCHAR(40) NOT NULL, "
     "value DOUBLE PRECISION NOT NULL, logged DOUBLE PRECISION, PRIMARY KEY (series, time))"
 )
-# Of the databases that know IF NOT EXISTS here; without them, long logs take longer to search.
+# For databases with CREATE INDEX IF NOT EXISTS; without indices, searches in long logs take longer.
 INDICES = (
     "CREATE INDEX IF NOT EXISTS lstmforecast_log_by_last ON lstmforecast_log (series, last_time)",
     "CREATE INDEX IF NOT EXISTS lstmforecast_log_by_age ON lstmforecast_log (logged)",
     "CREATE INDEX IF NOT EXISTS lstmforecast_actuals_by_age ON lstmforecast_actuals (logged)",
 )
 INDEXED = ("sqlite", "postgresql")
-# Forecasts of two models from the same origins, of one series.
+# Forecasts of one series by two models from the same origins.
 PAIRS = (
     "SELECT a.origin, a.times, a.forecast, b.times, b.forecast FROM lstmforecast_log a "
     "JOIN lstmforecast_log b ON b.series = a.series AND b.origin = a.origin AND b.model = :b "
@@ -44,18 +44,18 @@ ENDING = (
     "WHERE series = :series AND last_time BETWEEN :first AND :last ORDER BY origin DESC LIMIT :most"
 )
 KNOWN = "SELECT time, value FROM lstmforecast_actuals WHERE series = :series AND time BETWEEN :first AND :last"
-# Pairs that are read at a time.
+# Pairs read at a time.
 PAGE = 500
-# Rows of an earlier version's table that are moved at a time.
-MOVED = 20_000
-# Forecasts that may end in the times of one call; the newest count.
+# Rows of the table of an earlier version moved at a time.
+ROWS_PER_MOVE = 20_000
+# Most forecasts that end in the times of one call; of more, the newest are used.
 MOST_ENDING = 10_000
-# The oldest rows are looked for once this part of all that are kept is new, or after so many seconds.
+# Old rows are deleted once this share of the most rows is new, or after so many seconds.
 TRIMMED_AFTER, TRIMMED_EVERY = 0.01, 3600.0
 
 
 class Forecast(NamedTuple):
-    """A row of the log; times and forecast are arrays of JSON."""
+    """A row of the log; times and forecast are JSON arrays."""
 
     series: str
     model: str
@@ -66,7 +66,7 @@ class Forecast(NamedTuple):
 
 
 class Pair(NamedTuple):
-    """The forecasts of two models from an origin for the steps with actuals, and the time of the last of these."""
+    """Forecasts of two models from an origin for the steps with actual values, and the time of the last step."""
 
     origin: str
     last_time: str
@@ -76,19 +76,19 @@ class Pair(NamedTuple):
 
 
 class Store:
-    """Puts rows in, in place of those of the same key, and takes them out joined; what is too old is deleted.
+    """The rows of a log: inserted or replaced by key, read joined, and deleted when they are old.
 
     Parameters
     ----------
     database : Database
     keep_days : float or None
-        How long rows are kept; None: always.
+        Days for which rows are kept; None: no limit.
     max_rows : int or None
-        How many of each table; None: all.
+        Most rows of each table; None: no limit.
     """
 
     def __init__(self, database: Database, keep_days: float | None, max_rows: int | None) -> None:
-        self._database, self._keep_days, self._max_rows = database, keep_days, max_rows
+        self.database, self._keep_days, self._max_rows = database, keep_days, max_rows
         self._since_trimmed, self._trimmed_at = 0, 0.0
         for statement in (FORECASTS, ACTUALS):
             database.run(statement)
@@ -98,34 +98,34 @@ class Store:
         for statement in INDICES if database.dialect in INDEXED else ():
             database.run(statement)
         if database.has("step", "lstmforecast_forecasts"):
-            self._take_over()
+            self._move_steps()
         self._trim()
 
     def put_forecasts(self, rows: Sequence[Forecast]) -> None:
-        """Each in place of what that model said from that origin."""
+        """Insert forecasts, or replace those of the same model and origin."""
         self._put("lstmforecast_log", (*Forecast._fields, "logged"), Forecast._fields[:3], rows)
 
     def put_actuals(self, rows: Sequence[tuple[str, str, float]]) -> None:
-        """Series, times and values of what came true, in place of what was posted for the same times."""
+        """Insert actual values (series, time, value), or replace those of the same times."""
         self._put("lstmforecast_actuals", ("series", "time", "value", "logged"), ("series", "time"), rows)
 
     def forecasts(self, models: tuple[str, ...] = ()) -> list[Forecast]:
-        """All rows, or those of some models."""
+        """All forecasts, or those of some models."""
         names = {f"model{i}": name for i, name in enumerate(models)}
         where = f" WHERE model IN ({', '.join(f':{name}' for name in names)})" if names else ""
-        found = self._database.query(f"SELECT {', '.join(Forecast._fields)} FROM lstmforecast_log{where}", names)
+        found = self.database.query(f"SELECT {', '.join(Forecast._fields)} FROM lstmforecast_log{where}", names)
         return [Forecast(*row) for row in found]
 
     def actuals(self) -> list[Any]:
-        """Series, time and value of all that came true."""
-        return self._database.query("SELECT series, time, value FROM lstmforecast_actuals")
+        """Series, time and value of all actual values."""
+        return self.database.query("SELECT series, time, value FROM lstmforecast_actuals")
 
     def pairs(self, a: str, b: str) -> Iterator[list[Pair]]:
-        """Forecasts of both models from the same origins, with actuals, some of a series at a time."""
+        """Forecasts of both models from the same origins, with actual values: pages of one series each."""
         series = self._first("SELECT MIN(series) FROM lstmforecast_actuals", {})
         while series is not None:
             place = {"a": a, "b": b, "series": series, "origin": "", "most": PAGE}
-            while page := self._database.query(PAIRS, place):
+            while page := self.database.query(PAIRS, place):
                 yield self._joined(series, page)
                 place["origin"] = page[-1][0]
                 if len(page) < PAGE:
@@ -135,7 +135,7 @@ class Store:
     def errors(self, series: str, first: str, last: str) -> list[tuple[str, str, str, float]]:
         """Series, model, origin and mean absolute error of each forecast whose last step lies in a span of time."""
         span = {"series": series, "first": first, "last": last, "most": MOST_ENDING}
-        rows = [(*row[:2], json.loads(row[2]), json.loads(row[3])) for row in self._database.query(ENDING, span)]
+        rows = [(*row[:2], json.loads(row[2]), json.loads(row[3])) for row in self.database.query(ENDING, span)]
         known = self._known(series, [each for *_, times, _ in rows for each in times])
         found = []
         for model, origin, times, values in rows:
@@ -146,13 +146,13 @@ class Store:
         return found
 
     def a_time(self, series: str) -> str | None:
-        """The time of one step that was forecast of a series; None: there is none."""
+        """The time of a forecast step of a series; None if there is none."""
         found: str | None = self._first(A_TIME, {"series": series})
         return found
 
     def close(self) -> None:
         """Close the database."""
-        self._database.close()
+        self.database.close()
 
     def _joined(self, series: str, page: list[Any]) -> list[Pair]:
         rows = [(origin, *map(json.loads, arrays)) for origin, *arrays in page]
@@ -170,52 +170,52 @@ class Store:
         return found
 
     def _known(self, series: str, labels: list[str]) -> dict[str, float]:
-        """What came true of a series between the first and the last of some times."""
+        """Actual values of a series between the first and the last of some times."""
         span = {"series": series, "first": min(labels, default=""), "last": max(labels, default="")}
-        return dict(self._database.query(KNOWN, span))
+        return dict(self.database.query(KNOWN, span))
 
     def _first(self, statement: str, values: dict[str, Any]) -> Any:
-        return self._database.query(statement, values)[0][0]
+        return self.database.query(statement, values)[0][0]
 
     def _put(self, table: str, columns: tuple[str, ...], key: tuple[str, ...], rows: Sequence[tuple[Any, ...]]) -> None:
         now = time.time()
-        # of several rows of one key the last counts; keys are the first columns
+        # of several rows of one key the last is used; keys are the first columns
         once = {row[: len(key)]: row for row in rows}
-        self._database.put(table, columns, key, [(*row, now) for row in once.values()])
+        self.database.put(table, columns, key, [(*row, now) for row in once.values()])
         self._since_trimmed += len(rows)
         many = self._max_rows is not None and self._since_trimmed > TRIMMED_AFTER * self._max_rows
         if many or now - self._trimmed_at > TRIMMED_EVERY:
             self._trim()
 
     def _trim(self) -> None:
-        """Delete what is too old, or too much."""
+        """Delete rows that are too old or too many."""
         self._since_trimmed, self._trimmed_at = 0, time.time()
         for table in ("lstmforecast_log", "lstmforecast_actuals"):
             limits = [] if self._keep_days is None else [self._trimmed_at - 86_400 * self._keep_days]
             if self._max_rows is not None:
                 newest = f"SELECT logged FROM {table} ORDER BY logged DESC LIMIT 1 OFFSET :kept"
-                limits += [row[0] for row in self._database.query(newest, {"kept": self._max_rows - 1})]
+                limits += [row[0] for row in self.database.query(newest, {"kept": self._max_rows - 1})]
             if limits:
-                self._database.run(f"DELETE FROM {table} WHERE logged < :limit", [{"limit": max(limits)}])
+                self.database.run(f"DELETE FROM {table} WHERE logged < :limit", [{"limit": max(limits)}])
 
-    def _take_over(self) -> None:
-        """Bring the table of earlier versions, which has a row for each step, into that of today."""
-        columns, most = "series, model, origin, step, time, value", MOVED
-        while page := self._database.query(
+    def _move_steps(self) -> None:
+        """Move the table of earlier versions, which has a row for each step, to the table of forecasts."""
+        columns, most = "series, model, origin, step, time, value", ROWS_PER_MOVE
+        while page := self.database.query(
             f"SELECT {columns} FROM lstmforecast_forecasts ORDER BY series, model, origin, step LIMIT :most",
             {"most": most},
         ):
             groups = [(key, list(rows)) for key, rows in groupby(page, key=lambda row: (row[0], row[1], row[2]))]
             if len(page) == most:
-                # steps of the last one may be missing
+                # the page may end within the last forecast
                 groups, most = groups[:-1], most if len(groups) > 1 else 2 * most
             self.put_forecasts(
                 [forecast_row(*key, [row[4] for row in rows], [row[5] for row in rows]) for key, rows in groups]
             )
             gone = [dict(zip(("series", "model", "origin"), key, strict=True)) for key, _ in groups]
             where = "series = :series AND model = :model AND origin = :origin"
-            self._database.run(f"DELETE FROM lstmforecast_forecasts WHERE {where}", gone)
-        self._database.run("DROP TABLE lstmforecast_forecasts")
+            self.database.run(f"DELETE FROM lstmforecast_forecasts WHERE {where}", gone)
+        self.database.run("DROP TABLE lstmforecast_forecasts")
 
 
 def forecast_row(series: str, model: str, origin: str, times: list[str], values: list[float]) -> Forecast:
@@ -224,7 +224,7 @@ def forecast_row(series: str, model: str, origin: str, times: list[str], values:
 
 
 def open_store(url: str, timeout: float, keep_days: float | None, max_rows: int | None) -> Store:
-    """The store of a URL; tables are made where they are missing."""
+    """The store of a URL; missing tables are created."""
     if not isinstance(url, str) or "://" not in url:
         raise ValueError(f"expected a URL such as 'sqlite:///forecasts.db', got {url!r}")
     if url.startswith("sqlite://"):
@@ -234,7 +234,7 @@ def open_store(url: str, timeout: float, keep_days: float | None, max_rows: int 
 
 
 def write_label(time: Any) -> str:
-    """A time as text: ISO 8601, in UTC if it has a zone; a step's number with a sign and nineteen digits."""
+    """A time as text: ISO 8601, in UTC if it has a zone; an integer with a sign and nineteen digits."""
     if isinstance(time, numbers.Integral) and not isinstance(time, bool):
         return f"{int(time):+020d}"
     if isinstance(time, pd.Period):
@@ -251,5 +251,5 @@ def write_label(time: Any) -> str:
 
 
 def read_label(text: str) -> Any:
-    """What `write_label` wrote."""
+    """Read a label of `write_label`."""
     return int(text) if text[0] in "+-" else pd.Timestamp(text)

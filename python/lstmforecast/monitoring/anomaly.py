@@ -1,61 +1,77 @@
-"""Anomalies in time-ordered data: forecast errors, smoothed scores, a threshold that follows them."""
+"""The anomaly detector: scores of forecast errors, and a threshold that adapts to them."""
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, OutlierMixin, clone
+from sklearn.utils import Tags
+from sklearn.utils.validation import check_is_fitted
 
 from lstmforecast.contract.aside import aside
-from lstmforecast.contract.fit_tasks import FitTasks, with_callbacks
+from lstmforecast.contract.fit_tasks import CallbackSupportMixin, FitTasks, with_callbacks
+from lstmforecast.contract.html_repr import DocLinkMixin
+from lstmforecast.contract.plain import PlainParameters, plain_parameters
 from lstmforecast.estimators.forecaster import LSTMForecaster
-from lstmforecast.export.file_checks import is_count, require, require_array
+from lstmforecast.export.file_checks import require
 from lstmforecast.export.persistence import ModelFile
-from lstmforecast.monitoring.detector import Found, Watcher
+from lstmforecast.export.saving import Saved
+from lstmforecast.monitoring import detector_file
+from lstmforecast.monitoring.detector_rows import Rows, read_at_fit, read_newest, read_rows
+from lstmforecast.monitoring.detector_training import DetectorTraining, check_parameters
 from lstmforecast.monitoring.events import events_frame, find_runs
+from lstmforecast.monitoring.online_detector import OnlineDetector
+from lstmforecast.monitoring.row_times import Irregularities
+from lstmforecast.monitoring.scored_rows import ON_THRESHOLD
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
     from lstmforecast.thresholds import Threshold
 
-# What a score has as its severity before anything can be said of it, and on its threshold.
-NORMAL, ON_THRESHOLD = 0.0, 1.0
+# The severity of rows without a score.
+NORMAL = 0.0
+# Attributes of version 0.1, in the order of those of `OnlineDetector`.
+_STREAM_OF_0_1 = ("forecaster_", "_monitor", "_labels", "_clock", "_frequency", "_report", "_recent", "_ahead")
+# From `warnings.warn` to the caller of `fit`, which scikit-learn's callbacks wrap.
+_FIT_LEVEL = 4 if CallbackSupportMixin.__module__.startswith("sklearn") else 3
 
 
-class LSTMAnomalyDetector(Watcher):
-    """Detect anomalies in a time-ordered series, of one variable or many, by how wrong an LSTM's forecasts were.
+class LSTMAnomalyDetector(Saved, PlainParameters, DocLinkMixin, CallbackSupportMixin, OutlierMixin, BaseEstimator):
+    """Detect anomalies in a time series, of one variable or many, by the errors of an LSTM's forecasts.
 
-    Each row is held against all forecasts that were made of it, one step ahead to the forecaster's horizon. Their
-    absolute errors, in units of the usual error of each step and variable, are averaged over the steps, smoothed
-    over time, and joined over the variables by their root mean square; the score is held against a threshold that
-    follows the scores before it.
+    Each row is compared with all forecasts of it, from one step ahead to the forecaster's horizon. Their absolute
+    errors, divided by the usual error of each step and variable, are averaged over the steps and smoothed over time.
+    The score of a row is their root mean square over the variables; it is compared with a threshold that adapts to the
+    scores before it.
 
     Parameters
     ----------
     forecaster : LSTMForecaster or None, default=None
-        What forecasts: a forecaster of points, without covariates, calendar and ensemble. None: the defaults, 24 steps
-        ahead or a twentieth of the rows, if that is less.
+        The forecaster to fit: of points, without covariates, calendar and ensemble. None: the defaults, with a horizon
+        of 24 steps, or of a twentieth of the rows if that is less.
     smoothing : float, default=24
-        Span, in rows, of the exponentially weighted mean of errors, as in `pandas.Series.ewm`; 1: none. Spikes are
-        found soonest with little, long shifts with more.
+        Span, in rows, of the exponentially weighted mean of errors, as in `pandas.Series.ewm`; 1: none. Small values
+        find spikes sooner, large ones find long shifts.
     threshold : {"ewma", "dynamic", "quantile", "pot"} or an object of `lstmforecast.thresholds`, default="ewma"
-        What a score is held against.
+        The threshold of the scores.
     clip : float or None, default=None
-        For short anomalies: a row is forecast from as if it lay at most so many usual errors (4, say) from its own
-        forecast, so that an anomaly spoils no forecast of the rows after it, and events end when it ends; a new level
-        is followed as slowly. None: rows are forecast from as they are.
+        For short anomalies: later forecasts read each row as at most so many usual errors (4, say) away from its own
+        forecast. An anomaly then has little effect on forecasts of the rows after it, and its event ends when it ends;
+        but the forecasts also follow a new level more slowly. None: forecasts read the rows as they are.
     contamination : "auto" or float, default="auto"
-        ``"auto"``: an anomaly is what lies above its threshold. A part of the rows, above 0 and at most 0.5: thresholds
-        are multiplied so that this part of the rows of `fit` lies above.
+        ``"auto"``: a row is an anomaly if its score is above its threshold. A share of the rows, above 0 and at most
+        0.5: thresholds are multiplied so that this share of the rows of `fit` is above them.
     min_gap : int, default=48
         Anomalies with at most so many rows between them are one event of `detect`.
     refit_every : int or None, default=None
-        After so many rows of `update` the forecaster is fitted anew, while `update` waits; None: never.
+        Number of rows of `update` after which the forecaster is fitted again, within `update`; None: never.
     memory : int, default=10000
-        The newest rows, to which it is fitted then.
+        Number of the newest rows that later fits use.
     random_state : int, RandomState, Generator or None, default=None
         Seed of the forecaster; None: that of ``forecaster``.
 
@@ -66,26 +82,27 @@ class LSTMAnomalyDetector(Watcher):
     offset_ : float
         ``decision_function`` is ``score_samples`` less this; -1 with ``contamination="auto"``.
     window_size_ : int
-        Rows before the first that can be judged.
+        Number of rows before the first that can be scored.
     n_features_in_ : int
-        How many variables.
+        Number of variables.
     feature_names_in_ : ndarray of str of shape (n_features_in_,)
         Column names, if all of them are strings.
     report_ : DataFrame
-        What was irregular in the rows seen by `fit` and `update`: gaps, duplicate and backward time stamps, missing
-        values; how often, how many rows, where first.
+        What was irregular in the rows of `fit` and `update`: gaps, duplicate time stamps, steps back in time, missing
+        values; how often, in how many rows, where first.
+    stream_ : OnlineDetector
+        The fitted forecaster with the state of the scores and of the threshold.
 
     Notes
     -----
-    Rows are taken in the order in which they stand, each as the next step; a time stamp that stands twice, or that lies
-    before the one of the row before, is that of a row as any other. Rows that are missing between two stamps, at most
-    336 of them, and missing values are filled by their forecasts and have no score. `fit` and `detect` warn where there
-    were such, and ``report_`` counts them.
+    Rows are read in their order, each as the next step, also a row whose time stamp is a duplicate or earlier than the
+    one before. Missing rows between two time stamps, at most 336, and missing values are filled by their forecasts and
+    have no score. `fit` and `detect` warn about them, and ``report_`` counts them.
 
-    A variable that never moved in the rows of `fit` is forecast to stay what it is, and raises no alarm until it moves.
+    A variable that is constant in the rows of `fit` is forecast to stay constant: its first change is an anomaly.
 
-    Without ``clip``, an anomaly stays in the windows for as many rows as they have, and spoils forecasts for so long:
-    events end late, and a season later there may be an echo.
+    Without ``clip``, an anomaly disturbs forecasts for as long as it is in the window: events end late, and a second
+    one may follow a season later.
 
     References
     ----------
@@ -104,6 +121,11 @@ class LSTMAnomalyDetector(Watcher):
     >>> print(events["start"][0], events["variables"][0], len(events))
     2026-01-21 20:00:00 ['load'] 1
     """
+
+    _doc_page = "anomalies"
+    n_features_in_: int
+    offset_: float
+    stream_: OnlineDetector
 
     def __init__(
         self,
@@ -135,8 +157,8 @@ class LSTMAnomalyDetector(Watcher):
         Parameters
         ----------
         X : array-like of shape (n,) or (n, k), Series or DataFrame
-            Observations in time order, mostly normal ones; NaN is a missing value. A time index tells where rows are
-            missing and how long a season is.
+            Observations in time order, most of them normal; NaN is a missing value. From a time index, missing rows and
+            the length of a season are found.
         y : None
             Ignored, for scikit-learn.
 
@@ -148,15 +170,16 @@ class LSTMAnomalyDetector(Watcher):
         Raises
         ------
         TypeError, ValueError
-            If a parameter is out of range, a column holds no numbers or no values, or the data are too short or in no
-            order. After any error the detector is what it was before.
+            If a parameter is out of range, a column has no numbers or no values, or the data are too short or unsorted.
+            After an error the detector is unchanged.
         """
         with aside(self) as fitted:
-            table, index = fitted._read(X, reset=True)
-            self._check_parameters(len(table))
-            fitted._check_savable(index)
+            rows, parameters = read_at_fit(fitted, X), plain_parameters(self)
+            check_parameters(parameters, len(rows.table))
+            detector_file.check_savable(rows.index, rows.labels)
             tasks = FitTasks(self, X, y)
-            fitted._start(table, index)
+            fitted.stream_ = OnlineDetector.fitted(rows, DetectorTraining.of(parameters))
+            _warn(fitted.stream_.irregularities, stacklevel=_FIT_LEVEL)
             fitted.offset_ = -ON_THRESHOLD
             if self.contamination != "auto":
                 fitted.offset_ = float(np.percentile(fitted._score_samples(X), 100 * float(self.contamination)))
@@ -164,19 +187,19 @@ class LSTMAnomalyDetector(Watcher):
         return self
 
     def score_samples(self, X: Any) -> NDArray[np.float64]:
-        """How normal each row is: minus its score, as a multiple of its threshold.
+        """Score how normal each row is: minus its score, divided by its threshold.
 
         Parameters
         ----------
         X : array-like of shape (n,) or (n, k), Series or DataFrame
-            Rows in time order, with the columns of `fit`. If their time index goes on after the rows seen by `fit` and
-            `update`, those are the rows before them; else they are a series of their own, of whose first
-            ``window_size_`` rows nothing can be said. What is learned of thresholds on the way is forgotten.
+            Rows in time order, with the columns of `fit`. If their time index continues after the rows of `fit` and
+            `update`, they are taken as the continuation of these; else as a series of their own, whose first
+            ``window_size_`` rows have no score. The detector itself doesn't change.
 
         Returns
         -------
         ndarray of shape (n,)
-            0 is as normal as can be, and what rows have of which nothing is known; an anomaly is below ``offset_``.
+            At most 0; rows without a score have 0. Anomalies are below ``offset_``.
 
         Raises
         ------
@@ -189,7 +212,7 @@ class LSTMAnomalyDetector(Watcher):
         return self._score_samples(X)
 
     def decision_function(self, X: Any) -> NDArray[np.float64]:
-        """How far each row is from being an anomaly: ``score_samples(X) - offset_``.
+        """Compute the distance of each row from being an anomaly: ``score_samples(X) - offset_``.
 
         Parameters
         ----------
@@ -219,7 +242,7 @@ class LSTMAnomalyDetector(Watcher):
         return np.where(self.decision_function(X) < 0, -1, 1)
 
     def trace(self, X: Any) -> pd.DataFrame:
-        """All that is known of each row: for pictures, and for those who ask why.
+        """Get all that the detector computes for each row, to draw or to explain it.
 
         Parameters
         ----------
@@ -230,14 +253,13 @@ class LSTMAnomalyDetector(Watcher):
         -------
         DataFrame of shape (n, 3 * k + 4)
             With the index of ``X``, in the time zone of `fit`. Columns of two levels: ``("value", name)``,
-            ``("forecast", name)`` a step ahead and ``("error", name)``, smoothed and in usual errors, of each variable;
-            ``score``, ``threshold`` (after ``contamination``), ``severity`` (their ratio) and ``anomaly``. NaN where
-            nothing is known.
+            ``("forecast", name)`` one step ahead and ``("error", name)``, smoothed and in usual errors, of each
+            variable; ``score``, ``threshold`` (after ``contamination``), ``severity`` (their ratio) and ``anomaly``.
+            NaN where nothing is known.
         """
         self._check_is_fitted()
-        table, index = self._read(X)
-        found, _ = self._look(table, index)
-        return self._frame(table, index, found)
+        rows = self._read(X)
+        return self.stream_.score(rows)[0].frame(rows, self.offset_)
 
     def detect(self, X: Any) -> pd.DataFrame:
         """Find events: runs of anomalies.
@@ -250,9 +272,9 @@ class LSTMAnomalyDetector(Watcher):
         Returns
         -------
         DataFrame of shape (n_events, 5)
-            ``start``, ``end`` (the last anomaly) and ``peak`` by the labels of the rows, or their numbers;
-            ``severity``, the score at the peak as a multiple of its threshold; ``variables``, a list of those whose
-            error at the peak is at least half of the greatest.
+            ``start``, ``end`` (the last anomaly) and ``peak``: labels or numbers of rows. ``severity``: the score at
+            the peak divided by its threshold. ``variables``: a list of those whose error at the peak is at least half
+            of the greatest.
 
         Warns
         -----
@@ -260,27 +282,26 @@ class LSTMAnomalyDetector(Watcher):
             Once, if ``X`` has gaps, duplicate or backward time stamps, or missing values.
         """
         self._check_is_fitted()
-        table, index = self._read(X)
-        found, report = self._look(table, index)
-        self._warn(report)
-        severity = self._severity(found)
+        rows = self._read(X)
+        scored, irregularities = self.stream_.score(rows)
+        _warn(irregularities, stacklevel=3)
+        severity = scored.severity() / abs(self.offset_)
         runs = find_runs(severity, ON_THRESHOLD, self.min_gap)
-        labels = pd.RangeIndex(len(table)) if index is None else index
-        return events_frame(runs, severity, found.errors, labels, self._names())
+        return events_frame(runs, severity, scored.errors, rows.row_labels, rows.names)
 
     def update(self, X: Any) -> NDArray[np.float64]:
-        """Take in the newest rows of a stream, and judge them, in constant time and memory for each.
+        """Score the newest rows of a stream and learn from them, in constant time and memory for each row.
 
         Parameters
         ----------
         X : array-like of shape (n,) or (n, k), Series or DataFrame
-            Rows that follow the last ones seen; an array of shape (k,) is one row of several variables. A time index
-            may leave gaps. Fastest are arrays.
+            Rows that follow the last ones; an array of shape (k,) is one row of several variables. A time index may
+            have gaps. Arrays are fastest.
 
         Returns
         -------
         ndarray of shape (n,)
-            As `decision_function`: below 0 for anomalies. Each row is judged by what was known before it.
+            As `decision_function`: below 0 for anomalies. Each row is scored by what was known before it.
 
         Raises
         ------
@@ -290,59 +311,87 @@ class LSTMAnomalyDetector(Watcher):
             As in `fit`; also for other columns.
         """
         self._check_is_fitted()
-        table, index = self._read_newest(X)
-        return -self._severity(self._go_on(table, index)) * abs(self.offset_) - self.offset_
+        rows = read_newest(self, X, self.stream_.times, self.stream_.labels)
+        if self.refit_every is None:
+            scored = self.stream_.update(rows)
+        else:
+            stream = self.stream_.copied()
+            scored = stream.update(rows, DetectorTraining.of(plain_parameters(self)))
+            self.stream_ = stream
+        # as `decision_function` computes it, to the bit
+        return -(scored.severity() / abs(self.offset_)) * abs(self.offset_) - self.offset_
+
+    @property
+    def forecaster_(self) -> LSTMForecaster:
+        """The fitted forecaster."""
+        return self.stream_.forecaster
+
+    @property
+    def window_size_(self) -> int:
+        """Rows before the first that can be scored."""
+        check_is_fitted(self)
+        return self.forecaster_.window_size_
+
+    @property
+    def report_(self) -> pd.DataFrame:
+        """What was irregular in the rows so far: a row for each kind, with how often, in how many rows, where first."""
+        check_is_fitted(self)
+        return self.stream_.irregularities.frame()
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "offset_")
+
+    def _check_is_fitted(self) -> None:
+        # scikit-learn's takes as long as a forecast
+        if not self.__sklearn_is_fitted__():
+            check_is_fitted(self)
+
+    def _read(self, X: Any) -> Rows:
+        return read_rows(self, X, self.stream_.times, self.stream_.labels)
+
+    def _score_samples(self, X: Any) -> NDArray[np.float64]:
+        return NORMAL - self.stream_.score(self._read(X))[0].severity()
 
     def _pack(self) -> ModelFile:
-        return self.forecaster_._pack().with_detector(*self._packed())
+        parameters = plain_parameters(self)
+        arrays, values = detector_file.pack(self.stream_, parameters, self.offset_, hasattr(self, "feature_names_in_"))
+        file = self.forecaster_._pack()
+        return file.with_detector(arrays, detector_file.pack_parameters(parameters), values)
 
     @classmethod
     def _unpack(cls, file: ModelFile) -> Self:
         require(file.words["estimator"] == LSTMForecaster.__name__, "a detector without a forecaster")
-        detector = cls._unpacked(LSTMForecaster._unpack(file), *file.detector())
-        detector._check_restored()
+        forecaster = LSTMForecaster._unpack(file)
+        arrays, parameters, values = file.detector()
+        detector = cls(**detector_file.unpack_parameters(parameters))
+        if values["own_forecaster"]:
+            detector.set_params(forecaster=clone(forecaster))
+        check_parameters(plain_parameters(detector), 2)
+        detector.stream_ = detector_file.unpack(forecaster, arrays, values)
+        detector.n_features_in_, detector.offset_ = int(values["n_features"]), float(values["offset"])
+        if values["named"]:
+            detector.feature_names_in_ = np.array(detector.stream_.labels, dtype=object)
+        detector_file.check(detector.stream_, detector.n_features_in_, detector.offset_, detector.refit_every)
         return detector
 
-    def _check_restored(self) -> None:
-        """Raise a ValueError if what was read besides forecaster and monitor doesn't go together."""
-        k, labels, clock = self.forecaster_.n_features_in_, self._labels, self._clock
-        require(self.n_features_in_ == k, f"{self.n_features_in_} columns")
-        require(labels is None or len(labels) == k, "other names of columns")
-        require(-np.inf < self.offset_ < 0, f"an offset of {self.offset_}")
-        if clock.newest is None:
-            require(clock.step == 0, "steps without times")
-        else:
-            require(len(clock.newest) == 1 and not clock.newest.hasnans and clock.step > 0, "a clock that stands still")
-        recent, every = self._recent, self.refit_every
-        require(self._ahead in range(every or 1), f"{self._ahead} rows since the last fit")
-        require(len(recent) == (0 if every is None else 1), "other rows to be fitted to")
-        for rows in recent:
-            require_array("rows", rows, np.float64, (None, k), finite=False)
-            require(not np.isinf(rows).any(), "rows that are infinite")
-        counts = [*self._report.counts.values(), *self._report.rows.values()]
-        named = all(isinstance(label, str) for label in self._report.first.values())
-        require(all(map(is_count, counts)) and named, "a report of nothing")
-        repr(self.report_)
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Read a pickle; in those of version 0.1 the parts of the stream are attributes of the detector."""
+        if "_monitor" in state:
+            state = dict(state)
+            state["stream_"] = OnlineDetector(*(state.pop(name) for name in _STREAM_OF_0_1))
+        super().__setstate__(state)
 
-    def _score_samples(self, X: Any) -> NDArray[np.float64]:
-        table, index = self._read(X)
-        found, _ = self._look(table, index)
-        return NORMAL - found.severity()
 
-    def _severity(self, found: Found) -> NDArray[np.float64]:
-        """Scores as multiples of the thresholds that ``contamination`` makes."""
-        return found.severity() / abs(self.offset_)
-
-    def _frame(self, table: NDArray[np.float64], index: pd.Index | None, found: Found) -> pd.DataFrame:
-        names = self._names()
-        blocks = {"value": table, "forecast": found.forecasts, "error": found.errors}
-        columns: dict[tuple[Any, Any], Any] = {
-            (kind, name): block[:, i] for kind, block in blocks.items() for i, name in enumerate(names)
-        }
-        severity = self._severity(found)
-        columns |= {("score", ""): found.scores, ("threshold", ""): found.thresholds * abs(self.offset_)}
-        columns |= {("severity", ""): np.where(np.isnan(found.scores), np.nan, severity)}
-        columns |= {("anomaly", ""): severity > ON_THRESHOLD}
-        frame = pd.DataFrame(columns, index=pd.RangeIndex(len(table)) if index is None else index)
-        frame.columns = pd.MultiIndex.from_tuples(list(columns))
-        return frame
+def _warn(irregularities: Irregularities, *, stacklevel: int) -> None:
+    text = str(irregularities)
+    if text:
+        warnings.warn(
+            f"X has {text}; rows are read in their order, and missing ones are filled by forecasts",
+            UserWarning,
+            stacklevel=stacklevel,
+        )

@@ -1,4 +1,4 @@
-"""Detectors of a change in the mean of a stream, a number at a time in constant memory."""
+"""Tests for a change of the mean of a stream, one number at a time in constant memory."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import numpy as np
 class PageHinkley:
     """Page and Hinkley's test for a rise of the mean above a known one.
 
-    ``statistic`` is the greatest sum of the newest values less ``allowance`` each; it exceeds ``threshold`` when the
-    mean has risen. It stops at twice the threshold, so that it falls back soon when the mean does.
+    ``statistic`` is the greatest sum of the newest values, each minus ``allowance``. It exceeds ``threshold`` when the
+    mean has risen. It never exceeds twice the threshold, so that it falls soon after the mean has fallen.
 
     Parameters
     ----------
     allowance : float
-        What each value may be above the known mean, in the values' deviations.
+        How far a value may be above the known mean, in standard deviations.
     threshold : float
-        What the sum may reach.
+        The greatest sum without an alarm.
 
     References
     ----------
@@ -38,7 +38,7 @@ class PageHinkley:
 
     @classmethod
     def of_run_length(cls, run_length: float, allowance: float) -> PageHinkley:
-        """The test that raises a false alarm after so many independent normal values, on average.
+        """The test with a false alarm after ``run_length`` independent normal values on average.
 
         The threshold solves Siegmund's approximation (1985), ``(e^(2ab) - 2ab - 1) / 2a^2`` with the allowance a and a
         threshold of b - 1.166.
@@ -51,35 +51,35 @@ class PageHinkley:
         return cls(allowance, max(float(brentq(excess, 1e-3, 350 / allowance)) - 1.166, 0.1))
 
     def update(self, value: float) -> bool:
-        """Take in one value: whether the mean has risen."""
+        """Learn one value, and tell whether the mean has risen."""
         self.statistic = min(max(self.statistic + value - self.allowance, 0.0), 2 * self.threshold)
         return self.statistic > self.threshold
 
 
 class Adwin:
-    """Adaptive windowing: the newest values, as far back as their mean has not changed.
+    """Adaptive windowing (ADWIN): a window of the newest values, as long as their mean hasn't changed.
 
-    Values are kept as counts, means and squares of buckets whose sizes double, so that n values take ``5 log2 n`` of
-    them. At each check the window is cut wherever both sides' means differ by more than chance explains, and what lies
-    before the cut is forgotten.
+    The window is stored as counts, means and squares of buckets whose sizes double: n values take ``5 log2 n`` buckets.
+    At each check the window is cut where the means of both sides differ by more than chance explains, and the values
+    before the cut are dropped.
 
     Parameters
     ----------
     delta : float, default=0.002
-        How probable a false cut may be at each check.
+        Greatest probability of a false cut at each check.
     clock : int, default=32
-        Values from one check to the next.
+        Number of values from one check to the next.
     least : int, default=5
-        Values on each side of a cut.
+        Fewest values on each side of a cut.
 
     Attributes
     ----------
     n : int
-        Values in the window.
+        Number of values in the window.
     mean : float
-        Their mean.
+        Mean of the window.
     change : float
-        How far the newer side's mean was above the older's at the last cut; 0 before there was one.
+        Mean of the newer side minus that of the older side at the last cut; 0 before the first.
 
     References
     ----------
@@ -114,14 +114,14 @@ class Adwin:
         return sum(count * mean for count, mean, _ in self._buckets) / max(self.n, 1)
 
     def update(self, value: float) -> bool:
-        """Take in one value: whether the window was cut."""
+        """Learn one value, and tell whether the window was cut."""
         self._seen += 1
         self._buckets.append((1, float(value), 0.0))
         self._compress()
         return self._seen % self.clock == 0 and self._cut()
 
     def _compress(self) -> None:
-        """Join the two oldest buckets of a size of which there are too many."""
+        """Join the two oldest buckets of each size that has too many."""
         end = len(self._buckets)
         while end:
             start = end
@@ -134,7 +134,7 @@ class Adwin:
         del self._buckets[: -self.MOST_BUCKETS]
 
     def _cut(self) -> bool:
-        """Forget the oldest buckets for as long as some cut parts two means."""
+        """Drop the oldest buckets while there is a cut between different means."""
         found = False
         while (change := self._greatest_change()) is not None:
             self.change, found = change, True
@@ -142,7 +142,7 @@ class Adwin:
         return found
 
     def _greatest_change(self) -> float | None:
-        """How far the newer mean is above the older at the cut that is most significant; None where none is."""
+        """The newer mean minus the older one at the most significant cut; None if no cut is significant."""
         counts, means, squares = (np.array(column) for column in zip(*self._buckets, strict=True))
         n, total = counts.sum(), counts @ means
         if n < 2 * self.least:

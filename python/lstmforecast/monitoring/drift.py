@@ -1,4 +1,4 @@
-"""Are the data still what a model was fitted to? Inputs and errors of a model in use, in constant memory."""
+"""The drift monitor: whether inputs and errors of a model in use still resemble a reference, in constant memory."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ __all__ = ["DriftMonitor"]
 Array = NDArray[np.float64]
 
 STATES = ("ok", "warning", "drift")
-# A warning may be false so many times as often.
+# Warnings may be false so many times as often as alarms.
 WARNING = 5
 KEPT_TESTS = 1000
 
 
 class _Row(NamedTuple):
-    """What one test says of one feature, or of the errors."""
+    """The result of a test, of a feature or of the errors."""
 
     feature: str
     test: str
@@ -45,7 +45,7 @@ class _Row(NamedTuple):
     state: str
 
     def sentence(self) -> str:
-        """Why it isn't ok."""
+        """The result in words, for a state that isn't ok."""
         if np.isnan(self.threshold):
             return f"{self.feature}: {self.test} found a rise by {self.statistic:.2f}"
         sign = ">" if self.state == "drift" else "near"
@@ -53,37 +53,36 @@ class _Row(NamedTuple):
 
 
 class DriftMonitor(PlainParameters, DocLinkMixin, BaseEstimator):
-    """Watches inputs and errors of a model, a row at a time, and says when they aren't what they were.
+    """Detect drift of a model's inputs and errors, one row at a time.
 
-    The newest ``window`` rows are held against a reference, feature by feature: the greatest difference of their
-    distribution functions (Kolmogorov and Smirnov), and the population stability index of ten bins (PSI); four times in
-    each window. Errors go through Page and Hinkley's test and ADWIN; only a rise counts.
+    The newest ``window`` rows are compared with a reference, four times in each window, by two tests of each feature:
+    Kolmogorov-Smirnov (KS), the greatest difference of the distribution functions, and the population stability index
+    (PSI) of ten bins. Errors are tested by Page-Hinkley and ADWIN, only for a rise.
 
-    Thresholds share ``false_alarms`` out among all tests, so that many features don't raise more alarms than one. How
-    far windows are from the reference by chance is learnt from the reference itself, autocorrelation and seasons
-    included; errors that resemble each other are averaged in batches. A reference should therefore hold ten windows or
-    more, and a window whole seasons: a week of hours where weekends differ.
+    ``false_alarms`` is divided between all tests, so that many features don't raise more alarms than one. How much
+    windows differ from the reference by chance is learned from the reference, with its autocorrelation and seasons;
+    correlated errors are averaged in batches. A reference should therefore have at least ten windows, and a window
+    whole seasons: a week of hourly rows if weekends differ.
 
     Parameters
     ----------
     window : int or None, default=None
-        Rows that are held against the reference; None: a tenth of it, 30 at least.
+        Number of rows compared with the reference; None: a tenth of it, at least 30.
     false_alarms : float, default=0.01
-        Expected number of false alarms in a window of rows, at most, where nothing changes. A warning is what would be
-        an alarm with five times as many.
+        Greatest expected number of false alarms in a window of rows without drift. Warnings have five times as many.
 
     Attributes
     ----------
     state_ : {"ok", "warning", "drift"}
-        What the tests said last.
+        The most severe result of the last tests.
     reason_ : str
-        Which tests said so, with statistic and threshold; empty for ``"ok"``.
+        The tests with this result, with statistic and threshold; empty for ``"ok"``.
     n_seen_ : int
-        Rows since `fit`.
+        Number of rows since `fit`.
     window_ : int
-        Rows in a window.
+        Number of rows in a window.
     feature_names_in_ : ndarray of str
-        The columns of a DataFrame, or x0, x1, ...
+        Columns of a DataFrame, or x0, x1, ...
 
     References
     ----------
@@ -110,15 +109,15 @@ class DriftMonitor(PlainParameters, DocLinkMixin, BaseEstimator):
         self.false_alarms = false_alarms
 
     def fit(self, X: ArrayLike | pd.DataFrame, errors: ArrayLike | pd.Series | None = None) -> DriftMonitor:
-        """Learn what is normal, and begin to watch.
+        """Learn the reference.
 
         Parameters
         ----------
         X : array-like, Series or DataFrame of shape (n,) or (n, k)
-            Inputs in time order; NaN where missing: more or fewer missing values are a drift, too.
+            Inputs in time order, NaN where missing; a change in the share of missing values is drift, too.
         errors : array-like or Series of shape (m,), default=None
-            Errors of the model's forecasts on data that it wasn't fitted to, in time order; their size counts, missing
-            ones are left out. None: only inputs are watched.
+            Errors of the model's forecasts on data that it wasn't fitted to, in time order. Their absolute values are
+            used, missing ones are left out. None: only inputs are tested.
 
         Returns
         -------
@@ -158,55 +157,55 @@ class DriftMonitor(PlainParameters, DocLinkMixin, BaseEstimator):
     def from_forecaster(
         cls, forecaster: LSTMForecaster, y: Any, *, window: int | None = None, false_alarms: float = 0.01
     ) -> DriftMonitor:
-        """Make a monitor of what a forecaster reads and of how far it is off.
+        """Make a monitor of the rows and the errors of a forecaster.
 
         Parameters
         ----------
         forecaster : LSTMForecaster
             Fitted to one series.
         y : array-like, Series or DataFrame of shape (n,) or (n, k)
-            What is normal: the data of the fit, or such as it should meet, in time order.
+            The reference: the data of the fit, or others that are normal, in time order.
         window, false_alarms
-            As of the class.
+            As in the class.
 
         Returns
         -------
         DriftMonitor
-            Fitted to ``y`` and to the mean absolute error, over steps and variables, of each forecast from the windows
-            that the fit held out; where ``transform`` is set or too few were held out, to ``y`` alone.
+            Fitted to ``y``, and to the mean absolute error over steps and variables of each forecast of the rows that
+            `fit` held out. With a ``transform``, or with too few rows held out, fitted to ``y`` alone.
 
         Raises
         ------
         sklearn.exceptions.NotFittedError, TypeError, ValueError
-            If the forecaster isn't fitted, was fitted to a panel, or ``y`` is none of its series; as `fit`.
+            If the forecaster isn't fitted or was fitted to a panel, or ``y`` has other columns; also as in `fit`.
         """
         check_is_fitted(forecaster)
-        seen, calibration = forecaster.fitted_.seen.observations, forecaster.fitted_.calibration
-        if seen.is_panel:
+        observations, calibration = forecaster.fitted_.dataset.observations, forecaster.fitted_.calibration
+        if observations.is_panel:
             raise ValueError("expected a forecaster of one series, got one of a panel")
         table, form = read_table(y)
-        check_columns(seen.form, seen.n_columns, form, table.shape[1])
-        names = [str(name) for name in seen.form.variables(seen.n_columns)]
+        check_columns(observations.form, observations.n_columns, form, table.shape[1])
+        names = [str(name) for name in observations.form.variables(observations.n_columns)]
         errors = None
         if forecaster.transform is None and calibration is not None and len(calibration) >= 2 * LEAST_BATCHES:
             errors = np.abs(calibration.errors).mean(axis=(1, 2))
         return cls(window, false_alarms).fit(pd.DataFrame(table, columns=names), errors)
 
     @property
-    def watches_errors(self) -> bool:
+    def tests_errors(self) -> bool:
         """Whether `fit` was given errors."""
         check_is_fitted(self, "state_")
         return self._errors is not None
 
     def update(self, X: ArrayLike | pd.DataFrame, error: Any = None) -> str:
-        """Take in what is new: one row or several.
+        """Learn new rows, and test.
 
         Parameters
         ----------
         X : array-like, Series or DataFrame of shape (k,) or (n, k)
             Rows of inputs, with the columns of `fit`; for one feature a number or (n,).
         error : float, array-like of shape (n,) or None, default=None
-            Errors that became known, of these rows or of earlier ones; NaN and None: none did.
+            Errors that are newly known, of these rows or of earlier ones; NaN or None: none.
 
         Returns
         -------
@@ -218,7 +217,7 @@ class DriftMonitor(PlainParameters, DocLinkMixin, BaseEstimator):
         sklearn.exceptions.NotFittedError
             Before `fit`.
         ValueError
-            If there are other columns than in `fit`, a value is infinite, or an error is given and `fit` had none.
+            If the columns aren't those of `fit`, a value is infinite, or an error is given and `fit` had none.
         """
         check_is_fitted(self, "state_")
         rows = self._read_rows(X)
@@ -229,14 +228,14 @@ class DriftMonitor(PlainParameters, DocLinkMixin, BaseEstimator):
         return self.state_
 
     def report(self) -> pd.DataFrame:
-        """What each test says now.
+        """Get the results of the tests.
 
         Returns
         -------
         DataFrame with columns statistic, threshold, state, indexed by feature and test
-            ``"KS"`` and ``"PSI"`` of each feature as of the last test; with errors, of ``"errors"`` ``"Page-Hinkley"``
-            (in deviations of a batch) and ``"ADWIN"`` (how far the mean rank rose within the last window, with no
-            threshold of its own). Statistics are nan until the first window is full.
+            ``"KS"`` and ``"PSI"`` of each feature at the last test. With errors, also ``"Page-Hinkley"`` of
+            ``"errors"``, in standard deviations of a batch, and ``"ADWIN"``: the rise of the mean rank within the last
+            window, without a threshold. Statistics are NaN until the first window is full.
         """
         check_is_fitted(self, "state_")
         rows = self._rows()
@@ -245,12 +244,12 @@ class DriftMonitor(PlainParameters, DocLinkMixin, BaseEstimator):
         return pd.DataFrame(table, index, columns=["statistic", "threshold", "state"])
 
     def trace(self) -> pd.DataFrame:
-        """The last 1,000 tests: statistics as multiples of their thresholds, above 1 an alarm.
+        """Get the last 1,000 tests: statistics divided by their thresholds; above 1 is an alarm.
 
         Returns
         -------
-        DataFrame indexed by the row, counted from 1, with a column for each test, (feature, test)
-            What `lstmforecast.plot.drift` draws.
+        DataFrame indexed by the row, counted from 1, with a column (feature, test) for each test
+            As `lstmforecast.plot.drift` draws it.
         """
         check_is_fitted(self, "state_")
         columns: list[tuple[Hashable, str]] = [(f, test) for test in ("KS", "PSI") for f in self.feature_names_in_]
@@ -261,7 +260,7 @@ class DriftMonitor(PlainParameters, DocLinkMixin, BaseEstimator):
         return pd.DataFrame(values, index, pd.MultiIndex.from_tuples(columns, names=["feature", "test"]))
 
     def _share(self, n_kinds: int) -> None:
-        """Thresholds, and those of warnings, such that all tests of a window together keep the promise."""
+        """Set thresholds of alarms and warnings, so that all tests of a window together have few false alarms."""
         chance = self.false_alarms / n_kinds / (2 * self.n_features_in_ * CHECKS)
         self._thresholds = self._inputs.thresholds(chance)
         warnings = self._inputs.thresholds(min(WARNING * chance, 0.5))
@@ -289,7 +288,7 @@ class DriftMonitor(PlainParameters, DocLinkMixin, BaseEstimator):
             self._decide()
 
     def _decide(self) -> None:
-        """Set state and reason from all tests, and keep their numbers."""
+        """Set state and reason from all tests, and remember their statistics."""
         ratios = self._input_ratios.ravel()
         if self._errors is not None:
             test = self._errors.page_hinkley
@@ -300,7 +299,7 @@ class DriftMonitor(PlainParameters, DocLinkMixin, BaseEstimator):
         self.reason_ = "; ".join(row.sentence() for row in rows if row.state != "ok")
 
     def _rows(self) -> list[_Row]:
-        """What each test says."""
+        """The result of each test."""
         known, rows = self._inputs.n_seen >= self.window_, []
         for test, name in enumerate(("KS", "PSI")):
             for i, feature in enumerate(self.feature_names_in_):
@@ -325,13 +324,13 @@ class DriftMonitor(PlainParameters, DocLinkMixin, BaseEstimator):
         if error is None:
             return np.zeros(0)
         if self._errors is None:
-            raise ValueError("expected no error, as fit was given none, got one: call fit(X, errors)")
+            raise ValueError("expected no error, as fit was given none, got one: call fit(X, errors) first")
         return _sizes(error)
 
 
 def _error_rows(tests: ErrorTests) -> list[_Row]:
     sums = tests.page_hinkley
-    # its false alarms grow by e for each 2 * allowance that the threshold is lower
+    # false alarms grow by a factor e for each 1 / (2 * allowance) by which the threshold is lower
     warning = max(sums.threshold - np.log(WARNING) / (2 * sums.allowance), sums.threshold / 2)
     state = STATES[int(sums.statistic > warning) + int(sums.statistic > sums.threshold)]
     change = tests.adwin.change if tests.has_risen else 0.0

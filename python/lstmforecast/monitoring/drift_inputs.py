@@ -1,4 +1,4 @@
-"""Whether inputs are distributed as they were: a window of new rows against a reference, feature by feature."""
+"""Tests whether the distribution of inputs has changed: a window of new rows against a reference, by feature."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ Array = NDArray[np.float64]
 
 N_CELLS = 50
 CELLS_PER_BIN = 5
-# How often a window is tested while it is filled anew.
+# Tests in the rows of a window.
 CHECKS = 4
 
 
 class Distances(NamedTuple):
-    """How far windows are from the reference, of each feature: arrays of shape (..., k).
+    """Distances between windows and the reference, of each feature: arrays of shape (..., k).
 
     Parameters
     ----------
     ks : ndarray
-        Kolmogorov and Smirnov's: the greatest difference of the distribution functions, at the reference's quantiles.
+        Kolmogorov-Smirnov: the greatest difference of the distribution functions, at quantiles of the reference.
     psi : ndarray
-        The population stability index of ten bins of equal size in the reference, and one for missing values.
+        Population stability index of ten bins, equally full in the reference, and one for missing values.
     square : ndarray
-        The mean square of the difference (Cramér and von Mises').
+        Cramér-von Mises: the mean squared difference of the distribution functions.
     """
 
     ks: Array
@@ -34,19 +34,19 @@ class Distances(NamedTuple):
 
 
 class Reference:
-    """What inputs were like, as shares of cells between quantiles; the newest window of rows is held against it.
+    """The distribution of inputs, as shares of cells between quantiles, and the newest window of rows.
 
-    How autocorrelation is treated: windows of the reference itself are as far from the whole as their rows resemble
-    each other. From their distances follows how many independent rows a window is worth (`n_ks`), by which the
-    distributions of both statistics are scaled. Seasons that fit into a window make it worth more than its rows, which
-    isn't believed.
+    Autocorrelation makes windows differ more from the reference than independent rows would. How much is learned from
+    windows of the reference itself: their distances tell how many independent rows a window is worth (`n_ks`), by which
+    the distributions of both statistics are scaled. Where seasons make a window worth more than its rows, its number of
+    rows is used.
 
     Parameters
     ----------
     values : ndarray of shape (n, k)
-        In time order; NaN where missing, which is a cell of its own.
+        In time order, NaN where missing; missing values have a cell of their own.
     window : int
-        Rows that are held against it.
+        Number of rows compared with the reference.
     """
 
     def __init__(self, values: Array, window: int) -> None:
@@ -69,7 +69,7 @@ class Reference:
         return np.where(np.isnan(values), N_CELLS, found).astype(np.uint8)
 
     def push(self, row: NDArray[np.uint8]) -> None:
-        """Take in the cells (k,) of one row, in place of the oldest."""
+        """Replace the oldest row by the cells (k,) of a new one."""
         place, features = self.n_seen % self.window, np.arange(len(row))
         if self.n_seen >= self.window:
             self._counts[features, self._ring[place]] -= 1
@@ -79,11 +79,11 @@ class Reference:
 
     @property
     def is_due(self) -> bool:
-        """Whether the window is full, and a quarter of it new since the last test."""
+        """Whether the window is full, and a quarter of it is new since the last test."""
         return self.n_seen >= self.window and self.n_seen % max(self.window // CHECKS, 1) == 0
 
     def distances(self, counts: Array | None = None) -> Distances:
-        """Those of a window's counts (k, cells); of the newest rows, if none are given."""
+        """Distances of the counts (k, cells) of a window, by default of the newest rows."""
         counts = self._counts if counts is None else counts
         difference = np.cumsum(counts / self.window - self.shares, axis=1)
         share = self._binned(counts + 0.5 / CELLS_PER_BIN)
@@ -92,7 +92,7 @@ class Reference:
         return Distances(np.abs(difference).max(axis=1), psi, (self.shares * difference**2).sum(axis=1))
 
     def thresholds(self, chance: float) -> tuple[Array, Array]:
-        """What both statistics exceed with that chance where nothing has changed: two of shape (k,)."""
+        """What KS and PSI exceed with probability ``chance`` without drift: two arrays of shape (k,)."""
         from scipy import stats
 
         root = np.sqrt(self.n_ks)
@@ -105,7 +105,7 @@ class Reference:
         return np.add.reduceat(cells, self.bins, axis=1)
 
     def _calibrate(self, cells: NDArray[np.uint8]) -> None:
-        """Learn from windows of the reference how far windows are from it by chance."""
+        """Learn from windows of the reference how much windows differ from it by chance."""
         (n, _), window = cells.shape, self.window
         starts = range(0, n - window + 1, max(window // CHECKS, 1))
         counts = (
@@ -113,20 +113,20 @@ class Reference:
             for start in starts
         )
         _, psi, square = (np.array(column) for column in zip(*map(self.distances, counts), strict=True))
-        # windows of the reference are nearer to it than others: they are part of it
+        # windows of the reference are nearer to it than new ones: they are part of it
         nearness = (1 - window / n) / (1 + window / n)
         below = np.cumsum(self.shares, axis=1)
         expected = (self.shares * below * (1 - below)).sum(axis=1)
-        # the mean of few windows is uncertain, by about its own size over the root of their number
+        # relative standard error of a mean over few windows
         caution = 1 + np.sqrt(window / n)
         with np.errstate(divide="ignore", invalid="ignore"):
             worth = expected / (caution * square.mean(axis=0)) * nearness
         self.n_ks = np.clip(np.nan_to_num(worth, nan=window), 1, window / (1 + window / n))
         filled = np.maximum((self._binned(self.shares) > 0).sum(axis=1) - 1, 1)
         mean = np.maximum(caution * psi.mean(axis=0) / nearness, filled * (1 / window + 1 / n))
-        spread = 2 * psi.mean(axis=0) ** 2 / np.maximum(psi.var(axis=0), 1e-300)
-        # windows that overlap vary less than those to come
-        self._psi_freedom = np.clip(0.7 * spread, 1, filled)
+        freedom = 2 * psi.mean(axis=0) ** 2 / np.maximum(psi.var(axis=0), 1e-300)
+        # overlapping windows vary less than new ones
+        self._psi_freedom = np.clip(0.7 * freedom, 1, filled)
         self._psi_scale = mean / self._psi_freedom
 
 

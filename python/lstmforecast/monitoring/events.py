@@ -1,4 +1,4 @@
-"""Events: runs of rows above their threshold, those near each other taken as one."""
+"""Events: runs of anomalies, joined where they are near each other."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-# A variable has a part in an event if its error is this part of the greatest.
+# An event names the variables whose error at its peak is at least this share of the greatest.
 LEAST_PART = 0.5
 
 
 class Run(NamedTuple):
-    """Rows of an event: the first, the last, and that of the greatest severity."""
+    """The rows of an event: the first, the last, and the one of greatest severity."""
 
     first: int
     last: int
@@ -22,7 +22,7 @@ class Run(NamedTuple):
 
 
 def find_runs(severity: NDArray[np.float64], level: float, min_gap: int) -> list[Run]:
-    """Rows whose severity is above a level, joined where at most ``min_gap`` others lie between.
+    """Find rows whose severity is above a level, joined if at most ``min_gap`` other rows are between them.
 
     Examples
     --------
@@ -44,7 +44,7 @@ def events_frame(
     labels: pd.Index,
     names: Sequence[Any],
 ) -> pd.DataFrame:
-    """One row for each run: start, end and peak by their labels, severity, and the variables whose errors made it.
+    """A row for each run: labels of start, end and peak, severity, and the variables with the largest errors.
 
     ``errors`` (n, k) are the smoothed errors of the variables ``names``.
     """

@@ -1,6 +1,9 @@
-"""Forecasts over HTTP: `create_app` makes a FastAPI application of fitted forecasters.
+"""Forecasts over HTTP: `create_app` makes a FastAPI application from fitted forecasters.
 
 Needs the extra ``serve``: ``pip install "lstmforecast[serve]"``. The command ``lstmforecast serve`` runs it.
+
+May use all rooms except `command`. Start with `app`, then `server` for the paths. A request passes through `reading`,
+`served_model` and `answering`.
 """
 
 try:

@@ -1,4 +1,4 @@
-"""From what several requests ask for to their answers: one call of the network for all that can share it."""
+"""Answers to several requests: those for the same model, horizon and coverages share one call of the network."""
 
 from __future__ import annotations
 
@@ -13,36 +13,36 @@ import orjson
 from numpy.typing import NDArray
 
 from lstmforecast.serve.limits import Refused
-from lstmforecast.serve.reading import Asked
+from lstmforecast.serve.reading import PredictRequest
 from lstmforecast.serve.served_model import Prepared
 
-# What pandas and the estimators raise at data that they don't take.
+# Exceptions of pandas and the estimators for data that they can't use.
 _BAD_DATA = (ValueError, TypeError, OverflowError, KeyError)
-# What our sentences advise who has the data in Python: parameters and methods of pandas, from there to the end.
+# The end of a message that gives advice for Python: parameters of the forecaster, methods of pandas.
 _IN_PYTHON = re.compile(r"; (?=.*(?:\bcontext\.\w|\b(?:missing|freq)=)).*")
 
 
 @dataclass(frozen=True)
 class Answer:
-    """Forecasts from the windows of one request.
+    """The forecasts that one request asked for.
 
     Attributes
     ----------
-    asked : Asked
+    asked : PredictRequest
     points : ndarray of shape (n_windows, steps, k)
     bounds : ndarray of shape (2 * n_coverages, n_windows, steps, k)
-        Lower and upper by turns.
+        Lower and upper bound of each coverage.
     times : list
-        Of the steps ahead of each window; None where it came without times.
+        For each window the times of its steps ahead; None for a window without times.
     """
 
-    asked: Asked
+    asked: PredictRequest
     points: NDArray[np.float64]
     bounds: NDArray[np.float64]
     times: list[Any]
 
     def body(self) -> bytes:
-        """As JSON."""
+        """The body of the response, JSON."""
         points, bounds = self.points, self.bounds
         if self.asked.model.is_flat:
             points, bounds = points[..., 0], bounds[..., 0]
@@ -62,11 +62,11 @@ class Answer:
         return orjson.dumps(found, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
-def answer(asked: Sequence[Asked]) -> list[Answer | Exception]:
-    """The answer to each request, or what is wrong with it.
+def answer(asked: Sequence[PredictRequest]) -> list[Answer | Exception]:
+    """An answer to each request, or its error.
 
-    Requests for the same model, horizon and coverages are one call of the network. An error of one is none of the
-    others': where a call fails that several share, each gets a call of its own.
+    Requests for the same model, horizon and coverages share one call of the network. If it fails, each request gets a
+    call of its own, so that an error of one doesn't affect the others.
     """
     answers: list[Answer | Exception] = [RuntimeError("nothing was computed")] * len(asked)
     groups: dict[Any, list[tuple[int, Prepared]]] = defaultdict(list)
@@ -82,14 +82,12 @@ def answer(asked: Sequence[Asked]) -> list[Answer | Exception]:
 
 
 def sentence_of(error: Exception) -> str:
-    """What a client reads of an error at its data: our own sentences, which say what was expected, no others, and
-    without advice for users of Python.
-    """
+    """The message that a client gets: that of the package without advice for Python, a general one for all others."""
     words = _IN_PYTHON.sub("", " ".join(str(error).split()))
     return words if words.startswith("expected") else "expected rows and times that the model can read, got others"
 
 
-def _prepare(asked: Asked) -> Prepared:
+def _prepare(asked: PredictRequest) -> Prepared:
     parts = []
     for i, window in enumerate(asked.windows):
         try:
@@ -99,7 +97,9 @@ def _prepare(asked: Asked) -> Prepared:
     return Prepared.joined(parts)
 
 
-def _answer_group(asked: Sequence[Asked], group: list[tuple[int, Prepared]], answers: list[Answer | Exception]) -> None:
+def _answer_group(
+    asked: Sequence[PredictRequest], group: list[tuple[int, Prepared]], answers: list[Answer | Exception]
+) -> None:
     first = asked[group[0][0]]
     try:
         joined = Prepared.joined([prepared for _, prepared in group])
@@ -120,5 +120,5 @@ def _answer_group(asked: Sequence[Asked], group: list[tuple[int, Prepared]], ans
 
 def _checked(found: Answer) -> Answer | Refused:
     if not (np.isfinite(found.points).all() and np.isfinite(found.bounds).all()):
-        return Refused(422, "expected values of which the network can make a forecast, got such as end in infinity")
+        return Refused(422, "expected values whose forecast is finite, got values that lead to infinity")
     return found

@@ -1,4 +1,4 @@
-"""An application that forecasts over HTTP: what it is made of, checked."""
+"""`create_app`: checks its arguments and builds the application."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from lstmforecast.monitoring.drift import DriftMonitor
 from lstmforecast.serve.hosts import Hosts
 from lstmforecast.serve.limits import Limits
 from lstmforecast.serve.served_model import ServedModel
-from lstmforecast.serve.server import Record, Server
+from lstmforecast.serve.server import ForecastApp, RecordingOptions
 from lstmforecast.serve.splitting import ServedSplit
 
 if TYPE_CHECKING:
     from lstmforecast.estimators.forecaster import LSTMForecaster
 
 
-# How long a server waits for a log that another process has locked, and what it keeps: 1,000,000 forecasts of 24 steps
-# are a gigabyte.
+# Options of a log given by its URL: seconds to wait for a lock of another process, and what is kept. 1,000,000
+# forecasts of 24 steps take a gigabyte.
 SERVED_LOG: dict[str, Any] = {"timeout": 1.0, "keep_days": 90, "max_rows": 1_000_000}
 
 
@@ -42,33 +42,32 @@ def create_app(
     Parameters
     ----------
     models : LSTMForecaster or mapping of str to LSTMForecaster
-        Fitted, without ``X`` and ``X_past``; by their names, ``"model"`` for one alone.
+        Fitted, without ``X`` and ``X_past``, by their names; one alone is called ``"model"``.
     api_key : str or None, default=None
-        What ``X-API-Key``, or ``Authorization: Bearer``, must hold for everything but ``/health``, ``/ready``, the page
-        and ``/openapi.json``; compared in constant time. None: everybody may.
+        The key that requests must send as ``X-API-Key`` or ``Authorization: Bearer``, except for ``/health``,
+        ``/ready``, the page and ``/openapi.json``; compared in constant time. None: no key is needed.
     limits : Limits or None, default=None
-        What the server takes at the most.
+        Limits on requests; None: the defaults.
     n_threads : int or None, default=1
-        Threads of the processor for the network, beside the one that reads and answers requests; None: as each model
-        says.
+        Processor threads of the network, beside the one that reads and answers requests; None: ``n_threads`` of each
+        model.
     split : mapping of str to float, Split or None, default=None
-        Weights of the models that answer requests which name none: a request's ``key`` is answered by the same one
-        always, a request without a key by one drawn by chance.
+        Weights of models. Requests that name no model are divided between them: the same ``key`` always goes to the
+        same model, requests without a key go to one at random.
     shadow : bool, default=True
-        With both ``split`` and ``log``: let the other models of the split forecast what they weren't asked for, too. It
-        is logged, not answered; only forecasts from the same windows can be compared.
+        With both ``split`` and ``log``: the other models of the split forecast each request as well. Their forecasts
+        are logged, not returned, so that models are compared on the same windows.
     log : str, ForecastLog or None, default=None
-        Where all forecasts from windows with times are kept, and what came true: a URL as for `ForecastLog`, which
-        then keeps 90 days and 1,000,000 forecasts and waits a second for a lock; or one that is open already, with
-        limits of its own, and stays so.
+        Log of all forecasts from windows with times, and of the actual values posted to ``/actuals``: an open log,
+        which stays open; or a URL, as of `ForecastLog`, whose log keeps 90 days and 1,000,000 forecasts and waits a
+        second for a lock.
     monitors : mapping of str to DriftMonitor or None, default=None
-        Fitted, by the names of models: they see rows as they become known in requests, and, if they were fitted to
-        errors, the mean absolute error of each forecast whose last step was posted to ``/actuals``.
+        Fitted, by the names of models. They are updated with the new rows of requests and, if they were fitted to
+        errors, with the mean absolute error of each forecast once the actual value of its last step is posted.
     allowed_hosts : sequence of str or None, default=None
-        Names under which the server may be asked, such as that of a proxy before it, beside ``localhost``. Another
-        ``Host`` is answered with 421, an ``Origin`` that is neither the host nor one of these with 403. None: what
-        arrives at a loopback address must name it, so that no page can make its visitor's browser ask; elsewhere any
-        name will do.
+        Host names that requests may use besides ``localhost``, such as that of a proxy. Another ``Host`` is answered
+        with 421, an ``Origin`` that is neither the host nor one of these with 403. None: any name, but requests to a
+        loopback address must name it, so that pages of other sites can't send requests through a browser.
 
     Returns
     -------
@@ -81,8 +80,8 @@ def create_app(
     ImportError
         Without the extra ``serve``.
     TypeError, ValueError, sklearn.exceptions.NotFittedError
-        If a model can't be served, models of a split differ in what they read or forecast, or a monitor isn't fitted to
-        as many columns as its model has.
+        If a model can't be served, models of a split differ in what they read or forecast, or a monitor was fitted to
+        another number of columns than its model.
 
     Examples
     --------
@@ -98,13 +97,13 @@ def create_app(
     if not named:
         raise ValueError("expected at least one model, got none")
     served = {str(name): ServedModel(str(name), model, n_threads) for name, model in named.items()}
-    divided = None if split is None else ServedSplit(served, split if isinstance(split, Split) else Split(split))
+    served_split = None if split is None else ServedSplit(served, split if isinstance(split, Split) else Split(split))
     _check_monitors(monitors or {}, served)
-    kept = None
+    recording = None
     if log is not None or monitors:
         opened = ForecastLog(log, **SERVED_LOG) if isinstance(log, str) else log
-        kept = Record(opened, monitors or {}, shadow, isinstance(log, str))
-    return Server(served, api_key, limits or Limits(), divided, kept, Hosts(allowed_hosts)).app
+        recording = RecordingOptions(opened, monitors or {}, shadow, isinstance(log, str))
+    return ForecastApp(served, api_key, limits or Limits(), served_split, recording, Hosts(allowed_hosts)).app
 
 
 def _check_monitors(monitors: Mapping[str, DriftMonitor], models: Mapping[str, ServedModel]) -> None:

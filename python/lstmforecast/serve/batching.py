@@ -1,4 +1,4 @@
-"""Requests that come together, or while the network is busy, are brought together for its next call."""
+"""Requests that arrive while the network is busy are joined into one batch for its next call."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Generic, Protocol, TypeVar
 
 from lstmforecast.serve.limits import Limits, Refused
 
-# What takes less than this is done in the event loop: a thread would wait as long for the interpreter's lock.
+# Seconds. Shorter batches run in the event loop: a thread would wait as long for the interpreter's lock.
 _SHORT = 0.001
 
 
 class Sized(Protocol):
-    """Work that knows how much it is."""
+    """Work whose size is known."""
 
     @property
     def n_windows(self) -> int:
@@ -23,7 +23,7 @@ class Sized(Protocol):
 
     @property
     def seconds(self) -> float:
-        """How long it is expected to take."""
+        """Expected duration."""
 
 
 Work = TypeVar("Work", bound=Sized)
@@ -31,18 +31,18 @@ Result = TypeVar("Result")
 
 
 class Batcher(Generic[Work, Result]):
-    """A bounded queue before one worker that does all that waits at once.
+    """A bounded queue and one worker, which takes all that waits as one batch.
 
-    Nobody waits for company: work that finds the worker idle begins at the next turn of the event loop, with all that
-    came in this one, and what comes in the meantime is the next batch. The worker is a thread, and the event loop
-    itself where a batch takes less than a millisecond. All methods are for one event loop.
+    Batches are not delayed to make them larger. If the worker is idle, a batch starts at the next turn of the event
+    loop; work that arrives while it runs becomes the next batch. The worker is a thread, or the event loop itself for
+    batches of less than a millisecond. All methods must be called from one event loop.
 
     Parameters
     ----------
     run : callable
-        Takes a list of works and returns a result, or an exception, for each.
+        Takes a list of works and returns a result or an exception for each.
     limits : Limits
-        Of these ``waiting`` and ``batch``.
+        ``waiting`` and ``batch`` are used.
     """
 
     def __init__(self, run: Callable[[list[Work]], list[Result | Exception]], limits: Limits) -> None:
@@ -56,17 +56,17 @@ class Batcher(Generic[Work, Result]):
 
     @property
     def full(self) -> bool:
-        """Whether the next work would be refused."""
+        """Whether the queue has no room."""
         return len(self._queue) >= self._limits.waiting
 
     def check_room(self) -> None:
-        """Raise `Refused` with 503 if too much waits already."""
+        """Raise `Refused` with 503 if the queue is full."""
         if self.full:
             sentence = f"expected at most {self._limits.waiting} requests waiting, got one more; come back in a second"
             raise Refused(503, sentence, {"Retry-After": "1"})
 
     async def submit(self, work: Work) -> Result:
-        """Wait for the result of a work; `Refused` with 503 if too much waits already."""
+        """Queue a work and wait for its result; `Refused` with 503 if the queue is full."""
         self.check_room()
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Result] = loop.create_future()
@@ -77,11 +77,11 @@ class Batcher(Generic[Work, Result]):
         return await future
 
     async def in_turn(self, action: Callable[[], None]) -> None:
-        """Do something else in the thread."""
+        """Run an action in the worker's thread."""
         await asyncio.get_running_loop().run_in_executor(self._pool, action)
 
     async def close(self) -> None:
-        """Finish all that waits, and end the thread."""
+        """Finish the queue, and end the thread."""
         while self._busy:
             await asyncio.sleep(0.005)
         self._pool.shutdown()
@@ -101,14 +101,14 @@ class Batcher(Generic[Work, Result]):
             running.add_done_callback(lambda done: self._finish(batch, done))
 
     def _results(self, works: list[Work]) -> list[Result | Exception]:
-        """A result or an exception for each; where the batch fails, each is done alone."""
+        """A result or an exception for each; if the batch fails, each work runs alone."""
         try:
             return self._run(works)
         except Exception as error:
             return [error] if len(works) == 1 else [self._results([work])[0] for work in works]
 
     def _take(self) -> list[tuple[Work, asyncio.Future[Result]]]:
-        """What comes next: one work, and as many more as there is room for. Nobody waits for what is cancelled."""
+        """The next batch: one work, and more up to the limit of windows, without those whose request has ended."""
         batch: list[tuple[Work, asyncio.Future[Result]]] = []
         n_windows = 0
         while self._queue:

@@ -1,4 +1,4 @@
-"""Checks of ``Host`` and ``Origin``: a request must name this server, and come from no page of another site."""
+"""Checks of the headers ``Host`` and ``Origin``, against requests that other sites send through a browser."""
 
 from __future__ import annotations
 
@@ -9,34 +9,34 @@ from urllib.parse import urlsplit
 from lstmforecast.serve.limits import Refused
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
-# Of what a client sent, in an answer.
+# Characters of a client's header that an answer repeats.
 _SHOWN = 100
 _FIELDS = (b"host", b"origin")
-# Hosts that are remembered as good.
+# Accepted hosts that are remembered.
 _MOST_KNOWN = 100
 
 
 class Hosts:
     """The host names of a server, and the check of requests against them.
 
-    A page can make its visitor's browser ask any address, under the page's own name (DNS rebinding). What arrives at a
-    loopback address must therefore name it; at other addresses names are checked if some are given.
+    A page can make a browser send requests to any address under the page's own host name (DNS rebinding). Requests to a
+    loopback address must therefore name it. At other addresses, names are checked only if ``allowed`` is given.
 
     Parameters
     ----------
     allowed : sequence of str or None
-        Names, beside those of the loopback address; None: at other addresses any name will do.
+        Names besides those of the loopback address; None: any name at other addresses.
     """
 
     def __init__(self, allowed: Sequence[str] | None) -> None:
         if isinstance(allowed, str) or not all(isinstance(name, str) and name for name in allowed or ()):
             raise TypeError(f"expected allowed_hosts to be names such as ['forecasts.example.com'], got {allowed!r}")
         self._allowed = None if allowed is None else {_name_of(name) for name in allowed}
-        # where requests arrived, and the Host that they named
+        # pairs of the address at which a request arrived and its Host
         self._known: set[tuple[Any, tuple[bytes, bytes]]] = set()
 
     def check(self, scope: MutableMapping[str, Any]) -> None:
-        """Refuse a request to another name (421), or of another site's page (403)."""
+        """Refuse a request to another host name (421), or from the page of another site (403)."""
         server = tuple(scope.get("server") or ("",))
         fields = [field for field in scope["headers"] if field[0] in _FIELDS]
         if len(fields) == 1 and (server, fields[0]) in self._known:
@@ -49,9 +49,9 @@ class Hosts:
             got = repr(host[:_SHOWN]) if len(hosts) == 1 else f"{len(hosts)} of them"
             raise Refused(421, f"expected a Host of {names} or --allowed-hosts (allowed_hosts= in Python), got {got}")
         for origin in origins:
-            place = _place_of(origin)
-            # "null" has no place
-            if not place or (place != host.lower() and _name_of(place) not in (self._allowed or ())):
+            origin_host = _host_of(origin)
+            # the Origin "null" has no host
+            if not origin_host or (origin_host != host.lower() and _name_of(origin_host) not in (self._allowed or ())):
                 raise Refused(403, f"expected a request of this server's own page, got Origin: {origin[:_SHOWN]!r}")
         if len(fields) == len(hosts) == 1 and len(self._known) < _MOST_KNOWN:
             self._known.add((server, fields[0]))
@@ -62,7 +62,8 @@ class Hosts:
         return name in _LOOPBACK or name == arrived_at or name in (self._allowed or ())
 
 
-def _place_of(origin: str) -> str:
+def _host_of(origin: str) -> str:
+    """The host and port of an Origin; empty if it has none."""
     try:
         return urlsplit(origin).netloc.lower()
     except ValueError:
@@ -70,7 +71,7 @@ def _place_of(origin: str) -> str:
 
 
 def _name_of(host: str) -> str:
-    """Without the port, and without the brackets of IPv6."""
+    """A host without its port, and without the brackets of IPv6."""
     if host.startswith("["):
         return host[1:].partition("]")[0].lower()
     return (host if host.count(":") > 1 else host.partition(":")[0]).lower()

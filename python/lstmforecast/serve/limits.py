@@ -1,4 +1,4 @@
-"""What a server takes at the most, so that no request can exhaust it, and how it says that it doesn't."""
+"""Limits on requests, so that none can exhaust the server, and the error for requests that exceed them."""
 
 from __future__ import annotations
 
@@ -6,47 +6,47 @@ from dataclasses import dataclass
 
 import orjson
 
-# Beyond, single precision has no digits left for what stands beside it, and squares come near its end.
+# Larger values leave too few digits in single precision, and their squares come near its largest number.
 LARGEST_VALUE = 1e15
-# Of a sentence that says what is wrong, in UTF-8: an error stays below a kilobyte.
+# Bytes of an error message, in UTF-8: an error stays below a kilobyte.
 _LONGEST_SENTENCE = 700
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a server takes at the most.
+    """Limits on requests to a server.
 
     Parameters
     ----------
     body_bytes : int, default=4_194_304
-        Of a request; more is answered with 413.
+        Bytes in the body of a request; more is answered with 413.
     windows : int, default=1024
-        In one request; more is answered with 422.
+        Windows in a request; more is answered with 422.
     horizon : int, default=1000
-        Steps that are forecast; a model that was trained for more forecasts as many as that.
+        Steps ahead. A model that was trained for more forecasts only so many.
     waiting : int, default=256
-        Requests that wait for the network; the next is answered with 503 and ``Retry-After``.
+        Requests in the queue of the network; one more is answered with 503 and ``Retry-After``.
     batch : int, default=256
-        Windows of several requests that are brought together for one call of the network.
+        Windows of several requests in one call of the network.
     numbers : int, default=2_000_000
-        In one answer: windows, times steps, times variables, times one and two for each coverage; more is answered with
-        422.
+        Numbers in an answer: windows times steps times variables, times one and two for each coverage; more is answered
+        with 422.
     header_bytes : int, default=32_768
-        Of a request line and headers together; more is answered with 431, as are more than 100 headers.
+        Bytes of request line and headers together; more is answered with 431, as are more than 100 headers.
     seconds : int, default=30
-        For a request to arrive, else it is answered with 408, and for its answer to be taken.
+        Time for a request to arrive, else it is answered with 408, and for the client to read the answer.
     connections : int, default=512
-        At the same time. For one more, the connection is closed that has kept the server waiting for the longest; if
-        there is none, the new one is answered with 503.
+        Open connections. For one more, the server closes the one whose client it has waited for the longest; if there
+        is none, the new one is answered with 503.
 
     Notes
     -----
-    The last three are kept by ``lstmforecast serve``: an application has no say in what its server reads.
+    Only ``lstmforecast serve`` applies the last three: an application can't limit what the server around it reads.
 
     Raises
     ------
     ValueError
-        For anything but whole numbers from 1.
+        If a limit is not a whole number from 1.
 
     Examples
     --------
@@ -71,16 +71,16 @@ class Limits:
 
 
 class Refused(Exception):
-    """A request that is answered with an error.
+    """The error that a request is answered with.
 
     Parameters
     ----------
     status : int
-        Of HTTP.
+        HTTP status.
     sentence : str
-        What the client reads.
+        The message for the client.
     headers : dict of str to str, optional
-        That go with it.
+        Headers of the answer.
     """
 
     def __init__(self, status: int, sentence: str, headers: dict[str, str] | None = None) -> None:
@@ -89,12 +89,12 @@ class Refused(Exception):
 
     @property
     def body(self) -> bytes:
-        """What the client reads, as JSON."""
+        """The body of the answer, JSON."""
         words = self.sentence.encode("utf-8", "replace")[:_LONGEST_SENTENCE].decode("utf-8", "ignore")
         return orjson.dumps({"detail": words})
 
 
 def too_large(most: int) -> Refused:
-    """What a body of more bytes is answered with."""
-    # what is left of it would be read as the next request
+    """The error for a body of more than ``most`` bytes."""
+    # else the rest of the body would be read as the next request
     return Refused(413, f"expected a body of at most {most} bytes, got more", {"connection": "close"})

@@ -1,4 +1,4 @@
-"""The server's socket, its start and its end: all accepted connections are answered before it stops."""
+"""The server's socket, its start and its stop: accepted connections are answered before it stops."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ from lstmforecast.serve.connection import TURNS, Connection
 from lstmforecast.serve.limits import Limits
 from lstmforecast.serve.telemetry import LOGGER
 
-# Seconds for requests in flight once the server is told to stop.
+# Seconds to answer the requests received before the signal to stop.
 GRACE = 30
-# Seconds in which connections that are being made are complete, and accepted.
+# Seconds to accept connections that clients have started.
 _ACCEPT = 0.2
 _SO_ATTACH_FILTER = 26
-# A packet filter of Linux: drop what has the flag SYN in the 14th byte of TCP's header, keep the rest.
+# A packet filter of Linux: drop packets with the flag SYN in the 14th byte of the TCP header, keep all others.
 _NO_SYN = struct.pack(
     "=" + "HBBI" * 4, *(0x30, 0, 0, 13), *(0x45, 0, 1, 0x02), *(0x06, 0, 0, 0), *(0x06, 0, 0, 0xFFFFFFFF)
 )
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server, but connections that wait to be accepted at the end are answered; uvicorn resets them.
+    """uvicorn's server, which also answers connections not yet accepted when it stops; uvicorn resets them.
 
     Parameters
     ----------
     config : uvicorn.Config
     address : str
-        What its log says of where it listens.
+        Where it listens, for the log.
     log : ForecastLog or None
-        Closed at the end, before the signal that ended the server ends the process.
+        Closed when the server stops, before the signal ends the process.
     """
 
     def __init__(self, config: uvicorn.Config, address: str, log: ForecastLog | None) -> None:
@@ -48,13 +48,13 @@ class Server(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Say where it listens as soon as a signal ends it in good order."""
+        """Log the address as soon as signals are handled."""
         with super().capture_signals():
             LOGGER.info("listening", extra={"fields": {"address": self._address}})
             yield
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Refuse new connections, accept those that are being made, then answer all."""
+        """Refuse new connections, accept those that clients have started, then answer all requests."""
         for each in sockets or []:
             _refuse_new(each)
         for _ in range(TURNS):
@@ -65,7 +65,7 @@ class Server(uvicorn.Server):
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens; an OSError with one sentence if that can't be."""
+    """A listening socket; an OSError with one sentence if the address can't be used."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, backlog=2048)
@@ -74,7 +74,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def serve(app: Any, listening: socket.socket, limits: Limits, log: ForecastLog | None) -> None:
-    """Answer until SIGTERM or Ctrl-C, and close the log."""
+    """Answer requests until SIGTERM or Ctrl-C, then close the log."""
     options: dict[str, Any] = {"log_config": None, "access_log": False, "server_header": False, "ws": "none"}
     options |= {"http": partial(Connection, limits), "backlog": 2048, "timeout_graceful_shutdown": GRACE}
     host, port = listening.getsockname()[:2]
@@ -83,9 +83,9 @@ def serve(app: Any, listening: socket.socket, limits: Limits, log: ForecastLog |
 
 
 def _refuse_new(listening: socket.socket) -> None:
-    """Drop packets that ask for a new connection: the client asks again a second later, and is refused then."""
+    """Drop packets that start a connection: the client tries again a second later, and is refused then."""
     if sys.platform != "linux":
-        # a client who connects at this moment may be reset
+        # elsewhere a connection that starts at this moment may be reset
         return
     program = ctypes.create_string_buffer(_NO_SYN)
     # some containers forbid filters

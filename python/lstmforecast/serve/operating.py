@@ -1,4 +1,4 @@
-"""What those ask who run the models: which of two is better, and whether the data drift; and what came true."""
+"""Requests about models in use: posting actual values, comparing two models, and the state of drift monitors."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from lstmforecast.serve.reading import (
     read_series,
     read_values,
 )
-from lstmforecast.serve.recording import Actual, Recorder
+from lstmforecast.serve.recording import Actual, ForecastRecorder
 from lstmforecast.serve.served_model import ServedModel, Window
 from lstmforecast.serve.splitting import ServedSplit
 
 ACTUALS_FIELDS = ("key", "series", "times", "values")
 ALTERNATIVES = ("two-sided", "less", "greater")
 _QUERY = ("a", "b", "loss", "alternative", "level")
-# Of a comparison, what is no number or word.
+# Fields of a comparison that are tables.
 _TABLES = ("sequence", "differences")
 
 Actuals = list[tuple[str | None, Window]]
@@ -39,12 +39,12 @@ Actuals = list[tuple[str | None, Window]]
 def read_actuals(
     body: bytes, models: Mapping[str, ServedModel], limits: Limits, split: ServedSplit | None
 ) -> tuple[ServedModel, Actuals]:
-    """Read what came true, and the model whose times and variables it has; `Refused` with 422 and one sentence."""
+    """Read actual values, and the model whose times and variables they have; `Refused` with 422 and one sentence."""
     given = read_object(body, ("model", "actuals"), "actuals")
     chosen = choose(given, models, split)
     model = chosen.model_of("") if isinstance(chosen, ServedSplit) else chosen
     if model.time_kind == "none":
-        raise Refused(422, f"expected actuals of a model that knows times, got {model.name!r}")
+        raise Refused(422, f"expected actuals of a model that was fitted to rows with times, got {model.name!r}")
     parts = given["actuals"]
     if type(parts) is not list or not 1 <= len(parts) <= limits.windows:
         got = f"{len(parts)}" if type(parts) is list else kind_of(parts)
@@ -61,7 +61,7 @@ def _read_part(given: Any, where: str, model: ServedModel) -> tuple[str | None, 
 
 
 def labelled(model: ServedModel, actuals: Actuals) -> list[Actual]:
-    """What came true, as the log calls it; `Refused` with 422 if a time can't be read."""
+    """Actual values with the labels of the log; `Refused` with 422 if a time can't be read."""
     found: list[Actual] = []
     for i, (key, window) in enumerate(actuals):
         assert window.times is not None
@@ -73,13 +73,13 @@ def labelled(model: ServedModel, actuals: Actuals) -> list[Actual]:
     return found
 
 
-def add_actuals(recorder: Recorder, actuals: list[Actual]) -> bytes:
-    """Put down what came true."""
+def add_actuals(recorder: ForecastRecorder, actuals: list[Actual]) -> bytes:
+    """Store actual values in the log."""
     return orjson.dumps({"stored": recorder.add_actuals([each for each in actuals if each[1]])})
 
 
 def compare(log: ForecastLog, query: Mapping[str, str], names: list[str], n_lost: int) -> bytes:
-    """Two models, by the forecasts of both that came true; `Refused` with 422 where there are too few."""
+    """Compare two models by their forecasts with known actual values; `Refused` with 422 if there are too few."""
     unknown = [name for name in query if name not in _QUERY]
     if unknown:
         raise Refused(422, f"expected parameters of {', '.join(_QUERY)}, got {unknown[0][:80]!r}")
@@ -96,10 +96,10 @@ def compare(log: ForecastLog, query: Mapping[str, str], names: list[str], n_lost
     except ValueError as error:
         raise Refused(422, str(error)) from error
     except OSError as error:
-        raise Refused(503, "expected a log that can be read, got none", {"Retry-After": "5"}) from error
+        raise Refused(503, "expected a log that can be read, got a database error", {"Retry-After": "5"}) from error
     each = {field.name: getattr(found, field.name) for field in dataclasses.fields(found)}
-    told = {name: value for name, value in each.items() if name not in _TABLES}
-    return orjson.dumps(told | {"unlogged": n_lost})
+    plain = {name: value for name, value in each.items() if name not in _TABLES}
+    return orjson.dumps(plain | {"unlogged": n_lost})
 
 
 def _one_of(query: Mapping[str, str], name: str, known: list[str], default: str) -> str:
@@ -119,8 +119,8 @@ def _level(text: str) -> float:
     return level
 
 
-def drift(recorder: Recorder) -> bytes:
-    """What each monitor says."""
+def drift(recorder: ForecastRecorder) -> bytes:
+    """The state and the tests of each monitor."""
     return orjson.dumps({"models": [_state(name, monitor) for name, monitor in recorder.monitors.items()]})
 
 

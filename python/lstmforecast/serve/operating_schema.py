@@ -1,4 +1,4 @@
-"""The OpenAPI of what is posted and asked about models in use: actuals, comparison, drift."""
+"""The OpenAPI of /actuals, /compare and /drift."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _COUNT: Schema = {"type": "integer"}
 
 
 def actuals_body(models: Sequence[ServedModel], limits: Limits, split: ServedSplit | None) -> Schema:
-    """What /actuals takes, with an example."""
+    """The body of a request to /actuals, with an example."""
     timed = [model for model in models if model.time_kind != "none"]
     each = [_request(model, limits, alone=len(models) == 1) for model in timed]
     if split is not None and split.time_kind != "none":
@@ -44,7 +44,7 @@ def _request(model: ServedModel, limits: Limits, *, alone: bool) -> Schema:
     part["properties"]["values"] = {
         "type": "array",
         "items": part["properties"]["values"]["items"],
-        "description": "What came true; null is skipped.",
+        "description": "Actual values; null is skipped.",
     }
     part["required"] = ["times", "values"]
     actuals = {"type": "array", "minItems": 1, "maxItems": limits.windows, "items": part}
@@ -58,19 +58,22 @@ def _request(model: ServedModel, limits: Limits, *, alone: bool) -> Schema:
 
 
 def answer_of_actuals() -> Schema:
-    """What /actuals answers."""
-    return _object({"stored": {**_COUNT, "description": "Values that are new or replaced."}})
+    """The answer of /actuals."""
+    return _object({"stored": {**_COUNT, "description": "Number of values stored, new or replaced."}})
 
 
 def parameters_of_compare(names: Sequence[str]) -> list[Schema]:
-    """What /compare may be asked."""
+    """The parameters of /compare."""
     level: Schema = {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1, "default": 0.95}
     each = {
-        "a": ({"enum": list(names)}, "A model; by default the first of the split, or of all."),
-        "b": ({"enum": list(names)}, "The other one."),
-        "loss": ({"enum": list(LOSSES), "default": "squared"}, "Of an error."),
-        "alternative": ({"enum": list(ALTERNATIVES), "default": "two-sided"}, "Of the p values: less, if a is better."),
-        "level": (level, "Of interval and verdict."),
+        "a": ({"enum": list(names)}, "A model; by default the first."),
+        "b": ({"enum": list(names)}, "Another model; by default the second."),
+        "loss": ({"enum": list(LOSSES), "default": "squared"}, "The loss of a forecast error."),
+        "alternative": (
+            {"enum": list(ALTERNATIVES), "default": "two-sided"},
+            "For p values; less: a has a smaller loss.",
+        ),
+        "level": (level, "Confidence level of the interval and the verdict."),
     }
     return [
         {"name": name, "in": "query", "required": False, "schema": schema, "description": words}
@@ -79,39 +82,39 @@ def parameters_of_compare(names: Sequence[str]) -> list[Schema]:
 
 
 def answer_of_compare() -> Schema:
-    """What /compare answers: the numbers of `lstmforecast.Comparison`."""
+    """The answer of /compare: the numbers of `lstmforecast.Comparison`."""
     pair = {"type": "array", "items": _NUMBER, "minItems": 2, "maxItems": 2}
     return _object(
         {
             "names": {"type": "array", "items": _WORDS, "minItems": 2, "maxItems": 2},
             "mean_losses": pair,
             "mean_difference": _NUMBER,
-            "dm_statistic": {**_NUMBER, "description": "Diebold and Mariano's, corrected for small samples."},
-            "p_value": {**_NUMBER, "description": "For one look, at a time fixed beforehand."},
+            "dm_statistic": {**_NUMBER, "description": "Diebold-Mariano test, corrected for small samples."},
+            "p_value": {**_NUMBER, "description": "Valid for one look at a time fixed in advance."},
             "robust_p_value": _NUMBER,
             "interval": {**pair, "description": "Of the mean difference, by a block bootstrap; for one look."},
             "block_length": _COUNT,
-            "verdict": {**_WORDS, "description": 'The better model, or "undecided"; may be looked at at any time.'},
+            "verdict": {**_WORDS, "description": 'The better model, or "undecided"; valid whenever you look.'},
             "decided_at": {"type": ["integer", "null"]},
-            "n": {**_COUNT, "description": "Origins."},
+            "n": {**_COUNT, "description": "Number of origins."},
             "horizon": _COUNT,
             "loss": _WORDS,
             "alternative": _WORDS,
             "level": _NUMBER,
-            "unlogged": {**_COUNT, "description": "Windows since the start that the log could not take."},
+            "unlogged": {**_COUNT, "description": "Windows since the start that could not be logged."},
         }
     )
 
 
 def answer_of_drift() -> Schema:
-    """What /drift answers."""
+    """The answer of /drift."""
     states: Schema = {"enum": ["ok", "warning", "drift"]}
     test = {"feature": _WORDS, "test": _WORDS, "statistic": _NUMBER, "threshold": _NUMBER, "state": states}
     monitor = {
         "model": _WORDS,
         "state": states,
         "reason": _WORDS,
-        "rows": {**_COUNT, "description": "Seen since the server started."},
+        "rows": {**_COUNT, "description": "Rows since the server started."},
         "tests": {"type": "array", "items": _object(test)},
     }
     return _object({"models": {"type": "array", "items": _object(monitor)}})

@@ -1,4 +1,4 @@
-"""The body of a request, checked by hand: a model of each number would take longer than the forecast."""
+"""Reading the body of a request. It is checked by hand: pydantic would take longer than the forecast."""
 
 from __future__ import annotations
 
@@ -18,20 +18,21 @@ from lstmforecast.serve.splitting import ServedSplit
 
 FIELDS = ("model", "key", "windows", "horizon", "coverage")
 WINDOW_FIELDS = ("values", "times", "series")
-# Levels of intervals in one request.
+# Most coverages in one request.
 MOST_COVERAGES = 9
 LONGEST_KEY = 100
-# What a key, or the name of a series, consists of; as OpenAPI says it.
+# The characters of a key or of the name of a series, for OpenAPI.
 NAME_PATTERN = r"^[^\u0000-\u001f\u007f-\u009f]*$"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-Reader = ServedModel | ServedSplit
+# What answers a request.
+Target = ServedModel | ServedSplit
 _NUMBERS = {int, float, type(None)}
 _WORDS = {dict: "an object", list: "an array", str: "a string", bool: "a boolean", type(None): "null"}
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What a request asks for.
+class PredictRequest:
+    """A request for forecasts, after its checks.
 
     Attributes
     ----------
@@ -40,7 +41,7 @@ class Asked:
     steps : int
     coverages : tuple of float
     key : str or None
-        Whose series it is.
+        Names the series, such as a shop.
     """
 
     model: ServedModel
@@ -56,30 +57,32 @@ class Asked:
 
     @property
     def seconds(self) -> float:
-        """How long the forecast is expected to take."""
+        """Expected duration of the forecast."""
         return len(self.windows) * self.model.seconds * max(1.0, self.steps / self.model.horizon)
 
 
 def read_body(
     body: bytes, models: Mapping[str, ServedModel], limits: Limits, split: ServedSplit | None = None
-) -> Asked:
-    """Read what is asked for; `Refused` with 422 and one sentence that says what is wrong."""
+) -> PredictRequest:
+    """Read a request for forecasts; `Refused` with 422 and one sentence if something is wrong."""
     asked = read_object(body, FIELDS, "windows")
     key = read_key(asked, "key")
-    reader = choose(asked, models, split)
+    target = choose(asked, models, split)
     windows = asked["windows"]
     if type(windows) is not list or not 1 <= len(windows) <= limits.windows:
         got = f"{len(windows)}" if type(windows) is list else kind_of(windows)
         raise Refused(422, f"expected windows to be an array of 1 to {limits.windows} objects, got {got}")
-    steps = _steps(asked, reader, limits)
-    coverages = _coverages(asked["coverage"], reader, steps) if "coverage" in asked else ()
-    _check_size(len(windows), steps, len(coverages), reader.n_variables, limits.numbers)
-    read = [_window(each, f"windows[{i}]", reader) for i, each in enumerate(windows)]
-    return Asked(reader.model_of(key) if isinstance(reader, ServedSplit) else reader, read, steps, coverages, key)
+    steps = _steps(asked, target, limits)
+    coverages = _coverages(asked["coverage"], target, steps) if "coverage" in asked else ()
+    _check_size(len(windows), steps, len(coverages), target.n_variables, limits.numbers)
+    read = [_window(each, f"windows[{i}]", target) for i, each in enumerate(windows)]
+    return PredictRequest(
+        target.model_of(key) if isinstance(target, ServedSplit) else target, read, steps, coverages, key
+    )
 
 
 def read_object(body: bytes, fields: tuple[str, ...], required: str) -> dict[str, Any]:
-    """Read an object of JSON with one field that must be there."""
+    """Read a JSON object with a required field."""
     try:
         asked = orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -92,12 +95,12 @@ def read_object(body: bytes, fields: tuple[str, ...], required: str) -> dict[str
 
 
 def read_key(given: dict[str, Any], where: str) -> str | None:
-    """Whose series it is."""
+    """Read the key of a request; None if it has none."""
     return _name(given["key"], where) if "key" in given else None
 
 
 def _name(name: Any, where: str) -> str:
-    """A short string without control characters, which databases and terminals take for something else."""
+    """A short string without control characters, which databases and terminals could interpret."""
     if type(name) is not str or len(name) > LONGEST_KEY:
         got = f"{len(name)}" if type(name) is str else kind_of(name)
         raise Refused(422, f"expected {where} to be a string of at most {LONGEST_KEY} characters, got {got}")
@@ -109,7 +112,7 @@ def _name(name: Any, where: str) -> str:
 def choose(
     asked: dict[str, Any], models: Mapping[str, ServedModel], split: ServedSplit | None
 ) -> ServedModel | ServedSplit:
-    """The model that is named, else the split, else the only one."""
+    """The model that the request names, else the split, else the only model."""
     if "model" not in asked and split is not None:
         return split
     if "model" not in asked and len(models) == 1:
@@ -121,7 +124,7 @@ def choose(
     return models[name]
 
 
-def _steps(asked: dict[str, Any], model: Reader, limits: Limits) -> int:
+def _steps(asked: dict[str, Any], model: Target, limits: Limits) -> int:
     if "horizon" not in asked:
         return min(model.horizon, limits.horizon)
     steps = asked["horizon"]
@@ -133,7 +136,7 @@ def _steps(asked: dict[str, Any], model: Reader, limits: Limits) -> int:
     return steps
 
 
-def _coverages(given: Any, model: Reader, steps: int) -> tuple[float, ...]:
+def _coverages(given: Any, model: Target, steps: int) -> tuple[float, ...]:
     each = given if type(given) is list else [given]
     if not 1 <= len(each) <= MOST_COVERAGES or not set(map(type, each)) <= {int, float}:
         got = kind_of(given) if type(given) is not list else f"{len(given)} in an array"
@@ -151,7 +154,7 @@ def _check_size(n_windows: int, steps: int, n_coverages: int, n_variables: int, 
         raise Refused(422, f"expected a request for {words}, got {size}")
 
 
-def _window(given: Any, where: str, model: Reader) -> Window:
+def _window(given: Any, where: str, model: Target) -> Window:
     check_object(given, where, WINDOW_FIELDS, "values")
     values = read_values(given["values"], f"{where}.values", model.n_variables)
     if len(values) < model.least_rows:
@@ -164,8 +167,8 @@ def _window(given: Any, where: str, model: Reader) -> Window:
     return Window(values, times, read_series(given, where, model))
 
 
-def read_series(given: dict[str, Any], where: str, model: Reader) -> str | None:
-    """The name of a panel's series, if one is given."""
+def read_series(given: dict[str, Any], where: str, model: Target) -> str | None:
+    """The name of a series of a panel, if one is given."""
     if "series" not in given:
         return None
     series = given["series"]
@@ -176,7 +179,7 @@ def read_series(given: dict[str, Any], where: str, model: Reader) -> str | None:
 
 
 def read_values(given: Any, where: str, n_variables: int) -> NDArray[np.float64]:
-    """Numbers of shape (n, n_variables), null as NaN; of one variable also without the inner arrays."""
+    """Numbers of shape (n, n_variables), null as NaN; for one variable also given without inner arrays."""
     if type(given) is not list:
         raise Refused(422, f"expected {where} to be an array, got {kind_of(given)}")
     flat, kinds = given, set(map(type, given))
@@ -198,8 +201,8 @@ def read_values(given: Any, where: str, n_variables: int) -> NDArray[np.float64]
     return values
 
 
-def check_times(times: Any, where: str, n_rows: int, model: Reader) -> None:
-    """Refuse what can't be the times of so many rows."""
+def check_times(times: Any, where: str, n_rows: int, model: Target) -> None:
+    """Refuse times of the wrong kind or number."""
     if model.time_kind == "none":
         raise Refused(
             422, f"expected no {where}, as the model {model.name!r} was fitted to rows without times, got some"
@@ -214,16 +217,16 @@ def check_times(times: Any, where: str, n_rows: int, model: Reader) -> None:
 
 
 def check_object(given: Any, where: str, fields: tuple[str, ...], required: str) -> None:
-    """Refuse what is no object with fields of these."""
+    """Refuse all but objects with fields among these, the required one included."""
     if type(given) is not dict:
         raise Refused(422, f"expected {where} to be an object, got {kind_of(given)}")
     unknown = [name for name in given if name not in fields]
     if unknown:
-        raise Refused(422, f"expected {where} with the fields {', '.join(fields)} at the most, got {unknown[0][:80]!r}")
+        raise Refused(422, f"expected {where} with no fields but {', '.join(fields)}, got {unknown[0][:80]!r}")
     if required not in given:
         raise Refused(422, f"expected {where} with the field {required}, got none")
 
 
 def kind_of(value: Any) -> str:
-    """What JSON calls a value."""
+    """JSON's name for the type of a value."""
     return _WORDS.get(type(value), "a number")

@@ -1,4 +1,4 @@
-"""What a server keeps of its forecasts, beside answering: the log, and monitors that see inputs and errors."""
+"""Logging of forecasts and actual values, and updates of drift monitors, in a thread beside the answers."""
 
 from __future__ import annotations
 
@@ -24,68 +24,68 @@ from lstmforecast.monitoring.drift import STATES, DriftMonitor
 from lstmforecast.serve.answering import Answer
 from lstmforecast.serve.limits import Refused
 from lstmforecast.serve.served_model import ServedModel, Window
-from lstmforecast.serve.telemetry import LOGGER, Meters
+from lstmforecast.serve.telemetry import LOGGER, ServerMetrics
 
-# Windows that wait to be written; what comes beyond is answered all the same, and not logged.
+# Windows in the queue of the log; forecasts beyond are answered, but not logged.
 MOST_WAITING = 4096
-# Answers that are written in one transaction.
+# Answers written in one transaction.
 BATCH = 512
-# Seconds for what is asked of the log, and how many may ask at the same time.
+# Seconds that a request waits for the log, and how many requests may wait.
 PATIENCE = 3.0
 MOST_ASKING = 64
-# Keys of which is known what was seen last.
+# Keys whose newest time is remembered.
 _REMEMBERED = 10_000
 _LONGEST_LABEL = 200
 _NO_ROWS, _NO_BOUNDS = np.empty((0, 0)), np.empty((0, 0, 0, 0))
 
 Result = TypeVar("Result")
-# Names of the variables in the log, times, and values (n, k).
+# Labels of the variables in the log, labels of the times, and values (n, k).
 Actual = tuple[list[str], list[str], NDArray[np.float64]]
 
 
 @dataclass
-class _Asked(Generic[Result]):
-    """What is to be done, and whether the request for it has ended."""
+class _Task(Generic[Result]):
+    """An action, and whether the request for it has ended."""
 
     action: Callable[[], Result]
     is_over: bool = False
 
 
-class Recorder:
-    """Writes forecasts down and shows them to monitors, in a thread of its own, in the order of the answers.
+class ForecastRecorder:
+    """Logs forecasts and updates monitors in a thread of its own, in the order of the answers.
 
-    Answers never wait for it: what comes while too much waits to be written is left out, whole batches of requests at
-    a time with all that the models of a split said of them, so that models are still compared on the same windows.
+    Answers don't wait for it. While its queue is full, batches of requests are left out as a whole, with the forecasts
+    of all models of a split, so that models are still compared on the same windows.
 
     Parameters
     ----------
     log : ForecastLog or None
     monitors : mapping of str to DriftMonitor
         Fitted, by the names of models.
-    meters : Meters
-        Where what was written, what could not be, and the monitors' states are counted.
+    metrics : ServerMetrics
+        Where logged and lost windows are counted, and the monitors' states shown.
     """
 
-    def __init__(self, log: ForecastLog | None, monitors: Mapping[str, DriftMonitor], meters: Meters) -> None:
+    def __init__(self, log: ForecastLog | None, monitors: Mapping[str, DriftMonitor], metrics: ServerMetrics) -> None:
         self._log, self.monitors = log, dict(monitors)
         self._waiting: deque[Answer] = deque()
         self._n_waiting = self._n_asking = 0
-        # windows that are missing in the log since the start, though they had times
+        # windows with times that could not be logged, since the start
         self.n_lost = 0
         self._lock, self._begun = threading.Lock(), False
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="lstmforecast-log")
         self._last: OrderedDict[Hashable, str] = OrderedDict()
-        options: dict[str, Any] = {"registry": meters.registry}
-        self._logged = Counter("lstmforecast_logged_windows", "Windows in the log.", ["model"], **options)
+        options: dict[str, Any] = {"registry": metrics.registry}
+        self._logged = Counter("lstmforecast_logged_windows", "Windows logged.", ["model"], **options)
         self._unlogged = Counter(
-            "lstmforecast_unlogged_windows", "Windows not in the log, and why.", ["model", "reason"], **options
+            "lstmforecast_unlogged_windows", "Windows not logged, by reason.", ["model", "reason"], **options
         )
         states = Gauge("lstmforecast_drift", "0: ok, 1: warning, 2: drift.", ["model"], **options)
         for name, monitor in self.monitors.items():
             states.labels(name).set_function(partial(_number_of, monitor))
 
     def note(self, answers: Sequence[Answer]) -> None:
-        """Keep what was answered, if there is room; returns at once."""
+        """Queue answers for the log, if there is room; returns at once."""
         size = sum(len(answer.points) for answer in answers)
         with self._lock:
             room = not self._n_waiting or self._n_waiting + size <= MOST_WAITING
@@ -94,12 +94,12 @@ class Recorder:
                 self._n_waiting += size
             begin, self._begun = room and not self._begun, self._begun or room
         if not room:
-            self._lose(answers, "the log is behind")
+            self._lose(answers, "the queue is full")
         if begin:
             self._pool.submit(self._work)
 
     def _needed(self, answer: Answer) -> Answer:
-        """What is written of an answer: of a window the last time; monitors see all of it."""
+        """An answer without what won't be used: the log needs only the last time of a window, monitors all rows."""
         asked = answer.asked
         if asked.model.name in self.monitors:
             return answer
@@ -107,12 +107,12 @@ class Recorder:
         return replace(answer, asked=replace(asked, windows=windows), bounds=_NO_BOUNDS)
 
     async def in_turn(self, action: Callable[[], Result]) -> Result:
-        """Do something after all that was noted before; `Refused` with 503 if that takes too long, or fails."""
-        asked = _Asked(action)
+        """Run an action after the answers queued so far; `Refused` with 503 if it takes too long or the log fails."""
+        asked = _Task(action)
         self._n_asking += 1
         try:
             if self._n_asking > MOST_ASKING:
-                raise OSError(f"{MOST_ASKING} requests wait for it")
+                raise OSError(f"{MOST_ASKING} requests wait for the log")
             running = asyncio.get_running_loop().run_in_executor(self._pool, self._work_off, asked)
             return await asyncio.wait_for(running, PATIENCE)
         except (OSError, asyncio.TimeoutError) as error:
@@ -125,11 +125,11 @@ class Recorder:
             self._n_asking -= 1
 
     async def close(self) -> None:
-        """Write all that waits, and end the thread."""
-        await asyncio.get_running_loop().run_in_executor(self._pool, self._work_off, _Asked(lambda: None))
+        """Log all queued answers, and end the thread."""
+        await asyncio.get_running_loop().run_in_executor(self._pool, self._work_off, _Task(lambda: None))
         self._pool.shutdown()
 
-    def _work_off(self, asked: _Asked[Result]) -> Result:
+    def _work_off(self, asked: _Task[Result]) -> Result:
         for _ in range(math.ceil(len(self._waiting) / BATCH)):
             self._record(self._take())
         if asked.is_over:
@@ -137,7 +137,7 @@ class Recorder:
         return asked.action()
 
     def _work(self) -> None:
-        """A batch; others who wait for the thread have their turn before the next."""
+        """Log a batch, and queue the next after other actions that wait for the thread."""
         self._record(self._take())
         with self._lock:
             self._begun = bool(self._waiting)
@@ -154,14 +154,14 @@ class Recorder:
         written: list[tuple[Answer, list[list[Forecast]]]] = []
         for answer in batch:
             try:
-                self._watch(answer)
+                self._update_monitor(answer)
                 written.append((answer, [] if self._log is None else _rows_of(answer)))
             except Exception:
                 LOGGER.exception("recording failed", extra={"fields": {"requests": 1}})
                 self._lose([answer], "error")
         try:
             if self._log is not None:
-                self._log._store.put_forecasts([row for _, windows in written for rows in windows for row in rows])
+                self._log.store.put_forecasts([row for _, windows in written for rows in windows for row in rows])
         except Exception:
             LOGGER.exception("recording failed", extra={"fields": {"requests": len(written)}})
             self._lose([answer for answer, _ in written], "error")
@@ -177,7 +177,7 @@ class Recorder:
             self.n_lost += len(answer.points)
             self._unlogged.labels(answer.asked.model.name, reason).inc(len(answer.points))
 
-    def _watch(self, answer: Answer) -> None:
+    def _update_monitor(self, answer: Answer) -> None:
         asked = answer.asked
         monitor = self.monitors.get(asked.model.name)
         if monitor is None:
@@ -188,14 +188,14 @@ class Recorder:
                 monitor.update(rows)
 
     def _newer(self, model: ServedModel, key: Hashable, window: Window) -> Any:
-        """The rows that no window of the same key had before; without times, the newest."""
+        """The rows that no earlier window of the same key had; without times, the newest row."""
         if window.times is None:
             return window.values[-1:]
         place = (model.name, "rows", key)
         last, n_newer = self._last.get(place, ""), len(window.times)
         self._remember(place, max(last, model.labels(window.times[-1:])[0]))
         if last:
-            # mostly one or two of them
+            # mostly one or two rows
             newest_first = (model.labels([time])[0] for time in reversed(window.times))
             n_newer = sum(1 for _ in takewhile(last.__lt__, newest_first))
         return window.values[len(window.times) - n_newer :]
@@ -207,9 +207,9 @@ class Recorder:
             self._last.popitem(last=False)
 
     def add_actuals(self, actuals: Sequence[Actual]) -> int:
-        """Put down what came true, and show monitors the errors of all forecasts that end there; how many values."""
+        """Store actual values and update monitors with the errors of forecasts that end there; the number of values."""
         assert self._log is not None
-        store = self._log._store
+        store = self._log.store
         rows = [
             (label, time, float(value))
             for labels, times, values in actuals
@@ -223,14 +223,14 @@ class Recorder:
         return len(rows)
 
     def _judge(self, found: list[Any]) -> None:
-        """Show monitors the mean error of each forecast, over steps and variables, once."""
+        """Update monitors with the mean error of each forecast over steps and variables, once."""
         errors: dict[tuple[str, str], list[float]] = {}
         for _, name, origin, error in found:
             errors.setdefault((origin, name), []).append(error)
-        whose = found[0][0] if found else ""
+        series = found[0][0] if found else ""
         for (origin, name), each in sorted(errors.items()):
-            monitor, place = self.monitors.get(name), (name, "errors", whose)
-            if monitor is None or not monitor.watches_errors or origin <= self._last.get(place, ""):
+            monitor, place = self.monitors.get(name), (name, "errors", series)
+            if monitor is None or not monitor.tests_errors or origin <= self._last.get(place, ""):
                 continue
             self._remember(place, origin)
             monitor.update(np.empty((0, monitor.n_features_in_)), float(np.mean(each)))
@@ -241,7 +241,7 @@ def _number_of(monitor: DriftMonitor) -> float:
 
 
 def _rows_of(answer: Answer) -> list[list[Forecast]]:
-    """What is logged of each window; nothing where it has no times, or a longer name than a log takes."""
+    """The rows of the log for each window; none for a window without times or with too long a name."""
     asked = answer.asked
     found: list[list[Forecast]] = []
     for window, points, ahead in zip(asked.windows, answer.points, answer.times, strict=True):

@@ -1,4 +1,4 @@
-"""The OpenAPI of a server, made for the models that it has: what it says of windows is what the network reads."""
+"""The OpenAPI of a server, made for its models: it describes the windows that they read."""
 
 from __future__ import annotations
 
@@ -6,36 +6,36 @@ from collections.abc import Sequence
 from typing import Any
 
 from lstmforecast.serve.limits import LARGEST_VALUE, Limits
-from lstmforecast.serve.reading import LONGEST_KEY, MOST_COVERAGES, NAME_PATTERN, Reader
+from lstmforecast.serve.reading import LONGEST_KEY, MOST_COVERAGES, NAME_PATTERN, Target
 from lstmforecast.serve.served_model import ServedModel
 from lstmforecast.serve.splitting import ServedSplit
 
 Schema = dict[str, Any]
 ERROR: Schema = {
     "type": "object",
-    "properties": {"detail": {"type": "string", "description": "What was expected, and what came."}},
+    "properties": {"detail": {"type": "string", "description": "What was expected, and what the request had."}},
     "required": ["detail"],
 }
 _TIME: dict[str, Schema] = {
-    "datetime": {"type": "string", "description": "ISO 8601, as 2026-01-31T12:00:00."},
-    "period": {"type": "string", "description": "A period, as 2026-01 or 2026Q1."},
+    "datetime": {"type": "string", "description": "ISO 8601, such as 2026-01-31T12:00:00."},
+    "period": {"type": "string", "description": "A period, such as 2026-01 or 2026Q1."},
     "integer": {"type": "integer", "minimum": -(2**53), "maximum": 2**53},
 }
 KEY: Schema = {
     "type": "string",
     "maxLength": LONGEST_KEY,
     "pattern": NAME_PATTERN,
-    "description": "Whose series it is: a split gives it to the same model always, and the log keeps it.",
+    "description": "Names the series, such as a shop: in a split each key has its model, and the log keeps it.",
 }
 _TIMES_OUT: Schema = {
     "type": ["array", "null"],
     "items": {"type": ["string", "integer"]},
-    "description": "Of the steps ahead; null where the window came without times.",
+    "description": "Times of the steps ahead; null for a window without times.",
 }
 
 
 def error(words: str, headers: Sequence[str] = ()) -> Schema:
-    """An answer that is an error."""
+    """The description of an error."""
     answer: Schema = {"description": words, "content": {"application/json": {"schema": ERROR}}}
     if headers:
         answer["headers"] = {name: {"schema": {"type": "string"}, "required": True} for name in headers}
@@ -43,12 +43,12 @@ def error(words: str, headers: Sequence[str] = ()) -> Schema:
 
 
 def success(words: str, schema: Schema, kind: str = "application/json") -> Schema:
-    """An answer that is none."""
+    """The description of a successful answer."""
     return {"description": words, "content": {kind: {"schema": schema}}}
 
 
 def request_body(models: Sequence[ServedModel], limits: Limits, split: ServedSplit | None = None) -> Schema:
-    """What /predict takes, with an example for each model, which works, and one for all that a split chooses from."""
+    """The body of a request to /predict, with a working example for each model and for the split."""
     alone = len(models) == 1 and split is None
     each = [_request(model, limits, alone=alone) for model in models]
     examples = {model.name: {"value": example(model, limits)} for model in models}
@@ -62,7 +62,7 @@ def request_body(models: Sequence[ServedModel], limits: Limits, split: ServedSpl
 
 
 def example(model: ServedModel, limits: Limits) -> Schema:
-    """A request for the steps after the end of the data that the model was fitted to."""
+    """A request for the steps after the data that the model was fitted to."""
     window = model.example()
     rows: list[Any] = [[None if value != value else value for value in row] for row in window.values.tolist()]
     given: Schema = {"values": [row[0] for row in rows] if model.is_flat else rows}
@@ -76,7 +76,7 @@ def example(model: ServedModel, limits: Limits) -> Schema:
     return asked
 
 
-def _request(model: Reader, limits: Limits, *, alone: bool) -> Schema:
+def _request(model: Target, limits: Limits, *, alone: bool) -> Schema:
     properties: Schema = {
         "model": {"const": model.name},
         "key": KEY,
@@ -85,7 +85,7 @@ def _request(model: Reader, limits: Limits, *, alone: bool) -> Schema:
             "type": "integer",
             "minimum": 1,
             "maximum": limits.horizon,
-            "description": f"Steps ahead, by default {min(model.horizon, limits.horizon)}; beyond {model.horizon} "
+            "description": f"Steps ahead, by default {min(model.horizon, limits.horizon)}; beyond {model.horizon}, "
             "forecasts are appended to the window.",
         },
     }
@@ -104,14 +104,14 @@ def _request(model: Reader, limits: Limits, *, alone: bool) -> Schema:
 
 
 def _coverage(greatest: float) -> Schema:
-    # a little less than what rounding might refuse
+    # slightly less, so that rounding never makes it too large
     one: Schema = {"type": "number", "exclusiveMinimum": 0, "maximum": round(greatest - 5e-7, 6)}
     many = {"type": "array", "items": one, "minItems": 1, "maxItems": MOST_COVERAGES, "uniqueItems": True}
-    return {"anyOf": [one, many], "description": "Probabilities with which intervals hold the truth."}
+    return {"anyOf": [one, many], "description": "Probabilities with which the intervals contain the truth."}
 
 
-def schema_of_window(model: Reader) -> Schema:
-    """What a window holds."""
+def schema_of_window(model: Target) -> Schema:
+    """The schema of a window."""
     kinds = ["number"] if model.forecaster.missing == "error" else ["number", "null"]
     number: Schema = {"type": kinds, "minimum": -LARGEST_VALUE, "maximum": LARGEST_VALUE}
     if model.forecaster.transform == "log":
@@ -119,21 +119,19 @@ def schema_of_window(model: Reader) -> Schema:
     row: Schema = {"type": "array", "minItems": model.n_variables, "maxItems": model.n_variables, "items": number}
     items = number if model.is_flat else row
     values: Schema = {"type": "array", "minItems": model.least_rows, "items": items}
-    values["description"] = (
-        f"Rows in time order, the newest last; of them the last {model.forecaster.window_size_} are read."
-    )
+    values["description"] = f"Rows in time order, the newest last; the last {model.forecaster.window_size_} are used."
     properties: Schema = {"values": values}
     if model.time_kind != "none":
-        words = "One for each row, at a constant step: that of the model."
+        words = "One time for each row, at the constant step of the model."
         properties["times"] = {"type": "array", "items": _TIME[model.time_kind], "description": words}
     if model.is_panel:
-        properties["series"] = {**KEY, "description": "One of the series of the fit, or a new one."}
+        properties["series"] = {**KEY, "description": "A series of the fit, or a new one."}
     required = ["values", "times"] if model.needs_times else ["values"]
     return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
 
 
 def answer_of_predict() -> Schema:
-    """What /predict answers."""
+    """The answer of /predict."""
     rows: Schema = {"type": "array", "items": {"type": ["number", "array"], "items": {"type": "number"}}}
     interval: Schema = {
         "type": "object",
@@ -153,7 +151,7 @@ def answer_of_predict() -> Schema:
 
 
 def answer_of_models() -> Schema:
-    """What /models answers."""
+    """The answer of /models."""
     words, number = {"type": "string"}, {"type": "number"}
     count, truth = {"type": "integer"}, {"type": "boolean"}
     properties: Schema = {

@@ -1,4 +1,4 @@
-"""A fitted forecaster as a server knows it: what it needs, and forecasts from many windows in one call."""
+"""A fitted forecaster in a server: what its requests must have, and forecasts from many windows in one call."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from lstmforecast.fitting.distribution import mean
 from lstmforecast.fitting.held_out import HeldOut
 from lstmforecast.fitting.roll import ends_of, roll
 from lstmforecast.monitoring.ab_store import write_label
-from lstmforecast.serve.timestamps import Clock, check_years
+from lstmforecast.serve.timestamps import TimeFormat, check_years
 from lstmforecast.uncertainty.calibration import SIDES, check_probabilities, levels_of
 from lstmforecast.uncertainty.intervals import corrected_quantiles
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from lstmforecast.estimators.forecaster import LSTMForecaster
 
 Array = NDArray[np.float64]
-# Different coverages and horizons whose corrections are kept.
+# Pairs of coverages and horizons whose corrections are cached.
 _REMEMBERED = 64
 
 
@@ -40,24 +40,24 @@ class Window:
 
 @dataclass(frozen=True)
 class Prepared:
-    """Windows as the network reads them, features of the future, sizes of a panel's series, times ahead, and steps."""
+    """Windows as the network reads them, features of the future, scales and error scales of series, times, steps."""
 
     windows: Array
     future: Array
     scales: Array | None
-    units: ErrorScale | None
+    error_scale: ErrorScale | None
     times: list[Any]
     steps: int
 
     @staticmethod
     def joined(parts: Sequence[Prepared]) -> Prepared:
-        """All of them, below each other."""
+        """One with all windows."""
         if len(parts) == 1:
             return parts[0]
         windows, future = (np.concatenate([getattr(part, name) for part in parts]) for name in ("windows", "future"))
         scales = None if parts[0].scales is None else np.concatenate([part.scales for part in parts])
-        units = [part.units for part in parts if part.units is not None]
-        joined = ErrorScale(*(np.concatenate(each) for each in zip(*units, strict=True))) if units else None
+        each = [part.error_scale for part in parts if part.error_scale is not None]
+        joined = ErrorScale(*(np.concatenate(column) for column in zip(*each, strict=True))) if each else None
         times = [time for part in parts for time in part.times]
         return Prepared(windows, future, scales, joined, times, parts[0].steps)
 
@@ -68,16 +68,16 @@ class ServedModel:
     Parameters
     ----------
     name : str
-        By which requests ask for it.
+        The name that requests use.
     forecaster : LSTMForecaster
-        Fitted, without ``X`` and ``X_past``, which requests can't bring.
+        Fitted, without ``X`` and ``X_past``, which requests can't have.
     n_threads : int or None, default=None
-        Threads for a forecast; None: as the forecaster says.
+        Threads for a forecast; None: ``n_threads`` of the forecaster.
 
     Raises
     ------
     NotFittedError, TypeError, ValueError
-        If it is something else.
+        If the forecaster is not such.
     """
 
     def __init__(self, name: str, forecaster: LSTMForecaster, n_threads: int | None = None) -> None:
@@ -86,64 +86,68 @@ class ServedModel:
         if not isinstance(forecaster, LSTMForecaster):
             raise TypeError(f"expected LSTMForecaster for the model {name!r}, got {type(forecaster).__name__}")
         check_is_fitted(forecaster)
-        self._seen = forecaster.fitted_.seen
-        tables = {"X": self._seen.covariates.known, "X_past": self._seen.covariates.past}
+        self._dataset = forecaster.fitted_.dataset
+        tables = {"X": self._dataset.covariates.known, "X_past": self._dataset.covariates.past}
         given = [each for each, table in tables.items() if table is not None]
         if given:
-            raise ValueError(f"expected the model {name!r} without {given[0]}, which can't be served, got one with it")
+            raise ValueError(
+                f"expected the model {name!r} without {given[0]}, which can't be served, got one fitted with {given[0]}"
+            )
         self.name, self.forecaster = name, forecaster
         self._n_threads = forecaster.n_threads if n_threads is None else n_threads
-        observations = self._seen.observations
+        observations = self._dataset.observations
         self.is_panel, self.n_variables = observations.is_panel, observations.n_columns
         self.variables = [str(name) for name in observations.form.variables(self.n_variables)]
-        self._clock = Clock.of(observations)
+        self._time_format = TimeFormat.of(observations)
         self._keys = {str(key): key for key in observations.series_keys} if self.is_panel else {}
-        self._plain = not (self._seen.covariates.n_features or self.is_panel or forecaster.loss == "negative_binomial")
+        self._plain = not (
+            self._dataset.covariates.n_features or self.is_panel or forecaster.loss == "negative_binomial"
+        )
         self._lowest = -1.0 if forecaster.transform == "log" else -np.inf
         self._distribution = forecaster.model_.config["distribution"]
         self.checked_coverages = lru_cache(_REMEMBERED)(self._check_coverages)
         self.corrections = lru_cache(_REMEMBERED)(self._make_corrections)
-        # for a forecast from one window, until it is measured
+        # of a forecast from one window, until it is measured
         self.seconds = 1.0
 
     @property
     def horizon(self) -> int:
-        """Steps that it was trained for."""
+        """Steps that the network was trained for."""
         return self.forecaster.horizon
 
     @property
     def least_rows(self) -> int:
-        """Rows that a window has at least."""
+        """Fewest rows of a window."""
         return 1 if self.is_panel else self.forecaster.window_size_
 
     @property
     def time_kind(self) -> str:
-        """What times are: ``"datetime"``, ``"period"``, ``"integer"`` or ``"none"``."""
-        return self._clock.kind
+        """Kind of the times: ``"datetime"``, ``"period"``, ``"integer"`` or ``"none"``."""
+        return self._time_format.kind
 
     @property
     def needs_times(self) -> bool:
-        """Whether the network reads the calendar, or its rows are found by series and time."""
-        return self.is_panel or bool(self._seen.covariates.n_features)
+        """Whether windows must have times: for calendar features, or in a panel."""
+        return self.is_panel or bool(self._dataset.covariates.n_features)
 
     def knows(self, series: str) -> bool:
-        """Whether a panel's series was among those of the fit."""
+        """Whether `fit` had a series of this name."""
         return series in self._keys
 
     @property
     def is_flat(self) -> bool:
-        """Whether values come without inner arrays, as those of a vector or Series."""
-        return self._seen.observations.form.kind in ("vector", "series")
+        """Whether values have no inner arrays, as those of a vector or Series."""
+        return self._dataset.observations.form.kind in ("vector", "series")
 
     @property
     def greatest_coverage(self) -> float:
-        """Of intervals, for which there are errors enough; 0 if there are none."""
+        """Greatest coverage of intervals that the number of held-out errors allows; 0 without errors."""
         n = self.forecaster.fitted_.n_errors
         return max(0.0, n / (n + 1) if self.is_panel else (n - 1) / (n + 1))
 
     def description(self) -> dict[str, Any]:
-        """What a client needs to know, in plain values."""
-        observations = self._seen.observations
+        """What a client needs to know, for JSON."""
+        observations = self._dataset.observations
         freq = observations.freq
         return {
             "name": self.name,
@@ -161,30 +165,30 @@ class ServedModel:
         }
 
     def example(self) -> Window:
-        """The rows at the end of the data that it was fitted to, from which it can forecast."""
-        observations = self._seen.observations
+        """The last rows of the data that the model was fitted to."""
+        observations = self._dataset.observations
         part = observations.take(np.arange(int(observations.lengths[0])))
         rows = slice(max(0, len(part) - self.forecaster.window_size_), None)
-        times = None if part.index is None else self._clock.written(part.index[rows])
+        times = None if part.index is None else self._time_format.written(part.index[rows])
         return Window(part.values[rows], times, str(part.series_keys[0]) if self.is_panel else None)
 
     def labels(self, times: Any) -> list[str]:
-        """Times of requests or answers as `lstmforecast.ab` keeps them; a ValueError if one can't be read."""
-        plain = times if isinstance(times, np.ndarray) else self._clock.plain(times)
+        """Times of requests or answers as labels of `lstmforecast.ab`; a ValueError if one can't be read."""
+        plain = times if isinstance(times, np.ndarray) else self._time_format.plain(times)
         if plain is not None:
             check_years(plain)
             labels: list[str] = np.datetime_as_string(plain, unit="s").tolist()
             return labels
-        return [write_label(time) for time in self._clock.read(list(times))]
+        return [write_label(time) for time in self._time_format.read(list(times))]
 
     def series_labels(self, key: str | None, series: str | None) -> list[str]:
-        """What a log calls each variable: key, series of a panel and name of one of several, where there are such."""
+        """The label of each variable in a log: key, series of a panel and name of the variable, if there are such."""
         names = self.variables
         parts = [part for part in (key, series) if part]
         return ["/".join([*parts, *([name] if len(names) > 1 else [])]) for name in names]
 
     def _check_coverages(self, given: tuple[float, ...], steps: int) -> tuple[float, ...]:
-        """Read coverages; a ValueError unless there are errors enough for intervals of them and of so many steps."""
+        """Coverages as floats; a ValueError if there are too few errors for them, or none for so many steps."""
         model, coverages = self.forecaster, check_probabilities("coverage", list(given))
         levels = _levels(coverages)
         wanted = [f"coverage={coverage:g}" for coverage in coverages for _ in SIDES]
@@ -192,14 +196,14 @@ class ServedModel:
         return tuple(coverages)
 
     def prepare(self, window: Window, steps: int) -> Prepared:
-        """Bring a window into the form that the network reads; a ValueError or TypeError if that can't be."""
+        """Bring a window into the form that the network reads; a ValueError or TypeError for unusable data."""
         return self._prepare_plain(window, steps) or self._prepare_any(window, steps)
 
     def _prepare_plain(self, window: Window, steps: int) -> Prepared | None:
-        """The common case, in which pandas would take longer than the network: no gaps, no features."""
+        """The common case without gaps and features, without pandas, which would take longer than the network."""
         if not self._plain:
             return None
-        times = None if window.times is None else self._clock.after(window.times, steps)
+        times = None if window.times is None else self._time_format.after(window.times, steps)
         # a missing value compares as false
         if (window.times is not None and times is None) or not (window.values > self._lowest).all():
             return None
@@ -209,17 +213,17 @@ class ServedModel:
 
     def _prepare_any(self, window: Window, steps: int) -> Prepared:
         model = self.forecaster
-        seen = model.fitted_.on(self._container(window), None, None, None, model.missing)[0].seen
-        windows, future = ends_of(model.model_, seen, steps, None)
-        index = seen.observations.future_index(steps)
-        times = None if index is None else self._clock.written(index)
-        return Prepared(windows, future, seen.scales, seen.error_scale, [times], steps)
+        dataset = model.fitted_.on(self._container(window), None, None, None, model.missing)[0].dataset
+        windows, future = ends_of(model.model_, dataset, steps, None)
+        index = dataset.observations.future_index(steps)
+        times = None if index is None else self._time_format.written(index)
+        return Prepared(windows, future, dataset.scales, dataset.error_scale, [times], steps)
 
     def _container(self, window: Window) -> Any:
         if window.times is None:
             return window.values
-        index = self._clock.read(window.times)
-        columns = self._seen.observations.form.columns
+        index = self._time_format.read(window.times)
+        columns = self._dataset.observations.form.columns
         if self.is_panel:
             series = window.series or ""
             keys = pd.Index([self._keys.get(series, series)] * len(index), dtype=object)
@@ -227,31 +231,33 @@ class ServedModel:
         return pd.DataFrame(window.values, index=index, columns=columns)
 
     def forecast(self, prepared: Prepared, coverages: tuple[float, ...]) -> tuple[Array, Array]:
-        """Forecasts (n, steps, k), and bounds (n_coverages * 2, n, steps, k), lower and upper by turns."""
+        """Forecasts (n, steps, k), and bounds (n_coverages * 2, n, steps, k): lower and upper of each coverage."""
         parameters = roll(self.forecaster.model_, prepared.windows, prepared.future, self._n_threads, prepared.scales)
         parameters = parameters[:, : prepared.steps]
         points = parameters[..., 0] if self._distribution is None else mean(self._distribution, parameters)
-        bounds = self._bounds(parameters, coverages, prepared.units)
-        points, bounds = self._seen.undo(points), self._seen.undo(bounds)
-        return points.astype(self._seen.observations.form.dtype, copy=False), bounds
+        bounds = self._bounds(parameters, coverages, prepared.error_scale)
+        points, bounds = self._dataset.undo(points), self._dataset.undo(bounds)
+        return points.astype(self._dataset.observations.form.dtype, copy=False), bounds
 
-    def _bounds(self, parameters: Array, coverages: tuple[float, ...], units: ErrorScale | None) -> Array:
+    def _bounds(self, parameters: Array, coverages: tuple[float, ...], error_scale: ErrorScale | None) -> Array:
         if not coverages:
             return np.empty((0, *parameters.shape[:3]))
-        if self._distribution is None and units is None:
-            # rounding keeps order, so that corrections may be put in order before they are added
+        if self._distribution is None and error_scale is None:
+            # rounding keeps the order, so corrections can be sorted before they are added
             return parameters[..., 0] + self.corrections(coverages, parameters.shape[1])
-        return self._quantiles(parameters, coverages, units)
+        return self._quantiles(parameters, coverages, error_scale)
 
     def _make_corrections(self, coverages: tuple[float, ...], steps: int) -> Array:
-        """What is added to points for their bounds: (n_levels, 1, steps, k)."""
+        """What is added to point forecasts for their bounds: (n_levels, 1, steps, k)."""
         zero = np.zeros((1, steps, self.n_variables, 1))
         return self._quantiles(zero, coverages)
 
-    def _quantiles(self, parameters: Array, coverages: tuple[float, ...], units: ErrorScale | None = None) -> Array:
+    def _quantiles(
+        self, parameters: Array, coverages: tuple[float, ...], error_scale: ErrorScale | None = None
+    ) -> Array:
         calibration = self.forecaster.fitted_.calibration
         assert calibration is not None
-        return corrected_quantiles(calibration, parameters, _levels(coverages), units)
+        return corrected_quantiles(calibration, parameters, _levels(coverages), error_scale)
 
 
 def _levels(coverages: Sequence[float]) -> list[float]:

@@ -1,4 +1,4 @@
-"""The application: its paths, who may use them, and what happens when it starts and ends."""
+"""The application: its paths, the check of the API key, start and stop."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ from lstmforecast.serve.answering import Answer, answer
 from lstmforecast.serve.batching import Batcher
 from lstmforecast.serve.hosts import Hosts
 from lstmforecast.serve.limits import Limits, Refused, too_large
-from lstmforecast.serve.reading import Asked, read_body
-from lstmforecast.serve.recording import Actual, Recorder
+from lstmforecast.serve.reading import PredictRequest, read_body
+from lstmforecast.serve.recording import Actual, ForecastRecorder
 from lstmforecast.serve.served_model import ServedModel
 from lstmforecast.serve.splitting import ServedSplit
-from lstmforecast.serve.telemetry import LOGGER, App, Message, Meters, Receive, Send, Watched
+from lstmforecast.serve.telemetry import LOGGER, App, Message, Receive, Send, ServerMetrics, TelemetryMiddleware
 
-# The page's files by the paths under which they are served: read at the start, none by a name from a request.
+# Files of the page by their paths: read at the start, so that no request chooses a file by its name.
 _PAGE = {
     "/": ("page.html", "text/html; charset=utf-8"),
     "/page.js": ("page.js", "text/javascript; charset=utf-8"),
     "/page.css": ("page.css", "text/css; charset=utf-8"),
 }
-# Bytes of a body that is read beside the event loop, which would keep others waiting for a millisecond.
-_LONG = 2**16
+# Bytes. Longer bodies are read in a thread: in the event loop other requests would wait for a millisecond.
+LONG_BODY = 2**16
 _PAGE_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -48,26 +48,26 @@ _PAGE_HEADERS = {
 
 
 @dataclass(frozen=True)
-class Record:
-    """What is kept of forecasts.
+class RecordingOptions:
+    """How forecasts are logged and monitored.
 
     Attributes
     ----------
     log : ForecastLog or None
     monitors : mapping of str to DriftMonitor
     shadow : bool
-        Whether models of a split forecast what another one answers.
-    is_ours : bool
-        Whether the log is closed with the application.
+        Whether all models of a split forecast each request.
+    closes_log : bool
+        Whether the application closes the log when it stops.
     """
 
     log: ForecastLog | None
     monitors: Mapping[str, DriftMonitor]
     shadow: bool
-    is_ours: bool
+    closes_log: bool
 
 
-class Server:
+class ForecastApp:
     """The state of an application, and the functions behind its paths."""
 
     def __init__(
@@ -76,17 +76,19 @@ class Server:
         api_key: str | None,
         limits: Limits,
         split: ServedSplit | None,
-        kept: Record | None,
+        recording: RecordingOptions | None,
         hosts: Hosts,
     ) -> None:
-        self._models, self._limits, self._split, self._kept = models, limits, split, kept
+        self._models, self._limits, self._split, self._recording = models, limits, split, recording
         self._key = None if api_key is None else api_key.encode()
-        self._batcher: Batcher[Asked, bytes] = Batcher(self._answer, limits)
-        self._meters = Meters(lambda: len(self._batcher))
-        self._recorder = None if kept is None else Recorder(kept.log, kept.monitors, self._meters)
+        self._batcher: Batcher[PredictRequest, bytes] = Batcher(self._answer, limits)
+        self._metrics = ServerMetrics(lambda: len(self._batcher))
+        self._recorder = (
+            None if recording is None else ForecastRecorder(recording.log, recording.monitors, self._metrics)
+        )
         self._comparing = asyncio.Lock()
         self._ready = False
-        self._list = orjson.dumps({"models": [model.description() for model in models.values()]})
+        self._listed_models = orjson.dumps({"models": [model.description() for model in models.values()]})
         self.app = FastAPI(
             title="lstmforecast",
             version=__version__,
@@ -98,7 +100,9 @@ class Server:
         self._add_routes()
         paths = {getattr(route, "path", "") for route in self.app.routes}
         shortcuts: dict[tuple[str, str], App] = {("POST", "/predict"): self._predict}
-        self.app.add_middleware(Watched, meters=self._meters, paths=paths, hosts=hosts, shortcuts=shortcuts)
+        self.app.add_middleware(
+            TelemetryMiddleware, metrics=self._metrics, paths=paths, hosts=hosts, shortcuts=shortcuts
+        )
         self.app.add_exception_handler(Refused, _refuse)
         self.app.openapi = self._openapi  # type: ignore[method-assign]
 
@@ -110,31 +114,31 @@ class Server:
         yield
         self._ready = False
         await self._batcher.close()
-        if self._recorder is not None and self._kept is not None:
+        if self._recorder is not None and self._recording is not None:
             await self._recorder.close()
-            if self._kept.is_ours and self._kept.log is not None:
-                self._kept.log.close()
+            if self._recording.closes_log and self._recording.log is not None:
+                self._recording.log.close()
         LOGGER.info("stopped")
 
     def _warm_up(self) -> None:
-        """Some forecasts of each model, so that the first request doesn't pay for what is made once."""
+        """Forecast with each model, so that the first request is as fast as others, and measure the time."""
         for model in self._models.values():
             coverages = (0.9,) if model.greatest_coverage >= 0.9 else ()
-            asked = Asked(model, [model.example()], min(model.horizon, self._limits.horizon), coverages)
+            asked = PredictRequest(model, [model.example()], min(model.horizon, self._limits.horizon), coverages)
             answer([asked])
             model.seconds = min(timeit.repeat(partial(answer, [asked]), number=1, repeat=5))
 
-    def _answer(self, asked: list[Asked]) -> list[bytes | Exception]:
+    def _answer(self, asked: list[PredictRequest]) -> list[bytes | Exception]:
         shadows = self._shadows(asked)
-        self._meters.batches.observe(sum(each.n_windows for each in [*asked, *shadows]))
+        self._metrics.batches.observe(sum(each.n_windows for each in [*asked, *shadows]))
         found = answer([*asked, *shadows])
         if self._recorder is not None:
             self._recorder.note([each for each in found if isinstance(each, Answer)])
         return [_written(each) for each in found[: len(asked)]]
 
-    def _shadows(self, asked: list[Asked]) -> list[Asked]:
-        """What the other models of a split are asked too, so that all can be compared."""
-        if self._split is None or self._kept is None or self._kept.log is None or not self._kept.shadow:
+    def _shadows(self, asked: list[PredictRequest]) -> list[PredictRequest]:
+        """The same requests for the other models of a split, so that all can be compared."""
+        if self._split is None or self._recording is None or self._recording.log is None or not self._recording.shadow:
             return []
         models = self._split.models
         return [
@@ -147,42 +151,42 @@ class Server:
 
     def _add_routes(self) -> None:
         status: Any = {"type": "object", "properties": {"status": {"type": "string"}}, "required": ["status"]}
-        not_ready = schema.error("Not now.", ["Retry-After"])
+        not_ready = schema.error("The server is not ready.", ["Retry-After"])
         found = schema.success("A forecast for each window.", schema.answer_of_predict())
         refusals: dict[int | str, dict[str, Any]] = {
-            413: schema.error(f"More than {self._limits.body_bytes} bytes."),
-            415: schema.error("Another Content-Type than application/json."),
-            422: schema.error("Something is wrong with the request."),
-            503: schema.error("Too many requests wait, or the log can't be used.", ["Retry-After"]),
+            413: schema.error(f"The body has more than {self._limits.body_bytes} bytes."),
+            415: schema.error("The Content-Type is not application/json."),
+            422: schema.error("The request is not valid."),
+            503: schema.error("The queue is full, or the log can't be used.", ["Retry-After"]),
         }
         body = {"requestBody": schema.request_body(list(self._models.values()), self._limits, self._split)}
         self._add("POST", "/predict", self.predict, {200: found, **refusals}, locked=True, extra=body)
-        listed = schema.success("All models.", schema.answer_of_models())
+        listed = schema.success("The models.", schema.answer_of_models())
         self._add("GET", "/models", self.models, {200: listed}, locked=True)
-        counted = schema.success("For Prometheus.", {"type": "string"}, "text/plain")
+        counted = schema.success("Metrics in Prometheus' format.", {"type": "string"}, "text/plain")
         self._add("GET", "/metrics", self.metrics, {200: counted}, locked=True)
-        if self._kept is not None:
-            self._add_record(self._kept, refusals)
-        self._add("GET", "/health", self.health, {200: schema.success("It runs.", status)})
-        self._add("GET", "/ready", self.ready, {200: schema.success("It takes requests.", status), 503: not_ready})
+        if self._recording is not None:
+            self._add_recording(self._recording, refusals)
+        self._add("GET", "/health", self.health, {200: schema.success("The server runs.", status)})
+        self._add("GET", "/ready", self.ready, {200: schema.success("The server is ready.", status), 503: not_ready})
         folder = resources.files("lstmforecast.serve") / "page"
         for path, (name, kind) in _PAGE.items():
             page = _constant((folder / name).read_bytes(), kind)
             self.app.get(path, include_in_schema=False, response_class=Response)(page)
 
-    def _add_record(self, kept: Record, refusals: dict[int | str, dict[str, Any]]) -> None:
-        if kept.log is not None:
-            stored = schema.success("How many values are new or replaced.", operating_schema.answer_of_actuals())
+    def _add_recording(self, recording: RecordingOptions, refusals: dict[int | str, dict[str, Any]]) -> None:
+        if recording.log is not None:
+            stored = schema.success("The number of values stored.", operating_schema.answer_of_actuals())
             extra = {
                 "requestBody": operating_schema.actuals_body(list(self._models.values()), self._limits, self._split)
             }
             self._add("POST", "/actuals", self.actuals, {200: stored, **refusals}, locked=True, extra=extra)
-            compared = schema.success("Which of two models is better.", operating_schema.answer_of_compare())
+            compared = schema.success("The comparison.", operating_schema.answer_of_compare())
             parameters = {"parameters": operating_schema.parameters_of_compare(list(self._models))}
             responses: dict[int | str, dict[str, Any]] = {200: compared, 422: refusals[422], 503: refusals[503]}
             self._add("GET", "/compare", self.compare, responses, locked=True, extra=parameters)
-        if kept.monitors:
-            states = schema.success("What each monitor says.", operating_schema.answer_of_drift())
+        if recording.monitors:
+            states = schema.success("The state and the tests of each monitor.", operating_schema.answer_of_drift())
             self._add("GET", "/drift", self.drift, {200: states, 503: refusals[503]}, locked=True)
 
     def _add(
@@ -195,25 +199,25 @@ class Server:
         locked: bool = False,
         extra: dict[str, Any] | None = None,
     ) -> None:
-        """A path that the OpenAPI tells of; with ``locked``, of a key too where there is one."""
+        """Add a path with its OpenAPI; ``locked``: a key is needed if the server has one."""
         extra = extra or {}
         if locked and self._key is not None:
-            responses |= {401: schema.error("No key, or a wrong one.", ["WWW-Authenticate"])}
+            responses |= {401: schema.error("The API key is missing or wrong.", ["WWW-Authenticate"])}
             extra |= {"security": [{"key": []}, {"bearer": []}]}
         options: Any = {"responses": responses, "openapi_extra": extra, "response_class": Response}
         self.app.add_api_route(path, function, methods=[method], **options)
 
     async def predict(self, request: Request) -> Response:
-        """Forecast the steps after each window, with intervals where coverages are given."""
+        """Forecast the steps after each window, with prediction intervals if coverages are given."""
         self._check_key(request)
         self._batcher.check_room()
         body = await self._body(request)
-        if len(body) < _LONG:
+        if len(body) < LONG_BODY:
             asked = read_body(body, self._models, self._limits, self._split)
         else:
             asked = await asyncio.to_thread(read_body, body, self._models, self._limits, self._split)
         found = await self._batcher.submit(asked)
-        self._meters.windows.labels(asked.model.name).inc(asked.n_windows)
+        self._metrics.windows.labels(asked.model.name).inc(asked.n_windows)
         return Response(found, media_type="application/json")
 
     async def _predict(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -221,9 +225,9 @@ class Server:
         await response(scope, receive, send)
 
     async def actuals(self, request: Request) -> Response:
-        """Post what came true, to be joined with what was forecast."""
+        """Post actual values, to be compared with forecasts."""
         self._check_key(request)
-        recorder = self._in_use()
+        recorder = self._started_recorder()
         body = await self._body(request)
         actuals = await asyncio.to_thread(self._read_actuals, body)
         found = await recorder.in_turn(partial(operating.add_actuals, recorder, actuals))
@@ -233,49 +237,53 @@ class Server:
         return operating.labelled(*operating.read_actuals(body, self._models, self._limits, self._split))
 
     async def compare(self, request: Request) -> Response:
-        """Compare two models by forecasts of both, from the same windows, that came true."""
+        """Compare two models by their forecasts from the same windows, where actual values are known."""
         self._check_key(request)
-        assert self._kept is not None
-        assert self._kept.log is not None
-        recorder = self._in_use()
+        assert self._recording is not None
+        assert self._recording.log is not None
+        recorder = self._started_recorder()
         names = list(self._models if self._split is None else self._split.models)
         names += [name for name in self._models if name not in names]
         await recorder.in_turn(lambda: None)
-        # one after the other, and beside the thread that writes
+        # one comparison at a time, in another thread than that of the log
         async with self._comparing:
             query = dict(request.query_params)
-            found = await asyncio.to_thread(operating.compare, self._kept.log, query, names, recorder.n_lost)
+            found = await asyncio.to_thread(operating.compare, self._recording.log, query, names, recorder.n_lost)
         return Response(found, media_type="application/json")
 
     async def drift(self, request: Request) -> Response:
-        """Whether inputs and errors are still what they were."""
+        """Say whether inputs and errors have drifted."""
         self._check_key(request)
-        recorder = self._in_use()
+        recorder = self._started_recorder()
         found = await recorder.in_turn(partial(operating.drift, recorder))
         return Response(found, media_type="application/json")
 
-    def _in_use(self) -> Recorder:
+    def _started_recorder(self) -> ForecastRecorder:
         assert self._recorder is not None
         return self._recorder
 
     async def models(self, request: Request) -> Response:
-        """What each model needs, and what it forecasts."""
+        """List the models: what each needs, and what it forecasts."""
         self._check_key(request)
-        return Response(self._list, media_type="application/json")
+        return Response(self._listed_models, media_type="application/json")
 
     async def metrics(self, request: Request) -> Response:
-        """Counters and times in Prometheus' format."""
+        """Get counters and durations in Prometheus' format."""
         self._check_key(request)
-        return Response(self._meters.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+        return Response(self._metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
     async def health(self) -> Response:
-        """Whether the process runs."""
+        """Say whether the process runs."""
         return Response(b'{"status":"ok"}', media_type="application/json")
 
     async def ready(self) -> Response:
-        """Whether requests are taken: the models are warm, the queue has room, nobody has asked it to stop."""
+        """Say whether the server is ready: it has started, isn't stopping, and its queue has room."""
         if not self._ready or self._batcher.full:
-            raise Refused(503, "expected a server that has room for requests, got none", {"Retry-After": "1"})
+            raise Refused(
+                503,
+                "expected a server that is ready, got one that starts, stops or has a full queue",
+                {"Retry-After": "1"},
+            )
         return Response(b'{"status":"ready"}', media_type="application/json")
 
     def _check_key(self, request: Request) -> None:
@@ -290,7 +298,7 @@ class Server:
             raise Refused(401, sentence, {"WWW-Authenticate": "Bearer"})
 
     async def _body(self, request: Request) -> bytes:
-        """All of the body, of which no more is kept than is allowed; that of a form is one that any page may post."""
+        """The whole body, never more than the limit; only JSON, as any page could post a form."""
         kind = request.headers.get("content-type", "")
         if kind != "application/json" and kind.partition(";")[0].strip().lower() != "application/json":
             got = repr(kind[:100]) if kind else "none"
@@ -310,7 +318,7 @@ class Server:
     def _openapi(self) -> dict[str, Any]:
         app = self.app
         if app.openapi_schema is None:
-            words = "Forecasts of LSTM networks, with intervals. Errors hold one sentence, in `detail`."
+            words = "Forecasts by LSTM networks, with prediction intervals. Errors have one sentence, in `detail`."
             made = get_openapi(title=app.title, version=app.version, description=words, routes=app.routes)
             if self._key is not None:
                 schemes = {
@@ -323,7 +331,7 @@ class Server:
 
 
 def _written(found: Answer | Exception) -> bytes | Exception:
-    """The body of an answer: that one can't be written is no error of the others in its batch."""
+    """The body of an answer, or its error, so that an error doesn't affect other answers of the batch."""
     try:
         return found if isinstance(found, Exception) else found.body()
     except Exception as error:

@@ -1,4 +1,4 @@
-"""Several models behind one endpoint: which of them answers whom, and what all of them can take."""
+"""Several models that divide requests between them."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from typing import Any
 from lstmforecast.ab import Split
 from lstmforecast.serve.served_model import ServedModel
 
-# In these all models of a split are alike, so that a client needn't know which one answers.
+# Fields in which the models of a split must be equal, so that clients needn't know which one answers.
 _ALIKE = ("variables", "horizon", "times", "freq", "missing", "is_panel")
 
 
 class ServedSplit:
-    """What requests ask that name no model: one of several answers.
+    """Models that answer the requests that name none.
 
-    As a `ServedModel` it says what windows it takes: such as all of them take.
+    It has the properties of a `ServedModel`: its limits are those that hold for all its models.
 
     Parameters
     ----------
     models : mapping of str to ServedModel
-        All that are served.
+        All models of the server.
     split : Split
-        Names of some of them, with weights.
+        Weights of some of them.
 
     Raises
     ------
     ValueError
-        If a name isn't served, or the models differ in what they read or forecast.
+        If the server has no such model, or the models differ in what they read or forecast.
     """
 
     def __init__(self, models: Mapping[str, ServedModel], split: Split) -> None:
@@ -47,30 +47,30 @@ class ServedSplit:
                     raise ValueError(f"expected models of a split with the same {each}, got {got}")
 
     def model_of(self, key: str | None) -> ServedModel:
-        """The model that answers a key, always the same; without a key, one by chance."""
+        """The model of a key, always the same; without a key, one at random."""
         return self.models[self._split(uuid.uuid4().hex if key is None else key)]
 
     @property
     def least_rows(self) -> int:
-        """Rows that a window has at least, for any of them."""
+        """Fewest rows of a window for all models."""
         return max(model.least_rows for model in self.models.values())
 
     @property
     def greatest_coverage(self) -> float:
-        """Of intervals that all of them can give."""
+        """Greatest coverage of intervals for all models."""
         return min(model.greatest_coverage for model in self.models.values())
 
     @property
     def needs_times(self) -> bool:
-        """Whether any of them does."""
+        """Whether any model needs times."""
         return any(model.needs_times for model in self.models.values())
 
     def checked_coverages(self, given: tuple[float, ...], steps: int) -> tuple[float, ...]:
-        """As `ServedModel.checked_coverages`, of all."""
+        """As `ServedModel.checked_coverages`, for all models."""
         for model in self.models.values():
             checked = model.checked_coverages(given, steps)
         return checked
 
     def __getattr__(self, name: str) -> Any:
-        # what all have in common
+        # properties in which all models are equal
         return getattr(self._first, name)

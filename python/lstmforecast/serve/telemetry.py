@@ -1,4 +1,4 @@
-"""What a server tells of itself: counters and times for Prometheus, and a line of JSON for each request."""
+"""Metrics for Prometheus, and the log: a line of JSON for each request."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 
-class Meters:
-    """Everything at ``/metrics``, of one application.
+class ServerMetrics:
+    """The metrics of one application, for ``/metrics``.
 
     Parameters
     ----------
     waiting : callable
-        How many requests wait.
+        Returns the number of requests in the queue.
     """
 
     def __init__(self, waiting: Callable[[], int]) -> None:
@@ -44,40 +44,42 @@ class Meters:
         options: dict[str, Any] = {"registry": self.registry}
         self.requests = Counter("lstmforecast_requests", "Requests answered.", ["path", "status"], **options)
         self.seconds = Histogram(
-            "lstmforecast_request_seconds", "From a request to its answer.", ["path"], buckets=_SECONDS, **options
+            "lstmforecast_request_seconds",
+            "Seconds from a request to its answer.",
+            ["path"],
+            buckets=_SECONDS,
+            **options,
         )
         self.windows = Counter("lstmforecast_windows", "Windows forecast.", ["model"], **options)
-        self.batches = Histogram(
-            "lstmforecast_batch_windows", "Windows brought together for a turn.", buckets=_SIZES, **options
-        )
-        Gauge("lstmforecast_waiting_requests", "Requests that wait.", **options).set_function(waiting)
+        self.batches = Histogram("lstmforecast_batch_windows", "Windows in a batch.", buckets=_SIZES, **options)
+        Gauge("lstmforecast_waiting_requests", "Requests in the queue.", **options).set_function(waiting)
 
     def text(self) -> bytes:
-        """In Prometheus' format."""
+        """The metrics in Prometheus' format."""
         return generate_latest(self.registry)
 
 
-class Watched:
-    """An ASGI application around another: refuses unknown hosts, counts, logs, and answers 500 where that fails.
+class TelemetryMiddleware:
+    """ASGI middleware that checks hosts, counts and logs requests, and answers 500 if the application fails.
 
     Parameters
     ----------
     app : callable
-        The application inside.
-    meters : Meters
+        The application.
+    metrics : ServerMetrics
     paths : set of str
-        What counts under its own name; all other paths count as one, so that clients can't make names.
+        Paths that are counted by their names. All other paths count as one, so that clients can't add names.
     hosts : Hosts
-        Who is refused.
+        The host names that are accepted.
     shortcuts : dict of (str, str) to callable
-        Applications by method and path that are asked without the one inside, whose search for a path takes a third
-        of the time of a forecast.
+        Applications by method and path that are called directly: the router's search for a path takes a third of the
+        time of a forecast.
     """
 
     def __init__(
-        self, app: App, meters: Meters, paths: set[str], hosts: Hosts, shortcuts: dict[tuple[str, str], App]
+        self, app: App, metrics: ServerMetrics, paths: set[str], hosts: Hosts, shortcuts: dict[tuple[str, str], App]
     ) -> None:
-        self._app, self._meters, self._paths, self._hosts, self._shortcuts = app, meters, paths, hosts, shortcuts
+        self._app, self._metrics, self._paths, self._hosts, self._shortcuts = app, metrics, paths, hosts, shortcuts
         self._numbers = itertools.count(1)
         self._labelled: dict[tuple[str, int], tuple[Any, Any]] = {}
 
@@ -88,7 +90,7 @@ class Watched:
             return
         begin, number, status = time.perf_counter(), next(self._numbers), 0
 
-        async def noting(message: Message) -> None:
+        async def send_noting_status(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
@@ -96,23 +98,23 @@ class Watched:
 
         try:
             self._hosts.check(scope)
-            await self._shortcuts.get((scope["method"], scope["path"]), self._app)(scope, receive, noting)
+            await self._shortcuts.get((scope["method"], scope["path"]), self._app)(scope, receive, send_noting_status)
         except Refused as refusal:
-            await _send(noting, refusal)
+            await _send(send_noting_status, refusal)
         except ClientDisconnect:
             status = status or _GONE
         except Exception:
             LOGGER.exception("request failed", extra={"fields": {"request": number}})
             if status:
                 raise
-            await _send(noting, _INTERNAL)
+            await _send(send_noting_status, _INTERNAL)
         finally:
             self._note(scope, number, status, time.perf_counter() - begin)
 
     def _note(self, scope: Message, number: int, status: int, seconds: float) -> None:
         path = scope["path"] if scope["path"] in self._paths else "other"
         if (path, status) not in self._labelled:
-            pair = (self._meters.requests.labels(path, status), self._meters.seconds.labels(path))
+            pair = (self._metrics.requests.labels(path, status), self._metrics.seconds.labels(path))
             self._labelled[path, status] = pair
         requests, histogram = self._labelled[path, status]
         requests.inc()
@@ -121,7 +123,7 @@ class Watched:
             client = scope.get("client")
             fields = {"request": number, "method": scope["method"][:20], "path": path, "status": status}
             fields |= {"ms": round(1000 * seconds, 3), "client": client[0] if client else None}
-            # as LOGGER.info, which would also look for the line of code
+            # as LOGGER.info does, without its search for the line of code
             record = LOGGER.makeRecord(LOGGER.name, logging.INFO, "", 0, "request", (), None, extra={"fields": fields})
             LOGGER.handle(record)
 
@@ -134,7 +136,7 @@ async def _send(send: Send, refusal: Refused) -> None:
 
 
 class JSONFormatter(logging.Formatter):
-    """Log records as lines of JSON: time, level, message, what a request was, and the traceback of an error."""
+    """Log records as lines of JSON: time, level, message, fields of the request, and the traceback of an error."""
 
     def format(self, record: logging.LogRecord) -> str:
         """One line."""

@@ -1,4 +1,4 @@
-"""Times as requests write them: read for pandas, and counted on without it where their steps are of one length."""
+"""Times in requests and answers: read and written for pandas, or by NumPy alone if steps have a constant length."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from lstmforecast.data.index import Frequency, parse_frequency
 from lstmforecast.data.local_time import elapsed, localize
 from lstmforecast.data.observations import Observations
 
-# Rows of a grid for each time given: more is no series with gaps.
+# Rows of the grid for each given time; times with more are not a series with gaps.
 _MOST_MISSING = 20
-# JSON's whole numbers that every reader takes as they are.
+# Greatest whole number that all readers of JSON keep exact.
 _LARGEST = 2**53
 _ZONE = re.compile(r"(Z|[T ].*[+-]\d\d(:?\d\d)?)$")
-# What pandas' readers take beyond these (words such as "now", parts of dates) is no time of a row.
-_DAY, _CLOCK = r"\d{4}-\d\d-\d\d", r"[T ]\d\d:\d\d(:\d\d([.]\d{1,9})?)?"
-_DATETIME = re.compile(rf"{_DAY}({_CLOCK}(Z|[+-]\d\d(:?\d\d)?)?)?", re.ASCII)
-_PERIOD = re.compile(rf"\d{{4}}(-?Q[1-4]|-\d\d)?|{_DAY}({_CLOCK}|/{_DAY})?", re.ASCII)
-# Beyond, there is no four-digit year, or no writer of JSON for it.
+# pandas reads more than these, such as "now" and parts of dates, which are no times of rows.
+_DAY, _TIME_OF_DAY = r"\d{4}-\d\d-\d\d", r"[T ]\d\d:\d\d(:\d\d([.]\d{1,9})?)?"
+_DATETIME = re.compile(rf"{_DAY}({_TIME_OF_DAY}(Z|[+-]\d\d(:?\d\d)?)?)?", re.ASCII)
+_PERIOD = re.compile(rf"\d{{4}}(-?Q[1-4]|-\d\d)?|{_DAY}({_TIME_OF_DAY}|/{_DAY})?", re.ASCII)
+# Years with four digits that JSON libraries can write.
 _FIRST_YEAR, _LAST_YEAR = 1, 9998
 _FIRST, _LAST = np.datetime64(f"{_FIRST_YEAR:04d}", "s"), np.datetime64(f"{_LAST_YEAR}-12-31T23:59:59")
 
 
 @dataclass(frozen=True)
-class Clock:
-    """The times of a model.
+class TimeFormat:
+    """How the times of a model are written.
 
     Attributes
     ----------
@@ -38,9 +38,9 @@ class Clock:
     freq : str, int, offset or None
         Frequency of the model's index.
     zone : Any
-        Time zone of the model's index; None: none.
+        Time zone of the model's index; None without one.
     step : timedelta64 or None
-        The length of a step, where all are of the same length and there is no time zone.
+        The length of a step, if it is constant and there is no time zone.
     """
 
     kind: str
@@ -49,8 +49,8 @@ class Clock:
     step: np.timedelta64 | None = None
 
     @classmethod
-    def of(cls, observations: Observations) -> Clock:
-        """The clock of what a model has seen."""
+    def of(cls, observations: Observations) -> TimeFormat:
+        """The format for the index of the data that a model was fitted to."""
         index, freq = observations.index, observations.freq
         if isinstance(index, pd.MultiIndex):
             index = index.levels[-1]
@@ -63,9 +63,9 @@ class Clock:
         return cls("datetime", freq, index.tz, None if index.tz is not None else _step(parse_frequency(freq)))
 
     def after(self, times: list[Any], steps: int) -> Any:
-        """The times of the steps after these; None where they have to be read first, or there is something wrong.
+        """The times of the steps after these; None if `read` is needed, or an error must be found.
 
-        Only for times written as 2026-01-31T12:00:00, or without seconds, or as days, at steps of whole seconds.
+        Only for times such as 2026-01-31T12:00:00, also without seconds or as days, at steps of whole seconds.
         """
         stamps = self.plain(times)
         if stamps is None or self.step is None:
@@ -78,7 +78,7 @@ class Clock:
         return ahead
 
     def plain(self, times: list[Any]) -> Any:
-        """Times as NumPy's, seconds; None unless all are of the calendar and written as `after` takes them."""
+        """Times in NumPy's type, in seconds; None unless all exist and are written as `after` says."""
         if self.step is None or not _are_plain(times):
             return None
         try:
@@ -87,12 +87,12 @@ class Clock:
             return None
 
     def read(self, times: list[Any]) -> pd.Index:
-        """An index of the kind of the model's.
+        """The times as an index like that of the model.
 
         Raises
         ------
         ValueError, OverflowError
-            If a time can't be read, or they span more than there can be rows for.
+            If a time can't be read, or the times span many more rows than there are.
         """
         if self.kind in ("datetime", "period"):
             _check_written(times, _DATETIME if self.kind == "datetime" else _PERIOD)
@@ -148,7 +148,7 @@ class Clock:
 
     @staticmethod
     def written(index: pd.Index) -> list[Any]:
-        """Times as answers write them: ISO 8601, or whole numbers."""
+        """Times for an answer: ISO 8601, or whole numbers."""
         if isinstance(index, pd.MultiIndex):
             index = index.get_level_values(-1)
         check_years(index)
@@ -158,7 +158,7 @@ class Clock:
 
 
 def _are_plain(times: list[str]) -> bool:
-    """Whether all are written as 2026-01-31, 2026-01-31T12:00 or 2026-01-31 12:00:00: NumPy warns at zones."""
+    """Whether all are written as 2026-01-31, 2026-01-31T12:00 or 2026-01-31 12:00:00: NumPy warns about zones."""
     length = len(times[0])
     if length not in (10, 16, 19) or set(map(len, times)) != {length}:
         return False
@@ -166,7 +166,7 @@ def _are_plain(times: list[str]) -> bool:
     # no sign before a year, no zone at the end
     if not (joined[::length] + joined[length - 1 :: length]).isdigit():
         return False
-    # what follows the minutes may be a zone of two digits
+    # after the minutes there could be a zone of two digits
     colons = joined[13::length] * (length > 10) + joined[16::length] * (length > 16)
     return set(joined[4::length] + joined[7::length]) == {"-"} and set(colons) <= {":"}
 
@@ -175,11 +175,11 @@ def _check_written(times: list[str], form: re.Pattern[str]) -> None:
     wrong = next((i for i, time in enumerate(times) if not form.fullmatch(time)), None)
     if wrong is not None:
         example = "2026-01-31T12:00:00" if form is _DATETIME else "2026-01 or 2026Q1"
-        raise ValueError(f"expected times as {example}, got {times[wrong][:40]!r} in row {wrong}")
+        raise ValueError(f"expected times such as {example}, got {times[wrong][:40]!r} in row {wrong}")
 
 
 def check_years(times: Any) -> None:
-    """Refuse years that can't be written; of an index, or of NumPy's times."""
+    """Raise a ValueError for years that can't be written; of an index, or of NumPy's times."""
     if isinstance(times, np.ndarray):
         years = times.astype("datetime64[Y]").astype(int) + 1970
     elif isinstance(times, pd.DatetimeIndex | pd.PeriodIndex):
@@ -194,7 +194,7 @@ def check_years(times: Any) -> None:
 
 
 def _step(offset: BaseOffset) -> np.timedelta64 | None:
-    """The length of a step in seconds; None if steps differ, or are of parts of seconds."""
+    """The length of a step in seconds; None if it isn't constant or not whole seconds."""
     if isinstance(offset, Day):
         return np.timedelta64(offset.n * 86_400, "s")
     if not isinstance(offset, Tick) or pd.Timedelta(offset) % pd.Timedelta(seconds=1):

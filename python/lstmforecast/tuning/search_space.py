@@ -1,4 +1,4 @@
-"""Where `tune` looks for parameters: spaces in a few words, and one that suits estimator and data."""
+"""Search spaces of `tune`: short-hands for Optuna's distributions, and a default space for estimator and data."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from lstmforecast.estimators.forecaster import LSTMForecaster
 from lstmforecast.fitting.sizing import default_window_size
 
 Space = Mapping[str, Any] | Callable[[Any], dict[str, Any]]
-# What makes another task of the forecasts, or nothing that a forecast depends on.
+# Parameters that can't be searched: forecasts of other tasks can't be compared, the others change no forecast.
 FIXED = ("horizon", "freq", "n_threads", "verbose", "callbacks", "checkpoint", "distributed", "warm_start")
 PRIMITIVE = (str, int, float, bool, type(None))
-# What a network has that a linear forecast hasn't.
+# Parameters that a linear forecast doesn't have.
 OF_NETWORKS = (
     *("hidden_size", "num_layers", "bidirectional", "dropout", "linear_skip", "num_heads", "kernel_size"),
     *("out_channels", "dim_feedforward", "causal", "tbptt", "supervision"),
 )
-# Windows, in seasons, or in horizons where no season is known.
+# Window sizes in seasons, or in horizons where the season is unknown.
 SEASONS, HORIZONS = (2, 4, 7, 14, 21, 28), (1, 2, 4, 8)
 LONGEST = 672
 
 
 def default_space(forecaster: LSTMForecaster, n_rows: int, season: int, n_columns: int) -> dict[str, Any]:
-    """Make a space for a forecaster that is fitted on ``n_rows`` rows (of a series of usual length).
+    """Make a space for a forecaster that is fitted on ``n_rows`` rows (in a panel, of a series of median length).
 
-    The forecaster's own values are part of it.
+    It contains the forecaster's own values.
 
     Examples
     --------
@@ -44,7 +44,7 @@ def default_space(forecaster: LSTMForecaster, n_rows: int, season: int, n_column
     windows = [size for size in units if size <= min(LONGEST, n_rows // 4) and size != usual]
     lists: dict[str, list[Any]] = {
         "architecture": ["lstm", "linear", "attention"],
-        # what divides a window, or is cut out of it, was chosen for that window
+        # segments and truncated windows were chosen for the window size of the forecaster
         "window_size": windows if own["segment_length"] is None and own["tbptt"] is None else [],
         "hidden_size": [16, 32, 64, 128],
         "dropout": [0.0, 0.1, 0.2, 0.4],
@@ -61,12 +61,12 @@ def default_space(forecaster: LSTMForecaster, n_rows: int, season: int, n_column
 
 
 def check_space(space: Space, names: Collection[str]) -> None:
-    """Check that a space is a function, or names parameters of the estimator that can be searched, with their values.
+    """Check that a space is a function, or a dict of parameters that can be searched and their values.
 
     Raises
     ------
     TypeError, ValueError
-        If not.
+        If it is not.
     """
     if callable(space):
         return
@@ -107,7 +107,7 @@ def distribution(name: str, values: Any) -> BaseDistribution:
 
 
 def suggest(trial: BaseTrial, space: Space, names: Collection[str] | None = None) -> dict[str, Any]:
-    """Let a trial choose the parameters ``names``, or all, of a space: of a linear forecast those that it has."""
+    """Let a trial choose the parameters ``names``, or all, of a space; a linear forecast has none of `OF_NETWORKS`."""
     if callable(space):
         return space(trial) if names is None else {}
     chosen: dict[str, Any] = {}
@@ -127,31 +127,38 @@ def suggest(trial: BaseTrial, space: Space, names: Collection[str] | None = None
     return chosen
 
 
-def own_point(space: Space, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of an estimator's own parameters that are part of a space, as a trial names them.
+def values_inside(space: Space, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """An estimator's own parameters that lie inside a space, as a trial stores them.
 
     Examples
     --------
-    >>> own_point({"hidden_size": [16, 64], "dropout": (0.1, 0.5)}, {"hidden_size": 64, "dropout": 0.0})
+    >>> values_inside({"hidden_size": [16, 64], "dropout": (0.1, 0.5)}, {"hidden_size": 64, "dropout": 0.0})
     {'hidden_size': 64}
     """
     if callable(space):
         return {}
-    point = {}
+    inside = {}
     for name, values in space.items():
         of, value = distribution(name, values), _label(parameters[name])
         if isinstance(of, CategoricalDistribution):
-            # True is no 1 here
-            inside = any(value == choice and type(value) is type(choice) for choice in of.choices)
+            # True equals 1, and is another choice
+            is_inside = any(value == choice and type(value) is type(choice) for choice in of.choices)
         else:
-            inside = _is_number(value) and of._contains(of.to_internal_repr(value))
-        if inside:
-            point[name] = value
-    return point
+            is_inside = _is_number(value) and _is_within(of, float(value))
+        if is_inside:
+            inside[name] = value
+    return inside
+
+
+def _is_within(of: BaseDistribution, value: float) -> bool:
+    """Whether a number lies between the bounds of a distribution, on one of its steps."""
+    assert isinstance(of, IntDistribution | FloatDistribution)
+    steps = 0.0 if of.step is None else (value - of.low) / of.step
+    return of.low <= value <= of.high and abs(steps - round(steps)) < 1e-8
 
 
 def _label(value: Any) -> Any:
-    """Storages keep plain values only: others go by their representation."""
+    """A choice as a storage keeps it: plain values as they are, others by their representation."""
     return value if isinstance(value, PRIMITIVE) else repr(value)
 
 

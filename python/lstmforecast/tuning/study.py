@@ -1,4 +1,4 @@
-"""The study behind `tune`: opened or gone on with, and its trials run side by side."""
+"""The study of `tune`: create or continue it, and run its trials, several at a time."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from lstmforecast import _core
 from lstmforecast.contract.plain import plain_parameters
-from lstmforecast.data.dataset import Seen
+from lstmforecast.data.dataset import Dataset
 from lstmforecast.estimators.forecaster import LSTMForecaster
-from lstmforecast.tuning.search_space import Space, own_point, suggest
-from lstmforecast.tuning.trial import GIVEN, Outcome, Stop, Validation, WithinUnits, evaluate, units_of
+from lstmforecast.tuning.search_space import Space, suggest, values_inside
+from lstmforecast.tuning.trial import GIVEN, Outcome, SameUnitsPruner, Stop, Validation, evaluate, units_of
 
-# What changes no score, or by chance only.
-BESIDE = ("n_threads", "verbose", "callbacks", "checkpoint", "random_state")
+# Parameters that may differ between two calls that continue one study: they change scores by chance only.
+NOT_COMPARED = ("n_threads", "verbose", "callbacks", "checkpoint", "random_state")
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 
 
 def open_study(
     storage: Any, study_name: str, sampler: Any, pruner: Any, seed: int | None, task: str
 ) -> optuna.study.Study:
-    """Create a study, or go on with that of the same name in a storage.
+    """Create a study, or continue the one of the same name in a storage.
 
     Raises
     ------
@@ -50,33 +50,33 @@ def open_study(
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:
         study = optuna.create_study(
-            storage=storage, study_name=study_name, load_if_exists=True, pruner=WithinUnits(pruner)
+            storage=storage, study_name=study_name, load_if_exists=True, pruner=SameUnitsPruner(pruner)
         )
     finally:
         optuna.logging.set_verbosity(verbosity)
     if study.user_attrs.setdefault("task", task) != task:
         raise ValueError(
-            f"expected study {study_name!r} of the storage to be one of the same data, estimator, validation rows and "
-            f"metric, got one of others; give another study_name"
+            f"expected study {study_name!r} of the storage to be one of the same data, estimator, folds and metric, "
+            f"got one of others; give another study_name"
         )
     study.set_user_attr("task", task)
-    # a study that goes on mustn't draw the numbers that it began with
+    # a study that is continued must not draw its first numbers again
     seed = None if seed is None else (seed + len(study.get_trials(deepcopy=False))) % 2**32
     study.sampler = _sampler(seed) if sampler is None else sampler
     return study
 
 
 def _sampler(seed: int | None) -> optuna.samplers.BaseSampler:
-    """Looks at parameters together, those of linear forecasts by themselves, and not where another trial is looking."""
+    """Models parameters jointly, linear forecasts and networks separately, and avoids points of running trials."""
     with warnings.catch_warnings():
-        # these were experimental in Optuna 4
+        # these options are experimental in Optuna 4
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         return optuna.samplers.TPESampler(seed=seed, multivariate=True, group=True, constant_liar=True)
 
 
-def task_of(forecaster: LSTMForecaster, seen: Seen, *details: Any) -> str:
-    """A short text that differs where scores can't be compared: for other data, another estimator or other details."""
-    parameters = {name: value for name, value in plain_parameters(forecaster).items() if name not in BESIDE}
+def task_of(forecaster: LSTMForecaster, seen: Dataset, *details: Any) -> str:
+    """A hash that differs if scores can't be compared: for other data, another estimator or other details."""
+    parameters = {name: value for name, value in plain_parameters(forecaster).items() if name not in NOT_COMPARED}
     digest = hashlib.blake2b(repr((sorted(parameters.items()), details)).encode(), digest_size=16)
     for values in (seen.observations.values, seen.features):
         digest.update(np.ascontiguousarray(values).tobytes())
@@ -85,13 +85,13 @@ def task_of(forecaster: LSTMForecaster, seen: Seen, *details: Any) -> str:
 
 @dataclass
 class Search:
-    """Trials of a forecaster in a space.
+    """Runs the trials of a forecaster in a space.
 
     Attributes
     ----------
     study : optuna.study.Study
     forecaster : LSTMForecaster
-        What trials change the parameters of.
+        The estimator as given, whose parameters the trials change.
     space : dict or function
     validation : Validation
     metric : str
@@ -104,30 +104,30 @@ class Search:
     validation: Validation
     metric: str
     _stop: Stop = field(default_factory=Stop)
-    _open: dict[int, Trial] = field(default_factory=dict)
+    _running: dict[int, Trial] = field(default_factory=dict)
 
     def run(self, n_trials: int | None, timeout: float | None, n_jobs: int | None) -> None:
-        """Run trials until there are so many, or the time is over; what is under way then is finished.
+        """Run trials until there are ``n_trials``, or until ``timeout``; trials that are running then are finished.
 
-        Whatever ends it, each trial that has begun is told of in the storage.
+        Whatever ends the search, the storage keeps a state of each trial that has begun.
         """
         self._enqueue_given()
-        n_jobs = effective_n_jobs_of(n_jobs)
+        n_jobs = trials_at_once(n_jobs)
         jobs = self._jobs(n_trials, timeout, n_jobs)
         try:
             for outcome in _run(jobs, n_jobs):
                 self._tell(outcome)
-                _give_back()
+                _free_memory()
         finally:
             self._stop.now = True
-            for trial in self._open.values():
+            for trial in self._running.values():
                 self.study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
 
     def _enqueue_given(self) -> None:
-        """The estimator as it was given comes first."""
+        """Make the estimator as given the first trial."""
         trials = self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.WAITING))
         if not any(trial.user_attrs.get(GIVEN) for trial in trials):
-            point = own_point(self.space, plain_parameters(self.forecaster))
+            point = values_inside(self.space, plain_parameters(self.forecaster))
             self.study.enqueue_trial(point, user_attrs={GIVEN: True})
 
     def _jobs(self, n_trials: int | None, timeout: float | None, n_jobs: int) -> Iterator[Any]:
@@ -139,24 +139,24 @@ class Search:
         n_begun = 0
         while (n_left is None or n_begun < n_left) and (end is None or time.monotonic() < end):
             trial = self.study.ask()
-            self._open[trial.number] = trial
+            self._running[trial.number] = trial
             candidate = clone(self.forecaster).set_params(**self.parameters(trial), n_threads=n_threads)
             trial.set_user_attr("units", units_of(candidate))
             n_begun += 1
             yield delayed(evaluate)(trial, candidate, self.validation, self._stop)
 
     def parameters(self, trial: Any) -> dict[str, Any]:
-        """What a trial chooses, or has chosen."""
-        own = own_point(self.space, plain_parameters(self.forecaster))
+        """The parameters that a trial chooses, or has chosen."""
+        own = values_inside(self.space, plain_parameters(self.forecaster))
         return suggest(trial, self.space, own if trial.user_attrs.get(GIVEN) else None)
 
     def _tell(self, outcome: Outcome) -> None:
-        trial = self._open[outcome.number]
+        trial = self._running[outcome.number]
         if outcome.error is not None and trial.user_attrs.get(GIVEN):
             raise outcome.error
         known = self.study.get_trials(deepcopy=False)[outcome.number].intermediate_values
         for epoch, loss in outcome.losses.items():
-            # those of another process have reached a copy only
+            # a process reports to its copy of the trial
             if epoch not in known:
                 trial.report(loss, epoch)
         trial.set_user_attr("seconds", outcome.seconds)
@@ -170,21 +170,21 @@ class Search:
             self.study.tell(trial, state=TrialState.FAIL)
         else:
             self.study.tell(trial, state=TrialState.PRUNED)
-        del self._open[outcome.number]
+        del self._running[outcome.number]
 
 
-def _give_back() -> None:
-    """Let go of what a trial has left: estimators in circles of references, and what the C library keeps for later."""
+def _free_memory() -> None:
+    """Free the memory of a trial: estimators in reference cycles, and free blocks that the C library keeps."""
     gc.collect()
     if sys.platform == "linux":
-        # glibc alone has it; fits in several threads leave free memory in several places
+        # glibc only; fits in several threads leave free blocks in several arenas
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
         if trim is not None:
             trim(0)
 
 
-def effective_n_jobs_of(n_jobs: int | None) -> int:
-    """How many run at a time: None is 1, or what `joblib.parallel_config` says."""
+def trials_at_once(n_jobs: int | None) -> int:
+    """The number of trials at a time: None is 1, or what `joblib.parallel_config` says."""
     backend, configured = get_active_backend(prefer="threads")
     if n_jobs is None:
         n_jobs = backend.default_n_jobs if configured is None else configured
@@ -192,7 +192,7 @@ def effective_n_jobs_of(n_jobs: int | None) -> int:
 
 
 def _run(jobs: Iterator[Any], n_jobs: int) -> Iterator[Outcome]:
-    """Outcomes as they come; a trial chooses its parameters when there is room for it."""
+    """Outcomes in the order in which trials end; a trial chooses its parameters when it can run at once."""
     how: dict[str, Any] = {"n_jobs": n_jobs, "prefer": "threads", "batch_size": 1}
     if get_active_backend(prefer="threads")[0].supports_return_generator:
         yield from Parallel(**how, return_as="generator_unordered", pre_dispatch="n_jobs")(jobs)

@@ -1,7 +1,8 @@
-"""Search for parameters: trials chosen by Optuna, judged on rows that no fit has seen."""
+"""Hyper-parameter search: Optuna chooses the parameters of each trial, a backtest scores it."""
 
 from __future__ import annotations
 
+from dataclasses import fields
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from lstmforecast.contract.plain import plain, plain_parameters
 from lstmforecast.contract.seeds import draw_seed
 from lstmforecast.data.season import season_length
 from lstmforecast.estimators.forecaster import LSTMForecaster, read_series
+from lstmforecast.evaluation.folds import Folds, read_folds, takes_folds
 from lstmforecast.evaluation.scoring import PANEL_SCORES, SCORES
 from lstmforecast.fitting.parameters import check_count, check_jobs
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["tune"]
 
 
+@takes_folds(validation_size="test_size")
 def tune(
     estimator: LSTMForecaster,
     y: Any,
@@ -33,8 +36,7 @@ def tune(
     space: Space | None = None,
     n_trials: int | None = 50,
     timeout: float | None = None,
-    validation_size: int | float = 0.2,
-    stride: int = 1,
+    folds: Folds | int | float | None = None,
     metric: str = "MSE",
     n_jobs: int | None = None,
     storage: str | PathLike[str] | optuna.storages.BaseStorage | None = None,
@@ -43,53 +45,53 @@ def tune(
     pruner: optuna.pruners.BasePruner | None = None,
     random_state: Any = None,
 ) -> TuneResult:
-    """Try parameters on the last rows of the data, and fit a forecaster with the best of them on all rows.
+    """Search hyper-parameters by their scores on the last rows of the data, and fit the best estimator on all rows.
 
     Each trial is a `backtest`: a clone is fitted on the rows before the validation rows, early stopping included, and
-    forecasts from all origins among them. So all trials are scored on the same rows and in the same units, whatever
-    they scale, weigh or hold out themselves. The first trial is the estimator as given: the best is never worse than
-    that. Keep the rows that you want an honest score of out of ``y``.
+    forecasts from all origins among them. All trials are scored on the same rows and in the same units, whatever
+    scaler, loss or held-out rows they use. The first trial is the estimator as given: the best is never worse than
+    that. Keep rows for a final test out of ``y``: the best score of many trials is too good.
 
     Parameters
     ----------
     estimator : LSTMForecaster
-        What isn't searched keeps its values; it is left as it is. For regressors and classifiers there are
+        Parameters outside of the space keep its values; it is not changed. For regressors and classifiers there are
         scikit-learn's searches.
     y, X, X_past, static
         One series or a panel with its covariates, as in `LSTMForecaster.fit`.
     space : dict, callable or None, default=None
         For each parameter a list of choices, ``(low, high)``, ``("log", low, high)`` or a distribution of Optuna; or a
-        function that is given an `optuna.trial.Trial` and returns parameters. None: window, architecture, sizes,
-        normalisation, regularisation, batch and learning rate, around the estimator's own values.
+        function that takes an `optuna.trial.Trial` and returns parameters. None: window size, architecture, sizes,
+        normalisation, regularisation, batch size and learning rate, around the estimator's own values.
     n_trials : int or None, default=50
-        Trials altogether, those of a storage included. None: as many as there is time for.
+        Trials in all, those of a storage included. None: as many as ``timeout`` allows.
     timeout : float or None, default=None
         Seconds after which no trial begins.
-    validation_size : int or float, default=0.2
-        Validation rows at the end (of each series), or their fraction.
-    stride : int, default=1
-        Rows from one validation window to the next.
+    folds : Folds, int, float or None, default=None
+        As in `backtest`: the test set of these folds is the validation rows. A number is its size. None: ``Folds()``,
+        the last 20 percent, a forecast from every row. A trial is one fit, so that ``refit`` must be False.
     metric : {"MSE", "MAE", "RMSE", "sMAPE", "MASE", "RMSSE"}, default="MSE"
-        What is minimised; see `TuneResult.scores_`. ``"RMSSE"`` is for panels.
+        The score to minimise; see `TuneResult.scores_`. ``"RMSSE"`` is for panels.
     n_jobs : int or None, default=None
         Trials at a time, in threads, or where `joblib.parallel_config` says. Each trains on its share of the
-        processors unless ``n_threads`` is set, of which the last bits of its score depend.
+        processors unless ``n_threads`` is set; the number of threads changes the last bits of a score.
     storage : path, URL, storage of Optuna or None, default=None
-        Where trials are kept: the file of an SQLite database, or what Optuna takes. A second call goes on where the
-        first one was ended. None: in memory.
+        Where trials are kept: the file of an SQLite database, or what Optuna takes. A second call continues the search
+        of the first. None: in memory.
     study_name : str, default="lstmforecast"
         The name in the storage.
-    sampler, pruner : optuna.samplers.BaseSampler, optuna.pruners.BasePruner or None, default=None
-        Who chooses parameters (None: `TPESampler`; not `GridSampler` or `BruteForceSampler`, which end studies), and
-        who gives trials up early by their losses on the rows that they hold out themselves (None: `MedianPruner`, after
-        three epochs); compared are losses in the same units only.
+    sampler : optuna.samplers.BaseSampler or None, default=None
+        Chooses parameters; None: `TPESampler`. `GridSampler` and `BruteForceSampler`, which end studies, don't work.
+    pruner : optuna.pruners.BasePruner or None, default=None
+        Ends trials early by their losses on the rows that they hold out for early stopping; None: `MedianPruner`,
+        after three epochs. Only losses in the same units are compared.
     random_state : int, RandomState, Generator or None, default=None
-        Seed of the sampler, and of all fits alike where the estimator has none: with ``n_jobs=1``, the same trials.
+        Seed of the sampler, and of all fits if the estimator has none: with ``n_jobs=1``, the same trials.
 
     Returns
     -------
     TuneResult
-        Prints as the scores of the best, of the estimator as given, and of naive forecasts.
+        Prints as the scores of the best trial, of the estimator as given, and of naive forecasts.
 
     Raises
     ------
@@ -97,7 +99,7 @@ def tune(
         Without Optuna.
     TypeError, ValueError
         If an argument is out of range, the storage holds a study of other data, or the estimator as given can't be
-        fitted. Where other parameters don't go together, a trial has failed, and ``trials_`` tells why.
+        fitted. Where other parameters exclude each other, the trial fails, and ``trials_`` has the error.
     KeyboardInterrupt
         At Ctrl-C, once the trials so far are in the storage.
 
@@ -123,30 +125,53 @@ def tune(
     from lstmforecast.tuning.trial import Validation
     from lstmforecast.tuning.tuning_result import result_of
 
-    forecaster = _template(estimator)
+    forecaster, options = _template(estimator), _read_folds(folds)
     timeout, metric, n_jobs = plain(timeout), plain(metric), check_jobs(n_jobs)
     _check(n_trials, timeout)
     data = (y, X, X_past, static)
-    # a line to the next value known would look ahead, as in a backtest
-    mended = "ffill" if forecaster.missing == "interpolate" else forecaster.missing
-    seen = read_series(clone(forecaster).set_params(missing=mended), *data)
+    # interpolation would use values after a gap, as in a backtest
+    missing = "ffill" if forecaster.missing == "interpolate" else forecaster.missing
+    seen = read_series(clone(forecaster).set_params(missing=missing), *data)
     observations = seen.observations
     if metric not in (PANEL_SCORES if observations.is_panel else SCORES):
         raise ValueError(f"expected metric to be one of {PANEL_SCORES} (RMSSE for panels), got {metric!r}")
-    validation = Validation.of(seen, data, validation_size, stride, forecaster.horizon)
+    validation = Validation.of(seen, data, options, forecaster.horizon)
     if space is None:
         season = season_length(observations.freq)
         space = default_space(forecaster, validation.n_before, season, observations.n_columns)
     check_space(space, plain_parameters(forecaster))
     seed = None if random_state is None else draw_seed(random_state)
-    task = task_of(forecaster, seen, validation_size, stride, metric)
+    task = task_of(forecaster, seen, *task_details(options, metric))
     study = open_study(storage, study_name, sampler, pruner, seed, task)
     if forecaster.random_state is None:
-        # luck of the weights would decide between trials otherwise
+        # with the same seed, trials do not differ by their random initial weights
         forecaster.set_params(random_state=draw_seed(seed))
     search = Search(study, forecaster, space, validation, metric)
     search.run(n_trials, timeout, n_jobs)
     return result_of(search)
+
+
+def task_details(folds: Folds, metric: str) -> tuple[Any, ...]:
+    """What must be the same in two calls that continue one study; without options that are newer than some storages.
+
+    Examples
+    --------
+    >>> task_details(Folds(), "MSE"), task_details(Folds(40, gap=3), "MAE")
+    ((0.2, 1, 'MSE'), (40, 1, 'MAE', 'gap=3'))
+    """
+    newer = [
+        f"{field.name}={getattr(folds, field.name)!r}"
+        for field in fields(folds)
+        if field.name not in ("test_size", "stride") and getattr(folds, field.name) != field.default
+    ]
+    return folds.test_size, folds.stride, metric, *newer
+
+
+def _read_folds(folds: Any) -> Folds:
+    options = read_folds(folds)
+    if options.refit:
+        raise ValueError(f"expected folds with refit=False, as a trial is one fit, got refit={options.refit}")
+    return options
 
 
 def _template(estimator: Any) -> LSTMForecaster:

@@ -1,4 +1,4 @@
-"""What `tune` found: the best estimator, its scores beside those of the defaults and of naive forecasts, all trials."""
+"""The result of `tune`: the best estimator, scores beside the estimator as given and naive forecasts, all trials."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class TuneResult:
-    """The outcome of a search.
+    """The result of a hyper-parameter search.
 
     Attributes
     ----------
     best_estimator_ : LSTMForecaster
         With the best parameters, fitted on all rows.
     best_params_ : dict
-        What the best trial chose; a trial of the estimator as given has its own values.
+        The parameters that the best trial chose; if it is the estimator as given, its values of those in the space.
     best_value_ : float
         The score of the best trial on the validation rows.
     scores_ : DataFrame of shape (4, 5), of a panel (4, 6)
         Scores on the validation rows of the best trial, of the estimator as given and of both naive forecasts, as
-        `BacktestResult.scores` has them; MAE, MSE and RMSE of values divided by the deviation of the rows before. The
-        best of many is somewhat better there than it will be on other rows.
+        in `BacktestResult.scores`; MAE, MSE and RMSE of values divided by the standard deviation of the rows before.
+        The best of many trials will be somewhat worse on other rows.
     trials_ : DataFrame
         A row for each trial: ``number``, ``state``, ``value``, ``epochs``, ``seconds``, the parameters under their
         names (nan: not chosen), and the ``error`` of one that failed.
     study_ : optuna.study.Study
-        Optuna's own view, for its plots and importances.
+        For Optuna's plots and importances.
     metric_ : str
-        What ``value`` counts.
+        The score that was minimised, ``value`` in ``trials_``.
 
     Examples
     --------
@@ -74,7 +74,7 @@ class TuneResult:
 
 
 def result_of(search: Search) -> TuneResult:
-    """Bring together what a search has found, and fit the best on all rows."""
+    """Collect the results of a search, and fit the best estimator on all rows."""
     study = search.study
     best, trials = study.best_trial, study.get_trials(deepcopy=False)
     given = next(trial for trial in trials if trial.user_attrs.get(GIVEN) and "scores" in trial.user_attrs)
@@ -87,10 +87,10 @@ def result_of(search: Search) -> TuneResult:
 
 
 def trials_of(study: optuna.study.Study) -> pd.DataFrame:
-    """A row for each trial; a parameter that it didn't choose is nan, one that it chose to be None is None."""
+    """A row for each trial; a parameter that it didn't choose is nan, one for which it chose None is None."""
     trials = study.get_trials(deepcopy=False)
     names = dict.fromkeys(name for trial in trials for name in trial.params)
-    # Optuna takes the last loss of a pruned trial for its value
+    # the value of a pruned trial is its last loss, which is no score
     complete = [trial.state is optuna.trial.TrialState.COMPLETE for trial in trials]
     columns: dict[str, Any] = {
         "number": [trial.number for trial in trials],

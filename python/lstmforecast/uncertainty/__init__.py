@@ -1,5 +1,6 @@
 """From forecasts to intervals, quantiles and sample paths.
 
-May use `contract`, `data` and `fitting`. Start with `calibration`, which keeps the errors of held-out windows;
-`intervals` adds them to forecasts, and `samples` draws paths from them.
+May use `contract`, `data` and `fitting`. Start with `fitted_series`: a fitted forecaster's network, data and errors.
+`errors` chooses the forecasts that are compared with the truth, `calibration` keeps their errors, `intervals` adds them
+to forecasts, and `samples` draws paths from them.
 """

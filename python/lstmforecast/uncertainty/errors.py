@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lstmforecast import _core
-from lstmforecast.data.dataset import Seen
+from lstmforecast.data.dataset import Dataset
 from lstmforecast.data.observations import Observations
 from lstmforecast.data.panel import Panel
 from lstmforecast.fitting.ensemble import Ensemble
@@ -28,19 +28,19 @@ def calibration_origins(n_train: int, n_rows: int, horizon: int) -> NDArray[np.i
 
 
 def calibrate(
-    model: _core.Model | Ensemble, seen: Seen, held_out: HeldOut, rate: float, n_threads: int | None
-) -> tuple[Calibration | None, Seen]:
+    model: _core.Model | Ensemble, dataset: Dataset, held_out: HeldOut, rate: float, n_threads: int | None
+) -> tuple[Calibration | None, Dataset]:
     """Errors on the rows that a fit held out, and what was seen in their units; missing values are no truth."""
-    which, origins = held_out_places(held_out, seen.observations)
+    which, origins = held_out_places(held_out, dataset.observations)
     if not len(origins):
-        return None, seen
-    forecast = forecast_origins(model, seen, origins, held_out.horizon, which, n_threads)
-    rows = seen.observations.row_of(which, origins)[:, np.newaxis] + np.arange(held_out.horizon)
+        return None, dataset
+    forecast = forecast_origins(model, dataset, origins, held_out.horizon, which, n_threads)
+    rows = dataset.observations.row_of(which, origins)[:, np.newaxis] + np.arange(held_out.horizon)
     options = {"distribution": model.config["distribution"], "rate": rate}
-    if seen.error_scale is None:
-        return Calibration.of(seen.values[rows], forecast, **options), seen
-    calibration, units = Calibration.of_panel(seen.values[rows], forecast, seen.error_scale, which, **options)
-    return calibration, seen.with_error_scale(units)
+    if dataset.error_scale is None:
+        return Calibration.of(dataset.values[rows], forecast, **options), dataset
+    calibration, units = Calibration.of_panel(dataset.values[rows], forecast, dataset.error_scale, which, **options)
+    return calibration, dataset.with_error_scale(units)
 
 
 def held_out_places(held_out: HeldOut, observations: Observations) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -78,26 +78,26 @@ def with_newer_errors(
     calibration: Calibration,
     model: _core.Model | Ensemble,
     before: Observations,
-    seen: Seen,
+    dataset: Dataset,
     newer: NDArray[np.int64],
     n_threads: int | None,
 ) -> Calibration:
     """Judge the forecasts whose last step is among the ``newer`` rows, the first of each series first, as if one after
     the other had been learned.
     """
-    observations, horizon = seen.observations, calibration.truth.shape[1]
+    observations, horizon = dataset.observations, calibration.truth.shape[1]
     # a window may begin before a short series of a panel does
     least = 1 if observations.is_panel else model.config["window_size"]
     which, origins = _judged_places(before, observations, newer, horizon, least)
-    if seen.error_scale is not None:
-        which, origins = (each[seen.error_scale.are_pooled(which)] for each in (which, origins))
+    if dataset.error_scale is not None:
+        which, origins = (each[dataset.error_scale.are_pooled(which)] for each in (which, origins))
     which, origins = (each[-calibration.most :] for each in (which, origins))
     if not len(origins):
         return calibration
-    forecast = forecast_origins(model, seen, origins, horizon, which, n_threads)
+    forecast = forecast_origins(model, dataset, origins, horizon, which, n_threads)
     rows = observations.row_of(which, origins)[:, np.newaxis] + np.arange(horizon)
-    spreads = None if seen.error_scale is None else seen.error_scale.divisors(which)
-    return calibration.extended(seen.values[rows], forecast, spreads)
+    spreads = None if dataset.error_scale is None else dataset.error_scale.divisors(which)
+    return calibration.extended(dataset.values[rows], forecast, spreads)
 
 
 def _judged_places(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from lstmforecast import _core
 from lstmforecast.data.covariates import Covariates
-from lstmforecast.data.dataset import Seen, read_observations
+from lstmforecast.data.dataset import Dataset, read_observations
 from lstmforecast.data.frames import to_pandas
 from lstmforecast.data.observations import Missing
 from lstmforecast.data.panel import Panel
@@ -36,7 +36,7 @@ class FittedSeries:
     ----------
     model : Model or Ensemble
         The trained network.
-    seen : Seen
+    dataset : Dataset
         The last rows (of each series), from which forecasts go on.
     calibration : Calibration or None
         Errors of forecasts of rows that no weight was fitted to; None: there are none.
@@ -49,7 +49,7 @@ class FittedSeries:
     """
 
     model: _core.Model | Ensemble
-    seen: Seen
+    dataset: Dataset
     calibration: Calibration | None
     window_size: int
     horizon: int
@@ -59,14 +59,14 @@ class FittedSeries:
     def of(
         cls,
         model: _core.Model | Ensemble,
-        seen: Seen,
+        dataset: Dataset,
         calibration: Calibration | None,
         window_size: int,
         horizon: int,
         n_rows: int,
     ) -> FittedSeries:
         """Keep the last rows only; forecasts that end in the newest one can still be judged when the next comes."""
-        return cls(model, seen.tail(window_size + horizon - 1), calibration, window_size, horizon, n_rows)
+        return cls(model, dataset.tail(window_size + horizon - 1), calibration, window_size, horizon, n_rows)
 
     @property
     def n_errors(self) -> int:
@@ -84,7 +84,7 @@ class FittedSeries:
             got = type(horizon).__name__
             raise TypeError(f"expected horizon to be an integer, got {got}: pass data to forecast from as context=")
         steps = self.horizon if horizon is None else check_count("horizon", horizon, most=MOST_STEPS)
-        if self.seen.covariates.past is not None and steps > (at_once := self.model.config["horizon"]):
+        if self.dataset.covariates.past is not None and steps > (at_once := self.model.config["horizon"]):
             raise ValueError(
                 f"expected horizon of at most {at_once} with X_past, which is not known beyond, got {steps}"
             )
@@ -99,7 +99,7 @@ class FittedSeries:
             If the context isn't of the kind of the data of the fit, or too short.
         """
         self._check_missing(missing)
-        observations = read_observations(context, missing=missing, like=self.seen.observations, name="context")
+        observations = read_observations(context, missing=missing, like=self.dataset.observations, name="context")
         if len(observations) < self.window_size and not observations.is_panel:
             raise ValueError(
                 f"expected context of at least {self.window_size} rows (window_size_), got {len(observations)}"
@@ -116,25 +116,25 @@ class FittedSeries:
             before, X = _some_rows(X, n - len(part), n), _some_rows(X, n, None)
         else:
             before = X
-        features = self.seen.covariates.of(part, before, X_past, static)
-        seen = replace(self.seen, observations=part, features=features)
-        whole = replace(seen, observations=observations, statistics=None).with_statistics(like=self.seen)
-        return replace(self, seen=replace(seen, statistics=whole.statistics), n_rows=n), X
+        features = self.dataset.covariates.of(part, before, X_past, static)
+        dataset = replace(self.dataset, observations=part, features=features)
+        whole = replace(dataset, observations=observations, statistics=None).with_statistics(like=self.dataset)
+        return replace(self, dataset=replace(dataset, statistics=whole.statistics), n_rows=n), X
 
     def updated(
         self, y: Any, X: Any, X_past: Any, static: Any, *, missing: Missing, n_threads: int | None
     ) -> FittedSeries:
         """With newer rows, and the errors of the forecasts that can be judged by them."""
         self._check_missing(missing)
-        seen, newer = self.seen.extended(y, X, X_past, static, missing)
+        dataset, newer = self.dataset.extended(y, X, X_past, static, missing)
         if self.model.config["distribution"] == "negative_binomial":
-            require_counts(seen.observations)
+            require_counts(dataset.observations)
         calibration = self.calibration
         if calibration is not None:
-            before = self.seen.observations
-            calibration = with_newer_errors(calibration, self.model, before, seen, newer, n_threads)
+            before = self.dataset.observations
+            calibration = with_newer_errors(calibration, self.model, before, dataset, newer, n_threads)
         n_rows = self.n_rows + len(newer)
-        return FittedSeries.of(self.model, seen, calibration, self.window_size, self.horizon, n_rows)
+        return FittedSeries.of(self.model, dataset, calibration, self.window_size, self.horizon, n_rows)
 
     def _check_missing(self, missing: Missing) -> None:
         """What becomes of missing values of newer data may have been set since `fit`."""
@@ -154,32 +154,32 @@ class FittedSeries:
             trained=self.steps_of_errors,
             held_out=held_out,
             n_rows=self.n_rows,
-            of_panel=self.seen.observations.is_panel,
+            of_panel=self.dataset.observations.is_panel,
         )
 
     def quantiles(self, parameters: Array, levels: Sequence[float]) -> Array:
         """Quantiles (n_levels, n_series, steps, k) of forecasts of all series, in the data's units."""
         assert self.calibration is not None
-        return self.seen.undo(corrected_quantiles(self.calibration, parameters, levels, self.seen.error_scale))
+        return self.dataset.undo(corrected_quantiles(self.calibration, parameters, levels, self.dataset.error_scale))
 
     def require_finite(self, values: Array) -> None:
         """Raise a ValueError for the first of values forecast (n_series, steps, ...) that isn't finite."""
-        require_finite_forecasts(values, self.model, self.seen)
+        require_finite_forecasts(values, self.model, self.dataset)
 
     def frame(self, values: Array, columns: pd.MultiIndex) -> pd.DataFrame:
         """Label values (n_series, steps, k, n) by the steps that they are forecast for."""
         steps = values.shape[1]
-        index = self.seen.observations.future_index(steps)
+        index = self.dataset.observations.future_index(steps)
         if index is None:
             index = pd.RangeIndex(self.n_rows, self.n_rows + steps)
         frame = pd.DataFrame(values.reshape(len(index), -1), index=index, columns=columns)
-        finished: pd.DataFrame = self.seen.observations.form.finish(frame)
+        finished: pd.DataFrame = self.dataset.observations.form.finish(frame)
         return finished
 
     @property
     def cutoff(self) -> Any:
         """Index label of the last row seen; the row's number for arrays, a Series of times by series for a panel."""
-        observations = self.seen.observations
+        observations = self.dataset.observations
         if observations.index is None:
             return self.n_rows - 1
         ends = observations.times(np.cumsum(observations.lengths) - 1)
@@ -187,16 +187,16 @@ class FittedSeries:
 
     def pack(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         """What a file keeps besides the network: arrays, and values that JSON can hold."""
-        tensors, values = self.seen.observations.pack()
-        tensors |= {"features": self.seen.features}
-        if self.seen.statistics is not None:
-            tensors["sizes"] = self.seen.statistics
+        tensors, values = self.dataset.observations.pack()
+        tensors |= {"features": self.dataset.features}
+        if self.dataset.statistics is not None:
+            tensors["sizes"] = self.dataset.statistics
         errors = {} if self.calibration is None else self.calibration.pack()
         return (
             {f"context_{name}": tensor for name, tensor in tensors.items()} | errors,
             {
                 "context": values,
-                "covariates": self.seen.covariates.pack(),
+                "covariates": self.dataset.covariates.pack(),
                 "n_rows": self.n_rows,
                 "window_size": self.window_size,
             },
@@ -221,12 +221,12 @@ class FittedSeries:
         except (ArithmeticError, IndexError) as error:
             raise ValueError(f"a context that cannot be read: {error}") from error
         covariates = Covariates.unpack(values["covariates"])
-        seen = Seen(context, saved["features"], covariates, saved.get("sizes"), scaler, transform)
+        dataset = Dataset(context, saved["features"], covariates, saved.get("sizes"), scaler, transform)
         if saved["features"].shape != (len(context), covariates.n_features):
             raise ValueError(f"features of {len(context)} rows, got shape {saved['features'].shape}")
         if not context.is_panel and len(context) < values["window_size"]:
             raise ValueError(f"a context of {values['window_size']} rows, got shape {context.values.shape}")
-        return cls.of(model, seen, calibration, values["window_size"], horizon, values["n_rows"])
+        return cls.of(model, dataset, calibration, values["window_size"], horizon, values["n_rows"])
 
 
 def _some_rows(table: Any, start: int, stop: int | None) -> Any:

@@ -104,7 +104,7 @@ def test_a_kept_model_is_not_trained_otherwise(
     with pytest.raises(SystemExit) as stopped:
         forecast(data, "--load", "model.safetensors", *options, small=[])
     assert stopped.value.code == 2
-    assert f"not allowed with --load, whose model is trained: {named}\n" in capsys.readouterr().err
+    assert f"not allowed with --load, which uses a trained model: {named}\n" in capsys.readouterr().err
 
 
 def test_a_kept_model_reads_gaps_as_asked(data: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -262,7 +262,7 @@ def test_ctrl_c_exits_with_130(data: str, capsys: pytest.CaptureFixture[str], mo
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("lstmforecast.cli._read", interrupt)
+    monkeypatch.setattr("lstmforecast.command.forecast.read_data", interrupt)
     assert forecast(data) == 130
     assert capsys.readouterr().err == "lstmforecast: interrupted\n"
 
@@ -306,3 +306,11 @@ def test_export_writes_what_forecast_would(data: str, capsys: pytest.CaptureFixt
 def test_a_server_without_a_split_has_no_shadow(data: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["serve", data, "--no-shadow"]) == 1
     assert "expected --split and --log with --no-shadow" in error_of(capsys)
+
+
+def test_the_module_is_the_command() -> None:
+    module = [sys.executable, "-m", "lstmforecast"]
+    done = subprocess.run([*module, "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout == f"lstmforecast {__version__}\n"
+    wrong = subprocess.run([*module, "guess"], capture_output=True, check=False)
+    assert wrong.returncode == 2

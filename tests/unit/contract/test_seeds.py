@@ -5,6 +5,7 @@ import pytest
 
 from lstmforecast import (
     CharLSTM,
+    Folds,
     LSTMAnomalyDetector,
     LSTMClassifier,
     LSTMForecaster,
@@ -29,7 +30,7 @@ WORK = {
     "text": lambda: CharLSTM(**FAST).fit(TEXT).generate("to", 5),
     "samples": lambda: FITTED.predict_samples(5),
     "augment": lambda: augment.jitter()(np.ones((2, 3, 1))),
-    "backtest": lambda: backtest(FORECASTER, Y, test_size=20, refit=10),
+    "backtest": lambda: backtest(FORECASTER, Y, folds=Folds(20, refit=10)),
     "compare": lambda: compare(X[:, 0], X[:, 1], X[:, 2]),
     "tune": lambda: tune(FORECASTER, Y, space={"hidden_size": [2, 4]}, n_trials=2),
 }

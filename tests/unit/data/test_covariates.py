@@ -131,15 +131,15 @@ def test_the_calendar_continues_by_itself():
     y = pd.Series(np.where(HOURS.hour == 12, 5.0, 0.0) + 0.1 * RNG.normal(size=400), HOURS)
     model = _model(calendar="auto", holidays="DE").fit(y)
     assert len(model.predict(30)) == 30
-    assert model.fitted_.seen.covariates.n_known == 8
+    assert model.fitted_.dataset.covariates.n_known == 8
     assert len(_model(calendar=["month"]).fit(y.to_frame()).predict()) == 4
 
 
 def test_a_backtest_knows_the_covariates_of_the_steps_ahead():
     model = _model(max_epochs=5)
-    with_x, without = (backtest(model, Y, x, test_size=60).scores.loc["LSTMForecaster", "MAE"] for x in (X, None))
+    with_x, without = (backtest(model, Y, x, folds=60).scores.loc["LSTMForecaster", "MAE"] for x in (X, None))
     assert with_x < 0.5 * without
-    result = backtest(_model(), Y, X, test_size=60, coverage=0.8)
+    result = backtest(_model(), Y, X, folds=60, coverage=0.8)
     origin = 350
     table = result.forecasts[result.forecasts.cutoff == HOURS[origin - 1]]
     expected = result.forecaster.predict(context=Y[:origin], X=X)
@@ -151,7 +151,7 @@ def test_a_backtest_knows_the_covariates_of_the_steps_ahead():
 def test_a_model_of_an_older_file_keeps_the_holidays_that_it_was_trained_with(freq, tmp_path):
     y = pd.Series(RNG.normal(size=80), pd.date_range("2018-01-01", periods=80, freq=freq))
     model = _model(window_size=12, holidays="DE").fit(y)
-    seen = model.fitted_.seen
+    seen = model.fitted_.dataset
     older = replace(seen.covariates, calendar_version=1)
     # what was written, and pickled, when the features knew no other way
     saved = {name: value for name, value in seen.covariates.pack().items() if name != "calendar_version"}
@@ -168,7 +168,7 @@ def test_a_model_of_an_older_file_keeps_the_holidays_that_it_was_trained_with(fr
     assert set(np.unique(features[1])) <= {0, 1}
     model.save(tmp_path / "m")
     again = LSTMForecaster.load(tmp_path / "m")
-    assert again.fitted_.seen.covariates.calendar_version == 2
+    assert again.fitted_.dataset.covariates.calendar_version == 2
     pd.testing.assert_series_equal(again.predict(), model.predict())
 
 

@@ -8,17 +8,17 @@ import numpy as np
 import pandas as pd
 
 from lstmforecast.data.covariates import Covariates
-from lstmforecast.data.dataset import Seen, read_observations
+from lstmforecast.data.dataset import Dataset, read_observations
 
 
 def test_statistics_have_another_name_in_pickles_of_version_0_1():
     index = pd.MultiIndex.from_product([["a", "b"], pd.date_range("2026-01-01", periods=9, freq="D")])
     observations = read_observations(pd.Series(np.arange(18.0) % 7, index), missing="error")
-    seen = Seen(observations, np.zeros((18, 0)), Covariates(), scaler="standard").with_statistics()
-    older = copy.copy(vars(seen))
+    dataset = Dataset(observations, np.zeros((18, 0)), Covariates(), scaler="standard").with_statistics()
+    older = copy.copy(vars(dataset))
     older["sizes"] = older.pop("statistics")
-    read = Seen.__new__(Seen)
+    read = Dataset.__new__(Dataset)
     read.__setstate__(older)
-    assert seen.statistics is not None
-    assert vars(read).keys() == vars(seen).keys()
-    np.testing.assert_array_equal(read.statistics, seen.statistics)
+    assert dataset.statistics is not None
+    assert vars(read).keys() == vars(dataset).keys()
+    np.testing.assert_array_equal(read.statistics, dataset.statistics)

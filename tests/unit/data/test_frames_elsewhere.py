@@ -115,7 +115,7 @@ def test_a_detector_without_times_reads_rows_that_follow(give):
 
 def test_backtests_and_metrics_read_them(give):
     forecaster = LSTMForecaster(4, window_size=12, **SMALL)
-    result, expected = backtest(forecaster, give(FRAME), test_size=40), backtest(forecaster, PANDAS, test_size=40)
+    result, expected = backtest(forecaster, give(FRAME), folds=40), backtest(forecaster, PANDAS, folds=40)
     pd.testing.assert_frame_equal(result.scores, expected.scores)
     np.testing.assert_array_equal(result.forecasts["forecast"], expected.forecasts["forecast"])
     assert metrics.mae(give(NUMBERS), VALUES + 1) == pytest.approx(1)

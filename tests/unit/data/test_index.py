@@ -145,8 +145,13 @@ def test_gaps_are_counted_and_named(freq, index):
 
 
 def test_a_given_frequency_shows_gaps_in_a_coarser_index():
-    grid, _ = regular_grid(pd.date_range("2024-01-01", periods=3, freq="2h"), "h")
-    assert len(grid) == 5
+    index = pd.date_range("2024-01-01", periods=3, freq="2h")
+    grid, found = regular_grid(index, "h")
+    assert found == "h"
+    assert list(grid) == list(pd.date_range("2024-01-01", periods=5, freq="h"))
+    assert "got 2 gaps with 2 missing rows: 2024-01-01 01:00:00, 2024-01-01 03:00:00;" in gap_message(
+        index, grid, found
+    )
 
 
 def test_descending_times_are_named():

@@ -66,7 +66,8 @@ def test_missing_values_at_the_end_repeat_the_last_one(missing):
 @pytest.mark.parametrize("missing", ["ffill", "interpolate"])
 def test_missing_values_at_the_beginning_cannot_be_filled(missing):
     with pytest.raises(
-        ValueError, match=rf"missing='{missing}' can go on, got 1 leading NaN, the first in column 'b' at .*drop these"
+        ValueError,
+        match=rf"missing='{missing}' can fill from, got 1 leading NaN, the first in column 'b' at .*drop these",
     ):
         Observations.read(with_value(np.nan, 0), missing=missing)
 
@@ -77,7 +78,7 @@ def test_missing_values_at_the_beginning_cannot_be_filled(missing):
 def test_gaps_are_named_or_filled(index):
     gappy = FRAME.set_axis(index).drop(index=[index[2], index[3]])
     with pytest.raises(
-        ValueError, match=rf"got 1 gap with 2 missing rows: {index[2]}, {index[3]}; mend them with missing='ffill'"
+        ValueError, match=rf"got 1 gap with 2 missing rows: {index[2]}, {index[3]}; fill them with missing='ffill'"
     ):
         Observations.read(gappy)
     mended = Observations.read(gappy, missing="interpolate")
@@ -162,7 +163,7 @@ def test_an_array_may_follow_a_frame():
     ("newer", "error", "words"),
     [
         (FRAME[3:], ValueError, "to go on after 2024-01-01 03:00:00, got an overlap: it begins at 2024-01-01 03:00:00"),
-        (FRAME[5:], ValueError, "got 1 gap with 1 missing row: 2024-01-01 04:00:00; mend"),
+        (FRAME[5:], ValueError, "got 1 gap with 1 missing row: 2024-01-01 04:00:00; fill"),
         (FRAME[4:].tz_localize("UTC"), TypeError, "expected y without a time zone, as at fit, got times in UTC"),
         (FRAME[4:].reset_index(drop=True), TypeError, "expected y with a DatetimeIndex, as at fit, got a RangeIndex"),
         (FRAME[4:].rename(columns={"b": "c"}), ValueError, r"the columns at fit, got \['c'\] in place of \['b'\]"),
@@ -203,5 +204,5 @@ def test_names_and_frequencies_that_no_file_can_hold_are_an_error():
         Observations.read(FRAME.set_axis(pd.interval_range(0, 2), axis=1)).pack()
     fridays = pd.DateOffset(weekday=FR(1), weeks=1)
     frame = FRAME.set_axis(pd.date_range("2024-01-05", periods=6, freq=fridays))
-    with pytest.raises(ValueError, match=r"expected a frequency that can be written down, got <DateOffset: weekday=FR"):
+    with pytest.raises(ValueError, match=r"expected a frequency that can be saved, got <DateOffset: weekday=FR"):
         Observations.read(frame, freq=fridays).pack()

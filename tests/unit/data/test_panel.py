@@ -185,7 +185,7 @@ def test_static_features_are_encoded_and_looked_up():
     static = pd.DataFrame({"size": [1.0, 2.0, 3.0], "kind": ["x", "y", "x"]}, index=["a", "b", "c"])
     model = _model().fit(y, static=static)
     # size, kind_x, kind_y
-    assert model.fitted_.seen.features.shape[1] == 3
+    assert model.fitted_.dataset.features.shape[1] == 3
     new = _panel({"d": 60})
     with pytest.raises(ValueError, match="expected a row of static for every series, got none for 'd'"):
         model.predict(context=new)
@@ -221,7 +221,7 @@ def test_scales_are_of_training_rows_only():
     y = _panel({"a": 200, "b": 200})
     changed = y.copy()
     changed.iloc[195:200] = 100.0
-    scales = [_model(validation_fraction=0.1).fit(each).fitted_.seen.scales for each in (y, changed)]
+    scales = [_model(validation_fraction=0.1).fit(each).fitted_.dataset.scales for each in (y, changed)]
     np.testing.assert_array_equal(scales[0], scales[1])
 
 
@@ -273,7 +273,7 @@ def test_a_series_of_one_row_is_taken_to_vary_as_the_others():
     y = _panel(dict.fromkeys("abcdef", 120))
     one = pd.Series([500.0], pd.MultiIndex.from_tuples([("one", y.index[0][1])], names=y.index.names), name="y")
     for model in (_model().fit(pd.concat([y, one])), _model().fit(y).update(one)):
-        spreads = model.fitted_.seen.error_scale.scale[:, 0]
+        spreads = model.fitted_.dataset.error_scale.scale[:, 0]
         levels = y.abs().groupby(level=0).mean()
         # fit knows the training rows of the others, update the rows that it keeps
         assert spreads[6] == pytest.approx(500 * np.median(spreads[:6] / levels), rel=0.05)
@@ -285,6 +285,6 @@ def test_a_series_of_one_row_is_taken_to_vary_as_the_others():
 def test_a_constant_column_leaves_the_spread_of_its_neighbour_alone():
     y = _panel({"a": 100, "b": 100}).to_frame()
     both = y.assign(flat=3.0)
-    spreads = [_model().fit(each).fitted_.seen.error_scale.scale[:, 0] for each in (both, y)]
+    spreads = [_model().fit(each).fitted_.dataset.error_scale.scale[:, 0] for each in (both, y)]
     # summed in another order
     np.testing.assert_allclose(*spreads, rtol=1e-12)

@@ -148,7 +148,7 @@ class TestRefusedBeforeTraining:
     def test_the_zone_of_this_machine(self):
         zone = dateutil.tz.tzlocal()
         self._refused(
-            pd.DataFrame(Y, DAYS.tz_localize(zone)), r"got tzlocal\(\), which cannot be saved: bring times to"
+            pd.DataFrame(Y, DAYS.tz_localize(zone)), r"got tzlocal\(\), which cannot be saved: convert the times"
         )
 
 

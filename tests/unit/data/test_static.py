@@ -57,7 +57,7 @@ def _saved(model, folder):
 
 def _pickled_before(model, _):
     again = pickle.loads(pickle.dumps(model))
-    del again.fitted_.seen.covariates.__dict__["static_columns"]
+    del again.fitted_.dataset.covariates.__dict__["static_columns"]
     return again
 
 

@@ -28,11 +28,11 @@ def _close_figures() -> Iterator[None]:
 def result() -> BacktestResult:
     frame = pd.DataFrame({"load": Y, "heat": 3 - Y})
     frame.iloc[250, 0] = np.nan
-    return backtest(LSTMForecaster(5, missing="mask", **FAST), frame, test_size=60)
+    return backtest(LSTMForecaster(5, missing="mask", **FAST), frame, folds=60)
 
 
 def test_errors_by_step_are_those_of_the_backtest():
-    result = backtest(LSTMForecaster(5, **FAST), Y, test_size=60)
+    result = backtest(LSTMForecaster(5, **FAST), Y, folds=60)
     for metric in ("MAE", "RMSE"):
         display = BacktestDisplay.from_result(result, kind="horizon", metric=metric)
         expected = result.scores_by_step[metric]
@@ -118,7 +118,7 @@ def test_frames_of_others_are_taken():
 @pytest.mark.parametrize("kind", KINDS)
 def test_periods_and_many_cutoffs_are_drawn(kind):
     series = Y.set_axis(HOURS.to_period("h"))
-    display = BacktestDisplay.from_estimator(LSTMForecaster(3, **FAST), series, test_size=150, kind=kind)
+    display = BacktestDisplay.from_estimator(LSTMForecaster(3, **FAST), series, folds=150, kind=kind)
     display.figure_.draw_without_rendering()
     if kind == "cutoff":
         # 148 cutoffs, in means of two
@@ -141,7 +141,7 @@ def test_dates_of_any_length_have_places(n, freq):
 
 def test_a_panel_is_drawn_series_by_series_and_together():
     panel = pd.concat({"a": Y, "b": 10 * Y}, names=["series", "time"])
-    result = backtest(LSTMForecaster(3, **FAST), panel, test_size=20)
+    result = backtest(LSTMForecaster(3, **FAST), panel, folds=20)
     display = BacktestDisplay.from_result(result, kind="horizon")
     both = display.errors()
     each = [display.errors(series=name) for name in ("a", "b")]

@@ -17,6 +17,7 @@ from lstmforecast import (
     ComparisonDisplay,
     DriftDisplay,
     DriftMonitor,
+    Folds,
     ForecastDisplay,
     HistoryDisplay,
     IntervalDisplay,
@@ -178,7 +179,7 @@ def test_history_has_the_learning_rate_below(model):
 
 @pytest.fixture(scope="module")
 def probable():
-    return backtest(LSTMForecaster(6, **FAST), Y, test_size=90, coverage=[0.5, 0.8])
+    return backtest(LSTMForecaster(6, **FAST), Y, folds=90, coverage=[0.5, 0.8])
 
 
 def test_intervals_are_counted_step_by_step(probable):
@@ -205,7 +206,7 @@ def test_the_band_holds_95_of_100_coverages_that_keep_their_promise(probable):
     ]
     assert min(inside) >= 0.95
     strided = IntervalDisplay.from_result(
-        backtest(LSTMForecaster(6, **FAST), TWO, test_size=90, stride=3, coverage=0.5)
+        backtest(LSTMForecaster(6, **FAST), TWO, folds=Folds(90, stride=3), coverage=0.5)
     )
     assert strided.by_step["n"].tolist() == [29, 29, 29, 14, 14, 14]
     assert strided.name is None
@@ -216,7 +217,7 @@ def test_intervals_of_others_need_their_columns(probable):
     with pytest.raises(ValueError, match=r"expected intervals with columns .*, got none called \['lower'\]"):
         IntervalDisplay.from_predictions(frame)
     with pytest.raises(ValueError, match="expected a backtest with intervals, got one without"):
-        IntervalDisplay.from_result(backtest(LSTMForecaster(6, **FAST), Y, test_size=30))
+        IntervalDisplay.from_result(backtest(LSTMForecaster(6, **FAST), Y, folds=30))
 
 
 def test_a_detector_is_drawn_as_it_judges():

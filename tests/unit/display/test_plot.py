@@ -118,7 +118,7 @@ def result() -> BacktestResult:
     frame = pd.DataFrame({"load": np.sin(np.arange(120) / 4), "wind": np.cos(np.arange(120) / 4)})
     frame.index = pd.date_range("2026-01-01", periods=120, freq="h")
     model = LSTMForecaster(horizon=5, window_size=8, hidden_size=4, max_epochs=1, random_state=0)
-    return backtest(model, frame, test_size=23)
+    return backtest(model, frame, folds=23)
 
 
 def test_backtest_draws_windows_end_to_end(result: BacktestResult) -> None:

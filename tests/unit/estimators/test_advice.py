@@ -164,7 +164,7 @@ def test_after_a_fit_nothing_is_left_out_of_the_training(kind, gappy):
     fitted = kind.read(as_kind(FRAME))
     with pytest.raises(ValueError, match=r"missing='interpolate'.*, .*leave them out of the training"):
         kind.read(as_kind(gappy))
-    with pytest.raises(ValueError, match=r"mend them with missing='ffill' or missing='interpolate'$"):
+    with pytest.raises(ValueError, match=r"fill them with missing='ffill' or missing='interpolate'$"):
         kind.read(as_kind(gappy), like=fitted, name="context")
 
 

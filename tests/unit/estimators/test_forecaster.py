@@ -228,7 +228,7 @@ def test_filled_data_are_trained_on():
 # What a tired person passes to fit, and the words that help.
 BAD_DATA = [
     (FRAME.mask(FRAME > 12.9), r"missing values in y, got \d+ NaN, the first in column 'heat' at 2024-03-25 00:00:00"),
-    (FRAME.mask(FRAME > 12.9), "mend them with missing='ffill' or missing='interpolate'"),
+    (FRAME.mask(FRAME > 12.9), "fill them with missing='ffill' or missing='interpolate'"),
     (FRAME.mask(FRAME > 12.9, np.inf), "finite values in y, got .* infinite, .* column 'heat' at 2024-03-25 00"),
     (FRAME[:0], r"at least one row and one column, got shape \(0, 2\)"),
     (FRAME[:18], r"expected at least 20 rows for window_size=12, horizon=4 and validation_fraction=0.2, got 18"),

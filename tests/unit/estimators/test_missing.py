@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lstmforecast import LSTMForecaster
+from lstmforecast import Folds, LSTMForecaster
 from lstmforecast.estimators.forecaster import read_series
 from lstmforecast.fitting.held_out import HeldOut
 
@@ -83,7 +83,11 @@ def test_a_column_whose_values_begin_after_the_training_rows():
     y.iloc[:500, 1] = np.nan
     model = LSTMForecaster(6, window_size=24, **FAST).fit(y)
     assert np.isfinite(model.history_[["train_loss", "val_loss"]]).all(axis=None)
-    assert np.isfinite(model.predict()).all(axis=None)
+    # a column that no training row has is not scaled, and its forecast goes on from its last rows
+    assert model.model_.scalers()["output_scale"].tolist() == [pytest.approx(y["a"][:480].std(ddof=0)), 1.0]
+    expected = 10 + np.sin(np.arange(600, 606) * np.pi / 12)[:, None] * [1.0, 3.0]
+    # noise of 0.1, and two epochs of training; the columns' own deviations are 0.7 and 2.1
+    np.testing.assert_allclose(model.predict(), expected, atol=0.5)
 
 
 def test_carried_values_mislead_where_masked_ones_do_not():
@@ -156,7 +160,7 @@ def test_a_panel_goes_on_with_a_gap(missing):
 def test_a_backtest_scores_what_was_seen():
     y = _with_gaps()
     result = LSTMForecaster(3, window_size=24, **FAST).backtest(
-        y, test_size=60, coverage=0.8, season_length=24, scaled=True, stride=2
+        y, folds=Folds(60, stride=2), coverage=0.8, season_length=24, scaled=True
     )
     truth = result.forecasts["truth"].to_numpy()
     assert np.isnan(truth).sum() == y[-60:].isna().to_numpy()[result.origins[:, None] - 540 + np.arange(3)].sum() > 0
@@ -164,6 +168,6 @@ def test_a_backtest_scores_what_was_seen():
     assert np.isfinite(result.scores).all(axis=None)
     assert np.isfinite(result.interval_scores).all(axis=None)
     # standardised by the deviation of the known training values, 2.1 for the wider of the waves
-    plain = LSTMForecaster(3, window_size=24, **FAST).backtest(y, test_size=60, season_length=24, stride=2)
+    plain = LSTMForecaster(3, window_size=24, **FAST).backtest(y, folds=Folds(60, stride=2), season_length=24)
     assert result.scores["MAE"].iloc[0] < plain.scores["MAE"].iloc[0] * 1.5
     assert not result.scores["MAE"].equals(plain.scores["MAE"])

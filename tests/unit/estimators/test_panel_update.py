@@ -89,10 +89,10 @@ def test_errors_are_those_of_forecasts_made_one_by_one(grown, parameters):
                 continue
             # the forecast of which row `end - 1` is the last step, from the rows before its first
             now, _ = fitted.fitted_.on(part.iloc[: end - HORIZON], None, None, None, fitted.missing)
-            found = forecast(fitted.model_, now.seen, HORIZON)
+            found = forecast(fitted.model_, now.dataset, HORIZON)
             truth = part.to_numpy()[end - HORIZON : end, np.newaxis]
             truth = np.log1p(truth) if fitted.transform == "log" else truth
-            expected.append((truth, found[0], fitted.fitted_.seen.error_scale.scale[i]))
+            expected.append((truth, found[0], fitted.fitted_.dataset.error_scale.scale[i]))
         newest = pd.concat([part.iloc[step : step + 1] for _, part in rest.groupby(level=0, sort=False)])
         by_rows.update(newest)
     # `short` has its first forecast from one row on: all have windows
@@ -124,7 +124,7 @@ def test_quantiles_are_those_of_all_errors_in_units_of_their_series(grown):
     rank = int(np.ceil(round((len(units) + 1) * 0.8, 9)))
     upper = fitted.predict_interval(0.8)["y", 0.8, "upper"]
     for i, key in enumerate(LENGTHS):
-        expected = fitted.predict()[key].to_numpy() + units[rank - 1] * fitted.fitted_.seen.error_scale.scale[i]
+        expected = fitted.predict()[key].to_numpy() + units[rank - 1] * fitted.fitted_.dataset.error_scale.scale[i]
         np.testing.assert_allclose(upper[key], expected, rtol=1e-5)
 
 
@@ -137,7 +137,7 @@ def test_a_new_series_is_judged_from_its_second_portion_on(grown):
     fitted.update(new.iloc[9:])
     assert len(fitted.fitted_.calibration) == n + 8
     np.testing.assert_array_equal(
-        fitted.fitted_.calibration.spreads[-8:], np.repeat(fitted.fitted_.seen.error_scale.scale[2:], 8, axis=0)
+        fitted.fitted_.calibration.spreads[-8:], np.repeat(fitted.fitted_.dataset.error_scale.scale[2:], 8, axis=0)
     )
 
 
@@ -167,8 +167,10 @@ def test_the_oldest_are_forgotten_whatever_their_series(monkeypatch, grown):
     fitted.update(rest)
     assert len(fitted.fitted_.calibration) == fitted.fitted_.calibration.n_learned == 20
     # each step has three windows, then two, then one: of 24, the first four are gone
-    a, b = (fitted.fitted_.seen.error_scale.scale[i] for i in (1, 0))
-    np.testing.assert_array_equal(fitted.fitted_.calibration.spreads[:2], [a, fitted.fitted_.seen.error_scale.scale[2]])
+    a, b = (fitted.fitted_.dataset.error_scale.scale[i] for i in (1, 0))
+    np.testing.assert_array_equal(
+        fitted.fitted_.calibration.spreads[:2], [a, fitted.fitted_.dataset.error_scale.scale[2]]
+    )
     np.testing.assert_array_equal(fitted.fitted_.calibration.spreads[-2:], [b, b])
     # those of the fit were in the order of time, too
     n_errors = before.truth.shape[0]
@@ -186,7 +188,7 @@ def test_of_one_step_a_part_is_learned(monkeypatch):
     fitted = _model().fit(first)
     fitted.update(rest)
     assert fitted.fitted_.calibration.n_learned == 8
-    chosen = fitted.fitted_.seen.error_scale.scale[[0, 3, 5, 8]]
+    chosen = fitted.fitted_.dataset.error_scale.scale[[0, 3, 5, 8]]
     np.testing.assert_array_equal(fitted.fitted_.calibration.spreads[-8:], np.concatenate([chosen, chosen]))
 
 

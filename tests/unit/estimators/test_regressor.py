@@ -75,7 +75,7 @@ def test_weights_equal_repeated_rows(data: tuple[np.ndarray, np.ndarray]) -> Non
 
 
 def test_weights_matter(data: tuple[np.ndarray, np.ndarray]) -> None:
-    """Each window comes with two targets: what is learned lies nearer to the heavier one, by as much as it is heavier."""
+    """Each window has two targets: what is learned is nearer to the heavier one, by as much as it is heavier."""
     X, y = np.repeat(data[0], 2, axis=0), np.repeat(data[1][:, 0], 2) + np.tile([0.0, 4.0], 40)
     for light, heavy in [(1.0, 1.0), (1.0, 3.0), (3.0, 1.0)]:
         model = LSTMRegressor(**FAST | {"max_epochs": 60}).fit(X, y, sample_weight=np.tile([light, heavy], 40))

@@ -255,7 +255,12 @@ def test_a_search():
 
 
 def test_the_learning_curve_is_drawn(model):
-    assert len(plot.history(model).lines) >= 2
+    lines = {line.get_label(): line for line in plot.history(model).lines}
+    for label, column in (("training", "train_loss"), ("validation", "val_loss")):
+        assert_array_equal(lines[label].get_xdata(), model.history_["epoch"])
+        assert_array_equal(lines[label].get_ydata(), model.history_[column])
+    best = lines[f"best epoch {model.best_epoch_}"]
+    assert best.get_ydata()[0] == model.history_["val_loss"].min()
 
 
 @pytest.mark.parametrize(("n_characters", "expected"), [(500, 80), (60, 100), (20_000, 5)])

@@ -1,4 +1,4 @@
-"""A backtest says what could have been known, and scores it as published protocols do."""
+"""A backtest forecasts from rows before each origin only, and scores forecasts as published protocols do."""
 
 from pathlib import Path
 
@@ -10,7 +10,8 @@ from lstmforecast import metrics
 from lstmforecast.data.observations import Observations
 from lstmforecast.estimators.forecaster import LSTMForecaster
 from lstmforecast.evaluation.backtesting import backtest
-from lstmforecast.evaluation.rolling import Windows
+from lstmforecast.evaluation.folds import Folds
+from lstmforecast.evaluation.rolling import Origins
 from lstmforecast.evaluation.scoring import METHODS, point_scores
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -31,7 +32,7 @@ def small(**parameters: object) -> LSTMForecaster:
 
 @pytest.fixture(scope="module")
 def result():
-    return backtest(small(), FRAME, test_size=30)
+    return backtest(small(), FRAME, folds=30)
 
 
 def naive_forecasts(values, origin, horizon, season):
@@ -51,7 +52,7 @@ def test_every_window_inside_the_test_part_is_forecast(result):
 
 
 def test_the_method_is_the_function(result):
-    pd.testing.assert_frame_equal(small().backtest(FRAME, test_size=30).scores, result.scores)
+    pd.testing.assert_frame_equal(small().backtest(FRAME, folds=30).scores, result.scores)
 
 
 def test_forecasts_are_those_of_predict(result):
@@ -87,7 +88,7 @@ def test_scores_are_those_of_the_metrics_on_naive_forecasts_made_one_by_one(resu
 
 
 def test_horizons_beyond_a_season_repeat_it_again():
-    result = backtest(small(), FRAME, test_size=30, horizon=9, season_length=4)
+    result = backtest(small(), FRAME, folds=30, horizon=9, season_length=4)
     truth = np.array([NOISE[o : o + 9] for o in result.origins])
     forecast = np.array([naive_forecasts(NOISE, o, 9, 4) for o in result.origins])
     assert result.scores.loc["seasonal-naive", "MAE"] == pytest.approx(metrics.mae(truth, forecast), rel=1e-12)
@@ -100,14 +101,14 @@ def test_nothing_after_an_origin_reaches_its_forecast(refit):
     later = FRAME.copy()
     later.iloc[133:] = 1e6
     before, after = (
-        backtest(small(max_epochs=1), y, test_size=24, stride=3, refit=refit).values for y in (FRAME, later)
+        backtest(small(max_epochs=1), y, folds=Folds(24, stride=3, refit=refit)).values for y in (FRAME, later)
     )
     np.testing.assert_array_equal(before[:3], after[:3])
     assert (before[-1] != after[-1]).all()
 
 
 def test_refitting_fits_on_all_rows_before_each_origin():
-    result = backtest(small(max_epochs=1), FRAME, test_size=10, stride=2, refit=2)
+    result = backtest(small(max_epochs=1), FRAME, folds=Folds(10, stride=2, refit=2))
     assert list(result.origins) == [140, 142, 144, 146]
     assert result.forecaster.cutoff_ == HOURS[143]
     for batch in (0, 2):
@@ -118,15 +119,17 @@ def test_refitting_fits_on_all_rows_before_each_origin():
 
 
 def test_the_forecaster_itself_is_left_alone():
-    forecaster = small(max_epochs=1)
-    result = backtest(forecaster, FRAME, test_size=30)
+    forecaster = small(max_epochs=1, missing="interpolate")
+    before = forecaster.get_params()
+    result = backtest(forecaster, FRAME, folds=30)
+    assert forecaster.get_params() == before
     assert not hasattr(forecaster, "model_")
     assert result.forecaster.cutoff_ == HOURS[119]
 
 
 def test_scaled_scores_are_those_of_standardised_values(result):
-    scaled = backtest(small(), FRAME, test_size=30, scaled=True)
-    deviation = NOISE[:96].std(axis=0)  # 120 rows before the test part, of which the last fifth is held out
+    scaled = backtest(small(), FRAME, folds=30, scaled=True)
+    deviation = NOISE[:96].std(axis=0)  # 120 rows before the test set, of which the last fifth is held out
     truth = np.array([NOISE[o : o + 4] for o in scaled.origins])
     assert scaled.scores.loc["LSTMForecaster", "MSE"] == pytest.approx(
         metrics.mse(truth / deviation, scaled.values / deviation), rel=1e-12
@@ -141,10 +144,10 @@ def test_rows_in_the_gap_are_hidden_from_the_fit_but_not_from_the_forecast():
     near.iloc[110] = 1e6
 
     def forecasts(y, gap):  # all rows that the fit sees change its weights
-        return backtest(small(patience=None), y, test_size=30, gap=gap).values
+        return backtest(small(patience=None), y, folds=Folds(30, gap=gap)).values
 
     def bounds(y, gap):  # or its intervals
-        return backtest(small(), y, test_size=30, gap=gap, coverage=0.5).bounds
+        return backtest(small(), y, folds=Folds(30, gap=gap), coverage=0.5).bounds
 
     for values in (forecasts, bounds):
         np.testing.assert_array_equal(values(hidden, 20), values(FRAME, 20))
@@ -154,7 +157,7 @@ def test_rows_in_the_gap_are_hidden_from_the_fit_but_not_from_the_forecast():
 
 @pytest.mark.parametrize("options", [{"gap": 7}, {"window": "sliding", "train_size": 60}])
 def test_each_fit_sees_its_rows_alone(options):
-    result = backtest(small(max_epochs=1), FRAME, test_size=10, stride=2, refit=2, **options)
+    result = backtest(small(max_epochs=1), FRAME, folds=Folds(10, stride=2, refit=2, **options))
     for batch in (0, 2):
         stop = result.origins[batch] - options.get("gap", 0)
         fitted = small(max_epochs=1).fit(FRAME[stop - 60 if "window" in options else 0 : stop])
@@ -165,8 +168,8 @@ def test_each_fit_sees_its_rows_alone(options):
 
 
 def test_scaled_scores_of_a_sliding_window_are_in_units_of_what_its_first_fit_trains_on():
-    options = {"test_size": 30, "window": "sliding", "train_size": 50, "gap": 10}
-    plain, scaled = (backtest(small(max_epochs=1), NOISE[:, :1], scaled=each, **options) for each in (False, True))
+    folds = Folds(30, window="sliding", train_size=50, gap=10)
+    plain, scaled = (backtest(small(max_epochs=1), NOISE[:, :1], scaled=each, folds=folds) for each in (False, True))
     deviation = NOISE[60:100, 0].std()  # 50 rows before row 110, the last fifth of which is held out
     assert plain.scores.loc["repeat-last", "MAE"] / scaled.scores.loc["repeat-last", "MAE"] == pytest.approx(deviation)
 
@@ -185,7 +188,7 @@ def test_scaled_scores_of_a_sliding_window_are_in_units_of_what_its_first_fit_tr
     ids=lambda changes: str(*changes),
 )
 def test_fits_side_by_side_give_the_same_bits(changes):
-    options = {"test_size": 20, "stride": 2, "refit": 2, "coverage": 0.5, "levels": 0.3}
+    options = {"folds": Folds(20, stride=2, refit=2), "coverage": 0.5, "levels": 0.3}
     serial, parallel = (
         backtest(small(max_epochs=1, **changes), FRAME, n_jobs=n_jobs, **options) for n_jobs in (None, 3)
     )
@@ -197,14 +200,14 @@ def test_fits_side_by_side_give_the_same_bits(changes):
 
 
 def test_refits_draw_seed_after_seed_from_a_generator():
-    result = backtest(small(random_state=np.random.RandomState(5)), FRAME, test_size=10, stride=3, refit=True)
+    result = backtest(small(random_state=np.random.RandomState(5)), FRAME, folds=Folds(10, stride=3, refit=True))
     twin = small(random_state=np.random.RandomState(5))
     for i, origin in enumerate(result.origins):
         np.testing.assert_array_equal(result.values[i], twin.fit(FRAME[:origin]).predict())
 
 
 def test_a_warm_start_goes_on_from_the_fit_before():
-    result = backtest(small(warm_start=True, max_epochs=1), FRAME, test_size=10, stride=3, refit=True)
+    result = backtest(small(warm_start=True, max_epochs=1), FRAME, folds=Folds(10, stride=3, refit=True))
     twin = small(warm_start=True, max_epochs=1)
     for i, origin in enumerate(result.origins):
         np.testing.assert_array_equal(result.values[i], twin.fit(FRAME[:origin]).predict())
@@ -217,25 +220,33 @@ def test_an_error_in_a_job_is_raised_as_it_is():
         raise RuntimeError("no")
 
     with pytest.raises(RuntimeError, match=r"^no$"):
-        backtest(small(callbacks=[refuse]), FRAME, test_size=10, refit=True, n_jobs=2)
+        backtest(small(callbacks=[refuse]), FRAME, folds=Folds(10, refit=True), n_jobs=2)
 
 
 def test_a_fraction_is_rounded_to_rows():
-    assert backtest(small(max_epochs=1), NOISE, test_size=0.2).origins[0] == 120
+    assert backtest(small(max_epochs=1), NOISE, folds=0.2).origins[0] == 120
     assert backtest(small(max_epochs=1), NOISE).origins[0] == 120
 
 
+def test_a_season_as_long_as_the_rows_before_the_test_set_is_no_season():
+    long, short = (backtest(small(max_epochs=1), FRAME[:n], folds=8) for n in (33, 32))
+    assert (long.season_length, short.season_length) == (24, 1)
+    pd.testing.assert_series_equal(
+        short.scores.loc["seasonal-naive"], short.scores.loc["repeat-last"], check_names=False
+    )
+
+
 def test_arrays_and_unnamed_series_are_numbered():
-    table = backtest(small(max_epochs=1), NOISE, test_size=10).forecasts
+    table = backtest(small(max_epochs=1), NOISE, folds=10).forecasts
     assert (table.cutoff[0], table.time[0], table.variable[1]) == (139, 140, 1)
-    table = backtest(small(max_epochs=1), pd.Series(NOISE[:, 0]), test_size=10).forecasts
+    table = backtest(small(max_epochs=1), pd.Series(NOISE[:, 0]), folds=10).forecasts
     assert (table.cutoff[0], table.time[0], table.variable[1]) == (139, 140, 0)
 
 
 def test_filled_values_are_no_truth_and_look_only_back():
     gappy = FRAME.drop(index=HOURS[130:132])
     gappy.loc[HOURS[119], "load"] = np.nan
-    result = backtest(small(max_epochs=1, missing="interpolate"), gappy, test_size=30)
+    result = backtest(small(max_epochs=1, missing="interpolate"), gappy, folds=30)
     table = result.forecasts
     assert table.loc[table.time.isin(HOURS[130:132]), "truth"].isna().all()
     assert table.truth.isna().sum() == table.time.isin(HOURS[130:132]).sum()
@@ -249,7 +260,7 @@ def test_filled_values_are_no_truth_and_look_only_back():
 
 def test_the_result_prints_as_a_table(result):
     assert repr(result).startswith(
-        "Backtest: 27 windows x 4 steps x 2 variables, season of 24; MAE, MSE, RMSE in the data's"
+        "Backtest: 27 origins x 4 steps x 2 variables, season of 24; MAE, MSE, RMSE in the data's"
     )
     assert "seasonal-naive" in repr(result)
     assert "<table" in result._repr_html_()
@@ -258,21 +269,28 @@ def test_the_result_prints_as_a_table(result):
 @pytest.mark.parametrize(
     ("options", "error", "words"),
     [
-        ({"test_size": 0}, ValueError, "expected test_size to be a number of rows from 1 to 149 or a fraction .*got 0"),
-        ({"test_size": 150}, ValueError, "test_size"),
-        ({"test_size": 1.0}, ValueError, "test_size"),
-        ({"test_size": -0.1}, ValueError, "test_size"),
-        ({"test_size": "half"}, TypeError, "test_size"),
-        ({"test_size": True}, TypeError, "test_size"),
-        ({"test_size": 3}, ValueError, "expected a test part of at least 4 rows for horizon=4, got 3"),
-        ({"test_size": 145}, ValueError, "expected at least 20 rows"),
-        ({"stride": 0}, ValueError, "expected stride to be at least 1, got 0"),
+        ({"folds": 150}, ValueError, "expected test_size to be a number of rows from 1 to 149 or a fraction .*got 150"),
+        ({"folds": "half"}, TypeError, "expected folds to be a number of test rows, a fraction, .* got 'half'"),
+        ({"folds": True}, TypeError, "expected folds to be a number of test rows, a fraction, .* got True"),
+        ({"folds": [20]}, TypeError, r"expected folds to be a number of test rows, a fraction, .* got \[20\]"),
+        ({"folds": 1.0}, ValueError, "expected test_size to be a number of rows from 1 or a fraction .*got 1.0"),
+        ({"folds": 3}, ValueError, "expected a test set of at least 4 rows for horizon=4, got 3"),
+        ({"folds": 145}, ValueError, "expected at least 20 rows"),
         ({"horizon": 0}, ValueError, "expected horizon to be at least 1, got 0"),
-        ({"refit": -1}, ValueError, "expected refit to be at least 1, got -1"),
-        ({"season_length": 120}, ValueError, "season_length below the 120 rows before the test part, got 120"),
+        ({"season_length": 120}, ValueError, "season_length below the 120 rows before the test set, got 120"),
         ({"season_length": 2.5}, TypeError, "expected season_length to be an integer"),
-        ({"train_size": 50}, ValueError, "expected train_size=None for window='expanding', got 50"),
-        ({"gap": 120}, ValueError, "expected gap to be below the 120 rows before the test part, got 120"),
+        ({"folds": Folds(gap=120)}, ValueError, "expected gap to be below the 120 rows before the test set, got 120"),
+        (
+            {"test_size": 30},
+            TypeError,
+            r"^expected folds=lstmforecast.Folds\(test_size=30\), got test_size in back",
+        ),
+        (
+            {"stride": 2, "refit": np.int64(5)},
+            TypeError,
+            r"^expected folds=lstmforecast.Folds\(stride=2, refit=5\), got stride and refit in backtest itself$",
+        ),
+        ({"season": 7}, TypeError, "unexpected keyword argument 'season'"),
         ({"n_jobs": 0}, ValueError, "expected n_jobs to be None or an integer other than 0, got 0"),
         ({"n_jobs": 1.5}, ValueError, "expected n_jobs to be None or an integer other than 0, got 1.5"),
     ],
@@ -303,7 +321,7 @@ def test_naive_scores_of_the_published_protocol(columns, repeat_last, seasonal_n
     y = pd.read_csv(path, index_col="date", parse_dates=True)[columns][:14400]
     origins = np.arange(11520, 14400 - 24 + 1)
     unused = np.zeros((len(origins), 24, len(columns)))
-    windows, deviation = Windows(np.zeros_like(origins), origins), y[:8640].to_numpy().std(axis=0)[np.newaxis]
-    scores = point_scores(unused, Observations.read(y), windows, 24, deviation).overall
+    deviation = y[:8640].to_numpy().std(axis=0)[np.newaxis]
+    scores = point_scores(unused, Observations.read(y), Origins(np.zeros_like(origins), origins), 24, deviation).overall
     assert tuple(scores.loc["repeat-last", ["MSE", "MAE"]].round(3)) == repeat_last
     assert tuple(scores.loc["seasonal-naive", ["MSE", "MAE"]].round(3)) == seasonal_naive

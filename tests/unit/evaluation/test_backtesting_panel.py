@@ -1,10 +1,10 @@
-"""A backtest of many series says of each what one network could have known, and scores all of them together."""
+"""A backtest of a panel forecasts each series from rows before its origins, and scores all series together."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from lstmforecast import LSTMForecaster, backtest, metrics, plot
+from lstmforecast import Folds, LSTMForecaster, backtest, metrics, plot
 from lstmforecast.estimators.forecaster import read_series
 from lstmforecast.evaluation.scoring import METHODS, PANEL_SCORES, carried
 from lstmforecast.fitting.held_out import HeldOut
@@ -68,7 +68,7 @@ def check_twin(result, windows):
 
 @pytest.fixture(scope="module")
 def result():
-    return backtest(small(), PANEL, test_size=TEST, stride=STRIDE, season_length=SEASON)
+    return backtest(small(), PANEL, folds=Folds(TEST, stride=STRIDE), season_length=SEASON)
 
 
 def test_forecasts_are_those_of_a_loop_over_origins_and_series(result):
@@ -79,9 +79,9 @@ def test_forecasts_are_those_of_a_loop_over_origins_and_series(result):
 @pytest.mark.parametrize(
     ("options", "forecaster"),
     [
-        ({"refit": True}, {}),
-        ({"refit": 2, "gap": 3}, {}),
-        ({"refit": 3, "window": "sliding", "train_size": 40}, {}),
+        ({"folds": {"refit": True}}, {}),
+        ({"folds": {"refit": 2, "gap": 3}}, {}),
+        ({"folds": {"refit": 3, "window": "sliding", "train_size": 40}}, {}),
         ({"horizon": 9}, {}),
         ({"horizon": 2}, {"normalize": "window"}),
         ({}, {"transform": "log", "loss": "quantile"}),
@@ -93,13 +93,15 @@ def test_forecasts_are_those_of_a_loop_over_origins_and_series(result):
 )
 def test_every_switch_gives_the_forecasts_of_the_loop(options, forecaster):
     panel = PANEL.abs() if "transform" in forecaster else PANEL
-    found = backtest(small(**forecaster), panel, test_size=TEST, stride=STRIDE, **options)
-    names = {"train_size": "keep", "refit": "refit", "gap": "gap", "horizon": "horizon"}
-    check_twin(found, twin(forecaster, panel, **{names[name]: options[name] for name in names if name in options}))
+    options = dict(options)
+    of_folds = options.pop("folds", {})
+    found = backtest(small(**forecaster), panel, folds=Folds(TEST, stride=STRIDE, **of_folds), **options)
+    options |= {{"train_size": "keep"}.get(name, name): each for name, each in of_folds.items() if name != "window"}
+    check_twin(found, twin(forecaster, panel, **options))
 
 
 def test_a_fraction_is_of_each_series():
-    found = backtest(small(), PANEL, test_size=0.2)
+    found = backtest(small(), PANEL, folds=0.2)
     firsts = {found.observations.series_keys[i]: found.origins[found.which == i][0] for i in np.unique(found.which)}
     # of 18 rows, 4 hold one window; of 3, 1 holds none
     assert firsts == {"b": 120, "a": 72, "great": 96, "little": 32, "late": 14}
@@ -126,8 +128,8 @@ def test_the_table_has_the_columns_of_one_series_and_the_series(result):
 
 def test_one_series_alone_has_the_forecasts_and_scores_of_that_series():
     alone = PANEL.loc[["b"]]
-    panel = backtest(small(), alone, test_size=TEST, stride=STRIDE, season_length=SEASON)
-    again = backtest(panel.forecaster, PANEL.loc["b"], test_size=TEST, stride=STRIDE, season_length=SEASON)
+    panel = backtest(small(), alone, folds=Folds(TEST, stride=STRIDE), season_length=SEASON)
+    again = backtest(panel.forecaster, PANEL.loc["b"], folds=Folds(TEST, stride=STRIDE), season_length=SEASON)
     np.testing.assert_array_equal(panel.origins, again.origins)
     table = panel.forecasts
     pd.testing.assert_frame_equal(table.drop(columns=["series", "forecast"]), again.forecasts.drop(columns="forecast"))
@@ -142,7 +144,11 @@ def _naive(values, origin, season):
     return np.array(known[origin:])
 
 
-def test_scores_of_each_series_and_of_all_are_those_of_the_metrics(result):
+@pytest.mark.parametrize("season_length", [SEASON, 22])
+def test_scores_of_each_series_and_of_all_are_those_of_the_metrics(result, season_length):
+    if season_length != SEASON:
+        # as many rows as the series "little" has before its first origin
+        result = backtest(small(), PANEL, folds=Folds(TEST, stride=STRIDE), season_length=season_length)
     assert list(result.scores.index) == list(METHODS)
     assert list(result.scores.columns) == list(PANEL_SCORES)
     assert list(result.scores_by_series.index) == TESTED
@@ -155,10 +161,11 @@ def test_scores_of_each_series_and_of_all_are_those_of_the_metrics(result):
         if not len(origins):
             continue
         # where no season lies before, its last value stands for it
-        season = SEASON if origins[0] >= SEASON else 1
+        season = season_length if origins[0] >= season_length else 1
         truth = np.array([values[o : o + 4] for o in origins])
         forecasts = [result.values[result.which == i]]
-        forecasts += [np.array([_naive(values, o, each if o >= each else 1) for o in origins]) for each in (1, SEASON)]
+        for each in (1, season_length):
+            forecasts.append(np.array([_naive(values, o, each if o >= each else 1) for o in origins]))
         for method, forecast in zip(METHODS, forecasts, strict=True):
             row = result.scores_by_series.loc[key].xs(method, level="forecast")
             for name, metric in names.items():
@@ -182,7 +189,7 @@ def test_scores_of_each_series_and_of_all_are_those_of_the_metrics(result):
 
 
 def test_scaled_scores_are_in_deviations_of_each_series(result):
-    scaled = backtest(small(), PANEL, test_size=TEST, stride=STRIDE, season_length=SEASON, scaled=True)
+    scaled = backtest(small(), PANEL, folds=Folds(TEST, stride=STRIDE), season_length=SEASON, scaled=True)
     splits = HeldOut.of(small()).training_lengths(read_series(small(), cut(PANEL, TEST)).observations)
     for i, key in enumerate(TESTED):
         values = series_of(PANEL, key).to_numpy()
@@ -197,7 +204,7 @@ def test_scaled_scores_are_in_deviations_of_each_series(result):
 def test_series_that_repeat_themselves_have_no_scale():
     panel = _panel(["load"], {"b": 80, "a": 80})
     panel.loc["a"] = 3.0
-    found = backtest(small(), panel, test_size=TEST, stride=STRIDE, season_length=SEASON)
+    found = backtest(small(), panel, folds=Folds(TEST, stride=STRIDE), season_length=SEASON)
     assert found.scores_by_series.loc["a", "MASE"].isna().all()
     np.testing.assert_array_equal(found.scores["MASE"], found.scores_by_series.loc["b", "MASE"])
     assert found.scores.notna().all(axis=None)
@@ -211,7 +218,7 @@ def test_covariates_and_static_features_are_aligned_at_each_origin(horizon):
     X, X_past = (pd.DataFrame({name: rng.normal(size=len(index))}, index) for name in ("plan", "measured"))
     static = pd.DataFrame({"size": [1.0, 2.0]}, ["a", "b"])
     X_past = X_past if horizon <= 4 else None
-    found = small(calendar="auto").backtest(panel, X, X_past, static, test_size=8, stride=2, horizon=horizon)
+    found = small(calendar="auto").backtest(panel, X, X_past, static, folds=Folds(8, stride=2), horizon=horizon)
     fitted = small(calendar="auto").fit(cut(panel, 8), X, X_past, static)
     for i, origin, values in zip(found.which, found.origins, found.values, strict=True):
         context = series_of(panel, ["b", "a"][i]).iloc[:origin]
@@ -223,7 +230,7 @@ def test_missing_values_are_no_truth_and_are_carried_within_their_series():
     panel = PANEL[["load"]].copy()
     for key, row in (("a", 0), ("a", 80), ("b", 140), ("b", 10)):
         panel.loc[panel.loc[[key]].index[row], "load"] = np.nan
-    found = backtest(small(missing="mask"), panel, test_size=TEST, coverage=0.5)
+    found = backtest(small(missing="mask"), panel, folds=TEST, coverage=0.5)
     table = found.forecasts
     assert table.truth.isna().sum() == sum(
         ((table.series == key) & (table.time == panel.loc[[key]].index[row][1])).sum()
@@ -237,7 +244,7 @@ def test_missing_values_are_no_truth_and_are_carried_within_their_series():
     assert values.loc["b"].iloc[10] == panel.loc["b", "load"].iloc[9]
     # gaps between rows are mended in every series
     gappy = PANEL.drop(PANEL.index[[140, 160]])
-    assert backtest(small(missing="interpolate"), gappy, test_size=TEST).scores.notna().all(axis=None)
+    assert backtest(small(missing="interpolate"), gappy, folds=TEST).scores.notna().all(axis=None)
 
 
 @pytest.mark.parametrize("refit", [False, True])
@@ -247,7 +254,7 @@ def test_nothing_after_an_origin_reaches_its_forecast(refit):
         rows = later.loc[[key]].index[-9:]
         later.loc[rows] = 1e6
     before, after = (
-        backtest(small(), y, test_size=TEST, stride=STRIDE, refit=refit, coverage=0.5) for y in (PANEL, later)
+        backtest(small(), y, folds=Folds(TEST, stride=STRIDE, refit=refit), coverage=0.5) for y in (PANEL, later)
     )
     early = np.array([LENGTHS[list(LENGTHS)[i]] for i in before.which]) - before.origins >= 9
     np.testing.assert_array_equal(before.values[early], after.values[early])
@@ -260,19 +267,19 @@ def test_long_format_periods_integers_and_names_that_are_tuples():
     keys = pd.Index([("x", 1), ("y", 2)], tupleize_cols=False)
     index = pd.MultiIndex.from_arrays([keys.repeat([60, 40]), times.append(times[10:50])], names=["unique_id", "ds"])
     y = pd.Series(np.random.default_rng(0).normal(size=100).cumsum(), index, name="y")
-    expected = backtest(small(), y, test_size=6)
+    expected = backtest(small(), y, folds=6)
     assert list(expected.scores_by_series.index) == [("x", 1), ("y", 2)]
     assert expected.forecasts.time.iloc[-1] == times[49]
-    long = backtest(small(), y.reset_index(), test_size=6)
+    long = backtest(small(), y.reset_index(), folds=6)
     pd.testing.assert_frame_equal(long.forecasts, expected.forecasts)
     shuffled = y.reset_index().sample(frac=1, random_state=0).sort_values("ds", kind="stable")
-    assert len(backtest(small(), shuffled, test_size=6).forecasts) == len(long.forecasts)
+    assert len(backtest(small(), shuffled, folds=6).forecasts) == len(long.forecasts)
 
 
 def test_the_result_prints_and_is_drawn():
-    probable = backtest(small(), PANEL, test_size=TEST, stride=STRIDE, coverage=0.5)
+    probable = backtest(small(), PANEL, folds=Folds(TEST, stride=STRIDE), coverage=0.5)
     assert repr(probable).startswith(
-        "Backtest: 4 series, 20 windows x 4 steps x 2 variables, season of 24; MAE, MSE, RMSE in the data's units"
+        "Backtest: 4 series, 20 origins x 4 steps x 2 variables, season of 24; MAE, MSE, RMSE in the data's units"
     )
     assert "RMSSE" in repr(probable)
     assert probable._repr_html_().count("<table") == 2
@@ -290,11 +297,11 @@ def test_the_result_prints_and_is_drawn():
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"test_size": 150}, "rows from 1 to 149, one less than the longest series has, or a fraction .*, got 150"),
-        ({"test_size": 3}, "expected a test part of at least 4 rows for horizon=4, got 3"),
-        ({"test_size": 20, "gap": 130}, "expected gap to be below the 130 rows before the test part, got 130"),
-        ({"test_size": 147}, "expected a series of more than 4 rows for horizon=4, got 3 at most"),
-        ({"test_size": TEST, "coverage": 0.999}, "expected at least 999 windows held out for coverage=0.999, got"),
+        ({"folds": 150}, "rows from 1 to 149, one less than the longest series has, or a fraction .*, got 150"),
+        ({"folds": 3}, "expected a test set of at least 4 rows for horizon=4, got 3"),
+        ({"folds": Folds(20, gap=130)}, "expected gap to be below the 130 rows before the test set, got 130"),
+        ({"folds": 147}, "expected a series of more than 4 rows for horizon=4, got 3 at most"),
+        ({"folds": TEST, "coverage": 0.999}, "expected at least 999 windows held out for coverage=0.999, got"),
     ],
 )
 def test_what_is_too_short_gets_one_clear_sentence(options, words):

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from lstmforecast import LSTMForecaster, backtest, compare
+from lstmforecast import Folds, LSTMForecaster, backtest, compare
+from lstmforecast.contract.seeds import draw_seed
 from lstmforecast.evaluation.bootstrap import block_length, resampled_means
 from lstmforecast.evaluation.diebold_mariano import cosine_test, diebold_mariano
 from lstmforecast.evaluation.sequential import LEAST_BATCHES, confidence_sequence, t_boundary
@@ -119,8 +120,8 @@ def mixed_ratio(t: float, count: int, g: float) -> float:
 
 @pytest.mark.parametrize("count", [10, 30])
 def test_the_boundary_is_where_the_mixed_likelihood_ratio_is_twenty(count: int) -> None:
-    spread = 2 * math.log(20)
-    g = (spread + math.log1p(spread)) / 200
+    doubled = 2 * math.log(20)
+    g = (doubled + math.log1p(doubled)) / 200
     [boundary] = t_boundary(np.array([count]), 1, 0.05)
     if math.isinf(boundary):  # no statistic is enough: the ratio's limit for a great one
         limit = (1 + count * g) ** ((count - 1) / 2)
@@ -132,6 +133,8 @@ def test_the_boundary_is_where_the_mixed_likelihood_ratio_is_twenty(count: int) 
 
 def test_bounds_are_those_of_the_first_values(losses: np.ndarray) -> None:
     sequence = confidence_sequence(losses, 4, 0.95)
+    assert sequence.n.tolist() == [84, 91, 98, 105, 112, 119]
+    np.testing.assert_allclose(sequence.mean - sequence.lower, sequence.upper - sequence.mean, rtol=1e-10)
     for n, mean, upper in zip(sequence.n, sequence.mean, sequence.upper, strict=True):
         start = LEAST_BATCHES * 2 ** int(np.log2(n / LEAST_BATCHES))
         length = max(4, block_length(losses[:start]), math.ceil(start ** (1 / 3)))
@@ -161,6 +164,23 @@ def test_equal_models_are_undecided() -> None:
     assert (same.p_value, same.verdict, same.interval) == (1.0, "undecided", (0.0, 0.0))
     apart = compare(np.ones(50), np.zeros(50))
     assert (apart.dm_statistic, apart.p_value, apart.verdict) == (math.inf, 0.0, "b")
+
+
+def test_each_number_of_a_comparison_comes_from_its_method() -> None:
+    truth, a, b = np.random.default_rng(4).normal(size=(3, 60))
+    result = compare(a, b, truth, horizon=3, alternative="less", level=0.8, random_state=7)
+    d = (a - truth) ** 2 - (b - truth) ** 2
+    assert result.mean_difference == pytest.approx(d.mean())
+    assert result.p_value == diebold_mariano(d, 3, "less").p_value
+    assert result.robust_p_value == cosine_test(d, 3, "less").p_value
+    assert result.block_length == max(6, block_length(d))
+    n_blocks = 60 / result.block_length
+    means = resampled_means(d, result.block_length, 1000, np.random.default_rng(draw_seed(7)))
+    t, normal = stats.t(n_blocks - 1).ppf(0.9), stats.norm.ppf(0.9)
+    factor = t / normal * math.sqrt(n_blocks / (n_blocks - 1))
+    expected = [d.mean() + factor * (np.quantile(means, tail) - d.mean()) for tail in (0.1, 0.9)]
+    assert result.interval == pytest.approx(tuple(expected))
+    assert result.sequence["upper"].tolist() == confidence_sequence(d, 3, 0.8).upper.tolist()
 
 
 def test_units_and_order_do_not_matter() -> None:
@@ -198,16 +218,17 @@ def test_backtests_are_compared_by_cutoff() -> None:
     y = pd.Series(np.sin(np.arange(300) / 4), pd.date_range("2026-01-01", periods=300, freq="h"))
     y += np.random.default_rng(0).normal(0, 0.1, 300)
     options = {"hidden_size": 4, "max_epochs": 1, "random_state": 0, "n_threads": 1}
-    a = backtest(LSTMForecaster(6, **options), y, test_size=60, stride=2)
-    b = backtest(LSTMForecaster(6, **options, architecture="linear"), y, test_size=60, stride=2)
+    a = backtest(LSTMForecaster(6, **options), y, folds=Folds(60, stride=4))
+    b = backtest(LSTMForecaster(6, **options, architecture="linear"), y, folds=Folds(60, stride=4))
     result = compare(a, b)
-    assert (result.n, result.horizon) == (28, 3)
+    # forecasts of six steps, four rows apart: each shares steps with the next one
+    assert (result.n, result.horizon) == (14, 2)
     frame = a.forecasts
     squares = ((frame["truth"] - frame["forecast"]) ** 2).groupby(frame["cutoff"]).mean()
     assert result.mean_losses[0] == pytest.approx(squares.mean())
     assert list(result.differences.index) == list(squares.index)
     with pytest.raises(TypeError, match="expected two results of backtest, got BacktestResult and ndarray"):
-        compare(a, np.ones(28))
+        compare(a, np.ones(14))
 
 
 @pytest.mark.parametrize(
@@ -235,7 +256,7 @@ def test_other_labels_are_refused() -> None:
         compare(a, a.set_axis(range(1, 10)))
 
 
-def test_a_loss_has_no_say_in_what_are_losses():
+def test_a_loss_function_needs_the_truth():
     losses = np.random.default_rng(0).uniform(size=(2, 50))
     with pytest.raises(ValueError, match="expected truth with loss='absolute', as a and b are losses without it"):
         compare(*losses, loss="absolute")

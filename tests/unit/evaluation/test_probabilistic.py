@@ -11,6 +11,7 @@ from lstmforecast import metrics
 from lstmforecast.estimators.forecaster import LSTMForecaster
 from lstmforecast.evaluation import probabilistic
 from lstmforecast.evaluation.backtesting import BacktestResult, backtest
+from lstmforecast.evaluation.folds import Folds
 from lstmforecast.evaluation.scoring import METHODS
 
 SMALL = {"horizon": 3, "window_size": 8, "hidden_size": 4, "max_epochs": 1, "random_state": 0, "n_threads": 1}
@@ -18,7 +19,7 @@ HOURS = pd.date_range("2026-01-01", periods=260, freq="h")
 VALUES = np.random.default_rng(0).normal(size=(260, 2)).cumsum(axis=0)
 FRAME = pd.DataFrame(VALUES, index=HOURS, columns=["load", "heat"])
 COVERAGES, LEVELS = [0.5, 0.8], [0.1, 0.5, 0.7]
-OPTIONS = {"test_size": 20, "stride": 3, "refit": 3, "season_length": 5, "gap": 2}
+OPTIONS = {"folds": Folds(20, stride=3, refit=3, gap=2), "season_length": 5}
 
 
 def small(**parameters: object) -> LSTMForecaster:
@@ -131,7 +132,7 @@ def test_a_window_at_a_time_gives_the_same_scores(result, monkeypatch):
 
 def test_intervals_of_independent_values_hold_as_often_as_promised():
     y = np.random.default_rng(1).normal(size=3000)
-    result = backtest(small(horizon=2), y, test_size=1000, coverage=[0.5, 0.8, 0.95])
+    result = backtest(small(horizon=2), y, folds=1000, coverage=[0.5, 0.8, 0.95])
     for method in METHODS:
         for coverage in (0.5, 0.8, 0.95):
             # Binomial noise of the 1,000 values tested and of the 399 errors: 3 standard deviations.
@@ -142,7 +143,7 @@ def test_intervals_of_independent_values_hold_as_often_as_promised():
     assert result.quantile_scores.loc["repeat-last", "CRPS"] == pytest.approx(1.05 * (2 / np.pi) ** 0.5, rel=0.1)
 
 
-WIDE = backtest(small(), FRAME, test_size=20, coverage=[round(0.1 * i, 1) for i in range(1, 10)])
+WIDE = backtest(small(), FRAME, folds=20, coverage=[round(0.1 * i, 1) for i in range(1, 10)])
 
 
 @given(a=st.integers(1, 9), b=st.integers(1, 9))
@@ -158,8 +159,8 @@ def test_a_greater_coverage_widens_intervals(a, b):
 
 def test_scaled_widths_and_losses_are_of_standardised_values(result):
     y = FRAME[["load"]]
-    plain, scaled = (backtest(small(), y, test_size=20, coverage=0.5, scaled=each) for each in (False, True))
-    deviation = VALUES[:192, 0].std()  # 240 rows before the test part, of which the last fifth is held out
+    plain, scaled = (backtest(small(), y, folds=20, coverage=0.5, scaled=each) for each in (False, True))
+    deviation = VALUES[:192, 0].std()  # 240 rows before the test set, of which the last fifth is held out
     for score, unit in [("coverage", 1), ("width", deviation), ("interval score", deviation)]:
         np.testing.assert_allclose(plain.interval_scores[score], unit * scaled.interval_scores[score], rtol=1e-12)
     np.testing.assert_allclose(plain.quantile_scores, deviation * scaled.quantile_scores, rtol=1e-12)
@@ -168,7 +169,7 @@ def test_scaled_widths_and_losses_are_of_standardised_values(result):
 def test_made_up_values_neither_calibrate_nor_count():
     gappy = FRAME[["load"]].copy()
     gappy.iloc[[210, 211, 245]] = np.nan
-    result = backtest(small(missing="interpolate"), gappy, test_size=20, coverage=0.5, levels=0.5)
+    result = backtest(small(missing="interpolate"), gappy, folds=20, coverage=0.5, levels=0.5)
     # windows of three steps that begin two rows before the gap to its last row
     assert len(result.forecaster.fitted_.calibration.errors) == 240 - 192 - 3 + 1 - 4
     table = result.intervals.assign(truth=result.forecasts.truth)
@@ -180,27 +181,27 @@ def test_made_up_values_neither_calibrate_nor_count():
 
 
 def test_levels_are_added_where_the_rows_held_out_suffice():
-    many, few = (backtest(small(), FRAME[:n], test_size=20, coverage=0.5) for n in (260, 100))
+    many, few = (backtest(small(), FRAME[:n], folds=20, coverage=0.5) for n in (260, 100))
     assert list(many.quantile_scores.columns[:-1]) == [round(0.05 * i, 2) for i in range(1, 20)]
     assert few.quantile_scores is None
     assert few.interval_scores is not None
 
 
 def test_levels_alone_make_no_intervals():
-    result = backtest(small(), FRAME, test_size=20, levels=[0.3])
+    result = backtest(small(), FRAME, folds=20, levels=[0.3])
     assert result.intervals is None
     assert result.interval_scores is None
     assert list(result.quantile_scores.columns) == [0.3, "CRPS"]
 
 
 def test_shorter_horizons_have_the_intervals_of_their_steps():
-    short = backtest(small(), FRAME, test_size=20, horizon=2, coverage=0.5)
-    whole = backtest(small(), FRAME, test_size=20, coverage=0.5)
+    short = backtest(small(), FRAME, folds=20, horizon=2, coverage=0.5)
+    whole = backtest(small(), FRAME, folds=20, coverage=0.5)
     np.testing.assert_array_equal(short.bounds[:, :18], whole.bounds[:, :, :2])
 
 
 def test_nothing_is_scored_that_was_not_asked_for():
-    result = backtest(small(), FRAME, test_size=20)
+    result = backtest(small(), FRAME, folds=20)
     assert result.intervals is None
     assert result.interval_scores is None
     assert result.quantile_scores is None
@@ -220,7 +221,7 @@ def test_the_result_prints_with_its_intervals(result):
         ({}, {"coverage": 0.99}, ValueError, "expected at least 199 windows held out for coverage=0.99, got 46"),
         ({}, {"levels": [0.5, 0.01]}, ValueError, "expected at least 99 windows held out for level=0.01, got 46"),
         # 60 rows, of which 12 are held out: the first fit has the fewest
-        ({}, {"coverage": 0.9, "test_size": 200, "refit": 50}, ValueError, "expected at least 19 windows .*, got 10"),
+        ({}, {"coverage": 0.9, "folds": Folds(200, refit=50)}, ValueError, "expected at least 19 windows .*, got 10"),
         ({}, {"coverage": 0.5, "horizon": 4}, ValueError, "expected a horizon of at most 3, as trained for, got 4"),
         ({"patience": None}, {"coverage": 0.5}, ValueError, "expected rows held out by fit"),
         ({}, {"coverage": 0.5, "season_length": 200}, ValueError, "expected season_length of at most 192, .*got 200"),
@@ -231,4 +232,4 @@ def test_what_cannot_be_promised_is_said_before_anything_is_fitted(parameters, o
         raise AssertionError("fitted")
 
     with pytest.raises(error, match=words):
-        backtest(small(callbacks=[refuse], **parameters), FRAME, **({"test_size": 20} | options))
+        backtest(small(callbacks=[refuse], **parameters), FRAME, **({"folds": 20} | options))

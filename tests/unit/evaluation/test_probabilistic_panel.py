@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import mean_pinball_loss
 
-from lstmforecast import LSTMForecaster, backtest, metrics
+from lstmforecast import Folds, LSTMForecaster, backtest, metrics
 from lstmforecast.estimators.forecaster import read_series
 from lstmforecast.evaluation import probabilistic
 from lstmforecast.fitting.held_out import HeldOut
@@ -46,7 +46,7 @@ def _naive(values, origin, season):
     return np.array(known[origin:])
 
 
-PROBABLE = {"test_size": TEST, "stride": STRIDE, "refit": 3, "season_length": SEASON}
+PROBABLE = {"folds": Folds(TEST, stride=STRIDE, refit=3), "season_length": SEASON}
 COVERAGES, LEVELS = [0.5, 0.8], [0.1, 0.5, 0.7]
 
 
@@ -158,9 +158,10 @@ def test_a_sliding_window_has_the_intervals_of_a_panel_that_begins_with_it():
     keys = ["b", "a", "great"]
     long = PANEL[PANEL.index.get_level_values(0).isin(keys)]
     short = pd.concat([part.iloc[-60 - TEST :] for _, part in long.groupby(level=0, sort=False)])
-    options = {"test_size": TEST, "stride": STRIDE, "season_length": SEASON, "coverage": 0.5, "levels": LEVELS}
-    sliding = backtest(small(), long, window="sliding", train_size=60, **options)
-    expanding = backtest(small(), short, **options)
+    options = {"season_length": SEASON, "coverage": 0.5, "levels": LEVELS}
+    window = {"window": "sliding", "train_size": 60}
+    sliding = backtest(small(), long, folds=Folds(TEST, stride=STRIDE, **window), **options)
+    expanding = backtest(small(), short, folds=Folds(TEST, stride=STRIDE), **options)
     np.testing.assert_allclose(sliding.bounds, expanding.bounds, rtol=1e-5)
     for name in ("interval_scores", "interval_scores_by_step", "quantile_scores"):
         pd.testing.assert_frame_equal(getattr(sliding, name), getattr(expanding, name), rtol=1e-5)

@@ -51,7 +51,9 @@ def _panel(times, keys=("b", "a"), lengths=(60, 35), offset=10):
 
 def _check_round_trips(fitted, path):
     """Saved or pickled, a forecaster says the same of the same times."""
-    check = pd.testing.assert_series_equal if fitted.fitted_.seen.observations.form.kind == "series" else _check_frames
+    check = (
+        pd.testing.assert_series_equal if fitted.fitted_.dataset.observations.form.kind == "series" else _check_frames
+    )
     fitted.save(path)
     for again in (LSTMForecaster.load(path), pickle.loads(pickle.dumps(fitted))):
         check(again.predict(), fitted.predict())

@@ -207,7 +207,7 @@ def test_members_have_folders_of_their_own(tmp_path):
 def test_backtests_and_model_files_leave_it_out(tmp_path):
     folder = tmp_path / "checkpoints"
     model = LSTMForecaster(**FAST, random_state=0, checkpoint=folder)
-    model.backtest(SERIES, test_size=20)
+    model.backtest(SERIES, folds=20)
     assert not folder.exists()
     model.fit(SERIES).save(tmp_path / "model.safetensors")
     assert load(tmp_path / "model.safetensors").checkpoint is None

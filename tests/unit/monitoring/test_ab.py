@@ -178,7 +178,7 @@ def test_a_log_of_earlier_versions_goes_on(tmp_path: Path) -> None:
     old_file(tmp_path / "log.db", 150)
     for _ in range(2):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("lstmforecast.monitoring.ab_store.MOVED", 400)
+            patch.setattr("lstmforecast.monitoring.ab_store.ROWS_PER_MOVE", 400)
             log = ForecastLog(f"sqlite:///{tmp_path}/log.db")
         with log:
             frame = log.join()
@@ -198,7 +198,7 @@ def test_the_newest_are_kept(tmp_path: Path) -> None:
         assert origins == list(range(300 - len(origins), 300))
         # a hundredth more until the oldest are deleted
         assert 100 <= len(origins) <= 102
-        assert 100 <= len(log._store.actuals()) <= 102
+        assert 100 <= len(log.store.actuals()) <= 102
 
 
 def test_what_is_older_than_so_many_days_is_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -209,7 +209,7 @@ def test_what_is_older_than_so_many_days_is_deleted(tmp_path: Path, monkeypatch:
             log.add("a", "x", int(now), [1.0])
             log.add_actuals("x", [1.0], [int(now)])
             now += days
-        assert len(log.join()) == len(log._store.actuals()) == 3
+        assert len(log.join()) == len(log.store.actuals()) == 3
     with ForecastLog(f"sqlite:///{tmp_path}/log.db", keep_days=0.5) as log:
         assert log.join().empty
 
@@ -234,10 +234,10 @@ def test_a_comparison_is_read_page_by_page(monkeypatch: pytest.MonkeyPatch) -> N
     fill(log)
     whole = log.compare("a", "b", random_state=0)
     asked = []
-    query = log._store._database.query
+    query = log.store.database.query
     monkeypatch.setattr("lstmforecast.monitoring.ab_store.PAGE", 70)
     monkeypatch.setattr(
-        log._store._database, "query", lambda *arguments: asked.append(found := query(*arguments)) or found
+        log.store.database, "query", lambda *arguments: asked.append(found := query(*arguments)) or found
     )
     paged = log.compare("a", "b", random_state=0)
     assert paged.n == whole.n == 150
@@ -259,12 +259,12 @@ def test_the_memory_of_a_comparison_is_not_that_of_the_log(tmp_path: Path) -> No
             for j in range(20)
             for model, size in (("a", 0.1), ("b", 0.2))
         ]
-        log._store.put_forecasts(rows)
+        log.store.put_forecasts(rows)
         del rows
         known = [
             (f"shop {i}", label, float(value)) for i in range(150) for label, value in zip(labels, values, strict=False)
         ]
-        log._store.put_actuals(known)
+        log.store.put_actuals(known)
         del known
         tracemalloc.start()
         try:

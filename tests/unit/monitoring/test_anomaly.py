@@ -66,7 +66,7 @@ def test_clipped_rows_in_a_batch_are_those_of_a_slow_twin() -> None:
     y = burst()
     clipping = LSTMAnomalyDetector(FAST, clip=4.0, **SHARP).fit(y[:300])
     plain = LSTMAnomalyDetector(FAST, **SHARP).fit(y[:300])
-    state = clipping._monitor.state()
+    state = clipping.stream_.monitor.state()
     spread = state["scorer"]["spreads"][0]
     forecasts, n = clipping.trace(y[300:])["forecast", "load"], state["scorer"]["n_errors"]
     seen, twins = y[300:].to_numpy(), []
@@ -142,7 +142,7 @@ def test_a_row_is_judged_by_the_past_alone(detector) -> None:
 def test_errors_are_those_of_all_steps_ahead(detector) -> None:
     """The slow twin of the core: forecasts one by one, means, a score and its threshold, from the written formulas."""
     y = series(spike=350)
-    model, state = detector.forecaster_.model_, detector._monitor.state()
+    model, state = detector.forecaster_.model_, detector.stream_.monitor.state()
     values = y.to_numpy()
     made = {o: model.forecast(values[o - 24 : o].reshape(1, 24, 1))[0, :, 0] for o in range(290, 400)}
     spreads, n = np.array(state["scorer"]["spreads"]), state["scorer"]["n_errors"]
@@ -164,7 +164,7 @@ def test_gaps_duplicates_and_clocks_set_back_are_reported(detector) -> None:
     times[360:] = [time - pd.Timedelta("2h") for time in times[360:]]  # set back
     messy = pd.Series(y.to_numpy(), pd.DatetimeIndex(times))
     messy.iloc[380] = np.nan
-    with pytest.warns(UserWarning, match=r"1 time stamps that stand twice.*1 steps back in time.*1 missing values"):
+    with pytest.warns(UserWarning, match=r"1 duplicate time stamps.*1 steps back in time.*1 missing values"):
         detector.detect(messy[300:])
     streaming = copy.deepcopy(detector)
     decisions = streaming.update(messy[300:])
@@ -175,6 +175,32 @@ def test_gaps_duplicates_and_clocks_set_back_are_reported(detector) -> None:
     assert report.loc["gap", "rows"] == 6
     assert report.loc["gap", "first"] == str(times[320])
     assert decisions[380 - 300] == 1  # nothing is known of what is missing
+
+
+def test_warnings_point_at_the_call(detector) -> None:
+    y = series()
+    y.iloc[[100, 320]] = np.nan
+    unfitted = LSTMAnomalyDetector(FAST, **SHARP)
+    for method, rows in ((unfitted.fit, y[:300]), (detector.detect, y[300:])):
+        with pytest.warns(UserWarning, match="1 missing values") as warned:
+            method(rows)
+        assert [warning.filename for warning in warned] == [__file__]
+
+
+def test_an_update_that_fails_learns_nothing() -> None:
+    y = series(400)
+    detector = LSTMAnomalyDetector(copy.deepcopy(FAST), refit_every=30, memory=100, **SHARP).fit(y[:300])
+    untouched = copy.deepcopy(detector)
+    # times that go back are found before any row is scored
+    with pytest.raises(ValueError, match="ascending order"):
+        detector.update(y[300:].iloc[::-1])
+    # a refit to a forecaster that can't be fitted, after rows that were scored
+    detector.set_params(forecaster__learning_rate=-1.0)
+    with pytest.raises(ValueError, match="learning_rate"):
+        detector.update(y[300:])
+    detector.set_params(forecaster__learning_rate=FAST.learning_rate)
+    np.testing.assert_array_equal(detector.update(y[300:]), untouched.update(y[300:]))
+    pd.testing.assert_frame_equal(detector.report_, untouched.report_)
 
 
 def test_clean_data_are_reported_empty(detector) -> None:

@@ -230,8 +230,8 @@ class TestFromForecaster:
     def test_what_has_no_errors_in_the_units_of_the_data_watches_rows_alone(self) -> None:
         y = np.exp(np.sin(np.arange(300) / 5))
         options = {"window_size": 8, "hidden_size": 4, "max_epochs": 1, "n_threads": 1, "random_state": 0}
-        assert DriftMonitor.from_forecaster(LSTMForecaster(**options).fit(y), y).watches_errors
-        assert not DriftMonitor.from_forecaster(LSTMForecaster(transform="log", **options).fit(y), y).watches_errors
+        assert DriftMonitor.from_forecaster(LSTMForecaster(**options).fit(y), y).tests_errors
+        assert not DriftMonitor.from_forecaster(LSTMForecaster(transform="log", **options).fit(y), y).tests_errors
 
     def test_panels_and_other_columns_are_refused(self) -> None:
         index = pd.MultiIndex.from_product([["a", "b"], pd.date_range("2026-01-01", periods=60)])

@@ -1,11 +1,11 @@
-"""Spaces in a few words, and the one that `tune` makes itself."""
+"""Search spaces: short-hands for distributions, what is refused, and the default space."""
 
 import optuna
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from lstmforecast import LSTMForecaster
-from lstmforecast.tuning.search_space import FIXED, check_space, default_space, distribution, own_point, suggest
+from lstmforecast.tuning.search_space import FIXED, check_space, default_space, distribution, suggest, values_inside
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_only_parameters_that_can_be_searched_may_be_named():
 def test_choices_that_no_storage_keeps_come_back_as_they_were():
     space = {"kernel_size": [[3, 5], 7]}
     assert suggest(optuna.trial.FixedTrial({"kernel_size": "[3, 5]"}), space) == {"kernel_size": [3, 5]}
-    assert own_point(space, {"kernel_size": [3, 5]}) == {"kernel_size": "[3, 5]"}
+    assert values_inside(space, {"kernel_size": [3, 5]}) == {"kernel_size": "[3, 5]"}
 
 
 def test_a_linear_forecast_has_no_hidden_units():
@@ -63,7 +63,7 @@ def test_a_linear_forecast_has_no_hidden_units():
 def test_an_own_value_outside_of_the_space_is_left_out():
     space = {"hidden_size": (8, 32), "dropout": [0.0, 0.5], "normalize": [None, "last"], "bidirectional": [1, 0]}
     own = {"hidden_size": 64, "dropout": 0.5, "normalize": None, "bidirectional": True}
-    assert own_point(space, own) == {"dropout": 0.5, "normalize": None}
+    assert values_inside(space, own) == {"dropout": 0.5, "normalize": None}
 
 
 @pytest.mark.parametrize("season", [1, 24])
@@ -72,7 +72,7 @@ def test_the_space_by_default_contains_the_forecaster_and_fits_the_data(season, 
     forecaster = LSTMForecaster(6, learning_rate=0.1, hidden_size=48, window_size=10)
     space = default_space(forecaster, n_rows, season, n_columns=2)
     check_space(space, forecaster.get_params())
-    assert set(own_point(space, forecaster.get_params())) == set(space)
+    assert set(values_inside(space, forecaster.get_params())) == set(space)
     assert all(size % season == 0 and size <= n_rows // 4 for size in space["window_size"][1:])
     assert len(space["window_size"]) > 2 or n_rows == 60
 

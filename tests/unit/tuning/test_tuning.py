@@ -1,4 +1,4 @@
-"""A search: what trials see and how they are compared, how it goes on, what comes back."""
+"""Hyper-parameter search: which rows trials see, how they are scored and pruned, storages, results."""
 
 import logging
 import subprocess
@@ -9,9 +9,9 @@ import optuna
 import pandas as pd
 import pytest
 
-from lstmforecast import LSTMForecaster, LSTMRegressor, backtest, tune
+from lstmforecast import Folds, LSTMForecaster, LSTMRegressor, backtest, tune
 from lstmforecast.estimators.forecaster import read_series
-from lstmforecast.tuning.trial import UNITS, Validation, WithinUnits, units_of
+from lstmforecast.tuning.trial import UNITS, SameUnitsPruner, Stop, Validation, evaluate, units_of
 
 HOURS = pd.date_range("2024-01-01", periods=200, freq="h")
 Y = pd.Series(np.sin(np.arange(200) / 4) + np.random.default_rng(0).normal(size=200) / 5, HOURS, name="load")
@@ -42,7 +42,7 @@ def test_the_first_trial_is_the_estimator_as_given(result):
 
 def test_a_value_is_the_error_of_a_backtest_in_deviations_of_the_rows_before(result):
     best = small(**result.best_params_, random_state=result.best_estimator_.random_state)
-    scores = backtest(best, Y, test_size=0.2).scores / Y[:160].std(ddof=0) ** 2
+    scores = backtest(best, Y, folds=0.2).scores / Y[:160].std(ddof=0) ** 2
     # The same numbers, divided before or after they are summed.
     assert result.best_value_ == pytest.approx(scores.loc["LSTMForecaster", "MSE"], rel=1e-9)
     for naive in ("repeat-last", "seasonal-naive"):
@@ -80,7 +80,7 @@ def test_same_seed_same_trials(result):
     assert list(search(random_state=1).trials_["learning_rate"])[1:] != list(again.trials_["learning_rate"])[1:4]
 
 
-def test_a_trial_without_prospects_is_given_up():
+def test_a_trial_with_worse_losses_than_the_median_is_pruned():
     worst = {"learning_rate": ("log", 1e-9, 1e-8), "linear_skip": [False]}
     estimator = small(linear_skip=False, max_epochs=6, learning_rate=1e-2)
     result = search(estimator=estimator, space=worst, pruner=optuna.pruners.MedianPruner(1, n_warmup_steps=3))
@@ -91,8 +91,18 @@ def test_a_trial_without_prospects_is_given_up():
     assert result.best_params_ == {"linear_skip": False}
 
 
+def test_the_estimator_as_given_is_never_pruned():
+    class Always(optuna.pruners.BasePruner):
+        def prune(self, study, trial):
+            return True
+
+    result = search(pruner=Always(), n_trials=3)
+    assert list(result.trials_["state"]) == ["complete", "pruned", "pruned"]
+    assert list(result.trials_["epochs"]) == [3, 1, 1]
+
+
 def test_losses_are_compared_in_the_same_units_only():
-    study = optuna.create_study(pruner=WithinUnits(optuna.pruners.MedianPruner(1, 0)))
+    study = optuna.create_study(pruner=SameUnitsPruner(optuna.pruners.MedianPruner(1, 0)))
     for units, loss in [("a", 1.0), ("b", 100.0)]:
         trial = study.ask()
         trial.set_user_attr("units", units)
@@ -125,7 +135,8 @@ def test_a_search_goes_on_from_its_storage(tmp_path):
 def test_a_storage_of_another_task_is_refused(tmp_path):
     path = tmp_path / "trials.db"
     search(storage=path, n_trials=1)
-    for other in ({"y": Y + 1}, {"estimator": small(batch_size=64)}, {"metric": "MAE"}, {"validation_size": 0.3}):
+    others = [{"y": Y + 1}, {"estimator": small(batch_size=64)}, {"metric": "MAE"}]
+    for other in (*others, {"folds": 0.3}, {"folds": Folds(stride=2)}, {"folds": Folds(gap=1)}):
         with pytest.raises(ValueError, match="expected study 'lstmforecast' of the storage"):
             search(**({"storage": path} | other))
     assert len(search(storage=path, n_trials=1, study_name="other", metric="MAE").trials_) == 1
@@ -148,7 +159,7 @@ def test_what_was_found_before_an_interrupt_is_kept(tmp_path):
     assert list(search(storage=path).trials_["state"]) == ["complete", "complete", "fail", "complete"]
 
 
-def test_parameters_that_do_not_go_together_fail_alone():
+def test_parameters_that_exclude_each_other_fail_in_their_trial_only():
     result = search(space={"window_size": [12, 1000]}, n_trials=6)
     failed = result.trials_[result.trials_["state"] == "fail"]
     assert len(failed)
@@ -179,9 +190,14 @@ def test_several_trials_at_a_time_are_as_good_as_one():
 
 
 def test_time_ends_a_search():
-    result = search(n_trials=None, timeout=0.5)
-    assert len(result.trials_) >= 1
+    storage = optuna.storages.InMemoryStorage()
+    result = search(n_trials=None, timeout=0.5, storage=storage)
+    starts = [trial.datetime_start.timestamp() for trial in result.study_.trials]
+    # no trial begins after the time is over, those that have begun are finished
+    assert max(starts) - min(starts) < 0.5
+    assert set(result.trials_["state"]) <= {"complete", "pruned"}
     assert result.trials_["state"].iloc[0] == "complete"
+    assert len(search(n_trials=None, timeout=0, storage=storage).trials_) == len(result.trials_)
 
 
 def test_a_panel_is_tuned_on_the_end_of_each_series():
@@ -194,14 +210,30 @@ def test_a_panel_is_tuned_on_the_end_of_each_series():
     assert result.scores_.loc["repeat-last", "MSE"] == pytest.approx(one.scores_.loc["repeat-last", "MSE"], rel=1e-9)
 
 
-def test_it_says_nothing_and_leaves_verbosity_alone(capfd):
+def test_a_series_without_rows_before_the_validation_rows_is_left_out():
+    times = pd.MultiIndex.from_product([["a", "b"], HOURS[:80]], names=["unique_id", "ds"])
+    panel = pd.DataFrame({"y": np.tile(Y[:80], 2)}, times)
+    short = pd.concat([panel, panel.loc[["a"]].iloc[:15].rename({"a": "c"}, level=0)])
+    one, other = (search(y, n_trials=1, folds=20).scores_ for y in (panel, short))
+    pd.testing.assert_frame_equal(one, other)
+
+
+def test_a_trial_ends_when_the_search_has_ended():
+    study, stop = optuna.create_study(), Stop()
+    validation = Validation.of(read_series(small(), Y), (Y, None, None, None), Folds(), 4)
+    stop.now = True
+    outcome = evaluate(study.ask(), small(), validation, stop)
+    assert (outcome.scores, outcome.error, outcome.losses) == (None, None, {})
+
+
+def test_it_prints_nothing_and_keeps_the_verbosity_of_optuna(capfd):
     search(n_trials=2)
     assert optuna.logging.get_verbosity() == optuna.logging.INFO
     assert logging.getLogger("optuna").level == logging.INFO
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_result_prints_what_matters(result):
+def test_a_result_prints_scores_and_best_parameters(result):
     text = repr(result)
     for word in ("8 trials", "MSE", "as given", "repeat-last", "seasonal-naive", "learning_rate="):
         assert word in text
@@ -215,7 +247,8 @@ def test_a_result_prints_what_matters(result):
         ({"n_trials": 0}, "expected n_trials to be at least 1"),
         ({"timeout": -1}, "expected timeout to be a number of seconds"),
         ({"metric": "RMSSE"}, "expected metric to be one of"),
-        ({"validation_size": 300}, "expected test_size"),
+        ({"folds": 300}, "expected test_size to be a number of rows from 1 to 199 .* got 300"),
+        ({"folds": Folds(refit=20)}, "expected folds with refit=False, as a trial is one fit, got refit=20"),
         ({"estimator": small(distributed=True)}, "expected distributed=False"),
     ],
 )
@@ -226,14 +259,32 @@ def test_arguments_out_of_range_are_refused(options, message):
         search(estimator=LSTMRegressor())
 
 
+def test_arguments_that_are_options_of_folds_are_refused():
+    with pytest.raises(TypeError, match=r"^expected folds=lstmforecast.Folds\(test_size=0.3, stride=2\), got valid"):
+        search(validation_size=0.3, stride=2)
+
+
 def test_missing_values_of_the_validation_rows_are_no_truth():
     y = Y.copy()
     y.iloc[[50, 170, 171]] = np.nan
     result = search(y, estimator=small(missing="interpolate"), n_trials=1)
     seen = read_series(small(missing="ffill"), y)
-    validation = Validation.of(seen, (y, None, None, None), 0.2, 1, 4)
+    validation = Validation.of(seen, (y, None, None, None), Folds(), 4)
     assert validation.n_before == 160
-    assert result.scores_.notna().all(axis=None)
+    scores = backtest(small(missing="interpolate"), y, folds=0.2).scores
+    # the deviation is that of the rows before, where the gap is filled with the value before it
+    expected = scores.loc["repeat-last", "MSE"] / y[:160].ffill().std(ddof=0) ** 2
+    assert result.scores_.loc["repeat-last", "MSE"] == pytest.approx(expected, rel=1e-9)
+
+
+def test_folds_are_those_of_the_backtest():
+    folds = Folds(40, stride=3, gap=5, window="sliding", train_size=100)
+    result = search(folds=folds, n_trials=1)
+    scores = backtest(small(random_state=result.best_estimator_.random_state), Y, folds=folds).scores
+    assert result.best_value_ == pytest.approx(scores.loc["LSTMForecaster", "MSE"] / Y[:160].std(ddof=0) ** 2, rel=1e-9)
+    seen = read_series(small(), Y)
+    sizes = [Validation.of(seen, (Y, None, None, None), each, 4).n_before for each in (folds, Folds(40, gap=5))]
+    assert sizes == [100, 155]
 
 
 def test_without_optuna_it_says_how_to_install_it():

@@ -50,7 +50,7 @@ def test_the_form_is_that_of_any_forecast(loss):
 @pytest.mark.parametrize("loss", LOSSES)
 def test_a_forecast_is_the_mean_and_of_quantiles_the_median(loss):
     model = LSTMForecaster(3, window_size=24, loss=loss, **FAST).fit(_hours())
-    parameters = forecast(model.model_, model.fitted_.seen, 3)
+    parameters = forecast(model.model_, model.fitted_.dataset, 3)
     distribution = model.model_.config["distribution"]
     if loss == "quantile":
         expected = quantile(distribution, parameters, 0.5)
@@ -80,7 +80,7 @@ def test_saved_pickled_and_updated(loss, n_estimators, tmp_path):
 def test_own_quantiles_never_cross():
     levels = [0.01, 0.2, 0.5, 0.55, 0.99]
     model = LSTMForecaster(4, window_size=24, loss="quantile", quantiles=levels, **FAST).fit(_hours())
-    parameters = forecast(model.model_, model.fitted_.seen, 4)
+    parameters = forecast(model.model_, model.fitted_.dataset, 4)
     assert parameters.shape == (1, 4, 2, 5)
     assert (np.diff(parameters, axis=-1) > 0).all()
     np.testing.assert_array_equal(model.predict(), parameters[0, ..., 2])
@@ -125,7 +125,7 @@ def test_quantiles_of_counts_are_counts(as_panel):
 @pytest.mark.parametrize("loss", ["mse", *LOSSES])
 def test_coverage_is_as_promised(loss):
     y = np.random.default_rng(2).poisson(9, 3000).astype(float)
-    result = LSTMForecaster(2, window_size=12, loss=loss, **FAST).backtest(y, test_size=1000, coverage=[0.5, 0.9])
+    result = LSTMForecaster(2, window_size=12, loss=loss, **FAST).backtest(y, folds=1000, coverage=[0.5, 0.9])
     scores = result.interval_scores.loc["LSTMForecaster"]
     # Standard errors of 400 windows held out and 1000 of the test: sqrt(0.25 * (1 / 400 + 1 / 1000)) = 0.03. A count's
     # interval holds more, by up to the probability of a bound, 0.13.
@@ -138,7 +138,7 @@ def test_intervals_are_wider_where_the_noise_is_larger(loss):
     y = _day_and_night(3000)
     options = FAST | {"max_epochs": 10, "steps_per_epoch": 40, "hidden_size": 16, "learning_rate": 0.02}
     result = LSTMForecaster(1, window_size=24, segment_length=1, normalize=None, loss=loss, **options).backtest(
-        y, test_size=480, coverage=0.9
+        y, folds=480, coverage=0.9
     )
     intervals = result.intervals.assign(by_day=result.intervals["time"] % 24 < 12, truth=result.forecasts["truth"])
     width = (intervals["upper"] - intervals["lower"]).groupby(intervals["by_day"]).mean()

@@ -1,6 +1,6 @@
 "use strict";
 
-// The page: rows of a CSV in, a request to /predict, the answer drawn.
+// The page: sends rows of a CSV file to /predict, and draws the answer.
 
 const at = (id) => document.getElementById(id);
 let models = [];
@@ -36,12 +36,12 @@ function showNeeds() {
   const model = chosen();
   const times = model.times === "none" ? "" : `, after a column of times${model.freq ? ` (step: ${model.freq})` : ""}`;
   at("needs").textContent =
-    `${model.name} reads at least ${model.least_rows} rows of ${model.variables.join(", ")}${times}, the newest last.`;
+    `${model.name} needs at least ${model.least_rows} rows of ${model.variables.join(", ")}${times}, the newest last.`;
   at("horizon").value = model.horizon;
   at("series-label").hidden = !model.is_panel;
 }
 
-// CSV as spreadsheets write it: a separator of , ; or tab, and fields in quotes.
+// CSV as spreadsheets write it: separated by , ; or tab, with fields in quotes.
 function readCSV(text) {
   const first = text.split("\n", 1)[0];
   const separator = [",", ";", "\t"].reduce((a, b) => (first.split(b).length > first.split(a).length ? b : a));
@@ -73,10 +73,10 @@ function toNumber(cell, decimalComma, place) {
 
 const isNumber = (cell) => cell !== undefined && cell !== "" && Number.isFinite(Number(cell.replace(",", ".")));
 
-// The columns of a model in a table, and its times: the first column that is none of them.
+// The columns of a model in a table, and its times: the first other column.
 function toWindow(text, model) {
   const { rows, decimal } = readCSV(text);
-  if (!rows.length) throw new Error("expected rows of a CSV, got none");
+  if (!rows.length) throw new Error("expected rows of a CSV file, got none");
   const hasHeader = !rows[0].some(isNumber) && rows.length > 1;
   const head = hasHeader ? rows[0] : [];
   const body = hasHeader ? rows.slice(1) : rows;
@@ -125,7 +125,7 @@ function show(model, window, found) {
   })));
   at("table").textContent = table(model, found);
   at("table-box").hidden = false;
-  say(`${found.values.length} steps ahead${interval ? `, and where the truth lies with ${Math.round(100 * interval.coverage)} %` : ""}`);
+  say(`${found.values.length} steps ahead${interval ? `, with the ${Math.round(100 * interval.coverage)} % prediction interval` : ""}`);
 }
 
 function table(model, found) {
@@ -149,7 +149,7 @@ function make(tag, attributes, words) {
   return element;
 }
 
-// Round steps of 1, 2 or 5, some five of them.
+// About five round numbers, at steps of 1, 2 or 5.
 function ticks(low, high) {
   const rough = (high - low) / 5, power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].find((each) => each * power >= rough) * power;
@@ -183,11 +183,11 @@ function draw({ name, past, ahead, lower, upper, times }) {
   const joined = past[past.length - 1] === null ? 0 : 1;
   const line = joined ? [past[past.length - 1], ...ahead] : ahead;
   svg.append(make("path", { d: path(line, past.length - joined, point), class: "ahead" }));
-  follow(svg, { past, ahead, lower, upper, times, x, n });
+  showAtPointer(svg, { past, ahead, lower, upper, times, x, n });
   return svg;
 }
 
-// A line that breaks where values are missing.
+// A line with gaps where values are missing.
 function path(values, start, point) {
   let pen = "M";
   return values.map((value, i) => {
@@ -198,8 +198,8 @@ function path(values, start, point) {
   }).join("");
 }
 
-// Under the pointer: the time, the value, and the bounds.
-function follow(svg, { past, ahead, lower, upper, times, x, n }) {
+// Shows time, value and bounds at the pointer.
+function showAtPointer(svg, { past, ahead, lower, upper, times, x, n }) {
   const cursor = make("line", { y1: TOP, y2: H - BOTTOM, class: "cursor", visibility: "hidden" });
   const words = make("text", { x: W - RIGHT, y: 16, "text-anchor": "end" }, "");
   svg.append(cursor, words);

@@ -1,0 +1,63 @@
+"""Files that commands read and write: the data, tables, pictures."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def read_data(args: argparse.Namespace) -> pd.DataFrame:
+    """Read the series of the arguments, from a file or from standard input."""
+    from lstmforecast.data.csvfile import read_series
+
+    if args.time_format is not None and args.time is None:
+        args.refuse("expected --time with --time-format, got rows that are numbered")
+    # bytes, where there are any, so that input that is not text gets the same message as such a file
+    source = getattr(sys.stdin, "buffer", sys.stdin) if args.data == "-" else args.data
+    return read_series(source, args.time, args.target, separator=args.separator, time_format=args.time_format)
+
+
+def check_writable(data: str, *paths: str | None) -> None:
+    """Raise an error before training for files that could not be written after it, or would replace the data."""
+    for path in filter(None, paths):
+        if Path(path).is_file() and Path(data).is_file() and Path(path).samefile(data):
+            raise ValueError(f"expected another file to write than that of the data, got {path} for both")
+        folder = Path(path).resolve().parent
+        if not folder.is_dir():
+            raise OSError(f"can't write {path}: there is no folder {folder}")
+        if Path(path).is_dir() or not os.access(path if Path(path).exists() else folder, os.W_OK):
+            raise OSError(f"can't write {path}: permission denied, or it is a folder")
+
+
+def check_matplotlib_for(plot: str | None) -> None:
+    """Raise an ImportError before training if a picture is asked for without matplotlib."""
+    if plot:
+        from lstmforecast.display.style import check_matplotlib
+
+        check_matplotlib()
+
+
+def write_table(table: pd.DataFrame, target: Any, **options: Any) -> None:
+    """Write CSV to standard output, or to a file, whole or not at all."""
+    if target is sys.stdout:
+        table.to_csv(target, **options)
+        return
+    from lstmforecast._core import replace_file
+
+    replace_file(target, table.to_csv(**options).encode())
+
+
+def save_picture(ax: Any, path: str) -> None:
+    """Write the figure of ``ax`` in the format that the name ends in, whole or not at all."""
+    from lstmforecast._core import replace_file
+
+    picture = io.BytesIO()
+    ax.figure.savefig(picture, dpi=150, format=Path(path).suffix[1:] or "png")
+    replace_file(path, picture.getvalue())

@@ -1,0 +1,128 @@
+"""Which rows a backtest fits on and which it forecasts: the object that `backtest` and `tune` take as ``folds``."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import KW_ONLY, dataclass, fields
+from typing import Any, ParamSpec, TypeVar
+
+from lstmforecast.contract.plain import plain
+from lstmforecast.fitting.parameters import check_count
+
+WINDOWS = ("expanding", "sliding")
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class Folds:
+    """Which rows `backtest` and `tune` fit on, and which they forecast.
+
+    The test set is the last rows of each series. Forecasts begin at origins in it, ``stride`` rows apart. A fold is one
+    fit and the forecasts made with it: from all origins, or with ``refit`` from those up to the next fit.
+
+    Parameters
+    ----------
+    test_size : int or float, default=0.2
+        Rows of the test set at the end of each series, or their fraction. The first of them is the first origin; the
+        last forecast ends with the last row.
+    stride : int, default=1
+        Rows from one origin to the next.
+    refit : bool or int, default=False
+        Whether a clone is fitted again, on the rows before, at every origin, or at every ``refit``-th. `tune` takes
+        False only.
+    window : {"expanding", "sliding"}, default="expanding"
+        Whether each fit sees all rows before its first origin, or the last ``train_size`` of them.
+    train_size : int or None, default=None
+        Rows that each fit of a sliding window sees, those it holds out for early stopping among them; None: as many as
+        the first fit has. An expanding window takes None only. Series that have fewer rows give all.
+    gap : int, default=0
+        Rows left out between those that a fit sees and its first origin, as in
+        `sklearn.model_selection.TimeSeriesSplit`: what isn't known yet when the weights are fitted. Forecasts still
+        start from the rows right before their origin.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter is out of range.
+
+    Examples
+    --------
+    >>> from lstmforecast import Folds
+    >>> Folds(test_size=90, refit=30)
+    Folds(test_size=90, stride=1, refit=30, window='expanding', train_size=None, gap=0)
+    """
+
+    test_size: int | float = 0.2
+    _: KW_ONLY
+    stride: int = 1
+    refit: bool | int = False
+    window: str = "expanding"
+    train_size: int | None = None
+    gap: int = 0
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).copy().items():
+            object.__setattr__(self, name, plain(value))
+        _check_test_size(self.test_size)
+        check_count("stride", self.stride)
+        check_count("gap", self.gap, least=0)
+        if not isinstance(self.refit, bool):
+            check_count("refit", self.refit)
+        if not isinstance(self.window, str) or self.window not in WINDOWS:
+            raise ValueError(f"expected window to be 'expanding' or 'sliding', got {self.window!r}")
+        if self.train_size is not None:
+            check_count("train_size", self.train_size)
+            if self.window == "expanding":
+                raise ValueError(f"expected train_size=None for window='expanding', got {self.train_size}")
+
+
+def read_folds(folds: Any) -> Folds:
+    """Read the argument ``folds`` of `backtest` and `tune`: None, the size of the test set, or an object.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is something else, or a size out of range.
+    """
+    folds = plain(folds)
+    if isinstance(folds, Folds):
+        return folds
+    if isinstance(folds, bool) or not (folds is None or isinstance(folds, int | float)):
+        raise TypeError(
+            f"expected folds to be a number of test rows, a fraction, an lstmforecast.Folds or None, got {folds!r}"
+        )
+    return Folds() if folds is None else Folds(folds)
+
+
+def _check_test_size(test_size: Any) -> None:
+    if isinstance(test_size, bool) or not isinstance(test_size, int | float):
+        raise TypeError(f"expected test_size to be a number of rows or a fraction, got {test_size!r}")
+    if not (test_size >= 1 if isinstance(test_size, int) else 0 < test_size < 1):
+        raise ValueError(
+            f"expected test_size to be a number of rows from 1 or a fraction between 0 and 1, got {test_size!r}"
+        )
+
+
+def takes_folds(**renamed: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Decorate a function whose argument ``folds`` replaces arguments of its own, which are refused.
+
+    ``renamed`` are those that had another name than the parameter of `Folds`.
+    """
+    names = {field.name: field.name for field in fields(Folds)} | renamed
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        @functools.wraps(function)
+        def checked(*args: P.args, **options: P.kwargs) -> R:
+            given = {names[name]: value for name, value in options.items() if name in names}
+            if given:
+                inside = ", ".join(f"{name}={plain(value)!r}" for name, value in given.items())
+                got = " and ".join(name for name in options if name in names)
+                raise TypeError(f"expected folds=lstmforecast.Folds({inside}), got {got} in {function.__name__} itself")
+            return function(*args, **options)
+
+        return checked
+
+    return decorate
