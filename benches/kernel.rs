@@ -4,7 +4,6 @@
 use std::hint::black_box;
 
 use criterion::{criterion_group, criterion_main, BenchmarkId, Criterion, Throughput};
-use lstmforecast::kernel::adam::AdamStep;
 use lstmforecast::kernel::aligned::Aligned;
 use lstmforecast::kernel::isa::InstructionSet;
 use lstmforecast::kernel::linear::Linear;
@@ -12,19 +11,15 @@ use lstmforecast::kernel::lstm::Lstm;
 use lstmforecast::kernel::pool;
 use lstmforecast::kernel::shape::LstmShape;
 use lstmforecast::kernel::workspace::Needs;
+use lstmforecast::kernel::AdamStep;
 use lstmforecast::network::fused::FusedNetwork;
-use lstmforecast::network::{self, Architecture, NetworkConfig};
+use lstmforecast::network::{self, NetworkConfig};
 use lstmforecast::rng::{DropoutMasks, Purpose, Rng};
-use lstmforecast::series::lens::{Layout, Lens};
+use lstmforecast::series::lens::{Lens, WindowLayout};
 use lstmforecast::series::scale::Scaler;
 use lstmforecast::series::window::{Span, Windows};
 use lstmforecast::series::{Matrix, Panel};
 use lstmforecast::train::fused::FusedLearner;
-use lstmforecast::train::loss::Loss;
-use lstmforecast::train::mixed_precision::Precision;
-use lstmforecast::train::optimizer::OptimizerKind;
-use lstmforecast::train::schedule::LrSchedule;
-use lstmforecast::train::transfer::Transfer;
 use lstmforecast::train::{Learner, TrainConfig};
 use tch::Device;
 
@@ -44,7 +39,7 @@ fn random(n: usize) -> Aligned {
     values
 }
 
-/// Multiplications and additions of the way forwards; the way back has almost twice as many.
+/// Multiplications and additions of the forward pass; the backward pass has almost twice as many.
 fn flops((steps, features, hidden, layers, rows): Size) -> u64 {
     let inputs = features + hidden * (2 * layers - 1);
     (2 * rows * steps * 4 * hidden * inputs) as u64
@@ -65,7 +60,8 @@ fn layers(c: &mut Criterion) {
             group.bench_function(BenchmarkId::new("forward", &name), |b| {
                 b.iter(|| lstm.forward(&parameters, &mut ws, None));
             });
-            // the way back turns gates into their gradients in place: run again it meets other, equally ordinary numbers
+            // the backward pass turns gates into their gradients in place: run again it meets other, equally ordinary
+            // numbers
             group.bench_function(BenchmarkId::new("backward", &name), |b| {
                 b.iter(|| {
                     lstm.forward(&parameters, &mut ws, None);
@@ -150,17 +146,7 @@ fn one_window(c: &mut Criterion) {
 
 fn step(c: &mut Criterion) {
     for (window_size, n_features, hidden_size, num_layers, batch_size) in SIZES {
-        let config = NetworkConfig {
-            architecture: Architecture::Lstm,
-            input_size: n_features,
-            hidden_size,
-            num_layers,
-            bidirectional: false,
-            dropout: 0.0,
-            output_size: 1,
-            skip: None,
-            tbptt: None,
-        };
+        let config = NetworkConfig { input_size: n_features, hidden_size, num_layers, ..NetworkConfig::default() };
         let (_, parameters) = network::build(&config, 0, Device::Cpu).unwrap();
         let mut network = FusedNetwork::new(&config, &parameters).unwrap();
         let series: Vec<f64> = random(500 * n_features).iter().map(|&x| f64::from(x)).collect();
@@ -183,47 +169,12 @@ fn step(c: &mut Criterion) {
     }
 }
 
-fn layout(window_size: usize, n_features: usize) -> Layout {
-    Layout {
-        window_size,
-        horizon: 1,
-        n_features,
-        n_targets: 1,
-        n_known: 0,
-        n_future: 0,
-        indicator: false,
-        independent: false,
-        normalize: None,
-        level_rows: window_size,
-        supervised_steps: 1,
-    }
+fn layout(window_size: usize, n_features: usize) -> WindowLayout {
+    WindowLayout { horizon: 1, n_targets: 1, ..WindowLayout::windows_alone(window_size, n_features) }
 }
 
 fn training(batch_size: usize) -> TrainConfig {
-    TrainConfig {
-        loss: Loss::Mse,
-        optimizer: OptimizerKind::Adam,
-        learning_rate: 1e-3,
-        weight_decay: 0.0,
-        batch_size,
-        accumulate_grad_batches: 1,
-        max_epochs: 1,
-        patience: None,
-        min_delta: 0.0,
-        steps_per_epoch: None,
-        lr_schedule: LrSchedule::Plateau,
-        lr_patience: None,
-        lr_factor: 0.5,
-        clip_grad_norm: None,
-        clip_grad_value: None,
-        precision: Precision::Float32,
-        shuffle: true,
-        seed: 0,
-        n_threads: None,
-        checkpoint: None,
-        processes: None,
-        transfer: Transfer::none(),
-    }
+    TrainConfig { batch_size, ..TrainConfig::default() }
 }
 
 criterion_group!(benches, step, layers, updates, heads, handing_out, one_window);

@@ -4,13 +4,11 @@ use std::f64::consts::{PI, TAU};
 
 use serde::{Deserialize, Serialize};
 use statrs::function::gamma::{digamma, ln_gamma};
-use tch::Tensor;
 
 use crate::error::{Error, Result};
+use crate::level::Level;
 
 mod tensors;
-#[cfg(test)]
-mod tests;
 
 /// The least standard deviation or scale, in the network's units: without it the likelihood of a value that is hit
 /// exactly would have no bound.
@@ -21,27 +19,6 @@ const SMALLEST_MEAN: f64 = 1e-6;
 const SMALLEST_DISPERSION: f64 = 1e-6;
 /// The least degrees of freedom, at and below which Student's distribution has no variance.
 const SMALLEST_DF: f64 = 2.0;
-
-/// How the network's units become the user's: `user = network * scale + center`.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Level {
-    /// What the network's 0 is for the user.
-    pub center: f64,
-    /// What the network's 1 adds to that; above 0.
-    pub scale: f64,
-}
-
-impl Level {
-    /// The user's units to the network's.
-    pub fn to_network(self, user: f64) -> f64 {
-        (user - self.center) / self.scale
-    }
-
-    /// The network's units to the user's.
-    pub fn to_user(self, network: f64) -> f64 {
-        network * self.scale + self.center
-    }
-}
 
 /// What is predicted of one value, from as many outputs of the network.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -130,24 +107,6 @@ impl Distribution {
                 parameters.copy_from_slice(&[mean, dispersion]);
             }
         }
-    }
-
-    /// The losses `(...)` of outputs `(..., n_outputs)` under autograd, in double precision on the way: the twin of
-    /// [`Self::loss`].
-    ///
-    /// Targets, centers and scales are broadcast to `(...)`; the losses are of the outputs' kind.
-    ///
-    /// # Errors
-    /// [`Error::Shape`] when the last dimension isn't [`Self::n_outputs`], [`Error::Torch`] when shapes can't be
-    /// broadcast.
-    pub fn loss_of_tensors(
-        &self,
-        outputs: &Tensor,
-        targets: &Tensor,
-        center: &Tensor,
-        scale: &Tensor,
-    ) -> Result<Tensor> {
-        tensors::losses(self, outputs, targets, center, scale)
     }
 }
 
@@ -283,3 +242,6 @@ fn ln_rising(a: f64, x: f64) -> f64 {
     };
     (a - 0.5) * (x / a).ln_1p() + x * ((a + x).ln() - 1.0) + rest(a + x) - rest(a)
 }
+
+#[cfg(test)]
+mod tests;

@@ -42,6 +42,9 @@ pub enum Error {
     /// Another process of a training is gone or doesn't answer.
     #[error("{0}")]
     Process(String),
+    /// A model that an earlier call left halfway, as that call panicked.
+    #[error("{0}")]
+    Broken(String),
     /// There is not enough memory.
     #[error("{0}")]
     Memory(String),

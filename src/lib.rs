@@ -5,6 +5,7 @@
 // leaves
 pub mod distribution;
 pub mod error;
+pub mod level;
 pub mod memory;
 pub mod metric;
 pub mod rng;

@@ -7,32 +7,41 @@ use tch::{Kind, Tensor};
 use super::{Distribution, SMALLEST_DF, SMALLEST_DISPERSION, SMALLEST_MEAN, SMALLEST_SCALE};
 use crate::error::{Error, Result};
 
-/// See [`Distribution::loss_of_tensors`].
-pub(super) fn losses(
-    distribution: &Distribution,
-    outputs: &Tensor,
-    targets: &Tensor,
-    center: &Tensor,
-    scale: &Tensor,
-) -> Result<Tensor> {
-    let n_outputs = distribution.n_outputs();
-    if outputs.size().last().copied() != i64::try_from(n_outputs).ok() {
-        return Err(Error::shape(format!("outputs of shape (..., {n_outputs})"), format!("{:?}", outputs.size())));
+impl Distribution {
+    /// The losses `(...)` of outputs `(..., n_outputs)` under autograd, in double precision on the way: the twin of
+    /// [`Self::loss`].
+    ///
+    /// Targets, centers and scales are broadcast to `(...)`; the losses are of the outputs' kind.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] when the last dimension isn't [`Self::n_outputs`], [`Error::Torch`] when shapes can't be
+    /// broadcast.
+    pub fn loss_of_tensors(
+        &self,
+        outputs: &Tensor,
+        targets: &Tensor,
+        center: &Tensor,
+        scale: &Tensor,
+    ) -> Result<Tensor> {
+        let n_outputs = self.n_outputs();
+        if outputs.size().last().copied() != i64::try_from(n_outputs).ok() {
+            return Err(Error::shape(format!("outputs of shape (..., {n_outputs})"), format!("{:?}", outputs.size())));
+        }
+        let kind = outputs.kind();
+        // single precision would lose the difference of the logarithms of two gamma functions
+        let outputs = outputs.f_to_kind(Kind::Double)?;
+        let places: Vec<Tensor> = (0..outputs.size()[outputs.dim() - 1]).map(|i| outputs.select(-1, i)).collect();
+        // refuses shapes that don't fit: the operators below would panic
+        let broadcast = Tensor::f_broadcast_tensors(&[&places[0], targets, center, scale])?;
+        let [targets, center, scale] = [1, 2, 3].map(|i| broadcast[i].to_kind(Kind::Double));
+        let of_each = match self {
+            Distribution::Quantiles(levels) => of_quantiles(levels, &outputs, &targets),
+            Distribution::Normal => of_normal(&places, &targets),
+            Distribution::StudentT => of_student_t(&places, &targets),
+            Distribution::NegativeBinomial => of_negative_binomial(&places, &targets, &center, &scale),
+        };
+        Ok(of_each.f_to_kind(kind)?)
     }
-    let kind = outputs.kind();
-    // single precision would lose the difference of the logarithms of two gamma functions
-    let outputs = outputs.f_to_kind(Kind::Double)?;
-    let places: Vec<Tensor> = (0..outputs.size()[outputs.dim() - 1]).map(|i| outputs.select(-1, i)).collect();
-    // refuses shapes that don't fit: the operators below would panic
-    let broadcast = Tensor::f_broadcast_tensors(&[&places[0], targets, center, scale])?;
-    let [targets, center, scale] = [1, 2, 3].map(|i| broadcast[i].to_kind(Kind::Double));
-    let of_each = match distribution {
-        Distribution::Quantiles(levels) => of_quantiles(levels, &outputs, &targets),
-        Distribution::Normal => of_normal(&places, &targets),
-        Distribution::StudentT => of_student_t(&places, &targets),
-        Distribution::NegativeBinomial => of_negative_binomial(&places, &targets, &center, &scale),
-    };
-    Ok(of_each.f_to_kind(kind)?)
 }
 
 fn of_quantiles(levels: &[f64], outputs: &Tensor, targets: &Tensor) -> Tensor {

@@ -3,7 +3,7 @@ use std::f64::consts::{LN_2, TAU};
 use proptest::prelude::*;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use tch::Kind;
+use tch::{Kind, Tensor};
 
 use super::*;
 

@@ -1,95 +1,17 @@
-//! The way forwards of one row, a step at a time, its weights in half precision (IEEE 754's binary16).
+//! The forward pass of one row, a step at a time, its weights in half precision (IEEE 754's binary16).
 //!
 //! A step of one row multiplies each weight once, so that the time it takes is that of reading them. As halves, 512 units take
 //! two megabytes, which the second level of cache of one or two cores holds; as singles they would come from further away.
 //! Sums and states stay single: what is lost is the rounding of weights to eleven binary digits.
 
 use super::aligned::Aligned;
-use super::forward_only::{in_parts, n_parts};
+use super::cell_run::{in_parts, n_parts};
 use super::isa::InstructionSet;
 use super::lookup::Lookup;
 use super::lstm::Lstm;
+use super::routines::half_product::{to_halves, HalfProduct};
+use super::routines::step::Forward;
 use super::shape::Cell;
-use super::step::Forward;
-use super::vector::Vector;
-
-/// The greatest finite half.
-const GREATEST: f32 = 65_504.0;
-
-/// The half that is nearest to a number, to even where two are; beyond the greatest, that.
-#[allow(clippy::cast_possible_truncation)] // into halves, on purpose
-pub(super) fn to_half(x: f32) -> u16 {
-    let sign = (x.to_bits() >> 16) & 0x8000;
-    let magnitude = x.abs().min(GREATEST);
-    let half = if magnitude < 6.103_515_6e-5 {
-        // numbers from a half to one are as far apart as the halves nearest to zero: adding rounds
-        (magnitude + 0.5).to_bits() - 0.5f32.to_bits()
-    } else {
-        let bits = magnitude.to_bits();
-        ((bits + 0xfff + ((bits >> 13) & 1)) >> 13) - (112 << 10)
-    };
-    (sign | half) as u16
-}
-
-fn to_halves(numbers: &[f32]) -> Aligned<u16> {
-    let mut halves = Aligned::zeros(numbers.len());
-    halves.iter_mut().zip(numbers).for_each(|(half, &number)| *half = to_half(number));
-    halves
-}
-
-/// `sums[block][column] += sum over k of a[k] * weights[block][first + k][column]`, blocks four vectors wide.
-pub(super) struct HalfProduct<'a> {
-    pub(super) a: &'a [f32],
-    /// `[block][weight_rows][4 * V::LANES]`.
-    pub(super) weights: &'a [u16],
-    pub(super) weight_rows: usize,
-    pub(super) first: usize,
-    pub(super) sums: &'a mut [f32],
-    /// Whether the last block is the first to be computed, which changes no bit.
-    pub(super) backwards: bool,
-}
-
-impl HalfProduct<'_> {
-    /// Computes the product.
-    #[inline(always)]
-    pub(super) fn run<V: Vector>(&mut self) {
-        let columns = 4 * V::LANES;
-        let n_blocks = self.sums.len() / columns;
-        assert!(self.first + self.a.len() <= self.weight_rows);
-        assert!(self.weights.len() >= n_blocks * self.weight_rows * columns);
-        for at in 0..n_blocks {
-            let block = if self.backwards { n_blocks - 1 - at } else { at };
-            let start = (block * self.weight_rows + self.first) * columns;
-            // one multiplication needn't wait for the one before
-            let mut sums = [[V::splat(0.0); 4]; 2];
-            for v in 0..4 {
-                sums[0][v] = V::load(self.sums, block * columns + v * V::LANES);
-            }
-            let mut pairs = self.a.chunks_exact(2);
-            let mut at = start;
-            for pair in &mut pairs {
-                for (sums, &a) in sums.iter_mut().zip(pair) {
-                    Self::multiply(sums, a, self.weights, at);
-                    at += columns;
-                }
-            }
-            if let [a] = pairs.remainder() {
-                Self::multiply(&mut sums[0], *a, self.weights, at);
-            }
-            for v in 0..4 {
-                sums[0][v].add(sums[1][v]).store(self.sums, block * columns + v * V::LANES);
-            }
-        }
-    }
-
-    #[inline(always)]
-    fn multiply<V: Vector>(sums: &mut [V; 4], a: f32, weights: &[u16], at: usize) {
-        let a = V::splat(a);
-        for v in 0..4 {
-            sums[v] = a.mul_add(V::load_half(weights, at + v * V::LANES), sums[v]);
-        }
-    }
-}
 
 /// A stack of LSTM layers over symbols, for one row, its weights as they were when it was made.
 #[derive(Debug, Clone)]
@@ -214,66 +136,6 @@ mod tests {
     use crate::kernel::workspace::Needs;
     use crate::rng::{Purpose, Rng};
 
-    /// By the definition: sign, five bits of exponent, ten of fraction.
-    fn value(half: u16) -> f64 {
-        let (exponent, fraction) = (i32::from(half >> 10 & 31), f64::from(half & 1023));
-        let magnitude = match exponent {
-            0 => fraction * 2f64.powi(-24),
-            _ => (1024.0 + fraction) * 2f64.powi(exponent - 25),
-        };
-        if half >> 15 == 1 {
-            -magnitude
-        } else {
-            magnitude
-        }
-    }
-
-    fn finite() -> impl Iterator<Item = u16> {
-        (0..=u16::MAX).filter(|half| half >> 10 & 31 < 31)
-    }
-
-    #[test]
-    #[allow(clippy::cast_possible_truncation)] // halves are exact as singles
-    fn every_half_comes_back() {
-        assert!(finite().all(|half| to_half(value(half) as f32) == half));
-        assert_eq!((to_half(1e9), to_half(-1e9)), (0x7bff, 0xfbff));
-    }
-
-    #[test]
-    #[allow(clippy::cast_possible_truncation)]
-    fn numbers_between_two_halves_go_to_the_nearer_or_the_even_one() {
-        for half in (0..0x7bff).step_by(7).chain(0x3f0..0x410) {
-            let (low, high) = (value(half), value(half + 1));
-            let at = |part: f64| to_half((low + part * (high - low)) as f32);
-            assert_eq!((at(0.499), at(0.501), at(0.5)), (half, half + 1, half + (half & 1)), "{half:x}");
-        }
-    }
-
-    #[test]
-    #[allow(clippy::cast_possible_truncation)]
-    fn every_instruction_set_reads_halves() {
-        let halves: Vec<u16> = finite().collect();
-        let sum = |set: InstructionSet| {
-            let n = 4 * set.lanes();
-            let mut sums = vec![0.0; halves.len() / n * n];
-            let a = [1.0];
-            set.half_product(HalfProduct {
-                a: &a,
-                weights: &halves,
-                weight_rows: 1,
-                first: 0,
-                sums: &mut sums,
-                backwards: false,
-            });
-            sums
-        };
-        for set in InstructionSet::available() {
-            for (&half, sum) in halves.iter().zip(sum(set)) {
-                assert_eq!(sum, value(half) as f32, "{set:?}");
-            }
-        }
-    }
-
     /// Symbols through a stack, a step at a time, and through that of training with the same weights.
     #[test]
     fn steps_are_those_of_training() {
@@ -286,9 +148,9 @@ mod tests {
                     lstm.shape().tensor_lengths().iter().map(|&n| rng.uniform(n, 0.3)).collect();
                 let mut parameters = vec![0.0; lstm.n_parameters()];
                 lstm.pack(&tensors, &mut parameters);
-                let mut lookup = Lookup::new(&lstm, 5);
+                let mut lookup = lstm.lookup(5);
                 let vectors = rng.uniform(lookup.n_parameters(), 1.0);
-                lookup.update(&lstm, (&parameters, &vectors), 1);
+                lookup.update((&parameters, &vectors), 1);
                 let mut ws = lstm.workspace(1, 8, Needs { symbols: Some(5), ..Needs::default() });
                 ws.start(1);
                 ws.set_symbols(0, &symbols);

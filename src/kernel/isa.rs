@@ -1,20 +1,25 @@
 //! Which instructions do the work: chosen once, when the program runs.
 
-use super::adam::{self, AdamStep};
-use super::half::HalfProduct;
-use super::product::{Outer, Product};
-use super::step::{Backward, Forward};
-use super::vector::Portable;
+use super::routines::adam::AdamStep;
+use super::routines::half_product::HalfProduct;
+use super::routines::integer_product::IntegerProduct;
+use super::routines::portable;
+use super::routines::product::{Outer, Product};
+use super::routines::step::{Backward, Forward};
 #[cfg(target_arch = "x86_64")]
-use super::vector::{Avx2, Avx512};
+use super::routines::{avx2, avx512, integer_product::vnni};
 use crate::error::{Error, Result};
 
 /// The environment variable that overrules the choice.
 pub const VARIABLE: &str = "LSTMFORECAST_SIMD";
 
-/// A set of vector instructions.
+/// A set of vector instructions that this processor has: [`InstructionSet::choose`] and [`InstructionSet::available`], which
+/// ask the processor, make the only values there are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct InstructionSet(Kind);
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum InstructionSet {
+enum Kind {
     /// AVX-512 (F, VL, DQ and BW): 16 floats at a time, 32 registers.
     Avx512,
     /// AVX2 with FMA and F16C: 8 floats, 16 registers.
@@ -23,40 +28,14 @@ pub enum InstructionSet {
     Portable,
 }
 
-impl InstructionSet {
-    /// Those that this processor has, the widest first.
-    pub fn available() -> impl Iterator<Item = Self> {
-        [Self::Avx512, Self::Avx2, Self::Portable].into_iter().filter(|set| set.is_available())
+/// `Avx512`, `Avx2` or `Portable`: checkpoints name it so.
+impl std::fmt::Debug for InstructionSet {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        self.0.fmt(f)
     }
+}
 
-    /// The one that `LSTMFORECAST_SIMD` names, else the widest.
-    ///
-    /// # Errors
-    /// [`Error::Value`] for another name, or for one that this processor doesn't have.
-    pub fn choose() -> Result<Self> {
-        let widest = || Self::available().next().unwrap_or(Self::Portable);
-        match std::env::var(VARIABLE) {
-            Ok(name) if !name.is_empty() => Self::parse(&name),
-            _ => Ok(widest()),
-        }
-    }
-
-    fn parse(name: &str) -> Result<Self> {
-        let set = match name {
-            "avx512" => Self::Avx512,
-            "avx2" => Self::Avx2,
-            "portable" => Self::Portable,
-            _ => {
-                let expected = format!("expected {VARIABLE} to be avx512, avx2 or portable");
-                return Err(Error::Value(format!("{expected}, got {name:?}")));
-            }
-        };
-        if set.is_available() {
-            return Ok(set);
-        }
-        Err(Error::Value(format!("expected {VARIABLE} to name instructions of this processor, got {name:?}")))
-    }
-
+impl Kind {
     #[cfg(target_arch = "x86_64")]
     fn is_available(self) -> bool {
         match self {
@@ -78,85 +57,72 @@ impl InstructionSet {
     fn is_available(self) -> bool {
         self == Self::Portable
     }
+}
+
+impl InstructionSet {
+    /// What every processor has.
+    pub const PORTABLE: Self = Self(Kind::Portable);
+
+    /// Those that this processor has, the widest first.
+    pub fn available() -> impl Iterator<Item = Self> {
+        [Kind::Avx512, Kind::Avx2, Kind::Portable].into_iter().filter(|kind| kind.is_available()).map(Self)
+    }
+
+    /// The one that `LSTMFORECAST_SIMD` names, else the widest.
+    ///
+    /// # Errors
+    /// [`Error::Value`] for another name, or for one that this processor doesn't have.
+    pub fn choose() -> Result<Self> {
+        match std::env::var(VARIABLE) {
+            Ok(name) if !name.is_empty() => Self::parse(&name),
+            _ => Ok(Self::available().next().unwrap_or(Self::PORTABLE)),
+        }
+    }
+
+    fn parse(name: &str) -> Result<Self> {
+        let kind = match name {
+            "avx512" => Kind::Avx512,
+            "avx2" => Kind::Avx2,
+            "portable" => Kind::Portable,
+            _ => {
+                let expected = format!("expected {VARIABLE} to be avx512, avx2 or portable");
+                return Err(Error::Value(format!("{expected}, got {name:?}")));
+            }
+        };
+        if kind.is_available() {
+            return Ok(Self(kind));
+        }
+        Err(Error::Value(format!("expected {VARIABLE} to name instructions of this processor, got {name:?}")))
+    }
 
     /// Floats in one vector.
     pub const fn lanes(self) -> usize {
-        match self {
-            Self::Avx512 => 16,
-            Self::Avx2 => 8,
-            Self::Portable => 4,
+        match self.0 {
+            Kind::Avx512 => 16,
+            Kind::Avx2 => 8,
+            Kind::Portable => 4,
         }
     }
+
+    /// Whether the processor sums products of integers faster than those of singles.
+    pub fn has_integer_products(self) -> bool {
+        #[cfg(target_arch = "x86_64")]
+        return self.0 == Kind::Avx512 && is_x86_feature_detected!("avx512vnni");
+        #[cfg(not(target_arch = "x86_64"))]
+        false
+    }
 }
-
-/// Compiles every routine for one set of instructions.
-macro_rules! routines {
-    ($module:ident, $vector:ty $(, $features:meta)?) => {
-        mod $module {
-            use super::*;
-
-            $(#[$features])?
-            pub(super) fn forward(step: &mut Forward) {
-                step.run::<$vector>();
-            }
-
-            $(#[$features])?
-            pub(super) fn backward(step: &mut Backward) {
-                step.run::<$vector>();
-            }
-
-            $(#[$features])?
-            pub(super) fn product(product: &mut Product) {
-                product.run::<$vector>();
-            }
-
-            $(#[$features])?
-            pub(super) fn outer(outer: &mut Outer) {
-                outer.run::<$vector>();
-            }
-
-            $(#[$features])?
-            pub(super) fn half_product(product: &mut HalfProduct) {
-                product.run::<$vector>();
-            }
-
-            $(#[$features])?
-            pub(super) fn adam(step: AdamStep, parameters: &mut [f32], gradient: &[f32], moments: [&mut [f32]; 2]) {
-                let [first, second] = moments;
-                step.run(parameters, gradient, first, second);
-            }
-
-            $(#[$features])?
-            pub(super) fn add(sum: &mut [f32], part: &[f32]) {
-                adam::add(sum, part);
-            }
-
-            $(#[$features])?
-            pub(super) fn sum_of_squares(values: &[f32]) -> f64 {
-                adam::sum_of_squares(values)
-            }
-        }
-    };
-}
-
-#[cfg(target_arch = "x86_64")]
-routines!(avx512, Avx512, target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma,f16c"));
-#[cfg(target_arch = "x86_64")]
-routines!(avx2, Avx2, target_feature(enable = "avx2,fma,f16c"));
-routines!(portable, Portable);
 
 /// Calls one routine as compiled for `self`.
 macro_rules! dispatch {
     ($set:ident, $routine:ident($($argument:expr),*)) => {{
-        debug_assert!($set.is_available());
-        match $set {
-            // SAFETY: `InstructionSet` values other than `Portable` come from `available` and `parse` alone, which ask
-            // the processor.
+        match $set.0 {
+            // SAFETY: whoever made the `InstructionSet` has asked the processor for these instructions.
             #[cfg(target_arch = "x86_64")]
-            InstructionSet::Avx512 => unsafe { avx512::$routine($($argument),*) },
+            Kind::Avx512 => unsafe { avx512::$routine($($argument),*) },
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
-            InstructionSet::Avx2 => unsafe { avx2::$routine($($argument),*) },
+            Kind::Avx2 => unsafe { avx2::$routine($($argument),*) },
             _ => portable::$routine($($argument),*),
         }
     }};
@@ -181,6 +147,28 @@ impl InstructionSet {
 
     pub(super) fn half_product(self, mut product: HalfProduct) {
         dispatch!(self, half_product(&mut product));
+    }
+
+    /// Computes the product; only where there are such instructions.
+    #[allow(unused_mut, unused_variables)]
+    pub(super) fn integer_product(self, mut product: IntegerProduct) {
+        assert!(self.has_integer_products());
+        // SAFETY: asked just now.
+        #[cfg(target_arch = "x86_64")]
+        unsafe {
+            vnni::product(&mut product);
+        }
+    }
+
+    /// The integers of states from -1 to 1: 127 times the state, to the nearest, plus 128; a multiple of 16 of them.
+    #[allow(unused_variables)]
+    pub(super) fn to_bytes(self, states: &[f32], bytes: &mut [u8]) {
+        assert!(self.has_integer_products());
+        // SAFETY: asked just now.
+        #[cfg(target_arch = "x86_64")]
+        unsafe {
+            vnni::to_bytes(states, bytes);
+        }
     }
 
     /// Moves parameters and their two moments by one step; all slices are of one length.

@@ -1,8 +1,8 @@
 //! A linear layer on rows: the head on an LSTM's last state (`torch.nn.Linear`).
 
 use super::isa::InstructionSet;
-use super::product::{Outer, Product, Start};
-use super::step::panel_vectors;
+use super::routines::product::{Outer, Product, Start};
+use super::routines::step::panel_vectors;
 
 /// Rows over which the gradient of the weights is summed before the next inputs have their turn: what stays in the first
 /// level of cache.

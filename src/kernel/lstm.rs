@@ -3,9 +3,9 @@
 
 use super::isa::InstructionSet;
 use super::lookup::Lookup;
-use super::product::{Outer, Product, Start};
-use super::shape::{Cell, Layout, LstmShape};
-use super::step::{panel_vectors, Backward, Forward, Reader, Source};
+use super::routines::product::{Outer, Product, Start};
+use super::routines::step::{panel_vectors, Backward, Forward, Reader, Source};
+use super::shape::{Cell, LstmShape, WeightLayout};
 use super::transposed::TransposedWeights;
 use super::workspace::{order, Needs, Workspace};
 use crate::rng::DropoutMask;
@@ -21,13 +21,13 @@ pub type Masks<'a> = &'a dyn Fn(usize) -> DropoutMask;
 #[derive(Debug, Clone)]
 pub struct Lstm {
     set: InstructionSet,
-    layout: Layout,
+    layout: WeightLayout,
 }
 
 impl Lstm {
     /// A stack of these sizes, all at least 1.
     pub fn new(shape: LstmShape, set: InstructionSet) -> Self {
-        Self { set, layout: Layout::new(shape, set) }
+        Self { set, layout: WeightLayout::new(shape, set) }
     }
 
     /// Its sizes.
@@ -38,6 +38,10 @@ impl Lstm {
     /// The instructions that it uses.
     pub fn set(&self) -> InstructionSet {
         self.set
+    }
+
+    pub(super) fn layout(&self) -> &WeightLayout {
+        &self.layout
     }
 
     pub(super) fn cells(&self) -> &[Cell] {
@@ -195,7 +199,7 @@ impl Lstm {
     }
 
     /// Takes the gradients in the workspace back to the parameters' (added to `gradient`), the initial state's and, where
-    /// asked for, the input's. Destroys the gates: one way back for each way forwards.
+    /// asked for, the input's. Destroys the gates: one backward pass for each forward pass.
     pub fn backward(&self, weights: &TransposedWeights, ws: &mut Workspace, gradient: &mut [f32]) {
         let top = self.cells_of(self.layout.shape.num_layers - 1);
         for layer in (0..self.layout.shape.num_layers).rev() {

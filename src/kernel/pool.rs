@@ -43,7 +43,7 @@ unsafe impl Sync for Shared {}
 // SAFETY: as above; the work itself is `Sync`.
 unsafe impl Send for Shared {}
 
-struct Worker {
+struct PoolThread {
     thread: Thread,
     asleep: Arc<AtomicBool>,
     claim: Arc<Claim>,
@@ -63,7 +63,7 @@ impl Claim {
 
 struct Pool {
     shared: Arc<Shared>,
-    workers: Vec<Worker>,
+    workers: Vec<PoolThread>,
     /// The process that made the threads: after a fork, the child has none of them.
     process: u32,
 }
@@ -103,8 +103,11 @@ pub fn for_each<T: Send>(items: &mut [T], work: impl Fn(usize, &mut T) + Sync) {
 fn run(n_parts: usize, work: Work) {
     if (2..MOST_PARTS).contains(&n_parts) {
         if let Ok(mut pool) = POOL.try_lock() {
-            if let Some(pool) = Pool::of_this_process(&mut pool, n_parts - 1) {
-                return pool.run(n_parts, work);
+            if let Some(ready) = Pool::of_this_process(&mut pool, n_parts - 1) {
+                let outcome = ready.run(n_parts, work);
+                // a panic that went on while it is locked would poison it, and all later work would be done on one thread
+                drop(pool);
+                return outcome.unwrap_or_else(|panic| resume_unwind(panic));
             }
         }
     }
@@ -143,11 +146,12 @@ impl Pool {
         let (flag, claimed) = (Arc::clone(&asleep), Arc::clone(&claim));
         let name = format!("lstmforecast-{}", index + 1);
         let handle = thread::Builder::new().name(name).spawn(move || shared.serve(index + 1, seen, &flag, &claimed))?;
-        self.workers.push(Worker { thread: handle.thread().clone(), asleep, claim });
+        self.workers.push(PoolThread { thread: handle.thread().clone(), asleep, claim });
         Ok(())
     }
 
-    fn run(&self, n_parts: usize, work: Work) {
+    /// The outcome is the panic of a part, if one panicked.
+    fn run(&self, n_parts: usize, work: Work) -> thread::Result<()> {
         // SAFETY: the reference is used only until `busy` is zero again, for which this function waits, whatever happens.
         let eternal: Work<'static> = unsafe { std::mem::transmute(work) };
         // SAFETY: no worker is busy and this thread holds the pool's lock.
@@ -173,10 +177,11 @@ impl Pool {
             wait(&mut looks);
         }
         let theirs = self.shared.panicked.swap(false, Ordering::Relaxed);
-        if let Err(panic) = mine {
-            resume_unwind(panic);
+        mine?;
+        if theirs {
+            return Err(Box::new("a thread of the pool panicked"));
         }
-        assert!(!theirs, "a thread of the pool panicked");
+        Ok(())
     }
 }
 
@@ -280,6 +285,7 @@ mod tests {
         let mut items = vec![0; 3];
         for_each(&mut items, |index, item| *item = index);
         assert_eq!(items, [0, 1, 2]);
+        assert!(!POOL.is_poisoned());
     }
 
     #[test]

@@ -75,7 +75,7 @@ impl Cell {
 
 /// The cells of a stack for one instruction set, layer after layer, the forward direction first.
 #[derive(Debug, Clone)]
-pub(super) struct Layout {
+pub(super) struct WeightLayout {
     pub(super) shape: LstmShape,
     pub(super) lanes: usize,
     /// Units of a cell, padded.
@@ -83,7 +83,7 @@ pub(super) struct Layout {
     pub(super) cells: Vec<Cell>,
 }
 
-impl Layout {
+impl WeightLayout {
     pub(super) fn new(shape: LstmShape, set: InstructionSet) -> Self {
         let lanes = set.lanes();
         let width = shape.hidden_size.next_multiple_of(lanes);

@@ -1,9 +1,9 @@
-//! Transposed copies of weights, which the way back reads: made anew after every step of the optimiser.
+//! Transposed copies of weights, which the backward pass reads: made anew after every step of the optimiser.
 
 use super::aligned::Aligned;
 use super::pool;
-use super::shape::{Cell, Layout};
-use super::step::panel_vectors;
+use super::routines::step::panel_vectors;
+use super::shape::{Cell, WeightLayout};
 
 /// Transposed weights of one cell for consecutive columns of its input or for its hidden units: panels of up to four
 /// vectors of columns, each `[block][gate][lane][column]`.
@@ -64,7 +64,7 @@ pub struct TransposedWeights {
 }
 
 impl TransposedWeights {
-    pub(super) fn new(layout: &Layout, input_gradient: bool) -> Self {
+    pub(super) fn new(layout: &WeightLayout, input_gradient: bool) -> Self {
         let (mut parts, mut hidden) = (Vec::new(), Vec::new());
         for &cell in &layout.cells {
             hidden.push(parts.len());

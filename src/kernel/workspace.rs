@@ -1,7 +1,7 @@
-//! What one thread keeps of its part of a batch between the way forwards and the way back.
+//! What one thread keeps of its part of a batch between the forward and the backward pass.
 
 use super::aligned::Aligned;
-use super::shape::Layout;
+use super::shape::WeightLayout;
 
 /// The memory of one cell. Steps are counted in the order in which the cell goes through them.
 #[derive(Debug, Clone, Default)]
@@ -11,9 +11,9 @@ pub(super) struct CellMemory {
     pub(super) c: Aligned,
     /// `(steps, rows, width)`.
     pub(super) tanh_c: Aligned,
-    /// `(steps, block, row, gate, lane)`: gates on the way forwards, their gradients on the way back.
+    /// `(steps, block, row, gate, lane)`: gates on the forward pass, their gradients on the backward pass.
     pub(super) gates: Aligned,
-    /// Gradients of the final state, `(rows, width)`: the caller's on entry of the way back.
+    /// Gradients of the final state, `(rows, width)`: the caller's on entry of the backward pass.
     pub(super) final_dh: Aligned,
     pub(super) final_dc: Aligned,
     /// Gradients of the initial state, `(rows, width)`.
@@ -88,7 +88,7 @@ pub struct Needs {
     pub output_gradient: bool,
     /// Gradients of the input.
     pub input_gradient: bool,
-    /// Steps that the way back goes at the most, in one direction; `None`: all.
+    /// Steps that the backward pass goes at the most, in one direction; `None`: all.
     pub tbptt: Option<usize>,
     /// The input is one of so many symbols, whose share in the sums is looked up; `None`: it is numbers.
     pub symbols: Option<usize>,
@@ -111,7 +111,7 @@ impl Needs {
 }
 
 impl Workspace {
-    pub(super) fn new(layout: &Layout, rows: usize, window_steps: usize, needs: Needs) -> Self {
+    pub(super) fn new(layout: &WeightLayout, rows: usize, window_steps: usize, needs: Needs) -> Self {
         let (shape, steps) = (layout.shape, needs.room(window_steps));
         let (state, outputs) = (rows * layout.width, rows * layout.width * shape.n_directions());
         let zeros = Aligned::zeros;
@@ -155,7 +155,7 @@ impl Workspace {
     }
 
     /// Numbers that a row of a workspace takes, the little that doesn't grow with the steps aside.
-    pub(super) fn row_len(layout: &Layout, window_steps: usize, needs: Needs) -> usize {
+    pub(super) fn row_len(layout: &WeightLayout, window_steps: usize, needs: Needs) -> usize {
         let (shape, width) = (layout.shape, layout.width);
         let outputs = width * shape.n_directions();
         let n_inputs = match (needs.dropout, shape.bidirectional) {
@@ -263,7 +263,7 @@ impl Workspace {
         &self.cells[self.cells.len() - 1].h[state..(self.steps + 1) * state]
     }
 
-    /// Gradients of [`Workspace::outputs`], to be set before the way back.
+    /// Gradients of [`Workspace::outputs`], to be set before the backward pass.
     ///
     /// # Panics
     /// Without [`Needs::output_gradient`].
@@ -293,14 +293,14 @@ impl Workspace {
         }
     }
 
-    /// Gradient of the final state of a row, to be set before the way back; zero at first.
+    /// Gradient of the final state of a row, to be set before the backward pass; zero at first.
     pub fn final_gradient_mut(&mut self, cell: usize, row: usize) -> (&mut [f32], &mut [f32]) {
         let at = row * self.width;
         let cell = &mut self.cells[cell];
         (&mut cell.final_dh[at..at + self.hidden_size], &mut cell.final_dc[at..at + self.hidden_size])
     }
 
-    /// Gradient of the initial state of a row, after the way back.
+    /// Gradient of the initial state of a row, after the backward pass.
     pub fn initial_gradient(&self, cell: usize, row: usize) -> (&[f32], &[f32]) {
         let at = row * self.width;
         let cell = &self.cells[cell];
@@ -314,7 +314,7 @@ impl Workspace {
         &self.cells[self.cells.len() - self.n_directions + direction].h[at..at + self.hidden_size]
     }
 
-    /// Gradient of that output, to be set before the way back.
+    /// Gradient of that output, to be set before the backward pass.
     ///
     /// # Panics
     /// Without [`Needs::output_gradient`].
@@ -363,7 +363,7 @@ mod tests {
     ];
 
     fn lstm(num_layers: usize, bidirectional: bool) -> Lstm {
-        Lstm::new(LstmShape { input_size: 3, hidden_size: 21, num_layers, bidirectional }, InstructionSet::Portable)
+        Lstm::new(LstmShape { input_size: 3, hidden_size: 21, num_layers, bidirectional }, InstructionSet::PORTABLE)
     }
 
     /// Numbers in all that a workspace has.

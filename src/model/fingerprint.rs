@@ -1,22 +1,13 @@
-//! What a training is, in words: a checkpoint knows by them whether it is one of it.
+//! What the training of a model is, in words, for its checkpoints.
 
-use serde::Serialize;
-use serde_json::Value;
-
-use super::fit::{DataConfig, TableRows};
-use super::{Engine, Model};
-use crate::error::{Error, Result};
+use super::config::{DataConfig, TableRows};
+use super::Model;
+use crate::error::Result;
 use crate::kernel::isa::InstructionSet;
-use crate::network::parameter::numbers_of;
-use crate::network::Parameters;
 use crate::series::Panel;
 use crate::store::Digest;
-use crate::train::checkpoint::{Checkpoints, Fingerprint};
-use crate::train::schedule::LrSchedule;
-use crate::train::TrainConfig;
-
-/// What changes no number, or is compared in another way.
-const LEFT_OUT: [&str; 2] = ["n_threads", "checkpoint"];
+use crate::train::fingerprint::{add_weights, json, of_options, Fingerprint};
+use crate::train::{Checkpoints, TrainConfig};
 
 impl Model {
     /// The checkpoints of a training on data in these words; `None`: none are wanted.
@@ -42,7 +33,7 @@ impl Model {
     ) -> Result<Fingerprint> {
         let mut fingerprint = of_options(&[json(&self.config)?, json(data)?, json(training)?], training);
         let mut add = |name: &str, value: String| fingerprint.push((name.to_owned(), value));
-        if self.engine() != Engine::Torch {
+        if !self.engine.is_torch() {
             add("instruction set", format!("{:?}", InstructionSet::choose()?));
         }
         add("data", contents());
@@ -58,47 +49,6 @@ impl Model {
             digest.add_numbers(&scaler.scale);
         }
         Ok(digest.to_string())
-    }
-}
-
-/// Options as they are saved.
-///
-/// # Errors
-/// [`Error::Value`] when they can't be.
-pub(crate) fn json(options: &impl Serialize) -> Result<Value> {
-    serde_json::to_value(options).map_err(|e| Error::Value(e.to_string()))
-}
-
-/// Options that decide about what a training computes.
-pub(crate) fn of_options(options: &[Value], training: &TrainConfig) -> Fingerprint {
-    // where the rate follows no curve, the epochs so far are the same whatever their number
-    let is_curve = matches!(training.lr_schedule, LrSchedule::Cosine | LrSchedule::OneCycle);
-    let counts = |name: &str| !LEFT_OUT.contains(&name) && (is_curve || name != "max_epochs");
-    let each = options.iter().filter_map(Value::as_object).flatten().filter(|(name, _)| counts(name));
-    each.map(|(name, value)| (name.clone(), words(value))).collect()
-}
-
-/// Takes weights into a digest.
-///
-/// # Errors
-/// [`Error::Torch`] when one can't be read.
-pub(crate) fn add_weights(digest: &mut Digest, parameters: &Parameters) -> Result<()> {
-    for (_, tensor) in parameters.iter() {
-        for value in numbers_of(tensor)? {
-            digest.add_word(u64::from(value.to_bits()));
-        }
-    }
-    Ok(())
-}
-
-/// As a user writes it.
-fn words(value: &Value) -> String {
-    match value {
-        Value::Null => "None".to_owned(),
-        Value::Bool(true) => "True".to_owned(),
-        Value::Bool(false) => "False".to_owned(),
-        Value::String(text) => format!("'{text}'"),
-        other => other.to_string(),
     }
 }
 

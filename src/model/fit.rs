@@ -1,71 +1,36 @@
 //! From raw rows to a trained model: split, scale on training rows only, cut windows, train.
 
-use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use super::{fingerprint, Channels, Engine, Model, Supervision};
+use super::config::{Channels, DataConfig, ScalerChoice, Supervision, TableRows};
+use super::engine::Engine;
+use super::{fingerprint, Model};
 use crate::error::{check_positive, Error, Result};
 use crate::kernel::pool;
 use crate::kernel::workspace::Needs;
 use crate::network::fused::FusedNetwork;
 use crate::network::Architecture;
-use crate::series::augment::{windows_alone, Augmentation, Augmenter};
-use crate::series::lens::Lens;
-use crate::series::scale::{Scaler, ScalerKind};
+use crate::series::augment::Augmenter;
+use crate::series::lens::{Lens, WindowLayout};
+use crate::series::scale::Scaler;
 use crate::series::split::{panel_split, time_split, TimeSplit};
 use crate::series::table::Table;
 use crate::series::window::{Span, Windows};
 use crate::series::{Matrix, Panel, Samples};
+use crate::train::config::Precision;
 use crate::train::fused::FusedLearner;
-use crate::train::fused_gradient::{FusedGradient, Task};
+use crate::train::fused_gradient::FusedGradient;
 use crate::train::loss::Loss;
-use crate::train::mixed_precision::Precision;
-use crate::train::processes::{Share, Together};
+use crate::train::processes::Share;
+use crate::train::sample_batch::SampleBatch;
 use crate::train::threads::ThreadsGuard;
+use crate::train::together::Together;
 use crate::train::torch::TorchLearner;
 use crate::train::{self, Checkpoints, Loader, Observer, Outcome, TrainConfig};
 
-/// Held-out windows that an epoch of a few steps is judged by, evenly spread: neighbours say much the same, and a look at
-/// all of a long series would take longer than the steps.
+/// Held-out windows that an epoch of a few steps is judged by, evenly spread: neighbours are much alike, and an
+/// evaluation of all of a long series would take longer than the steps.
 const MOST_HELD_OUT: usize = 4096;
-
-/// Which scaler is fitted on the training rows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ScalerChoice {
-    /// The one that [`Model::load_scalers`] set.
-    Loaded,
-    /// One of ours.
-    #[serde(untagged)]
-    Fitted(ScalerKind),
-}
-
-/// How the rows are prepared.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct DataConfig {
-    /// Share of the rows, at the end, that is held out when there is early stopping.
-    pub validation_fraction: f64,
-    /// Rows left out before the validation part.
-    pub gap: usize,
-    /// Rows from one training window to the next.
-    pub stride: usize,
-    /// The scaler; `None`: the data come as the network shall see them.
-    pub scaler: Option<ScalerChoice>,
-    /// How training windows are changed in each step, after they were scaled.
-    #[serde(default)]
-    pub augment: Vec<Augmentation>,
-}
-
-/// Windows `(n, window_size * n_features)`, targets and weights of a supervised table.
-#[derive(Debug, Clone, Copy)]
-pub struct TableRows<'a> {
-    /// One window in each row.
-    pub inputs: Matrix<'a, f64>,
-    /// Its `horizon * n_targets` targets, or its class index.
-    pub targets: Matrix<'a, f64>,
-    /// Its weight.
-    pub weights: &'a [f64],
-}
 
 impl Model {
     /// Trains on the windows of series `(n_rows, n_features)`; the last rows of each are held out.
@@ -164,7 +129,7 @@ impl Model {
         training.check()?;
         self.check_loss(&training.loss)?;
         self.check_table(&rows, &training.loss)?;
-        let layout = windows_alone(self.config.window_size, self.config.n_features);
+        let layout = WindowLayout::windows_alone(self.config.window_size, self.config.n_features);
         let augmenter = Augmenter::new(&data.augment, layout, training.seed)?;
         let checkpoints = self.checkpoints((data, training), || fingerprint::of_table(&rows))?;
         let n_rows = rows.inputs.n_rows();
@@ -201,9 +166,9 @@ impl Model {
         let (inputs, targets) =
             (Matrix::new(&inputs, rows.inputs.n_columns())?, Matrix::new(&targets, rows.targets.n_columns())?);
         let table = Table::new(inputs, targets, rows.weights);
-        match self.engine() {
-            Engine::Fused => self.gradients_by_kernel(&table, loss),
-            Engine::Hybrid => self.gradients_by_both(&table, loss),
+        match self.engine {
+            Engine::Fused(_) => self.gradients_by_kernel(&table, loss),
+            Engine::Hybrid(_) => self.gradients_by_both(&table, loss),
             Engine::Torch => self.gradients_by_torch(&table, loss),
         }
     }
@@ -214,8 +179,8 @@ impl Model {
         let n_threads = pool::n_threads(None);
         let mut gradient =
             FusedGradient::new(&network, indices.len(), self.config.n_steps(), Needs::default(), n_threads).with_line();
-        let mean = gradient
-            .compute(&network, Task { samples: table, indices: &indices, share: Share::WHOLE, loss, masks: None });
+        let batch = SampleBatch { samples: table, indices: &indices, share: Share::WHOLE, loss, masks: None };
+        let mean = gradient.compute(&network, batch);
         let gradients = network.unpack(gradient.sum(&network).0);
         let named = self.parameters.iter().zip(gradients).map(|((name, tensor), gradient)| {
             Ok((name.to_owned(), Tensor::f_from_slice(&gradient)?.f_reshape(tensor.size())?))
@@ -267,7 +232,7 @@ impl Model {
         if train.is_empty() || validation.is_some_and(Samples::is_empty) {
             return Err(Error::too_short("at least one row to train on and one to validate on", "none"));
         }
-        if training.precision != Precision::Float32 && self.engine() != Engine::Torch {
+        if training.precision != Precision::Float32 && !self.engine.is_torch() {
             return Err(Error::Value(
                 "expected backend='torch' or a GPU with precision='bfloat16', got our own kernel, which computes in single \
                  precision"
@@ -299,26 +264,35 @@ impl Model {
         checkpoints: Option<Checkpoints>,
     ) -> Result<Outcome> {
         if self.config.architecture == Architecture::Linear {
-            // there is nothing left to learn: one look says how good it is
+            // there is nothing left to learn: one evaluation says how good it is
             let once = TrainConfig { max_epochs: 1, steps_per_epoch: Some(1), ..training.clone() };
             return self.train_by_torch((train, validation), None, &once, observer, checkpoints);
         }
-        if self.engine() == Engine::Hybrid {
-            return self.train_by_both((train, validation), augmenter, training, observer, checkpoints);
+        let samples = (train, validation);
+        match self.engine {
+            Engine::Fused(_) => self.train_by_kernel(samples, augmenter, training, observer, checkpoints),
+            Engine::Hybrid(_) => self.train_by_both(samples, augmenter, training, observer, checkpoints),
+            Engine::Torch => self.train_by_torch(samples, Some(augmenter), training, observer, checkpoints),
         }
-        if self.engine() == Engine::Fused {
-            // libtorch only stores the weights
-            let _threads = ThreadsGuard::new(Some(1));
-            let mut network = FusedNetwork::new(&self.config.network(), &self.parameters)?;
-            let n_threads = pool::n_threads(training.n_threads);
-            let mut learner =
-                FusedLearner::new(&mut network, (train, validation), self.config.dropout, n_threads, training)
-                    .augmented(augmenter);
-            let outcome = train::fit_with_checkpoints(&mut learner, training, observer, checkpoints);
-            network.store(&self.parameters)?;
-            return outcome;
-        }
-        self.train_by_torch((train, validation), Some(augmenter), training, observer, checkpoints)
+    }
+
+    fn train_by_kernel(
+        &mut self,
+        samples: (&dyn Samples, Option<&dyn Samples>),
+        augmenter: &Augmenter,
+        training: &TrainConfig,
+        observer: &mut dyn Observer,
+        checkpoints: Option<Checkpoints>,
+    ) -> Result<Outcome> {
+        // libtorch only stores the weights
+        let _threads = ThreadsGuard::new(Some(1));
+        let mut network = FusedNetwork::new(&self.config.network(), &self.parameters)?;
+        let n_threads = pool::n_threads(training.n_threads);
+        let mut learner =
+            FusedLearner::new(&mut network, samples, self.config.dropout, n_threads, training).augmented(augmenter);
+        let outcome = train::fit_with_checkpoints(&mut learner, training, observer, checkpoints);
+        network.store(&self.parameters)?;
+        outcome
     }
 
     fn train_by_torch(

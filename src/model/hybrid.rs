@@ -1,24 +1,21 @@
-//! Fits and forecasts where our own kernel runs the LSTM and libtorch what stands around it.
+//! Fits where our own kernel runs the LSTM and libtorch what stands around it.
 
 use tch::Tensor;
 
-use super::forecast::{Task, BATCH, LEAST_ROWS};
 use super::Model;
 use crate::error::Result;
-use crate::kernel::forward_only::ForwardMemory;
 use crate::kernel::pool;
-use crate::network::hybrid::{HybridNetwork, Surroundings};
+use crate::network::hybrid::HybridNetwork;
 use crate::network::parameter::is_of_lstm;
-use crate::network::Parameters;
 use crate::series::augment::Augmenter;
 use crate::series::table::Table;
 use crate::series::Samples;
-use crate::train::fused_gradient::Task as Batch;
 use crate::train::hybrid::HybridLearner;
 use crate::train::hybrid_gradient::HybridGradient;
 use crate::train::loss::Loss;
 use crate::train::processes::Share;
-use crate::train::threads::{one_thread, ThreadsGuard};
+use crate::train::sample_batch::SampleBatch;
+use crate::train::threads::ThreadsGuard;
 use crate::train::{self, Checkpoints, Observer, Outcome, TrainConfig};
 
 impl Model {
@@ -51,8 +48,8 @@ impl Model {
         let sizes = (indices.len(), table.input_len() / n_features, n_features);
         let weights = (&network, &self.parameters);
         let mut gradient = HybridGradient::new(weights, &config, sizes, pool::n_threads(None))?;
-        let mean = gradient
-            .compute(&network, Batch { samples: table, indices: &indices, share: Share::WHOLE, loss, masks: None })?;
+        let batch = SampleBatch { samples: table, indices: &indices, share: Share::WHOLE, loss, masks: None };
+        let mean = gradient.compute(&network, batch)?;
         let mut of_lstm = network.lstm.unpack(gradient.sum(&network)?.0).into_iter();
         let mut others = gradient.others().map(|(_, tensor)| tensor.grad().copy());
         // both in the order of the parameters
@@ -66,45 +63,5 @@ impl Model {
             Ok((name.to_owned(), gradient))
         });
         Ok((mean, named.collect::<Result<_>>()?))
-    }
-}
-
-/// The network, ready to forecast.
-pub(super) struct HybridForecaster {
-    network: HybridNetwork,
-    workers: Vec<(Surroundings, ForwardMemory)>,
-}
-
-impl HybridForecaster {
-    pub(super) fn new(network: HybridNetwork) -> Self {
-        Self { network, workers: Vec::new() }
-    }
-
-    pub(super) fn run<F: Fn(usize) -> (usize, usize) + Sync>(
-        &mut self,
-        task: &Task<F>,
-        weights: &Parameters,
-        n: usize,
-        n_threads: Option<usize>,
-        forecasts: &mut [f64],
-    ) -> Result<()> {
-        let n_channels = task.lens.layout.n_channels();
-        let n_workers = (n * n_channels).div_ceil(LEAST_ROWS).min(n).min(pool::n_threads(n_threads)).max(1);
-        while self.workers.len() < n_workers {
-            let memory = self.network.lstm.forward_memory(BATCH, task.config.n_steps());
-            self.workers.push((Surroundings::new(&self.network, weights)?, memory));
-        }
-        let _threads = ThreadsGuard::new(Some(1));
-        let (network, part_len) = (&self.network, n.div_ceil(n_workers).max(1));
-        let parts = forecasts.chunks_mut(part_len * task.config.forecast_len());
-        let mut parts: Vec<_> =
-            self.workers.iter_mut().zip(parts).map(|(worker, part)| (worker, part, Ok(()))).collect();
-        pool::for_each(&mut parts, |at, ((surroundings, memory), forecasts, outcome)| {
-            one_thread();
-            let channels = at * part_len * n_channels..n.min((at + 1) * part_len) * n_channels;
-            *outcome = task
-                .in_batches(channels, forecasts, |inputs, rows| surroundings.forecast(network, memory, inputs, rows));
-        });
-        parts.into_iter().try_for_each(|(_, _, outcome)| outcome)
     }
 }

@@ -1,4 +1,4 @@
-//! The linear way past the LSTM, solved and not trained: ridge regression of the horizon on the window.
+//! The linear skip connection past the LSTM, solved and not trained: ridge regression of the horizon on the window.
 
 use tch::{Kind, Tensor};
 
@@ -28,7 +28,7 @@ const WORTH_THREADS: usize = 1 << 33;
 const ROUNDS: usize = 4;
 
 /// Sums over windows `x` and horizons `y`, from which every ridge's weights and errors follow.
-struct Moments {
+struct RegressionSums {
     xx: Tensor,
     xy: Tensor,
     yy: f64,
@@ -36,9 +36,10 @@ struct Moments {
 }
 
 impl Model {
-    /// Lets the linear way forecast what a ridge regression of the training samples forecasts (`skip.weight`), with the ridge
-    /// that errs least on those held out; what the LSTM learns is added to it. The closed form of `NLinear` (Toner & Darlow
-    /// 2024, "An Analysis of Linear Time Series Forecasting Models") needs no training, and no learning rate.
+    /// Lets the linear skip connection forecast what a ridge regression of the training samples forecasts
+    /// (`skip.weight`), with the ridge that errs least on those held out; what the LSTM learns is added to it. The
+    /// closed form of `NLinear` (Toner & Darlow 2024, "An Analysis of Linear Time Series Forecasting Models") needs no
+    /// training, and no learning rate.
     ///
     /// A weight that isn't zero, as after a fit before, stays. If it is to be adapted, the regression is of what it leaves, and
     /// the ridge shrinks towards it and not towards zero: with little data, the line hardly moves.
@@ -77,10 +78,10 @@ impl Model {
         guess: &Tensor,
     ) -> Result<(Tensor, bool)> {
         let has_prior = prior.f_any()?.f_int64_value(&[])? != 0;
-        let moments = self.moments(train, guess)?;
-        let held_out = held_out.map(|samples| self.moments(samples, guess)).transpose()?;
-        let (values, vectors) = moments.xx.f_linalg_eigh("L")?;
-        let left = moments.xy.f_sub(&moments.xx.f_matmul(prior)?)?;
+        let sums = self.sums(train, guess)?;
+        let held_out = held_out.map(|samples| self.sums(samples, guess)).transpose()?;
+        let (values, vectors) = sums.xx.f_linalg_eigh("L")?;
+        let left = sums.xy.f_sub(&sums.xx.f_matmul(prior)?)?;
         let rotated = vectors.f_transpose(0, 1)?.f_matmul(&left)?;
         let mean_square = values.f_mean(Kind::Double)?.f_double_value(&[])?.max(f64::MIN_POSITIVE);
         let mut best = (f64::INFINITY, prior.shallow_clone());
@@ -90,23 +91,23 @@ impl Model {
         for ridge in RIDGES.iter().take(if held_out.is_some() { RIDGES.len() } else { 1 }) {
             let damped = values.f_clamp_min(0.0)?.f_add_scalar(ridge * mean_square)?.f_unsqueeze(1)?;
             let solution = vectors.f_matmul(&rotated.f_div(&damped)?)?.f_add(prior)?;
-            let error = held_out.as_ref().map_or(Ok(0.0), |moments| moments.error(&solution))?;
+            let error = held_out.as_ref().map_or(Ok(0.0), |sums| sums.error(&solution))?;
             if error < best.0 {
                 best = (error, solution);
             }
         }
-        Ok((best.1, moments.some_are_missing))
+        Ok((best.1, sums.some_are_missing))
     }
 
     pub(super) fn weight(&self, wanted: &str) -> Option<&Tensor> {
         self.parameters.iter().find(|(name, _)| *name == wanted).map(|(_, tensor)| tensor)
     }
 
-    fn moments(&self, samples: &dyn Samples, guess: &Tensor) -> Result<Moments> {
+    fn sums(&self, samples: &dyn Samples, guess: &Tensor) -> Result<RegressionSums> {
         let zeros = |shape: &[usize]| Tensor::f_zeros(dimensions(shape), (Kind::Double, self.device));
         let (n_rows, horizon) = (self.config.window_size.min(MOST_ROWS), self.config.horizon);
         let (xx, xy) = (zeros(&[n_rows, n_rows])?, zeros(&[n_rows, horizon])?);
-        let mut moments = Moments { xx, xy, yy: 0.0, some_are_missing: false };
+        let mut sums = RegressionSums { xx, xy, yy: 0.0, some_are_missing: false };
         let loader = Loader::new(samples, self.config.layout().width(), self.device);
         let stride = samples.len().div_ceil(MOST_WINDOWS);
         let indices: Vec<usize> = (0..samples.len()).step_by(stride).collect();
@@ -115,16 +116,16 @@ impl Model {
             let (x, mut y) = self.pairs(&batch.inputs, &batch.targets)?;
             let missing = y.f_isnan()?;
             if missing.f_any()?.f_int64_value(&[])? != 0 {
-                moments.some_are_missing = true;
+                sums.some_are_missing = true;
                 let guessed = x.f_matmul(&guess.f_to_kind(Kind::Float)?)?;
                 y = guessed.f_where_self(&missing, &y)?;
             }
             let transposed = x.f_transpose(0, 1)?;
-            moments.xx = moments.xx.f_add(&transposed.f_matmul(&x)?)?;
-            moments.xy = moments.xy.f_add(&transposed.f_matmul(&y)?)?;
-            moments.yy += y.f_square()?.f_sum(Kind::Double)?.f_double_value(&[])?;
+            sums.xx = sums.xx.f_add(&transposed.f_matmul(&x)?)?;
+            sums.xy = sums.xy.f_add(&transposed.f_matmul(&y)?)?;
+            sums.yy += y.f_square()?.f_sum(Kind::Double)?.f_double_value(&[])?;
         }
-        Ok(moments)
+        Ok(sums)
     }
 
     /// What the line maps, one row for each window and target: the last rows of windows `(n, rows)` to horizons `(n, horizon)`,
@@ -150,7 +151,7 @@ impl Model {
     }
 }
 
-impl Moments {
+impl RegressionSums {
     /// The sum of squared errors of weights `(window_size, horizon)`.
     fn error(&self, weights: &Tensor) -> Result<f64> {
         let sum = |tensor: Tensor| -> Result<f64> { Ok(tensor.f_sum(Kind::Double)?.f_double_value(&[])?) };

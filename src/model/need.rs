@@ -1,6 +1,7 @@
 //! What a training needs of memory.
 
-use super::{Engine, Model};
+use super::engine::Engine;
+use super::Model;
 use crate::error::Result;
 use crate::kernel::pool;
 use crate::memory;
@@ -17,11 +18,11 @@ const STATES: usize = 9;
 const LANES: usize = 16;
 
 /// How many weights there are as an engine lays them out: our own kernel in whole vectors.
-fn count_laid_out(network: &NetworkConfig, engine: Engine) -> Result<usize> {
+fn count_laid_out(network: &NetworkConfig, engine: &Engine) -> Result<usize> {
     match engine {
         Engine::Torch => network::count_weights(network),
-        Engine::Fused => network::count_weights(&padded(network)),
-        Engine::Hybrid => {
+        Engine::Fused(_) => network::count_weights(&padded(network)),
+        Engine::Hybrid(_) => {
             let input_size = network.lstm_input_size();
             let architecture = Architecture::Lstm;
             let lstm = NetworkConfig { architecture, input_size, output_size: 1, skip: None, ..network.clone() };
@@ -47,7 +48,7 @@ impl Model {
         let network = self.config.network();
         let batch_size = training.batch_size.min(n_samples);
         let n_threads = pool::n_threads(training.n_threads).min(batch_size);
-        let n_weights = count_laid_out(&network, self.engine())?.saturating_mul(network::COPIES + n_threads);
+        let n_weights = count_laid_out(&network, &self.engine)?.saturating_mul(network::COPIES + n_threads);
         // of the kernel, which goes through a batch in as many parts as it must
         let states = network.lstm_shape().n_cells().saturating_mul(network.hidden_size.next_multiple_of(LANES));
         let row = self
@@ -55,7 +56,7 @@ impl Model {
             .n_steps()
             .saturating_mul(states.saturating_mul(STATES).saturating_add(network.lstm_input_size()));
         let n_states = row.saturating_mul(batch_size).min(row.saturating_mul(n_threads).max(STEP_BYTES / 4));
-        let n_states = if self.engine() == Engine::Torch { 0 } else { n_states };
+        let n_states = if self.engine.is_torch() { 0 } else { n_states };
         memory::check::<f32>(n_weights.saturating_add(n_states), || {
             format!("training with {}, window_size={}", network.sizes(), self.config.window_size)
         })

@@ -14,8 +14,9 @@ const RIDGE: f64 = 1e-4;
 
 impl Model {
     /// Regresses the steps of the targets on those of what is known in advance, over the training rows of all series, and lets
-    /// the linear way begin there; Adam would need hundreds of steps to come that far. Steps from row to row, and not levels,
-    /// so that two trends that have nothing to do with each other aren't taken for cause and effect (Granger & Newbold 1974).
+    /// the linear skip connection begin there; Adam would need hundreds of steps to come that far. Steps from row to
+    /// row, and not levels, so that two trends that have nothing to do with each other aren't taken for cause and
+    /// effect (Granger & Newbold 1974).
     ///
     /// Weights that aren't zero, as after a fit before, stay; so does a line on windows that have a scale each.
     pub(super) fn start_at_regression(&self, panel: &Panel, splits: &[TimeSplit]) -> Result<()> {
@@ -25,12 +26,12 @@ impl Model {
             return Ok(());
         }
         let (n, n_targets) = (self.config.n_known, self.config.layout().n_targets_at_once());
-        let mut moments = Moments { square: vec![0.0; n * n], product: vec![0.0; n_targets * n], n_known: n };
+        let mut sums = StepSums { square: vec![0.0; n * n], product: vec![0.0; n_targets * n], n_known: n };
         for (i, split) in splits.iter().enumerate() {
-            self.add_steps(panel, i, split.train_end, &mut moments);
+            self.add_steps(panel, i, split.train_end, &mut sums);
         }
-        let square = Tensor::f_from_slice(&moments.square)?.f_reshape(dimensions(&[n, n]))?;
-        let product = Tensor::f_from_slice(&moments.product)?.f_reshape(dimensions(&[n_targets, n]))?;
+        let square = Tensor::f_from_slice(&sums.square)?.f_reshape(dimensions(&[n, n]))?;
+        let product = Tensor::f_from_slice(&sums.product)?.f_reshape(dimensions(&[n_targets, n]))?;
         let ridge = square.f_trace()?.f_mul_scalar(RIDGE / n as f64)?.f_clamp_min(f64::MIN_POSITIVE)?;
         let eye = Tensor::f_eye(square.size()[0], (Kind::Double, tch::Device::Cpu))?;
         let solution = Tensor::f_linalg_solve(&square.f_add(&eye.f_mul(&ridge)?)?, &product.f_transpose(0, 1)?, true)?;
@@ -39,7 +40,7 @@ impl Model {
     }
 
     /// Adds the steps of one series' first `n_rows` rows; those from or to a missing value are left out.
-    fn add_steps(&self, panel: &Panel, series: usize, n_rows: usize, moments: &mut Moments) {
+    fn add_steps(&self, panel: &Panel, series: usize, n_rows: usize, sums: &mut StepSums) {
         let layout = self.config.layout();
         let (rows, first_known) = (panel.series(series), layout.n_features - layout.n_known);
         let (mut of_known, mut of_targets) = (vec![0.0; layout.n_known], vec![0.0; layout.n_targets]);
@@ -54,23 +55,23 @@ impl Model {
             }
             if layout.independent {
                 for &target in &of_targets {
-                    moments.add(&of_known, &[target]);
+                    sums.add(&of_known, &[target]);
                 }
             } else {
-                moments.add(&of_known, &of_targets);
+                sums.add(&of_known, &of_targets);
             }
         }
     }
 }
 
 /// Sums over rows.
-struct Moments {
+struct StepSums {
     square: Vec<f64>,
     product: Vec<f64>,
     n_known: usize,
 }
 
-impl Moments {
+impl StepSums {
     fn add(&mut self, known: &[f64], targets: &[f64]) {
         if targets.iter().chain(known).any(|step| step.is_nan()) {
             return;
@@ -87,8 +88,8 @@ impl Moments {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Backend, Channels, ModelConfig, Supervision};
-    use crate::network::Architecture;
+    use crate::model::{Channels, ModelConfig};
+
     use crate::rng::{Purpose, Rng};
     use crate::series::scale::Scaler;
     use crate::series::Matrix;
@@ -98,28 +99,16 @@ mod tests {
 
     fn model(channels: Channels, n_targets: usize, n_known: usize) -> Model {
         Model::new(ModelConfig {
-            architecture: Architecture::Lstm,
             hidden_size: 2,
-            num_layers: 1,
-            bidirectional: false,
-            dropout: 0.0,
             window_size: 4,
-            segment_length: 1,
             linear_skip: true,
             channels,
             horizon: 2,
             n_features: n_targets + n_known,
             n_targets,
             n_known,
-            indicator: false,
-            distribution: None,
             normalize: Some(Normalize::Last),
-            supervision: Supervision::Last,
-            tbptt: None,
-            backend: Backend::Auto,
-            device: "cpu".to_owned(),
-            layer_devices: None,
-            seed: 0,
+            ..ModelConfig::default()
         })
         .unwrap()
     }

@@ -2,7 +2,8 @@
 
 use tch::Tensor;
 
-use super::{Model, ModelConfig};
+use super::config::ModelConfig;
+use super::Model;
 use crate::error::Result;
 use crate::network::{self, parameter::check_finite};
 use crate::series::scale::Scaler;

@@ -83,8 +83,8 @@ impl MultiheadAttention {
         })
     }
 
-    /// What each step of `x` `(batch, steps, size)` hears of all steps, or with `causal` of those up to its own: `(batch, steps,
-    /// size)`. Drops attention weights by the mask of a number.
+    /// What each step of `x` `(batch, steps, size)` reads of all steps, or with `causal` of those up to its own:
+    /// `(batch, steps, size)`. Drops attention weights by the mask of a number.
     pub(super) fn forward(
         &self,
         x: &Tensor,
@@ -130,7 +130,7 @@ impl MultiheadAttention {
         Ok(heard.f_linear(&self.out_weight, Some(&self.out_bias))?)
     }
 
-    /// How much each query hears of each step `(batch, num_heads, n, steps)`; rows sum to 1.
+    /// How much each query attends to each step `(batch, num_heads, n, steps)`; rows sum to 1.
     fn weights(&self, queries: &Tensor, keys: &Tensor, causal: bool) -> Result<Tensor> {
         let scale = ((self.size / self.num_heads) as f64).sqrt().recip();
         let mut scores = queries.f_mul_scalar(scale)?.f_matmul(&keys.f_transpose(2, 3)?)?;

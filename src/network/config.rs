@@ -11,7 +11,7 @@ use crate::kernel::shape::LstmShape;
 pub enum Architecture {
     /// Stacked LSTM layers, then a linear head on the last state.
     Lstm,
-    /// The linear way alone: what an LSTM has to beat.
+    /// The linear skip connection alone: what an LSTM has to beat.
     Linear,
     /// Stacked LSTM layers, then self-attention over their outputs, then a linear head on the last step.
     Attention {
@@ -104,6 +104,23 @@ pub struct NetworkConfig {
     /// Steps of the LSTM that gradients go back through (Williams & Peng 1990: truncated backpropagation through time);
     /// `None`: all of the window.
     pub tbptt: Option<usize>,
+}
+
+/// One LSTM layer of 32 units that reads one number at each step and forecasts one.
+impl Default for NetworkConfig {
+    fn default() -> Self {
+        Self {
+            architecture: Architecture::Lstm,
+            input_size: 1,
+            hidden_size: 32,
+            num_layers: 1,
+            bidirectional: false,
+            dropout: 0.0,
+            output_size: 1,
+            skip: None,
+            tbptt: None,
+        }
+    }
 }
 
 /// A linear map from the window of each target to its forecast, the same for all targets: the way past the LSTM, which then

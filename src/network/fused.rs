@@ -11,15 +11,15 @@ use crate::kernel::isa::InstructionSet;
 use crate::kernel::linear::Linear;
 use crate::kernel::lstm::Lstm;
 
-/// Stacked LSTM layers, then a linear head on the last state, and perhaps a linear way beside them. All parameters are one
-/// slice: the LSTM's, the head's, the other way's.
+/// Stacked LSTM layers, then a linear head on the last state, and perhaps a linear skip connection beside them. All
+/// parameters are one slice: the LSTM's, the head's, the other way's.
 #[derive(Debug, Clone)]
 pub struct FusedNetwork {
     /// The recurrent layers, whose parameters come first.
     pub lstm: Lstm,
     /// The head.
     pub head: Linear,
-    /// The linear way beside LSTM and head.
+    /// The linear skip connection beside LSTM and head.
     pub skip: Option<FusedSkip>,
     /// All parameters.
     pub parameters: Aligned,
@@ -132,7 +132,7 @@ impl FusedNetwork {
         self.skip.as_ref().map_or(0, FusedSkip::n_effects)
     }
 
-    /// A slice in the order of the parameters as those of LSTM, head and linear way.
+    /// A slice in the order of the parameters as those of LSTM, head and linear skip connection.
     pub fn split<'p>(&self, parameters: &'p [f32]) -> [&'p [f32]; 3] {
         let (lstm, linear) = parameters.split_at(self.lstm.n_parameters());
         let (head, skip) = linear.split_at(self.head.n_parameters());

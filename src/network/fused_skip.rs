@@ -1,4 +1,4 @@
-//! The linear way past the LSTM on the kernel: [`super::skip`]'s, its parameters a slice.
+//! The linear skip connection past the LSTM on the kernel: [`super::skip`]'s, its parameters a slice.
 
 use super::config::SkipConfig;
 use crate::kernel::aligned::Aligned;
@@ -19,7 +19,7 @@ pub struct FusedSkip {
 /// What one thread needs for it: rows are targets of windows.
 #[derive(Debug, Clone)]
 pub struct SkipMemory {
-    /// Targets of windows; after the way forwards, what is left of them without what is known.
+    /// Targets of windows; after the forward pass, what is left of them without what is known.
     x: Aligned,
     y: Aligned,
     /// What is known, less that of a window's last row: `(windows, window_size + horizon, n_known)`.

@@ -3,12 +3,13 @@
 use tch::Tensor;
 
 use super::config::NetworkConfig;
+use super::linear::Linear;
 use super::parameter::Initializer;
 use super::skip::LinearSkip;
 use crate::error::Result;
 
-/// A linear head named `fc`; beside it, if wanted, a linear way named `skip`. With that, both start from zeros: an untrained
-/// network forecasts nothing, and neither way has to undo what the other brings along.
+/// A linear head named `fc`; beside it, if wanted, a linear skip connection named `skip`. With that, both start from
+/// zeros: an untrained network forecasts nothing, and neither way has to undo what the other brings along.
 #[derive(Debug)]
 pub struct ForecastHead {
     fc: Linear,
@@ -27,7 +28,7 @@ impl ForecastHead {
         Ok(Self { fc, skip })
     }
 
-    /// States `(n, state_size)` to `(n, output_size)`, without a linear way.
+    /// States `(n, state_size)` to `(n, output_size)`, without a linear skip connection.
     ///
     /// # Errors
     /// [`crate::error::Error::Torch`] when libtorch refuses an operation.
@@ -45,45 +46,5 @@ impl ForecastHead {
             Some(skip) => Ok(output.f_add(&skip.forward(windows)?)?),
             None => Ok(output),
         }
-    }
-}
-
-/// `y = x W^T + b` (`torch.nn.Linear`), with its initialisation: uniform within `1 / sqrt(input_size)`.
-#[derive(Debug)]
-pub struct Linear {
-    weight: Tensor,
-    bias: Tensor,
-}
-
-impl Linear {
-    /// A layer whose parameters are `{name}.weight` of shape `(output_size, input_size)` and `{name}.bias`.
-    ///
-    /// # Errors
-    /// [`crate::error::Error::Torch`] when there is no memory for it.
-    pub fn new(name: &str, input_size: usize, output_size: usize, init: &mut Initializer) -> Result<Self> {
-        let bound = 1.0 / (input_size as f64).sqrt();
-        Ok(Self {
-            weight: init.uniform(&format!("{name}.weight"), &[output_size, input_size], bound)?,
-            bias: init.uniform(&format!("{name}.bias"), &[output_size], bound)?,
-        })
-    }
-
-    /// A layer that says nothing yet.
-    ///
-    /// # Errors
-    /// [`crate::error::Error::Torch`] when there is no memory for it.
-    pub fn zeros(name: &str, input_size: usize, output_size: usize, init: &mut Initializer) -> Result<Self> {
-        Ok(Self {
-            weight: init.zeros(&format!("{name}.weight"), &[output_size, input_size])?,
-            bias: init.zeros(&format!("{name}.bias"), &[output_size])?,
-        })
-    }
-
-    /// `(batch, input_size)` to `(batch, output_size)`.
-    ///
-    /// # Errors
-    /// [`crate::error::Error::Torch`] when libtorch refuses the operation.
-    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        Ok(x.f_linear(&self.weight, Some(&self.bias))?)
     }
 }

@@ -120,7 +120,7 @@ impl Surroundings {
     }
 
     /// Outputs `(batch, output_size)` of inputs `(batch, rows, n_features)`, of which only the first `rows` count, without a
-    /// way back.
+    /// backward pass.
     ///
     /// # Errors
     /// [`crate::error::Error::Torch`] when libtorch refuses an operation.
@@ -144,7 +144,7 @@ impl Surroundings {
         })
     }
 
-    /// The way forwards, to be followed by [`Pass::backward`].
+    /// The forward pass, to be followed by [`Pass::backward`].
     ///
     /// # Errors
     /// [`crate::error::Error::Torch`] when libtorch refuses an operation.
@@ -227,7 +227,7 @@ fn places(
     })
 }
 
-/// What lies between the way forwards and the way back.
+/// What lies between the forward and the backward pass.
 pub struct Pass {
     /// Outputs `(batch, output_size)`.
     pub outputs: Tensor,
@@ -282,7 +282,8 @@ impl Pass {
     }
 }
 
-/// Some steps of a tensor, from the first on so many; all of them are the tensor itself, whose way back needs no zeros around.
+/// Some steps of a tensor, from the first on so many; all of them are the tensor itself, whose backward pass needs no
+/// zeros around.
 fn part_of(tensor: &Tensor, steps: &[i64]) -> std::result::Result<Tensor, tch::TchError> {
     if tensor.size()[1] == steps[1] {
         return Ok(tensor.shallow_clone());

@@ -253,7 +253,7 @@ impl LstmLayer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::Architecture;
+
     use crate::rng::{DropoutMasks, Purpose, Rng};
 
     #[test]
@@ -261,15 +261,12 @@ mod tests {
         let (batch, steps, input_size, hidden_size) = (5, 7, 2, 3);
         for bidirectional in [false, true] {
             let config = NetworkConfig {
-                architecture: Architecture::Lstm,
                 input_size,
                 hidden_size,
                 num_layers: 3,
                 bidirectional,
                 dropout: 0.5,
-                output_size: 1,
-                skip: None,
-                tbptt: None,
+                ..NetworkConfig::default()
             };
             let mut init = Initializer::new(Rng::new(0, Purpose::Weights), Device::Cpu);
             let lstm = StackedLstm::new("lstm", &config, &mut init).unwrap();
@@ -302,17 +299,8 @@ mod tests {
 
     #[test]
     fn a_step_forecasts_as_if_the_window_ended_there() {
-        let config = NetworkConfig {
-            architecture: Architecture::Lstm,
-            input_size: 2,
-            hidden_size: 3,
-            num_layers: 2,
-            bidirectional: false,
-            dropout: 0.0,
-            output_size: 4,
-            skip: None,
-            tbptt: None,
-        };
+        let config =
+            NetworkConfig { input_size: 2, hidden_size: 3, num_layers: 2, output_size: 4, ..NetworkConfig::default() };
         let mut init = Initializer::new(Rng::new(0, Purpose::Weights), Device::Cpu);
         let network = LstmForecastNetwork::new(&config, &mut init).unwrap();
         let (batch, steps) = (3, 5);

@@ -11,7 +11,7 @@ pub struct Parameters {
     named: Vec<(String, Tensor)>,
 }
 
-/// Whether a parameter is one of the linear way past the LSTM.
+/// Whether a parameter is one of the linear skip connection past the LSTM.
 pub fn is_of_line(name: &str) -> bool {
     name.starts_with("skip.") || name.starts_with("known.")
 }

@@ -1,9 +1,9 @@
-//! The linear way past the LSTM, under libtorch.
+//! The linear skip connection past the LSTM, under libtorch.
 
 use tch::Tensor;
 
 use super::config::SkipConfig;
-use super::head::Linear;
+use super::linear::Linear;
 use super::parameter::{dimensions, Initializer};
 use super::Network;
 use crate::error::Result;
@@ -64,7 +64,7 @@ impl LinearSkip {
     }
 }
 
-/// Nothing but the linear way.
+/// Nothing but the linear skip connection.
 impl Network for LinearSkip {
     fn forward(&self, windows: &Tensor, _dropout: Option<StepMasks>) -> Result<Tensor> {
         self.forward(windows)

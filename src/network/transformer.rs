@@ -8,7 +8,8 @@ use tch::{Device, Tensor};
 use super::attention::{last_step, MultiheadAttention};
 use super::config::NetworkConfig;
 use super::dropout::drop_out;
-use super::head::{ForecastHead, Linear};
+use super::head::ForecastHead;
+use super::linear::Linear;
 use super::norm::LayerNorm;
 use super::parameter::{dimensions, Initializer};
 use super::Network;
@@ -187,11 +188,9 @@ mod tests {
             input_size: 2,
             hidden_size: 4,
             num_layers: 2,
-            bidirectional: false,
             dropout: 0.5,
             output_size: 3,
-            skip: None,
-            tbptt: None,
+            ..NetworkConfig::default()
         };
         let (network, _) = build(&config, 0, Device::Cpu).unwrap();
         let x = Tensor::from_slice(&Rng::new(0, Purpose::Shuffle).uniform(3 * 5 * 2, 1.0)).reshape([3, 5, 2]);

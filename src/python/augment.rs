@@ -7,8 +7,8 @@ use pyo3::prelude::*;
 use super::convert;
 use super::door::{enter, exception};
 use crate::error::{Error, Result};
-use crate::series::augment::{windows_alone, Augmentation, Augmenter, Number, Scratch};
-use crate::series::lens::Layout;
+use crate::series::augment::{Augmentation, Augmenter, Number, Scratch};
+use crate::series::lens::WindowLayout;
 
 #[pyfunction]
 #[allow(non_snake_case)]
@@ -42,7 +42,7 @@ pub(super) fn augment_draws(
     augmentation: usize,
     n: usize,
 ) -> PyResult<Bound<'_, PyArray1<f64>>> {
-    let table = Augmenter::new(&[], windows_alone(1, 1), seed).map_err(exception)?;
+    let table = Augmenter::new(&[], WindowLayout::windows_alone(1, 1), seed).map_err(exception)?;
     let mut draws = table.draws(step, sample, augmentation);
     Ok((0..n).map(|_| draws.uniform()).collect::<Vec<_>>().into_pyarray(py))
 }
@@ -74,7 +74,7 @@ fn change<'py, T: Element + Number + Sync>(
 }
 
 impl Options {
-    fn layout(&self, x_shape: &[usize], y_shape: Option<&[usize]>) -> Result<Layout> {
+    fn layout(&self, x_shape: &[usize], y_shape: Option<&[usize]>) -> Result<WindowLayout> {
         let expected = "windows of shape (n, rows, features) and horizons of shape (n, rows, targets)";
         let wrong = || Error::shape(expected, format!("{x_shape:?} and {y_shape:?}"));
         let &[n, n_rows, width] = x_shape else { return Err(wrong()) };
@@ -89,17 +89,17 @@ impl Options {
         if !fits || (y_shape.is_some() && horizon * n_targets == 0) {
             return Err(wrong());
         }
-        Ok(Layout {
+        Ok(WindowLayout {
             horizon,
             n_targets,
             n_known: self.n_known,
             n_future,
             indicator: self.indicator,
-            ..windows_alone(n_rows - n_future, width - n_indicators)
+            ..WindowLayout::windows_alone(n_rows - n_future, width - n_indicators)
         })
     }
 
-    fn apply<T: Number>(&self, layout: Layout, n: usize, inputs: &mut [T], targets: &mut [T]) -> Result<()> {
+    fn apply<T: Number>(&self, layout: WindowLayout, n: usize, inputs: &mut [T], targets: &mut [T]) -> Result<()> {
         let augmenter = Augmenter::new(&self.augmentations, layout, self.seed)?;
         let (input_len, target_len) = (layout.n_rows() * layout.width(), layout.horizon * layout.n_targets);
         let mut scratch = Scratch::default();

@@ -48,7 +48,9 @@ pub(super) fn exception(error: Error) -> PyErr {
             Some(number) => PyOSError::new_err((number, reason(&source), path)),
             None => std::io::Error::new(source.kind(), format!("{path}: {}", reason(&source))).into(),
         },
-        Error::Device(_) | Error::Process(_) | Error::Torch(_) => PyRuntimeError::new_err(error.to_string()),
+        Error::Broken(_) | Error::Device(_) | Error::Process(_) | Error::Torch(_) => {
+            PyRuntimeError::new_err(error.to_string())
+        }
     }
 }
 
@@ -59,5 +61,5 @@ fn reason(source: &std::io::Error) -> String {
 
 fn text_of(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic without words").to_owned()
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic without a message").to_owned()
 }

@@ -70,5 +70,9 @@ impl<T: Send> Shared<T> {
 }
 
 fn broken() -> Error {
-    Error::Torch("this model was broken by an earlier failure: fit it anew".to_owned())
+    Error::Broken(
+        "expected a model that is whole, got one that an earlier call left halfway, by a bug in lstmforecast: fit it anew or \
+         load it from its file"
+            .to_owned(),
+    )
 }

@@ -4,12 +4,12 @@ use super::normalize::{LevelSoFar, Normalize};
 use super::panel::Panel;
 use super::scale::Scaler;
 use super::Matrix;
-use crate::distribution::Level;
+use crate::level::Level;
 
 /// The shape of an input, which is `(n_rows(), width())`, and of a target, `(supervised_steps, horizon,
 /// n_targets_at_once())`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Layout {
+pub struct WindowLayout {
     /// Rows before the origin.
     pub window_size: usize,
     /// Rows to forecast, from the origin on.
@@ -36,7 +36,24 @@ pub struct Layout {
     pub supervised_steps: usize,
 }
 
-impl Layout {
+impl WindowLayout {
+    /// The layout of windows with nothing after them, whatever their targets are: all `width` features are treated alike.
+    pub const fn windows_alone(window_size: usize, width: usize) -> Self {
+        Self {
+            window_size,
+            horizon: 0,
+            n_features: width,
+            n_targets: width,
+            n_known: 0,
+            n_future: 0,
+            level_rows: window_size,
+            supervised_steps: 1,
+            indicator: false,
+            independent: false,
+            normalize: None,
+        }
+    }
+
     /// Rows of an input.
     pub fn n_rows(&self) -> usize {
         self.window_size + self.n_future
@@ -92,7 +109,7 @@ pub struct Lens<'a> {
     /// How the units of a forecast are those of the user, one entry for each target.
     pub output_scaler: &'a Scaler,
     /// What is seen.
-    pub layout: Layout,
+    pub layout: WindowLayout,
 }
 
 impl Lens<'_> {
@@ -103,7 +120,7 @@ impl Lens<'_> {
     /// level, whose centre is shown where there is none; so is what lies before the series. Missing features are shown as
     /// their centre.
     pub fn input(&self, place: Place, input: &mut Vec<f32>, levels: &mut Vec<Level>) {
-        let Layout { n_features, n_targets, independent, .. } = self.layout;
+        let WindowLayout { n_features, n_targets, independent, .. } = self.layout;
         let at = input.len();
         input.resize(at + self.layout.n_rows() * self.layout.width(), 0.0);
         let input = &mut input[at..];
@@ -128,7 +145,7 @@ impl Lens<'_> {
     /// are missing or lie before the series.
     #[allow(clippy::cast_possible_truncation)]
     pub fn target(&self, place: Place, levels: &[Level], target: &mut Vec<f32>) {
-        let Layout { window_size, horizon, supervised_steps, .. } = self.layout;
+        let WindowLayout { window_size, horizon, supervised_steps, .. } = self.layout;
         let series = self.panel.series(place.series);
         let n_at_once = levels.len() / supervised_steps;
         for (step, levels) in levels.chunks_exact(n_at_once).enumerate() {
@@ -168,7 +185,7 @@ impl Lens<'_> {
     ) -> Level {
         let Scaler { center, scale } = self.output_scaler;
         let (center, scale) = self.panel.scale(place.series, target).unwrap_or((center[target], scale[target]));
-        let Layout { window_size, level_rows, supervised_steps, normalize, .. } = self.layout;
+        let WindowLayout { window_size, level_rows, supervised_steps, normalize, .. } = self.layout;
         let mut of_input = Level { center, scale };
         let Some(normalize) = normalize else {
             of_steps.for_each(|level| *level = of_input);
@@ -198,7 +215,7 @@ impl Lens<'_> {
         level: Level,
         input: &mut [f32],
     ) {
-        let Layout { window_size, level_rows, normalize, .. } = self.layout;
+        let WindowLayout { window_size, level_rows, normalize, .. } = self.layout;
         let own = normalize.is_some() || self.panel.has_scales();
         let Scaler { center, scale } = self.scaler;
         let level = if own { level } else { Level { center: center[target], scale: scale[target] } };
@@ -208,7 +225,7 @@ impl Lens<'_> {
             (self.layout.n_values() + column, std::iter::repeat_n(f64::NAN, self.layout.n_future));
         for (at, (row, value)) in input.chunks_exact_mut(self.layout.width()).zip(values.chain(future)).enumerate() {
             shown = if value.is_nan() { shown } else { value };
-            // what the network hears of the future is that it isn't known
+            // the network is told that the future isn't known
             row[column] = if at < window_size { level.to_network(shown) as f32 } else { 0.0 };
             if self.layout.indicator {
                 row[indicator] = f32::from(u8::from(value.is_nan()));
@@ -217,7 +234,7 @@ impl Lens<'_> {
     }
 
     fn show_feature(&self, series: Matrix<f64>, origin: usize, (feature, column): (usize, usize), input: &mut [f32]) {
-        let Layout { window_size, horizon, n_features, n_known, n_future, .. } = self.layout;
+        let WindowLayout { window_size, horizon, n_features, n_known, n_future, .. } = self.layout;
         let is_known = n_future > 0 && feature >= n_features - n_known;
         let end = if is_known { origin + horizon } else { origin };
         let rows = series.rows(origin.saturating_sub(window_size), end);
@@ -233,21 +250,9 @@ impl Lens<'_> {
 mod tests {
     use super::*;
 
-    const LAYOUT: Layout = Layout {
-        window_size: 3,
-        horizon: 2,
-        n_features: 1,
-        n_targets: 1,
-        n_known: 0,
-        n_future: 0,
-        indicator: false,
-        independent: false,
-        normalize: None,
-        level_rows: 3,
-        supervised_steps: 1,
-    };
+    const LAYOUT: WindowLayout = WindowLayout { horizon: 2, ..WindowLayout::windows_alone(3, 1) };
 
-    fn look(values: &[f64], layout: Layout, origin: usize, channel: usize) -> (Vec<f32>, Vec<f32>, Vec<Level>) {
+    fn look(values: &[f64], layout: WindowLayout, origin: usize, channel: usize) -> (Vec<f32>, Vec<f32>, Vec<Level>) {
         let panel = Panel::one(Matrix::new(values, layout.n_features).unwrap());
         let n = layout.n_features;
         let scaler = Scaler { center: vec![1.0; n], scale: [2.0, 10.0, 50.0][..n].to_vec() };
@@ -272,7 +277,7 @@ mod tests {
     #[test]
     fn normalisation_moves_targets_only() {
         let values = [1., 11., 3., 21., 5., 31., 7., 41., 9., 51.];
-        let layout = Layout { n_features: 2, normalize: Some(Normalize::Last), ..LAYOUT };
+        let layout = WindowLayout { n_features: 2, normalize: Some(Normalize::Last), ..LAYOUT };
         let (input, target, levels) = look(&values, layout, 3, 0);
         assert_eq!((input, target), (vec![-2., 1., -1., 2., 0., 3.], vec![1., 2.]));
         assert_eq!(levels, [Level { center: 5.0, scale: 2.0 }]);
@@ -281,7 +286,7 @@ mod tests {
     #[test]
     fn channels_come_one_at_a_time_with_what_is_no_target() {
         let values = [1., 11., 101., 3., 21., 201., 5., 31., 301., 7., 41., 401., 9., 51., 501.];
-        let layout = Layout { n_features: 3, n_targets: 2, independent: true, ..LAYOUT };
+        let layout = WindowLayout { n_features: 3, n_targets: 2, independent: true, ..LAYOUT };
         let (input, target, levels) = look(&values, layout, 3, 1);
         assert_eq!((input, target), (vec![1., 2., 2., 4., 3., 6.], vec![4., 5.]));
         assert_eq!(levels, [Level { center: 1.0, scale: 10.0 }]);
@@ -290,7 +295,7 @@ mod tests {
     #[test]
     fn what_is_known_in_advance_follows_the_window() {
         let values = [1., 11., 3., 21., 5., 31., f64::NAN, 41., f64::NAN, 51.];
-        let layout = Layout { n_features: 2, n_known: 1, n_future: 3, indicator: true, ..LAYOUT };
+        let layout = WindowLayout { n_features: 2, n_known: 1, n_future: 3, indicator: true, ..LAYOUT };
         let (input, target, _) = look(&values, layout, 3, 0);
         let expected = [[0., 1., 0.], [1., 2., 0.], [2., 3., 0.], [0., 4., 1.], [0., 5., 1.], [0., 0., 1.]];
         assert_eq!(input, expected.concat());
@@ -300,7 +305,7 @@ mod tests {
     #[test]
     fn missing_values_are_carried_and_told() {
         let nan = f64::NAN;
-        let layout = Layout { indicator: true, normalize: Some(Normalize::Last), ..LAYOUT };
+        let layout = WindowLayout { indicator: true, normalize: Some(Normalize::Last), ..LAYOUT };
         let (input, target, levels) = look(&[nan, 3., nan, 7., nan], layout, 3, 0);
         assert_eq!(input, [0., 1., 0., 0., 0., 1.]);
         assert_eq!((target[0], target[1].is_nan()), (2.0, true));
@@ -311,13 +316,13 @@ mod tests {
 
     #[test]
     fn a_window_may_begin_before_its_series() {
-        let layout = Layout { n_features: 2, indicator: true, ..LAYOUT };
+        let layout = WindowLayout { n_features: 2, indicator: true, ..LAYOUT };
         let (input, ..) = look(&[3., 21., 5., 31., 7., 41.], layout, 1, 0);
         assert_eq!(input, [1., 0., 1., 1., 0., 1., 1., 2., 0.]);
     }
 
     /// Two steps of two rows each, all trained to forecast.
-    const EVERY: Layout = Layout { window_size: 4, level_rows: 2, supervised_steps: 2, ..LAYOUT };
+    const EVERY: WindowLayout = WindowLayout { window_size: 4, level_rows: 2, supervised_steps: 2, ..LAYOUT };
 
     #[test]
     fn every_step_has_targets_in_units_of_the_level_up_to_it() {
@@ -326,11 +331,11 @@ mod tests {
         let (input, target, levels) = look(&values, EVERY, 4, 0);
         assert_eq!((input, target), (vec![0., 1., 2., 3.], vec![2., 3., 4., 6.]));
         assert_eq!(levels, [scaler; 2]);
-        let last = Layout { normalize: Some(Normalize::Last), ..EVERY };
+        let last = WindowLayout { normalize: Some(Normalize::Last), ..EVERY };
         let (input, target, levels) = look(&values, last, 4, 0);
         assert_eq!((input, target), (vec![-1., 0., 1., 2.], vec![1., 2., 1., 3.]));
         assert_eq!(levels, [Level { center: 3.0, ..scaler }, Level { center: 7.0, ..scaler }]);
-        let window = Layout { normalize: Some(Normalize::Window), ..EVERY };
+        let window = WindowLayout { normalize: Some(Normalize::Window), ..EVERY };
         let (input, target, levels) = look(&values, window, 4, 0);
         assert_eq!(input, [-1., 1., 3., 5.]);
         assert_eq!(levels, [Level { center: 2.0, scale: 1.0 }, Level { center: 4.0, scale: 5f64.sqrt() }]);
@@ -340,12 +345,13 @@ mod tests {
     #[test]
     fn levels_of_targets_at_once_come_step_by_step() {
         let values = [1., 11., 3., 21., 5., 31., 7., 41., 9., 51.];
-        let layout = Layout { n_features: 2, n_targets: 2, normalize: Some(Normalize::Last), horizon: 1, ..EVERY };
+        let layout =
+            WindowLayout { n_features: 2, n_targets: 2, normalize: Some(Normalize::Last), horizon: 1, ..EVERY };
         let (input, target, levels) = look(&values, layout, 4, 0);
         assert_eq!(levels.iter().map(|level| level.center).collect::<Vec<_>>(), [3., 21., 7., 41.]);
         assert_eq!((input, target), (vec![-1., -1., 0., 0., 1., 1., 2., 2.], vec![1.0; 4]));
         // a forecast needs the last one alone
-        let forecast = Layout { supervised_steps: 1, ..layout };
+        let forecast = WindowLayout { supervised_steps: 1, ..layout };
         let (input, target, levels) = look(&values, forecast, 4, 0);
         assert_eq!(levels.iter().map(|level| level.center).collect::<Vec<_>>(), [7., 41.]);
         assert_eq!((input, target), (vec![-1., -1., 0., 0., 1., 1., 2., 2.], vec![1.0; 2]));
@@ -354,7 +360,7 @@ mod tests {
     #[test]
     fn what_is_not_known_yet_is_not_shown_either() {
         let nan = f64::NAN;
-        let layout = Layout { normalize: Some(Normalize::Last), ..EVERY };
+        let layout = WindowLayout { normalize: Some(Normalize::Last), ..EVERY };
         let (input, target, levels) = look(&[nan, nan, 5., nan, 9., nan], layout, 4, 0);
         // the scaler's centre until the first value
         assert_eq!(input, [0., 0., 2., 2.]);
@@ -367,7 +373,7 @@ mod tests {
 
     #[test]
     fn steps_before_a_series_have_no_targets() {
-        let layout = Layout { normalize: Some(Normalize::Last), indicator: true, ..EVERY };
+        let layout = WindowLayout { normalize: Some(Normalize::Last), indicator: true, ..EVERY };
         let (input, target, levels) = look(&[5., 7., 9.], layout, 1, 0);
         assert_eq!(input, [0., 1., 0., 1., 0., 1., 2., 0.]);
         assert_eq!(levels.iter().map(|level| level.center).collect::<Vec<_>>(), [1., 5.]);
@@ -377,10 +383,10 @@ mod tests {
 
     #[test]
     fn no_step_sees_what_comes_after_it() {
-        let layout = Layout { window_size: 6, level_rows: 2, supervised_steps: 3, indicator: true, ..LAYOUT };
+        let layout = WindowLayout { window_size: 6, level_rows: 2, supervised_steps: 3, indicator: true, ..LAYOUT };
         let values = [f64::NAN, 3., 4., f64::NAN, 2., 8., 9., 1.];
         for normalize in [None, Some(Normalize::Last), Some(Normalize::Window)] {
-            let look = |values: &[f64]| look(values, Layout { normalize, ..layout }, 6, 0);
+            let look = |values: &[f64]| look(values, WindowLayout { normalize, ..layout }, 6, 0);
             let (input, target, levels) = look(&values);
             for step in 0..3 {
                 for changed in [f64::NAN, 1e6] {

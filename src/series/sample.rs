@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::augment::Scratch;
-use crate::distribution::Level;
+use crate::level::Level;
 
 /// Numbered pairs of an input window and its target, or a target for each of its steps, copied one at a time.
 pub trait Samples: Sync {

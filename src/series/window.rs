@@ -88,28 +88,21 @@ impl Samples for Windows<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::series::lens::Layout;
+    use crate::series::lens::WindowLayout;
     use crate::series::scale::Scaler;
     use crate::series::{Matrix, Panel};
     use proptest::prelude::*;
 
-    fn layout(window_size: usize, horizon: usize, columns: usize) -> Layout {
-        Layout {
-            window_size,
-            horizon,
-            n_features: columns,
-            n_targets: columns,
-            n_known: 0,
-            n_future: 0,
-            indicator: false,
-            independent: false,
-            normalize: None,
-            level_rows: window_size,
-            supervised_steps: 1,
-        }
+    fn layout(window_size: usize, horizon: usize, columns: usize) -> WindowLayout {
+        WindowLayout { horizon, ..WindowLayout::windows_alone(window_size, columns) }
     }
 
-    fn gather(panel: &Panel, layout: Layout, stride: usize, indices: &[usize]) -> Result<(usize, Vec<f32>, Vec<f32>)> {
+    fn gather(
+        panel: &Panel,
+        layout: WindowLayout,
+        stride: usize,
+        indices: &[usize],
+    ) -> Result<(usize, Vec<f32>, Vec<f32>)> {
         let scaler = Scaler::identity(layout.n_features);
         let lens = Lens { panel, scaler: &scaler, output_scaler: &scaler, layout };
         let spans = (0..panel.n_series()).map(|i| Span { first: layout.window_size, end: panel.series(i).n_rows() });
@@ -132,7 +125,7 @@ mod tests {
         let panel = Panel::one(Matrix::new(&values, 2).unwrap());
         let got = gather(&panel, layout(2, 1, 2), 3, &[1]).unwrap();
         assert_eq!(got, (2, vec![6.0, 7.0, 8.0, 9.0], vec![10.0, 11.0]));
-        let channels = Layout { independent: true, ..layout(2, 1, 2) };
+        let channels = WindowLayout { independent: true, ..layout(2, 1, 2) };
         assert_eq!(gather(&panel, channels, 3, &[3]).unwrap(), (4, vec![7.0, 9.0], vec![11.0]));
     }
 
@@ -141,7 +134,7 @@ mod tests {
         let values = numbers(12);
         let panel = Panel::one(Matrix::new(&values, 2).unwrap());
         let scaler = Scaler::identity(2);
-        let layout = Layout { level_rows: 1, supervised_steps: 2, ..layout(2, 1, 2) };
+        let layout = WindowLayout { level_rows: 1, supervised_steps: 2, ..layout(2, 1, 2) };
         let lens = Lens { panel: &panel, scaler: &scaler, output_scaler: &scaler, layout };
         let windows = Windows::new(lens, std::iter::once(Span { first: 2, end: 6 }), 1).unwrap();
         let mut batch = Gathered::default();

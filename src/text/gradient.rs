@@ -18,12 +18,12 @@ use crate::train::processes::Share;
 /// Rows that a thread should have at the least.
 const LEAST_ROWS: usize = 4;
 
-/// Bytes of what a step keeps between the way forwards and the way back, on all threads; of more rows, some at a time.
+/// Bytes of what a step keeps between the forward and the backward pass, on all threads; of more rows, some at a time.
 const STEP_BYTES: usize = 1 << 30;
 
 /// What training on streams needs.
 pub struct CharGradient {
-    workers: Vec<Worker>,
+    workers: Vec<CharWorker>,
     lookup: Lookup,
     transposed: TransposedWeights,
     transposed_head: Aligned,
@@ -31,7 +31,7 @@ pub struct CharGradient {
     states: Vec<f32>,
 }
 
-struct Worker {
+struct CharWorker {
     reader: Reader,
     gradient: Aligned,
     loss: f64,
@@ -39,7 +39,7 @@ struct Worker {
 
 /// What the threads share during a step.
 #[derive(Clone, Copy)]
-struct Task<'a> {
+struct SharedInputs<'a> {
     network: &'a CharNetwork,
     lookup: &'a Lookup,
     transposed: (&'a TransposedWeights, &'a [f32]),
@@ -60,7 +60,7 @@ impl CharGradient {
         let n_workers = n_threads.min(n_rows.div_ceil(LEAST_ROWS)).max(1);
         let needs = Needs { dropout: network.config().dropout > 0.0, output_gradient: true, ..Needs::default() };
         let size = (n_rows.div_ceil(n_workers), streams.sequence_length());
-        let worker = |_| Worker {
+        let worker = |_| CharWorker {
             reader: Reader::new(network, size, needs, bytes / n_workers),
             gradient: Aligned::zeros(network.parameters.len()),
             loss: 0.0,
@@ -86,7 +86,7 @@ impl CharGradient {
         &mut self.states
     }
 
-    /// Takes notice of new weights.
+    /// Makes its copies of the weights anew.
     pub fn update(&mut self, network: &CharNetwork) {
         let n_workers = self.workers.len();
         let [lstm, head, _] = network.split(&network.parameters);
@@ -97,7 +97,7 @@ impl CharGradient {
 
     /// The mean loss of what the streams tell in a step; the gradient is then in parts, which [`CharGradient::sum`] adds up.
     pub fn compute(&mut self, network: &CharNetwork, streams: &Streams, step: usize, masks: Option<StepMasks>) -> f64 {
-        let task = Task {
+        let inputs = SharedInputs {
             network,
             lookup: &self.lookup,
             transposed: (&self.transposed, &self.transposed_head),
@@ -119,7 +119,7 @@ impl CharGradient {
                 (worker, rows, states)
             })
             .collect();
-        pool::for_each(&mut shares, |_, (worker, rows, states)| worker.compute(task, rows.clone(), states));
+        pool::for_each(&mut shares, |_, (worker, rows, states)| worker.compute(inputs, rows.clone(), states));
         self.workers.iter().map(|worker| worker.loss).sum()
     }
 
@@ -140,32 +140,40 @@ impl CharGradient {
     }
 }
 
-impl Worker {
+impl CharWorker {
     /// Goes through its rows, as many at a time as there is room for.
-    fn compute(&mut self, task: Task, rows: Range<usize>, states: &mut [f32]) {
+    fn compute(&mut self, inputs: SharedInputs, rows: Range<usize>, states: &mut [f32]) {
         self.gradient.fill(0.0);
         self.loss = 0.0;
-        let (at_once, len) = (self.reader.max_rows(), state_len(task.network));
+        let (at_once, len) = (self.reader.max_rows(), state_len(inputs.network));
         for (start, states) in rows.clone().step_by(at_once).zip(states.chunks_mut(at_once * len)) {
             let rows = start..rows.end.min(start + at_once);
-            self.reader.read(task.network, task.lookup, (task.streams, task.step, rows.clone()), states, task.masks);
-            self.differentiate_loss(task, rows.clone());
-            self.go_back(task, rows.len());
+            self.reader.read(
+                inputs.network,
+                inputs.lookup,
+                (inputs.streams, inputs.step, rows.clone()),
+                states,
+                inputs.masks,
+            );
+            self.differentiate_loss(inputs, rows.clone());
+            self.go_back(inputs, rows.len());
         }
     }
 
-    fn differentiate_loss(&mut self, task: Task, rows: Range<usize>) {
-        let scale = 1.0 / task.n_targets.max(1) as f64;
+    fn differentiate_loss(&mut self, inputs: SharedInputs, rows: Range<usize>) {
+        let scale = 1.0 / inputs.n_targets.max(1) as f64;
         let mut loss = 0.0;
-        self.reader.for_each_target(task.network, (task.streams, task.step, rows), |_, logits, target| match target {
-            Some(target) => loss += cross_entropy::differentiate(logits, target, scale),
-            None => logits.fill(0.0),
+        self.reader.for_each_target(inputs.network, (inputs.streams, inputs.step, rows), |_, logits, target| {
+            match target {
+                Some(target) => loss += cross_entropy::differentiate(logits, target, scale),
+                None => logits.fill(0.0),
+            }
         });
         self.loss += loss * scale;
     }
 
-    fn go_back(&mut self, task: Task, rows: usize) {
-        let (network, (transposed, transposed_head)) = (task.network, task.transposed);
+    fn go_back(&mut self, inputs: SharedInputs, rows: usize) {
+        let (network, (transposed, transposed_head)) = (inputs.network, inputs.transposed);
         let [dlstm, dhead, dvectors] = network.split_mut(&mut self.gradient);
         let n = rows * self.reader.workspace.steps();
         network.head.backward_parameters(n, (self.reader.outputs(), &self.reader.logits), dhead);
@@ -177,7 +185,7 @@ impl Worker {
         }
         network.lstm.backward(transposed, workspace, dlstm);
         let [_, _, vectors] = network.split(&network.parameters);
-        network.lstm.backward_symbols(transposed, (task.lookup, vectors), workspace, (dlstm, dvectors));
+        network.lstm.backward_symbols(transposed, (inputs.lookup, vectors), workspace, (dlstm, dvectors));
     }
 }
 

@@ -5,9 +5,7 @@ use super::network::CharNetwork;
 use super::scoring::Scorer;
 use super::streams::Streams;
 use crate::error::Result;
-use crate::kernel::aligned::Aligned;
-use crate::rng::DropoutMasks;
-use crate::train::packed_optimizer::PackedOptimizer;
+use crate::train::packed_training::PackedTraining;
 use crate::train::{Learner, Part, Step, TrainConfig};
 
 /// A network over symbols with its optimiser. Its samples are the streams' sequences, a step's next to each other: to be
@@ -16,12 +14,8 @@ pub struct CharLearner<'a> {
     network: &'a mut CharNetwork,
     train: &'a Streams,
     validation: Option<Scorer>,
-    config: &'a TrainConfig,
-    dropout: DropoutMasks,
-    n_steps: u64,
     gradient: CharGradient,
-    packed: PackedOptimizer,
-    remembered: Aligned,
+    training: PackedTraining<'a>,
 }
 
 impl<'a> CharLearner<'a> {
@@ -32,16 +26,13 @@ impl<'a> CharLearner<'a> {
         n_threads: usize,
         config: &'a TrainConfig,
     ) -> Self {
+        let named = (&*network.names, network.owners());
         Self {
             gradient: CharGradient::new(network, train, n_threads),
-            packed: PackedOptimizer::new(&network.names, network.owners(), config),
-            dropout: DropoutMasks::new(config.seed, network.config().dropout),
-            remembered: network.parameters.clone(),
-            n_steps: 0,
+            training: PackedTraining::new(named, &network.parameters, network.config().dropout, config),
             network,
             train,
             validation,
-            config,
         }
     }
 }
@@ -53,15 +44,13 @@ impl Learner for CharLearner<'_> {
 
     fn step(&mut self, indices: &[usize], learning_rate: f64) -> Result<Step> {
         let step = indices.first().map_or(0, |first| first / self.train.n_rows());
-        let masks = (self.dropout.p() > 0.0).then(|| self.dropout.during(self.n_steps));
-        let loss = self.gradient.compute(self.network, self.train, step, masks);
-        let (set, n_workers) = (self.network.lstm.set(), self.gradient.n_workers());
+        let loss = self.gradient.compute(self.network, self.train, step, self.training.masks());
+        let threads = (self.network.lstm.set(), self.gradient.n_workers());
         let (gradient, grad_norm) = self.gradient.sum(self.network);
-        let parameters = (&mut *self.network.parameters, &*gradient);
-        self.packed.step(self.config, (learning_rate, grad_norm), parameters, (set, n_workers));
+        let numbers = (&mut *self.network.parameters, &*gradient);
+        let step = self.training.descend(learning_rate, (loss, grad_norm), numbers, threads);
         self.gradient.update(self.network);
-        self.n_steps += 1;
-        Ok(Step { loss, grad_norm })
+        Ok(step)
     }
 
     fn validate(&mut self) -> Result<Option<f64>> {
@@ -69,26 +58,26 @@ impl Learner for CharLearner<'_> {
     }
 
     fn remember(&mut self) {
-        self.remembered.copy_from_slice(&self.network.parameters);
+        self.training.remember(&self.network.parameters);
     }
 
     fn restore(&mut self) {
-        self.network.parameters.copy_from_slice(&self.remembered);
+        self.training.restore(&mut self.network.parameters);
         self.gradient.update(self.network);
     }
 
     fn parts(&mut self) -> Vec<(String, Part<'_>)> {
         let states = ("states".to_owned(), Part::Numbers(self.gradient.states_mut()));
-        self.packed.parts(&mut self.network.parameters, &mut self.remembered).chain([states]).collect()
+        self.training.parts(&mut self.network.parameters).chain([states]).collect()
     }
 
     fn resume(&mut self, n_steps: u64) {
-        self.n_steps = n_steps;
+        self.training.resume(n_steps);
         self.unfreeze(&[]);
         self.gradient.update(self.network);
     }
 
     fn unfreeze(&mut self, names: &[String]) {
-        self.packed.unfreeze(names);
+        self.training.unfreeze(names);
     }
 }

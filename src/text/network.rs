@@ -144,7 +144,7 @@ impl CharNetwork {
         let set = InstructionSet::choose()?;
         let lstm = Lstm::new(config.lstm_shape(), set);
         let head = Linear::new(lstm.output_width(), n_symbols, set);
-        let vectors = Lookup::new(&lstm, n_symbols);
+        let vectors = lstm.lookup(n_symbols);
         let parameters = Aligned::zeros(lstm.n_parameters() + head.n_parameters() + vectors.n_parameters());
         let names = weights.iter().map(|(name, _)| name.to_owned()).collect();
         let mut network = Self { lstm, head, parameters, names, config, n_symbols, vectors };
@@ -171,7 +171,7 @@ impl CharNetwork {
     /// Makes the table of the present weights.
     pub fn look_up(&self, lookup: &mut Lookup, n_threads: usize) {
         let [lstm, _, vectors] = self.split(&self.parameters);
-        lookup.update(&self.lstm, (lstm, vectors), n_threads);
+        lookup.update((lstm, vectors), n_threads);
     }
 
     /// A slice in the order of the parameters as those of LSTM, head and symbols' vectors.

@@ -24,11 +24,11 @@ const BYTES: usize = 1 << 28;
 /// What it takes to score texts again and again.
 pub struct Scorer {
     streams: Streams,
-    workers: Vec<Worker>,
+    workers: Vec<ScoringWorker>,
     lookup: Lookup,
 }
 
-struct Worker {
+struct ScoringWorker {
     reader: Reader,
     rows: Range<usize>,
     states: Vec<f32>,
@@ -43,7 +43,7 @@ impl Scorer {
         let n_workers = n_threads.clamp(1, streams.n_rows().max(1));
         let worker = |at| {
             let rows = Share { rank: at, world_size: n_workers }.rows(streams.n_rows());
-            Worker {
+            ScoringWorker {
                 reader: Reader::new(network, (rows.len(), SEQUENCE), Needs::default(), BYTES / n_workers),
                 states: vec![0.0; rows.len() * state_len(network)],
                 nats: vec![0.0; rows.len()],
@@ -78,7 +78,7 @@ impl Scorer {
     }
 }
 
-impl Worker {
+impl ScoringWorker {
     fn read(&mut self, network: &CharNetwork, lookup: &Lookup, (streams, step): (&Streams, usize)) {
         let (at_once, len, first) = (self.reader.max_rows(), state_len(network), self.rows.start);
         for (start, states) in self.rows.clone().step_by(at_once).zip(self.states.chunks_mut(at_once * len)) {

@@ -5,67 +5,17 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use safetensors::tensor::Dtype;
-use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
+use super::config::CheckpointConfig;
+use super::fingerprint::Fingerprint;
 use super::history::Epoch;
+use super::learner::{Learner, Part};
 use super::processes::Processes;
 use super::progress::Progress;
-use super::transfer::Pace;
-use super::Learner;
-use crate::error::{check_positive, Error, Result};
+use crate::error::{Error, Result};
 use crate::network::parameter::{numbers_of, overwrite};
 use crate::store::{self, Contents, Digest, StoredTensor, CHECKSUM_KEY};
-
-/// When and where checkpoints are written.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct CheckpointConfig {
-    /// The folder, of one training alone; made where it isn't there.
-    pub folder: PathBuf,
-    /// Epochs from one to the next; `None`: 1, unless there are minutes.
-    pub every_n_epochs: Option<usize>,
-    /// Minutes after which the next epoch that ends is followed by one.
-    pub every_n_minutes: Option<f64>,
-    /// How many of the newest are kept.
-    pub keep: usize,
-    /// Whether to go on from the newest; else those that are there are deleted.
-    pub resume: bool,
-}
-
-impl CheckpointConfig {
-    /// Whether every number makes sense.
-    ///
-    /// # Errors
-    /// [`Error::Value`] that names the first that doesn't.
-    pub fn check(&self) -> Result<()> {
-        let every = self.every_n_epochs.map(|n| ("every_n_epochs", n));
-        check_positive(every.into_iter().chain([("keep", self.keep)]))?;
-        match self.every_n_minutes {
-            Some(minutes) if !(minutes.is_finite() && minutes >= 0.0) => {
-                Err(Error::Value(format!("expected every_n_minutes of at least 0, got {minutes}")))
-            }
-            _ => Ok(()),
-        }
-    }
-}
-
-/// Numbers that a learner changes in the course of a training.
-#[derive(Debug)]
-pub enum Part<'a> {
-    /// Of ours.
-    Numbers(&'a mut [f32]),
-    /// libtorch's, shared with the learner.
-    Tensor(Tensor),
-    /// Steps that a parameter has taken, and whether it is frozen.
-    Pace(&'a mut Pace),
-}
-
-/// What a learner keeps of each parameter.
-pub(super) const PARTS: [&str; 4] = ["weights", "first_moment", "second_moment", "best_weights"];
-
-/// What a training is, by name: options, data and initial weights, each in words that differ where they do. The first that
-/// differs is what a user is told.
-pub type Fingerprint = Vec<(String, String)>;
 
 /// The checkpoints of one training.
 pub struct Checkpoints {

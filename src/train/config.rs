@@ -1,15 +1,92 @@
 //! What a user decides about a training.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
-use super::checkpoint::CheckpointConfig;
 use super::loss::Loss;
-use super::mixed_precision::Precision;
-use super::optimizer::OptimizerKind;
 use super::processes::{Processes, Share};
 use super::schedule::LrSchedule;
-use super::transfer::Transfer;
 use crate::error::{check_positive, Error, Result};
+
+/// How weight decay enters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OptimizerKind {
+    /// As an L2 penalty, added to the gradient.
+    Adam,
+    /// Decoupled: the weights shrink by `learning_rate * weight_decay` in each step.
+    Adamw,
+}
+
+/// The precision of the forward and the backward pass of a training step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// Single precision.
+    #[default]
+    Float32,
+    /// Half of it, with the range of single precision and three digits.
+    Bfloat16,
+}
+
+/// What is said of single parameters, under their names.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Transfer {
+    /// Learning rates of their own, as the `lr` of parameter groups in `torch.optim`; the schedule goes for them too.
+    pub learning_rates: BTreeMap<String, f64>,
+    /// Parameters that get no update.
+    pub frozen: BTreeSet<String>,
+    /// Whether a linear skip connection that isn't zero is solved anew, from where it is, and not left there.
+    pub adapt_line: bool,
+}
+
+impl Transfer {
+    /// Whether every rate makes sense.
+    ///
+    /// # Errors
+    /// [`Error::Value`] that names the first that doesn't.
+    fn check(&self) -> Result<()> {
+        match self.learning_rates.iter().find(|(_, rate)| !(rate.is_finite() && **rate > 0.0)) {
+            Some((name, rate)) => Err(Error::Value(format!("expected a learning rate above 0 for {name}, got {rate}"))),
+            None => Ok(()),
+        }
+    }
+}
+
+/// When and where checkpoints are written.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CheckpointConfig {
+    /// The folder, of one training alone; made where it isn't there.
+    pub folder: PathBuf,
+    /// Epochs from one to the next; `None`: 1, unless there are minutes.
+    pub every_n_epochs: Option<usize>,
+    /// Minutes after which the next epoch that ends is followed by one.
+    pub every_n_minutes: Option<f64>,
+    /// How many of the newest are kept.
+    pub keep: usize,
+    /// Whether to go on from the newest; else those that are there are deleted.
+    pub resume: bool,
+}
+
+impl CheckpointConfig {
+    /// Whether every number makes sense.
+    ///
+    /// # Errors
+    /// [`Error::Value`] that names the first that doesn't.
+    fn check(&self) -> Result<()> {
+        let every = self.every_n_epochs.map(|n| ("every_n_epochs", n));
+        check_positive(every.into_iter().chain([("keep", self.keep)]))?;
+        match self.every_n_minutes {
+            Some(minutes) if !(minutes.is_finite() && minutes >= 0.0) => {
+                Err(Error::Value(format!("expected every_n_minutes of at least 0, got {minutes}")))
+            }
+            _ => Ok(()),
+        }
+    }
+}
 
 /// The options of [`super::fit`], under the names of the Python estimators' parameters.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -30,7 +107,8 @@ pub struct TrainConfig {
     pub accumulate_grad_batches: usize,
     /// Epochs at the most.
     pub max_epochs: usize,
-    /// Optimiser steps between two looks at the held-out windows, which are called an epoch; `None`: a pass over the training windows.
+    /// Optimiser steps of an epoch, after which the held-out windows are evaluated; `None`: a pass over the training
+    /// windows.
     #[serde(default)]
     pub steps_per_epoch: Option<usize>,
     /// Epochs without improvement before stopping; `None`: no early stopping and nothing is held out.
@@ -49,7 +127,7 @@ pub struct TrainConfig {
     /// Greatest magnitude of an element of the gradient, after its norm was clipped; `None`: unlimited.
     #[serde(default)]
     pub clip_grad_value: Option<f64>,
-    /// What libtorch goes forwards and back in.
+    /// The precision of the forward and the backward pass under libtorch.
     #[serde(default)]
     pub precision: Precision,
     /// Whether the windows are visited in a new random order in each epoch.
@@ -67,6 +145,36 @@ pub struct TrainConfig {
     /// What is frozen, and what has a learning rate of its own.
     #[serde(default)]
     pub transfer: Transfer,
+}
+
+/// One epoch of the mean squared error by Adam at PyTorch's rate, nothing held out.
+impl Default for TrainConfig {
+    fn default() -> Self {
+        Self {
+            loss: Loss::Mse,
+            optimizer: OptimizerKind::Adam,
+            learning_rate: 1e-3,
+            weight_decay: 0.0,
+            batch_size: 32,
+            accumulate_grad_batches: 1,
+            max_epochs: 1,
+            steps_per_epoch: None,
+            patience: None,
+            min_delta: 0.0,
+            lr_schedule: LrSchedule::Plateau,
+            lr_patience: None,
+            lr_factor: 0.5,
+            clip_grad_norm: None,
+            clip_grad_value: None,
+            precision: Precision::Float32,
+            shuffle: true,
+            seed: 0,
+            n_threads: None,
+            checkpoint: None,
+            processes: None,
+            transfer: Transfer::default(),
+        }
+    }
 }
 
 fn one() -> usize {

@@ -1,16 +1,15 @@
 //! Learning by our own kernel: no tensor in the loop.
 
 use super::config::TrainConfig;
-use super::fused_gradient::{FusedGradient, Rows, Task};
-use super::packed_optimizer::PackedOptimizer;
+use super::fused_gradient::{FusedGradient, Rows};
+use super::learner::{Learner, Part, Step};
+use super::packed_training::PackedTraining;
 use super::processes::Share;
-use super::{Learner, Part, Step};
+use super::sample_batch::SampleBatch;
 use crate::error::Result;
-use crate::kernel::aligned::Aligned;
 use crate::kernel::pool;
 use crate::kernel::workspace::Needs;
 use crate::network::fused::{FusedMemory, FusedNetwork};
-use crate::rng::DropoutMasks;
 use crate::series::augment::Augmenter;
 use crate::series::Samples;
 
@@ -22,14 +21,10 @@ pub struct FusedLearner<'a> {
     network: &'a mut FusedNetwork,
     train: &'a dyn Samples,
     validation: Option<&'a dyn Samples>,
-    config: &'a TrainConfig,
-    dropout: DropoutMasks,
     augmenter: Option<&'a Augmenter>,
-    n_steps: u64,
     gradient: FusedGradient,
-    packed: PackedOptimizer,
+    training: PackedTraining<'a>,
     validators: Vec<Validator>,
-    remembered: Aligned,
 }
 
 impl<'a> FusedLearner<'a> {
@@ -46,23 +41,20 @@ impl<'a> FusedLearner<'a> {
         let batch_size = config.share().most_rows(config.batch_size.min(train.len()));
         let needs = Needs { dropout: dropout > 0.0, output_gradient: train.supervised_steps() > 1, ..Needs::default() };
         let mut gradient = FusedGradient::new(network, batch_size, steps, needs, n_threads).with_line();
-        let packed = PackedOptimizer::new(&network.names, network.owners(), config);
-        gradient.freeze(packed.frozen(), network);
+        let named = (&*network.names, network.owners());
+        let training = PackedTraining::new(named, &network.parameters, dropout, config);
+        gradient.freeze(training.frozen(), network);
         let rows = network.lstm.forward_rows(VALIDATION_ROWS, steps, gradient.n_workers());
         let validator = |_| Validator { memory: network.memory(rows, steps), samples: Rows::default(), loss: 0.0 };
         let n_validators = if validation.is_some() { gradient.n_workers() } else { 0 };
         Self {
             validators: (0..n_validators).map(validator).collect(),
             gradient,
-            packed,
-            remembered: network.parameters.clone(),
+            training,
             network,
             train,
             validation,
-            config,
-            dropout: DropoutMasks::new(config.seed, dropout),
             augmenter: None,
-            n_steps: 0,
         }
     }
 
@@ -72,17 +64,12 @@ impl<'a> FusedLearner<'a> {
     }
 
     /// One step against the gradient of all processes. Takes this one's share in the loss and gives all of it.
-    fn descend(&mut self, learning_rate: f64, mut loss: f64) -> Result<Step> {
-        let n_workers = self.gradient.n_workers();
-        let set = self.network.lstm.set();
-        let (gradient, mut grad_norm) = self.gradient.sum(self.network);
-        if let Some(processes) = &self.config.processes {
-            loss = processes.sum_slice(gradient, Vec::new(), loss)?;
-            grad_norm = set.sum_of_squares(gradient).sqrt();
-        }
-        let rates = (learning_rate, grad_norm);
-        self.packed.step(self.config, rates, (&mut self.network.parameters, gradient), (set, n_workers));
-        Ok(Step { loss, grad_norm })
+    fn descend(&mut self, learning_rate: f64, loss: f64) -> Result<Step> {
+        let (set, n_workers) = (self.network.lstm.set(), self.gradient.n_workers());
+        let (gradient, grad_norm) = self.gradient.sum(self.network);
+        let found = self.training.sum_over_processes(gradient, Vec::new, (loss, grad_norm), set)?;
+        let numbers = (&mut *self.network.parameters, &*gradient);
+        Ok(self.training.descend(learning_rate, found, numbers, (set, n_workers)))
     }
 }
 
@@ -92,20 +79,17 @@ impl Learner for FusedLearner<'_> {
     }
 
     fn step(&mut self, indices: &[usize], learning_rate: f64) -> Result<Step> {
-        let masks = (self.dropout.p() > 0.0).then(|| self.dropout.during(self.n_steps));
-        let augmented = self.augmenter.map(|augmenter| augmenter.during(self.train, self.n_steps));
+        let augmented = self.augmenter.map(|augmenter| augmenter.during(self.train, self.training.n_steps()));
         let samples = augmented.as_ref().map_or(self.train, |samples| samples as &dyn Samples);
-        let task = Task { samples, indices, share: self.config.share(), loss: &self.config.loss, masks };
-        let loss = self.gradient.compute(self.network, task);
+        let loss = self.gradient.compute(self.network, SampleBatch::of_step(&self.training, samples, indices));
         let step = self.descend(learning_rate, loss)?;
         self.gradient.update(self.network);
-        self.n_steps += 1;
         Ok(step)
     }
 
     fn validate(&mut self) -> Result<Option<f64>> {
         let Some(samples) = self.validation else { return Ok(None) };
-        let (network, config, n_parts) = (&*self.network, self.config, self.validators.len());
+        let (network, config, n_parts) = (&*self.network, self.training.config, self.validators.len());
         let own = config.share().rows(samples.len());
         pool::for_each(&mut self.validators, |at, validator| {
             let share = Share { rank: at, world_size: n_parts };
@@ -115,31 +99,31 @@ impl Learner for FusedLearner<'_> {
     }
 
     fn remember(&mut self) {
-        self.remembered.copy_from_slice(&self.network.parameters);
+        self.training.remember(&self.network.parameters);
     }
 
     fn restore(&mut self) {
-        self.network.parameters.copy_from_slice(&self.remembered);
+        self.training.restore(&mut self.network.parameters);
         self.gradient.update(self.network);
     }
 
     fn parts(&mut self) -> Vec<(String, Part<'_>)> {
-        self.packed.parts(&mut self.network.parameters, &mut self.remembered).collect()
+        self.training.parts(&mut self.network.parameters).collect()
     }
 
     fn resume(&mut self, n_steps: u64) {
-        self.n_steps = n_steps;
+        self.training.resume(n_steps);
         self.unfreeze(&[]);
         self.gradient.update(self.network);
     }
 
     fn unfreeze(&mut self, names: &[String]) {
-        self.packed.unfreeze(names);
-        self.gradient.freeze(self.packed.frozen(), self.network);
+        self.training.unfreeze(names);
+        self.gradient.freeze(self.training.frozen(), self.network);
     }
 }
 
-/// One thread's look at held-out samples.
+/// One thread's evaluation of held-out samples.
 struct Validator {
     memory: FusedMemory,
     samples: Rows,

@@ -2,29 +2,27 @@
 
 use std::ops::Range;
 
-use super::loss::Loss;
 use super::packed_optimizer::within;
-use super::processes::Share;
+use super::sample_batch::SampleBatch;
 use crate::kernel::aligned::Aligned;
 use crate::kernel::pool;
 use crate::kernel::transposed::TransposedWeights;
 use crate::kernel::workspace::{Needs, Workspace};
 use crate::network::fused::FusedNetwork;
 use crate::network::fused_skip::SkipMemory;
-use crate::rng::StepMasks;
 use crate::series::{Gathered, Samples};
 
 /// Rows that a thread should have at the least: with fewer, handing out the work costs more than it brings.
 const LEAST_ROWS: usize = 4;
 
-/// Bytes of what a step keeps between the way forwards and the way back, on all threads: a batch that needs more is gone
+/// Bytes of what a step keeps between the forward and the backward pass, on all threads: a batch that needs more is gone
 /// through some rows at a time, which changes its gradient by rounding alone.
 pub(crate) const STEP_BYTES: usize = 1 << 30;
 
-/// What the way forwards and back through a [`FusedNetwork`] needs, for batches of up to a number of rows.
+/// What the forward and the backward pass through a [`FusedNetwork`] need, for batches of up to a number of rows.
 pub struct FusedGradient {
     batch_size: usize,
-    workers: Vec<Worker>,
+    workers: Vec<FusedWorker>,
     transposed: TransposedWeights,
     transposed_head: Aligned,
     with_line: bool,
@@ -33,36 +31,8 @@ pub struct FusedGradient {
     frozen: Vec<Range<usize>>,
 }
 
-/// The rows of one step and what is asked of them.
-#[derive(Clone, Copy)]
-pub struct Task<'a> {
-    /// Where its rows come from.
-    pub samples: &'a dyn Samples,
-    /// Which they are.
-    pub indices: &'a [usize],
-    /// Which of them are computed here.
-    pub share: Share,
-    /// What is differentiated.
-    pub loss: &'a Loss,
-    /// Dropout between the layers.
-    pub masks: Option<StepMasks>,
-}
-
-impl Task<'_> {
-    /// The rows that thread `at` of `n_threads` computes of each `batch_size` of those computed here, where there are any.
-    pub(super) fn rows(
-        &self,
-        (at, n_threads): (usize, usize),
-        batch_size: usize,
-    ) -> impl Iterator<Item = Range<usize>> + use<> {
-        let (own, part) = (self.share.rows(self.indices.len()), Share { rank: at, world_size: n_threads });
-        let batches = own.clone().step_by(batch_size).map(move |start| start..own.end.min(start + batch_size));
-        batches.map(move |batch| part.of(&batch)).filter(|rows| !rows.is_empty())
-    }
-}
-
 /// One thread's part of a batch.
-struct Worker {
+struct FusedWorker {
     workspace: Workspace,
     skip: Option<SkipMemory>,
     samples: Rows,
@@ -107,8 +77,8 @@ impl Rows {
 
 impl FusedGradient {
     /// For batches of up to `batch_size` windows of `steps` steps, on up to `n_threads` threads. With
-    /// [`Needs::output_gradient`] the loss is that after every step. The gradient of the linear way stays zero unless asked
-    /// for by [`FusedGradient::with_line`].
+    /// [`Needs::output_gradient`] the loss is that after every step. The gradient of the linear skip connection stays
+    /// zero unless asked for by [`FusedGradient::with_line`].
     pub fn new(network: &FusedNetwork, batch_size: usize, steps: usize, needs: Needs, n_threads: usize) -> Self {
         Self::within(STEP_BYTES, network, (batch_size, steps), needs, n_threads)
     }
@@ -127,7 +97,7 @@ impl FusedGradient {
         let (supervised_steps, zeros) = (if needs.output_gradient { steps } else { 1 }, Aligned::zeros);
         let at_once = supervised_steps.min(needs.tbptt.unwrap_or(steps));
         let (n_states, n_outputs) = (rows * network.lstm.output_width(), rows * at_once * network.head.width());
-        let worker = |_| Worker {
+        let worker = |_| FusedWorker {
             workspace: network.lstm.workspace(rows, steps, needs),
             skip: network.skip.as_ref().map(|skip| skip.memory(rows)),
             samples: Rows::default(),
@@ -152,12 +122,12 @@ impl FusedGradient {
         gradient
     }
 
-    /// Differentiates the linear way too.
+    /// Differentiates the linear skip connection too.
     pub fn with_line(self) -> Self {
         Self { with_line: true, ..self }
     }
 
-    /// Calls the gradient of these parameters zero, and goes no way back through an LSTM all of which they are.
+    /// Calls the gradient of these parameters zero, and skips the backward pass through an LSTM all of which they are.
     pub(super) fn freeze(&mut self, frozen: Vec<Range<usize>>, network: &FusedNetwork) {
         let n_lstm = network.lstm.n_parameters();
         self.with_lstm = !frozen.first().is_some_and(|first| first.start == 0 && first.end >= n_lstm);
@@ -169,23 +139,23 @@ impl FusedGradient {
         self.workers.len()
     }
 
-    /// Takes notice of new weights.
+    /// Makes its copies of the weights anew.
     pub fn update(&mut self, network: &FusedNetwork) {
         let [lstm, head, _] = network.split(&network.parameters);
         self.transposed.update(lstm, self.workers.len());
         network.head.transpose(head, &mut self.transposed_head);
     }
 
-    /// What the task's rows add to the mean loss; the gradient is then in parts, which [`FusedGradient::sum`] adds up.
-    pub fn compute(&mut self, network: &FusedNetwork, task: Task) -> f64 {
+    /// What the batch adds to the mean loss; the gradient is then in parts, which [`FusedGradient::sum`] adds up.
+    pub fn compute(&mut self, network: &FusedNetwork, batch: SampleBatch) -> f64 {
         let (n_workers, batch_size) = (self.workers.len(), self.batch_size);
         let transposed = (&self.transposed, &*self.transposed_head);
         let ways = (self.with_line, self.with_lstm);
         pool::for_each(&mut self.workers, |at, worker| {
             worker.gradient.fill(0.0);
             worker.loss = 0.0;
-            for rows in task.rows((at, n_workers), batch_size) {
-                worker.compute(network, transposed, task, (rows, ways));
+            for rows in batch.rows((at, n_workers), batch_size) {
+                worker.compute(network, transposed, batch, (rows, ways));
             }
         });
         self.workers.iter().map(|worker| worker.loss).sum()
@@ -212,25 +182,25 @@ impl FusedGradient {
     }
 }
 
-impl Worker {
+impl FusedWorker {
     /// Goes through rows of the batch, as many at a time as there is room for.
     fn compute(
         &mut self,
         network: &FusedNetwork,
         transposed: (&TransposedWeights, &[f32]),
-        task: Task,
+        batch: SampleBatch,
         (rows, ways): (Range<usize>, (bool, bool)),
     ) {
         for start in rows.clone().step_by(self.workspace.max_rows()) {
             let rows = start..rows.end.min(start + self.workspace.max_rows());
-            self.read(network, task, rows.clone());
-            let masks = task.masks.map(|masks| move |layer| masks.layer(layer));
+            self.read(network, batch, rows.clone());
+            let masks = batch.masks.map(|masks| move |layer| masks.layer(layer));
             let masks = masks.as_ref().map(|masks| (masks as _, rows.start));
             let [lstm_parameters, ..] = network.split(&network.parameters);
             loop {
                 network.lstm.forward(lstm_parameters, &mut self.workspace, masks);
                 if self.supervised_steps > 1 || self.workspace.is_at_end() {
-                    self.learn(network, transposed, task, (rows.len(), ways));
+                    self.learn(network, transposed, batch, (rows.len(), ways));
                 }
                 if !self.workspace.go_on() {
                     break;
@@ -239,10 +209,10 @@ impl Worker {
         }
     }
 
-    fn read(&mut self, network: &FusedNetwork, task: Task, rows: Range<usize>) {
+    fn read(&mut self, network: &FusedNetwork, batch: SampleBatch, rows: Range<usize>) {
         self.workspace.start(rows.len());
         let mut skip = network.skip.as_ref().zip(self.skip.as_mut());
-        self.samples.gather(task.samples, task.indices[rows].iter().copied(), |row, window| {
+        self.samples.gather(batch.samples, batch.indices[rows].iter().copied(), |row, window| {
             self.workspace.set_window(row, window);
             if let Some((skip, memory)) = &mut skip {
                 skip.set_window(memory, row, window);
@@ -255,7 +225,7 @@ impl Worker {
         &mut self,
         network: &FusedNetwork,
         transposed: (&TransposedWeights, &[f32]),
-        task: Task,
+        batch: SampleBatch,
         (rows, (with_line, with_lstm)): (usize, (bool, bool)),
     ) {
         let (head, every) = (&network.head, self.supervised_steps > 1);
@@ -267,7 +237,7 @@ impl Worker {
         if let Some((skip, memory)) = network.skip.as_ref().zip(self.skip.as_mut()) {
             skip.add_forward(skip_parameters, memory, (&mut self.outputs, head.width()), rows);
         }
-        self.differentiate_loss(network, task, rows);
+        self.differentiate_loss(network, batch, rows);
         let [dlstm, dhead, dskip] = network.split_mut(&mut self.gradient);
         let states = if every { self.workspace.outputs() } else { &self.state };
         head.backward_parameters(n_states, (states, &self.doutputs), dhead);
@@ -287,7 +257,7 @@ impl Worker {
         network.lstm.backward(transposed.0, &mut self.workspace, dlstm);
     }
 
-    fn differentiate_loss(&mut self, network: &FusedNetwork, task: Task, rows: usize) {
+    fn differentiate_loss(&mut self, network: &FusedNetwork, batch: SampleBatch, rows: usize) {
         let (width, output_size) = (network.head.width(), network.output_size());
         let first = self.workspace.first();
         let steps = if self.supervised_steps > 1 { self.workspace.steps() } else { 1 };
@@ -304,8 +274,8 @@ impl Worker {
             gathered.append_steps(self.supervised_steps, &(first..first + steps), part);
             part
         };
-        let batch_len = task.indices.len() * self.supervised_steps;
-        self.loss += task.loss.share(outputs, gathered, batch_len, Some(gradient));
+        let batch_len = batch.indices.len() * self.supervised_steps;
+        self.loss += batch.loss.share(outputs, gathered, batch_len, Some(gradient));
         for (i, gradient) in gradient.chunks_exact(output_size).enumerate() {
             self.doutputs[place(i)..][..output_size].copy_from_slice(gradient);
         }
@@ -317,38 +287,45 @@ mod tests {
     use tch::Device;
 
     use super::*;
-    use crate::network::{build, Architecture, NetworkConfig};
+    use crate::network::{build, NetworkConfig};
     use crate::rng::{DropoutMasks, Purpose, Rng};
     use crate::series::table::Table;
     use crate::series::Matrix;
+    use crate::train::loss::Loss;
+    use crate::train::processes::Share;
 
-    const CONFIG: NetworkConfig = NetworkConfig {
-        architecture: Architecture::Lstm,
-        input_size: 2,
-        hidden_size: 10,
-        num_layers: 2,
-        bidirectional: false,
-        dropout: 0.4,
-        output_size: 3,
-        skip: None,
-        tbptt: None,
-    };
+    fn config() -> NetworkConfig {
+        NetworkConfig {
+            input_size: 2,
+            hidden_size: 10,
+            num_layers: 2,
+            dropout: 0.4,
+            output_size: 3,
+            ..NetworkConfig::default()
+        }
+    }
+
     const BATCH: usize = 23;
     const STEPS: usize = 9;
 
     /// Loss and gradient of one batch, within so many bytes.
     fn gradient(bytes: usize, n_threads: usize) -> (f64, Vec<f32>) {
-        let network = FusedNetwork::new(&CONFIG, &build(&CONFIG, 0, Device::Cpu).unwrap().1).unwrap();
+        let network = FusedNetwork::new(&config(), &build(&config(), 0, Device::Cpu).unwrap().1).unwrap();
         let mut rng = Rng::new(0, Purpose::Shuffle);
         let (inputs, targets) = (rng.uniform(BATCH * STEPS * 2, 1.0), rng.uniform(BATCH * 3, 1.0));
         let table =
             Table::new(Matrix::new(&inputs, STEPS * 2).unwrap(), Matrix::new(&targets, 3).unwrap(), &[1.0; BATCH]);
         let needs = Needs { dropout: true, ..Needs::default() };
         let mut gradient = FusedGradient::within(bytes, &network, (BATCH, STEPS), needs, n_threads);
-        let (indices, masks) = ((0..BATCH).collect::<Vec<_>>(), DropoutMasks::new(1, CONFIG.dropout).during(0));
-        let task =
-            Task { samples: &table, indices: &indices, share: Share::WHOLE, loss: &Loss::Mse, masks: Some(masks) };
-        let loss = gradient.compute(&network, task);
+        let (indices, masks) = ((0..BATCH).collect::<Vec<_>>(), DropoutMasks::new(1, config().dropout).during(0));
+        let batch = SampleBatch {
+            samples: &table,
+            indices: &indices,
+            share: Share::WHOLE,
+            loss: &Loss::Mse,
+            masks: Some(masks),
+        };
+        let loss = gradient.compute(&network, batch);
         (loss, gradient.sum(&network).0.to_vec())
     }
 
@@ -369,7 +346,7 @@ mod tests {
 
     #[test]
     fn a_million_points_with_windows_of_ten_thousand_find_room() {
-        let config = NetworkConfig { input_size: 1, hidden_size: 64, num_layers: 1, dropout: 0.0, ..CONFIG };
+        let config = NetworkConfig { input_size: 1, hidden_size: 64, num_layers: 1, dropout: 0.0, ..config() };
         let network = |tbptt| {
             let config = NetworkConfig { tbptt, ..config.clone() };
             FusedNetwork::new(&config, &build(&config, 0, Device::Cpu).unwrap().1).unwrap()

@@ -3,21 +3,19 @@
 use tch::Tensor;
 
 use super::config::TrainConfig;
-use super::fused_gradient::Task;
 use super::hybrid_gradient::{gather, windows, HybridGradient};
+use super::learner::{Learner, Part, Step};
 use super::optimizer::Optimizer;
-use super::packed_optimizer::PackedOptimizer;
+use super::pace::Pace;
+use super::packed_training::PackedTraining;
 use super::processes::Share;
+use super::sample_batch::SampleBatch;
 use super::threads::one_thread;
-use super::transfer::Pace;
-use super::{Learner, Part, Step};
 use crate::error::Result;
-use crate::kernel::aligned::Aligned;
 use crate::kernel::forward_only::ForwardMemory;
 use crate::kernel::pool;
 use crate::network::hybrid::{HybridNetwork, Surroundings};
 use crate::network::{NetworkConfig, Parameters};
-use crate::rng::DropoutMasks;
 use crate::series::augment::Augmenter;
 use crate::series::{Gathered, Samples};
 
@@ -29,18 +27,15 @@ pub struct HybridLearner<'a> {
     network: &'a mut HybridNetwork,
     train: &'a dyn Samples,
     validation: Option<&'a dyn Samples>,
-    config: &'a TrainConfig,
     n_features: usize,
     augmenter: Option<&'a Augmenter>,
-    dropout: DropoutMasks,
-    n_steps: u64,
     gradient: HybridGradient,
     /// Of the LSTM's parameters.
-    packed: PackedOptimizer,
+    training: PackedTraining<'a>,
     validators: Vec<Validator>,
     /// Of all other layers' parameters.
     optimizer: Optimizer,
-    remembered: (Aligned, Vec<Tensor>),
+    remembered: Vec<Tensor>,
 }
 
 impl<'a> HybridLearner<'a> {
@@ -60,8 +55,9 @@ impl<'a> HybridLearner<'a> {
         let batch_size = config.share().most_rows(config.batch_size.min(train.len()));
         let sizes = (batch_size, rows, n_features);
         let mut gradient = HybridGradient::new((&*network, weights), network_config, sizes, n_threads)?;
-        let packed = PackedOptimizer::new(&network.names, network.owners(), config);
-        gradient.freeze(packed.frozen());
+        let named = (&*network.names, network.owners());
+        let training = PackedTraining::new(named, &network.parameters, network_config.dropout, config);
+        gradient.freeze(training.frozen());
         let validator = |_| {
             let steps = train.input_len() / network_config.input_size;
             let rows = network.lstm.forward_rows(VALIDATION_ROWS, steps, gradient.n_workers());
@@ -75,18 +71,15 @@ impl<'a> HybridLearner<'a> {
         let optimizer = Optimizer::new(config.optimizer, trained, config.weight_decay);
         let mut learner = Self {
             validators: (0..n_validators).map(validator).collect::<Result<_>>()?,
-            remembered: (network.parameters.clone(), Vec::new()),
+            remembered: Vec::new(),
             gradient,
-            packed,
+            training,
             optimizer,
             network,
             train,
             validation,
-            config,
             n_features,
             augmenter: None,
-            dropout: DropoutMasks::new(config.seed, network_config.dropout),
-            n_steps: 0,
         };
         learner.remember();
         Ok(learner)
@@ -98,21 +91,17 @@ impl<'a> HybridLearner<'a> {
     }
 
     /// One step against the gradient of all processes. Takes this one's share in the loss and gives all of it.
-    fn descend(&mut self, learning_rate: f64, mut loss: f64) -> Result<Step> {
-        let n_workers = self.gradient.n_workers();
-        let set = self.network.lstm.set();
-        let (gradient, mut norm) = self.gradient.sum(self.network)?;
-        if let Some(processes) = &self.config.processes {
-            loss = processes.sum_slice(gradient, self.optimizer.gradients(), loss)?;
-            norm = set.sum_of_squares(gradient).sqrt();
-        }
+    fn descend(&mut self, learning_rate: f64, loss: f64) -> Result<Step> {
+        let (set, n_workers) = (self.network.lstm.set(), self.gradient.n_workers());
+        let (gradient, norm) = self.gradient.sum(self.network)?;
+        let others = || self.optimizer.gradients();
+        let (loss, norm) = self.training.sum_over_processes(gradient, others, (loss, norm), set)?;
         let grad_norm = norm.hypot(self.optimizer.grad_norm()?);
-        self.optimizer.clip_grad_norm(self.config.clip_grad_norm, grad_norm)?;
-        self.optimizer.clip_grad_value(self.config.clip_grad_value)?;
+        self.optimizer.clip_grad_norm(self.training.config.clip_grad_norm, grad_norm)?;
+        self.optimizer.clip_grad_value(self.training.config.clip_grad_value)?;
         self.optimizer.step(learning_rate)?;
-        let rates = (learning_rate, grad_norm);
-        self.packed.step(self.config, rates, (&mut self.network.parameters, gradient), (set, n_workers));
-        Ok(Step { loss, grad_norm })
+        let numbers = (&mut *self.network.parameters, &*gradient);
+        Ok(self.training.descend(learning_rate, (loss, grad_norm), numbers, (set, n_workers)))
     }
 }
 
@@ -122,20 +111,17 @@ impl Learner for HybridLearner<'_> {
     }
 
     fn step(&mut self, indices: &[usize], learning_rate: f64) -> Result<Step> {
-        let masks = (self.dropout.p() > 0.0).then(|| self.dropout.during(self.n_steps));
-        let augmented = self.augmenter.map(|augmenter| augmenter.during(self.train, self.n_steps));
+        let augmented = self.augmenter.map(|augmenter| augmenter.during(self.train, self.training.n_steps()));
         let samples = augmented.as_ref().map_or(self.train, |samples| samples as &dyn Samples);
-        let task = Task { samples, indices, share: self.config.share(), loss: &self.config.loss, masks };
-        let loss = self.gradient.compute(self.network, task)?;
+        let loss = self.gradient.compute(self.network, SampleBatch::of_step(&self.training, samples, indices))?;
         let step = self.descend(learning_rate, loss)?;
         self.gradient.update(self.network);
-        self.n_steps += 1;
         Ok(step)
     }
 
     fn validate(&mut self) -> Result<Option<f64>> {
         let Some(samples) = self.validation else { return Ok(None) };
-        let (network, config, n_parts) = (&*self.network, self.config, self.validators.len());
+        let (network, config, n_parts) = (&*self.network, self.training.config, self.validators.len());
         let n_features = self.n_features;
         let own = config.share().rows(samples.len());
         pool::for_each(&mut self.validators, |at, validator| {
@@ -147,21 +133,21 @@ impl Learner for HybridLearner<'_> {
     }
 
     fn remember(&mut self) {
-        self.remembered.0.copy_from_slice(&self.network.parameters);
-        self.remembered.1 = self.gradient.others().map(|(_, tensor)| tensor.detach().copy()).collect();
+        self.training.remember(&self.network.parameters);
+        self.remembered = self.gradient.others().map(|(_, tensor)| tensor.detach().copy()).collect();
     }
 
     fn restore(&mut self) {
-        self.network.parameters.copy_from_slice(&self.remembered.0);
-        for ((_, tensor), saved) in self.gradient.others().zip(&self.remembered.1) {
+        self.training.restore(&mut self.network.parameters);
+        for ((_, tensor), saved) in self.gradient.others().zip(&self.remembered) {
             tch::no_grad(|| tensor.shallow_clone().copy_(saved));
         }
         self.gradient.update(self.network);
     }
 
     fn parts(&mut self) -> Vec<(String, Part<'_>)> {
-        let of_lstm = self.packed.parts(&mut self.network.parameters, &mut self.remembered.0);
-        let others = self.gradient.others().zip(&self.remembered.1).flat_map(|((name, weights), best)| {
+        let of_lstm = self.training.parts(&mut self.network.parameters);
+        let others = self.gradient.others().zip(&self.remembered).flat_map(|((name, weights), best)| {
             [(format!("weights.{name}"), weights), (format!("best_weights.{name}"), best)]
         });
         let others = others.map(|(name, tensor)| (name, Part::Tensor(tensor.shallow_clone())));
@@ -169,19 +155,19 @@ impl Learner for HybridLearner<'_> {
     }
 
     fn resume(&mut self, n_steps: u64) {
-        self.n_steps = n_steps;
+        self.training.resume(n_steps);
         self.unfreeze(&[]);
         self.gradient.update(self.network);
     }
 
     fn unfreeze(&mut self, names: &[String]) {
         self.optimizer.unfreeze(names);
-        self.packed.unfreeze(names);
-        self.gradient.freeze(self.packed.frozen());
+        self.training.unfreeze(names);
+        self.gradient.freeze(self.training.frozen());
     }
 }
 
-/// One thread's look at held-out samples.
+/// One thread's evaluation of held-out samples.
 struct Validator {
     surroundings: Surroundings,
     memory: ForwardMemory,

@@ -6,7 +6,8 @@ use std::ops::Range;
 use tch::{Device, Tensor};
 
 use super::batch::tensor;
-use super::fused_gradient::{Task, STEP_BYTES};
+use super::fused_gradient::STEP_BYTES;
+use super::sample_batch::SampleBatch;
 use super::threads::one_thread;
 use crate::error::Result;
 use crate::kernel::aligned::Aligned;
@@ -21,10 +22,10 @@ use crate::series::{Gathered, Samples};
 /// Rows that a thread should have at the least: libtorch's operations take some microseconds each for fewer, too.
 const LEAST_ROWS: usize = 8;
 
-/// What the way forwards and back needs, for batches of up to a number of rows.
+/// What the forward and the backward pass need, for batches of up to a number of rows.
 pub struct HybridGradient {
     batch_size: usize,
-    workers: Vec<Worker>,
+    workers: Vec<HybridWorker>,
     transposed: TransposedWeights,
     n_features: usize,
     /// Parameters of the LSTM whose gradient is zero, whatever it is.
@@ -32,7 +33,7 @@ pub struct HybridGradient {
 }
 
 /// One thread's part of a batch.
-struct Worker {
+struct HybridWorker {
     surroundings: Surroundings,
     workspace: Workspace,
     samples: Gathered,
@@ -78,7 +79,7 @@ impl HybridGradient {
                 symbols: None,
             };
             let (lstm, rows) = (&network.lstm, batch_size.div_ceil(n_workers));
-            let worker = Worker {
+            let worker = HybridWorker {
                 workspace: lstm.workspace(lstm.rows_within(bytes / n_workers, rows, steps, needs), steps, needs),
                 surroundings,
                 samples: Gathered::default(),
@@ -112,23 +113,23 @@ impl HybridGradient {
         self.workers[0].others()
     }
 
-    /// Takes notice of new weights of the LSTM; those of the other layers are shared.
+    /// Makes its copies of the LSTM's weights anew; those of the other layers are shared.
     pub fn update(&mut self, network: &HybridNetwork) {
         self.transposed.update(&network.parameters, self.workers.len());
     }
 
-    /// What the task's rows add to the mean loss; the gradient is then in parts, which [`HybridGradient::sum`] adds up.
+    /// What the batch adds to the mean loss; the gradient is then in parts, which [`HybridGradient::sum`] adds up.
     ///
     /// # Errors
     /// [`crate::error::Error::Torch`] when libtorch refuses an operation.
-    pub fn compute(&mut self, network: &HybridNetwork, task: Task) -> Result<f64> {
+    pub fn compute(&mut self, network: &HybridNetwork, batch: SampleBatch) -> Result<f64> {
         let (n_workers, transposed, n_features) = (self.workers.len(), &self.transposed, self.n_features);
         let batch_size = self.batch_size;
         pool::for_each(&mut self.workers, |at, worker| {
-            let parts = task.rows((at, n_workers), batch_size);
+            let parts = batch.rows((at, n_workers), batch_size);
             worker.loss = worker
                 .start()
-                .and_then(|()| parts.map(|rows| worker.compute((network, transposed), task, rows, n_features)).sum());
+                .and_then(|()| parts.map(|rows| worker.compute((network, transposed), batch, rows, n_features)).sum());
         });
         let losses = self.workers.iter_mut().map(|worker| std::mem::replace(&mut worker.loss, Ok(0.0)));
         losses.sum()
@@ -156,7 +157,7 @@ impl HybridGradient {
     }
 }
 
-impl Worker {
+impl HybridWorker {
     fn others(&self) -> impl Iterator<Item = (&str, &Tensor)> {
         self.surroundings.parameters.iter().filter(|(name, _)| !is_of_lstm(name))
     }
@@ -170,13 +171,13 @@ impl Worker {
     fn compute(
         &mut self,
         (network, transposed): (&HybridNetwork, &TransposedWeights),
-        task: Task,
+        batch: SampleBatch,
         rows: Range<usize>,
         n_features: usize,
     ) -> Result<f64> {
         let (mut loss, at_once) = (0.0, self.workspace.max_rows());
         for start in rows.clone().step_by(at_once) {
-            loss += self.learn((network, transposed), task, start..rows.end.min(start + at_once), n_features)?;
+            loss += self.learn((network, transposed), batch, start..rows.end.min(start + at_once), n_features)?;
         }
         Ok(loss)
     }
@@ -185,18 +186,18 @@ impl Worker {
     fn learn(
         &mut self,
         (network, transposed): (&HybridNetwork, &TransposedWeights),
-        task: Task,
+        batch: SampleBatch,
         rows: Range<usize>,
         n_features: usize,
     ) -> Result<f64> {
-        gather(task.samples, task.indices[rows.clone()].iter().copied(), &mut self.samples);
+        gather(batch.samples, batch.indices[rows.clone()].iter().copied(), &mut self.samples);
         let windows = windows(&self.samples, n_features)?;
-        let masks = task.masks.map(|masks| masks.from_row(rows.start));
+        let masks = batch.masks.map(|masks| masks.from_row(rows.start));
         let pass = self.surroundings.forward(network, &mut self.workspace, &windows, masks)?;
         self.outputs.resize(pass.outputs.numel(), 0.0);
         pass.outputs.f_copy_data(&mut self.outputs, pass.outputs.numel())?;
         self.slopes.resize(self.outputs.len(), 0.0);
-        let loss = task.loss.share(&self.outputs, &self.samples, task.indices.len(), Some(&mut self.slopes));
+        let loss = batch.loss.share(&self.outputs, &self.samples, batch.indices.len(), Some(&mut self.slopes));
         let memory = (transposed, &mut self.workspace);
         pass.backward((network, &mut self.surroundings), memory, &self.slopes, &mut self.gradient)?;
         Ok(loss)
@@ -239,9 +240,14 @@ mod tests {
         let sizes = (BATCH, STEPS, 2);
         let mut gradient = HybridGradient::within(bytes, (&network, &weights), config, sizes, 2).unwrap();
         let (indices, masks) = ((0..BATCH).collect::<Vec<_>>(), DropoutMasks::new(1, config.dropout).during(0));
-        let task =
-            Task { samples: &table, indices: &indices, share: Share::WHOLE, loss: &Loss::Mse, masks: Some(masks) };
-        let loss = gradient.compute(&network, task).unwrap();
+        let batch = SampleBatch {
+            samples: &table,
+            indices: &indices,
+            share: Share::WHOLE,
+            loss: &Loss::Mse,
+            masks: Some(masks),
+        };
+        let loss = gradient.compute(&network, batch).unwrap();
         let mut all = gradient.sum(&network).unwrap().0.to_vec();
         for (_, tensor) in gradient.others() {
             all.extend(Vec::<f32>::try_from(tensor.grad().reshape([-1])).unwrap());
@@ -260,11 +266,10 @@ mod tests {
                 input_size: 2,
                 hidden_size: 10,
                 num_layers: 2,
-                bidirectional: false,
                 dropout: 0.4,
                 output_size: 3,
-                skip: None,
                 tbptt,
+                ..NetworkConfig::default()
             };
             let (loss, whole) = gradient(STEP_BYTES, &config);
             // one row, and some

@@ -4,12 +4,10 @@ use serde::{Deserialize, Serialize};
 use tch::{Kind, Reduction, Tensor};
 
 use super::batch::Batch;
-use crate::distribution::{Distribution, Level};
+use crate::distribution::Distribution;
 use crate::error::{Error, Result};
+use crate::level::Level;
 use crate::series::Gathered;
-
-#[cfg(test)]
-mod tests;
 
 /// What is minimised; each is a mean over the targets that are known (those that are NaN aren't) and, by weight, over samples.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -253,3 +251,6 @@ fn surprise(logits: &[f32], class: f32, factor: f64, slopes: Option<&mut [f32]>)
 fn narrow(x: f64) -> f32 {
     x as f32
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,22 +1,10 @@
-//! Mixed precision (Micikevicius et al. 2018): forwards and back in bfloat16, all else in single precision.
+//! Mixed precision (Micikevicius et al. 2018): forward and backward pass in bfloat16, all else in single precision.
 
-use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
 use crate::error::Result;
 use crate::network::{replicate, Network, NetworkConfig, Parameters};
 use crate::rng::StepMasks;
-
-/// The numbers that a training step goes forwards and back in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Precision {
-    /// Single precision.
-    #[default]
-    Float32,
-    /// Half of it, with the range of single precision and three digits.
-    Bfloat16,
-}
 
 /// A copy of a network in bfloat16, whose range needs no scaling of the loss.
 pub(super) struct HalfNetwork {

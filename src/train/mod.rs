@@ -3,134 +3,47 @@
 pub mod batch;
 pub mod checkpoint;
 pub mod config;
+pub mod fingerprint;
 pub mod fused;
 pub mod fused_gradient;
 pub mod history;
 pub mod hybrid;
 pub mod hybrid_gradient;
+pub mod learner;
 pub mod loss;
 pub mod mixed_precision;
+pub mod observer;
 pub mod optimizer;
+pub mod pace;
 pub mod packed_optimizer;
+pub mod packed_training;
 pub mod processes;
 pub mod progress;
+pub mod sample_batch;
 pub mod schedule;
 pub mod stop;
 pub mod threads;
+pub mod together;
 pub mod torch;
-pub mod transfer;
 
-use std::ops::ControlFlow;
 use std::time::Instant;
 
 pub use batch::Loader;
-pub use checkpoint::{Checkpoints, Part};
+pub use checkpoint::Checkpoints;
 pub use config::TrainConfig;
 pub use history::Epoch;
+pub use learner::{Learner, Part, Step};
+pub use observer::{Observer, Outcome, StopReason};
 
 use crate::error::{Error, Result};
 use crate::rng::Permutation;
 use progress::Progress;
-
-/// Whatever learns from numbered samples, one batch at a time.
-pub trait Learner {
-    /// Number of training samples.
-    fn n_samples(&self) -> usize;
-
-    /// One optimiser step on the training samples `indices`, which are looked at one batch at a time: their mean loss before
-    /// it, and the norm of the gradient before clipping.
-    ///
-    /// # Errors
-    /// [`crate::error::Error::Torch`] when libtorch refuses an operation.
-    fn step(&mut self, indices: &[usize], learning_rate: f64) -> Result<Step>;
-
-    /// Mean loss of the validation samples under the present weights, `None` where nothing is held out.
-    ///
-    /// # Errors
-    /// [`crate::error::Error::Torch`] when libtorch refuses an operation.
-    fn validate(&mut self) -> Result<Option<f64>>;
-
-    /// Remembers the present weights, in place of those remembered before.
-    fn remember(&mut self);
-
-    /// Goes back to the remembered weights.
-    fn restore(&mut self);
-
-    /// All numbers that training changes, by name: weights, moments of the optimiser, remembered weights.
-    fn parts(&mut self) -> Vec<(String, Part<'_>)>;
-
-    /// Goes on after so many steps, once its [`Learner::parts`] were replaced by those of then.
-    fn resume(&mut self, n_steps: u64);
-
-    /// Trains these parameters from now on, which [`transfer::Transfer::frozen`] has kept as they were.
-    fn unfreeze(&mut self, _names: &[String]) {}
-}
-
-/// What one optimiser step found out about its batch.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Step {
-    /// Mean loss of the batch, before the step.
-    pub loss: f64,
-    /// Norm of the gradient, before clipping.
-    pub grad_norm: f64,
-}
-
-impl Step {
-    /// What of it is no number any more.
-    fn not_finite(&self) -> Option<String> {
-        match (self.loss.is_finite(), self.grad_norm.is_finite()) {
-            (true, true) => None,
-            (false, _) => Some(format!("training loss became {}", self.loss)),
-            (true, false) => Some(format!("norm of the gradient became {}", self.grad_norm)),
-        }
-    }
-}
 
 fn diverged(what: &str, place: &str, learning_rate: f64) -> StopReason {
     StopReason::Diverged(format!(
         "the {what} {place}: try a lower learning_rate (it was {learning_rate:e}) or clip_grad_norm=1.0, and data of \
          ordinary size"
     ))
-}
-
-/// What watches the training and may end it.
-pub trait Observer {
-    /// Called after every batch; to break is to interrupt, and the best weights so far are kept.
-    fn on_batch(&mut self) -> ControlFlow<()>;
-    /// Called after every epoch with its record; to break is to be content.
-    fn on_epoch(&mut self, epoch: &Epoch) -> ControlFlow<()>;
-    /// Asked after [`Observer::on_epoch`] unless that broke: names of frozen parameters that are trained from now on.
-    fn unfrozen(&mut self) -> Vec<String> {
-        Vec::new()
-    }
-}
-
-/// Why a training ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum StopReason {
-    /// All epochs were run.
-    MaxEpochs,
-    /// The monitored loss had not improved for `patience` epochs.
-    Patience,
-    /// The observer was content.
-    Callback,
-    /// The observer interrupted an epoch.
-    Interrupted,
-    /// A loss, or the gradient, became NaN or infinite; the text says where and what may help.
-    Diverged(String),
-    /// Another process of the training is gone or doesn't answer; the text says what was found.
-    ProcessLost(String),
-}
-
-/// What a training leaves besides the weights.
-#[derive(Debug)]
-pub struct Outcome {
-    /// One record for each finished epoch.
-    pub history: Vec<Epoch>,
-    /// The epoch, from 1, whose weights were kept; 0 when none was finished.
-    pub best_epoch: usize,
-    /// Why it ended.
-    pub stop_reason: StopReason,
 }
 
 /// Trains in place and leaves the weights of the epoch with the least validation loss (training loss where nothing is
@@ -142,7 +55,7 @@ pub fn fit(learner: &mut dyn Learner, config: &TrainConfig, observer: &mut dyn O
     fit_with_checkpoints(learner, config, observer, None)
 }
 
-/// [`fit`] from the checkpoint that was found on, writing others: after an epoch that the observer has heard of, and when
+/// [`fit`] from the checkpoint that was found on, writing others: after an epoch that the observer was told of, and when
 /// training has come to its end.
 ///
 /// # Errors
@@ -175,7 +88,7 @@ pub fn fit_with_checkpoints(
         if run.progress.record(epoch) {
             run.learner.remember();
         }
-        let is_content = observer.on_epoch(&epoch).is_break();
+        let ends_here = observer.on_epoch(&epoch).is_break();
         let unfrozen = observer.unfrozen();
         if !unfrozen.is_empty() {
             run.learner.unfreeze(&unfrozen);
@@ -183,7 +96,7 @@ pub fn fit_with_checkpoints(
         if let Some(checkpoints) = &mut checkpoints {
             checkpoints.after_epoch(run.learner, &run.progress, run.progress.end(config).is_some())?;
         }
-        if is_content {
+        if ends_here {
             break StopReason::Callback;
         }
     };
@@ -208,7 +121,8 @@ impl<'a> Run<'a> {
         Self { learner, config, progress, order }
     }
 
-    /// The steps of the next epoch and a look at the held-out samples; the inner error is a reason to stop, not a failure.
+    /// The steps of the next epoch and the loss of the held-out samples; the inner error is a reason to stop, not a
+    /// failure.
     fn epoch(&mut self, observer: &mut dyn Observer) -> Result<std::result::Result<Epoch, StopReason>> {
         let (started, number) = (Instant::now(), self.progress.history.len() + 1);
         let (epoch_len, step_size) = (self.order.epoch_len, self.order.step_size);

@@ -2,55 +2,13 @@
 //!
 //! Our own, because libtorch's keep their state to themselves: a training that can't save it can't resume.
 
-use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
-use super::checkpoint::Part;
-use super::config::TrainConfig;
-use super::transfer::Pace;
+use super::config::OptimizerKind;
+use super::learner::Part;
+use super::pace::Pace;
+use super::packed_optimizer::{clip_factor, BETA1, BETA2, EPSILON};
 use crate::error::Result;
-use crate::kernel::adam::AdamStep;
-
-const BETA1: f64 = 0.9;
-const BETA2: f64 = 0.999;
-const EPSILON: f64 = 1e-8;
-
-/// How weight decay enters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum OptimizerKind {
-    /// As an L2 penalty, added to the gradient.
-    Adam,
-    /// Decoupled: the weights shrink by `learning_rate * weight_decay` in each step.
-    Adamw,
-}
-
-impl TrainConfig {
-    /// The same arithmetic for the kernel: step `n_steps`, counted from 1, after a gradient of norm `grad_norm`.
-    #[allow(clippy::cast_possible_truncation)] // single precision is what the parameters have
-    pub(super) fn adam_step(&self, n_steps: i32, learning_rate: f64, grad_norm: f64) -> AdamStep {
-        let (l2_penalty, shrink) = match self.optimizer {
-            OptimizerKind::Adam => (self.weight_decay, 1.0),
-            OptimizerKind::Adamw => (0.0, 1.0 - learning_rate * self.weight_decay),
-        };
-        AdamStep {
-            step_size: (learning_rate / (1.0 - BETA1.powi(n_steps))) as f32,
-            betas: (BETA1 as f32, BETA2 as f32),
-            correction2_sqrt: (1.0 - BETA2.powi(n_steps)).sqrt() as f32,
-            epsilon: EPSILON as f32,
-            l2_penalty: l2_penalty as f32,
-            shrink: shrink as f32,
-            grad_scale: self.clip_grad_norm.map_or(1.0, |max_norm| clip_factor(max_norm, grad_norm)) as f32,
-            grad_limit: self.clip_grad_value.unwrap_or(f64::INFINITY) as f32,
-        }
-    }
-}
-
-/// What a gradient of norm `norm` is multiplied by.
-fn clip_factor(max_norm: f64, norm: f64) -> f64 {
-    // PyTorch adds this, so that a norm just above the limit is divided by a little more
-    (max_norm / (norm + 1e-6)).min(1.0)
-}
 
 /// Parameters with their running moments.
 #[derive(Debug)]

@@ -2,12 +2,43 @@
 
 use std::ops::Range;
 
-use super::checkpoint::{Part, PARTS};
-use super::config::TrainConfig;
-use super::transfer::Pace;
+use super::config::{OptimizerKind, TrainConfig};
+use super::learner::{Part, PARTS};
+use super::pace::Pace;
 use crate::kernel::aligned::Aligned;
 use crate::kernel::isa::InstructionSet;
-use crate::kernel::pool;
+use crate::kernel::{pool, AdamStep};
+
+pub(super) const BETA1: f64 = 0.9;
+pub(super) const BETA2: f64 = 0.999;
+pub(super) const EPSILON: f64 = 1e-8;
+
+impl TrainConfig {
+    /// The arithmetic of Adam for the kernel: step `n_steps`, counted from 1, after a gradient of norm `grad_norm`.
+    #[allow(clippy::cast_possible_truncation)] // single precision is what the parameters have
+    fn adam_step(&self, n_steps: i32, learning_rate: f64, grad_norm: f64) -> AdamStep {
+        let (l2_penalty, shrink) = match self.optimizer {
+            OptimizerKind::Adam => (self.weight_decay, 1.0),
+            OptimizerKind::Adamw => (0.0, 1.0 - learning_rate * self.weight_decay),
+        };
+        AdamStep {
+            step_size: (learning_rate / (1.0 - BETA1.powi(n_steps))) as f32,
+            betas: (BETA1 as f32, BETA2 as f32),
+            correction2_sqrt: (1.0 - BETA2.powi(n_steps)).sqrt() as f32,
+            epsilon: EPSILON as f32,
+            l2_penalty: l2_penalty as f32,
+            shrink: shrink as f32,
+            grad_scale: self.clip_grad_norm.map_or(1.0, |max_norm| clip_factor(max_norm, grad_norm)) as f32,
+            grad_limit: self.clip_grad_value.unwrap_or(f64::INFINITY) as f32,
+        }
+    }
+}
+
+/// What a gradient of norm `norm` is multiplied by.
+pub(super) fn clip_factor(max_norm: f64, norm: f64) -> f64 {
+    // PyTorch adds this, so that a norm just above the limit is divided by a little more
+    (max_norm / (norm + 1e-6)).min(1.0)
+}
 
 /// Moments of all numbers, and the paces of the parameters that they are of.
 #[derive(Debug)]

@@ -2,9 +2,9 @@
 
 use super::config::TrainConfig;
 use super::history::Epoch;
+use super::observer::StopReason;
 use super::schedule::{LrSchedule, ReduceLrOnPlateau};
 use super::stop::EarlyStopping;
-use super::StopReason;
 use crate::error::Result;
 
 /// Steps that can be counted in double precision.
@@ -39,7 +39,7 @@ impl Progress {
         }
     }
 
-    /// Takes notice of an epoch; true: it was the best so far.
+    /// Records an epoch; true: it was the best so far.
     pub(super) fn record(&mut self, epoch: Epoch) -> bool {
         let monitored = epoch.monitored();
         let is_best = monitored < self.best.0;

@@ -3,11 +3,11 @@
 use tch::{Kind, Tensor};
 
 use super::batch::Loader;
-use super::config::TrainConfig;
-use super::mixed_precision::{HalfNetwork, Precision};
+use super::config::{Precision, TrainConfig};
+use super::learner::{Learner, Part, Step};
+use super::mixed_precision::HalfNetwork;
 use super::optimizer::Optimizer;
-use super::transfer::Pace;
-use super::{Learner, Part, Step};
+use super::pace::Pace;
 use crate::error::Result;
 use crate::network::parameter::is_of_line;
 use crate::network::{Network, NetworkConfig, Parameters};
@@ -20,7 +20,7 @@ const VALIDATION_BATCH: usize = 256;
 pub struct TorchLearner<'a> {
     network: &'a dyn Network,
     parameters: &'a Parameters,
-    /// What goes forwards and back in place of it.
+    /// Its copy that computes the forward and the backward pass.
     half: Option<HalfNetwork>,
     train: Loader<'a>,
     validation: Option<Loader<'a>>,
@@ -54,7 +54,7 @@ impl<'a> TorchLearner<'a> {
         }
     }
 
-    /// Goes forwards and back in bfloat16, if that is asked for.
+    /// Computes the forward and the backward pass in bfloat16, if that is asked for.
     ///
     /// # Errors
     /// [`crate::error::Error::Torch`] when there is no memory for it.
@@ -181,52 +181,19 @@ fn number(scalar: &Tensor) -> Result<f64> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use tch::Device;
 
     use super::*;
-    use crate::network::{build, Architecture, NetworkConfig};
+    use crate::network::{build, NetworkConfig};
     use crate::series::table::Table;
     use crate::series::Matrix;
-    use crate::train::loss::Loss;
-    use crate::train::optimizer::OptimizerKind;
-    use crate::train::schedule::LrSchedule;
-    use crate::train::transfer::Transfer;
 
-    const NETWORK: NetworkConfig = NetworkConfig {
-        architecture: Architecture::Lstm,
-        input_size: 1,
-        hidden_size: 8,
-        num_layers: 2,
-        bidirectional: false,
-        dropout: 0.4,
-        output_size: 1,
-        skip: None,
-        tbptt: None,
-    };
-    static TRAINING: TrainConfig = TrainConfig {
-        loss: Loss::Mse,
-        optimizer: OptimizerKind::Adam,
-        learning_rate: 0.1,
-        weight_decay: 0.0,
-        batch_size: 4,
-        accumulate_grad_batches: 1,
-        max_epochs: 1,
-        patience: None,
-        min_delta: 0.0,
-        steps_per_epoch: None,
-        lr_schedule: LrSchedule::Plateau,
-        lr_patience: None,
-        lr_factor: 0.5,
-        clip_grad_norm: None,
-        clip_grad_value: None,
-        precision: Precision::Float32,
-        shuffle: true,
-        seed: 9,
-        n_threads: None,
-        checkpoint: None,
-        processes: None,
-        transfer: Transfer::none(),
-    };
+    static NETWORK: LazyLock<NetworkConfig> =
+        LazyLock::new(|| NetworkConfig { hidden_size: 8, num_layers: 2, dropout: 0.4, ..NetworkConfig::default() });
+    static TRAINING: LazyLock<TrainConfig> =
+        LazyLock::new(|| TrainConfig { learning_rate: 0.1, batch_size: 4, seed: 9, ..TrainConfig::default() });
     const INPUTS: [f32; 6] = [0.1, -0.3, 0.5, 0.9, -0.7, 0.2];
     const TARGETS: [f32; 3] = [0.4, 0.8, -0.6];
 

@@ -3,10 +3,10 @@
 import ast
 import hashlib
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.contract.rust_imports import Imports, expand, without_comments, without_tests
 
 import lstmforecast
 from lstmforecast import _core, _libtorch
@@ -14,7 +14,7 @@ from lstmforecast import _core, _libtorch
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "src"
 RIVER = ["series", "kernel", "network", "train", "model", "watch", "text", "python"]
-LEAVES = {"distribution", "error", "memory", "metric", "rng", "store"}
+LEAVES = {"distribution", "error", "level", "memory", "metric", "rng", "store"}
 MOST_LINES = 400
 VAGUE = {"utils", "helpers", "common", "base", "manager"}
 
@@ -40,39 +40,18 @@ def room_of(path: Path) -> str:
     return path.relative_to(SOURCE).parts[0].removesuffix(".rs")
 
 
-def without_comments(code: str) -> str:
-    return re.sub(r"//[^\n]*|/\*.*?\*/", "", code, flags=re.DOTALL)
-
-
 def used_rooms(code: str) -> set[str]:
     """Modules named after `crate::`, in paths and in `use crate::{a::b, c}`."""
-    code = without_comments(code)
-    used = set(re.findall(r"\bcrate::([a-z_]+)", code))
-    for start in (match.end() for match in re.finditer(r"\bcrate::\{", code)):
-        used.update(name for name in top_level_names(code[start:]) if name != "self")
+    trees = re.findall(r"\bcrate::(?:\{[^;]*|[a-z_]+)", without_comments(code))
+    used = {names[1] for tree in trees for names, _ in expand(tree) if len(names) > 1}
     return used & ({*RIVER} | LEAVES)
-
-
-def top_level_names(text: str) -> Iterator[str]:
-    """First names of the items of a brace that was just opened, up to where it closes."""
-    depth, item = 0, ""
-    for character in text:
-        if character == "}" and depth == 0:
-            break
-        depth += (character == "{") - (character == "}")
-        if character == "," and depth == 0:
-            yield from re.findall(r"^\s*([a-z_]+)", item)
-            item = ""
-        else:
-            item += character
-    yield from re.findall(r"^\s*([a-z_]+)", item)
 
 
 def code_lines(path: Path) -> int:
     """Lines without the unit tests at a Rust file's foot, and without Python's docstrings."""
     text = path.read_text(encoding="utf-8")
     if path.suffix == ".rs":
-        return text.split("#[cfg(test)]")[0].count("\n")
+        return without_tests(text).count("\n")
     documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
     strings = [
         node.body[0] for node in ast.walk(ast.parse(text)) if isinstance(node, documented) and ast.get_docstring(node)
@@ -98,6 +77,26 @@ def test_data_flows_one_way(path: Path) -> None:
     allowed = LEAVES if room in LEAVES else LEAVES | {*RIVER[: RIVER.index(room) + 1]}
     upstream = used_rooms(path.read_text(encoding="utf-8")) - allowed
     assert not upstream, f"{room} uses {sorted(upstream)}, which lies downstream of it"
+
+
+def test_no_file_of_the_core_uses_one_that_uses_it() -> None:
+    assert Imports(SOURCE).circles() == []
+
+
+def test_circles_are_found_through_re_exports_and_paths(tmp_path: Path) -> None:
+    files = {
+        "lib.rs": "pub mod a;\npub mod leaf;",
+        "a/mod.rs": "mod one;\nmod two;\npub use one::One;\npub use two::make;",
+        "a/one.rs": "use super::make;\npub struct One;",
+        "a/two.rs": "pub const fn make() -> super::One { crate::leaf::of() }",
+        "leaf.rs": "use std::fmt;\npub fn of() {}\n#[cfg(test)]\nmod tests {\n use crate::a::One;\n}",
+    }
+    (tmp_path / "a").mkdir()
+    for name, code in files.items():
+        (tmp_path / name).write_text(code)
+    assert Imports(tmp_path).circles() == [["a::one", "a::two"]]
+    (tmp_path / "a" / "one.rs").write_text("pub struct One;")
+    assert Imports(tmp_path).circles() == []
 
 
 @pytest.mark.parametrize("path", RUST_FILES, ids=identify)

@@ -4,16 +4,18 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 use lstmforecast::kernel::workspace::Needs;
-use lstmforecast::model::{Backend, Channels, Model, ModelConfig, Supervision};
+use lstmforecast::model::{Backend, Model, ModelConfig};
 use lstmforecast::network::fused::FusedNetwork;
-use lstmforecast::network::{build, Architecture, NetworkConfig};
-use lstmforecast::series::augment::{windows_alone, Augmentation, Augmenter, Method, Scratch};
+use lstmforecast::network::{build, NetworkConfig};
+use lstmforecast::series::augment::{Augmentation, Augmenter, Method, Scratch};
+use lstmforecast::series::lens::WindowLayout;
 use lstmforecast::series::normalize::Normalize;
 use lstmforecast::series::table::Table;
 use lstmforecast::series::Matrix;
-use lstmforecast::train::fused_gradient::{FusedGradient, Task};
+use lstmforecast::train::fused_gradient::FusedGradient;
 use lstmforecast::train::loss::Loss;
 use lstmforecast::train::processes::Share;
+use lstmforecast::train::sample_batch::SampleBatch;
 use tch::Device;
 
 /// The system's allocator, which counts what the present thread asks of it.
@@ -58,28 +60,15 @@ fn allocations_are_counted() {
 fn one_window_takes_the_memory_of_its_forecast() {
     for (hidden_size, n_threads) in [(8, 1), (150, 2)] {
         let mut model = Model::new(ModelConfig {
-            architecture: Architecture::Lstm,
             hidden_size,
             num_layers: 2,
             bidirectional: true,
-            dropout: 0.0,
             window_size: 10,
-            segment_length: 1,
-            linear_skip: false,
-            channels: Channels::Together,
             horizon: 3,
             n_features: 2,
-            n_targets: 1,
             normalize: Some(Normalize::Last),
-            n_known: 0,
-            indicator: false,
-            distribution: None,
-            supervision: Supervision::Last,
-            tbptt: None,
             backend: Backend::Fused,
-            device: "cpu".to_owned(),
-            layer_devices: None,
-            seed: 0,
+            ..ModelConfig::default()
         })
         .unwrap();
         let values: Vec<f64> = (0..20).map(f64::from).collect();
@@ -93,17 +82,7 @@ fn one_window_takes_the_memory_of_its_forecast() {
 
 /// Bytes that a step over 256 windows of 50 steps asks for, cut into batches of `batch_size`.
 fn bytes_of_a_step(batch_size: usize) -> usize {
-    let config = NetworkConfig {
-        architecture: Architecture::Lstm,
-        input_size: 1,
-        hidden_size: 32,
-        num_layers: 1,
-        bidirectional: false,
-        dropout: 0.0,
-        tbptt: None,
-        output_size: 1,
-        skip: None,
-    };
+    let config = NetworkConfig::default();
     let (_, weights) = build(&config, 0, Device::Cpu).unwrap();
     let network = FusedNetwork::new(&config, &weights).unwrap();
     let (inputs, targets) = (vec![0.5f32; 256 * 50], vec![1.0f32; 256]);
@@ -114,7 +93,7 @@ fn bytes_of_a_step(batch_size: usize) -> usize {
     let mut gradient = FusedGradient::new(&network, batch_size, 50, Needs::default(), 1);
     gradient.compute(
         &network,
-        Task { samples: &table, indices: &indices, share: Share::WHOLE, loss: &Loss::Mse, masks: None },
+        SampleBatch { samples: &table, indices: &indices, share: Share::WHOLE, loss: &Loss::Mse, masks: None },
     );
     BYTES.get() - before
 }
@@ -136,7 +115,7 @@ fn augmented_windows_take_no_memory_after_the_first() {
         Method::WindowSlice { size: 0.9 },
     ];
     let augmentations = methods.map(|method| Augmentation { probability: 1.0, method });
-    let augmenter = Augmenter::new(&augmentations, windows_alone(20, 3), 0).unwrap();
+    let augmenter = Augmenter::new(&augmentations, WindowLayout::windows_alone(20, 3), 0).unwrap();
     let (mut window, mut scratch) = ([1.0f32; 60], Scratch::default());
     let mut apply = |step| augmenter.apply((step, 0), (&mut window, &mut []), &mut scratch);
     apply(0);

@@ -6,12 +6,9 @@ use proptest::prelude::*;
 
 use lstmforecast::error::{Error, Result};
 use lstmforecast::store;
-use lstmforecast::train::checkpoint::{seed, CheckpointConfig};
-use lstmforecast::train::loss::Loss;
-use lstmforecast::train::mixed_precision::Precision;
-use lstmforecast::train::optimizer::OptimizerKind;
+use lstmforecast::train::checkpoint::seed;
+use lstmforecast::train::config::CheckpointConfig;
 use lstmforecast::train::schedule::LrSchedule;
-use lstmforecast::train::transfer::Transfer;
 use lstmforecast::train::{
     fit, fit_with_checkpoints, Checkpoints, Epoch, Learner, Outcome, Part, Step, StopReason, TrainConfig,
 };
@@ -72,28 +69,14 @@ impl Learner for Sum {
 
 fn config(lr_schedule: LrSchedule) -> TrainConfig {
     TrainConfig {
-        loss: Loss::Mse,
-        optimizer: OptimizerKind::Adam,
         learning_rate: 0.5,
-        weight_decay: 0.0,
         batch_size: 4,
-        accumulate_grad_batches: 1,
         max_epochs: 9,
         patience: Some(3),
-        min_delta: 0.0,
-        steps_per_epoch: None,
         lr_schedule,
         lr_patience: Some(0),
-        lr_factor: 0.5,
-        clip_grad_norm: None,
-        clip_grad_value: None,
-        precision: Precision::Float32,
-        shuffle: true,
         seed: 1,
-        n_threads: None,
-        checkpoint: None,
-        processes: None,
-        transfer: Transfer::none(),
+        ..TrainConfig::default()
     }
 }
 

@@ -2,44 +2,23 @@
 
 use std::ops::ControlFlow;
 
-use lstmforecast::model::fit::{DataConfig, ScalerChoice};
-use lstmforecast::model::{Backend, Channels, Model, ModelConfig, Supervision};
-use lstmforecast::network::Architecture;
+use lstmforecast::model::{DataConfig, Model, ModelConfig, ScalerChoice};
 use lstmforecast::rng::{Purpose, Rng};
 use lstmforecast::series::normalize::Normalize;
 use lstmforecast::series::scale::ScalerKind;
 use lstmforecast::series::{Matrix, Panel};
 use lstmforecast::train::loss::Loss;
-use lstmforecast::train::mixed_precision::Precision;
-use lstmforecast::train::optimizer::OptimizerKind;
-use lstmforecast::train::schedule::LrSchedule;
-use lstmforecast::train::transfer::Transfer;
 use lstmforecast::train::{Epoch, Observer, Outcome, StopReason, TrainConfig};
 
 pub(super) fn model() -> Model {
     Model::new(ModelConfig {
-        architecture: Architecture::Lstm,
         hidden_size: 8,
         num_layers: 2,
-        bidirectional: false,
         dropout: 0.1,
-        window_size: 12,
-        segment_length: 1,
-        linear_skip: false,
-        channels: Channels::Together,
         horizon: 3,
-        n_features: 1,
-        n_targets: 1,
         normalize: Some(Normalize::Last),
-        n_known: 0,
-        indicator: false,
-        distribution: None,
-        supervision: Supervision::Last,
-        tbptt: None,
-        backend: Backend::Auto,
-        device: "cpu".to_owned(),
-        layer_devices: None,
         seed: 3,
+        ..ModelConfig::default()
     })
     .unwrap()
 }
@@ -54,28 +33,12 @@ const DATA: DataConfig = DataConfig {
 
 pub(super) fn training() -> TrainConfig {
     TrainConfig {
-        loss: Loss::Mse,
-        optimizer: OptimizerKind::Adam,
         learning_rate: 1e-2,
-        weight_decay: 0.0,
-        batch_size: 32,
-        accumulate_grad_batches: 1,
         max_epochs: 4,
         patience: Some(10),
-        min_delta: 0.0,
-        steps_per_epoch: None,
-        lr_schedule: LrSchedule::Plateau,
         lr_patience: Some(5),
-        lr_factor: 0.5,
-        clip_grad_norm: None,
-        clip_grad_value: None,
-        precision: Precision::Float32,
-        shuffle: true,
         seed: 3,
-        n_threads: None,
-        checkpoint: None,
-        processes: None,
-        transfer: Transfer::none(),
+        ..TrainConfig::default()
     }
 }
 

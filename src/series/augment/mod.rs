@@ -6,20 +6,21 @@
 //! normalised; what a window was scaled by stays what it was.
 
 mod draws;
+mod scratch;
 mod sequence;
 mod spline;
 mod time;
 
 use serde::{Deserialize, Serialize};
 
-use super::lens::Layout;
+use super::lens::WindowLayout;
 use super::{Gathered, Samples};
 use crate::error::{Error, Result};
 use crate::rng::{Purpose, Rng};
 pub use draws::Draws;
+pub use scratch::Scratch;
 pub use sequence::Number;
 use sequence::Sequence;
-use spline::{spline, SplineRoom};
 use time::Times;
 
 /// Knots of a curve at the most.
@@ -103,7 +104,7 @@ impl Augmentation {
         if draws.uniform() >= self.probability {
             return;
         }
-        let Layout { window_size, horizon, .. } = sequence.layout;
+        let WindowLayout { window_size, horizon, .. } = sequence.layout;
         let (targets, times) = (0..sequence.layout.n_targets_at_once(), Times { window_size, horizon });
         match self.method {
             Method::Jitter { sigma } => sequence.change_inputs(|value| value + sigma * draws.normal()),
@@ -124,46 +125,11 @@ impl Augmentation {
     }
 }
 
-/// Room for one augmentation at a time.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Scratch {
-    heights: Vec<f64>,
-    spline: SplineRoom,
-    curve: Vec<f64>,
-    column: Vec<f64>,
-}
-
-impl Scratch {
-    /// `n` points of a smooth curve through heights of mean 1.
-    fn draw_curve(&mut self, knots: usize, sigma: f64, n: usize, draws: &mut Draws) {
-        self.heights.clear();
-        self.heights.extend((0..knots + 2).map(|_| 1.0 + sigma * draws.normal()));
-        spline(&self.heights, n, &mut self.spline, &mut self.curve);
-    }
-}
-
-/// The layout of windows with nothing after them, whatever their targets are: all `width` features are treated alike.
-pub const fn windows_alone(window_size: usize, width: usize) -> Layout {
-    Layout {
-        window_size,
-        horizon: 0,
-        n_features: width,
-        n_targets: width,
-        n_known: 0,
-        n_future: 0,
-        level_rows: window_size,
-        supervised_steps: 1,
-        indicator: false,
-        independent: false,
-        normalize: None,
-    }
-}
-
 /// The augmentations of one training, applied one after the other.
 #[derive(Debug, Clone)]
 pub struct Augmenter {
     augmentations: Vec<Augmentation>,
-    layout: Layout,
+    layout: WindowLayout,
     key: u64,
 }
 
@@ -172,7 +138,7 @@ impl Augmenter {
     ///
     /// # Errors
     /// As [`Augmentation::check`]; [`Error::Value`] for another method than jitter where targets of several steps overlap.
-    pub fn new(augmentations: &[Augmentation], layout: Layout, seed: u64) -> Result<Self> {
+    pub fn new(augmentations: &[Augmentation], layout: WindowLayout, seed: u64) -> Result<Self> {
         augmentations.iter().try_for_each(Augmentation::check)?;
         let moves_targets = |each: &Augmentation| !matches!(each.method, Method::Jitter { .. });
         if layout.supervised_steps > 1 && augmentations.iter().any(moves_targets) {

@@ -1,6 +1,6 @@
 //! A sample as one sequence: the rows of its window, then those of its horizon.
 
-use crate::series::lens::Layout;
+use crate::series::lens::WindowLayout;
 
 /// A number that is computed with in double precision.
 pub trait Number: Copy + Into<f64> {
@@ -24,7 +24,7 @@ impl Number for f64 {
 /// The input and the target of one sample: targets and what is known in advance go on from row to row over the horizon, other
 /// columns end with the window.
 pub(super) struct Sequence<'a, T> {
-    pub(super) layout: Layout,
+    pub(super) layout: WindowLayout,
     pub(super) inputs: &'a mut [T],
     pub(super) targets: &'a mut [T],
 }
@@ -65,7 +65,7 @@ impl<T: Number> Sequence<'_, T> {
 
     /// Changes what the network sees: the window, then what is known in advance of the horizon, in the order of memory.
     pub(super) fn change_inputs(&mut self, mut change: impl FnMut(f64) -> f64) {
-        let Layout { window_size, horizon, n_future, .. } = self.layout;
+        let WindowLayout { window_size, horizon, n_future, .. } = self.layout;
         let (known, n_values) = (self.known_at(), self.layout.n_values());
         let rows = window_size + if n_future > 0 { horizon } else { 0 };
         for (row, inputs) in self.inputs.chunks_exact_mut(self.layout.width()).take(rows).enumerate() {
@@ -81,7 +81,7 @@ impl<T: Number> Sequence<'_, T> {
     /// No row may show a time on the other side of the window's last row. Indicators are those of the nearest row; a target
     /// beside a missing one is missing.
     pub(super) fn resample(&mut self, times: &[f64], old: &mut Vec<f64>) {
-        let Layout { window_size, indicator, .. } = self.layout;
+        let WindowLayout { window_size, indicator, .. } = self.layout;
         let (n_values, n_targets) = (self.layout.n_values(), self.layout.n_targets_at_once());
         for column in 0..n_values {
             let is_gap = indicator && column < n_targets && self.is_gap(window_size - 1, column);

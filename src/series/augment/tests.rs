@@ -3,7 +3,7 @@ use crate::series::table::Table;
 use crate::series::Matrix;
 
 const NAN: f32 = f32::NAN;
-const LAYOUT: Layout = Layout { horizon: 2, ..windows_alone(3, 1) };
+const LAYOUT: WindowLayout = WindowLayout { horizon: 2, ..WindowLayout::windows_alone(3, 1) };
 
 fn always(method: Method) -> Augmentation {
     Augmentation { probability: 1.0, method }
@@ -11,7 +11,7 @@ fn always(method: Method) -> Augmentation {
 
 const SLICE: Method = Method::WindowSlice { size: 0.5 };
 
-fn apply(method: Method, layout: Layout, inputs: &[f32], targets: &[f32]) -> (Vec<f32>, Vec<f32>) {
+fn apply(method: Method, layout: WindowLayout, inputs: &[f32], targets: &[f32]) -> (Vec<f32>, Vec<f32>) {
     let (mut inputs, mut targets) = (inputs.to_vec(), targets.to_vec());
     let augmenter = Augmenter::new(&[always(method)], layout, 0).unwrap();
     augmenter.apply((0, 0), (&mut inputs, &mut targets), &mut Scratch::default());
@@ -44,7 +44,7 @@ fn a_target_beside_a_missing_one_is_missing() {
     assert!(inputs.iter().all(|value| value.is_finite()));
     assert_eq!((targets[0].is_nan(), targets[1].is_nan()), (false, true));
     // the last row seen was filled in
-    let layout = Layout { indicator: true, ..LAYOUT };
+    let layout = WindowLayout { indicator: true, ..LAYOUT };
     let (inputs, targets) = apply(SLICE, layout, &[-2., 0., -1., 0., -1., 1.], &[10., 20.]);
     assert_eq!([inputs[1], inputs[3], inputs[5]], [0., 0., 1.]);
     assert_eq!((targets[0].is_nan(), targets[1].is_nan()), (true, 2.0 * drawn_size() < 1.0));
@@ -53,7 +53,7 @@ fn a_target_beside_a_missing_one_is_missing() {
 #[test]
 fn what_is_known_in_advance_is_warped_with_the_targets_and_rows_beyond_stay() {
     // target, past feature, known feature, indicator; three rows of the future, of which the horizon has two
-    let layout = Layout { n_features: 3, n_targets: 1, n_known: 1, n_future: 3, indicator: true, ..LAYOUT };
+    let layout = WindowLayout { n_features: 3, n_targets: 1, n_known: 1, n_future: 3, indicator: true, ..LAYOUT };
     let time = |row: f32| [row, row, row, 0.];
     let future = |row: f32| [0., 0., row, 1.];
     let inputs = [time(0.), time(1.), time(2.), future(3.), future(4.), [0., 0., 7., 1.]].concat();
@@ -72,7 +72,7 @@ fn what_is_known_in_advance_is_warped_with_the_targets_and_rows_beyond_stay() {
 
 #[test]
 fn features_that_are_no_targets_keep_their_size() {
-    let layout = Layout { n_features: 2, n_targets: 1, ..LAYOUT };
+    let layout = WindowLayout { n_features: 2, n_targets: 1, ..LAYOUT };
     let (inputs, targets) = apply(Method::Scale { sigma: 0.5 }, layout, &[1., 5., 2., 5., 3., 5.], &[4., 5.]);
     let factor = inputs[0];
     assert_ne!(factor, 1.0);
@@ -85,7 +85,7 @@ fn features_that_are_no_targets_keep_their_size() {
 fn gathered(augmentations: &[Augmentation], seed: u64, step: u64, indices: &[usize]) -> Vec<f32> {
     let values: Vec<f32> = (0..12).map(|i| i as f32).collect();
     let table = Table::new(Matrix::new(&values, 4).unwrap(), Matrix::new(&values[..3], 1).unwrap(), &[1.0; 3]);
-    let augmenter = Augmenter::new(augmentations, windows_alone(2, 2), seed).unwrap();
+    let augmenter = Augmenter::new(augmentations, WindowLayout::windows_alone(2, 2), seed).unwrap();
     let samples = augmenter.during(&table, step);
     let mut batch = Gathered::default();
     for &index in indices {
@@ -139,12 +139,12 @@ fn numbers_that_make_no_sense_are_named() {
         assert_eq!(text(1.0, Method::MagnitudeWarp { knots, sigma: 0.1 }), expected);
     }
     let wrong = [Augmentation { probability: -1.0, method: SLICE }];
-    assert!(Augmenter::new(&wrong, windows_alone(2, 2), 0).is_err());
+    assert!(Augmenter::new(&wrong, WindowLayout::windows_alone(2, 2), 0).is_err());
 }
 
 #[test]
 fn targets_of_several_steps_are_left_as_they_are() {
-    let layout = Layout { supervised_steps: 3, ..LAYOUT };
+    let layout = WindowLayout { supervised_steps: 3, ..LAYOUT };
     assert!(Augmenter::new(&[always(Method::Jitter { sigma: 0.1 })], layout, 0).is_ok());
     assert!(Augmenter::new(&[always(Method::Scale { sigma: 0.1 })], layout, 0).is_err());
 }

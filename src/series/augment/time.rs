@@ -1,7 +1,7 @@
 //! Which time each row of a warped sequence shows.
 
 use super::draws::Draws;
-use super::Scratch;
+use super::scratch::Scratch;
 
 /// No curve makes time stand still or run back.
 const LEAST_SPEED: f64 = 0.1;

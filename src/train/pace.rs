@@ -1,45 +1,11 @@
-//! How training treats weights that it didn't draw: which stay as they are, and how fast the others move.
-
-use std::collections::{BTreeMap, BTreeSet};
-
-use serde::{Deserialize, Serialize};
+//! How fast each parameter is trained, and which stay as they are.
 
 use super::config::TrainConfig;
-use crate::error::{Error, Result};
 use crate::network::parameter::is_of_line;
 
-/// The learning rate of the linear way past the LSTM, which starts where a regression ends, as a part of that of all else.
+/// The learning rate of the linear skip connection past the LSTM, which starts where a regression ends, as a part of
+/// that of all else.
 const LINE_RATE: f64 = 0.1;
-
-/// What is said of single parameters, under their names.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Transfer {
-    /// Learning rates of their own, as the `lr` of parameter groups in `torch.optim`; the schedule goes for them too.
-    pub learning_rates: BTreeMap<String, f64>,
-    /// Parameters that get no update.
-    pub frozen: BTreeSet<String>,
-    /// Whether a linear way that isn't zero is solved anew, from where it is, and not left there.
-    pub adapt_line: bool,
-}
-
-impl Transfer {
-    /// Nothing is said.
-    pub const fn none() -> Self {
-        Self { learning_rates: BTreeMap::new(), frozen: BTreeSet::new(), adapt_line: false }
-    }
-
-    /// Whether every rate makes sense.
-    ///
-    /// # Errors
-    /// [`Error::Value`] that names the first that doesn't.
-    pub(super) fn check(&self) -> Result<()> {
-        match self.learning_rates.iter().find(|(_, rate)| !(rate.is_finite() && **rate > 0.0)) {
-            Some((name, rate)) => Err(Error::Value(format!("expected a learning rate above 0 for {name}, got {rate}"))),
-            None => Ok(()),
-        }
-    }
-}
 
 /// How fast one parameter is trained.
 #[derive(Debug, Clone, PartialEq)]

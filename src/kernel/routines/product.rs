@@ -5,7 +5,7 @@ use super::vector::Vector;
 
 /// What the sums of a product start from.
 #[derive(Clone, Copy)]
-pub(super) enum Start<'a> {
+pub(crate) enum Start<'a> {
     /// Zero.
     Zero,
     /// What the output holds.
@@ -15,21 +15,21 @@ pub(super) enum Start<'a> {
 }
 
 /// `out[row][column] = start + sum over k of a[row][k] * panel[k][column]`, for the one to four vectors of one panel.
-pub(super) struct Product<'a> {
-    pub(super) rows: usize,
+pub(crate) struct Product<'a> {
+    pub(crate) rows: usize,
     /// Rows of `a`: block `b` of `block_len` columns starts at `b * block_stride`, its rows `row_stride` apart.
-    pub(super) a: &'a [f32],
-    pub(super) n_blocks: usize,
-    pub(super) block_len: usize,
-    pub(super) block_stride: usize,
-    pub(super) row_stride: usize,
+    pub(crate) a: &'a [f32],
+    pub(crate) n_blocks: usize,
+    pub(crate) block_len: usize,
+    pub(crate) block_stride: usize,
+    pub(crate) row_stride: usize,
     /// `[k][n_vectors * V::LANES]`.
-    pub(super) panel: &'a [f32],
-    pub(super) n_vectors: usize,
-    pub(super) start: Start<'a>,
+    pub(crate) panel: &'a [f32],
+    pub(crate) n_vectors: usize,
+    pub(crate) start: Start<'a>,
     /// `(rows, n_vectors * V::LANES)`, rows `out_stride` apart.
-    pub(super) out: &'a mut [f32],
-    pub(super) out_stride: usize,
+    pub(crate) out: &'a mut [f32],
+    pub(crate) out_stride: usize,
 }
 
 impl Product<'_> {
@@ -44,8 +44,11 @@ impl Product<'_> {
     }
 
     /// Computes the product.
+    ///
+    /// # Safety
+    /// The processor has the instructions of `V`.
     #[inline(always)]
-    pub(super) fn run<V: Vector>(&mut self) {
+    pub(super) unsafe fn run<V: Vector>(&mut self) {
         self.check::<V>();
         match self.n_vectors {
             1 => for_rows::<V>(self.rows, &mut ProductTile::<1>(self)),
@@ -59,7 +62,7 @@ struct ProductTile<'s, 'a, const NV: usize>(&'s mut Product<'a>);
 
 impl<V: Vector, const NV: usize> RowTile<V> for ProductTile<'_, '_, NV> {
     #[inline(always)]
-    fn run<const MR: usize>(&mut self, row: usize) {
+    unsafe fn run<const MR: usize>(&mut self, row: usize) {
         let product = &mut *self.0;
         let mut sums = match product.start {
             Start::Zero => [[V::splat(0.0); NV]; MR],
@@ -82,23 +85,23 @@ impl<V: Vector, const NV: usize> RowTile<V> for ProductTile<'_, '_, NV> {
 
 /// `gradient[k][column] += sum over steps and rows of input[step][row][k] * output[step][row][column]`, for the one to four
 /// vectors of one panel.
-pub(super) struct Outer<'a> {
-    pub(super) rows: usize,
-    pub(super) n_steps: usize,
+pub(crate) struct Outer<'a> {
+    pub(crate) rows: usize,
+    pub(crate) n_steps: usize,
     /// Step `s` starts at `input_start + s * input_step`, its rows are `input_stride` apart.
-    pub(super) input: &'a [f32],
-    pub(super) input_start: usize,
-    pub(super) input_step: isize,
-    pub(super) input_stride: usize,
+    pub(crate) input: &'a [f32],
+    pub(crate) input_start: usize,
+    pub(crate) input_step: isize,
+    pub(crate) input_stride: usize,
     /// Columns of the input, which are rows of the gradient.
-    pub(super) n_inputs: usize,
+    pub(crate) n_inputs: usize,
     /// Step `s` starts at `s * output_step`, its rows are `output_stride` apart.
-    pub(super) output: &'a [f32],
-    pub(super) output_step: usize,
-    pub(super) output_stride: usize,
-    pub(super) n_vectors: usize,
+    pub(crate) output: &'a [f32],
+    pub(crate) output_step: usize,
+    pub(crate) output_stride: usize,
+    pub(crate) n_vectors: usize,
     /// `[n_inputs][n_vectors * V::LANES]`.
-    pub(super) gradient: &'a mut [f32],
+    pub(crate) gradient: &'a mut [f32],
 }
 
 /// Rows between two visits of memory by the sums: what keeps the outputs, four vectors wide, in the first level of cache
@@ -124,8 +127,11 @@ impl Outer<'_> {
     }
 
     /// Computes the sum.
+    ///
+    /// # Safety
+    /// The processor has the instructions of `V`.
     #[inline(always)]
-    pub(super) fn run<V: Vector>(&mut self) {
+    pub(super) unsafe fn run<V: Vector>(&mut self) {
         self.check::<V>();
         let at_once = (OUTER_PASS / self.rows).max(1);
         for first in (0..self.n_steps).step_by(at_once) {
@@ -146,7 +152,7 @@ struct OuterTile<'s, 'a, const NV: usize> {
 
 impl<V: Vector, const NV: usize> RowTile<V> for OuterTile<'_, '_, NV> {
     #[inline(always)]
-    fn run<const MR: usize>(&mut self, column: usize) {
+    unsafe fn run<const MR: usize>(&mut self, column: usize) {
         let outer = &mut *self.outer;
         let mut sums = load::<V, MR, NV>(outer.gradient, column * NV * V::LANES, NV * V::LANES);
         for step in self.steps.0..self.steps.1 {

@@ -1,7 +1,7 @@
 //! Vectors of floats, one type for each instruction set, and the functions of an LSTM on them.
 //!
-//! Everything here is inlined into a routine that was compiled for the instructions in question (`super::isa`), which is
-//! what makes the calls of the x86 ones sound.
+//! Everything here is inlined into a routine that was compiled for the instructions in question ([`super`]). A vector is made
+//! by functions that are `unsafe`, as they need those instructions; whoever has one may calculate with it.
 
 use std::hint::black_box;
 
@@ -18,13 +18,25 @@ pub(super) trait Vector: Copy {
     const TILE_ROWS: usize;
 
     /// The same number in each lane.
-    fn splat(value: f32) -> Self;
+    ///
+    /// # Safety
+    /// The processor has the instructions of this type.
+    unsafe fn splat(value: f32) -> Self;
     /// The numbers from `at` on.
-    fn load(values: &[f32], at: usize) -> Self;
+    ///
+    /// # Safety
+    /// The processor has the instructions of this type, and `values` has `LANES` numbers from `at` on.
+    unsafe fn load(values: &[f32], at: usize) -> Self;
     /// The finite numbers of half precision from `at` on.
-    fn load_half(values: &[u16], at: usize) -> Self;
+    ///
+    /// # Safety
+    /// As for [`Vector::load`].
+    unsafe fn load_half(values: &[u16], at: usize) -> Self;
     /// Writes the numbers from `at` on.
-    fn store(self, values: &mut [f32], at: usize);
+    ///
+    /// # Safety
+    /// `values` has `LANES` numbers from `at` on.
+    unsafe fn store(self, values: &mut [f32], at: usize);
     /// `self * b + c`.
     fn mul_add(self, b: Self, c: Self) -> Self;
     /// `c - self * b`.
@@ -59,11 +71,13 @@ fn write(values: &mut [f32], at: usize, len: usize) -> *mut f32 {
 }
 
 /// One number.
+///
+/// # Safety
+/// `values` has a number at `at`. Each routine compares the lengths of its slices with the extents that it runs over before it
+/// starts; test builds check every index.
 #[inline(always)]
-pub(super) fn scalar(values: &[f32], at: usize) -> f32 {
-    // SAFETY: each routine compares the lengths of its slices with the extents that it runs over before it starts, and test
-    // builds check every index.
-    unsafe { *read(values, at, 1) }
+pub(super) unsafe fn scalar(values: &[f32], at: usize) -> f32 {
+    *read(values, at, 1)
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -81,31 +95,30 @@ mod x86 {
             #[derive(Clone, Copy)]
             pub(in super::super) struct $name($register);
 
-            // SAFETY of all: values of this type exist only in routines compiled for these instructions, which `isa` calls
-            // only on processors that have them; for the bounds of loads and stores see `scalar`.
+            // SAFETY of all: whoever has made a vector of this type has promised that the processor has these instructions.
             impl Vector for $name {
                 const LANES: usize = $lanes;
                 const MANY_REGISTERS: bool = $many_registers;
                 const TILE_ROWS: usize = $tile_rows;
 
                 #[inline(always)]
-                fn splat(value: f32) -> Self {
-                    Self(unsafe { $splat(value) })
+                unsafe fn splat(value: f32) -> Self {
+                    Self($splat(value))
                 }
 
                 #[inline(always)]
-                fn load(values: &[f32], at: usize) -> Self {
-                    Self(unsafe { $load(read(values, at, $lanes)) })
+                unsafe fn load(values: &[f32], at: usize) -> Self {
+                    Self($load(read(values, at, $lanes)))
                 }
 
                 #[inline(always)]
-                fn load_half(values: &[u16], at: usize) -> Self {
-                    Self(unsafe { $load_half(read(values, at, $lanes)) })
+                unsafe fn load_half(values: &[u16], at: usize) -> Self {
+                    Self($load_half(read(values, at, $lanes)))
                 }
 
                 #[inline(always)]
-                fn store(self, values: &mut [f32], at: usize) {
-                    unsafe { $store(write(values, at, $lanes), self.0) }
+                unsafe fn store(self, values: &mut [f32], at: usize) {
+                    $store(write(values, at, $lanes), self.0);
                 }
 
                 #[inline(always)]
@@ -224,20 +237,18 @@ impl Vector for Portable {
     const TILE_ROWS: usize = if cfg!(target_arch = "aarch64") { 6 } else { 2 };
 
     #[inline(always)]
-    fn splat(value: f32) -> Self {
+    unsafe fn splat(value: f32) -> Self {
         Self([value; 4])
     }
 
     #[inline(always)]
-    fn load(values: &[f32], at: usize) -> Self {
-        // SAFETY: as for `scalar`; an array of f32 is read wherever one may lie.
-        Self(unsafe { read(values, at, 4).cast::<[f32; 4]>().read_unaligned() })
+    unsafe fn load(values: &[f32], at: usize) -> Self {
+        Self(read(values, at, 4).cast::<[f32; 4]>().read_unaligned())
     }
 
     #[inline(always)]
-    fn load_half(values: &[u16], at: usize) -> Self {
-        // SAFETY: as for `load`.
-        let halves = unsafe { read(values, at, 4).cast::<[u16; 4]>().read_unaligned() };
+    unsafe fn load_half(values: &[u16], at: usize) -> Self {
+        let halves = read(values, at, 4).cast::<[u16; 4]>().read_unaligned();
         // with the exponent where a single has it, a half lacks the difference of the two biases
         Self(halves.map(|half| {
             let half = u32::from(half);
@@ -247,9 +258,8 @@ impl Vector for Portable {
     }
 
     #[inline(always)]
-    fn store(self, values: &mut [f32], at: usize) {
-        // SAFETY: as for `load`.
-        unsafe { write(values, at, 4).cast::<[f32; 4]>().write_unaligned(self.0) }
+    unsafe fn store(self, values: &mut [f32], at: usize) {
+        write(values, at, 4).cast::<[f32; 4]>().write_unaligned(self.0);
     }
 
     #[inline(always)]
@@ -268,7 +278,7 @@ impl Vector for Portable {
 
     #[inline(always)]
     fn neg_mul_add(self, b: Self, c: Self) -> Self {
-        self.mul(Self::splat(-1.0)).mul_add(b, c)
+        self.mul(Self([-1.0; 4])).mul_add(b, c)
     }
 
     #[inline(always)]
@@ -327,16 +337,19 @@ impl Tanh<'_> {
     pub(super) fn of<V: Vector, const K: usize>(&self, mut x: [V; K]) -> [V; K] {
         // beyond it, the tangent is 1 to the last bit but one
         const LIMIT: f32 = 7.905_311;
+        const { assert!(K > 0) };
+        // SAFETY: there is a vector already.
+        let splat = |value| unsafe { V::splat(value) };
         let mut square = x;
         for k in 0..K {
             x[k] = x[k].clamp(LIMIT);
             square[k] = x[k].mul(x[k]);
         }
         let (highest, others) = self.coefficients.split_at(1);
-        let mut numerator = [V::splat(highest[0][0]); K];
-        let mut denominator = [V::splat(highest[0][1]); K];
+        let mut numerator = [splat(highest[0][0]); K];
+        let mut denominator = [splat(highest[0][1]); K];
         for &[p, q] in others {
-            let (p, q) = (V::splat(p), V::splat(q));
+            let (p, q) = (splat(p), splat(q));
             for k in 0..K {
                 numerator[k] = numerator[k].mul_add(square[k], p);
                 denominator[k] = denominator[k].mul_add(square[k], q);
@@ -351,7 +364,8 @@ impl Tanh<'_> {
     /// The gates i, f, g, o: `tanh` of the third, the logistic function `(1 + tanh(x / 2)) / 2` of the others.
     #[inline(always)]
     pub(super) fn of_gates<V: Vector>(&self, [i, f, g, o]: [V; 4]) -> [V; 4] {
-        let half = V::splat(0.5);
+        // SAFETY: there is a vector already.
+        let half = unsafe { V::splat(0.5) };
         let [i, f, g, o] = self.of([i.mul(half), f.mul(half), g, o.mul(half)]);
         [i.mul_add(half, half), f.mul_add(half, half), g, o.mul_add(half, half)]
     }

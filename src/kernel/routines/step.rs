@@ -17,34 +17,34 @@ const LEAST: f32 = 1e-30;
 
 /// Rows `(rows, row_stride)`, of which `len` columns meet the weights' rows from `first` on.
 #[derive(Clone, Copy)]
-pub(super) struct Source<'a> {
-    pub(super) values: &'a [f32],
-    pub(super) row_stride: usize,
-    pub(super) len: usize,
-    pub(super) first: usize,
+pub(crate) struct Source<'a> {
+    pub(crate) values: &'a [f32],
+    pub(crate) row_stride: usize,
+    pub(crate) len: usize,
+    pub(crate) first: usize,
 }
 
 /// What one step forwards reads and writes.
-pub(super) struct Forward<'a> {
-    pub(super) rows: usize,
+pub(crate) struct Forward<'a> {
+    pub(crate) rows: usize,
     /// Units to compute, a multiple of the lanes: all, or one thread's share.
-    pub(super) width: usize,
+    pub(crate) width: usize,
     /// The input of the step and the state before it.
-    pub(super) sources: [Option<Source<'a>>; 2],
+    pub(crate) sources: [Option<Source<'a>>; 2],
     /// `[block][k][4][V::LANES]`, with `weight_rows` values of `k`.
-    pub(super) weights: &'a [f32],
-    pub(super) weight_rows: usize,
+    pub(crate) weights: &'a [f32],
+    pub(crate) weight_rows: usize,
     /// `[block][4][V::LANES]`; `None`: the gates hold the sums so far.
-    pub(super) bias: Option<&'a [f32]>,
+    pub(crate) bias: Option<&'a [f32]>,
     /// `[row][4][V::LANES]` for each block, `gates_stride` apart (0: a scratch that the blocks share).
-    pub(super) gates: &'a mut [f32],
-    pub(super) gates_stride: usize,
+    pub(crate) gates: &'a mut [f32],
+    pub(crate) gates_stride: usize,
     /// Cell state before and after, output: `(rows, width)`.
-    pub(super) c_before: &'a [f32],
-    pub(super) c: &'a mut [f32],
-    pub(super) h: &'a mut [f32],
-    /// Hyperbolic tangent of `c`, kept for the way back; `None`: nothing is kept.
-    pub(super) tanh_c: Option<&'a mut [f32]>,
+    pub(crate) c_before: &'a [f32],
+    pub(crate) c: &'a mut [f32],
+    pub(crate) h: &'a mut [f32],
+    /// Hyperbolic tangent of `c`, kept for the backward pass; `None`: nothing is kept.
+    pub(crate) tanh_c: Option<&'a mut [f32]>,
 }
 
 impl Forward<'_> {
@@ -64,8 +64,11 @@ impl Forward<'_> {
     }
 
     /// Computes the step.
+    ///
+    /// # Safety
+    /// The processor has the instructions of `V`.
     #[inline(always)]
-    pub(super) fn run<V: Vector>(&mut self) {
+    pub(super) unsafe fn run<V: Vector>(&mut self) {
         self.check::<V>();
         for block in 0..self.width / V::LANES {
             self.sum::<V>(block);
@@ -78,7 +81,7 @@ impl Forward<'_> {
     }
 
     #[inline(always)]
-    fn sum<V: Vector>(&mut self, block: usize) {
+    unsafe fn sum<V: Vector>(&mut self, block: usize) {
         let sources = self.sources;
         if sources.iter().flatten().map(|source| source.len).sum::<usize>() <= PASS {
             for_rows::<V>(self.rows, &mut GateSums { step: self, block, sources, begin: true });
@@ -103,7 +106,7 @@ impl Forward<'_> {
 
     /// From the sums to gates, cell state and output.
     #[inline(always)]
-    fn activate<V: Vector, const TRAIN: bool>(&mut self, block: usize) {
+    unsafe fn activate<V: Vector, const TRAIN: bool>(&mut self, block: usize) {
         let tanh = Tanh::new();
         for row in 0..self.rows {
             let (gate, unit) = (self.gate::<V>(block, row), row * self.width + block * V::LANES);
@@ -128,7 +131,7 @@ impl Forward<'_> {
     }
 
     #[inline(always)]
-    fn output<V: Vector, const MR: usize, const TRAIN: bool>(&mut self, tanh: &Tanh, block: usize, row: usize) {
+    unsafe fn output<V: Vector, const MR: usize, const TRAIN: bool>(&mut self, tanh: &Tanh, block: usize, row: usize) {
         let mut c = [V::splat(0.0); MR];
         for r in 0..MR {
             c[r] = V::load(self.c, (row + r) * self.width + block * V::LANES);
@@ -158,7 +161,7 @@ struct GateSums<'s, 'a> {
 
 impl<V: Vector> RowTile<V> for GateSums<'_, '_> {
     #[inline(always)]
-    fn run<const MR: usize>(&mut self, row: usize) {
+    unsafe fn run<const MR: usize>(&mut self, row: usize) {
         let step = &mut *self.step;
         let gates = self.block * step.gates_stride + row * 4 * V::LANES;
         let mut sums = match step.bias {
@@ -182,39 +185,39 @@ impl<V: Vector> RowTile<V> for GateSums<'_, '_> {
 /// Gate gradients `[block][row][4][V::LANES]` of a cell that read the output whose gradient is wanted, and the transposed weights
 /// with which it did: panels of up to four vectors of `columns`, each `[4 * units][vectors * V::LANES]`.
 #[derive(Clone, Copy)]
-pub(super) struct Reader<'a> {
-    pub(super) gates: &'a [f32],
-    pub(super) panels: &'a [f32],
+pub(crate) struct Reader<'a> {
+    pub(crate) gates: &'a [f32],
+    pub(crate) panels: &'a [f32],
     /// Units of the reading cell.
-    pub(super) width: usize,
+    pub(crate) width: usize,
 }
 
 /// What one step backwards reads and writes.
-pub(super) struct Backward<'a> {
-    pub(super) rows: usize,
-    pub(super) width: usize,
+pub(crate) struct Backward<'a> {
+    pub(crate) rows: usize,
+    pub(crate) width: usize,
     /// The cells of the layer above, at the same moment.
-    pub(super) above: [Option<Reader<'a>>; 2],
+    pub(crate) above: [Option<Reader<'a>>; 2],
     /// Dropout's mask between this layer and the one above, `(rows, mask_stride)`.
-    pub(super) mask: Option<(&'a [f32], usize)>,
+    pub(crate) mask: Option<(&'a [f32], usize)>,
     /// The cell itself, at its next step.
-    pub(super) next: Option<Reader<'a>>,
+    pub(crate) next: Option<Reader<'a>>,
     /// Gradient of the output from outside, `(rows, stride)`.
-    pub(super) outside: Option<(&'a [f32], usize)>,
+    pub(crate) outside: Option<(&'a [f32], usize)>,
     /// The activated gates; their gradients afterwards.
-    pub(super) gates: &'a mut [f32],
-    pub(super) c_before: &'a [f32],
-    pub(super) tanh_c: &'a [f32],
+    pub(crate) gates: &'a mut [f32],
+    pub(crate) c_before: &'a [f32],
+    pub(crate) tanh_c: &'a [f32],
     /// Gradient of the cell state, `(rows, width)`: after the step on entry, before it on return.
-    pub(super) dc: &'a mut [f32],
+    pub(crate) dc: &'a mut [f32],
     /// `[block][4][V::LANES]`, added to.
-    pub(super) dbias: &'a mut [f32],
+    pub(crate) dbias: &'a mut [f32],
     /// Room for `rows * 4 * V::LANES` numbers.
-    pub(super) scratch: &'a mut [f32],
+    pub(crate) scratch: &'a mut [f32],
 }
 
 /// Vectors in the panel that starts at vector `at` of `n`: as wide as a tile allows.
-pub(super) const fn panel_vectors(at: usize, n: usize) -> usize {
+pub(crate) const fn panel_vectors(at: usize, n: usize) -> usize {
     match n - at {
         1 => 1,
         2 | 3 => 2,
@@ -239,8 +242,11 @@ impl Backward<'_> {
     }
 
     /// Computes the step.
+    ///
+    /// # Safety
+    /// The processor has the instructions of `V`.
     #[inline(always)]
-    pub(super) fn run<V: Vector>(&mut self) {
+    pub(super) unsafe fn run<V: Vector>(&mut self) {
         self.check::<V>();
         let n_vectors = self.width / V::LANES;
         let mut vector = 0;
@@ -257,7 +263,7 @@ impl Backward<'_> {
 
     /// The gradient of `NV * V::LANES` outputs, and through them of their gates.
     #[inline(always)]
-    fn panel<V: Vector, const NV: usize>(&mut self, vector: usize) {
+    unsafe fn panel<V: Vector, const NV: usize>(&mut self, vector: usize) {
         self.scratch[..self.rows * NV * V::LANES].fill(0.0);
         for reader in self.above.into_iter().flatten() {
             self.read::<V, NV>(reader, vector);
@@ -277,7 +283,7 @@ impl Backward<'_> {
     }
 
     #[inline(always)]
-    fn read<V: Vector, const NV: usize>(&mut self, reader: Reader, vector: usize) {
+    unsafe fn read<V: Vector, const NV: usize>(&mut self, reader: Reader, vector: usize) {
         let n_blocks = reader.width / V::LANES;
         let at_once = (PASS / (4 * V::LANES)).max(1);
         for first in (0..n_blocks).step_by(at_once) {
@@ -290,7 +296,7 @@ impl Backward<'_> {
     }
 
     #[inline(always)]
-    fn combine<V: Vector, const NV: usize>(
+    unsafe fn combine<V: Vector, const NV: usize>(
         &mut self,
         vector: usize,
         values: &[f32],
@@ -308,7 +314,7 @@ impl Backward<'_> {
 
     /// From the gradient of the output of one block of units to those of its gates before activation.
     #[inline(always)]
-    fn differentiate<V: Vector>(&mut self, block: usize, start: usize, stride: usize) {
+    unsafe fn differentiate<V: Vector>(&mut self, block: usize, start: usize, stride: usize) {
         let one = V::splat(1.0);
         let mut sums = [V::splat(0.0); 4];
         for row in 0..self.rows {
@@ -352,7 +358,7 @@ struct OutputSums<'s, 'a, const NV: usize> {
 
 impl<V: Vector, const NV: usize> RowTile<V> for OutputSums<'_, '_, NV> {
     #[inline(always)]
-    fn run<const MR: usize>(&mut self, row: usize) {
+    unsafe fn run<const MR: usize>(&mut self, row: usize) {
         let mut sums = load::<V, MR, NV>(self.scratch, row * NV * V::LANES, NV * V::LANES);
         let panel = self.vector * V::LANES * 4 * self.reader.width;
         for block in self.blocks.0..self.blocks.1 {

@@ -3,6 +3,10 @@
 //! All matrix work of an LSTM is one loop: `sums[r][v] += a[r][k] * panel[k][v]`. What differs is what the sums
 //! start from, where `a` and the panel lie, and what happens to the sums afterwards; each kind below implements
 //! [`RowTile`] for that. A panel is a few vectors wide and stored row after row, so that the loop reads it front to back.
+//!
+//! # Safety
+//! Functions that are `unsafe` here, and in the routines, ask two things of their caller: the processor has the instructions of
+//! `V`, and all that is read or written lies within its slice. The second is what each routine's `check` sees to before it starts.
 
 use super::vector::{scalar, Vector};
 
@@ -17,8 +21,11 @@ pub(super) struct Factors<'a> {
 
 /// `sums[r][v] += a[r][k] * panel[k][v]` for all `k < len`; the panel starts at `panel_start`, `panel_stride` from one
 /// `k` to the next.
+///
+/// # Safety
+/// That of the module.
 #[inline(always)]
-pub(super) fn accumulate<V: Vector, const MR: usize, const NV: usize>(
+pub(super) unsafe fn accumulate<V: Vector, const MR: usize, const NV: usize>(
     sums: &mut [[V; NV]; MR],
     a: Factors,
     (panel, panel_start, panel_stride): (&[f32], usize, usize),
@@ -30,7 +37,7 @@ pub(super) fn accumulate<V: Vector, const MR: usize, const NV: usize>(
 }
 
 #[inline(always)]
-fn multiply<V: Vector, const MR: usize, const NV: usize>(
+unsafe fn multiply<V: Vector, const MR: usize, const NV: usize>(
     sums: &mut [[V; NV]; MR],
     a: Factors,
     k: usize,
@@ -67,12 +74,18 @@ fn multiply<V: Vector, const MR: usize, const NV: usize>(
 /// Work on a block of consecutive rows, compiled for each number of rows.
 pub(super) trait RowTile<V: Vector> {
     /// Rows `row..row + MR`.
-    fn run<const MR: usize>(&mut self, row: usize);
+    ///
+    /// # Safety
+    /// That of the module.
+    unsafe fn run<const MR: usize>(&mut self, row: usize);
 }
 
 /// Cuts `rows` into blocks as even as possible and as few as fit the registers.
+///
+/// # Safety
+/// That of the module.
 #[inline(always)]
-pub(super) fn for_rows<V: Vector>(rows: usize, tile: &mut impl RowTile<V>) {
+pub(super) unsafe fn for_rows<V: Vector>(rows: usize, tile: &mut impl RowTile<V>) {
     let n_blocks = rows.div_ceil(V::TILE_ROWS);
     let mut row = 0;
     for block in 0..n_blocks {
@@ -90,8 +103,12 @@ pub(super) fn for_rows<V: Vector>(rows: usize, tile: &mut impl RowTile<V>) {
     }
 }
 
+/// `MR` rows of `NV` vectors, `stride` apart.
+///
+/// # Safety
+/// That of the module.
 #[inline(always)]
-pub(super) fn load<V: Vector, const MR: usize, const NV: usize>(
+pub(super) unsafe fn load<V: Vector, const MR: usize, const NV: usize>(
     values: &[f32],
     start: usize,
     stride: usize,
@@ -105,8 +122,12 @@ pub(super) fn load<V: Vector, const MR: usize, const NV: usize>(
     sums
 }
 
+/// Writes what [`load`] reads.
+///
+/// # Safety
+/// That of the module.
 #[inline(always)]
-pub(super) fn store<V: Vector, const MR: usize, const NV: usize>(
+pub(super) unsafe fn store<V: Vector, const MR: usize, const NV: usize>(
     sums: [[V; NV]; MR],
     values: &mut [f32],
     start: usize,

@@ -1,0 +1,368 @@
+//! What must be known to build a model, and how its data are prepared.
+
+use serde::{Deserialize, Serialize};
+use tch::Device;
+
+use crate::distribution::Distribution;
+use crate::error::{check_sizes, Error, Result};
+use crate::network::{self, Architecture, NetworkConfig, SkipConfig};
+use crate::series::augment::Augmentation;
+use crate::series::lens::WindowLayout;
+use crate::series::normalize::Normalize;
+use crate::series::scale::ScalerKind;
+use crate::series::Matrix;
+
+/// Who does the arithmetic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Backend {
+    /// The fastest that serves the network and the device.
+    Auto,
+    /// Our own kernel, on CPUs.
+    Fused,
+    /// libtorch under its automatic differentiation.
+    Torch,
+}
+
+/// What the network sees of the variables of a series.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Channels {
+    /// All at once.
+    #[default]
+    Together,
+    /// One target at a time, with the features that are no targets: the same network for each, trained on all of them.
+    Independent,
+}
+
+/// Which steps of the LSTM are trained to forecast.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Supervision {
+    /// The last: the loss is that of one forecast for each window.
+    #[default]
+    Last,
+    /// Every one: the loss is the mean over the forecasts after each step, of the rows that follow those read so far
+    /// (`return_sequences` in training, as DeepAR: Salinas et al. 2020). No step sees a later one's level.
+    Every,
+}
+
+fn one() -> usize {
+    1
+}
+
+/// Everything that must be known to build a model again, weights and scalers aside.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelConfig {
+    /// Kind of network.
+    pub architecture: Architecture,
+    /// Units of each LSTM layer (and direction).
+    pub hidden_size: usize,
+    /// LSTM layers.
+    pub num_layers: usize,
+    /// Whether windows are also read backwards.
+    pub bidirectional: bool,
+    /// Dropout between LSTM layers.
+    pub dropout: f64,
+    /// Rows that the network sees.
+    pub window_size: usize,
+    /// Rows that the LSTM reads as one step; a divisor of `window_size`.
+    #[serde(default = "one")]
+    pub segment_length: usize,
+    /// Whether a linear forecast is added to the LSTM's.
+    #[serde(default)]
+    pub linear_skip: bool,
+    /// Whether the network sees all variables at once.
+    #[serde(default)]
+    pub channels: Channels,
+    /// Rows that it forecasts at once.
+    pub horizon: usize,
+    /// Columns of a window.
+    pub n_features: usize,
+    /// Columns of a forecast: the first of the features when trained on a series.
+    pub n_targets: usize,
+    /// Columns of a window, the last, that are known in advance: the network reads them on to the end of the horizon.
+    #[serde(default)]
+    pub n_known: usize,
+    /// Whether the network is told, in a column for each target, where values are missing.
+    #[serde(default)]
+    pub indicator: bool,
+    /// What the outputs are the parameters of; `None`: a point.
+    #[serde(default)]
+    pub distribution: Option<Distribution>,
+    /// Normalisation inside the window.
+    pub normalize: Option<Normalize>,
+    /// Which steps the loss is of.
+    #[serde(default)]
+    pub supervision: Supervision,
+    /// Steps of the LSTM that gradients go back through, the last of each window or, where every step is supervised, of each
+    /// part of so many; `None`: all.
+    #[serde(default)]
+    pub tbptt: Option<usize>,
+    /// Who does the arithmetic.
+    pub backend: Backend,
+    /// `cpu`, `cuda` or `cuda:1`.
+    pub device: String,
+    /// A device for each layer of the LSTM, under libtorch; `None`: that of all else.
+    #[serde(default)]
+    pub layer_devices: Option<Vec<String>>,
+    /// Seed of the initial weights.
+    pub seed: u64,
+}
+
+/// One LSTM layer of 32 units that forecasts a row of one column from the twelve before it, on the CPU.
+impl Default for ModelConfig {
+    fn default() -> Self {
+        Self {
+            architecture: Architecture::Lstm,
+            hidden_size: 32,
+            num_layers: 1,
+            bidirectional: false,
+            dropout: 0.0,
+            window_size: 12,
+            segment_length: 1,
+            linear_skip: false,
+            channels: Channels::Together,
+            horizon: 1,
+            n_features: 1,
+            n_targets: 1,
+            n_known: 0,
+            indicator: false,
+            distribution: None,
+            normalize: None,
+            supervision: Supervision::Last,
+            tbptt: None,
+            backend: Backend::Auto,
+            device: "cpu".to_owned(),
+            layer_devices: None,
+            seed: 0,
+        }
+    }
+}
+
+impl ModelConfig {
+    fn check(&self) -> Result<()> {
+        check_sizes([
+            ("window_size", self.window_size),
+            ("segment_length", self.segment_length),
+            ("horizon", self.horizon),
+            ("n_features", self.n_features),
+            ("n_targets", self.n_targets),
+            ("n_known + 1", self.n_known.saturating_add(1)),
+        ])?;
+        if !self.window_size.is_multiple_of(self.segment_length) {
+            return Err(Error::Value(format!(
+                "expected a window_size that is a multiple of segment_length {}, got {}",
+                self.segment_length, self.window_size
+            )));
+        }
+        self.check_supervision()?;
+        self.check_layer_devices()?;
+        let needs_targets =
+            self.linear_skip || self.channels == Channels::Independent || self.normalize.is_some() || self.n_known > 0;
+        if needs_targets && self.n_features < self.n_targets + self.n_known {
+            return Err(Error::Value(format!(
+                "expected the {} targets and the {} features known in advance among the features for linear_skip, \
+                 normalize or independent channels, got {} features",
+                self.n_targets, self.n_known, self.n_features
+            )));
+        }
+        self.distribution.as_ref().map_or(Ok(()), Distribution::check)?;
+        check_sizes([
+            ("segment_length * columns", self.segment_length.saturating_mul(self.layout().width())),
+            ("horizon * n_targets * outputs", self.forecast_len()),
+        ])
+    }
+
+    /// How many weights its network has, by checked arithmetic; nothing is allocated.
+    ///
+    /// # Errors
+    /// [`Error::Value`] for sizes that make no sense, or ask for more weights than any memory holds.
+    pub fn count_weights(&self) -> Result<usize> {
+        self.check()?;
+        network::count_weights(&self.network())
+    }
+
+    /// Whether every step could be trained to forecast.
+    fn check_supervision(&self) -> Result<()> {
+        let (expected, got) = match self.supervision {
+            Supervision::Last => return Ok(()),
+            _ if self.architecture != Architecture::Lstm => {
+                ("architecture='lstm'", format!("'{}'", self.architecture.name()))
+            }
+            _ if self.linear_skip => ("linear_skip=False, as the line reads whole windows,", "True".to_owned()),
+            _ if self.bidirectional => ("bidirectional=False, which sees the future,", "True".to_owned()),
+            _ if self.normalize == Some(Normalize::Window) => {
+                ("normalize='last' or None, as few rows have no deviation,", "'window'".to_owned())
+            }
+            _ if self.n_known > 0 => ("no features known in advance (X, calendar, holidays)", self.n_known.to_string()),
+            Supervision::Every => return Ok(()),
+        };
+        Err(Error::Value(format!("expected {expected} with supervision='every', got {got}")))
+    }
+
+    /// What the network sees of a series, and forecasts, after the window.
+    pub(super) fn layout(&self) -> WindowLayout {
+        WindowLayout {
+            window_size: self.window_size,
+            horizon: self.horizon,
+            n_features: self.n_features,
+            n_targets: self.n_targets,
+            n_known: self.n_known,
+            n_future: if self.n_known > 0 { self.horizon.next_multiple_of(self.segment_length) } else { 0 },
+            indicator: self.indicator || self.n_known > 0,
+            independent: self.channels == Channels::Independent,
+            normalize: self.normalize,
+            level_rows: match self.supervision {
+                Supervision::Last => self.window_size,
+                Supervision::Every => self.segment_length,
+            },
+            supervised_steps: 1,
+        }
+    }
+
+    /// What it learns from.
+    pub(super) fn supervised_layout(&self) -> WindowLayout {
+        let supervised_steps = match self.supervision {
+            Supervision::Last => 1,
+            Supervision::Every => self.n_steps(),
+        };
+        WindowLayout { supervised_steps, ..self.layout() }
+    }
+
+    /// Steps of the LSTM in an input.
+    pub(super) fn n_steps(&self) -> usize {
+        self.layout().n_rows() / self.segment_length
+    }
+
+    /// Outputs of the network for each value that is forecast.
+    pub fn n_parameters(&self) -> usize {
+        self.distribution.as_ref().map_or(1, Distribution::n_outputs)
+    }
+
+    /// Numbers in a forecast; the greatest number where they are more than can be counted.
+    pub(super) fn forecast_len(&self) -> usize {
+        self.horizon.saturating_mul(self.n_targets).saturating_mul(self.n_parameters())
+    }
+
+    pub(super) fn network(&self) -> NetworkConfig {
+        let layout = self.layout();
+        let skip = SkipConfig {
+            window_size: self.window_size,
+            horizon: self.horizon,
+            n_features: layout.width(),
+            n_targets: layout.n_targets_at_once(),
+            known_at: layout.n_values().saturating_sub(self.n_known),
+            n_known: self.n_known,
+            n_parameters: self.n_parameters(),
+        };
+        NetworkConfig {
+            architecture: self.architecture.clone(),
+            input_size: self.segment_length * layout.width(),
+            hidden_size: self.hidden_size,
+            num_layers: self.num_layers,
+            bidirectional: self.bidirectional,
+            dropout: self.dropout,
+            output_size: self.horizon * skip.n_targets * skip.n_parameters,
+            skip: self.linear_skip.then_some(skip),
+            tbptt: self.tbptt,
+        }
+    }
+
+    /// Whether there is a device for each layer of an LSTM that libtorch runs.
+    fn check_layer_devices(&self) -> Result<()> {
+        let Some(devices) = &self.layer_devices else { return Ok(()) };
+        let (expected, got) = if !self.architecture.has_lstm() {
+            ("an architecture with an LSTM".to_owned(), format!("'{}'", self.architecture.name()))
+        } else if self.backend == Backend::Fused {
+            ("backend 'torch' or 'auto'".to_owned(), "'fused'".to_owned())
+        } else if devices.len() != self.num_layers {
+            (format!("a device for each of num_layers={}", self.num_layers), devices.len().to_string())
+        } else {
+            return Ok(());
+        };
+        Err(Error::Value(format!("expected {expected} with layer_devices, got {got}")))
+    }
+
+    /// The device, and those of the LSTM's layers where they have their own, of a configuration that makes sense.
+    pub(super) fn open_devices(&self) -> Result<(Device, Vec<Device>)> {
+        self.check()?;
+        let first = device(&self.device)?;
+        if self.backend == Backend::Fused && first != Device::Cpu {
+            return Err(Error::Value(format!("expected device 'cpu' with backend 'fused', got '{}'", self.device)));
+        }
+        if self.backend == Backend::Fused && !self.architecture.has_lstm() {
+            return Err(Error::Value(format!(
+                "expected an architecture with an LSTM with backend 'fused', got '{}'",
+                self.architecture.name()
+            )));
+        }
+        let layer_devices = self.layer_devices.iter().flatten().map(|name| device(name));
+        Ok((first, layer_devices.collect::<Result<_>>()?))
+    }
+
+    /// The names of all devices that it asks for.
+    pub fn devices(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&self.device).chain(self.layer_devices.iter().flatten()).map(String::as_str)
+    }
+}
+
+/// The device of a name: `cpu`, `cuda` or `cuda:1`.
+///
+/// # Errors
+/// [`Error::Device`] for one that isn't there.
+fn device(name: &str) -> Result<Device> {
+    let unknown = || Error::Device(format!("expected device 'cpu', 'cuda' or 'cuda:N', got '{name}'"));
+    let index = match name.split_once(':') {
+        None if name == "cpu" => return Ok(Device::Cpu),
+        None if name == "cuda" => 0,
+        Some(("cuda", index)) => index.parse().map_err(|_| unknown())?,
+        _ => return Err(unknown()),
+    };
+    let n_devices = usize::try_from(tch::Cuda::device_count()).unwrap_or(0);
+    if index >= n_devices {
+        return Err(Error::Device(format!(
+            "expected a device that is there, got '{name}' with {n_devices} CUDA devices"
+        )));
+    }
+    Ok(Device::Cuda(index))
+}
+
+/// Which scaler is fitted on the training rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ScalerChoice {
+    /// The one that [`super::Model::load_scalers`] set.
+    Loaded,
+    /// One of ours.
+    #[serde(untagged)]
+    Fitted(ScalerKind),
+}
+
+/// How the rows are prepared.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DataConfig {
+    /// Share of the rows, at the end, that is held out when there is early stopping.
+    pub validation_fraction: f64,
+    /// Rows left out before the validation part.
+    pub gap: usize,
+    /// Rows from one training window to the next.
+    pub stride: usize,
+    /// The scaler; `None`: the data come as the network shall see them.
+    pub scaler: Option<ScalerChoice>,
+    /// How training windows are changed in each step, after they were scaled.
+    #[serde(default)]
+    pub augment: Vec<Augmentation>,
+}
+
+/// Windows `(n, window_size * n_features)`, targets and weights of a supervised table.
+#[derive(Debug, Clone, Copy)]
+pub struct TableRows<'a> {
+    /// One window in each row.
+    pub inputs: Matrix<'a, f64>,
+    /// Its `horizon * n_targets` targets, or its class index.
+    pub targets: Matrix<'a, f64>,
+    /// Its weight.
+    pub weights: &'a [f64],
+}
