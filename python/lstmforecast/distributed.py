@@ -28,13 +28,13 @@ the training in all.
 - **Threads**: torchrun sets ``OMP_NUM_THREADS=1``, unless it is set, and ``n_threads=None`` keeps to it: for two
   processes on eight processors, start with ``OMP_NUM_THREADS=4``. Where it is not set, each process takes its share of
   them.
-- **When a process dies**: the others raise a RuntimeError, at once where its connection breaks, else after
-  ``distributed_timeout`` seconds. They keep the best weights so far, as after Ctrl-C: the estimator predicts and saves.
-  torchrun sends the others a SIGTERM a moment later; a script that saves then ignores it, with
-  ``signal.signal(signal.SIGTERM, signal.SIG_IGN)``. NCCL's watchdog ends the others by itself, unless it is told not to
-  with ``TORCH_NCCL_ASYNC_ERROR_HANDLING=0``.
-- **Checkpoints**: process 0 alone reads and writes those of ``checkpoint="folder"``, and brings the others to where it
-  is: no folder need be shared. Other numbers of processes may go on from them, which changes roundings.
+- **When a process dies**: the others raise a RuntimeError, at once if its connection breaks, otherwise after
+  ``distributed_timeout`` seconds. They keep the best weights so far, as after Ctrl-C, and can predict and save.
+  torchrun sends the others a SIGTERM a moment later; a script that saves then must ignore it, with
+  ``signal.signal(signal.SIGTERM, signal.SIG_IGN)``. NCCL's watchdog ends the others by itself, unless
+  ``TORCH_NCCL_ASYNC_ERROR_HANDLING=0`` is set.
+- **Checkpoints**: process 0 alone reads and writes those of ``checkpoint="folder"`` and sends the others the state, so
+  the folder need not be shared. Another number of processes can continue from them, which changes roundings.
 - **Not with** ``n_estimators`` above 1 or the several jobs of a backtest or search.
 """
 

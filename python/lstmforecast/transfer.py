@@ -1,12 +1,13 @@
-"""Transfer learning: weights of another network to start from, parameters that stay as they are, and until when.
+"""Transfer learning: start from the weights of another network, and freeze parameters for all epochs or some.
 
-Every estimator takes ``pretrained``, ``freeze`` and ``learning_rates``, which name parameters by patterns as files are
-named in a shell: ``"lstm.*"``, ``"*.bias_*"``. Parameters are called as `torch.nn` calls them; ``state_dict()`` of a
-fitted estimator lists them.
+Every estimator has the parameters ``pretrained``, ``freeze`` and ``learning_rates``. The last two use patterns of
+parameter names, as a shell does for file names: ``"lstm.*"``, ``"*.bias_*"``. Parameters have their names of
+`torch.nn`; ``state_dict()`` of a fitted estimator lists them.
 
 Examples
 --------
-Train on a long series, then on a short one that resembles it, its LSTM frozen for two epochs and slow afterwards:
+Train on a long series, then on a short one that resembles it, with the LSTM frozen for two epochs and trained slowly
+afterwards:
 
 >>> import numpy as np
 >>> from lstmforecast import LSTMForecaster
@@ -47,7 +48,7 @@ __all__ = ["GradualUnfreezing", "Unfreeze"]
 
 
 class Weights(dict[str, NDArray[np.float32]]):
-    """Arrays by name, of which a short summary is printed."""
+    """Arrays by name, with a short representation."""
 
     def __repr__(self) -> str:
         numbers = sum(int(np.prod(np.shape(value))) for value in self.values())
@@ -55,22 +56,24 @@ class Weights(dict[str, NDArray[np.float32]]):
 
 
 Patterns = str | Sequence[str]
-# What regressions find: the line's is repeated from the weights taken, that of what is known in advance from nothing.
+# Solved by regressions: the linear skip connection again, from the pretrained weights; the effect of known features
+# without them.
 _LINE, _KNOWN = "skip.weight", "known.weight"
-# Layers whose sizes are those of horizon, window and targets.
+# Layers whose shapes depend on horizon, window and targets.
 _HEADS = ("fc", "skip", "known")
 
 
 @dataclass(frozen=True)
 class Unfreeze:
-    """What a callback returns to train parameters from the next epoch on that ``freeze`` has kept as they were.
+    """Returned by a callback to train frozen parameters from the next epoch on.
 
-    Their moments begin at zero then, as in `torch.optim` after ``requires_grad_()``.
+    The optimiser's moments of these parameters begin at zero, as in `torch.optim` after ``requires_grad_()``.
 
     Parameters
     ----------
     patterns : str or sequence of str
-        Which: ``"lstm.*"``. One that no parameter matches is a ValueError, which ends the training.
+        Patterns of parameter names, such as ``"lstm.*"``. A pattern without a match is a ValueError, which ends the
+        training.
 
     Examples
     --------
@@ -89,8 +92,8 @@ class GradualUnfreezing:
     Parameters
     ----------
     schedule : mapping of int to str or sequence of str
-        After how many epochs which parameters are trained as well, by patterns of their names. Early stopping goes on
-        as ever: a ``patience`` that is shorter may end the training before.
+        Epochs after which parameters are unfrozen, and patterns of their names. Early stopping applies as usual: a
+        shorter ``patience`` may end the training before.
 
     Raises
     ------
@@ -115,7 +118,7 @@ class GradualUnfreezing:
         self.schedule = schedule
 
     def __call__(self, record: Mapping[str, Any]) -> Unfreeze | None:
-        """Look at an epoch's record."""
+        """Return what to unfreeze after an epoch, given its record."""
         patterns = self.schedule.get(record["epoch"])
         return None if patterns is None else Unfreeze(patterns)
 
@@ -125,7 +128,7 @@ class GradualUnfreezing:
 
 @dataclass(frozen=True)
 class Plan:
-    """What one fit takes over, freezes and slows down."""
+    """Which weights one fit takes, freezes, and trains with their own rates."""
 
     names: list[str]
     taken: list[str] | None
@@ -133,15 +136,15 @@ class Plan:
     options: TransferOptions
 
     def outcome(self) -> dict[str, Any]:
-        """What is learned of it."""
+        """What becomes ``frozen_`` and ``pretrained_``."""
         if self.taken is None:
             return {"frozen": self.frozen}
         left = [name for name in self.names if name not in self.taken]
         return {"frozen": self.frozen, "pretrained": {"taken": self.taken, "left": left}}
 
     def answer(self, replies: Iterable[Any]) -> bool | list[str]:
-        """What callbacks say, as the core understands it: whether to stop, or the names of parameters to unfreeze."""
-        # a list: each callback sees each epoch, also after one that wants to stop
+        """The answer to the core, from those of the callbacks: whether to stop, or names of parameters to unfreeze."""
+        # a list: each callback is called for each epoch, also after one that stops the training
         replies = list(replies)
         if any(bool(reply) for reply in replies if not isinstance(reply, Unfreeze)):
             return True
@@ -156,12 +159,12 @@ def prepare(
     freeze: Patterns | None,
     learning_rates: Mapping[str, float] | None,
 ) -> Plan:
-    """Load what fits of the weights of ``pretrained`` into an untrained model, and say what is to be trained how.
+    """Load the weights of ``pretrained`` that match into an untrained network, and plan what is trained how.
 
     Raises
     ------
     ValueError
-        If no weight fits, or a pattern matches no parameter.
+        If no weight matches, or a pattern has no match.
     """
     networks = model.members if isinstance(model, Ensemble) else [model]
     names = list(networks[0].parameters())
@@ -181,7 +184,7 @@ def prepare(
 
 
 def _take(network: _core.Model, source: Mapping[str, Any], frozen: list[str]) -> list[str]:
-    """Load the weights of a source that fit in name and shape; their names."""
+    """Load the weights of a source whose name and shape match; returns their names."""
     own = network.parameters()
     fitting = [name for name in own if name in source and own[name].shape == source[name].shape]
     if not fitting:
@@ -195,7 +198,7 @@ def _take(network: _core.Model, source: Mapping[str, Any], frozen: list[str]) ->
 
 
 def _warn_of_parts(own: Mapping[str, Any], source: Mapping[str, Any], taken: list[str]) -> None:
-    """Warn where a layer that both have is taken in part. What differs with horizon and targets starts fresh anyway."""
+    """Warn of layers of both networks that are taken in part, but not of those that depend on horizon and targets."""
 
     def shared(name: str, others: Mapping[str, Any]) -> bool:
         layer = name.split(".")[0]

@@ -176,7 +176,7 @@ async def _exchange(data: bytes) -> list[tuple[int, bytes]]:
         if not wire.closed:
             connection.data_received(data[start : start + 1000])
     # until all that has arrived whole is answered
-    while connection.pipeline or (connection._is_answering and not connection.cycle.more_body):
+    while connection.pipeline or (connection.is_answering and not connection.cycle.more_body):
         await asyncio.sleep(0)
     connection.connection_lost(None)
     if state.tasks:

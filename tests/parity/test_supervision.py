@@ -13,7 +13,7 @@ HORIZON, WINDOW, SEGMENT, BATCH = 3, 8, 2, 16
 EVERY = {"supervision": "every", "horizon": HORIZON, "window_size": WINDOW, "segment_length": SEGMENT}
 
 
-def _rows(n=46, k=2, gaps=True):
+def make_rows(n=46, k=2, gaps=True):
     rng = np.random.default_rng(0)
     rows = 5 + rng.normal(size=(n, k)).cumsum(axis=0)
     if gaps:
@@ -50,7 +50,7 @@ def _sample(column, origin, normalize):
     return np.array(inputs), np.array(targets), np.array(levels)
 
 
-def _samples(rows, normalize, channels):
+def samples_of(rows, normalize, channels):
     """Inputs (n, WINDOW, columns), targets (n, steps, HORIZON, columns), levels (n, steps, 2, columns)."""
     origins = range(WINDOW, len(rows) - HORIZON + 1)
     columns = [[_sample(column, origin, normalize) for origin in origins] for column in rows.T]
@@ -116,7 +116,7 @@ def _pair(loss="mse", channels="together", **changes):
     return model, twin.double(), TRAINING | {"loss": core_loss, "batch_size": BATCH}
 
 
-def _train(twin, samples, loss, n_epochs):
+def train_twin(twin, samples, loss, n_epochs):
     """Each epoch's mean loss under Adam, batches in order."""
     of_each, n_outputs = LOSSES[loss]
     optimizer = torch.optim.Adam(twin.parameters(), lr=1e-2)
@@ -137,7 +137,7 @@ def _train(twin, samples, loss, n_epochs):
 def _assert_trains_as_its_twin(rows, backend, loss="mse", normalize="last", channels="together", **changes):
     model, twin, training = _pair(loss, channels, normalize=normalize, backend=backend, **changes)
     history = model.fit_series(rows, training | {"max_epochs": 3})["history"]
-    expected = _train(twin, _samples(rows, normalize, channels), loss, n_epochs=3)
+    expected = train_twin(twin, samples_of(rows, normalize, channels), loss, n_epochs=3)
     # single precision beside double: rounding grows over some ten steps of Adam; a step's targets or level mistaken for
     # another's would be worth 1e-2 and more
     assert_allclose(history["train_loss"], expected, rtol=1e-4)
@@ -149,7 +149,7 @@ def _assert_trains_as_its_twin(rows, backend, loss="mse", normalize="last", chan
 @pytest.mark.parametrize("normalize", ["last", None])
 @pytest.mark.parametrize("channels", ["together", "independent"])
 def test_weights_after_some_steps(normalize, channels, backend):
-    _assert_trains_as_its_twin(_rows(), backend, normalize=normalize, channels=channels)
+    _assert_trains_as_its_twin(make_rows(), backend, normalize=normalize, channels=channels)
 
 
 @pytest.mark.parametrize("changes", [{"num_layers": 2}, {"segment_length": 4}, {"window_size": 6, "horizon": 7}])
@@ -157,23 +157,23 @@ def test_weights_of_other_sizes(changes, backend, monkeypatch):
     for name, constant in {"segment_length": "SEGMENT", "window_size": "WINDOW", "horizon": "HORIZON"}.items():
         if name in changes:
             monkeypatch.setattr(f"{__name__}.{constant}", changes[name])
-    _assert_trains_as_its_twin(_rows(), backend, **changes)
+    _assert_trains_as_its_twin(make_rows(), backend, **changes)
 
 
 @pytest.mark.parametrize("loss", ["normal", "negative_binomial"])
 @pytest.mark.parametrize("channels", ["together", "independent"])
 def test_weights_under_distributions(loss, channels, backend):
-    rows = np.abs(_rows()).round() if loss == "negative_binomial" else _rows()
+    rows = np.abs(make_rows()).round() if loss == "negative_binomial" else make_rows()
     _assert_trains_as_its_twin(rows, backend, loss, channels=channels)
 
 
 @pytest.mark.parametrize("normalize", ["last", None])
 def test_gradients(normalize, backend):
     """Clipped to far below Adam's epsilon of 1e-8, a gradient moves the weights in proportion to itself."""
-    rows = _rows()
+    rows = make_rows()
     model, twin, training = _pair(normalize=normalize, backend=backend)
     before = model.parameters()
-    samples = _samples(rows, normalize, "together")
+    samples = samples_of(rows, normalize, "together")
     options = {"batch_size": len(samples[0]), "clip_grad_norm": 1e-11, "learning_rate": 1e3}
     history = model.fit_series(rows, training | options)["history"]
     x, y, level = samples

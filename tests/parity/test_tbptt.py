@@ -86,11 +86,11 @@ def test_gradients_are_pytorchs(architecture, changes, tbptt, backend):
 @pytest.mark.parametrize("tbptt", [1, 3, 4])
 @pytest.mark.parametrize("changes", [{}, {"num_layers": 2}])
 def test_parts_with_a_loss_at_every_step(tbptt, changes, backend):
-    rows = every_step._rows()
+    rows = every_step.make_rows()
     model, twin, training = every_step._pair(backend=backend, normalize="last", tbptt=tbptt, **changes)
     _truncate(twin, tbptt, Parts)
     history = model.fit_series(rows, training | {"max_epochs": 3})["history"]
-    expected = every_step._train(twin, every_step._samples(rows, "last", "together"), "mse", n_epochs=3)
+    expected = every_step.train_twin(twin, every_step.samples_of(rows, "last", "together"), "mse", n_epochs=3)
     # single precision beside double, over some ten steps of Adam
     assert_allclose(history["train_loss"], expected, rtol=1e-4)
     weights = model.parameters()

@@ -1,4 +1,4 @@
-"""Bodies of requests in which something is wrong, the same ones each time."""
+"""Damaged bodies of requests, the same ones each time."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ WORDS = [b"null", b"true", b"-1", b"1e999", b'"x"', b"[]", b"{}", b"1e308", b"9"
 
 
 def malformed(bodies: Sequence[bytes], n: int) -> Iterator[bytes]:
-    """So many, each made of one of ``bodies``."""
+    """``n`` damaged bodies, each made of one of ``bodies``."""
     dice = random.Random(0)
     for _ in range(n):
         yield broken(dice.choice(bodies), dice)
 
 
 def broken(body: bytes, dice: random.Random) -> bytes:
-    """A body with something changed: bytes, parts cut out or doubled, or words of JSON in place of others."""
+    """A body with changed bytes, parts cut out or doubled, or JSON words replaced by others."""
     parts = bytearray(body)
     for _ in range(dice.randint(1, 4)):
         at, to = sorted(dice.randrange(len(parts) + 1) for _ in range(2))

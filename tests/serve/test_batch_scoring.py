@@ -1,4 +1,4 @@
-"""The example of batch scoring does what it says."""
+"""The example of batch scoring works as documented."""
 
 import runpy
 from pathlib import Path
@@ -9,7 +9,7 @@ from tests.serve.conftest import wave
 SCRIPT = Path(__file__).resolve().parents[2] / "notebooks" / "batch_scoring.py"
 
 
-def test_every_series_is_forecast_and_one_that_cant_be_is_named(hourly, tmp_path, capsys):
+def test_every_series_is_forecast_and_an_error_names_its_series(hourly, tmp_path, capsys):
     hourly.save(tmp_path / "model.safetensors")
     hours = pd.date_range("2026-05-01", periods=30, freq="h")
     series = {"north": wave(30), "short": wave(5), "south": 2 * wave(30)}

@@ -1,4 +1,4 @@
-"""`lstmforecast serve` as a process of its own: names, key, log, and an end that finishes what is in flight."""
+"""`lstmforecast serve` in a process of its own: names, key, log, and a stop that answers received requests."""
 
 import json
 import logging
@@ -31,7 +31,7 @@ def files(hourly, pair, tmp_path):
 
 @pytest.fixture(autouse=True)
 def loggers():
-    """As they were before: the command in this process sets them."""
+    """Restores the loggers, which the command in this process changes."""
     each = [logging.getLogger(name) for name in ("lstmforecast.serve", "uvicorn.error")]
     before = [(logger, logger.handlers, logger.propagate, logger.level) for logger in each]
     yield
@@ -44,14 +44,14 @@ def lines_of(process: subprocess.Popen) -> list[dict]:
     return [json.loads(line) for line in process.stderr]
 
 
-def test_files_are_models_under_their_names(files, capsys):
+def test_models_are_named_by_their_files(files, capsys):
     assert list(read_models([f"{files}/hourly.safetensors", f"b={files}/pair.safetensors"])) == ["hourly", "b"]
     twice = f"{files}/pair.safetensors"
     assert main(["serve", twice, twice]) == 1
     assert "'pair' twice: write NAME=FILE" in capsys.readouterr().err
 
 
-def test_nothing_but_safetensors_is_loaded(tmp_path, capsys):
+def test_only_safetensors_files_are_loaded(tmp_path, capsys):
     class Trap:
         def __reduce__(self):
             return (pytest.fail, ("a pickle was loaded",))
@@ -61,14 +61,14 @@ def test_nothing_but_safetensors_is_loaded(tmp_path, capsys):
     assert "model.pkl" in capsys.readouterr().err
 
 
-def test_a_port_that_is_taken_is_one_line(files, capfd):
+def test_a_used_port_is_an_error_of_one_line(files, capfd):
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = str(other.getsockname()[1])
         assert main(["serve", f"{files}/pair.safetensors", "--port", port, "--log-level", "off"]) == 1
     assert f"can't listen at 127.0.0.1:{port}" in capfd.readouterr().err
 
 
-def test_the_log_has_a_line_of_json_for_each_request_and_the_key_is_no_argument(files):
+def test_each_request_is_logged_as_json_and_the_key_is_read_from_a_file(files):
     (files / "key").write_text("s3cret\n")
     with running(files / "pair.safetensors", "--api-key-file", files / "key") as (process, address):
         asked = {"windows": [{"values": [[1, 2]] * 8}]}
@@ -84,8 +84,8 @@ def test_the_log_has_a_line_of_json_for_each_request_and_the_key_is_no_argument(
     assert "s3cret" not in str(logged)
 
 
-def test_a_server_that_is_told_to_stop_finishes_what_is_in_flight(files):
-    """The last byte of a body comes a moment after SIGTERM; the answer comes all the same, then the end."""
+def test_a_stopping_server_answers_the_requests_that_it_has_received(files):
+    """The last byte of a body arrives after SIGTERM: the request is answered, then the server stops."""
     body = json.dumps({"windows": [{"values": np.ones((900, 8, 2)).tolist()[0]}] * 900, "horizon": 300}).encode()
     with running(files / "pair.safetensors") as (process, address):
         host, port = address.removeprefix("http://").split(":")
@@ -106,7 +106,7 @@ def test_a_server_that_is_told_to_stop_finishes_what_is_in_flight(files):
     assert "stopped" in words
 
 
-def test_the_extra_that_is_missing_is_named(files):
+def test_a_missing_extra_is_named(files):
     code = (
         "import sys; sys.modules['fastapi'] = None\n"
         f"from lstmforecast.cli import main; sys.exit(main(['serve', {str(files / 'pair.safetensors')!r}]))"
@@ -118,8 +118,8 @@ def test_the_extra_that_is_missing_is_named(files):
     assert done.stderr == 'lstmforecast: error: serving needs fastapi: pip install "lstmforecast[serve]"\n'
 
 
-def test_two_models_behind_one_endpoint_are_logged_and_watched(hourly, tmp_path):
-    """The log is a file that outlives the server, and what came true may come to the next one."""
+def test_the_models_of_a_split_are_logged_and_monitored(hourly, tmp_path):
+    """The log is a file: actual values may be posted to the next server."""
     for name in ("old", "new"):
         hourly.save(tmp_path / f"{name}.safetensors")
     stamps = [time.isoformat() for time in pd.date_range("2026-02-01", periods=40, freq="h")]
@@ -142,8 +142,8 @@ def test_two_models_behind_one_endpoint_are_logged_and_watched(hourly, tmp_path)
         assert words == "expected at least 8 rows of which both losses are known, got 1"
 
 
-def test_a_log_keeps_as_much_as_it_is_told_to(hourly, tmp_path):
-    """And other names are refused where some are given."""
+def test_a_log_keeps_the_number_of_rows_of_its_option(hourly, tmp_path):
+    """Host names that aren't allowed are refused, too."""
     hourly.save(tmp_path / "a.safetensors")
     options = ["--log", tmp_path / "log.db", "--log-max-rows", "3", "--log-keep-days", "7"]
     stamps = [time.isoformat() for time in pd.date_range("2026-02-01", periods=30, freq="h")]
@@ -165,7 +165,7 @@ def test_a_log_keeps_as_much_as_it_is_told_to(hourly, tmp_path):
 
 
 @pytest.mark.parametrize("weights", ["old", "old=9,old=1", "old=much", "=1"])
-def test_weights_that_cannot_be_are_usage(files, weights, capsys):
+def test_invalid_weights_are_a_usage_error(files, weights, capsys):
     with pytest.raises(SystemExit):
         main(["serve", f"{files}/hourly.safetensors", "--split", weights])
     assert "expected NAME=WEIGHT,NAME=WEIGHT, each name once" in capsys.readouterr().err

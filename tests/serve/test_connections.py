@@ -1,4 +1,4 @@
-"""What a connection may cost a server: headers, bodies, time and their number have limits, kept before any work."""
+"""Limits of connections: on headers, bodies, time and their number, applied before any work."""
 
 import json
 import signal
@@ -20,7 +20,7 @@ HEAD = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/
 
 @pytest.fixture(scope="module")
 def served(pair, tmp_path_factory):
-    """A server with small limits and a key: what is refused here is refused before the key is looked at."""
+    """A server with small limits and a key: the limits are applied before the key is checked."""
     folder = tmp_path_factory.mktemp("model")
     pair.save(folder / "pair.safetensors")
     (folder / "key").write_text("s3cret")
@@ -37,7 +37,7 @@ def connect(address: str) -> socket.socket:
 
 
 def answer_of(connection: socket.socket) -> tuple[int, str]:
-    """Status and sentence of what is read until the server closes; 0 where that is nothing."""
+    """Status and sentence of an answer, read until the server closes; 0 without an answer."""
     found = b"".join(iter(lambda: connection.recv(2**16), b""))
     if not found:
         return 0, ""
@@ -46,7 +46,7 @@ def answer_of(connection: socket.socket) -> tuple[int, str]:
 
 
 def send(connection: socket.socket, part: bytes, times: int) -> None:
-    """As often as the server takes it."""
+    """Send bytes until the server refuses them."""
     try:
         for _ in range(times):
             connection.sendall(part)
@@ -66,8 +66,8 @@ FLOODS = {
 
 
 @pytest.mark.parametrize("name", FLOODS)
-def test_a_flood_is_refused_and_costs_no_memory(served, name):
-    """Of 100 MB that are sent; others are answered meanwhile."""
+def test_too_many_bytes_are_refused_without_memory(served, name):
+    """100 MB are sent; other clients are answered meanwhile."""
     process, address = served
     begin, part, status = FLOODS[name]
     before = memory_of(process.pid)
@@ -96,7 +96,7 @@ def test_a_flood_is_refused_and_costs_no_memory(served, name):
     ],
     ids=["head", "body", "nothing", "empty lines", "body of what was refused"],
 )
-def test_who_sends_slowly_has_two_seconds(served, begin, part, status):
+def test_a_slow_client_has_two_seconds(served, begin, part, status):
     _, address = served
     with connect(address) as connection:
         connection.sendall(begin)
@@ -112,8 +112,8 @@ def test_who_sends_slowly_has_two_seconds(served, begin, part, status):
     assert found == status
 
 
-def test_the_longest_idle_connection_makes_room(served):
-    """More connections than there may be, none of which asks anything: a new one is answered all the same."""
+def test_the_longest_idle_connection_is_closed_for_a_new_one(served):
+    """More idle connections than allowed: a new one is answered all the same."""
     _, address = served
     idle = [connect(address) for _ in range(60)]
     try:
@@ -124,7 +124,7 @@ def test_the_longest_idle_connection_makes_room(served):
             each.close()
 
 
-def test_what_is_no_http_is_one_sentence(served):
+def test_invalid_http_is_answered_with_one_sentence(served):
     _, address = served
     for sent in (
         b"hello\r\n\r\n",
@@ -139,7 +139,7 @@ def test_what_is_no_http_is_one_sentence(served):
             assert words == "expected a request of HTTP/1.1, got what can't be read as one"
 
 
-def test_answers_to_requests_in_a_row_come_before_a_refusal(served):
+def test_earlier_requests_of_a_connection_are_answered_before_a_refusal(served):
     _, address = served
     asked = HEAD + b"X-API-Key: s3cret\r\nContent-Length: %d\r\n\r\n%b" % (len(GOOD), GOOD)
     with connect(address) as connection:
@@ -149,7 +149,7 @@ def test_answers_to_requests_in_a_row_come_before_a_refusal(served):
     assert found.count(b"HTTP/1.1") <= 4
 
 
-def test_a_request_for_another_protocol_is_answered_in_this_one(served):
+def test_a_request_to_change_the_protocol_is_answered_in_http(served):
     _, address = served
     for protocol in (b"websocket", b"h2c"):
         with connect(address) as connection:
@@ -158,7 +158,7 @@ def test_a_request_for_another_protocol_is_answered_in_this_one(served):
             assert b"".join(iter(lambda c=connection: c.recv(2**16), b"")).startswith(b"HTTP/1.1 200")
 
 
-def test_a_client_that_hangs_up_is_no_error_of_the_server(served, tmp_path_factory):
+def test_a_client_that_disconnects_is_not_a_server_error(served, tmp_path_factory):
     _, address = served
     with connect(address) as connection:
         connection.sendall(HEAD + b"X-API-Key: s3cret\r\nContent-Length: 1000\r\n\r\n{")
@@ -173,8 +173,8 @@ def test_a_client_that_hangs_up_is_no_error_of_the_server(served, tmp_path_facto
     assert 'status="500"' not in text
 
 
-def test_a_server_that_is_told_to_stop_under_load_loses_no_request(pair, tmp_path):
-    """Connections of one request each and such that stay: each request is answered, or its connection refused."""
+def test_a_server_that_stops_under_load_loses_no_request(pair, tmp_path):
+    """Connections of one request and of many: each request is answered, or its connection refused."""
     pair.save(tmp_path / "pair.safetensors")
     told, lost, answered = threading.Event(), [], []
 

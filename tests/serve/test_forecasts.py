@@ -1,4 +1,4 @@
-"""What /predict answers is what `predict` and `predict_interval` return, to the last bit, for each kind of model."""
+"""/predict returns the numbers of `predict` and `predict_interval`, to the last bit, for each kind of model."""
 
 import asyncio
 
@@ -13,7 +13,7 @@ from lstmforecast.serve import create_app
 
 
 def window(container) -> dict:
-    """A series as a request has it."""
+    """A series as a window of a request."""
     values = container.to_numpy() if hasattr(container, "to_numpy") else container
     found = {"values": [[None if np.isnan(x) else x for x in np.atleast_1d(row)] for row in values.tolist()]}
     if values.ndim == 1:
@@ -50,7 +50,7 @@ def test_a_series_with_times(client, hourly):
     assert found["times"] == [time.isoformat() for time in hourly.predict(context=y).index]
 
 
-def test_without_times_there_are_none_in_the_answer(client, hourly):
+def test_without_times_the_answer_has_none(client, hourly):
     (found,) = asked(client, "hourly", window(wave(30)))
     np.testing.assert_array_equal(found["values"], hourly.predict(context=wave(30)))
     assert found["times"] is None
@@ -64,7 +64,7 @@ def test_several_variables_and_windows(client, pair):
         assert_same(each, pair, table)
 
 
-def test_a_horizon_beyond_the_trained_one_is_rolled_on(client, hourly):
+def test_a_longer_horizon_forecasts_from_forecasts(client, hourly):
     (found,) = asked(client, "hourly", window(wave(24)), horizon=15)
     np.testing.assert_array_equal(found["values"], hourly.predict(15, context=wave(24)))
 
@@ -112,7 +112,7 @@ def test_every_index_and_option(name):
     assert found["times"] == ([str(time) for time in expected] if name == "period" else written)
 
 
-def test_requests_at_once_share_a_call_and_change_no_bit(hourly, pair):
+def test_requests_at_once_share_a_call_with_the_same_bits(hourly, pair):
     app = create_app({"hourly": hourly, "pair": pair})
     bodies = [{"model": "hourly", "windows": [window(wave(24 + i))], "horizon": 6 + i % 2} for i in range(20)]
     bodies.insert(7, {"model": "pair", "windows": [{"values": [[1, 2]] * 8}]})
@@ -139,8 +139,8 @@ def test_a_model_that_cant_be_served_is_refused(hourly):
         create_app(hourly, api_key=" ")
 
 
-def test_what_ends_in_infinity_is_refused():
-    """Values that single precision can't hold once they are scaled by 1e-30."""
+def test_infinite_forecasts_are_refused():
+    """Values that are infinite in single precision once they are divided by 1e-30."""
     model = LSTMForecaster(horizon=2, window_size=4, **SMALL).fit(1e-30 * wave())
     assert "infinity" in sentence(Client(create_app(model)).predict({"windows": [{"values": [1e15, 1, 1e15, -1e15]}]}))
 

@@ -1,4 +1,4 @@
-"""Whose pages may ask: names of the server, requests of its own page, and JSON, which no form of another can post."""
+"""Requests through a browser: host names, origins, and JSON, which forms of other sites can't post."""
 
 import httpx
 import pytest
@@ -11,7 +11,7 @@ GOOD = {"windows": [{"values": [[1, 2]] * 8}]}
 
 @pytest.fixture(scope="module")
 def address(pair, tmp_path_factory):
-    """Of a server at the loopback address, without a key."""
+    """A server at the loopback address, without a key."""
     folder = tmp_path_factory.mktemp("model")
     pair.save(folder / "pair.safetensors")
     with (folder / "log").open("w") as log, running(folder / "pair.safetensors", log=log) as (_, address):
@@ -24,13 +24,13 @@ def asked(address: str, **headers: str) -> httpx.Response:
 
 
 @pytest.mark.parametrize("host", ["localhost:8000", "LOCALHOST", "127.0.0.1", "127.0.0.1:80", "[::1]:8000", "[::1]"])
-def test_names_of_the_loopback_address_are_ours(address, host):
+def test_names_of_the_loopback_address_are_accepted(address, host):
     assert asked(address, Host=host).status_code == 200
 
 
 @pytest.mark.parametrize("host", ["evil.example", "localhost.evil:8000", "", "127.0.0.1.nip.io", "[::2]", "x" * 500])
-def test_another_name_that_leads_to_the_loopback_address_is_refused(address, host):
-    """DNS rebinding: a page's own name is made to lead to its visitor's machine."""
+def test_other_names_of_the_loopback_address_are_refused(address, host):
+    """DNS rebinding: the host name of a page points to the visitor's machine."""
     response = asked(address, Host=host)
     words = sentence(response, 421)
     assert words.startswith(
@@ -47,7 +47,7 @@ def test_a_page_of_another_site_is_refused(address):
     assert asked(address, Origin=address).status_code == 200
 
 
-def test_the_names_of_a_proxy_are_allowed_and_their_pages(pair):
+def test_allowed_hosts_and_their_pages_are_accepted(pair):
     app = create_app(pair, allowed_hosts=["forecasts.example", "[fd00::1]"])
     for host, status in (
         ("forecasts.example", 200),
@@ -66,8 +66,8 @@ def test_the_names_of_a_proxy_are_allowed_and_their_pages(pair):
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "", None])
-def test_nothing_but_json_is_read(pair, hourly, kind):
-    """A page may post the others to any site without asking; for JSON a browser asks first, and isn't answered."""
+def test_only_json_is_read(pair, hourly, kind):
+    """Pages can post other types to any site; for JSON, browsers first send a preflight request, which is refused."""
     app = create_app({"pair": pair, "hourly": hourly}, log="sqlite://")
     for path in ("/predict", "/actuals"):
         method, _, options = posted(path, GOOD)
@@ -78,7 +78,7 @@ def test_nothing_but_json_is_read(pair, hourly, kind):
     assert Client(app).predict(GOOD | {"model": "pair"}, headers=json).status_code == 200
 
 
-def test_the_page_lies_in_no_frame_and_nothing_redirects(pair):
+def test_the_page_forbids_frames_and_nothing_redirects(pair):
     client = Client(create_app(pair))
     page = client.get("/")
     assert "frame-ancestors 'none'" in page.headers["content-security-policy"]

@@ -1,4 +1,4 @@
-"""An answer's failure is its own: whatever one client sends, the others of its batch are answered."""
+"""Whatever one client sends, the other requests of its batch are answered."""
 
 import json
 
@@ -33,7 +33,7 @@ BAD = {
 
 
 def beside(app, bad: dict | bytes) -> tuple[set[int], int, dict]:
-    """Statuses of 15 good clients who ask at once with a bad one, how many answers they got, and the bad one's."""
+    """Statuses of 15 valid requests sent at once with an invalid one, their answers, and the invalid one's."""
     requests = [posted("/predict", GOOD) for _ in range(15)]
     requests.insert(7, posted("/predict", bad))
     answers = Client(app).together(*requests)
@@ -53,13 +53,13 @@ def test_a_bad_request_is_422_for_its_client_alone(hourly, name):
 
 
 @pytest.mark.parametrize("place", [(Answer, "body"), (ServedModel, "prepare"), (ServedModel, "forecast")])
-def test_an_unexpected_failure_of_one_reaches_no_other(hourly, monkeypatch, place):
-    """Wherever it happens: in writing, in reading, or within the call of the network that they share."""
+def test_an_unexpected_failure_affects_one_request(hourly, monkeypatch, place):
+    """In writing, in reading, or within the call of the network that they share."""
     owner, name = place
     whole = getattr(owner, name)
 
     def failing(self, *arguments):
-        windows = self.asked.windows if owner is Answer else arguments[:1]
+        windows = self.request.windows if owner is Answer else arguments[:1]
         values = [getattr(window, "values", getattr(window, "windows", None)) for window in windows]
         if any((each == 13.0).any() for each in values):
             raise MemoryError("one too many")
@@ -72,7 +72,7 @@ def test_an_unexpected_failure_of_one_reaches_no_other(hourly, monkeypatch, plac
     assert "the log of the server has the details" in sentence(refused, 500)
 
 
-def test_a_forecast_that_cannot_be_logged_costs_no_other_its_row(hourly, monkeypatch):
+def test_one_forecast_that_cannot_be_logged_leaves_the_others_logged(hourly, monkeypatch):
     with ForecastLog("sqlite://") as log:
         app = create_app({"hourly": hourly, "same": hourly}, log=log)
         labels = ServedModel.series_labels
@@ -93,7 +93,7 @@ def test_a_forecast_that_cannot_be_logged_costs_no_other_its_row(hourly, monkeyp
     assert 'lstmforecast_unlogged_windows_total{model="hourly",reason="error"} 1.0' in text
 
 
-def test_an_answer_has_a_size_that_can_be_paid(hourly):
+def test_the_size_of_an_answer_is_limited(hourly):
     app = create_app({"hourly": hourly}, limits=Limits(numbers=1000))
     window = {"values": wave(24).tolist()}
     assert Client(app).predict({"windows": [window], "horizon": 1000}).status_code == 200
@@ -120,7 +120,7 @@ LONG = "\u00e9" * 4000
         b"\xff" * 4000,
     ],
 )
-def test_what_a_client_sends_comes_back_in_part_at_the_most(client, body):
+def test_errors_repeat_only_a_part_of_what_a_client_sent(client, body):
     answer = client.predict(body if isinstance(body, bytes) else json.dumps(body).encode())
     words = sentence(answer)
     assert words.count("\u00e9") <= 100

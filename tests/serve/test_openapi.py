@@ -1,4 +1,4 @@
-"""The OpenAPI is true: schemathesis finds nothing that contradicts it, and its examples work."""
+"""Answers follow the OpenAPI: schemathesis finds no contradiction, and the examples work."""
 
 import warnings
 
@@ -86,7 +86,7 @@ def test_schemathesis_finds_no_failure(name, mode, request):
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.timeout(300)
-def test_schemathesis_finds_no_failure_in_what_is_kept_of_forecasts(hourly):
+def test_schemathesis_finds_no_failure_in_requests_about_the_log(hourly):
     """A comparison needs forecasts that came true, which no schema can say."""
     monitor, statuses = DriftMonitor.from_forecaster(hourly, wave()), {}
     with ForecastLog("sqlite://") as log:

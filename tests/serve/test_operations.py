@@ -1,4 +1,4 @@
-"""Two models behind one endpoint, what is kept of their forecasts, and what is said of them afterwards."""
+"""Splits, the log of forecasts and actual values, comparison and drift."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LOAD = pd.Series(wave(600), TIMES, name="load")
 
 @pytest.fixture(scope="module")
 def models() -> dict[str, LSTMForecaster]:
-    """Of the same series: one that has learnt something, and one whose window is longer."""
+    """Two models of the same series: a trained one, and one with a longer window."""
     return {
         "old": LSTMForecaster(horizon=3, window_size=24, **SMALL).fit(LOAD[:240]),
         "new": LSTMForecaster(horizon=3, window_size=30, architecture="linear", n_threads=1).fit(LOAD[:240]),
@@ -48,7 +48,7 @@ def post(client: Client, body: dict):
 
 
 class TestSplit:
-    def test_a_key_is_answered_by_the_same_model_always(self, models):
+    def test_a_key_always_gets_the_same_model(self, models):
         client = Client(create_app(models, split={"old": 1, "new": 1}))
         split = Split({"old": 1, "new": 1})
         keys = [f"shop {i}" for i in range(12)]
@@ -68,7 +68,7 @@ class TestSplit:
         forecast = models["old"].predict(context=LOAD[:100])
         assert named["forecasts"][0]["values"] == forecast.tolist()
 
-    def test_windows_must_do_for_all_models(self, models):
+    def test_windows_must_be_long_enough_for_all_models(self, models):
         client = Client(create_app(models, split={"old": 1, "new": 0}))
         words = sentence(client.predict(request(100, n=24)))
         assert words == "expected windows[0].values with at least 30 rows, got 24"
@@ -118,7 +118,7 @@ class TestLog:
         assert known["actual"].tolist() == LOAD[known["time"]].tolist()
         assert len(known) == 6
 
-    def test_without_shadow_only_what_was_answered_is_logged(self, models):
+    def test_without_shadow_only_returned_forecasts_are_logged(self, models):
         with ForecastLog("sqlite://") as log:
             client = Client(create_app(models, split={"old": 1, "new": 0}, log=log, shadow=False))
             client.predict(request(100))
@@ -152,7 +152,7 @@ class TestLog:
             text = client.get("/metrics").text
         assert 'lstmforecast_unlogged_windows_total{model="old",reason="no times or a long name"} 1.0' in text
 
-    def test_a_log_that_fails_costs_no_answer(self, models, caplog):
+    def test_requests_are_answered_when_the_log_fails(self, models, caplog):
         log = ForecastLog("sqlite://")
         client = Client(create_app({"old": models["old"]}, log=log, monitors={}))
         log.close()
@@ -164,8 +164,8 @@ class TestLog:
         assert "recording failed" in caplog.text
         assert 'lstmforecast_unlogged_windows_total{model="old",reason="error"} 1.0' in client.get("/metrics").text
 
-    def test_a_log_that_falls_behind_leaves_whole_requests_out_and_says_how_many(self, models, monkeypatch):
-        """Of 20 forecasts of two models the first two wait; there is no room for more before they are written."""
+    def test_a_full_queue_leaves_out_whole_requests_and_counts_them(self, models, monkeypatch):
+        """The queue has room for the first two of 20 forecasts, and for more only once these are written."""
         monkeypatch.setattr("lstmforecast.serve.recording.MOST_WAITING", 2)
         go = threading.Event()
         with ForecastLog("sqlite://") as log:
@@ -190,7 +190,7 @@ class TestLog:
 
 @pytest.fixture
 def locked(models, tmp_path):
-    """A client of a server whose log is a file, and what locks that file as another process would."""
+    """A client of a server whose log is a file, and a connection that locks the file like another process."""
     app = create_app(models, split={"old": 1, "new": 1}, log=f"sqlite:///{tmp_path}/log.db")
     client = Client(app)
     assert client.predict(request(100)).status_code == 200
@@ -200,7 +200,7 @@ def locked(models, tmp_path):
 
 
 class TestLockedLog:
-    def test_forecasts_go_on_and_what_needs_the_log_is_told_to_come_back(self, locked):
+    def test_forecasts_are_answered_and_requests_for_the_log_get_retry_after(self, locked):
         client, other = locked
         other.execute("BEGIN EXCLUSIVE")
         assert client.predict(request(101)).status_code == 200
@@ -213,15 +213,15 @@ class TestLockedLog:
         other.execute("ROLLBACK")
         assert post(client, actuals(101, 102)).json() == {"stored": 1}
 
-    def test_no_more_than_some_wait_for_it(self, locked, monkeypatch):
+    def test_only_some_requests_wait_for_the_log(self, locked, monkeypatch):
         monkeypatch.setattr("lstmforecast.serve.recording.MOST_ASKING", 2)
         client, other = locked
         other.execute("BEGIN EXCLUSIVE")
         asked = [posted("/actuals", actuals(101, 102)) for _ in range(8)]
         assert {each.status_code for each in client.together(*asked)} == {503}
 
-    def test_all_that_was_answered_is_written_before_it_ends(self, models, tmp_path):
-        """The server closes its log after what waits."""
+    def test_all_answers_are_logged_before_the_server_stops(self, models, tmp_path):
+        """The server closes its log after the queued answers are written."""
 
         async def session():
             app = create_app(models, split={"old": 1, "new": 1}, log=f"sqlite:///{tmp_path}/all.db")
@@ -236,7 +236,7 @@ class TestLockedLog:
 
 
 class TestCompare:
-    def test_it_is_the_comparison_of_what_both_said(self, models):
+    def test_it_compares_the_forecasts_of_both(self, models):
         with ForecastLog("sqlite://") as log:
             client = Client(create_app(models, split={"old": 1, "new": 1}, log=log))
             for end in range(300, 340):
@@ -282,7 +282,7 @@ class TestCompare:
 
 
 class TestDrift:
-    def test_rows_are_seen_once_and_a_shift_is_drift(self, models):
+    def test_each_row_is_counted_once_and_a_shift_is_drift(self, models):
         monitor = DriftMonitor.from_forecaster(models["old"], LOAD[:240], window=24)
         client = Client(create_app({"old": models["old"]}, monitors={"old": monitor}))
         for end in range(300, 340):
@@ -301,7 +301,7 @@ class TestDrift:
         assert found["reason"].startswith("load: KS")
         assert 'lstmforecast_drift{model="old"} 2.0' in client.get("/metrics").text
 
-    def test_each_key_has_rows_of_its_own_and_rows_without_times_are_the_newest(self, models):
+    def test_keys_are_separate_and_without_times_the_newest_row_counts(self, models):
         monitor = DriftMonitor.from_forecaster(models["old"], LOAD[:240], window=24)
         client = Client(create_app({"old": models["old"]}, monitors={"old": monitor}))
         for key in ("a", "b", "a"):
@@ -310,7 +310,7 @@ class TestDrift:
             client.predict({"windows": [{"values": LOAD[:24].tolist()}]})
         assert client.get("/drift").json()["models"][0]["rows"] == 62
 
-    def test_errors_are_seen_when_the_last_step_came_true_and_once(self, models, monkeypatch):
+    def test_errors_are_counted_once_when_the_last_actual_value_is_posted(self, models, monkeypatch):
         pushed = []
         monitor = DriftMonitor.from_forecaster(models["old"], LOAD[:240], window=24)
         assert monitor.tests_errors
@@ -381,13 +381,13 @@ class TestDrift:
         ({"model": "x", "actuals": []}, "expected model to be one of 'old', 'new', got 'x'"),
     ],
 )
-def test_actuals_that_cannot_be_are_one_sentence(models, body, words):
+def test_invalid_actuals_are_answered_with_one_sentence(models, body, words):
     with ForecastLog("sqlite://") as log:
         client = Client(create_app(models, log=log, split={"old": 1, "new": 1}))
         assert sentence(post(client, body)).startswith(words)
 
 
-def test_a_key_is_asked_for_everywhere(models):
+def test_every_path_needs_the_key(models):
     monitor = DriftMonitor.from_forecaster(models["old"], LOAD[:240])
     with ForecastLog("sqlite://") as log:
         client = Client(create_app(models, log=log, monitors={"old": monitor}, api_key="s3cret"))
@@ -396,12 +396,12 @@ def test_a_key_is_asked_for_everywhere(models):
         assert post(client, actuals(0, 1)).status_code == 401
 
 
-def test_paths_that_need_a_log_are_not_there_without_one(models):
+def test_paths_of_the_log_exist_only_with_a_log(models):
     client = Client(create_app(models))
     assert [client.get(path).status_code for path in ("/compare", "/drift")] == [404, 404]
 
 
-def test_malformed_bodies_are_never_an_error_of_the_server_nor_of_the_log(models, caplog):
+def test_malformed_bodies_are_never_a_server_error_nor_logged(models, caplog):
     monitor = DriftMonitor.from_forecaster(models["old"], LOAD[:240])
     with ForecastLog("sqlite://") as log:
         app = create_app(models, split={"old": 1, "new": 1}, log=log, monitors={"old": monitor})
@@ -415,7 +415,7 @@ def test_malformed_bodies_are_never_an_error_of_the_server_nor_of_the_log(models
     assert "recording failed" not in caplog.text
 
 
-def test_of_actuals_of_which_one_is_wrong_none_is_stored(models):
+def test_one_invalid_actual_stores_none(models):
     with ForecastLog("sqlite://") as log:
         client = Client(create_app({"old": models["old"]}, log=log))
         body = actuals(100, 102)

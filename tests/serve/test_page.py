@@ -1,4 +1,4 @@
-"""The page in headless Chromium: rows pasted or dropped, the forecast and its interval drawn, errors said."""
+"""The page in headless Chromium: rows pasted or dropped, the forecast with its interval, errors."""
 
 import os
 from pathlib import Path
@@ -68,7 +68,7 @@ def test_rows_pasted_or_dropped_are_forecast_with_an_interval(page, hourly, scri
         page.picture(Path(picture))
 
 
-def test_two_columns_are_two_charts_and_other_dialects_are_read(page):
+def test_two_columns_are_two_charts_and_other_csv_dialects_are_read(page):
     choose(page, "pair")
     rows = "\r\n".join(f'"{str(a).replace(".", ",")}";{b}' for a, b in zip(wave(20).round(3), range(20), strict=True))
     page.run(PASTE, f"first;second\r\n{rows}\r\n")
@@ -94,12 +94,12 @@ def test_what_is_wrong_is_said(page, rows, words):
     page.run("document.getElementById('message').className = ''")
 
 
-def test_words_of_a_csv_are_no_markup(page):
+def test_text_of_a_csv_file_is_not_markup(page):
     choose(page, "hourly")
     page.run(PASTE, 'date,load\n1,"<img src=x onerror=alert(1)>"\n')
     page.wait("document.querySelector('#message.wrong')")
     assert page.run("return document.querySelectorAll('img').length") == 0
 
 
-def test_the_console_is_empty_but_for_the_answers_that_were_errors(page):
+def test_the_console_shows_only_error_answers(page):
     assert [each for each in page.complaints() if "status of 4" not in each and "favicon" not in each] == []

@@ -1,4 +1,4 @@
-"""What is refused, with which status, and the one sentence that says why."""
+"""Refused requests: their status and their sentence."""
 
 import asyncio
 import io
@@ -73,7 +73,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_one_sentence_says_what_is_wrong(client, name):
+def test_an_error_is_one_sentence(client, name):
     body, words = WRONG[name]
     said = sentence(client.predict(body))
     assert words in said
@@ -82,7 +82,7 @@ def test_one_sentence_says_what_is_wrong(client, name):
     assert not any(words in said for words in ("missing=", "freq=", "context."))
 
 
-def test_a_body_that_is_too_large_is_refused_before_it_is_read(pair):
+def test_too_large_a_body_is_refused_before_it_is_read(pair):
     client = Client(create_app({"pair": pair}, limits=Limits(body_bytes=300)))
     assert client.predict(GOOD).status_code == 200
     assert "at most 300 bytes" in sentence(client.predict(GOOD, headers={"content-length": "301"}), 413)
@@ -94,7 +94,7 @@ def test_a_body_that_is_too_large_is_refused_before_it_is_read(pair):
     assert "at most 300 bytes" in sentence(client.together(posted("/predict", parts()))[0], 413)
 
 
-def test_an_error_of_the_servers_own_is_in_its_log_and_not_in_the_answer(pair, monkeypatch):
+def test_an_internal_error_is_logged_and_not_in_the_answer(pair, monkeypatch):
     def broken(*_):
         raise RuntimeError("a secret")
 
@@ -114,7 +114,7 @@ def test_an_error_of_the_servers_own_is_in_its_log_and_not_in_the_answer(pair, m
     assert 'lstmforecast_requests_total{path="/predict",status="500"} 1.0' in client.get("/metrics").text
 
 
-def test_a_long_body_is_read_beside_the_event_loop_with_the_same_answer(client):
+def test_a_long_body_is_read_in_a_thread_with_the_same_answer(client):
     few = client.predict({"model": "pair", "windows": [{"values": [[1.5, 2.5]] * 8}]}).json()["forecasts"]
     many = client.predict({"model": "pair", "windows": [{"values": [[1.5, 2.5]] * 8}] * 1000})
     assert len(many.request.content) > LONG_BODY
@@ -127,7 +127,7 @@ def test_limits_are_whole_numbers():
 
 
 @pytest.mark.parametrize("path", ["/predict", "/models", "/metrics"])
-def test_a_key_is_asked_for(pair, path):
+def test_the_key_is_checked(pair, path):
     app = create_app({"pair": pair}, api_key="s3cret")
     method = "POST" if path == "/predict" else "GET"
     for headers in ({}, {"X_API_Key": "S3cret"}, {"Authorization": "Basic s3cret"}, {"X_API_Key": b"\xe9"}):
@@ -152,7 +152,7 @@ class Work:
     n_windows, seconds = 1, 1.0
 
 
-def test_a_full_queue_refuses_and_what_waits_is_finished():
+def test_a_full_queue_refuses_and_is_then_finished():
     """The first work is in the thread, two wait, the fourth is refused; then the two are one batch."""
     go, batches = threading.Event(), []
 
@@ -182,7 +182,7 @@ def test_a_full_queue_refuses_and_what_waits_is_finished():
     assert batches == [1, 2]
 
 
-def test_nobody_waits_for_cancelled_work_and_where_a_batch_fails_each_is_done_alone(monkeypatch):
+def test_cancelled_work_is_skipped_and_a_failed_batch_is_repeated_one_by_one(monkeypatch):
     def run(works):
         if len(works) == 2:
             raise MemoryError("too much")
@@ -208,8 +208,8 @@ def test_nobody_waits_for_cancelled_work_and_where_a_batch_fails_each_is_done_al
     assert kinds == [str, str, ValueError, str]
 
 
-def test_malformed_bodies_are_never_an_error_of_the_server(client):
-    """As many as take a second; `make bench ARGS=serve` sends 10,000."""
+def test_malformed_bodies_are_never_a_server_error(client):
+    """A number that takes a second; `make bench ARGS=serve` sends 10,000."""
     bodies = [GOOD, hourly(times=HOURS), GOOD | {"coverage": [0.5], "horizon": 2}]
     sent = malformed([json.dumps(body).encode() for body in bodies], 400)
     answers = client.together(*[posted("/predict", body) for body in sent])

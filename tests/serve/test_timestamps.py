@@ -66,7 +66,7 @@ def test_actuals_with_offsets_are_refused_for_a_model_without_a_zone():
     assert sentence(got).startswith("actuals[0]: expected times without an offset from UTC")
 
 
-def test_days_without_midnight_may_be_written_as_any_other():
+def test_days_without_midnight_are_written_like_others():
     days = pd.date_range("2024-03-20", periods=36, freq="D")
     y = pd.Series(wave(36), days.tz_localize("Africa/Cairo"), name="y")
     model = LSTMForecaster(horizon=3, window_size=12, **SMALL).fit(y)

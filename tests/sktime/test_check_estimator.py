@@ -19,7 +19,7 @@ def test_the_suite_for_forecasters_passes() -> None:
     assert set(results.values()) == {"PASSED"}
 
 
-def test_it_passes_with_a_horizon_that_is_free() -> None:
+def test_it_passes_with_a_fixed_horizon() -> None:
     small = LSTMForecaster.get_test_params()[0]
     # the tests whose data hold a window and the errors of five steps
     tests = [

@@ -110,7 +110,7 @@ def test_covariates_known_in_advance_are_used() -> None:
     pd.testing.assert_series_equal(forecaster.predict(X=X), estimator.predict(X=X), check_freq=False)
 
 
-def test_missing_values_need_a_way_to_be_mended() -> None:
+def test_missing_values_need_the_parameter_missing() -> None:
     y = months(160)
     y.iloc[40:43] = np.nan
     with pytest.raises(ValueError, match="cannot handle missing data"):
@@ -119,7 +119,7 @@ def test_missing_values_need_a_way_to_be_mended() -> None:
     pd.testing.assert_series_equal(forecast, ours(1, missing="mask").fit(y).predict(), check_freq=False)
 
 
-def test_what_parameters_decide_is_in_the_tags() -> None:
+def test_tags_follow_the_parameters() -> None:
     assert LSTMForecaster().get_tag("requires-fh-in-fit")
     assert not LSTMForecaster(horizon=3).get_tag("requires-fh-in-fit")
     assert not LSTMForecaster(patience=None).get_tag("capability:pred_int")
@@ -127,7 +127,7 @@ def test_what_parameters_decide_is_in_the_tags() -> None:
     assert not LSTMForecaster(missing="ffill").set_params(missing="error").get_tag("capability:missing_values")
 
 
-def test_overlapping_updates_take_what_is_newer() -> None:
+def test_overlapping_updates_append_only_newer_rows() -> None:
     y = months(160)
     forecaster, estimator = LSTMForecaster(**SMALL).fit(y[:150], fh=[1, 2]), ours(2).fit(y[:150])
     forecaster.update(y[100:155]).update(y)
@@ -147,7 +147,7 @@ def test_one_network_learns_from_a_panel() -> None:
 
 
 @pytest.mark.parametrize("kind", ["periods", "timestamps", "integers"])
-def test_times_are_the_same_for_series_that_end_apart(kind: str) -> None:
+def test_absolute_times_are_forecast_for_series_with_different_ends(kind: str) -> None:
     y = panel({"a": 90, "b": 88})
     times = pd.period_range("2010-01", periods=92, freq="M")
     known = {"periods": times, "timestamps": times.to_timestamp(), "integers": pd.RangeIndex(92)}[kind]
@@ -173,7 +173,7 @@ def test_a_hierarchy_keeps_its_names_and_takes_new_series() -> None:
     assert ("south", "new", pd.Period("2015-01")) in forecaster.predict().index
 
 
-def test_levels_that_few_errors_cannot_tell_follow_a_normal_distribution() -> None:
+def test_levels_beyond_the_errors_follow_a_normal_distribution() -> None:
     y = months(60)  # 12 rows held out, 11 errors of two steps: up to a level of 11/12
     forecaster = LSTMForecaster(**SMALL).fit(y, fh=[1, 2])
     with pytest.raises(ValueError, match="at least 19 windows held out"):
@@ -187,7 +187,7 @@ def test_levels_that_few_errors_cannot_tell_follow_a_normal_distribution() -> No
     assert (np.diff(forecaster.predict_quantiles(alpha=levels)) >= 0).all()
 
 
-def test_pipelines_of_sktime_hold_it() -> None:
+def test_it_works_in_pipelines_of_sktime() -> None:
     y = months(120)
     pipeline = TransformedTargetForecaster(
         [("log", LogTransformer()), ("trend", Detrender()), ("forecast", LSTMForecaster(**SMALL))]
@@ -249,7 +249,7 @@ def test_a_network_pretrained_on_a_panel_is_tuned_to_a_series() -> None:
         LSTMForecaster(**SMALL).pretrain(shops)
 
 
-def test_sktime_trains_anew_where_it_is_told_to() -> None:
+def test_sktime_can_refit_it() -> None:
     y = months(120)
     forecaster = UpdateRefitsEvery(LSTMForecaster(**SMALL), refit_interval=0)
     forecaster.fit(y[:100], fh=[1, 2]).update(y[100:], update_params=True)

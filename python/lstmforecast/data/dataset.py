@@ -88,7 +88,7 @@ class Dataset:
         scaler: Any,
         transform: str | None,
     ) -> Dataset:
-        """Check the data of a fit, and align the covariates with them; the options are parameters of the forecaster."""
+        """Read the data of a fit and align the covariates with them; the options are parameters of the forecaster."""
         observations = read_observations(y, freq=freq, missing=missing)
         covariates = Covariates.at_fit(observations, X, X_past, static, calendar, holidays)
         features = covariates.of(observations, X, X_past)

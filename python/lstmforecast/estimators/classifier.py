@@ -29,24 +29,24 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
     """Classification of windows with an LSTM network, for scikit-learn's pipelines and searches.
 
     A row of ``X`` is one window, flat as (n, window * features), step after step, or as (n, window, features).
-    It is trained on the cross entropy. Classes that cost more than others weigh more (``class_weight``) in what is
-    predicted, while the probabilities stay those of the data.
-    Rows are weighed exactly: a row of weight 2 trains like the row given twice, one of weight 0 like no row.
+    The loss is the cross entropy. ``class_weight`` changes which class is predicted, but not the probabilities, which
+    are those of the data.
+    Weights are exact: a row of weight 2 has the effect of the row given twice, one of weight 0 the effect of no row.
 
     Parameters
     ----------
     n_features_per_step : int, default=1
         Features of each step in a flat row: 24 columns are 24 steps of 1 feature, or 12 steps of 2.
     segment_length : int, default=1
-        Steps of a window that the network reads as one, side by side; a divisor of the window. It keeps long windows
-        short for the network (patches, for ``"transformer"``).
+        Steps of a window that the network reads side by side as one; a divisor of the window. It shortens long windows
+        for the network (patches, for ``"transformer"``).
     tbptt : int or None, default=None
-        Truncated backpropagation through time: the LSTM reads whole windows, gradients go back through its last
-        ``tbptt`` steps (segments) only, and training takes the memory of so many. None: through all.
+        Truncated backpropagation through time: the LSTM reads whole windows, but gradients are computed for its last
+        ``tbptt`` steps (segments) only, which saves memory. None: all steps.
     architecture : {"lstm", "attention", "cnn_lstm", "transformer"}, default="lstm"
-        Network: the LSTM's last state is read, or, with ``"attention"``, its states of all steps are by multi-head
-        self-attention; with ``"cnn_lstm"``, the LSTM reads what convolutions over the steps find. ``"transformer"`` is
-        an encoder in place of the LSTM, with ``num_layers`` layers.
+        ``"lstm"``: the head reads the last state of the LSTM. ``"attention"``: multi-head self-attention over the
+        states of all steps; ``"cnn_lstm"``: convolutions over the steps before the LSTM; ``"transformer"``: an encoder
+        with ``num_layers`` layers in place of the LSTM.
     hidden_size : int, default=64
         Units of each layer.
     num_layers : int, default=1
@@ -54,100 +54,99 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
     bidirectional : bool, default=False
         Read each window in both directions.
     dropout : float, default=0.0
-        Probability that a value between two layers is dropped while training; ``"lstm"`` uses it only with
-        ``num_layers`` above 1.
+        Probability that a value between two layers is set to 0 in training; ``"lstm"`` uses it only with ``num_layers``
+        above 1.
     num_heads : int, default=4
-        Heads of ``"attention"`` and ``"transformer"``, a divisor of ``hidden_size``. Used only with these.
+        Attention heads, a divisor of ``hidden_size``. For ``"attention"`` and ``"transformer"`` only.
     kernel_size : int or list of int, default=5
-        Steps that a convolution of ``"cnn_lstm"`` reads at once; a list has one for each of several. Used only there.
+        Steps that a convolution reads; a list has one number for each convolution. For ``"cnn_lstm"`` only.
     out_channels : int or None, default=None
-        Numbers that each of them makes at each step. None: ``hidden_size``. Used only there.
+        Output channels of each convolution. None: ``hidden_size``. For ``"cnn_lstm"`` only.
     dim_feedforward : int or None, default=None
-        Numbers between the linear layers of ``"transformer"``. None: four times ``hidden_size``. Used only there.
+        Width of the feed-forward layers. None: four times ``hidden_size``. For ``"transformer"`` only.
     causal : bool, default=False
-        Whether a step of ``"transformer"`` attends only to those up to its own. Used only there.
+        Each step attends to itself and earlier steps only. For ``"transformer"`` only.
     scaler : {"standard", "minmax", "robust"}, scaler object or None, default="standard"
         How ``X`` (each feature over rows and steps) is scaled, learned from the training rows. None: data as given.
     optimizer : {"adam", "adamw"}, default="adam"
         Optimiser.
     learning_rate : float, default=3e-3
-        First learning rate.
+        Initial learning rate.
     weight_decay : float, default=0.0
         L2 penalty (adam) or decoupled decay (adamw).
     batch_size : int, default=32
         Windows in a batch.
     accumulate_grad_batches : int, default=1
-        Batches whose gradients are averaged for one optimiser step: as ``batch_size`` times as large, in the memory of
-        one batch.
+        Batches whose gradients are averaged for one optimiser step: a larger batch in the memory of one.
     max_epochs : int, default=100
-        Passes over the training rows at most.
+        The largest number of passes over the training rows.
     steps_per_epoch : int or None, default=None
-        Optimiser steps that are called an epoch; None: a pass over all rows.
+        Optimiser steps in an epoch. None: a pass over all rows.
     patience : int or None, default=None
-        Epochs without a better validation loss before the training stops. None: no row is held out.
+        Epochs without a better validation loss after which training stops. None: no rows are held out.
     min_delta : float, default=0.0
-        What counts as better: a fall of the validation loss by more than this. Used only with ``patience``.
+        The smallest decrease of the validation loss that counts as better. For ``patience`` only.
     lr_schedule : {"plateau", "constant", "cosine", "onecycle"}, default="plateau"
-        How the rate goes on: cut when the loss stops falling (lr_patience, lr_factor), unchanged, or along the curve of
-        ``CosineAnnealingLR`` or ``OneCycleLR`` of `torch.optim.lr_scheduler` over all steps.
+        Learning rate over all steps: reduced when the loss stops improving (``lr_patience``, ``lr_factor``), constant,
+        or as ``CosineAnnealingLR`` or ``OneCycleLR`` of `torch.optim.lr_scheduler`.
     lr_patience : int or None, default=5
-        Epochs without a better loss before the learning rate falls. None: constant rate. Used only with ``"plateau"``.
+        Epochs without a better loss before the learning rate is reduced. None: never. For ``"plateau"`` only.
     lr_factor : float, default=0.5
-        Factor of each fall. Used only with ``"plateau"``.
+        The rate is multiplied by it at each reduction. For ``"plateau"`` only.
     clip_grad_norm : float or None, default=1.0
         Largest global norm of the gradients.
     clip_grad_value : float or None, default=None
         Largest magnitude of an element of the gradients, after their norm was clipped.
     validation_fraction : float, default=0.2
-        Last rows, as a fraction, that are held out when ``patience`` is set.
+        The last part of the rows, held out if ``patience`` is set.
     augment : list of str or objects of `lstmforecast.augment`, or None, default=None
-        How training windows are changed each time they are seen: ``"jitter"``, ``"scale"``, ``"magnitude_warp"``,
-        ``"time_warp"``, ``"window_slice"``, one after the other; targets stay.
+        Random changes of training windows, one after the other, new each time a window is read: ``"jitter"``,
+        ``"scale"``, ``"magnitude_warp"``, ``"time_warp"``, ``"window_slice"``. Targets are not changed.
     class_weight : dict of label to weight, "balanced" or None, default=None
-        What rows of each class weigh, besides their ``sample_weight``, in training and in what `predict` decides for;
-        ``"balanced"``: all classes the same. `predict_proba` tells how frequent classes are in the data all the same.
+        Weight of the rows of each class, besides their ``sample_weight``, in training and in the decision of `predict`;
+        ``"balanced"``: all classes have the same weight. `predict_proba` gives the frequencies of the data in any case.
     calibration : {"temperature", None}, default="temperature"
-        Whether a temperature, fitted to the rows held out where ``patience`` is set, makes the probabilities as sure as
-        they are right (Guo et al. 2017).
+        ``"temperature"``: probabilities are calibrated by a temperature fitted to the held-out rows, if ``patience`` is
+        set (Guo et al. 2017).
     warm_start : bool, default=False
-        Go on from the weights of the last fit.
+        `fit` continues from the weights of the previous fit.
     pretrained : path, fitted estimator, torch.nn.Module, state dict or None, default=None
-        Weights to start from: those that fit the network in name and shape are taken, the others start fresh, and
-        ``pretrained_`` names both; a warning tells of a layer, but the last, that fits in part. Scalers are fitted to
-        the new data. A clone keeps a path or a state dict, but not what an estimator has learned: see
+        Initial weights: those whose name and shape match the network are taken, the others are initialised as usual;
+        ``pretrained_`` lists both. A warning names a layer, other than the last, of which only a part matches. Scalers
+        are fitted to the new data. A clone keeps a path or a state dict, but not what an estimator has learned: see
         `load_pretrained`. With ``warm_start``, for the first fit only.
     freeze : str, list of str or None, default=None
-        Patterns of names of parameters that get no update, as in ``"lstm.*"``; of pretrained weights those that were
+        Patterns of parameter names, such as ``"lstm.*"``, that are not trained; of pretrained weights, those that were
         taken. `lstmforecast.transfer.GradualUnfreezing` trains them later.
     learning_rates : dict of str to float or None, default=None
-        Learning rates of parameters whose names match a pattern, ``{"lstm.*": 1e-4}``, in place of ``learning_rate``;
-        the first pattern that matches counts, and ``lr_schedule`` goes for all.
+        Learning rates by patterns of parameter names, ``{"lstm.*": 1e-4}``, in place of ``learning_rate``. The first
+        pattern that matches counts; ``lr_schedule`` applies to all.
     backend : {"auto", "fused", "torch"}, default="auto"
-        Who computes: our own kernel (fused, CPUs only) or libtorch; auto: the kernel on CPUs.
+        Our own kernel (``"fused"``, CPUs only) or libtorch. ``"auto"``: the kernel on CPUs.
     precision : {"float32", "bfloat16"}, default="float32"
-        Mixed precision, for GPUs (``backend="torch"``): training goes forwards and back in bfloat16, as under
-        `torch.autocast`; weights, losses, the optimiser, validation and forecasts stay in single precision.
+        ``"bfloat16"``: mixed precision as `torch.autocast`, for GPUs (``backend="torch"``). Weights, losses, optimiser,
+        validation and forecasts stay in single precision.
     device : {"cpu", "cuda"}, default="cpu"
-        Where to compute.
+        Where the network is computed.
     layer_devices : list of str or None, default=None
-        A device for each layer of the LSTM, the rest on ``device``: for networks that one GPU has no room for. libtorch
-        computes. None: all on ``device``.
+        A device for each layer of the LSTM, the rest on ``device``: for networks larger than the memory of one GPU.
+        Computed by libtorch. None: all on ``device``.
     n_threads : int or None, default=None
-        Threads, at most 1024. None: as many as the surroundings allow.
+        Threads, at most 1024. None: ``OMP_NUM_THREADS`` (joblib sets it in its workers), or else what the machine has.
     distributed : bool, default=False
-        Whether the processes that torchrun started train the network together, each on its rows of every batch; see
+        The processes that torchrun started train one network together, each on its share of every batch; see
         `lstmforecast.distributed`.
     distributed_timeout : float, default=600.0
-        Seconds after which a process that gets no answer from another gives up. Used only with ``distributed``.
+        Seconds to wait for another process. For ``distributed`` only.
     random_state : int, RandomState, Generator or None, default=None
-        Seed of weights, order and dropout.
+        Seed of weights, order and dropout: the same seed gives the same bits.
     verbose : int, default=0
-        1 shows a progress bar.
+        1: a progress bar.
     callbacks : sequence of callables or None, default=None
-        Called with each epoch's record; one that returns something true ends the training.
+        Called with the record of each epoch; training stops when one returns a true value.
     checkpoint : str, path, Checkpoint or None, default=None
-        A folder for files from which `fit`, with the same data and parameters, goes on after its process was killed;
-        `lstmforecast.Checkpoint` says how often they are written. None: none are.
+        A folder of checkpoints from which `fit`, with the same data and parameters, continues after its process was
+        killed; `lstmforecast.Checkpoint` sets how often they are written. None: none.
 
     Attributes
     ----------
@@ -158,21 +157,21 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
     classes_ : ndarray of shape (n_classes,)
         Labels in sorted order.
     class_weight_ : ndarray of shape (n_classes,)
-        What the classes weigh.
+        Weight of each class.
     temperature_ : float
-        By which the network's logits are divided; above 1 where it was too sure of itself, 1 without calibration.
+        Divisor of the logits: above 1 for an overconfident network, 1 without calibration.
     history_ : DataFrame
         One row for each epoch: losses, learning rate, gradient norm, seconds.
     best_epoch_, n_epochs_ : int
-        Epoch whose weights are kept (from 1), and epochs trained.
+        The epoch (from 1) whose weights are kept, and the number of epochs.
     stop_reason_ : str
-        Why the training ended.
+        Why training ended.
     pretrained_ : dict of str to list of str, or None
-        Names of the weights of ``pretrained`` that were ``taken`` and of those ``left`` to start fresh.
+        Names of the weights of ``pretrained`` that were ``taken``, and of those ``left`` to their initial values.
     frozen_ : list of str
-        Names of the parameters that ``freeze`` kept when training began.
+        Names of the parameters that ``freeze`` matched when training began.
     quantized_ : {"int8", "bf16"} or None
-        What `quantize` rounded the weights to.
+        The type that `quantize` rounded the weights to.
 
     Examples
     --------
@@ -305,15 +304,15 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
         Raises
         ------
         ValueError, TypeError
-            Data or parameters that can't be trained on; what an earlier fit learned stays.
+            Unusable data or parameters; the result of an earlier fit is kept.
         FloatingPointError
-            The loss diverged; what an earlier fit learned stays, as after an error of a callback.
+            The loss diverged; the result of an earlier fit is kept, as after an error of a callback.
         MemoryError
-            There is no room for the network or a step of its training.
+            There is not enough memory for the network or a step of its training.
         KeyboardInterrupt
             Ctrl-C; the best weights so far are kept.
         RuntimeError
-            With ``distributed=True``, another process is gone; the best weights so far are kept.
+            With ``distributed=True``, another process was lost; the best weights so far are kept.
         """
         self.check_parameters()
         check_class_weight(self.class_weight)

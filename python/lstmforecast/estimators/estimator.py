@@ -52,7 +52,7 @@ class LSTMEstimator(Saved, PlainParameters, LearningCurveMixin, CallbackSupportM
         Raises
         ------
         TypeError, ValueError
-            For the first parameter that makes no sense, in one sentence.
+            For the first invalid parameter, in one sentence.
         """
         check_parameters(plain_parameters(self), losses=self._losses, architectures=self._architectures)
         resolve(self.augment)
@@ -63,11 +63,11 @@ class LSTMEstimator(Saved, PlainParameters, LearningCurveMixin, CallbackSupportM
         return hasattr(self, "model_")
 
     def state_dict(self) -> dict[str, torch.Tensor]:
-        """The network's weights as torch tensors under PyTorch's names.
+        """Get the network's weights as torch tensors under PyTorch's names.
 
-        A plain module with an ``nn.LSTM`` (``batch_first=True``) named ``lstm`` and an ``nn.Linear`` named ``fc`` loads
-        them with ``strict=True``; the other networks name their layers as `torch.nn` does. It works on scaled windows:
-        `to_torch` gives a module that takes the data's units.
+        A module with an ``nn.LSTM`` (``batch_first=True``) named ``lstm`` and an ``nn.Linear`` named ``fc`` loads them
+        with ``strict=True``; the layers of the other networks have the names of `torch.nn`. The network reads scaled
+        windows: `to_torch` gives a module for data in their own units.
 
         Returns
         -------
@@ -88,12 +88,12 @@ class LSTMEstimator(Saved, PlainParameters, LearningCurveMixin, CallbackSupportM
         Returns
         -------
         self
-            With the scaler of before: train the other module on windows scaled alike.
+            With the same scaler as before: train the other module on windows that are scaled in the same way.
 
         Raises
         ------
         ValueError
-            If a weight is missing, unexpected or of another shape; no weight is changed then.
+            If a weight is missing, unexpected or of another shape; then no weight is changed.
         """
         check_is_fitted(self)
         if all(hasattr(value, "detach") for value in state_dict.values()):
@@ -104,27 +104,28 @@ class LSTMEstimator(Saved, PlainParameters, LearningCurveMixin, CallbackSupportM
         return self
 
     def load_pretrained(self, pretrained: Any, freeze: str | Sequence[str] | None = None) -> Self:
-        """Let `fit` start from the weights of another network: sets the parameters ``pretrained`` and ``freeze``.
+        """Set the parameters ``pretrained`` and ``freeze``, so that `fit` starts from the weights of another network.
 
         Parameters
         ----------
         pretrained : str, Path, fitted estimator, torch.nn.Module or state dict
-            A file of `save`, an estimator of any kind, or weights under PyTorch's names, read now. Those that fit the
-            network in name and shape are taken, the others start fresh: `fit` tells them apart in ``pretrained_``.
+            A file of `save`, an estimator of any kind, or weights under PyTorch's names, read now. Weights whose name
+            and shape match the network are taken, the others are initialised as usual: `fit` lists both in
+            ``pretrained_``.
         freeze : str, list of str or None, default=None
-            Patterns of names of parameters that get no update, such as ``"lstm.*"``; None: ``freeze`` stays what it is.
+            Patterns of parameter names, such as ``"lstm.*"``, that are not trained. None: ``freeze`` is not changed.
 
         Returns
         -------
         self
-            With the weights as parameter ``pretrained``, which clones, pickles and searches keep.
+            With the weights as parameter ``pretrained``, which clones, pickles and searches copy.
 
         Raises
         ------
         TypeError, ValueError
-            If it holds no weights, or patterns are no strings.
+            If it has no weights, or patterns are not strings.
         FormatError, OSError
-            If a file holds something else, or can't be read.
+            If a file has other contents, or can't be read.
         """
         transfer.check_patterns(freeze, None)
         self.pretrained = transfer.weights_of(pretrained)
@@ -133,13 +134,15 @@ class LSTMEstimator(Saved, PlainParameters, LearningCurveMixin, CallbackSupportM
         return self
 
     def to_torch(self) -> torch.nn.Module:
-        """A ``torch.nn.Module`` that maps windows (n, window_size, n_features) to forecasts, both in the data's units.
+        """Convert the network to a ``torch.nn.Module`` that maps windows to forecasts, both in the data's units.
+
+        Its input has the shape (n, window_size, n_features).
 
         Returns
         -------
         torch.nn.Module
-            Its ``state_dict`` is that of `state_dict`; the scaler is part of ``forward``. For a classifier the outputs
-            are logits of shape (n, 1, n_classes), else forecasts of shape (n, horizon, n_targets).
+            With the weights of `state_dict`; the scaler is part of ``forward``. For a classifier the outputs are logits
+            of shape (n, 1, n_classes), else forecasts of shape (n, horizon, n_targets).
 
         Raises
         ------
@@ -152,24 +155,24 @@ class LSTMEstimator(Saved, PlainParameters, LearningCurveMixin, CallbackSupportM
         return to_torch(self.model_, getattr(self, "transform", None))
 
     def quantize(self, dtype: str = "int8") -> Self:
-        """An estimator with the same forecasts to two or three digits, whose file is a quarter or half as large.
+        """Get a copy with rounded weights: forecasts equal to two or three digits, a file a quarter or half as large.
 
-        Matrices of weights are rounded to 8-bit integers with a scale for each row, or to bfloat16; biases and scalers
-        stay. So are the errors that intervals of points and quantiles are made of. With 8 bits, states of LSTMs become
-        integers as well, and are multiplied as such, where the processor is faster so (AVX-512 VNNI, from 96 units
-        on); else, and with bfloat16, forecasts take as long as before.
-        `lstmforecast.quantization_report` tells what it costs on your data.
+        Matrices of weights, and the errors for intervals of points and quantiles, are rounded to 8-bit integers with a
+        scale for each row, or to bfloat16; biases and scalers are not. With 8 bits, states of LSTMs become integers
+        too, and are multiplied as integers where that is faster (processors with AVX-512 VNNI, from 96 units on);
+        otherwise, and with bfloat16, forecasts take as long as before. `lstmforecast.quantization_report` measures the
+        loss of accuracy on your data.
 
         Parameters
         ----------
         dtype : {"int8", "bf16"}, default="int8"
-            What weights are rounded to.
+            The type that weights are rounded to.
 
         Returns
         -------
         LSTMForecaster, LSTMRegressor or LSTMClassifier
-            Another one, fitted, that saves, loads, exports and predicts; ``quantized_`` says what it is. `fit` makes a
-            network of single precision of it again. This one is left as it is.
+            A fitted copy that predicts, saves, loads and exports; ``quantized_`` is the type. `fit` gives it a network
+            of single precision again. This estimator is unchanged.
 
         Raises
         ------
@@ -197,22 +200,21 @@ class LSTMEstimator(Saved, PlainParameters, LearningCurveMixin, CallbackSupportM
         return other
 
     def to_onnx(self, path: str | Path, dtype: str = "float64") -> None:
-        """Write the fitted estimator to an ONNX file, which maps windows to what `predict` says, in the data's units.
+        """Write the fitted estimator to an ONNX file that maps windows to the output of `predict`, in the data's units.
 
-        Scalers, transforms and normalisation are part of the graph, and ``n`` is any number of windows from 1. A
-        forecaster's ``windows`` (n, window_size, features) give ``forecast`` (n, horizon, n_targets), and with them
-        ``quantiles`` or ``parameters`` of its distributions, as the network says them: only the forecaster knows the
-        errors that intervals are made of. A regressor's ``X``, of the shape that it had at `fit`, gives ``prediction``;
-        a classifier's gives ``label`` and ``probabilities``.
+        Scalers, transforms and normalisation are part of the graph; ``n`` is any number of windows from 1. A forecaster
+        maps ``windows`` (n, window_size, features) to ``forecast`` (n, horizon, n_targets) and to the network's
+        ``quantiles`` or ``parameters`` of distributions; intervals need held-out errors, which the file doesn't have. A
+        regressor maps ``X``, of the shape that it had in `fit`, to ``prediction``; a classifier maps it to ``label``
+        and ``probabilities``.
 
         Parameters
         ----------
         path : str or Path
             Where to; a file that is there is replaced.
         dtype : {"float64", "float32"}, default="float64"
-            Of the numbers that go in and come out; the network computes in single precision either way, around the
-            level of the window. Choose ``"float32"``, which has seven digits, only where the level isn't far above
-            the variation.
+            Type of inputs and outputs; the network itself computes in single precision, relative to the level of the
+            window. Use ``"float32"``, which has seven digits, only if the level is not much greater than the variation.
 
         Raises
         ------
@@ -221,22 +223,22 @@ class LSTMEstimator(Saved, PlainParameters, LearningCurveMixin, CallbackSupportM
         OSError
             If the file can't be written; a file that was there before is left as it was.
         ValueError
-            For labels of a classifier that ONNX has no type for.
+            For labels of a classifier for which ONNX has no type.
 
         Notes
         -----
-        The file's metadata tell ``estimator``, ``version``, ``window_size``, ``features`` (the columns of the windows)
-        and, of each kind, what else one has to know: ``horizon``, ``targets``, ``freq``, ``future_features``,
-        ``quantiles``, ``classes``; lists are JSON. It needs opset 18: ONNX Runtime 1.14 or newer, which also makes a
-        file of 8-bit weights of it:
+        The metadata of the file are ``estimator``, ``version``, ``window_size``, ``features`` (the columns of the
+        windows) and, depending on the estimator, ``horizon``, ``targets``, ``freq``, ``future_features``,
+        ``quantiles``, ``classes``; lists are JSON. Opset 18 needs ONNX Runtime 1.14 or newer, which can also convert
+        the file to 8-bit weights:
         ``onnxruntime.quantization.quantize_dynamic("model.onnx", "int8.onnx", weight_type=QuantType.QInt8)``.
 
-        A forecaster's ``windows`` are the last ``window_size`` rows: targets, then features that never change, those of
-        ``X_past``, those of ``X`` and of the calendar; NaN is a missing value, where ``missing="mask"`` or a series of
-        a panel is shorter. The features known in advance go on in ``future`` (n, horizon, n_known). Series of a panel,
-        except with ``normalize="window"``, bring ``scales`` (n, 2 * n_targets), which the metadata have for those of
-        `fit`. A recursive head's steps are a loop in the graph, which ``quantize_dynamic`` passes over. Of other
-        distributions of logarithms than quantiles there is the forecast alone.
+        The ``windows`` of a forecaster are the last ``window_size`` rows: targets, then static features, those of
+        ``X_past``, those of ``X`` and of the calendar. NaN is a missing value, with ``missing="mask"`` or for a series
+        of a panel that is shorter. The features known in advance continue in ``future`` (n, horizon, n_known). Series
+        of a panel, except with ``normalize="window"``, need ``scales`` (n, 2 * n_targets); the metadata contain them
+        for the series of `fit`. The steps of a recursive head are a loop in the graph, which ``quantize_dynamic`` does
+        not change. With ``transform="log"`` and a distribution other than quantiles, only the forecast is written.
 
         Examples
         --------

@@ -93,7 +93,7 @@ class LSTMForecaster(LSTMEstimator):
     quantiles : list of float or None, default=None
         Levels for ``loss="quantile"`` only. None: 0.025, 0.1, 0.25, 0.5, 0.75, 0.9 and 0.975.
     adaptation_rate : float, default=0.0
-        How fast the levels of intervals adapt to the errors that `update` brings (gamma of Gibbs and Candès 2021, who
+        How fast the levels of intervals adapt to the errors since `update` (gamma of Gibbs and Candès 2021, who
         use 0.005). 0: levels stay; new errors replace the oldest.
     n_estimators : int, default=1
         Networks with different seeds whose forecasts are averaged: one or two percent more accurate.
@@ -412,7 +412,7 @@ class LSTMForecaster(LSTMEstimator):
         """
         self.check_parameters()
         dataset = read_series(self, y, X, X_past, static)
-        # to scikit-learn a forecaster is told one thing: the series, which is data and target
+        # scikit-learn's callbacks get the series as X and as y
         fit_series(self, dataset, FitTasks(self, y, y, n_epochs=self.max_epochs * self.n_estimators))
         return self
 
@@ -422,7 +422,7 @@ class LSTMForecaster(LSTMEstimator):
         Raises
         ------
         TypeError, ValueError
-            For the first parameter that makes no sense, in one sentence.
+            For the first invalid parameter, in one sentence.
         """
         super().check_parameters()
         if self.patience is None and self.validation_fraction:
@@ -582,8 +582,8 @@ class LSTMForecaster(LSTMEstimator):
 
         A path is the forecast plus the errors of one held-out window, of all its steps and variables, so that they stay
         dependent as they were there. With a distribution, the probabilities of the true values of the window replace
-        its errors (an empirical copula: Clark et al. 2004, the Schaake shuffle), and the path consists of the quantiles of
-        the new forecast at these levels; with ``loss="quantile"`` no value is beyond the outermost quantile.
+        its errors (an empirical copula: Clark et al. 2004, the Schaake shuffle), and the path consists of the quantiles
+        of the new forecast at these levels; with ``loss="quantile"`` no value is beyond the outermost quantile.
 
         Parameters
         ----------

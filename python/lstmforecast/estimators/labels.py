@@ -1,4 +1,4 @@
-"""Labels of a classifier: checked, and what each class weighs."""
+"""Labels of a classifier: their checks, and the weights of the classes."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def read_labels(y: Any, n_rows: int) -> NDArray[Any]:
 
 
 def check_class_weight(class_weight: Any) -> None:
-    """Raise TypeError or ValueError, with one sentence, for what can't say how much classes weigh."""
+    """Raise TypeError or ValueError, with one sentence, for an invalid ``class_weight``."""
     if class_weight is None or (isinstance(class_weight, str) and class_weight == "balanced"):
         return
     if isinstance(class_weight, str):
@@ -48,17 +48,17 @@ def check_class_weight(class_weight: Any) -> None:
 
 
 def weigh_classes(class_weight: Any, classes: NDArray[Any], codes: NDArray[np.intp], weights: Array | None) -> Array:
-    """What a row of each class weighs, as scikit-learn's `compute_class_weight` counts it.
+    """The weight of a row of each class, as scikit-learn's `compute_class_weight` defines it.
 
     Parameters
     ----------
     class_weight : dict of label to weight, "balanced" or None
-        Labels that a dict leaves out weigh 1; ``"balanced"``: all classes together weigh the same.
+        Labels that are not in a dict have weight 1; ``"balanced"``: all classes have the same total weight.
     classes : ndarray of shape (n_classes,)
     codes : ndarray of int of shape (n,)
         The class of each row.
     weights : ndarray of shape (n,) or None
-        What the rows weigh besides.
+        Other weights of the rows.
 
     Returns
     -------

@@ -112,7 +112,7 @@ def _learn(
 
 
 def keep_series(forecaster: Forecaster, fitted: FittedSeries) -> None:
-    """Set what forecasts are made of, and what is told of its data, as attributes of a forecaster."""
+    """Set the fitted series, and the names and frequency of its data, as attributes of a forecaster."""
     forecaster.fitted_ = fitted
     observations = fitted.dataset.observations
     forecaster.freq_ = observations.freq

@@ -1,4 +1,4 @@
-"""What regressor and classifier share: rows of X are windows, checked, trained on and asked."""
+"""What regressor and classifier share: rows of X are windows, which are checked, trained on and predicted from."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Array = NDArray[np.float64]
 
 
 class WindowEstimator(LSTMEstimator):
-    """An estimator that takes one window for each row of X, flat (n, window * features) or as (n, window, features)."""
+    """An estimator for which a row of X is a window: (n, window * features) or (n, window, features)."""
 
     _doc_page = "rows"
     n_features_per_step: int
@@ -49,7 +49,7 @@ class WindowEstimator(LSTMEstimator):
         tasks: FitTasks,
         **training: Any,
     ) -> None:
-        """Train a new model, then learn it."""
+        """Train a new network; ``learn`` keeps the result."""
         if not self._holds_rows_out():
             windows, targets, weights = distinct_rows(windows, targets, weights)
         parameters = plain_parameters(self)
@@ -88,7 +88,7 @@ class WindowEstimator(LSTMEstimator):
         return scalers | {"output_center": center, "output_scale": scale}
 
     def attention_weights(self, X: Any) -> NDArray[np.float32]:
-        """How much each step of a window attends to each, with ``architecture="attention"``.
+        """Attention weights of windows, with ``architecture="attention"``.
 
         Parameters
         ----------
@@ -97,7 +97,7 @@ class WindowEstimator(LSTMEstimator):
         Returns
         -------
         ndarray of shape (n, num_heads, steps, steps), float32
-            One matrix for each window and head, whose rows sum to 1; the prediction is made of the last row.
+            One matrix for each window and head, whose rows sum to 1; the prediction is computed from the last row.
 
         Raises
         ------
@@ -127,7 +127,7 @@ class WindowEstimator(LSTMEstimator):
         return values
 
     def _is_ready(self, X: Any, window_size: int, n_features: int) -> bool:
-        """Whether all that scikit-learn would check holds at a glance: its checks take longer than the network."""
+        """Whether scikit-learn's checks, which take longer than the network, would all pass."""
         if type(X) is not np.ndarray or X.dtype != np.float64 or not X.flags.c_contiguous or not len(X):
             return False
         if X.ndim == 3:
@@ -208,7 +208,7 @@ def remember_columns(estimator: WindowEstimator, X: Any, windows: Array) -> None
 
 
 def weigh_rows(windows: Array, targets: NDArray[Any], sample_weight: Any) -> tuple[Array, NDArray[Any], Array | None]:
-    """Check the weights of the rows and leave out the rows that weigh nothing.
+    """Check the weights of the rows, and remove rows with a weight of 0.
 
     Parameters
     ----------

@@ -1,6 +1,4 @@
-"""Temperature scaling: probabilities as sure as they are right (Guo et al. 2017, On Calibration of Modern Neural
-Networks).
-"""
+"""Temperature scaling, which calibrates probabilities (Guo et al. 2017, On Calibration of Modern Neural Networks)."""
 
 from __future__ import annotations
 
@@ -13,10 +11,10 @@ Array = NDArray[np.float64]
 
 
 def fit_temperature(logits: Array, codes: NDArray[np.intp], weights: Array | None = None) -> float:
-    """Find the number by which logits are divided that makes labels most likely which no weight was fitted to.
+    """Find the divisor of the logits that maximises the likelihood of held-out labels.
 
-    Its logarithm is drawn to 0, by as much as a normal distribution of deviation 1 does: so that a few rows which are
-    all classified rightly don't make it 0. Of a hundred rows it makes next to no difference.
+    A normal prior of deviation 1 on its logarithm keeps it above 0 where a few rows are all classified correctly; with
+    a hundred rows the prior has next to no effect.
 
     Parameters
     ----------
@@ -24,16 +22,16 @@ def fit_temperature(logits: Array, codes: NDArray[np.intp], weights: Array | Non
     codes : ndarray of int of shape (n,)
         The class of each row.
     weights : ndarray of shape (n,) or None, default=None
-        What the rows weigh.
+        Weights of the rows.
 
     Returns
     -------
     float
-        Above 1 for a network that is too sure of itself; 1 without rows.
+        Above 1 for an overconfident network; 1 without rows.
 
     Examples
     --------
-    A network that says 88 percent and is right three times out of four is too sure:
+    A network that says 88 percent and is right three times out of four is overconfident:
 
     >>> print(round(fit_temperature(np.array([[2.0, 0.0]] * 400), np.array([0, 0, 0, 1] * 100)), 2))
     1.81
@@ -44,5 +42,5 @@ def fit_temperature(logits: Array, codes: NDArray[np.intp], weights: Array | Non
         likelihood = log_softmax(logits / np.exp(log_temperature), axis=1)[rows, codes]
         return float(log_temperature**2 / 2 - np.dot(likelihood, np.ones(len(rows)) if weights is None else weights))
 
-    # from a twentieth to twenty: beyond, a network has learned nothing, or there is nothing to be unsure of
+    # from a twentieth to twenty: outside, the network has learned nothing, or classifies without errors
     return float(np.exp(minimize_scalar(loss, bounds=(-3, 3), method="bounded").x))

@@ -1,4 +1,4 @@
-"""Texts, character by character: a network that tells the next one, and what it writes by itself."""
+"""A language model of characters: it predicts the next character, scores texts and generates them."""
 
 from __future__ import annotations
 
@@ -60,12 +60,12 @@ _RULES: dict[str, Number | Choice] = {
 
 
 class CharLSTM(Saved, PlainParameters, LearningCurveMixin, CallbackSupportMixin, BaseEstimator):
-    """A language model of characters: a vector for each, LSTM layers, and a guess at the next character.
+    """A language model of characters: an embedding, LSTM layers and a prediction of the next character.
 
     It is trained by truncated backpropagation through time (Williams & Peng 1990; for characters: Graves 2013): the
-    text is cut into ``batch_size`` rows that are read side by side, ``sequence_length`` characters in a step; gradients
-    go back through these, states go on from one step to the next. Losses are in nats per character: the mean negative
-    natural logarithm of the probability that the next character was given.
+    text is cut into ``batch_size`` rows that are read side by side, ``sequence_length`` characters in a step. Gradients
+    are computed within a step; states continue from one step to the next. Losses are in nats per character: the mean
+    negative natural logarithm of the probability of the next character.
 
     Parameters
     ----------
@@ -74,57 +74,57 @@ class CharLSTM(Saved, PlainParameters, LearningCurveMixin, CallbackSupportMixin,
     num_layers : int, default=1
         Stacked layers.
     embedding_size : int, default=64
-        Numbers in the vector of a character.
+        Size of the vector of a character.
     dropout : float, default=0.0
-        Probability that a value between two layers, or before the last, is dropped while training.
+        Probability that a value between two layers, or before the last, is set to 0 in training.
     sequence_length : int, default=64
-        Characters that gradients go back through.
+        Characters over which gradients are computed.
     batch_size : int, default=32
         Rows that are read side by side.
     optimizer : {"adam", "adamw"}, default="adam"
         Optimiser.
     learning_rate : float, default=5e-3
-        Learning rate, the greatest of the curve.
+        The largest learning rate of the schedule.
     weight_decay : float, default=0.0
         L2 penalty (adam) or decoupled decay (adamw).
     lr_schedule : {"onecycle", "cosine", "constant"}, default="onecycle"
-        How the rate goes on: along the curve of ``OneCycleLR`` or ``CosineAnnealingLR`` of `torch.optim.lr_scheduler`
-        over all steps, or unchanged.
+        Learning rate over all steps: as ``OneCycleLR`` or ``CosineAnnealingLR`` of `torch.optim.lr_scheduler`, or
+        constant.
     max_epochs : int or "auto", default="auto"
-        Passes over the text at most; all states are zero when one begins. Auto: as many as make 2,000 steps, but from 5
-        to 100.
+        The largest number of passes over the text; each begins with states of zero. ``"auto"``: as many as have 2,000
+        steps, but from 5 to 100.
     patience : int or None, default=None
-        Epochs without a better validation loss before the training stops. None: it doesn't.
+        Epochs without a better validation loss after which training stops. None: it doesn't.
     clip_grad_norm : float or None, default=1.0
         Largest global norm of the gradients.
     validation_fraction : float, default=0.1
         The end of the text, or the last of several texts, as a fraction of the characters, that is held out: the
-        weights of the epoch that tells it best are kept. 0: nothing is held out, and the training loss decides.
+        weights of the epoch that predicts it best are kept. 0: nothing is held out, and the training loss decides.
     unknown : {"error", "skip"}, default="error"
-        What becomes of characters of a prompt or a scored text that the fitted text doesn't have.
+        Characters of a prompt or a scored text that are not in the fitted text are an error or skipped.
     n_threads : int or None, default=None
-        Threads, at most 1024. None: as many as the surroundings allow.
+        Threads, at most 1024. None: ``OMP_NUM_THREADS`` (joblib sets it in its workers), or else what the machine has.
     random_state : int, RandomState, Generator or None, default=None
         Seed of weights and dropout.
     verbose : int, default=0
-        1 shows a progress bar.
+        1: a progress bar.
     callbacks : sequence of callables or None, default=None
-        Called with each epoch's record; one that returns something true ends the training.
+        Called with the record of each epoch; training stops when one returns a true value.
     checkpoint : str, path, Checkpoint or None, default=None
-        A folder for files from which `fit`, with the same text and parameters, goes on after its process was killed;
-        `lstmforecast.Checkpoint` says how often they are written. None: none are.
+        A folder of checkpoints from which `fit`, with the same text and parameters, continues after its process was
+        killed; `lstmforecast.Checkpoint` sets how often they are written. None: none.
 
     Attributes
     ----------
     vocabulary_ : str
-        The characters that it knows, in the order of their code points.
+        The characters of the fitted text, in the order of their code points.
     history_ : DataFrame
         One row for each epoch: ``train_loss`` and ``val_loss`` in nats per character, learning rate, gradient norm,
         seconds.
     best_epoch_, n_epochs_ : int
-        Epoch whose weights are kept (from 1), and epochs trained.
+        The epoch (from 1) whose weights are kept, and the number of epochs.
     stop_reason_ : str
-        Why the training ended.
+        Why training ended.
 
     Examples
     --------
@@ -192,8 +192,8 @@ class CharLSTM(Saved, PlainParameters, LearningCurveMixin, CallbackSupportMixin,
         Parameters
         ----------
         text : str or iterable of str
-            Several texts have nothing to do with each other: each begins with states of zero, and with a sequence of
-            its own, so that for short ones ``sequence_length`` should be near their length.
+            Several texts are independent: each begins with states of zero and a new sequence, so for short texts
+            ``sequence_length`` should be near their length.
         y : ignored
             For scikit-learn's pipelines.
 
@@ -204,13 +204,13 @@ class CharLSTM(Saved, PlainParameters, LearningCurveMixin, CallbackSupportMixin,
         Raises
         ------
         TypeError, ValueError
-            If a parameter or the text makes no sense, or there is too little of it.
+            If a parameter or the text is invalid, or the text is too short.
         FloatingPointError
             If the loss became infinite or NaN.
         MemoryError
-            If there is no room for the network or a step of its training.
+            If there is not enough memory for the network or a step of its training.
         KeyboardInterrupt
-            Ctrl-C; the best weights so far are kept. After any other error, the model is what it was before.
+            Ctrl-C; the best weights so far are kept. After any other error, the model is unchanged.
         """
         self.check_parameters()
         texts, seed = _as_texts(text), self._seed()
@@ -251,7 +251,7 @@ class CharLSTM(Saved, PlainParameters, LearningCurveMixin, CallbackSupportMixin,
         Raises
         ------
         TypeError, ValueError
-            For the first parameter that makes no sense, in one sentence.
+            For the first invalid parameter, in one sentence.
         """
         for name, rule in _RULES.items():
             rule.check(name, getattr(self, name))
@@ -259,7 +259,7 @@ class CharLSTM(Saved, PlainParameters, LearningCurveMixin, CallbackSupportMixin,
         check_checkpoint(self.checkpoint)
 
     def _seed(self) -> int:
-        """A seed for this fit: that of the checkpoint which is gone on from, where no other is given."""
+        """The seed of this fit: without ``random_state``, that of the checkpoint from which the fit continues."""
         saved = saved_seed(self.checkpoint, 1) if self.random_state is None else None
         return draw_seed(self.random_state) if saved is None else saved
 
@@ -301,23 +301,23 @@ class CharLSTM(Saved, PlainParameters, LearningCurveMixin, CallbackSupportMixin,
         return hasattr(self, "model_")
 
     def score(self, text: str | Iterable[str], y: object = None) -> float:
-        """How well the network tells a text, in nats per character: the lower, the better.
+        """The loss of the network on a text, in nats per character: lower is better.
 
-        The mean over all characters but the first of each text, with states carried on from the text's beginning.
-        Texts of more than 2,048 characters are read in parts of as many, each after the 256 characters before it.
+        The mean over all characters but the first of each text, with states that begin with the text. Texts of more
+        than 2,048 characters are read in parts of that length, each after the 256 characters before it.
 
         Parameters
         ----------
         text : str or iterable of str
-            Several texts have nothing to do with each other.
+            Several texts are independent.
         y : ignored
-            For scikit-learn, whose searches take the greatest score for the best: give them
-            ``scoring=lambda model, text, y=None: -model.score(text)``.
+            For scikit-learn, whose searches maximise the score: pass
+            ``scoring=lambda model, text, y=None: -model.score(text)`` to them.
 
         Returns
         -------
         float
-            Over ``log(2)``: bits per character; its exponential: the perplexity.
+            Divided by ``log(2)``: bits per character; its exponential: the perplexity.
 
         Raises
         ------
@@ -337,33 +337,33 @@ class CharLSTM(Saved, PlainParameters, LearningCurveMixin, CallbackSupportMixin,
         top_p: float | None = None,
         random_state: Any = None,
     ) -> str:
-        """Go on with a text.
+        """Continue a text.
 
         Parameters
         ----------
         prompt : str, default=""
-            What the network reads first. Without one, the first character is drawn by how often each came.
+            Text that the network reads first. Without one, the first character is drawn by the frequencies of `fit`.
         length : int, default=200
-            Characters to write.
+            Number of characters.
         temperature : float, default=1.0
-            Below 1, what is probable becomes more so; above, less. 0: the most probable character each time.
+            Divides the logits: below 1, probable characters become more probable. 0: always the most probable one.
         top_k : int or None, default=None
-            Only so many of the most probable characters are drawn.
+            Draw from this many of the most probable characters only.
         top_p : float or None, default=None
-            Only the most probable characters that together have this probability are drawn (Holtzman et al. 2020), of
-            those that ``top_k`` leaves.
+            Draw from the most probable characters that together have this probability only (Holtzman et al. 2020),
+            after ``top_k``.
         random_state : int, RandomState, Generator or None, default=None
-            Seed of what is drawn.
+            Seed of the draws.
 
         Returns
         -------
         str
-            What follows the prompt, ``length`` characters. Weights are read in half precision (11 binary digits).
+            The ``length`` characters after the prompt. Weights are read in half precision (11 binary digits).
 
         Raises
         ------
         TypeError, ValueError
-            If a parameter makes no sense, or the prompt has unknown characters, unless ``unknown="skip"``.
+            If a parameter is invalid, or the prompt has unknown characters, unless ``unknown="skip"``.
         """
         n = check_count("length", length, 0)
         return self._generator(prompt, temperature, top_k, top_p, random_state).take(n)
@@ -378,24 +378,24 @@ class CharLSTM(Saved, PlainParameters, LearningCurveMixin, CallbackSupportMixin,
         top_p: float | None = None,
         random_state: Any = None,
     ) -> Iterator[str]:
-        """The characters of `generate`, one after the other, as they are drawn.
+        """Yield the characters of `generate` one by one, as they are drawn.
 
         Parameters
         ----------
         prompt, temperature, top_k, top_p, random_state
             As for `generate`.
         length : int or None, default=None
-            Characters to write; None: they never end.
+            Number of characters. None: no limit.
 
         Yields
         ------
         str
-            One character. A fit in the meantime changes nothing.
+            One character. A fit in the meantime has no effect.
 
         Raises
         ------
         TypeError, ValueError
-            As for `generate`, at the call.
+            As for `generate`, when it is called.
         """
         n = None if length is None else check_count("length", length, 0)
         return _characters(self._generator(prompt, temperature, top_k, top_p, random_state), n)
@@ -444,7 +444,7 @@ class CharLSTM(Saved, PlainParameters, LearningCurveMixin, CallbackSupportMixin,
         Raises
         ------
         ValueError
-            If a weight is missing, unexpected or of another shape; no weight is changed then.
+            If a weight is missing, unexpected or of another shape; then no weight is changed.
         """
         check_is_fitted(self)
         if all(hasattr(value, "detach") for value in state_dict.values()):
@@ -459,8 +459,8 @@ class CharLSTM(Saved, PlainParameters, LearningCurveMixin, CallbackSupportMixin,
         Returns
         -------
         torch.nn.Module
-            It maps places in ``vocabulary_`` (n, steps), integers, and perhaps a state, to logits (n, steps,
-            n_characters) and a state.
+            It maps indices into ``vocabulary_`` (n, steps), and optionally a state, to logits (n, steps, n_characters)
+            and a state.
 
         Raises
         ------

@@ -32,19 +32,19 @@ class TrainingRun:
     Parameters
     ----------
     estimator : LSTMForecaster, LSTMRegressor or LSTMClassifier
-        Its parameters say how to train; it learns the result.
+        Has the parameters of the training, and keeps the result.
     model : Model or Ensemble
-        What is trained, in place.
+        The network, which is trained in place.
     core_fit : callable
-        The method of the model that trains it.
+        The method of the network that trains it.
     data : mapping
-        The arrays that it is called with, by its names for them.
+        The arrays with which it is called, by the names of its parameters.
     options : mapping
         The core's training options.
     learn : callable
-        Called with a copy of the estimator, a trained model and the outcome: sets what the estimator learns of them.
+        Called with a copy of the estimator, a trained network and the outcome; sets the fitted attributes.
     tasks : FitTasks or None, default=None
-        What scikit-learn's callbacks are told; None: nothing.
+        Reports the training to scikit-learn's callbacks.
     """
 
     def __init__(
@@ -64,9 +64,10 @@ class TrainingRun:
         self.processes: Processes | None = None
 
     def run(self) -> None:
-        """Train, alone or together with other processes; the estimator learns the outcome.
+        """Train, alone or together with other processes, and set the fitted attributes of the estimator.
 
-        An error that ended the training is raised at the end: what was kept before it stays.
+        An error that ended the training is raised at the end; after Ctrl-C or the loss of another process the best
+        weights so far are kept, after other errors the estimator is unchanged.
         """
         outcome = self._train_together() if self.estimator.distributed else self._train()
         if outcome["error"] is None or outcome["stop_reason"] in KEPT:
@@ -120,15 +121,15 @@ class TrainingRun:
 
     @property
     def _listener(self) -> OnEpoch | None:
-        """`_on_epoch`, or None where nothing would come of it: an ensemble may then train in other processes."""
-        told = self.callbacks or self.estimator.verbose or (self.tasks is not None and self.tasks.has_callbacks)
-        return self._on_epoch if told else None
+        """`_on_epoch`, or None if it would have no effect: an ensemble may then train in other processes."""
+        needed = self.callbacks or self.estimator.verbose or (self.tasks is not None and self.tasks.has_callbacks)
+        return self._on_epoch if needed else None
 
     def _train_with_pauses(self) -> core_options.Outcome:
-        """Train, and pause after each epoch to show the estimator that a fit would give which ended there.
+        """Train, and pause after each epoch to give callbacks the estimator that a fit would give if it ended there.
 
-        The training ends at each pause and goes on from a checkpoint: the bits are those of a fit without pauses. There
-        is no pause after epochs for which callbacks name parameters to train from now on.
+        The training ends at each pause and continues from a checkpoint, with the same bits as without pauses. There is
+        no pause after epochs in which callbacks unfreeze parameters.
         """
         weights, scalers = self.model.parameters(), self.model.scalers()
         with TemporaryDirectory() as folder:
@@ -141,7 +142,7 @@ class TrainingRun:
                 try:
                     ends = self._show(outcome) or self._answer is True
                 except BaseException as error:
-                    # as what callbacks of our own raise
+                    # as for errors of the estimator's own callbacks
                     reason: StopReason = "interrupted" if isinstance(error, KeyboardInterrupt) else "callback"
                     return {**outcome, "error": error, "stop_reason": reason}
                 if ends:
@@ -156,7 +157,7 @@ class TrainingRun:
         return self._answer or True
 
     def _show(self, outcome: core_options.Outcome) -> bool:
-        """Show scikit-learn's callbacks what the estimator would be now; whether one wants the training to end."""
+        """Give scikit-learn's callbacks the estimator as of now; returns whether one ends the training."""
         assert self.tasks is not None
         fitted = copy.copy(self.estimator)
         self.learn(fitted, copy.deepcopy(self.model), self._complete(outcome))
@@ -169,7 +170,7 @@ class TrainingRun:
 
 
 def keep_training(estimator: Any, model: Any, outcome: Mapping[str, Any]) -> None:
-    """Set a trained model, and what is told of its training, as attributes of an estimator."""
+    """Set a trained network, and the history of its training, as attributes of an estimator."""
     estimator.model_ = model
     estimator.history_ = pd.DataFrame(outcome["history"])
     estimator.best_epoch_, estimator.n_epochs_ = outcome["best_epoch"], outcome["n_epochs"]

@@ -66,8 +66,8 @@ def backtest(
     X, X_past, static : array-like, Series, DataFrame or None, default=None
         Covariates, as in `LSTMForecaster.fit`; ``X`` of the steps ahead is known at each origin.
     folds : Folds, int, float or None, default=None
-        Which rows are fitted on and which are forecast. A number is the size of the test set, ``Folds(test_size)``.
-        None: ``Folds()``, one fit, then a forecast from every row of the last 20 percent.
+        Which rows are fitted on and which are forecast. A number is the size of the test set, ``Folds(test_size)``, not
+        the number of folds. None: ``Folds()``, one fit, then a forecast from every row of the last 20 percent.
     horizon : int or None, default=None
         Steps to forecast; None: the forecaster's. With ``X`` the network reads covariates of whole multiples of the
         forecaster's horizon, as in `LSTMForecaster.predict`: origins with fewer rows after them are left out.

@@ -75,7 +75,7 @@ def check_config(given: Mapping[str, Any], used: Mapping[str, Any]) -> None:
 
 
 def check_training(training: Mapping[str, Any], history: Mapping[str, NDArray[Any]]) -> None:
-    """Check what is told of the training: counts of epochs, why it ended, names of weights."""
+    """Check the record of the training: counts of epochs, why it ended, names of weights."""
     n_epochs = training["n_epochs"]
     require(is_count(n_epochs) and is_count(training["best_epoch"]), "epochs that can't be counted")
     require(training["best_epoch"] <= n_epochs, f"epoch {training['best_epoch']} as the best of {n_epochs}")
@@ -90,7 +90,7 @@ def check_training(training: Mapping[str, Any], history: Mapping[str, NDArray[An
 def check_series(
     fitted: FittedSeries, distribution: Any, *, head: str, calendar: str | Sequence[str] | None, holidays: str | None
 ) -> None:
-    """Check the rows that a forecaster has seen, and its errors, against its network and its parameters."""
+    """Check the rows and errors of a forecaster against its network and its parameters."""
     config, dataset = fitted.model.config, fitted.dataset
     observations, covariates, features = dataset.observations, dataset.covariates, dataset.features
     k = config["n_targets"]
@@ -119,7 +119,7 @@ def check_series(
         steps = fitted.steps_of_errors
         require(head == "recursive" or steps == config["horizon"], f"errors of {steps} steps")
         _check_calibration(fitted.calibration, distribution, k, of_panel=observations.is_panel)
-    # what labels forecasts: a frequency by which the times go on
+    # labels of forecasts need a frequency that continues the times
     observations.future_index(1)
     covariates.calendar_rows(observations.index, len(observations))
 

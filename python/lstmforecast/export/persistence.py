@@ -29,7 +29,7 @@ from lstmforecast.fitting.parameters import SCALERS
 Arrays = dict[str, NDArray[Any]]
 _SCALER, _HISTORY, _STATE, _DETECTOR = "scaler.", "history.", "state.", "detector."
 _COLUMNS = ("epoch", "train_loss", "val_loss", "learning_rate", "grad_norm", "seconds")
-# A file is data: it names no places to read or write, and brings no objects.
+# A file is data: it names no other files and contains no objects.
 _NOT_SAVED = ("callbacks", "checkpoint", "pretrained", "random_state", "scaler")
 _NOT_READ = ("callbacks", "checkpoint", "pretrained")
 _MOST_THREADS = 1024
@@ -88,7 +88,7 @@ class ModelFile(NamedTuple):
         return parameters
 
     def training(self) -> dict[str, Any]:
-        """What is told of the training, as the core tells it."""
+        """The outcome of the training, as the core returns it."""
         history = self.below(_HISTORY)
         columns = {name: history[name] for name in _COLUMNS}
         training = {"pretrained": None, "frozen": []} | read_json(self.words["training"])
@@ -154,7 +154,7 @@ class ModelFile(NamedTuple):
 def begin_file(
     estimator: str, parameters: Mapping[str, Any], history: pd.DataFrame, training: Mapping[str, Any]
 ) -> ModelFile:
-    """A file with the name of the class, its parameters, and what is told of the training, but no network yet."""
+    """A file with the name of the class, its parameters and the outcome of the training, but no network yet."""
     tensors: Arrays = {_HISTORY + str(name): column.to_numpy() for name, column in history.items()}
     words = {"parameters": json.dumps(savable_parameters(parameters)), "training": json.dumps(training)}
     return ModelFile(tensors, {"estimator": estimator} | words)

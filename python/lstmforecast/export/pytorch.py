@@ -129,7 +129,7 @@ class LSTMModule(nn.Module):
         return parameters(y.double(), self.config["distribution"], center, scale)
 
     def level(self, shown: Tensor, missing: Tensor) -> tuple[Tensor, Tensor]:
-        """How a window's targets become the data's: centers and scales (n, 1, n_targets), or (n_targets,) for all."""
+        """Centers and scales of the targets of windows: (n, 1, n_targets), or (n_targets,) for all windows."""
         center, scale = self.output_center, self.output_scale
         if self.config["normalize"] == "last":
             return torch.where(missing.all(1, keepdim=True), center, shown[:, -1:]), scale
@@ -162,15 +162,15 @@ class LSTMModule(nn.Module):
 
     def network(self, x: Tensor, n_targets: int) -> Tensor:
         """Inputs (n, rows, columns) to outputs (n, horizon, n_targets, n_parameters), both scaled."""
-        ways = []
+        outputs = []
         if self.fc is not None:
             _, read = NETWORKS[self.architecture]
             state = read(self, x.reshape(len(x), -1, self.input_size))
-            ways.append(self.fc(state).reshape(len(x), self.config["horizon"], n_targets, -1))
+            outputs.append(self.fc(state).reshape(len(x), self.config["horizon"], n_targets, -1))
         if self.skip is not None:
             n_parameters = n_outputs(self.config["distribution"])
-            ways.append(nn.functional.pad(self.line(x, n_targets)[..., None], (0, n_parameters - 1)))
-        return torch.stack(ways).sum(0)
+            outputs.append(nn.functional.pad(self.line(x, n_targets)[..., None], (0, n_parameters - 1)))
+        return torch.stack(outputs).sum(0)
 
     def line(self, x: Tensor, n_targets: int) -> Tensor:
         """The linear forecast (n, horizon, n_targets), that of what is known in advance included."""

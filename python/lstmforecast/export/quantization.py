@@ -1,7 +1,7 @@
 """Weights of 8 or 16 bits: files a quarter or half as large, forecasts that are nearly the same.
 
-Weights are rounded once and kept rounded. Where the processor sums products of integers (AVX-512 VNNI), the kernel
-multiplies those of 8 bits that read states as what they are; else, and all others, in single precision.
+Weights are rounded once and stay rounded. On processors that sum products of integers (AVX-512 VNNI), the kernel
+multiplies the 8-bit weights that read states as integers; all other weights are computed in single precision.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ DTYPES = ("int8", "bf16")
 SCALE = ".scale"
 # Between a name and that: errors are in units of their series.
 IN_UNITS = ".in_units"
-# The code of a value that isn't known.
+# The code of an unknown value.
 _MISSING = -128
 
 
@@ -48,7 +48,7 @@ def pack(weights: Mapping[str, Single], dtype: str) -> dict[str, NDArray[Any]]:
             packed[name] = to_bfloat16(weight)
         else:
             scale = scales_of(weight)
-            packed[name] = to_integers(weight, scale, spread=name.endswith("skip.weight"))
+            packed[name] = to_integers(weight, scale, diffuse=name.endswith("skip.weight"))
             packed[name + SCALE] = scale
     return packed
 
@@ -68,8 +68,8 @@ def unpack(packed: Mapping[str, NDArray[Any]]) -> dict[str, Single]:
 
 
 def scales_of(weight: Single) -> Single:
-    """What 1 of 127 is worth in each row (n_rows,): 16 bits long, so that multiples of it are exact, and rounding them
-    once more changes nothing.
+    """The value of 1 of 127 in each row (n_rows,): 16 bits long, so that its multiples are exact, and rounding them
+    again changes nothing.
     """
     largest = np.abs(weight).reshape(len(weight), -1).max(axis=1)
     mantissa, exponent = np.frexp(largest / np.float32(127))
@@ -77,12 +77,12 @@ def scales_of(weight: Single) -> Single:
     return np.where(scale > 0, scale, np.float32(1))
 
 
-def to_integers(weight: Single, scale: Single, *, spread: bool) -> NDArray[np.int8]:
-    """Round to multiples of the scale of a row, to the nearest or, where ``spread``, so that no sum of weights from the
-    first on is off by more than half of one: neighbours in time, which are nearly the same, then see next to no error.
+def to_integers(weight: Single, scale: Single, *, diffuse: bool) -> NDArray[np.int8]:
+    """Round to multiples of the scale of a row, to the nearest or, with ``diffuse``, by error diffusion: no sum of
+    weights from the first on is off by more than half of one, so that errors cancel for inputs that change slowly.
     """
     steps = weight / scale.reshape(-1, *[1] * (weight.ndim - 1))
-    if not spread:
+    if not diffuse:
         return np.clip(np.round(steps), -127, 127).astype(np.int8)
     rounded, left = np.empty(weight.shape, np.int8), np.zeros(len(weight), np.float32)
     for column in range(weight.shape[1]):
@@ -105,10 +105,10 @@ def from_bfloat16(halves: NDArray[np.uint16]) -> Single:
 
 
 def pack_state(tensors: Mapping[str, NDArray[Any]], dtype: str, distribution: Any) -> dict[str, NDArray[Any]]:
-    """What an estimator keeps besides its network, the errors that intervals are made of in as many bits as weights.
+    """The fitted arrays besides the network, with the errors for intervals in as many bits as weights.
 
-    Of quantiles, how far they were from the truth takes the place of both. Parameters of other distributions, and the
-    truth beside them, stay as they are.
+    For quantiles, their distances from the truth replace both. Parameters of other distributions, and the true values,
+    are not rounded.
     """
     packed = dict(tensors)
     if "truth" not in tensors or isinstance(distribution, str):
@@ -127,7 +127,7 @@ def pack_state(tensors: Mapping[str, NDArray[Any]], dtype: str, distribution: An
 
 
 def unpack_state(packed: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    """What `pack_state` wrote, or other tensors as they are; the truth that quantiles were far from is 0."""
+    """The inverse of `pack_state`, which leaves other tensors as they are; the truth of quantiles is 0."""
     tensors = dict(packed)
     for name in ("truth", "parameters"):
         codes = tensors.get(name)

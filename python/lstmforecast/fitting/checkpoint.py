@@ -1,4 +1,4 @@
-"""Checkpoints: files from which a fit that was killed goes on."""
+"""Checkpoints: files from which a fit continues after its process was killed."""
 
 from __future__ import annotations
 
@@ -23,40 +23,41 @@ _RULES = {
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Where and how often `fit` writes files from which it goes on after its process was killed.
+    """Where and how often `fit` writes checkpoints, from which it continues after its process was killed.
 
-    `fit` with the same data and parameters finds them and goes on from the newest; weights, history and all else end as
-    they would have without the interruption, bit for bit (with the same ``n_threads``, on the same kind of processor).
-    A training that was finished isn't begun again. The files hold weights and the optimiser's state, no data: a
-    safetensors file ``epoch_000012.safetensors``, written beside and renamed, so that there never is half a file.
+    `fit` with the same data and parameters finds the checkpoints and continues from the newest. Weights, history and
+    everything else are then the same as without the interruption, bit for bit (with the same ``n_threads``, on the same
+    kind of processor). A training that was finished is not repeated. A checkpoint is a safetensors file, such as
+    ``epoch_000012.safetensors``, with weights and the state of the optimiser but no data. It is written under another
+    name and then renamed, so that it is always complete.
 
     Parameters
     ----------
     folder : str or path
-        For one training alone; made where it isn't there. Networks of an ensemble have folders in it.
+        For one training only; created if it does not exist. The networks of an ensemble have folders in it.
     every_n_epochs : int or None, default=None
-        Epochs from one file to the next. None: 1, unless there are minutes.
+        Epochs between checkpoints. None: 1, unless ``every_n_minutes`` is set.
     every_n_minutes : float or None, default=None
-        Minutes after which the end of an epoch is followed by a file; epochs are as long as ``steps_per_epoch`` says.
+        Minutes after which a checkpoint is written at the end of an epoch; ``steps_per_epoch`` sets its length.
     keep : int, default=1
-        How many of the newest are kept.
+        How many of the newest checkpoints are kept.
     resume : bool, default=True
-        Whether to go on from the newest; else those that are there are deleted.
+        Continue from the newest checkpoint. False: delete those in the folder.
 
     Notes
     -----
-    ``random_state=None`` takes the seed of the checkpoint; ``callbacks`` hear of the epochs that are still to come;
-    `backtest` writes none. ``max_epochs`` may grow where ``lr_schedule`` is "plateau" or "constant"; ``n_threads`` may
-    be another, which changes roundings, as may the number of processes of ``distributed=True``, of which the first one
-    reads and writes.
+    ``random_state=None`` takes the seed of the checkpoint. ``callbacks`` are called for the remaining epochs only.
+    `backtest` writes no checkpoints. ``max_epochs`` may be greater than before if ``lr_schedule`` is "plateau" or
+    "constant". ``n_threads`` and the number of processes of ``distributed=True`` may differ, which changes roundings;
+    the first process reads and writes.
 
     Raises
     ------
     ValueError
-        From `fit`, when the newest is one of other data, parameters or initial weights: it says which.
+        From `fit`, if the newest checkpoint has other data, parameters or initial weights; the message says which.
     FormatError
-        From `fit`, when the newest is damaged: delete it to go on from the one before it, of which there is one with
-        ``keep=2``.
+        From `fit`, if the newest checkpoint is damaged: delete it to continue from the one before, which ``keep=2``
+        keeps.
 
     Examples
     --------
@@ -76,7 +77,7 @@ class Checkpoint:
 
 
 def check_checkpoint(checkpoint: Any) -> None:
-    """Raise TypeError or ValueError, with one sentence, for what is no folder and no `Checkpoint` that makes sense."""
+    """Raise TypeError or ValueError, with one sentence, for what is not a folder or a valid `Checkpoint`."""
     if checkpoint is None or isinstance(checkpoint, (str, PathLike)):
         return
     if not isinstance(checkpoint, Checkpoint) or not isinstance(checkpoint.folder, (str, PathLike)):
@@ -109,7 +110,7 @@ def of_member(options: CheckpointOptions | None, i: int) -> CheckpointOptions | 
 
 
 def saved_seed(checkpoint: Any, n_members: int) -> int | None:
-    """The seed that a fit began with which would be gone on from; None: there is none."""
+    """The seed of the fit whose checkpoint would be continued; None: there is no checkpoint."""
     options = as_options(checkpoint)
     if options is None or not options["resume"]:
         return None

@@ -206,7 +206,7 @@ def _trained(
 
 
 class _Run:
-    """Trainings side by side: one at a time speaks to the user, and all end together."""
+    """Trainings in parallel: only one at a time calls ``on_epoch``, and all end together."""
 
     def __init__(self, on_epoch: OnEpoch | None) -> None:
         self._on_epoch = on_epoch

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 Number = TypeVar("Number", int, float)
-# What a network must share with the one whose weights it goes on with.
+# Options that must be equal to continue with the weights of another network.
 _SAME = (
     "n_estimators",
     "architecture",
@@ -32,8 +32,8 @@ _SAME = (
 
 
 def fit_seed(parameters: Mapping[str, Any]) -> int:
-    """A seed for one fit: ``random_state`` as an integer gives the same one each time; without ``random_state``, that
-    of the checkpoint from which the fit goes on.
+    """The seed of a fit: an integer ``random_state`` gives the same one each time; without ``random_state`` it is that
+    of the checkpoint from which the fit continues.
     """
     if parameters["random_state"] is None:
         saved = checkpoint.saved_seed(parameters["checkpoint"], parameters.get("n_estimators", 1))

@@ -73,7 +73,7 @@ _RULES: dict[str, Number | Choice] = {
 def check_parameters(
     parameters: Mapping[str, Any], losses: tuple[str | None, ...], architectures: tuple[str, ...]
 ) -> None:
-    """Raise TypeError or ValueError, with one sentence, for the first parameter that makes no sense."""
+    """Raise TypeError or ValueError, with one sentence, for the first invalid parameter."""
     rules = _RULES | {"loss": Choice(losses), "architecture": Choice(architectures)}
     for name, value in parameters.items():
         if name in rules:
@@ -110,7 +110,7 @@ def check_count(name: str, value: Any, least: int = 1, most: int = MOST) -> int:
 
 
 def check_missing(missing: Any) -> None:
-    """Check what is to become of missing values."""
+    """Check the parameter ``missing``."""
     _RULES["missing"].check("missing", plain(missing))
 
 

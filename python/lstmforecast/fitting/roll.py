@@ -81,7 +81,7 @@ def ends_of(model: _core.Model | Ensemble, dataset: Dataset, steps: int, X: Any)
     """
     config = model.config
     future = dataset.covariates.of_future(dataset.observations, steps_read(config, steps), X, config["horizon"])
-    # what never changes goes on where a forecast is appended to its window
+    # static features are the same in the steps ahead
     n_static, ends = dataset.covariates.n_static, np.cumsum(dataset.observations.lengths)
     future[:, :, :n_static] = dataset.features[ends - 1, np.newaxis, :n_static]
     return dataset.windows(config["window_size"]), future

@@ -133,7 +133,7 @@ class Store:
             series = self._first(NEXT_SERIES, {"series": series})
 
     def errors(self, series: str, first: str, last: str) -> list[tuple[str, str, str, float]]:
-        """Series, model, origin and mean absolute error of each forecast whose last step lies in a span of time."""
+        """Series, model, origin and mean absolute error of each forecast whose last step is within a span of time."""
         span = {"series": series, "first": first, "last": last, "most": MOST_ENDING}
         rows = [(*row[:2], json.loads(row[2]), json.loads(row[3])) for row in self.database.query(ENDING, span)]
         known = self._known(series, [each for *_, times, _ in rows for each in times])

@@ -1,4 +1,4 @@
-"""What a model file keeps of a detector, beside its forecaster's part: arrays, parameters and plain values."""
+"""What a model file stores of a detector besides its forecaster: arrays, parameters and plain values."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def unpack(forecaster: Any, arrays: Arrays, values: Values) -> OnlineDetector:
 
 
 def check(stream: OnlineDetector, n_features: int, offset: float, refit_every: int | None) -> None:
-    """Check that what a file says of a detector fits together; a ValueError where it doesn't."""
+    """Raise a ValueError unless the parts of a detector that was read from a file fit together."""
     k, labels, times = stream.forecaster.n_features_in_, stream.labels, stream.times
     require(n_features == k, f"{n_features} columns")
     require(labels is None or len(labels) == k, "other names of columns")

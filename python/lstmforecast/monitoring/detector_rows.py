@@ -1,4 +1,4 @@
-"""The rows that a detector is given: checked, as an array, with the index that tells their times."""
+"""Reading and checking the rows of a detector: an array, and the index of their times."""
 
 from __future__ import annotations
 
@@ -68,13 +68,13 @@ def read_newest(detector: Any, X: Any, times: RowTimes, labels: Labels) -> Rows:
     if table.ndim < 2:
         table = table.reshape((-1, 1) if detector.n_features_in_ == 1 else (1, -1))
     if table.ndim != 2 or table.shape[1] != detector.n_features_in_ or np.isinf(table).any():
-        # it raises an error that says what is wrong
+        # raises the error
         return read_rows(detector, table, times, labels)
     return Rows(np.ascontiguousarray(table), None, labels)
 
 
 def _time_index(X: Any) -> tuple[Any, pd.Index | None, Any]:
-    """The data in containers of pandas or as they are, the index that tells their times, and where they came from."""
+    """The data, frames as those of pandas, their time index, and their origin if they are of another library."""
     X, origin = to_pandas(X, "X")
     index = X.index if isinstance(X, pd.Series | pd.DataFrame) and is_time_index(X.index) else None
     if origin is not None and origin.time is None:
@@ -86,7 +86,7 @@ def _checked(detector: Any, X: Any, index: pd.Index | None, labels: Labels, *, r
     if isinstance(X, pd.DataFrame) and not all(isinstance(name, str) for name in X.columns):
         X = X.set_axis(range(X.shape[1]), axis=1) if X.shape[1] else X
     if isinstance(X, pd.DataFrame) and not all(map(pd.api.types.is_numeric_dtype, X.dtypes)):
-        # it raises an error that names what is no number
+        # raises an error that names the first value that isn't a number
         read_table(X, "X")
     table = validate_data(
         detector, X, reset=reset, dtype=np.float64, order="C", ensure_all_finite=False,

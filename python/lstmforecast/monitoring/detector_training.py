@@ -72,7 +72,7 @@ class DetectorTraining:
         return cls(**chosen | {"threshold": resolve(parameters["threshold"])})
 
     def new_forecaster(self, n_rows: int, horizon: int | None = None) -> LSTMForecaster:
-        """An unfitted forecaster for so many rows; the default one forecasts ``horizon`` steps, if that is given."""
+        """An unfitted forecaster for ``n_rows`` rows; ``horizon`` is that of the default forecaster, if it is given."""
         if self.forecaster is None:
             forecaster = LSTMForecaster(horizon or min(HORIZON, max(1, n_rows // ROWS_PER_STEP)))
         elif isinstance(self.forecaster, LSTMForecaster):

@@ -30,7 +30,7 @@ __all__ = ["DriftMonitor"]
 Array = NDArray[np.float64]
 
 STATES = ("ok", "warning", "drift")
-# Warnings may be false so many times as often as alarms.
+# Expected false warnings for each false alarm.
 WARNING = 5
 KEPT_TESTS = 1000
 

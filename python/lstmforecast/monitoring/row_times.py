@@ -14,7 +14,7 @@ from lstmforecast.data.frequency import inferred
 from lstmforecast.data.index import Frequency, alias, alike, stamps_of
 from lstmforecast.data.saved_labels import pack_index, unpack_index
 
-# At most so many rows are inserted into a gap: windows are shorter.
+# Most rows inserted into a gap; windows are shorter.
 MOST_FILLED = 336
 # Share of the rows that may step back in time, as when a clock is set back; with more, the rows are unsorted.
 MOST_BACKWARD = 0.05
@@ -184,7 +184,7 @@ def _stamps(index: pd.Index, like: pd.Index) -> NDArray[np.int64]:
 
 
 def is_time_index(index: pd.Index) -> bool:
-    """Whether an index holds times or integers, so that it tells when rows are missing."""
+    """Whether an index holds times or integers, in which missing rows can be found."""
     return isinstance(index, pd.DatetimeIndex | pd.PeriodIndex) or pd.api.types.is_integer_dtype(index.dtype)
 
 

@@ -24,11 +24,11 @@ _IN_PYTHON = re.compile(r"; (?=.*(?:\bcontext\.\w|\b(?:missing|freq)=)).*")
 
 @dataclass(frozen=True)
 class Answer:
-    """The forecasts that one request asked for.
+    """The forecasts that one request asks for.
 
     Attributes
     ----------
-    asked : PredictRequest
+    request : PredictRequest
     points : ndarray of shape (n_windows, steps, k)
     bounds : ndarray of shape (2 * n_coverages, n_windows, steps, k)
         Lower and upper bound of each coverage.
@@ -36,7 +36,7 @@ class Answer:
         For each window the times of its steps ahead; None for a window without times.
     """
 
-    asked: PredictRequest
+    request: PredictRequest
     points: NDArray[np.float64]
     bounds: NDArray[np.float64]
     times: list[Any]
@@ -44,7 +44,7 @@ class Answer:
     def body(self) -> bytes:
         """The body of the response, JSON."""
         points, bounds = self.points, self.bounds
-        if self.asked.model.is_flat:
+        if self.request.model.is_flat:
             points, bounds = points[..., 0], bounds[..., 0]
         points, bounds = np.ascontiguousarray(points), np.ascontiguousarray(bounds)
         forecasts = [
@@ -53,31 +53,31 @@ class Answer:
                 "values": points[i],
                 "intervals": [
                     {"coverage": coverage, "lower": bounds[2 * place, i], "upper": bounds[2 * place + 1, i]}
-                    for place, coverage in enumerate(self.asked.coverages)
+                    for place, coverage in enumerate(self.request.coverages)
                 ],
             }
             for i in range(len(points))
         ]
-        found = {"model": self.asked.model.name, "forecasts": forecasts}
+        found = {"model": self.request.model.name, "forecasts": forecasts}
         return orjson.dumps(found, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
-def answer(asked: Sequence[PredictRequest]) -> list[Answer | Exception]:
+def answer(requests: Sequence[PredictRequest]) -> list[Answer | Exception]:
     """An answer to each request, or its error.
 
     Requests for the same model, horizon and coverages share one call of the network. If it fails, each request gets a
     call of its own, so that an error of one doesn't affect the others.
     """
-    answers: list[Answer | Exception] = [RuntimeError("nothing was computed")] * len(asked)
+    answers: list[Answer | Exception] = [RuntimeError("nothing was computed")] * len(requests)
     groups: dict[Any, list[tuple[int, Prepared]]] = defaultdict(list)
-    for i, each in enumerate(asked):
+    for i, request in enumerate(requests):
         try:
-            prepared = _prepare(each)
-            groups[each.model.name, each.steps, each.coverages].append((i, prepared))
+            prepared = _prepare(request)
+            groups[request.model.name, request.steps, request.coverages].append((i, prepared))
         except Exception as error:
             answers[i] = error
     for group in groups.values():
-        _answer_group(asked, group, answers)
+        _answer_group(requests, group, answers)
     return answers
 
 
@@ -87,20 +87,20 @@ def sentence_of(error: Exception) -> str:
     return words if words.startswith("expected") else "expected rows and times that the model can read, got others"
 
 
-def _prepare(asked: PredictRequest) -> Prepared:
+def _prepare(request: PredictRequest) -> Prepared:
     parts = []
-    for i, window in enumerate(asked.windows):
+    for i, window in enumerate(request.windows):
         try:
-            parts.append(asked.model.prepare(window, asked.steps))
+            parts.append(request.model.prepare(window, request.steps))
         except _BAD_DATA as error:
             raise Refused(422, f"windows[{i}]: {sentence_of(error)}") from error
     return Prepared.joined(parts)
 
 
 def _answer_group(
-    asked: Sequence[PredictRequest], group: list[tuple[int, Prepared]], answers: list[Answer | Exception]
+    requests: Sequence[PredictRequest], group: list[tuple[int, Prepared]], answers: list[Answer | Exception]
 ) -> None:
-    first = asked[group[0][0]]
+    first = requests[group[0][0]]
     try:
         joined = Prepared.joined([prepared for _, prepared in group])
         points, bounds = first.model.forecast(joined, first.coverages)
@@ -109,12 +109,12 @@ def _answer_group(
             answers[group[0][0]] = error
         else:
             for each in group:
-                _answer_group(asked, [each], answers)
+                _answer_group(requests, [each], answers)
         return
     start = 0
     for i, prepared in group:
         rows = slice(start, start + len(prepared.windows))
-        answers[i] = _checked(Answer(asked[i], points[rows], bounds[:, rows], prepared.times))
+        answers[i] = _checked(Answer(requests[i], points[rows], bounds[:, rows], prepared.times))
         start = rows.stop
 
 

@@ -112,28 +112,29 @@ class Connection(HttpToolsProtocol):
         """The last byte of a request."""
         super().on_message_complete()
         self._arriving, self._unparsed = "", 0
-        self.awaited_since = None if self._is_answering else self.loop.time()
+        self.awaited_since = None if self.is_answering else self.loop.time()
 
     def on_response_complete(self) -> None:
         """The end of an answer."""
         super().on_response_complete()
-        if not self._arriving and not self._is_answering:
+        if not self._arriving and not self.is_answering:
             self.awaited_since = self.loop.time()
 
     def shutdown(self) -> None:
         """Answer requests that have arrived or are on their way, then close."""
         self._stopping = True
-        if self._is_answering:
+        if self.is_answering:
             self.cycle.keep_alive = False
         else:
             self._close_if_idle(TURNS)
 
     @property
-    def _is_answering(self) -> bool:
+    def is_answering(self) -> bool:
+        """Whether the answer to a request is under way, or requests wait for theirs."""
         return bool(self.pipeline) or (self.cycle is not None and not self.cycle.response_complete)
 
     def _close_if_idle(self, turns: int) -> None:
-        if self._arriving or self._is_answering:
+        if self._arriving or self.is_answering:
             return
         if turns:
             self.loop.call_later(_IDLE / TURNS, self._close_if_idle, turns - 1)
@@ -184,7 +185,7 @@ class Connection(HttpToolsProtocol):
         self._refused_at, self.awaited_since = self.loop.time(), None
         fields = {"status": refusal.status, "client": self.client[0] if self.client else None}
         LOGGER.info("refused", extra={"fields": fields})
-        if self._is_answering and self._arriving == "head":
+        if self.is_answering and self._arriving == "head":
             # earlier requests are answered first; the end of their answers closes the connection
             self.cycle.keep_alive, self._refused_at = False, math.inf
             return

@@ -65,15 +65,15 @@ def read_body(
     body: bytes, models: Mapping[str, ServedModel], limits: Limits, split: ServedSplit | None = None
 ) -> PredictRequest:
     """Read a request for forecasts; `Refused` with 422 and one sentence if something is wrong."""
-    asked = read_object(body, FIELDS, "windows")
-    key = read_key(asked, "key")
-    target = choose(asked, models, split)
-    windows = asked["windows"]
+    given = read_object(body, FIELDS, "windows")
+    key = read_key(given, "key")
+    target = choose(given, models, split)
+    windows = given["windows"]
     if type(windows) is not list or not 1 <= len(windows) <= limits.windows:
         got = f"{len(windows)}" if type(windows) is list else kind_of(windows)
         raise Refused(422, f"expected windows to be an array of 1 to {limits.windows} objects, got {got}")
-    steps = _steps(asked, target, limits)
-    coverages = _coverages(asked["coverage"], target, steps) if "coverage" in asked else ()
+    steps = _steps(given, target, limits)
+    coverages = _coverages(given["coverage"], target, steps) if "coverage" in given else ()
     _check_size(len(windows), steps, len(coverages), target.n_variables, limits.numbers)
     read = [_window(each, f"windows[{i}]", target) for i, each in enumerate(windows)]
     return PredictRequest(
@@ -84,13 +84,13 @@ def read_body(
 def read_object(body: bytes, fields: tuple[str, ...], required: str) -> dict[str, Any]:
     """Read a JSON object with a required field."""
     try:
-        asked = orjson.loads(body)
+        given = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise Refused(
             422, f"expected a body of valid JSON (null for a missing value), got an error: {error}"
         ) from error
-    check_object(asked, "the body", fields, required)
-    found: dict[str, Any] = asked
+    check_object(given, "the body", fields, required)
+    found: dict[str, Any] = given
     return found
 
 
@@ -110,28 +110,28 @@ def _name(name: Any, where: str) -> str:
 
 
 def choose(
-    asked: dict[str, Any], models: Mapping[str, ServedModel], split: ServedSplit | None
+    given: dict[str, Any], models: Mapping[str, ServedModel], split: ServedSplit | None
 ) -> ServedModel | ServedSplit:
     """The model that the request names, else the split, else the only model."""
-    if "model" not in asked and split is not None:
+    if "model" not in given and split is not None:
         return split
-    if "model" not in asked and len(models) == 1:
+    if "model" not in given and len(models) == 1:
         return next(iter(models.values()))
-    name = asked.get("model")
+    name = given.get("model")
     if not isinstance(name, str) or name not in models:
-        got = repr(name[:80]) if isinstance(name, str) else kind_of(name) if "model" in asked else "none"
+        got = repr(name[:80]) if isinstance(name, str) else kind_of(name) if "model" in given else "none"
         raise Refused(422, f"expected model to be one of {', '.join(map(repr, models))}, got {got}")
     return models[name]
 
 
-def _steps(asked: dict[str, Any], model: Target, limits: Limits) -> int:
-    if "horizon" not in asked:
+def _steps(given: dict[str, Any], model: Target, limits: Limits) -> int:
+    if "horizon" not in given:
         return min(model.horizon, limits.horizon)
-    steps = asked["horizon"]
+    steps = given["horizon"]
     if type(steps) is float and steps.is_integer():
         steps = int(steps)
     if type(steps) is not int or not 1 <= steps <= limits.horizon:
-        got = f"{asked['horizon']:.17g}" if type(steps) in (int, float) else kind_of(steps)
+        got = f"{given['horizon']:.17g}" if type(steps) in (int, float) else kind_of(steps)
         raise Refused(422, f"expected horizon to be a whole number from 1 to {limits.horizon}, got {got}")
     return steps
 
@@ -175,7 +175,7 @@ def read_series(given: dict[str, Any], where: str, model: Target) -> str | None:
     if not model.is_panel:
         words = f"absent, as the model {model.name!r} has one series"
         raise Refused(422, f"expected {where}.series to be {words}, got {kind_of(series)}")
-    return series if type(series) is str and model.knows(series) else _name(series, f"{where}.series")
+    return series if type(series) is str and model.has_series(series) else _name(series, f"{where}.series")
 
 
 def read_values(given: Any, where: str, n_variables: int) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""Logging of forecasts and actual values, and updates of drift monitors, in a thread beside the answers."""
+"""Logging of forecasts and actual values, and updates of drift monitors, in a thread of their own."""
 
 from __future__ import annotations
 
@@ -100,23 +100,23 @@ class ForecastRecorder:
 
     def _needed(self, answer: Answer) -> Answer:
         """An answer without what won't be used: the log needs only the last time of a window, monitors all rows."""
-        asked = answer.asked
-        if asked.model.name in self.monitors:
+        request = answer.request
+        if request.model.name in self.monitors:
             return answer
-        windows = [Window(_NO_ROWS, each.times and each.times[-1:], each.series) for each in asked.windows]
-        return replace(answer, asked=replace(asked, windows=windows), bounds=_NO_BOUNDS)
+        windows = [Window(_NO_ROWS, each.times and each.times[-1:], each.series) for each in request.windows]
+        return replace(answer, request=replace(request, windows=windows), bounds=_NO_BOUNDS)
 
     async def in_turn(self, action: Callable[[], Result]) -> Result:
         """Run an action after the answers queued so far; `Refused` with 503 if it takes too long or the log fails."""
-        asked = _Task(action)
+        task = _Task(action)
         self._n_asking += 1
         try:
             if self._n_asking > MOST_ASKING:
                 raise OSError(f"{MOST_ASKING} requests wait for the log")
-            running = asyncio.get_running_loop().run_in_executor(self._pool, self._work_off, asked)
+            running = asyncio.get_running_loop().run_in_executor(self._pool, self._work_off, task)
             return await asyncio.wait_for(running, PATIENCE)
         except (OSError, asyncio.TimeoutError) as error:
-            asked.is_over = True
+            task.is_over = True
             LOGGER.warning("log not available", extra={"fields": {"reason": str(error) or "too slow"}})
             got = "got one that is locked, full or too slow; come back later"
             words = f"expected a log that is free within {PATIENCE:g} seconds, {got}"
@@ -129,12 +129,12 @@ class ForecastRecorder:
         await asyncio.get_running_loop().run_in_executor(self._pool, self._work_off, _Task(lambda: None))
         self._pool.shutdown()
 
-    def _work_off(self, asked: _Task[Result]) -> Result:
+    def _work_off(self, task: _Task[Result]) -> Result:
         for _ in range(math.ceil(len(self._waiting) / BATCH)):
             self._record(self._take())
-        if asked.is_over:
+        if task.is_over:
             raise TimeoutError("the request has ended")
-        return asked.action()
+        return task.action()
 
     def _work(self) -> None:
         """Log a batch, and queue the next after other actions that wait for the thread."""
@@ -167,7 +167,7 @@ class ForecastRecorder:
             self._lose([answer for answer, _ in written], "error")
             return
         for answer, windows in written:
-            name, n_missing = answer.asked.model.name, windows.count([])
+            name, n_missing = answer.request.model.name, windows.count([])
             self._logged.labels(name).inc(len(windows) - n_missing)
             if n_missing:
                 self._unlogged.labels(name, "no times or a long name").inc(n_missing)
@@ -175,15 +175,15 @@ class ForecastRecorder:
     def _lose(self, answers: Sequence[Answer], reason: str) -> None:
         for answer in answers:
             self.n_lost += len(answer.points)
-            self._unlogged.labels(answer.asked.model.name, reason).inc(len(answer.points))
+            self._unlogged.labels(answer.request.model.name, reason).inc(len(answer.points))
 
     def _update_monitor(self, answer: Answer) -> None:
-        asked = answer.asked
-        monitor = self.monitors.get(asked.model.name)
+        request = answer.request
+        monitor = self.monitors.get(request.model.name)
         if monitor is None:
             return
-        for window in asked.windows:
-            rows = self._newer(asked.model, (asked.key, window.series), window)
+        for window in request.windows:
+            rows = self._newer(request.model, (request.key, window.series), window)
             if len(rows):
                 monitor.update(rows)
 
@@ -242,18 +242,18 @@ def _number_of(monitor: DriftMonitor) -> float:
 
 def _rows_of(answer: Answer) -> list[list[Forecast]]:
     """The rows of the log for each window; none for a window without times or with too long a name."""
-    asked = answer.asked
+    request = answer.request
     found: list[list[Forecast]] = []
-    for window, points, ahead in zip(asked.windows, answer.points, answer.times, strict=True):
-        labels = asked.model.series_labels(asked.key, window.series)
+    for window, points, ahead in zip(request.windows, answer.points, answer.times, strict=True):
+        labels = request.model.series_labels(request.key, window.series)
         if window.times is None or max(map(len, labels)) > _LONGEST_LABEL:
             found.append([])
             continue
-        (origin,), times = asked.model.labels(window.times[-1:]), asked.model.labels(ahead)
+        (origin,), times = request.model.labels(window.times[-1:]), request.model.labels(ahead)
         written = orjson.dumps(times).decode()
         found.append(
             [
-                Forecast(label, asked.model.name, origin, times[-1], written, orjson.dumps(column.tolist()).decode())
+                Forecast(label, request.model.name, origin, times[-1], written, orjson.dumps(column.tolist()).decode())
                 for label, column in zip(labels, points.T, strict=True)
             ]
         )

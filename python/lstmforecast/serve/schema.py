@@ -70,10 +70,10 @@ def example(model: ServedModel, limits: Limits) -> Schema:
         given["times"] = window.times
     if window.series is not None:
         given["series"] = window.series
-    asked: Schema = {"model": model.name, "windows": [given]}
+    request: Schema = {"model": model.name, "windows": [given]}
     if model.greatest_coverage >= 0.9 and model.horizon <= limits.horizon:
-        asked["coverage"] = 0.9
-    return asked
+        request["coverage"] = 0.9
+    return request
 
 
 def _request(model: Target, limits: Limits, *, alone: bool) -> Schema:

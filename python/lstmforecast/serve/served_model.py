@@ -130,7 +130,7 @@ class ServedModel:
         """Whether windows must have times: for calendar features, or in a panel."""
         return self.is_panel or bool(self._dataset.covariates.n_features)
 
-    def knows(self, series: str) -> bool:
+    def has_series(self, series: str) -> bool:
         """Whether `fit` had a series of this name."""
         return series in self._keys
 

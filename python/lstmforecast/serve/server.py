@@ -124,26 +124,26 @@ class ForecastApp:
         """Forecast with each model, so that the first request is as fast as others, and measure the time."""
         for model in self._models.values():
             coverages = (0.9,) if model.greatest_coverage >= 0.9 else ()
-            asked = PredictRequest(model, [model.example()], min(model.horizon, self._limits.horizon), coverages)
-            answer([asked])
-            model.seconds = min(timeit.repeat(partial(answer, [asked]), number=1, repeat=5))
+            request = PredictRequest(model, [model.example()], min(model.horizon, self._limits.horizon), coverages)
+            answer([request])
+            model.seconds = min(timeit.repeat(partial(answer, [request]), number=1, repeat=5))
 
-    def _answer(self, asked: list[PredictRequest]) -> list[bytes | Exception]:
-        shadows = self._shadows(asked)
-        self._metrics.batches.observe(sum(each.n_windows for each in [*asked, *shadows]))
-        found = answer([*asked, *shadows])
+    def _answer(self, requests: list[PredictRequest]) -> list[bytes | Exception]:
+        shadows = self._shadows(requests)
+        self._metrics.batches.observe(sum(each.n_windows for each in [*requests, *shadows]))
+        found = answer([*requests, *shadows])
         if self._recorder is not None:
             self._recorder.note([each for each in found if isinstance(each, Answer)])
-        return [_written(each) for each in found[: len(asked)]]
+        return [_written(each) for each in found[: len(requests)]]
 
-    def _shadows(self, asked: list[PredictRequest]) -> list[PredictRequest]:
+    def _shadows(self, requests: list[PredictRequest]) -> list[PredictRequest]:
         """The same requests for the other models of a split, so that all can be compared."""
         if self._split is None or self._recording is None or self._recording.log is None or not self._recording.shadow:
             return []
         models = self._split.models
         return [
             replace(each, model=model, coverages=())
-            for each in asked
+            for each in requests
             if each.model.name in models
             for model in models.values()
             if model is not each.model
@@ -213,11 +213,11 @@ class ForecastApp:
         self._batcher.check_room()
         body = await self._body(request)
         if len(body) < LONG_BODY:
-            asked = read_body(body, self._models, self._limits, self._split)
+            forecast_request = read_body(body, self._models, self._limits, self._split)
         else:
-            asked = await asyncio.to_thread(read_body, body, self._models, self._limits, self._split)
-        found = await self._batcher.submit(asked)
-        self._metrics.windows.labels(asked.model.name).inc(asked.n_windows)
+            forecast_request = await asyncio.to_thread(read_body, body, self._models, self._limits, self._split)
+        found = await self._batcher.submit(forecast_request)
+        self._metrics.windows.labels(forecast_request.model.name).inc(forecast_request.n_windows)
         return Response(found, media_type="application/json")
 
     async def _predict(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -304,8 +304,8 @@ class ForecastApp:
             got = repr(kind[:100]) if kind else "none"
             raise Refused(415, f"expected Content-Type: application/json, got {got}; curl sends it with --json")
         most = self._limits.body_bytes
-        told = request.headers.get("content-length", "")
-        if told.isascii() and told.isdigit() and int(told[:20]) > most:
+        length = request.headers.get("content-length", "")
+        if length.isascii() and length.isdigit() and int(length[:20]) > most:
             raise too_large(most)
         parts, size = [], 0
         async for part in request.stream():

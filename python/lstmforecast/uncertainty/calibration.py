@@ -1,4 +1,4 @@
-"""How far forecasts have been off on rows that no weight was fitted to: what intervals are made of."""
+"""Errors of forecasts on held-out rows, from which intervals are computed."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from lstmforecast.data.error_scale import ErrorScale, scale_from_errors
 from lstmforecast.fitting.distribution import from_middle, quantile
 
-# Windows that are remembered: enough for a coverage of 99 %, few enough for any horizon, and, of hours, six weeks:
-# intervals follow the series.
+# Windows that are kept: enough for a coverage of 99 %, few enough for any horizon, and six weeks of hours, so that
+# intervals adapt to the series.
 MOST_WINDOWS = 1000
 # Of all series of a panel together.
 MOST_OF_PANEL = 4000
@@ -32,18 +32,18 @@ class Calibration:
     Attributes
     ----------
     truth : ndarray of shape (n_windows, horizon, k)
-        In time order, less the middles of what was forecast: points, median quantiles or locations. Single precision
-        has digits for errors, not for the level that they are at. Counts are as they are.
+        True values in time order, minus the middle of the forecast: point, median quantile or location. Single
+        precision has digits for errors, but not for the level of the data. Counts are not shifted.
     parameters : ndarray of shape (n_windows, horizon, k, p) or None
-        Of the distributions that were forecast, less their middles.
+        Parameters of the forecast distributions, minus the middle.
     distribution : str, dict or None
         Their kind; see `lstmforecast.fitting.distribution`.
     spreads : ndarray of shape (n_windows, k) or None
-        What errors are divided by, and what the caller multiplies quantiles with: the sizes of the series of a panel.
+        Divisors of the errors, by which the caller multiplies quantiles: the error scales of the series of a panel.
     rate : float
-        By how much a miss among the errors that were learned shifts the level, a hit by a part of it; 0: not at all.
+        By how much a miss among newer errors shifts the level, a hit by a part of it; 0: not at all.
     n_learned : int
-        How many of the windows, the last, have been learned since.
+        How many of the windows, the last ones, were added by `update`.
     """
 
     truth: NDArray[np.float32]
@@ -55,7 +55,7 @@ class Calibration:
 
     @classmethod
     def of(cls, truth: NDArray[np.float64], forecast: NDArray[np.float64], **options: Any) -> Calibration:
-        """Remember truth and forecasts, points (n_windows, horizon, k) or parameters (n_windows, horizon, k, p)."""
+        """Keep truth and forecasts, points (n_windows, horizon, k) or parameters (n_windows, horizon, k, p)."""
         distribution = options.get("distribution")
         if forecast.ndim == 3 or distribution is None:
             return cls(_single(truth - forecast.reshape(truth.shape)), **options)
@@ -83,7 +83,7 @@ class Calibration:
     def extended(
         self, truth: NDArray[np.float64], forecast: NDArray[np.float64], spreads: NDArray[np.float64] | None = None
     ) -> Calibration:
-        """Remember newer forecasts, and forget the oldest beyond `MOST_WINDOWS`, or `MOST_OF_PANEL` with spreads."""
+        """Add newer forecasts, and drop the oldest beyond `MOST_WINDOWS`, or `MOST_OF_PANEL` with spreads."""
         newer = Calibration.of(truth, forecast, distribution=self.distribution, spreads=spreads)
         joined: dict[str, Any] = {}
         for name in ("truth", "parameters", "spreads"):
@@ -107,7 +107,7 @@ class Calibration:
 
     @property
     def most(self) -> int:
-        """How many windows are remembered."""
+        """How many windows are kept."""
         return MOST_WINDOWS if self.spreads is None else MOST_OF_PANEL
 
     def __len__(self) -> int:
@@ -169,8 +169,8 @@ class Calibration:
     def _scores(self, level: float) -> NDArray[np.float32]:
         """How far the truth was beyond the quantile of this level; in a panel, beyond it or its mirror image.
 
-        The windows of a panel lie side by side in the same few weeks. What all its series have in common there, above
-        or below the forecast, counts to both sides: the next weeks bring something else.
+        The windows of a panel are in the same few weeks. What all its series have in common there, above or below the
+        forecast, counts in both directions, because it will not be repeated in the next weeks.
         """
         if self.spreads is None:
             return self._errors(level) if level >= 0.5 else -self._errors(level)
@@ -277,7 +277,7 @@ def levels_of(coverage: float) -> tuple[float, float]:
 
 
 def check_probabilities(name: str, values: object) -> list[float]:
-    """Read a probability or a list of them; a ValueError for one that isn't between 0 and 1, or comes twice."""
+    """Read a probability or a list of them; a ValueError for one that isn't between 0 and 1, or for a duplicate."""
     try:
         array = np.atleast_1d(np.asarray(values))
     except ValueError:  # a ragged list

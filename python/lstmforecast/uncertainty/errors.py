@@ -1,4 +1,4 @@
-"""Which forecasts are compared with the truth, and how far off they were: the errors that intervals are made of."""
+"""Which forecasts are compared with the truth, and their errors, from which intervals are computed."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from lstmforecast.fitting.held_out import HeldOut
 from lstmforecast.fitting.roll import forecast_origins
 from lstmforecast.uncertainty.calibration import MOST_OF_PANEL, MOST_WINDOWS, Calibration
 
-# Windows of one step that are learned: errors of many series at one time are alike, and must not push out all others.
+# The most windows of one step that are added: errors of many series at one time are alike, and must not replace all
+# others.
 MOST_OF_A_STEP = MOST_OF_PANEL // 20
 
 
 def calibration_origins(n_train: int, n_rows: int, horizon: int) -> NDArray[np.int64]:
-    """Choose the rows, evenly spread over those held out, at which forecasts begin that are compared with the truth."""
+    """Choose the first rows of the forecasts that are compared with the truth, evenly spaced over the held-out rows."""
     n_windows = n_rows - n_train - horizon + 1
     if n_windows < 1:
         return np.zeros(0, np.int64)
@@ -30,7 +31,7 @@ def calibration_origins(n_train: int, n_rows: int, horizon: int) -> NDArray[np.i
 def calibrate(
     model: _core.Model | Ensemble, dataset: Dataset, held_out: HeldOut, rate: float, n_threads: int | None
 ) -> tuple[Calibration | None, Dataset]:
-    """Errors on the rows that a fit held out, and what was seen in their units; missing values are no truth."""
+    """Errors of forecasts on the held-out rows, and the data with the error scale that they give."""
     which, origins = held_out_places(held_out, dataset.observations)
     if not len(origins):
         return None, dataset
@@ -44,7 +45,7 @@ def calibrate(
 
 
 def held_out_places(held_out: HeldOut, observations: Observations) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Series and row of the forecasts that a fit is calibrated with, the farthest from their ends first."""
+    """Series and first row of the forecasts that calibrate a fit, those farthest from the end of their series first."""
     horizon = held_out.horizon
     if not isinstance(observations, Panel):
         n_rows = len(observations)
@@ -66,7 +67,7 @@ def held_out_places(held_out: HeldOut, observations: Observations) -> tuple[NDAr
 def _where_known(
     observations: Observations, which: NDArray[np.int64], origins: NDArray[np.int64], horizon: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The places of which all ``horizon`` rows are known: values that were filled in are no truth."""
+    """The forecasts of which all ``horizon`` rows are known: values that were filled in don't count."""
     if observations.filled is None:
         return which, origins
     rows = observations.row_of(which, origins)[:, np.newaxis] + np.arange(horizon)
@@ -82,8 +83,8 @@ def with_newer_errors(
     newer: NDArray[np.int64],
     n_threads: int | None,
 ) -> Calibration:
-    """Judge the forecasts whose last step is among the ``newer`` rows, the first of each series first, as if one after
-    the other had been learned.
+    """Add the errors of the forecasts whose last step is among the ``newer`` rows, the first of each series first, as
+    if the rows had come one by one.
     """
     observations, horizon = dataset.observations, calibration.truth.shape[1]
     # a window may begin before a short series of a panel does
@@ -103,8 +104,8 @@ def with_newer_errors(
 def _judged_places(
     before: Observations, observations: Observations, newer: NDArray[np.int64], horizon: int, least: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Series and row of the forecasts that can be judged now, from rows of at least ``least`` before. Missing values
-    are no truth; series that were not there before have had no forecasts.
+    """Series and first row of the forecasts that can now be compared with the truth, with at least ``least`` rows
+    before them. Missing values don't count, and new series have had no forecasts.
     """
     ends = np.cumsum(observations.lengths)
     which = np.searchsorted(ends, newer, side="right")
@@ -121,7 +122,7 @@ def _judged_places(
 
 
 def _some_of_each(steps: NDArray[np.int64]) -> NDArray[np.intp]:
-    """The places of the windows of each step, in order, at most `MOST_OF_A_STEP` of one, evenly spread."""
+    """The positions of the windows of each step, in order, at most `MOST_OF_A_STEP` of one, evenly spaced."""
     order = np.argsort(steps, kind="stable")
     counts = np.unique(steps, return_counts=True)[1]
     if counts.max(initial=0) <= MOST_OF_A_STEP:

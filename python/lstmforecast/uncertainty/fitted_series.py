@@ -1,4 +1,4 @@
-"""A fitted forecaster's network, the rows that it goes on from, and its errors: what forecasts and intervals need."""
+"""A fitted forecaster's network, its last rows, and its errors on held-out rows."""
 
 from __future__ import annotations
 
@@ -30,22 +30,24 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class FittedSeries:
-    """What belongs together: `fit` and `update` replace it as a whole, so that a forecast in another thread sees one.
+    """Network, data and errors of a fitted forecaster.
+
+    `fit` and `update` replace it as a whole, so that a forecast in another thread uses parts that belong together.
 
     Attributes
     ----------
     model : Model or Ensemble
         The trained network.
     dataset : Dataset
-        The last rows (of each series), from which forecasts go on.
+        The last rows (of each series), from which `predict` forecasts.
     calibration : Calibration or None
-        Errors of forecasts of rows that no weight was fitted to; None: there are none.
+        Errors of forecasts of held-out rows; None: no rows were held out.
     window_size : int
         Rows that the network reads.
     horizon : int
-        Steps that were trained for, be it in one forecast or in one after the other.
+        Steps of the training, forecast at once or one after the other.
     n_rows : int
-        All rows seen so far, those that aren't kept included.
+        Number of rows so far, including those that aren't kept.
     """
 
     model: _core.Model | Ensemble
@@ -79,7 +81,7 @@ class FittedSeries:
         return 0 if self.calibration is None else self.calibration.truth.shape[1]
 
     def read_steps(self, horizon: Any) -> int:
-        """Check how many steps are asked for; None: those that were trained for."""
+        """Check the number of steps to forecast; None: those of the training."""
         if isinstance(horizon, list) or getattr(horizon, "shape", None):
             got = type(horizon).__name__
             raise TypeError(f"expected horizon to be an integer, got {got}: pass data to forecast from as context=")
@@ -91,7 +93,7 @@ class FittedSeries:
         return steps
 
     def on(self, context: Any, X: Any, X_past: Any, static: Any, missing: Missing) -> tuple[FittedSeries, Any]:
-        """The same with the rows of a context in place of those seen, and ``X`` of the steps after them.
+        """Replace the rows by those of a context; also returns ``X`` of the steps after them.
 
         Raises
         ------
@@ -124,7 +126,7 @@ class FittedSeries:
     def updated(
         self, y: Any, X: Any, X_past: Any, static: Any, *, missing: Missing, n_threads: int | None
     ) -> FittedSeries:
-        """With newer rows, and the errors of the forecasts that can be judged by them."""
+        """Append newer rows, and the errors of the forecasts that can now be compared with the truth."""
         self._check_missing(missing)
         dataset, newer = self.dataset.extended(y, X, X_past, static, missing)
         if self.model.config["distribution"] == "negative_binomial":
@@ -137,7 +139,7 @@ class FittedSeries:
         return FittedSeries.of(self.model, dataset, calibration, self.window_size, self.horizon, n_rows)
 
     def _check_missing(self, missing: Missing) -> None:
-        """What becomes of missing values of newer data may have been set since `fit`."""
+        """Check ``missing``, which may have been changed since `fit`."""
         check_missing(missing)
         if missing == "mask" and not self.model.config["indicator"]:
             raise ValueError(
@@ -178,7 +180,7 @@ class FittedSeries:
 
     @property
     def cutoff(self) -> Any:
-        """Index label of the last row seen; the row's number for arrays, a Series of times by series for a panel."""
+        """Index label of the last row; its number for arrays, a Series of times by series for a panel."""
         observations = self.dataset.observations
         if observations.index is None:
             return self.n_rows - 1

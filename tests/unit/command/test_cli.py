@@ -1,4 +1,4 @@
-"""The command line: what it writes where, what it says when something is wrong, and its exit codes."""
+"""The command line: its output, its messages, its exit codes."""
 
 import io
 import subprocess
@@ -66,7 +66,7 @@ def test_the_same_command_gives_the_same_numbers(data: str, capsys: pytest.Captu
     assert capsys.readouterr().out != first
 
 
-def test_bounds_stand_beside_the_forecast(data: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_bounds_are_written_beside_the_forecast(data: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert forecast(data, "--target", "HUFL", "--coverage", "0.8", "--plot", "picture.png") == 0
     result = table(capsys.readouterr().out)
     assert list(result.columns) == ["OT", "OT lower", "OT upper", "HUFL", "HUFL lower", "HUFL upper"]
@@ -83,7 +83,7 @@ def test_files_are_written_and_nothing_is_printed(data: str, capsys: pytest.Capt
     assert {path.name for path in Path().iterdir()} == {data, "out.csv", "out.png", "out.safetensors"}
 
 
-def test_a_kept_model_forecasts_without_training(data: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_saved_model_forecasts_without_training(data: str, capsys: pytest.CaptureFixture[str]) -> None:
     forecast(data, "--save", "model.safetensors")
     trained = capsys.readouterr().out
     assert forecast(data, "--load", "model.safetensors", "--freq", "H", "--n-threads", "1", small=["--quiet"]) == 0
@@ -98,7 +98,7 @@ def test_a_kept_model_forecasts_without_training(data: str, capsys: pytest.Captu
         (["--patience", "none", "--verbose"], "--patience, --verbose"),
     ],
 )
-def test_a_kept_model_is_not_trained_otherwise(
+def test_options_of_training_are_refused_for_a_saved_model(
     data: str, options: list[str], named: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as stopped:
@@ -107,7 +107,7 @@ def test_a_kept_model_is_not_trained_otherwise(
     assert f"not allowed with --load, which uses a trained model: {named}\n" in capsys.readouterr().err
 
 
-def test_a_kept_model_reads_gaps_as_asked(data: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_saved_model_handles_gaps_as_the_option_says(data: str, capsys: pytest.CaptureFixture[str]) -> None:
     forecast(data, "--save", "model.safetensors")
     capsys.readouterr()
     lines = Path(data).read_text().splitlines()
@@ -127,7 +127,7 @@ def test_a_kept_model_reads_gaps_as_asked(data: str, capsys: pytest.CaptureFixtu
     assert "expected --freq h, as model.safetensors was trained, got --freq D" in error_of(capsys)
 
 
-def test_messages_are_in_the_words_of_the_command(data: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_messages_name_options_of_the_command(data: str, capsys: pytest.CaptureFixture[str]) -> None:
     lines = Path(data).read_text().splitlines()
     Path("unsorted.csv").write_text("\n".join([lines[0], *lines[:0:-1]]) + "\n")
     assert forecast("unsorted.csv") == 1
@@ -157,7 +157,7 @@ def test_a_format_of_times_needs_times(data: str, capsys: pytest.CaptureFixture[
 
 
 @pytest.mark.parametrize("option", ["--output", "--plot", "--save"])
-def test_no_file_takes_the_place_of_the_data(option: str, data: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_output_replaces_the_data(option: str, data: str, capsys: pytest.CaptureFixture[str]) -> None:
     before = Path(data).read_bytes()
     assert forecast(data, option, f"./{data}") == 1
     assert "expected another file to write than that of the data" in error_of(capsys)
@@ -173,7 +173,7 @@ def test_tabs_as_a_shell_writes_them(written: str, data: str, capsys: pytest.Cap
         forecast("tabs.csv", "--separator", "ab")
 
 
-def test_bytes_that_are_no_text_are_told_from_standard_input_too(
+def test_bytes_that_are_not_text_are_refused_from_standard_input_too(
     data: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"date,OT\n\xff\xfe,1\n")))
@@ -281,7 +281,7 @@ def test_help_is_answered_without_heavy_imports() -> None:
     assert time.perf_counter() - start < 2
 
 
-def test_a_reader_that_stops_early_is_no_error(data: str) -> None:
+def test_a_closed_pipe_is_not_an_error(data: str) -> None:
     program = Path(sys.executable).with_name("lstmforecast")
     command = f"{program} forecast {data} --target OT --horizon 6 {' '.join(SMALL)}"
     done = subprocess.run(f"{command} | true", shell=True, capture_output=True, text=True, check=True)

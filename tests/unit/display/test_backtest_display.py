@@ -42,7 +42,7 @@ def test_errors_by_step_are_those_of_the_backtest():
         assert display.ax_.get_ylabel() == f"{metric} of load"
 
 
-def test_errors_by_cutoff_leave_out_what_is_unknown(result):
+def test_errors_by_cutoff_leave_out_missing_values(result):
     errors = BacktestDisplay.from_result(result, kind="cutoff").errors(by="cutoff", variable="load")
     truth = result.observations.values[:, 0]
     n, i = 240, 7  # the window that begins at row 247 has the missing row 250
@@ -66,7 +66,7 @@ def test_residuals_are_those_of_one_step(result):
         display.residuals(6)
 
 
-def test_residuals_are_drawn_four_times(result):
+def test_residuals_are_drawn_in_four_plots(result):
     display = BacktestDisplay.from_result(result, kind="residuals", variable="heat", step=2)
     over_time, histogram, autocorrelations, quantiles = display.axes_
     residuals = display.residuals(2, variable="heat").to_numpy()
@@ -103,7 +103,7 @@ def test_the_band_of_quantiles_holds_normal_ones():
     assert 0.02 < np.mean(outside) < 0.08
 
 
-def test_frames_of_others_are_taken():
+def test_frames_of_other_libraries_are_drawn():
     cutoffs = HOURS[[10, 10, 10, 20, 20, 20]]
     times = cutoffs + pd.to_timedelta([1, 2, 3, 1, 2, 3], unit="h")
     frame = pd.DataFrame({"unique_id": "a", "ds": times, "cutoff": cutoffs, "NHITS": 1.0, "AutoARIMA": 2.0, "y": 0.5})
@@ -129,7 +129,7 @@ def test_periods_and_many_cutoffs_are_drawn(kind):
 
 @pytest.mark.parametrize("n", [30, 60, 100, 1500, 20_000])
 @pytest.mark.parametrize("freq", ["s", "min", "30min", "h", "D", "W", "MS"])
-def test_dates_of_any_length_have_places(n, freq):
+def test_dates_of_any_range_have_ticks(n, freq):
     # matplotlib warns where it finds none, and warnings are errors here; pandas' nanoseconds end in 2262
     times = pd.date_range("1970-01-01", periods=min(n, 3500) if freq == "MS" else n, freq=freq)
     values = pd.DataFrame(
@@ -152,7 +152,7 @@ def test_a_panel_is_drawn_series_by_series_and_together():
     np.testing.assert_array_equal(display.axes_[0].get_lines()[0].get_ydata(), display.residuals(series="b").to_numpy())
 
 
-def test_what_cannot_be_drawn_leaves_no_figure(result):
+def test_an_error_leaves_no_figure(result):
     display = BacktestDisplay.from_result(result)
     pyplot.close("all")
     for words, options in [

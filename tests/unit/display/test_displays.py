@@ -1,4 +1,4 @@
-"""Displays: what they keep, what they draw of it, and what they refuse."""
+"""Displays: their data, what they draw, and their errors."""
 
 import subprocess
 import sys
@@ -65,7 +65,7 @@ def test_a_forecast_keeps_what_it_draws(model):
     np.testing.assert_array_equal(display.truth_lines_[0].get_ydata(), Y[N : N + 6])
 
 
-def test_the_fan_opens_at_the_cutoff_and_the_wider_is_fainter(model):
+def test_intervals_start_at_the_cutoff_and_wider_ones_are_fainter(model):
     display = ForecastDisplay.from_estimator(model, Y, coverage=[0.9, 0.5])
     wide, narrow = display.bands_
     for band, coverage in ((wide, 0.9), (narrow, 0.5)):
@@ -89,7 +89,7 @@ def test_quantiles_are_drawn_as_the_intervals_between_them(model):
         ForecastDisplay.from_predictions(Y[:N], model.predict(), quantiles=quantiles, interval=quantiles)
 
 
-def test_from_another_context_it_begins_there(model):
+def test_a_forecast_from_a_context_starts_there(model):
     display = ForecastDisplay.from_estimator(model, Y, context=Y[:200], coverage=None, n_history=10)
     assert display.history.index[-1] == HOURS[199]
     assert len(display.history) == 10
@@ -129,7 +129,7 @@ def test_each_variable_has_a_panel_or_a_colour():
         display.plot(axes)
 
 
-def test_many_variables_stand_in_two_columns():
+def test_many_variables_are_drawn_in_two_columns():
     five = pd.DataFrame(dict.fromkeys("abcde", Y))
     display = ForecastDisplay.from_predictions(five[:N], five[N:])
     display.figure_.draw_without_rendering()
@@ -158,7 +158,7 @@ def test_a_series_of_a_panel_is_drawn():
         ForecastDisplay.from_estimator(model, panel, series="c")
 
 
-def test_nothing_of_matplotlib_is_changed(model):
+def test_settings_of_matplotlib_are_not_changed(model):
     before = dict(pyplot.rcParams)
     HistoryDisplay.from_estimator(model)
     ForecastDisplay.from_estimator(model, Y)
@@ -182,7 +182,7 @@ def probable():
     return backtest(LSTMForecaster(6, **FAST), Y, folds=90, coverage=[0.5, 0.8])
 
 
-def test_intervals_are_counted_step_by_step(probable):
+def test_coverage_is_counted_for_each_step(probable):
     display = IntervalDisplay.from_result(probable)
     table = display.by_step.set_index(["promised", "step"])
     for coverage in (0.5, 0.8):
@@ -195,7 +195,7 @@ def test_intervals_are_counted_step_by_step(probable):
         np.testing.assert_array_equal(display.width_lines_[coverage].get_ydata(), table.loc[coverage, "width"])
 
 
-def test_the_band_holds_95_of_100_coverages_that_keep_their_promise(probable):
+def test_the_band_contains_95_percent_of_correct_coverages(probable):
     table = IntervalDisplay.from_result(probable).by_step
     # 85 origins, a row apart: h steps ahead, every h-th is independent
     assert table["n"].tolist() == [n for n in (85, 42, 28, 21, 17, 14) for _ in range(2)]
@@ -212,7 +212,7 @@ def test_the_band_holds_95_of_100_coverages_that_keep_their_promise(probable):
     assert strided.name is None
 
 
-def test_intervals_of_others_need_their_columns(probable):
+def test_intervals_of_other_models_need_their_columns(probable):
     frame = probable.intervals.assign(truth=0.0).drop(columns="lower")
     with pytest.raises(ValueError, match=r"expected intervals with columns .*, got none called \['lower'\]"):
         IntervalDisplay.from_predictions(frame)
@@ -220,7 +220,7 @@ def test_intervals_of_others_need_their_columns(probable):
         IntervalDisplay.from_result(backtest(LSTMForecaster(6, **FAST), Y, folds=30))
 
 
-def test_a_detector_is_drawn_as_it_judges():
+def test_the_anomalies_of_a_detector_are_drawn():
     spiked = Y.copy()
     spiked.iloc[280] += 3
     detector = LSTMAnomalyDetector(LSTMForecaster(3, **FAST)).fit(Y[:200])

@@ -140,13 +140,13 @@ def _close_figures() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("name", DRAWN)
-def test_it_looks_as_it_did(name: str, tmp_path: Path) -> None:
+def test_it_looks_like_the_reference(name: str, tmp_path: Path) -> None:
     path = tmp_path / f"{name}.png"
     save(DRAWN[name], path)
     assert compare_images(str(PICTURES / path.name), str(path), tol=TOLERANCE) is None
 
 
-def test_what_is_missing_is_seen(tmp_path: Path) -> None:
+def test_a_missing_element_is_noticed(tmp_path: Path) -> None:
     path = tmp_path / "forecast.png"
     save(lambda: forecast(truth=None), path)
     assert "RMS" in compare_images(str(PICTURES / path.name), str(path), tol=TOLERANCE)

@@ -1,4 +1,4 @@
-"""Pictures: what is drawn where, and what is said without matplotlib."""
+"""Functions of `lstmforecast.plot`: what they draw, and the error without matplotlib."""
 
 import subprocess
 import sys
@@ -140,7 +140,7 @@ def test_backtest_draws_the_variable_asked_for(result: BacktestResult) -> None:
         plot.backtest(result, variable="sun")
 
 
-def test_without_matplotlib_the_extra_is_named() -> None:
+def test_without_matplotlib_the_error_names_the_extra() -> None:
     code = (
         "import sys; sys.modules['matplotlib'] = None\n"
         "from lstmforecast import plot\n"

@@ -1,4 +1,4 @@
-"""Pictures of a search: what is drawn of which trials."""
+"""Plots of a hyper-parameter search."""
 
 from types import SimpleNamespace
 
@@ -50,7 +50,7 @@ def test_importances_need_trials():
         plot.importance(result_of([0.0]))
 
 
-def test_trials_fall_to_the_best_so_far_and_stay_within_the_picture():
+def test_trials_are_drawn_with_the_best_so_far_within_the_axes():
     values = [1.0, 100.0, -0.5, 1.0]
     result = result_of(values, pruned=[3])
     ax = plot.trials(result)

@@ -96,6 +96,9 @@ def test_short_series_are_cut_by_as_many_rows_and_left_out_of_the_test():
     # a fifth of three rows holds no origin: what lies before it is fitted on
     np.testing.assert_array_equal(shares.n_origins, [4, 0])
     assert [fold.stop.tolist() for fold in shares.folds()] == [[40, 2], [42, 2], [44, 2], [46, 2]]
+    # a test set of four rows has one origin, and its gap stays while the other series goes on
+    gaps = RollingOrigins.of([50, 20], Folds(0.2, stride=2, refit=True, gap=1), 4)
+    assert [fold.stop.tolist() for fold in gaps.folds()] == [[39, 15], [41, 15], [43, 15], [45, 15]]
 
 
 def test_a_sliding_window_is_as_long_as_what_the_first_fit_has():

@@ -45,7 +45,7 @@ def _fit(**parameters):
 @given(weight=WEIGHTS)
 def test_integers_are_within_half_a_step_and_stay_when_rounded_again(weight):
     scale = scales_of(weight)
-    integers = to_integers(weight, scale, spread=False)
+    integers = to_integers(weight, scale, diffuse=False)
     back = unpack({"w": integers, "w.scale": scale})["w"]
     # a scale of 16 bits may be a 65,000th too small for the largest weight, 127 steps from zero
     assert (np.abs(back.astype(np.float64) - weight) <= 0.503 * scale[:, None]).all()
@@ -56,7 +56,7 @@ def test_integers_are_within_half_a_step_and_stay_when_rounded_again(weight):
 @given(weight=WEIGHTS)
 def test_spread_errors_of_no_sum_from_the_first_on_are_larger_than_half_a_step(weight):
     scale = scales_of(weight)
-    integers = to_integers(weight, scale, spread=True)
+    integers = to_integers(weight, scale, diffuse=True)
     sums = np.cumsum(integers * scale[:, None].astype(np.float64) - weight, axis=1)
     # except where the largest weights leave no room for what was carried on to them
     free = np.abs(integers).max(axis=1) < 127

@@ -1,4 +1,4 @@
-"""Sticky splits, and logs of forecasts that are joined with what came true."""
+"""Splits, and logs of forecasts joined with actual values."""
 
 import sqlite3
 import threading
@@ -30,7 +30,7 @@ def test_split_is_sticky_and_keeps_its_shares() -> None:
     assert models != [Split({"old": 3, "new": 1}, salt="autumn")(key) for key in keys]
 
 
-def test_a_share_that_grows_takes_no_key_from_its_model() -> None:
+def test_a_growing_share_keeps_its_keys() -> None:
     before, after = Split({"old": 9, "new": 1}), Split({"old": 5, "new": 5})
     assert all(after(key) == "new" for key in range(500) if before(key) == "new")
 
@@ -86,7 +86,7 @@ def test_forecasts_are_joined_with_actuals_that_come_later(log: ForecastLog) -> 
     np.testing.assert_array_equal(frame["actual"], [1.5, np.nan])
 
 
-def test_what_is_logged_again_replaces_what_was_there(log: ForecastLog) -> None:
+def test_logging_again_replaces_the_first_value(log: ForecastLog) -> None:
     log.add("a", "x", 10, [1.0, 2.0, 3.0])
     log.add("a", "x", 10, [4.0, 5.0])
     log.add_actuals("x", [7.0, 8.0], [11, 11])
@@ -110,7 +110,7 @@ def test_models_are_compared_by_origin(log: ForecastLog) -> None:
         log.compare("a", "c")
 
 
-def test_a_file_is_there_the_next_time(tmp_path: Path) -> None:
+def test_a_file_is_opened_again(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/log.db"
     with ForecastLog(url) as log:
         log.add("a", "x'; DROP TABLE lstmforecast_forecasts; --", 0, [1.0])
@@ -133,7 +133,7 @@ def test_threads_may_log_at_the_same_time(tmp_path: Path) -> None:
         assert len(log.join()) == 4 * 30 * 2
 
 
-def test_what_makes_no_sense_is_refused() -> None:
+def test_invalid_arguments_are_refused() -> None:
     with pytest.raises(ValueError, match="expected a URL such as"):
         ForecastLog("forecasts.db")
     with ForecastLog("sqlite://") as log:
@@ -173,7 +173,7 @@ def old_file(path: Path, n: int) -> None:
         database.executemany("INSERT INTO lstmforecast_actuals VALUES (?, ?, ?)", actuals)
 
 
-def test_a_log_of_earlier_versions_goes_on(tmp_path: Path) -> None:
+def test_a_log_of_earlier_versions_is_read(tmp_path: Path) -> None:
     """Three pages of rows, and steps of one forecast on two of them."""
     old_file(tmp_path / "log.db", 150)
     for _ in range(2):
@@ -201,7 +201,7 @@ def test_the_newest_are_kept(tmp_path: Path) -> None:
         assert 100 <= len(log.store.actuals()) <= 102
 
 
-def test_what_is_older_than_so_many_days_is_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_older_than_the_limit_are_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     now, days = time.time(), 86_400
     monkeypatch.setattr("lstmforecast.monitoring.ab_store.time.time", lambda: now)
     with ForecastLog(f"sqlite:///{tmp_path}/log.db", keep_days=2) as log:
@@ -214,7 +214,7 @@ def test_what_is_older_than_so_many_days_is_deleted(tmp_path: Path, monkeypatch:
         assert log.join().empty
 
 
-def test_a_file_that_another_process_has_locked_is_waited_for_so_long(tmp_path: Path) -> None:
+def test_a_locked_file_is_waited_for_until_the_timeout(tmp_path: Path) -> None:
     with (
         ForecastLog(f"sqlite:///{tmp_path}/log.db", timeout=0.1) as log,
         closing(sqlite3.connect(tmp_path / "log.db", isolation_level=None)) as other,
@@ -248,7 +248,7 @@ def test_a_comparison_is_read_page_by_page(monkeypatch: pytest.MonkeyPatch) -> N
     log.close()
 
 
-def test_the_memory_of_a_comparison_is_not_that_of_the_log(tmp_path: Path) -> None:
+def test_a_comparison_needs_less_memory_than_the_log(tmp_path: Path) -> None:
     """Of forecasts for 24 steps of 150 series from 20 origins, 6 MB of text; a page is what a series has."""
     with ForecastLog(f"sqlite:///{tmp_path}/log.db") as log:
         values = np.random.default_rng(0).normal(size=24)

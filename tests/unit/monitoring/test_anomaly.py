@@ -1,4 +1,4 @@
-"""The anomaly detector: what it finds, what it says of irregular data, streams, files."""
+"""The anomaly detector: events, irregular data, streams, files."""
 
 import copy
 import pickle
@@ -61,8 +61,8 @@ def test_with_clip_events_end_when_the_anomaly_ends() -> None:
     assert events[None]["end"] > y.index[420]
 
 
-def test_clipped_rows_in_a_batch_are_those_of_a_slow_twin() -> None:
-    """One row a call, the clipped value put in place of the row by hand."""
+def test_clipped_rows_in_a_batch_equal_those_of_a_slow_twin() -> None:
+    """The slow twin reads one row at a time, and replaces it by the clipped value."""
     y = burst()
     clipping = LSTMAnomalyDetector(FAST, clip=4.0, **SHARP).fit(y[:300])
     plain = LSTMAnomalyDetector(FAST, **SHARP).fit(y[:300])
@@ -83,7 +83,7 @@ def test_clipped_rows_in_a_batch_are_those_of_a_slow_twin() -> None:
     assert np.abs(seen - window[300:]).max() > 1
 
 
-def test_the_variable_that_is_to_blame_is_named() -> None:
+def test_the_anomalous_variable_is_named() -> None:
     y = series(400)
     frame = pd.DataFrame({"a": y, "b": y.shift(3, fill_value=0.0), "c": np.cos(np.arange(400) * np.pi / 12)})
     frame.iloc[360, 1] -= 2
@@ -99,7 +99,7 @@ def test_without_anomalies_there_are_no_events(detector) -> None:
     assert list(events.columns) == ["start", "end", "peak", "severity", "variables"]
 
 
-def test_arrays_series_and_frames_say_the_same(detector) -> None:
+def test_arrays_series_and_frames_have_the_same_scores(detector) -> None:
     y = series(spike=350)
     scores = detector.score_samples(y[250:])  # overlaps with the rows seen: a series of its own
     assert (scores[:24] == 0).all()
@@ -108,7 +108,7 @@ def test_arrays_series_and_frames_say_the_same(detector) -> None:
     assert scores.argmin() == array.score_samples(y[250:].to_numpy()).argmin() == 100
 
 
-def test_rows_that_go_on_need_no_window_before_them(detector) -> None:
+def test_rows_that_continue_the_stream_need_no_window(detector) -> None:
     y = series(spike=302)
     assert detector.predict(y[300:310])[2] == -1
     trace = detector.trace(y[300:310])
@@ -116,7 +116,7 @@ def test_rows_that_go_on_need_no_window_before_them(detector) -> None:
     assert trace["anomaly"].tolist() == (detector.predict(y[300:310]) == -1).tolist()
 
 
-def test_a_stream_says_what_a_batch_says(detector) -> None:
+def test_a_stream_has_the_scores_of_a_batch(detector) -> None:
     y = series(spike=350)
     batch = detector.decision_function(y[300:])
     one_call, one_by_one, arrays = (copy.deepcopy(detector) for _ in range(3))
@@ -126,13 +126,13 @@ def test_a_stream_says_what_a_batch_says(detector) -> None:
     np.testing.assert_array_equal(np.concatenate([arrays.update([value]) for value in y[300:]]), batch)
 
 
-def test_judging_learns_nothing(detector) -> None:
+def test_detect_learns_nothing(detector) -> None:
     y = series(spike=350)
     first = detector.detect(y[300:])
     pd.testing.assert_frame_equal(detector.detect(y[300:]), first)
 
 
-def test_a_row_is_judged_by_the_past_alone(detector) -> None:
+def test_later_rows_do_not_change_a_score(detector) -> None:
     y = series()
     changed = y.copy()
     changed.iloc[351:] += 5
@@ -207,7 +207,7 @@ def test_clean_data_are_reported_empty(detector) -> None:
     assert detector.report_.empty
 
 
-def test_rows_in_no_order_are_refused(detector) -> None:
+def test_unsorted_rows_are_refused(detector) -> None:
     shuffled = series()[300:].sample(frac=1, random_state=0)
     with pytest.raises(ValueError, match=r"in ascending order but for a clock set back, got .*sort with"):
         detector.detect(shuffled)
@@ -241,7 +241,7 @@ def test_memory_stays_the_same_however_long_the_stream(detector) -> None:
 
 
 @pytest.mark.parametrize("threshold", ["ewma", "dynamic", "quantile", "pot"])
-def test_files_and_pickles_go_on_with_the_same_bits(threshold, tmp_path) -> None:
+def test_loaded_and_pickled_detectors_continue_with_the_same_bits(threshold, tmp_path) -> None:
     y = series(spike=350)
     detector = LSTMAnomalyDetector(FAST, threshold=threshold, smoothing=2, contamination=0.01, refit_every=90).fit(
         y[:300]
@@ -258,7 +258,7 @@ def test_files_and_pickles_go_on_with_the_same_bits(threshold, tmp_path) -> None
         pd.testing.assert_frame_equal(each.report_, detector.report_)
 
 
-def test_files_of_other_kinds_are_told_apart(detector, tmp_path) -> None:
+def test_files_of_other_estimators_are_refused(detector, tmp_path) -> None:
     detector.save(tmp_path / "detector")
     detector.forecaster_.save(tmp_path / "forecaster")
     with pytest.raises(FormatError, match="expected a file of LSTMForecaster, got one of LSTMAnomalyDetector"):
@@ -300,7 +300,7 @@ def test_a_constant_series_has_no_anomaly_until_it_moves() -> None:
     assert detector.update(np.array([5.5]))[0] < 0
 
 
-def test_the_picture_shows_series_score_and_events(detector) -> None:
+def test_the_plot_shows_series_score_and_events(detector) -> None:
     y = series(spike=350)
     axes = plot.anomalies(detector.trace(y[300:]), detector.detect(y[300:]))
     labels = [ax.get_legend_handles_labels()[1] for ax in axes]
@@ -310,7 +310,7 @@ def test_the_picture_shows_series_score_and_events(detector) -> None:
         plot.anomalies(detector.trace(y[300:]), variable="x")
 
 
-def test_nothing_is_said_unless_there_is_a_word_to_say(detector) -> None:
+def test_regular_rows_raise_no_warning(detector) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         detector.detect(series()[300:])

@@ -1,4 +1,4 @@
-"""`DriftMonitor` and its detectors against slow twins, published behaviour and what they promise."""
+"""`DriftMonitor` and its tests against slow twins, published results and their rates of false alarms."""
 
 import copy
 import math
@@ -23,7 +23,7 @@ def rng() -> np.random.Generator:
     return np.random.default_rng(0)
 
 
-def test_distances_are_those_of_the_window_and_the_whole_reference(rng: np.random.Generator) -> None:
+def test_distances_compare_the_window_with_the_whole_reference(rng: np.random.Generator) -> None:
     values = rng.normal(size=(1000, 2))
     new = rng.normal(0.3, 1.2, size=(150, 2))
     reference = Reference(values, 60)
@@ -52,7 +52,7 @@ def test_thresholds_of_independent_rows_are_kolmogorovs(rng: np.random.Generator
     assert psi[0] == pytest.approx(stats.chi2.isf(0.001, 9) * (1 / 200 + 1 / 40_000), rel=0.3)
 
 
-def test_rows_that_resemble_each_other_count_for_less(rng: np.random.Generator) -> None:
+def test_autocorrelated_rows_count_for_less(rng: np.random.Generator) -> None:
     values = rng.normal(size=(8000, 1))
     for i in range(1, 8000):
         values[i] += 0.9 * values[i - 1]
@@ -114,7 +114,7 @@ def test_adwin_keeps_few_buckets(rng: np.random.Generator) -> None:
     assert len(adwin._buckets) <= 5 * math.log2(5000)
 
 
-def test_page_hinkley_runs_as_long_as_promised(rng: np.random.Generator) -> None:
+def test_page_hinkley_has_the_run_length_of_its_threshold(rng: np.random.Generator) -> None:
     runs = []
     for _ in range(200):
         test, n = PageHinkley.of_run_length(200, 0.25), 0
@@ -189,7 +189,7 @@ def test_report_and_pictures(rng: np.random.Generator) -> None:
     pyplot.close("all")
 
 
-def test_what_makes_no_sense_is_refused(rng: np.random.Generator) -> None:
+def test_invalid_arguments_are_refused(rng: np.random.Generator) -> None:
     x = rng.normal(size=(200, 2))
     with pytest.raises(ValueError, match="expected at least 4 windows of 60 rows, got 200 rows"):
         DriftMonitor(window=60).fit(x)
@@ -227,7 +227,7 @@ class TestFromForecaster:
             monitor.update(y.to_numpy()[:100], np.abs(rng.normal(size=100)) * 0 + 0.8)
         pd.testing.assert_frame_equal(found.report(), by_hand.report(), rtol=1e-3)
 
-    def test_what_has_no_errors_in_the_units_of_the_data_watches_rows_alone(self) -> None:
+    def test_without_errors_in_the_units_of_the_data_only_rows_are_tested(self) -> None:
         y = np.exp(np.sin(np.arange(300) / 5))
         options = {"window_size": 8, "hidden_size": 4, "max_epochs": 1, "n_threads": 1, "random_state": 0}
         assert DriftMonitor.from_forecaster(LSTMForecaster(**options).fit(y), y).tests_errors

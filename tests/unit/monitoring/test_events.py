@@ -17,7 +17,7 @@ def test_rows_in_a_run_are_one_without_any_gap_allowed() -> None:
     assert [tuple(run) for run in find_runs(np.array([2.0, 2.0, 0.0, 2.0]), 1.0, min_gap=0)] == [(0, 1, 0), (3, 3, 3)]
 
 
-def test_what_lies_on_the_level_is_normal() -> None:
+def test_a_severity_at_the_level_is_normal() -> None:
     assert find_runs(np.array([1.0, 0.5]), 1.0, 3) == []
 
 

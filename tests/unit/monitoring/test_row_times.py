@@ -1,4 +1,4 @@
-"""Time stamps as they come."""
+"""Irregular time stamps."""
 
 import numpy as np
 import pandas as pd
@@ -26,7 +26,7 @@ def test_missing_rows_are_counted_where_they_are_missing() -> None:
     assert found.frame().loc["gap"].tolist() == [1, 3, "2026-01-01 05:00:00"]
 
 
-def test_what_stands_twice_or_goes_back_is_a_row_as_any_other() -> None:
+def test_duplicate_and_backward_time_stamps_are_rows_like_others() -> None:
     hours = pd.date_range("2026-10-25", periods=40, freq="h").to_list()
     times = [*hours[:3], hours[2], *hours[3:30], *hours[29:]]  # two of them twice
     missing, found = RowTimes.of(pd.DatetimeIndex(times)).read(pd.DatetimeIndex(times))
@@ -50,7 +50,7 @@ def test_months_of_any_length_are_a_step() -> None:
     assert missing.tolist() == [0] * 7 + [1] + [0] * 21
 
 
-def test_it_goes_on_where_it_stopped() -> None:
+def test_it_continues_after_the_newest_row() -> None:
     index = pd.date_range("2026-01-01", periods=5, freq="h")
     row_times = RowTimes.of(index)
     row_times.read(index)
@@ -64,7 +64,7 @@ def test_it_goes_on_where_it_stopped() -> None:
     assert RowTimes.unpack(stamps, values).newest.equals(row_times.newest)
 
 
-def test_a_gap_without_end_is_cut() -> None:
+def test_a_very_long_gap_is_cut() -> None:
     missing, found = read(["2026-01-01", "2026-01-02", "2030-01-01", "2030-01-02"])
     assert missing[2] == MOST_FILLED
     assert found.rows["gap"] > MOST_FILLED
@@ -86,7 +86,7 @@ def test_periods_and_numbers_tell_times_too() -> None:
     assert RowTimes.of(numbers).read(numbers)[0].tolist() == [0, 0, 0, 2]
 
 
-def test_what_cannot_be_put_in_time_is_refused() -> None:
+def test_rows_without_times_are_refused() -> None:
     with pytest.raises(ValueError, match="expected a time for every row, got NaT"):
         read(["2026-01-01", None, "2026-01-03"])
     row_times = RowTimes.of(pd.RangeIndex(4))

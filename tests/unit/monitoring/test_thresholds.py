@@ -52,7 +52,7 @@ def kept_peaks(window: np.ndarray, threshold: float, pruning: float) -> list[flo
     return peaks[:kept]
 
 
-def test_dynamic_threshold_parts_what_the_paper_would_keep(scores: np.ndarray) -> None:
+def test_dynamic_threshold_is_that_of_the_paper(scores: np.ndarray) -> None:
     first, window, every, pruning = scores[:100], 200, 7, 0.13
     levels = DynamicThreshold(window=window, every=every, pruning=pruning).follow(scores[100:], first)
     checked = 0
@@ -121,7 +121,7 @@ def test_peaks_over_threshold_are_fitted_as_well_as_by_scipy(scores: np.ndarray)
 
 
 @pytest.mark.parametrize("threshold", ALL, ids=lambda threshold: type(threshold).__name__)
-def test_a_threshold_sees_the_past_alone(threshold, scores: np.ndarray) -> None:
+def test_a_threshold_depends_on_earlier_scores_only(threshold, scores: np.ndarray) -> None:
     levels = threshold.follow(scores[200:], scores[:200])
     changed = scores[200:].copy()
     changed[250:] = 50.0
@@ -136,7 +136,7 @@ def test_a_spike_is_above_and_most_else_is_below(threshold, scores: np.ndarray) 
     assert (steady > levels[0]).mean() < 0.03
 
 
-def test_what_is_not_known_changes_nothing(scores: np.ndarray) -> None:
+def test_missing_scores_change_nothing(scores: np.ndarray) -> None:
     for threshold in ALL:
         gaps = np.insert(scores[100:200], 50, np.nan)
         levels = np.delete(threshold.follow(gaps, scores[:100]), 50)
@@ -158,6 +158,6 @@ def test_bad_parameters_are_named(threshold, error, message) -> None:
         LSTMAnomalyDetector(threshold=threshold).fit(np.arange(50.0))
 
 
-def test_no_score_makes_no_threshold() -> None:
+def test_a_threshold_needs_a_score() -> None:
     with pytest.raises(ValueError, match="expected at least 1 score for a threshold, got none"):
         POTThreshold().follow([1.0], [np.nan])

@@ -64,6 +64,9 @@ def test_an_own_value_outside_of_the_space_is_left_out():
     space = {"hidden_size": (8, 32), "dropout": [0.0, 0.5], "normalize": [None, "last"], "bidirectional": [1, 0]}
     own = {"hidden_size": 64, "dropout": 0.5, "normalize": None, "bidirectional": True}
     assert values_inside(space, own) == {"dropout": 0.5, "normalize": None}
+    steps = {"hidden_size": IntDistribution(4, 64, step=4), "dropout": FloatDistribution(0.0, 0.3, step=0.1)}
+    assert values_inside(steps, {"hidden_size": 12, "dropout": 0.2}) == {"hidden_size": 12, "dropout": 0.2}
+    assert values_inside(steps, {"hidden_size": 10, "dropout": 0.25}) == {}
 
 
 @pytest.mark.parametrize("season", [1, 24])

@@ -210,6 +210,19 @@ def test_a_panel_is_tuned_on_the_end_of_each_series():
     assert result.scores_.loc["repeat-last", "MSE"] == pytest.approx(one.scores_.loc["repeat-last", "MSE"], rel=1e-9)
 
 
+def test_neither_trials_nor_the_best_write_or_read_checkpoints(tmp_path):
+    folder = tmp_path / "checkpoints"
+    result = search(estimator=small(checkpoint=folder, warm_start=True), n_trials=2)
+    assert not folder.exists()
+    assert (result.best_estimator_.checkpoint, result.best_estimator_.warm_start) == (None, False)
+
+
+def test_none_that_a_trial_chose_is_none_in_the_table(result):
+    chosen = [trial.params["normalize"] for trial in result.study_.trials]
+    assert None in chosen
+    assert result.trials_["normalize"].tolist() == chosen
+
+
 def test_a_series_without_rows_before_the_validation_rows_is_left_out():
     times = pd.MultiIndex.from_product([["a", "b"], HOURS[:80]], names=["unique_id", "ds"])
     panel = pd.DataFrame({"y": np.tile(Y[:80], 2)}, times)
