@@ -45,7 +45,7 @@ endif
 
 .PHONY: test-room  ## Run the unit tests and the examples of one room: make test-room ROOM=data
 test-room: develop
-	$(PYTEST) tests/unit/$(ROOM) python/lstmforecast/$(ROOM) $(ARGS)
+	$(IN_PARALLEL) tests/unit/$(ROOM) python/lstmforecast/$(ROOM) $(ARGS)
 
 .PHONY: fuzz  ## Mutate files and inputs for MINUTES=5, all targets together; ARGS="model_files --seed 1" picks (sets everything up)
 fuzz: develop

@@ -1,15 +1,20 @@
 """What is collected where, and what is put away between tests and examples."""
 
 import gc
+import os
 import sys
 from importlib.util import find_spec
+
+# Read when libtorch is loaded: its threads sleep while they wait for each other. By default they spin, and where other
+# processes want the cores, tests of seconds take minutes.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 # What is for sktime is collected where sktime is installed: `make test-sktime`.
 collect_ignore = [] if find_spec("sktime") else ["python/lstmforecast/sktime.py", "tests/sktime"]
 
 
 def pytest_collection_finish() -> None:
-    """Leave the libraries and tests that are loaded by now out of each collection of garbage: a quarter of the time."""
+    """Leave what is loaded by now out of each collection of garbage: tests of searches take a quarter of the time."""
     gc.collect()
     gc.freeze()
 

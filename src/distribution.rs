@@ -1,4 +1,4 @@
-//! What a network's outputs say about one value: the parameters of a distribution, and the loss that fits them.
+//! Distributions of one value: a network's outputs are their parameters, and a loss fits them.
 
 use std::f64::consts::{PI, TAU};
 

@@ -1,6 +1,7 @@
 //! Time-series forecasting with LSTM networks.
 //!
-//! The modules stand in the order in which data flows; each may use those above it and the leaves, never those below.
+//! Rooms in the order of the data: `series`, `kernel`, `network`, `train`, `model`, `watch`, `text`, `python`. Each may use those
+//! before it and the leaves, never those after it; within a room, no two files use each other.
 
 // leaves
 pub mod distribution;
@@ -11,7 +12,7 @@ pub mod metric;
 pub mod rng;
 pub mod store;
 
-// the river: numbers -> series -> windows -> network -> training -> model -> judgement -> text
+// rooms
 pub mod kernel;
 pub mod model;
 pub mod network;

@@ -24,7 +24,7 @@ pub fn check<T>(n: usize, what: impl FnOnce() -> String) -> Result<()> {
     Err(Error::Memory(format!("there is no memory for {}, which takes {size:.1} GiB: choose smaller sizes", what())))
 }
 
-/// Bytes of memory and swap space, where Linux tells.
+/// Bytes of memory and swap space, where Linux reports them.
 fn of_machine() -> Option<usize> {
     let text = std::fs::read_to_string("/proc/meminfo").ok()?;
     let kibibytes = |name: &str| -> Option<usize> {

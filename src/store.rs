@@ -254,7 +254,7 @@ mod tests {
             let at = at.index(bytes.len());
             bytes[at] ^= 1 << bit;
             if let Ok(contents) = parse(&bytes) {
-                // spaces after the header say nothing
+                // spaces after the header have no meaning
                 prop_assert_eq!(contents, parse(&whole).unwrap(), "byte {}", at);
             }
         }

@@ -10,7 +10,7 @@ use crate::series::Samples;
 use crate::train::threads::ThreadsGuard;
 use crate::train::{Loader, TrainConfig};
 
-/// Windows that the regression is made of: neighbours say much the same.
+/// Windows that the regression is made of: neighbours are much alike.
 const MOST_WINDOWS: usize = 1 << 14;
 /// Windows in one product, and the numbers in them.
 const BATCH: usize = 4096;

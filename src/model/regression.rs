@@ -9,7 +9,7 @@ use crate::series::normalize::Normalize;
 use crate::series::split::TimeSplit;
 use crate::series::Panel;
 
-/// The part of the mean square of the features that is added to each, so that those that say the same share their weight.
+/// The part of the mean square of the features that is added to each, so that those that are alike share their weight.
 const RIDGE: f64 = 1e-4;
 
 impl Model {

@@ -101,10 +101,10 @@ impl MultiheadAttention {
         self.join(&heard.f_transpose(1, 2)?.f_flatten(2, 3)?)
     }
 
-    /// What the last step alone hears, `(batch, 1, size)`.
+    /// What the last step alone attends to, `(batch, 1, size)`.
     ///
     /// The sums over steps come first: a head's query goes through the weight of the keys to become one of the steps
-    /// themselves, and the sum of the steps that it hears goes through the weight of the values. No step is multiplied by
+    /// themselves, and the sum of the steps that it attends to goes through the weight of the values. No step is multiplied by
     /// either weight. The bias of the keys adds the same to all scores, and so nothing.
     pub(super) fn forward_last(&self, x: &Tensor, (dropout, mask): (Option<StepMasks>, usize)) -> Result<Tensor> {
         let per_head = self.size / self.num_heads;
@@ -192,7 +192,7 @@ mod tests {
         let heard = attention.forward_last(&x, (None, 0)).unwrap();
         let expected = 2.0 * (0.75 * 3.0 * f64::from(of_three)) + 1.0;
         assert!((heard.double_value(&[0, 0, 0]) - expected).abs() < 1e-6);
-        // the first step hears itself alone where it may not look ahead
+        // where a step may not attend to later ones, the first attends to itself alone
         let heard = attention.forward(&x, true, (None, 0)).unwrap();
         assert!((heard.double_value(&[0, 0, 0]) - 1.0).abs() < 1e-6);
         assert!((heard.double_value(&[0, 1, 0]) - expected).abs() < 1e-6);

@@ -11,7 +11,7 @@ use crate::kernel::shape::LstmShape;
 pub enum Architecture {
     /// Stacked LSTM layers, then a linear head on the last state.
     Lstm,
-    /// The linear skip connection alone: what an LSTM has to beat.
+    /// The linear skip connection alone, the baseline of an LSTM.
     Linear,
     /// Stacked LSTM layers, then self-attention over their outputs, then a linear head on the last step.
     Attention {
@@ -31,7 +31,7 @@ pub enum Architecture {
         num_heads: usize,
         /// Numbers between the two linear layers of each layer.
         dim_feedforward: usize,
-        /// Whether a step hears only those up to its own.
+        /// Whether a step attends only to those up to its own.
         causal: bool,
     },
 }
@@ -123,8 +123,9 @@ impl Default for NetworkConfig {
     }
 }
 
-/// A linear map from the window of each target to its forecast, the same for all targets: the way past the LSTM, which then
-/// learns what the line leaves (`NLinear`: Zeng et al. 2023, "Are Transformers Effective for Time Series Forecasting?").
+/// A linear map from the window of each target to its forecast, the same for all targets: a skip connection past the
+/// LSTM, which then learns what the line leaves (`NLinear`: Zeng et al. 2023, "Are Transformers Effective for Time
+/// Series Forecasting?").
 ///
 /// What is known in advance acts linearly at each row, counted from the last row of the window: the map then takes what is
 /// left of the window without it, and it is added to the forecast again (a regression whose errors are forecast).
@@ -160,7 +161,7 @@ impl NetworkConfig {
         }
     }
 
-    /// The LSTM as the kernel knows it.
+    /// The sizes of the LSTM for the kernel.
     pub fn lstm_shape(&self) -> LstmShape {
         LstmShape {
             input_size: self.lstm_input_size(),

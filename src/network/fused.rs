@@ -12,7 +12,7 @@ use crate::kernel::linear::Linear;
 use crate::kernel::lstm::Lstm;
 
 /// Stacked LSTM layers, then a linear head on the last state, and perhaps a linear skip connection beside them. All
-/// parameters are one slice: the LSTM's, the head's, the other way's.
+/// parameters are one slice: the LSTM's, the head's, the skip connection's.
 #[derive(Debug, Clone)]
 pub struct FusedNetwork {
     /// The recurrent layers, whose parameters come first.

@@ -9,7 +9,7 @@ use super::skip::LinearSkip;
 use crate::error::Result;
 
 /// A linear head named `fc`; beside it, if wanted, a linear skip connection named `skip`. With that, both start from
-/// zeros: an untrained network forecasts nothing, and neither way has to undo what the other brings along.
+/// zeros: an untrained network forecasts zero, and neither part starts with an error that the other must learn to cancel.
 #[derive(Debug)]
 pub struct ForecastHead {
     fc: Linear,

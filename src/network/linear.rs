@@ -25,7 +25,7 @@ impl Linear {
         })
     }
 
-    /// A layer that says nothing yet.
+    /// A layer of zeros.
     ///
     /// # Errors
     /// [`crate::error::Error::Torch`] when there is no memory for it.

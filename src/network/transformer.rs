@@ -19,7 +19,7 @@ use crate::rng::StepMasks;
 /// The longest wave of the positions, in steps over a whole turn.
 const LONGEST_WAVE: f64 = 10_000.0;
 
-/// Masks of one layer: of attention weights, of what was heard, within the two linear layers and after them.
+/// Masks of one layer: of attention weights, of what was attended to, within the two linear layers and after them.
 const MASKS: usize = 4;
 
 /// A linear `embedding` of the steps, to which their positions are added; layers named `encoder.layers`, a normalisation named
@@ -135,7 +135,7 @@ impl EncoderLayer {
         let mask = |i| self.first_mask + i;
         let normed = self.norm1.forward(x)?;
         let heard = if last {
-            // which hears all steps, causal or not
+            // which attends to all steps, causal or not
             self.self_attn.forward_last(&normed, (dropout, mask(0)))?
         } else {
             self.self_attn.forward(&normed, self.causal, (dropout, mask(0)))?

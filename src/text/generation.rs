@@ -1,4 +1,4 @@
-//! Texts from a network: a symbol is drawn, read, and the next one told.
+//! Texts from a network: a symbol is drawn and read, and the next one predicted.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ pub struct Weights {
     lookup: Lookup,
     head: Linear,
     head_parameters: Vec<f32>,
-    /// What is told before anything is read: how often each symbol comes.
+    /// The logits before anything is read: how often each symbol comes.
     beginning: Vec<f32>,
 }
 
@@ -75,7 +75,7 @@ impl Generator {
         true
     }
 
-    /// Draws `n` more symbols, fewer when `go_on` says that it isn't to.
+    /// Draws `n` more symbols, fewer when `go_on` returns false.
     pub fn draw(&mut self, n: usize, mut go_on: impl FnMut() -> bool) -> Vec<u32> {
         let mut drawn = Vec::with_capacity(n.min(1 << 20));
         while drawn.len() < n {
@@ -93,7 +93,7 @@ impl Generator {
         drawn
     }
 
-    /// What it is told of the next symbol: a logit for each.
+    /// The prediction of the next symbol: a logit for each.
     pub fn logits(&self) -> &[f32] {
         &self.logits[..self.weights.beginning.len()]
     }

@@ -95,7 +95,7 @@ impl CharGradient {
         network.head.transpose(head, &mut self.transposed_head);
     }
 
-    /// The mean loss of what the streams tell in a step; the gradient is then in parts, which [`CharGradient::sum`] adds up.
+    /// The mean loss of a step of the streams; the gradient is then in parts, which [`CharGradient::sum`] adds up.
     pub fn compute(&mut self, network: &CharNetwork, streams: &Streams, step: usize, masks: Option<StepMasks>) -> f64 {
         let inputs = SharedInputs {
             network,

@@ -1,4 +1,4 @@
-//! Learning to tell the next character: a step is a sequence of each row.
+//! Learning to predict the next character: a step is a sequence of each row.
 
 use super::gradient::CharGradient;
 use super::network::CharNetwork;

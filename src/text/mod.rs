@@ -1,4 +1,4 @@
-//! Characters: a network that tells the next one of a text, its training, its score, and texts that it makes.
+//! Characters: a network that predicts the next one of a text, its training, its score, and the texts it generates.
 
 pub mod cross_entropy;
 pub mod generation;
@@ -217,7 +217,7 @@ impl CharModel {
         Ok((loss, named.collect::<Result<_>>()?))
     }
 
-    /// The mean nats of all characters but each text's first; `None` when `go_on` said that it isn't to.
+    /// The mean nats of all characters but each text's first; `None` when `go_on` returned false.
     ///
     /// # Errors
     /// [`Error::Value`] for unknown characters, [`Error::TooShort`] where no text has two.

@@ -1,4 +1,4 @@
-//! The network over symbols on our own kernel: a vector for each symbol, LSTM layers, a linear head that tells the next.
+//! The network over symbols on our own kernel: a vector for each symbol, LSTM layers, a linear head for the next symbol.
 
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};

@@ -112,7 +112,7 @@ impl Reader {
         }
     }
 
-    /// The logits of each symbol that these rows tell, and the symbol, row after row.
+    /// The logits for each symbol that is predicted in these rows, and the symbol, row after row.
     pub(super) fn for_each_target(
         &mut self,
         network: &CharNetwork,

@@ -1,4 +1,4 @@
-//! How well a network tells texts: nats per character, states carried on from the beginning of each.
+//! How well a network predicts texts: nats per character, states carried on from the beginning of each.
 
 use std::ops::Range;
 
@@ -54,14 +54,14 @@ impl Scorer {
         Self { workers, streams, lookup: network.lookup() }
     }
 
-    /// Characters that are told: all but the first of each text.
+    /// Characters that are predicted: all but the first of each text.
     pub fn n_targets(&self) -> usize {
         (0..self.streams.n_steps()).map(|step| self.streams.n_targets(step)).sum()
     }
 
     /// The mean nats of a character under the network's present weights. `go_on` is asked now and then whether to.
     ///
-    /// Gives `None` when it isn't to go on, or there is nothing to tell.
+    /// `None` when it isn't to go on, or there is nothing to predict.
     pub fn score(&mut self, network: &CharNetwork, mut go_on: impl FnMut() -> bool) -> Option<f64> {
         network.look_up(&mut self.lookup, self.workers.len());
         self.workers.iter_mut().for_each(|worker| worker.nats.fill(0.0));

@@ -1,6 +1,6 @@
 //! Texts as parallel streams of sequences: what is read at once, row by row, and where states are carried on.
 
-/// A sequence of one row: characters that are read, each of which the next is to be told from.
+/// A sequence of one row: characters that are read, from each of which the next is to be predicted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Sequence {
     /// The first of them among all symbols.
@@ -98,13 +98,13 @@ impl Streams {
         &self.symbols[sequence.start..sequence.start + sequence.len]
     }
 
-    /// The symbols that it is to tell, those that follow each of its inputs; none where it isn't counted.
+    /// The symbols to predict, those that follow each of its inputs; none where it isn't counted.
     pub fn targets(&self, sequence: Sequence) -> &[u32] {
         let len = if sequence.warms_up { 0 } else { sequence.len };
         &self.symbols[sequence.start + usize::from(len > 0)..][..len]
     }
 
-    /// Symbols that are told in a step, over all rows.
+    /// Symbols that are predicted in a step, over all rows.
     pub fn n_targets(&self, step: usize) -> usize {
         (0..self.n_rows).map(|row| self.targets(self.sequence(row, step)).len()).sum()
     }

@@ -31,7 +31,7 @@ pub enum Precision {
     Bfloat16,
 }
 
-/// What is said of single parameters, under their names.
+/// Options of single parameters, under their names.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Transfer {

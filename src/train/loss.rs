@@ -22,7 +22,7 @@ pub enum Loss {
     /// Absolute error, weighted by this level where the output is too low and by what it lacks to 1 where it is too high:
     /// least at the quantile of that level (Koenker & Bassett 1978).
     Pinball(f64),
-    /// What a distribution says about the target: several outputs for each.
+    /// A distribution's loss of the target: several outputs for each.
     Distribution(Distribution),
     /// Negative log-likelihood of the class whose index is the target (`torch.nn.CrossEntropyLoss`).
     CrossEntropy,
@@ -169,7 +169,7 @@ fn sign(x: f64) -> f64 {
     }
 }
 
-/// The mean over a row of what `of_error` says about each `output - target`: a value and its derivative.
+/// The mean over a row of `of_error(output - target)`: a value and its derivative.
 fn mean_of_row(
     outputs: &[f32],
     targets: &[f32],
@@ -198,7 +198,7 @@ fn mean_of_row(
     sum / n
 }
 
-/// The mean over a row, whose levels come again at each step, of what a distribution says.
+/// The mean over a row, whose levels come again at each step, of a distribution's losses.
 fn mean_of_distributions(
     distribution: &Distribution,
     outputs: &[f32],

@@ -129,7 +129,7 @@ impl Processes {
         Ok(Vec::<f64>::try_from(shared)?)
     }
 
-    /// A result that the first process alone has, and its failure, which it tells all others of.
+    /// A result that the first process alone has, and its failure, which all others get too.
     ///
     /// # Errors
     /// That of the first process, or [`Error::Process`].

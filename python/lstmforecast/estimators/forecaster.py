@@ -716,7 +716,7 @@ class LSTMForecaster(LSTMEstimator):
         """
         require_fitted(self)
         require_attention(self.fitted_.model.config)
-        fitted, X = self._on(context, X, X_past, static)
+        fitted, X = self._with_context(context, X, X_past, static)
         fitted.read_steps(None)
         windows, future = ends_of(fitted.model, fitted.dataset, fitted.model.config["horizon"], X)
         inputs = first_inputs(fitted.model, windows, future)
@@ -765,12 +765,12 @@ class LSTMForecaster(LSTMEstimator):
         check_is_fitted(self)
         return self.fitted_.cutoff
 
-    def _on(self, context: Any, X: Any, X_past: Any, static: Any) -> tuple[FittedSeries, Any]:
+    def _with_context(self, context: Any, X: Any, X_past: Any, static: Any) -> tuple[FittedSeries, Any]:
         """What is forecast from, and the covariates of the steps after it."""
         # read once: another thread may fit or update meanwhile
         fitted = self.fitted_
         if context is not None:
-            return fitted.on(context, X, X_past, static, self.missing)
+            return fitted.with_context(context, self.missing, X, X_past, static)
         if X_past is not None or static is not None:
             raise ValueError("expected X_past and static with context only, got them without")
         return fitted, X
@@ -781,7 +781,7 @@ class LSTMForecaster(LSTMEstimator):
         """What is forecast from, and the parameters forecast (n_series, steps, k, p)."""
         require_fitted(self)
         steps = self.fitted_.read_steps(horizon)
-        fitted, X = self._on(context, X, X_past, static)
+        fitted, X = self._with_context(context, X, X_past, static)
         return fitted, forecast(fitted.model, fitted.dataset, steps, X, self.n_threads)
 
     def _quantiles(

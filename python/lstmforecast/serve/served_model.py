@@ -213,7 +213,7 @@ class ServedModel:
 
     def _prepare_any(self, window: Window, steps: int) -> Prepared:
         model = self.forecaster
-        dataset = model.fitted_.on(self._container(window), None, None, None, model.missing)[0].dataset
+        dataset = model.fitted_.with_context(self._container(window), model.missing)[0].dataset
         windows, future = ends_of(model.model_, dataset, steps, None)
         index = dataset.observations.future_index(steps)
         times = None if index is None else self._time_format.written(index)

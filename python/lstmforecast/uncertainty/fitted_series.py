@@ -92,7 +92,9 @@ class FittedSeries:
             )
         return steps
 
-    def on(self, context: Any, X: Any, X_past: Any, static: Any, missing: Missing) -> tuple[FittedSeries, Any]:
+    def with_context(
+        self, context: Any, missing: Missing, X: Any = None, X_past: Any = None, static: Any = None
+    ) -> tuple[FittedSeries, Any]:
         """Replace the rows by those of a context; also returns ``X`` of the steps after them.
 
         Raises

@@ -88,7 +88,7 @@ def test_errors_are_those_of_forecasts_made_one_by_one(grown, parameters):
             if end > len(part):
                 continue
             # the forecast of which row `end - 1` is the last step, from the rows before its first
-            now, _ = fitted.fitted_.on(part.iloc[: end - HORIZON], None, None, None, fitted.missing)
+            now, _ = fitted.fitted_.with_context(part.iloc[: end - HORIZON], fitted.missing)
             found = forecast(fitted.model_, now.dataset, HORIZON)
             truth = part.to_numpy()[end - HORIZON : end, np.newaxis]
             truth = np.log1p(truth) if fitted.transform == "log" else truth
