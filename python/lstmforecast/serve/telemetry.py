@@ -73,7 +73,7 @@ class TelemetryMiddleware:
         The host names that are accepted.
     shortcuts : dict of (str, str) to callable
         Applications by method and path that are called directly: the router's search for a path takes a third of the
-        time of a forecast.
+        time of a request.
     """
 
     def __init__(
