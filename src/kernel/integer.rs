@@ -155,7 +155,7 @@ mod tests {
                     assert_eq!(found, again);
                     for (a, b) in found.iter().zip(&single) {
                         // weights up to 0.3 are off by up to 0.0012, states by up to 0.004, independently of each other:
-                        // sums of 140 such errors are below 0.03, and a gate hears a quarter of that
+                        // sums of 140 such errors are below 0.03, and a gate changes by a quarter of that
                         assert!((a - b).abs() < 0.02, "{a} {b}");
                     }
                     if rows > 1 {

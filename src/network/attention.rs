@@ -93,12 +93,12 @@ impl MultiheadAttention {
     ) -> Result<Tensor> {
         let queries = self.queries(x)?;
         let (keys, values) = self.keys_and_values(x)?;
-        let heard = if dropout.is_some_and(|masks| masks.p() > 0.0) {
+        let attended = if dropout.is_some_and(|masks| masks.p() > 0.0) {
             drop_out(&self.weights(&queries, &keys, causal)?, dropout, mask)?.f_matmul(&values)?
         } else {
             Tensor::f_scaled_dot_product_attention(&queries, &keys, &values, None::<&Tensor>, 0.0, causal, None, false)?
         };
-        self.join(&heard.f_transpose(1, 2)?.f_flatten(2, 3)?)
+        self.join(&attended.f_transpose(1, 2)?.f_flatten(2, 3)?)
     }
 
     /// What the last step alone attends to, `(batch, 1, size)`.
@@ -119,15 +119,15 @@ impl MultiheadAttention {
         let weights = asked.f_matmul(&x.f_transpose(1, 2)?)?.f_softmax(-1, x.kind())?;
         let weights = drop_out(&weights, dropout, mask)?;
         let summed = weights.f_matmul(x)?.f_transpose(0, 1)?;
-        let heard = summed.f_matmul(&of_heads(2)?.f_transpose(1, 2)?)?.f_transpose(0, 1)?;
+        let attended = summed.f_matmul(&of_heads(2)?.f_transpose(1, 2)?)?.f_transpose(0, 1)?;
         let bias = self.in_proj_bias.f_narrow(0, 2 * self.size, self.size)?.f_reshape([self.num_heads, per_head])?;
         // the weights' sum is 1 unless some were dropped
-        let heard = heard.f_add(&weights.f_sum_dim_intlist(-1, true, x.kind())?.f_mul(&bias)?)?;
-        self.join(&heard.f_flatten(1, 2)?.f_unsqueeze(1)?)
+        let attended = attended.f_add(&weights.f_sum_dim_intlist(-1, true, x.kind())?.f_mul(&bias)?)?;
+        self.join(&attended.f_flatten(1, 2)?.f_unsqueeze(1)?)
     }
 
-    fn join(&self, heard: &Tensor) -> Result<Tensor> {
-        Ok(heard.f_linear(&self.out_weight, Some(&self.out_bias))?)
+    fn join(&self, attended: &Tensor) -> Result<Tensor> {
+        Ok(attended.f_linear(&self.out_weight, Some(&self.out_bias))?)
     }
 
     /// How much each query attends to each step `(batch, num_heads, n, steps)`; rows sum to 1.
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_step_hears_what_a_hand_calculation_says() {
+    fn the_last_step_attends_as_a_hand_calculation_says() {
         let (attention, parameters) = attention(1, 1);
         let of_three = 3f32.ln();
         let column = |values: &[f32]| Tensor::from_slice(values).reshape([-1, 1]);
@@ -189,17 +189,17 @@ mod tests {
         parameters.load(&values.map(|(name, value)| (name.to_owned(), value))).unwrap();
         // the query is 1, the keys are 0 and ln 3: weights 1/4 and 3/4; the values are 0 and 3 ln 3
         let x = Tensor::from_slice(&[0.0, of_three]).reshape([1, 2, 1]);
-        let heard = attention.forward_last(&x, (None, 0)).unwrap();
+        let attended = attention.forward_last(&x, (None, 0)).unwrap();
         let expected = 2.0 * (0.75 * 3.0 * f64::from(of_three)) + 1.0;
-        assert!((heard.double_value(&[0, 0, 0]) - expected).abs() < 1e-6);
+        assert!((attended.double_value(&[0, 0, 0]) - expected).abs() < 1e-6);
         // where a step may not attend to later ones, the first attends to itself alone
-        let heard = attention.forward(&x, true, (None, 0)).unwrap();
-        assert!((heard.double_value(&[0, 0, 0]) - 1.0).abs() < 1e-6);
-        assert!((heard.double_value(&[0, 1, 0]) - expected).abs() < 1e-6);
+        let attended = attention.forward(&x, true, (None, 0)).unwrap();
+        assert!((attended.double_value(&[0, 0, 0]) - 1.0).abs() < 1e-6);
+        assert!((attended.double_value(&[0, 1, 0]) - expected).abs() < 1e-6);
     }
 
     #[test]
-    fn the_last_step_alone_hears_what_it_hears_among_all() {
+    fn the_last_step_alone_attends_as_among_all() {
         let (attention, parameters) = attention(6, 3);
         let mut rng = Rng::new(1, Purpose::Weights);
         // biases start at 0
@@ -216,8 +216,8 @@ mod tests {
                     let (keys, values) = attention.keys_and_values(&x).unwrap();
                     let queries = attention.queries(&last_step(&x).unwrap()).unwrap();
                     let weights = attention.weights(&queries, &keys, false).unwrap();
-                    let heard = drop_out(&weights, Some(masks), 4).unwrap().matmul(&values);
-                    attention.join(&heard.transpose(1, 2).flatten(2, 3)).unwrap()
+                    let attended = drop_out(&weights, Some(masks), 4).unwrap().matmul(&values);
+                    attention.join(&attended.transpose(1, 2).flatten(2, 3)).unwrap()
                 }
             };
             let got = attention.forward_last(&x, (dropout, 4)).unwrap();
@@ -235,8 +235,9 @@ mod tests {
             let mut mask = vec![0.0; 3 * 2 * 5 * 5];
             masks.layer(7).fill(0, &mut mask);
             let weights = attention.weights(&queries, &keys, causal).unwrap();
-            let heard = (weights * Tensor::from_slice(&mask).reshape([3, 2, 5, 5])).matmul(&values);
-            let expected = heard.transpose(1, 2).flatten(2, 3).linear(&attention.out_weight, Some(&attention.out_bias));
+            let attended = (weights * Tensor::from_slice(&mask).reshape([3, 2, 5, 5])).matmul(&values);
+            let expected =
+                attended.transpose(1, 2).flatten(2, 3).linear(&attention.out_weight, Some(&attention.out_bias));
             let got = attention.forward(&x, causal, (Some(masks), 7)).unwrap();
             assert!((got - expected).abs().max().double_value(&[]) < 1e-6, "causal {causal}");
             // without masks, and with those that drop nothing, libtorch's own attention

@@ -62,7 +62,7 @@ impl Architecture {
                 check_sizes(kernel_sizes.iter().map(|&size| ("kernel_size", size)))
             }
             Self::Transformer { .. } if bidirectional => Err(Error::Value(
-                "expected bidirectional=False with architecture 'transformer', which hears all steps unless causal=True, got \
+                "expected bidirectional=False with architecture 'transformer', which attends to all steps unless causal=True, got \
                  True"
                     .to_owned(),
             )),

@@ -134,13 +134,13 @@ impl EncoderLayer {
         let part = |x: &Tensor| if last { last_step(x) } else { Ok(x.shallow_clone()) };
         let mask = |i| self.first_mask + i;
         let normed = self.norm1.forward(x)?;
-        let heard = if last {
+        let attended = if last {
             // which attends to all steps, causal or not
             self.self_attn.forward_last(&normed, (dropout, mask(0)))?
         } else {
             self.self_attn.forward(&normed, self.causal, (dropout, mask(0)))?
         };
-        let x = part(x)?.f_add(&drop_out(&heard, dropout, mask(1))?)?;
+        let x = part(x)?.f_add(&drop_out(&attended, dropout, mask(1))?)?;
         let inner = self.linear1.forward(&self.norm2.forward(&x)?)?.f_relu()?;
         let thought = self.linear2.forward(&drop_out(&inner, dropout, mask(2))?)?;
         Ok(x.f_add(&drop_out(&thought, dropout, mask(3))?)?)

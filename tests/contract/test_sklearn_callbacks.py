@@ -39,7 +39,7 @@ def monitor() -> Any:
 
 
 class Recorder:
-    """Writes down what it hears; stops after an epoch if it is told to."""
+    """Records what it is called with; stops after an epoch if it is told to."""
 
     def __init__(self, stop_after: int | None = None, fail_after: int | None = None) -> None:
         self.stop_after, self.fail_after = stop_after, fail_after

@@ -96,8 +96,8 @@ class Network:
         scores = graph.add("Div", graph.add("MatMul", query, key), np.float32(np.sqrt(size // n_heads)))
         if mask is not None:
             scores = graph.add("Add", scores, mask)
-        heard = graph.add("MatMul", graph.add("Softmax", scores, axis=-1), value)
-        return self.linear(graph.reshape(graph.transpose(heard, 0, 2, 1, 3), -1, n_queries, size), f"{name}.out_proj")
+        attended = graph.add("MatMul", graph.add("Softmax", scores, axis=-1), value)
+        return self.linear(graph.reshape(graph.transpose(attended, 0, 2, 1, 3), -1, n_queries, size), f"{name}.out_proj")
 
 
 def reordered(gates: Array) -> Array:
@@ -150,8 +150,8 @@ def encoded_state(network: Network, steps: str, num_heads: int, dim_feedforward:
     for layer in range(network.config["num_layers"]):
         name = f"encoder.layers.{layer}"
         normed = network.norm(x, f"{name}.norm1")
-        heard = network.attention(normed, n_steps, normed, f"{name}.self_attn", num_heads, mask)
-        x = graph.add("Add", x, heard)
+        attended = network.attention(normed, n_steps, normed, f"{name}.self_attn", num_heads, mask)
+        x = graph.add("Add", x, attended)
         inner = graph.add("Relu", network.linear(network.norm(x, f"{name}.norm2"), f"{name}.linear1"))
         x = graph.add("Add", x, network.linear(inner, f"{name}.linear2"))
     last = network.norm(graph.part(x, 1, n_steps - 1, n_steps), "encoder.norm")
