@@ -22,7 +22,7 @@ def tuned(name: str, horizon: int, search: dict[str, Any]) -> tuple[list[dict[st
     y = variables(name)
     given = LSTMForecaster(horizon, random_state=0)
     before = y.iloc[:-TEST]
-    result = tune(given, before, validation_size=VALIDATION, n_jobs=THREADS, random_state=0, **search)
+    result = tune(given, before, folds=VALIDATION, n_jobs=THREADS, random_state=0, **search)
     states = result.trials_["state"].value_counts()
     rows = []
     for label, changes in (("defaults", {}), ("best", result.best_params_)):
