@@ -96,7 +96,10 @@ MOVED = {
     "windowing": "data.windowing",
 }
 # Names of version 0.1 that pickles hold, by their modules of then, and what they are called now.
-RENAMED = {"clock": {"Clock": "RowTimes", "Report": "Irregularities"}}
+RENAMED = {
+    "clock": {"Clock": "RowTimes", "Report": "Irregularities"},
+    "trial": {"WithinUnits": "SameUnitsPruner"},
+}
 
 
 class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):

@@ -10,7 +10,7 @@ import pytest
 from tests.fuzz.kinds import outputs
 
 import lstmforecast
-from lstmforecast._moved import MOVED
+from lstmforecast._moved import MOVED, RENAMED
 
 PACKAGE = Path(lstmforecast.__file__).parent
 RIVER = [
@@ -127,6 +127,12 @@ def test_pickles_that_name_old_modules_are_read(name):
     for part, numbers in expected.items():
         # another processor adds in another order
         np.testing.assert_allclose(found[part], numbers, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("module", RENAMED)
+def test_pickles_that_name_old_classes_are_read(module):
+    for old, new in RENAMED[module].items():
+        assert pickle.loads(f"clstmforecast.{module}\n{old}\n.".encode()).__name__ == new
 
 
 def test_unit_tests_lie_in_rooms():

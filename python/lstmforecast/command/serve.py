@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lstmforecast.command.options import count
+
 if TYPE_CHECKING:
     from lstmforecast.estimators.forecaster import LSTMForecaster
     from lstmforecast.monitoring.drift import DriftMonitor
@@ -92,11 +94,11 @@ def _add_monitoring(group: Any) -> None:
         "SQLAlchemy",
     )
     group.add_argument(
-        "--log-keep-days", type=_count, default=90, metavar="N", help="days that the log keeps a row (default 90)"
+        "--log-keep-days", type=count, default=90, metavar="N", help="days that the log keeps a row (default 90)"
     )
     group.add_argument(
         "--log-max-rows",
-        type=_count,
+        type=count,
         default=1_000_000,
         metavar="N",
         help="most forecasts, and most actual values, in the log; the oldest are deleted (default 1000000)",
@@ -124,7 +126,7 @@ def _add_limits(group: Any) -> None:
         ("max-connections", 512, "connections; for one more, the longest idle is closed"),
         ("n-threads", 1, "processor threads of the network"),
     ):
-        group.add_argument(f"--{name}", type=_count, default=default, metavar="N", help=f"{text} (default {default})")
+        group.add_argument(f"--{name}", type=count, default=default, metavar="N", help=f"{text} (default {default})")
 
 
 def run(args: argparse.Namespace) -> None:
@@ -222,13 +224,6 @@ def _log(level: str) -> None:
         logger.setLevel(logging.CRITICAL + 1 if level == "off" else level.upper())
 
 
-def _count(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number from 1, got {text}")
-    return number
-
-
 def _weights(text: str) -> dict[str, float]:
     parts = [part.rpartition("=") for part in text.split(",")]
     try:
@@ -255,5 +250,4 @@ def _port(text: str) -> int:
 
 
 # argparse names a type by its function in "invalid ... value".
-_count.__name__ = "whole number"
 _port.__name__ = "port"

@@ -751,6 +751,8 @@ class LSTMForecaster(LSTMEstimator):
     @property
     def window_size_(self) -> int:
         """Rows that the network reads."""
+        if not hasattr(self, "fitted_"):
+            check_is_fitted(self)
         return self.fitted_.window_size
 
     @property

@@ -77,6 +77,8 @@ class Folds:
             check_count("train_size", self.train_size)
             if self.window == "expanding":
                 raise ValueError(f"expected train_size=None for window='expanding', got {self.train_size}")
+        elif self.window == "sliding" and not self.refit:
+            raise ValueError("expected refit or train_size for window='sliding', which slides by them, got neither")
 
 
 def read_folds(folds: Any) -> Folds:
@@ -106,6 +108,14 @@ def _check_test_size(test_size: Any) -> None:
         )
 
 
+def _changed(folds: Any) -> dict[str, Any]:
+    """What was given as ``folds``, by the names of the parameters; without defaults."""
+    if not isinstance(folds, Folds):
+        return {} if folds is None else {"test_size": plain(folds)}
+    values = {field.name: getattr(folds, field.name) for field in fields(Folds)}
+    return {field.name: values[field.name] for field in fields(Folds) if values[field.name] != field.default}
+
+
 def takes_folds(**renamed: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Decorate a function whose argument ``folds`` replaces arguments of its own, which are refused.
 
@@ -116,9 +126,11 @@ def takes_folds(**renamed: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         @functools.wraps(function)
         def checked(*args: P.args, **options: P.kwargs) -> R:
-            given = {names[name]: value for name, value in options.items() if name in names}
+            given = {names[name]: plain(value) for name, value in options.items() if name in names}
             if given:
-                inside = ", ".join(f"{name}={plain(value)!r}" for name, value in given.items())
+                inside = ", ".join(
+                    f"{name}={value!r}" for name, value in (_changed(options.get("folds")) | given).items()
+                )
                 got = " and ".join(name for name in options if name in names)
                 raise TypeError(f"expected folds=lstmforecast.Folds({inside}), got {got} in {function.__name__} itself")
             return function(*args, **options)

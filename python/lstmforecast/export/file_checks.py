@@ -16,6 +16,7 @@ from lstmforecast import _core
 from lstmforecast.calendar import calendar_names
 from lstmforecast.data.observations import Observations
 from lstmforecast.data.panel import Panel
+from lstmforecast.fitting.distribution import n_parameters
 from lstmforecast.fitting.ensemble import Ensemble
 from lstmforecast.uncertainty.calibration import Calibration
 from lstmforecast.uncertainty.fitted_series import FittedSeries
@@ -205,18 +206,11 @@ def _check_calibration(calibration: Calibration, distribution: Any, k: int, *, o
     require(is_count(calibration.n_learned) and calibration.n_learned <= n, "errors that can't be counted")
     require((parameters is None) == (distribution is None), "errors of another distribution")
     if parameters is not None:
-        require_array("parameters", parameters, np.float32, (n, horizon, k, n_outputs(distribution)))
+        require_array("parameters", parameters, np.float32, (n, horizon, k, n_parameters(distribution)))
     require((spreads is not None) == of_panel, "errors of another kind")
     if spreads is not None:
         require_array("spreads", spreads, np.float64, (n, k))
         require(bool((spreads > 0).all()), "spreads of 0")
-
-
-def n_outputs(distribution: Any) -> int:
-    """How many numbers a network gives for each value of a distribution."""
-    if isinstance(distribution, dict):
-        return len(distribution["quantiles"])
-    return 3 if distribution == "student_t" else 2
 
 
 def check_rows(model: _core.Model | Ensemble, n_outputs: Any, n_columns: Any, names: Any) -> None:

@@ -97,7 +97,9 @@ class Network:
         if mask is not None:
             scores = graph.add("Add", scores, mask)
         attended = graph.add("MatMul", graph.add("Softmax", scores, axis=-1), value)
-        return self.linear(graph.reshape(graph.transpose(attended, 0, 2, 1, 3), -1, n_queries, size), f"{name}.out_proj")
+        return self.linear(
+            graph.reshape(graph.transpose(attended, 0, 2, 1, 3), -1, n_queries, size), f"{name}.out_proj"
+        )
 
 
 def reordered(gates: Array) -> Array:

@@ -14,6 +14,7 @@ from lstmforecast import _core
 from lstmforecast.contract.core_options import ModelConfig
 from lstmforecast.export.pytorch_networks import NETWORKS
 from lstmforecast.fitting.architecture import of_core
+from lstmforecast.fitting.distribution import n_parameters
 from lstmforecast.fitting.ensemble import Ensemble
 
 
@@ -84,7 +85,7 @@ class LSTMModule(nn.Module):
         self.independent = config["channels"] == "independent"
         self.indicator = config["indicator"] or config["n_known"] > 0
         n_targets = 1 if self.independent else config["n_targets"]
-        n_parameters = n_outputs(config["distribution"])
+        n_outputs = n_parameters(config["distribution"])
         n_features = config["n_features"] - config["n_targets"] + n_targets * (2 if self.indicator else 1)
         self.fc: nn.Linear | None = None
         self.skip: nn.Linear | None = None
@@ -94,7 +95,7 @@ class LSTMModule(nn.Module):
         if self.architecture in NETWORKS:
             add, _ = NETWORKS[self.architecture]
             n_states = add(self, config, self.input_size, **options)
-            self.fc = nn.Linear(n_states, config["horizon"] * n_targets * n_parameters)
+            self.fc = nn.Linear(n_states, config["horizon"] * n_targets * n_outputs)
         if config["linear_skip"]:
             self.skip = nn.Linear(config["window_size"], config["horizon"])
             if config["n_known"]:
@@ -168,8 +169,8 @@ class LSTMModule(nn.Module):
             state = read(self, x.reshape(len(x), -1, self.input_size))
             outputs.append(self.fc(state).reshape(len(x), self.config["horizon"], n_targets, -1))
         if self.skip is not None:
-            n_parameters = n_outputs(self.config["distribution"])
-            outputs.append(nn.functional.pad(self.line(x, n_targets)[..., None], (0, n_parameters - 1)))
+            n_outputs = n_parameters(self.config["distribution"])
+            outputs.append(nn.functional.pad(self.line(x, n_targets)[..., None], (0, n_outputs - 1)))
         return torch.stack(outputs).sum(0)
 
     def line(self, x: Tensor, n_targets: int) -> Tensor:
@@ -196,13 +197,6 @@ def carried(targets: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     first = missing.float().argmin(dim=1, keepdim=True)
     shown = targets.gather(1, torch.where(last < 0, first, last)).nan_to_num()
     return shown, missing, torch.where(missing.all(1, keepdim=True), targets.shape[1], first)
-
-
-def n_outputs(distribution: Any) -> int:
-    """Outputs of the network for each value."""
-    if isinstance(distribution, dict):
-        return len(distribution["quantiles"])
-    return {None: 1, "normal": 2, "student_t": 3, "negative_binomial": 2}[distribution]
 
 
 def parameters(y: Tensor, distribution: Any, center: Tensor, scale: Tensor) -> Tensor:

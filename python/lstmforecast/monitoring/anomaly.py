@@ -324,6 +324,8 @@ class LSTMAnomalyDetector(Saved, PlainParameters, DocLinkMixin, CallbackSupportM
     @property
     def forecaster_(self) -> LSTMForecaster:
         """The fitted forecaster."""
+        if not hasattr(self, "stream_"):
+            check_is_fitted(self)
         return self.stream_.forecaster
 
     @property

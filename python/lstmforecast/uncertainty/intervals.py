@@ -21,7 +21,7 @@ def corrected_quantiles(
     Parameters
     ----------
     units : ErrorScale or None, default=None
-        ErrorScale of error of the series of a panel.
+        Of the series of a panel.
     """
     each = [_corrected_quantile(calibration, forecast, level, units) for level in levels]
     order = np.argsort(levels)

@@ -6,7 +6,7 @@ from dataclasses import FrozenInstanceError
 import numpy as np
 import pytest
 
-from lstmforecast import Folds
+from lstmforecast import Folds, LSTMForecaster, backtest
 from lstmforecast.evaluation.folds import read_folds
 
 
@@ -56,6 +56,7 @@ def test_a_number_is_the_size_of_the_test_set(given, expected):
         ({"train_size": 20}, ValueError, "expected train_size=None for window='expanding', got 20"),
         ({"window": "sliding", "train_size": 0}, ValueError, "expected train_size to be at least 1, got 0"),
         ({"window": "sliding", "train_size": 0.5}, TypeError, "expected train_size to be an integer, got 0.5"),
+        ({"window": "sliding"}, ValueError, "expected refit or train_size for window='sliding', .*, got neither"),
         ({"gap": -1}, ValueError, "expected gap to be at least 0, got -1"),
         ({"gap": "a day"}, TypeError, "expected gap to be an integer, got 'a day'"),
     ],
@@ -63,3 +64,16 @@ def test_a_number_is_the_size_of_the_test_set(given, expected):
 def test_options_are_checked_at_once(options, error, words):
     with pytest.raises(error, match=words):
         Folds(**options)
+
+
+@pytest.mark.parametrize(
+    ("options", "advice"),
+    [
+        ({"folds": 20, "stride": 6}, r"Folds\(test_size=20, stride=6\)"),
+        ({"folds": Folds(20, gap=3), "refit": True}, r"Folds\(test_size=20, gap=3, refit=True\)"),
+        ({"test_size": np.int64(20)}, r"Folds\(test_size=20\)"),
+    ],
+)
+def test_options_outside_are_refused_and_what_was_given_inside_is_kept(options, advice):
+    with pytest.raises(TypeError, match=rf"^expected folds=lstmforecast.{advice}, got \w+ in backtest itself$"):
+        backtest(LSTMForecaster(), np.zeros(100), **options)
