@@ -103,7 +103,7 @@ class TestEveryEstimator:
         (
             {"architecture": "transformer", "bidirectional": True},
             ValueError,
-            r"expected bidirectional=False with architecture 'transformer', which attends to all steps unless causal=True",
+            r"expected bidirectional=False with architecture 'transformer', which attends to all steps unless causal=",
         ),
         ({"segment_length": 5}, ValueError, r"expected .*window_size .* multiple of segment_length.5, got 12"),
         ({"out_channels": 0}, ValueError, r"expected out_channels to be an integer of at least 1 or None, got 0"),
