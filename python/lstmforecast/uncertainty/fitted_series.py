@@ -122,8 +122,10 @@ class FittedSeries:
             before = X
         features = self.dataset.covariates.of(part, before, X_past, static)
         dataset = replace(self.dataset, observations=part, features=features)
-        whole = replace(dataset, observations=observations, statistics=None).with_statistics(like=self.dataset)
-        return replace(self, dataset=replace(dataset, statistics=whole.statistics), n_rows=n), X
+        if observations.is_panel:
+            whole = replace(dataset, observations=observations, statistics=None).with_statistics(like=self.dataset)
+            dataset = replace(dataset, statistics=whole.statistics)
+        return replace(self, dataset=dataset, n_rows=n), X
 
     def updated(
         self, y: Any, X: Any, X_past: Any, static: Any, *, missing: Missing, n_threads: int | None
