@@ -21,7 +21,7 @@ from lstmforecast.estimators.estimator import LSTMEstimator, require_fitted
 from lstmforecast.estimators.training_run import Outcome, TrainingRun
 from lstmforecast.export.file_checks import check_rows
 from lstmforecast.fitting.architecture import require_attention
-from lstmforecast.fitting.finite import require_finite_rows
+from lstmforecast.fitting.finite import are_within, require_finite_rows
 from lstmforecast.fitting.options import fit_seed, new_network, training_options
 
 if TYPE_CHECKING:
@@ -304,14 +304,9 @@ def require_finite(name: str, values: NDArray[Any], axes: tuple[str, ...]) -> No
     ValueError
         A value that is not finite, or beyond 1e100.
     """
-    sizes = np.abs(values)
-    # one look at all: no size is above their sum; nan compares as false
-    if sizes.sum() <= MOST_VALUE:
+    if are_within(values, MOST_VALUE):
         return
-    usable = sizes <= MOST_VALUE
-    if usable.all():
-        return
-    position = tuple(int(index) for index in np.argwhere(~usable)[0])
+    position = tuple(int(index) for index in np.argwhere(~(np.abs(values) <= MOST_VALUE))[0])
     where = ", ".join(f"{axis} {index}" for axis, index in zip(axes, position, strict=True))
     if np.isfinite(values[position]):
         raise ValueError(

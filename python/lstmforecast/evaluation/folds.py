@@ -112,8 +112,7 @@ def _changed(folds: Any) -> dict[str, Any]:
     """What was given as ``folds``, by the names of the parameters; without defaults."""
     if not isinstance(folds, Folds):
         return {} if folds is None else {"test_size": plain(folds)}
-    values = {field.name: getattr(folds, field.name) for field in fields(Folds)}
-    return {field.name: values[field.name] for field in fields(Folds) if values[field.name] != field.default}
+    return {field.name: value for field in fields(Folds) if (value := getattr(folds, field.name)) != field.default}
 
 
 def takes_folds(**renamed: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
@@ -128,9 +127,8 @@ def takes_folds(**renamed: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
         def checked(*args: P.args, **options: P.kwargs) -> R:
             given = {names[name]: plain(value) for name, value in options.items() if name in names}
             if given:
-                inside = ", ".join(
-                    f"{name}={value!r}" for name, value in (_changed(options.get("folds")) | given).items()
-                )
+                merged = _changed(options.get("folds")) | given
+                inside = ", ".join(f"{name}={value!r}" for name, value in merged.items())
                 got = " and ".join(name for name in options if name in names)
                 raise TypeError(f"expected folds=lstmforecast.Folds({inside}), got {got} in {function.__name__} itself")
             return function(*args, **options)

@@ -27,6 +27,13 @@ def farthest(windows: Array, center: Array, scale: Array) -> tuple[int, ...]:
     return tuple(int(i) for i in np.unravel_index(int(distances.argmax()), distances.shape))
 
 
+def are_within(values: Array, most: float) -> bool:
+    """Whether no value is nan or beyond ``most`` in size."""
+    sizes = np.abs(values)
+    # no size is above the sum of all, which takes one look; nan compares as false
+    return bool(sizes.sum() <= most or (sizes <= most).all())
+
+
 def require_finite_rows(outputs: Array, windows: Array, model: _core.Model | Ensemble) -> None:
     """Raise a ValueError for the first of outputs (n, ...) that isn't finite, made of windows (n, steps, features)."""
     if math.isfinite(outputs.sum()):
@@ -58,12 +65,10 @@ def require_finite_forecasts(
         Features of the steps after the origins.
     """
     most = _largest(dataset.observations.form.dtype)
-    sizes = np.abs(forecasts)
-    # one look at all: no size is above their sum; nan compares as false
-    if sizes.sum() <= most or (sizes <= most).all():
+    if are_within(forecasts, most):
         return
     which, origins = dataset.ends if places is None else places
-    fine = np.asarray((sizes <= most).reshape(*forecasts.shape[:2], -1).all(axis=2))
+    fine = np.asarray((np.abs(forecasts) <= most).reshape(*forecasts.shape[:2], -1).all(axis=2))
     i = int(np.argmin(fine.all(axis=1)))
     step, horizon = int(np.argmin(fine[i])), model.config["horizon"]
     if step >= horizon:
