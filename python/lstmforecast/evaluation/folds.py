@@ -78,7 +78,9 @@ class Folds:
             if self.window == "expanding":
                 raise ValueError(f"expected train_size=None for window='expanding', got {self.train_size}")
         elif self.window == "sliding" and not self.refit:
-            raise ValueError("expected refit or train_size for window='sliding', which slides by them, got neither")
+            raise ValueError(
+                "expected refit or train_size for window='sliding', which has no effect without them, got neither"
+            )
 
 
 def read_folds(folds: Any) -> Folds:
