@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from lstmforecast import LSTMForecaster, backtest, plot
+from lstmforecast import EarlyStopping, LSTMForecaster, backtest, plot
 
 DATA = Path(__file__).parent / "data" / "ETTh1.csv"
 HORIZON = 24
@@ -24,7 +24,9 @@ def main() -> None:
     print(f"Training on 8,640 hours, validating on 2,880, testing on {TEST_ROWS:,}, {HORIZON} hours ahead ...")
 
     # A quarter of the 11,520 rows before the test part are the 2,880 that the protocol validates on.
-    model = LSTMForecaster(horizon=HORIZON, validation_fraction=0.25, random_state=0, verbose=1)
+    model = LSTMForecaster(
+        horizon=HORIZON, early_stopping=EarlyStopping(validation_fraction=0.25), random_state=0, verbose=1
+    )
     result = backtest(model, y[:PROTOCOL_ROWS], folds=TEST_ROWS, season_length=24, scaled=True)
     fitted = result.forecaster
     print(f"\n{result.scores[['MSE', 'MAE']].to_string(float_format='{:.4f}'.format)}")

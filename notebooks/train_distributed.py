@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from lstmforecast import LSTMForecaster
+from lstmforecast import Device, LSTMForecaster
 
 DATA = Path(__file__).parent / "data" / "ETTh1.csv"
 
@@ -23,7 +23,7 @@ def main() -> None:
     # torchrun stops all processes when one has died: wait until the weights are saved
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     y = pd.read_csv(DATA, index_col="date", parse_dates=True)["OT"]
-    forecaster = LSTMForecaster(horizon=24, random_state=0, distributed=True, verbose=1)
+    forecaster = LSTMForecaster(horizon=24, random_state=0, device=Device(distributed=True), verbose=1)
     try:
         forecaster.fit(y)
     finally:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     )
     from lstmforecast import calendar as calendar
     from lstmforecast._core import FormatError
+    from lstmforecast.calendar import Calendar
     from lstmforecast.data.scalers import MinMaxScaler, RobustScaler, StandardScaler
     from lstmforecast.data.windowing import time_split, windows
     from lstmforecast.display import (
@@ -47,22 +48,34 @@ if TYPE_CHECKING:
     from lstmforecast.evaluation.folds import Folds
     from lstmforecast.evaluation.quantization_cost import quantization_report
     from lstmforecast.export.saving import load
+    from lstmforecast.fitting.architecture import CNNLSTM, LSTM, Attention, Linear, Transformer
     from lstmforecast.fitting.checkpoint import Checkpoint
+    from lstmforecast.fitting.objective import Quantiles
+    from lstmforecast.fitting.training_parameters import Adam, AdamW, Device, EarlyStopping, Plateau, Sampling
     from lstmforecast.monitoring.anomaly import LSTMAnomalyDetector
     from lstmforecast.monitoring.drift import DriftMonitor
+    from lstmforecast.transfer import Pretrained
     from lstmforecast.tuning.tuning import tune
     from lstmforecast.tuning.tuning_result import TuneResult as TuneResult
 
 __all__ = [
+    "CNNLSTM",
+    "LSTM",
+    "Adam",
+    "AdamW",
     "AnomalyDisplay",
+    "Attention",
     "BacktestDisplay",
     "BacktestResult",
+    "Calendar",
     "CharLSTM",
     "Checkpoint",
     "Comparison",
     "ComparisonDisplay",
+    "Device",
     "DriftDisplay",
     "DriftMonitor",
+    "EarlyStopping",
     "Folds",
     "ForecastDisplay",
     "FormatError",
@@ -72,9 +85,15 @@ __all__ = [
     "LSTMClassifier",
     "LSTMForecaster",
     "LSTMRegressor",
+    "Linear",
     "MinMaxScaler",
+    "Plateau",
+    "Pretrained",
+    "Quantiles",
     "RobustScaler",
+    "Sampling",
     "StandardScaler",
+    "Transformer",
     "ab",
     "augment",
     "backtest",
@@ -94,30 +113,44 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Adam": "fitting.training_parameters",
+    "AdamW": "fitting.training_parameters",
     "AnomalyDisplay": "display",
+    "Attention": "fitting.architecture",
     "BacktestDisplay": "display",
     "BacktestResult": "evaluation.backtest_result",
+    "CNNLSTM": "fitting.architecture",
+    "Calendar": "calendar",
     "CharLSTM": "estimators.text",
     "CharModel": "_core",  # where its pickles look for it
     "Checkpoint": "fitting.checkpoint",
     "Comparison": "evaluation.comparison",
     "ComparisonDisplay": "display",
+    "Device": "fitting.training_parameters",
     "DriftDisplay": "display",
     "DriftMonitor": "monitoring.drift",
+    "EarlyStopping": "fitting.training_parameters",
     "Folds": "evaluation.folds",
     "ForecastDisplay": "display",
     "FormatError": "_core",
     "HistoryDisplay": "display",
     "IntervalDisplay": "display",
+    "LSTM": "fitting.architecture",
     "LSTMAnomalyDetector": "monitoring.anomaly",
     "LSTMClassifier": "estimators.classifier",
     "LSTMForecaster": "estimators.forecaster",
     "LSTMRegressor": "estimators.regressor",
+    "Linear": "fitting.architecture",
     "MinMaxScaler": "data.scalers",
     "Model": "_core",  # where its pickles look for it, as those of Monitor do
     "Monitor": "_core",
+    "Plateau": "fitting.training_parameters",
+    "Pretrained": "transfer",
+    "Quantiles": "fitting.objective",
     "RobustScaler": "data.scalers",
+    "Sampling": "fitting.training_parameters",
     "StandardScaler": "data.scalers",
+    "Transformer": "fitting.architecture",
     "TuneResult": "tuning.tuning_result",
     "backtest": "evaluation.backtesting",
     "compare": "evaluation.comparison",

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import KW_ONLY, dataclass
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from pandas.tseries.offsets import BaseOffset, Day, Tick
 
+from lstmforecast.contract.parameter_group import GroupedParameter, ParameterGroup
 from lstmforecast.contract.plain import plain
 from lstmforecast.data.index import Frequency, parse_frequency
 from lstmforecast.data.period_days import Days, period_days, share_of_days, share_of_weekends
@@ -41,6 +44,36 @@ _BY_CODE = {
 }
 # With steps of this number (or a multiple), the day of the week, the month or the quarter never changes.
 _STANDSTILL = {"B": 5, "month": 12, "quarter": 4}
+
+
+@dataclass(eq=False, repr=False)
+class Calendar(ParameterGroup):
+    """Calendar features of a forecaster, known in advance.
+
+    Parameters
+    ----------
+    features : "auto", list of str or None, default=None
+        ``"auto"``: those that the frequency resolves, such as time of day, day of week and day of year for hours. A
+        list names them; see `calendar_features`.
+    holidays : str or None, default=None
+        A country code of the `holidays` package, such as ``"DE"`` or ``"US-CA"``: public holidays become a feature (of
+        weeks and months, the share of their days).
+
+    Examples
+    --------
+    >>> from lstmforecast import Calendar, LSTMForecaster
+    >>> LSTMForecaster(calendar=Calendar("auto", holidays="DE"))
+    LSTMForecaster(calendar=Calendar(features='auto', holidays='DE'))
+    """
+
+    bare: ClassVar[str] = "features"
+    flat_names: ClassVar[dict[str, str]] = {"features": "calendar"}
+    features: str | Sequence[str] | None = None
+    _: KW_ONLY
+    holidays: str | None = None
+
+
+CALENDAR = GroupedParameter("calendar", Calendar, example='Calendar("auto", holidays="DE")')
 
 
 def calendar_names(

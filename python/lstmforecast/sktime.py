@@ -9,9 +9,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
+from sklearn.base import clone
 
 import lstmforecast
 from lstmforecast.data.index import alike
+from lstmforecast.fitting.architecture import ARCHITECTURE, Linear
+from lstmforecast.fitting.training_parameters import EARLY_STOPPING, EarlyStopping
+from lstmforecast.transfer import PRETRAINED
 
 try:
     from sktime.forecasting.base import BaseForecaster, ForecastingHorizon
@@ -109,7 +113,7 @@ class LSTMForecaster(BaseForecaster):
             **{
                 "requires-fh-in-fit": self.horizon is None,
                 "capability:missing_values": self.missing != "error",
-                "capability:pred_int": self.patience is not None,
+                "capability:pred_int": EARLY_STOPPING.flat(self.early_stopping)["patience"] is not None,
             }
         )
 
@@ -120,8 +124,8 @@ class LSTMForecaster(BaseForecaster):
     def _pretrain(
         self, y: pd.DataFrame, X: pd.DataFrame | None = None, fh: ForecastingHorizon | None = None
     ) -> LSTMForecaster:
-        # `freeze` is for the fit that follows
-        self.pretrained_estimator_ = self._trained(y, X, fh, freeze=None)
+        # what is frozen, and other learning rates, are for the fit that follows
+        self.pretrained_estimator_ = self._trained(y, X, fh, pretrained=PRETRAINED.flat(self.pretrained)["pretrained"])
         return self
 
     def _trained(
@@ -134,8 +138,7 @@ class LSTMForecaster(BaseForecaster):
         parameters = self.get_params(deep=False) | changes
         source = getattr(self, "pretrained_estimator_", None)
         if source is not None:
-            shape = {"window_size": source.window_size_, "segment_length": source.model_.config["segment_length"]}
-            parameters |= {"pretrained": source} | shape
+            parameters |= self._shape_of(source, parameters)
         if self.horizon is None and fh is not None:
             parameters["horizon"] = self._steps(fh, _ends_of(y.index))
         elif self.horizon is None:
@@ -143,6 +146,16 @@ class LSTMForecaster(BaseForecaster):
                 raise ValueError("expected fh, or a forecaster with a horizon, to pretrain it, got neither")
             parameters["horizon"] = source.horizon
         return lstmforecast.LSTMForecaster(**parameters).fit(y, X)
+
+    @staticmethod
+    def _shape_of(source: lstmforecast.LSTMForecaster, parameters: dict[str, Any]) -> dict[str, Any]:
+        """Parameters with which the network takes all weights of ``source``."""
+        architecture = ARCHITECTURE.object_of(parameters["architecture"])
+        if architecture is not None and not isinstance(architecture, Linear):
+            segment_length = source.model_.config["segment_length"]
+            architecture = clone(architecture).set_params(segment_length=segment_length)
+        pretrained = clone(PRETRAINED.object_of(parameters["pretrained"]), safe=False).set_params(weights=source)
+        return {"window_size": source.window_size_, "architecture": architecture, "pretrained": pretrained}
 
     def _predict(self, fh: ForecastingHorizon, X: pd.DataFrame | None) -> pd.DataFrame:
         return self._chosen(self.estimator_.predict(self._steps(fh), X=self._numbered(X)), fh)
@@ -220,7 +233,8 @@ class LSTMForecaster(BaseForecaster):
         -------
         list of dict
         """
-        small = {"window_size": 2, "hidden_size": 4, "max_epochs": 1, "validation_fraction": 0.5, "random_state": 0}
+        small: dict[str, Any] = {"window_size": 2, "hidden_size": 4, "max_epochs": 1, "random_state": 0}
+        small["early_stopping"] = EarlyStopping(validation_fraction=0.5)
         return [small, small | {"channels": "together", "loss": "quantile", "missing": "mask"}]
 
 

@@ -27,11 +27,11 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from fnmatch import fnmatchcase
 from numbers import Integral, Real
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,12 +39,13 @@ from sklearn.frozen import FrozenEstimator
 
 from lstmforecast import _core
 from lstmforecast.contract.core_options import TransferOptions
+from lstmforecast.contract.parameter_group import GroupedParameter, ParameterGroup
 from lstmforecast.contract.plain import plain
 from lstmforecast.contract.rules import Number
 from lstmforecast.export.persistence import read_weights
 from lstmforecast.fitting.ensemble import Ensemble, members_of
 
-__all__ = ["GradualUnfreezing", "Unfreeze"]
+__all__ = ["GradualUnfreezing", "Pretrained", "Unfreeze"]
 
 
 class Weights(dict[str, NDArray[np.float32]]):
@@ -61,6 +62,40 @@ Patterns = str | Sequence[str]
 _LINE, _KNOWN = "skip.weight", "known.weight"
 # Layers whose shapes depend on horizon, window and targets.
 _HEADS = ("fc", "skip", "known")
+
+
+@dataclass(eq=False, repr=False)
+class Pretrained(ParameterGroup):
+    """Weights that a training begins with, and how it treats them.
+
+    Parameters
+    ----------
+    weights : path, fitted estimator, torch.nn.Module, state dict or None, default=None
+        Those whose name and shape match the network are taken, the others are initialised as usual; ``pretrained_``
+        lists both. A warning names a layer, other than the last, of which only a part matches. None: all weights are
+        initialised as usual, or with ``warm_start`` those of the fit before.
+    freeze : str, list of str or None, default=None
+        Patterns of parameter names, such as ``"lstm.*"``, that are not trained; of pretrained weights, those that were
+        taken. `GradualUnfreezing` trains them later.
+    learning_rates : dict of str to float or None, default=None
+        Learning rates by patterns of parameter names, ``{"lstm.*": 1e-4}``, in place of ``learning_rate``. The first
+        pattern that matches counts; ``lr_schedule`` applies to all.
+
+    Examples
+    --------
+    >>> from lstmforecast import LSTMForecaster, Pretrained
+    >>> forecaster = LSTMForecaster(pretrained=Pretrained("energy.safetensors", freeze="lstm.*"))
+    """
+
+    bare: ClassVar[str] = "weights"
+    flat_names: ClassVar[dict[str, str]] = {"weights": "pretrained"}
+    weights: Any = None
+    _: KW_ONLY
+    freeze: Patterns | None = None
+    learning_rates: Mapping[str, float] | None = None
+
+
+PRETRAINED = GroupedParameter("pretrained", Pretrained, example='Pretrained("model.safetensors", freeze="lstm.*")')
 
 
 @dataclass(frozen=True)

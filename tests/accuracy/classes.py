@@ -21,15 +21,21 @@ from tests.accuracy.scoring import THREADS
 from tests.accuracy.series import OPEN_DATA
 from tests.bench.report import Table
 
-from lstmforecast import LSTMClassifier, windows
+from lstmforecast import LSTMClassifier, Sampling, windows
 
 HOURS = 24  # that are seen
 AHEADS = (1, 6)
 CLASSES = ["NE", "NW", "SE", "cv"]
 BALANCED = {"class_weight": "balanced"}
 # The settings that `choose` prints as best.
-CHOSEN: dict[str, Any] = {"num_layers": 2, "dropout": 0.2, "batch_size": 256, "steps_per_epoch": 20, "max_epochs": 60}
-CHOSEN |= {"patience": 10, **BALANCED}
+CHOSEN: dict[str, Any] = {
+    "num_layers": 2,
+    "dropout": 0.2,
+    "batch_size": 256,
+    "sampling": Sampling(steps_per_epoch=20),
+    "max_epochs": 60,
+}
+CHOSEN |= {**BALANCED, "early_stopping": 10}
 C = 0.01
 
 Make = Callable[[int], Any]

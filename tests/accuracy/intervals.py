@@ -9,7 +9,7 @@ from tests.accuracy.etth1 import TEST, TRAIN, VALIDATION, VALIDATION_FRACTION, v
 from tests.accuracy.scoring import THREADS
 from tests.bench.report import Table
 
-from lstmforecast import LSTMForecaster, backtest
+from lstmforecast import EarlyStopping, LSTMForecaster, backtest
 from lstmforecast.evaluation.scoring import MODEL, naive_forecast
 from lstmforecast.uncertainty.calibration import Calibration, levels_of
 from lstmforecast.uncertainty.errors import calibration_origins
@@ -20,7 +20,12 @@ DAY = 24
 
 def rows_of(name: str, horizon: int, seed: int = 0) -> list[dict[str, Any]]:
     """Coverage and width for one horizon."""
-    model = LSTMForecaster(horizon, validation_fraction=VALIDATION_FRACTION, n_threads=THREADS, random_state=seed)
+    model = LSTMForecaster(
+        horizon,
+        early_stopping=EarlyStopping(validation_fraction=VALIDATION_FRACTION),
+        n_threads=THREADS,
+        random_state=seed,
+    )
     result = backtest(model, variables(name), folds=TEST, season_length=DAY, coverage=COVERAGES)
     values, steps = result.observations.values, np.arange(horizon)
     held_out = calibration_origins(TRAIN, TRAIN + VALIDATION, horizon)[:, np.newaxis]

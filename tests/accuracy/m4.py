@@ -14,7 +14,7 @@ from tests.accuracy.scoring import THREADS, Methods
 from tests.accuracy.series import OPEN_DATA
 from tests.bench.report import Table
 
-from lstmforecast import LSTMForecaster
+from lstmforecast import LSTMForecaster, Sampling
 from lstmforecast.metrics import naive_scale
 from lstmforecast.uncertainty.calibration import Calibration, levels_of
 
@@ -145,7 +145,7 @@ def run(*, once: bool) -> list[Table]:
     if not OPEN_DATA.exists():
         return [Table("M4 hourly", "The data are not there.", [{"forecast": "-"}])]
     data = read(n_series=5 if once else None)
-    methods = {"defaults": {"max_epochs": 1, "steps_per_epoch": 5}} if once else METHODS
+    methods = {"defaults": {"max_epochs": 1, "sampling": Sampling(steps_per_epoch=5)}} if once else METHODS
     rows = [row_of(data, name, changes, 1 if once else 3) for name, changes in methods.items()]
     note = (
         f"Means over series; over 3 seeds, with half the range of OWA (+-); {THREADS} threads, seconds of fit and\n"

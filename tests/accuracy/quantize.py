@@ -6,13 +6,13 @@ from tests.accuracy.etth1 import TRAIN, VALIDATION, variables
 from tests.accuracy.scoring import THREADS
 from tests.bench.report import Table
 
-from lstmforecast import LSTMForecaster, quantization_report
+from lstmforecast import LSTM, LSTMForecaster, quantization_report
 
 SETTINGS = {
     "defaults": {},
     "256 units": {"hidden_size": 256},
     "96 ahead": {"horizon": 96},
-    "hour by hour": {"linear_skip": False, "segment_length": 1, "window_size": 96},
+    "hour by hour": {"architecture": LSTM(segment_length=1, linear_skip=False), "window_size": 96},
     "quantiles": {"loss": "quantile"},
     "attention": {"architecture": "attention"},
 }

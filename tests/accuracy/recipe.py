@@ -13,7 +13,7 @@ from tests.bench.convergence import Curve, first, stale
 from tests.bench.report import Table
 from torch import nn
 
-from lstmforecast import LSTMForecaster
+from lstmforecast import EarlyStopping, LSTMForecaster
 
 WINDOW, HORIZON, HIDDEN, BATCH, RATE = 96, 96, 64, 32, 1e-3
 
@@ -69,7 +69,11 @@ def ours(y: Any, horizon: int) -> tuple[Curve, float]:
         curve.seconds.append(time.perf_counter() - begin)
 
     # the loss that the recipe minimises, so that the curves can be compared
-    options: dict[str, Any] = {"loss": "mse", "validation_fraction": VALIDATION_FRACTION, "n_threads": THREADS}
+    options: dict[str, Any] = {
+        "loss": "mse",
+        "early_stopping": EarlyStopping(validation_fraction=VALIDATION_FRACTION),
+        "n_threads": THREADS,
+    }
     LSTMForecaster(horizon, **options, random_state=0, callbacks=[note]).fit(y)
     return curve, time.perf_counter() - begin
 

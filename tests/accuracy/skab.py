@@ -11,14 +11,19 @@ import pandas as pd
 from tests.accuracy.series import OPEN_DATA
 from tests.bench.report import Table
 
-from lstmforecast import LSTMAnomalyDetector, LSTMForecaster
+from lstmforecast import LSTM, LSTMAnomalyDetector, LSTMForecaster
 
 FOLDER = OPEN_DATA / "industrial" / "skab" / "valve1"
 N_FIRST = 400
 LABELS = ["anomaly", "changepoint"]
 # Forecasts that return to the levels of the first rows, so that a new level stays an error, and a threshold that learns
 # no anomalies, so that a long one stays one.
-FORECASTER: dict[str, Any] = {"window_size": 24, "normalize": None, "linear_skip": False, "channels": "together"}
+FORECASTER: dict[str, Any] = {
+    "window_size": 24,
+    "normalize": None,
+    "architecture": LSTM(linear_skip=False),
+    "channels": "together",
+}
 SETTINGS: dict[str, dict[str, Any]] = {"defaults": {}, "levels": {"threshold": "pot", "smoothing": 12}}
 
 

@@ -9,7 +9,7 @@ from tests.accuracy.etth1 import TEST, VALIDATION, VALIDATION_FRACTION, variable
 from tests.accuracy.scoring import THREADS
 from tests.bench.report import Table
 
-from lstmforecast import LSTMForecaster, backtest, tune
+from lstmforecast import EarlyStopping, LSTMForecaster, backtest, tune
 
 CASES = (("all 7", 24), ("OT", 24), ("all 7", 96))
 SECONDS = 600
@@ -38,7 +38,11 @@ def tuned(name: str, horizon: int, search: dict[str, Any]) -> tuple[list[dict[st
 
 
 def _test(given: LSTMForecaster, y: Any, seed: int, changes: dict[str, Any]) -> dict[str, float]:
-    settings = {"validation_fraction": VALIDATION_FRACTION, "random_state": seed, "n_threads": THREADS} | changes
+    settings = {
+        "early_stopping": EarlyStopping(validation_fraction=VALIDATION_FRACTION),
+        "random_state": seed,
+        "n_threads": THREADS,
+    } | changes
     model = LSTMForecaster(given.horizon, **settings)
     return backtest(model, y, folds=TEST, scaled=True).scores["MSE"].to_dict()
 

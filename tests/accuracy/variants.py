@@ -11,10 +11,10 @@ import numpy as np
 from tests.accuracy.scoring import THREADS
 from tests.bench.report import Table
 
-from lstmforecast import LSTMClassifier, LSTMRegressor
+from lstmforecast import CNNLSTM, LSTM, LSTMClassifier, LSTMRegressor, Sampling, Transformer
 
 Data = tuple[np.ndarray, np.ndarray]
-FAST = {"hidden_size": 32, "batch_size": 64, "max_epochs": 100_000, "patience": 200}
+FAST = {"hidden_size": 32, "batch_size": 64, "max_epochs": 100_000, "early_stopping": 200}
 
 
 class Task(NamedTuple):
@@ -69,7 +69,7 @@ TASKS = [
         50,
         LSTMClassifier,
         # a filter of more than a period of the slowest wave
-        {"lstm": {}, "cnn_lstm": {"architecture": "cnn_lstm", "kernel_size": 25}},
+        {"lstm": {}, "cnn_lstm": {"architecture": CNNLSTM(kernel_size=25)}},
     ),
     Task(
         "cue",
@@ -80,8 +80,8 @@ TASKS = [
         LSTMClassifier,
         {
             "lstm": {},
-            "lstm, segments": {"segment_length": 50},
-            "transformer, segments": {"architecture": "transformer", "segment_length": 50},
+            "lstm, segments": {"architecture": LSTM(segment_length=50)},
+            "transformer, segments": {"architecture": Transformer(segment_length=50)},
         },
     ),
 ]
@@ -97,7 +97,7 @@ def learn(task: Task, network: dict[str, Any], data: tuple[Data, Data], seconds:
         n_epochs += 1
         return time.perf_counter() > end
 
-    options = FAST | network | {"steps_per_epoch": task.steps_per_epoch, "n_threads": THREADS}
+    options = FAST | network | {"sampling": Sampling(steps_per_epoch=task.steps_per_epoch), "n_threads": THREADS}
     model = task.estimator(**options, callbacks=[late], random_state=0).fit(X, y)
     return {"steps": task.steps_per_epoch * n_epochs, "score": float(model.score(X_test, y_test))}
 

@@ -13,7 +13,7 @@ import torch
 from tests.bench.report import Table
 from torch import nn
 
-from lstmforecast import LSTMRegressor
+from lstmforecast import Adam, EarlyStopping, LSTMRegressor
 
 ETTH1 = Path(__file__).parents[2] / "notebooks" / "data" / "ETTh1.csv"
 HORIZON, HIDDEN, BATCH, RATE = 24, 64, 32, 3e-3
@@ -61,11 +61,7 @@ def ours(data: Data, epochs: int, threads: int) -> Curve:
         curve.seconds.append(time.perf_counter() - begin)
 
     held_out = 1 - data.n_train / len(data.windows)
-    model = LSTMRegressor(
-        hidden_size=HIDDEN, learning_rate=RATE, batch_size=BATCH, clip_grad_norm=1.0, scaler=None,
-        max_epochs=epochs, patience=PATIENCE, validation_fraction=held_out, n_threads=threads, random_state=0,
-        callbacks=[note],
-    )  # fmt: skip
+    model = LSTMRegressor(hidden_size=HIDDEN, learning_rate=RATE, batch_size=BATCH, optimizer=Adam(clip_grad_norm=1.0), scaler=None, max_epochs=epochs, early_stopping=EarlyStopping(patience=PATIENCE, validation_fraction=held_out), n_threads=threads, random_state=0, callbacks=[note])  # fmt: skip
     model.fit(data.windows, data.targets)
     return curve
 

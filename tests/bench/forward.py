@@ -13,7 +13,7 @@ from tests.bench.networks import SIZES, Plain, Size
 from tests.bench.report import Table
 from tests.bench.timing import alternate, medians
 
-from lstmforecast import LSTMForecaster, LSTMRegressor
+from lstmforecast import LSTM, LSTMForecaster, LSTMRegressor
 
 Call = Callable[[], Any]
 
@@ -32,12 +32,16 @@ def fitted(size: Size, threads: int) -> tuple[LSTMRegressor, LSTMForecaster, Pla
     """A regressor and a forecaster on raw numbers, and a plain module with the regressor's weights."""
     rng = np.random.default_rng(0)
     shared: dict[str, Any] = {"hidden_size": size.hidden, "num_layers": size.layers, "max_epochs": 1, "scaler": None}
-    shared |= {"patience": None, "n_threads": threads, "random_state": 0}
+    shared |= {"early_stopping": None, "n_threads": threads, "random_state": 0}
     windows = rng.normal(size=(64, size.window, size.features))
     regressor = LSTMRegressor(**shared).fit(windows, windows[:, -1, 0])
     series = rng.normal(size=(size.window + 64, size.features))
     forecaster = LSTMForecaster(
-        window_size=size.window, segment_length=1, linear_skip=False, channels="together", normalize=None, **shared
+        window_size=size.window,
+        architecture=LSTM(segment_length=1, linear_skip=False),
+        channels="together",
+        normalize=None,
+        **shared,
     ).fit(series)
     module = Plain(size).eval()
     module.load_state_dict(regressor.state_dict())

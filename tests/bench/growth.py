@@ -17,12 +17,17 @@ HIDDEN = (16, 32, 64, 128, 256, 512)
 PANELS = (1000, 10_000)
 LENGTHS = (10_000, 100_000, 1_000_000, 10_000_000)
 # Points, window, and what else is asked of the forecaster.
-LONG = (1_000_000, 10_000, ({}, {"segment_length": 1}, {"segment_length": 1, "tbptt": 200}))
+LONG = (
+    1_000_000,
+    10_000,
+    ({}, {"architecture": LSTM(segment_length=1)}, {"architecture": LSTM(segment_length=1, tbptt=200)}),
+)
 
 # Trains on a few hundred windows from all over a series: what grows with the series is neither time nor batches.
 TRAIN = """
 import json, sys, time
 import numpy as np
+from lstmforecast import LSTM
 from lstmforecast import LSTMForecaster
 
 def status(name):

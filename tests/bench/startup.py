@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from tests.bench.report import Table
 
-from lstmforecast import LSTMForecaster
+from lstmforecast import LSTM, LSTMForecaster
 
 # What a process says of itself last; VmHWM counts from its own start, unlike the maximum that the parent is told.
 PEAK = """
@@ -60,8 +60,8 @@ def run_once(python: str, script: str) -> dict[str, float]:
 def prepare(folder: Path) -> None:
     """The same network as both programs find it."""
     y = np.sin(np.arange(200) / 4)
-    plain: dict[str, Any] = {"linear_skip": False, "segment_length": 1, "num_layers": 2}
-    model = LSTMForecaster(24, window_size=96, max_epochs=1, patience=None, **plain)
+    plain: dict[str, Any] = {"architecture": LSTM(segment_length=1, linear_skip=False), "num_layers": 2}
+    model = LSTMForecaster(24, window_size=96, max_epochs=1, early_stopping=None, **plain)
     model.fit(y).save(folder / "model.safetensors")
     torch.save(model.state_dict(), folder / "model.pt")
     np.save(folder / "window.npy", y[-96:].astype(np.float32).reshape(1, 96, 1))

@@ -9,7 +9,7 @@ import pytest
 from sklearn.base import BaseEstimator, clone
 
 import lstmforecast
-from lstmforecast import thresholds
+from lstmforecast import CNNLSTM, LSTM, Sampling, thresholds
 
 Y = np.sin(np.arange(80) * 0.3)
 X = np.random.default_rng(0).normal(size=(30, 8))
@@ -17,7 +17,7 @@ HOURS = pd.Series(Y, pd.date_range("2026-01-01", periods=80, freq="h"))
 TEXT = "to be, or not to be, that is the question: " * 12
 NETWORK = {"hidden_size": 4, "max_epochs": 1, "random_state": 0, "n_threads": 1}
 FAST = {
-    "LSTMForecaster": NETWORK | {"window_size": 8, "horizon": 2, "steps_per_epoch": 1},
+    "LSTMForecaster": NETWORK | {"window_size": 8, "horizon": 2, "sampling": Sampling(steps_per_epoch=1)},
     "LSTMRegressor": NETWORK,
     "LSTMClassifier": NETWORK,
     "CharLSTM": NETWORK | {"sequence_length": 8, "embedding_size": 4},
@@ -74,13 +74,13 @@ OBJECTS = {"callbacks", "pretrained", "forecaster", "checkpoint"}
 # What a parameter needs beside it.
 BESIDE = {
     "quantiles": {"loss": "quantile"},
-    "kernel_size": {"architecture": "cnn_lstm", "out_channels": 3},
-    "out_channels": {"architecture": "cnn_lstm", "kernel_size": 3},
+    "kernel_size": {"architecture": CNNLSTM(out_channels=3)},
+    "out_channels": {"architecture": CNNLSTM(kernel_size=3)},
     "num_heads": {"architecture": "attention"},
     "dim_feedforward": {"architecture": "transformer"},
     "causal": {"architecture": "transformer"},
     "dropout": {"num_layers": 2},
-    "tbptt": {"segment_length": 1},
+    "tbptt": {"architecture": LSTM(segment_length=1)},
 }
 ESTIMATORS = [
     each

@@ -17,6 +17,7 @@ from lstmforecast import (
     LSTMForecaster,
     LSTMRegressor,
     MinMaxScaler,
+    Pretrained,
     RobustScaler,
     StandardScaler,
     windows,
@@ -110,7 +111,7 @@ def test_what_a_callback_raises_is_raised_and_nothing_is_learned() -> None:
         (regressor(patience=2, scaler=None, lr_schedule="cosine"), np.column_stack([Y, -Y])),
         (regressor(scaler=StandardScaler(), augment=["jitter"]), Y),
         (regressor(architecture="transformer"), Y),
-        (LSTMClassifier(**FAST, class_weight="balanced", patience=10), LABELS),
+        (LSTMClassifier(class_weight="balanced", early_stopping=10, **FAST), LABELS),
     ],
     ids=["dropout", "patience", "scaler", "transformer", "classifier"],
 )
@@ -144,7 +145,7 @@ def test_the_checkpoints_of_the_user_stay_theirs(tmp_path) -> None:
 
 
 def test_layers_thaw_as_without_a_callback() -> None:
-    options = {"freeze": "lstm.*", "callbacks": [GradualUnfreezing({2: "lstm.*"})]}
+    options = {"pretrained": Pretrained(freeze="lstm.*"), "callbacks": [GradualUnfreezing({2: "lstm.*"})]}
     plain = regressor(**options).fit(X, Y)
     observer = Observer()
     watched = regressor(**options).set_callbacks(observer).fit(X, Y)

@@ -9,7 +9,7 @@ import numpy as np
 from tests.fuzz.mutators import change_file as mutate
 from tests.fuzz.outcome import check_message
 
-from lstmforecast import CharLSTM, LSTMForecaster, LSTMRegressor
+from lstmforecast import LSTM, Attention, CharLSTM, LSTMForecaster, LSTMRegressor, Sampling, Transformer
 
 __all__ = ["mutate", "run_one", "seeds"]
 
@@ -21,12 +21,12 @@ _NAME = "epoch_000002.safetensors"
 def _trainings(folder: Path, **options: object) -> list[tuple[object, tuple[object, ...]]]:
     """Estimators with checkpoints in a folder, and what they are fitted to."""
     fast = {"hidden_size": 4, "max_epochs": 3, "n_threads": 1, "checkpoint": folder} | options
-    few = fast | {"steps_per_epoch": 2}
-    small = few | {"window_size": 8, "segment_length": 2}
+    few = fast | {"sampling": Sampling(steps_per_epoch=2)}
+    small = few | {"window_size": 8, "architecture": LSTM(segment_length=2)}
     return [
         (LSTMForecaster(3, **small), (_SERIES,)),
-        (LSTMForecaster(3, architecture="attention", num_heads=2, **small), (_SERIES,)),
-        (LSTMForecaster(3, architecture="transformer", num_heads=2, lr_schedule="plateau", **small), (_SERIES,)),
+        (LSTMForecaster(3, architecture=Attention(num_heads=2), **small), (_SERIES,)),
+        (LSTMForecaster(3, architecture=Transformer(num_heads=2), lr_schedule="plateau", **small), (_SERIES,)),
         (LSTMRegressor(**few), (_SERIES.reshape(5, 8), _SERIES[:5])),
         (CharLSTM(embedding_size=3, sequence_length=8, batch_size=2, **fast), (_TEXT,)),
     ]

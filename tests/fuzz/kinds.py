@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lstmforecast import CharLSTM, LSTMAnomalyDetector, LSTMClassifier, LSTMForecaster, LSTMRegressor
+from lstmforecast import LSTM, CharLSTM, LSTMAnomalyDetector, LSTMClassifier, LSTMForecaster, LSTMRegressor, Sampling
 from lstmforecast.augment import jitter
 
-_FAST = {"hidden_size": 4, "max_epochs": 1, "steps_per_epoch": 2, "random_state": 0, "n_threads": 1}
-_SMALL = _FAST | {"window_size": 8, "segment_length": 2}
+_FAST = {"hidden_size": 4, "max_epochs": 1, "sampling": Sampling(steps_per_epoch=2), "random_state": 0, "n_threads": 1}
+_SMALL = _FAST | {"window_size": 8, "architecture": LSTM(segment_length=2)}
 
 
 def _values(n: int = 60, columns: int = 1) -> np.ndarray:

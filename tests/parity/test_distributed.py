@@ -13,7 +13,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from tests.parity import together
 
-from lstmforecast import LSTMForecaster, LSTMRegressor, backtest
+from lstmforecast import Device, LSTMForecaster, LSTMRegressor, backtest
 from lstmforecast.distributed import join, threads_of_process
 
 pytestmark = pytest.mark.alone
@@ -111,7 +111,7 @@ def test_the_best_weights_outlive_a_process_that_is_killed(tmp_path):
     # one process can go on where two have ended
     checkpoint, seen = tmp_path / "checkpoints0", []
     n_epochs = len(model.history_)
-    going_on = {"distributed": False, "max_epochs": n_epochs + 2, "checkpoint": checkpoint}
+    going_on = {"device": Device(distributed=False), "max_epochs": n_epochs + 2, "checkpoint": checkpoint}
     together.endless([seen.append], **going_on).fit(together.series())
     assert [record["epoch"] for record in seen][-2:] == [n_epochs + 1, n_epochs + 2]
     assert seen[0]["epoch"] >= 3
@@ -167,7 +167,7 @@ def test_what_goes_wrong_at_the_end_costs_nothing(monkeypatch, error, stop_reaso
         raise error
 
     monkeypatch.setattr(dist, "all_gather_object", fail)
-    model = LSTMForecaster(3, window_size=12, max_epochs=1, distributed=True)
+    model = LSTMForecaster(3, window_size=12, max_epochs=1, device=Device(distributed=True))
     with pytest.raises(type(error), match=text):
         model.fit(together.series())
     assert (model.stop_reason_, model.n_epochs_) == (stop_reason, 1)
@@ -193,17 +193,17 @@ def test_without_torchrun_there_is_a_clear_error(monkeypatch):
 def test_what_does_not_go_together_is_refused():
     y = together.series()
     with pytest.raises(ValueError, match=r"expected n_estimators=1 with distributed=True.*got 2"):
-        LSTMForecaster(distributed=True, n_estimators=2).fit(y)
+        LSTMForecaster(device=Device(distributed=True), n_estimators=2).fit(y)
     with pytest.raises(ValueError, match="expected distributed to be False or True, got 'auto'"):
-        LSTMRegressor(distributed="auto").fit(y, y[:, 0])
+        LSTMRegressor(device=Device(distributed="auto")).fit(y, y[:, 0])
     with pytest.raises(ValueError, match=r"expected distributed_timeout to be a number above 0 and .*, got 0"):
-        LSTMForecaster(distributed_timeout=0).fit(y)
+        LSTMForecaster(device=Device(timeout=0)).fit(y)
     with pytest.raises(ValueError, match="expected n_jobs=None for distributed=True"):
-        backtest(LSTMForecaster(distributed=True), y, n_jobs=2, folds=20)
+        backtest(LSTMForecaster(device=Device(distributed=True)), y, n_jobs=2, folds=20)
 
 
 def test_parameters_are_cloned_and_off_unless_asked_for():
-    forecaster = LSTMForecaster(distributed=True, distributed_timeout=5.0)
+    forecaster = LSTMForecaster(device=Device(distributed=True, timeout=5.0))
     assert clone(forecaster).get_params()["distributed_timeout"] == 5.0
     assert LSTMForecaster().distributed is False
 

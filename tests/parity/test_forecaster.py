@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose
 from sklearn.linear_model import Ridge
 
-from lstmforecast import LSTMForecaster
+from lstmforecast import LSTM, Device, LSTMForecaster
 
 
 def _series(k):
@@ -17,10 +17,7 @@ def _series(k):
 @pytest.mark.parametrize("linear_skip", [True, False])
 def test_both_backends_train_the_same_network(channels, linear_skip):
     fits = [
-        LSTMForecaster(
-            6, window_size=48, segment_length=12, channels=channels, linear_skip=linear_skip, hidden_size=16,
-            max_epochs=5, batch_size=64, random_state=0, backend=backend, n_threads=1,
-        ).fit(_series(3))
+        LSTMForecaster(6, window_size=48, architecture=LSTM(segment_length=12, linear_skip=linear_skip), channels=channels, hidden_size=16, max_epochs=5, batch_size=64, random_state=0, device=Device(backend=backend), n_threads=1).fit(_series(3))
         for backend in ("fused", "torch")
     ]  # fmt: skip
     histories = [fit.history_[["train_loss", "val_loss"]].to_numpy() for fit in fits]
@@ -48,7 +45,7 @@ def _windows(y, start, stop):
 @pytest.mark.parametrize("held_out", [False, True])
 def test_the_linear_way_is_scikit_learns_ridge(held_out):
     y = _series(1)[:, 0]
-    patience = {} if held_out else {"patience": None}
+    patience = {} if held_out else {"early_stopping": None}
     model = LSTMForecaster(
         4, window_size=24, architecture="linear", scaler=None, normalize=None, random_state=0, **patience
     ).fit(y)

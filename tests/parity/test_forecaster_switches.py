@@ -7,15 +7,12 @@ import torch
 from numpy.testing import assert_allclose
 from tests.parity.networks import CONFIG
 
-from lstmforecast import LSTMForecaster, _core
+from lstmforecast import LSTM, Device, LSTMForecaster, Sampling, _core
 
 LOSSES = ["mse", "mae", "huber", "quantile", "normal", "student_t", "negative_binomial"]
 # Five steps of Adam, of batches of an odd size: of an even one, the slopes of an absolute error may add up to 0, or to
 # what is left by rounding, whose sign is worth a step to Adam.
-FAST = {
-    "horizon": 5, "window_size": 12, "segment_length": 3, "hidden_size": 6, "max_epochs": 1, "steps_per_epoch": 5,
-    "batch_size": 31, "random_state": 0, "n_threads": 1,
-}  # fmt: skip
+FAST = {"horizon": 5, "window_size": 12, "architecture": LSTM(segment_length=3), "hidden_size": 6, "max_epochs": 1, "sampling": Sampling(steps_per_epoch=5), "batch_size": 31, "random_state": 0, "n_threads": 1}  # fmt: skip
 N = 140
 
 
@@ -247,8 +244,8 @@ def test_augmentation(method, channels):
 def test_gradients_of_what_is_known_in_advance(n_targets, n_known, segment_length):
     n_features, horizon = n_targets + 1 + n_known, 5
     sizes = {"n_targets": n_targets, "n_known": n_known, "n_features": n_features, "horizon": horizon}
-    config = CONFIG | sizes | {"linear_skip": True, "segment_length": segment_length}
-    models = [_core.Model(config | {"backend": backend}) for backend in ("fused", "torch")]
+    config = CONFIG | sizes | {"architecture": LSTM(segment_length=segment_length, linear_skip=True)}
+    models = [_core.Model(config | {"device": Device(backend=backend)}) for backend in ("fused", "torch")]
     rng = np.random.default_rng(0)
     # it starts from zeros, which would hide mistakes
     shapes = {name: array.shape for name, array in models[0].parameters().items()}

@@ -9,12 +9,12 @@ from numpy.testing import assert_allclose, assert_array_equal
 from tests.parity.networks import TRAINING, pair, windows_of
 from tests.parity.variants import variant_pair
 
-from lstmforecast import LSTMClassifier, LSTMForecaster, LSTMRegressor
+from lstmforecast import LSTM, Adam, Device, LSTMClassifier, LSTMForecaster, LSTMRegressor, Pretrained, Transformer
 
 BATCH, N_EPOCHS = 32, 6
 NETWORKS = [
     ("lstm", {"num_layers": 2}),
-    ("lstm", {"bidirectional": True}),
+    ("lstm", {"architecture": LSTM(bidirectional=True)}),
     ({"attention": {"num_heads": 4}}, {}),
     ({"cnn_lstm": {"kernel_sizes": [3], "out_channels": 6}}, {}),
 ]
@@ -47,7 +47,7 @@ def test_training_is_pytorchs_on_a_module_of_bfloat16(architecture, changes):
     X, y = windows_of(model, ROWS)
     single = _pytorchs(copy.deepcopy(module), X, y, half=False)
     half = _pytorchs(module, X, y, half=True)
-    options = {"precision": "bfloat16", "max_epochs": N_EPOCHS, "batch_size": BATCH}
+    options = {"device": Device(precision="bfloat16"), "max_epochs": N_EPOCHS, "batch_size": BATCH}
     ours = model.fit_series(ROWS, TRAINING | options)["history"]["train_loss"]
     # bfloat16 rounds to 2^-9, in other places here and there: what it changes at all is the measure
     spread = np.abs(half / single - 1).max()
@@ -63,26 +63,34 @@ def test_training_is_pytorchs_on_a_module_of_bfloat16(architecture, changes):
     "options",
     [
         {},
-        {"num_layers": 2, "dropout": 0.3, "accumulate_grad_batches": 2, "clip_grad_norm": 0.1},
-        {"supervision": "every", "segment_length": 4, "tbptt": 3},
+        {"num_layers": 2, "dropout": 0.3, "optimizer": Adam(clip_grad_norm=0.1, accumulate_grad_batches=2)},
+        {"architecture": LSTM(segment_length=4, tbptt=3, supervision="every")},
         {"architecture": "attention", "num_layers": 2, "dropout": 0.3},
         {"architecture": "cnn_lstm", "dropout": 0.3},
-        {"architecture": "transformer", "causal": True, "dropout": 0.3},
+        {"architecture": Transformer(causal=True), "dropout": 0.3},
         {"loss": "quantile"},
-        {"layer_devices": ["cpu", "cpu"], "num_layers": 2},
-        {"freeze": "lstm.*"},
+        {"device": Device(layer_devices=["cpu", "cpu"]), "num_layers": 2},
+        {"pretrained": Pretrained(freeze="lstm.*")},
     ],
     ids=str,
 )
 def test_forecasts_are_nearly_those_of_single_precision(options):
     y = np.sin(np.arange(400) / 5) + np.random.default_rng(0).normal(0, 0.1, 400)
-    network = {"window_size": 24, "hidden_size": 16, "max_epochs": 5, "random_state": 0, "backend": "torch"} | options
-    single, half = (LSTMForecaster(3, **network, precision=precision).fit(y) for precision in ("float32", "bfloat16"))
+    network = {
+        "window_size": 24,
+        "hidden_size": 16,
+        "max_epochs": 5,
+        "random_state": 0,
+        "device": Device(backend="torch"),
+    } | options
+    single, half = (
+        LSTMForecaster(3, device=Device(precision=precision), **network).fit(y) for precision in ("float32", "bfloat16")
+    )
     losses = [forecaster.history_["val_loss"].min() for forecaster in (single, half)]
     assert losses[0] != losses[1]
     # a hundred steps from the same weights on the same batches, gradients right to three digits
     assert losses[1] == pytest.approx(losses[0], rel=0.1)
-    again = LSTMForecaster(3, **network, precision="bfloat16").fit(y)
+    again = LSTMForecaster(3, device=Device(precision="bfloat16"), **network).fit(y)
     assert_array_equal(again.history_["val_loss"], half.history_["val_loss"])
 
 
@@ -96,6 +104,6 @@ def test_rows_are_learned_too(kind):
 
 def test_our_own_kernel_refuses_it():
     with pytest.raises(ValueError, match=r"expected backend='torch' or a GPU with precision='bfloat16', got our own"):
-        LSTMForecaster(precision="bfloat16", window_size=5).fit(np.arange(99.0))
+        LSTMForecaster(device=Device(precision="bfloat16"), window_size=5).fit(np.arange(99.0))
     with pytest.raises(ValueError, match=r"expected precision to be 'float32' or 'bfloat16', got 'float16'"):
-        LSTMForecaster(precision="float16").fit(np.arange(99.0))
+        LSTMForecaster(device=Device(precision="float16")).fit(np.arange(99.0))

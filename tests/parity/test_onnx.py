@@ -25,18 +25,18 @@ from tests.parity.test_forecaster_switches import (
 )
 
 import lstmforecast
-from lstmforecast import LSTMForecaster
+from lstmforecast import CNNLSTM, LSTM, Attention, LSTMForecaster, Transformer
 from lstmforecast.fitting.distribution import mean
 from lstmforecast.fitting.roll import ends_of
 
 ARCHITECTURES = [
-    {"architecture": "lstm", "num_layers": 2, "bidirectional": True},
+    {"architecture": LSTM(bidirectional=True), "num_layers": 2},
     {"architecture": "linear"},
-    {"architecture": "attention", "num_heads": 2},
-    {"architecture": "attention", "num_heads": 3, "bidirectional": True, "num_layers": 2},
-    {"architecture": "cnn_lstm", "kernel_size": [3, 2], "out_channels": 5, "bidirectional": True},
-    {"architecture": "transformer", "num_heads": 2},
-    {"architecture": "transformer", "num_heads": 3, "causal": True, "num_layers": 2, "dim_feedforward": 8},
+    {"architecture": Attention(num_heads=2)},
+    {"architecture": Attention(bidirectional=True, num_heads=3), "num_layers": 2},
+    {"architecture": CNNLSTM(bidirectional=True, kernel_size=[3, 2], out_channels=5)},
+    {"architecture": Transformer(num_heads=2)},
+    {"architecture": Transformer(num_heads=3, dim_feedforward=8, causal=True), "num_layers": 2},
 ]
 
 
@@ -111,7 +111,12 @@ def test_own_quantiles_and_a_single_one(session):
 def test_supervision_of_every_step(session, normalize, channels):
     y, past = _with_gaps(_hours()), _covariates()
     y.iloc[40:44, 0] = np.nan
-    switches = {"normalize": normalize, "channels": channels, "supervision": "every", "missing": "mask"}
+    switches = {
+        "normalize": normalize,
+        "channels": channels,
+        "architecture": LSTM(supervision="every"),
+        "missing": "mask",
+    }
     model = _fit(y, None, past, **switches)
     windows = _windows(model, y, X_past=past, origins=(12, 40, 52, 83, N))
     assert np.isnan(windows[2, :4, 0]).all()

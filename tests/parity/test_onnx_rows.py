@@ -8,15 +8,15 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from lstmforecast import LSTMClassifier, LSTMRegressor
+from lstmforecast import CNNLSTM, LSTM, Attention, LSTMClassifier, LSTMRegressor, Transformer
 
 FAST = {"hidden_size": 8, "max_epochs": 2, "random_state": 0, "n_threads": 1}
 ARCHITECTURES = [
     {},
-    {"bidirectional": True, "num_layers": 2, "segment_length": 2},
-    {"architecture": "attention", "num_heads": 2},
-    {"architecture": "cnn_lstm", "kernel_size": 4},
-    {"architecture": "transformer", "num_heads": 2, "segment_length": 3},
+    {"architecture": LSTM(segment_length=2, bidirectional=True), "num_layers": 2},
+    {"architecture": Attention(num_heads=2)},
+    {"architecture": CNNLSTM(kernel_size=4)},
+    {"architecture": Transformer(segment_length=3, num_heads=2)},
 ]
 
 

@@ -6,7 +6,7 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from tests.parity.networks import Plain
 
-from lstmforecast import LSTMClassifier, LSTMForecaster, LSTMRegressor
+from lstmforecast import LSTM, LSTMClassifier, LSTMForecaster, LSTMRegressor
 
 FAST = {"hidden_size": 8, "max_epochs": 2, "random_state": 0, "n_threads": 1}
 
@@ -15,12 +15,23 @@ def _series(n=120, k=2):
     return np.random.default_rng(0).normal(size=(n, k)).cumsum(axis=0)
 
 
-PLAIN = {"linear_skip": False, "channels": "together", "segment_length": 1, "scaler": None, "normalize": None}
+PLAIN = {
+    "architecture": LSTM(segment_length=1, linear_skip=False),
+    "channels": "together",
+    "scaler": None,
+    "normalize": None,
+}
 
 
 @pytest.mark.parametrize(
     "changes",
-    [{}, {"num_layers": 2}, {"bidirectional": True}, {"segment_length": 4}, {"linear_skip": True, "segment_length": 3}],
+    [
+        {},
+        {"num_layers": 2},
+        {"architecture": LSTM(bidirectional=True)},
+        {"architecture": LSTM(segment_length=4)},
+        {"architecture": LSTM(segment_length=3, linear_skip=True)},
+    ],
 )
 def test_a_plain_module_loads_ours_strictly_and_predicts_the_same(changes):
     options = FAST | PLAIN | {"window_size": 12, "horizon": 3} | changes

@@ -16,15 +16,15 @@ from tests.parity.test_forecaster_switches import (
 )
 
 ARCHITECTURES = [
-    {"architecture": "attention", "num_heads": 2},
-    {"architecture": "attention", "num_heads": 3, "bidirectional": True, "num_layers": 2},
-    {"architecture": "cnn_lstm", "kernel_size": [3, 2], "out_channels": 5, "bidirectional": True},
+    {"architecture": Attention(num_heads=2)},
+    {"architecture": Attention(bidirectional=True, num_heads=3), "num_layers": 2},
+    {"architecture": CNNLSTM(bidirectional=True, kernel_size=[3, 2], out_channels=5)},
 ]
 
 
 TRANSFORMERS = [
-    {"architecture": "transformer", "num_heads": 2},
-    {"architecture": "transformer", "num_heads": 3, "causal": True, "num_layers": 2, "dim_feedforward": 8},
+    {"architecture": Transformer(num_heads=2)},
+    {"architecture": Transformer(num_heads=3, dim_feedforward=8, causal=True), "num_layers": 2},
 ]
 
 

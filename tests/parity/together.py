@@ -11,7 +11,19 @@ from pathlib import Path
 
 import numpy as np
 
-from lstmforecast import LSTMClassifier, LSTMForecaster, LSTMRegressor
+from lstmforecast import (
+    LSTM,
+    Adam,
+    Attention,
+    Device,
+    LSTMClassifier,
+    LSTMForecaster,
+    LSTMRegressor,
+    Plateau,
+    Pretrained,
+    Sampling,
+    Transformer,
+)
 from lstmforecast.transfer import Unfreeze
 
 NETWORK = {
@@ -22,34 +34,38 @@ NETWORK = {
     "random_state": 0,
     "learning_rate": 1e-2,
 }
-FORECASTER = NETWORK | {"horizon": 3, "window_size": 12, "steps_per_epoch": None, "channels": "together"}
-TABLE = NETWORK | {"patience": 3}
-TORCH, ATTENTION = {"backend": "torch"}, {"architecture": "attention", "num_heads": 2}
+FORECASTER = NETWORK | {
+    "horizon": 3,
+    "window_size": 12,
+    "sampling": Sampling(steps_per_epoch=None),
+    "channels": "together",
+}
+TABLE = NETWORK | {"early_stopping": 3}
+TORCH, ATTENTION = {"device": Device(backend="torch")}, {"architecture": Attention(num_heads=2)}
 # a batch of one row: nothing is left for the first process
-ONE = {"batch_size": 1, "steps_per_epoch": 20}
+ONE = {"batch_size": 1, "sampling": Sampling(steps_per_epoch=20)}
 # only the first process has the word for it
 THAWING = {
-    "freeze": ["lstm.*"],
-    "learning_rates": {"fc.*": 0.02},
+    "pretrained": Pretrained(freeze=["lstm.*"], learning_rates={"fc.*": 0.02}),
     "callbacks": [lambda record: Unfreeze("lstm.*_l0") if record["epoch"] == 1 else None],
 }
 FORECASTERS = {
-    "fused": {"dropout": 0.3, "num_layers": 2, "clip_grad_norm": 0.05},
-    "torch": TORCH | {"dropout": 0.3, "num_layers": 2, "clip_grad_norm": 0.05},
-    "hybrid": ATTENTION | {"dropout": 0.3, "num_layers": 2, "clip_grad_norm": 0.05},
-    "transformer": {"architecture": "transformer", "num_heads": 2},
+    "fused": {"dropout": 0.3, "num_layers": 2, "optimizer": Adam(clip_grad_norm=0.05)},
+    "torch": TORCH | {"dropout": 0.3, "num_layers": 2, "optimizer": Adam(clip_grad_norm=0.05)},
+    "hybrid": ATTENTION | {"dropout": 0.3, "num_layers": 2, "optimizer": Adam(clip_grad_norm=0.05)},
+    "transformer": {"architecture": Transformer(num_heads=2)},
     "linear": {"architecture": "linear"},
     "augmented": {"augment": ["jitter", "scale"]},
     "augmented torch": TORCH | {"augment": ["jitter", "scale"]},
-    "every step": {"supervision": "every"},
-    "every step torch": TORCH | {"supervision": "every"},
-    "truncated": {"tbptt": 5, "supervision": "every"},
+    "every step": {"architecture": LSTM(supervision="every")},
+    "every step torch": TORCH | {"architecture": LSTM(supervision="every")},
+    "truncated": {"architecture": LSTM(tbptt=5, supervision="every")},
     "quantiles": {"loss": "quantile", "channels": "independent"},
     "one row": ONE,
     "one row torch": ONE | TORCH,
     "one row hybrid": ONE | ATTENTION,
-    "stops early": {"max_epochs": 30, "patience": 1, "learning_rate": 0.3, "lr_schedule": "plateau", "lr_patience": 0},
-    "nothing held out": {"patience": None},
+    "stops early": {"max_epochs": 30, "early_stopping": 1, "learning_rate": 0.3, "lr_schedule": Plateau(patience=0)},
+    "nothing held out": {"early_stopping": None},
     "unfrozen": THAWING,
     "unfrozen torch": THAWING | TORCH,
     "unfrozen hybrid": THAWING | ATTENTION,
@@ -77,8 +93,13 @@ def fit(name, **parameters):
 
 def endless(callbacks, **parameters):
     """A forecaster that trains until it is stopped."""
-    options = FORECASTER | {"max_epochs": 10**6, "patience": 10**6, "lr_schedule": "constant", "callbacks": callbacks}
-    return LSTMForecaster(**(options | {"distributed": True} | parameters))
+    options = FORECASTER | {
+        "max_epochs": 10**6,
+        "early_stopping": 10**6,
+        "lr_schedule": "constant",
+        "callbacks": callbacks,
+    }
+    return LSTMForecaster(**(options | {"device": Device(distributed=True)} | parameters))
 
 
 def _fit_all(folder, rank):
@@ -174,7 +195,7 @@ def _resume(folder, rank):
 
     for name in SAVED:
         case = FORECASTERS[name]
-        options = {"distributed": True, "max_epochs": case.get("max_epochs", 6)}
+        options = {"device": Device(distributed=True), "max_epochs": case.get("max_epochs", 6)}
         save("whole", name, fit(name, **options))
         checkpoint = folder / f"{name} of process {rank}"
         with contextlib.suppress(LookupError, RuntimeError):
@@ -184,7 +205,7 @@ def _resume(folder, rank):
         if rank == 0 and name != "stops early":
             assert [record["epoch"] for record in seen] == [5, 6], name
     np.savez(folder / f"weights{rank}.npz", **weights)
-    options = {"distributed": True, "checkpoint": folder / f"fused of process {rank}", "hidden_size": 7}
+    options = {"device": Device(distributed=True), "checkpoint": folder / f"fused of process {rank}", "hidden_size": 7}
     try:
         fit("fused", **options)
     except (ValueError, RuntimeError) as error:

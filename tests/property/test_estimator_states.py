@@ -19,15 +19,25 @@ from sklearn.base import clone
 from tests.learned import learned
 
 import lstmforecast
-from lstmforecast import LSTMAnomalyDetector, LSTMClassifier, LSTMForecaster, LSTMRegressor
+from lstmforecast import LSTM, Adam, LSTMAnomalyDetector, LSTMClassifier, LSTMForecaster, LSTMRegressor, Sampling
 
 FAST = {"hidden_size": 3, "max_epochs": 2, "batch_size": 16, "random_state": 0, "n_threads": 1}
-SERIES = FAST | {"horizon": 2, "window_size": 6, "steps_per_epoch": 2}
+SERIES = FAST | {"horizon": 2, "window_size": 6, "sampling": Sampling(steps_per_epoch=2)}
 WAVE = np.sin(np.arange(90) * 0.4)
 X = np.random.default_rng(0).normal(size=(24, 4))
 # What makes a loss overflow, and what a fit needs to go well again.
-DIVERGES = {"learning_rate": 1e38, "clip_grad_norm": None, "linear_skip": False, "steps_per_epoch": 9}
-SOUND = {"learning_rate": 3e-3, "clip_grad_norm": 1.0, "linear_skip": None, "steps_per_epoch": 2}
+DIVERGES = {
+    "learning_rate": 1e38,
+    "optimizer": Adam(clip_grad_norm=None),
+    "architecture": LSTM(linear_skip=False),
+    "sampling": Sampling(steps_per_epoch=9),
+}
+SOUND = {
+    "learning_rate": 3e-3,
+    "optimizer": Adam(clip_grad_norm=1.0),
+    "architecture": LSTM(linear_skip=None),
+    "sampling": Sampling(steps_per_epoch=2),
+}
 
 
 def fails(record):

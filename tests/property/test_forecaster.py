@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from lstmforecast import LSTM, Sampling
 from lstmforecast.data.index import continue_index, regular_grid
 from lstmforecast.data.observations import Observations
 from lstmforecast.data.saved_labels import pack_index, unpack_index
@@ -103,11 +104,7 @@ def test_every_shape_trains_forecasts_and_crosses_to_pytorch(
     X = rng.normal(size=(80 + horizon, n_known)) if n_known else None
     X_past = rng.normal(size=(80, n_past)) if n_past else None
     window_size = n_segments * segment_length
-    model = LSTMForecaster(
-        horizon, window_size=window_size, segment_length=segment_length, loss=loss, missing=missing,
-        transform=transform, supervision=supervision, hidden_size=3, max_epochs=1, steps_per_epoch=2, random_state=0,
-        n_threads=1, **switches,
-    ).fit(y, None if X is None else X[:80], X_past)  # fmt: skip
+    model = LSTMForecaster(horizon, window_size=window_size, architecture=LSTM(segment_length=segment_length, supervision=supervision), loss=loss, missing=missing, transform=transform, hidden_size=3, max_epochs=1, sampling=Sampling(steps_per_epoch=2), random_state=0, n_threads=1, **switches).fit(y, None if X is None else X[:80], X_past)  # fmt: skip
     forecast = model.predict(X=None if X is None else X[80:])
     assert forecast.shape == (horizon, k)
     parts = [np.pad(part, ((0, horizon), (0, 0)), constant_values=np.nan) for part in (y, X_past) if part is not None]

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lstmforecast import LSTMForecaster, backtest
+from lstmforecast import CNNLSTM, LSTM, Attention, Device, LSTMForecaster, Transformer, backtest
 
 HORIZON, N_ROWS = 5, 160
 DAYS = pd.date_range("2026-01-01", periods=N_ROWS + 30, freq="D")
@@ -20,18 +20,18 @@ PRICE = pd.DataFrame({"price": _rng.choice([1.0, 2.0], len(DAYS)), "plan": _rng.
 Y = 3 * PRICE["price"] + np.sin(np.arange(len(DAYS)) * 2 * np.pi / 7) + _rng.normal(0, 0.1, len(DAYS))
 NETWORKS: tuple[dict[str, Any], ...] = (
     {},
-    {"linear_skip": False},
+    {"architecture": LSTM(linear_skip=False)},
     {"calendar": "auto"},
-    {"head": "recursive"},
+    {"architecture": LSTM(head="recursive")},
     {"channels": "together", "normalize": "window"},
     {"n_estimators": 2, "transform": "log"},
     {"architecture": "linear"},
-    {"architecture": "attention", "num_heads": 2},
-    {"architecture": "cnn_lstm", "kernel_size": 3},
-    {"architecture": "transformer", "num_heads": 2},
+    {"architecture": Attention(num_heads=2)},
+    {"architecture": CNNLSTM(kernel_size=3)},
+    {"architecture": Transformer(num_heads=2)},
     {"loss": "quantile"},
     {"loss": "normal", "missing": "mask"},
-    {"segment_length": 7, "backend": "torch"},
+    {"architecture": LSTM(segment_length=7), "device": Device(backend="torch")},
 )
 
 
@@ -116,7 +116,13 @@ def test_a_backtest_of_fewer_steps_has_the_first_of_more():
 @pytest.mark.parametrize("kind", ["series", "panel"])
 @pytest.mark.parametrize(
     ("horizon", "parameters", "n_origins"),
-    [(3, {}, 8), (7, {}, 3), (10, {}, 3), (3, {"head": "recursive"}, 10), (3, {"calendar": "auto"}, 8)],
+    [
+        (3, {}, 8),
+        (7, {}, 3),
+        (10, {}, 3),
+        (3, {"architecture": LSTM(head="recursive")}, 10),
+        (3, {"calendar": "auto"}, 8),
+    ],
 )
 def test_a_backtest_with_x_forecasts_what_predict_does(horizon, parameters, n_origins, kind):
     # of 12 rows, origins with as many rows after them as the network reads X of at once

@@ -17,6 +17,7 @@ from sktime.transformations.series.detrend import Detrender
 from sktime.transformations.series.difference import Differencer
 
 import lstmforecast
+from lstmforecast import LSTM, Pretrained
 from lstmforecast.sktime import LSTMForecaster
 
 # sktime 1.2 announces of all its own forecasters that they will forget their data
@@ -122,7 +123,7 @@ def test_missing_values_need_the_parameter_missing() -> None:
 def test_tags_follow_the_parameters() -> None:
     assert LSTMForecaster().get_tag("requires-fh-in-fit")
     assert not LSTMForecaster(horizon=3).get_tag("requires-fh-in-fit")
-    assert not LSTMForecaster(patience=None).get_tag("capability:pred_int")
+    assert not LSTMForecaster(early_stopping=None).get_tag("capability:pred_int")
     assert LSTMForecaster(missing="ffill").get_tag("capability:missing_values")
     assert not LSTMForecaster(missing="ffill").set_params(missing="error").get_tag("capability:missing_values")
 
@@ -236,10 +237,15 @@ def test_a_grid_search_finds_parameters() -> None:
 
 def test_a_network_pretrained_on_a_panel_is_tuned_to_a_series() -> None:
     shops, y = panel({"a": 90, "b": 80}), months(60, 7)
-    forecaster = LSTMForecaster(**SMALL | {"window_size": None}, freeze="lstm.*").pretrain(shops, fh=[1, 2, 3])
+    forecaster = LSTMForecaster(pretrained=Pretrained(freeze="lstm.*"), **SMALL | {"window_size": None}).pretrain(
+        shops, fh=[1, 2, 3]
+    )
     source = ours(3, window_size=None).fit(shops)
     forecast = forecaster.clone().fit(y, fh=[1, 2, 3]).predict()
-    same_windows = {"window_size": source.window_size_, "segment_length": source.model_.config["segment_length"]}
+    same_windows = {
+        "window_size": source.window_size_,
+        "architecture": LSTM(segment_length=source.model_.config["segment_length"]),
+    }
     expected = ours(3, pretrained=source, freeze="lstm.*", **same_windows).fit(y)
     pd.testing.assert_series_equal(forecast, expected.predict(), check_freq=False)
     assert expected.pretrained_["left"] == []

@@ -19,7 +19,16 @@ import joblib
 import numpy as np
 import pytest
 
-from lstmforecast import CharLSTM, LSTMAnomalyDetector, LSTMClassifier, LSTMForecaster, LSTMRegressor, _core
+from lstmforecast import (
+    CharLSTM,
+    Device,
+    LSTMAnomalyDetector,
+    LSTMClassifier,
+    LSTMForecaster,
+    LSTMRegressor,
+    Sampling,
+    _core,
+)
 
 pytestmark = [pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork"), pytest.mark.alone]
 
@@ -34,7 +43,7 @@ KINDS = {
     "attention": {"architecture": "attention", **HEADS},
     "cnn": {"architecture": "cnn_lstm"},
     "transformer": {"architecture": "transformer", **HEADS},
-    "torch": {"backend": "torch"},
+    "torch": {"device": Device(backend="torch")},
     "ensemble": {"n_estimators": 2},
 }
 OTHERS = ("regressor", "classifier", "detector", "characters")
@@ -53,7 +62,7 @@ def _fit(kind, n_threads):
             return LSTMAnomalyDetector(LSTMForecaster(1, **options)).fit(SERIES)
         case "characters":
             return CharLSTM(**options, embedding_size=4).fit("to be or not to be " * 20)
-    return LSTMForecaster(3, steps_per_epoch=3, **(options | KINDS[kind])).fit(SERIES)
+    return LSTMForecaster(3, sampling=Sampling(steps_per_epoch=3), **options | KINDS[kind]).fit(SERIES)
 
 
 def _answer(kind, model):

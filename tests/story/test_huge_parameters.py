@@ -12,7 +12,20 @@ import sys
 import numpy as np
 import pytest
 
-from lstmforecast import CharLSTM, LSTMClassifier, LSTMForecaster, LSTMRegressor, _core
+from lstmforecast import (
+    CNNLSTM,
+    LSTM,
+    Adam,
+    Attention,
+    CharLSTM,
+    Device,
+    LSTMClassifier,
+    LSTMForecaster,
+    LSTMRegressor,
+    Sampling,
+    Transformer,
+    _core,
+)
 
 pytestmark = [pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork"), pytest.mark.alone]
 
@@ -29,24 +42,24 @@ OF_FORECASTERS = [
     {"hidden_size": 10**12},
     {"num_layers": 10**9, **SMALL},
     {"num_layers": 10**12, **SMALL},
-    {"backend": "torch", "hidden_size": 10**5},
-    {"backend": "torch", "hidden_size": 10**6},
-    {"backend": "torch", "num_layers": 10**9, **SMALL},
-    {"bidirectional": True, "hidden_size": 10**6},
+    {"device": Device(backend="torch"), "hidden_size": 10**5},
+    {"device": Device(backend="torch"), "hidden_size": 10**6},
+    {**SMALL, "device": Device(backend="torch"), "num_layers": 10**9},
+    {"architecture": LSTM(bidirectional=True), "hidden_size": 10**6},
     {"n_estimators": 3, "hidden_size": 10**6},
-    {"architecture": "attention", "num_heads": 2, "hidden_size": 10**6},
-    {"architecture": "attention", "num_heads": 10**9, "hidden_size": 10**9},
-    {"architecture": "cnn_lstm", "out_channels": 10**8, **SMALL},
-    {"architecture": "cnn_lstm", "out_channels": 10**12, **SMALL},
-    {"architecture": "cnn_lstm", "kernel_size": 10**9, "out_channels": 64, **SMALL},
-    {"architecture": "cnn_lstm", "kernel_size": [3] * 1000, "out_channels": 10**5, **SMALL},
-    {"architecture": "transformer", "dim_feedforward": 10**9, **SMALL, "num_heads": 2},
-    {"architecture": "transformer", "dim_feedforward": 10**12, **SMALL, "num_heads": 2},
-    {"architecture": "transformer", "hidden_size": 10**6, "num_heads": 2},
-    {"architecture": "transformer", "num_layers": 10**9, **SMALL, "num_heads": 2},
+    {"architecture": Attention(num_heads=2), "hidden_size": 10**6},
+    {"architecture": Attention(num_heads=10**9), "hidden_size": 10**9},
+    {**SMALL, "architecture": CNNLSTM(out_channels=10**8)},
+    {**SMALL, "architecture": CNNLSTM(out_channels=10**12)},
+    {**SMALL, "architecture": CNNLSTM(kernel_size=10**9, out_channels=64)},
+    {**SMALL, "architecture": CNNLSTM(kernel_size=[3] * 1000, out_channels=10**5)},
+    {**SMALL, "architecture": Transformer(num_heads=2, dim_feedforward=10**9)},
+    {**SMALL, "architecture": Transformer(num_heads=2, dim_feedforward=10**12)},
+    {"architecture": Transformer(num_heads=2), "hidden_size": 10**6},
+    {**SMALL, "architecture": Transformer(num_heads=2), "num_layers": 10**9},
     {"n_threads": 10**5, **SMALL},
     {"n_threads": 10**12, **SMALL},
-    {"n_threads": 10**5, "backend": "torch", **SMALL},
+    {**SMALL, "n_threads": 10**5, "device": Device(backend="torch")},
 ]
 OF_TEXTS = [
     {"hidden_size": 10**5},
@@ -61,15 +74,15 @@ OF_TEXTS = [
 # what is bounded by the data, whatever is asked for
 HARMLESS = [
     {"batch_size": 10**9, **SMALL},
-    {"batch_size": 10**9, "backend": "torch", **SMALL},
-    {"stride": 10**9, **SMALL},
-    {"tbptt": 10**9, **SMALL},
-    {"accumulate_grad_batches": 10**9, **SMALL},
+    {**SMALL, "batch_size": 10**9, "device": Device(backend="torch")},
+    {**SMALL, "sampling": Sampling(stride=10**9)},
+    {**SMALL, "architecture": LSTM(tbptt=10**9)},
+    {**SMALL, "optimizer": Adam(accumulate_grad_batches=10**9)},
 ]
 
 
 def _forecast(options):
-    LSTMForecaster(2, window_size=8, steps_per_epoch=1, **(FAST | options)).fit(SERIES).predict()
+    LSTMForecaster(2, window_size=8, sampling=Sampling(steps_per_epoch=1), **FAST | options).fit(SERIES).predict()
 
 
 def _regress(options):
@@ -125,13 +138,13 @@ def _outcome(work, options, limited):
 
 
 def main():
-    few = [{"hidden_size": 10**6}, {"hidden_size": 10**12}, {"backend": "torch", "hidden_size": 10**6}]
+    few = [{"hidden_size": 10**6}, {"hidden_size": 10**12}, {"device": Device(backend="torch"), "hidden_size": 10**6}]
     tries = [(_forecast, OF_FORECASTERS), (_write, OF_TEXTS), (_regress, few), (_classify, few)]
     for limited in (True, False):
         # with more memory these would be computed
         large = [
             (_regress_wide, [{"hidden_size": 1}]),
-            (_forecast_wide, [{"out_channels": 10**6}]),
+            (_forecast_wide, [{"architecture": CNNLSTM(out_channels=10**6)}]),
             (_forecast_long, [{"window_size": 10**7}]),
         ]
         for work, each in tries + (large if limited else []):

@@ -9,7 +9,18 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_array_equal
 
-from lstmforecast import Checkpoint, LSTMClassifier, LSTMForecaster, LSTMRegressor
+from lstmforecast import (
+    LSTM,
+    Adam,
+    AdamW,
+    Checkpoint,
+    Device,
+    LSTMClassifier,
+    LSTMForecaster,
+    LSTMRegressor,
+    Plateau,
+    Sampling,
+)
 
 pytestmark = pytest.mark.alone
 
@@ -18,20 +29,24 @@ SERIES = np.sin(np.arange(300) / 5) + RNG.normal(0, 0.1, 300)
 WINDOWS, CLASSES = RNG.normal(size=(90, 8)), np.arange(90) % 3
 # a kill comes between the first checkpoint and the epoch at which the process waits for it
 MAX_EPOCHS, WAITS_AT = 12, 8
-FORECASTER = {"window_size": 24, "horizon": 3, "steps_per_epoch": 5, "batch_size": 32}
-PLATEAU = {"lr_schedule": "plateau", "lr_patience": 0, "patience": 9, "learning_rate": 0.03}
+FORECASTER = {"window_size": 24, "horizon": 3, "sampling": Sampling(steps_per_epoch=5), "batch_size": 32}
+PLATEAU = {"lr_schedule": Plateau(patience=0), "early_stopping": 9, "learning_rate": 0.03}
 FITS = {
     "fused": (LSTMForecaster, FORECASTER | {"n_threads": 2}),
-    "torch": (LSTMForecaster, FORECASTER | {"backend": "torch", "weight_decay": 0.1, "dropout": 0.3, "num_layers": 2}),
+    "torch": (
+        LSTMForecaster,
+        FORECASTER
+        | {"device": Device(backend="torch"), "optimizer": Adam(weight_decay=0.1), "dropout": 0.3, "num_layers": 2},
+    ),
     "attention": (LSTMForecaster, FORECASTER | {"architecture": "attention", "n_threads": 2}),
     "cnn": (LSTMForecaster, FORECASTER | {"architecture": "cnn_lstm", "dropout": 0.3, "num_layers": 2}),
     "transformer": (LSTMForecaster, FORECASTER | {"architecture": "transformer", "optimizer": "adamw"}),
-    "plateau": (LSTMForecaster, FORECASTER | PLATEAU | {"linear_skip": False}),
+    "plateau": (LSTMForecaster, FORECASTER | PLATEAU | {"architecture": LSTM(linear_skip=False)}),
     "augmented": (LSTMForecaster, FORECASTER | {"augment": ["jitter", "time_warp"], "dropout": 0.3, "num_layers": 2}),
-    "truncated": (LSTMForecaster, FORECASTER | {"supervision": "every", "segment_length": 4, "tbptt": 3}),
+    "truncated": (LSTMForecaster, FORECASTER | {"architecture": LSTM(segment_length=4, tbptt=3, supervision="every")}),
     "ensemble": (LSTMForecaster, FORECASTER | {"n_estimators": 2, "n_threads": 2}),
-    "regressor": (LSTMRegressor, {"accumulate_grad_batches": 2, "clip_grad_value": 0.01, "optimizer": "adamw"}),
-    "classifier": (LSTMClassifier, {"patience": 9, "architecture": "attention", "augment": ["jitter"]}),
+    "regressor": (LSTMRegressor, {"optimizer": AdamW(clip_grad_value=0.01, accumulate_grad_batches=2)}),
+    "classifier": (LSTMClassifier, {"early_stopping": 9, "architecture": "attention", "augment": ["jitter"]}),
 }
 
 

@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 import torch
 
-from lstmforecast import LSTMForecaster, backtest
+from lstmforecast import EarlyStopping, LSTMForecaster, backtest
 
 pytestmark = pytest.mark.alone
 
@@ -145,7 +145,7 @@ def test_two_hundred_fits_leave_no_memory_behind():
 def test_defaults_beat_both_naive_forecasts_on_etth1():
     """The published protocol; four epochs instead of all, which `make demo` runs."""
     y = pd.read_csv(ETTH1, index_col="date", parse_dates=True)["OT"][:14_400]
-    model = LSTMForecaster(24, validation_fraction=0.25, max_epochs=4, random_state=0)
+    model = LSTMForecaster(24, early_stopping=EarlyStopping(validation_fraction=0.25), max_epochs=4, random_state=0)
     scores = backtest(model, y, folds=2880, scaled=True).scores["MSE"].round(3)
     assert (scores["repeat-last"], scores["seasonal-naive"]) == (0.034, 0.046)
     assert scores["LSTMForecaster"] < 0.033

@@ -6,12 +6,22 @@ import pytest
 import torch
 
 import lstmforecast
-from lstmforecast import LSTMClassifier, LSTMForecaster, LSTMRegressor, backtest
+from lstmforecast import (
+    CNNLSTM,
+    LSTM,
+    Attention,
+    Device,
+    LSTMClassifier,
+    LSTMForecaster,
+    LSTMRegressor,
+    Transformer,
+    backtest,
+)
 
 NETWORKS = {
-    "attention": {"architecture": "attention", "num_heads": 2},
-    "cnn_lstm": {"architecture": "cnn_lstm", "kernel_size": 3},
-    "transformer": {"architecture": "transformer", "num_heads": 2, "causal": True},
+    "attention": {"architecture": Attention(num_heads=2)},
+    "cnn_lstm": {"architecture": CNNLSTM(kernel_size=3)},
+    "transformer": {"architecture": Transformer(num_heads=2, causal=True)},
 }
 FAST = {"hidden_size": 16, "random_state": 0, "dropout": 0.1, "num_layers": 2}
 
@@ -56,7 +66,9 @@ def test_a_classifier_tells_rising_from_falling(network):
     rng = np.random.default_rng(0)
     slopes = rng.normal(size=300)
     X = slopes[:, np.newaxis] * np.linspace(0, 1, 16) + 0.1 * rng.normal(size=(300, 16))
-    model = LSTMClassifier(max_epochs=20, segment_length=4, **FAST, **network).fit(X[:200], slopes[:200] > 0)
+    model = LSTMClassifier(max_epochs=20, architecture=LSTM(segment_length=4), **FAST, **network).fit(
+        X[:200], slopes[:200] > 0
+    )
     assert model.score(X[200:], slopes[200:] > 0) > 0.85
 
 
@@ -64,7 +76,9 @@ def test_a_classifier_tells_rising_from_falling(network):
 def test_nothing_global_is_touched(network, n_estimators, capfd):
     before = torch.get_rng_state(), torch.get_num_threads(), np.random.get_state()[1].copy()
     for backend in ("auto", "torch"):
-        model = LSTMForecaster(6, window_size=24, max_epochs=2, n_estimators=n_estimators, backend=backend, **FAST)
+        model = LSTMForecaster(
+            6, window_size=24, max_epochs=2, n_estimators=n_estimators, device=Device(backend=backend), **FAST
+        )
         model.set_params(**network).fit(_load(200)).predict()
     assert torch.equal(torch.get_rng_state(), before[0])
     assert torch.get_num_threads() == before[1]

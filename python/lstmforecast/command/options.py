@@ -112,8 +112,9 @@ def new_model(args: argparse.Namespace) -> LSTMForecaster:
     names = ["window_size", "hidden_size", "num_layers", "n_estimators", "batch_size", "max_epochs", "patience"]
     names += ["learning_rate", "n_threads", "loss", "freq", "missing"]
     given = {name: value for name in names if (value := getattr(args, name)) is not None}
-    if args.patience == "none":
-        given["patience"] = None
+    if "patience" in given:
+        patience = given.pop("patience")
+        given["early_stopping"] = None if patience == "none" else patience
     verbose = int(args.verbose or (not args.quiet and sys.stderr.isatty()))
     return LSTMForecaster(args.horizon, **given, random_state=args.seed or 0, verbose=verbose)
 

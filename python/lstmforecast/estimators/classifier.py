@@ -15,16 +15,20 @@ from lstmforecast import _core
 from lstmforecast.augment import Augmentation
 from lstmforecast.contract.fit_tasks import FitTasks, with_callbacks
 from lstmforecast.estimators.labels import check_class_weight, read_labels, weigh_classes
+from lstmforecast.estimators.parameter_docs import with_shared_parameters
 from lstmforecast.estimators.tabular import WindowEstimator, outputs_of, remember_columns, weigh_rows
 from lstmforecast.estimators.temperature import fit_temperature
 from lstmforecast.estimators.training_run import keep_network
 from lstmforecast.export.file_checks import check_classes
+from lstmforecast.fitting.architecture import Architecture
 from lstmforecast.fitting.checkpoint import Checkpoint
+from lstmforecast.fitting.training_parameters import Adam, AdamW, Device, EarlyStopping, Plateau, Sampling
 
 if TYPE_CHECKING:
     from lstmforecast.export.onnx_export import GraphFile
 
 
+@with_shared_parameters
 class LSTMClassifier(ClassifierMixin, WindowEstimator):
     """Classification of windows with an LSTM network, for scikit-learn's pipelines and searches.
 
@@ -37,116 +41,40 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
     ----------
     n_features_per_step : int, default=1
         Features of each step in a flat row: 24 columns are 24 steps of 1 feature, or 12 steps of 2.
-    segment_length : int, default=1
-        Steps of a window that the network reads side by side as one; a divisor of the window. It shortens long windows
-        for the network (patches, for ``"transformer"``).
-    tbptt : int or None, default=None
-        Truncated backpropagation through time: the LSTM reads whole windows, but gradients are computed for its last
-        ``tbptt`` steps (segments) only, which saves memory. None: all steps.
-    architecture : {"lstm", "attention", "cnn_lstm", "transformer"}, default="lstm"
-        ``"lstm"``: the head reads the last state of the LSTM. ``"attention"``: multi-head self-attention over the
-        states of all steps; ``"cnn_lstm"``: convolutions over the steps before the LSTM; ``"transformer"``: an encoder
-        with ``num_layers`` layers in place of the LSTM.
-    hidden_size : int, default=64
-        Units of each layer.
-    num_layers : int, default=1
-        Stacked layers.
-    bidirectional : bool, default=False
-        Read each window in both directions.
-    dropout : float, default=0.0
-        Probability that a value between two layers is set to 0 in training; ``"lstm"`` uses it only with ``num_layers``
-        above 1.
-    num_heads : int, default=4
-        Attention heads, a divisor of ``hidden_size``. For ``"attention"`` and ``"transformer"`` only.
-    kernel_size : int or list of int, default=5
-        Steps that a convolution reads; a list has one number for each convolution. For ``"cnn_lstm"`` only.
-    out_channels : int or None, default=None
-        Output channels of each convolution. None: ``hidden_size``. For ``"cnn_lstm"`` only.
-    dim_feedforward : int or None, default=None
-        Width of the feed-forward layers. None: four times ``hidden_size``. For ``"transformer"`` only.
-    causal : bool, default=False
-        Each step attends to itself and earlier steps only. For ``"transformer"`` only.
-    scaler : {"standard", "minmax", "robust"}, scaler object or None, default="standard"
-        How ``X`` (each feature over rows and steps) is scaled, learned from the training rows. None: data as given.
-    optimizer : {"adam", "adamw"}, default="adam"
-        Optimiser.
-    learning_rate : float, default=3e-3
-        Initial learning rate.
-    weight_decay : float, default=0.0
-        L2 penalty (adam) or decoupled decay (adamw).
-    batch_size : int, default=32
-        Windows in a batch.
-    accumulate_grad_batches : int, default=1
-        Batches whose gradients are averaged for one optimiser step: a larger batch in the memory of one.
-    max_epochs : int, default=100
-        The largest number of passes over the training rows.
-    steps_per_epoch : int or None, default=None
-        Optimiser steps in an epoch. None: a pass over all rows.
-    patience : int or None, default=None
-        Epochs without a better validation loss after which training stops. None: no rows are held out.
-    min_delta : float, default=0.0
-        The smallest decrease of the validation loss that counts as better. For ``patience`` only.
-    lr_schedule : {"plateau", "constant", "cosine", "onecycle"}, default="plateau"
-        Learning rate over all steps: reduced when the loss stops improving (``lr_patience``, ``lr_factor``), constant,
-        or as ``CosineAnnealingLR`` or ``OneCycleLR`` of `torch.optim.lr_scheduler`.
-    lr_patience : int or None, default=5
-        Epochs without a better loss before the learning rate is reduced. None: never. For ``"plateau"`` only.
-    lr_factor : float, default=0.5
-        The rate is multiplied by it at each reduction. For ``"plateau"`` only.
-    clip_grad_norm : float or None, default=1.0
-        Largest global norm of the gradients.
-    clip_grad_value : float or None, default=None
-        Largest magnitude of an element of the gradients, after their norm was clipped.
-    validation_fraction : float, default=0.2
-        The last part of the rows, held out if ``patience`` is set.
-    augment : list of str or objects of `lstmforecast.augment`, or None, default=None
-        Random changes of training windows, one after the other, new each time a window is read: ``"jitter"``,
-        ``"scale"``, ``"magnitude_warp"``, ``"time_warp"``, ``"window_slice"``. Targets are not changed.
+    {hidden_size}
+    {num_layers}
     class_weight : dict of label to weight, "balanced" or None, default=None
         Weight of the rows of each class, besides their ``sample_weight``, in training and in the decision of `predict`;
         ``"balanced"``: all classes have the same weight. `predict_proba` gives the frequencies of the data in any case.
+    {learning_rate}
+    {batch_size}
+    {max_epochs}
+    {early_stopping}
+    {random_state}
+    scaler : {"standard", "minmax", "robust"}, scaler object or None, default="standard"
+        How ``X`` (each feature over rows and steps) is scaled, learned from the training rows. None: data as given.
+    architecture : {"lstm", "attention", "cnn_lstm", "transformer"} or object, default="lstm"
+        ``"lstm"``: the output layer reads the last state of the LSTM. ``"attention"``: multi-head self-attention over
+        the states of all steps; ``"cnn_lstm"``: convolutions over the steps before the LSTM; ``"transformer"``: an
+        encoder with ``num_layers`` layers in place of the LSTM. An object, such as ``Attention(num_heads=8)``, also has
+        the network's own parameters: `LSTM`, `Attention`, `CNNLSTM` or `Transformer`.
+    {dropout}
+    {optimizer}
+    {lr_schedule}
+    {sampling}
+    augment : list of str or objects of `lstmforecast.augment`, or None, default=None
+        Random changes of training windows, one after the other, new each time a window is read: ``"jitter"``,
+        ``"scale"``, ``"magnitude_warp"``, ``"time_warp"``, ``"window_slice"``. Targets are not changed.
     calibration : {"temperature", None}, default="temperature"
-        ``"temperature"``: probabilities are calibrated by a temperature fitted to the held-out rows, if ``patience`` is
-        set (Guo et al. 2017).
-    warm_start : bool, default=False
-        `fit` continues from the weights of the previous fit.
-    pretrained : path, fitted estimator, torch.nn.Module, state dict or None, default=None
-        Initial weights: those whose name and shape match the network are taken, the others are initialised as usual;
-        ``pretrained_`` lists both. A warning names a layer, other than the last, of which only a part matches. Scalers
-        are fitted to the new data. A clone keeps a path or a state dict, but not what an estimator has learned: see
-        `load_pretrained`. With ``warm_start``, for the first fit only.
-    freeze : str, list of str or None, default=None
-        Patterns of parameter names, such as ``"lstm.*"``, that are not trained; of pretrained weights, those that were
-        taken. `lstmforecast.transfer.GradualUnfreezing` trains them later.
-    learning_rates : dict of str to float or None, default=None
-        Learning rates by patterns of parameter names, ``{"lstm.*": 1e-4}``, in place of ``learning_rate``. The first
-        pattern that matches counts; ``lr_schedule`` applies to all.
-    backend : {"auto", "fused", "torch"}, default="auto"
-        Our own kernel (``"fused"``, CPUs only) or libtorch. ``"auto"``: the kernel on CPUs.
-    precision : {"float32", "bfloat16"}, default="float32"
-        ``"bfloat16"``: mixed precision as `torch.autocast`, for GPUs (``backend="torch"``). Weights, losses, optimiser,
-        validation and forecasts stay in single precision.
-    device : {"cpu", "cuda"}, default="cpu"
-        Where the network is computed.
-    layer_devices : list of str or None, default=None
-        A device for each layer of the LSTM, the rest on ``device``: for networks larger than the memory of one GPU.
-        Computed by libtorch. None: all on ``device``.
-    n_threads : int or None, default=None
-        Threads, at most 1024. None: ``OMP_NUM_THREADS`` (joblib sets it in its workers), or else what the machine has.
-    distributed : bool, default=False
-        The processes that torchrun started train one network together, each on its share of every batch; see
-        `lstmforecast.distributed`.
-    distributed_timeout : float, default=600.0
-        Seconds to wait for another process. For ``distributed`` only.
-    random_state : int, RandomState, Generator or None, default=None
-        Seed of weights, order and dropout: the same seed gives the same bits.
-    verbose : int, default=0
-        1: a progress bar.
-    callbacks : sequence of callables or None, default=None
-        Called with the record of each epoch; training stops when one returns a true value.
-    checkpoint : str, path, Checkpoint or None, default=None
-        A folder of checkpoints from which `fit`, with the same data and parameters, continues after its process was
-        killed; `lstmforecast.Checkpoint` sets how often they are written. None: none.
+        ``"temperature"``: probabilities are calibrated by a temperature fitted to the held-out rows, with
+        ``early_stopping`` (Guo et al. 2017).
+    {warm_start}
+    {pretrained}
+    {device}
+    {n_threads}
+    {verbose}
+    {callbacks}
+    {checkpoint}
 
     Attributes
     ----------
@@ -189,97 +117,51 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
         self,
         *,
         n_features_per_step: int = 1,
-        segment_length: int = 1,
-        tbptt: int | None = None,
-        architecture: str = "lstm",
         hidden_size: int = 64,
         num_layers: int = 1,
-        bidirectional: bool = False,
-        dropout: float = 0.0,
-        num_heads: int = 4,
-        kernel_size: int | Sequence[int] = 5,
-        out_channels: int | None = None,
-        dim_feedforward: int | None = None,
-        causal: bool = False,
-        scaler: Any = "standard",
-        optimizer: str = "adam",
-        learning_rate: float = 3e-3,
-        weight_decay: float = 0.0,
-        batch_size: int = 32,
-        accumulate_grad_batches: int = 1,
-        max_epochs: int = 100,
-        steps_per_epoch: int | None = None,
-        patience: int | None = None,
-        min_delta: float = 0.0,
-        lr_schedule: str = "plateau",
-        lr_patience: int | None = 5,
-        lr_factor: float = 0.5,
-        clip_grad_norm: float | None = 1.0,
-        clip_grad_value: float | None = None,
-        validation_fraction: float = 0.2,
-        augment: Sequence[str | Augmentation] | None = None,
         class_weight: Mapping[Any, float] | str | None = None,
+        learning_rate: float = 3e-3,
+        batch_size: int = 32,
+        max_epochs: int = 100,
+        early_stopping: int | EarlyStopping | None = None,
+        random_state: Any = None,
+        scaler: Any = "standard",
+        architecture: str | Architecture = "lstm",
+        dropout: float = 0.0,
+        optimizer: str | Adam | AdamW = "adam",
+        lr_schedule: str | Plateau = "plateau",
+        sampling: Sampling | None = None,
+        augment: Sequence[str | Augmentation] | None = None,
         calibration: str | None = "temperature",
         warm_start: bool = False,
         pretrained: Any = None,
-        freeze: str | Sequence[str] | None = None,
-        learning_rates: Mapping[str, float] | None = None,
-        backend: str = "auto",
-        precision: str = "float32",
-        device: str = "cpu",
-        layer_devices: Sequence[str] | None = None,
+        device: str | Device = "cpu",
         n_threads: int | None = None,
-        distributed: bool = False,
-        distributed_timeout: float = 600.0,
-        random_state: Any = None,
         verbose: int = 0,
         callbacks: Sequence[Callable[[dict[str, Any]], object]] | None = None,
         checkpoint: str | PathLike[str] | Checkpoint | None = None,
     ) -> None:
         self.n_features_per_step = n_features_per_step
-        self.segment_length = segment_length
-        self.tbptt = tbptt
-        self.architecture = architecture
         self.hidden_size = hidden_size
         self.num_layers = num_layers
-        self.bidirectional = bidirectional
-        self.dropout = dropout
-        self.num_heads = num_heads
-        self.kernel_size = kernel_size
-        self.out_channels = out_channels
-        self.dim_feedforward = dim_feedforward
-        self.causal = causal
-        self.scaler = scaler
-        self.optimizer = optimizer
-        self.learning_rate = learning_rate
-        self.weight_decay = weight_decay
-        self.batch_size = batch_size
-        self.accumulate_grad_batches = accumulate_grad_batches
-        self.max_epochs = max_epochs
-        self.steps_per_epoch = steps_per_epoch
-        self.patience = patience
-        self.min_delta = min_delta
-        self.lr_schedule = lr_schedule
-        self.lr_patience = lr_patience
-        self.lr_factor = lr_factor
-        self.clip_grad_norm = clip_grad_norm
-        self.clip_grad_value = clip_grad_value
-        self.validation_fraction = validation_fraction
-        self.augment = augment
         self.class_weight = class_weight
+        self.learning_rate = learning_rate
+        self.batch_size = batch_size
+        self.max_epochs = max_epochs
+        self.early_stopping = early_stopping
+        self.random_state = random_state
+        self.scaler = scaler
+        self.architecture = architecture
+        self.dropout = dropout
+        self.optimizer = optimizer
+        self.lr_schedule = lr_schedule
+        self.sampling = sampling
+        self.augment = augment
         self.calibration = calibration
         self.warm_start = warm_start
         self.pretrained = pretrained
-        self.freeze = freeze
-        self.learning_rates = learning_rates
-        self.backend = backend
-        self.precision = precision
         self.device = device
-        self.layer_devices = layer_devices
         self.n_threads = n_threads
-        self.distributed = distributed
-        self.distributed_timeout = distributed_timeout
-        self.random_state = random_state
         self.verbose = verbose
         self.callbacks = callbacks
         self.checkpoint = checkpoint
@@ -291,7 +173,7 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
         Parameters
         ----------
         X : array-like of shape (n, window * features) or (n, window, features)
-            Windows; in time order if ``patience`` is set.
+            Windows; in time order with ``early_stopping``.
         y : array-like of shape (n,)
             Labels: numbers, strings or booleans of at least two classes.
         sample_weight : array-like of shape (n,), default=None
@@ -312,7 +194,7 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
         KeyboardInterrupt
             Ctrl-C; the best weights so far are kept.
         RuntimeError
-            With ``distributed=True``, another process was lost; the best weights so far are kept.
+            With ``Device(distributed=True)``, another process was lost; the best weights so far are kept.
         """
         self.check_parameters()
         check_class_weight(self.class_weight)
@@ -398,7 +280,7 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
         """
         shift, temperature = -np.log(class_weight), 1.0
         if self.calibration is not None and self._holds_rows_out():
-            held = slice(_core.time_split(len(windows), self.validation_fraction)[1], None)
+            held = slice(_core.time_split(len(windows), self._stopping()["validation_fraction"])[1], None)
             logits = model.forecast(windows[held], self.n_threads)[:, 0, :] + shift
             temperature = fit_temperature(logits, codes[held], None if weights is None else weights[held])
         scale = {"output_center": shift / temperature, "output_scale": np.full(len(shift), 1 / temperature)}

@@ -16,13 +16,23 @@ from lstmforecast import _core, transfer
 from lstmforecast.augment import resolve
 from lstmforecast.contract.fit_tasks import CallbackSupportMixin
 from lstmforecast.contract.html_repr import LearningCurveMixin
-from lstmforecast.contract.plain import PlainParameters, own_kind, plain_parameters
+from lstmforecast.contract.parameter_group import (
+    GroupedParameter,
+    GroupedParameters,
+    constructor_parameters,
+    flat_group,
+    flat_parameters,
+    shown_names,
+)
+from lstmforecast.contract.plain import own_kind
 from lstmforecast.estimators.training_run import keep_network
 from lstmforecast.export.persistence import ModelFile, begin_file
 from lstmforecast.export.quantization import pack_state, quantized, unpack_state
 from lstmforecast.export.saving import Saved
+from lstmforecast.fitting.architecture import ARCHITECTURE
 from lstmforecast.fitting.ensemble import Ensemble
 from lstmforecast.fitting.parameters import check_parameters
+from lstmforecast.fitting.training_parameters import DEVICE, EARLY_STOPPING, LR_SCHEDULE, OPTIMIZER, SAMPLING
 
 if TYPE_CHECKING:
     import torch
@@ -31,15 +41,17 @@ if TYPE_CHECKING:
     from lstmforecast.export.onnx_export import GraphFile
 
 
-class LSTMEstimator(Saved, PlainParameters, LearningCurveMixin, CallbackSupportMixin, BaseEstimator):
+class LSTMEstimator(Saved, GroupedParameters, LearningCurveMixin, CallbackSupportMixin, BaseEstimator):
     """An LSTM network as an estimator of scikit-learn's kind; not for use on its own."""
 
     _losses: ClassVar[tuple[str | None, ...]] = ("mse", "mae", "huber")
     _architectures: ClassVar[tuple[str, ...]] = ("lstm", "attention", "cnn_lstm", "transformer")
+    _groups: ClassVar[Mapping[str, GroupedParameter]] = {
+        group.name: group
+        for group in (ARCHITECTURE, OPTIMIZER, LR_SCHEDULE, EARLY_STOPPING, SAMPLING, transfer.PRETRAINED, DEVICE)
+    }
     augment: Any
     pretrained: Any
-    freeze: str | Sequence[str] | None
-    learning_rates: Mapping[str, float] | None
     model_: _core.Model | Ensemble
     n_epochs_: int
     pretrained_: dict[str, list[str]] | None
@@ -54,10 +66,11 @@ class LSTMEstimator(Saved, PlainParameters, LearningCurveMixin, CallbackSupportM
         TypeError, ValueError
             For the first invalid parameter, in one sentence.
         """
-        check_parameters(plain_parameters(self), losses=self._losses, architectures=self._architectures)
+        flat = flat_parameters(self)
+        check_parameters(flat, shown_names(self), losses=self._losses, architectures=self._architectures)
         resolve(self.augment)
-        transfer.check_pretrained(self.pretrained)
-        transfer.check_patterns(self.freeze, self.learning_rates)
+        transfer.check_pretrained(flat["pretrained"])
+        transfer.check_patterns(flat["freeze"], flat["learning_rates"])
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "model_")
@@ -104,7 +117,7 @@ class LSTMEstimator(Saved, PlainParameters, LearningCurveMixin, CallbackSupportM
         return self
 
     def load_pretrained(self, pretrained: Any, freeze: str | Sequence[str] | None = None) -> Self:
-        """Set the parameters ``pretrained`` and ``freeze``, so that `fit` starts from the weights of another network.
+        """Set the parameter ``pretrained``, so that `fit` starts from the weights of another network.
 
         Parameters
         ----------
@@ -113,7 +126,8 @@ class LSTMEstimator(Saved, PlainParameters, LearningCurveMixin, CallbackSupportM
             and shape match the network are taken, the others are initialised as usual: `fit` lists both in
             ``pretrained_``.
         freeze : str, list of str or None, default=None
-            Patterns of parameter names, such as ``"lstm.*"``, that are not trained. None: ``freeze`` is not changed.
+            Patterns of parameter names, such as ``"lstm.*"``, that are not trained. None: those of the present
+            ``pretrained``.
 
         Returns
         -------
@@ -128,9 +142,13 @@ class LSTMEstimator(Saved, PlainParameters, LearningCurveMixin, CallbackSupportM
             If a file has other contents, or can't be read.
         """
         transfer.check_patterns(freeze, None)
-        self.pretrained = transfer.weights_of(pretrained)
-        if freeze is not None:
-            self.freeze = freeze
+        weights, present = transfer.weights_of(pretrained), flat_group(self, "pretrained")
+        group = transfer.Pretrained(
+            weights,
+            freeze=present["freeze"] if freeze is None else freeze,
+            learning_rates=present["learning_rates"],
+        )
+        self.pretrained = weights if group == transfer.Pretrained(weights) else group
         return self
 
     def to_torch(self) -> torch.nn.Module:
@@ -273,18 +291,28 @@ class LSTMEstimator(Saved, PlainParameters, LearningCurveMixin, CallbackSupportM
     def _pack(self) -> ModelFile:
         names = ("best_epoch", "n_epochs", "stop_reason", "pretrained", "frozen")
         training = {name: getattr(self, f"{name}_") for name in names}
-        file = begin_file(own_kind(self).__name__, plain_parameters(self), self.history_, training)
+        file = begin_file(own_kind(self).__name__, flat_parameters(self), self.history_, training)
         return file.with_network(self.model_, self.quantized_, *self._fitted_state())
 
     @classmethod
     def _unpack(cls, file: ModelFile) -> Self:
-        estimator = cls(**file.parameters())
+        estimator = cls(**constructor_parameters(cls, file.parameters()))
         estimator.check_parameters()
         keep_network(estimator, file.network(), file.training())
         estimator.quantized_ = file.quantized
         estimator._restore_fitted_state(*file.state())
         estimator._check_restored()
         return estimator
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Read a pickle; in those of version 0.1 each parameter of an object is an attribute of the estimator."""
+        flat = {name: state[name] for group in self._groups.values() for name in group.names() if name in state}
+        if not all(name in state for name in self._groups):
+            state = {name: value for name, value in state.items() if name not in flat}
+            state |= constructor_parameters(type(self), flat)
+            missing = [name for name in self._groups if name not in state]
+            state |= dict.fromkeys(missing)
+        super().__setstate__(state)
 
     def _fitted_state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         """What was learned besides the model: arrays, and values that JSON can hold."""

@@ -14,23 +14,27 @@ from sklearn.utils.validation import check_is_fitted
 
 import lstmforecast
 from lstmforecast.augment import Augmentation
+from lstmforecast.calendar import CALENDAR, Calendar
 from lstmforecast.contract.aside import aside
 from lstmforecast.contract.fit_tasks import FitTasks, with_callbacks
+from lstmforecast.contract.parameter_group import GroupedParameter, flat_group, flat_parameters
 from lstmforecast.contract.seeds import as_generator
 from lstmforecast.data.dataset import Dataset
 from lstmforecast.data.index import Frequency
 from lstmforecast.data.observations import Missing
 from lstmforecast.estimators.estimator import LSTMEstimator, require_fitted
+from lstmforecast.estimators.parameter_docs import with_shared_parameters
 from lstmforecast.estimators.series_fit import fit_series, keep_series
 from lstmforecast.export.file_checks import check_series
-from lstmforecast.fitting.architecture import require_attention
+from lstmforecast.fitting.architecture import Architecture, require_attention
 from lstmforecast.fitting.checkpoint import Checkpoint
 from lstmforecast.fitting.distribution import mean
 from lstmforecast.fitting.finite import require_squares
 from lstmforecast.fitting.held_out import HeldOut
-from lstmforecast.fitting.objective import DISTRIBUTIONS, distribution_of
+from lstmforecast.fitting.objective import DISTRIBUTIONS, LOSS, Quantiles, distribution_of
 from lstmforecast.fitting.parameters import MOST_STEPS, check_count
 from lstmforecast.fitting.roll import ends_of, first_inputs, forecast
+from lstmforecast.fitting.training_parameters import Adam, AdamW, Device, EarlyStopping, Plateau, Sampling
 from lstmforecast.uncertainty.calibration import (
     SIDES,
     Calibration,
@@ -51,6 +55,7 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 
+@with_shared_parameters
 class LSTMForecaster(LSTMEstimator):
     """Forecast one time series or many with an LSTM network that maps a window of past rows to a whole horizon.
 
@@ -60,144 +65,65 @@ class LSTMForecaster(LSTMEstimator):
         Steps that the network forecasts at once. `predict` can forecast more: it then uses its own forecasts as data.
     window_size : int or None, default=None
         Past rows that the network reads. None: chosen by the number of rows and the season.
-    segment_length : int or None, default=None
-        Rows that the LSTM reads as one step, as in SegRNN; a divisor of the window. None: a season if the window has
-        several, so that an hourly series is read day by day.
-    tbptt : int or None, default=None
-        Truncated backpropagation through time: the LSTM reads whole windows, but gradients are computed for its last
-        ``tbptt`` steps (segments) only, which saves memory. With ``supervision="every"``, windows are cut into parts of
-        ``tbptt`` steps, counted from the end, each with its losses; libtorch keeps all parts in memory. None: all
-        steps.
-    linear_skip : bool or None, default=None
-        Add a linear forecast from the window (NLinear, the same for all variables) to the LSTM's, which then learns the
-        remainder. None: True, except with ``supervision="every"``.
-    supervision : {"last", "every"}, default="last"
-        Compute the training loss for the forecast after the last step of a window only, or for one after each step of
-        the LSTM, of the ``horizon`` rows that follow. ``"every"`` uses each window more: with short segments it reaches
-        the same validation loss (always that of the last step) in fewer optimiser steps. The window is then normalised
-        by the level of its first step, and each forecast by the level known so far, so that no step reads the
-        future. Not with ``linear_skip``, ``bidirectional``, ``normalize="window"`` or covariates known in advance.
-    channels : {"independent", "together"}, default="independent"
-        One network forecasts each variable from its own past and is trained on all of them, or all variables together.
-    transform : {"log", None}, default=None
-        ``"log"``: the logarithm of 1 + y is forecast, for series that grow by percents; forecasts are transformed back.
-    head : {"direct", "recursive"}, default="direct"
-        Forecast the whole horizon at once, or one step at a time, which is appended to the window for the next.
+    {hidden_size}
+    {num_layers}
+    loss : str, Quantiles or None, default=None
+        ``"mse"``, ``"mae"``, ``"huber"``, ``"quantile"``, ``"normal"``, ``"student_t"`` or ``"negative_binomial"``:
+        training loss, on scaled values. None: ``"huber"`` for up to four seasons ahead, ``"mse"`` beyond, ``"mae"`` for
+        a panel, where some series are always more volatile than others. The last four words forecast a distribution:
+        quantiles that never cross, whose levels `Quantiles` sets, or parameters by maximum likelihood
+        (``"negative_binomial"`` for counts).
+    {learning_rate}
+    {batch_size}
+    {max_epochs}
+    {early_stopping}
+    {random_state}
+    scaler : {"standard", "minmax", "robust", None} or a scaler object, default="standard"
+        How each column is scaled; fitted on the training rows only.
     normalize : {"last", "window", None}, default="last"
         ``"last"`` subtracts the last value of each window and adds it to the forecast, so that levels outside of the
         training data are forecast well; ``"window"`` scales each window to mean 0 and standard deviation 1.
-    loss : {"mse", "mae", "huber", "quantile", "normal", "student_t", "negative_binomial"} or None, default=None
-        Training loss, on scaled values. None: ``"huber"`` for up to four seasons ahead, ``"mse"`` beyond, ``"mae"`` for
-        a panel, where some series are always more volatile than others. The last four forecast a distribution:
-        quantiles that never cross, or parameters by maximum likelihood (``"negative_binomial"`` for counts).
-    quantiles : list of float or None, default=None
-        Levels for ``loss="quantile"`` only. None: 0.025, 0.1, 0.25, 0.5, 0.75, 0.9 and 0.975.
-    adaptation_rate : float, default=0.0
-        How fast the levels of intervals adapt to the errors since `update` (gamma of Gibbs and Candès 2021, who
-        use 0.005). 0: levels stay; new errors replace the oldest.
-    n_estimators : int, default=1
-        Networks with different seeds whose forecasts are averaged: one or two percent more accurate.
-    stride : int, default=1
-        Rows from the start of one training window to the start of the next.
-    freq : str, offset or None, default=None
-        Frequency of the index, as pandas names it (``"h"``, ``"MS"``). None: inferred from the index.
+    transform : {"log", None}, default=None
+        ``"log"``: the logarithm of 1 + y is forecast, for series that grow by percents; forecasts are transformed back.
+    channels : {"independent", "together"}, default="independent"
+        One network forecasts each variable from its own past and is trained on all of them, or all variables together.
     missing : {"error", "mask", "ffill", "interpolate"}, default="error"
         Missing values and missing times are an error that names them; or are left out of the loss and marked for the
         network; or are filled.
-    calendar : "auto", list of str or None, default=None
+    freq : str, offset or None, default=None
+        Frequency of the index, as pandas names it (``"h"``, ``"MS"``). None: inferred from the index.
+    calendar : "auto", list of str, Calendar or None, default=None
         Calendar features, known in advance. ``"auto"``: those that the frequency resolves, such as time of day, day of
         week and day of year for hours. A list names them; see `lstmforecast.calendar.calendar_features`.
-    holidays : str or None, default=None
-        A country code of the `holidays` package, such as ``"DE"`` or ``"US-CA"``: public holidays become a feature (of
-        weeks and months, the share of their days).
-    architecture : {"lstm", "linear", "attention", "cnn_lstm", "transformer"}, default="lstm"
-        Kind of network. ``"linear"``: only the linear forecast of ``linear_skip``, a baseline. It is solved by least
-        squares whatever the loss, so the parameters of LSTM, optimiser, epochs, augmentation and seed have no effect,
-        and the networks of ``n_estimators`` are equal.
+        `lstmforecast.calendar.Calendar` also has public holidays.
+    architecture : {"lstm", "linear", "attention", "cnn_lstm", "transformer"} or object, default="lstm"
+        Kind of network; an object, such as ``Attention(num_heads=8)``, also has the network's own parameters: `LSTM`,
+        `Linear`, `Attention`, `CNNLSTM` or `Transformer`. All but ``"linear"`` add a linear forecast, unless
+        ``linear_skip=False``, and read ``segment_length`` rows as one step. ``"linear"``, a baseline, is that linear
+        forecast alone. It is solved by least squares whatever the loss, so the parameters of layers, optimiser, epochs,
+        augmentation and seed have no effect, and the networks of ``n_estimators`` are equal.
         ``"attention"``: multi-head self-attention over the LSTM's states; ``"cnn_lstm"``: convolutions over the steps
         before the LSTM; ``"transformer"``: an encoder with ``num_layers`` layers in place of the LSTM, for which
         segments are patches (PatchTST).
-    hidden_size, num_layers, bidirectional, dropout
-        Size of the network, as in `torch.nn.LSTM`: dropout is applied between layers, so ``"lstm"`` uses it only with
-        ``num_layers`` above 1.
-    num_heads : int, default=4
-        Attention heads, a divisor of ``hidden_size``. For ``"attention"`` and ``"transformer"`` only.
-    kernel_size : int or list of int, default=5
-        Steps that a convolution reads; a list has one number for each convolution. For ``"cnn_lstm"`` only.
-    out_channels : int or None, default=None
-        Output channels of each convolution. None: ``hidden_size``. For ``"cnn_lstm"`` only.
-    dim_feedforward : int or None, default=None
-        Width of the feed-forward layers. None: four times ``hidden_size``. For ``"transformer"`` only.
-    causal : bool, default=False
-        Each step attends to itself and earlier steps only. For ``"transformer"`` only.
-    scaler : {"standard", "minmax", "robust", None} or a scaler object, default="standard"
-        How each column is scaled; fitted on the training rows only.
-    optimizer, learning_rate, weight_decay, batch_size, clip_grad_norm, clip_grad_value
-        As in `torch.optim`. Gradients are clipped by their norm first, then by value.
-    accumulate_grad_batches : int, default=1
-        Batches whose gradients are averaged for one optimiser step: a larger batch in the memory of one.
-    max_epochs, steps_per_epoch : int, int or "auto" or None, default=20 and "auto"
-        The largest number of epochs, and the optimiser steps of one; after each epoch the held-out rows are scored.
-        ``"auto"``: 20 steps, and up to 200 for a panel, so that training reads each window about 15 times. None: a pass
-        over all windows. With a number of steps, the held-out score is that of some 4,000 windows, evenly spaced.
-    patience, min_delta : int or None, float
-        Training stops after ``patience`` epochs in which the validation loss has not improved by ``min_delta``; the
-        best weights are restored. ``patience=None``: no rows are held out, and ``min_delta`` has no effect.
-    lr_schedule : {"cosine", "onecycle", "plateau", "constant"}, default="cosine"
-        Learning rate over all steps: as ``CosineAnnealingLR`` or ``OneCycleLR`` of `torch.optim.lr_scheduler`, reduced
-        when the validation loss stops improving, or constant.
-    lr_patience, lr_factor : int or None, float
-        For ``"plateau"`` only: the rate is multiplied by ``lr_factor`` after ``lr_patience`` epochs without
-        improvement. None: never.
-    validation_fraction : float or None, default=None
-        The last part of the rows (of each series), held out to score epochs and to measure the errors for intervals.
-        None: 0.2, or less for a panel: two horizons, and at least about 500 windows. With ``patience=None`` it must be
-        None.
+    {dropout}
+    n_estimators : int, default=1
+        Networks with different seeds whose forecasts are averaged: one or two percent more accurate.
+    {optimizer}
+    {lr_schedule}
+    {sampling}
     augment : list of str or objects of `lstmforecast.augment`, or None, default=None
         Random changes of training windows and the horizons after them, one after the other, new each time a window is
         read: ``"jitter"``, ``"scale"``, ``"magnitude_warp"``, ``"time_warp"``, ``"window_slice"``.
-    warm_start : bool, default=False
-        `fit` continues from the weights of the previous fit.
-    pretrained : path, fitted estimator, torch.nn.Module, state dict or None, default=None
-        Initial weights: those whose name and shape match the network are taken, the others are initialised as usual;
-        ``pretrained_`` lists both. A warning names a layer, other than the last, of which only a part matches. Set
-        ``window_size`` and ``segment_length`` in both networks, because their defaults depend on the data. Scalers are
-        fitted to the new data, and the regression of the linear forecast is solved again there, with shrinkage towards
-        the pretrained weights. A clone keeps a path or a state dict, but not what an estimator has learned: see
-        `load_pretrained`. With ``warm_start``, for the first fit only.
-    freeze : str, list of str or None, default=None
-        Patterns of parameter names, such as ``"lstm.*"``, that are not trained; of pretrained weights, those that were
-        taken. `lstmforecast.transfer.GradualUnfreezing` trains them later.
-    learning_rates : dict of str to float or None, default=None
-        Learning rates by patterns of parameter names, ``{"lstm.*": 1e-4}``, in place of ``learning_rate``. The first
-        pattern that matches counts; ``lr_schedule`` applies to all.
-    backend : {"auto", "fused", "torch"}, default="auto"
-        Our own kernel (``"fused"``, CPUs only) or libtorch. ``"auto"``: the kernel on CPUs.
-    precision : {"float32", "bfloat16"}, default="float32"
-        ``"bfloat16"``: mixed precision as `torch.autocast`, for GPUs (``backend="torch"``). Weights, losses, optimiser,
-        validation and forecasts stay in single precision.
-    device : {"cpu", "cuda", "cuda:N"}, default="cpu"
-        Where the network is computed.
-    layer_devices : list of str or None, default=None
-        A device for each layer of the LSTM, the rest on ``device``: for networks larger than the memory of one GPU.
-        Computed by libtorch. None: all on ``device``.
-    n_threads : int or None, default=None
-        Threads, at most 1024. None: ``OMP_NUM_THREADS`` (joblib sets it in its workers), or else what the machine
-        has. In a forked process libtorch has one.
-    distributed : bool, default=False
-        The processes that torchrun started train one network together, each on its share of every batch; see
-        `lstmforecast.distributed`.
-    distributed_timeout : float, default=600.0
-        Seconds to wait for another process. For ``distributed`` only.
-    random_state : int, RandomState, Generator or None, default=None
-        Seed of weights, order and dropout: the same seed gives the same bits.
-    verbose : int, default=0
-        1: a progress bar with the losses.
-    callbacks : list of callables or None, default=None
-        Called with the record of each epoch; training stops when one returns a true value.
-    checkpoint : str, path, Checkpoint or None, default=None
-        A folder of checkpoints from which `fit`, with the same data and parameters, continues after its process was
-        killed; `lstmforecast.Checkpoint` sets how often they are written. None: none.
+    {warm_start}
+    {pretrained}
+    adaptation_rate : float, default=0.0
+        How fast the levels of intervals adapt to the errors since `update` (gamma of Gibbs and Candès 2021, who
+        use 0.005). 0: levels stay; new errors replace the oldest.
+    {device}
+    {n_threads}
+    {verbose}
+    {callbacks}
+    {checkpoint}
 
     Attributes
     ----------
@@ -242,6 +168,7 @@ class LSTMForecaster(LSTMEstimator):
     """
 
     _doc_page = "forecaster"
+    _groups: ClassVar[Mapping[str, GroupedParameter]] = {**LSTMEstimator._groups, "loss": LOSS, "calendar": CALENDAR}
     _losses: ClassVar[tuple[str | None, ...]] = (None, "mse", "mae", "huber", "quantile", *DISTRIBUTIONS)
     _architectures = ("lstm", "linear", "attention", "cnn_lstm", "transformer")
     feature_names_in_: NDArray[Any]
@@ -254,124 +181,66 @@ class LSTMForecaster(LSTMEstimator):
         horizon: int = 1,
         *,
         window_size: int | None = None,
-        segment_length: int | None = None,
-        tbptt: int | None = None,
-        linear_skip: bool | None = None,
-        supervision: str = "last",
-        channels: str = "independent",
-        transform: str | None = None,
-        head: str = "direct",
-        normalize: str | None = "last",
-        loss: str | None = None,
-        quantiles: list[float] | None = None,
-        adaptation_rate: float = 0.0,
-        n_estimators: int = 1,
-        stride: int = 1,
-        freq: Frequency = None,
-        missing: Missing = "error",
-        calendar: str | list[str] | None = None,
-        holidays: str | None = None,
-        architecture: str = "lstm",
         hidden_size: int = 64,
         num_layers: int = 1,
-        bidirectional: bool = False,
-        dropout: float = 0.0,
-        num_heads: int = 4,
-        kernel_size: int | Sequence[int] = 5,
-        out_channels: int | None = None,
-        dim_feedforward: int | None = None,
-        causal: bool = False,
-        scaler: Any = "standard",
-        optimizer: str = "adam",
+        loss: str | Quantiles | None = None,
         learning_rate: float = 3e-3,
-        weight_decay: float = 0.0,
         batch_size: int = 512,
-        accumulate_grad_batches: int = 1,
         max_epochs: int = 20,
-        steps_per_epoch: int | str | None = "auto",
-        patience: int | None = 10,
-        min_delta: float = 0.0,
-        lr_schedule: str = "cosine",
-        lr_patience: int | None = 5,
-        lr_factor: float = 0.5,
-        clip_grad_norm: float | None = 1.0,
-        clip_grad_value: float | None = None,
-        validation_fraction: float | None = None,
+        early_stopping: int | EarlyStopping | None = 10,
+        random_state: Any = None,
+        scaler: Any = "standard",
+        normalize: str | None = "last",
+        transform: str | None = None,
+        channels: str = "independent",
+        missing: Missing = "error",
+        freq: Frequency = None,
+        calendar: str | Sequence[str] | Calendar | None = None,
+        architecture: str | Architecture = "lstm",
+        dropout: float = 0.0,
+        n_estimators: int = 1,
+        optimizer: str | Adam | AdamW = "adam",
+        lr_schedule: str | Plateau = "cosine",
+        sampling: Sampling | None = None,
         augment: Sequence[str | Augmentation] | None = None,
         warm_start: bool = False,
         pretrained: Any = None,
-        freeze: str | Sequence[str] | None = None,
-        learning_rates: Mapping[str, float] | None = None,
-        backend: str = "auto",
-        precision: str = "float32",
-        device: str = "cpu",
-        layer_devices: Sequence[str] | None = None,
+        adaptation_rate: float = 0.0,
+        device: str | Device = "cpu",
         n_threads: int | None = None,
-        distributed: bool = False,
-        distributed_timeout: float = 600.0,
-        random_state: Any = None,
         verbose: int = 0,
         callbacks: list[Callable[[dict[str, Any]], object]] | None = None,
         checkpoint: str | PathLike[str] | Checkpoint | None = None,
     ) -> None:
         self.horizon = horizon
         self.window_size = window_size
-        self.segment_length = segment_length
-        self.tbptt = tbptt
-        self.linear_skip = linear_skip
-        self.supervision = supervision
-        self.channels = channels
-        self.transform = transform
-        self.head = head
-        self.normalize = normalize
-        self.loss = loss
-        self.quantiles = quantiles
-        self.adaptation_rate = adaptation_rate
-        self.n_estimators = n_estimators
-        self.stride = stride
-        self.freq = freq
-        self.missing = missing
-        self.calendar = calendar
-        self.holidays = holidays
-        self.architecture = architecture
         self.hidden_size = hidden_size
         self.num_layers = num_layers
-        self.bidirectional = bidirectional
-        self.dropout = dropout
-        self.num_heads = num_heads
-        self.kernel_size = kernel_size
-        self.out_channels = out_channels
-        self.dim_feedforward = dim_feedforward
-        self.causal = causal
-        self.scaler = scaler
-        self.optimizer = optimizer
+        self.loss = loss
         self.learning_rate = learning_rate
-        self.weight_decay = weight_decay
         self.batch_size = batch_size
-        self.accumulate_grad_batches = accumulate_grad_batches
         self.max_epochs = max_epochs
-        self.steps_per_epoch = steps_per_epoch
-        self.patience = patience
-        self.min_delta = min_delta
+        self.early_stopping = early_stopping
+        self.random_state = random_state
+        self.scaler = scaler
+        self.normalize = normalize
+        self.transform = transform
+        self.channels = channels
+        self.missing = missing
+        self.freq = freq
+        self.calendar = calendar
+        self.architecture = architecture
+        self.dropout = dropout
+        self.n_estimators = n_estimators
+        self.optimizer = optimizer
         self.lr_schedule = lr_schedule
-        self.lr_patience = lr_patience
-        self.lr_factor = lr_factor
-        self.clip_grad_norm = clip_grad_norm
-        self.clip_grad_value = clip_grad_value
-        self.validation_fraction = validation_fraction
+        self.sampling = sampling
         self.augment = augment
         self.warm_start = warm_start
         self.pretrained = pretrained
-        self.freeze = freeze
-        self.learning_rates = learning_rates
-        self.backend = backend
-        self.precision = precision
+        self.adaptation_rate = adaptation_rate
         self.device = device
-        self.layer_devices = layer_devices
         self.n_threads = n_threads
-        self.distributed = distributed
-        self.distributed_timeout = distributed_timeout
-        self.random_state = random_state
         self.verbose = verbose
         self.callbacks = callbacks
         self.checkpoint = checkpoint
@@ -399,8 +268,8 @@ class LSTMForecaster(LSTMEstimator):
         Returns
         -------
         LSTMForecaster
-            Itself. After a KeyboardInterrupt, or when another process of ``distributed=True`` is lost, it is fitted
-            with the best weights so far; after any other error it is unchanged.
+            Itself. After a KeyboardInterrupt, or when another process of ``Device(distributed=True)`` is lost, it is
+            fitted with the best weights so far; after any other error it is unchanged.
 
         Raises
         ------
@@ -425,10 +294,11 @@ class LSTMForecaster(LSTMEstimator):
             For the first invalid parameter, in one sentence.
         """
         super().check_parameters()
-        if self.patience is None and self.validation_fraction:
+        stopping = flat_group(self, "early_stopping")
+        if stopping["patience"] is None and stopping["validation_fraction"]:
             raise ValueError(
                 f"expected validation_fraction=None with patience=None, which holds nothing out, got "
-                f"{self.validation_fraction!r}"
+                f"{stopping['validation_fraction']!r}"
             )
 
     def predict(
@@ -805,21 +675,23 @@ class LSTMForecaster(LSTMEstimator):
         return self.fitted_.pack()
 
     def _restore_fitted_state(self, tensors: Mapping[str, NDArray[Any]], values: Mapping[str, Any]) -> None:
-        distribution = distribution_of(self.loss, self.quantiles)
+        flat = flat_parameters(self)
+        distribution = distribution_of(flat["loss"], flat["quantiles"])
         fitted = FittedSeries.unpack(
             self.model_,
             tensors,
             values,
             calibration=Calibration.unpack(tensors, distribution, float(self.adaptation_rate)),
-            horizon=self.model_.config["horizon"] if self.head == "direct" else self.horizon,
+            horizon=self.model_.config["horizon"] if flat["head"] == "direct" else self.horizon,
             scaler=self.scaler,
             transform=self.transform,
         )
         keep_series(self, fitted)
 
     def _check_restored(self) -> None:
-        distribution = distribution_of(self.loss, self.quantiles)
-        check_series(self.fitted_, distribution, head=self.head, calendar=self.calendar, holidays=self.holidays)
+        flat = flat_parameters(self)
+        distribution = distribution_of(flat["loss"], flat["quantiles"])
+        check_series(self.fitted_, distribution, **{name: flat[name] for name in ("head", "calendar", "holidays")})
 
     def _write_graph(self, file: GraphFile) -> None:
         from lstmforecast.export.onnx_export import write_forecaster
@@ -836,8 +708,9 @@ class LSTMForecaster(LSTMEstimator):
 def read_series(forecaster: LSTMForecaster, y: Any, X: Any = None, X_past: Any = None, static: Any = None) -> Dataset:
     """Check the data of a fit, and align the covariates with them; errors are those of `LSTMForecaster.fit`."""
     names = ("freq", "missing", "calendar", "holidays", "scaler", "transform")
-    dataset = Dataset.read(y, X, X_past, static, **{name: getattr(forecaster, name) for name in names})
-    if forecaster.head == "recursive" and forecaster.horizon > 1 and dataset.covariates.past is not None:
+    flat = flat_parameters(forecaster)
+    dataset = Dataset.read(y, X, X_past, static, **{name: flat[name] for name in names})
+    if flat["head"] == "recursive" and forecaster.horizon > 1 and dataset.covariates.past is not None:
         raise ValueError(
             "expected horizon=1 or head='direct' with X_past, which is not known beyond a step, got "
             f"{forecaster.horizon}"

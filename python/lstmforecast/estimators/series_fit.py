@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from lstmforecast import _core
 from lstmforecast.contract.fit_tasks import FitTasks
-from lstmforecast.contract.plain import plain_parameters
+from lstmforecast.contract.parameter_group import flat_parameters
 from lstmforecast.data.dataset import Dataset
 from lstmforecast.data.panel import Panel
 from lstmforecast.data.scalers import fit_columns
@@ -30,28 +30,27 @@ Forecaster = Any
 
 def fit_series(forecaster: Forecaster, dataset: Dataset, tasks: FitTasks | None = None) -> None:
     """Fit a forecaster to data that were read; the errors are those of `LSTMForecaster.fit`."""
-    observations, parameters = dataset.observations, plain_parameters(forecaster)
+    observations, parameters = dataset.observations, flat_parameters(forecaster)
     panel = observations if isinstance(observations, Panel) else None
-    if forecaster.loss == "negative_binomial":
+    if parameters["loss"] == "negative_binomial":
         require_count_options(forecaster.transform, forecaster.augment)
         require_counts(observations)
     _check_savable(dataset)
     held_out, horizon = HeldOut.of(forecaster), forecaster.horizon
-    sizes = Sizes(horizon, forecaster.window_size, forecaster.segment_length, season_length(observations.freq))
+    sizes = Sizes(horizon, parameters["window_size"], parameters["segment_length"], season_length(observations.freq))
     if panel is not None:
         dataset = dataset.with_statistics(held_out.training_lengths(panel))
         window_size, segment_length = sizes.of_panel(panel.lengths, held_out.fraction(panel))
     else:
         window_size, segment_length = sizes.resolve(len(observations), held_out.fraction())
     seed = fit_seed(parameters)
-    model = _new_network(forecaster, dataset, window_size, segment_length, seed)
+    model = _new_network(parameters, getattr(forecaster, "model_", None), dataset, window_size, segment_length, seed)
     options = training_options(
         parameters,
         seed,
-        stride=forecaster.stride,
-        loss=core_loss(forecaster.loss, forecaster.quantiles, horizon, observations),
+        loss=core_loss(parameters["loss"], parameters["quantiles"], horizon, observations),
         validation_fraction=float(held_out.fraction(panel)),
-        steps_per_epoch=_steps_per_epoch(forecaster, panel),
+        steps_per_epoch=_steps_per_epoch(parameters, panel),
     )
     if forecaster.scaler is not None and not isinstance(forecaster.scaler, str):
         model.load_scalers(_fitted_scaler(forecaster.scaler, dataset, held_out))
@@ -62,32 +61,39 @@ def fit_series(forecaster: Forecaster, dataset: Dataset, tasks: FitTasks | None 
 
 
 def _new_network(
-    forecaster: Forecaster, dataset: Dataset, window_size: int, segment_length: int, seed: int
+    parameters: dict[str, Any],
+    present: _core.Model | Ensemble | None,
+    dataset: Dataset,
+    window_size: int,
+    segment_length: int,
+    seed: int,
 ) -> _core.Model | Ensemble:
-    width, skip = dataset.observations.n_columns, forecaster.linear_skip
+    width, skip = dataset.observations.n_columns, parameters["linear_skip"]
     return new_network(
-        plain_parameters(forecaster),
-        getattr(forecaster, "model_", None),
+        parameters,
+        present,
         window_size=window_size,
-        horizon=forecaster.horizon if forecaster.head == "direct" else 1,
+        horizon=parameters["horizon"] if parameters["head"] == "direct" else 1,
         n_features=width + dataset.features.shape[1],
         n_targets=width,
         seed=seed,
         segment_length=segment_length,
-        linear_skip=forecaster.supervision != "every" if skip is None else bool(skip),
+        linear_skip=parameters["supervision"] != "every" if skip is None else bool(skip),
         n_known=dataset.covariates.n_known,
-        indicator=forecaster.missing == "mask",
-        distribution=distribution_of(forecaster.loss, forecaster.quantiles),
-        **{name: getattr(forecaster, name) for name in ("normalize", "channels", "supervision")},
+        indicator=parameters["missing"] == "mask",
+        distribution=distribution_of(parameters["loss"], parameters["quantiles"]),
+        normalize=parameters["normalize"],
+        channels=parameters["channels"],
+        supervision=parameters["supervision"],
     )
 
 
-def _steps_per_epoch(forecaster: Forecaster, panel: Panel | None) -> int | None:
-    steps = forecaster.steps_per_epoch
+def _steps_per_epoch(parameters: dict[str, Any], panel: Panel | None) -> int | None:
+    steps = parameters["steps_per_epoch"]
     if not isinstance(steps, str):
         return None if steps is None else int(steps)
-    n_windows = 0 if panel is None else len(panel) * panel.n_columns // forecaster.stride
-    return default_steps(n_windows, forecaster.batch_size * forecaster.accumulate_grad_batches)
+    n_windows = 0 if panel is None else len(panel) * panel.n_columns // parameters["stride"]
+    return default_steps(n_windows, parameters["batch_size"] * parameters["accumulate_grad_batches"])
 
 
 def _fitted_scaler(scaler: Any, dataset: Dataset, held_out: HeldOut) -> dict[str, NDArray[np.float64]]:

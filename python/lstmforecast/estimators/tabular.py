@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from numbers import Real
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,8 @@ from sklearn.utils.validation import check_array, validate_data
 
 from lstmforecast import _core
 from lstmforecast.contract.fit_tasks import FitTasks
-from lstmforecast.contract.plain import plain_parameters
+from lstmforecast.contract.parameter_group import flat_group, flat_parameters
+from lstmforecast.contract.plain import own_kind
 from lstmforecast.data.container import MOST_VALUE
 from lstmforecast.data.scalers import fit_affine
 from lstmforecast.estimators.estimator import LSTMEstimator, require_fitted
@@ -23,6 +24,7 @@ from lstmforecast.export.file_checks import check_rows
 from lstmforecast.fitting.architecture import require_attention
 from lstmforecast.fitting.finite import are_within, require_finite_rows
 from lstmforecast.fitting.options import fit_seed, new_network, training_options
+from lstmforecast.fitting.sizing import VALIDATION_FRACTION
 
 if TYPE_CHECKING:
     from lstmforecast.export.onnx_export import Rows
@@ -34,10 +36,38 @@ class WindowEstimator(LSTMEstimator):
     """An estimator for which a row of X is a window: (n, window * features) or (n, window, features)."""
 
     _doc_page = "rows"
+    _own_defaults: ClassVar[dict[str, Any]] = {
+        "segment_length": 1,
+        "steps_per_epoch": None,
+        "validation_fraction": VALIDATION_FRACTION,
+    }
+    # what parameters of objects are that only a forecaster has
+    _of_forecasters: ClassVar[dict[str, tuple[Any, ...]]] = {
+        "head": ("direct",),
+        "linear_skip": (None, False),
+        "supervision": ("last",),
+        "stride": (1,),
+    }
     n_features_per_step: int
-    segment_length: int
     n_features_in_: int
     feature_names_in_: NDArray[np.object_]
+
+    def check_parameters(self) -> None:
+        """Check the parameters, as `fit` does before it reads data.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For the first invalid parameter, in one sentence.
+        """
+        super().check_parameters()
+        flat = flat_parameters(self)
+        for name, values in self._of_forecasters.items():
+            if flat[name] not in values:
+                raise ValueError(
+                    f"expected {name}={values[0]!r}, as {own_kind(self).__name__} reads rows of X as windows, "
+                    f"got {flat[name]!r}"
+                )
 
     def _train(
         self,
@@ -52,7 +82,7 @@ class WindowEstimator(LSTMEstimator):
         """Train a new network; ``learn`` keeps the result."""
         if not self._holds_rows_out():
             windows, targets, weights = distinct_rows(windows, targets, weights)
-        parameters = plain_parameters(self)
+        parameters = flat_parameters(self)
         seed = fit_seed(parameters)
         _, window_size, n_features = windows.shape
         model = new_network(
@@ -63,7 +93,7 @@ class WindowEstimator(LSTMEstimator):
             n_features=n_features,
             n_targets=n_targets,
             seed=seed,
-            segment_length=int(self.segment_length or 1),
+            segment_length=int(parameters["segment_length"]),
         )
         assert isinstance(model, _core.Model)  # ensembles are the forecaster's
         if self.scaler is not None and not isinstance(self.scaler, str):
@@ -74,12 +104,17 @@ class WindowEstimator(LSTMEstimator):
         TrainingRun(self, model, model.fit_windows, data, options, learn, tasks).run()
 
     def _holds_rows_out(self) -> bool:
-        return self.patience is not None and self.validation_fraction > 0
+        stopping = self._stopping()
+        return stopping["patience"] is not None and stopping["validation_fraction"] > 0
+
+    def _stopping(self) -> dict[str, Any]:
+        """``patience``, ``min_delta`` and ``validation_fraction``."""
+        return flat_group(self, "early_stopping")
 
     def _fit_scaler_object(self, windows: Array, targets: Array, n_targets: int) -> dict[str, Array]:
         rows = len(windows)
         if self._holds_rows_out():
-            rows = _core.time_split(rows, self.validation_fraction)[0]
+            rows = _core.time_split(rows, self._stopping()["validation_fraction"])[0]
         center, scale = fit_affine(self.scaler, windows[:rows].reshape(-1, windows.shape[2]))
         scalers = {"input_center": center, "input_scale": scale}
         if is_classifier(self):

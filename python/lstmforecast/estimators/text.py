@@ -6,7 +6,7 @@ import math
 import numbers
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from os import PathLike
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -17,7 +17,14 @@ from lstmforecast.contract.aside import aside
 from lstmforecast.contract.core_options import EpochRecord, SamplingOptions, TextModelConfig, TextTrainingOptions
 from lstmforecast.contract.fit_tasks import CallbackSupportMixin, FitTasks, with_callbacks
 from lstmforecast.contract.html_repr import LearningCurveMixin
-from lstmforecast.contract.plain import PlainParameters, own_kind, plain, plain_parameters
+from lstmforecast.contract.parameter_group import (
+    GroupedParameter,
+    GroupedParameters,
+    constructor_parameters,
+    flat_parameters,
+    shown_names,
+)
+from lstmforecast.contract.plain import own_kind, plain
 from lstmforecast.contract.progress import ProgressBar
 from lstmforecast.contract.rules import N_THREADS, Choice, Number
 from lstmforecast.contract.seeds import draw_seed
@@ -26,6 +33,7 @@ from lstmforecast.export.persistence import ModelFile, begin_file
 from lstmforecast.export.saving import Saved
 from lstmforecast.fitting.checkpoint import Checkpoint, as_options, check_checkpoint, saved_seed
 from lstmforecast.fitting.parameters import check_callbacks, check_count
+from lstmforecast.fitting.training_parameters import OPTIMIZER, Adam, AdamW
 
 if TYPE_CHECKING:
     import torch
@@ -52,6 +60,8 @@ _RULES: dict[str, Number | Choice] = {
     "max_epochs": Number(_INTEGER, 1, word="auto"),
     "patience": Number(_INTEGER, 1, none=True),
     "clip_grad_norm": Number(_REAL, 0, low_included=False, none=True),
+    "clip_grad_value": Choice((None,)),
+    "accumulate_grad_batches": Number(_INTEGER, 1, 1, high_included=True),
     "validation_fraction": Number(_REAL, 0, 1),
     "unknown": Choice(("error", "skip")),
     "n_threads": N_THREADS,
@@ -59,7 +69,7 @@ _RULES: dict[str, Number | Choice] = {
 }
 
 
-class CharLSTM(Saved, PlainParameters, LearningCurveMixin, CallbackSupportMixin, BaseEstimator):
+class CharLSTM(Saved, GroupedParameters, LearningCurveMixin, CallbackSupportMixin, BaseEstimator):
     """A language model of characters: an embedding, LSTM layers and a prediction of the next character.
 
     It is trained by truncated backpropagation through time (Williams & Peng 1990; for characters: Graves 2013): the
@@ -81,12 +91,10 @@ class CharLSTM(Saved, PlainParameters, LearningCurveMixin, CallbackSupportMixin,
         Characters over which gradients are computed.
     batch_size : int, default=32
         Rows that are read side by side.
-    optimizer : {"adam", "adamw"}, default="adam"
-        Optimiser.
+    optimizer : {"adam", "adamw"}, Adam or AdamW, default="adam"
+        Optimiser, as in `torch.optim`; the objects have the weight decay and the largest norm of the gradients.
     learning_rate : float, default=5e-3
         The largest learning rate of the schedule.
-    weight_decay : float, default=0.0
-        L2 penalty (adam) or decoupled decay (adamw).
     lr_schedule : {"onecycle", "cosine", "constant"}, default="onecycle"
         Learning rate over all steps: as ``OneCycleLR`` or ``CosineAnnealingLR`` of `torch.optim.lr_scheduler`, or
         constant.
@@ -95,8 +103,6 @@ class CharLSTM(Saved, PlainParameters, LearningCurveMixin, CallbackSupportMixin,
         steps, but from 5 to 100.
     patience : int or None, default=None
         Epochs without a better validation loss after which training stops. None: it doesn't.
-    clip_grad_norm : float or None, default=1.0
-        Largest global norm of the gradients.
     validation_fraction : float, default=0.1
         The end of the text, or the last of several texts, as a fraction of the characters, that is held out: the
         weights of the epoch that predicts it best are kept. 0: nothing is held out, and the training loss decides.
@@ -135,6 +141,7 @@ class CharLSTM(Saved, PlainParameters, LearningCurveMixin, CallbackSupportMixin,
     'not to be'
     """
 
+    _groups: ClassVar[Mapping[str, GroupedParameter]] = {"optimizer": OPTIMIZER}
     _doc_page = "text"
     _loss_units = "nats per character"
 
@@ -149,13 +156,11 @@ class CharLSTM(Saved, PlainParameters, LearningCurveMixin, CallbackSupportMixin,
         dropout: float = 0.0,
         sequence_length: int = 64,
         batch_size: int = 32,
-        optimizer: str = "adam",
+        optimizer: str | Adam | AdamW = "adam",
         learning_rate: float = 5e-3,
-        weight_decay: float = 0.0,
         lr_schedule: str = "onecycle",
         max_epochs: int | str = "auto",
         patience: int | None = None,
-        clip_grad_norm: float | None = 1.0,
         validation_fraction: float = 0.1,
         unknown: str = "error",
         n_threads: int | None = None,
@@ -172,11 +177,9 @@ class CharLSTM(Saved, PlainParameters, LearningCurveMixin, CallbackSupportMixin,
         self.batch_size = batch_size
         self.optimizer = optimizer
         self.learning_rate = learning_rate
-        self.weight_decay = weight_decay
         self.lr_schedule = lr_schedule
         self.max_epochs = max_epochs
         self.patience = patience
-        self.clip_grad_norm = clip_grad_norm
         self.validation_fraction = validation_fraction
         self.unknown = unknown
         self.n_threads = n_threads
@@ -253,8 +256,9 @@ class CharLSTM(Saved, PlainParameters, LearningCurveMixin, CallbackSupportMixin,
         TypeError, ValueError
             For the first invalid parameter, in one sentence.
         """
+        flat, shown = flat_parameters(self), shown_names(self)
         for name, rule in _RULES.items():
-            rule.check(name, getattr(self, name))
+            rule.check(shown.get(name, name), flat[name])
         check_callbacks(self.callbacks)
         check_checkpoint(self.checkpoint)
 
@@ -265,6 +269,7 @@ class CharLSTM(Saved, PlainParameters, LearningCurveMixin, CallbackSupportMixin,
 
     def _training(self, n_characters: int, seed: int) -> TextTrainingOptions:
         """The core's training options."""
+        flat = flat_parameters(self)
         if isinstance(self.max_epochs, str):
             n_steps = (1 - self.validation_fraction) * n_characters / (self.sequence_length * self.batch_size)
             fewest, most = _AUTO_EPOCHS
@@ -273,9 +278,9 @@ class CharLSTM(Saved, PlainParameters, LearningCurveMixin, CallbackSupportMixin,
             max_epochs = int(self.max_epochs)
         return {
             "loss": "cross_entropy",
-            "optimizer": cast(Any, self.optimizer),
+            "optimizer": flat["optimizer"],
             "learning_rate": float(self.learning_rate),
-            "weight_decay": float(self.weight_decay),
+            "weight_decay": float(flat["weight_decay"]),
             "batch_size": int(self.batch_size),
             "sequence_length": int(self.sequence_length),
             "max_epochs": max_epochs,
@@ -284,7 +289,7 @@ class CharLSTM(Saved, PlainParameters, LearningCurveMixin, CallbackSupportMixin,
             "lr_schedule": cast(Any, self.lr_schedule),
             "lr_patience": None,
             "lr_factor": 0.5,
-            "clip_grad_norm": None if self.clip_grad_norm is None else float(self.clip_grad_norm),
+            "clip_grad_norm": None if flat["clip_grad_norm"] is None else float(flat["clip_grad_norm"]),
             "validation_fraction": float(self.validation_fraction),
             "shuffle": False,
             "seed": seed,
@@ -474,12 +479,12 @@ class CharLSTM(Saved, PlainParameters, LearningCurveMixin, CallbackSupportMixin,
 
     def _pack(self) -> ModelFile:
         training = {name: getattr(self, f"{name}_") for name in ("best_epoch", "n_epochs", "stop_reason")}
-        file = begin_file(own_kind(self).__name__, plain_parameters(self), self.history_, training)
+        file = begin_file(own_kind(self).__name__, flat_parameters(self), self.history_, training)
         return file.with_character_network(self.model_)
 
     @classmethod
     def _unpack(cls, file: ModelFile) -> Self:
-        estimator = cls(**file.parameters())
+        estimator = cls(**constructor_parameters(cls, file.parameters()))
         estimator.check_parameters()
         estimator._keep(file.character_network(), file.training())
         return estimator

@@ -14,6 +14,7 @@ from lstmforecast.contract import core_options
 from lstmforecast.contract.aside import aside
 from lstmforecast.contract.core_options import CheckpointOptions, EpochRecord, StopReason, TrainingOptions
 from lstmforecast.contract.fit_tasks import FitTasks
+from lstmforecast.contract.parameter_group import flat_parameters
 from lstmforecast.contract.progress import ProgressBar
 from lstmforecast.distributed import Processes, join, threads_of_process
 from lstmforecast.fitting.ensemble import Ensemble
@@ -60,6 +61,7 @@ class TrainingRun:
         self.estimator, self.model, self.core_fit, self.data = estimator, model, core_fit, data
         self.options, self.learn, self.tasks = options.copy(), learn, tasks
         self.callbacks = list(estimator.callbacks or ())
+        self.parameters = flat_parameters(estimator)
         self.warm = bool(estimator.warm_start and hasattr(estimator, "model_"))
         self.processes: Processes | None = None
 
@@ -69,7 +71,7 @@ class TrainingRun:
         An error that ended the training is raised at the end; after Ctrl-C or the loss of another process the best
         weights so far are kept, after other errors the estimator is unchanged.
         """
-        outcome = self._train_together() if self.estimator.distributed else self._train()
+        outcome = self._train_together() if self.parameters["distributed"] else self._train()
         if outcome["error"] is None or outcome["stop_reason"] in KEPT:
             with aside(self.estimator) as fitted:
                 self.learn(fitted, self.model, outcome)
@@ -81,7 +83,7 @@ class TrainingRun:
     def _train_together(self) -> Outcome:
         """Train in several processes, which agree on the seed first; only the first one has callbacks."""
         tasks = self.tasks
-        with join(self.estimator.device, float(self.estimator.distributed_timeout)) as self.processes:
+        with join(self.parameters["device"], float(self.parameters["distributed_timeout"])) as self.processes:
             self.options["seed"] = self.processes.of_first(self.options["seed"])
             self.options["n_threads"] = threads_of_process(self.options["n_threads"])
             if self.processes.rank:
@@ -95,9 +97,9 @@ class TrainingRun:
         estimator = self.estimator
         self.plan = transfer.prepare(
             self.model,
-            pretrained=None if self.warm else estimator.pretrained,
-            freeze=estimator.freeze,
-            learning_rates=estimator.learning_rates,
+            pretrained=None if self.warm else self.parameters["pretrained"],
+            freeze=self.parameters["freeze"],
+            learning_rates=self.parameters["learning_rates"],
         )
         self.options["transfer"] = self.plan.options
         asked = self.tasks is not None and self.tasks.asks_for_estimators

@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.utils.parallel import Parallel, delayed
 
+from lstmforecast.contract.parameter_group import flat_group
 from lstmforecast.contract.seeds import draw_seed
 from lstmforecast.data.dataset import Dataset
 from lstmforecast.data.observations import Observations
@@ -185,7 +186,7 @@ def _steps_read(template: LSTMForecaster, seen: Dataset, horizon: int) -> int:
 
     `LSTMForecaster.predict` asks for the same rows of X, so that both forecast the same.
     """
-    at_once = template.horizon if template.head == "direct" else 1
+    at_once = template.horizon if flat_group(template, "architecture")["head"] == "direct" else 1
     return horizon if seen.covariates.known is None else -(-horizon // at_once) * at_once
 
 
@@ -206,7 +207,7 @@ def _run(template: LSTMForecaster, folds: list[Fold], n_jobs: int | None, run: _
     In other processes a fit uses another number of threads, which changes its bits, unless ``n_threads`` is set.
     """
     n_jobs = check_jobs(n_jobs)
-    if template.distributed and n_jobs not in (None, 1):
+    if flat_group(template, "device")["distributed"] and n_jobs not in (None, 1):
         raise ValueError(
             f"expected n_jobs=None for distributed=True, whose processes fit one after the other, got {n_jobs}"
         )

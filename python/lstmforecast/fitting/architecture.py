@@ -3,33 +3,184 @@
 from __future__ import annotations
 
 import numbers
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, ClassVar
 
-# What makes the core's parameters of each out of those of an estimator.
-PARAMETERS: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
-    "lstm": lambda _: {},
-    "linear": lambda _: {},
-    "attention": lambda own: {"num_heads": int(own["num_heads"])},
-    "cnn_lstm": lambda own: {
-        "kernel_sizes": kernel_sizes(own["kernel_size"]),
-        "out_channels": int(own["out_channels"] or own["hidden_size"]),
-    },
-    "transformer": lambda own: {
-        "num_heads": int(own["num_heads"]),
-        "dim_feedforward": int(own["dim_feedforward"] or 4 * own["hidden_size"]),
-        "causal": bool(own["causal"]),
-    },
-}
+from lstmforecast.contract.parameter_group import GroupedParameter, ParameterGroup
+
+
+@dataclass(eq=False, repr=False)
+class Architecture(ParameterGroup):
+    """What all networks share; not for use on its own."""
+
+    _: KW_ONLY
+    head: str = "direct"
+
+
+@dataclass(eq=False, repr=False)
+class Linear(Architecture):
+    """A linear forecast from the window (NLinear), solved by least squares: a baseline without an LSTM.
+
+    Parameters
+    ----------
+    head : {"direct", "recursive"}, default="direct"
+        As in `LSTM`.
+
+    Examples
+    --------
+    >>> from lstmforecast import Linear, LSTMForecaster
+    >>> LSTMForecaster(24, architecture=Linear(head="recursive"))
+    LSTMForecaster(architecture=Linear(head='recursive'), horizon=24)
+    """
+
+    word: ClassVar[str] = "linear"
+
+
+@dataclass(eq=False, repr=False)
+class Network(Architecture):
+    """What the trained networks share; not for use on its own."""
+
+    _: KW_ONLY
+    segment_length: int | None = None
+    linear_skip: bool | None = None
+
+
+@dataclass(eq=False, repr=False)
+class LSTM(Network):
+    """LSTM layers, whose last state the output layer reads.
+
+    Parameters
+    ----------
+    bidirectional : bool, default=False
+        Read each window in both directions.
+    segment_length : int or None, default=None
+        Rows that the network reads as one step, as in SegRNN; a divisor of the window. None: for `LSTMForecaster` a
+        season if the window has several, so that an hourly series is read day by day; otherwise 1.
+    tbptt : int or None, default=None
+        Truncated backpropagation through time: the LSTM reads whole windows, but gradients are computed for its last
+        ``tbptt`` steps (segments) only, which saves memory. With ``supervision="every"``, windows are cut into parts of
+        ``tbptt`` steps, counted from the end, each with its losses; libtorch keeps all parts in memory. None: all
+        steps. Not with ``bidirectional``.
+    linear_skip : bool or None, default=None
+        Add a linear forecast from the window (NLinear, the same for all variables) to the network's, which then learns
+        the remainder. None: True, except with ``supervision="every"``. For `LSTMForecaster` only.
+    supervision : {"last", "every"}, default="last"
+        Compute the training loss for the forecast after the last step of a window only, or for one after each step of
+        the LSTM, of the ``horizon`` rows that follow. ``"every"`` uses each window more: with short segments it reaches
+        the same validation loss (always that of the last step) in fewer optimiser steps. The window is then normalised
+        by the level of its first step, and each forecast by the level known so far, so that no step reads the
+        future. Not with ``linear_skip``, ``bidirectional``, ``normalize="window"`` or covariates known in advance. For
+        `LSTMForecaster` only.
+    head : {"direct", "recursive"}, default="direct"
+        Forecast the whole horizon at once, or one step at a time, which is appended to the window for the next. For
+        `LSTMForecaster` only.
+
+    Examples
+    --------
+    >>> from lstmforecast import LSTM, LSTMForecaster
+    >>> forecaster = LSTMForecaster(24, architecture=LSTM(segment_length=24))
+    >>> forecaster.set_params(architecture__linear_skip=False)
+    LSTMForecaster(architecture=LSTM(linear_skip=False, segment_length=24),
+                   horizon=24)
+    """
+
+    word: ClassVar[str] = "lstm"
+    _: KW_ONLY
+    bidirectional: bool = False
+    tbptt: int | None = None
+    supervision: str = "last"
+
+
+@dataclass(eq=False, repr=False)
+class Attention(Network):
+    """LSTM layers, and multi-head self-attention over their states.
+
+    Parameters
+    ----------
+    num_heads : int, default=4
+        Attention heads, a divisor of ``hidden_size``.
+    bidirectional, segment_length, tbptt, linear_skip, head
+        As in `LSTM`.
+
+    Examples
+    --------
+    >>> from lstmforecast import Attention, LSTMClassifier
+    >>> LSTMClassifier(architecture=Attention(num_heads=8))
+    LSTMClassifier(architecture=Attention(num_heads=8))
+    """
+
+    word: ClassVar[str] = "attention"
+    num_heads: int = 4
+    _: KW_ONLY
+    bidirectional: bool = False
+    tbptt: int | None = None
+
+
+@dataclass(eq=False, repr=False)
+class CNNLSTM(Network):
+    """Convolutions over the steps, and LSTM layers after them.
+
+    Parameters
+    ----------
+    kernel_size : int or list of int, default=5
+        Steps that a convolution reads; a list has one number for each convolution.
+    out_channels : int or None, default=None
+        Output channels of each convolution. None: ``hidden_size``.
+    bidirectional, segment_length, tbptt, linear_skip, head
+        As in `LSTM`.
+    """
+
+    word: ClassVar[str] = "cnn_lstm"
+    kernel_size: int | Sequence[int] = 5
+    out_channels: int | None = None
+    _: KW_ONLY
+    bidirectional: bool = False
+    tbptt: int | None = None
+
+
+@dataclass(eq=False, repr=False)
+class Transformer(Network):
+    """A Transformer's encoder with ``num_layers`` layers in place of the LSTM; segments are its patches (PatchTST).
+
+    Parameters
+    ----------
+    num_heads : int, default=4
+        Attention heads, a divisor of ``hidden_size``.
+    dim_feedforward : int or None, default=None
+        Width of the feed-forward layers. None: four times ``hidden_size``.
+    causal : bool, default=False
+        Each step attends to itself and earlier steps only.
+    segment_length, linear_skip, head
+        As in `LSTM`.
+    """
+
+    word: ClassVar[str] = "transformer"
+    num_heads: int = 4
+    dim_feedforward: int | None = None
+    causal: bool = False
+
+
+ARCHITECTURE = GroupedParameter(
+    "architecture", LSTM, Linear, Attention, CNNLSTM, Transformer, example="Attention(num_heads=8)"
+)
 
 
 def to_core(parameters: Mapping[str, Any]) -> Any:
     """The architecture as the core names it, ``"lstm"`` or ``{"attention": {"num_heads": 4}}``, from an estimator's
-    parameters.
+    flat parameters.
     """
-    name = parameters["architecture"]
-    options = PARAMETERS[name](parameters)
-    return {name: options} if options else name
+    name, hidden_size = parameters["architecture"], parameters["hidden_size"]
+    if name == "attention":
+        return {name: {"num_heads": int(parameters["num_heads"])}}
+    if name == "cnn_lstm":
+        channels = int(parameters["out_channels"] or hidden_size)
+        return {name: {"kernel_sizes": kernel_sizes(parameters["kernel_size"]), "out_channels": channels}}
+    if name == "transformer":
+        width = int(parameters["dim_feedforward"] or 4 * hidden_size)
+        heads, causal = int(parameters["num_heads"]), bool(parameters["causal"])
+        return {name: {"num_heads": heads, "dim_feedforward": width, "causal": causal}}
+    return name
 
 
 def kernel_sizes(kernel_size: int | Sequence[int]) -> list[int]:

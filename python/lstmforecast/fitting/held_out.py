@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lstmforecast import _core
+from lstmforecast.contract.parameter_group import flat_group
 from lstmforecast.data.observations import Observations
 from lstmforecast.data.panel import Panel
 from lstmforecast.fitting.sizing import VALIDATION_FRACTION, held_out_of_panel, training_rows
@@ -31,7 +32,8 @@ class HeldOut:
     @classmethod
     def of(cls, forecaster: Any) -> HeldOut:
         """The split of a forecaster, fitted or not."""
-        return cls(forecaster.horizon, forecaster.patience, forecaster.validation_fraction)
+        stopping = flat_group(forecaster, "early_stopping")
+        return cls(forecaster.horizon, stopping["patience"], stopping["validation_fraction"])
 
     def fraction(self, panel: Panel | None = None) -> float:
         """The part of the rows (of each series of a panel) that is held out."""

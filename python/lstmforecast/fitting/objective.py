@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, cast
+from dataclasses import dataclass
+from typing import Any, ClassVar, cast
 
 from lstmforecast.augment import magnitude_warp, resolve, scale
 from lstmforecast.contract.core_options import Loss
+from lstmforecast.contract.parameter_group import GroupedParameter, ParameterGroup
 from lstmforecast.data.observations import Observations
 from lstmforecast.data.season import season_length
 from lstmforecast.fitting.distribution import N_PARAMETERS
@@ -15,6 +17,35 @@ from lstmforecast.fitting.sizing import default_loss
 DISTRIBUTIONS = tuple(N_PARAMETERS)
 # The default of ``loss="quantile"``.
 QUANTILES = (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)
+
+
+@dataclass(eq=False, repr=False)
+class Quantiles(ParameterGroup):
+    """Forecast quantiles that never cross, trained by the quantile loss (Koenker and Bassett 1978).
+
+    Parameters
+    ----------
+    levels : list of float or None, default=None
+        Probabilities between 0 and 1, in ascending order. None: 0.025, 0.1, 0.25, 0.5, 0.75, 0.9 and 0.975.
+
+    Examples
+    --------
+    >>> from lstmforecast import LSTMForecaster, Quantiles
+    >>> LSTMForecaster(loss=Quantiles([0.1, 0.5, 0.9]))
+    LSTMForecaster(loss=Quantiles(levels=[0.1, 0.5, 0.9]))
+    """
+
+    word: ClassVar[str] = "quantile"
+    flat_names: ClassVar[dict[str, str]] = {"levels": "quantiles"}
+    levels: Sequence[float] | None = None
+
+
+LOSS = GroupedParameter(
+    "loss",
+    Quantiles,
+    words=("mse", "mae", "huber", *DISTRIBUTIONS),
+    example="Quantiles([0.1, 0.5, 0.9])",
+)
 
 
 def distribution_of(loss: str | None, quantiles: Sequence[float] | None) -> Any:

@@ -71,13 +71,19 @@ _RULES: dict[str, Number | Choice] = {
 
 
 def check_parameters(
-    parameters: Mapping[str, Any], losses: tuple[str | None, ...], architectures: tuple[str, ...]
+    parameters: Mapping[str, Any],
+    shown: Mapping[str, str],
+    losses: tuple[str | None, ...],
+    architectures: tuple[str, ...],
 ) -> None:
-    """Raise TypeError or ValueError, with one sentence, for the first invalid parameter."""
+    """Raise TypeError or ValueError, with one sentence, for the first invalid flat parameter.
+
+    ``shown`` is what messages call a parameter, where that isn't its name.
+    """
     rules = _RULES | {"loss": Choice(losses), "architecture": Choice(architectures)}
     for name, value in parameters.items():
         if name in rules:
-            rules[name].check(name, value)
+            rules[name].check(shown.get(name, name), value)
     if parameters.get("distributed") and parameters.get("n_estimators", 1) > 1:
         raise ValueError(
             "expected n_estimators=1 with distributed=True, whose processes train one network together, "
@@ -86,12 +92,12 @@ def check_parameters(
     if parameters.get("freq") is not None:
         parse_frequency(parameters["freq"])
     if parameters.get("quantiles") is not None:
-        _check_levels(parameters["quantiles"])
+        _check_levels(shown.get("quantiles", "quantiles"), parameters["quantiles"])
     if not isinstance(parameters.get("holidays"), str | None):
         raise TypeError(f"expected holidays to be a country code or None, got {parameters['holidays']!r}")
     _check_kernel_size(parameters["kernel_size"])
     _check_scaler(parameters["scaler"])
-    _check_device("device", parameters["device"])
+    _check_device(shown.get("device", "device"), parameters["device"])
     _check_layer_devices(parameters["layer_devices"])
     check_callbacks(parameters["callbacks"])
     check_checkpoint(parameters["checkpoint"])
@@ -139,14 +145,14 @@ def _check_kernel_size(kernel_size: Any) -> None:
         Number(_INTEGER, 1).check("kernel_size", size)
 
 
-def _check_levels(quantiles: Any) -> None:
+def _check_levels(name: str, quantiles: Any) -> None:
     levels: list[Any] = (
         list(quantiles) if isinstance(quantiles, Iterable) and not isinstance(quantiles, str) else [None]
     )
     if not all(isinstance(level, numbers.Real) and not isinstance(level, bool) for level in levels):
-        raise TypeError(f"expected quantiles to be a list of numbers or None, got {quantiles!r}")
+        raise TypeError(f"expected {name} to be a list of numbers or None, got {quantiles!r}")
     if not levels or not all(0 < level < 1 for level in levels) or sorted(set(levels)) != levels:
-        raise ValueError(f"expected quantiles between 0 and 1 in ascending order, got {quantiles!r}")
+        raise ValueError(f"expected {name} between 0 and 1 in ascending order, got {quantiles!r}")
 
 
 def _check_device(name: str, device: Any) -> None:

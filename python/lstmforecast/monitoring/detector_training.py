@@ -14,6 +14,7 @@ from sklearn.base import clone
 
 from lstmforecast import _core
 from lstmforecast.contract.core_options import MonitorOptions
+from lstmforecast.contract.parameter_group import flat_parameters
 from lstmforecast.contract.rules import Number
 from lstmforecast.estimators.forecaster import LSTMForecaster
 from lstmforecast.fitting.held_out import HeldOut
@@ -123,8 +124,9 @@ def check_parameters(parameters: Mapping[str, Any], n_rows: int) -> None:
     training = DetectorTraining.of(parameters)
     training.threshold.config()
     forecaster = training.new_forecaster(n_rows)
+    flat = flat_parameters(forecaster)
     for name, values in _USABLE.items():
-        got = getattr(forecaster, name)
+        got = flat[name]
         if got not in values:
             words = " or ".join(map(repr, values))
             raise ValueError(f"expected a forecaster with {name}={words} to detect anomalies with, got {got!r}")

@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
+from lstmforecast.contract.parameter_group import flat_parameters
 from lstmforecast.data.error_scale import ErrorScale
 from lstmforecast.fitting.distribution import mean
 from lstmforecast.fitting.held_out import HeldOut
@@ -161,7 +162,7 @@ class ServedModel:
             "missing": self.forecaster.missing,
             "greatest_coverage": self.greatest_coverage,
             "is_panel": self.is_panel,
-            "architecture": self.forecaster.architecture,
+            "architecture": flat_parameters(self.forecaster)["architecture"],
         }
 
     def example(self) -> Window:

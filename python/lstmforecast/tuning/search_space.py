@@ -8,20 +8,23 @@ from typing import Any
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import BaseTrial
+from sklearn.base import clone
 
-from lstmforecast.contract.plain import plain, plain_parameters
+from lstmforecast.contract.parameter_group import ParameterGroup, flat_group
+from lstmforecast.contract.plain import plain
 from lstmforecast.estimators.forecaster import LSTMForecaster
+from lstmforecast.fitting.architecture import ARCHITECTURE, Linear
 from lstmforecast.fitting.sizing import default_window_size
 
 Space = Mapping[str, Any] | Callable[[Any], dict[str, Any]]
 # Parameters that can't be searched: forecasts of other tasks can't be compared, the others change no forecast.
-FIXED = ("horizon", "freq", "n_threads", "verbose", "callbacks", "checkpoint", "distributed", "warm_start")
-PRIMITIVE = (str, int, float, bool, type(None))
-# Parameters that a linear forecast doesn't have.
-OF_NETWORKS = (
-    *("hidden_size", "num_layers", "bidirectional", "dropout", "linear_skip", "num_heads", "kernel_size"),
-    *("out_channels", "dim_feedforward", "causal", "tbptt", "supervision"),
+FIXED = (
+    *("horizon", "freq", "n_threads", "verbose", "callbacks", "checkpoint", "warm_start"),
+    *("device__distributed", "device__timeout"),
 )
+PRIMITIVE = (str, int, float, bool, type(None))
+# Parameters that have no effect on a linear forecast.
+OF_NETWORKS = ("hidden_size", "num_layers", "dropout")
 # Window sizes in seasons, or in horizons where the season is unknown.
 SEASONS, HORIZONS = (2, 4, 7, 14, 21, 28), (1, 2, 4, 8)
 LONGEST = 672
@@ -38,26 +41,48 @@ def default_space(forecaster: LSTMForecaster, n_rows: int, season: int, n_column
     >>> space["window_size"], space["learning_rate"]
     ([None, 48, 96, 168], ('log', 0.0005, 0.02))
     """
-    own = plain_parameters(forecaster)
+    network = flat_group(forecaster, "architecture")
     units = [m * season for m in SEASONS] if season > 1 else [m * max(forecaster.horizon, 12) for m in HORIZONS]
     usual = default_window_size(n_rows, forecaster.horizon, season)
     windows = [size for size in units if size <= min(LONGEST, n_rows // 4) and size != usual]
     lists: dict[str, list[Any]] = {
         "architecture": ["lstm", "linear", "attention"],
         # segments and truncated windows were chosen for the window size of the forecaster
-        "window_size": windows if own["segment_length"] is None and own["tbptt"] is None else [],
+        "window_size": windows if network["segment_length"] is None and network["tbptt"] is None else [],
         "hidden_size": [16, 32, 64, 128],
         "dropout": [0.0, 0.1, 0.2, 0.4],
         "normalize": ["last", "window", None],
-        "linear_skip": [None, False],
-        "weight_decay": [0.0, 1e-5, 1e-4, 1e-3],
+        "architecture__linear_skip": [None, False],
+        "optimizer__weight_decay": [0.0, 1e-5, 1e-4, 1e-3],
         "batch_size": [128, 512],
     }
     if n_columns > 1:
         lists["channels"] = ["independent", "together"]
-    rate = own["learning_rate"]
+    rate = forecaster.learning_rate
     space: dict[str, Any] = {"learning_rate": ("log", min(5e-4, rate), max(2e-2, rate))}
-    return space | {name: [own[name], *(v for v in values if v != own[name])] for name, values in lists.items()}
+    for name, values in lists.items():
+        own = parameter(forecaster, name)
+        space[name] = [own, *(value for value in values if value != own)]
+    return space
+
+
+def parameter_names(forecaster: LSTMForecaster) -> set[str]:
+    """The parameters of a forecaster, and those of the objects that its parameters can be, such as
+    ``architecture__num_heads``.
+    """
+    nested = {
+        f"{name}__{each}" for name, group in forecaster._groups.items() for kind in group.kinds for each in kind.names()
+    }
+    return {*forecaster.get_params(deep=False), *nested}
+
+
+def parameter(forecaster: LSTMForecaster, name: str) -> Any:
+    """A parameter by its name, such as ``hidden_size`` or ``architecture__num_heads``; one that the object doesn't have
+    is None.
+    """
+    outer, _, inner = name.partition("__")
+    value = getattr(forecaster, outer)
+    return plain(getattr(forecaster._groups[outer].object_of(value), inner, None)) if inner else value
 
 
 def check_space(space: Space, names: Collection[str]) -> None:
@@ -106,19 +131,22 @@ def distribution(name: str, values: Any) -> BaseDistribution:
     return FloatDistribution(float(low), float(high), log=log)
 
 
-def suggest(trial: BaseTrial, space: Space, names: Collection[str] | None = None) -> dict[str, Any]:
-    """Let a trial choose the parameters ``names``, or all, of a space; a linear forecast has none of `OF_NETWORKS`."""
+def suggest(
+    trial: BaseTrial, space: Space, forecaster: LSTMForecaster, names: Collection[str] | None = None
+) -> dict[str, Any]:
+    """Let a trial choose the parameters ``names``, or all, of a space, as far as the objects chosen have them."""
     if callable(space):
         return space(trial) if names is None else {}
     chosen: dict[str, Any] = {}
-    for name, values in sorted(space.items(), key=lambda item: item[0] != "architecture"):
-        linear = chosen.get("architecture") == "linear" and name in OF_NETWORKS
-        if linear or (names is not None and name not in names):
+    for name, values in sorted(space.items(), key=_place):
+        if not _has(forecaster, chosen, name) or (names is not None and name not in names):
             continue
         of = distribution(name, values)
         if isinstance(of, CategoricalDistribution):
             value = trial.suggest_categorical(name, of.choices)
-            chosen[name] = value if isinstance(values, BaseDistribution) else plain(values)[of.choices.index(value)]
+            choice = value if isinstance(values, BaseDistribution) else plain(values)[of.choices.index(value)]
+            # objects are for this trial alone
+            chosen[name] = clone(choice, safe=False)
         elif isinstance(of, IntDistribution):
             chosen[name] = trial.suggest_int(name, of.low, of.high, step=of.step, log=of.log)
         else:
@@ -127,19 +155,38 @@ def suggest(trial: BaseTrial, space: Space, names: Collection[str] | None = None
     return chosen
 
 
-def values_inside(space: Space, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """An estimator's own parameters that lie inside a space, as a trial stores them.
+def _place(item: tuple[str, Any]) -> int:
+    """Objects are chosen before their parameters, the architecture before all."""
+    name, _ = item
+    return 0 if name == "architecture" else 2 if "__" in name else 1
+
+
+def _has(forecaster: LSTMForecaster, chosen: Mapping[str, Any], name: str) -> bool:
+    """Whether a parameter has an effect, given the parameters chosen so far."""
+    outer, _, inner = name.partition("__")
+    if inner:
+        value = chosen.get(outer, getattr(forecaster, outer))
+        return hasattr(forecaster._groups[outer].object_of(value), inner)
+    return name not in OF_NETWORKS or not isinstance(_architecture(forecaster, chosen), Linear)
+
+
+def _architecture(forecaster: LSTMForecaster, chosen: Mapping[str, Any]) -> ParameterGroup | None:
+    return ARCHITECTURE.object_of(chosen.get("architecture", forecaster.architecture))
+
+
+def values_inside(space: Space, forecaster: LSTMForecaster) -> dict[str, Any]:
+    """A forecaster's own parameters that lie inside a space, as a trial stores them.
 
     Examples
     --------
-    >>> values_inside({"hidden_size": [16, 64], "dropout": (0.1, 0.5)}, {"hidden_size": 64, "dropout": 0.0})
+    >>> values_inside({"hidden_size": [16, 64], "dropout": (0.1, 0.5)}, LSTMForecaster(hidden_size=64, dropout=0.0))
     {'hidden_size': 64}
     """
     if callable(space):
         return {}
     inside = {}
     for name, values in space.items():
-        of, value = distribution(name, values), _label(parameters[name])
+        of, value = distribution(name, values), _label(parameter(forecaster, name))
         if isinstance(of, CategoricalDistribution):
             # True equals 1, and is another choice
             is_inside = any(value == choice and type(value) is type(choice) for choice in of.choices)

@@ -22,7 +22,7 @@ from sklearn.base import clone
 from sklearn.utils.parallel import Parallel, delayed
 
 from lstmforecast import _core
-from lstmforecast.contract.plain import plain_parameters
+from lstmforecast.contract.parameter_group import flat_parameters
 from lstmforecast.data.dataset import Dataset
 from lstmforecast.estimators.forecaster import LSTMForecaster
 from lstmforecast.tuning.search_space import Space, suggest, values_inside
@@ -76,7 +76,7 @@ def _sampler(seed: int | None) -> optuna.samplers.BaseSampler:
 
 def task_of(forecaster: LSTMForecaster, seen: Dataset, *details: Any) -> str:
     """A hash that differs if scores can't be compared: for other data, another estimator or other details."""
-    parameters = {name: value for name, value in plain_parameters(forecaster).items() if name not in NOT_COMPARED}
+    parameters = {name: value for name, value in flat_parameters(forecaster).items() if name not in NOT_COMPARED}
     digest = hashlib.blake2b(repr((sorted(parameters.items()), details)).encode(), digest_size=16)
     for values in (seen.observations.values, seen.features):
         digest.update(np.ascontiguousarray(values).tobytes())
@@ -127,7 +127,7 @@ class Search:
         """Make the estimator as given the first trial."""
         trials = self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.WAITING))
         if not any(trial.user_attrs.get(GIVEN) for trial in trials):
-            point = values_inside(self.space, plain_parameters(self.forecaster))
+            point = values_inside(self.space, self.forecaster)
             self.study.enqueue_trial(point, user_attrs={GIVEN: True})
 
     def _jobs(self, n_trials: int | None, timeout: float | None, n_jobs: int) -> Iterator[Any]:
@@ -147,8 +147,8 @@ class Search:
 
     def parameters(self, trial: Any) -> dict[str, Any]:
         """The parameters that a trial chooses, or has chosen."""
-        own = values_inside(self.space, plain_parameters(self.forecaster))
-        return suggest(trial, self.space, own if trial.user_attrs.get(GIVEN) else None)
+        own = values_inside(self.space, self.forecaster)
+        return suggest(trial, self.space, self.forecaster, own if trial.user_attrs.get(GIVEN) else None)
 
     def _tell(self, outcome: Outcome) -> None:
         trial = self._running[outcome.number]

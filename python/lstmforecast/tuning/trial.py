@@ -15,6 +15,7 @@ from optuna.pruners import BasePruner
 from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial
 
+from lstmforecast.contract.parameter_group import flat_parameters
 from lstmforecast.data.dataset import Dataset
 from lstmforecast.data.scalers import fit_columns
 from lstmforecast.estimators.forecaster import LSTMForecaster
@@ -126,7 +127,8 @@ def _reporter(trial: Trial, losses: dict[int, float], stop: Stop) -> Callable[[d
 
 def units_of(forecaster: LSTMForecaster) -> str:
     """A text that is the same for two trials if their losses during training can be compared."""
-    return ", ".join(f"{name}={getattr(forecaster, name)!r}" for name in UNITS)
+    flat = flat_parameters(forecaster)
+    return ", ".join(f"{name}={flat[name]!r}" for name in UNITS)
 
 
 class SameUnitsPruner(BasePruner):

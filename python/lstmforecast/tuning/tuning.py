@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from sklearn.base import clone
 
-from lstmforecast.contract.plain import plain, plain_parameters
+from lstmforecast.contract.parameter_group import flat_group
+from lstmforecast.contract.plain import plain
 from lstmforecast.contract.seeds import draw_seed
 from lstmforecast.data.season import season_length
 from lstmforecast.estimators.forecaster import LSTMForecaster, read_series
@@ -120,7 +121,7 @@ def tune(
     (6, ['complete', 'complete', 'complete'])
     """
     _check_optuna()
-    from lstmforecast.tuning.search_space import check_space, default_space
+    from lstmforecast.tuning.search_space import check_space, default_space, parameter_names
     from lstmforecast.tuning.study import Search, open_study, task_of
     from lstmforecast.tuning.trial import Validation
     from lstmforecast.tuning.tuning_result import result_of
@@ -139,7 +140,7 @@ def tune(
     if space is None:
         season = season_length(observations.freq)
         space = default_space(forecaster, validation.n_before, season, observations.n_columns)
-    check_space(space, plain_parameters(forecaster))
+    check_space(space, parameter_names(forecaster))
     seed = None if random_state is None else draw_seed(random_state)
     task = task_of(forecaster, seen, *task_details(options, metric))
     study = open_study(storage, study_name, sampler, pruner, seed, task)
@@ -182,7 +183,7 @@ def _template(estimator: Any) -> LSTMForecaster:
         )
     forecaster: LSTMForecaster = clone(estimator).set_params(checkpoint=None, warm_start=False)
     forecaster.check_parameters()
-    if forecaster.distributed:
+    if flat_group(forecaster, "device")["distributed"]:
         raise ValueError("expected distributed=False, as trials run side by side instead, got True")
     return forecaster
 

@@ -16,12 +16,7 @@ def prepare(
     from lstmforecast import LSTMForecaster
 
     def fit(epochs: int) -> tuple[int, int]:
-        model = LSTMForecaster(
-            horizon=1, window_size=window, hidden_size=hidden, num_layers=layers, batch_size=batch,
-            learning_rate=learning_rate, lr_schedule="constant", clip_grad_norm=None, patience=None, max_epochs=epochs,
-            steps_per_epoch=None, linear_skip=False, segment_length=1, loss="mse",
-            n_threads=threads, random_state=0,
-        ).fit(y)  # fmt: skip
+        model = LSTMForecaster(horizon=1, window_size=window, hidden_size=hidden, num_layers=layers, batch_size=batch, learning_rate=learning_rate, lr_schedule="constant", optimizer=Adam(clip_grad_norm=None), early_stopping=None, max_epochs=epochs, sampling=Sampling(steps_per_epoch=None), architecture=LSTM(segment_length=1, linear_skip=False), loss="mse", n_threads=threads, random_state=0).fit(y)  # fmt: skip
         weights = sum(weight.size for weight in model.model_.parameters().values())
         return model.n_epochs_ * -(-(len(y) - window) // batch), weights
 

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lstmforecast import LSTMForecaster, backtest
+from lstmforecast import LSTMForecaster, Sampling, backtest
 from lstmforecast.data.covariates import Covariates
 
-FAST = {"hidden_size": 4, "max_epochs": 1, "steps_per_epoch": 5, "random_state": 0, "n_threads": 1}
+FAST = {"hidden_size": 4, "max_epochs": 1, "sampling": Sampling(steps_per_epoch=5), "random_state": 0, "n_threads": 1}
 HOURS = pd.date_range("2026-01-01", periods=400, freq="h", name="time")
 RNG = np.random.default_rng(0)
 X = pd.DataFrame({"price": RNG.normal(size=400), "plan": RNG.normal(size=400)}, HOURS)

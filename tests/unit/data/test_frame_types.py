@@ -9,10 +9,10 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from lstmforecast import LSTMForecaster, load
+from lstmforecast import LSTMForecaster, Sampling, load
 from lstmforecast.data.frames import Origin
 
-FAST = {"hidden_size": 4, "max_epochs": 1, "steps_per_epoch": 2, "random_state": 0, "n_threads": 1}
+FAST = {"hidden_size": 4, "max_epochs": 1, "sampling": Sampling(steps_per_epoch=2), "random_state": 0, "n_threads": 1}
 N = 40
 DAYS = [date(2026, 1, 1) + timedelta(days=i) for i in range(N)]
 HOURS = [datetime(2026, 3, 28) + timedelta(hours=i) for i in range(N)]

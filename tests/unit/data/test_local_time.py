@@ -4,12 +4,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lstmforecast import LSTMForecaster
+from lstmforecast import LSTMForecaster, Sampling
 from lstmforecast.data.index import continue_index, parse_frequency, regular_grid
 from lstmforecast.data.local_time import elapsed, localize, nominal
 from lstmforecast.data.observations import Observations
 
-SMALL = {"window_size": 7, "hidden_size": 4, "max_epochs": 1, "steps_per_epoch": 3, "random_state": 0, "n_threads": 1}
+SMALL = {
+    "window_size": 7,
+    "hidden_size": 4,
+    "max_epochs": 1,
+    "sampling": Sampling(steps_per_epoch=3),
+    "random_state": 0,
+    "n_threads": 1,
+}
 
 
 def in_berlin(*times: str) -> pd.DatetimeIndex:

@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 from sklearn.base import clone
 
-from lstmforecast import LSTMForecaster
+from lstmforecast import LSTMForecaster, Sampling
 from lstmforecast.data.panel import Panel
 
-FAST = {"hidden_size": 4, "max_epochs": 1, "steps_per_epoch": 5, "random_state": 0, "n_threads": 1}
+FAST = {"hidden_size": 4, "max_epochs": 1, "sampling": Sampling(steps_per_epoch=5), "random_state": 0, "n_threads": 1}
 LENGTHS = {"b": 150, "a": 200, "short": 20, "flat": 100}
 
 

@@ -10,9 +10,9 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from lstmforecast import LSTMForecaster, _core, quantization_report
+from lstmforecast import LSTMForecaster, Sampling, _core, quantization_report
 
-FAST = {"hidden_size": 4, "max_epochs": 1, "steps_per_epoch": 5, "random_state": 0, "n_threads": 1}
+FAST = {"hidden_size": 4, "max_epochs": 1, "sampling": Sampling(steps_per_epoch=5), "random_state": 0, "n_threads": 1}
 SERIES = ["a", "b", "c", "d"]
 
 

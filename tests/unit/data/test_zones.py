@@ -7,12 +7,19 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from lstmforecast import LSTMAnomalyDetector, LSTMForecaster
+from lstmforecast import Calendar, LSTMAnomalyDetector, LSTMForecaster, Sampling
 from lstmforecast.ab import ForecastLog
 from lstmforecast.cli import main
 from lstmforecast.data.observations import Observations
 
-SMALL = {"window_size": 12, "hidden_size": 4, "max_epochs": 1, "steps_per_epoch": 3, "random_state": 0, "n_threads": 1}
+SMALL = {
+    "window_size": 12,
+    "hidden_size": 4,
+    "max_epochs": 1,
+    "sampling": Sampling(steps_per_epoch=3),
+    "random_state": 0,
+    "n_threads": 1,
+}
 # Over a change of summer time, and of a date line: days of one zone are not those of another.
 HOURS = pd.date_range("2024-10-20", periods=200, freq="h", tz="Europe/Berlin", name="ds")
 DAYS = pd.date_range("2024-10-20", periods=120, freq="D", tz="Europe/Berlin", name="ds")
@@ -31,7 +38,7 @@ def panel(index: pd.DatetimeIndex) -> pd.DataFrame:
 
 
 def model(**options) -> LSTMForecaster:
-    return LSTMForecaster(**{"horizon": 3, "calendar": "auto", "holidays": "DE"} | SMALL | options)
+    return LSTMForecaster(**{"horizon": 3, "calendar": Calendar("auto", holidays="DE")} | SMALL | options)
 
 
 def as_polars(frame: pd.DataFrame) -> pl.DataFrame:

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lstmforecast import LSTMForecaster
+from lstmforecast import LSTMForecaster, Sampling
 from lstmforecast.uncertainty.calibration import Calibration
 
-FAST = {"hidden_size": 4, "max_epochs": 1, "steps_per_epoch": 5, "random_state": 0, "n_threads": 1}
+FAST = {"hidden_size": 4, "max_epochs": 1, "sampling": Sampling(steps_per_epoch=5), "random_state": 0, "n_threads": 1}
 
 
 def _slowly(errors, level, rate, n_learned):

@@ -11,12 +11,12 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 import lstmforecast
-from lstmforecast import LSTMClassifier, LSTMForecaster, LSTMRegressor
+from lstmforecast import CNNLSTM, LSTM, Attention, Device, LSTMClassifier, LSTMForecaster, LSTMRegressor, Transformer
 
 VARIANTS = [
-    {"architecture": "attention", "num_heads": 2},
-    {"architecture": "cnn_lstm", "kernel_size": (3, 2), "out_channels": 4},
-    {"architecture": "transformer", "num_heads": 2, "dim_feedforward": 5, "causal": True, "num_layers": 2},
+    {"architecture": Attention(num_heads=2)},
+    {"architecture": CNNLSTM(kernel_size=(3, 2), out_channels=4)},
+    {"architecture": Transformer(num_heads=2, dim_feedforward=5, causal=True), "num_layers": 2},
 ]
 CNN = {"architecture": "cnn_lstm"}
 FAST = {"hidden_size": 8, "max_epochs": 2, "random_state": 0, "n_threads": 1}
@@ -61,7 +61,7 @@ class TestEveryEstimator:
 
     def test_goes_on_with_a_warm_start(self, kind, variant):
         # a line would be solved anew
-        line = {"linear_skip": False} if kind is LSTMForecaster else {}
+        line = {"architecture": LSTM(linear_skip=False)} if kind is LSTMForecaster else {}
         model = _fitted(kind, warm_start=True, **line, **variant)
         before = _predict(model)
         model.set_params(learning_rate=1e-12)
@@ -79,34 +79,62 @@ class TestEveryEstimator:
     [
         ({"architecture": "gru"}, ValueError, r"expected architecture to be 'lstm'.* or '.*', got 'gru'"),
         (
-            {"architecture": "attention", "num_heads": 0},
+            {"architecture": Attention(num_heads=0)},
             ValueError,
             "expected num_heads to be an integer of at least 1",
         ),
-        ({"architecture": "attention", "num_heads": 2.0}, TypeError, "expected num_heads to be an integer"),
+        ({"architecture": Attention(num_heads=2.0)}, TypeError, "expected num_heads to be an integer"),
         (
-            {"architecture": "attention", "num_heads": 3},
+            {"architecture": Attention(num_heads=3)},
             ValueError,
             "expected a hidden_size that is a multiple of num_heads 3, got 8",
         ),
-        ({"kernel_size": "5"}, TypeError, r"expected kernel_size to be an integer or a list of integers, got '5'"),
-        ({"kernel_size": []}, TypeError, r"expected kernel_size to be an integer or a list of integers, got \[\]"),
-        ({"kernel_size": [3, 0]}, ValueError, r"expected kernel_size to be an integer of at least 1, got 0"),
-        ({"kernel_size": [3, 1.5]}, TypeError, r"expected kernel_size to be an integer of at least 1, got 1.5"),
-        ({"dim_feedforward": 0}, ValueError, r"expected dim_feedforward to be an integer of at least 1 or None, got 0"),
-        ({"causal": "yes"}, ValueError, r"expected causal to be False or True, got 'yes'"),
         (
-            {"architecture": "transformer", "backend": "fused"},
+            {"architecture": CNNLSTM(kernel_size="5")},
+            TypeError,
+            r"expected kernel_size to be an integer or a list of integers, got '5'",
+        ),
+        (
+            {"architecture": CNNLSTM(kernel_size=[])},
+            TypeError,
+            r"expected kernel_size to be an integer or a list of integers, got \[\]",
+        ),
+        (
+            {"architecture": CNNLSTM(kernel_size=[3, 0])},
+            ValueError,
+            r"expected kernel_size to be an integer of at least 1, got 0",
+        ),
+        (
+            {"architecture": CNNLSTM(kernel_size=[3, 1.5])},
+            TypeError,
+            r"expected kernel_size to be an integer of at least 1, got 1.5",
+        ),
+        (
+            {"architecture": Transformer(dim_feedforward=0)},
+            ValueError,
+            r"expected dim_feedforward to be an integer of at least 1 or None, got 0",
+        ),
+        ({"architecture": Transformer(causal="yes")}, ValueError, r"expected causal to be False or True, got 'yes'"),
+        (
+            {"architecture": "transformer", "device": Device(backend="fused")},
             ValueError,
             r"expected an architecture with an LSTM with backend 'fused', got 'transformer'",
         ),
         (
-            {"architecture": "transformer", "bidirectional": True},
+            {"architecture": Transformer(bidirectional=True)},
             ValueError,
             r"expected bidirectional=False with architecture 'transformer', which attends to all steps unless causal=",
         ),
-        ({"segment_length": 5}, ValueError, r"expected .*window_size .* multiple of segment_length.5, got 12"),
-        ({"out_channels": 0}, ValueError, r"expected out_channels to be an integer of at least 1 or None, got 0"),
+        (
+            {"architecture": LSTM(segment_length=5)},
+            ValueError,
+            r"expected .*window_size .* multiple of segment_length.5, got 12",
+        ),
+        (
+            {"architecture": CNNLSTM(out_channels=0)},
+            ValueError,
+            r"expected out_channels to be an integer of at least 1 or None, got 0",
+        ),
     ],
     ids=str,
 )
@@ -148,7 +176,7 @@ def test_attention_weights_of_a_forecast():
 def test_attention_weights_with_channels_covariates_and_ensembles():
     y = pd.DataFrame({"a": SERIES, "b": SERIES**2})
     price = pd.Series(RNG.normal(size=130), pd.date_range("2026-01-01", periods=130, freq="h"), name="price")
-    parameters = FAST | {"architecture": "attention", "window_size": 12, "segment_length": 3}
+    parameters = FAST | {"architecture": Attention(segment_length=3), "window_size": 12}
     model = LSTMForecaster(4, n_estimators=2, **parameters).fit(y, price)
     # one window of each variable: 4 segments of the past, 2 of the 4 rows of the future
     weights = model.attention_weights(X=price)
@@ -163,7 +191,9 @@ def test_attention_weights_with_channels_covariates_and_ensembles():
 def test_convolutions_have_as_many_channels_as_the_lstm_has_units_unless_told():
     sizes = {name: tuple(weight.shape) for name, weight in _fitted(LSTMRegressor, **CNN).state_dict().items()}
     assert (sizes["conv.0.weight"], sizes["lstm.weight_ih_l0"]) == ((8, 1, 5), (32, 8))
-    model = _fitted(LSTMRegressor, n_features_per_step=2, **CNN | {"kernel_size": [3, 2], "out_channels": 4})
+    model = _fitted(
+        LSTMRegressor, n_features_per_step=2, **CNN | {"architecture": CNNLSTM(kernel_size=[3, 2], out_channels=4)}
+    )
     sizes = {name: tuple(weight.shape) for name, weight in model.state_dict().items()}
     assert (sizes["conv.0.weight"], sizes["conv.1.weight"]) == ((4, 2, 3), (4, 4, 2))
     assert sizes["lstm.weight_ih_l0"] == (32, 4)

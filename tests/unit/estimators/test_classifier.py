@@ -8,7 +8,7 @@ import pytest
 from sklearn import preprocessing
 from sklearn.exceptions import DataConversionWarning, NotFittedError
 
-from lstmforecast import LSTMClassifier, load, windows
+from lstmforecast import EarlyStopping, LSTMClassifier, load, windows
 
 FAST: dict[str, Any] = {"hidden_size": 8, "learning_rate": 1e-2, "max_epochs": 60, "n_threads": 1, "random_state": 0}
 
@@ -88,7 +88,9 @@ def test_early_stopping(data: tuple[np.ndarray, np.ndarray]) -> None:
     y[48:] = ~y[48:]
 
     def fit(**options: Any) -> LSTMClassifier:
-        return LSTMClassifier(validation_fraction=0.2, **FAST | options).fit(X, y)
+        return LSTMClassifier(
+            early_stopping=EarlyStopping(patience=None, validation_fraction=0.2), **FAST | options
+        ).fit(X, y)
 
     model = fit(patience=5)
     losses = model.history_["val_loss"]

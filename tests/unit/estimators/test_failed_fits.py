@@ -6,6 +6,8 @@ import pytest
 from tests.learned import learned
 
 from lstmforecast import (
+    LSTM,
+    Adam,
     CharLSTM,
     DriftMonitor,
     LSTMAnomalyDetector,
@@ -24,7 +26,7 @@ Y = np.sin(np.arange(150) * 0.3)
 HOURS = pd.Series(Y, pd.date_range("2026-01-01", periods=150, freq="h"), name="load")
 PANEL = pd.DataFrame({"unique_id": ["a"] * 150 + ["b"] * 150, "ds": [*HOURS.index] * 2, "y": np.r_[Y, 2 * Y]})
 X, TEXT = np.random.default_rng(0).normal(size=(40, 8)), "to be, or not to be, that is the question: " * 20
-DIVERGES = {"learning_rate": 1e38, "clip_grad_norm": None}
+DIVERGES = {"learning_rate": 1e38, "optimizer": Adam(clip_grad_norm=None)}
 
 FITS = {
     "series": (lambda: LSTMForecaster(3, **SERIES), (HOURS,), (HOURS * 9,)),
@@ -35,7 +37,7 @@ FITS = {
     "scaler object": (lambda: LSTMForecaster(3, scaler=StandardScaler(), **SERIES), (Y,), (9 * Y,)),
     "regressor": (lambda: LSTMRegressor(**FAST), (X, X[:, 0]), (9 * X, X[:, :2])),
     "frame": (lambda: LSTMRegressor(**FAST), (pd.DataFrame(X).add_prefix("c"), X[:, 0]), (9 * X, X[:, 0])),
-    "classifier": (lambda: LSTMClassifier(**FAST, patience=2), (X, X[:, 0] > 0), (9 * X, X[:, 0] > 1)),
+    "classifier": (lambda: LSTMClassifier(early_stopping=2, **FAST), (X, X[:, 0] > 0), (9 * X, X[:, 0] > 1)),
     "text": (lambda: CharLSTM(**FAST, sequence_length=8), (TEXT,), (TEXT.replace("question", "Q"),)),
 }
 
@@ -142,7 +144,9 @@ class TestDetector:
         forecaster = LSTMForecaster(3, **SERIES)
         return LSTMAnomalyDetector(forecaster, **parameters).fit(HOURS.to_frame())
 
-    @pytest.mark.parametrize("changes", [{"callbacks": [_raise(RuntimeError())]}, DIVERGES | {"linear_skip": False}])
+    @pytest.mark.parametrize(
+        "changes", [{"callbacks": [_raise(RuntimeError())]}, DIVERGES | {"architecture": LSTM(linear_skip=False)}]
+    )
     def test_a_fit_that_fails_leaves_it_as_it_was(self, changes):
         detector = self._fitted()
         before = learned(detector)

@@ -4,9 +4,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lstmforecast import LSTMForecaster
+from lstmforecast import LSTM, LSTMForecaster, Sampling
 
-FAST = {"window_size": 24, "hidden_size": 4, "max_epochs": 2, "steps_per_epoch": 10, "random_state": 0, "n_threads": 1}
+FAST = {
+    "window_size": 24,
+    "hidden_size": 4,
+    "max_epochs": 2,
+    "sampling": Sampling(steps_per_epoch=10),
+    "random_state": 0,
+    "n_threads": 1,
+}
 
 
 def _waves(n=400, k=2):
@@ -17,7 +24,7 @@ def _waves(n=400, k=2):
 @pytest.mark.parametrize("loss", ["mse", "quantile", "normal"])
 def test_a_recursive_head_is_one_step_rolled_on_by_hand(loss):
     y = _waves()
-    model = LSTMForecaster(5, head="recursive", loss=loss, **FAST).fit(y)
+    model = LSTMForecaster(5, architecture=LSTM(head="recursive"), loss=loss, **FAST).fit(y)
     single = LSTMForecaster(1, loss=loss, **FAST).fit(y)
     assert model.model_.config["horizon"] == 1
     rows = y
@@ -29,7 +36,7 @@ def test_a_recursive_head_is_one_step_rolled_on_by_hand(loss):
 
 def test_a_recursive_head_has_intervals_of_all_its_steps():
     y = _waves(600).cumsum(axis=0)
-    model = LSTMForecaster(5, head="recursive", **FAST).fit(y)
+    model = LSTMForecaster(5, architecture=LSTM(head="recursive"), **FAST).fit(y)
     assert model.fitted_.calibration.errors.shape[1:] == (5, 2)
     origin = 480
     truth = y[origin : origin + 5]
@@ -45,9 +52,9 @@ def test_a_recursive_head_has_intervals_of_all_its_steps():
 def test_a_recursive_head_needs_what_it_is_shown():
     y = _waves()
     with pytest.raises(ValueError, match="expected horizon=1 or head='direct' with X_past"):
-        LSTMForecaster(5, head="recursive", **FAST).fit(y, X_past=y)
+        LSTMForecaster(5, architecture=LSTM(head="recursive"), **FAST).fit(y, X_past=y)
     X = np.random.default_rng(1).normal(size=(405, 1))
-    model = LSTMForecaster(5, head="recursive", **FAST).fit(y, X[:400])
+    model = LSTMForecaster(5, architecture=LSTM(head="recursive"), **FAST).fit(y, X[:400])
     rows = y
     single = LSTMForecaster(1, **FAST).fit(y, X[:400])
     for _ in range(5):
@@ -59,7 +66,7 @@ def test_what_never_changes_of_a_series_stays_as_forecasts_roll_on():
     index = pd.date_range("2026-01-01", periods=400, freq="h")
     y = pd.concat({name: pd.Series(_waves(k=1)[:, 0] + i, index) for i, name in enumerate("st")})
     static = pd.DataFrame({"size": [1.0, 30.0]}, index=["s", "t"])
-    model = LSTMForecaster(2, normalize=None, linear_skip=False, **FAST).fit(y, static=static)
+    model = LSTMForecaster(2, normalize=None, architecture=LSTM(linear_skip=False), **FAST).fit(y, static=static)
     rolled, forecast = model.predict(4), model.predict()
     longer = pd.concat([y, forecast]).sort_index(level=0)
     by_hand = model.predict(context=longer, static=static)

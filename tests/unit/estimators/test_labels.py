@@ -77,7 +77,7 @@ def test_labels_of_every_type_survive_a_file(labels: list[Any], tmp_path: Path) 
     X, y = rare(60)
     y = np.where(y == "rare", labels[0], labels[1])
     weights = {labels[0]: 4, labels[1]: np.float64(0.5)}
-    model = LSTMClassifier(class_weight=weights, patience=3, **FAST | {"max_epochs": 3}).fit(X, y)
+    model = LSTMClassifier(class_weight=weights, early_stopping=3, **FAST | {"max_epochs": 3}).fit(X, y)
     model.save(tmp_path / "model.safetensors")
     for same in (load(tmp_path / "model.safetensors"), pickle.loads(pickle.dumps(model))):
         assert same.class_weight == weights
@@ -91,7 +91,7 @@ def test_the_module_of_torch_says_the_same(data: tuple[np.ndarray, np.ndarray]) 
     import torch
 
     X, y = data
-    model = LSTMClassifier(class_weight="balanced", patience=5, **FAST).fit(X, y)
+    model = LSTMClassifier(class_weight="balanced", early_stopping=5, **FAST).fit(X, y)
     assert model.temperature_ != 1
     with torch.no_grad():
         logits = model.to_torch()(torch.tensor(X, dtype=torch.float32))[:, 0]
@@ -102,7 +102,7 @@ def test_the_module_of_torch_says_the_same(data: tuple[np.ndarray, np.ndarray]) 
 def test_the_onnx_file_decides_as_predict_does(data: tuple[np.ndarray, np.ndarray], tmp_path: Path) -> None:
     ort = pytest.importorskip("onnxruntime")
     X, y = data[0].reshape(-1, 4), data[1]
-    model = LSTMClassifier(class_weight="balanced", patience=5, **FAST).fit(X, y)
+    model = LSTMClassifier(class_weight="balanced", early_stopping=5, **FAST).fit(X, y)
     model.to_onnx(tmp_path / "model.onnx")
     label, chances = ort.InferenceSession(tmp_path / "model.onnx").run(None, {"X": X})
     # Two implementations of the LSTM in single precision.
@@ -144,7 +144,7 @@ def test_few_rows_all_right_are_no_certainty() -> None:
 
 def test_rows_held_out_become_more_likely_and_labels_stay() -> None:
     X, y = rare(300)
-    settings = FAST | {"max_epochs": 60, "patience": 60, "hidden_size": 32}
+    settings = FAST | {"max_epochs": 60, "early_stopping": 60, "hidden_size": 32}
     as_trained = LSTMClassifier(calibration=None, **settings).fit(X, y)
     calibrated = LSTMClassifier(**settings).fit(X, y)
     assert as_trained.temperature_ == 1

@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
 
-from lstmforecast import LSTMClassifier, LSTMForecaster, LSTMRegressor, load
+from lstmforecast import LSTM, Attention, Device, LSTMClassifier, LSTMForecaster, LSTMRegressor, Sampling, load
 
 FAST = {"hidden_size": 6, "num_layers": 2, "max_epochs": 2, "random_state": 0, "n_threads": 1}
 Y = np.sin(np.arange(120) / 3) + np.random.default_rng(0).normal(0, 0.1, 120)
@@ -15,11 +15,18 @@ X = np.random.default_rng(0).normal(size=(60, 9))
 
 
 def _forecaster(**changes):
-    return LSTMForecaster(2, **(FAST | {"window_size": 12, "segment_length": 1, "steps_per_epoch": 4} | changes))
+    return LSTMForecaster(
+        2,
+        **(
+            FAST
+            | {"window_size": 12, "architecture": LSTM(segment_length=1), "sampling": Sampling(steps_per_epoch=4)}
+            | changes
+        ),
+    )
 
 
 def _fitted(estimator, devices, **changes):
-    options = FAST | {"backend": "torch", "layer_devices": devices} | changes
+    options = FAST | {"device": Device(backend="torch", layer_devices=devices)} | changes
     if estimator is LSTMForecaster:
         return _forecaster(**options).fit(Y)
     return estimator(**options).fit(X, (X[:, 0] > 0).astype(int))
@@ -29,8 +36,8 @@ def _fitted(estimator, devices, **changes):
     ("estimator", "changes"),
     [
         (LSTMForecaster, {}),
-        (LSTMForecaster, {"supervision": "every", "tbptt": 5}),
-        (LSTMForecaster, {"architecture": "attention", "num_heads": 2, "bidirectional": True}),
+        (LSTMForecaster, {"architecture": LSTM(tbptt=5, supervision="every")}),
+        (LSTMForecaster, {"architecture": Attention(bidirectional=True, num_heads=2)}),
         (LSTMRegressor, {"num_layers": 3, "dropout": 0.3}),
         (LSTMClassifier, {"architecture": "cnn_lstm", "num_layers": 1}),
     ],
@@ -67,24 +74,52 @@ def test_devices_are_cloned_pickled_saved(tmp_path):
     ("changes", "error", "message"),
     [
         (
-            {"layer_devices": ["cpu"]},
+            {"device": Device(layer_devices=["cpu"])},
             ValueError,
             r"expected a device for each of num_layers=2 with layer_devices, got 1",
         ),
-        ({"layer_devices": []}, ValueError, r"expected a device for each of num_layers=2 with layer_devices, got 0"),
-        ({"backend": "fused"}, ValueError, r"expected backend 'torch' or 'auto' with layer_devices, got 'fused'"),
+        (
+            {"device": Device(layer_devices=[])},
+            ValueError,
+            r"expected a device for each of num_layers=2 with layer_devices, got 0",
+        ),
+        (
+            {"device": Device(backend="fused")},
+            ValueError,
+            r"expected backend 'torch' or 'auto' with layer_devices, got 'fused'",
+        ),
         (
             {"architecture": "linear"},
             ValueError,
             r"expected an architecture with an LSTM with layer_devices, got 'linear'",
         ),
-        ({"layer_devices": "cpu"}, TypeError, r"expected layer_devices to be a list of devices or None, got 'cpu'"),
-        ({"layer_devices": ["cpu", "tpu"]}, ValueError, r"expected each of layer_devices to be 'cpu', .* got 'tpu'"),
-        ({"layer_devices": ["cpu", 0]}, ValueError, r"expected each of layer_devices to be 'cpu', .* got 0"),
-        ({"layer_devices": ["cpu", "cuda:99"]}, RuntimeError, r"expected a device that is there, got 'cuda:99' with"),
-        ({"layer_devices": ["cpu", "cuda:one"]}, RuntimeError, r"expected device 'cpu', .* got 'cuda:one'"),
+        (
+            {"device": Device(layer_devices="cpu")},
+            TypeError,
+            r"expected layer_devices to be a list of devices or None, got 'cpu'",
+        ),
+        (
+            {"device": Device(layer_devices=["cpu", "tpu"])},
+            ValueError,
+            r"expected each of layer_devices to be 'cpu', .* got 'tpu'",
+        ),
+        (
+            {"device": Device(layer_devices=["cpu", 0])},
+            ValueError,
+            r"expected each of layer_devices to be 'cpu', .* got 0",
+        ),
+        (
+            {"device": Device(layer_devices=["cpu", "cuda:99"])},
+            RuntimeError,
+            r"expected a device that is there, got 'cuda:99' with",
+        ),
+        (
+            {"device": Device(layer_devices=["cpu", "cuda:one"])},
+            RuntimeError,
+            r"expected device 'cpu', .* got 'cuda:one'",
+        ),
     ],
 )
 def test_what_makes_no_sense(changes, error, message):
     with pytest.raises(error, match=message):
-        _forecaster(**({"layer_devices": ["cpu", "cpu"]} | changes)).fit(Y)
+        _forecaster(**({"device": Device(layer_devices=["cpu", "cpu"])} | changes)).fit(Y)

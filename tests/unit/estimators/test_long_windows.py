@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from lstmforecast import LSTMForecaster
+from lstmforecast import CNNLSTM, LSTM, Linear, LSTMForecaster
 
 # 512 windows of 10,000 steps at once would take 2.3 GB between the way forwards and the way back.
 TRAIN = """
@@ -37,9 +37,9 @@ print(status("VmHWM") - before)
         # 1024 MB for the step, the rest for 1,000 windows whose errors are kept: up to 256 MB
         ({}, 1400),
         # convolutions are libtorch's, and keep a few numbers of each row of the windows
-        ({"architecture": "cnn_lstm", "out_channels": 4}, 2000),
+        ({"architecture": CNNLSTM(out_channels=4)}, 2000),
         # 23 MB for 100 steps, 20 MB for the windows
-        ({"tbptt": 100}, 150),
+        ({"architecture": LSTM(tbptt=100)}, 150),
     ],
 )
 def test_a_batch_of_long_windows_finds_room(options, most_mb):
@@ -51,7 +51,7 @@ def test_a_batch_of_long_windows_finds_room(options, most_mb):
 def test_the_line_looks_at_the_last_rows_of_a_long_window():
     y = np.sin(np.arange(2500) * 2 * np.pi / 50)
     model = LSTMForecaster(
-        3, architecture="linear", window_size=2060, segment_length=1, normalize=None, scaler=None, patience=None
+        3, architecture=Linear(segment_length=1), window_size=2060, normalize=None, scaler=None, early_stopping=None
     ).fit(y)
     weight = model.model_.parameters()["skip.weight"]
     assert weight.shape == (3, 2060)

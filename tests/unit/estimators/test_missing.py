@@ -4,11 +4,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lstmforecast import Folds, LSTMForecaster
+from lstmforecast import EarlyStopping, Folds, LSTMForecaster, Sampling
 from lstmforecast.estimators.forecaster import read_series
 from lstmforecast.fitting.held_out import HeldOut
 
-FAST = {"hidden_size": 4, "max_epochs": 2, "steps_per_epoch": 10, "random_state": 0, "n_threads": 1, "missing": "mask"}
+FAST = {
+    "hidden_size": 4,
+    "max_epochs": 2,
+    "sampling": Sampling(steps_per_epoch=10),
+    "random_state": 0,
+    "n_threads": 1,
+    "missing": "mask",
+}
 HOURS = pd.date_range("2026-01-01", periods=600, freq="h")
 
 
@@ -116,7 +123,9 @@ def test_intervals_are_calibrated_on_what_was_seen(missing):
     assert len(model.fitted_.calibration) == 115 - 6
     assert np.isfinite(model.fitted_.calibration.errors).all()
     panel = pd.concat({"s": y, "t": y.iloc[:, ::-1].set_axis(["a", "b"], axis=1)})
-    model = LSTMForecaster(6, window_size=24, validation_fraction=0.2, **options).fit(panel)
+    model = LSTMForecaster(6, window_size=24, early_stopping=EarlyStopping(validation_fraction=0.2), **options).fit(
+        panel
+    )
     splits = HeldOut.of(model).first_rows(read_series(model, panel).observations)
     n_windows = sum(600 - split - 6 + 1 for split in splits)
     assert len(model.fitted_.calibration) == n_windows - 12

@@ -8,10 +8,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lstmforecast import DriftMonitor, LSTMAnomalyDetector, LSTMForecaster
+from lstmforecast import DriftMonitor, LSTMAnomalyDetector, LSTMForecaster, Sampling
 from lstmforecast.ab import ForecastLog
 
-SMALL = {"window_size": 6, "hidden_size": 4, "max_epochs": 1, "steps_per_epoch": 3, "random_state": 0, "n_threads": 1}
+SMALL = {
+    "window_size": 6,
+    "hidden_size": 4,
+    "max_epochs": 1,
+    "sampling": Sampling(steps_per_epoch=3),
+    "random_state": 0,
+    "n_threads": 1,
+}
 DAYS = pd.date_range("2024-01-01", periods=60, freq="D")
 LOAD = pd.Series(np.arange(60.0), DAYS, name="load")
 FRAME = pd.DataFrame({"load": np.arange(60.0), "heat": np.arange(60.0)}, DAYS)

@@ -6,14 +6,21 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lstmforecast import LSTMForecaster
+from lstmforecast import LSTM, LSTMForecaster, Sampling
 from lstmforecast.estimators.forecaster import read_series
 from lstmforecast.fitting.held_out import HeldOut
 from lstmforecast.fitting.roll import forecast
 from lstmforecast.uncertainty import calibration, errors
 from lstmforecast.uncertainty.errors import held_out_places
 
-FAST = {"window_size": 12, "hidden_size": 4, "max_epochs": 1, "steps_per_epoch": 4, "random_state": 0, "n_threads": 1}
+FAST = {
+    "window_size": 12,
+    "hidden_size": 4,
+    "max_epochs": 1,
+    "sampling": Sampling(steps_per_epoch=4),
+    "random_state": 0,
+    "n_threads": 1,
+}
 HOURS = pd.date_range("2026-01-01", periods=300, freq="h")
 # the last is shorter than window and horizon together
 LENGTHS = {"b": 120, "a": 90, "short": 9}
@@ -68,7 +75,7 @@ def test_intervals_widen_when_errors_grow_and_narrow_when_they_shrink():
         {},
         {"loss": "quantile"},
         {"transform": "log"},
-        {"head": "recursive"},
+        {"architecture": LSTM(head="recursive")},
         {"adaptation_rate": 0.05},
         {"normalize": "window", "n_estimators": 2},
     ],

@@ -8,7 +8,7 @@ import pytest
 from sklearn import preprocessing
 from sklearn.exceptions import NotFittedError
 
-from lstmforecast import LSTMRegressor, load, windows
+from lstmforecast import EarlyStopping, LSTMRegressor, load, windows
 
 FAST: dict[str, Any] = {"hidden_size": 8, "learning_rate": 1e-2, "max_epochs": 5, "n_threads": 1, "random_state": 0}
 
@@ -96,7 +96,10 @@ def test_a_scaler_object_acts_like_the_named_one(data: tuple[np.ndarray, np.ndar
 
 def test_a_scaler_object_sees_training_rows_only(data: tuple[np.ndarray, np.ndarray]) -> None:
     X, y = data
-    options = FAST | {"patience": 3, "validation_fraction": 0.25, "scaler": preprocessing.StandardScaler()}
+    options = FAST | {
+        "early_stopping": EarlyStopping(patience=3, validation_fraction=0.25),
+        "scaler": preprocessing.StandardScaler(),
+    }
     model = LSTMRegressor(**options).fit(X, y)
     scalers = model.model_.scalers()
     np.testing.assert_allclose(scalers["input_center"], X[:30].mean(axis=(0, 1)))
@@ -113,7 +116,7 @@ def test_no_scaler_leaves_the_data_as_given(data: tuple[np.ndarray, np.ndarray])
 def test_the_last_rows_are_held_out_with_patience(data: tuple[np.ndarray, np.ndarray]) -> None:
     X, y = data
     assert LSTMRegressor(**FAST).fit(X, y).history_["val_loss"].isna().all()
-    assert LSTMRegressor(patience=3, **FAST).fit(X, y).history_["val_loss"].notna().all()
+    assert LSTMRegressor(early_stopping=3, **FAST).fit(X, y).history_["val_loss"].notna().all()
 
 
 def test_the_same_seed_gives_the_same_bits(data: tuple[np.ndarray, np.ndarray]) -> None:

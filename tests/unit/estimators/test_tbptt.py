@@ -7,13 +7,20 @@ import pytest
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
 
-from lstmforecast import LSTMClassifier, LSTMForecaster, LSTMRegressor, load
+from lstmforecast import LSTM, LSTMClassifier, LSTMForecaster, LSTMRegressor, Sampling, load
 
 FAST = {"hidden_size": 6, "max_epochs": 2, "random_state": 0, "n_threads": 1}
 
 
 def _forecaster(**changes):
-    return LSTMForecaster(2, **(FAST | {"window_size": 12, "segment_length": 1, "steps_per_epoch": 4} | changes))
+    return LSTMForecaster(
+        2,
+        **(
+            FAST
+            | {"window_size": 12, "architecture": LSTM(segment_length=1), "sampling": Sampling(steps_per_epoch=4)}
+            | changes
+        ),
+    )
 
 
 def _series(n=120):
@@ -50,7 +57,7 @@ def test_a_fit_goes_on_with_another_border():
     y = _series()
     model = _forecaster(tbptt=3, warm_start=True, linear_skip=False, max_epochs=10).fit(y)
     before = model.history_["train_loss"].iloc[0]
-    assert model.set_params(tbptt=None).fit(y).history_["train_loss"].iloc[0] < before
+    assert model.set_params(architecture=LSTM(tbptt=None)).fit(y).history_["train_loss"].iloc[0] < before
 
 
 def test_the_mean_of_several_networks():
@@ -64,9 +71,9 @@ def test_what_makes_no_sense():
     with pytest.raises(ValueError, match=r"expected tbptt to be an integer of at least 1 or None, got 0"):
         _forecaster(tbptt=0).fit(y)
     with pytest.raises(TypeError, match=r"expected tbptt to be an integer of at least 1 or None, got 1.5"):
-        LSTMRegressor(tbptt=1.5).fit(X, X[:, 0])
+        LSTMRegressor(architecture=LSTM(tbptt=1.5)).fit(X, X[:, 0])
     with pytest.raises(ValueError, match=r"expected bidirectional=False with tbptt, .* got True"):
-        LSTMClassifier(tbptt=2, bidirectional=True).fit(X, X[:, 0] > 0)
+        LSTMClassifier(architecture=LSTM(tbptt=2, bidirectional=True)).fit(X, X[:, 0] > 0)
     for architecture in ("transformer", "linear"):
         with pytest.raises(
             ValueError, match=rf"expected an architecture with an LSTM with tbptt, got '{architecture}'"

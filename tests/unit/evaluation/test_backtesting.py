@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lstmforecast import metrics
+from lstmforecast import Device, metrics
 from lstmforecast.data.observations import Observations
 from lstmforecast.estimators.forecaster import LSTMForecaster
 from lstmforecast.evaluation.backtesting import backtest
@@ -181,7 +181,7 @@ def test_scaled_scores_of_a_sliding_window_are_in_units_of_what_its_first_fit_tr
         {"n_threads": 2},
         {"n_threads": None},
         {"n_estimators": 2},
-        {"backend": "torch"},
+        {"device": Device(backend="torch")},
         {"random_state": np.random.RandomState(3)},
         {"random_state": np.random.default_rng(3)},
     ],

@@ -4,12 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lstmforecast import Folds, LSTMForecaster, backtest, metrics, plot
+from lstmforecast import LSTM, Device, Folds, LSTMForecaster, Sampling, backtest, metrics, plot
 from lstmforecast.estimators.forecaster import read_series
 from lstmforecast.evaluation.scoring import METHODS, PANEL_SCORES, carried
 from lstmforecast.fitting.held_out import HeldOut
 
-FAST = {"hidden_size": 4, "max_epochs": 1, "steps_per_epoch": 4, "random_state": 0, "n_threads": 1}
+FAST = {"hidden_size": 4, "max_epochs": 1, "sampling": Sampling(steps_per_epoch=4), "random_state": 0, "n_threads": 1}
 HOURS = pd.date_range("2026-01-01", periods=400, freq="h")
 # of different sizes, ends and orders; the last three are too short for a season, for an origin, and for that still
 LENGTHS = {"b": 150, "a": 90, "great": 120, "little": 40, "late": 18, "tiny": 3}
@@ -86,8 +86,8 @@ def test_forecasts_are_those_of_a_loop_over_origins_and_series(result):
         ({"horizon": 2}, {"normalize": "window"}),
         ({}, {"transform": "log", "loss": "quantile"}),
         ({}, {"n_estimators": 2, "scaler": "minmax"}),
-        ({}, {"head": "recursive"}),
-        ({}, {"backend": "torch"}),
+        ({}, {"architecture": LSTM(head="recursive")}),
+        ({}, {"device": Device(backend="torch")}),
     ],
     ids=str,
 )

@@ -223,7 +223,7 @@ def test_the_result_prints_with_its_intervals(result):
         # 60 rows, of which 12 are held out: the first fit has the fewest
         ({}, {"coverage": 0.9, "folds": Folds(200, refit=50)}, ValueError, "expected at least 19 windows .*, got 10"),
         ({}, {"coverage": 0.5, "horizon": 4}, ValueError, "expected a horizon of at most 3, as trained for, got 4"),
-        ({"patience": None}, {"coverage": 0.5}, ValueError, "expected rows held out by fit"),
+        ({"early_stopping": None}, {"coverage": 0.5}, ValueError, "expected rows held out by fit"),
         ({}, {"coverage": 0.5, "season_length": 200}, ValueError, "expected season_length of at most 192, .*got 200"),
     ],
 )

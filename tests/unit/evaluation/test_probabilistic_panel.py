@@ -5,12 +5,12 @@ import pandas as pd
 import pytest
 from sklearn.metrics import mean_pinball_loss
 
-from lstmforecast import Folds, LSTMForecaster, backtest, metrics
+from lstmforecast import Folds, LSTMForecaster, Sampling, backtest, metrics
 from lstmforecast.estimators.forecaster import read_series
 from lstmforecast.evaluation import probabilistic
 from lstmforecast.fitting.held_out import HeldOut
 
-FAST = {"hidden_size": 4, "max_epochs": 1, "steps_per_epoch": 4, "random_state": 0, "n_threads": 1}
+FAST = {"hidden_size": 4, "max_epochs": 1, "sampling": Sampling(steps_per_epoch=4), "random_state": 0, "n_threads": 1}
 HOURS = pd.date_range("2026-01-01", periods=400, freq="h")
 # of different sizes and ends; the last two are too short for a season, and for an origin
 LENGTHS = {"b": 150, "a": 90, "great": 120, "little": 40, "late": 18}

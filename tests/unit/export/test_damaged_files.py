@@ -10,7 +10,7 @@ from tests.fuzz.kinds import KINDS
 from tests.fuzz.safetensors_file import METADATA, Parts, checksum
 from tests.fuzz.worker import Worker
 
-from lstmforecast import FormatError, LSTMForecaster, load
+from lstmforecast import LSTM, FormatError, LSTMForecaster, Sampling, load
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,7 @@ def _refusal(file, tmp_path):
         ("cnn_lstm", {"architecture": {"cnn_lstm": {"kernel_sizes": [10**9], "out_channels": 3}}}),
         ("text", {"embedding_size": 10**9}),
         ("text", {"num_layers": 2**62}),
-        ("regressor", {"segment_length": 2**31 - 1, "window_size": 2**31 - 1}),
+        ("regressor", {"architecture": LSTM(segment_length=2**31 - 1), "window_size": 2**31 - 1}),
     ],
     ids=str,
 )
@@ -195,7 +195,13 @@ def test_a_file_names_no_other_place(name, files, tmp_path):
 
 
 def test_what_names_a_place_is_not_saved(tmp_path):
-    fast = {"hidden_size": 4, "max_epochs": 1, "steps_per_epoch": 2, "n_threads": 1, "window_size": 8}
+    fast = {
+        "hidden_size": 4,
+        "max_epochs": 1,
+        "sampling": Sampling(steps_per_epoch=2),
+        "n_threads": 1,
+        "window_size": 8,
+    }
     y = np.sin(np.arange(60) / 3)
     LSTMForecaster(3, **fast).fit(y).save(tmp_path / "source")
     model = LSTMForecaster(3, **fast, pretrained=tmp_path / "source", checkpoint=tmp_path / "checkpoints").fit(y)

@@ -9,9 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lstmforecast import LSTMForecaster
+from lstmforecast import LSTMForecaster, Sampling
 
-FAST = {"window_size": 8, "hidden_size": 2, "max_epochs": 1, "steps_per_epoch": 2, "random_state": 0, "n_threads": 1}
+FAST = {
+    "window_size": 8,
+    "hidden_size": 2,
+    "max_epochs": 1,
+    "sampling": Sampling(steps_per_epoch=2),
+    "random_state": 0,
+    "n_threads": 1,
+}
 TIMES = {
     "hours": pd.date_range("2026-01-01", periods=60, freq="h"),
     "hours without a freq": pd.DatetimeIndex(pd.date_range("2026-01-01", periods=60, freq="h"), freq=None),
@@ -115,7 +122,7 @@ def test_periods_of_any_series_come_back(freq, lengths, starts, long, tmp_path_f
         for key, n, start in zip("dacb", lengths, starts, strict=False)
     }
     y = pd.concat(parts, names=["unique_id", "ds"]).rename("y")
-    fitted = LSTMForecaster(2, **FAST, patience=None).fit(y.reset_index() if long else y)
+    fitted = LSTMForecaster(2, early_stopping=None, **FAST).fit(y.reset_index() if long else y)
     path = tmp_path_factory.mktemp("periods") / "panel.safetensors"
     fitted.save(path)
     for again in (LSTMForecaster.load(path), pickle.loads(pickle.dumps(fitted))):

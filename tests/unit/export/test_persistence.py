@@ -15,7 +15,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from tests.fuzz.safetensors_file import METADATA, Parts
 
-from lstmforecast import FormatError, LSTMClassifier, LSTMForecaster, LSTMRegressor, StandardScaler, load
+from lstmforecast import LSTM, FormatError, LSTMClassifier, LSTMForecaster, LSTMRegressor, StandardScaler, load
 
 FAST = {"hidden_size": 4, "max_epochs": 2, "random_state": 0, "n_threads": 1}
 
@@ -82,7 +82,9 @@ def test_an_unfitted_estimator_has_nothing_to_save(tmp_path):
         LSTMForecaster().save(tmp_path / "m")
 
 
-@pytest.mark.parametrize("changed", [{"loss": "quantile"}, {"head": "recursive", "horizon": 500}, {"missing": "maks"}])
+@pytest.mark.parametrize(
+    "changed", [{"loss": "quantile"}, {"architecture": LSTM(head="recursive"), "horizon": 500}, {"missing": "maks"}]
+)
 def test_parameters_changed_since_fit_so_that_no_file_would_load_are_refused(tmp_path, changed):
     forecaster = LSTMForecaster(2, window_size=8, **FAST).fit(_series()).set_params(**changed)
     with pytest.raises(ValueError, match=r"changed since .*: fit again before save"):

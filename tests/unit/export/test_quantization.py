@@ -13,7 +13,16 @@ from numpy.testing import assert_allclose, assert_array_equal
 from safetensors import safe_open
 from sklearn.base import clone
 
-from lstmforecast import FormatError, LSTMClassifier, LSTMForecaster, LSTMRegressor, _core, load, quantization_report
+from lstmforecast import (
+    LSTM,
+    FormatError,
+    LSTMClassifier,
+    LSTMForecaster,
+    LSTMRegressor,
+    _core,
+    load,
+    quantization_report,
+)
 from lstmforecast.export.quantization import (
     from_bfloat16,
     pack,
@@ -198,7 +207,9 @@ def test_what_changes_the_weights_ends_the_quantisation():
     assert _fit().quantize().fit(_series()).quantized_ is None
 
 
-@pytest.mark.parametrize("switches", [{}, {"architecture": "attention"}, {"num_layers": 2, "bidirectional": True}])
+@pytest.mark.parametrize(
+    "switches", [{}, {"architecture": "attention"}, {"num_layers": 2, "architecture": LSTM(bidirectional=True)}]
+)
 def test_integers_say_what_the_rounded_weights_say_to_two_digits(tmp_path, switches):
     model = _fit(hidden_size=96, max_epochs=5, linear_skip=False, segment_length=1, **switches)
     small = model.quantize()

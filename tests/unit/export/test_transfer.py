@@ -14,16 +14,26 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import lstmforecast
-from lstmforecast import LSTMClassifier, LSTMForecaster, LSTMRegressor
+from lstmforecast import (
+    CNNLSTM,
+    LSTM,
+    Attention,
+    Linear,
+    LSTMClassifier,
+    LSTMForecaster,
+    LSTMRegressor,
+    Pretrained,
+    Transformer,
+)
 from lstmforecast.transfer import GradualUnfreezing, Unfreeze
 
 KINDS = [LSTMForecaster, LSTMRegressor, LSTMClassifier]
 VARIANTS = [
     {},
-    {"bidirectional": True, "num_layers": 2},
-    {"architecture": "attention", "num_heads": 2},
-    {"architecture": "cnn_lstm", "kernel_size": 3, "out_channels": 4},
-    {"architecture": "transformer", "num_heads": 2, "dim_feedforward": 5},
+    {"architecture": LSTM(bidirectional=True), "num_layers": 2},
+    {"architecture": Attention(num_heads=2)},
+    {"architecture": CNNLSTM(kernel_size=3, out_channels=4)},
+    {"architecture": Transformer(num_heads=2, dim_feedforward=5)},
 ]
 FAST = {"hidden_size": 8, "max_epochs": 2, "random_state": 0, "n_threads": 1}
 RNG = np.random.default_rng(0)
@@ -33,7 +43,7 @@ LSTM = ["lstm.weight_ih_l0", "lstm.weight_hh_l0", "lstm.bias_ih_l0", "lstm.bias_
 
 
 def _new(kind, **parameters):
-    own = {"horizon": 4, "window_size": 12, "segment_length": 3} if kind is LSTMForecaster else {}
+    own = {"horizon": 4, "window_size": 12, "architecture": LSTM(segment_length=3)} if kind is LSTMForecaster else {}
     return kind(**(own | FAST | parameters))
 
 
@@ -56,7 +66,7 @@ def _same(model, other, names=None):
 @pytest.mark.parametrize("kind", KINDS)
 class TestEveryNetwork:
     def test_a_warm_start_goes_on(self, kind, variant):
-        line = {"linear_skip": False} if kind is LSTMForecaster else {}
+        line = {"architecture": LSTM(linear_skip=False)} if kind is LSTMForecaster else {}
         model = _fit(_new(kind, **line, **variant))
         before = copy.deepcopy(model)
         # a step of 1e-12 is lost in rounding of weights of 0.1
@@ -110,7 +120,7 @@ class TestWhatIsTaken:
                 {"num_layers": 2},
                 r"6 of its 10 are taken, others start fresh: lstm.weight_ih_l1 .* ones are none; pretrained_",
             ),
-            ({"bidirectional": True}, r"lstm.weight_ih_l0_reverse"),
+            ({"architecture": LSTM(bidirectional=True)}, r"lstm.weight_ih_l0_reverse"),
             (
                 {"n_features_per_step": 2},
                 r"lstm.weight_ih_l0 \(32, 2\), where the pretrained ones are lstm.weight_ih_l0 ",
@@ -165,7 +175,7 @@ class TestWhatIsTaken:
         source = _fit(_new(LSTMRegressor))
         model = _fit(_new(LSTMRegressor, warm_start=True).load_pretrained(source))
         first = copy.deepcopy(model)
-        _fit(model.set_params(freeze="*"))
+        _fit(model.set_params(pretrained=Pretrained(freeze="*")))
         assert all(_same(model, first).values())
         assert model.pretrained_ == first.pretrained_
 
@@ -190,14 +200,14 @@ class TestLine:
     def test_a_line_that_fits_stays_near_and_a_foreign_one_is_left(self):
         rng = np.random.default_rng(0)
         y = np.sin(np.arange(600) / 5) + rng.normal(0, 0.1, 600)
-        linear = {"architecture": "linear", "window_size": 12, "segment_length": 3}
+        linear = {"architecture": Linear(segment_length=3), "window_size": 12}
         scratch = LSTMForecaster(4, **linear).fit(y)
         for sign in (1, -1):
             weights = {name: sign * value for name, value in _weights(scratch).items()}
             model = LSTMForecaster(4, **linear, pretrained=weights).fit(y)
             # by the loss held out: as good as a regression that knew nothing, to a twentieth
             assert model.history_["val_loss"].iloc[0] < 1.05 * scratch.history_["val_loss"].iloc[0]
-        frozen = LSTMForecaster(4, **linear, pretrained=weights, freeze="skip.weight").fit(y)
+        frozen = LSTMForecaster(4, pretrained=Pretrained(weights, freeze="skip.weight"), **linear).fit(y)
         assert frozen.history_["val_loss"].iloc[0] > 2 * scratch.history_["val_loss"].iloc[0]
 
     def test_the_regression_on_what_is_known_starts_anew(self):
@@ -238,7 +248,7 @@ class TestUnfreezing:
         parameters = {
             "n_estimators": 2,
             "max_epochs": 3,
-            "patience": None,
+            "early_stopping": None,
             "callbacks": [GradualUnfreezing({1: "lstm.*"})],
         }
         source = _fit(_new(LSTMForecaster, n_estimators=2))
@@ -278,16 +288,28 @@ class TestParameters:
         ("parameters", "error", "message"),
         [
             (
-                {"freeze": "gru.*"},
+                {"pretrained": Pretrained(freeze="gru.*")},
                 ValueError,
                 r"in freeze, got 'gru\.\*', which matches none of lstm\.weight_ih_l0, .*fc",
             ),
-            ({"freeze": 3}, TypeError, "expected freeze to have a pattern"),
-            ({"freeze": [3]}, TypeError, "expected freeze to have a pattern"),
-            ({"learning_rates": ["lstm.*"]}, TypeError, "expected learning_rates to be a dict"),
-            ({"learning_rates": {"gru.*": 1.0}}, ValueError, r"in learning_rates, got 'gru\.\*'"),
-            ({"learning_rates": {"lstm.*": 0.0}}, ValueError, "expected rates above 0 in learning_rates, got 0.0"),
-            ({"learning_rates": {"lstm.*": "x"}}, TypeError, "expected numbers in learning_rates, got 'x'"),
+            ({"pretrained": Pretrained(freeze=3)}, TypeError, "expected freeze to have a pattern"),
+            ({"pretrained": Pretrained(freeze=[3])}, TypeError, "expected freeze to have a pattern"),
+            ({"pretrained": Pretrained(learning_rates=["lstm.*"])}, TypeError, "expected learning_rates to be a dict"),
+            (
+                {"pretrained": Pretrained(learning_rates={"gru.*": 1.0})},
+                ValueError,
+                r"in learning_rates, got 'gru\.\*'",
+            ),
+            (
+                {"pretrained": Pretrained(learning_rates={"lstm.*": 0.0})},
+                ValueError,
+                "expected rates above 0 in learning_rates, got 0.0",
+            ),
+            (
+                {"pretrained": Pretrained(learning_rates={"lstm.*": "x"})},
+                TypeError,
+                "expected numbers in learning_rates, got 'x'",
+            ),
             ({"pretrained": 3}, TypeError, "expected pretrained to be a path"),
             ({"pretrained": LSTMRegressor()}, ValueError, "isn't fitted"),
         ],

@@ -11,7 +11,7 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 from tests.fuzz.safetensors_file import METADATA, Parts
 
-from lstmforecast import FormatError, LSTMClassifier, LSTMForecaster, LSTMRegressor, _core, augment, load
+from lstmforecast import FormatError, LSTMClassifier, LSTMForecaster, LSTMRegressor, Sampling, _core, augment, load
 
 ALL = ["jitter", "scale", "magnitude_warp", "time_warp", "window_slice"]
 FAST = {"hidden_size": 4, "max_epochs": 2, "random_state": 0, "n_threads": 1}
@@ -24,7 +24,7 @@ def _series(n=150):
 
 
 def _forecaster(**parameters):
-    return LSTMForecaster(3, window_size=12, steps_per_epoch=3, **(FAST | parameters))
+    return LSTMForecaster(3, window_size=12, sampling=Sampling(steps_per_epoch=3), **FAST | parameters)
 
 
 def _table(n=60):
@@ -153,7 +153,7 @@ def test_a_search_finds_it():
 
 def test_only_training_windows_are_changed():
     """Steps too small to change a weight: the held-out loss stays, the training loss is that of other windows."""
-    y, still = _series(), {"learning_rate": 1e-30, "patience": 5}
+    y, still = _series(), {"learning_rate": 1e-30, "early_stopping": 5}
     plain, changed = (_forecaster(augment=value, **still).fit(y) for value in (None, ALL))
     assert_array_equal(plain.history_["val_loss"], changed.history_["val_loss"])
     assert (plain.history_["train_loss"] != changed.history_["train_loss"]).all()
@@ -182,7 +182,7 @@ def test_members_of_an_ensemble_draw_differently():
 
 def test_counts_stay_above_zero():
     y = np.random.default_rng(5).poisson(2.0, 200).astype(float)
-    counts = {"loss": "negative_binomial", "patience": None}
+    counts = {"loss": "negative_binomial", "early_stopping": None}
     for method in ("scale", augment.magnitude_warp()):
         with pytest.raises(
             ValueError, match=r"expected augment to keep counts above 0 .* got augment\.(scale|magnitude)"

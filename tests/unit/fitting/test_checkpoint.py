@@ -9,11 +9,30 @@ import pytest
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
 
-from lstmforecast import Checkpoint, FormatError, LSTMClassifier, LSTMForecaster, LSTMRegressor, load
+from lstmforecast import (
+    LSTM,
+    Adam,
+    Checkpoint,
+    Device,
+    FormatError,
+    LSTMClassifier,
+    LSTMForecaster,
+    LSTMRegressor,
+    Pretrained,
+    Sampling,
+    load,
+)
 from lstmforecast.transfer import GradualUnfreezing
 
 SERIES = np.sin(np.arange(200) / 5) + np.random.default_rng(0).normal(0, 0.1, 200)
-FAST = {"horizon": 3, "window_size": 12, "hidden_size": 4, "max_epochs": 6, "steps_per_epoch": 3, "n_threads": 1}
+FAST = {
+    "horizon": 3,
+    "window_size": 12,
+    "hidden_size": 4,
+    "max_epochs": 6,
+    "sampling": Sampling(steps_per_epoch=3),
+    "n_threads": 1,
+}
 STEADY = {"lr_schedule": "plateau"}
 
 
@@ -87,7 +106,7 @@ def test_what_was_finished_is_not_begun_again(tmp_path):
 
 
 def test_what_patience_ended_stays_ended(tmp_path):
-    options = {"patience": 1, "max_epochs": 50, "learning_rate": 0.1} | STEADY
+    options = {"early_stopping": 1, "max_epochs": 50, "learning_rate": 0.1} | STEADY
     first, seen = _fit(tmp_path, **options), []
     again = _fit(tmp_path, callbacks=[seen.append], **options)
     assert not seen
@@ -119,7 +138,7 @@ def test_no_seed_is_that_of_the_checkpoint(tmp_path):
     [
         ({"hidden_size": 5}, "expected hidden_size 4 as in the checkpoint PATH, got 5"),
         ({"learning_rate": 0.01}, "expected learning_rate 0.003 as in the checkpoint PATH, got 0.01"),
-        ({"clip_grad_norm": None}, "expected clip_grad_norm 1.0 as in the checkpoint PATH, got None"),
+        ({"optimizer": Adam(clip_grad_norm=None)}, "expected clip_grad_norm 1.0 as in the checkpoint PATH, got None"),
         ({"augment": ["jitter"]}, r"expected augment \[\] as in the checkpoint PATH, got \[\{.*jitter.*"),
         ({"random_state": 1}, r"expected seed \d+ as in the checkpoint PATH, got \d+"),
         ({"y": SERIES[1:]}, r"expected data \(200, 1\) .* as in the checkpoint PATH, got \(199, 1\) in 1 series .*"),
@@ -152,7 +171,7 @@ def test_a_scaler_of_another_kind_and_a_warm_start_are_other_trainings(tmp_path)
 
 def test_rows_and_weights_of_a_table_are_compared(tmp_path):
     X = np.random.default_rng(0).normal(size=(40, 6))
-    network = {"hidden_size": 4, "max_epochs": 2, "random_state": 0, "checkpoint": tmp_path, "patience": 2}
+    network = {"hidden_size": 4, "max_epochs": 2, "random_state": 0, "checkpoint": tmp_path, "early_stopping": 2}
     LSTMRegressor(**network).fit(X, X[:, 0])
     with pytest.raises(ValueError, match=r"expected data \(40, 6\) with the digest .*, got \(40, 6\) with the digest"):
         LSTMRegressor(**network).fit(X, X[:, 1])
@@ -251,13 +270,13 @@ def test_what_makes_no_sense_is_refused(checkpoint, error, text, tmp_path, monke
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("network", [{}, {"backend": "torch"}, {"architecture": "attention"}], ids=str)
+@pytest.mark.parametrize("network", [{}, {"device": Device(backend="torch")}, {"architecture": "attention"}], ids=str)
 def test_what_was_frozen_and_unfrozen_stays_so(network, tmp_path):
     """Parameters that begin late count steps of their own; an epoch's unfreezing belongs to its checkpoint."""
-    network = network | {"linear_skip": False}
+    network = network | {"architecture": LSTM(linear_skip=False)}
     source = _fit(y=np.random.default_rng(1).normal(size=100), **network)
     unfreezing = GradualUnfreezing({2: "fc.*", 4: "*"})
-    options = {"pretrained": source, "freeze": "*", "learning_rates": {"fc.*": 0.01}} | network
+    options = {"pretrained": Pretrained(source, freeze="*", learning_rates={"fc.*": 0.01})} | network
     whole = _fit(Checkpoint(tmp_path, keep=9), callbacks=[unfreezing], **options)
     assert whole.best_epoch_ > 4
     for epoch in (5, 4, 3, 2, 1):

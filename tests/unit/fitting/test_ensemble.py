@@ -8,9 +8,16 @@ import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
-from lstmforecast import LSTMForecaster
+from lstmforecast import LSTMForecaster, Sampling
 
-FAST = {"horizon": 3, "window_size": 12, "hidden_size": 4, "max_epochs": 3, "steps_per_epoch": 4, "n_threads": 2}
+FAST = {
+    "horizon": 3,
+    "window_size": 12,
+    "hidden_size": 4,
+    "max_epochs": 3,
+    "sampling": Sampling(steps_per_epoch=4),
+    "n_threads": 2,
+}
 
 
 def _series(n=200):

@@ -13,7 +13,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lstmforecast import LSTMAnomalyDetector, LSTMClassifier, LSTMForecaster, LSTMRegressor
+from lstmforecast import (
+    CNNLSTM,
+    LSTM,
+    Attention,
+    Device,
+    LSTMAnomalyDetector,
+    LSTMClassifier,
+    LSTMForecaster,
+    LSTMRegressor,
+    Transformer,
+)
 from lstmforecast.data.container import MOST_VALUE
 
 HOURS = pd.date_range("2026-01-01", periods=320, freq="h")
@@ -23,10 +33,10 @@ FORECASTERS: tuple[dict[str, Any], ...] = (
     {},
     {"normalize": "window", "loss": "quantile"},
     {"normalize": None, "loss": "normal"},
-    {"transform": "log", "head": "recursive"},
-    {"architecture": "transformer", "num_heads": 2},
-    {"architecture": "cnn_lstm", "channels": "together", "kernel_size": 3},
-    {"architecture": "attention", "num_heads": 2, "backend": "torch"},
+    {"transform": "log", "architecture": LSTM(head="recursive")},
+    {"architecture": Transformer(num_heads=2)},
+    {"architecture": CNNLSTM(kernel_size=3), "channels": "together"},
+    {"architecture": Attention(num_heads=2), "device": Device(backend="torch")},
     {"n_estimators": 2, "loss": "student_t"},
 )
 

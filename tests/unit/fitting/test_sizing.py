@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lstmforecast import LSTMForecaster
+from lstmforecast import EarlyStopping, LSTMForecaster
 from lstmforecast.contract.plain import plain_parameters
 from lstmforecast.fitting.held_out import HeldOut
 from lstmforecast.fitting.options import new_network, training_options
@@ -60,7 +60,12 @@ def test_the_rows_that_the_message_names_suffice_and_one_less_does_not(window_si
     with pytest.raises(ValueError, match=rf"at least {needed} rows for window_size={size}, .*got {needed - 1}"):
         Sizes(horizon, window_size).resolve(needed - 1, fraction)
     model = LSTMForecaster(
-        horizon, window_size=size, validation_fraction=fraction, hidden_size=4, max_epochs=1, n_threads=1
+        horizon,
+        window_size=size,
+        early_stopping=EarlyStopping(validation_fraction=fraction),
+        hidden_size=4,
+        max_epochs=1,
+        n_threads=1,
     )
     model.fit(np.arange(float(needed)))
     # The core's own check, which speaks of its parts, agrees.

@@ -4,7 +4,7 @@ import optuna
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-from lstmforecast import LSTMForecaster
+from lstmforecast import CNNLSTM, LSTM, LSTMForecaster
 from lstmforecast.tuning.search_space import FIXED, check_space, default_space, distribution, suggest, values_inside
 
 
@@ -46,9 +46,13 @@ def test_only_parameters_that_can_be_searched_may_be_named():
 
 
 def test_choices_that_no_storage_keeps_come_back_as_they_were():
-    space = {"kernel_size": [[3, 5], 7]}
-    assert suggest(optuna.trial.FixedTrial({"kernel_size": "[3, 5]"}), space) == {"kernel_size": [3, 5]}
-    assert values_inside(space, {"kernel_size": [3, 5]}) == {"kernel_size": "[3, 5]"}
+    space = {"architecture": CNNLSTM(kernel_size=[[3, 5], 7])}
+    assert suggest(optuna.trial.FixedTrial({"architecture": CNNLSTM(kernel_size="[3, 5]")}), space) == {
+        "architecture": CNNLSTM(kernel_size=[3, 5])
+    }
+    assert values_inside(space, {"architecture": CNNLSTM(kernel_size=[3, 5])}) == {
+        "architecture": CNNLSTM(kernel_size="[3, 5]")
+    }
 
 
 def test_a_linear_forecast_has_no_hidden_units():
@@ -61,8 +65,13 @@ def test_a_linear_forecast_has_no_hidden_units():
 
 
 def test_an_own_value_outside_of_the_space_is_left_out():
-    space = {"hidden_size": (8, 32), "dropout": [0.0, 0.5], "normalize": [None, "last"], "bidirectional": [1, 0]}
-    own = {"hidden_size": 64, "dropout": 0.5, "normalize": None, "bidirectional": True}
+    space = {
+        "hidden_size": (8, 32),
+        "dropout": [0.0, 0.5],
+        "normalize": [None, "last"],
+        "architecture": LSTM(bidirectional=[1, 0]),
+    }
+    own = {"hidden_size": 64, "dropout": 0.5, "normalize": None, "architecture": LSTM(bidirectional=True)}
     assert values_inside(space, own) == {"dropout": 0.5, "normalize": None}
     steps = {"hidden_size": IntDistribution(4, 64, step=4), "dropout": FloatDistribution(0.0, 0.3, step=0.1)}
     assert values_inside(steps, {"hidden_size": 12, "dropout": 0.2}) == {"hidden_size": 12, "dropout": 0.2}
@@ -82,4 +91,4 @@ def test_the_space_by_default_contains_the_forecaster_and_fits_the_data(season, 
 
 def test_variables_are_a_choice_where_there_are_several_and_windows_where_no_segment_is_set():
     assert "channels" not in default_space(LSTMForecaster(), 1000, 1, n_columns=1)
-    assert default_space(LSTMForecaster(segment_length=5), 1000, 24, 1)["window_size"] == [None]
+    assert default_space(LSTMForecaster(architecture=LSTM(segment_length=5)), 1000, 24, 1)["window_size"] == [None]

@@ -9,7 +9,7 @@ import optuna
 import pandas as pd
 import pytest
 
-from lstmforecast import Folds, LSTMForecaster, LSTMRegressor, backtest, tune
+from lstmforecast import LSTM, EarlyStopping, Folds, LSTMForecaster, LSTMRegressor, backtest, tune
 from lstmforecast.estimators.forecaster import read_series
 from lstmforecast.tuning.trial import UNITS, SameUnitsPruner, Stop, Validation, evaluate, units_of
 
@@ -50,7 +50,11 @@ def test_a_value_is_the_error_of_a_backtest_in_deviations_of_the_rows_before(res
 
 
 def test_the_units_of_a_value_are_those_of_the_data_whatever_a_trial_scales_with(result):
-    space = {"scaler": ["standard", "minmax", None], "validation_fraction": [0.2, 0.4], "loss": ["mse", "mae"]}
+    space = {
+        "scaler": ["standard", "minmax", None],
+        "early_stopping": EarlyStopping(validation_fraction=[0.2, 0.4]),
+        "loss": ["mse", "mae"],
+    }
     other = search(space=space, n_trials=5)
     naive = ["repeat-last", "seasonal-naive"]
     pd.testing.assert_frame_equal(other.scores_.loc[naive], result.scores_.loc[naive])
@@ -81,14 +85,14 @@ def test_same_seed_same_trials(result):
 
 
 def test_a_trial_with_worse_losses_than_the_median_is_pruned():
-    worst = {"learning_rate": ("log", 1e-9, 1e-8), "linear_skip": [False]}
+    worst = {"learning_rate": ("log", 1e-9, 1e-8), "architecture": LSTM(linear_skip=[False])}
     estimator = small(linear_skip=False, max_epochs=6, learning_rate=1e-2)
     result = search(estimator=estimator, space=worst, pruner=optuna.pruners.MedianPruner(1, n_warmup_steps=3))
     assert list(result.trials_["state"]) == ["complete", "pruned", "pruned", "pruned"]
     assert list(result.trials_["epochs"]) == [6, 3, 3, 3]
     assert result.trials_["value"].isna().tolist() == [False, True, True, True]
     # the learning rate as given lies outside of the space
-    assert result.best_params_ == {"linear_skip": False}
+    assert result.best_params_ == {"architecture": LSTM(linear_skip=False)}
 
 
 def test_the_estimator_as_given_is_never_pruned():

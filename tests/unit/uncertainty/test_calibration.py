@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lstmforecast import LSTMForecaster
+from lstmforecast import LSTMForecaster, Sampling
 from lstmforecast.uncertainty.calibration import (
     MOST_WINDOWS,
     Calibration,
@@ -15,7 +15,7 @@ from lstmforecast.uncertainty.calibration import (
 )
 from lstmforecast.uncertainty.errors import calibration_origins
 
-FAST = {"hidden_size": 4, "max_epochs": 1, "steps_per_epoch": 5, "random_state": 0, "n_threads": 1}
+FAST = {"hidden_size": 4, "max_epochs": 1, "sampling": Sampling(steps_per_epoch=5), "random_state": 0, "n_threads": 1}
 
 
 def _hours(n=400, k=1):
@@ -164,7 +164,7 @@ def test_intervals_are_saved(tmp_path):
 
 def test_what_cannot_be_promised_is_said():
     y = np.arange(200.0)
-    nothing = LSTMForecaster(3, patience=None, **FAST).fit(y)
+    nothing = LSTMForecaster(3, early_stopping=None, **FAST).fit(y)
     with pytest.raises(ValueError, match=r"expected rows held out by fit .*got none: set patience"):
         nothing.predict_interval()
     no_truth = LSTMForecaster(3, missing="mask", **FAST).fit(np.where(y % 3, y, np.nan))

@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lstmforecast import LSTMForecaster
+from lstmforecast import LSTM, EarlyStopping, LSTMForecaster, Quantiles, Sampling
 from lstmforecast.fitting.distribution import quantile
 from lstmforecast.fitting.roll import forecast
 
-FAST = {"hidden_size": 6, "max_epochs": 2, "steps_per_epoch": 20, "random_state": 0, "n_threads": 1}
+FAST = {"hidden_size": 6, "max_epochs": 2, "sampling": Sampling(steps_per_epoch=20), "random_state": 0, "n_threads": 1}
 CONTINUOUS = ["quantile", "normal", "student_t"]
 LOSSES = [*CONTINUOUS, "negative_binomial"]
 
@@ -79,7 +79,7 @@ def test_saved_pickled_and_updated(loss, n_estimators, tmp_path):
 
 def test_own_quantiles_never_cross():
     levels = [0.01, 0.2, 0.5, 0.55, 0.99]
-    model = LSTMForecaster(4, window_size=24, loss="quantile", quantiles=levels, **FAST).fit(_hours())
+    model = LSTMForecaster(4, window_size=24, loss=Quantiles(levels), **FAST).fit(_hours())
     parameters = forecast(model.model_, model.fitted_.dataset, 4)
     assert parameters.shape == (1, 4, 2, 5)
     assert (np.diff(parameters, axis=-1) > 0).all()
@@ -90,11 +90,11 @@ def test_own_quantiles_never_cross():
     ("parameters", "error", "words"),
     [
         ({"quantiles": [0.5]}, ValueError, "expected quantiles=None without loss='quantile', got loss=None"),
-        ({"loss": "quantile", "quantiles": []}, ValueError, "in ascending order, got "),
-        ({"loss": "quantile", "quantiles": [0.9, 0.1]}, ValueError, "in ascending order, got "),
-        ({"loss": "quantile", "quantiles": [0.1, 0.1]}, ValueError, "in ascending order, got "),
-        ({"loss": "quantile", "quantiles": [0.5, 1.0]}, ValueError, "expected quantiles between 0 and 1"),
-        ({"loss": "quantile", "quantiles": "0.5"}, TypeError, "expected quantiles to be a list of numbers"),
+        ({"loss": Quantiles([])}, ValueError, "in ascending order, got "),
+        ({"loss": Quantiles([0.9, 0.1])}, ValueError, "in ascending order, got "),
+        ({"loss": Quantiles([0.1, 0.1])}, ValueError, "in ascending order, got "),
+        ({"loss": Quantiles([0.5, 1.0])}, ValueError, "expected quantiles between 0 and 1"),
+        ({"loss": Quantiles("0.5")}, TypeError, "expected quantiles to be a list of numbers"),
         ({"loss": "pinball"}, ValueError, "expected loss to be .*'negative_binomial', got 'pinball'"),
         ({"loss": "negative_binomial", "transform": "log"}, ValueError, "expected transform=None for loss='neg"),
     ],
@@ -116,7 +116,9 @@ def test_only_counts_are_counted(wrong):
 def test_quantiles_of_counts_are_counts(as_panel):
     y = pd.DataFrame({"n": np.random.default_rng(0).poisson(0.8, 600).astype(float)}, _hours(600).index)
     y = pd.concat({"s": y, "t": 10 * y}) if as_panel else y
-    model = LSTMForecaster(3, window_size=24, loss="negative_binomial", validation_fraction=0.2, **FAST).fit(y)
+    model = LSTMForecaster(
+        3, window_size=24, loss="negative_binomial", early_stopping=EarlyStopping(validation_fraction=0.2), **FAST
+    ).fit(y)
     quantiles = model.predict_quantiles([0.05, 0.5, 0.95])
     assert (quantiles >= 0).all(axis=None)
     assert (quantiles == quantiles.round()).all(axis=None)
@@ -136,10 +138,15 @@ def test_coverage_is_as_promised(loss):
 @pytest.mark.parametrize("loss", CONTINUOUS)
 def test_intervals_are_wider_where_the_noise_is_larger(loss):
     y = _day_and_night(3000)
-    options = FAST | {"max_epochs": 10, "steps_per_epoch": 40, "hidden_size": 16, "learning_rate": 0.02}
-    result = LSTMForecaster(1, window_size=24, segment_length=1, normalize=None, loss=loss, **options).backtest(
-        y, folds=480, coverage=0.9
-    )
+    options = FAST | {
+        "max_epochs": 10,
+        "sampling": Sampling(steps_per_epoch=40),
+        "hidden_size": 16,
+        "learning_rate": 0.02,
+    }
+    result = LSTMForecaster(
+        1, window_size=24, architecture=LSTM(segment_length=1), normalize=None, loss=loss, **options
+    ).backtest(y, folds=480, coverage=0.9)
     intervals = result.intervals.assign(by_day=result.intervals["time"] % 24 < 12, truth=result.forecasts["truth"])
     width = (intervals["upper"] - intervals["lower"]).groupby(intervals["by_day"]).mean()
     assert width[True] > 2 * width[False]

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lstmforecast import LSTMForecaster
+from lstmforecast import LSTMForecaster, Sampling
 
-FAST = {"hidden_size": 4, "max_epochs": 2, "steps_per_epoch": 20, "random_state": 0, "n_threads": 1}
+FAST = {"hidden_size": 4, "max_epochs": 2, "sampling": Sampling(steps_per_epoch=20), "random_state": 0, "n_threads": 1}
 
 
 def _noise(n=1500, k=1):
@@ -107,7 +107,7 @@ def test_counts_are_counts():
 
 
 def test_what_cannot_be_drawn_is_said():
-    nothing = LSTMForecaster(3, patience=None, **FAST).fit(_noise(200))
+    nothing = LSTMForecaster(3, early_stopping=None, **FAST).fit(_noise(200))
     with pytest.raises(ValueError, match=r"expected rows held out by fit .*got none: set patience"):
         nothing.predict_samples()
     model = LSTMForecaster(3, **FAST).fit(_noise(200))
