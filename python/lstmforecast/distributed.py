@@ -1,4 +1,4 @@
-"""Training over processes and machines: what ``distributed=True`` does.
+"""Training over processes and machines: what ``Device(distributed=True)`` does.
 
 The same script runs in several processes, which `torch.distributed` connects. On one machine:
 
@@ -11,7 +11,7 @@ and on two machines, with the same command on both but for the rank:
 
 where ``train.py`` is what one process would run, with one parameter more:
 
-    forecaster = LSTMForecaster(horizon=24, distributed=True).fit(y)
+    forecaster = LSTMForecaster(horizon=24, device=Device(distributed=True)).fit(y)
     if os.environ["RANK"] == "0":
         forecaster.save("model.safetensors")
 
@@ -24,12 +24,12 @@ the training in all.
 
 - **Process group**: that of ``torch.distributed.init_process_group``, if the script has called it; else one is made of
   torchrun's environment, gloo for CPUs and NCCL for GPUs, and destroyed after the fit.
-- **GPUs**: ``device="cuda"`` is GPU number ``LOCAL_RANK``.
+- **GPUs**: ``Device("cuda", distributed=True)`` is GPU number ``LOCAL_RANK``.
 - **Threads**: torchrun sets ``OMP_NUM_THREADS=1``, unless it is set, and ``n_threads=None`` keeps to it: for two
   processes on eight processors, start with ``OMP_NUM_THREADS=4``. Where it is not set, each process takes its share of
   them.
 - **When a process dies**: the others raise a RuntimeError, at once if its connection breaks, otherwise after
-  ``distributed_timeout`` seconds. They keep the best weights so far, as after Ctrl-C, and can predict and save.
+  ``timeout`` seconds. They keep the best weights so far, as after Ctrl-C, and can predict and save.
   torchrun sends the others a SIGTERM a moment later; a script that saves then must ignore it, with
   ``signal.signal(signal.SIGTERM, signal.SIG_IGN)``. NCCL's watchdog ends the others by itself, unless
   ``TORCH_NCCL_ASYNC_ERROR_HANDLING=0`` is set.

@@ -1,8 +1,8 @@
 """Transfer learning: start from the weights of another network, and freeze parameters for all epochs or some.
 
-Every estimator has the parameters ``pretrained``, ``freeze`` and ``learning_rates``. The last two use patterns of
-parameter names, as a shell does for file names: ``"lstm.*"``, ``"*.bias_*"``. Parameters have their names of
-`torch.nn`; ``state_dict()`` of a fitted estimator lists them.
+Every estimator has the parameter ``pretrained``, which takes weights, or a `Pretrained` that also freezes parameters
+and sets their learning rates. It names parameters by patterns, as a shell does files: ``"lstm.*"``, ``"*.bias_*"``.
+Parameters have their names of `torch.nn`; ``state_dict()`` of a fitted estimator lists them.
 
 Examples
 --------
@@ -10,13 +10,14 @@ Train on a long series, then on a short one that resembles it, with the LSTM fro
 afterwards:
 
 >>> import numpy as np
->>> from lstmforecast import LSTMForecaster
+>>> from lstmforecast import LSTM, LSTMForecaster, Pretrained
 >>> from lstmforecast.transfer import GradualUnfreezing
 >>> long, short = np.sin(np.arange(600) / 4), np.cos(np.arange(120) / 4)
->>> parameters = {"window_size": 24, "segment_length": 6, "hidden_size": 8, "max_epochs": 4, "random_state": 0}
->>> source = LSTMForecaster(6, **parameters).fit(long)
->>> slowly = {"learning_rates": {"lstm.*": 3e-4}, "callbacks": [GradualUnfreezing({2: "lstm.*"})]}
->>> target = LSTMForecaster(3, **parameters, **slowly).load_pretrained(source, freeze="lstm.*").fit(short)
+>>> same = {"window_size": 24, "architecture": LSTM(segment_length=6), "hidden_size": 8}
+>>> source = LSTMForecaster(6, **same, max_epochs=4, random_state=0).fit(long)
+>>> target = LSTMForecaster(3, **same, max_epochs=4, random_state=0, callbacks=[GradualUnfreezing({2: "lstm.*"})])
+>>> target = target.set_params(pretrained=Pretrained(source, freeze="lstm.*", learning_rates={"lstm.*": 3e-4}))
+>>> target = target.fit(short)
 >>> target.pretrained_["taken"]
 ['lstm.weight_ih_l0', 'lstm.weight_hh_l0', 'lstm.bias_ih_l0', 'lstm.bias_hh_l0']
 >>> target.pretrained_["left"]
@@ -128,7 +129,7 @@ class GradualUnfreezing:
     ----------
     schedule : mapping of int to str or sequence of str
         Epochs after which parameters are unfrozen, and patterns of their names. Early stopping applies as usual: a
-        shorter ``patience`` may end the training before.
+        shorter patience may end the training before.
 
     Raises
     ------

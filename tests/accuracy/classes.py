@@ -21,7 +21,7 @@ from tests.accuracy.scoring import THREADS
 from tests.accuracy.series import OPEN_DATA
 from tests.bench.report import Table
 
-from lstmforecast import LSTMClassifier, Sampling, windows
+from lstmforecast import LSTM, AdamW, LSTMClassifier, Sampling, windows
 
 HOURS = 24  # that are seen
 AHEADS = (1, 6)
@@ -76,8 +76,8 @@ CHOICES: dict[str, Make] = {
     "LSTM, learning_rate=1e-3": lstm(learning_rate=1e-3),
     "LSTM, hidden_size=128": lstm(hidden_size=128),
     "LSTM, dropout=0, num_layers=1": lstm(dropout=0.0, num_layers=1),
-    "LSTM, segment_length=3": lstm(segment_length=3),
-    "LSTM, weight_decay=0.1, adamw": lstm(weight_decay=0.1, optimizer="adamw"),
+    "LSTM, segment_length=3": lstm(architecture=LSTM(segment_length=3)),
+    "LSTM, weight_decay=0.1, adamw": lstm(optimizer=AdamW(weight_decay=0.1)),
     "LSTM, augment=['jitter']": lstm(augment=["jitter"]),
 }
 
@@ -156,7 +156,10 @@ def run(*, once: bool) -> list[Table]:
         return [Table("Classes of wind", "The data are not there.", [{"forecast": "-"}])]
     methods = METHODS
     if once:
-        methods = {"prior": METHODS["most frequent class"], "LSTM": lstm(max_epochs=1, steps_per_epoch=2)}
+        methods = {
+            "prior": METHODS["most frequent class"],
+            "LSTM": lstm(max_epochs=1, sampling=Sampling(steps_per_epoch=2)),
+        }
     tables = []
     for ahead in AHEADS[:1] if once else AHEADS:
         train, test = parts(read(ahead), 2014, 100 if once else 1)

@@ -108,7 +108,7 @@ def test_what_a_callback_raises_is_raised_and_nothing_is_learned() -> None:
     ("model", "target"),
     [
         (regressor(dropout=0.2), Y),
-        (regressor(patience=2, scaler=None, lr_schedule="cosine"), np.column_stack([Y, -Y])),
+        (regressor(early_stopping=2, scaler=None, lr_schedule="cosine"), np.column_stack([Y, -Y])),
         (regressor(scaler=StandardScaler(), augment=["jitter"]), Y),
         (regressor(architecture="transformer"), Y),
         (LSTMClassifier(class_weight="balanced", early_stopping=10, **FAST), LABELS),

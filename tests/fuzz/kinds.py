@@ -7,7 +7,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lstmforecast import LSTM, CharLSTM, LSTMAnomalyDetector, LSTMClassifier, LSTMForecaster, LSTMRegressor, Sampling
+from lstmforecast import (
+    CNNLSTM,
+    LSTM,
+    Attention,
+    CharLSTM,
+    Linear,
+    LSTMAnomalyDetector,
+    LSTMClassifier,
+    LSTMForecaster,
+    LSTMRegressor,
+    Quantiles,
+    Sampling,
+    Transformer,
+)
 from lstmforecast.augment import jitter
 
 _FAST = {"hidden_size": 4, "max_epochs": 1, "sampling": Sampling(steps_per_epoch=2), "random_state": 0, "n_threads": 1}
@@ -66,15 +79,19 @@ KINDS: dict[str, Callable[[], Any]] = {
     "forecaster": lambda: _forecaster(_hours()),
     "array": lambda: _forecaster(_values(60, 2), augment=["scale", jitter(0.1)], loss="mae", adaptation_rate=0.1),
     "calendar": _with_calendar,
-    "covariates": lambda: _forecaster(_values(), _values(60, 2), segment_length=1),
+    "covariates": lambda: _forecaster(_values(), _values(60, 2), architecture=LSTM(segment_length=1)),
     "past": _with_past,
     "panel": _of_panel,
-    "quantiles": lambda: _forecaster(_hours(), loss="quantile", quantiles=[0.1, 0.5, 0.9], transform="log"),
-    "attention": lambda: _forecaster(_hours(), architecture="attention", num_heads=2),
-    "cnn_lstm": lambda: _forecaster(_hours(), architecture="cnn_lstm", kernel_size=[2, 3], out_channels=3),
-    "transformer": lambda: _forecaster(_hours(), architecture="transformer", num_heads=2, dim_feedforward=6),
-    "linear": lambda: _forecaster(_hours(), architecture="linear", head="recursive"),
-    "bidirectional": lambda: _forecaster(_hours(), bidirectional=True, num_layers=2, n_estimators=2),
+    "quantiles": lambda: _forecaster(_hours(), loss=Quantiles([0.1, 0.5, 0.9]), transform="log"),
+    "attention": lambda: _forecaster(_hours(), architecture=Attention(num_heads=2, segment_length=2)),
+    "cnn_lstm": lambda: _forecaster(_hours(), architecture=CNNLSTM([2, 3], out_channels=3, segment_length=2)),
+    "transformer": lambda: _forecaster(
+        _hours(), architecture=Transformer(num_heads=2, dim_feedforward=6, segment_length=2)
+    ),
+    "linear": lambda: _forecaster(_hours(), architecture=Linear(head="recursive")),
+    "bidirectional": lambda: _forecaster(
+        _hours(), architecture=LSTM(bidirectional=True, segment_length=2), num_layers=2, n_estimators=2
+    ),
     "int8": lambda: _of_panel(loss="quantile").quantize("int8"),
     "bf16": lambda: _forecaster(_hours()).quantize("bf16"),
     "regressor": lambda: LSTMRegressor(**_FAST).fit(_values(40, 6), _values(40, 2)),

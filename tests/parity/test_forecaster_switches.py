@@ -7,7 +7,7 @@ import torch
 from numpy.testing import assert_allclose
 from tests.parity.networks import CONFIG
 
-from lstmforecast import LSTM, Device, LSTMForecaster, Sampling, _core
+from lstmforecast import LSTM, Device, LSTMForecaster, Quantiles, Sampling, _core
 
 LOSSES = ["mse", "mae", "huber", "quantile", "normal", "student_t", "negative_binomial"]
 # Five steps of Adam, of batches of an odd size: of an even one, the slopes of an absolute error may add up to 0, or to
@@ -52,7 +52,9 @@ def _windows(model, y, X=None, X_past=None, origins=(12, 40, 83, N)):
 
 
 def _assert_both_backends_agree(y, *covariates, **parameters):
-    fused, plain = (_fit(y, *covariates, backend=backend, **parameters) for backend in ("fused", "torch"))
+    fused, plain = (
+        _fit(y, *covariates, device=Device(backend=backend), **parameters) for backend in ("fused", "torch")
+    )
     columns = ["train_loss", "val_loss"]
     assert fused.history_[columns].notna().all(axis=None)
     # float32 sums in another order, which Adam's division by the size of a gradient magnifies while that is small; a
@@ -96,7 +98,7 @@ def model_log(model, windows):
 def test_covariates_and_gaps(normalize, channels, linear_skip):
     y, X, past = _with_gaps(_hours()), _covariates(), _covariates()[["plan"]] ** 2
     model = _assert_both_backends_agree(
-        y, X, past, missing="mask", normalize=normalize, channels=channels, linear_skip=linear_skip
+        y, X, past, missing="mask", normalize=normalize, channels=channels, architecture=LSTM(linear_skip=linear_skip)
     )
     # among the windows one of which nothing is known of a column
     windows = _windows(model, y, X, past, origins=(12, 40, 83, N))
@@ -113,7 +115,14 @@ def test_supervision_of_every_step(normalize, channels, depth):
     # the first windows know nothing of a column, others only from the second step on
     y.iloc[40:44, 0] = np.nan
     model = _assert_both_backends_agree(
-        y, None, past, missing="mask", normalize=normalize, channels=channels, supervision="every", **depth
+        y,
+        None,
+        past,
+        missing="mask",
+        normalize=normalize,
+        channels=channels,
+        architecture=LSTM(supervision="every"),
+        **depth,
     )
     windows = _windows(model, y, X_past=past, origins=(12, 40, 52, 83, N))
     assert np.isnan(windows[0, :, 1]).all()
@@ -128,7 +137,7 @@ def test_supervision_of_every_step(normalize, channels, depth):
 def test_losses_at_every_step(loss, channels):
     y = np.exp(_hours())
     y = y.round() if loss == "negative_binomial" else y
-    model = _assert_both_backends_agree(y, loss=loss, channels=channels, supervision="every")
+    model = _assert_both_backends_agree(y, loss=loss, channels=channels, architecture=LSTM(supervision="every"))
     _assert_to_torch_agrees(model, _windows(model, y))
 
 
@@ -151,14 +160,16 @@ def test_losses(loss, channels):
 @pytest.mark.parametrize("normalize", ["last", "window", None])
 def test_losses_without_a_linear_way(loss, normalize):
     y = np.exp(_hours()).round()
-    model = _assert_both_backends_agree(y, loss=loss, normalize=normalize, linear_skip=False, bidirectional=True)
+    model = _assert_both_backends_agree(
+        y, loss=loss, normalize=normalize, architecture=LSTM(linear_skip=False, bidirectional=True)
+    )
     _assert_to_torch_agrees(model, _windows(model, y))
 
 
 def test_own_quantiles_and_a_single_one():
     y = _hours()
     for quantiles in ([0.3], [0.05, 0.5], [0.1, 0.4, 0.6, 0.9]):
-        model = _assert_both_backends_agree(y, loss="quantile", quantiles=quantiles)
+        model = _assert_both_backends_agree(y, loss=Quantiles(quantiles))
         _assert_to_torch_agrees(model, _windows(model, y))
         assert model.predict_quantiles().shape == (5, 6)
 
@@ -220,10 +231,7 @@ def test_panels(normalize, channels):
 @pytest.mark.parametrize("normalize", ["last", None])
 @pytest.mark.parametrize("channels", ["independent", "together"])
 def test_panels_at_every_step(normalize, channels):
-    _assert_both_backends_agree(
-        _panel(gaps=True), None, None, STATIC, missing="mask", normalize=normalize, channels=channels, loss="quantile",
-        supervision="every",
-    )  # fmt: skip
+    _assert_both_backends_agree(_panel(gaps=True), None, None, STATIC, missing="mask", normalize=normalize, channels=channels, loss="quantile", architecture=LSTM(supervision="every"))  # fmt: skip
 
 
 @pytest.mark.parametrize("loss", LOSSES)

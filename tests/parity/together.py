@@ -105,11 +105,11 @@ def endless(callbacks, **parameters):
 def _fit_all(folder, rank):
     weights, losses = {}, {}
     for name in FORECASTERS | TABLES:
-        model = fit(name, distributed=True)
+        model = fit(name, device=Device(distributed=True))
         losses[name] = model.history_.drop(columns="seconds").to_numpy()
         weights |= {f"{name} {key}": value for key, value in model.model_.parameters().items()}
     # without a seed, that of the first
-    model = fit("fused", distributed=True, random_state=None)
+    model = fit("fused", device=Device(distributed=True), random_state=None)
     weights |= {f"unseeded {key}": value for key, value in model.model_.parameters().items()}
     np.savez(folder / f"weights{rank}.npz", **weights)
     np.savez(folder / f"losses{rank}.npz", **losses)
@@ -139,7 +139,7 @@ def _ends(folder, rank):
     ends = {}
     callbacks = {"content": [content], "angry": [angry], "interrupted": None, "late": [late]}
     for name, watching in callbacks.items():
-        model = endless(watching, distributed_timeout=4.0 if name == "late" else 600.0)
+        model = endless(watching, device=Device(timeout=4.0 if name == "late" else 600.0))
         if name == "interrupted" and rank == 1:
             threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
         error = None

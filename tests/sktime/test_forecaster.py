@@ -246,7 +246,7 @@ def test_a_network_pretrained_on_a_panel_is_tuned_to_a_series() -> None:
         "window_size": source.window_size_,
         "architecture": LSTM(segment_length=source.model_.config["segment_length"]),
     }
-    expected = ours(3, pretrained=source, freeze="lstm.*", **same_windows).fit(y)
+    expected = ours(3, pretrained=Pretrained(source, freeze="lstm.*"), **same_windows).fit(y)
     pd.testing.assert_series_equal(forecast, expected.predict(), check_freq=False)
     assert expected.pretrained_["left"] == []
     forecaster.pretrain(shops).fit(y, fh=[1, 2, 3])

@@ -35,6 +35,8 @@ def in_options(message: str) -> str:
     >>> in_options("mend them with missing='ffill' or give another freq=; sort with y.sort_index()")
     'mend them with --missing ffill or give another --freq'
     """
+    # the option is a number alone, and has its name
+    message = message.replace("early_stopping", "patience")
     message = re.sub(rf"[;,](?: and| e\.g\.)? [^;,]*\b(?:y|context)(?:\.\w+{_ARGUMENTS})+", "", message)
     message = re.sub(r"\b(expected|of|in|for) (?:y|context)(?=[ ,;:]|$)", r"\1 the data", message)
     message = re.sub(

@@ -150,7 +150,7 @@ class LSTMForecaster(LSTMEstimator):
     pretrained_ : dict of str to list of str, or None
         Names of the weights of ``pretrained`` that were ``taken``, and of those ``left`` to their initial values.
     frozen_ : list of str
-        Names of the parameters that ``freeze`` matched when training began.
+        Names of the parameters that ``freeze`` of `Pretrained` matched when training began.
     quantized_ : {"int8", "bf16"} or None
         The type that `quantize` rounded the weights to.
 
@@ -297,7 +297,7 @@ class LSTMForecaster(LSTMEstimator):
         stopping = flat_group(self, "early_stopping")
         if stopping["patience"] is None and stopping["validation_fraction"]:
             raise ValueError(
-                f"expected validation_fraction=None with patience=None, which holds nothing out, got "
+                "expected validation_fraction=None in EarlyStopping with patience=None, which holds nothing out, got "
                 f"{stopping['validation_fraction']!r}"
             )
 

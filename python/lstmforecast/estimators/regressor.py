@@ -94,7 +94,7 @@ class LSTMRegressor(RegressorMixin, WindowEstimator):
     pretrained_ : dict of str to list of str, or None
         Names of the weights of ``pretrained`` that were ``taken``, and of those ``left`` to their initial values.
     frozen_ : list of str
-        Names of the parameters that ``freeze`` matched when training began.
+        Names of the parameters that ``freeze`` of `Pretrained` matched when training began.
     quantized_ : {"int8", "bf16"} or None
         The type that `quantize` rounded the weights to.
 

@@ -209,7 +209,7 @@ def _run(template: LSTMForecaster, folds: list[Fold], n_jobs: int | None, run: _
     n_jobs = check_jobs(n_jobs)
     if flat_group(template, "device")["distributed"] and n_jobs not in (None, 1):
         raise ValueError(
-            f"expected n_jobs=None for distributed=True, whose processes fit one after the other, got {n_jobs}"
+            f"expected n_jobs=None for Device(distributed=True), whose processes fit one after the other, got {n_jobs}"
         )
     if template.warm_start and n_jobs not in (None, 1):
         raise ValueError(

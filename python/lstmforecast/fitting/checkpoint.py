@@ -48,8 +48,8 @@ class Checkpoint:
     -----
     ``random_state=None`` takes the seed of the checkpoint. ``callbacks`` are called for the remaining epochs only.
     `backtest` writes no checkpoints. ``max_epochs`` may be greater than before if ``lr_schedule`` is "plateau" or
-    "constant". ``n_threads`` and the number of processes of ``distributed=True`` may differ, which changes roundings;
-    the first process reads and writes.
+    "constant". ``n_threads`` and the number of processes of ``Device(distributed=True)`` may differ, which changes
+    roundings; the first process reads and writes.
 
     Raises
     ------

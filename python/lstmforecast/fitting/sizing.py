@@ -210,7 +210,7 @@ class Sizes(NamedTuple):
             raise ValueError(f"expected at least {needed} rows for {sizes}, got {n_rows}")
         raise ValueError(
             f"expected at least {needed} rows for {sizes} and validation_fraction={validation_fraction}, got {n_rows}; "
-            f"patience=None holds nothing out"
+            f"early_stopping=None holds nothing out"
         )
 
     def of_panel(self, lengths: NDArray[np.int64], validation_fraction: float) -> tuple[int, int]:

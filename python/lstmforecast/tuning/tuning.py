@@ -184,7 +184,7 @@ def _template(estimator: Any) -> LSTMForecaster:
     forecaster: LSTMForecaster = clone(estimator).set_params(checkpoint=None, warm_start=False)
     forecaster.check_parameters()
     if flat_group(forecaster, "device")["distributed"]:
-        raise ValueError("expected distributed=False, as trials run side by side instead, got True")
+        raise ValueError("expected a device with distributed=False, as trials run side by side instead, got True")
     return forecaster
 
 

@@ -81,8 +81,7 @@ def require_errors(
         )
     if n_errors == 0:
         raise ValueError(
-            "expected rows held out by fit for the errors that intervals are made of, got none: set patience and "
-            "validation_fraction"
+            "expected rows held out by fit for the errors that intervals are made of, got none: set early_stopping"
         )
     if steps > trained:
         raise ValueError(f"expected a horizon of at most {trained}, as trained for, got {steps}")

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lstmforecast import LSTMForecaster, Sampling, backtest
+from lstmforecast import Calendar, LSTMForecaster, Sampling, backtest
 from lstmforecast.data.covariates import Covariates
 
 FAST = {"hidden_size": 4, "max_epochs": 1, "sampling": Sampling(steps_per_epoch=5), "random_state": 0, "n_threads": 1}
@@ -27,8 +27,8 @@ def fitted():
 
 def test_a_known_effect_is_forecast():
     truth = Y[360:364]
-    with_x = _model(max_epochs=10, patience=None).fit(Y[:360], X).predict(X=X)
-    without = _model(max_epochs=10, patience=None).fit(Y[:360]).predict()
+    with_x = _model(max_epochs=10, early_stopping=None).fit(Y[:360], X).predict(X=X)
+    without = _model(max_epochs=10, early_stopping=None).fit(Y[:360]).predict()
     # the noise has a deviation of 0.1, the effect one of 3
     assert np.abs(with_x - truth).mean() < 0.5
     assert np.abs(without - truth).mean() > 1
@@ -129,7 +129,7 @@ def test_files_keep_covariates(fitted, tmp_path):
 
 def test_the_calendar_continues_by_itself():
     y = pd.Series(np.where(HOURS.hour == 12, 5.0, 0.0) + 0.1 * RNG.normal(size=400), HOURS)
-    model = _model(calendar="auto", holidays="DE").fit(y)
+    model = _model(calendar=Calendar("auto", holidays="DE")).fit(y)
     assert len(model.predict(30)) == 30
     assert model.fitted_.dataset.covariates.n_known == 8
     assert len(_model(calendar=["month"]).fit(y.to_frame()).predict()) == 4
@@ -150,7 +150,7 @@ def test_a_backtest_knows_the_covariates_of_the_steps_ahead():
 @pytest.mark.parametrize("freq", ["W-SUN", "MS"])
 def test_a_model_of_an_older_file_keeps_the_holidays_that_it_was_trained_with(freq, tmp_path):
     y = pd.Series(RNG.normal(size=80), pd.date_range("2018-01-01", periods=80, freq=freq))
-    model = _model(window_size=12, holidays="DE").fit(y)
+    model = _model(window_size=12, calendar=Calendar(holidays="DE")).fit(y)
     seen = model.fitted_.dataset
     older = replace(seen.covariates, calendar_version=1)
     # what was written, and pickled, when the features knew no other way

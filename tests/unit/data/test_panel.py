@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from sklearn.base import clone
 
-from lstmforecast import LSTMForecaster, Sampling
+from lstmforecast import EarlyStopping, LSTMForecaster, Sampling
 from lstmforecast.data.panel import Panel
 
 FAST = {"hidden_size": 4, "max_epochs": 1, "sampling": Sampling(steps_per_epoch=5), "random_state": 0, "n_threads": 1}
@@ -221,7 +221,10 @@ def test_scales_are_of_training_rows_only():
     y = _panel({"a": 200, "b": 200})
     changed = y.copy()
     changed.iloc[195:200] = 100.0
-    scales = [_model(validation_fraction=0.1).fit(each).fitted_.dataset.scales for each in (y, changed)]
+    scales = [
+        _model(early_stopping=EarlyStopping(validation_fraction=0.1)).fit(each).fitted_.dataset.scales
+        for each in (y, changed)
+    ]
     np.testing.assert_array_equal(scales[0], scales[1])
 
 

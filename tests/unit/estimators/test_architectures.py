@@ -148,7 +148,7 @@ def test_what_makes_no_sense_is_refused(kind, parameters, error, message):
 def test_every_step_is_supervised_of_an_lstm_alone(variant):
     name = variant["architecture"]
     with pytest.raises(ValueError, match=rf"expected architecture='lstm' with supervision='every', got '{name}'"):
-        _fitted(LSTMForecaster, supervision="every", **variant)
+        _fitted(LSTMForecaster, architecture=LSTM(supervision="every"), **variant)
 
 
 def test_parameters_of_other_networks_are_not_looked_at():
@@ -157,7 +157,7 @@ def test_parameters_of_other_networks_are_not_looked_at():
 
 @pytest.mark.parametrize("kind", [LSTMRegressor, LSTMClassifier])
 def test_attention_weights_of_windows(kind):
-    model = _fitted(kind, architecture="attention", num_heads=2)
+    model = _fitted(kind, architecture=Attention(num_heads=2))
     weights = model.attention_weights(X)
     assert (weights.shape, weights.dtype) == ((40, 2, 12, 12), np.float32)
     np.testing.assert_allclose(weights.sum(axis=-1), 1, rtol=1e-5)
@@ -166,7 +166,7 @@ def test_attention_weights_of_windows(kind):
 
 
 def test_attention_weights_of_a_forecast():
-    model = _fitted(LSTMForecaster, architecture="attention", num_heads=2)
+    model = _fitted(LSTMForecaster, architecture=Attention(num_heads=2))
     weights = model.attention_weights()
     assert weights.shape == (1, 2, 12, 12)
     np.testing.assert_array_equal(model.attention_weights(context=SERIES), weights)
@@ -200,7 +200,7 @@ def test_convolutions_have_as_many_channels_as_the_lstm_has_units_unless_told():
 
 
 def test_kernel_sizes_of_numpy_are_kept(tmp_path):
-    model = _fitted(LSTMRegressor, **CNN, kernel_size=list(np.array([3, 2])))
+    model = _fitted(LSTMRegressor, architecture=CNNLSTM(kernel_size=list(np.array([3, 2]))), **CNN)
     model.save(tmp_path / "model")
     assert lstmforecast.load(tmp_path / "model").kernel_size == [3, 2]
 

@@ -92,14 +92,14 @@ def test_early_stopping(data: tuple[np.ndarray, np.ndarray]) -> None:
             early_stopping=EarlyStopping(patience=None, validation_fraction=0.2), **FAST | options
         ).fit(X, y)
 
-    model = fit(patience=5)
+    model = fit(early_stopping=5)
     losses = model.history_["val_loss"]
     assert losses.notna().all()
     assert model.stop_reason_ == "patience"
     assert model.n_epochs_ == len(losses) == model.best_epoch_ + 5 < FAST["max_epochs"]
     assert losses.argmin() + 1 == model.best_epoch_
     # the weights are those of the best epoch: of a training that a callback ended there
-    best = fit(patience=5, callbacks=[lambda record: record["epoch"] == model.best_epoch_])
+    best = fit(early_stopping=5, callbacks=[lambda record: record["epoch"] == model.best_epoch_])
     np.testing.assert_array_equal(model.predict_proba(X), best.predict_proba(X))
 
 

@@ -56,13 +56,13 @@ def test_the_same_device_for_each_layer_changes_no_bit(estimator, changes):
 
 def test_libtorch_computes_by_default():
     automatic, torch_ = (
-        _forecaster(backend=backend, layer_devices=["cpu"] * 2).fit(Y) for backend in ("auto", "torch")
+        _forecaster(device=Device(backend=backend, layer_devices=["cpu"] * 2)).fit(Y) for backend in ("auto", "torch")
     )
     assert_array_equal(automatic.predict(), torch_.predict())
 
 
 def test_devices_are_cloned_pickled_saved(tmp_path):
-    model = clone(_forecaster(layer_devices=("cpu", "cpu"))).fit(Y)
+    model = clone(_forecaster(device=Device(layer_devices=("cpu", "cpu")))).fit(Y)
     model.save(tmp_path / "model.safetensors")
     again = load(tmp_path / "model.safetensors")
     assert again.model_.config["layer_devices"] == again.layer_devices == ["cpu", "cpu"]

@@ -43,7 +43,7 @@ def test_a_border_changes_what_rows_teach(estimator):
 
 @pytest.mark.parametrize("supervision", ["last", "every"])
 def test_a_forecaster_is_cloned_pickled_saved(tmp_path, supervision):
-    model = clone(_forecaster(tbptt=5, supervision=supervision)).fit(_series())
+    model = clone(_forecaster(architecture=LSTM(tbptt=5, supervision=supervision))).fit(_series())
     assert model.model_.config["tbptt"] == 5
     forecast = model.predict()
     model.save(tmp_path / "model.safetensors")
@@ -55,13 +55,13 @@ def test_a_forecaster_is_cloned_pickled_saved(tmp_path, supervision):
 
 def test_a_fit_goes_on_with_another_border():
     y = _series()
-    model = _forecaster(tbptt=3, warm_start=True, linear_skip=False, max_epochs=10).fit(y)
+    model = _forecaster(architecture=LSTM(tbptt=3, linear_skip=False), warm_start=True, max_epochs=10).fit(y)
     before = model.history_["train_loss"].iloc[0]
     assert model.set_params(architecture=LSTM(tbptt=None)).fit(y).history_["train_loss"].iloc[0] < before
 
 
 def test_the_mean_of_several_networks():
-    model = _forecaster(tbptt=5, n_estimators=2).fit(_series())
+    model = _forecaster(architecture=LSTM(tbptt=5), n_estimators=2).fit(_series())
     assert model.model_.config["tbptt"] == 5
     assert np.isfinite(model.predict()).all()
 
@@ -69,7 +69,7 @@ def test_the_mean_of_several_networks():
 def test_what_makes_no_sense():
     y, X = _series(), np.random.default_rng(0).normal(size=(40, 10))
     with pytest.raises(ValueError, match=r"expected tbptt to be an integer of at least 1 or None, got 0"):
-        _forecaster(tbptt=0).fit(y)
+        _forecaster(architecture=LSTM(tbptt=0)).fit(y)
     with pytest.raises(TypeError, match=r"expected tbptt to be an integer of at least 1 or None, got 1.5"):
         LSTMRegressor(architecture=LSTM(tbptt=1.5)).fit(X, X[:, 0])
     with pytest.raises(ValueError, match=r"expected bidirectional=False with tbptt, .* got True"):

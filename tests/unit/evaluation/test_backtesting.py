@@ -144,7 +144,7 @@ def test_rows_in_the_gap_are_hidden_from_the_fit_but_not_from_the_forecast():
     near.iloc[110] = 1e6
 
     def forecasts(y, gap):  # all rows that the fit sees change its weights
-        return backtest(small(patience=None), y, folds=Folds(30, gap=gap)).values
+        return backtest(small(early_stopping=None), y, folds=Folds(30, gap=gap)).values
 
     def bounds(y, gap):  # or its intervals
         return backtest(small(), y, folds=Folds(30, gap=gap), coverage=0.5).bounds

@@ -174,7 +174,7 @@ def test_files_and_copies_are_the_same(tmp_path, dtype, switches):
 
 
 def test_the_file_holds_integers_and_scales(tmp_path):
-    model = _fit(hidden_size=64, patience=None)
+    model = _fit(hidden_size=64, early_stopping=None)
     for dtype in (None, *DTYPES):
         (model if dtype is None else model.quantize(dtype)).save(tmp_path / str(dtype))
     with safe_open(tmp_path / "int8", framework="np") as file:
@@ -211,7 +211,7 @@ def test_what_changes_the_weights_ends_the_quantisation():
     "switches", [{}, {"architecture": "attention"}, {"num_layers": 2, "architecture": LSTM(bidirectional=True)}]
 )
 def test_integers_say_what_the_rounded_weights_say_to_two_digits(tmp_path, switches):
-    model = _fit(hidden_size=96, max_epochs=5, linear_skip=False, segment_length=1, **switches)
+    model = _fit(hidden_size=96, max_epochs=5, architecture=LSTM(segment_length=1, linear_skip=False), **switches)
     small = model.quantize()
     single = copy.deepcopy(small)
     single.load_state_dict(small.state_dict())  # the same weights, of which nobody says that they are integers

@@ -18,6 +18,7 @@ from lstmforecast import (
     CNNLSTM,
     LSTM,
     Attention,
+    Device,
     Linear,
     LSTMClassifier,
     LSTMForecaster,
@@ -78,7 +79,10 @@ class TestEveryNetwork:
         source = _fit(_new(kind, **variant))
         names = list(_weights(source))
         frozen = [name for name in names if ".bias" in name]
-        model = _fit(_new(kind, random_state=1, freeze="*.bias*", **variant).load_pretrained(source), shift=1.0)
+        model = _fit(
+            _new(kind, random_state=1, pretrained=Pretrained(freeze="*.bias*"), **variant).load_pretrained(source),
+            shift=1.0,
+        )
         assert (model.pretrained_, model.frozen_) == ({"taken": names, "left": []}, frozen)
         same = _same(model, source)
         assert all(same[name] == (name in frozen) for name in names if "in_proj" not in name), same
@@ -96,10 +100,16 @@ class TestWhatIsTaken:
     @pytest.mark.parametrize("backend", ["fused", "torch"])
     def test_other_horizons_and_features_start_fresh(self, backend):
         source = _fit(_new(LSTMForecaster))
-        model = _new(LSTMForecaster, horizon=2, backend=backend, random_state=1).load_pretrained(source).fit(SERIES)
+        model = (
+            _new(LSTMForecaster, horizon=2, device=Device(backend=backend), random_state=1)
+            .load_pretrained(source)
+            .fit(SERIES)
+        )
         assert model.pretrained_["taken"] == LSTM
         assert model.pretrained_["left"] == ["fc.weight", "fc.bias", "skip.weight", "skip.bias"]
-        model = _new(LSTMForecaster, segment_length=2, backend=backend).load_pretrained(source, freeze="lstm.*")
+        model = _new(
+            LSTMForecaster, architecture=LSTM(segment_length=2), device=Device(backend=backend)
+        ).load_pretrained(source, freeze="lstm.*")
         with pytest.warns(
             UserWarning, match=r"7 of its 8 are taken, others start fresh: lstm\.weight_ih_l0 \(32, 2\), "
         ):
@@ -140,7 +150,7 @@ class TestWhatIsTaken:
 
     def test_from_one_kind_of_estimator_to_another(self):
         source = _fit(_new(LSTMRegressor))
-        model = _fit(_new(LSTMClassifier, freeze=["lstm.*"]).load_pretrained(source))
+        model = _fit(_new(LSTMClassifier, pretrained=Pretrained(freeze=["lstm.*"])).load_pretrained(source))
         assert (model.frozen_, model.pretrained_["taken"]) == (LSTM, LSTM)
         assert all(_same(model, source, LSTM).values())
 
@@ -159,16 +169,18 @@ class TestWhatIsTaken:
             module,
         ]
         for form in [*forms, _weights(source)]:
-            model = _fit(_new(LSTMRegressor, pretrained=form, freeze="*"))
+            model = _fit(_new(LSTMRegressor, pretrained=Pretrained(form, freeze="*")))
             assert all(_same(model, source).values()), form
 
     def test_members_of_an_ensemble_begin_alike_or_in_turn(self):
         source = _fit(_new(LSTMForecaster, n_estimators=2))
-        model = _fit(_new(LSTMForecaster, n_estimators=3, freeze="lstm.*").load_pretrained(source))
+        model = _fit(
+            _new(LSTMForecaster, n_estimators=3, pretrained=Pretrained(freeze="lstm.*")).load_pretrained(source)
+        )
         for i, j in enumerate((0, 1, 0)):
             for name in LSTM:
                 assert np.array_equal(_weights(model)[f"members.{i}.{name}"], _weights(source)[f"members.{j}.{name}"])
-        alone = _fit(_new(LSTMForecaster, freeze="lstm.*").load_pretrained(source))
+        alone = _fit(_new(LSTMForecaster, pretrained=Pretrained(freeze="lstm.*")).load_pretrained(source))
         assert np.array_equal(_weights(alone)[LSTM[0]], _weights(source)[f"members.0.{LSTM[0]}"])
 
     def test_a_second_warm_fit_goes_on_from_the_first(self):
@@ -240,7 +252,7 @@ class TestUnfreezing:
             seen.append(record["grad_norm"])
             return Unfreeze("fc.*") if record["epoch"] == 2 else False
 
-        _fit(_new(LSTMRegressor, freeze="*", max_epochs=4, callbacks=[late, seen.count]))
+        _fit(_new(LSTMRegressor, pretrained=Pretrained(freeze="*"), max_epochs=4, callbacks=[late, seen.count]))
         assert seen[:2] == [0, 0]
         assert min(seen[2:]) > 0
 
@@ -258,7 +270,7 @@ class TestUnfreezing:
         assert list(model.history_["grad_norm"] > 0) == [False, True, True]
 
     def test_a_pattern_that_matches_nothing_ends_the_training(self):
-        model = _new(LSTMRegressor, freeze="*", callbacks=[GradualUnfreezing({1: "gru.*"})])
+        model = _new(LSTMRegressor, pretrained=Pretrained(freeze="*"), callbacks=[GradualUnfreezing({1: "gru.*"})])
         with pytest.raises(ValueError, match=r"in Unfreeze, got 'gru\.\*', which matches none of lstm\.weight_ih_l0"):
             _fit(model)
 
@@ -272,14 +284,19 @@ class TestRates:
     @pytest.mark.parametrize("kind", KINDS)
     def test_a_tiny_rate_hardly_moves(self, kind):
         source = _fit(_new(kind))
-        model = _fit(_new(kind, learning_rates={"lstm.*": 1e-9, "*": 1e-2}).load_pretrained(source), shift=1.0)
+        model = _fit(
+            _new(kind, pretrained=Pretrained(learning_rates={"lstm.*": 1e-9, "*": 1e-2})).load_pretrained(source),
+            shift=1.0,
+        )
         for name in LSTM:
             # a few dozen steps of at most 3 * 1e-9 are lost in float32
             np.testing.assert_allclose(_weights(model)[name], _weights(source)[name], atol=1e-6)
         assert not any(_same(model, source, ["fc.weight", "fc.bias"]).values())
 
     def test_the_same_rate_is_no_rate(self):
-        plain, same = (_fit(_new(LSTMRegressor, learning_rates=rates)) for rates in (None, {"*": 3e-3}))
+        plain, same = (
+            _fit(_new(LSTMRegressor, pretrained=Pretrained(learning_rates=rates))) for rates in (None, {"*": 3e-3})
+        )
         assert all(_same(plain, same).values())
 
 
@@ -331,7 +348,7 @@ class TestParameters:
 
     def test_clones_pickles_and_searches_keep_what_is_loaded(self):
         source = _fit(_new(LSTMRegressor))
-        model = _new(LSTMRegressor, freeze="lstm.*").load_pretrained(source)
+        model = _new(LSTMRegressor, pretrained=Pretrained(freeze="lstm.*")).load_pretrained(source)
         for other in (clone(model), pickle.loads(pickle.dumps(model)), copy.deepcopy(model)):
             assert all(_same(_fit(other), source, LSTM).values())
         search = GridSearchCV(make_pipeline(StandardScaler(), model), {"lstmregressor__freeze": ["lstm.*", "*"]}, cv=2)
@@ -343,7 +360,9 @@ class TestParameters:
     def test_files_and_pickles_keep_what_was_learned(self, tmp_path):
         _fit(_new(LSTMForecaster)).save(tmp_path / "source")
         rates = {"fc.*": np.float32(0.25)}
-        model = _fit(_new(LSTMForecaster, pretrained=tmp_path / "source", freeze=["lstm.*"], learning_rates=rates))
+        model = _fit(
+            _new(LSTMForecaster, pretrained=Pretrained(tmp_path / "source", freeze=["lstm.*"], learning_rates=rates))
+        )
         model.save(tmp_path / "model")
         for other in (lstmforecast.load(tmp_path / "model"), pickle.loads(pickle.dumps(model))):
             assert (other.pretrained_, other.frozen_) == (model.pretrained_, LSTM)

@@ -9,7 +9,7 @@ import optuna
 import pandas as pd
 import pytest
 
-from lstmforecast import LSTM, EarlyStopping, Folds, LSTMForecaster, LSTMRegressor, backtest, tune
+from lstmforecast import LSTM, Device, EarlyStopping, Folds, LSTMForecaster, LSTMRegressor, Sampling, backtest, tune
 from lstmforecast.estimators.forecaster import read_series
 from lstmforecast.tuning.trial import UNITS, SameUnitsPruner, Stop, Validation, evaluate, units_of
 
@@ -86,7 +86,7 @@ def test_same_seed_same_trials(result):
 
 def test_a_trial_with_worse_losses_than_the_median_is_pruned():
     worst = {"learning_rate": ("log", 1e-9, 1e-8), "architecture": LSTM(linear_skip=[False])}
-    estimator = small(linear_skip=False, max_epochs=6, learning_rate=1e-2)
+    estimator = small(architecture=LSTM(linear_skip=False), max_epochs=6, learning_rate=1e-2)
     result = search(estimator=estimator, space=worst, pruner=optuna.pruners.MedianPruner(1, n_warmup_steps=3))
     assert list(result.trials_["state"]) == ["complete", "pruned", "pruned", "pruned"]
     assert list(result.trials_["epochs"]) == [6, 3, 3, 3]
@@ -266,7 +266,7 @@ def test_a_result_prints_scores_and_best_parameters(result):
         ({"metric": "RMSSE"}, "expected metric to be one of"),
         ({"folds": 300}, "expected test_size to be a number of rows from 1 to 199 .* got 300"),
         ({"folds": Folds(refit=20)}, "expected folds with refit=False, as a trial is one fit, got refit=20"),
-        ({"estimator": small(distributed=True)}, "expected distributed=False"),
+        ({"estimator": small(device=Device(distributed=True))}, "expected distributed=False"),
     ],
 )
 def test_arguments_out_of_range_are_refused(options, message):
@@ -278,7 +278,7 @@ def test_arguments_out_of_range_are_refused(options, message):
 
 def test_arguments_that_are_options_of_folds_are_refused():
     with pytest.raises(TypeError, match=r"^expected folds=lstmforecast.Folds\(test_size=0.3, stride=2\), got valid"):
-        search(validation_size=0.3, stride=2)
+        search(validation_size=0.3, sampling=Sampling(stride=2))
 
 
 def test_missing_values_of_the_validation_rows_are_no_truth():
