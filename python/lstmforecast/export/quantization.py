@@ -118,11 +118,11 @@ def pack_state(tensors: Mapping[str, NDArray[Any]], dtype: str, distribution: An
         name, errors = "parameters", packed["parameters"] - errors[..., np.newaxis]
     if dtype == "bf16":
         return packed | {name: to_bfloat16(errors)}
-    if (units := tensors.get("spreads")) is None:
+    if (spreads := tensors.get("spreads")) is None:
         codes, largest = to_squares(errors)
         return packed | {name: codes, name + SCALE: largest}
-    # series of all sizes side by side: what is a hundredth of one's errors is all of another's
-    codes, largest = to_squares((errors / _beside(units, errors)).astype(np.float32))
+    # one scale for series of different sizes would round the errors of small ones to 0
+    codes, largest = to_squares((errors / _beside(spreads, errors)).astype(np.float32))
     return packed | {name: codes, name + IN_UNITS + SCALE: largest}
 
 
@@ -142,10 +142,10 @@ def unpack_state(packed: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
                 raise ValueError(f"errors of shape {codes.shape} with the largest of shape {largest.shape}")
             errors = from_squares(codes, largest)
             if in_units:
-                units = tensors["spreads"]
-                if units.shape != (codes.shape[0], codes.shape[2]):
-                    raise ValueError(f"errors of shape {codes.shape} with units of shape {units.shape}")
-                errors = (errors * _beside(units, errors)).astype(np.float32)
+                spreads = tensors["spreads"]
+                if spreads.shape != (codes.shape[0], codes.shape[2]):
+                    raise ValueError(f"errors of shape {codes.shape} with spreads of shape {spreads.shape}")
+                errors = (errors * _beside(spreads, errors)).astype(np.float32)
         tensors[name] = errors
         if name == "parameters":
             missing = np.isnan(errors[..., 0])
@@ -154,12 +154,12 @@ def unpack_state(packed: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
     return tensors
 
 
-def _beside(units: NDArray[np.float64], errors: NDArray[Any]) -> NDArray[np.float64]:
-    """Units of the windows of a panel (n, k), in the dimensions of errors (n, horizon, k, ...).
+def _beside(spreads: NDArray[np.float64], errors: NDArray[Any]) -> NDArray[np.float64]:
+    """The spreads (n, k) of a panel in the dimensions of errors (n, horizon, k, ...), rounded to powers of two.
 
-    They are powers of two, by which errors are divided and multiplied without rounding.
+    Division and multiplication by powers of two do not round errors.
     """
-    beside: NDArray[np.float64] = np.expand_dims(np.exp2(np.round(np.log2(units))), (1, *range(3, errors.ndim)))
+    beside: NDArray[np.float64] = np.expand_dims(np.exp2(np.round(np.log2(spreads))), (1, *range(3, errors.ndim)))
     return beside
 
 

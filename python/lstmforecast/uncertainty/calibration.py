@@ -67,18 +67,18 @@ class Calibration:
         cls,
         truth: NDArray[np.float64],
         forecast: NDArray[np.float64],
-        units: ErrorScale,
+        error_scale: ErrorScale,
         which: NDArray[np.int64],
         **options: Any,
     ) -> tuple[Calibration, ErrorScale]:
-        """The same for windows of the series ``which`` of a panel, and their units, as far as errors tell them."""
+        """The same for windows of the series ``which`` of a panel; also the error scale, corrected by the errors."""
         distribution = options.get("distribution")
         parameters = forecast if forecast.ndim == 4 else forecast[..., np.newaxis]
         sizes = np.abs(truth - quantile(distribution, parameters, 0.5)).mean(axis=1)
-        units = scale_from_errors(units, sizes, which)
-        pooled = units.are_pooled(which)
-        spreads = units.divisors(which[pooled])
-        return cls.of(truth[pooled], forecast[pooled], spreads=spreads, **options), units
+        error_scale = scale_from_errors(error_scale, sizes, which)
+        pooled = error_scale.are_pooled(which)
+        spreads = error_scale.divisors(which[pooled])
+        return cls.of(truth[pooled], forecast[pooled], spreads=spreads, **options), error_scale
 
     def extended(
         self, truth: NDArray[np.float64], forecast: NDArray[np.float64], spreads: NDArray[np.float64] | None = None

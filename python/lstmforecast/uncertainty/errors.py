@@ -40,8 +40,10 @@ def calibrate(
     options = {"distribution": model.config["distribution"], "rate": rate}
     if dataset.error_scale is None:
         return Calibration.of(dataset.values[rows], forecast, **options), dataset
-    calibration, units = Calibration.of_panel(dataset.values[rows], forecast, dataset.error_scale, which, **options)
-    return calibration, dataset.with_error_scale(units)
+    calibration, error_scale = Calibration.of_panel(
+        dataset.values[rows], forecast, dataset.error_scale, which, **options
+    )
+    return calibration, dataset.with_error_scale(error_scale)
 
 
 def held_out_places(held_out: HeldOut, observations: Observations) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

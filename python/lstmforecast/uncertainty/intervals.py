@@ -14,16 +14,19 @@ from lstmforecast.uncertainty.calibration import Calibration, check_level
 
 
 def corrected_quantiles(
-    calibration: Calibration, forecast: NDArray[np.float64], levels: Sequence[float], units: ErrorScale | None = None
+    calibration: Calibration,
+    forecast: NDArray[np.float64],
+    levels: Sequence[float],
+    error_scale: ErrorScale | None = None,
 ) -> NDArray[np.float64]:
     """Quantiles (n_levels, n, steps, k) of forecasts' parameters (n, steps, k, p); they ascend with the levels.
 
     Parameters
     ----------
-    units : ErrorScale or None, default=None
+    error_scale : ErrorScale or None, default=None
         Of the series of a panel.
     """
-    each = [_corrected_quantile(calibration, forecast, level, units) for level in levels]
+    each = [_corrected_quantile(calibration, forecast, level, error_scale) for level in levels]
     order = np.argsort(levels)
     values = np.empty((len(levels), *forecast.shape[:3]))
     # corrections of their own may have made neighbours cross
@@ -32,18 +35,18 @@ def corrected_quantiles(
 
 
 def _corrected_quantile(
-    calibration: Calibration, forecast: NDArray[np.float64], level: float, units: ErrorScale | None
+    calibration: Calibration, forecast: NDArray[np.float64], level: float, error_scale: ErrorScale | None
 ) -> NDArray[np.float64]:
     """One of them: (n, steps, k)."""
     distribution, steps = calibration.distribution, forecast.shape[1]
-    unit = 1.0 if units is None else units.scale[:, np.newaxis]
-    found = quantile(distribution, forecast, level) + unit * calibration.quantile(level, f"{level:g}")[:steps]
-    if units is None or distribution is None or units.pooled.all():
+    scale = 1.0 if error_scale is None else error_scale.scale[:, np.newaxis]
+    found = quantile(distribution, forecast, level) + scale * calibration.quantile(level, f"{level:g}")[:steps]
+    if error_scale is None or distribution is None or error_scale.pooled.all():
         return found
-    # the network knows nothing of a unit of their own: as far from the middle as errors are in it
+    # errors that are not pooled have another scale than the network: distances from the median, in that scale
     errors = calibration.of_middles.quantile(level, f"{level:g}")[:steps]
-    own = quantile(distribution, forecast, 0.5) + unit * errors
-    return np.where(units.pooled[:, np.newaxis], found, own)
+    own = quantile(distribution, forecast, 0.5) + scale * errors
+    return np.where(error_scale.pooled[:, np.newaxis], found, own)
 
 
 def require_errors(
