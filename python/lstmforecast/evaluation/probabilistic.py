@@ -90,7 +90,7 @@ class QuantileScorer:
 
     Parameters
     ----------
-    seen : Dataset
+    dataset : Dataset
         The data.
     wanted : Probabilities
         What is scored.
@@ -102,7 +102,7 @@ class QuantileScorer:
         The divisor of widths and losses.
     """
 
-    seen: Dataset
+    dataset: Dataset
     wanted: Probabilities
     origins: Origins
     season: int
@@ -113,7 +113,7 @@ class QuantileScorer:
     @property
     def observations(self) -> Observations:
         """The targets."""
-        return self.seen.observations
+        return self.dataset.observations
 
     def checked(self, forecaster: LSTMForecaster, folds: list[Fold]) -> QuantileScorer:
         """The scorer, with `LEVELS` if the user named none and enough rows are held out for them.
@@ -157,15 +157,15 @@ class QuantileScorer:
                 f"quantiles, got {self.season}"
             )
 
-    def score(self, fitted: LSTMForecaster, seen: Dataset, fold: Fold) -> QuantileSums | None:
+    def score(self, fitted: LSTMForecaster, dataset: Dataset, fold: Fold) -> QuantileSums | None:
         """Score one fit, as many origins at a time as fit into memory; None if nothing is to be scored.
 
-        ``seen`` are the data, with the statistics that the series had at the fit.
+        ``dataset`` are the data, with the statistics that the series had at the fit.
         """
         if not self.wanted.all:
             return None
         truth = known_truth(self.observations)
-        model, *naive = self._methods(fitted, seen, fold)
+        model, *naive = self._methods(fitted, dataset, fold)
         bounds, sums = [], []
         for origins in self._batches(self.origins.take(fold.origins)):
             known = truth[origins.rows_forecast(self.observations, self.horizon)]
@@ -189,23 +189,23 @@ class QuantileScorer:
             tables["quantile_scores"] = quantile_table(sums, self.wanted.levels)
         return tables
 
-    def _methods(self, fitted: LSTMForecaster, seen: Dataset, fold: Fold) -> tuple[Callable[[Origins], Array], ...]:
+    def _methods(self, fitted: LSTMForecaster, dataset: Dataset, fold: Fold) -> tuple[Callable[[Origins], Array], ...]:
         """The quantiles (n, n_origins, horizon, k) of each of `METHODS` for given origins."""
         held_out, error_scale = self._held_out(fitted, fold), self._error_scale(fitted, fold)
         return (
-            lambda origins: self._quantiles(fitted, seen, origins),
+            lambda origins: self._quantiles(fitted, dataset, origins),
             self._naive_quantiles(held_out, 1, error_scale),
             self._naive_quantiles(held_out, self.season, error_scale),
         )
 
-    def _quantiles(self, fitted: LSTMForecaster, seen: Dataset, origins: Origins) -> Array:
+    def _quantiles(self, fitted: LSTMForecaster, dataset: Dataset, origins: Origins) -> Array:
         """Quantiles of the forecaster: (n_levels, n_origins, horizon, k)."""
-        calibration, error_scale = fitted.fitted_.calibration, seen.error_scale
+        calibration, error_scale = fitted.fitted_.calibration, dataset.error_scale
         assert calibration is not None
         model, series = fitted.model_, origins.series
-        parameters = forecast_origins(model, seen, origins.rows, self.n_read, series, fitted.n_threads)
+        parameters = forecast_origins(model, dataset, origins.rows, self.n_read, series, fitted.n_threads)
         scale = None if error_scale is None else error_scale.take(series)
-        return seen.undo(corrected_quantiles(calibration, parameters[:, : self.horizon], self.wanted.all, scale))
+        return dataset.undo(corrected_quantiles(calibration, parameters[:, : self.horizon], self.wanted.all, scale))
 
     def _held_out(self, forecaster: LSTMForecaster, fold: Fold) -> Origins:
         """The origins on the rows held out, whose errors calibrate a fit."""
@@ -219,7 +219,7 @@ class QuantileScorer:
         shape = (self.observations.n_series, self.observations.n_columns)
         error_scale = ErrorScale(np.ones(shape), np.ones(shape, bool))
         if self.observations.is_panel:
-            part = replace(self.seen.take(fold.rows(self.observations)), transform=None)
+            part = replace(self.dataset.take(fold.rows(self.observations)), transform=None)
             found = part.with_statistics(HeldOut.of(forecaster).training_lengths(part.observations)).error_scale
             assert found is not None
             for every, fitted in zip(error_scale, found, strict=True):

@@ -113,8 +113,8 @@ class DetectorTraining:
             "clip": None if self.clip is None else float(self.clip),
         }
         n_train = HeldOut.of(forecaster).training_rows(len(rows))
-        seen = transformed(forecaster, rows)
-        return _core.Monitor.fit(network_of(forecaster), seen, config, n_train, forecaster.n_threads)[0]
+        rows = transformed(forecaster, rows)
+        return _core.Monitor.fit(network_of(forecaster), rows, config, n_train, forecaster.n_threads)[0]
 
 
 def check_parameters(parameters: Mapping[str, Any], n_rows: int) -> None:
