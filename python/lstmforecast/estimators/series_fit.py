@@ -24,7 +24,7 @@ from lstmforecast.fitting.sizing import Sizes, default_steps
 from lstmforecast.uncertainty.errors import calibrate
 from lstmforecast.uncertainty.fitted_series import FittedSeries
 
-# `LSTMForecaster`, whose module imports this one.
+# An `LSTMForecaster`. Its module imports this one, so an import here, for type checkers too, would be circular.
 Forecaster = Any
 
 

@@ -185,9 +185,6 @@ def _test_rows(lengths: Integers, test_size: int | float) -> Integers:
         return np.round(lengths * test_size).astype(np.int64)
     longest = int(lengths.max())
     if test_size >= longest:
-        of_which = "" if len(lengths) == 1 else ", one less than the longest series has,"
-        raise ValueError(
-            f"expected test_size to be a number of rows from 1 to {longest - 1}{of_which} or a fraction between 0 and "
-            f"1, got {test_size}"
-        )
+        of_which = "" if len(lengths) == 1 else ", one less than the longest series has"
+        raise ValueError(f"expected a test set of at most {longest - 1} rows{of_which}, got {test_size}")
     return np.full_like(lengths, test_size)
