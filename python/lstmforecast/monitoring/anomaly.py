@@ -381,6 +381,13 @@ class LSTMAnomalyDetector(Saved, PlainParameters, DocLinkMixin, CallbackSupportM
         detector_file.check(detector.stream_, detector.n_features_in_, detector.offset_, detector.refit_every)
         return detector
 
+    def __copy__(self) -> Self:
+        """A shallow copy, except that `update` of either doesn't change the other."""
+        copied = type(self).__new__(type(self))
+        state = self.__getstate__()
+        copied.__setstate__(state | {"stream_": self.stream_.copied()} if "stream_" in state else state)
+        return copied
+
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Read a pickle; in those of version 0.1 the parts of the stream are attributes of the detector."""
         if "_monitor" in state:

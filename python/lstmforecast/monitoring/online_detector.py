@@ -89,7 +89,7 @@ class OnlineDetector:
 
     def copied(self) -> OnlineDetector:
         """A copy that learns without changing this one."""
-        return replace(self, monitor=self.monitor.copy())
+        return replace(self, monitor=self.monitor.copy(), irregularities=copy.deepcopy(self.irregularities))
 
     def update(self, rows: Rows, training: DetectorTraining | None = None) -> ScoredRows:
         """Score the next rows and learn from them; with ``training``, refit after each ``refit_every`` rows.
