@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any
 
@@ -104,6 +104,10 @@ class Calibration:
             return None
         errors = (arrays["truth"], arrays.get("parameters"), distribution, arrays.get("spreads"))
         return cls(*errors, rate, int(arrays["n_learned"][0]))
+
+    def __getstate__(self) -> dict[str, Any]:
+        # without caches, to which a forecast in another thread may add during pickling
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
     @property
     def most(self) -> int:
