@@ -99,7 +99,7 @@ class GroupedParameter:
         own = {flat: plain(getattr(group, name)) for name, flat in group.names().items()}
         return self.defaults | ({} if group.word is None else {self.name: group.word}) | own
 
-    def shown(self, value: Any) -> dict[str, str]:
+    def names_in_messages(self, value: Any) -> dict[str, str]:
         """What messages call a flat parameter, where that isn't its name."""
         group = self.object_of(value)
         if group is None:
@@ -187,12 +187,12 @@ def _completed(estimator: GroupedParameters, flat: dict[str, Any]) -> dict[str, 
     return {name: own[name] if name in own and value in (None, "auto") else value for name, value in flat.items()}
 
 
-def shown_names(estimator: GroupedParameters) -> dict[str, str]:
+def names_in_messages(estimator: GroupedParameters) -> dict[str, str]:
     """What messages call a flat parameter of an estimator, where that isn't its name."""
-    shown: dict[str, str] = {}
+    names: dict[str, str] = {}
     for name, group in estimator._groups.items():
-        shown |= group.shown(getattr(estimator, name))
-    return shown
+        names |= group.names_in_messages(getattr(estimator, name))
+    return names
 
 
 def constructor_parameters(kind: type[GroupedParameters], flat: Mapping[str, Any]) -> dict[str, Any]:

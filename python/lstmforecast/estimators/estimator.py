@@ -22,7 +22,7 @@ from lstmforecast.contract.parameter_group import (
     constructor_parameters,
     flat_group,
     flat_parameters,
-    shown_names,
+    names_in_messages,
 )
 from lstmforecast.contract.plain import own_kind
 from lstmforecast.estimators.training_run import keep_network
@@ -67,7 +67,7 @@ class LSTMEstimator(Saved, GroupedParameters, LearningCurveMixin, CallbackSuppor
             For the first invalid parameter, in one sentence.
         """
         flat = flat_parameters(self)
-        check_parameters(flat, shown_names(self), losses=self._losses, architectures=self._architectures)
+        check_parameters(flat, names_in_messages(self), losses=self._losses, architectures=self._architectures)
         resolve(self.augment)
         transfer.check_pretrained(flat["pretrained"])
         transfer.check_patterns(flat["freeze"], flat["learning_rates"])

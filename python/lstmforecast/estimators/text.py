@@ -22,7 +22,7 @@ from lstmforecast.contract.parameter_group import (
     GroupedParameters,
     constructor_parameters,
     flat_parameters,
-    shown_names,
+    names_in_messages,
 )
 from lstmforecast.contract.plain import own_kind, plain
 from lstmforecast.contract.progress import ProgressBar
@@ -256,9 +256,9 @@ class CharLSTM(Saved, GroupedParameters, LearningCurveMixin, CallbackSupportMixi
         TypeError, ValueError
             For the first invalid parameter, in one sentence.
         """
-        flat, shown = flat_parameters(self), shown_names(self)
+        flat, names = flat_parameters(self), names_in_messages(self)
         for name, rule in _RULES.items():
-            rule.check(shown.get(name, name), flat[name])
+            rule.check(names.get(name, name), flat[name])
         check_callbacks(self.callbacks)
         check_checkpoint(self.checkpoint)
 
