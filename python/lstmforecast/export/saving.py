@@ -65,7 +65,7 @@ class Saved:
                 f"expected parameters that go with what was fitted, got others, changed since ({_brief(error)}): "
                 "fit again before save"
             ) from error
-        _core.write_file(path, file.tensors, file.words)
+        _core.write_file(path, file.tensors, file.metadata)
 
     @classmethod
     def load(cls, path: str | Path) -> Self:

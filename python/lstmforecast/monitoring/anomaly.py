@@ -367,7 +367,7 @@ class LSTMAnomalyDetector(Saved, PlainParameters, DocLinkMixin, CallbackSupportM
 
     @classmethod
     def _unpack(cls, file: ModelFile) -> Self:
-        require(file.words["estimator"] == LSTMForecaster.__name__, "a detector without a forecaster")
+        require(file.metadata["estimator"] == LSTMForecaster.__name__, "a detector without a forecaster")
         forecaster = LSTMForecaster._unpack(file)
         arrays, parameters, values = file.detector()
         detector = cls(**detector_file.unpack_parameters(parameters))
