@@ -14,7 +14,7 @@ from onnx import ModelProto, ValueInfoProto, checker, helper
 import lstmforecast
 from lstmforecast import _core
 from lstmforecast.data.dataset import Dataset
-from lstmforecast.export.onnx_forecast import Inputs, Lens
+from lstmforecast.export.onnx_forecast import ForecastGraph, Inputs
 from lstmforecast.export.onnx_graph import IR_VERSION, OPSET, Graph
 from lstmforecast.fitting.distribution import mean, n_parameters
 from lstmforecast.fitting.ensemble import Ensemble
@@ -24,7 +24,7 @@ N = "n"
 
 
 class GraphFile:
-    """A graph with its inputs, outputs and what is told about them.
+    """A graph with its inputs, outputs and what is metadata about them.
 
     Parameters
     ----------
@@ -69,8 +69,8 @@ class GraphFile:
         versions = {"opset_imports": [helper.make_opsetid("", OPSET)], "ir_version": IR_VERSION}
         model = helper.make_model(self.graph.to_proto("lstmforecast"), **versions)
         model.producer_name, model.producer_version = "lstmforecast", lstmforecast.__version__
-        told = {name: text if isinstance(text, str) else json.dumps(text) for name, text in self.properties.items()}
-        helper.set_model_props(model, told)
+        metadata = {name: text if isinstance(text, str) else json.dumps(text) for name, text in self.properties.items()}
+        helper.set_model_props(model, metadata)
         checker.check_model(model, full_check=True)
         return model
 
@@ -129,16 +129,16 @@ def _outputs_of_rows(file: GraphFile, rows: Rows, n_outputs: int) -> str:
     shape: list[int | str] = [N, size * n_features] if flat else [N, size, n_features]
     file.properties["features"] = list(range(rows.n_columns)) if rows.names is None else rows.names
     windows = file.graph.reshape(file.input("X", shape, "windows, as at fit"), -1, size, n_features)
-    return file.graph.reshape(_ask(file.graph, file.model, Inputs(windows), gaps=False), -1, n_outputs)
+    return file.graph.reshape(_forecast(file.graph, file.model, Inputs(windows), gaps=False), -1, n_outputs)
 
 
-def _ask(graph: Graph, model: Any, inputs: Inputs, gaps: bool) -> str:
+def _forecast(graph: Graph, model: Any, inputs: Inputs, gaps: bool) -> str:
     """The parameters (n, horizon, n_targets, p) of forecasts, their mean over the members of an ensemble."""
-    lens = Lens(graph, model.config, model.scalers(), gaps)
-    columns = lens.columns(inputs)
+    forecasts = ForecastGraph(graph, model.config, model.scalers(), gaps)
+    columns = forecasts.columns(inputs)
     if not isinstance(model, Ensemble):
-        return lens.outputs(model, columns, "")
-    each = [lens.outputs(member, columns, f"members.{i}.") for i, member in enumerate(model.members)]
+        return forecasts.outputs(model, columns, "")
+    each = [forecasts.outputs(member, columns, f"members.{i}.") for i, member in enumerate(model.members)]
     return graph.add("Div", graph.total(each), np.float64(len(each)))
 
 
@@ -151,7 +151,7 @@ def write_forecaster(file: GraphFile, dataset: Dataset, horizon: int, *, missing
     inputs = _forecaster_inputs(file, dataset, horizon, normalize)
     gaps = missing == "mask" or dataset.observations.is_panel
     if horizon == config["horizon"]:
-        parameters = _ask(graph, file.model, inputs, gaps)
+        parameters = _forecast(graph, file.model, inputs, gaps)
     else:
         parameters = _roll(graph, file.model, inputs, horizon, gaps, dataset.covariates.n_static)
     distribution, k, undo = config["distribution"], config["n_targets"], _undo(dataset.transform, graph)
@@ -203,7 +203,7 @@ def _roll(graph: Graph, model: Any, inputs: Inputs, steps: int, gaps: bool, n_st
     if inputs.future is not None:
         first = body.reshape(step, 1)
         known = body.add("Slice", inputs.future, first, body.add("Add", first, np.array([1])), np.array([1]))
-    parameters = _ask(body, model, Inputs(windows, known, inputs.scales), gaps)
+    parameters = _forecast(body, model, Inputs(windows, known, inputs.scales), gaps)
     row = [_mean(body, config["distribution"], parameters)]
     if n_static:
         row.append(body.part(body.part(windows, 1, size - 1, size), 2, k, k + n_static))

@@ -59,7 +59,7 @@ class Columns:
     scale: Any
 
 
-class Lens:
+class ForecastGraph:
     """Makes the network's input of windows, and forecasts of its outputs.
 
     Parameters
@@ -150,12 +150,12 @@ class Lens:
         graph, config = self.graph, self.config
         p, horizon, k = n_parameters(config["distribution"]), config["horizon"], config["n_targets"]
         if config["channels"] == "independent":
-            y = self._ways(model, self._each_target(columns), columns.n_rows, 1, prefix)
+            y = self._network_and_skip(model, self._each_target(columns), columns.n_rows, 1, prefix)
             y = graph.transpose(graph.reshape(y, -1, k, horizon, p), 0, 2, 1, 3)
         else:
             parts = [columns.targets, columns.features, columns.indicator]
             x = graph.concat([part for part in parts if part is not None], 2)
-            y = self._ways(model, x, columns.n_rows, k, prefix)
+            y = self._network_and_skip(model, x, columns.n_rows, k, prefix)
         return self._parameters(graph.cast(y, np.float64), columns.center, columns.scale)
 
     def _each_target(self, columns: Columns) -> str:
@@ -170,20 +170,20 @@ class Lens:
             parts.append(graph.reshape(graph.transpose(columns.indicator, 0, 2, 1), -1, n_rows, 1))
         return graph.concat(parts, 2)
 
-    def _ways(self, model: _core.Model, x: str, n_rows: int, k: int, prefix: str) -> str:
-        """Network and line: (n, horizon, k, p), scaled."""
+    def _network_and_skip(self, model: _core.Model, x: str, n_rows: int, k: int, prefix: str) -> str:
+        """Network and linear skip connection: (n, horizon, k, p), scaled."""
         graph, config, weights = self.graph, self.config, model.parameters()
         p, horizon = n_parameters(config["distribution"]), config["horizon"]
         architecture, options = of_core(config)
-        network, ways = Network(graph, weights, prefix, config, n_rows // config["segment_length"]), []
+        network, parts = Network(graph, weights, prefix, config, n_rows // config["segment_length"]), []
         if architecture in NETWORKS:
             n_columns = config["segment_length"] * self._width(k)
             state = NETWORKS[architecture](network, graph.reshape(x, -1, network.n_steps, n_columns), **options)
-            ways.append(graph.reshape(network.linear(state, "fc"), -1, horizon, k, p))
+            parts.append(graph.reshape(network.linear(state, "fc"), -1, horizon, k, p))
         if config["linear_skip"]:
-            line = graph.reshape(self._line(network, x, k), -1, horizon, k, 1)
-            ways.append(graph.pad(line, [0] * 4, [0, 0, 0, p - 1], np.float32(0)))
-        return graph.total(ways)
+            skip = graph.reshape(self._linear_skip(network, x, k), -1, horizon, k, 1)
+            parts.append(graph.pad(skip, [0] * 4, [0, 0, 0, p - 1], np.float32(0)))
+        return graph.total(parts)
 
     def _width(self, k: int) -> int:
         """Columns of an input with ``k`` targets."""
@@ -191,7 +191,7 @@ class Lens:
         indicator = self.config["indicator"] or self.config["n_known"] > 0
         return int(self.config["n_features"] - self.n_targets + shown * (2 if indicator else 1))
 
-    def _line(self, network: Network, x: str, k: int) -> str:
+    def _linear_skip(self, network: Network, x: str, k: int) -> str:
         """The linear forecast (n, horizon, k), with that of what is known in advance."""
         graph, size, n_known = self.graph, self.config["window_size"], self.config["n_known"]
         targets = graph.part(graph.part(x, 1, 0, size), 2, 0, k)
@@ -202,10 +202,10 @@ class Lens:
             change = graph.add("Sub", known, graph.part(known, 1, size - 1, size))
             effect = network.linear(change, "known")
             targets = graph.add("Sub", targets, graph.part(effect, 1, 0, size))
-        line = graph.transpose(network.linear(graph.transpose(targets, 0, 2, 1), "skip"), 0, 2, 1)
+        skip = graph.transpose(network.linear(graph.transpose(targets, 0, 2, 1), "skip"), 0, 2, 1)
         if effect is not None:
-            line = graph.add("Add", line, graph.part(effect, 1, size, size + self.config["horizon"]))
-        return line
+            skip = graph.add("Add", skip, graph.part(effect, 1, size, size + self.config["horizon"]))
+        return skip
 
     def _parameters(self, y: str, center: Any, scale: Any) -> str:
         """Outputs (n, horizon, k, p) to what they say in the data's units, of the same shape."""

@@ -170,10 +170,10 @@ class LSTMModule(nn.Module):
             outputs.append(self.fc(state).reshape(len(x), self.config["horizon"], n_targets, -1))
         if self.skip is not None:
             n_outputs = n_parameters(self.config["distribution"])
-            outputs.append(nn.functional.pad(self.line(x, n_targets)[..., None], (0, n_outputs - 1)))
+            outputs.append(nn.functional.pad(self.linear_skip(x, n_targets)[..., None], (0, n_outputs - 1)))
         return torch.stack(outputs).sum(0)
 
-    def line(self, x: Tensor, n_targets: int) -> Tensor:
+    def linear_skip(self, x: Tensor, n_targets: int) -> Tensor:
         """The linear forecast (n, horizon, n_targets), that of what is known in advance included."""
         assert self.skip is not None
         size, horizon = self.config["window_size"], self.config["horizon"]
