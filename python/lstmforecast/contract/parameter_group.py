@@ -48,24 +48,24 @@ class ParameterGroup(BaseEstimator):
 
 
 class GroupedParameter:
-    """A constructor parameter that takes an object of one of these classes, or what stands for one.
+    """A constructor parameter that takes an object of one of these classes, or a value that stands for one.
 
     Parameters
     ----------
     name : str
-        Of the constructor parameter.
+        The name of the constructor parameter.
     *kinds : subclasses of ParameterGroup
-        Each with a word, or one without.
+        Several, each with a ``word``, or one without.
     words : tuple of str, default=()
         Words that stand for no object.
     example : str
-        An object, for messages.
+        An object, as code, for messages.
     """
 
     def __init__(self, name: str, *kinds: Any, words: tuple[str, ...] = (), example: str) -> None:
         self.name, self.kinds, self.words, self.example = name, kinds, words, example
         self.by_word = {kind.word: kind for kind in kinds if kind.word is not None}
-        # of parameters that the object at hand doesn't have
+        # values in the flat dict of parameters that an object doesn't have
         self.defaults = {flat: getattr(kind(), name) for kind in kinds for name, flat in kind.names().items()}
 
     def object_of(self, value: Any) -> ParameterGroup | None:
@@ -100,7 +100,7 @@ class GroupedParameter:
         return self.defaults | ({} if group.word is None else {self.name: group.word}) | own
 
     def names_in_messages(self, value: Any) -> dict[str, str]:
-        """What messages call a flat parameter, where that isn't its name."""
+        """The names of flat parameters in messages, where they differ."""
         group = self.object_of(value)
         if group is None:
             return {}
@@ -109,7 +109,7 @@ class GroupedParameter:
         return {flat: f"{name} of {type(group).__name__}" for name, flat in group.names().items() if name != flat}
 
     def grouped(self, flat: Mapping[str, Any]) -> Any:
-        """The value that these flat parameters make: a word or a bare value, if all others have their defaults."""
+        """The value for these flat parameters: a word or a bare value, if all others have their defaults."""
         kind = self.by_word.get(flat[self.name]) if self.by_word else self.kinds[0]
         if kind is None:
             return flat[self.name]
@@ -132,7 +132,7 @@ class GroupedParameters(PlainParameters):
     """An estimator some of whose parameters are objects; see `GroupedParameter`."""
 
     _groups: ClassVar[Mapping[str, GroupedParameter]] = {}
-    # what None, or "auto", means for this class
+    # values of this class in place of None and "auto"
     _own_defaults: ClassVar[Mapping[str, Any]] = {}
 
     def set_params(self, **params: Any) -> Self:
@@ -182,13 +182,13 @@ def flat_group(estimator: GroupedParameters, name: str) -> dict[str, Any]:
 
 
 def _completed(estimator: GroupedParameters, flat: dict[str, Any]) -> dict[str, Any]:
-    """With what None, or "auto", means for this class."""
+    """Replace None and "auto" by the defaults of the class."""
     own = estimator._own_defaults
     return {name: own[name] if name in own and value in (None, "auto") else value for name, value in flat.items()}
 
 
 def names_in_messages(estimator: GroupedParameters) -> dict[str, str]:
-    """What messages call a flat parameter of an estimator, where that isn't its name."""
+    """The names of an estimator's flat parameters in messages, where they differ."""
     names: dict[str, str] = {}
     for name, group in estimator._groups.items():
         names |= group.names_in_messages(getattr(estimator, name))
@@ -196,7 +196,7 @@ def names_in_messages(estimator: GroupedParameters) -> dict[str, str]:
 
 
 def constructor_parameters(kind: type[GroupedParameters], flat: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments of a constructor that flat parameters make, such as those of a file."""
+    """The arguments of a constructor for flat parameters, such as those of a file."""
     unset = {name: value for name, value in kind._own_defaults.items() if flat.get(name) == value}
     left = {name: value for name, value in flat.items() if name not in unset}
     arguments = {}

@@ -29,7 +29,7 @@ from lstmforecast.fitting.parameters import SCALERS
 Arrays = dict[str, NDArray[Any]]
 _SCALER, _HISTORY, _STATE, _DETECTOR = "scaler.", "history.", "state.", "detector."
 _COLUMNS = ("epoch", "train_loss", "val_loss", "learning_rate", "grad_norm", "seconds")
-# A file is data: it names no other files and contains no objects.
+# Parameters that can name other files or be objects: not kept, or only as plain values.
 _NOT_SAVED = ("callbacks", "checkpoint", "pretrained", "random_state", "scaler")
 _NOT_READ = ("callbacks", "checkpoint", "pretrained")
 _MOST_THREADS = 1024
@@ -51,18 +51,18 @@ class ModelFile(NamedTuple):
     @property
     def estimator(self) -> str:
         """The public name of the class that builds itself from this file."""
-        # a detector's file is that of its forecaster, and more
+        # the file of a detector is that of its forecaster with additions
         return "LSTMAnomalyDetector" if "detector" in self.metadata else self.metadata["estimator"]
 
     @property
     def quantized(self) -> str | None:
-        """What weights are rounded to."""
+        """The type that weights are rounded to."""
         quantized = self.metadata.get("quantized")
         require(quantized in (None, *DTYPES), f"weights of {quantized}")
         return quantized
 
     def below(self, prefix: str) -> Arrays:
-        """The tensors whose names begin with a prefix, without it."""
+        """The tensors whose names begin with a prefix, under their names without it."""
         return {name.removeprefix(prefix): each for name, each in self.tensors.items() if name.startswith(prefix)}
 
     def weights(self) -> Arrays:
@@ -75,7 +75,7 @@ class ModelFile(NamedTuple):
         saved = read_json(self.metadata["parameters"])
         parameters = {name: value for name, value in saved.items() if name not in _NOT_READ}
         check_seed(parameters)
-        # as many threads as a file says: a system that can't start them ends the process
+        # the process ends if the system can't start as many threads as a file asks for
         n_threads = parameters.get("n_threads")
         if n_threads is not None and not is_count(n_threads, 1, _MOST_THREADS):
             raise ValueError(f"n_threads of {n_threads!r}")
@@ -96,7 +96,7 @@ class ModelFile(NamedTuple):
         return training | {"history": columns}
 
     def network(self) -> _core.Model | Ensemble:
-        """The network, or several, with weights and scalers."""
+        """The network or ensemble, with weights and scalers."""
         config = cast("ModelConfig", read_config(self.metadata["model"]))
         scalers, weights = self.below(_SCALER), self.weights()
         is_int8 = self.quantized == "int8"
@@ -115,13 +115,13 @@ class ModelFile(NamedTuple):
         return model
 
     def state(self) -> tuple[Arrays, dict[str, Any]]:
-        """What the estimator has learned besides its network: arrays and values."""
+        """Arrays and values that the estimator has learned, besides its network."""
         return unpack_state(self.below(_STATE)), read_json(self.metadata["state"])
 
     def with_network(
         self, model: _core.Model | Ensemble, quantized: str | None, arrays: Arrays, values: dict[str, Any]
     ) -> ModelFile:
-        """With weights and scalers, rounded if they are, and what was learned besides; see `state`."""
+        """Add weights, rounded if they are quantised, scalers, and the arrays and values of `state`."""
         weights: Arrays = dict(model.parameters())
         if quantized is not None:
             arrays = pack_state(arrays, quantized, model.config["distribution"])
@@ -134,18 +134,18 @@ class ModelFile(NamedTuple):
         return ModelFile(self.tensors | weights | scalers | state, self.metadata | metadata)
 
     def with_character_network(self, model: _core.CharModel) -> ModelFile:
-        """With the weights of a text model."""
+        """Add the weights of a text model."""
         return ModelFile(self.tensors | model.parameters(), self.metadata | {"model": json.dumps(model.config)})
 
     def detector(self) -> tuple[Arrays, dict[str, Any], dict[str, Any]]:
-        """What is a detector's own, besides its forecaster: arrays, parameters and values."""
-        # scores of which nothing is known yet are NaN
+        """Arrays, parameters and values of a detector, besides its forecaster."""
+        # scores that are not known yet are NaN
         state, parameters = read_json(self.metadata["detector_state"], nan=True), read_json(self.metadata["detector"])
         check_seed(parameters)
         return self.below(_DETECTOR), parameters, state
 
     def with_detector(self, arrays: Arrays, parameters: dict[str, Any], values: dict[str, Any]) -> ModelFile:
-        """A forecaster's file, with what is the detector's own."""
+        """Add arrays, parameters and values of a detector to the file of its forecaster."""
         tensors = {_DETECTOR + name: np.ascontiguousarray(array) for name, array in arrays.items()}
         metadata = {"detector": json.dumps(parameters), "detector_state": json.dumps(values)}
         return ModelFile(self.tensors | tensors, self.metadata | metadata)
@@ -154,25 +154,25 @@ class ModelFile(NamedTuple):
 def begin_file(
     estimator: str, parameters: Mapping[str, Any], history: pd.DataFrame, training: Mapping[str, Any]
 ) -> ModelFile:
-    """A file with the name of the class, its parameters and the outcome of the training, but no network yet."""
+    """Make a file with the name of the class, its parameters and the outcome of the training; without a network."""
     tensors: Arrays = {_HISTORY + str(name): column.to_numpy() for name, column in history.items()}
     metadata = {"parameters": json.dumps(savable_parameters(parameters)), "training": json.dumps(training)}
     return ModelFile(tensors, {"estimator": estimator} | metadata)
 
 
 def read_weights(path: str | Path) -> Arrays:
-    """The weights alone that a file of `save` holds, under PyTorch's names; FormatError and OSError as of `load`."""
+    """The weights in a file of `save`, under PyTorch's names; errors are those of `load`."""
     return ModelFile(*_core.read_file(path)).weights()
 
 
 def check_seed(parameters: dict[str, Any]) -> None:
-    """Raise a ValueError for a ``random_state`` that is no integer."""
+    """Raise a ValueError for a ``random_state`` that isn't an integer."""
     if not isinstance(parameters.get("random_state"), int | None):
         raise ValueError("a random_state that is no integer")
 
 
 def savable_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters of an estimator, as plain values, that JSON can hold and a file may say."""
+    """The parameters of an estimator that a file keeps, as values for JSON."""
     kept = {name: value for name, value in parameters.items() if name not in _NOT_SAVED}
     if "augment" in kept:
         kept["augment"] = augment.pack(kept["augment"])
