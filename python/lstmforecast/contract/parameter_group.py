@@ -43,7 +43,12 @@ class ParameterGroup(BaseEstimator):
 
     @classmethod
     def names(cls) -> dict[str, str]:
-        """The name in the flat dict of each parameter."""
+        """Get the names of the parameters in the flat dict.
+
+        Returns
+        -------
+        dict of str to str
+        """
         return {field.name: cls.flat_names.get(field.name, field.name) for field in fields(cls)}
 
 

@@ -168,7 +168,7 @@ def read_weights(path: str | Path) -> Arrays:
 def check_seed(parameters: dict[str, Any]) -> None:
     """Raise a ValueError for a ``random_state`` that isn't an integer."""
     if not isinstance(parameters.get("random_state"), int | None):
-        raise ValueError("a random_state that is no integer")
+        raise ValueError("a random_state that isn't an integer")
 
 
 def savable_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
