@@ -140,7 +140,7 @@ def backtest(
     scorer = scorer.checked(template, fold_list)
 
     outcomes = _run(template, fold_list, n_jobs, _Job(dataset, origins, scorer))
-    # outcomes come fold after fold, the result is ordered series after series
+    # outcomes are ordered by fold, the result by series
     order = np.argsort(np.concatenate([fold.origins for fold in fold_list]))
     values = np.concatenate([outcome.values for outcome in outcomes])[order]
     scores, by_step, by_series = point_scores(values, observations, origins, season, deviation)
@@ -176,13 +176,13 @@ class _Job:
         part, model, n_read = self.origins.take(fold.origins), fitted.model_, self.scorer.n_read
         parameters = forecast_origins(model, dataset, part.rows, n_read, part.series, fitted.n_threads)
         values = self.dataset.undo(mean(model.config["distribution"], parameters))[:, : self.scorer.horizon]
-        # the models of hundreds of refits would fill the memory
+        # the models of all refits would need too much memory
         kept = fitted if is_last else None
         return _Outcome(values, self.scorer.score(fitted, dataset, fold), kept)
 
 
 def _steps_read(template: LSTMForecaster, dataset: Dataset, horizon: int) -> int:
-    """The steps from an origin on for which rows must be there: with X, all steps that the network forecasts at once.
+    """The steps after an origin for which rows are needed: with X, all steps that the network forecasts at once.
 
     `LSTMForecaster.predict` asks for the same rows of X, so that both forecast the same.
     """
@@ -224,7 +224,7 @@ def _run(template: LSTMForecaster, folds: list[Fold], n_jobs: int | None, run: _
 
 
 def _clones(template: LSTMForecaster) -> Iterator[LSTMForecaster]:
-    """Clones with the seeds that one forecaster would draw fit after fit, in whatever order they are fitted."""
+    """Clones with the seeds of consecutive fits of one forecaster, whatever the order in which they are fitted."""
     while True:
         yield clone(template)
         if template.random_state is not None:

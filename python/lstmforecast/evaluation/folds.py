@@ -1,4 +1,4 @@
-"""Which rows a backtest fits on and which it forecasts: the object that `backtest` and `tune` take as ``folds``."""
+"""The rows that a backtest fits on and forecasts: the argument ``folds`` of `backtest` and `tune`."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def read_folds(folds: Any) -> Folds:
     Raises
     ------
     TypeError, ValueError
-        If it is something else, or a size out of range.
+        For another type, or a size out of range.
     """
     folds = plain(folds)
     if isinstance(folds, Folds):
@@ -112,7 +112,7 @@ def _check_size(name: str, size: Any) -> None:
 
 
 def _changed(folds: Any) -> dict[str, Any]:
-    """What was given as ``folds``, by the names of the parameters; without defaults."""
+    """The parameters of ``folds`` that differ from their defaults, by name."""
     if not isinstance(folds, Folds):
         return {} if folds is None else {"test_size": plain(folds)}
     return {field.name: value for field in fields(Folds) if (value := getattr(folds, field.name)) != field.default}

@@ -1,4 +1,4 @@
-"""Interval scores and pinball losses, summed over the origins of a backtest a few at a time."""
+"""Interval scores and pinball losses, summed over the origins of a backtest in batches."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Probabilities(NamedTuple):
 
     @property
     def labels(self) -> list[str]:
-        """What each level of `all` belongs to, for messages."""
+        """The argument of each level in `all`, for messages."""
         return [f"{coverage=:g}" for coverage in self.coverages for _ in SIDES] + [
             f"{level=:g}" for level in self.levels
         ]
@@ -74,10 +74,9 @@ class QuantileSums(NamedTuple):
     Parameters
     ----------
     sums : ndarray of shape (horizon, 3, 3 * n_coverages + n_levels + 1)
-        For each step and method: of each interval how often it held the truth, widths and interval scores; pinball
-        losses; the number of known values.
+        For each step and method: coverage, width and score of each interval; pinball losses; number of known values.
     bounds : list of ndarray of shape (2 * n_coverages, n_origins, horizon, k)
-        Of the forecaster's intervals, of some origins each.
+        Bounds of the forecaster's intervals, in batches of origins.
     """
 
     sums: Array
@@ -95,7 +94,7 @@ class QuantileScorer:
     wanted : Probabilities
         What is scored.
     origins : Origins
-        Of all fits.
+        The origins of all fits.
     season, horizon, n_read : int
         The season that seasonal-naive repeats; steps that are scored; steps that the network forecasts for them.
     deviation : ndarray of shape (n_series, k)
@@ -158,7 +157,7 @@ class QuantileScorer:
             )
 
     def score(self, fitted: LSTMForecaster, dataset: Dataset, fold: Fold) -> QuantileSums | None:
-        """Score one fit, as many origins at a time as fit into memory; None if nothing is to be scored.
+        """Score one fit, in batches of origins to limit memory; None if there is nothing to score.
 
         ``dataset`` are the data, with the statistics that the series had at the fit.
         """

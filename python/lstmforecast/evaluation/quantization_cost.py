@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 MOST_WINDOWS = 2000
 BATCH = 256
-# Calls of each estimator. They are called in turn, so that other load on the machine affects all alike.
+# Calls of each estimator. Estimators are called in turn, so that other load on the machine affects all equally.
 CALLS = 40
 
 # A function that forecasts the first n windows, and one that returns the error of all.

@@ -227,7 +227,7 @@ class LSTMAnomalyDetector(Saved, PlainParameters, DocLinkMixin, CallbackSupportM
         return self.score_samples(X) - self.offset_
 
     def predict(self, X: Any) -> NDArray[np.int64]:
-        """Tell anomalies from all other rows.
+        """Classify rows as anomalies or normal.
 
         Parameters
         ----------
@@ -242,7 +242,7 @@ class LSTMAnomalyDetector(Saved, PlainParameters, DocLinkMixin, CallbackSupportM
         return np.where(self.decision_function(X) < 0, -1, 1)
 
     def trace(self, X: Any) -> pd.DataFrame:
-        """Get all that the detector computes for each row, to draw or to explain it.
+        """Get the forecast, errors, score and threshold of each row, for plots and explanations.
 
         Parameters
         ----------
@@ -255,7 +255,7 @@ class LSTMAnomalyDetector(Saved, PlainParameters, DocLinkMixin, CallbackSupportM
             With the index of ``X``, in the time zone of `fit`. Columns of two levels: ``("value", name)``,
             ``("forecast", name)`` one step ahead and ``("error", name)``, smoothed and in usual errors, of each
             variable; ``score``, ``threshold`` (after ``contamination``), ``severity`` (their ratio) and ``anomaly``.
-            NaN where nothing is known.
+            NaN where unknown.
         """
         self._check_is_fitted()
         rows = self._read(X)
@@ -318,7 +318,7 @@ class LSTMAnomalyDetector(Saved, PlainParameters, DocLinkMixin, CallbackSupportM
             stream = self.stream_.copied()
             scored = stream.update(rows, DetectorTraining.of(plain_parameters(self)))
             self.stream_ = stream
-        # as `decision_function` computes it, to the bit
+        # the same operations as in `decision_function`, for the same bits
         return -(scored.severity() / abs(self.offset_)) * abs(self.offset_) - self.offset_
 
     @property
@@ -349,7 +349,7 @@ class LSTMAnomalyDetector(Saved, PlainParameters, DocLinkMixin, CallbackSupportM
         return hasattr(self, "offset_")
 
     def _check_is_fitted(self) -> None:
-        # scikit-learn's takes as long as a forecast
+        # scikit-learn's check takes as long as a forecast
         if not self.__sklearn_is_fitted__():
             check_is_fitted(self)
 

@@ -122,7 +122,7 @@ class RowTimes:
         return bool(0 < ahead <= self.step * (MOST_FILLED + 1))
 
     def read(self, index: pd.Index | None) -> tuple[NDArray[np.int64], Irregularities]:
-        """Move on to the last row of an index: the number of missing rows before each (n,), and what was irregular.
+        """Continue to the last row of an index; returns the missing rows before each row (n,), and irregularities.
 
         Raises
         ------

@@ -99,7 +99,7 @@ class ForecastRecorder:
             self._pool.submit(self._work)
 
     def _needed(self, answer: Answer) -> Answer:
-        """An answer without what won't be used: the log needs only the last time of a window, monitors all rows."""
+        """An answer with only the used parts: the log needs the last time of a window, monitors need all rows."""
         request = answer.request
         if request.model.name in self.monitors:
             return answer

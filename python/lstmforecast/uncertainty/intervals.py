@@ -1,4 +1,4 @@
-"""Quantiles of forecasts, corrected by the errors of earlier forecasts, and whether there are errors enough."""
+"""Quantiles of forecasts, corrected by the errors of earlier forecasts; a check that there are enough errors."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def corrected_quantiles(
     each = [_corrected_quantile(calibration, forecast, level, error_scale) for level in levels]
     order = np.argsort(levels)
     values = np.empty((len(levels), *forecast.shape[:3]))
-    # corrections of their own may have made neighbours cross
+    # separate corrections may have made neighbouring quantiles cross
     values[order] = np.maximum.accumulate(np.stack([each[i] for i in order]), axis=0)
     return whole(values) if calibration.distribution == "negative_binomial" else values
 
@@ -37,7 +37,7 @@ def corrected_quantiles(
 def _corrected_quantile(
     calibration: Calibration, forecast: NDArray[np.float64], level: float, error_scale: ErrorScale | None
 ) -> NDArray[np.float64]:
-    """One of them: (n, steps, k)."""
+    """One quantile: (n, steps, k)."""
     distribution, steps = calibration.distribution, forecast.shape[1]
     scale = 1.0 if error_scale is None else error_scale.scale[:, np.newaxis]
     found = quantile(distribution, forecast, level) + scale * calibration.quantile(level, f"{level:g}")[:steps]
@@ -60,16 +60,16 @@ def require_errors(
     n_rows: int,
     of_panel: bool,
 ) -> None:
-    """Raise a ValueError unless there are errors enough for these levels, and for all steps of the horizon.
+    """Raise a ValueError unless there are enough errors for these levels and for all steps of the horizon.
 
     Parameters
     ----------
     levels, wanted : sequence of float, of str
-        Levels of quantiles, and what each is wanted for, as messages say it.
+        Levels of quantiles, and the argument that asks for each, for messages.
     n_errors : int
         Windows whose errors are known.
     steps, trained : int
-        Steps that are asked for, and steps of which errors are known.
+        Steps to forecast, and steps with known errors.
     held_out : HeldOut
         What the fit held out.
     n_rows : int
@@ -80,12 +80,10 @@ def require_errors(
     if n_errors == 0 and held_out.training_rows(n_rows) < n_rows:
         raise ValueError(
             f"expected {held_out.horizon} rows in a row without missing values among those held out by fit, for the "
-            "errors that intervals are made of, got none"
+            "errors of intervals, got none"
         )
     if n_errors == 0:
-        raise ValueError(
-            "expected rows held out by fit for the errors that intervals are made of, got none: set early_stopping"
-        )
+        raise ValueError("expected rows held out by fit for the errors of intervals, got none: set early_stopping")
     if steps > trained:
         raise ValueError(f"expected a horizon of at most {trained}, as trained for, got {steps}")
     for level, words in zip(levels, wanted, strict=True):
