@@ -550,7 +550,7 @@ class LSTMForecaster(LSTMEstimator):
         Returns
         -------
         BacktestResult
-            Scores beside the two naive forecasts', and all forecasts with the truth. This forecaster is left as it is.
+            Scores of it and of two naive forecasts, and all forecasts with the truth. This forecaster doesn't change.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""Rolling-origin evaluation: forecasts from many origins of the past, scored beside two naive forecasts."""
+"""Rolling-origin evaluation: scores of forecasts from many past origins, and of two naive forecasts."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The layers of each network as modules of `torch.nn`; importing this module imports torch.
 
-For each architecture, a function adds the layers to a module under the names of the state dict and tells how many
+For each architecture, a function adds the layers to a module under the names of the state dict and returns how many
 numbers the head reads, and another takes the steps of windows (n, steps, input_size) to these numbers (n, state_size).
 """
 

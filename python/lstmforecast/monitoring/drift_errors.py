@@ -61,7 +61,7 @@ class ErrorTests:
         return ranks
 
     def push(self, error: float) -> bool:
-        """Learn one error, and tell whether a batch is full and was tested."""
+        """Learn one error; returns whether a batch is full and was tested."""
         self._sum += float(self.ranks(np.array([error]))[0])
         self._count += 1
         if self._count < self.length:

@@ -62,7 +62,7 @@ class Batcher(Generic[Work, Result]):
     def check_room(self) -> None:
         """Raise `Refused` with 503 if the queue is full."""
         if self.full:
-            sentence = f"expected at most {self._limits.waiting} requests waiting, got one more; come back in a second"
+            sentence = f"expected at most {self._limits.waiting} requests waiting, got one more; try again in a second"
             raise Refused(503, sentence, {"Retry-After": "1"})
 
     async def submit(self, work: Work) -> Result:

@@ -118,7 +118,7 @@ class ForecastRecorder:
         except (OSError, asyncio.TimeoutError) as error:
             task.is_over = True
             LOGGER.warning("log not available", extra={"fields": {"reason": str(error) or "too slow"}})
-            got = "got one that is locked, full or too slow; come back later"
+            got = "got one that is locked, full or too slow; try again later"
             words = f"expected a log that is free within {PATIENCE:g} seconds, {got}"
             raise Refused(503, words, {"Retry-After": "5"}) from error
         finally:
