@@ -47,12 +47,7 @@ class ParameterGroup(BaseEstimator):
 
     @classmethod
     def names(cls) -> dict[str, str]:
-        """Get the names of the parameters in the flat dict.
-
-        Returns
-        -------
-        dict of str to str
-        """
+        """The name in the flat dict of each parameter."""
         return {field.name: cls.flat_names.get(field.name, field.name) for field in fields(cls)}
 
 
@@ -74,7 +69,7 @@ class GroupedParameter:
     def __init__(self, name: str, *kinds: Any, words: tuple[str, ...] = (), example: str) -> None:
         self.name, self.kinds, self.words, self.example = name, kinds, words, example
         self.by_word = {kind.word: kind for kind in kinds if kind.word is not None}
-        # values in the flat dict of parameters that an object doesn't have
+        # of parameters that the object at hand doesn't have
         self.defaults = {flat: getattr(kind(), name) for kind in kinds for name, flat in kind.names().items()}
 
     def object_of(self, value: Any) -> ParameterGroup | None:
@@ -141,7 +136,7 @@ class GroupedParameters(PlainParameters):
     """An estimator some of whose parameters are objects; see `GroupedParameter`."""
 
     _groups: ClassVar[Mapping[str, GroupedParameter]] = {}
-    # values of this class in place of None and "auto"
+    # what None, or "auto", means for this class
     _own_defaults: ClassVar[Mapping[str, Any]] = {}
 
     def set_params(self, **params: Any) -> Self:
@@ -191,7 +186,7 @@ def flat_group(estimator: GroupedParameters, name: str) -> dict[str, Any]:
 
 
 def _completed(estimator: GroupedParameters, flat: dict[str, Any]) -> dict[str, Any]:
-    """Replace None and "auto" by the defaults of the class."""
+    """With what None, or "auto", means for this class."""
     own = estimator._own_defaults
     return {name: own[name] if name in own and value in (None, "auto") else value for name, value in flat.items()}
 
@@ -205,7 +200,7 @@ def names_in_messages(estimator: GroupedParameters) -> dict[str, str]:
 
 
 def constructor_parameters(kind: type[GroupedParameters], flat: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments of a constructor for flat parameters, such as those of a file."""
+    """The arguments of a constructor that flat parameters make, such as those of a file."""
     unset = {name: value for name, value in kind._own_defaults.items() if flat.get(name) == value}
     left = {name: value for name, value in flat.items() if name not in unset}
     arguments = {}

@@ -43,7 +43,7 @@ class WindowEstimator(LSTMEstimator):
         "steps_per_epoch": None,
         "validation_fraction": VALIDATION_FRACTION,
     }
-    # values of parameters that only a forecaster can change
+    # what parameters of objects are that only a forecaster has
     _of_forecasters: ClassVar[dict[str, tuple[Any, ...]]] = {
         "head": ("direct",),
         "linear_skip": (None, False),

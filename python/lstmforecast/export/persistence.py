@@ -172,7 +172,7 @@ def check_seed(parameters: dict[str, Any]) -> None:
 
 
 def savable_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters of an estimator that a file keeps, as values for JSON."""
+    """The parameters of an estimator, as plain values, that JSON can hold and a file may say."""
     kept = {name: value for name, value in parameters.items() if name not in _NOT_SAVED}
     if "augment" in kept:
         kept["augment"] = augment.pack(kept["augment"])
