@@ -19,7 +19,7 @@ from sklearn.base import clone
 from tests.learned import learned
 
 import lstmforecast
-from lstmforecast import LSTM, Adam, LSTMAnomalyDetector, LSTMClassifier, LSTMForecaster, LSTMRegressor, Sampling
+from lstmforecast import LSTMAnomalyDetector, LSTMClassifier, LSTMForecaster, LSTMRegressor, Sampling
 
 FAST = {"hidden_size": 3, "max_epochs": 2, "batch_size": 16, "random_state": 0, "n_threads": 1}
 SERIES = FAST | {"horizon": 2, "window_size": 6, "sampling": Sampling(steps_per_epoch=2)}
@@ -28,15 +28,15 @@ X = np.random.default_rng(0).normal(size=(24, 4))
 # What makes a loss overflow, and what a fit needs to go well again.
 DIVERGES = {
     "learning_rate": 1e38,
-    "optimizer": Adam(clip_grad_norm=None),
-    "architecture": LSTM(linear_skip=False),
-    "sampling": Sampling(steps_per_epoch=9),
+    "optimizer__clip_grad_norm": None,
+    "architecture__linear_skip": False,
+    "sampling__steps_per_epoch": 9,
 }
 SOUND = {
     "learning_rate": 3e-3,
-    "optimizer": Adam(clip_grad_norm=1.0),
-    "architecture": LSTM(linear_skip=None),
-    "sampling": Sampling(steps_per_epoch=2),
+    "optimizer__clip_grad_norm": 1.0,
+    "architecture__linear_skip": None,
+    "sampling__steps_per_epoch": 2,
 }
 
 
@@ -217,8 +217,8 @@ class PanelForecaster(Forecaster):
 
 class Regressor(Estimator):
     kind = LSTMRegressor
-    diverges: ClassVar = {name: value for name, value in DIVERGES.items() if name != "linear_skip"}
-    sound: ClassVar = {name: value for name, value in SOUND.items() if name != "linear_skip"}
+    diverges: ClassVar = {name: value for name, value in DIVERGES.items() if name != "architecture__linear_skip"}
+    sound: ClassVar = {name: value for name, value in SOUND.items() if name != "architecture__linear_skip"}
 
     def new(self):
         return self.kind(**FAST)
