@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from lstmforecast.fitting.ensemble import Ensemble
 
 Array = NDArray[np.float64]
+_LARGEST = float(np.finfo(np.float64).max)
 EXPECTED = "expected values of which the network can make a forecast"
 
 
@@ -29,14 +30,19 @@ def farthest(windows: Array, center: Array, scale: Array) -> tuple[int, ...]:
 
 def are_within(values: Array, most: float) -> bool:
     """Whether no value is nan or beyond ``most`` in size."""
-    sizes = np.abs(values)
-    # no size is above the sum of all, which takes one look; nan compares as false
-    return bool(sizes.sum() <= most or (sizes <= most).all())
+    # no square is above the sum of all, the quickest number to get; nan compares as false
+    return sum_of_squares(values) <= min(most * most, _LARGEST) or bool((np.abs(values) <= most).all())
+
+
+def sum_of_squares(values: Array) -> float:
+    """Finite only if all values are; it may be infinite where values are large."""
+    flat = values.ravel()
+    return float(flat.dot(flat))
 
 
 def require_finite_rows(outputs: Array, windows: Array, model: _core.Model | Ensemble) -> None:
     """Raise a ValueError for the first of outputs (n, ...) that isn't finite, made of windows (n, steps, features)."""
-    if math.isfinite(outputs.sum()):
+    if math.isfinite(sum_of_squares(outputs)):
         return
     finite = np.isfinite(outputs)
     if finite.all():
