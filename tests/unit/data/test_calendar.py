@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lstmforecast.calendar import calendar_features, calendar_names
+from lstmforecast.calendar import CALENDAR, Calendar, calendar_features, calendar_names
 from lstmforecast.data.index import regular_grid
 
 CYCLES = ["time_of_day", "day_of_week", "day_of_month", "day_of_year", "month", "quarter"]
@@ -341,6 +341,16 @@ def test_a_subdivision_has_holidays_of_its_own():
     days = ["2025-03-31", "2025-07-04"]
     assert list(at(days, None, holidays="US")["holiday"]) == [0, 1]
     assert list(at(days, None, holidays="US-CA")["holiday"]) == [1, 1]
+
+
+@pytest.mark.parametrize("features", [None, "auto", ["month", "quarter"]])
+def test_features_stand_for_a_calendar_without_holidays(features):
+    flat = {"calendar": features, "holidays": None}
+    assert CALENDAR.flat(features) == CALENDAR.flat(Calendar(features)) == flat
+    assert CALENDAR.grouped(flat) == features
+    with_holidays = Calendar(features, holidays="DE")
+    assert CALENDAR.flat(with_holidays) == flat | {"holidays": "DE"}
+    assert CALENDAR.grouped(flat | {"holidays": "DE"}) == with_holidays != Calendar(features)
 
 
 @pytest.mark.parametrize("code", ["XX", "US-XX", "de", ""])

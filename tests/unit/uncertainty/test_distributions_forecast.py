@@ -8,6 +8,7 @@ import pytest
 
 from lstmforecast import LSTM, EarlyStopping, LSTMForecaster, Quantiles, Sampling
 from lstmforecast.fitting.distribution import quantile
+from lstmforecast.fitting.objective import LOSS, QUANTILES
 from lstmforecast.fitting.roll import forecast
 
 FAST = {"hidden_size": 6, "max_epochs": 2, "sampling": Sampling(steps_per_epoch=20), "random_state": 0, "n_threads": 1}
@@ -101,6 +102,18 @@ def test_own_quantiles_never_cross():
 def test_what_makes_no_sense_is_refused(parameters, error, words):
     with pytest.raises(error, match=words):
         LSTMForecaster(3, window_size=24, **(FAST | parameters)).fit(_hours())
+
+
+def test_the_word_stands_for_seven_levels():
+    assert LOSS.flat("quantile") == LOSS.flat(Quantiles()) == {"loss": "quantile", "quantiles": None}
+    assert LOSS.flat(Quantiles([0.5])) == {"loss": "quantile", "quantiles": [0.5]}
+    assert LOSS.flat("mse") == {"loss": "mse", "quantiles": None}
+    word, levels = (
+        LSTMForecaster(3, window_size=24, loss=loss, **FAST).fit(_hours())
+        for loss in ("quantile", Quantiles(QUANTILES))
+    )
+    pd.testing.assert_frame_equal(word.predict(), levels.predict())
+    assert word.model_.config["distribution"] == {"quantiles": list(QUANTILES)}
 
 
 @pytest.mark.parametrize("loss", [None, "mse", "normal"])
