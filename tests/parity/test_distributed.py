@@ -186,14 +186,14 @@ def test_without_torchrun_there_is_a_clear_error(monkeypatch):
     for name in ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("RANK", "0")
-    with pytest.raises(RuntimeError, match="for distributed=True, got no WORLD_SIZE: start with torchrun"):
+    with pytest.raises(RuntimeError, match=r"for Device\(distributed=True\), got no WORLD_SIZE: start with torchrun"):
         together.fit("fused", device__distributed=True)
     assert not dist.is_initialized()
 
 
 def test_what_does_not_go_together_is_refused():
     y = together.series()
-    with pytest.raises(ValueError, match=r"expected n_estimators=1 with distributed=True.*got 2"):
+    with pytest.raises(ValueError, match=r"expected n_estimators=1 with Device\(distributed=True\).*got 2"):
         LSTMForecaster(device=Device(distributed=True), n_estimators=2).fit(y)
     with pytest.raises(ValueError, match="expected distributed to be False or True, got 'auto'"):
         LSTMRegressor(device=Device(distributed="auto")).fit(y, y[:, 0])
