@@ -149,7 +149,7 @@ def test_losses(loss, channels):
     y = y.round() if loss == "negative_binomial" else y
     # the slopes of absolute errors of rows with gaps, halves and quarters, may add up to 0 as well
     y = y if loss == "mae" else _with_gaps(y)
-    model = _assert_both_backends_agree(y, X, missing="mask", loss=loss, channels=channels, architecture="lstm")
+    model = _assert_both_backends_agree(y, X, missing="mask", loss=loss, channels=channels)
     windows = _windows(model, y, X)
     _assert_to_torch_agrees(model, windows)
     n_parameters = {"quantile": 7, "normal": 2, "student_t": 3, "negative_binomial": 2}.get(loss)
