@@ -2,12 +2,19 @@
 
 Griffe takes the first of ``{"log", None}`` as the default, and gives the type of the first of several names to all.
 It reads words as expressions: ``array-like`` becomes a subtraction, ``TypeError, ValueError`` a tuple.
+Docstrings get the text of shared parameters, which the package fills in on import.
 """
 
 import re
+import runpy
+from pathlib import Path
 from typing import Any
 
 from griffe import Class, Docstring, DocstringSectionParameters, Extension, Function, ParameterKind
+
+# not imported: the site is built without the compiled core
+PARAMETER_DOCS = Path(__file__).resolve().parents[1] / "python/lstmforecast/estimators/parameter_docs.py"
+filled = runpy.run_path(str(PARAMETER_DOCS))["filled"]
 
 
 class Signatures(Extension):
@@ -15,6 +22,8 @@ class Signatures(Extension):
         correct(func)
 
     def on_class(self, *, cls: Class, **_: Any) -> None:
+        if cls.docstring is not None and "__init__" in cls.members:
+            cls.docstring.value = filled(cls.docstring.value, {each.name: str(each.default) for each in cls.parameters})
         # a dataclass gets its signature later; a class with `**parameters` gets it on import
         if "__init__" in cls.members and not any(each.kind is ParameterKind.var_keyword for each in cls.parameters):
             correct(cls)
