@@ -45,10 +45,10 @@ class ParameterGroup(BaseEstimator):
 
     __hash__ = None  # type: ignore[assignment]
 
-    @classmethod
-    def names(cls) -> dict[str, str]:
-        """The name in the flat dict of each parameter."""
-        return {field.name: cls.flat_names.get(field.name, field.name) for field in fields(cls)}
+
+def names_of(group: Any) -> dict[str, str]:
+    """The name in the flat dict of each parameter of a `ParameterGroup` or its class."""
+    return {field.name: group.flat_names.get(field.name, field.name) for field in fields(group)}
 
 
 class GroupedParameter:
@@ -70,7 +70,7 @@ class GroupedParameter:
         self.name, self.kinds, self.words, self.example = name, kinds, words, example
         self.by_word = {kind.word: kind for kind in kinds if kind.word is not None}
         # of parameters that the object at hand doesn't have
-        self.defaults = {flat: getattr(kind(), name) for kind in kinds for name, flat in kind.names().items()}
+        self.defaults = {flat: getattr(kind(), name) for kind in kinds for name, flat in names_of(kind).items()}
 
     def object_of(self, value: Any) -> ParameterGroup | None:
         """The object that a value is or stands for; None for a word that stands for none.
@@ -100,7 +100,7 @@ class GroupedParameter:
         group = self.object_of(value)
         if group is None:
             return self.defaults | {self.name: plain(value)}
-        own = {flat: plain(getattr(group, name)) for name, flat in group.names().items()}
+        own = {flat: plain(getattr(group, name)) for name, flat in names_of(group).items()}
         return self.defaults | ({} if group.word is None else {self.name: group.word}) | own
 
     def names_in_messages(self, value: Any) -> dict[str, str]:
@@ -109,15 +109,15 @@ class GroupedParameter:
         if group is None:
             return {}
         if group is not value and group.bare is not None:
-            return {group.names()[group.bare]: self.name}
-        return {flat: f"{name} of {type(group).__name__}" for name, flat in group.names().items() if name != flat}
+            return {names_of(group)[group.bare]: self.name}
+        return {flat: f"{name} of {type(group).__name__}" for name, flat in names_of(group).items() if name != flat}
 
     def grouped(self, flat: Mapping[str, Any]) -> Any:
         """The value for these flat parameters: a word or a bare value, if all others have their defaults."""
         kind = self.by_word.get(flat[self.name]) if self.by_word else self.kinds[0]
         if kind is None:
             return flat[self.name]
-        group = kind(**{name: flat[key] for name, key in kind.names().items() if key in flat})
+        group = kind(**{name: flat[key] for name, key in names_of(kind).items() if key in flat})
         if kind.word is not None:
             return kind.word if group == kind() else group
         value = None if kind.bare is None else getattr(group, kind.bare)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 import textwrap
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 Kind = TypeVar("Kind", bound=type)
@@ -66,16 +67,20 @@ def with_shared_parameters(kind: Kind) -> Kind:
     # python -OO has no docstrings
     if kind.__doc__ is not None:
         parameters = inspect.signature(kind).parameters
-        kind.__doc__ = re.sub(
-            r"^\{(\w+)\}$",
-            lambda found: _entry(found[1], parameters[found[1]].default),
-            inspect.cleandoc(kind.__doc__),
-            flags=re.MULTILINE,
-        )
+        defaults = {name: _shown(parameter.default) for name, parameter in parameters.items()}
+        kind.__doc__ = filled(inspect.cleandoc(kind.__doc__), defaults)
     return kind
 
 
-def _entry(name: str, default: Any) -> str:
+def filled(docstring: str, defaults: Mapping[str, str]) -> str:
+    """A docstring with the text of its shared parameters; defaults are as a docstring shows them."""
+    return re.sub(r"^\{(\w+)\}$", lambda found: _entry(found[1], defaults[found[1]]), docstring, flags=re.MULTILINE)
+
+
+def _shown(default: Any) -> str:
+    return f'"{default}"' if isinstance(default, str) else repr(default)
+
+
+def _entry(name: str, default: str) -> str:
     kind, _, text = SHARED[name].partition("\n")
-    shown = f'"{default}"' if isinstance(default, str) else repr(default)
-    return f"{name} : {kind}, default={shown}\n{textwrap.indent(textwrap.dedent(text), '    ')}"
+    return f"{name} : {kind}, default={default}\n{textwrap.indent(textwrap.dedent(text), '    ')}"

@@ -129,6 +129,12 @@ class CNNLSTM(Network):
         Output channels of each convolution. None: ``hidden_size``.
     bidirectional, segment_length, tbptt, linear_skip, head
         As in `LSTM`.
+
+    Examples
+    --------
+    >>> from lstmforecast import CNNLSTM, LSTMClassifier
+    >>> LSTMClassifier(architecture=CNNLSTM(kernel_size=[7, 3]))
+    LSTMClassifier(architecture=CNNLSTM(kernel_size=[7, 3]))
     """
 
     word: ClassVar[str] = "cnn_lstm"
@@ -153,6 +159,13 @@ class Transformer(Network):
         Each step attends to itself and earlier steps only.
     segment_length, linear_skip, head
         As in `LSTM`.
+
+    Examples
+    --------
+    >>> from lstmforecast import LSTMForecaster, Transformer
+    >>> LSTMForecaster(24, architecture=Transformer(num_heads=8, segment_length=12))
+    LSTMForecaster(architecture=Transformer(num_heads=8, segment_length=12),
+                   horizon=24)
     """
 
     word: ClassVar[str] = "transformer"

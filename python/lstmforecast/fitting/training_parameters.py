@@ -70,6 +70,12 @@ class Plateau(ParameterGroup):
         Epochs without improvement before the rate is reduced. None: it never is.
     factor : float, default=0.5
         The rate is multiplied by it at each reduction.
+
+    Examples
+    --------
+    >>> from lstmforecast import LSTMForecaster, Plateau
+    >>> LSTMForecaster(lr_schedule=Plateau(patience=3))
+    LSTMForecaster(lr_schedule=Plateau(patience=3))
     """
 
     word: ClassVar[str] = "plateau"
@@ -120,6 +126,12 @@ class Sampling(ParameterGroup):
         pass over all windows. With a number of steps, the held-out score is that of some 4,000 windows, evenly spaced.
     stride : int, default=1
         Rows from the start of one training window to the start of the next. For `LSTMForecaster` only.
+
+    Examples
+    --------
+    >>> from lstmforecast import LSTMForecaster, Sampling
+    >>> LSTMForecaster(sampling=Sampling(steps_per_epoch=None))
+    LSTMForecaster(sampling=Sampling(steps_per_epoch=None))
     """
 
     _: KW_ONLY

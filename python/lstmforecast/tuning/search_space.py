@@ -10,7 +10,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.trial import BaseTrial
 from sklearn.base import clone
 
-from lstmforecast.contract.parameter_group import ParameterGroup, flat_group
+from lstmforecast.contract.parameter_group import ParameterGroup, flat_group, names_of
 from lstmforecast.contract.plain import plain
 from lstmforecast.estimators.forecaster import LSTMForecaster
 from lstmforecast.fitting.architecture import ARCHITECTURE, Linear
@@ -70,9 +70,8 @@ def parameter_names(forecaster: LSTMForecaster) -> set[str]:
     """The parameters of a forecaster, and those of the objects that its parameters can be, such as
     ``architecture__num_heads``.
     """
-    nested = {
-        f"{name}__{each}" for name, group in forecaster._groups.items() for kind in group.kinds for each in kind.names()
-    }
+    kinds = [(name, kind) for name, group in forecaster._groups.items() for kind in group.kinds]
+    nested = {f"{name}__{each}" for name, kind in kinds for each in names_of(kind)}
     return {*forecaster.get_params(deep=False), *nested}
 
 
