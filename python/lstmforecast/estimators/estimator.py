@@ -29,7 +29,7 @@ from lstmforecast.estimators.training_run import keep_network
 from lstmforecast.export.persistence import ModelFile, begin_file
 from lstmforecast.export.quantization import pack_state, quantized, unpack_state
 from lstmforecast.export.saving import Saved
-from lstmforecast.fitting.architecture import ARCHITECTURE
+from lstmforecast.fitting.architecture import ARCHITECTURE_OF_WINDOWS
 from lstmforecast.fitting.ensemble import Ensemble
 from lstmforecast.fitting.parameters import check_parameters
 from lstmforecast.fitting.training_parameters import DEVICE, EARLY_STOPPING, LR_SCHEDULE, OPTIMIZER, SAMPLING
@@ -45,12 +45,20 @@ class LSTMEstimator(Saved, GroupedParameters, LearningCurveMixin, CallbackSuppor
     """An LSTM network as an estimator of scikit-learn's kind; not for use on its own."""
 
     _losses: ClassVar[tuple[str | None, ...]] = ("mse", "mae", "huber")
-    _architectures: ClassVar[tuple[str, ...]] = ("lstm", "attention", "cnn_lstm", "transformer")
     _groups: ClassVar[Mapping[str, GroupedParameter]] = {
         group.name: group
-        for group in (ARCHITECTURE, OPTIMIZER, LR_SCHEDULE, EARLY_STOPPING, SAMPLING, transfer.PRETRAINED, DEVICE)
+        for group in (
+            ARCHITECTURE_OF_WINDOWS,
+            OPTIMIZER,
+            LR_SCHEDULE,
+            EARLY_STOPPING,
+            SAMPLING,
+            transfer.PRETRAINED,
+            DEVICE,
+        )
     }
     augment: Any
+    early_stopping: Any
     pretrained: Any
     model_: _core.Model | Ensemble
     n_epochs_: int
@@ -67,10 +75,18 @@ class LSTMEstimator(Saved, GroupedParameters, LearningCurveMixin, CallbackSuppor
             For the first invalid parameter, in one sentence.
         """
         flat = flat_parameters(self)
-        check_parameters(flat, shown_names(self), losses=self._losses, architectures=self._architectures)
+        check_parameters(
+            flat, shown_names(self), losses=self._losses, architectures=(*self._groups["architecture"].by_word,)
+        )
         resolve(self.augment)
         transfer.check_pretrained(flat["pretrained"])
         transfer.check_patterns(flat["freeze"], flat["learning_rates"])
+        stopping = EARLY_STOPPING.flat(self.early_stopping)
+        if stopping["patience"] is None and stopping["validation_fraction"]:
+            raise ValueError(
+                "expected validation_fraction=None in EarlyStopping with patience=None, which holds nothing out, got "
+                f"{stopping['validation_fraction']!r}"
+            )
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "model_")
@@ -296,23 +312,17 @@ class LSTMEstimator(Saved, GroupedParameters, LearningCurveMixin, CallbackSuppor
 
     @classmethod
     def _unpack(cls, file: ModelFile) -> Self:
-        estimator = cls(**constructor_parameters(cls, file.parameters()))
+        parameters = file.parameters()
+        if parameters.get("patience", 10) is None:
+            # of older files, in which it had no effect
+            parameters.pop("validation_fraction", None)
+        estimator = cls(**constructor_parameters(cls, parameters))
         estimator.check_parameters()
         keep_network(estimator, file.network(), file.training())
         estimator.quantized_ = file.quantized
         estimator._restore_fitted_state(*file.state())
         estimator._check_restored()
         return estimator
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        """Read a pickle; in those of version 0.1 each parameter of an object is an attribute of the estimator."""
-        flat = {name: state[name] for group in self._groups.values() for name in group.names() if name in state}
-        if not all(name in state for name in self._groups):
-            state = {name: value for name, value in state.items() if name not in flat}
-            state |= constructor_parameters(type(self), flat)
-            missing = [name for name in self._groups if name not in state]
-            state |= dict.fromkeys(missing)
-        super().__setstate__(state)
 
     def _fitted_state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         """What was learned besides the model: arrays, and values that JSON can hold."""

@@ -61,7 +61,7 @@ _RULES: dict[str, Number | Choice] = {
     "patience": Number(_INTEGER, 1, none=True),
     "clip_grad_norm": Number(_REAL, 0, low_included=False, none=True),
     "clip_grad_value": Choice((None,)),
-    "accumulate_grad_batches": Number(_INTEGER, 1, 1, high_included=True),
+    "accumulate_grad_batches": Choice((1,)),
     "validation_fraction": Number(_REAL, 0, 1),
     "unknown": Choice(("error", "skip")),
     "n_threads": N_THREADS,
