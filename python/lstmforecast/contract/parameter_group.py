@@ -255,6 +255,11 @@ class GroupedParameters(PlainParameters):
         super().__setstate__(state)  # type: ignore[misc]
 
 
+def groups_of(kind: Any) -> Mapping[str, GroupedParameter]:
+    """The parameters of an estimator or its class that take objects."""
+    return getattr(kind, "_groups", {})
+
+
 def flat_parameters(estimator: GroupedParameters) -> dict[str, Any]:
     """All parameters of an estimator of this package, those of objects too, as plain values by their flat names."""
     flat: dict[str, Any] = {}

@@ -155,7 +155,7 @@ def test_every_step_is_supervised_of_an_lstm_alone(variant):
     network = variant["architecture"]
     with pytest.raises(TypeError, match="supervision"):
         type(network)(supervision="every")
-    config = _fitted(LSTMForecaster, **variant, normalize=None).model_.config | {"linear_skip": False}
+    config = _fitted(LSTMForecaster, **variant).model_.config | {"linear_skip": False}
     message = rf"expected architecture='lstm' with supervision='every', got '{network.word}'"
     with pytest.raises(ValueError, match=message):
         _core.Model(config | {"supervision": "every"})
