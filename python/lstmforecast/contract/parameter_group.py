@@ -27,6 +27,9 @@ class ParameterGroup(BaseEstimator):
     Objects are equal if their classes and all parameters are.
     """
 
+    # no diagram in notebooks: there is nothing to fit
+    _repr_html_ = None
+    _repr_mimebundle_ = None
     # the word that stands for the object with its defaults
     word: ClassVar[str | None] = None
     # without a word: the parameter that may be given in place of the object
@@ -226,6 +229,10 @@ class GroupedParameters(PlainParameters):
             vars(self).update(before)
             raise
         return estimator
+
+    def _get_params_html(self, deep: bool = True, *options: Any, **named: Any) -> Any:
+        # objects in one line: in lines of their own, the defaults of their parameters would look as if they were set
+        return super()._get_params_html(False, *options, **named)  # type: ignore[misc]
 
     def _check_names(self, given: Mapping[str, Any]) -> None:
         """Raise a ValueError for a parameter of an object under its name in files, or of a value that has none."""
