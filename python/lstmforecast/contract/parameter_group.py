@@ -167,8 +167,8 @@ class GroupedParameters(PlainParameters):
     """An estimator some of whose parameters are objects; see `GroupedParameter`."""
 
     _groups: ClassVar[Mapping[str, GroupedParameter]] = {}
-    # what None, or "auto", means for this class
-    _own_defaults: ClassVar[Mapping[str, Any]] = {}
+    # flat parameters: the default of the object, and what it means for this class
+    _own_defaults: ClassVar[Mapping[str, tuple[Any, Any]]] = {}
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Get the parameters as they were given.
@@ -256,7 +256,8 @@ class GroupedParameters(PlainParameters):
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Read a pickle; in those of version 0.1 each parameter of an object is an attribute of the estimator."""
         flat = {name: state[name] for group in self._groups.values() for name in group.names() if name in state}
-        if not flat.keys() <= {*own_kind(self)._get_param_names()}:
+        # a user's subclass may have a parameter of such a name
+        if not flat.keys() <= {*own_kind(self)._get_param_names(), *self._get_param_names()}:
             others = {name: value for name, value in state.items() if name not in flat}
             state = others | dict.fromkeys(self._groups) | constructor_parameters(type(self), flat)
         super().__setstate__(state)  # type: ignore[misc]
@@ -281,9 +282,11 @@ def flat_group(estimator: GroupedParameters, name: str) -> dict[str, Any]:
 
 
 def _completed(estimator: GroupedParameters, flat: dict[str, Any]) -> dict[str, Any]:
-    """With what None, or "auto", means for this class."""
-    own = estimator._own_defaults
-    return {name: own[name] if name in own and value in (None, "auto") else value for name, value in flat.items()}
+    """With what defaults mean for this class."""
+    meant = {
+        name: own for name, (default, own) in estimator._own_defaults.items() if name in flat and flat[name] == default
+    }
+    return flat | meant
 
 
 def shown_names(estimator: GroupedParameters) -> dict[str, str]:
@@ -296,7 +299,7 @@ def shown_names(estimator: GroupedParameters) -> dict[str, str]:
 
 def constructor_parameters(kind: type[GroupedParameters], flat: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments of a constructor that flat parameters make, such as those of a file."""
-    unset = {name: value for name, value in kind._own_defaults.items() if flat.get(name) == value}
+    unset = [name for name, (_, own) in kind._own_defaults.items() if flat.get(name) == own]
     left = {name: value for name, value in flat.items() if name not in unset}
     arguments = {}
     for name, group in kind._groups.items():

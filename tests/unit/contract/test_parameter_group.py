@@ -26,6 +26,7 @@ from lstmforecast import (
     Device,
     EarlyStopping,
     Linear,
+    LSTMAnomalyDetector,
     LSTMClassifier,
     LSTMForecaster,
     LSTMRegressor,
@@ -226,6 +227,14 @@ class TestSetParams:
         model = LSTMRegressor(scaler=StandardScaler()).set_params(scaler__with_mean=False)
         assert model.scaler.with_mean is False
 
+    def test_those_of_a_step_or_a_forecaster_in_a_detector_are_set_as_ever(self):
+        pipeline = Pipeline([("scale", StandardScaler()), ("lstm", LSTMRegressor())])
+        pipeline.set_params(lstm__architecture="attention", lstm__architecture__num_heads=2)
+        assert pipeline["lstm"].architecture == Attention(2)
+        detector = LSTMAnomalyDetector(LSTMForecaster()).set_params(forecaster__device__backend="torch")
+        assert detector.get_params()["forecaster__device__backend"] == "torch"
+        assert detector.forecaster.device == Device(backend="torch")
+
     def test_all_parameters_can_be_given_back(self):
         fitted = LSTMForecaster(2, window_size=8, **FAST).fit(SERIES)
         for pretrained in (fitted, Pretrained(fitted, freeze="lstm.*")):
@@ -409,6 +418,12 @@ class TestObjects:
             clone(given).fit(SERIES)
 
 
+class Patient(LSTMForecaster):
+    def __init__(self, patience: int = 5, head: int = 1, hidden_size: int = 4) -> None:
+        super().__init__(early_stopping=patience, architecture=Attention(head), hidden_size=hidden_size)
+        self.patience, self.head = patience, head
+
+
 NETWORKS = r"'lstm', 'linear', 'attention', 'cnn_lstm', 'transformer' or an object such as Attention\(num_heads=8\)"
 
 
@@ -456,6 +471,11 @@ class TestWhatIsRefused:
             ({"architecture": CNNLSTM("5")}, TypeError, "kernel_size to be an integer or a list of integers, got '5'"),
             ({"architecture": LSTM(tbptt=0)}, ValueError, "tbptt to be an integer of at least 1 or None, got 0"),
             ({"architecture": LSTM(segment_length=0)}, ValueError, "segment_length to be an integer of at least 1 or"),
+            (
+                {"architecture": LSTM(segment_length="auto")},
+                TypeError,
+                "segment_length to be an integer of at least 1 or",
+            ),
             ({"architecture": LSTM(bidirectional=1)}, ValueError, "bidirectional to be False or True, got 1"),
             ({"architecture": LSTM(linear_skip=1)}, ValueError, "linear_skip to be None, False or True, got 1"),
             ({"architecture": LSTM(supervision="all")}, ValueError, "supervision to be 'last' or 'every', got 'all'"),
@@ -510,6 +530,11 @@ class TestWhatIsRefused:
                 {"early_stopping": EarlyStopping(None, validation_fraction=0.3)},
                 ValueError,
                 "validation_fraction=None in EarlyStopping with patience=None, which holds nothing out, got 0.3",
+            ),
+            (
+                {"early_stopping": EarlyStopping(validation_fraction="auto")},
+                TypeError,
+                "validation_fraction to be a number of at least 0 and below 1 or None, got 'auto'",
             ),
             ({"sampling": 5}, TypeError, "sampling to be None or an object such as .*, got 5"),
             (
@@ -691,6 +716,14 @@ class TestPicklesOf01:
         older = LSTMRegressor.load(tmp_path / "older")
         assert older.early_stopping is None
         np.testing.assert_array_equal(older.predict(X), model.predict(X))
+
+    def test_a_subclass_may_have_parameters_of_the_same_names(self):
+        model = Patient(patience=3, head=np.int64(2)).set_params(hidden_size=8)
+        for same in (pickle.loads(pickle.dumps(model)), copy.deepcopy(model), clone(model)):
+            assert vars(same) == vars(model)
+        assert model.set_params(patience=4).get_params() == {"patience": 4, "head": 2, "hidden_size": 8}
+        with pytest.raises(ValueError, match="Invalid parameter 'architecture' for estimator Patient"):
+            model.set_params(architecture__num_heads=8)
 
     @pytest.mark.parametrize("name", ["calendar", "panel", "quantiles", "int8", "regressor", "classifier", "text"])
     def test_what_was_pickled_then_has_no_other_attributes(self, name):
