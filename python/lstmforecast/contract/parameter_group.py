@@ -256,8 +256,9 @@ class GroupedParameters(PlainParameters):
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Read a pickle; in those of version 0.1 each parameter of an object is an attribute of the estimator."""
         flat = {name: state[name] for group in self._groups.values() for name in group.names() if name in state}
+        kinds: list[Any] = [own_kind(self), type(self)]
         # a user's subclass may have a parameter of such a name
-        if not flat.keys() <= {*own_kind(self)._get_param_names(), *self._get_param_names()}:
+        if not flat.keys() <= {name for kind in kinds for name in kind._get_param_names()}:
             others = {name: value for name, value in state.items() if name not in flat}
             state = others | dict.fromkeys(self._groups) | constructor_parameters(type(self), flat)
         super().__setstate__(state)  # type: ignore[misc]

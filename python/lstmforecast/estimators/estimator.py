@@ -312,11 +312,7 @@ class LSTMEstimator(Saved, GroupedParameters, LearningCurveMixin, CallbackSuppor
 
     @classmethod
     def _unpack(cls, file: ModelFile) -> Self:
-        parameters = file.parameters()
-        if parameters.get("patience", 10) is None:
-            # of older files, in which it had no effect
-            parameters.pop("validation_fraction", None)
-        estimator = cls(**constructor_parameters(cls, parameters))
+        estimator = cls(**constructor_parameters(cls, file.parameters()))
         estimator.check_parameters()
         keep_network(estimator, file.network(), file.training())
         estimator.quantized_ = file.quantized
