@@ -1,7 +1,8 @@
 """Griffe extension: takes defaults and types from signatures, where Griffe reads docstrings wrongly.
 
-Griffe takes the first of ``{"log", None}`` as the default, and gives the type of the first of several names to all.
-It reads words as expressions: ``array-like`` becomes a subtraction, ``TypeError, ValueError`` a tuple.
+Griffe takes the first of ``{"log", None}`` as the default, drops what follows the braces, and gives the type of the
+first of several names to all. It reads words as expressions: ``array-like`` becomes a subtraction, ``TypeError,
+ValueError`` a tuple.
 Docstrings get the text of shared parameters, which the package fills in on import.
 """
 
@@ -39,7 +40,8 @@ def correct(documented: Class | Function) -> None:
             take_from_signature(section, documented.parameters)
         for item in section.value if isinstance(section.value, list) else []:
             if getattr(item, "annotation", None):
-                item.annotation = written.get(letters(str(item.annotation)), item.annotation)
+                by_letters = written.get(letters(str(item.annotation)), item.annotation)
+                item.annotation = written.get(getattr(item, "name", ""), by_letters)
 
 
 def take_from_signature(section: DocstringSectionParameters, parameters: Any) -> None:
@@ -52,9 +54,15 @@ def take_from_signature(section: DocstringSectionParameters, parameters: Any) ->
 
 
 def types_as_written(docstring: Docstring) -> dict[str, str]:
-    """Types as the docstring writes them, by their letters; single names are left out."""
-    found = (re.sub(r",? default=.*", "", line.split(" : ", 1)[-1]).replace("``", "") for line in docstring.lines)
-    return {letters(text): text for text in found if not text.isidentifier()}
+    """Types as the docstring writes them, by the names before them and by their letters; single names are left out."""
+    found = {}
+    for line in docstring.lines:
+        names, colon, kind = line.rpartition(" : ")
+        text = re.sub(r",? default=.*", "", kind).replace("``", "")
+        if not text.isidentifier():
+            found[letters(text)] = text
+            found |= dict.fromkeys(names.split(", ") if colon else [], text)
+    return found
 
 
 def letters(text: str) -> str:

@@ -3,6 +3,7 @@
 That the examples run is the doctests' business.
 """
 
+import ast
 import importlib
 import inspect
 import re
@@ -74,6 +75,28 @@ def missing_sections(value: Any) -> list[str]:
     return [
         section for section, needed in wanted.items() if needed and not re.search(rf"^{section}\n---", document, re.M)
     ]
+
+
+def documented_parameters(value: Any) -> dict[str, str]:
+    """What the docstring says of the types and defaults of parameters, by name."""
+    section = re.search(r"^Parameters\n-+\n(.*?)(?=\n\n\w.*\n---|\Z)", inspect.getdoc(value) or "", re.M | re.S)
+    lines = [line.partition(" : ") for line in (section[1].splitlines() if section else []) if re.match(r"\S", line)]
+    return {name.lstrip("*"): kind for names, _, kind in lines for name in names.split(", ")}
+
+
+WITH_PARAMETERS = [(path, value) for path, value in OBJECTS + METHODS if documented_parameters(value)]
+
+
+@pytest.mark.parametrize(("path", "value"), WITH_PARAMETERS, ids=[path for path, _ in WITH_PARAMETERS])
+def test_parameters_and_defaults_are_those_of_the_signature(path: str, value: Any) -> None:
+    signature = {
+        name: each for name, each in inspect.signature(value).parameters.items() if name not in ("self", "cls")
+    }
+    documented = documented_parameters(value)
+    assert {*documented} == {*signature}
+    for name, kind in documented.items():
+        if default := re.search("default=([^,]+)$", kind):
+            assert ast.literal_eval(default[1].strip("`")) == signature[name].default, name
 
 
 def test_the_reference_has_each_name_once() -> None:
