@@ -10,7 +10,7 @@ from tests.fuzz.kinds import KINDS
 from tests.fuzz.safetensors_file import METADATA, Parts, checksum
 from tests.fuzz.worker import Worker
 
-from lstmforecast import LSTM, FormatError, LSTMForecaster, Sampling, load
+from lstmforecast import FormatError, LSTMForecaster, Sampling, load
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,7 @@ def _refusal(file, tmp_path):
         ("cnn_lstm", {"architecture": {"cnn_lstm": {"kernel_sizes": [10**9], "out_channels": 3}}}),
         ("text", {"embedding_size": 10**9}),
         ("text", {"num_layers": 2**62}),
-        ("regressor", {"architecture": LSTM(segment_length=2**31 - 1), "window_size": 2**31 - 1}),
+        ("regressor", {"segment_length": 2**31 - 1, "window_size": 2**31 - 1}),
     ],
     ids=str,
 )
