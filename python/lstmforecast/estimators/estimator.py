@@ -50,6 +50,8 @@ class LSTMEstimator(Saved, GroupedParameters, LearningCurveMixin, CallbackSuppor
         group.name: group
         for group in (ARCHITECTURE, OPTIMIZER, LR_SCHEDULE, EARLY_STOPPING, SAMPLING, transfer.PRETRAINED, DEVICE)
     }
+    # flat parameters that this kind of estimator must not change, and their values
+    _of_forecasters: ClassVar[Mapping[str, tuple[Any, ...]]] = {}
     augment: Any
     pretrained: Any
     model_: _core.Model | Ensemble
@@ -291,7 +293,8 @@ class LSTMEstimator(Saved, GroupedParameters, LearningCurveMixin, CallbackSuppor
     def _pack(self) -> ModelFile:
         names = ("best_epoch", "n_epochs", "stop_reason", "pretrained", "frozen")
         training = {name: getattr(self, f"{name}_") for name in names}
-        file = begin_file(own_kind(self).__name__, flat_parameters(self), self.history_, training)
+        flat = {name: each for name, each in flat_parameters(self).items() if name not in self._of_forecasters}
+        file = begin_file(own_kind(self).__name__, flat, self.history_, training)
         return file.with_network(self.model_, self.quantized_, *self._fitted_state())
 
     @classmethod

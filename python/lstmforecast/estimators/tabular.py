@@ -41,7 +41,6 @@ class WindowEstimator(LSTMEstimator):
         "steps_per_epoch": None,
         "validation_fraction": VALIDATION_FRACTION,
     }
-    # what parameters of objects are that only a forecaster has
     _of_forecasters: ClassVar[dict[str, tuple[Any, ...]]] = {
         "head": ("direct",),
         "linear_skip": (None, False),
