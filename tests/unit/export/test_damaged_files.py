@@ -157,6 +157,7 @@ def test_numbers_that_are_not_finite_are_refused(kind, name, value, files, tmp_p
         ("classifier", "state", {"weights": [1.0, 0.0]}),
         ("classifier", "state", {"temperature": 0.0}),
         ("classifier", "state", {"n_features_in": 10**12}),
+        ("classifier", "parameters", {"class_weight": [["up", 0.0]]}),
         ("detector", "detector", {"smoothing": None}),
         ("detector", "detector", {"random_state": "now"}),
         ("detector", "detector", {"threshold": {"ewma": {"span": 0, "n_sigmas": 1}}}),
