@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numbers
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import fields
 from typing import Any
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
@@ -73,11 +74,11 @@ def stored_names(forecaster: LSTMForecaster) -> dict[str, str]:
     ``architecture__num_heads``.
     """
     own = forecaster.get_params(deep=False)
+    kinds = [(outer, kind) for outer, group in forecaster._groups.items() for kind in group.kinds]
     nested = {
-        f"{outer}__{name}": flat
-        for outer, group in forecaster._groups.items()
-        for kind in group.kinds
-        for name, flat in kind.names().items()
+        f"{outer}__{each.name}": kind.flat_names.get(each.name, each.name)
+        for outer, kind in kinds
+        for each in fields(kind)
     }
     return {name: name for name in own} | {name: name if flat in own else flat for name, flat in nested.items()}
 
