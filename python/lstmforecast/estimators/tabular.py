@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from lstmforecast.export.onnx_export import Rows
 
 Array = NDArray[np.float64]
+# the one object that arrays of this machine's byte order have: compared faster than by value
+_DOUBLE = np.dtype(np.float64)
 
 
 class WindowEstimator(LSTMEstimator):
@@ -162,7 +164,7 @@ class WindowEstimator(LSTMEstimator):
 
     def _is_ready(self, X: Any, window_size: int, n_features: int) -> bool:
         """Whether scikit-learn's checks, which take longer than the network, would all pass."""
-        if type(X) is not np.ndarray or X.dtype != np.float64 or not X.flags.c_contiguous or not len(X):
+        if type(X) is not np.ndarray or X.dtype is not _DOUBLE or not X.flags.c_contiguous or not len(X):
             return False
         if X.ndim == 3:
             return bool(X.shape[1:] == (window_size, n_features))

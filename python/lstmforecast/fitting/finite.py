@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from lstmforecast.fitting.ensemble import Ensemble
 
 Array = NDArray[np.float64]
+_LARGEST = float(np.finfo(np.float64).max)
 EXPECTED = "expected values of which the network can make a forecast"
 
 
@@ -29,18 +29,18 @@ def farthest(windows: Array, center: Array, scale: Array) -> tuple[int, ...]:
 
 def are_within(values: Array, most: float) -> bool:
     """Whether no value is nan or beyond ``most`` in size."""
-    sizes = np.abs(values)
-    # no size is above the sum of all, which takes one look; nan compares as false
-    return bool(sizes.sum() <= most or (sizes <= most).all())
+    flat = values.ravel()
+    if not flat.size:
+        return True
+    # these two methods take less time than any function that gives the values; both find a nan, which compares as false
+    return bool(-most <= flat.item(flat.argmin()) and flat.item(flat.argmax()) <= most)
 
 
 def require_finite_rows(outputs: Array, windows: Array, model: _core.Model | Ensemble) -> None:
     """Raise a ValueError for the first of outputs (n, ...) that isn't finite, made of windows (n, steps, features)."""
-    if math.isfinite(outputs.sum()):
+    if are_within(outputs, _LARGEST):
         return
     finite = np.isfinite(outputs)
-    if finite.all():
-        return
     scalers = model.scalers()
     row = int(np.argwhere(~finite)[0][0])
     step, feature = farthest(windows[row], scalers["input_center"], scalers["input_scale"])

@@ -81,9 +81,11 @@ def ends_of(model: _core.Model | Ensemble, dataset: Dataset, steps: int, X: Any)
     """
     config = model.config
     future = dataset.covariates.of_future(dataset.observations, steps_read(config, steps), X, config["horizon"])
-    # static features are the same in the steps ahead
-    n_static, ends = dataset.covariates.n_static, np.cumsum(dataset.observations.lengths)
-    future[:, :, :n_static] = dataset.features[ends - 1, np.newaxis, :n_static]
+    n_static = dataset.covariates.n_static
+    if n_static:
+        # they are the same in the steps ahead
+        ends = np.cumsum(dataset.observations.lengths)
+        future[:, :, :n_static] = dataset.features[ends - 1, np.newaxis, :n_static]
     return dataset.windows(config["window_size"]), future
 
 

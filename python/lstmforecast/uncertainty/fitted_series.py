@@ -111,9 +111,11 @@ class FittedSeries:
         if self.model.config["distribution"] == "negative_binomial":
             require_counts(observations)
         n = len(observations)
-        part = observations.take(observations.last_rows(self.window_size))
+        part = observations
+        if observations.is_panel or n > self.window_size:
+            part = observations.take(observations.last_rows(self.window_size))
         if observations.index is None:
-            X, X_past = (to_pandas(each)[0] for each in (X, X_past))
+            X, X_past = (None if each is None else to_pandas(each)[0] for each in (X, X_past))
             if X_past is not None and len(X_past) != n:
                 raise ValueError(f"expected X_past with {n} rows, for the rows of context, got {len(X_past)}")
             X_past = _some_rows(X_past, n - len(part), n)
