@@ -27,7 +27,8 @@ class TuneResult:
     best_estimator_ : LSTMForecaster
         With the best parameters, fitted on all rows.
     best_params_ : dict
-        The parameters that the best trial chose; if it is the estimator as given, its values of those in the space.
+        The parameters that the best trial chose, as `set_params` takes them; if it is the estimator as given, its
+        values of those in the space.
     best_value_ : float
         The score of the best trial on the validation rows.
     scores_ : DataFrame of shape (4, 5), of a panel (4, 6)
