@@ -57,6 +57,8 @@ class LSTMEstimator(Saved, GroupedParameters, LearningCurveMixin, CallbackSuppor
             DEVICE,
         )
     }
+    # flat parameters that this kind of estimator must not change, and their values
+    _of_forecasters: ClassVar[Mapping[str, tuple[Any, ...]]] = {}
     augment: Any
     early_stopping: Any
     pretrained: Any
@@ -307,7 +309,8 @@ class LSTMEstimator(Saved, GroupedParameters, LearningCurveMixin, CallbackSuppor
     def _pack(self) -> ModelFile:
         names = ("best_epoch", "n_epochs", "stop_reason", "pretrained", "frozen")
         training = {name: getattr(self, f"{name}_") for name in names}
-        file = begin_file(own_kind(self).__name__, flat_parameters(self), self.history_, training)
+        flat = {name: each for name, each in flat_parameters(self).items() if name not in self._of_forecasters}
+        file = begin_file(own_kind(self).__name__, flat, self.history_, training)
         return file.with_network(self.model_, self.quantized_, *self._fitted_state())
 
     @classmethod

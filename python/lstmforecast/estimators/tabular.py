@@ -43,7 +43,6 @@ class WindowEstimator(LSTMEstimator):
         "steps_per_epoch": ("auto", None),
         "validation_fraction": (None, VALIDATION_FRACTION),
     }
-    # what parameters of objects are that only a forecaster has
     _of_forecasters: ClassVar[dict[str, tuple[Any, ...]]] = {
         "head": ("direct",),
         "linear_skip": (None, False),
