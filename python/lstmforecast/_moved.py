@@ -1,4 +1,4 @@
-"""Where modules of version 0.1 stand now: pickles and imports that name the old place still find them."""
+"""New names of the modules of version 0.1, so that pickles and imports with the old names still work."""
 
 import importlib
 import importlib.abc
@@ -95,7 +95,7 @@ MOVED = {
     "watcher": "monitoring.online_detector",
     "windowing": "data.windowing",
 }
-# Names of version 0.1 that pickles hold, by their modules of then, and what they are called now.
+# New names of classes of version 0.1 in pickles, by old module and old name.
 RENAMED = {
     "clock": {"Clock": "RowTimes", "Report": "Irregularities"},
     "trial": {"WithinUnits": "SameUnitsPruner"},
@@ -103,7 +103,7 @@ RENAMED = {
 
 
 class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Gives the module at the new place for the name of the old one."""
+    """Imports a module of version 0.1 as an alias of the new one."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -122,7 +122,7 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         return module
 
     def exec_module(self, module: ModuleType) -> None:
-        """Nothing: attributes are looked up in the module at the new place."""
+        """Nothing: attributes are looked up in the new module."""
 
 
 def _module_of(name: str) -> ModuleType:

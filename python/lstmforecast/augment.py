@@ -1,12 +1,12 @@
-"""Augmentation: training windows that are a little different each time they are seen.
+"""Augmentation: random changes of training windows, new each time a window is read.
 
 Give a list of names or objects to an estimator, ``augment=["jitter", "time_warp"]`` or
-``augment=[augment.jitter(sigma=0.05), augment.time_warp(knots=3)]``: each changes a share of the training windows, its
-``probability``, anew in each step, one after the other. Windows that are held out and forecasts are left alone, as are
-the scalers and the ridge regression that a forecaster starts from. Training works on scaled windows, so that ``sigma``
-counts in units of the scaler: with the default one, in standard deviations of a column.
+``augment=[augment.jitter(sigma=0.05), augment.time_warp(knots=3)]``. They are applied one after the other; each changes
+a share of the training windows, its ``probability``, chosen again in each step. Held-out windows and forecasts are not
+changed, nor the scalers and the ridge regression that a forecaster starts from. Training works on scaled windows, so
+``sigma`` is in units of the scaler: with the default one, in standard deviations of a column.
 
-To see what one does, call it on an array of windows, or on windows and the horizons after them.
+To see the effect of a method, call it on an array of windows, or on windows and the horizons after them.
 
 | method           | window alone     | window and horizon (the forecaster)                             |
 |------------------|------------------|-----------------------------------------------------------------|
@@ -16,17 +16,17 @@ To see what one does, call it on an array of windows, or on windows and the hori
 | `time_warp`      | all rows         | all rows; the window's last row and the ends stay as they are   |
 | `window_slice`   | a part anywhere  | the part around the window's last row                           |
 
-For a forecaster, scale and curve multiply what the network sees: with ``normalize="last"``, the distance from the
-window's last value. Covariates are warped in time along with the targets, and keep their size. The window's last row
-shows itself, so that no row of the window is made of one that comes after it, and the last value stays the last. What
-the window was normalised by stays what it was. A target beside a missing one is missing after a warp; the columns that
-tell the network of gaps follow the nearest row.
+For a forecaster, `scale` and `magnitude_warp` multiply the normalised values: with ``normalize="last"``, the distance
+from the window's last value. `time_warp` and `window_slice` also move covariates in time, with unchanged values. The
+window's last row stays in place, so that no row of the window is computed from the horizon. The centre and scale of the
+normalisation don't change. After a warp, a target next to a missing one is missing; indicators of missing values are
+those of the nearest row.
 
 The definitions are those of Um et al. (2017), "Data augmentation of wearable sensor data for Parkinson's disease
 monitoring using convolutional neural networks", and Le Guennec et al. (2016), "Data augmentation for time series
 classification using convolutional neural networks", the defaults those of the survey by Iwana and Uchida (2021), "An
-empirical survey of data augmentation for time series classification with neural networks". There, one changed copy is
-trained on beside each window; here, with ``probability=0.5``, a window is changed every other time.
+empirical survey of data augmentation for time series classification with neural networks". There, training uses each
+window and one changed copy; here, with ``probability=0.5``, half of the windows are changed.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Augmentation:
 
     def __post_init__(self) -> None:
         for name, given in self._parameters().items():
-            # in place of NumPy's numbers, so that what is printed can be typed
+            # Python numbers in place of NumPy's, for a repr that is valid code
             value = plain(given)
             _RULES[name].check(name, value)
             object.__setattr__(self, name, int(value) if name == "knots" else float(value))
@@ -81,9 +81,9 @@ class Augmentation:
         Parameters
         ----------
         X : array-like of shape (n, window, features)
-            Windows, as numbers of the size that the parameters are meant for.
+            Windows, scaled as the parameters expect.
         y : array-like of shape (n, horizon, targets) or None, default=None
-            What comes after each window: the targets are the first features of ``X``, the others known so far only.
+            The horizon after each window. Targets are the first features of ``X``; other features are past only.
         random_state : int, RandomState, Generator or None, default=None
             Same seed, same windows.
 
@@ -97,9 +97,9 @@ class Augmentation:
         Raises
         ------
         TypeError
-            If they hold no numbers.
+            If ``X`` or ``y`` aren't numeric.
         ValueError
-            If the shapes are others.
+            For other shapes.
         """
         from lstmforecast import _core
         from lstmforecast.contract.seeds import draw_seed
@@ -117,7 +117,7 @@ class Augmentation:
 
 @dataclass(frozen=True, repr=False)
 class jitter(Augmentation):
-    """Normal noise on each number of the window, as a sensor makes it.
+    """Normal noise on each number of the window, like that of a sensor.
 
     Parameters
     ----------
@@ -170,14 +170,14 @@ class scale(Augmentation):
 class magnitude_warp(Augmentation):
     """A smooth random curve for each target multiplies window and horizon, or each feature of a window alone.
 
-    The curve is a cubic spline (SciPy's `CubicSpline`) through equidistant heights.
+    The curve is a cubic spline (SciPy's `CubicSpline`) through random values at equidistant knots.
 
     Parameters
     ----------
     knots : int, default=4
-        Heights between the first row and the last, which have one each.
+        Knots between the first row and the last, which have one each.
     sigma : float, default=0.2
-        Standard deviation of the heights, whose mean is 1.
+        Standard deviation of the values at the knots, whose mean is 1.
     probability : float, default=0.5
         Share of the windows that are changed.
 
@@ -197,17 +197,17 @@ class magnitude_warp(Augmentation):
 
 @dataclass(frozen=True, repr=False)
 class time_warp(Augmentation):
-    """Time that runs now faster, now slower, for all columns alike, and never stands still.
+    """A smooth random distortion of the time axis, the same for all columns.
 
-    The speed is a smooth curve as in `magnitude_warp`, at least a tenth; the times that the rows show are its sum,
-    stretched so that the first and the last row stay where they are, and the window's last row before a horizon.
+    The speed of time is a random curve as in `magnitude_warp`, at least 0.1. The new time of a row is the sum of speeds
+    up to it, scaled so that the first and last row, and the window's last row before a horizon, stay in place.
 
     Parameters
     ----------
     knots : int, default=4
-        Heights of the curve between the first row and the last, which have one each.
+        Knots of the curve between the first row and the last, which have one each.
     sigma : float, default=0.2
-        Standard deviation of the heights, whose mean is 1.
+        Standard deviation of the values at the knots, whose mean is 1.
     probability : float, default=0.5
         Share of the windows that are changed.
 
@@ -228,15 +228,15 @@ class time_warp(Augmentation):
 
 @dataclass(frozen=True, repr=False)
 class window_slice(Augmentation):
-    """A part of the rows, stretched over all of them.
+    """A part of the rows, stretched to the length of all rows.
 
-    A window alone shows a part of it from a random row on. With a horizon, it is the part around the window's last row,
-    of a random size between ``size`` and 1, so that the forecast goes on from where the window ends.
+    In a window alone, the part begins at a random row. With a horizon, it is the part around the window's last row, of
+    a random size between ``size`` and 1, so that the horizon still follows the window.
 
     Parameters
     ----------
     size : float, default=0.9
-        The part.
+        Length of the part, as a fraction of the rows.
     probability : float, default=0.5
         Share of the windows that are changed.
 
@@ -287,13 +287,13 @@ def _resolve_one(item: Any) -> Augmentation:
 
 
 def as_options(augment: Any) -> list[AugmentOptions]:
-    """A list of names and objects, or None, as the core takes it."""
+    """The core's options for a list of names and objects, or None."""
     options = [{"method": type(item).__name__, **item._parameters()} for item in resolve(augment)]
     return cast("list[AugmentOptions]", options)
 
 
 def pack(augment: Any) -> list[str | AugmentOptions] | None:
-    """An estimator's ``augment`` as JSON takes it: names stay names."""
+    """An estimator's ``augment`` as values for JSON; names stay names."""
     return None if augment is None else [item if isinstance(item, str) else as_options([item])[0] for item in augment]
 
 
@@ -303,7 +303,7 @@ def unpack(packed: list[str | Mapping[str, Any]] | None) -> list[str | Augmentat
     Raises
     ------
     KeyError, TypeError, ValueError
-        If it is none.
+        For anything that `pack` doesn't return.
     """
     if packed is None:
         return None

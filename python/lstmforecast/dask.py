@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from lstmforecast.contract.seeds import draw_seed
 from lstmforecast.data.frames import SERIES, TIME
-from lstmforecast.data.index import alike
+from lstmforecast.data.index import match_index
 from lstmforecast.estimators.forecaster import LSTMForecaster
 from lstmforecast.fitting.parameters import check_count
 
@@ -148,7 +148,7 @@ def _time_type(kind: Any, model: LSTMForecaster) -> Any:
     times, known = pd.Index(pd.Series([], dtype=kind)), model.fitted_.dataset.observations.times(np.zeros(1, np.int64))
     if not (isinstance(times, pd.DatetimeIndex) and isinstance(known, pd.DatetimeIndex)):
         return kind
-    return alike(known, times, "ddf", f"{{0}}.assign({TIME}={{0}}[{TIME!r}].dt.tz_localize({{1!r}}))").dtype
+    return match_index(known, times, "ddf", f"{{0}}.assign({TIME}={{0}}[{TIME!r}].dt.tz_localize({{1!r}}))").dtype
 
 
 def _sorted(panel: pd.DataFrame) -> pd.DataFrame:

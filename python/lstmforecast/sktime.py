@@ -12,7 +12,7 @@ import pandas as pd
 
 import lstmforecast
 from lstmforecast.contract.parameter_group import groups_of
-from lstmforecast.data.index import alike
+from lstmforecast.data.index import match_index
 from lstmforecast.fitting.architecture import ARCHITECTURE, Linear
 from lstmforecast.fitting.training_parameters import EARLY_STOPPING, EarlyStopping
 
@@ -181,7 +181,8 @@ class LSTMForecaster(BaseForecaster):
         if self._series is not None:
             self._series = self._series.append(_names_of(y).unique().difference(self._series, sort=False))
         y, ends = self._numbered(y), self._ends()
-        alike(self.estimator_.fitted_.dataset.observations.times(np.zeros(1, np.int64)), y.index.get_level_values(-1))
+        first = self.estimator_.fitted_.dataset.observations.times(np.zeros(1, np.int64))
+        match_index(first, y.index.get_level_values(-1))
         # sktime passes overlapping windows; new series have no end yet
         ends_of = ends.reindex(y.index.get_level_values(0)).array if y.index.nlevels > 1 else ends.iloc[0]
         newer = y[~(y.index.get_level_values(-1) <= ends_of)]

@@ -60,7 +60,7 @@ class Weights(dict[str, NDArray[np.float32]]):
 Patterns = str | Sequence[str]
 # Solved by regressions: the linear skip connection again, from the pretrained weights; the effect of known features
 # without them.
-_LINE, _KNOWN = "skip.weight", "known.weight"
+_SKIP, _KNOWN = "skip.weight", "known.weight"
 # Layers whose shapes depend on horizon, window and targets.
 _HEADS = ("fc", "skip", "known")
 
@@ -215,7 +215,7 @@ def prepare(
     rates: dict[str, float] = {}
     for pattern, rate in (learning_rates or {}).items():
         rates = dict.fromkeys(matching("learning_rates", pattern, names), float(rate)) | rates
-    adapt_line = taken is not None and _LINE in taken and _LINE not in frozen
+    adapt_line = taken is not None and _SKIP in taken and _SKIP not in frozen
     return Plan(names, taken, frozen, {"frozen": frozen, "learning_rates": rates, "adapt_line": adapt_line})
 
 

@@ -1,13 +1,11 @@
-"""CONTRIBUTING.md and the decisions say what is true: rooms, paths and the index are compared with the repository."""
+"""CONTRIBUTING.md and the decisions are true: rooms, paths and the index are compared with the repository."""
 
 import re
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from tests.contract.test_layout import LEAVES
-from tests.contract.test_layout import RIVER as CORE
-from tests.contract.test_python_rooms import RIVER as FACE
+from tests.contract import test_layout, test_python_rooms
 
 ROOT = Path(__file__).resolve().parents[2]
 GUIDE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
@@ -21,7 +19,7 @@ def test_it_takes_ten_minutes():
     assert len(GUIDE.split()) < 1500
 
 
-@pytest.mark.parametrize(("start", "rooms"), [("Python, `", FACE), ("Rust, `", CORE)])
+@pytest.mark.parametrize(("start", "rooms"), [("Python, `", test_python_rooms.ROOMS), ("Rust, `", test_layout.ROOMS)])
 def test_the_map_names_all_rooms_in_order(start, rooms):
     section = GUIDE[GUIDE.index(start) :].split("\n\n")[1]
     named = re.findall(r"^- `(\w+)`:", section, re.MULTILINE)
@@ -30,7 +28,7 @@ def test_the_map_names_all_rooms_in_order(start, rooms):
 
 def test_the_map_names_all_single_files():
     line = next(line for line in GUIDE.splitlines() if line.startswith("- single files"))
-    assert set(re.findall(r"`(\w+)`", line)) == LEAVES
+    assert set(re.findall(r"`(\w+)`", line)) == test_layout.LEAVES
 
 
 def test_paths_exist():

@@ -1,4 +1,4 @@
-"""The shape of the source: data flows one way, only one room knows Python, files stay small."""
+"""The structure of the source: rooms import in one direction, only one uses Python, files stay small."""
 
 import ast
 import hashlib
@@ -13,7 +13,8 @@ from lstmforecast import _core, _libtorch
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "src"
-RIVER = ["series", "kernel", "network", "train", "model", "watch", "text", "python"]
+# In order: a room imports only from itself, from those before it, and from `LEAVES`.
+ROOMS = ["series", "kernel", "network", "train", "model", "watch", "text", "python"]
 LEAVES = {"distribution", "error", "level", "memory", "metric", "rng", "store"}
 MOST_LINES = 400
 VAGUE = {"utils", "helpers", "common", "base", "manager"}
@@ -23,7 +24,7 @@ PYTHON_FILES = sorted((ROOT / "python").rglob("*.py"))
 
 
 def test_versions_agree() -> None:
-    """One version of torch and one of the package, wherever they stand."""
+    """One version of torch and one of the package, wherever they are written."""
     torch = _libtorch.TORCH_VERSION
     project = (ROOT / "pyproject.toml").read_text()
     assert set(re.findall(r"torch==([0-9.]+)\.\*", project)) == {torch}
@@ -44,7 +45,7 @@ def used_rooms(code: str) -> set[str]:
     """Modules named after `crate::`, in paths and in `use crate::{a::b, c}`."""
     trees = re.findall(r"\bcrate::(?:\{[^;]*|[a-z_]+)", without_comments(code))
     used = {names[1] for tree in trees for names, _ in expand(tree) if len(names) > 1}
-    return used & ({*RIVER} | LEAVES)
+    return used & ({*ROOMS} | LEAVES)
 
 
 def code_lines(path: Path) -> int:
@@ -69,14 +70,14 @@ def test_used_rooms_reads_every_way_of_writing() -> None:
 
 
 @pytest.mark.parametrize("path", RUST_FILES, ids=identify)
-def test_data_flows_one_way(path: Path) -> None:
+def test_rooms_import_in_one_direction(path: Path) -> None:
     room = room_of(path)
     if room == "lib":
         return
-    assert room in {*RIVER} | LEAVES, f"give the new room {room!r} its place in RIVER, and in CONTRIBUTING.md"
-    allowed = LEAVES if room in LEAVES else LEAVES | {*RIVER[: RIVER.index(room) + 1]}
-    upstream = used_rooms(path.read_text(encoding="utf-8")) - allowed
-    assert not upstream, f"{room} uses {sorted(upstream)}, which lies downstream of it"
+    assert room in {*ROOMS} | LEAVES, f"add the new room {room!r} to ROOMS and to CONTRIBUTING.md"
+    allowed = LEAVES if room in LEAVES else LEAVES | {*ROOMS[: ROOMS.index(room) + 1]}
+    later = used_rooms(path.read_text(encoding="utf-8")) - allowed
+    assert not later, f"{room} uses {sorted(later)}, which may use {room}"
 
 
 def test_no_file_of_the_core_uses_one_that_uses_it() -> None:

@@ -1,4 +1,4 @@
-"""The Python face flows one way, as the core does. A file at the top of the package is public, a folder is a room."""
+"""Rooms of the package import in one direction. A file at the top of the package is public, a folder is a room."""
 
 import ast
 import importlib
@@ -13,7 +13,8 @@ import lstmforecast
 from lstmforecast._moved import MOVED, RENAMED
 
 PACKAGE = Path(lstmforecast.__file__).parent
-RIVER = [
+# In order: a room imports only from itself and from those before it.
+ROOMS = [
     "contract",
     "data",
     "fitting",
@@ -27,8 +28,8 @@ RIVER = [
     "serve",
     "command",
 ]
-# Public modules stand at the top, each on the floor of the room that it opens.
-DOORS = {
+# Files at the top of the package, and the room with whose position each counts.
+PUBLIC_MODULES = {
     "ab": "monitoring",
     "augment": "fitting",
     "calendar": "data",
@@ -42,16 +43,16 @@ DOORS = {
     "thresholds": "monitoring",
     "transfer": "export",
 }
-FACE = {"__init__", "__main__", "_libtorch", "_moved", "_core"}
-# Rooms that are public: their `__init__` names what is.
+UNORDERED = {"__init__", "__main__", "_libtorch", "_moved", "_core"}
+# Rooms whose `__init__` also has public names.
 PUBLIC_ROOMS = {"display", "serve"}
 
 
-def floor(module: str) -> int | None:
-    """The place of a room, or of a public module, in the river; None for the face."""
+def position(module: str) -> int | None:
+    """The position in `ROOMS` of a room or a public module; None for `UNORDERED`."""
     room = module.split(".")[0]
-    room = DOORS.get(room, room)
-    return RIVER.index(room) if room in RIVER else None
+    room = PUBLIC_MODULES.get(room, room)
+    return ROOMS.index(room) if room in ROOMS else None
 
 
 def imports(path: Path) -> set[str]:
@@ -66,7 +67,7 @@ def imports(path: Path) -> set[str]:
 
 
 def circles() -> list[str]:
-    """Modules that import themselves by way of others."""
+    """Modules that import themselves through others."""
     files = {".".join(path.relative_to(PACKAGE).with_suffix("").parts): path for path in PACKAGE.rglob("*.py")}
     modules = {name: path for name, path in files.items() if path.stem != "__init__"}
     reached = {name: imports(path) & {*modules} for name, path in modules.items()}
@@ -77,21 +78,21 @@ def circles() -> list[str]:
     return sorted(name for name, far in reached.items() if name in far)
 
 
-def upstream(path: Path) -> list[str]:
-    """What a file imports of rooms downstream of its own."""
-    own = floor(".".join(path.relative_to(PACKAGE).with_suffix("").parts))
-    floors = {module: floor(module) for module in imports(path)}
-    return sorted(module for module, other in floors.items() if None not in (own, other) and other > own)
+def later_imports(path: Path) -> list[str]:
+    """What a file imports from rooms after its own."""
+    own = position(".".join(path.relative_to(PACKAGE).with_suffix("").parts))
+    positions = {module: position(module) for module in imports(path)}
+    return sorted(module for module, other in positions.items() if None not in (own, other) and other > own)
 
 
 def test_every_file_has_a_room():
     for path in PACKAGE.rglob("*.py"):
         top = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
-        assert top in {*RIVER, *DOORS, *FACE}, f"give {path} a room, or a floor among DOORS"
+        assert top in {*ROOMS, *PUBLIC_MODULES, *UNORDERED}, f"move {path} into a room, or add it to PUBLIC_MODULES"
 
 
-def test_the_face_flows_one_way():
-    found = {str(path.relative_to(PACKAGE)): wrong for path in PACKAGE.rglob("*.py") if (wrong := upstream(path))}
+def test_rooms_import_in_one_direction():
+    found = {str(path.relative_to(PACKAGE)): wrong for path in PACKAGE.rglob("*.py") if (wrong := later_imports(path))}
     assert found == {}
 
 
@@ -99,8 +100,8 @@ def test_no_imports_run_in_a_circle():
     assert circles() == []
 
 
-@pytest.mark.parametrize("room", RIVER)
-def test_a_room_begins_with_what_happens_in_it(room):
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_begins_with_a_docstring(room):
     tree = ast.parse((PACKAGE / room / "__init__.py").read_text(encoding="utf-8"))
     assert ast.get_docstring(tree)
     assert len(tree.body) == 1 or room in PUBLIC_ROOMS
@@ -137,4 +138,4 @@ def test_pickles_that_name_old_classes_are_read(module):
 
 def test_unit_tests_lie_in_rooms():
     for path in (Path(__file__).parents[1] / "unit").rglob("test_*.py"):
-        assert path.parent.name in RIVER, f"give {path.name} the room that it tests"
+        assert path.parent.name in ROOMS, f"move {path.name} into the folder of the room that it tests"

@@ -206,7 +206,7 @@ class TestLockedLog:
         assert client.predict(request(101)).status_code == 200
         response = post(client, actuals(101, 102))
         assert sentence(response, 503) == (
-            "expected a log that is free within 3 seconds, got one that is locked, full or too slow; come back later"
+            "expected a log that is free within 3 seconds, got one that is locked, full or too slow; try again later"
         )
         assert response.headers["retry-after"] == "5"
         assert client.predict(request(102)).status_code == 200

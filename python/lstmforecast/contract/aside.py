@@ -12,11 +12,11 @@ Estimator = TypeVar("Estimator")
 
 @contextmanager
 def aside(estimator: Estimator) -> Iterator[Estimator]:
-    """Give a copy to fit; if the block ends without an exception, the copy's attributes become the estimator's.
+    """Give a copy to change; if the block ends without an exception, the copy's attributes replace the estimator's.
 
     Parameters
     ----------
-    estimator : estimator of scikit-learn's kind
+    estimator : scikit-learn estimator
         Its attributes are replaced, never changed in place, because the copy shares them.
 
     Yields

@@ -97,8 +97,8 @@ class ModelConfig(ModelDefaults):
     ``segment_length``: rows of a window in one step of the LSTM. ``linear_skip``: whether a linear forecast is added.
     ``channels``: whether the network sees all targets together, or one at a time. ``n_known``: how many features, the
     last ones, are known in advance. ``indicator``: whether a column for each target marks missing values.
-    ``distribution``: None for a point forecast. ``normalize``: how each window is. ``supervision``: whether the loss is
-    that of the last step, or of every step. ``tbptt``: steps through which gradients are propagated back; None for all.
+    ``distribution``: None for a point forecast. ``normalize``: how each window is scaled. ``supervision``: whether the
+    loss is that of the last step, or of every step. ``tbptt``: steps of backpropagation through time; None for all.
     ``layer_devices``: a device for each layer of the LSTM. The targets are the first ``n_targets`` of ``n_features``.
     """
 

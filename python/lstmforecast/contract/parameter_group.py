@@ -60,18 +60,18 @@ def _same(one: Any, other: Any) -> bool:
 
 
 class GroupedParameter:
-    """A constructor parameter that takes an object of one of these classes, or what stands for one.
+    """A constructor parameter that takes an object of one of these classes, or a value that stands for one.
 
     Parameters
     ----------
     name : str
-        Of the constructor parameter.
+        The name of the constructor parameter.
     *kinds : subclasses of ParameterGroup
-        Each with a word, or one without.
+        Several, each with a ``word``, or one without.
     words : tuple of str, default=()
         Words that stand for no object.
     example : str
-        An object, for messages.
+        An object, as code, for messages.
     """
 
     def __init__(self, name: str, *kinds: Any, words: tuple[str, ...] = (), example: str) -> None:
@@ -133,8 +133,8 @@ class GroupedParameter:
         own = {flat: plain(getattr(group, name)) for name, flat in names_of(group).items()}
         return self.defaults | ({} if group.word is None else {self.name: group.word}) | own
 
-    def shown(self, value: Any) -> dict[str, str]:
-        """What messages call a flat parameter, where that isn't its name."""
+    def names_in_messages(self, value: Any) -> dict[str, str]:
+        """The names of flat parameters in messages, where they differ."""
         group = self.object_of(value)
         if group is None:
             return {}
@@ -143,7 +143,7 @@ class GroupedParameter:
         return {flat: f"{name} of {type(group).__name__}" for name, flat in names_of(group).items() if name != flat}
 
     def grouped(self, flat: Mapping[str, Any]) -> Any:
-        """The value that these flat parameters make: a word or a bare value, if all others have their defaults."""
+        """The value for these flat parameters: a word or a bare value, if all others have their defaults."""
         kind = self.by_word.get(flat[self.name]) if self.by_word else self.kinds[0]
         if kind is None:
             return flat[self.name]
@@ -290,12 +290,12 @@ def _completed(estimator: GroupedParameters, flat: dict[str, Any]) -> dict[str, 
     return flat | meant
 
 
-def shown_names(estimator: GroupedParameters) -> dict[str, str]:
-    """What messages call a flat parameter of an estimator, where that isn't its name."""
-    shown: dict[str, str] = {}
+def names_in_messages(estimator: GroupedParameters) -> dict[str, str]:
+    """The names of an estimator's flat parameters in messages, where they differ."""
+    names: dict[str, str] = {}
     for name, group in estimator._groups.items():
-        shown |= group.shown(getattr(estimator, name))
-    return shown
+        names |= group.names_in_messages(getattr(estimator, name))
+    return names
 
 
 def constructor_parameters(kind: type[GroupedParameters], flat: Mapping[str, Any]) -> dict[str, Any]:

@@ -89,6 +89,12 @@ class PlainParameters:
         parameters: dict[str, Any] = super().get_params(deep)  # type: ignore[misc]
         return {name: vars(self).get(name, value) for name, value in parameters.items()}
 
+    def __getstate__(self) -> dict[str, Any]:
+        # a copy: a fit in another thread may add attributes while these are pickled
+        state = super().__getstate__()
+        assert isinstance(state, dict)
+        return state.copy()
+
 
 def plain_parameters(estimator: PlainParameters) -> dict[str, Any]:
     """The parameters of an estimator of this package as plain values; without those that a subclass adds."""

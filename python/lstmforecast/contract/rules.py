@@ -8,9 +8,9 @@ from typing import Any
 
 from lstmforecast.contract.plain import plain
 
-# The largest integer that a parameter takes; a larger one is taken for a typing error.
+# The largest integer that a parameter takes; a larger one is probably a typing error.
 MOST = 2**31 - 1
-# The range of single precision, in which networks compute, with all digits.
+# The range in which single precision, which networks use, has all digits.
 LEAST_SIZE, MOST_SIZE = 2.0**-126, 2.0**127
 
 
@@ -27,7 +27,7 @@ class Number:
     word: str | None = None
 
     def check(self, name: str, value: Any) -> Any:
-        """Return a value as a plain one; raise a TypeError or ValueError if the rule forbids it."""
+        """Convert a value to a plain one; raise a TypeError or ValueError if the rule forbids it."""
         value = plain(value)
         if (value is None and self.none) or (isinstance(value, str) and value == self.word):
             return value
@@ -63,7 +63,7 @@ class Choice:
     options: tuple[Any, ...]
 
     def check(self, name: str, value: Any) -> Any:
-        """Return a value as a plain one; raise a ValueError for anything else."""
+        """Convert a value to a plain one; raise a ValueError for anything else."""
         value = plain(value)
         if not any(value is option or (isinstance(value, str) and value == option) for option in self.options):
             words = [repr(option) for option in self.options]

@@ -16,7 +16,7 @@ def as_generator(random_state: Any) -> np.random.RandomState:
     Raises
     ------
     ValueError
-        If ``random_state`` is no seed.
+        If ``random_state`` is neither a seed nor a generator.
     """
     random_state = plain(random_state)
     if random_state is None:

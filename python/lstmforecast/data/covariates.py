@@ -15,7 +15,7 @@ from lstmforecast.data.container import Form, place, read_table, row_name
 from lstmforecast.data.frames import localising, to_pandas
 from lstmforecast.data.index import Frequency
 from lstmforecast.data.observations import Observations, check_columns, pack_columns, unpack_columns
-from lstmforecast.data.panel_index import indexed, labels_alike
+from lstmforecast.data.panel_index import indexed, match_panel_index
 from lstmforecast.data.saved_labels import (
     pack_frequency,
     pack_keys,
@@ -55,7 +55,7 @@ class Table:
         used = np.arange(len(values))
         if index is not None and labels is not None:
             how = localising(origin, isinstance(index, pd.MultiIndex), long)
-            used = _rows_of(index, labels_alike(index, labels, self.name, how, "as y"), self.name, rows)
+            used = _rows_of(index, match_panel_index(index, labels, self.name, how, "as y"), self.name, rows)
         elif len(values) != n_rows:
             raise ValueError(f"expected {self.name} with {n_rows} rows, for {rows}, got {len(values)}")
         wrong = np.zeros(values.shape, bool)

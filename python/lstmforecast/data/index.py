@@ -268,7 +268,7 @@ def gap_message(index: pd.Index, grid: pd.Index, freq: Frequency, name: str = "y
     )
 
 
-def alike(
+def match_index(
     index: pd.Index,
     newer: pd.Index,
     name: str = "y",
@@ -312,7 +312,7 @@ def alike(
 
 
 def join_indexes(index: pd.Index, newer: pd.Index, name: str = "y") -> pd.Index:
-    """Append an index in the same time zone (see `alike`) that begins after the end; there may be a gap.
+    """Append an index in the same time zone (see `match_index`) that begins after the end; there may be a gap.
 
     Raises
     ------

@@ -20,7 +20,7 @@ from lstmforecast.data.index import (
     join_indexes,
     regular_grid,
 )
-from lstmforecast.data.panel_index import labels_alike
+from lstmforecast.data.panel_index import match_panel_index
 from lstmforecast.data.saved_labels import (
     pack_frequency,
     pack_index,
@@ -160,7 +160,7 @@ class Observations:
         """The index of newer data, converted to the time zone of these observations."""
         if newer is None or self.index is None:
             return newer
-        return labels_alike(self.index, newer, name, self._localising(form))
+        return match_panel_index(self.index, newer, name, self._localising(form))
 
     def _localising(self, form: Form) -> str:
         """Code that gives the container a time zone, for messages."""

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lstmforecast.data.frames import SERIES, TIME, column_names
-from lstmforecast.data.index import Frequency, alike, regular_grid
+from lstmforecast.data.index import Frequency, match_index, regular_grid
 
 # Rows that are processed at a time.
 _ROWS = 2**18
@@ -66,16 +66,16 @@ def index_of_codes(keys: pd.Index, numbers: Any, times: pd.Index, codes: Any, na
     return pd.MultiIndex(levels, [numbers, codes], names=names)
 
 
-def labels_alike(
+def match_panel_index(
     index: pd.Index, newer: pd.Index, name: str, localise: str = "{}.tz_localize({!r})", like: str = "as at fit"
 ) -> pd.Index:
-    """As `lstmforecast.data.index.alike`, also for panels; indexes with different numbers of levels stay unchanged."""
+    """As `match_index`, also for panels; indexes with different numbers of levels stay unchanged."""
     if index.nlevels != newer.nlevels:
         return newer
     if not (isinstance(index, pd.MultiIndex) and isinstance(newer, pd.MultiIndex)):
-        return alike(index, newer, name, localise, like)
+        return match_index(index, newer, name, localise, like)
     # the stubs of pandas allow lists only
-    levels: list[Any] = [alike(index.levels[-1], newer.levels[-1], name, localise, like)]
+    levels: list[Any] = [match_index(index.levels[-1], newer.levels[-1], name, localise, like)]
     return newer if levels[0] is newer.levels[-1] else newer.set_levels(levels, level=[-1])
 
 

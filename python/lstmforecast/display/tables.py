@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from lstmforecast.data.index import alike
+from lstmforecast.data.index import match_index
 from lstmforecast.data.panel_index import indexed
 from lstmforecast.uncertainty.calibration import SIDES
 
@@ -85,7 +85,7 @@ def check_alike(past: pd.DataFrame, other: pd.DataFrame, name: str) -> None:
         kinds = [type(frame.index).__name__ for frame in (past, other)]
         raise ValueError(f"expected {name} with an index like that of history ({kinds[0]}), got {kinds[1]}")
     if isinstance(past.index, pd.DatetimeIndex):
-        alike(past.index, other.index, name, like="as history")
+        match_index(past.index, other.index, name, like="as history")
 
 
 def check_interval(interval: Any, n_steps: int, n_variables: int) -> None:

@@ -1,4 +1,4 @@
-"""A classifier with scikit-learn's contract: one row of X is one window."""
+"""A classifier with scikit-learn's interface: one row of X is one window."""
 
 from __future__ import annotations
 
@@ -245,7 +245,7 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
         -------
         ndarray of shape (n,)
         """
-        # From the probabilities, not the outputs: where rounding makes two of them equal, both methods agree.
+        # from the probabilities, so that both methods agree where rounding makes two of them equal
         codes = (self.predict_proba(X) * self.class_weight_).argmax(axis=1)
         return np.asarray(self.classes_[codes])
 
@@ -284,9 +284,9 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
         codes: NDArray[np.intp],
         weights: NDArray[np.float64] | None,
     ) -> float:
-        """Take the classes' weights out of the logits, and divide them by the temperature that is returned.
+        """Subtract the logarithms of class weights from the logits, and divide by the temperature, which is returned.
 
-        Both go into the scaler of the outputs, so that files, `to_torch` and whatever else runs the model has them.
+        Both are stored in the scaler of the outputs, so that files and exports contain them.
         """
         shift, temperature = -np.log(class_weight), 1.0
         if self.calibration is not None and self._holds_rows_out():
@@ -305,7 +305,7 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
     def _restore_fitted_state(self, tensors: Mapping[str, NDArray[Any]], values: Mapping[str, Any]) -> None:
         super()._restore_fitted_state(tensors, values)
         self.classes_ = np.array(values["classes"], dtype=values["classes_dtype"])
-        # files written before there were any
+        # older files don't have them
         self.class_weight_ = np.array(values.get("weights", [1.0] * len(self.classes_)))
         self.temperature_ = float(values.get("temperature", 1.0))
 

@@ -1,4 +1,4 @@
-"""What forecaster, regressor and classifier share: checked parameters, weights in and out, files, other formats."""
+"""Shared by forecaster, regressor and classifier: checks of parameters, weights, files, and exports."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from lstmforecast.contract.parameter_group import (
     constructor_parameters,
     flat_group,
     flat_parameters,
-    shown_names,
+    names_in_messages,
 )
 from lstmforecast.contract.plain import own_kind
 from lstmforecast.estimators.training_run import keep_network
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 
 class LSTMEstimator(Saved, GroupedParameters, LearningCurveMixin, CallbackSupportMixin, BaseEstimator):
-    """An LSTM network as an estimator of scikit-learn's kind; not for use on its own."""
+    """The base class of estimators with an LSTM network; not for use on its own."""
 
     _losses: ClassVar[tuple[str | None, ...]] = ("mse", "mae", "huber")
     _groups: ClassVar[Mapping[str, GroupedParameter]] = {
@@ -77,9 +77,8 @@ class LSTMEstimator(Saved, GroupedParameters, LearningCurveMixin, CallbackSuppor
             For the first invalid parameter, in one sentence.
         """
         flat = flat_parameters(self)
-        check_parameters(
-            flat, shown_names(self), losses=self._losses, architectures=(*self._groups["architecture"].by_word,)
-        )
+        architectures = tuple(self._groups["architecture"].by_word)
+        check_parameters(flat, names_in_messages(self), losses=self._losses, architectures=architectures)
         resolve(self.augment)
         transfer.check_pretrained(flat["pretrained"])
         transfer.check_patterns(flat["freeze"], flat["learning_rates"])
@@ -303,7 +302,7 @@ class LSTMEstimator(Saved, GroupedParameters, LearningCurveMixin, CallbackSuppor
         file.write(path)
 
     def _write_graph(self, file: GraphFile) -> None:
-        """Add inputs, outputs and what lies between to an ONNX file."""
+        """Add the graph of the estimator to an ONNX file."""
         raise NotImplementedError
 
     def _pack(self) -> ModelFile:
@@ -324,7 +323,7 @@ class LSTMEstimator(Saved, GroupedParameters, LearningCurveMixin, CallbackSuppor
         return estimator
 
     def _fitted_state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-        """What was learned besides the model: arrays, and values that JSON can hold."""
+        """Arrays, and values for JSON, that were learned besides the network."""
         raise NotImplementedError
 
     def _restore_fitted_state(self, tensors: Mapping[str, NDArray[Any]], values: Mapping[str, Any]) -> None:
@@ -337,6 +336,6 @@ class LSTMEstimator(Saved, GroupedParameters, LearningCurveMixin, CallbackSuppor
 
 
 def require_fitted(estimator: LSTMEstimator) -> None:
-    """scikit-learn's `check_is_fitted`, which takes as long as a small network: it is called for its error only."""
+    """scikit-learn's `check_is_fitted`, called only to raise its error, as it takes as long as a small network."""
     if not estimator.__sklearn_is_fitted__():
         check_is_fitted(estimator)

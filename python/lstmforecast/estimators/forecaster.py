@@ -1,4 +1,4 @@
-"""The forecaster: a time-ordered series in, the steps after its end out, in the same container."""
+"""The forecaster: it forecasts the steps after the end of a time series, in the container of the data."""
 
 from __future__ import annotations
 
@@ -436,10 +436,10 @@ class LSTMForecaster(LSTMEstimator):
         static: Any = None,
         random_state: Any = None,
     ) -> pd.DataFrame:
-        """Draw sample paths of the future, for sums, peaks and runs, which quantiles of single steps can't tell.
+        """Draw sample paths of the future, for sums, peaks and runs, which quantiles of single steps don't contain.
 
-        A path is the forecast plus the errors of one held-out window, of all its steps and variables, so that they stay
-        dependent as they were there. With a distribution, the probabilities of the true values of the window replace
+        A path is the forecast plus the errors of one held-out window, of all its steps and variables, so that their
+        dependence is kept. With a distribution, the probabilities of the true values of the window replace
         its errors (an empirical copula: Clark et al. 2004, the Schaake shuffle), and the path consists of the quantiles
         of the new forecast at these levels; with ``loss="quantile"`` no value is beyond the outermost quantile.
 
@@ -538,7 +538,7 @@ class LSTMForecaster(LSTMEstimator):
         Returns
         -------
         BacktestResult
-            Scores beside the two naive forecasts', and all forecasts with the truth. This forecaster is left as it is.
+            Scores of it and of two naive forecasts, and all forecasts with the truth. This forecaster doesn't change.
 
         Raises
         ------
@@ -626,7 +626,7 @@ class LSTMForecaster(LSTMEstimator):
         return self.fitted_.cutoff
 
     def _with_context(self, context: Any, X: Any, X_past: Any, static: Any) -> tuple[FittedSeries, Any]:
-        """What is forecast from, and the covariates of the steps after it."""
+        """The series to forecast from, and the covariates of the steps after it."""
         # read once: another thread may fit or update meanwhile
         fitted = self.fitted_
         if context is not None:
@@ -638,7 +638,7 @@ class LSTMForecaster(LSTMEstimator):
     def _forecast(
         self, horizon: int | None, X: Any, X_past: Any, context: Any, static: Any
     ) -> tuple[FittedSeries, Array]:
-        """What is forecast from, and the parameters forecast (n_series, steps, k, p)."""
+        """The series to forecast from, and the forecast parameters (n_series, steps, k, p)."""
         require_fitted(self)
         steps = self.fitted_.read_steps(horizon)
         fitted, X = self._with_context(context, X, X_past, static)
@@ -651,7 +651,7 @@ class LSTMForecaster(LSTMEstimator):
         columns: Callable[[pd.Index], pd.MultiIndex],
         forecast: tuple[FittedSeries, Array],
     ) -> pd.DataFrame:
-        """Quantiles of these levels, those of one variable side by side; messages say what each is wanted for."""
+        """Quantiles of these levels, grouped by variable; ``wanted`` names the argument of each level in messages."""
         fitted, parameters = forecast
         fitted.require_errors(levels, wanted, parameters.shape[1], HeldOut.of(self))
         values = np.moveaxis(fitted.quantiles(parameters, levels), 0, -1)
@@ -708,7 +708,7 @@ def read_series(forecaster: LSTMForecaster, y: Any, X: Any = None, X_past: Any =
 
 
 def _of_version_0_1(state: dict[str, Any]) -> dict[str, Any]:
-    """Attributes of a pickle whose rows and errors were attributes of their own."""
+    """Convert the attributes of a pickle of version 0.1, which has rows and errors as separate attributes."""
     old = {name: state[name] for name in ("_seen", "_calibration", "_n_rows", "window_size_")}
     model = state["model_"]
     horizon = model.config["horizon"] if state["head"] == "direct" else state["horizon"]

@@ -1,4 +1,4 @@
-"""What the docstrings of several estimators say of the same parameter, written once."""
+"""Docstrings of parameters that several estimators have, written once."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 Kind = TypeVar("Kind", bound=type)
 
-# The type of each, and in the lines after it the text; the default is that of the signature.
+# The first line is the type, the lines after it the text; the default is taken from the signature.
 SHARED = {
     "hidden_size": """int
         Units of each layer.""",
@@ -50,7 +50,7 @@ SHARED = {
         Where the network is computed. `Device` also has the backend, mixed precision, layers on several GPUs, and
         training in several processes.""",
     "n_threads": """int or None
-        Threads, at most 1024. None: ``OMP_NUM_THREADS`` (joblib sets it in its workers), or else what the machine has.
+        Threads, at most 1024. None: ``OMP_NUM_THREADS`` (set in joblib's workers), or else the number of processors.
         In a forked process libtorch has one.""",
     "verbose": """int
         1: a progress bar with the losses.""",
@@ -63,7 +63,7 @@ SHARED = {
 
 
 def with_shared_parameters(kind: Kind) -> Kind:
-    """Replace lines such as ``{hidden_size}`` in the docstring of a class by what `SHARED` says of the parameter."""
+    """Replace lines such as ``{hidden_size}`` in the docstring of a class by the text in `SHARED`."""
     # python -OO has no docstrings
     if kind.__doc__ is not None:
         parameters = inspect.signature(kind).parameters

@@ -1,4 +1,4 @@
-"""A regressor with scikit-learn's contract: one row of X is one window."""
+"""A regressor with scikit-learn's interface: one row of X is one window."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The fit of a forecaster once its data are read: sizes, network, options, the training, and what is kept."""
+"""The fit of a forecaster to data that were read: sizes, network, options, training, fitted attributes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from lstmforecast.fitting.sizing import Sizes, default_steps
 from lstmforecast.uncertainty.errors import calibrate
 from lstmforecast.uncertainty.fitted_series import FittedSeries
 
-# `LSTMForecaster`, whose module imports this one.
+# An `LSTMForecaster`. Its module imports this one, so an import here, for type checkers too, would be circular.
 Forecaster = Any
 
 
@@ -97,7 +97,7 @@ def _steps_per_epoch(parameters: dict[str, Any], panel: Panel | None) -> int | N
 
 
 def _fitted_scaler(scaler: Any, dataset: Dataset, held_out: HeldOut) -> dict[str, NDArray[np.float64]]:
-    """Centers and scales of the columns by a scaler object, the features standardised."""
+    """Centres and scales of the targets by a scaler object; features are standardised."""
     rows = dataset.table[: held_out.training_rows(len(dataset.observations))]
     width = dataset.observations.n_columns
     pairs = [fit_columns(scaler, rows[:, :width]), fit_columns("standard", rows[:, width:])]
@@ -109,7 +109,7 @@ def _fitted_scaler(scaler: Any, dataset: Dataset, held_out: HeldOut) -> dict[str
 def _learn(
     fitted: Forecaster, model: _core.Model | Ensemble, outcome: Outcome, *, dataset: Dataset, window_size: int
 ) -> None:
-    """Calibrate a trained network on the rows held out, and keep both."""
+    """Calibrate a trained network on the held-out rows, and set both as attributes."""
     held_out, rate = HeldOut.of(fitted), float(fitted.adaptation_rate)
     calibration, in_units = calibrate(model, dataset, held_out, rate, fitted.n_threads)
     n_rows = len(dataset.observations)
@@ -132,7 +132,7 @@ def keep_series(forecaster: Forecaster, fitted: FittedSeries) -> None:
 
 
 def _check_savable(dataset: Dataset) -> None:
-    """Raise a ValueError for names, times and frequencies that no file could keep, before anything is trained."""
+    """Raise a ValueError for names, times and frequencies that a file can't keep, before training."""
     last = dataset.tail(1)
     last.observations.pack()
     last.covariates.pack()

@@ -1,4 +1,4 @@
-"""What regressor and classifier share: rows of X are windows, which are checked, trained on and predicted from."""
+"""Shared by regressor and classifier: rows of X are windows; they are checked, trained on and predicted from."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ class WindowEstimator(LSTMEstimator):
         return self.model_.attention_weights(windows_to_predict(self, X), self.n_threads)
 
     def _windows_to_fit(self, X: Any) -> Array:
-        """Check X before a fit, without learning anything yet."""
+        """Check X before a fit, without a change of the estimator."""
         values, per_step = self._read(X), self.n_features_per_step
         _require_finite_rows(values)
         if values.ndim == 2:
@@ -188,11 +188,11 @@ class WindowEstimator(LSTMEstimator):
             self.feature_names_in_ = np.array(values["feature_names_in"], dtype=object)
 
     def _check_rows(self, n_outputs: Any) -> None:
-        """Raise a ValueError if what was read from a file doesn't go with the network."""
+        """Raise a ValueError if values from a file don't fit the network."""
         check_rows(self.model_, n_outputs, self.n_features_in_, getattr(self, "feature_names_in_", None))
 
     def _rows(self) -> Rows:
-        """What an ONNX file says of ``X``."""
+        """The description of ``X`` for an ONNX file."""
         from lstmforecast.export.onnx_export import Rows
 
         names = getattr(self, "feature_names_in_", None)
@@ -214,7 +214,7 @@ def outputs_of(estimator: WindowEstimator, X: Any) -> Array:
 
 
 def windows_to_predict(estimator: WindowEstimator, X: Any) -> Array:
-    """Check X against the fit, and bring it to windows (n, window_size, n_features)."""
+    """Check X against the fit, and convert it to windows (n, window_size, n_features)."""
     window_size, n_features = estimator.model_.window_shape
     width = window_size * n_features
     if estimator._is_ready(X, window_size, n_features):
@@ -222,13 +222,13 @@ def windows_to_predict(estimator: WindowEstimator, X: Any) -> Array:
     else:
         values = estimator._read(X)
         if values.ndim == 2 and estimator.n_features_in_ == width:
-            # scikit-learn's own comparison of columns and names, with its wording.
+            # scikit-learn's own comparison of columns and names, with its messages.
             validate_data(estimator, X if hasattr(X, "columns") else values, reset=False, skip_check_array=True)
         if values.shape[1:] not in ((width,), (window_size, n_features)):
             raise ValueError(
                 f"expected X of shape (n, {width}) or (n, {window_size}, {n_features}), got {_shape_text(values)}"
             )
-    # Last, as names that don't agree say more than the gaps which pandas makes of them.
+    # Checked last: where names differ, pandas inserts missing values, and the error about names is more helpful.
     _require_finite_rows(values)
     return values.reshape(-1, window_size, n_features)
 
@@ -274,8 +274,7 @@ def weigh_rows(windows: Array, targets: NDArray[Any], sample_weight: Any) -> tup
 def distinct_rows(windows: Array, targets: Array, weights: Array | None) -> tuple[Array, Array, Array]:
     """Merge equal rows, adding their weights, and sort them by content.
 
-    So a row given twice and a row of weight 2 train the same network, bit for bit: neither the statistics that scale
-    the data nor the batches can tell them apart.
+    A row given twice and a row of weight 2 then train the same network, bit for bit: scalers and batches are the same.
 
     Parameters
     ----------
@@ -308,12 +307,12 @@ def _read_weights(sample_weight: Any, n_rows: int) -> Array:
 
 
 def as_floats(values: Any, name: str, **options: Any) -> Array:
-    """scikit-learn's `check_array`, for numbers of which some may be missing or infinite.
+    """scikit-learn's `check_array`, which here allows missing and infinite numbers.
 
     Raises
     ------
     TypeError, ValueError
-        What isn't an array of numbers, or integers that no number of double precision has room for.
+        For anything but an array of numbers, or integers beyond the range of double precision.
     """
     try:
         floats: Array = check_array(
@@ -325,15 +324,15 @@ def as_floats(values: Any, name: str, **options: Any) -> Array:
 
 
 def require_finite(name: str, values: NDArray[Any], axes: tuple[str, ...]) -> None:
-    """Raise for the first NaN or infinity and say where it is.
+    """Raise an error for the first NaN or infinity, with its position.
 
     Parameters
     ----------
     name : str
-        What the values are called in the message.
+        The name of the values in the message.
     values : ndarray of floats
     axes : tuple of str
-        What one position along each axis is called.
+        The name of a position along each axis.
 
     Raises
     ------

@@ -13,8 +13,8 @@ Array = NDArray[np.float64]
 def fit_temperature(logits: Array, codes: NDArray[np.intp], weights: Array | None = None) -> float:
     """Find the divisor of the logits that maximises the likelihood of held-out labels.
 
-    A normal prior of deviation 1 on its logarithm keeps it above 0 where a few rows are all classified correctly; with
-    a hundred rows the prior has next to no effect.
+    A normal prior with deviation 1 on its logarithm keeps it above 0 where a few rows are all classified correctly;
+    with a hundred rows it has almost no effect.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def fit_temperature(logits: Array, codes: NDArray[np.intp], weights: Array | Non
 
     Examples
     --------
-    A network that says 88 percent and is right three times out of four is overconfident:
+    A network that predicts 88 percent and is right three times out of four is overconfident:
 
     >>> print(round(fit_temperature(np.array([[2.0, 0.0]] * 400), np.array([0, 0, 0, 1] * 100)), 2))
     1.81
@@ -42,5 +42,5 @@ def fit_temperature(logits: Array, codes: NDArray[np.intp], weights: Array | Non
         likelihood = log_softmax(logits / np.exp(log_temperature), axis=1)[rows, codes]
         return float(log_temperature**2 / 2 - np.dot(likelihood, np.ones(len(rows)) if weights is None else weights))
 
-    # from a twentieth to twenty: outside, the network has learned nothing, or classifies without errors
+    # from 1/20 to 20: beyond, the network has learned nothing, or makes no errors
     return float(np.exp(minimize_scalar(loss, bounds=(-3, 3), method="bounded").x))

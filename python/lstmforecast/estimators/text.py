@@ -22,7 +22,7 @@ from lstmforecast.contract.parameter_group import (
     GroupedParameters,
     constructor_parameters,
     flat_parameters,
-    shown_names,
+    names_in_messages,
 )
 from lstmforecast.contract.plain import own_kind, plain
 from lstmforecast.contract.progress import ProgressBar
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     import torch
     from typing_extensions import Self
 
-# Characters that one call of the core draws for `stream`: a moment's work.
+# Characters that one call of the core draws for `stream`.
 _AT_ONCE = 16
 # Steps of the optimiser that `max_epochs="auto"` means, and the fewest and the most epochs.
 _AUTO_STEPS, _AUTO_EPOCHS = 2000, (5, 100)
@@ -73,7 +73,7 @@ class CharLSTM(Saved, GroupedParameters, LearningCurveMixin, CallbackSupportMixi
     """A language model of characters: an embedding, LSTM layers and a prediction of the next character.
 
     It is trained by truncated backpropagation through time (Williams & Peng 1990; for characters: Graves 2013): the
-    text is cut into ``batch_size`` rows that are read side by side, ``sequence_length`` characters in a step. Gradients
+    text is cut into ``batch_size`` rows that are read in parallel, ``sequence_length`` characters in a step. Gradients
     are computed within a step; states continue from one step to the next. Losses are in nats per character: the mean
     negative natural logarithm of the probability of the next character.
 
@@ -90,7 +90,7 @@ class CharLSTM(Saved, GroupedParameters, LearningCurveMixin, CallbackSupportMixi
     sequence_length : int, default=64
         Characters over which gradients are computed.
     batch_size : int, default=32
-        Rows that are read side by side.
+        Rows that are read in parallel.
     optimizer : {"adam", "adamw"}, Adam or AdamW, default="adam"
         Optimiser, as in `torch.optim`; the objects have the weight decay and the largest norm of the gradients.
     learning_rate : float, default=5e-3
@@ -109,7 +109,7 @@ class CharLSTM(Saved, GroupedParameters, LearningCurveMixin, CallbackSupportMixi
     unknown : {"error", "skip"}, default="error"
         Characters of a prompt or a scored text that are not in the fitted text are an error or skipped.
     n_threads : int or None, default=None
-        Threads, at most 1024. None: ``OMP_NUM_THREADS`` (joblib sets it in its workers), or else what the machine has.
+        Threads, at most 1024. None: ``OMP_NUM_THREADS`` (set in joblib's workers), or else the number of processors.
     random_state : int, RandomState, Generator or None, default=None
         Seed of weights and dropout.
     verbose : int, default=0
@@ -256,9 +256,9 @@ class CharLSTM(Saved, GroupedParameters, LearningCurveMixin, CallbackSupportMixi
         TypeError, ValueError
             For the first invalid parameter, in one sentence.
         """
-        flat, shown = flat_parameters(self), shown_names(self)
+        flat, names = flat_parameters(self), names_in_messages(self)
         for name, rule in _RULES.items():
-            rule.check(shown.get(name, name), flat[name])
+            rule.check(names.get(name, name), flat[name])
         check_callbacks(self.callbacks)
         check_checkpoint(self.checkpoint)
 
@@ -298,7 +298,7 @@ class CharLSTM(Saved, GroupedParameters, LearningCurveMixin, CallbackSupportMixi
         }
 
     def _keep(self, model: _core.CharModel, outcome: Mapping[str, Any]) -> None:
-        """Keep what was learned."""
+        """Set the fitted attributes."""
         keep_training(self, model, outcome)
         self.vocabulary_: str = model.config["characters"]
 

@@ -1,4 +1,4 @@
-"""One training of an estimator's network, from the options to what the estimator keeps of it."""
+"""One training of an estimator's network, from the options to the fitted attributes."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from lstmforecast.contract.progress import ProgressBar
 from lstmforecast.distributed import Processes, join, threads_of_process
 from lstmforecast.fitting.ensemble import Ensemble
 
-# The core's `Outcome`, with what became of pretrained and frozen weights.
+# The core's `Outcome`, with the names of pretrained and frozen weights.
 Outcome = dict[str, Any]
 # Called by the core after each epoch. True ends the training; a list names parameters to train from now on.
 OnEpoch = Callable[[EpochRecord], bool | list[str]]
-# Reasons of an end from outside, after which the estimator keeps the best weights so far.
+# Reasons for the end of a training after which the estimator keeps the best weights so far.
 KEPT = ("interrupted", "process_lost")
 
 
 class TrainingRun:
-    """One training: `run` calls `_train`, that calls the core, and the core calls `_on_epoch` after each epoch.
+    """One training: `run` calls `_train`, which calls the core, which calls `_on_epoch` after each epoch.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ class TrainingRun:
         self.processes: Processes | None = None
 
     def run(self) -> None:
-        """Train, alone or together with other processes, and set the fitted attributes of the estimator.
+        """Train, in this process or in several, and set the fitted attributes of the estimator.
 
         An error that ended the training is raised at the end; after Ctrl-C or the loss of another process the best
         weights so far are kept, after other errors the estimator is unchanged.
@@ -81,7 +81,7 @@ class TrainingRun:
             self.tasks.end()
 
     def _train_together(self) -> Outcome:
-        """Train in several processes, which agree on the seed first; only the first one has callbacks."""
+        """Train in several processes with one seed; only the first process has callbacks."""
         tasks = self.tasks
         with join(self.parameters["device"], float(self.parameters["distributed_timeout"])) as self.processes:
             self.options["seed"] = self.processes.of_first(self.options["seed"])
@@ -128,7 +128,7 @@ class TrainingRun:
         return self._on_epoch if needed else None
 
     def _train_with_pauses(self) -> core_options.Outcome:
-        """Train, and pause after each epoch to give callbacks the estimator that a fit would give if it ended there.
+        """Train, and pause after each epoch to give callbacks the estimator as if its fit ended there.
 
         The training ends at each pause and continues from a checkpoint, with the same bits as without pauses. There is
         no pause after epochs in which callbacks unfreeze parameters.
@@ -144,7 +144,7 @@ class TrainingRun:
                 try:
                     ends = self._show(outcome) or self._answer is True
                 except BaseException as error:
-                    # as for errors of the estimator's own callbacks
+                    # the same as for an error in one of the estimator's own callbacks
                     reason: StopReason = "interrupted" if isinstance(error, KeyboardInterrupt) else "callback"
                     return {**outcome, "error": error, "stop_reason": reason}
                 if ends:
@@ -154,19 +154,19 @@ class TrainingRun:
                 checkpoint["resume"] = True
 
     def _end_at_epoch(self, record: EpochRecord) -> bool | list[str]:
-        """`_on_epoch`, and the end of the training for a pause."""
+        """Call `_on_epoch`, then end the training for a pause."""
         self._answer = self._on_epoch(record)
         return self._answer or True
 
     def _show(self, outcome: core_options.Outcome) -> bool:
-        """Give scikit-learn's callbacks the estimator as of now; returns whether one ends the training."""
+        """Give scikit-learn's callbacks the estimator as it is now; returns whether one ends the training."""
         assert self.tasks is not None
         fitted = copy.copy(self.estimator)
         self.learn(fitted, copy.deepcopy(self.model), self._complete(outcome))
         return self.tasks.epoch(dict(vars(fitted)))
 
     def _complete(self, outcome: core_options.Outcome) -> Outcome:
-        """The outcome, with what became of pretrained and frozen weights."""
+        """The outcome, with the names of pretrained and frozen weights."""
         pretrained = self.estimator.pretrained_ if self.warm else None
         return {"pretrained": pretrained, **outcome} | self.plan.outcome()
 

@@ -1,4 +1,4 @@
-"""Rolling-origin evaluation: forecasts from many origins of the past, scored beside two naive forecasts."""
+"""Rolling-origin evaluation: scores of forecasts from many past origins, and of two naive forecasts."""
 
 from __future__ import annotations
 
@@ -129,18 +129,18 @@ def backtest(
     template.check_parameters()
     if template.missing == "interpolate":
         template.set_params(missing="ffill")
-    seen = read_series(template, y, X, X_past, static)
-    observations = seen.observations
-    n_read = _steps_read(template, seen, horizon)
+    dataset = read_series(template, y, X, X_past, static)
+    observations = dataset.observations
+    n_read = _steps_read(template, dataset, horizon)
     rolling = RollingOrigins.of(observations.lengths, options, horizon, n_read)
     fold_list, origins = rolling.folds(), rolling.origins
     season = _season(season_length, observations, int(rolling.first.max()))
     deviation = _deviation(template, observations, fold_list[0], scaled)
-    scorer = QuantileScorer(seen, Probabilities.read(coverage, levels), origins, season, horizon, n_read, deviation)
+    scorer = QuantileScorer(dataset, Probabilities.read(coverage, levels), origins, season, horizon, n_read, deviation)
     scorer = scorer.checked(template, fold_list)
 
-    outcomes = _run(template, fold_list, n_jobs, _Job(seen, origins, scorer))
-    # outcomes come fold after fold, the result is ordered series after series
+    outcomes = _run(template, fold_list, n_jobs, _Job(dataset, origins, scorer))
+    # outcomes are ordered by fold, the result by series
     order = np.argsort(np.concatenate([fold.origins for fold in fold_list]))
     values = np.concatenate([outcome.values for outcome in outcomes])[order]
     scores, by_step, by_series = point_scores(values, observations, origins, season, deviation)
@@ -166,28 +166,28 @@ class _Outcome(NamedTuple):
 class _Job:
     """Fits and forecasts a fold; a class, because it can be pickled for other processes."""
 
-    seen: Dataset
+    dataset: Dataset
     origins: Origins
     scorer: QuantileScorer
 
     def __call__(self, fitted: LSTMForecaster, fold: Fold, is_last: bool) -> _Outcome:
-        fit_series(fitted, self.seen.take(fold.rows(self.seen.observations)))
-        dataset = self.seen.with_statistics(like=fitted.fitted_.dataset)
+        fit_series(fitted, self.dataset.take(fold.rows(self.dataset.observations)))
+        dataset = self.dataset.with_statistics(like=fitted.fitted_.dataset)
         part, model, n_read = self.origins.take(fold.origins), fitted.model_, self.scorer.n_read
         parameters = forecast_origins(model, dataset, part.rows, n_read, part.series, fitted.n_threads)
-        values = self.seen.undo(mean(model.config["distribution"], parameters))[:, : self.scorer.horizon]
-        # the models of hundreds of refits would fill the memory
+        values = self.dataset.undo(mean(model.config["distribution"], parameters))[:, : self.scorer.horizon]
+        # the models of all refits would need too much memory
         kept = fitted if is_last else None
         return _Outcome(values, self.scorer.score(fitted, dataset, fold), kept)
 
 
-def _steps_read(template: LSTMForecaster, seen: Dataset, horizon: int) -> int:
-    """The steps from an origin on for which rows must be there: with X, all steps that the network forecasts at once.
+def _steps_read(template: LSTMForecaster, dataset: Dataset, horizon: int) -> int:
+    """The steps after an origin for which rows are needed: with X, all steps that the network forecasts at once.
 
     `LSTMForecaster.predict` asks for the same rows of X, so that both forecast the same.
     """
     at_once = template.horizon if flat_group(template, "architecture")["head"] == "direct" else 1
-    return horizon if seen.covariates.known is None else -(-horizon // at_once) * at_once
+    return horizon if dataset.covariates.known is None else -(-horizon // at_once) * at_once
 
 
 def _season(season_length: int | None, observations: Observations, n_before: int) -> int:
@@ -224,7 +224,7 @@ def _run(template: LSTMForecaster, folds: list[Fold], n_jobs: int | None, run: _
 
 
 def _clones(template: LSTMForecaster) -> Iterator[LSTMForecaster]:
-    """Clones with the seeds that one forecaster would draw fit after fit, in whatever order they are fitted."""
+    """Clones with the seeds of consecutive fits of one forecaster, whatever the order in which they are fitted."""
     while True:
         yield clone(template)
         if template.random_state is not None:

@@ -1,4 +1,4 @@
-"""Which rows a backtest fits on and which it forecasts: the object that `backtest` and `tune` take as ``folds``."""
+"""The rows that a backtest fits on and forecasts: the argument ``folds`` of `backtest` and `tune`."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Folds:
     def __post_init__(self) -> None:
         for name, value in vars(self).copy().items():
             object.__setattr__(self, name, plain(value))
-        _check_test_size(self.test_size)
+        _check_size("test_size", self.test_size)
         check_count("stride", self.stride)
         check_count("gap", self.gap, least=0)
         if not isinstance(self.refit, bool):
@@ -89,29 +89,30 @@ def read_folds(folds: Any) -> Folds:
     Raises
     ------
     TypeError, ValueError
-        If it is something else, or a size out of range.
+        For another type, or a size out of range.
     """
     folds = plain(folds)
     if isinstance(folds, Folds):
         return folds
-    if isinstance(folds, bool) or not (folds is None or isinstance(folds, int | float)):
+    if folds is None:
+        return Folds()
+    if isinstance(folds, bool) or not isinstance(folds, int | float):
         raise TypeError(
             f"expected folds to be a number of test rows, a fraction, an lstmforecast.Folds or None, got {folds!r}"
         )
-    return Folds() if folds is None else Folds(folds)
+    _check_size("folds", folds)
+    return Folds(folds)
 
 
-def _check_test_size(test_size: Any) -> None:
-    if isinstance(test_size, bool) or not isinstance(test_size, int | float):
-        raise TypeError(f"expected test_size to be a number of rows or a fraction, got {test_size!r}")
-    if not (test_size >= 1 if isinstance(test_size, int) else 0 < test_size < 1):
-        raise ValueError(
-            f"expected test_size to be a number of rows from 1 or a fraction between 0 and 1, got {test_size!r}"
-        )
+def _check_size(name: str, size: Any) -> None:
+    if isinstance(size, bool) or not isinstance(size, int | float):
+        raise TypeError(f"expected {name} to be a number of rows or a fraction, got {size!r}")
+    if not (size >= 1 if isinstance(size, int) else 0 < size < 1):
+        raise ValueError(f"expected {name} to be a number of rows from 1 or a fraction between 0 and 1, got {size!r}")
 
 
 def _changed(folds: Any) -> dict[str, Any]:
-    """What was given as ``folds``, by the names of the parameters; without defaults."""
+    """The parameters of ``folds`` that differ from their defaults, by name."""
     if not isinstance(folds, Folds):
         return {} if folds is None else {"test_size": plain(folds)}
     return {field.name: value for field in fields(Folds) if (value := getattr(folds, field.name)) != field.default}

@@ -1,4 +1,4 @@
-"""Interval scores and pinball losses, summed over the origins of a backtest a few at a time."""
+"""Interval scores and pinball losses, summed over the origins of a backtest in batches."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Probabilities(NamedTuple):
 
     @property
     def labels(self) -> list[str]:
-        """What each level of `all` belongs to, for messages."""
+        """The argument of each level in `all`, for messages."""
         return [f"{coverage=:g}" for coverage in self.coverages for _ in SIDES] + [
             f"{level=:g}" for level in self.levels
         ]
@@ -74,10 +74,9 @@ class QuantileSums(NamedTuple):
     Parameters
     ----------
     sums : ndarray of shape (horizon, 3, 3 * n_coverages + n_levels + 1)
-        For each step and method: of each interval how often it held the truth, widths and interval scores; pinball
-        losses; the number of known values.
+        For each step and method: coverage, width and score of each interval; pinball losses; number of known values.
     bounds : list of ndarray of shape (2 * n_coverages, n_origins, horizon, k)
-        Of the forecaster's intervals, of some origins each.
+        Bounds of the forecaster's intervals, in batches of origins.
     """
 
     sums: Array
@@ -90,19 +89,19 @@ class QuantileScorer:
 
     Parameters
     ----------
-    seen : Dataset
+    dataset : Dataset
         The data.
     wanted : Probabilities
         What is scored.
     origins : Origins
-        Of all fits.
+        The origins of all fits.
     season, horizon, n_read : int
         The season that seasonal-naive repeats; steps that are scored; steps that the network forecasts for them.
     deviation : ndarray of shape (n_series, k)
         The divisor of widths and losses.
     """
 
-    seen: Dataset
+    dataset: Dataset
     wanted: Probabilities
     origins: Origins
     season: int
@@ -113,7 +112,7 @@ class QuantileScorer:
     @property
     def observations(self) -> Observations:
         """The targets."""
-        return self.seen.observations
+        return self.dataset.observations
 
     def checked(self, forecaster: LSTMForecaster, folds: list[Fold]) -> QuantileScorer:
         """The scorer, with `LEVELS` if the user named none and enough rows are held out for them.
@@ -157,15 +156,15 @@ class QuantileScorer:
                 f"quantiles, got {self.season}"
             )
 
-    def score(self, fitted: LSTMForecaster, seen: Dataset, fold: Fold) -> QuantileSums | None:
-        """Score one fit, as many origins at a time as fit into memory; None if nothing is to be scored.
+    def score(self, fitted: LSTMForecaster, dataset: Dataset, fold: Fold) -> QuantileSums | None:
+        """Score one fit, in batches of origins to limit memory; None if there is nothing to score.
 
-        ``seen`` are the data, with the statistics that the series had at the fit.
+        ``dataset`` are the data, with the statistics that the series had at the fit.
         """
         if not self.wanted.all:
             return None
         truth = known_truth(self.observations)
-        model, *naive = self._methods(fitted, seen, fold)
+        model, *naive = self._methods(fitted, dataset, fold)
         bounds, sums = [], []
         for origins in self._batches(self.origins.take(fold.origins)):
             known = truth[origins.rows_forecast(self.observations, self.horizon)]
@@ -189,23 +188,23 @@ class QuantileScorer:
             tables["quantile_scores"] = quantile_table(sums, self.wanted.levels)
         return tables
 
-    def _methods(self, fitted: LSTMForecaster, seen: Dataset, fold: Fold) -> tuple[Callable[[Origins], Array], ...]:
+    def _methods(self, fitted: LSTMForecaster, dataset: Dataset, fold: Fold) -> tuple[Callable[[Origins], Array], ...]:
         """The quantiles (n, n_origins, horizon, k) of each of `METHODS` for given origins."""
         held_out, error_scale = self._held_out(fitted, fold), self._error_scale(fitted, fold)
         return (
-            lambda origins: self._quantiles(fitted, seen, origins),
+            lambda origins: self._quantiles(fitted, dataset, origins),
             self._naive_quantiles(held_out, 1, error_scale),
             self._naive_quantiles(held_out, self.season, error_scale),
         )
 
-    def _quantiles(self, fitted: LSTMForecaster, seen: Dataset, origins: Origins) -> Array:
+    def _quantiles(self, fitted: LSTMForecaster, dataset: Dataset, origins: Origins) -> Array:
         """Quantiles of the forecaster: (n_levels, n_origins, horizon, k)."""
-        calibration, error_scale = fitted.fitted_.calibration, seen.error_scale
+        calibration, error_scale = fitted.fitted_.calibration, dataset.error_scale
         assert calibration is not None
         model, series = fitted.model_, origins.series
-        parameters = forecast_origins(model, seen, origins.rows, self.n_read, series, fitted.n_threads)
+        parameters = forecast_origins(model, dataset, origins.rows, self.n_read, series, fitted.n_threads)
         scale = None if error_scale is None else error_scale.take(series)
-        return seen.undo(corrected_quantiles(calibration, parameters[:, : self.horizon], self.wanted.all, scale))
+        return dataset.undo(corrected_quantiles(calibration, parameters[:, : self.horizon], self.wanted.all, scale))
 
     def _held_out(self, forecaster: LSTMForecaster, fold: Fold) -> Origins:
         """The origins on the rows held out, whose errors calibrate a fit."""
@@ -219,7 +218,7 @@ class QuantileScorer:
         shape = (self.observations.n_series, self.observations.n_columns)
         error_scale = ErrorScale(np.ones(shape), np.ones(shape, bool))
         if self.observations.is_panel:
-            part = replace(self.seen.take(fold.rows(self.observations)), transform=None)
+            part = replace(self.dataset.take(fold.rows(self.observations)), transform=None)
             found = part.with_statistics(HeldOut.of(forecaster).training_lengths(part.observations)).error_scale
             assert found is not None
             for every, fitted in zip(error_scale, found, strict=True):

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 MOST_WINDOWS = 2000
 BATCH = 256
-# Calls of each estimator. They are called in turn, so that other load on the machine affects all alike.
+# Calls of each estimator. Estimators are called in turn, so that other load on the machine affects all equally.
 CALLS = 40
 
 # A function that forecasts the first n windows, and one that returns the error of all.
@@ -109,15 +109,15 @@ def _trial_of_series(
     like, horizon = fitted.dataset, fitted.horizon
     observations = read_observations(y, missing=forecaster.missing, like=like.observations)
     features = like.covariates.of(observations, X, X_past, static)
-    seen = replace(like, observations=observations, features=features, statistics=None).with_statistics(like=like)
+    dataset = replace(like, observations=observations, features=features, statistics=None).with_statistics(like=like)
     which, origins = _origins(observations.lengths, forecaster.window_size_, horizon)
     truth = observations.values[observations.row_of(which, origins)[:, np.newaxis] + np.arange(horizon)]
     variance = np.nanvar(observations.values, axis=0)
 
     def forecast(n: int) -> NDArray[np.float64]:
         model = forecaster.model_
-        parameters = forecast_origins(model, seen, origins[:n], horizon, which[:n], forecaster.n_threads)
-        return seen.undo(mean(model.config["distribution"], parameters))
+        parameters = forecast_origins(model, dataset, origins[:n], horizon, which[:n], forecaster.n_threads)
+        return dataset.undo(mean(model.config["distribution"], parameters))
 
     return forecast, lambda: _mean_squared(truth, forecast(len(origins)), variance)
 

@@ -1,4 +1,4 @@
-"""`Folds` applied to series of given lengths: from which rows a backtest forecasts, and which rows each fit sees."""
+"""`Folds` applied to series of given lengths: the origins of forecasts, and the rows of each fit."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Origins:
         return len(self.rows)
 
     def take(self, numbers: Integers | slice) -> Origins:
-        """Some of them."""
+        """Select some origins."""
         return Origins(self.series[numbers], self.rows[numbers])
 
     def first_rows(self, observations: Observations) -> Integers:
@@ -56,7 +56,7 @@ class Fold(NamedTuple):
     start, stop : ndarray of int of shape (n_series,)
         The rows of each series that are fitted on, from ``start`` to before ``stop``.
     origins : ndarray of int
-        The numbers of the origins forecast from.
+        The indices of the origins of its forecasts.
     """
 
     start: Integers
@@ -80,7 +80,7 @@ class RollingOrigins:
         Rows of the test set that a forecast needs from its origin on: its horizon, or more where the network reads
         covariates of more rows.
     options : Folds
-        What the user asked for.
+        The options of the user.
 
     Examples
     --------
@@ -134,18 +134,18 @@ class RollingOrigins:
 
     @property
     def before(self) -> Integers:
-        """Rows of each series that the first fit may see: (n_series,)."""
+        """Rows of each series that the first fit may use: (n_series,)."""
         return np.maximum(self.first - self.options.gap, 0)
 
     @cached_property
     def n_origins(self) -> Integers:
-        """How many forecasts fit into the test set of each series; none where no row before it is fitted on."""
+        """The number of forecasts in the test set of each series; 0 if no row before it can be fitted on."""
         enough = (self.n_test >= self.n_read) & (self.first > self.options.gap)
         return np.where(enough, (self.n_test - self.n_read) // self.options.stride + 1, 0)
 
     @cached_property
     def origins(self) -> Origins:
-        """All origins, series after series; the first is the first test row, no forecast reads beyond the last row."""
+        """All origins, series by series: from the first test row to the last one with enough rows after it."""
         series = np.repeat(np.arange(len(self.lengths)), self.n_origins)
         return Origins(series, self.first[series] + self._numbers * self.options.stride)
 
@@ -155,13 +155,13 @@ class RollingOrigins:
         return ranges(np.zeros_like(self.n_origins), self.n_origins)
 
     def folds(self) -> list[Fold]:
-        """Say what each fit sees: all rows before its first origin, or the last of them, less a gap.
+        """Choose the rows of each fit: all rows before its first origin, or the last of them, without the gap.
 
-        Series without an origin are cut as many rows before their end as the others.
+        Series without an origin end as many rows before their last row as the others.
         """
         options, most = self.options, int(self.n_origins.max())
         every = int(options.refit) or most
-        # a fraction makes test sets of several lengths: where one has ended, its last origin stays
+        # with a fraction, test sets have different lengths: a series without further origins keeps its last one
         last = np.maximum(self.lengths - np.minimum(self.n_test, self.n_read) - options.gap, 0)
         number = self._numbers // every
         folds = []
@@ -171,7 +171,7 @@ class RollingOrigins:
         return folds
 
     def _start(self, stop: Integers) -> Integers:
-        """The first row that a fit sees of each series: (n_series,)."""
+        """The first row of each series in a fit: (n_series,)."""
         if self.options.window == "expanding":
             return np.zeros_like(stop)
         size = self.before if self.options.train_size is None else self.options.train_size
@@ -185,9 +185,6 @@ def _test_rows(lengths: Integers, test_size: int | float) -> Integers:
         return np.round(lengths * test_size).astype(np.int64)
     longest = int(lengths.max())
     if test_size >= longest:
-        of_which = "" if len(lengths) == 1 else ", one less than the longest series has,"
-        raise ValueError(
-            f"expected test_size to be a number of rows from 1 to {longest - 1}{of_which} or a fraction between 0 and "
-            f"1, got {test_size}"
-        )
+        of_which = "" if len(lengths) == 1 else ", one less than the longest series has"
+        raise ValueError(f"expected a test set of at most {longest - 1} rows{of_which}, got {test_size}")
     return np.full_like(lengths, test_size)

@@ -15,7 +15,7 @@ from lstmforecast.metrics import naive_scale
 
 MODEL, REPEAT_LAST, SEASONAL_NAIVE = METHODS = ("LSTMForecaster", "repeat-last", "seasonal-naive")
 SCORES = ("MAE", "MSE", "RMSE", "sMAPE", "MASE")
-# beside MASE where series of different sizes are scored together
+# scores of panels, whose series have different sizes, also have RMSSE
 PANEL_SCORES = (*SCORES, "RMSSE")
 
 Array = NDArray[np.float64]

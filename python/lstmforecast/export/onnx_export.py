@@ -14,17 +14,17 @@ from onnx import ModelProto, ValueInfoProto, checker, helper
 import lstmforecast
 from lstmforecast import _core
 from lstmforecast.data.dataset import Dataset
-from lstmforecast.export.onnx_forecast import Inputs, Lens
+from lstmforecast.export.onnx_forecast import ForecastGraph, Inputs
 from lstmforecast.export.onnx_graph import IR_VERSION, OPSET, Graph
 from lstmforecast.fitting.distribution import mean, n_parameters
 from lstmforecast.fitting.ensemble import Ensemble
 
-# the dimension of the windows, as long as one likes
+# the dimension of the windows, of any length
 N = "n"
 
 
 class GraphFile:
-    """A graph with its inputs, outputs and what is told about them.
+    """A graph with its inputs, outputs and metadata.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ class GraphFile:
     model : Model or Ensemble
         Its network.
     dtype : {"float64", "float32"}
-        Of the numbers that go in and come out; what lies between is in double precision around the network.
+        The type of inputs and outputs. Scaling is in double precision, the network in single precision.
     """
 
     def __init__(self, estimator: str, model: _core.Model | Ensemble, dtype: str) -> None:
@@ -49,7 +49,7 @@ class GraphFile:
         }
 
     def input(self, name: str, shape: list[int | str], what: str) -> str:
-        """Declare an input, and give it in double precision."""
+        """Declare an input; returns it in double precision."""
         self.graph.inputs.append(_declared(name, self.dtype, shape, what))
         return name if self.dtype is np.float64 else self.graph.cast(name, np.float64)
 
@@ -61,16 +61,16 @@ class GraphFile:
         self.graph.nodes.append(helper.make_node("Identity", [x], [name], name))
 
     def write(self, path: str | Path) -> None:
-        """Write the file; one that is there is replaced."""
+        """Write the file, in place of an existing one."""
         _core.replace_file(path, self.to_proto().SerializeToString())
 
     def to_proto(self) -> ModelProto:
-        """The whole file, checked."""
+        """The contents of the file, checked."""
         versions = {"opset_imports": [helper.make_opsetid("", OPSET)], "ir_version": IR_VERSION}
         model = helper.make_model(self.graph.to_proto("lstmforecast"), **versions)
         model.producer_name, model.producer_version = "lstmforecast", lstmforecast.__version__
-        told = {name: text if isinstance(text, str) else json.dumps(text) for name, text in self.properties.items()}
-        helper.set_model_props(model, told)
+        metadata = {name: text if isinstance(text, str) else json.dumps(text) for name, text in self.properties.items()}
+        helper.set_model_props(model, metadata)
         checker.check_model(model, full_check=True)
         return model
 
@@ -95,7 +95,7 @@ class Rows(NamedTuple):
 
 
 def write_regressor(file: GraphFile, rows: Rows, n_outputs: int, *, flat_targets: bool) -> None:
-    """``X`` to ``prediction``, of the shapes of `predict`."""
+    """Write a graph from ``X`` to ``prediction``, with the shape of `predict`."""
     config = file.config
     outputs = _outputs_of_rows(file, rows, n_outputs)
     shape: list[int | str] = [N] if flat_targets else [N, n_outputs]
@@ -105,10 +105,10 @@ def write_regressor(file: GraphFile, rows: Rows, n_outputs: int, *, flat_targets
 
 
 def write_classifier(file: GraphFile, rows: Rows, classes: NDArray[Any], class_weight: NDArray[np.float64]) -> None:
-    """``X`` to ``label`` and ``probabilities``."""
+    """Write a graph from ``X`` to ``label`` and ``probabilities``."""
     graph = file.graph
     probabilities = graph.add("Softmax", _outputs_of_rows(file, rows, len(classes)), axis=1)
-    # as predict: class weights decide, and are not in the probabilities
+    # as in predict: class weights change the label, but not the probabilities
     decisive = graph.add("Mul", probabilities, class_weight.astype(np.float64))
     best = graph.add("ArgMax", decisive, axis=1, keepdims=0)
     kinds: dict[str, Any] = {"i": np.int64, "u": np.int64, "b": np.bool_, "f": np.float64, "U": np.object_}
@@ -123,27 +123,27 @@ def write_classifier(file: GraphFile, rows: Rows, classes: NDArray[Any], class_w
 
 
 def _outputs_of_rows(file: GraphFile, rows: Rows, n_outputs: int) -> str:
-    """Declare ``X``, of the shape that it had at `fit`, and ask the network: (n, n_outputs)."""
+    """Declare ``X``, with the shape of `fit`; returns the network's outputs (n, n_outputs)."""
     size, n_features = file.model.window_shape
     flat = rows.n_columns == size * n_features
     shape: list[int | str] = [N, size * n_features] if flat else [N, size, n_features]
     file.properties["features"] = list(range(rows.n_columns)) if rows.names is None else rows.names
     windows = file.graph.reshape(file.input("X", shape, "windows, as at fit"), -1, size, n_features)
-    return file.graph.reshape(_ask(file.graph, file.model, Inputs(windows), gaps=False), -1, n_outputs)
+    return file.graph.reshape(_forecast(file.graph, file.model, Inputs(windows), gaps=False), -1, n_outputs)
 
 
-def _ask(graph: Graph, model: Any, inputs: Inputs, gaps: bool) -> str:
+def _forecast(graph: Graph, model: Any, inputs: Inputs, gaps: bool) -> str:
     """The parameters (n, horizon, n_targets, p) of forecasts, their mean over the members of an ensemble."""
-    lens = Lens(graph, model.config, model.scalers(), gaps)
-    columns = lens.columns(inputs)
+    forecasts = ForecastGraph(graph, model.config, model.scalers(), gaps)
+    columns = forecasts.columns(inputs)
     if not isinstance(model, Ensemble):
-        return lens.outputs(model, columns, "")
-    each = [lens.outputs(member, columns, f"members.{i}.") for i, member in enumerate(model.members)]
+        return forecasts.outputs(model, columns, "")
+    each = [forecasts.outputs(member, columns, f"members.{i}.") for i, member in enumerate(model.members)]
     return graph.add("Div", graph.total(each), np.float64(len(each)))
 
 
 def write_forecaster(file: GraphFile, dataset: Dataset, horizon: int, *, missing: str, normalize: str | None) -> None:
-    """``windows``, and where there are ``future`` and ``scales``, to ``forecast`` and what else the loss forecasts.
+    """Write a graph from ``windows``, and ``future`` and ``scales`` if needed, to ``forecast`` and a distribution.
 
     ``horizon`` steps are forecast, for series such as those of ``dataset``; the others are the forecaster's parameters.
     """
@@ -151,7 +151,7 @@ def write_forecaster(file: GraphFile, dataset: Dataset, horizon: int, *, missing
     inputs = _forecaster_inputs(file, dataset, horizon, normalize)
     gaps = missing == "mask" or dataset.observations.is_panel
     if horizon == config["horizon"]:
-        parameters = _ask(graph, file.model, inputs, gaps)
+        parameters = _forecast(graph, file.model, inputs, gaps)
     else:
         parameters = _roll(graph, file.model, inputs, horizon, gaps, dataset.covariates.n_static)
     distribution, k, undo = config["distribution"], config["n_targets"], _undo(dataset.transform, graph)
@@ -176,14 +176,14 @@ def _forecaster_inputs(file: GraphFile, dataset: Dataset, horizon: int, normaliz
     if dataset.observations.freq is not None:
         file.properties["freq"] = str(dataset.observations.freq)
     future = scales = None
-    what = "the last rows: targets, then what stands beside them, as in features; NaN is missing"
+    what = "the last rows: targets, then covariates, in the order of features; NaN is missing"
     windows = file.input("windows", [N, size, config["n_features"]], what)
     if dataset.transform == "log":
         logs = graph.add("Log", graph.add("Add", graph.part(windows, 2, 0, k), np.float64(1)))
         others = [graph.part(windows, 2, k, config["n_features"])] if config["n_features"] > k else []
         windows = graph.concat([logs, *others], 2)
     if n_known:
-        future = file.input("future", [N, horizon, n_known], "what is known of the rows after them")
+        future = file.input("future", [N, horizon, n_known], "covariates of the steps ahead that are known in advance")
     if dataset.scales is not None and normalize != "window":
         keys = [str(key) for key in dataset.observations.series_keys]
         file.properties["scales"] = dict(zip(keys, dataset.scales.tolist(), strict=True))
@@ -192,7 +192,7 @@ def _forecaster_inputs(file: GraphFile, dataset: Dataset, horizon: int, normaliz
 
 
 def _roll(graph: Graph, model: Any, inputs: Inputs, steps: int, gaps: bool, n_static: int) -> str:
-    """Forecast a row, append it to the window, and so on: the parameters (n, steps, n_targets, p)."""
+    """Forecast step by step, each from a window with the forecasts before it: parameters (n, steps, n_targets, p)."""
     config, body = model.config, Graph(graph)
     size, k = config["window_size"], config["n_targets"]
     step, go_on, windows = (body.name(name) for name in ("step", "go_on", "windows"))
@@ -203,7 +203,7 @@ def _roll(graph: Graph, model: Any, inputs: Inputs, steps: int, gaps: bool, n_st
     if inputs.future is not None:
         first = body.reshape(step, 1)
         known = body.add("Slice", inputs.future, first, body.add("Add", first, np.array([1])), np.array([1]))
-    parameters = _ask(body, model, Inputs(windows, known, inputs.scales), gaps)
+    parameters = _forecast(body, model, Inputs(windows, known, inputs.scales), gaps)
     row = [_mean(body, config["distribution"], parameters)]
     if n_static:
         row.append(body.part(body.part(windows, 1, size - 1, size), 2, k, k + n_static))
@@ -221,8 +221,8 @@ def _roll(graph: Graph, model: Any, inputs: Inputs, steps: int, gaps: bool, n_st
 
 
 def _mean(graph: Graph, distribution: Any, parameters: str) -> str:
-    """What `predict` says: of quantiles the median, which lies between two of them on a straight line."""
-    # of ascending quantiles it makes, of 0 up to one of them and 1 from there on, the weights from there on
+    """The forecast of `predict`: a linear function of the parameters, such as the interpolated median of quantiles."""
+    # the forecast for parameters (0, ..., 0, 1, ..., 1) is the sum of the last weights
     sums: NDArray[np.float64] = mean(distribution, np.triu(np.ones([n_parameters(distribution)] * 2)))
     weights = sums - np.append(sums[1:], 0)
     return graph.add("ReduceSum", graph.add("Mul", parameters, weights), np.array([3]), keepdims=0)

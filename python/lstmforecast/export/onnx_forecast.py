@@ -1,4 +1,4 @@
-"""From windows to forecasts in nodes of ONNX, both in the data's units: what `pytorch` is for PyTorch."""
+"""ONNX nodes that compute forecasts from windows, both in the data's units, as `pytorch` does in PyTorch."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class Inputs:
     windows : str
         (n, window_size, n_features)
     future : str or None
-        What is known of the rows after them: (n, horizon, n_known).
+        Covariates of the steps ahead that are known in advance: (n, horizon, n_known).
     scales : str or None
-        Centres, then scales, of each row's series: (n, 2 * n_targets).
+        Centres, then scales, of the series of each window: (n, 2 * n_targets).
     """
 
     windows: str
@@ -39,14 +39,14 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Columns:
-    """What networks see, in single precision, and by what their outputs come back to the data's units.
+    """Inputs of networks, in single precision, and the scale that converts outputs back to the data's units.
 
     Attributes
     ----------
     targets, features, indicator : str or None
         (n, rows, columns of each); None: none.
     n_rows : int
-        Rows of the window, and where something is known in advance those after it.
+        Rows of the window, and of the horizon if covariates are known in advance.
     center, scale : str or ndarray
         Broadcast against (n, horizon, n_targets).
     """
@@ -59,8 +59,8 @@ class Columns:
     scale: Any
 
 
-class Lens:
-    """Makes the network's input of windows, and forecasts of its outputs.
+class ForecastGraph:
+    """Computes the network's inputs from windows, and forecasts from its outputs.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ class Lens:
         self.n_targets = min(config["n_targets"], config["n_features"])
 
     def columns(self, inputs: Inputs) -> Columns:
-        """Targets by the level of their window, features by their scaler, and which targets are known."""
+        """Targets scaled by the level of their window, features by their scaler, and which targets are known."""
         graph, size, n_targets = self.graph, self.config["window_size"], self.n_targets
         length = self.config["segment_length"]
         n_after = -(-self.config["horizon"] // length) * length if self.config["n_known"] else 0
@@ -92,7 +92,7 @@ class Lens:
         return Columns(targets, features, self._indicator(raw, missing, n_after), size + n_after, center, scale)
 
     def _levels_of_all(self, inputs: Inputs) -> tuple[Any, Any]:
-        """Where windows don't have their own: those of the series, or of all."""
+        """Centre and scale for windows without their own: those of the series, or of all data."""
         if inputs.scales is None:
             return self.scalers["output_center"], self.scalers["output_scale"]
         n = self.n_targets
@@ -109,7 +109,7 @@ class Lens:
             own = levels.of(n_first)
         scaled = graph.add("Div", graph.add("Sub", levels.shown, own[0]), own[1])
         if levels.first is not None:
-            # before anything is known, the first value of the rows that give the level, or else the center
+            # rows before the first known value get that value, if it is among the rows of the level, or else the centre
             before = graph.add("Less", np.arange(size)[:, None], levels.first)
             late = graph.add("GreaterOrEqual", levels.first, np.int64(n_first))
             scaled = graph.add("Where", graph.add("And", before, late), np.float64(0), scaled)
@@ -129,7 +129,7 @@ class Lens:
         return graph.concat([of_window, of_future], 1)
 
     def _scaled_features(self, features: str, n: int) -> str:
-        """The last ``n`` of all features."""
+        """Scale ``features``, the last ``n`` of all."""
         graph = self.graph
         center, scale = (self.scalers[name][-n:] for name in ("input_center", "input_scale"))
         scaled = graph.cast(graph.add("Div", graph.add("Sub", features, center), scale), np.float32)
@@ -146,16 +146,16 @@ class Lens:
         return graph.add("Expand", rows[None, :, None], n)
 
     def outputs(self, model: _core.Model, columns: Columns, prefix: str) -> str:
-        """Ask a network, each target by itself or all at once, for parameters (n, horizon, n_targets, p)."""
+        """Parameters (n, horizon, n_targets, p) that a network forecasts, for each target alone or all together."""
         graph, config = self.graph, self.config
         p, horizon, k = n_parameters(config["distribution"]), config["horizon"], config["n_targets"]
         if config["channels"] == "independent":
-            y = self._ways(model, self._each_target(columns), columns.n_rows, 1, prefix)
+            y = self._network_and_skip(model, self._each_target(columns), columns.n_rows, 1, prefix)
             y = graph.transpose(graph.reshape(y, -1, k, horizon, p), 0, 2, 1, 3)
         else:
             parts = [columns.targets, columns.features, columns.indicator]
             x = graph.concat([part for part in parts if part is not None], 2)
-            y = self._ways(model, x, columns.n_rows, k, prefix)
+            y = self._network_and_skip(model, x, columns.n_rows, k, prefix)
         return self._parameters(graph.cast(y, np.float64), columns.center, columns.scale)
 
     def _each_target(self, columns: Columns) -> str:
@@ -170,29 +170,29 @@ class Lens:
             parts.append(graph.reshape(graph.transpose(columns.indicator, 0, 2, 1), -1, n_rows, 1))
         return graph.concat(parts, 2)
 
-    def _ways(self, model: _core.Model, x: str, n_rows: int, k: int, prefix: str) -> str:
-        """Network and line: (n, horizon, k, p), scaled."""
+    def _network_and_skip(self, model: _core.Model, x: str, n_rows: int, k: int, prefix: str) -> str:
+        """Network and linear skip connection: (n, horizon, k, p), scaled."""
         graph, config, weights = self.graph, self.config, model.parameters()
         p, horizon = n_parameters(config["distribution"]), config["horizon"]
         architecture, options = of_core(config)
-        network, ways = Network(graph, weights, prefix, config, n_rows // config["segment_length"]), []
+        network, parts = Network(graph, weights, prefix, config, n_rows // config["segment_length"]), []
         if architecture in NETWORKS:
             n_columns = config["segment_length"] * self._width(k)
             state = NETWORKS[architecture](network, graph.reshape(x, -1, network.n_steps, n_columns), **options)
-            ways.append(graph.reshape(network.linear(state, "fc"), -1, horizon, k, p))
+            parts.append(graph.reshape(network.linear(state, "fc"), -1, horizon, k, p))
         if config["linear_skip"]:
-            line = graph.reshape(self._line(network, x, k), -1, horizon, k, 1)
-            ways.append(graph.pad(line, [0] * 4, [0, 0, 0, p - 1], np.float32(0)))
-        return graph.total(ways)
+            skip = graph.reshape(self._linear_skip(network, x, k), -1, horizon, k, 1)
+            parts.append(graph.pad(skip, [0] * 4, [0, 0, 0, p - 1], np.float32(0)))
+        return graph.total(parts)
 
     def _width(self, k: int) -> int:
-        """Columns of an input with ``k`` targets."""
+        """The number of columns of an input with ``k`` targets."""
         shown = min(k, self.config["n_features"])
         indicator = self.config["indicator"] or self.config["n_known"] > 0
         return int(self.config["n_features"] - self.n_targets + shown * (2 if indicator else 1))
 
-    def _line(self, network: Network, x: str, k: int) -> str:
-        """The linear forecast (n, horizon, k), with that of what is known in advance."""
+    def _linear_skip(self, network: Network, x: str, k: int) -> str:
+        """The linear forecast (n, horizon, k), with the effect of covariates that are known in advance."""
         graph, size, n_known = self.graph, self.config["window_size"], self.config["n_known"]
         targets = graph.part(graph.part(x, 1, 0, size), 2, 0, k)
         effect = None
@@ -202,13 +202,13 @@ class Lens:
             change = graph.add("Sub", known, graph.part(known, 1, size - 1, size))
             effect = network.linear(change, "known")
             targets = graph.add("Sub", targets, graph.part(effect, 1, 0, size))
-        line = graph.transpose(network.linear(graph.transpose(targets, 0, 2, 1), "skip"), 0, 2, 1)
+        skip = graph.transpose(network.linear(graph.transpose(targets, 0, 2, 1), "skip"), 0, 2, 1)
         if effect is not None:
-            line = graph.add("Add", line, graph.part(effect, 1, size, size + self.config["horizon"]))
-        return line
+            skip = graph.add("Add", skip, graph.part(effect, 1, size, size + self.config["horizon"]))
+        return skip
 
     def _parameters(self, y: str, center: Any, scale: Any) -> str:
-        """Outputs (n, horizon, k, p) to what they say in the data's units, of the same shape."""
+        """Convert outputs (n, horizon, k, p) to parameters in the data's units, of the same shape."""
         graph, distribution = self.graph, self.config["distribution"]
         p = n_parameters(distribution)
         # one more axis, that of the parameters
@@ -234,7 +234,7 @@ class Lens:
         return graph.concat(parts, 3)
 
     def _ascending(self, first: str, steps: str, p: int) -> str:
-        """Quantiles: the one in the middle, and steps down and up from there."""
+        """Quantiles: the middle one, and positive differences from one to the next."""
         graph, middle, axis = self.graph, p // 2, np.int64(3)
         parts = [first]
         if middle:
@@ -252,9 +252,9 @@ class _Levels:
     Attributes
     ----------
     shown : str
-        Missing values replaced by the last known, or the first; 0 where there is none.
+        Missing values are replaced by the last known value before, or else the first one; 0 if none is known.
     first : str or None
-        Row of the first that is known, or window_size: (n, 1, k); None: nothing is missing.
+        The row of the first known value, or window_size: (n, 1, k). None: no value is missing.
     """
 
     def __init__(
@@ -270,7 +270,7 @@ class _Levels:
         rows = np.arange(size)[:, None]
         last, reach = graph.add("Where", missing, np.int64(-1), rows), 1
         while reach < size:
-            # the greatest of twice as many rows up to each
+            # the maximum over twice as many rows up to each row
             earlier = graph.pad(graph.part(last, 1, 0, size - reach), [0, reach, 0], [0, 0, 0], np.int64(-1))
             last, reach = graph.add("Max", last, earlier), 2 * reach
         none_yet = graph.add("Less", last, np.int64(0))
@@ -280,7 +280,7 @@ class _Levels:
         return graph.add("Where", graph.add("IsNaN", shown), np.float64(0), shown), first
 
     def of(self, n_rows: int) -> tuple[Any, Any]:
-        """Centre and scale that the first rows give."""
+        """Centre and scale of the first ``n_rows`` rows."""
         graph, (center, scale) = self.graph, self.of_all
         if self.config["normalize"] is None:
             return center, scale

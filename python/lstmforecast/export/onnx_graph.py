@@ -1,4 +1,4 @@
-"""A graph of ONNX's operators, written node by node; importing this module imports onnx."""
+"""Builds a graph of ONNX operators, node by node; importing this module imports onnx."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ OPSET, IR_VERSION = 18, 8
 
 
 class Graph:
-    """Nodes in the order in which they compute; values go by their names.
+    """Nodes in the order of computation; values are referred to by name.
 
     Parameters
     ----------
     outer : Graph or None
-        The graph around a loop's body, whose values and constants the body reads.
+        For the body of a loop: the graph around it, whose values and constants it reads.
     """
 
     def __init__(self, outer: Graph | None = None) -> None:
@@ -31,17 +31,17 @@ class Graph:
         self._counts: dict[str, int] = {} if outer is None else outer._counts
 
     def name(self, prefix: str) -> str:
-        """A name that nothing has yet."""
+        """A new name."""
         self._counts[prefix] = self._counts.get(prefix, 0) + 1
         return f"{prefix}_{self._counts[prefix]}"
 
     def add(self, operator: str, *inputs: Any, **attributes: Any) -> str:
-        """Append a node with one output, and name that; inputs that are no names are constants."""
+        """Append a node with one output; returns its name. Inputs that aren't names are constants."""
         [output] = self.add_many(operator, 1, *inputs, **attributes)
         return output
 
     def add_many(self, operator: str, n_outputs: int, *inputs: Any, **attributes: Any) -> list[str]:
-        """Append a node with several outputs."""
+        """Append a node with several outputs; returns their names."""
         name = self.name(operator)
         outputs = [name if i == 0 else f"{name}:{i}" for i in range(n_outputs)]
         names = [each if isinstance(each, str) else self.constant(each) for each in inputs]
@@ -49,7 +49,7 @@ class Graph:
         return outputs
 
     def constant(self, values: ArrayLike, name: str | None = None) -> str:
-        """Keep an array in the file; equal ones once."""
+        """Add an array to the file, equal ones only once; returns its name."""
         array: NDArray[Any] = np.asarray(values)
         array = array.astype(object) if array.dtype.kind == "U" else array
         content = repr(array.tolist()).encode() if array.dtype == object else array.tobytes()
@@ -60,31 +60,31 @@ class Graph:
         return self._known[key]
 
     def cast(self, x: str, dtype: type[np.generic]) -> str:
-        """Numbers of another type."""
+        """Convert to another type."""
         return self.add("Cast", x, to=helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))
 
     def reshape(self, x: str, *shape: int) -> str:
-        """Of another shape; -1 is what is left."""
+        """Reshape; -1 stands for the remaining dimension."""
         return self.add("Reshape", x, np.array(shape))
 
     def transpose(self, x: str, *axes: int) -> str:
-        """With axes in another order."""
+        """Permute the axes."""
         return self.add("Transpose", x, perm=axes)
 
     def part(self, x: str, axis: int, start: int, end: int) -> str:
-        """From ``start`` up to ``end`` along an axis."""
+        """Slice from ``start`` up to ``end`` along an axis."""
         return self.add("Slice", x, np.array([start]), np.array([end]), np.array([axis]))
 
     def concat(self, values: Sequence[str], axis: int) -> str:
-        """One after the other along an axis."""
+        """Concatenate along an axis."""
         return values[0] if len(values) == 1 else self.add("Concat", *values, axis=axis)
 
     def pad(self, x: str, before: Sequence[int], after: Sequence[int], value: Any) -> str:
-        """With a constant around it."""
+        """Pad with a constant."""
         return self.add("Pad", x, np.array([*before, *after]), value) if any([*before, *after]) else x
 
     def total(self, values: Sequence[str]) -> str:
-        """The sum of several."""
+        """Add several values."""
         result = values[0]
         for value in values[1:]:
             result = self.add("Add", result, value)
@@ -96,6 +96,6 @@ class Graph:
         return product if bias is None else self.add("Add", product, self.constant(bias, f"{name}.bias"))
 
     def to_proto(self, name: str) -> GraphProto:
-        """The graph with all constants, or a loop's body without, as they are those of the graph around it."""
+        """The graph with its constants; those of a loop's body are in the graph around it."""
         constants = list(self.constants.values()) if name != "body" else []
         return helper.make_graph(self.nodes, name, self.inputs, self.outputs, constants)

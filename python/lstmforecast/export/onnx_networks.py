@@ -1,7 +1,7 @@
-"""The layers of each network as nodes of ONNX: what `lstmforecast.export.pytorch_networks` is for PyTorch.
+"""The layers of each network as ONNX nodes, as `lstmforecast.export.pytorch_networks` has them for PyTorch.
 
-For each architecture, a function takes the steps of windows (n, steps, input_size) to what the head reads
-(n, state_size), with weights under the names of the state dict.
+For each architecture, a function computes the input of the head (n, state_size) from the steps of windows
+(n, steps, input_size), with weights under the names of the state dict.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Array = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Network:
-    """Where layers are written to, with what they are made of.
+    """The graph to which layers are added, their weights and their configuration.
 
     Attributes
     ----------
@@ -29,7 +29,7 @@ class Network:
     weights : mapping of str to ndarray
         Under the names of the state dict.
     prefix : str
-        Before the names of the weights in the file: one for each member of an ensemble.
+        Prefix of the weights' names in the file, different for each member of an ensemble.
     config : mapping
         The model's.
     n_steps : int
@@ -43,22 +43,22 @@ class Network:
     n_steps: int
 
     def linear(self, x: str, name: str) -> str:
-        """The ``torch.nn.Linear`` of a name."""
+        """The ``torch.nn.Linear`` of this name."""
         weight, bias = self.weights[f"{name}.weight"], self.weights.get(f"{name}.bias")
         return self.graph.linear(x, weight, bias, self.prefix + name)
 
     def norm(self, x: str, name: str) -> str:
-        """The ``torch.nn.LayerNorm`` of a name."""
+        """The ``torch.nn.LayerNorm`` of this name."""
         weight, bias = (self.constant(self.weights[f"{name}.{part}"], f"{name}.{part}") for part in ("weight", "bias"))
         return self.graph.add("LayerNormalization", x, weight, bias, axis=-1, epsilon=1e-5)
 
     def constant(self, array: Array, name: str) -> str:
-        """An array by its name in the file."""
+        """Add an array to the file under a name."""
         return self.graph.constant(array, self.prefix + name)
 
     def lstm(self, steps: str) -> tuple[str, str]:
-        """Steps first (steps, n, size) to outputs of the last layer (steps, directions, n, hidden_size), and its last
-        states (directions, n, hidden_size).
+        """All layers, of steps (steps, n, size): outputs (steps, directions, n, hidden_size) and last hidden states
+        (directions, n, hidden_size) of the last layer.
         """
         directions = ["", "_reverse"] if self.config["bidirectional"] else [""]
         x, outputs, states = steps, "", ""
@@ -85,7 +85,7 @@ class Network:
         return outputs, states
 
     def attention(self, queries: str, n_queries: int, x: str, name: str, n_heads: int, mask: Array | None) -> str:
-        """``torch.nn.MultiheadAttention`` of queries (n, n_queries, size) to steps (n, steps, size)."""
+        """``torch.nn.MultiheadAttention`` of queries (n, n_queries, size) over steps (n, steps, size)."""
         graph, weight = self.graph, self.weights[f"{name}.in_proj_weight"]
         bias, size = self.weights[f"{name}.in_proj_bias"], weight.shape[1]
         parts = zip(("query", "key", "value"), (queries, x, x), np.split(weight, 3), np.split(bias, 3), strict=True)
@@ -103,13 +103,13 @@ class Network:
 
 
 def reordered(gates: Array) -> Array:
-    """Rows of PyTorch's gates (input, forget, cell, output) in ONNX's order (input, output, forget, cell)."""
+    """Reorder rows from PyTorch's gates (input, forget, cell, output) to ONNX's (input, output, forget, cell)."""
     i, f, g, o = np.split(gates, 4)
     return np.concatenate([i, o, f, g])
 
 
 def last_state(network: Network, steps: str) -> str:
-    """What the last layer knows after all steps, in each direction."""
+    """The last hidden state of the last layer, in each direction."""
     return _state_of(network, network.graph.transpose(steps, 1, 0, 2))
 
 
@@ -123,7 +123,7 @@ def _state_size(network: Network) -> int:
 
 
 def attended_state(network: Network, steps: str, num_heads: int) -> str:
-    """The last step after the attention."""
+    """The last step of the attention layer's output."""
     graph, size = network.graph, _state_size(network)
     outputs, _ = network.lstm(graph.transpose(steps, 1, 0, 2))
     outputs = graph.reshape(graph.transpose(outputs, 2, 0, 1, 3), -1, network.n_steps, size)
@@ -133,7 +133,7 @@ def attended_state(network: Network, steps: str, num_heads: int) -> str:
 
 
 def convolved_state(network: Network, steps: str, kernel_sizes: list[int], out_channels: int) -> str:
-    """The last state of the LSTM after the convolutions."""
+    """The last hidden state of the LSTM after the convolutions."""
     graph = network.graph
     x = graph.transpose(steps, 0, 2, 1)
     for i, size in enumerate(kernel_sizes):
@@ -145,7 +145,7 @@ def convolved_state(network: Network, steps: str, kernel_sizes: list[int], out_c
 
 
 def encoded_state(network: Network, steps: str, num_heads: int, dim_feedforward: int, causal: bool) -> str:
-    """The last step that leaves the encoder."""
+    """The encoder's output at the last step."""
     graph, n_steps, size = network.graph, network.n_steps, network.config["hidden_size"]
     x = graph.add("Add", network.linear(steps, "embedding"), positions(n_steps, size))
     mask = np.triu(np.full((n_steps, n_steps), -np.inf, np.float32), 1) if causal else None
@@ -161,7 +161,7 @@ def encoded_state(network: Network, steps: str, num_heads: int, dim_feedforward:
 
 
 def positions(steps: int, size: int) -> Array:
-    """Sines in even places and cosines in odd ones, of growing length (Vaswani et al. 2017): (steps, size)."""
+    """Positional encoding: sines at even and cosines at odd positions (Vaswani et al. 2017): (steps, size)."""
     units = np.arange(size)
     powers = (units // 2 * 2 / size).astype(np.float32).astype(np.float64)
     angles = np.arange(steps, dtype=np.float64)[:, None] / 10_000**powers

@@ -1,4 +1,4 @@
-"""What stands in a model file: weights, scalers, history and learned arrays as tensors, everything else as words."""
+"""The contents of a model file: weights, scalers, history and learned arrays as tensors, all else as metadata."""
 
 from __future__ import annotations
 
@@ -29,40 +29,40 @@ from lstmforecast.fitting.parameters import SCALERS
 Arrays = dict[str, NDArray[Any]]
 _SCALER, _HISTORY, _STATE, _DETECTOR = "scaler.", "history.", "state.", "detector."
 _COLUMNS = ("epoch", "train_loss", "val_loss", "learning_rate", "grad_norm", "seconds")
-# A file is data: it names no other files and contains no objects.
+# Parameters that can name other files or be objects: not kept, or only as plain values.
 _NOT_SAVED = ("callbacks", "checkpoint", "pretrained", "random_state", "scaler")
 _NOT_READ = ("callbacks", "checkpoint", "pretrained")
 _MOST_THREADS = 1024
 
 
 class ModelFile(NamedTuple):
-    """Tensors and words of one file.
+    """Tensors and metadata of one file.
 
     Parameters
     ----------
     tensors : dict of str to ndarray
-    words : dict of str to str
-        Of which all but the name of the estimator are JSON.
+    metadata : dict of str to str
+        JSON, except for the name of the estimator.
     """
 
     tensors: Arrays
-    words: dict[str, str]
+    metadata: dict[str, str]
 
     @property
     def estimator(self) -> str:
         """The public name of the class that builds itself from this file."""
-        # a detector's file is that of its forecaster, and more
-        return "LSTMAnomalyDetector" if "detector" in self.words else self.words["estimator"]
+        # the file of a detector is that of its forecaster with additions
+        return "LSTMAnomalyDetector" if "detector" in self.metadata else self.metadata["estimator"]
 
     @property
     def quantized(self) -> str | None:
-        """What weights are rounded to."""
-        quantized = self.words.get("quantized")
+        """The type that weights are rounded to."""
+        quantized = self.metadata.get("quantized")
         require(quantized in (None, *DTYPES), f"weights of {quantized}")
         return quantized
 
     def below(self, prefix: str) -> Arrays:
-        """The tensors whose names begin with a prefix, without it."""
+        """The tensors whose names begin with a prefix, under their names without it."""
         return {name.removeprefix(prefix): each for name, each in self.tensors.items() if name.startswith(prefix)}
 
     def weights(self) -> Arrays:
@@ -72,10 +72,10 @@ class ModelFile(NamedTuple):
 
     def parameters(self) -> dict[str, Any]:
         """The estimator's parameters, for its constructor."""
-        saved = read_json(self.words["parameters"])
+        saved = read_json(self.metadata["parameters"])
         parameters = {name: value for name, value in saved.items() if name not in _NOT_READ}
         check_seed(parameters)
-        # as many threads as a file says: a system that can't start them ends the process
+        # the process ends if the system can't start as many threads as a file asks for
         n_threads = parameters.get("n_threads")
         if n_threads is not None and not is_count(n_threads, 1, _MOST_THREADS):
             raise ValueError(f"n_threads of {n_threads!r}")
@@ -91,13 +91,13 @@ class ModelFile(NamedTuple):
         """The outcome of the training, as the core returns it."""
         history = self.below(_HISTORY)
         columns = {name: history[name] for name in _COLUMNS}
-        training = {"pretrained": None, "frozen": []} | read_json(self.words["training"])
+        training = {"pretrained": None, "frozen": []} | read_json(self.metadata["training"])
         check_training(training, columns)
         return training | {"history": columns}
 
     def network(self) -> _core.Model | Ensemble:
-        """The network, or several, with weights and scalers."""
-        config = cast("ModelConfig", read_config(self.words["model"]))
+        """The network or ensemble, with weights and scalers."""
+        config = cast("ModelConfig", read_config(self.metadata["model"]))
         scalers, weights = self.below(_SCALER), self.weights()
         is_int8 = self.quantized == "int8"
         if n_members(weights):
@@ -109,66 +109,66 @@ class ModelFile(NamedTuple):
 
     def character_network(self) -> _core.CharModel:
         """The network of a text model."""
-        config = read_config(self.words["model"])
+        config = read_config(self.metadata["model"])
         model = _core.CharModel.restore(cast("TextModelConfig", config), self.weights())
         check_config(config, model.config)
         return model
 
     def state(self) -> tuple[Arrays, dict[str, Any]]:
-        """What the estimator has learned besides its network: arrays and values."""
-        return unpack_state(self.below(_STATE)), read_json(self.words["state"])
+        """Arrays and values that the estimator has learned, besides its network."""
+        return unpack_state(self.below(_STATE)), read_json(self.metadata["state"])
 
     def with_network(
         self, model: _core.Model | Ensemble, quantized: str | None, arrays: Arrays, values: dict[str, Any]
     ) -> ModelFile:
-        """With weights and scalers, rounded if they are, and what was learned besides; see `state`."""
+        """Add weights, rounded if they are quantised, scalers, and the arrays and values of `state`."""
         weights: Arrays = dict(model.parameters())
         if quantized is not None:
             arrays = pack_state(arrays, quantized, model.config["distribution"])
             weights = pack(weights, quantized)
         scalers = {_SCALER + name: array for name, array in model.scalers().items()}
         state = {_STATE + name: np.ascontiguousarray(array) for name, array in arrays.items()}
-        words = {"model": json.dumps(model.config), "state": json.dumps(values)}
+        metadata = {"model": json.dumps(model.config), "state": json.dumps(values)}
         if quantized is not None:
-            words["quantized"] = quantized
-        return ModelFile(self.tensors | weights | scalers | state, self.words | words)
+            metadata["quantized"] = quantized
+        return ModelFile(self.tensors | weights | scalers | state, self.metadata | metadata)
 
     def with_character_network(self, model: _core.CharModel) -> ModelFile:
-        """With the weights of a text model."""
-        return ModelFile(self.tensors | model.parameters(), self.words | {"model": json.dumps(model.config)})
+        """Add the weights of a text model."""
+        return ModelFile(self.tensors | model.parameters(), self.metadata | {"model": json.dumps(model.config)})
 
     def detector(self) -> tuple[Arrays, dict[str, Any], dict[str, Any]]:
-        """What is a detector's own, besides its forecaster: arrays, parameters and values."""
-        # scores of which nothing is known yet are NaN
-        state, parameters = read_json(self.words["detector_state"], nan=True), read_json(self.words["detector"])
+        """Arrays, parameters and values of a detector, besides its forecaster."""
+        # scores that are not known yet are NaN
+        state, parameters = read_json(self.metadata["detector_state"], nan=True), read_json(self.metadata["detector"])
         check_seed(parameters)
         return self.below(_DETECTOR), parameters, state
 
     def with_detector(self, arrays: Arrays, parameters: dict[str, Any], values: dict[str, Any]) -> ModelFile:
-        """A forecaster's file, with what is the detector's own."""
+        """Add arrays, parameters and values of a detector to the file of its forecaster."""
         tensors = {_DETECTOR + name: np.ascontiguousarray(array) for name, array in arrays.items()}
-        words = {"detector": json.dumps(parameters), "detector_state": json.dumps(values)}
-        return ModelFile(self.tensors | tensors, self.words | words)
+        metadata = {"detector": json.dumps(parameters), "detector_state": json.dumps(values)}
+        return ModelFile(self.tensors | tensors, self.metadata | metadata)
 
 
 def begin_file(
     estimator: str, parameters: Mapping[str, Any], history: pd.DataFrame, training: Mapping[str, Any]
 ) -> ModelFile:
-    """A file with the name of the class, its parameters and the outcome of the training, but no network yet."""
+    """Make a file with the name of the class, its parameters and the outcome of the training; without a network."""
     tensors: Arrays = {_HISTORY + str(name): column.to_numpy() for name, column in history.items()}
-    words = {"parameters": json.dumps(savable_parameters(parameters)), "training": json.dumps(training)}
-    return ModelFile(tensors, {"estimator": estimator} | words)
+    metadata = {"parameters": json.dumps(savable_parameters(parameters)), "training": json.dumps(training)}
+    return ModelFile(tensors, {"estimator": estimator} | metadata)
 
 
 def read_weights(path: str | Path) -> Arrays:
-    """The weights alone that a file of `save` holds, under PyTorch's names; FormatError and OSError as of `load`."""
+    """The weights in a file of `save`, under PyTorch's names; errors are those of `load`."""
     return ModelFile(*_core.read_file(path)).weights()
 
 
 def check_seed(parameters: dict[str, Any]) -> None:
-    """Raise a ValueError for a ``random_state`` that is no integer."""
+    """Raise a ValueError for a ``random_state`` that isn't an integer."""
     if not isinstance(parameters.get("random_state"), int | None):
-        raise ValueError("a random_state that is no integer")
+        raise ValueError("a random_state that isn't an integer")
 
 
 def savable_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The bridge to PyTorch; importing this module imports torch."""
+"""Networks as modules of PyTorch; importing this module imports torch."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from lstmforecast.fitting.ensemble import Ensemble
 
 
 def to_torch(model: _core.Model | Ensemble, transform: str | None = None) -> nn.Module:
-    """A module that computes what the model computes, in the data's units."""
+    """A module that computes the same as the model, in the data's units."""
     if transform == "log":
         return logarithmic(to_torch(model), model.config)
     if isinstance(model, Ensemble):
@@ -37,17 +37,17 @@ class Mean(nn.Module):
         self.members = nn.ModuleList(members)
 
     def forward(self, windows: Tensor) -> Tensor:
-        """As each of them."""
+        """Average the outputs."""
         return torch.stack([member(windows) for member in self.members]).mean(0)
 
 
 def logarithmic(module: nn.Module, config: ModelConfig) -> nn.Module:
-    """Put a module between the logarithm of 1 plus targets and its inverse, its state dict as it was.
+    """Apply the logarithm of 1 plus targets before a module and its inverse after it; the state dict stays the same.
 
     Raises
     ------
     ValueError
-        For parameters that the inverse would make another distribution's.
+        For a distribution whose parameters can't be transformed back.
     """
     if not isinstance(config["distribution"], dict | None):
         raise ValueError(
@@ -68,15 +68,15 @@ def _undo_logarithm(_module: nn.Module, _inputs: tuple[Tensor], forecast: Tensor
 
 
 class LSTMModule(nn.Module):
-    """Layers of `pytorch_networks` and ``nn.Linear`` named ``fc``, between the scalers of the data; beside
-    them, with ``linear_skip``, an ``nn.Linear`` named ``skip`` and, for what is known in advance, ``known``, or these.
+    """The network with its scalers: layers of `pytorch_networks` and an ``nn.Linear`` named ``fc``, except for
+    ``"linear"``; with ``linear_skip`` an ``nn.Linear`` named ``skip`` and, for known features, one named ``known``.
 
     Parameters
     ----------
     config : dict
         A model's configuration.
     scalers : dict
-        A model's scalers; kept as buffers outside of the state dict.
+        A model's scalers, which become buffers that are not in the state dict.
     """
 
     def __init__(self, config: ModelConfig, scalers: dict[str, NDArray[Any]]) -> None:
@@ -104,10 +104,10 @@ class LSTMModule(nn.Module):
             self.register_buffer(name, torch.from_numpy(values), persistent=False)
 
     def forward(self, windows: Tensor) -> Tensor:
-        """Windows (n, window_size, n_features) to forecasts, or a classifier's logits, (n, horizon, n_targets).
+        """Forecast (n, horizon, n_targets) from windows (n, window_size, n_features); for a classifier, logits.
 
-        Where something is known in advance, the rows of the horizon follow those of the window. A distribution's
-        parameters are a fourth dimension. NaN is a missing value.
+        If features are known in advance, the rows of the horizon follow those of the window. The parameters of a
+        distribution are a fourth dimension. NaN is a missing value.
         """
         n_targets, size = self.config["n_targets"], self.config["window_size"]
         n_first = self.config["segment_length"] if self.config["supervision"] == "every" else size
@@ -116,7 +116,7 @@ class LSTMModule(nn.Module):
         own = (self.input_center[:n_targets], self.input_scale[:n_targets])
         if self.config["normalize"] is not None:
             own = self.level(shown[:, :n_first], missing[:, :n_first])
-        # before anything is known, the network sees the first value of the rows that give the level, or else the center
+        # rows before the first known value get that value, if it is among the rows of the level, or else the centre
         rows = torch.arange(size, device=windows.device)[:, None]
         targets = torch.where((rows < first) & (first >= n_first), 0.0, (shown - own[0]) / own[1]).float()
         features = windows[..., n_targets:]
@@ -144,7 +144,7 @@ class LSTMModule(nn.Module):
         return center, scale
 
     def padded(self, columns: list[Tensor]) -> list[Tensor]:
-        """The rows of the future: nothing of targets, what is known of features, all missing; up to whole segments."""
+        """Add rows of the horizon, up to whole segments: targets are missing, features 0 unless known in advance."""
         if not self.config["n_known"]:
             return columns
         length = self.config["segment_length"]
@@ -158,11 +158,11 @@ class LSTMModule(nn.Module):
         ]
 
     def channel(self, inputs: list[Tensor], at: int) -> Tensor:
-        """The columns of one target, with those that are none."""
+        """The columns of one target, and all features."""
         return torch.cat([x if i == 1 else x[..., at : at + 1] for i, x in enumerate(inputs)], dim=-1)
 
     def network(self, x: Tensor, n_targets: int) -> Tensor:
-        """Inputs (n, rows, columns) to outputs (n, horizon, n_targets, n_parameters), both scaled."""
+        """Compute scaled outputs (n, horizon, n_targets, n_parameters) from scaled inputs (n, rows, columns)."""
         outputs = []
         if self.fc is not None:
             _, read = NETWORKS[self.architecture]
@@ -170,11 +170,11 @@ class LSTMModule(nn.Module):
             outputs.append(self.fc(state).reshape(len(x), self.config["horizon"], n_targets, -1))
         if self.skip is not None:
             n_outputs = n_parameters(self.config["distribution"])
-            outputs.append(nn.functional.pad(self.line(x, n_targets)[..., None], (0, n_outputs - 1)))
+            outputs.append(nn.functional.pad(self.linear_skip(x, n_targets)[..., None], (0, n_outputs - 1)))
         return torch.stack(outputs).sum(0)
 
-    def line(self, x: Tensor, n_targets: int) -> Tensor:
-        """The linear forecast (n, horizon, n_targets), that of what is known in advance included."""
+    def linear_skip(self, x: Tensor, n_targets: int) -> Tensor:
+        """The linear forecast (n, horizon, n_targets), with the effect of features that are known in advance."""
         assert self.skip is not None
         size, horizon = self.config["window_size"], self.config["horizon"]
         targets = x[:, :size, :n_targets]
@@ -188,8 +188,9 @@ class LSTMModule(nn.Module):
 
 
 def carried(targets: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Targets (n, window_size, k) with missing values replaced by the last known, or the first; where they were; and
-    the row of the first that is known (n, 1, k), or window_size.
+    """Replace missing values in targets (n, window_size, k) by the last known value before, or else the first one.
+
+    Also returns which values were missing, and the row of the first known value (n, 1, k), or window_size.
     """
     missing = targets.isnan()
     rows = torch.arange(targets.shape[1], device=targets.device)[:, None].expand_as(targets)
@@ -200,7 +201,7 @@ def carried(targets: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def parameters(y: Tensor, distribution: Any, center: Tensor, scale: Tensor) -> Tensor:
-    """Outputs (n, horizon, k, n_parameters) to what they say in the data's units; points lose the last dimension."""
+    """Convert outputs (n, horizon, k, n_parameters) to the data's units; points lose the last dimension."""
     first = y[..., 0]
     positive = nn.functional.softplus(y[..., 1:], threshold=40)
     if distribution is None:

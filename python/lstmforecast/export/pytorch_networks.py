@@ -1,6 +1,6 @@
 """The layers of each network as modules of `torch.nn`; importing this module imports torch.
 
-For each architecture, a function adds the layers to a module under the names of the state dict and tells how many
+For each architecture, a function adds the layers to a module under the names of the state dict and returns how many
 numbers the head reads, and another takes the steps of windows (n, steps, input_size) to these numbers (n, state_size).
 """
 
@@ -29,13 +29,13 @@ def add_lstm(module: nn.Module, config: ModelConfig, input_size: int) -> int:
 
 
 def last_state(module: Any, steps: Tensor) -> Tensor:
-    """What the last layer knows after all steps, in each direction."""
+    """The last hidden state of the last layer, in each direction."""
     _, (state, _) = module.lstm(steps)
     return torch.cat([state[-2], state[-1]], dim=-1) if module.lstm.bidirectional else state[-1]
 
 
 def add_attention(module: nn.Module, config: ModelConfig, input_size: int, num_heads: int) -> int:
-    """``lstm``, ``attention`` of its outputs to each other, ``norm`` of the sum of both."""
+    """``lstm``, ``attention`` over its outputs, ``norm`` of the sum of both."""
     size = add_lstm(module, config, input_size)
     module.attention = nn.MultiheadAttention(size, num_heads, config["dropout"], batch_first=True)
     module.norm = nn.LayerNorm(size)
@@ -44,7 +44,7 @@ def add_attention(module: nn.Module, config: ModelConfig, input_size: int, num_h
 
 
 def attended_state(module: Any, steps: Tensor) -> Tensor:
-    """The last step after the attention: no other query is needed."""
+    """The last step of the attention layer's output: no other query is needed."""
     outputs, _ = module.lstm(steps)
     last = outputs[:, -1:]
     attended, _ = module.attention(last, outputs, outputs, need_weights=False)
@@ -63,11 +63,11 @@ def add_cnn_lstm(
 
 
 def convolved_state(module: Any, steps: Tensor) -> Tensor:
-    """The last state of the LSTM after the convolutions, which keep the number of steps."""
+    """The last hidden state of the LSTM after the convolutions, which keep the number of steps."""
     x = steps.transpose(1, 2)
     for conv in module.conv:
         more = conv.kernel_size[0] - 1
-        # padding="same", which warns where the kernel is even
+        # as padding="same", which warns for even kernels
         x = module.dropout(conv(nn.functional.pad(x, (more // 2, more - more // 2))).relu())
     return last_state(module, x.transpose(1, 2))
 
@@ -94,15 +94,15 @@ def add_transformer(
 
 
 def positions(steps: int, size: int) -> Tensor:
-    """Sines in even places and cosines in odd ones, of growing length (Vaswani et al. 2017): (steps, size)."""
+    """Positional encoding: sines at even and cosines at odd positions (Vaswani et al. 2017): (steps, size)."""
     units = torch.arange(size)
     angles = torch.arange(steps, dtype=torch.float64)[:, None] / 10_000 ** (units // 2 * 2 / size).double()
     return torch.where(units % 2 == 0, angles.sin(), angles.cos()).float()
 
 
 def encoded_state(module: Any, steps: Tensor) -> Tensor:
-    """The last step that leaves the encoder."""
-    # told, or PyTorch would look into the mask to find out, which an export can't
+    """The encoder's output at the last step."""
+    # given, as PyTorch would otherwise read the mask, which an export can't
     is_causal = module.mask is not None
     embedded = module.embedding(steps) + module.positions
     encoded: Tensor = module.encoder(embedded, mask=module.mask, is_causal=is_causal)

@@ -29,13 +29,13 @@ class CharModule(nn.Module):
     def forward(
         self, symbols: Tensor, state: tuple[Tensor, Tensor] | None = None
     ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        """Places in the vocabulary (n, steps) to logits (n, steps, n_characters), and the state after them."""
+        """Compute logits (n, steps, n_characters) and the new state from indices into the vocabulary (n, steps)."""
         outputs, state = self.lstm(self.embedding(symbols), state)
         return self.fc(self.dropout(outputs)), state
 
 
 def to_torch(model: _core.CharModel) -> nn.Module:
-    """A module that computes what the model computes."""
+    """A module that computes the same as the model."""
     module = CharModule(model.config)
     module.load_state_dict(model.state_dict())
     return module.eval()

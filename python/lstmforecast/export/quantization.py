@@ -19,7 +19,7 @@ Single = NDArray[np.float32]
 
 DTYPES = ("int8", "bf16")
 SCALE = ".scale"
-# Between a name and that: errors are in units of their series.
+# Added to a name before that suffix if errors are divided by the spread of their series.
 IN_UNITS = ".in_units"
 # The code of an unknown value.
 _MISSING = -128
@@ -39,7 +39,7 @@ def quantized(model: _core.Model | Ensemble, dtype: str) -> _core.Model | Ensemb
 
 
 def pack(weights: Mapping[str, Single], dtype: str) -> dict[str, NDArray[Any]]:
-    """Weights as in a file: matrices as integers with a scale for each row, or as bfloat16; biases as they are."""
+    """Round weights for a file: matrices to integers with a scale for each row, or to bfloat16; biases stay."""
     packed: dict[str, NDArray[Any]] = {}
     for name, weight in weights.items():
         if weight.ndim < 2:
@@ -54,7 +54,7 @@ def pack(weights: Mapping[str, Single], dtype: str) -> dict[str, NDArray[Any]]:
 
 
 def unpack(packed: Mapping[str, NDArray[Any]]) -> dict[str, Single]:
-    """The weights that `pack` wrote, or others as they are."""
+    """The weights that `pack` wrote; other weights stay as they are."""
     weights: dict[str, Single] = {}
     for name, array in packed.items():
         if array.dtype == np.int8:
@@ -78,8 +78,9 @@ def scales_of(weight: Single) -> Single:
 
 
 def to_integers(weight: Single, scale: Single, *, diffuse: bool) -> NDArray[np.int8]:
-    """Round to multiples of the scale of a row, to the nearest or, with ``diffuse``, by error diffusion: no sum of
-    weights from the first on is off by more than half of one, so that errors cancel for inputs that change slowly.
+    """Round to multiples of the scale of a row: to the nearest or, with ``diffuse``, by error diffusion.
+
+    Each sum of the first weights is then off by at most half a scale: errors cancel for inputs that change slowly.
     """
     steps = weight / scale.reshape(-1, *[1] * (weight.ndim - 1))
     if not diffuse:
@@ -93,19 +94,19 @@ def to_integers(weight: Single, scale: Single, *, diffuse: bool) -> NDArray[np.i
 
 
 def to_bfloat16(values: Single) -> NDArray[np.uint16]:
-    """The upper half of single precision, rounded to the nearest, to even where two are."""
+    """The upper 16 bits of single precision, rounded to the nearest, ties to even."""
     bits = np.ascontiguousarray(values, np.float32).view(np.uint32).astype(np.uint64)
     rounded = ((bits + 0x7FFF + (bits >> 16 & 1)) >> 16).astype(np.uint16)
     return np.where(np.isnan(values), np.uint16(0x7FC0), rounded)
 
 
 def from_bfloat16(halves: NDArray[np.uint16]) -> Single:
-    """As single precision, which is exact."""
+    """Convert to single precision, exactly."""
     return (halves.astype(np.uint32) << 16).view(np.float32)
 
 
 def pack_state(tensors: Mapping[str, NDArray[Any]], dtype: str, distribution: Any) -> dict[str, NDArray[Any]]:
-    """The fitted arrays besides the network, with the errors for intervals in as many bits as weights.
+    """The fitted arrays besides the network, with the errors for intervals rounded as weights are.
 
     For quantiles, their distances from the truth replace both. Parameters of other distributions, and the true values,
     are not rounded.
@@ -118,11 +119,11 @@ def pack_state(tensors: Mapping[str, NDArray[Any]], dtype: str, distribution: An
         name, errors = "parameters", packed["parameters"] - errors[..., np.newaxis]
     if dtype == "bf16":
         return packed | {name: to_bfloat16(errors)}
-    if (units := tensors.get("spreads")) is None:
+    if (spreads := tensors.get("spreads")) is None:
         codes, largest = to_squares(errors)
         return packed | {name: codes, name + SCALE: largest}
-    # series of all sizes side by side: what is a hundredth of one's errors is all of another's
-    codes, largest = to_squares((errors / _beside(units, errors)).astype(np.float32))
+    # one scale for series of different sizes would round the errors of small ones to 0
+    codes, largest = to_squares((errors / _beside(spreads, errors)).astype(np.float32))
     return packed | {name: codes, name + IN_UNITS + SCALE: largest}
 
 
@@ -142,10 +143,10 @@ def unpack_state(packed: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
                 raise ValueError(f"errors of shape {codes.shape} with the largest of shape {largest.shape}")
             errors = from_squares(codes, largest)
             if in_units:
-                units = tensors["spreads"]
-                if units.shape != (codes.shape[0], codes.shape[2]):
-                    raise ValueError(f"errors of shape {codes.shape} with units of shape {units.shape}")
-                errors = (errors * _beside(units, errors)).astype(np.float32)
+                spreads = tensors["spreads"]
+                if spreads.shape != (codes.shape[0], codes.shape[2]):
+                    raise ValueError(f"errors of shape {codes.shape} with spreads of shape {spreads.shape}")
+                errors = (errors * _beside(spreads, errors)).astype(np.float32)
         tensors[name] = errors
         if name == "parameters":
             missing = np.isnan(errors[..., 0])
@@ -154,19 +155,19 @@ def unpack_state(packed: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
     return tensors
 
 
-def _beside(units: NDArray[np.float64], errors: NDArray[Any]) -> NDArray[np.float64]:
-    """Units of the windows of a panel (n, k), in the dimensions of errors (n, horizon, k, ...).
+def _beside(spreads: NDArray[np.float64], errors: NDArray[Any]) -> NDArray[np.float64]:
+    """The spreads (n, k) of a panel in the dimensions of errors (n, horizon, k, ...), rounded to powers of two.
 
-    They are powers of two, by which errors are divided and multiplied without rounding.
+    Division and multiplication by powers of two do not round errors.
     """
-    beside: NDArray[np.float64] = np.expand_dims(np.exp2(np.round(np.log2(units))), (1, *range(3, errors.ndim)))
+    beside: NDArray[np.float64] = np.expand_dims(np.exp2(np.round(np.log2(spreads))), (1, *range(3, errors.ndim)))
     return beside
 
 
 def to_squares(errors: Single) -> tuple[NDArray[np.int8], Single]:
     """Errors (n, horizon, k, ...) as signed squares of 127ths, and the largest of each step and variable.
 
-    Finer for small ones, off by less than a hundredth of the largest, in the same order.
+    The rounding error is smaller for small errors, below a hundredth of the largest; the order stays the same.
     """
     sizes = np.abs(errors)
     axes = (0, *range(3, errors.ndim))

@@ -1,4 +1,4 @@
-"""``save`` and ``load``: one safetensors file for one fitted estimator, of whatever class. No pickle, no code."""
+"""``save`` and ``load``: one safetensors file for a fitted estimator of any class, without pickled objects."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lstmforecast.export.persistence import ModelFile
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-# What Python, pandas and NumPy raise for values that make no sense to them.
+# Exceptions of Python, pandas and NumPy for invalid values.
 _WRONG = (
     ArithmeticError,
     AssertionError,
@@ -28,19 +28,19 @@ _WRONG = (
     ValueError,
     pd.errors.InvalidIndexError,
 )
-# Characters of what is wrong with a file that a message repeats, and of one word of it.
+# Characters of an error that a message repeats, and of one word in it.
 _MOST_REPEATED, _LONGEST_WORD = 200, 60
 
 
 class Saved:
-    """`save` and `load` for an estimator that says what its file holds, and builds itself from a file."""
+    """`save` and `load` for an estimator with `_pack` and `_unpack`."""
 
     def save(self, path: str | Path) -> None:
         """Write the fitted estimator to one safetensors file: weights, scalers, parameters and what `predict` needs.
 
         The file is written under a temporary name first, then renamed. A ``scaler`` or ``forecaster`` given as an
-        object is kept as what it has learned; ``callbacks``, ``checkpoint``, ``pretrained`` and a ``random_state`` that
-        is not an integer are not kept: a file names no other place.
+        object is kept as what it has learned. ``callbacks``, ``checkpoint``, ``pretrained`` and a ``random_state`` that
+        is not an integer are not kept.
 
         Parameters
         ----------
@@ -65,7 +65,7 @@ class Saved:
                 f"expected parameters that go with what was fitted, got others, changed since ({_brief(error)}): "
                 "fit again before save"
             ) from error
-        _core.write_file(path, file.tensors, file.words)
+        _core.write_file(path, file.tensors, file.metadata)
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
@@ -94,7 +94,7 @@ class Saved:
         return estimator
 
     def _pack(self) -> ModelFile:
-        """What a file of this estimator holds."""
+        """The file of this estimator."""
         raise NotImplementedError
 
     @classmethod
@@ -152,7 +152,7 @@ def _estimator_of(file: ModelFile) -> Any:
 
 
 def _brief(error: BaseException) -> str:
-    """What is wrong, in one line of at most so many characters."""
+    """The error in one line of limited length."""
     words = [word if len(word) <= _LONGEST_WORD else f"{word[:_LONGEST_WORD]}..." for word in str(error).split()]
     text = " ".join([f"{type(error).__name__}:", *words])
     return text if len(text) <= _MOST_REPEATED else f"{text[:_MOST_REPEATED]}..."

@@ -89,7 +89,7 @@ def check_checkpoint(checkpoint: Any) -> None:
 
 
 def as_options(checkpoint: Any) -> CheckpointOptions | None:
-    """What the core takes."""
+    """The core's options."""
     if checkpoint is None:
         return None
     if not isinstance(checkpoint, Checkpoint):
@@ -105,7 +105,7 @@ def as_options(checkpoint: Any) -> CheckpointOptions | None:
 
 
 def of_member(options: CheckpointOptions | None, i: int) -> CheckpointOptions | None:
-    """Those of one network of an ensemble."""
+    """The options for one network of an ensemble."""
     return None if options is None else {**options, "folder": str(Path(options["folder"]) / MEMBER.format(i))}
 
 

@@ -1,4 +1,4 @@
-"""What the parameters of a predicted distribution mean, in the user's units: quantiles, means, probabilities."""
+"""Quantiles, means and probabilities of predicted distributions, from their parameters, in the user's units."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from lstmforecast.contract import core_options
 
-# What the configuration of a model holds; None: a point forecast.
+# As in the configuration of a model; None: a point forecast.
 Distribution = core_options.Distribution | None
 
 N_PARAMETERS = {"normal": 2, "student_t": 3, "negative_binomial": 2}
 
 
 def n_parameters(distribution: Distribution) -> int:
-    """How many parameters each predicted value has.
+    """The number of parameters of each predicted value.
 
     Parameters
     ----------
@@ -60,8 +60,8 @@ def quantile(distribution: Distribution, parameters: ArrayLike, level: ArrayLike
     Returns
     -------
     ndarray of shape (...)
-        Of quantiles, what lies between on a straight line, and the outermost beyond them; a point forecast whatever the
-        level.
+        Between predicted quantiles by linear interpolation, beyond them the outermost one. A point forecast is the same
+        for all levels.
 
     Examples
     --------
@@ -80,14 +80,14 @@ def quantile(distribution: Distribution, parameters: ArrayLike, level: ArrayLike
 
 
 def whole(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Counts with which a corrected quantile says the same: the next whole number below, and nothing below 0.
+    """Round quantiles of counts down to whole numbers from 0, which have the same probability below them.
 
     Examples
     --------
     >>> whole(np.array([-1.0, 2.7, 3.0]))
     array([0., 2., 3.])
     """
-    # single precision may have left a whole number a little below itself
+    # in single precision, a whole number may come out slightly smaller
     return np.maximum(np.floor(values + 1e-3), 0)
 
 
@@ -118,7 +118,7 @@ def mean(distribution: Distribution, parameters: ArrayLike) -> NDArray[np.float6
 def from_middle(
     distribution: Distribution, values: NDArray[np.float64], parameters: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Values and parameters on a scale whose 0 is the middle quantile or the location; counts stay what they are.
+    """Subtract the middle quantile or the location from values and parameters; counts stay as they are.
 
     Parameters
     ----------
@@ -160,13 +160,13 @@ def probability(distribution: Distribution, parameters: ArrayLike, value: ArrayL
     Returns
     -------
     ndarray of shape (...)
-        Between quantiles on a straight line, and no less and no more than the outermost levels; of counts, with half
-        the probability of the value itself (the mid-distribution function: Parzen 2004).
+        Between predicted quantiles by linear interpolation, beyond them the outermost level; for counts, with half the
+        probability of the value itself (the mid-distribution function: Parzen 2004).
 
     Raises
     ------
     ValueError
-        If the distribution is None: a point forecast knows no probabilities.
+        If the distribution is None: a point forecast has no probabilities.
 
     Examples
     --------
@@ -195,7 +195,7 @@ def _checked(distribution: Distribution, parameters: ArrayLike) -> NDArray[np.fl
 
 def _frozen(name: str, parameters: NDArray[np.float64]) -> Any:
     """SciPy's distribution with these parameters."""
-    # takes longer to import than the rest of the package
+    # imported here, because it takes longer than the rest of the package
     from scipy import stats
 
     if name == "normal":
@@ -209,13 +209,13 @@ def _frozen(name: str, parameters: NDArray[np.float64]) -> Any:
 def _between_quantiles(
     level: NDArray[np.float64], quantiles: NDArray[np.float64], levels: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    # the outermost quantiles hold as far as 0 and 1
+    # the outermost quantiles are used up to the levels 0 and 1
     ends = np.concatenate([[0.0], levels, [1.0]])
     padded = np.concatenate([quantiles[..., :1], quantiles, quantiles[..., -1:]], axis=-1)
     at = np.clip(np.searchsorted(ends, level, side="right") - 1, 0, len(levels))
     lower, upper = _pick(padded, at), _pick(padded, at + 1)
     weight = np.clip((level - ends[at]) / (ends[at + 1] - ends[at]), 0, 1)
-    # a difference that was rounded up must not lead past the next quantile
+    # rounding must not lead beyond the next quantile
     return np.asarray(np.minimum(lower + weight * (upper - lower), upper), np.float64)
 
 
@@ -226,13 +226,13 @@ def _between_levels(
     at = np.clip((quantiles <= value[..., None]).sum(axis=-1) - 1, 0, last)
     after = np.minimum(at + 1, last)
     lower, gap = _pick(quantiles, at), _pick(quantiles, after) - _pick(quantiles, at)
-    # without a gap the value lies outside all quantiles, and the outermost level is its answer
+    # a gap of 0: the value is outside of all quantiles and gets the outermost level
     weight = np.clip((value - lower) / np.where(gap == 0, 1, gap), 0, 1)
     return np.asarray(levels[at] + weight * (levels[after] - levels[at]), np.float64)
 
 
 def _pick(array: NDArray[np.float64], at: NDArray[np.intp]) -> NDArray[np.float64]:
-    """One entry of the last axis at each place, both sides broadcast."""
+    """One element of the last axis at each position; both arrays are broadcast."""
     shape = np.broadcast_shapes(array.shape[:-1], at.shape)
     whole = np.broadcast_to(array, (*shape, array.shape[-1]))
     return np.take_along_axis(whole, np.broadcast_to(at, shape)[..., None], axis=-1)[..., 0]

@@ -1,4 +1,4 @@
-"""Several networks that differ in their seeds, as one: their forecasts are averaged."""
+"""Ensembles: networks with different seeds, whose forecasts are averaged."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ PREFIX = "members."
 
 
 class Ensemble:
-    """What estimators ask of a `_core.Model`, answered by several.
+    """Several networks with the methods of one `_core.Model`.
 
     Parameters
     ----------
     members : list of _core.Model
-        Of the same configuration, their seeds aside. Their weights are named ``members.0.``, ``members.1.``, ...
+        Their configurations differ in the seed only. Their weights are named ``members.0.``, ``members.1.``, ...
     """
 
     def __init__(self, members: list[_core.Model]) -> None:
@@ -41,21 +41,21 @@ class Ensemble:
 
     @classmethod
     def build(cls, config: ModelConfig, n_members: int) -> Ensemble:
-        """Draw the weights of each from a seed of its own."""
+        """Initialise each network with its own seed."""
         return cls([_core.Model(config | {"seed": config["seed"] + i}) for i in range(n_members)])
 
     @classmethod
     def restore(
         cls, config: ModelConfig, parameters: Mapping[str, Any], scalers: Mapping[str, Array], int8: bool = False
     ) -> Ensemble:
-        """Build trained networks again of their weights; see `_core.Model.restore`."""
+        """Build trained networks from their weights; see `_core.Model.restore`."""
         each = enumerate(members_of(parameters))
         restored = _core.Model.restore
         return cls([restored(config | {"seed": config["seed"] + i}, own, scalers, int8) for i, own in each])
 
     @property
     def config(self) -> ModelConfig:
-        """That of the first."""
+        """The configuration of the first network."""
         return self.members[0].config
 
     @property
@@ -72,12 +72,12 @@ class Ensemble:
         scales: Array | None = None,
         processes: Processes | None = None,
     ) -> Outcome:
-        """Train all, side by side, each in an order of its own; see `_core.Model.fit_series`.
+        """Train all networks in parallel, each with its own order of batches; see `_core.Model.fit_series`.
 
-        The history is the mean of those of the members. ``on_epoch`` is told which of them (``estimator``) has finished
-        an epoch, and to return something true ends all trainings. ``processes`` is None: several trainings at once
-        would mix up what they tell each other. Where `joblib.parallel_config` names a backend of processes, they train
-        there, unless ``on_epoch`` is to be told.
+        The history is the mean over the networks. The record that ``on_epoch`` gets names the network (``estimator``);
+        a true value that it returns ends all trainings. ``processes`` must be None: the messages of several trainings
+        at once can't be told apart. With a process backend of `joblib.parallel_config`, networks train in its
+        processes, unless there is an ``on_epoch``.
         """
         assert processes is None
         run = _Run(on_epoch)
@@ -104,7 +104,7 @@ class Ensemble:
             pool.shutdown(cancel_futures=True)
         done = [i for i, training in enumerate(trainings) if not training.cancelled()]
         outcomes = [trainings[i].result() for i in done]
-        # one that an interrupt kept from beginning has learned nothing
+        # trainings that an interrupt cancelled before they began are left out
         self.members = [self.members[i] for i in done]
         return _mean_outcome(outcomes, interrupt)
 
@@ -147,11 +147,11 @@ class Ensemble:
         self._replace(state_dict, lambda model, own: model.load_state_dict(own))
 
     def scalers(self) -> dict[str, Array]:
-        """The scalers, which all share."""
+        """The scalers, equal for all networks."""
         return self.members[0].scalers()
 
     def load_scalers(self, scalers: Mapping[str, Array]) -> None:
-        """Replace the scalers of all."""
+        """Replace the scalers of all networks."""
         for model in self.members:
             model.load_scalers(dict(scalers))
 
@@ -179,21 +179,21 @@ class Ensemble:
 
 
 def n_members(named: Mapping[str, Any]) -> int:
-    """How many networks of an ensemble these are the weights of; 0: they are those of a network alone."""
+    """The number of networks in an ensemble with these weights; 0 for the weights of a single network."""
     return len({name.split(".")[1] for name in named if name.startswith(PREFIX)})
 
 
 def members_of(named: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The weights of each network of an ensemble, or those of a network alone, under the network's own names."""
+    """The weights of each network of an ensemble, or of a single network, under the network's own names."""
     starts = [f"{PREFIX}{i}." for i in range(n_members(named))] or [""]
     unknown = [name for name in named if not name.startswith(tuple(starts))]
     if unknown:
-        raise ValueError(f"expected the parameters of {len(starts)} networks, got {unknown[0]!r} beside them")
+        raise ValueError(f"expected the parameters of {len(starts)} networks, got also {unknown[0]!r}")
     return [{name.removeprefix(s): value for name, value in named.items() if name.startswith(s)} for s in starts]
 
 
 def _in_processes() -> bool:
-    """Whether the user has chosen a backend of other processes, and this isn't one of them already."""
+    """Whether the user has chosen a process backend of joblib, and this isn't one of its processes."""
     backend, _ = get_active_backend(prefer="threads")
     return not getattr(backend, "supports_sharedmem", False) and not backend.nesting_level
 
@@ -218,7 +218,7 @@ class _Run:
             with self._lock:
                 if self._ended or self._on_epoch is None:
                     return self._ended
-                # what is raised ends the others too
+                # an exception ends the other trainings too
                 self._ended = True
                 answer = self._on_epoch({**record, "estimator": estimator})
                 self._ended = answer is True
@@ -227,7 +227,7 @@ class _Run:
         return on_epoch
 
     def wait_for(self, trainings: list[Future[Outcome]]) -> KeyboardInterrupt | None:
-        """Wait for all; at Ctrl-C, for the epochs under way."""
+        """Wait for all trainings; after Ctrl-C, only until their current epochs end."""
         try:
             wait(trainings)
         except KeyboardInterrupt as interrupt:
@@ -237,7 +237,7 @@ class _Run:
 
 
 def _mean_outcome(outcomes: list[Outcome], interrupt: KeyboardInterrupt | None) -> Outcome:
-    # the first that failed says why all ended
+    # all trainings ended for the reason of the first that failed
     first = next((outcome for outcome in outcomes if outcome["error"] is not None), outcomes[0])
     n_epochs = min(outcome["n_epochs"] for outcome in outcomes)
     columns: list[dict[str, Any]] = [dict(outcome["history"]) for outcome in outcomes]

@@ -21,7 +21,7 @@ EXPECTED = "expected values of which the network can make a forecast"
 
 
 def farthest(windows: Array, center: Array, scale: Array) -> tuple[int, ...]:
-    """The place in windows (..., k) of what is farthest from the centres, in scales (k,); nan is passed over."""
+    """The position in windows (..., k) of the value farthest from the centres, in scales (k,); nan is ignored."""
     with np.errstate(over="ignore"):
         distances = np.nan_to_num(np.abs(windows / scale - center / scale), nan=-1.0, posinf=np.finfo(np.float64).max)
     return tuple(int(i) for i in np.unravel_index(int(distances.argmax()), distances.shape))

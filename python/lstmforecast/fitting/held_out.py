@@ -1,4 +1,4 @@
-"""Which rows of each series a forecaster's fit holds out, to judge epochs with and to measure errors on."""
+"""The rows of each series that a forecaster's fit holds out, for early stopping and for errors of intervals."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from lstmforecast.fitting.sizing import VALIDATION_FRACTION, held_out_of_panel, 
 
 @dataclass(frozen=True)
 class HeldOut:
-    """The split that a forecaster's parameters ask for; they are the attributes.
+    """The split by a forecaster's parameters, which are the attributes.
 
     Examples
     --------
@@ -36,7 +36,7 @@ class HeldOut:
         return cls(forecaster.horizon, stopping["patience"], stopping["validation_fraction"])
 
     def fraction(self, panel: Panel | None = None) -> float:
-        """The part of the rows (of each series of a panel) that is held out."""
+        """The fraction of the rows (of each series of a panel) that is held out."""
         if self.patience is None:
             return 0.0
         if self.validation_fraction is not None:
@@ -44,15 +44,15 @@ class HeldOut:
         return VALIDATION_FRACTION if panel is None else held_out_of_panel(panel.lengths, self.horizon)
 
     def training_rows(self, n_rows: int) -> int:
-        """How many of the rows of one series are trained on."""
+        """The number of training rows of one series."""
         return training_rows(n_rows, self.fraction())
 
     def first_rows(self, panel: Panel) -> list[int]:
-        """The first row held out of each series of a panel."""
+        """The first held-out row of each series of a panel."""
         return [_core.panel_split(int(n), self.fraction(panel), self.horizon)[1] for n in panel.lengths]
 
     def training_lengths(self, observations: Observations) -> NDArray[np.int64]:
-        """The rows of each series that are trained on: (n_series,)."""
+        """The numbers of training rows of each series: (n_series,)."""
         if isinstance(observations, Panel):
             return np.array(self.first_rows(observations))
         return np.array([self.training_rows(len(observations))])

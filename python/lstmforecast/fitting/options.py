@@ -1,4 +1,4 @@
-"""An estimator's parameters as the core takes them: the network's configuration, the training's options, the seed."""
+"""Converts an estimator's parameters for the core: configuration of the network, training options, seed."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def new_network(
     seed: int,
     **network: Unpack[ModelDefaults],
 ) -> _core.Model | Ensemble:
-    """An untrained network, or with ``warm_start`` one that begins with the weights of the ``present`` one."""
+    """An untrained network, or with ``warm_start`` one with the weights of the ``present`` one."""
     device, devices = parameters["device"], parameters["layer_devices"]
     config: ModelConfig = {
         "architecture": to_core(parameters),
@@ -121,7 +121,7 @@ def _optional(kind: Callable[[Any], Number], value: Any) -> Number | None:
 
 
 def _check_same(present: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
-    """Raise a ValueError for the first size in which the weights of before wouldn't fit."""
+    """Raise a ValueError for the first size for which the present weights don't fit."""
     names = [*_SAME, *(name for name in ("segment_length", "linear_skip", "channels") if name in wanted)]
     if present["linear_skip"]:
         names.append("window_size")

@@ -15,7 +15,7 @@ from lstmforecast.fitting.checkpoint import check_checkpoint
 SCALERS = ("standard", "minmax", "robust")
 # Steps that are forecast at a call, and paths that are drawn: more would take hours and all memory.
 MOST_STEPS = 10**6
-# Fits at a time, each in a thread of its own at least.
+# Fits at a time, each in at least one thread.
 MOST_JOBS = 1000
 
 

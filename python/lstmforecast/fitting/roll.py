@@ -1,4 +1,4 @@
-"""Forecasts of a trained network: from the ends of all series, from any row of them, and beyond its own horizon."""
+"""Forecasts of a trained network: from the ends of all series, from any row, and beyond the network's horizon."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lstmforecast.fitting.ensemble import Ensemble
 from lstmforecast.fitting.finite import require_finite_forecasts
 
 Array = NDArray[np.float64]
-# Windows in one call: those of many series are made batch by batch.
+# Windows in one call of the network.
 BATCH = 1024
 
 
@@ -67,9 +67,9 @@ def forecast_origins(
 
 
 def steps_read(config: Mapping[str, Any], steps: int) -> int:
-    """The steps whose known features the network reads to forecast so many: of all that it forecasts at once.
+    """The steps whose known features the network reads to forecast ``steps``: whole multiples of its horizon.
 
-    So its first forecasts are the same whatever more is asked for.
+    Its first forecasts are therefore the same for every number of steps.
     """
     horizon: int = config["horizon"]
     return -(-steps // horizon) * horizon if config["n_known"] else steps
@@ -90,7 +90,7 @@ def ends_of(model: _core.Model | Ensemble, dataset: Dataset, steps: int, X: Any)
 
 
 def first_inputs(model: _core.Model | Ensemble, windows: Array, future: Array) -> Array:
-    """Windows as the network reads them: with the features of the horizon where something is known of them."""
+    """Windows as the network reads them: with the features of the horizon, if some are known in advance."""
     config = model.config
     if not config["n_known"]:
         return windows
@@ -106,8 +106,8 @@ def roll(
     n_threads: int | None = None,
     scales: Array | None = None,
 ) -> Array:
-    """Forecast from windows (n, window_size, k + m), given the features of the future (n, steps, m), nan where unknown:
-    of all steps that are read (`steps_read`) where some are known.
+    """Forecast from windows (n, window_size, k + m) and the features of the steps ahead (n, steps, m), nan where
+    unknown; if some are known in advance, these are all steps that are read (`steps_read`).
 
     Steps beyond the horizon of the model are forecast from its own forecasts. Returns (n, steps, k, p).
     """
@@ -129,5 +129,5 @@ def roll(
 
 
 def parameters_of(forecast: Array) -> Array:
-    """A forecast (n, horizon, k) is the one parameter (n, horizon, k, 1) of a point."""
+    """Parameters (n, horizon, k, p): a point forecast (n, horizon, k) has one."""
     return forecast if forecast.ndim == 4 else forecast[..., np.newaxis]

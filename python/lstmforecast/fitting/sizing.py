@@ -1,4 +1,4 @@
-"""What size and season of the data decide: rows that the network sees, how it cuts them, rows held out, steps, loss."""
+"""Defaults that depend on the size and season of the data: window, segment, held-out rows, steps, loss."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from lstmforecast import _core
 # Seasons in a window.
 SEASONS = 14
 LONGEST = 336
-# Windows of more steps than this are cut coarser: what makes an LSTM slow is its number of steps.
+# Longer windows get longer segments: an LSTM's time grows with its number of steps.
 STEPS = 24
 VALIDATION_FRACTION = 0.2
 # Windows held out of all series of a panel: enough to choose an epoch and to calibrate intervals of 99 % with.
 HELD_OUT_WINDOWS = 500
 STEPS_PER_EPOCH = 20
 MOST_STEPS_PER_EPOCH = 200
-# Beyond so many rows the default window grows no more: where some suffice, more do.
+# The default window doesn't grow beyond so many rows: if some number of rows suffices there, every larger one does.
 _TRIED = 8 * LONGEST
-# Windows of a panel may be longer than its series, which are padded; beyond so many rows that is a mistake.
+# Windows of a panel may be longer than its series, which are padded, but only up to so many rows.
 _MOST_PADDED = 10_000
 # More than any series has.
 _MOST_ROWS = 2**60
-# Horizons up to so many seasons, or steps where no season is known, are near.
+# The longest horizons for which Huber's loss is the default: in seasons, and in steps where no season is known.
 NEAR_SEASONS = 4
 NEAR = 96
 
 
 def default_window_size(n_rows: int, horizon: int, season: int = 1) -> int:
-    """Choose the rows that the network sees: two weeks of days, or four horizons, but at most a quarter of the data.
+    """Choose the rows that the network reads: 14 seasons, or else four horizons, but at most a quarter of the data.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def default_window_size(n_rows: int, horizon: int, season: int = 1) -> int:
 
 
 def default_segment_length(window_size: int, season: int = 1) -> int:
-    """Choose the rows of a step: a season if the window has several whole ones, else what makes 4 to 24 steps, else 1.
+    """Choose the rows of a step: a season if the window has several whole ones, else so many that it has 4 to 24 steps.
 
     Examples
     --------
@@ -74,7 +74,7 @@ def default_segment_length(window_size: int, season: int = 1) -> int:
 
 
 def default_steps(n_windows: int, batch_size: int) -> int:
-    """Choose the steps of an epoch for so many windows of a panel: in 20 epochs some 15 passes, within bounds.
+    """Choose the steps of an epoch for so many windows of a panel: 20 epochs are about 15 passes, within bounds.
 
     Examples
     --------
@@ -85,8 +85,8 @@ def default_steps(n_windows: int, batch_size: int) -> int:
 
 
 def default_loss(horizon: int, season: int = 1) -> str:
-    """Choose the loss for one series: Huber's up to four seasons ahead, where great errors are accidents; beyond, where
-    errors are wide and lopsided, the squared error, which is least for the mean.
+    """Choose the loss for one series: Huber's up to four seasons ahead, where large errors are outliers; beyond, where
+    the distribution of errors is wide and skewed, the squared error, whose minimum is the mean.
 
     Examples
     --------
@@ -98,14 +98,14 @@ def default_loss(horizon: int, season: int = 1) -> str:
 
 
 def held_out_of_panel(lengths: NDArray[np.int64], horizon: int) -> float:
-    """Choose the part of each series that is held out: two horizons of many series, more of few.
+    """Choose the fraction of each series that is held out: two horizons for many series, more for few.
 
     Examples
     --------
     >>> held_out_of_panel(np.array([480] * 500), horizon=24), held_out_of_panel(np.array([480, 480]), horizon=24)
     (0.1, 0.2)
     """
-    # many series at one hour know little of other hours: a horizon of different origins at least
+    # windows of many series at one hour say little about other hours: at least a horizon of different origins
     wanted = horizon + max(horizon, -(-HELD_OUT_WINDOWS // len(lengths)))
     return min(VALIDATION_FRACTION, wanted / max(float(np.median(lengths)), 1.0))
 
@@ -125,7 +125,7 @@ def training_rows(n_rows: int, validation_fraction: float) -> int:
 
 
 def _fewest(suffice: Callable[[int], bool], start: int) -> int:
-    """The fewest rows from ``start`` on that suffice: the first ones are tried in turn, those after them by halves."""
+    """The smallest number from ``start`` on that suffices: the first ones are tried in turn, then by bisection."""
     low = start + _TRIED
     for n in range(start, low):
         if suffice(n):
@@ -140,7 +140,7 @@ def _fewest(suffice: Callable[[int], bool], start: int) -> int:
 
 
 class Sizes(NamedTuple):
-    """What decides about window and segment.
+    """The parameters on which window and segment depend.
 
     Parameters
     ----------
@@ -158,7 +158,7 @@ class Sizes(NamedTuple):
     season: int = 1
 
     def window(self, n_train: int) -> int:
-        """The window for so many rows to train on."""
+        """The window for so many training rows."""
         if self.window_size is not None:
             return self.window_size
         size = default_window_size(n_train, self.horizon, self.season)
@@ -191,8 +191,8 @@ class Sizes(NamedTuple):
         Raises
         ------
         ValueError
-            If the training rows hold no window with its horizon, or the rows held out no horizon; it says how many rows
-            would do.
+            If the training rows are fewer than a window and its horizon, or the held-out rows fewer than a horizon; the
+            message has the number of rows that is needed.
         """
 
         def window_of(n: int) -> int:

@@ -227,7 +227,7 @@ class LSTMAnomalyDetector(Saved, PlainParameters, DocLinkMixin, CallbackSupportM
         return self.score_samples(X) - self.offset_
 
     def predict(self, X: Any) -> NDArray[np.int64]:
-        """Tell anomalies from all other rows.
+        """Classify rows as anomalies or normal.
 
         Parameters
         ----------
@@ -242,7 +242,7 @@ class LSTMAnomalyDetector(Saved, PlainParameters, DocLinkMixin, CallbackSupportM
         return np.where(self.decision_function(X) < 0, -1, 1)
 
     def trace(self, X: Any) -> pd.DataFrame:
-        """Get all that the detector computes for each row, to draw or to explain it.
+        """Get the forecast, errors, score and threshold of each row, for plots and explanations.
 
         Parameters
         ----------
@@ -255,7 +255,7 @@ class LSTMAnomalyDetector(Saved, PlainParameters, DocLinkMixin, CallbackSupportM
             With the index of ``X``, in the time zone of `fit`. Columns of two levels: ``("value", name)``,
             ``("forecast", name)`` one step ahead and ``("error", name)``, smoothed and in usual errors, of each
             variable; ``score``, ``threshold`` (after ``contamination``), ``severity`` (their ratio) and ``anomaly``.
-            NaN where nothing is known.
+            NaN where unknown.
         """
         self._check_is_fitted()
         rows = self._read(X)
@@ -318,7 +318,7 @@ class LSTMAnomalyDetector(Saved, PlainParameters, DocLinkMixin, CallbackSupportM
             stream = self.stream_.copied()
             scored = stream.update(rows, DetectorTraining.of(plain_parameters(self)))
             self.stream_ = stream
-        # as `decision_function` computes it, to the bit
+        # the same operations as in `decision_function`, for the same bits
         return -(scored.severity() / abs(self.offset_)) * abs(self.offset_) - self.offset_
 
     @property
@@ -349,7 +349,7 @@ class LSTMAnomalyDetector(Saved, PlainParameters, DocLinkMixin, CallbackSupportM
         return hasattr(self, "offset_")
 
     def _check_is_fitted(self) -> None:
-        # scikit-learn's takes as long as a forecast
+        # scikit-learn's check takes as long as a forecast
         if not self.__sklearn_is_fitted__():
             check_is_fitted(self)
 
@@ -367,7 +367,7 @@ class LSTMAnomalyDetector(Saved, PlainParameters, DocLinkMixin, CallbackSupportM
 
     @classmethod
     def _unpack(cls, file: ModelFile) -> Self:
-        require(file.words["estimator"] == LSTMForecaster.__name__, "a detector without a forecaster")
+        require(file.metadata["estimator"] == LSTMForecaster.__name__, "a detector without a forecaster")
         forecaster = LSTMForecaster._unpack(file)
         arrays, parameters, values = file.detector()
         detector = cls(**detector_file.unpack_parameters(parameters))
@@ -380,6 +380,13 @@ class LSTMAnomalyDetector(Saved, PlainParameters, DocLinkMixin, CallbackSupportM
             detector.feature_names_in_ = np.array(detector.stream_.labels, dtype=object)
         detector_file.check(detector.stream_, detector.n_features_in_, detector.offset_, detector.refit_every)
         return detector
+
+    def __copy__(self) -> Self:
+        """A shallow copy, except that `update` of either doesn't change the other."""
+        copied = type(self).__new__(type(self))
+        state = self.__getstate__()
+        copied.__setstate__(state | {"stream_": self.stream_.copied()} if "stream_" in state else state)
+        return copied
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Read a pickle; in those of version 0.1 the parts of the stream are attributes of the detector."""

@@ -51,7 +51,7 @@ class PageHinkley:
         return cls(allowance, max(float(brentq(excess, 1e-3, 350 / allowance)) - 1.166, 0.1))
 
     def update(self, value: float) -> bool:
-        """Learn one value, and tell whether the mean has risen."""
+        """Learn one value; returns whether the mean has risen."""
         self.statistic = min(max(self.statistic + value - self.allowance, 0.0), 2 * self.threshold)
         return self.statistic > self.threshold
 
@@ -114,7 +114,7 @@ class Adwin:
         return sum(count * mean for count, mean, _ in self._buckets) / max(self.n, 1)
 
     def update(self, value: float) -> bool:
-        """Learn one value, and tell whether the window was cut."""
+        """Learn one value; returns whether the window was cut."""
         self._seen += 1
         self._buckets.append((1, float(value), 0.0))
         self._compress()

@@ -22,7 +22,7 @@ Values = dict[str, Any]
 
 
 def check_savable(index: pd.Index | None, labels: list[Any] | None) -> None:
-    """Raise a ValueError for names, times and frequencies that no file could keep, before anything is trained."""
+    """Raise a ValueError for names, times and frequencies that a file can't keep, before training."""
     for label in labels or ():
         pack_label(label)
     if index is not None:
@@ -104,5 +104,5 @@ def check(stream: OnlineDetector, n_features: int, offset: float, refit_every: i
     found = stream.irregularities
     counts = [*found.counts.values(), *found.rows.values()]
     words = all(isinstance(label, str) for label in found.first.values())
-    require(all(map(is_count, counts)) and words, "irregularities that can't be counted")
+    require(all(map(is_count, counts)) and words, "invalid counts of irregularities")
     repr(found.frame())

@@ -51,7 +51,7 @@ def read_at_fit(detector: Any, X: Any) -> Rows:
 def read_rows(detector: Any, X: Any, times: RowTimes, labels: Labels) -> Rows:
     """Read rows with the columns of `fit`, times in the time zone of `fit`."""
     X, index, origin = _time_index(X)
-    index = times.alike(index, localising(origin))
+    index = times.match_index(index, localising(origin))
     one_column = detector.n_features_in_ == 1
     if isinstance(X, pd.Series):
         X = X.to_frame(labels[0]) if X.name is None and labels is not None and one_column else X.to_frame()

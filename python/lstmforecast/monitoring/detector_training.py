@@ -1,4 +1,4 @@
-"""How a detector is fitted: the forecaster, then the monitor of its errors."""
+"""The fit of a detector: first the forecaster, then the monitor of its errors."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _USABLE: dict[str, tuple[Any, ...]] = {
 
 @dataclass(frozen=True)
 class DetectorTraining:
-    """The parameters of `LSTMAnomalyDetector` by which it is fitted, the first time and later.
+    """The parameters of `LSTMAnomalyDetector` for its fit and for refits.
 
     Attributes
     ----------
@@ -68,7 +68,7 @@ class DetectorTraining:
 
     @classmethod
     def of(cls, parameters: Mapping[str, Any]) -> DetectorTraining:
-        """Those of a detector's parameters that it is fitted by."""
+        """Select them from the parameters of a detector."""
         chosen = {name: parameters[name] for name in cls.__dataclass_fields__}
         return cls(**chosen | {"threshold": resolve(parameters["threshold"])})
 
@@ -88,7 +88,7 @@ class DetectorTraining:
         """Fit a forecaster to rows (n, k) of columns called ``names``, gaps interpolated.
 
         Also returns the rows for the monitor: from the first row at which each column has had a value, with their gaps,
-        but without those in the first window.
+        but with the gaps in the first window filled.
         """
         whole = pd.DataFrame(rows).ffill()
         if whole.isna().all(axis=0).any():
@@ -100,7 +100,7 @@ class DetectorTraining:
         if frequency is not None:
             filled.index = pd.date_range("2000-01-01", periods=len(filled), freq=frequency)
         forecaster.fit(filled if frequency is not None else filled.to_numpy())
-        # there are no forecasts that could fill the first window
+        # the first window is interpolated, as there are no forecasts for it
         rows = rows.copy()
         rows[: forecaster.window_size_] = filled.to_numpy()[: forecaster.window_size_]
         return forecaster, rows
@@ -113,8 +113,8 @@ class DetectorTraining:
             "clip": None if self.clip is None else float(self.clip),
         }
         n_train = HeldOut.of(forecaster).training_rows(len(rows))
-        seen = transformed(forecaster, rows)
-        return _core.Monitor.fit(network_of(forecaster), seen, config, n_train, forecaster.n_threads)[0]
+        rows = transformed(forecaster, rows)
+        return _core.Monitor.fit(network_of(forecaster), rows, config, n_train, forecaster.n_threads)[0]
 
 
 def check_parameters(parameters: Mapping[str, Any], n_rows: int) -> None:

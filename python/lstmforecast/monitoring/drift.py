@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import numbers
 from collections import deque
 from collections.abc import Hashable
@@ -23,6 +24,8 @@ from lstmforecast.monitoring.drift_errors import LEAST_BATCHES, ErrorTests
 from lstmforecast.monitoring.drift_inputs import CHECKS, Reference
 
 if TYPE_CHECKING:
+    from typing_extensions import Self
+
     from lstmforecast.estimators.forecaster import LSTMForecaster
 
 __all__ = ["DriftMonitor"]
@@ -190,6 +193,10 @@ class DriftMonitor(PlainParameters, DocLinkMixin, BaseEstimator):
         if forecaster.transform is None and calibration is not None and len(calibration) >= 2 * LEAST_BATCHES:
             errors = np.abs(calibration.errors).mean(axis=(1, 2))
         return cls(window, false_alarms).fit(pd.DataFrame(table, columns=names), errors)
+
+    def __copy__(self) -> Self:
+        # a shallow copy would share what `update` changes in place
+        return copy.deepcopy(self)
 
     @property
     def tests_errors(self) -> bool:

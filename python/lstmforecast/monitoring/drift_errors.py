@@ -34,10 +34,10 @@ class ErrorTests:
 
     def __init__(self, errors: Array, window: int, chance: float) -> None:
         self._sorted = np.sort(errors)
-        if len(errors) > 1000:  # quantiles are enough, and constant
+        if len(errors) > 1000:  # quantiles need constant memory
             self._sorted = np.quantile(errors, (np.arange(1000) + 0.5) / 1000)
         ranks = self.ranks(errors)
-        # 1.5 times: the tests add up the little autocorrelation that is left
+        # 1.5 times, as the tests sum up the remaining autocorrelation
         self.length = max(min(block_length(ranks) * 3 // 2, len(errors) // LEAST_BATCHES), 1)
         n_batches = len(errors) // self.length
         batches = ranks[: n_batches * self.length].reshape(n_batches, self.length).mean(axis=1)
@@ -61,7 +61,7 @@ class ErrorTests:
         return ranks
 
     def push(self, error: float) -> bool:
-        """Learn one error, and tell whether a batch is full and was tested."""
+        """Learn one error; returns whether a batch is full and was tested."""
         self._sum += float(self.ranks(np.array([error]))[0])
         self._count += 1
         if self._count < self.length:

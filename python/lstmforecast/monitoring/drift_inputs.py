@@ -36,10 +36,9 @@ class Distances(NamedTuple):
 class Reference:
     """The distribution of inputs, as shares of cells between quantiles, and the newest window of rows.
 
-    Autocorrelation makes windows differ more from the reference than independent rows would. How much is learned from
-    windows of the reference itself: their distances tell how many independent rows a window is worth (`n_ks`), by which
-    the distributions of both statistics are scaled. Where seasons make a window worth more than its rows, its number of
-    rows is used.
+    Autocorrelation makes windows differ more from the reference than independent rows would. Distances of windows of
+    the reference itself give the number of independent rows with the same variation (`n_ks`), which scales the
+    distributions of both statistics. Seasons can make it larger than the rows of a window, whose number is then used.
 
     Parameters
     ----------
@@ -92,7 +91,7 @@ class Reference:
         return Distances(np.abs(difference).max(axis=1), psi, (self.shares * difference**2).sum(axis=1))
 
     def thresholds(self, chance: float) -> tuple[Array, Array]:
-        """What KS and PSI exceed with probability ``chance`` without drift: two arrays of shape (k,)."""
+        """Thresholds that KS and PSI exceed with probability ``chance`` without drift: two arrays of shape (k,)."""
         from scipy import stats
 
         root = np.sqrt(self.n_ks)
@@ -105,7 +104,7 @@ class Reference:
         return np.add.reduceat(cells, self.bins, axis=1)
 
     def _calibrate(self, cells: NDArray[np.uint8]) -> None:
-        """Learn from windows of the reference how much windows differ from it by chance."""
+        """Estimate from windows of the reference how much windows differ from it by chance."""
         (n, _), window = cells.shape, self.window
         starts = range(0, n - window + 1, max(window // CHECKS, 1))
         counts = (
@@ -113,7 +112,7 @@ class Reference:
             for start in starts
         )
         _, psi, square = (np.array(column) for column in zip(*map(self.distances, counts), strict=True))
-        # windows of the reference are nearer to it than new ones: they are part of it
+        # windows of the reference are closer to it than new ones, as they are a part of it
         nearness = (1 - window / n) / (1 + window / n)
         below = np.cumsum(self.shares, axis=1)
         expected = (self.shares * below * (1 - below)).sum(axis=1)

@@ -1,4 +1,4 @@
-"""What `LSTMAnomalyDetector.fit` makes: a forecaster and a monitor that score the rows of a stream."""
+"""The fitted part of an `LSTMAnomalyDetector`: a forecaster and a monitor that score the rows of a stream."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Array = NDArray[np.float64]
 
 @dataclass
 class OnlineDetector:
-    """A fitted forecaster, the monitor of its errors, and what is known of the rows so far.
+    """A fitted forecaster, the monitor of its errors, and the state of the stream.
 
     Attributes
     ----------
@@ -42,7 +42,7 @@ class OnlineDetector:
     irregularities : Irregularities
         What was irregular in the rows so far.
     recent : list of ndarray of shape (n, k)
-        Rows kept for the next fit; empty where there will be none.
+        Rows kept for the next fit; empty without ``refit_every``.
     n_since_fit : int
         Rows since the last fit.
     """
@@ -68,7 +68,7 @@ class OnlineDetector:
         return cls(forecaster, monitor, rows.labels, times, frequency, irregularities, recent)
 
     def score(self, rows: Rows) -> tuple[ScoredRows, Irregularities]:
-        """Score rows without learning from them; also what was irregular in them.
+        """Score rows without learning from them; also returns their irregularities.
 
         Rows whose index continues after the newest row are taken as its continuation. All others are a series of their
         own, whose first window has no scores.
@@ -89,12 +89,12 @@ class OnlineDetector:
 
     def copied(self) -> OnlineDetector:
         """A copy that learns without changing this one."""
-        return replace(self, monitor=self.monitor.copy())
+        return replace(self, monitor=self.monitor.copy(), irregularities=copy.deepcopy(self.irregularities))
 
     def update(self, rows: Rows, training: DetectorTraining | None = None) -> ScoredRows:
         """Score the next rows and learn from them; with ``training``, refit after each ``refit_every`` rows.
 
-        After an error nothing has changed. With ``training`` some rows may have been learned: update a copy.
+        After an error nothing has changed, but with ``training`` some rows may have been learned: update a copy.
         """
         times, table, given, irregularities = self.times, rows.table, None, Irregularities()
         if rows.index is not None or np.isnan(table).any():
@@ -104,7 +104,7 @@ class OnlineDetector:
             scored = score_next(self.forecaster, self.monitor, table)
         else:
             scored = self._score_and_refit(table, training)
-        # nothing can fail from here on
+        # no errors are possible from here on
         self.times = times
         self.irregularities.merge(irregularities)
         return scored if given is None else scored.take(given)
@@ -124,7 +124,7 @@ class OnlineDetector:
 
     def _refit(self, training: DetectorTraining) -> None:
         rows = Rows(np.concatenate(self.recent)[-training.memory :], None, self.labels)
-        # as many steps ahead as before: the usual error of each step is known
+        # the same horizon as before, as the usual error of each of its steps is known
         forecaster, table = training.fit_forecaster(rows.table, self.frequency, rows.names, self.forecaster.horizon)
         # scores are in usual errors, so those of the old forecaster and of the new one can be compared
         self.monitor = training.fit_monitor(forecaster, table).with_scores_of(self.monitor)
@@ -132,7 +132,7 @@ class OnlineDetector:
 
 
 def _at_even_steps(times: RowTimes, rows: Rows) -> tuple[Array, NDArray[np.bool_], Irregularities]:
-    """The numbers with rows of NaN where rows are missing, which of them were given, and what was irregular.
+    """The rows, with NaN for missing ones, which of them were given, and the irregularities.
 
     ``times`` moves on to the last row.
     """

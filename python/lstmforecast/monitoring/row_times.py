@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pandas.tseries.frequencies import to_offset
 
 from lstmforecast.data.frequency import inferred
-from lstmforecast.data.index import Frequency, alias, alike, stamps_of
+from lstmforecast.data.index import Frequency, alias, match_index, stamps_of
 from lstmforecast.data.saved_labels import pack_index, unpack_index
 
 # Most rows inserted into a gap; windows are shorter.
@@ -108,10 +108,10 @@ class RowTimes:
         offset = inferred(index) if index.is_monotonic_increasing else None
         return alias(offset if offset is not None else to_offset(pd.Timedelta(self.step, unit=index.unit)))
 
-    def alike(self, index: pd.Index | None, localise: str) -> pd.Index | None:
+    def match_index(self, index: pd.Index | None, localise: str) -> pd.Index | None:
         """An index of newer rows in the time zone of the newest row; a TypeError if only one of them has a zone."""
         if isinstance(index, pd.DatetimeIndex) and isinstance(self.newest, pd.DatetimeIndex):
-            return alike(self.newest, index, "X", localise)
+            return match_index(self.newest, index, "X", localise)
         return index
 
     def follows(self, index: pd.Index | None) -> bool:
@@ -122,7 +122,7 @@ class RowTimes:
         return bool(0 < ahead <= self.step * (MOST_FILLED + 1))
 
     def read(self, index: pd.Index | None) -> tuple[NDArray[np.int64], Irregularities]:
-        """Move on to the last row of an index: the number of missing rows before each (n,), and what was irregular.
+        """Continue to the last row of an index; returns the missing rows before each row (n,), and irregularities.
 
         Raises
         ------

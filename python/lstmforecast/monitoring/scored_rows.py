@@ -23,7 +23,7 @@ ON_THRESHOLD = 1.0
 
 @dataclass(frozen=True)
 class ScoredRows:
-    """Scores of rows, with what they are made of; NaN where nothing is known.
+    """Scores of rows, with the forecasts and errors behind them; NaN where unknown.
 
     Attributes
     ----------
@@ -45,27 +45,27 @@ class ScoredRows:
 
     @classmethod
     def unknown(cls, n: int, n_columns: int) -> ScoredRows:
-        """``n`` rows of which nothing is known."""
+        """``n`` rows without scores."""
         flat, wide = np.full(n, np.nan), np.full((n, n_columns), np.nan)
         return cls(flat, flat, wide, wide)
 
     @classmethod
     def joined(cls, parts: Sequence[ScoredRows]) -> ScoredRows:
-        """The rows of all parts, one after the other."""
+        """Concatenate the rows of all parts."""
         if len(parts) == 1:
             return parts[0]
         return cls(*(np.concatenate(each) for each in zip(*map(_arrays, parts), strict=True)))
 
     def take(self, chosen: NDArray[np.bool_]) -> ScoredRows:
-        """Some of the rows."""
+        """Select rows."""
         return self if chosen.all() else ScoredRows(*(part[chosen] for part in _arrays(self)))
 
     def severity(self) -> Array:
-        """Scores as multiples of their thresholds; 0 where nothing is known."""
+        """Scores as multiples of their thresholds; 0 without a score."""
         return np.nan_to_num(self.scores / np.maximum(self.thresholds, LEAST_THRESHOLD), nan=0.0)
 
     def frame(self, rows: Rows, offset: float) -> pd.DataFrame:
-        """All that is known of the rows, as `LSTMAnomalyDetector.trace` returns it."""
+        """The table of `LSTMAnomalyDetector.trace`."""
         blocks = {"value": rows.table, "forecast": self.forecasts, "error": self.errors}
         columns: dict[tuple[Any, Any], Any] = {
             (kind, name): block[:, i] for kind, block in blocks.items() for i, name in enumerate(rows.names)

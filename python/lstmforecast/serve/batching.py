@@ -15,7 +15,7 @@ _SHORT = 0.001
 
 
 class Sized(Protocol):
-    """Work whose size is known."""
+    """Work of known size."""
 
     @property
     def n_windows(self) -> int:
@@ -31,7 +31,7 @@ Result = TypeVar("Result")
 
 
 class Batcher(Generic[Work, Result]):
-    """A bounded queue and one worker, which takes all that waits as one batch.
+    """A bounded queue and one worker, which takes all waiting requests as one batch.
 
     Batches are not delayed to make them larger. If the worker is idle, a batch starts at the next turn of the event
     loop; work that arrives while it runs becomes the next batch. The worker is a thread, or the event loop itself for
@@ -62,7 +62,7 @@ class Batcher(Generic[Work, Result]):
     def check_room(self) -> None:
         """Raise `Refused` with 503 if the queue is full."""
         if self.full:
-            sentence = f"expected at most {self._limits.waiting} requests waiting, got one more; come back in a second"
+            sentence = f"expected at most {self._limits.waiting} requests waiting, got one more; try again in a second"
             raise Refused(503, sentence, {"Retry-After": "1"})
 
     async def submit(self, work: Work) -> Result:

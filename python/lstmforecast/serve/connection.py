@@ -161,7 +161,7 @@ class Connection(HttpToolsProtocol):
             min(others, key=lambda pair: pair[0])[1].transport.abort()
         else:
             most = self._limits.connections
-            words = f"expected at most {most} connections, got one more; come back in a second"
+            words = f"expected at most {most} connections, got one more; try again in a second"
             self._refuse(Refused(503, words, {"retry-after": "1"}))
 
     def _check_time(self) -> None:

@@ -24,7 +24,7 @@ LONGEST_KEY = 100
 # The characters of a key or of the name of a series, for OpenAPI.
 NAME_PATTERN = r"^[^\u0000-\u001f\u007f-\u009f]*$"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-# What answers a request.
+# The models that can answer a request.
 Target = ServedModel | ServedSplit
 _NUMBERS = {int, float, type(None)}
 _WORDS = {dict: "an object", list: "an array", str: "a string", bool: "a boolean", type(None): "null"}

@@ -99,7 +99,7 @@ class ForecastRecorder:
             self._pool.submit(self._work)
 
     def _needed(self, answer: Answer) -> Answer:
-        """An answer without what won't be used: the log needs only the last time of a window, monitors all rows."""
+        """An answer with only the used parts: the log needs the last time of a window, monitors need all rows."""
         request = answer.request
         if request.model.name in self.monitors:
             return answer
@@ -118,7 +118,7 @@ class ForecastRecorder:
         except (OSError, asyncio.TimeoutError) as error:
             task.is_over = True
             LOGGER.warning("log not available", extra={"fields": {"reason": str(error) or "too slow"}})
-            got = "got one that is locked, full or too slow; come back later"
+            got = "got one that is locked, full or too slow; try again later"
             words = f"expected a log that is free within {PATIENCE:g} seconds, {got}"
             raise Refused(503, words, {"Retry-After": "5"}) from error
         finally:

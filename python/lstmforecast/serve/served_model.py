@@ -1,4 +1,4 @@
-"""A fitted forecaster in a server: what its requests must have, and forecasts from many windows in one call."""
+"""A fitted forecaster in a server: the checks of its requests, and forecasts from many windows in one call."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Prepared:
 
     @staticmethod
     def joined(parts: Sequence[Prepared]) -> Prepared:
-        """One with all windows."""
+        """Join the windows of several."""
         if len(parts) == 1:
             return parts[0]
         windows, future = (np.concatenate([getattr(part, name) for part in parts]) for name in ("windows", "future"))
@@ -78,7 +78,7 @@ class ServedModel:
     Raises
     ------
     NotFittedError, TypeError, ValueError
-        If the forecaster is not such.
+        If the forecaster isn't fitted, or can't be served.
     """
 
     def __init__(self, name: str, forecaster: LSTMForecaster, n_threads: int | None = None) -> None:
@@ -108,7 +108,7 @@ class ServedModel:
         self._distribution = forecaster.model_.config["distribution"]
         self.checked_coverages = lru_cache(_REMEMBERED)(self._check_coverages)
         self.corrections = lru_cache(_REMEMBERED)(self._make_corrections)
-        # of a forecast from one window, until it is measured
+        # an estimate of the time for one window, until it is measured
         self.seconds = 1.0
 
     @property
@@ -147,7 +147,7 @@ class ServedModel:
         return max(0.0, n / (n + 1) if self.is_panel else (n - 1) / (n + 1))
 
     def description(self) -> dict[str, Any]:
-        """What a client needs to know, for JSON."""
+        """The properties of the model for clients, for JSON."""
         observations = self._dataset.observations
         freq = observations.freq
         return {
@@ -197,7 +197,7 @@ class ServedModel:
         return tuple(coverages)
 
     def prepare(self, window: Window, steps: int) -> Prepared:
-        """Bring a window into the form that the network reads; a ValueError or TypeError for unusable data."""
+        """Convert a window to the network's input; a ValueError or TypeError for unusable data."""
         return self._prepare_plain(window, steps) or self._prepare_any(window, steps)
 
     def _prepare_plain(self, window: Window, steps: int) -> Prepared | None:
@@ -249,7 +249,7 @@ class ServedModel:
         return self._quantiles(parameters, coverages, error_scale)
 
     def _make_corrections(self, coverages: tuple[float, ...], steps: int) -> Array:
-        """What is added to point forecasts for their bounds: (n_levels, 1, steps, k)."""
+        """The corrections from point forecasts to their bounds: (n_levels, 1, steps, k)."""
         zero = np.zeros((1, steps, self.n_variables, 1))
         return self._quantiles(zero, coverages)
 

@@ -56,9 +56,9 @@ class Validation:
     deviation: Array
 
     @classmethod
-    def of(cls, seen: Dataset, data: tuple[Any, Any, Any, Any], folds: Folds, horizon: int) -> Validation:
+    def of(cls, dataset: Dataset, data: tuple[Any, Any, Any, Any], folds: Folds, horizon: int) -> Validation:
         """Check the folds against the data that were read."""
-        observations = seen.observations
+        observations = dataset.observations
         rolling = RollingOrigins.of(observations.lengths, folds, horizon)
         deviation = np.ones((observations.n_series, observations.n_columns))
         begins = np.cumsum(observations.lengths) - observations.lengths

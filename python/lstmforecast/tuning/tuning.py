@@ -133,17 +133,17 @@ def tune(
     data = (y, X, X_past, static)
     # interpolation would use values after a gap, as in a backtest
     missing = "ffill" if forecaster.missing == "interpolate" else forecaster.missing
-    seen = read_series(clone(forecaster).set_params(missing=missing), *data)
-    observations = seen.observations
+    dataset = read_series(clone(forecaster).set_params(missing=missing), *data)
+    observations = dataset.observations
     if metric not in (PANEL_SCORES if observations.is_panel else SCORES):
         raise ValueError(f"expected metric to be one of {PANEL_SCORES} (RMSSE for panels), got {metric!r}")
-    validation = Validation.of(seen, data, options, forecaster.horizon)
+    validation = Validation.of(dataset, data, options, forecaster.horizon)
     if space is None:
         season = season_length(observations.freq)
         space = default_space(forecaster, validation.n_before, season, observations.n_columns)
     check_space(space, forecaster)
     seed = None if random_state is None else draw_seed(random_state)
-    task = task_of(forecaster, seen, *task_details(options, metric))
+    task = task_of(forecaster, dataset, *task_details(options, metric))
     study = open_study(storage, study_name, sampler, pruner, seed, task)
     if forecaster.random_state is None:
         # with the same seed, trials do not differ by their random initial weights

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any
 
@@ -15,35 +15,35 @@ from numpy.typing import NDArray
 from lstmforecast.data.error_scale import ErrorScale, scale_from_errors
 from lstmforecast.fitting.distribution import from_middle, quantile
 
-# Windows that are kept: enough for a coverage of 99 %, few enough for any horizon, and six weeks of hours, so that
-# intervals adapt to the series.
+# Windows that are kept: enough for a coverage of 99 %, with little memory for any horizon. For hourly data they are six
+# weeks, so that intervals adapt to the series.
 MOST_WINDOWS = 1000
-# Of all series of a panel together.
+# Windows that are kept of all series of a panel together.
 MOST_OF_PANEL = 4000
 
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
-    """Split conformal prediction for each step and variable (Vovk et al. 2005; Lei et al. 2018), of points or of
-    quantiles (Romano et al. 2019), and adaptive where newer errors have been learned (Gibbs and Candès 2021).
+    """Split conformal prediction for each step and variable (Vovk et al. 2005; Lei et al. 2018), for point forecasts or
+    quantiles (Romano et al. 2019), adaptive to newer errors (Gibbs and Candès 2021).
 
-    Errors of one series keep their sign, those of a panel don't.
+    Errors of one series are signed; of a panel, their absolute values are used.
 
     Attributes
     ----------
     truth : ndarray of shape (n_windows, horizon, k)
-        True values in time order, minus the middle of the forecast: point, median quantile or location. Single
-        precision has digits for errors, but not for the level of the data. Counts are not shifted.
+        True values in time order, minus the middle of the forecast: point, median quantile or location. Errors can be
+        stored in single precision, the level of the data can't. Counts are not shifted.
     parameters : ndarray of shape (n_windows, horizon, k, p) or None
         Parameters of the forecast distributions, minus the middle.
     distribution : str, dict or None
-        Their kind; see `lstmforecast.fitting.distribution`.
+        The kind of distribution; see `lstmforecast.fitting.distribution`.
     spreads : ndarray of shape (n_windows, k) or None
         Divisors of the errors, by which the caller multiplies quantiles: the error scales of the series of a panel.
     rate : float
-        By how much a miss among newer errors shifts the level, a hit by a part of it; 0: not at all.
+        How much a newer error outside of its interval shifts the level; one inside shifts it less. 0: no shift.
     n_learned : int
-        How many of the windows, the last ones, were added by `update`.
+        The number of windows, the last ones, that `update` added.
     """
 
     truth: NDArray[np.float32]
@@ -55,7 +55,7 @@ class Calibration:
 
     @classmethod
     def of(cls, truth: NDArray[np.float64], forecast: NDArray[np.float64], **options: Any) -> Calibration:
-        """Keep truth and forecasts, points (n_windows, horizon, k) or parameters (n_windows, horizon, k, p)."""
+        """Make it from truth and forecasts: points (n_windows, horizon, k) or parameters (n_windows, horizon, k, p)."""
         distribution = options.get("distribution")
         if forecast.ndim == 3 or distribution is None:
             return cls(_single(truth - forecast.reshape(truth.shape)), **options)
@@ -67,18 +67,18 @@ class Calibration:
         cls,
         truth: NDArray[np.float64],
         forecast: NDArray[np.float64],
-        units: ErrorScale,
+        error_scale: ErrorScale,
         which: NDArray[np.int64],
         **options: Any,
     ) -> tuple[Calibration, ErrorScale]:
-        """The same for windows of the series ``which`` of a panel, and their units, as far as errors tell them."""
+        """Make it from windows of the series ``which`` of a panel; also corrects the error scale by the errors."""
         distribution = options.get("distribution")
         parameters = forecast if forecast.ndim == 4 else forecast[..., np.newaxis]
         sizes = np.abs(truth - quantile(distribution, parameters, 0.5)).mean(axis=1)
-        units = scale_from_errors(units, sizes, which)
-        pooled = units.are_pooled(which)
-        spreads = units.divisors(which[pooled])
-        return cls.of(truth[pooled], forecast[pooled], spreads=spreads, **options), units
+        error_scale = scale_from_errors(error_scale, sizes, which)
+        pooled = error_scale.are_pooled(which)
+        spreads = error_scale.divisors(which[pooled])
+        return cls.of(truth[pooled], forecast[pooled], spreads=spreads, **options), error_scale
 
     def extended(
         self, truth: NDArray[np.float64], forecast: NDArray[np.float64], spreads: NDArray[np.float64] | None = None
@@ -92,22 +92,26 @@ class Calibration:
         return replace(self, **joined, n_learned=min(self.n_learned + len(truth), len(joined["truth"])))
 
     def pack(self) -> dict[str, NDArray[Any]]:
-        """The arrays that a file keeps."""
+        """The arrays for a file."""
         arrays = {"truth": self.truth, "parameters": self.parameters, "spreads": self.spreads}
         kept: dict[str, NDArray[Any]] = {name: array for name, array in arrays.items() if array is not None}
         return kept | {"n_learned": np.array([self.n_learned])}
 
     @classmethod
     def unpack(cls, arrays: Mapping[str, NDArray[Any]], distribution: Any, rate: float) -> Calibration | None:
-        """The inverse of `pack`; None where there are no errors."""
+        """The inverse of `pack`; None without errors."""
         if "truth" not in arrays:
             return None
         errors = (arrays["truth"], arrays.get("parameters"), distribution, arrays.get("spreads"))
         return cls(*errors, rate, int(arrays["n_learned"][0]))
 
+    def __getstate__(self) -> dict[str, Any]:
+        # without caches, to which a forecast in another thread may add during pickling
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
     @property
     def most(self) -> int:
-        """How many windows are kept."""
+        """The largest number of windows that are kept."""
         return MOST_WINDOWS if self.spreads is None else MOST_OF_PANEL
 
     def __len__(self) -> int:
@@ -115,12 +119,12 @@ class Calibration:
 
     @property
     def errors(self) -> NDArray[np.float32]:
-        """Truth less forecast, or less the median of what was forecast: (n_windows, horizon, k)."""
+        """Truth minus forecast, or minus the median of its distribution: (n_windows, horizon, k)."""
         return self._errors(0.5)
 
     @cached_property
     def of_middles(self) -> Calibration:
-        """The same windows, as if points had been forecast: the medians."""
+        """The same windows with medians as point forecasts."""
         if self.parameters is None:
             return self
         errors = self.truth - quantile(self.distribution, self.parameters, 0.5)
@@ -133,23 +137,23 @@ class Calibration:
         return errors if self.spreads is None else _single(errors / self.spreads[:, np.newaxis])
 
     def quantile(self, level: float, wanted: str) -> NDArray[np.float64]:
-        """What to add to a forecast, or to its own quantile of this level, so that the truth is at most as high with at
-        least (below one half: at most) this probability.
+        """The correction of a point forecast, or of its quantile of this level.
+
+        The truth is at most their sum with at least (for levels under one half: at most) this probability.
 
         Parameters
         ----------
         level : float
             Between 0 and 1.
         wanted : str
-            What it is for, as messages say it.
+            The argument that asks for it, for messages.
 
         Returns
         -------
         ndarray of shape (horizon, k)
-            An error of the past: of n, in ascending order, the ceil((n + 1) * level)-th for levels from one half on
-            (with the finite-sample correction), and the mirror image below. In a panel it is the
-            ceil((n + 1) * (2 * level - 1))-th distance. Errors that were learned since have shifted the level, step by
-            step and variable by variable.
+            A past error: the ceil((n + 1) * level)-th smallest of n for levels from one half on (with the finite-sample
+            correction), and mirrored for levels below. In a panel it is the ceil((n + 1) * (2 * level - 1))-th smallest
+            absolute error. Newer errors shift the level, separately for each step and variable.
 
         Raises
         ------
@@ -163,14 +167,14 @@ class Calibration:
         if self.n_learned == 0 or self.rate == 0:
             found: NDArray[np.float64] = self._sorted(level)[_rank(share, len(self)) - 1].astype(np.float64)
             return side * found
-        # the other half stays to judge the first of them by
+        # at least half of the errors remain as the past of the first newer error
         return side * _adapted(self._scores(level), share, self.rate, min(self.n_learned, len(self) // 2))
 
     def _scores(self, level: float) -> NDArray[np.float32]:
-        """How far the truth was beyond the quantile of this level; in a panel, beyond it or its mirror image.
+        """The distance of the truth beyond the quantile of this level; in a panel, beyond it or its mirror image.
 
-        The windows of a panel are in the same few weeks. What all its series have in common there, above or below the
-        forecast, counts in both directions, because it will not be repeated in the next weeks.
+        All windows of a panel are in the same few weeks, in which errors of its series may have a common sign. They are
+        used in both directions, because the sign may be different in the next weeks.
         """
         if self.spreads is None:
             return self._errors(level) if level >= 0.5 else -self._errors(level)
@@ -178,7 +182,7 @@ class Calibration:
         return np.maximum(self._errors(upper), -self._errors(1 - upper))
 
     def _sorted(self, level: float) -> NDArray[np.float32]:
-        """The scores in ascending order: a backtest asks for twenty quantiles, again and again."""
+        """The scores in ascending order, cached: a backtest needs twenty quantiles many times."""
         key = (0.5 if self.parameters is None else max(level, 1 - level), self.spreads is None and level < 0.5)
         if key not in self._cache:
             self._cache[key] = np.sort(self._scores(level), axis=0)
@@ -190,21 +194,21 @@ class Calibration:
 
 
 def _single(values: NDArray[Any]) -> NDArray[np.float32]:
-    """Single precision; an error that is beyond it is as large as can be."""
+    """Convert to single precision; larger errors become its largest number."""
     most = np.finfo(np.float32).max
     single: NDArray[np.float32] = np.clip(values, -most, most).astype(np.float32)
     return single
 
 
-# The errors that the level is tried on are sorted anew after so many.
+# The past errors are sorted again after so many newer ones.
 _SORTED_ANEW = 50
 
 
 def _adapted(errors: NDArray[np.float32], level: float, rate: float, n_learned: int) -> NDArray[np.float64]:
-    """The quantile of errors (n, horizon, k) after adaptive conformal inference over the last of them.
+    """The quantile of errors (n, horizon, k) after adaptive conformal inference over the last ``n_learned``.
 
-    Each of these was judged by the quantile of those before it, at the level of then: a miss raises the level by
-    ``rate`` times ``level``, a hit lowers it by ``rate`` times what it lacks to 1.
+    Each of these is compared with the quantile of the errors before it, at the current level: if it is greater, the
+    current level rises by ``rate * level``, else it falls by ``rate * (1 - level)``.
     """
     n = len(errors)
     first = max(1, n - n_learned)
@@ -212,7 +216,7 @@ def _adapted(errors: NDArray[np.float32], level: float, rate: float, n_learned: 
     for start in range(first, n, _SORTED_ANEW):
         ascending = np.sort(errors[:start], axis=0)
         for error in errors[start : start + _SORTED_ANEW]:
-            # beyond all errors of the past lies a bound that can't be missed
+            # at level 1 the bound is infinite, and no error is greater
             missed = (error > _at_levels(ascending, levels)) & (levels < 1)
             levels += rate * (missed - (1 - level))
     return _at_levels(np.sort(errors, axis=0), levels)
@@ -227,7 +231,7 @@ def _at_levels(ascending: NDArray[np.float32], levels: NDArray[np.float64]) -> N
 
 
 def check_level(level: float, n: int, wanted: str, *, of_panel: bool) -> None:
-    """Raise a ValueError if ``n`` errors are too few for a quantile of this level, which is ``wanted`` for that.
+    """Raise a ValueError if ``n`` errors are too few for a quantile of this level; ``wanted`` is for the message.
 
     Examples
     --------
@@ -241,13 +245,13 @@ def check_level(level: float, n: int, wanted: str, *, of_panel: bool) -> None:
 
 
 def _share(level: float, *, of_panel: bool) -> float:
-    """The part of the scores that is at most as high as what a quantile of this level is corrected by."""
+    """The share of the scores that are at most as large as the correction of a quantile of this level."""
     return round(abs(2 * level - 1), 12) if of_panel else max(level, 1 - level)
 
 
 def _rank(share: float, n: int) -> int:
-    """Which of ``n`` errors, from 1 in ascending order, is that of a share, with the finite-sample correction."""
-    # rounded first: 0.95 * 20 is a little more than 19
+    """The rank, from 1, of a share among ``n`` ascending errors, with the finite-sample correction."""
+    # rounded first, as 0.95 * 20 is slightly more than 19
     return math.ceil(round((n + 1) * share, 9))
 
 
@@ -266,7 +270,7 @@ SIDES = ("lower", "upper")
 
 
 def levels_of(coverage: float) -> tuple[float, float]:
-    """The levels of the quantiles between which a coverage lies.
+    """The levels of the quantiles that bound an interval of this coverage.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Which forecasts are compared with the truth, and their errors, from which intervals are computed."""
+"""Chooses the forecasts that are compared with the truth, whose errors make intervals."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lstmforecast.fitting.held_out import HeldOut
 from lstmforecast.fitting.roll import forecast_origins
 from lstmforecast.uncertainty.calibration import MOST_OF_PANEL, MOST_WINDOWS, Calibration
 
-# The most windows of one step that are added: errors of many series at one time are alike, and must not replace all
+# The most windows that are added for one step: errors of many series at one time are similar, and must not replace all
 # others.
 MOST_OF_A_STEP = MOST_OF_PANEL // 20
 
@@ -40,8 +40,10 @@ def calibrate(
     options = {"distribution": model.config["distribution"], "rate": rate}
     if dataset.error_scale is None:
         return Calibration.of(dataset.values[rows], forecast, **options), dataset
-    calibration, units = Calibration.of_panel(dataset.values[rows], forecast, dataset.error_scale, which, **options)
-    return calibration, dataset.with_error_scale(units)
+    calibration, error_scale = Calibration.of_panel(
+        dataset.values[rows], forecast, dataset.error_scale, which, **options
+    )
+    return calibration, dataset.with_error_scale(error_scale)
 
 
 def held_out_places(held_out: HeldOut, observations: Observations) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -67,7 +69,7 @@ def held_out_places(held_out: HeldOut, observations: Observations) -> tuple[NDAr
 def _where_known(
     observations: Observations, which: NDArray[np.int64], origins: NDArray[np.int64], horizon: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The forecasts of which all ``horizon`` rows are known: values that were filled in don't count."""
+    """The forecasts of which all ``horizon`` rows are known; filled values don't count."""
     if observations.filled is None:
         return which, origins
     rows = observations.row_of(which, origins)[:, np.newaxis] + np.arange(horizon)
@@ -83,11 +85,11 @@ def with_newer_errors(
     newer: NDArray[np.int64],
     n_threads: int | None,
 ) -> Calibration:
-    """Add the errors of the forecasts whose last step is among the ``newer`` rows, the first of each series first, as
-    if the rows had come one by one.
+    """Add the errors of the forecasts whose last step is among the ``newer`` rows, in the order in
+    which single rows would add them.
     """
     observations, horizon = dataset.observations, calibration.truth.shape[1]
-    # a window may begin before a short series of a panel does
+    # a window may begin before the first row of a short series of a panel
     least = 1 if observations.is_panel else model.config["window_size"]
     which, origins = _judged_places(before, observations, newer, horizon, least)
     if dataset.error_scale is not None:

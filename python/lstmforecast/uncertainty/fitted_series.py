@@ -32,7 +32,7 @@ Array = NDArray[np.float64]
 class FittedSeries:
     """Network, data and errors of a fitted forecaster.
 
-    `fit` and `update` replace it as a whole, so that a forecast in another thread uses parts that belong together.
+    `fit` and `update` replace it as a whole, so that a forecast in another thread never mixes old and new parts.
 
     Attributes
     ----------
@@ -45,9 +45,9 @@ class FittedSeries:
     window_size : int
         Rows that the network reads.
     horizon : int
-        Steps of the training, forecast at once or one after the other.
+        Steps of the training, forecast all at once or recursively.
     n_rows : int
-        Number of rows so far, including those that aren't kept.
+        Number of rows so far, including dropped ones.
     """
 
     model: _core.Model | Ensemble
@@ -67,7 +67,7 @@ class FittedSeries:
         horizon: int,
         n_rows: int,
     ) -> FittedSeries:
-        """Keep the last rows only; forecasts that end in the newest one can still be judged when the next comes."""
+        """Keep the last rows only, including windows of forecasts whose errors later rows will give."""
         return cls(model, dataset.tail(window_size + horizon - 1), calibration, window_size, horizon, n_rows)
 
     @property
@@ -100,7 +100,7 @@ class FittedSeries:
         Raises
         ------
         TypeError, ValueError
-            If the context isn't of the kind of the data of the fit, or too short.
+            If the context has another form than the data of the fit, or is too short.
         """
         self._check_missing(missing)
         observations = read_observations(context, missing=missing, like=self.dataset.observations, name="context")
@@ -194,7 +194,7 @@ class FittedSeries:
         return pd.Series(ends, observations.series_keys) if observations.is_panel else ends[0]
 
     def pack(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-        """What a file keeps besides the network: arrays, and values that JSON can hold."""
+        """Arrays, and values for JSON, that a file keeps besides the network."""
         tensors, values = self.dataset.observations.pack()
         tensors |= {"features": self.dataset.features}
         if self.dataset.statistics is not None:
@@ -222,7 +222,7 @@ class FittedSeries:
         scaler: Any,
         transform: str | None,
     ) -> FittedSeries:
-        """The inverse of `pack`, with parameters of the forecaster; a ValueError for what doesn't go together."""
+        """The inverse of `pack`, with parameters of the forecaster; a ValueError for parts that don't fit together."""
         saved = {name.removeprefix("context_"): tensor for name, tensor in tensors.items() if "context_" in name}
         try:
             context = Panel.unpack(saved, values["context"])

@@ -1,4 +1,4 @@
-"""Quantiles of forecasts, corrected by the errors of earlier forecasts, and whether there are errors enough."""
+"""Quantiles of forecasts, corrected by the errors of earlier forecasts; a check that there are enough errors."""
 
 from __future__ import annotations
 
@@ -14,36 +14,39 @@ from lstmforecast.uncertainty.calibration import Calibration, check_level
 
 
 def corrected_quantiles(
-    calibration: Calibration, forecast: NDArray[np.float64], levels: Sequence[float], units: ErrorScale | None = None
+    calibration: Calibration,
+    forecast: NDArray[np.float64],
+    levels: Sequence[float],
+    error_scale: ErrorScale | None = None,
 ) -> NDArray[np.float64]:
     """Quantiles (n_levels, n, steps, k) of forecasts' parameters (n, steps, k, p); they ascend with the levels.
 
     Parameters
     ----------
-    units : ErrorScale or None, default=None
+    error_scale : ErrorScale or None, default=None
         Of the series of a panel.
     """
-    each = [_corrected_quantile(calibration, forecast, level, units) for level in levels]
+    each = [_corrected_quantile(calibration, forecast, level, error_scale) for level in levels]
     order = np.argsort(levels)
     values = np.empty((len(levels), *forecast.shape[:3]))
-    # corrections of their own may have made neighbours cross
+    # separate corrections may have made neighbouring quantiles cross
     values[order] = np.maximum.accumulate(np.stack([each[i] for i in order]), axis=0)
     return whole(values) if calibration.distribution == "negative_binomial" else values
 
 
 def _corrected_quantile(
-    calibration: Calibration, forecast: NDArray[np.float64], level: float, units: ErrorScale | None
+    calibration: Calibration, forecast: NDArray[np.float64], level: float, error_scale: ErrorScale | None
 ) -> NDArray[np.float64]:
-    """One of them: (n, steps, k)."""
+    """One quantile: (n, steps, k)."""
     distribution, steps = calibration.distribution, forecast.shape[1]
-    unit = 1.0 if units is None else units.scale[:, np.newaxis]
-    found = quantile(distribution, forecast, level) + unit * calibration.quantile(level, f"{level:g}")[:steps]
-    if units is None or distribution is None or units.pooled.all():
+    scale = 1.0 if error_scale is None else error_scale.scale[:, np.newaxis]
+    found = quantile(distribution, forecast, level) + scale * calibration.quantile(level, f"{level:g}")[:steps]
+    if error_scale is None or distribution is None or error_scale.pooled.all():
         return found
-    # the network knows nothing of a unit of their own: as far from the middle as errors are in it
+    # errors that are not pooled have another scale than the network: distances from the median, in that scale
     errors = calibration.of_middles.quantile(level, f"{level:g}")[:steps]
-    own = quantile(distribution, forecast, 0.5) + unit * errors
-    return np.where(units.pooled[:, np.newaxis], found, own)
+    own = quantile(distribution, forecast, 0.5) + scale * errors
+    return np.where(error_scale.pooled[:, np.newaxis], found, own)
 
 
 def require_errors(
@@ -57,16 +60,16 @@ def require_errors(
     n_rows: int,
     of_panel: bool,
 ) -> None:
-    """Raise a ValueError unless there are errors enough for these levels, and for all steps of the horizon.
+    """Raise a ValueError unless there are enough errors for these levels and for all steps of the horizon.
 
     Parameters
     ----------
     levels, wanted : sequence of float, of str
-        Levels of quantiles, and what each is wanted for, as messages say it.
+        Levels of quantiles, and the argument that asks for each, for messages.
     n_errors : int
         Windows whose errors are known.
     steps, trained : int
-        Steps that are asked for, and steps of which errors are known.
+        Steps to forecast, and steps with known errors.
     held_out : HeldOut
         What the fit held out.
     n_rows : int
@@ -77,12 +80,10 @@ def require_errors(
     if n_errors == 0 and held_out.training_rows(n_rows) < n_rows:
         raise ValueError(
             f"expected {held_out.horizon} rows in a row without missing values among those held out by fit, for the "
-            "errors that intervals are made of, got none"
+            "errors of intervals, got none"
         )
     if n_errors == 0:
-        raise ValueError(
-            "expected rows held out by fit for the errors that intervals are made of, got none: set early_stopping"
-        )
+        raise ValueError("expected rows held out by fit for the errors of intervals, got none: set early_stopping")
     if steps > trained:
         raise ValueError(f"expected a horizon of at most {trained}, as trained for, got {steps}")
     for level, words in zip(levels, wanted, strict=True):

@@ -128,15 +128,15 @@ def test_scales_are_of_seasons_or_neighbours_and_a_part_of_the_size_of_constants
 
 
 def test_scales_come_from_errors_where_they_are_far_off():
-    units = ErrorScale(np.array([[1.0], [2.0], [1.0], [1.0], [0.004]]), np.array([[True]] * 4 + [[False]]))
+    error_scale = ErrorScale(np.array([[1.0], [2.0], [1.0], [1.0], [0.004]]), np.array([[True]] * 4 + [[False]]))
     which = np.repeat(np.arange(5), LEAST_WINDOWS)
     sizes = np.repeat([1.5, 3.0, 150.0, 0.0, 3.0], LEAST_WINDOWS)[:, np.newaxis]
-    found = scale_from_errors(units, sizes, which)
+    found = scale_from_errors(error_scale, sizes, which)
     assert found.pooled[:, 0].tolist() == [True, True, False, False, False]
     # as many scales of their own as windows, and one of before: 5 windows of 100, 0 and 2 usual errors
     np.testing.assert_allclose(found.scale[:, 0], [1.0, 2.0, 501 / 6, 1 / 6, 10.004 / 6])
     # a few windows tell nothing
-    few = scale_from_errors(units, sizes[::LEAST_WINDOWS], which[::LEAST_WINDOWS])
+    few = scale_from_errors(error_scale, sizes[::LEAST_WINDOWS], which[::LEAST_WINDOWS])
     assert few.pooled[:, 0].tolist() == [True] * 4 + [False]
 
 

@@ -269,11 +269,12 @@ def test_the_result_prints_as_a_table(result):
 @pytest.mark.parametrize(
     ("options", "error", "words"),
     [
-        ({"folds": 150}, ValueError, "expected test_size to be a number of rows from 1 to 149 or a fraction .*got 150"),
+        ({"folds": 150}, ValueError, "^expected a test set of at most 149 rows, got 150$"),
         ({"folds": "half"}, TypeError, "expected folds to be a number of test rows, a fraction, .* got 'half'"),
         ({"folds": True}, TypeError, "expected folds to be a number of test rows, a fraction, .* got True"),
         ({"folds": [20]}, TypeError, r"expected folds to be a number of test rows, a fraction, .* got \[20\]"),
-        ({"folds": 1.0}, ValueError, "expected test_size to be a number of rows from 1 or a fraction .*got 1.0"),
+        ({"folds": 1.0}, ValueError, "expected folds to be a number of rows from 1 or a fraction .*got 1.0"),
+        ({"folds": np.nan}, ValueError, "expected folds to be a number of rows from 1 or a fraction .*got nan"),
         ({"folds": 3}, ValueError, "expected a test set of at least 4 rows for horizon=4, got 3"),
         ({"folds": 145}, ValueError, "expected at least 20 rows"),
         ({"horizon": 0}, ValueError, "expected horizon to be at least 1, got 0"),

@@ -126,6 +126,17 @@ def test_a_stream_has_the_scores_of_a_batch(detector) -> None:
     np.testing.assert_array_equal(np.concatenate([arrays.update([value]) for value in y[300:]]), batch)
 
 
+def test_a_shallow_copy_learns_alone(detector) -> None:
+    y = series()
+    before, report = detector.decision_function(y[300:]), detector.report_
+    copied = copy.copy(detector)
+    copied.update(y[300:350].drop(y.index[320]))
+    np.testing.assert_array_equal(detector.decision_function(y[300:]), before)
+    pd.testing.assert_frame_equal(detector.report_, report)
+    assert len(copied.report_) == len(report) + 1
+    assert copied.get_params(deep=False) == detector.get_params(deep=False)
+
+
 def test_detect_learns_nothing(detector) -> None:
     y = series(spike=350)
     first = detector.detect(y[300:])

@@ -147,6 +147,15 @@ def test_changes_are_found_and_named(rng: np.random.Generator) -> None:
     assert monitor.update(frame[:200]) == "ok"
 
 
+def test_a_shallow_copy_is_updated_alone(rng: np.random.Generator) -> None:
+    x, errors = rng.normal(size=(2, 500))
+    monitor = DriftMonitor(window=50).fit(x, errors)
+    copied = copy.copy(monitor)
+    assert copied.update(x[:200] + 3, 9 * errors[:200]) == "drift"
+    pd.testing.assert_frame_equal(monitor.report(), DriftMonitor(window=50).fit(x, errors).report())
+    assert monitor.update(x[:200], errors[:200]) == "ok"
+
+
 def test_missing_values_are_a_drift(rng: np.random.Generator) -> None:
     x = rng.normal(size=2000)
     monitor = DriftMonitor(window=100).fit(x)

@@ -1,5 +1,7 @@
 """Conformal intervals: their promise on exchangeable errors, their form, and what update teaches them."""
 
+import pickle
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -42,6 +44,14 @@ def test_a_quantile_holds_with_the_promised_probability(n, level):
     else:
         assert j / (n + 1) <= level + 1e-9
         assert (j + 1) / (n + 1) > level
+
+
+def test_a_pickle_has_no_caches():
+    calibration = Calibration(np.random.default_rng(0).normal(size=(50, 2, 1)).astype(np.float32))
+    before = pickle.dumps(calibration)
+    expected = calibration.quantile(0.9, "")
+    assert pickle.dumps(calibration) == before
+    np.testing.assert_array_equal(pickle.loads(before).quantile(0.9, ""), expected)
 
 
 @given(n=st.integers(1, 200), coverage=st.floats(0.01, 0.99), shift=st.floats(-300, 300))
