@@ -124,7 +124,7 @@ def join(device: str, timeout: float) -> Iterator[Processes]:
     import torch.distributed as dist
 
     if not dist.is_available():
-        raise RuntimeError("expected a torch with torch.distributed for distributed=True, got one without")
+        raise RuntimeError("expected a torch with torch.distributed for Device(distributed=True), got one without")
     kind = device.split(":")[0]
     if dist.is_initialized():
         backends = str(dist.get_backend_config())
@@ -167,7 +167,7 @@ def _rendezvous(timeout: float) -> tuple[torch.distributed.Store, int, int]:
     missing = [name for name in _ENVIRONMENT if not os.environ.get(name)]
     if missing:
         raise RuntimeError(
-            f"expected {', '.join(_ENVIRONMENT)} in the environment for distributed=True, got no {missing[0]}: "
+            f"expected {', '.join(_ENVIRONMENT)} in the environment for Device(distributed=True), got no {missing[0]}: "
             "start with torchrun --nproc-per-node 2 script.py, or call torch.distributed.init_process_group"
         )
     store, rank, world_size = next(dist.rendezvous("env://", timeout=timedelta(seconds=timeout)))

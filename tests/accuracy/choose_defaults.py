@@ -34,7 +34,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "learning_rate=1e-3": {"learning_rate": 1e-3},
     "learning_rate=1e-2": {"learning_rate": 1e-2},
     "batch_size=128": {"batch_size": 128},
-    "max_epochs=40": {"max_epochs": 40, "early_stopping": 20},
+    "max_epochs=40": {"max_epochs": 40, "early_stopping__patience": 20},
     "8 epochs of 50 steps": {"max_epochs": 8, "sampling": Sampling(steps_per_epoch=50)},
     "hidden_size=128": {"hidden_size": 128},
     "num_layers=2": {"num_layers": 2},
@@ -45,9 +45,8 @@ def share_of_repeat_last(case: Case, setting: dict[str, Any], seed: int) -> floa
     """The error of a setting on the validation rows, as a share of repeat-last's."""
     y = case.before_test
     setting = {name: min(value, len(y) // 4) if name == "window_size" else value for name, value in setting.items()}
-    model = LSTMForecaster(
-        case.horizon, early_stopping=EarlyStopping(validation_fraction=0.25), random_state=seed, **setting
-    ).fit(y)
+    model = LSTMForecaster(case.horizon, early_stopping=EarlyStopping(validation_fraction=0.25), random_state=seed)
+    model.set_params(**setting).fit(y)
     values = np.ascontiguousarray(y.to_numpy(float).reshape(len(y), -1))
     start = len(values) - round(0.25 * len(values))
     origins = np.arange(start, len(values) - case.horizon + 1)

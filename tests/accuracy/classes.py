@@ -28,14 +28,8 @@ AHEADS = (1, 6)
 CLASSES = ["NE", "NW", "SE", "cv"]
 BALANCED = {"class_weight": "balanced"}
 # The settings that `choose` prints as best.
-CHOSEN: dict[str, Any] = {
-    "num_layers": 2,
-    "dropout": 0.2,
-    "batch_size": 256,
-    "sampling": Sampling(steps_per_epoch=20),
-    "max_epochs": 60,
-}
-CHOSEN |= {**BALANCED, "early_stopping": 10}
+CHOSEN: dict[str, Any] = {"num_layers": 2, "dropout": 0.2, "batch_size": 256, "max_epochs": 60}
+CHOSEN |= {"sampling": Sampling(steps_per_epoch=20), "early_stopping": 10, **BALANCED}
 C = 0.01
 
 Make = Callable[[int], Any]
@@ -156,10 +150,8 @@ def run(*, once: bool) -> list[Table]:
         return [Table("Classes of wind", "The data are not there.", [{"forecast": "-"}])]
     methods = METHODS
     if once:
-        methods = {
-            "prior": METHODS["most frequent class"],
-            "LSTM": lstm(max_epochs=1, sampling=Sampling(steps_per_epoch=2)),
-        }
+        short = lstm(max_epochs=1, sampling=Sampling(steps_per_epoch=2))
+        methods = {"prior": METHODS["most frequent class"], "LSTM": short}
     tables = []
     for ahead in AHEADS[:1] if once else AHEADS:
         train, test = parts(read(ahead), 2014, 100 if once else 1)

@@ -7,6 +7,8 @@ from tests.accuracy.scoring import THREADS, Methods, compare
 from tests.accuracy.series import CASES
 from tests.bench.report import Table
 
+from lstmforecast import EarlyStopping
+
 HORIZONS = {"all 7": (24, 96, 336, 720), "OT": (24, 96)}
 # Months of 30 days: twelve to train on, four to validate on, four to test on.
 TRAIN, VALIDATION, TEST = 8640, 2880, 2880
@@ -15,8 +17,8 @@ METHODS: Methods = {
     "five": {"n_estimators": 5},
     "linear": {"architecture": "linear"},
 }
-# The share of the rows before the test that are held out.
-VALIDATION_FRACTION = VALIDATION / (TRAIN + VALIDATION)
+# Of the rows before the test, the months to validate on are held out.
+EARLY_STOPPING = EarlyStopping(validation_fraction=VALIDATION / (TRAIN + VALIDATION))
 # MSE that others published (Informer, with LSTMa and DeepAR: Zhou et al. 2021; SegRNN: Lin et al. 2023; NLinear: Zeng
 # et al. 2023).
 PUBLISHED = {
@@ -40,7 +42,7 @@ def run(*, once: bool) -> list[Table]:
     horizons, seeds = ({"OT": (24,)}, 1) if once else (HORIZONS, 3)
     rows = []
     for name, horizon in [(name, horizon) for name, each in horizons.items() for horizon in each]:
-        scores = compare(variables(name), horizon, TEST, METHODS, seeds, validation_fraction=VALIDATION_FRACTION)
+        scores = compare(variables(name), horizon, TEST, METHODS, seeds, early_stopping=EARLY_STOPPING)
         rows.append({"variables": name, "horizon": horizon} | scores | {"published": PUBLISHED[name, horizon]})
     note = (
         f"Mean over {seeds} seeds and half the range (+-), defaults for all rows, {THREADS} threads; seconds of fit\n"

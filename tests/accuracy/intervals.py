@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from tests.accuracy.etth1 import TEST, TRAIN, VALIDATION, VALIDATION_FRACTION, variables
+from tests.accuracy.etth1 import EARLY_STOPPING, TEST, TRAIN, VALIDATION, variables
 from tests.accuracy.scoring import THREADS
 from tests.bench.report import Table
 
-from lstmforecast import EarlyStopping, LSTMForecaster, backtest
+from lstmforecast import LSTMForecaster, backtest
 from lstmforecast.evaluation.scoring import MODEL, naive_forecast
 from lstmforecast.uncertainty.calibration import Calibration, levels_of
 from lstmforecast.uncertainty.errors import calibration_origins
@@ -20,12 +20,7 @@ DAY = 24
 
 def rows_of(name: str, horizon: int, seed: int = 0) -> list[dict[str, Any]]:
     """Coverage and width for one horizon."""
-    model = LSTMForecaster(
-        horizon,
-        early_stopping=EarlyStopping(validation_fraction=VALIDATION_FRACTION),
-        n_threads=THREADS,
-        random_state=seed,
-    )
+    model = LSTMForecaster(horizon, early_stopping=EARLY_STOPPING, n_threads=THREADS, random_state=seed)
     result = backtest(model, variables(name), folds=TEST, season_length=DAY, coverage=COVERAGES)
     values, steps = result.observations.values, np.arange(horizon)
     held_out = calibration_origins(TRAIN, TRAIN + VALIDATION, horizon)[:, np.newaxis]

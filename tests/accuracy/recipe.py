@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from tests.accuracy.etth1 import TRAIN, VALIDATION, VALIDATION_FRACTION, variables
+from tests.accuracy.etth1 import EARLY_STOPPING, TRAIN, VALIDATION, variables
 from tests.accuracy.scoring import THREADS
 from tests.bench.convergence import Curve, first, stale
 from tests.bench.report import Table
 from torch import nn
 
-from lstmforecast import EarlyStopping, LSTMForecaster
+from lstmforecast import LSTMForecaster
 
 WINDOW, HORIZON, HIDDEN, BATCH, RATE = 96, 96, 64, 32, 1e-3
 
@@ -69,11 +69,7 @@ def ours(y: Any, horizon: int) -> tuple[Curve, float]:
         curve.seconds.append(time.perf_counter() - begin)
 
     # the loss that the recipe minimises, so that the curves can be compared
-    options: dict[str, Any] = {
-        "loss": "mse",
-        "early_stopping": EarlyStopping(validation_fraction=VALIDATION_FRACTION),
-        "n_threads": THREADS,
-    }
+    options: dict[str, Any] = {"loss": "mse", "early_stopping": EARLY_STOPPING, "n_threads": THREADS}
     LSTMForecaster(horizon, **options, random_state=0, callbacks=[note]).fit(y)
     return curve, time.perf_counter() - begin
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from tests.accuracy.etth1 import TEST, VALIDATION, VALIDATION_FRACTION, variables
+from tests.accuracy.etth1 import EARLY_STOPPING, TEST, VALIDATION, variables
 from tests.accuracy.scoring import THREADS
 from tests.bench.report import Table
 
-from lstmforecast import EarlyStopping, LSTMForecaster, backtest, tune
+from lstmforecast import LSTMForecaster, backtest, tune
 
 CASES = (("all 7", 24), ("OT", 24), ("all 7", 96))
 SECONDS = 600
@@ -38,13 +38,8 @@ def tuned(name: str, horizon: int, search: dict[str, Any]) -> tuple[list[dict[st
 
 
 def _test(given: LSTMForecaster, y: Any, seed: int, changes: dict[str, Any]) -> dict[str, float]:
-    settings = {
-        "early_stopping": EarlyStopping(validation_fraction=VALIDATION_FRACTION),
-        "random_state": seed,
-        "n_threads": THREADS,
-    } | changes
-    model = LSTMForecaster(given.horizon, **settings)
-    return backtest(model, y, folds=TEST, scaled=True).scores["MSE"].to_dict()
+    model = LSTMForecaster(given.horizon, early_stopping=EARLY_STOPPING, random_state=seed, n_threads=THREADS)
+    return backtest(model.set_params(**changes), y, folds=TEST, scaled=True).scores["MSE"].to_dict()
 
 
 def run(*, once: bool) -> list[Table]:

@@ -61,7 +61,11 @@ def ours(data: Data, epochs: int, threads: int) -> Curve:
         curve.seconds.append(time.perf_counter() - begin)
 
     held_out = 1 - data.n_train / len(data.windows)
-    model = LSTMRegressor(hidden_size=HIDDEN, learning_rate=RATE, batch_size=BATCH, optimizer=Adam(clip_grad_norm=1.0), scaler=None, max_epochs=epochs, early_stopping=EarlyStopping(patience=PATIENCE, validation_fraction=held_out), n_threads=threads, random_state=0, callbacks=[note])  # fmt: skip
+    model = LSTMRegressor(
+        hidden_size=HIDDEN, learning_rate=RATE, batch_size=BATCH, optimizer=Adam(clip_grad_norm=1.0), scaler=None,
+        max_epochs=epochs, early_stopping=EarlyStopping(PATIENCE, validation_fraction=held_out), n_threads=threads,
+        random_state=0, callbacks=[note],
+    )  # fmt: skip
     model.fit(data.windows, data.targets)
     return curve
 

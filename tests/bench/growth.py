@@ -16,30 +16,26 @@ WINDOWS = (16, 64, 256, 1024)
 HIDDEN = (16, 32, 64, 128, 256, 512)
 PANELS = (1000, 10_000)
 LENGTHS = (10_000, 100_000, 1_000_000, 10_000_000)
-# Points, window, and what else is asked of the forecaster.
-LONG = (
-    1_000_000,
-    10_000,
-    ({}, {"architecture": LSTM(segment_length=1)}, {"architecture": LSTM(segment_length=1, tbptt=200)}),
-)
+# Points, window, and parameters of the LSTM.
+LONG = (1_000_000, 10_000, ({}, {"segment_length": 1}, {"segment_length": 1, "tbptt": 200}))
 
 # Trains on a few hundred windows from all over a series: what grows with the series is neither time nor batches.
 TRAIN = """
 import json, sys, time
 import numpy as np
-from lstmforecast import LSTM
-from lstmforecast import LSTMForecaster
+from lstmforecast import LSTMForecaster, Sampling
 
 def status(name):
     return [int(line.split()[1]) / 1024 for line in open("/proc/self/status") if line.startswith(name)][0]
 
 n = int(sys.argv[1])
-LSTMForecaster(1, window_size=96, patience=None, max_epochs=1).fit(np.zeros(200))
+LSTMForecaster(1, window_size=96, early_stopping=None, max_epochs=1).fit(np.zeros(200))
 y = np.sin(np.arange(n) / 7)
 # the peak of what made the series is forgotten
 open("/proc/self/clear_refs", "w").write("5")
 before = status("VmRSS")
-model = LSTMForecaster(1, window_size=96, stride=n // 500, patience=None, max_epochs=1)
+few = Sampling(stride=n // 500)
+model = LSTMForecaster(1, window_size=96, sampling=few, early_stopping=None, max_epochs=1)
 begin = time.perf_counter()
 model.fit(y)
 print(json.dumps({"seconds": time.perf_counter() - begin, "before": before, "peak": status("VmHWM")}))
@@ -49,11 +45,12 @@ print(json.dumps({"seconds": time.perf_counter() - begin, "before": before, "pea
 LONG_WINDOWS = """
 import json, sys, time
 import numpy as np
-from lstmforecast import LSTMForecaster
+from lstmforecast import LSTM, LSTMForecaster, Sampling
 
 n, window_size, options = json.loads(sys.argv[1])
 y = np.sin(np.arange(n) / 700)
-model = LSTMForecaster(1, window_size=window_size, max_epochs=1, steps_per_epoch=1, patience=None, **options)
+one = {"max_epochs": 1, "sampling": Sampling(steps_per_epoch=1), "early_stopping": None}
+model = LSTMForecaster(1, window_size=window_size, architecture=LSTM(**options), **one)
 begin = time.perf_counter()
 model.fit(y)
 [peak] = [int(line.split()[1]) / 1024 for line in open("/proc/self/status") if line.startswith("VmHWM")]

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
-from lstmforecast import Transformer, _core
+from lstmforecast import _core
 from lstmforecast.export.pytorch_networks import NETWORKS
 
 
@@ -35,7 +35,7 @@ SIZES = [
 VARIANTS: dict[str, Any] = {
     "attention": {"attention": {"num_heads": 4}},
     "cnn_lstm": {"cnn_lstm": {"kernel_sizes": [5], "out_channels": 64}},
-    "transformer": {"transformer": {"architecture": Transformer(num_heads=4, dim_feedforward=256, causal=False)}},
+    "transformer": {"transformer": {"num_heads": 4, "dim_feedforward": 256, "causal": False}},
 }
 
 

@@ -26,7 +26,7 @@ def resident():
 
 found = {}
 for n in at:
-    model = LSTMForecaster(24, max_epochs=3, patience=2)
+    model = LSTMForecaster(24, max_epochs=3, early_stopping=2)
     space = {"hidden_size": (8, 64), "window_size": [48, 96, 192], "dropout": (0.0, 0.4), "num_layers": [1, 2]}
     tune(model, y, space=space, n_trials=n, n_jobs=n_jobs, storage=storage, random_state=0)
     found[f"MB after {n}"] = resident()

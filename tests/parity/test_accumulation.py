@@ -6,7 +6,7 @@ import torch
 from numpy.testing import assert_allclose
 from tests.parity.networks import CONFIG, TRAINING, pair
 
-from lstmforecast import LSTMClassifier, LSTMForecaster, LSTMRegressor, _core
+from lstmforecast import Adam, LSTMClassifier, LSTMForecaster, LSTMRegressor, _core
 
 ATTENTION = {"attention": {"num_heads": 4}}
 CNN = {"cnn_lstm": {"kernel_sizes": [3], "out_channels": 8}}
@@ -91,12 +91,18 @@ def test_all_estimators_take_it(estimator):
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(96, 8)), rng.integers(0, 2, 96)
     data = (rng.normal(size=120).cumsum(),) if estimator is LSTMForecaster else (X, y)
-    network = {"hidden_size": 4, "max_epochs": 3, "random_state": 0, "n_threads": 1, "clip_grad_value": 0.01}
+    network = {
+        "hidden_size": 4,
+        "max_epochs": 3,
+        "random_state": 0,
+        "n_threads": 1,
+        "optimizer": Adam(clip_grad_value=0.01),
+    }
     large = estimator(batch_size=32, **network).fit(*data)
-    small = estimator(batch_size=8, accumulate_grad_batches=4, **network).fit(*data)
+    small = estimator(batch_size=8, **network).set_params(optimizer__accumulate_grad_batches=4).fit(*data)
     # as above
     assert_allclose(small.history_["train_loss"], large.history_["train_loss"], rtol=1e-4)
     with pytest.raises(ValueError, match="expected accumulate_grad_batches to be an integer of at least 1, got 0"):
-        estimator(accumulate_grad_batches=0).fit(*data)
+        estimator(optimizer=Adam(accumulate_grad_batches=0)).fit(*data)
     with pytest.raises(ValueError, match="expected clip_grad_value to be a number above 0 or None, got 0"):
-        estimator(clip_grad_value=0).fit(*data)
+        estimator(optimizer=Adam(clip_grad_value=0)).fit(*data)

@@ -14,6 +14,7 @@ from sklearn.base import clone
 from tests.parity import together
 
 from lstmforecast import Device, LSTMForecaster, LSTMRegressor, backtest
+from lstmforecast.contract.parameter_group import flat_parameters
 from lstmforecast.distributed import join, threads_of_process
 
 pytestmark = pytest.mark.alone
@@ -102,7 +103,7 @@ def test_the_best_weights_outlive_a_process_that_is_killed(tmp_path):
     model = LSTMForecaster.load(tmp_path / "model.safetensors")
     assert len(model.history_) >= 3
     # the same epochs again, by one process
-    again = together.endless(None, distributed=False, max_epochs=found["best_epoch"]).fit(together.series())
+    again = together.endless(None, device__distributed=False, max_epochs=found["best_epoch"]).fit(together.series())
     assert again.best_epoch_ == found["best_epoch"]
     assert_allclose(model.history_["val_loss"][: len(again.history_)], again.history_["val_loss"], rtol=1e-4)
     for name, weight in again.model_.parameters().items():
@@ -111,7 +112,7 @@ def test_the_best_weights_outlive_a_process_that_is_killed(tmp_path):
     # one process can go on where two have ended
     checkpoint, seen = tmp_path / "checkpoints0", []
     n_epochs = len(model.history_)
-    going_on = {"device": Device(distributed=False), "max_epochs": n_epochs + 2, "checkpoint": checkpoint}
+    going_on = {"device__distributed": False, "max_epochs": n_epochs + 2, "checkpoint": checkpoint}
     together.endless([seen.append], **going_on).fit(together.series())
     assert [record["epoch"] for record in seen][-2:] == [n_epochs + 1, n_epochs + 2]
     assert seen[0]["epoch"] >= 3
@@ -149,7 +150,7 @@ def group(tmp_path):
 @pytest.mark.usefixtures("group")
 @pytest.mark.parametrize("name", ["fused", "torch", "hybrid", "regressor"])
 def test_a_group_of_the_user_is_taken_and_left(name):
-    together_alone, alone = together.fit(name, distributed=True), together.fit(name)
+    together_alone, alone = together.fit(name, device__distributed=True), together.fit(name)
     assert dist.is_initialized()
     assert_array_equal(together_alone.history_["val_loss"], alone.history_["val_loss"])
 
@@ -185,27 +186,27 @@ def test_without_torchrun_there_is_a_clear_error(monkeypatch):
     for name in ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("RANK", "0")
-    with pytest.raises(RuntimeError, match="for distributed=True, got no WORLD_SIZE: start with torchrun"):
-        together.fit("fused", distributed=True)
+    with pytest.raises(RuntimeError, match=r"for Device\(distributed=True\), got no WORLD_SIZE: start with torchrun"):
+        together.fit("fused", device__distributed=True)
     assert not dist.is_initialized()
 
 
 def test_what_does_not_go_together_is_refused():
     y = together.series()
-    with pytest.raises(ValueError, match=r"expected n_estimators=1 with distributed=True.*got 2"):
+    with pytest.raises(ValueError, match=r"expected n_estimators=1 with Device\(distributed=True\).*got 2"):
         LSTMForecaster(device=Device(distributed=True), n_estimators=2).fit(y)
     with pytest.raises(ValueError, match="expected distributed to be False or True, got 'auto'"):
         LSTMRegressor(device=Device(distributed="auto")).fit(y, y[:, 0])
-    with pytest.raises(ValueError, match=r"expected distributed_timeout to be a number above 0 and .*, got 0"):
+    with pytest.raises(ValueError, match=r"expected timeout of Device to be a number above 0 and .*, got 0"):
         LSTMForecaster(device=Device(timeout=0)).fit(y)
-    with pytest.raises(ValueError, match="expected n_jobs=None for distributed=True"):
+    with pytest.raises(ValueError, match=r"expected n_jobs=None for Device\(distributed=True\)"):
         backtest(LSTMForecaster(device=Device(distributed=True)), y, n_jobs=2, folds=20)
 
 
 def test_parameters_are_cloned_and_off_unless_asked_for():
     forecaster = LSTMForecaster(device=Device(distributed=True, timeout=5.0))
-    assert clone(forecaster).get_params()["distributed_timeout"] == 5.0
-    assert LSTMForecaster().distributed is False
+    assert clone(forecaster).get_params()["device__timeout"] == 5.0
+    assert flat_parameters(LSTMForecaster())["distributed"] is False
 
 
 def test_each_process_takes_its_share_of_the_threads(monkeypatch):

@@ -17,7 +17,10 @@ def _series(k):
 @pytest.mark.parametrize("linear_skip", [True, False])
 def test_both_backends_train_the_same_network(channels, linear_skip):
     fits = [
-        LSTMForecaster(6, window_size=48, architecture=LSTM(segment_length=12, linear_skip=linear_skip), channels=channels, hidden_size=16, max_epochs=5, batch_size=64, random_state=0, device=Device(backend=backend), n_threads=1).fit(_series(3))
+        LSTMForecaster(
+            6, window_size=48, architecture=LSTM(segment_length=12, linear_skip=linear_skip), channels=channels,
+            hidden_size=16, max_epochs=5, batch_size=64, random_state=0, device=Device(backend=backend), n_threads=1,
+        ).fit(_series(3))
         for backend in ("fused", "torch")
     ]  # fmt: skip
     histories = [fit.history_[["train_loss", "val_loss"]].to_numpy() for fit in fits]

@@ -12,7 +12,10 @@ from lstmforecast import LSTM, Device, LSTMForecaster, Quantiles, Sampling, _cor
 LOSSES = ["mse", "mae", "huber", "quantile", "normal", "student_t", "negative_binomial"]
 # Five steps of Adam, of batches of an odd size: of an even one, the slopes of an absolute error may add up to 0, or to
 # what is left by rounding, whose sign is worth a step to Adam.
-FAST = {"horizon": 5, "window_size": 12, "architecture": LSTM(segment_length=3), "hidden_size": 6, "max_epochs": 1, "sampling": Sampling(steps_per_epoch=5), "batch_size": 31, "random_state": 0, "n_threads": 1}  # fmt: skip
+FAST = {
+    "horizon": 5, "window_size": 12, "architecture": LSTM(segment_length=3), "hidden_size": 6, "max_epochs": 1,
+    "sampling": Sampling(steps_per_epoch=5), "batch_size": 31, "random_state": 0, "n_threads": 1,
+}  # fmt: skip
 N = 140
 
 
@@ -38,7 +41,7 @@ def _covariates(n=N + 20):
 
 
 def _fit(y, X=None, X_past=None, static=None, **parameters):
-    return LSTMForecaster(**(FAST | parameters)).fit(y, X, X_past, static)
+    return LSTMForecaster(**FAST).set_params(**parameters).fit(y, X, X_past, static)
 
 
 def _windows(model, y, X=None, X_past=None, origins=(12, 40, 83, N)):
@@ -52,9 +55,7 @@ def _windows(model, y, X=None, X_past=None, origins=(12, 40, 83, N)):
 
 
 def _assert_both_backends_agree(y, *covariates, **parameters):
-    fused, plain = (
-        _fit(y, *covariates, device=Device(backend=backend), **parameters) for backend in ("fused", "torch")
-    )
+    fused, plain = (_fit(y, *covariates, device=Device(backend=name), **parameters) for name in ("fused", "torch"))
     columns = ["train_loss", "val_loss"]
     assert fused.history_[columns].notna().all(axis=None)
     # float32 sums in another order, which Adam's division by the size of a gradient magnifies while that is small; a
@@ -98,7 +99,7 @@ def model_log(model, windows):
 def test_covariates_and_gaps(normalize, channels, linear_skip):
     y, X, past = _with_gaps(_hours()), _covariates(), _covariates()[["plan"]] ** 2
     model = _assert_both_backends_agree(
-        y, X, past, missing="mask", normalize=normalize, channels=channels, architecture=LSTM(linear_skip=linear_skip)
+        y, X, past, missing="mask", normalize=normalize, channels=channels, architecture__linear_skip=linear_skip
     )
     # among the windows one of which nothing is known of a column
     windows = _windows(model, y, X, past, origins=(12, 40, 83, N))
@@ -121,7 +122,7 @@ def test_supervision_of_every_step(normalize, channels, depth):
         missing="mask",
         normalize=normalize,
         channels=channels,
-        architecture=LSTM(supervision="every"),
+        architecture__supervision="every",
         **depth,
     )
     windows = _windows(model, y, X_past=past, origins=(12, 40, 52, 83, N))
@@ -137,7 +138,7 @@ def test_supervision_of_every_step(normalize, channels, depth):
 def test_losses_at_every_step(loss, channels):
     y = np.exp(_hours())
     y = y.round() if loss == "negative_binomial" else y
-    model = _assert_both_backends_agree(y, loss=loss, channels=channels, architecture=LSTM(supervision="every"))
+    model = _assert_both_backends_agree(y, loss=loss, channels=channels, architecture__supervision="every")
     _assert_to_torch_agrees(model, _windows(model, y))
 
 
@@ -148,7 +149,7 @@ def test_losses(loss, channels):
     y = y.round() if loss == "negative_binomial" else y
     # the slopes of absolute errors of rows with gaps, halves and quarters, may add up to 0 as well
     y = y if loss == "mae" else _with_gaps(y)
-    model = _assert_both_backends_agree(y, X, missing="mask", loss=loss, channels=channels, architecture="lstm")
+    model = _assert_both_backends_agree(y, X, missing="mask", loss=loss, channels=channels)
     windows = _windows(model, y, X)
     _assert_to_torch_agrees(model, windows)
     n_parameters = {"quantile": 7, "normal": 2, "student_t": 3, "negative_binomial": 2}.get(loss)
@@ -161,7 +162,7 @@ def test_losses(loss, channels):
 def test_losses_without_a_linear_way(loss, normalize):
     y = np.exp(_hours()).round()
     model = _assert_both_backends_agree(
-        y, loss=loss, normalize=normalize, architecture=LSTM(linear_skip=False, bidirectional=True)
+        y, loss=loss, normalize=normalize, architecture__linear_skip=False, architecture__bidirectional=True
     )
     _assert_to_torch_agrees(model, _windows(model, y))
 
@@ -231,7 +232,10 @@ def test_panels(normalize, channels):
 @pytest.mark.parametrize("normalize", ["last", None])
 @pytest.mark.parametrize("channels", ["independent", "together"])
 def test_panels_at_every_step(normalize, channels):
-    _assert_both_backends_agree(_panel(gaps=True), None, None, STATIC, missing="mask", normalize=normalize, channels=channels, loss="quantile", architecture=LSTM(supervision="every"))  # fmt: skip
+    _assert_both_backends_agree(
+        _panel(gaps=True), None, None, STATIC, missing="mask", normalize=normalize, channels=channels, loss="quantile",
+        architecture__supervision="every",
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("loss", LOSSES)
@@ -252,8 +256,8 @@ def test_augmentation(method, channels):
 def test_gradients_of_what_is_known_in_advance(n_targets, n_known, segment_length):
     n_features, horizon = n_targets + 1 + n_known, 5
     sizes = {"n_targets": n_targets, "n_known": n_known, "n_features": n_features, "horizon": horizon}
-    config = CONFIG | sizes | {"architecture": LSTM(segment_length=segment_length, linear_skip=True)}
-    models = [_core.Model(config | {"device": Device(backend=backend)}) for backend in ("fused", "torch")]
+    config = CONFIG | sizes | {"linear_skip": True, "segment_length": segment_length}
+    models = [_core.Model(config | {"backend": backend}) for backend in ("fused", "torch")]
     rng = np.random.default_rng(0)
     # it starts from zeros, which would hide mistakes
     shapes = {name: array.shape for name, array in models[0].parameters().items()}

@@ -14,7 +14,7 @@ from lstmforecast import LSTM, Adam, Device, LSTMClassifier, LSTMForecaster, LST
 BATCH, N_EPOCHS = 32, 6
 NETWORKS = [
     ("lstm", {"num_layers": 2}),
-    ("lstm", {"architecture": LSTM(bidirectional=True)}),
+    ("lstm", {"bidirectional": True}),
     ({"attention": {"num_heads": 4}}, {}),
     ({"cnn_lstm": {"kernel_sizes": [3], "out_channels": 6}}, {}),
 ]
@@ -47,7 +47,7 @@ def test_training_is_pytorchs_on_a_module_of_bfloat16(architecture, changes):
     X, y = windows_of(model, ROWS)
     single = _pytorchs(copy.deepcopy(module), X, y, half=False)
     half = _pytorchs(module, X, y, half=True)
-    options = {"device": Device(precision="bfloat16"), "max_epochs": N_EPOCHS, "batch_size": BATCH}
+    options = {"precision": "bfloat16", "max_epochs": N_EPOCHS, "batch_size": BATCH}
     ours = model.fit_series(ROWS, TRAINING | options)["history"]["train_loss"]
     # bfloat16 rounds to 2^-9, in other places here and there: what it changes at all is the measure
     spread = np.abs(half / single - 1).max()
@@ -69,36 +69,33 @@ def test_training_is_pytorchs_on_a_module_of_bfloat16(architecture, changes):
         {"architecture": "cnn_lstm", "dropout": 0.3},
         {"architecture": Transformer(causal=True), "dropout": 0.3},
         {"loss": "quantile"},
-        {"device": Device(layer_devices=["cpu", "cpu"]), "num_layers": 2},
+        {"device__layer_devices": ["cpu", "cpu"], "num_layers": 2},
         {"pretrained": Pretrained(freeze="lstm.*")},
     ],
     ids=str,
 )
 def test_forecasts_are_nearly_those_of_single_precision(options):
     y = np.sin(np.arange(400) / 5) + np.random.default_rng(0).normal(0, 0.1, 400)
-    network = {
-        "window_size": 24,
-        "hidden_size": 16,
-        "max_epochs": 5,
-        "random_state": 0,
-        "device": Device(backend="torch"),
-    } | options
-    single, half = (
-        LSTMForecaster(3, device=Device(precision=precision), **network).fit(y) for precision in ("float32", "bfloat16")
-    )
+    network = {"window_size": 24, "hidden_size": 16, "max_epochs": 5, "random_state": 0}
+
+    def fit(precision):
+        forecaster = LSTMForecaster(3, device=Device(backend="torch", precision=precision), **network)
+        return forecaster.set_params(**options).fit(y)
+
+    single, half = fit("float32"), fit("bfloat16")
     losses = [forecaster.history_["val_loss"].min() for forecaster in (single, half)]
     assert losses[0] != losses[1]
     # a hundred steps from the same weights on the same batches, gradients right to three digits
     assert losses[1] == pytest.approx(losses[0], rel=0.1)
-    again = LSTMForecaster(3, device=Device(precision="bfloat16"), **network).fit(y)
-    assert_array_equal(again.history_["val_loss"], half.history_["val_loss"])
+    assert_array_equal(fit("bfloat16").history_["val_loss"], half.history_["val_loss"])
 
 
 @pytest.mark.parametrize("kind", [LSTMRegressor, LSTMClassifier])
 def test_rows_are_learned_too(kind):
     X = np.random.default_rng(0).normal(size=(200, 8))
     y = X[:, 0] > 0
-    model = kind(backend="torch", precision="bfloat16", random_state=0).fit(X, y if kind is LSTMClassifier else 1.0 * y)
+    model = kind(device=Device(backend="torch", precision="bfloat16"), random_state=0)
+    model.fit(X, y if kind is LSTMClassifier else 1.0 * y)
     assert model.score(X, y) > 0.7
 
 

@@ -23,21 +23,19 @@ from tests.parity.test_forecaster_switches import (
     _with_gaps,
     model_log,
 )
+from tests.parity.test_variant_switches import ARCHITECTURES, TRANSFORMERS
 
 import lstmforecast
-from lstmforecast import CNNLSTM, LSTM, Attention, LSTMForecaster, Transformer
+from lstmforecast import Attention, LSTMForecaster, Quantiles
 from lstmforecast.fitting.distribution import mean
 from lstmforecast.fitting.roll import ends_of
 
-ARCHITECTURES = [
-    {"architecture": LSTM(bidirectional=True), "num_layers": 2},
-    {"architecture": "linear"},
-    {"architecture": Attention(num_heads=2)},
-    {"architecture": Attention(bidirectional=True, num_heads=3), "num_layers": 2},
-    {"architecture": CNNLSTM(bidirectional=True, kernel_size=[3, 2], out_channels=5)},
-    {"architecture": Transformer(num_heads=2)},
-    {"architecture": Transformer(num_heads=3, dim_feedforward=8, causal=True), "num_layers": 2},
-]
+NETWORKS = {
+    "lstm": {"architecture__bidirectional": True, "num_layers": 2},
+    "linear": {"architecture": "linear"},
+    **ARCHITECTURES,
+    **TRANSFORMERS,
+}
 
 
 @pytest.fixture
@@ -75,7 +73,7 @@ def _assert_agrees(session, model, windows, scales=None):
 
 @pytest.mark.parametrize("normalize", ["last", "window", None])
 @pytest.mark.parametrize("channels", ["independent", "together"])
-@pytest.mark.parametrize("architecture", ARCHITECTURES, ids=str)
+@pytest.mark.parametrize("architecture", NETWORKS.values(), ids=NETWORKS)
 def test_networks_with_covariates_and_gaps(session, architecture, normalize, channels):
     y, X, past = _with_gaps(_hours()), _covariates(), _covariates()[["plan"]] ** 2
     model = _fit(y, X, past, missing="mask", normalize=normalize, channels=channels, loss="quantile", **architecture)
@@ -93,14 +91,14 @@ def test_networks_with_covariates_and_gaps(session, architecture, normalize, cha
 def test_losses(session, loss, channels, linear_skip):
     y, X = np.exp(_hours()), _covariates()
     y = y.round() if loss == "negative_binomial" else y
-    model = _fit(y, X, loss=loss, channels=channels, linear_skip=linear_skip)
+    model = _fit(y, X, loss=loss, channels=channels, architecture__linear_skip=linear_skip)
     _assert_agrees(session(model), model, _windows(model, y, X))
 
 
 def test_own_quantiles_and_a_single_one(session):
     y = _hours()
     for quantiles in ([0.3], [0.05, 0.5], [0.1, 0.4, 0.6, 0.9], [0.6, 0.7]):
-        model = _fit(y, loss="quantile", quantiles=quantiles)
+        model = _fit(y, loss=Quantiles(quantiles))
         of = session(model)
         _assert_agrees(of, model, _windows(model, y))
         assert json.loads(of.get_modelmeta().custom_metadata_map["quantiles"]) == quantiles
@@ -111,13 +109,8 @@ def test_own_quantiles_and_a_single_one(session):
 def test_supervision_of_every_step(session, normalize, channels):
     y, past = _with_gaps(_hours()), _covariates()
     y.iloc[40:44, 0] = np.nan
-    switches = {
-        "normalize": normalize,
-        "channels": channels,
-        "architecture": LSTM(supervision="every"),
-        "missing": "mask",
-    }
-    model = _fit(y, None, past, **switches)
+    switches = {"normalize": normalize, "channels": channels, "missing": "mask"}
+    model = _fit(y, None, past, architecture__supervision="every", **switches)
     windows = _windows(model, y, X_past=past, origins=(12, 40, 52, 83, N))
     assert np.isnan(windows[2, :4, 0]).all()
     _assert_agrees(session(model), model, windows)
@@ -154,7 +147,7 @@ def test_scalers(session, scaler, normalize):
 @pytest.mark.parametrize("known", [False, True])
 def test_a_recursive_head_goes_on_from_its_own_forecasts(session, switches, known):
     y, X = np.exp(_hours()), _covariates() if known else None
-    model = _fit(y, X, head="recursive", **switches)
+    model = _fit(y, X, architecture__head="recursive", **switches)
     windows = _windows(model, y, X)[-1:]
     found = _ask(session(model), model, windows)
     assert found["forecast"].shape == (1, 5, 2)
@@ -173,7 +166,7 @@ def test_panels(session, normalize, channels, head):
     times = [pd.date_range(y.loc[key].index[-1], periods=6, freq="h")[1:] for key in "abcd"]
     index = pd.MultiIndex.from_tuples([(key, time) for key, each in zip("abcd", times, strict=True) for time in each])
     X = pd.concat([X, pd.DataFrame({"price": np.random.default_rng(4).normal(size=20)}, index=index)])
-    model = _fit(y, X, None, STATIC, missing="mask", normalize=normalize, channels=channels, head=head)
+    model = _fit(y, X, None, STATIC, missing="mask", normalize=normalize, channels=channels, architecture__head=head)
     windows, future = ends_of(model.model_, model.fitted_.dataset, 5, X)
     of = session(model)
     told = of.get_modelmeta().custom_metadata_map
@@ -188,7 +181,7 @@ def test_panels(session, normalize, channels, head):
 
 def test_any_number_of_windows_gives_the_same(session):
     y = _hours()
-    model = _fit(y, architecture="attention", num_heads=2)
+    model = _fit(y, architecture=Attention(2, segment_length=3))
     of, windows = session(model), np.stack([y.to_numpy()[i : i + 12] for i in range(100)])
     together = of.run(None, {"windows": windows})[0]
     for at in (0, 50, 99):
@@ -241,7 +234,7 @@ def test_errors(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("architecture", [{}, *ARCHITECTURES[2:6:3]], ids=str)
+@pytest.mark.parametrize("architecture", [{}, NETWORKS["attention"], NETWORKS["transformer"]], ids=str)
 def test_onnx_runtime_quantises_the_file(tmp_path, architecture):
     y = _hours(n=400)
     model = _fit(y, hidden_size=64, channels="together", **architecture)

@@ -28,14 +28,13 @@ PLAIN = {
     [
         {},
         {"num_layers": 2},
-        {"architecture": LSTM(bidirectional=True)},
-        {"architecture": LSTM(segment_length=4)},
-        {"architecture": LSTM(segment_length=3, linear_skip=True)},
+        {"architecture__bidirectional": True},
+        {"architecture__segment_length": 4},
+        {"architecture__linear_skip": True, "architecture__segment_length": 3},
     ],
 )
 def test_a_plain_module_loads_ours_strictly_and_predicts_the_same(changes):
-    options = FAST | PLAIN | {"window_size": 12, "horizon": 3} | changes
-    forecaster = LSTMForecaster(**options).fit(_series())
+    forecaster = LSTMForecaster(3, window_size=12, **FAST, **PLAIN).set_params(**changes).fit(_series())
     module = Plain(forecaster.model_.config)
     module.load_state_dict(forecaster.state_dict(), strict=True)
     window = torch.from_numpy(_series()[-12:]).float()[None]

@@ -15,20 +15,20 @@ from tests.parity.test_forecaster_switches import (
     _with_gaps,
 )
 
-ARCHITECTURES = [
-    {"architecture": Attention(num_heads=2)},
-    {"architecture": Attention(bidirectional=True, num_heads=3), "num_layers": 2},
-    {"architecture": CNNLSTM(bidirectional=True, kernel_size=[3, 2], out_channels=5)},
-]
+from lstmforecast import CNNLSTM, Attention, Transformer
+
+ARCHITECTURES = {
+    "attention": {"architecture": Attention(2, segment_length=3)},
+    "deep attention": {"architecture": Attention(3, segment_length=3, bidirectional=True), "num_layers": 2},
+    "cnn_lstm": {"architecture": CNNLSTM([3, 2], 5, segment_length=3, bidirectional=True)},
+}
+TRANSFORMERS = {
+    "transformer": {"architecture": Transformer(2, segment_length=3)},
+    "deep transformer": {"architecture": Transformer(3, 8, causal=True, segment_length=3), "num_layers": 2},
+}
 
 
-TRANSFORMERS = [
-    {"architecture": Transformer(num_heads=2)},
-    {"architecture": Transformer(num_heads=3, dim_feedforward=8, causal=True), "num_layers": 2},
-]
-
-
-@pytest.fixture(params=ARCHITECTURES, ids=str)
+@pytest.fixture(params=ARCHITECTURES.values(), ids=ARCHITECTURES)
 def architecture(request):
     return request.param
 
@@ -50,7 +50,9 @@ def test_covariates_and_gaps(architecture, normalize, channels):
 def test_losses(architecture, loss, linear_skip):
     y = np.exp(_hours())
     y = y.round() if loss == "negative_binomial" else _with_gaps(y)
-    model = _assert_both_backends_agree(y, missing="mask", loss=loss, linear_skip=linear_skip, **architecture)
+    model = _assert_both_backends_agree(
+        y, missing="mask", loss=loss, **architecture, architecture__linear_skip=linear_skip
+    )
     _assert_to_torch_agrees(model, _windows(model, y))
 
 
@@ -72,7 +74,7 @@ def test_ensembles_of_logarithms(architecture):
 
 @pytest.mark.parametrize("normalize", ["last", "window", None])
 @pytest.mark.parametrize("channels", ["independent", "together"])
-@pytest.mark.parametrize("transformer", TRANSFORMERS, ids=str)
+@pytest.mark.parametrize("transformer", TRANSFORMERS.values(), ids=TRANSFORMERS)
 def test_transformers_are_those_of_pytorch(transformer, normalize, channels):
     y, X, past = _with_gaps(_hours()), _covariates(), _covariates()[["plan"]] ** 2
     model = _fit(y, X, past, missing="mask", normalize=normalize, channels=channels, loss="quantile", **transformer)
@@ -80,7 +82,7 @@ def test_transformers_are_those_of_pytorch(transformer, normalize, channels):
 
 
 @pytest.mark.parametrize("loss", ["huber", "normal", "student_t", "negative_binomial"])
-@pytest.mark.parametrize("transformer", TRANSFORMERS, ids=str)
+@pytest.mark.parametrize("transformer", TRANSFORMERS.values(), ids=TRANSFORMERS)
 def test_transformers_of_panels(transformer, loss):
     y = _panel(gaps=False).round()
     alone = _fit(y, loss=loss, normalize="window", **transformer)

@@ -34,12 +34,8 @@ NETWORK = {
     "random_state": 0,
     "learning_rate": 1e-2,
 }
-FORECASTER = NETWORK | {
-    "horizon": 3,
-    "window_size": 12,
-    "sampling": Sampling(steps_per_epoch=None),
-    "channels": "together",
-}
+EACH_WINDOW = Sampling(steps_per_epoch=None)
+FORECASTER = NETWORK | {"horizon": 3, "window_size": 12, "sampling": EACH_WINDOW, "channels": "together"}
 TABLE = NETWORK | {"early_stopping": 3}
 TORCH, ATTENTION = {"device": Device(backend="torch")}, {"architecture": Attention(num_heads=2)}
 # a batch of one row: nothing is left for the first process
@@ -82,34 +78,29 @@ def series(n=300):
 def fit(name, **parameters):
     """Fit one case."""
     if name in FORECASTERS:
-        return LSTMForecaster(**(FORECASTER | FORECASTERS[name] | parameters)).fit(series())
+        return LSTMForecaster(**(FORECASTER | FORECASTERS[name])).set_params(**parameters).fit(series())
     rng = np.random.default_rng(1)
     X, weights = rng.normal(size=(150, 8)), rng.uniform(0.1, 3, 150)
-    y = X @ rng.normal(size=8)
+    kind, y = LSTMRegressor, X @ rng.normal(size=8)
     if name.startswith("classifier"):
-        return LSTMClassifier(**(TABLE | TABLES[name] | parameters)).fit(X, (y > 0) + (y > 1), weights)
-    return LSTMRegressor(**(TABLE | TABLES[name] | parameters)).fit(X, y, weights)
+        kind, y = LSTMClassifier, (y > 0) + (y > 1)
+    return kind(**(TABLE | TABLES[name])).set_params(**parameters).fit(X, y, weights)
 
 
 def endless(callbacks, **parameters):
     """A forecaster that trains until it is stopped."""
-    options = FORECASTER | {
-        "max_epochs": 10**6,
-        "early_stopping": 10**6,
-        "lr_schedule": "constant",
-        "callbacks": callbacks,
-    }
-    return LSTMForecaster(**(options | {"device": Device(distributed=True)} | parameters))
+    model = LSTMForecaster(**FORECASTER).set_params(max_epochs=10**6, early_stopping=10**6, lr_schedule="constant")
+    return model.set_params(callbacks=callbacks, device__distributed=True).set_params(**parameters)
 
 
 def _fit_all(folder, rank):
     weights, losses = {}, {}
     for name in FORECASTERS | TABLES:
-        model = fit(name, device=Device(distributed=True))
+        model = fit(name, device__distributed=True)
         losses[name] = model.history_.drop(columns="seconds").to_numpy()
         weights |= {f"{name} {key}": value for key, value in model.model_.parameters().items()}
     # without a seed, that of the first
-    model = fit("fused", device=Device(distributed=True), random_state=None)
+    model = fit("fused", device__distributed=True, random_state=None)
     weights |= {f"unseeded {key}": value for key, value in model.model_.parameters().items()}
     np.savez(folder / f"weights{rank}.npz", **weights)
     np.savez(folder / f"losses{rank}.npz", **losses)
@@ -139,7 +130,7 @@ def _ends(folder, rank):
     ends = {}
     callbacks = {"content": [content], "angry": [angry], "interrupted": None, "late": [late]}
     for name, watching in callbacks.items():
-        model = endless(watching, device=Device(timeout=4.0 if name == "late" else 600.0))
+        model = endless(watching, device__timeout=4.0 if name == "late" else 600.0)
         if name == "interrupted" and rank == 1:
             threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
         error = None
@@ -195,7 +186,7 @@ def _resume(folder, rank):
 
     for name in SAVED:
         case = FORECASTERS[name]
-        options = {"device": Device(distributed=True), "max_epochs": case.get("max_epochs", 6)}
+        options = {"device__distributed": True, "max_epochs": case.get("max_epochs", 6)}
         save("whole", name, fit(name, **options))
         checkpoint = folder / f"{name} of process {rank}"
         with contextlib.suppress(LookupError, RuntimeError):
@@ -205,7 +196,7 @@ def _resume(folder, rank):
         if rank == 0 and name != "stops early":
             assert [record["epoch"] for record in seen] == [5, 6], name
     np.savez(folder / f"weights{rank}.npz", **weights)
-    options = {"device": Device(distributed=True), "checkpoint": folder / f"fused of process {rank}", "hidden_size": 7}
+    options = {"device__distributed": True, "checkpoint": folder / f"fused of process {rank}", "hidden_size": 7}
     try:
         fit("fused", **options)
     except (ValueError, RuntimeError) as error:

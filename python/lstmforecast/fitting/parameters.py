@@ -86,7 +86,7 @@ def check_parameters(
             rules[name].check(shown.get(name, name), value)
     if parameters.get("distributed") and parameters.get("n_estimators", 1) > 1:
         raise ValueError(
-            "expected n_estimators=1 with distributed=True, whose processes train one network together, "
+            "expected n_estimators=1 with Device(distributed=True), whose processes train one network together, "
             f"got {parameters['n_estimators']}"
         )
     if parameters.get("freq") is not None:
