@@ -19,7 +19,8 @@ from sklearn.base import clone
 from tests.learned import learned
 
 import lstmforecast
-from lstmforecast import LSTM, Adam, LSTMAnomalyDetector, LSTMClassifier, LSTMForecaster, LSTMRegressor, Sampling
+from lstmforecast import LSTMAnomalyDetector, LSTMClassifier, LSTMForecaster, LSTMRegressor, Sampling
+from lstmforecast.contract.parameter_group import ParameterGroup, flat_parameters
 
 FAST = {"hidden_size": 3, "max_epochs": 2, "batch_size": 16, "random_state": 0, "n_threads": 1}
 SERIES = FAST | {"horizon": 2, "window_size": 6, "sampling": Sampling(steps_per_epoch=2)}
@@ -28,16 +29,36 @@ X = np.random.default_rng(0).normal(size=(24, 4))
 # What makes a loss overflow, and what a fit needs to go well again.
 DIVERGES = {
     "learning_rate": 1e38,
-    "optimizer": Adam(clip_grad_norm=None),
-    "architecture": LSTM(linear_skip=False),
-    "sampling": Sampling(steps_per_epoch=9),
+    "optimizer__clip_grad_norm": None,
+    "architecture__linear_skip": False,
+    "sampling__steps_per_epoch": 9,
 }
 SOUND = {
     "learning_rate": 3e-3,
-    "optimizer": Adam(clip_grad_norm=1.0),
-    "architecture": LSTM(linear_skip=None),
-    "sampling": Sampling(steps_per_epoch=2),
+    "optimizer__clip_grad_norm": 1.0,
+    "architecture__linear_skip": None,
+    "sampling__steps_per_epoch": 2,
 }
+# Nested parameters, and the flat ones that they change; a word comes first, and the object is that of the word.
+NESTED = [
+    ({"architecture__tbptt": 2}, {"tbptt": 2}),
+    ({"architecture__bidirectional": True, "architecture__tbptt": None}, {"bidirectional": True, "tbptt": None}),
+    ({"architecture": "lstm", "architecture__bidirectional": False}, {"bidirectional": False, "tbptt": None}),
+    ({"optimizer__weight_decay": 0.1}, {"weight_decay": 0.1}),
+    ({"optimizer": "adamw", "optimizer__weight_decay": 0.0}, {"optimizer": "adamw", "weight_decay": 0.0}),
+    ({"lr_schedule": "plateau", "lr_schedule__factor": 0.3}, {"lr_schedule": "plateau", "lr_factor": 0.3}),
+    ({"lr_schedule": "cosine"}, {"lr_schedule": "cosine", "lr_factor": 0.5}),
+    ({"early_stopping__patience": 3, "early_stopping__min_delta": 0.1}, {"patience": 3, "min_delta": 0.1}),
+    ({"early_stopping__min_delta": 0.0}, {"min_delta": 0.0}),
+    ({"sampling__steps_per_epoch": 3}, {"steps_per_epoch": 3}),
+]
+
+
+def flat(model):
+    """All parameters, those of objects too, whether a word or an object was given."""
+    if isinstance(model, LSTMAnomalyDetector):
+        return model.get_params(deep=False) | {"forecaster": None} | flat(model.forecaster)
+    return flat_parameters(model)
 
 
 def fails(record):
@@ -58,7 +79,7 @@ def panel(scale, start=0, stop=40):
 class Estimator(RuleBasedStateMachine):
     """Steps that every estimator knows; subclasses say how it is made, taught and asked."""
 
-    callbacks = "callbacks"  # the parameter that takes them
+    network = ""  # before the names of the network's parameters
     diverges: ClassVar = DIVERGES
     sound: ClassVar = SOUND
 
@@ -83,7 +104,8 @@ class Estimator(RuleBasedStateMachine):
         self.parameters = self.model.get_params()
 
     def set(self, **changes):
-        self.model.set_params(**changes)
+        """Set parameters of the network."""
+        self.model.set_params(**{f"{self.network}{name}": value for name, value in changes.items()})
         self.parameters = self.model.get_params()
 
     def is_fitted(self):
@@ -100,10 +122,10 @@ class Estimator(RuleBasedStateMachine):
 
     @rule(scale=st.sampled_from([1.0, 3.0]))
     def fit_with_a_callback_that_fails(self, scale):
-        self.set(**{self.callbacks: [fails]})
+        self.set(callbacks=[fails])
         with pytest.raises(RuntimeError, match="disk full"):
             self.model.fit(*self.data(scale))
-        self.set(**{self.callbacks: None})
+        self.set(callbacks=None)
 
     @rule()
     def fit_that_diverges(self):
@@ -116,6 +138,17 @@ class Estimator(RuleBasedStateMachine):
     def fit_to_bad_data(self):
         with pytest.raises((TypeError, ValueError)):
             self.model.fit(*self.bad_data())
+
+    @rule(change=st.sampled_from(NESTED))
+    def set_nested_parameters(self, change):
+        """The next fit reads them; neither clones nor the objects that were given change."""
+        nested, now = change
+        before, given, other = flat(self.model), self.model.get_params(), clone(self.model)
+        texts = {name: repr(value) for name, value in given.items() if isinstance(value, ParameterGroup)}
+        self.set(**nested)
+        assert flat(self.model) == before | now
+        assert flat(other) == before
+        assert texts == {name: repr(given[name]) for name in texts}
 
     @rule()
     def be_cloned(self):
@@ -134,7 +167,9 @@ class Estimator(RuleBasedStateMachine):
                 other = lstmforecast.load(Path(folder, "model"))
         else:
             other = pickle.loads(pickle.dumps(self.model)) if how == "pickle" else copy.deepcopy(self.model)
-        assert repr(other) == repr(self.model)
+            # not of a file, which holds a word for an object with its defaults
+            assert repr(other) == repr(self.model)
+        assert flat(other) == flat(self.model)
         self.model, self.parameters = other, other.get_params()
 
     @precondition(is_fitted)
@@ -217,8 +252,8 @@ class PanelForecaster(Forecaster):
 
 class Regressor(Estimator):
     kind = LSTMRegressor
-    diverges: ClassVar = {name: value for name, value in DIVERGES.items() if name != "linear_skip"}
-    sound: ClassVar = {name: value for name, value in SOUND.items() if name != "linear_skip"}
+    diverges: ClassVar = {name: value for name, value in DIVERGES.items() if name != "architecture__linear_skip"}
+    sound: ClassVar = {name: value for name, value in SOUND.items() if name != "architecture__linear_skip"}
 
     def new(self):
         return self.kind(**FAST)
@@ -247,9 +282,7 @@ class Classifier(Regressor):
 
 
 class Detector(Estimator):
-    callbacks = "forecaster__callbacks"
-    diverges: ClassVar = {f"forecaster__{name}": value for name, value in DIVERGES.items()}
-    sound: ClassVar = {f"forecaster__{name}": value for name, value in SOUND.items()}
+    network = "forecaster__"
 
     def new(self):
         return LSTMAnomalyDetector(LSTMForecaster(**SERIES), refit_every=7, memory=60)
@@ -262,6 +295,12 @@ class Detector(Estimator):
 
     def says(self, model):
         return model.score_samples(WAVE[:, np.newaxis])
+
+    @rule(change=st.sampled_from(NESTED))
+    def set_nested_parameters(self, change):
+        """A file keeps the parameters that the forecaster was fitted with: they are fitted at once."""
+        super().set_nested_parameters(change)
+        self.fit(1.0)
 
     @precondition(Estimator.is_fitted)
     @rule(n=st.integers(1, 9))
@@ -279,10 +318,10 @@ class Detector(Estimator):
     @rule()
     def update_whose_refit_fails(self):
         """A file keeps no callbacks, and the forecaster with its parameters: they are set for this step alone."""
-        self.set(forecaster__callbacks=[fails])
+        self.set(callbacks=[fails])
         with pytest.raises(RuntimeError, match="disk full"):
             self.model.update(WAVE[:8, np.newaxis])
-        self.set(forecaster__callbacks=None)
+        self.set(callbacks=None)
 
 
 def _test(machine):

@@ -92,10 +92,11 @@ def test_the_default_window_is_small_enough(n_rows, horizon):
     transform=st.sampled_from([None, "log"]),
 )
 def test_every_shape_trains_forecasts_and_crosses_to_pytorch(
-    n_segments, segment_length, horizon, k, n_known, n_past, missing, loss, transform, supervision, **switches
-):
+    n_segments, segment_length, horizon, k, n_known, n_past, missing, loss, transform, linear_skip, supervision,
+    **switches
+):  # fmt: skip
     if supervision == "every":  # without what is known in advance, without a line, and not by the whole window's level
-        n_known, switches["linear_skip"] = 0, None
+        n_known, linear_skip = 0, None
         switches["normalize"] = switches["normalize"] and "last"
     rng = np.random.default_rng(0)
     y = rng.normal(10, 1, size=(80, k))
@@ -104,7 +105,11 @@ def test_every_shape_trains_forecasts_and_crosses_to_pytorch(
     X = rng.normal(size=(80 + horizon, n_known)) if n_known else None
     X_past = rng.normal(size=(80, n_past)) if n_past else None
     window_size = n_segments * segment_length
-    model = LSTMForecaster(horizon, window_size=window_size, architecture=LSTM(segment_length=segment_length, supervision=supervision), loss=loss, missing=missing, transform=transform, hidden_size=3, max_epochs=1, sampling=Sampling(steps_per_epoch=2), random_state=0, n_threads=1, **switches).fit(y, None if X is None else X[:80], X_past)  # fmt: skip
+    architecture = LSTM(segment_length=segment_length, linear_skip=linear_skip, supervision=supervision)
+    model = LSTMForecaster(
+        horizon, window_size=window_size, architecture=architecture, loss=loss, missing=missing, transform=transform,
+        hidden_size=3, max_epochs=1, sampling=Sampling(steps_per_epoch=2), random_state=0, n_threads=1, **switches,
+    ).fit(y, None if X is None else X[:80], X_past)  # fmt: skip
     forecast = model.predict(X=None if X is None else X[80:])
     assert forecast.shape == (horizon, k)
     parts = [np.pad(part, ((0, horizon), (0, 0)), constant_values=np.nan) for part in (y, X_past) if part is not None]

@@ -6,8 +6,9 @@ import numpy as np
 import onnxruntime
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.base import clone
 
-from lstmforecast import LSTMForecaster
+from lstmforecast import CNNLSTM, LSTM, Attention, Linear, LSTMForecaster, Sampling, Transformer
 
 
 @settings(max_examples=40)  # each trains a network
@@ -16,7 +17,7 @@ from lstmforecast import LSTMForecaster
     segment_length=st.integers(1, 6),
     horizon=st.integers(1, 9),
     k=st.integers(1, 3),
-    architecture=st.sampled_from(["lstm", "linear", "attention", "cnn_lstm", "transformer"]),
+    architecture=st.sampled_from([LSTM(), Linear(), Attention(2), CNNLSTM(2), Transformer(2)]),
     num_layers=st.integers(1, 2),
     bidirectional=st.booleans(),
     channels=st.sampled_from(["independent", "together"]),
@@ -31,13 +32,16 @@ from lstmforecast import LSTMForecaster
     transform=st.sampled_from([None, "log"]),
 )
 def test_every_shape_crosses_to_onnx(
-    tmp_path_factory, n_segments, segment_length, horizon, k, n_known, n_past, missing, architecture, supervision,
-    head, **switches
+    tmp_path_factory, n_segments, segment_length, horizon, k, n_known, n_past, missing, architecture, bidirectional,
+    supervision, head, **switches
 ):  # fmt: skip
     if supervision == "every":  # without what it can't have
-        n_known, switches["bidirectional"], architecture = 0, False, "lstm"
+        n_known, bidirectional, architecture = 0, False, LSTM()
         switches["normalize"] = switches["normalize"] and "last"
-    switches["bidirectional"] &= architecture != "transformer"
+    nested = {
+        "segment_length": segment_length, "bidirectional": bidirectional, "supervision": supervision, "head": head
+    }  # fmt: skip
+    own = {name: value for name, value in nested.items() if hasattr(architecture, name)}
     n_past = n_past if head == "direct" else 0
     rng = np.random.default_rng(0)
     y = rng.normal(10, 1, size=(80, k))
@@ -47,9 +51,8 @@ def test_every_shape_crosses_to_onnx(
     X_past = rng.normal(size=(80, n_past)) if n_past else None
     size = n_segments * segment_length
     model = LSTMForecaster(
-        horizon, window_size=size, segment_length=segment_length, missing=missing, architecture=architecture, head=head,
-        supervision=supervision, hidden_size=4, num_heads=2, kernel_size=2, max_epochs=1, steps_per_epoch=2,
-        random_state=0, n_threads=1, **switches,
+        horizon, window_size=size, architecture=clone(architecture).set_params(**own), missing=missing, hidden_size=4,
+        max_epochs=1, sampling=Sampling(steps_per_epoch=2), random_state=0, n_threads=1, **switches,
     ).fit(y, None if X is None else X[:80], X_past)  # fmt: skip
     path = tmp_path_factory.mktemp("onnx") / "model.onnx"
     with warnings.catch_warnings():

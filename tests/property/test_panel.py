@@ -147,7 +147,10 @@ def test_a_panel_in_two_portions_is_the_panel(case, data, missing):
 def test_forecasters_of_any_panel_forecast_update_and_are_saved(case, long, horizon, data, tmp_path_factory):
     freq, y = case
     parts = _parts(y)
-    model = LSTMForecaster(horizon, window_size=6, freq=freq if isinstance(freq, str) else None, missing="mask", hidden_size=2, max_epochs=1, sampling=Sampling(steps_per_epoch=2), random_state=0, n_threads=1)  # fmt: skip
+    model = LSTMForecaster(
+        horizon, window_size=6, freq=freq if isinstance(freq, str) else None, missing="mask", hidden_size=2,
+        max_epochs=1, sampling=Sampling(steps_per_epoch=2), random_state=0, n_threads=1,
+    )  # fmt: skip
     if max(map(len, parts.values())) <= horizon:
         with pytest.raises(ValueError, match="expected a series of more than"):
             model.fit(y)
@@ -212,7 +215,10 @@ def _before(part, test_size, back, horizon, gap):
 )  # fmt: skip
 def test_a_backtest_of_any_panel_is_a_loop_of_fits_and_forecasts(case, test_size, stride, refit, gap, horizon):
     freq, y = case
-    model = LSTMForecaster(2, window_size=6, freq=freq if isinstance(freq, str) else None, hidden_size=2, max_epochs=1, sampling=Sampling(steps_per_epoch=2), random_state=0, n_threads=1)  # fmt: skip
+    model = LSTMForecaster(
+        2, window_size=6, freq=freq if isinstance(freq, str) else None, hidden_size=2, max_epochs=1,
+        sampling=Sampling(steps_per_epoch=2), random_state=0, n_threads=1,
+    )  # fmt: skip
     folds = Folds(test_size, stride=stride, refit=refit, gap=gap)
     result, refusal = _result_or_refusal(backtest, model, y, folds=folds, horizon=horizon)
     if result is None:

@@ -49,17 +49,9 @@ LOSS = GroupedParameter(
 
 
 def distribution_of(loss: str | None, quantiles: Sequence[float] | None) -> Any:
-    """The distribution that the network forecasts the parameters of, as the core names it; None: a point.
-
-    Raises
-    ------
-    ValueError
-        For quantiles without ``loss="quantile"``.
-    """
+    """The distribution that the network forecasts the parameters of, as the core names it; None: a point."""
     if loss == "quantile":
         return {"quantiles": [float(level) for level in quantiles or QUANTILES]}
-    if quantiles is not None:
-        raise ValueError(f"expected quantiles=None without loss='quantile', got loss={loss!r}")
     return loss if loss in DISTRIBUTIONS else None
 
 

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lstmforecast import Calendar
-from lstmforecast.calendar import calendar_features, calendar_names
+from lstmforecast.calendar import CALENDAR, Calendar, calendar_features, calendar_names
 from lstmforecast.data.index import regular_grid
 
 CYCLES = ["time_of_day", "day_of_week", "day_of_month", "day_of_year", "month", "quarter"]
@@ -242,8 +241,8 @@ def test_cycles_come_back(moment, count):
 @given(st.lists(moments, min_size=2, max_size=20), st.integers(0, 19))
 def test_a_row_depends_on_its_own_time_alone(stamps, row):
     stamps = stamps[row % len(stamps) :]
-    alone = at(stamps[:1], CYCLES, calendar=Calendar(holidays="US"))
-    pd.testing.assert_frame_equal(at(stamps, CYCLES, calendar=Calendar(holidays="US"))[:1], alone)
+    alone = at(stamps[:1], CYCLES, holidays="US")
+    pd.testing.assert_frame_equal(at(stamps, CYCLES, holidays="US")[:1], alone)
 
 
 def test_christmas_day_is_a_holiday_in_germany_for_all_its_hours():
@@ -334,21 +333,31 @@ def test_the_label_alone_counts_where_it_did_before():
 
 def test_a_holiday_is_one_of_the_local_date():
     utc = pd.DatetimeIndex(["2024-12-24 22:30", "2024-12-24 23:30", "2024-12-26 23:30"], tz="UTC")
-    assert list(at(utc, None, calendar=Calendar(holidays="DE"))["holiday"]) == [0, 0, 1]
-    assert list(at(utc.tz_convert("Europe/Berlin"), None, calendar=Calendar(holidays="DE"))["holiday"]) == [0, 1, 0]
+    assert list(at(utc, None, holidays="DE")["holiday"]) == [0, 0, 1]
+    assert list(at(utc.tz_convert("Europe/Berlin"), None, holidays="DE")["holiday"]) == [0, 1, 0]
 
 
 def test_a_subdivision_has_holidays_of_its_own():
     days = ["2025-03-31", "2025-07-04"]
-    assert list(at(days, None, calendar=Calendar(holidays="US"))["holiday"]) == [0, 1]
-    assert list(at(days, None, calendar=Calendar(holidays="US-CA"))["holiday"]) == [1, 1]
+    assert list(at(days, None, holidays="US")["holiday"]) == [0, 1]
+    assert list(at(days, None, holidays="US-CA")["holiday"]) == [1, 1]
+
+
+@pytest.mark.parametrize("features", [None, "auto", ["month", "quarter"]])
+def test_features_stand_for_a_calendar_without_holidays(features):
+    flat = {"calendar": features, "holidays": None}
+    assert CALENDAR.flat(features) == CALENDAR.flat(Calendar(features)) == flat
+    assert CALENDAR.grouped(flat) == features
+    with_holidays = Calendar(features, holidays="DE")
+    assert CALENDAR.flat(with_holidays) == flat | {"holidays": "DE"}
+    assert CALENDAR.grouped(flat | {"holidays": "DE"}) == with_holidays != Calendar(features)
 
 
 @pytest.mark.parametrize("code", ["XX", "US-XX", "de", ""])
 def test_an_unknown_country_is_an_error(code):
     message = f"^expected holidays to be a country of the holidays package, .* such as 'US-CA', got '{code}'$"
     with pytest.raises(ValueError, match=message):
-        at(["2024-12-25"], None, calendar=Calendar(holidays=code))
+        at(["2024-12-25"], None, holidays=code)
 
 
 def test_a_missing_package_is_named_when_it_is_needed(monkeypatch):
@@ -357,7 +366,7 @@ def test_a_missing_package_is_named_when_it_is_needed(monkeypatch):
         r"^expected the holidays package for holidays='DE', which pip install \"lstmforecast\[holidays\]\" brings$"
     )
     with pytest.raises(ImportError, match=message):
-        at(["2024-12-25"], None, calendar=Calendar(holidays="DE"))
+        at(["2024-12-25"], None, holidays="DE")
     assert at(["2024-12-25"], "auto").shape == (1, 7)
     assert calendar_names("h", None, "DE") == ["holiday"]
 

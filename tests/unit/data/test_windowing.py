@@ -2,7 +2,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lstmforecast import Sampling
 from lstmforecast.data.windowing import time_split, windows
 
 
@@ -64,7 +63,7 @@ def test_windows_of_a_series_too_short() -> None:
     [
         ({"window_size": 0}, ValueError, "expected window_size of at least 1, got 0"),
         ({"window_size": 2, "horizon": -1}, ValueError, "expected horizon of at least 1, got -1"),
-        ({"window_size": 2, "sampling": Sampling(stride=0)}, ValueError, "expected stride of at least 1, got 0"),
+        ({"window_size": 2, "stride": 0}, ValueError, "expected stride of at least 1, got 0"),
         ({"window_size": 2.0}, TypeError, "expected window_size as an integer, got 2.0"),
         ({"window_size": True}, TypeError, "expected window_size as an integer, got True"),
     ],

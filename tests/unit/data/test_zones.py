@@ -90,7 +90,7 @@ def test_covariates_in_another_zone_are_found_by_their_instant():
 
 def test_a_detector_sees_the_same_instants_in_any_zone():
     y = series(HOURS)
-    first, other = (LSTMAnomalyDetector(model(calendar=Calendar(holidays=None))).fit(y[:150]) for _ in range(2))
+    first, other = (LSTMAnomalyDetector(model(calendar=None)).fit(y[:150]) for _ in range(2))
     newer = y[150:].tz_convert("UTC")
     np.testing.assert_array_equal(other.score_samples(newer), first.score_samples(y[150:]))
     assert str(other.trace(newer).index.tz) == "Europe/Berlin"
@@ -109,7 +109,7 @@ def test_times_without_a_zone_are_refused_beside_such_with_one_and_the_advice_wo
     y = series(pd.date_range("2024-05-01", periods=200, freq="h", tz=zone))
     other = y.tz_localize(None if zone else "Europe/Berlin")
     X = y.to_frame("price")
-    fitted = model(calendar=Calendar(holidays=None)).fit(y[:190], X if door == "X" else None)
+    fitted = model(calendar=None).fit(y[:190], X if door == "X" else None)
     give = {"context": lambda it: fitted.predict(context=it), "y": fitted.update, "X": lambda it: fitted.predict(X=it)}
     right, wrong = {"context": (y[:190], other[:190]), "y": (y[190:], other[190:]), "X": (X, other.to_frame("price"))}[
         door

@@ -6,7 +6,7 @@ from dataclasses import FrozenInstanceError
 import numpy as np
 import pytest
 
-from lstmforecast import Folds, LSTMForecaster, Sampling, backtest
+from lstmforecast import Folds, LSTMForecaster, backtest
 from lstmforecast.evaluation.folds import read_folds
 
 
@@ -46,8 +46,8 @@ def test_a_number_is_the_size_of_the_test_set(given, expected):
         ({"test_size": float("nan")}, ValueError, "expected test_size .*, got nan"),
         ({"test_size": "half"}, TypeError, "expected test_size to be a number of rows or a fraction, got 'half'"),
         ({"test_size": True}, TypeError, "expected test_size to be a number of rows or a fraction, got True"),
-        ({"sampling": Sampling(stride=0)}, ValueError, "expected stride to be at least 1, got 0"),
-        ({"sampling": Sampling(stride=True)}, TypeError, "expected stride to be an integer, got True"),
+        ({"stride": 0}, ValueError, "expected stride to be at least 1, got 0"),
+        ({"stride": True}, TypeError, "expected stride to be an integer, got True"),
         ({"refit": -1}, ValueError, "expected refit to be at least 1, got -1"),
         ({"refit": 0}, ValueError, "expected refit to be at least 1, got 0"),
         ({"refit": "yes"}, TypeError, "expected refit to be an integer, got 'yes'"),

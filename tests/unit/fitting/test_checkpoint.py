@@ -12,6 +12,7 @@ from sklearn.base import clone
 from lstmforecast import (
     LSTM,
     Adam,
+    Attention,
     Checkpoint,
     Device,
     FormatError,
@@ -270,10 +271,17 @@ def test_what_makes_no_sense_is_refused(checkpoint, error, text, tmp_path, monke
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("network", [{}, {"device": Device(backend="torch")}, {"architecture": "attention"}], ids=str)
+@pytest.mark.parametrize(
+    "network",
+    [
+        {"architecture": LSTM(linear_skip=False)},
+        {"architecture": LSTM(linear_skip=False), "device": Device(backend="torch")},
+        {"architecture": Attention(linear_skip=False)},
+    ],
+    ids=["lstm", "torch", "attention"],
+)
 def test_what_was_frozen_and_unfrozen_stays_so(network, tmp_path):
     """Parameters that begin late count steps of their own; an epoch's unfreezing belongs to its checkpoint."""
-    network = network | {"architecture": LSTM(linear_skip=False)}
     source = _fit(y=np.random.default_rng(1).normal(size=100), **network)
     unfreezing = GradualUnfreezing({2: "fc.*", 4: "*"})
     options = {"pretrained": Pretrained(source, freeze="*", learning_rates={"fc.*": 0.01})} | network

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lstmforecast import EarlyStopping, LSTMForecaster
-from lstmforecast.contract.plain import plain_parameters
+from lstmforecast.contract.parameter_group import flat_parameters
 from lstmforecast.fitting.held_out import HeldOut
 from lstmforecast.fitting.options import new_network, training_options
 from lstmforecast.fitting.sizing import Sizes, default_segment_length, default_window_size
@@ -69,7 +69,7 @@ def test_the_rows_that_the_message_names_suffice_and_one_less_does_not(window_si
     )
     model.fit(np.arange(float(needed)))
     # The core's own check, which speaks of its parts, agrees.
-    parameters = plain_parameters(model)
+    parameters = flat_parameters(model)
     sizes = {"window_size": size, "horizon": horizon, "n_features": 1, "n_targets": 1}
     core = new_network(parameters, None, **sizes, seed=0)
     held_out = HeldOut.of(model).fraction()
@@ -81,7 +81,7 @@ def test_the_rows_that_the_message_names_suffice_and_one_less_does_not(window_si
 
 
 def test_holding_nothing_out_is_offered():
-    with pytest.raises(ValueError, match=r"validation_fraction=0.2, got 18; patience=None holds nothing out"):
+    with pytest.raises(ValueError, match=r"validation_fraction=0.2, got 18; early_stopping=None holds nothing out"):
         Sizes(4, 12).resolve(18, 0.2)
     assert Sizes(4, 12).resolve(18, 0.0) == (12, 1)
 

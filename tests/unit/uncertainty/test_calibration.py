@@ -175,7 +175,7 @@ def test_intervals_are_saved(tmp_path):
 def test_what_cannot_be_promised_is_said():
     y = np.arange(200.0)
     nothing = LSTMForecaster(3, early_stopping=None, **FAST).fit(y)
-    with pytest.raises(ValueError, match=r"expected rows held out by fit .*got none: set patience"):
+    with pytest.raises(ValueError, match=r"expected rows held out by fit .*got none: set early_stopping"):
         nothing.predict_interval()
     no_truth = LSTMForecaster(3, missing="mask", **FAST).fit(np.where(y % 3, y, np.nan))
     with pytest.raises(ValueError, match="expected 3 rows in a row without missing values among those held out by fit"):

@@ -8,6 +8,7 @@ import pytest
 
 from lstmforecast import LSTM, EarlyStopping, LSTMForecaster, Quantiles, Sampling
 from lstmforecast.fitting.distribution import quantile
+from lstmforecast.fitting.objective import LOSS, QUANTILES
 from lstmforecast.fitting.roll import forecast
 
 FAST = {"hidden_size": 6, "max_epochs": 2, "sampling": Sampling(steps_per_epoch=20), "random_state": 0, "n_threads": 1}
@@ -89,12 +90,11 @@ def test_own_quantiles_never_cross():
 @pytest.mark.parametrize(
     ("parameters", "error", "words"),
     [
-        ({"quantiles": [0.5]}, ValueError, "expected quantiles=None without loss='quantile', got loss=None"),
         ({"loss": Quantiles([])}, ValueError, "in ascending order, got "),
         ({"loss": Quantiles([0.9, 0.1])}, ValueError, "in ascending order, got "),
         ({"loss": Quantiles([0.1, 0.1])}, ValueError, "in ascending order, got "),
-        ({"loss": Quantiles([0.5, 1.0])}, ValueError, "expected quantiles between 0 and 1"),
-        ({"loss": Quantiles("0.5")}, TypeError, "expected quantiles to be a list of numbers"),
+        ({"loss": Quantiles([0.5, 1.0])}, ValueError, "expected levels of Quantiles between 0 and 1"),
+        ({"loss": Quantiles("0.5")}, TypeError, "expected levels of Quantiles to be a list of numbers"),
         ({"loss": "pinball"}, ValueError, "expected loss to be .*'negative_binomial', got 'pinball'"),
         ({"loss": "negative_binomial", "transform": "log"}, ValueError, "expected transform=None for loss='neg"),
     ],
@@ -102,6 +102,26 @@ def test_own_quantiles_never_cross():
 def test_what_makes_no_sense_is_refused(parameters, error, words):
     with pytest.raises(error, match=words):
         LSTMForecaster(3, window_size=24, **(FAST | parameters)).fit(_hours())
+
+
+def test_the_word_stands_for_seven_levels():
+    assert LOSS.flat("quantile") == LOSS.flat(Quantiles()) == {"loss": "quantile", "quantiles": None}
+    assert LOSS.flat(Quantiles([0.5])) == {"loss": "quantile", "quantiles": [0.5]}
+    assert LOSS.flat("mse") == {"loss": "mse", "quantiles": None}
+    word, levels = (
+        LSTMForecaster(3, window_size=24, loss=loss, **FAST).fit(_hours())
+        for loss in ("quantile", Quantiles(QUANTILES))
+    )
+    pd.testing.assert_frame_equal(word.predict(), levels.predict())
+    assert word.model_.config["distribution"] == {"quantiles": list(QUANTILES)}
+
+
+@pytest.mark.parametrize("loss", [None, "mse", "normal"])
+def test_only_the_quantile_loss_has_levels(loss):
+    message = rf"^expected loss to be an object such as Quantiles\(.*\) for loss__levels, got {loss!r}$"
+    with pytest.raises(ValueError, match=message):
+        LSTMForecaster(3, loss=loss).set_params(loss__levels=[0.5])
+    assert LSTMForecaster(3, loss="quantile").set_params(loss__levels=[0.5]).loss == Quantiles([0.5])
 
 
 @pytest.mark.parametrize("wrong", [-1.0, 2.5])

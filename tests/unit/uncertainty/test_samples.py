@@ -108,7 +108,7 @@ def test_counts_are_counts():
 
 def test_what_cannot_be_drawn_is_said():
     nothing = LSTMForecaster(3, early_stopping=None, **FAST).fit(_noise(200))
-    with pytest.raises(ValueError, match=r"expected rows held out by fit .*got none: set patience"):
+    with pytest.raises(ValueError, match=r"expected rows held out by fit .*got none: set early_stopping"):
         nothing.predict_samples()
     model = LSTMForecaster(3, **FAST).fit(_noise(200))
     with pytest.raises(ValueError, match="expected a horizon of at most 3, as trained for, got 4"):
