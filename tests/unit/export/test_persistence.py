@@ -38,7 +38,7 @@ from lstmforecast import (
     Transformer,
     load,
 )
-from lstmforecast.contract.parameter_group import flat_parameters
+from lstmforecast.contract.parameter_group import flat_parameters, groups_of
 
 FAST = {"hidden_size": 4, "max_epochs": 2, "random_state": 0, "n_threads": 1}
 
@@ -96,7 +96,7 @@ NETWORKS = [
 
 def objects_of(estimator):
     """The parameters of an estimator that are objects or stand for one."""
-    return {name: getattr(estimator, name) for name in estimator._groups}
+    return {name: getattr(estimator, name) for name in groups_of(estimator)}
 
 
 def fitted_and_loaded(estimator, tmp_path, *data):
