@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
-from optuna.trial import BaseTrial
+from optuna.trial import BaseTrial, FrozenTrial
 from sklearn.base import clone
 
 from lstmforecast.contract.parameter_group import ParameterGroup, flat_group, groups_of, names_of
@@ -112,7 +112,9 @@ def check_space(space: Space, forecaster: LSTMForecaster) -> None:
         outer = _object_of(name)
         choices = _choices(space[outer]) if outer in space else [getattr(forecaster, outer)]
         if not any(_has(forecaster, {outer: choice}, name) for choice in choices):
-            raise ValueError(f"expected {outer} to be one that {name} of space has an effect on, got {choices!r}")
+            raise ValueError(
+                f"expected space to name parameters that have an effect, got {name!r} with {outer} from {choices!r}"
+            )
 
 
 def _object_of(name: str) -> str:
@@ -168,6 +170,9 @@ def suggest(
     # objects are chosen before their parameters
     for name, values in sorted(space.items(), key=lambda item: item[0] not in outer):
         if not _has(forecaster, chosen, name) or (names is not None and stored[name] not in names):
+            continue
+        if isinstance(trial, FrozenTrial) and stored[name] not in trial.params:
+            # of an earlier call, whose space didn't have it
             continue
         of = distribution(name, values)
         if isinstance(of, CategoricalDistribution):

@@ -125,13 +125,19 @@ class Search:
                 self.study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
 
     def _check_choices(self) -> None:
-        """Raise a ValueError for a space whose lists differ from those of the study, which Optuna can't compare."""
+        """Raise a ValueError for a space that lacks parameters of earlier trials, or has other lists for them."""
         if callable(self.space):
             return
         before: dict[str, Any] = {}
         for trial in self.study.get_trials(deepcopy=False):
             before |= trial.distributions
         stored = stored_names(self.forecaster)
+        left = before.keys() - {stored[name] for name in self.space}
+        if left:
+            raise ValueError(
+                f"expected space to have all parameters of the study in the storage, got none for {sorted(left)}; give "
+                "another study_name"
+            )
         for name, values in self.space.items():
             now = distribution(name, values)
             known = before.get(stored[name], now)

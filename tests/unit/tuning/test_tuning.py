@@ -223,6 +223,21 @@ def test_other_choices_than_those_of_the_storage_are_refused(tmp_path):
     assert len(search(storage=path, space={"hidden_size": [4, 8], "dropout": (0.0, 0.2)}, n_trials=2).trials_) == 2
 
 
+def test_a_space_may_grow_from_call_to_call_but_not_lose_parameters(tmp_path):
+    path, space = tmp_path / "trials.db", {"learning_rate": ("log", 1e-3, 1e-1)}
+    # fewer units are worse: the best trial is one of the first
+    first = search(storage=path, space=space, n_trials=3, estimator=small(hidden_size=16))
+    more = {**space, "hidden_size": [1]}
+    second = search(storage=path, space=more, n_trials=4, estimator=small(hidden_size=16))
+    assert second.study_.best_trial.number < 3
+    assert second.best_params_ == first.best_params_
+    assert second.best_estimator_.hidden_size == 16
+    with pytest.raises(
+        ValueError, match=r"expected space to have all .*, got none for \['hidden_size'\]; give another"
+    ):
+        search(storage=path, space=space, n_trials=5, estimator=small(hidden_size=16))
+
+
 def test_objects_are_choices_and_their_parameters_are_those_of_the_chosen_one():
     own, other = LSTM(segment_length=3), Attention(num_heads=2)
     space = {
