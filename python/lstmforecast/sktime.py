@@ -9,13 +9,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
-from sklearn.base import clone
 
 import lstmforecast
+from lstmforecast.contract.parameter_group import groups_of
 from lstmforecast.data.index import match_index
 from lstmforecast.fitting.architecture import ARCHITECTURE, Linear
 from lstmforecast.fitting.training_parameters import EARLY_STOPPING, EarlyStopping
-from lstmforecast.transfer import PRETRAINED
 
 try:
     from sktime.forecasting.base import BaseForecaster, ForecastingHorizon
@@ -124,8 +123,8 @@ class LSTMForecaster(BaseForecaster):
     def _pretrain(
         self, y: pd.DataFrame, X: pd.DataFrame | None = None, fh: ForecastingHorizon | None = None
     ) -> LSTMForecaster:
-        # what is frozen, and other learning rates, are for the fit that follows
-        self.pretrained_estimator_ = self._trained(y, X, fh, pretrained=PRETRAINED.flat(self.pretrained)["pretrained"])
+        # what is frozen is for the fit that follows
+        self.pretrained_estimator_ = self._trained(y, X, fh, pretrained__freeze=None)
         return self
 
     def _trained(
@@ -135,27 +134,42 @@ class LSTMForecaster(BaseForecaster):
         # series of a hierarchy have several names, those of a panel one: they are numbered
         self._series = _names_of(y).unique() if y.index.nlevels > 2 else None
         y, X = self._numbered(y), self._numbered(X)
-        parameters = self.get_params(deep=False) | changes
         source = getattr(self, "pretrained_estimator_", None)
         if source is not None:
-            parameters |= self._shape_of(source, parameters)
+            # with these the network takes all weights of the other one
+            changes |= {"pretrained__weights": source, "window_size": source.window_size_}
+            if not isinstance(ARCHITECTURE.object_of(self.architecture), Linear):
+                changes["architecture__segment_length"] = source.model_.config["segment_length"]
         if self.horizon is None and fh is not None:
-            parameters["horizon"] = self._steps(fh, _ends_of(y.index))
+            changes["horizon"] = self._steps(fh, _ends_of(y.index))
         elif self.horizon is None:
             if source is None:
                 raise ValueError("expected fh, or a forecaster with a horizon, to pretrain it, got neither")
-            parameters["horizon"] = source.horizon
-        return lstmforecast.LSTMForecaster(**parameters).fit(y, X)
+            changes["horizon"] = source.horizon
+        return self._as_ours().set_params(**changes).fit(y, X)
 
-    @staticmethod
-    def _shape_of(source: lstmforecast.LSTMForecaster, parameters: dict[str, Any]) -> dict[str, Any]:
-        """Parameters with which the network takes all weights of ``source``."""
-        architecture = ARCHITECTURE.object_of(parameters["architecture"])
-        if architecture is not None and not isinstance(architecture, Linear):
-            segment_length = source.model_.config["segment_length"]
-            architecture = clone(architecture).set_params(segment_length=segment_length)
-        pretrained = clone(PRETRAINED.object_of(parameters["pretrained"]), safe=False).set_params(weights=source)
-        return {"window_size": source.window_size_, "architecture": architecture, "pretrained": pretrained}
+    def _as_ours(self) -> lstmforecast.LSTMForecaster:
+        """Our estimator with the same parameters."""
+        return lstmforecast.LSTMForecaster(**self.get_params(deep=False))
+
+    def set_params(self, **params: Any) -> LSTMForecaster:
+        """Set parameters, and with ``__`` in the name those of an object, as `lstmforecast.LSTMForecaster` does.
+
+        Parameters
+        ----------
+        **params
+            By name, such as ``hidden_size=32`` or ``architecture__num_heads=8``.
+
+        Returns
+        -------
+        LSTMForecaster
+            Itself, not fitted.
+        """
+        outer = {key.partition("__")[0] for key in params if "__" in key} & {*groups_of(lstmforecast.LSTMForecaster)}
+        inside = {key: params.pop(key) for key in [*params] if key.partition("__")[0] in outer}
+        changed = self._as_ours().set_params(**inside)
+        super().set_params(**params, **{name: vars(changed)[name] for name in outer})
+        return self
 
     def _predict(self, fh: ForecastingHorizon, X: pd.DataFrame | None) -> pd.DataFrame:
         return self._chosen(self.estimator_.predict(self._steps(fh), X=self._numbered(X)), fh)

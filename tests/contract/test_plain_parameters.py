@@ -1,4 +1,6 @@
-"""Every parameter of every estimator may be a scalar or an array of NumPy or pandas: found by their signatures."""
+"""Every parameter of every estimator, and of the objects that it takes, may be a scalar or an array of NumPy or pandas:
+found by their signatures.
+"""
 
 import inspect
 import pickle
@@ -9,7 +11,8 @@ import pytest
 from sklearn.base import BaseEstimator, clone
 
 import lstmforecast
-from lstmforecast import CNNLSTM, LSTM, Sampling, thresholds
+from lstmforecast import Sampling, thresholds
+from lstmforecast.contract.parameter_group import ParameterGroup, flat_parameters, groups_of, names_of
 
 Y = np.sin(np.arange(80) * 0.3)
 X = np.random.default_rng(0).normal(size=(30, 8))
@@ -38,17 +41,18 @@ VALUES = {
     "level": 0.9375,
     "pruning": 0.125,
     "n_sigmas": 3.0,
-    "quantiles": [0.1, 0.5, 0.9],
+    "levels": [0.1, 0.5, 0.9],
     "freq": "h",
     "missing": "mask",
     "calendar": ["time_of_day", "day_of_week"],
+    "features": ["time_of_day", "day_of_week"],
     "holidays": "DE",
     "kernel_size": [3, 2],
     "out_channels": 3,
     "dim_feedforward": 8,
     "steps_per_epoch": 2,
+    "early_stopping": 3,
     "patience": 3,
-    "lr_patience": 2,
     "dropout": 0.25,
     "weight_decay": 0.125,
     "clip_grad_value": 0.5,
@@ -70,44 +74,62 @@ VALUES = {
     "quantile_range": (10.0, 90.0),
 }
 # What is no number, word, flag or list.
-OBJECTS = {"callbacks", "pretrained", "forecaster", "checkpoint"}
-# What a parameter needs beside it.
+OBJECTS = {"callbacks", "pretrained", "weights", "forecaster", "checkpoint", "sampling"}
+# What a parameter needs beside it, in its object.
 BESIDE = {
-    "quantiles": {"loss": "quantile"},
-    "kernel_size": {"architecture": CNNLSTM(out_channels=3)},
-    "out_channels": {"architecture": CNNLSTM(kernel_size=3)},
-    "num_heads": {"architecture": "attention"},
-    "dim_feedforward": {"architecture": "transformer"},
-    "causal": {"architecture": "transformer"},
+    "kernel_size": {"out_channels": 3},
+    "out_channels": {"kernel_size": 3},
+    "tbptt": {"segment_length": 1},
+    "stride": {"steps_per_epoch": 1},
+    "min_delta": {"patience": 3},
+    "validation_fraction": {"patience": 3},
     "dropout": {"num_layers": 2},
-    "tbptt": {"architecture": LSTM(segment_length=1)},
 }
-ESTIMATORS = [
+OF_FORECASTERS = {"head", "linear_skip", "supervision", "stride"}
+# What a class takes no other value of.
+FIXED = {"LSTMRegressor": OF_FORECASTERS, "LSTMClassifier": OF_FORECASTERS, "CharLSTM": {"clip_grad_value"}}
+# The names in files of values that stand for an object.
+FLAT = {"early_stopping": "patience"}
+CLASSES = [
     each
     for each in (*(getattr(lstmforecast, name) for name in lstmforecast.__all__), *vars(thresholds).values())
     if inspect.isclass(each) and issubclass(each, BaseEstimator) and each is not thresholds.Threshold
 ]
-PARAMETERS = [
-    (kind, name)
-    for kind in dict.fromkeys(ESTIMATORS)
-    for name in inspect.signature(kind).parameters
-    if name not in OBJECTS
-]
+ESTIMATORS = [each for each in dict.fromkeys(CLASSES) if not issubclass(each, ParameterGroup)]
+
+
+def _parameters():
+    """Class, name and, for a parameter of objects, the first object that has it, with the name of the object."""
+    for kind in ESTIMATORS:
+        yield from ((kind, name, None) for name in inspect.signature(kind).parameters if name not in OBJECTS)
+        found = set()
+        for group in groups_of(kind).values():
+            for of in group.kinds:
+                names = names_of(of).keys() - OBJECTS - FIXED.get(kind.__name__, set())
+                yield from ((kind, name, (group.name, of)) for name in sorted(names) if (group.name, name) not in found)
+                found |= {(group.name, name) for name in names}
+
+
+def _id(case):
+    kind, name, place = case
+    return f"{kind.__name__}-{name}" if place is None else f"{kind.__name__}-{place[1].__name__}-{name}"
 
 
 def test_all_estimators_are_found():
     assert {"LSTMForecaster", "CharLSTM", "DriftMonitor", "RobustScaler", "POTThreshold"} <= {
         kind.__name__ for kind in ESTIMATORS
     }
+    objects = {of for kind in ESTIMATORS for group in groups_of(kind).values() for of in group.kinds}
+    assert objects == set(CLASSES) - set(ESTIMATORS)
 
 
-def _value(kind, name):
-    default = inspect.signature(kind).parameters[name].default
+def _value(kind, name, of):
+    default = inspect.signature(of or kind).parameters[name].default
     value = VALUES.get(name, default)
     assert value is not None, f"a value to try for {name} is missing in VALUES"
     if kind is lstmforecast.CharLSTM and name == "max_epochs":
-        return 2
-    return value
+        value = 2
+    return value, default
 
 
 def _forms(value):
@@ -154,29 +176,39 @@ def _says(estimator):
     return [estimator.predict(Y[:, np.newaxis] if kind == "LSTMAnomalyDetector" else X)]
 
 
-@pytest.mark.parametrize(("kind", "name"), PARAMETERS, ids=lambda each: getattr(each, "__name__", each))
-def test_a_parameter_of_numpy_does_what_the_plain_one_does(kind, name, tmp_path):
-    beside = FAST.get(kind.__name__, {}) | (BESIDE.get(name, {}) if kind.__name__.startswith("LSTM") else {})
-    beside.pop(name, None)
-    value = _value(kind, name)
-    expected = _says(_fitted(kind(**beside, **{name: value})))
+@pytest.mark.parametrize("case", [*_parameters()], ids=_id)
+def test_a_parameter_of_numpy_does_what_the_plain_one_does(case, tmp_path):
+    kind, name, place = case
+    outer, of = place or (name, None)
+    beside = FAST.get(kind.__name__, {}) | (BESIDE.get(name, {}) if of is None else {})
+    beside.pop(outer, None)
+    value, default = _value(kind, name, of)
+    key, flat = (name, name) if of is None else (f"{outer}__{name}", names_of(of)[name])
+
+    def made(form):
+        if of is None:
+            return kind(**beside, **{name: form})
+        return kind(**beside, **{outer: of(**BESIDE.get(name, {}), **{name: form})})
+
+    expected = _says(_fitted(made(value)))
     for form in _forms(value):
-        estimator = kind(**beside, **{name: form})
-        assert estimator.get_params(deep=False)[name] is form
-        assert clone(estimator).get_params(deep=False)[name] is not None
+        estimator = made(form)
+        assert estimator.get_params()[key] is form
+        assert clone(estimator).get_params()[key] is not None
         assert _fitted(estimator) is estimator
-        assert estimator.get_params(deep=False)[name] is form
+        assert estimator.get_params()[key] is form
         for there in (estimator, pickle.loads(pickle.dumps(estimator))):
             for says, known in zip(_says(there), expected, strict=True):
                 np.testing.assert_array_equal(says, known)
-        assert name in repr(estimator) or value == inspect.signature(kind).parameters[name].default
+        assert name in repr(estimator) or value == default
         if hasattr(estimator, "save"):
             estimator.save(tmp_path / "model")
             loaded = kind.load(tmp_path / "model")
             for says, known in zip(_says(loaded), expected, strict=True):
                 np.testing.assert_array_equal(says, known)
             if name not in ("scaler", "threshold"):
-                assert loaded.get_params(deep=False)[name] == (list(value) if isinstance(value, tuple) else value)
+                kept = flat_parameters(loaded) if groups_of(kind) else loaded.get_params(deep=False)
+                assert kept[FLAT.get(flat, flat)] == (list(value) if isinstance(value, tuple) else value)
 
 
 class Own(lstmforecast.LSTMForecaster):

@@ -22,11 +22,12 @@ def _trainings(folder: Path, **options: object) -> list[tuple[object, tuple[obje
     """Estimators with checkpoints in a folder, and what they are fitted to."""
     fast = {"hidden_size": 4, "max_epochs": 3, "n_threads": 1, "checkpoint": folder} | options
     few = fast | {"sampling": Sampling(steps_per_epoch=2)}
-    small = few | {"window_size": 8, "architecture": LSTM(segment_length=2)}
+    small = few | {"window_size": 8}
+    attention, transformer = Attention(num_heads=2, segment_length=2), Transformer(num_heads=2, segment_length=2)
     return [
-        (LSTMForecaster(3, **small), (_SERIES,)),
-        (LSTMForecaster(3, architecture=Attention(num_heads=2), **small), (_SERIES,)),
-        (LSTMForecaster(3, architecture=Transformer(num_heads=2), lr_schedule="plateau", **small), (_SERIES,)),
+        (LSTMForecaster(3, architecture=LSTM(segment_length=2), **small), (_SERIES,)),
+        (LSTMForecaster(3, architecture=attention, **small), (_SERIES,)),
+        (LSTMForecaster(3, architecture=transformer, lr_schedule="plateau", **small), (_SERIES,)),
         (LSTMRegressor(**few), (_SERIES.reshape(5, 8), _SERIES[:5])),
         (CharLSTM(embedding_size=3, sequence_length=8, batch_size=2, **fast), (_TEXT,)),
     ]

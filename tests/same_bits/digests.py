@@ -92,7 +92,7 @@ _OTHERS: dict[str, Callable[[], Iterator[tuple[str, Any]]]] = {
 
 
 def of_kind(name: str) -> dict[str, str]:
-    """Of one kind: of each output, and of the tensors of its file."""
+    """Of one kind: of each output, of the tensors of its file and of the words of its header."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         if name in _OTHERS:
@@ -102,10 +102,11 @@ def of_kind(name: str) -> dict[str, str]:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, "model")
             KINDS[name]().save(path)
-            tensors, _ = _core.read_file(path)
+            tensors, words = _core.read_file(path)
     # how long a fit took is another number each time
     arrays = [part for key in sorted(tensors) if "seconds" not in key for part in (key, tensors[key])]
-    return found | {"tensors": digest(*arrays)}
+    told = [f"{key}={words[key]}" for key in sorted(words) if key != "checksum"]
+    return found | {"tensors": digest(*arrays), "header": digest(*told)}
 
 
 NAMES = [*KINDS, *_OTHERS]

@@ -17,7 +17,7 @@ from sktime.transformations.series.detrend import Detrender
 from sktime.transformations.series.difference import Differencer
 
 import lstmforecast
-from lstmforecast import LSTM, Pretrained
+from lstmforecast import LSTM, Attention, EarlyStopping, Pretrained
 from lstmforecast.sktime import LSTMForecaster
 
 # sktime 1.2 announces of all its own forecasters that they will forget their data
@@ -128,6 +128,24 @@ def test_tags_follow_the_parameters() -> None:
     assert not LSTMForecaster(missing="ffill").set_params(missing="error").get_tag("capability:missing_values")
 
 
+def test_parameters_of_objects_are_set_as_in_our_estimator() -> None:
+    given = Attention(8)
+    forecaster = LSTMForecaster(architecture=given)
+    assert forecaster.get_params()["architecture__num_heads"] == 8
+    assert forecaster.set_params(architecture__num_heads=2, hidden_size=8).architecture == Attention(2)
+    assert (forecaster.hidden_size, given) == (8, Attention(8))
+    assert forecaster.clone().architecture == Attention(2)
+    # a word, or a number, becomes the object first
+    words = LSTMForecaster(random_state=0)
+    words.set_params(architecture="attention", architecture__num_heads=2, early_stopping__min_delta=0.1)
+    assert (words.architecture, words.early_stopping) == (Attention(2), EarlyStopping(10, min_delta=0.1))
+    assert words.set_params(architecture="linear", early_stopping=None).get_params()["architecture"] == "linear"
+    assert not words.get_tag("capability:pred_int")
+    for wrong in ({"architecture__num_heads": 2}, {"num_heads": 2}, {"lr_schedule__patience": 2}):
+        with pytest.raises(ValueError, match=r"patience|num_heads"):
+            words.set_params(**wrong)
+
+
 def test_overlapping_updates_append_only_newer_rows() -> None:
     y = months(160)
     forecaster, estimator = LSTMForecaster(**SMALL).fit(y[:150], fh=[1, 2]), ours(2).fit(y[:150])
@@ -233,20 +251,27 @@ def test_a_grid_search_finds_parameters() -> None:
     # 24 months show a season, 3 do not
     assert search.best_params_ == {"window_size": 24}
     assert len(search.predict()) == 3
+    given = Attention(2)
+    networks = {"architecture": ["lstm", given], "architecture__linear_skip": [False]}
+    search = ForecastingGridSearchCV(LSTMForecaster(**SMALL), splitter, networks).fit(y, fh=[1, 2, 3])
+    objects = {"lstm": LSTM(linear_skip=False), "Attention(num_heads=2)": Attention(2, linear_skip=False)}
+    expected = objects[str(search.best_params_["architecture"])]
+    assert search.best_forecaster_.estimator_.architecture == expected
+    assert given == Attention(2)
 
 
 def test_a_network_pretrained_on_a_panel_is_tuned_to_a_series() -> None:
     shops, y = panel({"a": 90, "b": 80}), months(60, 7)
-    forecaster = LSTMForecaster(pretrained=Pretrained(freeze="lstm.*"), **SMALL | {"window_size": None}).pretrain(
-        shops, fh=[1, 2, 3]
-    )
-    source = ours(3, window_size=None).fit(shops)
+    rates = {"fc.*": 1e-3}
+    pretrained = Pretrained(freeze="lstm.*", learning_rates=rates)
+    forecaster = LSTMForecaster(**SMALL | {"window_size": None}, pretrained=pretrained).pretrain(shops, fh=[1, 2, 3])
+    source = ours(3, window_size=None, pretrained=Pretrained(learning_rates=rates)).fit(shops)
     forecast = forecaster.clone().fit(y, fh=[1, 2, 3]).predict()
     same_windows = {
         "window_size": source.window_size_,
         "architecture": LSTM(segment_length=source.model_.config["segment_length"]),
     }
-    expected = ours(3, pretrained=Pretrained(source, freeze="lstm.*"), **same_windows).fit(y)
+    expected = ours(3, pretrained=Pretrained(source, freeze="lstm.*", learning_rates=rates), **same_windows).fit(y)
     pd.testing.assert_series_equal(forecast, expected.predict(), check_freq=False)
     assert expected.pretrained_["left"] == []
     forecaster.pretrain(shops).fit(y, fh=[1, 2, 3])

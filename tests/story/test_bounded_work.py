@@ -28,27 +28,32 @@ def tries(call, values=HUGE):
 """
 PROGRAMS = {
     "sizes of a forecaster": """
-for name in ("horizon", "window_size", "segment_length", "tbptt", "n_estimators", "num_layers", "stride"):
+for name in ("horizon", "window_size", "architecture__segment_length", "architecture__tbptt", "n_estimators",
+             "num_layers", "sampling__stride"):
     for panel in (False, True):
         y = pd.DataFrame({"unique_id": ["a"] * 80, "ds": pd.date_range("2026", periods=80, freq="h"), "y": Y})
-        small = SMALL | ({"window_size": None, "segment_length": 1} if name == "window_size" else {})
-        tries(lambda v: LSTMForecaster(**small | {name: v}).fit(y if panel else Y))
+        small = SMALL | ({"architecture__segment_length": 1} if name == "window_size" else {})
+        tries(lambda v: LSTMForecaster().set_params(**small | {name: v}).fit(y if panel else Y))
 tries(lambda v: LSTMForecaster(v).fit(Y))
-tries(lambda v: LSTMForecaster(2, validation_fraction=1 - 1e-16, window_size=v).fit(Y))
+tries(lambda v: LSTMForecaster(2, early_stopping=EarlyStopping(validation_fraction=1 - 1e-16), window_size=v).fit(Y))
 """,
     "numbers of a training": """
-for name in ("batch_size", "accumulate_grad_batches", "patience", "lr_patience", "verbose", "learning_rate",
-             "weight_decay", "min_delta", "lr_factor", "clip_grad_norm", "clip_grad_value", "dropout",
-             "validation_fraction", "adaptation_rate", "distributed_timeout"):
-    tries(lambda v: LSTMForecaster(**SMALL | {name: v}).fit(Y))
-tries(lambda v: LSTMForecaster(**SMALL, learning_rates={"lstm.*": v}).fit(Y))
+for name in ("batch_size", "optimizer__accumulate_grad_batches", "early_stopping", "verbose", "learning_rate",
+             "optimizer__weight_decay", "early_stopping__min_delta", "optimizer__clip_grad_norm",
+             "optimizer__clip_grad_value", "dropout", "early_stopping__validation_fraction", "adaptation_rate",
+             "device__timeout"):
+    tries(lambda v: LSTMForecaster(**SMALL).set_params(**{name: v}).fit(Y))
+tries(lambda v: LSTMForecaster(**SMALL, lr_schedule=Plateau(patience=v)).fit(Y))
+tries(lambda v: LSTMForecaster(**SMALL, lr_schedule=Plateau(factor=v)).fit(Y))
+tries(lambda v: LSTMForecaster(**SMALL, pretrained=Pretrained(learning_rates={"lstm.*": v})).fit(Y))
 tries(lambda v: LSTMForecaster(**SMALL, max_epochs=v).fit(Y) if v > 10**9 or v < 1 else None)
 """.replace("**SMALL, max_epochs=v", "**SMALL | {'max_epochs': v}"),
     "other estimators": """
-for name in ("n_features_per_step", "segment_length", "batch_size", "patience", "learning_rate", "weight_decay"):
-    tries(lambda v: LSTMRegressor(**NET, **{name: v}).fit(X, X[:, 0]))
-for name in ("sequence_length", "num_layers", "batch_size", "patience", "learning_rate", "weight_decay"):
-    tries(lambda v: CharLSTM(**NET, **{name: v}).fit("to be, or not to be " * 20))
+for name in ("n_features_per_step", "architecture__segment_length", "batch_size", "early_stopping__patience",
+             "learning_rate", "optimizer__weight_decay"):
+    tries(lambda v: LSTMRegressor(**NET).set_params(**{name: v}).fit(X, X[:, 0]))
+for name in ("sequence_length", "num_layers", "batch_size", "patience", "learning_rate", "optimizer__weight_decay"):
+    tries(lambda v: CharLSTM(**NET).set_params(**{name: v}).fit("to be, or not to be " * 20))
 for name in ("smoothing", "clip", "contamination", "min_gap", "refit_every", "memory"):
     tries(lambda v: LSTMAnomalyDetector(LSTMForecaster(**SMALL), **{name: v}).fit(Y))
 for kind in (thresholds.DynamicThreshold, thresholds.EWMAThreshold, thresholds.POTThreshold):

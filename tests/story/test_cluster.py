@@ -99,7 +99,7 @@ def test_a_search_survives_the_death_of_a_worker(cluster, tmp_path):
 
 def test_a_search_on_two_workers_prunes_and_fills_a_storage(cluster, tmp_path):
     storage = f"sqlite:///{tmp_path / 'trials.db'}"
-    space = {"learning_rate": ("log", 1e-9, 1e-8), "architecture": LSTM(linear_skip=[False])}
+    space = {"learning_rate": ("log", 1e-9, 1e-8), "architecture__linear_skip": [False]}
     given = small(architecture=LSTM(linear_skip=False), max_epochs=8, learning_rate=1e-2)
     with joblib.parallel_config("dask"):
         result = tune(given, Y, space=space, n_trials=10, storage=storage, random_state=0)

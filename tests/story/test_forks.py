@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 
 from lstmforecast import (
+    Attention,
     CharLSTM,
     Device,
     LSTMAnomalyDetector,
@@ -27,6 +28,7 @@ from lstmforecast import (
     LSTMForecaster,
     LSTMRegressor,
     Sampling,
+    Transformer,
     _core,
 )
 
@@ -36,13 +38,12 @@ SERIES = np.sin(np.arange(300) / 5) + np.random.default_rng(0).normal(0, 0.1, 30
 WINDOWS = np.random.default_rng(1).normal(size=(60, 8))
 CLASSES = (WINDOWS.sum(1) > 0).astype(int)
 SMALL = {"hidden_size": 8, "max_epochs": 1, "random_state": 0}
-HEADS = {"num_heads": 2}
 KINDS = {
     "default": {},
     "line": {"architecture": "linear"},
-    "attention": {"architecture": "attention", **HEADS},
+    "attention": {"architecture": Attention(num_heads=2)},
     "cnn": {"architecture": "cnn_lstm"},
-    "transformer": {"architecture": "transformer", **HEADS},
+    "transformer": {"architecture": Transformer(num_heads=2)},
     "torch": {"device": Device(backend="torch")},
     "ensemble": {"n_estimators": 2},
 }
@@ -208,13 +209,15 @@ def test_a_forked_child_never_hangs(story):
 
 def test_a_core_that_is_loaded_in_the_child_never_hangs():
     script = """
-        import os, numpy, torch, lstmforecast
+        import os, numpy, torch
+        from lstmforecast import Device, LSTMForecaster, Sampling
         torch.set_num_threads(2)
         torch.ones(500, 500) @ torch.ones(500, 500)
         child = os.fork()
         if child == 0:
             y = numpy.sin(numpy.arange(300) / 5)
-            lstmforecast.LSTMForecaster(3, backend="torch", max_epochs=1, steps_per_epoch=2, n_threads=2).fit(y)
+            sizes = {"max_epochs": 1, "sampling": Sampling(steps_per_epoch=2), "n_threads": 2}
+            LSTMForecaster(3, device=Device(backend="torch"), **sizes).fit(y)
             os._exit(0)
         assert os.waitpid(child, 0)[1] == 0
     """
@@ -246,7 +249,8 @@ def test_trainings_pause_until_the_last_of_several_forks():
             return bool(paused)
         def train():
             y = numpy.sin(numpy.arange(300) / 5)
-            options = {"max_epochs": 10**6, "steps_per_epoch": 1, "patience": None, "n_threads": 1}
+            options = {"max_epochs": 10**6, "early_stopping": None, "n_threads": 1}
+            options["sampling"] = lstmforecast.Sampling(steps_per_epoch=1)
             lstmforecast.LSTMForecaster(3, hidden_size=8, callbacks=[observe], **options).fit(y)
         training, second = threading.Thread(target=train), threading.Thread(target=fork, name="second")
         training.start()

@@ -75,14 +75,17 @@ OF_TEXTS = [
 HARMLESS = [
     {"batch_size": 10**9, **SMALL},
     {**SMALL, "batch_size": 10**9, "device": Device(backend="torch")},
-    {**SMALL, "sampling": Sampling(stride=10**9)},
-    {**SMALL, "architecture": LSTM(tbptt=10**9)},
     {**SMALL, "optimizer": Adam(accumulate_grad_batches=10**9)},
+]
+HARMLESS_IN_SERIES = [
+    {**SMALL, "sampling": Sampling(steps_per_epoch=1, stride=10**9)},
+    {**SMALL, "architecture": LSTM(tbptt=10**9)},
 ]
 
 
 def _forecast(options):
-    LSTMForecaster(2, window_size=8, sampling=Sampling(steps_per_epoch=1), **FAST | options).fit(SERIES).predict()
+    fast = FAST | {"sampling": Sampling(steps_per_epoch=1)}
+    LSTMForecaster(2, window_size=8, **fast | options).fit(SERIES).predict()
 
 
 def _regress(options):
@@ -103,7 +106,7 @@ def _regress_wide(options):
 
 
 def _forecast_wide(options):
-    _forecast({"architecture": "cnn_lstm"} | options | SMALL)
+    _forecast(options | SMALL)
 
 
 def _forecast_long(options):
@@ -152,10 +155,8 @@ def main():
                 outcome = _outcome(work, options, limited)
                 if not outcome.startswith("refused: ") or outcome.count("\n"):
                     print(work.__name__, options, limited, outcome)
-        for work in (_forecast, _regress):
-            for options in HARMLESS:
-                if work is _regress and options.keys() & {"stride", "tbptt"}:
-                    continue
+        for work, each in ((_forecast, HARMLESS + HARMLESS_IN_SERIES), (_regress, HARMLESS)):
+            for options in each:
                 outcome = _outcome(work, options, limited)
                 if outcome != "fine":
                     print(work.__name__, options, limited, outcome)
@@ -170,9 +171,10 @@ def test_what_no_memory_holds_is_refused():
 
 def test_threads_of_the_environment_are_bounded():
     script = (
-        "import numpy as np; from lstmforecast import LSTMForecaster as F; y = np.sin(np.arange(120) / 5)\n"
-        "for backend in ('auto', 'torch'): F(2, window_size=8, hidden_size=128, max_epochs=1, steps_per_epoch=1,"
-        " backend=backend).fit(y)"
+        "import numpy as np; from lstmforecast import *; y = np.sin(np.arange(120) / 5)\n"
+        "options = {'hidden_size': 128, 'max_epochs': 1, 'sampling': Sampling(steps_per_epoch=1)}\n"
+        "for backend in ('auto', 'torch'):\n"
+        "    LSTMForecaster(2, window_size=8, device=Device(backend=backend), **options).fit(y)"
     )
     environment = os.environ | {"OMP_NUM_THREADS": "100000"}
     command = [sys.executable, "-c", script]

@@ -11,10 +11,11 @@ pytestmark = pytest.mark.alone
 SCRIPT = """
     import sys, threading, time
     import numpy as np
-    from lstmforecast import LSTMForecaster
+    from lstmforecast import Device, LSTMForecaster, Sampling
 
     y = np.sin(np.arange(300) / 5)
-    options = {"horizon": 3, "hidden_size": 8, "max_epochs": 2, "steps_per_epoch": 2, "n_threads": 1}
+    options = {"horizon": 3, "hidden_size": 8, "max_epochs": 2, "n_threads": 1}
+    options["sampling"] = Sampling(steps_per_epoch=2)
     model = LSTMForecaster(**options).fit(y)
     begun = threading.Event()
 
@@ -31,9 +32,9 @@ SCRIPT = """
                 case "fits":
                     LSTMForecaster(**options).fit(y)
                 case "long fits":
-                    LSTMForecaster(**options | {"max_epochs": 100_000, "patience": None}).fit(y)
+                    LSTMForecaster(**options | {"max_epochs": 100_000, "early_stopping": None}).fit(y)
                 case "fits of torch":
-                    LSTMForecaster(**options, backend="torch").fit(y)
+                    LSTMForecaster(**options, device=Device(backend="torch")).fit(y)
                 case "callbacks":
                     LSTMForecaster(**options, callbacks=[never_ends]).fit(y)
             begun.set()

@@ -8,7 +8,6 @@ import torch
 import lstmforecast
 from lstmforecast import (
     CNNLSTM,
-    LSTM,
     Attention,
     Device,
     LSTMClassifier,
@@ -66,9 +65,8 @@ def test_a_classifier_tells_rising_from_falling(network):
     rng = np.random.default_rng(0)
     slopes = rng.normal(size=300)
     X = slopes[:, np.newaxis] * np.linspace(0, 1, 16) + 0.1 * rng.normal(size=(300, 16))
-    model = LSTMClassifier(max_epochs=20, architecture=LSTM(segment_length=4), **FAST, **network).fit(
-        X[:200], slopes[:200] > 0
-    )
+    model = LSTMClassifier(max_epochs=20, **FAST).set_params(**network, architecture__segment_length=4)
+    model.fit(X[:200], slopes[:200] > 0)
     assert model.score(X[200:], slopes[200:] > 0) > 0.85
 
 

@@ -12,9 +12,10 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
 from sklearn.base import BaseEstimator
 
-from lstmforecast.contract.plain import PlainParameters, plain, plain_parameters
+from lstmforecast.contract.plain import PlainParameters, own_kind, plain, plain_parameters
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -26,6 +27,9 @@ class ParameterGroup(BaseEstimator):
     Objects are equal if their classes and all parameters are.
     """
 
+    # no diagram in notebooks: there is nothing to fit
+    _repr_html_ = None
+    _repr_mimebundle_ = None
     # the word that stands for the object with its defaults
     word: ClassVar[str | None] = None
     # without a word: the parameter that may be given in place of the object
@@ -36,12 +40,7 @@ class ParameterGroup(BaseEstimator):
     def __eq__(self, other: object) -> bool:
         if type(self) is not type(other):
             return NotImplemented
-        mine, others = vars(self), vars(other)
-        try:
-            return all(mine[name] is others[name] or bool(plain(mine[name]) == plain(others[name])) for name in mine)
-        except ValueError:
-            # dicts of arrays, which are weights, can't be compared
-            return False
+        return _same(vars(self), vars(other))
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -49,6 +48,15 @@ class ParameterGroup(BaseEstimator):
 def names_of(group: Any) -> dict[str, str]:
     """The name in the flat dict of each parameter of a `ParameterGroup` or its class."""
     return {field.name: group.flat_names.get(field.name, field.name) for field in fields(group)}
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether two values are equal: numbers, words, lists, arrays or dicts of them."""
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
+    if hasattr(one, "shape") or hasattr(other, "shape"):
+        return one is other or np.array_equal(one, other)
+    return one is other or bool(one == other)
 
 
 class GroupedParameter:
@@ -95,6 +103,28 @@ class GroupedParameter:
             raise TypeError(f"expected {self._expected()}, got {value!r}")
         return kind()  # type: ignore[no-any-return]
 
+    def changed(self, value: Any, parameters: Mapping[str, Any]) -> ParameterGroup:
+        """A copy of the object that a value is or stands for, with other values of some parameters.
+
+        Raises
+        ------
+        ValueError
+            For a word that stands for no object, or a parameter that the object doesn't have.
+        """
+        group = self.object_of(value)
+        if group is None:
+            nested = f"{self.name}__{next(iter(parameters))}"
+            raise ValueError(f"expected {self.name} to be an object such as {self.example} for {nested}, got {value!r}")
+        for name in parameters:
+            if name not in names_of(group):
+                kinds = [kind.__name__ for kind in self.kinds if name in names_of(kind)]
+                got = f"one of {' or '.join(kinds)}" if kinds else repr(name)
+                raise ValueError(
+                    f"expected a parameter of {type(group).__name__} ({', '.join(names_of(group))}) in "
+                    f"{self.name}__{name}, got {got}"
+                )
+        return copy.copy(group).set_params(**parameters)  # type: ignore[no-any-return]
+
     def flat(self, value: Any) -> dict[str, Any]:
         """All flat parameters of this group, as plain values."""
         group = self.object_of(value)
@@ -128,16 +158,38 @@ class GroupedParameter:
         return [*self.defaults, *([self.name] if self.by_word else [])]
 
     def _expected(self) -> str:
-        words = "".join(f"{word!r}, " for word in (*self.by_word, *self.words))
-        return f"{self.name} to be {words}{'or ' if words else ''}an object such as {self.example}"
+        bare = self.kinds[0].bare
+        words = ", ".join(map(repr, (*self.by_word, *self.words))) or (f"the {bare}" if bare else "None")
+        return f"{self.name} to be {words} or an object such as {self.example}"
 
 
 class GroupedParameters(PlainParameters):
     """An estimator some of whose parameters are objects; see `GroupedParameter`."""
 
     _groups: ClassVar[Mapping[str, GroupedParameter]] = {}
-    # what None, or "auto", means for this class
-    _own_defaults: ClassVar[Mapping[str, Any]] = {}
+    # flat parameters: the default of the object, and what it means for this class
+    _own_defaults: ClassVar[Mapping[str, tuple[Any, Any]]] = {}
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Get the parameters as they were given.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            Whether to include those of objects, such as ``architecture__num_heads``.
+
+        Returns
+        -------
+        dict of str to object
+        """
+        kept = {}
+        for key, value in super().get_params(deep).items():
+            name, _, inner = key.partition("__")
+            is_own = not inner or name not in self._groups
+            # not those of a fitted estimator whose weights are taken
+            if is_own or (isinstance(getattr(self, name), ParameterGroup) and "__" not in inner):
+                kept[key] = value
+        return kept
 
     def set_params(self, **params: Any) -> Self:
         """Set parameters of the estimator, and with ``__`` in the name those of an object.
@@ -157,19 +209,64 @@ class GroupedParameters(PlainParameters):
         Raises
         ------
         ValueError
-            For a name that is no parameter, or a parameter that the object doesn't have.
+            For a name that is no parameter, or a parameter that the object doesn't have; the estimator is unchanged.
         """
-        for name in {key.partition("__")[0] for key in params if "__" in key} & {*self._groups}:
-            value = params.get(name, vars(self)[name])
-            group = self._groups[name].object_of(value)
-            if group is None:
-                nested = next(key for key in params if key.startswith(f"{name}__"))
-                raise ValueError(
-                    f"expected {name} to be an object such as {self._groups[name].example} for {nested}, got {value!r}"
-                )
-            params[name] = copy.copy(group)
-        estimator: Self = super().set_params(**params)  # type: ignore[misc]
+        before, own = vars(self).copy(), {}
+        nested: dict[str, dict[str, Any]] = {}
+        for key, value in params.items():
+            name, delimiter, inner = key.partition("__")
+            if delimiter and name in self._groups:
+                nested.setdefault(name, {})[inner] = value
+            else:
+                own[key] = value
+        for name, values in nested.items():
+            own[name] = self._groups[name].changed(own.get(name, before[name]), values)
+        self._check_names(own)
+        try:
+            estimator: Self = super().set_params(**own)  # type: ignore[misc]
+        except Exception:
+            vars(self).clear()
+            vars(self).update(before)
+            raise
         return estimator
+
+    def _get_params_html(self, deep: bool = True, *options: Any, **named: Any) -> Any:
+        # objects in one line: in lines of their own, the defaults of their parameters would look as if they were set
+        return super()._get_params_html(False, *options, **named)  # type: ignore[misc]
+
+    def _check_names(self, given: Mapping[str, Any]) -> None:
+        """Raise a ValueError for a parameter of an object under its name in files, or of a value that has none."""
+        own = self.get_params(deep=False)
+        for key in given:
+            name, nested, _ = key.partition("__")
+            value = given.get(name, own.get(name))
+            if name in own and nested and not hasattr(value, "set_params"):
+                raise ValueError(f"expected {name} to be an object with parameters for {key}, got {value!r}")
+            inside = [
+                (f"{group.name}__{inner}", kind.__name__)
+                for group in self._groups.values()
+                for kind in group.kinds
+                for inner, flat in names_of(kind).items()
+                if flat == name and name not in own
+            ]
+            if inside:
+                kinds = " or ".join(kind for _, kind in inside)
+                raise ValueError(f"expected {inside[0][0]}, a parameter of {kinds}, got {name}")
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Read a pickle; in those of version 0.1 each parameter of an object is an attribute of the estimator."""
+        flat = {name: state[name] for group in self._groups.values() for name in group.names() if name in state}
+        kinds: list[Any] = [own_kind(self), type(self)]
+        # a user's subclass may have a parameter of such a name
+        if not flat.keys() <= {name for kind in kinds for name in kind._get_param_names()}:
+            others = {name: value for name, value in state.items() if name not in flat}
+            state = others | dict.fromkeys(self._groups) | constructor_parameters(type(self), flat)
+        super().__setstate__(state)  # type: ignore[misc]
+
+
+def groups_of(kind: Any) -> Mapping[str, GroupedParameter]:
+    """The parameters of an estimator or its class that take objects."""
+    return getattr(kind, "_groups", {})
 
 
 def flat_parameters(estimator: GroupedParameters) -> dict[str, Any]:
@@ -186,9 +283,11 @@ def flat_group(estimator: GroupedParameters, name: str) -> dict[str, Any]:
 
 
 def _completed(estimator: GroupedParameters, flat: dict[str, Any]) -> dict[str, Any]:
-    """With what None, or "auto", means for this class."""
-    own = estimator._own_defaults
-    return {name: own[name] if name in own and value in (None, "auto") else value for name, value in flat.items()}
+    """With what defaults mean for this class."""
+    meant = {
+        name: own for name, (default, own) in estimator._own_defaults.items() if name in flat and flat[name] == default
+    }
+    return flat | meant
 
 
 def names_in_messages(estimator: GroupedParameters) -> dict[str, str]:
@@ -201,7 +300,7 @@ def names_in_messages(estimator: GroupedParameters) -> dict[str, str]:
 
 def constructor_parameters(kind: type[GroupedParameters], flat: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments of a constructor that flat parameters make, such as those of a file."""
-    unset = {name: value for name, value in kind._own_defaults.items() if flat.get(name) == value}
+    unset = [name for name, (_, own) in kind._own_defaults.items() if flat.get(name) == own]
     left = {name: value for name, value in flat.items() if name not in unset}
     arguments = {}
     for name, group in kind._groups.items():

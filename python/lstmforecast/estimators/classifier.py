@@ -197,7 +197,6 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
             With ``Device(distributed=True)``, another process was lost; the best weights so far are kept.
         """
         self.check_parameters()
-        check_class_weight(self.class_weight)
         windows = self._windows_to_fit(X)
         windows, labels, weights = weigh_rows(windows, read_labels(y, len(windows)), sample_weight)
         classes, codes = np.unique(labels, return_inverse=True)
@@ -223,6 +222,17 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
         tasks = FitTasks(self, X, y, sample_weight, n_epochs=self.max_epochs)
         self._train(windows, targets, total, len(classes), learn, tasks, loss="cross_entropy")
         return self
+
+    def check_parameters(self) -> None:
+        """Check the parameters, as `fit` does before it reads data.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For the first invalid parameter, in one sentence.
+        """
+        super().check_parameters()
+        check_class_weight(self.class_weight)
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Predict the most likely label of each window, or with ``class_weight`` that of most probability times weight.

@@ -29,7 +29,7 @@ from lstmforecast.estimators.training_run import keep_network
 from lstmforecast.export.persistence import ModelFile, begin_file
 from lstmforecast.export.quantization import pack_state, quantized, unpack_state
 from lstmforecast.export.saving import Saved
-from lstmforecast.fitting.architecture import ARCHITECTURE
+from lstmforecast.fitting.architecture import ARCHITECTURE_OF_WINDOWS
 from lstmforecast.fitting.ensemble import Ensemble
 from lstmforecast.fitting.parameters import check_parameters
 from lstmforecast.fitting.training_parameters import DEVICE, EARLY_STOPPING, LR_SCHEDULE, OPTIMIZER, SAMPLING
@@ -45,12 +45,22 @@ class LSTMEstimator(Saved, GroupedParameters, LearningCurveMixin, CallbackSuppor
     """The base class of estimators with an LSTM network; not for use on its own."""
 
     _losses: ClassVar[tuple[str | None, ...]] = ("mse", "mae", "huber")
-    _architectures: ClassVar[tuple[str, ...]] = ("lstm", "attention", "cnn_lstm", "transformer")
     _groups: ClassVar[Mapping[str, GroupedParameter]] = {
         group.name: group
-        for group in (ARCHITECTURE, OPTIMIZER, LR_SCHEDULE, EARLY_STOPPING, SAMPLING, transfer.PRETRAINED, DEVICE)
+        for group in (
+            ARCHITECTURE_OF_WINDOWS,
+            OPTIMIZER,
+            LR_SCHEDULE,
+            EARLY_STOPPING,
+            SAMPLING,
+            transfer.PRETRAINED,
+            DEVICE,
+        )
     }
+    # flat parameters that this kind of estimator must not change, and their values
+    _of_forecasters: ClassVar[Mapping[str, tuple[Any, ...]]] = {}
     augment: Any
+    early_stopping: Any
     pretrained: Any
     model_: _core.Model | Ensemble
     n_epochs_: int
@@ -67,10 +77,17 @@ class LSTMEstimator(Saved, GroupedParameters, LearningCurveMixin, CallbackSuppor
             For the first invalid parameter, in one sentence.
         """
         flat = flat_parameters(self)
-        check_parameters(flat, names_in_messages(self), losses=self._losses, architectures=self._architectures)
+        architectures = tuple(self._groups["architecture"].by_word)
+        check_parameters(flat, names_in_messages(self), losses=self._losses, architectures=architectures)
         resolve(self.augment)
         transfer.check_pretrained(flat["pretrained"])
         transfer.check_patterns(flat["freeze"], flat["learning_rates"])
+        stopping = EARLY_STOPPING.flat(self.early_stopping)
+        if stopping["patience"] is None and stopping["validation_fraction"]:
+            raise ValueError(
+                "expected validation_fraction=None in EarlyStopping with patience=None, which holds nothing out, got "
+                f"{stopping['validation_fraction']!r}"
+            )
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "model_")
@@ -291,7 +308,8 @@ class LSTMEstimator(Saved, GroupedParameters, LearningCurveMixin, CallbackSuppor
     def _pack(self) -> ModelFile:
         names = ("best_epoch", "n_epochs", "stop_reason", "pretrained", "frozen")
         training = {name: getattr(self, f"{name}_") for name in names}
-        file = begin_file(own_kind(self).__name__, flat_parameters(self), self.history_, training)
+        flat = {name: each for name, each in flat_parameters(self).items() if name not in self._of_forecasters}
+        file = begin_file(own_kind(self).__name__, flat, self.history_, training)
         return file.with_network(self.model_, self.quantized_, *self._fitted_state())
 
     @classmethod
@@ -303,16 +321,6 @@ class LSTMEstimator(Saved, GroupedParameters, LearningCurveMixin, CallbackSuppor
         estimator._restore_fitted_state(*file.state())
         estimator._check_restored()
         return estimator
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        """Read a pickle; in those of version 0.1 each parameter of an object is an attribute of the estimator."""
-        flat = {name: state[name] for group in self._groups.values() for name in group.names() if name in state}
-        if not all(name in state for name in self._groups):
-            state = {name: value for name, value in state.items() if name not in flat}
-            state |= constructor_parameters(type(self), flat)
-            missing = [name for name in self._groups if name not in state]
-            state |= dict.fromkeys(missing)
-        super().__setstate__(state)
 
     def _fitted_state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         """Arrays, and values for JSON, that were learned besides the network."""

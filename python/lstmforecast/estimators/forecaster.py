@@ -17,7 +17,7 @@ from lstmforecast.augment import Augmentation
 from lstmforecast.calendar import CALENDAR, Calendar
 from lstmforecast.contract.aside import aside
 from lstmforecast.contract.fit_tasks import FitTasks, with_callbacks
-from lstmforecast.contract.parameter_group import GroupedParameter, flat_group, flat_parameters
+from lstmforecast.contract.parameter_group import GroupedParameter, flat_parameters
 from lstmforecast.contract.seeds import as_generator
 from lstmforecast.data.dataset import Dataset
 from lstmforecast.data.index import Frequency
@@ -26,7 +26,7 @@ from lstmforecast.estimators.estimator import LSTMEstimator, require_fitted
 from lstmforecast.estimators.parameter_docs import with_shared_parameters
 from lstmforecast.estimators.series_fit import fit_series, keep_series
 from lstmforecast.export.file_checks import check_series
-from lstmforecast.fitting.architecture import Architecture, require_attention
+from lstmforecast.fitting.architecture import ARCHITECTURE, Architecture, require_attention
 from lstmforecast.fitting.checkpoint import Checkpoint
 from lstmforecast.fitting.distribution import mean
 from lstmforecast.fitting.finite import require_squares
@@ -168,9 +168,13 @@ class LSTMForecaster(LSTMEstimator):
     """
 
     _doc_page = "forecaster"
-    _groups: ClassVar[Mapping[str, GroupedParameter]] = {**LSTMEstimator._groups, "loss": LOSS, "calendar": CALENDAR}
+    _groups: ClassVar[Mapping[str, GroupedParameter]] = {
+        **LSTMEstimator._groups,
+        "architecture": ARCHITECTURE,
+        "loss": LOSS,
+        "calendar": CALENDAR,
+    }
     _losses: ClassVar[tuple[str | None, ...]] = (None, "mse", "mae", "huber", "quantile", *DISTRIBUTIONS)
-    _architectures = ("lstm", "linear", "attention", "cnn_lstm", "transformer")
     feature_names_in_: NDArray[Any]
     n_features_in_: int
     freq_: Any
@@ -284,22 +288,6 @@ class LSTMForecaster(LSTMEstimator):
         # scikit-learn's callbacks get the series as X and as y
         fit_series(self, dataset, FitTasks(self, y, y, n_epochs=self.max_epochs * self.n_estimators))
         return self
-
-    def check_parameters(self) -> None:
-        """Check the parameters, as `fit` does before it reads data.
-
-        Raises
-        ------
-        TypeError, ValueError
-            For the first invalid parameter, in one sentence.
-        """
-        super().check_parameters()
-        stopping = flat_group(self, "early_stopping")
-        if stopping["patience"] is None and stopping["validation_fraction"]:
-            raise ValueError(
-                "expected validation_fraction=None in EarlyStopping with patience=None, which holds nothing out, got "
-                f"{stopping['validation_fraction']!r}"
-            )
 
     def predict(
         self, horizon: int | None = None, *, X: Any = None, X_past: Any = None, context: Any = None, static: Any = None

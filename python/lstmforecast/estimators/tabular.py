@@ -38,12 +38,11 @@ class WindowEstimator(LSTMEstimator):
     """An estimator for which a row of X is a window: (n, window * features) or (n, window, features)."""
 
     _doc_page = "rows"
-    _own_defaults: ClassVar[dict[str, Any]] = {
-        "segment_length": 1,
-        "steps_per_epoch": None,
-        "validation_fraction": VALIDATION_FRACTION,
+    _own_defaults: ClassVar[dict[str, tuple[Any, Any]]] = {
+        "segment_length": (None, 1),
+        "steps_per_epoch": ("auto", None),
+        "validation_fraction": (None, VALIDATION_FRACTION),
     }
-    # what parameters of objects are that only a forecaster has
     _of_forecasters: ClassVar[dict[str, tuple[Any, ...]]] = {
         "head": ("direct",),
         "linear_skip": (None, False),

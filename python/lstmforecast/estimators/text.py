@@ -479,7 +479,9 @@ class CharLSTM(Saved, GroupedParameters, LearningCurveMixin, CallbackSupportMixi
 
     def _pack(self) -> ModelFile:
         training = {name: getattr(self, f"{name}_") for name in ("best_epoch", "n_epochs", "stop_reason")}
-        file = begin_file(own_kind(self).__name__, flat_parameters(self), self.history_, training)
+        fixed = ("clip_grad_value", "accumulate_grad_batches")
+        flat = {name: value for name, value in flat_parameters(self).items() if name not in fixed}
+        file = begin_file(own_kind(self).__name__, flat, self.history_, training)
         return file.with_character_network(self.model_)
 
     @classmethod

@@ -173,7 +173,7 @@ def check_seed(parameters: dict[str, Any]) -> None:
 
 def savable_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """The parameters of an estimator, as plain values, that JSON can hold and a file may say."""
-    kept = {name: value for name, value in parameters.items() if name not in _NOT_SAVED}
+    kept = {name: value for name, value in sorted(parameters.items()) if name not in _NOT_SAVED}
     if "augment" in kept:
         kept["augment"] = augment.pack(kept["augment"])
     if "freq" in kept:

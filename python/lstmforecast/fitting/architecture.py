@@ -177,6 +177,10 @@ class Transformer(Network):
 ARCHITECTURE = GroupedParameter(
     "architecture", LSTM, Linear, Attention, CNNLSTM, Transformer, example="Attention(num_heads=8)"
 )
+# of regressor and classifier, which forecast nothing
+ARCHITECTURE_OF_WINDOWS = GroupedParameter(
+    "architecture", LSTM, Attention, CNNLSTM, Transformer, example="Attention(num_heads=8)"
+)
 
 
 def to_core(parameters: Mapping[str, Any]) -> Any:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from lstmforecast.contract.parameter_group import GroupedParameter, ParameterGroup
 
@@ -178,10 +178,17 @@ class Device(ParameterGroup):
     timeout: float = 600.0
 
 
+class _EarlyStoppingParameter(GroupedParameter):
+    def grouped(self, flat: Mapping[str, Any]) -> Any:
+        """As of all, but without what had no effect in version 0.1, and is refused since."""
+        unused = ("validation_fraction",) if flat.get("patience", 10) is None else ()
+        return super().grouped({name: value for name, value in flat.items() if name not in unused})
+
+
 OPTIMIZER = GroupedParameter("optimizer", Adam, AdamW, example="AdamW(weight_decay=0.01)")
 LR_SCHEDULE = GroupedParameter(
     "lr_schedule", Plateau, words=("cosine", "onecycle", "constant"), example="Plateau(patience=5)"
 )
-EARLY_STOPPING = GroupedParameter("early_stopping", EarlyStopping, example="EarlyStopping(patience=10)")
+EARLY_STOPPING = _EarlyStoppingParameter("early_stopping", EarlyStopping, example="EarlyStopping(patience=10)")
 SAMPLING = GroupedParameter("sampling", Sampling, example="Sampling(steps_per_epoch=20)")
 DEVICE = GroupedParameter("device", Device, example='Device("cuda", precision="bfloat16")')

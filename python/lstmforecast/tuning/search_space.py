@@ -7,10 +7,10 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
-from optuna.trial import BaseTrial
+from optuna.trial import BaseTrial, FrozenTrial
 from sklearn.base import clone
 
-from lstmforecast.contract.parameter_group import ParameterGroup, flat_group, names_of
+from lstmforecast.contract.parameter_group import ParameterGroup, flat_group, groups_of, names_of
 from lstmforecast.contract.plain import plain
 from lstmforecast.estimators.forecaster import LSTMForecaster
 from lstmforecast.fitting.architecture import ARCHITECTURE, Linear
@@ -42,11 +42,13 @@ def default_space(forecaster: LSTMForecaster, n_rows: int, season: int, n_column
     ([None, 48, 96, 168], ('log', 0.0005, 0.02))
     """
     network = flat_group(forecaster, "architecture")
+    others = [word for word in ("lstm", "linear", "attention") if word != network["architecture"]]
     units = [m * season for m in SEASONS] if season > 1 else [m * max(forecaster.horizon, 12) for m in HORIZONS]
     usual = default_window_size(n_rows, forecaster.horizon, season)
     windows = [size for size in units if size <= min(LONGEST, n_rows // 4) and size != usual]
     lists: dict[str, list[Any]] = {
-        "architecture": ["lstm", "linear", "attention"],
+        # with what they share with the forecaster's own
+        "architecture": [ARCHITECTURE.grouped(network | {"architecture": word}) for word in others],
         # segments and truncated windows were chosen for the window size of the forecaster
         "window_size": windows if network["segment_length"] is None and network["tbptt"] is None else [],
         "hidden_size": [16, 32, 64, 128],
@@ -66,13 +68,14 @@ def default_space(forecaster: LSTMForecaster, n_rows: int, season: int, n_column
     return space
 
 
-def parameter_names(forecaster: LSTMForecaster) -> set[str]:
-    """The parameters of a forecaster, and those of the objects that its parameters can be, such as
+def stored_names(forecaster: LSTMForecaster) -> dict[str, str]:
+    """The parameters that a space may name, and their names in a study, which are those of files: ``num_heads`` for
     ``architecture__num_heads``.
     """
-    kinds = [(name, kind) for name, group in forecaster._groups.items() for kind in group.kinds]
-    nested = {f"{name}__{each}" for name, kind in kinds for each in names_of(kind)}
-    return {*forecaster.get_params(deep=False), *nested}
+    own = forecaster.get_params(deep=False)
+    kinds = [(outer, kind) for outer, group in groups_of(forecaster).items() for kind in group.kinds]
+    nested = {f"{outer}__{name}": flat for outer, kind in kinds for name, flat in names_of(kind).items()}
+    return {name: name for name in own} | {name: name if flat in own else flat for name, flat in nested.items()}
 
 
 def parameter(forecaster: LSTMForecaster, name: str) -> Any:
@@ -81,10 +84,10 @@ def parameter(forecaster: LSTMForecaster, name: str) -> Any:
     """
     outer, _, inner = name.partition("__")
     value = getattr(forecaster, outer)
-    return plain(getattr(forecaster._groups[outer].object_of(value), inner, None)) if inner else value
+    return plain(getattr(groups_of(forecaster)[outer].object_of(value), inner, None)) if inner else value
 
 
-def check_space(space: Space, names: Collection[str]) -> None:
+def check_space(space: Space, forecaster: LSTMForecaster) -> None:
     """Check that a space is a function, or a dict of parameters that can be searched and their values.
 
     Raises
@@ -96,10 +99,35 @@ def check_space(space: Space, names: Collection[str]) -> None:
         return
     if not isinstance(space, Mapping):
         raise TypeError(f"expected space to be a dict, a function of a trial or None, got {type(space).__name__}")
+    names = stored_names(forecaster)
+    inside = {flat: name for name, flat in names.items() if name != flat}
     for name, values in space.items():
         if name not in names or name in FIXED:
-            raise ValueError(f"expected space to name parameters of the estimator that can be searched, got {name!r}")
+            advice = f", which is {inside[name]!r} in a space" if inside.get(name, name) not in (name, *FIXED) else ""
+            raise ValueError(
+                f"expected space to name parameters of the estimator that can be searched, got {name!r}{advice}"
+            )
         distribution(name, values)
+    for name in space:
+        outer = _object_of(name)
+        choices = _choices(space[outer]) if outer in space else [getattr(forecaster, outer)]
+        if not any(_has(forecaster, {outer: choice}, name) for choice in choices):
+            raise ValueError(
+                f"expected space to name parameters that have an effect, got {name!r} with {outer} from {choices!r}"
+            )
+
+
+def _object_of(name: str) -> str:
+    """The constructor parameter whose object decides whether a parameter has an effect."""
+    outer, _, inner = name.partition("__")
+    return outer if inner else "architecture"
+
+
+def _choices(values: Any) -> list[Any]:
+    """Values from a list, or one number from a range: all its numbers stand for the same kind of object."""
+    if isinstance(values, CategoricalDistribution):
+        return list(values.choices)
+    return list(plain(values)) if isinstance(plain(values), list) else [1]
 
 
 def distribution(name: str, values: Any) -> BaseDistribution:
@@ -137,27 +165,27 @@ def suggest(
     if callable(space):
         return space(trial) if names is None else {}
     chosen: dict[str, Any] = {}
-    for name, values in sorted(space.items(), key=_place):
-        if not _has(forecaster, chosen, name) or (names is not None and name not in names):
+    stored = stored_names(forecaster)
+    outer = {_object_of(name) for name in space}
+    # objects are chosen before their parameters
+    for name, values in sorted(space.items(), key=lambda item: item[0] not in outer):
+        if not _has(forecaster, chosen, name) or (names is not None and stored[name] not in names):
+            continue
+        if isinstance(trial, FrozenTrial) and stored[name] not in trial.params:
+            # of an earlier call, whose space didn't have it
             continue
         of = distribution(name, values)
         if isinstance(of, CategoricalDistribution):
-            value = trial.suggest_categorical(name, of.choices)
+            value = trial.suggest_categorical(stored[name], of.choices)
             choice = value if isinstance(values, BaseDistribution) else plain(values)[of.choices.index(value)]
             # objects are for this trial alone
             chosen[name] = clone(choice, safe=False)
         elif isinstance(of, IntDistribution):
-            chosen[name] = trial.suggest_int(name, of.low, of.high, step=of.step, log=of.log)
+            chosen[name] = trial.suggest_int(stored[name], of.low, of.high, step=of.step, log=of.log)
         else:
             assert isinstance(of, FloatDistribution)
-            chosen[name] = trial.suggest_float(name, of.low, of.high, step=of.step, log=of.log)
+            chosen[name] = trial.suggest_float(stored[name], of.low, of.high, step=of.step, log=of.log)
     return chosen
-
-
-def _place(item: tuple[str, Any]) -> int:
-    """Objects are chosen before their parameters, the architecture before all."""
-    name, _ = item
-    return 0 if name == "architecture" else 2 if "__" in name else 1
 
 
 def _has(forecaster: LSTMForecaster, chosen: Mapping[str, Any], name: str) -> bool:
@@ -165,7 +193,7 @@ def _has(forecaster: LSTMForecaster, chosen: Mapping[str, Any], name: str) -> bo
     outer, _, inner = name.partition("__")
     if inner:
         value = chosen.get(outer, getattr(forecaster, outer))
-        return hasattr(forecaster._groups[outer].object_of(value), inner)
+        return hasattr(groups_of(forecaster)[outer].object_of(value), inner)
     return name not in OF_NETWORKS or not isinstance(_architecture(forecaster, chosen), Linear)
 
 
@@ -174,7 +202,7 @@ def _architecture(forecaster: LSTMForecaster, chosen: Mapping[str, Any]) -> Para
 
 
 def values_inside(space: Space, forecaster: LSTMForecaster) -> dict[str, Any]:
-    """A forecaster's own parameters that lie inside a space, as a trial stores them.
+    """A forecaster's own parameters that lie inside a space, as a study has them.
 
     Examples
     --------
@@ -183,7 +211,7 @@ def values_inside(space: Space, forecaster: LSTMForecaster) -> dict[str, Any]:
     """
     if callable(space):
         return {}
-    inside = {}
+    inside, stored = {}, stored_names(forecaster)
     for name, values in space.items():
         of, value = distribution(name, values), _label(parameter(forecaster, name))
         if isinstance(of, CategoricalDistribution):
@@ -192,7 +220,7 @@ def values_inside(space: Space, forecaster: LSTMForecaster) -> dict[str, Any]:
         else:
             is_inside = _is_number(value) and _is_within(of, float(value))
         if is_inside:
-            inside[name] = value
+            inside[stored[name]] = value
     return inside
 
 
@@ -205,6 +233,11 @@ def _is_within(of: BaseDistribution, value: float) -> bool:
 
 def _label(value: Any) -> Any:
     """A choice as a storage keeps it: plain values as they are, others by their representation."""
+    if isinstance(value, ParameterGroup):
+        # scikit-learn's representation has several lines, and leaves out what is long
+        own, default = vars(value), vars(type(value)())
+        changed = [f"{name}={plain(own[name])!r}" for name in sorted(own) if plain(own[name]) != default[name]]
+        return f"{type(value).__name__}({', '.join(changed)})"
     return value if isinstance(value, PRIMITIVE) else repr(value)
 
 

@@ -25,7 +25,7 @@ from lstmforecast import _core
 from lstmforecast.contract.parameter_group import flat_parameters
 from lstmforecast.data.dataset import Dataset
 from lstmforecast.estimators.forecaster import LSTMForecaster
-from lstmforecast.tuning.search_space import Space, suggest, values_inside
+from lstmforecast.tuning.search_space import Space, distribution, stored_names, suggest, values_inside
 from lstmforecast.tuning.trial import GIVEN, Outcome, SameUnitsPruner, Stop, Validation, evaluate, units_of
 
 # Parameters that may differ between two calls that continue one study: they change scores by chance only.
@@ -111,6 +111,7 @@ class Search:
 
         Whatever ends the search, the storage keeps a state of each trial that has begun.
         """
+        self._check_choices()
         self._enqueue_given()
         n_jobs = trials_at_once(n_jobs)
         jobs = self._jobs(n_trials, timeout, n_jobs)
@@ -122,6 +123,31 @@ class Search:
             self._stop.now = True
             for trial in self._running.values():
                 self.study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
+
+    def _check_choices(self) -> None:
+        """Raise a ValueError for a space that lacks parameters of earlier trials, or has other lists for them."""
+        if callable(self.space):
+            return
+        before: dict[str, Any] = {}
+        for trial in self.study.get_trials(deepcopy=False):
+            before |= trial.distributions
+        stored = stored_names(self.forecaster)
+        left = before.keys() - {stored[name] for name in self.space}
+        if left:
+            raise ValueError(
+                f"expected space to have all parameters of the study in the storage, got none for {sorted(left)}; give "
+                "another study_name"
+            )
+        for name, values in self.space.items():
+            now = distribution(name, values)
+            known = before.get(stored[name], now)
+            try:
+                optuna.distributions.check_distribution_compatibility(known, now)
+            except ValueError as error:
+                raise ValueError(
+                    f"expected {name} in space to be {known} as in the study of the storage, got {now}; give another "
+                    "study_name"
+                ) from error
 
     def _enqueue_given(self) -> None:
         """Make the estimator as given the first trial."""

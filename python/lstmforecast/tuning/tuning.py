@@ -62,7 +62,8 @@ def tune(
         One series or a panel with its covariates, as in `LSTMForecaster.fit`.
     space : dict, callable or None, default=None
         For each parameter a list of choices, ``(low, high)``, ``("log", low, high)`` or a distribution of Optuna; or a
-        function that takes an `optuna.trial.Trial` and returns parameters. None: window size, architecture, sizes,
+        function that takes an `optuna.trial.Trial` and returns parameters. ``"architecture__num_heads"`` names a
+        parameter of an object; it is chosen in trials whose object has it. None: window size, architecture, sizes,
         normalisation, regularisation, batch size and learning rate, around the estimator's own values.
     n_trials : int or None, default=50
         Trials in all, those of a storage included. None: as many as ``timeout`` allows.
@@ -121,7 +122,7 @@ def tune(
     (6, ['complete', 'complete', 'complete'])
     """
     _check_optuna()
-    from lstmforecast.tuning.search_space import check_space, default_space, parameter_names
+    from lstmforecast.tuning.search_space import check_space, default_space
     from lstmforecast.tuning.study import Search, open_study, task_of
     from lstmforecast.tuning.trial import Validation
     from lstmforecast.tuning.tuning_result import result_of
@@ -140,7 +141,7 @@ def tune(
     if space is None:
         season = season_length(observations.freq)
         space = default_space(forecaster, validation.n_before, season, observations.n_columns)
-    check_space(space, parameter_names(forecaster))
+    check_space(space, forecaster)
     seed = None if random_state is None else draw_seed(random_state)
     task = task_of(forecaster, dataset, *task_details(options, metric))
     study = open_study(storage, study_name, sampler, pruner, seed, task)
@@ -184,7 +185,7 @@ def _template(estimator: Any) -> LSTMForecaster:
     forecaster: LSTMForecaster = clone(estimator).set_params(checkpoint=None, warm_start=False)
     forecaster.check_parameters()
     if flat_group(forecaster, "device")["distributed"]:
-        raise ValueError("expected a device with distributed=False, as trials run side by side instead, got True")
+        raise ValueError("expected distributed=False in Device, as trials run side by side instead, got True")
     return forecaster
 
 

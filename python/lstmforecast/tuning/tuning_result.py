@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import pandas as pd
 from sklearn.base import clone
 
 from lstmforecast.estimators.forecaster import LSTMForecaster
+from lstmforecast.tuning.search_space import stored_names
 from lstmforecast.tuning.trial import GIVEN
 
 if TYPE_CHECKING:
@@ -25,7 +27,8 @@ class TuneResult:
     best_estimator_ : LSTMForecaster
         With the best parameters, fitted on all rows.
     best_params_ : dict
-        The parameters that the best trial chose; if it is the estimator as given, its values of those in the space.
+        The parameters that the best trial chose, as `set_params` takes them; if it is the estimator as given, its
+        values of those in the space.
     best_value_ : float
         The score of the best trial on the validation rows.
     scores_ : DataFrame of shape (4, 5), of a panel (4, 6)
@@ -36,7 +39,7 @@ class TuneResult:
         A row for each trial: ``number``, ``state``, ``value``, ``epochs``, ``seconds``, the parameters under their
         names (nan: not chosen), and the ``error`` of one that failed.
     study_ : optuna.study.Study
-        For Optuna's plots and importances.
+        For Optuna's plots and importances. Parameters of objects have no prefix there: ``num_heads``.
     metric_ : str
         The score that was minimised, ``value`` in ``trials_``.
 
@@ -83,11 +86,16 @@ def result_of(search: Search) -> TuneResult:
     assert best.value is not None
     parameters = search.parameters(best)
     fitted = clone(search.forecaster).set_params(**parameters).fit(*search.validation.data)
-    return TuneResult(fitted, parameters, best.value, scores, trials_of(study), study, search.metric)
+    stored = stored_names(search.forecaster)
+    names = {} if callable(search.space) else {stored[name]: name for name in search.space}
+    return TuneResult(fitted, parameters, best.value, scores, trials_of(study, names), study, search.metric)
 
 
-def trials_of(study: optuna.study.Study) -> pd.DataFrame:
-    """A row for each trial; a parameter that it didn't choose is nan, one for which it chose None is None."""
+def trials_of(study: optuna.study.Study, names_in_space: Mapping[str, str]) -> pd.DataFrame:
+    """A row for each trial; a parameter that it didn't choose is nan, one for which it chose None is None.
+
+    ``names_in_space`` has the names of columns where those of the study are others.
+    """
     trials = study.get_trials(deepcopy=False)
     names = dict.fromkeys(name for trial in trials for name in trial.params)
     # the value of a pruned trial is its last loss, which is no score
@@ -101,5 +109,6 @@ def trials_of(study: optuna.study.Study) -> pd.DataFrame:
     }
     for name in names:
         values = [trial.params.get(name, float("nan")) for trial in trials]
-        columns[name] = pd.Series(values, dtype=object) if None in values else values
+        column = names_in_space.get(name, name)
+        columns[column] = pd.Series(values, dtype=object) if None in values else values
     return pd.DataFrame(columns | {"error": [trial.user_attrs.get("error") for trial in trials]})

@@ -31,7 +31,7 @@ def result_of(values, pruned=()):
         study.tell(trial, None if i in pruned else x + value, optuna.trial.TrialState.PRUNED if i in pruned else None)
     index = ["best", "as given", "repeat-last", "seasonal-naive"]
     scores = pd.DataFrame({"MSE": [0.0, 1.0, 3.0, 2.0]}, index)
-    return SimpleNamespace(study_=study, trials_=trials_of(study), scores_=scores, metric_="MSE")
+    return SimpleNamespace(study_=study, trials_=trials_of(study, {}), scores_=scores, metric_="MSE")
 
 
 def test_importances_are_those_of_trials_that_have_all_parameters():

@@ -88,18 +88,17 @@ def test_early_stopping(data: tuple[np.ndarray, np.ndarray]) -> None:
     y[48:] = ~y[48:]
 
     def fit(**options: Any) -> LSTMClassifier:
-        return LSTMClassifier(
-            early_stopping=EarlyStopping(patience=None, validation_fraction=0.2), **FAST | options
-        ).fit(X, y)
+        stopping = EarlyStopping(patience=5, validation_fraction=0.2)
+        return LSTMClassifier(early_stopping=stopping, **FAST | options).fit(X, y)
 
-    model = fit(early_stopping=5)
+    model = fit()
     losses = model.history_["val_loss"]
     assert losses.notna().all()
     assert model.stop_reason_ == "patience"
     assert model.n_epochs_ == len(losses) == model.best_epoch_ + 5 < FAST["max_epochs"]
     assert losses.argmin() + 1 == model.best_epoch_
     # the weights are those of the best epoch: of a training that a callback ended there
-    best = fit(early_stopping=5, callbacks=[lambda record: record["epoch"] == model.best_epoch_])
+    best = fit(callbacks=[lambda record: record["epoch"] == model.best_epoch_])
     np.testing.assert_array_equal(model.predict_proba(X), best.predict_proba(X))
 
 

@@ -72,7 +72,7 @@ def test_a_divergence_leaves_the_former_model(kind):
     before, changes = learned(model), DIVERGES | {"batch_size": 8, "max_epochs": 5}
     if isinstance(model, LSTMForecaster) and kind != "warm start":
         # nothing but an LSTM, whose weights overflow
-        changes["linear_skip"] = False
+        changes["architecture__linear_skip"] = False
     with pytest.raises(FloatingPointError):
         model.set_params(**changes).fit(*second)
     assert learned(model) == before

@@ -12,7 +12,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.preprocessing import RobustScaler
 
-from lstmforecast import LSTM, Device, EarlyStopping, FormatError, Linear, Sampling
+from lstmforecast import LSTM, Device, EarlyStopping, FormatError, Linear, Sampling, _core
 from lstmforecast.estimators.forecaster import LSTMForecaster
 from lstmforecast.uncertainty.fitted_series import FittedSeries
 
@@ -356,8 +356,11 @@ def test_the_newest_value_reaches_the_first_step(normalize, architecture):
 def test_a_segment_that_does_not_fit_is_refused():
     with pytest.raises(ValueError, match="expected window_size to be a multiple of segment_length=5, got 24"):
         LSTMForecaster(2, window_size=24, architecture=LSTM(segment_length=5)).fit(np.arange(100.0))
+    with pytest.raises(TypeError, match="linear_skip"):
+        Linear(linear_skip=False)
+    config = LSTMForecaster(2, architecture="linear").fit(np.arange(100.0)).model_.config
     with pytest.raises(ValueError, match="expected linear_skip=True with architecture 'linear', got False"):
-        LSTMForecaster(2, architecture=Linear(linear_skip=False)).fit(np.arange(100.0))
+        _core.Model(config | {"linear_skip": False})
     with pytest.raises(ValueError, match="expected an architecture with an LSTM with backend 'fused', got 'linear'"):
         LSTMForecaster(2, architecture="linear", device=Device(backend="fused")).fit(np.arange(100.0))
     with pytest.raises(ValueError, match="n_estimators to be an integer of at least 1 and at most 1000, got 0"):
@@ -365,5 +368,7 @@ def test_a_segment_that_does_not_fit_is_refused():
 
 
 def test_nothing_is_held_out_by_half():
-    with pytest.raises(ValueError, match=r"expected validation_fraction=None with patience=None, .*, got 0.3"):
+    with pytest.raises(
+        ValueError, match=r"expected validation_fraction=None in EarlyStopping with patience=None, .*, got 0.3"
+    ):
         LSTMForecaster(early_stopping=EarlyStopping(patience=None, validation_fraction=0.3)).fit(np.arange(100.0))

@@ -15,14 +15,8 @@ X = np.random.default_rng(0).normal(size=(60, 9))
 
 
 def _forecaster(**changes):
-    return LSTMForecaster(
-        2,
-        **(
-            FAST
-            | {"window_size": 12, "architecture": LSTM(segment_length=1), "sampling": Sampling(steps_per_epoch=4)}
-            | changes
-        ),
-    )
+    sizes = {"window_size": 12, "architecture": LSTM(segment_length=1), "sampling": Sampling(steps_per_epoch=4)}
+    return LSTMForecaster(2, **(FAST | sizes | changes))
 
 
 def _fitted(estimator, devices, **changes):
@@ -36,8 +30,8 @@ def _fitted(estimator, devices, **changes):
     ("estimator", "changes"),
     [
         (LSTMForecaster, {}),
-        (LSTMForecaster, {"architecture": LSTM(tbptt=5, supervision="every")}),
-        (LSTMForecaster, {"architecture": Attention(bidirectional=True, num_heads=2)}),
+        (LSTMForecaster, {"architecture": LSTM(segment_length=1, tbptt=5, supervision="every")}),
+        (LSTMForecaster, {"architecture": Attention(num_heads=2, segment_length=1, bidirectional=True)}),
         (LSTMRegressor, {"num_layers": 3, "dropout": 0.3}),
         (LSTMClassifier, {"architecture": "cnn_lstm", "num_layers": 1}),
     ],
@@ -65,7 +59,7 @@ def test_devices_are_cloned_pickled_saved(tmp_path):
     model = clone(_forecaster(device=Device(layer_devices=("cpu", "cpu")))).fit(Y)
     model.save(tmp_path / "model.safetensors")
     again = load(tmp_path / "model.safetensors")
-    assert again.model_.config["layer_devices"] == again.layer_devices == ["cpu", "cpu"]
+    assert again.model_.config["layer_devices"] == again.device.layer_devices == ["cpu", "cpu"]
     for other in (again, pickle.loads(pickle.dumps(model))):
         assert_array_equal(other.predict(), model.predict())
 
@@ -84,7 +78,7 @@ def test_devices_are_cloned_pickled_saved(tmp_path):
             r"expected a device for each of num_layers=2 with layer_devices, got 0",
         ),
         (
-            {"device": Device(backend="fused")},
+            {"device": Device(backend="fused", layer_devices=["cpu", "cpu"])},
             ValueError,
             r"expected backend 'torch' or 'auto' with layer_devices, got 'fused'",
         ),

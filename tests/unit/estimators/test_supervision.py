@@ -7,11 +7,15 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from lstmforecast import LSTM, EarlyStopping, LSTMForecaster, Sampling
+from lstmforecast import LSTM, EarlyStopping, Linear, LSTMForecaster, Sampling, _core
 from lstmforecast.estimators.forecaster import read_series
 from lstmforecast.fitting.roll import forecast_origins
 
-FAST = {"architecture": LSTM(segment_length=3, supervision="every"), "window_size": 12, "hidden_size": 6, "max_epochs": 2, "sampling": Sampling(steps_per_epoch=5), "batch_size": 31, "random_state": 0, "n_threads": 1}  # fmt: skip
+EVERY = {"supervision": "every", "segment_length": 3}
+FAST = {
+    "architecture": LSTM(**EVERY), "window_size": 12, "hidden_size": 6, "max_epochs": 2,
+    "sampling": Sampling(steps_per_epoch=5), "batch_size": 31, "random_state": 0, "n_threads": 1,
+}  # fmt: skip
 
 
 def _wave(n=200, k=1, noise=0.1):
@@ -24,7 +28,10 @@ def _wave(n=200, k=1, noise=0.1):
 def test_plain_hourly_steps_learn_a_noisy_sine():
     y = _wave(1000, noise=0.5)
     train, test = y.iloc[:-24], y.iloc[-24:]
-    model = LSTMForecaster(24, architecture=LSTM(segment_length=1, supervision="every"), window_size=48, hidden_size=16, max_epochs=6, learning_rate=1e-2, random_state=0, n_threads=1).fit(train)  # fmt: skip
+    model = LSTMForecaster(
+        24, architecture=LSTM(segment_length=1, supervision="every"), window_size=48, hidden_size=16, max_epochs=6,
+        learning_rate=1e-2, random_state=0, n_threads=1,
+    ).fit(train)  # fmt: skip
     assert model.model_.config["linear_skip"] is False
     assert model.history_["val_loss"].iloc[-1] < 0.5 * model.history_["val_loss"].iloc[0]
     error = (model.predict() - test).abs().to_numpy().mean()
@@ -36,12 +43,8 @@ def test_plain_hourly_steps_learn_a_noisy_sine():
 
 def test_a_window_of_one_step_is_the_same_either_way():
     y = _wave(k=2)
-    models = [
-        LSTMForecaster(
-            5, **(FAST | {"architecture": LSTM(segment_length=12, linear_skip=False, supervision=supervision)})
-        ).fit(y)
-        for supervision in ("every", "last")
-    ]
+    networks = [LSTM(segment_length=12, linear_skip=False, supervision=each) for each in ("every", "last")]
+    models = [LSTMForecaster(5, **(FAST | {"architecture": network})).fit(y) for network in networks]
     columns = ["train_loss", "val_loss", "grad_norm"]
     assert_array_equal(models[0].history_[columns], models[1].history_[columns])
     assert_array_equal(models[0].predict(), models[1].predict())
@@ -87,7 +90,7 @@ def test_it_goes_on_in_files_pickles_and_ensembles(tmp_path):
     model = LSTMForecaster(3, **FAST, n_estimators=2).fit(y)
     model.save(tmp_path / "model.safetensors")
     loaded = LSTMForecaster.load(tmp_path / "model.safetensors")
-    assert loaded.supervision == "every"
+    assert loaded.architecture.supervision == "every"
     for other in (loaded, pickle.loads(pickle.dumps(model))):
         assert other.model_.config["supervision"] == "every"
         assert_array_equal(other.predict(), model.predict())
@@ -102,7 +105,7 @@ def test_threads_change_rounding_alone():
 
 def test_heads_that_go_step_by_step():
     y = _wave()
-    model = LSTMForecaster(6, architecture=LSTM(head="recursive"), **FAST).fit(y)
+    model = LSTMForecaster(6, **(FAST | {"architecture": LSTM(head="recursive", **EVERY)})).fit(y)
     assert model.model_.config["horizon"] == 1
     assert np.isfinite(model.predict(9)).all(axis=None)
 
@@ -111,14 +114,15 @@ def test_training_may_go_on_at_the_last_step():
     y = _wave()
     model = LSTMForecaster(3, **FAST, warm_start=True).fit(y)
     before = model.history_["val_loss"].min()
-    model.set_params(architecture=LSTM(linear_skip=False, supervision="last"), max_epochs=1).fit(y)
+    model.set_params(architecture__supervision="last", architecture__linear_skip=False, max_epochs=1).fit(y)
     assert model.history_["val_loss"].iloc[0] < 1.5 * before
 
 
 @pytest.mark.parametrize("supervision", ["last", "every"])
 @pytest.mark.parametrize("linear_skip", [None, True, False])
 def test_the_line_is_there_where_it_can_be(supervision, linear_skip):
-    forecaster = LSTMForecaster(3, **(FAST | {"architecture": LSTM(linear_skip=linear_skip, supervision=supervision)}))
+    network = LSTM(segment_length=3, supervision=supervision, linear_skip=linear_skip)
+    forecaster = LSTMForecaster(3, **(FAST | {"architecture": network}))
     if supervision == "every" and linear_skip:
         with pytest.raises(ValueError, match=r"expected linear_skip=False.* with supervision='every', got True"):
             forecaster.fit(_wave())
@@ -131,21 +135,31 @@ def test_the_line_is_there_where_it_can_be(supervision, linear_skip):
     ("parameters", "message"),
     [
         (
-            {"architecture": LSTM(bidirectional=True)},
+            {"architecture": LSTM(bidirectional=True, **EVERY)},
             "expected bidirectional=False, which sees the future, .*'every', got True",
         ),
         ({"normalize": "window"}, "expected normalize='last' or None, as few rows have no deviation, .*, got 'window'"),
-        ({"architecture": "linear"}, "expected architecture='lstm' with supervision='every', got 'linear'"),
         (
             {"calendar": ["time_of_day"]},
             r"expected no features known in advance \(X, calendar, holidays\) .*'every', got 2",
         ),
-        ({"architecture": LSTM(supervision="all")}, "expected supervision to be 'last' or 'every', got 'all'"),
+        (
+            {"architecture": LSTM(segment_length=3, supervision="all")},
+            "expected supervision to be 'last' or 'every', got 'all'",
+        ),
     ],
 )
 def test_what_can_not_be_supervised_at_every_step(parameters, message):
     with pytest.raises(ValueError, match=message):
         LSTMForecaster(3, **(FAST | parameters)).fit(_wave())
+
+
+def test_a_linear_forecast_has_no_steps():
+    with pytest.raises(TypeError, match="supervision"):
+        Linear(supervision="every")
+    config = LSTMForecaster(3, **(FAST | {"architecture": "linear"})).fit(_wave()).model_.config
+    with pytest.raises(ValueError, match="expected architecture='lstm' with supervision='every', got 'linear'"):
+        _core.Model(config | {"supervision": "every"})
 
 
 def test_covariates_known_in_advance_are_refused():

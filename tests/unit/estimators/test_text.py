@@ -15,7 +15,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
 
-from lstmforecast import CharLSTM, EarlyStopping, FormatError, LSTMRegressor, load, plot
+from lstmforecast import Adam, CharLSTM, FormatError, LSTMRegressor, load, plot
 
 TEXT = "to be, or not to be: that is the question.\n" * 40
 FAST = {"hidden_size": 24, "embedding_size": 8, "sequence_length": 16, "batch_size": 8, "n_threads": 1}
@@ -64,7 +64,7 @@ def test_several_texts(model):
 def test_the_last_texts_are_held_out(fraction, first):
     """The fewest that have as many of the 104 characters."""
     texts = ["ab" * 30, "ba" * 10, "abba" * 5, "aa" * 2]
-    model = CharLSTM(**QUICK | {"early_stopping": EarlyStopping(validation_fraction=fraction)}).fit(texts)
+    model = CharLSTM(**QUICK | {"validation_fraction": fraction}).fit(texts)
     scores = [model.score(texts[i:]) for i in range(4)]
     assert scores.index(model.history_["val_loss"].min()) == first
 
@@ -92,7 +92,7 @@ def test_threads_change_rounding_only():
 
 
 def test_nothing_held_out():
-    model = CharLSTM(**QUICK | {"early_stopping": EarlyStopping(validation_fraction=0.0)}).fit(TEXT)
+    model = CharLSTM(**QUICK | {"validation_fraction": 0.0}).fit(TEXT)
     assert model.history_["val_loss"].isna().all()
     assert model.best_epoch_ == 2
 
@@ -249,7 +249,7 @@ def test_a_search():
         return -model.score(text)
 
     grid = {"learning_rate": [1e-9, 1e-2]}
-    options = FAST | {"early_stopping": EarlyStopping(validation_fraction=0.0), "max_epochs": 20}
+    options = FAST | {"validation_fraction": 0.0, "max_epochs": 20}
     search = GridSearchCV(CharLSTM(**options), grid, scoring=nats, cv=2, error_score="raise").fit(texts)
     assert search.best_params_ == {"learning_rate": 1e-2}
 
@@ -295,7 +295,7 @@ def test_a_checkpoint_of_another_text_is_refused(tmp_path):
 
 
 def test_a_diverged_loss_is_an_error():
-    model = CharLSTM(**FAST, learning_rate=1e38, clip_grad_norm=None, max_epochs=3)
+    model = CharLSTM(**FAST, learning_rate=1e38, optimizer=Adam(clip_grad_norm=None), max_epochs=3)
     with pytest.raises(FloatingPointError, match="try a lower learning_rate"):
         model.fit(TEXT)
 

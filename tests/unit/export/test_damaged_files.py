@@ -10,7 +10,7 @@ from tests.fuzz.kinds import KINDS
 from tests.fuzz.safetensors_file import METADATA, Parts, checksum
 from tests.fuzz.worker import Worker
 
-from lstmforecast import LSTM, FormatError, LSTMForecaster, Sampling, load
+from lstmforecast import FormatError, LSTMForecaster, Sampling, load
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,7 @@ def _refusal(file, tmp_path):
         ("cnn_lstm", {"architecture": {"cnn_lstm": {"kernel_sizes": [10**9], "out_channels": 3}}}),
         ("text", {"embedding_size": 10**9}),
         ("text", {"num_layers": 2**62}),
-        ("regressor", {"architecture": LSTM(segment_length=2**31 - 1), "window_size": 2**31 - 1}),
+        ("regressor", {"segment_length": 2**31 - 1, "window_size": 2**31 - 1}),
     ],
     ids=str,
 )
@@ -157,6 +157,7 @@ def test_numbers_that_are_not_finite_are_refused(kind, name, value, files, tmp_p
         ("classifier", "state", {"weights": [1.0, 0.0]}),
         ("classifier", "state", {"temperature": 0.0}),
         ("classifier", "state", {"n_features_in": 10**12}),
+        ("classifier", "parameters", {"class_weight": [["up", 0.0]]}),
         ("detector", "detector", {"smoothing": None}),
         ("detector", "detector", {"random_state": "now"}),
         ("detector", "detector", {"threshold": {"ewma": {"span": 0, "n_sigmas": 1}}}),

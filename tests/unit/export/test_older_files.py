@@ -23,6 +23,19 @@ def test_a_file_of_before_forecasts_what_it_did(kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_a_file_of_before_has_the_parameters_that_it_had(kind, tmp_path):
+    model = load(FOLDER / f"{kind}.safetensors")
+    model.save(tmp_path / "m")
+    before, now = (_core.read_file(path)[1] for path in (FOLDER / f"{kind}.safetensors", tmp_path / "m"))
+    expected = json.loads(before["parameters"])
+    if expected.get("architecture") == "linear":
+        # which a linear forecast doesn't have
+        expected["segment_length"] = None
+    assert json.loads(now["parameters"]) == expected
+    assert now.get("detector") == before.get("detector")
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_file_of_before_is_saved_as_one_of_now(kind, tmp_path):
     model = load(FOLDER / f"{kind}.safetensors")
     model.save(tmp_path / "m")

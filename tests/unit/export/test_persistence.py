@@ -15,7 +15,30 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from tests.fuzz.safetensors_file import METADATA, Parts
 
-from lstmforecast import LSTM, FormatError, LSTMClassifier, LSTMForecaster, LSTMRegressor, StandardScaler, load
+from lstmforecast import (
+    CNNLSTM,
+    LSTM,
+    Adam,
+    AdamW,
+    Attention,
+    Calendar,
+    CharLSTM,
+    Device,
+    EarlyStopping,
+    FormatError,
+    Linear,
+    LSTMClassifier,
+    LSTMForecaster,
+    LSTMRegressor,
+    Plateau,
+    Pretrained,
+    Quantiles,
+    Sampling,
+    StandardScaler,
+    Transformer,
+    load,
+)
+from lstmforecast.contract.parameter_group import flat_parameters, groups_of
 
 FAST = {"hidden_size": 4, "max_epochs": 2, "random_state": 0, "n_threads": 1}
 
@@ -52,6 +75,89 @@ def test_regressor_and_classifier_come_back(tmp_path):
         estimator.fit(X, y).save(path)
         assert_array_equal(load(path).predict(X), estimator.predict(X))
         assert type(load(path)) is type(estimator)
+
+
+TRAININGS = {
+    "optimizer": AdamW(weight_decay=0.1, clip_grad_norm=None, clip_grad_value=0.5, accumulate_grad_batches=2),
+    "lr_schedule": Plateau(patience=1, factor=0.25),
+    "early_stopping": EarlyStopping(patience=3, min_delta=0.01, validation_fraction=0.3),
+    "pretrained": Pretrained(freeze=["lstm.bias*"], learning_rates={"fc.*": 0.5}),
+    "device": Device(backend="torch", layer_devices=["cpu"], timeout=3.0),
+}
+NETWORKS = [
+    LSTM(bidirectional=True, segment_length=2, linear_skip=False, head="recursive"),
+    LSTM(segment_length=2, tbptt=2, supervision="every"),
+    Attention(num_heads=2, bidirectional=True, segment_length=2, linear_skip=False),
+    CNNLSTM(kernel_size=[2, 3], out_channels=3, segment_length=2, tbptt=2, linear_skip=False),
+    Transformer(num_heads=2, dim_feedforward=6, causal=True, segment_length=2, linear_skip=False),
+    Linear(head="recursive"),
+]
+
+
+def objects_of(estimator):
+    """The parameters of an estimator that are objects or stand for one."""
+    return {name: getattr(estimator, name) for name in groups_of(estimator)}
+
+
+def fitted_and_loaded(estimator, tmp_path, *data):
+    estimator.fit(*data).save(tmp_path / "m")
+    return load(tmp_path / "m")
+
+
+@pytest.mark.parametrize("network", NETWORKS, ids=lambda network: type(network).__name__)
+def test_a_forecaster_comes_back_with_the_network_that_it_had(tmp_path, network):
+    forecaster = LSTMForecaster(2, window_size=8, architecture=network, **FAST)
+    assert fitted_and_loaded(forecaster, tmp_path, _series()).architecture == network
+
+
+def test_a_forecaster_comes_back_with_all_objects_that_it_had(tmp_path):
+    others = {
+        "architecture": LSTM(linear_skip=False),
+        "sampling": Sampling(steps_per_epoch=3, stride=2),
+        "loss": Quantiles([0.1, 0.5, 0.9]),
+        "calendar": Calendar(["time_of_day"], holidays="DE"),
+    }
+    forecaster = LSTMForecaster(2, window_size=8, **TRAININGS, **others, **FAST)
+    back = fitted_and_loaded(forecaster, tmp_path, _series())
+    assert objects_of(back) == TRAININGS | others
+    assert flat_parameters(back) == flat_parameters(forecaster)
+
+
+@pytest.mark.parametrize("kind", [LSTMRegressor, LSTMClassifier])
+def test_regressor_and_classifier_come_back_with_all_objects_that_they_had(tmp_path, kind):
+    others = {"architecture": LSTM(bidirectional=True, segment_length=2), "sampling": Sampling(steps_per_epoch=3)}
+    X = np.random.default_rng(0).normal(size=(40, 6))
+    estimator = kind(**TRAININGS, **others, **FAST)
+    back = fitted_and_loaded(estimator, tmp_path, X, X[:, 0] > 0)
+    assert objects_of(back) == TRAININGS | others
+    assert flat_parameters(back) == flat_parameters(estimator)
+
+
+def test_a_file_has_no_parameter_that_its_estimator_can_not_change(tmp_path):
+    X = np.random.default_rng(0).normal(size=(40, 6))
+    CharLSTM(hidden_size=4, embedding_size=3, sequence_length=8, max_epochs=1).fit("to be or not " * 9).save(
+        tmp_path / "text"
+    )
+    LSTMRegressor(**FAST).fit(X, X[:, 0]).save(tmp_path / "regressor")
+    for kind, names in [
+        ("text", ["clip_grad_value", "accumulate_grad_batches"]),
+        ("regressor", ["head", "linear_skip", "supervision", "stride"]),
+    ]:
+        with safe_open(tmp_path / kind, framework="numpy") as file:
+            assert json.loads(file.metadata()["parameters"]).keys().isdisjoint(names)
+
+
+def test_a_text_model_comes_back_with_its_optimizer(tmp_path):
+    optimizer = Adam(weight_decay=0.1, clip_grad_norm=0.5)
+    model = CharLSTM(hidden_size=4, embedding_size=3, sequence_length=8, max_epochs=1, optimizer=optimizer)
+    assert fitted_and_loaded(model, tmp_path, "to be or not to be " * 9).optimizer == optimizer
+
+
+@pytest.mark.parametrize("word", ["lstm", "attention", "cnn_lstm", "transformer", "linear"])
+def test_words_come_back_as_words(tmp_path, word):
+    forecaster = LSTMForecaster(2, window_size=8, architecture=word, lr_schedule="plateau", early_stopping=5, **FAST)
+    back = fitted_and_loaded(forecaster, tmp_path, _series())
+    assert objects_of(back) == objects_of(forecaster)
 
 
 def test_a_scaler_object_is_kept_by_what_it_does(tmp_path):

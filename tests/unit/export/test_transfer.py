@@ -19,7 +19,6 @@ from lstmforecast import (
     LSTM,
     Attention,
     Device,
-    Linear,
     LSTMClassifier,
     LSTMForecaster,
     LSTMRegressor,
@@ -40,12 +39,12 @@ FAST = {"hidden_size": 8, "max_epochs": 2, "random_state": 0, "n_threads": 1}
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(40, 12)), RNG.normal(size=40)
 SERIES = pd.Series(np.sin(np.arange(120) / 5), pd.date_range("2026-01-01", periods=120, freq="h"), name="load")
-LSTM = ["lstm.weight_ih_l0", "lstm.weight_hh_l0", "lstm.bias_ih_l0", "lstm.bias_hh_l0"]
+OF_LSTM = ["lstm.weight_ih_l0", "lstm.weight_hh_l0", "lstm.bias_ih_l0", "lstm.bias_hh_l0"]
 
 
 def _new(kind, **parameters):
-    own = {"horizon": 4, "window_size": 12, "architecture": LSTM(segment_length=3)} if kind is LSTMForecaster else {}
-    return kind(**(own | FAST | parameters))
+    own = {"horizon": 4, "window_size": 12, "architecture__segment_length": 3} if kind is LSTMForecaster else {}
+    return kind().set_params(**(own | FAST | parameters))
 
 
 def _fit(model, shift=0.0):
@@ -67,7 +66,7 @@ def _same(model, other, names=None):
 @pytest.mark.parametrize("kind", KINDS)
 class TestEveryNetwork:
     def test_a_warm_start_goes_on(self, kind, variant):
-        line = {"architecture": LSTM(linear_skip=False)} if kind is LSTMForecaster else {}
+        line = {"architecture__linear_skip": False} if kind is LSTMForecaster else {}
         model = _fit(_new(kind, **line, **variant))
         before = copy.deepcopy(model)
         # a step of 1e-12 is lost in rounding of weights of 0.1
@@ -105,19 +104,19 @@ class TestWhatIsTaken:
             .load_pretrained(source)
             .fit(SERIES)
         )
-        assert model.pretrained_["taken"] == LSTM
+        assert model.pretrained_["taken"] == OF_LSTM
         assert model.pretrained_["left"] == ["fc.weight", "fc.bias", "skip.weight", "skip.bias"]
-        model = _new(
-            LSTMForecaster, architecture=LSTM(segment_length=2), device=Device(backend=backend)
-        ).load_pretrained(source, freeze="lstm.*")
+        model = _new(LSTMForecaster, architecture__segment_length=2, device=Device(backend=backend)).load_pretrained(
+            source, freeze="lstm.*"
+        )
         with pytest.warns(
             UserWarning, match=r"7 of its 8 are taken, others start fresh: lstm\.weight_ih_l0 \(32, 2\), "
         ):
             model.fit(SERIES)
         assert model.pretrained_["left"] == ["lstm.weight_ih_l0"]
         # what isn't there can't be kept
-        assert model.frozen_ == LSTM[1:]
-        assert _same(model, source, LSTM) == dict.fromkeys(LSTM, True) | {LSTM[0]: False}
+        assert model.frozen_ == OF_LSTM[1:]
+        assert _same(model, source, OF_LSTM) == dict.fromkeys(OF_LSTM, True) | {OF_LSTM[0]: False}
 
     @pytest.mark.parametrize(
         ("changes", "match"),
@@ -151,8 +150,8 @@ class TestWhatIsTaken:
     def test_from_one_kind_of_estimator_to_another(self):
         source = _fit(_new(LSTMRegressor))
         model = _fit(_new(LSTMClassifier, pretrained=Pretrained(freeze=["lstm.*"])).load_pretrained(source))
-        assert (model.frozen_, model.pretrained_["taken"]) == (LSTM, LSTM)
-        assert all(_same(model, source, LSTM).values())
+        assert (model.frozen_, model.pretrained_["taken"]) == (OF_LSTM, OF_LSTM)
+        assert all(_same(model, source, OF_LSTM).values())
 
     def test_file_estimator_module_and_state_dict_say_the_same(self, tmp_path):
         source = _fit(_new(LSTMRegressor))
@@ -178,16 +177,16 @@ class TestWhatIsTaken:
             _new(LSTMForecaster, n_estimators=3, pretrained=Pretrained(freeze="lstm.*")).load_pretrained(source)
         )
         for i, j in enumerate((0, 1, 0)):
-            for name in LSTM:
+            for name in OF_LSTM:
                 assert np.array_equal(_weights(model)[f"members.{i}.{name}"], _weights(source)[f"members.{j}.{name}"])
         alone = _fit(_new(LSTMForecaster, pretrained=Pretrained(freeze="lstm.*")).load_pretrained(source))
-        assert np.array_equal(_weights(alone)[LSTM[0]], _weights(source)[f"members.0.{LSTM[0]}"])
+        assert np.array_equal(_weights(alone)[OF_LSTM[0]], _weights(source)[f"members.0.{OF_LSTM[0]}"])
 
     def test_a_second_warm_fit_goes_on_from_the_first(self):
         source = _fit(_new(LSTMRegressor))
         model = _fit(_new(LSTMRegressor, warm_start=True).load_pretrained(source))
         first = copy.deepcopy(model)
-        _fit(model.set_params(pretrained=Pretrained(freeze="*")))
+        _fit(model.set_params(pretrained__freeze="*"))
         assert all(_same(model, first).values())
         assert model.pretrained_ == first.pretrained_
 
@@ -212,7 +211,7 @@ class TestLine:
     def test_a_line_that_fits_stays_near_and_a_foreign_one_is_left(self):
         rng = np.random.default_rng(0)
         y = np.sin(np.arange(600) / 5) + rng.normal(0, 0.1, 600)
-        linear = {"architecture": Linear(segment_length=3), "window_size": 12}
+        linear = {"architecture": "linear", "window_size": 12}
         scratch = LSTMForecaster(4, **linear).fit(y)
         for sign in (1, -1):
             weights = {name: sign * value for name, value in _weights(scratch).items()}
@@ -288,7 +287,7 @@ class TestRates:
             _new(kind, pretrained=Pretrained(learning_rates={"lstm.*": 1e-9, "*": 1e-2})).load_pretrained(source),
             shift=1.0,
         )
-        for name in LSTM:
+        for name in OF_LSTM:
             # a few dozen steps of at most 3 * 1e-9 are lost in float32
             np.testing.assert_allclose(_weights(model)[name], _weights(source)[name], atol=1e-6)
         assert not any(_same(model, source, ["fc.weight", "fc.bias"]).values())
@@ -350,10 +349,12 @@ class TestParameters:
         source = _fit(_new(LSTMRegressor))
         model = _new(LSTMRegressor, pretrained=Pretrained(freeze="lstm.*")).load_pretrained(source)
         for other in (clone(model), pickle.loads(pickle.dumps(model)), copy.deepcopy(model)):
-            assert all(_same(_fit(other), source, LSTM).values())
-        search = GridSearchCV(make_pipeline(StandardScaler(), model), {"lstmregressor__freeze": ["lstm.*", "*"]}, cv=2)
+            assert all(_same(_fit(other), source, OF_LSTM).values())
+        search = GridSearchCV(
+            make_pipeline(StandardScaler(), model), {"lstmregressor__pretrained__freeze": ["lstm.*", "*"]}, cv=2
+        )
         best = search.fit(X, Y).best_estimator_[-1]
-        assert all(_same(best, source, LSTM).values())
+        assert all(_same(best, source, OF_LSTM).values())
         with pytest.raises(ValueError, match="isn't fitted"):
             _fit(clone(_new(LSTMRegressor, pretrained=source)))
 
@@ -365,13 +366,13 @@ class TestParameters:
         )
         model.save(tmp_path / "model")
         for other in (lstmforecast.load(tmp_path / "model"), pickle.loads(pickle.dumps(model))):
-            assert (other.pretrained_, other.frozen_) == (model.pretrained_, LSTM)
-            assert (other.freeze, other.learning_rates) == (["lstm.*"], rates)
+            assert (other.pretrained_, other.frozen_) == (model.pretrained_, OF_LSTM)
+            assert (other.pretrained.freeze, other.pretrained.learning_rates) == (["lstm.*"], rates)
         # a file names no other
-        assert lstmforecast.load(tmp_path / "model").pretrained is None
-        assert str(pickle.loads(pickle.dumps(model)).pretrained) == str(tmp_path / "source")
+        assert lstmforecast.load(tmp_path / "model").pretrained.weights is None
+        assert str(pickle.loads(pickle.dumps(model)).pretrained.weights) == str(tmp_path / "source")
         _fit(model.load_pretrained(tmp_path / "source")).save(tmp_path / "model")
-        assert lstmforecast.load(tmp_path / "model").pretrained is None
+        assert lstmforecast.load(tmp_path / "model").pretrained.weights is None
 
     def test_weights_that_are_no_numbers_are_refused_by_name(self):
         with pytest.raises(ValueError, match=r"expected finite pretrained weights, got NaN or infinity in fc\.bias"):

@@ -9,8 +9,25 @@ import optuna
 import pandas as pd
 import pytest
 
-from lstmforecast import LSTM, Device, EarlyStopping, Folds, LSTMForecaster, LSTMRegressor, Sampling, backtest, tune
+from lstmforecast import (
+    LSTM,
+    AdamW,
+    Attention,
+    Device,
+    EarlyStopping,
+    Folds,
+    LSTMForecaster,
+    LSTMRegressor,
+    Plateau,
+    Pretrained,
+    Quantiles,
+    Sampling,
+    backtest,
+    tune,
+)
+from lstmforecast.contract.parameter_group import flat_parameters
 from lstmforecast.estimators.forecaster import read_series
+from lstmforecast.tuning.study import task_of
 from lstmforecast.tuning.trial import UNITS, SameUnitsPruner, Stop, Validation, evaluate, units_of
 
 HOURS = pd.date_range("2024-01-01", periods=200, freq="h")
@@ -52,7 +69,7 @@ def test_a_value_is_the_error_of_a_backtest_in_deviations_of_the_rows_before(res
 def test_the_units_of_a_value_are_those_of_the_data_whatever_a_trial_scales_with(result):
     space = {
         "scaler": ["standard", "minmax", None],
-        "early_stopping": EarlyStopping(validation_fraction=[0.2, 0.4]),
+        "early_stopping__validation_fraction": [0.2, 0.4],
         "loss": ["mse", "mae"],
     }
     other = search(space=space, n_trials=5)
@@ -85,14 +102,14 @@ def test_same_seed_same_trials(result):
 
 
 def test_a_trial_with_worse_losses_than_the_median_is_pruned():
-    worst = {"learning_rate": ("log", 1e-9, 1e-8), "architecture": LSTM(linear_skip=[False])}
+    worst = {"learning_rate": ("log", 1e-9, 1e-8), "architecture__linear_skip": [False]}
     estimator = small(architecture=LSTM(linear_skip=False), max_epochs=6, learning_rate=1e-2)
     result = search(estimator=estimator, space=worst, pruner=optuna.pruners.MedianPruner(1, n_warmup_steps=3))
     assert list(result.trials_["state"]) == ["complete", "pruned", "pruned", "pruned"]
     assert list(result.trials_["epochs"]) == [6, 3, 3, 3]
     assert result.trials_["value"].isna().tolist() == [False, True, True, True]
     # the learning rate as given lies outside of the space
-    assert result.best_params_ == {"architecture": LSTM(linear_skip=False)}
+    assert result.best_params_ == {"architecture__linear_skip": False}
 
 
 def test_the_estimator_as_given_is_never_pruned():
@@ -120,7 +137,7 @@ def test_losses_are_compared_in_the_same_units_only():
         pruned[units] = trial.should_prune()
     assert pruned == {"a": True, "b": False}
     assert units_of(small()) != units_of(small(normalize="window"))
-    assert set(UNITS) <= set(LSTMForecaster().get_params())
+    assert set(UNITS) <= set(flat_parameters(LSTMForecaster()))
 
 
 def test_a_search_goes_on_from_its_storage(tmp_path):
@@ -144,6 +161,103 @@ def test_a_storage_of_another_task_is_refused(tmp_path):
         with pytest.raises(ValueError, match="expected study 'lstmforecast' of the storage"):
             search(**({"storage": path} | other))
     assert len(search(storage=path, n_trials=1, study_name="other", metric="MAE").trials_) == 1
+
+
+@pytest.mark.parametrize(
+    ("parameters", "task"),
+    [
+        ({}, "65fd7495862feab7d3e5e840be7ae197"),
+        (
+            {"architecture": Attention(8, segment_length=3, linear_skip=False, bidirectional=True)},
+            "88436c72b41cbef824f59b6db3d00920",
+        ),
+        (
+            {
+                "loss": Quantiles([0.1, 0.9]),
+                "optimizer": AdamW(weight_decay=0.1),
+                "early_stopping": EarlyStopping(5, validation_fraction=0.3, min_delta=0.1),
+                "lr_schedule": Plateau(2),
+                "sampling": Sampling(stride=3, steps_per_epoch=7),
+                "device": Device(backend="torch", timeout=5.0),
+                "pretrained": Pretrained(freeze="lstm.*"),
+            },
+            "149b9c3399dff25fb957f9bd459f729f",
+        ),
+    ],
+)
+def test_a_storage_of_version_0_1_is_one_of_the_same_task(parameters, task):
+    forecaster = LSTMForecaster(4, window_size=12, **parameters)
+    assert task_of(forecaster, read_series(forecaster, np.arange(40.0)), 0.2, 1, "MSE") == task
+
+
+def test_a_study_has_the_parameters_of_objects_as_version_0_1_named_them(tmp_path):
+    path = tmp_path / "trials.db"
+    space = {"learning_rate": [1e-2, 1e-3], "optimizer__weight_decay": [0.0, 0.1], "device__name": ["cpu"]}
+    study = optuna.create_study(storage=f"sqlite:///{path}", study_name="lstmforecast")
+    seen = read_series(small(), Y)
+    study.set_user_attr("task", task_of(small(), seen, 0.2, 1, "MSE"))
+    choices = {"learning_rate": [1e-2, 1e-3], "weight_decay": [0.0, 0.1], "device__name": ["cpu"]}
+    values = {"learning_rate": 1e-2, "weight_decay": 0.1, "device__name": "cpu"}
+    lists = {name: optuna.distributions.CategoricalDistribution(each) for name, each in choices.items()}
+    naive = {"repeat-last": {"MSE": 1.0}, "seasonal-naive": {"MSE": 1.0}}
+    study.set_user_attr("naive", naive)
+    # better than any that follows
+    best = optuna.trial.create_trial(params=values, distributions=lists, value=0.0, user_attrs={"scores": {"MSE": 0.0}})
+    study.add_trial(best)
+    result = search(storage=path, space=space, n_trials=3)
+    assert result.study_.best_trial.number == 0
+    assert result.best_params_ == {"learning_rate": 1e-2, "optimizer__weight_decay": 0.1, "device__name": "cpu"}
+    assert result.best_estimator_.optimizer.weight_decay == 0.1
+    assert {"learning_rate", "optimizer__weight_decay", "device__name"} < set(result.trials_)
+    assert "weight_decay" not in result.trials_
+    assert all(trial.params.keys() <= choices.keys() for trial in result.study_.trials)
+
+
+def test_other_choices_than_those_of_the_storage_are_refused(tmp_path):
+    path = tmp_path / "trials.db"
+    search(storage=path, space={"hidden_size": [4, 8], "dropout": (0.0, 0.1)}, n_trials=1)
+    with pytest.raises(
+        ValueError, match=r"expected hidden_size in space to be .*\(4, 8\).*, got .*; give another study"
+    ):
+        search(storage=path, space={"hidden_size": [4, 8, 16], "dropout": (0.0, 0.1)}, n_trials=2)
+    assert len(search(storage=path, space={"hidden_size": [4, 8], "dropout": (0.0, 0.2)}, n_trials=2).trials_) == 2
+
+
+def test_a_space_may_grow_from_call_to_call_but_not_lose_parameters(tmp_path):
+    path, space = tmp_path / "trials.db", {"learning_rate": ("log", 1e-3, 1e-1)}
+    # fewer units are worse: the best trial is one of the first
+    first = search(storage=path, space=space, n_trials=3, estimator=small(hidden_size=16))
+    more = {**space, "hidden_size": [1]}
+    second = search(storage=path, space=more, n_trials=4, estimator=small(hidden_size=16))
+    assert second.study_.best_trial.number < 3
+    assert second.best_params_ == first.best_params_
+    assert second.best_estimator_.hidden_size == 16
+    with pytest.raises(
+        ValueError, match=r"expected space to have all .*, got none for \['hidden_size'\]; give another"
+    ):
+        search(storage=path, space=space, n_trials=5, estimator=small(hidden_size=16))
+
+
+def test_objects_are_choices_and_their_parameters_are_those_of_the_chosen_one():
+    own, other = LSTM(segment_length=3), Attention(num_heads=2)
+    space = {
+        "architecture": [own, other, "linear"],
+        "architecture__num_heads": [2, 4],
+        "architecture__supervision": ["last", "every"],
+        "architecture__segment_length": [3, 4],
+    }
+    result = search(estimator=small(architecture=own), space=space, n_trials=12)
+    assert (own, other) == (LSTM(segment_length=3), Attention(num_heads=2))
+    table = result.trials_
+    assert table["architecture"].iloc[0] == "LSTM(segment_length=3)"
+    assert set(table["architecture"]) == {"LSTM(segment_length=3)", "Attention(num_heads=2)", "linear"}
+    kinds = table["architecture"].str.partition("(")[0]
+    assert (table["architecture__num_heads"].notna() == (kinds == "Attention")).all()
+    assert (table["architecture__supervision"].notna() == (kinds == "LSTM")).all()
+    assert (table["architecture__segment_length"].notna() == (kinds != "linear")).all()
+    expected = small(architecture=own).set_params(**result.best_params_)
+    assert result.best_estimator_.architecture == expected.architecture
+    assert set(table["state"]) <= {"complete", "pruned"}
 
 
 def test_what_was_found_before_an_interrupt_is_kept(tmp_path):
@@ -266,7 +380,7 @@ def test_a_result_prints_scores_and_best_parameters(result):
         ({"metric": "RMSSE"}, "expected metric to be one of"),
         ({"folds": 300}, "^expected a test set of at most 199 rows, got 300$"),
         ({"folds": Folds(refit=20)}, "expected folds with refit=False, as a trial is one fit, got refit=20"),
-        ({"estimator": small(device=Device(distributed=True))}, "expected distributed=False"),
+        ({"estimator": small(device=Device(distributed=True))}, "expected distributed=False in Device"),
     ],
 )
 def test_arguments_out_of_range_are_refused(options, message):
@@ -278,7 +392,7 @@ def test_arguments_out_of_range_are_refused(options, message):
 
 def test_arguments_that_are_options_of_folds_are_refused():
     with pytest.raises(TypeError, match=r"^expected folds=lstmforecast.Folds\(test_size=0.3, stride=2\), got valid"):
-        search(validation_size=0.3, sampling=Sampling(stride=2))
+        search(validation_size=0.3, stride=2)
 
 
 def test_missing_values_of_the_validation_rows_are_no_truth():
