@@ -225,7 +225,6 @@ class GroupedParameters(PlainParameters):
         try:
             estimator: Self = super().set_params(**own)  # type: ignore[misc]
         except Exception:
-            vars(self).clear()
             vars(self).update(before)
             raise
         return estimator

@@ -82,12 +82,13 @@ class LSTMEstimator(Saved, GroupedParameters, LearningCurveMixin, CallbackSuppor
         resolve(self.augment)
         transfer.check_pretrained(flat["pretrained"])
         transfer.check_patterns(flat["freeze"], flat["learning_rates"])
-        stopping = EARLY_STOPPING.flat(self.early_stopping)
-        if stopping["patience"] is None and stopping["validation_fraction"]:
-            raise ValueError(
-                "expected validation_fraction=None in EarlyStopping with patience=None, which holds nothing out, got "
-                f"{stopping['validation_fraction']!r}"
-            )
+        stopping, default = EARLY_STOPPING.flat(self.early_stopping), EARLY_STOPPING.defaults
+        for name in ("min_delta", "validation_fraction"):
+            if stopping["patience"] is None and stopping[name] and stopping[name] != default[name]:
+                raise ValueError(
+                    f"expected {name}={default[name]} in EarlyStopping with patience=None, which holds nothing out, "
+                    f"got {stopping[name]!r}"
+                )
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "model_")

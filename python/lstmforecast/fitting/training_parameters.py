@@ -62,7 +62,9 @@ class AdamW(Adam):
 
 @dataclass(eq=False, repr=False)
 class Plateau(ParameterGroup):
-    """Reduce the learning rate when the validation loss stops improving, as PyTorch's ``ReduceLROnPlateau``.
+    """Reduce the learning rate when the validation loss, or without held-out rows the training loss, stops improving.
+
+    As PyTorch's ``ReduceLROnPlateau``.
 
     Parameters
     ----------
@@ -181,7 +183,7 @@ class Device(ParameterGroup):
 class _EarlyStoppingParameter(GroupedParameter):
     def grouped(self, flat: Mapping[str, Any]) -> Any:
         """As of all, but without what had no effect in version 0.1, and is refused since."""
-        unused = ("validation_fraction",) if flat.get("patience", 10) is None else ()
+        unused = ("min_delta", "validation_fraction") if flat.get("patience", 10) is None else ()
         return super().grouped({name: value for name, value in flat.items() if name not in unused})
 
 

@@ -194,8 +194,8 @@ class TestFlatParameters:
             elif of is not None:
                 values = {key: data.draw(st.sampled_from(VALUES[flat])) for key, flat in names_of(of).items()}
                 if of is EarlyStopping and values["patience"] is None:
-                    # another fraction is refused
-                    values["validation_fraction"] = None
+                    # they are refused
+                    values |= {"min_delta": 0.0, "validation_fraction": None}
                 parameters[name] = of(**values)
         estimator = kind(**parameters)
         flat = flat_parameters(estimator)
@@ -543,6 +543,11 @@ class TestWhatIsRefused:
                 "validation_fraction=None in EarlyStopping with patience=None, which holds nothing out, got 0.3",
             ),
             (
+                {"early_stopping": EarlyStopping(None, min_delta=0.1)},
+                ValueError,
+                "min_delta=0.0 in EarlyStopping with patience=None, which holds nothing out, got 0.1",
+            ),
+            (
                 {"early_stopping": EarlyStopping(validation_fraction="auto")},
                 TypeError,
                 "validation_fraction to be a number of at least 0 and below 1 or None, got 'auto'",
@@ -720,13 +725,13 @@ class TestPicklesOf01:
         assert found.loss == Quantiles([0.1, 0.5])
         assert found.architecture == Attention(8)
 
-    def test_a_fraction_without_effect_is_no_error(self, tmp_path):
+    def test_what_had_no_effect_is_no_error(self, tmp_path):
         model = LSTMRegressor(**FAST).fit(X, X[:, 0])
         model.save(tmp_path / "model")
         tensors, words = _core.read_file(tmp_path / "model")
-        parameters = json.loads(words["parameters"]) | {"validation_fraction": 0.3}
+        parameters = json.loads(words["parameters"]) | {"validation_fraction": 0.3, "min_delta": 0.1}
         _core.write_file(tmp_path / "older", tensors, words | {"parameters": json.dumps(parameters)})
-        pickled = self._older(model) | {"validation_fraction": 0.3}
+        pickled = self._older(model) | {"validation_fraction": 0.3, "min_delta": 0.1}
         for older in (LSTMRegressor.load(tmp_path / "older"), self._read(pickled, LSTMRegressor)):
             assert older.early_stopping is None
             np.testing.assert_array_equal(older.predict(X), model.predict(X))
