@@ -259,5 +259,5 @@ def test_libtorch_computes_what_our_kernel_does_not():
 
 def test_processes_are_those_that_torchrun_started(monkeypatch):
     monkeypatch.delenv("RANK", raising=False)
-    with pytest.raises(RuntimeError, match=r"^expected RANK, .* for distributed=True, got no RANK"):
+    with pytest.raises(RuntimeError, match=r"^expected RANK, .* for Device\(distributed=True\), got no RANK"):
         fit(device=Device(distributed=True))
