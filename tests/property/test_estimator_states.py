@@ -41,7 +41,7 @@ SOUND = {
 }
 # Nested parameters, and the flat ones that they change; a word comes first, and the object is that of the word.
 NESTED = [
-    ({"architecture__tbptt": 2}, {"tbptt": 2}),
+    ({"architecture__tbptt": 2, "architecture__bidirectional": False}, {"tbptt": 2, "bidirectional": False}),
     ({"architecture__bidirectional": True, "architecture__tbptt": None}, {"bidirectional": True, "tbptt": None}),
     ({"architecture": "lstm", "architecture__bidirectional": False}, {"bidirectional": False, "tbptt": None}),
     ({"optimizer__weight_decay": 0.1}, {"weight_decay": 0.1}),
