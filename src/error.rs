@@ -101,14 +101,3 @@ pub fn check_sizes(numbers: impl IntoIterator<Item = (&'static str, usize)>) -> 
         None => Ok(()),
     }
 }
-
-impl From<tch::TchError> for Error {
-    fn from(error: tch::TchError) -> Self {
-        let text = error.to_string();
-        if is_of_memory(&text) {
-            return Self::Memory(NO_MEMORY.to_owned());
-        }
-        // libtorch appends a C++ stack trace, which helps no user.
-        Self::Torch(text.lines().next().unwrap_or_default().to_owned())
-    }
-}

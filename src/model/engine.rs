@@ -1,19 +1,16 @@
 //! Who computes what a model forecasts, and what is kept of that from one forecast to the next.
 
-use tch::Device;
-
 use super::config::{Backend, ModelConfig};
-use super::task::{ForecastTask, Prepared, BATCH};
+use super::hybrid_forecaster::HybridForecaster;
+use super::task::{ForecastTask, Prepared, BATCH, LEAST_ROWS};
+use crate::device::Device;
 use crate::error::Result;
-use crate::kernel::forward_only::ForwardMemory;
 use crate::kernel::pool;
 use crate::network::fused::{FusedMemory, FusedNetwork};
-use crate::network::hybrid::{HybridNetwork, Surroundings};
 use crate::network::{Architecture, Parameters};
-use crate::train::threads::{one_thread, ThreadsGuard};
-
-/// Windows that are worth another thread.
-pub(super) const LEAST_ROWS: usize = 8;
+use crate::torch::devices::Devices;
+use crate::torch::forecaster::TorchForecaster;
+use crate::torch::threads::ThreadsGuard;
 
 /// Who does the work, and the network as it forecasts, once it has.
 pub(super) enum Engine {
@@ -22,24 +19,26 @@ pub(super) enum Engine {
     /// Our own kernel for the LSTM, libtorch for what stands around it.
     Hybrid(Option<Box<HybridForecaster>>),
     /// libtorch alone.
-    Torch,
+    Torch(Devices, Option<Box<TorchForecaster>>),
 }
 
 impl Engine {
-    /// That of a model whose weights are on `device`.
-    pub(super) fn new(config: &ModelConfig, device: Device) -> Self {
-        let on_cpu = device == Device::Cpu && config.layer_devices.is_none();
-        match config.architecture {
-            _ if config.backend == Backend::Torch || !on_cpu => Self::Torch,
-            Architecture::Lstm => Self::Fused(None),
-            _ if config.architecture.has_lstm() => Self::Hybrid(None),
-            _ => Self::Torch,
-        }
+    /// That of a model of this configuration.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Device`] for a device that isn't there.
+    pub(super) fn new(config: &ModelConfig) -> Result<Self> {
+        let on_cpu = Device::parse(&config.device)? == Device::Cpu && config.layer_devices.is_none();
+        Ok(match config.architecture {
+            Architecture::Lstm if on_cpu && config.backend != Backend::Torch => Self::Fused(None),
+            _ if config.architecture.has_lstm() && on_cpu && config.backend != Backend::Torch => Self::Hybrid(None),
+            _ => Self::Torch(Devices::open(&config.device, config.layer_devices.as_deref())?, None),
+        })
     }
 
     /// Whether it is libtorch alone.
     pub(super) fn is_torch(&self) -> bool {
-        matches!(self, Self::Torch)
+        matches!(self, Self::Torch(..))
     }
 
     /// Forgets what it keeps: weights have changed, or what is made of them.
@@ -47,11 +46,11 @@ impl Engine {
         match self {
             Self::Fused(ready) => *ready = None,
             Self::Hybrid(ready) => *ready = None,
-            Self::Torch => (),
+            Self::Torch(_, ready) => *ready = None,
         }
     }
 
-    /// Makes `n` forecasts with these weights, unless it is libtorch alone, which forecasts in another place: false.
+    /// Makes `n` forecasts with these weights, on up to `n_threads` threads.
     ///
     /// # Errors
     /// [`crate::error::Error::Torch`] when libtorch refuses an operation.
@@ -61,7 +60,7 @@ impl Engine {
         (weights, int8): (&Parameters, bool),
         (n, n_threads): (usize, Option<usize>),
         forecasts: &mut [f64],
-    ) -> Result<bool> {
+    ) -> Result<()> {
         match self {
             Self::Fused(ready) => {
                 let forecaster = match ready {
@@ -69,18 +68,33 @@ impl Engine {
                     None => ready.insert(Box::new(FusedForecaster::new(task.config, weights, int8)?)),
                 };
                 forecaster.run(task, n, n_threads, forecasts);
+                Ok(())
             }
             Self::Hybrid(ready) => {
                 let forecaster = match ready {
                     Some(forecaster) => forecaster,
                     None => ready.insert(Box::new(HybridForecaster::new(task.config, weights, int8)?)),
                 };
-                forecaster.run(task, weights, n, n_threads, forecasts)?;
+                forecaster.run(task, n, n_threads, forecasts)
             }
-            Self::Torch => return Ok(false),
+            Self::Torch(devices, ready) => {
+                let _threads = ThreadsGuard::new(torch_threads(task.config, devices, n_threads));
+                let forecaster = match ready {
+                    Some(forecaster) => forecaster,
+                    None => ready.insert(Box::new(TorchForecaster::new(&task.config.network(), weights, devices)?)),
+                };
+                let n_channels = n * task.lens.layout.n_channels();
+                task.in_batches(0..n_channels, forecasts, |inputs, _| forecaster.forecast(inputs))
+            }
         }
-        Ok(true)
     }
+}
+
+/// Threads for libtorch: as asked, else as they are, but one for small networks, whose operations are over before a second
+/// thread has woken up, and which crawl when another process wants its core.
+pub(super) fn torch_threads(config: &ModelConfig, devices: &Devices, asked: Option<usize>) -> Option<usize> {
+    let small = config.hidden_size < 128 && devices.is_cpu();
+    asked.or(if small { Some(1) } else { None })
 }
 
 /// The kernel's network, ready to forecast: after the first call of a size it allocates nothing.
@@ -152,46 +166,5 @@ impl ForecastWorker {
                 task.finish(output, prepared, (start + row, forecasts));
             }
         }
-    }
-}
-
-/// The network of kernel and libtorch, ready to forecast.
-pub(super) struct HybridForecaster {
-    network: HybridNetwork,
-    workers: Vec<(Surroundings, ForwardMemory)>,
-}
-
-impl HybridForecaster {
-    fn new(config: &ModelConfig, weights: &Parameters, int8: bool) -> Result<Self> {
-        let network = HybridNetwork::new(&config.network(), weights)?.with_integers(int8);
-        Ok(Self { network, workers: Vec::new() })
-    }
-
-    fn run<F: Fn(usize) -> (usize, usize) + Sync>(
-        &mut self,
-        task: &ForecastTask<F>,
-        weights: &Parameters,
-        n: usize,
-        n_threads: Option<usize>,
-        forecasts: &mut [f64],
-    ) -> Result<()> {
-        let n_channels = task.lens.layout.n_channels();
-        let n_workers = (n * n_channels).div_ceil(LEAST_ROWS).min(n).min(pool::n_threads(n_threads)).max(1);
-        while self.workers.len() < n_workers {
-            let memory = self.network.lstm.forward_memory(BATCH, task.config.n_steps());
-            self.workers.push((Surroundings::new(&self.network, weights)?, memory));
-        }
-        let _threads = ThreadsGuard::new(Some(1));
-        let (network, part_len) = (&self.network, n.div_ceil(n_workers).max(1));
-        let parts = forecasts.chunks_mut(part_len * task.config.forecast_len());
-        let mut parts: Vec<_> =
-            self.workers.iter_mut().zip(parts).map(|(worker, part)| (worker, part, Ok(()))).collect();
-        pool::for_each(&mut parts, |at, ((surroundings, memory), forecasts, outcome)| {
-            one_thread();
-            let channels = at * part_len * n_channels..n.min((at + 1) * part_len) * n_channels;
-            *outcome = task
-                .in_batches(channels, forecasts, |inputs, rows| surroundings.forecast(network, memory, inputs, rows));
-        });
-        parts.into_iter().try_for_each(|(_, _, outcome)| outcome)
     }
 }

@@ -1,39 +1,20 @@
 //! The linear skip connection past the LSTM, solved and not trained: ridge regression of the horizon on the window.
 
-use tch::{Kind, Tensor};
-
 use super::Model;
 use crate::error::Result;
 use crate::kernel::pool;
-use crate::network::parameter::dimensions;
 use crate::series::Samples;
-use crate::train::threads::ThreadsGuard;
-use crate::train::{Loader, TrainConfig};
+use crate::torch::line;
+use crate::torch::threads::ThreadsGuard;
+use crate::train::TrainConfig;
 
-/// Windows that the regression is made of: neighbours are much alike.
+/// Windows that the regression is made of.
 const MOST_WINDOWS: usize = 1 << 14;
-/// Windows in one product, and the numbers in them.
-const BATCH: usize = 4096;
-const BATCH_LEN: usize = 1 << 23;
-/// Rows of a window that the regression looks at, the last: its time grows with their third power, its memory with the second.
+/// Rows of a window that the regression looks at.
 const MOST_ROWS: usize = 1 << 11;
-/// Ridges that are tried, as parts of the mean square of the inputs, on what is held out; the first where nothing is.
-const RIDGES: [f64; 9] = [0.03, 0.0001, 0.001, 0.003, 0.01, 0.1, 0.3, 1.0, 3.0];
 /// Multiplications that libtorch's threads are worth waking for, some tenths of a second on one: they come and go at each
 /// operation and wait for each other in loops, for so long as another process has one of their cores.
 const WORTH_THREADS: usize = 1 << 33;
-
-/// Times that missing targets are filled with what the line forecasts, and the line is solved anew, which comes to the
-/// regression on the known ones (Dempster, Laird & Rubin 1977: EM).
-const ROUNDS: usize = 4;
-
-/// Sums over windows `x` and horizons `y`, from which every ridge's weights and errors follow.
-struct RegressionSums {
-    xx: Tensor,
-    xy: Tensor,
-    yy: f64,
-    some_are_missing: bool,
-}
 
 impl Model {
     /// Lets the linear skip connection forecast what a ridge regression of the training samples forecasts
@@ -44,118 +25,19 @@ impl Model {
     /// A weight that isn't zero, as after a fit before, stays. If it is to be adapted, the regression is of what it leaves, and
     /// the ridge shrinks towards it and not towards zero: with little data, the line hardly moves.
     pub(super) fn solve_line(
-        &self,
+        &mut self,
         train: &dyn Samples,
         held_out: Option<&dyn Samples>,
         training: &TrainConfig,
     ) -> Result<()> {
-        let Some(weight) = self.weight("skip.weight") else { return Ok(()) };
-        if weight.f_any()?.f_int64_value(&[])? != 0 && !training.transfer.adapt_line {
+        let Some(weight) = self.parameters.get("skip.weight") else { return Ok(()) };
+        if weight.values().iter().any(|&number| number != 0.0) && !training.transfer.adapt_line {
             return Ok(());
         }
         let n_windows = train.len().min(MOST_WINDOWS) * self.config.layout().n_targets_at_once();
         let n_multiplied = self.config.window_size.min(MOST_ROWS).pow(2).saturating_mul(n_windows);
         let n_threads = if n_multiplied < WORTH_THREADS { 1 } else { pool::n_threads(training.n_threads) };
         let _threads = ThreadsGuard::new(Some(n_threads));
-        let n_rows = weight.size()[1].min(dimensions(&[MOST_ROWS])[0]);
-        let of_rows = weight.f_narrow(1, weight.size()[1] - n_rows, n_rows)?;
-        let prior = of_rows.detach().f_transpose(0, 1)?.f_to_kind(Kind::Double)?;
-        let (mut solution, some_are_missing) = self.solution(train, held_out, &prior, &prior)?;
-        for _ in 0..if some_are_missing { ROUNDS } else { 0 } {
-            solution = self.solution(train, held_out, &prior, &solution)?.0;
-        }
-        tch::no_grad(|| of_rows.shallow_clone().f_copy_(&solution.f_transpose(0, 1)?))?;
-        Ok(())
-    }
-
-    /// The best ridge's weights `(rows, horizon)` for the last rows of a window, at most [`MOST_ROWS`], shrunk towards `prior`,
-    /// and whether targets are missing, for which the weights `guess` stand in.
-    fn solution(
-        &self,
-        train: &dyn Samples,
-        held_out: Option<&dyn Samples>,
-        prior: &Tensor,
-        guess: &Tensor,
-    ) -> Result<(Tensor, bool)> {
-        let has_prior = prior.f_any()?.f_int64_value(&[])? != 0;
-        let sums = self.sums(train, guess)?;
-        let held_out = held_out.map(|samples| self.sums(samples, guess)).transpose()?;
-        let (values, vectors) = sums.xx.f_linalg_eigh("L")?;
-        let left = sums.xy.f_sub(&sums.xx.f_matmul(prior)?)?;
-        let rotated = vectors.f_transpose(0, 1)?.f_matmul(&left)?;
-        let mean_square = values.f_mean(Kind::Double)?.f_double_value(&[])?.max(f64::MIN_POSITIVE);
-        let mut best = (f64::INFINITY, prior.shallow_clone());
-        if let Some(held_out) = held_out.as_ref().filter(|_| has_prior) {
-            best.0 = held_out.error(prior)?;
-        }
-        for ridge in RIDGES.iter().take(if held_out.is_some() { RIDGES.len() } else { 1 }) {
-            let damped = values.f_clamp_min(0.0)?.f_add_scalar(ridge * mean_square)?.f_unsqueeze(1)?;
-            let solution = vectors.f_matmul(&rotated.f_div(&damped)?)?.f_add(prior)?;
-            let error = held_out.as_ref().map_or(Ok(0.0), |sums| sums.error(&solution))?;
-            if error < best.0 {
-                best = (error, solution);
-            }
-        }
-        Ok((best.1, sums.some_are_missing))
-    }
-
-    pub(super) fn weight(&self, wanted: &str) -> Option<&Tensor> {
-        self.parameters.iter().find(|(name, _)| *name == wanted).map(|(_, tensor)| tensor)
-    }
-
-    fn sums(&self, samples: &dyn Samples, guess: &Tensor) -> Result<RegressionSums> {
-        let zeros = |shape: &[usize]| Tensor::f_zeros(dimensions(shape), (Kind::Double, self.device));
-        let (n_rows, horizon) = (self.config.window_size.min(MOST_ROWS), self.config.horizon);
-        let (xx, xy) = (zeros(&[n_rows, n_rows])?, zeros(&[n_rows, horizon])?);
-        let mut sums = RegressionSums { xx, xy, yy: 0.0, some_are_missing: false };
-        let loader = Loader::new(samples, self.config.layout().width(), self.device);
-        let stride = samples.len().div_ceil(MOST_WINDOWS);
-        let indices: Vec<usize> = (0..samples.len()).step_by(stride).collect();
-        for indices in indices.chunks((BATCH_LEN / samples.input_len()).clamp(1, BATCH)) {
-            let batch = loader.batch(indices)?;
-            let (x, mut y) = self.pairs(&batch.inputs, &batch.targets)?;
-            let missing = y.f_isnan()?;
-            if missing.f_any()?.f_int64_value(&[])? != 0 {
-                sums.some_are_missing = true;
-                let guessed = x.f_matmul(&guess.f_to_kind(Kind::Float)?)?;
-                y = guessed.f_where_self(&missing, &y)?;
-            }
-            let transposed = x.f_transpose(0, 1)?;
-            sums.xx = sums.xx.f_add(&transposed.f_matmul(&x)?)?;
-            sums.xy = sums.xy.f_add(&transposed.f_matmul(&y)?)?;
-            sums.yy += y.f_square()?.f_sum(Kind::Double)?.f_double_value(&[])?;
-        }
-        Ok(sums)
-    }
-
-    /// What the line maps, one row for each window and target: the last rows of windows `(n, rows)` to horizons `(n, horizon)`,
-    /// both less what is known in advance explains; NaN where a target is missing.
-    fn pairs(&self, inputs: &Tensor, targets: &Tensor) -> Result<(Tensor, Tensor)> {
-        let layout = self.config.layout();
-        let sizes =
-            [layout.window_size, layout.horizon, layout.n_targets_at_once(), layout.n_values() - layout.n_known];
-        let &[window_size, horizon, n_targets, known_at] = &dimensions(&sizes)[..] else { unreachable!("four sizes") };
-        let n_rows = window_size.min(dimensions(&[MOST_ROWS])[0]);
-        let first = window_size - n_rows;
-        let mut x = inputs.f_narrow(1, first, n_rows)?.f_narrow(2, 0, n_targets)?;
-        let mut y = targets.f_reshape([-1, horizon, n_targets])?;
-        if let Some(weight) = self.weight("known.weight") {
-            let known = inputs.f_narrow(2, known_at, weight.size()[1])?;
-            let relative = known.f_sub(&known.f_narrow(1, window_size - 1, 1)?)?;
-            let effect = tch::no_grad(|| relative.f_matmul(&weight.f_transpose(0, 1)?))?;
-            x = x.f_sub(&effect.f_narrow(1, first, n_rows)?)?;
-            y = y.f_sub(&effect.f_narrow(1, window_size, horizon)?)?;
-        }
-        let rows = |tensor: &Tensor, len: i64| tensor.f_transpose(1, 2)?.f_reshape([-1, len]);
-        Ok((rows(&x, n_rows)?, rows(&y, horizon)?))
-    }
-}
-
-impl RegressionSums {
-    /// The sum of squared errors of weights `(window_size, horizon)`.
-    fn error(&self, weights: &Tensor) -> Result<f64> {
-        let sum = |tensor: Tensor| -> Result<f64> { Ok(tensor.f_sum(Kind::Double)?.f_double_value(&[])?) };
-        let square = sum(self.xx.f_matmul(weights)?.f_mul(weights)?)?;
-        Ok(square - 2.0 * sum(self.xy.f_mul(weights)?)? + self.yy)
+        line::solve(self.config.layout(), &mut self.parameters, (train, held_out))
     }
 }

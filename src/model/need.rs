@@ -20,7 +20,7 @@ const LANES: usize = 16;
 /// How many weights there are as an engine lays them out: our own kernel in whole vectors.
 fn count_laid_out(network: &NetworkConfig, engine: &Engine) -> Result<usize> {
     match engine {
-        Engine::Torch => network::count_weights(network),
+        Engine::Torch(..) => network::count_weights(network),
         Engine::Fused(_) => network::count_weights(&padded(network)),
         Engine::Hybrid(_) => {
             let input_size = network.lstm_input_size();

@@ -1,17 +1,20 @@
 //! A task of forecasting: which windows, and what stands between the user's units and the network's.
 
-use tch::{Device, Tensor};
-
 use super::config::ModelConfig;
 use crate::error::Result;
 use crate::level::Level;
 use crate::memory;
 use crate::series::lens::{Lens, Place, WindowLayout};
-use crate::train::batch::tensor;
 
 /// Windows in one pass. libtorch's order of summation changes with the size of a batch; at one size, always, the forecast
 /// of a window is independent, to the bit, of the other windows of the batch. The kernel's order never changes.
 pub(super) const BATCH: usize = 32;
+
+/// Windows that are worth another thread.
+pub(super) const LEAST_ROWS: usize = 8;
+
+/// Inputs and their shape, `(BATCH, rows, n_features)`.
+pub(super) type Inputs<'i> = (&'i [f32], &'i [usize]);
 
 /// What stands between the user's units and the network's; `origin(i)` is series and row of forecast `i`.
 pub(super) struct ForecastTask<'a, F> {
@@ -44,12 +47,11 @@ impl<F: Fn(usize) -> (usize, usize)> ForecastTask<'_, F> {
         &self,
         channels: std::ops::Range<usize>,
         forecasts: &mut [f64],
-        mut outputs_of: impl FnMut(&Tensor, usize) -> Result<Tensor>,
+        mut outputs_of: impl FnMut(Inputs, usize) -> Result<Vec<f32>>,
     ) -> Result<()> {
         let mut done = 0;
         self.for_each_batch(channels, |inputs, prepared| {
-            let outputs = outputs_of(inputs, prepared.len())?.f_reshape([-1])?;
-            let outputs: Vec<f32> = outputs.f_to_device(Device::Cpu)?.try_into()?;
+            let outputs = outputs_of(inputs, prepared.len())?;
             for (output, prepared) in outputs.chunks_exact(outputs.len() / BATCH).zip(prepared) {
                 self.finish(output, prepared, (done, &mut *forecasts));
                 done += 1;
@@ -62,7 +64,7 @@ impl<F: Fn(usize) -> (usize, usize)> ForecastTask<'_, F> {
     pub(super) fn for_each_batch(
         &self,
         channels: std::ops::Range<usize>,
-        mut work: impl FnMut(&Tensor, &[Prepared]) -> Result<()>,
+        mut work: impl FnMut(Inputs, &[Prepared]) -> Result<()>,
     ) -> Result<()> {
         let mut prepared = vec![Prepared::default(); BATCH];
         let shape = [BATCH, self.lens.layout.n_rows(), self.lens.layout.width()];
@@ -77,7 +79,7 @@ impl<F: Fn(usize) -> (usize, usize)> ForecastTask<'_, F> {
             let filler = prepared[0].clone();
             prepared[rows..].fill(filler);
             let values: Vec<f32> = prepared.iter().flat_map(|prepared| &prepared.input).copied().collect();
-            work(&tensor(&values, &shape, Device::Cpu)?, &prepared[..rows])?;
+            work((&values, &shape), &prepared[..rows])?;
         }
         Ok(())
     }

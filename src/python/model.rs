@@ -60,7 +60,7 @@ impl PyModel {
         let reducer = processes.as_ref().map(PyReducer::new).transpose()?;
         let mut observer = PyObserver::new(on_epoch);
         let outcome = self.with(py, |model| {
-            options.training.processes = reducer.map(|reducer| Processes::new(Arc::new(reducer), model.device()));
+            options.training.processes = reducer.map(|reducer| Processes::new(Arc::new(reducer)));
             fit(model, &options, &mut observer)
         })?;
         report(py, outcome, observer.error)

@@ -12,7 +12,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{IntoPyDict, PyTuple};
 
-use crate::train::threads;
+use crate::torch::threads;
 
 /// How long a fork and the end of the program wait for calls that compute: a training pauses or ends within a batch, most
 /// forecasts are over sooner.

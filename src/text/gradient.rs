@@ -198,6 +198,8 @@ mod tests {
     use crate::network::Parameters;
     use crate::rng::DropoutMasks;
     use crate::text::network::CharNetworkConfig;
+    use crate::torch::devices::Devices;
+    use crate::torch::weights::Weights;
 
     const CONFIG: CharNetworkConfig =
         CharNetworkConfig { embedding_size: 5, hidden_size: 10, num_layers: 2, dropout: 0.4, seed: 0 };
@@ -230,7 +232,8 @@ mod tests {
 
     /// The same under libtorch's automatic differentiation, layer after layer.
     fn expected(weights: &Parameters) -> (f64, Vec<Tensor>) {
-        let (tensors, streams) = (weights.tensors(), streams());
+        let tensors = Weights::new(weights, &Devices::CPU).unwrap().tensors();
+        let streams = streams();
         let zeros = || Tensor::zeros([1, ROWS as i64, 10], (Kind::Float, tch::Device::Cpu));
         let mut states = [zeros(), zeros(), zeros(), zeros()];
         let mut loss = Tensor::from(0.0);

@@ -183,7 +183,7 @@ fn one() -> usize {
 
 impl TrainConfig {
     /// The rows of each batch, and of the held-out samples, that this process computes.
-    pub(super) fn share(&self) -> Share {
+    pub(crate) fn share(&self) -> Share {
         self.processes.as_ref().map_or(Share::WHOLE, Processes::share)
     }
 
@@ -191,7 +191,7 @@ impl TrainConfig {
     ///
     /// # Errors
     /// [`Error::Process`] when one is gone.
-    pub(super) fn sum(&self, number: f64) -> Result<f64> {
+    pub(crate) fn sum(&self, number: f64) -> Result<f64> {
         self.processes.as_ref().map_or(Ok(number), |processes| processes.sum(Vec::new(), number))
     }
 

@@ -32,7 +32,7 @@ impl Pace {
     }
 
     #[cfg(test)]
-    pub(super) fn plain() -> Self {
+    pub(crate) fn plain() -> Self {
         Self { name: String::new(), factor: 1.0, frozen: false, n_steps: 0 }
     }
 

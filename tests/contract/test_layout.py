@@ -13,8 +13,8 @@ from lstmforecast import _core, _libtorch
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "src"
-RIVER = ["series", "kernel", "network", "train", "model", "watch", "text", "python"]
-LEAVES = {"distribution", "error", "level", "memory", "metric", "rng", "store"}
+RIVER = ["series", "kernel", "network", "train", "torch", "model", "watch", "text", "python"]
+LEAVES = {"array", "device", "distribution", "error", "level", "memory", "metric", "rng", "store"}
 MOST_LINES = 400
 VAGUE = {"utils", "helpers", "common", "base", "manager"}
 
