@@ -17,7 +17,7 @@ impl Model {
     fn devices(&self) -> Devices {
         match &self.engine {
             Engine::Torch(devices, _) => devices.clone(),
-            Engine::Fused(_) | Engine::Hybrid(_) => Devices::CPU,
+            _ => Devices::CPU,
         }
     }
 

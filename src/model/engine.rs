@@ -2,6 +2,7 @@
 
 use super::config::{Backend, ModelConfig};
 use super::hybrid_forecaster::HybridForecaster;
+use super::line_forecaster::LineForecaster;
 use super::task::{ForecastTask, Prepared, BATCH, LEAST_ROWS};
 use crate::device::Device;
 use crate::error::Result;
@@ -16,6 +17,8 @@ use crate::torch::threads::ThreadsGuard;
 pub(super) enum Engine {
     /// Our own kernel, slices only.
     Fused(Option<Box<FusedForecaster>>),
+    /// Our own kernel, a line alone.
+    Line(Option<Box<LineForecaster>>),
     /// Our own kernel for the LSTM, libtorch for what stands around it.
     Hybrid(Option<Box<HybridForecaster>>),
     /// libtorch alone.
@@ -29,9 +32,11 @@ impl Engine {
     /// [`crate::error::Error::Device`] for a device that isn't there.
     pub(super) fn new(config: &ModelConfig) -> Result<Self> {
         let on_cpu = Device::parse(&config.device)? == Device::Cpu && config.layer_devices.is_none();
+        let by_kernel = on_cpu && config.backend != Backend::Torch;
         Ok(match config.architecture {
-            Architecture::Lstm if on_cpu && config.backend != Backend::Torch => Self::Fused(None),
-            _ if config.architecture.has_lstm() && on_cpu && config.backend != Backend::Torch => Self::Hybrid(None),
+            Architecture::Lstm if by_kernel => Self::Fused(None),
+            Architecture::Linear if by_kernel => Self::Line(None),
+            _ if by_kernel && config.architecture.has_lstm() => Self::Hybrid(None),
             _ => Self::Torch(Devices::open(&config.device, config.layer_devices.as_deref())?, None),
         })
     }
@@ -45,6 +50,7 @@ impl Engine {
     pub(super) fn forget(&mut self) {
         match self {
             Self::Fused(ready) => *ready = None,
+            Self::Line(ready) => *ready = None,
             Self::Hybrid(ready) => *ready = None,
             Self::Torch(_, ready) => *ready = None,
         }
@@ -68,6 +74,14 @@ impl Engine {
                     None => ready.insert(Box::new(FusedForecaster::new(task.config, weights, int8)?)),
                 };
                 forecaster.run(task, n, n_threads, forecasts);
+                Ok(())
+            }
+            Self::Line(ready) => {
+                let forecaster = match ready {
+                    Some(forecaster) => forecaster,
+                    None => ready.insert(Box::new(LineForecaster::new(task.config, weights)?)),
+                };
+                forecaster.run(task, n, forecasts);
                 Ok(())
             }
             Self::Hybrid(ready) => {

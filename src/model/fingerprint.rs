@@ -1,6 +1,7 @@
 //! What the training of a model is, in words, for its checkpoints.
 
 use super::config::{DataConfig, TableRows};
+use super::engine::Engine;
 use super::Model;
 use crate::error::Result;
 use crate::kernel::isa::InstructionSet;
@@ -33,7 +34,7 @@ impl Model {
     ) -> Result<Fingerprint> {
         let mut fingerprint = of_options(&[json(&self.config)?, json(data)?, json(training)?], training);
         let mut add = |name: &str, value: String| fingerprint.push((name.to_owned(), value));
-        if !self.engine.is_torch() {
+        if matches!(self.engine, Engine::Fused(_) | Engine::Hybrid(_)) {
             add("instruction set", format!("{:?}", InstructionSet::choose()?));
         }
         add("data", contents());

@@ -166,6 +166,7 @@ impl Model {
         let table = Table::new(inputs, targets, rows.weights);
         match self.engine {
             Engine::Fused(_) => self.gradients_by_kernel(&table, loss),
+            Engine::Line(_) => self.gradients_of_line(&table, loss),
             Engine::Hybrid(_) | Engine::Torch(..) => self.gradients_by_torch(&table, loss),
         }
     }
@@ -254,6 +255,7 @@ impl Model {
         let data = Data { train, validation, n_features: self.config.layout().width(), augmenter: Some(augmenter) };
         match self.engine {
             Engine::Fused(_) => self.train_by_kernel((train, validation), augmenter, training, observer, checkpoints),
+            Engine::Line(_) => self.evaluate_line((train, validation), training, observer, checkpoints),
             Engine::Hybrid(_) => self.train_by_both(data, training, observer, checkpoints),
             Engine::Torch(..) if self.config.architecture == Architecture::Linear => {
                 // there is nothing left to learn: one evaluation says how good it is

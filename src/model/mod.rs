@@ -8,6 +8,8 @@ pub mod fit;
 pub mod forecast;
 mod hybrid_forecaster;
 mod line;
+mod line_fit;
+mod line_forecaster;
 mod need;
 mod regression;
 mod restored;

@@ -20,7 +20,7 @@ const LANES: usize = 16;
 /// How many weights there are as an engine lays them out: our own kernel in whole vectors.
 fn count_laid_out(network: &NetworkConfig, engine: &Engine) -> Result<usize> {
     match engine {
-        Engine::Torch(..) => network::count_weights(network),
+        Engine::Line(_) | Engine::Torch(..) => network::count_weights(network),
         Engine::Fused(_) => network::count_weights(&padded(network)),
         Engine::Hybrid(_) => {
             let input_size = network.lstm_input_size();
@@ -56,7 +56,7 @@ impl Model {
             .n_steps()
             .saturating_mul(states.saturating_mul(STATES).saturating_add(network.lstm_input_size()));
         let n_states = row.saturating_mul(batch_size).min(row.saturating_mul(n_threads).max(STEP_BYTES / 4));
-        let n_states = if self.engine.is_torch() { 0 } else { n_states };
+        let n_states = if matches!(self.engine, Engine::Line(_) | Engine::Torch(..)) { 0 } else { n_states };
         memory::check::<f32>(n_weights.saturating_add(n_states), || {
             format!("training with {}, window_size={}", network.sizes(), self.config.window_size)
         })

@@ -1,11 +1,12 @@
 //! Where the weight of what is known in advance starts: at a regression.
 
 use super::Model;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::kernel::isa::InstructionSet;
+use crate::kernel::ridge::{Panels, RidgeSums};
 use crate::series::normalize::Normalize;
 use crate::series::split::TimeSplit;
 use crate::series::Panel;
-use crate::torch::line::solve_ridge;
 
 /// The part of the mean square of the features that is added to each, so that those that are alike share their weight.
 const RIDGE: f64 = 1e-4;
@@ -28,9 +29,13 @@ impl Model {
         for (i, split) in splits.iter().enumerate() {
             self.add_steps(panel, i, split.train_end, &mut sums);
         }
-        let solution = solve_ridge(&sums.square, &sums.product, (n, n_targets), RIDGE)?;
+        let solution = sums.solve()?;
         if let Some(weight) = self.parameters.get_mut("known.weight") {
-            weight.values_mut().copy_from_slice(&solution);
+            for (target, weights) in weight.values_mut().chunks_exact_mut(n).enumerate() {
+                for (known, weight) in weights.iter_mut().enumerate() {
+                    *weight = narrow(solution.get(known, target));
+                }
+            }
         }
         Ok(())
     }
@@ -68,6 +73,17 @@ struct StepSums {
 }
 
 impl StepSums {
+    /// The weights `(n_known, n_targets)`.
+    fn solve(&self) -> Result<Panels> {
+        let sizes = (self.n_known, self.product.len() / self.n_known);
+        let sums = RidgeSums::of(&self.square, &self.product, sizes, InstructionSet::choose()?);
+        let ridge = (RIDGE * sums.mean_square()).max(f64::MIN_POSITIVE);
+        sums.solve(ridge, &Panels::zeros(sizes.0, sizes.1)).ok_or_else(|| {
+            let expected = "expected finite steps of what is known in advance";
+            Error::Value(format!("{expected}, got such as no regression can be made of"))
+        })
+    }
+
     fn add(&mut self, known: &[f64], targets: &[f64]) {
         if targets.iter().chain(known).any(|step| step.is_nan()) {
             return;
@@ -81,6 +97,11 @@ impl StepSums {
     }
 }
 
+#[allow(clippy::cast_possible_truncation)] // weights are single precision
+fn narrow(x: f64) -> f32 {
+    x as f32
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -89,6 +110,7 @@ mod tests {
     use crate::rng::{Purpose, Rng};
     use crate::series::scale::Scaler;
     use crate::series::Matrix;
+    use crate::torch::line::solve_ridge;
 
     const N_ROWS: usize = 200;
     const SPLIT: TimeSplit = TimeSplit { train_end: N_ROWS, validation_start: N_ROWS };
@@ -145,6 +167,22 @@ mod tests {
         close(&weight(&mut model(Channels::Together, 2, 2), &two_effects()), &[2.0, -3.0, 1.0, 1.0], 1e-2);
         // one weight for both targets: the mean of theirs
         close(&weight(&mut model(Channels::Independent, 2, 2), &two_effects()), &[1.5, -1.0], 1e-2);
+    }
+
+    #[test]
+    fn libtorch_finds_the_same_weights() {
+        let mut rng = Rng::new(5, Purpose::Shuffle);
+        let mut sums = StepSums { square: vec![0.0; 9], product: vec![0.0; 6], n_known: 3 };
+        for step in rng.uniform(500, 1.0).chunks_exact(5) {
+            let step: Vec<f64> = step.iter().copied().map(f64::from).collect();
+            sums.add(&step[..3], &step[3..]);
+        }
+        let (solution, n) = (sums.solve().unwrap(), 3);
+        let expected = solve_ridge(&sums.square, &sums.product, (n, 2), RIDGE).unwrap();
+        for (i, expected) in expected.iter().enumerate() {
+            // both in double precision
+            assert!((narrow(solution.get(i % n, i / n)) - expected).abs() < 1e-7);
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod build;
 pub mod config;
 pub mod fused;
+pub mod fused_line;
 pub mod fused_skip;
 mod layout;
 pub mod parameter;

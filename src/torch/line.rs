@@ -1,4 +1,4 @@
-//! The ridge regression of a linear skip connection by libtorch.
+//! The ridge regressions of a linear skip connection by libtorch: the twin of our own.
 
 use tch::{Device, Kind, Tensor};
 
@@ -40,7 +40,7 @@ struct Regression {
 ///
 /// # Errors
 /// [`crate::error::Error::Torch`] when libtorch refuses an operation.
-pub fn solve(
+pub(crate) fn solve(
     layout: WindowLayout,
     parameters: &mut Parameters,
     (train, held_out): (&dyn Samples, Option<&dyn Samples>),
@@ -156,7 +156,12 @@ impl RegressionSums {
 ///
 /// # Errors
 /// [`crate::error::Error::Torch`] when libtorch refuses an operation.
-pub fn solve_ridge(square: &[f64], product: &[f64], (n, n_targets): (usize, usize), part: f64) -> Result<Vec<f32>> {
+pub(crate) fn solve_ridge(
+    square: &[f64],
+    product: &[f64],
+    (n, n_targets): (usize, usize),
+    part: f64,
+) -> Result<Vec<f32>> {
     let square = Tensor::f_from_slice(square)?.f_reshape(dimensions(&[n, n]))?;
     let product = Tensor::f_from_slice(product)?.f_reshape(dimensions(&[n_targets, n]))?;
     let ridge = square.f_trace()?.f_mul_scalar(part / n as f64)?.f_clamp_min(f64::MIN_POSITIVE)?;

@@ -14,7 +14,8 @@ pub mod hybrid;
 pub mod hybrid_gradient;
 pub mod hybrid_learner;
 pub mod learner;
-pub mod line;
+#[cfg(test)]
+pub(crate) mod line;
 mod linear;
 mod loss;
 mod lstm;

@@ -7,6 +7,7 @@ pub mod fused;
 pub mod fused_gradient;
 pub mod history;
 pub mod learner;
+pub mod line;
 pub mod loss;
 pub mod observer;
 pub mod pace;
