@@ -20,6 +20,7 @@ pub mod model;
 pub mod network;
 pub mod series;
 pub mod text;
+#[cfg(feature = "torch")]
 pub mod torch;
 pub mod train;
 pub mod watch;

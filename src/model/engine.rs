@@ -1,17 +1,14 @@
 //! Who computes what a model forecasts, and what is kept of that from one forecast to the next.
 
 use super::config::{Backend, ModelConfig};
-use super::hybrid_forecaster::HybridForecaster;
 use super::line_forecaster::LineForecaster;
 use super::task::{ForecastTask, Prepared, BATCH, LEAST_ROWS};
+use super::torch_engine::TorchEngine;
 use crate::device::Device;
 use crate::error::Result;
 use crate::kernel::pool;
 use crate::network::fused::{FusedMemory, FusedNetwork};
 use crate::network::{Architecture, Parameters};
-use crate::torch::devices::Devices;
-use crate::torch::forecaster::TorchForecaster;
-use crate::torch::threads::ThreadsGuard;
 
 /// Who does the work, and the network as it forecasts, once it has.
 pub(super) enum Engine {
@@ -19,31 +16,29 @@ pub(super) enum Engine {
     Fused(Option<Box<FusedForecaster>>),
     /// Our own kernel, a line alone.
     Line(Option<Box<LineForecaster>>),
-    /// Our own kernel for the LSTM, libtorch for what stands around it.
-    Hybrid(Option<Box<HybridForecaster>>),
-    /// libtorch alone.
-    Torch(Devices, Option<Box<TorchForecaster>>),
+    /// libtorch, alone or around our own kernel.
+    Torch(TorchEngine),
 }
 
 impl Engine {
     /// That of a model of this configuration.
     ///
     /// # Errors
-    /// [`crate::error::Error::Device`] for a device that isn't there.
+    /// [`crate::error::Error::Device`] for a device that isn't there, [`crate::error::Error::Value`] for what needs libtorch in a
+    /// build without it.
     pub(super) fn new(config: &ModelConfig) -> Result<Self> {
         let on_cpu = Device::parse(&config.device)? == Device::Cpu && config.layer_devices.is_none();
         let by_kernel = on_cpu && config.backend != Backend::Torch;
         Ok(match config.architecture {
             Architecture::Lstm if by_kernel => Self::Fused(None),
             Architecture::Linear if by_kernel => Self::Line(None),
-            _ if by_kernel && config.architecture.has_lstm() => Self::Hybrid(None),
-            _ => Self::Torch(Devices::open(&config.device, config.layer_devices.as_deref())?, None),
+            _ => Self::Torch(TorchEngine::new(config)?),
         })
     }
 
     /// Whether it is libtorch alone.
     pub(super) fn is_torch(&self) -> bool {
-        matches!(self, Self::Torch(..))
+        matches!(self, Self::Torch(engine) if engine.is_alone())
     }
 
     /// Forgets what it keeps: weights have changed, or what is made of them.
@@ -51,8 +46,7 @@ impl Engine {
         match self {
             Self::Fused(ready) => *ready = None,
             Self::Line(ready) => *ready = None,
-            Self::Hybrid(ready) => *ready = None,
-            Self::Torch(_, ready) => *ready = None,
+            Self::Torch(engine) => engine.forget(),
         }
     }
 
@@ -84,31 +78,9 @@ impl Engine {
                 forecaster.run(task, n, forecasts);
                 Ok(())
             }
-            Self::Hybrid(ready) => {
-                let forecaster = match ready {
-                    Some(forecaster) => forecaster,
-                    None => ready.insert(Box::new(HybridForecaster::new(task.config, weights, int8)?)),
-                };
-                forecaster.run(task, n, n_threads, forecasts)
-            }
-            Self::Torch(devices, ready) => {
-                let _threads = ThreadsGuard::new(torch_threads(task.config, devices, n_threads));
-                let forecaster = match ready {
-                    Some(forecaster) => forecaster,
-                    None => ready.insert(Box::new(TorchForecaster::new(&task.config.network(), weights, devices)?)),
-                };
-                let n_channels = n * task.lens.layout.n_channels();
-                task.in_batches(0..n_channels, forecasts, |inputs, _| forecaster.forecast(inputs))
-            }
+            Self::Torch(engine) => engine.run(task, (weights, int8), (n, n_threads), forecasts),
         }
     }
-}
-
-/// Threads for libtorch: as asked, else as they are, but one for small networks, whose operations are over before a second
-/// thread has woken up, and which crawl when another process wants its core.
-pub(super) fn torch_threads(config: &ModelConfig, devices: &Devices, asked: Option<usize>) -> Option<usize> {
-    let small = config.hidden_size < 128 && devices.is_cpu();
-    asked.or(if small { Some(1) } else { None })
 }
 
 /// The kernel's network, ready to forecast: after the first call of a size it allocates nothing.

@@ -34,7 +34,7 @@ impl Model {
     ) -> Result<Fingerprint> {
         let mut fingerprint = of_options(&[json(&self.config)?, json(data)?, json(training)?], training);
         let mut add = |name: &str, value: String| fingerprint.push((name.to_owned(), value));
-        if matches!(self.engine, Engine::Fused(_) | Engine::Hybrid(_)) {
+        if !self.engine.is_torch() && !matches!(self.engine, Engine::Line(_)) {
             add("instruction set", format!("{:?}", InstructionSet::choose()?));
         }
         add("data", contents());

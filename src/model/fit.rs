@@ -8,7 +8,6 @@ use crate::error::{check_positive, Error, Result};
 use crate::kernel::pool;
 use crate::kernel::workspace::Needs;
 use crate::network::fused::FusedNetwork;
-use crate::network::Architecture;
 use crate::series::augment::Augmenter;
 use crate::series::lens::{Lens, WindowLayout};
 use crate::series::scale::Scaler;
@@ -16,7 +15,6 @@ use crate::series::split::{panel_split, time_split, TimeSplit};
 use crate::series::table::Table;
 use crate::series::window::{Span, Windows};
 use crate::series::{Matrix, Panel, Samples};
-use crate::torch::fit::Data;
 use crate::train::config::Precision;
 use crate::train::fused::FusedLearner;
 use crate::train::fused_gradient::FusedGradient;
@@ -164,10 +162,10 @@ impl Model {
         let (inputs, targets) =
             (Matrix::new(&inputs, rows.inputs.n_columns())?, Matrix::new(&targets, rows.targets.n_columns())?);
         let table = Table::new(inputs, targets, rows.weights);
-        match self.engine {
+        match &self.engine {
             Engine::Fused(_) => self.gradients_by_kernel(&table, loss),
             Engine::Line(_) => self.gradients_of_line(&table, loss),
-            Engine::Hybrid(_) | Engine::Torch(..) => self.gradients_by_torch(&table, loss),
+            Engine::Torch(engine) => engine.gradients((&self.config, &self.parameters), &table, loss),
         }
     }
 
@@ -252,17 +250,14 @@ impl Model {
         observer: &mut dyn Observer,
         checkpoints: Option<Checkpoints>,
     ) -> Result<Outcome> {
-        let data = Data { train, validation, n_features: self.config.layout().width(), augmenter: Some(augmenter) };
-        match self.engine {
-            Engine::Fused(_) => self.train_by_kernel((train, validation), augmenter, training, observer, checkpoints),
-            Engine::Line(_) => self.evaluate_line((train, validation), training, observer, checkpoints),
-            Engine::Hybrid(_) => self.train_by_both(data, training, observer, checkpoints),
-            Engine::Torch(..) if self.config.architecture == Architecture::Linear => {
-                // there is nothing left to learn: one evaluation says how good it is
-                let once = TrainConfig { max_epochs: 1, steps_per_epoch: Some(1), ..training.clone() };
-                self.train_by_torch(Data { augmenter: None, ..data }, &once, observer, checkpoints)
+        let samples = (train, validation);
+        match &self.engine {
+            Engine::Fused(_) => self.train_by_kernel(samples, augmenter, training, observer, checkpoints),
+            Engine::Line(_) => self.evaluate_line(samples, training, observer, checkpoints),
+            Engine::Torch(engine) => {
+                let model = (&self.config, &mut self.parameters);
+                engine.train(model, (train, validation, augmenter), training, observer, checkpoints)
             }
-            Engine::Torch(..) => self.train_by_torch(data, training, observer, checkpoints),
         }
     }
 

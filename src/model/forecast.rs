@@ -1,6 +1,7 @@
 //! Forecasts in the user's units.
 
 use super::config::ModelConfig;
+use super::engine::Engine;
 use super::task::ForecastTask;
 use super::Model;
 use crate::error::{Error, Result};
@@ -38,7 +39,13 @@ impl Model {
         let panel = self.panel_of(windows, scales)?;
         let origin = |i| (i, self.config.window_size);
         let task = ForecastTask { lens: self.lens(&panel), config: &self.config, origin: &origin };
-        self.attention_by_torch(&task, windows.n_rows() * task.lens.layout.n_channels(), n_threads)
+        match &self.engine {
+            Engine::Torch(engine) => {
+                let n = windows.n_rows() * task.lens.layout.n_channels();
+                engine.attention_weights(&task, &self.parameters, (n, n_threads))
+            }
+            _ => Err(Error::no_attention(self.config.architecture.name())),
+        }
     }
 
     fn panel_of<'w>(&self, windows: Matrix<'w, f64>, scales: Option<Matrix<'w, f64>>) -> Result<Panel<'w>> {

@@ -197,7 +197,7 @@ fn narrow(x: f64) -> f32 {
     x as f32
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "torch"))]
 mod tests {
     use super::*;
     use crate::model::{Channels, ModelConfig};

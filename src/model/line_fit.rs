@@ -20,7 +20,7 @@ impl Model {
         observer: &mut dyn Observer,
         checkpoints: Option<Checkpoints>,
     ) -> Result<Outcome> {
-        let once = TrainConfig { max_epochs: 1, steps_per_epoch: Some(1), ..training.clone() };
+        let once = training.once();
         let config = self.config.network();
         let mut learner = LineLearner::new((&config, &self.parameters), samples, &once)?;
         let outcome = fit_with_checkpoints(&mut learner, &once, observer, checkpoints);

@@ -1,11 +1,11 @@
 //! The trained thing that people keep: a network with the scalers of its data.
 
-mod by_torch;
 pub mod config;
 mod engine;
 mod fingerprint;
 pub mod fit;
 pub mod forecast;
+#[cfg(feature = "torch")]
 mod hybrid_forecaster;
 mod line;
 mod line_fit;
@@ -14,6 +14,10 @@ mod need;
 mod regression;
 mod restored;
 mod task;
+#[cfg(feature = "torch")]
+mod task_batches;
+#[cfg_attr(not(feature = "torch"), path = "no_torch.rs")]
+mod torch_engine;
 
 pub use config::{Backend, Channels, DataConfig, ModelConfig, ScalerChoice, Supervision, TableRows};
 

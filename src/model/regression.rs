@@ -110,7 +110,6 @@ mod tests {
     use crate::rng::{Purpose, Rng};
     use crate::series::scale::Scaler;
     use crate::series::Matrix;
-    use crate::torch::line::solve_ridge;
 
     const N_ROWS: usize = 200;
     const SPLIT: TimeSplit = TimeSplit { train_end: N_ROWS, validation_start: N_ROWS };
@@ -169,6 +168,7 @@ mod tests {
         close(&weight(&mut model(Channels::Independent, 2, 2), &two_effects()), &[1.5, -1.0], 1e-2);
     }
 
+    #[cfg(feature = "torch")]
     #[test]
     fn libtorch_finds_the_same_weights() {
         let mut rng = Rng::new(5, Purpose::Shuffle);
@@ -178,7 +178,7 @@ mod tests {
             sums.add(&step[..3], &step[3..]);
         }
         let (solution, n) = (sums.solve().unwrap(), 3);
-        let expected = solve_ridge(&sums.square, &sums.product, (n, 2), RIDGE).unwrap();
+        let expected = crate::torch::line::solve_ridge(&sums.square, &sums.product, (n, 2), RIDGE).unwrap();
         for (i, expected) in expected.iter().enumerate() {
             // both in double precision
             assert!((narrow(solution.get(i % n, i / n)) - expected).abs() < 1e-7);

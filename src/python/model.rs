@@ -270,7 +270,7 @@ impl PyModel {
 
 fn read_config(py: Python<'_>, config: &Bound<'_, PyAny>) -> PyResult<ModelConfig> {
     let config: ModelConfig = convert::config(config)?;
-    if config.devices().any(|device| device.starts_with("cuda")) {
+    if cfg!(feature = "torch") && config.devices().any(|device| device.starts_with("cuda")) {
         // Python's torch brings the part of libtorch that finds GPUs
         py.import("torch")?;
     }

@@ -157,12 +157,17 @@ mod tests {
     use tch::Kind;
 
     use super::*;
+    use crate::train::TrainConfig;
+
+    fn pace() -> Pace {
+        Pace::new("weight", &TrainConfig::default())
+    }
 
     #[test]
     fn the_first_step_is_the_learning_rate() {
         // with m = 0.1 g and v = 0.001 g^2, the corrected ratio is g / (|g| + eps): the sign
         let parameter = Tensor::from_slice(&[1.0f32, 1.0]).set_requires_grad(true);
-        let mut optimizer = Optimizer::new(OptimizerKind::Adam, vec![(parameter.shallow_clone(), Pace::plain())], 0.0);
+        let mut optimizer = Optimizer::new(OptimizerKind::Adam, vec![(parameter.shallow_clone(), pace())], 0.0);
         (&parameter * Tensor::from_slice(&[3.0f32, -5.0])).sum(Kind::Float).backward();
         optimizer.step(0.1).unwrap();
         let moved: Vec<f32> = parameter.try_into().unwrap();
@@ -172,7 +177,7 @@ mod tests {
     #[test]
     fn clipping_leaves_the_direction() {
         let parameter = Tensor::from_slice(&[0.0f32, 0.0]).set_requires_grad(true);
-        let optimizer = Optimizer::new(OptimizerKind::Adam, vec![(parameter.shallow_clone(), Pace::plain())], 0.0);
+        let optimizer = Optimizer::new(OptimizerKind::Adam, vec![(parameter.shallow_clone(), pace())], 0.0);
         (&parameter * Tensor::from_slice(&[3.0f32, 4.0])).sum(Kind::Float).backward();
         let norm = optimizer.grad_norm().unwrap();
         assert!((norm - 5.0).abs() < 1e-6);

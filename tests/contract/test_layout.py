@@ -106,6 +106,13 @@ def test_only_the_room_python_knows_python(path: Path) -> None:
         assert not found or room_of(path) == "lib", f"{found[0]} outside src/python"
 
 
+@pytest.mark.parametrize("path", RUST_FILES, ids=identify)
+def test_only_the_room_torch_knows_libtorch(path: Path) -> None:
+    if room_of(path) != "torch" and path.stem != "tests":
+        found = re.findall(r"\btch::\w*", without_comments(without_tests(path.read_text(encoding="utf-8"))))
+        assert not found, f"{found[0]} outside src/torch"
+
+
 @pytest.mark.parametrize("path", [*RUST_FILES, *PYTHON_FILES], ids=identify)
 def test_files_are_small_and_named_after_their_subject(path: Path) -> None:
     assert path.stem not in VAGUE

@@ -10,14 +10,16 @@ use lstmforecast::text::{CharConfig, CharModel};
 
 use super::training::model;
 
-fn architectures() -> [Architecture; 5] {
-    [
-        Architecture::Lstm,
-        Architecture::Linear,
-        Architecture::Attention { num_heads: 2 },
-        Architecture::CnnLstm { kernel_sizes: vec![3, 2], out_channels: 5 },
-        Architecture::Transformer { num_heads: 2, dim_feedforward: 6, causal: false },
-    ]
+fn architectures() -> Vec<Architecture> {
+    let mut architectures = vec![Architecture::Lstm, Architecture::Linear];
+    if cfg!(feature = "torch") {
+        architectures.extend([
+            Architecture::Attention { num_heads: 2 },
+            Architecture::CnnLstm { kernel_sizes: vec![3, 2], out_channels: 5 },
+            Architecture::Transformer { num_heads: 2, dim_feedforward: 6, causal: false },
+        ]);
+    }
+    architectures
 }
 
 /// Every architecture, with and without what changes the number of weights.
