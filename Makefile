@@ -28,7 +28,8 @@ IN_PARALLEL := OMP_NUM_THREADS=1 $(PYTEST) -n logical --maxprocesses 4 --dist wo
 
 .PHONY: test  ## Run the tests, Rust and Python; ARGS="-k scaler" picks Python tests (sets everything up)
 test: develop
-	$(ACTIVE) cargo test --release
+	$(ACTIVE) cargo test --release --features torch
+	$(ACTIVE) cargo test --release --no-default-features
 ifeq ($(ARGS),)
 	$(IN_PARALLEL) -m "not slow and not alone"
 	$(PYTEST) -m "not slow and alone"
@@ -71,7 +72,8 @@ lint: develop
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	cargo fmt --check
-	$(ACTIVE) cargo clippy --release --all-targets --features python -- -D warnings
+	$(ACTIVE) cargo clippy --release --all-targets --features python,torch -- -D warnings
+	$(ACTIVE) cargo clippy --release --all-targets --no-default-features --features python -- -D warnings
 
 .PHONY: format  ## Format Python and Rust
 format: $(MODULE)

@@ -9,6 +9,9 @@ const PRINT_TORCH_LIB: &str =
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
+    if std::env::var_os("CARGO_FEATURE_TORCH").is_none() {
+        return;
+    }
     let built_against = std::env::var_os("DEP_TCH_LIBTORCH_LIB").map(PathBuf::from);
     // torch-sys remembers the torch it was compiled with, which an isolated build deletes afterwards.
     let lib = match built_against {

@@ -21,7 +21,6 @@ use lstmforecast::series::window::{Span, Windows};
 use lstmforecast::series::{Matrix, Panel};
 use lstmforecast::train::fused::FusedLearner;
 use lstmforecast::train::{Learner, TrainConfig};
-use tch::Device;
 
 /// Window, features, hidden units, layers, rows of a thread's part of the batch.
 type Size = (usize, usize, usize, usize, usize);
@@ -147,7 +146,7 @@ fn one_window(c: &mut Criterion) {
 fn step(c: &mut Criterion) {
     for (window_size, n_features, hidden_size, num_layers, batch_size) in SIZES {
         let config = NetworkConfig { input_size: n_features, hidden_size, num_layers, ..NetworkConfig::default() };
-        let (_, parameters) = network::build(&config, 0, Device::Cpu).unwrap();
+        let parameters = network::draw(&config, 0).unwrap();
         let mut network = FusedNetwork::new(&config, &parameters).unwrap();
         let series: Vec<f64> = random(500 * n_features).iter().map(|&x| f64::from(x)).collect();
         let panel = Panel::one(Matrix::new(&series, n_features).unwrap());

@@ -8,17 +8,15 @@ use statrs::function::gamma::{digamma, ln_gamma};
 use crate::error::{Error, Result};
 use crate::level::Level;
 
-mod tensors;
-
 /// The least standard deviation or scale, in the network's units: without it the likelihood of a value that is hit
 /// exactly would have no bound.
-const SMALLEST_SCALE: f64 = 1e-4;
+pub(crate) const SMALLEST_SCALE: f64 = 1e-4;
 /// The least mean of a count, so that its logarithm is finite.
-const SMALLEST_MEAN: f64 = 1e-6;
+pub(crate) const SMALLEST_MEAN: f64 = 1e-6;
 /// The least dispersion of a count: a Poisson distribution for all that counts below 1e5 can tell.
-const SMALLEST_DISPERSION: f64 = 1e-6;
+pub(crate) const SMALLEST_DISPERSION: f64 = 1e-6;
 /// The least degrees of freedom, at and below which Student's distribution has no variance.
-const SMALLEST_DF: f64 = 2.0;
+pub(crate) const SMALLEST_DF: f64 = 2.0;
 
 /// What is predicted of one value, from as many outputs of the network.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -244,4 +242,4 @@ fn ln_rising(a: f64, x: f64) -> f64 {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

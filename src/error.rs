@@ -62,10 +62,20 @@ impl Error {
         Self::Shape { expected: expected.into(), got: got.into() }
     }
 
+    /// A network that attends to nothing, by its name.
+    pub fn no_attention(architecture: &str) -> Self {
+        Self::Value(format!("expected an architecture with attention weights, got '{architecture}'"))
+    }
+
     /// Too few rows: what is needed, what there is.
     pub fn too_short(expected: impl Into<String>, got: impl Into<String>) -> Self {
         Self::TooShort { expected: expected.into(), got: got.into() }
     }
+}
+
+/// What is said of an option that a build without libtorch can't honour.
+pub fn needs_torch(option: &str) -> String {
+    format!("{option} needs libtorch, which this lstmforecast is built without: pip install \"lstmforecast[torch]\"")
 }
 
 /// What libtorch's failures to allocate come to.
@@ -99,16 +109,5 @@ pub fn check_sizes(numbers: impl IntoIterator<Item = (&'static str, usize)>) -> 
         Some((name, 0)) => Err(Error::Value(format!("expected {name} of at least 1, got 0"))),
         Some((name, number)) => Err(Error::Value(format!("expected {name} of at most {MOST}, got {number}"))),
         None => Ok(()),
-    }
-}
-
-impl From<tch::TchError> for Error {
-    fn from(error: tch::TchError) -> Self {
-        let text = error.to_string();
-        if is_of_memory(&text) {
-            return Self::Memory(NO_MEMORY.to_owned());
-        }
-        // libtorch appends a C++ stack trace, which helps no user.
-        Self::Torch(text.lines().next().unwrap_or_default().to_owned())
     }
 }

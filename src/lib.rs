@@ -1,9 +1,11 @@
 //! Time-series forecasting with LSTM networks.
 //!
-//! Rooms in the order of the data: `series`, `kernel`, `network`, `train`, `model`, `watch`, `text`, `python`. Each may use those
+//! Rooms in the order of the data: `series`, `kernel`, `network`, `train`, `torch`, `model`, `watch`, `text`, `python`. Each may use those
 //! before it and the leaves, never those after it; within a room, no two files use each other.
 
 // leaves
+pub mod array;
+pub mod device;
 pub mod distribution;
 pub mod error;
 pub mod level;
@@ -18,6 +20,8 @@ pub mod model;
 pub mod network;
 pub mod series;
 pub mod text;
+#[cfg(feature = "torch")]
+pub mod torch;
 pub mod train;
 pub mod watch;
 

@@ -1,12 +1,13 @@
 """Finds libtorch inside the installed package ``torch`` and loads it, without importing ``torch``.
 
-The extension module needs two of its libraries only. Loading just these takes a fraction of the time and memory of
-``import torch``, and importing torch afterwards works as usual.
+An extension module that was built with the feature ``torch`` needs two of its libraries only. Loading just these takes
+a fraction of the time and memory of ``import torch``, and importing torch afterwards works as usual.
 """
 
 import ctypes
 import importlib.metadata
 import importlib.util
+import mmap
 import os
 import sys
 from pathlib import Path
@@ -20,13 +21,15 @@ _LIBRARIES = {
 
 
 def load() -> None:
-    """Load libtorch's libraries for the extension module.
+    """Load libtorch's libraries for the extension module, if it needs them.
 
     Raises
     ------
     ImportError
         If torch is not installed, or is of another version than this build of lstmforecast was made for.
     """
+    if not _is_needed():
+        return
     _check_version()
     if "torch" in sys.modules:
         return
@@ -35,6 +38,15 @@ def load() -> None:
         os.add_dll_directory(str(folder))
     for name in _LIBRARIES:
         ctypes.CDLL(str(folder / name), mode=ctypes.RTLD_GLOBAL)
+
+
+def _is_needed() -> bool:
+    """Whether the extension module names libtorch among the libraries that it needs."""
+    spec = importlib.util.find_spec("lstmforecast._core")
+    if spec is None or spec.origin is None:
+        return False
+    with Path(spec.origin).open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as contents:
+        return contents.find(_LIBRARIES[-1].encode() + b"\0") >= 0
 
 
 def _check_version() -> None:

@@ -64,18 +64,23 @@ class Processes:
     ----------
     timeout : float
         Seconds to wait for the others.
+    device : str or None
+        The device whose tensors alone the group adds up; None: it adds up those in the processor's memory.
 
     Attributes
     ----------
     rank, world_size : int
         Which process this is, of how many.
+    device : str or None
+        As given.
     all_reduce : callable
         Begins to replace a tensor by its sum over the processes; returns the work to ``wait()`` for.
     """
 
-    def __init__(self, timeout: float) -> None:
+    def __init__(self, timeout: float, device: str | None = None) -> None:
         import torch.distributed as dist
 
+        self.device = device
         self.rank, self.world_size = dist.get_rank(), dist.get_world_size()
         group = dist.group.WORLD
         assert group is not None
@@ -130,7 +135,7 @@ def join(device: str, timeout: float) -> Iterator[Processes]:
         backends = str(dist.get_backend_config())
         if f"{kind}:" not in backends:
             raise RuntimeError(f"expected a process group for device={device!r}, got one of backends {backends}")
-        yield Processes(timeout)
+        yield Processes(timeout, None if "cpu:" in backends else device)
         return
     store, rank, world_size = _rendezvous(timeout)
     # each group under keys of its own: gloo would find the addresses of the one before

@@ -181,6 +181,10 @@ impl InstructionSet {
         dispatch!(self, add(sum, part));
     }
 
+    pub(super) fn outer_block(self, left: &[f64], right: &[f64], out: &mut [f64]) {
+        dispatch!(self, outer_block(left, right, out));
+    }
+
     /// The sum of squares.
     pub fn sum_of_squares(self, values: &[f32]) -> f64 {
         dispatch!(self, sum_of_squares(values))

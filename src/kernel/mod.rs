@@ -19,7 +19,7 @@
 //! weights lie; [`workspace`] is one thread's memory; [`lstm`] is the forward and backward pass of a stack; [`linear`] is the
 //! head. Forecasts need no backward pass: [`forward_only`], of one cell `cell_run`, with weights of eight bits [`integer`], of
 //! one row a step at a time [`half`]. Where the input is one of a few symbols, [`lookup`] stands in for its product, and
-//! `lookup_pass` for both passes. [`pool`] has the threads.
+//! `lookup_pass` for both passes. [`ridge`] solves regressions. [`pool`] has the threads.
 //!
 //! # What may be unsafe
 //! Reading and writing vectors (`routines`), calling what was compiled for other instructions ([`isa`]), and handing borrowed
@@ -43,6 +43,7 @@ pub mod lookup;
 mod lookup_pass;
 pub mod lstm;
 pub mod pool;
+pub mod ridge;
 mod routines;
 pub mod shape;
 pub mod transposed;

@@ -1,8 +1,8 @@
 //! What must be known to build a model, and how its data are prepared.
 
 use serde::{Deserialize, Serialize};
-use tch::Device;
 
+use crate::device::Device;
 use crate::distribution::Distribution;
 use crate::error::{check_sizes, Error, Result};
 use crate::network::{self, Architecture, NetworkConfig, SkipConfig};
@@ -142,7 +142,11 @@ impl Default for ModelConfig {
 }
 
 impl ModelConfig {
-    fn check(&self) -> Result<()> {
+    /// Whether it makes sense.
+    ///
+    /// # Errors
+    /// [`Error::Value`] that names what doesn't.
+    pub(super) fn check(&self) -> Result<()> {
         check_sizes([
             ("window_size", self.window_size),
             ("segment_length", self.segment_length),
@@ -159,6 +163,7 @@ impl ModelConfig {
         }
         self.check_supervision()?;
         self.check_layer_devices()?;
+        self.check_fused()?;
         let needs_targets =
             self.linear_skip || self.channels == Channels::Independent || self.normalize.is_some() || self.n_known > 0;
         if needs_targets && self.n_features < self.n_targets + self.n_known {
@@ -285,48 +290,27 @@ impl ModelConfig {
         Err(Error::Value(format!("expected {expected} with layer_devices, got {got}")))
     }
 
-    /// The device, and those of the LSTM's layers where they have their own, of a configuration that makes sense.
-    pub(super) fn open_devices(&self) -> Result<(Device, Vec<Device>)> {
-        self.check()?;
-        let first = device(&self.device)?;
-        if self.backend == Backend::Fused && first != Device::Cpu {
+    /// Whether our own kernel can do what is asked of it alone.
+    fn check_fused(&self) -> Result<()> {
+        if self.backend != Backend::Fused {
+            return Ok(());
+        }
+        if Device::parse(&self.device)? != Device::Cpu {
             return Err(Error::Value(format!("expected device 'cpu' with backend 'fused', got '{}'", self.device)));
         }
-        if self.backend == Backend::Fused && !self.architecture.has_lstm() {
+        if !self.architecture.has_lstm() {
             return Err(Error::Value(format!(
                 "expected an architecture with an LSTM with backend 'fused', got '{}'",
                 self.architecture.name()
             )));
         }
-        let layer_devices = self.layer_devices.iter().flatten().map(|name| device(name));
-        Ok((first, layer_devices.collect::<Result<_>>()?))
+        Ok(())
     }
 
     /// The names of all devices that it asks for.
     pub fn devices(&self) -> impl Iterator<Item = &str> {
         std::iter::once(&self.device).chain(self.layer_devices.iter().flatten()).map(String::as_str)
     }
-}
-
-/// The device of a name: `cpu`, `cuda` or `cuda:1`.
-///
-/// # Errors
-/// [`Error::Device`] for one that isn't there.
-fn device(name: &str) -> Result<Device> {
-    let unknown = || Error::Device(format!("expected device 'cpu', 'cuda' or 'cuda:N', got '{name}'"));
-    let index = match name.split_once(':') {
-        None if name == "cpu" => return Ok(Device::Cpu),
-        None if name == "cuda" => 0,
-        Some(("cuda", index)) => index.parse().map_err(|_| unknown())?,
-        _ => return Err(unknown()),
-    };
-    let n_devices = usize::try_from(tch::Cuda::device_count()).unwrap_or(0);
-    if index >= n_devices {
-        return Err(Error::Device(format!(
-            "expected a device that is there, got '{name}' with {n_devices} CUDA devices"
-        )));
-    }
-    Ok(Device::Cuda(index))
 }
 
 /// Which scaler is fitted on the training rows.

@@ -1,57 +1,56 @@
 //! Who computes what a model forecasts, and what is kept of that from one forecast to the next.
 
-use tch::Device;
-
 use super::config::{Backend, ModelConfig};
-use super::task::{ForecastTask, Prepared, BATCH};
+use super::line_forecaster::LineForecaster;
+use super::task::{ForecastTask, Prepared, BATCH, LEAST_ROWS};
+use super::torch_engine::TorchEngine;
+use crate::device::Device;
 use crate::error::Result;
-use crate::kernel::forward_only::ForwardMemory;
 use crate::kernel::pool;
 use crate::network::fused::{FusedMemory, FusedNetwork};
-use crate::network::hybrid::{HybridNetwork, Surroundings};
 use crate::network::{Architecture, Parameters};
-use crate::train::threads::{one_thread, ThreadsGuard};
-
-/// Windows that are worth another thread.
-pub(super) const LEAST_ROWS: usize = 8;
 
 /// Who does the work, and the network as it forecasts, once it has.
 pub(super) enum Engine {
     /// Our own kernel, slices only.
     Fused(Option<Box<FusedForecaster>>),
-    /// Our own kernel for the LSTM, libtorch for what stands around it.
-    Hybrid(Option<Box<HybridForecaster>>),
-    /// libtorch alone.
-    Torch,
+    /// Our own kernel, a line alone.
+    Line(Option<Box<LineForecaster>>),
+    /// libtorch, alone or around our own kernel.
+    Torch(TorchEngine),
 }
 
 impl Engine {
-    /// That of a model whose weights are on `device`.
-    pub(super) fn new(config: &ModelConfig, device: Device) -> Self {
-        let on_cpu = device == Device::Cpu && config.layer_devices.is_none();
-        match config.architecture {
-            _ if config.backend == Backend::Torch || !on_cpu => Self::Torch,
-            Architecture::Lstm => Self::Fused(None),
-            _ if config.architecture.has_lstm() => Self::Hybrid(None),
-            _ => Self::Torch,
-        }
+    /// That of a model of this configuration.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Device`] for a device that isn't there, [`crate::error::Error::Value`] for what needs libtorch in a
+    /// build without it.
+    pub(super) fn new(config: &ModelConfig) -> Result<Self> {
+        let on_cpu = Device::parse(&config.device)? == Device::Cpu && config.layer_devices.is_none();
+        let by_kernel = on_cpu && config.backend != Backend::Torch;
+        Ok(match config.architecture {
+            Architecture::Lstm if by_kernel => Self::Fused(None),
+            Architecture::Linear if by_kernel => Self::Line(None),
+            _ => Self::Torch(TorchEngine::new(config)?),
+        })
     }
 
     /// Whether it is libtorch alone.
     pub(super) fn is_torch(&self) -> bool {
-        matches!(self, Self::Torch)
+        matches!(self, Self::Torch(engine) if engine.is_alone())
     }
 
     /// Forgets what it keeps: weights have changed, or what is made of them.
     pub(super) fn forget(&mut self) {
         match self {
             Self::Fused(ready) => *ready = None,
-            Self::Hybrid(ready) => *ready = None,
-            Self::Torch => (),
+            Self::Line(ready) => *ready = None,
+            Self::Torch(engine) => engine.forget(),
         }
     }
 
-    /// Makes `n` forecasts with these weights, unless it is libtorch alone, which forecasts in another place: false.
+    /// Makes `n` forecasts with these weights, on up to `n_threads` threads.
     ///
     /// # Errors
     /// [`crate::error::Error::Torch`] when libtorch refuses an operation.
@@ -61,7 +60,7 @@ impl Engine {
         (weights, int8): (&Parameters, bool),
         (n, n_threads): (usize, Option<usize>),
         forecasts: &mut [f64],
-    ) -> Result<bool> {
+    ) -> Result<()> {
         match self {
             Self::Fused(ready) => {
                 let forecaster = match ready {
@@ -69,17 +68,18 @@ impl Engine {
                     None => ready.insert(Box::new(FusedForecaster::new(task.config, weights, int8)?)),
                 };
                 forecaster.run(task, n, n_threads, forecasts);
+                Ok(())
             }
-            Self::Hybrid(ready) => {
+            Self::Line(ready) => {
                 let forecaster = match ready {
                     Some(forecaster) => forecaster,
-                    None => ready.insert(Box::new(HybridForecaster::new(task.config, weights, int8)?)),
+                    None => ready.insert(Box::new(LineForecaster::new(task.config, weights)?)),
                 };
-                forecaster.run(task, weights, n, n_threads, forecasts)?;
+                forecaster.run(task, n, forecasts);
+                Ok(())
             }
-            Self::Torch => return Ok(false),
+            Self::Torch(engine) => engine.run(task, (weights, int8), (n, n_threads), forecasts),
         }
-        Ok(true)
     }
 }
 
@@ -152,46 +152,5 @@ impl ForecastWorker {
                 task.finish(output, prepared, (start + row, forecasts));
             }
         }
-    }
-}
-
-/// The network of kernel and libtorch, ready to forecast.
-pub(super) struct HybridForecaster {
-    network: HybridNetwork,
-    workers: Vec<(Surroundings, ForwardMemory)>,
-}
-
-impl HybridForecaster {
-    fn new(config: &ModelConfig, weights: &Parameters, int8: bool) -> Result<Self> {
-        let network = HybridNetwork::new(&config.network(), weights)?.with_integers(int8);
-        Ok(Self { network, workers: Vec::new() })
-    }
-
-    fn run<F: Fn(usize) -> (usize, usize) + Sync>(
-        &mut self,
-        task: &ForecastTask<F>,
-        weights: &Parameters,
-        n: usize,
-        n_threads: Option<usize>,
-        forecasts: &mut [f64],
-    ) -> Result<()> {
-        let n_channels = task.lens.layout.n_channels();
-        let n_workers = (n * n_channels).div_ceil(LEAST_ROWS).min(n).min(pool::n_threads(n_threads)).max(1);
-        while self.workers.len() < n_workers {
-            let memory = self.network.lstm.forward_memory(BATCH, task.config.n_steps());
-            self.workers.push((Surroundings::new(&self.network, weights)?, memory));
-        }
-        let _threads = ThreadsGuard::new(Some(1));
-        let (network, part_len) = (&self.network, n.div_ceil(n_workers).max(1));
-        let parts = forecasts.chunks_mut(part_len * task.config.forecast_len());
-        let mut parts: Vec<_> =
-            self.workers.iter_mut().zip(parts).map(|(worker, part)| (worker, part, Ok(()))).collect();
-        pool::for_each(&mut parts, |at, ((surroundings, memory), forecasts, outcome)| {
-            one_thread();
-            let channels = at * part_len * n_channels..n.min((at + 1) * part_len) * n_channels;
-            *outcome = task
-                .in_batches(channels, forecasts, |inputs, rows| surroundings.forecast(network, memory, inputs, rows));
-        });
-        parts.into_iter().try_for_each(|(_, _, outcome)| outcome)
     }
 }

@@ -1,15 +1,13 @@
 //! From raw rows to a trained model: split, scale on training rows only, cut windows, train.
 
-use tch::Tensor;
-
 use super::config::{Channels, DataConfig, ScalerChoice, Supervision, TableRows};
 use super::engine::Engine;
 use super::{fingerprint, Model};
+use crate::array::Array;
 use crate::error::{check_positive, Error, Result};
 use crate::kernel::pool;
 use crate::kernel::workspace::Needs;
 use crate::network::fused::FusedNetwork;
-use crate::network::Architecture;
 use crate::series::augment::Augmenter;
 use crate::series::lens::{Lens, WindowLayout};
 use crate::series::scale::Scaler;
@@ -23,10 +21,8 @@ use crate::train::fused_gradient::FusedGradient;
 use crate::train::loss::Loss;
 use crate::train::processes::Share;
 use crate::train::sample_batch::SampleBatch;
-use crate::train::threads::ThreadsGuard;
 use crate::train::together::Together;
-use crate::train::torch::TorchLearner;
-use crate::train::{self, Checkpoints, Loader, Observer, Outcome, TrainConfig};
+use crate::train::{self, Checkpoints, Observer, Outcome, TrainConfig};
 
 /// Held-out windows that an epoch of a few steps is judged by, evenly spread: neighbours are much alike, and an
 /// evaluation of all of a long series would take longer than the steps.
@@ -157,7 +153,7 @@ impl Model {
     ///
     /// # Errors
     /// [`Error::Shape`] for rows of another length, [`Error::Value`] for a loss that makes no sense.
-    pub fn gradients(&self, rows: TableRows, loss: &Loss) -> Result<(f64, Vec<(String, Tensor)>)> {
+    pub fn gradients(&self, rows: TableRows, loss: &Loss) -> Result<(f64, Vec<(String, Array)>)> {
         loss.check()?;
         self.check_loss(loss)?;
         self.check_table(&rows, loss)?;
@@ -166,14 +162,14 @@ impl Model {
         let (inputs, targets) =
             (Matrix::new(&inputs, rows.inputs.n_columns())?, Matrix::new(&targets, rows.targets.n_columns())?);
         let table = Table::new(inputs, targets, rows.weights);
-        match self.engine {
+        match &self.engine {
             Engine::Fused(_) => self.gradients_by_kernel(&table, loss),
-            Engine::Hybrid(_) => self.gradients_by_both(&table, loss),
-            Engine::Torch => self.gradients_by_torch(&table, loss),
+            Engine::Line(_) => self.gradients_of_line(&table, loss),
+            Engine::Torch(engine) => engine.gradients((&self.config, &self.parameters), &table, loss),
         }
     }
 
-    fn gradients_by_kernel(&self, table: &Table, loss: &Loss) -> Result<(f64, Vec<(String, Tensor)>)> {
+    fn gradients_by_kernel(&self, table: &Table, loss: &Loss) -> Result<(f64, Vec<(String, Array)>)> {
         let network = FusedNetwork::new(&self.config.network(), &self.parameters)?;
         let indices: Vec<usize> = (0..table.len()).collect();
         let n_threads = pool::n_threads(None);
@@ -182,19 +178,9 @@ impl Model {
         let batch = SampleBatch { samples: table, indices: &indices, share: Share::WHOLE, loss, masks: None };
         let mean = gradient.compute(&network, batch);
         let gradients = network.unpack(gradient.sum(&network).0);
-        let named = self.parameters.iter().zip(gradients).map(|((name, tensor), gradient)| {
-            Ok((name.to_owned(), Tensor::f_from_slice(&gradient)?.f_reshape(tensor.size())?))
-        });
+        let named = self.parameters.iter().zip(gradients);
+        let named = named.map(|((name, array), gradient)| Ok((name.to_owned(), Array::new(array.shape(), gradient)?)));
         Ok((mean, named.collect::<Result<_>>()?))
-    }
-
-    fn gradients_by_torch(&self, table: &Table, loss: &Loss) -> Result<(f64, Vec<(String, Tensor)>)> {
-        let loader = Loader::new(table, self.config.layout().width(), self.device);
-        let batch = loader.batch(&loader.in_order())?;
-        let mean = loss.mean(&self.network.forward(&batch.inputs, None)?, &batch)?;
-        let gradients = Tensor::f_run_backward(&[&mean], &self.parameters.tensors(), false, false)?;
-        let names = self.parameters.iter().map(|(name, _)| name.to_owned());
-        Ok((mean.f_double_value(&[])?, names.zip(gradients).collect()))
     }
 
     fn scale_targets(&self, rows: &TableRows, loss: &Loss) -> Vec<f32> {
@@ -248,10 +234,11 @@ impl Model {
             return self.train_alone((train, validation), augmenter, training, observer, checkpoints);
         };
         processes.check_samples(train.len(), validation.map_or(0, Samples::len))?;
-        let weights = self.parameters.tensors();
+        processes.align(&mut self.parameters.slices_mut())?;
         let names: Vec<String> = self.parameters.iter().map(|(name, _)| name.to_owned()).collect();
-        Together::new(observer, processes, names.iter().map(String::as_str).collect())
-            .run(&weights, |together| self.train_alone((train, validation), augmenter, training, together, checkpoints))
+        let mut together = Together::new(observer, processes, names.iter().map(String::as_str).collect());
+        let outcome = self.train_alone((train, validation), augmenter, training, &mut together, checkpoints)?;
+        together.end(outcome, &mut self.parameters.slices_mut())
     }
 
     /// The training of this process.
@@ -263,16 +250,14 @@ impl Model {
         observer: &mut dyn Observer,
         checkpoints: Option<Checkpoints>,
     ) -> Result<Outcome> {
-        if self.config.architecture == Architecture::Linear {
-            // there is nothing left to learn: one evaluation says how good it is
-            let once = TrainConfig { max_epochs: 1, steps_per_epoch: Some(1), ..training.clone() };
-            return self.train_by_torch((train, validation), None, &once, observer, checkpoints);
-        }
         let samples = (train, validation);
-        match self.engine {
+        match &self.engine {
             Engine::Fused(_) => self.train_by_kernel(samples, augmenter, training, observer, checkpoints),
-            Engine::Hybrid(_) => self.train_by_both(samples, augmenter, training, observer, checkpoints),
-            Engine::Torch => self.train_by_torch(samples, Some(augmenter), training, observer, checkpoints),
+            Engine::Line(_) => self.evaluate_line(samples, training, observer, checkpoints),
+            Engine::Torch(engine) => {
+                let model = (&self.config, &mut self.parameters);
+                engine.train(model, (train, validation, augmenter), training, observer, checkpoints)
+            }
         }
     }
 
@@ -284,32 +269,13 @@ impl Model {
         observer: &mut dyn Observer,
         checkpoints: Option<Checkpoints>,
     ) -> Result<Outcome> {
-        // libtorch only stores the weights
-        let _threads = ThreadsGuard::new(Some(1));
         let mut network = FusedNetwork::new(&self.config.network(), &self.parameters)?;
         let n_threads = pool::n_threads(training.n_threads);
         let mut learner =
             FusedLearner::new(&mut network, samples, self.config.dropout, n_threads, training).augmented(augmenter);
         let outcome = train::fit_with_checkpoints(&mut learner, training, observer, checkpoints);
-        network.store(&self.parameters)?;
+        network.store(&mut self.parameters);
         outcome
-    }
-
-    fn train_by_torch(
-        &mut self,
-        (train, validation): (&dyn Samples, Option<&dyn Samples>),
-        augmenter: Option<&Augmenter>,
-        training: &TrainConfig,
-        observer: &mut dyn Observer,
-        checkpoints: Option<Checkpoints>,
-    ) -> Result<Outcome> {
-        let loader = |samples| Loader::new(samples, self.config.layout().width(), self.device);
-        let samples = (loader(train).augmented(augmenter), validation.map(loader));
-        let network = (&*self.network, &self.parameters);
-        let _threads = ThreadsGuard::new(self.torch_threads(training.n_threads));
-        let mut learner = TorchLearner::new(network, samples, self.config.dropout, training)
-            .with_precision(&self.config.network())?;
-        train::fit_with_checkpoints(&mut learner, training, observer, checkpoints)
     }
 
     fn check_loss(&self, loss: &Loss) -> Result<()> {

@@ -1,16 +1,13 @@
 //! Forecasts in the user's units.
 
-use tch::Device;
-
 use super::config::ModelConfig;
+use super::engine::Engine;
 use super::task::ForecastTask;
 use super::Model;
 use crate::error::{Error, Result};
 use crate::memory;
-use crate::network::parameter::dimensions;
 use crate::series::lens::Lens;
 use crate::series::{Matrix, Panel};
-use crate::train::threads::ThreadsGuard;
 
 impl Model {
     /// Windows `(n, rows * n_features)`, of `window_size` rows and those of the horizon where something is known of them, to
@@ -40,24 +37,15 @@ impl Model {
         n_threads: Option<usize>,
     ) -> Result<(Vec<f32>, Vec<usize>)> {
         let panel = self.panel_of(windows, scales)?;
-        let _threads = ThreadsGuard::new(self.torch_threads(n_threads));
         let origin = |i| (i, self.config.window_size);
         let task = ForecastTask { lens: self.lens(&panel), config: &self.config, origin: &origin };
-        let n = windows.n_rows() * task.lens.layout.n_channels();
-        let (mut values, mut shape) = (Vec::new(), vec![n]);
-        task.for_each_batch(0..n, |inputs, prepared| {
-            let inputs = inputs.f_to_device(self.device)?;
-            let weights = tch::no_grad(|| self.network.attention_weights(&inputs))?.ok_or_else(|| {
-                let name = self.config.architecture.name();
-                Error::Value(format!("expected an architecture with attention weights, got '{name}'"))
-            })?;
-            shape.truncate(1);
-            shape.extend(weights.size()[1..].iter().map(|&size| usize::try_from(size).unwrap_or(0)));
-            let rows = weights.f_narrow(0, 0, dimensions(&[prepared.len()])[0])?.f_reshape([-1])?;
-            values.extend(Vec::<f32>::try_from(rows.f_to_device(Device::Cpu)?)?);
-            Ok(())
-        })?;
-        Ok((values, shape))
+        match &self.engine {
+            Engine::Torch(engine) => {
+                let n = windows.n_rows() * task.lens.layout.n_channels();
+                engine.attention_weights(&task, &self.parameters, (n, n_threads))
+            }
+            _ => Err(Error::no_attention(self.config.architecture.name())),
+        }
     }
 
     fn panel_of<'w>(&self, windows: Matrix<'w, f64>, scales: Option<Matrix<'w, f64>>) -> Result<Panel<'w>> {
@@ -121,23 +109,7 @@ impl Model {
             layout: self.config.layout(),
         };
         let task = ForecastTask { lens, config: &self.config, origin: &origin };
-        if !self.engine.run(&task, (&self.parameters, self.int8), (n, n_threads), &mut forecasts)? {
-            self.forecast_by_torch(&task, n, n_threads, &mut forecasts)?;
-        }
+        self.engine.run(&task, (&self.parameters, self.int8), (n, n_threads), &mut forecasts)?;
         Ok(forecasts)
-    }
-
-    fn forecast_by_torch<F: Fn(usize) -> (usize, usize)>(
-        &self,
-        task: &ForecastTask<F>,
-        n: usize,
-        n_threads: Option<usize>,
-        forecasts: &mut [f64],
-    ) -> Result<()> {
-        let _threads = ThreadsGuard::new(self.torch_threads(n_threads));
-        let n_channels = n * task.lens.layout.n_channels();
-        task.in_batches(0..n_channels, forecasts, |inputs, _| {
-            tch::no_grad(|| self.network.forward(&inputs.f_to_device(self.device)?, None))
-        })
     }
 }

@@ -1,39 +1,28 @@
 //! The linear skip connection past the LSTM, solved and not trained: ridge regression of the horizon on the window.
 
-use tch::{Kind, Tensor};
-
 use super::Model;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::kernel::isa::InstructionSet;
 use crate::kernel::pool;
-use crate::network::parameter::dimensions;
-use crate::series::Samples;
-use crate::train::threads::ThreadsGuard;
-use crate::train::{Loader, TrainConfig};
+use crate::kernel::ridge::{Panels, RidgeSums};
+use crate::series::lens::WindowLayout;
+use crate::series::{Gathered, Samples};
+use crate::train::TrainConfig;
 
 /// Windows that the regression is made of: neighbours are much alike.
 const MOST_WINDOWS: usize = 1 << 14;
-/// Windows in one product, and the numbers in them.
-const BATCH: usize = 4096;
-const BATCH_LEN: usize = 1 << 23;
+/// Windows that are gathered at once, and the numbers in them.
+const BATCH: usize = 512;
+const BATCH_LEN: usize = 1 << 20;
 /// Rows of a window that the regression looks at, the last: its time grows with their third power, its memory with the second.
 const MOST_ROWS: usize = 1 << 11;
 /// Ridges that are tried, as parts of the mean square of the inputs, on what is held out; the first where nothing is.
 const RIDGES: [f64; 9] = [0.03, 0.0001, 0.001, 0.003, 0.01, 0.1, 0.3, 1.0, 3.0];
-/// Multiplications that libtorch's threads are worth waking for, some tenths of a second on one: they come and go at each
-/// operation and wait for each other in loops, for so long as another process has one of their cores.
-const WORTH_THREADS: usize = 1 << 33;
-
+/// Multiplications that threads are worth waking for.
+const WORTH_THREADS: usize = 1 << 27;
 /// Times that missing targets are filled with what the line forecasts, and the line is solved anew, which comes to the
 /// regression on the known ones (Dempster, Laird & Rubin 1977: EM).
 const ROUNDS: usize = 4;
-
-/// Sums over windows `x` and horizons `y`, from which every ridge's weights and errors follow.
-struct RegressionSums {
-    xx: Tensor,
-    xy: Tensor,
-    yy: f64,
-    some_are_missing: bool,
-}
 
 impl Model {
     /// Lets the linear skip connection forecast what a ridge regression of the training samples forecasts
@@ -44,118 +33,253 @@ impl Model {
     /// A weight that isn't zero, as after a fit before, stays. If it is to be adapted, the regression is of what it leaves, and
     /// the ridge shrinks towards it and not towards zero: with little data, the line hardly moves.
     pub(super) fn solve_line(
-        &self,
+        &mut self,
         train: &dyn Samples,
         held_out: Option<&dyn Samples>,
         training: &TrainConfig,
     ) -> Result<()> {
-        let Some(weight) = self.weight("skip.weight") else { return Ok(()) };
-        if weight.f_any()?.f_int64_value(&[])? != 0 && !training.transfer.adapt_line {
+        let Some(weight) = self.parameters.get("skip.weight") else { return Ok(()) };
+        if weight.values().iter().any(|&number| number != 0.0) && !training.transfer.adapt_line {
             return Ok(());
         }
-        let n_windows = train.len().min(MOST_WINDOWS) * self.config.layout().n_targets_at_once();
-        let n_multiplied = self.config.window_size.min(MOST_ROWS).pow(2).saturating_mul(n_windows);
-        let n_threads = if n_multiplied < WORTH_THREADS { 1 } else { pool::n_threads(training.n_threads) };
-        let _threads = ThreadsGuard::new(Some(n_threads));
-        let n_rows = weight.size()[1].min(dimensions(&[MOST_ROWS])[0]);
-        let of_rows = weight.f_narrow(1, weight.size()[1] - n_rows, n_rows)?;
-        let prior = of_rows.detach().f_transpose(0, 1)?.f_to_kind(Kind::Double)?;
-        let (mut solution, some_are_missing) = self.solution(train, held_out, &prior, &prior)?;
-        for _ in 0..if some_are_missing { ROUNDS } else { 0 } {
-            solution = self.solution(train, held_out, &prior, &solution)?.0;
+        let known = self.parameters.get("known.weight").map_or_else(Vec::new, |weight| weight.values().to_vec());
+        let line = Line::new(self.config.layout(), known, training)?;
+        let solution = line.solve(train, held_out, weight.values())?;
+        if let Some(weight) = self.parameters.get_mut("skip.weight") {
+            line.write(&solution, weight.values_mut());
         }
-        tch::no_grad(|| of_rows.shallow_clone().f_copy_(&solution.f_transpose(0, 1)?))?;
         Ok(())
     }
+}
 
-    /// The best ridge's weights `(rows, horizon)` for the last rows of a window, at most [`MOST_ROWS`], shrunk towards `prior`,
-    /// and whether targets are missing, for which the weights `guess` stand in.
+/// What the regression is made of.
+struct Line {
+    layout: WindowLayout,
+    /// The weight of what is known in advance, `(n_targets, n_known)`.
+    known: Vec<f32>,
+    set: InstructionSet,
+    n_threads: usize,
+    /// Rows of a window that it looks at.
+    n_rows: usize,
+}
+
+impl Line {
+    fn new(layout: WindowLayout, known: Vec<f32>, training: &TrainConfig) -> Result<Self> {
+        let (set, n_threads) = (InstructionSet::choose()?, pool::n_threads(training.n_threads));
+        Ok(Self { layout, known, set, n_threads, n_rows: layout.window_size.min(MOST_ROWS) })
+    }
+
+    /// The best ridge's weights `(n_rows, horizon)`, shrunk towards those of `weight`, `(horizon, window_size)`.
+    fn solve(&self, train: &dyn Samples, held_out: Option<&dyn Samples>, weight: &[f32]) -> Result<Panels> {
+        let mut prior = Panels::zeros(self.n_rows, self.layout.horizon);
+        for (step, weights) in weight.chunks_exact(self.layout.window_size).enumerate() {
+            let weights = &weights[self.layout.window_size - self.n_rows..];
+            weights.iter().enumerate().for_each(|(row, &weight)| prior.set(row, step, f64::from(weight)));
+        }
+        let (mut solution, some_are_missing) = self.solution(train, held_out, (&prior, &prior))?;
+        for _ in 0..if some_are_missing { ROUNDS } else { 0 } {
+            solution = self.solution(train, held_out, (&prior, &solution))?.0;
+        }
+        Ok(solution)
+    }
+
+    /// Writes weights `(n_rows, horizon)` to `weight`, `(horizon, window_size)`.
+    fn write(&self, solution: &Panels, weight: &mut [f32]) {
+        for (step, weights) in weight.chunks_exact_mut(self.layout.window_size).enumerate() {
+            let weights = &mut weights[self.layout.window_size - self.n_rows..];
+            weights.iter_mut().enumerate().for_each(|(row, weight)| *weight = narrow(solution.get(row, step)));
+        }
+    }
+
+    /// The solution, and whether targets are missing, for which the weights `guess` stand in.
     fn solution(
         &self,
         train: &dyn Samples,
         held_out: Option<&dyn Samples>,
-        prior: &Tensor,
-        guess: &Tensor,
-    ) -> Result<(Tensor, bool)> {
-        let has_prior = prior.f_any()?.f_int64_value(&[])? != 0;
-        let sums = self.sums(train, guess)?;
-        let held_out = held_out.map(|samples| self.sums(samples, guess)).transpose()?;
-        let (values, vectors) = sums.xx.f_linalg_eigh("L")?;
-        let left = sums.xy.f_sub(&sums.xx.f_matmul(prior)?)?;
-        let rotated = vectors.f_transpose(0, 1)?.f_matmul(&left)?;
-        let mean_square = values.f_mean(Kind::Double)?.f_double_value(&[])?.max(f64::MIN_POSITIVE);
-        let mut best = (f64::INFINITY, prior.shallow_clone());
-        if let Some(held_out) = held_out.as_ref().filter(|_| has_prior) {
-            best.0 = held_out.error(prior)?;
+        (prior, guess): (&Panels, &Panels),
+    ) -> Result<(Panels, bool)> {
+        let (sums, some_are_missing) = self.sums(train, guess)?;
+        let held_out = held_out.map(|samples| self.sums(samples, guess)).transpose()?.map(|(sums, _)| sums);
+        let mean_square = sums.mean_square().max(f64::MIN_POSITIVE);
+        let mut tries: Vec<(f64, Option<(f64, Panels)>)> = RIDGES.map(|ridge| (ridge, None)).to_vec();
+        tries.truncate(if held_out.is_some() { RIDGES.len() } else { 1 });
+        let n_threads = self.threads(self.n_rows.pow(3) / 6 * tries.len());
+        let mut shares: Vec<_> = tries.chunks_mut(RIDGES.len().div_ceil(n_threads)).collect();
+        pool::for_each(&mut shares, |_, tries| {
+            for (ridge, tried) in tries.iter_mut() {
+                let solution = sums.solve(*ridge * mean_square, prior);
+                let error = |solution: &Panels| held_out.as_ref().map_or(0.0, |sums| sums.error(solution));
+                *tried = solution.map(|solution| (error(&solution), solution));
+            }
+        });
+        let mut best = (f64::INFINITY, prior.clone());
+        if let Some(held_out) = held_out.as_ref().filter(|_| !prior.is_zero()) {
+            best.0 = held_out.error(prior);
         }
-        for ridge in RIDGES.iter().take(if held_out.is_some() { RIDGES.len() } else { 1 }) {
-            let damped = values.f_clamp_min(0.0)?.f_add_scalar(ridge * mean_square)?.f_unsqueeze(1)?;
-            let solution = vectors.f_matmul(&rotated.f_div(&damped)?)?.f_add(prior)?;
-            let error = held_out.as_ref().map_or(Ok(0.0), |sums| sums.error(&solution))?;
+        for (error, solution) in tries.into_iter().filter_map(|(_, tried)| tried) {
             if error < best.0 {
                 best = (error, solution);
             }
         }
-        Ok((best.1, sums.some_are_missing))
+        Ok((best.1, some_are_missing))
     }
 
-    pub(super) fn weight(&self, wanted: &str) -> Option<&Tensor> {
-        self.parameters.iter().find(|(name, _)| *name == wanted).map(|(_, tensor)| tensor)
+    fn threads(&self, n_multiplied: usize) -> usize {
+        if n_multiplied < WORTH_THREADS {
+            1
+        } else {
+            self.n_threads
+        }
     }
 
-    fn sums(&self, samples: &dyn Samples, guess: &Tensor) -> Result<RegressionSums> {
-        let zeros = |shape: &[usize]| Tensor::f_zeros(dimensions(shape), (Kind::Double, self.device));
-        let (n_rows, horizon) = (self.config.window_size.min(MOST_ROWS), self.config.horizon);
-        let (xx, xy) = (zeros(&[n_rows, n_rows])?, zeros(&[n_rows, horizon])?);
-        let mut sums = RegressionSums { xx, xy, yy: 0.0, some_are_missing: false };
-        let loader = Loader::new(samples, self.config.layout().width(), self.device);
-        let stride = samples.len().div_ceil(MOST_WINDOWS);
-        let indices: Vec<usize> = (0..samples.len()).step_by(stride).collect();
+    fn sums(&self, samples: &dyn Samples, guess: &Panels) -> Result<(RidgeSums, bool)> {
+        let target_len = self.layout.horizon * self.layout.n_targets_at_once();
+        if samples.target_len() != target_len {
+            return Err(Error::shape(format!("targets of {target_len} numbers"), samples.target_len().to_string()));
+        }
+        let mut sums = RidgeSums::new(self.n_rows, self.layout.horizon, self.set);
+        let indices: Vec<usize> = (0..samples.len()).step_by(samples.len().div_ceil(MOST_WINDOWS).max(1)).collect();
+        let n_threads = self.threads(self.n_rows.pow(2).saturating_mul(indices.len()));
+        let (mut gathered, mut x, mut y, mut some_are_missing) = (Gathered::default(), Vec::new(), Vec::new(), false);
         for indices in indices.chunks((BATCH_LEN / samples.input_len()).clamp(1, BATCH)) {
-            let batch = loader.batch(indices)?;
-            let (x, mut y) = self.pairs(&batch.inputs, &batch.targets)?;
-            let missing = y.f_isnan()?;
-            if missing.f_any()?.f_int64_value(&[])? != 0 {
-                sums.some_are_missing = true;
-                let guessed = x.f_matmul(&guess.f_to_kind(Kind::Float)?)?;
-                y = guessed.f_where_self(&missing, &y)?;
+            gathered.clear();
+            x.clear();
+            y.clear();
+            for &index in indices {
+                samples.gather(index, &mut gathered);
             }
-            let transposed = x.f_transpose(0, 1)?;
-            sums.xx = sums.xx.f_add(&transposed.f_matmul(&x)?)?;
-            sums.xy = sums.xy.f_add(&transposed.f_matmul(&y)?)?;
-            sums.yy += y.f_square()?.f_sum(Kind::Double)?.f_double_value(&[])?;
+            let inputs = gathered.inputs.chunks_exact(samples.input_len());
+            for (input, targets) in inputs.zip(gathered.targets.chunks_exact(target_len)) {
+                for target in 0..self.layout.n_targets_at_once() {
+                    self.pair(input, targets, target, (&mut x, &mut y));
+                    some_are_missing |= self.fill(&x, &mut y, guess);
+                }
+            }
+            sums.add(&x, &y, n_threads);
         }
-        Ok(sums)
+        sums.finish();
+        Ok((sums, some_are_missing))
     }
 
-    /// What the line maps, one row for each window and target: the last rows of windows `(n, rows)` to horizons `(n, horizon)`,
-    /// both less what is known in advance explains; NaN where a target is missing.
-    fn pairs(&self, inputs: &Tensor, targets: &Tensor) -> Result<(Tensor, Tensor)> {
-        let layout = self.config.layout();
-        let sizes =
-            [layout.window_size, layout.horizon, layout.n_targets_at_once(), layout.n_values() - layout.n_known];
-        let &[window_size, horizon, n_targets, known_at] = &dimensions(&sizes)[..] else { unreachable!("four sizes") };
-        let n_rows = window_size.min(dimensions(&[MOST_ROWS])[0]);
-        let first = window_size - n_rows;
-        let mut x = inputs.f_narrow(1, first, n_rows)?.f_narrow(2, 0, n_targets)?;
-        let mut y = targets.f_reshape([-1, horizon, n_targets])?;
-        if let Some(weight) = self.weight("known.weight") {
-            let known = inputs.f_narrow(2, known_at, weight.size()[1])?;
-            let relative = known.f_sub(&known.f_narrow(1, window_size - 1, 1)?)?;
-            let effect = tch::no_grad(|| relative.f_matmul(&weight.f_transpose(0, 1)?))?;
-            x = x.f_sub(&effect.f_narrow(1, first, n_rows)?)?;
-            y = y.f_sub(&effect.f_narrow(1, window_size, horizon)?)?;
+    /// Appends what the line maps for one target of a window: the last rows of it to the horizon, both less what is known in
+    /// advance explains; NaN where a target is missing.
+    fn pair(&self, input: &[f32], targets: &[f32], target: usize, (x, y): (&mut Vec<f32>, &mut Vec<f32>)) {
+        let WindowLayout { window_size, n_known, .. } = self.layout;
+        let (width, n_targets) = (self.layout.width(), self.layout.n_targets_at_once());
+        let known = |row: usize| &input[row * width + self.layout.n_values() - n_known..][..n_known];
+        let weight = &self.known[target * n_known..][..n_known];
+        let effect = |row: usize| -> f32 {
+            let steps = known(row).iter().zip(known(window_size - 1)).map(|(value, last)| value - last);
+            steps.zip(weight).map(|(step, weight)| step * weight).sum()
+        };
+        let effect = |row: usize| if n_known > 0 { effect(row) } else { 0.0 };
+        x.extend((window_size - self.n_rows..window_size).map(|row| input[row * width + target] - effect(row)));
+        let steps = targets.iter().skip(target).step_by(n_targets).enumerate();
+        y.extend(steps.map(|(step, value)| value - effect(window_size + step)));
+    }
+
+    /// Fills what is missing of the last horizon with what the weights `guess` forecast of the last window; whether anything
+    /// was.
+    fn fill(&self, x: &[f32], y: &mut [f32], guess: &Panels) -> bool {
+        let (n, first) = (x.len() - self.n_rows, y.len() - self.layout.horizon);
+        let (x, y) = (&x[n..], &mut y[first..]);
+        let mut some_are_missing = false;
+        for (step, value) in y.iter_mut().enumerate().filter(|(_, value)| value.is_nan()) {
+            some_are_missing = true;
+            *value = narrow(x.iter().enumerate().map(|(row, &x)| f64::from(x) * guess.get(row, step)).sum());
         }
-        let rows = |tensor: &Tensor, len: i64| tensor.f_transpose(1, 2)?.f_reshape([-1, len]);
-        Ok((rows(&x, n_rows)?, rows(&y, horizon)?))
+        some_are_missing
     }
 }
 
-impl RegressionSums {
-    /// The sum of squared errors of weights `(window_size, horizon)`.
-    fn error(&self, weights: &Tensor) -> Result<f64> {
-        let sum = |tensor: Tensor| -> Result<f64> { Ok(tensor.f_sum(Kind::Double)?.f_double_value(&[])?) };
-        let square = sum(self.xx.f_matmul(weights)?.f_mul(weights)?)?;
-        Ok(square - 2.0 * sum(self.xy.f_mul(weights)?)? + self.yy)
+#[allow(clippy::cast_possible_truncation)] // weights are single precision
+fn narrow(x: f64) -> f32 {
+    x as f32
+}
+
+#[cfg(all(test, feature = "torch"))]
+mod tests {
+    use super::*;
+    use crate::model::{Channels, ModelConfig};
+    use crate::rng::{Purpose, Rng};
+    use crate::series::normalize::Normalize;
+    use crate::series::table::Table;
+    use crate::series::Matrix;
+    use crate::torch::line as libtorch;
+
+    const N_SAMPLES: usize = 700;
+
+    fn config(window_size: usize, horizon: usize, n_known: usize) -> ModelConfig {
+        ModelConfig {
+            window_size,
+            horizon,
+            n_features: 2 + n_known,
+            n_targets: 2,
+            n_known,
+            linear_skip: true,
+            channels: Channels::Together,
+            normalize: Some(Normalize::Last),
+            ..ModelConfig::default()
+        }
+    }
+
+    /// Inputs that are sums of few waves, and targets that go on with them, some of them missing.
+    fn numbers(layout: WindowLayout, missing: bool) -> (Vec<f32>, Vec<f32>) {
+        let mut rng = Rng::new(4, Purpose::Shuffle);
+        let noise = rng.uniform(N_SAMPLES + layout.n_rows() + layout.horizon, 0.1);
+        let value = |row: usize, column: usize| {
+            let row_ = row as f64;
+            narrow((row_ / 5.0 + column as f64).sin() + (row_ / 11.0).cos()) + noise[row]
+        };
+        let (mut inputs, mut targets) = (Vec::new(), Vec::new());
+        for sample in 0..N_SAMPLES {
+            let rows = sample..sample + layout.n_rows();
+            inputs.extend(
+                rows.flat_map(|row| (0..layout.width()).map(move |column| (row, column))).map(|(r, c)| value(r, c)),
+            );
+            let first = sample + layout.window_size;
+            targets.extend((first..first + layout.horizon).flat_map(|row| [value(row, 0), value(row, 1)]));
+        }
+        if missing {
+            targets.iter_mut().step_by(37).for_each(|target| *target = f32::NAN);
+        }
+        (inputs, targets)
+    }
+
+    #[test]
+    fn libtorch_finds_the_same_line() {
+        for (window_size, horizon, n_known, missing, held_out, adapted) in [
+            (12, 3, 0, false, true, false),
+            (12, 3, 0, false, false, false),
+            (30, 9, 0, true, true, false),
+            (17, 4, 2, false, true, true),
+        ] {
+            let mut model = Model::new(config(window_size, horizon, n_known)).unwrap();
+            let layout = model.config.layout();
+            let (inputs, targets) = numbers(layout, missing);
+            let inputs = Matrix::new(&inputs, layout.n_rows() * layout.width()).unwrap();
+            let targets = Matrix::new(&targets, 2 * horizon).unwrap();
+            let part =
+                |from, to| Table::new(inputs.rows(from, to), targets.rows(from, to), &[1.0; N_SAMPLES][from..to]);
+            let (train, validation) = (part(0, 500), part(500, N_SAMPLES));
+            let validation = held_out.then_some(&validation as &dyn Samples);
+            let mut start = Rng::new(0, Purpose::Weights);
+            if let Some(known) = model.parameters.get_mut("known.weight") {
+                known.values_mut().copy_from_slice(&start.uniform(2 * n_known, 0.5));
+            }
+            if adapted {
+                let skip = model.parameters.get_mut("skip.weight").unwrap();
+                skip.values_mut().copy_from_slice(&start.uniform(window_size * horizon, 0.2));
+            }
+            let mut training = TrainConfig::default();
+            training.transfer.adapt_line = adapted;
+            let mut expected = model.parameters.clone();
+            libtorch::solve(layout, &mut expected, (&train, validation)).unwrap();
+            model.solve_line(&train, validation, &training).unwrap();
+            let [got, expected] = [&model.parameters, &expected].map(|all| all.get("skip.weight").unwrap().values());
+            // libtorch sums in single precision, and the least ridge leaves a condition of some 1e4
+            let most = got.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert!(most < 2e-3 && got.iter().any(|weight| weight.abs() > 0.05), "{window_size} {n_known}: {most}");
+        }
     }
 }

@@ -5,19 +5,25 @@ mod engine;
 mod fingerprint;
 pub mod fit;
 pub mod forecast;
-mod hybrid;
+#[cfg(feature = "torch")]
+mod hybrid_forecaster;
 mod line;
+mod line_fit;
+mod line_forecaster;
 mod need;
 mod regression;
 mod restored;
 mod task;
-
-use tch::{Device, Tensor};
+#[cfg(feature = "torch")]
+mod task_batches;
+#[cfg_attr(not(feature = "torch"), path = "no_torch.rs")]
+mod torch_engine;
 
 pub use config::{Backend, Channels, DataConfig, ModelConfig, ScalerChoice, Supervision, TableRows};
 
+use crate::array::Array;
 use crate::error::{Error, Result};
-use crate::network::{self, Network, Parameters};
+use crate::network::{self, Parameters};
 use crate::series::lens::Lens;
 use crate::series::scale::Scaler;
 use crate::series::Panel;
@@ -26,8 +32,6 @@ use engine::Engine;
 /// A network, its weights and the scalers between it and the user's units.
 pub struct Model {
     config: ModelConfig,
-    device: Device,
-    network: Box<dyn Network>,
     parameters: Parameters,
     input_scaler: Scaler,
     output_scaler: Scaler,
@@ -42,25 +46,11 @@ impl Model {
     /// # Errors
     /// [`Error::Value`] for sizes that make no sense, [`Error::Device`] for a device that isn't there.
     pub fn new(config: ModelConfig) -> Result<Self> {
-        let (device, layer_devices) = config.open_devices()?;
-        let (network, parameters) = network::build_on(&config.network(), config.seed, (device, &layer_devices))?;
-        let scalers = (Scaler::identity(config.n_features), Scaler::identity(config.n_targets));
-        Ok(Self::of_parts(config, device, (network, parameters), scalers))
-    }
-
-    fn of_parts(
-        config: ModelConfig,
-        device: Device,
-        (network, parameters): (Box<dyn Network>, Parameters),
-        (input_scaler, output_scaler): (Scaler, Scaler),
-    ) -> Self {
-        let engine = Engine::new(&config, device);
-        Self { config, device, network, parameters, input_scaler, output_scaler, engine, int8: false }
-    }
-
-    /// Where its weights are.
-    pub fn device(&self) -> Device {
-        self.device
+        config.check()?;
+        let engine = Engine::new(&config)?;
+        let parameters = network::draw(&config.network(), config.seed)?;
+        let (input_scaler, output_scaler) = (Scaler::identity(config.n_features), Scaler::identity(config.n_targets));
+        Ok(Self { config, parameters, input_scaler, output_scaler, engine, int8: false })
     }
 
     /// How it was built.
@@ -79,7 +69,7 @@ impl Model {
     ///
     /// # Errors
     /// As [`Parameters::load`].
-    pub fn load_parameters(&mut self, values: &[(String, Tensor)], int8: bool) -> Result<()> {
+    pub fn load_parameters(&mut self, values: &[(String, Array)], int8: bool) -> Result<()> {
         self.parameters.load(values)?;
         self.forget_forecasters();
         self.int8 = int8;
@@ -110,13 +100,6 @@ impl Model {
         output.check(self.config.n_targets)?;
         (self.input_scaler, self.output_scaler) = (input, output);
         Ok(())
-    }
-
-    /// Threads for libtorch: as asked, else as they are, but one for small networks, whose operations are over before a
-    /// second thread has woken up, and which crawl when another process wants its core.
-    fn torch_threads(&self, asked: Option<usize>) -> Option<usize> {
-        let small = self.config.hidden_size < 128 && self.device == Device::Cpu;
-        asked.or(if small { Some(1) } else { None })
     }
 
     /// A panel as the network sees it.

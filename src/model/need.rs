@@ -20,9 +20,10 @@ const LANES: usize = 16;
 /// How many weights there are as an engine lays them out: our own kernel in whole vectors.
 fn count_laid_out(network: &NetworkConfig, engine: &Engine) -> Result<usize> {
     match engine {
-        Engine::Torch => network::count_weights(network),
+        Engine::Line(_) => network::count_weights(network),
+        Engine::Torch(torch) if torch.is_alone() => network::count_weights(network),
         Engine::Fused(_) => network::count_weights(&padded(network)),
-        Engine::Hybrid(_) => {
+        Engine::Torch(_) => {
             let input_size = network.lstm_input_size();
             let architecture = Architecture::Lstm;
             let lstm = NetworkConfig { architecture, input_size, output_size: 1, skip: None, ..network.clone() };
@@ -56,7 +57,7 @@ impl Model {
             .n_steps()
             .saturating_mul(states.saturating_mul(STATES).saturating_add(network.lstm_input_size()));
         let n_states = row.saturating_mul(batch_size).min(row.saturating_mul(n_threads).max(STEP_BYTES / 4));
-        let n_states = if self.engine.is_torch() { 0 } else { n_states };
+        let n_states = if self.engine.is_torch() || matches!(self.engine, Engine::Line(_)) { 0 } else { n_states };
         memory::check::<f32>(n_weights.saturating_add(n_states), || {
             format!("training with {}, window_size={}", network.sizes(), self.config.window_size)
         })

@@ -1,10 +1,9 @@
 //! Where the weight of what is known in advance starts: at a regression.
 
-use tch::{Kind, Tensor};
-
 use super::Model;
-use crate::error::Result;
-use crate::network::parameter::dimensions;
+use crate::error::{Error, Result};
+use crate::kernel::isa::InstructionSet;
+use crate::kernel::ridge::{Panels, RidgeSums};
 use crate::series::normalize::Normalize;
 use crate::series::split::TimeSplit;
 use crate::series::Panel;
@@ -19,9 +18,9 @@ impl Model {
     /// effect (Granger & Newbold 1974).
     ///
     /// Weights that aren't zero, as after a fit before, stay; so does a line on windows that have a scale each.
-    pub(super) fn start_at_regression(&self, panel: &Panel, splits: &[TimeSplit]) -> Result<()> {
-        let Some(weight) = self.weight("known.weight") else { return Ok(()) };
-        let is_fitted = weight.f_abs()?.f_max()?.f_double_value(&[])? > 0.0;
+    pub(super) fn start_at_regression(&mut self, panel: &Panel, splits: &[TimeSplit]) -> Result<()> {
+        let Some(weight) = self.parameters.get("known.weight") else { return Ok(()) };
+        let is_fitted = weight.values().iter().any(|number| number.abs() > 0.0);
         if is_fitted || self.config.normalize == Some(Normalize::Window) {
             return Ok(());
         }
@@ -30,12 +29,14 @@ impl Model {
         for (i, split) in splits.iter().enumerate() {
             self.add_steps(panel, i, split.train_end, &mut sums);
         }
-        let square = Tensor::f_from_slice(&sums.square)?.f_reshape(dimensions(&[n, n]))?;
-        let product = Tensor::f_from_slice(&sums.product)?.f_reshape(dimensions(&[n_targets, n]))?;
-        let ridge = square.f_trace()?.f_mul_scalar(RIDGE / n as f64)?.f_clamp_min(f64::MIN_POSITIVE)?;
-        let eye = Tensor::f_eye(square.size()[0], (Kind::Double, tch::Device::Cpu))?;
-        let solution = Tensor::f_linalg_solve(&square.f_add(&eye.f_mul(&ridge)?)?, &product.f_transpose(0, 1)?, true)?;
-        tch::no_grad(|| weight.shallow_clone().f_copy_(&solution.f_transpose(0, 1)?))?;
+        let solution = sums.solve()?;
+        if let Some(weight) = self.parameters.get_mut("known.weight") {
+            for (target, weights) in weight.values_mut().chunks_exact_mut(n).enumerate() {
+                for (known, weight) in weights.iter_mut().enumerate() {
+                    *weight = narrow(solution.get(known, target));
+                }
+            }
+        }
         Ok(())
     }
 
@@ -72,6 +73,17 @@ struct StepSums {
 }
 
 impl StepSums {
+    /// The weights `(n_known, n_targets)`.
+    fn solve(&self) -> Result<Panels> {
+        let sizes = (self.n_known, self.product.len() / self.n_known);
+        let sums = RidgeSums::of(&self.square, &self.product, sizes, InstructionSet::choose()?);
+        let ridge = (RIDGE * sums.mean_square()).max(f64::MIN_POSITIVE);
+        sums.solve(ridge, &Panels::zeros(sizes.0, sizes.1)).ok_or_else(|| {
+            let expected = "expected finite steps of what is known in advance";
+            Error::Value(format!("{expected}, got such as no regression can be made of"))
+        })
+    }
+
     fn add(&mut self, known: &[f64], targets: &[f64]) {
         if targets.iter().chain(known).any(|step| step.is_nan()) {
             return;
@@ -83,6 +95,11 @@ impl StepSums {
             sums.iter_mut().zip(known).for_each(|(sum, b)| *sum += a * b);
         }
     }
+}
+
+#[allow(clippy::cast_possible_truncation)] // weights are single precision
+fn narrow(x: f64) -> f32 {
+    x as f32
 }
 
 #[cfg(test)]
@@ -113,12 +130,11 @@ mod tests {
         .unwrap()
     }
 
-    fn weight(model: &Model, rows: &[f64]) -> Vec<f32> {
+    fn weight(model: &mut Model, rows: &[f64]) -> Vec<f32> {
         let panel = Panel::one(Matrix::new(rows, model.config.n_features).unwrap());
         let splits = [TimeSplit { train_end: panel.series(0).n_rows(), ..SPLIT }];
         model.start_at_regression(&panel, &splits).unwrap();
-        let (_, weight) = model.parameters.iter().find(|(name, _)| *name == "known.weight").unwrap();
-        weight.flatten(0, -1).try_into().unwrap()
+        model.parameters.get("known.weight").unwrap().values().to_vec()
     }
 
     /// Noise within 1, and a walk whose steps it is.
@@ -147,9 +163,26 @@ mod tests {
     #[test]
     fn a_known_weight_is_found() {
         // the ridge takes away some 1e-4 of it
-        close(&weight(&model(Channels::Together, 2, 2), &two_effects()), &[2.0, -3.0, 1.0, 1.0], 1e-2);
+        close(&weight(&mut model(Channels::Together, 2, 2), &two_effects()), &[2.0, -3.0, 1.0, 1.0], 1e-2);
         // one weight for both targets: the mean of theirs
-        close(&weight(&model(Channels::Independent, 2, 2), &two_effects()), &[1.5, -1.0], 1e-2);
+        close(&weight(&mut model(Channels::Independent, 2, 2), &two_effects()), &[1.5, -1.0], 1e-2);
+    }
+
+    #[cfg(feature = "torch")]
+    #[test]
+    fn libtorch_finds_the_same_weights() {
+        let mut rng = Rng::new(5, Purpose::Shuffle);
+        let mut sums = StepSums { square: vec![0.0; 9], product: vec![0.0; 6], n_known: 3 };
+        for step in rng.uniform(500, 1.0).chunks_exact(5) {
+            let step: Vec<f64> = step.iter().copied().map(f64::from).collect();
+            sums.add(&step[..3], &step[3..]);
+        }
+        let (solution, n) = (sums.solve().unwrap(), 3);
+        let expected = crate::torch::line::solve_ridge(&sums.square, &sums.product, (n, 2), RIDGE).unwrap();
+        for (i, expected) in expected.iter().enumerate() {
+            // both in double precision
+            assert!((narrow(solution.get(i % n, i / n)) - expected).abs() < 1e-7);
+        }
     }
 
     #[test]
@@ -158,7 +191,7 @@ mod tests {
         let scaler = Scaler { center: vec![7.0; 4], scale: vec![2.0, 1.0, 10.0, 1.0] };
         model.load_scalers(scaler.clone(), scaler.first(2)).unwrap();
         // the ridge, some 1e-4 of the mean of both squares, is 50 times that of the feature that was made small
-        close(&weight(&model, &two_effects()), &[10.0, -1.5, 10.0, 1.0], 0.1);
+        close(&weight(&mut model, &two_effects()), &[10.0, -1.5, 10.0, 1.0], 0.1);
     }
 
     #[test]
@@ -168,7 +201,7 @@ mod tests {
         let both = wiggles.iter().zip(&others).enumerate();
         let rows: Vec<f64> = both.flat_map(|(i, (a, b))| [0.2 * i as f64 + a, 0.2 * i as f64 + b]).collect();
         // a regression of levels would find 1; a standard error of 1 / sqrt(200) = 0.07, and 0.04 of common trend
-        close(&weight(&model(Channels::Together, 1, 1), &rows), &[0.0], 0.25);
+        close(&weight(&mut model(Channels::Together, 1, 1), &rows), &[0.0], 0.25);
     }
 
     #[test]
@@ -177,25 +210,25 @@ mod tests {
         for row in [0, 7, 8, 50, N_ROWS - 1] {
             rows[4 * row + row % 2] = f64::NAN;
         }
-        close(&weight(&model(Channels::Together, 2, 2), &rows), &[2.0, -3.0, 1.0, 1.0], 1e-2);
+        close(&weight(&mut model(Channels::Together, 2, 2), &rows), &[2.0, -3.0, 1.0, 1.0], 1e-2);
         let gaps = vec![f64::NAN; 4 * N_ROWS];
-        close(&weight(&model(Channels::Together, 2, 2), &gaps), &[0.0; 4], f32::MIN_POSITIVE);
+        close(&weight(&mut model(Channels::Together, 2, 2), &gaps), &[0.0; 4], f32::MIN_POSITIVE);
     }
 
     #[test]
     fn constant_and_equal_features_are_no_obstacle() {
         let walk = noise_and_walk(N_ROWS, Purpose::Shuffle).1;
         let rows: Vec<f64> = walk.iter().flat_map(|a| [4.0 * a, *a, *a, 1.0]).collect();
-        close(&weight(&model(Channels::Together, 1, 3), &rows), &[2.0, 2.0, 0.0], 1e-2);
+        close(&weight(&mut model(Channels::Together, 1, 3), &rows), &[2.0, 2.0, 0.0], 1e-2);
     }
 
     #[test]
     fn a_weight_of_before_stays() {
-        let model = model(Channels::Together, 2, 2);
-        let found = weight(&model, &two_effects());
+        let mut model = model(Channels::Together, 2, 2);
+        let found = weight(&mut model, &two_effects());
         let others: Vec<f64> =
             two_effects().iter().enumerate().map(|(i, x)| if i % 4 == 0 { -x } else { *x }).collect();
-        assert_eq!(weight(&model, &others), found);
+        assert_eq!(weight(&mut model, &others), found);
     }
 
     #[test]
@@ -204,12 +237,11 @@ mod tests {
         for row in rows.chunks_exact_mut(4).skip(N_ROWS / 2) {
             row[0] += 1e6;
         }
-        let model = model(Channels::Together, 2, 2);
+        let mut model = model(Channels::Together, 2, 2);
         let matrix = Matrix::new(&rows, 4).unwrap();
         let panel = Panel::new(matrix, vec![0, N_ROWS / 2, N_ROWS], None, 2).unwrap();
         let half = TimeSplit { train_end: N_ROWS / 2, validation_start: N_ROWS / 2 };
         model.start_at_regression(&panel, &[half, half]).unwrap();
-        let (_, weight) = model.parameters.iter().find(|(name, _)| *name == "known.weight").unwrap();
-        close(&Vec::try_from(weight.flatten(0, -1)).unwrap(), &[2.0, -3.0, 1.0, 1.0], 1e-2);
+        close(model.parameters.get("known.weight").unwrap().values(), &[2.0, -3.0, 1.0, 1.0], 1e-2);
     }
 }

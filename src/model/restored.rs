@@ -1,9 +1,9 @@
 //! A model of a file: built of weights that there are.
 
-use tch::Tensor;
-
 use super::config::ModelConfig;
+use super::engine::Engine;
 use super::Model;
+use crate::array::Array;
 use crate::error::Result;
 use crate::network::{self, parameter::check_finite};
 use crate::series::scale::Scaler;
@@ -17,16 +17,17 @@ impl Model {
     /// another model, or that aren't finite.
     pub fn restore(
         config: ModelConfig,
-        weights: Vec<(String, Tensor)>,
+        weights: Vec<(String, Array)>,
         int8: bool,
         (input, output): (Scaler, Scaler),
     ) -> Result<Self> {
-        let (device, layer_devices) = config.open_devices()?;
+        config.check()?;
+        let engine = Engine::new(&config)?;
         input.check(config.n_features)?;
         output.check(config.n_targets)?;
         input.check_numbers().and_then(|()| output.check_numbers())?;
         check_finite(&weights)?;
-        let built = network::build_of(&config.network(), weights, (device, &layer_devices))?;
-        Ok(Self { int8, ..Self::of_parts(config, device, built, (input, output)) })
+        let parameters = network::take(&config.network(), weights)?;
+        Ok(Self { config, parameters, input_scaler: input, output_scaler: output, engine, int8 })
     }
 }

@@ -1,17 +1,15 @@
 //! A task of forecasting: which windows, and what stands between the user's units and the network's.
 
-use tch::{Device, Tensor};
-
 use super::config::ModelConfig;
-use crate::error::Result;
 use crate::level::Level;
-use crate::memory;
 use crate::series::lens::{Lens, Place, WindowLayout};
-use crate::train::batch::tensor;
 
 /// Windows in one pass. libtorch's order of summation changes with the size of a batch; at one size, always, the forecast
 /// of a window is independent, to the bit, of the other windows of the batch. The kernel's order never changes.
 pub(super) const BATCH: usize = 32;
+
+/// Windows that are worth another thread.
+pub(super) const LEAST_ROWS: usize = 8;
 
 /// What stands between the user's units and the network's; `origin(i)` is series and row of forecast `i`.
 pub(super) struct ForecastTask<'a, F> {
@@ -36,50 +34,6 @@ impl<F: Fn(usize) -> (usize, usize)> ForecastTask<'_, F> {
         prepared.levels.clear();
         let place = Place { series, origin, channel: channel % n_channels };
         self.lens.input(place, &mut prepared.input, &mut prepared.levels);
-    }
-
-    /// Forecasts some channels by `outputs_of(inputs, rows)`, where the first `rows` of the inputs count. `forecasts` begin with
-    /// those of the first channel.
-    pub(super) fn in_batches(
-        &self,
-        channels: std::ops::Range<usize>,
-        forecasts: &mut [f64],
-        mut outputs_of: impl FnMut(&Tensor, usize) -> Result<Tensor>,
-    ) -> Result<()> {
-        let mut done = 0;
-        self.for_each_batch(channels, |inputs, prepared| {
-            let outputs = outputs_of(inputs, prepared.len())?.f_reshape([-1])?;
-            let outputs: Vec<f32> = outputs.f_to_device(Device::Cpu)?.try_into()?;
-            for (output, prepared) in outputs.chunks_exact(outputs.len() / BATCH).zip(prepared) {
-                self.finish(output, prepared, (done, &mut *forecasts));
-                done += 1;
-            }
-            Ok(())
-        })
-    }
-
-    /// Calls `work(inputs, prepared)` with inputs `(BATCH, rows, n_features)`, always as many, of which the prepared ones count.
-    pub(super) fn for_each_batch(
-        &self,
-        channels: std::ops::Range<usize>,
-        mut work: impl FnMut(&Tensor, &[Prepared]) -> Result<()>,
-    ) -> Result<()> {
-        let mut prepared = vec![Prepared::default(); BATCH];
-        let shape = [BATCH, self.lens.layout.n_rows(), self.lens.layout.width()];
-        // as they are prepared, together, and as a tensor
-        let len = shape.iter().fold(3_usize, |len, &size| len.saturating_mul(size));
-        memory::check::<f32>(len, || format!("forecasts with window_size={}", self.config.window_size))?;
-        for start in channels.clone().step_by(BATCH) {
-            let rows = BATCH.min(channels.end - start);
-            for (row, prepared) in prepared[..rows].iter_mut().enumerate() {
-                self.prepare(start + row, prepared);
-            }
-            let filler = prepared[0].clone();
-            prepared[rows..].fill(filler);
-            let values: Vec<f32> = prepared.iter().flat_map(|prepared| &prepared.input).copied().collect();
-            work(&tensor(&values, &shape, Device::Cpu)?, &prepared[..rows])?;
-        }
-        Ok(())
     }
 
     /// Brings an output back to the user's units and to its place among all forecasts.

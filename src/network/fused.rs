@@ -2,7 +2,7 @@
 
 use super::config::NetworkConfig;
 use super::fused_skip::{FusedSkip, SkipMemory};
-use super::parameter::{numbers_of, overwrite, Parameters};
+use super::parameter::Parameters;
 use crate::error::Result;
 use crate::kernel::aligned::Aligned;
 use crate::kernel::forward_only::ForwardMemory;
@@ -45,8 +45,7 @@ impl FusedNetwork {
     /// A network of this configuration with these weights.
     ///
     /// # Errors
-    /// [`crate::error::Error::Torch`] when a weight can't be read, [`crate::error::Error::Value`] when `LSTMFORECAST_SIMD` makes
-    /// no sense.
+    /// [`crate::error::Error::Value`] when `LSTMFORECAST_SIMD` makes no sense.
     pub fn new(config: &NetworkConfig, weights: &Parameters) -> Result<Self> {
         let set = InstructionSet::choose()?;
         let lstm = Lstm::new(config.lstm_shape(), set);
@@ -58,8 +57,8 @@ impl FusedNetwork {
         let names = weights.iter().map(|(name, _)| name.to_owned()).collect();
         let (tbptt, output_size) = (config.tbptt, config.output_size);
         let mut network = Self { lstm, head, skip, parameters, names, tbptt, integers: None, output_size, state_size };
-        let tensors = weights.iter().map(|(_, tensor)| numbers_of(tensor));
-        network.parameters = network.pack(&tensors.collect::<Result<Vec<_>>>()?);
+        let tensors: Vec<_> = weights.iter().map(|(_, array)| array.values().to_vec()).collect();
+        network.parameters = network.pack(&tensors);
         Ok(network)
     }
 
@@ -102,14 +101,10 @@ impl FusedNetwork {
     }
 
     /// Writes the weights back.
-    ///
-    /// # Errors
-    /// [`crate::error::Error::Torch`] when there is no memory for them.
-    pub fn store(&self, weights: &Parameters) -> Result<()> {
-        for ((_, tensor), values) in weights.iter().zip(self.unpack(&self.parameters)) {
-            overwrite(tensor, &values)?;
+    pub fn store(&self, weights: &mut Parameters) {
+        for ((_, array), values) in weights.iter_mut().zip(self.unpack(&self.parameters)) {
+            array.values_mut().copy_from_slice(&values);
         }
-        Ok(())
     }
 
     /// Parameters, or a gradient in their order, as PyTorch's tensors: those of the LSTM, then weight and bias of each linear

@@ -1,14 +1,13 @@
-//! Named weights: created once, shared by the layers that use them and the list that saves and trains them.
+//! Named weights: drawn once or taken as given, and kept as arrays.
 
-use tch::{Device, Kind, Tensor};
-
+use crate::array::Array;
 use crate::error::{Error, Result};
 use crate::rng::Rng;
 
 /// A network's weights under PyTorch's names, in PyTorch's order.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Parameters {
-    named: Vec<(String, Tensor)>,
+    named: Vec<(String, Array)>,
 }
 
 /// Whether a parameter is one of the linear skip connection past the LSTM.
@@ -22,65 +21,52 @@ pub fn is_of_lstm(name: &str) -> bool {
 }
 
 impl Parameters {
-    /// Names and tensors.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &Tensor)> {
-        self.named.iter().map(|(name, tensor)| (name.as_str(), tensor))
+    /// Names and arrays.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Array)> {
+        self.named.iter().map(|(name, array)| (name.as_str(), array))
     }
 
-    /// The tensors alone.
-    pub fn tensors(&self) -> Vec<Tensor> {
-        self.named.iter().map(|(_, tensor)| tensor.shallow_clone()).collect()
+    /// Names and arrays, to be written to.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = (&str, &mut Array)> {
+        self.named.iter_mut().map(|(name, array)| (name.as_str(), array))
     }
 
-    /// Copies of all values, for [`Parameters::restore`].
-    pub fn snapshot(&self) -> Vec<Tensor> {
-        self.named.iter().map(|(_, tensor)| tensor.detach().copy()).collect()
+    /// The numbers of each.
+    pub fn slices_mut(&mut self) -> Vec<&mut [f32]> {
+        self.iter_mut().map(|(_, array)| array.values_mut()).collect()
     }
 
-    /// Copies of another kind of number.
-    ///
-    /// # Errors
-    /// [`Error::Torch`] when there is no memory for them.
-    pub fn to_kind(&self, kind: Kind) -> Result<Self> {
-        let copy = |(name, tensor): &(String, Tensor)| Ok((name.clone(), tensor.f_detach()?.f_to_kind(kind)?));
-        Ok(Self { named: self.named.iter().map(copy).collect::<Result<_>>()? })
+    /// The array of a name.
+    pub fn get(&self, wanted: &str) -> Option<&Array> {
+        self.iter().find(|(name, _)| *name == wanted).map(|(_, array)| array)
     }
 
-    /// Puts the values of a snapshot back.
-    pub fn restore(&self, snapshot: &[Tensor]) {
-        tch::no_grad(|| {
-            for ((_, tensor), saved) in self.named.iter().zip(snapshot) {
-                tensor.shallow_clone().copy_(saved);
-            }
-        });
+    /// The array of a name, to be written to.
+    pub fn get_mut(&mut self, wanted: &str) -> Option<&mut Array> {
+        self.iter_mut().find(|(name, _)| *name == wanted).map(|(_, array)| array)
     }
 
     /// Replaces all values by those of the same names; nothing changes unless all fit.
     ///
     /// # Errors
     /// [`Error::Value`] that names missing, unexpected or wrongly shaped ones.
-    pub fn load(&self, values: &[(String, Tensor)]) -> Result<()> {
-        let find = |name: &str| values.iter().find(|(n, _)| n == name).map(|(_, tensor)| tensor);
+    pub fn load(&mut self, values: &[(String, Array)]) -> Result<()> {
+        let find = |name: &str| values.iter().find(|(n, _)| n == name).map(|(_, array)| array);
         let missing: Vec<_> = self.iter().map(|(name, _)| name).filter(|name| find(name).is_none()).collect();
         let unexpected: Vec<_> =
             values.iter().map(|(name, _)| name.as_str()).filter(|name| self.iter().all(|(n, _)| n != *name)).collect();
         if !missing.is_empty() || !unexpected.is_empty() {
             return Err(Error::Value(unfit(&list(&missing), &list(&unexpected))));
         }
-        let ordered: Vec<&Tensor> = self.iter().filter_map(|(name, _)| find(name)).collect();
-        for ((name, tensor), value) in self.iter().zip(&ordered) {
-            if tensor.size() != value.size() {
-                return Err(Error::shape(
-                    format!("{name} of shape {:?}", tensor.size()),
-                    format!("{:?}", value.size()),
-                ));
+        let ordered: Vec<&Array> = self.iter().filter_map(|(name, _)| find(name)).collect();
+        for ((name, array), value) in self.iter().zip(&ordered) {
+            if array.shape() != value.shape() {
+                return Err(misshapen(name, array.shape(), value));
             }
         }
-        tch::no_grad(|| {
-            for ((_, tensor), value) in self.iter().zip(ordered) {
-                tensor.shallow_clone().copy_(value);
-            }
-        });
+        for ((_, array), value) in self.iter_mut().zip(ordered) {
+            array.values_mut().copy_from_slice(value.values());
+        }
         Ok(())
     }
 }
@@ -100,65 +86,34 @@ fn list(names: &[&str]) -> String {
 #[derive(Debug)]
 pub struct Initializer {
     source: Source,
-    /// Where each layer of the LSTM lies, if not where all else does.
-    layer_devices: Vec<Device>,
     parameters: Parameters,
 }
 
 #[derive(Debug)]
 enum Source {
-    Drawn(Box<Rng>, Device),
-    Given(Vec<(String, Tensor)>, Device),
-    Shared(Vec<(String, Tensor)>),
+    Drawn(Box<Rng>),
+    Given(Vec<(String, Array)>),
     Counted(usize),
 }
 
 impl Initializer {
     /// Starts with no parameters.
-    pub fn new(rng: Rng, device: Device) -> Self {
-        Self {
-            source: Source::Drawn(Box::new(rng), device),
-            layer_devices: Vec::new(),
-            parameters: Parameters::default(),
-        }
+    pub fn new(rng: Rng) -> Self {
+        Self::of(Source::Drawn(Box::new(rng)))
     }
 
-    /// Draws the same numbers for layers of the LSTM on devices of their own.
-    pub fn with_layers_on(self, layer_devices: &[Device]) -> Self {
-        Self { layer_devices: layer_devices.to_vec(), ..self }
+    /// Draws nothing: its arrays are these, which must have the names and shapes that the layers ask for.
+    pub fn of_weights(weights: Vec<(String, Array)>) -> Self {
+        Self::of(Source::Given(weights))
     }
 
-    /// Makes what belongs to a layer of the LSTM, on its device.
-    pub fn on_layer<T>(&mut self, layer: usize, make: impl FnOnce(&mut Self) -> T) -> T {
-        let device = self.layer_devices.get(layer).copied();
-        let before = device.and_then(|device| self.go_to(device));
-        let result = make(self);
-        before.and_then(|device| self.go_to(device));
-        result
-    }
-
-    /// The device on which tensors were drawn so far.
-    fn go_to(&mut self, device: Device) -> Option<Device> {
-        match &mut self.source {
-            Source::Drawn(_, present) | Source::Given(_, present) => Some(std::mem::replace(present, device)),
-            Source::Shared(_) | Source::Counted(_) => None,
-        }
-    }
-
-    /// Draws nothing: its tensors are others' memory, with gradients of their own.
-    pub fn sharing(weights: &Parameters) -> Self {
-        let shared = weights.iter().map(|(name, tensor)| (name.to_owned(), tensor.detach())).collect();
-        Self { source: Source::Shared(shared), layer_devices: Vec::new(), parameters: Parameters::default() }
-    }
-
-    /// Draws nothing: its tensors are these, which must have the names and shapes that the layers ask for.
-    pub fn of_weights(weights: Vec<(String, Tensor)>, device: Device) -> Self {
-        Self { source: Source::Given(weights, device), layer_devices: Vec::new(), parameters: Parameters::default() }
-    }
-
-    /// Makes no tensors, and counts the numbers that they would hold.
+    /// Makes no arrays, and counts the numbers that they would hold.
     pub fn counting() -> Self {
-        Self { source: Source::Counted(0), layer_devices: Vec::new(), parameters: Parameters::default() }
+        Self::of(Source::Counted(0))
+    }
+
+    fn of(source: Source) -> Self {
+        Self { source, parameters: Parameters::default() }
     }
 
     /// The numbers that were counted.
@@ -170,52 +125,47 @@ impl Initializer {
         }
     }
 
-    /// A trainable tensor, uniform in `[-bound, bound)`.
+    /// A parameter, uniform in `[-bound, bound)`.
     ///
     /// # Errors
-    /// [`Error::Torch`] when there is no memory for it.
-    pub fn uniform(&mut self, name: &str, shape: &[usize], bound: f64) -> Result<Tensor> {
+    /// [`Error::Value`] or [`Error::Shape`] where a given one is missing or has another shape.
+    pub fn uniform(&mut self, name: &str, shape: &[usize], bound: f64) -> Result<()> {
         self.add(name, shape, |rng, n| rng.uniform(n, bound))
     }
 
-    /// A trainable tensor of zeros.
+    /// A parameter of zeros.
     ///
     /// # Errors
-    /// [`Error::Torch`] when there is no memory for it.
-    pub fn zeros(&mut self, name: &str, shape: &[usize]) -> Result<Tensor> {
+    /// As [`Initializer::uniform`].
+    pub fn zeros(&mut self, name: &str, shape: &[usize]) -> Result<()> {
         self.add(name, shape, |_, n| vec![0.0; n])
     }
 
-    /// A trainable tensor of ones.
+    /// A parameter of ones.
     ///
     /// # Errors
-    /// [`Error::Torch`] when there is no memory for it.
-    pub fn ones(&mut self, name: &str, shape: &[usize]) -> Result<Tensor> {
+    /// As [`Initializer::uniform`].
+    pub fn ones(&mut self, name: &str, shape: &[usize]) -> Result<()> {
         self.add(name, shape, |_, n| vec![1.0; n])
     }
 
-    fn add(&mut self, name: &str, shape: &[usize], draw: impl FnOnce(&mut Rng, usize) -> Vec<f32>) -> Result<Tensor> {
-        let tensor = match &mut self.source {
-            Source::Drawn(rng, device) => {
-                let values = draw(rng, count_numbers(shape)?);
-                Tensor::f_from_slice(&values)?.f_reshape(dimensions(shape))?.f_to_device(*device)?
-            }
-            Source::Given(weights, device) => {
+    fn add(&mut self, name: &str, shape: &[usize], draw: impl FnOnce(&mut Rng, usize) -> Vec<f32>) -> Result<()> {
+        let array = match &mut self.source {
+            Source::Drawn(rng) => Array::new(shape, draw(rng, count_numbers(shape)?))?,
+            Source::Given(weights) => {
                 let given = take(weights, name)?;
-                if given.size() != dimensions(shape) {
-                    return Err(Error::shape(format!("{name} of shape {shape:?}"), format!("{:?}", given.size())));
+                if given.shape() != shape {
+                    return Err(misshapen(name, shape, &given));
                 }
-                given.f_to_device(*device)?
+                given
             }
-            Source::Shared(weights) => take(weights, name)?,
             Source::Counted(count) => {
                 *count = add_numbers(*count, count_numbers(shape)?)?;
-                return Ok(Tensor::new());
+                return Ok(());
             }
         };
-        let tensor = tensor.set_requires_grad(true);
-        self.parameters.named.push((name.to_owned(), tensor.shallow_clone()));
-        Ok(tensor)
+        self.parameters.named.push((name.to_owned(), array));
+        Ok(())
     }
 
     /// All parameters in the order in which they were drawn.
@@ -224,7 +174,7 @@ impl Initializer {
     /// [`Error::Value`] that names given weights which no layer has asked for.
     pub fn finish(self) -> Result<Parameters> {
         match &self.source {
-            Source::Given(left, _) if !left.is_empty() => {
+            Source::Given(left) if !left.is_empty() => {
                 let names: Vec<_> = left.iter().map(|(name, _)| name.as_str()).collect();
                 Err(Error::Value(unfit("none", &list(&names))))
             }
@@ -233,9 +183,13 @@ impl Initializer {
     }
 }
 
-fn take(weights: &mut Vec<(String, Tensor)>, name: &str) -> Result<Tensor> {
+fn take(weights: &mut Vec<(String, Array)>, name: &str) -> Result<Array> {
     let found = weights.iter().position(|(known, _)| known == name);
     found.map(|at| weights.swap_remove(at).1).ok_or_else(|| Error::Value(unfit(name, "none")))
+}
+
+fn misshapen(name: &str, shape: &[usize], got: &Array) -> Error {
+    Error::shape(format!("{name} of shape {shape:?}"), format!("{:?}", got.shape()))
 }
 
 fn unfit(missing: &str, unexpected: &str) -> String {
@@ -246,19 +200,17 @@ fn unfit(missing: &str, unexpected: &str) -> String {
 ///
 /// # Errors
 /// [`Error::Value`] that names the first weight with one that isn't.
-pub fn check_finite(weights: &[(String, Tensor)]) -> Result<()> {
-    for (name, tensor) in weights {
-        if !numbers_of(tensor)?.iter().all(|number| number.is_finite()) {
-            return Err(Error::Value(format!("expected finite weights, got NaN or infinite numbers in {name}")));
-        }
+pub fn check_finite(weights: &[(String, Array)]) -> Result<()> {
+    match weights.iter().find(|(_, array)| !array.values().iter().all(|number| number.is_finite())) {
+        Some((name, _)) => Err(Error::Value(format!("expected finite weights, got NaN or infinite numbers in {name}"))),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// More numbers than this no address space has room for.
 const MOST_NUMBERS: usize = isize::MAX.cast_unsigned() / size_of::<f32>();
 
-/// The numbers in a tensor of this shape.
+/// The numbers in an array of this shape.
 ///
 /// # Errors
 /// [`Error::Value`] when no memory could hold them.
@@ -286,28 +238,4 @@ fn too_many() -> Error {
     Error::Value(format!(
         "expected a network of at most {MOST_NUMBERS} numbers, got sizes that need more: choose smaller sizes"
     ))
-}
-
-/// The numbers of a tensor, row after row.
-///
-/// # Errors
-/// [`Error::Torch`] when it can't be read.
-pub fn numbers_of(tensor: &Tensor) -> Result<Vec<f32>> {
-    Ok(Vec::try_from(tensor.f_detach()?.f_flatten(0, -1)?)?)
-}
-
-/// Writes as many numbers into a tensor, past automatic differentiation.
-///
-/// # Errors
-/// [`Error::Torch`] when they are of another number.
-pub fn overwrite(tensor: &Tensor, values: &[f32]) -> Result<()> {
-    let values = Tensor::f_from_slice(values)?.f_reshape(tensor.size())?;
-    tch::no_grad(|| tensor.shallow_clone().f_copy_(&values))?;
-    Ok(())
-}
-
-/// A shape as libtorch takes it.
-#[allow(clippy::cast_possible_wrap)]
-pub fn dimensions(shape: &[usize]) -> Vec<i64> {
-    shape.iter().map(|&size| size as i64).collect()
 }

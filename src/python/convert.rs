@@ -9,11 +9,10 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use safetensors::Dtype;
 use serde::de::DeserializeOwned;
-use tch::Tensor;
 
 use super::door::exception;
+use crate::array::Array;
 use crate::error::Error;
-use crate::network::parameter::dimensions;
 use crate::store::StoredTensor;
 
 /// The numbers of an array whose last dimensions are joined to rows, and the length of a row; as [`contiguous`].
@@ -62,20 +61,19 @@ pub(super) fn config<T: DeserializeOwned>(options: &Bound<'_, PyAny>) -> PyResul
 }
 
 /// A weight as a float32 array.
-pub(super) fn weight<'py>(py: Python<'py>, tensor: &Tensor) -> PyResult<Bound<'py, PyArrayDyn<f32>>> {
-    let shape: Vec<usize> = tensor.size().iter().map(|&size| usize::try_from(size).unwrap_or(0)).collect();
-    let flat = tensor.detach().to_device(tch::Device::Cpu).reshape([-1]);
-    let values: Vec<f32> = flat.try_into().map_err(|error: tch::TchError| exception(error.into()))?;
-    values.into_pyarray(py).reshape(shape)
+pub(super) fn weight<'py>(py: Python<'py>, array: &Array) -> PyResult<Bound<'py, PyArrayDyn<f32>>> {
+    array.values().to_vec().into_pyarray(py).reshape(array.shape())
+}
+
+/// A float32 array as a weight.
+pub(super) fn read_weight(value: &Bound<'_, PyAny>) -> PyResult<Array> {
+    let array: PyReadonlyArrayDyn<f32> = value.extract()?;
+    Array::new(array.shape(), values(&array)).map_err(exception)
 }
 
 /// Weights by name.
-pub(super) fn weights(parameters: &Bound<'_, PyDict>) -> PyResult<Vec<(String, Tensor)>> {
-    let each = parameters.iter().map(|(name, value)| {
-        let array: PyReadonlyArrayDyn<f32> = value.extract()?;
-        Ok((name.extract()?, Tensor::from_slice(&values(&array)).reshape(dimensions(array.shape()))))
-    });
-    each.collect()
+pub(super) fn weights(parameters: &Bound<'_, PyDict>) -> PyResult<Vec<(String, Array)>> {
+    parameters.iter().map(|(name, value)| Ok((name.extract()?, read_weight(&value)?))).collect()
 }
 
 /// Arrays of float32, float64, int64, int8 or uint16 as they lie in a file; the last are bfloat16, which NumPy doesn't know.

@@ -60,7 +60,7 @@ impl PyModel {
         let reducer = processes.as_ref().map(PyReducer::new).transpose()?;
         let mut observer = PyObserver::new(on_epoch);
         let outcome = self.with(py, |model| {
-            options.training.processes = reducer.map(|reducer| Processes::new(Arc::new(reducer), model.device()));
+            options.training.processes = reducer.map(|reducer| Processes::new(Arc::new(reducer)));
             fit(model, &options, &mut observer)
         })?;
         report(py, outcome, observer.error)
@@ -270,7 +270,7 @@ impl PyModel {
 
 fn read_config(py: Python<'_>, config: &Bound<'_, PyAny>) -> PyResult<ModelConfig> {
     let config: ModelConfig = convert::config(config)?;
-    if config.devices().any(|device| device.starts_with("cuda")) {
+    if cfg!(feature = "torch") && config.devices().any(|device| device.starts_with("cuda")) {
         // Python's torch brings the part of libtorch that finds GPUs
         py.import("torch")?;
     }

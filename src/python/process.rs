@@ -12,7 +12,8 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{IntoPyDict, PyTuple};
 
-use crate::train::threads;
+#[cfg(feature = "torch")]
+use crate::torch::threads;
 
 /// How long a fork and the end of the program wait for calls that compute: a training pauses or ends within a batch, most
 /// forecasts are over sooner.
@@ -64,6 +65,7 @@ pub(super) fn after_fork() {
     N_FORKING.store(0, Ordering::SeqCst);
     // the calls stayed in the parent with their threads
     N_COMPUTING.store(0, Ordering::SeqCst);
+    #[cfg(feature = "torch")]
     threads::after_fork();
 }
 

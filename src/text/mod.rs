@@ -14,8 +14,8 @@ pub mod vocabulary;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use tch::Tensor;
 
+use crate::array::Array;
 use crate::error::{check_positive, Error, Result};
 use crate::kernel::isa::InstructionSet;
 use crate::kernel::pool;
@@ -98,7 +98,7 @@ impl CharModel {
     ///
     /// # Errors
     /// [`Error::Value`] or [`Error::Shape`] for weights of another model, or that aren't finite.
-    pub fn restore(config: CharConfig, weights: Vec<(String, Tensor)>) -> Result<Self> {
+    pub fn restore(config: CharConfig, weights: Vec<(String, Array)>) -> Result<Self> {
         let vocabulary = config.vocabulary()?;
         check_finite(&weights)?;
         let parameters = config.network.take(vocabulary.len(), weights)?;
@@ -124,7 +124,7 @@ impl CharModel {
     ///
     /// # Errors
     /// As [`Parameters::load`].
-    pub fn load_parameters(&mut self, values: &[(String, Tensor)]) -> Result<()> {
+    pub fn load_parameters(&mut self, values: &[(String, Array)]) -> Result<()> {
         self.weights = None;
         self.parameters.load(values)
     }
@@ -168,7 +168,7 @@ impl CharModel {
         // a step's samples are those that stand next to each other
         let in_order = TrainConfig { shuffle: false, ..training.clone() };
         let outcome = fit_with_checkpoints(&mut learner, &in_order, observer, checkpoints);
-        network.store(&self.parameters)?;
+        network.store(&mut self.parameters);
         outcome
     }
 
@@ -181,7 +181,7 @@ impl CharModel {
         for text in texts {
             data.add(text.as_bytes());
         }
-        add_weights(&mut weights, &self.parameters)?;
+        add_weights(&mut weights, &self.parameters);
         fingerprint.extend([
             ("instruction set".to_owned(), format!("{:?}", InstructionSet::choose()?)),
             ("text".to_owned(), format!("with the digest {data}")),
@@ -200,7 +200,7 @@ impl CharModel {
         texts: &[&str],
         (sequence_length, batch_size): (usize, usize),
         step: usize,
-    ) -> Result<(f64, Vec<(String, Tensor)>)> {
+    ) -> Result<(f64, Vec<(String, Array)>)> {
         check_positive([("sequence_length", sequence_length), ("batch_size", batch_size)])?;
         let network = self.network()?;
         let streams = Streams::for_training(&self.encode(texts, Unknown::Error)?, sequence_length, batch_size);
@@ -211,9 +211,7 @@ impl CharModel {
         let losses = (0..=step).map(|step| gradient.compute(&network, &streams, step, None));
         let loss = losses.last().unwrap_or_default();
         let each = self.parameters.iter().zip(network.unpack(gradient.sum(&network).0));
-        let named = each.map(|((name, tensor), values)| {
-            Ok((name.to_owned(), Tensor::f_from_slice(&values)?.f_reshape(tensor.size())?))
-        });
+        let named = each.map(|((name, array), values)| Ok((name.to_owned(), Array::new(array.shape(), values)?)));
         Ok((loss, named.collect::<Result<_>>()?))
     }
 

@@ -1,8 +1,8 @@
 //! The network over symbols on our own kernel: a vector for each symbol, LSTM layers, a linear head for the next symbol.
 
 use serde::{Deserialize, Serialize};
-use tch::{Device, Tensor};
 
+use crate::array::Array;
 use crate::error::{check_sizes, Error, Result};
 use crate::kernel::aligned::Aligned;
 use crate::kernel::isa::InstructionSet;
@@ -12,7 +12,7 @@ use crate::kernel::lstm::Lstm;
 use crate::kernel::shape::LstmShape;
 use crate::memory;
 use crate::network::fused::{numbered, owners};
-use crate::network::parameter::{add_numbers, multiply_numbers, numbers_of, overwrite, Initializer};
+use crate::network::parameter::{add_numbers, multiply_numbers, Initializer};
 use crate::network::{Parameters, COPIES};
 use crate::rng::{Purpose, Rng};
 
@@ -61,10 +61,10 @@ impl CharNetworkConfig {
     /// and `fc.bias`. All but the vectors, which are uniform with a standard deviation of 1, as PyTorch does.
     ///
     /// # Errors
-    /// [`Error::Value`] for sizes that make no sense, [`Error::Torch`] when there is no memory for them.
+    /// [`Error::Value`] for sizes that make no sense, [`Error::Memory`] when there is no memory for them.
     pub fn draw(&self, n_symbols: usize) -> Result<Parameters> {
         self.check_memory(n_symbols, COPIES)?;
-        let init = Initializer::new(Rng::new(self.seed, Purpose::Weights), Device::Cpu);
+        let init = Initializer::new(Rng::new(self.seed, Purpose::Weights));
         self.assemble(n_symbols, init)?.finish()
     }
 
@@ -72,9 +72,9 @@ impl CharNetworkConfig {
     ///
     /// # Errors
     /// [`Error::Value`] for other names, [`Error::Shape`] for other shapes.
-    pub fn take(&self, n_symbols: usize, weights: Vec<(String, Tensor)>) -> Result<Parameters> {
+    pub fn take(&self, n_symbols: usize, weights: Vec<(String, Array)>) -> Result<Parameters> {
         self.check()?;
-        self.assemble(n_symbols, Initializer::of_weights(weights, Device::Cpu))?.finish()
+        self.assemble(n_symbols, Initializer::of_weights(weights))?.finish()
     }
 
     /// Whether there is memory for so many copies of the weights.
@@ -104,7 +104,7 @@ impl CharNetworkConfig {
 
     fn assemble(&self, n_symbols: usize, mut init: Initializer) -> Result<Initializer> {
         let (gates, hidden, bound) = (4 * self.hidden_size, self.hidden_size, 1.0 / (self.hidden_size as f64).sqrt());
-        let mut draw = |name: &str, shape: &[usize], bound| init.uniform(name, shape, bound).map(drop);
+        let mut draw = |name: &str, shape: &[usize], bound| init.uniform(name, shape, bound);
         draw("embedding.weight", &[n_symbols, self.embedding_size], 3f64.sqrt())?;
         for layer in 0..self.num_layers {
             let inputs = if layer == 0 { self.embedding_size } else { hidden };
@@ -139,7 +139,7 @@ impl CharNetwork {
     /// A network over `n_symbols` symbols with these weights.
     ///
     /// # Errors
-    /// [`Error::Torch`] when a weight can't be read, [`Error::Value`] when `LSTMFORECAST_SIMD` makes no sense.
+    /// [`Error::Value`] when `LSTMFORECAST_SIMD` makes no sense.
     pub fn new(config: CharNetworkConfig, n_symbols: usize, weights: &Parameters) -> Result<Self> {
         let set = InstructionSet::choose()?;
         let lstm = Lstm::new(config.lstm_shape(), set);
@@ -148,8 +148,8 @@ impl CharNetwork {
         let parameters = Aligned::zeros(lstm.n_parameters() + head.n_parameters() + vectors.n_parameters());
         let names = weights.iter().map(|(name, _)| name.to_owned()).collect();
         let mut network = Self { lstm, head, parameters, names, config, n_symbols, vectors };
-        let tensors = weights.iter().map(|(_, tensor)| numbers_of(tensor));
-        network.parameters = network.pack(&tensors.collect::<Result<Vec<_>>>()?);
+        let tensors: Vec<_> = weights.iter().map(|(_, array)| array.values().to_vec()).collect();
+        network.parameters = network.pack(&tensors);
         Ok(network)
     }
 
@@ -216,14 +216,10 @@ impl CharNetwork {
     }
 
     /// Writes the weights back.
-    ///
-    /// # Errors
-    /// [`Error::Torch`] when there is no memory for them.
-    pub fn store(&self, weights: &Parameters) -> Result<()> {
-        for ((_, tensor), values) in weights.iter().zip(self.unpack(&self.parameters)) {
-            overwrite(tensor, &values)?;
+    pub fn store(&self, weights: &mut Parameters) {
+        for ((_, array), values) in weights.iter_mut().zip(self.unpack(&self.parameters)) {
+            array.values_mut().copy_from_slice(&values);
         }
-        Ok(())
     }
 
     /// Calls `copy(0 for vectors, 1 for the head's weight or 2 for its bias, place in PyTorch's tensor, place among the

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use safetensors::tensor::Dtype;
-use tch::Tensor;
 
 use super::config::CheckpointConfig;
 use super::fingerprint::Fingerprint;
@@ -14,7 +13,6 @@ use super::learner::{Learner, Part};
 use super::processes::Processes;
 use super::progress::Progress;
 use crate::error::{Error, Result};
-use crate::network::parameter::{numbers_of, overwrite};
 use crate::store::{self, Contents, Digest, StoredTensor, CHECKSUM_KEY};
 
 /// The checkpoints of one training.
@@ -94,7 +92,9 @@ impl Checkpoints {
                 Part::Numbers(numbers) if is_finite && numbers.len() == values.len() => {
                     numbers.copy_from_slice(&values);
                 }
-                Part::Tensor(tensor) if is_finite && tensor.numel() == values.len() => overwrite(&tensor, &values)?,
+                Part::Elsewhere(mut numbers) if is_finite && numbers.count() == values.len() => {
+                    numbers.write(&values)?;
+                }
                 Part::Pace(pace) if values.len() == 2 && values[0].to_bits().cast_signed() >= 0 => {
                     (pace.n_steps, pace.frozen) = (values[0].to_bits().cast_signed(), values[1] != 0.0);
                 }
@@ -137,7 +137,7 @@ impl Checkpoints {
         for (name, part) in learner.parts() {
             let values = match part {
                 Part::Numbers(numbers) => numbers.to_vec(),
-                Part::Tensor(tensor) => numbers_of(&tensor)?,
+                Part::Elsewhere(numbers) => numbers.read()?,
                 // a count as bits, as a single is exact up to 2^24 only
                 Part::Pace(pace) => {
                     vec![f32::from_bits(pace.n_steps.cast_unsigned()), f32::from(u8::from(pace.frozen))]
@@ -172,12 +172,12 @@ pub(super) fn share(processes: &Processes, learner: &mut dyn Learner, progress: 
     }
     for (_, part) in learner.parts() {
         match part {
-            Part::Numbers(numbers) => {
-                let shared = Tensor::f_from_slice(numbers)?;
-                processes.align(&[shared.shallow_clone()])?;
-                numbers.copy_from_slice(&numbers_of(&shared)?);
+            Part::Numbers(numbers) => processes.align(&mut [numbers])?,
+            Part::Elsewhere(mut numbers) => {
+                let mut shared = numbers.read()?;
+                processes.align(&mut [&mut shared])?;
+                numbers.write(&shared)?;
             }
-            Part::Tensor(tensor) => processes.align(&[tensor])?,
             Part::Pace(pace) => {
                 let shared = processes.of_first(&[f64::from(pace.n_steps), f64::from(u8::from(pace.frozen))])?;
                 #[allow(clippy::cast_possible_truncation)] // a count, as it was sent

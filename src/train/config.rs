@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::loss::Loss;
 use super::processes::{Processes, Share};
 use super::schedule::LrSchedule;
-use crate::error::{check_positive, Error, Result};
+use crate::error::{check_positive, needs_torch, Error, Result};
 
 /// How weight decay enters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -183,7 +183,7 @@ fn one() -> usize {
 
 impl TrainConfig {
     /// The rows of each batch, and of the held-out samples, that this process computes.
-    pub(super) fn share(&self) -> Share {
+    pub(crate) fn share(&self) -> Share {
         self.processes.as_ref().map_or(Share::WHOLE, Processes::share)
     }
 
@@ -191,8 +191,13 @@ impl TrainConfig {
     ///
     /// # Errors
     /// [`Error::Process`] when one is gone.
-    pub(super) fn sum(&self, number: f64) -> Result<f64> {
+    pub(crate) fn sum(&self, number: f64) -> Result<f64> {
         self.processes.as_ref().map_or(Ok(number), |processes| processes.sum(Vec::new(), number))
+    }
+
+    /// The same for one step, where there is nothing to learn.
+    pub(crate) fn once(&self) -> Self {
+        Self { max_epochs: 1, steps_per_epoch: Some(1), ..self.clone() }
     }
 
     /// Windows in one step.
@@ -207,6 +212,9 @@ impl TrainConfig {
     pub fn check(&self) -> Result<()> {
         self.loss.check()?;
         self.transfer.check()?;
+        if !cfg!(feature = "torch") && self.precision == Precision::Bfloat16 {
+            return Err(Error::Value(needs_torch("precision='bfloat16'")));
+        }
         let positive = [
             ("batch_size", self.batch_size),
             ("accumulate_grad_batches", self.accumulate_grad_batches),

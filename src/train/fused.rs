@@ -67,7 +67,7 @@ impl<'a> FusedLearner<'a> {
     fn descend(&mut self, learning_rate: f64, loss: f64) -> Result<Step> {
         let (set, n_workers) = (self.network.lstm.set(), self.gradient.n_workers());
         let (gradient, grad_norm) = self.gradient.sum(self.network);
-        let found = self.training.sum_over_processes(gradient, Vec::new, (loss, grad_norm), set)?;
+        let found = self.training.sum_over_processes(gradient, Vec::new(), (loss, grad_norm), set)?;
         let numbers = (&mut *self.network.parameters, &*gradient);
         Ok(self.training.descend(learning_rate, found, numbers, (set, n_workers)))
     }

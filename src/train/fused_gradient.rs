@@ -284,10 +284,8 @@ impl FusedWorker {
 
 #[cfg(test)]
 mod tests {
-    use tch::Device;
-
     use super::*;
-    use crate::network::{build, NetworkConfig};
+    use crate::network::{draw, NetworkConfig};
     use crate::rng::{DropoutMasks, Purpose, Rng};
     use crate::series::table::Table;
     use crate::series::Matrix;
@@ -310,7 +308,7 @@ mod tests {
 
     /// Loss and gradient of one batch, within so many bytes.
     fn gradient(bytes: usize, n_threads: usize) -> (f64, Vec<f32>) {
-        let network = FusedNetwork::new(&config(), &build(&config(), 0, Device::Cpu).unwrap().1).unwrap();
+        let network = FusedNetwork::new(&config(), &draw(&config(), 0).unwrap()).unwrap();
         let mut rng = Rng::new(0, Purpose::Shuffle);
         let (inputs, targets) = (rng.uniform(BATCH * STEPS * 2, 1.0), rng.uniform(BATCH * 3, 1.0));
         let table =
@@ -349,7 +347,7 @@ mod tests {
         let config = NetworkConfig { input_size: 1, hidden_size: 64, num_layers: 1, dropout: 0.0, ..config() };
         let network = |tbptt| {
             let config = NetworkConfig { tbptt, ..config.clone() };
-            FusedNetwork::new(&config, &build(&config, 0, Device::Cpu).unwrap().1).unwrap()
+            FusedNetwork::new(&config, &draw(&config, 0).unwrap()).unwrap()
         };
         let rows = |tbptt| {
             let needs = Needs { tbptt, ..Needs::default() };

@@ -1,7 +1,5 @@
 //! What the training loop asks of whatever learns.
 
-use tch::Tensor;
-
 use super::pace::Pace;
 use crate::error::Result;
 
@@ -64,11 +62,29 @@ impl Step {
 pub enum Part<'a> {
     /// Of ours.
     Numbers(&'a mut [f32]),
-    /// libtorch's, shared with the learner.
-    Tensor(Tensor),
+    /// In memory that only the learner reaches.
+    Elsewhere(Box<dyn Elsewhere + 'a>),
     /// Steps that a parameter has taken, and whether it is frozen.
     Pace(&'a mut Pace),
 }
 
+/// Numbers that lie on another device, or in another library's memory.
+pub trait Elsewhere: std::fmt::Debug {
+    /// How many they are.
+    fn count(&self) -> usize;
+
+    /// A copy of them.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Torch`] when they can't be read.
+    fn read(&self) -> Result<Vec<f32>>;
+
+    /// Replaces them by as many others.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Torch`] when they can't be written.
+    fn write(&mut self, values: &[f32]) -> Result<()>;
+}
+
 /// What a learner keeps of each parameter.
-pub(super) const PARTS: [&str; 4] = ["weights", "first_moment", "second_moment", "best_weights"];
+pub(crate) const PARTS: [&str; 4] = ["weights", "first_moment", "second_moment", "best_weights"];

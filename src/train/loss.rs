@@ -1,9 +1,7 @@
-//! Losses: one number for a batch, smaller is better; for tensors, and for slices with the gradient beside it.
+//! Losses: one number for a batch, smaller is better; for slices, with the gradient beside it.
 
 use serde::{Deserialize, Serialize};
-use tch::{Kind, Reduction, Tensor};
 
-use super::batch::Batch;
 use crate::distribution::Distribution;
 use crate::error::{Error, Result};
 use crate::level::Level;
@@ -56,47 +54,6 @@ impl Loss {
             Self::Distribution(distribution) => Some(distribution),
             _ => None,
         }
-    }
-
-    /// The loss of outputs `(batch, output_size)` against a batch.
-    ///
-    /// # Errors
-    /// [`Error::Torch`] when the shapes don't agree.
-    pub fn mean(&self, outputs: &Tensor, batch: &Batch) -> Result<Tensor> {
-        let of_each = if *self == Self::CrossEntropy {
-            Self::of_classes(outputs, &batch.targets)?
-        } else {
-            let missing = batch.targets.f_isnan()?;
-            let n_known = missing.f_logical_not()?.f_sum_dim_intlist(&[1i64][..], false, Kind::Float)?;
-            let known = batch.targets.f_nan_to_num(0.0, f64::INFINITY, f64::NEG_INFINITY)?;
-            let losses = self.of_numbers(outputs, &known, batch)?;
-            let losses = losses.f_masked_fill(&missing, 0.0)?.f_sum_dim_intlist(&[1i64][..], false, Kind::Float)?;
-            losses.f_div(&n_known.f_clamp_min(1.0)?)?
-        };
-        Ok(of_each.f_mul(&batch.weights)?.f_mean(Kind::Float)?)
-    }
-
-    fn of_numbers(&self, outputs: &Tensor, targets: &Tensor, batch: &Batch) -> Result<Tensor> {
-        Ok(match self {
-            Self::Mae => outputs.f_l1_loss(targets, Reduction::None)?,
-            Self::Huber => outputs.f_huber_loss(targets, Reduction::None, 1.0)?,
-            Self::Pinball(level) => {
-                // the derivative of relu is 0 at 0: an output that is right stays, as under the absolute error
-                let (too_low, too_high) = (targets.f_sub(outputs)?.f_relu()?, outputs.f_sub(targets)?.f_relu()?);
-                too_low.f_mul_scalar(*level)?.f_add(&too_high.f_mul_scalar(1.0 - level)?)?
-            }
-            Self::Distribution(distribution) => {
-                let (n, size) = (targets.size()[0], targets.size()[1]);
-                let (centers, scales) = batch.levels(size)?;
-                distribution.loss_of_tensors(&outputs.f_reshape([n, size, -1])?, targets, &centers, &scales)?
-            }
-            Self::Mse | Self::CrossEntropy => outputs.f_mse_loss(targets, Reduction::None)?,
-        })
-    }
-
-    fn of_classes(logits: &Tensor, classes: &Tensor) -> Result<Tensor> {
-        let classes = classes.f_squeeze_dim(1)?.f_to_kind(Kind::Int64)?;
-        Ok(logits.f_cross_entropy_loss(&classes, None::<&Tensor>, Reduction::None, -100, 0.0)?)
     }
 
     /// The part of a batch's mean loss that some of its rows make up, and the gradient of the mean with respect to their
@@ -253,4 +210,4 @@ fn narrow(x: f64) -> f32 {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

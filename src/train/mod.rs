@@ -1,19 +1,15 @@
 //! Training on one page: order, batches, steps, schedule, stopping, best weights. How to take a step is the learner's affair.
 
-pub mod batch;
 pub mod checkpoint;
 pub mod config;
 pub mod fingerprint;
 pub mod fused;
 pub mod fused_gradient;
 pub mod history;
-pub mod hybrid;
-pub mod hybrid_gradient;
 pub mod learner;
+pub mod line;
 pub mod loss;
-pub mod mixed_precision;
 pub mod observer;
-pub mod optimizer;
 pub mod pace;
 pub mod packed_optimizer;
 pub mod packed_training;
@@ -22,17 +18,14 @@ pub mod progress;
 pub mod sample_batch;
 pub mod schedule;
 pub mod stop;
-pub mod threads;
 pub mod together;
-pub mod torch;
 
 use std::time::Instant;
 
-pub use batch::Loader;
 pub use checkpoint::Checkpoints;
 pub use config::TrainConfig;
 pub use history::Epoch;
-pub use learner::{Learner, Part, Step};
+pub use learner::{Elsewhere, Learner, Part, Step};
 pub use observer::{Observer, Outcome, StopReason};
 
 use crate::error::{Error, Result};

@@ -31,11 +31,6 @@ impl Pace {
         }
     }
 
-    #[cfg(test)]
-    pub(super) fn plain() -> Self {
-        Self { name: String::new(), factor: 1.0, frozen: false, n_steps: 0 }
-    }
-
     /// Lets it move from now on if it is one of `names`.
     pub fn unfreeze(&mut self, names: &[String]) {
         self.frozen &= !names.contains(&self.name);

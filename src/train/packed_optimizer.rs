@@ -9,9 +9,9 @@ use crate::kernel::aligned::Aligned;
 use crate::kernel::isa::InstructionSet;
 use crate::kernel::{pool, AdamStep};
 
-pub(super) const BETA1: f64 = 0.9;
-pub(super) const BETA2: f64 = 0.999;
-pub(super) const EPSILON: f64 = 1e-8;
+pub(crate) const BETA1: f64 = 0.9;
+pub(crate) const BETA2: f64 = 0.999;
+pub(crate) const EPSILON: f64 = 1e-8;
 
 impl TrainConfig {
     /// The arithmetic of Adam for the kernel: step `n_steps`, counted from 1, after a gradient of norm `grad_norm`.
@@ -35,7 +35,7 @@ impl TrainConfig {
 }
 
 /// What a gradient of norm `norm` is multiplied by.
-pub(super) fn clip_factor(max_norm: f64, norm: f64) -> f64 {
+pub(crate) fn clip_factor(max_norm: f64, norm: f64) -> f64 {
     // PyTorch adds this, so that a norm just above the limit is divided by a little more
     (max_norm / (norm + 1e-6)).min(1.0)
 }

@@ -2,11 +2,10 @@
 
 use std::ops::Range;
 
-use tch::Tensor;
-
 use super::config::TrainConfig;
 use super::learner::{Part, Step};
 use super::packed_optimizer::PackedOptimizer;
+use super::processes::Summed;
 use crate::error::Result;
 use crate::kernel::aligned::Aligned;
 use crate::kernel::isa::InstructionSet;
@@ -59,12 +58,13 @@ impl<'a> PackedTraining<'a> {
     pub fn sum_over_processes(
         &self,
         gradient: &mut [f32],
-        others: impl FnOnce() -> Vec<Tensor>,
+        others: Vec<&mut [f32]>,
         (loss, grad_norm): (f64, f64),
         set: InstructionSet,
     ) -> Result<(f64, f64)> {
         let Some(processes) = &self.config.processes else { return Ok((loss, grad_norm)) };
-        let loss = processes.sum_slice(gradient, others(), loss)?;
+        let slices = std::iter::once(&mut *gradient).chain(others).map(Summed::Single).collect();
+        let loss = processes.sum(slices, loss)?;
         Ok((loss, set.sum_of_squares(gradient).sqrt()))
     }
 

@@ -5,21 +5,27 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
 
-use tch::{Device, Kind, Tensor};
-
 use crate::error::{Error, Result};
-use crate::network::parameter::dimensions;
 
-/// What adds up tensors over processes (`torch.distributed.all_reduce`).
+/// Numbers that are added up over processes.
+#[derive(Debug)]
+pub enum Summed<'a> {
+    /// In single precision.
+    Single(&'a mut [f32]),
+    /// In double precision.
+    Double(&'a mut [f64]),
+}
+
+/// What adds up numbers over processes (`torch.distributed.all_reduce`).
 pub trait Reducer: std::fmt::Debug + Send + Sync {
     /// Which process this is, of how many.
     fn share(&self) -> Share;
 
-    /// Replaces each tensor by its sum over all processes, in place: the same bits in each of them.
+    /// Replaces all numbers by their sums over all processes: the same bits in each of them.
     ///
     /// # Errors
     /// [`Error::Process`] when another process is gone or doesn't answer.
-    fn sum(&self, tensors: &[Tensor]) -> Result<()>;
+    fn sum(&self, numbers: &mut [Summed]) -> Result<()>;
 }
 
 /// One of several equal shares.
@@ -56,7 +62,6 @@ impl Share {
 #[derive(Debug, Clone)]
 pub struct Processes {
     reducer: Arc<dyn Reducer>,
-    pub(super) device: Device,
     pub(super) stop: Arc<Stop>,
 }
 
@@ -69,9 +74,9 @@ pub(super) struct Stop {
 }
 
 impl Processes {
-    /// Those that `reducer` adds over, with their networks on `device`.
-    pub fn new(reducer: Arc<dyn Reducer>, device: Device) -> Self {
-        Self { reducer, device, stop: Arc::default() }
+    /// Those that `reducer` adds over.
+    pub fn new(reducer: Arc<dyn Reducer>) -> Self {
+        Self { reducer, stop: Arc::default() }
     }
 
     /// The share of this one.
@@ -79,44 +84,31 @@ impl Processes {
         self.reducer.share()
     }
 
-    /// Adds up tensors in place, and a number. Whether a process was interrupted travels along.
+    /// Adds up slices in place, and a number. Whether a process was interrupted travels along.
     ///
     /// # Errors
     /// [`Error::Process`] when another process is gone.
-    pub fn sum(&self, mut tensors: Vec<Tensor>, number: f64) -> Result<f64> {
+    pub fn sum(&self, slices: Vec<Summed>, number: f64) -> Result<f64> {
         let asked = f64::from(u8::from(self.stop.asked.load(Ordering::Relaxed)));
-        let numbers = Tensor::f_from_slice(&[number, asked])?.f_to_device(self.device)?;
-        tensors.push(numbers.shallow_clone());
-        self.reducer.sum(&tensors)?;
-        self.stop.agreed.store(numbers.f_double_value(&[1])? > 0.0, Ordering::Relaxed);
-        Ok(numbers.f_double_value(&[0])?)
+        let mut numbers = [number, asked];
+        let mut all: Vec<Summed> = slices;
+        all.push(Summed::Double(&mut numbers));
+        self.reducer.sum(&mut all)?;
+        self.stop.agreed.store(numbers[1] > 0.0, Ordering::Relaxed);
+        Ok(numbers[0])
     }
 
-    /// [`Processes::sum`] of a slice in the processor's memory, which isn't copied.
-    ///
-    /// # Errors
-    /// As [`Processes::sum`].
-    pub fn sum_slice(&self, values: &mut [f32], mut others: Vec<Tensor>, number: f64) -> Result<f64> {
-        // SAFETY: the slice is borrowed until all processes have added, and no one keeps the tensor for longer.
-        others.insert(0, unsafe {
-            Tensor::from_blob(values.as_mut_ptr().cast(), &dimensions(&[values.len()]), &[1], Kind::Float, Device::Cpu)
-        });
-        self.sum(others, number)
-    }
-
-    /// Replaces the values of tensors by those of the first process; they stay as they are when that fails.
+    /// Replaces numbers by those of the first process; they stay as they are when that fails.
     ///
     /// # Errors
     /// [`Error::Process`] when another process is gone.
-    pub fn align(&self, tensors: &[Tensor]) -> Result<()> {
-        tch::no_grad(|| {
-            let is_first = self.share().rank == 0;
-            let copy = |tensor: &Tensor| if is_first { tensor.detach().copy() } else { tensor.zeros_like() };
-            let copies: Vec<Tensor> = tensors.iter().map(copy).collect();
-            self.sum(copies.iter().map(Tensor::shallow_clone).collect(), 0.0)?;
-            tensors.iter().zip(&copies).for_each(|(tensor, copy)| tensor.shallow_clone().copy_(copy));
-            Ok(())
-        })
+    pub fn align(&self, slices: &mut [&mut [f32]]) -> Result<()> {
+        let is_first = self.share().rank == 0;
+        let copy = |slice: &&mut [f32]| if is_first { slice.to_vec() } else { vec![0.0; slice.len()] };
+        let mut copies: Vec<Vec<f32>> = slices.iter().map(copy).collect();
+        self.sum(copies.iter_mut().map(|copy| Summed::Single(copy)).collect(), 0.0)?;
+        slices.iter_mut().zip(&copies).for_each(|(slice, copy)| slice.copy_from_slice(copy));
+        Ok(())
     }
 
     /// What the first process has for some numbers, of which all have as many.
@@ -124,9 +116,9 @@ impl Processes {
     /// # Errors
     /// [`Error::Process`] when another process is gone.
     pub fn of_first(&self, numbers: &[f64]) -> Result<Vec<f64>> {
-        let shared = Tensor::f_from_slice(numbers)?.f_to_device(self.device)?;
-        self.align(&[shared.shallow_clone()])?;
-        Ok(Vec::<f64>::try_from(shared)?)
+        let mut shared = if self.share().rank == 0 { numbers.to_vec() } else { vec![0.0; numbers.len()] };
+        self.sum(vec![Summed::Double(&mut shared)], 0.0)?;
+        Ok(shared)
     }
 
     /// A result that the first process alone has, and its failure, which all others get too.
@@ -147,10 +139,8 @@ impl Processes {
     /// # Errors
     /// [`Error::Value`], in all of them, when they haven't.
     pub fn check_samples(&self, n_train: usize, n_validation: usize) -> Result<()> {
-        let own = Tensor::f_from_slice(&[n_train as f64, n_validation as f64])?.f_to_device(self.device)?;
-        let first = own.copy();
-        self.align(&[first.shallow_clone()])?;
-        let differs = f64::from(u8::from(!own.f_equal(&first)?));
+        let own = [n_train as f64, n_validation as f64];
+        let differs = f64::from(u8::from(self.of_first(&own)? != own));
         if self.sum(Vec::new(), differs)? == 0.0 {
             return Ok(());
         }

@@ -26,7 +26,7 @@ pub struct SampleBatch<'a> {
 
 impl<'a> SampleBatch<'a> {
     /// The rows that thread `at` of `n_threads` computes of each `batch_size` of those computed here, where there are any.
-    pub(super) fn rows(
+    pub(crate) fn rows(
         &self,
         (at, n_threads): (usize, usize),
         batch_size: usize,
@@ -37,7 +37,7 @@ impl<'a> SampleBatch<'a> {
     }
 
     /// The batch of a step of this training, with its dropout.
-    pub(super) fn of_step(training: &PackedTraining<'a>, samples: &'a dyn Samples, indices: &'a [usize]) -> Self {
+    pub(crate) fn of_step(training: &PackedTraining<'a>, samples: &'a dyn Samples, indices: &'a [usize]) -> Self {
         let TrainConfig { loss, .. } = training.config;
         Self { samples, indices, share: training.config.share(), loss, masks: training.masks() }
     }

@@ -3,11 +3,9 @@
 use std::ops::ControlFlow;
 use std::sync::atomic::Ordering;
 
-use tch::Tensor;
-
 use super::history::Epoch;
 use super::observer::{Observer, Outcome, StopReason};
-use super::processes::Processes;
+use super::processes::{Processes, Summed};
 use crate::error::{Error, Result};
 
 /// Watches for all processes: they stop together, after the same batch or epoch.
@@ -29,21 +27,18 @@ impl<'a> Together<'a> {
     fn agree(&mut self, ends: bool) -> Result<bool> {
         let unfrozen = if ends { Vec::new() } else { self.observer.unfrozen() };
         let marks = self.names.iter().map(|name| f64::from(u8::from(unfrozen.iter().any(|other| other == name))));
-        let marks = Tensor::f_from_slice(&marks.collect::<Vec<f64>>())?.f_to_device(self.processes.device)?;
-        let ends = self.processes.sum(vec![marks.shallow_clone()], f64::from(u8::from(ends)))?;
-        let marks = Vec::<f64>::try_from(marks)?;
+        let mut marks: Vec<f64> = marks.collect();
+        let ends = self.processes.sum(vec![Summed::Double(&mut marks)], f64::from(u8::from(ends)))?;
         let named = self.names.iter().zip(marks).filter(|(_, mark)| *mark > 0.0);
         self.unfrozen = named.map(|(name, _)| (*name).to_owned()).collect();
         Ok(ends > 0.0 || self.processes.stop.agreed.load(Ordering::Relaxed))
     }
 
-    /// Trains all of them from the same weights to the same weights.
+    /// The outcome of the training that was watched, after which all have the same weights.
     ///
     /// # Errors
-    /// What `train` fails with, the loss of a process aside, which is a reason to stop.
-    pub fn run(mut self, weights: &[Tensor], train: impl FnOnce(&mut Self) -> Result<Outcome>) -> Result<Outcome> {
-        self.processes.align(weights)?;
-        let mut outcome = train(&mut self)?;
+    /// What aligning them fails with, the loss of a process aside, which is a reason to have stopped.
+    pub fn end(self, mut outcome: Outcome, weights: &mut [&mut [f32]]) -> Result<Outcome> {
         if let Some(text) = self.lost {
             outcome.stop_reason = StopReason::ProcessLost(text);
         }

@@ -3,12 +3,15 @@
 Each test starts a new interpreter: this one has imported everything already.
 """
 
+import importlib.util
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from lstmforecast import _libtorch
 
 HEAVY = ["torch", "pandas", "sklearn", "scipy", "matplotlib", "narwhals", "polars", "pyarrow"]
 
@@ -127,6 +130,23 @@ def test_missing_torch_is_refused_with_the_remedy() -> None:
     message = import_error("raise metadata.PackageNotFoundError(name)")
     assert "2.13" in message
     assert "pip install" in message
+
+
+@pytest.mark.parametrize(("contents", "is_needed"), [(b"\0libtorch_cpu.so\0", True), (b"\0libc.so.6\0", False)])
+def test_libtorch_is_loaded_for_an_extension_that_needs_it(
+    contents: bytes, is_needed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    extension = tmp_path / "_core.abi3.so"
+    extension.write_bytes(b"\x7fELF" + contents)
+    spec = importlib.util.spec_from_file_location("lstmforecast._core", extension)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: spec)
+    checked = []
+    monkeypatch.setattr(_libtorch, "_check_version", lambda: checked.append(True))
+    monkeypatch.setattr(_libtorch, "_library_folder", lambda: tmp_path)
+    monkeypatch.setattr(_libtorch, "_LIBRARIES", ("libtorch_cpu.so",))
+    monkeypatch.setattr(_libtorch.ctypes, "CDLL", lambda path, mode: None)
+    _libtorch.load()
+    assert bool(checked) == is_needed
 
 
 def test_a_torch_built_for_other_hardware_is_welcome() -> None:

@@ -14,8 +14,8 @@ from lstmforecast import _core, _libtorch
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "src"
 # In order: a room imports only from itself, from those before it, and from `LEAVES`.
-ROOMS = ["series", "kernel", "network", "train", "model", "watch", "text", "python"]
-LEAVES = {"distribution", "error", "level", "memory", "metric", "rng", "store"}
+ROOMS = ["series", "kernel", "network", "train", "torch", "model", "watch", "text", "python"]
+LEAVES = {"array", "device", "distribution", "error", "level", "memory", "metric", "rng", "store"}
 MOST_LINES = 400
 VAGUE = {"utils", "helpers", "common", "base", "manager"}
 
@@ -105,6 +105,13 @@ def test_only_the_room_python_knows_python(path: Path) -> None:
     if room_of(path) != "python":
         found = re.findall(r"\b(?:pyo3|pyo3_tch|pythonize|numpy)::", without_comments(path.read_text(encoding="utf-8")))
         assert not found or room_of(path) == "lib", f"{found[0]} outside src/python"
+
+
+@pytest.mark.parametrize("path", RUST_FILES, ids=identify)
+def test_only_the_room_torch_knows_libtorch(path: Path) -> None:
+    if room_of(path) != "torch" and path.stem != "tests":
+        found = re.findall(r"\btch::\w*", without_comments(without_tests(path.read_text(encoding="utf-8"))))
+        assert not found, f"{found[0]} outside src/torch"
 
 
 @pytest.mark.parametrize("path", [*RUST_FILES, *PYTHON_FILES], ids=identify)

@@ -6,7 +6,7 @@ use std::cell::Cell;
 use lstmforecast::kernel::workspace::Needs;
 use lstmforecast::model::{Backend, Model, ModelConfig};
 use lstmforecast::network::fused::FusedNetwork;
-use lstmforecast::network::{build, NetworkConfig};
+use lstmforecast::network::{draw, NetworkConfig};
 use lstmforecast::series::augment::{Augmentation, Augmenter, Method, Scratch};
 use lstmforecast::series::lens::WindowLayout;
 use lstmforecast::series::normalize::Normalize;
@@ -16,7 +16,6 @@ use lstmforecast::train::fused_gradient::FusedGradient;
 use lstmforecast::train::loss::Loss;
 use lstmforecast::train::processes::Share;
 use lstmforecast::train::sample_batch::SampleBatch;
-use tch::Device;
 
 /// The system's allocator, which counts what the present thread asks of it.
 struct Counting;
@@ -83,7 +82,7 @@ fn one_window_takes_the_memory_of_its_forecast() {
 /// Bytes that a step over 256 windows of 50 steps asks for, cut into batches of `batch_size`.
 fn bytes_of_a_step(batch_size: usize) -> usize {
     let config = NetworkConfig::default();
-    let (_, weights) = build(&config, 0, Device::Cpu).unwrap();
+    let weights = draw(&config, 0).unwrap();
     let network = FusedNetwork::new(&config, &weights).unwrap();
     let (inputs, targets) = (vec![0.5f32; 256 * 50], vec![1.0f32; 256]);
     let (inputs, targets) = (Matrix::new(&inputs, 50).unwrap(), Matrix::new(&targets, 1).unwrap());

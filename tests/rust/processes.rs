@@ -4,9 +4,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier, Mutex};
 
 use lstmforecast::error::{Error, Result};
-use lstmforecast::train::processes::{Processes, Reducer, Share};
+use lstmforecast::train::processes::{Processes, Reducer, Share, Summed};
 use lstmforecast::train::{Epoch, StopReason, TrainConfig};
-use tch::{Device, Tensor};
 
 use crate::training::{fit, model, training, weights, StopAfter};
 
@@ -14,7 +13,7 @@ use crate::training::{fit, model, training, weights, StopAfter};
 #[derive(Debug)]
 struct Meeting {
     barrier: Barrier,
-    terms: Mutex<Vec<Vec<Tensor>>>,
+    terms: Mutex<Vec<Vec<Vec<f64>>>>,
 }
 
 #[derive(Debug)]
@@ -25,21 +24,31 @@ struct Thread {
     left: AtomicUsize,
 }
 
+fn doubles(summed: &Summed) -> Vec<f64> {
+    match summed {
+        Summed::Single(values) => values.iter().copied().map(f64::from).collect(),
+        Summed::Double(values) => values.to_vec(),
+    }
+}
+
 impl Reducer for Thread {
     fn share(&self) -> Share {
         self.share
     }
 
-    fn sum(&self, tensors: &[Tensor]) -> Result<()> {
+    fn sum(&self, numbers: &mut [Summed]) -> Result<()> {
         if self.left.fetch_sub(1, Ordering::Relaxed) == 0 {
             return Err(Error::Process("they are gone".to_owned()));
         }
-        self.meeting.terms.lock().unwrap()[self.share.rank] = tensors.iter().map(Tensor::copy).collect();
+        self.meeting.terms.lock().unwrap()[self.share.rank] = numbers.iter().map(doubles).collect();
         self.meeting.barrier.wait();
-        for (i, tensor) in tensors.iter().enumerate() {
-            let _ = tensor.shallow_clone().zero_();
-            for terms in self.meeting.terms.lock().unwrap().iter() {
-                let _ = tensor.shallow_clone().f_add_(&terms[i]).unwrap();
+        for (i, summed) in numbers.iter_mut().enumerate() {
+            let terms = self.meeting.terms.lock().unwrap();
+            let sum = |at: usize| terms.iter().map(|terms| terms[i][at]).sum::<f64>();
+            match summed {
+                #[allow(clippy::cast_possible_truncation)] // as it came
+                Summed::Single(values) => (0..values.len()).for_each(|at| values[at] = sum(at) as f32),
+                Summed::Double(values) => (0..values.len()).for_each(|at| values[at] = sum(at)),
             }
         }
         self.meeting.barrier.wait();
@@ -52,7 +61,7 @@ fn threads(world_size: usize, n_sums: usize) -> Vec<Processes> {
     let meeting = Arc::new(Meeting { barrier: Barrier::new(world_size), terms });
     let thread = |rank| {
         let (share, left) = (Share { rank, world_size }, AtomicUsize::new(n_sums));
-        Processes::new(Arc::new(Thread { share, meeting: Arc::clone(&meeting), left }), Device::Cpu)
+        Processes::new(Arc::new(Thread { share, meeting: Arc::clone(&meeting), left }))
     };
     (0..world_size).map(thread).collect()
 }

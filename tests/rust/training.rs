@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 
+use lstmforecast::array::Array;
 use lstmforecast::model::{DataConfig, Model, ModelConfig, ScalerChoice};
 use lstmforecast::rng::{Purpose, Rng};
 use lstmforecast::series::normalize::Normalize;
@@ -77,7 +78,7 @@ pub(super) fn fit(model: &mut Model, training: &TrainConfig, observer: &mut Stop
 }
 
 pub(super) fn weights(model: &Model) -> Vec<f32> {
-    model.parameters().iter().flat_map(|(_, t)| Vec::<f32>::try_from(t.detach().reshape([-1])).unwrap()).collect()
+    model.parameters().iter().flat_map(|(_, array)| array.values().to_vec()).collect()
 }
 
 #[test]
@@ -200,11 +201,13 @@ fn the_scaler_sees_training_rows_only() {
 fn weights_load_all_or_nothing() {
     let mut model = model();
     let before = weights(&model);
-    let mut named: Vec<(String, tch::Tensor)> =
-        model.parameters().iter().map(|(name, tensor)| (name.to_owned(), tensor.detach() + 1.0)).collect();
+    let more =
+        |array: &Array| Array::new(array.shape(), array.values().iter().map(|value| value + 1.0).collect()).unwrap();
+    let mut named: Vec<(String, Array)> =
+        model.parameters().iter().map(|(name, array)| (name.to_owned(), more(array))).collect();
     let (name, _) = named.pop().unwrap();
     assert!(model.load_parameters(&named, false).unwrap_err().to_string().contains("missing: fc.bias"));
-    named.push((name, tch::Tensor::zeros([9], (tch::Kind::Float, tch::Device::Cpu))));
+    named.push((name, Array::new(&[9], vec![0.0; 9]).unwrap()));
     let error = model.load_parameters(&named, false).unwrap_err().to_string();
     assert_eq!(error, "expected fc.bias of shape [3], got [9]");
     assert_eq!(weights(&model), before);

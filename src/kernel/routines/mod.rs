@@ -1,9 +1,11 @@
 //! What is compiled once for each instruction set, and called through [`super::isa::InstructionSet`] alone.
 //!
 //! [`vector`] has one vector type for each set, [`tile`] the one loop that all matrix products share; [`step`] is a time step of
-//! a cell, [`product`], [`half_product`] and [`integer_product`] the products around it, [`adam`] the optimiser's arithmetic.
+//! a cell, [`product`], [`half_product`] and [`integer_product`] the products around it, [`adam`] the optimiser's arithmetic,
+//! [`block`] what a regression is made of.
 
 pub(super) mod adam;
+pub(super) mod block;
 pub(super) mod half_product;
 pub(super) mod integer_product;
 pub(super) mod product;
@@ -21,7 +23,7 @@ use vector::{Avx2, Avx512};
 
 /// Compiles every routine for one set of instructions.
 macro_rules! routines {
-    (mod $module:ident, $vector:ty $(, $features:meta)?) => {
+    (mod $module:ident, $vector:ty, $rows:literal $(, $features:meta)?) => {
         pub(super) mod $module {
             use super::*;
 
@@ -65,6 +67,11 @@ macro_rules! routines {
             }
 
             $(#[$features])?
+            pub(crate) fn outer_block(left: &[f64], right: &[f64], out: &mut [f64]) {
+                block::outer::<$rows>(left, right, out);
+            }
+
+            $(#[$features])?
             pub(crate) fn sum_of_squares(values: &[f32]) -> f64 {
                 adam::sum_of_squares(values)
             }
@@ -73,7 +80,7 @@ macro_rules! routines {
 }
 
 #[cfg(target_arch = "x86_64")]
-routines!(mod avx512, Avx512, target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma,f16c"));
+routines!(mod avx512, Avx512, 8, target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma,f16c"));
 #[cfg(target_arch = "x86_64")]
-routines!(mod avx2, Avx2, target_feature(enable = "avx2,fma,f16c"));
-routines!(mod portable, Portable);
+routines!(mod avx2, Avx2, 4, target_feature(enable = "avx2,fma,f16c"));
+routines!(mod portable, Portable, 2);

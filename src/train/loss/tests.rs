@@ -1,12 +1,9 @@
-//! Losses of slices beside those of tensors under autograd.
-
-use tch::Device;
+//! Losses of slices, by hand and cut into parts.
 
 use super::*;
 use crate::rng::{Purpose, Rng};
-use crate::train::batch::tensor;
 
-fn losses() -> Vec<Loss> {
+pub(crate) fn losses() -> Vec<Loss> {
     vec![
         Loss::Mse,
         Loss::Mae,
@@ -20,24 +17,24 @@ fn losses() -> Vec<Loss> {
     ]
 }
 
-fn point_losses() -> impl Iterator<Item = Loss> {
+pub(crate) fn point_losses() -> impl Iterator<Item = Loss> {
     losses().into_iter().filter(|loss| !matches!(loss, Loss::CrossEntropy | Loss::Distribution(_)))
 }
 
 /// Outputs `(rows, output_size)`, and the samples that they are of.
-struct Rows {
-    outputs: Vec<f32>,
-    samples: Gathered,
+pub(crate) struct Rows {
+    pub(crate) outputs: Vec<f32>,
+    pub(crate) samples: Gathered,
 }
 
 impl Rows {
-    fn of(outputs: Vec<f32>, targets: Vec<f32>, weights: Vec<f32>) -> Self {
+    pub(crate) fn of(outputs: Vec<f32>, targets: Vec<f32>, weights: Vec<f32>) -> Self {
         Self { outputs, samples: Gathered { targets, weights, ..Gathered::default() } }
     }
 
     /// Outputs and targets within `bound`; every third output hits its target, every fifth is off by exactly 1, and
     /// every seventh target is missing.
-    fn new(loss: &Loss, n_rows: usize, target_len: usize, bound: f64) -> Self {
+    pub(crate) fn new(loss: &Loss, n_rows: usize, target_len: usize, bound: f64) -> Self {
         let n_outputs = loss.distribution().map_or(1, Distribution::n_outputs);
         let mut rng = Rng::new(0, Purpose::Shuffle);
         let mut outputs = rng.uniform(n_rows * target_len * n_outputs, bound);
@@ -77,49 +74,13 @@ impl Rows {
         part
     }
 
-    fn share(&self, loss: &Loss, rows: std::ops::Range<usize>) -> (f64, Vec<f32>) {
+    pub(crate) fn share(&self, loss: &Loss, rows: std::ops::Range<usize>) -> (f64, Vec<f32>) {
         let (part, n_rows) = (self.part(rows), self.samples.weights.len());
         let mut gradient = vec![f32::NAN; part.outputs.len()];
         let share = loss.share(&part.outputs, &part.samples, n_rows, Some(&mut gradient));
         let alone = loss.share(&part.outputs, &part.samples, n_rows, None);
         assert_eq!(share.to_bits(), alone.to_bits());
         (share, gradient)
-    }
-
-    fn under_autograd(&self, loss: &Loss) -> (f64, Vec<f32>) {
-        let Gathered { targets, weights, levels, .. } = &self.samples;
-        let n_rows = weights.len();
-        let matrix = |values: &[f32]| tensor(values, &[n_rows, values.len() / n_rows], Device::Cpu).unwrap();
-        let levels: Vec<f32> =
-            levels.iter().map(|level| level.center).chain(levels.iter().map(|level| level.scale)).map(narrow).collect();
-        let batch = Batch {
-            inputs: Tensor::new(),
-            targets: matrix(targets),
-            weights: Tensor::from_slice(weights),
-            levels: tensor(&levels, &[2, n_rows, levels.len() / 2 / n_rows], Device::Cpu).unwrap(),
-        };
-        let outputs = matrix(&self.outputs).set_requires_grad(true);
-        let mean = loss.mean(&outputs, &batch).unwrap();
-        mean.backward();
-        (mean.double_value(&[]), outputs.grad().reshape([-1]).try_into().unwrap())
-    }
-}
-
-#[test]
-fn slices_agree_with_tensors_under_autograd() {
-    for loss in &losses() {
-        for (n_rows, output_size, bound) in [(1, 1, 2.0), (5, 3, 2.0), (33, 24, 3.0), (4, 7, 50.0)] {
-            let rows = Rows::new(loss, n_rows, output_size, bound);
-            let ((value, gradient), (expected, slopes)) = (rows.share(loss, 0..n_rows), rows.under_autograd(loss));
-            // the tensors round each of a few operations to 6e-8 of terms that are at most of the size of the greatest
-            // element; so does `share`, once, at the end
-            let case = format!("{loss:?}, ({n_rows}, {output_size}) within {bound}");
-            assert!((value - expected).abs() <= 1e-6 * expected.abs(), "{case}: {value} {expected}");
-            let scale = slopes.iter().fold(0.0, |most: f32, slope| most.max(slope.abs()));
-            for (got, slope) in gradient.iter().zip(&slopes) {
-                assert!((got - slope).abs() <= 1e-6 * scale, "{case}: {gradient:?} {slopes:?}");
-            }
-        }
     }
 }
 
@@ -128,7 +89,6 @@ fn an_output_that_is_right_has_no_slope() {
     for loss in &point_losses().collect::<Vec<_>>() {
         let rows = Rows::of(vec![0.5, -0.0], vec![0.5, 0.0], vec![3.0]);
         assert_eq!(rows.share(loss, 0..1), (0.0, vec![0.0, 0.0]), "{loss:?}");
-        assert_eq!(rows.under_autograd(loss), (0.0, vec![0.0, 0.0]), "{loss:?}");
     }
 }
 
@@ -185,7 +145,6 @@ fn a_row_of_which_nothing_is_known_says_nothing() {
         let mut rows = Rows::of(vec![1.0; 2 * n_outputs], vec![f32::NAN; 2], vec![1.0]);
         rows.samples.levels = vec![Level { center: 0.0, scale: 1.0 }];
         assert_eq!(rows.share(&loss, 0..1), (0.0, vec![0.0; 2 * n_outputs]), "{loss:?}");
-        assert_eq!(rows.under_autograd(&loss), (0.0, vec![0.0; 2 * n_outputs]), "{loss:?}");
     }
 }
 

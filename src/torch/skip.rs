@@ -2,38 +2,32 @@
 
 use tch::Tensor;
 
-use super::config::SkipConfig;
 use super::linear::Linear;
-use super::parameter::{dimensions, Initializer};
-use super::Network;
+use super::network::Network;
+use super::tensor::dimensions;
+use super::weights::Weights;
 use crate::error::Result;
+use crate::network::SkipConfig;
 use crate::rng::StepMasks;
 
 /// `Linear(window_size -> horizon)` named `skip`, which each target passes through by itself, and a weight `known.weight` of
 /// shape `(n_targets, n_known)`.
 #[derive(Debug)]
-pub struct LinearSkip {
+pub(super) struct LinearSkip {
     linear: Linear,
     known: Option<Tensor>,
     config: SkipConfig,
 }
 
 impl LinearSkip {
-    /// Starts from zeros.
-    ///
-    /// # Errors
-    /// [`crate::error::Error::Torch`] when there is no memory for it.
-    pub fn new(config: SkipConfig, init: &mut Initializer) -> Result<Self> {
-        let linear = Linear::zeros("skip", config.window_size, config.horizon, init)?;
-        let known = (config.n_known > 0).then(|| init.zeros("known.weight", &[config.n_targets, config.n_known]));
-        Ok(Self { linear, known: known.transpose()?, config })
+    /// The connection of this configuration.
+    pub(super) fn new(config: SkipConfig, weights: &Weights) -> Result<Self> {
+        let known = (config.n_known > 0).then(|| weights.get("known.weight"));
+        Ok(Self { linear: Linear::new("skip", weights)?, known: known.transpose()?, config })
     }
 
     /// Inputs `(batch, rows, n_features)` to `(batch, horizon * n_targets * n_parameters)`.
-    ///
-    /// # Errors
-    /// [`crate::error::Error::Torch`] when libtorch refuses an operation.
-    pub fn forward(&self, inputs: &Tensor) -> Result<Tensor> {
+    pub(super) fn forward(&self, inputs: &Tensor) -> Result<Tensor> {
         let [window_size, horizon, n_targets] =
             dimensions(&[self.config.window_size, self.config.horizon, self.config.n_targets])[..]
         else {

@@ -2,7 +2,8 @@
 
 use tch::Tensor;
 
-use super::parameter::{dimensions, Initializer};
+use super::tensor::dimensions;
+use super::weights::Weights;
 use crate::error::Result;
 
 /// PyTorch's default, added to the variance.
@@ -17,10 +18,10 @@ pub(super) struct LayerNorm {
 }
 
 impl LayerNorm {
-    /// Parameters `{name}.weight` of ones and `{name}.bias` of zeros.
-    pub(super) fn new(name: &str, size: usize, init: &mut Initializer) -> Result<Self> {
-        let weight = init.ones(&format!("{name}.weight"), &[size])?;
-        Ok(Self { weight, bias: init.zeros(&format!("{name}.bias"), &[size])?, size })
+    /// Parameters `{name}.weight` and `{name}.bias`.
+    pub(super) fn new(name: &str, size: usize, weights: &Weights) -> Result<Self> {
+        let weight = weights.get(&format!("{name}.weight"))?;
+        Ok(Self { weight, bias: weights.get(&format!("{name}.bias"))?, size })
     }
 
     /// `(..., size)` to the same shape.

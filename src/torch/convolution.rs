@@ -2,27 +2,20 @@
 
 use tch::Tensor;
 
-use super::config::NetworkConfig;
 use super::dropout::{drop_out, BEFORE_LSTM};
 use super::lstm::{LstmForecastNetwork, StackedLstm};
-use super::parameter::{dimensions, Initializer};
-use super::Layer;
+use super::network::Layer;
+use super::tensor::{dimensions, sizes};
+use super::weights::Weights;
 use crate::error::Result;
+use crate::network::NetworkConfig;
 use crate::rng::StepMasks;
 
-/// Convolutions, then LSTM layers that read what they find at each step.
-///
-/// # Errors
-/// [`crate::error::Error::Torch`] when there is no memory for the weights.
-pub(super) fn build(
-    config: &NetworkConfig,
-    kernel_sizes: &[usize],
-    out_channels: usize,
-    init: &mut Initializer,
-) -> Result<LstmForecastNetwork> {
-    let convolutions = Convolutions::new("conv", config.input_size, kernel_sizes, out_channels, init)?;
-    let lstm = StackedLstm::new("lstm", config, init)?;
-    LstmForecastNetwork::of_layers((Some(Box::new(convolutions)), lstm, None), config, init)
+/// Convolutions, so many, then LSTM layers that read what they find at each step.
+pub(super) fn build(config: &NetworkConfig, n_convolutions: usize, weights: &Weights) -> Result<LstmForecastNetwork> {
+    let convolutions = Convolutions::new("conv", n_convolutions, weights)?;
+    let lstm = StackedLstm::new("lstm", config, weights)?;
+    LstmForecastNetwork::of_layers((Some(Box::new(convolutions)), lstm, None), config, weights)
 }
 
 /// Convolutions one after the other, each followed by a rectifier; as many steps go out as come in.
@@ -32,18 +25,9 @@ struct Convolutions {
 }
 
 impl Convolutions {
-    fn new(
-        name: &str,
-        input_size: usize,
-        kernel_sizes: &[usize],
-        out_channels: usize,
-        init: &mut Initializer,
-    ) -> Result<Self> {
-        let layer = |(i, &kernel_size): (usize, &usize)| {
-            let in_channels = if i == 0 { input_size } else { out_channels };
-            Convolution::new(&format!("{name}.{i}"), [out_channels, in_channels, kernel_size], init)
-        };
-        Ok(Self { layers: kernel_sizes.iter().enumerate().map(layer).collect::<Result<_>>()? })
+    fn new(name: &str, n_convolutions: usize, weights: &Weights) -> Result<Self> {
+        let layer = |i| Convolution::new(&format!("{name}.{i}"), weights);
+        Ok(Self { layers: (0..n_convolutions).map(layer).collect::<Result<_>>()? })
     }
 }
 
@@ -71,12 +55,10 @@ struct Convolution {
 const FEW_CHANNELS: usize = 32;
 
 impl Convolution {
-    /// Parameters `{name}.weight` `(out_channels, in_channels, kernel_size)` and `{name}.bias`, drawn as PyTorch draws them.
-    fn new(name: &str, shape: [usize; 3], init: &mut Initializer) -> Result<Self> {
-        let [out_channels, in_channels, kernel_size] = shape;
-        let bound = 1.0 / ((in_channels * kernel_size) as f64).sqrt();
-        let weight = init.uniform(&format!("{name}.weight"), &shape, bound)?;
-        let bias = init.uniform(&format!("{name}.bias"), &[out_channels], bound)?;
+    /// Parameters `{name}.weight` `(out_channels, in_channels, kernel_size)` and `{name}.bias`.
+    fn new(name: &str, weights: &Weights) -> Result<Self> {
+        let (weight, bias) = (weights.get(&format!("{name}.weight"))?, weights.get(&format!("{name}.bias"))?);
+        let [_, in_channels, kernel_size] = sizes(&weight)[..] else { unreachable!("a weight of three dimensions") };
         Ok(Self { weight, bias, in_channels, kernel_size })
     }
 
@@ -102,24 +84,25 @@ fn padding_of(kernel_size: usize) -> (i64, i64) {
 
 #[cfg(test)]
 mod tests {
-    use tch::Device;
-
     use super::*;
     use crate::rng::{DropoutMasks, Purpose, Rng};
+    use crate::torch::tensor::overwrite;
+    use crate::torch::weights::drawn;
 
     fn convolutions(kernel_sizes: &[usize]) -> Convolutions {
-        let mut init = Initializer::new(Rng::new(0, Purpose::Weights), Device::Cpu);
-        let convolutions = Convolutions::new("conv", 1, kernel_sizes, 1, &mut init).unwrap();
-        let named = init.finish().unwrap();
-        let set = |tensor: &Tensor, value: &[f32]| {
-            tch::no_grad(|| tensor.shallow_clone().copy_(&Tensor::from_slice(value).reshape(tensor.size())));
-        };
-        for (name, tensor) in named.iter() {
+        let names: Vec<_> =
+            (0..kernel_sizes.len()).map(|i| (format!("conv.{i}.weight"), format!("conv.{i}.bias"))).collect();
+        let shapes: Vec<_> = kernel_sizes.iter().map(|&size| [1, 1, size]).collect();
+        let each = names.iter().zip(&shapes);
+        let parts: Vec<(&str, &[usize])> =
+            each.flat_map(|((weight, bias), shape)| [(&**weight, &shape[..]), (&**bias, &[1])]).collect();
+        let drawn = drawn::weights(&parts);
+        for (name, tensor) in drawn.iter() {
             let weights = [[2.0f32, -1.0, 3.0], [1.0, 1.0, 1.0]][usize::from(name.starts_with("conv.1"))];
             let kernel = &weights[..tensor.numel().min(3)];
-            set(tensor, if name.ends_with("bias") { &[0.5] } else { kernel });
+            overwrite(tensor, if name.ends_with("bias") { &[0.5] } else { kernel }).unwrap();
         }
-        convolutions
+        Convolutions::new("conv", kernel_sizes.len(), &drawn).unwrap()
     }
 
     fn steps(values: &[f32]) -> Tensor {
@@ -141,10 +124,10 @@ mod tests {
 
     #[test]
     fn few_channels_are_multiplied_as_they_are_convolved() {
-        let mut init = Initializer::new(Rng::new(0, Purpose::Weights), Device::Cpu);
         let x = Tensor::from_slice(&Rng::new(0, Purpose::Shuffle).uniform(2 * 3 * 7, 1.0)).reshape([2, 3, 7]);
         for kernel_size in 1..6 {
-            let convolution = Convolution::new("conv", [4, 3, kernel_size], &mut init).unwrap();
+            let weights = drawn::weights(&[("conv.weight", &[4, 3, kernel_size]), ("conv.bias", &[4])]);
+            let convolution = Convolution::new("conv", &weights).unwrap();
             let multiplied = convolution.forward(&x).unwrap();
             let convolved = convolution.forward(&x.copy().set_requires_grad(true)).unwrap();
             // sums of up to 15 terms of size 1, in another order

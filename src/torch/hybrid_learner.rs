@@ -2,22 +2,23 @@
 
 use tch::Tensor;
 
-use super::config::TrainConfig;
+use super::hybrid::{HybridNetwork, Surroundings};
 use super::hybrid_gradient::{gather, windows, HybridGradient};
-use super::learner::{Learner, Part, Step};
 use super::optimizer::Optimizer;
-use super::pace::Pace;
-use super::packed_training::PackedTraining;
-use super::processes::Share;
-use super::sample_batch::SampleBatch;
 use super::threads::one_thread;
+use super::weights::Weights;
 use crate::error::Result;
 use crate::kernel::forward_only::ForwardMemory;
 use crate::kernel::pool;
-use crate::network::hybrid::{HybridNetwork, Surroundings};
-use crate::network::{NetworkConfig, Parameters};
+use crate::network::NetworkConfig;
 use crate::series::augment::Augmenter;
 use crate::series::{Gathered, Samples};
+use crate::train::config::TrainConfig;
+use crate::train::pace::Pace;
+use crate::train::packed_training::PackedTraining;
+use crate::train::processes::Share;
+use crate::train::sample_batch::SampleBatch;
+use crate::train::{Learner, Part, Step};
 
 /// Held-out windows in one pass of one thread, where there is room.
 const VALIDATION_ROWS: usize = 32;
@@ -45,7 +46,7 @@ impl<'a> HybridLearner<'a> {
     /// # Errors
     /// [`crate::error::Error::Torch`] when there is no memory for it.
     pub fn new(
-        (network, weights): (&'a mut HybridNetwork, &Parameters),
+        (network, weights): (&'a mut HybridNetwork, &Weights),
         network_config: &NetworkConfig,
         (train, validation, n_features): (&'a dyn Samples, Option<&'a dyn Samples>, usize),
         n_threads: usize,
@@ -94,8 +95,11 @@ impl<'a> HybridLearner<'a> {
     fn descend(&mut self, learning_rate: f64, loss: f64) -> Result<Step> {
         let (set, n_workers) = (self.network.lstm.set(), self.gradient.n_workers());
         let (gradient, norm) = self.gradient.sum(self.network)?;
-        let others = || self.optimizer.gradients();
-        let (loss, norm) = self.training.sum_over_processes(gradient, others, (loss, norm), set)?;
+        let is_alone = self.training.config.processes.is_none();
+        let mut others = if is_alone { Vec::new() } else { self.optimizer.gradients()? };
+        let slices = others.iter_mut().map(Vec::as_mut_slice).collect();
+        let (loss, norm) = self.training.sum_over_processes(gradient, slices, (loss, norm), set)?;
+        self.optimizer.replace_gradients(&others)?;
         let grad_norm = norm.hypot(self.optimizer.grad_norm()?);
         self.optimizer.clip_grad_norm(self.training.config.clip_grad_norm, grad_norm)?;
         self.optimizer.clip_grad_value(self.training.config.clip_grad_value)?;
@@ -150,7 +154,7 @@ impl Learner for HybridLearner<'_> {
         let others = self.gradient.others().zip(&self.remembered).flat_map(|((name, weights), best)| {
             [(format!("weights.{name}"), weights), (format!("best_weights.{name}"), best)]
         });
-        let others = others.map(|(name, tensor)| (name, Part::Tensor(tensor.shallow_clone())));
+        let others = others.map(|(name, tensor)| (name, Part::Elsewhere(Box::new(tensor.shallow_clone()))));
         of_lstm.chain(others).chain(self.optimizer.parts()).collect()
     }
 

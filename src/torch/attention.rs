@@ -2,23 +2,21 @@
 
 use tch::{Kind, Tensor};
 
-use super::config::NetworkConfig;
 use super::dropout::{drop_out, AFTER_LSTM};
 use super::lstm::{LstmForecastNetwork, StackedLstm};
+use super::network::Layer;
 use super::norm::LayerNorm;
-use super::parameter::{dimensions, Initializer};
-use super::Layer;
+use super::tensor::dimensions;
+use super::weights::Weights;
 use crate::error::Result;
+use crate::network::NetworkConfig;
 use crate::rng::StepMasks;
 
 /// LSTM layers, then self-attention over their outputs.
-///
-/// # Errors
-/// [`crate::error::Error::Torch`] when there is no memory for the weights.
-pub(super) fn build(config: &NetworkConfig, num_heads: usize, init: &mut Initializer) -> Result<LstmForecastNetwork> {
-    let lstm = StackedLstm::new("lstm", config, init)?;
-    let attention = AttendedState::new(config.n_directions() * config.hidden_size, num_heads, init)?;
-    LstmForecastNetwork::of_layers((None, lstm, Some(Box::new(attention))), config, init)
+pub(super) fn build(config: &NetworkConfig, num_heads: usize, weights: &Weights) -> Result<LstmForecastNetwork> {
+    let lstm = StackedLstm::new("lstm", config, weights)?;
+    let attention = AttendedState::new(config.n_directions() * config.hidden_size, num_heads, weights)?;
+    LstmForecastNetwork::of_layers((None, lstm, Some(Box::new(attention))), config, weights)
 }
 
 /// Self-attention named `attention`, added to what it reads, and a layer normalisation named `norm`: the last step of
@@ -30,9 +28,9 @@ struct AttendedState {
 }
 
 impl AttendedState {
-    fn new(size: usize, num_heads: usize, init: &mut Initializer) -> Result<Self> {
-        let attention = MultiheadAttention::new("attention", size, num_heads, init)?;
-        Ok(Self { attention, norm: LayerNorm::new("norm", size, init)? })
+    fn new(size: usize, num_heads: usize, weights: &Weights) -> Result<Self> {
+        let attention = MultiheadAttention::new("attention", size, num_heads, weights)?;
+        Ok(Self { attention, norm: LayerNorm::new("norm", size, weights)? })
     }
 }
 
@@ -69,15 +67,14 @@ pub(super) struct MultiheadAttention {
 
 impl MultiheadAttention {
     /// Parameters `{name}.in_proj_weight` `(3 * size, size)` of queries, keys and values, `{name}.out_proj.weight` and their
-    /// biases, drawn as PyTorch draws them.
-    pub(super) fn new(name: &str, size: usize, num_heads: usize, init: &mut Initializer) -> Result<Self> {
-        // Glorot & Bengio 2010, all three as one matrix
-        let bound = (6.0 / (4 * size) as f64).sqrt();
+    /// biases.
+    pub(super) fn new(name: &str, size: usize, num_heads: usize, weights: &Weights) -> Result<Self> {
+        let weight = |part: &str| weights.get(&format!("{name}.{part}"));
         Ok(Self {
-            in_proj_weight: init.uniform(&format!("{name}.in_proj_weight"), &[3 * size, size], bound)?,
-            in_proj_bias: init.zeros(&format!("{name}.in_proj_bias"), &[3 * size])?,
-            out_weight: init.uniform(&format!("{name}.out_proj.weight"), &[size, size], 1.0 / (size as f64).sqrt())?,
-            out_bias: init.zeros(&format!("{name}.out_proj.bias"), &[size])?,
+            in_proj_weight: weight("in_proj_weight")?,
+            in_proj_bias: weight("in_proj_bias")?,
+            out_weight: weight("out_proj.weight")?,
+            out_bias: weight("out_proj.bias")?,
             size: dimensions(&[size])[0],
             num_heads: dimensions(&[num_heads])[0],
         })
@@ -163,30 +160,27 @@ impl MultiheadAttention {
 
 #[cfg(test)]
 mod tests {
-    use tch::Device;
-
     use super::*;
-    use crate::network::parameter::Parameters;
     use crate::rng::{DropoutMasks, Purpose, Rng};
+    use crate::torch::tensor::overwrite;
+    use crate::torch::weights::drawn;
 
-    fn attention(size: usize, num_heads: usize) -> (MultiheadAttention, Parameters) {
-        let mut init = Initializer::new(Rng::new(0, Purpose::Weights), Device::Cpu);
-        let attention = MultiheadAttention::new("attention", size, num_heads, &mut init).unwrap();
-        (attention, init.finish().unwrap())
+    fn attention(size: usize, num_heads: usize) -> (MultiheadAttention, Weights) {
+        let weights = drawn::weights(&[
+            ("attention.in_proj_weight", &[3 * size, size]),
+            ("attention.in_proj_bias", &[3 * size]),
+            ("attention.out_proj.weight", &[size, size]),
+            ("attention.out_proj.bias", &[size]),
+        ]);
+        (MultiheadAttention::new("attention", size, num_heads, &weights).unwrap(), weights)
     }
 
     #[test]
     fn the_last_step_attends_as_a_hand_calculation_says() {
-        let (attention, parameters) = attention(1, 1);
+        let (attention, weights) = attention(1, 1);
         let of_three = 3f32.ln();
-        let column = |values: &[f32]| Tensor::from_slice(values).reshape([-1, 1]);
-        let values = [
-            ("attention.in_proj_weight", column(&[1.0 / of_three, 1.0, 3.0])),
-            ("attention.in_proj_bias", Tensor::from_slice(&[0f32, 0.0, 0.0])),
-            ("attention.out_proj.weight", column(&[2.0])),
-            ("attention.out_proj.bias", Tensor::from_slice(&[1f32])),
-        ];
-        parameters.load(&values.map(|(name, value)| (name.to_owned(), value))).unwrap();
+        let values: [&[f32]; 4] = [&[1.0 / of_three, 1.0, 3.0], &[0.0, 0.0, 0.0], &[2.0], &[1.0]];
+        weights.iter().zip(values).for_each(|((_, tensor), values)| overwrite(tensor, values).unwrap());
         // the query is 1, the keys are 0 and ln 3: weights 1/4 and 3/4; the values are 0 and 3 ln 3
         let x = Tensor::from_slice(&[0.0, of_three]).reshape([1, 2, 1]);
         let attended = attention.forward_last(&x, (None, 0)).unwrap();
@@ -200,13 +194,8 @@ mod tests {
 
     #[test]
     fn the_last_step_alone_attends_as_among_all() {
-        let (attention, parameters) = attention(6, 3);
+        let attention = attention(6, 3).0;
         let mut rng = Rng::new(1, Purpose::Weights);
-        // biases start at 0
-        let drawn = parameters.iter().map(|(name, tensor)| {
-            (name.to_owned(), Tensor::from_slice(&rng.uniform(tensor.numel(), 1.0)).reshape(tensor.size()))
-        });
-        parameters.load(&drawn.collect::<Vec<_>>()).unwrap();
         let x = Tensor::from_slice(&rng.uniform(3 * 5 * 6, 1.0)).reshape([3, 5, 6]);
         let masks = DropoutMasks::new(1, 0.5).during(2);
         for dropout in [None, Some(masks)] {

@@ -5,19 +5,20 @@ use std::ops::Range;
 
 use tch::{Device, Tensor};
 
-use super::batch::tensor;
-use super::fused_gradient::STEP_BYTES;
-use super::sample_batch::SampleBatch;
+use super::hybrid::{HybridNetwork, Surroundings};
+use super::tensor::tensor;
 use super::threads::one_thread;
+use super::weights::Weights;
 use crate::error::Result;
 use crate::kernel::aligned::Aligned;
 use crate::kernel::pool;
 use crate::kernel::transposed::TransposedWeights;
 use crate::kernel::workspace::{Needs, Workspace};
-use crate::network::hybrid::{HybridNetwork, Surroundings};
 use crate::network::parameter::is_of_lstm;
-use crate::network::{NetworkConfig, Parameters};
+use crate::network::NetworkConfig;
 use crate::series::{Gathered, Samples};
+use crate::train::fused_gradient::STEP_BYTES;
+use crate::train::sample_batch::SampleBatch;
 
 /// Rows that a thread should have at the least: libtorch's operations take some microseconds each for fewer, too.
 const LEAST_ROWS: usize = 8;
@@ -50,7 +51,7 @@ impl HybridGradient {
     /// # Errors
     /// [`crate::error::Error::Torch`] when there is no memory for it.
     pub fn new(
-        (network, weights): (&HybridNetwork, &Parameters),
+        (network, weights): (&HybridNetwork, &Weights),
         config: &NetworkConfig,
         sizes: (usize, usize, usize),
         n_threads: usize,
@@ -61,7 +62,7 @@ impl HybridGradient {
     /// The same within so many bytes.
     fn within(
         bytes: usize,
-        (network, weights): (&HybridNetwork, &Parameters),
+        (network, weights): (&HybridNetwork, &Weights),
         config: &NetworkConfig,
         (batch_size, rows, n_features): (usize, usize, usize),
         n_threads: usize,
@@ -219,10 +220,11 @@ pub(super) fn windows(samples: &Gathered, n_features: usize) -> Result<Tensor> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::{build, Architecture};
+    use crate::network::{draw, Architecture};
     use crate::rng::{DropoutMasks, Purpose, Rng};
     use crate::series::table::Table;
     use crate::series::Matrix;
+    use crate::torch::devices::Devices;
     use crate::train::loss::Loss;
     use crate::train::processes::Share;
 
@@ -231,8 +233,9 @@ mod tests {
 
     /// Loss and gradients of one batch, within so many bytes.
     fn gradient(bytes: usize, config: &NetworkConfig) -> (f64, Vec<f32>) {
-        let (_, weights) = build(config, 0, Device::Cpu).unwrap();
-        let network = HybridNetwork::new(config, &weights).unwrap();
+        let drawn = draw(config, 0).unwrap();
+        let (network, weights) =
+            (HybridNetwork::new(config, &drawn).unwrap(), Weights::new(&drawn, &Devices::CPU).unwrap());
         let mut rng = Rng::new(0, Purpose::Shuffle);
         let (inputs, targets) = (rng.uniform(BATCH * STEPS * 2, 1.0), rng.uniform(BATCH * 3, 1.0));
         let table =

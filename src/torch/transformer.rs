@@ -6,14 +6,15 @@ use std::cell::RefCell;
 use tch::{Device, Tensor};
 
 use super::attention::{last_step, MultiheadAttention};
-use super::config::NetworkConfig;
 use super::dropout::drop_out;
 use super::head::ForecastHead;
 use super::linear::Linear;
+use super::network::Network;
 use super::norm::LayerNorm;
-use super::parameter::{dimensions, Initializer};
-use super::Network;
+use super::tensor::dimensions;
+use super::weights::Weights;
 use crate::error::Result;
+use crate::network::NetworkConfig;
 use crate::rng::StepMasks;
 
 /// The longest wave of the positions, in steps over a whole turn.
@@ -37,26 +38,18 @@ pub(super) struct TransformerNetwork {
 }
 
 impl TransformerNetwork {
-    /// Draws the weights.
-    ///
-    /// # Errors
-    /// [`crate::error::Error::Torch`] when there is no memory for them.
-    pub(super) fn new(
-        config: &NetworkConfig,
-        (num_heads, dim_feedforward): (usize, usize),
-        causal: bool,
-        init: &mut Initializer,
-    ) -> Result<Self> {
+    /// The encoder of this configuration.
+    pub(super) fn new(config: &NetworkConfig, num_heads: usize, causal: bool, weights: &Weights) -> Result<Self> {
         let (input_size, hidden_size) = (config.input_size, config.hidden_size);
-        let sizes = [hidden_size, num_heads, dim_feedforward];
+        let layer = |i| {
+            EncoderLayer::new(&format!("encoder.layers.{i}"), (hidden_size, num_heads), (causal, MASKS * i), weights)
+        };
         Ok(Self {
-            embedding: Linear::new("embedding", input_size, hidden_size, init)?,
+            embedding: Linear::new("embedding", weights)?,
             positions: RefCell::new(Tensor::zeros([0, 0], (tch::Kind::Float, Device::Cpu))),
-            layers: (0..config.num_layers)
-                .map(|i| EncoderLayer::new(&format!("encoder.layers.{i}"), sizes, causal, MASKS * i, init))
-                .collect::<Result<_>>()?,
-            norm: LayerNorm::new("encoder.norm", hidden_size, init)?,
-            head: ForecastHead::new(hidden_size, config, init)?,
+            layers: (0..config.num_layers).map(layer).collect::<Result<_>>()?,
+            norm: LayerNorm::new("encoder.norm", hidden_size, weights)?,
+            head: ForecastHead::new(config, weights)?,
             input_size,
             hidden_size,
         })
@@ -113,17 +106,16 @@ struct EncoderLayer {
 impl EncoderLayer {
     fn new(
         name: &str,
-        [size, num_heads, dim_feedforward]: [usize; 3],
-        causal: bool,
-        first_mask: usize,
-        init: &mut Initializer,
+        (size, num_heads): (usize, usize),
+        (causal, first_mask): (bool, usize),
+        weights: &Weights,
     ) -> Result<Self> {
         Ok(Self {
-            self_attn: MultiheadAttention::new(&format!("{name}.self_attn"), size, num_heads, init)?,
-            linear1: Linear::new(&format!("{name}.linear1"), size, dim_feedforward, init)?,
-            linear2: Linear::new(&format!("{name}.linear2"), dim_feedforward, size, init)?,
-            norm1: LayerNorm::new(&format!("{name}.norm1"), size, init)?,
-            norm2: LayerNorm::new(&format!("{name}.norm2"), size, init)?,
+            self_attn: MultiheadAttention::new(&format!("{name}.self_attn"), size, num_heads, weights)?,
+            linear1: Linear::new(&format!("{name}.linear1"), weights)?,
+            linear2: Linear::new(&format!("{name}.linear2"), weights)?,
+            norm1: LayerNorm::new(&format!("{name}.norm1"), size, weights)?,
+            norm2: LayerNorm::new(&format!("{name}.norm2"), size, weights)?,
             causal,
             first_mask,
         })
@@ -150,8 +142,9 @@ impl EncoderLayer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::{build, Architecture};
+    use crate::network::Architecture;
     use crate::rng::{DropoutMasks, Purpose, Rng};
+    use crate::torch::build::drawn;
 
     #[test]
     fn positions_are_waves_of_growing_length() {
@@ -167,10 +160,12 @@ mod tests {
 
     #[test]
     fn the_last_step_of_a_layer_is_that_of_all() {
-        let mut init = Initializer::new(Rng::new(0, Purpose::Weights), Device::Cpu);
+        let architecture = Architecture::Transformer { num_heads: 2, dim_feedforward: 7, causal: false };
+        let config = NetworkConfig { architecture, hidden_size: 6, ..NetworkConfig::default() };
+        let weights = drawn::network(&config).1;
         let x = Tensor::from_slice(&Rng::new(0, Purpose::Shuffle).uniform(3 * 5 * 6, 1.0)).reshape([3, 5, 6]);
         for causal in [false, true] {
-            let layer = EncoderLayer::new("layer", [6, 2, 7], causal, 0, &mut init).unwrap();
+            let layer = EncoderLayer::new("encoder.layers.0", (6, 2), (causal, 0), &weights).unwrap();
             let (all, last) = (layer.forward(&x, false, None).unwrap(), layer.forward(&x, true, None).unwrap());
             assert!((all.narrow(1, 4, 1) - last).abs().max().double_value(&[]) < 1e-6);
             // a step that may not look ahead doesn't see another last one
@@ -192,7 +187,7 @@ mod tests {
             output_size: 3,
             ..NetworkConfig::default()
         };
-        let (network, _) = build(&config, 0, Device::Cpu).unwrap();
+        let network = drawn::network(&config).0;
         let x = Tensor::from_slice(&Rng::new(0, Purpose::Shuffle).uniform(3 * 5 * 2, 1.0)).reshape([3, 5, 2]);
         let masks = DropoutMasks::new(1, 0.5);
         let with = |masks| network.forward(&x, masks).unwrap();

@@ -2,14 +2,17 @@
 
 use tch::{Kind, Tensor};
 
+use super::build::replicate;
+use super::network::Network;
+use super::weights::Weights;
 use crate::error::Result;
-use crate::network::{replicate, Network, NetworkConfig, Parameters};
+use crate::network::NetworkConfig;
 use crate::rng::StepMasks;
 
 /// A copy of a network in bfloat16, whose range needs no scaling of the loss.
 pub(super) struct HalfNetwork {
     network: Box<dyn Network>,
-    weights: Parameters,
+    weights: Weights,
 }
 
 impl HalfNetwork {
@@ -17,7 +20,7 @@ impl HalfNetwork {
     ///
     /// # Errors
     /// [`crate::error::Error::Torch`] when there is no memory for it.
-    pub(super) fn new(config: &NetworkConfig, weights: &Parameters) -> Result<Self> {
+    pub(super) fn new(config: &NetworkConfig, weights: &Weights) -> Result<Self> {
         let (network, weights) = replicate(config, &weights.to_kind(Kind::BFloat16)?)?;
         Ok(Self { network, weights })
     }
@@ -26,7 +29,7 @@ impl HalfNetwork {
     ///
     /// # Errors
     /// [`crate::error::Error::Torch`] when libtorch refuses an operation.
-    pub(super) fn update(&self, weights: &Parameters) -> Result<()> {
+    pub(super) fn update(&self, weights: &Weights) -> Result<()> {
         for ((_, half), (_, weight)) in self.weights.iter().zip(weights.iter()) {
             half.shallow_clone().zero_grad();
             tch::no_grad(|| half.shallow_clone().f_copy_(weight))?;
@@ -52,7 +55,7 @@ impl HalfNetwork {
     ///
     /// # Errors
     /// [`crate::error::Error::Torch`] when libtorch refuses an operation.
-    pub(super) fn give_gradients(&self, weights: &Parameters) -> Result<()> {
+    pub(super) fn give_gradients(&self, weights: &Weights) -> Result<()> {
         for ((_, half), (_, weight)) in self.weights.iter().zip(weights.iter()) {
             if half.grad().defined() {
                 let _ = tch::no_grad(|| weight.grad().f_add_(&half.grad().f_to_kind(Kind::Float)?))?;

@@ -3,15 +3,18 @@
 use tch::{Kind, Tensor};
 
 use super::batch::Loader;
-use super::config::{Precision, TrainConfig};
-use super::learner::{Learner, Part, Step};
 use super::mixed_precision::HalfNetwork;
+use super::network::Network;
 use super::optimizer::Optimizer;
-use super::pace::Pace;
+use super::weights::Weights;
 use crate::error::Result;
 use crate::network::parameter::is_of_line;
-use crate::network::{Network, NetworkConfig, Parameters};
+use crate::network::NetworkConfig;
 use crate::rng::DropoutMasks;
+use crate::train::config::{Precision, TrainConfig};
+use crate::train::pace::Pace;
+use crate::train::processes::Summed;
+use crate::train::{Learner, Part, Step};
 
 /// The least number of held-out samples in one pass, which keeps no gradients and so has room for more.
 const VALIDATION_BATCH: usize = 256;
@@ -19,7 +22,7 @@ const VALIDATION_BATCH: usize = 256;
 /// A network of tensors with its optimiser.
 pub struct TorchLearner<'a> {
     network: &'a dyn Network,
-    parameters: &'a Parameters,
+    parameters: &'a Weights,
     /// Its copy that computes the forward and the backward pass.
     half: Option<HalfNetwork>,
     train: Loader<'a>,
@@ -35,7 +38,7 @@ impl<'a> TorchLearner<'a> {
     /// Trains `network`, whose weights are `parameters`, in place on the first loader's samples; the second has those held
     /// out. `dropout` is the probability that an output between layers is dropped. The present weights are remembered.
     pub fn new(
-        (network, parameters): (&'a dyn Network, &'a Parameters),
+        (network, parameters): (&'a dyn Network, &'a Weights),
         (train, validation): (Loader<'a>, Option<Loader<'a>>),
         dropout: f64,
         config: &'a TrainConfig,
@@ -129,7 +132,9 @@ impl Learner for TorchLearner<'_> {
             return Ok(Step { loss: self.config.sum(loss)?, grad_norm: 0.0 });
         }
         if let Some(processes) = &self.config.processes {
-            loss = processes.sum(self.optimizer.gradients(), loss)?;
+            let mut gradients = self.optimizer.gradients()?;
+            loss = processes.sum(gradients.iter_mut().map(|gradient| Summed::Single(gradient)).collect(), loss)?;
+            self.optimizer.replace_gradients(&gradients)?;
         }
         let grad_norm = self.optimizer.grad_norm()?;
         self.optimizer.clip_grad_norm(self.config.clip_grad_norm, grad_norm)?;
@@ -154,7 +159,7 @@ impl Learner for TorchLearner<'_> {
         let weights = self.parameters.iter().zip(&self.remembered).flat_map(|((name, weights), best)| {
             [(format!("weights.{name}"), weights), (format!("best_weights.{name}"), best)]
         });
-        let weights = weights.map(|(name, tensor)| (name, Part::Tensor(tensor.shallow_clone())));
+        let weights = weights.map(|(name, tensor)| (name, Part::Elsewhere(Box::new(tensor.shallow_clone()))));
         weights.chain(self.optimizer.parts()).collect()
     }
 
@@ -168,7 +173,7 @@ impl Learner for TorchLearner<'_> {
 }
 
 /// What is trained, each at its pace; nothing of a network that is a line alone, which is solved.
-fn trained(parameters: &Parameters, config: &TrainConfig) -> Vec<(Tensor, Pace)> {
+fn trained(parameters: &Weights, config: &TrainConfig) -> Vec<(Tensor, Pace)> {
     if parameters.iter().all(|(name, _)| is_of_line(name)) {
         return Vec::new();
     }
@@ -186,9 +191,9 @@ mod tests {
     use tch::Device;
 
     use super::*;
-    use crate::network::{build, NetworkConfig};
     use crate::series::table::Table;
     use crate::series::Matrix;
+    use crate::torch::build::drawn;
 
     static NETWORK: LazyLock<NetworkConfig> =
         LazyLock::new(|| NetworkConfig { hidden_size: 8, num_layers: 2, dropout: 0.4, ..NetworkConfig::default() });
@@ -203,7 +208,7 @@ mod tests {
 
     #[test]
     fn each_step_has_its_own_masks_and_reports_the_loss_before_it() {
-        let (network, parameters) = build(&NETWORK, 0, Device::Cpu).unwrap();
+        let (network, parameters) = drawn::network(&NETWORK);
         let table = table();
         let loader = || Loader::new(&table, 1, Device::Cpu);
         let mut learner =
@@ -219,7 +224,7 @@ mod tests {
 
     #[test]
     fn validation_drops_nothing_and_restoring_goes_back() {
-        let (network, parameters) = build(&NETWORK, 0, Device::Cpu).unwrap();
+        let (network, parameters) = drawn::network(&NETWORK);
         let table = table();
         let loader = || Loader::new(&table, 1, Device::Cpu);
         let mut learner =
@@ -246,7 +251,7 @@ mod tests {
 
     #[test]
     fn nothing_held_out_is_no_loss() {
-        let (network, parameters) = build(&NETWORK, 0, Device::Cpu).unwrap();
+        let (network, parameters) = drawn::network(&NETWORK);
         let table = table();
         let samples = (Loader::new(&table, 1, Device::Cpu), None);
         let mut learner = TorchLearner::new((&*network, &parameters), samples, NETWORK.dropout, &TRAINING);

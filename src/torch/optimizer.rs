@@ -4,11 +4,12 @@
 
 use tch::{Device, Tensor};
 
-use super::config::OptimizerKind;
-use super::learner::Part;
-use super::pace::Pace;
-use super::packed_optimizer::{clip_factor, BETA1, BETA2, EPSILON};
+use super::tensor::{numbers_of, overwrite};
 use crate::error::Result;
+use crate::train::config::OptimizerKind;
+use crate::train::pace::Pace;
+use crate::train::packed_optimizer::{clip_factor, BETA1, BETA2, EPSILON};
+use crate::train::Part;
 
 /// Parameters with their running moments.
 #[derive(Debug)]
@@ -48,8 +49,8 @@ impl Optimizer {
     pub(super) fn parts(&mut self) -> impl Iterator<Item = (String, Part<'_>)> {
         self.moments.iter().zip(&mut self.paces).enumerate().flat_map(|(i, ((first, second), pace))| {
             [
-                (format!("first_moment.{i}"), Part::Tensor(first.shallow_clone())),
-                (format!("second_moment.{i}"), Part::Tensor(second.shallow_clone())),
+                (format!("first_moment.{i}"), Part::Elsewhere(Box::new(first.shallow_clone()))),
+                (format!("second_moment.{i}"), Part::Elsewhere(Box::new(second.shallow_clone()))),
                 (format!("other_pace.{i}"), Part::Pace(pace)),
             ]
         })
@@ -62,9 +63,20 @@ impl Optimizer {
         }
     }
 
-    /// The gradients of the parameters that move, which share memory with theirs.
-    pub fn gradients(&self) -> Vec<Tensor> {
-        self.moved().map(Tensor::grad).collect()
+    /// Copies of the gradients of the parameters that move.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Torch`] when they can't be read.
+    pub fn gradients(&self) -> Result<Vec<Vec<f32>>> {
+        self.moved().map(|parameter| numbers_of(&parameter.grad())).collect()
+    }
+
+    /// Puts others in the place of [`Optimizer::gradients`].
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Torch`] when they are of another number.
+    pub fn replace_gradients(&self, gradients: &[Vec<f32>]) -> Result<()> {
+        self.moved().zip(gradients).try_for_each(|(parameter, gradient)| overwrite(&parameter.grad(), gradient))
     }
 
     /// The norm of the gradient over all parameters that move.
@@ -145,12 +157,17 @@ mod tests {
     use tch::Kind;
 
     use super::*;
+    use crate::train::TrainConfig;
+
+    fn pace() -> Pace {
+        Pace::new("weight", &TrainConfig::default())
+    }
 
     #[test]
     fn the_first_step_is_the_learning_rate() {
         // with m = 0.1 g and v = 0.001 g^2, the corrected ratio is g / (|g| + eps): the sign
         let parameter = Tensor::from_slice(&[1.0f32, 1.0]).set_requires_grad(true);
-        let mut optimizer = Optimizer::new(OptimizerKind::Adam, vec![(parameter.shallow_clone(), Pace::plain())], 0.0);
+        let mut optimizer = Optimizer::new(OptimizerKind::Adam, vec![(parameter.shallow_clone(), pace())], 0.0);
         (&parameter * Tensor::from_slice(&[3.0f32, -5.0])).sum(Kind::Float).backward();
         optimizer.step(0.1).unwrap();
         let moved: Vec<f32> = parameter.try_into().unwrap();
@@ -160,7 +177,7 @@ mod tests {
     #[test]
     fn clipping_leaves_the_direction() {
         let parameter = Tensor::from_slice(&[0.0f32, 0.0]).set_requires_grad(true);
-        let optimizer = Optimizer::new(OptimizerKind::Adam, vec![(parameter.shallow_clone(), Pace::plain())], 0.0);
+        let optimizer = Optimizer::new(OptimizerKind::Adam, vec![(parameter.shallow_clone(), pace())], 0.0);
         (&parameter * Tensor::from_slice(&[3.0f32, 4.0])).sum(Kind::Float).backward();
         let norm = optimizer.grad_norm().unwrap();
         assert!((norm - 5.0).abs() < 1e-6);

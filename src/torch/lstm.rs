@@ -4,12 +4,13 @@ use std::ops::Range;
 
 use tch::{Device, Tensor};
 
-use super::config::NetworkConfig;
 use super::dropout::drop_out_steps;
 use super::head::ForecastHead;
-use super::parameter::{dimensions, Initializer};
-use super::{AroundLstm, Layer, Network};
+use super::network::{AroundLstm, Layer, Network};
+use super::tensor::dimensions;
+use super::weights::Weights;
 use crate::error::Result;
+use crate::network::NetworkConfig;
 use crate::rng::StepMasks;
 
 /// What stands before or after the LSTM, if anything does.
@@ -17,7 +18,7 @@ pub(super) type OtherLayers = Option<Box<dyn Layer>>;
 
 /// LSTM layers named `lstm`, perhaps between other layers, then a head on the last state.
 #[derive(Debug)]
-pub struct LstmForecastNetwork {
+pub(super) struct LstmForecastNetwork {
     before: OtherLayers,
     lstm: StackedLstm,
     after: OtherLayers,
@@ -26,26 +27,19 @@ pub struct LstmForecastNetwork {
 }
 
 impl LstmForecastNetwork {
-    /// Draws the weights of nothing but LSTM and head.
-    ///
-    /// # Errors
-    /// [`crate::error::Error::Torch`] when there is no memory for them.
-    pub fn new(config: &NetworkConfig, init: &mut Initializer) -> Result<Self> {
-        let lstm = StackedLstm::new("lstm", config, init)?;
-        Self::of_layers((None, lstm, None), config, init)
+    /// Nothing but LSTM and head.
+    pub(super) fn new(config: &NetworkConfig, weights: &Weights) -> Result<Self> {
+        let lstm = StackedLstm::new("lstm", config, weights)?;
+        Self::of_layers((None, lstm, None), config, weights)
     }
 
     /// Puts a head on layers: those before the LSTM, and one after it, which makes one state of those of all steps.
-    ///
-    /// # Errors
-    /// [`crate::error::Error::Torch`] when there is no memory for its weights.
     pub(super) fn of_layers(
         (before, lstm, after): (OtherLayers, StackedLstm, OtherLayers),
         config: &NetworkConfig,
-        init: &mut Initializer,
+        weights: &Weights,
     ) -> Result<Self> {
-        let head = ForecastHead::new(config.n_directions() * config.hidden_size, config, init)?;
-        Ok(Self { before, lstm, after, head, input_size: config.input_size })
+        Ok(Self { before, lstm, after, head: ForecastHead::new(config, weights)?, input_size: config.input_size })
     }
 
     /// A segment's rows follow each other in memory, so that a segment is one long row.
@@ -104,7 +98,7 @@ impl AroundLstm for LstmForecastNetwork {
 
 /// What becomes of the outputs of steps from which no gradient goes on to the end of the window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Earlier {
+pub(super) enum Earlier {
     /// Nobody reads them.
     Forgotten,
     /// They are read; no gradient goes back to them.
@@ -115,7 +109,7 @@ pub enum Earlier {
 
 /// Layers of LSTM, each reading the outputs of the one before.
 #[derive(Debug)]
-pub struct StackedLstm {
+pub(super) struct StackedLstm {
     layers: Vec<LstmLayer>,
     /// Steps that gradients go back through; `None`: all.
     tbptt: Option<usize>,
@@ -123,19 +117,10 @@ pub struct StackedLstm {
 
 impl StackedLstm {
     /// Parameters `{name}.weight_ih_l0`, `{name}.weight_hh_l0`, `{name}.bias_ih_l0`, `{name}.bias_hh_l0`,
-    /// `{name}.weight_ih_l0_reverse`, ... as in PyTorch, uniform within `1 / sqrt(hidden_size)`.
-    ///
-    /// # Errors
-    /// [`crate::error::Error::Torch`] when there is no memory for them.
-    pub fn new(name: &str, config: &NetworkConfig, init: &mut Initializer) -> Result<Self> {
-        let layers = (0..config.num_layers)
-            .map(|layer| {
-                let input_size =
-                    if layer == 0 { config.lstm_input_size() } else { config.n_directions() * config.hidden_size };
-                init.on_layer(layer, |init| LstmLayer::new(&format!("{name}.%_l{layer}"), input_size, config, init))
-            })
-            .collect::<Result<_>>()?;
-        Ok(Self { layers, tbptt: config.tbptt })
+    /// `{name}.weight_ih_l0_reverse`, ... as in PyTorch.
+    pub(super) fn new(name: &str, config: &NetworkConfig, weights: &Weights) -> Result<Self> {
+        let layer = |layer| LstmLayer::new(&format!("{name}.%_l{layer}"), config, weights);
+        Ok(Self { layers: (0..config.num_layers).map(layer).collect::<Result<_>>()?, tbptt: config.tbptt })
     }
 
     /// Windows `(batch, steps, input_size)` to the last layer's outputs of every step `(batch, steps, directions *
@@ -147,7 +132,12 @@ impl StackedLstm {
     ///
     /// # Errors
     /// [`crate::error::Error::Torch`] when libtorch refuses an operation.
-    pub fn states(&self, windows: &Tensor, dropout: Option<StepMasks>, earlier: Earlier) -> Result<(Tensor, Tensor)> {
+    pub(super) fn states(
+        &self,
+        windows: &Tensor,
+        dropout: Option<StepMasks>,
+        earlier: Earlier,
+    ) -> Result<(Tensor, Tensor)> {
         let steps = usize::try_from(windows.size()[1]).unwrap_or(0);
         let room = self.tbptt.map_or(steps, |tbptt| tbptt.min(steps)).max(1);
         let mut states = self.layers.iter().map(|layer| layer.zero_state(windows)).collect::<Result<Vec<_>>>()?;
@@ -207,24 +197,14 @@ struct LstmLayer {
 }
 
 impl LstmLayer {
-    fn new(pattern: &str, input_size: usize, config: &NetworkConfig, init: &mut Initializer) -> Result<Self> {
-        let hidden_size = config.hidden_size;
-        let bound = 1.0 / (hidden_size as f64).sqrt();
-        let gates = 4 * hidden_size;
-        let shapes: [(&str, Vec<usize>); 4] = [
-            ("weight_ih", vec![gates, input_size]),
-            ("weight_hh", vec![gates, hidden_size]),
-            ("bias_ih", vec![gates]),
-            ("bias_hh", vec![gates]),
-        ];
-        let mut weights = Vec::new();
-        for direction in ["", "_reverse"].iter().take(config.n_directions()) {
-            for (kind, shape) in &shapes {
-                let name = format!("{}{direction}", pattern.replace('%', kind));
-                weights.push(init.uniform(&name, shape, bound)?);
-            }
-        }
-        Ok(Self { weights, hidden_size, n_directions: config.n_directions() })
+    fn new(pattern: &str, config: &NetworkConfig, weights: &Weights) -> Result<Self> {
+        let directions = ["", "_reverse"].iter().take(config.n_directions());
+        let names = directions.flat_map(|direction| {
+            let kinds = ["weight_ih", "weight_hh", "bias_ih", "bias_hh"];
+            kinds.map(|kind| format!("{}{direction}", pattern.replace('%', kind)))
+        });
+        let weights = names.map(|name| weights.get(&name)).collect::<Result<_>>()?;
+        Ok(Self { weights, hidden_size: config.hidden_size, n_directions: config.n_directions() })
     }
 
     fn device(&self) -> Device {
@@ -255,6 +235,7 @@ mod tests {
     use super::*;
 
     use crate::rng::{DropoutMasks, Purpose, Rng};
+    use crate::torch::build::drawn;
 
     #[test]
     fn a_mask_is_counted_in_rows_steps_and_units() {
@@ -268,8 +249,7 @@ mod tests {
                 dropout: 0.5,
                 ..NetworkConfig::default()
             };
-            let mut init = Initializer::new(Rng::new(0, Purpose::Weights), Device::Cpu);
-            let lstm = StackedLstm::new("lstm", &config, &mut init).unwrap();
+            let lstm = StackedLstm::new("lstm", &config, &drawn::network(&config).1).unwrap();
             let values = Rng::new(0, Purpose::Shuffle).uniform(batch * steps * input_size, 1.0);
             let windows = Tensor::from_slice(&values).reshape(dimensions(&[batch, steps, input_size]));
             let masks = DropoutMasks::new(1, config.dropout);
@@ -301,8 +281,7 @@ mod tests {
     fn a_step_forecasts_as_if_the_window_ended_there() {
         let config =
             NetworkConfig { input_size: 2, hidden_size: 3, num_layers: 2, output_size: 4, ..NetworkConfig::default() };
-        let mut init = Initializer::new(Rng::new(0, Purpose::Weights), Device::Cpu);
-        let network = LstmForecastNetwork::new(&config, &mut init).unwrap();
+        let network = drawn::network(&config).0;
         let (batch, steps) = (3, 5);
         let values = Rng::new(0, Purpose::Shuffle).uniform(batch * steps * 2, 1.0);
         let windows = Tensor::from_slice(&values).reshape([3, 5, 2]);

@@ -4,7 +4,7 @@ use std::f64::consts::{PI, TAU};
 
 use tch::{Kind, Tensor};
 
-use super::{Distribution, SMALLEST_DF, SMALLEST_DISPERSION, SMALLEST_MEAN, SMALLEST_SCALE};
+use crate::distribution::{Distribution, SMALLEST_DF, SMALLEST_DISPERSION, SMALLEST_MEAN, SMALLEST_SCALE};
 use crate::error::{Error, Result};
 
 impl Distribution {
@@ -84,4 +84,51 @@ fn of_negative_binomial(outputs: &[Tensor], targets: &Tensor, center: &Tensor, s
 /// Without the threshold of `torch.nn.functional.softplus`, above which it is linear: 2e-9 off.
 fn softplus(x: &Tensor) -> Tensor {
     x.logaddexp(&x.zeros_like())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::distribution::tests::{assert_close, distributions, loss_and_slopes, random_cases, COUNTS};
+
+    #[test]
+    fn loss_and_slopes_equal_autograd() {
+        for distribution in distributions() {
+            for bound in [3.0, 30.0] {
+                let (outputs, targets) = random_cases(&distribution, 500, bound);
+                let p = distribution.n_outputs();
+                let leaf =
+                    Tensor::from_slice(&outputs).to_kind(Kind::Double).reshape([500, -1]).set_requires_grad(true);
+                let [center, scale] = [COUNTS.center, COUNTS.scale].map(|x| Tensor::from_slice(&[x]));
+                let losses =
+                    distribution.loss_of_tensors(&leaf, &Tensor::from_slice(&targets), &center, &scale).unwrap();
+                assert_eq!(losses.size(), [500]);
+                losses.sum(Kind::Double).backward();
+                let losses: Vec<f64> = losses.try_into().unwrap();
+                let gradient: Vec<f64> = leaf.grad().reshape([-1]).try_into().unwrap();
+                for (i, &target) in targets.iter().enumerate() {
+                    let (loss, slopes) = loss_and_slopes(&distribution, &outputs[i * p..][..p], target, COUNTS);
+                    // doubles on both sides; what is lost most are 15 digits of ln Γ(1e6) = 1e7 in the tensors, which
+                    // don't avoid its cancelling where the dispersion is the smallest
+                    assert_close(loss, losses[i], 1e-8);
+                    for (slope, expected) in slopes.iter().zip(&gradient[i * p..]) {
+                        assert_close(*slope, *expected, 1e-8);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn single_precision_keeps_its_kind() {
+        let outputs = Tensor::zeros([4, 3, 2], (Kind::Float, tch::Device::Cpu));
+        let (ones, targets) = (outputs.select(-1, 0).ones_like(), Tensor::zeros([3], (Kind::Float, tch::Device::Cpu)));
+        let losses = Distribution::Normal.loss_of_tensors(&outputs, &targets, &ones, &ones).unwrap();
+        assert_eq!((losses.kind(), losses.size()), (Kind::Float, vec![4, 3]));
+        let error = |targets, distribution: Distribution| {
+            distribution.loss_of_tensors(&outputs, targets, &ones, &ones).unwrap_err().to_string()
+        };
+        assert_eq!(error(&targets, Distribution::StudentT), "expected outputs of shape (..., 3), got [4, 3, 2]");
+        assert!(error(&Tensor::from_slice(&[1.0, 2.0]), Distribution::Normal).starts_with("libtorch: "));
+    }
 }

@@ -2,9 +2,9 @@
 
 use tch::{Device, Tensor};
 
+use super::tensor::tensor;
 use crate::error::Result;
 use crate::memory;
-use crate::network::parameter::dimensions;
 use crate::series::augment::Augmenter;
 use crate::series::{Gathered, Samples};
 
@@ -106,12 +106,4 @@ impl<'a> Loader<'a> {
 #[allow(clippy::cast_possible_truncation)] // tensors are single precision
 fn narrow(x: f64) -> f32 {
     x as f32
-}
-
-/// A tensor with a copy of `values`.
-///
-/// # Errors
-/// [`crate::error::Error::Torch`] when the device has no room.
-pub fn tensor(values: &[f32], shape: &[usize], device: Device) -> Result<Tensor> {
-    Ok(Tensor::f_from_slice(values)?.f_reshape(dimensions(shape))?.f_to_device(device)?)
 }

@@ -1,11 +1,12 @@
 //! A network whose LSTM runs on our own kernel, one link between layers that run under libtorch's automatic differentiation.
 
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
-use super::config::NetworkConfig;
-use super::fused::{numbered, owners};
-use super::parameter::{dimensions, is_of_lstm, numbers_of, overwrite, Parameters};
-use super::{replicate, AroundLstm, Network};
+use super::build::replicate;
+use super::network::{AroundLstm, Network};
+use super::tensor::{dimensions, numbers_of, tensor};
+use super::weights::Weights;
+use crate::array::Array;
 use crate::error::Result;
 use crate::kernel::aligned::Aligned;
 use crate::kernel::forward_only::ForwardMemory;
@@ -14,6 +15,9 @@ use crate::kernel::isa::InstructionSet;
 use crate::kernel::lstm::Lstm;
 use crate::kernel::transposed::TransposedWeights;
 use crate::kernel::workspace::Workspace;
+use crate::network::fused::{numbered, owners};
+use crate::network::parameter::is_of_lstm;
+use crate::network::{NetworkConfig, Parameters};
 use crate::rng::StepMasks;
 
 /// The LSTM and its weights in the kernel's order, which all threads read.
@@ -34,18 +38,17 @@ impl HybridNetwork {
     /// The LSTM of this configuration, of which there is one, with these weights.
     ///
     /// # Errors
-    /// [`crate::error::Error::Torch`] when a weight can't be read, [`crate::error::Error::Value`] when `LSTMFORECAST_SIMD` makes
-    /// no sense.
+    /// [`crate::error::Error::Value`] when `LSTMFORECAST_SIMD` makes no sense.
     pub fn new(config: &NetworkConfig, weights: &Parameters) -> Result<Self> {
         let lstm = Lstm::new(config.lstm_shape(), InstructionSet::choose()?);
         let mut parameters = Aligned::zeros(lstm.n_parameters());
         let names = weights.iter().map(|(name, _)| name).filter(|name| is_of_lstm(name)).map(str::to_owned).collect();
-        let tensors = of_lstm(weights).map(numbers_of).collect::<Result<Vec<_>>>()?;
+        let tensors: Vec<_> = of_lstm(weights).map(|array| array.values().to_vec()).collect();
         lstm.pack(&tensors, &mut parameters);
         Ok(Self { lstm, parameters, names, config: config.clone(), integers: None })
     }
 
-    /// As [`super::fused::FusedNetwork::with_integers`].
+    /// As [`crate::network::fused::FusedNetwork::with_integers`].
     #[must_use]
     pub fn with_integers(mut self, wanted: bool) -> Self {
         self.integers = if wanted { Integers::where_faster(&self.lstm, &self.parameters) } else { None };
@@ -60,27 +63,29 @@ impl HybridNetwork {
         owners(&packed)
     }
 
-    /// Writes the LSTM's weights back; those of the other layers are where they were.
+    /// Writes the LSTM's weights back, and those of the other layers.
     ///
     /// # Errors
-    /// [`crate::error::Error::Torch`] when there is no memory for them.
-    pub fn store(&self, weights: &Parameters) -> Result<()> {
-        for (tensor, values) in of_lstm(weights).zip(self.lstm.unpack(&self.parameters)) {
-            overwrite(tensor, &values)?;
+    /// [`crate::error::Error::Torch`] when these can't be read.
+    pub fn store(&self, others: &Weights, weights: &mut Parameters) -> Result<()> {
+        others.store(weights)?;
+        let of_lstm = weights.iter_mut().filter(|(name, _)| is_of_lstm(name)).map(|(_, array)| array);
+        for (array, values) in of_lstm.zip(self.lstm.unpack(&self.parameters)) {
+            array.values_mut().copy_from_slice(&values);
         }
         Ok(())
     }
 }
 
-fn of_lstm(weights: &Parameters) -> impl Iterator<Item = &Tensor> {
-    weights.iter().filter(|(name, _)| is_of_lstm(name)).map(|(_, tensor)| tensor)
+fn of_lstm(weights: &Parameters) -> impl Iterator<Item = &Array> {
+    weights.iter().filter(|(name, _)| is_of_lstm(name)).map(|(_, array)| array)
 }
 
 /// What one thread has of the other layers: weights shared with all threads, gradients of its own.
 pub struct Surroundings {
     network: Box<dyn Network>,
     /// All parameters; those of the LSTM are not used.
-    pub parameters: Parameters,
+    pub parameters: Weights,
     numbers: Vec<f32>,
 }
 
@@ -89,7 +94,7 @@ impl Surroundings {
     ///
     /// # Errors
     /// As [`replicate`].
-    pub fn new(network: &HybridNetwork, weights: &Parameters) -> Result<Self> {
+    pub fn new(network: &HybridNetwork, weights: &Weights) -> Result<Self> {
         let (replica, parameters) = replicate(&network.config, weights)?;
         Ok(Self { network: replica, parameters, numbers: Vec::new() })
     }
@@ -142,6 +147,21 @@ impl Surroundings {
             })?;
             self.layers().after(&states, inputs, None)
         })
+    }
+
+    /// [`Surroundings::forecast`] of slices.
+    ///
+    /// # Errors
+    /// As [`Surroundings::forecast`].
+    pub fn forecast_slice(
+        &mut self,
+        network: &HybridNetwork,
+        memory: &mut ForwardMemory,
+        (inputs, shape): (&[f32], &[usize]),
+        rows: usize,
+    ) -> Result<Vec<f32>> {
+        let inputs = tensor(inputs, shape, Device::Cpu)?;
+        numbers_of(&self.forecast(network, memory, &inputs, rows)?)
     }
 
     /// The forward pass, to be followed by [`Pass::backward`].

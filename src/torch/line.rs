@@ -1,0 +1,171 @@
+//! The ridge regressions of a linear skip connection by libtorch: the twin of our own.
+
+use tch::{Device, Kind, Tensor};
+
+use super::batch::Loader;
+use super::tensor::{dimensions, numbers_of, tensor};
+use crate::error::Result;
+use crate::network::Parameters;
+use crate::series::lens::WindowLayout;
+use crate::series::Samples;
+
+/// Windows that the regression is made of: neighbours are much alike.
+const MOST_WINDOWS: usize = 1 << 14;
+/// Windows in one product, and the numbers in them.
+const BATCH: usize = 4096;
+const BATCH_LEN: usize = 1 << 23;
+/// Rows of a window that the regression looks at, the last: its time grows with their third power, its memory with the second.
+const MOST_ROWS: usize = 1 << 11;
+/// Ridges that are tried, as parts of the mean square of the inputs, on what is held out; the first where nothing is.
+const RIDGES: [f64; 9] = [0.03, 0.0001, 0.001, 0.003, 0.01, 0.1, 0.3, 1.0, 3.0];
+/// Times that missing targets are filled with what the line forecasts, and the line is solved anew, which comes to the
+/// regression on the known ones (Dempster, Laird & Rubin 1977: EM).
+const ROUNDS: usize = 4;
+
+/// Sums over windows `x` and horizons `y`, from which every ridge's weights and errors follow.
+struct RegressionSums {
+    xx: Tensor,
+    xy: Tensor,
+    yy: f64,
+    some_are_missing: bool,
+}
+
+/// A regression of the horizon on the window.
+struct Regression {
+    layout: WindowLayout,
+    known: Option<Tensor>,
+}
+
+/// Replaces the weight of the linear skip connection by the regression's.
+///
+/// # Errors
+/// [`crate::error::Error::Torch`] when libtorch refuses an operation.
+pub(crate) fn solve(
+    layout: WindowLayout,
+    parameters: &mut Parameters,
+    (train, held_out): (&dyn Samples, Option<&dyn Samples>),
+) -> Result<()> {
+    let as_tensor = |name| parameters.get(name).map(|array| tensor(array.values(), array.shape(), Device::Cpu));
+    let Some(weight) = as_tensor("skip.weight").transpose()? else { return Ok(()) };
+    let regression = Regression { layout, known: as_tensor("known.weight").transpose()? };
+    let n_rows = weight.size()[1].min(dimensions(&[MOST_ROWS])[0]);
+    let of_rows = weight.f_narrow(1, weight.size()[1] - n_rows, n_rows)?;
+    let prior = of_rows.f_transpose(0, 1)?.f_to_kind(Kind::Double)?;
+    let (mut solution, some_are_missing) = regression.solution(train, held_out, &prior, &prior)?;
+    for _ in 0..if some_are_missing { ROUNDS } else { 0 } {
+        solution = regression.solution(train, held_out, &prior, &solution)?.0;
+    }
+    of_rows.shallow_clone().f_copy_(&solution.f_transpose(0, 1)?)?;
+    if let Some(array) = parameters.get_mut("skip.weight") {
+        array.values_mut().copy_from_slice(&numbers_of(&weight)?);
+    }
+    Ok(())
+}
+
+impl Regression {
+    /// The best ridge's weights `(rows, horizon)` for the last rows of a window, at most [`MOST_ROWS`], shrunk towards `prior`,
+    /// and whether targets are missing, for which the weights `guess` stand in.
+    fn solution(
+        &self,
+        train: &dyn Samples,
+        held_out: Option<&dyn Samples>,
+        prior: &Tensor,
+        guess: &Tensor,
+    ) -> Result<(Tensor, bool)> {
+        let has_prior = prior.f_any()?.f_int64_value(&[])? != 0;
+        let sums = self.sums(train, guess)?;
+        let held_out = held_out.map(|samples| self.sums(samples, guess)).transpose()?;
+        let (values, vectors) = sums.xx.f_linalg_eigh("L")?;
+        let left = sums.xy.f_sub(&sums.xx.f_matmul(prior)?)?;
+        let rotated = vectors.f_transpose(0, 1)?.f_matmul(&left)?;
+        let mean_square = values.f_mean(Kind::Double)?.f_double_value(&[])?.max(f64::MIN_POSITIVE);
+        let mut best = (f64::INFINITY, prior.shallow_clone());
+        if let Some(held_out) = held_out.as_ref().filter(|_| has_prior) {
+            best.0 = held_out.error(prior)?;
+        }
+        for ridge in RIDGES.iter().take(if held_out.is_some() { RIDGES.len() } else { 1 }) {
+            let damped = values.f_clamp_min(0.0)?.f_add_scalar(ridge * mean_square)?.f_unsqueeze(1)?;
+            let solution = vectors.f_matmul(&rotated.f_div(&damped)?)?.f_add(prior)?;
+            let error = held_out.as_ref().map_or(Ok(0.0), |sums| sums.error(&solution))?;
+            if error < best.0 {
+                best = (error, solution);
+            }
+        }
+        Ok((best.1, sums.some_are_missing))
+    }
+
+    fn sums(&self, samples: &dyn Samples, guess: &Tensor) -> Result<RegressionSums> {
+        let zeros = |shape: &[usize]| Tensor::f_zeros(dimensions(shape), (Kind::Double, Device::Cpu));
+        let (n_rows, horizon) = (self.layout.window_size.min(MOST_ROWS), self.layout.horizon);
+        let (xx, xy) = (zeros(&[n_rows, n_rows])?, zeros(&[n_rows, horizon])?);
+        let mut sums = RegressionSums { xx, xy, yy: 0.0, some_are_missing: false };
+        let loader = Loader::new(samples, self.layout.width(), Device::Cpu);
+        let stride = samples.len().div_ceil(MOST_WINDOWS);
+        let indices: Vec<usize> = (0..samples.len()).step_by(stride).collect();
+        for indices in indices.chunks((BATCH_LEN / samples.input_len()).clamp(1, BATCH)) {
+            let batch = loader.batch(indices)?;
+            let (x, mut y) = self.pairs(&batch.inputs, &batch.targets)?;
+            let missing = y.f_isnan()?;
+            if missing.f_any()?.f_int64_value(&[])? != 0 {
+                sums.some_are_missing = true;
+                let guessed = x.f_matmul(&guess.f_to_kind(Kind::Float)?)?;
+                y = guessed.f_where_self(&missing, &y)?;
+            }
+            let transposed = x.f_transpose(0, 1)?;
+            sums.xx = sums.xx.f_add(&transposed.f_matmul(&x)?)?;
+            sums.xy = sums.xy.f_add(&transposed.f_matmul(&y)?)?;
+            sums.yy += y.f_square()?.f_sum(Kind::Double)?.f_double_value(&[])?;
+        }
+        Ok(sums)
+    }
+
+    /// What the line maps, one row for each window and target: the last rows of windows `(n, rows)` to horizons `(n, horizon)`,
+    /// both less what is known in advance explains; NaN where a target is missing.
+    fn pairs(&self, inputs: &Tensor, targets: &Tensor) -> Result<(Tensor, Tensor)> {
+        let layout = self.layout;
+        let sizes =
+            [layout.window_size, layout.horizon, layout.n_targets_at_once(), layout.n_values() - layout.n_known];
+        let &[window_size, horizon, n_targets, known_at] = &dimensions(&sizes)[..] else { unreachable!("four sizes") };
+        let n_rows = window_size.min(dimensions(&[MOST_ROWS])[0]);
+        let first = window_size - n_rows;
+        let mut x = inputs.f_narrow(1, first, n_rows)?.f_narrow(2, 0, n_targets)?;
+        let mut y = targets.f_reshape([-1, horizon, n_targets])?;
+        if let Some(weight) = &self.known {
+            let known = inputs.f_narrow(2, known_at, weight.size()[1])?;
+            let relative = known.f_sub(&known.f_narrow(1, window_size - 1, 1)?)?;
+            let effect = relative.f_matmul(&weight.f_transpose(0, 1)?)?;
+            x = x.f_sub(&effect.f_narrow(1, first, n_rows)?)?;
+            y = y.f_sub(&effect.f_narrow(1, window_size, horizon)?)?;
+        }
+        let rows = |tensor: &Tensor, len: i64| tensor.f_transpose(1, 2)?.f_reshape([-1, len]);
+        Ok((rows(&x, n_rows)?, rows(&y, horizon)?))
+    }
+}
+
+impl RegressionSums {
+    /// The sum of squared errors of weights `(window_size, horizon)`.
+    fn error(&self, weights: &Tensor) -> Result<f64> {
+        let sum = |tensor: Tensor| -> Result<f64> { Ok(tensor.f_sum(Kind::Double)?.f_double_value(&[])?) };
+        let square = sum(self.xx.f_matmul(weights)?.f_mul(weights)?)?;
+        Ok(square - 2.0 * sum(self.xy.f_mul(weights)?)? + self.yy)
+    }
+}
+
+/// The solution `(n_targets, n)` of `(square + ridge I) x = product`, of sums `(n, n)` and `(n_targets, n)`, where the ridge is
+/// this part of the mean of the diagonal.
+///
+/// # Errors
+/// [`crate::error::Error::Torch`] when libtorch refuses an operation.
+pub(crate) fn solve_ridge(
+    square: &[f64],
+    product: &[f64],
+    (n, n_targets): (usize, usize),
+    part: f64,
+) -> Result<Vec<f32>> {
+    let square = Tensor::f_from_slice(square)?.f_reshape(dimensions(&[n, n]))?;
+    let product = Tensor::f_from_slice(product)?.f_reshape(dimensions(&[n_targets, n]))?;
+    let ridge = square.f_trace()?.f_mul_scalar(part / n as f64)?.f_clamp_min(f64::MIN_POSITIVE)?;
+    let eye = Tensor::f_eye(square.size()[0], (Kind::Double, Device::Cpu))?;
+    let solution = Tensor::f_linalg_solve(&square.f_add(&eye.f_mul(&ridge)?)?, &product.f_transpose(0, 1)?, true)?;
+    numbers_of(&solution.f_transpose(0, 1)?.f_to_kind(Kind::Float)?)
+}
