@@ -72,7 +72,7 @@ lint: develop
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	cargo fmt --check
-	$(ACTIVE) cargo clippy --release --all-targets --features python,torch -- -D warnings
+	$(ACTIVE) cargo clippy --release --all-targets --features python-torch -- -D warnings
 	$(ACTIVE) cargo clippy --release --all-targets --no-default-features --features python -- -D warnings
 
 .PHONY: format  ## Format Python and Rust

@@ -14,9 +14,12 @@ mod schedule;
 mod shared;
 mod signals;
 mod store;
+#[cfg(not(feature = "python-torch"))]
 mod tensor;
 mod text;
 mod threads;
+#[cfg(feature = "python-torch")]
+mod torch_tensor;
 mod watch;
 mod weights;
 

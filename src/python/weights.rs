@@ -3,7 +3,11 @@
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use super::{convert, tensor};
+use super::convert;
+#[cfg(not(feature = "python-torch"))]
+use super::tensor;
+#[cfg(feature = "python-torch")]
+use super::torch_tensor as tensor;
 use crate::array::Array;
 use crate::network::Parameters;
 
