@@ -256,7 +256,7 @@ def _holiday_dates(code: str, first: Days, last: Days) -> Days:
         from holidays import country_holidays
     except ImportError as error:
         raise ImportError(
-            f'expected the holidays package for holidays={code!r}, which pip install "lstmforecast[holidays]" brings'
+            f'expected the holidays package for holidays={code!r}, got none: pip install "lstmforecast[holidays]"'
         ) from error
     country, _, subdivision = code.partition("-")
     try:

@@ -4,12 +4,12 @@ The same script runs in several processes, which `torch.distributed` connects. O
 
     torchrun --nproc-per-node 2 train.py
 
-and on two machines, with the same command on both but for the rank:
+and on two machines, with another rank on each:
 
     torchrun --nnodes 2 --node-rank 0 --nproc-per-node 2 --master-addr 10.0.0.1 --master-port 29500 train.py
     torchrun --nnodes 2 --node-rank 1 --nproc-per-node 2 --master-addr 10.0.0.1 --master-port 29500 train.py
 
-where ``train.py`` is what one process would run, with one parameter more:
+``train.py`` is the script for one process, with one more parameter:
 
     forecaster = LSTMForecaster(horizon=24, device=Device(distributed=True)).fit(y)
     if os.environ["RANK"] == "0":

@@ -246,9 +246,9 @@ def _warn_of_parts(own: Mapping[str, Any], source: Mapping[str, Any], taken: lis
         return
     there = {name: source[name] for name in fresh if name in source} | unused
     warnings.warn(
-        f"pretrained weights fit this network in part: {len(taken)} of its {len(own)} are taken, others start fresh: "
-        f"{_shapes(fresh)}, where the pretrained ones are {_shapes(there)}; pretrained_ names all. Sizes, layers, "
-        "features and segment_length of both networks are to be the same for more",
+        f"pretrained weights fit this network in part: {len(taken)} of its {len(own)} are taken, others are "
+        f"initialised: {_shapes(fresh)}, where the pretrained ones are {_shapes(there)}; pretrained_ names all. Sizes, "
+        "layers, features and segment_length must be the same in both networks, so that all are taken",
         UserWarning,
         # the caller of fit
         stacklevel=8,
@@ -292,8 +292,8 @@ def weights_of(pretrained: Any) -> Weights:
     elif hasattr(pretrained, "state_dict"):
         if not getattr(pretrained, "__sklearn_is_fitted__", lambda: True)():
             raise ValueError(
-                f"expected a fitted estimator as pretrained, got {type(pretrained).__name__} that isn't fitted (clones "
-                "aren't): give it to load_pretrained, or its file or state_dict() as pretrained"
+                f"expected a fitted estimator as pretrained, got {type(pretrained).__name__} that isn't fitted, as no "
+                "clone is: pass it to load_pretrained before, or pass its file or state_dict()"
             )
         model = getattr(pretrained, "model_", None)
         pretrained = pretrained.state_dict() if model is None else model.parameters()
@@ -328,7 +328,8 @@ def check_patterns(freeze: Any, learning_rates: Any) -> None:
             raise TypeError(f"expected numbers in learning_rates, got {rate!r} for {pattern!r}")
         if not 0 < rate < np.inf:
             raise ValueError(
-                f"expected rates above 0 in learning_rates, got {rate!r} for {pattern!r}; freeze stops one"
+                f"expected rates above 0 in learning_rates, got {rate!r} for {pattern!r}; name "
+                "what is not to be trained in freeze"
             )
         Number(Real, 0, low_included=False).check("each of learning_rates", rate)
 

@@ -11,11 +11,10 @@ use pyo3::exceptions::PyImportError;
 use pyo3::ffi::PyObject as RawObject;
 use pyo3::prelude::*;
 use pyo3_tch::PyTensor;
-use tch::Device;
 
 use super::door::exception;
 use crate::array::Array;
-use crate::torch::tensor::{array, tensor};
+use crate::torch::tensor::{array, of_array};
 
 /// `THPVariableClass`: the class `torch.Tensor`, null before torch is imported.
 #[export_name = "THPVariableClass"]
@@ -52,7 +51,7 @@ extern "C" fn thread_state() -> *mut pyo3::ffi::PyThreadState {
 /// A copy as a tensor of Python's torch, which is imported for it.
 pub(super) fn to_python<'py>(py: Python<'py>, array: &Array) -> PyResult<Bound<'py, PyAny>> {
     connect(py)?;
-    PyTensor(tensor(array.values(), array.shape(), Device::Cpu).map_err(exception)?).into_pyobject(py)
+    PyTensor(of_array(array).map_err(exception)?).into_pyobject(py)
 }
 
 /// The numbers of a tensor of Python's torch, of any kind and on any device.

@@ -3,7 +3,7 @@
 use tch::{Device, Kind, Tensor};
 
 use super::batch::Loader;
-use super::tensor::{dimensions, numbers_of, tensor};
+use super::tensor::{dimensions, numbers_of, of_array};
 use crate::error::Result;
 use crate::network::Parameters;
 use crate::series::lens::WindowLayout;
@@ -45,7 +45,7 @@ pub(crate) fn solve(
     parameters: &mut Parameters,
     (train, held_out): (&dyn Samples, Option<&dyn Samples>),
 ) -> Result<()> {
-    let as_tensor = |name| parameters.get(name).map(|array| tensor(array.values(), array.shape(), Device::Cpu));
+    let as_tensor = |name| parameters.get(name).map(of_array);
     let Some(weight) = as_tensor("skip.weight").transpose()? else { return Ok(()) };
     let regression = Regression { layout, known: as_tensor("known.weight").transpose()? };
     let n_rows = weight.size()[1].min(dimensions(&[MOST_ROWS])[0]);

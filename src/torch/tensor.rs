@@ -39,6 +39,14 @@ pub fn tensor(values: &[f32], shape: &[usize], device: Device) -> Result<Tensor>
     Ok(Tensor::f_from_slice(values)?.f_reshape(dimensions(shape))?.f_to_device(device)?)
 }
 
+/// A copy of an array as a tensor in the processor's memory.
+///
+/// # Errors
+/// [`Error::Torch`] when there is no memory for it.
+pub fn of_array(array: &Array) -> Result<Tensor> {
+    tensor(array.values(), array.shape(), Device::Cpu)
+}
+
 /// A copy of a tensor as an array.
 ///
 /// # Errors

@@ -8,7 +8,9 @@ package, and in files, all parameters of an estimator are one flat dict of plain
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+import functools
+import inspect
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -43,6 +45,15 @@ class ParameterGroup(BaseEstimator):
         return _same(vars(self), vars(other))
 
     __hash__ = None  # type: ignore[assignment]
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set a parameter; a misspelt name would have no effect, so it is refused."""
+        # a user's subclass may have parameters and private attributes of its own
+        if not (name in names_of(self) or name.startswith("_") or name in self._get_param_names()):
+            raise AttributeError(
+                f"expected a parameter of {type(self).__name__} ({', '.join(names_of(self))}), got {name!r}"
+            )
+        super().__setattr__(name, value)
 
 
 def names_of(group: Any) -> dict[str, str]:
@@ -86,7 +97,7 @@ class GroupedParameter:
         Raises
         ------
         TypeError
-            For an object of another class, or a class.
+            For an object of another class, a class, and what is neither an object nor a word.
         """
         if isinstance(value, self.kinds):
             group: ParameterGroup = value
@@ -95,6 +106,8 @@ class GroupedParameter:
             raise TypeError(f"expected {self._expected()}, got {value!r}")
         if self.by_word:
             word = plain(value)
+            if not isinstance(word, str | None):
+                raise TypeError(f"expected {self._expected()}, got {value!r}")
             return self.by_word[word]() if isinstance(word, str) and word in self.by_word else None
         (kind,) = self.kinds
         if kind.bare is not None:
@@ -118,10 +131,14 @@ class GroupedParameter:
         for name in parameters:
             if name not in names_of(group):
                 kinds = [kind.__name__ for kind in self.kinds if name in names_of(kind)]
-                got = f"one of {' or '.join(kinds)}" if kinds else repr(name)
+                if kinds:
+                    raise ValueError(
+                        f"expected {self.name} to be {_either(kinds)} for {self.name}__{name}, "
+                        f"got {type(group).__name__}"
+                    )
                 raise ValueError(
                     f"expected a parameter of {type(group).__name__} ({', '.join(names_of(group))}) in "
-                    f"{self.name}__{name}, got {got}"
+                    f"{self.name}__{name}, got {name!r}"
                 )
         return copy.copy(group).set_params(**parameters)  # type: ignore[no-any-return]
 
@@ -130,8 +147,14 @@ class GroupedParameter:
         group = self.object_of(value)
         if group is None:
             return self.defaults | {self.name: plain(value)}
-        own = {flat: plain(getattr(group, name)) for name, flat in names_of(group).items()}
+        # without parameters that a user's subclass adds
+        own = {flat: plain(getattr(group, name)) for name, flat in names_of(own_kind(group)).items()}
         return self.defaults | ({} if group.word is None else {self.name: group.word}) | own
+
+    def check_word(self, word: str) -> None:
+        """Raise a ValueError for a word that is none of this parameter."""
+        if self.by_word and word not in (*self.by_word, *self.words):
+            raise ValueError(f"expected {self._expected()}, got {word!r}")
 
     def names_in_messages(self, value: Any) -> dict[str, str]:
         """The names of flat parameters in messages, where they differ."""
@@ -169,6 +192,11 @@ class GroupedParameters(PlainParameters):
     _groups: ClassVar[Mapping[str, GroupedParameter]] = {}
     # flat parameters: the default of the object, and what it means for this class
     _own_defaults: ClassVar[Mapping[str, tuple[Any, Any]]] = {}
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "__init__" in vars(cls):
+            cls.__init__ = _with_advice(cls.__init__)  # type: ignore[method-assign]
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Get the parameters as they were given.
@@ -223,7 +251,7 @@ class GroupedParameters(PlainParameters):
             own[name] = self._groups[name].changed(own.get(name, before[name]), values)
         self._check_names(own)
         try:
-            estimator: Self = super().set_params(**own)  # type: ignore[misc]
+            estimator = super().set_params(**own)
         except Exception:
             vars(self).update(before)
             raise
@@ -233,24 +261,17 @@ class GroupedParameters(PlainParameters):
         # objects in one line: in lines of their own, the defaults of their parameters would look as if they were set
         return super()._get_params_html(False, *options, **named)  # type: ignore[misc]
 
-    def _check_names(self, given: Mapping[str, Any]) -> None:
-        """Raise a ValueError for a parameter of an object under its name in files, or of a value that has none."""
+    def _check_names(self, given: Iterable[str]) -> None:
+        """Raise a ValueError for a parameter of an object under its name in files."""
         own = self.get_params(deep=False)
         for key in given:
-            name, nested, _ = key.partition("__")
-            value = given.get(name, own.get(name))
-            if name in own and nested and not hasattr(value, "set_params"):
-                raise ValueError(f"expected {name} to be an object with parameters for {key}, got {value!r}")
-            inside = [
-                (f"{group.name}__{inner}", kind.__name__)
-                for group in self._groups.values()
-                for kind in group.kinds
-                for inner, flat in names_of(kind).items()
-                if flat == name and name not in own
-            ]
-            if inside:
-                kinds = " or ".join(kind for _, kind in inside)
-                raise ValueError(f"expected {inside[0][0]}, a parameter of {kinds}, got {name}")
+            name = key.partition("__")[0]
+            places = _places(self, name)
+            if places and name not in own:
+                raise ValueError(
+                    f"expected {'__'.join(places[0][:2])}, a parameter of {_either(kind for *_, kind in places)}, "
+                    f"got {name}"
+                )
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Read a pickle; in those of version 0.1 each parameter of an object is an attribute of the estimator."""
@@ -261,6 +282,39 @@ class GroupedParameters(PlainParameters):
             others = {name: value for name, value in state.items() if name not in flat}
             state = others | dict.fromkeys(self._groups) | constructor_parameters(type(self), flat)
         super().__setstate__(state)  # type: ignore[misc]
+
+
+def _with_advice(init: Callable[..., None]) -> Callable[..., None]:
+    """A constructor that says which object has a parameter that it had itself in version 0.1."""
+    taken = inspect.signature(init).parameters
+    takes_all = any(each.kind is each.VAR_KEYWORD for each in taken.values())
+
+    @functools.wraps(init)
+    def constructor(self: GroupedParameters, *args: Any, **given: Any) -> None:
+        for name in given:
+            places = [] if name in taken or takes_all else _places(self, name)
+            if places:
+                wanted = _either(f"{outer}={kind}({inner}=...)" for outer, inner, kind in places)
+                raise TypeError(f"expected {wanted}, got an unexpected keyword argument {name!r}")
+        init(self, *args, **given)
+
+    return constructor
+
+
+def _places(estimator: GroupedParameters, flat: str) -> list[tuple[str, str, str]]:
+    """Where a parameter of files is: the constructor parameter, the name in its objects and one of their classes."""
+    return [
+        (group.name, inner, kind.__name__)
+        for group in estimator._groups.values()
+        for kind in group.kinds
+        for inner, name in names_of(kind).items()
+        if name == flat
+    ]
+
+
+def _either(words: Iterable[str]) -> str:
+    *others, last = words
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 def groups_of(kind: Any) -> Mapping[str, GroupedParameter]:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import inspect
 import numbers
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 _PLAIN = frozenset((int, float, bool, str, bytes, type(None)))
 
@@ -88,6 +91,32 @@ class PlainParameters:
         """
         parameters: dict[str, Any] = super().get_params(deep)  # type: ignore[misc]
         return {name: vars(self).get(name, value) for name, value in parameters.items()}
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters of the estimator, and with ``__`` in the name those of a parameter that is an estimator.
+
+        Parameters
+        ----------
+        **params
+            By name.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            For a name that is no parameter, or a parameter of a value that has none.
+        """
+        own = self.get_params(deep=False)
+        for key in params:
+            name, nested, _ = key.partition("__")
+            value = params.get(name, own.get(name))
+            if name in own and nested and not hasattr(value, "set_params"):
+                raise ValueError(f"expected {name} to be an object with parameters for {key}, got {value!r}")
+        estimator: Self = super().set_params(**params)  # type: ignore[misc]
+        return estimator
 
     def __getstate__(self) -> dict[str, Any]:
         # a copy: a fit in another thread may add attributes while these are pickled

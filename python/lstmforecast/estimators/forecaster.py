@@ -86,10 +86,12 @@ class LSTMForecaster(LSTMEstimator):
     transform : {"log", None}, default=None
         ``"log"``: the logarithm of 1 + y is forecast, for series that grow by percents; forecasts are transformed back.
     channels : {"independent", "together"}, default="independent"
-        One network forecasts each variable from its own past and is trained on all of them, or all variables together.
+        ``"independent"``: the network forecasts one variable from the past of this variable, and is trained on all
+        variables. ``"together"``: it reads and forecasts all variables at once.
     missing : {"error", "mask", "ffill", "interpolate"}, default="error"
-        Missing values and missing times are an error that names them; or are left out of the loss and marked for the
-        network; or are filled.
+        What is done with missing values and missing times. ``"error"``: they are refused, and the message names them.
+        ``"mask"``: the network gets a mask of them, and the loss leaves them out. ``"ffill"``, ``"interpolate"``: they
+        are filled.
     freq : str, offset or None, default=None
         Frequency of the index, as pandas names it (``"h"``, ``"MS"``). None: inferred from the index.
     calendar : "auto", list of str, Calendar or None, default=None

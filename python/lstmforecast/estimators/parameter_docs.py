@@ -58,7 +58,7 @@ SHARED = {
         Called with the record of each epoch; training stops when one returns a true value.""",
     "checkpoint": """str, path, Checkpoint or None
         A folder of checkpoints from which `fit`, with the same data and parameters, continues after its process was
-        killed; `lstmforecast.Checkpoint` sets how often they are written. None: none.""",
+        killed; `lstmforecast.Checkpoint` sets how often they are written. None: no checkpoints.""",
 }
 
 

@@ -118,7 +118,7 @@ class CharLSTM(Saved, GroupedParameters, LearningCurveMixin, CallbackSupportMixi
         Called with the record of each epoch; training stops when one returns a true value.
     checkpoint : str, path, Checkpoint or None, default=None
         A folder of checkpoints from which `fit`, with the same text and parameters, continues after its process was
-        killed; `lstmforecast.Checkpoint` sets how often they are written. None: none.
+        killed; `lstmforecast.Checkpoint` sets how often they are written. None: no checkpoints.
 
     Attributes
     ----------

@@ -34,12 +34,12 @@ class Folds:
         Whether a clone is fitted again, on the rows before, at every origin, or at every ``refit``-th. `tune` takes
         False only.
     window : {"expanding", "sliding"}, default="expanding"
-        Whether each fit sees all rows before its first origin, or the last ``train_size`` of them.
+        Each fit reads all rows before its first origin (``"expanding"``), or the last ``train_size`` of them.
     train_size : int or None, default=None
-        Rows that each fit of a sliding window sees, those it holds out for early stopping among them; None: as many as
-        the first fit has. An expanding window takes None only. Series that have fewer rows give all.
+        Rows that each fit of a sliding window reads, with those that it holds out for early stopping. None: as many as
+        the first fit has. For an expanding window None only. Series that have fewer rows give all.
     gap : int, default=0
-        Rows left out between those that a fit sees and its first origin, as in
+        Rows left out between those that a fit reads and its first origin, as in
         `sklearn.model_selection.TimeSeriesSplit`: what isn't known yet when the weights are fitted. Forecasts still
         start from the rows right before their origin.
 

@@ -156,7 +156,8 @@ class Transformer(Network):
     dim_feedforward : int or None, default=None
         Width of the feed-forward layers. None: four times ``hidden_size``.
     causal : bool, default=False
-        Each step attends to itself and earlier steps only.
+        Each step attends to itself and earlier steps only. Without effect with ``num_layers=1``, where the forecast
+        depends on the attention of the last step alone.
     segment_length, linear_skip, head
         As in `LSTM`.
 

@@ -128,6 +128,6 @@ def _check_same(present: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
     for name in names:
         if present[name] != wanted[name]:
             raise ValueError(
-                f"warm_start=True goes on with the present weights: expected {name}={present[name]!r} as before, "
-                f"got {wanted[name]!r}"
+                f"expected {name}={present[name]!r} as before, got {wanted[name]!r}; with warm_start=False a new "
+                "network is trained"
             )

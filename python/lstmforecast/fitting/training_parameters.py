@@ -99,7 +99,8 @@ class EarlyStopping(ParameterGroup):
         The smallest decrease of the validation loss that counts as an improvement.
     validation_fraction : float or None, default=None
         The last part of the rows (of each series), held out to score epochs and to measure the errors for intervals.
-        None: 0.2, or less for a panel: two horizons, and at least about 500 windows.
+        None: 0.2, or less for a panel: two horizons, and at least about 500 windows. 0: no rows are held out, and the
+        training loss takes the place of the validation loss.
 
     Examples
     --------

@@ -145,9 +145,9 @@ class RowTimes:
         backward = np.flatnonzero(ahead < 0)
         if len(backward) > max(1, MOST_BACKWARD * len(index)):
             raise ValueError(
-                f"expected times in ascending order but for a clock set back, got {len(backward)} of {len(index)} rows "
-                f"earlier than the row before, the first {index[backward[0]]} (row {backward[0]}); sort with "
-                ".sort_index()"
+                f"expected times in ascending order, except where a clock is set back, got {len(backward)} of "
+                f"{len(index)} rows earlier than the row before, the first {index[backward[0]]} (row {backward[0]}); "
+                "sort with .sort_index()"
             )
         missing = np.maximum(np.round(ahead / self.step).astype(np.int64) - 1, 0)
         for kind, rows in (

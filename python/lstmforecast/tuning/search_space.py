@@ -107,7 +107,11 @@ def check_space(space: Space, forecaster: LSTMForecaster) -> None:
             raise ValueError(
                 f"expected space to name parameters of the estimator that can be searched, got {name!r}{advice}"
             )
-        distribution(name, values)
+        of = distribution(name, values)
+        if name in groups_of(forecaster) and isinstance(of, CategoricalDistribution):
+            for choice in _choices(values):
+                if isinstance(choice, str):
+                    groups_of(forecaster)[name].check_word(choice)
     for name in space:
         outer = _object_of(name)
         choices = _choices(space[outer]) if outer in space else [getattr(forecaster, outer)]

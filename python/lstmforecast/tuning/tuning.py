@@ -51,7 +51,8 @@ def tune(
     Each trial is a `backtest`: a clone is fitted on the rows before the validation rows, early stopping included, and
     forecasts from all origins among them. All trials are scored on the same rows and in the same units, whatever
     scaler, loss or held-out rows they use. The first trial is the estimator as given: the best is never worse than
-    that. Keep rows for a final test out of ``y``: the best score of many trials is too good.
+    that. Do not pass the rows of a final test in ``y``: the best score of many trials is lower than the error on new
+    rows.
 
     Parameters
     ----------
@@ -83,7 +84,8 @@ def tune(
     study_name : str, default="lstmforecast"
         The name in the storage.
     sampler : optuna.samplers.BaseSampler or None, default=None
-        Chooses parameters; None: `TPESampler`. `GridSampler` and `BruteForceSampler`, which end studies, don't work.
+        Chooses parameters; None: `TPESampler`. Not `GridSampler` and `BruteForceSampler`, which stop a study by
+        themselves.
     pruner : optuna.pruners.BasePruner or None, default=None
         Ends trials early by their losses on the rows that they hold out for early stopping; None: `MedianPruner`,
         after three epochs. Only losses in the same units are compared.

@@ -83,7 +83,8 @@ def require_errors(
             "errors of intervals, got none"
         )
     if n_errors == 0:
-        raise ValueError("expected rows held out by fit for the errors of intervals, got none: set early_stopping")
+        way = "early_stopping" if held_out.patience is None else "another validation_fraction of EarlyStopping"
+        raise ValueError(f"expected rows held out by fit for the errors of intervals, got none: set {way}")
     if steps > trained:
         raise ValueError(f"expected a horizon of at most {trained}, as trained for, got {steps}")
     for level, words in zip(levels, wanted, strict=True):

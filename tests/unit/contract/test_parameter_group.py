@@ -1,8 +1,10 @@
 """Parameters as objects: what stands for them, how they are set, compared, copied and shown, and what is refused."""
 
 import copy
+import inspect
 import json
 import pickle
+import re
 from pathlib import Path
 
 import numpy as np
@@ -268,12 +270,12 @@ class TestSetParams:
             (
                 {"architecture__num_heads": 8},
                 ValueError,
-                r"expected a parameter of LSTM .* in architecture__num_heads, got one of Attention or Transformer$",
+                r"expected architecture to be Attention or Transformer for architecture__num_heads, got LSTM$",
             ),
             (
                 {"architecture": Linear(), "architecture__tbptt": 8},
                 ValueError,
-                r"expected a parameter of Linear \(head\) in .*__tbptt, got one of LSTM or Attention or CNNLSTM$",
+                r"expected architecture to be LSTM, Attention or CNNLSTM for architecture__tbptt, got Linear$",
             ),
             (
                 {"architecture": "gru", "architecture__num_heads": 8},
@@ -404,6 +406,12 @@ class TestObjects:
         model = LSTMRegressor(architecture=Attention(2), early_stopping=EarlyStopping(5, min_delta=0.1))
         assert eval(repr(model)).get_params() == model.get_params()
 
+    def test_a_subclass_of_a_user_may_have_more_parameters(self, tmp_path):
+        model = LSTMForecaster(2, window_size=8, architecture=Heads(3, 2), **FAST).fit(SERIES)
+        assert (clone(model).architecture.heads, flat_parameters(model)["num_heads"]) == (3, 2)
+        model.save(tmp_path / "model.safetensors")
+        assert LSTMForecaster.load(tmp_path / "model.safetensors").architecture == Attention(2)
+
     def test_a_clone_has_objects_of_its_own(self):
         model = LSTMForecaster(architecture=Attention(2), optimizer=AdamW(weight_decay=0.1))
         same = clone(model)
@@ -433,6 +441,13 @@ class Patient(LSTMForecaster):
     def __init__(self, patience: int = 5, head: int = 1, hidden_size: int = 4) -> None:
         super().__init__(early_stopping=patience, architecture=Attention(head), hidden_size=hidden_size)
         self.patience, self.head = patience, head
+
+
+class Heads(Attention):
+    def __init__(self, heads: int = 2, num_heads: int = 4) -> None:
+        super().__init__(num_heads)
+        self.heads = heads
+        self._calls = 0
 
 
 NETWORKS = r"'lstm', 'linear', 'attention', 'cnn_lstm', 'transformer' or an object such as Attention\(num_heads=8\)"
@@ -476,6 +491,12 @@ class TestWhatIsRefused:
         ("parameters", "error", "message"),
         [
             ({"architecture": None}, ValueError, "architecture to be 'lstm', .* or 'transformer', got None"),
+            (
+                {"architecture": {"num_heads": 8}},
+                TypeError,
+                r"architecture to be .* or an object such as Attention\(num_heads=8\), got {'num_heads': 8}$",
+            ),
+            ({"optimizer": 0.1}, TypeError, r"optimizer to be 'adam', .* object such as AdamW\(.*\), got 0.1$"),
             ({"architecture": Attention(0)}, ValueError, "num_heads to be an integer of at least 1, got 0"),
             ({"architecture": Transformer("4")}, TypeError, "num_heads to be an integer of at least 1, got '4'"),
             ({"architecture": Transformer(causal=2)}, ValueError, "causal to be False or True, got 2"),
@@ -598,6 +619,7 @@ class TestWhatIsRefused:
             ({"loss": Quantiles(0.5)}, TypeError, "levels of Quantiles to be a list of numbers or None, got 0.5"),
             ({"architecture": Linear(head=3)}, ValueError, "head to be 'direct' or 'recursive', got 3"),
             ({"loss": "mape"}, ValueError, "loss to be None, 'mse', .* or 'negative_binomial', got 'mape'"),
+            ({"loss": [0.1, 0.5]}, TypeError, r"loss to be .* object such as Quantiles\(.*\), got \[0.1, 0.5\]$"),
             ({"calendar": Calendar(holidays=3)}, TypeError, "holidays to be a country code or None, got 3"),
             ({"calendar": Calendar("week")}, ValueError, "calendar to be None, 'auto' or a list of .*, got 'week'"),
         ],
@@ -641,6 +663,45 @@ class TestWhatIsRefused:
     def test_what_a_text_model_does_not_have(self, optimizer, message):
         with pytest.raises(ValueError, match=message):
             CharLSTM(optimizer=optimizer).check_parameters()
+
+    @pytest.mark.parametrize(
+        ("kind", "name", "expected"),
+        [
+            (
+                LSTMForecaster,
+                "num_heads",
+                "architecture=Attention(num_heads=...) or architecture=Transformer(num_heads=...)",
+            ),
+            (LSTMRegressor, "patience", "early_stopping=EarlyStopping(patience=...)"),
+            (LSTMClassifier, "lr_factor", "lr_schedule=Plateau(factor=...)"),
+            (LSTMForecaster, "distributed_timeout", "device=Device(timeout=...)"),
+            (CharLSTM, "weight_decay", "optimizer=Adam(weight_decay=...) or optimizer=AdamW(weight_decay=...)"),
+        ],
+    )
+    def test_a_constructor_says_which_object_has_a_parameter_of_0_1(self, kind, name, expected):
+        message = f"expected {expected}, got an unexpected keyword argument '{name}'"
+        with pytest.raises(TypeError, match=f"^{re.escape(message)}$"):
+            kind(**{name: 1})
+        with pytest.raises(TypeError, match=r"got an unexpected keyword argument 'color'$"):
+            kind(color=1)
+        assert [*inspect.signature(kind).parameters] == [*inspect.signature(kind.__init__).parameters][1:]
+
+    @pytest.mark.parametrize("kind", [kind for _, kind in _kinds(LSTMForecaster)])
+    def test_attributes_of_objects_that_are_no_parameters(self, kind):
+        group = kind()
+        with pytest.raises(AttributeError, match=rf"^expected a parameter of {kind.__name__} \(.*\), got 'color'$"):
+            group.color = 1
+        assert group == kind()
+        name = next(iter(names_of(kind)))
+        setattr(group, name, 7)
+        assert group.get_params()[name] == 7
+
+    def test_a_parameter_of_a_detector_without_a_forecaster(self):
+        detector = LSTMAnomalyDetector()
+        message = "^expected forecaster to be an object with parameters for forecaster__horizon, got None$"
+        with pytest.raises(ValueError, match=message):
+            detector.set_params(clip=3, forecaster__horizon=2)
+        assert detector.clip is None
 
     @pytest.mark.parametrize("kind", ESTIMATORS)
     def test_the_flat_names_are_no_arguments(self, kind):

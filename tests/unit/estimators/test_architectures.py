@@ -81,7 +81,9 @@ class TestEveryEstimator:
 
     def test_another_network_is_no_warm_start(self, kind, variant):
         model = _fitted(kind, **variant).set_params(architecture="lstm", warm_start=True)
-        with pytest.raises(ValueError, match=r"expected architecture=.* as before, got 'lstm'"):
+        with pytest.raises(
+            ValueError, match=r"expected architecture=.* as before, got 'lstm'; with warm_start=False a new"
+        ):
             model.fit(SERIES) if kind is LSTMForecaster else model.fit(X, Y if kind is LSTMRegressor else Y > 0)
 
 

@@ -110,7 +110,7 @@ class TestWhatIsTaken:
             source, freeze="lstm.*"
         )
         with pytest.warns(
-            UserWarning, match=r"7 of its 8 are taken, others start fresh: lstm\.weight_ih_l0 \(32, 2\), "
+            UserWarning, match=r"7 of its 8 are taken, others are initialised: lstm\.weight_ih_l0 \(32, 2\), "
         ):
             model.fit(SERIES)
         assert model.pretrained_["left"] == ["lstm.weight_ih_l0"]
@@ -123,11 +123,11 @@ class TestWhatIsTaken:
         [
             (
                 {"hidden_size": 5},
-                r"1 of its 6 are taken, others start fresh: lstm.weight_ih_l0 \(20, 1\).* are lstm.w.*32, 1",
+                r"1 of its 6 are taken, others are initialised: lstm.weight_ih_l0 \(20, 1\).* are lstm.w.*32, 1",
             ),
             (
                 {"num_layers": 2},
-                r"6 of its 10 are taken, others start fresh: lstm.weight_ih_l1 .* ones are none; pretrained_",
+                r"6 of its 10 are taken, others are initialised: lstm.weight_ih_l1 .* ones are none; pretrained_",
             ),
             ({"architecture": LSTM(bidirectional=True)}, r"lstm.weight_ih_l0_reverse"),
             (

@@ -102,7 +102,7 @@ def test_what_a_callback_raises_comes_out_and_leaves_nothing_half_fitted():
 
 
 def test_warm_start_goes_on_with_as_many(three):
-    with pytest.raises(ValueError, match=r"warm_start=True .*expected n_estimators=3 as before, got 1"):
+    with pytest.raises(ValueError, match=r"expected n_estimators=3 as before, got 1; with warm_start=False a new"):
         three.set_params(warm_start=True, n_estimators=1).fit(_series())
     three.set_params(n_estimators=3)
     before = three.predict()

@@ -220,7 +220,7 @@ def test_clean_data_are_reported_empty(detector) -> None:
 
 def test_unsorted_rows_are_refused(detector) -> None:
     shuffled = series()[300:].sample(frac=1, random_state=0)
-    with pytest.raises(ValueError, match=r"in ascending order but for a clock set back, got .*sort with"):
+    with pytest.raises(ValueError, match=r"in ascending order, except where a clock is set back, got .*sort with"):
         detector.detect(shuffled)
 
 

@@ -101,6 +101,14 @@ def test_a_parameter_that_no_object_has_is_refused(space, parameters, message):
         check_space(space, LSTMForecaster(**parameters))
 
 
+@pytest.mark.parametrize("values", [["lstm", "atention"], CategoricalDistribution(["lstm", "atention"])])
+def test_a_misspelt_word_is_refused_before_any_trial(values):
+    message = r"^expected architecture to be 'lstm', .* or an object such as .*, got 'atention'$"
+    with pytest.raises(ValueError, match=message):
+        check_space({"architecture": values}, LSTMForecaster())
+    check_space({"pretrained": ["year.safetensors", None], "calendar": ["auto", None]}, LSTMForecaster())
+
+
 @pytest.mark.parametrize(
     ("space", "parameters"),
     [

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lstmforecast import LSTMForecaster, Sampling
+from lstmforecast import EarlyStopping, LSTMForecaster, Sampling
 from lstmforecast.uncertainty.calibration import (
     MOST_WINDOWS,
     Calibration,
@@ -175,8 +175,11 @@ def test_intervals_are_saved(tmp_path):
 def test_what_cannot_be_promised_is_said():
     y = np.arange(200.0)
     nothing = LSTMForecaster(3, early_stopping=None, **FAST).fit(y)
-    with pytest.raises(ValueError, match=r"expected rows held out by fit .*got none: set early_stopping"):
+    with pytest.raises(ValueError, match=r"expected rows held out by fit .*got none: set early_stopping$"):
         nothing.predict_interval()
+    no_rows = LSTMForecaster(3, early_stopping=EarlyStopping(validation_fraction=0), **FAST).fit(y)
+    with pytest.raises(ValueError, match=r"got none: set another validation_fraction of EarlyStopping$"):
+        no_rows.predict_interval()
     no_truth = LSTMForecaster(3, missing="mask", **FAST).fit(np.where(y % 3, y, np.nan))
     with pytest.raises(ValueError, match="expected 3 rows in a row without missing values among those held out by fit"):
         no_truth.predict_interval()
