@@ -257,9 +257,10 @@ class BacktestDisplay(Display):
         ax : matplotlib.axes.Axes, optional
             Axes to draw on, four for ``kind="residuals"``; by default those of a new figure.
         kind : {"forecasts", "horizon", "cutoff", "residuals"}, default="forecasts"
-            The last forecasts, end to end, over the truth; errors by step ahead; errors by the time of the forecast, as
-            moving means if there are many; or residuals: over time, as a histogram with a normal curve, their
-            autocorrelations, and their quantiles against those of the normal distribution.
+            ``"forecasts"``: the last forecasts, end to end, over the truth. ``"horizon"``: errors by step ahead.
+            ``"cutoff"``: errors by the time of the forecast, as moving means if there are many. ``"residuals"``: four
+            plots of residuals: over time, a histogram with a normal curve, autocorrelations, and quantiles against
+            those of the normal distribution.
         metric : {"MAE", "RMSE"}, default="MAE"
             For ``"horizon"`` and ``"cutoff"``, in the data's units.
         variable : label, optional

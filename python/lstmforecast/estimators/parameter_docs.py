@@ -32,7 +32,8 @@ SHARED = {
     "random_state": """int, RandomState, Generator or None
         Seed of weights, order and dropout: the same seed gives the same bits.""",
     "optimizer": """{"adam", "adamw"}, Adam or AdamW
-        Optimiser, as in `torch.optim`; the objects have weight decay, clipping and accumulation of gradients.""",
+        Optimiser, as in `torch.optim`. `Adam` and `AdamW` also have weight decay, clipping and accumulation of
+        gradients.""",
     "lr_schedule": """{"cosine", "onecycle", "plateau", "constant"} or Plateau
         Learning rate over all steps: as ``CosineAnnealingLR`` or ``OneCycleLR`` of `torch.optim.lr_scheduler`; reduced
         when the validation loss stops improving (`Plateau` says how); or constant.""",

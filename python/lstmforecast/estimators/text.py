@@ -92,7 +92,8 @@ class CharLSTM(Saved, GroupedParameters, LearningCurveMixin, CallbackSupportMixi
     batch_size : int, default=32
         Rows that are read in parallel.
     optimizer : {"adam", "adamw"}, Adam or AdamW, default="adam"
-        Optimiser, as in `torch.optim`; the objects have the weight decay and the largest norm of the gradients.
+        Optimiser, as in `torch.optim`. `Adam` and `AdamW` also have the weight decay and the largest norm of the
+        gradients, ``clip_grad_norm``; their other parameters are not for texts.
     learning_rate : float, default=5e-3
         The largest learning rate of the schedule.
     lr_schedule : {"onecycle", "cosine", "constant"}, default="onecycle"

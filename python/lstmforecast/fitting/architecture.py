@@ -66,12 +66,12 @@ class LSTM(Network):
         Add a linear forecast from the window (NLinear, the same for all variables) to the network's, which then learns
         the remainder. None: True, except with ``supervision="every"``. For `LSTMForecaster` only.
     supervision : {"last", "every"}, default="last"
-        Compute the training loss for the forecast after the last step of a window only, or for one after each step of
-        the LSTM, of the ``horizon`` rows that follow. ``"every"`` uses each window more: with short segments it reaches
-        the same validation loss (always that of the last step) in fewer optimiser steps. The window is then normalised
-        by the level of its first step, and each forecast by the level known so far, so that no step reads the
-        future. Not with ``linear_skip``, ``bidirectional``, ``normalize="window"`` or covariates known in advance. For
-        `LSTMForecaster` only.
+        ``"last"``: the training loss is that of the forecast after the last step of a window. ``"every"``: after each
+        step of the LSTM the ``horizon`` rows that follow are forecast, and the training loss is the mean of all.
+        With short segments ``"every"`` reaches the same validation loss (always that of the last step) in fewer
+        optimiser steps. The window is then normalised by the level of its first step, and each forecast by the level
+        known so far, so that no step reads the future. Not with ``linear_skip``, ``bidirectional``,
+        ``normalize="window"`` or covariates known in advance. For `LSTMForecaster` only.
     head : {"direct", "recursive"}, default="direct"
         Forecast the whole horizon at once, or one step at a time, which is appended to the window for the next. For
         `LSTMForecaster` only.

@@ -58,9 +58,9 @@ def create_app(
         With both ``split`` and ``log``: the other models of the split forecast each request as well. Their forecasts
         are logged, not returned, so that models are compared on the same windows.
     log : str, ForecastLog or None, default=None
-        Log of all forecasts from windows with times, and of the actual values posted to ``/actuals``: an open log,
-        which stays open; or a URL, as of `ForecastLog`, whose log keeps 90 days and 1,000,000 forecasts and waits a
-        second for a lock.
+        Log of all forecasts from windows with times, and of the actual values posted to ``/actuals``. A `ForecastLog`
+        stays open when the service stops. With a URL, as `ForecastLog` takes it, the log keeps 90 days and 1,000,000
+        forecasts, and waits a second for a lock.
     monitors : mapping of str to DriftMonitor or None, default=None
         Fitted, by the names of models. They are updated with the new rows of requests and, if they were fitted to
         errors, with the mean absolute error of each forecast once the actual value of its last step is posted.

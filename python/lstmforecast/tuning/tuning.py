@@ -132,6 +132,8 @@ def tune(
     forecaster, options = _template(estimator), _read_folds(folds)
     timeout, metric, n_jobs = plain(timeout), plain(metric), check_jobs(n_jobs)
     _check(n_trials, timeout)
+    if callable(X) or isinstance(X, dict):
+        raise TypeError(f"expected X as a table of covariates, got {type(X).__name__}; pass a search space as space=")
     data = (y, X, X_past, static)
     # interpolation would use values after a gap, as in a backtest
     missing = "ffill" if forecaster.missing == "interpolate" else forecaster.missing

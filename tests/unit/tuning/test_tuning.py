@@ -390,6 +390,14 @@ def test_arguments_out_of_range_are_refused(options, message):
         search(estimator=LSTMRegressor())
 
 
+@pytest.mark.parametrize("space", [SPACE, lambda trial: {}])
+def test_a_space_in_the_place_of_covariates_is_refused(space):
+    with pytest.raises(
+        TypeError, match=r"^expected X as a table of covariates, got .*; pass a search space as space=$"
+    ):
+        tune(small(), Y, space)
+
+
 def test_arguments_that_are_options_of_folds_are_refused():
     with pytest.raises(TypeError, match=r"^expected folds=lstmforecast.Folds\(test_size=0.3, stride=2\), got valid"):
         search(validation_size=0.3, stride=2)
