@@ -39,8 +39,7 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
 
     Parameters
     ----------
-    n_features_per_step : int, default=1
-        Features of each step in a flat row: 24 columns are 24 steps of 1 feature, or 12 steps of 2.
+    {n_features_per_step}
     {hidden_size}
     {num_layers}
     class_weight : dict of label to weight, "balanced" or None, default=None
@@ -62,9 +61,7 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
     {optimizer}
     {lr_schedule}
     {sampling}
-    augment : list of str or objects of `lstmforecast.augment`, or None, default=None
-        Random changes of training windows, one after the other, new each time a window is read: ``"jitter"``,
-        ``"scale"``, ``"magnitude_warp"``, ``"time_warp"``, ``"window_slice"``. Targets are not changed.
+    {augment}
     calibration : {"temperature", None}, default="temperature"
         ``"temperature"``: probabilities are calibrated by a temperature fitted to the held-out rows, with
         ``early_stopping`` (Guo et al. 2017).

@@ -113,9 +113,7 @@ class LSTMForecaster(LSTMEstimator):
     {optimizer}
     {lr_schedule}
     {sampling}
-    augment : list of str or objects of `lstmforecast.augment`, or None, default=None
-        Random changes of training windows and the horizons after them, one after the other, new each time a window is
-        read: ``"jitter"``, ``"scale"``, ``"magnitude_warp"``, ``"time_warp"``, ``"window_slice"``.
+    {augment}
     {warm_start}
     {pretrained}
     adaptation_rate : float, default=0.0

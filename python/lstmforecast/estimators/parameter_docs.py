@@ -12,6 +12,8 @@ Kind = TypeVar("Kind", bound=type)
 
 # The first line is the type, the lines after it the text; the default is taken from the signature.
 SHARED = {
+    "n_features_per_step": """int
+        Features of each step in a flat row: 24 columns are 24 steps of 1 feature, or 12 steps of 2.""",
     "hidden_size": """int
         Units of each layer.""",
     "num_layers": """int
@@ -40,6 +42,10 @@ SHARED = {
     "sampling": """Sampling or None
         `Sampling` sets the optimiser steps of an epoch, and for a forecaster the ``stride`` of training windows. None:
         its defaults.""",
+    "augment": """list of str or objects of `lstmforecast.augment`, or None
+        Random changes of training windows, one after the other, new each time a window is read: ``"jitter"``,
+        ``"scale"``, ``"magnitude_warp"``, ``"time_warp"``, ``"window_slice"``. A forecaster changes the horizons after
+        the windows with them; targets of a regressor or classifier are not changed.""",
     "warm_start": """bool
         `fit` continues from the weights of the previous fit.""",
     "pretrained": """path, fitted estimator, torch.nn.Module, state dict, Pretrained or None

@@ -43,8 +43,7 @@ class LSTMRegressor(RegressorMixin, WindowEstimator):
 
     Parameters
     ----------
-    n_features_per_step : int, default=1
-        Features of each step in a flat row: 24 columns are 24 steps of 1 feature, or 12 steps of 2.
+    {n_features_per_step}
     {hidden_size}
     {num_layers}
     loss : {"mse", "mae", "huber"}, default="mse"
@@ -66,9 +65,7 @@ class LSTMRegressor(RegressorMixin, WindowEstimator):
     {optimizer}
     {lr_schedule}
     {sampling}
-    augment : list of str or objects of `lstmforecast.augment`, or None, default=None
-        Random changes of training windows, one after the other, new each time a window is read: ``"jitter"``,
-        ``"scale"``, ``"magnitude_warp"``, ``"time_warp"``, ``"window_slice"``. Targets are not changed.
+    {augment}
     {warm_start}
     {pretrained}
     {device}

@@ -28,6 +28,7 @@ from lstmforecast.contract.plain import own_kind, plain
 from lstmforecast.contract.progress import ProgressBar
 from lstmforecast.contract.rules import N_THREADS, Choice, Number
 from lstmforecast.contract.seeds import draw_seed
+from lstmforecast.estimators.parameter_docs import with_shared_parameters
 from lstmforecast.estimators.training_run import KEPT, keep_training
 from lstmforecast.export.persistence import ModelFile, begin_file
 from lstmforecast.export.saving import Saved
@@ -69,6 +70,7 @@ _RULES: dict[str, Number | Choice] = {
 }
 
 
+@with_shared_parameters
 class CharLSTM(Saved, GroupedParameters, LearningCurveMixin, CallbackSupportMixin, BaseEstimator):
     """A language model of characters: an embedding, LSTM layers and a prediction of the next character.
 
@@ -113,13 +115,9 @@ class CharLSTM(Saved, GroupedParameters, LearningCurveMixin, CallbackSupportMixi
         Threads, at most 1024. None: ``OMP_NUM_THREADS`` (set in joblib's workers), or else the number of processors.
     random_state : int, RandomState, Generator or None, default=None
         Seed of weights and dropout.
-    verbose : int, default=0
-        1: a progress bar.
-    callbacks : sequence of callables or None, default=None
-        Called with the record of each epoch; training stops when one returns a true value.
-    checkpoint : str, path, Checkpoint or None, default=None
-        A folder of checkpoints from which `fit`, with the same text and parameters, continues after its process was
-        killed; `lstmforecast.Checkpoint` sets how often they are written. None: no checkpoints.
+    {verbose}
+    {callbacks}
+    {checkpoint}
 
     Attributes
     ----------
