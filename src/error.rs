@@ -1,5 +1,7 @@
 //! What can go wrong, named after what the user did.
 
+use std::sync::OnceLock;
+
 /// One variant for each kind of mistake; `src/python/door.rs` maps each to a Python exception.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -73,9 +75,13 @@ impl Error {
     }
 }
 
+/// How to get a build that has libtorch, where installing it isn't all there is to say.
+pub static TORCH_ADVICE: OnceLock<String> = OnceLock::new();
+
 /// What is said of an option that a build without libtorch can't honour.
 pub fn needs_torch(option: &str) -> String {
-    format!("{option} needs libtorch, which this lstmforecast is built without: pip install \"lstmforecast[torch]\"")
+    let advice = TORCH_ADVICE.get().map_or("pip install \"lstmforecast[torch]\"", String::as_str);
+    format!("{option} needs libtorch: {advice}")
 }
 
 /// What libtorch's failures to allocate come to.

@@ -5,6 +5,8 @@ import os
 import hypothesis
 import pytest
 
+from lstmforecast import _core
+
 # Before anything imports matplotlib: tests run where there is no display.
 os.environ.setdefault("MPLBACKEND", "Agg")
 
@@ -15,6 +17,8 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fast"))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("torch") and not _core.HAS_TORCH:
+        pytest.skip("the installed core has no libtorch")
     if item.get_closest_marker("cuda"):
         import torch
 

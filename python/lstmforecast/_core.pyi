@@ -29,6 +29,7 @@ from lstmforecast.contract.core_options import (
 from lstmforecast.distributed import Processes
 
 __all__ = [
+    "HAS_TORCH",
     "CharGenerator",
     "CharModel",
     "FormatError",
@@ -49,11 +50,14 @@ __all__ = [
     "reduce_lr_on_plateau",
     "replace_file",
     "scale_columns",
+    "set_torch_advice",
     "time_split",
     "unscale_columns",
     "write_file",
 ]
 __version__: str
+HAS_TORCH: bool
+"""Whether this core computes with libtorch, too: see `lstmforecast._load_core`."""
 
 class FormatError(ValueError):
     """A file that is not a model of this package, is damaged, or comes from a newer version."""
@@ -307,6 +311,9 @@ def augment_draws(seed: int, step: int, sample: int, augmentation: int, n: int) 
 
 def after_fork() -> None:
     """Limit libtorch to one thread, as in every forked child, where its other threads don't exist."""
+
+def set_torch_advice(text: str) -> None:
+    """Set what errors say of an option that needs libtorch, in place of how to install it; the first call counts."""
 
 def n_threads(asked: int | None = None) -> int:
     """The number of threads: ``asked``, or else ``OMP_NUM_THREADS``, or else the number that the machine allows."""

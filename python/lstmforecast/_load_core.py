@@ -1,0 +1,57 @@
+"""Picks the compiled core: that of lstmforecast-torch where it is installed and fits, else this distribution's own.
+
+Both are builds of one crate. The second computes with libtorch, too: see `lstmforecast_torch`.
+"""
+
+import importlib
+import importlib.machinery
+import importlib.util
+import os
+from pathlib import Path
+from types import ModuleType
+
+NAME = "lstmforecast._core"
+
+_PROCESS = os.getpid()
+
+
+def load() -> ModuleType:
+    """The extension module, under the name that pickles know."""
+    core = _with_torch()
+    if isinstance(core, str):
+        advice, core = core, load_extension(importlib.util.find_spec("lstmforecast._compiled"))
+        if advice:
+            core.set_torch_advice(advice)
+    if os.getpid() != _PROCESS:
+        core.after_fork()  # torch may have computed in the parent before the core was loaded
+    return core
+
+
+def _with_torch() -> ModuleType | str:
+    """The core that computes with libtorch, or why an installed one doesn't fit, or nothing if none is installed."""
+    if importlib.util.find_spec("lstmforecast_torch") is None:
+        return ""
+    try:
+        return importlib.import_module("lstmforecast_torch").load_core()  # type: ignore[no-any-return]
+    except ImportError as error:
+        return str(error)
+
+
+def load_extension(package: importlib.machinery.ModuleSpec | None) -> ModuleType:
+    """Load the extension module that lies in a package's folder."""
+    folders = package.submodule_search_locations if package else None
+    for folder in folders or ():
+        for suffix in importlib.machinery.EXTENSION_SUFFIXES:
+            path = Path(folder) / f"_core{suffix}"
+            if path.exists():
+                return _load_file(path)
+    raise ImportError(f"found no compiled core in {list(folders or ())}: reinstall lstmforecast")
+
+
+def _load_file(path: Path) -> ModuleType:
+    loader = importlib.machinery.ExtensionFileLoader(NAME, str(path))
+    spec = importlib.util.spec_from_file_location(NAME, path, loader=loader)
+    assert spec is not None
+    core = importlib.util.module_from_spec(spec)
+    loader.exec_module(core)
+    return core
