@@ -43,7 +43,7 @@ PUBLIC_MODULES = {
     "thresholds": "monitoring",
     "transfer": "export",
 }
-UNORDERED = {"__init__", "__main__", "_libtorch", "_moved", "_core"}
+UNORDERED = {"__init__", "__main__", "_compiled", "_core", "_load_core", "_moved"}
 # Rooms whose `__init__` also has public names.
 PUBLIC_ROOMS = {"display", "serve"}
 
