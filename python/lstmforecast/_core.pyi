@@ -88,7 +88,12 @@ class Model:
         ------
         ValueError
             If the configuration is invalid, or weights or scalers don't match it or aren't finite.
+        FormatError
+            If the network needs libtorch, and this core has none.
         """
+    @property
+    def refusal(self) -> str | None:
+        """What a training is refused with, as it needs libtorch and this core has none; None: it isn't."""
     @property
     def config(self) -> ModelConfig:
         """The configuration, with all keys."""

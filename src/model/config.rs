@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::device::Device;
 use crate::distribution::Distribution;
-use crate::error::{check_sizes, Error, Result};
+use crate::error::{check_sizes, needs_torch, Error, Result};
 use crate::network::{self, Architecture, NetworkConfig, SkipConfig};
 use crate::series::augment::Augmentation;
 use crate::series::lens::WindowLayout;
@@ -305,6 +305,31 @@ impl ModelConfig {
             )));
         }
         Ok(())
+    }
+
+    /// Whether this build can train what it asks for. Without libtorch, our own kernel computes the forecasts of a network that
+    /// it knows, wherever that was trained.
+    ///
+    /// # Errors
+    /// [`Error::Device`] or [`Error::Value`] with the option that needs libtorch.
+    pub fn check_trainable(&self) -> Result<()> {
+        if cfg!(feature = "torch") || self.is_for_kernel()? {
+            return Ok(());
+        }
+        if Device::parse(&self.device)? != Device::Cpu {
+            return Err(Error::Device(needs_torch(&format!("device='{}'", self.device))));
+        }
+        let option = if self.layer_devices.is_some() { "layer_devices" } else { "backend='torch'" };
+        Err(Error::Value(needs_torch(option)))
+    }
+
+    /// Whether it asks for nothing that our own kernel has not, the network aside.
+    ///
+    /// # Errors
+    /// [`Error::Device`] for a name that is no device.
+    pub(super) fn is_for_kernel(&self) -> Result<bool> {
+        let on_cpu = Device::parse(&self.device)? == Device::Cpu && self.layer_devices.is_none();
+        Ok(on_cpu && self.backend != Backend::Torch)
     }
 
     /// The names of all devices that it asks for.

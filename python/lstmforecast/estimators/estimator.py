@@ -28,7 +28,7 @@ from lstmforecast.contract.plain import own_kind
 from lstmforecast.estimators.training_run import keep_network
 from lstmforecast.export.persistence import ModelFile, begin_file
 from lstmforecast.export.quantization import pack_state, quantized, unpack_state
-from lstmforecast.export.saving import Saved
+from lstmforecast.export.saving import Saved, warn_of_kernel
 from lstmforecast.fitting.architecture import ARCHITECTURE_OF_WINDOWS
 from lstmforecast.fitting.ensemble import Ensemble
 from lstmforecast.fitting.parameters import check_parameters
@@ -312,6 +312,21 @@ class LSTMEstimator(Saved, GroupedParameters, LearningCurveMixin, CallbackSuppor
         flat = {name: each for name, each in flat_parameters(self).items() if name not in self._of_forecasters}
         file = begin_file(own_kind(self).__name__, flat, self.history_, training)
         return file.with_network(self.model_, self.quantized_, *self._fitted_state())
+
+    def __copy__(self) -> Self:
+        copied = type(self).__new__(type(self))
+        vars(copied).update(vars(self))
+        return copied
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(self._of_this_version(state))
+        # the caller of pickle, or of another that restores objects
+        warn_of_kernel(self, stacklevel=3)
+
+    @staticmethod
+    def _of_this_version(state: dict[str, Any]) -> dict[str, Any]:
+        """The attributes in a pickle, also in one of an older version."""
+        return state
 
     @classmethod
     def _unpack(cls, file: ModelFile) -> Self:
