@@ -16,7 +16,7 @@ def needs_torch(value: Any) -> bool:
     """Whether a value names, is or contains a network, a backend or a device that the small core doesn't have."""
     if isinstance(value, str):
         return value in NETWORKS or value.startswith("cuda")
-    if value in _CLASSES or isinstance(value, _CLASSES):
+    if any(value is kind for kind in _CLASSES) or isinstance(value, _CLASSES):
         return True
     if isinstance(value, Device):
         return value.backend == "torch" or value.precision == "bfloat16" or value.layer_devices is not None

@@ -89,9 +89,7 @@ def test_a_libtorch_that_can_not_be_loaded_is_named(tmp_path: Path) -> None:
     init = (PACKAGE / "__init__.py").read_text()
     fails = "\ndef _load_libtorch():\n    ctypes.CDLL('/no/such/libtorch.so')\n"
     setup = beside(tmp_path, init + fails) + VERSIONS.format(torch="2.13.0")
-    assert refusal(setup).startswith(
-        needs("lstmforecast-torch could not be loaded (/no/such/libtorch.so: cannot open")
-    )
+    assert refusal(setup).startswith(needs("lstmforecast-torch could not be loaded (/no/such/libtorch.so: cannot open"))
 
 
 @pytest.mark.torch

@@ -95,7 +95,7 @@ class TestEveryNetwork:
 
 
 class TestWhatIsTaken:
-    @pytest.mark.parametrize("backend", ["fused", "torch"])
+    @pytest.mark.parametrize("backend", ["fused", pytest.param("torch", marks=pytest.mark.torch)])
     def test_other_horizons_and_features_start_fresh(self, backend):
         source = _fit(_new(LSTMForecaster))
         model = (
