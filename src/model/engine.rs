@@ -24,8 +24,8 @@ impl Engine {
     /// That of a model of this configuration.
     ///
     /// # Errors
-    /// [`crate::error::Error::Device`] for a device that isn't there, [`crate::error::Error::Value`] for what needs libtorch in a
-    /// build without it.
+    /// [`crate::error::Error::Device`] for a device that isn't there, [`crate::error::Error::NeedsTorch`] in a build without
+    /// libtorch.
     pub(super) fn new(config: &ModelConfig) -> Result<Self> {
         let on_cpu = Device::parse(&config.device)? == Device::Cpu && config.layer_devices.is_none();
         let by_kernel = on_cpu && config.backend != Backend::Torch;

@@ -6,7 +6,7 @@ use super::config::{Backend, ModelConfig};
 use super::task::ForecastTask;
 use crate::array::Array;
 use crate::device::Device;
-use crate::error::{needs_torch, Error, Result};
+use crate::error::{Error, Result};
 use crate::network::Parameters;
 use crate::series::augment::Augmenter;
 use crate::series::table::Table;
@@ -23,17 +23,15 @@ impl TorchEngine {
     /// # Errors
     /// Always, with the option that needs libtorch.
     pub(super) fn new(config: &ModelConfig) -> Result<Self> {
-        if Device::parse(&config.device)? != Device::Cpu {
-            return Err(Error::Device(needs_torch(&format!("device='{}'", config.device))));
-        }
-        let option = if config.layer_devices.is_some() {
+        Err(Error::NeedsTorch(if Device::parse(&config.device)? != Device::Cpu {
+            format!("device='{}'", config.device)
+        } else if config.layer_devices.is_some() {
             "layer_devices".to_owned()
         } else if config.backend == Backend::Torch {
             "backend='torch'".to_owned()
         } else {
             format!("architecture='{}'", config.architecture.name())
-        };
-        Err(Error::Value(needs_torch(&option)))
+        }))
     }
 
     pub(super) fn is_alone(&self) -> bool {
@@ -94,6 +92,7 @@ mod tests {
     #[test]
     fn what_needs_libtorch_says_so() {
         let config = ModelConfig::default;
+        let sentence = |option| format!("{option} needs libtorch: pip install \"lstmforecast[torch]\"");
         let attention = Architecture::Attention { num_heads: 2 };
         for (config, option) in [
             (ModelConfig { backend: Backend::Torch, ..config() }, "backend='torch'"),
@@ -102,9 +101,9 @@ mod tests {
             (ModelConfig { architecture: attention, ..config() }, "architecture='attention'"),
         ] {
             let text = Model::new(config).err().expect("an error").to_string();
-            assert_eq!(text, needs_torch(option));
+            assert_eq!(text, sentence(option));
         }
         let training = TrainConfig { precision: Precision::Bfloat16, ..TrainConfig::default() };
-        assert_eq!(training.check().unwrap_err().to_string(), needs_torch("precision='bfloat16'"));
+        assert_eq!(training.check().unwrap_err().to_string(), sentence("precision='bfloat16'"));
     }
 }

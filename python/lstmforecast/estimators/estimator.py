@@ -25,6 +25,7 @@ from lstmforecast.contract.parameter_group import (
     names_in_messages,
 )
 from lstmforecast.contract.plain import own_kind
+from lstmforecast.contract.pytorch import require_pytorch
 from lstmforecast.estimators.training_run import keep_network
 from lstmforecast.export.persistence import ModelFile, begin_file
 from lstmforecast.export.quantization import pack_state, quantized, unpack_state
@@ -75,6 +76,8 @@ class LSTMEstimator(Saved, GroupedParameters, LearningCurveMixin, CallbackSuppor
         ------
         TypeError, ValueError
             For the first invalid parameter, in one sentence.
+        ImportError
+            For a parameter that needs libtorch or PyTorch, where it is missing.
         """
         flat = flat_parameters(self)
         architectures = tuple(self._groups["architecture"].by_word)
@@ -106,6 +109,7 @@ class LSTMEstimator(Saved, GroupedParameters, LearningCurveMixin, CallbackSuppor
             ``lstm.weight_ih_l0`` of shape (4 * hidden_size, n_features), ..., ``fc.bias`` of shape (outputs,); copies.
         """
         check_is_fitted(self)
+        require_pytorch("state_dict")
         return self.model_.state_dict()
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> Self:
@@ -185,9 +189,10 @@ class LSTMEstimator(Saved, GroupedParameters, LearningCurveMixin, CallbackSuppor
         sklearn.exceptions.NotFittedError
             Before `fit`.
         """
+        check_is_fitted(self)
+        require_pytorch("to_torch")
         from lstmforecast.export.pytorch import to_torch
 
-        check_is_fitted(self)
         return to_torch(self.model_, getattr(self, "transform", None))
 
     def quantize(self, dtype: str = "int8") -> Self:

@@ -7,7 +7,9 @@ import reprlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from lstmforecast import _core
 from lstmforecast.contract.plain import plain
+from lstmforecast.contract.pytorch import require_pytorch
 from lstmforecast.contract.rules import MOST, N_THREADS, Choice, Number
 from lstmforecast.data.index import parse_frequency
 from lstmforecast.fitting.checkpoint import check_checkpoint
@@ -76,7 +78,8 @@ def check_parameters(
     losses: tuple[str | None, ...],
     architectures: tuple[str, ...],
 ) -> None:
-    """Raise TypeError or ValueError, with one sentence, for the first invalid flat parameter.
+    """Raise TypeError or ValueError, with one sentence, for the first invalid flat parameter, and ImportError for one
+    that needs libtorch or PyTorch where it is missing.
 
     ``shown`` is what messages call a parameter, where that isn't its name.
     """
@@ -101,6 +104,7 @@ def check_parameters(
     _check_layer_devices(parameters["layer_devices"])
     check_callbacks(parameters["callbacks"])
     check_checkpoint(parameters["checkpoint"])
+    _check_libtorch(parameters)
 
 
 def check_count(name: str, value: Any, least: int = 1, most: int = MOST) -> int:
@@ -167,6 +171,21 @@ def _check_layer_devices(devices: Any) -> None:
         raise TypeError(f"expected layer_devices to be a list of devices or None, got {devices!r}")
     for device in devices:
         _check_device("each of layer_devices", device)
+
+
+def _check_libtorch(parameters: Mapping[str, Any]) -> None:
+    architecture, device = parameters["architecture"], parameters["device"]
+    for option, needs_it in (
+        (f"architecture={architecture!r}", architecture not in ("lstm", "linear")),
+        (f"device={device!r}", device != "cpu"),
+        ("backend='torch'", parameters["backend"] == "torch"),
+        ("precision='bfloat16'", parameters["precision"] == "bfloat16"),
+        ("layer_devices", parameters["layer_devices"] is not None),
+    ):
+        if needs_it:
+            _core.require_torch(option)
+    if parameters["distributed"]:
+        require_pytorch("Device(distributed=True)")
 
 
 def check_callbacks(callbacks: Iterable[Callable[..., Any]] | None) -> None:
