@@ -45,7 +45,7 @@ def load_extension(package: importlib.machinery.ModuleSpec | None) -> ModuleType
             path = Path(folder) / f"_core{suffix}"
             if path.exists():
                 return _load_file(path)
-    raise ImportError(f"found no compiled core in {list(folders or ())}: reinstall lstmforecast")
+    raise ImportError(f"no compiled core in {list(folders or ())}")
 
 
 def _load_file(path: Path) -> ModuleType:

@@ -29,7 +29,8 @@ def load_core() -> ModuleType:
     Raises
     ------
     ImportError
-        If another version of lstmforecast or of torch is installed than this build was made for.
+        If another version of lstmforecast or of torch is installed than this build was made for, or if what is
+        installed is damaged.
     """
     import lstmforecast
     from lstmforecast._load_core import load_extension
@@ -44,8 +45,9 @@ def load_core() -> ModuleType:
         if "torch" not in sys.modules:
             _load_libtorch()
         return load_extension(__spec__)
-    except OSError as error:
-        raise ImportError(f"lstmforecast-torch could not load libtorch ({error}); {_MEND}") from error
+    except (ImportError, OSError) as error:
+        reinstall = "run: pip install --force-reinstall lstmforecast-torch"
+        raise ImportError(f"lstmforecast-torch could not be loaded ({error}); {reinstall}") from error
 
 
 _NEEDS = f"lstmforecast-torch needs torch {TORCH_VERSION}"
@@ -64,7 +66,7 @@ def _check_torch() -> None:
 def _load_libtorch() -> None:
     spec = importlib.util.find_spec("torch")
     if spec is None or not spec.submodule_search_locations:
-        raise ImportError("lstmforecast-torch found torch's metadata, but not the package itself; reinstall torch")
+        raise ImportError("torch's metadata are there, but not the package itself")
     folder = Path(spec.submodule_search_locations[0]) / "lib"
     if sys.platform == "win32":
         os.add_dll_directory(str(folder))
