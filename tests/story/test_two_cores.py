@@ -18,6 +18,7 @@ from tests.small_core import on_small_core
 
 import lstmforecast
 from lstmforecast import (
+    LSTM,
     CharLSTM,
     Device,
     LSTMAnomalyDetector,
@@ -40,19 +41,25 @@ SMALL = {"hidden_size": 4, "max_epochs": 2, "random_state": 0, "n_threads": 1}
 BY_TORCH = Device(backend="torch")
 
 
-def _of_all_kinds(n_threads):
-    for shared in (kinds._FAST, kinds._SMALL, digests._FAST):
-        shared["n_threads"] = n_threads
-    try:
-        return {name: digests.of_kind(name) for name in digests.NAMES if name not in NETWORKS}
-    finally:
-        for shared in (kinds._FAST, kinds._SMALL, digests._FAST):
-            shared["n_threads"] = 1
+def _of_all_kinds():
+    return {name: digests.of_kind(name) for name in digests.NAMES if name not in NETWORKS}
 
 
-@pytest.mark.parametrize("n_threads", [1, 2])
-def test_all_that_needs_no_libtorch_has_the_same_bits(n_threads):
-    assert on_small_core(_of_all_kinds, n_threads) == _of_all_kinds(n_threads)
+def _of_two_threads():
+    options = {"hidden_size": 32, "max_epochs": 2, "random_state": 0, "n_threads": 2}
+    models = [
+        LSTMForecaster(3, **options).fit(SERIES),
+        LSTMForecaster(3, n_estimators=2, architecture=LSTM(bidirectional=True), **options).fit(SERIES),
+        LSTMRegressor(**options).fit(WINDOWS, WINDOWS.sum(1)),
+        LSTMClassifier(**options).fit(WINDOWS, CLASSES),
+        CharLSTM(**options, embedding_size=8).fit(TEXT),
+    ]
+    return [{name: digests.digest(each) for name, each in model.model_.parameters().items()} for model in models]
+
+
+@pytest.mark.parametrize("work", [_of_all_kinds, _of_two_threads])
+def test_all_that_needs_no_libtorch_has_the_same_bits(work):
+    assert on_small_core(work) == work()
 
 
 def _save_all(makers, folder):
