@@ -42,6 +42,7 @@ def _windows(config, n=40):
     return rng.normal(size=(n, config["window_size"], config["n_features"])), rng.normal(size=(n, outputs))
 
 
+@pytest.mark.torch
 @on_each_device
 @pytest.mark.parametrize(("architecture", "changes"), NETWORKS)
 def test_forecasts_and_gradients_are_those_of_the_cpu(architecture, changes, device):
@@ -58,6 +59,7 @@ def test_forecasts_and_gradients_are_those_of_the_cpu(architecture, changes, dev
         assert_allclose(gradients[name], module.get_parameter(name).grad, atol=WITHIN[device], err_msg=name)
 
 
+@pytest.mark.torch
 @on_each_device
 @pytest.mark.parametrize(("architecture", "changes"), NETWORKS)
 def test_training_goes_as_on_the_cpu(architecture, changes, device):
@@ -72,6 +74,7 @@ def test_training_goes_as_on_the_cpu(architecture, changes, device):
         assert_allclose(losses[1][name], losses[0][name], rtol=WITHIN[device], err_msg=name)
 
 
+@pytest.mark.torch
 @on_each_device
 @pytest.mark.parametrize("estimator", [LSTMForecaster, LSTMRegressor, LSTMClassifier])
 def test_estimators_fit_predict_and_are_kept(estimator, device, tmp_path):
@@ -91,6 +94,7 @@ def test_estimators_fit_predict_and_are_kept(estimator, device, tmp_path):
     assert {tensor.device.type for tensor in model.state_dict().values()} == {"cpu"}
 
 
+@pytest.mark.torch
 @on_each_device
 def test_layers_on_two_devices_train_as_on_one(device):
     rows = np.random.default_rng(0).normal(size=(150, 2)).cumsum(axis=0) / 5

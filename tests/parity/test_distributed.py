@@ -119,6 +119,7 @@ def test_the_best_weights_outlive_a_process_that_is_killed(tmp_path):
     assert not (tmp_path / "checkpoints1").exists()
 
 
+@pytest.mark.torch
 def test_a_training_that_was_broken_off_goes_on_in_all_processes(tmp_path):
     done = _torchrun(together.__file__, tmp_path, "resume")
     assert done.returncode == 0, done.stderr
@@ -148,7 +149,7 @@ def group(tmp_path):
 
 
 @pytest.mark.usefixtures("group")
-@pytest.mark.parametrize("name", ["fused", "torch", "hybrid", "regressor"])
+@pytest.mark.parametrize("name", ["fused", "torch", pytest.param("hybrid", marks=pytest.mark.torch), "regressor"])
 def test_a_group_of_the_user_is_taken_and_left(name):
     together_alone, alone = together.fit(name, device__distributed=True), together.fit(name)
     assert dist.is_initialized()

@@ -93,6 +93,7 @@ def model_log(model, windows):
     return np.concatenate([model.fitted_.dataset.undo(windows[..., :n_targets]), windows[..., n_targets:]], axis=-1)
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize("normalize", ["last", "window", None])
 @pytest.mark.parametrize("channels", ["independent", "together"])
 @pytest.mark.parametrize("linear_skip", [True, False])
@@ -108,6 +109,7 @@ def test_covariates_and_gaps(normalize, channels, linear_skip):
     assert_allclose(model.predict(X=X), model.fitted_.dataset.undo(model.model_.forecast(windows))[-1], rtol=1e-12)
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize("normalize", ["last", None])
 @pytest.mark.parametrize("channels", ["independent", "together"])
 @pytest.mark.parametrize("depth", [{}, {"num_layers": 2, "dropout": 0.3}])
@@ -133,6 +135,7 @@ def test_supervision_of_every_step(normalize, channels, depth):
     assert_allclose(model.predict(), expected, rtol=1e-12)
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("channels", ["independent", "together"])
 def test_losses_at_every_step(loss, channels):
@@ -142,6 +145,7 @@ def test_losses_at_every_step(loss, channels):
     _assert_to_torch_agrees(model, _windows(model, y))
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("channels", ["independent", "together"])
 def test_losses(loss, channels):
@@ -157,6 +161,7 @@ def test_losses(loss, channels):
     assert model.model_.forecast(windows).shape == (len(windows), 5, 2, *n)
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize("loss", ["quantile", "normal", "negative_binomial", "mae"])
 @pytest.mark.parametrize("normalize", ["last", "window", None])
 def test_losses_without_a_linear_way(loss, normalize):
@@ -167,6 +172,7 @@ def test_losses_without_a_linear_way(loss, normalize):
     _assert_to_torch_agrees(model, _windows(model, y))
 
 
+@pytest.mark.torch
 def test_own_quantiles_and_a_single_one():
     y = _hours()
     for quantiles in ([0.3], [0.05, 0.5], [0.1, 0.4, 0.6, 0.9]):
@@ -211,6 +217,7 @@ def _panel(gaps):
 STATIC = pd.DataFrame({"kind": ["s", "t", "s", "t"], "area": [1.0, 2.0, 3.0, 5.0]}, index=list("abcd"))
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize("normalize", ["last", "window", None])
 @pytest.mark.parametrize("channels", ["independent", "together"])
 def test_panels(normalize, channels):
@@ -229,6 +236,7 @@ def test_panels(normalize, channels):
     _assert_to_torch_agrees(model, np.concatenate([windows, steps], axis=1))
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize("normalize", ["last", None])
 @pytest.mark.parametrize("channels", ["independent", "together"])
 def test_panels_at_every_step(normalize, channels):
@@ -238,12 +246,14 @@ def test_panels_at_every_step(normalize, channels):
     )  # fmt: skip
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize("loss", LOSSES)
 def test_losses_of_panels(loss):
     y = _panel(gaps=False).round() if loss == "negative_binomial" else _panel(gaps=True)
     _assert_both_backends_agree(y, None, None, STATIC, missing="mask", loss=loss)
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize("method", ["jitter", "scale", "magnitude_warp", "time_warp", "window_slice"])
 @pytest.mark.parametrize("channels", ["independent", "together"])
 def test_augmentation(method, channels):

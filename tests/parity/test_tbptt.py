@@ -67,6 +67,7 @@ def _windows(config, n=20):
     return rng.normal(size=(n, config["window_size"], config["n_features"])), rng.normal(size=(n, outputs))
 
 
+@pytest.mark.torch
 @pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths:UserWarning")
 @pytest.mark.parametrize("tbptt", [1, 5, 6, 11, 12])
 @pytest.mark.parametrize(("architecture", "changes"), NETWORKS)
@@ -113,6 +114,7 @@ NAMES = ("train_loss", "val_loss", "grad_norm")
 TRAINED = [("lstm", "last"), ("lstm", "every"), (ATTENTION, "last"), (CNN, "last")]
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize(("architecture", "supervision"), TRAINED)
 def test_a_border_beyond_the_window_changes_no_bit(architecture, supervision, backend):
     options = {"max_epochs": 2, "shuffle": True, "patience": 9, "validation_fraction": 0.3, "n_threads": 2}
@@ -135,6 +137,7 @@ def test_dropout_is_the_same(supervision, backend):
     assert whole["train_loss"][0] == pytest.approx(within["train_loss"][0], rel=0 if backend == "fused" else 1e-6)
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize(("architecture", "supervision"), TRAINED)
 def test_backends_train_alike(architecture, supervision):
     options = {"max_epochs": 3, "batch_size": 16, "n_threads": 1, "clip_grad_norm": 0.5, "learning_rate": 1e-3}

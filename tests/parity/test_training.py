@@ -71,6 +71,7 @@ def test_the_reported_norm_is_that_before_clipping(clip, backend):
     assert outcome["history"]["grad_norm"] == pytest.approx([expected], rel=1e-5)
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize("architecture", ["lstm", {"attention": {"num_heads": 4}}], ids=str)
 def test_the_norm_is_clipped_before_the_values(architecture, backend):
     """A first step of Adam is g / (|g| + eps) long: gradients near eps, 1e-8, tell what they were clipped to."""
@@ -91,6 +92,7 @@ def test_the_norm_is_clipped_before_the_values(architecture, backend):
     assert any((np.abs(gradient * 1e-7 / norm) > 2e-8).any() for gradient in gradients.values())
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize(
     "changes", [{}, {"bidirectional": True}, {"dropout": 0.3}, {"loss": "huber", "clip_grad_norm": 0.5}], ids=str
 )

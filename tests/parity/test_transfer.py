@@ -114,6 +114,7 @@ def test_the_norm_is_that_of_what_is_trained(backend):
     assert outcome["history"]["grad_norm"] == pytest.approx([expected], rel=1e-5)
 
 
+@pytest.mark.torch
 def test_rates_are_above_zero():
     model, _ = pair()
     options = {"transfer": {"learning_rates": {"fc.bias": 0.0}}}

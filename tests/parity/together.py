@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from tests.needs_torch import needs_torch
 
 from lstmforecast import (
     LSTM,
@@ -23,6 +24,7 @@ from lstmforecast import (
     Pretrained,
     Sampling,
     Transformer,
+    _core,
 )
 from lstmforecast.transfer import Unfreeze
 
@@ -67,6 +69,10 @@ FORECASTERS = {
     "unfrozen hybrid": THAWING | ATTENTION,
 }
 TABLES = {"regressor": {}, "regressor torch": TORCH, "classifier": {}, "classifier torch": TORCH}
+if not _core.HAS_TORCH:
+    FORECASTERS, TABLES = (
+        {name: case for name, case in cases.items() if not needs_torch(case)} for cases in (FORECASTERS, TABLES)
+    )
 
 
 def series(n=300):
