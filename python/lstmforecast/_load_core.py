@@ -7,6 +7,7 @@ import importlib
 import importlib.machinery
 import importlib.util
 import os
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -19,22 +20,38 @@ def load() -> ModuleType:
     """The extension module, under the name that pickles know."""
     core = _with_torch()
     if isinstance(core, str):
-        advice, core = core, load_extension(importlib.util.find_spec("lstmforecast._compiled"))
+        advice, core = core, _without_torch()
         if advice:
             core.set_torch_advice(advice)
-    if os.getpid() != _PROCESS:
+    if _is_forked():
         core.after_fork()  # torch may have computed in the parent before the core was loaded
     return core
 
 
+def _is_forked() -> bool:
+    """Whether the process was forked, after this module was imported or by multiprocessing before."""
+    context = sys.modules.get("multiprocessing.context")
+    kind = getattr(context, "ForkProcess", None)
+    return os.getpid() != _PROCESS or (kind is not None and isinstance(context.process.current_process(), kind))
+
+
 def _with_torch() -> ModuleType | str:
     """The core that computes with libtorch, or why an installed one doesn't fit, or nothing if none is installed."""
-    if importlib.util.find_spec("lstmforecast_torch") is None:
-        return ""
+    package = importlib.util.find_spec("lstmforecast_torch")
+    if package is None or package.origin is None:
+        return ""  # none, or an empty folder that it left
     try:
         return importlib.import_module("lstmforecast_torch").load_core()  # type: ignore[no-any-return]
     except ImportError as error:
         return str(error)
+
+
+def _without_torch() -> ModuleType:
+    try:
+        return load_extension(importlib.util.find_spec("lstmforecast._compiled"))
+    except ImportError as error:
+        reinstall = "run: pip install --force-reinstall lstmforecast"
+        raise ImportError(f"lstmforecast could not be loaded ({error}); {reinstall}") from error
 
 
 def load_extension(package: importlib.machinery.ModuleSpec | None) -> ModuleType:

@@ -1,5 +1,7 @@
 """Which core is loaded: that of lstmforecast-torch where it fits, else the package's own; what its errors say then."""
 
+import os
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -93,6 +95,59 @@ def test_a_libtorch_that_can_not_be_loaded_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.torch
+def test_an_extension_without_its_libraries_is_not_used(tmp_path: Path) -> None:
+    init = (PACKAGE / "__init__.py").read_text() + "\n_check_torch = _load_libtorch = lambda: None\n"
+    said = refusal(beside(tmp_path, init, Path(_core.__file__).read_bytes()))
+    assert said.startswith(needs("lstmforecast-torch could not be loaded ("))
+    assert "libtorch" in said or "undefined symbol" in said
+
+
+def test_an_empty_folder_is_no_distribution() -> None:
+    setup = """
+import importlib.machinery, importlib.util
+real = importlib.util.find_spec
+empty = importlib.machinery.ModuleSpec("lstmforecast_torch", None, is_package=True)
+importlib.util.find_spec = lambda name: empty if name == "lstmforecast_torch" else real(name)
+"""
+    assert refusal(setup) == needs('pip install "lstmforecast[torch]"')
+
+
+def test_damaged_metadata_of_torch_are_no_version_that_fits(tmp_path: Path) -> None:
+    setup = beside(tmp_path, (PACKAGE / "__init__.py").read_text())
+    damaged = "import importlib.metadata as metadata; metadata.version = lambda name: None"
+    end = "lstmforecast-torch needs torch 2.13, but torch None is installed; run: pip install 'torch==2.13.*'"
+    assert refusal(f"{setup}\n{damaged}") == needs(end)
+
+
+def test_a_damaged_core_of_the_first_distribution_is_named_with_the_way_out() -> None:
+    code = """
+import importlib.util, sys
+sys.modules["lstmforecast_torch"] = None
+real = importlib.util.find_spec
+importlib.util.find_spec = lambda name: None if name == "lstmforecast._compiled" else real(name)
+try:
+    import lstmforecast._core
+except ImportError as error:
+    print(error)
+"""
+    end = "run: pip install --force-reinstall lstmforecast"
+    assert run(code) == f"lstmforecast could not be loaded (no compiled core in []); {end}"
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize(
+    ("torch", "fits"),
+    [
+        ("importlib.util.module_from_spec(importlib.util.find_spec('torch'))", True),  # another thread imports it
+        ("None", False),  # it can't be imported
+    ],
+)
+def test_torch_that_was_not_imported_whole(torch: str, fits: bool) -> None:
+    code = f"import importlib.util, sys; sys.modules['torch'] = {torch}\nfrom lstmforecast import _core"
+    assert run(f"{code}\nprint(_core.HAS_TORCH)") == str(fits)
+
+
+@pytest.mark.torch
 @pytest.mark.parametrize("torch", ["2.13.0+cpu", "2.13.9"])
 def test_other_builds_of_the_same_torch_fit(torch: str) -> None:
     assert run(VERSIONS.format(torch=torch) + "from lstmforecast import _core; print(_core.HAS_TORCH)") == "True"
@@ -135,3 +190,27 @@ threads = [threading.Thread(target=load) for _ in range(4)]
 print(len(found), len(set(map(id, found))))
 """
     assert run(code) == "4 1"
+
+
+@pytest.mark.parametrize("without_torch", [False, True])
+def test_a_pickle_of_a_model_loads_the_core(without_torch: bool) -> None:
+    pickled = pickle.dumps(_core.Model(CONFIG | {"backend": "auto"}))
+    code = f"import pickle, sys; model = pickle.loads({pickled!r})\nfrom lstmforecast import _core"
+    code += "\nprint(type(model) is _core.Model, 'torch' in sys.modules)"
+    assert run(code, without_torch=without_torch) == "True False"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
+@pytest.mark.alone
+def test_a_forked_child_that_imports_gets_one_core() -> None:
+    code = """
+import os
+child = os.fork()
+from lstmforecast import _core
+if child == 0:
+    import sys
+    import lstmforecast
+    os._exit(0 if sys.modules["lstmforecast._core"] is _core is lstmforecast._core else 1)
+print(os.waitpid(child, 0)[1])
+"""
+    assert run(code) == "0"
