@@ -10,6 +10,7 @@ import os
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 NAME = "lstmforecast._core"
 
@@ -30,7 +31,7 @@ def load() -> ModuleType:
 
 def _is_forked() -> bool:
     """Whether the process was forked, after this module was imported or by multiprocessing before."""
-    context = sys.modules.get("multiprocessing.context")
+    context: Any = sys.modules.get("multiprocessing.context")
     kind = getattr(context, "ForkProcess", None)
     return os.getpid() != _PROCESS or (kind is not None and isinstance(context.process.current_process(), kind))
 
