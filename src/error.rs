@@ -41,6 +41,9 @@ pub enum Error {
     /// A device that is not there.
     #[error("{0}")]
     Device(String),
+    /// An option that a build without libtorch can't honour.
+    #[error("{0} needs libtorch: {}", TORCH_ADVICE.get().map_or("pip install \"lstmforecast[torch]\"", String::as_str))]
+    NeedsTorch(String),
     /// Another process of a training is gone or doesn't answer.
     #[error("{0}")]
     Process(String),
@@ -77,12 +80,6 @@ impl Error {
 
 /// How to get a build that has libtorch, where installing it isn't all there is to say.
 pub static TORCH_ADVICE: OnceLock<String> = OnceLock::new();
-
-/// What is said of an option that a build without libtorch can't honour.
-pub fn needs_torch(option: &str) -> String {
-    let advice = TORCH_ADVICE.get().map_or("pip install \"lstmforecast[torch]\"", String::as_str);
-    format!("{option} needs libtorch: {advice}")
-}
 
 /// What libtorch's failures to allocate come to.
 pub const NO_MEMORY: &str = "there is not enough memory: choose smaller sizes of the network, or a smaller batch_size";

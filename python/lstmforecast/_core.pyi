@@ -49,6 +49,7 @@ __all__ = [
     "read_file",
     "reduce_lr_on_plateau",
     "replace_file",
+    "require_torch",
     "scale_columns",
     "set_torch_advice",
     "time_split",
@@ -316,6 +317,9 @@ def augment_draws(seed: int, step: int, sample: int, augmentation: int, n: int) 
 
 def after_fork() -> None:
     """Limit libtorch to one thread, as in every forked child, where its other threads don't exist."""
+
+def require_torch(option: str) -> None:
+    """Raise an ImportError for an option that needs libtorch, unless this core has it."""
 
 def set_torch_advice(text: str) -> None:
     """Set what errors say of an option that needs libtorch, in place of how to install it; the first call counts."""

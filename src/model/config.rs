@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::device::Device;
 use crate::distribution::Distribution;
-use crate::error::{check_sizes, needs_torch, Error, Result};
+use crate::error::{check_sizes, Error, Result};
 use crate::network::{self, Architecture, NetworkConfig, SkipConfig};
 use crate::series::augment::Augmentation;
 use crate::series::lens::WindowLayout;
@@ -311,16 +311,16 @@ impl ModelConfig {
     /// it knows, wherever that was trained.
     ///
     /// # Errors
-    /// [`Error::Device`] or [`Error::Value`] with the option that needs libtorch.
+    /// [`Error::NeedsTorch`] with the option that it can't honour.
     pub fn check_trainable(&self) -> Result<()> {
         if cfg!(feature = "torch") || self.is_for_kernel()? {
             return Ok(());
         }
         if Device::parse(&self.device)? != Device::Cpu {
-            return Err(Error::Device(needs_torch(&format!("device='{}'", self.device))));
+            return Err(Error::NeedsTorch(format!("device='{}'", self.device)));
         }
         let option = if self.layer_devices.is_some() { "layer_devices" } else { "backend='torch'" };
-        Err(Error::Value(needs_torch(option)))
+        Err(Error::NeedsTorch(option.to_owned()))
     }
 
     /// Whether it asks for nothing that our own kernel has not, the network aside.

@@ -23,7 +23,7 @@ impl Engine {
     /// That of a model of this configuration.
     ///
     /// # Errors
-    /// [`crate::error::Error::Device`] for a device that isn't there, [`crate::error::Error::Value`] for a network that needs
+    /// [`crate::error::Error::Device`] for a device that isn't there, [`crate::error::Error::NeedsTorch`] for a network that needs
     /// libtorch in a build without it.
     pub(super) fn new(config: &ModelConfig) -> Result<Self> {
         // without libtorch, the kernel forecasts what libtorch trained

@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use super::config::ModelConfig;
 use super::task::ForecastTask;
 use crate::array::Array;
-use crate::error::{needs_torch, Error, Result};
+use crate::error::{Error, Result};
 use crate::network::Parameters;
 use crate::series::augment::Augmenter;
 use crate::series::table::Table;
@@ -22,7 +22,7 @@ impl TorchEngine {
     /// # Errors
     /// Always, with the network that needs libtorch.
     pub(super) fn new(config: &ModelConfig) -> Result<Self> {
-        Err(Error::Value(needs_torch(&format!("architecture='{}'", config.architecture.name()))))
+        Err(Error::NeedsTorch(format!("architecture='{}'", config.architecture.name())))
     }
 
     pub(super) fn is_alone(&self) -> bool {
@@ -85,24 +85,25 @@ mod tests {
     #[test]
     fn what_needs_libtorch_says_so() {
         let config = ModelConfig::default;
+        let sentence = |option| format!("{option} needs libtorch: pip install \"lstmforecast[torch]\"");
         for (config, option) in [
             (ModelConfig { backend: Backend::Torch, ..config() }, "backend='torch'"),
             (ModelConfig { device: "cuda:1".to_owned(), ..config() }, "device='cuda:1'"),
             (ModelConfig { layer_devices: Some(vec!["cpu".to_owned()]), ..config() }, "layer_devices"),
         ] {
-            assert_eq!(config.check_trainable().unwrap_err().to_string(), needs_torch(option));
+            assert_eq!(config.check_trainable().unwrap_err().to_string(), sentence(option));
         }
         assert!(config().check_trainable().is_ok());
         let training = TrainConfig { precision: Precision::Bfloat16, ..TrainConfig::default() };
-        assert_eq!(training.check().unwrap_err().to_string(), needs_torch("precision='bfloat16'"));
+        assert_eq!(training.check().unwrap_err().to_string(), sentence("precision='bfloat16'"));
     }
 
     #[test]
     fn a_network_that_needs_libtorch_is_neither_made_nor_restored() {
         let architecture = Architecture::Attention { num_heads: 2 };
         let config = ModelConfig { architecture, device: "cuda".to_owned(), ..ModelConfig::default() };
-        let text = needs_torch("architecture='attention'");
-        assert!(matches!(Model::new(config.clone()), Err(Error::Value(got)) if got == text));
+        let text = Error::NeedsTorch("architecture='attention'".to_owned()).to_string();
+        assert_eq!(Model::new(config.clone()).err().expect("an error").to_string(), text);
         let scalers = (Scaler::identity(1), Scaler::identity(1));
         assert!(matches!(Model::restore(config, Vec::new(), false, scalers), Err(Error::Format(got)) if got == text));
     }

@@ -23,7 +23,7 @@ impl Model {
     ) -> Result<Self> {
         config.check()?;
         let engine = Engine::new(&config).map_err(|error| match error {
-            Error::Value(text) => Error::Format(text),
+            Error::NeedsTorch(_) => Error::Format(error.to_string()),
             other => other,
         })?;
         input.check(config.n_features)?;

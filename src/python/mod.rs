@@ -53,7 +53,7 @@ mod _core {
     #[pymodule_export]
     use super::threads::n_threads;
     #[pymodule_export]
-    use super::torch_advice::set_torch_advice;
+    use super::torch_advice::{require_torch, set_torch_advice};
     #[pymodule_export]
     use super::watch::{follow_scores, PyMonitor};
 

@@ -7,7 +7,9 @@ import reprlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from lstmforecast import _core
 from lstmforecast.contract.plain import plain
+from lstmforecast.contract.pytorch import require_pytorch
 from lstmforecast.contract.rules import MOST, N_THREADS, Choice, Number
 from lstmforecast.data.index import parse_frequency
 from lstmforecast.fitting.checkpoint import check_checkpoint
@@ -167,6 +169,22 @@ def _check_layer_devices(devices: Any) -> None:
         raise TypeError(f"expected layer_devices to be a list of devices or None, got {devices!r}")
     for device in devices:
         _check_device("each of layer_devices", device)
+
+
+def check_installed(parameters: Mapping[str, Any]) -> None:
+    """Raise an ImportError, with one sentence, for a flat parameter that needs what is not installed."""
+    architecture, device = parameters["architecture"], parameters["device"]
+    for option, needs_it in (
+        (f"architecture={architecture!r}", architecture not in ("lstm", "linear")),
+        (f"device={device!r}", device != "cpu"),
+        ("backend='torch'", parameters["backend"] == "torch"),
+        ("precision='bfloat16'", parameters["precision"] == "bfloat16"),
+        ("layer_devices", parameters["layer_devices"] is not None),
+    ):
+        if needs_it:
+            _core.require_torch(option)
+    if parameters["distributed"]:
+        require_pytorch("Device(distributed=True)")
 
 
 def check_callbacks(callbacks: Iterable[Callable[..., Any]] | None) -> None:
