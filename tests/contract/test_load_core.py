@@ -41,7 +41,7 @@ def run(code: str, *, without_torch: bool = False) -> str:
 def refusal(setup: str) -> str:
     """What the package says to an option that needs libtorch."""
     code = textwrap.indent(BACKEND, "    ")
-    return run(f"{setup}\ntry:\n{code}\nexcept ValueError as error:\n    print(error)")
+    return run(f"{setup}\ntry:\n{code}\nexcept ImportError as error:\n    print(error)")
 
 
 def needs(advice: str) -> str:

@@ -77,7 +77,7 @@ class LSTMEstimator(Saved, GroupedParameters, LearningCurveMixin, CallbackSuppor
         TypeError, ValueError
             For the first invalid parameter, in one sentence.
         ImportError
-            For a parameter that needs libtorch or PyTorch, where it is missing.
+            For a parameter that needs libtorch, where it is missing.
         """
         flat = flat_parameters(self)
         architectures = tuple(self._groups["architecture"].by_word)

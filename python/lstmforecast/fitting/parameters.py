@@ -9,7 +9,6 @@ from typing import Any
 
 from lstmforecast import _core
 from lstmforecast.contract.plain import plain
-from lstmforecast.contract.pytorch import require_pytorch
 from lstmforecast.contract.rules import MOST, N_THREADS, Choice, Number
 from lstmforecast.data.index import parse_frequency
 from lstmforecast.fitting.checkpoint import check_checkpoint
@@ -79,7 +78,7 @@ def check_parameters(
     architectures: tuple[str, ...],
 ) -> None:
     """Raise TypeError or ValueError, with one sentence, for the first invalid flat parameter, and ImportError for one
-    that needs libtorch or PyTorch where it is missing.
+    that needs libtorch where it is missing.
 
     ``shown`` is what messages call a parameter, where that isn't its name.
     """
@@ -184,8 +183,6 @@ def _check_libtorch(parameters: Mapping[str, Any]) -> None:
     ):
         if needs_it:
             _core.require_torch(option)
-    if parameters["distributed"]:
-        require_pytorch("Device(distributed=True)")
 
 
 def check_callbacks(callbacks: Iterable[Callable[..., Any]] | None) -> None:
