@@ -77,7 +77,7 @@ class LSTMEstimator(Saved, GroupedParameters, LearningCurveMixin, CallbackSuppor
         TypeError, ValueError
             For the first invalid parameter, in one sentence.
         ImportError
-            For a parameter that needs libtorch or PyTorch, where it is missing.
+            For a parameter that needs libtorch, where it is missing.
         """
         self._check_values()
         check_installed(flat_parameters(self))
