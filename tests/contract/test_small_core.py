@@ -131,7 +131,8 @@ def test_a_file_that_needs_libtorch_is_not_called_damaged() -> None:
     for kind in ("attention", "cnn_lstm", "transformer"):
         with pytest.raises(ImportError) as caught:
             load(FILES / f"{kind}.safetensors")
-        assert str(caught.value) == _sentence(f"architecture='{kind}'")
+        sentence = _sentence(f"architecture={kind!r}")
+        assert str(caught.value) == f"{FILES / kind}.safetensors: {sentence}"
 
 
 @SMALL
