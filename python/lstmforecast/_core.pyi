@@ -89,7 +89,7 @@ class Model:
         ------
         ValueError
             If the configuration is invalid, or weights or scalers don't match it or aren't finite.
-        FormatError
+        ImportError
             If the network needs libtorch, and this core has none.
         """
     @property

@@ -19,7 +19,7 @@ def load() -> ModuleType:
     """The extension module, under the name that pickles know."""
     core = _with_torch()
     if isinstance(core, str):
-        advice, core = core, load_extension(importlib.util.find_spec("lstmforecast._compiled"))
+        advice, core = core, _without_torch()
         if advice:
             core.set_torch_advice(advice)
     if os.getpid() != _PROCESS:
@@ -29,12 +29,21 @@ def load() -> ModuleType:
 
 def _with_torch() -> ModuleType | str:
     """The core that computes with libtorch, or why an installed one doesn't fit, or nothing if none is installed."""
-    if importlib.util.find_spec("lstmforecast_torch") is None:
+    spec = importlib.util.find_spec("lstmforecast_torch")
+    if spec is None or spec.origin is None:  # a folder that an earlier installation has left is no package
         return ""
     try:
         return importlib.import_module("lstmforecast_torch").load_core()  # type: ignore[no-any-return]
     except ImportError as error:
         return str(error)
+
+
+def _without_torch() -> ModuleType:
+    try:
+        return load_extension(importlib.util.find_spec("lstmforecast._compiled"))
+    except ImportError as error:
+        remedy = "run: pip install --force-reinstall --no-deps lstmforecast"
+        raise ImportError(f"lstmforecast's core could not be loaded ({error}); {remedy}") from error
 
 
 def load_extension(package: importlib.machinery.ModuleSpec | None) -> ModuleType:

@@ -49,6 +49,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from lstmforecast import _core
+from lstmforecast.contract.pytorch import require_pytorch
 
 if TYPE_CHECKING:
     import torch
@@ -123,9 +124,12 @@ def join(device: str, timeout: float) -> Iterator[Processes]:
 
     Raises
     ------
+    ImportError
+        If PyTorch isn't installed.
     RuntimeError
         If there is neither a process group nor an environment to make one of, or if it can't serve ``device``.
     """
+    require_pytorch("Device(distributed=True)")
     import torch.distributed as dist
 
     if not dist.is_available():

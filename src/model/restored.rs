@@ -4,7 +4,7 @@ use super::config::ModelConfig;
 use super::engine::Engine;
 use super::Model;
 use crate::array::Array;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::network::{self, parameter::check_finite};
 use crate::series::scale::Scaler;
 
@@ -13,8 +13,8 @@ impl Model {
     /// are known to be those of the configuration. See [`Model::load_parameters`] for `int8`.
     ///
     /// # Errors
-    /// As [`Model::new`], but [`Error::Format`] for a network that needs libtorch in a build without it; and [`Error::Value`] or
-    /// [`Error::Shape`] for weights and scalers of another model, or that aren't finite.
+    /// As [`Model::new`], and [`crate::error::Error::Value`] or [`crate::error::Error::Shape`] for weights and scalers of
+    /// another model, or that aren't finite.
     pub fn restore(
         config: ModelConfig,
         weights: Vec<(String, Array)>,
@@ -22,10 +22,7 @@ impl Model {
         (input, output): (Scaler, Scaler),
     ) -> Result<Self> {
         config.check()?;
-        let engine = Engine::new(&config).map_err(|error| match error {
-            Error::NeedsTorch(_) => Error::Format(error.to_string()),
-            other => other,
-        })?;
+        let engine = Engine::new(&config)?;
         input.check(config.n_features)?;
         output.check(config.n_targets)?;
         input.check_numbers().and_then(|()| output.check_numbers())?;

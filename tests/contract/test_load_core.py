@@ -1,5 +1,6 @@
 """Which core is loaded: that of lstmforecast-torch where it fits, else the package's own; what its errors say then."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -85,6 +86,50 @@ def test_a_core_that_can_not_be_loaded_is_not_used(extension: bytes | None, tmp_
     assert said.endswith("); run: pip install --force-reinstall lstmforecast-torch")
 
 
+def test_a_core_that_was_built_for_another_libtorch_is_not_used(tmp_path: Path) -> None:
+    """It needs a symbol that no library has."""
+    init = (PACKAGE / "__init__.py").read_text() + "\n_check_torch = _load_libtorch = lambda: None\n"
+    (own,) = (Path(lstmforecast.__file__).parent / "_compiled").glob("_core*.so")
+    extension = own.read_bytes().replace(b"PyFloat_FromDouble", b"PyFloat_FromDoubl_")
+    said = refusal(beside(tmp_path, init, extension))
+    assert said.startswith(
+        needs(f"lstmforecast-torch could not be loaded ({tmp_path}/lstmforecast_torch/_core.abi3.so: ")
+    )
+    assert "undefined symbol: PyFloat_FromDoubl_" in said
+
+
+def test_a_folder_without_a_package_is_none(tmp_path: Path) -> None:
+    """Uninstalling leaves one where other files lie in it, and Python takes it for a package."""
+    (tmp_path / "lstmforecast_torch" / "__pycache__").mkdir(parents=True)
+    # nothing but the folder: where the second distribution is installed, its package would be found
+    code = f"""
+import importlib.machinery, importlib.util
+folder = importlib.machinery.PathFinder.find_spec("lstmforecast_torch", [{str(tmp_path)!r}])
+assert folder.origin is None
+real = importlib.util.find_spec
+importlib.util.find_spec = lambda name, *rest: folder if name == "lstmforecast_torch" else real(name, *rest)
+"""
+    assert refusal(code) == needs('pip install "lstmforecast[torch]"')
+
+
+@pytest.mark.parametrize("contents", [None, b""], ids=["none", "empty"])
+def test_without_any_core_the_import_says_what_to_run(contents: bytes | None, tmp_path: Path) -> None:
+    if contents is not None:
+        (tmp_path / "_core.abi3.so").write_bytes(contents)
+    code = f"""
+import lstmforecast._compiled
+lstmforecast._compiled.__spec__.submodule_search_locations[:] = [{str(tmp_path)!r}]
+try:
+    lstmforecast._core
+except ImportError as error:
+    print(error)
+"""
+    said = run(code, without_torch=True)
+    assert said.startswith("lstmforecast's core could not be loaded (")
+    assert str(tmp_path) in said
+    assert said.endswith("); run: pip install --force-reinstall --no-deps lstmforecast")
+
+
 def test_a_libtorch_that_can_not_be_loaded_is_named(tmp_path: Path) -> None:
     init = (PACKAGE / "__init__.py").read_text()
     fails = "\ndef _load_libtorch():\n    ctypes.CDLL('/no/such/libtorch.so')\n"
@@ -135,3 +180,24 @@ threads = [threading.Thread(target=load) for _ in range(4)]
 print(len(found), len(set(map(id, found))))
 """
     assert run(code) == "4 1"
+
+
+@pytest.mark.alone
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
+@pytest.mark.parametrize("before", ["", "import lstmforecast", "import lstmforecast._core"])
+def test_a_forked_child_has_one_core(before: str) -> None:
+    code = f"""
+import os, sys
+{before}
+child = os.fork()
+if child == 0:
+    try:
+        from lstmforecast import LSTMRegressor, _core
+        files = [module for module in sys.modules.values() if getattr(module, "__file__", None) == _core.__file__]
+        LSTMRegressor(max_epochs=1, n_threads=2).fit([[1.0], [2.0]], [1, 2])
+        os._exit(0 if files == [_core] and "torch" not in sys.modules else 2)
+    finally:
+        os._exit(1)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+    assert run(code) == "0"

@@ -231,20 +231,37 @@ def test_a_forked_child_never_hangs(story):
     _run(__file__, story.__name__)
 
 
-@pytest.mark.torch
-def test_a_core_that_is_loaded_in_the_child_never_hangs():
-    script = """
-        import os, numpy, torch
-        from lstmforecast import Device, LSTMForecaster, Sampling
-        torch.set_num_threads(2)
-        torch.ones(500, 500) @ torch.ones(500, 500)
+BY_OS = """
         child = os.fork()
         if child == 0:
-            y = numpy.sin(numpy.arange(300) / 5)
-            sizes = {"max_epochs": 1, "sampling": Sampling(steps_per_epoch=2), "n_threads": 2}
-            LSTMForecaster(3, device=Device(backend="torch"), **sizes).fit(y)
+            work()
             os._exit(0)
         assert os.waitpid(child, 0)[1] == 0
+"""
+BY_MULTIPROCESSING = """
+        child = multiprocessing.get_context("fork").Process(target=work)
+        child.start()
+        child.join()
+        assert child.exitcode == 0
+"""
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize(
+    ("before", "fork"), [("import lstmforecast", BY_OS), ("", BY_MULTIPROCESSING)], ids=["os", "multiprocessing"]
+)
+def test_a_core_that_is_loaded_in_the_child_never_hangs(before, fork):
+    script = f"""
+        import multiprocessing, os, numpy, torch
+        {before}
+        torch.set_num_threads(2)
+        torch.ones(500, 500) @ torch.ones(500, 500)
+        def work():
+            from lstmforecast import Device, LSTMForecaster, Sampling
+            y = numpy.sin(numpy.arange(300) / 5)
+            sizes = {{"hidden_size": 128, "max_epochs": 1, "sampling": Sampling(steps_per_epoch=2), "n_threads": 2}}
+            LSTMForecaster(3, device=Device(backend="torch"), **sizes).fit(y)
+        {fork}
     """
     _run("-c", textwrap.dedent(script))
 

@@ -42,8 +42,7 @@ def load_core() -> ModuleType:
         )
     _check_torch()
     try:
-        if "torch" not in sys.modules:
-            _load_libtorch()
+        _load_libtorch()
         return load_extension(__spec__)
     except (ImportError, OSError) as error:
         reinstall = "run: pip install --force-reinstall lstmforecast-torch"
@@ -56,7 +55,7 @@ _MEND = f"run: pip install 'torch=={TORCH_VERSION}.*'"
 
 def _check_torch() -> None:
     try:
-        installed = importlib.metadata.version("torch")
+        installed = str(importlib.metadata.version("torch"))  # None where its metadata are damaged
     except importlib.metadata.PackageNotFoundError:
         raise ImportError(f"{_NEEDS}, which is not installed; {_MEND}") from None
     if installed.split(".")[:2] != TORCH_VERSION.split("."):

@@ -77,7 +77,7 @@ class LSTMEstimator(Saved, GroupedParameters, LearningCurveMixin, CallbackSuppor
         TypeError, ValueError
             For the first invalid parameter, in one sentence.
         ImportError
-            For a parameter that needs libtorch or PyTorch, where it is missing.
+            For a parameter that needs libtorch, where it is missing.
         """
         self._check_values()
         check_installed(flat_parameters(self))
@@ -325,7 +325,7 @@ class LSTMEstimator(Saved, GroupedParameters, LearningCurveMixin, CallbackSuppor
 
     def __copy__(self) -> Self:
         copied = type(self).__new__(type(self))
-        vars(copied).update(vars(self))
+        copied.__dict__.update(self.__dict__)
         return copied
 
     def __setstate__(self, state: dict[str, Any]) -> None:

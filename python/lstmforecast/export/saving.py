@@ -85,8 +85,9 @@ class Saved:
         Raises
         ------
         FormatError
-            If the file is damaged, foreign, newer than this version, or holds another kind of estimator; or a network
-            that needs libtorch, where `lstmforecast` has none.
+            If the file is damaged, foreign, newer than this version, or holds another kind of estimator.
+        ImportError
+            If its network needs libtorch, and `lstmforecast` has none.
         OSError
             If it can't be read.
 
@@ -126,8 +127,9 @@ def load(path: str | Path) -> Any:
     Raises
     ------
     FormatError
-        If the file is damaged, foreign, or newer than this version, or holds a network that needs libtorch, where
-        `lstmforecast` has none.
+        If the file is damaged, foreign, or newer than this version.
+    ImportError
+        If its network needs libtorch, and `lstmforecast` has none.
     OSError
         If it can't be read.
 
@@ -155,9 +157,9 @@ def _read(path: str | Path) -> Any:
     file = ModelFile(*_core.read_file(path))
     try:
         estimator = _estimator_of(file)
-    except _core.FormatError as error:
-        # a sound file, of a network that this core has not
-        raise _core.FormatError(f"{path}: {error}") from None
+    except ImportError as error:
+        # a sound file, of a network that this core doesn't have
+        raise ImportError(f"{path}: {error}") from None
     except _WRONG as error:
         raise _core.FormatError(f"{path}: expected the contents of a fitted estimator, got {_brief(error)}") from error
     # the caller of load

@@ -9,7 +9,6 @@ from typing import Any
 
 from lstmforecast import _core
 from lstmforecast.contract.plain import plain
-from lstmforecast.contract.pytorch import require_pytorch
 from lstmforecast.contract.rules import MOST, N_THREADS, Choice, Number
 from lstmforecast.data.index import parse_frequency
 from lstmforecast.fitting.checkpoint import check_checkpoint
@@ -172,7 +171,7 @@ def _check_layer_devices(devices: Any) -> None:
 
 
 def check_installed(parameters: Mapping[str, Any]) -> None:
-    """Raise an ImportError, with one sentence, for a flat parameter that needs what is not installed."""
+    """Raise an ImportError, with one sentence, for a flat parameter that needs libtorch where it is missing."""
     architecture, device = parameters["architecture"], parameters["device"]
     for option, needs_it in (
         (f"architecture={architecture!r}", architecture not in ("lstm", "linear")),
@@ -183,8 +182,6 @@ def check_installed(parameters: Mapping[str, Any]) -> None:
     ):
         if needs_it:
             _core.require_torch(option)
-    if parameters["distributed"]:
-        require_pytorch("Device(distributed=True)")
 
 
 def check_callbacks(callbacks: Iterable[Callable[..., Any]] | None) -> None:

@@ -85,10 +85,11 @@ def test_devices_are_cloned_pickled_saved(tmp_path):
             ValueError,
             r"expected backend 'torch' or 'auto' with layer_devices, got 'fused'",
         ),
-        (
+        pytest.param(
             {"architecture": "linear"},
             ValueError,
             r"expected an architecture with an LSTM with layer_devices, got 'linear'",
+            marks=pytest.mark.torch,
         ),
         (
             {"device": Device(layer_devices="cpu")},
