@@ -21,7 +21,8 @@ def needs_torch(value: Any) -> bool:
     if isinstance(value, Device):
         return value.backend == "torch" or value.precision == "bfloat16" or value.layer_devices is not None
     if isinstance(value, Mapping):
-        return any(map(needs_torch, value.values()))
+        # the core's own options name a network by a key
+        return any(map(needs_torch, [*value, *value.values()]))
     if isinstance(value, list | tuple):
         return any(map(needs_torch, value))
     # classes are estimators' kinds, and have no parameters yet

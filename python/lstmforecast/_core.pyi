@@ -134,8 +134,8 @@ class Model:
         ``on_epoch`` is called with the record of each epoch. A list that it returns names frozen parameters that are
         trained from then on; any other true value ends the training. With ``processes`` several processes train
         together and call this with the same data. It has ``rank``, ``world_size``, ``device`` (None, or that of
-        the only tensors it can sum) and ``all_reduce(tensor)``, which starts to sum a tensor in place and returns an
-        object with ``wait()``.
+        the only tensors it can sum) and ``all_reduce(tensors)``, which starts to sum the one tensor of a list in
+        place and returns an object with ``wait()``.
         """
     def fit_windows(
         self,

@@ -7,8 +7,10 @@ import importlib
 import importlib.machinery
 import importlib.util
 import os
+import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 NAME = "lstmforecast._core"
 
@@ -22,9 +24,16 @@ def load() -> ModuleType:
         advice, core = core, _without_torch()
         if advice:
             core.set_torch_advice(advice)
-    if os.getpid() != _PROCESS:
+    if _is_forked():
         core.after_fork()  # torch may have computed in the parent before the core was loaded
     return core
+
+
+def _is_forked() -> bool:
+    """Whether the process was forked, after this module was imported or by multiprocessing before."""
+    context: Any = sys.modules.get("multiprocessing.context")
+    kind = getattr(context, "ForkProcess", None)
+    return os.getpid() != _PROCESS or (kind is not None and isinstance(context.process.current_process(), kind))
 
 
 def _with_torch() -> ModuleType | str:

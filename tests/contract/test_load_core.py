@@ -1,6 +1,7 @@
 """Which core is loaded: that of lstmforecast-torch where it fits, else the package's own; what its errors say then."""
 
 import os
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -137,6 +138,27 @@ def test_a_libtorch_that_can_not_be_loaded_is_named(tmp_path: Path) -> None:
     assert refusal(setup).startswith(needs("lstmforecast-torch could not be loaded (/no/such/libtorch.so: cannot open"))
 
 
+def test_damaged_metadata_of_torch_are_no_version_that_fits(tmp_path: Path) -> None:
+    setup = beside(tmp_path, (PACKAGE / "__init__.py").read_text())
+    damaged = "import importlib.metadata as metadata; metadata.version = lambda name: None"
+    end = "lstmforecast-torch needs torch 2.13, but torch None is installed; run: pip install 'torch==2.13.*'"
+    assert refusal(f"{setup}\n{damaged}") == needs(end)
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize(
+    ("torch", "fits"),
+    [
+        ("importlib.util.module_from_spec(importlib.util.find_spec('torch'))", True),  # another thread imports it
+        ("None", False),  # it can't be imported
+    ],
+    ids=["in part", "not"],
+)
+def test_torch_that_is_not_imported_whole(torch: str, fits: bool) -> None:
+    code = f"import importlib.util, sys; sys.modules['torch'] = {torch}\nfrom lstmforecast import _core"
+    assert run(f"{code}\nprint(_core.HAS_TORCH)") == str(fits)
+
+
 @pytest.mark.torch
 @pytest.mark.parametrize("torch", ["2.13.0+cpu", "2.13.9"])
 def test_other_builds_of_the_same_torch_fit(torch: str) -> None:
@@ -164,6 +186,14 @@ assert pickle.loads(pickle.dumps(_core.metrics)) is _core.metrics
 """
     expected = f"['lstmforecast._core'] True {_core.HAS_TORCH and not without_torch} False"
     assert run(code, without_torch=without_torch) == expected
+
+
+@pytest.mark.parametrize("without_torch", [False, True])
+def test_a_pickle_of_a_model_loads_the_core(without_torch: bool) -> None:
+    pickled = pickle.dumps(_core.Model(CONFIG | {"backend": "auto"}))
+    code = f"import pickle, sys; model = pickle.loads({pickled!r})\nfrom lstmforecast import _core"
+    code += "\nprint(type(model) is _core.Model, 'torch' in sys.modules)"
+    assert run(code, without_torch=without_torch) == "True False"
 
 
 def test_threads_that_import_at_once_get_one_core() -> None:

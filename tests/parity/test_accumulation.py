@@ -21,7 +21,6 @@ def _losses(config, **options):
     return model.fit_series(ROWS, TRAINING | {"learning_rate": 1e-3, "shuffle": True} | options)
 
 
-@pytest.mark.torch
 @pytest.mark.parametrize("architecture", ["lstm", ATTENTION, CNN], ids=str)
 @pytest.mark.parametrize(
     ("config", "options"),

@@ -15,6 +15,8 @@ from tests.parity.variants import variant_pair
 
 from lstmforecast import Device, LSTMClassifier, LSTMForecaster, LSTMRegressor, load
 
+pytestmark = pytest.mark.torch
+
 ATTENTION = {"attention": {"num_heads": 4}}
 CNN = {"cnn_lstm": {"kernel_sizes": [3, 5], "out_channels": 6}}
 TRANSFORMER = {"transformer": {"num_heads": 4, "dim_feedforward": 24, "causal": True}}
@@ -42,7 +44,6 @@ def _windows(config, n=40):
     return rng.normal(size=(n, config["window_size"], config["n_features"])), rng.normal(size=(n, outputs))
 
 
-@pytest.mark.torch
 @on_each_device
 @pytest.mark.parametrize(("architecture", "changes"), NETWORKS)
 def test_forecasts_and_gradients_are_those_of_the_cpu(architecture, changes, device):
@@ -59,7 +60,6 @@ def test_forecasts_and_gradients_are_those_of_the_cpu(architecture, changes, dev
         assert_allclose(gradients[name], module.get_parameter(name).grad, atol=WITHIN[device], err_msg=name)
 
 
-@pytest.mark.torch
 @on_each_device
 @pytest.mark.parametrize(("architecture", "changes"), NETWORKS)
 def test_training_goes_as_on_the_cpu(architecture, changes, device):
@@ -74,7 +74,6 @@ def test_training_goes_as_on_the_cpu(architecture, changes, device):
         assert_allclose(losses[1][name], losses[0][name], rtol=WITHIN[device], err_msg=name)
 
 
-@pytest.mark.torch
 @on_each_device
 @pytest.mark.parametrize("estimator", [LSTMForecaster, LSTMRegressor, LSTMClassifier])
 def test_estimators_fit_predict_and_are_kept(estimator, device, tmp_path):
@@ -94,7 +93,6 @@ def test_estimators_fit_predict_and_are_kept(estimator, device, tmp_path):
     assert {tensor.device.type for tensor in model.state_dict().values()} == {"cpu"}
 
 
-@pytest.mark.torch
 @on_each_device
 def test_layers_on_two_devices_train_as_on_one(device):
     rows = np.random.default_rng(0).normal(size=(150, 2)).cumsum(axis=0) / 5

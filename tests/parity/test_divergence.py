@@ -35,7 +35,6 @@ def _series(bad_row):
     return rows
 
 
-@pytest.mark.torch
 @pytest.mark.parametrize("architecture", ARCHITECTURES, ids=str)
 @pytest.mark.parametrize("loss", LOSSES + DISTRIBUTIONS, ids=str)
 def test_an_infinite_target_is_found_where_it_comes_first(architecture, loss, backend):
@@ -54,7 +53,6 @@ def test_an_infinite_target_is_found_where_it_comes_first(architecture, loss, ba
         assert_array_equal(array, model.parameters()[name])
 
 
-@pytest.mark.torch
 @pytest.mark.parametrize("architecture", ARCHITECTURES, ids=str)
 def test_a_classifier_s_too(architecture, backend):
     X = np.random.default_rng(0).normal(size=(64, 12, 2))

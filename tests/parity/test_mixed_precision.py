@@ -106,5 +106,8 @@ def test_rows_are_learned_too(kind):
 def test_our_own_kernel_refuses_it():
     with pytest.raises(ValueError, match=r"expected backend='torch' or a GPU with precision='bfloat16', got our own"):
         LSTMForecaster(device=Device(precision="bfloat16"), window_size=5).fit(np.arange(99.0))
+
+
+def test_another_precision_is_refused():
     with pytest.raises(ValueError, match=r"expected precision to be 'float32' or 'bfloat16', got 'float16'"):
         LSTMForecaster(device=Device(precision="float16")).fit(np.arange(99.0))

@@ -67,7 +67,6 @@ def _windows(config, n=20):
     return rng.normal(size=(n, config["window_size"], config["n_features"])), rng.normal(size=(n, outputs))
 
 
-@pytest.mark.torch
 @pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths:UserWarning")
 @pytest.mark.parametrize("tbptt", [1, 5, 6, 11, 12])
 @pytest.mark.parametrize(("architecture", "changes"), NETWORKS)
@@ -114,7 +113,6 @@ NAMES = ("train_loss", "val_loss", "grad_norm")
 TRAINED = [("lstm", "last"), ("lstm", "every"), (ATTENTION, "last"), (CNN, "last")]
 
 
-@pytest.mark.torch
 @pytest.mark.parametrize(("architecture", "supervision"), TRAINED)
 def test_a_border_beyond_the_window_changes_no_bit(architecture, supervision, backend):
     options = {"max_epochs": 2, "shuffle": True, "patience": 9, "validation_fraction": 0.3, "n_threads": 2}

@@ -71,7 +71,6 @@ def test_the_reported_norm_is_that_before_clipping(clip, backend):
     assert outcome["history"]["grad_norm"] == pytest.approx([expected], rel=1e-5)
 
 
-@pytest.mark.torch
 @pytest.mark.parametrize("architecture", ["lstm", {"attention": {"num_heads": 4}}], ids=str)
 def test_the_norm_is_clipped_before_the_values(architecture, backend):
     """A first step of Adam is g / (|g| + eps) long: gradients near eps, 1e-8, tell what they were clipped to."""

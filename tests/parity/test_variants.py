@@ -48,7 +48,6 @@ def _windows(model, n=20):
     return rng.normal(size=(n, config["window_size"], config["n_features"])), rng.normal(size=(n, outputs))
 
 
-@pytest.mark.torch
 @pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths:UserWarning")
 @pytest.mark.parametrize(("architecture", "changes", "backend"), BACKENDS)
 def test_forecasts_are_pytorchs(architecture, changes, backend):
@@ -61,7 +60,6 @@ def test_forecasts_are_pytorchs(architecture, changes, backend):
     assert_allclose(model.forecast(X).reshape(expected.shape), expected, atol=2e-6)
 
 
-@pytest.mark.torch
 @pytest.mark.parametrize(("architecture", "changes", "backend"), [p for p in BACKENDS if "attention" in p.values[0]])
 def test_attention_weights_are_pytorchs(architecture, changes, backend):
     model, module = variant_pair(architecture, backend=backend, **changes)
@@ -72,7 +70,6 @@ def test_attention_weights_are_pytorchs(architecture, changes, backend):
     assert_allclose(model.attention_weights(X), module.body[0].weights.numpy(), atol=1e-6)
 
 
-@pytest.mark.torch
 @pytest.mark.parametrize("n_threads", [1, 2])
 @pytest.mark.parametrize(("architecture", "changes", "backend"), BACKENDS)
 def test_a_forecast_does_not_depend_on_its_company(architecture, changes, n_threads, backend):
@@ -84,7 +81,6 @@ def test_a_forecast_does_not_depend_on_its_company(architecture, changes, n_thre
 
 
 # of padding="same" where a kernel is even
-@pytest.mark.torch
 @pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths:UserWarning")
 @pytest.mark.parametrize("loss", ["mse", "huber"])
 @pytest.mark.parametrize(("architecture", "changes", "backend"), BACKENDS)
@@ -102,7 +98,6 @@ def test_all_gradients_are_pytorchs(architecture, changes, loss, backend):
         assert_allclose(gradients[name], parameter.grad.numpy(), rtol=1e-4, atol=3e-6, err_msg=name)
 
 
-@pytest.mark.torch
 @pytest.mark.parametrize("changes", [{}, {"bidirectional": True}, {"dropout": 0.3}, {"linear_skip": True}], ids=str)
 @pytest.mark.parametrize("architecture", [ATTENTION, CNNS], ids=str)
 @pytest.mark.parametrize(("batch_size", "n_epochs"), [(160, 100), (33, 20)])
@@ -126,7 +121,6 @@ def test_a_hundred_steps_of_both_backends_agree(architecture, changes, batch_siz
         assert_allclose(histories[0][name], histories[1][name], rtol=1e-4, err_msg=name)
 
 
-@pytest.mark.torch
 @pytest.mark.parametrize(("architecture", "backend"), [(ATTENTION, "fused"), (CNN, "fused"), (TRANSFORMER, "torch")])
 def test_a_few_steps_are_pytorchs(architecture, backend):
     """The second batch is smaller than there are threads."""

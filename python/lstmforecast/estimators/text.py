@@ -454,6 +454,7 @@ class CharLSTM(Saved, GroupedParameters, LearningCurveMixin, CallbackSupportMixi
         """
         check_is_fitted(self)
         if all(hasattr(value, "detach") for value in state_dict.values()):
+            require_pytorch("load_state_dict")
             self.model_.load_state_dict(dict(state_dict))
         else:
             self.model_.load_parameters({name: np.asarray(value, np.float32) for name, value in state_dict.items()})
