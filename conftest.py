@@ -11,6 +11,8 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 # What is for sktime is collected where sktime is installed: `make test-sktime`.
 collect_ignore = [] if find_spec("sktime") else ["python/lstmforecast/sktime.py", "tests/sktime"]
+# The modules of PyTorch are collected where PyTorch is installed.
+collect_ignore_glob = [] if find_spec("torch") else ["python/lstmforecast/export/pytorch*.py"]
 
 
 def pytest_collection_finish() -> None:

@@ -1,6 +1,7 @@
-"""Installs the wheel of dist/ into every Python 3.10 to 3.13 of this machine in turn, and runs first_steps.py.
+"""Installs the package into new environments, and runs first_steps.py there.
 
-With ``--newest``, into the newest alone: each of them takes minutes to install torch.
+``wheel``: the wheel of dist/, into every Python 3.10 to 3.13 of this machine in turn. ``clone``: both distributions by
+a plain ``pip install`` from this folder, built in isolation, into the newest of them; torch is installed twice for it.
 """
 
 import os
@@ -40,15 +41,14 @@ def interpreters() -> list[str]:
     return [path for path in found if path]
 
 
-def smoke(python: str, wheel: Path) -> bool:
-    """Install and run in a new virtual environment, removed at once: each holds 4.5 GB of torch."""
+def smoke(python: str, installations: dict[str, str]) -> bool:
+    """Install one thing after the other into a new environment, removed at once, with its first steps after each."""
     start = time.perf_counter()
     inside = str(VENV / "bin" / "python")
-    commands = [
-        [python, "-m", "venv", "--clear", str(VENV)],
-        [inside, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", str(wheel)],
-        [inside, str(ROOT / ".ci" / "first_steps.py")],
-    ]
+    commands = [[python, "-m", "venv", "--clear", str(VENV)]]
+    for target, core in installations.items():
+        commands.append([inside, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", target])
+        commands.append([inside, str(ROOT / ".ci" / "first_steps.py"), core])
     try:
         passed = all(subprocess.run(command, cwd=ROOT).returncode == 0 for command in commands)
     finally:
@@ -58,12 +58,15 @@ def smoke(python: str, wheel: Path) -> bool:
 
 
 def main() -> int:
-    wheels = list((ROOT / "dist").glob("*.whl"))
-    if len(wheels) != 1:
-        print(f"expected one wheel in dist/, got {len(wheels)}: run `make wheel` first", file=sys.stderr)
-        return 1
-    pythons = interpreters()[-1:] if "--newest" in sys.argv else interpreters()
-    results = [smoke(python, wheels[0]) for python in pythons]
+    pythons = interpreters()
+    if sys.argv[1] == "clone":
+        results = [smoke(python, {".": "small", "./lstmforecast-torch": "torch"}) for python in pythons[-1:]]
+    else:
+        wheels = list((ROOT / "dist").glob("*.whl"))
+        if len(wheels) != 1:
+            print(f"expected one wheel in dist/, got {len(wheels)}: run `make wheel` first", file=sys.stderr)
+            return 1
+        results = [smoke(python, {str(wheels[0]): "small"}) for python in pythons]
     print(f"{results.count(True)} passed, {results.count(False)} failed")
     return int(not results or not all(results))
 

@@ -1,5 +1,7 @@
 //! What can go wrong, named after what the user did.
 
+use std::sync::OnceLock;
+
 /// One variant for each kind of mistake; `src/python/door.rs` maps each to a Python exception.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -39,6 +41,9 @@ pub enum Error {
     /// A device that is not there.
     #[error("{0}")]
     Device(String),
+    /// An option that a build without libtorch can't honour.
+    #[error("{0} needs libtorch: {}", TORCH_ADVICE.get().map_or("pip install \"lstmforecast[torch]\"", String::as_str))]
+    NeedsTorch(String),
     /// Another process of a training is gone or doesn't answer.
     #[error("{0}")]
     Process(String),
@@ -73,10 +78,8 @@ impl Error {
     }
 }
 
-/// What is said of an option that a build without libtorch can't honour.
-pub fn needs_torch(option: &str) -> String {
-    format!("{option} needs libtorch, which this lstmforecast is built without: pip install \"lstmforecast[torch]\"")
-}
+/// How to get a build that has libtorch, where installing it isn't all there is to say.
+pub static TORCH_ADVICE: OnceLock<String> = OnceLock::new();
 
 /// What libtorch's failures to allocate come to.
 pub const NO_MEMORY: &str = "there is not enough memory: choose smaller sizes of the network, or a smaller batch_size";

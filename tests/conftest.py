@@ -4,6 +4,9 @@ import os
 
 import hypothesis
 import pytest
+from tests.needs_torch import needs_torch
+
+from lstmforecast import _core
 
 # Before anything imports matplotlib: tests run where there is no display.
 os.environ.setdefault("MPLBACKEND", "Agg")
@@ -15,6 +18,9 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fast"))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
+    parameters = item.callspec.params if hasattr(item, "callspec") else {}
+    if not _core.HAS_TORCH and (item.get_closest_marker("torch") or needs_torch(parameters)):
+        pytest.skip("the installed core has no libtorch")
     if item.get_closest_marker("cuda"):
         import torch
 

@@ -5,9 +5,9 @@ scikit-learn.
 """
 
 import importlib
-import os
 from typing import TYPE_CHECKING, Any
 
+from lstmforecast import _load_core as _load_core
 from lstmforecast import _moved as _moved
 
 __version__ = "0.1.0"
@@ -161,6 +161,7 @@ _HOMES = {
     "windows": "data.windowing",
 }
 _MODULES = {
+    "_core",
     "ab",
     "augment",
     "calendar",
@@ -175,31 +176,15 @@ _MODULES = {
     "transfer",
 }
 
-_PROCESS = os.getpid()
-
 
 def __getattr__(name: str) -> Any:
-    if name == "_core":
-        return _import_core()
     if name in _MODULES:
         return importlib.import_module(f"{__name__}.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    _import_core()
     value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
     globals()[name] = value
     return value
-
-
-def _import_core() -> Any:
-    """The extension module, which needs libtorch in the process first."""
-    from lstmforecast import _libtorch
-
-    _libtorch.load()
-    core = importlib.import_module(f"{__name__}._core")
-    if os.getpid() != _PROCESS:
-        core.after_fork()  # torch may have computed in the parent before the core was loaded
-    return core
 
 
 def __dir__() -> list[str]:

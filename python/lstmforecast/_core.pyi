@@ -29,6 +29,7 @@ from lstmforecast.contract.core_options import (
 from lstmforecast.distributed import Processes
 
 __all__ = [
+    "HAS_TORCH",
     "CharGenerator",
     "CharModel",
     "FormatError",
@@ -48,12 +49,16 @@ __all__ = [
     "read_file",
     "reduce_lr_on_plateau",
     "replace_file",
+    "require_torch",
     "scale_columns",
+    "set_torch_advice",
     "time_split",
     "unscale_columns",
     "write_file",
 ]
 __version__: str
+HAS_TORCH: bool
+"""Whether this core computes with libtorch, too: see `lstmforecast._load_core`."""
 
 class FormatError(ValueError):
     """A file that is not a model of this package, is damaged, or comes from a newer version."""
@@ -84,7 +89,12 @@ class Model:
         ------
         ValueError
             If the configuration is invalid, or weights or scalers don't match it or aren't finite.
+        ImportError
+            If the network needs libtorch, and this core has none.
         """
+    @property
+    def refusal(self) -> str | None:
+        """What a training is refused with, as it needs libtorch and this core has none; None: it isn't."""
     @property
     def config(self) -> ModelConfig:
         """The configuration, with all keys."""
@@ -124,8 +134,8 @@ class Model:
         ``on_epoch`` is called with the record of each epoch. A list that it returns names frozen parameters that are
         trained from then on; any other true value ends the training. With ``processes`` several processes train
         together and call this with the same data. It has ``rank``, ``world_size``, ``device`` (None, or that of
-        the only tensors it can sum) and ``all_reduce(tensor)``, which starts to sum a tensor in place and returns an
-        object with ``wait()``.
+        the only tensors it can sum) and ``all_reduce(tensors)``, which starts to sum the one tensor of a list in
+        place and returns an object with ``wait()``.
         """
     def fit_windows(
         self,
@@ -307,6 +317,12 @@ def augment_draws(seed: int, step: int, sample: int, augmentation: int, n: int) 
 
 def after_fork() -> None:
     """Limit libtorch to one thread, as in every forked child, where its other threads don't exist."""
+
+def require_torch(option: str) -> None:
+    """Raise an ImportError for an option that needs libtorch, unless this core has it."""
+
+def set_torch_advice(text: str) -> None:
+    """Set what errors say of an option that needs libtorch, in place of how to install it; the first call counts."""
 
 def n_threads(asked: int | None = None) -> int:
     """The number of threads: ``asked``, or else ``OMP_NUM_THREADS``, or else the number that the machine allows."""

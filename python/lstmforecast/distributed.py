@@ -49,12 +49,14 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from lstmforecast import _core
+from lstmforecast.contract.pytorch import require_pytorch
 
 if TYPE_CHECKING:
     import torch
 
 _ENVIRONMENT = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 _groups_made = itertools.count()
+_last_group: list[Any] = []
 
 
 class Processes:
@@ -74,7 +76,7 @@ class Processes:
     device : str or None
         As given.
     all_reduce : callable
-        Begins to replace a tensor by its sum over the processes; returns the work to ``wait()`` for.
+        Begins to replace a list's one tensor by its sum over the processes; returns the work to ``wait()`` for.
     """
 
     def __init__(self, timeout: float, device: str | None = None) -> None:
@@ -84,8 +86,10 @@ class Processes:
         self.rank, self.world_size = dist.get_rank(), dist.get_world_size()
         group = dist.group.WORLD
         assert group is not None
+        options = dist.AllreduceOptions()
+        options.timeout = timedelta(seconds=timeout)
         # compiled through and through: Python's own function could be interrupted between two tensors
-        self.all_reduce = functools.partial(group.allreduce, timeout=timedelta(seconds=timeout))
+        self.all_reduce = functools.partial(group.allreduce, opts=options)
 
     def of_first(self, value: Any) -> Any:
         """What process 0 has for ``value``."""
@@ -123,9 +127,13 @@ def join(device: str, timeout: float) -> Iterator[Processes]:
 
     Raises
     ------
+    ImportError
+        If PyTorch is missing or too old.
     RuntimeError
         If there is neither a process group nor an environment to make one of, or if it can't serve ``device``.
     """
+    require_pytorch("Device(distributed=True)")
+    import torch
     import torch.distributed as dist
 
     if not dist.is_available():
@@ -149,6 +157,10 @@ def join(device: str, timeout: float) -> Iterator[Processes]:
     try:
         yield Processes(timeout)
     finally:
+        if torch.__version__ < (2, 13):
+            # its destructor waits for gloo's threads with the GIL held, which they may still want: in the next fit they
+            # are idle
+            _last_group[:] = [dist.group.WORLD]
         dist.destroy_process_group()
 
 

@@ -42,6 +42,7 @@ from lstmforecast import _core
 from lstmforecast.contract.core_options import TransferOptions
 from lstmforecast.contract.parameter_group import GroupedParameter, ParameterGroup
 from lstmforecast.contract.plain import plain
+from lstmforecast.contract.pytorch import require_pytorch
 from lstmforecast.contract.rules import Number
 from lstmforecast.export.persistence import read_weights
 from lstmforecast.fitting.ensemble import Ensemble, members_of
@@ -344,6 +345,7 @@ def _as_patterns(what: str, patterns: Any) -> tuple[str, ...]:
 
 def _as_array(value: Any) -> NDArray[np.float32]:
     if hasattr(value, "detach"):
+        require_pytorch("pretrained")
         value = value.detach().cpu().float().numpy()
     return np.ascontiguousarray(value, np.float32)
 

@@ -307,6 +307,31 @@ impl ModelConfig {
         Ok(())
     }
 
+    /// Whether this build can train what it asks for. Without libtorch, our own kernel computes the forecasts of a network that
+    /// it knows, wherever that was trained.
+    ///
+    /// # Errors
+    /// [`Error::NeedsTorch`] with the option that it can't honour.
+    pub fn check_trainable(&self) -> Result<()> {
+        if cfg!(feature = "torch") || self.is_for_kernel()? {
+            return Ok(());
+        }
+        if Device::parse(&self.device)? != Device::Cpu {
+            return Err(Error::NeedsTorch(format!("device='{}'", self.device)));
+        }
+        let option = if self.layer_devices.is_some() { "layer_devices" } else { "backend='torch'" };
+        Err(Error::NeedsTorch(option.to_owned()))
+    }
+
+    /// Whether it asks for nothing that our own kernel has not, the network aside.
+    ///
+    /// # Errors
+    /// [`Error::Device`] for a name that is no device.
+    pub(super) fn is_for_kernel(&self) -> Result<bool> {
+        let on_cpu = Device::parse(&self.device)? == Device::Cpu && self.layer_devices.is_none();
+        Ok(on_cpu && self.backend != Backend::Torch)
+    }
+
     /// The names of all devices that it asks for.
     pub fn devices(&self) -> impl Iterator<Item = &str> {
         std::iter::once(&self.device).chain(self.layer_devices.iter().flatten()).map(String::as_str)

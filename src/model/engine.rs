@@ -1,10 +1,9 @@
 //! Who computes what a model forecasts, and what is kept of that from one forecast to the next.
 
-use super::config::{Backend, ModelConfig};
+use super::config::ModelConfig;
 use super::line_forecaster::LineForecaster;
 use super::task::{ForecastTask, Prepared, BATCH, LEAST_ROWS};
 use super::torch_engine::TorchEngine;
-use crate::device::Device;
 use crate::error::Result;
 use crate::kernel::pool;
 use crate::network::fused::{FusedMemory, FusedNetwork};
@@ -24,11 +23,11 @@ impl Engine {
     /// That of a model of this configuration.
     ///
     /// # Errors
-    /// [`crate::error::Error::Device`] for a device that isn't there, [`crate::error::Error::Value`] for what needs libtorch in a
-    /// build without it.
+    /// [`crate::error::Error::Device`] for a device that isn't there, [`crate::error::Error::NeedsTorch`] for a network that needs
+    /// libtorch in a build without it.
     pub(super) fn new(config: &ModelConfig) -> Result<Self> {
-        let on_cpu = Device::parse(&config.device)? == Device::Cpu && config.layer_devices.is_none();
-        let by_kernel = on_cpu && config.backend != Backend::Torch;
+        // without libtorch, the kernel forecasts what libtorch trained
+        let by_kernel = config.is_for_kernel()? || !cfg!(feature = "torch");
         Ok(match config.architecture {
             Architecture::Lstm if by_kernel => Self::Fused(None),
             Architecture::Linear if by_kernel => Self::Line(None),

@@ -40,6 +40,7 @@ impl Model {
         training: &TrainConfig,
         observer: &mut dyn Observer,
     ) -> Result<Outcome> {
+        self.config.check_trainable()?;
         training.check()?;
         check_positive([("stride", data.stride)])?;
         let augmenter = Augmenter::new(&data.augment, self.config.supervised_layout(), training.seed)?;
@@ -122,6 +123,7 @@ impl Model {
         training: &TrainConfig,
         observer: &mut dyn Observer,
     ) -> Result<Outcome> {
+        self.config.check_trainable()?;
         training.check()?;
         self.check_loss(&training.loss)?;
         self.check_table(&rows, &training.loss)?;

@@ -1,9 +1,8 @@
 //! What libtorch computes for a model, alone or around our own kernel: trainings, gradients, forecasts, attention weights.
 
-use super::config::{Backend, ModelConfig};
+use super::config::ModelConfig;
 use super::hybrid_forecaster::HybridForecaster;
 use super::task::ForecastTask;
-use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::network::{Architecture, Parameters};
 use crate::series::augment::Augmenter;
@@ -30,8 +29,7 @@ impl TorchEngine {
     /// # Errors
     /// [`Error::Device`] for a device that isn't there.
     pub(super) fn new(config: &ModelConfig) -> Result<Self> {
-        let on_cpu = Device::parse(&config.device)? == Device::Cpu && config.layer_devices.is_none();
-        if on_cpu && config.backend != Backend::Torch && config.architecture.has_lstm() {
+        if config.is_for_kernel()? && config.architecture.has_lstm() {
             return Ok(Self::Hybrid(None));
         }
         Ok(Self::Alone(Devices::open(&config.device, config.layer_devices.as_deref())?, None))

@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 
-use pyo3::exceptions::{PyFloatingPointError, PyMemoryError, PyOSError, PyRuntimeError, PyValueError};
+use pyo3::exceptions::{PyFloatingPointError, PyImportError, PyMemoryError, PyOSError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 
 use super::process::{go_on, stay_if_ending, Computing};
@@ -40,6 +40,7 @@ pub(super) fn enter<T: Send>(py: Python<'_>, work: impl FnOnce() -> Result<T> + 
 pub(super) fn exception(error: Error) -> PyErr {
     match error {
         Error::Shape { .. } | Error::Value(_) | Error::TooShort { .. } => PyValueError::new_err(error.to_string()),
+        Error::NeedsTorch(_) => PyImportError::new_err(error.to_string()),
         Error::Memory(text) => PyMemoryError::new_err(text),
         Error::Diverged(text) => PyFloatingPointError::new_err(text),
         Error::Format(text) => FormatError::new_err(text),

@@ -18,6 +18,7 @@ mod store;
 mod tensor;
 mod text;
 mod threads;
+mod torch_advice;
 #[cfg(feature = "python-torch")]
 mod torch_tensor;
 mod watch;
@@ -25,7 +26,7 @@ mod weights;
 
 use pyo3::prelude::*;
 
-/// `lstmforecast._core`.
+/// What `lstmforecast._core` is: of two builds, `_load_core.py` picks one.
 #[pymodule]
 mod _core {
     use super::{PyModule, PyResult};
@@ -52,11 +53,14 @@ mod _core {
     #[pymodule_export]
     use super::threads::n_threads;
     #[pymodule_export]
+    use super::torch_advice::{require_torch, set_torch_advice};
+    #[pymodule_export]
     use super::watch::{follow_scores, PyMonitor};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         super::process::register(module)?;
+        module.add("HAS_TORCH", cfg!(feature = "torch"))?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))
     }
 }

@@ -97,6 +97,12 @@ impl PyModel {
         Ok(pythonize::pythonize(py, self.inner.look(py)?.config())?)
     }
 
+    /// What a training is refused with, in a build without libtorch.
+    #[getter]
+    fn refusal(&self, py: Python<'_>) -> PyResult<Option<String>> {
+        Ok(self.inner.look(py)?.config().check_trainable().err().map(|error| error.to_string()))
+    }
+
     /// `(window_size, n_features)`.
     #[getter]
     fn window_shape(&self, py: Python<'_>) -> PyResult<(usize, usize)> {

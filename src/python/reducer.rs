@@ -17,14 +17,14 @@ pub(super) struct PyReducer {
     share: Share,
     /// Makes a tensor of an array, over the same memory.
     from_numpy: PyObject,
-    /// Begins to add up a tensor in place, and gives the work to wait for.
+    /// Begins to add up a list of one tensor in place, and gives the work to wait for.
     all_reduce: PyObject,
     /// The device whose tensors alone the group adds up; none: those in the processor's memory as they are.
     device: Option<String>,
 }
 
 impl PyReducer {
-    /// Of an object with `rank`, `world_size`, `device` and `all_reduce(tensor)`, as `lstmforecast.distributed.Processes`.
+    /// Of an object with `rank`, `world_size`, `device` and `all_reduce(tensors)`, as `lstmforecast.distributed.Processes`.
     pub(super) fn new(processes: &Bound<'_, PyAny>) -> PyResult<Self> {
         let number = |name: &str| processes.getattr(name)?.extract();
         Ok(Self {
@@ -47,7 +47,7 @@ impl PyReducer {
                 Some(device) => tensor.call_method1("to", (device,))?,
                 None => tensor.clone(),
             };
-            let work = self.all_reduce.bind(py).call1((&moved,))?;
+            let work = self.all_reduce.bind(py).call1(([&moved],))?;
             Ok((work, tensor, moved))
         };
         let sums: Vec<PyResult<Sum<'_>>> = numbers.iter_mut().map(begin).collect();

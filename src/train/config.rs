@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::loss::Loss;
 use super::processes::{Processes, Share};
 use super::schedule::LrSchedule;
-use crate::error::{check_positive, needs_torch, Error, Result};
+use crate::error::{check_positive, Error, Result};
 
 /// How weight decay enters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -213,7 +213,7 @@ impl TrainConfig {
         self.loss.check()?;
         self.transfer.check()?;
         if !cfg!(feature = "torch") && self.precision == Precision::Bfloat16 {
-            return Err(Error::Value(needs_torch("precision='bfloat16'")));
+            return Err(Error::NeedsTorch("precision='bfloat16'".to_owned()));
         }
         let positive = [
             ("batch_size", self.batch_size),

@@ -28,8 +28,8 @@ NEED_EXTRAS = {
     "tuning.tuning_result": "tune",
     "serve": "serve",
 }
-# Libraries of the user's own data, imported where the user gives an object of theirs.
-OF_USERS = {"polars", "pyarrow"}
+# Libraries of the user's own, imported where the user gives an object of theirs or asks for one.
+OF_USERS = {"polars", "pyarrow", "torch"}
 # For work on the package itself.
 OF_DEVELOPERS = {"bench", "dev", "docs", "test"}
 # Distributions that are called otherwise than what is imported.
@@ -107,8 +107,9 @@ def needed(name: str, seen: set[str]) -> set[str]:
 
 
 def extra_of(name: str) -> set[str]:
-    """What the extra brings that a module needs, if it needs one."""
-    return set().union(*(EXTRAS[extra] for start, extra in NEED_EXTRAS.items() if name.startswith(start)))
+    """What the extra brings that a module needs, or the user, if it needs one."""
+    torch = {"torch"} if name.startswith("export.pytorch") else set()
+    return torch.union(*(EXTRAS[extra] for start, extra in NEED_EXTRAS.items() if name.startswith(start)))
 
 
 @pytest.mark.parametrize("name", MODULES)

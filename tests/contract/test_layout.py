@@ -9,7 +9,7 @@ import pytest
 from tests.contract.rust_imports import Imports, expand, without_comments, without_tests
 
 import lstmforecast
-from lstmforecast import _core, _libtorch
+from lstmforecast import _core
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "src"
@@ -25,11 +25,29 @@ PYTHON_FILES = sorted((ROOT / "python").rglob("*.py"))
 
 def test_versions_agree() -> None:
     """One version of torch and one of the package, wherever they are written."""
-    torch = _libtorch.TORCH_VERSION
-    project = (ROOT / "pyproject.toml").read_text()
+    folder = ROOT / "lstmforecast-torch"
+    package = (folder / "python" / "lstmforecast_torch" / "__init__.py").read_text()
+    project = (folder / "pyproject.toml").read_text()
+    (torch,) = re.findall(r'^TORCH_VERSION = "([0-9.]+)"$', package, flags=re.MULTILINE)
     assert set(re.findall(r"torch==([0-9.]+)\.\*", project)) == {torch}
-    assert f'\nversion = "{lstmforecast.__version__}"\n' in (ROOT / "Cargo.toml").read_text()
-    assert _core.__version__ == lstmforecast.__version__
+    version = lstmforecast.__version__
+    assert f'\n__version__ = "{version}"\n' in package
+    assert f'dependencies = ["lstmforecast=={version}", ' in project
+    assert f'\ntorch = ["lstmforecast-torch=={version}"]\n' in (ROOT / "pyproject.toml").read_text()
+    assert f'\nversion = "{version}"\n' in (ROOT / "Cargo.toml").read_text()
+    assert _core.__version__ == version
+
+
+def test_both_distributions_say_the_same_of_what_they_share() -> None:
+    first, second = (ROOT / folder / "pyproject.toml" for folder in (".", "lstmforecast-torch"))
+    for name in ("license", "license-files", "requires-python", "build-backend", "strip"):
+        (one,), (other,) = (
+            re.findall(rf"^{name} = .*$", path.read_text(), flags=re.MULTILINE) for path in (first, second)
+        )
+        assert one == other
+    maturin = re.findall(r'"maturin[^"]*"', first.read_text())
+    assert maturin == re.findall(r'"maturin[^"]*"', second.read_text())
+    assert (first.parent / "LICENSE").read_text() == (second.parent / "LICENSE").read_text()
 
 
 def identify(path: Path) -> str:

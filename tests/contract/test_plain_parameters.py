@@ -176,7 +176,14 @@ def _says(estimator):
     return [estimator.predict(Y[:, np.newaxis] if kind == "LSTMAnomalyDetector" else X)]
 
 
-@pytest.mark.parametrize("case", [*_parameters()], ids=_id)
+def _needs_torch(case):
+    return [pytest.mark.torch] if case[1] == "layer_devices" else []
+
+
+CASES = [pytest.param(case, marks=_needs_torch(case), id=_id(case)) for case in _parameters()]
+
+
+@pytest.mark.parametrize("case", CASES)
 def test_a_parameter_of_numpy_does_what_the_plain_one_does(case, tmp_path):
     kind, name, place = case
     outer, of = place or (name, None)

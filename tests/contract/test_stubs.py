@@ -9,11 +9,12 @@ SETTINGS = """
 [mypy]
 [mypy-lstmforecast.*,torch.*]
 follow_imports = skip
+ignore_missing_imports = true
 """
 
 
 def test_stub_agrees_with_the_compiled_core(tmp_path: Path) -> None:
-    # The package loads libtorch for its core, which stubtest would import by itself.
+    # The package picks its core, which stubtest would look for by itself.
     code = "import sys, lstmforecast; lstmforecast._core; from mypy import stubtest; sys.exit(stubtest.main())"
     (tmp_path / "mypy.ini").write_text(SETTINGS)
     command = [sys.executable, "-c", code, "lstmforecast._core", "--mypy-config-file", "mypy.ini"]

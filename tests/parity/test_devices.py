@@ -15,6 +15,8 @@ from tests.parity.variants import variant_pair
 
 from lstmforecast import Device, LSTMClassifier, LSTMForecaster, LSTMRegressor, load
 
+pytestmark = pytest.mark.torch
+
 ATTENTION = {"attention": {"num_heads": 4}}
 CNN = {"cnn_lstm": {"kernel_sizes": [3, 5], "out_channels": 6}}
 TRANSFORMER = {"transformer": {"num_heads": 4, "dim_feedforward": 24, "causal": True}}

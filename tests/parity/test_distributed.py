@@ -11,6 +11,7 @@ import pytest
 import torch.distributed as dist
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
+from tests.needs_torch import needs_torch
 from tests.parity import together
 
 from lstmforecast import Device, LSTMForecaster, LSTMRegressor, backtest
@@ -19,7 +20,10 @@ from lstmforecast.distributed import join, threads_of_process
 
 pytestmark = pytest.mark.alone
 
-CASES = [*together.FORECASTERS, *together.TABLES]
+
+def _cases(names):
+    """Marked where only the core with libtorch can fit them."""
+    return [pytest.param(name, marks=pytest.mark.torch if needs_torch(together.CASES[name]) else ()) for name in names]
 
 
 EXAMPLE = Path(__file__).parents[2] / "notebooks" / "train_distributed.py"
@@ -28,7 +32,7 @@ EXAMPLE = Path(__file__).parents[2] / "notebooks" / "train_distributed.py"
 def _torchrun(script, *arguments):
     run = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     # a C++ thread that looks for interfaces may find none that others can reach
-    environment = os.environ | {"GLOO_SOCKET_IFNAME": "lo"}
+    environment = os.environ | {"GLOO_SOCKET_IFNAME": "lo", "PYTHONPATH": os.pathsep.join(sys.path)}
     return subprocess.run(
         [*run, str(script), *map(str, arguments)], env=environment, capture_output=True, text=True, timeout=100
     )
@@ -46,7 +50,7 @@ def _ends(folder):
     return [json.loads((folder / f"ends{rank}.json").read_text()) for rank in (0, 1)]
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", _cases(together.CASES))
 def test_losses_are_those_of_one_process(folder, name):
     alone = together.fit(name).history_.drop(columns="seconds")
     with np.load(folder / "losses0.npz") as first, np.load(folder / "losses1.npz") as second:
@@ -148,7 +152,7 @@ def group(tmp_path):
 
 
 @pytest.mark.usefixtures("group")
-@pytest.mark.parametrize("name", ["fused", "torch", "hybrid", "regressor"])
+@pytest.mark.parametrize("name", _cases(["fused", "torch", "hybrid", "regressor"]))
 def test_a_group_of_the_user_is_taken_and_left(name):
     together_alone, alone = together.fit(name, device__distributed=True), together.fit(name)
     assert dist.is_initialized()

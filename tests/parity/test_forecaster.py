@@ -13,6 +13,7 @@ def _series(k):
     return np.sin(steps * np.pi / 12 + np.arange(k)) + np.random.default_rng(0).normal(0, 0.3, (400, k))
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize("channels", ["independent", "together"])
 @pytest.mark.parametrize("linear_skip", [True, False])
 def test_both_backends_train_the_same_network(channels, linear_skip):

@@ -40,6 +40,7 @@ def _pytorchs(module, X, y, half):
     return np.array(losses)
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize(("architecture", "changes"), NETWORKS)
 def test_training_is_pytorchs_on_a_module_of_bfloat16(architecture, changes):
     make = pair if architecture == "lstm" else lambda **changes: variant_pair(architecture, **changes)
@@ -59,6 +60,7 @@ def test_training_is_pytorchs_on_a_module_of_bfloat16(architecture, changes):
     assert (torch.from_numpy(weights).bfloat16().float().numpy() != weights).mean() > 0.9
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize(
     "options",
     [
@@ -90,6 +92,7 @@ def test_forecasts_are_nearly_those_of_single_precision(options):
     assert_array_equal(fit("bfloat16").history_["val_loss"], half.history_["val_loss"])
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize("kind", [LSTMRegressor, LSTMClassifier])
 def test_rows_are_learned_too(kind):
     X = np.random.default_rng(0).normal(size=(200, 8))
@@ -99,8 +102,12 @@ def test_rows_are_learned_too(kind):
     assert model.score(X, y) > 0.7
 
 
+@pytest.mark.torch
 def test_our_own_kernel_refuses_it():
     with pytest.raises(ValueError, match=r"expected backend='torch' or a GPU with precision='bfloat16', got our own"):
         LSTMForecaster(device=Device(precision="bfloat16"), window_size=5).fit(np.arange(99.0))
+
+
+def test_another_precision_is_refused():
     with pytest.raises(ValueError, match=r"expected precision to be 'float32' or 'bfloat16', got 'float16'"):
         LSTMForecaster(device=Device(precision="float16")).fit(np.arange(99.0))

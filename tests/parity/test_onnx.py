@@ -179,6 +179,7 @@ def test_panels(session, normalize, channels, head):
     assert_allclose(found, model.predict(X=X), rtol=2e-5, atol=1e-5)
 
 
+@pytest.mark.torch
 def test_any_number_of_windows_gives_the_same(session):
     y = _hours()
     model = _fit(y, architecture=Attention(2, segment_length=3))

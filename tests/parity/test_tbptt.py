@@ -135,6 +135,7 @@ def test_dropout_is_the_same(supervision, backend):
     assert whole["train_loss"][0] == pytest.approx(within["train_loss"][0], rel=0 if backend == "fused" else 1e-6)
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize(("architecture", "supervision"), TRAINED)
 def test_backends_train_alike(architecture, supervision):
     options = {"max_epochs": 3, "batch_size": 16, "n_threads": 1, "clip_grad_norm": 0.5, "learning_rate": 1e-3}

@@ -91,6 +91,7 @@ def test_the_norm_is_clipped_before_the_values(architecture, backend):
     assert any((np.abs(gradient * 1e-7 / norm) > 2e-8).any() for gradient in gradients.values())
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize(
     "changes", [{}, {"bidirectional": True}, {"dropout": 0.3}, {"loss": "huber", "clip_grad_norm": 0.5}], ids=str
 )

@@ -114,8 +114,8 @@ def test_the_norm_is_that_of_what_is_trained(backend):
     assert outcome["history"]["grad_norm"] == pytest.approx([expected], rel=1e-5)
 
 
-def test_rates_are_above_zero():
-    model, _ = pair()
+def test_rates_are_above_zero(backend):
+    model, _ = pair(backend=backend)
     options = {"transfer": {"learning_rates": {"fc.bias": 0.0}}}
     with pytest.raises(ValueError, match=r"expected a learning rate above 0 for fc\.bias, got 0"):
         model.fit_series(np.zeros((40, 2)), TRAINING | options)

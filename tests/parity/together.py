@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from tests.needs_torch import needs_torch
 
 from lstmforecast import (
     LSTM,
@@ -23,6 +24,7 @@ from lstmforecast import (
     Pretrained,
     Sampling,
     Transformer,
+    _core,
 )
 from lstmforecast.transfer import Unfreeze
 
@@ -67,6 +69,8 @@ FORECASTERS = {
     "unfrozen hybrid": THAWING | ATTENTION,
 }
 TABLES = {"regressor": {}, "regressor torch": TORCH, "classifier": {}, "classifier torch": TORCH}
+CASES = FORECASTERS | TABLES
+HERE = [name for name, case in CASES.items() if _core.HAS_TORCH or not needs_torch(case)]
 
 
 def series(n=300):
@@ -95,7 +99,7 @@ def endless(callbacks, **parameters):
 
 def _fit_all(folder, rank):
     weights, losses = {}, {}
-    for name in FORECASTERS | TABLES:
+    for name in HERE:
         model = fit(name, device__distributed=True)
         losses[name] = model.history_.drop(columns="seconds").to_numpy()
         weights |= {f"{name} {key}": value for key, value in model.model_.parameters().items()}
@@ -169,7 +173,7 @@ def _die(folder, rank):
         (folder / "found.json").write_text(json.dumps(found))
 
 
-SAVED = ("fused", "torch", "hybrid", "unfrozen", "unfrozen torch", "stops early")
+SAVED = [name for name in HERE if name in ("fused", "torch", "hybrid", "unfrozen", "unfrozen torch", "stops early")]
 
 
 def _resume(folder, rank):

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pandas as pd
-import torch
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -95,6 +95,7 @@ def test_every_shape_trains_forecasts_and_crosses_to_pytorch(
     n_segments, segment_length, horizon, k, n_known, n_past, missing, loss, transform, linear_skip, supervision,
     **switches
 ):  # fmt: skip
+    torch = pytest.importorskip("torch")
     if supervision == "every":  # without what is known in advance, without a line, and not by the whole window's level
         n_known, linear_skip = 0, None
         switches["normalize"] = switches["normalize"] and "last"

@@ -7,8 +7,12 @@ import onnxruntime
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone
+from tests.needs_torch import needs_torch
 
-from lstmforecast import CNNLSTM, LSTM, Attention, Linear, LSTMForecaster, Sampling, Transformer
+from lstmforecast import CNNLSTM, LSTM, Attention, Linear, LSTMForecaster, Sampling, Transformer, _core
+
+ALL_NETWORKS = [LSTM(), Linear(), Attention(2), CNNLSTM(2), Transformer(2)]
+NETWORKS = [network for network in ALL_NETWORKS if _core.HAS_TORCH or not needs_torch(network)]
 
 
 @settings(max_examples=40)  # each trains a network
@@ -17,7 +21,7 @@ from lstmforecast import CNNLSTM, LSTM, Attention, Linear, LSTMForecaster, Sampl
     segment_length=st.integers(1, 6),
     horizon=st.integers(1, 9),
     k=st.integers(1, 3),
-    architecture=st.sampled_from([LSTM(), Linear(), Attention(2), CNNLSTM(2), Transformer(2)]),
+    architecture=st.sampled_from(NETWORKS),
     num_layers=st.integers(1, 2),
     bidirectional=st.booleans(),
     channels=st.sampled_from(["independent", "together"]),

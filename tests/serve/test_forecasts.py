@@ -94,7 +94,9 @@ CONTAINERS = {
 }
 
 
-@pytest.mark.parametrize("name", CONTAINERS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.torch) if name == "libtorch" else name for name in CONTAINERS]
+)
 def test_every_index_and_option(name):
     index, options = CONTAINERS[name]
     y = pd.Series(wave(120).round() if name == "counts" else wave(120), index, name="y")

@@ -6,6 +6,7 @@ Each test forks in a process of its own, which this file is as well (`python tes
 
 import concurrent.futures
 import contextlib
+import copy
 import multiprocessing
 import os
 import subprocess
@@ -17,39 +18,52 @@ from functools import cache
 
 import joblib
 import numpy as np
+import pandas as pd
 import pytest
 
 from lstmforecast import (
+    LSTM,
     Attention,
     CharLSTM,
     Device,
+    DriftMonitor,
     LSTMAnomalyDetector,
     LSTMClassifier,
     LSTMForecaster,
     LSTMRegressor,
+    Quantiles,
     Sampling,
     Transformer,
     _core,
 )
+from lstmforecast.contract.parameter_group import flat_parameters
+from lstmforecast.fitting.options import training_options
 
 pytestmark = [pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork"), pytest.mark.alone]
 
 SERIES = np.sin(np.arange(300) / 5) + np.random.default_rng(0).normal(0, 0.1, 300)
 WINDOWS = np.random.default_rng(1).normal(size=(60, 8))
+PANEL = pd.DataFrame({"unique_id": ["a"] * 100 + ["b"] * 200, "ds": [*range(100), *range(200)], "y": SERIES})
 CLASSES = (WINDOWS.sum(1) > 0).astype(int)
 SMALL = {"hidden_size": 8, "max_epochs": 1, "random_state": 0}
-KINDS = {
-    "default": {},
-    "line": {"architecture": "linear"},
+OF_LIBTORCH = {
     "attention": {"architecture": Attention(num_heads=2)},
     "cnn": {"architecture": "cnn_lstm"},
     "transformer": {"architecture": Transformer(num_heads=2)},
     "torch": {"device": Device(backend="torch")},
-    "ensemble": {"n_estimators": 2},
 }
-OTHERS = ("regressor", "classifier", "detector", "characters")
+KINDS = {
+    "default": {},
+    "line": {"architecture": "linear"},
+    "ensemble": {"n_estimators": 2},
+    "bidirectional": {"architecture": LSTM(bidirectional=True)},
+    "quantiles": {"loss": Quantiles([0.1, 0.5, 0.9])},
+    "panel": {},
+    "int8": {},
+} | (OF_LIBTORCH if _core.HAS_TORCH else {})
+OTHERS = ("regressor", "classifier", "detector", "characters", "drift")
 # what libtorch adds up, it adds up in another order on two threads than on the one that it has in a child
-BY_TORCH = ("transformer", "torch")
+BY_TORCH = ("transformer", "torch") if _core.HAS_TORCH else ()
 
 
 def _fit(kind, n_threads):
@@ -63,7 +77,11 @@ def _fit(kind, n_threads):
             return LSTMAnomalyDetector(LSTMForecaster(1, **options)).fit(SERIES)
         case "characters":
             return CharLSTM(**options, embedding_size=4).fit("to be or not to be " * 20)
-    return LSTMForecaster(3, sampling=Sampling(steps_per_epoch=3), **options | KINDS[kind]).fit(SERIES)
+        case "drift":
+            return DriftMonitor().fit(SERIES[:200, np.newaxis])
+    forecaster = LSTMForecaster(3, sampling=Sampling(steps_per_epoch=3), **options | KINDS[kind])
+    forecaster.fit(PANEL if kind == "panel" else SERIES)
+    return forecaster.quantize() if kind == "int8" else forecaster
 
 
 def _answer(kind, model):
@@ -74,7 +92,11 @@ def _answer(kind, model):
             return model.score_samples(SERIES)
         case "characters":
             return model.generate("to", 20, random_state=0)
-    return model.predict()
+        case "drift":
+            monitor = copy.copy(model)
+            state = monitor.update(SERIES[200:, np.newaxis] + 0.5)
+            return state + monitor.report().to_csv(float_format="%.17g")
+    return np.asarray(model.predict(), object if kind == "panel" else None)
 
 
 @cache
@@ -117,7 +139,7 @@ def every_estimator():
 
 
 def every_pool():
-    kinds = ("default", *BY_TORCH)
+    kinds = (*KINDS, *OTHERS)
     expected = [_expected(kind) for kind in kinds]
     context = multiprocessing.get_context("fork")
     with context.Pool(2) as pool:
@@ -127,7 +149,9 @@ def every_pool():
     with joblib.parallel_config("multiprocessing", n_jobs=2):
         results.append(joblib.Parallel()(joblib.delayed(_both)(kind) for kind in kinds))
     for answers in results:
-        np.testing.assert_array_equal(np.array(answers), np.array(expected))
+        for kind, got, wanted in zip(kinds, answers, expected, strict=True):
+            for part in range(2):
+                np.testing.assert_array_equal(got[part], wanted[part], err_msg=kind)
 
 
 def twenty_rounds():
@@ -159,7 +183,7 @@ def others_compute():
             _fit(kind, 2)
             _before(kind).predict()
 
-    kinds = ("default", "torch")
+    kinds = ("default", "torch" if _core.HAS_TORCH else "ensemble")
     for kind in kinds:
         _before(kind)
     threads = [threading.Thread(target=go_on, args=(kind,)) for kind in kinds]
@@ -177,20 +201,20 @@ def others_compute():
 
 def a_model_is_in_use():
     """The fork comes in the midst of a call: the child has the model's lock, but no thread that releases it."""
-    from tests.parity.networks import CONFIG, TRAINING
+    for kind in ("default", "torch") if _core.HAS_TORCH else ("default",):
+        codes, forecaster = [], _fit(kind, 2)
 
-    codes = []
+        def work(forecaster=forecaster):
+            with pytest.raises(
+                RuntimeError, match="in use in another thread when the process was forked: load it from a file"
+            ):
+                forecaster.predict()
 
-    def work():
-        with pytest.raises(
-            RuntimeError, match="in use in another thread when the process was forked: load it from a file"
-        ):
-            model.forecast(np.zeros((1, CONFIG["window_size"], CONFIG["n_features"])))
-
-    model = _core.Model(CONFIG)
-    rows = np.random.default_rng(0).normal(size=(100, CONFIG["n_features"]))
-    model.fit_series(rows, TRAINING | {"max_epochs": 1}, lambda record: codes.append(_fork(work)))
-    assert codes == [0]
+        parameters = flat_parameters(forecaster)
+        options = training_options(parameters, 0, loss="mse", steps_per_epoch=1, validation_fraction=0.0)
+        series = np.ascontiguousarray(SERIES[:, np.newaxis])
+        forecaster.model_.fit_series(series, options, lambda record, codes=codes, work=work: codes.append(_fork(work)))
+        assert codes == [0], kind
 
 
 def _run(*arguments):
@@ -207,19 +231,37 @@ def test_a_forked_child_never_hangs(story):
     _run(__file__, story.__name__)
 
 
-def test_a_core_that_is_loaded_in_the_child_never_hangs():
-    script = """
-        import os, numpy, torch
-        from lstmforecast import Device, LSTMForecaster, Sampling
-        torch.set_num_threads(2)
-        torch.ones(500, 500) @ torch.ones(500, 500)
+BY_OS = """
         child = os.fork()
         if child == 0:
-            y = numpy.sin(numpy.arange(300) / 5)
-            sizes = {"max_epochs": 1, "sampling": Sampling(steps_per_epoch=2), "n_threads": 2}
-            LSTMForecaster(3, device=Device(backend="torch"), **sizes).fit(y)
+            work()
             os._exit(0)
         assert os.waitpid(child, 0)[1] == 0
+"""
+BY_MULTIPROCESSING = """
+        child = multiprocessing.get_context("fork").Process(target=work)
+        child.start()
+        child.join()
+        assert child.exitcode == 0
+"""
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize(
+    ("before", "fork"), [("import lstmforecast", BY_OS), ("", BY_MULTIPROCESSING)], ids=["os", "multiprocessing"]
+)
+def test_a_core_that_is_loaded_in_the_child_never_hangs(before, fork):
+    script = f"""
+        import multiprocessing, os, numpy, torch
+        {before}
+        torch.set_num_threads(2)
+        torch.ones(500, 500) @ torch.ones(500, 500)
+        def work():
+            from lstmforecast import Device, LSTMForecaster, Sampling
+            y = numpy.sin(numpy.arange(300) / 5)
+            sizes = {{"hidden_size": 128, "max_epochs": 1, "sampling": Sampling(steps_per_epoch=2), "n_threads": 2}}
+            LSTMForecaster(3, device=Device(backend="torch"), **sizes).fit(y)
+        {fork}
     """
     _run("-c", textwrap.dedent(script))
 

@@ -11,6 +11,7 @@ import sys
 
 import numpy as np
 import pytest
+from tests.needs_torch import needs_torch
 
 from lstmforecast import (
     CNNLSTM,
@@ -140,6 +141,10 @@ def _outcome(work, options, limited):
     return said if code == 0 else f"killed by signal {-code}"
 
 
+def _of_this_core(tries):
+    return [options for options in tries if _core.HAS_TORCH or not needs_torch(options)]
+
+
 def main():
     few = [{"hidden_size": 10**6}, {"hidden_size": 10**12}, {"device": Device(backend="torch"), "hidden_size": 10**6}]
     tries = [(_forecast, OF_FORECASTERS), (_write, OF_TEXTS), (_regress, few), (_classify, few)]
@@ -148,15 +153,16 @@ def main():
         large = [
             (_regress_wide, [{"hidden_size": 1}]),
             (_forecast_wide, [{"architecture": CNNLSTM(out_channels=10**6)}]),
-            (_forecast_long, [{"window_size": 10**7}]),
+            # by libtorch
+            (_forecast_long, [{"window_size": 10**7}] if _core.HAS_TORCH else []),
         ]
         for work, each in tries + (large if limited else []):
-            for options in each:
+            for options in _of_this_core(each):
                 outcome = _outcome(work, options, limited)
                 if not outcome.startswith("refused: ") or outcome.count("\n"):
                     print(work.__name__, options, limited, outcome)
         for work, each in ((_forecast, HARMLESS + HARMLESS_IN_SERIES), (_regress, HARMLESS)):
-            for options in each:
+            for options in _of_this_core(each):
                 outcome = _outcome(work, options, limited)
                 if outcome != "fine":
                     print(work.__name__, options, limited, outcome)
@@ -171,9 +177,10 @@ def test_what_no_memory_holds_is_refused():
 
 def test_threads_of_the_environment_are_bounded():
     script = (
-        "import numpy as np; from lstmforecast import *; y = np.sin(np.arange(120) / 5)\n"
+        "import numpy as np; from lstmforecast import *; from lstmforecast import _core\n"
+        "y = np.sin(np.arange(120) / 5)\n"
         "options = {'hidden_size': 128, 'max_epochs': 1, 'sampling': Sampling(steps_per_epoch=1)}\n"
-        "for backend in ('auto', 'torch'):\n"
+        "for backend in ('auto', 'torch') if _core.HAS_TORCH else ('auto',):\n"
         "    LSTMForecaster(2, window_size=8, device=Device(backend=backend), **options).fit(y)"
     )
     environment = os.environ | {"OMP_NUM_THREADS": "100000"}

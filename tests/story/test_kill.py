@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_array_equal
+from tests.needs_torch import needs_torch
 
 from lstmforecast import (
     LSTM,
@@ -46,7 +47,8 @@ FITS = {
     "truncated": (LSTMForecaster, FORECASTER | {"architecture": LSTM(segment_length=4, tbptt=3, supervision="every")}),
     "ensemble": (LSTMForecaster, FORECASTER | {"n_estimators": 2, "n_threads": 2}),
     "regressor": (LSTMRegressor, {"optimizer": AdamW(clip_grad_value=0.01, accumulate_grad_batches=2)}),
-    "classifier": (LSTMClassifier, {"early_stopping": 9, "architecture": "attention", "augment": ["jitter"]}),
+    "classifier": (LSTMClassifier, {"early_stopping": 9, "augment": ["jitter"]}),
+    "attention of classes": (LSTMClassifier, {"early_stopping": 9, "architecture": "attention"}),
 }
 
 
@@ -75,7 +77,10 @@ def processes():
     return context
 
 
-@pytest.mark.parametrize("name", FITS)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[pytest.mark.torch] if needs_torch(each) else []) for name, (_, each) in FITS.items()],
+)
 def test_what_was_killed_ends_as_if_it_had_not_been(name, tmp_path, processes):
     whole = _fit(name)
     for kill in range(2):
@@ -120,4 +125,4 @@ def test_the_fits_show_what_they_are_for():
     """A plateau's rate that has fallen, and best weights that aren't the last."""
     history = _fit("plateau").history_
     assert history["learning_rate"].nunique() > 1
-    assert any(_fit(name).best_epoch_ < MAX_EPOCHS for name in ("fused", "attention", "torch"))
+    assert any(_fit(name).best_epoch_ < MAX_EPOCHS for name in ("fused", "augmented", "truncated"))

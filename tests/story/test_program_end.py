@@ -45,7 +45,10 @@ SCRIPT = """
 """
 
 
-@pytest.mark.parametrize("what", ["forecasts", "fits", "long fits", "fits of torch", "callbacks"])
+FITS_OF_TORCH = pytest.param("fits of torch", marks=pytest.mark.torch)
+
+
+@pytest.mark.parametrize("what", ["forecasts", "fits", "long fits", FITS_OF_TORCH, "callbacks"])
 def test_daemon_threads_don_t_kill_a_program_that_ends(what):
     command = [sys.executable, "-c", textwrap.dedent(SCRIPT), what]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)

@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 
 from lstmforecast import EarlyStopping, LSTMForecaster, backtest
 
@@ -73,6 +72,7 @@ def test_the_same_seed_gives_the_same_bits_in_another_process():
 
 
 def test_nothing_global_is_touched(tmp_path, monkeypatch, capfd):
+    torch = pytest.importorskip("torch")
     monkeypatch.chdir(tmp_path)
     before = (torch.get_rng_state(), torch.get_num_threads(), np.random.get_state()[1].copy(), list(warnings.filters))
     LSTMForecaster(6, dropout=0.2, num_layers=2, n_threads=1, **FAST).fit(WAVE).predict()

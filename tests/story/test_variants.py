@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 
 import lstmforecast
 from lstmforecast import (
@@ -72,6 +71,7 @@ def test_a_classifier_tells_rising_from_falling(network):
 
 @pytest.mark.parametrize("n_estimators", [1, 3])
 def test_nothing_global_is_touched(network, n_estimators, capfd):
+    torch = pytest.importorskip("torch")
     before = torch.get_rng_state(), torch.get_num_threads(), np.random.get_state()[1].copy()
     for backend in ("auto", "torch"):
         model = LSTMForecaster(
@@ -88,6 +88,7 @@ def test_nothing_global_is_touched(network, n_estimators, capfd):
 @pytest.mark.filterwarnings("ignore:The tensor attributes self.lstm._flat_weights:UserWarning")
 def test_the_module_in_pytorch_can_be_traced(network):
     """As an export to ONNX does: nothing in it depends on the values of a window."""
+    torch = pytest.importorskip("torch")
     y = _load(200)
     model = LSTMForecaster(6, window_size=24, max_epochs=1, **FAST, **network).fit(y)
     module, windows = model.to_torch(), torch.from_numpy(np.stack([y.to_numpy()[i : i + 24] for i in (0, 9, 50)]))

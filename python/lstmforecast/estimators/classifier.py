@@ -220,15 +220,8 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
         self._train(windows, targets, total, len(classes), learn, tasks, loss="cross_entropy")
         return self
 
-    def check_parameters(self) -> None:
-        """Check the parameters, as `fit` does before it reads data.
-
-        Raises
-        ------
-        TypeError, ValueError
-            For the first invalid parameter, in one sentence.
-        """
-        super().check_parameters()
+    def _check_values(self) -> None:
+        super()._check_values()
         check_class_weight(self.class_weight)
 
     def predict(self, X: Any) -> NDArray[Any]:

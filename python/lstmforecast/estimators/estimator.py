@@ -25,13 +25,14 @@ from lstmforecast.contract.parameter_group import (
     names_in_messages,
 )
 from lstmforecast.contract.plain import own_kind
+from lstmforecast.contract.pytorch import require_pytorch
 from lstmforecast.estimators.training_run import keep_network
 from lstmforecast.export.persistence import ModelFile, begin_file
 from lstmforecast.export.quantization import pack_state, quantized, unpack_state
-from lstmforecast.export.saving import Saved
+from lstmforecast.export.saving import Saved, warn_of_kernel
 from lstmforecast.fitting.architecture import ARCHITECTURE_OF_WINDOWS
 from lstmforecast.fitting.ensemble import Ensemble
-from lstmforecast.fitting.parameters import check_parameters
+from lstmforecast.fitting.parameters import check_installed, check_parameters
 from lstmforecast.fitting.training_parameters import DEVICE, EARLY_STOPPING, LR_SCHEDULE, OPTIMIZER, SAMPLING
 
 if TYPE_CHECKING:
@@ -75,7 +76,14 @@ class LSTMEstimator(Saved, GroupedParameters, LearningCurveMixin, CallbackSuppor
         ------
         TypeError, ValueError
             For the first invalid parameter, in one sentence.
+        ImportError
+            For a parameter that needs libtorch, where it is missing.
         """
+        self._check_values()
+        check_installed(flat_parameters(self))
+
+    def _check_values(self) -> None:
+        """Check the parameters of an estimator that was perhaps fitted elsewhere."""
         flat = flat_parameters(self)
         architectures = tuple(self._groups["architecture"].by_word)
         check_parameters(flat, names_in_messages(self), losses=self._losses, architectures=architectures)
@@ -106,6 +114,7 @@ class LSTMEstimator(Saved, GroupedParameters, LearningCurveMixin, CallbackSuppor
             ``lstm.weight_ih_l0`` of shape (4 * hidden_size, n_features), ..., ``fc.bias`` of shape (outputs,); copies.
         """
         check_is_fitted(self)
+        require_pytorch("state_dict")
         return self.model_.state_dict()
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> Self:
@@ -128,6 +137,7 @@ class LSTMEstimator(Saved, GroupedParameters, LearningCurveMixin, CallbackSuppor
         """
         check_is_fitted(self)
         if all(hasattr(value, "detach") for value in state_dict.values()):
+            require_pytorch("load_state_dict")
             self.model_.load_state_dict(dict(state_dict))
         else:
             self.model_.load_parameters({name: np.asarray(value, np.float32) for name, value in state_dict.items()})
@@ -185,9 +195,10 @@ class LSTMEstimator(Saved, GroupedParameters, LearningCurveMixin, CallbackSuppor
         sklearn.exceptions.NotFittedError
             Before `fit`.
         """
+        check_is_fitted(self)
+        require_pytorch("to_torch")
         from lstmforecast.export.pytorch import to_torch
 
-        check_is_fitted(self)
         return to_torch(self.model_, getattr(self, "transform", None))
 
     def quantize(self, dtype: str = "int8") -> Self:
@@ -313,10 +324,25 @@ class LSTMEstimator(Saved, GroupedParameters, LearningCurveMixin, CallbackSuppor
         file = begin_file(own_kind(self).__name__, flat, self.history_, training)
         return file.with_network(self.model_, self.quantized_, *self._fitted_state())
 
+    def __copy__(self) -> Self:
+        copied = type(self).__new__(type(self))
+        copied.__dict__.update(self.__dict__)
+        return copied
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(self._of_this_version(state))
+        # the caller of pickle, or of another that restores objects
+        warn_of_kernel(self, stacklevel=3)
+
+    @staticmethod
+    def _of_this_version(state: dict[str, Any]) -> dict[str, Any]:
+        """The attributes in a pickle, also in one of an older version."""
+        return state
+
     @classmethod
     def _unpack(cls, file: ModelFile) -> Self:
         estimator = cls(**constructor_parameters(cls, file.parameters()))
-        estimator.check_parameters()
+        estimator._check_values()
         keep_network(estimator, file.network(), file.training())
         estimator.quantized_ = file.quantized
         estimator._restore_fitted_state(*file.state())

@@ -687,10 +687,9 @@ class LSTMForecaster(LSTMEstimator):
         fitted = self.fitted_
         write_forecaster(file, fitted.dataset, fitted.horizon, missing=self.missing, normalize=self.normalize)
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        if "_seen" in state:
-            state = _of_version_0_1(state)
-        super().__setstate__(state)
+    @staticmethod
+    def _of_this_version(state: dict[str, Any]) -> dict[str, Any]:
+        return _of_version_0_1(state) if "_seen" in state else state
 
 
 def read_series(forecaster: LSTMForecaster, y: Any, X: Any = None, X_past: Any = None, static: Any = None) -> Dataset:

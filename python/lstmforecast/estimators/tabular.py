@@ -53,15 +53,8 @@ class WindowEstimator(LSTMEstimator):
     n_features_in_: int
     feature_names_in_: NDArray[np.object_]
 
-    def check_parameters(self) -> None:
-        """Check the parameters, as `fit` does before it reads data.
-
-        Raises
-        ------
-        TypeError, ValueError
-            For the first invalid parameter, in one sentence.
-        """
-        super().check_parameters()
+    def _check_values(self) -> None:
+        super()._check_values()
         flat = flat_parameters(self)
         for name, values in self._of_forecasters.items():
             if flat[name] not in values:

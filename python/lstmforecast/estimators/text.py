@@ -26,6 +26,7 @@ from lstmforecast.contract.parameter_group import (
 )
 from lstmforecast.contract.plain import own_kind, plain
 from lstmforecast.contract.progress import ProgressBar
+from lstmforecast.contract.pytorch import require_pytorch
 from lstmforecast.contract.rules import N_THREADS, Choice, Number
 from lstmforecast.contract.seeds import draw_seed
 from lstmforecast.estimators.parameter_docs import with_shared_parameters
@@ -431,6 +432,7 @@ class CharLSTM(Saved, GroupedParameters, LearningCurveMixin, CallbackSupportMixi
             (4 * hidden_size, embedding_size), ..., ``fc.bias`` of shape (n_characters,); copies.
         """
         check_is_fitted(self)
+        require_pytorch("state_dict")
         return self.model_.state_dict()
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> Self:
@@ -452,6 +454,7 @@ class CharLSTM(Saved, GroupedParameters, LearningCurveMixin, CallbackSupportMixi
         """
         check_is_fitted(self)
         if all(hasattr(value, "detach") for value in state_dict.values()):
+            require_pytorch("load_state_dict")
             self.model_.load_state_dict(dict(state_dict))
         else:
             self.model_.load_parameters({name: np.asarray(value, np.float32) for name, value in state_dict.items()})
@@ -471,9 +474,10 @@ class CharLSTM(Saved, GroupedParameters, LearningCurveMixin, CallbackSupportMixi
         sklearn.exceptions.NotFittedError
             Before `fit`.
         """
+        check_is_fitted(self)
+        require_pytorch("to_torch")
         from lstmforecast.export.pytorch_text import to_torch
 
-        check_is_fitted(self)
         return to_torch(self.model_)
 
     def _pack(self) -> ModelFile:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -85,10 +86,17 @@ class Saved:
         ------
         FormatError
             If the file is damaged, foreign, newer than this version, or holds another kind of estimator.
+        ImportError
+            If its network needs libtorch, and `lstmforecast` has none.
         OSError
             If it can't be read.
+
+        Warns
+        -----
+        UserWarning
+            If the estimator was trained by libtorch, and `lstmforecast` has none: the kernel computes its forecasts.
         """
-        estimator = load(path)
+        estimator = _read(path)
         if not isinstance(estimator, cls):
             raise _core.FormatError(f"{path}: expected a file of {cls.__name__}, got one of {type(estimator).__name__}")
         return estimator
@@ -120,8 +128,15 @@ def load(path: str | Path) -> Any:
     ------
     FormatError
         If the file is damaged, foreign, or newer than this version.
+    ImportError
+        If its network needs libtorch, and `lstmforecast` has none.
     OSError
         If it can't be read.
+
+    Warns
+    -----
+    UserWarning
+        If the estimator was trained by libtorch, and `lstmforecast` has none: the kernel computes its forecasts.
 
     Examples
     --------
@@ -135,11 +150,29 @@ def load(path: str | Path) -> Any:
     >>> bool((lstmforecast.load(path).predict() == forecaster.predict()).all())
     True
     """
+    return _read(path)
+
+
+def _read(path: str | Path) -> Any:
     file = ModelFile(*_core.read_file(path))
     try:
-        return _estimator_of(file)
+        estimator = _estimator_of(file)
+    except ImportError as error:
+        # a sound file, of a network that this core doesn't have
+        raise ImportError(f"{path}: {error}") from None
     except _WRONG as error:
         raise _core.FormatError(f"{path}: expected the contents of a fitted estimator, got {_brief(error)}") from error
+    # the caller of load
+    warn_of_kernel(estimator, stacklevel=4)
+    return estimator
+
+
+def warn_of_kernel(estimator: Any, *, stacklevel: int) -> None:
+    """Warn if the kernel computes what libtorch trained, as there is no libtorch."""
+    forecaster = getattr(estimator, "forecaster_", estimator)
+    refusal = getattr(getattr(forecaster, "model_", None), "refusal", None)
+    if refusal is not None:
+        warnings.warn(f"the kernel computes this model's forecasts, as {refusal}", UserWarning, stacklevel=stacklevel)
 
 
 def _estimator_of(file: ModelFile) -> Any:

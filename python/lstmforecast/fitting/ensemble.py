@@ -59,6 +59,11 @@ class Ensemble:
         return self.members[0].config
 
     @property
+    def refusal(self) -> str | None:
+        """See `_core.Model.refusal`."""
+        return self.members[0].refusal
+
+    @property
     def window_shape(self) -> tuple[int, int]:
         """Rows and columns of a window."""
         return self.members[0].window_shape

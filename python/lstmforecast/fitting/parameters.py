@@ -7,6 +7,7 @@ import reprlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from lstmforecast import _core
 from lstmforecast.contract.plain import plain
 from lstmforecast.contract.rules import MOST, N_THREADS, Choice, Number
 from lstmforecast.data.index import parse_frequency
@@ -167,6 +168,20 @@ def _check_layer_devices(devices: Any) -> None:
         raise TypeError(f"expected layer_devices to be a list of devices or None, got {devices!r}")
     for device in devices:
         _check_device("each of layer_devices", device)
+
+
+def check_installed(parameters: Mapping[str, Any]) -> None:
+    """Raise an ImportError, with one sentence, for a flat parameter that needs libtorch where it is missing."""
+    architecture, device = parameters["architecture"], parameters["device"]
+    for option, needs_it in (
+        (f"architecture={architecture!r}", architecture not in ("lstm", "linear")),
+        (f"device={device!r}", device != "cpu"),
+        ("backend='torch'", parameters["backend"] == "torch"),
+        ("precision='bfloat16'", parameters["precision"] == "bfloat16"),
+        ("layer_devices", parameters["layer_devices"] is not None),
+    ):
+        if needs_it:
+            _core.require_torch(option)
 
 
 def check_callbacks(callbacks: Iterable[Callable[..., Any]] | None) -> None:

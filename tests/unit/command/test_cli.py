@@ -282,8 +282,7 @@ def test_help_is_answered_without_heavy_imports() -> None:
 
 
 def test_a_closed_pipe_is_not_an_error(data: str) -> None:
-    program = Path(sys.executable).with_name("lstmforecast")
-    command = f"{program} forecast {data} --target OT --horizon 6 {' '.join(SMALL)}"
+    command = f"{sys.executable} -m lstmforecast forecast {data} --target OT --horizon 6 {' '.join(SMALL)}"
     done = subprocess.run(f"{command} | true", shell=True, capture_output=True, text=True, check=True)
     assert done.stderr == ""
 

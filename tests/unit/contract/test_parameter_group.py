@@ -347,6 +347,7 @@ class TestGetParams:
         assert (deep["architecture__num_heads"], deep["early_stopping__patience"]) == (2, 3)
         assert network.get_params() == network.get_params(deep=False) == vars(network)
 
+    @pytest.mark.torch
     def test_numbers_of_numpy_are_given_back_and_used(self):
         heads, patience, levels = np.int64(2), np.int64(3), np.array([0.1, 0.5])
         options = {"architecture": Attention(num_heads=heads), "loss": Quantiles(levels)}
@@ -406,6 +407,7 @@ class TestObjects:
         model = LSTMRegressor(architecture=Attention(2), early_stopping=EarlyStopping(5, min_delta=0.1))
         assert eval(repr(model)).get_params() == model.get_params()
 
+    @pytest.mark.torch
     def test_a_subclass_of_a_user_may_have_more_parameters(self, tmp_path):
         model = LSTMForecaster(2, window_size=8, architecture=Heads(3, 2), **FAST).fit(SERIES)
         assert (clone(model).architecture.heads, flat_parameters(model)["num_heads"]) == (3, 2)
@@ -713,6 +715,7 @@ class TestWhatIsRefused:
                 kind().set_params(**{name: None})
 
 
+@pytest.mark.torch
 def test_a_search_over_words_objects_and_their_parameters():
     model = LSTMRegressor(early_stopping=3, **FAST)
     network = Transformer(num_heads=2, dim_feedforward=5)

@@ -36,7 +36,7 @@ WIDE[::2, 1::2] = NUMBERS
         NUMBERS[::-1][::-1],
         READ_ONLY,
         np.ma.array(NUMBERS),
-        np.asmatrix(NUMBERS),
+        NUMBERS.view(np.matrix),
         FRAME,
         FRAME.astype("Int64"),
         FRAME.astype("Float32"),

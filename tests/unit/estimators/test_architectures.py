@@ -6,7 +6,6 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
@@ -163,6 +162,7 @@ def test_every_step_is_supervised_of_an_lstm_alone(variant):
         _core.Model(config | {"supervision": "every"})
 
 
+@pytest.mark.torch
 def test_a_transformer_has_no_direction():
     with pytest.raises(TypeError, match="bidirectional"):
         Transformer(bidirectional=True)
@@ -177,6 +177,7 @@ def test_parameters_of_other_networks_are_not_checked():
     assert _fitted(LSTMRegressor, hidden_size=6).model_.config["architecture"] == "lstm"
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize("kind", [LSTMRegressor, LSTMClassifier])
 def test_attention_weights_of_windows(kind):
     model = _fitted(kind, architecture=Attention(num_heads=2))
@@ -187,6 +188,7 @@ def test_attention_weights_of_windows(kind):
     np.testing.assert_array_equal(model.attention_weights(X[7:8].reshape(1, 12, 1)), weights[7:8])
 
 
+@pytest.mark.torch
 def test_attention_weights_of_a_forecast():
     model = _fitted(LSTMForecaster, architecture=Attention(num_heads=2))
     weights = model.attention_weights()
@@ -195,6 +197,7 @@ def test_attention_weights_of_a_forecast():
     assert not np.array_equal(model.attention_weights(context=SERIES[:-1]), weights)
 
 
+@pytest.mark.torch
 def test_attention_weights_with_channels_covariates_and_ensembles():
     y = pd.DataFrame({"a": SERIES, "b": SERIES**2})
     price = pd.Series(RNG.normal(size=130), pd.date_range("2026-01-01", periods=130, freq="h"), name="price")
@@ -210,6 +213,7 @@ def test_attention_weights_with_channels_covariates_and_ensembles():
     assert together.attention_weights(X=price).shape == (1, 4, 6, 6)
 
 
+@pytest.mark.torch
 def test_convolutions_have_as_many_channels_as_the_lstm_has_units_unless_told():
     sizes = {
         name: tuple(weight.shape)
@@ -222,6 +226,7 @@ def test_convolutions_have_as_many_channels_as_the_lstm_has_units_unless_told():
     assert sizes["lstm.weight_ih_l0"] == (32, 4)
 
 
+@pytest.mark.torch
 def test_kernel_sizes_of_numpy_are_kept(tmp_path):
     model = _fitted(LSTMRegressor, architecture=CNNLSTM(kernel_size=list(np.array([3, 2]))))
     model.save(tmp_path / "model")
@@ -231,6 +236,7 @@ def test_kernel_sizes_of_numpy_are_kept(tmp_path):
 @pytest.mark.parametrize("network", [LSTM, Attention, CNNLSTM, Transformer], ids=lambda network: network.word)
 @pytest.mark.parametrize("kind", [LSTMRegressor, LSTMClassifier])
 def test_windows_are_read_in_segments(kind, network):
+    torch = pytest.importorskip("torch")
     model = _fitted(kind, architecture=network(segment_length=4))
     first = {Transformer: "embedding.weight", CNNLSTM: "conv.0.weight"}.get(network, "lstm.weight_ih_l0")
     assert model.state_dict()[first].shape[1] == 4

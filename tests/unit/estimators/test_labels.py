@@ -37,8 +37,8 @@ def test_class_weight_trains_as_sample_weight(data: tuple[np.ndarray, np.ndarray
     by_class = LSTMClassifier(class_weight={"rare": 5}, **FAST).fit(X, y)
     by_row = LSTMClassifier(**FAST).fit(X, y, sample_weight=np.where(y == "rare", 5, 1))
     assert by_class.class_weight_.tolist() == [5, 1]
-    for name, weights in by_row.state_dict().items():
-        assert np.array_equal(weights, by_class.state_dict()[name])
+    for name, weights in by_row.model_.parameters().items():
+        assert np.array_equal(weights, by_class.model_.parameters()[name])
     # Bayes' rule takes the weights out again: the twin in plain words.
     odds = by_row.predict_proba(X) / [5, 1]
     # Logits and shift are added in single precision inside the model.
@@ -88,8 +88,7 @@ def test_labels_of_every_type_survive_a_file(labels: list[Any], tmp_path: Path) 
 
 
 def test_the_module_of_torch_says_the_same(data: tuple[np.ndarray, np.ndarray]) -> None:
-    import torch
-
+    torch = pytest.importorskip("torch")
     X, y = data
     model = LSTMClassifier(class_weight="balanced", early_stopping=5, **FAST).fit(X, y)
     assert model.temperature_ != 1

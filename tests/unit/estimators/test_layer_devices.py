@@ -26,6 +26,7 @@ def _fitted(estimator, devices, **changes):
     return estimator(**options).fit(X, (X[:, 0] > 0).astype(int))
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize(
     ("estimator", "changes"),
     [
@@ -48,6 +49,7 @@ def test_the_same_device_for_each_layer_changes_no_bit(estimator, changes):
     assert_array_equal(each.predict(*data), one.predict(*data))
 
 
+@pytest.mark.torch
 def test_libtorch_computes_by_default():
     automatic, torch_ = (
         _forecaster(device=Device(backend=backend, layer_devices=["cpu"] * 2)).fit(Y) for backend in ("auto", "torch")
@@ -55,6 +57,7 @@ def test_libtorch_computes_by_default():
     assert_array_equal(automatic.predict(), torch_.predict())
 
 
+@pytest.mark.torch
 def test_devices_are_cloned_pickled_saved(tmp_path):
     model = clone(_forecaster(device=Device(layer_devices=("cpu", "cpu")))).fit(Y)
     model.save(tmp_path / "model.safetensors")
@@ -82,10 +85,11 @@ def test_devices_are_cloned_pickled_saved(tmp_path):
             ValueError,
             r"expected backend 'torch' or 'auto' with layer_devices, got 'fused'",
         ),
-        (
+        pytest.param(
             {"architecture": "linear"},
             ValueError,
             r"expected an architecture with an LSTM with layer_devices, got 'linear'",
+            marks=pytest.mark.torch,
         ),
         (
             {"device": Device(layer_devices="cpu")},

@@ -9,8 +9,9 @@ import pytest
 from tests.fuzz.kinds import KINDS
 from tests.fuzz.safetensors_file import METADATA, Parts, checksum
 from tests.fuzz.worker import Worker
+from tests.needs_torch import needs_torch
 
-from lstmforecast import FormatError, LSTMForecaster, Sampling, load
+from lstmforecast import FormatError, LSTMForecaster, Sampling, _core, load
 
 
 @pytest.fixture(scope="module")
@@ -18,6 +19,8 @@ def files(tmp_path_factory):
     """Files of some kinds, by name."""
     folder = tmp_path_factory.mktemp("files")
     for name in ("forecaster", "panel", "linear", "classifier", "detector", "text", "cnn_lstm", "regressor"):
+        if needs_torch(name) and not _core.HAS_TORCH:
+            continue
         KINDS[name]().save(folder / name)
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 

@@ -36,6 +36,7 @@ from lstmforecast import (
     Sampling,
     StandardScaler,
     Transformer,
+    _core,
     load,
 )
 from lstmforecast.contract.parameter_group import flat_parameters, groups_of
@@ -82,7 +83,9 @@ TRAININGS = {
     "lr_schedule": Plateau(patience=1, factor=0.25),
     "early_stopping": EarlyStopping(patience=3, min_delta=0.01, validation_fraction=0.3),
     "pretrained": Pretrained(freeze=["lstm.bias*"], learning_rates={"fc.*": 0.5}),
-    "device": Device(backend="torch", layer_devices=["cpu"], timeout=3.0),
+    "device": Device(backend="torch", layer_devices=["cpu"], timeout=3.0)
+    if _core.HAS_TORCH
+    else Device(backend="fused", timeout=3.0),
 }
 NETWORKS = [
     LSTM(bidirectional=True, segment_length=2, linear_skip=False, head="recursive"),

@@ -75,8 +75,7 @@ def test_spread_errors_of_no_sum_from_the_first_on_are_larger_than_half_a_step(w
 
 @given(values=arrays(np.float32, st.integers(1, 20), elements=st.floats(width=32, allow_infinity=False)))
 def test_bfloat16_is_that_of_torch(values):
-    import torch
-
+    torch = pytest.importorskip("torch")
     expected = torch.from_numpy(values).to(torch.bfloat16).float().numpy()
     assert_array_equal(from_bfloat16(to_bfloat16(values)), expected)
 
@@ -202,6 +201,7 @@ def test_regressors_and_classifiers(tmp_path, dtype):
 
 
 def test_what_changes_the_weights_ends_the_quantisation():
+    pytest.importorskip("torch")
     small = _fit().quantize()
     assert not hasattr(clone(small), "quantized_")
     assert small.load_state_dict(small.state_dict()).quantized_ is None
@@ -218,6 +218,7 @@ def test_what_changes_the_weights_ends_the_quantisation():
     ids=["switches0", "switches1", "switches2"],
 )
 def test_integers_say_what_the_rounded_weights_say_to_two_digits(tmp_path, architecture, num_layers):
+    pytest.importorskip("torch")
     model = _fit(hidden_size=96, max_epochs=5, architecture=architecture, num_layers=num_layers)
     small = model.quantize()
     single = copy.deepcopy(small)

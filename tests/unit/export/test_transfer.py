@@ -6,7 +6,6 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV
@@ -96,7 +95,7 @@ class TestEveryNetwork:
 
 
 class TestWhatIsTaken:
-    @pytest.mark.parametrize("backend", ["fused", "torch"])
+    @pytest.mark.parametrize("backend", ["fused", pytest.param("torch", marks=pytest.mark.torch)])
     def test_other_horizons_and_features_start_fresh(self, backend):
         source = _fit(_new(LSTMForecaster))
         model = (
@@ -154,6 +153,7 @@ class TestWhatIsTaken:
         assert all(_same(model, source, OF_LSTM).values())
 
     def test_file_estimator_module_and_state_dict_say_the_same(self, tmp_path):
+        torch = pytest.importorskip("torch")
         source = _fit(_new(LSTMRegressor))
         source.save(tmp_path / "model")
         module = torch.nn.Module()

@@ -5,7 +5,6 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
 from lstmforecast import LSTMForecaster, Sampling
@@ -48,6 +47,7 @@ def test_the_same_seed_gives_the_same_bits_whatever_the_threads(three):
 
 
 def test_it_is_saved_pickled_and_a_module(three, tmp_path):
+    torch = pytest.importorskip("torch")
     three.save(tmp_path / "model.safetensors")
     for other in (LSTMForecaster.load(tmp_path / "model.safetensors"), pickle.loads(pickle.dumps(three))):
         assert_array_equal(other.predict(), three.predict())
@@ -61,6 +61,7 @@ def test_it_is_saved_pickled_and_a_module(three, tmp_path):
 
 
 def test_weights_go_in_and_out(three):
+    torch = pytest.importorskip("torch")
     other = LSTMForecaster(n_estimators=3, random_state=1, **FAST).fit(_series())
     assert_array_equal(other.load_state_dict(three.state_dict()).predict(), three.predict())
     two = LSTMForecaster(n_estimators=2, random_state=1, **FAST).fit(_series())

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.needs_torch import needs_torch
 
 from lstmforecast import (
     CNNLSTM,
@@ -23,6 +24,7 @@ from lstmforecast import (
     LSTMForecaster,
     LSTMRegressor,
     Transformer,
+    _core,
 )
 from lstmforecast.data.container import MOST_VALUE
 
@@ -49,7 +51,7 @@ def _fitted(at: int) -> LSTMForecaster:
 
 @settings(deadline=None, max_examples=80)
 @given(
-    st.integers(0, len(FORECASTERS) - 1),
+    st.sampled_from([at for at, each in enumerate(FORECASTERS) if _core.HAS_TORCH or not needs_torch(each)]),
     st.floats(1, 1.7e308),
     st.booleans(),
     st.integers(280, 299),

@@ -243,6 +243,7 @@ def test_rows_between_windows_train_nothing(stride):
     assert (weights(fit(sampling=sampling)) != weights(fit())).any()
 
 
+@pytest.mark.torch
 def test_libtorch_computes_what_our_kernel_does_not():
     model, ours = fit(device=Device(backend="torch")), fit()
     assert (model.model_.config["backend"], ours.model_.config["backend"]) == ("torch", "auto")
@@ -258,6 +259,7 @@ def test_libtorch_computes_what_our_kernel_does_not():
 
 
 def test_processes_are_those_that_torchrun_started(monkeypatch):
+    pytest.importorskip("torch")
     monkeypatch.delenv("RANK", raising=False)
     with pytest.raises(RuntimeError, match=r"^expected RANK, .* for Device\(distributed=True\), got no RANK"):
         fit(device=Device(distributed=True))

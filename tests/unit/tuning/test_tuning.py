@@ -238,6 +238,7 @@ def test_a_space_may_grow_from_call_to_call_but_not_lose_parameters(tmp_path):
         search(storage=path, space=space, n_trials=5, estimator=small(hidden_size=16))
 
 
+@pytest.mark.torch
 def test_objects_are_choices_and_their_parameters_are_those_of_the_chosen_one():
     own, other = LSTM(segment_length=3), Attention(num_heads=2)
     space = {
