@@ -3,6 +3,9 @@
 //! Rooms in the order of the data: `series`, `kernel`, `network`, `train`, `torch`, `model`, `watch`, `text`, `python`. Each may use those
 //! before it and the leaves, never those after it; within a room, no two files use each other.
 
+#[cfg(not(target_pointer_width = "64"))]
+compile_error!("expected a target with addresses of 64 bits: sizes here exceed 32");
+
 // leaves
 pub mod array;
 pub mod device;

@@ -24,9 +24,9 @@ pub fn check<T>(n: usize, what: impl FnOnce() -> String) -> Result<()> {
     Err(Error::Memory(format!("there is no memory for {}, which takes {size:.1} GiB: choose smaller sizes", what())))
 }
 
-/// Bytes of memory and swap space, where Linux reports them.
+/// Bytes of memory, and of swap space where Linux reports them.
 fn of_machine() -> Option<usize> {
-    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let Ok(text) = std::fs::read_to_string("/proc/meminfo") else { return of_machine_without_swap() };
     let kibibytes = |name: &str| -> Option<usize> {
         let line = text.lines().find(|line| line.starts_with(name))?;
         line.split_whitespace().nth(1)?.parse().ok()
@@ -34,9 +34,29 @@ fn of_machine() -> Option<usize> {
     Some(1024 * (kibibytes("MemTotal:")? + kibibytes("SwapTotal:")?))
 }
 
+#[cfg(unix)]
+fn of_machine_without_swap() -> Option<usize> {
+    // SAFETY: numbers of the system are read.
+    let of_system = |name| usize::try_from(unsafe { libc::sysconf(name) }).ok();
+    of_system(libc::_SC_PHYS_PAGES)?.checked_mul(of_system(libc::_SC_PAGESIZE)?)
+}
+
+/// Windows promises no more than it has.
+#[cfg(not(unix))]
+fn of_machine_without_swap() -> Option<usize> {
+    None
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_machine_has_memory() {
+        let (memory, with_swap) = (of_machine_without_swap().unwrap(), of_machine().unwrap());
+        assert!(LITTLE < memory && memory <= with_swap, "{memory} of {with_swap}");
+    }
 
     #[test]
     fn what_no_machine_has_is_refused() {

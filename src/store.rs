@@ -11,6 +11,8 @@ use crate::error::{Error, Result};
 pub use replacement::replace;
 
 mod replacement;
+#[cfg(unix)]
+mod special;
 
 /// The version that this code writes, and the newest that it reads; files of version 1 have no checksum.
 pub const FORMAT_VERSION: u32 = 2;

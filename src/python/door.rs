@@ -44,9 +44,9 @@ pub(super) fn exception(error: Error) -> PyErr {
         Error::Memory(text) => PyMemoryError::new_err(text),
         Error::Diverged(text) => PyFloatingPointError::new_err(text),
         Error::Format(text) => FormatError::new_err(text),
-        // two arguments make Python choose FileNotFoundError, PermissionError, ...
+        // a number makes Python choose FileNotFoundError, PermissionError, ...; Windows reads its own from the fourth argument
         Error::Io { path, source } => match source.raw_os_error() {
-            Some(number) => PyOSError::new_err((number, reason(&source), path)),
+            Some(number) => PyOSError::new_err((number, reason(&source), path, number)),
             None => std::io::Error::new(source.kind(), format!("{path}: {}", reason(&source))).into(),
         },
         Error::Broken(_) | Error::Device(_) | Error::Process(_) | Error::Torch(_) => {

@@ -1,13 +1,17 @@
 //! New contents for a path: a regular file whole or not at all, through symbolic links, and into pipes and devices.
 
-use std::fs::{File, Metadata, OpenOptions, Permissions};
+use std::fs::{OpenOptions, Permissions};
 use std::io::{Error, ErrorKind, Result, Write};
-use std::os::unix::fs::{FileTypeExt, OpenOptionsExt, PermissionsExt};
+#[cfg(unix)]
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+
+#[cfg(unix)]
+use super::special;
 
 /// Links that lead to each other, as many as Linux follows.
 const MOST_LINKS: usize = 40;
-/// Characters of a name that its temporary file shares: both have to fit into what a file system takes.
+/// Bytes of a name that its temporary file shares: both have to fit into what a file system takes.
 const MOST_SHARED: usize = 100;
 
 /// Puts bytes where `path` leads to: in place of a regular file, or where none is, first under a temporary name beside it,
@@ -20,13 +24,13 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
     match std::fs::metadata(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => put(&end_of_links(path)?, bytes, None),
         Err(error) => Err(error),
-        Ok(found) if found.is_file() => {
-            // a rename asks for the folder's permission alone
+        #[cfg(unix)]
+        Ok(found) if !found.is_file() && !found.is_dir() => special::write_through(path, &found, bytes),
+        Ok(found) => {
+            // a rename asks for the folder's permission alone; a folder can't be opened so
             OpenOptions::new().write(true).open(path)?;
             put(&path.canonicalize()?, bytes, Some(found.permissions()))
         }
-        Ok(found) if found.is_dir() => Err(Error::from_raw_os_error(libc::EISDIR)),
-        Ok(found) => write_through(path, &found, bytes),
     }
 }
 
@@ -39,15 +43,20 @@ fn end_of_links(path: &Path) -> Result<PathBuf> {
         }
         end = end.parent().unwrap_or(Path::new("")).join(end.read_link()?);
     }
-    Err(Error::from_raw_os_error(libc::ELOOP))
+    Err(Error::other("too many symbolic links"))
 }
 
 fn put(path: &Path, bytes: &[u8], permissions: Option<Permissions>) -> Result<()> {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let name: String = path.file_name().unwrap_or_default().to_string_lossy().chars().take(MOST_SHARED).collect();
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let shared: String = name.char_indices().take_while(|(at, _)| *at < MOST_SHARED).map(|(_, each)| each).collect();
+    let prefix = format!(".{shared}.");
+    let mut temporary = tempfile::Builder::new();
+    temporary.prefix(&prefix);
     // as any new file (the system's umask applies), where a temporary file would be readable for its owner alone
-    let new = Permissions::from_mode(0o666);
-    let mut file = tempfile::Builder::new().prefix(&format!(".{name}.")).permissions(new).tempfile_in(folder)?;
+    #[cfg(unix)]
+    temporary.permissions(Permissions::from_mode(0o666));
+    let mut file = temporary.tempfile_in(folder)?;
     // of the file itself: its wrapper's errors have no number
     file.as_file_mut().write_all(bytes)?;
     if let Some(permissions) = permissions {
@@ -58,24 +67,25 @@ fn put(path: &Path, bytes: &[u8], permissions: Option<Permissions>) -> Result<()
     Ok(())
 }
 
-fn write_through(path: &Path, found: &Metadata, bytes: &[u8]) -> Result<()> {
-    let kind = found.file_type();
-    if !kind.is_fifo() && !kind.is_char_device() {
-        return Err(Error::new(ErrorKind::InvalidInput, "expected a file, a pipe or a character device"));
-    }
-    let mut options = OpenOptions::new();
-    options.write(true);
-    let at_once = |options: &OpenOptions| -> Result<File> { options.clone().custom_flags(libc::O_NONBLOCK).open(path) };
-    // a pipe that nobody reads is an error; opening it in the usual way would wait for a reader
-    let _read = if kind.is_fifo() { Some(at_once(&options)?) } else { None };
-    options.open(path)?.write_all(bytes)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::symlink;
+    #[cfg(unix)]
+    use std::os::unix::fs::{symlink, FileTypeExt};
 
+    #[test]
+    fn a_file_is_new_and_a_folder_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        for bytes in [b"old".as_slice(), b"newer"] {
+            replace(&file, bytes).unwrap();
+            assert_eq!(std::fs::read(&file).unwrap(), bytes);
+        }
+        assert!(replace(folder.path(), b"new").is_err());
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[cfg(unix)]
     #[test]
     fn links_stay_and_what_they_lead_to_is_new() {
         let folder = tempfile::tempdir().unwrap();
@@ -96,6 +106,7 @@ mod tests {
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 5);
     }
 
+    #[cfg(unix)]
     #[test]
     fn what_is_no_file_stays() {
         let folder = tempfile::tempdir().unwrap();
@@ -121,6 +132,9 @@ mod tests {
     #[test]
     fn the_longest_name_of_a_file_is_taken() {
         let folder = tempfile::tempdir().unwrap();
-        replace(&folder.path().join("m".repeat(255)), b"new").unwrap();
+        let most = if cfg!(windows) { 100 } else { 255 }; // there a whole path has at most 260 characters
+        for character in ["m", "é", "日", "𝛌"] {
+            replace(&folder.path().join(character.repeat(most / character.len())), b"new").unwrap();
+        }
     }
 }
