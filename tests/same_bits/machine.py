@@ -1,5 +1,6 @@
 """What decides, beside the source, in which order numbers are added: the processor, as libraries see it."""
 
+import os
 from pathlib import Path
 
 from numpy._core._multiarray_umath import __cpu_features__ as features
@@ -12,5 +13,6 @@ def machine() -> str:
     cpuinfo = Path("/proc/cpuinfo")
     lines = [line.partition(":") for line in cpuinfo.read_text().splitlines()] if cpuinfo.exists() else []
     told = {name.strip(): value.strip() for name, _, value in lines}
-    level = next((level for level in _LEVELS if features.get(level)), "scalar")
+    widest = next((level for level in _LEVELS if features.get(level)), "scalar")
+    level = os.environ.get("LSTMFORECAST_SIMD") or widest
     return " ".join([*(told.get(name, "unknown") for name in ("vendor_id", "cpu family", "model")), level])
