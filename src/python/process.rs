@@ -3,7 +3,6 @@
 //! Calls are counted while they go without the GIL, so that a fork and the end of the program can wait until none computes.
 
 use std::cell::Cell;
-use std::hint::black_box;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -141,25 +140,54 @@ pub(super) fn with_gil<T>(work: impl FnOnce(Python<'_>) -> T) -> Option<T> {
 /// Calls a function of Python in the midst of a call. If it still runs when the program ends, Python ends the thread beneath
 /// us, which is stopped here.
 pub(super) fn call<'py>(function: &Bound<'py, PyAny>, argument: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-    type Object = *mut ffi::PyObject;
-    type Bounded = unsafe extern "C" fn(Object, Object, Object) -> Object;
-    type Unwinding = unsafe extern "C-unwind" fn(Object, Object, Object) -> Object;
-    struct Stay;
-    impl Drop for Stay {
-        fn drop(&mut self) {
-            stay();
-        }
-    }
-    let (py, arguments) = (function.py(), PyTuple::new(function.py(), [argument])?);
-    // SAFETY: the same function. pyo3 declares it as one that never unwinds; the compiler must not believe that here, which
-    // is why it may not see which function is called.
-    let object_call = black_box(unsafe { std::mem::transmute::<Bounded, Unwinding>(ffi::PyObject_Call) });
-    let guard = Stay;
-    // SAFETY: two objects that live until it returns, and no keywords.
-    let answer = unsafe { object_call(function.as_ptr(), arguments.as_ptr(), std::ptr::null_mut()) };
-    std::mem::forget(guard);
+    let arguments = PyTuple::new(function.py(), [argument])?;
+    let answer = call_or_stay(function.as_ptr(), arguments.as_ptr());
     // SAFETY: a new reference, or null with an exception set.
-    unsafe { Bound::from_owned_ptr_or_err(py, answer) }
+    unsafe { Bound::from_owned_ptr_or_err(function.py(), answer) }
+}
+
+/// `PyObject_Call`, which `pthread_exit` never leaves.
+///
+/// It goes up through the frames of the thread. When it comes to the one above this one, it runs what this one registered,
+/// which sleeps for ever. Until then no code of Rust runs: nothing here is to be dropped. That matters because the C library
+/// takes the unwinder of the compiler that the system has, and ours may come from another compiler: where it does, one
+/// can't read the frames of the other.
+#[cfg(target_os = "linux")]
+#[inline(never)]
+fn call_or_stay(function: *mut ffi::PyObject, arguments: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    use std::ffi::{c_int, c_void};
+    use std::mem::MaybeUninit;
+
+    /// As glibc and musl declare it (there without the third field).
+    #[repr(C)]
+    struct Cleanup {
+        routine: extern "C" fn(*mut c_void),
+        argument: *mut c_void,
+        cancel_type: c_int,
+        previous: *mut Cleanup,
+    }
+    unsafe extern "C" {
+        fn _pthread_cleanup_push(cleanup: *mut Cleanup, routine: extern "C" fn(*mut c_void), argument: *mut c_void);
+        fn _pthread_cleanup_pop(cleanup: *mut Cleanup, execute: c_int);
+    }
+    extern "C" fn stay_here(_: *mut c_void) {
+        stay();
+    }
+
+    let mut cleanup = MaybeUninit::uninit();
+    // SAFETY: two objects that live until it returns, and no keywords; what is pushed lies here until it is popped.
+    unsafe {
+        _pthread_cleanup_push(cleanup.as_mut_ptr(), stay_here, std::ptr::null_mut());
+        let answer = ffi::PyObject_Call(function, arguments, std::ptr::null_mut());
+        _pthread_cleanup_pop(cleanup.as_mut_ptr(), 0);
+        answer
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn call_or_stay(function: *mut ffi::PyObject, arguments: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    // SAFETY: two objects that live until it returns, and no keywords.
+    unsafe { ffi::PyObject_Call(function, arguments, std::ptr::null_mut()) }
 }
 
 fn stay() -> ! {
