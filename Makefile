@@ -40,6 +40,8 @@ PYTEST := $(TORCH_BIN)/python -m pytest
 SMALL_PYTEST := $(BIN)/python -m pytest
 # A process a core, four at most, and one thread in each: with more, the threads wait for each other.
 PROCESSES := -n logical --maxprocesses 4 --dist worksteal
+# Vector instructions beside the widest of this machine.
+NARROWER := portable $(if $(filter x86_64,$(shell uname -m)),avx2)
 IN_PARALLEL := OMP_NUM_THREADS=1 $(PYTEST) $(PROCESSES)
 
 .PHONY: test  ## Run the tests, Rust and Python; ARGS="-k scaler" picks Python tests (sets everything up)
@@ -47,6 +49,7 @@ test: develop
 ifeq ($(ARGS),)
 	$(ACTIVE_TORCH) cargo test --release --features torch
 	cargo test --release
+	for simd in $(NARROWER); do LSTMFORECAST_SIMD=$$simd cargo test --release || exit 1; done
 	$(IN_PARALLEL) -m "not slow and not alone"
 	$(PYTEST) -m "not slow and alone"
 	$(MAKE) test-small

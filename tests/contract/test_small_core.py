@@ -61,6 +61,13 @@ REFUSED = [
     for kind in (LSTMForecaster, LSTMRegressor, LSTMClassifier, LSTMAnomalyDetector)
     for number, (options, option) in enumerate(OPTIONS)
 ]
+SPACES: list[tuple[dict[str, Any], str]] = [
+    ({"architecture": ["lstm", "attention"]}, "architecture='attention'"),
+    ({"architecture": ["lstm", Attention(num_heads=2)]}, "architecture='attention'"),
+    ({"device": ["cpu", Device("cuda:1")]}, "device='cuda:1'"),
+    ({"device__backend": ["auto", "torch"]}, "backend='torch'"),
+    ({"device__precision": ["float32", "bfloat16"]}, "precision='bfloat16'"),
+]
 
 
 def _data(kind: type) -> tuple[Any, ...]:
@@ -92,7 +99,7 @@ def test_all_of_this_holds_where_torch_can_not_be_imported() -> None:
     command = [sys.executable, "-c", WITHOUT_TORCH + AGAIN, __file__]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert f"{len(REFUSED) + 4} passed, 1 skipped" in done.stdout
+    assert f"{len(REFUSED) + len(SPACES) + 4} passed, 1 skipped" in done.stdout
 
 
 @SMALL
@@ -122,8 +129,19 @@ def test_a_search_and_a_backtest_refuse_it_before_they_begin() -> None:
         backtest(forecaster, Y)
     assert str(caught.value) == _sentence("architecture='attention'")
     with pytest.raises(ImportError) as caught:
-        tune(forecaster, Y, {"hidden_size": [2, 4]}, n_trials=1)
+        tune(forecaster, Y, space={"hidden_size": [2, 4]}, n_trials=1)
     assert str(caught.value) == _sentence("architecture='attention'")
+
+
+@SMALL
+@pytest.mark.parametrize("case", [*range(len(SPACES))], ids=[option for _, option in SPACES])
+def test_a_search_refuses_a_choice_before_its_first_trial(case: int) -> None:
+    space, option = SPACES[case]
+    trained: list[Any] = []
+    with pytest.raises(ImportError) as caught:
+        tune(_made(LSTMForecaster, callbacks=[trained.append]), Y, space=space, n_trials=1)
+    assert str(caught.value) == _sentence(option)
+    assert not trained
 
 
 @SMALL

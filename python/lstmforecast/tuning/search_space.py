@@ -10,10 +10,12 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.trial import BaseTrial, FrozenTrial
 from sklearn.base import clone
 
-from lstmforecast.contract.parameter_group import ParameterGroup, flat_group, groups_of, names_of
+from lstmforecast import _core
+from lstmforecast.contract.parameter_group import ParameterGroup, flat_group, flat_parameters, groups_of, names_of
 from lstmforecast.contract.plain import plain
 from lstmforecast.estimators.forecaster import LSTMForecaster
 from lstmforecast.fitting.architecture import ARCHITECTURE, Linear
+from lstmforecast.fitting.parameters import check_installed
 from lstmforecast.fitting.sizing import default_window_size
 
 Space = Mapping[str, Any] | Callable[[Any], dict[str, Any]]
@@ -33,7 +35,7 @@ LONGEST = 672
 def default_space(forecaster: LSTMForecaster, n_rows: int, season: int, n_columns: int) -> dict[str, Any]:
     """Make a space for a forecaster that is fitted on ``n_rows`` rows (in a panel, of a series of median length).
 
-    It contains the forecaster's own values.
+    It contains the forecaster's own values, and attention where libtorch is there to compute it.
 
     Examples
     --------
@@ -42,7 +44,8 @@ def default_space(forecaster: LSTMForecaster, n_rows: int, season: int, n_column
     ([None, 48, 96, 168], ('log', 0.0005, 0.02))
     """
     network = flat_group(forecaster, "architecture")
-    others = [word for word in ("lstm", "linear", "attention") if word != network["architecture"]]
+    words = ("lstm", "linear", "attention") if _core.HAS_TORCH else ("lstm", "linear")
+    others = [word for word in words if word != network["architecture"]]
     units = [m * season for m in SEASONS] if season > 1 else [m * max(forecaster.horizon, 12) for m in HORIZONS]
     usual = default_window_size(n_rows, forecaster.horizon, season)
     windows = [size for size in units if size <= min(LONGEST, n_rows // 4) and size != usual]
@@ -94,6 +97,8 @@ def check_space(space: Space, forecaster: LSTMForecaster) -> None:
     ------
     TypeError, ValueError
         If it is not.
+    ImportError
+        For a value that needs libtorch, where it is missing.
     """
     if callable(space):
         return
@@ -108,10 +113,9 @@ def check_space(space: Space, forecaster: LSTMForecaster) -> None:
                 f"expected space to name parameters of the estimator that can be searched, got {name!r}{advice}"
             )
         of = distribution(name, values)
-        if name in groups_of(forecaster) and isinstance(of, CategoricalDistribution):
+        if isinstance(of, CategoricalDistribution):
             for choice in _choices(values):
-                if isinstance(choice, str):
-                    groups_of(forecaster)[name].check_word(choice)
+                _check_choice(forecaster, name, choice)
     for name in space:
         outer = _object_of(name)
         choices = _choices(space[outer]) if outer in space else [getattr(forecaster, outer)]
@@ -119,6 +123,17 @@ def check_space(space: Space, forecaster: LSTMForecaster) -> None:
             raise ValueError(
                 f"expected space to name parameters that have an effect, got {name!r} with {outer} from {choices!r}"
             )
+
+
+def _check_choice(forecaster: LSTMForecaster, name: str, choice: Any) -> None:
+    """Check that a choice is known and can be computed here, before a search that would meet it late or never."""
+    flat = {stored_names(forecaster)[name]: choice}
+    if name in groups_of(forecaster):
+        group = groups_of(forecaster)[name]
+        if isinstance(choice, str):
+            group.check_word(choice)
+        flat = group.flat(choice)
+    check_installed(flat_parameters(forecaster) | flat)
 
 
 def _object_of(name: str) -> str:

@@ -65,7 +65,8 @@ def tune(
         For each parameter a list of choices, ``(low, high)``, ``("log", low, high)`` or a distribution of Optuna; or a
         function that takes an `optuna.trial.Trial` and returns parameters. ``"architecture__num_heads"`` names a
         parameter of an object; it is chosen in trials whose object has it. None: window size, architecture, sizes,
-        normalisation, regularisation, batch size and learning rate, around the estimator's own values.
+        normalisation, regularisation, batch size and learning rate, around the estimator's own values; attention is
+        among the architectures where ``lstmforecast-torch`` is installed.
     n_trials : int or None, default=50
         Trials in all, those of a storage included. None: as many as ``timeout`` allows.
     timeout : float or None, default=None
@@ -100,7 +101,7 @@ def tune(
     Raises
     ------
     ImportError
-        Without Optuna.
+        Without Optuna, or for a value of the space that needs libtorch where it is missing.
     TypeError, ValueError
         If an argument is out of range, the storage holds a study of other data, or the estimator as given can't be
         fitted. Where other parameters exclude each other, the trial fails, and ``trials_`` has the error.

@@ -14,6 +14,7 @@ from lstmforecast import (
     Plateau,
     Quantiles,
     Transformer,
+    _core,
 )
 from lstmforecast.tuning.search_space import (
     FIXED,
@@ -73,6 +74,7 @@ def test_only_parameters_that_can_be_searched_may_be_named():
     assert set(FIXED) <= set(stored_names(LSTMForecaster()))
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize(
     ("flat", "nested"), [("num_heads", "architecture__num_heads"), ("patience", "early_stopping__patience")]
 )
@@ -222,4 +224,4 @@ def test_other_networks_of_the_space_by_default_share_parameters_with_the_own_on
     assert space["architecture"] == [own, LSTM(segment_length=6, bidirectional=True), "linear"]
     assert values_inside(space, forecaster).keys() == {stored_names(forecaster)[name] for name in space}
     words = default_space(LSTMForecaster(6, architecture=LSTM()), 1000, 24, n_columns=1)["architecture"]
-    assert words == [LSTM(), "linear", "attention"]
+    assert words == [LSTM(), "linear", *(["attention"] if _core.HAS_TORCH else [])]
