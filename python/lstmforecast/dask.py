@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from lstmforecast.contract.seeds import draw_seed
 from lstmforecast.data.frames import SERIES, TIME
 from lstmforecast.data.index import match_index
-from lstmforecast.estimators.forecaster import LSTMForecaster
+from lstmforecast.estimators.forecaster import LSTMForecaster, in_containers
 from lstmforecast.fitting.parameters import check_count
 
 try:
@@ -139,7 +139,7 @@ def _forecast_part(part: pd.DataFrame, model: LSTMForecaster, horizon: int | Non
     if part.empty:
         return part.astype(types)
     index = _sorted(part).set_index([SERIES, TIME])
-    forecasts: pd.DataFrame = model.predict(horizon, context=index).reset_index()
+    forecasts: pd.DataFrame = in_containers(model)[0].predict(horizon, context=index).reset_index()
     return forecasts.astype(types)
 
 

@@ -98,7 +98,7 @@ def _check_loading(args: argparse.Namespace) -> None:
 def _loaded(args: argparse.Namespace) -> LSTMForecaster:
     """The model of --load, with the options that say how data are read and how many threads compute."""
     from lstmforecast.data.index import parse_frequency
-    from lstmforecast.estimators.forecaster import LSTMForecaster
+    from lstmforecast.estimators.forecaster import LSTMForecaster, in_containers
 
     model: LSTMForecaster = LSTMForecaster.load(args.load)
     if args.freq is not None:
@@ -113,7 +113,7 @@ def _loaded(args: argparse.Namespace) -> LSTMForecaster:
         )
     given = {name: value for name in ("missing", "n_threads") if (value := getattr(args, name)) is not None}
     model.set_params(**given)
-    return model
+    return in_containers(model)[0]
 
 
 def _check_times(model: LSTMForecaster, y: pd.DataFrame, time: str | None) -> None:

@@ -124,6 +124,11 @@ class Covariates:
         encoded, columns = read_static(static, observations.series_keys)
         return replace(read, static=encoded, static_columns=columns)
 
+    def named(self) -> Covariates:
+        """As `at_fit`, with the names of parts of one table in messages."""
+        known = None if self.known is None else replace(self.known, name="known")
+        return replace(self, known=known, past=None if self.past is None else replace(self.past, name="past"))
+
     @property
     def n_known(self) -> int:
         """The number of features that are known in advance."""

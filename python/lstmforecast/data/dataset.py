@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lstmforecast.data.columns import Columns, NamedTable
 from lstmforecast.data.covariates import Covariates
 from lstmforecast.data.error_scale import ErrorScale, fill_unknown_scales, is_pooled, seasonal_scale
 from lstmforecast.data.index import Frequency
@@ -59,6 +60,8 @@ class Dataset:
         The scaler that gives centre and scale.
     transform : {"log", None}
         The transform of the targets before they are scaled.
+    columns : Columns or None
+        The role of each column of the user's table; None where the table had no names for them.
 
     Raises
     ------
@@ -72,6 +75,7 @@ class Dataset:
     statistics: Array | None = None
     scaler: Any = None
     transform: str | None = None
+    columns: Columns | None = None
 
     @classmethod
     def read(
@@ -89,10 +93,16 @@ class Dataset:
         transform: str | None,
     ) -> Dataset:
         """Read the data of a fit and align the covariates with them; the options are parameters of the forecaster."""
-        observations = read_observations(y, freq=freq, missing=missing)
+        columns = None
+        if isinstance(y, NamedTable):
+            columns, (y, X, X_past, static) = Columns.at_fit(y)
+        name = "y" if columns is None else "the table"
+        observations = read_observations(y, freq=freq, missing=missing, name=name)
         covariates = Covariates.at_fit(observations, X, X_past, static, calendar, holidays)
+        if columns is not None:
+            covariates = covariates.named()
         features = covariates.of(observations, X, X_past)
-        return cls(observations, features, covariates, scaler=scaler, transform=transform)
+        return cls(observations, features, covariates, scaler=scaler, transform=transform, columns=columns)
 
     def __post_init__(self) -> None:
         if self.transform == "log" and (self.observations.values <= -1).any():
@@ -264,10 +274,24 @@ class Dataset:
             future[each, step] = after[which[each], beyond[:, size:][each, step]]
         return around[:, :size], future
 
+    def read_newer(
+        self, y: Any, X: Any, X_past: Any, static: Any, name: str
+    ) -> tuple[tuple[Any, Any, Any, Any], Columns | None]:
+        """Split a newer table by the columns of `fit`, which are returned too; other containers are unchanged."""
+        read = None if self.columns is None else self.columns.read(y, name)
+        if read is None:
+            return (y, X, X_past, static), None
+        columns, parts = read
+        given = ["X"] * (X is not None) + ["X_past"] * (X_past is not None)
+        if given:
+            raise ValueError(f"expected covariates as columns of {name}, as at fit, got {' and '.join(given)}")
+        return (parts.y, parts.X, parts.X_past, parts.static if static is None else static), columns
+
     def extended(
         self, y: Any, X: Any = None, X_past: Any = None, static: Any = None, missing: Missing = "error"
     ) -> tuple[Dataset, NDArray[np.int64]]:
         """Append newer rows; also returns their numbers."""
+        y, X, X_past, static = self.read_newer(y, X, X_past, static, "y")[0]
         joined = self.observations.extended(y, missing=missing)
         newer = joined.rows_after(self.observations)
         features = np.empty((len(joined), self.features.shape[1]))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime
 import json
 import re
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,8 @@ class Origin:
         Whether the times are dates.
     series_type, time_type : str or None
         The library's type of the names of series and of times, where it doesn't follow from the values.
+    series : str
+        The column of the names of series.
     """
 
     library: str
@@ -44,6 +47,7 @@ class Origin:
     is_date: bool = False
     series_type: str | None = None
     time_type: str | None = None
+    series: str = SERIES
 
     def __post_init__(self) -> None:
         # a file may hold anything
@@ -53,6 +57,13 @@ class Origin:
         )
         if not told or self.time_type not in (None, "date64[ms]"):
             raise ValueError(f"types of columns that are known, got {self.series_type!r} and {self.time_type!r}")
+
+    def pack(self) -> dict[str, Any]:
+        """Write as plain values for model files; the usual name of series goes without saying."""
+        values = asdict(self)
+        if self.series == SERIES:
+            del values["series"]
+        return values
 
     def _categories(self) -> list[str] | None:
         """The categories of a polars Enum; None for other types."""
@@ -89,7 +100,7 @@ class Origin:
         import narwhals as nw
 
         library: Any = self.library
-        wanted = self.series_type if name == SERIES else self.time_type if name == self.time else None
+        wanted = self.series_type if name == self.series else self.time_type if name == self.time else None
         days = wanted == "Date" or (self.is_date and name == self.time)
         if wanted is not None and wanted != "Date":
             return nw.from_native(_typed(name, column.tolist(), library, wanted), series_only=True)
@@ -192,6 +203,33 @@ def to_pandas(data: Any, name: str = "y") -> tuple[Any, Origin | None]:
         time_type="date64[ms]" if times[0] in wide_days else None,
     )
     return (frame if is_panel else frame.set_index(times[0])), origin
+
+
+def table_to_pandas(data: Any) -> tuple[Any, Callable[[Any, Any], Origin | None]]:
+    """Convert a frame of another library to pandas, with all its columns; other objects are returned unchanged.
+
+    Also returns a function of the columns of series and of times, which gives the `Origin` of results.
+    """
+    native = _native(data, "the table")
+    if native is None:
+        return data, lambda series, time: None
+    import narwhals as nw
+
+    if isinstance(native, nw.Series):
+        return _pandas(native), lambda series, time: Origin(native.implementation.value, is_series=True)
+    native, wide_days = _narrow_days(native)
+
+    def origin(series: Any, time: Any) -> Origin | None:
+        return Origin(
+            native.implementation.value,
+            time=time,
+            is_date=native.schema[time] == nw.Date,
+            series_type=None if series is None else _type_of(native, series),
+            time_type="date64[ms]" if time in wide_days else None,
+            series=SERIES if series is None else series,
+        )
+
+    return pd.DataFrame({column: _pandas(native[column]) for column in native.columns}), origin
 
 
 def _narrow_days(native: Any) -> tuple[Any, list[str]]:

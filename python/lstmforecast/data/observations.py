@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -311,7 +311,7 @@ def pack_columns(form: Form) -> dict[str, Any]:
     """Write the kind of a container as plain values; raise a ``ValueError`` for a column name that can't be saved."""
     columns = None if form.columns is None else [pack_label(label) for label in form.columns]
     names = None if form.columns is None else [pack_label(label) for label in form.columns.names]
-    origin = None if form.origin is None else asdict(form.origin)
+    origin = None if form.origin is None else form.origin.pack()
     return {"kind": form.kind, "dtype": form.dtype, "columns": columns, "names": names, "origin": origin}
 
 

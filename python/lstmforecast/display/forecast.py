@@ -125,9 +125,12 @@ class ForecastDisplay(Display):
             As in `LSTMForecaster.predict_interval`; also if ``y`` has no rows before the forecast, or there is no such
             series.
         """
-        given = {"horizon": horizon, "X": X, "context": context, "X_past": X_past, "static": static}
-        forecast = forecaster.predict(**given)
-        interval = None if coverage is None else forecaster.predict_interval(coverage, **given)
+        from lstmforecast.estimators.forecaster import in_containers
+
+        forecaster, y, given = in_containers(forecaster, y, X=X, X_past=X_past, context=context, static=static)
+        context = given.get("context")
+        forecast = forecaster.predict(horizon, **given)
+        interval = None if coverage is None else forecaster.predict_interval(coverage, horizon, **given)
         known = forecaster.context_ if context is None else context
         start = forecaster.cutoff_ + 1 - len(known) if is_array(known) and context is None else 0
         before = as_frame(known, start=start, series=series)

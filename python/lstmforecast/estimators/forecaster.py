@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
+from dataclasses import replace
 from functools import partial
 from os import PathLike
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -19,6 +21,7 @@ from lstmforecast.contract.aside import aside
 from lstmforecast.contract.fit_tasks import FitTasks, with_callbacks
 from lstmforecast.contract.parameter_group import GroupedParameter, flat_parameters
 from lstmforecast.contract.seeds import as_generator
+from lstmforecast.data.columns import FORECAST, NamedTable
 from lstmforecast.data.dataset import Dataset
 from lstmforecast.data.index import Frequency
 from lstmforecast.data.observations import Missing
@@ -250,7 +253,19 @@ class LSTMForecaster(LSTMEstimator):
         self.checkpoint = checkpoint
 
     @with_callbacks
-    def fit(self, y: Any, X: Any = None, X_past: Any = None, static: Any = None) -> LSTMForecaster:
+    def fit(
+        self,
+        y: Any,
+        X: Any = None,
+        X_past: Any = None,
+        static: Any = None,
+        *,
+        target: Any = None,
+        series: Any = None,
+        time: Any = None,
+        known: Any = None,
+        past: Any = None,
+    ) -> LSTMForecaster:
         """Train on one time-ordered series, or on a panel of many.
 
         Parameters
@@ -265,9 +280,19 @@ class LSTMForecaster(LSTMEstimator):
             pandas container is aligned by its index, and may have more rows.
         X_past : array-like of shape (n, m), Series or DataFrame, or None, default=None
             Covariates that are known for the past only, such as measurements.
-        static : DataFrame or None, default=None
+        static : DataFrame, label, list of labels or None, default=None
             Static features of the series of a panel: one row for each, by its index or a column ``unique_id``.
-            Strings are one-hot encoded. Later tables must have the same columns, and no new categories.
+            Strings are one-hot encoded. Later tables must have the same columns, and no new categories. Labels name
+            columns of ``y``, whose values are constant within each series.
+        target, known, past : label, list of labels or None, default=None
+            Names of columns of ``y``, a table of pandas, polars or pyarrow: what is forecast (None: ``"y"``),
+            covariates known in advance, and covariates known for the past only. Truth values count as 0 and 1, strings
+            are one-hot encoded. With any name given, every column needs a role; rows may be in any order.
+        series, time : label or None, default=None
+            Names of the columns of the names of series and of times; None: ``unique_id`` and ``ds`` where they are
+            columns, else the index. Without ``series``, the table is one series. Text is read as times where day and
+            month are unambiguous. Results are flat tables under these names, and later calls take tables with these
+            columns.
 
         Returns
         -------
@@ -284,13 +309,22 @@ class LSTMForecaster(LSTMEstimator):
             names the time of a missing row of a covariate.
         """
         self.check_parameters()
+        names = {"target": target, "series": series, "time": time, "known": known, "past": past}
+        y, X, X_past, static = NamedTable.of(y, X, X_past, static, **names)
         dataset = read_series(self, y, X, X_past, static)
         # scikit-learn's callbacks get the series as X and as y
         fit_series(self, dataset, FitTasks(self, y, y, n_epochs=self.max_epochs * self.n_estimators))
         return self
 
     def predict(
-        self, horizon: int | None = None, *, X: Any = None, X_past: Any = None, context: Any = None, static: Any = None
+        self,
+        horizon: int | None = None,
+        *,
+        X: Any = None,
+        X_past: Any = None,
+        context: Any = None,
+        static: Any = None,
+        known: Any = None,
     ) -> Any:
         """Forecast the steps after the end of the data.
 
@@ -310,11 +344,15 @@ class LSTMForecaster(LSTMEstimator):
             Data to forecast from in place of those of `fit` and `update`: at least ``window_size_`` rows (the last ones
             are used), with the columns and frequency of `fit`. For a panel any series, new ones too, of any length.
             Times are converted to the time zone of `fit`.
+        known : DataFrame or None, default=None
+            Another name of ``X``. Where columns were named at `fit`: a table of the steps ahead, with series, times and
+            the columns of ``known``.
 
         Returns
         -------
         array, Series or DataFrame of shape (horizon,) or (horizon, k)
-            In the container of the data, with the index continued; for a panel the steps of each series.
+            In the container of the data, with the index continued; for a panel the steps of each series. Where columns
+            were named at `fit`, a flat table: series, time and ``forecast`` (for several targets ``load-forecast``).
 
         Raises
         ------
@@ -324,10 +362,14 @@ class LSTMForecaster(LSTMEstimator):
             As in `fit`; also if ``context`` is too short or has other columns, ``X`` lacks rows for steps that the
             network forecasts at once, or a value is so large that the forecast in single precision would be infinite.
         """
-        fitted, parameters = self._forecast(horizon, X, X_past, context, static)
+        fitted, parameters = self._forecast(horizon, X, X_past, context, static, known)
         values = fitted.dataset.undo(mean(fitted.model.config["distribution"], parameters))
         fitted.require_finite(values)
-        return fitted.dataset.observations.continued(values)
+        observations = fitted.dataset.observations
+        if fitted.dataset.columns is None:
+            return observations.continued(values)
+        values = values.astype(observations.form.dtype, copy=False)
+        return fitted.labelled(values[..., np.newaxis], [FORECAST], pd.MultiIndex.from_arrays([[]]))
 
     def predict_interval(
         self,
@@ -338,6 +380,7 @@ class LSTMForecaster(LSTMEstimator):
         X_past: Any = None,
         context: Any = None,
         static: Any = None,
+        known: Any = None,
     ) -> pd.DataFrame:
         """Forecast intervals that contain the true value with a given probability.
 
@@ -356,14 +399,14 @@ class LSTMForecaster(LSTMEstimator):
             Probability that a value is between the lower and the upper bound.
         horizon : int or None, default=None
             Number of steps, at most as many as in `fit`. None: all of them.
-        X, X_past, context, static
+        X, X_past, context, static, known
             As in `predict`.
 
         Returns
         -------
         DataFrame of shape (horizon, k * n_coverages * 2)
             Columns as in sktime: variable, coverage, ``"lower"`` or ``"upper"``. For polars and pyarrow one name, such
-            as ``load_0.9_lower``.
+            as ``load_0.9_lower``. Where columns were named at `fit`: series, time, ``lo-90``, ``hi-90``.
 
         Raises
         ------
@@ -387,7 +430,9 @@ class LSTMForecaster(LSTMEstimator):
         levels = [level for each in coverages for level in levels_of(each)]
         wanted = [f"coverage={each:g}" for each in coverages for _ in SIDES]
         columns = partial(interval_columns, coverages=coverages)
-        return self._quantiles(levels, wanted, columns, self._forecast(horizon, X, X_past, context, static))
+        forecast = self._forecast(horizon, X, X_past, context, static, known)
+        names = [f"{side}-{100 * each:g}" for each in coverages for side in ("lo", "hi")]
+        return self._quantiles(levels, wanted, columns, names, forecast)
 
     def predict_quantiles(
         self,
@@ -398,6 +443,7 @@ class LSTMForecaster(LSTMEstimator):
         X_past: Any = None,
         context: Any = None,
         static: Any = None,
+        known: Any = None,
     ) -> pd.DataFrame:
         """Forecast quantiles, from the same errors as `predict_interval`; they never cross.
 
@@ -405,13 +451,14 @@ class LSTMForecaster(LSTMEstimator):
         ----------
         alpha : float or list of float, default=(0.1, 0.5, 0.9)
             Probabilities that the value is at most the quantile.
-        horizon, X, X_past, context, static
+        horizon, X, X_past, context, static, known
             As in `predict_interval`.
 
         Returns
         -------
         DataFrame of shape (horizon, k * n_levels)
-            Columns as in sktime: variable, alpha. For polars and pyarrow one name, such as ``load_0.5``.
+            Columns as in sktime: variable, alpha. For polars and pyarrow one name, such as ``load_0.5``. Where columns
+            were named at `fit`: series, time, ``q-0.1``.
 
         Raises
         ------
@@ -423,7 +470,8 @@ class LSTMForecaster(LSTMEstimator):
         levels = check_probabilities("alpha", alpha)
         wanted = [f"alpha={level:g}" for level in levels]
         columns = partial(quantile_columns, levels=levels)
-        return self._quantiles(levels, wanted, columns, self._forecast(horizon, X, X_past, context, static))
+        forecast = self._forecast(horizon, X, X_past, context, static, known)
+        return self._quantiles(levels, wanted, columns, [f"q-{level:g}" for level in levels], forecast)
 
     def predict_samples(
         self,
@@ -434,6 +482,7 @@ class LSTMForecaster(LSTMEstimator):
         X_past: Any = None,
         context: Any = None,
         static: Any = None,
+        known: Any = None,
         random_state: Any = None,
     ) -> pd.DataFrame:
         """Draw sample paths of the future, for sums, peaks and runs, which quantiles of single steps don't contain.
@@ -449,7 +498,7 @@ class LSTMForecaster(LSTMEstimator):
             Number of paths. Windows are drawn with replacement, in a panel the same ones for all series.
         horizon : int or None, default=None
             Number of steps, at most as many as in `fit`. None: all of them.
-        X, X_past, context, static
+        X, X_past, context, static, known
             As in `predict`.
         random_state : int, RandomState, Generator or None, default=None
             The same seed gives the same samples.
@@ -457,7 +506,8 @@ class LSTMForecaster(LSTMEstimator):
         Returns
         -------
         DataFrame of shape (horizon, k * n_samples)
-            Columns: variable, sample (from 0). The index is that of `predict_interval`.
+            Columns: variable, sample (from 0). The index is that of `predict_interval`. Where columns were named at
+            `fit`: series, time, ``sample-0``.
 
         Raises
         ------
@@ -480,7 +530,7 @@ class LSTMForecaster(LSTMEstimator):
         """
         n_samples = check_count("n_samples", n_samples, most=MOST_STEPS)
         generator = as_generator(random_state)
-        fitted, parameters = self._forecast(horizon, X, X_past, context, static)
+        fitted, parameters = self._forecast(horizon, X, X_past, context, static, known)
         fitted.require_errors([], [], parameters.shape[1], HeldOut.of(self))
         assert fitted.calibration is not None
         drawn = generator.randint(fitted.n_errors, size=n_samples)
@@ -489,7 +539,7 @@ class LSTMForecaster(LSTMEstimator):
         fitted.require_finite(values)
         names = fitted.dataset.observations.form.variables(values.shape[2])
         columns = quantile_columns(names, list(range(n_samples))).set_names(["variable", "sample"])
-        return fitted.frame(values, columns)
+        return fitted.labelled(values, [f"sample-{number}" for number in range(n_samples)], columns)
 
     def update(self, y: Any, X: Any = None, X_past: Any = None, static: Any = None) -> Self:
         """Append newer observations, from which `predict` then forecasts; the weights stay as they are.
@@ -617,7 +667,10 @@ class LSTMForecaster(LSTMEstimator):
     def context_(self) -> Any:
         """The last ``window_size_`` rows (of each series), in the container that was given to `fit`."""
         check_is_fitted(self)
-        return self.fitted_.dataset.tail(self.window_size_).observations.container()
+        dataset = self.fitted_.dataset.tail(self.window_size_)
+        return (
+            dataset.observations.container() if dataset.columns is None else dataset.columns.table(dataset.observations)
+        )
 
     @property
     def cutoff_(self) -> Any:
@@ -633,13 +686,18 @@ class LSTMForecaster(LSTMEstimator):
             return fitted.with_context(context, self.missing, X, X_past, static)
         if X_past is not None or static is not None:
             raise ValueError("expected X_past and static with context only, got them without")
-        return fitted, X
+        named = fitted.dataset.columns
+        return fitted, X if named is None or X is None else named.future(X)
 
     def _forecast(
-        self, horizon: int | None, X: Any, X_past: Any, context: Any, static: Any
+        self, horizon: int | None, X: Any, X_past: Any, context: Any, static: Any, known: Any
     ) -> tuple[FittedSeries, Array]:
         """The series to forecast from, and the forecast parameters (n_series, steps, k, p)."""
         require_fitted(self)
+        if known is not None:
+            if X is not None:
+                raise ValueError("expected X or known, which is another name of it, got both")
+            X = known
         steps = self.fitted_.read_steps(horizon)
         fitted, X = self._with_context(context, X, X_past, static)
         return fitted, forecast(fitted.model, fitted.dataset, steps, X, self.n_threads)
@@ -649,15 +707,18 @@ class LSTMForecaster(LSTMEstimator):
         levels: list[float],
         wanted: list[str],
         columns: Callable[[pd.Index], pd.MultiIndex],
+        names: Sequence[str],
         forecast: tuple[FittedSeries, Array],
     ) -> pd.DataFrame:
-        """Quantiles of these levels, grouped by variable; ``wanted`` names the argument of each level in messages."""
+        """Quantiles of these levels, grouped by variable; ``wanted`` names the argument of each level in messages,
+        ``names`` its column in a flat table.
+        """
         fitted, parameters = forecast
         fitted.require_errors(levels, wanted, parameters.shape[1], HeldOut.of(self))
         values = np.moveaxis(fitted.quantiles(parameters, levels), 0, -1)
         fitted.require_finite(values)
         observations = fitted.dataset.observations
-        return fitted.frame(values, columns(observations.form.variables(observations.n_columns)))
+        return fitted.labelled(values, names, columns(observations.form.variables(observations.n_columns)))
 
     def _fitted_state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         return self.fitted_.pack()
@@ -704,6 +765,30 @@ def read_series(forecaster: LSTMForecaster, y: Any, X: Any = None, X_past: Any =
         )
     require_squares(dataset)
     return dataset
+
+
+def in_containers(
+    forecaster: LSTMForecaster,
+    y: Any = None,
+    *,
+    X: Any = None,
+    X_past: Any = None,
+    context: Any = None,
+    static: Any = None,
+) -> tuple[LSTMForecaster, Any, dict[str, Any]]:
+    """A forecaster whose results are labelled by their index, whether columns were named at `fit` or not.
+
+    Also returns ``y`` and the arguments of `predict` for it.
+    """
+    require_fitted(forecaster)
+    columns = forecaster.fitted_.dataset.columns
+    if columns is None:
+        return forecaster, y, {"X": X, "X_past": X_past, "context": context, "static": static}
+    fitted, X = forecaster._with_context(context, X, X_past, static)
+    read = None if y is None else columns.read(y, "y")
+    other = copy(forecaster)
+    keep_series(other, replace(fitted, dataset=replace(fitted.dataset, columns=None)))
+    return other, y if read is None else read[1].y, {"X": X}
 
 
 def _of_version_0_1(state: dict[str, Any]) -> dict[str, Any]:

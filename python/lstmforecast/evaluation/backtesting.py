@@ -12,6 +12,7 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from lstmforecast.contract.parameter_group import flat_group
 from lstmforecast.contract.seeds import draw_seed
+from lstmforecast.data.columns import NamedTable
 from lstmforecast.data.dataset import Dataset
 from lstmforecast.data.observations import Observations
 from lstmforecast.data.scalers import fit_columns
@@ -39,6 +40,11 @@ def backtest(
     X_past: Any = None,
     static: Any = None,
     *,
+    target: Any = None,
+    series: Any = None,
+    time: Any = None,
+    known: Any = None,
+    past: Any = None,
     folds: Folds | int | float | None = None,
     horizon: int | None = None,
     season_length: int | None = None,
@@ -66,6 +72,8 @@ def backtest(
         Time-ordered observations of one series, or a panel, as in `LSTMForecaster.fit`.
     X, X_past, static : array-like, Series, DataFrame or None, default=None
         Covariates, as in `LSTMForecaster.fit`; ``X`` of the steps ahead is known at each origin.
+    target, series, time, known, past : label, list of labels or None, default=None
+        Names of columns of ``y``, as in `LSTMForecaster.fit`.
     folds : Folds, int, float or None, default=None
         Which rows are fitted on and which are forecast. A number is the size of the test set, ``Folds(test_size)``, not
         the number of folds. None: ``Folds()``, one fit, then a forecast from every row of the last 20 percent.
@@ -129,7 +137,8 @@ def backtest(
     template.check_parameters()
     if template.missing == "interpolate":
         template.set_params(missing="ffill")
-    dataset = read_series(template, y, X, X_past, static)
+    names = {"target": target, "series": series, "time": time, "known": known, "past": past}
+    dataset = read_series(template, *NamedTable.of(y, X, X_past, static, **names))
     observations = dataset.observations
     n_read = _steps_read(template, dataset, horizon)
     rolling = RollingOrigins.of(observations.lengths, options, horizon, n_read)

@@ -107,6 +107,7 @@ def _trial_of_series(
 ) -> Trial:
     fitted = forecaster.fitted_
     like, horizon = fitted.dataset, fitted.horizon
+    y, X, X_past, static = like.read_newer(y, X, X_past, static, "y")[0]
     observations = read_observations(y, missing=forecaster.missing, like=like.observations)
     features = like.covariates.of(observations, X, X_past, static)
     dataset = replace(like, observations=observations, features=features, statistics=None).with_statistics(like=like)

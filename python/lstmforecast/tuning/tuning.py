@@ -11,6 +11,7 @@ from sklearn.base import clone
 from lstmforecast.contract.parameter_group import flat_group
 from lstmforecast.contract.plain import plain
 from lstmforecast.contract.seeds import draw_seed
+from lstmforecast.data.columns import NamedTable
 from lstmforecast.data.season import season_length
 from lstmforecast.estimators.forecaster import LSTMForecaster, read_series
 from lstmforecast.evaluation.folds import Folds, read_folds, takes_folds
@@ -34,6 +35,11 @@ def tune(
     X_past: Any = None,
     static: Any = None,
     *,
+    target: Any = None,
+    series: Any = None,
+    time: Any = None,
+    known: Any = None,
+    past: Any = None,
     space: Space | None = None,
     n_trials: int | None = 50,
     timeout: float | None = None,
@@ -61,6 +67,8 @@ def tune(
         scikit-learn's searches.
     y, X, X_past, static
         One series or a panel with its covariates, as in `LSTMForecaster.fit`.
+    target, series, time, known, past : label, list of labels or None, default=None
+        Names of columns of ``y``, as in `LSTMForecaster.fit`.
     space : dict, callable or None, default=None
         For each parameter a list of choices, ``(low, high)``, ``("log", low, high)`` or a distribution of Optuna; or a
         function that takes an `optuna.trial.Trial` and returns parameters. ``"architecture__num_heads"`` names a
@@ -135,7 +143,8 @@ def tune(
     _check(n_trials, timeout)
     if callable(X) or isinstance(X, dict):
         raise TypeError(f"expected X as a table of covariates, got {type(X).__name__}; pass a search space as space=")
-    data = (y, X, X_past, static)
+    names = {"target": target, "series": series, "time": time, "known": known, "past": past}
+    data = NamedTable.of(y, X, X_past, static, **names)
     # interpolation would use values after a gap, as in a backtest
     missing = "ffill" if forecaster.missing == "interpolate" else forecaster.missing
     dataset = read_series(clone(forecaster).set_params(missing=missing), *data)

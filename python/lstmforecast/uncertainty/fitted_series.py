@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lstmforecast import _core
+from lstmforecast.data.columns import Columns
 from lstmforecast.data.covariates import Covariates
 from lstmforecast.data.dataset import Dataset, read_observations
 from lstmforecast.data.frames import to_pandas
@@ -103,6 +104,9 @@ class FittedSeries:
             If the context has another form than the data of the fit, or is too short.
         """
         self._check_missing(missing)
+        named = self.dataset.columns
+        if named is not None:
+            context, X, X_past, static, named = self._split(context, X, X_past, static)
         observations = read_observations(context, missing=missing, like=self.dataset.observations, name="context")
         if len(observations) < self.window_size and not observations.is_panel:
             raise ValueError(
@@ -123,11 +127,22 @@ class FittedSeries:
         else:
             before = X
         features = self.dataset.covariates.of(part, before, X_past, static)
-        dataset = replace(self.dataset, observations=part, features=features)
+        dataset = replace(self.dataset, observations=part, features=features, columns=named)
         if observations.is_panel:
             whole = replace(dataset, observations=observations, statistics=None).with_statistics(like=self.dataset)
             dataset = replace(dataset, statistics=whole.statistics)
         return replace(self, dataset=dataset, n_rows=n), X
+
+    def _split(self, context: Any, X: Any, X_past: Any, static: Any) -> tuple[Any, Any, Any, Any, Columns | None]:
+        """Split a context by the columns of `fit`; its own covariates come before those of the steps after it."""
+        known = self.dataset.columns
+        assert known is not None
+        future = None if X is None else known.future(X)
+        parts, named = self.dataset.read_newer(context, None, X_past, static, "context")
+        y, before, X_past, static = parts
+        if before is not None and future is not None:
+            future = pd.concat([before, future])
+        return y, before if future is None else future, X_past, static, named
 
     def updated(
         self, y: Any, X: Any, X_past: Any, static: Any, *, missing: Missing, n_threads: int | None
@@ -174,6 +189,16 @@ class FittedSeries:
         """Raise a ValueError for the first of values forecast (n_series, steps, ...) that isn't finite."""
         require_finite_forecasts(values, self.model, self.dataset)
 
+    def labelled(self, values: Array, names: Sequence[str], columns: pd.MultiIndex) -> pd.DataFrame:
+        """Values (n_series, steps, k, n) as a flat table under the user's names, or under ``columns``."""
+        named = self.dataset.columns
+        if named is None:
+            return self.frame(values, columns)
+        index = self.dataset.observations.future_index(values.shape[1])
+        assert index is not None
+        table: pd.DataFrame = named.tidy(values.reshape(len(index), values.shape[2], -1), index, names)
+        return table
+
     def frame(self, values: Array, columns: pd.MultiIndex) -> pd.DataFrame:
         """Label values (n_series, steps, k, n) by the steps that they are forecast for."""
         steps = values.shape[1]
@@ -200,6 +225,7 @@ class FittedSeries:
         if self.dataset.statistics is not None:
             tensors["sizes"] = self.dataset.statistics
         errors = {} if self.calibration is None else self.calibration.pack()
+        named = {} if self.dataset.columns is None else {"columns": self.dataset.columns.pack()}
         return (
             {f"context_{name}": tensor for name, tensor in tensors.items()} | errors,
             {
@@ -207,7 +233,8 @@ class FittedSeries:
                 "covariates": self.dataset.covariates.pack(),
                 "n_rows": self.n_rows,
                 "window_size": self.window_size,
-            },
+            }
+            | named,
         )
 
     @classmethod
@@ -229,7 +256,10 @@ class FittedSeries:
         except (ArithmeticError, IndexError) as error:
             raise ValueError(f"a context that cannot be read: {error}") from error
         covariates = Covariates.unpack(values["covariates"])
-        dataset = Dataset(context, saved["features"], covariates, saved.get("sizes"), scaler, transform)
+        named = Columns.unpack(values["columns"]) if "columns" in values else None
+        if named is not None:
+            covariates = covariates.named()
+        dataset = Dataset(context, saved["features"], covariates, saved.get("sizes"), scaler, transform, named)
         if saved["features"].shape != (len(context), covariates.n_features):
             raise ValueError(f"features of {len(context)} rows, got shape {saved['features'].shape}")
         if not context.is_panel and len(context) < values["window_size"]:

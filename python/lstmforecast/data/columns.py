@@ -1,0 +1,431 @@
+"""The columns of one table by their names: targets, series, times, covariates; and forecasts under the same names."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from lstmforecast.data.category import Category, holds_words
+from lstmforecast.data.frames import SERIES, TIME, Origin, table_to_pandas
+from lstmforecast.data.observations import Observations
+from lstmforecast.data.panel_index import index_of_columns
+from lstmforecast.data.saved_labels import pack_label, unpack_label
+from lstmforecast.data.time_parsing import read_times
+
+TARGET = "y"
+# Names of results, which merge with the table of the user.
+FORECAST = "forecast"
+_COVARIATES = ("known", "past", "static")
+_ROLES = {
+    "known": "known in advance",
+    "past": "known for the past only",
+    "static": "constant within a series",
+    "target": "to be forecast",
+}
+
+
+class Parts(NamedTuple):
+    """A table split by the roles of its columns, as `lstmforecast.data.dataset.Dataset.read` takes them."""
+
+    y: pd.DataFrame
+    X: pd.DataFrame | None
+    X_past: pd.DataFrame | None
+    static: pd.DataFrame | None
+
+
+@dataclass(frozen=True)
+class NamedTable:
+    """A table and the names of its columns, as the user gave them to `fit`, `backtest` or `tune` in place of ``y``."""
+
+    table: Any
+    target: Any
+    series: Any
+    time: Any
+    known: Any
+    past: Any
+    static: Any
+
+    @classmethod
+    def of(
+        cls,
+        y: Any,
+        X: Any,
+        X_past: Any,
+        static: Any,
+        *,
+        target: Any,
+        series: Any,
+        time: Any,
+        known: Any,
+        past: Any,
+    ) -> tuple[Any, Any, Any, Any]:
+        """The arguments ``y, X, X_past, static`` with the table in place of ``y`` where columns are named.
+
+        Raises
+        ------
+        ValueError
+            If covariates are given in both ways.
+        """
+        is_list = isinstance(static, str | list | tuple)
+        if target is series is time is known is past is None and not is_list:
+            return y, X, X_past, static
+        for name, given, other in (("X", X, "known"), ("X_past", X_past, "past")):
+            if given is not None:
+                raise ValueError(
+                    f"expected covariates as columns of the table, named in {other}=, where columns are named, got "
+                    f"{name}; join it with the table"
+                )
+        return cls(y, target, series, time, known, past, static), None, None, None
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The role of each column of the table of `fit`, and how words became numbers.
+
+    Attributes
+    ----------
+    target : tuple of labels
+        The columns to forecast.
+    series : label or None
+        The column of the names of series; None for one series.
+    time : label
+        The column of times.
+    known, past, static : tuple of labels
+        The columns of covariates.
+    categories : tuple of Category
+        Columns of words in ``known`` and ``past``, each of which is a feature for each category.
+    origin : Origin or None
+        The library of the table, where it isn't pandas.
+    """
+
+    target: tuple[Hashable, ...]
+    series: Hashable | None
+    time: Hashable
+    known: tuple[Hashable, ...] = ()
+    past: tuple[Hashable, ...] = ()
+    static: tuple[Hashable, ...] = ()
+    categories: tuple[Category, ...] = ()
+    origin: Origin | None = None
+
+    @classmethod
+    def at_fit(cls, named: NamedTable) -> tuple[Columns, Parts]:
+        """Read the table of `fit`, by the names that were given.
+
+        Raises
+        ------
+        TypeError
+            If it is no table, or names are no labels.
+        ValueError
+            If a name is no column, or a column has two roles or none.
+        """
+        frame, native, of_index = _opened(named.table, named.series, named.time)
+        labels = list(frame.columns)
+        usual = of_index or [name if name in labels else None for name in (SERIES, TIME)]
+        series, time = (
+            given if given is not None else other
+            for given, other in zip((named.series, named.time), usual, strict=True)
+        )
+        if time is None:
+            raise ValueError(f"expected time= to name the column of times, got None; the table has {labels}")
+        target = _labels("target", named.target, labels)
+        if not target:
+            if TARGET not in labels:
+                raise ValueError(f"expected target= to name the columns to forecast, got None; the table has {labels}")
+            target = (TARGET,)
+        static = () if isinstance(named.static, pd.DataFrame) else named.static
+        known, past, static = (
+            _labels(name, given, labels)
+            for name, given in (("known", named.known), ("past", named.past), ("static", static))
+        )
+        columns = cls(target, series, time, known, past, static)
+        for name, label in (("series", series), ("time", time)):
+            if label is not None:
+                _check_known(name, label, labels)
+        columns._check_roles(labels)
+        if columns.static and series is None:
+            raise ValueError(
+                f"expected series= to name the column of series for static={list(columns.static)}, got None"
+            )
+        words = [label for label in (*columns.known, *columns.past) if holds_words(frame[label])]
+        categories = tuple(Category.of(frame[label]) for label in words)
+        columns = replace(columns, categories=categories, origin=native(series, time))
+        parts = columns._split(frame, "the table")
+        if isinstance(named.static, pd.DataFrame):
+            parts = parts._replace(static=named.static)
+        return columns, parts
+
+    def read(self, table: Any, name: str) -> tuple[Columns, Parts] | None:
+        """Split a newer table; None for what has no columns, such as an array or a Series.
+
+        The library of results is that of the table.
+        """
+        frame, native, _ = _opened(table, self.series, self.time, or_none=True)
+        if frame is None:
+            return None
+        self._check_given(frame, name, (*self.target, *self.known, *self.past))
+        return replace(self, origin=native(self.series, self.time)), self._split(frame, name)
+
+    def future(self, table: Any, name: str = "known") -> Any:
+        """The covariates that are known in advance, of a table of later steps; other containers are unchanged."""
+        frame, _, _ = _opened(table, self.series, self.time, or_none=True)
+        if frame is None:
+            raise TypeError(f"expected {name} as a table with the columns of fit, got {type(table).__name__}")
+        self._check_given(frame, name, self.known)
+        ordered, index = self._ordered(frame, name)
+        return self._features(ordered, index, self.known, name)
+
+    def tidy(self, values: NDArray[np.float64], index: pd.Index, names: Sequence[str]) -> Any:
+        """A flat table of results (n_rows, k, n_names) under the user's names: series, time, then each of ``names``.
+
+        With several targets, a name begins with that of the target: ``load-lo-80``.
+        """
+        prefixes = [""] if len(self.target) == 1 else [f"{target}-" for target in self.target]
+        labels = [f"{prefix}{name}" for prefix in prefixes for name in names]
+        return self._flat(values.reshape(len(values), -1), index, labels)
+
+    def table(self, observations: Observations) -> Any:
+        """The observations as a table under the user's names."""
+        assert observations.index is not None
+        values = observations.values.astype(observations.form.dtype, copy=False)
+        return self._flat(values, observations.index, self.target)
+
+    def _flat(self, values: NDArray[Any], index: pd.Index, labels: Sequence[Hashable]) -> Any:
+        keys = [self.time] if self.series is None else [self.series, self.time]
+        made = pd.concat([index.to_frame(index=False), pd.DataFrame(values)], axis=1)
+        made.columns = pd.Index([*keys, *labels], tupleize_cols=False)
+        return made if self.origin is None else self.origin.give_back(made)
+
+    def pack(self) -> dict[str, Any]:
+        """Write as plain values for model files."""
+        values: dict[str, Any] = {"time": pack_label(self.time)}
+        values["series"] = None if self.series is None else [pack_label(self.series)]
+        for name in ("target", *_COVARIATES):
+            values[name] = [pack_label(label) for label in getattr(self, name)]
+        values["categories"] = [category.pack() for category in self.categories]
+        values["origin"] = None if self.origin is None else self.origin.pack()
+        return values
+
+    @classmethod
+    def unpack(cls, saved: Mapping[str, Any]) -> Columns:
+        """Read what `pack` wrote."""
+        lists = {name: tuple(map(unpack_label, saved[name])) for name in ("target", *_COVARIATES)}
+        return cls(
+            series=None if saved["series"] is None else unpack_label(saved["series"][0]),
+            time=unpack_label(saved["time"]),
+            categories=tuple(Category.unpack(each) for each in saved["categories"]),
+            origin=None if saved["origin"] is None else Origin(**saved["origin"]),
+            **lists,
+        )
+
+    def _check_roles(self, labels: list[Hashable]) -> None:
+        """Raise a ValueError for a column with two roles, or without one."""
+        roles: dict[Hashable, str] = {}
+        given = [(name, label) for name in ("target", *_COVARIATES) for label in getattr(self, name)]
+        given += [("time", self.time)] + ([("series", self.series)] if self.series is not None else [])
+        for name, label in given:
+            if label in roles:
+                raise ValueError(f"expected one role for each column, got {label!r} in {roles[label]}= and {name}=")
+            roles[label] = name
+        rest = [label for label in labels if label not in roles]
+        if rest:
+            ways = ", ".join(f"{name}= ({meaning})" for name, meaning in _ROLES.items())
+            raise ValueError(
+                f"expected a role for every column of the table, got none for {rest}; name them in {ways}, or drop "
+                f"them with df.drop(columns={rest!r})"
+            )
+
+    def _check_given(self, frame: pd.DataFrame, name: str, needed: Sequence[Hashable]) -> None:
+        """Raise a ValueError for a table of later rows that lacks columns of `fit`, or has others."""
+        keys = [self.time] if self.series is None else [self.series, self.time]
+        absent = [label for label in (*keys, *needed) if label not in frame]
+        every = {*keys, *self.target, *self.known, *self.past, *self.static}
+        other = [label for label in frame.columns if label not in every]
+        if absent or other:
+            what = " and ".join([f"none named {absent}"] * bool(absent) + [f"{other} as well"] * bool(other))
+            raise ValueError(f"expected {name} with the columns {[*keys, *needed]} of fit, got {what}")
+
+    def _split(self, frame: pd.DataFrame, name: str) -> Parts:
+        frame, index = self._ordered(frame, name)
+        y = frame[list(self.target)].set_axis(index)
+        known = self._features(frame, index, self.known, name)
+        return Parts(y, known, self._features(frame, index, self.past, name), self._static(frame, name))
+
+    def _ordered(self, frame: pd.DataFrame, name: str) -> tuple[pd.DataFrame, pd.Index]:
+        """The rows in the order of their times, series after series, and their index."""
+        if not len(frame):
+            raise ValueError(f"expected {name} with at least one row, got none")
+        times = _times(frame[self.time], name)
+        if times.isna().any():
+            row = int(times.isna().to_numpy().argmax())
+            raise ValueError(f"expected a time in every row of {name}, got none in row {row} of column {self.time!r}")
+        codes = np.zeros(len(frame), np.int64)
+        if self.series is not None:
+            codes = pd.factorize(frame[self.series])[0]
+            if (codes < 0).any():
+                row = int((codes < 0).argmax())
+                raise ValueError(
+                    f"expected a series in every row of {name}, got none in row {row} of column {self.series!r}"
+                )
+        ranks = pd.factorize(times, sort=True)[0]
+        order = np.lexsort([ranks, codes])
+        same = (np.diff(codes[order]) == 0) & (np.diff(ranks[order]) == 0)
+        if same.any():
+            self._refuse_twice(frame, times, order, int(same.argmax()), int(same.sum()), name)
+        if (np.diff(order) != 1).any():
+            frame, times = frame.iloc[order], times.iloc[order]
+        if self.series is None:
+            return frame, pd.Index(times, name=self.time)
+        return frame, index_of_columns(frame[self.series], times)
+
+    def _refuse_twice(
+        self, frame: pd.DataFrame, times: pd.Series[Any], order: NDArray[np.intp], at: int, n: int, name: str
+    ) -> None:
+        first, second = int(order[at]), int(order[at + 1])
+        time, of = times.iloc[first], ""
+        if self.series is not None:
+            of = f" of series {frame[self.series].iloc[first : first + 1].tolist()[0]!r}"
+        # in the hour that occurs twice when clocks are put back, both rows are right
+        is_local = isinstance(time, pd.Timestamp) and time.tzinfo is None and time.hour <= 3
+        zone = f"df[{self.time!r}].dt.tz_localize('Europe/Berlin', ambiguous='infer')"
+        ways = ["name the column of series in series="] * (self.series is None) + ["keep one row for each time"]
+        if is_local and times.dt.hour.nunique() > 1:
+            ways.append(f"where clocks were put back, give the times a zone: {zone}")
+        each = "" if self.series is None else " in each series"
+        more = f", and {n - 1} more" if n > 1 else ""
+        raise ValueError(
+            f"expected every time of {name} once{each}, got {time}{of} in rows {first} and {second}{more}; "
+            + ", or ".join(ways)
+        )
+
+    def _features(
+        self, frame: pd.DataFrame, index: pd.Index, labels: Sequence[Hashable], name: str
+    ) -> pd.DataFrame | None:
+        """Covariates as numbers: words as a column of 0 and 1 for each category, truth values as 0 and 1."""
+        if not labels:
+            return None
+        by_name = {category.name: category for category in self.categories}
+        made: dict[Hashable, Any] = {}
+        for label in labels:
+            if label in by_name:
+                made |= by_name[label].encode(frame[label].set_axis(index), name)
+            else:
+                made[label] = _numbers(frame[label], name).set_axis(index)
+        if len(made) < sum(len(by_name[label].features) if label in by_name else 1 for label in labels):
+            raise ValueError(f"expected no two features of one name (column_category) in {name}, got {list(made)}")
+        return pd.DataFrame(made, index=index)
+
+    def _static(self, frame: pd.DataFrame, name: str) -> pd.DataFrame | None:
+        """One row for each series, where the table has the columns."""
+        present = [label for label in self.static if label in frame]
+        if not present:
+            return None
+        if len(present) < len(self.static):
+            absent = [label for label in self.static if label not in frame]
+            raise ValueError(f"expected {name} with all or none of the static columns of fit, got none named {absent}")
+        groups = frame.groupby([self.series], sort=False, observed=True)
+        differ = groups[present].nunique(dropna=False) > 1
+        if differ.to_numpy().any():
+            row, column = (int(i) for i in np.argwhere(differ.to_numpy())[0])
+            raise ValueError(
+                f"expected one value of static column {present[column]!r} for each series, got several for series "
+                f"{differ.index.tolist()[row]!r}; name it in known= or past="
+            )
+        first = frame.loc[~frame[self.series].duplicated(), [self.series, *present]]
+        rows: pd.DataFrame = first.set_index(self.series)
+        return rows
+
+
+def _opened(table: Any, series: Any, time: Any, *, or_none: bool = False) -> tuple[Any, Any, list[Any] | None]:
+    """A table of pandas whose series and times are columns.
+
+    Also returns the library that it comes from, as a function of the names of these two, and their names if they were
+    the index.
+    """
+    frame, native = table_to_pandas(table)
+    if not isinstance(frame, pd.DataFrame):
+        if or_none:
+            return None, None, None
+        raise TypeError(f"expected a table whose columns have names, such as a DataFrame, got {type(table).__name__}")
+    index = frame.index
+    if not frame.columns.is_unique:
+        twice = list(frame.columns[frame.columns.duplicated()].unique())
+        raise ValueError(f"expected every column name of the table once, got {twice} more than once")
+    wanted, usual = [series, time], [SERIES, TIME]
+    if isinstance(index, pd.DatetimeIndex | pd.PeriodIndex):
+        wanted, usual = [time], [TIME]
+    elif not (isinstance(index, pd.MultiIndex) and index.nlevels == 2):
+        return frame, native, None
+    names = [
+        name if name is not None else own if own is not None else other
+        for name, own, other in zip(wanted, index.names, usual, strict=True)
+    ]
+    if set(names) & set(frame.columns):
+        # the names are those of columns, and the index is of no use
+        return frame.reset_index(drop=True), native, None
+    return frame.reset_index(names=names), native, [None, *names][-2:]
+
+
+def _labels(name: str, given: Any, labels: list[Hashable]) -> tuple[Hashable, ...]:
+    """The labels of a role: none, one or a list."""
+    if given is None:
+        return ()
+    listed = list(given) if isinstance(given, list | tuple | pd.Index | np.ndarray) else [given]
+    for label in listed:
+        _check_known(name, label, labels)
+    if len(set(listed)) < len(listed):
+        raise ValueError(f"expected every column of {name} once, got {listed}")
+    return tuple(listed)
+
+
+def _check_known(name: str, label: Any, labels: list[Hashable]) -> None:
+    if not isinstance(label, Hashable):
+        raise TypeError(f"expected {name} to name columns of the table, got {label!r}")
+    if label not in labels:
+        close = difflib.get_close_matches(str(label), [str(each) for each in labels], 1)
+        hint = f"; did you mean {close[0]!r}?" if close else ""
+        raise ValueError(f"expected {name} to name columns of the table, {labels}, got {label!r}{hint}")
+
+
+def _times(column: pd.Series[Any], name: str) -> pd.Series[Any]:
+    """A column as times or integers; text is read as in the files of the command line."""
+    types = pd.api.types
+    if types.is_object_dtype(column.dtype) or types.is_string_dtype(column.dtype):
+        if column.map(lambda each: isinstance(each, str)).all():
+            try:
+                return pd.Series(read_times(column.reset_index(drop=True), None, name), column.index)
+            except ValueError as error:
+                raise ValueError(
+                    f"expected times in column {column.name!r} of {name}, or text whose order of day and month is "
+                    f"unambiguous, got {column.iloc[0]!r}; convert it with "
+                    f"pd.to_datetime(df[{column.name!r}], format=...)"
+                ) from error
+        try:
+            return pd.to_datetime(column)
+        except (TypeError, ValueError) as error:
+            raise TypeError(f"expected times in column {column.name!r} of {name}, got {column.iloc[0]!r}") from error
+    is_time = types.is_datetime64_any_dtype(column.dtype) or isinstance(column.dtype, pd.PeriodDtype)
+    if not is_time and not (types.is_integer_dtype(column.dtype) and not types.is_bool_dtype(column.dtype)):
+        raise TypeError(
+            f"expected times or integers in column {column.name!r} of {name}, got {column.dtype}, such as "
+            f"{column.iloc[0]!r}"
+        )
+    return column
+
+
+def _numbers(column: pd.Series[Any], name: str) -> pd.Series[Any]:
+    """Truth values as numbers; what is no number is refused where tables are read."""
+    if holds_words(column):
+        raise TypeError(
+            f"expected numbers in column {column.name!r} of {name}, as at fit, got {column.dropna().iloc[0]!r}"
+        )
+    if pd.api.types.is_bool_dtype(column.dtype):
+        return column.astype("float64")
+    if column.dtype == object and column.map(lambda each: isinstance(each, bool | np.bool_) or pd.isna(each)).all():
+        return column.astype("boolean").astype("Float64")
+    return column
