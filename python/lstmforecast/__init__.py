@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from lstmforecast import calendar as calendar
     from lstmforecast._core import FormatError
     from lstmforecast.calendar import Calendar
+    from lstmforecast.data.grid import complete_grid, make_future
     from lstmforecast.data.scalers import MinMaxScaler, RobustScaler, StandardScaler
     from lstmforecast.data.windowing import time_split, windows
     from lstmforecast.display import (
@@ -98,9 +99,11 @@ __all__ = [
     "augment",
     "backtest",
     "compare",
+    "complete_grid",
     "distributed",
     "indicators",
     "load",
+    "make_future",
     "metrics",
     "plot",
     "quantization_report",
@@ -154,7 +157,9 @@ _HOMES = {
     "TuneResult": "tuning.tuning_result",
     "backtest": "evaluation.backtesting",
     "compare": "evaluation.comparison",
+    "complete_grid": "data.grid",
     "load": "export.saving",
+    "make_future": "data.grid",
     "quantization_report": "evaluation.quantization_cost",
     "time_split": "data.windowing",
     "tune": "tuning.tuning",

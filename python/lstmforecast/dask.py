@@ -11,7 +11,8 @@ from sklearn.utils.validation import check_is_fitted
 from lstmforecast.contract.seeds import draw_seed
 from lstmforecast.data.frames import SERIES, TIME
 from lstmforecast.data.index import match_index
-from lstmforecast.estimators.forecaster import LSTMForecaster, in_containers
+from lstmforecast.estimators.containers import in_containers
+from lstmforecast.estimators.forecaster import LSTMForecaster
 from lstmforecast.fitting.parameters import check_count
 
 try:

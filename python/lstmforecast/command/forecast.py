@@ -98,7 +98,8 @@ def _check_loading(args: argparse.Namespace) -> None:
 def _loaded(args: argparse.Namespace) -> LSTMForecaster:
     """The model of --load, with the options that say how data are read and how many threads compute."""
     from lstmforecast.data.index import parse_frequency
-    from lstmforecast.estimators.forecaster import LSTMForecaster, in_containers
+    from lstmforecast.estimators.containers import in_containers
+    from lstmforecast.estimators.forecaster import LSTMForecaster
 
     model: LSTMForecaster = LSTMForecaster.load(args.load)
     if args.freq is not None:

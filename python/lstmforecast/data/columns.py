@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lstmforecast.data.category import Category, holds_words
-from lstmforecast.data.frames import SERIES, TIME, Origin, table_to_pandas
+from lstmforecast.data.frames import SERIES, TIME, Origin, column_names, table_to_pandas
 from lstmforecast.data.observations import Observations
 from lstmforecast.data.panel_index import index_of_columns
 from lstmforecast.data.saved_labels import pack_label, unpack_label
@@ -124,15 +124,9 @@ class Columns:
         ValueError
             If a name is no column, or a column has two roles or none.
         """
-        frame, native, of_index = _opened(named.table, named.series, named.time)
+        frame, native, of_index = opened(named.table, named.series, named.time)
         labels = list(frame.columns)
-        usual = of_index or [name if name in labels else None for name in (SERIES, TIME)]
-        series, time = (
-            given if given is not None else other
-            for given, other in zip((named.series, named.time), usual, strict=True)
-        )
-        if time is None:
-            raise ValueError(f"expected time= to name the column of times, got None; the table has {labels}")
+        series, time = keys_of(frame, of_index, named.series, named.time)
         target = _labels("target", named.target, labels)
         if not target:
             if TARGET not in labels:
@@ -144,9 +138,6 @@ class Columns:
             for name, given in (("known", named.known), ("past", named.past), ("static", static))
         )
         columns = cls(target, series, time, known, past, static)
-        for name, label in (("series", series), ("time", time)):
-            if label is not None:
-                _check_known(name, label, labels)
         columns._check_roles(labels)
         if columns.static and series is None:
             raise ValueError(
@@ -165,7 +156,7 @@ class Columns:
 
         The library of results is that of the table.
         """
-        frame, native, _ = _opened(table, self.series, self.time, or_none=True)
+        frame, native, _ = opened(table, self.series, self.time, or_none=True)
         if frame is None:
             return None
         self._check_given(frame, name, (*self.target, *self.known, *self.past))
@@ -173,11 +164,11 @@ class Columns:
 
     def future(self, table: Any, name: str = "known") -> Any:
         """The covariates that are known in advance, of a table of later steps; other containers are unchanged."""
-        frame, _, _ = _opened(table, self.series, self.time, or_none=True)
+        frame, _, _ = opened(table, self.series, self.time, or_none=True)
         if frame is None:
             raise TypeError(f"expected {name} as a table with the columns of fit, got {type(table).__name__}")
         self._check_given(frame, name, self.known)
-        ordered, index = self._ordered(frame, name)
+        ordered, index = self.ordered(frame, name)
         return self._features(ordered, index, self.known, name)
 
     def tidy(self, values: NDArray[np.float64], index: pd.Index, names: Sequence[str]) -> Any:
@@ -232,13 +223,7 @@ class Columns:
             if label in roles:
                 raise ValueError(f"expected one role for each column, got {label!r} in {roles[label]}= and {name}=")
             roles[label] = name
-        rest = [label for label in labels if label not in roles]
-        if rest:
-            ways = ", ".join(f"{name}= ({meaning})" for name, meaning in _ROLES.items())
-            raise ValueError(
-                f"expected a role for every column of the table, got none for {rest}; name them in {ways}, or drop "
-                f"them with df.drop(columns={rest!r})"
-            )
+        _refuse_without_role([label for label in labels if label not in roles])
 
     def _check_given(self, frame: pd.DataFrame, name: str, needed: Sequence[Hashable]) -> None:
         """Raise a ValueError for a table of later rows that lacks columns of `fit`, or has others."""
@@ -251,12 +236,12 @@ class Columns:
             raise ValueError(f"expected {name} with the columns {[*keys, *needed]} of fit, got {what}")
 
     def _split(self, frame: pd.DataFrame, name: str) -> Parts:
-        frame, index = self._ordered(frame, name)
+        frame, index = self.ordered(frame, name)
         y = frame[list(self.target)].set_axis(index)
         known = self._features(frame, index, self.known, name)
         return Parts(y, known, self._features(frame, index, self.past, name), self._static(frame, name))
 
-    def _ordered(self, frame: pd.DataFrame, name: str) -> tuple[pd.DataFrame, pd.Index]:
+    def ordered(self, frame: pd.DataFrame, name: str) -> tuple[pd.DataFrame, pd.Index]:
         """The rows in the order of their times, series after series, and their index."""
         if not len(frame):
             raise ValueError(f"expected {name} with at least one row, got none")
@@ -341,7 +326,23 @@ class Columns:
         return rows
 
 
-def _opened(table: Any, series: Any, time: Any, *, or_none: bool = False) -> tuple[Any, Any, list[Any] | None]:
+def check_long(y: Any) -> None:
+    """Raise a ValueError for a table with the usual names and columns beside them, which would all be forecast."""
+    labels = column_names(y)
+    if {SERIES, TIME, TARGET} <= set(labels):
+        _refuse_without_role([label for label in labels if label not in (SERIES, TIME, TARGET)])
+
+
+def _refuse_without_role(rest: list[Any]) -> None:
+    if rest:
+        ways = ", ".join(f"{name}= ({meaning})" for name, meaning in _ROLES.items())
+        raise ValueError(
+            f"expected a role for every column of the table, got none for {rest}; name them in {ways}, or drop "
+            f"them with df.drop(columns={rest!r})"
+        )
+
+
+def opened(table: Any, series: Any, time: Any, *, or_none: bool = False) -> tuple[Any, Any, list[Any] | None]:
     """A table of pandas whose series and times are columns.
 
     Also returns the library that it comes from, as a function of the names of these two, and their names if they were
@@ -369,6 +370,19 @@ def _opened(table: Any, series: Any, time: Any, *, or_none: bool = False) -> tup
         # the names are those of columns, and the index is of no use
         return frame.reset_index(drop=True), native, None
     return frame.reset_index(names=names), native, [None, *names][-2:]
+
+
+def keys_of(frame: pd.DataFrame, of_index: list[Any] | None, series: Any, time: Any) -> tuple[Any, Any]:
+    """The columns of series and of times: those that were named, those of the index, or the usual ones."""
+    labels: list[Hashable] = list(frame.columns)
+    usual = of_index or [name if name in labels else None for name in (SERIES, TIME)]
+    given = [name if name is not None else other for name, other in zip((series, time), usual, strict=True)]
+    if given[1] is None:
+        raise ValueError(f"expected time= to name the column of times, got None; the table has {labels}")
+    for name, label in zip(("series", "time"), given, strict=True):
+        if label is not None:
+            _check_known(name, label, labels)
+    return given[0], given[1]
 
 
 def _labels(name: str, given: Any, labels: list[Hashable]) -> tuple[Hashable, ...]:

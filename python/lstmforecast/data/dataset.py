@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lstmforecast.data.columns import Columns, NamedTable
+from lstmforecast.data.columns import Columns, NamedTable, check_long
 from lstmforecast.data.covariates import Covariates
 from lstmforecast.data.error_scale import ErrorScale, fill_unknown_scales, is_pooled, seasonal_scale
 from lstmforecast.data.index import Frequency
@@ -96,6 +96,8 @@ class Dataset:
         columns = None
         if isinstance(y, NamedTable):
             columns, (y, X, X_past, static) = Columns.at_fit(y)
+        else:
+            check_long(y)
         name = "y" if columns is None else "the table"
         observations = read_observations(y, freq=freq, missing=missing, name=name)
         covariates = Covariates.at_fit(observations, X, X_past, static, calendar, holidays)

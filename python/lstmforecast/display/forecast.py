@@ -125,7 +125,7 @@ class ForecastDisplay(Display):
             As in `LSTMForecaster.predict_interval`; also if ``y`` has no rows before the forecast, or there is no such
             series.
         """
-        from lstmforecast.estimators.forecaster import in_containers
+        from lstmforecast.estimators.containers import in_containers
 
         forecaster, y, given = in_containers(forecaster, y, X=X, X_past=X_past, context=context, static=static)
         context = given.get("context")

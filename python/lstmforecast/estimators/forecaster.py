@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from copy import copy
-from dataclasses import replace
 from functools import partial
 from os import PathLike
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -624,7 +622,7 @@ class LSTMForecaster(LSTMEstimator):
         """
         require_fitted(self)
         require_attention(self.fitted_.model.config)
-        fitted, X = self._with_context(context, X, X_past, static)
+        fitted, X = self.fitted_.from_context(context, self.missing, X, X_past, static)
         fitted.read_steps(None)
         windows, future = ends_of(fitted.model, fitted.dataset, fitted.model.config["horizon"], X)
         inputs = first_inputs(fitted.model, windows, future)
@@ -678,17 +676,6 @@ class LSTMForecaster(LSTMEstimator):
         check_is_fitted(self)
         return self.fitted_.cutoff
 
-    def _with_context(self, context: Any, X: Any, X_past: Any, static: Any) -> tuple[FittedSeries, Any]:
-        """The series to forecast from, and the covariates of the steps after it."""
-        # read once: another thread may fit or update meanwhile
-        fitted = self.fitted_
-        if context is not None:
-            return fitted.with_context(context, self.missing, X, X_past, static)
-        if X_past is not None or static is not None:
-            raise ValueError("expected X_past and static with context only, got them without")
-        named = fitted.dataset.columns
-        return fitted, X if named is None or X is None else named.future(X)
-
     def _forecast(
         self, horizon: int | None, X: Any, X_past: Any, context: Any, static: Any, known: Any
     ) -> tuple[FittedSeries, Array]:
@@ -699,7 +686,7 @@ class LSTMForecaster(LSTMEstimator):
                 raise ValueError("expected X or known, which is another name of it, got both")
             X = known
         steps = self.fitted_.read_steps(horizon)
-        fitted, X = self._with_context(context, X, X_past, static)
+        fitted, X = self.fitted_.from_context(context, self.missing, X, X_past, static)
         return fitted, forecast(fitted.model, fitted.dataset, steps, X, self.n_threads)
 
     def _quantiles(
@@ -765,30 +752,6 @@ def read_series(forecaster: LSTMForecaster, y: Any, X: Any = None, X_past: Any =
         )
     require_squares(dataset)
     return dataset
-
-
-def in_containers(
-    forecaster: LSTMForecaster,
-    y: Any = None,
-    *,
-    X: Any = None,
-    X_past: Any = None,
-    context: Any = None,
-    static: Any = None,
-) -> tuple[LSTMForecaster, Any, dict[str, Any]]:
-    """A forecaster whose results are labelled by their index, whether columns were named at `fit` or not.
-
-    Also returns ``y`` and the arguments of `predict` for it.
-    """
-    require_fitted(forecaster)
-    columns = forecaster.fitted_.dataset.columns
-    if columns is None:
-        return forecaster, y, {"X": X, "X_past": X_past, "context": context, "static": static}
-    fitted, X = forecaster._with_context(context, X, X_past, static)
-    read = None if y is None else columns.read(y, "y")
-    other = copy(forecaster)
-    keep_series(other, replace(fitted, dataset=replace(fitted.dataset, columns=None)))
-    return other, y if read is None else read[1].y, {"X": X}
 
 
 def _of_version_0_1(state: dict[str, Any]) -> dict[str, Any]:

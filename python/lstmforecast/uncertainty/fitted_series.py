@@ -93,6 +93,17 @@ class FittedSeries:
             )
         return steps
 
+    def from_context(
+        self, context: Any, missing: Missing, X: Any, X_past: Any, static: Any
+    ) -> tuple[FittedSeries, Any]:
+        """The series to forecast from, these or those of a context, and ``X`` of the steps after it."""
+        if context is not None:
+            return self.with_context(context, missing, X, X_past, static)
+        if X_past is not None or static is not None:
+            raise ValueError("expected X_past and static with context only, got them without")
+        named = self.dataset.columns
+        return self, X if named is None or X is None else named.future(X)
+
     def with_context(
         self, context: Any, missing: Missing, X: Any = None, X_past: Any = None, static: Any = None
     ) -> tuple[FittedSeries, Any]:

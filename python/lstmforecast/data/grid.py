@@ -1,0 +1,188 @@
+"""Rows that a table lacks: missing times among its rows, and the steps after its end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+from sklearn.utils.validation import check_is_fitted
+
+from lstmforecast.calendar import calendar_features
+from lstmforecast.contract.plain import plain
+from lstmforecast.data.columns import Columns, keys_of, opened
+from lstmforecast.data.frames import SERIES, TIME
+from lstmforecast.data.index import Frequency, check_index, continue_index, regular_grid
+
+__all__ = ["complete_grid", "make_future"]
+
+
+def complete_grid(
+    df: Any, freq: Frequency = None, *, series: Any = None, time: Any = None, static: Sequence[Any] | Any = ()
+) -> Any:
+    """Add a row for each missing time between the first and the last of each series.
+
+    Parameters
+    ----------
+    df : DataFrame
+        A table of pandas, polars or pyarrow; rows in any order.
+    freq : str, int, offset or None, default=None
+        The frequency; None: inferred from the series with the most rows.
+    series, time : label or None, default=None
+        Names of columns, as in `LSTMForecaster.fit`; without ``series``, the table is one series.
+    static : label or list of labels, default=()
+        Columns whose value in a series is repeated in its new rows; in other columns it is missing there.
+
+    Returns
+    -------
+    DataFrame
+        A table of the same library, series after series in the order of their first rows, sorted by time.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a name is no column, times can't be read or are not on one grid, or a time is there twice.
+
+    Examples
+    --------
+    >>> days = ["2026-01-05", "2026-01-02", "2026-01-03", "2026-01-01"]
+    >>> df = pd.DataFrame({"day": days, "y": range(4)})
+    >>> complete_grid(df, time="day")["y"].tolist()
+    [3.0, 1.0, 2.0, nan, 0.0]
+    """
+    frame, native, of_index = opened(df, series, time)
+    series, time = keys_of(frame, of_index, series, time)
+    columns = Columns((), series, time)
+    repeated = [static] if isinstance(static, str) or not isinstance(static, Sequence) else list(static)
+    if absent := [label for label in repeated if label not in frame]:
+        raise ValueError(f"expected static to name columns of the table, {list(frame.columns)}, got {absent}")
+    origin = native(series, time)
+    frame, index = columns.ordered(frame, "the table")
+    frame = frame.copy(deep=False)
+    frame[time] = index.get_level_values(-1)
+    groups = [frame] if series is None else [part for _, part in frame.groupby([series], sort=False, observed=True)]
+    if origin is not None:
+        # other libraries keep the type of a column with missing values
+        kept = [label for label in frame if label not in (series, time)]
+        groups = [part.astype(dict.fromkeys(kept, object)) for part in groups]
+    step = _step([pd.Index(part[time]) for part in groups], freq)
+    parts = [_completed(part, series, time, step, repeated) for part in groups]
+    made = pd.concat(parts, ignore_index=True)
+    if origin is None:
+        return made
+    for label in kept:
+        made[label] = made[label].where(made[label].notna(), None)
+    return origin.give_back(made)
+
+
+def make_future(
+    data: Any,
+    horizon: int | None = None,
+    *,
+    series: Any = None,
+    time: Any = None,
+    freq: Frequency = None,
+    calendar: str | Sequence[str] | None = None,
+) -> Any:
+    """Make a table of the steps after the end of each series, to be filled with what is known in advance.
+
+    Parameters
+    ----------
+    data : LSTMForecaster or DataFrame
+        A fitted forecaster, whose data had times, or a table of pandas, polars or pyarrow.
+    horizon : int or None, default=None
+        Steps; None: as many as the forecaster was trained on.
+    series, time : label or None, default=None
+        Names of columns of a table, as in `LSTMForecaster.fit`; a forecaster knows its own.
+    freq : str, int, offset or None, default=None
+        The frequency of a table; None: inferred from the series with the most rows.
+    calendar : "auto", list of str or None, default=None
+        Features of the calendar to add, as in `lstmforecast.calendar.calendar_features`. A forecaster with the
+        parameter ``calendar`` makes its own, and needs none of them.
+
+    Returns
+    -------
+    DataFrame
+        Series and times under their names, and the features of the calendar.
+
+    Raises
+    ------
+    sklearn.exceptions.NotFittedError
+        For a forecaster before `fit`.
+    TypeError, ValueError
+        If a name is no column, times can't be read or are not on one grid, or a forecaster's data had no times.
+
+    Examples
+    --------
+    >>> df = pd.DataFrame({"day": pd.date_range("2026-01-01", periods=9), "y": range(9)})
+    >>> make_future(df, 2, time="day", calendar=["month"])[["day", "month_sin"]]
+             day  month_sin
+    0 2026-01-10        0.0
+    1 2026-01-11        0.0
+    """
+    horizon = plain(horizon)
+    if hasattr(data, "get_params"):
+        check_is_fitted(data)
+        if (series, time, freq) != (None, None, None):
+            raise ValueError("expected series, time and freq for a table only, as a forecaster knows its own")
+        dataset = data.fitted_.dataset
+        steps = data.fitted_.read_steps(horizon)
+        index, freq = dataset.observations.future_index(steps), dataset.observations.freq
+        if index is None:
+            raise TypeError("expected a forecaster of data with times, got one of an array")
+        columns = dataset.columns
+        if columns is not None:
+            series, time, origin = columns.series, columns.time, columns.origin
+        else:
+            names = [
+                name if name is not None else usual
+                for name, usual in zip(index.names, (SERIES, TIME)[-index.nlevels :], strict=True)
+            ]
+            series, time, origin = [None, *names][-2], names[-1], dataset.observations.form.origin
+    else:
+        if not isinstance(horizon, int) or isinstance(horizon, bool) or horizon < 1:
+            raise ValueError(f"expected horizon to be a number of steps from 1 for a table, got {horizon!r}")
+        frame, native, of_index = opened(data, series, time)
+        series, time = keys_of(frame, of_index, series, time)
+        origin = native(series, time)
+        frame, rows = Columns((), series, time).ordered(frame, "the table")
+        times = rows.get_level_values(-1)
+        groups = (
+            {None: times} if series is None else {key: times[places] for key, places in _places(frame[series]).items()}
+        )
+        freq = _step(list(groups.values()), freq)
+        ahead = [continue_index(each, freq, horizon) for each in groups.values()]
+        index = ahead[0].append(ahead[1:])
+        if series is not None:
+            keys = pd.Index(list(groups), tupleize_cols=False).repeat(horizon)
+            index = pd.MultiIndex.from_arrays([keys, index])
+    made = index.to_frame(index=False)
+    made.columns = pd.Index([time] if series is None else [series, time], tupleize_cols=False)
+    if calendar is not None:
+        features = calendar_features(index.get_level_values(-1), freq, calendar)
+        made = pd.concat([made, features.reset_index(drop=True)], axis=1)
+    return made if origin is None else origin.give_back(made)
+
+
+def _places(series: pd.Series[Any]) -> dict[Any, Any]:
+    """The rows of each series, in the order of their first rows."""
+    codes, keys = pd.factorize(series)
+    return {key: codes == i for i, key in enumerate(keys)}
+
+
+def _step(indexes: list[pd.Index], freq: Frequency) -> Frequency:
+    """The frequency of series, found from the longest."""
+    longest = max(indexes, key=len)
+    check_index(longest, "the table")
+    return regular_grid(longest, freq, "the table")[1]
+
+
+def _completed(part: pd.DataFrame, series: Any, time: Any, freq: Frequency, static: list[Any]) -> pd.DataFrame:
+    times = pd.Index(part[time])
+    title = "the table" if series is None else f"series {part[series].tolist()[0]!r} of the table"
+    grid, _ = regular_grid(times, freq, title)
+    full = part.set_axis(times).reindex(grid)
+    full[time] = grid
+    for label in [*([] if series is None else [series]), *static]:
+        full[label] = part[label].iloc[0]
+    return full
