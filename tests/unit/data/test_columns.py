@@ -1,0 +1,306 @@
+"""Columns by their names: the same numbers as with separate tables, results that merge, and refusals."""
+
+import pickle
+import re
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_array_equal
+from pandas.testing import assert_frame_equal
+
+from lstmforecast import Folds, ForecastDisplay, LSTMForecaster, backtest, load, make_future, quantization_report, tune
+from lstmforecast.data.columns import Columns, NamedTable
+
+FAST = {"horizon": 3, "hidden_size": 4, "max_epochs": 1, "random_state": 0, "n_threads": 1}
+NAMES = {"target": "sales", "series": "store", "time": "date"}
+ROLES = {"known": ["promo", "day"], "past": "visitors", "static": ["area", "kind"]}
+
+
+def _table() -> pd.DataFrame:
+    rng = np.random.default_rng(0)
+    parts = []
+    for number, store in enumerate(["b", "a", "c"]):
+        times = pd.date_range("2026-01-01", periods=60 + number, freq="D")
+        promo = rng.random(len(times)) < 0.3
+        parts.append(
+            pd.DataFrame(
+                {
+                    "store": store,
+                    "date": times,
+                    "sales": 10 + 3 * promo + rng.normal(size=len(times)),
+                    "promo": promo,
+                    "day": np.where(times.day_of_week >= 5, "weekend", "week"),
+                    "visitors": rng.integers(1, 9, len(times)),
+                    "area": float(number),
+                    "kind": "xyx"[number],
+                }
+            )
+        )
+    return pd.concat(parts, ignore_index=True)
+
+
+TABLE = _table()
+MODEL = LSTMForecaster(**FAST).fit(TABLE, **NAMES, **ROLES)
+ONE = TABLE.loc[TABLE["store"] == "a", ["date", "sales"]]
+FUTURE = make_future(MODEL).assign(promo=True, day="week")
+
+
+def _separate(table: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
+    """The tables that the same model takes without names."""
+    keys = table[["store", "date"]].rename(columns={"store": "unique_id", "date": "ds"})
+    days = {f"day_{each}": (table["day"] == each).astype(float) for each in ("week", "weekend")}
+    return keys.join(table.assign(promo=table["promo"].astype(float), **days)[columns])
+
+
+def test_named_columns_are_the_same_as_separate_tables() -> None:
+    static = TABLE.drop_duplicates("store").set_index("store")[["area", "kind"]]
+    known = ["promo", "day_week", "day_weekend"]
+    tables = (_separate(TABLE, ["sales"]), _separate(TABLE, known), _separate(TABLE, ["visitors"]))
+    separate = LSTMForecaster(**FAST).fit(*tables, static)
+    X = _separate(FUTURE, known)
+    assert_array_equal(MODEL.predict(known=FUTURE)["forecast"], separate.predict(X=X)["sales"])
+    lower = MODEL.predict_interval(0.5, known=FUTURE)["lo-50"]
+    assert_array_equal(lower, separate.predict_interval(0.5, X=X)["sales", 0.5, "lower"])
+    scores = backtest(MODEL, TABLE, **NAMES, **ROLES, folds=9).scores
+    assert_frame_equal(scores, backtest(separate, *tables, static, folds=9).scores)
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.permutations(range(len(TABLE))))
+def test_rows_may_be_in_any_order(order: list[int]) -> None:
+    read = Columns.at_fit(NamedTable(TABLE, "sales", "store", "date", ["promo", "day"], "visitors", ["area", "kind"]))
+    mixed = TABLE.iloc[order].set_axis(range(len(TABLE)))
+    parts = Columns.at_fit(NamedTable(mixed, "sales", "store", "date", ["promo", "day"], "visitors", ["area", "kind"]))
+    for part, expected in zip(parts[1], read[1], strict=True):
+        assert_frame_equal(part.sort_index(), expected.sort_index(), check_dtype=False)
+
+
+def test_results_merge_with_each_other_and_with_the_table() -> None:
+    results = [
+        MODEL.predict(known=FUTURE),
+        MODEL.predict_interval([0.5, 0.8], known=FUTURE),
+        MODEL.predict_quantiles([0.1, 0.5], known=FUTURE),
+        MODEL.predict_samples(120, known=FUTURE, random_state=0),
+    ]
+    names = [
+        ["forecast"],
+        ["lo-50", "hi-50", "lo-80", "hi-80"],
+        ["q-0.1", "q-0.5"],
+        [f"sample-{number}" for number in range(120)],
+    ]
+    merged = FUTURE
+    for result, own in zip(results, names, strict=True):
+        assert list(result.columns) == ["store", "date", *own]
+        merged = merged.merge(result, on=["store", "date"], validate="one_to_one")
+    assert len(merged) == len(FUTURE) == 9
+    assert (merged["lo-80"] < merged["lo-50"]).all()
+    assert (merged["q-0.1"] == merged["lo-80"]).all()
+
+
+def test_several_targets_name_their_columns() -> None:
+    model = LSTMForecaster(**FAST).fit(
+        TABLE.drop(columns=["day", "area", "kind"]),
+        target=["sales", "visitors"],
+        series="store",
+        time="date",
+        known="promo",
+    )
+    known = FUTURE.drop(columns="day")
+    assert list(model.predict(known=known)) == ["store", "date", "sales-forecast", "visitors-forecast"]
+    assert list(model.predict_interval(0.5, known=known))[2:] == [
+        f"{target}-{side}-50" for target in ("sales", "visitors") for side in ("lo", "hi")
+    ]
+
+
+@pytest.mark.parametrize("convert", [pl.from_pandas, lambda table: pa.Table.from_pandas(table, preserve_index=False)])
+def test_other_libraries_get_their_own_tables(convert) -> None:
+    model = LSTMForecaster(**FAST).fit(convert(TABLE), **NAMES, **ROLES)
+    forecast = model.predict(known=convert(FUTURE))
+    assert type(forecast) is type(convert(TABLE))
+    assert_array_equal(forecast["forecast"].to_numpy(), MODEL.predict(known=FUTURE)["forecast"])
+    # the table that comes back is of the library of the one that was given
+    assert isinstance(model.predict(context=TABLE, known=FUTURE), pd.DataFrame)
+
+
+@pytest.mark.parametrize("kind", ["Categorical", "Enum", "Date"])
+def test_types_of_polars_come_back(kind: str) -> None:
+    table = pl.from_pandas(TABLE[["store", "date", "sales"]])
+    types = {"Categorical": pl.Categorical, "Enum": pl.Enum(["a", "b", "c"]), "Date": pl.Date}
+    name = "date" if kind == "Date" else "store"
+    table = table.with_columns(pl.col(name).cast(types[kind]))
+    forecast = LSTMForecaster(**FAST).fit(table, **NAMES).predict()
+    assert forecast.schema[name] == table.schema[name]
+
+
+def test_the_index_may_hold_series_and_times() -> None:
+    expected = LSTMForecaster(**FAST).fit(TABLE[["store", "date", "sales"]], **NAMES).predict()
+    indexed = TABLE.set_index(["store", "date"])[["sales"]]
+    assert_frame_equal(LSTMForecaster(**FAST).fit(indexed, target="sales").predict(), expected)
+    one = LSTMForecaster(**FAST).fit(ONE.set_index("date"), target="sales").predict()
+    assert_frame_equal(one, LSTMForecaster(**FAST).fit(ONE, target="sales", time="date").predict())
+    assert list(one) == ["date", "forecast"]
+
+
+def test_the_usual_names_go_without_saying() -> None:
+    usual = TABLE.rename(columns={"store": "unique_id", "date": "ds", "sales": "y"})[["unique_id", "ds", "y", "promo"]]
+    model = LSTMForecaster(**FAST).fit(usual, known="promo")
+    forecast = model.predict(known=make_future(model).assign(promo=False))
+    assert list(forecast) == ["unique_id", "ds", "forecast"]
+
+
+@pytest.mark.parametrize(
+    "write", [str, lambda each: each.strftime("%d.%m.%Y"), lambda each: each.date(), lambda each: f"{each:%Y/%m/%d}"]
+)
+def test_text_and_dates_are_times(write) -> None:
+    table = ONE.assign(date=[write(each) for each in ONE["date"]])
+    expected = LSTMForecaster(**FAST).fit(ONE, target="sales", time="date").predict()
+    forecast = LSTMForecaster(**FAST).fit(table, target="sales", time="date").predict()
+    assert_frame_equal(forecast, expected, check_dtype=False)
+
+
+def test_files_and_pickles_keep_the_names(tmp_path) -> None:
+    MODEL.save(tmp_path / "model.safetensors")
+    expected = MODEL.predict(known=FUTURE)
+    for model in (load(tmp_path / "model.safetensors"), pickle.loads(pickle.dumps(MODEL))):
+        assert_frame_equal(model.predict(known=FUTURE), expected)
+        with pytest.raises(ValueError, match=r"^expected known with the columns .* got none named \['promo'\]$"):
+            model.predict(known=FUTURE.drop(columns="promo"))
+    polars = LSTMForecaster(**FAST).fit(pl.from_pandas(TABLE), **NAMES, **ROLES)
+    polars.save(tmp_path / "polars.safetensors")
+    assert isinstance(load(tmp_path / "polars.safetensors").predict(known=FUTURE), pl.DataFrame)
+
+
+def test_update_and_context_take_the_table() -> None:
+    ends = TABLE.groupby("store")["date"].transform("max")
+    older, newer = (
+        TABLE[TABLE["date"] <= ends - pd.Timedelta(days=2)],
+        TABLE[TABLE["date"] > ends - pd.Timedelta(days=2)],
+    )
+    model = LSTMForecaster(**FAST).fit(older, **NAMES, **ROLES).update(newer.sample(frac=1, random_state=0))
+    assert_frame_equal(model.predict(known=FUTURE), model.predict(context=TABLE, known=FUTURE))
+    assert list(model.context_) == ["store", "date", "sales"]
+    assert len(model.context_) == 3 * model.window_size_
+
+
+def test_arrays_and_series_as_context_come_back_as_such() -> None:
+    model = LSTMForecaster(**FAST).fit(ONE, target="sales", time="date")
+    values = ONE["sales"].to_numpy()
+    assert isinstance(model.predict(context=values), np.ndarray)
+    series = ONE.set_index("date")["sales"]
+    assert_array_equal(model.predict(context=series), model.predict()["forecast"])
+    assert isinstance(model.predict(context=series), pd.Series)
+
+
+def test_searches_reports_and_pictures_take_the_table() -> None:
+    result = tune(MODEL, TABLE, **NAMES, **ROLES, space={"hidden_size": [4, 6]}, n_trials=2, folds=Folds(6))
+    assert list(result.best_estimator_.predict(known=FUTURE)) == ["store", "date", "forecast"]
+    assert len(quantization_report(MODEL, TABLE)) > 0
+    display = ForecastDisplay.from_estimator(MODEL, X=FUTURE, coverage=0.5, series="a")
+    expected = MODEL.predict(known=FUTURE).query("store == 'a'")["forecast"]
+    assert_array_equal(display.forecast.iloc[:, 0], expected)
+
+
+REFUSED = {
+    "unspoken": (
+        {"known": "promo"},
+        (
+            "expected a role for every column of the table, got none for ['day', 'visitors', 'area', 'kind']; name "
+            "them in known= (known in advance), past= (known for the past only), static= (constant within a series), "
+            "target= (to be forecast), or drop them with df.drop(columns=['day', 'visitors', 'area', 'kind'])"
+        ),
+    ),
+    "misspelt": ({"target": "sale"}, "got 'sale'; did you mean 'sales'?"),
+    "twice": ({**ROLES, "past": ["visitors", "promo"]}, "got 'promo' in known= and past="),
+    "no time": ({"time": None}, "expected time= to name the column of times, got None; the table has ["),
+    "no target": ({"target": None}, "expected target= to name the columns to forecast, got None; the table has ["),
+    "not static": (
+        {**ROLES, "past": None, "static": ["area", "kind", "visitors"]},
+        (
+            "expected one value of static column 'visitors' for each series, got several for series 'b'; name it in "
+            "known= or past="
+        ),
+    ),
+    "X as well": (
+        {"X": TABLE},
+        (
+            "expected covariates as columns of the table, named in known=, where columns are named, got X; join it "
+            "with the table"
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize(("changes", "message"), REFUSED.values(), ids=REFUSED)
+def test_names_are_checked(changes, message: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(message)):
+        LSTMForecaster(**FAST).fit(TABLE, **NAMES | changes)
+
+
+def test_a_time_twice_is_refused_with_every_way_out() -> None:
+    table = TABLE[["store", "date", "sales"]]
+    with pytest.raises(
+        ValueError,
+        match=r"^expected every time of the table once, got 2026-01-01 00:00:00 in rows 0 and 60"
+        r", and 120 more; name the column of series in series=, or keep one row for each time$",
+    ):
+        LSTMForecaster(**FAST).fit(table[["date", "sales"]], target="sales", time="date")
+    with pytest.raises(
+        ValueError, match=r"once in each series, got 2026-01-02 00:00:00 of series 'b' in rows 1 and 183;"
+    ):
+        LSTMForecaster(**FAST).fit(pd.concat([table, table.iloc[[1]]]), **NAMES)
+    local = pd.date_range("2026-10-24", periods=72, freq="h", tz="Europe/Berlin").tz_localize(None)
+    clocks = pd.DataFrame({"at": local, "load": np.arange(72.0)})
+    zone = "df['at'].dt.tz_localize('Europe/Berlin', ambiguous='infer')"
+    with pytest.raises(ValueError, match=re.escape(f"where clocks were put back, give the times a zone: {zone}") + "$"):
+        LSTMForecaster(**FAST).fit(clocks, target="load", time="at")
+    zoned = clocks.assign(at=clocks["at"].dt.tz_localize("Europe/Berlin", ambiguous="infer"))
+    assert len(LSTMForecaster(**FAST).fit(zoned, target="load", time="at").predict()) == 3
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda future: future.drop(columns="promo"), "got none named ['promo']"),
+        (lambda future: future.assign(promos=1), "got ['promos'] as well"),
+        (
+            lambda future: future.assign(day="feast"),
+            "expected a category of fit in column 'day' of known ('week', 'week",
+        ),
+        (lambda future: future.iloc[:-1], "expected known with a row for each of the 3 steps after the end"),
+        (lambda future: future.assign(promo=None), "expected finite values in known, got 9 missing or infinite, the f"),
+        (
+            lambda future: future.assign(promo="yes"),
+            "expected numbers in column 'promo' of known, as at fit, got 'yes'",
+        ),
+        (lambda future: future.to_numpy(), "expected known as a table with the columns of fit, got ndarray"),
+        (lambda future: None, "expected known for the 3 steps after the end"),
+    ],
+)
+def test_later_tables_are_checked(change, message: str) -> None:
+    with pytest.raises((TypeError, ValueError)) as error:
+        MODEL.predict(known=change(FUTURE))
+    assert message in str(error.value)
+    with pytest.raises((TypeError, ValueError)):
+        MODEL.update(FUTURE)
+
+
+def test_columns_without_a_role_are_no_targets() -> None:
+    usual = TABLE.rename(columns={"store": "unique_id", "date": "ds", "sales": "y"})[["unique_id", "ds", "y", "promo"]]
+    with pytest.raises(
+        ValueError, match=r"^expected a role for every column of the table, got none for \['promo'\]; na"
+    ):
+        LSTMForecaster(**FAST).fit(usual)
+    with pytest.raises(ValueError, match="got none for"):
+        backtest(LSTMForecaster(**FAST), pl.from_pandas(usual))
+
+
+def test_covariates_are_given_in_one_way() -> None:
+    with pytest.raises(ValueError, match=r"^expected X or known, which is another name of it, got both$"):
+        MODEL.predict(known=FUTURE, X=FUTURE)
+    with pytest.raises(ValueError, match=r"^expected covariates as columns of y, as at fit, got X$"):
+        MODEL.update(TABLE, FUTURE)
