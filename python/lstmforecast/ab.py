@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 __all__ = ["ForecastLog", "Split"]
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 class Split:
     """Divide keys between models: a key gets the same model each time, in every process.
 

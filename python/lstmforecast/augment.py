@@ -46,6 +46,11 @@ from lstmforecast.contract.rules import Number
 
 __all__ = ["Augmentation", "jitter", "magnitude_warp", "scale", "time_warp", "window_slice"]
 
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 _RULES = {
     "sigma": Number(Real, 0),
     "knots": Number(Integral, 1, 1000, high_included=True),

@@ -24,6 +24,10 @@ except ImportError as error:
 __all__ = ["forecast", "sample"]
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 def forecast(ddf: dd.DataFrame, model: LSTMForecaster, horizon: int | None = None) -> dd.DataFrame:
     """Forecast the steps after the end of each series of a partitioned panel.
 

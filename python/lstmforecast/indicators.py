@@ -47,6 +47,10 @@ __all__ = [
 ]
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 def returns(bars: pd.DataFrame | pd.Series, periods: int = 1) -> pd.Series:
     """Relative change of the close: ``close[t] / close[t - periods] - 1``.
 

@@ -11,7 +11,14 @@ from numpy.typing import NDArray
 from lstmforecast import _core
 from lstmforecast.uncertainty.calibration import check_probabilities
 
-__all__ = ["coverage", "crps", "interval_score", "mae", "mase", "mse", "pinball", "rmse", "rmsse", "smape"]
+__all__ = [
+    *("bias", "coverage", "crps", "interval_score", "mae", "mape", "mase", "mse", "pinball", "rmse", "rmsse", "smape"),
+    "wape",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__
 
 
 def mae(y_true: Any, y_pred: Any) -> float:
@@ -114,6 +121,91 @@ def smape(y_true: Any, y_pred: Any) -> float:
     44.44
     """
     return _scores(y_true, y_pred)["smape"]
+
+
+def mape(y_true: Any, y_pred: Any) -> float:
+    """Mean absolute percentage error in percent: the mean of ``100 |y - f| / |y|``.
+
+    Parameters
+    ----------
+    y_true, y_pred : array-like, Series or DataFrame of the same shape
+        As for `mae`; no true value may be 0.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError
+        As for `mae`, and for a true value of 0.
+
+    Examples
+    --------
+    >>> mape([1.0, 2.0, 4.0], [2.0, 2.0, 2.0])
+    50.0
+    """
+    truth, forecast = _pair(y_true, y_pred)
+    if (zeros := int((truth == 0).sum())) > 0:
+        raise ValueError(f"expected no 0 in y_true for a percentage error, got {zeros}; use wape, smape or mase")
+    return 100 * float((np.abs(truth - forecast) / np.abs(truth)).mean())
+
+
+def wape(y_true: Any, y_pred: Any) -> float:
+    """Weighted absolute percentage error in percent: ``100 sum |y - f| / sum |y|``.
+
+    Single values may be 0. The normalised deviation of Salinas et al. (2020), DeepAR, is this over 100.
+
+    Parameters
+    ----------
+    y_true, y_pred : array-like, Series or DataFrame of the same shape
+        As for `mae`.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError
+        As for `mae`, and if all true values are 0.
+
+    Examples
+    --------
+    >>> wape([0.0, 2.0, 4.0], [1.0, 2.0, 2.0])
+    50.0
+    """
+    truth, forecast = _pair(y_true, y_pred)
+    total = np.abs(truth).sum()
+    if total == 0:
+        raise ValueError("expected a value other than 0 in y_true for a percentage error, got zeros only; use mae")
+    return 100 * float(np.abs(truth - forecast).sum() / total)
+
+
+def bias(y_true: Any, y_pred: Any) -> float:
+    """Mean error, forecast minus truth, in the data's units: above 0 where forecasts are too high.
+
+    Parameters
+    ----------
+    y_true, y_pred : array-like, Series or DataFrame of the same shape
+        As for `mae`.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError
+        As for `mae`.
+
+    Examples
+    --------
+    >>> bias([1.0, 2.0, 4.0], [2.0, 2.0, 6.0])
+    1.0
+    """
+    truth, forecast = _pair(y_true, y_pred)
+    return float((forecast - truth).mean())
 
 
 def mase(y_true: Any, y_pred: Any, y_train: Any, season_length: int = 1) -> float:

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 __all__ = ["anomalies", "backtest", "comparison", "drift", "forecast", "history", "importance", "trials"]
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 def forecast(
     history: ArrayLike | pd.Series | pd.DataFrame,
     forecast: ArrayLike | pd.Series | pd.DataFrame,

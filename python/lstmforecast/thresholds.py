@@ -20,6 +20,10 @@ from lstmforecast.contract.rules import Number
 __all__ = ["DynamicThreshold", "EWMAThreshold", "POTThreshold", "QuantileThreshold"]
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 class Threshold(PlainParameters, BaseEstimator):
     """The methods of all thresholds; not for use on its own."""
 

@@ -50,6 +50,10 @@ from lstmforecast.fitting.ensemble import Ensemble, members_of
 __all__ = ["GradualUnfreezing", "Pretrained", "Unfreeze"]
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 class Weights(dict[str, NDArray[np.float32]]):
     """Arrays by name, with a short representation."""
 

@@ -241,7 +241,11 @@ def check_level(level: float, n: int, wanted: str, *, of_panel: bool) -> None:
     share = _share(level, of_panel=of_panel)
     if _rank(share, n) > n:
         needed = math.ceil(round(1 / (1 - share), 9)) - 1
-        raise ValueError(f"expected at least {needed} windows held out for {wanted}, got {n}")
+        # of intervals, in hundredths
+        most = math.floor(100 * (n / (n + 1) if of_panel else (n - 1) / (n + 1)) + 1e-9) / 100
+        ways = [f"ask for a coverage of at most {most:g}"] * (most > 0 and wanted.startswith("coverage"))
+        ways += ["hold out more rows with early_stopping=EarlyStopping(validation_fraction=...)"]
+        raise ValueError(f"expected at least {needed} windows held out for {wanted}, got {n}; {', or '.join(ways)}")
 
 
 def _share(level: float, *, of_panel: bool) -> float:

@@ -190,7 +190,12 @@ def test_what_cannot_be_promised_is_said():
         model.predict(y)
     with pytest.raises(ValueError, match="expected a horizon of at most 3, as trained for, got 4"):
         model.predict_interval(horizon=4)
-    with pytest.raises(ValueError, match=r"expected at least 199 windows held out for coverage=0\.99, got 38"):
+    with pytest.raises(
+        ValueError,
+        match=r"expected at least 199 windows held out for coverage=0\.99, got 38; ask for a "
+        r"coverage of at most 0\.94, or hold out more rows with "
+        r"early_stopping=EarlyStopping\(validation_fraction=\.\.\.\)$",
+    ):
         model.predict_interval(0.99)
     with pytest.raises(ValueError, match="expected coverage between 0 and 1, got 90"):
         model.predict_interval(90)

@@ -19,6 +19,7 @@ TRUTH, FORECAST = RNG.normal(size=(2, 50, 3))
         (metrics.mae, reference.mean_absolute_error),
         (metrics.mse, reference.mean_squared_error),
         (metrics.rmse, lambda truth, forecast: reference.mean_squared_error(truth, forecast) ** 0.5),
+        (metrics.mape, lambda truth, forecast: 100 * reference.mean_absolute_percentage_error(truth, forecast)),
     ],
 )
 def test_scores_are_those_of_scikit_learn(ours, theirs):
@@ -31,6 +32,23 @@ def test_smape_worked_by_hand():
     # 200 (1/3 + 0 + 2/6 + 0) / 4; two zeros are no error
     assert metrics.smape([1.0, 2.0, 4.0, 0.0], [2.0, 2.0, 2.0, 0.0]) == pytest.approx(100 / 3)
     assert metrics.smape([0.0, 1.0], [1.0, -1.0]) == 200
+
+
+def test_wape_and_bias_worked_by_hand():
+    truth, forecast = [0.0, -2.0, 6.0], [1.0, -2.0, 3.0]
+    assert metrics.wape(truth, forecast) == pytest.approx(100 * 4 / 8)
+    assert metrics.bias(truth, forecast) == pytest.approx((1 - 3) / 3)
+
+
+def test_percentages_of_nothing_are_refused():
+    with pytest.raises(ValueError, match="expected no 0 in y_true for a percentage error, got 2; use wape, smape or m"):
+        metrics.mape([0.0, 1.0, 0.0], [1.0, 1.0, 1.0])
+    with pytest.raises(ValueError, match=r"got zeros only; use mae$"):
+        metrics.wape([0.0, 0.0], [1.0, 1.0])
+
+
+def test_completion_offers_the_metrics_alone():
+    assert dir(metrics) == sorted(metrics.__all__)
 
 
 def test_mase_worked_by_hand():
