@@ -367,6 +367,7 @@ def _with_times(frame: pd.DataFrame) -> pd.DataFrame:
 
 def _with_naive(result: BacktestResult) -> pd.DataFrame:
     """The forecasts of a backtest, with columns of the two naive forecasts."""
+    from lstmforecast.evaluation.backtest_result import in_usual_names
     from lstmforecast.evaluation.rolling import Origins
     from lstmforecast.evaluation.scoring import MODEL, REPEAT_LAST, SEASONAL_NAIVE, carried, naive_forecast, seasons_at
 
@@ -378,5 +379,5 @@ def _with_naive(result: BacktestResult) -> pd.DataFrame:
         SEASONAL_NAIVE: naive_forecast(values, rows, seasons, steps),
     }
     columns = {name: forecast.ravel() for name, forecast in naive.items()}
-    forecasts: pd.DataFrame = result.forecasts.rename(columns={"forecast": MODEL}).assign(**columns)
-    return forecasts
+    forecasts = in_usual_names(result, result.forecasts)
+    return forecasts.rename(columns={"forecast": MODEL}).assign(**columns)

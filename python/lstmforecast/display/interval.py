@@ -130,12 +130,13 @@ class IntervalDisplay(Display):
         ValueError
             If the backtest has no intervals.
         """
+        from lstmforecast.evaluation.backtest_result import in_usual_names
+
         if result.intervals is None:
             raise ValueError("expected a backtest with intervals, got one without: call backtest(..., coverage=0.9)")
-        labels = [name for name in ("series", "cutoff", "time", "step", "variable") if name in result.intervals]
-        truth = result.forecasts.set_index(labels)["truth"]
-        n = len(result.coverages)
-        return cls.from_predictions(result.intervals.assign(truth=truth.to_numpy().repeat(n)), ax=ax)
+        # intervals are in the order of the forecasts
+        truth = result.forecasts["truth"].to_numpy().repeat(len(result.coverages))
+        return cls.from_predictions(in_usual_names(result, result.intervals).assign(truth=truth), ax=ax)
 
     @classmethod
     def from_predictions(cls, intervals: pd.DataFrame, *, ax: Any = None) -> Self:

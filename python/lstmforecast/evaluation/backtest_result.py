@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -92,13 +92,13 @@ class BacktestResult:
         """All forecasts, one in each row: cutoff, time, step (from 1), variable, truth (nan: missing), forecast.
 
         Of a panel, the first column is the series. Nixtla's ``cross_validation`` calls them ``unique_id``, ``cutoff``,
-        ``ds``, ``y`` and the name of the model.
+        ``ds``, ``y`` and the name of the model. Where columns were named, series and times have those names.
         """
         n_origins, horizon, width = self.values.shape
         origins, observations = Origins(self.which, self.origins), self.observations
         first, rows = origins.first_rows(observations), origins.rows_forecast(observations, horizon)
         columns = {"series": observations.series_keys[self.which.repeat(horizon * width)]}
-        return pd.DataFrame(
+        table = pd.DataFrame(
             (columns if observations.is_panel else {})
             | {
                 "cutoff": observations.times(np.repeat(first - 1, horizon * width)),
@@ -111,6 +111,7 @@ class BacktestResult:
                 "forecast": self.values.ravel(),
             }
         )
+        return table.rename(columns=_names(self))
 
     @cached_property
     def intervals(self) -> pd.DataFrame | None:
@@ -136,3 +137,16 @@ class BacktestResult:
             f"Backtest: {series}{n_origins} origins x {horizon} steps x {variables}, "
             f"season of {self.season_length}; MAE, MSE, RMSE in {units}"
         )
+
+
+def in_usual_names(result: BacktestResult, table: pd.DataFrame) -> pd.DataFrame:
+    """Forecasts or intervals of a backtest with the columns "series" and "time", whatever the user's names of these."""
+    return table.rename(columns={own: usual for usual, own in _names(result).items()})
+
+
+def _names(result: BacktestResult) -> dict[str, Hashable]:
+    """The user's names of the columns of series and times; none where columns were not named."""
+    columns = result.forecaster.fitted_.dataset.columns
+    if columns is None:
+        return {}
+    return {"time": columns.time} | ({} if columns.series is None else {"series": columns.series})

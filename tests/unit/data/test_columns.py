@@ -13,7 +13,18 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 from pandas.testing import assert_frame_equal
 
-from lstmforecast import Folds, ForecastDisplay, LSTMForecaster, backtest, load, make_future, quantization_report, tune
+from lstmforecast import (
+    BacktestDisplay,
+    Folds,
+    ForecastDisplay,
+    IntervalDisplay,
+    LSTMForecaster,
+    backtest,
+    load,
+    make_future,
+    quantization_report,
+    tune,
+)
 from lstmforecast.data.columns import Columns, NamedTable
 
 FAST = {"horizon": 3, "hidden_size": 4, "max_epochs": 1, "random_state": 0, "n_threads": 1}
@@ -100,6 +111,15 @@ def test_results_merge_with_each_other_and_with_the_table() -> None:
     assert len(merged) == len(FUTURE) == 9
     assert (merged["lo-80"] < merged["lo-50"]).all()
     assert (merged["q-0.1"] == merged["lo-80"]).all()
+
+
+def test_a_backtest_has_the_names_of_the_table_and_is_drawn() -> None:
+    result = backtest(MODEL, TABLE, **NAMES, **ROLES, folds=9, coverage=0.5)
+    merged = result.forecasts.merge(TABLE, on=["store", "date"], validate="many_to_one")
+    assert_array_equal(merged["truth"], merged["sales"])
+    assert list(result.intervals)[:3] == ["store", "cutoff", "date"]
+    assert "series" in BacktestDisplay.from_result(result).forecasts
+    assert IntervalDisplay.from_result(result)
 
 
 def test_several_targets_name_their_columns() -> None:
