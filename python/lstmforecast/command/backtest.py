@@ -8,11 +8,14 @@ from typing import Any
 from lstmforecast.command.files import (
     check_matplotlib_for,
     check_writable,
+    listed,
+    named_columns,
     read_data,
+    read_named,
     save_picture,
     write_table,
 )
-from lstmforecast.command.options import add_data, add_model, count, new_model, size
+from lstmforecast.command.options import add_data, add_model, count, new_model, probability, size
 
 BACKTEST_EXAMPLES = """\
 examples:
@@ -21,6 +24,9 @@ examples:
 
   hold back the last 500 rows, one forecast a day from hourly data, the season given
     lstmforecast backtest data.csv --time date --target OT --horizon 24 --test-size 500 --stride 24 --season-length 24
+
+  several series in one file, with a covariate known in advance
+    lstmforecast backtest shops.csv --time day --series shop --target sales --known promo --horizon 7
 
 How to read the table: repeat-last repeats the last value, seasonal-naive repeats the last season. If the errors of the
 network are above theirs, use the naive forecast. MASE is the MAE divided by that of the seasonal-naive forecast on the
@@ -40,6 +46,9 @@ def add_parser(commands: Any, style: dict[str, Any]) -> None:
     )
     split.add_argument("--stride", type=count, default=1, help="rows between two forecasts (default 1)")
     split.add_argument("--season-length", type=count, metavar="N", help="rows in a season (default: from the times)")
+    split.add_argument(
+        "--coverage", type=probability, metavar="P", help="score intervals that contain the truth with probability P"
+    )
     split.add_argument("--output", metavar="CSV", help="write every forecast beside the truth to this file")
     split.add_argument("--plot", metavar="PNG", help="draw the last forecasts over the truth (needs matplotlib)")
     add_model(parser)
@@ -54,7 +63,10 @@ def run(args: argparse.Namespace) -> None:
     check_writable(args.data, args.output, args.plot)
     check_matplotlib_for(args.plot)
     folds = Folds(args.test_size, stride=args.stride)
-    result = backtest(new_model(args), read_data(args), folds=folds, season_length=args.season_length)
+    names = named_columns(args)
+    y = read_data(args) if names is None else read_named(args, args.data, listed(names), args.time)
+    options = {"folds": folds, "season_length": args.season_length, "coverage": args.coverage}
+    result = backtest(new_model(args), y, **names or {}, **options)
     print(result)
     if args.output:
         write_table(result.forecasts, args.output, index=False)

@@ -24,6 +24,32 @@ def read_data(args: argparse.Namespace) -> pd.DataFrame:
     return read_series(source, args.time, args.target, separator=args.separator, time_format=args.time_format)
 
 
+def named_columns(args: argparse.Namespace) -> dict[str, Any] | None:
+    """The columns that the arguments name, as for `LSTMForecaster.fit`; None for one series without covariates."""
+    given = {name: getattr(args, name) for name in ("series", "known", "past", "static")}
+    if not any(given.values()):
+        return None
+    if args.time is None or args.target is None:
+        named = next(name for name, value in given.items() if value)
+        args.refuse(f"expected --time and --target with --{named}, got --{named} without")
+    several = {name: given[name] or [] for name in ("known", "past", "static")}
+    return {"target": args.target, "series": args.series, "time": args.time, **several}
+
+
+def read_named(args: argparse.Namespace, source: Any, columns: list[Any], time: str) -> pd.DataFrame:
+    """Read columns of a file, or of standard input, as they stand."""
+    from lstmforecast.data.csvfile import read_columns
+
+    source = getattr(sys.stdin, "buffer", sys.stdin) if source == "-" else source
+    return read_columns(source, time, columns, separator=args.separator, time_format=args.time_format)
+
+
+def listed(names: dict[str, Any]) -> list[str]:
+    """All columns of `named_columns`."""
+    several = [name for role in ("target", "known", "past", "static") for name in names[role]]
+    return [*([names["series"]] if names["series"] else []), names["time"], *several]
+
+
 def check_writable(data: str, *paths: str | None) -> None:
     """Raise an error before training for files that could not be written after it, or would replace the data."""
     for path in filter(None, paths):

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any
 from lstmforecast.command.files import (
     check_matplotlib_for,
     check_writable,
+    listed,
+    named_columns,
     read_data,
+    read_named,
     save_picture,
     write_table,
 )
@@ -36,6 +39,9 @@ examples:
   a prediction interval: the truth lies between its bounds with a probability of 0.9
     lstmforecast forecast data.csv --time date --target OT --horizon 24 --coverage 0.9 --plot forecast.png
 
+  several series in one file, with a covariate known in advance, whose values ahead are in another file
+    lstmforecast forecast shops.csv --time day --series shop --target sales --known promo --horizon 7 --future plan.csv
+
   rows are missing from the file: fill the gaps
     lstmforecast forecast data.csv --time date --target OT --horizon 24 --missing interpolate
 
@@ -59,6 +65,7 @@ def add_parser(commands: Any, style: dict[str, Any]) -> None:
         help='add a prediction interval, columns "... lower" and "... upper" that contain the truth with probability P',
     )
     files.add_argument("--plot", metavar="PNG", help="draw the last rows and the forecast (needs matplotlib)")
+    files.add_argument("--future", metavar="CSV", help="the file of the rows ahead, with the columns of --known")
     files.add_argument("--save", metavar="FILE", help="save the trained model, as one safetensors file")
     files.add_argument("--load", metavar="FILE", help="use a model that --save wrote, without training")
     add_model(parser)
@@ -69,10 +76,17 @@ def run(args: argparse.Namespace) -> None:
     """Forecast, and write what the arguments ask for; errors are those of the package."""
     check_writable(args.data, args.output, args.plot, args.save)
     check_matplotlib_for(args.plot)
+    names, model = named_columns(args), None
     if args.load:
         _check_loading(args)
-        y = read_data(args)
         model = _loaded(args)
+    if names is not None or (model is not None and model.fitted_.dataset.columns is not None):
+        _forecast_named(args, names, model)
+        return
+    if args.future is not None:
+        args.refuse("expected --known with --future, got --future without")
+    if model is not None:
+        y = read_data(args)
         _check_times(model, y, args.time)
     else:
         y = read_data(args)
@@ -88,6 +102,52 @@ def run(args: argparse.Namespace) -> None:
         save_picture(plot.forecast(y.iloc[-max(5 * args.horizon, 48) :], forecast, interval=interval), args.plot)
 
 
+def _forecast_named(args: argparse.Namespace, names: dict[str, Any] | None, model: LSTMForecaster | None) -> None:
+    """Forecast a table with named columns: a flat table, series after series."""
+    from lstmforecast.display.forecast import ForecastDisplay
+
+    context = None
+    if model is not None:
+        names = _names_of(args, names, model)
+        context = read_named(args, args.data, listed(names), names["time"])
+    assert names is not None
+    known = None
+    if names["known"]:
+        if args.future is None:
+            args.refuse("expected --future CSV with the columns of --known for the rows ahead, got none")
+        ahead = [name for name in listed(names) if name not in {*names["target"], *names["past"], *names["static"]}]
+        known = read_named(args, args.future, ahead, names["time"])
+    elif args.future is not None:
+        args.refuse("expected --known with --future, got --future without")
+    if model is None:
+        model = new_model(args).fit(read_named(args, args.data, listed(names), names["time"]), **names)
+    forecast = model.predict(args.horizon, known=known, context=context)
+    if args.save:
+        model.save(args.save)
+    if args.coverage:
+        interval = model.predict_interval(args.coverage, args.horizon, known=known, context=context)
+        for name in interval.columns.difference(forecast.columns, sort=False):
+            forecast[name] = interval[name]
+    write_table(forecast, args.output or sys.stdout, index=False)
+    if args.plot:
+        given = {"context": context, "X": known, "horizon": args.horizon, "coverage": args.coverage or None}
+        save_picture(ForecastDisplay.from_estimator(model, **given).axes_[0], args.plot)
+
+
+def _names_of(args: argparse.Namespace, names: dict[str, Any] | None, model: LSTMForecaster) -> dict[str, Any]:
+    """The columns of a saved model; a ValueError if the arguments name others."""
+    columns = model.fitted_.dataset.columns
+    if columns is None:
+        raise ValueError(f"expected only --time and --target, as {args.load} was trained without names, got others")
+    known: dict[str, Any] = {name: list(getattr(columns, name)) for name in ("target", "known", "past", "static")}
+    known |= {"series": columns.series, "time": columns.time}
+    given = names or {"target": args.target, "time": args.time}
+    for name, value in given.items():
+        if value and value != known[name]:
+            raise ValueError(f"expected --{name} {known[name]}, as {args.load} was trained, got {value}")
+    return known
+
+
 def _check_loading(args: argparse.Namespace) -> None:
     given = [name for name in OF_TRAINING if getattr(args, name) is not None] + ["verbose"] * args.verbose
     if given:
@@ -98,7 +158,6 @@ def _check_loading(args: argparse.Namespace) -> None:
 def _loaded(args: argparse.Namespace) -> LSTMForecaster:
     """The model of --load, with the options that say how data are read and how many threads compute."""
     from lstmforecast.data.index import parse_frequency
-    from lstmforecast.estimators.containers import in_containers
     from lstmforecast.estimators.forecaster import LSTMForecaster
 
     model: LSTMForecaster = LSTMForecaster.load(args.load)
@@ -114,7 +173,7 @@ def _loaded(args: argparse.Namespace) -> LSTMForecaster:
         )
     given = {name: value for name in ("missing", "n_threads") if (value := getattr(args, name)) is not None}
     model.set_params(**given)
-    return in_containers(model)[0]
+    return model
 
 
 def _check_times(model: LSTMForecaster, y: pd.DataFrame, time: str | None) -> None:

@@ -61,6 +61,13 @@ def add_data(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--target", action="append", metavar="COLUMN", help="a column to forecast; repeat for several (default: all)"
     )
+    group.add_argument("--series", metavar="COLUMN", help="the column of the names of series, for a file of several")
+    for name, text in (
+        ("known", "a covariate known in advance"),
+        ("past", "a covariate known for the past only"),
+        ("static", "a column that is constant within a series"),
+    ):
+        group.add_argument(f"--{name}", action="append", metavar="COLUMN", help=f"{text}; repeat for several")
     group.add_argument("--horizon", type=count, required=True, metavar="N", help="how many rows to forecast")
     group.add_argument("--freq", help='the step from row to row, such as "h" or "MS" (default: found in the times)')
     group.add_argument(

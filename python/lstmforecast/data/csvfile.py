@@ -14,7 +14,7 @@ from lstmforecast.data.time_parsing import read_times
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["read_series"]
+__all__ = ["read_columns", "read_series"]
 
 # The number of columns that a message lists at most.
 MOST_LISTED = 12
@@ -58,16 +58,52 @@ def read_series(
     """
     name = "standard input" if hasattr(source, "read") else str(source)
     table = _read_table(source, name, separator, time)
-    for column in ([] if time is None else [time]) + list(targets or []):
-        if column not in table.columns:
-            listed = ", ".join(reprlib.repr(str(other)) for other in table.columns[:MOST_LISTED])
-            listed += f" and {len(table.columns) - MOST_LISTED} more" if len(table.columns) > MOST_LISTED else ""
-            raise ValueError(f"{name} has no column {column!r}; it has {listed}")
+    _check_columns(table, ([] if time is None else [time]) + list(targets or []), name)
     if time in (targets or []):
         raise ValueError(f"expected a column of numbers as target, got {time!r}, which is the column of times")
     if time is not None:
         table.index = read_times(table.pop(time), time_format, name)
     return table if targets is None else table[list(dict.fromkeys(targets))]
+
+
+def read_columns(
+    source: str | Path | IO[Any],
+    time: str,
+    columns: Sequence[str],
+    *,
+    separator: str = ",",
+    time_format: str | None = None,
+) -> pd.DataFrame:
+    """Read columns of a CSV file with a header as they stand, and one of them as times.
+
+    Parameters
+    ----------
+    source, time, separator, time_format
+        As in `read_series`.
+    columns : sequence of str
+        The columns to read, ``time`` among them.
+
+    Returns
+    -------
+    pandas.DataFrame of shape (n, n_columns)
+
+    Raises
+    ------
+    OSError, ValueError
+        As in `read_series`.
+    """
+    name = "standard input" if hasattr(source, "read") else str(source)
+    table = _read_table(source, name, separator, time)
+    _check_columns(table, columns, name)
+    return table[list(columns)].assign(**{time: read_times(table[time], time_format, name)})
+
+
+def _check_columns(table: pd.DataFrame, columns: Sequence[str], name: str) -> None:
+    for column in columns:
+        if column not in table.columns:
+            listed = ", ".join(reprlib.repr(str(other)) for other in table.columns[:MOST_LISTED])
+            listed += f" and {len(table.columns) - MOST_LISTED} more" if len(table.columns) > MOST_LISTED else ""
+            raise ValueError(f"{name} has no column {column!r}; it has {listed}")
 
 
 def _read_table(source: str | Path | IO[Any], name: str, separator: str, time: str | None) -> pd.DataFrame:

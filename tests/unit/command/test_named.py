@@ -1,0 +1,119 @@
+"""Files with named columns on the command line: the numbers of the package, and messages in the command's options."""
+
+import io
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from pandas.testing import assert_frame_equal
+
+from lstmforecast import LSTMForecaster, backtest, make_future
+from lstmforecast.cli import main
+
+SMALL = ["--window-size", "12", "--hidden-size", "4", "--max-epochs", "1", "--quiet"]
+NAMES = {"target": "sales", "series": "shop", "time": "day", "known": "promo", "past": "visits", "static": "area"}
+OPTIONS = [word for name, column in NAMES.items() for word in (f"--{name}", column)]
+MODEL = {"window_size": 12, "hidden_size": 4, "max_epochs": 1, "random_state": 0}
+
+
+def _tables() -> tuple[pd.DataFrame, pd.DataFrame]:
+    rng = np.random.default_rng(0)
+    days = pd.date_range("2026-01-01", periods=90, freq="D")
+    parts = []
+    for shop, area in (("north", 3), ("south", 5)):
+        promo = rng.integers(0, 2, 90)
+        parts.append(
+            pd.DataFrame({"shop": shop, "day": days, "sales": area + promo + rng.normal(size=90), "promo": promo})
+        )
+    table = pd.concat(parts, ignore_index=True)
+    table = table.assign(visits=rng.normal(size=180), area=np.repeat([3, 5], 90), note="not read")
+    keys = {"series": "shop", "time": "day"}
+    return table, make_future(table, 6, **keys).assign(promo=1)
+
+
+TABLE, FUTURE = _tables()
+
+
+@pytest.fixture(autouse=True)
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    TABLE.sort_values(["shop", "day"], ascending=[True, False]).to_csv("shops.csv", index=False)
+    FUTURE.to_csv("plan.csv", index=False)
+
+
+def _forecast(*options: str) -> int:
+    return main(["forecast", "shops.csv", *OPTIONS, "--horizon", "6", *SMALL, *options])
+
+
+def _read(text: str) -> pd.DataFrame:
+    return pd.read_csv(io.StringIO(text), parse_dates=["day"]).sort_values(["shop", "day"], ignore_index=True)
+
+
+def test_forecasts_are_those_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:
+    assert _forecast("--future", "plan.csv", "--coverage", "0.5", "--save", "model.safetensors", "--plot", "a.png") == 0
+    printed = _read(capsys.readouterr().out)
+    model = LSTMForecaster(6, **MODEL).fit(TABLE.drop(columns="note"), **NAMES)
+    expected = model.predict(known=FUTURE).merge(model.predict_interval(0.5, known=FUTURE))
+    # a file has the shortest text of each number, and times of another resolution
+    assert_frame_equal(printed, expected, check_dtype=False, rtol=1e-12)
+    assert Path("a.png").stat().st_size > 0
+
+    assert main(["forecast", "shops.csv", "--horizon", "6", "--load", "model.safetensors", "--future", "plan.csv"]) == 0
+    assert_frame_equal(_read(capsys.readouterr().out), expected[["shop", "day", "forecast"]], check_dtype=False)
+
+
+def test_scores_are_those_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--horizon", "6", *SMALL, "--test-size", "20", "--coverage", "0.5", "--output", "all.csv"]
+    assert main(["backtest", "shops.csv", *OPTIONS, *options]) == 0
+    table = TABLE.drop(columns="note")
+    result = backtest(LSTMForecaster(6, **MODEL), table, **NAMES, folds=20, coverage=0.5)
+    assert capsys.readouterr().out.strip() == repr(result)
+    assert list(pd.read_csv("all.csv"))[:3] == ["shop", "cutoff", "day"]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--series", "shop", "--target", "sales"], "expected --time and --target with --series, got --series without"),
+        (["--time", "day", "--known", "promo"], "expected --time and --target with --known, got --known without"),
+        (OPTIONS, "expected --future CSV with the columns of --known for the rows ahead, got none"),
+        (
+            ["--time", "day", "--target", "sales", "--future", "plan.csv"],
+            "expected --known with --future, got --fut",
+        ),
+    ],
+)
+def test_wrong_usage_names_the_options(options: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as error:
+        main(["forecast", "shops.csv", "--horizon", "6", *options])
+    assert error.value.code == 2
+    assert words in capsys.readouterr().err
+
+
+def test_a_saved_model_knows_its_columns(capsys: pytest.CaptureFixture[str]) -> None:
+    LSTMForecaster(6, **MODEL).fit(TABLE.drop(columns="note"), **NAMES).save("model.safetensors")
+    load = ["forecast", "shops.csv", "--horizon", "6", "--load", "model.safetensors", "--future", "plan.csv"]
+    assert main([*load, "--target", "visits"]) == 1
+    words = "expected --target ['sales'], as model.safetensors was trained, got ['visits']"
+    assert words in capsys.readouterr().err
+    LSTMForecaster(6, **MODEL).fit(np.sin(np.arange(90.0))).save("model.safetensors")
+    assert main([*load, *OPTIONS]) == 1
+    assert "as model.safetensors was trained without names" in capsys.readouterr().err
+
+
+def test_a_column_that_is_not_there_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert _forecast("--future", "plan.csv", "--known", "price") == 1
+    assert "plan.csv has no column 'price'; it has 'shop', 'day', 'promo'" in capsys.readouterr().err
+    FUTURE.iloc[:-1].to_csv("plan.csv", index=False)
+    assert _forecast("--future", "plan.csv") == 1
+    assert "expected known with a row for each of the 6 steps after the end" in capsys.readouterr().err
+
+
+def test_standard_input_is_read(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    assert _forecast("--future", "plan.csv") == 0
+    expected = capsys.readouterr().out
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(Path("shops.csv").read_bytes())))
+    assert main(["forecast", "-", *OPTIONS, "--horizon", "6", *SMALL, "--future", "plan.csv"]) == 0
+    assert capsys.readouterr().out == expected
