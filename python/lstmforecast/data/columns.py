@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lstmforecast.data.category import Category, holds_words
-from lstmforecast.data.frames import SERIES, TIME, Origin, column_names, table_to_pandas
+from lstmforecast.data.frames import SERIES, TIME, Origin, column_names, table_to_pandas, to_pandas
 from lstmforecast.data.observations import Observations
 from lstmforecast.data.panel_index import index_of_columns
 from lstmforecast.data.saved_labels import pack_label, unpack_label
@@ -132,7 +132,9 @@ class Columns:
             if TARGET not in labels:
                 raise ValueError(f"expected target= to name the columns to forecast, got None; the table has {labels}")
             target = (TARGET,)
-        static = () if isinstance(named.static, pd.DataFrame) else named.static
+        # another table, or names
+        apart, _ = to_pandas(named.static, "static")
+        static = () if isinstance(apart, pd.DataFrame) else named.static
         known, past, static = (
             _labels(name, given, labels)
             for name, given in (("known", named.known), ("past", named.past), ("static", static))
@@ -147,8 +149,8 @@ class Columns:
         categories = tuple(Category.of(frame[label]) for label in words)
         columns = replace(columns, categories=categories, origin=native(series, time))
         parts = columns._split(frame, "the table")
-        if isinstance(named.static, pd.DataFrame):
-            parts = parts._replace(static=named.static)
+        if isinstance(apart, pd.DataFrame):
+            parts = parts._replace(static=columns.static_table(apart))
         return columns, parts
 
     def read(self, table: Any, name: str) -> tuple[Columns, Parts] | None:
@@ -170,6 +172,13 @@ class Columns:
         self._check_given(frame, name, self.known)
         ordered, index = self.ordered(frame, name)
         return self._features(ordered, index, self.known, name)
+
+    def static_table(self, static: Any) -> Any:
+        """A table of static features apart from the others, whose column of series may have the name that `fit` got."""
+        frame, _ = to_pandas(static, "static")
+        if not isinstance(frame, pd.DataFrame) or self.series is None or SERIES in frame or self.series not in frame:
+            return static
+        return frame.set_index(self.series)
 
     def tidy(self, values: NDArray[np.float64], index: pd.Index, names: Sequence[str]) -> Any:
         """A flat table of results (n_rows, k, n_names) under the user's names: series, time, then each of ``names``.

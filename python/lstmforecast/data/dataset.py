@@ -280,10 +280,16 @@ class Dataset:
         self, y: Any, X: Any, X_past: Any, static: Any, name: str
     ) -> tuple[tuple[Any, Any, Any, Any], Columns | None]:
         """Split a newer table by the columns of `fit`, which are returned too; other containers are unchanged."""
-        read = None if self.columns is None else self.columns.read(y, name)
+        if self.columns is None:
+            return (y, X, X_past, static), None
+        if static is not None:
+            static = self.columns.static_table(static)
+        read = self.columns.read(y, name)
         if read is None:
             return (y, X, X_past, static), None
         columns, parts = read
+        if parts.static is not None and static is not None:
+            raise ValueError(f"expected static features in one way, got columns of {name} and static as well")
         given = ["X"] * (X is not None) + ["X_past"] * (X_past is not None)
         if given:
             raise ValueError(f"expected covariates as columns of {name}, as at fit, got {' and '.join(given)}")

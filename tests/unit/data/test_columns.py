@@ -299,8 +299,22 @@ def test_columns_without_a_role_are_no_targets() -> None:
         backtest(LSTMForecaster(**FAST), pl.from_pandas(usual))
 
 
-def test_covariates_are_given_in_one_way() -> None:
+def test_covariates_are_eachin_one_way() -> None:
     with pytest.raises(ValueError, match=r"^expected X or known, which is another name of it, got both$"):
         MODEL.predict(known=FUTURE, X=FUTURE)
     with pytest.raises(ValueError, match=r"^expected covariates as columns of y, as at fit, got X$"):
         MODEL.update(TABLE, FUTURE)
+
+
+def test_static_tables_may_have_the_name_of_the_series() -> None:
+    table = TABLE[["store", "date", "sales"]].assign(store=TABLE["store"].map({"b": 2, "a": 0, "c": 1}))
+    # the index 0, 1, 2 is of no meaning
+    static = pd.DataFrame({"store": [2, 0, 1], "area": [5.0, 6.0, 7.0]})
+    expected = LSTMForecaster(**FAST).fit(table, **NAMES, static=static.set_index("store"))
+    for each in (static, pl.from_pandas(static), static.rename(columns={"store": "unique_id"})):
+        model = LSTMForecaster(**FAST).fit(table, **NAMES, static=each)
+        assert_array_equal(model.fitted_.dataset.features, expected.fitted_.dataset.features)
+        assert_frame_equal(model.predict(), expected.predict())
+        assert_frame_equal(model.predict(context=table, static=each), expected.predict())
+    with pytest.raises(ValueError, match=r"^expected static features in one way, got columns of context and static as"):
+        MODEL.predict(context=TABLE, known=FUTURE, static=TABLE.drop_duplicates("store")[["store", "area", "kind"]])
