@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import difflib
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -141,6 +142,7 @@ class Columns:
         )
         columns = cls(target, series, time, known, past, static)
         columns._check_roles(labels)
+        columns._names_of_results([FORECAST])
         if columns.static and series is None:
             raise ValueError(
                 f"expected series= to name the column of series for static={list(columns.static)}, got None"
@@ -167,6 +169,8 @@ class Columns:
     def future(self, table: Any, name: str = "known") -> Any:
         """The covariates that are known in advance, of a table of later steps; other containers are unchanged."""
         frame, _, _ = opened(table, self.series, self.time, or_none=True)
+        if not self.known:
+            raise ValueError(f"expected no {name}, as there was none at fit, got one")
         if frame is None:
             raise TypeError(f"expected {name} as a table with the columns of fit, got {type(table).__name__}")
         self._check_given(frame, name, self.known)
@@ -185,9 +189,21 @@ class Columns:
 
         With several targets, a name begins with that of the target: ``load-lo-80``.
         """
+        return self._flat(values.reshape(len(values), -1), index, self._names_of_results(names))
+
+    def _names_of_results(self, names: Sequence[str]) -> list[str]:
+        """The columns of results; raise a ValueError where two are the same, or one is that of series or times."""
         prefixes = [""] if len(self.target) == 1 else [f"{target}-" for target in self.target]
         labels = [f"{prefix}{name}" for prefix in prefixes for name in names]
-        return self._flat(values.reshape(len(values), -1), index, labels)
+        used: set[Hashable] = {self.series, self.time}
+        for label in labels:
+            if label in used:
+                raise ValueError(
+                    f"expected columns whose names differ from those of results, got a result {label!r} beside "
+                    f"series {self.series!r}, time {self.time!r} and target {list(self.target)}; rename the column"
+                )
+            used.add(label)
+        return labels
 
     def table(self, observations: Observations) -> Any:
         """The observations as a table under the user's names."""
@@ -372,10 +388,10 @@ def opened(table: Any, series: Any, time: Any, *, or_none: bool = False) -> tupl
     elif not (isinstance(index, pd.MultiIndex) and index.nlevels == 2):
         return frame, native, None
     names = [
-        name if name is not None else own if own is not None else other
+        own if own is not None else name if name is not None else other
         for name, own, other in zip(wanted, index.names, usual, strict=True)
     ]
-    if set(names) & set(frame.columns):
+    if {*names, *(name for name in wanted if name is not None)} & set(frame.columns):
         # the names are those of columns, and the index is of no use
         return frame.reset_index(drop=True), native, None
     return frame.reset_index(names=names), native, [None, *names][-2:]
@@ -418,7 +434,15 @@ def _check_known(name: str, label: Any, labels: list[Hashable]) -> None:
 def _times(column: pd.Series[Any], name: str) -> pd.Series[Any]:
     """A column as times or integers; text is read as in the files of the command line."""
     types = pd.api.types
+    if isinstance(column.dtype, pd.ArrowDtype) and not types.is_integer_dtype(column.dtype):
+        column = column.astype(object)
+    if types.is_object_dtype(column.dtype):
+        # integers, times and periods
+        column = column.infer_objects()
     if types.is_object_dtype(column.dtype) or types.is_string_dtype(column.dtype):
+        if column.isna().any():
+            # refused by the caller
+            return column
         if column.map(lambda each: isinstance(each, str)).all():
             try:
                 return pd.Series(read_times(column.reset_index(drop=True), None, name), column.index)
@@ -428,10 +452,13 @@ def _times(column: pd.Series[Any], name: str) -> pd.Series[Any]:
                     f"unambiguous, got {column.iloc[0]!r}; convert it with "
                     f"pd.to_datetime(df[{column.name!r}], format=...)"
                 ) from error
+        wrong = [each for each in column if not isinstance(each, datetime.date | np.datetime64)]
         try:
-            return pd.to_datetime(column)
+            if not wrong:
+                return pd.to_datetime(column)
         except (TypeError, ValueError) as error:
             raise TypeError(f"expected times in column {column.name!r} of {name}, got {column.iloc[0]!r}") from error
+        raise TypeError(f"expected times in column {column.name!r} of {name}, got {wrong[0]!r} among other types")
     is_time = types.is_datetime64_any_dtype(column.dtype) or isinstance(column.dtype, pd.PeriodDtype)
     if not is_time and not (types.is_integer_dtype(column.dtype) and not types.is_bool_dtype(column.dtype)):
         raise TypeError(

@@ -318,3 +318,58 @@ def test_static_tables_may_have_the_name_of_the_series() -> None:
         assert_frame_equal(model.predict(context=table, static=each), expected.predict())
     with pytest.raises(ValueError, match=r"^expected static features in one way, got columns of context and static as"):
         MODEL.predict(context=TABLE, known=FUTURE, static=TABLE.drop_duplicates("store")[["store", "area", "kind"]])
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda times: (times - times.min()).dt.days.astype(object),
+        lambda times: times.dt.to_period("D").astype(object),
+        lambda times: times.astype("timestamp[us][pyarrow]"),
+        lambda times: pd.Series(times.dt.date.to_numpy(), times.index, pd.ArrowDtype(pa.date32())),
+    ],
+)
+def test_columns_of_objects_and_of_arrow_are_times(write) -> None:
+    times = write(TABLE["date"])
+    forecast = LSTMForecaster(**FAST).fit(TABLE[["store", "sales"]].assign(date=times), **NAMES).predict()
+    expected = LSTMForecaster(**FAST).fit(TABLE[["store", "date", "sales"]], **NAMES).predict()
+    assert_array_equal(forecast["forecast"], expected["forecast"])
+    # numbers are no nanoseconds since 1970
+    assert str(forecast["date"].iloc[0]).removesuffix(" 00:00:00") in ("60", "2026-03-02")
+
+
+@pytest.mark.parametrize("other", [3, "02/03/2026"])
+def test_times_of_several_types_are_refused(other) -> None:
+    mixed = ONE.assign(date=[other, *ONE["date"][1:]])
+    with pytest.raises(TypeError, match=rf"^expected times in column 'date' of the table, got {other!r} among other"):
+        LSTMForecaster(**FAST).fit(mixed, target="sales", time="date")
+
+
+def test_results_have_no_name_twice() -> None:
+    table = TABLE[["store", "date", "sales"]]
+    with pytest.raises(ValueError, match=r"got a result 'forecast' beside series 'forecast', time 'date' and target"):
+        LSTMForecaster(**FAST).fit(
+            table.rename(columns={"store": "forecast"}), target="sales", series="forecast", time="date"
+        )
+    two = table.rename(columns={"sales": 1}).assign(**{"1": 0.0})
+    with pytest.raises(ValueError, match="got a result '1-forecast' beside series"):
+        LSTMForecaster(**FAST).fit(two, target=[1, "1"], series="store", time="date")
+    model = LSTMForecaster(**FAST).fit(ONE.rename(columns={"date": "lo-50"}), target="sales", time="lo-50")
+    with pytest.raises(ValueError, match="got a result 'lo-50' beside"):
+        model.predict_interval(0.5)
+
+
+def test_levels_of_the_index_are_read_by_their_names() -> None:
+    table = TABLE[["store", "date", "sales"]]
+    expected = LSTMForecaster(**FAST).fit(table, **NAMES).predict()
+    assert_frame_equal(LSTMForecaster(**FAST).fit(table.set_index(["date", "store"]), **NAMES).predict(), expected)
+    with pytest.raises(ValueError, match=r"got 'dat'; did you mean 'date'\?$"):
+        LSTMForecaster(**FAST).fit(ONE.set_index("date"), target="sales", time="dat")
+
+
+def test_known_is_refused_where_there_was_none() -> None:
+    table = TABLE[["store", "date", "sales"]]
+    model = LSTMForecaster(**FAST).fit(table, **NAMES)
+    for given_context in ({}, {"context": table}):
+        with pytest.raises(ValueError, match=r"^expected no known, as there was none at fit, got one$"):
+            model.predict(known=table, **given_context)
