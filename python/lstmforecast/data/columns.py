@@ -128,7 +128,7 @@ class Columns:
         frame, native, of_index = opened(named.table, named.series, named.time)
         labels = list(frame.columns)
         series, time = keys_of(frame, of_index, named.series, named.time)
-        target = _labels("target", named.target, labels)
+        target = labels_of("target", named.target, labels)
         if not target:
             if TARGET not in labels:
                 raise ValueError(f"expected target= to name the columns to forecast, got None; the table has {labels}")
@@ -137,7 +137,7 @@ class Columns:
         apart, _ = to_pandas(named.static, "static")
         static = () if isinstance(apart, pd.DataFrame) else named.static
         known, past, static = (
-            _labels(name, given, labels)
+            labels_of(name, given, labels)
             for name, given in (("known", named.known), ("past", named.past), ("static", static))
         )
         columns = cls(target, series, time, known, past, static)
@@ -410,10 +410,13 @@ def keys_of(frame: pd.DataFrame, of_index: list[Any] | None, series: Any, time: 
     return given[0], given[1]
 
 
-def _labels(name: str, given: Any, labels: list[Hashable]) -> tuple[Hashable, ...]:
+def labels_of(name: str, given: Any, labels: list[Hashable]) -> tuple[Hashable, ...]:
     """The labels of a role: none, one or a list."""
     if given is None:
         return ()
+    if isinstance(given, np.ndarray) and given.ndim == 1:
+        # names of Python's types
+        given = pd.Index(given)
     listed = list(given) if isinstance(given, list | tuple | pd.Index | np.ndarray) else [given]
     for label in listed:
         _check_known(name, label, labels)
