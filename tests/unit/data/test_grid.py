@@ -53,7 +53,10 @@ def test_a_forecaster_reads_what_was_completed() -> None:
     [
         ({"time": "days"}, r"got 'days'; did you mean 'day'\?$"),
         ({"series": "shop"}, "expected time= to name the column of times, got None"),
-        ({**KEYS, "static": "areas"}, r"expected static to name columns of the table, .* got 'areas'; did you mean 'area'\?$"),
+        (
+            {**KEYS, "static": "areas"},
+            r"expected static to name columns of the table, .* got 'areas'; did you mean 'area'\?$",
+        ),
         ({"time": "day"}, "expected every time of the table once, got 2026-01-01 00:00:00 in rows"),
         ({**KEYS, "freq": "2D"}, "expected the times of the table at a constant step"),
     ],
