@@ -67,6 +67,8 @@ def add_parser(commands: Any, style: dict[str, Any]) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Forecast, and write what the arguments ask for; errors are those of the package."""
+    from lstmforecast.estimators.containers import in_containers
+
     check_writable(args.data, args.output, args.plot, args.save)
     check_matplotlib_for(args.plot)
     if args.load:
@@ -77,10 +79,12 @@ def run(args: argparse.Namespace) -> None:
     else:
         y = read_data(args)
         model = new_model(args).fit(y)
-    forecast = model.predict(args.horizon, context=y)
+    # columns that had names at fit have an index here
+    shown = in_containers(model)[0]
+    forecast = shown.predict(args.horizon, context=y)
     if args.save:
         model.save(args.save)
-    interval = model.predict_interval(args.coverage, args.horizon, context=y) if args.coverage else None
+    interval = shown.predict_interval(args.coverage, args.horizon, context=y) if args.coverage else None
     write_table(_beside(forecast, interval), args.output or sys.stdout, index_label=args.time or "row")
     if args.plot:
         from lstmforecast import plot
@@ -98,7 +102,6 @@ def _check_loading(args: argparse.Namespace) -> None:
 def _loaded(args: argparse.Namespace) -> LSTMForecaster:
     """The model of --load, with the options that say how data are read and how many threads compute."""
     from lstmforecast.data.index import parse_frequency
-    from lstmforecast.estimators.containers import in_containers
     from lstmforecast.estimators.forecaster import LSTMForecaster
 
     model: LSTMForecaster = LSTMForecaster.load(args.load)
@@ -114,7 +117,7 @@ def _loaded(args: argparse.Namespace) -> LSTMForecaster:
         )
     given = {name: value for name in ("missing", "n_threads") if (value := getattr(args, name)) is not None}
     model.set_params(**given)
-    return in_containers(model)[0]
+    return model
 
 
 def _check_times(model: LSTMForecaster, y: pd.DataFrame, time: str | None) -> None:

@@ -383,7 +383,7 @@ def opened(table: Any, series: Any, time: Any, *, or_none: bool = False) -> tupl
         twice = list(frame.columns[frame.columns.duplicated()].unique())
         raise ValueError(f"expected every column name of the table once, got {twice} more than once")
     wanted, usual = [series, time], [SERIES, TIME]
-    if isinstance(index, pd.DatetimeIndex | pd.PeriodIndex):
+    if isinstance(index, pd.DatetimeIndex | pd.PeriodIndex) or (time is not None and index.name == time):
         wanted, usual = [time], [TIME]
     elif not (isinstance(index, pd.MultiIndex) and index.nlevels == 2):
         return frame, native, None

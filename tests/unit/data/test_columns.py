@@ -14,7 +14,9 @@ from numpy.testing import assert_array_equal
 from pandas.testing import assert_frame_equal
 
 from lstmforecast import Folds, ForecastDisplay, LSTMForecaster, backtest, load, make_future, quantization_report, tune
+from lstmforecast.cli import main
 from lstmforecast.data.columns import Columns, NamedTable
+from lstmforecast.serve.served_model import ServedModel
 
 FAST = {"horizon": 3, "hidden_size": 4, "max_epochs": 1, "random_state": 0, "n_threads": 1}
 NAMES = {"target": "sales", "series": "store", "time": "date"}
@@ -373,3 +375,24 @@ def test_known_is_refused_where_there_was_none() -> None:
     for given_context in ({}, {"context": table}):
         with pytest.raises(ValueError, match=r"^expected no known, as there was none at fit, got one$"):
             model.predict(known=table, **given_context)
+
+
+def test_servers_and_commands_read_models_of_named_columns(tmp_path) -> None:
+    numbered = ONE.assign(date=range(len(ONE)))
+    model = LSTMForecaster(**FAST).fit(numbered, target="sales", time="date")
+    served = ServedModel("sales", model)
+    assert_array_equal(served._prepare_any(served.example(), 3).windows, model.fitted_.dataset.windows(model.window_size_))
+    assert_frame_equal(model.predict(context=numbered.set_index("date")), model.predict())
+    ONE.to_csv(tmp_path / "one.csv", index=False)
+    LSTMForecaster(**FAST).fit(ONE, target="sales", time="date").save(tmp_path / "one.safetensors")
+    files = ["--load", str(tmp_path / "one.safetensors"), "--save", str(tmp_path / "copy.safetensors")]
+    main(["forecast", str(tmp_path / "one.csv"), *files, "--time", "date", "--horizon", "3"])
+    # the copy still knows the names
+    assert list(load(tmp_path / "copy.safetensors").predict()) == ["date", "forecast"]
+
+
+def test_pictures_take_known() -> None:
+    displays = [ForecastDisplay.from_estimator(MODEL, coverage=0.5, **{name: FUTURE}) for name in ("X", "known")]
+    assert_frame_equal(displays[0].forecast, displays[1].forecast)
+    with pytest.raises(ValueError, match=r"^expected X or known, which is another name of it, got both$"):
+        ForecastDisplay.from_estimator(MODEL, X=FUTURE, known=FUTURE)
