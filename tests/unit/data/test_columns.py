@@ -381,7 +381,9 @@ def test_servers_and_commands_read_models_of_named_columns(tmp_path) -> None:
     numbered = ONE.assign(date=range(len(ONE)))
     model = LSTMForecaster(**FAST).fit(numbered, target="sales", time="date")
     served = ServedModel("sales", model)
-    assert_array_equal(served._prepare_any(served.example(), 3).windows, model.fitted_.dataset.windows(model.window_size_))
+    assert_array_equal(
+        served._prepare_any(served.example(), 3).windows, model.fitted_.dataset.windows(model.window_size_)
+    )
     assert_frame_equal(model.predict(context=numbered.set_index("date")), model.predict())
     ONE.to_csv(tmp_path / "one.csv", index=False)
     LSTMForecaster(**FAST).fit(ONE, target="sales", time="date").save(tmp_path / "one.safetensors")
@@ -396,3 +398,52 @@ def test_pictures_take_known() -> None:
     assert_frame_equal(displays[0].forecast, displays[1].forecast)
     with pytest.raises(ValueError, match=r"^expected X or known, which is another name of it, got both$"):
         ForecastDisplay.from_estimator(MODEL, X=FUTURE, known=FUTURE)
+
+
+def test_context_and_known_may_have_their_own_time_zones() -> None:
+    table = TABLE.loc[TABLE["store"] == "a", ["date", "sales", "promo"]]
+    zoned = table.assign(date=table["date"].dt.tz_localize("Europe/Berlin"))
+    model = LSTMForecaster(**FAST).fit(zoned, target="sales", time="date", known="promo")
+    known = make_future(model).assign(promo=True)
+    expected = model.predict(known=known)
+    moved = [
+        part.assign(date=part["date"].dt.tz_convert(zone)) for part, zone in ((zoned, "UTC"), (known, "Asia/Tokyo"))
+    ]
+    assert_frame_equal(model.predict(context=moved[0], known=moved[1]), expected)
+    with pytest.raises(TypeError, match=r"^expected known in the time zone Europe/Berlin, .* got times without one"):
+        model.predict(context=zoned, known=known.assign(date=known["date"].dt.tz_localize(None)))
+    with pytest.raises(
+        ValueError, match=r"^expected known for the steps after context only, got 2026-01-01 00:00:00\+0"
+    ):
+        model.predict(context=zoned, known=pd.concat([zoned.drop(columns="sales"), known]))
+
+
+@pytest.mark.parametrize("newer", [np.ones(3), ONE.set_index("date")["sales"]], ids=["array", "Series"])
+def test_one_series_does_not_continue_several(newer) -> None:
+    model = LSTMForecaster(**FAST).fit(TABLE[["store", "date", "sales"]], **NAMES)
+    with pytest.raises(
+        TypeError, match=r"^expected y with several series, by an index of .* as at fit, got one series$"
+    ):
+        model.update(newer)
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.dictionary(pa.int8(), pa.string())])
+def test_words_of_arrow_are_categories(kind) -> None:
+    words, later = (table.assign(day=table["day"].astype(pd.ArrowDtype(kind))) for table in (TABLE, FUTURE))
+    model = LSTMForecaster(**FAST).fit(words, **NAMES, **ROLES)
+    assert_frame_equal(model.predict(known=later), MODEL.predict(known=FUTURE))
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (
+            lambda table: table["date"],
+            "expected numbers in every column of known=, got 'day' (datetime64",
+        ),
+        (lambda table: [[1], *table["day"][1:]], "expected words or numbers in column 'day', got [1]"),
+    ],
+)
+def test_columns_that_are_no_covariates_are_named(value, message: str) -> None:
+    with pytest.raises(TypeError, match=re.escape(message)):
+        LSTMForecaster(**FAST).fit(TABLE.assign(day=value), **NAMES, **ROLES)
