@@ -447,3 +447,13 @@ def test_words_of_arrow_are_categories(kind) -> None:
 def test_columns_that_are_no_covariates_are_named(value, message: str) -> None:
     with pytest.raises(TypeError, match=re.escape(message)):
         LSTMForecaster(**FAST).fit(TABLE.assign(day=value), **NAMES, **ROLES)
+
+
+def test_pictures_of_flat_tables_draw_no_times() -> None:
+    forecast = LSTMForecaster(**FAST).fit(ONE, target="sales", time="date").predict()
+    with pytest.raises(
+        TypeError, match=r"^expected times in the index, got a column 'date' of them; make it the index"
+    ):
+        ForecastDisplay.from_predictions(ONE, forecast)
+    drawn = ForecastDisplay.from_predictions(ONE.set_index("date"), forecast.set_index("date"))
+    assert_array_equal(drawn.forecast["forecast"], forecast["forecast"])
