@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from lstmforecast.data.frames import refuse_labels
 from lstmforecast.data.index import match_index
 from lstmforecast.data.panel_index import indexed
 from lstmforecast.uncertainty.calibration import SIDES
@@ -26,7 +27,7 @@ def as_frame(values: Any, *, start: int = 0, series: Hashable = None) -> pd.Data
     Raises
     ------
     TypeError
-        If a column holds times, as in the flat tables of models whose columns have names.
+        If a column holds times or names, as in the flat tables of models whose columns have names.
     ValueError
         If there is no such series.
     """
@@ -35,12 +36,7 @@ def as_frame(values: Any, *, start: int = 0, series: Hashable = None) -> pd.Data
         frame = values.to_frame()
     elif isinstance(values, pd.DataFrame):
         frame = values
-        times = [label for label, kind in zip(frame, frame.dtypes, strict=True) if _is_time(kind)]
-        if times:
-            raise TypeError(
-                f"expected times in the index, got a column {times[0]!r} of them; make it the index with "
-                f".set_index({times[0]!r}), of several series with .set_index([series, {times[0]!r}])"
-            )
+        refuse_labels(frame, "the table")
     else:
         array = np.asarray(values, dtype=float)
         table = array.reshape(len(array), -1)
@@ -50,10 +46,6 @@ def as_frame(values: Any, *, start: int = 0, series: Hashable = None) -> pd.Data
     if isinstance(frame.index, pd.PeriodIndex):
         frame = frame.set_axis(frame.index.to_timestamp())
     return pd.DataFrame(frame.to_numpy(dtype=float, na_value=np.nan), frame.index, frame.columns)
-
-
-def _is_time(kind: Any) -> bool:
-    return pd.api.types.is_datetime64_any_dtype(kind) or isinstance(kind, pd.PeriodDtype)
 
 
 def is_array(values: Any) -> bool:

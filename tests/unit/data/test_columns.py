@@ -13,9 +13,20 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 from pandas.testing import assert_frame_equal
 
-from lstmforecast import Folds, ForecastDisplay, LSTMForecaster, backtest, load, make_future, quantization_report, tune
+from lstmforecast import (
+    Folds,
+    ForecastDisplay,
+    LSTMForecaster,
+    backtest,
+    compare,
+    load,
+    make_future,
+    quantization_report,
+    tune,
+)
 from lstmforecast.cli import main
 from lstmforecast.data.columns import Columns, NamedTable
+from lstmforecast.metrics import mae
 from lstmforecast.serve.served_model import ServedModel
 
 FAST = {"horizon": 3, "hidden_size": 4, "max_epochs": 1, "random_state": 0, "n_threads": 1}
@@ -449,11 +460,19 @@ def test_columns_that_are_no_covariates_are_named(value, message: str) -> None:
         LSTMForecaster(**FAST).fit(TABLE.assign(day=value), **NAMES, **ROLES)
 
 
-def test_pictures_of_flat_tables_draw_no_times() -> None:
+def test_times_and_names_of_flat_tables_are_no_forecasts() -> None:
     forecast = LSTMForecaster(**FAST).fit(ONE, target="sales", time="date").predict()
-    with pytest.raises(
-        TypeError, match=r"^expected times in the index, got a column 'date' of them; make it the index"
+    long = pd.concat([forecast] * 5, ignore_index=True)
+    several = long.assign(date="b")
+    for call in (
+        compare,
+        lambda a, b, truth: mae(truth, a),
+        lambda a, b, truth: ForecastDisplay.from_predictions(truth, a),
     ):
-        ForecastDisplay.from_predictions(ONE, forecast)
+        for flat in (long, several):
+            with pytest.raises(
+                TypeError, match=r"^expected numbers in every column of .*, got 'date' \(.*\); make series "
+            ):
+                call(flat, flat, flat)
     drawn = ForecastDisplay.from_predictions(ONE.set_index("date"), forecast.set_index("date"))
     assert_array_equal(drawn.forecast["forecast"], forecast["forecast"])
