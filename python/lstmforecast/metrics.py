@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lstmforecast import _core
+from lstmforecast.data.frames import refuse_labels
 from lstmforecast.uncertainty.calibration import check_probabilities
 
 __all__ = [
@@ -483,6 +484,7 @@ def _probability(name: str, value: Any) -> float:
 
 
 def _finite(values: Any, name: str) -> NDArray[np.float64]:
+    refuse_labels(values, name)
     array = np.ascontiguousarray(values, dtype=np.float64)
     if not array.size:
         raise ValueError(f"expected at least one value in {name}, got shape {array.shape}")

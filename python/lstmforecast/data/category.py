@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from lstmforecast.data.container import row_name
 from lstmforecast.data.saved_labels import pack_label, unpack_label
+from lstmforecast.data.static import WORDS_OF_ARROW
 
 # The number of categories that a message lists at most.
 _SHOWN = 8
@@ -35,7 +36,15 @@ class Category:
 
     @classmethod
     def of(cls, column: pd.Series[Any]) -> Category:
-        """The categories of a column; a missing value is none."""
+        """The categories of a column; a missing value is none.
+
+        Raises
+        ------
+        TypeError
+            For a value such as a list.
+        """
+        if wrong := [value for value in column if not isinstance(value, Hashable)]:
+            raise TypeError(f"expected words or numbers in column {column.name!r}, got {reprlib.repr(wrong[0])}")
         return cls(column.name, tuple(sorted({str(value) for value in column.dropna().unique()})))
 
     @property
@@ -83,4 +92,6 @@ def holds_words(column: pd.Series[Any]) -> bool:
     """Whether the values of a column are categories."""
     if isinstance(column.dtype, pd.CategoricalDtype | pd.StringDtype):
         return True
+    if isinstance(column.dtype, pd.ArrowDtype):
+        return issubclass(column.dtype.type, WORDS_OF_ARROW)
     return column.dtype == object and any(isinstance(value, str) for value in column)

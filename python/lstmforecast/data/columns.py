@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -12,11 +11,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lstmforecast.data.category import Category, holds_words
-from lstmforecast.data.frames import SERIES, TIME, Origin, column_names, table_to_pandas
+from lstmforecast.data.frames import SERIES, TIME, Origin, column_names, to_pandas
 from lstmforecast.data.observations import Observations
 from lstmforecast.data.panel_index import index_of_columns
 from lstmforecast.data.saved_labels import pack_label, unpack_label
-from lstmforecast.data.time_parsing import read_times
+from lstmforecast.data.table_columns import keys_of, labels_of, opened, times_of
 
 TARGET = "y"
 # Names of results, which merge with the table of the user.
@@ -127,18 +126,21 @@ class Columns:
         frame, native, of_index = opened(named.table, named.series, named.time)
         labels = list(frame.columns)
         series, time = keys_of(frame, of_index, named.series, named.time)
-        target = _labels("target", named.target, labels)
+        target = labels_of("target", named.target, labels)
         if not target:
             if TARGET not in labels:
                 raise ValueError(f"expected target= to name the columns to forecast, got None; the table has {labels}")
             target = (TARGET,)
-        static = () if isinstance(named.static, pd.DataFrame) else named.static
+        # another table, or names
+        apart, _ = to_pandas(named.static, "static")
+        static = () if isinstance(apart, pd.DataFrame) else named.static
         known, past, static = (
-            _labels(name, given, labels)
+            labels_of(name, given, labels)
             for name, given in (("known", named.known), ("past", named.past), ("static", static))
         )
         columns = cls(target, series, time, known, past, static)
         columns._check_roles(labels)
+        columns._names_of_results([FORECAST])
         if columns.static and series is None:
             raise ValueError(
                 f"expected series= to name the column of series for static={list(columns.static)}, got None"
@@ -147,8 +149,8 @@ class Columns:
         categories = tuple(Category.of(frame[label]) for label in words)
         columns = replace(columns, categories=categories, origin=native(series, time))
         parts = columns._split(frame, "the table")
-        if isinstance(named.static, pd.DataFrame):
-            parts = parts._replace(static=named.static)
+        if isinstance(apart, pd.DataFrame):
+            parts = parts._replace(static=columns.static_table(apart))
         return columns, parts
 
     def read(self, table: Any, name: str) -> tuple[Columns, Parts] | None:
@@ -165,20 +167,41 @@ class Columns:
     def future(self, table: Any, name: str = "known") -> Any:
         """The covariates that are known in advance, of a table of later steps; other containers are unchanged."""
         frame, _, _ = opened(table, self.series, self.time, or_none=True)
+        if not self.known:
+            raise ValueError(f"expected no {name}, as there was none at fit, got one")
         if frame is None:
             raise TypeError(f"expected {name} as a table with the columns of fit, got {type(table).__name__}")
         self._check_given(frame, name, self.known)
         ordered, index = self.ordered(frame, name)
         return self._features(ordered, index, self.known, name)
 
+    def static_table(self, static: Any) -> Any:
+        """A table of static features apart from the others, whose column of series may have the name that `fit` got."""
+        frame, _ = to_pandas(static, "static")
+        if not isinstance(frame, pd.DataFrame) or self.series is None or SERIES in frame or self.series not in frame:
+            return static
+        return frame.set_index(self.series)
+
     def tidy(self, values: NDArray[np.float64], index: pd.Index, names: Sequence[str]) -> Any:
         """A flat table of results (n_rows, k, n_names) under the user's names: series, time, then each of ``names``.
 
         With several targets, a name begins with that of the target: ``load-lo-80``.
         """
+        return self._flat(values.reshape(len(values), -1), index, self._names_of_results(names))
+
+    def _names_of_results(self, names: Sequence[str]) -> list[str]:
+        """The columns of results; raise a ValueError where two are the same, or one is that of series or times."""
         prefixes = [""] if len(self.target) == 1 else [f"{target}-" for target in self.target]
         labels = [f"{prefix}{name}" for prefix in prefixes for name in names]
-        return self._flat(values.reshape(len(values), -1), index, labels)
+        used: set[Hashable] = {self.series, self.time}
+        for label in labels:
+            if label in used:
+                raise ValueError(
+                    f"expected columns whose names differ from those of results, got a result {label!r} beside "
+                    f"series {self.series!r}, time {self.time!r} and target {list(self.target)}; rename the column"
+                )
+            used.add(label)
+        return labels
 
     def table(self, observations: Observations) -> Any:
         """The observations as a table under the user's names."""
@@ -245,7 +268,7 @@ class Columns:
         """The rows in the order of their times, series after series, and their index."""
         if not len(frame):
             raise ValueError(f"expected {name} with at least one row, got none")
-        times = _times(frame[self.time], name)
+        times = times_of(frame[self.time], name)
         if times.isna().any():
             row = int(times.isna().to_numpy().argmax())
             raise ValueError(f"expected a time in every row of {name}, got none in row {row} of column {self.time!r}")
@@ -340,96 +363,6 @@ def _refuse_without_role(rest: list[Any]) -> None:
             f"expected a role for every column of the table, got none for {rest}; name them in {ways}, or drop "
             f"them with df.drop(columns={rest!r})"
         )
-
-
-def opened(table: Any, series: Any, time: Any, *, or_none: bool = False) -> tuple[Any, Any, list[Any] | None]:
-    """A table of pandas whose series and times are columns.
-
-    Also returns the library that it comes from, as a function of the names of these two, and their names if they were
-    the index.
-    """
-    frame, native = table_to_pandas(table)
-    if not isinstance(frame, pd.DataFrame):
-        if or_none:
-            return None, None, None
-        raise TypeError(f"expected a table whose columns have names, such as a DataFrame, got {type(table).__name__}")
-    index = frame.index
-    if not frame.columns.is_unique:
-        twice = list(frame.columns[frame.columns.duplicated()].unique())
-        raise ValueError(f"expected every column name of the table once, got {twice} more than once")
-    wanted, usual = [series, time], [SERIES, TIME]
-    if isinstance(index, pd.DatetimeIndex | pd.PeriodIndex):
-        wanted, usual = [time], [TIME]
-    elif not (isinstance(index, pd.MultiIndex) and index.nlevels == 2):
-        return frame, native, None
-    names = [
-        name if name is not None else own if own is not None else other
-        for name, own, other in zip(wanted, index.names, usual, strict=True)
-    ]
-    if set(names) & set(frame.columns):
-        # the names are those of columns, and the index is of no use
-        return frame.reset_index(drop=True), native, None
-    return frame.reset_index(names=names), native, [None, *names][-2:]
-
-
-def keys_of(frame: pd.DataFrame, of_index: list[Any] | None, series: Any, time: Any) -> tuple[Any, Any]:
-    """The columns of series and of times: those that were named, those of the index, or the usual ones."""
-    labels: list[Hashable] = list(frame.columns)
-    usual = of_index or [name if name in labels else None for name in (SERIES, TIME)]
-    given = [name if name is not None else other for name, other in zip((series, time), usual, strict=True)]
-    if given[1] is None:
-        raise ValueError(f"expected time= to name the column of times, got None; the table has {labels}")
-    for name, label in zip(("series", "time"), given, strict=True):
-        if label is not None:
-            _check_known(name, label, labels)
-    return given[0], given[1]
-
-
-def _labels(name: str, given: Any, labels: list[Hashable]) -> tuple[Hashable, ...]:
-    """The labels of a role: none, one or a list."""
-    if given is None:
-        return ()
-    listed = list(given) if isinstance(given, list | tuple | pd.Index | np.ndarray) else [given]
-    for label in listed:
-        _check_known(name, label, labels)
-    if len(set(listed)) < len(listed):
-        raise ValueError(f"expected every column of {name} once, got {listed}")
-    return tuple(listed)
-
-
-def _check_known(name: str, label: Any, labels: list[Hashable]) -> None:
-    if not isinstance(label, Hashable):
-        raise TypeError(f"expected {name} to name columns of the table, got {label!r}")
-    if label not in labels:
-        close = difflib.get_close_matches(str(label), [str(each) for each in labels], 1)
-        hint = f"; did you mean {close[0]!r}?" if close else ""
-        raise ValueError(f"expected {name} to name columns of the table, {labels}, got {label!r}{hint}")
-
-
-def _times(column: pd.Series[Any], name: str) -> pd.Series[Any]:
-    """A column as times or integers; text is read as in the files of the command line."""
-    types = pd.api.types
-    if types.is_object_dtype(column.dtype) or types.is_string_dtype(column.dtype):
-        if column.map(lambda each: isinstance(each, str)).all():
-            try:
-                return pd.Series(read_times(column.reset_index(drop=True), None, name), column.index)
-            except ValueError as error:
-                raise ValueError(
-                    f"expected times in column {column.name!r} of {name}, or text whose order of day and month is "
-                    f"unambiguous, got {column.iloc[0]!r}; convert it with "
-                    f"pd.to_datetime(df[{column.name!r}], format=...)"
-                ) from error
-        try:
-            return pd.to_datetime(column)
-        except (TypeError, ValueError) as error:
-            raise TypeError(f"expected times in column {column.name!r} of {name}, got {column.iloc[0]!r}") from error
-    is_time = types.is_datetime64_any_dtype(column.dtype) or isinstance(column.dtype, pd.PeriodDtype)
-    if not is_time and not (types.is_integer_dtype(column.dtype) and not types.is_bool_dtype(column.dtype)):
-        raise TypeError(
-            f"expected times or integers in column {column.name!r} of {name}, got {column.dtype}, such as "
-            f"{column.iloc[0]!r}"
-        )
-    return column
 
 
 def _numbers(column: pd.Series[Any], name: str) -> pd.Series[Any]:

@@ -108,13 +108,14 @@ class Covariates:
         static: Any,
         calendar: str | Sequence[str] | None,
         holidays: Any,
+        titles: tuple[str, str] = ("X_past", "X"),
     ) -> Covariates:
-        """Describe the tables of `fit`; rows are not aligned yet."""
+        """Describe the tables of `fit`, which messages call ``titles``; rows are not aligned yet."""
         tables: dict[str, Table | None] = {}
-        for name, table in (("X_past", X_past), ("X", X)):
+        for name, title, table in zip(("X_past", "X"), titles, (X_past, X), strict=True):
             tables[name] = None
             if table is not None:
-                values, form = read_table(indexed(to_pandas(table, name)[0], name)[0], name)
+                values, form = read_table(indexed(to_pandas(table, title)[0], title)[0], title)
                 tables[name] = Table(name, form, values.shape[1])
         read = cls(tables["X_past"], tables["X"], calendar, holidays, observations.freq)
         if static is None:

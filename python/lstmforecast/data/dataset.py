@@ -34,11 +34,18 @@ def read_observations(
         As `Observations.read`.
     """
     panel = is_panel(y, name)
-    if like is not None and panel != like.is_panel:
-        kinds = {True: "several series, by an index of (series, time)", False: "one series"}
-        raise TypeError(f"expected {name} with {kinds[like.is_panel]}, as at fit, got {kinds[panel]}")
+    if like is not None:
+        require_kind(y, like, name)
     kind = Panel if panel else Observations
     return kind.read(y, freq=freq, missing=missing, like=like, name=name)
+
+
+def require_kind(y: Any, like: Observations, name: str) -> None:
+    """Raise a TypeError for a panel where there was one series at fit, or the reverse."""
+    panel = is_panel(y, name)
+    if panel != like.is_panel:
+        kinds = {True: "several series, by an index of (series, time)", False: "one series"}
+        raise TypeError(f"expected {name} with {kinds[like.is_panel]}, as at fit, got {kinds[panel]}")
 
 
 @dataclass(frozen=True)
@@ -100,7 +107,8 @@ class Dataset:
             check_long(y)
         name = "y" if columns is None else "the table"
         observations = read_observations(y, freq=freq, missing=missing, name=name)
-        covariates = Covariates.at_fit(observations, X, X_past, static, calendar, holidays)
+        titles = ("X_past", "X") if columns is None else ("past=", "known=")
+        covariates = Covariates.at_fit(observations, X, X_past, static, calendar, holidays, titles)
         if columns is not None:
             covariates = covariates.named()
         features = covariates.of(observations, X, X_past)
@@ -280,10 +288,16 @@ class Dataset:
         self, y: Any, X: Any, X_past: Any, static: Any, name: str
     ) -> tuple[tuple[Any, Any, Any, Any], Columns | None]:
         """Split a newer table by the columns of `fit`, which are returned too; other containers are unchanged."""
-        read = None if self.columns is None else self.columns.read(y, name)
+        if self.columns is None:
+            return (y, X, X_past, static), None
+        if static is not None:
+            static = self.columns.static_table(static)
+        read = self.columns.read(y, name)
         if read is None:
             return (y, X, X_past, static), None
         columns, parts = read
+        if parts.static is not None and static is not None:
+            raise ValueError(f"expected static features in one way, got columns of {name} and static as well")
         given = ["X"] * (X is not None) + ["X_past"] * (X_past is not None)
         if given:
             raise ValueError(f"expected covariates as columns of {name}, as at fit, got {' and '.join(given)}")
@@ -294,6 +308,7 @@ class Dataset:
     ) -> tuple[Dataset, NDArray[np.int64]]:
         """Append newer rows; also returns their numbers."""
         y, X, X_past, static = self.read_newer(y, X, X_past, static, "y")[0]
+        require_kind(y, self.observations, "y")
         joined = self.observations.extended(y, missing=missing)
         newer = joined.rows_after(self.observations)
         features = np.empty((len(joined), self.features.shape[1]))

@@ -272,6 +272,21 @@ def column_names(data: Any, name: str = "y") -> list[Any]:
     return list(getattr(frame, "columns", []))
 
 
+def refuse_labels(values: Any, name: str) -> None:
+    """Raise a TypeError for a table with columns of times or names, such as a forecast under the user's names."""
+    if not isinstance(values, pd.DataFrame):
+        return
+    types = pd.api.types
+    for label, kind in zip(values.columns, values.dtypes, strict=True):
+        if types.is_datetime64_any_dtype(kind) or isinstance(
+            kind, pd.PeriodDtype | pd.StringDtype | pd.CategoricalDtype
+        ):
+            raise TypeError(
+                f"expected numbers in every column of {name}, got {label!r} ({kind}); make series and times the index "
+                f"with set_index, or choose columns, such as {name}['forecast']"
+            )
+
+
 def _native(data: Any, name: str) -> Any:
     """Wrap a frame or Series of another library in narwhals; None for other objects."""
     if isinstance(data, _KNOWN):

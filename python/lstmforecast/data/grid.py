@@ -10,9 +10,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from lstmforecast.calendar import calendar_features
 from lstmforecast.contract.plain import plain
-from lstmforecast.data.columns import Columns, keys_of, opened
+from lstmforecast.data.columns import Columns
 from lstmforecast.data.frames import SERIES, TIME
 from lstmforecast.data.index import Frequency, check_index, continue_index, regular_grid
+from lstmforecast.data.table_columns import keys_of, labels_of, opened
 
 __all__ = ["complete_grid", "make_future"]
 
@@ -53,9 +54,9 @@ def complete_grid(
     frame, native, of_index = opened(df, series, time)
     series, time = keys_of(frame, of_index, series, time)
     columns = Columns((), series, time)
-    repeated = [static] if isinstance(static, str) or not isinstance(static, Sequence) else list(static)
-    if absent := [label for label in repeated if label not in frame]:
-        raise ValueError(f"expected static to name columns of the table, {list(frame.columns)}, got {absent}")
+    repeated = list(labels_of("static", static, list(frame.columns)))
+    if keys := [label for label in repeated if label in (series, time)]:
+        raise ValueError(f"expected static to name columns beside series and times, got {keys}")
     origin = native(series, time)
     frame, index = columns.ordered(frame, "the table")
     frame = frame.copy(deep=False)
@@ -160,6 +161,8 @@ def make_future(
     made.columns = pd.Index([time] if series is None else [series, time], tupleize_cols=False)
     if calendar is not None:
         features = calendar_features(index.get_level_values(-1), freq, calendar)
+        if clash := [label for label in made if label in features]:
+            raise ValueError(f"expected series and time under other names than features of the calendar, got {clash}")
         made = pd.concat([made, features.reset_index(drop=True)], axis=1)
     return made if origin is None else origin.give_back(made)
 
@@ -184,5 +187,7 @@ def _completed(part: pd.DataFrame, series: Any, time: Any, freq: Frequency, stat
     full = part.set_axis(times).reindex(grid)
     full[time] = grid
     for label in [*([] if series is None else [series]), *static]:
-        full[label] = part[label].iloc[0]
+        if part[label].nunique(dropna=False) > 1:
+            raise ValueError(f"expected one value of static column {label!r} in {title}, got several")
+        full[label] = part[label].iloc[[0]].repeat(len(grid)).set_axis(grid)
     return full

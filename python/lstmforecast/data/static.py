@@ -17,7 +17,7 @@ from lstmforecast.data.saved_labels import pack_label, unpack_label
 
 Array = NDArray[np.float64]
 # The Python types of values of Arrow's text and dictionary types.
-_WORDS_OF_ARROW = (str, pd.CategoricalDtype.type)
+WORDS_OF_ARROW = (str, pd.CategoricalDtype.type)
 # The number of categories that a message lists at most.
 _SHOWN = 8
 
@@ -230,7 +230,7 @@ def _opened(static: Any) -> pd.DataFrame:
             raise ValueError(f"expected static with {what}, got {labels[labels.duplicated()].tolist()[0]!r} twice")
     # pandas has no dummies for text types of Arrow
     kinds = {name: dtype.type for name, dtype in frame.dtypes.items() if isinstance(dtype, pd.ArrowDtype)}
-    return frame.astype({name: object for name, kind in kinds.items() if issubclass(kind, _WORDS_OF_ARROW)})
+    return frame.astype({name: object for name, kind in kinds.items() if issubclass(kind, WORDS_OF_ARROW)})
 
 
 def _check_complete(frame: pd.DataFrame) -> None:

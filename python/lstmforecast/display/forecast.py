@@ -89,6 +89,7 @@ class ForecastDisplay(Display):
         n_history: int | None = None,
         series: Hashable = None,
         ax: Any = None,
+        known: Any = None,
         **kwargs: Any,
     ) -> Self:
         """Draw the forecast of a fitted forecaster.
@@ -100,7 +101,7 @@ class ForecastDisplay(Display):
         y : array-like, Series or DataFrame, optional
             The series to show: rows up to the cutoff are history, those after it the truth. An array starts with the
             first row of `fit` (or of ``context``). None: the rows that the forecaster remembers, or ``context``.
-        context, X, X_past, static, horizon
+        context, X, X_past, static, horizon, known
             As in `LSTMForecaster.predict`.
         coverage : float, list of float or None, default=(0.5, 0.8, 0.95)
             Coverages of the intervals; None: no intervals.
@@ -126,7 +127,9 @@ class ForecastDisplay(Display):
             series.
         """
         from lstmforecast.estimators.containers import in_containers
+        from lstmforecast.estimators.forecaster import known_in_advance
 
+        X = known_in_advance(X, known)
         forecaster, y, given = in_containers(forecaster, y, X=X, X_past=X_past, context=context, static=static)
         context = given.get("context")
         forecast = forecaster.predict(horizon, **given)

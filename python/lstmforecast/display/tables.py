@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from lstmforecast.data.frames import refuse_labels
 from lstmforecast.data.index import match_index
 from lstmforecast.data.panel_index import indexed
 from lstmforecast.uncertainty.calibration import SIDES
@@ -25,6 +26,8 @@ def as_frame(values: Any, *, start: int = 0, series: Hashable = None) -> pd.Data
 
     Raises
     ------
+    TypeError
+        If a column holds times or names, as in the flat tables of models whose columns have names.
     ValueError
         If there is no such series.
     """
@@ -33,6 +36,7 @@ def as_frame(values: Any, *, start: int = 0, series: Hashable = None) -> pd.Data
         frame = values.to_frame()
     elif isinstance(values, pd.DataFrame):
         frame = values
+        refuse_labels(frame, "the table")
     else:
         array = np.asarray(values, dtype=float)
         table = array.reshape(len(array), -1)

@@ -681,10 +681,7 @@ class LSTMForecaster(LSTMEstimator):
     ) -> tuple[FittedSeries, Array]:
         """The series to forecast from, and the forecast parameters (n_series, steps, k, p)."""
         require_fitted(self)
-        if known is not None:
-            if X is not None:
-                raise ValueError("expected X or known, which is another name of it, got both")
-            X = known
+        X = known_in_advance(X, known)
         steps = self.fitted_.read_steps(horizon)
         fitted, X = self.fitted_.from_context(context, self.missing, X, X_past, static)
         return fitted, forecast(fitted.model, fitted.dataset, steps, X, self.n_threads)
@@ -738,6 +735,13 @@ class LSTMForecaster(LSTMEstimator):
     @staticmethod
     def _of_this_version(state: dict[str, Any]) -> dict[str, Any]:
         return _of_version_0_1(state) if "_seen" in state else state
+
+
+def known_in_advance(X: Any, known: Any) -> Any:
+    """The covariates of later steps, which have two names; a ValueError if both are given."""
+    if X is not None and known is not None:
+        raise ValueError("expected X or known, which is another name of it, got both")
+    return X if known is None else known
 
 
 def read_series(forecaster: LSTMForecaster, y: Any, X: Any = None, X_past: Any = None, static: Any = None) -> Dataset:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from lstmforecast.data.frames import refuse_labels
 from lstmforecast.evaluation.backtest_result import BacktestResult
 
 Array = NDArray[np.float64]
@@ -96,6 +97,7 @@ def _losses(measure: Callable[[Array, Array], Any], truth: Array, forecast: Arra
 
 
 def _numbers(values: Any, name: str) -> Array:
+    refuse_labels(values, name)
     if isinstance(values, pd.Series | pd.DataFrame):
         array = values.to_numpy(dtype=float, na_value=np.nan)
     else:

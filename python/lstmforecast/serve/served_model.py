@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -214,7 +214,9 @@ class ServedModel:
 
     def _prepare_any(self, window: Window, steps: int) -> Prepared:
         model = self.forecaster
-        dataset = model.fitted_.with_context(self._container(window), model.missing)[0].dataset
+        # windows have an index, whatever the columns of fit were
+        fitted = replace(model.fitted_, dataset=replace(self._dataset, columns=None))
+        dataset = fitted.with_context(self._container(window), model.missing)[0].dataset
         windows, future = ends_of(model.model_, dataset, steps, None)
         index = dataset.observations.future_index(steps)
         times = None if index is None else self._time_format.written(index)

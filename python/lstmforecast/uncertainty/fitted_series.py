@@ -17,6 +17,7 @@ from lstmforecast.data.dataset import Dataset, read_observations
 from lstmforecast.data.frames import to_pandas
 from lstmforecast.data.observations import Missing
 from lstmforecast.data.panel import Panel
+from lstmforecast.data.panel_index import match_panel_index
 from lstmforecast.fitting.ensemble import Ensemble
 from lstmforecast.fitting.finite import require_finite_forecasts
 from lstmforecast.fitting.held_out import HeldOut
@@ -152,6 +153,17 @@ class FittedSeries:
         parts, named = self.dataset.read_newer(context, None, X_past, static, "context")
         y, before, X_past, static = parts
         if before is not None and future is not None:
+            # in the time zone of fit, as labels of several zones have no common type
+            fitted = self.dataset.observations.index
+            assert fitted is not None
+            ways = [("context", before), ("known", future)]
+            before, future = (part.set_axis(match_panel_index(fitted, part.index, name)) for name, part in ways)
+            both = future.index.isin(before.index)
+            if both.any():
+                raise ValueError(
+                    f"expected known for the steps after context only, got {future.index[both][0]} in both; drop "
+                    "these rows of known"
+                )
             future = pd.concat([before, future])
         return y, before if future is None else future, X_past, static, named
 

@@ -20,12 +20,16 @@ from lstmforecast import (
     IntervalDisplay,
     LSTMForecaster,
     backtest,
+    compare,
     load,
     make_future,
     quantization_report,
     tune,
 )
+from lstmforecast.cli import main
 from lstmforecast.data.columns import Columns, NamedTable
+from lstmforecast.metrics import mae
+from lstmforecast.serve.served_model import ServedModel
 
 FAST = {"horizon": 3, "hidden_size": 4, "max_epochs": 1, "random_state": 0, "n_threads": 1}
 NAMES = {"target": "sales", "series": "store", "time": "date"}
@@ -319,8 +323,170 @@ def test_columns_without_a_role_are_no_targets() -> None:
         backtest(LSTMForecaster(**FAST), pl.from_pandas(usual))
 
 
-def test_covariates_are_given_in_one_way() -> None:
+def test_covariates_are_eachin_one_way() -> None:
     with pytest.raises(ValueError, match=r"^expected X or known, which is another name of it, got both$"):
         MODEL.predict(known=FUTURE, X=FUTURE)
     with pytest.raises(ValueError, match=r"^expected covariates as columns of y, as at fit, got X$"):
         MODEL.update(TABLE, FUTURE)
+
+
+def test_static_tables_may_have_the_name_of_the_series() -> None:
+    table = TABLE[["store", "date", "sales"]].assign(store=TABLE["store"].map({"b": 2, "a": 0, "c": 1}))
+    # the index 0, 1, 2 is of no meaning
+    static = pd.DataFrame({"store": [2, 0, 1], "area": [5.0, 6.0, 7.0]})
+    expected = LSTMForecaster(**FAST).fit(table, **NAMES, static=static.set_index("store"))
+    for each in (static, pl.from_pandas(static), static.rename(columns={"store": "unique_id"})):
+        model = LSTMForecaster(**FAST).fit(table, **NAMES, static=each)
+        assert_array_equal(model.fitted_.dataset.features, expected.fitted_.dataset.features)
+        assert_frame_equal(model.predict(), expected.predict())
+        assert_frame_equal(model.predict(context=table, static=each), expected.predict())
+    with pytest.raises(ValueError, match=r"^expected static features in one way, got columns of context and static as"):
+        MODEL.predict(context=TABLE, known=FUTURE, static=TABLE.drop_duplicates("store")[["store", "area", "kind"]])
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda times: (times - times.min()).dt.days.astype(object),
+        lambda times: times.dt.to_period("D").astype(object),
+        lambda times: times.astype("timestamp[us][pyarrow]"),
+        lambda times: pd.Series(times.dt.date.to_numpy(), times.index, pd.ArrowDtype(pa.date32())),
+    ],
+)
+def test_columns_of_objects_and_of_arrow_are_times(write) -> None:
+    times = write(TABLE["date"])
+    forecast = LSTMForecaster(**FAST).fit(TABLE[["store", "sales"]].assign(date=times), **NAMES).predict()
+    expected = LSTMForecaster(**FAST).fit(TABLE[["store", "date", "sales"]], **NAMES).predict()
+    assert_array_equal(forecast["forecast"], expected["forecast"])
+    # numbers are no nanoseconds since 1970
+    assert str(forecast["date"].iloc[0]).removesuffix(" 00:00:00") in ("60", "2026-03-02")
+
+
+@pytest.mark.parametrize("other", [3, "02/03/2026"])
+def test_times_of_several_types_are_refused(other) -> None:
+    mixed = ONE.assign(date=[other, *ONE["date"][1:]])
+    with pytest.raises(TypeError, match=rf"^expected times in column 'date' of the table, got {other!r} among other"):
+        LSTMForecaster(**FAST).fit(mixed, target="sales", time="date")
+
+
+def test_results_have_no_name_twice() -> None:
+    table = TABLE[["store", "date", "sales"]]
+    with pytest.raises(ValueError, match=r"got a result 'forecast' beside series 'forecast', time 'date' and target"):
+        LSTMForecaster(**FAST).fit(
+            table.rename(columns={"store": "forecast"}), target="sales", series="forecast", time="date"
+        )
+    two = table.rename(columns={"sales": 1}).assign(**{"1": 0.0})
+    with pytest.raises(ValueError, match="got a result '1-forecast' beside series"):
+        LSTMForecaster(**FAST).fit(two, target=[1, "1"], series="store", time="date")
+    model = LSTMForecaster(**FAST).fit(ONE.rename(columns={"date": "lo-50"}), target="sales", time="lo-50")
+    with pytest.raises(ValueError, match="got a result 'lo-50' beside"):
+        model.predict_interval(0.5)
+
+
+def test_levels_of_the_index_are_read_by_their_names() -> None:
+    table = TABLE[["store", "date", "sales"]]
+    expected = LSTMForecaster(**FAST).fit(table, **NAMES).predict()
+    assert_frame_equal(LSTMForecaster(**FAST).fit(table.set_index(["date", "store"]), **NAMES).predict(), expected)
+    with pytest.raises(ValueError, match=r"got 'dat'; did you mean 'date'\?$"):
+        LSTMForecaster(**FAST).fit(ONE.set_index("date"), target="sales", time="dat")
+
+
+def test_known_is_refused_where_there_was_none() -> None:
+    table = TABLE[["store", "date", "sales"]]
+    model = LSTMForecaster(**FAST).fit(table, **NAMES)
+    for given_context in ({}, {"context": table}):
+        with pytest.raises(ValueError, match=r"^expected no known, as there was none at fit, got one$"):
+            model.predict(known=table, **given_context)
+
+
+def test_servers_and_commands_read_models_of_named_columns(tmp_path) -> None:
+    numbered = ONE.assign(date=range(len(ONE)))
+    model = LSTMForecaster(**FAST, missing="ffill").fit(numbered, target="sales", time="date")
+    served = ServedModel("sales", model)
+    # a window with a missing value isn't read in the short way
+    window = served.example()
+    window.values[5] = np.nan
+    expected = model.fitted_.dataset.windows(model.window_size_)
+    expected[:, 5] = expected[:, 4]
+    assert_array_equal(served.prepare(window, 3).windows, expected)
+    assert_frame_equal(model.predict(context=numbered.set_index("date")), model.predict())
+    ONE.to_csv(tmp_path / "one.csv", index=False)
+    LSTMForecaster(**FAST).fit(ONE, target="sales", time="date").save(tmp_path / "one.safetensors")
+    files = ["--load", str(tmp_path / "one.safetensors"), "--save", str(tmp_path / "copy.safetensors")]
+    main(["forecast", str(tmp_path / "one.csv"), *files, "--time", "date", "--horizon", "3"])
+    # the copy still knows the names
+    assert list(load(tmp_path / "copy.safetensors").predict()) == ["date", "forecast"]
+
+
+def test_pictures_take_known() -> None:
+    displays = [ForecastDisplay.from_estimator(MODEL, coverage=0.5, **{name: FUTURE}) for name in ("X", "known")]
+    assert_frame_equal(displays[0].forecast, displays[1].forecast)
+    with pytest.raises(ValueError, match=r"^expected X or known, which is another name of it, got both$"):
+        ForecastDisplay.from_estimator(MODEL, X=FUTURE, known=FUTURE)
+
+
+def test_context_and_known_may_have_their_own_time_zones() -> None:
+    table = TABLE.loc[TABLE["store"] == "a", ["date", "sales", "promo"]]
+    zoned = table.assign(date=table["date"].dt.tz_localize("Europe/Berlin"))
+    model = LSTMForecaster(**FAST).fit(zoned, target="sales", time="date", known="promo")
+    known = make_future(model).assign(promo=True)
+    expected = model.predict(known=known)
+    moved = [
+        part.assign(date=part["date"].dt.tz_convert(zone)) for part, zone in ((zoned, "UTC"), (known, "Asia/Tokyo"))
+    ]
+    assert_frame_equal(model.predict(context=moved[0], known=moved[1]), expected)
+    with pytest.raises(TypeError, match=r"^expected known in the time zone Europe/Berlin, .* got times without one"):
+        model.predict(context=zoned, known=known.assign(date=known["date"].dt.tz_localize(None)))
+    with pytest.raises(
+        ValueError, match=r"^expected known for the steps after context only, got 2026-01-01 00:00:00\+0"
+    ):
+        model.predict(context=zoned, known=pd.concat([zoned.drop(columns="sales"), known]))
+
+
+@pytest.mark.parametrize("newer", [np.ones(3), ONE.set_index("date")["sales"]], ids=["array", "Series"])
+def test_one_series_does_not_continue_several(newer) -> None:
+    model = LSTMForecaster(**FAST).fit(TABLE[["store", "date", "sales"]], **NAMES)
+    with pytest.raises(
+        TypeError, match=r"^expected y with several series, by an index of .* as at fit, got one series$"
+    ):
+        model.update(newer)
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.dictionary(pa.int8(), pa.string())])
+def test_words_of_arrow_are_categories(kind) -> None:
+    words, later = (table.assign(day=table["day"].astype(pd.ArrowDtype(kind))) for table in (TABLE, FUTURE))
+    model = LSTMForecaster(**FAST).fit(words, **NAMES, **ROLES)
+    assert_frame_equal(model.predict(known=later), MODEL.predict(known=FUTURE))
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (
+            lambda table: table["date"],
+            "expected numbers in every column of known=, got 'day' (datetime64",
+        ),
+        (lambda table: [[1], *table["day"][1:]], "expected words or numbers in column 'day', got [1]"),
+    ],
+)
+def test_columns_that_are_no_covariates_are_named(value, message: str) -> None:
+    with pytest.raises(TypeError, match=re.escape(message)):
+        LSTMForecaster(**FAST).fit(TABLE.assign(day=value), **NAMES, **ROLES)
+
+
+def test_times_and_names_of_flat_tables_are_no_forecasts() -> None:
+    forecast = LSTMForecaster(**FAST).fit(ONE, target="sales", time="date").predict()
+    long = pd.concat([forecast] * 5, ignore_index=True)
+    several = long.assign(date="b")
+    for call in (
+        compare,
+        lambda a, b, truth: mae(truth, a),
+        lambda a, b, truth: ForecastDisplay.from_predictions(truth, a),
+    ):
+        for flat in (long, several):
+            with pytest.raises(
+                TypeError, match=r"^expected numbers in every column of .*, got 'date' \(.*\); make series "
+            ):
+                call(flat, flat, flat)
+    drawn = ForecastDisplay.from_predictions(ONE.set_index("date"), forecast.set_index("date"))
+    assert_array_equal(drawn.forecast["forecast"], forecast["forecast"])

@@ -53,7 +53,10 @@ def test_a_forecaster_reads_what_was_completed() -> None:
     [
         ({"time": "days"}, r"got 'days'; did you mean 'day'\?$"),
         ({"series": "shop"}, "expected time= to name the column of times, got None"),
-        ({**KEYS, "static": "areas"}, r"expected static to name columns of the table, .* got \['areas'\]$"),
+        (
+            {**KEYS, "static": "areas"},
+            r"expected static to name columns of the table, .* got 'areas'; did you mean 'area'\?$",
+        ),
         ({"time": "day"}, "expected every time of the table once, got 2026-01-01 00:00:00 in rows"),
         ({**KEYS, "freq": "2D"}, "expected the times of the table at a constant step"),
     ],
@@ -94,3 +97,30 @@ def test_a_future_needs_times_and_steps() -> None:
         make_future(model, time="day")
     with pytest.raises(ValueError, match="not fitted"):
         make_future(LSTMForecaster())
+
+
+@pytest.mark.parametrize(
+    ("static", "message"),
+    [
+        (["day"], r"^expected static to name columns beside series and times, got \['day'\]$"),
+        (["area", "shop"], r"^expected static to name columns beside series and times, got \['shop'\]$"),
+        (["sold"], r"^expected one value of static column 'sold' in series '.' of the table, got several$"),
+        (np.array(["area", "sold"]), "expected one value of static column 'sold' in series"),
+    ],
+)
+def test_static_columns_are_no_others(static, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        complete_grid(HOLES, **KEYS, static=static)
+
+
+def test_types_of_series_and_static_columns_are_kept() -> None:
+    table = HOLES.astype({"shop": pd.CategoricalDtype(["z", "b", "a"]), "area": "float32"})
+    complete = complete_grid(table, **KEYS, static=pd.Index(["area"]))
+    assert complete.dtypes[["shop", "area"]].equals(table.dtypes[["shop", "area"]])
+    assert len(complete) == 12
+
+
+def test_features_of_the_calendar_have_names_of_their_own() -> None:
+    table = FULL.rename(columns={"shop": "month_sin"})
+    with pytest.raises(ValueError, match=r"names than features of the calendar, got \['month_sin'\]$"):
+        make_future(table, 2, series="month_sin", time="day", calendar=["month"])
