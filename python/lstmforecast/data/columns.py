@@ -63,8 +63,11 @@ class NamedTable:
         time: Any,
         known: Any,
         past: Any,
+        fitted: Columns | None = None,
     ) -> tuple[Any, Any, Any, Any]:
         """The arguments ``y, X, X_past, static`` with the table in place of ``y`` where columns are named.
+
+        Without any name, those of an earlier fit count for a table with its columns.
 
         Raises
         ------
@@ -73,7 +76,13 @@ class NamedTable:
         """
         is_list = isinstance(static, str | list | tuple)
         if target is series is time is known is past is None and not is_list:
-            return y, X, X_past, static
+            if fitted is None or fitted.time not in column_names(y):
+                return y, X, X_past, static
+            target, series, time, known, past = (
+                *(list(fitted.target), fitted.series, fitted.time),
+                *(list(fitted.known), list(fitted.past)),
+            )
+            static = list(fitted.static) if static is None else static
         for name, given, other in (("X", X, "known"), ("X_past", X_past, "past")):
             if given is not None:
                 raise ValueError(

@@ -232,6 +232,21 @@ def table_to_pandas(data: Any) -> tuple[Any, Callable[[Any, Any], Origin | None]
     return pd.DataFrame({column: _pandas(native[column]) for column in native.columns}), origin
 
 
+def with_types_of(data: Any, result: Any) -> Any:
+    """A frame of polars or pyarrow whose columns have the types of those of ``data``; what was text stays times."""
+    import narwhals as nw
+
+    wanted, made = nw.from_native(data).schema, nw.from_native(result)
+    casts = [
+        nw.col(name).cast(wanted[name])
+        for name, kind in made.schema.items()
+        if name in wanted
+        and wanted[name] not in (kind, nw.Unknown)
+        and not (kind == nw.Datetime and wanted[name] == nw.String)
+    ]
+    return nw.to_native(made.with_columns(casts)) if casts else result
+
+
 def _narrow_days(native: Any) -> tuple[Any, list[str]]:
     """Convert Arrow's dates of 64 bits, which narwhals doesn't know, to 32 bits; also returns their columns."""
     import narwhals as nw

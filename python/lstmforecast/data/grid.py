@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from lstmforecast.calendar import calendar_features
 from lstmforecast.contract.plain import plain
 from lstmforecast.data.columns import Columns
-from lstmforecast.data.frames import SERIES, TIME
+from lstmforecast.data.frames import SERIES, TIME, with_types_of
 from lstmforecast.data.index import Frequency, check_index, continue_index, regular_grid
 from lstmforecast.data.table_columns import keys_of, labels_of, opened
 
@@ -73,7 +73,7 @@ def complete_grid(
         return made
     for label in kept:
         made[label] = made[label].where(made[label].notna(), None)
-    return origin.give_back(made)
+    return with_types_of(df, origin.give_back(made))
 
 
 def make_future(

@@ -6,6 +6,7 @@ from copy import copy
 from dataclasses import replace
 from typing import Any
 
+from lstmforecast.data.columns import Columns
 from lstmforecast.estimators.estimator import require_fitted
 from lstmforecast.estimators.forecaster import LSTMForecaster
 from lstmforecast.estimators.series_fit import keep_series
@@ -33,3 +34,9 @@ def in_containers(
     other = copy(forecaster)
     keep_series(other, replace(fitted, dataset=replace(fitted.dataset, columns=None)))
     return other, y if read is None else read[1].y, {"X": X}
+
+
+def columns_of(forecaster: LSTMForecaster) -> Columns | None:
+    """The columns that were named at `fit`; None before it, or without names."""
+    columns: Columns | None = forecaster.fitted_.dataset.columns if hasattr(forecaster, "fitted_") else None
+    return columns

@@ -17,6 +17,7 @@ from lstmforecast.data.dataset import Dataset
 from lstmforecast.data.observations import Observations
 from lstmforecast.data.scalers import fit_columns
 from lstmforecast.data.season import season_length as usual_season
+from lstmforecast.estimators.containers import columns_of
 from lstmforecast.estimators.forecaster import LSTMForecaster, read_series
 from lstmforecast.estimators.series_fit import fit_series
 from lstmforecast.evaluation.backtest_result import BacktestResult
@@ -73,7 +74,7 @@ def backtest(
     X, X_past, static : array-like, Series, DataFrame or None, default=None
         Covariates, as in `LSTMForecaster.fit`; ``X`` of the steps ahead is known at each origin.
     target, series, time, known, past : label, list of labels or None, default=None
-        Names of columns of ``y``, as in `LSTMForecaster.fit`.
+        Names of columns of ``y``, as in `LSTMForecaster.fit`; by default those that a fitted ``forecaster`` has.
     folds : Folds, int, float or None, default=None
         Which rows are fitted on and which are forecast. A number is the size of the test set, ``Folds(test_size)``, not
         the number of folds. None: ``Folds()``, one fit, then a forecast from every row of the last 20 percent.
@@ -138,7 +139,7 @@ def backtest(
     if template.missing == "interpolate":
         template.set_params(missing="ffill")
     names = {"target": target, "series": series, "time": time, "known": known, "past": past}
-    dataset = read_series(template, *NamedTable.of(y, X, X_past, static, **names))
+    dataset = read_series(template, *NamedTable.of(y, X, X_past, static, **names, fitted=columns_of(forecaster)))
     observations = dataset.observations
     n_read = _steps_read(template, dataset, horizon)
     rolling = RollingOrigins.of(observations.lengths, options, horizon, n_read)

@@ -13,6 +13,7 @@ from lstmforecast.contract.plain import plain
 from lstmforecast.contract.seeds import draw_seed
 from lstmforecast.data.columns import NamedTable
 from lstmforecast.data.season import season_length
+from lstmforecast.estimators.containers import columns_of
 from lstmforecast.estimators.forecaster import LSTMForecaster, read_series
 from lstmforecast.evaluation.folds import Folds, read_folds, takes_folds
 from lstmforecast.evaluation.scoring import PANEL_SCORES, SCORES
@@ -68,7 +69,7 @@ def tune(
     y, X, X_past, static
         One series or a panel with its covariates, as in `LSTMForecaster.fit`.
     target, series, time, known, past : label, list of labels or None, default=None
-        Names of columns of ``y``, as in `LSTMForecaster.fit`.
+        Names of columns of ``y``, as in `LSTMForecaster.fit`; by default those that a fitted ``estimator`` has.
     space : dict, callable or None, default=None
         For each parameter a list of choices, ``(low, high)``, ``("log", low, high)`` or a distribution of Optuna; or a
         function that takes an `optuna.trial.Trial` and returns parameters. ``"architecture__num_heads"`` names a
@@ -144,7 +145,7 @@ def tune(
     if callable(X) or isinstance(X, dict):
         raise TypeError(f"expected X as a table of covariates, got {type(X).__name__}; pass a search space as space=")
     names = {"target": target, "series": series, "time": time, "known": known, "past": past}
-    data = NamedTable.of(y, X, X_past, static, **names)
+    data = NamedTable.of(y, X, X_past, static, **names, fitted=columns_of(estimator))
     # interpolation would use values after a gap, as in a backtest
     missing = "ffill" if forecaster.missing == "interpolate" else forecaster.missing
     dataset = read_series(clone(forecaster).set_params(missing=missing), *data)

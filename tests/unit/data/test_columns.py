@@ -126,6 +126,19 @@ def test_a_backtest_has_the_names_of_the_table_and_is_drawn() -> None:
     assert IntervalDisplay.from_result(result)
 
 
+def test_a_fitted_forecaster_knows_the_names() -> None:
+    named = backtest(MODEL, TABLE, **NAMES, **ROLES, folds=9).scores
+    assert_frame_equal(backtest(MODEL, TABLE, folds=9).scores, named)
+    assert_frame_equal(MODEL.backtest(pl.from_pandas(TABLE), folds=9).scores, named)
+    search = tune(MODEL, TABLE, space={"hidden_size": [4]}, n_trials=1, folds=Folds(9))
+    assert (
+        search.best_value_
+        == tune(MODEL, TABLE, **NAMES, **ROLES, space={"hidden_size": [4]}, n_trials=1, folds=Folds(9)).best_value_
+    )
+    with pytest.raises(ValueError, match="got none for"):
+        backtest(MODEL, TABLE.assign(more=1), folds=9)
+
+
 def test_several_targets_name_their_columns() -> None:
     model = LSTMForecaster(**FAST).fit(
         TABLE.drop(columns=["day", "area", "kind"]),

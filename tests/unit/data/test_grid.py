@@ -40,6 +40,22 @@ def test_polars_keeps_types_and_has_nulls() -> None:
     assert complete["area"].null_count() == 0
 
 
+@pytest.mark.parametrize("rows", [[0, 1, 2], [0, 2]])
+def test_polars_keeps_all_its_types(rows: list[int]) -> None:
+    table = pl.DataFrame(
+        {
+            "day": pl.Series(DAYS[:3]).cast(pl.Date),
+            "small": pl.Series([1, 2, 3], dtype=pl.Int8),
+            "narrow": pl.Series([1, 2, 3], dtype=pl.Float32),
+            "word": pl.Series(["a", "b", "c"], dtype=pl.Categorical),
+        }
+    )
+    complete = complete_grid(table[rows], "D", time="day")
+    assert complete.schema == table.schema
+    assert complete["day"].to_list() == table["day"].to_list()
+    assert complete["small"].to_list() == [row + 1 if row in rows else None for row in range(3)]
+
+
 def test_a_forecaster_reads_what_was_completed() -> None:
     days = pd.date_range("2026-01-01", periods=60, freq="D")
     table = pd.DataFrame({"day": days, "sold": np.sin(np.arange(60.0))}).drop(index=[20, 31])
