@@ -37,6 +37,7 @@ def in_options(message: str) -> str:
     """
     # the option is a number alone, and has its name
     message = message.replace("early_stopping", "patience")
+    message = message.replace(", or name the columns in target=, series= and time=", "")
     message = re.sub(rf"[;,](?: and| e\.g\.)? [^;,]*\b(?:y|context)(?:\.\w+{_ARGUMENTS})+", "", message)
     message = re.sub(r"\b(expected|of|in|for) (?:y|context)(?=[ ,;:]|$)", r"\1 the data", message)
     message = re.sub(

@@ -140,7 +140,10 @@ def _numbers(table: pd.DataFrame, form: Form, name: str) -> NDArray[np.float64]:
     if wrong:
         got = ", ".join(f"{form.label(i)} ({columns[i].dtype}, such as {_first_wrong(columns[i])})" for i in wrong)
         raise TypeError(
-            f"expected numbers in every column of {name}, got {got}; " + _ways_to_numbers(table, wrong, form, name)
+            f"expected numbers in every column of {name}, got {got}; "
+            + _ways_to_numbers(table, wrong, form, name)
+            # of a table as people have it
+            + (", or name the columns in target=, series= and time=" if name == "y" and form.kind == "frame" else "")
         )
     if any(column.dtype.kind == "O" for column in columns):
         return np.column_stack([_floats(column) for column in columns])
