@@ -19,6 +19,7 @@ PACKAGE = Path(lstmforecast.__file__).parent
 PROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 # Modules that can only be imported with an extra.
 NEED_EXTRAS = {
+    "display.legend": "plot",
     "dask": "dask",
     "sktime": "sktime",
     "export.onnx_": "onnx",

@@ -111,7 +111,10 @@ def place_legend(ax: Axes, *, above: Any = None) -> None:
     style: dict[str, Any] = {"ncols": min(len(handles), 6), "frameon": False, "fontsize": "small"}
     style |= {"borderaxespad": 0.1, "columnspacing": 1.2, "handlelength": 1.6}
     if above is None:
-        ax.legend(handles, labels, loc="lower right", bbox_to_anchor=(1.0, 1.0), **style)
+        from lstmforecast.display.legend import LegendAbove
+
+        legend = ax.legend(handles, labels, loc="lower right", bbox_to_anchor=(1.0, 1.0), **style)
+        legend.__class__ = LegendAbove  # the axes make and remove it as any other
     else:
         above.legend(handles, labels, loc="outside upper right", **style)
 
