@@ -38,13 +38,16 @@ def _is_forked() -> bool:
 
 def _with_torch() -> ModuleType | str:
     """The core that computes with libtorch, or why an installed one doesn't fit, or nothing if none is installed."""
-    spec = importlib.util.find_spec("lstmforecast_torch")
-    if spec is None or spec.origin is None:  # a folder that an earlier installation has left is no package
-        return ""
     try:
+        spec = importlib.util.find_spec("lstmforecast_torch")
+        if spec is None or spec.origin is None:  # a folder that an earlier installation has left is no package
+            return ""
         return importlib.import_module("lstmforecast_torch").load_core()  # type: ignore[no-any-return]
     except ImportError as error:
         return str(error)
+    except Exception as error:  # whatever a damaged installation, or one in the place of torch, comes to
+        remedy = "run: pip install --force-reinstall lstmforecast-torch"
+        return f"lstmforecast-torch could not be loaded ({type(error).__name__}: {error}); {remedy}"
 
 
 def _without_torch() -> ModuleType:

@@ -77,7 +77,10 @@ pub(super) fn after_fork() {
 fn end(py: Python<'_>) {
     ENDS_IT.set(true);
     IS_ENDING.store(true, Ordering::SeqCst);
-    py.allow_threads(wait_for_calls);
+    // to take the GIL again may end this thread where an interpreter inside of the program ends with it
+    if N_COMPUTING.load(Ordering::SeqCst) > 0 {
+        py.allow_threads(wait_for_calls);
+    }
 }
 
 fn wait_for_calls() {

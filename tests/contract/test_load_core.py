@@ -71,6 +71,25 @@ def test_another_torch_is_named_with_the_way_out(torch: str | None, found: str, 
     assert refusal(setup) == needs(end)
 
 
+@pytest.mark.parametrize(
+    ("init", "found"),
+    [
+        ("", "AttributeError: module 'lstmforecast_torch' has no attribute 'load_core'"),
+        ("def load_core(:", "SyntaxError: invalid syntax"),
+        ("raise RuntimeError('half')", "RuntimeError: half"),
+    ],
+)
+def test_a_damaged_second_distribution_is_passed_over(init: str, found: str, tmp_path: Path) -> None:
+    said = refusal(beside(tmp_path, init))
+    assert said.startswith(needs(f"lstmforecast-torch could not be loaded ({found}"))
+    assert said.endswith("; run: pip install --force-reinstall lstmforecast-torch")
+
+
+def test_a_stub_in_the_place_of_the_second_distribution_is_passed_over() -> None:
+    stub = "import sys, types; sys.modules['lstmforecast_torch'] = types.ModuleType('lstmforecast_torch')"
+    assert "lstmforecast-torch could not be loaded (ValueError: " in refusal(stub)
+
+
 def test_another_version_of_the_second_distribution_is_named_with_the_way_out(tmp_path: Path) -> None:
     init = (PACKAGE / "__init__.py").read_text().replace('__version__ = "', '__version__ = "9.')
     version = lstmforecast.__version__

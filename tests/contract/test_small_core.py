@@ -99,7 +99,7 @@ def test_all_of_this_holds_where_torch_can_not_be_imported() -> None:
     command = [sys.executable, "-c", WITHOUT_TORCH + AGAIN, __file__]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert f"{len(REFUSED) + len(SPACES) + 4} passed, 1 skipped" in done.stdout
+    assert f"{len(REFUSED) + len(SPACES) + 5} passed, 1 skipped" in done.stdout
 
 
 @SMALL
@@ -142,6 +142,16 @@ def test_a_search_refuses_a_choice_before_its_first_trial(case: int) -> None:
         tune(_made(LSTMForecaster, callbacks=[trained.append]), Y, space=space, n_trials=1)
     assert str(caught.value) == _sentence(option)
     assert not trained
+
+
+@SMALL
+def test_a_trial_that_needs_libtorch_fails_and_the_search_goes_on() -> None:
+    def space(trial: Any) -> dict[str, Any]:
+        return {"architecture": "attention" if trial.number == 2 else "lstm", "hidden_size": 2 + trial.number}
+
+    trials = tune(_made(LSTMForecaster), Y, space=space, n_trials=4).trials_
+    assert list(trials["state"]) == ["complete", "complete", "fail", "complete"]
+    assert trials["error"].tolist()[2] == _sentence("architecture='attention'")
 
 
 @SMALL

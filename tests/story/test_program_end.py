@@ -66,3 +66,19 @@ def test_the_thread_that_ends_the_program_still_forecasts():
     command = [sys.executable, "-c", textwrap.dedent(script)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "(3,)\n", "")
+
+
+def test_an_interpreter_inside_of_the_program_ends_with_it():
+    script = """
+        import sys
+        try:
+            import _xxsubinterpreters as interpreters
+        except ImportError:
+            import _interpreters as interpreters
+        code = "import sys; sys.path[:] = {!r}; import lstmforecast._core".format(sys.path)
+        interpreters.run_string(interpreters.create(), code)
+        print("done", flush=True)
+    """
+    command = [sys.executable, "-c", textwrap.dedent(script)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr

@@ -101,8 +101,8 @@ def evaluate(trial: Trial, forecaster: LSTMForecaster, validation: Validation, s
         scores = validation.scores(candidate)
     except TrialPruned:
         pass
-    except (ValueError, TypeError, ArithmeticError) as found:
-        # parameters that exclude each other, or a loss that diverged
+    except (ValueError, TypeError, ArithmeticError, ImportError) as found:
+        # parameters that exclude each other, a loss that diverged, or what a function chose and this core can't compute
         error = found
     return Outcome(trial.number, scores, error, losses, time.perf_counter() - begin)
 
