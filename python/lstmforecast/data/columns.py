@@ -173,8 +173,14 @@ class Columns:
         self._check_given(frame, name, (*self.target, *self.known, *self.past))
         return replace(self, origin=native(self.series, self.time)), self._split(frame, name)
 
-    def future(self, table: Any, name: str = "known") -> Any:
-        """The covariates that are known in advance, of a table of later steps; other containers are unchanged."""
+    def future(self, table: Any, name: str = "known") -> pd.DataFrame | None:
+        """The covariates that are known in advance, of a table of later steps.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If it is no table, has other columns than at `fit`, or there was none at `fit`.
+        """
         frame, _, _ = opened(table, self.series, self.time, or_none=True)
         if not self.known:
             raise ValueError(f"expected no {name}, as there was none at fit, got one")

@@ -123,40 +123,11 @@ def make_future(
     """
     horizon = plain(horizon)
     if hasattr(data, "get_params"):
-        check_is_fitted(data)
         if (series, time, freq) != (None, None, None):
             raise ValueError("expected series, time and freq for a table only, as a forecaster knows its own")
-        dataset = data.fitted_.dataset
-        steps = data.fitted_.read_steps(horizon)
-        index, freq = dataset.observations.future_index(steps), dataset.observations.freq
-        if index is None:
-            raise TypeError("expected a forecaster of data with times, got one of an array")
-        columns = dataset.columns
-        if columns is not None:
-            series, time, origin = columns.series, columns.time, columns.origin
-        else:
-            names = [
-                name if name is not None else usual
-                for name, usual in zip(index.names, (SERIES, TIME)[-index.nlevels :], strict=True)
-            ]
-            series, time, origin = [None, *names][-2], names[-1], dataset.observations.form.origin
+        index, freq, (series, time), origin = _after_forecaster(data, horizon)
     else:
-        if not isinstance(horizon, int) or isinstance(horizon, bool) or horizon < 1:
-            raise ValueError(f"expected horizon to be a number of steps from 1 for a table, got {horizon!r}")
-        frame, native, of_index = opened(data, series, time)
-        series, time = keys_of(frame, of_index, series, time)
-        origin = native(series, time)
-        frame, rows = Columns((), series, time).ordered(frame, "the table")
-        times = rows.get_level_values(-1)
-        groups = (
-            {None: times} if series is None else {key: times[places] for key, places in _places(frame[series]).items()}
-        )
-        freq = _step(list(groups.values()), freq)
-        ahead = [continue_index(each, freq, horizon) for each in groups.values()]
-        index = ahead[0].append(ahead[1:])
-        if series is not None:
-            keys = pd.Index(list(groups), tupleize_cols=False).repeat(horizon)
-            index = pd.MultiIndex.from_arrays([keys, index])
+        index, freq, (series, time), origin = _after_table(data, horizon, series, time, freq)
     made = index.to_frame(index=False)
     made.columns = pd.Index([time] if series is None else [series, time], tupleize_cols=False)
     if calendar is not None:
@@ -165,6 +136,43 @@ def make_future(
             raise ValueError(f"expected series and time under other names than features of the calendar, got {clash}")
         made = pd.concat([made, features.reset_index(drop=True)], axis=1)
     return made if origin is None else origin.give_back(made)
+
+
+def _after_forecaster(forecaster: Any, horizon: int | None) -> tuple[pd.Index, Frequency, tuple[Any, Any], Any]:
+    """The steps after the data of a forecaster, their frequency, the names of series and times, and the library."""
+    check_is_fitted(forecaster)
+    fitted = forecaster.fitted_
+    observations, columns = fitted.dataset.observations, fitted.dataset.columns
+    index = observations.future_index(fitted.read_steps(horizon))
+    if index is None:
+        raise TypeError("expected a forecaster of data with times, got one of an array")
+    if columns is not None:
+        return index, observations.freq, (columns.series, columns.time), columns.origin
+    usual = (SERIES, TIME)[-index.nlevels :]
+    names = [name if name is not None else other for name, other in zip(index.names, usual, strict=True)]
+    series, time = [None, *names][-2:]
+    return index, observations.freq, (series, time), observations.form.origin
+
+
+def _after_table(
+    table: Any, horizon: Any, series: Any, time: Any, freq: Frequency
+) -> tuple[pd.Index, Frequency, tuple[Any, Any], Any]:
+    """As `_after_forecaster`, for the rows of a table."""
+    if not isinstance(horizon, int) or isinstance(horizon, bool) or horizon < 1:
+        raise ValueError(f"expected horizon to be a number of steps from 1 for a table, got {horizon!r}")
+    frame, native, of_index = opened(table, series, time)
+    series, time = keys_of(frame, of_index, series, time)
+    origin = native(series, time)
+    frame, rows = Columns((), series, time).ordered(frame, "the table")
+    times = rows.get_level_values(-1)
+    groups = {None: times} if series is None else {key: times[at] for key, at in _places(frame[series]).items()}
+    freq = _step(list(groups.values()), freq)
+    ahead = [continue_index(each, freq, horizon) for each in groups.values()]
+    index = ahead[0].append(ahead[1:])
+    if series is not None:
+        keys = pd.Index(list(groups), tupleize_cols=False).repeat(horizon)
+        index = pd.MultiIndex.from_arrays([keys, index])
+    return index, freq, (series, time), origin
 
 
 def _places(series: pd.Series[Any]) -> dict[Any, Any]:
