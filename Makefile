@@ -70,6 +70,7 @@ test-newest-torch: $(VENV)/.develop
 	$(call layer,$(VENV)-newest)
 	$(VENV)-newest/bin/python -m pip install --quiet torch
 	OMP_NUM_THREADS=1 $(VENV)-newest/bin/python -m pytest $(PROCESSES) tests/parity -m "not slow" $(ARGS)
+	rm -rf $(VENV)-newest
 
 .PHONY: test-all  ## Run the tests, and what takes minutes: notebooks, pages, benchmarks on small sizes, a cluster
 test-all: test
