@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from lstmforecast.evaluation.backtesting import backtest
     from lstmforecast.evaluation.comparison import Comparison, compare
     from lstmforecast.evaluation.folds import Folds
+    from lstmforecast.evaluation.lag_regressor import LagRegressor
     from lstmforecast.evaluation.quantization_cost import quantization_report
     from lstmforecast.export.saving import load
     from lstmforecast.fitting.architecture import CNNLSTM, LSTM, Attention, Linear, Transformer
@@ -86,6 +87,7 @@ __all__ = [
     "LSTMClassifier",
     "LSTMForecaster",
     "LSTMRegressor",
+    "LagRegressor",
     "Linear",
     "MinMaxScaler",
     "Plateau",
@@ -143,6 +145,7 @@ _HOMES = {
     "LSTMClassifier": "estimators.classifier",
     "LSTMForecaster": "estimators.forecaster",
     "LSTMRegressor": "estimators.regressor",
+    "LagRegressor": "evaluation.lag_regressor",
     "Linear": "fitting.architecture",
     "MinMaxScaler": "data.scalers",
     "Model": "_core",  # where its pickles look for it, as those of Monitor do

@@ -9,6 +9,7 @@ from sktime.forecasting.base import ForecastingHorizon
 from sktime.forecasting.compose import ForecastingPipeline, TransformedTargetForecaster
 from sktime.forecasting.model_evaluation import evaluate
 from sktime.forecasting.model_selection import ForecastingGridSearchCV
+from sktime.forecasting.naive import NaiveForecaster
 from sktime.forecasting.stream import UpdateRefitsEvery
 from sktime.performance_metrics.forecasting import MeanAbsoluteError
 from sktime.split import ExpandingWindowSplitter
@@ -285,3 +286,12 @@ def test_sktime_can_refit_it() -> None:
     forecaster = UpdateRefitsEvery(LSTMForecaster(**SMALL), refit_interval=0)
     forecaster.fit(y[:100], fh=[1, 2]).update(y[100:], update_params=True)
     pd.testing.assert_series_equal(forecaster.predict(), ours(2).fit(y).predict(), check_freq=False)
+
+
+def test_a_backtest_scores_forecasters_of_sktime() -> None:
+    y = pd.Series(np.random.default_rng(0).normal(size=60).cumsum(), pd.period_range("2020-01", periods=60, freq="M"))
+    model = lstmforecast.LSTMForecaster(3, window_size=12, hidden_size=4, max_epochs=1, random_state=0)
+    others = {"naive": NaiveForecaster(), "season": NaiveForecaster(sp=12)}
+    scores = lstmforecast.backtest(model, y, folds=12, others=others).scores
+    for name, same in (("naive", "repeat-last"), ("season", "seasonal-naive")):
+        np.testing.assert_allclose(scores.loc[name], scores.loc[same], rtol=1e-12)

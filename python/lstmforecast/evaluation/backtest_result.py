@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -14,6 +14,7 @@ from lstmforecast.data.observations import Observations
 from lstmforecast.estimators.forecaster import LSTMForecaster
 from lstmforecast.evaluation.probabilistic import interval_frame
 from lstmforecast.evaluation.rolling import Origins
+from lstmforecast.evaluation.score_table import score_table
 from lstmforecast.evaluation.scoring import Array, known_truth
 
 
@@ -23,13 +24,14 @@ class BacktestResult:
 
     Attributes
     ----------
-    scores : DataFrame of shape (3, 5), of a panel (3, 6)
-        MAE, MSE, RMSE, sMAPE (percent) and MASE of the forecaster and of two naive forecasts, which repeat the last
-        value and the last season, over the same origins, steps and variables; in a panel over all series. MASE, and
+    scores : DataFrame of shape (n_methods, 5), of a panel (n_methods, 6)
+        MAE, MSE, RMSE, sMAPE (percent) and MASE of the forecaster, of two naive forecasts, which repeat the last
+        value and the last season, and of ``others``, over the same origins, steps and variables; in a panel over all
+        series. MASE, and
         RMSSE of a panel, divide by the errors of seasonal-naive on the rows of the series before its test set, which
         makes series comparable; variables that repeat themselves there exactly are left out of these two scores.
-    scores_by_step : DataFrame of shape (horizon, 15)
-        The same for each step; ``scores_by_step["MAE"]`` has a column for each of the three. Of a panel 18 columns.
+    scores_by_step : DataFrame of shape (horizon, 5 * n_methods)
+        The same for each step; ``scores_by_step["MAE"]`` has a column for each method. Of a panel 6 for each.
     forecaster : LSTMForecaster
         The fitted clone; with ``refit``, that of the last fit.
     season_length : int
@@ -54,11 +56,17 @@ class BacktestResult:
         `lstmforecast.metrics.crps`. None without ``levels``.
     coverages : list of float
         Nominal coverages of the intervals.
-    bounds : ndarray of shape (2 * n_coverages, n_origins, horizon, k) or None
-        Lower and upper bound of the forecaster's first interval, then of the next; see `intervals`.
-    which : ndarray of int of shape (n_origins,)
-        The number of the series of each origin, in the order of the data; 0 for one series.
-    scores_by_series : DataFrame of shape (n_series, 18) or None
+    all_bounds : ndarray of shape (3, 2 * n_coverages, n_origins, horizon, k) or None
+        Bounds of the forecaster and of the naive forecasts: lower and upper of the first interval, then of the next.
+    crps : ndarray of shape (3, n_origins, horizon, k) or None
+        The CRPS of each forecast of the three, in the units of the scores. None without ``levels``.
+    which, fold : ndarray of int of shape (n_origins,)
+        The number of the series of each origin, in the order of the data (0 for one series), and of its fit.
+    deviation : ndarray of shape (n_series, k)
+        The divisor of errors and widths; 1 unless ``scaled``.
+    others : dict of str to ndarray of shape (n_origins, horizon, k)
+        The forecasts of other forecasters.
+    scores_by_series : DataFrame of shape (n_series, 6 * n_methods) or None
         The scores of each series of a panel that was tested; None for one series.
 
     Examples
@@ -83,16 +91,21 @@ class BacktestResult:
     interval_scores_by_step: pd.DataFrame | None = None
     quantile_scores: pd.DataFrame | None = None
     coverages: Sequence[float] = ()
-    bounds: Array | None = None
+    all_bounds: Array | None = None
+    crps: Array | None = None
     which: NDArray[np.int64] = field(kw_only=True)
+    fold: NDArray[np.int64] = field(kw_only=True)
+    deviation: Array = field(kw_only=True)
+    others: Mapping[str, Array] = field(kw_only=True, default_factory=dict)
     scores_by_series: pd.DataFrame | None = None
 
     @cached_property
     def forecasts(self) -> pd.DataFrame:
         """All forecasts, one in each row: cutoff, time, step (from 1), variable, truth (nan: missing), forecast.
 
-        Of a panel, the first column is the series. Nixtla's ``cross_validation`` calls them ``unique_id``, ``cutoff``,
-        ``ds``, ``y`` and the name of the model. Where columns were named, series and times have those names.
+        Other forecasters have a column each, after these. Of a panel, the first column is the series. Nixtla's
+        ``cross_validation`` calls them ``unique_id``, ``cutoff``, ``ds``, ``y`` and the name of the model. Where
+        columns were named, series and times have those names.
         """
         n_origins, horizon, width = self.values.shape
         origins, observations = Origins(self.which, self.origins), self.observations
@@ -110,8 +123,50 @@ class BacktestResult:
                 "truth": known_truth(observations)[rows].ravel(),
                 "forecast": self.values.ravel(),
             }
+            | {name: values.ravel() for name, values in self.others.items()}
         )
         return table.rename(columns=_names(self))
+
+    @property
+    def bounds(self) -> Array | None:
+        """The bounds of the forecaster's intervals, (2 * n_coverages, n_origins, horizon, k); see `intervals`."""
+        return None if self.all_bounds is None else self.all_bounds[0]
+
+    def scores_by(self, *groups: str) -> pd.DataFrame:
+        """Compute scores by fold, series, step or variable, with all measures, as one flat table.
+
+        Parameters
+        ----------
+        *groups : {"fold", "series", "step", "variable"}
+            A row for each combination and method; without any, for each method. Folds are numbered from 0, steps from
+            1.
+
+        Returns
+        -------
+        DataFrame
+            A column for each group, ``forecast`` with the name of the method, and the scores. ``MAE``, ``MSE``,
+            ``RMSE`` and ``bias`` (forecast minus truth) are in the data's units, or of standardised values if
+            ``scaled``. ``WAPE``, ``MAPE`` and ``sMAPE`` are in percent; ``MAPE`` is missing where a true value is 0.
+            ``MASE`` and ``RMSSE`` are divided by the errors of seasonal-naive before the test set. With ``coverage``,
+            ``coverage-80``, ``width-80`` and ``interval score-80``, and with ``levels``, ``CRPS``; of other forecasters
+            these are missing.
+
+        Raises
+        ------
+        ValueError
+            For another group, or series of a backtest of one series.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from lstmforecast import LSTMForecaster, backtest
+        >>> y = np.sin(np.arange(300) * np.pi / 12) + 2
+        >>> result = backtest(LSTMForecaster(horizon=6, hidden_size=8, max_epochs=2, random_state=0), y, folds=30)
+        >>> table = result.scores_by("step")
+        >>> table.columns[:5].tolist(), len(table)
+        (['step', 'forecast', 'MAE', 'MSE', 'RMSE'], 18)
+        """
+        return score_table(self, *groups)
 
     @cached_property
     def intervals(self) -> pd.DataFrame | None:

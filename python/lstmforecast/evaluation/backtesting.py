@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -22,6 +22,7 @@ from lstmforecast.estimators.forecaster import LSTMForecaster, read_series
 from lstmforecast.estimators.series_fit import fit_series
 from lstmforecast.evaluation.backtest_result import BacktestResult
 from lstmforecast.evaluation.folds import Folds, read_folds, takes_folds
+from lstmforecast.evaluation.other_forecasters import forecast_others, read_others
 from lstmforecast.evaluation.probabilistic import Probabilities, QuantileScorer, QuantileSums
 from lstmforecast.evaluation.rolling import Fold, Origins, RollingOrigins
 from lstmforecast.evaluation.scoring import Array, point_scores
@@ -52,6 +53,7 @@ def backtest(
     scaled: bool = False,
     coverage: float | Sequence[float] | None = None,
     levels: float | Sequence[float] | None = None,
+    others: Mapping[str, Any] | None = None,
     n_jobs: int | None = None,
 ) -> BacktestResult:
     """Fit a clone on the rows before the test set, then forecast from every origin in the test set and score.
@@ -96,6 +98,12 @@ def backtest(
         Score quantiles of these levels, made in the same way. None with ``coverage``: 0.05, 0.10, ..., 0.95, where at
         least 19 windows are held out. Their CRPS is 5 percent above that of the whole distribution, for all forecasts
         alike.
+    others : dict or None, default=None
+        Other forecasters by name, whose forecasts from the same origins are scored beside, ``{"ETS": AutoETS(24)}``:
+        a regressor of scikit-learn's kind (LightGBM too), which becomes a `LagRegressor` and is fitted once a fold; a
+        model of statsforecast, a forecaster of sktime, an object with ``fit(y)`` and ``predict(horizon)``, or a
+        function of ``(y, horizon)``, which get each series by itself as a Series, up to each origin, without
+        covariates; another `LSTMForecaster`. They are not changed.
     n_jobs : int or None, default=None
         Fits at a time, in threads, as scikit-learn counts them: None is 1 (or what `joblib.parallel_config` says), -1
         the number of processors. Each fit computes with the forecaster's ``n_threads``, whatever ``n_jobs`` is, so
@@ -112,7 +120,10 @@ def backtest(
     ------
     TypeError, ValueError
         If a parameter is out of range, the test set is shorter than the horizon (in all series), or
-        `LSTMForecaster.fit` refuses the data.
+        `LSTMForecaster.fit` refuses the data; also if one of ``others`` returns forecasts of another number, or not
+        finite.
+    RuntimeError
+        If one of ``others`` raises an error, which is its cause.
 
     References
     ----------
@@ -139,8 +150,9 @@ def backtest(
     if template.missing == "interpolate":
         template.set_params(missing="ffill")
     names = {"target": target, "series": series, "time": time, "known": known, "past": past}
-    dataset = read_series(template, *NamedTable.of(y, X, X_past, static, **names, fitted=columns_of(forecaster)))
-    observations = dataset.observations
+    data = NamedTable.of(y, X, X_past, static, **names, fitted=columns_of(forecaster))
+    dataset = read_series(template, *data)
+    beside, observations = read_others(others, dataset.columns), dataset.observations
     n_read = _steps_read(template, dataset, horizon)
     rolling = RollingOrigins.of(observations.lengths, options, horizon, n_read)
     fold_list, origins = rolling.folds(), rolling.origins
@@ -149,19 +161,43 @@ def backtest(
     scorer = QuantileScorer(dataset, Probabilities.read(coverage, levels), origins, season, horizon, n_read, deviation)
     scorer = scorer.checked(template, fold_list)
 
+    # the others first: what fails in them fails before a long training
+    found = forecast_others(
+        {name: other for name, other in beside.items() if not isinstance(other, LSTMForecaster)},
+        *(dataset, origins, fold_list, horizon, season),
+    )
+    for name, other in beside.items():
+        if isinstance(other, LSTMForecaster):
+            same: dict[str, Any] = {"folds": options, "horizon": horizon, "season_length": season, "n_jobs": n_jobs}
+            found[name] = _values_of(backtest(other, *data, **same), name, origins)
     outcomes = _run(template, fold_list, n_jobs, _Job(dataset, origins, scorer))
     # outcomes are ordered by fold, the result by series
     order = np.argsort(np.concatenate([fold.origins for fold in fold_list]))
     values = np.concatenate([outcome.values for outcome in outcomes])[order]
-    scores, by_step, by_series = point_scores(values, observations, origins, season, deviation)
+    found = {name: found[name] for name in beside}
+    scores, by_step, by_series = point_scores(values, observations, origins, season, deviation, found)
     last = outcomes[-1].fitted
     assert last is not None
+    of_folds = np.repeat(np.arange(len(fold_list)), [len(fold.origins) for fold in fold_list])
     return BacktestResult(
         *(scores, by_step, last, season, bool(scaled), observations, origins.rows, values),
         which=origins.series,
+        fold=of_folds[order],
+        deviation=deviation,
+        others=found,
         scores_by_series=by_series,
         **scorer.tables([outcome.sums for outcome in outcomes if outcome.sums is not None], order),
     )
+
+
+def _values_of(result: BacktestResult, name: str, origins: Origins) -> Array:
+    """The forecasts of another LSTMForecaster; a ValueError if it reads other rows of X, so that origins differ."""
+    if not (np.array_equal(result.which, origins.series) and np.array_equal(result.origins, origins.rows)):
+        raise ValueError(
+            f"expected {name!r} in others to forecast from the {len(origins)} origins of forecaster, got "
+            f"{len(result.origins)}: with X, give both the same horizon"
+        )
+    return result.values
 
 
 class _Outcome(NamedTuple):

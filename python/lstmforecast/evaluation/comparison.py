@@ -155,10 +155,11 @@ def compare(
 
     Parameters
     ----------
-    a, b : array-like, Series, DataFrame or BacktestResult
+    a, b : array-like, Series, DataFrame or BacktestResult; b also str
         With ``truth``: forecasts in time order, (n,), (n, k) or (n, horizon, k); the loss of a row is the mean over the
         other axes. Without ``truth``: losses of the same shapes. Or two results of `lstmforecast.backtest` on the same
-        data: the loss of a cutoff is the mean over steps, variables and series, in the data's units.
+        data: the loss of a cutoff is the mean over steps, variables and series, in the data's units. ``b`` may be the
+        name of another method of the result ``a``, such as ``"seasonal-naive"`` or one of its ``others``.
     truth : as ``a`` and ``b``, default=None
         Observed values. Values missing in one of the three are left out of all.
     horizon : int or None, default=None

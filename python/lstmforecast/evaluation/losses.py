@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,7 +11,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lstmforecast.data.frames import refuse_labels
-from lstmforecast.evaluation.backtest_result import BacktestResult
+from lstmforecast.evaluation.backtest_result import BacktestResult, in_usual_names
+from lstmforecast.evaluation.rolling import Origins
+from lstmforecast.evaluation.scoring import methods_at
 
 Array = NDArray[np.float64]
 Loss = str | Callable[[Array, Array], Any]
@@ -43,6 +46,8 @@ class PairedLosses(NamedTuple):
 def read_losses(a: Any, b: Any, truth: Any, loss: Loss) -> PairedLosses:
     """The losses of the arguments of `lstmforecast.compare`."""
     measure = measure_of(loss)
+    if isinstance(a, BacktestResult) and isinstance(b, str):
+        b = _other_of(a, b)
     if isinstance(a, BacktestResult) or isinstance(b, BacktestResult):
         if not (isinstance(a, BacktestResult) and isinstance(b, BacktestResult)):
             raise TypeError(f"expected two results of backtest, got {type(a).__name__} and {type(b).__name__}")
@@ -63,10 +68,11 @@ def read_losses(a: Any, b: Any, truth: Any, loss: Loss) -> PairedLosses:
 
 def _of_backtests(a: BacktestResult, b: BacktestResult, measure: Callable[[Array, Array], Any]) -> PairedLosses:
     """A loss for each common cutoff: the mean over series, steps and variables that both have."""
-    keys = [name for name in a.forecasts.columns if name not in ("truth", "forecast")]
-    if list(a.forecasts.columns) != list(b.forecasts.columns):
+    tables = [in_usual_names(result, result.forecasts.drop(columns=[*result.others])) for result in (a, b)]
+    keys = [name for name in tables[0].columns if name not in ("truth", "forecast")]
+    if list(tables[0].columns) != list(tables[1].columns):
         raise ValueError("expected backtests of the same data, got one of a panel and one of a single series")
-    tables = [result.forecasts.astype({"variable": object}) for result in (a, b)]
+    tables = [table.astype({"variable": object}) for table in tables]
     both = tables[0].merge(tables[1].drop(columns="truth"), on=keys, suffixes=("_a", "_b"))
     if both.empty:
         raise ValueError("expected backtests that forecast the same steps, got no step that is in both")
@@ -76,6 +82,15 @@ def _of_backtests(a: BacktestResult, b: BacktestResult, measure: Callable[[Array
     strides = np.diff(a.origins)[np.diff(a.which) == 0]
     stride = int(np.median(strides)) if len(strides) else 1
     return PairedLosses(means["a"].to_numpy(), means["b"].to_numpy(), means.index, -(-a.values.shape[1] // stride))
+
+
+def _other_of(result: BacktestResult, name: str) -> BacktestResult:
+    """The backtest with the forecasts of another of its methods; a ValueError for an unknown name."""
+    origins, horizon = Origins(result.which, result.origins), result.values.shape[1]
+    methods = methods_at(result.values, result.observations, origins, result.season_length, result.others)
+    if name not in methods:
+        raise ValueError(f"expected b to be one of {list(methods)}, the methods of the backtest, got {name!r}")
+    return replace(result, values=np.stack([methods[name](step) for step in range(horizon)], axis=1))
 
 
 def measure_of(loss: Loss) -> Callable[[Array, Array], Any]:

@@ -75,12 +75,15 @@ class QuantileSums(NamedTuple):
     ----------
     sums : ndarray of shape (horizon, 3, 3 * n_coverages + n_levels + 1)
         For each step and method: coverage, width and score of each interval; pinball losses; number of known values.
-    bounds : list of ndarray of shape (2 * n_coverages, n_origins, horizon, k)
-        Bounds of the forecaster's intervals, in batches of origins.
+    bounds : list of ndarray of shape (3, 2 * n_coverages, n_origins, horizon, k)
+        Bounds of the intervals of each method, in batches of origins.
+    crps : list of ndarray of shape (3, n_origins, horizon, k)
+        Twice the mean pinball loss of each forecast, in the same batches.
     """
 
     sums: Array
     bounds: list[Array]
+    crps: list[Array]
 
 
 @dataclass(frozen=True)
@@ -164,28 +167,35 @@ class QuantileScorer:
         if not self.wanted.all:
             return None
         truth = known_truth(self.observations)
-        model, *naive = self._methods(fitted, dataset, fold)
-        bounds, sums = [], []
+        methods = self._methods(fitted, dataset, fold)
+        bounds, crps, sums = [], [], []
         for origins in self._batches(self.origins.take(fold.origins)):
             known = truth[origins.rows_forecast(self.observations, self.horizon)]
             divisor = self.deviation[origins.series, np.newaxis]
-            quantiles = model(origins)
-            bounds.append(quantiles[: 2 * len(self.wanted.coverages)].copy())
-            scores = [self._sums(known, each, divisor) for each in (quantiles, *(method(origins) for method in naive))]
-            sums.append(np.stack(scores, axis=1))
-        return QuantileSums(np.sum(sums, axis=0), bounds)
+            each = []
+            for quantiles in (method(origins) for method in methods):
+                losses = self._losses(known, quantiles, divisor)
+                of_bounds = quantiles[: 2 * len(self.wanted.coverages)].copy()
+                crps_of_each = 2 * losses.mean(axis=0) if len(losses) else np.full(known.shape, np.nan)
+                each.append((self._sums(known, quantiles, divisor, losses), of_bounds, crps_of_each))
+            of_methods = zip(*each, strict=True)
+            sums.append(np.stack(next(of_methods), axis=1))
+            bounds.append(np.stack(next(of_methods)))
+            crps.append(np.stack(next(of_methods)))
+        return QuantileSums(np.sum(sums, axis=0), bounds, crps)
 
     def tables(self, of_folds: list[QuantileSums], order: NDArray[np.int64]) -> dict[str, Any]:
         """The attributes of a `BacktestResult` about quantiles; ``order`` sorts the origins of all folds."""
         tables: dict[str, Any] = {"coverages": self.wanted.coverages}
         sums: Array = sum((fold.sums for fold in of_folds), start=np.zeros(()))
         if self.wanted.coverages:
-            bounds = np.concatenate([each for fold in of_folds for each in fold.bounds], axis=1)
-            tables["bounds"] = bounds[:, order]
+            bounds = np.concatenate([each for fold in of_folds for each in fold.bounds], axis=2)
+            tables["all_bounds"] = bounds[:, :, order]
             both = interval_tables(sums, self.wanted.coverages)
             tables["interval_scores"], tables["interval_scores_by_step"] = both
         if self.wanted.levels:
             tables["quantile_scores"] = quantile_table(sums, self.wanted.levels)
+            tables["crps"] = np.concatenate([each for fold in of_folds for each in fold.crps], axis=1)[:, order]
         return tables
 
     def _methods(self, fitted: LSTMForecaster, dataset: Dataset, fold: Fold) -> tuple[Callable[[Origins], Array], ...]:
@@ -249,7 +259,12 @@ class QuantileScorer:
         for start in range(0, len(origins), size):
             yield origins.take(slice(start, start + size))
 
-    def _sums(self, truth: Array, quantiles: Array, divisor: Array) -> Array:
+    def _losses(self, truth: Array, quantiles: Array, divisor: Array) -> Array:
+        """The pinball losses of the levels: (n_levels, n_origins, horizon, k)."""
+        levels = np.array(self.wanted.levels).reshape(-1, 1, 1, 1)
+        return pinball_losses(truth, quantiles[2 * len(self.wanted.coverages) :], levels) / divisor
+
+    def _sums(self, truth: Array, quantiles: Array, divisor: Array, losses: Array) -> Array:
         """Sum the scores of quantiles (n, n_origins, horizon, k) where the truth is known: (horizon, n_scores)."""
         known = ~np.isnan(truth)
         n_bounds = 2 * len(self.wanted.coverages)
@@ -263,8 +278,7 @@ class QuantileScorer:
             sums.append(total((low <= truth) & (truth <= high), 1.0))
             sums.append(total(high - low, divisor))
             sums.append(total(interval_losses(truth, low, high, coverage), divisor))
-        for quantile, level in zip(quantiles[n_bounds:], self.wanted.levels, strict=True):
-            sums.append(total(pinball_losses(truth, quantile, level), divisor))
+        sums += [total(loss, 1.0) for loss in losses]
         return np.stack([*sums, known.sum(axis=(0, 2))], axis=-1)
 
 
@@ -293,7 +307,7 @@ def quantile_table(sums: Array, levels: list[float]) -> pd.DataFrame:
 def interval_frame(bounds: Array, coverages: list[float], forecasts: pd.DataFrame) -> pd.DataFrame:
     """Bounds (2 * n_coverages, n_origins, horizon, k) with the labels of each forecast."""
     n = len(coverages)
-    named = forecasts.drop(columns=["truth", "forecast"])
+    named = forecasts.loc[:, :"variable"]
     frame = named.loc[named.index.repeat(n)].reset_index(drop=True)
     lower, upper = bounds.reshape(n, 2, -1).transpose(1, 2, 0).reshape(2, -1)
     return frame.assign(coverage=np.tile(coverages, len(named)), lower=lower, upper=upper)

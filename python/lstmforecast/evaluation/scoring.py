@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -86,45 +86,59 @@ class Divisors(NamedTuple):
     squared: Array
 
 
+def methods_at(
+    forecasts: Array, observations: Observations, origins: Origins, season: int, others: Mapping[str, Array]
+) -> dict[str, Callable[[int], Array]]:
+    """The forecasts (n_origins, k) of each method at a step, from 0: ours, the two naive ones, and others."""
+    values = carried(observations)
+    rows, seasons = origins.first_rows(observations), seasons_at(origins.rows, season)
+    methods: dict[str, Callable[[int], Array]] = {
+        MODEL: lambda step: forecasts[:, step],
+        REPEAT_LAST: lambda step: naive_forecast(values, rows, 1, step),
+        SEASONAL_NAIVE: lambda step: naive_forecast(values, rows, seasons, step),
+    }
+    return methods | {name: lambda step, found=found: found[:, step] for name, found in others.items()}
+
+
 def point_scores(
-    forecasts: Array, observations: Observations, origins: Origins, season: int, deviation: Array
+    forecasts: Array,
+    observations: Observations,
+    origins: Origins,
+    season: int,
+    deviation: Array,
+    others: Mapping[str, Array] | None = None,
 ) -> PointScores:
-    """Score forecasts (n_origins, horizon, k), ordered series after series, and naive ones.
+    """Score forecasts (n_origins, horizon, k), ordered series after series, naive ones and those of ``others``.
 
     ``deviation`` (n_series, k) is the divisor of errors for MAE, MSE and RMSE. Steps are scored one after the
     other, to make no array of the size of all forecasts.
     """
-    values, truth = carried(observations), known_truth(observations)
-    rows, seasons = origins.first_rows(observations), seasons_at(origins.rows, season)
-    methods: tuple[Callable[[int], Array], ...] = (
-        lambda step: forecasts[:, step],
-        lambda step: naive_forecast(values, rows, 1, step),
-        lambda step: naive_forecast(values, rows, seasons, step),
-    )
+    truth, rows = known_truth(observations), origins.first_rows(observations)
+    methods = methods_at(forecasts, observations, origins, season, others or {})
     series, begins = np.unique(origins.series, return_index=True)
-    divisors = Divisors(deviation[origins.series], *_scales(values, observations, origins, begins, season))
+    divisors = Divisors(deviation[origins.series], *scales_at(observations, origins, season))
     # step, method, series, sum
     sums = np.array(
         [
-            [_sums(truth[rows + step], forecast(step), divisors, begins) for forecast in methods]
+            [_sums(truth[rows + step], forecast(step), divisors, begins) for forecast in methods.values()]
             for step in range(forecasts.shape[1])
         ]
     )
     names = PANEL_SCORES if observations.is_panel else SCORES
     by_series = None
     if observations.is_panel:
-        by_series = _table(sums.sum(axis=0).swapaxes(0, 1), observations.series_keys[series], names)
+        by_series = _table(sums.sum(axis=0).swapaxes(0, 1), observations.series_keys[series], names, list(methods))
     return PointScores(
-        pd.DataFrame(_means(sums.sum(axis=(0, 2)))[:, : len(names)], index=list(METHODS), columns=list(names)),
-        _table(sums.sum(axis=2), pd.RangeIndex(1, len(sums) + 1, name="step"), names),
+        pd.DataFrame(_means(sums.sum(axis=(0, 2)))[:, : len(names)], index=list(methods), columns=list(names)),
+        _table(sums.sum(axis=2), pd.RangeIndex(1, len(sums) + 1, name="step"), names, list(methods)),
         by_series,
     )
 
 
-def _scales(
-    values: Array, observations: Observations, origins: Origins, begins: NDArray[np.intp], season: int
-) -> tuple[Array, Array]:
+def scales_at(observations: Observations, origins: Origins, season: int) -> tuple[Array, Array]:
     """Divisors of MASE and RMSSE at each origin (n_origins, k): errors of seasonal-naive before the test set."""
+    values = carried(observations)
+    begins = np.unique(origins.series, return_index=True)[1]
     counts = np.diff(np.append(begins, len(origins)))
     each = []
     for row, origin in zip(origins.take(begins).first_rows(observations), origins.rows[begins], strict=True):
@@ -159,8 +173,8 @@ def _means(sums: Array) -> Array:
     return np.stack([mae, mse, np.sqrt(mse), smape, mase, np.sqrt(msse)], axis=-1)
 
 
-def _table(sums: Array, index: pd.Index, names: tuple[str, ...]) -> pd.DataFrame:
+def _table(sums: Array, index: pd.Index, names: tuple[str, ...], methods: list[str]) -> pd.DataFrame:
     """Scores of sums (n, methods, 7): a row for each, columns of score and forecast."""
     means = _means(sums)[..., : len(names)].transpose(0, 2, 1)
-    columns = pd.MultiIndex.from_product([names, METHODS], names=["score", "forecast"])
+    columns = pd.MultiIndex.from_product([names, methods], names=["score", "forecast"])
     return pd.DataFrame(means.reshape(len(sums), -1), index=index, columns=columns)
