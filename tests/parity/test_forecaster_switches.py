@@ -8,6 +8,7 @@ from numpy.testing import assert_allclose
 from tests.parity.networks import CONFIG
 
 from lstmforecast import LSTM, Device, LSTMForecaster, Quantiles, Sampling, _core
+from lstmforecast.fitting.roll import ends_of, first_inputs
 
 LOSSES = ["mse", "mae", "huber", "quantile", "normal", "student_t", "negative_binomial"]
 # Five steps of Adam, of batches of an odd size: of an even one, the slopes of an absolute error may add up to 0, or to
@@ -38,6 +39,12 @@ def _with_gaps(y):
 def _covariates(n=N + 20):
     index = pd.date_range("2026-01-01", periods=n, freq="h")
     return pd.DataFrame(np.random.default_rng(2).normal(5, 3, (n, 2)), index=index, columns=["price", "plan"])
+
+
+def _covariates_with_gaps():
+    X, past = _covariates(), _covariates()[["plan"]] ** 2
+    X.iloc[::7, 0], X.iloc[N + 1, 0], past.iloc[::5] = np.nan, np.nan, np.nan
+    return X, past
 
 
 def _fit(y, X=None, X_past=None, static=None, **parameters):
@@ -108,6 +115,18 @@ def test_covariates_and_gaps(normalize, channels, linear_skip):
     # among the windows one of which nothing is known of a column
     windows = _windows(model, y, X, past, origins=(12, 40, 83, N))
     assert np.isnan(windows[0, :12, 1]).all()
+    _assert_to_torch_agrees(model, windows)
+    assert_allclose(model.predict(X=X), model.fitted_.dataset.undo(model.model_.forecast(windows))[-1], rtol=1e-12)
+
+
+@pytest.mark.parametrize("channels", ["independent", "together"])
+@pytest.mark.parametrize("linear_skip", [True, False])
+def test_gaps_in_covariates(channels, linear_skip):
+    y, (X, past) = _with_gaps(_hours()), _covariates_with_gaps()
+    switches = {"missing": "mask", "channels": channels, "architecture__linear_skip": linear_skip}
+    model = _assert_both_backends_agree(y, X, past, **switches)
+    windows = first_inputs(model.model_, *ends_of(model.model_, model.fitted_.dataset, model.horizon, X))
+    assert np.isnan(windows[:, :, 2:]).any()
     _assert_to_torch_agrees(model, windows)
     assert_allclose(model.predict(X=X), model.fitted_.dataset.undo(model.model_.forecast(windows))[-1], rtol=1e-12)
 

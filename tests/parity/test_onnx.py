@@ -16,6 +16,7 @@ from tests.parity.test_forecaster_switches import (
     STATIC,
     N,
     _covariates,
+    _covariates_with_gaps,
     _fit,
     _hours,
     _panel,
@@ -28,7 +29,7 @@ from tests.parity.test_variant_switches import ARCHITECTURES, TRANSFORMERS
 import lstmforecast
 from lstmforecast import Attention, LSTMForecaster, Quantiles
 from lstmforecast.fitting.distribution import mean
-from lstmforecast.fitting.roll import ends_of
+from lstmforecast.fitting.roll import ends_of, first_inputs
 
 NETWORKS = {
     "lstm": {"architecture__bidirectional": True, "num_layers": 2},
@@ -80,6 +81,17 @@ def test_networks_with_covariates_and_gaps(session, architecture, normalize, cha
     windows = _windows(model, y, X, past)
     # of one column nothing is known in the first
     assert np.isnan(windows[0, :12, 1]).all()
+    of = session(model)
+    _assert_agrees(of, model, windows)
+    assert_allclose(_ask(of, model, windows)["forecast"][-1], model.predict(X=X), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("architecture", [NETWORKS["lstm"], NETWORKS["linear"]], ids=["lstm", "linear"])
+def test_gaps_in_covariates(session, architecture):
+    X, past = _covariates_with_gaps()
+    model = _fit(_with_gaps(_hours()), X, past, missing="mask", **architecture)
+    windows = first_inputs(model.model_, *ends_of(model.model_, model.fitted_.dataset, model.horizon, X))
+    assert np.isnan(windows[:, :, 2:]).any()
     of = session(model)
     _assert_agrees(of, model, windows)
     assert_allclose(_ask(of, model, windows)["forecast"][-1], model.predict(X=X), rtol=1e-5, atol=1e-5)

@@ -11,11 +11,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lstmforecast.calendar import VERSION, calendar_features, calendar_names
-from lstmforecast.data.container import Form, place, read_table, row_name
-from lstmforecast.data.frames import localising, to_pandas
+from lstmforecast.data.container import read_table
+from lstmforecast.data.covariate_table import Table
+from lstmforecast.data.frames import to_pandas
 from lstmforecast.data.index import Frequency
-from lstmforecast.data.observations import Observations, check_columns, pack_columns, unpack_columns
-from lstmforecast.data.panel_index import indexed, match_panel_index
+from lstmforecast.data.observations import Missing, Observations
+from lstmforecast.data.panel_index import indexed
 from lstmforecast.data.saved_labels import (
     pack_frequency,
     pack_keys,
@@ -27,43 +28,6 @@ from lstmforecast.data.saved_labels import (
 from lstmforecast.data.static import StaticColumn, read_static, static_rows
 
 Array = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Table:
-    """The columns of ``X`` or ``X_past`` at `fit`."""
-
-    name: str
-    form: Form
-    n_columns: int
-
-    def read(self, table: Any, index: pd.Index | None, n_rows: int, rows: str) -> Array:
-        """Select the rows of ``index``; of an array, which must have ``n_rows`` rows, all: (n_rows, n_columns).
-
-        Raises
-        ------
-        ValueError
-            If a row or a value is missing, or the columns are not those of `fit`.
-        """
-        if table is None:
-            raise ValueError(f"expected {self.name} for {rows}, as there was one at fit, got None")
-        table, origin = to_pandas(table, self.name)
-        table, long = indexed(table, self.name)
-        values, form = read_table(table, self.name)
-        check_columns(self.form, self.n_columns, form, values.shape[1], self.name)
-        labels = table.index if index is not None and isinstance(table, pd.DataFrame | pd.Series) else None
-        used = np.arange(len(values))
-        if index is not None and labels is not None:
-            how = localising(origin, isinstance(index, pd.MultiIndex), long)
-            used = _rows_of(index, match_panel_index(index, labels, self.name, how, "as y"), self.name, rows)
-        elif len(values) != n_rows:
-            raise ValueError(f"expected {self.name} with {n_rows} rows, for {rows}, got {len(values)}")
-        wrong = np.zeros(values.shape, bool)
-        wrong[used] = ~np.isfinite(values[used])
-        if wrong.any():
-            got = place(wrong, "missing or infinite", labels, self.form)
-            raise ValueError(f"expected finite values in {self.name}, got {got}")
-        return values[used]
 
 
 @dataclass(frozen=True)
@@ -109,14 +73,16 @@ class Covariates:
         calendar: str | Sequence[str] | None,
         holidays: Any,
         titles: tuple[str, str] = ("X_past", "X"),
+        missing: Missing = "error",
     ) -> Covariates:
-        """Describe the tables of `fit`, which messages call ``titles``; rows are not aligned yet."""
+        """Describe the tables of `fit`, which messages call ``titles``."""
         tables: dict[str, Table | None] = {}
         for name, title, table in zip(("X_past", "X"), titles, (X_past, X), strict=True):
             tables[name] = None
             if table is not None:
                 values, form = read_table(indexed(to_pandas(table, title)[0], title)[0], title)
-                tables[name] = Table(name, form, values.shape[1])
+                described = Table(title, form, values.shape[1], missing).of_fit(table, observations)
+                tables[name] = replace(described, name=name)
         read = cls(tables["X_past"], tables["X"], calendar, holidays, observations.freq)
         if static is None:
             return read
@@ -131,9 +97,14 @@ class Covariates:
         return replace(self, known=known, past=None if self.past is None else replace(self.past, name="past"))
 
     @property
+    def reads_earlier_rows(self) -> bool:
+        """Whether a gap is filled from the rows before it."""
+        return any(table.missing in ("ffill", "interpolate") for table in (self.past, self.known) if table is not None)
+
+    @property
     def n_known(self) -> int:
         """The number of features that are known in advance."""
-        return (0 if self.known is None else self.known.n_columns) + len(self._calendar_names())
+        return (0 if self.known is None else self.known.n_features) + len(self._calendar_names())
 
     @property
     def n_static(self) -> int:
@@ -143,13 +114,13 @@ class Covariates:
     @property
     def n_features(self) -> int:
         """The number of features."""
-        return self.n_static + (0 if self.past is None else self.past.n_columns) + self.n_known
+        return self.n_static + (0 if self.past is None else self.past.n_features) + self.n_known
 
     @property
     def names(self) -> list[Hashable]:
         """The names of the features, in their order; numbers for the columns of arrays."""
         static = [] if self.static is None else list(self.static.columns)
-        tables = [list(table.form.variables(table.n_columns)) for table in (self.past, self.known) if table is not None]
+        tables = [table.names for table in (self.past, self.known) if table is not None]
         return [*static, *(name for table in tables for name in table), *self._calendar_names()]
 
     def of(self, observations: Observations, X: Any, X_past: Any, static: Any = None) -> Array:
@@ -164,7 +135,7 @@ class Covariates:
         parts = [self._static_rows(observations, static)]
         for table, given in ((self.past, X_past), (self.known, X)):
             if table is not None:
-                parts.append(table.read(given, observations.index, len(observations), "the rows of y"))
+                parts.append(table.read(given, observations))
         return np.hstack([*parts, self.calendar_rows(observations.index, len(observations))])
 
     def of_future(self, observations: Observations, steps: int, X: Any, at_once: int = 1) -> Array:
@@ -179,7 +150,7 @@ class Covariates:
             if self.known is not None:
                 rows = f"the {steps} steps after the end"
                 rows += f" (the network forecasts {at_once} at once)" if at_once > 1 else ""
-                known.insert(0, self.known.read(X, index, observations.n_series * steps, rows))
+                known.insert(0, self.known.read_ahead(X, index, observations.n_series * steps, rows))
             future[:, -self.n_known :] = np.hstack(known)
         if X is not None and self.known is None:
             raise ValueError("expected no X, as there was none at fit, got one")
@@ -188,8 +159,7 @@ class Covariates:
     def pack(self) -> dict[str, Any]:
         """Write as plain values for model files."""
         tables: dict[str, Any] = {
-            name: None if table is None else pack_columns(table.form) | {"n_columns": table.n_columns}
-            for name, table in (("X_past", self.past), ("X", self.known))
+            name: None if table is None else table.pack() for name, table in (("X_past", self.past), ("X", self.known))
         }
         static = None
         if self.static is not None:
@@ -207,10 +177,7 @@ class Covariates:
     @classmethod
     def unpack(cls, saved: dict[str, Any]) -> Covariates:
         """Read what `pack` wrote."""
-        tables = {
-            name: None if saved[name] is None else Table(name, unpack_columns(saved[name]), saved[name]["n_columns"])
-            for name in ("X_past", "X")
-        }
+        tables = {name: None if saved[name] is None else Table.unpack(name, saved[name]) for name in ("X_past", "X")}
         static, made_of = saved["static"], None
         if static is not None:
             made_of = tuple(StaticColumn.unpack(column) for column in static.get("read_from", ())) or None
@@ -256,15 +223,3 @@ class Covariates:
             return np.zeros((len(observations), 0))
         rows = static_rows(self.static, self.static_columns, static, observations.series_keys)
         return np.repeat(rows, observations.lengths, axis=0)
-
-
-def _rows_of(index: pd.Index, given: pd.Index, name: str, rows: str) -> NDArray[np.intp]:
-    if not given.is_unique:
-        row = int(np.argmax(given.duplicated()))
-        raise ValueError(f"expected every time of {name} once, got {row_name(given, row)} more than once")
-    found = given.get_indexer(index)
-    absent = np.flatnonzero(found < 0)
-    if len(absent):
-        more = f" and {len(absent) - 1} more" if len(absent) > 1 else ""
-        raise ValueError(f"expected {name} with a row for each of {rows}, got none for {index[absent[0]]}{more}")
-    return found

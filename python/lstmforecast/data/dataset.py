@@ -108,7 +108,7 @@ class Dataset:
         name = "y" if columns is None else "the table"
         observations = read_observations(y, freq=freq, missing=missing, name=name)
         titles = ("X_past", "X") if columns is None else ("past=", "known=")
-        covariates = Covariates.at_fit(observations, X, X_past, static, calendar, holidays, titles)
+        covariates = Covariates.at_fit(observations, X, X_past, static, calendar, holidays, titles, missing)
         if columns is not None:
             covariates = covariates.named()
         features = covariates.of(observations, X, X_past)

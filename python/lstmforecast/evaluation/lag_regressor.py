@@ -92,6 +92,9 @@ def forecast_from_lags(
     first = observations.row_of(np.arange(len(fold.start)), np.zeros_like(fold.start))
     centre, scale = _standards(values, first, fold)
     rows, of_rows = _training_rows(other.max_rows, first, fold, lags)
+    # what is missing counts as the mean; that it is missing is a feature by itself
+    gone = np.isnan(features)
+    features = np.where(gone, _means(features[rows]), features) if gone.any() else features
     at = origins.first_rows(observations)
     # before its first row, a series repeats it
     history = np.maximum(at[:, np.newaxis] - np.arange(int(lags.max()), 0, -1), first[origins.series, np.newaxis])
@@ -138,6 +141,13 @@ def _known_features(dataset: Dataset) -> Array:
     n_static, n_known = dataset.covariates.n_static, dataset.covariates.n_known
     features = dataset.features
     return np.hstack([features[:, :n_static], features[:, features.shape[1] - n_known :]])
+
+
+def _means(features: Array) -> Array:
+    """The mean of each column without missing values, 0 where there are no others."""
+    known = ~np.isnan(features)
+    means: Array = np.where(known, features, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+    return means
 
 
 def _standards(values: Array, first: NDArray[np.int64], fold: Fold) -> tuple[Array, Array]:

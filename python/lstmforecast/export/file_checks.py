@@ -96,12 +96,14 @@ def check_series(
     observations, covariates, features = dataset.observations, dataset.covariates, dataset.features
     k = config["n_targets"]
     check_observations(observations, k)
-    require_array("features", features, np.float64, (len(observations), config["n_features"] - k))
+    tables = [table for table in (covariates.past, covariates.known) if table is not None]
+    is_whole = not any(table.marked for table in tables)
+    require_array("features", features, np.float64, (len(observations), config["n_features"] - k), finite=is_whole)
+    require(not np.isinf(features).any(), "features that are not finite")
     counts = (covariates.n_features, covariates.n_known)
     require(counts == (features.shape[1], config["n_known"]), f"covariates of {counts} columns")
-    for table in (covariates.past, covariates.known):
-        if table is not None:
-            _check_columns(table.form, table.n_columns)
+    for table in tables:
+        _check_columns(table.form, table.n_columns)
     window_size = fitted.window_size
     require(is_count(window_size) and window_size == config["window_size"], f"a window of {window_size!r} rows")
     require(is_count(fitted.n_rows, 1), "an invalid n_rows")

@@ -127,9 +127,9 @@ class FittedSeries:
         if self.model.config["distribution"] == "negative_binomial":
             require_counts(observations)
         n = len(observations)
-        part = observations
-        if observations.is_panel or n > self.window_size:
-            part = observations.take(observations.last_rows(self.window_size))
+        covariates, part, last = self.dataset.covariates, observations, observations.last_rows(self.window_size)
+        if len(last) < n and not covariates.reads_earlier_rows:
+            part = observations.take(last)
         if observations.index is None:
             X, X_past = (None if each is None else to_pandas(each)[0] for each in (X, X_past))
             if X_past is not None and len(X_past) != n:
@@ -138,7 +138,9 @@ class FittedSeries:
             before, X = _some_rows(X, n - len(part), n), _some_rows(X, n, None)
         else:
             before = X
-        features = self.dataset.covariates.of(part, before, X_past, static)
+        features = covariates.of(part, before, X_past, static)
+        if len(last) < len(part):
+            part, features = observations.take(last), features[last]
         dataset = replace(self.dataset, observations=part, features=features, columns=named)
         if observations.is_panel:
             whole = replace(dataset, observations=observations, statistics=None).with_statistics(like=self.dataset)

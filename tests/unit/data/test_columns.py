@@ -309,7 +309,7 @@ def test_a_time_twice_is_refused_with_every_way_out() -> None:
             "expected a category of fit in column 'day' of known ('week', 'week",
         ),
         (lambda future: future.iloc[:-1], "expected known with a row for each of the 3 steps after the end"),
-        (lambda future: future.assign(promo=None), "expected finite values in known, got 9 missing or infinite, the f"),
+        (lambda future: future.assign(promo=None), "expected no missing values in known, got 9 NaN, the first in col"),
         (
             lambda future: future.assign(promo="yes"),
             "expected numbers in column 'promo' of known, as at fit, got 'yes'",

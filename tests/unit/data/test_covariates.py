@@ -89,7 +89,7 @@ def test_longer_horizons_need_longer_covariates(fitted):
         (lambda m: m.predict(X=X[["price"]]), "expected X with 2 columns as at fit"),
         (
             lambda m: m.predict(X=X.mask(X.loc[HOURS[361]] == X)),
-            "expected finite values in X, got 2 missing or infinite",
+            "expected no missing values in X, got 2 NaN, the first in",
         ),
         (lambda m: m.predict(X=pd.concat([X, X[-1:]])), "expected every time of X once"),
         (lambda m: m.update(Y[360:365]), "expected X for the rows of y, as there was one at fit, got None"),

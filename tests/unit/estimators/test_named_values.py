@@ -72,11 +72,11 @@ WRONG: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "infinity in X": (
         lambda: model().fit(LOAD[:50], changed(FRAME[::-1], 29, np.inf)),
-        "values in X, got 1 missing or infinite, the first in column 'heat' at 2024-01-31 00:00:00 (row 29)",
+        "values in X, got 1 infinite, the first in column 'heat' at 2024-01-31 00:00:00 (row 29)",
     ),
     "infinity in X_past of a panel": (
         lambda: model().fit(LONG, X_past=changed(shuffled(LONG), 81, np.nan)),
-        "in X_past, got 1 missing or infinite, the first in column 'y' at 2024-02-10 00:00:00 of series 7 (row 81)",
+        "in X_past, got 1 NaN, the first in column 'y' at 2024-02-10 00:00:00 of series 7 (row 81)",
     ),
     "twice in X": (
         lambda: model().fit(LOAD[:50], pd.concat([FRAME, FRAME[7:9]])),

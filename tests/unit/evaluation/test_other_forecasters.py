@@ -180,6 +180,14 @@ def test_regressors_of_any_kind_and_several_targets():
     assert scores[["linear", "pipe"]].max() < 1e-4 < scores["trees"] < scores["repeat-last"]
 
 
+def test_a_regressor_reads_masked_covariates_as_their_mean():
+    df = table().astype({"promo": float})
+    df.loc[::6, "promo"] = np.nan
+    masked = LSTMForecaster(HORIZON, window_size=12, missing="mask", **SMALL)
+    result = backtest(masked, df, **NAMES, folds=Folds(TEST), others={"linear": LinearRegression()})
+    assert result.scores.loc["linear", "MASE"] < 0.6
+
+
 def test_the_default_lags_fit_into_short_series_and_rows_are_limited():
     class Shape(BaseEstimator):
         shapes = []  # noqa: RUF012

@@ -1,0 +1,191 @@
+"""A table of covariates: its rows are aligned with those of the targets, and its gaps filled, masked or refused."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass, replace
+from typing import Any, get_args
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from lstmforecast.data.container import Form, place, read_table, row_name
+from lstmforecast.data.frames import localising, to_pandas
+from lstmforecast.data.observations import Missing, Observations, check_columns, pack_columns, unpack_columns
+from lstmforecast.data.panel_index import indexed, match_panel_index
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Table:
+    """The columns of ``X`` or ``X_past`` at `fit`.
+
+    Attributes
+    ----------
+    name : str
+        Its name in messages.
+    form : Form
+        Its kind.
+    n_columns : int
+        The number of its columns.
+    missing : {"error", "mask", "ffill", "interpolate"}
+        What is done with missing values in the rows of the targets: raise an error, keep them as NaN, which the network
+        reads as the mean, repeat the last value of the series, or interpolate (of columns of 0 and 1: repeat).
+    marked : tuple of int
+        With ``"mask"``, the columns with missing values at fit; each has a feature that is 1 where it is missing.
+    """
+
+    name: str
+    form: Form
+    n_columns: int
+    missing: Missing = "error"
+    marked: tuple[int, ...] = ()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # older pickles have no missing values
+        vars(self).update({"missing": "error", "marked": ()} | state)
+
+    @property
+    def n_features(self) -> int:
+        """The number of features that the columns become."""
+        return self.n_columns + len(self.marked)
+
+    @property
+    def names(self) -> list[Hashable]:
+        """The names of these features; numbers for the columns of arrays."""
+        names = list(self.form.variables(self.n_columns))
+        return [*names, *(f"{names[column]}_missing" for column in self.marked)]
+
+    def of_fit(self, table: Any, observations: Observations) -> Table:
+        """The table with the columns marked that have gaps in the rows of the observations."""
+        if self.missing != "mask":
+            return self
+        found = self._read(table, observations.index, len(observations), "the rows of y", _empty(observations))
+        return replace(self, marked=tuple(np.flatnonzero(np.isnan(found.values).any(axis=0)).tolist()))
+
+    def read(self, table: Any, observations: Observations) -> Array:
+        """The features of the rows of observations: (n, n_features).
+
+        Raises
+        ------
+        ValueError
+            If a row or a value is missing and that is an error, or the columns are not those of `fit`.
+        """
+        empty = np.zeros(len(observations), bool) if self.missing == "error" else _empty(observations)
+        found = self._read(table, observations.index, len(observations), "the rows of y", empty)
+        if self.missing in ("error", "mask"):
+            return self._marked(found)
+        values, gone = found.values, np.isnan(found.values)
+        which = np.repeat(np.arange(observations.n_series), observations.lengths)
+        if not gone.any():
+            return values
+        by_series = pd.DataFrame(values).groupby(which)
+        filled = by_series.ffill()
+        leading = filled.isna().to_numpy()
+        if leading.any():
+            got = found.place(leading, "leading NaN", self.form)
+            raise ValueError(
+                f"expected {self.name} to begin with values that missing={self.missing!r} can fill from, got {got}; "
+                "fill or drop these rows"
+            )
+        if self.missing == "interpolate":
+            for column in np.flatnonzero(gone.any(axis=0) & (~np.isin(values, (0, 1)) & ~gone).any(axis=0)):
+                filled[column] = by_series[column].transform(lambda each: each.interpolate())
+        return filled.to_numpy()
+
+    def read_ahead(self, table: Any, index: pd.Index | None, n_rows: int, rows: str) -> Array:
+        """The features of later rows, described by ``rows``: (n_rows, n_features); ValueError as `read`.
+
+        A missing value is an error unless it is masked: what comes before is in another table.
+        """
+        return self._marked(self._read(table, index, n_rows, rows, np.zeros(n_rows, bool)))
+
+    def pack(self) -> dict[str, Any]:
+        """Write as plain values for model files."""
+        packed = pack_columns(self.form) | {"n_columns": self.n_columns}
+        return packed | {"missing": self.missing, "marked": list(self.marked)}
+
+    @classmethod
+    def unpack(cls, name: str, saved: dict[str, Any]) -> Table:
+        """Read what `pack` wrote."""
+        # older files have no missing values
+        missing, marked = saved.get("missing", "error"), tuple(saved.get("marked", ()))
+        if missing not in get_args(Missing) or not set(marked) <= set(range(saved["n_columns"])):
+            raise ValueError(f"covariates with missing={missing!r} in columns {marked}")
+        return cls(name, unpack_columns(saved), saved["n_columns"], missing, marked)
+
+    def _read(self, table: Any, index: pd.Index | None, n_rows: int, rows: str, may_lack: NDArray[np.bool_]) -> _Rows:
+        """Select the rows of ``index``, NaN where one lacks that may; of an array, which must have ``n_rows``, all."""
+        if table is None:
+            raise ValueError(f"expected {self.name} for {rows}, as there was one at fit, got None")
+        table, origin = to_pandas(table, self.name)
+        table, long = indexed(table, self.name)
+        values, form = read_table(table, self.name)
+        check_columns(self.form, self.n_columns, form, values.shape[1], self.name)
+        labels = table.index if index is not None and isinstance(table, pd.DataFrame | pd.Series) else None
+        used: NDArray[np.intp] = np.arange(len(values))
+        if index is not None and labels is not None:
+            how = localising(origin, isinstance(index, pd.MultiIndex), long)
+            given = match_panel_index(index, labels, self.name, how, "as y")
+            used = _rows_of(index, given, self.name, rows, may_lack)
+        elif len(values) != n_rows:
+            raise ValueError(f"expected {self.name} with {n_rows} rows, for {rows}, got {len(values)}")
+        found: Array = values[used]
+        found[used < 0] = np.nan
+        rows_found = _Rows(found, used, len(values), labels)
+        if np.isinf(found).any():
+            got = rows_found.place(np.isinf(found), "infinite", self.form)
+            raise ValueError(f"expected finite values in {self.name}, got {got}")
+        return rows_found
+
+    def _marked(self, found: _Rows) -> Array:
+        """The values and their marks; raise a ValueError for missing values of columns without."""
+        gone = np.isnan(found.values)
+        marks = gone[:, list(self.marked)]
+        gone[:, list(self.marked)] = False
+        if gone.any():
+            way = "fill them, or fit with missing='mask', which tells the network where they are"
+            if self.missing == "mask":
+                way = "fill them: the column had none at fit, so the network can't read a gap"
+            got = found.place(gone, "NaN", self.form)
+            raise ValueError(f"expected no missing values in {self.name}, got {got}; {way}")
+        return np.hstack([found.values, marks]) if self.marked else found.values
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Values (n, n_columns) of rows, and the row of the user's table that each is: -1 where it lacks one."""
+
+    values: Array
+    used: NDArray[np.intp]
+    n_rows: int
+    labels: pd.Index | None
+
+    def place(self, wrong: NDArray[np.bool_], what: str, form: Form) -> str:
+        """Words for the values that a mask marks, by their rows in the user's table."""
+        there = self.used >= 0
+        of_table = np.zeros((self.n_rows, wrong.shape[1]), bool)
+        of_table[self.used[there]] = wrong[there]
+        return place(of_table, what, self.labels, form)
+
+
+def _empty(observations: Observations) -> NDArray[np.bool_]:
+    """The rows (n,) of the grid without any value, as those whose times the user's table didn't have."""
+    if observations.filled is None:
+        return np.zeros(len(observations), bool)
+    return np.asarray(observations.filled.all(axis=1))
+
+
+def _rows_of(index: pd.Index, given: pd.Index, name: str, rows: str, may_lack: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """The row in ``given`` of each label of ``index``, -1 where there is none and may be none."""
+    if not given.is_unique:
+        row = int(np.argmax(given.duplicated()))
+        raise ValueError(f"expected every time of {name} once, got {row_name(given, row)} more than once")
+    found = given.get_indexer(index)
+    absent = np.flatnonzero((found < 0) & ~may_lack)
+    if len(absent):
+        more = f" and {len(absent) - 1} more" if len(absent) > 1 else ""
+        raise ValueError(f"expected {name} with a row for each of {rows}, got none for {index[absent[0]]}{more}")
+    return found
