@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from lstmforecast.data.container import row_name
 from lstmforecast.data.saved_labels import pack_label, unpack_label
-from lstmforecast.data.static import WORDS_OF_ARROW
+from lstmforecast.data.static import WORDS_OF_ARROW, read_unknown
 
 # The number of categories that a message lists at most.
 _SHOWN = 8
@@ -29,13 +29,16 @@ class Category:
         Its name.
     categories : tuple of str
         Its values, in alphabetical order.
+    unknown : {"error", "ignore"}
+        What is done with other values later: an error, or 0 in every feature.
     """
 
     name: Hashable
     categories: tuple[str, ...]
+    unknown: str = "error"
 
     @classmethod
-    def of(cls, column: pd.Series[Any]) -> Category:
+    def of(cls, column: pd.Series[Any], unknown: str = "error") -> Category:
         """The categories of a column; a missing value is none.
 
         Raises
@@ -45,7 +48,7 @@ class Category:
         """
         if wrong := [value for value in column if not isinstance(value, Hashable)]:
             raise TypeError(f"expected words or numbers in column {column.name!r}, got {reprlib.repr(wrong[0])}")
-        return cls(column.name, tuple(sorted({str(value) for value in column.dropna().unique()})))
+        return cls(column.name, tuple(sorted({str(value) for value in column.dropna().unique()})), unknown)
 
     @property
     def features(self) -> list[str]:
@@ -58,7 +61,7 @@ class Category:
         Raises
         ------
         ValueError
-            For a category that was not there at `fit`.
+            For a category that was not there at `fit`, unless it is ignored.
         """
         words = column.to_numpy(dtype=object)
         missing = column.isna().to_numpy()
@@ -66,12 +69,13 @@ class Category:
             pd.Index([None if gone else str(word) for word, gone in zip(words, missing, strict=True)], dtype=object)
         )
         wrong = np.flatnonzero((places < 0) & ~missing)
-        if len(wrong):
+        if len(wrong) and self.unknown == "error":
             more = len(self.categories) - _SHOWN
             listed = ", ".join(map(repr, self.categories[:_SHOWN])) + (f" and {more} more" if more > 0 else "")
             raise ValueError(
                 f"expected a category of fit in column {self.name!r} of {where} ({listed}), got "
-                f"{reprlib.repr(words[wrong[0]])} at {row_name(column.index, int(wrong[0]))}"
+                f"{reprlib.repr(words[wrong[0]])} at {row_name(column.index, int(wrong[0]))}; fit with "
+                "unknown='ignore' to let it count as none of them"
             )
         return {
             feature: np.where(missing, np.nan, places == i).astype(np.float64)
@@ -80,12 +84,12 @@ class Category:
 
     def pack(self) -> dict[str, Any]:
         """Write as plain values for model files."""
-        return {"name": pack_label(self.name), "categories": list(self.categories)}
+        return {"name": pack_label(self.name), "categories": list(self.categories), "unknown": self.unknown}
 
     @classmethod
     def unpack(cls, saved: Mapping[str, Any]) -> Category:
         """Read what `pack` wrote."""
-        return cls(unpack_label(saved["name"]), tuple(saved["categories"]))
+        return cls(unpack_label(saved["name"]), tuple(saved["categories"]), read_unknown(saved.get("unknown", "error")))
 
 
 def holds_words(column: pd.Series[Any]) -> bool:

@@ -122,8 +122,8 @@ class Columns:
     origin: Origin | None = None
 
     @classmethod
-    def at_fit(cls, named: NamedTable) -> tuple[Columns, Parts]:
-        """Read the table of `fit`, by the names that were given.
+    def at_fit(cls, named: NamedTable, unknown: str = "error") -> tuple[Columns, Parts]:
+        """Read the table of `fit`, by the names that were given; ``unknown`` is for categories that come later.
 
         Raises
         ------
@@ -155,7 +155,7 @@ class Columns:
                 f"expected series= to name the column of series for static={list(columns.static)}, got None"
             )
         words = [label for label in (*columns.known, *columns.past) if holds_words(frame[label])]
-        categories = tuple(Category.of(frame[label]) for label in words)
+        categories = tuple(Category.of(frame[label], unknown) for label in words)
         columns = replace(columns, categories=categories, origin=native(series, time))
         parts = columns._split(frame, "the table")
         if isinstance(apart, pd.DataFrame):

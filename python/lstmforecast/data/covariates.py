@@ -74,6 +74,7 @@ class Covariates:
         holidays: Any,
         titles: tuple[str, str] = ("X_past", "X"),
         missing: Missing = "error",
+        unknown: str = "error",
     ) -> Covariates:
         """Describe the tables of `fit`, which messages call ``titles``."""
         tables: dict[str, Table | None] = {}
@@ -88,7 +89,7 @@ class Covariates:
             return read
         if not observations.is_panel:
             raise TypeError("expected y with several series for static, got one")
-        encoded, columns = read_static(static, observations.series_keys)
+        encoded, columns = read_static(static, observations.series_keys, unknown)
         return replace(read, static=encoded, static_columns=columns)
 
     def named(self) -> Covariates:

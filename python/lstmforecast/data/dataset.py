@@ -17,6 +17,7 @@ from lstmforecast.data.panel import Panel
 from lstmforecast.data.panel_index import is_panel
 from lstmforecast.data.scalers import fit_columns
 from lstmforecast.data.season import season_length
+from lstmforecast.data.static import read_unknown
 
 Array = NDArray[np.float64]
 
@@ -98,19 +99,26 @@ class Dataset:
         holidays: str | None,
         scaler: Any,
         transform: str | None,
+        unknown: str = "error",
     ) -> Dataset:
-        """Read the data of a fit and align the covariates with them; the options are parameters of the forecaster."""
+        """Read the data of a fit and align the covariates with them; the options are those of the forecaster."""
         columns = None
+        read_unknown(unknown)
         if isinstance(y, NamedTable):
-            columns, (y, X, X_past, static) = Columns.at_fit(y)
+            columns, (y, X, X_past, static) = Columns.at_fit(y, unknown)
         else:
             check_long(y)
         name = "y" if columns is None else "the table"
         observations = read_observations(y, freq=freq, missing=missing, name=name)
         titles = ("X_past", "X") if columns is None else ("past=", "known=")
-        covariates = Covariates.at_fit(observations, X, X_past, static, calendar, holidays, titles, missing)
+        covariates = Covariates.at_fit(observations, X, X_past, static, calendar, holidays, titles, missing, unknown)
         if columns is not None:
             covariates = covariates.named()
+        has_words = (columns is not None and columns.categories) or any(
+            column.categories is not None for column in covariates.static_columns or ()
+        )
+        if unknown == "ignore" and not has_words:
+            raise ValueError("expected a covariate or static feature of words for unknown='ignore', got none")
         features = covariates.of(observations, X, X_past)
         return cls(observations, features, covariates, scaler=scaler, transform=transform, columns=columns)
 

@@ -33,10 +33,13 @@ class StaticColumn:
     categories : tuple of str or None
         The categories of the series of ``y``, each of which is a feature ``name_category`` of 0 or 1; None: numbers or
         booleans.
+    unknown : {"error", "ignore"}
+        What is done with other categories later: an error, or 0 in every feature.
     """
 
     name: Hashable
     categories: tuple[str, ...] | None = None
+    unknown: str = "error"
 
     @property
     def features(self) -> list[Hashable]:
@@ -51,7 +54,7 @@ class StaticColumn:
         TypeError
             If a column of numbers at fit holds other values.
         ValueError
-            If a category is one that no series had at fit.
+            If a category is one that no series had at fit, unless it is ignored.
         """
         if self.categories is None:
             return {self.name: _numbers(column, "as at fit")}
@@ -67,24 +70,34 @@ class StaticColumn:
             for category, i in known.items():
                 if _as_number(category) == value:
                     return i
+        if self.unknown == "ignore":
+            return -1
         more = len(known) - _SHOWN
         listed = ", ".join(map(repr, list(known)[:_SHOWN])) + (f" and {more} more" if more > 0 else "")
         raise ValueError(
             f"expected a category that series had at fit in column {self.name!r} of static ({listed}), got "
-            f"{reprlib.repr(value)} for series {series!r}"
+            f"{reprlib.repr(value)} for series {series!r}; fit with unknown='ignore' to let it count as none of them"
         )
 
     def pack(self) -> dict[str, Any]:
         """Write as plain values for model files."""
-        return {"name": pack_label(self.name), "categories": self.categories}
+        return {"name": pack_label(self.name), "categories": self.categories, "unknown": self.unknown}
 
     @classmethod
     def unpack(cls, saved: dict[str, Any]) -> StaticColumn:
         """Read what `pack` wrote."""
-        return cls(unpack_label(saved["name"]), None if saved["categories"] is None else tuple(saved["categories"]))
+        categories = None if saved["categories"] is None else tuple(saved["categories"])
+        return cls(unpack_label(saved["name"]), categories, read_unknown(saved.get("unknown", "error")))
 
 
-def read_static(static: Any, keys: pd.Index) -> tuple[pd.DataFrame, tuple[StaticColumn, ...]]:
+def read_unknown(unknown: Any) -> str:
+    """Check the argument ``unknown``; a ValueError for another word."""
+    if unknown not in ("error", "ignore"):
+        raise ValueError(f"expected unknown to be 'error' or 'ignore', got {unknown!r}")
+    return str(unknown)
+
+
+def read_static(static: Any, keys: pd.Index, unknown: str = "error") -> tuple[pd.DataFrame, tuple[StaticColumn, ...]]:
     """Read the static features at `fit`: a column of text becomes a feature of 0 and 1 for each category.
 
     Parameters
@@ -94,6 +107,8 @@ def read_static(static: Any, keys: pd.Index) -> tuple[pd.DataFrame, tuple[Static
         feature.
     keys : Index
         The series of ``y``.
+    unknown : {"error", "ignore"}
+        See `StaticColumn`.
 
     Returns
     -------
@@ -116,7 +131,7 @@ def read_static(static: Any, keys: pd.Index) -> tuple[pd.DataFrame, tuple[Static
     for name, column in frame.items():
         if _holds_words(column):
             parts[name] = column
-            columns.append(StaticColumn(name, tuple(sorted({str(category) for category in column[of_y]}))))
+            columns.append(StaticColumn(name, tuple(sorted({str(category) for category in column[of_y]})), unknown))
         else:
             parts[name] = pd.Series(_numbers(column, "or words"), frame.index)
             columns.append(StaticColumn(name))
@@ -167,21 +182,22 @@ def static_rows(encoded: pd.DataFrame, columns: Sequence[StaticColumn] | None, s
         absent &= ~found
     if absent.any():
         raise ValueError(f"expected a row of static for every series, got none for {keys[absent].tolist()[0]!r}")
-    if columns is not None:
-        _check_learned(rows, encoded.columns, columns, keys)
-    return rows
+    return rows if columns is None else _learned(rows, encoded.columns, columns, keys)
 
 
-def _check_learned(rows: Array, features: pd.Index, columns: Sequence[StaticColumn], keys: pd.Index) -> None:
-    """Raise a ValueError for categories in the table of `fit` that no series of ``y`` had: they were not trained."""
+def _learned(rows: Array, features: pd.Index, columns: Sequence[StaticColumn], keys: pd.Index) -> Array:
+    """Set to 0 categories in the table of `fit` that no series of ``y`` had, which were not trained; raise a ValueError
+    for them unless they are ignored.
+    """
     learned = [feature for column in columns for feature in column.features]
     unknown = ~features.isin(learned) & (rows > 0)
-    if unknown.any():
+    if unknown.any() and all(column.unknown == "error" for column in columns):
         row, feature = (int(i) for i in np.argwhere(unknown)[0])
         raise ValueError(
             f"expected static with categories that series of y had at fit, got {features[feature]!r} (column_category) "
             f"for series {keys.tolist()[row]!r}"
         )
+    return np.where(unknown, 0.0, rows)
 
 
 def _encode(frame: pd.DataFrame, features: pd.Index, columns: Sequence[StaticColumn] | None) -> pd.DataFrame:

@@ -263,6 +263,7 @@ class LSTMForecaster(LSTMEstimator):
         time: Any = None,
         known: Any = None,
         past: Any = None,
+        unknown: str = "error",
     ) -> LSTMForecaster:
         """Train on one time-ordered series, or on a panel of many.
 
@@ -280,7 +281,7 @@ class LSTMForecaster(LSTMEstimator):
             Covariates that are known for the past only, such as measurements.
         static : DataFrame, label, list of labels or None, default=None
             Static features of the series of a panel: one row for each, by its index or a column ``unique_id``.
-            Strings are one-hot encoded. Later tables must have the same columns, and no new categories. Labels name
+            Strings are one-hot encoded. Later tables must have the same columns. Labels name
             columns of ``y``, whose values are constant within each series.
         target, known, past : label, list of labels or None, default=None
             Names of columns of ``y``, a table of pandas, polars or pyarrow: what is forecast (None: ``"y"``),
@@ -291,6 +292,9 @@ class LSTMForecaster(LSTMEstimator):
             columns, else the index. Without ``series``, the table is one series. Text is read as times where day and
             month are unambiguous. Results are flat tables under these names, and later calls take tables with these
             columns.
+        unknown : {"error", "ignore"}, default="error"
+            What later calls do with categories that no row had at `fit`: an error, or 0 in the features of all
+            categories, as `sklearn.preprocessing.OneHotEncoder` does.
 
         Returns
         -------
@@ -309,7 +313,7 @@ class LSTMForecaster(LSTMEstimator):
         self.check_parameters()
         names = {"target": target, "series": series, "time": time, "known": known, "past": past}
         y, X, X_past, static = NamedTable.of(y, X, X_past, static, **names)
-        dataset = read_series(self, y, X, X_past, static)
+        dataset = read_series(self, y, X, X_past, static, unknown)
         # scikit-learn's callbacks get the series as X and as y
         fit_series(self, dataset, FitTasks(self, y, y, n_epochs=self.max_epochs * self.n_estimators))
         return self
@@ -744,11 +748,13 @@ def known_in_advance(X: Any, known: Any) -> Any:
     return X if known is None else known
 
 
-def read_series(forecaster: LSTMForecaster, y: Any, X: Any = None, X_past: Any = None, static: Any = None) -> Dataset:
+def read_series(
+    forecaster: LSTMForecaster, y: Any, X: Any = None, X_past: Any = None, static: Any = None, unknown: str = "error"
+) -> Dataset:
     """Check the data of a fit, and align the covariates with them; errors are those of `LSTMForecaster.fit`."""
     names = ("freq", "missing", "calendar", "holidays", "scaler", "transform")
     flat = flat_parameters(forecaster)
-    dataset = Dataset.read(y, X, X_past, static, **{name: flat[name] for name in names})
+    dataset = Dataset.read(y, X, X_past, static, unknown=unknown, **{name: flat[name] for name in names})
     if flat["head"] == "recursive" and forecaster.horizon > 1 and dataset.covariates.past is not None:
         raise ValueError(
             "expected horizon=1 or head='direct' with X_past, which is not known beyond a step, got "
