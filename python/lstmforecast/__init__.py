@@ -46,8 +46,10 @@ if TYPE_CHECKING:
     from lstmforecast.evaluation.backtest_result import BacktestResult
     from lstmforecast.evaluation.backtesting import backtest
     from lstmforecast.evaluation.comparison import Comparison, compare
+    from lstmforecast.evaluation.explanation import Explanation, explain
     from lstmforecast.evaluation.folds import Folds
     from lstmforecast.evaluation.lag_regressor import LagRegressor
+    from lstmforecast.evaluation.permutation import permutation_importance
     from lstmforecast.evaluation.quantization_cost import quantization_report
     from lstmforecast.export.saving import load
     from lstmforecast.fitting.architecture import CNNLSTM, LSTM, Attention, Linear, Transformer
@@ -78,6 +80,7 @@ __all__ = [
     "DriftDisplay",
     "DriftMonitor",
     "EarlyStopping",
+    "Explanation",
     "Folds",
     "ForecastDisplay",
     "FormatError",
@@ -103,10 +106,12 @@ __all__ = [
     "compare",
     "complete_grid",
     "distributed",
+    "explain",
     "indicators",
     "load",
     "make_future",
     "metrics",
+    "permutation_importance",
     "plot",
     "quantization_report",
     "serve",
@@ -135,6 +140,7 @@ _HOMES = {
     "DriftDisplay": "display",
     "DriftMonitor": "monitoring.drift",
     "EarlyStopping": "fitting.training_parameters",
+    "Explanation": "evaluation.explanation",
     "Folds": "evaluation.folds",
     "ForecastDisplay": "display",
     "FormatError": "_core",
@@ -161,8 +167,10 @@ _HOMES = {
     "backtest": "evaluation.backtesting",
     "compare": "evaluation.comparison",
     "complete_grid": "data.grid",
+    "explain": "evaluation.explanation",
     "load": "export.saving",
     "make_future": "data.grid",
+    "permutation_importance": "evaluation.permutation",
     "quantization_report": "evaluation.quantization_cost",
     "time_split": "data.windowing",
     "tune": "tuning.tuning",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -123,6 +123,18 @@ class Covariates:
         static = [] if self.static is None else list(self.static.columns)
         tables = [table.names for table in (self.past, self.known) if table is not None]
         return [*static, *(name for table in tables for name in table), *self._calendar_names()]
+
+    def sources(self, columns: Mapping[Hashable, Hashable]) -> list[Hashable]:
+        """The column of the user that each feature is made of, or the cycle of the calendar; ``columns`` are those of
+        features of words.
+        """
+        static = {feature: column.name for column in self.static_columns or () for feature in column.features}
+        made = [static.get(name, name) for name in self.names[: self.n_static]]
+        for table in (self.past, self.known):
+            if table is not None:
+                names = [columns.get(name, name) for name in table.names[: table.n_columns]]
+                made += [*names, *(names[column] for column in table.marked)]
+        return [*made, *(name.removesuffix("_sin").removesuffix("_cos") for name in self._calendar_names())]
 
     def of(self, observations: Observations, X: Any, X_past: Any, static: Any = None) -> Array:
         """Make the features of observations: (n, n_features), static ones first, those known in advance last.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -170,6 +171,12 @@ class Dataset:
         is_told = self.statistics.shape[1] > 3 * k
         pooled = self.statistics[:, 3 * k :] > 0 if is_told else np.ones((len(self.statistics), k), bool)
         return ErrorScale(self.statistics[:, 2 * k : 3 * k], pooled)
+
+    @property
+    def sources(self) -> list[Hashable]:
+        """The column of the user's table that each feature is made of; see `Covariates.sources`."""
+        categories = () if self.columns is None else self.columns.categories
+        return self.covariates.sources({feature: each.name for each in categories for feature in each.features})
 
     def with_error_scale(self, error_scale: ErrorScale) -> Dataset:
         """Replace the error scale of each series."""

@@ -24,6 +24,7 @@ from lstmforecast.data.dataset import Dataset
 from lstmforecast.data.index import Frequency
 from lstmforecast.data.observations import Missing
 from lstmforecast.estimators.estimator import LSTMEstimator, require_fitted
+from lstmforecast.estimators.newer_rows import NewerRows
 from lstmforecast.estimators.parameter_docs import with_shared_parameters
 from lstmforecast.estimators.series_fit import fit_series, keep_series
 from lstmforecast.export.file_checks import check_series
@@ -598,6 +599,70 @@ class LSTMForecaster(LSTMEstimator):
             As `lstmforecast.backtest`.
         """
         return lstmforecast.backtest(self, y, X, X_past, static, **options)
+
+    def explain(
+        self, *, X: Any = None, X_past: Any = None, context: Any = None, static: Any = None, known: Any = None
+    ) -> lstmforecast.Explanation:
+        """Explain the forecasts that `predict` makes of the same arguments: what each covariate and lag contributes.
+
+        `lstmforecast.permutation_importance` measures what matters for errors on held-out rows.
+
+        Parameters
+        ----------
+        X, X_past, context, static, known
+            As in `predict`.
+
+        Returns
+        -------
+        Explanation
+            Contributions by feature, lag and step, in the data's units; see `lstmforecast.explain`, which this calls.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        TypeError, ValueError
+            As `predict`.
+        """
+        return lstmforecast.explain(self, X=X, X_past=X_past, context=context, static=static, known=known)
+
+    def score(self, X: Any, y: Any = None, *, X_past: Any = None, static: Any = None) -> float:
+        """Compute R² of the forecasts of newer rows, as scikit-learn's regressors do.
+
+        Parameters
+        ----------
+        X : array-like, Series or DataFrame
+            With ``y``, the covariates known in advance, so that `sklearn.inspection.permutation_importance` and others
+            can call ``score(X, y)``; without it, the series, or a table with all columns of `fit`. At least
+            ``window_size_`` rows and a horizon.
+        y : array-like, Series or DataFrame, or None, default=None
+            The series.
+        X_past, static
+            Covariates of `fit` for these rows and series.
+
+        Returns
+        -------
+        float
+            1 minus the squared errors of the forecasts of a whole horizon, from up to 2,000 origins that are evenly
+            spread, divided by the squared deviations of what came true from its mean; the mean over targets. 1 is best;
+            a forecast of the mean has 0.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        TypeError, ValueError
+            As in `fit`, or if there are too few rows.
+        """
+        require_fitted(self)
+        series, known = (X, None) if y is None else (y, X)
+        rows = NewerRows.read(self.fitted_, series, known, X_past, static, missing=self.missing)
+        truth = rows.truth
+        squared = np.nansum((truth - rows.forecast(n_threads=self.n_threads)) ** 2, axis=(0, 1))
+        spread = np.nansum((truth - np.nanmean(truth, axis=(0, 1))) ** 2, axis=(0, 1))
+        # as scikit-learn: of a constant, an exact forecast has 1, any other 0
+        unexplained = np.divide(squared, spread, out=(squared > 0).astype(float), where=spread > 0)
+        return float(1 - unexplained.mean())
 
     def attention_weights(
         self, *, X: Any = None, X_past: Any = None, context: Any = None, static: Any = None

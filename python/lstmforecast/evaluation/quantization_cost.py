@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -15,16 +14,13 @@ from numpy.typing import NDArray
 from sklearn.base import is_classifier
 from sklearn.utils.validation import check_is_fitted
 
-from lstmforecast.data.dataset import read_observations
 from lstmforecast.estimators.forecaster import LSTMForecaster
+from lstmforecast.estimators.newer_rows import NewerRows
 from lstmforecast.export.quantization import DTYPES
-from lstmforecast.fitting.distribution import mean
-from lstmforecast.fitting.roll import forecast_origins
 
 if TYPE_CHECKING:
     from lstmforecast.estimators.estimator import LSTMEstimator
 
-MOST_WINDOWS = 2000
 BATCH = 256
 # Calls of each estimator. Estimators are called in turn, so that other load on the machine affects all equally.
 CALLS = 40
@@ -105,33 +101,13 @@ def _medians(calls: dict[str, Callable[[int], object]], n: int) -> pd.Series:
 def _trial_of_series(
     forecaster: LSTMForecaster, y: Any, X: Any = None, X_past: Any = None, static: Any = None
 ) -> Trial:
-    fitted = forecaster.fitted_
-    like, horizon = fitted.dataset, fitted.horizon
-    y, X, X_past, static = like.read_newer(y, X, X_past, static, "y")[0]
-    observations = read_observations(y, missing=forecaster.missing, like=like.observations)
-    features = like.covariates.of(observations, X, X_past, static)
-    dataset = replace(like, observations=observations, features=features, statistics=None).with_statistics(like=like)
-    which, origins = _origins(observations.lengths, forecaster.window_size_, horizon)
-    truth = observations.values[observations.row_of(which, origins)[:, np.newaxis] + np.arange(horizon)]
-    variance = np.nanvar(observations.values, axis=0)
-
-    def forecast(n: int) -> NDArray[np.float64]:
-        model = forecaster.model_
-        parameters = forecast_origins(model, dataset, origins[:n], horizon, which[:n], forecaster.n_threads)
-        return dataset.undo(mean(model.config["distribution"], parameters))
-
-    return forecast, lambda: _mean_squared(truth, forecast(len(origins)), variance)
-
-
-def _origins(lengths: NDArray[np.int64], size: int, horizon: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Series and rows of origins, evenly spread over those with a window before and a horizon after them."""
-    counts = np.maximum(lengths - size - horizon + 1, 0)
-    total = int(counts.sum())
-    if not total:
-        raise ValueError(f"expected y with at least {size + horizon} rows, a window and a horizon, got {lengths.max()}")
-    numbers = np.linspace(0, total - 1, min(total, MOST_WINDOWS)).round().astype(np.int64)
-    which = np.searchsorted(np.cumsum(counts), numbers, side="right")
-    return which, size + numbers - (np.cumsum(counts) - counts)[which]
+    rows = NewerRows.read(forecaster.fitted_, y, X, X_past, static, missing=forecaster.missing)
+    truth, variance = rows.truth, np.nanvar(rows.dataset.observations.values, axis=0)
+    n_threads = forecaster.n_threads
+    return (
+        lambda n: rows.forecast(n, n_threads),
+        lambda: _mean_squared(truth, rows.forecast(n_threads=n_threads), variance),
+    )
 
 
 def _trial_of_rows(estimator: Any, X: Any, y: Any) -> Trial:
