@@ -124,7 +124,8 @@ class ForecastApp:
         """Forecast with each model, so that the first request is as fast as others, and measure the time."""
         for model in self._models.values():
             coverages = (0.9,) if model.greatest_coverage >= 0.9 else ()
-            request = PredictRequest(model, [model.example()], min(model.horizon, self._limits.horizon), coverages)
+            steps = min(model.horizon, self._limits.horizon)
+            request = PredictRequest(model, [model.example(steps)], steps, coverages)
             answer([request])
             model.seconds = min(timeit.repeat(partial(answer, [request]), number=1, repeat=5))
 

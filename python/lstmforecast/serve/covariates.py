@@ -1,0 +1,342 @@
+"""The covariates of a served model: how requests write them, and how they become the features of `fit`."""
+
+from __future__ import annotations
+
+import math
+import reprlib
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from lstmforecast.data.category import Category
+from lstmforecast.data.covariates import Covariates, Table
+from lstmforecast.data.dataset import Dataset
+from lstmforecast.data.static import StaticColumn
+from lstmforecast.serve.json_values import check_object, kind_of
+from lstmforecast.serve.limits import LARGEST_VALUE, Refused
+
+Array = NDArray[np.float64]
+ROLES = ("known", "past", "static")
+_NUMBERS = {int, float, bool}
+# The number of categories that a message lists at most.
+_SHOWN = 8
+
+
+@dataclass(frozen=True)
+class GivenCovariates:
+    """The covariates of a window, as the features of `fit`.
+
+    Attributes
+    ----------
+    known : ndarray of shape (n_rows + n_ahead, n_features) or None
+        For the rows of the window and the steps ahead.
+    past : ndarray of shape (n_rows, n_features) or None
+    static : list or None
+        A number or a category for each static column; None: those of `fit`.
+    """
+
+    known: Array | None
+    past: Array | None
+    static: list[Any] | None
+
+    def tables(self, n_rows: int, covariates: Covariates, index: pd.Index | None) -> tuple[Any, Any]:
+        """``X`` and ``X_past`` for the rows of the window, with their index, if there is one."""
+        known = None if self.known is None else self.known[:n_rows]
+        return _table(known, covariates.known, index), _table(self.past, covariates.past, index)
+
+    def ahead(self, n_rows: int) -> Array | None:
+        """``X`` for the steps after the window."""
+        return None if self.known is None else self.known[n_rows:]
+
+
+def _table(values: Array | None, table: Table | None, index: pd.Index | None) -> Any:
+    if values is None or table is None or index is None:
+        return values
+    return pd.DataFrame(values, index, table.form.columns)
+
+
+@dataclass(frozen=True)
+class ServedColumn:
+    """A covariate: numbers, truth values as 0 and 1, or the categories of `fit`.
+
+    Attributes
+    ----------
+    name : str
+        The name that requests use.
+    label : label
+        Its name at `fit`.
+    categories : tuple of str or None
+        None: numbers.
+    """
+
+    name: str
+    label: Hashable
+    categories: tuple[str, ...] | None = None
+
+    @property
+    def n_features(self) -> int:
+        """The number of features that the column is encoded as."""
+        return 1 if self.categories is None else len(self.categories)
+
+    @cached_property
+    def places(self) -> dict[Any, int]:
+        """The number of each category by what requests may write: its text, or the number that it is the text of."""
+        places: dict[Any, int] = {}
+        for i, text in enumerate(self.categories or ()):
+            places[text] = i
+            number = _number_of(text)
+            if number is not None:
+                places.setdefault(number, i)
+        return places
+
+    def place(self, value: Any) -> int | None:
+        """The number of the category of a value; None if there is none. 1 and 1.0 are equal, true is "True"."""
+        if type(value) is bool:
+            return self.places.get(str(value))
+        if type(value) not in (str, int, float):
+            return None
+        exact = self.places.get(str(value))
+        return self.places.get(value) if exact is None else exact
+
+    def read(self, given: Any, where: str, n_rows: int, rows: str) -> Array:
+        """Read an array, a value for each row: (n_rows, n_features); `Refused` with 422 and one sentence."""
+        if type(given) is not list or len(given) != n_rows:
+            got = f"{len(given)}" if type(given) is list else kind_of(given)
+            raise Refused(422, f"expected {where} to be an array of {n_rows} values, for {rows}, got {got}")
+        if self.categories is None:
+            if not set(map(type, given)) <= _NUMBERS:
+                wrong = next(i for i, value in enumerate(given) if type(value) not in _NUMBERS)
+                raise Refused(422, f"expected {self._words} in {where}, got {kind_of(given[wrong])} in row {wrong}")
+            values = np.array(given, np.float64)
+            if n_rows and not (np.abs(values) <= LARGEST_VALUE).all():
+                raise Refused(422, f"expected {self._words} in {where}, got others")
+            return values[:, np.newaxis]
+        places = [self.place(value) for value in given]
+        if None in places:
+            wrong = places.index(None)
+            raise Refused(422, f"expected {self._words} in {where}, got {_shown(given[wrong])} in row {wrong}")
+        return np.eye(len(self.categories))[places]
+
+    def read_one(self, value: Any, where: str) -> Any:
+        """Read a static value: a number or a category; `Refused` with 422 and one sentence."""
+        if self.categories is None:
+            if type(value) not in _NUMBERS or not abs(value) <= LARGEST_VALUE:
+                got = "another" if type(value) in _NUMBERS else kind_of(value)
+                raise Refused(422, f"expected {self._words} in {where}, got {got}")
+            return float(value)
+        place = self.place(value)
+        if place is None:
+            raise Refused(422, f"expected {self._words} in {where}, got {_shown(value)}")
+        return self.categories[place]
+
+    @property
+    def _words(self) -> str:
+        """What is expected, for messages."""
+        if self.categories is None:
+            return f"numbers between -{LARGEST_VALUE:g} and {LARGEST_VALUE:g}, true or false"
+        more = len(self.categories) - _SHOWN
+        listed = ", ".join(map(repr, self.categories[:_SHOWN])) + (f" and {more} more" if more > 0 else "")
+        return f"a category of fit ({listed})"
+
+    def written(self, features: Array) -> list[Any]:
+        """The inverse of `read`."""
+        if self.categories is None:
+            return [int(value) if value.is_integer() else value for value in features[:, 0].tolist()]
+        return [self.categories[place] for place in features.argmax(axis=1)]
+
+    def schema(self) -> dict[str, Any]:
+        """The schema of a value."""
+        if self.categories is None:
+            return {"type": ["number", "boolean"], "minimum": -LARGEST_VALUE, "maximum": LARGEST_VALUE}
+        truths = [value for value in (False, True) if str(value) in self.categories]
+        return {"enum": [*self.places, *truths]}
+
+    def description(self) -> dict[str, Any]:
+        """Its properties for clients, for JSON."""
+        kind = "number" if self.categories is None else "category"
+        return {"name": self.name, "kind": kind, "categories": self.categories}
+
+
+@dataclass(frozen=True)
+class ServedCovariates:
+    """All covariates that requests to a model must have.
+
+    Attributes
+    ----------
+    known, past, static : tuple of ServedColumn
+        In the order of `fit`.
+    at_once : int
+        Steps that the network forecasts at once: those ahead for which it reads known covariates are multiples of it.
+    series : frozenset of str
+        The series whose static features `fit` had.
+    """
+
+    known: tuple[ServedColumn, ...]
+    past: tuple[ServedColumn, ...]
+    static: tuple[ServedColumn, ...]
+    at_once: int
+    series: frozenset[str]
+
+    @classmethod
+    def of(cls, dataset: Dataset, at_once: int) -> ServedCovariates:
+        """Those of the data of a fit.
+
+        Raises
+        ------
+        ValueError
+            If two names are the same as text.
+        """
+        covariates, named = dataset.covariates, dataset.columns
+        categories = () if named is None else named.categories
+        known = _columns(covariates.known, None if named is None else named.known, categories)
+        past = _columns(covariates.past, None if named is None else named.past, categories)
+        static, series = [], []
+        if covariates.static is not None:
+            # older files have the features only
+            listed = covariates.static_columns or [StaticColumn(label) for label in covariates.static.columns]
+            static = [ServedColumn(str(each.name), each.name, each.categories) for each in listed]
+            keys = dataset.observations.series_keys
+            series = [str(key) for key in covariates.static.index if isinstance(key, str) or key in keys]
+        for role, columns in zip(ROLES, (known, past, static), strict=True):
+            names = [column.name for column in columns]
+            if len({*names}) < len(names):
+                raise ValueError(f"expected {role} columns whose names differ as text, got {names}")
+        return cls(tuple(known), tuple(past), tuple(static), at_once, frozenset(series))
+
+    @cached_property
+    def roles(self) -> list[str]:
+        """The fields of a window that hold covariates of the model."""
+        return [role for role in ROLES if getattr(self, role)]
+
+    def n_ahead(self, steps: int) -> int:
+        """The steps ahead for which known covariates are needed."""
+        return -(-steps // self.at_once) * self.at_once
+
+    def read(
+        self, given: dict[str, Any], where: str, n_rows: int, steps: int, series: str | None
+    ) -> GivenCovariates | None:
+        """Read the fields of a window; None for a model without covariates; `Refused` with 422 and one sentence."""
+        if not self.roles:
+            return None
+        if self.past and steps > self.at_once:
+            words = f"at most {self.at_once}, as past covariates aren't known beyond the window"
+            raise Refused(422, f"expected horizon to be {words}, got {steps}")
+        for role in self.roles:
+            if role in given:
+                check_object(given[role], f"{where}.{role}", [column.name for column in getattr(self, role)])
+            elif role != "static" or series not in self.series:
+                why = "as at fit" if role != "static" else f"as fit had no series {series!r}"
+                names = ", ".join(column.name for column in getattr(self, role))
+                raise Refused(422, f"expected {where}.{role} with {names}, {why}, got none")
+        ahead = self.n_ahead(steps)
+        both = f"{n_rows} rows of the window and {ahead} steps ahead"
+        if ahead != steps:
+            both += f" (the network forecasts {self.at_once} at once)"
+        return GivenCovariates(
+            _read_columns(self.known, given.get("known"), f"{where}.known", n_rows + ahead, both),
+            _read_columns(self.past, given.get("past"), f"{where}.past", n_rows, "the rows of the window"),
+            _read_static(self.static, given.get("static"), f"{where}.static"),
+        )
+
+    def example(self, dataset: Dataset, rows: NDArray[np.int64], steps: int) -> GivenCovariates | None:
+        """The covariates of rows of one series of the fit; those of the steps ahead repeat the last row."""
+        if not self.roles:
+            return None
+        features, n_static = dataset.features[rows], dataset.covariates.n_static
+        n_past, n_known = (sum(column.n_features for column in columns) for columns in (self.past, self.known))
+        past, known = np.split(features[:, n_static : n_static + n_past + n_known], [n_past], axis=1)
+        known = np.concatenate([known, known[-1:].repeat(self.n_ahead(steps), axis=0)])
+        static = None
+        if self.static:
+            names: list[Any] = dataset.covariates.names[:n_static]
+            row = dict(zip(names, features[0], strict=False))
+            static = [_static_example(column, row) for column in self.static]
+        return GivenCovariates(known if self.known else None, past if self.past else None, static)
+
+    def written(self, given: GivenCovariates) -> dict[str, Any]:
+        """The inverse of `read`: the fields of a window."""
+        found: dict[str, Any] = {}
+        for role, columns, features in (("known", self.known, given.known), ("past", self.past, given.past)):
+            if features is not None:
+                ends = np.cumsum([column.n_features for column in columns])
+                parts = np.split(features, ends[:-1], axis=1)
+                found[role] = {
+                    column.name: column.written(part) for column, part in zip(columns, parts, strict=True)
+                }
+        if given.static is not None:
+            found["static"] = {
+                column.name: value for column, value in zip(self.static, given.static, strict=True)
+            }
+        return found
+
+    def static_table(self, given: GivenCovariates, series: Hashable) -> pd.DataFrame | None:
+        """The static features of a series as a table; None: those of `fit`."""
+        if given.static is None:
+            return None
+        index = pd.Index([series], dtype=object, tupleize_cols=False)
+        labels = pd.Index([column.label for column in self.static], tupleize_cols=False)
+        return pd.DataFrame([given.static], index, labels)
+
+    def description(self) -> dict[str, Any]:
+        """The columns of each role for clients, for JSON."""
+        return {role: [column.description() for column in getattr(self, role)] for role in ROLES}
+
+
+def _columns(
+    table: Table | None, labels: Sequence[Hashable] | None, categories: Sequence[Category]
+) -> list[ServedColumn]:
+    """The columns of a table of covariates: under the user's names, else ``x0``, ``x1`` and so on."""
+    if table is None:
+        return []
+    if labels is not None:
+        by_name = {category.name: category.categories for category in categories}
+        return [ServedColumn(str(label), label, by_name.get(label)) for label in labels]
+    columns = table.form.columns
+    if columns is None or columns[0] is None:
+        return [ServedColumn(f"x{i}", i) for i in range(table.n_columns)]
+    return [ServedColumn(str(label), label) for label in columns]
+
+
+def _read_columns(
+    columns: Sequence[ServedColumn], given: dict[str, Any] | None, where: str, n_rows: int, rows: str
+) -> Array | None:
+    if given is None:
+        return None
+    for column in columns:
+        if column.name not in given:
+            raise Refused(422, f"expected {where}.{column.name}, an array of {n_rows} values, for {rows}, got none")
+    return np.hstack([column.read(given[column.name], f"{where}.{column.name}", n_rows, rows) for column in columns])
+
+
+def _read_static(columns: Sequence[ServedColumn], given: dict[str, Any] | None, where: str) -> list[Any] | None:
+    if given is None:
+        return None
+    for column in columns:
+        if column.name not in given:
+            raise Refused(422, f"expected {where}.{column.name}, as at fit, got none")
+    return [column.read_one(given[column.name], f"{where}.{column.name}") for column in columns]
+
+
+def _static_example(column: ServedColumn, row: dict[Any, Any]) -> Any:
+    if column.categories is None:
+        value = float(row[column.label])
+        return int(value) if value.is_integer() else value
+    return next(text for text in column.categories if row[f"{column.label}_{text}"])
+
+
+def _number_of(text: str) -> float | None:
+    """The number that is written as this text."""
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) and text in (str(number), f"{number:.0f}") else None
+
+
+def _shown(value: Any) -> str:
+    return reprlib.repr(value) if type(value) in (str, int, float, bool) else kind_of(value)
