@@ -36,5 +36,17 @@ def panel() -> LSTMForecaster:
 
 
 @pytest.fixture(scope="session")
+def shops() -> LSTMForecaster:
+    """Of a table of two series with covariates of every kind."""
+    days = pd.date_range("2026-01-01", periods=120, freq="D")
+    table = pd.DataFrame({"day": days, "sales": wave(120), "promo": np.arange(120) % 7 == 3, "visitors": wave(120) * 9})
+    table["kind"] = np.where(np.arange(120) % 7 < 5, "workday", "weekend")
+    shops = pd.concat([table.assign(shop=name, region=name[0].upper(), area=len(name)) for name in ("north", "south")])
+    model = LSTMForecaster(horizon=4, window_size=14, calendar="auto", **SMALL)
+    roles = {"target": "sales", "series": "shop", "time": "day", "static": ["region", "area"]}
+    return model.fit(shops, known=["promo", "kind"], past="visitors", **roles)
+
+
+@pytest.fixture(scope="session")
 def client(hourly: LSTMForecaster, pair: LSTMForecaster, panel: LSTMForecaster) -> Client:
     return Client(create_app({"hourly": hourly, "pair": pair, "panel": panel}))

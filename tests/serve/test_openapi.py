@@ -4,9 +4,10 @@ import warnings
 
 import hypothesis
 import pytest
-from tests.serve.conftest import wave
+from tests.serve.client import Client
+from tests.serve.conftest import SMALL, wave
 
-from lstmforecast import DriftMonitor
+from lstmforecast import DriftMonitor, LSTMForecaster
 from lstmforecast.ab import ForecastLog
 from lstmforecast.serve import create_app
 
@@ -23,10 +24,20 @@ SETTINGS = hypothesis.settings(
 )
 
 
-def test_the_examples_work(client):
+@pytest.fixture(scope="module")
+def beside() -> LSTMForecaster:
+    """Of arrays, with covariates in arrays."""
+    return LSTMForecaster(horizon=3, window_size=8, **SMALL).fit(wave(), X=wave()[::-1], X_past=wave() ** 2)
+
+
+def test_the_examples_work(hourly, pair, panel, shops, beside):
+    client = Client(create_app({"hourly": hourly, "pair": pair, "panel": panel, "shops": shops, "beside": beside}))
     operation = client.get("/openapi.json").json()["paths"]["/predict"]["post"]
     examples = operation["requestBody"]["content"]["application/json"]["examples"]
-    assert set(examples) == {"hourly", "pair", "panel"}
+    assert set(examples) == {"hourly", "pair", "panel", "shops", "beside"}
+    (window,) = examples["shops"]["value"]["windows"]
+    assert window["static"] == {"region": "N", "area": 5}
+    assert [len(window[role][name]) for role, name in (("known", "kind"), ("past", "visitors"))] == [14 + 4, 14]
     for example in examples.values():
         response = client.predict(example["value"])
         assert response.status_code == 200, response.text
@@ -69,11 +80,11 @@ NEGATIVE = schemathesis.GenerationMode.NEGATIVE
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("name", ["pair", "hourly", "all"])
+@pytest.mark.parametrize("name", ["pair", "hourly", "shops", "beside", "all"])
 @pytest.mark.parametrize("mode", list(schemathesis.GenerationMode))
 def test_schemathesis_finds_no_failure(name, mode, request):
     """With every check for a model of rows without times; a schema can't say that times ascend at a constant step."""
-    names = ["hourly", "pair", "panel"] if name == "all" else [name]
+    names = ["hourly", "pair", "panel", "shops"] if name == "all" else [name]
     app = create_app({each: request.getfixturevalue(each) for each in names}, api_key="s3cret")
     operations, statuses = operations_of(app), set()
     excluded = [] if name == "pair" else positive_data()
