@@ -1,10 +1,13 @@
 """Answers follow the OpenAPI: schemathesis finds no contradiction, and the examples work."""
 
+import html
+import re
+import shlex
 import warnings
 
 import hypothesis
 import pytest
-from tests.serve.client import Client
+from tests.serve.client import Client, posted
 from tests.serve.conftest import SMALL, wave
 
 from lstmforecast import DriftMonitor, LSTMForecaster
@@ -42,6 +45,23 @@ def test_the_examples_work(hourly, pair, panel, shops, beside):
         response = client.predict(example["value"])
         assert response.status_code == 200, response.text
         assert len(response.json()["forecasts"]) == 1
+
+
+def test_the_page_of_all_paths_has_working_examples_and_loads_nothing_from_other_hosts(hourly, shops):
+    """Each example is a command: its body is taken from the shell's words."""
+    with ForecastLog("sqlite://") as log:
+        client = Client(create_app({"it's": hourly, "<shops>": shops}, log=log))
+        page = client.get("/docs")
+        assert page.headers["content-type"] == "text/html; charset=utf-8"
+        assert "default-src 'none'" in page.headers["content-security-policy"]
+        assert [word for word in ("<script", "src=", "//cdn", "<shops>") if word in page.text] == []
+        assert re.findall('href="([^"]+)"', page.text) == ["page.css", "openapi.json", "./"]
+        assert {*re.findall("<h2>(.+?)</h2>", page.text)} >= {"POST /predict", "POST /actuals", "GET /compare"}
+        commands = [shlex.split(html.unescape(each)) for each in re.findall("<pre>(.+?)</pre>", page.text, re.S)]
+        assert len(commands) == 3
+        for command in commands:
+            path = command[1].removeprefix("http://localhost:8000")
+            assert client.together(posted(path, command[-1].encode()))[0].status_code == 200
 
 
 def test_models_are_described(client):

@@ -22,6 +22,7 @@ from lstmforecast.monitoring.drift import DriftMonitor
 from lstmforecast.serve import operating, operating_schema, schema
 from lstmforecast.serve.answering import Answer, answer
 from lstmforecast.serve.batching import Batcher
+from lstmforecast.serve.docs_page import docs_page
 from lstmforecast.serve.hosts import Hosts
 from lstmforecast.serve.limits import Limits, Refused, too_large
 from lstmforecast.serve.reading import PredictRequest, read_body
@@ -174,6 +175,7 @@ class ForecastApp:
         for path, (name, kind) in _PAGE.items():
             page = _constant((folder / name).read_bytes(), kind)
             self.app.get(path, include_in_schema=False, response_class=Response)(page)
+        self.app.get("/docs", include_in_schema=False, response_class=Response)(self.docs)
 
     def _add_recording(self, recording: RecordingOptions, refusals: dict[int | str, dict[str, Any]]) -> None:
         if recording.log is not None:
@@ -272,6 +274,11 @@ class ForecastApp:
         """Get counters and durations in Prometheus' format."""
         self._check_key(request)
         return Response(self._metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    async def docs(self) -> Response:
+        """Show all paths, with their examples."""
+        content = docs_page(self._openapi())
+        return Response(content, media_type="text/html; charset=utf-8", headers=_PAGE_HEADERS)
 
     async def health(self) -> Response:
         """Say whether the process runs."""
