@@ -179,6 +179,7 @@ def answer_of_models() -> Schema:
     """The answer of /models."""
     words, number = {"type": "string"}, {"type": "number"}
     count, truth = {"type": "integer"}, {"type": "boolean"}
+    name: Schema = {"type": ["string", "null"]}
     categories: Schema = {"type": ["array", "null"], "items": words}
     column: Schema = {
         "type": "object",
@@ -192,6 +193,8 @@ def answer_of_models() -> Schema:
         "horizon": count,
         "variables": {"type": "array", "items": words},
         "times": {"enum": ["datetime", "period", "integer", "none"]},
+        "time_name": {**name, "description": "The column of times of the table of fit."},
+        "series_name": {**name, "description": "The column of series of the table of fit."},
         "needs_times": truth,
         "freq": {"type": ["string", "null"]},
         "missing": words,

@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from lstmforecast.contract.parameter_group import flat_parameters
 from lstmforecast.data.error_scale import ErrorScale
+from lstmforecast.data.frames import SERIES, TIME
 from lstmforecast.fitting.distribution import mean
 from lstmforecast.fitting.held_out import HeldOut
 from lstmforecast.fitting.roll import ends_of, roll
@@ -96,6 +97,10 @@ class ServedModel:
         self.name, self.forecaster = name, forecaster
         self._n_threads = forecaster.n_threads if n_threads is None else n_threads
         observations = self._dataset.observations
+        named, is_long = dataset.columns, observations.form.kind == "long"
+        self._names = (SERIES, TIME) if is_long else (None, None)
+        if named is not None:
+            self._names = (None if named.series is None else str(named.series), str(named.time))
         self.is_panel, self.n_variables = observations.is_panel, observations.n_columns
         self.variables = [str(name) for name in observations.form.variables(self.n_variables)]
         self.window_fields = ("values", "times", "series", *self.covariates.roles)
@@ -158,6 +163,8 @@ class ServedModel:
             "horizon": self.horizon,
             "variables": self.variables,
             "times": self.time_kind,
+            "time_name": self._names[1],
+            "series_name": self._names[0],
             "needs_times": self.needs_times,
             "freq": None if freq is None else str(freq if isinstance(freq, str | int) else freq.freqstr),
             "missing": self.forecaster.missing,

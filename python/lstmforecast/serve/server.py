@@ -34,6 +34,7 @@ from lstmforecast.serve.telemetry import LOGGER, App, Message, Receive, Send, Se
 # Files of the page by their paths: read at the start, so that no request chooses a file by its name.
 _PAGE = {
     "/": ("page.html", "text/html; charset=utf-8"),
+    "/table.js": ("table.js", "text/javascript; charset=utf-8"),
     "/page.js": ("page.js", "text/javascript; charset=utf-8"),
     "/page.css": ("page.css", "text/css; charset=utf-8"),
 }
