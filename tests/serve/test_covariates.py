@@ -1,5 +1,9 @@
 """Covariates in requests: the numbers of `predict`, to the last bit, and refusals of one sentence."""
 
+import json
+import re
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -115,12 +119,14 @@ def test_known_covariates_cover_whole_horizons_of_the_network(served, horizon, n
     short = client.predict(body_of(table[:-1], 14, {"known": KNOWN}, model="known", horizon=horizon))
     rows = f"14 rows of the window and {n_ahead} steps ahead"
     rows += "" if horizon == n_ahead else " (the network forecasts 4 at once)"
-    expected = f"expected windows[0].known.promo to be an array of {14 + n_ahead} values, for {rows}, got {13 + n_ahead}"
+    expected = (
+        f"expected windows[0].known.promo to be an array of {14 + n_ahead} values, for {rows}, got {13 + n_ahead}"
+    )
     assert sentence(short) == expected
 
 
 def test_times_may_be_left_out_without_a_calendar(served):
-    models, client = served
+    _, client = served
     table = TABLE[N - 10 : N + 4].reset_index(drop=True)
     with_times = body_of(table, 10, {"known": KNOWN}, model="known")
     without = body_of(table, 10, {"known": KNOWN}, model="known")
@@ -196,7 +202,11 @@ def test_data_without_names_of_roles():
     client = Client(create_app({"framed": framed, "arrays": arrays}))
     rows = slice(N - 12, N)
     known, values = X[N - 12 : N + 4], y[rows].tolist()
-    window = {"values": values, "times": [day.isoformat() for day in DAYS[rows]], "past": {"visitors": past[rows].tolist()}}
+    window = {
+        "values": values,
+        "times": [day.isoformat() for day in DAYS[rows]],
+        "past": {"visitors": past[rows].tolist()},
+    }
     window["known"] = {name: known[name].tolist() for name in reversed(list(known))}
     found = client.predict({"model": "framed", "windows": [window]})
     assert found.status_code == 200, found.text
@@ -239,8 +249,9 @@ def test_categories_of_numbers_and_truth_values_are_sent_as_they_are():
     client = Client(create_app(model))
     rows = table[N - 10 : N + 4].reset_index(drop=True)
     body = body_of(rows, 10, {"known": ["level", "is_open"]})
-    expected = model.predict(context=rows.loc[:9, ["day", "sales", "level", "is_open"]],
-                             known=rows.loc[10:, ["day", "level", "is_open"]])
+    expected = model.predict(
+        context=rows.loc[:9, ["day", "sales", "level", "is_open"]], known=rows.loc[10:, ["day", "level", "is_open"]]
+    )
     as_text = {name: [str(value) for value in column] for name, column in body["windows"][0]["known"].items()}
     for known in (body["windows"][0]["known"], as_text):
         body["windows"][0]["known"] = known
@@ -258,6 +269,22 @@ def test_a_saved_model_reads_the_same_requests(shops, tmp_path):
     _, body = shop("new", 15, static={"region": "A", "area": 30})
     assert again.predict(body).content == client.predict(body).content
     assert again.get("/models").content == client.get("/models").content
+
+
+def test_the_window_of_the_documentation_is_forecast():
+    """Written there for a model of a horizon of 2."""
+    text = (Path(__file__).parents[2] / "docs/how-to/serving.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r'^    (\{"series": "north".+?)\n\n', text, re.M | re.S)
+    rows = SHOPS[SHOPS["day"] < DAYS[N]]
+    model = LSTMForecaster(horizon=2, window_size=10, **SMALL)
+    names = ["shop", "day", "sales", "promo", "visitors", "region"]
+    model.fit(rows[names], target="sales", series="shop", time="day", known="promo", past="visitors", static="region")
+    response = Client(create_app(model)).predict({"windows": [json.loads(example)]})
+    assert response.status_code == 200, response.text
+    (said,) = re.findall(r"`(expected windows\[0\]\.known[^`]+)`", text)
+    window = json.loads(example)
+    window["known"]["promo"].pop()
+    assert sentence(Client(create_app(model)).predict({"windows": [window]})) == said
 
 
 def known(**changed) -> dict:
@@ -295,8 +322,7 @@ WRONG = {
     "too many": (known(price=[1.0] * 15), "and 4 steps ahead, got 15"),
     "unseen": (
         changed("weekday", 12, "holiday"),
-        "expected a category of fit ('fri', 'mon', 'sat', 'sun', 'thu', 'tue', 'wed') in windows[0].known.weekday, got "
-        "'holiday' in row 12",
+        "('fri', 'mon', 'sat', 'sun', 'thu', 'tue', 'wed') in windows[0].known.weekday, got 'holiday' in row 12",
     ),
     "null word": (changed("weekday", 0, None), "in windows[0].known.weekday, got null in row 0"),
     "null": (

@@ -96,7 +96,7 @@ def test_every_dialect_gives_the_same_window(text):
 
 def test_missing_values_are_those_of_pandas():
     assert window("date,load\n2026-01-01,NA\n2026-01-02,\n2026-01-03,1\n")["values"] == [[None], [None], [1]]
-    assert "got \"-\"" in refusal("date,load\n2026-01-01,-\n")
+    assert 'got "-"' in refusal("date,load\n2026-01-01,-\n")
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from lstmforecast.serve.json_values import check_object, kind_of
 from lstmforecast.serve.limits import LARGEST_VALUE, Refused
 
 Array = NDArray[np.float64]
+Values = NDArray[Any]
 ROLES = ("known", "past", "static")
 _NUMBERS = {int, float, bool}
 # The number of categories that a message lists at most.
@@ -29,35 +30,20 @@ _SHOWN = 8
 
 @dataclass(frozen=True)
 class GivenCovariates:
-    """The covariates of a window, as the features of `fit`.
+    """The covariates of a window.
 
     Attributes
     ----------
-    known : ndarray of shape (n_rows + n_ahead, n_features) or None
-        For the rows of the window and the steps ahead.
-    past : ndarray of shape (n_rows, n_features) or None
+    known : list of ndarray of shape (n_rows + n_ahead,)
+        For each column the numbers, or the numbers of the categories, of the rows of the window and the steps ahead.
+    past : list of ndarray of shape (n_rows,)
     static : list or None
         A number or a category for each static column; None: those of `fit`.
     """
 
-    known: Array | None
-    past: Array | None
+    known: list[Values]
+    past: list[Values]
     static: list[Any] | None
-
-    def tables(self, n_rows: int, covariates: Covariates, index: pd.Index | None) -> tuple[Any, Any]:
-        """``X`` and ``X_past`` for the rows of the window, with their index, if there is one."""
-        known = None if self.known is None else self.known[:n_rows]
-        return _table(known, covariates.known, index), _table(self.past, covariates.past, index)
-
-    def ahead(self, n_rows: int) -> Array | None:
-        """``X`` for the steps after the window."""
-        return None if self.known is None else self.known[n_rows:]
-
-
-def _table(values: Array | None, table: Table | None, index: pd.Index | None) -> Any:
-    if values is None or table is None or index is None:
-        return values
-    return pd.DataFrame(values, index, table.form.columns)
 
 
 @dataclass(frozen=True)
@@ -103,8 +89,14 @@ class ServedColumn:
         exact = self.places.get(str(value))
         return self.places.get(value) if exact is None else exact
 
-    def read(self, given: Any, where: str, n_rows: int, rows: str) -> Array:
-        """Read an array, a value for each row: (n_rows, n_features); `Refused` with 422 and one sentence."""
+    def read(self, given: Any, where: str, n_rows: int, rows: str) -> Values:
+        """Read an array of numbers or categories: (n_rows,), as `features` takes them.
+
+        Raises
+        ------
+        Refused
+            With 422 and one sentence.
+        """
         if type(given) is not list or len(given) != n_rows:
             got = f"{len(given)}" if type(given) is list else kind_of(given)
             raise Refused(422, f"expected {where} to be an array of {n_rows} values, for {rows}, got {got}")
@@ -115,12 +107,23 @@ class ServedColumn:
             values = np.array(given, np.float64)
             if n_rows and not (np.abs(values) <= LARGEST_VALUE).all():
                 raise Refused(422, f"expected {self._words} in {where}, got others")
-            return values[:, np.newaxis]
+            return values
         places = [self.place(value) for value in given]
         if None in places:
             wrong = places.index(None)
             raise Refused(422, f"expected {self._words} in {where}, got {_shown(given[wrong])} in row {wrong}")
-        return np.eye(len(self.categories))[places]
+        return np.array(places, np.intp)
+
+    def features(self, values: Values) -> Array:
+        """The features of `fit`: (n, n_features)."""
+        if self.categories is None:
+            return values[:, np.newaxis]
+        made: Array = (values[:, np.newaxis] == np.arange(len(self.categories))).astype(np.float64)
+        return made
+
+    def values(self, features: Array) -> Values:
+        """The inverse of `features`."""
+        return features[:, 0] if self.categories is None else features.argmax(axis=1)
 
     def read_one(self, value: Any, where: str) -> Any:
         """Read a static value: a number or a category; `Refused` with 422 and one sentence."""
@@ -143,11 +146,11 @@ class ServedColumn:
         listed = ", ".join(map(repr, self.categories[:_SHOWN])) + (f" and {more} more" if more > 0 else "")
         return f"a category of fit ({listed})"
 
-    def written(self, features: Array) -> list[Any]:
+    def written(self, values: Values) -> list[Any]:
         """The inverse of `read`."""
         if self.categories is None:
-            return [int(value) if value.is_integer() else value for value in features[:, 0].tolist()]
-        return [self.categories[place] for place in features.argmax(axis=1)]
+            return [int(value) if value.is_integer() else value for value in values.tolist()]
+        return [self.categories[place] for place in values]
 
     def schema(self) -> dict[str, Any]:
         """The schema of a value."""
@@ -243,35 +246,58 @@ class ServedCovariates:
             _read_static(self.static, given.get("static"), f"{where}.static"),
         )
 
+    def tables(
+        self, given: GivenCovariates, covariates: Covariates, n_rows: int, n_read: int, index: pd.Index | None
+    ) -> tuple[Any, Any, Array | None]:
+        """``X`` and ``X_past`` for a window of ``n_rows``, of which ``n_read`` are read, and ``X`` of the steps ahead.
+
+        With an index only the rows that are read are among them.
+        """
+        last = slice(max(0, n_rows - n_read), n_rows)
+        found: list[Any] = []
+        for columns, values, table in (
+            (self.known, given.known, covariates.known),
+            (self.past, given.past, covariates.past),
+        ):
+            features = None if table is None else _features(columns, values, last)
+            if features is not None and table is not None and index is not None:
+                found.append(pd.DataFrame(features, index[last], table.form.columns))
+            elif features is not None and last.start:
+                # rows that are never touched take no memory
+                found.append(np.zeros((n_rows, features.shape[1])))
+                found[-1][last] = features
+            else:
+                found.append(features)
+        ahead = _features(self.known, given.known, slice(n_rows, None)) if self.known else None
+        return found[0], found[1], ahead
+
     def example(self, dataset: Dataset, rows: NDArray[np.int64], steps: int) -> GivenCovariates | None:
         """The covariates of rows of one series of the fit; those of the steps ahead repeat the last row."""
         if not self.roles:
             return None
         features, n_static = dataset.features[rows], dataset.covariates.n_static
-        n_past, n_known = (sum(column.n_features for column in columns) for columns in (self.past, self.known))
-        past, known = np.split(features[:, n_static : n_static + n_past + n_known], [n_past], axis=1)
-        known = np.concatenate([known, known[-1:].repeat(self.n_ahead(steps), axis=0)])
+        each, at = [], n_static
+        for column in (*self.past, *self.known):
+            each.append(column.values(features[:, at : at + column.n_features]))
+            at += column.n_features
+        past, known = each[: len(self.past)], each[len(self.past) :]
+        known = [np.concatenate([values, values[-1:].repeat(self.n_ahead(steps))]) for values in known]
         static = None
         if self.static:
             names: list[Any] = dataset.covariates.names[:n_static]
             row = dict(zip(names, features[0], strict=False))
             static = [_static_example(column, row) for column in self.static]
-        return GivenCovariates(known if self.known else None, past if self.past else None, static)
+        return GivenCovariates(known, past, static)
 
     def written(self, given: GivenCovariates) -> dict[str, Any]:
         """The inverse of `read`: the fields of a window."""
         found: dict[str, Any] = {}
-        for role, columns, features in (("known", self.known, given.known), ("past", self.past, given.past)):
-            if features is not None:
-                ends = np.cumsum([column.n_features for column in columns])
-                parts = np.split(features, ends[:-1], axis=1)
-                found[role] = {
-                    column.name: column.written(part) for column, part in zip(columns, parts, strict=True)
-                }
+        for role, columns, values in (("known", self.known, given.known), ("past", self.past, given.past)):
+            if columns:
+                both = zip(columns, values, strict=True)
+                found[role] = {column.name: column.written(part) for column, part in both}
         if given.static is not None:
-            found["static"] = {
-                column.name: value for column, value in zip(self.static, given.static, strict=True)
-            }
+            found["static"] = {column.name: value for column, value in zip(self.static, given.static, strict=True)}
         return found
 
     def static_table(self, given: GivenCovariates, series: Hashable) -> pd.DataFrame | None:
@@ -302,15 +328,19 @@ def _columns(
     return [ServedColumn(str(label), label) for label in columns]
 
 
+def _features(columns: Sequence[ServedColumn], values: Sequence[Values], rows: slice) -> Array:
+    return np.hstack([column.features(part[rows]) for column, part in zip(columns, values, strict=True)])
+
+
 def _read_columns(
     columns: Sequence[ServedColumn], given: dict[str, Any] | None, where: str, n_rows: int, rows: str
-) -> Array | None:
+) -> list[Values]:
     if given is None:
-        return None
+        return []
     for column in columns:
         if column.name not in given:
             raise Refused(422, f"expected {where}.{column.name}, an array of {n_rows} values, for {rows}, got none")
-    return np.hstack([column.read(given[column.name], f"{where}.{column.name}", n_rows, rows) for column in columns])
+    return [column.read(given[column.name], f"{where}.{column.name}", n_rows, rows) for column in columns]
 
 
 def _read_static(columns: Sequence[ServedColumn], given: dict[str, Any] | None, where: str) -> list[Any] | None:

@@ -17,7 +17,8 @@ _HEAD = """<!doctype html>
 <body>
 <main>
 <h1>Paths of the server</h1>
-<p>The whole description is <a href="openapi.json">openapi.json</a>. To forecast a CSV file: <a href="./">the page</a>.</p>
+<p>The whole description is <a href="openapi.json">openapi.json</a>.
+To forecast a CSV file: <a href="./">the page</a>.</p>
 """
 _FOOT = "</main>\n</body>\n</html>\n"
 

@@ -98,7 +98,7 @@ class ServedModel:
         self._n_threads = forecaster.n_threads if n_threads is None else n_threads
         observations = self._dataset.observations
         named, is_long = dataset.columns, observations.form.kind == "long"
-        self._names = (SERIES, TIME) if is_long else (None, None)
+        self._names: tuple[str | None, str | None] = (SERIES, TIME) if is_long else (None, None)
         if named is not None:
             self._names = (None if named.series is None else str(named.series), str(named.time))
         self.is_panel, self.n_variables = observations.is_panel, observations.n_columns
@@ -227,12 +227,13 @@ class ServedModel:
     def _prepare_any(self, window: Window, steps: int) -> Prepared:
         model, given = self.forecaster, window.covariates
         fitted = replace(model.fitted_, dataset=self._dataset)
-        context, n_rows = self._container(window), len(window.values)
+        context = self._container(window)
         X = X_past = static = ahead = None
         if given is not None:
             index = context.index if isinstance(context, pd.DataFrame) else None
-            X, X_past = given.tables(n_rows, self._dataset.covariates, index)
-            static, ahead = self.covariates.static_table(given, self._key_of(window)), given.ahead(n_rows)
+            read = (self._dataset.covariates, len(window.values), model.window_size_, index)
+            X, X_past, ahead = self.covariates.tables(given, *read)
+            static = self.covariates.static_table(given, self._key_of(window))
         dataset = fitted.with_context(context, model.missing, X, X_past, static)[0].dataset
         windows, future = ends_of(model.model_, dataset, steps, ahead)
         index = dataset.observations.future_index(steps)
