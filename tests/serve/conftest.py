@@ -35,16 +35,20 @@ def panel() -> LSTMForecaster:
     return LSTMForecaster(horizon=4, window_size=14, **SMALL).fit(sales)
 
 
+def table_of_shops(n: int = 120) -> pd.DataFrame:
+    """Two series with covariates of every kind."""
+    table = pd.DataFrame({"day": pd.date_range("2026-01-01", periods=n, freq="D"), "sales": wave(n)})
+    table = table.assign(promo=np.arange(n) % 7 == 3, visitors=wave(n) * 9)
+    table["kind"] = np.where(np.arange(n) % 7 < 5, "workday", "weekend")
+    return pd.concat([table.assign(shop=name, region=name[0].upper(), area=len(name)) for name in ("north", "south")])
+
+
 @pytest.fixture(scope="session")
 def shops() -> LSTMForecaster:
     """Of a table of two series with covariates of every kind."""
-    days = pd.date_range("2026-01-01", periods=120, freq="D")
-    table = pd.DataFrame({"day": days, "sales": wave(120), "promo": np.arange(120) % 7 == 3, "visitors": wave(120) * 9})
-    table["kind"] = np.where(np.arange(120) % 7 < 5, "workday", "weekend")
-    shops = pd.concat([table.assign(shop=name, region=name[0].upper(), area=len(name)) for name in ("north", "south")])
     model = LSTMForecaster(horizon=4, window_size=14, calendar="auto", **SMALL)
     roles = {"target": "sales", "series": "shop", "time": "day", "static": ["region", "area"]}
-    return model.fit(shops, known=["promo", "kind"], past="visitors", **roles)
+    return model.fit(table_of_shops(), known=["promo", "kind"], past="visitors", **roles)
 
 
 @pytest.fixture(scope="session")

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from tests.serve.client import Client, sentence
+from tests.serve.client import Client, posted, sentence
 from tests.serve.conftest import SMALL, wave
+from tests.serve.fuzz import malformed
 
 from lstmforecast import Calendar, LSTMForecaster
 from lstmforecast.serve import create_app
@@ -389,6 +390,16 @@ def test_a_missing_row_must_be_sent_for_its_covariates(served):
 def test_static_features_of_a_new_series_are_checked(shops, static, words):
     _, body = shop("new", 12, **({} if static is None else {"static": static}))
     assert words in sentence(shops[1].predict(body))
+
+
+def test_malformed_covariates_are_never_a_server_error(served, shops):
+    good = [window("known"), window("past"), window("both"), shop("new", 12, static={"region": "A", "area": 3})[1]]
+    _, shop_client = shops
+    for client, bodies in ((served[1], good[:3]), (shop_client, good[3:])):
+        sent = malformed([json.dumps(body).encode() for body in bodies], 200)
+        answers = client.together(*[posted("/predict", body) for body in sent])
+        assert {answer.status_code for answer in answers} <= {200, 422, 503}
+        assert all(set(answer.json()) == {"detail"} for answer in answers if answer.status_code != 200)
 
 
 def test_models_describe_their_covariates(served, shops):

@@ -183,7 +183,7 @@ def test_tables_that_lack_something_are_refused(text, series, words):
 
 def test_more_rows_ahead_are_left_out_unless_they_could_be_missing_ones():
     assert len(window(TABLE, SHOPS | {"known_steps": 1}, 1, "south")["known"]["promo"]) == 3
-    assert "expected 1 rows ahead" in refusal(TABLE, SHOPS | {"known_steps": 1, "missing": "mask"}, 1, "south")
+    assert "expected 1 row ahead" in refusal(TABLE, SHOPS | {"known_steps": 1, "missing": "mask"}, 1, "south")
 
 
 @pytest.mark.parametrize(

@@ -254,20 +254,18 @@ class ServedCovariates:
         With an index only the rows that are read are among them.
         """
         last = slice(max(0, n_rows - n_read), n_rows)
-        found: list[Any] = []
-        for columns, values, table in (
-            (self.known, given.known, covariates.known),
-            (self.past, given.past, covariates.past),
-        ):
-            features = None if table is None else _features(columns, values, last)
-            if features is not None and table is not None and index is not None:
-                found.append(pd.DataFrame(features, index[last], table.form.columns))
-            elif features is not None and last.start:
-                # rows that are never touched take no memory
-                found.append(np.zeros((n_rows, features.shape[1])))
-                found[-1][last] = features
+        found: list[Any] = [None, None]
+        each = ((self.known, given.known, covariates.known), (self.past, given.past, covariates.past))
+        for i, (columns, values, table) in enumerate(each):
+            if table is None:
+                continue
+            features = _features(columns, values, last)
+            if index is not None:
+                found[i] = pd.DataFrame(features, index[last], table.form.columns)
             else:
-                found.append(features)
+                # earlier rows, which are never touched, take no memory
+                found[i] = np.zeros((n_rows, features.shape[1]))
+                found[i][last] = features
         ahead = _features(self.known, given.known, slice(n_rows, None)) if self.known else None
         return found[0], found[1], ahead
 

@@ -199,7 +199,7 @@ function rowsAhead(targets, model, steps) {
   const n = targets[0].length - 1 - last, needed = stepsRead(model, steps);
   // more rows may be missing ones of the past
   if (n < needed || (n > needed && model.missing !== "error"))
-    throw new Error(`expected ${needed} rows ahead, with ${listed(model.covariates.known.map((each) => each.name))} and without ${listed(model.variables)}, got ${n}`);
+    throw new Error(`expected ${needed} row${needed === 1 ? "" : "s"} ahead, with ${listed(model.covariates.known.map((each) => each.name))} and without ${listed(model.variables)}, got ${n}`);
   return n;
 }
 
