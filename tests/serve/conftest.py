@@ -35,6 +35,22 @@ def panel() -> LSTMForecaster:
     return LSTMForecaster(horizon=4, window_size=14, **SMALL).fit(sales)
 
 
+def table_of_shops(n: int = 120) -> pd.DataFrame:
+    """Two series with covariates of every kind."""
+    table = pd.DataFrame({"day": pd.date_range("2026-01-01", periods=n, freq="D"), "sales": wave(n)})
+    table = table.assign(promo=np.arange(n) % 7 == 3, visitors=wave(n) * 9)
+    table["kind"] = np.where(np.arange(n) % 7 < 5, "workday", "weekend")
+    return pd.concat([table.assign(shop=name, region=name[0].upper(), area=len(name)) for name in ("north", "south")])
+
+
+@pytest.fixture(scope="session")
+def shops() -> LSTMForecaster:
+    """Of a table of two series with covariates of every kind."""
+    model = LSTMForecaster(horizon=4, window_size=14, calendar="auto", **SMALL)
+    roles = {"target": "sales", "series": "shop", "time": "day", "static": ["region", "area"]}
+    return model.fit(table_of_shops(), known=["promo", "kind"], past="visitors", **roles)
+
+
 @pytest.fixture(scope="session")
 def client(hourly: LSTMForecaster, pair: LSTMForecaster, panel: LSTMForecaster) -> Client:
     return Client(create_app({"hourly": hourly, "pair": pair, "panel": panel}))

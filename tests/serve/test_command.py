@@ -3,10 +3,13 @@
 import json
 import logging
 import pickle
+import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
+from pathlib import Path
 
 import httpx
 import numpy as np
@@ -111,11 +114,30 @@ def test_a_missing_extra_is_named(files):
         "import sys; sys.modules['fastapi'] = None\n"
         f"from lstmforecast.cli import main; sys.exit(main(['serve', {str(files / 'pair.safetensors')!r}]))"
     )
-    import sys
-
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr == 'lstmforecast: error: serving needs fastapi: pip install "lstmforecast[serve]"\n'
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl isn't installed")
+def test_the_three_commands_of_the_documentation_forecast_a_file(tmp_path):
+    page = (Path(__file__).parents[2] / "docs/how-to/serving.md").read_text(encoding="utf-8")
+    section = page.split("## From a CSV file to a forecast with curl")[1].split("\n## ")[0]
+    train, serve, send = (line.strip() for line in section.splitlines() if line.startswith("    "))
+    hours = pd.date_range("2026-01-01", periods=300, freq="h", name="date")
+    pd.Series(wave(300), hours, name="load").to_csv(tmp_path / "load.csv")
+    program = f"{sys.executable} -c 'import sys; from lstmforecast.cli import main; sys.exit(main())'"
+    # a training that takes a second
+    train = train.replace("lstmforecast", program) + " --max-epochs 1"
+    subprocess.run(train, shell=True, check=True, cwd=tmp_path, capture_output=True)
+    with running(tmp_path / serve.removeprefix("lstmforecast serve ")) as (_, address):
+        send = send.replace("python -c", f"{sys.executable} -c").replace("localhost:8000", address)
+        done = subprocess.run(send, shell=True, check=True, cwd=tmp_path, capture_output=True)
+    (found,) = json.loads(done.stdout)["forecasts"]
+    expected = pd.read_csv(tmp_path / "forecast.csv")
+    np.testing.assert_allclose(np.ravel(found["values"]), expected["load"], rtol=1e-12)  # a CSV keeps 16 digits
+    assert [time.replace("T", " ") for time in found["times"]] == expected["date"].tolist()
+    assert found["intervals"][0]["coverage"] == 0.9
 
 
 def test_the_models_of_a_split_are_logged_and_monitored(hourly, tmp_path):

@@ -130,9 +130,10 @@ def test_requests_at_once_share_a_call_with_the_same_bits(hourly, pair):
 
 
 def test_a_model_that_cant_be_served_is_refused(hourly):
-    regressed = LSTMForecaster(window_size=8, **SMALL).fit(wave(), X=wave())
-    with pytest.raises(ValueError, match="'m' without X"):
-        create_app({"m": regressed})
+    index = pd.RangeIndex(240)
+    alike = pd.DataFrame({1: wave(), "1": wave()[::-1]}, index)
+    with pytest.raises(ValueError, match="known columns whose names differ as text"):
+        create_app({"m": LSTMForecaster(window_size=8, **SMALL).fit(pd.Series(wave(), index), X=alike)})
     with pytest.raises(TypeError, match="LSTMForecaster for the model 'm', got int"):
         create_app({"m": 1})
     with pytest.raises(ValueError, match="at least one model"):

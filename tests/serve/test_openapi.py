@@ -1,12 +1,16 @@
 """Answers follow the OpenAPI: schemathesis finds no contradiction, and the examples work."""
 
+import html
+import re
+import shlex
 import warnings
 
 import hypothesis
 import pytest
-from tests.serve.conftest import wave
+from tests.serve.client import Client, posted
+from tests.serve.conftest import SMALL, wave
 
-from lstmforecast import DriftMonitor
+from lstmforecast import DriftMonitor, LSTMForecaster
 from lstmforecast.ab import ForecastLog
 from lstmforecast.serve import create_app
 
@@ -23,14 +27,41 @@ SETTINGS = hypothesis.settings(
 )
 
 
-def test_the_examples_work(client):
+@pytest.fixture(scope="module")
+def beside() -> LSTMForecaster:
+    """Of arrays, with covariates in arrays."""
+    return LSTMForecaster(horizon=3, window_size=8, **SMALL).fit(wave(), X=wave()[::-1], X_past=wave() ** 2)
+
+
+def test_the_examples_work(hourly, pair, panel, shops, beside):
+    client = Client(create_app({"hourly": hourly, "pair": pair, "panel": panel, "shops": shops, "beside": beside}))
     operation = client.get("/openapi.json").json()["paths"]["/predict"]["post"]
     examples = operation["requestBody"]["content"]["application/json"]["examples"]
-    assert set(examples) == {"hourly", "pair", "panel"}
+    assert set(examples) == {"hourly", "pair", "panel", "shops", "beside"}
+    (window,) = examples["shops"]["value"]["windows"]
+    assert window["static"] == {"region": "N", "area": 5}
+    assert [len(window[role][name]) for role, name in (("known", "kind"), ("past", "visitors"))] == [14 + 4, 14]
     for example in examples.values():
         response = client.predict(example["value"])
         assert response.status_code == 200, response.text
         assert len(response.json()["forecasts"]) == 1
+
+
+def test_the_page_of_all_paths_has_working_examples_and_loads_nothing_from_other_hosts(hourly, shops):
+    """Each example is a command: its body is taken from the shell's words."""
+    with ForecastLog("sqlite://") as log:
+        client = Client(create_app({"it's": hourly, "<shops>": shops}, log=log))
+        page = client.get("/docs")
+        assert page.headers["content-type"] == "text/html; charset=utf-8"
+        assert "default-src 'none'" in page.headers["content-security-policy"]
+        assert [word for word in ("<script", "src=", "//cdn", "<shops>") if word in page.text] == []
+        assert re.findall('href="([^"]+)"', page.text) == ["page.css", "openapi.json", "./"]
+        assert {*re.findall("<h2>(.+?)</h2>", page.text)} >= {"POST /predict", "POST /actuals", "GET /compare"}
+        commands = [shlex.split(html.unescape(each)) for each in re.findall("<pre>(.+?)</pre>", page.text, re.S)]
+        assert len(commands) == 3
+        for command in commands:
+            path = command[1].removeprefix("http://localhost:8000")
+            assert client.together(posted(path, command[-1].encode()))[0].status_code == 200
 
 
 def test_models_are_described(client):
@@ -69,11 +100,11 @@ NEGATIVE = schemathesis.GenerationMode.NEGATIVE
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("name", ["pair", "hourly", "all"])
+@pytest.mark.parametrize("name", ["pair", "hourly", "shops", "beside", "all"])
 @pytest.mark.parametrize("mode", list(schemathesis.GenerationMode))
 def test_schemathesis_finds_no_failure(name, mode, request):
     """With every check for a model of rows without times; a schema can't say that times ascend at a constant step."""
-    names = ["hourly", "pair", "panel"] if name == "all" else [name]
+    names = ["hourly", "pair", "panel", "shops"] if name == "all" else [name]
     app = create_app({each: request.getfixturevalue(each) for each in names}, api_key="s3cret")
     operations, statuses = operations_of(app), set()
     excluded = [] if name == "pair" else positive_data()

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from tests.serve.browser import MISSING, browser
 from tests.serve.client import running
-from tests.serve.conftest import wave
+from tests.serve.conftest import table_of_shops, wave
 
 pytestmark = [
     pytest.mark.skipif(MISSING is not None, reason=f"{MISSING} isn't installed"),
@@ -24,11 +24,12 @@ BAND = "document.querySelector('svg polygon.band') && document.querySelector('sv
 
 
 @pytest.fixture(scope="module")
-def page(hourly, pair, tmp_path_factory):
+def page(hourly, pair, shops, tmp_path_factory):
     folder = tmp_path_factory.mktemp("models")
-    hourly.save(folder / "hourly.safetensors")
-    pair.save(folder / "pair.safetensors")
-    arguments = [folder / "hourly.safetensors", folder / "pair.safetensors", "--log-level", "info"]
+    models = {"hourly": hourly, "pair": pair, "shops": shops}
+    for name, model in models.items():
+        model.save(folder / f"{name}.safetensors")
+    arguments = [*(folder / f"{name}.safetensors" for name in models), "--log-level", "info"]
     with running(*arguments, env=os.environ | {"LSTMFORECAST_API_KEY": "s3cret"}) as (_, address), browser() as window:
         window.open(address)
         # the list of models is refused without a key, which the page then asks for
@@ -36,7 +37,7 @@ def page(hourly, pair, tmp_path_factory):
         window.run(
             "const key = document.getElementById('key'); key.value = 's3cret'; key.dispatchEvent(new Event('change'))"
         )
-        window.wait("document.querySelectorAll('#model option').length === 2")
+        window.wait("document.querySelectorAll('#model option').length === 3")
         yield window
 
 
@@ -73,6 +74,22 @@ def test_two_columns_are_two_charts_and_other_csv_dialects_are_read(page):
     rows = "\r\n".join(f'"{str(a).replace(".", ",")}";{b}' for a, b in zip(wave(20).round(3), range(20), strict=True))
     page.run(PASTE, f"first;second\r\n{rows}\r\n")
     page.wait("document.querySelectorAll('svg path.ahead').length === 2")
+
+
+def test_a_table_with_covariates_is_read_by_its_names_as_a_spreadsheet_writes_it(page, shops):
+    """Of the last rows only the known columns are there; days come first, commas are decimal."""
+    table = table_of_shops(64)
+    ahead = table["day"] > table["day"].max() - pd.Timedelta(days=4)
+    known = table.loc[ahead & (table["shop"] == "south"), ["shop", "day", "promo", "kind"]]
+    expected = shops.predict(context=table[~ahead & (table["shop"] == "south")], known=known)
+    table.loc[ahead, ["sales", "visitors"]] = np.nan
+    choose(page, "shops")
+    page.run("document.getElementById('series').value = 'south'")
+    page.run(PASTE, "\ufeff" + table.to_csv(index=False, sep=";", decimal=",", date_format="%d.%m.%Y"))
+    assert len(page.wait(BAND).split()) == 2 * 4
+    numbers = page.run("return document.getElementById('table').textContent").splitlines()
+    found = np.array([line.split(",")[1] for line in numbers[1:]], float)
+    np.testing.assert_allclose(found, expected["forecast"], rtol=1e-12)  # a CSV keeps 16 digits
 
 
 @pytest.mark.parametrize(

@@ -37,8 +37,9 @@ examples:
     curl localhost:8000/predict -H "Content-Type: application/json" \\
       -d '{"windows": [{"values": [1.5, 1.7, ...]}], "coverage": 0.9}'
 
-/openapi.json describes all requests, with an example for each model. /metrics is for Prometheus. After SIGTERM or
-Ctrl-C the server answers the requests that it has received, then stops. It logs requests on standard error, as JSON.
+/docs shows all requests, with an example for each model, covariates included; /openapi.json describes them. /metrics is
+for Prometheus. After SIGTERM or Ctrl-C the server answers the requests that it has received, then stops. It logs
+requests on standard error, as JSON.
 """
 
 

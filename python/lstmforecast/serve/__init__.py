@@ -3,7 +3,7 @@
 Needs the extra ``serve``: ``pip install "lstmforecast[serve]"``. The command ``lstmforecast serve`` runs it.
 
 May use all rooms except `command`. Start with `app`, then `server` for the paths. A request passes through `reading`,
-`served_model` and `answering`.
+`covariates`, `served_model` and `answering`.
 """
 
 try:

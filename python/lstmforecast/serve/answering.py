@@ -20,6 +20,8 @@ from lstmforecast.serve.served_model import Prepared
 _BAD_DATA = (ValueError, TypeError, OverflowError, KeyError)
 # The end of a message that gives advice for Python: parameters of the forecaster, methods of pandas.
 _IN_PYTHON = re.compile(r"; (?=.*(?:\bcontext\.\w|\b(?:missing|freq)=)).*")
+# What covariates lack where a window leaves out a time.
+_ROWS, _ROWS_OF_WINDOW = "the rows of y", "the steps of the window (a missing one is a row with null in values)"
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ def answer(requests: Sequence[PredictRequest]) -> list[Answer | Exception]:
 
 def sentence_of(error: Exception) -> str:
     """The message that a client gets: that of the package without advice for Python, a general one for all others."""
-    words = _IN_PYTHON.sub("", " ".join(str(error).split()))
+    words = _IN_PYTHON.sub("", " ".join(str(error).split())).replace(_ROWS, _ROWS_OF_WINDOW)
     return words if words.startswith("expected") else "expected rows and times that the model can read, got others"
 
 

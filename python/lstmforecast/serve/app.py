@@ -42,10 +42,11 @@ def create_app(
     Parameters
     ----------
     models : LSTMForecaster or mapping of str to LSTMForecaster
-        Fitted, without ``X`` and ``X_past``, by their names; one alone is called ``"model"``.
+        Fitted, by their names; one alone is called ``"model"``. Requests have the covariates of `fit`, under the names
+        of their columns.
     api_key : str or None, default=None
         The key that requests must send as ``X-API-Key`` or ``Authorization: Bearer``, except for ``/health``,
-        ``/ready``, the page and ``/openapi.json``; compared in constant time. None: no key is needed.
+        ``/ready``, the pages and ``/openapi.json``; compared in constant time. None: no key is needed.
     limits : Limits or None, default=None
         Limits on requests; None: the defaults.
     n_threads : int or None, default=1
@@ -72,8 +73,8 @@ def create_app(
     Returns
     -------
     fastapi.FastAPI
-        With ``/predict``, ``/models``, ``/health``, ``/ready``, ``/metrics``, ``/openapi.json`` and a page at ``/``;
-        with a log ``/actuals`` and ``/compare``, with monitors ``/drift``.
+        With ``/predict``, ``/models``, ``/health``, ``/ready``, ``/metrics``, ``/openapi.json``, its examples at
+        ``/docs`` and a page at ``/``; with a log ``/actuals`` and ``/compare``, with monitors ``/drift``.
 
     Raises
     ------

@@ -12,17 +12,9 @@ import orjson
 from lstmforecast.ab import ForecastLog
 from lstmforecast.evaluation.losses import LOSSES
 from lstmforecast.serve.answering import sentence_of
+from lstmforecast.serve.json_values import check_object, kind_of
 from lstmforecast.serve.limits import Limits, Refused
-from lstmforecast.serve.reading import (
-    check_object,
-    check_times,
-    choose,
-    kind_of,
-    read_key,
-    read_object,
-    read_series,
-    read_values,
-)
+from lstmforecast.serve.reading import check_times, choose, read_key, read_object, read_series, read_values
 from lstmforecast.serve.recording import Actual, ForecastRecorder
 from lstmforecast.serve.served_model import ServedModel, Window
 from lstmforecast.serve.splitting import ServedSplit

@@ -7,7 +7,7 @@ from typing import Any
 
 from lstmforecast.evaluation.losses import LOSSES
 from lstmforecast.serve.limits import Limits
-from lstmforecast.serve.operating import ALTERNATIVES
+from lstmforecast.serve.operating import ACTUALS_FIELDS, ALTERNATIVES
 from lstmforecast.serve.schema import KEY, Schema, schema_of_window
 from lstmforecast.serve.served_model import ServedModel
 from lstmforecast.serve.splitting import ServedSplit
@@ -26,7 +26,7 @@ def actuals_body(models: Sequence[ServedModel], limits: Limits, split: ServedSpl
         del each[-1]["properties"]["model"]
     if not each:
         return {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}}
-    window = timed[0].example()
+    window = timed[0].example(1)
     rows = [[None if value != value else value for value in row] for row in window.values[-2:].tolist()]
     assert window.times is not None
     given: dict[str, Any] = {"key": "shop 7", "times": window.times[-2:]}
@@ -41,6 +41,7 @@ def actuals_body(models: Sequence[ServedModel], limits: Limits, split: ServedSpl
 def _request(model: ServedModel, limits: Limits, *, alone: bool) -> Schema:
     part = schema_of_window(model)
     part["properties"] = {"key": KEY, **part["properties"]}
+    part["properties"] = {name: each for name, each in part["properties"].items() if name in ACTUALS_FIELDS}
     part["properties"]["values"] = {
         "type": "array",
         "items": part["properties"]["values"]["items"],

@@ -12,12 +12,12 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from lstmforecast.serve.json_values import check_object, kind_of
 from lstmforecast.serve.limits import LARGEST_VALUE, Limits, Refused
 from lstmforecast.serve.served_model import ServedModel, Window
 from lstmforecast.serve.splitting import ServedSplit
 
 FIELDS = ("model", "key", "windows", "horizon", "coverage")
-WINDOW_FIELDS = ("values", "times", "series")
 # Most coverages in one request.
 MOST_COVERAGES = 9
 LONGEST_KEY = 100
@@ -27,7 +27,6 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 # The models that can answer a request.
 Target = ServedModel | ServedSplit
 _NUMBERS = {int, float, type(None)}
-_WORDS = {dict: "an object", list: "an array", str: "a string", bool: "a boolean", type(None): "null"}
 
 
 @dataclass(frozen=True)
@@ -75,7 +74,7 @@ def read_body(
     steps = _steps(given, target, limits)
     coverages = _coverages(given["coverage"], target, steps) if "coverage" in given else ()
     _check_size(len(windows), steps, len(coverages), target.n_variables, limits.numbers)
-    read = [_window(each, f"windows[{i}]", target) for i, each in enumerate(windows)]
+    read = [_window(each, f"windows[{i}]", target, steps) for i, each in enumerate(windows)]
     return PredictRequest(
         target.model_of(key) if isinstance(target, ServedSplit) else target, read, steps, coverages, key
     )
@@ -154,8 +153,8 @@ def _check_size(n_windows: int, steps: int, n_coverages: int, n_variables: int, 
         raise Refused(422, f"expected a request for {words}, got {size}")
 
 
-def _window(given: Any, where: str, model: Target) -> Window:
-    check_object(given, where, WINDOW_FIELDS, "values")
+def _window(given: Any, where: str, model: Target, steps: int) -> Window:
+    check_object(given, where, model.window_fields, "values")
     values = read_values(given["values"], f"{where}.values", model.n_variables)
     if len(values) < model.least_rows:
         raise Refused(422, f"expected {where}.values with at least {model.least_rows} rows, got {len(values)}")
@@ -164,7 +163,8 @@ def _window(given: Any, where: str, model: Target) -> Window:
         check_times(times, f"{where}.times", len(values), model)
     elif model.needs_times:
         raise Refused(422, f"expected {where} with times, which the model {model.name!r} reads, got none")
-    return Window(values, times, read_series(given, where, model))
+    series = read_series(given, where, model)
+    return Window(values, times, series, model.covariates.read(given, where, len(values), steps, series))
 
 
 def read_series(given: dict[str, Any], where: str, model: Target) -> str | None:
@@ -214,19 +214,3 @@ def check_times(times: Any, where: str, n_rows: int, model: Target) -> None:
         raise Refused(422, f"expected {where} to be an array of {words}, got {got}")
     if len(times) != n_rows:
         raise Refused(422, f"expected {where} with one time for each of {n_rows} rows, got {len(times)}")
-
-
-def check_object(given: Any, where: str, fields: tuple[str, ...], required: str) -> None:
-    """Refuse all but objects with fields among these, the required one included."""
-    if type(given) is not dict:
-        raise Refused(422, f"expected {where} to be an object, got {kind_of(given)}")
-    unknown = [name for name in given if name not in fields]
-    if unknown:
-        raise Refused(422, f"expected {where} with no fields but {', '.join(fields)}, got {unknown[0][:80]!r}")
-    if required not in given:
-        raise Refused(422, f"expected {where} with the field {required}, got none")
-
-
-def kind_of(value: Any) -> str:
-    """JSON's name for the type of a value."""
-    return _WORDS.get(type(value), "a number")

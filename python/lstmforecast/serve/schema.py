@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from lstmforecast.serve.covariates import ROLES
 from lstmforecast.serve.limits import LARGEST_VALUE, Limits
 from lstmforecast.serve.reading import LONGEST_KEY, MOST_COVERAGES, NAME_PATTERN, Target
 from lstmforecast.serve.served_model import ServedModel
@@ -63,13 +64,15 @@ def request_body(models: Sequence[ServedModel], limits: Limits, split: ServedSpl
 
 def example(model: ServedModel, limits: Limits) -> Schema:
     """A request for the steps after the data that the model was fitted to."""
-    window = model.example()
+    window = model.example(min(model.horizon, limits.horizon))
     rows: list[Any] = [[None if value != value else value for value in row] for row in window.values.tolist()]
     given: Schema = {"values": [row[0] for row in rows] if model.is_flat else rows}
     if window.times is not None:
         given["times"] = window.times
     if window.series is not None:
         given["series"] = window.series
+    if window.covariates is not None:
+        given |= model.covariates.written(window.covariates)
     request: Schema = {"model": model.name, "windows": [given]}
     if model.greatest_coverage >= 0.9 and model.horizon <= limits.horizon:
         request["coverage"] = 0.9
@@ -77,6 +80,7 @@ def example(model: ServedModel, limits: Limits) -> Schema:
 
 
 def _request(model: Target, limits: Limits, *, alone: bool) -> Schema:
+    most = min(limits.horizon, model.covariates.at_once) if model.covariates.past else limits.horizon
     properties: Schema = {
         "model": {"const": model.name},
         "key": KEY,
@@ -84,7 +88,7 @@ def _request(model: Target, limits: Limits, *, alone: bool) -> Schema:
         "horizon": {
             "type": "integer",
             "minimum": 1,
-            "maximum": limits.horizon,
+            "maximum": most,
             "description": f"Steps ahead, by default {min(model.horizon, limits.horizon)}; beyond {model.horizon}, "
             "forecasts are appended to the window.",
         },
@@ -126,8 +130,29 @@ def schema_of_window(model: Target) -> Schema:
         properties["times"] = {"type": "array", "items": _TIME[model.time_kind], "description": words}
     if model.is_panel:
         properties["series"] = {**KEY, "description": "A series of the fit, or a new one."}
-    required = ["values", "times"] if model.needs_times else ["values"]
+    properties |= {role: _schema_of_covariates(model, role) for role in model.covariates.roles}
+    required = ["values", *["times"] * model.needs_times]
+    required += [role for role in model.covariates.roles if role != "static"]
     return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
+
+
+def _schema_of_covariates(model: Target, role: str) -> Schema:
+    columns = {column.name: column.schema() for column in getattr(model.covariates, role)}
+    if role != "static":
+        least = model.least_rows + (model.covariates.at_once if role == "known" else 0)
+        columns = {name: {"type": "array", "minItems": least, "items": each} for name, each in columns.items()}
+    return {
+        "type": "object",
+        "properties": columns,
+        "required": list(columns),
+        "additionalProperties": False,
+        "description": {
+            "known": "For each column an array of its values for the rows of the window and then for the steps ahead, "
+            f"whose number is horizon, rounded up to a multiple of {model.covariates.at_once}.",
+            "past": "For each column an array of its values for the rows of the window.",
+            "static": "The values of the series; may be left out for a series of the fit.",
+        }[role],
+    }
 
 
 def answer_of_predict() -> Schema:
@@ -154,6 +179,13 @@ def answer_of_models() -> Schema:
     """The answer of /models."""
     words, number = {"type": "string"}, {"type": "number"}
     count, truth = {"type": "integer"}, {"type": "boolean"}
+    name: Schema = {"type": ["string", "null"]}
+    categories: Schema = {"type": ["array", "null"], "items": words}
+    column: Schema = {
+        "type": "object",
+        "properties": {"name": words, "kind": {"enum": ["number", "category"]}, "categories": categories},
+        "required": ["name", "kind", "categories"],
+    }
     properties: Schema = {
         "name": words,
         "window_size": count,
@@ -161,11 +193,23 @@ def answer_of_models() -> Schema:
         "horizon": count,
         "variables": {"type": "array", "items": words},
         "times": {"enum": ["datetime", "period", "integer", "none"]},
+        "time_name": {**name, "description": "The column of times of the table of fit."},
+        "series_name": {**name, "description": "The column of series of the table of fit."},
         "needs_times": truth,
         "freq": {"type": ["string", "null"]},
         "missing": words,
         "greatest_coverage": number,
         "is_panel": truth,
+        "covariates": {
+            "type": "object",
+            "properties": {role: {"type": "array", "items": column} for role in ROLES},
+            "required": list(ROLES),
+        },
+        "known_steps": {
+            "type": ["integer", "null"],
+            "description": "Arrays of known have values for the steps ahead too, whose number is horizon, rounded up "
+            "to a multiple of this; null without known covariates.",
+        },
         "architecture": words,
     }
     model = {"type": "object", "properties": properties, "required": list(properties)}

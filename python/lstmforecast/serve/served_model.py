@@ -14,10 +14,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from lstmforecast.contract.parameter_group import flat_parameters
 from lstmforecast.data.error_scale import ErrorScale
+from lstmforecast.data.frames import SERIES, TIME
 from lstmforecast.fitting.distribution import mean
 from lstmforecast.fitting.held_out import HeldOut
 from lstmforecast.fitting.roll import ends_of, roll
 from lstmforecast.monitoring.ab_store import write_label
+from lstmforecast.serve.covariates import GivenCovariates, ServedCovariates
 from lstmforecast.serve.timestamps import TimeFormat, check_years
 from lstmforecast.uncertainty.calibration import SIDES, check_probabilities, levels_of
 from lstmforecast.uncertainty.intervals import corrected_quantiles
@@ -32,11 +34,12 @@ _REMEMBERED = 64
 
 @dataclass(frozen=True)
 class Window:
-    """Rows to forecast from: values (n, k), NaN where missing, their times, and the name of a panel's series."""
+    """Rows to forecast from: values (n, k), NaN where missing, their times, a panel's series, and covariates."""
 
     values: Array
     times: list[Any] | None = None
     series: str | None = None
+    covariates: GivenCovariates | None = None
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,7 @@ class ServedModel:
     name : str
         The name that requests use.
     forecaster : LSTMForecaster
-        Fitted, without ``X`` and ``X_past``, which requests can't have.
+        Fitted.
     n_threads : int or None, default=None
         Threads for a forecast; None: ``n_threads`` of the forecaster.
 
@@ -87,18 +90,20 @@ class ServedModel:
         if not isinstance(forecaster, LSTMForecaster):
             raise TypeError(f"expected LSTMForecaster for the model {name!r}, got {type(forecaster).__name__}")
         check_is_fitted(forecaster)
-        self._dataset = forecaster.fitted_.dataset
-        tables = {"X": self._dataset.covariates.known, "X_past": self._dataset.covariates.past}
-        given = [each for each, table in tables.items() if table is not None]
-        if given:
-            raise ValueError(
-                f"expected the model {name!r} without {given[0]}, which can't be served, got one fitted with {given[0]}"
-            )
+        dataset = forecaster.fitted_.dataset
+        self.covariates = ServedCovariates.of(dataset, forecaster.model_.config["horizon"])
+        # windows are arrays or have an index, whatever the columns of fit were
+        self._dataset = replace(dataset, columns=None, covariates=dataset.covariates.named())
         self.name, self.forecaster = name, forecaster
         self._n_threads = forecaster.n_threads if n_threads is None else n_threads
         observations = self._dataset.observations
+        named, is_long = dataset.columns, observations.form.kind == "long"
+        self._names: tuple[str | None, str | None] = (SERIES, TIME) if is_long else (None, None)
+        if named is not None:
+            self._names = (None if named.series is None else str(named.series), str(named.time))
         self.is_panel, self.n_variables = observations.is_panel, observations.n_columns
         self.variables = [str(name) for name in observations.form.variables(self.n_variables)]
+        self.window_fields = ("values", "times", "series", *self.covariates.roles)
         self._time_format = TimeFormat.of(observations)
         self._keys = {str(key): key for key in observations.series_keys} if self.is_panel else {}
         self._plain = not (
@@ -129,7 +134,8 @@ class ServedModel:
     @property
     def needs_times(self) -> bool:
         """Whether windows must have times: for calendar features, or in a panel."""
-        return self.is_panel or bool(self._dataset.covariates.n_features)
+        covariates = self._dataset.covariates
+        return self.is_panel or covariates.calendar is not None or covariates.holidays is not None
 
     def has_series(self, series: str) -> bool:
         """Whether `fit` had a series of this name."""
@@ -157,21 +163,27 @@ class ServedModel:
             "horizon": self.horizon,
             "variables": self.variables,
             "times": self.time_kind,
+            "time_name": self._names[1],
+            "series_name": self._names[0],
             "needs_times": self.needs_times,
             "freq": None if freq is None else str(freq if isinstance(freq, str | int) else freq.freqstr),
             "missing": self.forecaster.missing,
             "greatest_coverage": self.greatest_coverage,
             "is_panel": self.is_panel,
+            "covariates": self.covariates.description(),
+            "known_steps": self.covariates.at_once if self.covariates.known else None,
             "architecture": flat_parameters(self.forecaster)["architecture"],
         }
 
-    def example(self) -> Window:
-        """The last rows of the data that the model was fitted to."""
+    def example(self, steps: int) -> Window:
+        """The last rows of the data that the model was fitted to, to forecast so many steps."""
         observations = self._dataset.observations
-        part = observations.take(np.arange(int(observations.lengths[0])))
-        rows = slice(max(0, len(part) - self.forecaster.window_size_), None)
-        times = None if part.index is None else self._time_format.written(part.index[rows])
-        return Window(part.values[rows], times, str(part.series_keys[0]) if self.is_panel else None)
+        length = int(observations.lengths[0])
+        rows = np.arange(max(0, length - self.forecaster.window_size_), length)
+        part = observations.take(rows)
+        times = None if part.index is None else self._time_format.written(part.index)
+        series = str(part.series_keys[0]) if self.is_panel else None
+        return Window(part.values, times, series, self.covariates.example(self._dataset, rows, steps))
 
     def labels(self, times: Any) -> list[str]:
         """Times of requests or answers as labels of `lstmforecast.ab`; a ValueError if one can't be read."""
@@ -213,14 +225,25 @@ class ServedModel:
         return Prepared(rows, np.zeros((1, steps, 0)), None, None, [times], steps)
 
     def _prepare_any(self, window: Window, steps: int) -> Prepared:
-        model = self.forecaster
-        # windows have an index, whatever the columns of fit were
-        fitted = replace(model.fitted_, dataset=replace(self._dataset, columns=None))
-        dataset = fitted.with_context(self._container(window), model.missing)[0].dataset
-        windows, future = ends_of(model.model_, dataset, steps, None)
+        model, given = self.forecaster, window.covariates
+        fitted = replace(model.fitted_, dataset=self._dataset)
+        context = self._container(window)
+        X = X_past = static = ahead = None
+        if given is not None:
+            index = context.index if isinstance(context, pd.DataFrame) else None
+            read = (self._dataset.covariates, len(window.values), model.window_size_, index)
+            X, X_past, ahead = self.covariates.tables(given, *read)
+            static = self.covariates.static_table(given, self._key_of(window))
+        dataset = fitted.with_context(context, model.missing, X, X_past, static)[0].dataset
+        windows, future = ends_of(model.model_, dataset, steps, ahead)
         index = dataset.observations.future_index(steps)
         times = None if index is None else self._time_format.written(index)
         return Prepared(windows, future, dataset.scales, dataset.error_scale, [times], steps)
+
+    def _key_of(self, window: Window) -> Any:
+        """The name of a series of a panel, as at fit."""
+        series = window.series or ""
+        return self._keys.get(series, series)
 
     def _container(self, window: Window) -> Any:
         if window.times is None:
@@ -228,8 +251,7 @@ class ServedModel:
         index = self._time_format.read(window.times)
         columns = self._dataset.observations.form.columns
         if self.is_panel:
-            series = window.series or ""
-            keys = pd.Index([self._keys.get(series, series)] * len(index), dtype=object)
+            keys = pd.Index([self._key_of(window)] * len(index), dtype=object)
             index = pd.MultiIndex.from_arrays([keys, index])
         return pd.DataFrame(window.values, index=index, columns=columns)
 

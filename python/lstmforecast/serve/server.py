@@ -22,6 +22,7 @@ from lstmforecast.monitoring.drift import DriftMonitor
 from lstmforecast.serve import operating, operating_schema, schema
 from lstmforecast.serve.answering import Answer, answer
 from lstmforecast.serve.batching import Batcher
+from lstmforecast.serve.docs_page import docs_page
 from lstmforecast.serve.hosts import Hosts
 from lstmforecast.serve.limits import Limits, Refused, too_large
 from lstmforecast.serve.reading import PredictRequest, read_body
@@ -33,6 +34,7 @@ from lstmforecast.serve.telemetry import LOGGER, App, Message, Receive, Send, Se
 # Files of the page by their paths: read at the start, so that no request chooses a file by its name.
 _PAGE = {
     "/": ("page.html", "text/html; charset=utf-8"),
+    "/table.js": ("table.js", "text/javascript; charset=utf-8"),
     "/page.js": ("page.js", "text/javascript; charset=utf-8"),
     "/page.css": ("page.css", "text/css; charset=utf-8"),
 }
@@ -124,7 +126,8 @@ class ForecastApp:
         """Forecast with each model, so that the first request is as fast as others, and measure the time."""
         for model in self._models.values():
             coverages = (0.9,) if model.greatest_coverage >= 0.9 else ()
-            request = PredictRequest(model, [model.example()], min(model.horizon, self._limits.horizon), coverages)
+            steps = min(model.horizon, self._limits.horizon)
+            request = PredictRequest(model, [model.example(steps)], steps, coverages)
             answer([request])
             model.seconds = min(timeit.repeat(partial(answer, [request]), number=1, repeat=5))
 
@@ -173,6 +176,7 @@ class ForecastApp:
         for path, (name, kind) in _PAGE.items():
             page = _constant((folder / name).read_bytes(), kind)
             self.app.get(path, include_in_schema=False, response_class=Response)(page)
+        self.app.get("/docs", include_in_schema=False, response_class=Response)(self.docs)
 
     def _add_recording(self, recording: RecordingOptions, refusals: dict[int | str, dict[str, Any]]) -> None:
         if recording.log is not None:
@@ -271,6 +275,11 @@ class ForecastApp:
         """Get counters and durations in Prometheus' format."""
         self._check_key(request)
         return Response(self._metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    async def docs(self) -> Response:
+        """Show all paths, with their examples."""
+        content = docs_page(self._openapi())
+        return Response(content, media_type="text/html; charset=utf-8", headers=_PAGE_HEADERS)
 
     async def health(self) -> Response:
         """Say whether the process runs."""

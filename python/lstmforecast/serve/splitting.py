@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from lstmforecast.ab import Split
 from lstmforecast.serve.served_model import ServedModel
 
 # Fields in which the models of a split must be equal, so that clients needn't know which one answers.
-_ALIKE = ("variables", "horizon", "times", "freq", "missing", "is_panel")
+_ALIKE = ("variables", "horizon", "times", "freq", "missing", "is_panel", "covariates", "known_steps")
 
 
 class ServedSplit:
@@ -45,6 +46,13 @@ class ServedSplit:
                 if found[each] != wanted[each]:
                     got = f"{wanted[each]!r} of {self._first.name!r} and {found[each]!r} of {model.name!r}"
                     raise ValueError(f"expected models of a split with the same {each}, got {got}")
+        # of static features, the series that all models know
+        covariates = [model.covariates for model in self.models.values()]
+        self.covariates = replace(
+            self._first.covariates,
+            at_once=min(each.at_once for each in covariates),
+            series=frozenset.intersection(*(each.series for each in covariates)),
+        )
 
     def model_of(self, key: str | None) -> ServedModel:
         """The model of a key, always the same; without a key, one at random."""

@@ -35,80 +35,35 @@ const chosen = () => models.find((model) => model.name === at("model").value);
 function showNeeds() {
   const model = chosen();
   const times = model.times === "none" ? "" : `, after a column of times${model.freq ? ` (step: ${model.freq})` : ""}`;
+  const names = (role) => listed(model.covariates[role].map((each) => each.name));
+  const beside = ["known", "past", "static"].filter(names).map((role) => `${names(role)} (${role})`);
+  const ahead = model.known_steps === null ? "" : ` Rows ahead have ${names("known")}, and no ${listed(model.variables)}.`;
   at("needs").textContent =
-    `${model.name} needs at least ${model.least_rows} rows of ${model.variables.join(", ")}${times}, the newest last.`;
+    `${model.name} needs at least ${model.least_rows} rows of ${listed([...model.variables, ...beside])}${times}, the newest last.${ahead}`;
   at("horizon").value = model.horizon;
   at("series-label").hidden = !model.is_panel;
 }
 
-// CSV as spreadsheets write it: separated by , ; or tab, with fields in quotes.
-function readCSV(text) {
-  const first = text.split("\n", 1)[0];
-  const separator = [",", ";", "\t"].reduce((a, b) => (first.split(b).length > first.split(a).length ? b : a));
-  const rows = [];
-  let row = [], field = "", quoted = false;
-  for (let i = 0; i < text.length; i++) {
-    const c = text[i];
-    if (quoted) {
-      if (c !== '"') field += c;
-      else if (text[i + 1] === '"') field += text[++i];
-      else quoted = false;
-    } else if (c === '"') quoted = true;
-    else if (c === separator) { row.push(field.trim()); field = ""; }
-    else if (c === "\n") { row.push(field.trim()); rows.push(row); row = []; field = ""; }
-    else if (c !== "\r") field += c;
-  }
-  rows.push([...row, field.trim()]);
-  return { rows: rows.filter((each) => each.some((cell) => cell !== "")), decimal: separator === ";" };
-}
-
-const MISSING = new Set(["", "na", "nan", "null", "none", "n/a", "-"]);
-
-function toNumber(cell, decimalComma, place) {
-  if (MISSING.has(cell.toLowerCase())) return null;
-  const value = Number(decimalComma ? cell.replace(",", ".") : cell);
-  if (!Number.isFinite(value)) throw new Error(`expected a number in ${place}, got "${cell.slice(0, 40)}"`);
-  return value;
-}
-
-const isNumber = (cell) => cell !== undefined && cell !== "" && Number.isFinite(Number(cell.replace(",", ".")));
-
-// The columns of a model in a table, and its times: the first other column.
-function toWindow(text, model) {
-  const { rows, decimal } = readCSV(text);
-  if (!rows.length) throw new Error("expected rows of a CSV file, got none");
-  const hasHeader = !rows[0].some(isNumber) && rows.length > 1;
-  const head = hasHeader ? rows[0] : [];
-  const body = hasHeader ? rows.slice(1) : rows;
-  const width = Math.max(...rows.map((row) => row.length)), wanted = model.variables.length;
-  let columns = model.variables.map((name) => head.indexOf(name));
-  if (columns.includes(-1)) {
-    if (width < wanted || width > wanted + 1)
-      throw new Error(`expected columns named ${model.variables.join(", ")}, got ${head.join(", ") || `${width} without names`}`);
-    columns = model.variables.map((_, i) => i + width - wanted);
-  }
-  const timeColumn = [...Array(width).keys()].find((i) => !columns.includes(i));
-  const number = (row, i, column) =>
-    toNumber(row[column] ?? "", decimal, `row ${i + 1}, column ${head[column] || column + 1}`);
-  const values = body.map((row, i) => columns.map((column) => number(row, i, column)));
-  let times = null;
-  if (model.times !== "none" && timeColumn !== undefined)
-    times = body.map((row) => (model.times === "integer" ? Number(row[timeColumn]) : row[timeColumn]));
-  return { values, times };
-}
-
 async function forecast() {
-  const model = chosen();
-  const { values, times } = toWindow(at("csv").value, model);
-  const last = Math.max(model.window_size, 1) * 4;
-  const window = { values: values.slice(-last) };
-  if (times) window.times = times.slice(-last);
-  if (model.is_panel) window.series = at("series").value;
-  const asked = { model: model.name, windows: [window], horizon: Number(at("horizon").value) };
+  const model = chosen(), steps = Number(at("horizon").value);
+  const { window: whole, ahead } = toWindow(at("csv").value, model, steps, at("series").value);
+  const window = lastRows(whole, model);
+  // all steps for which the network reads known covariates, so that their times can be compared
+  const horizon = model.known_steps === null ? steps : stepsRead(model, steps);
+  const asked = { model: model.name, windows: [window], horizon };
   if (at("coverage").value) asked.coverage = Number(at("coverage").value);
   const answer = await ask("/predict", { method: "POST", body: JSON.stringify(asked) });
-  show(model, window, answer.forecasts[0]);
+  const found = answer.forecasts[0];
+  const wrong = ahead.findIndex((time, i) => !isSameTime(time, found.times[i], model.times));
+  if (wrong >= 0) throw new Error(`expected ${found.times[wrong]} in row ${wrong + 1} of those ahead, got "${ahead[wrong]}"`);
+  show(model, window, firstSteps(found, steps));
 }
+
+const firstSteps = (found, n) => ({
+  times: found.times && found.times.slice(0, n),
+  values: found.values.slice(0, n),
+  intervals: found.intervals.map((each) => ({ ...each, lower: each.lower.slice(0, n), upper: each.upper.slice(0, n) })),
+});
 
 const column = (rows, i) => rows.map((row) => (Array.isArray(row) ? row[i] : row));
 
