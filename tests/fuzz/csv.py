@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 
 from lstmforecast import LSTMForecaster
-from lstmforecast.data.csvfile import read_series
 from lstmforecast.data.index import continue_index
 from lstmforecast.data.observations import Observations
+from lstmforecast.data.table_files import read_series
 
 __all__ = ["mutate", "run_one", "seeds"]
 
@@ -82,9 +82,8 @@ def run_one(data: bytes) -> str:
     """Read and forecast; an AssertionError for anything but one sentence or labels and numbers that make sense."""
     path = _path()
     path.write_bytes(data)
-    separator = ";" if b";" in data.split(b"\n")[0] else ","
     try:
-        frame = read_series(path, "date", ["load"], separator=separator)
+        frame = read_series(path, "date", ["load"])
         assert type(frame.index) is pd.DatetimeIndex, f"an index of {type(frame.index)}"
         assert not frame.index.hasnans, "a row without a time"
         observations = Observations.read(frame, missing="ffill")

@@ -1,4 +1,4 @@
-"""Reading a CSV file as a series: what is recognised, and what is refused with which words."""
+"""Reading a table file as a series: what is recognised, and what is refused with which words."""
 
 import io
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from lstmforecast.data.csvfile import read_series
+from lstmforecast.data.table_files import TableFormat, read_series
 
 HOURLY = "date,OT,HUFL\n2020-01-01 00:00:00,1.5,2\n2020-01-01 01:00:00,2.5,3\n"
 
@@ -44,7 +44,7 @@ def test_without_times_rows_are_numbered() -> None:
     ],
 )
 def test_ways_of_writing_times(written: str, format_: str | None, expected: str) -> None:
-    series = read_series(io.StringIO(f"t,a\n{written},1\n"), "t", time_format=format_)
+    series = read_series(io.StringIO(f"t,a\n{written},1\n"), "t", written=TableFormat(time_format=format_))
     assert series.index[0] == pd.Timestamp(expected)
 
 
@@ -61,7 +61,7 @@ def test_offsets_that_change_become_universal_time() -> None:
 
 
 def test_another_separator() -> None:
-    assert list(read_series(io.StringIO("a;b\n1;2\n"), separator=";").columns) == ["a", "b"]
+    assert list(read_series(io.StringIO("a;b\n1;2\n"), written=TableFormat(separator=";")).columns) == ["a", "b"]
 
 
 def test_a_missing_column_is_named_beside_those_that_exist(tmp_path: Path) -> None:
