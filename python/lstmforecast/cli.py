@@ -1,4 +1,4 @@
-"""The command ``lstmforecast``: from a CSV file to a forecast, to a score, to an ONNX file or to a server.
+"""The command ``lstmforecast``: from a table file to a forecast, to a score, to an ONNX file or to a server.
 
 Exit codes: 0 done; 1 something is wrong with the data, the model or a file (standard error says what, in one line);
 2 wrong usage; 130 interrupted with Ctrl-C. Heavy libraries are imported by the functions that need them, so that
@@ -12,8 +12,8 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from lstmforecast.command import backtest, export, forecast, serve
-from lstmforecast.command.options import in_options
+from lstmforecast.command import backtest, export, forecast, serve, tune
+from lstmforecast.command.messages import in_options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,7 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("lstmforecast", description=DESCRIPTION, epilog=OVERVIEW, **style)
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for command in (forecast, export, backtest, serve):
+    for command in (forecast, backtest, tune, export, serve):
         command.add_parser(commands, style)
     return parser
 

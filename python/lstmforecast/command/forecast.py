@@ -16,7 +16,7 @@ from lstmforecast.command.files import (
     save_picture,
     write_table,
 )
-from lstmforecast.command.options import OF_TRAINING, add_data, add_model, new_model, probability
+from lstmforecast.command.options import OF_TRAINING, add_coverage, add_data, add_model, new_model
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,11 +58,8 @@ def add_parser(commands: Any, style: dict[str, Any]) -> None:
     add_data(parser)
     files = parser.add_argument_group("results")
     files.add_argument("--output", metavar="CSV", help="write the forecast to this file instead of standard output")
-    files.add_argument(
-        "--coverage",
-        type=probability,
-        metavar="P",
-        help='add a prediction interval, columns "... lower" and "... upper" that contain the truth with probability P',
+    add_coverage(
+        files, "add a prediction interval, columns lo-90 and hi-90 for 0.9, that contains the truth with probability P"
     )
     files.add_argument("--plot", metavar="PNG", help="draw the last rows and the forecast (needs matplotlib)")
     files.add_argument("--future", metavar="CSV", help="the file of the rows ahead, with the columns of --known")
@@ -95,7 +92,7 @@ def run(args: argparse.Namespace) -> None:
     if args.save:
         model.save(args.save)
     interval = model.predict_interval(args.coverage, args.horizon, context=y) if args.coverage else None
-    write_table(_beside(forecast, interval), args.output or sys.stdout, index_label=args.time or "row")
+    write_table(_beside(forecast, interval, args.coverage), args.output or sys.stdout, index_label=args.time or "row")
     if args.plot:
         from lstmforecast import plot
 
@@ -109,18 +106,18 @@ def _forecast_named(args: argparse.Namespace, names: dict[str, Any] | None, mode
     context = None
     if model is not None:
         names = _names_of(args, names, model)
-        context = read_named(args, args.data, listed(names), names["time"])
+        context = read_named(args, args.data, listed(names), names)
     assert names is not None
     known = None
     if names["known"]:
         if args.future is None:
             args.refuse("expected --future CSV with the columns of --known for the rows ahead, got none")
         ahead = [name for name in listed(names) if name not in {*names["target"], *names["past"], *names["static"]}]
-        known = read_named(args, args.future, ahead, names["time"])
+        known = read_named(args, args.future, ahead, names)
     elif args.future is not None:
         args.refuse("expected --known with --future, got --future without")
     if model is None:
-        model = new_model(args).fit(read_named(args, args.data, listed(names), names["time"]), **names)
+        model = new_model(args).fit(read_named(args, args.data, listed(names), names), **names)
     forecast = model.predict(args.horizon, known=known, context=context)
     if args.save:
         model.save(args.save)
@@ -144,8 +141,15 @@ def _names_of(args: argparse.Namespace, names: dict[str, Any] | None, model: LST
     given = names or {"target": args.target, "time": args.time}
     for name, value in given.items():
         if value and value != known[name]:
-            raise ValueError(f"expected --{name} {known[name]}, as {args.load} was trained, got {value}")
+            raise ValueError(
+                f"expected --{name} {_words(known[name])}, as {args.load} was trained, got {_words(value)}"
+            )
     return known
+
+
+def _words(names: Any) -> str:
+    """One name or several, as on the command line; "none" for no name."""
+    return " ".join(map(str, names if isinstance(names, list) else [names] * (names is not None))) or "none"
 
 
 def _check_loading(args: argparse.Namespace) -> None:
@@ -198,17 +202,19 @@ def _check_times(model: LSTMForecaster, y: pd.DataFrame, time: str | None) -> No
     )
 
 
-def _beside(forecast: pd.DataFrame, interval: pd.DataFrame | None) -> pd.DataFrame:
-    """Each column of the forecast, followed by the bounds of its interval."""
-    if interval is None:
+def _beside(forecast: pd.DataFrame, interval: pd.DataFrame | None, coverage: float | None) -> pd.DataFrame:
+    """Each column of the forecast, followed by the bounds of its interval, which are called ``load-lo-80``."""
+    if interval is None or coverage is None:
         return forecast
     import pandas as pd
 
-    from lstmforecast.uncertainty.calibration import SIDES
-
-    table: dict[Any, pd.Series] = {}
+    table: dict[Any, pd.Series] = {variable: forecast[variable] for variable in forecast}
+    made: dict[Any, pd.Series] = {}
     for i, variable in enumerate(forecast):
-        table[variable] = forecast[variable]
-        for place, side in enumerate(SIDES):
-            table[f"{variable} {side}"] = interval.iloc[:, 2 * i + place]
-    return pd.DataFrame(table)
+        made[variable] = table[variable]
+        for place, side in enumerate(("lo", "hi")):
+            name = f"{variable}-{side}-{100 * coverage:g}"
+            if name in table:
+                raise ValueError(f"expected columns whose names differ from those of results, got {name!r}; rename it")
+            made[name] = interval.iloc[:, 2 * i + place]
+    return pd.DataFrame(made)

@@ -33,7 +33,7 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 # Letters and signs of Western Europe. Others in a text of bytes alone mean that it is written in another encoding.
-_WESTERN = "äöüÄÖÜßéèêëÉÈÊàâáãåÀÁÅçÇñÑîïíìÍôóòõøÓØûúùÚæÆœ°µ€£§«»·ºª“”„‘’–— \u202f²³"
+_WESTERN = "äöüÄÖÜßéèêëÉÈÊàâáãåÀÁÅçÇñÑîïíìÍôóòõøÓØûúùÚæÆœ°µ€£§«»·ºª“”„²³\u2018\u2019\u2013\u2014\u00a0\u202f"
 # Two such letters side by side are rare, but in German and French.
 _PAIR = r"(?![äöüßÄÖÜé]{2})[^\W\d_a-zA-Z]{2}"
 _DOUBTFUL = re.compile(rf"[^\x00-\x7f{_WESTERN}]|[²³](?=\w)|{_PAIR}")

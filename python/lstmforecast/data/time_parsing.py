@@ -306,8 +306,9 @@ def _unreadable(column: pd.Series[Any], row: int, file: _File) -> str:
     advice = "say how times are written, as in --time-format '%d.%m.%Y %H:%M'"
     if re.fullmatch(r"\s*[-+]?\d+([.,]\d*)?\s*", str(value)):
         # days of Excel, months such as 202401, hours such as 2034010510: the meaning is unknown
-        advice = "write times as 2026-01-31 12:00, or say how they are written, as in --time-format %Y%m%d%H or --time-format seconds"
+        advice = "write times as 2026-01-31 12:00, or say how they are written, as in --time-format %Y%m%d%H or "
+        advice += "--time-format seconds"
     return (
-        f"{file.name}, {file.line(row)}: can't read {shown} in column {column.name!r} as a time; {advice}, or number the "
-        "rows by naming no column of times"
+        f"{file.name}, {file.line(row)}: can't read {shown} in column {column.name!r} as a time; {advice}, or number "
+        "the rows by naming no column of times"
     )

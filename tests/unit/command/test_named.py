@@ -96,7 +96,7 @@ def test_a_saved_model_knows_its_columns(capsys: pytest.CaptureFixture[str]) -> 
     LSTMForecaster(6, **MODEL).fit(TABLE.drop(columns="note"), **NAMES).save("model.safetensors")
     load = ["forecast", "shops.csv", "--horizon", "6", "--load", "model.safetensors", "--future", "plan.csv"]
     assert main([*load, "--target", "visits"]) == 1
-    words = "expected --target ['sales'], as model.safetensors was trained, got ['visits']"
+    words = "expected --target sales, as model.safetensors was trained, got visits"
     assert words in capsys.readouterr().err
     LSTMForecaster(6, **MODEL).fit(np.sin(np.arange(90.0))).save("model.safetensors")
     assert main([*load, *OPTIONS]) == 1
@@ -108,7 +108,9 @@ def test_a_column_that_is_not_there_is_named(capsys: pytest.CaptureFixture[str])
     assert "plan.csv has no column 'price'; it has 'shop', 'day', 'promo'" in capsys.readouterr().err
     FUTURE.iloc[:-1].to_csv("plan.csv", index=False)
     assert _forecast("--future", "plan.csv") == 1
-    assert "expected known with a row for each of the 6 steps after the end" in capsys.readouterr().err
+    message = capsys.readouterr().err
+    assert "expected --known with a row for each of the 6 steps after the end" in message
+    assert "got none for series 'south' at '2026-04-06 00:00:00'" in message
 
 
 def test_standard_input_is_read(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
