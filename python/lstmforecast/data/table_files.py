@@ -269,6 +269,10 @@ def _of_text(content: Content, file: str, written: TableFormat) -> _Table:
         raise ValueError(f"{file} is not a CSV table: rows have more fields than the header ({error})") from error
     except ValueError as error:
         raise ValueError(f"{file} is not a CSV table: {' '.join(str(error).split())}") from error
+    if layout.separator == WHITE_SPACE and (short := frame.isna().any(axis=1)).any():
+        # a value that is missing within a row would move those after it
+        line = layout.first_line + int(short.to_numpy().argmax())
+        raise ValueError(f"{file}: expected {len(layout.names)} fields in every line, got fewer in line {line}")
     # rows with fewer fields
     frame = frame.fillna("").apply(lambda column: column.str.strip())
     frame.columns = pd.RangeIndex(frame.shape[1])

@@ -50,7 +50,8 @@ class Notation:
 
     def read(self, values: pd.Series[Any], decimal: str) -> pd.Series[Any] | None:
         """Values of text as numbers with this decimal sign; None if they are not written so."""
-        if not self.are_numbers(values, decimal).all():
+        # most columns show their notation in the first rows
+        if not all(self.are_numbers(part, decimal).all() for part in (values.iloc[:100], values)):
             return None
         groups = f"[{self._groups(decimal)}]"
         grouped = values.str.contains(groups)
@@ -62,10 +63,13 @@ class Notation:
 
     def are_numbers(self, values: pd.Series[Any], decimal: str) -> pd.Series[bool]:
         """Whether each value alone is a number with this decimal sign."""
-        digits = rf"(?:\d+|[1-9]\d{{0,2}}(?P<group>[{self._groups(decimal)}])\d{{3}}(?:(?P=group)\d{{3}})*)"
-        sign = re.escape(decimal)
-        pattern = re.compile(rf"[-+]?(?:{digits}(?:{sign}\d*)?|{sign}\d+)(?:[eE][-+]?\d+)?", re.ASCII)
-        return values.map(pattern.fullmatch).astype(bool)
+        sign, exponent = re.escape(decimal), r"(?:[eE][-+]?\d+)?"
+        simple = values.str.fullmatch(rf"[-+]?(?:\d+(?:{sign}\d*)?|{sign}\d+){exponent}").astype(bool)
+        if simple.all():
+            return simple
+        grouped = rf"[-+]?[1-9]\d{{0,2}}(?P<group>[{self._groups(decimal)}])\d{{3}}(?:(?P=group)\d{{3}})*"
+        pattern = re.compile(rf"{grouped}(?:{sign}\d*)?{exponent}", re.ASCII)
+        return simple | values.where(~simple, "").map(pattern.fullmatch).astype(bool)
 
     def _groups(self, decimal: str) -> str:
         """Signs that may stand between groups, for a class of characters of a pattern."""
@@ -180,10 +184,10 @@ class Text:
             got = values[~numeric] if (~numeric).any() else values
             where, way = got.index[0], "write the numbers without signs and units, in one notation"
         elif numeric.mean() >= _MOSTLY and not numeric.all():
-            where, way = (
-                values.index[int((~numeric).to_numpy().argmax())],
-                "correct it, or leave it empty if it is missing",
-            )
+            where = values.index[int((~numeric).to_numpy().argmax())]
+            way = "correct it, or leave it empty if it is missing"
+            if where == self.column.index[0] and numeric.sum() == len(numeric) - 1:
+                way = "delete this row if it holds units"
         elif numeric.all():
             raise ValueError(self._contradiction(values, notation))
         else:
