@@ -176,7 +176,7 @@ def _loaded(args: argparse.Namespace) -> LSTMForecaster:
             "got --missing mask"
         )
     given = {name: value for name in ("missing", "n_threads") if (value := getattr(args, name)) is not None}
-    model.set_params(**given)
+    model.set_params(**given).check_parameters()
     return model
 
 

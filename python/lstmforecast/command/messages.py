@@ -28,7 +28,7 @@ OPTIONS = {
     "X_past": "--past",
 }
 # The rows of the file: what follows these words in a message tells them from a column of this name.
-_DATA = r"\b(expected|of|in|for|from|with|after|to) (?:y|context)(?=[ ,;:]|$)"
+_DATA = r"\b(expected|of|in|for|from|with|after|to|resample|give) (?:y|context)(?=[ ,;:]|$)"
 # Code of Python: a call of a method or a function of a library, and a column of a table.
 _ARGUMENTS = r"\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)"
 _CODE = rf"(?:\b\w+(?:\[[^\]]*\])?(?:\.\w+)+{_ARGUMENTS}|\b\w+\['[^']*'\]|(?<![\w.])\.\w+\(\)|\bset_index\b)"
@@ -38,6 +38,7 @@ _QUOTED = "'[^']*'"
 # Phrases that say in Python what the command says otherwise.
 _PHRASES = (
     (r", or name the columns in target=, series= and time=", ""),
+    (r", or, where clocks were put back", "; where clocks were put back"),
     (
         r"where clocks were put back, (?:keep both|give the times a zone)[^;]*",
         "where clocks were put back, write each time with its offset from UTC",
@@ -53,8 +54,13 @@ _PHRASES = (
     (r"\bin EarlyStopping with ", "with "),
     (rf"\(({_QUOTED}|[-\w.]+), Timestamp\(({_QUOTED})[^)]*\)\)", r"series \1 at \2"),
     (rf"\bTimestamp\(({_QUOTED})[^)]*\)", r"\1"),
-    (r"\bat fit\b", "in training"),
+    (r"\b(?:at|by) fit\b", "in training"),
     (r"\bof fit\b", "of the training"),
+    (r"\bof known \(", "of --known ("),
+    (r"\(freq is '([^']*)'\)", r"(--freq \1)"),
+    (r"\bfor panels\b", "for several series"),
+    (r", or hold out more rows with early_stopping=EarlyStopping\(validation_fraction=\.\.\.\)", ", or give more rows"),
+    (r"\bNone, (?=['\w])| or None\b", ""),
     (r"\bas fit was\b", "as training was"),
     (r"\bthat fit has\b", "that training has"),
     (r"\bgot None\b", "got none"),

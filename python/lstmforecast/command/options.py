@@ -119,7 +119,7 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--holidays", metavar="COUNTRY", help='public holidays of a country as a feature, such as DE (needs "holidays")'
     )
-    group.add_argument("--seed", type=int, metavar="N", help="random seed (default 0)")
+    group.add_argument("--seed", type=seed, metavar="N", help="random seed (default 0)")
     talk = group.add_mutually_exclusive_group()
     talk.add_argument("--quiet", action="store_true", help="no progress bar (the default without a terminal)")
     talk.add_argument("--verbose", action="store_true", help="always show a progress bar")
@@ -138,6 +138,8 @@ def new_model(args: argparse.Namespace) -> LSTMForecaster:
     if args.calendar is not None or args.holidays is not None:
         from lstmforecast.calendar import Calendar
 
+        if args.calendar is not None and "auto" in args.calendar[:-1] + args.calendar[1:]:
+            args.refuse("expected --calendar auto alone, got other features with it")
         features = args.calendar[0] if args.calendar == ["auto"] else args.calendar
         given["calendar"] = Calendar(features, holidays=args.holidays)
     verbose = int(args.verbose or (not args.quiet and sys.stderr.isatty()))
@@ -155,6 +157,14 @@ def count(text: str) -> int:
 def count_or_none(text: str) -> int | str:
     """A whole number from 1, or ``none``."""
     return text if text == "none" else count(text)
+
+
+def seed(text: str) -> int:
+    """A whole number that random generators begin with."""
+    number = int(text)
+    if not 0 <= number < 2**32:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 0 to {2**32 - 1}, got {text}")
+    return number
 
 
 def separator(text: str) -> str:
@@ -202,3 +212,4 @@ size.__name__ = "size"
 probability.__name__ = "probability"
 seconds.__name__ = "number of seconds"
 count_or_none.__name__ = "whole number"
+seed.__name__ = "whole number"

@@ -76,11 +76,12 @@ def find_layout(text: str, separator: str | None, name: str) -> Layout:
         raise ValueError(f"{name} is not a CSV table: it is empty")
     if separator is not None:
         return _with_separator(lines, separator, name)
-    found = [
-        (score, layout) for each in SEPARATORS if (layout := _layout(lines, each)) and (score := _score(lines, layout))
-    ]
+    found = [layout for each in SEPARATORS if (layout := _layout(lines, each))]
     if found:
-        return max(found, key=lambda each: each[0])[1]
+        scores = [_score(lines, layout) for layout in found]
+        # of separators that divide the lines alike, the one whose names stand higher
+        best = max(range(len(found)), key=lambda i: (round(scores[i], 1), -found[i].skipped, scores[i]))
+        return found[best]
     spaced = _layout(lines, WHITE_SPACE)
     if spaced is not None and _share(lines, spaced) == 1:
         return spaced

@@ -123,7 +123,10 @@ def encoding_of(data: bytes, given: str | None, name: str) -> str:
 
 def _checked(data: bytes, encoding: str, name: str) -> str:
     try:
-        codecs.lookup(encoding)
+        if codecs.lookup(encoding).name in ("utf-16", "utf-32") and not data.startswith(
+            tuple(mark for mark, _ in _MARKS)
+        ):
+            raise ValueError("no mark tells the order of its bytes")
         data.decode(encoding)
     except (LookupError, TypeError, AttributeError) as error:
         raise ValueError(f"expected an encoding such as utf-8, cp1252 or utf-16, got --encoding {encoding}") from error

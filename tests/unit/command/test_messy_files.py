@@ -1,7 +1,7 @@
 """Files as they come: each is read with the times and numbers that were written, or refused with one sentence.
 
-The files of `tests/files` are named for what is messy about them. Unless a test says otherwise they hold the same table:
-40 hours, a load that passes a thousand, and a temperature that passes zero.
+The files of `tests/files` are named for what is messy about them. Unless a test says otherwise they hold one table: 40
+hours, a load that passes a thousand, and a temperature that passes zero.
 """
 
 import io
@@ -31,21 +31,21 @@ MEANINGS = (
     "which is 03 April 2026 with --time-format '%d/%m/%Y %H:%M' or 04 March 2026 with --time-format '%m/%d/%Y %H:%M'"
 )
 REFUSED = {
-    "central_europe.csv": " is not a CSV table in UTF-8, and its letters are none of Western Europe; name its encoding, "
-    "as in --encoding cp1250",
+    "central_europe.csv": " is not a CSV table in UTF-8, and its letters are none of Western Europe; name its "
+    "encoding, as in --encoding cp1250",
     "currency.csv": f": expected numbers in column 'price', got '€ 950,50' (line 2); {NO_NUMBER}",
     "day_or_month.csv": ": expected times in column 'time' with an unambiguous order of day and month, got '03/04/2026 "
     f"00:00' (line 2), {MEANINGS}; say which, or --day-first",
     "duplicate_names.csv": ": expected one column 'load', got 2; give each another name",
-    "hours_in_ten_digits.csv": ", line 2: can't read '2034061500' in column 'time' as a time; write times as 2026-01-31 "
-    "12:00, or say how they are written, as in --time-format %Y%m%d%H or --time-format seconds, or number the rows by "
+    "hours_in_ten_digits.csv": ", line 2: can't read '2034061500' in column 'time' as a time; write times as 2026-01-"
+    "31 12:00, or say how they are written, as in --time-format %Y%m%d%H or --time-format seconds, or number the rows by "
     "naming no column of times",
     "long_rows.csv": " is not a CSV table: expected a line with a name for each column, got rows with more fields than "
     "the header",
     "no_header.csv": ": expected a line with the names of columns above the rows, got '2026-01-31 20:00', '950.5', "
     "'-3.5'",
-    "offsets_in_some_rows.csv": ": expected an offset from UTC in every row of column 'time' or in none, got '2026-01-31 "
-    "20:00+01:00' (line 2) and '2026-01-31 21:00' (line 3)",
+    "offsets_in_some_rows.csv": ": expected an offset from UTC in every row of column 'time' or in none, got '2026-"
+    "01-31 20:00+01:00' (line 2) and '2026-01-31 21:00' (line 3)",
     "percent.csv": f": expected numbers in column 'load', got '50%' (line 2); {NO_NUMBER}",
     "thousands_or_decimals.csv": ": expected numbers whose decimal sign is certain in column 'load', got '1.250' (line "
     "2), which is 1.25 with --decimal . --thousands , or 1250 with --decimal , --thousands .; say which",
@@ -87,7 +87,7 @@ def test_what_is_uncertain_is_refused_with_one_sentence(name, monkeypatch):
 def test_two_sheets_are_refused(monkeypatch):
     monkeypatch.chdir(FILES)
     with pytest.raises(
-        ValueError, match="^expected one sheet with cells in two_sheets.xlsx, got 'Sheet', 'next'; save "
+        ValueError, match=r"^expected one sheet with cells in two_sheets\.xlsx, got 'Sheet', 'next'; save "
     ):
         read_series("two_sheets.xlsx", "time")
 
