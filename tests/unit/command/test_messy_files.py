@@ -38,8 +38,8 @@ REFUSED = {
     f"00:00' (line 2), {MEANINGS}; say which, or --day-first",
     "duplicate_names.csv": ": expected one column 'load', got 2; give each another name",
     "hours_in_ten_digits.csv": ", line 2: can't read '2034061500' in column 'time' as a time; write times as 2026-01-"
-    "31 12:00, or say how they are written, as in --time-format %Y%m%d%H or --time-format seconds, or number the rows by "
-    "naming no column of times",
+    "31 12:00, or say how they are written, as in --time-format %Y%m%d%H or --time-format seconds, or number the rows "
+    "by naming no column of times",
     "long_rows.csv": " is not a CSV table: expected a line with a name for each column, got rows with more fields than "
     "the header",
     "no_header.csv": ": expected a line with the names of columns above the rows, got '2026-01-31 20:00', '950.5', "
