@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-DESCRIPTION = "Forecast time series with LSTM networks, from CSV to CSV."
+DESCRIPTION = "Forecast time series with LSTM networks, from CSV, Excel or Parquet to CSV."
 
 OVERVIEW = """\
 Start with a score. The last fifth of the rows is held back, and two naive forecasts are scored beside the network:
@@ -31,7 +31,11 @@ Then forecast the rows after the last:
 
   lstmforecast forecast data.csv --time date --target OT --horizon 24 --output forecast.csv --plot forecast.png
 
-Or save the model (--save) and answer requests for forecasts over HTTP:
+Search better parameters, and save the best model:
+
+  lstmforecast tune data.csv --time date --target OT --horizon 24 --save model.safetensors
+
+Answer requests for forecasts over HTTP, with a saved model:
 
   lstmforecast serve model.safetensors
 

@@ -39,11 +39,23 @@ def named_columns(args: argparse.Namespace) -> dict[str, Any] | None:
     return {"target": args.target, "series": args.series, "time": args.time, **several}
 
 
-def read_named(args: argparse.Namespace, path: str, columns: list[Any], names: dict[str, Any]) -> pd.DataFrame:
-    """Read columns of a file, or of standard input; those of `named_columns` have the roles of ``names``."""
+def read_named(
+    args: argparse.Namespace,
+    path: str,
+    columns: list[Any],
+    names: dict[str, Any],
+    like: pd.Index | pd.Series[Any] | None = None,
+) -> pd.DataFrame:
+    """Read columns of a file, or of standard input; those of `named_columns` have the roles of ``names``.
+
+    The names of series are text or numbers as those of ``like``, which are known from a model or another file.
+    """
+    import pandas as pd
+
     from lstmforecast.data.table_files import read_columns
 
-    labels = [names["series"]] if names["series"] else []
+    as_text = None if like is None else not pd.api.types.is_integer_dtype(like.dtype)
+    labels = {names["series"]: as_text} if names["series"] else None
     return read_columns(_source(path), names["time"], columns, writing(args, names["time"]), labels=labels)
 
 

@@ -1,4 +1,4 @@
-"""``lstmforecast forecast``: train on a CSV file, or load a model, and forecast the rows after the last."""
+"""``lstmforecast forecast``: train on a table file, or load a model, and forecast the rows after the last."""
 
 from __future__ import annotations
 
@@ -42,6 +42,9 @@ examples:
   several series in one file, with a covariate known in advance, whose values ahead are in another file
     lstmforecast forecast shops.csv --time day --series shop --target sales --known promo --horizon 7 --future plan.csv
 
+  decimal commas and dates that are uncertain: say how the file is written
+    lstmforecast forecast data.csv --time date --target OT --horizon 24 --decimal , --day-first
+
   rows are missing from the file: fill the gaps
     lstmforecast forecast data.csv --time date --target OT --horizon 24 --missing interpolate
 
@@ -53,7 +56,7 @@ weights of the best epoch are kept. The same command on the same data gives the 
 def add_parser(commands: Any, style: dict[str, Any]) -> None:
     """Add the command to those of ``lstmforecast``."""
     parser = commands.add_parser(
-        "forecast", help="train on a CSV file and forecast the rows after the last", epilog=FORECAST_EXAMPLES, **style
+        "forecast", help="train on a table file and forecast the rows after the last", epilog=FORECAST_EXAMPLES, **style
     )
     add_data(parser)
     files = parser.add_argument_group("results")
@@ -62,7 +65,7 @@ def add_parser(commands: Any, style: dict[str, Any]) -> None:
         files, "add a prediction interval, columns lo-90 and hi-90 for 0.9, that contains the truth with probability P"
     )
     files.add_argument("--plot", metavar="PNG", help="draw the last rows and the forecast (needs matplotlib)")
-    files.add_argument("--future", metavar="CSV", help="the file of the rows ahead, with the columns of --known")
+    files.add_argument("--future", metavar="TABLE", help="the file of the rows ahead, with the columns of --known")
     files.add_argument("--save", metavar="FILE", help="save the trained model, as one safetensors file")
     files.add_argument("--load", metavar="FILE", help="use a model that --save wrote, without training")
     add_model(parser)
@@ -103,21 +106,23 @@ def _forecast_named(args: argparse.Namespace, names: dict[str, Any] | None, mode
     """Forecast a table with named columns: a flat table, series after series."""
     from lstmforecast.display.forecast import ForecastDisplay
 
-    context = None
+    series = None
     if model is not None:
         names = _names_of(args, names, model)
-        context = read_named(args, args.data, listed(names), names)
+        series = model.fitted_.dataset.observations.series_keys if names["series"] else None
     assert names is not None
-    known = None
-    if names["known"]:
-        if args.future is None:
-            args.refuse("expected --future CSV with the columns of --known for the rows ahead, got none")
-        ahead = [name for name in listed(names) if name not in {*names["target"], *names["past"], *names["static"]}]
-        known = read_named(args, args.future, ahead, names)
-    elif args.future is not None:
+    if names["known"] and args.future is None:
+        args.refuse("expected --future CSV with the columns of --known for the rows ahead, got none")
+    if not names["known"] and args.future is not None:
         args.refuse("expected --known with --future, got --future without")
+    table, known = read_named(args, args.data, listed(names), names, like=series), None
+    if names["known"]:
+        ahead = [name for name in listed(names) if name not in {*names["target"], *names["past"], *names["static"]}]
+        like = table[names["series"]] if names["series"] else None
+        known = read_named(args, args.future, ahead, names, like=like)
+    context = None if model is None else table
     if model is None:
-        model = new_model(args).fit(read_named(args, args.data, listed(names), names), **names)
+        model = new_model(args).fit(table, **names)
     forecast = model.predict(args.horizon, known=known, context=context)
     if args.save:
         model.save(args.save)

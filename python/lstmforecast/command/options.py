@@ -59,11 +59,12 @@ def add_writing(group: Any) -> None:
         metavar="CHAR",
         help='the character between columns, "\\t" for tabs, "\\s+" for white space',
     )
-    group.add_argument("--decimal", choices=[".", ","], help="the decimal sign of numbers")
+    group.add_argument("--decimal", choices=[".", ","], metavar="SIGN", help='the decimal sign of numbers, "." or ","')
     group.add_argument(
         "--thousands",
         choices=[",", ".", " ", "'"],
-        help="the sign between groups of three digits (default: any but the decimal sign)",
+        metavar="SIGN",
+        help="the sign between groups of three digits, such as '.' (default: any but the decimal sign)",
     )
     group.add_argument("--encoding", metavar="NAME", help="the encoding of the text, such as cp1250 or utf-16")
 
@@ -170,8 +171,8 @@ def seed(text: str) -> int:
 def separator(text: str) -> str:
     """One character, a tab also in its written form; or the pattern for any white space."""
     text = "\t" if text == "\\t" else text
-    if len(text) != 1 and text != r"\s+":
-        raise argparse.ArgumentTypeError(f"expected one character, got {text!r}")
+    if (len(text) != 1 or text in '"\r\n') and text != r"\s+":
+        raise argparse.ArgumentTypeError(f"expected one character, no quote and no end of line, got {text!r}")
     return text
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import reprlib
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -108,7 +108,7 @@ def read_columns(
     columns: Sequence[str],
     written: TableFormat | None = None,
     *,
-    labels: Iterable[str] = (),
+    labels: Mapping[str, bool | None] | None = None,
 ) -> pd.DataFrame:
     """Read columns of a file with a header: one as times, the others as numbers, truth values or words.
 
@@ -118,8 +118,9 @@ def read_columns(
         As in `read_series`.
     columns : sequence of str
         The columns to read, ``time`` among them.
-    labels : iterable of str
-        Columns of names, which stay text where a number would lose a digit, as in 007.
+    labels : dict of bool or None, optional
+        Columns of names, and whether they are read as text, so that they agree with those of another table; None: as
+        whole numbers, unless these would lose a digit, as in 007.
 
     Returns
     -------
@@ -132,9 +133,11 @@ def read_columns(
     """
     table = _Table.read(source, written or TableFormat())
     table.check_columns(columns)
-    names = {*labels}
+    names = labels or {}
     made = {
-        name: table.labels(name) if name in names else table.numbers(name, time) for name in columns if name != time
+        name: table.labels(name, names[name]) if name in names else table.numbers(name, time)
+        for name in columns
+        if name != time
     }
     made[time] = pd.Series(table.times(time), table.columns_of_text.index)
     return pd.DataFrame({name: made[name] for name in columns}, table.columns_of_text.index)
@@ -199,9 +202,12 @@ class _Table:
         notation = Notation(self.written.decimal, self.written.thousands)
         return text.numbers(notation, lambda: self._decimal_of_others(name, time))
 
-    def labels(self, name: str) -> pd.Series[Any]:
+    def labels(self, name: str, as_text: bool | None) -> pd.Series[Any]:
         text = self.text(self.columns.index(name))
-        return self.typed(name) if text is None else text.labels()
+        if text is not None:
+            return text.labels(as_text=as_text)
+        typed = self.typed(name)
+        return typed.astype("str").where(typed.notna()) if as_text else typed
 
     def _decimal_of_others(self, name: str, time: str | None) -> str | None:
         """The decimal sign that all other columns show which show one."""

@@ -131,12 +131,12 @@ class Text:
         self._refuse_mixture(values, notation)
         return self.column.mask(self.column.isin(MISSING))
 
-    def labels(self) -> pd.Series[Any]:
-        """The column as names: as whole numbers where no digit is lost, or as text."""
+    def labels(self, *, as_text: bool | None = None) -> pd.Series[Any]:
+        """The column as names: as whole numbers where no digit is lost, or as text; or as ``as_text`` says."""
         values = self.values()
-        if len(values) == len(self.column) and len(values) and values.str.fullmatch(r"0|-?[1-9]\d{0,17}").all():
-            return values.astype("int64")
-        return self.column.mask(self.column.isin(MISSING))
+        pattern = r"-?\d{1,18}" if as_text is False else r"0|-?[1-9]\d{0,17}"
+        whole = len(values) == len(self.column) and len(values) and values.str.fullmatch(pattern).all()
+        return values.astype("int64") if whole and not as_text else self.column.mask(self.column.isin(MISSING))
 
     def shown_decimal(self) -> str | None:
         """The decimal sign, if the column holds numbers that can only be read with one."""

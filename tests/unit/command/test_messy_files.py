@@ -210,9 +210,16 @@ def test_a_library_that_is_missing_is_named(name, library, monkeypatch, capsys):
 
 def test_names_of_series_keep_their_zeros():
     text = "shop;day;sales\n007;2026-01-01;1\n012;2026-01-01;2\n"
-    table = read_columns(io.StringIO(text), "day", ["shop", "day", "sales"], labels=["shop"])
+    columns = ["shop", "day", "sales"]
+    table = read_columns(io.StringIO(text), "day", columns, labels={"shop": None})
     assert list(table["shop"]) == ["007", "012"]
     assert list(table["sales"]) == [1, 2]
+    # as those of a model
+    assert list(read_columns(io.StringIO(text), "day", columns, labels={"shop": False})["shop"]) == [7, 12]
+    later = text.replace("007", "107").replace("012", "112")
+    for as_text, expected in ((None, [107, 112]), (True, ["107", "112"])):
+        table = read_columns(io.StringIO(later), "day", columns, labels={"shop": as_text})
+        assert list(table["shop"]) == expected
 
 
 @pytest.mark.parametrize("name", ["title_lines.csv", "text_in_cells.xlsx", "types.parquet"])

@@ -105,7 +105,9 @@ def test_a_saved_model_knows_its_columns(capsys: pytest.CaptureFixture[str]) -> 
 
 def test_a_column_that_is_not_there_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert _forecast("--future", "plan.csv", "--known", "price") == 1
-    assert "plan.csv has no column 'price'; it has 'shop', 'day', 'promo'" in capsys.readouterr().err
+    assert "shops.csv has no column 'price'; it has 'shop', 'day', 'sales', 'promo'" in capsys.readouterr().err
+    assert _forecast("--future", "plan.csv", "--known", "visits") == 1
+    assert "plan.csv has no column 'visits'; it has 'shop', 'day', 'promo'" in capsys.readouterr().err
     FUTURE.iloc[:-1].to_csv("plan.csv", index=False)
     assert _forecast("--future", "plan.csv") == 1
     message = capsys.readouterr().err
@@ -119,3 +121,17 @@ def test_standard_input_is_read(capsys: pytest.CaptureFixture[str], monkeypatch:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(Path("shops.csv").read_bytes())))
     assert main(["forecast", "-", *OPTIONS, "--horizon", "6", *SMALL, "--future", "plan.csv"]) == 0
     assert capsys.readouterr().out == expected
+
+
+def test_names_of_series_are_those_of_the_model(capsys: pytest.CaptureFixture[str]) -> None:
+    numbered = {"north": "007", "south": "112"}
+    for name, table in (("shops.csv", TABLE), ("plan.csv", FUTURE)):
+        table.assign(shop=table["shop"].map(numbered)).to_csv(name, index=False)
+    assert _forecast("--future", "plan.csv", "--save", "model.safetensors") == 0
+    expected = capsys.readouterr().out.splitlines()
+    assert [line.split(",")[0] for line in expected] == ["shop", *["007"] * 6, *["112"] * 6]
+    # files of one series, whose name alone could be a number
+    for name, table in (("shops.csv", TABLE), ("plan.csv", FUTURE)):
+        table[table["shop"] == "south"].assign(shop="112").to_csv(name, index=False)
+    assert main(["forecast", "shops.csv", "--horizon", "6", "--load", "model.safetensors", "--future", "plan.csv"]) == 0
+    assert capsys.readouterr().out.splitlines() == [expected[0], *expected[7:]]
