@@ -27,7 +27,7 @@ MOVED = {
     "comparison": "evaluation.comparison",
     "container": "data.observations",
     "covariates": "data.covariates",
-    "csvfile": "data.csvfile",
+    "csvfile": "data.table_files",
     "diebold_mariano": "evaluation.diebold_mariano",
     "distribution": "fitting.distribution",
     "drift": "monitoring.drift",

@@ -1,4 +1,4 @@
-"""The command ``lstmforecast``: from a CSV file to a forecast, to a score, to an ONNX file or to a server.
+"""The command ``lstmforecast``: from a table file to a forecast, to a score, to an ONNX file or to a server.
 
 Exit codes: 0 done; 1 something is wrong with the data, the model or a file (standard error says what, in one line);
 2 wrong usage; 130 interrupted with Ctrl-C. Heavy libraries are imported by the functions that need them, so that
@@ -12,15 +12,15 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from lstmforecast.command import backtest, export, forecast, serve
-from lstmforecast.command.options import in_options
+from lstmforecast.command import backtest, export, forecast, serve, tune
+from lstmforecast.command.messages import in_options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = ["main"]
 
-DESCRIPTION = "Forecast time series with LSTM networks, from CSV to CSV."
+DESCRIPTION = "Forecast time series with LSTM networks, from CSV, Excel or Parquet to CSV."
 
 OVERVIEW = """\
 Start with a score. The last fifth of the rows is held back, and two naive forecasts are scored beside the network:
@@ -31,7 +31,11 @@ Then forecast the rows after the last:
 
   lstmforecast forecast data.csv --time date --target OT --horizon 24 --output forecast.csv --plot forecast.png
 
-Or save the model (--save) and answer requests for forecasts over HTTP:
+Search better parameters, and save the best model:
+
+  lstmforecast tune data.csv --time date --target OT --horizon 24 --save model.safetensors
+
+Answer requests for forecasts over HTTP, with a saved model:
 
   lstmforecast serve model.safetensors
 
@@ -80,7 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("lstmforecast", description=DESCRIPTION, epilog=OVERVIEW, **style)
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for command in (forecast, export, backtest, serve):
+    for command in (forecast, backtest, tune, export, serve):
         command.add_parser(commands, style)
     return parser
 

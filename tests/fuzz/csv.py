@@ -1,5 +1,6 @@
-"""CSV files: read as the command line and a forecaster read them, and forecast from where that is possible."""
+"""Table files: read as the command line and a forecaster read them, and forecast from where that is possible."""
 
+import gzip
 import os
 import random
 import tempfile
@@ -11,9 +12,9 @@ import numpy as np
 import pandas as pd
 
 from lstmforecast import LSTMForecaster
-from lstmforecast.data.csvfile import read_series
 from lstmforecast.data.index import continue_index
 from lstmforecast.data.observations import Observations
+from lstmforecast.data.table_files import read_series
 
 __all__ = ["mutate", "run_one", "seeds"]
 
@@ -28,12 +29,13 @@ FORMS = (
 FIELDS = (
     *("", "NA", "nan", "now", "24:00", "2024-02-30", "03/04/2024", "31.12.99", "9999-12-31", "0001-01-01", "1e999"),
     *("-1", "1704067200", "45292.5", "202401", "2024Q1", "Jan-24", "1,5", '"', "0x10", "9" * 400, "x" * 5000, "\x00"),
+    *("1.234", "1,234", "1.234,5", "1 234", "-1'234.5", "5 %", "€ 3", ";", "|", "\t", "#", "2034010510", "1e5", "007"),
     *("\uff12024-01-01", "2024-03-31 02:30+01:00", "2024-03-31 24:00", "13:00 PM", "true", "日", "1_000", " 5 "),
 )
 
 
 def seeds() -> list[bytes]:
-    """A file of each way of writing times; with gaps, from last to first, with offsets that change, with a BOM."""
+    """A file of each way of writing times and numbers; with gaps, from last to first, with titles, compressed."""
     hours = [_text(HOURS.strftime(form)) for form in FORMS]
     local = HOURS.tz_localize("UTC").tz_convert("Europe/Berlin")
     others = [
@@ -46,8 +48,15 @@ def seeds() -> list[bytes]:
         _text(pd.date_range("2010-01-01", periods=60, freq="MS").strftime("%b %Y")),
         _text(pd.period_range("2010Q1", periods=30, freq="Q").astype(str)),
         "\ufeff" + _text(HOURS.astype(str)).replace(",", ";"),
+        # other separators and decimal signs, titles above the names, seconds since 1970
+        _text(HOURS.astype(str)).replace(",", ";").replace(".5", ",5"),
+        _text(HOURS.astype(str)).replace(",", "\t").replace(".5", ".500"),
+        "# by a program\nReport\n\n" + _text(DAYS.strftime("%Y-%m-%d")).replace(",", "|"),
+        _text(DAYS.strftime("%Y-%m-%d")).replace(",", "  "),
+        _text([f"{int(time.timestamp())}" for time in HOURS]),
     ]
-    return [text.encode() for text in hours + others]
+    packed = [_text(HOURS.astype(str)).encode("utf-16"), gzip.compress(_text(HOURS.astype(str)).encode(), mtime=0)]
+    return [text.encode() for text in hours + others] + packed
 
 
 def _text(times: Sequence[str]) -> str:
@@ -82,9 +91,8 @@ def run_one(data: bytes) -> str:
     """Read and forecast; an AssertionError for anything but one sentence or labels and numbers that make sense."""
     path = _path()
     path.write_bytes(data)
-    separator = ";" if b";" in data.split(b"\n")[0] else ","
     try:
-        frame = read_series(path, "date", ["load"], separator=separator)
+        frame = read_series(path, "date", ["load"])
         assert type(frame.index) is pd.DatetimeIndex, f"an index of {type(frame.index)}"
         assert not frame.index.hasnans, "a row without a time"
         observations = Observations.read(frame, missing="ffill")

@@ -15,7 +15,7 @@ from lstmforecast.command.files import (
     save_picture,
     write_table,
 )
-from lstmforecast.command.options import add_data, add_model, count, new_model, probability, size
+from lstmforecast.command.options import add_coverage, add_data, add_model, count, new_model, size
 
 BACKTEST_EXAMPLES = """\
 examples:
@@ -46,9 +46,7 @@ def add_parser(commands: Any, style: dict[str, Any]) -> None:
     )
     split.add_argument("--stride", type=count, default=1, help="rows between two forecasts (default 1)")
     split.add_argument("--season-length", type=count, metavar="N", help="rows in a season (default: from the times)")
-    split.add_argument(
-        "--coverage", type=probability, metavar="P", help="score intervals that contain the truth with probability P"
-    )
+    add_coverage(split, "score intervals that contain the truth with probability P")
     split.add_argument("--output", metavar="CSV", help="write every forecast beside the truth to this file")
     split.add_argument("--plot", metavar="PNG", help="draw the last forecasts over the truth (needs matplotlib)")
     add_model(parser)
@@ -64,7 +62,7 @@ def run(args: argparse.Namespace) -> None:
     check_matplotlib_for(args.plot)
     folds = Folds(args.test_size, stride=args.stride)
     names = named_columns(args)
-    y = read_data(args) if names is None else read_named(args, args.data, listed(names), args.time)
+    y = read_data(args) if names is None else read_named(args, args.data, listed(names), names)
     options = {"folds": folds, "season_length": args.season_length, "coverage": args.coverage}
     result = backtest(new_model(args), y, **names or {}, **options)
     print(result)

@@ -9,19 +9,22 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lstmforecast.command.options import writing
+
 if TYPE_CHECKING:
     import pandas as pd
 
 
 def read_data(args: argparse.Namespace) -> pd.DataFrame:
     """Read the series of the arguments, from a file or from standard input."""
-    from lstmforecast.data.csvfile import read_series
+    from lstmforecast.data.table_files import read_series
 
-    if args.time_format is not None and args.time is None:
-        args.refuse("expected --time with --time-format, got rows that are numbered")
+    return read_series(_source(args.data), args.time, args.target, writing(args, args.time))
+
+
+def _source(path: str) -> Any:
     # bytes, where there are any, so that input that is not text gets the same message as such a file
-    source = getattr(sys.stdin, "buffer", sys.stdin) if args.data == "-" else args.data
-    return read_series(source, args.time, args.target, separator=args.separator, time_format=args.time_format)
+    return getattr(sys.stdin, "buffer", sys.stdin) if path == "-" else path
 
 
 def named_columns(args: argparse.Namespace) -> dict[str, Any] | None:
@@ -36,12 +39,24 @@ def named_columns(args: argparse.Namespace) -> dict[str, Any] | None:
     return {"target": args.target, "series": args.series, "time": args.time, **several}
 
 
-def read_named(args: argparse.Namespace, source: Any, columns: list[Any], time: str) -> pd.DataFrame:
-    """Read columns of a file, or of standard input, as they stand."""
-    from lstmforecast.data.csvfile import read_columns
+def read_named(
+    args: argparse.Namespace,
+    path: str,
+    columns: list[Any],
+    names: dict[str, Any],
+    like: pd.Index | pd.Series[Any] | None = None,
+) -> pd.DataFrame:
+    """Read columns of a file, or of standard input; those of `named_columns` have the roles of ``names``.
 
-    source = getattr(sys.stdin, "buffer", sys.stdin) if source == "-" else source
-    return read_columns(source, time, columns, separator=args.separator, time_format=args.time_format)
+    The names of series are text or numbers as those of ``like``, which are known from a model or another file.
+    """
+    import pandas as pd
+
+    from lstmforecast.data.table_files import read_columns
+
+    as_text = None if like is None else not pd.api.types.is_integer_dtype(like.dtype)
+    labels = {names["series"]: as_text} if names["series"] else None
+    return read_columns(_source(path), names["time"], columns, writing(args, names["time"]), labels=labels)
 
 
 def listed(names: dict[str, Any]) -> list[str]:

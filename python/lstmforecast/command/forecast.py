@@ -1,4 +1,4 @@
-"""``lstmforecast forecast``: train on a CSV file, or load a model, and forecast the rows after the last."""
+"""``lstmforecast forecast``: train on a table file, or load a model, and forecast the rows after the last."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from lstmforecast.command.files import (
     save_picture,
     write_table,
 )
-from lstmforecast.command.options import OF_TRAINING, add_data, add_model, new_model, probability
+from lstmforecast.command.options import OF_TRAINING, add_coverage, add_data, add_model, new_model
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,6 +42,9 @@ examples:
   several series in one file, with a covariate known in advance, whose values ahead are in another file
     lstmforecast forecast shops.csv --time day --series shop --target sales --known promo --horizon 7 --future plan.csv
 
+  decimal commas and dates that are uncertain: say how the file is written
+    lstmforecast forecast data.csv --time date --target OT --horizon 24 --decimal , --day-first
+
   rows are missing from the file: fill the gaps
     lstmforecast forecast data.csv --time date --target OT --horizon 24 --missing interpolate
 
@@ -53,19 +56,16 @@ weights of the best epoch are kept. The same command on the same data gives the 
 def add_parser(commands: Any, style: dict[str, Any]) -> None:
     """Add the command to those of ``lstmforecast``."""
     parser = commands.add_parser(
-        "forecast", help="train on a CSV file and forecast the rows after the last", epilog=FORECAST_EXAMPLES, **style
+        "forecast", help="train on a table file and forecast the rows after the last", epilog=FORECAST_EXAMPLES, **style
     )
     add_data(parser)
     files = parser.add_argument_group("results")
     files.add_argument("--output", metavar="CSV", help="write the forecast to this file instead of standard output")
-    files.add_argument(
-        "--coverage",
-        type=probability,
-        metavar="P",
-        help='add a prediction interval, columns "... lower" and "... upper" that contain the truth with probability P',
+    add_coverage(
+        files, "add a prediction interval, columns lo-90 and hi-90 for 0.9, that contains the truth with probability P"
     )
     files.add_argument("--plot", metavar="PNG", help="draw the last rows and the forecast (needs matplotlib)")
-    files.add_argument("--future", metavar="CSV", help="the file of the rows ahead, with the columns of --known")
+    files.add_argument("--future", metavar="TABLE", help="the file of the rows ahead, with the columns of --known")
     files.add_argument("--save", metavar="FILE", help="save the trained model, as one safetensors file")
     files.add_argument("--load", metavar="FILE", help="use a model that --save wrote, without training")
     add_model(parser)
@@ -95,7 +95,7 @@ def run(args: argparse.Namespace) -> None:
     if args.save:
         model.save(args.save)
     interval = model.predict_interval(args.coverage, args.horizon, context=y) if args.coverage else None
-    write_table(_beside(forecast, interval), args.output or sys.stdout, index_label=args.time or "row")
+    write_table(_beside(forecast, interval, args.coverage), args.output or sys.stdout, index_label=args.time or "row")
     if args.plot:
         from lstmforecast import plot
 
@@ -106,21 +106,23 @@ def _forecast_named(args: argparse.Namespace, names: dict[str, Any] | None, mode
     """Forecast a table with named columns: a flat table, series after series."""
     from lstmforecast.display.forecast import ForecastDisplay
 
-    context = None
+    series = None
     if model is not None:
         names = _names_of(args, names, model)
-        context = read_named(args, args.data, listed(names), names["time"])
+        series = model.fitted_.dataset.observations.series_keys if names["series"] else None
     assert names is not None
-    known = None
-    if names["known"]:
-        if args.future is None:
-            args.refuse("expected --future CSV with the columns of --known for the rows ahead, got none")
-        ahead = [name for name in listed(names) if name not in {*names["target"], *names["past"], *names["static"]}]
-        known = read_named(args, args.future, ahead, names["time"])
-    elif args.future is not None:
+    if names["known"] and args.future is None:
+        args.refuse("expected --future CSV with the columns of --known for the rows ahead, got none")
+    if not names["known"] and args.future is not None:
         args.refuse("expected --known with --future, got --future without")
+    table, known = read_named(args, args.data, listed(names), names, like=series), None
+    if names["known"]:
+        ahead = [name for name in listed(names) if name not in {*names["target"], *names["past"], *names["static"]}]
+        like = table[names["series"]] if names["series"] else None
+        known = read_named(args, args.future, ahead, names, like=like)
+    context = None if model is None else table
     if model is None:
-        model = new_model(args).fit(read_named(args, args.data, listed(names), names["time"]), **names)
+        model = new_model(args).fit(table, **names)
     forecast = model.predict(args.horizon, known=known, context=context)
     if args.save:
         model.save(args.save)
@@ -144,8 +146,15 @@ def _names_of(args: argparse.Namespace, names: dict[str, Any] | None, model: LST
     given = names or {"target": args.target, "time": args.time}
     for name, value in given.items():
         if value and value != known[name]:
-            raise ValueError(f"expected --{name} {known[name]}, as {args.load} was trained, got {value}")
+            raise ValueError(
+                f"expected --{name} {_words(known[name])}, as {args.load} was trained, got {_words(value)}"
+            )
     return known
+
+
+def _words(names: Any) -> str:
+    """One name or several, as on the command line; "none" for no name."""
+    return " ".join(map(str, names if isinstance(names, list) else [names] * (names is not None))) or "none"
 
 
 def _check_loading(args: argparse.Namespace) -> None:
@@ -172,7 +181,7 @@ def _loaded(args: argparse.Namespace) -> LSTMForecaster:
             "got --missing mask"
         )
     given = {name: value for name in ("missing", "n_threads") if (value := getattr(args, name)) is not None}
-    model.set_params(**given)
+    model.set_params(**given).check_parameters()
     return model
 
 
@@ -198,17 +207,19 @@ def _check_times(model: LSTMForecaster, y: pd.DataFrame, time: str | None) -> No
     )
 
 
-def _beside(forecast: pd.DataFrame, interval: pd.DataFrame | None) -> pd.DataFrame:
-    """Each column of the forecast, followed by the bounds of its interval."""
-    if interval is None:
+def _beside(forecast: pd.DataFrame, interval: pd.DataFrame | None, coverage: float | None) -> pd.DataFrame:
+    """Each column of the forecast, followed by the bounds of its interval, which are called ``load-lo-80``."""
+    if interval is None or coverage is None:
         return forecast
     import pandas as pd
 
-    from lstmforecast.uncertainty.calibration import SIDES
-
-    table: dict[Any, pd.Series] = {}
+    table: dict[Any, pd.Series] = {variable: forecast[variable] for variable in forecast}
+    made: dict[Any, pd.Series] = {}
     for i, variable in enumerate(forecast):
-        table[variable] = forecast[variable]
-        for place, side in enumerate(SIDES):
-            table[f"{variable} {side}"] = interval.iloc[:, 2 * i + place]
-    return pd.DataFrame(table)
+        made[variable] = table[variable]
+        for place, side in enumerate(("lo", "hi")):
+            name = f"{variable}-{side}-{100 * coverage:g}"
+            if name in table:
+                raise ValueError(f"expected columns whose names differ from those of results, got {name!r}; rename it")
+            made[name] = interval.iloc[:, 2 * i + place]
+    return pd.DataFrame(made)

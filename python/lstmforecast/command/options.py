@@ -1,64 +1,29 @@
-"""Options that ``lstmforecast forecast`` and ``backtest`` share, and messages of the package with options' names."""
+"""Options that commands share: of the data, of their files, of the model."""
 
 from __future__ import annotations
 
 import argparse
-import re
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from lstmforecast.data.table_files import TableFormat
     from lstmforecast.estimators.forecaster import LSTMForecaster
 
 # Options of training alone: --load refuses them.
 OF_TRAINING = (
     *("window_size", "hidden_size", "num_layers", "batch_size", "n_estimators", "max_epochs", "patience"),
-    *("learning_rate", "loss", "seed"),
+    *("learning_rate", "loss", "seed", "calendar", "holidays"),
 )
-# The parentheses of a call, with calls in them up to two deep.
-_ARGUMENTS = r"\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)"
-NAMES = (*OF_TRAINING, "n_threads", "freq", "missing", "horizon", "coverage", "test_size", "stride", "season_length")
-
-# What to do about errors whose messages contain these words.
-_WAYS = {
-    "expected numbers in every column": "correct the file, or choose columns with --target",
-    "columns as at fit": "choose columns with --target",
-    "the columns at fit": "choose columns with --target",
-}
-
-
-def in_options(message: str) -> str:
-    """Rewrite a message of the package for the command: options in place of parameters, without advice in Python.
-
-    Examples
-    --------
-    >>> in_options("mend them with missing='ffill' or give another freq=; sort with y.sort_index()")
-    'mend them with --missing ffill or give another --freq'
-    """
-    # the option is a number alone, and has its name
-    message = message.replace("early_stopping", "patience")
-    message = message.replace(", or name the columns in target=, series= and time=", "")
-    message = re.sub(rf"[;,](?: and| e\.g\.)? [^;,]*\b(?:y|context)(?:\.\w+{_ARGUMENTS})+", "", message)
-    message = re.sub(r"\b(expected|of|in|for) (?:y|context)(?=[ ,;:]|$)", r"\1 the data", message)
-    message = re.sub(
-        rf"\bexpected ({'|'.join(NAMES)}) to be\b", lambda it: f"expected --{it[1].replace('_', '-')} to be", message
-    )
-
-    message += next((f"; {way}" for words, way in _WAYS.items() if words in message), "")
-
-    def option(found: re.Match[str]) -> str:
-        value = "none" if found["value"] == "None" else found["word"] or found["value"]
-        return f"--{found['name'].replace('_', '-')} {value or ''}".rstrip()
-
-    return re.sub(rf"\b(?P<name>{'|'.join(NAMES)})=(?:'(?P<word>[^']*)'|(?P<value>[\w.]*))", option, message)
 
 
 def add_data(parser: argparse.ArgumentParser) -> None:
     """Add the options of the data."""
-    parser.add_argument("data", metavar="data.csv", help='a CSV file with a header, "-" for standard input')
+    parser.add_argument(
+        "data", metavar="data.csv", help='a file of CSV, Excel or Parquet with a header, "-" for standard input'
+    )
     group = parser.add_argument_group("data")
     group.add_argument("--time", metavar="COLUMN", help="the column of times (default: rows are numbered from 0)")
-    group.add_argument("--time-format", metavar="FORMAT", help="the format of the times, such as %%d.%%m.%%Y")
     group.add_argument(
         "--target", action="append", metavar="COLUMN", help="a column to forecast; repeat for several (default: all)"
     )
@@ -76,13 +41,50 @@ def add_data(parser: argparse.ArgumentParser) -> None:
         choices=["error", "mask", "ffill", "interpolate"],
         help="how missing times and values are handled (default: an error)",
     )
+    written = parser.add_argument_group("how files are written (default: found in the file)")
+    add_writing(written)
+    written.add_argument(
+        "--time-format",
+        metavar="FORMAT",
+        help='the format of the times, such as %%d.%%m.%%Y; "seconds" or "milliseconds": since 1970',
+    )
+    written.add_argument("--day-first", action="store_true", help="dates such as 03/04/2026 begin with the day")
+
+
+def add_writing(group: Any) -> None:
+    """Add the options that say how columns and numbers of a text file are written."""
     group.add_argument(
         "--separator",
         type=separator,
-        default=",",
         metavar="CHAR",
-        help='the character between columns, "\\t" for tabs (default ",")',
+        help='the character between columns, "\\t" for tabs, "\\s+" for white space',
     )
+    group.add_argument("--decimal", choices=[".", ","], metavar="SIGN", help='the decimal sign of numbers, "." or ","')
+    group.add_argument(
+        "--thousands",
+        choices=[",", ".", " ", "'"],
+        metavar="SIGN",
+        help="the sign between groups of three digits, such as '.' (default: any but the decimal sign)",
+    )
+    group.add_argument("--encoding", metavar="NAME", help="the encoding of the text, such as cp1250 or utf-16")
+
+
+def writing(args: argparse.Namespace, time: str | None = None) -> TableFormat:
+    """How files are written, as far as the arguments say it; ``time`` is the column of times."""
+    from lstmforecast.data.table_files import TableFormat
+
+    if args.decimal is not None and args.decimal == args.thousands:
+        args.refuse(f"expected another sign for --thousands than for --decimal, got {args.decimal} for both")
+    options = {name: getattr(args, name) for name in ("separator", "decimal", "thousands", "encoding")}
+    if not hasattr(args, "day_first"):
+        return TableFormat(**options)
+    for option in ("time_format", "day_first"):
+        if getattr(args, option) and time is None:
+            given = f"--{option.replace('_', '-')}"
+            args.refuse(f"expected --time with {given}, got rows that are numbered")
+    if args.time_format is not None and args.day_first:
+        args.refuse("expected --time-format or --day-first, got both")
+    return TableFormat(**options, time_format=args.time_format, day_first=args.day_first)
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
@@ -109,7 +111,16 @@ def add_model(parser: argparse.ArgumentParser) -> None:
         choices=["mse", "mae", "huber", "quantile", "normal", "student_t"],
         help="the loss to minimise",
     )
-    group.add_argument("--seed", type=int, metavar="N", help="random seed (default 0)")
+    group.add_argument(
+        "--calendar",
+        action="append",
+        metavar="FEATURE",
+        help='a feature of the times, such as time_of_day, day_of_week or month, or "auto"; repeat for several',
+    )
+    group.add_argument(
+        "--holidays", metavar="COUNTRY", help='public holidays of a country as a feature, such as DE (needs "holidays")'
+    )
+    group.add_argument("--seed", type=seed, metavar="N", help="random seed (default 0)")
     talk = group.add_mutually_exclusive_group()
     talk.add_argument("--quiet", action="store_true", help="no progress bar (the default without a terminal)")
     talk.add_argument("--verbose", action="store_true", help="always show a progress bar")
@@ -125,6 +136,13 @@ def new_model(args: argparse.Namespace) -> LSTMForecaster:
     if "patience" in given:
         patience = given.pop("patience")
         given["early_stopping"] = None if patience == "none" else patience
+    if args.calendar is not None or args.holidays is not None:
+        from lstmforecast.calendar import Calendar
+
+        if args.calendar is not None and "auto" in args.calendar[:-1] + args.calendar[1:]:
+            args.refuse("expected --calendar auto alone, got other features with it")
+        features = args.calendar[0] if args.calendar == ["auto"] else args.calendar
+        given["calendar"] = Calendar(features, holidays=args.holidays)
     verbose = int(args.verbose or (not args.quiet and sys.stderr.isatty()))
     return LSTMForecaster(args.horizon, **given, random_state=args.seed or 0, verbose=verbose)
 
@@ -142,11 +160,19 @@ def count_or_none(text: str) -> int | str:
     return text if text == "none" else count(text)
 
 
+def seed(text: str) -> int:
+    """A whole number that random generators begin with."""
+    number = int(text)
+    if not 0 <= number < 2**32:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 0 to {2**32 - 1}, got {text}")
+    return number
+
+
 def separator(text: str) -> str:
     """One character, a tab also in its written form; or the pattern for any white space."""
     text = "\t" if text == "\\t" else text
-    if len(text) != 1 and text != r"\s+":
-        raise argparse.ArgumentTypeError(f"expected one character, got {text!r}")
+    if (len(text) != 1 or text in '"\r\n') and text != r"\s+":
+        raise argparse.ArgumentTypeError(f"expected one character, no quote and no end of line, got {text!r}")
     return text
 
 
@@ -160,6 +186,14 @@ def size(text: str) -> int | float:
     raise argparse.ArgumentTypeError(f"expected a number of rows or a fraction below 1, got {text}")
 
 
+def seconds(text: str) -> float:
+    """A number of seconds from 0."""
+    number = float(text)
+    if not 0 <= number < float("inf"):
+        raise argparse.ArgumentTypeError(f"expected a number of seconds from 0, got {text}")
+    return number
+
+
 def probability(text: str) -> float:
     """A number between 0 and 1."""
     number = float(text)
@@ -168,8 +202,15 @@ def probability(text: str) -> float:
     return number
 
 
+def add_coverage(group: Any, text: str) -> None:
+    """Add ``--coverage``, which ``--interval`` is another name of."""
+    group.add_argument("--coverage", "--interval", type=probability, metavar="P", help=text)
+
+
 # argparse names a type by its function in "invalid ... value".
 count.__name__ = "whole number"
 size.__name__ = "size"
 probability.__name__ = "probability"
+seconds.__name__ = "number of seconds"
 count_or_none.__name__ = "whole number"
+seed.__name__ = "whole number"

@@ -10,9 +10,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lstmforecast.command.options import count
+from lstmforecast.command.options import add_writing, count, writing
 
 if TYPE_CHECKING:
+    from lstmforecast.data.table_files import TableFormat
     from lstmforecast.estimators.forecaster import LSTMForecaster
     from lstmforecast.monitoring.drift import DriftMonitor
 
@@ -54,11 +55,12 @@ def add_parser(commands: Any, style: dict[str, Any]) -> None:
     )
     _add_access(parser.add_argument_group("address and access"))
     _add_monitoring(parser.add_argument_group("comparing and monitoring models"))
+    add_writing(parser.add_argument_group("how the file of --reference is written (default: found in the file)"))
     _add_limits(parser.add_argument_group("limits"))
     parser.add_argument(
         "--log-level", choices=LEVELS, default="info", help="least severe messages to log (default info)"
     )
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, refuse=parser.error)
 
 
 def _add_access(group: Any) -> None:
@@ -109,8 +111,9 @@ def _add_monitoring(group: Any) -> None:
     )
     group.add_argument(
         "--reference",
-        metavar="CSV",
-        help="normal data, with the columns of the models; /drift tells whether requests differ from them",
+        metavar="TABLE",
+        help="normal data (CSV, Excel or Parquet), with the columns of the models; /drift tells whether requests "
+        "differ from them",
     )
 
 
@@ -147,6 +150,9 @@ def run(args: argparse.Namespace) -> None:
 
     if args.no_shadow and not (args.split and args.log):
         raise ValueError("expected --split and --log with --no-shadow, got --no-shadow without them")
+    written = writing(args)
+    if args.reference is None and (said := [name for name, value in vars(written).items() if value]):
+        args.refuse(f"expected --reference with --{said[0]}, got --{said[0]} without")
     limits = Limits(
         body_bytes=args.max_body,
         windows=args.max_windows,
@@ -170,7 +176,7 @@ def run(args: argparse.Namespace) -> None:
         split=args.split,
         shadow=not args.no_shadow,
         log=log,
-        monitors=None if args.reference is None else read_monitors(args.reference, models),
+        monitors=None if args.reference is None else read_monitors(args.reference, models, written),
         allowed_hosts=args.allowed_hosts,
     )
     _log(args.log_level)
@@ -195,16 +201,18 @@ def read_models(given: list[str]) -> dict[str, LSTMForecaster]:
     return models
 
 
-def read_monitors(path: str, models: dict[str, LSTMForecaster]) -> dict[str, DriftMonitor]:
-    """A monitor for each model, fitted to its columns in a CSV file; to the only column if they have no names."""
-    from lstmforecast.data.csvfile import read_series
+def read_monitors(
+    path: str, models: dict[str, LSTMForecaster], written: TableFormat | None = None
+) -> dict[str, DriftMonitor]:
+    """A monitor for each model, fitted to its columns in a table file; to the only column if they have no names."""
+    from lstmforecast.data.table_files import read_series
     from lstmforecast.monitoring.drift import DriftMonitor
 
     monitors = {}
     for name, model in models.items():
         form = model.fitted_.dataset.observations.form
         columns = None if form.columns is None or form.columns[0] is None else [str(each) for each in form.columns]
-        monitors[name] = DriftMonitor.from_forecaster(model, read_series(path, None, columns).to_numpy())
+        monitors[name] = DriftMonitor.from_forecaster(model, read_series(path, None, columns, written).to_numpy())
     return monitors
 
 

@@ -134,7 +134,7 @@ class Table:
             raise ValueError(f"expected {self.name} with {n_rows} rows, for {rows}, got {len(values)}")
         found: Array = values[used]
         found[used < 0] = np.nan
-        rows_found = _Rows(found, used, len(values), labels)
+        rows_found = _Rows(found, used, index, len(values), labels)
         if np.isinf(found).any():
             got = rows_found.place(np.isinf(found), "infinite", self.form)
             raise ValueError(f"expected finite values in {self.name}, got {got}")
@@ -148,7 +148,10 @@ class Table:
         if gone.any():
             way = "fill them, or fit with missing='mask', which tells the network where they are"
             if self.missing == "mask":
-                way = "fill them: the column had none at fit, so the network can't read a gap"
+                way = "fill it: the column had no gap at fit, so the network can't read one"
+            lacking = found.lacking(gone)
+            if lacking is not None:
+                raise ValueError(f"expected {self.name} with a row for each of the rows of y, got none for {lacking}; {way}")
             got = found.place(gone, "NaN", self.form)
             raise ValueError(f"expected no missing values in {self.name}, got {got}; {way}")
         return np.hstack([found.values, marks]) if self.marked else found.values
@@ -160,8 +163,14 @@ class _Rows:
 
     values: Array
     used: NDArray[np.intp]
+    index: pd.Index | None
     n_rows: int
     labels: pd.Index | None
+
+    def lacking(self, wrong: NDArray[np.bool_]) -> Any:
+        """The label of the first row that a mask marks and the user's table lacks; None if there is no such row."""
+        rows = np.flatnonzero(wrong.any(axis=1) & (self.used < 0))
+        return self.index[rows[0]] if len(rows) and self.index is not None else None
 
     def place(self, wrong: NDArray[np.bool_], what: str, form: Form) -> str:
         """Words for the values that a mask marks, by their rows in the user's table."""

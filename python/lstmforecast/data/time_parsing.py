@@ -11,6 +11,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from lstmforecast.data.epoch_times import UNITS, epoch_times, from_epoch
+
 _NAMES = ("january", "february", "march", "april", "may", "june", "july", "august", "september", "october")
 _MONTHS = {name[:3]: f"{i + 1:02d}" for i, name in enumerate((*_NAMES, "november", "december"))}
 _NAME = r"(?P<name>jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sep(?:t|tember)?"
@@ -44,6 +46,17 @@ _BRIEF.maxstring = _BRIEF.maxother = 60
 _LEAST_FILLED = 0.5
 
 
+class _File(NamedTuple):
+    """The name of a file and the line of its first row, for messages."""
+
+    name: str
+    first_line: int
+
+    def line(self, row: int) -> str:
+        """The line of a row."""
+        return f"line {row + self.first_line}"
+
+
 class _Reading(NamedTuple):
     """Times read with one order of the three numbers: ``"dmy"``, ``"mdy"`` or ``"ymd"``."""
 
@@ -51,37 +64,56 @@ class _Reading(NamedTuple):
     times: pd.Series[Any]
 
 
-def read_times(column: pd.Series[Any], time_format: str | None, name: str) -> pd.DatetimeIndex:
-    """Read a column of a CSV file with a header as times.
+def read_times(
+    column: pd.Series[Any],
+    time_format: str | None,
+    name: str,
+    *,
+    day_first: bool = False,
+    epochs: bool = False,
+    first_line: int = 2,
+) -> pd.DatetimeIndex:
+    """Read a column of a file with a header as times.
 
     Parameters
     ----------
     column : Series of str
         The times as text; 24:00 is the midnight at the end of a day.
     time_format : str or None
-        The format, as for `datetime.datetime.strptime`; None: detected from all rows.
+        The format, as for `datetime.datetime.strptime`, or ``"seconds"`` or ``"milliseconds"`` since 1970; None:
+        detected from all rows.
     name : str
         The name of the file in messages.
+    day_first : bool
+        Whether dates such as 03/04/2026 begin with the day; False: detected.
+    epochs : bool
+        Whether whole numbers may be recognised as seconds or milliseconds since 1970.
+    first_line : int
+        The line of the first row in messages.
 
     Returns
     -------
     pandas.DatetimeIndex of shape (n,)
-        In UTC if the offsets of rows differ.
+        In UTC if the offsets of rows differ, or rows are seconds since 1970.
 
     Raises
     ------
     ValueError
-        If a row is no time, or the order of day and month is ambiguous.
+        If a row is no time, the order of day and month is ambiguous, or ``day_first`` is given for other dates.
     """
-    text = column.fillna("").str.strip()
-    if time_format is not None:
+    text, file = column.fillna("").str.strip(), _File(name, first_line)
+    if time_format in UNITS:
+        times = from_epoch(text, UNITS[time_format])
+    elif time_format is not None:
         times = _with_format(text, time_format)
-    elif (iso := _standard(text)) is not None:
+    elif not day_first and (iso := _standard(text)) is not None:
         times = iso
+    elif epochs and not day_first and (seconds := epoch_times(text)) is not None:
+        times = seconds
     else:
-        times = _recognised(text, name)
+        times = _recognised(text, file, day_first=day_first)
     if times.isna().any():
-        raise ValueError(_unreadable(column, int(times.isna().to_numpy().argmax()), name))
+        raise ValueError(_unreadable(column, int(times.isna().to_numpy().argmax()), file))
     return pd.DatetimeIndex(times, name=column.name)
 
 
@@ -117,23 +149,28 @@ def _without_24(text: pd.Series[Any]) -> tuple[pd.Series[Any], pd.Series[Any]]:
     return text, pd.to_timedelta(ends.astype(int), unit="D")
 
 
-def _recognised(text: pd.Series[Any], name: str) -> pd.Series[Any]:
+def _recognised(text: pd.Series[Any], file: _File, *, day_first: bool) -> pd.Series[Any]:
     text, next_day = _without_24(text)
     pattern = next((each for each in _PATTERNS if each.fullmatch(text.iloc[0])), None) if len(text) else None
+    if day_first and len(text) and pattern is not _PATTERNS[1]:
+        raise ValueError(
+            f"{file.name}: expected dates such as 31.01.2026 in column {text.name!r} for --day-first, got "
+            f"{_BRIEF.repr(text.iloc[0])} ({file.line(0)})"
+        )
     if pattern is None:
         return pd.Series(pd.NaT, text.index)
     parts = text.str.extract(f"^{pattern.pattern}$", flags=_FLAGS)
     matched = parts.notna().any(axis=1)
     clock = _clock(parts)
-    _check_zones(parts, text, matched, name)
+    _check_zones(parts, text, matched, file)
     if "first" not in parts:
         return _instants(_date(parts), clock, matched) + next_day
     short = parts["last"].str.len() == 2
     # years of two and of four digits in one column
     matched &= short == short.iloc[0]
-    orders = ("dmy", "mdy", "ymd") if short.iloc[0] else ("dmy", "mdy")
+    orders = ("dmy",) if day_first else ("dmy", "mdy", "ymd") if short.iloc[0] else ("dmy", "mdy")
     readings = [_Reading(order, _instants(_ordered(parts, order), clock, matched) + next_day) for order in orders]
-    return _chosen(readings, text, name)
+    return _chosen(readings, text, file)
 
 
 def _ordered(parts: pd.DataFrame, order: str) -> pd.Series[Any]:
@@ -183,31 +220,31 @@ def _instants(date: pd.Series[Any], clock: pd.Series[Any], matched: pd.Series[An
         return pd.to_datetime(written, format="ISO8601", errors="coerce", utc=True)
 
 
-def _check_zones(parts: pd.DataFrame, text: pd.Series[Any], matched: pd.Series[Any], name: str) -> None:
+def _check_zones(parts: pd.DataFrame, text: pd.Series[Any], matched: pd.Series[Any], file: _File) -> None:
     if "zone" not in parts:
         return
     has_zone = parts["zone"][matched].notna()
     if has_zone.nunique() > 1:
         row = int(np.flatnonzero(matched)[int((has_zone != has_zone.iloc[0]).argmax())])
         raise ValueError(
-            f"{name}: expected an offset from UTC in every row of column {text.name!r} or in none, got "
-            f"{_BRIEF.repr(text.iloc[0])} (line 2) and {_BRIEF.repr(text.iloc[row])} (line {row + 2})"
+            f"{file.name}: expected an offset from UTC in every row of column {text.name!r} or in none, got "
+            f"{_BRIEF.repr(text.iloc[0])} ({file.line(0)}) and {_BRIEF.repr(text.iloc[row])} ({file.line(row)})"
         )
 
 
-def _chosen(readings: Sequence[_Reading], text: pd.Series[Any], name: str) -> pd.Series[Any]:
+def _chosen(readings: Sequence[_Reading], text: pd.Series[Any], file: _File) -> pd.Series[Any]:
     """The times in the only order in which all rows are valid; of several orders, the only one with regular steps."""
     possible = [reading for reading in readings if not reading.times.isna().any()]
     if not possible:
         of_no_order = np.logical_and.reduce([reading.times.isna() for reading in readings])
         if of_no_order.any():
             return readings[0].times.mask(of_no_order)
-        raise ValueError(_contradiction(readings, text, name))
+        raise ValueError(_contradiction(readings, text, file))
     alike = [reading.times.equals(possible[0].times) for reading in possible]
     regular = [reading for reading in possible if _is_series(pd.DatetimeIndex(reading.times))]
     chosen = possible[:1] if all(alike) else regular if len(possible) > 1 else possible
     if len(chosen) != 1:
-        raise ValueError(_ambiguity(possible, text, name))
+        raise ValueError(_ambiguity(possible, text, file))
     return chosen[0].times
 
 
@@ -228,23 +265,22 @@ def _filled(stamps: NDArray[np.int64]) -> bool:
     return bool(len(steps) * sizes[counts.argmax()] >= _LEAST_FILLED * abs(int(stamps[-1]) - int(stamps[0])))
 
 
-def _ambiguity(possible: Sequence[_Reading], text: pd.Series[Any], name: str) -> str:
+def _ambiguity(possible: Sequence[_Reading], text: pd.Series[Any], file: _File) -> str:
     row = next(i for i in range(len(text)) if len({reading.times.iloc[i] for reading in possible}) > 1)
     meanings = [
         f"{reading.times.iloc[row]:%d %B %Y} with --time-format {_format(text, reading.order)!r}"
         for reading in possible
     ]
     return (
-        f"{name}: expected times in column {text.name!r} with an unambiguous order of day and month, got "
-        f"{_BRIEF.repr(text.iloc[row])} (line {row + 2}), which is {' or '.join(meanings)} (time_format in Python); "
-        "say which"
+        f"{file.name}: expected times in column {text.name!r} with an unambiguous order of day and month, got "
+        f"{_BRIEF.repr(text.iloc[row])} ({file.line(row)}), which is {' or '.join(meanings)}; say which, or --day-first"
     )
 
 
-def _contradiction(readings: Sequence[_Reading], text: pd.Series[Any], name: str) -> str:
+def _contradiction(readings: Sequence[_Reading], text: pd.Series[Any], file: _File) -> str:
     rows = {int(reading.times.isna().to_numpy().argmax()) for reading in readings}
-    got = " and ".join(f"{_BRIEF.repr(text.iloc[row])} (line {row + 2})" for row in sorted(rows))
-    return f"{name}: expected all times of column {text.name!r} in one order of day, month and year, got {got}"
+    got = " and ".join(f"{_BRIEF.repr(text.iloc[row])} ({file.line(row)})" for row in sorted(rows))
+    return f"{file.name}: expected all times of column {text.name!r} in one order of day, month and year, got {got}"
 
 
 def _format(text: pd.Series[Any], order: str) -> str:
@@ -264,14 +300,15 @@ def _format(text: pd.Series[Any], order: str) -> str:
     return written.replace("%H", "%I") if found["half"] else written
 
 
-def _unreadable(column: pd.Series[Any], row: int, name: str) -> str:
+def _unreadable(column: pd.Series[Any], row: int, file: _File) -> str:
     value = column.iloc[row]
     shown = _BRIEF.repr(value)
-    advice = "say how times are written (--time-format '%d.%m.%Y %H:%M', time_format in Python)"
+    advice = "say how times are written, as in --time-format '%d.%m.%Y %H:%M'"
     if re.fullmatch(r"\s*[-+]?\d+([.,]\d*)?\s*", str(value)):
-        # seconds since 1970, days of Excel or months such as 202401: the meaning is unknown
-        advice = "write times as 2026-01-31 12:00, or " + advice
+        # days of Excel, months such as 202401, hours such as 2034010510: the meaning is unknown
+        advice = "write times as 2026-01-31 12:00, or say how they are written, as in --time-format %Y%m%d%H or "
+        advice += "--time-format seconds"
     return (
-        f"{name}, line {row + 2}: can't read {shown} in column {column.name!r} as a time; {advice}, or number the "
-        "rows by naming no column of times"
+        f"{file.name}, {file.line(row)}: can't read {shown} in column {column.name!r} as a time; {advice}, or number "
+        "the rows by naming no column of times"
     )

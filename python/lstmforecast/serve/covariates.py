@@ -12,7 +12,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lstmforecast.data.category import Category
-from lstmforecast.data.covariates import Covariates, Table
+from lstmforecast.data.covariate_table import Table
+from lstmforecast.data.covariates import Covariates
 from lstmforecast.data.dataset import Dataset
 from lstmforecast.data.static import StaticColumn
 from lstmforecast.serve.covariate_column import ServedColumn, Values

@@ -69,8 +69,8 @@ def test_the_same_command_gives_the_same_numbers(data: str, capsys: pytest.Captu
 def test_bounds_are_written_beside_the_forecast(data: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert forecast(data, "--target", "HUFL", "--coverage", "0.8", "--plot", "picture.png") == 0
     result = table(capsys.readouterr().out)
-    assert list(result.columns) == ["OT", "OT lower", "OT upper", "HUFL", "HUFL lower", "HUFL upper"]
-    assert (result["HUFL lower"] < result["HUFL upper"]).all()
+    assert list(result.columns) == ["OT", "OT-lo-80", "OT-hi-80", "HUFL", "HUFL-lo-80", "HUFL-hi-80"]
+    assert (result["HUFL-lo-80"] < result["HUFL-hi-80"]).all()
     assert Path("picture.png").stat().st_size > 1000
 
 
@@ -136,9 +136,17 @@ def test_messages_name_options_of_the_command(data: str, capsys: pytest.CaptureF
     assert "y." not in message
     Path("words.csv").write_text("\n".join([*lines[:-1], lines[-1].replace(",", ",n/a?", 1)]) + "\n")
     assert forecast("words.csv") == 1
+    wrong = f"n/a?{lines[-1].split(',')[1]}"
+    assert error_of(capsys) == (
+        f"words.csv: expected numbers in column 'OT', got '{wrong}' (line {len(lines)}); correct it, or leave it empty "
+        "if it is missing"
+    )
+    named = [lines[0] + ",place", *(f"{line},north" for line in lines[1:])]
+    Path("places.csv").write_text("\n".join(named) + "\n")
+    assert main(["forecast", "places.csv", "--time", "date", "--horizon", "6", *SMALL]) == 1
     message = error_of(capsys)
-    assert message.startswith("expected numbers in every column of the data, got 'OT' (str, such as 'n/a?")
-    assert message.endswith(f"(row {len(lines) - 2})); correct the file, or choose columns with --target")
+    assert message.startswith("expected numbers in every column of the data, got 'place' (str, such as 'north'")
+    assert message.endswith("; correct the file, or choose columns with --target")
     assert forecast(data, "--freq", "daily") == 1
     assert error_of(capsys).startswith("expected --freq to be a pandas frequency")
     assert forecast(data, "--load", "absent.safetensors", small=["--quiet"]) == 1

@@ -96,7 +96,7 @@ def test_a_saved_model_knows_its_columns(capsys: pytest.CaptureFixture[str]) -> 
     LSTMForecaster(6, **MODEL).fit(TABLE.drop(columns="note"), **NAMES).save("model.safetensors")
     load = ["forecast", "shops.csv", "--horizon", "6", "--load", "model.safetensors", "--future", "plan.csv"]
     assert main([*load, "--target", "visits"]) == 1
-    words = "expected --target ['sales'], as model.safetensors was trained, got ['visits']"
+    words = "expected --target sales, as model.safetensors was trained, got visits"
     assert words in capsys.readouterr().err
     LSTMForecaster(6, **MODEL).fit(np.sin(np.arange(90.0))).save("model.safetensors")
     assert main([*load, *OPTIONS]) == 1
@@ -105,10 +105,14 @@ def test_a_saved_model_knows_its_columns(capsys: pytest.CaptureFixture[str]) -> 
 
 def test_a_column_that_is_not_there_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert _forecast("--future", "plan.csv", "--known", "price") == 1
-    assert "plan.csv has no column 'price'; it has 'shop', 'day', 'promo'" in capsys.readouterr().err
+    assert "shops.csv has no column 'price'; it has 'shop', 'day', 'sales', 'promo'" in capsys.readouterr().err
+    assert _forecast("--future", "plan.csv", "--known", "note") == 1
+    assert "plan.csv has no column 'note'; it has 'shop', 'day', 'promo'" in capsys.readouterr().err
     FUTURE.iloc[:-1].to_csv("plan.csv", index=False)
     assert _forecast("--future", "plan.csv") == 1
-    assert "expected known with a row for each of the 6 steps after the end" in capsys.readouterr().err
+    message = capsys.readouterr().err
+    assert "expected --known with a row for each of the 6 steps after the end" in message
+    assert "got none for series 'south' at '2026-04-06 00:00:00'" in message
 
 
 def test_standard_input_is_read(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,3 +121,17 @@ def test_standard_input_is_read(capsys: pytest.CaptureFixture[str], monkeypatch:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(Path("shops.csv").read_bytes())))
     assert main(["forecast", "-", *OPTIONS, "--horizon", "6", *SMALL, "--future", "plan.csv"]) == 0
     assert capsys.readouterr().out == expected
+
+
+def test_names_of_series_are_those_of_the_model(capsys: pytest.CaptureFixture[str]) -> None:
+    numbered = {"north": "007", "south": "112"}
+    for name, table in (("shops.csv", TABLE), ("plan.csv", FUTURE)):
+        table.assign(shop=table["shop"].map(numbered)).to_csv(name, index=False)
+    assert _forecast("--future", "plan.csv", "--save", "model.safetensors") == 0
+    expected = capsys.readouterr().out.splitlines()
+    assert [line.split(",")[0] for line in expected] == ["shop", *["007"] * 6, *["112"] * 6]
+    # files of one series, whose name alone could be a number
+    for name, table in (("shops.csv", TABLE), ("plan.csv", FUTURE)):
+        table[table["shop"] == "south"].assign(shop="112").to_csv(name, index=False)
+    assert main(["forecast", "shops.csv", "--horizon", "6", "--load", "model.safetensors", "--future", "plan.csv"]) == 0
+    assert capsys.readouterr().out.splitlines() == [expected[0], *expected[7:]]

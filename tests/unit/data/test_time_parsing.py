@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from lstmforecast.ab import ForecastLog
-from lstmforecast.data.csvfile import read_series
+from lstmforecast.data.table_files import TableFormat, read_series
 
 QUARTERS = pd.date_range("2024-04-03", periods=96, freq="15min")
 HOURS = pd.date_range("2024-01-01", periods=960, freq="h")
@@ -24,7 +24,8 @@ CLOCKS = (" %H:%M", "T%H:%M:%S", " %I:%M %p", " %H:%M:%S.%f")
 
 
 def read(*written, **options):
-    return read_series(io.StringIO("t;a\n" + "".join(f"{each};1\n" for each in written)), "t", separator=";", **options)
+    text = "t;a\n" + "".join(f"{each};1\n" for each in written)
+    return read_series(io.StringIO(text), "t", written=TableFormat(separator=";", **options))
 
 
 @pytest.mark.parametrize("form", [*DAY_FIRST, *MONTH_FIRST, *NAMED, *YEAR_FIRST])
@@ -119,7 +120,7 @@ def test_other_ways_of_writing(written, expected):
 @pytest.mark.parametrize(
     "written",
     [
-        *("1704067200", "1704067200000", "45292", "45292.5", "202401", "2024010510", "7", "0930"),
+        *("45292", "45292.5", "202401", "2024010510", "7", "0930", "631151999", "4102444801", "1704067200.5"),
         *("2024.5", "2024.05", "2024-005", "2024-W05", "Jan-24", "5 Mai 2024", "10:00", "now", "today"),
         *("31.02.2024", "2024-13-01", "2024-01-05 25:00", "2024-01-05 24:30", "13/02/2024 13:00 PM", "Mon 03/04/2024"),
     ],

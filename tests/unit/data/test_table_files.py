@@ -1,4 +1,4 @@
-"""Reading a CSV file as a series: what is recognised, and what is refused with which words."""
+"""Reading a table file as a series: what is recognised, and what is refused with which words."""
 
 import io
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from lstmforecast.data.csvfile import read_series
+from lstmforecast.data.table_files import TableFormat, read_series
 
 HOURLY = "date,OT,HUFL\n2020-01-01 00:00:00,1.5,2\n2020-01-01 01:00:00,2.5,3\n"
 
@@ -44,7 +44,7 @@ def test_without_times_rows_are_numbered() -> None:
     ],
 )
 def test_ways_of_writing_times(written: str, format_: str | None, expected: str) -> None:
-    series = read_series(io.StringIO(f"t,a\n{written},1\n"), "t", time_format=format_)
+    series = read_series(io.StringIO(f"t,a\n{written},1\n"), "t", written=TableFormat(time_format=format_))
     assert series.index[0] == pd.Timestamp(expected)
 
 
@@ -61,7 +61,7 @@ def test_offsets_that_change_become_universal_time() -> None:
 
 
 def test_another_separator() -> None:
-    assert list(read_series(io.StringIO("a;b\n1;2\n"), separator=";").columns) == ["a", "b"]
+    assert list(read_series(io.StringIO("a;b\n1;2\n"), written=TableFormat(separator=";")).columns) == ["a", "b"]
 
 
 def test_a_missing_column_is_named_beside_those_that_exist(tmp_path: Path) -> None:
@@ -107,3 +107,61 @@ def test_an_empty_field_at_the_end_of_rows_is_none() -> None:
 def test_times_are_no_target() -> None:
     with pytest.raises(ValueError, match="expected a column of numbers as target, got 't'"):
         read_series(io.StringIO("t,a\n2020-01-01,1\n"), "t", ["t"])
+
+
+@pytest.mark.parametrize(
+    ("text", "columns", "n"),
+    [
+        ("sep=;\na;b\n1,5;2\n2,5;3\n", ["a", "b"], 2),
+        ("Station, north\na;b\n1,5;2\n2,5;3\n", ["a", "b"], 2),
+        ("a;b, in MW\n1,5;2\n2,5;3\n", ["a", "b, in MW"], 2),
+        (";a;b\n0;1,5;2\n1;2,5;3\n", ["Unnamed: 0", "a", "b"], 2),
+        ("load\n1,5\n2,5\n", ["load"], 2),
+        ("# by a program\n#\na b\n1 2\n3  4\n", ["a", "b"], 2),
+        ("a,b\n", ["a", "b"], 0),
+        (' a , "b" \n1, 2\n', ["a", "b"], 1),
+    ],
+)
+def test_the_layout_is_found(text: str, columns: list[str], n: int) -> None:
+    table = read_series(io.StringIO(text))
+    assert list(table.columns) == columns
+    assert len(table) == n
+
+
+@pytest.mark.parametrize("text", ["a|b\nx|u, v\ny|w, x\n", "a,b\nx,u;v\ny,w;x\n"])
+def test_other_separators_within_words_are_words(text: str) -> None:
+    assert list(read_series(io.StringIO(text)).columns) == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (["0,125", "0,250"], [0.125, 0.25]),
+        (["1.234", "12345"], [1.234, 12345]),
+        (["1.234.567", "7"], [1234567, 7]),
+        (["1.234,5", "7"], [1234.5, 7]),
+        (["1'234.5", "7"], [1234.5, 7]),
+        (["1 234", "7"], [1234, 7]),
+        (["1,5e3", "-,5"], [1500, -0.5]),
+        (["NA", "1,5"], [float("nan"), 1.5]),
+        (["TRUE", "false"], [True, False]),
+    ],
+)
+def test_numbers_are_read_as_they_were_written(values: list[str], expected: list[float]) -> None:
+    table = read_series(io.StringIO("a;b\n" + "".join(f"{value};x\n" for value in values)), None, ["a"])
+    pd.testing.assert_series_equal(table["a"], pd.Series(expected, name="a"), check_dtype=False)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        (["1,234", "12,345"], r"'1,234' \(line 2\), which is 1.234 with --decimal , --thousands . or 1234 with"),
+        (["1.234", "1234"], r"'1.234' \(line 2\), which is 1.234 with --decimal . --thousands , or 1234 with"),
+        (["1.5", "1,5"], r"in one notation, got '1.5' \(line 2\) and '1,5' \(line 3\)"),
+        (["1,23,456", *"12345"], r"got '1,23,456' \(line 2\)"),
+        (["5 EUR", "6 EUR"], r"got '5 EUR' \(line 2\); write the numbers without signs"),
+    ],
+)
+def test_uncertain_numbers_are_refused(values: list[str], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        read_series(io.StringIO("a;b\n" + "".join(f"{value};x\n" for value in values)), None, ["a"])
