@@ -108,6 +108,29 @@ def test_the_columns_of_a_table(served, name):
     assert_same(response.json()["forecasts"][0], forecast, interval)
 
 
+def test_null_is_a_gap_where_fit_had_some_and_other_categories_may_be_ignored():
+    table = TABLE.astype({"promo": float, "weekday": object})
+    table.loc[table.index[::7], ["promo", "weekday"]] = [np.nan, None]
+    names = ["day", "sales", *KNOWN]
+    model = LSTMForecaster(horizon=4, window_size=10, missing="mask", **SMALL)
+    model.fit(table.loc[: N - 1, names], target="sales", time="day", known=KNOWN, unknown="ignore")
+    client = Client(create_app({"gaps": model}))
+    rows = table[N - 12 : N + 4].reset_index(drop=True)
+    rows.loc[[3, 14], "weekday"] = "holiday"
+    rows.loc[[10, 13], "promo"] = np.nan
+    body = body_of(rows, 12, {"known": KNOWN})
+    known = body["windows"][0]["known"]
+    known["promo"] = [None if value != value else value for value in known["promo"]]
+    assert None in known["weekday"]
+    forecast = model.predict(context=rows.loc[:11, names], known=rows.loc[12:, ["day", *KNOWN]])
+    assert_same(client.predict(body).json()["forecasts"][0], forecast)
+    known["price"][2] = None
+    assert sentence(client.predict(body)).endswith("true or false in windows[0].known.price, got null in row 2")
+    promo, weekday, price = client.get("/models").json()["models"][0]["covariates"]["known"]
+    assert [column["nullable"] for column in (promo, weekday, price)] == [True, True, False]
+    assert weekday["unknown"] == "ignore"
+
+
 @pytest.mark.parametrize(("horizon", "n_ahead"), [(2, 4), (4, 4), (7, 8)])
 def test_known_covariates_cover_whole_horizons_of_the_network(served, horizon, n_ahead):
     models, client = served
@@ -371,7 +394,7 @@ def test_a_missing_row_must_be_sent_for_its_covariates(served):
     time = table["day"].iloc[5]
     assert sentence(served[1].predict(body)) == (
         "windows[0]: expected known with a row for each of the steps of the window (a missing one is a row with null "
-        f"in values), got none for {time}"
+        f"in values), got none for {time}; fill it: the column had no gap at fit, so the network can't read one"
     )
 
 
@@ -405,7 +428,8 @@ def test_malformed_covariates_are_never_a_server_error(served, shops):
 def test_models_describe_their_covariates(served, shops):
     found = {model["name"]: model for model in served[1].get("/models").json()["models"]}
     (promo, weekday, price) = found["known"]["covariates"]["known"]
-    assert promo == {"name": "promo", "kind": "number", "categories": None}
+    number = {"kind": "number", "categories": None, "nullable": False, "unknown": "error"}
+    assert promo == {"name": "promo", **number}
     assert weekday["categories"] == ["fri", "mon", "sat", "sun", "thu", "tue", "wed"]
     assert price["kind"] == "number"
     assert (found["known"]["known_steps"], found["past"]["known_steps"]) == (4, None)

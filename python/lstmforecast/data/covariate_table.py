@@ -151,7 +151,9 @@ class Table:
                 way = "fill it: the column had no gap at fit, so the network can't read one"
             lacking = found.lacking(gone)
             if lacking is not None:
-                raise ValueError(f"expected {self.name} with a row for each of the rows of y, got none for {lacking}; {way}")
+                raise ValueError(
+                    f"expected {self.name} with a row for each of the rows of y, got none for {lacking}; {way}"
+                )
             got = found.place(gone, "NaN", self.form)
             raise ValueError(f"expected no missing values in {self.name}, got {got}; {way}")
         return np.hstack([found.values, marks]) if self.marked else found.values

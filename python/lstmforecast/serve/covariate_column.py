@@ -19,6 +19,8 @@ Array = NDArray[np.float64]
 # Numbers, or the numbers of categories.
 Values = NDArray[Any]
 _NUMBERS = {int, float, bool}
+# In place of the number of a category: a missing one, and one that `fit` had not.
+MISSING, OTHER = -2, -1
 # The number of categories that a message lists at most.
 _SHOWN = 8
 
@@ -35,11 +37,17 @@ class ServedColumn:
         Its name at `fit`.
     categories : tuple of str or None
         None: numbers.
+    nullable : bool
+        Whether values may be missing: where `fit` had gaps, with ``missing="mask"``.
+    unknown : {"error", "ignore"}
+        What is done with other categories; as at `fit`.
     """
 
     name: str
     label: Hashable
     categories: tuple[str, ...] | None = None
+    nullable: bool = False
+    unknown: str = "error"
 
     @property
     def n_features(self) -> int:
@@ -58,13 +66,18 @@ class ServedColumn:
         return places
 
     def place(self, value: Any) -> int | None:
-        """The number of the category of a value; None if there is none. 1 and 1.0 are equal, true is "True"."""
-        if type(value) is bool:
-            return self.places.get(str(value))
-        if type(value) not in (str, int, float):
+        """The number of the category of a value, `MISSING` or `OTHER`; None if it is refused.
+
+        1 and 1.0 are equal, true is "True".
+        """
+        if value is None and self.nullable:
+            return MISSING
+        if type(value) not in (str, int, float, bool):
             return None
-        exact = self.places.get(str(value))
-        return self.places.get(value) if exact is None else exact
+        found = self.places.get(str(value))
+        if found is None and type(value) is not bool:
+            found = self.places.get(value)
+        return OTHER if found is None and self.unknown == "ignore" else found
 
     def read(self, given: Any, where: str, n_rows: int, rows: str) -> Values:
         """Read an array of numbers or categories: (n_rows,), as `features` takes them.
@@ -78,11 +91,12 @@ class ServedColumn:
             got = f"{len(given)}" if type(given) is list else kind_of(given)
             raise Refused(422, f"expected {where} to be an array of {n_rows} values, for {rows}, got {got}")
         if self.categories is None:
-            if not set(map(type, given)) <= _NUMBERS:
-                wrong = next(i for i, value in enumerate(given) if type(value) not in _NUMBERS)
+            kinds = _NUMBERS | {type(None)} if self.nullable else _NUMBERS
+            if not set(map(type, given)) <= kinds:
+                wrong = next(i for i, value in enumerate(given) if type(value) not in kinds)
                 raise Refused(422, f"expected {self._words} in {where}, got {kind_of(given[wrong])} in row {wrong}")
             values = np.array(given, np.float64)
-            if n_rows and not (np.abs(values) <= LARGEST_VALUE).all():
+            if n_rows and not (np.abs(values[~np.isnan(values)]) <= LARGEST_VALUE).all():
                 raise Refused(422, f"expected {self._words} in {where}, got others")
             return values
         places = [self.place(value) for value in given]
@@ -96,11 +110,15 @@ class ServedColumn:
         if self.categories is None:
             return values[:, np.newaxis]
         made: Array = (values[:, np.newaxis] == np.arange(len(self.categories))).astype(np.float64)
+        made[values == MISSING] = np.nan
         return made
 
     def values(self, features: Array) -> Values:
         """The inverse of `features`."""
-        return features[:, 0] if self.categories is None else features.argmax(axis=1)
+        if self.categories is None:
+            return features[:, 0]
+        gone = np.isnan(features).any(axis=1)
+        return np.where(gone, MISSING, np.where(features.any(axis=1), features.argmax(axis=1), OTHER))
 
     def read_one(self, value: Any, where: str) -> Any:
         """Read a static value: a number or a category; `Refused` with 422 and one sentence."""
@@ -112,13 +130,14 @@ class ServedColumn:
         place = self.place(value)
         if place is None:
             raise Refused(422, f"expected {self._words} in {where}, got {_shown(value)}")
-        return self.categories[place]
+        return str(value) if place == OTHER else self.categories[place]
 
     @property
     def _words(self) -> str:
         """What is expected, for messages."""
         if self.categories is None:
-            return f"numbers between -{LARGEST_VALUE:g} and {LARGEST_VALUE:g}, true or false"
+            numbers = f"numbers between -{LARGEST_VALUE:g} and {LARGEST_VALUE:g}, true or false"
+            return f"{numbers} (or null)" if self.nullable else numbers
         more = len(self.categories) - _SHOWN
         listed = ", ".join(map(repr, self.categories[:_SHOWN])) + (f" and {more} more" if more > 0 else "")
         return f"a category of fit ({listed})"
@@ -126,20 +145,27 @@ class ServedColumn:
     def written(self, values: Values) -> list[Any]:
         """The inverse of `read`."""
         if self.categories is None:
-            return [int(value) if value.is_integer() else value for value in values.tolist()]
-        return [self.categories[place] for place in values]
+            return [
+                None if value != value else int(value) if value.is_integer() else value for value in values.tolist()
+            ]
+        # a category that was ignored may have any name
+        return [None if place == MISSING else "other" if place == OTHER else self.categories[place] for place in values]
 
     def schema(self) -> dict[str, Any]:
         """The schema of a value."""
         if self.categories is None:
-            return {"type": ["number", "boolean"], "minimum": -LARGEST_VALUE, "maximum": LARGEST_VALUE}
+            kinds = ["number", "boolean", *["null"] * self.nullable]
+            return {"type": kinds, "minimum": -LARGEST_VALUE, "maximum": LARGEST_VALUE}
+        if self.unknown == "ignore":
+            return {"type": ["string", "number", "boolean", *["null"] * self.nullable]}
         truths = [value for value in (False, True) if str(value) in self.categories]
-        return {"enum": [*self.places, *truths]}
+        return {"enum": [*self.places, *truths, *[None] * self.nullable]}
 
     def description(self) -> dict[str, Any]:
         """Its properties for clients, for JSON."""
         kind = "number" if self.categories is None else "category"
-        return {"name": self.name, "kind": kind, "categories": self.categories}
+        found = {"name": self.name, "kind": kind, "categories": self.categories}
+        return found | {"nullable": self.nullable, "unknown": self.unknown}
 
 
 def _number_of(text: str) -> float | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -79,7 +79,7 @@ class ServedCovariates:
         if covariates.static is not None:
             # older files have the features only
             listed = covariates.static_columns or [StaticColumn(label) for label in covariates.static.columns]
-            static = [ServedColumn(str(each.name), each.name, each.categories) for each in listed]
+            static = [ServedColumn(str(each.name), each.name, each.categories, unknown=each.unknown) for each in listed]
             keys = dataset.observations.series_keys
             series = [str(key) for key in covariates.static.index if isinstance(key, str) or key in keys]
         for role, columns in zip(ROLES, (known, past, static), strict=True):
@@ -150,16 +150,19 @@ class ServedCovariates:
         """The covariates of rows of one series of the fit; those of the steps ahead repeat the last row."""
         if not self.roles:
             return None
-        features, n_static = dataset.features[rows], dataset.covariates.n_static
+        features, covariates = dataset.features[rows], dataset.covariates
+        n_static = covariates.n_static
         each, at = [], n_static
         for column in (*self.past, *self.known):
             each.append(column.values(features[:, at : at + column.n_features]))
             at += column.n_features
+            if len(each) == len(self.past) and covariates.past is not None:
+                at += len(covariates.past.marked)
         past, known = each[: len(self.past)], each[len(self.past) :]
         known = [np.concatenate([values, values[-1:].repeat(self.n_ahead(steps))]) for values in known]
         static = None
         if self.static:
-            names: list[Any] = dataset.covariates.names[:n_static]
+            names: list[Any] = covariates.names[:n_static]
             row = dict(zip(names, features[0], strict=False))
             static = [_static_example(column, row) for column in self.static]
         return GivenCovariates(known, past, static)
@@ -195,12 +198,19 @@ def _columns(
     if table is None:
         return []
     if labels is not None:
-        by_name = {category.name: category.categories for category in categories}
-        return [ServedColumn(str(label), label, by_name.get(label)) for label in labels]
+        by_name, made, at = {category.name: category for category in categories}, [], 0
+        for label in labels:
+            words = by_name.get(label)
+            column = ServedColumn(str(label), label, None if words is None else words.categories, at in table.marked)
+            made.append(column if words is None else replace(column, unknown=words.unknown))
+            at += column.n_features
+        return made
     columns = table.form.columns
-    if columns is None or columns[0] is None:
-        return [ServedColumn(f"x{i}", i) for i in range(table.n_columns)]
-    return [ServedColumn(str(label), label) for label in columns]
+    names = range(table.n_columns) if columns is None or columns[0] is None else columns
+    return [
+        ServedColumn(f"x{i}" if names is not columns else str(label), label, nullable=i in table.marked)
+        for i, label in enumerate(names)
+    ]
 
 
 def _features(columns: Sequence[ServedColumn], values: Sequence[Values], rows: slice) -> Array:

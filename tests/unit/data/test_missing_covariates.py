@@ -139,7 +139,9 @@ def test_what_the_network_has_not_learned_is_refused():
         fitted.predict(known=ahead(price=[1.0, np.nan, 1.0]))
     with pytest.raises(ValueError, match=r"expected known with a row for each of the 3 steps after the end"):
         fitted.predict(known=ahead().iloc[:2])
-    with pytest.raises(ValueError, match=r"expected past with a row for each of the rows of y, got none for 2026-04-28"):
+    with pytest.raises(
+        ValueError, match=r"expected past with a row for each of the rows of y, got none for 2026-04-28"
+    ):
         fitted.predict(known=ahead(), context=table().drop(index=N - 3))
     filled = model("ffill").fit(holes(table(), price=[3]), **NAMES)
     with pytest.raises(ValueError, match=r"expected no missing values in known, got 1 NaN"):
