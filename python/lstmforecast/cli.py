@@ -12,7 +12,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from lstmforecast.command import backtest, export, forecast, serve, tune
+from lstmforecast.command import backtest, explain, export, forecast, serve, tune
 from lstmforecast.command.messages import in_options
 
 if TYPE_CHECKING:
@@ -34,6 +34,10 @@ Then forecast the rows after the last:
 Search better parameters, and save the best model:
 
   lstmforecast tune data.csv --time date --target OT --horizon 24 --save model.safetensors
+
+Say what the forecasts are made of:
+
+  lstmforecast explain data.csv --time date --target OT --horizon 24 --load model.safetensors
 
 Answer requests for forecasts over HTTP, with a saved model:
 
@@ -84,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("lstmforecast", description=DESCRIPTION, epilog=OVERVIEW, **style)
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for command in (forecast, backtest, tune, export, serve):
+    for command in (forecast, backtest, tune, explain, export, serve):
         command.add_parser(commands, style)
     return parser
 

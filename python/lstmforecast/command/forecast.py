@@ -6,17 +6,9 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Any
 
-from lstmforecast.command.files import (
-    check_matplotlib_for,
-    check_writable,
-    listed,
-    named_columns,
-    read_data,
-    read_named,
-    save_picture,
-    write_table,
-)
-from lstmforecast.command.options import OF_TRAINING, add_coverage, add_data, add_model, new_model
+from lstmforecast.command.files import check_matplotlib_for, check_writable, save_picture, write_table
+from lstmforecast.command.options import add_coverage, add_data, add_model
+from lstmforecast.command.trained import Rows, add_trained, trained
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,9 +57,7 @@ def add_parser(commands: Any, style: dict[str, Any]) -> None:
         files, "add a prediction interval, columns lo-90 and hi-90 for 0.9, that contains the truth with probability P"
     )
     files.add_argument("--plot", metavar="PNG", help="draw the last rows and the forecast (needs matplotlib)")
-    files.add_argument("--future", metavar="TABLE", help="the file of the rows ahead, with the columns of --known")
-    files.add_argument("--save", metavar="FILE", help="save the trained model, as one safetensors file")
-    files.add_argument("--load", metavar="FILE", help="use a model that --save wrote, without training")
+    add_trained(files)
     add_model(parser)
     parser.set_defaults(run=run, refuse=parser.error)
 
@@ -76,135 +66,34 @@ def run(args: argparse.Namespace) -> None:
     """Forecast, and write what the arguments ask for; errors are those of the package."""
     check_writable(args.data, args.output, args.plot, args.save)
     check_matplotlib_for(args.plot)
-    names, model = named_columns(args), None
-    if args.load:
-        _check_loading(args)
-        model = _loaded(args)
-    if names is not None or (model is not None and model.fitted_.dataset.columns is not None):
-        _forecast_named(args, names, model)
-        return
-    if args.future is not None:
-        args.refuse("expected --known with --future, got --future without")
-    if model is not None:
-        y = read_data(args)
-        _check_times(model, y, args.time)
-    else:
-        y = read_data(args)
-        model = new_model(args).fit(y)
-    forecast = model.predict(args.horizon, context=y)
+    model, rows = trained(args)
+    forecast = model.predict(args.horizon, context=rows.context, known=rows.known)
     if args.save:
         model.save(args.save)
-    interval = model.predict_interval(args.coverage, args.horizon, context=y) if args.coverage else None
-    write_table(_beside(forecast, interval, args.coverage), args.output or sys.stdout, index_label=args.time or "row")
+    interval = None
+    if args.coverage:
+        interval = model.predict_interval(args.coverage, args.horizon, context=rows.context, known=rows.known)
+    output = args.output or sys.stdout
+    if model.fitted_.dataset.columns is not None:
+        if interval is not None:
+            for name in interval.columns.difference(forecast.columns, sort=False):
+                forecast[name] = interval[name]
+        write_table(forecast, output, index=False)
+    else:
+        write_table(_beside(forecast, interval, args.coverage), output, index_label=args.time or "row")
     if args.plot:
+        save_picture(_picture(args, model, rows, forecast, interval), args.plot)
+
+
+def _picture(args: argparse.Namespace, model: LSTMForecaster, rows: Rows, forecast: Any, interval: Any) -> Any:
+    if model.fitted_.dataset.columns is None:
         from lstmforecast import plot
 
-        save_picture(plot.forecast(y.iloc[-max(5 * args.horizon, 48) :], forecast, interval=interval), args.plot)
-
-
-def _forecast_named(args: argparse.Namespace, names: dict[str, Any] | None, model: LSTMForecaster | None) -> None:
-    """Forecast a table with named columns: a flat table, series after series."""
+        return plot.forecast(rows.table.iloc[-max(5 * args.horizon, 48) :], forecast, interval=interval)
     from lstmforecast.display.forecast import ForecastDisplay
 
-    series = None
-    if model is not None:
-        names = _names_of(args, names, model)
-        series = model.fitted_.dataset.observations.series_keys if names["series"] else None
-    assert names is not None
-    if names["known"] and args.future is None:
-        args.refuse("expected --future CSV with the columns of --known for the rows ahead, got none")
-    if not names["known"] and args.future is not None:
-        args.refuse("expected --known with --future, got --future without")
-    table, known = read_named(args, args.data, listed(names), names, like=series), None
-    if names["known"]:
-        ahead = [name for name in listed(names) if name not in {*names["target"], *names["past"], *names["static"]}]
-        like = table[names["series"]] if names["series"] else None
-        known = read_named(args, args.future, ahead, names, like=like)
-    context = None if model is None else table
-    if model is None:
-        model = new_model(args).fit(table, **names)
-    forecast = model.predict(args.horizon, known=known, context=context)
-    if args.save:
-        model.save(args.save)
-    if args.coverage:
-        interval = model.predict_interval(args.coverage, args.horizon, known=known, context=context)
-        for name in interval.columns.difference(forecast.columns, sort=False):
-            forecast[name] = interval[name]
-    write_table(forecast, args.output or sys.stdout, index=False)
-    if args.plot:
-        given = {"context": context, "X": known, "horizon": args.horizon, "coverage": args.coverage or None}
-        save_picture(ForecastDisplay.from_estimator(model, **given).axes_[0], args.plot)
-
-
-def _names_of(args: argparse.Namespace, names: dict[str, Any] | None, model: LSTMForecaster) -> dict[str, Any]:
-    """The columns of a saved model; a ValueError if the arguments name others."""
-    columns = model.fitted_.dataset.columns
-    if columns is None:
-        raise ValueError(f"expected only --time and --target, as {args.load} was trained without names, got others")
-    known: dict[str, Any] = {name: list(getattr(columns, name)) for name in ("target", "known", "past", "static")}
-    known |= {"series": columns.series, "time": columns.time}
-    given = names or {"target": args.target, "time": args.time}
-    for name, value in given.items():
-        if value and value != known[name]:
-            raise ValueError(
-                f"expected --{name} {_words(known[name])}, as {args.load} was trained, got {_words(value)}"
-            )
-    return known
-
-
-def _words(names: Any) -> str:
-    """One name or several, as on the command line; "none" for no name."""
-    return " ".join(map(str, names if isinstance(names, list) else [names] * (names is not None))) or "none"
-
-
-def _check_loading(args: argparse.Namespace) -> None:
-    given = [name for name in OF_TRAINING if getattr(args, name) is not None] + ["verbose"] * args.verbose
-    if given:
-        named = ", ".join(f"--{name.replace('_', '-')}" for name in given)
-        args.refuse(f"not allowed with --load, which uses a trained model: {named}")
-
-
-def _loaded(args: argparse.Namespace) -> LSTMForecaster:
-    """The model of --load, with the options that say how data are read and how many threads compute."""
-    from lstmforecast.data.index import parse_frequency
-    from lstmforecast.estimators.forecaster import LSTMForecaster
-
-    model: LSTMForecaster = LSTMForecaster.load(args.load)
-    if args.freq is not None:
-        known = model.freq_
-        if not isinstance(known, str) or parse_frequency(args.freq) != parse_frequency(known):
-            of_model = f"--freq {known}" if isinstance(known, str) else "no --freq"
-            raise ValueError(f"expected {of_model}, as {args.load} was trained, got --freq {args.freq}")
-    if args.missing == "mask" and not model.model_.config["indicator"]:
-        raise ValueError(
-            f"expected --missing ffill or --missing interpolate, as {args.load} was trained without --missing mask, "
-            "got --missing mask"
-        )
-    given = {name: value for name in ("missing", "n_threads") if (value := getattr(args, name)) is not None}
-    model.set_params(**given).check_parameters()
-    return model
-
-
-def _check_times(model: LSTMForecaster, y: pd.DataFrame, time: str | None) -> None:
-    """Raise a ValueError if only one of model and data has times, or a time zone."""
-    import pandas as pd
-
-    known = model.fitted_.dataset.observations.index
-    if not isinstance(known, pd.DatetimeIndex):
-        return
-    if time is None or not isinstance(y.index, pd.DatetimeIndex):
-        raise ValueError("expected --time COLUMN, as the model was trained on times, got none: rows are numbered")
-    if (known.tz is None) == (y.index.tz is None):
-        return
-    got = f"got {y.index[0].isoformat()}"
-    if known.tz is None:
-        raise ValueError(
-            f"expected times without an offset from UTC in column {time!r}, as the model has no time zone, {got}"
-        )
-    raise ValueError(
-        f"expected times with their offset from UTC, such as 2026-01-31T12:00:00+01:00, in column {time!r}, as the "
-        f"model's times are in {known.tz}, {got}"
-    )
+    given = {"context": rows.context, "X": rows.known, "horizon": args.horizon, "coverage": args.coverage or None}
+    return ForecastDisplay.from_estimator(model, **given).axes_[0]
 
 
 def _beside(forecast: pd.DataFrame, interval: pd.DataFrame | None, coverage: float | None) -> pd.DataFrame:

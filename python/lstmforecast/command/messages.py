@@ -17,6 +17,7 @@ OPTIONS = {
             *("window_size", "hidden_size", "num_layers", "batch_size", "n_estimators", "max_epochs", "patience"),
             *("learning_rate", "loss", "n_threads", "freq", "missing", "horizon", "coverage", "test_size", "stride"),
             *("season_length", "target", "series", "time", "known", "past", "static", "calendar", "holidays", "metric"),
+            "unknown",
         )
     },
     "early_stopping": "--patience",
@@ -55,6 +56,7 @@ _PHRASES = (
     (rf"\(({_QUOTED}|[-\w.]+), Timestamp\(({_QUOTED})[^)]*\)\)", r"series \1 at \2"),
     (rf"\bTimestamp\(({_QUOTED})[^)]*\)", r"\1"),
     (r"\b(?:at|by) fit\b", "in training"),
+    (r"\bfit with\b", "train with"),
     (r"\bof fit\b", "of the training"),
     (r"\bof known \(", "of --known ("),
     (r"\(freq is '([^']*)'\)", r"(--freq \1)"),

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 # Options of training alone: --load refuses them.
 OF_TRAINING = (
     *("window_size", "hidden_size", "num_layers", "batch_size", "n_estimators", "max_epochs", "patience"),
-    *("learning_rate", "loss", "seed", "calendar", "holidays"),
+    *("learning_rate", "loss", "seed", "calendar", "holidays", "unknown"),
 )
 
 

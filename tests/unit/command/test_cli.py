@@ -270,7 +270,7 @@ def test_ctrl_c_exits_with_130(data: str, capsys: pytest.CaptureFixture[str], mo
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("lstmforecast.command.forecast.read_data", interrupt)
+    monkeypatch.setattr("lstmforecast.command.trained.read_data", interrupt)
     assert forecast(data) == 130
     assert capsys.readouterr().err == "lstmforecast: interrupted\n"
 

@@ -135,3 +135,35 @@ def test_names_of_series_are_those_of_the_model(capsys: pytest.CaptureFixture[st
         table[table["shop"] == "south"].assign(shop="112").to_csv(name, index=False)
     assert main(["forecast", "shops.csv", "--horizon", "6", "--load", "model.safetensors", "--future", "plan.csv"]) == 0
     assert capsys.readouterr().out.splitlines() == [expected[0], *expected[7:]]
+
+
+def test_explain_prints_and_writes_what_the_package_finds(capsys: pytest.CaptureFixture[str]) -> None:
+    options = [*OPTIONS, "--horizon", "6", "--future", "plan.csv", *SMALL, "--output", "parts.csv", "--save", "model"]
+    assert main(["explain", "shops.csv", *options]) == 0
+    printed = capsys.readouterr().out
+    model = LSTMForecaster(6, **MODEL).fit(TABLE.drop(columns="note"), **NAMES)
+    explanation = model.explain(known=FUTURE)
+    assert printed == f"{explanation}\n"
+    found = pd.read_csv("parts.csv")
+    # CSV has all digits
+    assert_frame_equal(found, explanation.to_frame(), check_dtype=False)
+    assert main(["explain", "shops.csv", "--horizon", "6", "--future", "plan.csv", "--load", "model"]) == 0
+    assert capsys.readouterr().out == f"{explanation}\n"
+    with pytest.raises(SystemExit):
+        main(["explain", "shops.csv", "--horizon", "5", "--future", "plan.csv", "--load", "model"])
+    assert "expected --horizon 6, as model was trained, got --horizon 5" in capsys.readouterr().err
+
+
+def test_unknown_words_are_ignored_where_asked(capsys: pytest.CaptureFixture[str]) -> None:
+    word = {0: "no", 1: "yes"}
+    words = TABLE.assign(promo=TABLE["promo"].map(word))
+    words.to_csv("words.csv", index=False)
+    FUTURE.assign(promo="maybe").to_csv("maybe.csv", index=False)
+    options = [*OPTIONS, "--horizon", "6", "--future", "maybe.csv", *SMALL]
+    assert main(["forecast", "words.csv", *options]) == 1
+    assert "train with --unknown ignore to let it count as none of them" in capsys.readouterr().err
+    assert main(["forecast", "words.csv", *options, "--unknown", "ignore"]) == 0
+    model = LSTMForecaster(6, **MODEL).fit(words.drop(columns="note"), **NAMES, unknown="ignore")
+    found = pd.read_csv(io.StringIO(capsys.readouterr().out))
+    expected = model.predict(known=FUTURE.assign(promo="maybe"))["forecast"]
+    np.testing.assert_allclose(found["forecast"], expected, rtol=1e-12)

@@ -59,6 +59,7 @@ WITH_LOAD = {
             "--calendar": ["auto"],
             "--holidays": ["DE"],
             "--seed": ["0"],
+            "--unknown": ["error"],
             "--verbose": [],
         }.items()
     },

@@ -417,7 +417,7 @@ def test_servers_and_commands_read_models_of_named_columns(tmp_path) -> None:
     model = LSTMForecaster(**FAST, missing="ffill").fit(numbered, target="sales", time="date")
     served = ServedModel("sales", model)
     # a window with a missing value isn't read in the short way
-    window = served.example()
+    window = served.example(1)
     window.values[5] = np.nan
     expected = model.fitted_.dataset.windows(model.window_size_)
     expected[:, 5] = expected[:, 4]
