@@ -1,0 +1,94 @@
+"""Words of pictures: names that fit in, titles at the left, notes, and what there is none of."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING, Any
+
+from lstmforecast.display.colors import TEXT_CONTRAST, background_of, contrast, look_of, readable
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from matplotlib.axes import Axes
+    from matplotlib.text import Text
+
+# Characters in a line of a legend or of a tick's label, and lines in any label.
+LINE, MOST_ROWS = 30, 3
+
+
+def name_of(variable: Hashable) -> str:
+    """The label of a variable."""
+    return variable if isinstance(variable, str) else f"variable {variable}"
+
+
+def wrapped(name: str, width: int = LINE, rows: int = MOST_ROWS) -> str:
+    r"""A name in lines of at most ``width`` characters; of one that needs more rows, the middle is left out.
+
+    Examples
+    --------
+    >>> wrapped("temperature of the oil", 12)
+    'temperature\nof the oil'
+    >>> wrapped("sensor_12_building_7", 8, rows=1)
+    'sens…g_7'
+    """
+    lines = [part for line in name.split("\n") for part in textwrap.wrap(line, width, break_on_hyphens=False)]
+    if len(lines) > rows:
+        kept = width * rows - 1
+        short = f"{name[: (kept + 1) // 2]}…{name[-(kept // 2) :]}"
+        lines = [short[at : at + width] for at in range(0, len(short), width)]
+    return "\n".join(lines)
+
+
+def caption(ax: Axes, words: str) -> None:
+    """Write a title at the left, which rises above a title that the user sets."""
+    from lstmforecast.display.legend import TitleAbove
+
+    title = ax.set_title(words, fontsize="medium", loc="left")
+    title.__class__ = TitleAbove  # the axes make and place it as any other
+    title.set_transform(title.get_transform())
+    _fit(title, ax.bbox.width, upright=False)
+
+
+def note(ax: Axes, words: str) -> None:
+    """Add a line to the label of the x-axis, for which every layout has room."""
+    label = ax.get_xlabel()
+    ax.set_xlabel(f"{label}\n{words}" if label else words)
+
+
+def say_none(ax: Axes, words: str) -> None:
+    """Say in the middle of empty axes what there is none of."""
+    style: dict[str, Any] = {"ha": "center", "va": "center", "color": look_of(ax).ink, "zorder": 6}
+    text = ax.text(0.5, 0.5, words, transform=ax.transAxes, **style)
+    _fit(text, 0.9 * ax.bbox.width, upright=False)
+
+
+def mend_words(ax: Axes) -> None:
+    """Make all words of some axes fit in, and readable on their background."""
+    from matplotlib.text import Text
+
+    _fit(ax.yaxis.label, 0.9 * ax.bbox.height, upright=True)
+    _fit(ax.xaxis.label, ax.bbox.width, upright=False)
+    legend, behind = ax.get_legend(), background_of(ax, outside=True)
+    texts = [each for each in ax.get_children() if isinstance(each, Text) and each not in ax.texts]
+    texts += [] if legend is None else legend.get_texts()
+    for axis in (ax.xaxis, ax.yaxis):
+        texts += [axis.label, axis.offsetText]
+        for ticks in axis.get_ticklabels()[:1]:
+            if contrast(ticks.get_color(), behind) < TEXT_CONTRAST:
+                color = readable(ticks.get_color(), behind, TEXT_CONTRAST)
+                axis.set_tick_params(which="both", color=color, labelcolor=color)
+    for text in texts:
+        if contrast(text.get_color(), behind) < TEXT_CONTRAST:
+            text.set_color(readable(text.get_color(), behind, TEXT_CONTRAST))
+
+
+def _fit(text: Text, room: float, *, upright: bool) -> None:
+    """Break a text into lines that are no longer than ``room`` pixels, or leave out its middle."""
+    words = text.get_text()
+    if words:
+        box = text.get_window_extent()
+        length = box.height if upright else box.width
+        longest = max(map(len, words.split("\n")))
+        if length > room:
+            text.set_text(wrapped(words, max(int(longest * room / length), 8)))
