@@ -13,7 +13,7 @@ from lstmforecast.display.residuals import draw_residuals
 from lstmforecast.display.scale import limit, mark_outside, top_of
 from lstmforecast.display.series import Chosen, choose, share_scales
 from lstmforecast.display.style import Display, axes_for, count_by_whole_numbers, draw_path, finish, pick
-from lstmforecast.display.words import caption, name_of, note, say_none
+from lstmforecast.display.words import caption, name_of, note, say_missing, say_none
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -343,13 +343,12 @@ class BacktestDisplay(Display):
         draw_path(ax, truth, color=look.ink, linewidth=1.1, label="truth")
         for i, window in enumerate(windows):
             path = window[self.methods[0]]
-            draw_path(ax, path, color=look.colors[0], linewidth=1.8, label=None if i else "forecast")
-            ax.plot(path.index[:1], path.iloc[:1], "o", color=look.colors[0], markersize=4)
-        none = [
-            name for name in ("truth", self.methods[0]) if not any(window[name].notna().any() for window in windows)
-        ]
-        if none:
-            say_none(ax, f"no {' and no '.join(none)}: all values are missing")
+            style: dict[str, Any] = {"color": look.colors[0], "linewidth": 1.8, "label": None if i else "forecast"}
+            # a mark where each begins
+            draw_path(ax, path, **style, marker="o", markersize=4, markevery=[0])
+        columns = {"truth": "truth", "forecast": self.methods[0]}
+        none = [name for name, column in columns.items() if pd.concat(windows)[column].isna().all()]
+        say_missing(ax, none, whole=len(none) == len(columns))
         ax.set_ylabel(name_of(variable))
         finish(ax, truth.index, legend=legend)
 

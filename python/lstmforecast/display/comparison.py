@@ -120,7 +120,7 @@ class ComparisonDisplay(Display):
         """Leave early bounds out, which are so wide that nothing else could be seen; say what isn't shown."""
         bounded, known = np.isfinite(upper - lower), np.isfinite(mean)
         if not known.any():
-            say_none(ax, "no differences: no row has both losses")
+            say_none(ax, f"no bounds yet: {self.result.n} rows are too few")
             return
         if not bounded.any():
             note(ax, "no bounds yet: too few rows")

@@ -13,7 +13,7 @@ from lstmforecast.display.scale import limit, mark_outside
 from lstmforecast.display.series import choose, share_scales
 from lstmforecast.display.style import Display, axes_for, draw_path, finish, place_legend
 from lstmforecast.display.tables import first_labels, intervals_of, is_array, series_in
-from lstmforecast.display.words import caption, name_of, note, say_none
+from lstmforecast.display.words import caption, name_of, note, say_missing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -293,8 +293,7 @@ class ForecastDisplay(Display):
             name: table.iloc[:, list(variables)].to_numpy(float) for name, table in tables.items() if table is not None
         }
         none = [name for name, values in shown.items() if not np.isfinite(values).any()]
-        if none:
-            say_none(ax, f"no {' and no '.join(none)}: all values are missing")
+        say_missing(ax, none, whole=len(none) == len(shown))
         _limit(ax, np.concatenate([values.ravel() for values in shown.values()]), bands)
 
     def _draw_alone(self, ax: Axes, part: Part, i: int, **kwargs: Any) -> list[tuple[Any, Any, Any]]:

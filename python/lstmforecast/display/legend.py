@@ -8,8 +8,9 @@ from matplotlib.legend import Legend
 from matplotlib.text import Text
 from matplotlib.transforms import Affine2D, Bbox
 
-# Between the title and the legend, in points.
+# Between the title and the legend, in points; beside each other they need more, in pixels.
 GAP = 3.0
+BESIDE = 8.0
 
 
 class LegendAbove(Legend):
@@ -90,7 +91,7 @@ def _above(texts: list[Text], beside: Bbox, renderer: Any) -> float | None:
     shown = [text for text in texts if text.get_text() and text.get_visible()]
     boxes = [text.get_window_extent(renderer) for text in shown]
     gap = _pixels(shown[0].figure) if shown else 0.0
-    place = beside
+    place = beside = beside.padded(BESIDE, 0)
     while met := [box.y1 for box in boxes if box.overlaps(place)]:
         # above these it may meet others
         place = beside.translated(0, max(met) + gap - beside.y0)

@@ -56,12 +56,14 @@ class Room:
 
 def _words_around(ax: Axes, renderer: Any) -> tuple[float, float, float]:
     """How far labels, titles and legend reach beyond the left, the lower and the upper edge, in pixels."""
+    # measured at the place without this locator, so that each call finds the same
+    ax.apply_aspect()
     frame, beside, below = ax.bbox, ax.yaxis.get_tightbbox(renderer), ax.xaxis.get_tightbbox(renderer)
     legend = ax.get_legend()
-    above = [ax.get_tightbbox(renderer, call_axes_locator=False, bbox_extra_artists=[] if legend is None else [legend])]
+    above = ax.get_tightbbox(renderer, call_axes_locator=False, bbox_extra_artists=[] if legend is None else [legend])
     left = 0.0 if beside is None else frame.x0 - beside.x0
     bottom = 0.0 if below is None else frame.y0 - below.y0
-    return left, bottom, max((box.y1 - frame.y1 for box in above if box is not None), default=0.0)
+    return left, bottom, 0.0 if above is None else above.y1 - frame.y1
 
 
 def _ceiling(ax: Axes, renderer: Any) -> float:

@@ -97,7 +97,7 @@ def mark_outside(ax: Axes, lines: Sequence[tuple[Any, Any, Any]], color: str) ->
                 style: dict[str, Any] = {"marker": marker, "s": 30, "color": own, "clip_on": False, "zorder": 5}
                 marks.append(ax.scatter(np.asarray(x)[outside], np.full(int(outside.sum()), edge), **style))
         if n:
-            words = f"{n:,} {name} {edge:.3g}, {'up' if above else 'down'} to {furthest:.3g}"
+            words = f"{n:,} {name} {edge:,.4g}, {'up' if above else 'down'} to {furthest:,.4g}"
             ax.scatter([], [], marker=marker, s=30, color=color, label=words)
     ax.set_ylim(low, high)
     return marks

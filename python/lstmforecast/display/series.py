@@ -8,13 +8,12 @@ import numpy as np
 import pandas as pd
 
 if TYPE_CHECKING:
-
     from matplotlib.axes import Axes
 
 # Series that are drawn unless others are asked for.
 MOST_SERIES = 4
 # Series share a y-axis if each of them fills this share of it or more.
-COMPARABLE = 0.25
+COMPARABLE = 0.5
 
 
 class Chosen(NamedTuple):

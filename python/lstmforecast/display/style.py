@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 WIDTH = 7.0
+# Width of a legend at most, beside that of its axes before a layout.
+WIDER = 1.15
 
 
 def check_matplotlib() -> None:
@@ -103,7 +105,8 @@ def place_legend(ax: Axes, *, above: Any = None) -> None:
     labels = [wrapped(name) for name in names]
     style: dict[str, Any] = {"frameon": False, "fontsize": "small", "borderaxespad": 0.1}
     style |= {"columnspacing": 1.2, "handlelength": 2.0}
-    room = ax.bbox.width if above is None else 0.9 * above.bbox.width
+    # a layout makes axes wider, and above them there is room beside their labels, too
+    room = WIDER * ax.bbox.width if above is None else 0.9 * above.bbox.width
     for n_columns in range(min(len(handles), 6), 0, -1):
         style["ncols"] = n_columns
         # the axes, or the figure, make and remove it as any other

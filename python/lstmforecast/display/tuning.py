@@ -8,7 +8,7 @@ import numpy as np
 
 from lstmforecast.display.colors import look_of
 from lstmforecast.display.scale import mark_outside
-from lstmforecast.display.style import axes_for, finish, mend
+from lstmforecast.display.style import axes_for, count_by_whole_numbers, finish, mend
 from lstmforecast.display.words import note, say_none, wrapped
 
 if TYPE_CHECKING:
@@ -50,16 +50,18 @@ def draw_trials(result: TuneResult, ax: Axes | None = None) -> Axes:
     panel.plot(numbers, values, "o", color=look.colors[5], markersize=4, label="trial")
     panel.step(numbers, best, where="post", color=look.colors[0], linewidth=2.0, label="best so far")
     for (name, value), style in zip(lines.items(), ("-", "--", ":"), strict=True):
-        label = name if value <= top else f"{name} ({value:.3g}, above)"
+        label = name if value <= top else f"{name} ({value:,.4g}, above)"
         panel.axhline(value, color=look.ink, linewidth=1.0, linestyle=style, label=label)
-    panel.set_ylim(top=top)
+    low = min(float(lines.min()), float(done["value"].min())) if len(done) else float(lines.min())
+    panel.set_ylim(low - 0.05 * (top - low), top)
     mark_outside(panel, [(numbers, done["value"], look.colors[1])], look.colors[1])
     panel.set_ylim(top=1.02 * top)
     if not len(done):
         say_none(panel, "no trial was completed")
-    states = trials["state"].value_counts()
+    states = ", ".join(f"{n} {state}" for state, n in trials["state"].value_counts().items())
     panel.set_xlabel("trial")
-    note(panel, ", ".join(f"{n} {state}" for state, n in states.items()) or "no trials")
+    note(panel, f"{len(trials)} trials: {states}" if states else "no trials")
+    count_by_whole_numbers(panel)
     panel.set_ylabel(f"{result.metric_} on the validation rows")
     finish(panel)
     mend(axes)

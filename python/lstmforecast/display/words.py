@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import textwrap
+import re
 from typing import TYPE_CHECKING, Any
 
 from lstmforecast.display.colors import TEXT_CONTRAST, background_of, contrast, look_of, readable
@@ -32,12 +32,24 @@ def wrapped(name: str, width: int = LINE, rows: int = MOST_ROWS) -> str:
     >>> wrapped("sensor_12_building_7", 8, rows=1)
     'sens…g_7'
     """
-    lines = [part for line in name.split("\n") for part in textwrap.wrap(line, width, break_on_hyphens=False)]
+    lines = [part for line in name.split("\n") for part in _lines(line, width)]
     if len(lines) > rows:
-        kept = width * rows - 1
-        short = f"{name[: (kept + 1) // 2]}…{name[-(kept // 2) :]}"
+        words, kept = name.replace("\n", " "), width * rows - 1
+        short = f"{words[: (kept + 1) // 2]}…{words[-(kept // 2) :]}"
         lines = [short[at : at + width] for at in range(0, len(short), width)]
     return "\n".join(lines)
+
+
+def _lines(line: str, width: int) -> list[str]:
+    """Break a line after spaces and after the marks that join the words of a name."""
+    lines = [""]
+    for word in re.findall(r"[^\s_/]*[\s_/]*", line):
+        if lines[-1] and len(lines[-1]) + len(word.rstrip()) > width:
+            lines.append("")
+        lines[-1] += word
+        while len(lines[-1].rstrip()) > width:
+            lines[-1:] = [lines[-1][:width], lines[-1][width:]]
+    return [each.rstrip() for each in lines]
 
 
 def caption(ax: Axes, words: str) -> None:
@@ -53,14 +65,26 @@ def caption(ax: Axes, words: str) -> None:
 def note(ax: Axes, words: str) -> None:
     """Add a line to the label of the x-axis, for which every layout has room."""
     label = ax.get_xlabel()
-    ax.set_xlabel(f"{label}\n{words}" if label else words)
+    # at the right is the year of dates
+    ax.set_xlabel(f"{label}\n{words}" if label else words, loc="center" if label else "left")
 
 
 def say_none(ax: Axes, words: str) -> None:
     """Say in the middle of empty axes what there is none of."""
-    style: dict[str, Any] = {"ha": "center", "va": "center", "color": look_of(ax).ink, "zorder": 6}
+    look = look_of(ax)
+    style: dict[str, Any] = {"ha": "center", "va": "center", "color": look.ink, "zorder": 6}
+    style["bbox"] = {"facecolor": look.background, "edgecolor": "none"}
     text = ax.text(0.5, 0.5, words, transform=ax.transAxes, **style)
+    # numbers would be of nothing
+    ax.tick_params(which="both", labelbottom=False, labelleft=False, length=0)
+    ax.xaxis.offsetText.set_visible(False)
     _fit(text, 0.9 * ax.bbox.width, upright=False)
+
+
+def say_missing(ax: Axes, names: list[str], *, whole: bool) -> None:
+    """Say which lines have no values: in the middle if the whole axes are empty, or below them."""
+    if names:
+        (say_none if whole else note)(ax, f"no {' and no '.join(names)}: all values are missing")
 
 
 def mend_words(ax: Axes) -> None:
