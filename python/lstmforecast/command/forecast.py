@@ -97,9 +97,10 @@ def run(args: argparse.Namespace) -> None:
     interval = model.predict_interval(args.coverage, args.horizon, context=y) if args.coverage else None
     write_table(_beside(forecast, interval), args.output or sys.stdout, index_label=args.time or "row")
     if args.plot:
-        from lstmforecast import plot
+        from lstmforecast.display.forecast import ForecastDisplay
 
-        save_picture(plot.forecast(y.iloc[-max(5 * args.horizon, 48) :], forecast, interval=interval), args.plot)
+        shown = y.iloc[-max(5 * args.horizon, 48) :]
+        save_picture(ForecastDisplay.from_predictions(shown, forecast, interval=interval).ax_, args.plot)
 
 
 def _forecast_named(args: argparse.Namespace, names: dict[str, Any] | None, model: LSTMForecaster | None) -> None:

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 # The palette of Okabe and Ito: it suits all kinds of colour vision. On a background it is made darker or lighter.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+# Red on bright backgrounds: orange, made dark enough for them, would be like the palette's for red-green blindness.
+DARK_RED = "#AC4000"
 DASHED, DOTTED = (0, (4, 1.5)), (0, (1, 1.2))
 DASHES = ("-", DASHED, DOTTED, (0, (5, 1.2, 1, 1.2)))
 MARKERS = ("", "o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "*")
@@ -71,10 +73,11 @@ def check_lines(n: int, what: str, way_out: str) -> None:
 def look_of(ax: Axes) -> Look:
     """The colours for the background of some axes."""
     behind = background_of(ax)
-    ink = readable("#4d4d4d" if luminance(behind) > BRIGHT else "#cccccc", behind, TEXT_CONTRAST)
-    veil = 0.16 if luminance(behind) > BRIGHT else 0.3
-    colors = tuple(readable(color, behind, LINE_CONTRAST) for color in PALETTE)
-    return Look(behind, colors, ink, _mixed(behind, ink, 0.15), veil)
+    bright = luminance(behind) > BRIGHT
+    ink = readable("#4d4d4d" if bright else "#cccccc", behind, TEXT_CONTRAST)
+    palette = [DARK_RED if bright and color == PALETTE[1] else color for color in PALETTE]
+    colors = tuple(readable(color, behind, LINE_CONTRAST) for color in palette)
+    return Look(behind, colors, ink, _mixed(behind, ink, 0.15), veil=0.16 if bright else 0.3)
 
 
 def background_of(ax: Axes, *, outside: bool = False) -> Color:

@@ -238,7 +238,12 @@ class ForecastDisplay(Display):
         self.bands_: list[Any] = []
         together = k > 1 and (together or len(parts) > 1 or (ax is not None and np.size(ax) == 1))
         if together:
-            check_lines(k, "variables", "draw fewer, or each in its own panel, with together=False on new axes")
+            check_lines(
+                k, "variables", "draw fewer, or use ForecastDisplay without ax= and together=, with a panel for each"
+            )
+        if self.interval is not None:
+            n = self.interval.columns.get_level_values(1).nunique()
+            check_lines(n, "coverages", "pass fewer, such as coverage=[0.5, 0.8, 0.95]")
         axes = self._panels(len(parts) if together or k == 1 else k, ax)
         in_columns = ax is None and len(axes) > MOST_ROWS
         # panels of one series have its variables, or there is a panel for each series
@@ -336,7 +341,6 @@ class ForecastDisplay(Display):
 
 def _shares(n: int) -> list[float]:
     """How strong the colours of n bands are, the widest first."""
-    check_lines(n, "coverages", "pass fewer, such as coverage=[0.5, 0.8, 0.95]")
     return [0.16 * (i + 1) for i in range(n)] if n <= MOST_ROWS else list(np.linspace(0.1, 0.7, n))
 
 

@@ -1,4 +1,4 @@
-"""Words above some axes that never meet: a legend, our title at the left, the user's titles; needs matplotlib."""
+"""Words around axes that move where they would meet others, or leave the figure; needs matplotlib."""
 
 from __future__ import annotations
 
@@ -56,34 +56,61 @@ class LegendOfFigure(Legend):
         super().draw(renderer)
 
 
-class TitleAbove(Text):
-    """A title that lies above the other titles of its axes where it would meet them."""
+class MovedText(Text):
+    """A text that is moved up or down when it is drawn."""
 
     def set_transform(self, t: Any) -> None:
-        """Set where it lies without others; axes do so whenever a title is set."""
-        self.unrisen = t
+        """Set where it lies unmoved; axes do so whenever a title is set."""
+        self.unmoved = t
         super().set_transform(t)
 
     def draw(self, renderer: Any) -> None:
-        """Draw it where it meets no other title."""
-        self._rise(renderer)
+        """Draw it where it is moved to."""
+        self._move(renderer)
         super().draw(renderer)
 
     def get_window_extent(self, renderer: Any = None, dpi: float | None = None) -> Bbox:
         """The place where it will be drawn."""
-        self._rise(renderer)
+        self._move(renderer)
         return super().get_window_extent(renderer, dpi)
 
-    def _rise(self, renderer: Any) -> None:
+    def _move(self, renderer: Any) -> None:
         # its position stays, because axes bring all titles to one height
-        super().set_transform(self.unrisen)
-        axes = self.axes
-        if axes is not None and self.get_text():
-            others = [text for text in axes.get_children() if isinstance(text, Text) and text is not self]
-            own = super().get_window_extent(renderer)
-            top = _above(others, own, renderer)
-            if top is not None:
-                super().set_transform(self.unrisen + Affine2D().translate(0, top - own.y0))
+        super().set_transform(self.unmoved)
+        if self.figure is not None and self.get_text():
+            shift = self._shift(super().get_window_extent(renderer), renderer)
+            if shift:
+                super().set_transform(self.unmoved + Affine2D().translate(0, shift))
+
+    def _shift(self, own: Bbox, renderer: Any) -> float:
+        """How far upwards, in pixels."""
+        raise NotImplementedError
+
+
+class TitleAbove(MovedText):
+    """A title that lies above the other titles of its axes where it would meet them."""
+
+    def _shift(self, own: Bbox, renderer: Any) -> float:
+        assert self.axes is not None
+        others = [text for text in self.axes.get_children() if isinstance(text, Text) and text is not self]
+        top = _above(others, own, renderer)
+        return 0.0 if top is None else top - own.y0
+
+
+class LabelInside(MovedText):
+    """The label of a y-axis, which may be longer than its axes, within the figure."""
+
+    def _shift(self, own: Bbox, renderer: Any) -> float:
+        assert self.figure is not None
+        whole = self.figure.bbox
+        return float(max(whole.y0 - own.y0, 0.0) or min(whole.y1 - own.y1, 0.0))
+
+
+def turn_into(text: Text, kind: type[MovedText]) -> None:
+    """Let a text of some axes, which they make and place as any other, move as this kind does."""
+    if not isinstance(text, kind):
+        text.__class__ = kind
+        text.set_transform(text.get_transform())
 
 
 def _above(texts: list[Text], beside: Bbox, renderer: Any) -> float | None:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from lstmforecast.display.colors import look_of
 from lstmforecast.display.room import make_room
-from lstmforecast.display.words import mend_words, wrapped
+from lstmforecast.display.words import LINE, mend_colors, mend_words, wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -102,13 +102,14 @@ def place_legend(ax: Axes, *, above: Any = None) -> None:
     handles, names = ax.get_legend_handles_labels()
     if not handles:
         return
-    labels = [wrapped(name) for name in names]
     style: dict[str, Any] = {"frameon": False, "fontsize": "small", "borderaxespad": 0.1}
     style |= {"columnspacing": 1.2, "handlelength": 2.0}
     # a layout makes axes wider, and above them there is room beside their labels, too
     room = WIDER * ax.bbox.width if above is None else 0.9 * above.bbox.width
-    for n_columns in range(min(len(handles), 6), 0, -1):
+    width = LINE
+    for n_columns in [*range(min(len(handles), 6), 0, -1), 1]:
         style["ncols"] = n_columns
+        labels = [wrapped(name, width) for name in names]
         # the axes, or the figure, make and remove it as any other
         if above is None:
             legend = ax.legend(handles, labels, loc="lower right", bbox_to_anchor=(1.0, 1.0), **style)
@@ -116,8 +117,12 @@ def place_legend(ax: Axes, *, above: Any = None) -> None:
         else:
             legend = above.legend(handles, labels, loc="outside upper right", **style)
             legend.__class__ = LegendOfFigure
-        if legend.get_window_extent().width <= room or n_columns == 1:
+        mend_colors(ax, legend.get_texts())
+        wanted = legend.get_window_extent().width
+        if wanted <= room or width < LINE:
             return
+        if n_columns == 1:
+            width = max(int(width * room / wanted) - 4, 8)
         legend.remove()
 
 

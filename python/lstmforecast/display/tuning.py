@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from lstmforecast.tuning.tuning_result import TuneResult
 
+# Characters in a line of a parameter's name.
+TICK = 30
 # The scale shows lines up to so many times the middle one.
 MOST_LINE = 3.0
 
@@ -27,7 +29,7 @@ def draw_importance(result: TuneResult, ax: Axes | None = None) -> Axes:
     panel: Axes = axes[0]
     names = sorted(found, key=lambda name: found[name])
     color = look_of(panel).colors[0]
-    panel.barh([wrapped(name) for name in names], [found[name] for name in names], color=color, height=0.6)
+    panel.barh([wrapped(name, TICK) for name in names], [found[name] for name in names], color=color, height=0.6)
     panel.spines[["top", "right"]].set_visible(False)
     panel.set_xlim(left=0)
     panel.set_xlabel(f"importance for {result.metric_}")

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.text import Text
 
-# Characters in a line of a legend or of a tick's label, and lines in any label.
-LINE, MOST_ROWS = 30, 3
+# Characters in a line of a legend, and lines in any label.
+LINE, MOST_ROWS = 40, 3
 
 
 def name_of(variable: Hashable) -> str:
@@ -54,11 +54,10 @@ def _lines(line: str, width: int) -> list[str]:
 
 def caption(ax: Axes, words: str) -> None:
     """Write a title at the left, which rises above a title that the user sets."""
-    from lstmforecast.display.legend import TitleAbove
+    from lstmforecast.display.legend import TitleAbove, turn_into
 
     title = ax.set_title(words, fontsize="medium", loc="left")
-    title.__class__ = TitleAbove  # the axes make and place it as any other
-    title.set_transform(title.get_transform())
+    turn_into(title, TitleAbove)
     _fit(title, ax.bbox.width, upright=False)
 
 
@@ -91,17 +90,24 @@ def mend_words(ax: Axes) -> None:
     """Make all words of some axes fit in, and readable on their background."""
     from matplotlib.text import Text
 
+    from lstmforecast.display.legend import LabelInside, turn_into
+
+    turn_into(ax.yaxis.label, LabelInside)
     _fit(ax.yaxis.label, 0.9 * ax.bbox.height, upright=True)
     _fit(ax.xaxis.label, ax.bbox.width, upright=False)
-    legend, behind = ax.get_legend(), background_of(ax, outside=True)
     texts = [each for each in ax.get_children() if isinstance(each, Text) and each not in ax.texts]
-    texts += [] if legend is None else legend.get_texts()
+    mend_colors(ax, [*texts, ax.xaxis.label, ax.yaxis.label, ax.xaxis.offsetText, ax.yaxis.offsetText])
+    behind = background_of(ax, outside=True)
     for axis in (ax.xaxis, ax.yaxis):
-        texts += [axis.label, axis.offsetText]
         for ticks in axis.get_ticklabels()[:1]:
             if contrast(ticks.get_color(), behind) < TEXT_CONTRAST:
                 color = readable(ticks.get_color(), behind, TEXT_CONTRAST)
                 axis.set_tick_params(which="both", color=color, labelcolor=color)
+
+
+def mend_colors(ax: Axes, texts: list[Text]) -> None:
+    """Make texts around some axes readable, where the settings have a colour that isn't."""
+    behind = background_of(ax, outside=True)
     for text in texts:
         if contrast(text.get_color(), behind) < TEXT_CONTRAST:
             text.set_color(readable(text.get_color(), behind, TEXT_CONTRAST))
