@@ -36,7 +36,7 @@ class IntervalDisplay(Display):
         A row for each ``step`` and nominal coverage ``promised``: the observed ``coverage``, the ``width``, and ``n``,
         the number of independent forecasts.
     name : str, optional
-        Name of the variable, for the title.
+        What the intervals are of, for the title.
 
     Attributes
     ----------
@@ -44,7 +44,7 @@ class IntervalDisplay(Display):
         The data, with the bounds ``low`` and ``high`` of the binomial band: with correct intervals, the observed
         coverage is within it in 95 of 100 backtests.
     name : str or None
-        Name of the variable.
+        What the intervals are of.
     ax_, axes_, figure_
         The first axes, both of them, and their figure, once drawn.
     coverage_lines_, width_lines_, bands_ : dict of float to artist
@@ -177,6 +177,9 @@ class IntervalDisplay(Display):
         shared = np.maximum(np.ceil(by_step["step"] / _rows_between(known)), 1)
         n = np.maximum(n_origins / shared, 1).astype(int)
         name = variables[0] if len(variables) == 1 and isinstance(variables[0], str) else None
+        n_series = known["series"].nunique() if "series" in known else 1
+        if n_series > 1:
+            name = f"{name or f'{len(variables)} variables'}, {n_series:,} series together"
         return cls(by_step.assign(n=n), name=name).plot(ax)
 
     def plot(self, ax: Any = None, **kwargs: Any) -> Self:
