@@ -172,7 +172,7 @@ class AnomalyDisplay(Display):
         style: dict[str, Any] = {"color": look.ink, "linewidth": 0.9, "zorder": 3}
         [self.lines_["series"]] = ax.plot(index, values, **style, label="series")
         # below the series and broad: where both agree, the series is drawn on it
-        style = {"color": look.colors[5], "linewidth": 2.4, "zorder": 2}
+        style = {"color": look.soft(), "linewidth": 2.4, "zorder": 2}
         [self.lines_["forecast"]] = ax.plot(index, forecast, **style, label="forecast")
         style = {"color": look.colors[1], "markersize": 5, "zorder": 4}
         label = "anomaly" if marked.any() else "no anomaly"

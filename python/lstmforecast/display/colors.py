@@ -9,10 +9,11 @@ if TYPE_CHECKING:
 
     Color = tuple[float, float, float]
 
-# The palette of Okabe and Ito: it suits all kinds of colour vision. On a background it is made darker or lighter.
-PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-# Red on bright backgrounds: orange, made dark enough for them, would be like the palette's for red-green blindness.
-DARK_RED = "#AC4000"
+# The palettes of Okabe and Ito, which suit all kinds of colour vision, as changed for bright and for dark backgrounds:
+# red is darker, because the orange that is dark enough for white would be like it; blue is brighter, with yellow for
+# its neighbour.
+ON_BRIGHT = ("#0072B2", "#AC4000", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+ON_DARK = ("#4AA3DF", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#F0E442")
 DASHED, DOTTED = (0, (4, 1.5)), (0, (1, 1.2))
 DASHES = ("-", DASHED, DOTTED, (0, (5, 1.2, 1, 1.2)))
 MARKERS = ("", "o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "*")
@@ -49,9 +50,13 @@ class Look(NamedTuple):
 
     def tint(self, color: str, share: float) -> str:
         """A colour mixed with the background: unlike a transparent one, it looks the same where bands overlap."""
-        # the eye sees less of a faint colour on black
-        share = share if luminance(self.background) > BRIGHT else 0.14 + 0.86 * share
+        # on black a faint colour is hardly seen, and a strong one hides a line of the same colour
+        share = share if luminance(self.background) > BRIGHT else 0.14 + 0.7 * share
         return _mixed(self.background, color, share)
+
+    def soft(self) -> str:
+        """A softer blue than the first colour, for what lies below a line."""
+        return readable(self.tint(self.colors[0], 0.75), self.background, LINE_CONTRAST)
 
     def style(self, i: int) -> dict[str, Any]:
         """The style of line i of up to 12: dashes and marks differ where colours are repeated, and in grey print."""
@@ -75,8 +80,7 @@ def look_of(ax: Axes) -> Look:
     behind = background_of(ax)
     bright = luminance(behind) > BRIGHT
     ink = readable("#4d4d4d" if bright else "#cccccc", behind, TEXT_CONTRAST)
-    palette = [DARK_RED if bright and color == PALETTE[1] else color for color in PALETTE]
-    colors = tuple(readable(color, behind, LINE_CONTRAST) for color in palette)
+    colors = tuple(readable(color, behind, LINE_CONTRAST) for color in (ON_BRIGHT if bright else ON_DARK))
     return Look(behind, colors, ink, _mixed(behind, ink, 0.15), veil=0.16 if bright else 0.3)
 
 

@@ -253,7 +253,7 @@ class ForecastDisplay(Display):
             self._draw(panel, part, variables, **kwargs)
             if key is not None and (i == 0 or len(parts) > 1):
                 caption(panel, f"series {key}")
-            finish(panel, part.history.index, legend=panel is axes[0] and not in_columns, narrow=in_columns)
+            finish(panel, part.history.index, legend=panel is axes[0] and not in_columns)
         if in_columns:
             place_legend(axes[0], above=axes[0].figure)
         self._say_what_is_shown(axes, len(parts))

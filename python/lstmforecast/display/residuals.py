@@ -71,7 +71,7 @@ def _draw_over_time(ax: Axes, residuals: pd.Series) -> None:
     low, high = usual_range(values, WILD)
     limit(ax, min(low, 0.0), max(high, 0.0))
     mark_outside(ax, [(index, values, look.colors[1])], look.colors[1])
-    finish(ax, index, narrow=True)
+    finish(ax, index)
 
 
 def _draw_histogram(ax: Axes, values: NDArray[np.float64]) -> None:
@@ -80,7 +80,7 @@ def _draw_histogram(ax: Axes, values: NDArray[np.float64]) -> None:
 
     look, (low, high) = look_of(ax), usual_range(values, WILD)
     inside = np.clip(values, low, high)
-    ax.hist(inside, bins="auto" if len(values) > 10 else 5, density=True, color=look.colors[5], linewidth=0)
+    ax.hist(inside, bins="auto" if len(values) > 10 else 5, density=True, color=look.soft(), linewidth=0)
     if n_outside := int(np.count_nonzero(inside != values)):
         ax.plot([], [], " ", label=f"{n_outside:,} in the outer bars")
     if values.std() > 0:

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 WIDTH = 7.0
 # Width of a legend at most, beside that of its axes before a layout.
-WIDER = 1.15
+WIDER = 1.2
+# Axes of fewer inches have room for few dates.
+NARROW = 3.2
 
 
 def check_matplotlib() -> None:
@@ -78,7 +80,7 @@ def scale_logarithmically(ax: Axes) -> None:
     ax.yaxis.set_minor_formatter(NullFormatter())
 
 
-def finish(ax: Axes, index: pd.Index | None = None, *, legend: bool = True, narrow: bool = False) -> None:
+def finish(ax: Axes, index: pd.Index | None = None, *, legend: bool = True) -> None:
     """Set frame, grid, short dates, and a legend above the axes."""
     ax.spines[["top", "right"]].set_visible(False)
     ax.grid(axis="y", color=look_of(ax).grid, linewidth=0.8)
@@ -88,6 +90,7 @@ def finish(ax: Axes, index: pd.Index | None = None, *, legend: bool = True, narr
         from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
         # with a smaller maximum, or a larger minimum, matplotlib may find no interval and warn
+        narrow = ax.bbox.width < NARROW * ax.figure.dpi
         locator = AutoDateLocator(minticks=3, maxticks=7) if narrow else AutoDateLocator(minticks=4)
         ax.xaxis.set_major_locator(locator)
         ax.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz=index.tz))
@@ -103,9 +106,9 @@ def place_legend(ax: Axes, *, above: Any = None) -> None:
     if not handles:
         return
     style: dict[str, Any] = {"frameon": False, "fontsize": "small", "borderaxespad": 0.1}
-    style |= {"columnspacing": 1.2, "handlelength": 2.0}
+    style |= {"columnspacing": 1.0, "handlelength": 1.8}
     # a layout makes axes wider, and above them there is room beside their labels, too
-    room = WIDER * ax.bbox.width if above is None else 0.9 * above.bbox.width
+    room = min(WIDER * ax.bbox.width, ax.bbox.x1 - ax.figure.bbox.x0) if above is None else 0.9 * above.bbox.width
     width = LINE
     for n_columns in [*range(min(len(handles), 6), 0, -1), 1]:
         style["ncols"] = n_columns

@@ -49,7 +49,7 @@ def draw_trials(result: TuneResult, ax: Axes | None = None) -> Axes:
     top = 1.05 * min(float(lines.max()), MOST_LINE * float(lines.median()))
     top = max(top, 1.05 * float(done["value"].min())) if len(done) else top
     numbers, values = done["number"], np.minimum(done["value"], top)
-    panel.plot(numbers, values, "o", color=look.colors[5], markersize=4, label="trial")
+    panel.plot(numbers, values, "o", color=look.soft(), markersize=4, label="trial")
     panel.step(numbers, best, where="post", color=look.colors[0], linewidth=2.0, label="best so far")
     for (name, value), style in zip(lines.items(), ("-", "--", ":"), strict=True):
         label = name if value <= top else f"{name} ({value:,.4g}, above)"

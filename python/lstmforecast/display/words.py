@@ -64,8 +64,10 @@ def caption(ax: Axes, words: str) -> None:
 def note(ax: Axes, words: str) -> None:
     """Add a line to the label of the x-axis, for which every layout has room."""
     label = ax.get_xlabel()
+    text = ax.set_xlabel(f"{label}\n{words}" if label else words, loc="center" if label else "left")
     # at the right is the year of dates
-    ax.set_xlabel(f"{label}\n{words}" if label else words, loc="center" if label else "left")
+    if not label and text.get_window_extent().width > 0.6 * ax.bbox.width:
+        text.set_text(f"\n{words}")
 
 
 def say_none(ax: Axes, words: str) -> None:

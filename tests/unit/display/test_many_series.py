@@ -36,7 +36,7 @@ def titles(figure) -> list[str]:
 
 
 def below(figure) -> str:
-    return figure.axes[-1].get_xlabel()
+    return figure.axes[-1].get_xlabel().strip()
 
 
 def test_the_first_four_series_have_a_panel_each(model):

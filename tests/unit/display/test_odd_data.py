@@ -139,7 +139,7 @@ def _close_figures() -> Iterator[None]:
 
 
 def words_of(figure: Any) -> list[str]:
-    return [text.get_text() for text in figure.findobj(Text) if text.get_visible()]
+    return [text.get_text().strip() for text in figure.findobj(Text) if text.get_visible()]
 
 
 def outside_by_legend(ax: Any) -> int:
