@@ -37,8 +37,14 @@ class Room:
         from matplotlib.layout_engine import PlaceHolderLayoutEngine
         from matplotlib.transforms import Bbox
 
+        if ax is not self.ax:
+            return self.ax.get_position()
         place, figure = ax.get_position(original=True), ax.figure
         assert figure is not None
+        for other in figure.axes:
+            # a second y-axis on the same place
+            if other.get_axes_locator() is None and other.get_position(original=True).bounds == place.bounds:
+                other.set_axes_locator(self)  # type: ignore[arg-type]  # the stubs want a function
         engine = figure.figure.get_layout_engine()
         if engine is not None and not isinstance(engine, PlaceHolderLayoutEngine):
             return place

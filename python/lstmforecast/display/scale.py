@@ -43,12 +43,12 @@ def top_of(lines: Iterable[Any], base: float = 0.0) -> float:
     return highest if middle <= 0 else min(highest, float(round(base + FACTOR * middle, 12)))
 
 
-def usual_range(values: NDArray[np.float64], factor: float = FACTOR) -> tuple[float, float]:
-    """The range of finite values, without those that are far from nine in ten of them.
+def usual_range(values: NDArray[np.float64], factor: float) -> tuple[float, float]:
+    """The range of finite values, without those that are ``factor`` ranges of nine in ten of them away from these.
 
     Examples
     --------
-    >>> usual_range(np.r_[np.arange(100.0), 1e6])
+    >>> usual_range(np.r_[np.arange(100.0), 1e6], 4)
     (0.0, 455.0)
     """
     known = values[np.isfinite(values)]
@@ -60,12 +60,12 @@ def usual_range(values: NDArray[np.float64], factor: float = FACTOR) -> tuple[fl
 
 
 def limit(ax: Axes, low: float, high: float) -> None:
-    """Set the limits of the y-axis with a small margin, but none below 0."""
+    """Set the limits of the y-axis with a small margin; a scale from 0 begins there."""
     margin = 0.05 * (high - low) or 0.05 * abs(high) or 0.05
     ax.set_ylim(low - margin if low else 0.0, high + margin)
 
 
-def mark_outside(ax: Axes, lines: Sequence[tuple[Any, Any, Any]], color: str) -> Any:
+def mark_outside(ax: Axes, lines: Sequence[tuple[Any, Any, Any]], color: str) -> None:
     """Mark at the edge which values lie outside of the y-axis, and say in the legend how many and how far.
 
     Parameters
@@ -76,28 +76,19 @@ def mark_outside(ax: Axes, lines: Sequence[tuple[Any, Any, Any]], color: str) ->
         Values (n,) and their colour.
     color : str
         Of the mark in the legend.
-
-    Returns
-    -------
-    list of matplotlib.collections.PathCollection
-        The marks; none if all values lie inside.
     """
     low, high = sorted(ax.get_ylim())
-    marks: list[Any] = []
-    for above in (True, False):
-        edge, name, marker = (high, "above", "^") if above else (low, "below", "v")
+    for sign, edge, name, way, marker in ((1, high, "above", "up", "^"), (-1, low, "below", "down", "v")):
         n, furthest = 0, edge
         for x, y, own in lines:
             values = np.asarray(y, float)
-            outside = values > high if above else values < low
-            if outside.any():
-                n += int(outside.sum())
-                reached = values[outside].max() if above else values[outside].min()
-                furthest = max(furthest, reached) if above else min(furthest, reached)
+            outside = sign * values > sign * edge
+            if count := int(outside.sum()):
+                n += count
+                furthest = sign * max(sign * furthest, float((sign * values[outside]).max()))
                 style: dict[str, Any] = {"marker": marker, "s": 30, "color": own, "clip_on": False, "zorder": 5}
-                marks.append(ax.scatter(np.asarray(x)[outside], np.full(int(outside.sum()), edge), **style))
+                ax.scatter(np.asarray(x)[outside], np.full(count, edge), **style)
         if n:
-            words = f"{n:,} {name} {edge:,.4g}, {'up' if above else 'down'} to {furthest:,.4g}"
+            words = f"{n:,} {name} {edge:,.4g}, {way} to {furthest:,.4g}"
             ax.scatter([], [], marker=marker, s=30, color=color, label=words)
     ax.set_ylim(low, high)
-    return marks
