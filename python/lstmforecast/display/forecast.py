@@ -286,11 +286,8 @@ class ForecastDisplay(Display):
         """Draw variables of one series on some axes."""
         bands: list[tuple[Any, Any, Any]] = []
         for i in variables:
-            bands += (
-                self._draw_among_others(ax, part, i, **kwargs)
-                if len(variables) > 1
-                else (self._draw_alone(ax, part, i, **kwargs))
-            )
+            draw = self._draw_among_others if len(variables) > 1 else self._draw_alone
+            bands += draw(ax, part, i, **kwargs)
         # a thin line at the last row of the history
         ax.axvline(part.history.index[-1], color=look_of(ax).ink, linewidth=0.6, zorder=0)
         tables = {"history": part.history, "forecast": part.forecast, "truth": part.truth}
@@ -347,7 +344,7 @@ def _shares(n: int) -> list[float]:
 def _limit(ax: Axes, values: NDArray[np.float64], bounds: list[tuple[Any, Any, Any]]) -> None:
     """Keep all lines in sight; bands only as far as they don't flatten the lines, with a word on the rest."""
     values = values[np.isfinite(values)]
-    reached = [bound[np.isfinite(bound)] for _, bound, _ in bounds]
+    reached = [bound[~np.isnan(bound)] for _, bound, _ in bounds]
     if not len(values) or not sum(map(len, reached)):
         return
     low, high = float(values.min()), float(values.max())

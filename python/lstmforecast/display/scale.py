@@ -92,3 +92,10 @@ def mark_outside(ax: Axes, lines: Sequence[tuple[Any, Any, Any]], color: str) ->
             words = f"{n:,} {name} {edge:,.4g}, {way} to {furthest:,.4g}"
             ax.scatter([], [], marker=marker, s=30, color=color, label=words)
     ax.set_ylim(low, high)
+
+
+def marks_of(ax: Axes) -> list[Any]:
+    """The marks of values that lie outside."""
+    from matplotlib.collections import PathCollection
+
+    return [each for each in ax.collections if isinstance(each, PathCollection)]

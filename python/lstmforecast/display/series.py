@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from lstmforecast.display.scale import marks_of
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -75,7 +77,12 @@ def choose(known: list[Any], series: Any, ax: Any, what: str) -> Chosen:
 
 
 def share_scales(axes: list[Axes]) -> bool:
-    """Give all axes the same y-axis, unless some lines would be flat on it; returns whether they have."""
+    """Give all axes the same y-axis, unless some lines would be flat on it; returns whether they have.
+
+    Axes on which values lie outside keep their own.
+    """
+    if any(marks_of(ax) for ax in axes):
+        return False
     ranges = [ax.get_ylim() for ax in axes]
     low, high = min(map(min, ranges)), max(map(max, ranges))
     if min(max(each) - min(each) for each in ranges) < COMPARABLE * (high - low):

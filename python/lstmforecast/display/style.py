@@ -9,6 +9,7 @@ import pandas as pd
 
 from lstmforecast.display.colors import look_of
 from lstmforecast.display.room import make_room
+from lstmforecast.display.scale import marks_of
 from lstmforecast.display.words import LINE, mend_colors, mend_words, wrapped
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def scale_logarithmically(ax: Axes) -> None:
 
 
 def finish(ax: Axes, index: pd.Index | None = None, *, legend: bool = True) -> None:
-    """Set frame, grid, short dates, and a legend above the axes."""
+    """Set frame, grid, short dates, and a legend above the axes; without one, still of marks of what lies outside."""
     ax.spines[["top", "right"]].set_visible(False)
     ax.grid(axis="y", color=look_of(ax).grid, linewidth=0.8)
     ax.set_axisbelow(True)
@@ -94,15 +95,17 @@ def finish(ax: Axes, index: pd.Index | None = None, *, legend: bool = True) -> N
         locator = AutoDateLocator(minticks=3, maxticks=7) if narrow else AutoDateLocator(minticks=4)
         ax.xaxis.set_major_locator(locator)
         ax.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz=index.tz))
-    if legend:
-        place_legend(ax)
+    place_legend(ax, marks_only=not legend)
 
 
-def place_legend(ax: Axes, *, above: Any = None) -> None:
+def place_legend(ax: Axes, *, above: Any = None, marks_only: bool = False) -> None:
     """Place the legend of some axes above them, or ``above`` a figure, in as many columns as there is room for."""
     from lstmforecast.display.legend import LegendAbove, LegendOfFigure
 
     handles, names = ax.get_legend_handles_labels()
+    if marks_only:
+        marks = [i for i, handle in enumerate(handles) if handle in marks_of(ax)]
+        handles, names = [handles[i] for i in marks], [names[i] for i in marks]
     if not handles:
         return
     style: dict[str, Any] = {"frameon": False, "fontsize": "small", "borderaxespad": 0.1}

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib import pyplot
 from tests.unit.display.gallery import HOURS, WAVE, backtest_of_series, backtests, forecast_of_series, panel
@@ -144,6 +145,16 @@ def test_a_backtest_says_which_series_it_draws():
     assert display.axes_[2].get_xlabel() == "lag (forecasts)\n1 of 6 series"
     one = BacktestDisplay.from_predictions(backtests("load").assign(series="a"))
     assert (titles(one.figure_), below(one.figure_)) == (["series a"], "")
+
+
+def test_what_lies_outside_is_said_on_the_axes_of_its_series():
+    parts = [backtests("sales", 2, wild).assign(series=name) for name, wild in (("a", 1.0), ("b", 200.0))]
+    figure = BacktestDisplay.from_predictions(pd.concat(parts), kind="horizon", series=["a", "b"]).figure_
+    first, second = ([text.get_text() for text in ax.get_legend().get_texts()] for ax in figure.axes)
+    assert first == ["sales_0", "sales_1"]
+    assert len(second) == 1
+    assert second[0].startswith("5 above ")
+    assert below(figure) == "steps ahead\neach on its own scale"
 
 
 def test_backtests_of_named_columns_are_drawn():
