@@ -10,7 +10,7 @@ import pandas as pd
 from lstmforecast.display.colors import DASHED, look_of
 from lstmforecast.display.scale import limit, mark_outside, usual_range
 from lstmforecast.display.style import axes_for, count_by_whole_numbers, finish
-from lstmforecast.display.words import caption
+from lstmforecast.display.words import caption, note
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,10 +38,16 @@ def draw_residuals(residuals: pd.Series, name: str, step: int, ax: Any = None) -
         raise ValueError(f"expected at least 3 forecasts whose truth is known, got {len(known)}")
     axes = axes_for(ax, 2, 2, height=4.8)
     ahead = "a step ahead" if step == 1 else f"{step} steps ahead"
-    _draw_over_time(axes[0], residuals)
-    _draw_histogram(axes[1], known.to_numpy(float))
-    _draw_autocorrelations(axes[2], residuals.to_numpy(float))
-    _draw_quantiles(axes[3], known.to_numpy(float))
+    low, high = usual_range(known.to_numpy(float), WILD)
+    # a wild value would make all others equal
+    inside = residuals.clip(low, high)
+    n_wild = int((inside != residuals)[residuals.notna()].sum())
+    _draw_over_time(axes[0], residuals, low, high)
+    _draw_histogram(axes[1], inside.dropna().to_numpy(float), n_wild)
+    _draw_autocorrelations(axes[2], inside.to_numpy(float))
+    _draw_quantiles(axes[3], inside.dropna().to_numpy(float))
+    for ax in axes[2:] if n_wild else []:
+        note(ax, f"{n_wild:,} wild {'value' if n_wild == 1 else 'values'} clipped")
     axes[0].set_ylabel("residual")
     caption(axes[0], f"{name}: {len(known):,} forecasts {ahead}")
     axes[1].set_xlabel("residual")
@@ -62,29 +68,27 @@ def autocorrelations(values: NDArray[np.float64], n_lags: int) -> NDArray[np.flo
     return np.array(found) / total if total > 0 else np.zeros(n_lags)
 
 
-def _draw_over_time(ax: Axes, residuals: pd.Series) -> None:
+def _draw_over_time(ax: Axes, residuals: pd.Series, low: float, high: float) -> None:
     index = residuals.index
     index = index.to_timestamp() if isinstance(index, pd.PeriodIndex) else index
     look, values = look_of(ax), residuals.to_numpy(float)
     ax.plot(index, values, ".", color=look.colors[0], markersize=3)
     ax.axhline(0, color=look.ink, linewidth=0.8)
-    low, high = usual_range(values, WILD)
     limit(ax, min(low, 0.0), max(high, 0.0))
     mark_outside(ax, [(index, values, look.colors[1])], look.colors[1])
     finish(ax, index)
 
 
-def _draw_histogram(ax: Axes, values: NDArray[np.float64]) -> None:
+def _draw_histogram(ax: Axes, values: NDArray[np.float64], n_wild: int) -> None:
     """Draw a histogram, and the normal curve with the same mean and standard deviation."""
     from scipy.stats import norm
 
-    look, (low, high) = look_of(ax), usual_range(values, WILD)
-    inside = np.clip(values, low, high)
-    ax.hist(inside, bins="auto" if len(values) > 10 else 5, density=True, color=look.soft(), linewidth=0)
-    if n_outside := int(np.count_nonzero(inside != values)):
-        ax.plot([], [], " ", label=f"{n_outside:,} in the outer bars")
+    look = look_of(ax)
+    ax.hist(values, bins="auto" if len(values) > 10 else 5, density=True, color=look.soft(), linewidth=0)
+    if n_wild:
+        ax.plot([], [], " ", label=f"{n_wild:,} wild in the outer bars")
     if values.std() > 0:
-        x = np.linspace(low, high, 200)
+        x = np.linspace(values.min(), values.max(), 200)
         style: dict[str, Any] = {"color": look.ink, "linewidth": 1.3, "linestyle": DASHED, "label": "normal"}
         ax.plot(x, norm.pdf(x, values.mean(), values.std()), **style)
     ax.set_ylabel("density")

@@ -172,7 +172,14 @@ def test_wild_residuals_are_marked_and_counted() -> None:
     assert -2 < low < -0.1
     assert 0.1 < high < 2
     assert outside_by_legend(over_time) == 2
-    assert "2 in the outer bars" in words_of(display.figure_)
+    assert "2 wild in the outer bars" in words_of(display.figure_)
+    # nine in ten points of the Q-Q plot fill more than a tenth of it
+    quantiles = display.axes_[3]
+    low, high = quantiles.get_ylim()
+    drawn = quantiles.get_lines()[-1].get_ydata()
+    assert np.ptp(np.quantile(drawn, [0.05, 0.95])) > 0.1 * (high - low)
+    assert [ax.get_xlabel().split("\n")[-1] for ax in display.axes_[2:]] == ["2 wild values clipped"] * 2
+    assert display.residuals().max() > 400
     # all are in the bars: their areas are 1
     assert sum(bar.get_width() * bar.get_height() for bar in histogram.patches) == pytest.approx(1)
 
@@ -181,7 +188,7 @@ def test_usual_values_are_not_cut() -> None:
     for table in (backtests("load"), backtests("load", 2)):
         for kind in ("horizon", "cutoff", "residuals"):
             display = BacktestDisplay.from_predictions(table, kind=kind)
-            assert not any(re.search("above|below|outer", words) for words in words_of(display.figure_))
+            assert not any(re.search("above|below|wild", words) for words in words_of(display.figure_))
     assert top_of([[NAN], []]) != top_of([[NAN], []])
     assert top_of([[0.0, 0.0], [1.0, 2.0]]) == 2.0
 
