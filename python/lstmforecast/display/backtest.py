@@ -374,7 +374,7 @@ class BacktestDisplay(Display):
         known = self.forecasts["series"].unique().tolist() if "series" in self.forecasts else []
         chosen = choose(known, series, True if one else ax, "those that were forecast")
         if one and len(chosen.keys) > 1:
-            raise ValueError(f"expected one series, got {len(chosen.keys)}: {chosen.keys}; draw them one by one")
+            raise ValueError(f"expected one series, got {len(chosen.keys)}: {chosen.keys}; take them one by one")
         return chosen
 
 

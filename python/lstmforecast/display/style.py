@@ -116,6 +116,9 @@ def place_legend(ax: Axes, *, above: Any = None, marks_only: bool = False) -> No
     for n_columns in [*range(min(len(handles), 6), 0, -1), 1]:
         style["ncols"] = n_columns
         labels = [wrapped(name, width) for name in names]
+        if len(set(labels)) < len(set(names)):
+            # they differ in the middle
+            labels = [wrapped(name, width, rows=len(name)) for name in names]
         # the axes, or the figure, make and remove it as any other
         if above is None:
             legend = ax.legend(handles, labels, loc="lower right", bbox_to_anchor=(1.0, 1.0), **style)

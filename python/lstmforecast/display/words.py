@@ -118,9 +118,12 @@ def mend_colors(ax: Axes, texts: list[Text]) -> None:
 def _fit(text: Text, room: float, *, upright: bool) -> None:
     """Break a text into lines that are no longer than ``room`` pixels, or leave out its middle."""
     words = text.get_text()
-    if words:
+    width = max(map(len, words.split("\n")))
+    # letters differ in width, so that the first number of characters may be too large
+    for _ in range(3):
         box = text.get_window_extent()
         length = box.height if upright else box.width
-        longest = max(map(len, words.split("\n")))
-        if length > room:
-            text.set_text(wrapped(words, max(int(longest * room / length), 8)))
+        if not words or length <= room:
+            return
+        width = max(int(width * room / length), 8)
+        text.set_text(wrapped(words, width))

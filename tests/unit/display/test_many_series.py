@@ -118,7 +118,7 @@ def test_unknown_series_are_refused(model):
         "expected series to be one of those that were forecast, got 'b'": lambda: backtest_of_series(
             "s", None, series=["s_0", "b"]
         ),
-        r"expected one series, got 2: \['s_0', 's_1'\]; draw them one by one": lambda: backtest_of_series(
+        r"expected one series, got 2: \['s_0', 's_1'\]; take them one by one": lambda: backtest_of_series(
             "s", None, series=["s_0", "s_1"], kind="residuals"
         ),
     }.items():

@@ -205,6 +205,13 @@ def lab(rgb: np.ndarray) -> np.ndarray:
     return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
 
 
+def test_names_that_differ_in_the_middle_stay_different():
+    names = [f"{'a' * 100}{i}{'b' * 100}" for i in range(3)]
+    table = backtests("load", 3).rename(columns={f"load_{i}": name for i, name in enumerate(names)})
+    legend = BacktestDisplay.from_predictions(table, kind="horizon").ax_.get_legend()
+    assert [text.get_text().replace("\n", "") for text in legend.get_texts()] == names
+
+
 def test_a_title_set_twice_and_taken_away_leaves_the_legend_where_it_was():
     figure = figure_of(GALLERY["BacktestDisplay of series"].draw("store", None))
     ax = figure.axes[0]
