@@ -24,8 +24,8 @@ def main() -> None:
 
     mpl.use("agg")
     ax = plot.forecast(known[-SHOWN:], forecast, later, interval=interval)
-    ax.set_title("Taxi passengers in New York, two days ahead", loc="left", fontsize="medium", pad=22)
-    ax.figure.set_size_inches(9, 3.6)
+    ax.set_title("Taxi passengers in New York: the forecast of two days, and what came true", loc="left")
+    ax.figure.set_size_inches(9, 4)
     ax.figure.savefig(ROOT / "docs/forecast.png", dpi=110)
 
 

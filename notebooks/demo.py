@@ -34,9 +34,11 @@ def main() -> None:
 
     forecast = fitted.predict(context=y)
     forecast.to_csv("forecast.csv")
-    interval = fitted.predict_interval([0.8, 0.95], context=y)
-    ax = plot.forecast(y[-5 * HORIZON :], forecast, interval=interval)
-    ax.set_title("The next 24 hours", loc="left", fontsize="medium")
+    interval = fitted.predict_interval([0.5, 0.8, 0.95], context=y)
+    name = "oil temperature (°C)"
+    ax = plot.forecast(y[-7 * HORIZON :].rename(name), forecast.rename(name), interval=interval)
+    ax.set_title("Oil of a power transformer: the last seven days, and the forecast of the next 24 hours", loc="left")
+    ax.figure.set_size_inches(9, 4)
     ax.figure.savefig("forecast.png", dpi=150)
     print(f"Wrote forecast.csv and forecast.png: {forecast.index[0]} to {forecast.index[-1]}.")
     print(f"{time.perf_counter() - start:.0f} seconds")

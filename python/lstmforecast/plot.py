@@ -31,6 +31,7 @@ def forecast(
     ax: Axes | None = None,
     *,
     interval: pd.DataFrame | None = None,
+    series: Any = None,
 ) -> Axes:
     """Draw the end of a series, its forecast and, if known, the actual values.
 
@@ -48,11 +49,13 @@ def forecast(
         Axes to draw on; by default those of a new figure.
     interval : DataFrame, optional
         As `LSTMForecaster.predict_interval` returns it: drawn as a band for each coverage.
+    series : label or list of label, optional
+        The series of a panel to draw. None: the first four, each on its own axes; on ``ax`` the first.
 
     Returns
     -------
     matplotlib.axes.Axes
-        The axes.
+        The axes; of several series the first, ``ax.figure.axes`` are all.
 
     Raises
     ------
@@ -60,7 +63,7 @@ def forecast(
         Without matplotlib.
     ValueError
         If history, forecast and truth have different numbers of columns or kinds of index, or ``interval`` and forecast
-        different steps.
+        different steps; for an unknown series, and more than 12 variables.
 
     Examples
     --------
@@ -71,8 +74,8 @@ def forecast(
     """
     from lstmforecast.display.forecast import ForecastDisplay
 
-    display = ForecastDisplay.from_predictions(history, forecast, truth=truth, interval=interval, ax=ax, together=True)
-    return display.ax_
+    options: dict[str, Any] = {"truth": truth, "interval": interval, "series": series}
+    return ForecastDisplay.from_predictions(history, forecast, **options, ax=ax, together=True).ax_
 
 
 def history(estimator: Any, ax: Axes | None = None) -> Axes:
@@ -103,9 +106,7 @@ def history(estimator: Any, ax: Axes | None = None) -> Axes:
     return HistoryDisplay.from_estimator(estimator, ax=ax, learning_rate=False).ax_
 
 
-def backtest(
-    result: BacktestResult, ax: Axes | None = None, *, variable: Hashable = None, series: Hashable = None
-) -> Axes:
+def backtest(result: BacktestResult, ax: Axes | None = None, *, variable: Hashable = None, series: Any = None) -> Axes:
     """Draw the last forecasts of a backtest, end to end, over the actual values.
 
     Parameters
@@ -116,13 +117,14 @@ def backtest(
         Axes to draw on; by default those of a new figure.
     variable : label, optional
         The variable to draw; by default the first.
-    series : label, optional
-        The series of a panel to draw; by default the first that was forecast.
+    series : label or list of label, optional
+        The series of a panel to draw. None: the first four that were forecast, each on its own axes; on ``ax`` the
+        first.
 
     Returns
     -------
     matplotlib.axes.Axes
-        The axes.
+        The axes; of several series the first, ``ax.figure.axes`` are all.
 
     Raises
     ------
@@ -270,7 +272,8 @@ def trials(result: TuneResult, ax: Axes | None = None) -> Axes:
     Returns
     -------
     matplotlib.axes.Axes
-        The axes: the number of the trial on the x-axis. Scores far above the lines are drawn at the top edge.
+        The axes: the number of the trial on the x-axis. Scores far above the lines are marked at the top
+        edge, and the legend says how many there are.
 
     Raises
     ------

@@ -86,12 +86,11 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _picture(args: argparse.Namespace, model: LSTMForecaster, rows: Rows, forecast: Any, interval: Any) -> Any:
-    if model.fitted_.dataset.columns is None:
-        from lstmforecast import plot
-
-        return plot.forecast(rows.table.iloc[-max(5 * args.horizon, 48) :], forecast, interval=interval)
     from lstmforecast.display.forecast import ForecastDisplay
 
+    if model.fitted_.dataset.columns is None:
+        shown = rows.table.iloc[-max(5 * args.horizon, 48) :]
+        return ForecastDisplay.from_predictions(shown, forecast, interval=interval).ax_
     given = {"context": rows.context, "X": rows.known, "horizon": args.horizon, "coverage": args.coverage or None}
     return ForecastDisplay.from_estimator(model, **given).axes_[0]
 

@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from lstmforecast.display.style import COLORS, INK, Display, axes_for, finish, name_of, pick
+from lstmforecast.display.colors import DASHED, look_of
+from lstmforecast.display.scale import limit, mark_outside
+from lstmforecast.display.style import Display, axes_for, finish, pick
+from lstmforecast.display.words import name_of, say_none
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -17,7 +20,7 @@ if TYPE_CHECKING:
 
     from lstmforecast.monitoring.anomaly import LSTMAnomalyDetector
 
-# Scores are cut off at so many thresholds: a large event would make all others invisible.
+# The scale of scores ends at so many thresholds: a large event would make all others invisible.
 MOST_SEVERE = 6.0
 
 
@@ -162,26 +165,40 @@ class AnomalyDisplay(Display):
         return self
 
     def _draw_series(self, ax: Axes, index: pd.Index) -> None:
+        look = look_of(ax)
         values = self.trace["value", self.variable].to_numpy(float)
         forecast = self.trace["forecast", self.variable].to_numpy(float)
         marked = self.trace["anomaly"].to_numpy(bool).ravel()
-        style: dict[str, Any] = {"color": INK, "linewidth": 0.9, "zorder": 3}
+        style: dict[str, Any] = {"color": look.ink, "linewidth": 0.9, "zorder": 3}
         [self.lines_["series"]] = ax.plot(index, values, **style, label="series")
         # below the series and broad: where both agree, the series is drawn on it
-        style = {"color": COLORS[5], "linewidth": 2.4, "alpha": 0.8, "zorder": 2}
+        style = {"color": look.soft(), "linewidth": 2.4, "zorder": 2}
         [self.lines_["forecast"]] = ax.plot(index, forecast, **style, label="forecast")
-        style = {"color": COLORS[1], "markersize": 4, "zorder": 4}
-        [self.lines_["anomaly"]] = ax.plot(index[marked], values[marked], ".", **style, label="anomaly")
+        style = {"color": look.colors[1], "markersize": 5, "zorder": 4}
+        label = "anomaly" if marked.any() else "no anomaly"
+        [self.lines_["anomaly"]] = ax.plot(index[marked], values[marked], "o", **style, label=label)
+        if not np.isfinite(values).any():
+            say_none(ax, "no values: all are missing" if len(values) else "no rows")
         ax.set_ylabel(name_of(self.variable))
 
     def _draw_score(self, ax: Axes, index: pd.Index) -> None:
+        look = look_of(ax)
         score, threshold = (self.trace[kind].to_numpy(float).ravel() for kind in ("score", "threshold"))
-        top = MOST_SEVERE * np.nanmedian(threshold) if np.isfinite(threshold).any() else np.inf
-        curves = {"score": (score, INK, 1.0), "threshold": (threshold, COLORS[1], 1.3)}
-        for name, (values, color, width) in curves.items():
-            [line] = ax.plot(index, np.minimum(values, top), color=color, linewidth=width, label=name)
-            self.lines_[name] = line
-        ax.set_ylim(bottom=0)
+        styles: dict[str, dict[str, Any]] = {
+            "score": {"color": look.ink, "linewidth": 1.0},
+            "threshold": {"color": look.colors[1], "linewidth": 1.3, "linestyle": DASHED},
+        }
+        for name, values in (("score", score), ("threshold", threshold)):
+            [self.lines_[name]] = ax.plot(index, values, **styles[name], label=name)
+        known = np.concatenate([score, threshold])
+        known = known[np.isfinite(known)]
+        if not np.isfinite(score).any():
+            say_none(ax, "no scores")
+        elif np.isfinite(threshold).any():
+            limit(ax, 0.0, min(float(known.max()), MOST_SEVERE * float(np.nanmedian(threshold))))
+            mark_outside(ax, [(index, score, look.ink)], look.ink)
+        else:
+            limit(ax, 0.0, float(known.max()))
         ax.set_ylabel("score (usual errors)")
 
     def _shade(self, index: pd.Index, axes: Any) -> None:
@@ -190,7 +207,7 @@ class AnomalyDisplay(Display):
         for start, end in zip(_times(self.events["start"]), _times(self.events["end"]), strict=True):
             if len(index) and end >= index[0] and start <= index[-1]:
                 for ax in axes:
-                    ax.axvspan(start, end, color=COLORS[4], alpha=0.3, linewidth=1.5, zorder=0)
+                    ax.axvspan(start, end, color=look_of(ax).colors[4], alpha=0.3, linewidth=1.5, zorder=0)
 
 
 def _times(labels: pd.Series) -> pd.Series:

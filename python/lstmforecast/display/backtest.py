@@ -7,20 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from lstmforecast.display.colors import check_lines, look_of
+from lstmforecast.display.naive import with_naive
 from lstmforecast.display.residuals import draw_residuals
-from lstmforecast.display.style import (
-    COLORS,
-    DASHED,
-    DOTTED,
-    INK,
-    Display,
-    axes_for,
-    count_by_whole_numbers,
-    draw_path,
-    finish,
-    name_of,
-    pick,
-)
+from lstmforecast.display.scale import limit, mark_outside, top_of
+from lstmforecast.display.series import Chosen, choose, share_scales
+from lstmforecast.display.style import Display, axes_for, count_by_whole_numbers, draw_path, finish, pick
+from lstmforecast.display.words import caption, name_of, note, say_missing, say_none
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -38,13 +31,7 @@ SHOWN_ERRORS = 60
 KINDS = ("forecasts", "horizon", "cutoff", "residuals")
 METRICS = ("MAE", "RMSE")
 LABELS = ("series", "cutoff", "time", "step", "variable", "truth")
-# Of the first method, then of the naive ones; they differ in grey print too.
-STYLES: tuple[dict[str, Any], ...] = (
-    {"color": COLORS[0], "linewidth": 1.8, "zorder": 3},
-    {"color": COLORS[1], "linewidth": 1.3, "linestyle": DOTTED},
-    {"color": COLORS[2], "linewidth": 1.3, "linestyle": DASHED},
-    *({"color": color, "linewidth": 1.3} for color in COLORS[3:]),
-)
+PANEL_HEIGHT = 1.9
 
 
 class BacktestDisplay(Display):
@@ -67,7 +54,7 @@ class BacktestDisplay(Display):
     ax_, axes_, figure_
         The first axes, all of them, and their figure, once drawn.
     lines_ : dict of str to matplotlib.lines.Line2D
-        With ``kind="horizon"`` or ``"cutoff"``, by method.
+        With ``kind="horizon"`` or ``"cutoff"``, by method; with several series, those of the first.
 
     Examples
     --------
@@ -83,6 +70,8 @@ class BacktestDisplay(Display):
     """
 
     def __init__(self, forecasts: pd.DataFrame) -> None:
+        if not len(forecasts):
+            raise ValueError("expected one forecast or more, got an empty table")
         self.forecasts = forecasts
         self.methods = [str(name) for name in forecasts if name not in LABELS]
 
@@ -142,7 +131,7 @@ class BacktestDisplay(Display):
         ValueError
             As `plot`.
         """
-        return cls(_with_naive(result)).plot(ax, **options)
+        return cls(with_naive(result)).plot(ax, **options)
 
     @classmethod
     def from_predictions(cls, forecasts: pd.DataFrame, *, ax: Any = None, **options: Any) -> Self:
@@ -235,7 +224,7 @@ class BacktestDisplay(Display):
         ValueError
             If there is no such step, variable or series.
         """
-        frame = self._part(variable, self._pick_series(series))
+        frame = self._part(variable, self._choose(series, one=True).keys[0])
         frame = frame[frame["step"] == pick("step", step, sorted(frame["step"].unique().tolist()))]
         residuals: pd.Series = (frame["truth"] - frame[self.methods[0]]).set_axis(pd.Index(frame["time"]))
         return residuals
@@ -247,7 +236,7 @@ class BacktestDisplay(Display):
         kind: str = "forecasts",
         metric: str = "MAE",
         variable: Hashable = None,
-        series: Hashable = None,
+        series: Any = None,
         step: int = 1,
     ) -> Self:
         """Draw one of the plots.
@@ -255,7 +244,8 @@ class BacktestDisplay(Display):
         Parameters
         ----------
         ax : matplotlib.axes.Axes, optional
-            Axes to draw on, four for ``kind="residuals"``; by default those of a new figure.
+            Axes to draw on, four for ``kind="residuals"``, of several series one for each; by default those of a new
+            figure.
         kind : {"forecasts", "horizon", "cutoff", "residuals"}, default="forecasts"
             ``"forecasts"``: the last forecasts, end to end, over the truth. ``"horizon"``: errors by step ahead.
             ``"cutoff"``: errors by the time of the forecast, as moving means if there are many. ``"residuals"``: four
@@ -265,8 +255,9 @@ class BacktestDisplay(Display):
             For ``"horizon"`` and ``"cutoff"``, in the data's units.
         variable : label, optional
             The variable to draw; by default the first.
-        series : label, optional
-            The series of a panel. None: the first; for errors the mean over all.
+        series : label or list of label, optional
+            The series of a panel, or several for a panel of axes each. None: for errors the mean over all series, for
+            forecasts the first four, for residuals and on your own ``ax`` the first.
         step : int, default=1
             Steps ahead of the residuals.
 
@@ -280,61 +271,90 @@ class BacktestDisplay(Display):
         ImportError
             Without matplotlib.
         ValueError
-            For an unknown kind or metric, or if there is no such variable, series or step.
+            For an unknown kind or metric, or if there is no such variable, series or step; for several series of
+            residuals, and more than 12 methods.
         """
         if kind not in KINDS:
             raise ValueError(f"expected kind to be one of {KINDS}, got {kind!r}")
         name = self._pick_variable(variable)
         if kind == "residuals":
-            axes = draw_residuals(self.residuals(step, variable=name, series=series), name_of(name), step, ax)
+            chosen = self._choose(series, one=True)
+            residuals = self.residuals(step, variable=name, series=chosen.keys[0])
+            axes = draw_residuals(residuals, _of_series(name_of(name), chosen), step, ax)
+            if words := chosen.words():
+                note(axes[2], words)
         else:
             axes = self._draw(ax, kind, metric, name, series)
         self._keep(axes)
         return self
 
-    def _draw(self, ax: Any, kind: str, metric: str, variable: Hashable, series: Hashable) -> NDArray[np.object_]:
+    def _draw(self, ax: Any, kind: str, metric: str, variable: Hashable, series: Any) -> NDArray[np.object_]:
         # before a figure is made: an error leaves no empty figure
-        errors = (
-            None
-            if kind == "forecasts"
-            else self.errors(metric, by="step" if kind == "horizon" else "cutoff", variable=variable, series=series)
-        )
-        windows = self._last_windows(variable, series) if errors is None else []
-        axes = axes_for(ax)
-        if errors is None:
-            self._draw_windows(axes[0], windows, variable)
-        else:
-            n = 1 if kind == "horizon" else max(1, len(errors) // SHOWN_ERRORS)
-            self._draw_errors(axes[0], errors.rolling(n, center=True).mean())
-            axes[0].set_xlabel("steps ahead" if kind == "horizon" else _of_means("forecast at", n))
-            if kind == "horizon":
-                count_by_whole_numbers(axes[0])
-            axes[0].set_ylabel(f"{metric} of {name_of(variable)}")
+        mean_over_all = kind != "forecasts" and series is None
+        chosen = self._choose(None, one=True) if mean_over_all else self._choose(series, ax)
+        keys = [None] if mean_over_all else chosen.keys
+        n = len(keys)
+        errors: list[pd.DataFrame] = []
+        if kind != "forecasts":
+            check_lines(len(self.methods), "methods", "pass a table with fewer columns")
+            by = "step" if kind == "horizon" else "cutoff"
+            errors = [self.errors(metric, by=by, variable=variable, series=key) for key in keys]
+        axes = axes_for(ax, n, height=3.2 if n == 1 else 0.6 + PANEL_HEIGHT * n, sharex=True)
+        for i, (panel, key) in enumerate(zip(axes, keys, strict=True)):
+            if errors:
+                self._draw_errors(panel, errors[i], kind, legend=not i)
+                panel.set_ylabel(f"{metric} of {name_of(variable)}")
+            else:
+                self._draw_windows(panel, self._last_windows(variable, key), variable, legend=not i)
+            if key is not None:
+                caption(panel, f"series {key}")
+        words = [chosen.words()]
+        if mean_over_all:
+            words = [f"mean of {chosen.total:,} series" if chosen.total > 1 else None]
+        if n > 1 and not share_scales(list(axes)):
+            words.append("each on its own scale")
+        if shown := ", ".join(each for each in words if each):
+            note(axes[-1], shown)
         return axes
 
-    def _draw_errors(self, ax: Axes, errors: pd.DataFrame) -> None:
-        errors = _with_times(errors)
-        self.lines_: dict[str, Any] = {}
-        for style, method in zip(STYLES, self.methods, strict=False):
-            self.lines_[method] = draw_path(ax, errors[method], label=method, **style)
-        ax.set_ylim(bottom=0)
-        finish(ax, errors.index)
+    def _draw_errors(self, ax: Axes, errors: pd.DataFrame, kind: str, *, legend: bool) -> None:
+        n = 1 if kind == "horizon" else max(1, len(errors) // SHOWN_ERRORS)
+        errors, look = _with_times(errors.rolling(n, center=True).mean()), look_of(ax)
+        lines: dict[str, Any] = {}
+        for i, method in enumerate(self.methods):
+            style = look.style(i) | ({"linewidth": 1.8, "zorder": 3} if i == 0 else {})
+            style |= {"marker": "o"} if len(errors) == 1 else {}
+            lines[method] = draw_path(ax, errors[method], label=method, **style)
+        top = top_of(errors[method] for method in self.methods)
+        if np.isfinite(top):
+            limit(ax, 0.0, top)
+            mark_outside(ax, [(errors.index, errors[name], line.get_color()) for name, line in lines.items()], look.ink)
+        else:
+            say_none(ax, "no errors: no true value is known")
+        ax.set_xlabel("steps ahead" if kind == "horizon" else _of_means("forecast at", n))
+        if kind == "horizon":
+            count_by_whole_numbers(ax)
+        finish(ax, errors.index, legend=legend)
+        if legend:
+            self.lines_ = lines
 
-    def _draw_windows(self, ax: Axes, windows: list[pd.DataFrame], variable: Hashable) -> None:
-        truth = pd.concat(windows)["truth"]
-        draw_path(ax, truth, color=INK, linewidth=1.1, label="truth")
+    def _draw_windows(self, ax: Axes, windows: list[pd.DataFrame], variable: Hashable, *, legend: bool) -> None:
+        truth, look = pd.concat(windows)["truth"], look_of(ax)
+        draw_path(ax, truth, color=look.ink, linewidth=1.1, label="truth")
         for i, window in enumerate(windows):
             path = window[self.methods[0]]
-            draw_path(ax, path, color=COLORS[0], linewidth=1.8, label=None if i else "forecast")
-            ax.plot(path.index[:1], path.iloc[:1], "o", color=COLORS[0], markersize=4)
+            style: dict[str, Any] = {"color": look.colors[0], "linewidth": 1.8, "label": None if i else "forecast"}
+            # a mark where each begins
+            draw_path(ax, path, **style, marker="o", markersize=4, markevery=[0])
+        columns = {"truth": "truth", "forecast": self.methods[0]}
+        none = [name for name, column in columns.items() if pd.concat(windows)[column].isna().all()]
+        say_missing(ax, none, whole=len(none) == len(columns))
         ax.set_ylabel(name_of(variable))
-        if "series" in windows[0]:
-            ax.set_title(f"series {windows[0]['series'].iloc[0]}", fontsize="medium", loc="left")
-        finish(ax, truth.index)
+        finish(ax, truth.index, legend=legend)
 
     def _last_windows(self, variable: Hashable, series: Hashable) -> list[pd.DataFrame]:
         """The last windows of one series that don't overlap, in time order."""
-        frame = self._part(variable, self._pick_series(series))
+        frame = self._part(variable, series)
         windows = [_with_times(window.set_index("time")) for _, window in frame.groupby("cutoff", sort=True)]
         chosen: list[pd.DataFrame] = []
         for window in reversed(windows):
@@ -344,16 +364,22 @@ class BacktestDisplay(Display):
 
     def _part(self, variable: Hashable, series: Hashable) -> pd.DataFrame:
         frame: pd.DataFrame = self.forecasts[self.forecasts["variable"] == self._pick_variable(variable)]
-        return frame if series is None else frame[frame["series"] == self._pick_series(series)]
+        return frame if series is None else frame[frame["series"] == self._choose(series, one=True).keys[0]]
 
     def _pick_variable(self, variable: Hashable) -> Any:
         return pick("variable", variable, self.forecasts["variable"].unique().tolist())
 
-    def _pick_series(self, series: Hashable) -> Any:
-        known = self.forecasts["series"].unique().tolist() if "series" in self.forecasts else [None]
-        if series is not None and series not in known:
-            raise ValueError(f"expected series to be one of those that were forecast, got {series!r}")
-        return known[0] if series is None else series
+    def _choose(self, series: Any, ax: Any = None, *, one: bool = False) -> Chosen:
+        """The series to draw; with ``one``, a single one."""
+        known = self.forecasts["series"].unique().tolist() if "series" in self.forecasts else []
+        chosen = choose(known, series, True if one else ax, "those that were forecast")
+        if one and len(chosen.keys) > 1:
+            raise ValueError(f"expected one series, got {len(chosen.keys)}: {chosen.keys}; take them one by one")
+        return chosen
+
+
+def _of_series(name: str, chosen: Chosen) -> str:
+    return name if chosen.keys[0] is None else f"{name} of series {chosen.keys[0]}"
 
 
 def _of_means(name: str, n: int) -> str:
@@ -363,21 +389,3 @@ def _of_means(name: str, n: int) -> str:
 def _with_times(frame: pd.DataFrame) -> pd.DataFrame:
     """Turn periods into times, which can be drawn."""
     return frame.set_axis(frame.index.to_timestamp()) if isinstance(frame.index, pd.PeriodIndex) else frame
-
-
-def _with_naive(result: BacktestResult) -> pd.DataFrame:
-    """The forecasts of a backtest, with columns of the two naive forecasts."""
-    from lstmforecast.evaluation.backtest_result import in_usual_names
-    from lstmforecast.evaluation.rolling import Origins
-    from lstmforecast.evaluation.scoring import MODEL, REPEAT_LAST, SEASONAL_NAIVE, carried, naive_forecast, seasons_at
-
-    observations, steps = result.observations, np.arange(result.values.shape[1])
-    rows = Origins(result.which, result.origins).first_rows(observations)[:, np.newaxis]
-    values, seasons = carried(observations), seasons_at(result.origins, result.season_length)[:, np.newaxis]
-    naive = {
-        REPEAT_LAST: naive_forecast(values, rows, 1, steps),
-        SEASONAL_NAIVE: naive_forecast(values, rows, seasons, steps),
-    }
-    columns = {name: forecast.ravel() for name, forecast in naive.items()}
-    forecasts = in_usual_names(result, result.forecasts)
-    return forecasts.rename(columns={"forecast": MODEL}).assign(**columns)

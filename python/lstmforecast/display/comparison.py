@@ -6,9 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lstmforecast.display.style import COLORS, DASHED, INK, Display, axes_for, finish
+from lstmforecast.display.colors import DASHED, look_of
+from lstmforecast.display.scale import limit, mark_outside
+from lstmforecast.display.style import Display, axes_for, finish
+from lstmforecast.display.words import note, say_none
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from typing_extensions import Self
 
     from lstmforecast.evaluation.comparison import Comparison
@@ -90,25 +94,45 @@ class ComparisonDisplay(Display):
             Without matplotlib.
         """
         axes = axes_for(ax)
-        panel, result = axes[0], self.result
-        sequence = result.sequence.replace([np.inf, -np.inf], np.nan).dropna()
-        n, mean = sequence["n"].to_numpy(), sequence["mean"].to_numpy()
-        lower, upper = (sequence[side].to_numpy() for side in ("lower", "upper"))
+        panel, result, look = axes[0], self.result, look_of(axes[0])
+        sequence = result.sequence.replace([np.inf, -np.inf], np.nan)
+        n, mean = sequence["n"].to_numpy(), sequence["mean"].to_numpy(float)
+        lower, upper = (sequence[side].to_numpy(float) for side in ("lower", "upper"))
         first, second = result.names
-        style: dict[str, Any] = {"color": COLORS[0], "linewidth": 1.8, "label": f"loss of {first} - {second}"} | kwargs
+        blue = look.colors[0]
+        style: dict[str, Any] = {"color": blue, "linewidth": 1.8, "label": f"loss of {first} - {second}"} | kwargs
         label = f"{100 * result.level:g} % at all times"
-        self.band_ = panel.fill_between(n, lower, upper, color=COLORS[0], alpha=0.2, linewidth=0, label=label)
-        [self.line_] = panel.plot(n, mean, **style)
-        panel.axhline(0, color=INK, linewidth=1.0)
+        band = {"color": look.tint(blue, 0.25), "linewidth": 0, "label": label, "zorder": 1}
+        self.band_ = panel.fill_between(n, lower, upper, **band)
+        [self.line_] = panel.plot(n, mean, **style, **({"marker": "o"} if len(n) == 1 else {}))
+        panel.axhline(0, color=look.ink, linewidth=1.0)
         if result.decided_at is not None:
             label = f"{result.verdict} is better"
-            panel.axvline(result.decided_at, color=COLORS[1], linestyle=DASHED, linewidth=1.2, label=label)
-        if len(n):
-            # early bounds are so wide that nothing else could be seen
-            width = 4 * float(np.median(upper - lower))
-            panel.set_ylim(max(lower.min(), mean[-1] - width), min(upper.max(), mean[-1] + width))
+            panel.axvline(result.decided_at, color=look.colors[1], linestyle=DASHED, linewidth=1.2, label=label)
         panel.set_xlabel("rows")
         panel.set_ylabel("difference of losses")
+        self._limit(panel, n, mean, lower, upper)
         finish(panel)
         self._keep(axes)
         return self
+
+    def _limit(self, ax: Axes, n: Any, mean: Any, lower: Any, upper: Any) -> None:
+        """Leave early bounds out, which are so wide that nothing else could be seen; say what isn't shown."""
+        bounded, known = np.isfinite(upper - lower), np.isfinite(mean)
+        if not known.any():
+            say_none(ax, f"no bounds yet: {self.result.n} rows are too few")
+            return
+        if not bounded.any():
+            note(ax, "no bounds yet: too few rows")
+            return
+        last, width = mean[known][-1], 4 * float(np.median((upper - lower)[bounded]))
+        low = min(0.0, max(float(np.nanmin(lower[bounded])), last - width))
+        high = max(0.0, min(float(np.nanmax(upper[bounded])), last + width))
+        limit(ax, low, high)
+        ink = look_of(ax).ink
+        mark_outside(ax, [(n[known], mean[known], self.line_.get_color())], ink)
+        hidden = n[bounded & ((lower < low) | (upper > high))]
+        words = [f"bounds from row {int(n[bounded][0]):,}"] if not bounded.all() else []
+        words += [f"until row {int(hidden[-1]):,} bounds reach beyond the picture"] if len(hidden) else []
+        if words:
+            note(ax, "; ".join(words))

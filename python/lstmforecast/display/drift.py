@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lstmforecast.display.style import COLORS, DASHES, INK, Display, axes_for, finish
+import numpy as np
+
+from lstmforecast.display.colors import check_lines, look_of
+from lstmforecast.display.scale import limit, mark_outside, top_of
+from lstmforecast.display.style import Display, axes_for, finish
+from lstmforecast.display.words import say_none
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -118,18 +123,27 @@ class DriftDisplay(Display):
         ImportError
             Without matplotlib.
         """
+        check_lines(self.greatest.shape[1], "tests", "pass fewer columns of the trace")
         axes = axes_for(ax)
-        panel = axes[0]
+        panel, look = axes[0], look_of(axes[0])
         self.lines_: dict[str, Any] = {}
-        for color, dashes, test in zip(COLORS, DASHES, map(str, self.greatest), strict=False):
-            style: dict[str, Any] = {"color": color, "linestyle": dashes, "linewidth": 1.5, "label": test} | kwargs
+        for i, test in enumerate(map(str, self.greatest)):
+            style: dict[str, Any] = look.style(i) | {"label": test} | kwargs
             [self.lines_[test]] = panel.plot(self.greatest.index, self.greatest[test], **style)
-        panel.axhline(1, color=INK, linewidth=1.0, label="alarm")
-        panel.set_ylim(bottom=0)
+        panel.axhline(1, color=look.ink, linewidth=1.0, label="alarm")
+        top = top_of([self.greatest[test] for test in self.greatest])
+        if np.isfinite(top):
+            limit(panel, 0.0, max(float(top), 1.2))
+            lines = [(line.get_xdata(), line.get_ydata(), line.get_color()) for line in self.lines_.values()]
+            mark_outside(panel, lines, look.ink)
+        else:
+            panel.set_ylim(0, 1.2)
+            say_none(panel, "no tests yet: the monitor needs more rows")
         # the range of alarms: from 1 to the top
-        panel.axhspan(1, panel.get_ylim()[1], color=COLORS[1], alpha=0.06, linewidth=0, zorder=0)
+        panel.axhspan(1, panel.get_ylim()[1], color=look.tint(look.colors[1], 0.08), linewidth=0, zorder=0)
         panel.set_xlabel("row")
-        panel.set_ylabel("statistic / threshold")
+        n_features = self.trace.columns.get_level_values("feature").nunique()
+        panel.set_ylabel("statistic / threshold" + (f",\nlargest of {n_features} features" if n_features > 1 else ""))
         finish(panel)
         self._keep(axes)
         return self

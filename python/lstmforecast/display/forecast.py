@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from lstmforecast.display.style import COLORS, DASHED, INK, Display, axes_for, draw_path, finish, place_legend, tint
-from lstmforecast.display.tables import as_frame, check_alike, check_interval, intervals_of, is_array
-from lstmforecast.uncertainty.calibration import SIDES
+from lstmforecast.display.colors import DASHED, MARKERS, check_lines, look_of, marked
+from lstmforecast.display.forecast_data import Part, checked, fan_of, joined, part_of, parts_of, variable_of
+from lstmforecast.display.scale import limit, mark_outside
+from lstmforecast.display.series import choose, share_scales
+from lstmforecast.display.style import Display, axes_for, draw_path, finish, place_legend
+from lstmforecast.display.tables import first_labels, intervals_of, is_array, series_in
+from lstmforecast.display.words import caption, name_of, note, say_missing
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator, Sequence
+    from collections.abc import Sequence
 
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
@@ -22,11 +26,12 @@ if TYPE_CHECKING:
 
 PANEL_HEIGHT = 1.9
 MOST_ROWS = 4
-LEAST_HISTORY = 48
+# Bands may make the scale so many times the range of the lines.
+MOST_BAND = 3.0
 
 
 class ForecastDisplay(Display):
-    """History, forecast and prediction intervals of one series, a panel for each of its variables.
+    """History, forecast and prediction intervals: a panel for each variable of a series, or for each of several series.
 
     Make it with `from_estimator` or `from_predictions`.
 
@@ -41,15 +46,19 @@ class ForecastDisplay(Display):
     interval : DataFrame, optional
         Columns (variable, coverage, side) in the order of the forecast's, as `LSTMForecaster.predict_interval` returns
         them.
+    series : label or list of label, optional
+        The series that is drawn, for the title. With a list, all data have an index of (series, time).
+    n_series : int, optional
+        Series of the panel from which these are: the picture says how many are shown of how many.
 
     Attributes
     ----------
-    history, forecast, truth, interval
+    history, forecast, truth, interval, series, n_series
         The data.
     ax_, axes_, figure_
         The first axes, all of them, and their figure, once drawn.
     history_lines_, forecast_lines_, truth_lines_ : list of matplotlib.lines.Line2D
-        A line for each variable.
+        A line for each variable, series after series.
     bands_ : list of matplotlib.collections.PolyCollection
         The intervals of each variable, the widest first.
 
@@ -71,8 +80,11 @@ class ForecastDisplay(Display):
         *,
         truth: pd.DataFrame | None = None,
         interval: pd.DataFrame | None = None,
+        series: Any = None,
+        n_series: int | None = None,
     ) -> None:
         self.history, self.forecast, self.truth, self.interval = history, forecast, truth, interval
+        self.series, self.n_series = series, n_series
 
     @classmethod
     def from_estimator(
@@ -87,7 +99,7 @@ class ForecastDisplay(Display):
         horizon: int | None = None,
         coverage: float | Sequence[float] | None = (0.5, 0.8, 0.95),
         n_history: int | None = None,
-        series: Hashable = None,
+        series: Any = None,
         ax: Any = None,
         known: Any = None,
         **kwargs: Any,
@@ -107,8 +119,8 @@ class ForecastDisplay(Display):
             Coverages of the intervals; None: no intervals.
         n_history : int or None, default=None
             Rows of history to show; None: five horizons, at least 48.
-        series : label, optional
-            The series of a panel to draw; by default the first.
+        series : label or list of label, optional
+            The series of a panel to draw. None: the first four, each in its own panel; on ``ax`` the first.
         ax, **kwargs
             As in `plot`.
 
@@ -135,27 +147,12 @@ class ForecastDisplay(Display):
         forecast = forecaster.predict(horizon, **given)
         interval = None if coverage is None else forecaster.predict_interval(coverage, horizon, **given)
         known = forecaster.context_ if context is None else context
+        keys = series_in(forecast)
+        chosen = choose(keys, series, ax, first_labels(keys))
         start = forecaster.cutoff_ + 1 - len(known) if is_array(known) and context is None else 0
-        before = as_frame(known, start=start, series=series)
-        cutoff, truth = before.index[-1], None
-        future = as_frame(forecast, start=cutoff + 1 if is_array(known) else 0, series=series)
-        if y is not None:
-            shown = as_frame(y, series=series)
-            shown = shown[list(future.columns)] if set(future.columns) <= set(shown.columns) else shown
-            before, truth = shown[shown.index <= cutoff], shown[shown.index > cutoff]
-            truth = truth[truth.index <= future.index[-1]]
-            if not len(before):
-                raise ValueError(f"expected y with rows up to {cutoff}, after which the forecast begins, got none")
-        n_shown = max(5 * len(future), LEAST_HISTORY) if n_history is None else n_history
-        return cls.from_predictions(
-            before.iloc[-n_shown:],
-            future,
-            truth=truth if truth is not None and len(truth) else None,
-            interval=interval,
-            series=series,
-            ax=ax,
-            **kwargs,
-        )
+        rows: dict[str, Any] = {"n_history": n_history, "start": start}
+        parts = [part_of(known, forecast, interval, y, key, **rows) for key in chosen.keys]
+        return cls(**joined(parts, chosen), n_series=chosen.total).plot(ax, **kwargs)
 
     @classmethod
     def from_predictions(
@@ -166,7 +163,7 @@ class ForecastDisplay(Display):
         truth: Any = None,
         interval: pd.DataFrame | None = None,
         quantiles: pd.DataFrame | None = None,
-        series: Hashable = None,
+        series: Any = None,
         ax: Any = None,
         **kwargs: Any,
     ) -> Self:
@@ -184,8 +181,8 @@ class ForecastDisplay(Display):
             As `LSTMForecaster.predict_interval` returns it: a band for each coverage.
         quantiles : DataFrame, optional
             As `LSTMForecaster.predict_quantiles` returns it, in place of ``interval``: a band for each pair of levels.
-        series : label, optional
-            The series of a panel to draw; by default the first.
+        series : label or list of label, optional
+            The series of a panel to draw. None: the first four, each in its own panel; on ``ax`` the first.
         ax, **kwargs
             As in `plot`.
 
@@ -200,22 +197,13 @@ class ForecastDisplay(Display):
         TypeError, ValueError
             If they have different numbers of columns or kinds of index, or intervals and forecast different steps.
         """
-        past = as_frame(history, series=series)
-        start = int(past.index[-1]) + 1 if is_array(forecast) and pd.api.types.is_integer_dtype(past.index) else 0
-        future = as_frame(forecast, start=start, series=series)
-        known = None if truth is None else as_frame(truth, start=start, series=series)
-        check_alike(past, future, "forecast")
-        if known is not None:
-            check_alike(past, known, "truth")
         if interval is not None and quantiles is not None:
             raise ValueError("expected interval or quantiles, got both")
         bands = interval if quantiles is None else intervals_of(quantiles)
-        if isinstance(bands, pd.DataFrame):
-            bands = as_frame(bands, series=series)
-        if bands is not None:
-            check_interval(bands, len(future), future.shape[1])
-        display = cls(past, future, truth=known, interval=bands)
-        return display.plot(ax, **kwargs)
+        keys = series_in(forecast)
+        chosen = choose(keys, series, ax, first_labels(keys))
+        parts = [checked(history, forecast, truth, bands, key) for key in chosen.keys]
+        return cls(**joined(parts, chosen), n_series=chosen.total).plot(ax, **kwargs)
 
     def plot(self, ax: Any = None, *, together: bool = False, **kwargs: Any) -> Self:
         """Draw it.
@@ -223,9 +211,11 @@ class ForecastDisplay(Display):
         Parameters
         ----------
         ax : matplotlib.axes.Axes or several, optional
-            Axes to draw on: one for each variable, or one for all. None: a new figure with a panel for each variable.
+            Axes to draw on: one for each variable, or one for all; of several series one for each. None: a new figure
+            with such panels.
         together : bool, default=False
-            Whether all variables are drawn on the same axes, each in its own colour, as on a single ``ax``.
+            Whether all variables are drawn on the same axes, each in its own colour, as on a single ``ax``, and as with
+            several series.
         **kwargs
             Style of the line of the forecast, as in `matplotlib.axes.Axes.plot`.
 
@@ -239,30 +229,45 @@ class ForecastDisplay(Display):
         ImportError
             Without matplotlib.
         ValueError
-            If several axes are given, but not one for each variable.
+            If several axes are given, but not one for each panel; for more than 12 variables on the same axes.
         """
-        k = self.history.shape[1]
+        k, parts = self.history.shape[1], parts_of(self.series, self.history, self.forecast, self.truth, self.interval)
         self.history_lines_: list[Any] = []
         self.forecast_lines_: list[Any] = []
         self.truth_lines_: list[Any] = []
         self.bands_: list[Any] = []
-        together = together or (ax is not None and np.size(ax) == 1)
-        axes = self._panels(1 if together else k, ax)
+        together = k > 1 and (together or len(parts) > 1 or (ax is not None and np.size(ax) == 1))
+        if together:
+            check_lines(
+                k, "variables", "draw fewer, or use ForecastDisplay without ax= and together=, with a panel for each"
+            )
+        if self.interval is not None:
+            n = self.interval.columns.get_level_values(1).nunique()
+            check_lines(n, "coverages", "pass fewer, such as coverage=[0.5, 0.8, 0.95]")
+        axes = self._panels(len(parts) if together or k == 1 else k, ax)
         in_columns = ax is None and len(axes) > MOST_ROWS
-        for i in range(k):
-            panel = axes[0 if together else i]
-            if together and k > 1:
-                self._draw_among_others(panel, i, **kwargs)
-            else:
-                self._draw_alone(panel, i, **kwargs)
-        for panel in axes:
-            # a thin line at the last row of the history
-            panel.axvline(self.history.index[-1], color=INK, linewidth=0.8, alpha=0.5, zorder=0)
-            finish(panel, self.history.index, legend=panel is axes[0] and not in_columns, narrow=in_columns)
+        # panels of one series have its variables, or there is a panel for each series
+        for i, panel in enumerate(axes):
+            key, part = list(parts.items())[i if len(parts) > 1 else 0]
+            variables = range(k) if together else [i if len(parts) == 1 else 0]
+            self._draw(panel, part, variables, **kwargs)
+            if key is not None and (i == 0 or len(parts) > 1):
+                caption(panel, f"series {key}")
+            finish(panel, part.history.index, legend=panel is axes[0] and not in_columns)
         if in_columns:
             place_legend(axes[0], above=axes[0].figure)
+        self._say_what_is_shown(axes, len(parts))
         self._keep(axes)
         return self
+
+    def _say_what_is_shown(self, axes: NDArray[np.object_], n_shown: int) -> None:
+        words = []
+        if self.n_series is not None and n_shown < self.n_series:
+            words.append(f"{n_shown} of {self.n_series:,} series")
+        if n_shown > 1 and not share_scales(list(axes)):
+            words.append("each on its own scale")
+        if words:
+            note(axes[-1], ", ".join(words))
 
     def _panels(self, n: int, ax: Any) -> NDArray[np.object_]:
         """The given axes, or those of a new figure: below each other, many in two columns."""
@@ -277,48 +282,74 @@ class ForecastDisplay(Display):
             axes[n - 2].xaxis.offsetText.set_visible(True)
         return axes[:n]
 
-    def _draw_alone(self, ax: Axes, i: int, **kwargs: Any) -> None:
-        """Draw history and truth in grey, the forecast in colour, with a legend for all."""
-        past, future, truth = self._variable(i)
-        style: dict[str, Any] = {"color": COLORS[0], "linewidth": 1.8, "label": "forecast", "zorder": 3} | kwargs
-        self.history_lines_.append(draw_path(ax, past, color=INK, linewidth=1.1, label="history"))
-        self.forecast_lines_.append(draw_path(ax, future, **style))
-        if truth is not None:
-            style = {"color": INK, "linewidth": 1.1, "linestyle": DASHED, "label": "truth", "zorder": 4}
-            self.truth_lines_.append(draw_path(ax, truth, **style))
-        for (coverage, lower, upper), share in zip(self._fan(i), (0.16, 0.32, 0.48, 0.64), strict=False):
-            style = {"color": tint(COLORS[0], share), "label": f"{100 * coverage:g} % interval"}
-            self.bands_.append(ax.fill_between(future.index, lower, upper, **style, linewidth=0, zorder=1))
-        if isinstance(past.name, str):
-            ax.set_ylabel(past.name)
+    def _draw(self, ax: Axes, part: Part, variables: Sequence[int], **kwargs: Any) -> None:
+        """Draw variables of one series on some axes."""
+        bands: list[tuple[Any, Any, Any]] = []
+        for i in variables:
+            draw = self._draw_among_others if len(variables) > 1 else self._draw_alone
+            bands += draw(ax, part, i, **kwargs)
+        # a thin line at the last row of the history
+        ax.axvline(part.history.index[-1], color=look_of(ax).ink, linewidth=0.6, zorder=0)
+        tables = {"history": part.history, "forecast": part.forecast, "truth": part.truth}
+        shown = {
+            name: table.iloc[:, list(variables)].to_numpy(float) for name, table in tables.items() if table is not None
+        }
+        none = [name for name, values in shown.items() if not np.isfinite(values).any()]
+        say_missing(ax, none, whole=len(none) == len(shown))
+        _limit(ax, np.concatenate([values.ravel() for values in shown.values()]), bands)
 
-    def _draw_among_others(self, ax: Axes, i: int, **kwargs: Any) -> None:
-        """Draw all in one colour, with a legend for the variable only."""
-        past, future, truth = self._variable(i)
-        color = COLORS[i % len(COLORS)]
-        self.history_lines_.append(draw_path(ax, past, color=color, linewidth=1.1, alpha=0.55))
-        style: dict[str, Any] = {"color": color, "linewidth": 1.8, "label": str(past.name), "zorder": 3} | kwargs
+    def _draw_alone(self, ax: Axes, part: Part, i: int, **kwargs: Any) -> list[tuple[Any, Any, Any]]:
+        """Draw history and truth in grey, the forecast in colour, with a legend for all; return the bounds."""
+        look = look_of(ax)
+        past, future, truth = variable_of(part, i)
+        blue = look.colors[0]
+        style: dict[str, Any] = {"color": blue, "linewidth": 1.8, "label": "forecast", "zorder": 3} | kwargs
+        self.history_lines_.append(draw_path(ax, past, color=look.ink, linewidth=1.1, label="history"))
         self.forecast_lines_.append(draw_path(ax, future, **style))
         if truth is not None:
-            label = "truth" if i == self.history.shape[1] - 1 else None
+            style = {"color": look.ink, "linewidth": 1.1, "linestyle": DASHED, "label": "truth", "zorder": 4}
+            self.truth_lines_.append(draw_path(ax, truth, **style))
+        fan = list(fan_of(part, i))
+        for (coverage, lower, upper), share in zip(fan, _shares(len(fan)), strict=True):
+            style = {"color": look.tint(blue, share), "label": f"{100 * coverage:g} % interval"}
+            self.bands_.append(ax.fill_between(future.index, lower, upper, **style, linewidth=0, zorder=1))
+        ax.set_ylabel(past.name if isinstance(past.name, str) else "")
+        return [(future.index, bound, blue) for _, *bounds in fan for bound in bounds]
+
+    def _draw_among_others(self, ax: Axes, part: Part, i: int, **kwargs: Any) -> list[tuple[Any, Any, Any]]:
+        """Draw all in one colour and with one mark, with a legend for the variable only; return the bounds."""
+        look = look_of(ax)
+        past, future, truth = variable_of(part, i)
+        color = look.colors[i % len(look.colors)]
+        same: dict[str, Any] = {"color": color} | marked(MARKERS[i])
+        self.history_lines_.append(draw_path(ax, past, **same, linewidth=0.9))
+        style: dict[str, Any] = same | {"linewidth": 1.8, "label": name_of(past.name), "zorder": 3} | kwargs
+        self.forecast_lines_.append(draw_path(ax, future, **style))
+        if truth is not None:
+            label = "truth" if i == part.history.shape[1] - 1 else None
             style = {"color": color, "linewidth": 1.1, "linestyle": DASHED, "label": label}
             self.truth_lines_.append(draw_path(ax, truth, **style))
-        for _, lower, upper in self._fan(i):
-            style = {"color": color, "alpha": 0.14, "linewidth": 0, "zorder": 1}
+        fan = list(fan_of(part, i))
+        for _, lower, upper in fan:
+            style = {"color": color, "alpha": look.veil, "linewidth": 0, "zorder": 1}
             self.bands_.append(ax.fill_between(future.index, lower, upper, **style))
+        return [(future.index, bound, color) for _, *bounds in fan for bound in bounds]
 
-    def _variable(self, i: int) -> tuple[pd.Series, pd.Series, pd.Series | None]:
-        """History, forecast (from the last row of the history, so that the lines meet) and truth of a variable."""
-        past = self.history.iloc[:, i]
-        future = pd.concat([past.iloc[-1:], self.forecast.iloc[:, i]])
-        return past, future, None if self.truth is None else self.truth.iloc[:, i]
 
-    def _fan(self, i: int) -> Iterator[tuple[float, NDArray[np.float64], NDArray[np.float64]]]:
-        """Coverage and bounds of the intervals of variable i, the widest first, from the last row of the history."""
-        if self.interval is None:
-            return
-        bands = self.interval[self.interval.columns.get_level_values(0).unique()[i]]
-        last = self.history.iloc[-1:, i].to_numpy()
-        for coverage in sorted(bands.columns.get_level_values(0).unique(), reverse=True):
-            lower, upper = (np.r_[last, bands[coverage, side].to_numpy(float)] for side in SIDES)
-            yield float(coverage), lower, upper
+def _shares(n: int) -> list[float]:
+    """How strong the colours of n bands are, the widest first."""
+    return [0.16 * (i + 1) for i in range(n)] if n <= MOST_ROWS else list(np.linspace(0.1, 0.7, n))
+
+
+def _limit(ax: Axes, values: NDArray[np.float64], bounds: list[tuple[Any, Any, Any]]) -> None:
+    """Keep all lines in sight; bands only as far as they don't flatten the lines, with a word on the rest."""
+    values = values[np.isfinite(values)]
+    reached = [bound[~np.isnan(bound)] for _, bound, _ in bounds]
+    if not len(values) or not sum(map(len, reached)):
+        return
+    low, high = float(values.min()), float(values.max())
+    reach = MOST_BAND * ((high - low) or abs(high) or 1.0)
+    lowest, highest = (float(edge([edge(each) for each in reached if len(each)])) for edge in (np.min, np.max))
+    if lowest < low - reach or highest > high + reach:
+        limit(ax, max(lowest, low - reach), min(highest, high + reach))
+        mark_outside(ax, bounds, look_of(ax).ink)

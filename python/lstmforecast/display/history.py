@@ -6,16 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lstmforecast.display.style import (
-    COLORS,
-    DASHED,
-    INK,
-    Display,
-    axes_for,
-    count_by_whole_numbers,
-    finish,
-    scale_logarithmically,
-)
+from lstmforecast.display.colors import DASHED, look_of
+from lstmforecast.display.scale import limit, mark_outside, top_of
+from lstmforecast.display.style import Display, axes_for, count_by_whole_numbers, finish, scale_logarithmically
+from lstmforecast.display.words import note, say_none
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -119,40 +113,57 @@ class HistoryDisplay(Display):
         self.lines_: dict[str, Any] = {}
         self._draw_losses(axes[0], **kwargs)
         if two:
-            [line] = axes[1].plot(self.history["epoch"], self.history["learning_rate"], color=COLORS[2], linewidth=1.6)
-            self.lines_["learning_rate"] = line
-            axes[1].axvline(self.best_epoch, color=COLORS[1], linewidth=0.8, linestyle="--", zorder=0)
-            axes[1].set_ylabel("learning\nrate")
-            axes[1].set_ylim(bottom=0)
-            finish(axes[1])
+            self._draw_rates(axes[1])
         axes[-1].set_xlabel("epoch")
+        if len(self.history) == 1:
+            note(axes[-1], "one epoch: points in place of curves")
         self._keep(axes)
         return self
 
+    def _draw_rates(self, ax: Axes) -> None:
+        look, rates = look_of(ax), self.history["learning_rate"]
+        style: dict[str, Any] = {"color": look.colors[2], "linewidth": 1.6, "marker": "o" if len(rates) == 1 else None}
+        [self.lines_["learning_rate"]] = ax.plot(self.history["epoch"], rates, **style)
+        ax.axvline(self.best_epoch, color=look.colors[1], linewidth=0.8, linestyle="--", zorder=0)
+        ax.set_ylabel("learning\nrate")
+        ax.set_ylim(bottom=0)
+        if not rates.notna().any():
+            say_none(ax, "no learning rates")
+        finish(ax)
+
     def _draw_losses(self, ax: Axes, **kwargs: Any) -> None:
-        history = self.history
+        history, look = self.history, look_of(ax)
         styles: dict[str, dict[str, Any]] = {
-            "train_loss": {"label": "training", "color": INK, "linestyle": DASHED},
-            "val_loss": {"label": "validation", "color": COLORS[0]},
+            "train_loss": {"label": "training", "color": look.ink, "linestyle": DASHED},
+            "val_loss": {"label": "validation", "color": look.colors[0]},
         }
         for column, style in styles.items():
             if history[column].notna().any():
-                style = {"linewidth": 1.6} | style | kwargs
+                style = {"linewidth": 1.6, "marker": "o" if len(history) == 1 else None} | style | kwargs
                 [self.lines_[column]] = ax.plot(history["epoch"], history[column], **style)
         judged = "val_loss" if "val_loss" in self.lines_ else "train_loss"
-        ax.axvline(self.best_epoch, color=COLORS[1], linewidth=0.8, linestyle="--", zorder=0)
+        ax.axvline(self.best_epoch, color=look.colors[1], linewidth=0.8, linestyle="--", zorder=0)
         best = history.loc[history["epoch"] == self.best_epoch, judged].to_numpy()
-        mark: dict[str, Any] = {
-            "color": COLORS[1],
-            "markersize": 6,
-            "zorder": 4,
-            "label": f"best epoch {self.best_epoch}",
-        }
-        [self.best_] = ax.plot([self.best_epoch], best, "o", **mark)
-        losses = history[["train_loss", "val_loss"]].to_numpy(float)
-        # with a smaller range, a logarithmic axis has no round numbers to label
-        if np.nanmin(losses) > 0 and np.nanmax(losses) > 10 * np.nanmin(losses):
-            scale_logarithmically(ax)
+        mark: dict[str, Any] = {"color": look.colors[1], "markersize": 6, "zorder": 4}
+        at = [self.best_epoch] * len(best)
+        [self.best_] = ax.plot(at, best, "o", **mark, label=f"best epoch {self.best_epoch}")
+        self._limit(ax)
         ax.set_ylabel(f"loss ({self.units})")
         count_by_whole_numbers(ax)
         finish(ax)
+
+    def _limit(self, ax: Axes) -> None:
+        losses = self.history[["train_loss", "val_loss"]].to_numpy(float)
+        known = losses[np.isfinite(losses)]
+        if not len(known):
+            say_none(ax, "no losses: all are missing" if len(losses) else "no epochs")
+        # with a smaller range, a logarithmic axis has no round numbers to label
+        elif known.min() > 0:
+            if known.max() > 10 * known.min():
+                scale_logarithmically(ax)
+        else:
+            lowest = float(known.min())
+            limit(ax, lowest, top_of(losses.T, lowest))
+            epochs = self.history["epoch"]
+            lines = [(epochs, line.get_ydata(), line.get_color()) for line in self.lines_.values()]
+            mark_outside(ax, lines, look_of(ax).ink)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from lstmforecast.display.style import COLORS, DASHES, INK, Display, axes_for, count_by_whole_numbers, finish
+from lstmforecast.display.colors import Look, check_lines, look_of
+from lstmforecast.display.scale import limit, mark_outside, top_of
+from lstmforecast.display.style import Display, axes_for, count_by_whole_numbers, finish
+from lstmforecast.display.words import caption, say_none
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,7 +36,7 @@ class IntervalDisplay(Display):
         A row for each ``step`` and nominal coverage ``promised``: the observed ``coverage``, the ``width``, and ``n``,
         the number of independent forecasts.
     name : str, optional
-        Name of the variable, for the title.
+        What the intervals are of, for the title.
 
     Attributes
     ----------
@@ -42,7 +44,7 @@ class IntervalDisplay(Display):
         The data, with the bounds ``low`` and ``high`` of the binomial band: with correct intervals, the observed
         coverage is within it in 95 of 100 backtests.
     name : str or None
-        Name of the variable.
+        What the intervals are of.
     ax_, axes_, figure_
         The first axes, both of them, and their figure, once drawn.
     coverage_lines_, width_lines_, bands_ : dict of float to artist
@@ -175,6 +177,9 @@ class IntervalDisplay(Display):
         shared = np.maximum(np.ceil(by_step["step"] / _rows_between(known)), 1)
         n = np.maximum(n_origins / shared, 1).astype(int)
         name = variables[0] if len(variables) == 1 and isinstance(variables[0], str) else None
+        n_series = known["series"].nunique() if "series" in known else 1
+        if n_series > 1:
+            name = f"{name or f'{len(variables)} variables'}, {n_series:,} series together"
         return cls(by_step.assign(n=n), name=name).plot(ax)
 
     def plot(self, ax: Any = None, **kwargs: Any) -> Self:
@@ -199,28 +204,24 @@ class IntervalDisplay(Display):
         ValueError
             If another number of axes than two is given.
         """
+        levels = sorted(self.by_step["promised"].unique().tolist())
+        check_lines(len(levels), "coverages", "pass fewer, such as coverage=[0.5, 0.8, 0.95]")
         axes = axes_for(ax, 1, 2, height=3.0)
+        look = look_of(axes[0])
         self.coverage_lines_: dict[float, Any] = {}
         self.width_lines_: dict[float, Any] = {}
         self.bands_: dict[float, Any] = {}
-        levels = sorted(self.by_step["promised"].unique().tolist())
-        for color, dashes, promised in zip(COLORS, cycle(DASHES), levels, strict=False):
+        for i, promised in enumerate(levels):
             part = self.by_step[self.by_step["promised"] == promised]
-            style: dict[str, Any] = {
-                "color": color,
-                "linestyle": dashes,
-                "linewidth": 1.6,
-                "marker": "o" if len(part) < 2 else None,
-            } | kwargs
-            self._draw_coverage(axes[0], promised, part, style)
+            style: dict[str, Any] = look.style(i) | ({"marker": "o"} if len(part) < 2 else {}) | kwargs
+            self._draw_coverage(axes[0], promised, part, style, look)
             label = f"{100 * promised:g} % interval"
-            [line] = axes[1].plot(part["step"], part["width"], label=label, **style)
-            self.width_lines_[promised] = line
+            [self.width_lines_[promised]] = axes[1].plot(part["step"], part["width"], label=label, **style)
         axes[0].set_ylabel("truths in the interval (%)")
         axes[1].set_ylabel("mean width")
         if self.name is not None:
-            axes[0].set_title(self.name, fontsize="small", loc="left")
-        axes[1].set_ylim(bottom=0)
+            caption(axes[0], self.name)
+        self._limit(axes)
         for panel in axes:
             panel.set_xlabel("steps ahead")
             count_by_whole_numbers(panel)
@@ -228,11 +229,21 @@ class IntervalDisplay(Display):
         self._keep(axes)
         return self
 
-    def _draw_coverage(self, ax: Axes, promised: float, part: pd.DataFrame, style: dict[str, Any]) -> None:
+    def _limit(self, axes: Any) -> None:
+        lines = [(line.get_xdata(), line.get_ydata(), line.get_color()) for line in self.width_lines_.values()]
+        top = top_of(widths for _, widths, _ in lines)
+        if np.isfinite(top):
+            limit(axes[1], 0.0, top)
+            mark_outside(axes[1], lines, look_of(axes[1]).ink)
+        else:
+            for panel in axes:
+                say_none(panel, "no interval\nwhose truth is known")
+
+    def _draw_coverage(self, ax: Axes, promised: float, part: pd.DataFrame, style: dict[str, Any], look: Look) -> None:
         steps = part["step"].to_numpy()
-        band = {"color": style["color"], "alpha": 0.15, "linewidth": 0, "zorder": 1}
+        band = {"color": style["color"], "alpha": look.veil, "linewidth": 0, "zorder": 1}
         self.bands_[promised] = ax.fill_between(steps, 100 * part["low"], 100 * part["high"], **band)
-        ax.plot(steps, np.full(len(steps), 100 * promised), color=INK, linewidth=0.8)
+        ax.plot(steps, np.full(len(steps), 100 * promised), color=look.ink, linewidth=0.8)
         [self.coverage_lines_[promised]] = ax.plot(steps, 100 * part["coverage"], **style)
 
 

@@ -7,13 +7,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from lstmforecast.display.style import COLORS, DASHED, INK, axes_for, count_by_whole_numbers, finish
+from lstmforecast.display.colors import DASHED, look_of
+from lstmforecast.display.scale import limit, mark_outside, usual_range
+from lstmforecast.display.style import axes_for, count_by_whole_numbers, finish
+from lstmforecast.display.words import caption, note
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
 MOST_LAGS = 48
+# Residuals are wild beyond so many ranges of nine in ten of them: 10 standard deviations of normal ones.
+WILD = 2.5
 # Two-sided 95 % quantile of the normal distribution.
 Z = 1.96
 
@@ -33,12 +38,18 @@ def draw_residuals(residuals: pd.Series, name: str, step: int, ax: Any = None) -
         raise ValueError(f"expected at least 3 forecasts whose truth is known, got {len(known)}")
     axes = axes_for(ax, 2, 2, height=4.8)
     ahead = "a step ahead" if step == 1 else f"{step} steps ahead"
-    _draw_over_time(axes[0], residuals)
-    _draw_histogram(axes[1], known.to_numpy(float))
-    _draw_autocorrelations(axes[2], residuals.to_numpy(float))
-    _draw_quantiles(axes[3], known.to_numpy(float))
+    low, high = usual_range(known.to_numpy(float), WILD)
+    # a wild value would make all others equal
+    inside = residuals.clip(low, high)
+    n_wild = int((inside != residuals)[residuals.notna()].sum())
+    _draw_over_time(axes[0], residuals, low, high)
+    _draw_histogram(axes[1], inside.dropna().to_numpy(float), n_wild)
+    _draw_autocorrelations(axes[2], inside.to_numpy(float))
+    _draw_quantiles(axes[3], inside.dropna().to_numpy(float))
+    for ax in axes[2:] if n_wild else []:
+        note(ax, f"{n_wild:,} wild {'value' if n_wild == 1 else 'values'} clipped")
     axes[0].set_ylabel("residual")
-    axes[0].set_title(f"{name}: {len(known):,} forecasts {ahead}", fontsize="small", loc="left")
+    caption(axes[0], f"{name}: {len(known):,} forecasts {ahead}")
     axes[1].set_xlabel("residual")
     return axes
 
@@ -57,22 +68,29 @@ def autocorrelations(values: NDArray[np.float64], n_lags: int) -> NDArray[np.flo
     return np.array(found) / total if total > 0 else np.zeros(n_lags)
 
 
-def _draw_over_time(ax: Axes, residuals: pd.Series) -> None:
+def _draw_over_time(ax: Axes, residuals: pd.Series, low: float, high: float) -> None:
     index = residuals.index
     index = index.to_timestamp() if isinstance(index, pd.PeriodIndex) else index
-    ax.plot(index, residuals.to_numpy(float), ".", color=COLORS[0], markersize=2.5, alpha=0.7)
-    ax.axhline(0, color=INK, linewidth=0.8)
-    finish(ax, index, narrow=True)
+    look, values = look_of(ax), residuals.to_numpy(float)
+    ax.plot(index, values, ".", color=look.colors[0], markersize=3)
+    ax.axhline(0, color=look.ink, linewidth=0.8)
+    limit(ax, min(low, 0.0), max(high, 0.0))
+    mark_outside(ax, [(index, values, look.colors[1])], look.colors[1])
+    finish(ax, index)
 
 
-def _draw_histogram(ax: Axes, values: NDArray[np.float64]) -> None:
+def _draw_histogram(ax: Axes, values: NDArray[np.float64], n_wild: int) -> None:
     """Draw a histogram, and the normal curve with the same mean and standard deviation."""
     from scipy.stats import norm
 
-    ax.hist(values, bins="auto" if len(values) > 10 else 5, density=True, color=COLORS[5], alpha=0.7, linewidth=0)
+    look = look_of(ax)
+    ax.hist(values, bins="auto" if len(values) > 10 else 5, density=True, color=look.soft(), linewidth=0)
+    if n_wild:
+        ax.plot([], [], " ", label=f"{n_wild:,} wild in the outer bars")
     if values.std() > 0:
         x = np.linspace(values.min(), values.max(), 200)
-        ax.plot(x, norm.pdf(x, values.mean(), values.std()), color=INK, linewidth=1.3, linestyle=DASHED, label="normal")
+        style: dict[str, Any] = {"color": look.ink, "linewidth": 1.3, "linestyle": DASHED, "label": "normal"}
+        ax.plot(x, norm.pdf(x, values.mean(), values.std()), **style)
     ax.set_ylabel("density")
     finish(ax)
 
@@ -80,10 +98,11 @@ def _draw_histogram(ax: Axes, values: NDArray[np.float64]) -> None:
 def _draw_autocorrelations(ax: Axes, values: NDArray[np.float64]) -> None:
     """Draw autocorrelations, and a band with 95 % of those of independent residuals (Bartlett)."""
     lags = np.arange(1, max(min(MOST_LAGS, len(values) // 4), 1) + 1)
-    ax.vlines(lags, 0, autocorrelations(values, len(lags)), color=COLORS[0], linewidth=1.6)
+    look = look_of(ax)
+    ax.vlines(lags, 0, autocorrelations(values, len(lags)), color=look.colors[0], linewidth=1.6)
     bound = Z / np.sqrt(np.count_nonzero(~np.isnan(values)))
-    ax.axhspan(-bound, bound, color=INK, alpha=0.15, linewidth=0, zorder=0, label="independent (95 %)")
-    ax.axhline(0, color=INK, linewidth=0.8)
+    ax.axhspan(-bound, bound, color=look.tint(look.ink, 0.2), linewidth=0, zorder=0, label="independent (95 %)")
+    ax.axhline(0, color=look.ink, linewidth=0.8)
     ax.set_xlabel("lag (forecasts)")
     count_by_whole_numbers(ax)
     ax.set_ylabel("autocorrelation")
@@ -97,9 +116,11 @@ def _draw_quantiles(ax: Axes, values: NDArray[np.float64]) -> None:
     n = len(values)
     expected = norm.ppf((np.arange(n) + 0.5) / n)
     lower, upper = np.quantile(_normal_samples(n), [0.025, 0.975], axis=0)
-    ax.fill_between(expected, lower, upper, color=INK, alpha=0.15, linewidth=0, label="normal (95 %)")
-    ax.axline((0, 0), slope=1, color=INK, linewidth=0.8)
-    ax.plot(expected, _standardised(values[np.newaxis])[0], ".", color=COLORS[0], markersize=3)
+    look = look_of(ax)
+    band: dict[str, Any] = {"color": look.tint(look.ink, 0.2), "linewidth": 0, "label": "normal (95 %)"}
+    ax.fill_between(expected, lower, upper, **band)
+    ax.axline((0, 0), slope=1, color=look.ink, linewidth=0.8)
+    ax.plot(expected, _standardised(values[np.newaxis])[0], ".", color=look.colors[0], markersize=3)
     ax.set_xlabel("normal quantile")
     ax.set_ylabel("residual / deviation")
     finish(ax)

@@ -1,4 +1,4 @@
-"""The style of all plots: colours, line styles, frames, legends, dates."""
+"""What all plots share: axes, frames, legends, dates, the attributes of a display."""
 
 from __future__ import annotations
 
@@ -7,19 +7,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from lstmforecast.display.colors import look_of
+from lstmforecast.display.room import make_room
+from lstmforecast.display.scale import marks_of
+from lstmforecast.display.words import LINE, mend_colors, mend_words, wrapped
+
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
-# The palette of Okabe and Ito: it suits all kinds of colour vision, and grey print.
-COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-INK = "#4d4d4d"
-GRID = "#e5e5e5"
-DASHED, DOTTED = (0, (4, 1.5)), (0, (1, 1.2))
-DASHES = ("-", DASHED, (0, (5, 1.2, 1, 1.2)), DOTTED)
 WIDTH = 7.0
+# Width of a legend at most, beside that of its axes before a layout.
+WIDER = 1.2
+# Axes of fewer inches have room for few dates.
+NARROW = 3.2
 
 
 def check_matplotlib() -> None:
@@ -60,14 +63,6 @@ def draw_path(ax: Axes, path: pd.Series, **style: Any) -> Any:
     return line
 
 
-def tint(color: str, share: float) -> str:
-    """A colour mixed with white: unlike a transparent one, it looks the same in the legend and where bands overlap."""
-    from matplotlib.colors import to_hex, to_rgb
-
-    red, green, blue = (1 - share * (1 - each) for each in to_rgb(color))
-    return to_hex((red, green, blue))
-
-
 def count_by_whole_numbers(ax: Axes) -> None:
     """Use whole numbers as ticks of the x-axis."""
     from matplotlib.ticker import MaxNLocator
@@ -86,42 +81,58 @@ def scale_logarithmically(ax: Axes) -> None:
     ax.yaxis.set_minor_formatter(NullFormatter())
 
 
-def finish(ax: Axes, index: pd.Index | None = None, *, legend: bool = True, narrow: bool = False) -> None:
-    """Set frame, grid, short dates, and a legend above the axes."""
+def finish(ax: Axes, index: pd.Index | None = None, *, legend: bool = True) -> None:
+    """Set frame, grid, short dates, and a legend above the axes; without one, still of marks of what lies outside."""
     ax.spines[["top", "right"]].set_visible(False)
-    ax.grid(axis="y", color=GRID, linewidth=0.8)
+    ax.grid(axis="y", color=look_of(ax).grid, linewidth=0.8)
     ax.set_axisbelow(True)
     ax.margins(x=0.01)
     if isinstance(index, pd.DatetimeIndex):
         from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
         # with a smaller maximum, or a larger minimum, matplotlib may find no interval and warn
+        narrow = ax.bbox.width < NARROW * ax.figure.dpi
         locator = AutoDateLocator(minticks=3, maxticks=7) if narrow else AutoDateLocator(minticks=4)
         ax.xaxis.set_major_locator(locator)
         ax.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz=index.tz))
-    if legend:
-        place_legend(ax)
+    place_legend(ax, marks_only=not legend)
 
 
-def place_legend(ax: Axes, *, above: Any = None) -> None:
-    """Place the legend of some axes above them, or ``above`` a figure."""
-    handles, labels = ax.get_legend_handles_labels()
+def place_legend(ax: Axes, *, above: Any = None, marks_only: bool = False) -> None:
+    """Place the legend of some axes above them, or ``above`` a figure, in as many columns as there is room for."""
+    from lstmforecast.display.legend import LegendAbove, LegendOfFigure
+
+    handles, names = ax.get_legend_handles_labels()
+    if marks_only:
+        marks = [i for i, handle in enumerate(handles) if handle in marks_of(ax)]
+        handles, names = [handles[i] for i in marks], [names[i] for i in marks]
     if not handles:
         return
-    style: dict[str, Any] = {"ncols": min(len(handles), 6), "frameon": False, "fontsize": "small"}
-    style |= {"borderaxespad": 0.1, "columnspacing": 1.2, "handlelength": 1.6}
-    if above is None:
-        from lstmforecast.display.legend import LegendAbove
-
-        legend = ax.legend(handles, labels, loc="lower right", bbox_to_anchor=(1.0, 1.0), **style)
-        legend.__class__ = LegendAbove  # the axes make and remove it as any other
-    else:
-        above.legend(handles, labels, loc="outside upper right", **style)
-
-
-def name_of(variable: Hashable) -> str:
-    """The label of a variable."""
-    return variable if isinstance(variable, str) else f"variable {variable}"
+    style: dict[str, Any] = {"frameon": False, "fontsize": "small", "borderaxespad": 0.1}
+    style |= {"columnspacing": 1.0, "handlelength": 1.8}
+    # a layout makes axes wider, and above them there is room beside their labels, too
+    room = min(WIDER * ax.bbox.width, ax.bbox.x1 - ax.figure.bbox.x0) if above is None else 0.9 * above.bbox.width
+    width = LINE
+    for n_columns in [*range(min(len(handles), 6), 0, -1), 1]:
+        style["ncols"] = n_columns
+        labels = [wrapped(name, width) for name in names]
+        if len(set(labels)) < len(set(names)):
+            # they differ in the middle
+            labels = [wrapped(name, width, rows=len(name)) for name in names]
+        # the axes, or the figure, make and remove it as any other
+        if above is None:
+            legend = ax.legend(handles, labels, loc="lower right", bbox_to_anchor=(1.0, 1.0), **style)
+            legend.__class__ = LegendAbove
+        else:
+            legend = above.legend(handles, labels, loc="outside upper right", **style)
+            legend.__class__ = LegendOfFigure
+        mend_colors(ax, legend.get_texts())
+        wanted = legend.get_window_extent().width
+        if wanted <= room or width < LINE:
+            return
+        if n_columns == 1:
+            width = max(int(width * room / wanted) - 4, 8)
+        legend.remove()
 
 
 def pick(name: str, wanted: Hashable, known: list[Any]) -> Any:
@@ -148,3 +159,11 @@ class Display:
 
     def _keep(self, axes: NDArray[np.object_]) -> None:
         self.axes_, self.ax_, self.figure_ = axes, axes[0], axes[0].figure
+        mend(axes)
+
+
+def mend(axes: NDArray[np.object_]) -> None:
+    """Make the words of finished axes fit in, and readable."""
+    for ax in axes:
+        mend_words(ax)
+        make_room(ax)

@@ -102,10 +102,23 @@ def check_interval(interval: Any, n_steps: int, n_variables: int) -> None:
         raise ValueError(f"expected an interval of shape {expected}, got {interval.shape} with {n}")
 
 
+def series_in(values: Any) -> list[Any]:
+    """The labels of the series of a panel; none of another container."""
+    values, _ = indexed(values, "y")
+    if not isinstance(values, pd.DataFrame | pd.Series) or not isinstance(values.index, pd.MultiIndex):
+        return []
+    return list(values.index.get_level_values(0).unique())
+
+
+def first_labels(keys: list[Any]) -> str:
+    """Labels, of many the first, for a message."""
+    return f"{keys[:10]}{'...' if len(keys) > 10 else ''}"
+
+
 def _one_series(frame: pd.DataFrame, series: Hashable) -> pd.DataFrame:
-    keys = list(frame.index.get_level_values(0).unique())
+    keys = series_in(frame)
     if series is not None and series not in keys:
-        raise ValueError(f"expected series to be one of {keys[:10]}{'...' if len(keys) > 10 else ''}, got {series!r}")
+        raise ValueError(f"expected series to be one of {first_labels(keys)}, got {series!r}")
     key: Any = keys[0] if series is None else series
     chosen: pd.DataFrame = frame.loc[key]
     return chosen

@@ -48,3 +48,42 @@ def test_the_legend_comes_down_where_the_title_goes():
     ax.get_legend().remove()
     assert ax.get_legend() is None
     plt.close("all")
+
+
+def test_a_second_axis_stays_on_the_first_where_a_title_needs_room():
+    _, ax = plt.subplots()
+    plot.forecast(HISTORY, FORECAST, ax=ax)
+    other = ax.twinx()
+    other.plot(HISTORY * 2)
+    ax.set_title("A title\nof many\nlines" * 3)
+    ax.figure.draw_without_rendering()
+    assert ax.get_position().height < 0.7
+    np.testing.assert_allclose(ax.get_position().bounds, other.get_position().bounds)
+    # room is made anew in each drawing
+    ax.set_title("")
+    ax.figure.draw_without_rendering()
+    np.testing.assert_allclose(ax.get_position().bounds, ax.get_position(original=True).bounds)
+    plt.close("all")
+
+
+def test_axes_in_a_layout_are_left_to_it():
+    figure, axes = plt.subplots(2, layout="constrained")
+    plot.forecast(HISTORY, FORECAST, ax=axes[0])
+    axes[1].plot(HISTORY)
+    figure.draw_without_rendering()
+    for ax in axes:
+        np.testing.assert_allclose(ax.get_position().bounds, ax.get_position(original=True).bounds)
+    plt.close("all")
+
+
+def test_all_words_are_in_a_tight_picture():
+    _, ax = plt.subplots()
+    plot.forecast(HISTORY, FORECAST, ax=ax)
+    ax.set_title(LONG)
+    ax.figure.draw_without_rendering()
+    tight = ax.figure.get_tightbbox().transformed(ax.figure.dpi_scale_trans)
+    for each in (ax.get_legend(), ax.title, ax.yaxis.label):
+        box = each.get_window_extent()
+        assert tight.padded(1).contains(*box.min)
+        assert tight.padded(1).contains(*box.max)
+    plt.close("all")
