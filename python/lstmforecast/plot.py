@@ -14,10 +14,11 @@ if TYPE_CHECKING:
 
     from lstmforecast.evaluation.backtest_result import BacktestResult
     from lstmforecast.evaluation.comparison import Comparison
+    from lstmforecast.evaluation.explanation import Explanation
     from lstmforecast.monitoring.drift import DriftMonitor
     from lstmforecast.tuning.tuning_result import TuneResult
 
-__all__ = ["anomalies", "backtest", "comparison", "drift", "forecast", "history", "importance", "trials"]
+__all__ = ["anomalies", "backtest", "comparison", "drift", "explanation", "forecast", "history", "importance", "trials"]
 
 
 def __dir__() -> list[str]:
@@ -283,3 +284,47 @@ def trials(result: TuneResult, ax: Axes | None = None) -> Axes:
     from lstmforecast.display.tuning import draw_trials
 
     return draw_trials(result, ax)
+
+
+def explanation(
+    explanation: Explanation, ax: Axes | None = None, *, by: str = "feature", variable: Hashable = None
+) -> Axes:
+    """Draw how much each feature contributes to forecasts.
+
+    Parameters
+    ----------
+    explanation : Explanation
+        From `LSTMForecaster.explain`.
+    ax : matplotlib.axes.Axes, optional
+        Axes to draw on; by default those of a new figure.
+    by : {"feature", "step", "lag"}, default="feature"
+        A bar for each feature, or a line for each over the steps ahead, or over the rows before the first step; lags of
+        0 and less are steps ahead.
+    variable : label, optional
+        The target; by default the first.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The axes, in the units of the target: the mean size of the contributions, over series, and over steps but for
+        ``by="step"``.
+
+    Raises
+    ------
+    ImportError
+        Without matplotlib.
+    ValueError
+        For another ``by``, an unknown variable, or lines of more than 12 features.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lstmforecast import LSTMForecaster, plot
+    >>> model = LSTMForecaster(2, window_size=12, hidden_size=8, max_epochs=2, random_state=0)
+    >>> ax = plot.explanation(model.fit(np.sin(np.arange(200) / 5)).explain(), by="lag")
+    >>> ax.get_xlabel()
+    'rows before the first step ahead'
+    """
+    from lstmforecast.display.explanation import draw_explanation
+
+    return draw_explanation(explanation, ax, by=by, variable=variable)

@@ -17,6 +17,7 @@ from lstmforecast import (
     BacktestDisplay,
     ComparisonDisplay,
     DriftDisplay,
+    Explanation,
     ForecastDisplay,
     HistoryDisplay,
     IntervalDisplay,
@@ -149,6 +150,17 @@ def search(name: str, wild: float = 1.0, given: float = 1.0) -> SimpleNamespace:
     return SimpleNamespace(study_=study, trials_=trials_of(study, {}), scores_=scores, metric_="MSE")
 
 
+def explanation(by: str, still: bool = False) -> Callable[[str, Any], Any]:
+    def draw(name: str, ax: Any) -> Any:
+        parts = np.random.default_rng(0).normal(size=(2, 4, 1, 5, 10)) * np.arange(1, 6)[:, np.newaxis] * (not still)
+        features = [f"{name}_{i}" for i in range(5)]
+        ends = np.zeros((2, 4, 1))
+        explained = Explanation(parts, features, np.arange(6, -4, -1), ends, ends, [name], ["a", "b"])
+        return plot.explanation(explained, ax, by=by)
+
+    return draw
+
+
 GALLERY = {
     "ForecastDisplay": Picture(forecast),
     "ForecastDisplay of variables": Picture(forecast_of_variables, 5),
@@ -165,6 +177,9 @@ GALLERY = {
     "DriftDisplay": Picture(drift),
     "ComparisonDisplay": Picture(comparison),
     "importance": Picture(lambda name, ax: plot.importance(search(name), ax)),
+    "explanation": Picture(explanation("feature")),
+    "explanation by step": Picture(explanation("step")),
+    "explanation by lag": Picture(explanation("lag")),
     "trials": Picture(lambda name, ax: plot.trials(search(name), ax)),
 }
 

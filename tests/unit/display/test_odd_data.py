@@ -12,7 +12,7 @@ import pytest
 from matplotlib import pyplot
 from matplotlib.collections import PathCollection
 from matplotlib.text import Text
-from tests.unit.display.gallery import HOURS, WAVE, anomaly, backtests, figure_of, intervals_around, search
+from tests.unit.display.gallery import HOURS, WAVE, anomaly, backtests, explanation, figure_of, intervals_around, search
 
 from lstmforecast import (
     AnomalyDisplay,
@@ -97,6 +97,10 @@ EMPTY: dict[str, tuple[Callable[[], Any], str]] = {
     "forecast": (
         lambda: ForecastDisplay.from_predictions(Y[:120], Y[120:] * NAN, truth=Y[120:] * NAN),
         "no forecast and no truth: all values are missing",
+    ),
+    "explanation": (
+        lambda: explanation("feature", still=True)("load", None),
+        "nothing differs from the baseline",
     ),
     "forecast of nothing": (
         lambda: plot.forecast(Y[:120] * NAN, Y[120:] * NAN),
