@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from lstmforecast.evaluation.lag_regressor import LagRegressor
     from lstmforecast.evaluation.permutation import permutation_importance
     from lstmforecast.evaluation.quantization_cost import quantization_report
+    from lstmforecast.evaluation.reconciliation import reconcile
     from lstmforecast.export.saving import load
     from lstmforecast.fitting.architecture import CNNLSTM, LSTM, Attention, Linear, Transformer
     from lstmforecast.fitting.checkpoint import Checkpoint
@@ -101,6 +102,7 @@ __all__ = [
     "StandardScaler",
     "Transformer",
     "ab",
+    "aggregate",
     "augment",
     "backtest",
     "compare",
@@ -114,6 +116,7 @@ __all__ = [
     "permutation_importance",
     "plot",
     "quantization_report",
+    "reconcile",
     "serve",
     "thresholds",
     "time_split",
@@ -164,6 +167,7 @@ _HOMES = {
     "StandardScaler": "data.scalers",
     "Transformer": "fitting.architecture",
     "TuneResult": "tuning.tuning_result",
+    "aggregate": "data.hierarchy",
     "backtest": "evaluation.backtesting",
     "compare": "evaluation.comparison",
     "complete_grid": "data.grid",
@@ -172,6 +176,7 @@ _HOMES = {
     "make_future": "data.grid",
     "permutation_importance": "evaluation.permutation",
     "quantization_report": "evaluation.quantization_cost",
+    "reconcile": "evaluation.reconciliation",
     "time_split": "data.windowing",
     "tune": "tuning.tuning",
     "windows": "data.windowing",
