@@ -57,7 +57,8 @@ class Calendar(ParameterGroup):
         list names them; see `calendar_features`.
     holidays : str or None, default=None
         A country code of the `holidays` package, such as ``"DE"`` or ``"US-CA"``: public holidays become a feature (of
-        weeks and months, the share of their days).
+        weeks and months, the share of their days). Of a panel also the name of a static column, which has the country
+        code of each series.
 
     Examples
     --------
@@ -264,6 +265,6 @@ def _holiday_dates(code: str, first: Days, last: Days) -> Days:
     except NotImplementedError as error:
         raise ValueError(
             f"expected holidays to be a country of the holidays package, such as 'DE', or one with its subdivision, "
-            f"such as 'US-CA', got {code!r}"
+            f"such as 'US-CA', or a static column of such countries, got {code!r}"
         ) from error
     return np.sort(np.array(list(found), dtype="datetime64[D]"))

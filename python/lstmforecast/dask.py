@@ -9,6 +9,7 @@ import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
 from lstmforecast.contract.seeds import draw_seed
+from lstmforecast.data.columns import FORECAST
 from lstmforecast.data.frames import SERIES, TIME
 from lstmforecast.data.index import match_index
 from lstmforecast.estimators.containers import in_containers
@@ -28,7 +29,9 @@ def __dir__() -> list[str]:
     return __all__
 
 
-def forecast(ddf: dd.DataFrame, model: LSTMForecaster, horizon: int | None = None) -> dd.DataFrame:
+def forecast(
+    ddf: dd.DataFrame, model: LSTMForecaster, horizon: int | None = None, *, known: Any = None
+) -> dd.DataFrame:
     """Forecast the steps after the end of each series of a partitioned panel.
 
     Only the names of the series are computed at once, as each series must be in one partition; forecasts are computed
@@ -37,18 +40,22 @@ def forecast(ddf: dd.DataFrame, model: LSTMForecaster, horizon: int | None = Non
     Parameters
     ----------
     ddf : dask.dataframe.DataFrame
-        In columns ``unique_id`` (or in the index), ``ds`` and values, the rows of a series in any order. For instance
-        ``dask.dataframe.read_parquet("panel/")``.
+        In columns ``unique_id`` (or in the index), ``ds`` and values, the rows of a series in any order; or in the
+        columns that were named at `fit`. For instance ``dask.dataframe.read_parquet("panel/")``.
     model : LSTMForecaster
-        Fitted on a panel, such as a `sample`, without covariates except calendar and holidays.
+        Fitted on a panel, such as a `sample`: on a table with named columns, or without covariates except calendar and
+        holidays.
     horizon : int or None, default=None
         Number of steps; None: as many as the model was trained for.
+    known : DataFrame of pandas or dask, or None, default=None
+        Where columns were named at `fit`: the covariates of the steps ahead of all series, as in
+        `LSTMForecaster.predict`. It is sent to every worker.
 
     Returns
     -------
     dask.dataframe.DataFrame
-        In columns ``unique_id``, ``ds`` and values, with the partitions of ``ddf``;
-        ``forecast(...).to_parquet("forecasts/")`` writes each as it is computed.
+        In columns ``unique_id``, ``ds`` and values, or as `LSTMForecaster.predict` returns them where columns were
+        named, with the partitions of ``ddf``; ``forecast(...).to_parquet("forecasts/")`` writes each as it is computed.
 
     Raises
     ------
@@ -74,15 +81,13 @@ def forecast(ddf: dd.DataFrame, model: LSTMForecaster, horizon: int | None = Non
     """
     _check_model(model)
     horizon = None if horizon is None else check_count("horizon", horizon)
+    if model.fitted_.dataset.columns is not None:
+        return _forecast_named(ddf, model, horizon, known)
+    if known is not None:
+        raise ValueError("expected no known for a model whose columns were not named at fit, got one")
     columns = _with_names(ddf)
     values = _values(columns, model)
-    ids = _ids(columns)
-    twice = ids[ids.duplicated()]
-    if len(twice):
-        raise ValueError(
-            f"expected every series in one partition, got {len(twice.unique())} in several, such as "
-            f"{twice.iloc[0]!r}; bring them together with ddf.shuffle('unique_id') or ddf.set_index('unique_id')"
-        )
+    _check_partitions(columns, SERIES)
     kinds = columns.dtypes
     narrow = all(kinds[name] == np.float32 for name in values)
     types = {SERIES: kinds[SERIES], TIME: _time_type(kinds[TIME], model)} | dict.fromkeys(
@@ -92,6 +97,44 @@ def forecast(ddf: dd.DataFrame, model: LSTMForecaster, horizon: int | None = Non
     # one copy for each worker, not one in each task
     parts: dd.DataFrame = columns[list(types)].map_partitions(_forecast_part, delayed(model), horizon, meta=meta)
     return parts
+
+
+def _forecast_named(ddf: dd.DataFrame, model: LSTMForecaster, horizon: int | None, known: Any) -> dd.DataFrame:
+    """`forecast` of a model whose columns were named at `fit`."""
+    columns = model.fitted_.dataset.columns
+    assert columns is not None
+    series, time = columns.series, columns.time
+    frame = _as_frame(ddf, series)
+    needed = [series, time, *columns.target, *columns.known, *columns.past]
+    absent = [label for label in needed if label not in frame.columns]
+    if absent:
+        raise ValueError(f"expected ddf with the columns {needed} of fit, got none named {absent}")
+    _check_partitions(frame, series)
+    if isinstance(known, dd.DataFrame):
+        # dask's methods are not typed
+        of_dask: Any = known
+        known = of_dask.compute()
+    kinds, width = (
+        frame.dtypes,
+        np.float32 if all(frame.dtypes[name] == np.float32 for name in columns.target) else float,
+    )
+    types = {series: kinds[series], time: _time_type(kinds[time], model, time)}
+    types |= dict.fromkeys(columns.names_of_results([FORECAST]), width)
+    meta = pd.DataFrame({name: pd.Series([], dtype=kind) for name, kind in types.items()})
+    rows: Any = frame
+    parts: dd.DataFrame = rows.map_partitions(_named_part, delayed(model), horizon, delayed(known), types, meta=meta)
+    return parts
+
+
+def _named_part(
+    part: pd.DataFrame, model: LSTMForecaster, horizon: int | None, known: pd.DataFrame | None, types: dict[str, Any]
+) -> pd.DataFrame:
+    if part.empty:
+        return pd.DataFrame({name: pd.Series([], dtype=kind) for name, kind in types.items()})
+    series = next(iter(types))
+    own = known if known is None or series not in known else known[known[series].isin(part[series].unique())]
+    forecasts: pd.DataFrame = model.predict(horizon, context=part, known=own)
+    return forecasts.astype(types)
 
 
 def sample(ddf: dd.DataFrame, n_series: int, random_state: Any = None) -> pd.DataFrame:
@@ -148,12 +191,12 @@ def _forecast_part(part: pd.DataFrame, model: LSTMForecaster, horizon: int | Non
     return forecasts.astype(types)
 
 
-def _time_type(kind: Any, model: LSTMForecaster) -> Any:
+def _time_type(kind: Any, model: LSTMForecaster, time: Any = TIME) -> Any:
     """The type of the times in the time zone of the model; a TypeError if only one of both has a zone."""
     times, known = pd.Index(pd.Series([], dtype=kind)), model.fitted_.dataset.observations.times(np.zeros(1, np.int64))
     if not (isinstance(times, pd.DatetimeIndex) and isinstance(known, pd.DatetimeIndex)):
         return kind
-    return match_index(known, times, "ddf", f"{{0}}.assign({TIME}={{0}}[{TIME!r}].dt.tz_localize({{1!r}}))").dtype
+    return match_index(known, times, "ddf", f"{{0}}.assign({time}={{0}}[{time!r}].dt.tz_localize({{1!r}}))").dtype
 
 
 def _sorted(panel: pd.DataFrame) -> pd.DataFrame:
@@ -161,20 +204,36 @@ def _sorted(panel: pd.DataFrame) -> pd.DataFrame:
 
 
 def _with_names(ddf: Any) -> dd.DataFrame:
-    if not isinstance(ddf, dd.DataFrame):
-        raise TypeError(f"expected ddf to be a dask DataFrame, got {type(ddf).__name__}")
-    frame = ddf.reset_index() if ddf.index.name == SERIES else ddf
+    frame = _as_frame(ddf, SERIES)
     if not {SERIES, TIME} < set(frame.columns):
         raise ValueError(f"expected columns {SERIES}, {TIME} and values, got {list(frame.columns)}")
     return frame
 
 
-def _ids(columns: dd.DataFrame) -> pd.Series:
+def _as_frame(ddf: Any, series: Any) -> dd.DataFrame:
+    """The frame with the names of series in a column."""
+    if not isinstance(ddf, dd.DataFrame):
+        raise TypeError(f"expected ddf to be a dask DataFrame, got {type(ddf).__name__}")
+    return ddf.reset_index() if ddf.index.name == series else ddf
+
+
+def _check_partitions(columns: dd.DataFrame, series: Any) -> None:
+    """Raise a ValueError if the rows of a series are in several partitions."""
+    ids = _ids(columns, series)
+    twice = ids[ids.duplicated()]
+    if len(twice):
+        raise ValueError(
+            f"expected every series in one partition, got {len(twice.unique())} in several, such as "
+            f"{twice.iloc[0]!r}; bring them together with ddf.shuffle({series!r}) or ddf.set_index({series!r})"
+        )
+
+
+def _ids(columns: dd.DataFrame, series: Any = SERIES) -> pd.Series:
     """The names of the series of each partition, one partition after the other."""
-    kind = columns.dtypes[SERIES]
+    kind = columns.dtypes[series]
     ids: pd.Series = (
-        columns[SERIES]
-        .map_partitions(lambda part: part.drop_duplicates(), meta=pd.Series([], dtype=kind, name=SERIES))
+        columns[series]
+        .map_partitions(lambda part: part.drop_duplicates(), meta=pd.Series([], dtype=kind, name=series))
         .compute()
     )
     return ids
@@ -197,5 +256,10 @@ def _check_model(model: Any) -> None:
     if not model.fitted_.dataset.observations.is_panel:
         raise ValueError("expected a model that was fitted on a panel, got one of one series")
     covariates = model.fitted_.dataset.covariates
+    if model.fitted_.dataset.columns is not None:
+        return
     if covariates.past is not None or covariates.known is not None or covariates.static is not None:
-        raise ValueError("expected a model that was fitted without X, X_past and static, got one with covariates")
+        raise ValueError(
+            "expected a model that was fitted on a table with named columns, or without X, X_past and static, got one "
+            "with covariates"
+        )

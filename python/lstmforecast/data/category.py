@@ -84,7 +84,8 @@ class Category:
 
     def pack(self) -> dict[str, Any]:
         """Write as plain values for model files."""
-        return {"name": pack_label(self.name), "categories": list(self.categories), "unknown": self.unknown}
+        packed = {"name": pack_label(self.name), "categories": list(self.categories)}
+        return packed | ({} if self.unknown == "error" else {"unknown": self.unknown})
 
     @classmethod
     def unpack(cls, saved: Mapping[str, Any]) -> Category:

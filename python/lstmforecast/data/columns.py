@@ -149,7 +149,7 @@ class Columns:
         )
         columns = cls(target, series, time, known, past, static)
         columns._check_roles(labels)
-        columns._names_of_results([FORECAST])
+        columns.names_of_results([FORECAST])
         if columns.static and series is None:
             raise ValueError(
                 f"expected series= to name the column of series for static={list(columns.static)}, got None"
@@ -202,9 +202,9 @@ class Columns:
 
         With several targets, a name begins with that of the target: ``load-lo-80``.
         """
-        return self._flat(values.reshape(len(values), -1), index, self._names_of_results(names))
+        return self._flat(values.reshape(len(values), -1), index, self.names_of_results(names))
 
-    def _names_of_results(self, names: Sequence[str]) -> list[str]:
+    def names_of_results(self, names: Sequence[str]) -> list[str]:
         """The columns of results; raise a ValueError where two are the same, or one is that of series or times."""
         prefixes = [""] if len(self.target) == 1 else [f"{target}-" for target in self.target]
         labels = [f"{prefix}{name}" for prefix in prefixes for name in names]

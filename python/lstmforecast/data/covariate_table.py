@@ -105,7 +105,9 @@ class Table:
     def pack(self) -> dict[str, Any]:
         """Write as plain values for model files."""
         packed = pack_columns(self.form) | {"n_columns": self.n_columns}
-        return packed | {"missing": self.missing, "marked": list(self.marked)}
+        # older versions read what has no missing values
+        has_gaps = self.missing != "error"
+        return packed | ({"missing": self.missing, "marked": list(self.marked)} if has_gaps else {})
 
     @classmethod
     def unpack(cls, name: str, saved: dict[str, Any]) -> Table:

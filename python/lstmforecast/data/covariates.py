@@ -149,17 +149,18 @@ class Covariates:
         for table, given in ((self.past, X_past), (self.known, X)):
             if table is not None:
                 parts.append(table.read(given, observations))
-        return np.hstack([*parts, self.calendar_rows(observations.index, len(observations))])
+        return np.hstack([*parts, self.calendar_rows(observations.index, parts[0])])
 
-    def of_future(self, observations: Observations, steps: int, X: Any, at_once: int = 1) -> Array:
+    def of_future(self, observations: Observations, static: Array, steps: int, X: Any, at_once: int = 1) -> Array:
         """Make the features of the steps after each series: (n_series, steps, n_features), NaN where unknown.
 
-        ``at_once``, the number of steps that the network forecasts in one pass, is for messages.
+        ``static`` are the static features of each series, (n_series, n_static). ``at_once``, the number of steps that
+        the network forecasts in one pass, is for messages.
         """
         future = np.full((observations.n_series * steps, self.n_features), np.nan)
         if self.n_known:
             index = observations.future_index(steps)
-            known = [self.calendar_rows(index, len(future))]
+            known = [self.calendar_rows(index, np.repeat(static, steps, axis=0))]
             if self.known is not None:
                 rows = f"the {steps} steps after the end"
                 rows += f" (the network forecasts {at_once} at once)" if at_once > 1 else ""
@@ -167,6 +168,7 @@ class Covariates:
             future[:, -self.n_known :] = np.hstack(known)
         if X is not None and self.known is None:
             raise ValueError("expected no X, as there was none at fit, got one")
+        future[:, : self.n_static] = np.repeat(static, steps, axis=0)
         return future.reshape(observations.n_series, steps, -1)
 
     def pack(self) -> dict[str, Any]:
@@ -220,14 +222,37 @@ class Covariates:
     def _calendar_names(self) -> list[str]:
         return calendar_names(self.freq, self.calendar, self.holidays, self.calendar_version)
 
-    def calendar_rows(self, index: pd.Index | None, n_rows: int) -> Array:
-        """Calendar features of the rows of an index: (n_rows, n), without columns if none are asked for."""
+    def calendar_rows(self, index: pd.Index | None, static: Array) -> Array:
+        """Calendar features of rows with an index and static features: (n_rows, n), without columns if none are asked.
+
+        Raises
+        ------
+        ValueError
+            If there are no times, or the country of a series is unknown.
+        """
         if self.calendar is None and self.holidays is None:
-            return np.zeros((n_rows, 0))
+            return np.zeros((len(static), 0))
         if index is None:
             raise ValueError(f"expected y with a time index for calendar={self.calendar!r}, got an array")
         times = index.get_level_values(-1) if isinstance(index, pd.MultiIndex) else index
-        return calendar_features(times, self.freq, self.calendar, self.holidays, self.calendar_version).to_numpy()
+        column = self._country_column()
+        if column is None:
+            return calendar_features(times, self.freq, self.calendar, self.holidays, self.calendar_version).to_numpy()
+        found = np.full((len(static), len(self._calendar_names())), np.nan)
+        for country, feature in zip(column.categories or (), column.features, strict=True):
+            rows = static[:, self.names.index(feature)] == 1
+            features = calendar_features(times[rows], self.freq, self.calendar, country, self.calendar_version)
+            found[rows] = features.to_numpy()
+        if np.isnan(found).any():
+            raise ValueError(
+                f"expected a country of fit in column {self.holidays!r}, which gives the holidays, got another"
+            )
+        return found
+
+    def _country_column(self) -> StaticColumn | None:
+        """The static column whose values are the countries of ``holidays``; None where it is a country itself."""
+        columns = [column for column in self.static_columns or () if column.name == self.holidays]
+        return columns[0] if columns and columns[0].categories is not None else None
 
     def _static_rows(self, observations: Observations, static: Any) -> Array:
         if self.static is None:

@@ -226,6 +226,12 @@ class Dataset:
         filled = fill_unknown_scales(own.scale, self.magnitudes, known, source.magnitudes)
         return self.with_error_scale(own._replace(scale=filled))
 
+    def features_ahead(self, steps: int, X: Any = None, at_once: int = 1) -> Array:
+        """The features of the steps after each series; see `Covariates.of_future`."""
+        ends = np.cumsum(self.observations.lengths)
+        static = self.features[ends - 1, : self.covariates.n_static]
+        return self.covariates.of_future(self.observations, static, steps, X, at_once)
+
     @property
     def ends(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """The number of each series, and of the row after its last."""

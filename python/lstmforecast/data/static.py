@@ -81,7 +81,8 @@ class StaticColumn:
 
     def pack(self) -> dict[str, Any]:
         """Write as plain values for model files."""
-        return {"name": pack_label(self.name), "categories": self.categories, "unknown": self.unknown}
+        packed = {"name": pack_label(self.name), "categories": self.categories}
+        return packed | ({} if self.unknown == "error" else {"unknown": self.unknown})
 
     @classmethod
     def unpack(cls, saved: dict[str, Any]) -> StaticColumn:

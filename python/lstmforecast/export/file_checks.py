@@ -124,7 +124,7 @@ def check_series(
         _check_calibration(fitted.calibration, distribution, k, of_panel=observations.is_panel)
     # forecasts need a frequency at which the times continue
     observations.future_index(1)
-    covariates.calendar_rows(observations.index, len(observations))
+    covariates.calendar_rows(observations.index, features[:, : covariates.n_static])
 
 
 def _check_panel(statistics: NDArray[np.float64], observations: Panel, k: int) -> None:

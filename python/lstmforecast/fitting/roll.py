@@ -54,7 +54,7 @@ def forecast_origins(
         return found
     which = np.zeros(len(origins), np.int64) if which is None else which
     n_read = steps_read(model.config, steps)
-    after = dataset.covariates.of_future(dataset.observations, n_read - steps, None) if n_read > steps else None
+    after = dataset.features_ahead(n_read - steps) if n_read > steps else None
     parts = []
     for start in range(0, len(origins), BATCH):
         each = slice(start, start + BATCH)
@@ -80,12 +80,7 @@ def ends_of(model: _core.Model | Ensemble, dataset: Dataset, steps: int, X: Any)
     (n_series, n_read, m); see `steps_read`.
     """
     config = model.config
-    future = dataset.covariates.of_future(dataset.observations, steps_read(config, steps), X, config["horizon"])
-    n_static = dataset.covariates.n_static
-    if n_static:
-        # they are the same in the steps ahead
-        ends = np.cumsum(dataset.observations.lengths)
-        future[:, :, :n_static] = dataset.features[ends - 1, np.newaxis, :n_static]
+    future = dataset.features_ahead(steps_read(config, steps), X, config["horizon"])
     return dataset.windows(config["window_size"]), future
 
 

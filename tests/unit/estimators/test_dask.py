@@ -130,3 +130,30 @@ def test_times_of_another_zone_come_back_in_that_of_the_model_and_such_without_a
         TypeError, match=r"ddf in the time zone Europe/Berlin, .* without one; .*dt.tz_localize\('Europe"
     ):
         lstmforecast.dask.forecast(parts_of(PANEL), fitted)
+
+
+def test_tables_with_named_columns_and_covariates():
+    rng = np.random.default_rng(1)
+    df = PANEL.rename(columns={"unique_id": "shop", "ds": "day", "y": "sales"})
+    df = df.assign(promo=rng.random(360) < 0.3, kind=rng.choice(["a", "b"], 360), area=np.repeat(np.arange(6.0), 60))
+    names = {"target": "sales", "series": "shop", "time": "day", "known": ["promo", "kind"], "static": "area"}
+    model = LSTMForecaster(**SMALL).fit(df, **names)
+    days = pd.date_range(TIMES[-1] + pd.Timedelta(days=1), periods=3)
+    plan = pd.DataFrame({"shop": np.repeat(IDS, 3), "day": np.tile(days, 6), "promo": True, "kind": "a"})
+    expected = model.predict(known=plan)
+    parts = dd.from_pandas(df.set_index("shop"), npartitions=3, sort=True)
+    for known in (plan, dd.from_pandas(plan, npartitions=2)):
+        lazy = lstmforecast.dask.forecast(parts, model, known=known)
+        found = lazy.compute(scheduler="sync").reset_index(drop=True)
+        pd.testing.assert_frame_equal(found, expected, check_dtype=False)
+        assert found.dtypes.to_dict() == lazy.dtypes.to_dict()
+    with pytest.raises(ValueError, match=r"expected ddf with the columns .* of fit, got none named \['kind'\]"):
+        lstmforecast.dask.forecast(parts.drop(columns="kind"), model, known=plan)
+    twice = dd.from_pandas(df, npartitions=4)
+    with pytest.raises(ValueError, match=r"in one partition, .*ddf.shuffle\('shop'\)"):
+        lstmforecast.dask.forecast(twice, model, known=plan)
+
+
+def test_covariates_ahead_are_for_named_columns(model):
+    with pytest.raises(ValueError, match="expected no known for a model whose columns were not named at fit"):
+        lstmforecast.dask.forecast(parts_of(), model, known=PANEL)
