@@ -114,10 +114,8 @@ def _forecast_named(ddf: dd.DataFrame, model: LSTMForecaster, horizon: int | Non
         # dask's methods are not typed
         of_dask: Any = known
         known = of_dask.compute()
-    kinds, width = (
-        frame.dtypes,
-        np.float32 if all(frame.dtypes[name] == np.float32 for name in columns.target) else float,
-    )
+    kinds = frame.dtypes
+    width = np.float32 if all(kinds[name] == np.float32 for name in columns.target) else float
     types = {series: kinds[series], time: _time_type(kinds[time], model, time)}
     types |= dict.fromkeys(columns.names_of_results([FORECAST]), width)
     meta = pd.DataFrame({name: pd.Series([], dtype=kind) for name, kind in types.items()})

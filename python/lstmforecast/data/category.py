@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,8 @@ from lstmforecast.data.static import WORDS_OF_ARROW, read_unknown
 
 # The number of categories that a message lists at most.
 _SHOWN = 8
+# Of more different texts, mostly of numbers, one that is none is probably no category.
+MOST_MIXED = 12
 
 
 @dataclass(frozen=True)
@@ -44,10 +46,12 @@ class Category:
         Raises
         ------
         TypeError
-            For a value such as a list.
+            For a value such as a list, and for words among numbers.
         """
         if wrong := [value for value in column if not isinstance(value, Hashable)]:
             raise TypeError(f"expected words or numbers in column {column.name!r}, got {reprlib.repr(wrong[0])}")
+        if not isinstance(column.dtype, pd.CategoricalDtype):
+            _refuse_mixed(column)
         return cls(column.name, tuple(sorted({str(value) for value in column.dropna().unique()})), unknown)
 
     @property
@@ -100,3 +104,68 @@ def holds_words(column: pd.Series[Any]) -> bool:
     if isinstance(column.dtype, pd.ArrowDtype):
         return issubclass(column.dtype.type, WORDS_OF_ARROW)
     return column.dtype == object and any(isinstance(value, str) for value in column)
+
+
+def words_of(table: Any, unknown: str = "error") -> tuple[Category, ...]:
+    """The columns of words of a frame; none of other containers."""
+    if not isinstance(table, pd.DataFrame) or not table.columns.is_unique:
+        return ()
+    return tuple(Category.of(column, unknown) for _, column in table.items() if holds_words(column))
+
+
+def in_numbers(table: Any, words: Sequence[Category], name: str) -> Any:
+    """Covariates with words as a column of 0 and 1 for each category, and truth values as 0 and 1.
+
+    A frame that has these columns already stays as it is.
+
+    Raises
+    ------
+    ValueError
+        For a category that was not there at `fit`, and for two features of one name.
+    """
+    if isinstance(table, pd.Series):
+        return numbers_of(table)
+    if not isinstance(table, pd.DataFrame) or not table.columns.is_unique:
+        return table
+    by_name = {category.name: category for category in words if category.name in table}
+    made: dict[Hashable, Any] = {}
+    n_features = 0
+    for label, column in table.items():
+        features = by_name[label].encode(column, name) if label in by_name else {label: numbers_of(column)}
+        n_features += len(features)
+        made |= features
+    if len(made) < n_features:
+        raise ValueError(f"expected no two features of one name (column_category) in {name}, got {list(made)}")
+    labels = pd.Index(list(made), tupleize_cols=False) if by_name else table.columns
+    return pd.DataFrame(dict(enumerate(made.values())), index=table.index).set_axis(labels, axis=1)
+
+
+def numbers_of(column: pd.Series[Any]) -> pd.Series[Any]:
+    """Truth values as numbers; other columns stay as they are."""
+    if pd.api.types.is_bool_dtype(column.dtype) and not isinstance(column.dtype, pd.CategoricalDtype):
+        return column.astype("Float64" if column.hasnans else "float64")
+    if column.dtype == object and column.map(lambda each: isinstance(each, bool | np.bool_) or pd.isna(each)).all():
+        return column.astype("boolean").astype("Float64")
+    return column
+
+
+def _refuse_mixed(column: pd.Series[Any]) -> None:
+    """Raise a TypeError for words among numbers, or among texts of numbers: these are no categories."""
+    known = column.notna().to_numpy()
+    is_word = np.array([isinstance(value, str) for value in column], bool)
+    if is_word.any() and (known & ~is_word).any():
+        few = is_word if is_word.sum() <= known.sum() / 2 else known & ~is_word
+        raise _mixed(column, int(few.argmax()), "numbers" if few is is_word else "words")
+    unique = column[is_word].unique()
+    is_number = pd.to_numeric(pd.Series(unique, dtype=object), errors="coerce").notna().to_numpy()
+    if len(unique) > MOST_MIXED and 0.5 <= is_number.mean() < 1:
+        odd = unique[~is_number][0]
+        raise _mixed(column, int((column == odd).to_numpy(bool, na_value=False).argmax()), "texts of numbers")
+
+
+def _mixed(column: pd.Series[Any], row: int, others: str) -> TypeError:
+    where = row_name(column.index, row)
+    return TypeError(
+        f"expected words or numbers in column {column.name!r}, got {reprlib.repr(column.iloc[row])} at {where} among "
+        f"{others}; correct it, or make categories with astype('category')"
+    )

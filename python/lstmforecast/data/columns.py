@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lstmforecast.data.category import Category, holds_words
+from lstmforecast.data.category import Category, holds_words, in_numbers
 from lstmforecast.data.frames import SERIES, TIME, Origin, column_names, to_pandas
 from lstmforecast.data.observations import Observations
 from lstmforecast.data.panel_index import index_of_columns
@@ -332,16 +332,11 @@ class Columns:
         """Covariates as numbers: words as a column of 0 and 1 for each category, truth values as 0 and 1."""
         if not labels:
             return None
-        by_name = {category.name: category for category in self.categories}
-        made: dict[Hashable, Any] = {}
+        by_name = {category.name for category in self.categories}
         for label in labels:
-            if label in by_name:
-                made |= by_name[label].encode(frame[label].set_axis(index), name)
-            else:
-                made[label] = _numbers(frame[label], name).set_axis(index)
-        if len(made) < sum(len(by_name[label].features) if label in by_name else 1 for label in labels):
-            raise ValueError(f"expected no two features of one name (column_category) in {name}, got {list(made)}")
-        return pd.DataFrame(made, index=index)
+            if label not in by_name:
+                _require_numbers(frame[label], name)
+        return in_numbers(frame[list(labels)].set_axis(index), self.categories, name)  # type: ignore[no-any-return]
 
     def _static(self, frame: pd.DataFrame, name: str) -> pd.DataFrame | None:
         """One row for each series, where the table has the columns."""
@@ -380,14 +375,9 @@ def _refuse_without_role(rest: list[Any]) -> None:
         )
 
 
-def _numbers(column: pd.Series[Any], name: str) -> pd.Series[Any]:
-    """Truth values as numbers; what is no number is refused where tables are read."""
+def _require_numbers(column: pd.Series[Any], name: str) -> None:
+    """Raise a TypeError for words; what else is no number is refused where tables are read."""
     if holds_words(column):
         raise TypeError(
             f"expected numbers in column {column.name!r} of {name}, as at fit, got {column.dropna().iloc[0]!r}"
         )
-    if pd.api.types.is_bool_dtype(column.dtype):
-        return column.astype("float64")
-    if column.dtype == object and column.map(lambda each: isinstance(each, bool | np.bool_) or pd.isna(each)).all():
-        return column.astype("boolean").astype("Float64")
-    return column

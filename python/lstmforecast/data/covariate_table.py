@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from lstmforecast.data.category import Category, in_numbers
 from lstmforecast.data.container import Form, place, read_table, row_name
 from lstmforecast.data.frames import localising, to_pandas
 from lstmforecast.data.observations import Missing, Observations, check_columns, pack_columns, unpack_columns
@@ -33,6 +34,9 @@ class Table:
     missing : {"error", "mask", "ffill", "interpolate"}
         What is done with missing values in the rows of the targets: raise an error, keep them as NaN, which the network
         reads as the mean, repeat the last value of the series, or interpolate (of columns of 0 and 1: repeat).
+    words : tuple of Category
+        The columns of words, of each of which several columns are made; none where columns were named at `fit`, as
+        these are in numbers before they come here.
     marked : tuple of int
         With ``"mask"``, the columns with missing values at fit; each has a feature that is 1 where it is missing.
     """
@@ -42,10 +46,17 @@ class Table:
     n_columns: int
     missing: Missing = "error"
     marked: tuple[int, ...] = ()
+    words: tuple[Category, ...] = ()
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         # older pickles have no missing values
-        vars(self).update({"missing": "error", "marked": ()} | state)
+        vars(self).update({"missing": "error", "marked": (), "words": ()} | state)
+
+    @property
+    def labels(self) -> list[Hashable]:
+        """The user's columns that the columns were made of; numbers for arrays."""
+        of_words = {feature: category.name for category in self.words for feature in category.features}
+        return [of_words.get(name, name) for name in self.form.variables(self.n_columns)]
 
     @property
     def n_features(self) -> int:
@@ -105,9 +116,10 @@ class Table:
     def pack(self) -> dict[str, Any]:
         """Write as plain values for model files."""
         packed = pack_columns(self.form) | {"n_columns": self.n_columns}
-        # older versions read what has no missing values
-        has_gaps = self.missing != "error"
-        return packed | ({"missing": self.missing, "marked": list(self.marked)} if has_gaps else {})
+        # older versions read what has neither missing values nor words
+        if self.missing != "error":
+            packed |= {"missing": self.missing, "marked": list(self.marked)}
+        return packed | ({"words": [category.pack() for category in self.words]} if self.words else {})
 
     @classmethod
     def unpack(cls, name: str, saved: dict[str, Any]) -> Table:
@@ -116,7 +128,8 @@ class Table:
         missing, marked = saved.get("missing", "error"), tuple(saved.get("marked", ()))
         if missing not in get_args(Missing) or not set(marked) <= set(range(saved["n_columns"])):
             raise ValueError(f"covariates with missing={missing!r} in columns {marked}")
-        return cls(name, unpack_columns(saved), saved["n_columns"], missing, marked)
+        words = tuple(Category.unpack(each) for each in saved.get("words", ()))
+        return cls(name, unpack_columns(saved), saved["n_columns"], missing, marked, words)
 
     def _read(self, table: Any, index: pd.Index | None, n_rows: int, rows: str, may_lack: NDArray[np.bool_]) -> _Rows:
         """Select the rows of ``index``, NaN where one lacks that may; of an array, which must have ``n_rows``, all."""
@@ -124,6 +137,7 @@ class Table:
             raise ValueError(f"expected {self.name} for {rows}, as there was one at fit, got None")
         table, origin = to_pandas(table, self.name)
         table, long = indexed(table, self.name)
+        table = in_numbers(table, self.words, self.name)
         values, form = read_table(table, self.name)
         check_columns(self.form, self.n_columns, form, values.shape[1], self.name)
         labels = table.index if index is not None and isinstance(table, pd.DataFrame | pd.Series) else None

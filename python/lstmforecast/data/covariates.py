@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lstmforecast.calendar import VERSION, calendar_features, calendar_names
+from lstmforecast.data.category import in_numbers, words_of
 from lstmforecast.data.container import read_table
 from lstmforecast.data.covariate_table import Table
 from lstmforecast.data.frames import to_pandas
@@ -81,8 +82,10 @@ class Covariates:
         for name, title, table in zip(("X_past", "X"), titles, (X_past, X), strict=True):
             tables[name] = None
             if table is not None:
-                values, form = read_table(indexed(to_pandas(table, title)[0], title)[0], title)
-                described = Table(title, form, values.shape[1], missing).of_fit(table, observations)
+                frame, _ = indexed(to_pandas(table, title)[0], title)
+                words = words_of(frame, unknown)
+                values, form = read_table(in_numbers(frame, words, title), title)
+                described = Table(title, form, values.shape[1], missing, words=words).of_fit(table, observations)
                 tables[name] = replace(described, name=name)
         read = cls(tables["X_past"], tables["X"], calendar, holidays, observations.freq)
         if static is None:
@@ -132,7 +135,7 @@ class Covariates:
         made = [static.get(name, name) for name in self.names[: self.n_static]]
         for table in (self.past, self.known):
             if table is not None:
-                names = [columns.get(name, name) for name in table.names[: table.n_columns]]
+                names = [columns.get(name, name) for name in table.labels]
                 made += [*names, *(names[column] for column in table.marked)]
         return [*made, *(name.removesuffix("_sin").removesuffix("_cos") for name in self._calendar_names())]
 

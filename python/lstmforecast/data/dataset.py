@@ -115,9 +115,9 @@ class Dataset:
         covariates = Covariates.at_fit(observations, X, X_past, static, calendar, holidays, titles, missing, unknown)
         if columns is not None:
             covariates = covariates.named()
-        has_words = (columns is not None and columns.categories) or any(
-            column.categories is not None for column in covariates.static_columns or ()
-        )
+        tables = [table for table in (covariates.past, covariates.known) if table is not None]
+        of_static = [column for column in covariates.static_columns or () if column.categories is not None]
+        has_words = of_static or any(table.words for table in tables) or (columns is not None and columns.categories)
         if unknown == "ignore" and not has_words:
             raise ValueError("expected a covariate or static feature of words for unknown='ignore', got none")
         features = covariates.of(observations, X, X_past)

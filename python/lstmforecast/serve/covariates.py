@@ -205,12 +205,10 @@ def _columns(
             made.append(column if words is None else replace(column, unknown=words.unknown))
             at += column.n_features
         return made
-    columns = table.form.columns
-    names = range(table.n_columns) if columns is None or columns[0] is None else columns
-    return [
-        ServedColumn(f"x{i}" if names is not columns else str(label), label, nullable=i in table.marked)
-        for i, label in enumerate(names)
-    ]
+    is_array = table.form.columns is None or table.form.columns[0] is None
+    if not is_array:
+        return _columns(replace(table, words=()), list(dict.fromkeys(table.labels)), table.words)
+    return [ServedColumn(f"x{i}", i, nullable=i in table.marked) for i in range(table.n_columns)]
 
 
 def _features(columns: Sequence[ServedColumn], values: Sequence[Values], rows: slice) -> Array:

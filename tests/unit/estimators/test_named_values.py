@@ -84,7 +84,7 @@ WRONG: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "a dash in X": (
         lambda: model().fit(LOAD[:50], changed(FRAME, 29, "-")),
-        "column of X, got 'heat' (object, such as '-' at 2024-01-30 00:00:00 (row 29))",
+        "in column 'heat', got '-' at 2024-01-30 00:00:00 (row 29) among numbers",
     ),
     "no count": (
         lambda: model(loss="negative_binomial").fit(changed(FRAME, 40, 2.5)),
