@@ -57,6 +57,7 @@ _PHRASES = (
     (rf"\bTimestamp\(({_QUOTED})[^)]*\)", r"\1"),
     (r"\b(?:at|by) fit\b", "in training"),
     (r"\bfit with\b", "train with"),
+    (r", or make categories with astype\('category'\)", ""),
     (r"\bof fit\b", "of the training"),
     (r"\bof known \(", "of --known ("),
     (r"\(freq is '([^']*)'\)", r"(--freq \1)"),

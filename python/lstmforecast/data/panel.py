@@ -54,7 +54,7 @@ class Panel(Observations):
             freq, index = like.freq, like.align(index, form, name)
         if (infinite := np.isinf(table)).any():
             raise ValueError(f"expected finite values in {name}, got {place(infinite, 'infinite', index, form)}")
-        index, starts, order = grouped(index, name)
+        index, starts, order = grouped(index, name, by_time=long)
         if order is not None:
             table = table[order]
         keys = index[starts[:-1]].get_level_values(0)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from lstmforecast.data.frames import SERIES, TIME, column_names
 from lstmforecast.data.index import Frequency, match_index, regular_grid
+from lstmforecast.data.table_columns import times_of
 
 # Rows that are processed at a time.
 _ROWS = 2**18
@@ -37,7 +38,10 @@ def indexed(y: Any, name: str) -> tuple[Any, bool]:
         rest = [column for column in y.columns if column not in (SERIES, TIME)]
         if not rest:
             raise ValueError(f"expected {name} with a column of values beside {SERIES} and {TIME}, got none")
-        return y[rest].set_axis(index_of_columns(y[SERIES], y[TIME])), True
+        times = y[TIME]
+        if pd.api.types.is_object_dtype(times.dtype) or pd.api.types.is_string_dtype(times.dtype):
+            times = times_of(times, name)
+        return y[rest].set_axis(index_of_columns(y[SERIES], times)), True
     return y, False
 
 
@@ -79,8 +83,10 @@ def match_panel_index(
     return newer if levels[0] is newer.levels[-1] else newer.set_levels(levels, level=[-1])
 
 
-def grouped(index: pd.MultiIndex, name: str) -> tuple[pd.MultiIndex, NDArray[np.int64], NDArray[np.intp] | None]:
-    """Group the rows by series, in the order in which series first appear.
+def grouped(
+    index: pd.MultiIndex, name: str, *, by_time: bool = False
+) -> tuple[pd.MultiIndex, NDArray[np.int64], NDArray[np.intp] | None]:
+    """Group the rows by series, in the order in which series first appear; ``by_time`` sorts those of each series.
 
     Returns the index, the row at which each series begins, and the order of the rows; None: unchanged.
     """
@@ -89,13 +95,29 @@ def grouped(index: pd.MultiIndex, name: str) -> tuple[pd.MultiIndex, NDArray[np.
         raise ValueError(f"expected a series for every row of {name}, got none in row {int(np.argmax(codes < 0))}")
     begins = _run_begins(codes)
     first = np.unique(codes[begins], return_index=True)[1]
-    if len(first) == len(begins):
+    if len(first) == len(begins) and not (by_time and _has_unsorted(index, begins)):
         return index, np.append(begins, len(codes)), None
     ranks = np.zeros(int(codes.max()) + 1, codes.dtype)
     ranks[codes[begins[np.sort(first)]]] = np.arange(len(first))
-    order = np.argsort(ranks[codes], kind="stable")
+    if by_time:
+        moments = np.asarray(index.levels[1].argsort().argsort())[index.codes[1]]
+        order = np.lexsort((moments, ranks[codes]))
+    else:
+        order = np.argsort(ranks[codes], kind="stable")
     index = index[order]
     return index, np.append(_run_begins(np.asarray(index.codes[0])), len(codes)), order
+
+
+def _has_unsorted(index: pd.MultiIndex, begins: NDArray[np.int64]) -> bool:
+    """Whether the times of a series, whose rows follow one another, are not ascending."""
+    codes, places = np.asarray(index.codes[1]), index.levels[1].argsort().argsort()
+    is_first = np.zeros(len(codes), bool)
+    is_first[begins] = True
+    for at in range(0, len(codes), _ROWS):
+        part = slice(max(at - 1, 0), at + _ROWS)
+        if (np.diff(places[codes[part]]) < 0)[~is_first[part][1:]].any():
+            return True
+    return False
 
 
 def _run_begins(values: Any) -> NDArray[np.int64]:

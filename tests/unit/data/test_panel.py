@@ -291,3 +291,23 @@ def test_a_constant_column_leaves_the_spread_of_its_neighbour_alone():
     spreads = [_model().fit(each).fitted_.dataset.error_scale.scale[:, 0] for each in (both, y)]
     # summed in another order
     np.testing.assert_allclose(*spreads, rtol=1e-12)
+
+
+def test_the_rows_of_a_table_may_be_in_any_order_and_their_times_text():
+    days = pd.date_range("2026-01-01", periods=40)
+    rng = np.random.default_rng(0)
+    table = pd.concat([pd.DataFrame({"unique_id": key, "ds": days, "y": rng.normal(size=40)}) for key in ("b", "a")])
+    expected = Panel.read(table)
+    shuffled = pd.concat([part.sample(frac=1, random_state=0) for _, part in table.groupby("unique_id", sort=False)])
+    for each in (shuffled, table.assign(ds=table["ds"].dt.strftime("%d.%m.%Y")), shuffled.astype({"ds": object})):
+        found = Panel.read(each)
+        np.testing.assert_array_equal(found.values, expected.values)
+        assert found.index.equals(expected.index)
+    mixed = Panel.read(table.sample(frac=1, random_state=0))
+    order = list(mixed.series_keys)
+    np.testing.assert_array_equal(
+        mixed.values, np.concatenate([table.loc[table["unique_id"] == k, ["y"]] for k in order])
+    )
+    twice = pd.concat([shuffled, table.iloc[[3]]])
+    with pytest.raises(ValueError, match="every time of series 'b' of y once"):
+        Panel.read(twice)
