@@ -63,6 +63,13 @@ def _with_past() -> LSTMForecaster:
     return _forecaster(y, None, pd.DataFrame({"x": _values()[:, 0]}, y.index), loss="normal")
 
 
+def _with_gaps() -> LSTMForecaster:
+    y = _hours()
+    X = pd.DataFrame({"price": _values()[:, 0], "kind": ["a", "b", None] * 20}, y.index)
+    X.iloc[::7, 0] = np.nan
+    return LSTMForecaster(3, **_SMALL, missing="mask").fit(y, X, unknown="ignore")
+
+
 def _watched(**parameters: Any) -> LSTMAnomalyDetector:
     forecaster = LSTMForecaster(2, **_SMALL)
     detector = LSTMAnomalyDetector(forecaster, smoothing=4, random_state=0, **parameters)
@@ -81,6 +88,7 @@ KINDS: dict[str, Callable[[], Any]] = {
     "calendar": _with_calendar,
     "covariates": lambda: _forecaster(_values(), _values(60, 2), architecture=LSTM(segment_length=1)),
     "past": _with_past,
+    "gaps": _with_gaps,
     "panel": _of_panel,
     "quantiles": lambda: _forecaster(_hours(), loss=Quantiles([0.1, 0.5, 0.9]), transform="log"),
     "attention": lambda: _forecaster(_hours(), architecture=Attention(num_heads=2, segment_length=2)),
