@@ -126,7 +126,9 @@ class Table:
         """Read what `pack` wrote."""
         # older files have no missing values
         missing, marked = saved.get("missing", "error"), tuple(saved.get("marked", ()))
-        if missing not in get_args(Missing) or not set(marked) <= set(range(saved["n_columns"])):
+        places = [-1, *marked, saved["n_columns"]]
+        in_order = all(type(place) is int for place in places) and places == sorted(set(places))
+        if missing not in get_args(Missing) or not in_order:
             raise ValueError(f"covariates with missing={missing!r} in columns {marked}")
         words = tuple(Category.unpack(each) for each in saved.get("words", ()))
         return cls(name, unpack_columns(saved), saved["n_columns"], missing, marked, words)

@@ -24,7 +24,8 @@ from lstmforecast.contract.plain import plain
 from lstmforecast.data.index import Frequency, alias, parse_frequency, stamps_of
 
 # Such as 'Europe/Berlin', 'UTC+01:00' or 'dateutil/America/Argentina/Buenos_Aires': no part begins with a dot or slash.
-_ZONE = re.compile(r"tzlocal\(\)|\w[\w+:-]*(/\w[\w+:-]*)*")
+# Parts are shorter than the longest name of a file, which the system would refuse in words of its own.
+_ZONE = re.compile(r"tzlocal\(\)|\w[\w+:-]{0,60}(/\w[\w+:-]{0,60}){0,3}")
 
 
 def pack_index(index: pd.Index | None) -> tuple[NDArray[np.int64], dict[str, Any]]:

@@ -13,7 +13,7 @@ from pandas.tseries import offsets
 
 import lstmforecast
 from lstmforecast import LSTMAnomalyDetector, LSTMClassifier, LSTMForecaster
-from lstmforecast.data.saved_labels import pack_label, unpack_label
+from lstmforecast.data.saved_labels import pack_label, unpack_index, unpack_label
 
 FAST = {"window_size": 8, "hidden_size": 4, "max_epochs": 1, "random_state": 0, "n_threads": 1}
 Y = np.sin(np.arange(60) * 0.3)
@@ -161,3 +161,9 @@ def test_classes_of_any_type_are_saved(labels, tmp_path):
     loaded = _saved(model, tmp_path)
     np.testing.assert_array_equal(loaded.predict(X), model.predict(X))
     assert loaded.classes_.dtype == model.classes_.dtype
+
+
+def test_a_zone_of_a_file_has_a_name_that_a_file_can_have():
+    for name in ("x" * 5000, "../etc", "/etc", ""):
+        with pytest.raises(ValueError, match="a time zone without a name"):
+            unpack_index(np.zeros(1, np.int64), {"kind": "datetime", "unit": "ns", "tz": name, "name": None})
