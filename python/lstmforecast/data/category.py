@@ -128,6 +128,8 @@ def in_numbers(table: Any, words: Sequence[Category], name: str) -> Any:
     if not isinstance(table, pd.DataFrame) or not table.columns.is_unique:
         return table
     by_name = {category.name: category for category in words if category.name in table}
+    if not by_name and not any(dtype == object or pd.api.types.is_bool_dtype(dtype) for dtype in table.dtypes):
+        return table
     made: dict[Hashable, Any] = {}
     n_features = 0
     for label, column in table.items():
