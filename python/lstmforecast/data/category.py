@@ -128,7 +128,7 @@ def in_numbers(table: Any, words: Sequence[Category], name: str) -> Any:
     if not isinstance(table, pd.DataFrame) or not table.columns.is_unique:
         return table
     by_name = {category.name: category for category in words if category.name in table}
-    if not by_name and not any(dtype == object or pd.api.types.is_bool_dtype(dtype) for dtype in table.dtypes):
+    if not by_name and not any(map(_may_be_no_number, table.dtypes)):
         return table
     made: dict[Hashable, Any] = {}
     n_features = 0
@@ -140,6 +140,10 @@ def in_numbers(table: Any, words: Sequence[Category], name: str) -> Any:
         raise ValueError(f"expected no two features of one name (column_category) in {name}, got {list(made)}")
     labels = pd.Index(list(made), tupleize_cols=False) if by_name else table.columns
     return pd.DataFrame(dict(enumerate(made.values())), index=table.index).set_axis(labels, axis=1)
+
+
+def _may_be_no_number(dtype: Any) -> bool:
+    return pd.api.types.is_object_dtype(dtype) or pd.api.types.is_bool_dtype(dtype)
 
 
 def numbers_of(column: pd.Series[Any]) -> pd.Series[Any]:
