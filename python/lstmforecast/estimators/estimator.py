@@ -246,7 +246,7 @@ class LSTMEstimator(Saved, GroupedParameters, LearningCurveMixin, CallbackSuppor
         other._restore_fitted_state(unpack_state(pack_state(tensors, dtype, distribution)), values)
         return other
 
-    def to_onnx(self, path: str | Path, dtype: str = "float64") -> None:
+    def to_onnx(self, path: str | Path, dtype: str = "float32") -> None:
         """Write the fitted estimator to an ONNX file that maps windows to the output of `predict`, in the data's units.
 
         Scalers, transforms and normalisation are part of the graph; ``n`` is any number of windows from 1. A forecaster
