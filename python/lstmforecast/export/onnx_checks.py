@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,34 +15,35 @@ from lstmforecast.export.onnx_graph import Graph
 Array = NDArray[np.float64]
 # The rounding of inputs that is accepted, as a part of their scale.
 MOST = 1e-3
-_HALF_A_STEP = float(np.finfo(np.float32).eps) / 2
 
 
 def check_single_precision(
-    names: Sequence[Any], level: Array, scale: Array, constant: NDArray[np.bool_] | None = None
+    name: Callable[..., str], level: Array, scale: Array, constant: NDArray[np.bool_] | None = None
 ) -> None:
     """Raise a ValueError for a column whose values are too large for single precision to show how they vary.
 
     Parameters
     ----------
-    names : sequence of length k
-        Of the columns, for the message.
-    level, scale : ndarray of shape (..., k)
-        Center and scale of each.
-    constant : ndarray of shape (..., k) or None
+    name : callable
+        What the message calls the column at an index.
+    level, scale : ndarray
+        Center and scale of each column.
+    constant : ndarray or None
         Which are constant: the scale of these is no measure. None: those of scale 1.
     """
     level, scale = np.broadcast_arrays(np.abs(level), scale)
-    lost = level * _HALF_A_STEP / scale
+    with np.errstate(over="ignore", invalid="ignore"):
+        single = level.astype(np.float32)
+        steps = np.where(np.isinf(single), np.inf, np.spacing(single))
+    lost = steps / 2 / scale
     # a constant that float32 has loses nothing
-    lost[(scale == 1 if constant is None else constant) & (level.astype(np.float32) == level)] = 0.0
+    lost[(scale == 1 if constant is None else constant) & (single == level)] = 0.0
     if not (lost > MOST).any():
         return
     at = tuple(int(i) for i in np.unravel_index(np.nanargmax(lost), lost.shape))
     raise ValueError(
-        f"expected data whose variation float32 can show, got {names[at[-1]]!r} with values near {level[at]:.3g} that "
-        f"vary by {scale[at]:.3g}, where float32 has steps of {2 * _HALF_A_STEP * level[at]:.1g}; write the file with "
-        "dtype='float64'"
+        f"expected data whose variation float32 can show, got {name(*at)} with values near {level[at]:.3g} that "
+        f"vary by {scale[at]:.3g}, where float32 has steps of {steps[at]:.1g}; write the file with dtype='float64'"
     )
 
 
@@ -56,16 +57,21 @@ def check_series(dataset: Dataset, scalers: Mapping[str, Array], names: Sequence
     if dataset.transform == "log":
         # these are the scales of logarithms
         scale = (varies == 0).astype(np.float64)
-    check_single_precision(names[:k], level, np.fmax(varies, scale), varies == 0)
+
+    def target(series: int, column: int) -> str:
+        of_series = f" of series {dataset.observations.series_keys[series]!r}" if dataset.observations.is_panel else ""
+        return f"{names[column]!r}{of_series}"
+
+    check_single_precision(target, level, np.fmax(varies, scale), varies == 0)
     constant = pd.DataFrame(dataset.features).nunique().to_numpy() < 2
-    check_single_precision(names[k:], scalers["input_center"][k:], scalers["input_scale"][k:], constant)
+    center, scale = (scalers[f"input_{part}"][k:] for part in ("center", "scale"))
+    check_single_precision(lambda column: repr(names[k + column]), center, scale, constant)
 
 
 def check_rows(scalers: Mapping[str, Array]) -> None:
     """`check_single_precision` for the features and targets of a regressor or classifier."""
     for part, what in (("input", "feature {} of X"), ("output", "column {} of y")):
-        level, scale = scalers[f"{part}_center"], scalers[f"{part}_scale"]
-        check_single_precision([what.format(i) for i in range(len(level))], level, scale)
+        check_single_precision(what.format, scalers[f"{part}_center"], scalers[f"{part}_scale"])
 
 
 def trouble(graph: Graph, x: str, may_lack: Any = False) -> str:
