@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
@@ -32,6 +31,7 @@ from lstmforecast.export.quantization import pack_state, quantized, unpack_state
 from lstmforecast.export.saving import Saved, warn_of_kernel
 from lstmforecast.fitting.architecture import ARCHITECTURE_OF_WINDOWS
 from lstmforecast.fitting.ensemble import Ensemble
+from lstmforecast.fitting.matching_weights import loaded
 from lstmforecast.fitting.parameters import check_installed, check_parameters
 from lstmforecast.fitting.training_parameters import DEVICE, EARLY_STOPPING, LR_SCHEDULE, OPTIMIZER, SAMPLING
 
@@ -90,6 +90,8 @@ class LSTMEstimator(Saved, GroupedParameters, LearningCurveMixin, CallbackSuppor
         resolve(self.augment)
         transfer.check_pretrained(flat["pretrained"])
         transfer.check_patterns(flat["freeze"], flat["learning_rates"])
+        if flat["strict"] and flat["pretrained"] is None:
+            raise ValueError("expected weights in Pretrained with strict=True, got None")
         stopping, default = EARLY_STOPPING.flat(self.early_stopping), EARLY_STOPPING.defaults
         for name in ("min_delta", "validation_fraction"):
             if stopping["patience"] is None and stopping[name] and stopping[name] != default[name]:
@@ -117,13 +119,16 @@ class LSTMEstimator(Saved, GroupedParameters, LearningCurveMixin, CallbackSuppor
         require_pytorch("state_dict")
         return self.model_.state_dict()
 
-    def load_state_dict(self, state_dict: Mapping[str, Any]) -> Self:
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> Self:
         """Replace the weights by those of a PyTorch module.
 
         Parameters
         ----------
         state_dict : mapping of str to torch.Tensor, or of str to array
             Under PyTorch's names, as `state_dict` gives them.
+        strict : bool, default=True
+            Whether all weights must fit, as in `torch.nn.Module.load_state_dict`. If not, those that fit in name and
+            shape are loaded, and one warning names the others.
 
         Returns
         -------
@@ -133,14 +138,11 @@ class LSTMEstimator(Saved, GroupedParameters, LearningCurveMixin, CallbackSuppor
         Raises
         ------
         ValueError
-            If a weight is missing, unexpected or of another shape; then no weight is changed.
+            With ``strict=True``, if a weight is missing, unexpected or of another shape; with ``strict=False``, if none
+            fits. No weight is changed then.
         """
         check_is_fitted(self)
-        if all(hasattr(value, "detach") for value in state_dict.values()):
-            require_pytorch("load_state_dict")
-            self.model_.load_state_dict(dict(state_dict))
-        else:
-            self.model_.load_parameters({name: np.asarray(value, np.float32) for name, value in state_dict.items()})
+        self.model_.load_parameters(loaded(self.model_.parameters(), state_dict, strict=strict))
         self.quantized_ = None
         return self
 
@@ -175,6 +177,7 @@ class LSTMEstimator(Saved, GroupedParameters, LearningCurveMixin, CallbackSuppor
             weights,
             freeze=present["freeze"] if freeze is None else freeze,
             learning_rates=present["learning_rates"],
+            strict=present["strict"],
         )
         self.pretrained = weights if group == transfer.Pretrained(weights) else group
         return self
