@@ -55,6 +55,7 @@ function rowsOf(columns, table, size, mayBeShorter) {
 
 // The numbers of a column: as they are, or made of words, or marks of missing values.
 function numbersOf(column, columns, table, length) {
+  if (column.constant !== undefined) return Array(length).fill(column.constant);
   if (column.marks !== undefined) {
     const marked = columns.find(({ name, marks }) => name === column.marks && marks === undefined);
     return numbersOf(marked, columns, table, length).map((value) => (Number.isNaN(value) ? 1 : 0));
@@ -68,8 +69,8 @@ function numbersOf(column, columns, table, length) {
     if (value === null && column.nan !== "missing") throw new Error(`expected no missing values in ${name}`);
     if (value === null) return NaN;
     if (column.source === undefined) return Number(value);
-    if (column.unknown === "error" && !categories.includes(value)) throw new Error(`${name} has no ${value}`);
-    return value === column.category ? 1 : 0;
+    if (column.unknown === "error" && !categories.includes(String(value))) throw new Error(`${name} has no ${value}`);
+    return String(value) === column.category ? 1 : 0;
   });
 }
 

@@ -281,16 +281,18 @@ class LSTMEstimator(Saved, GroupedParameters, LearningCurveMixin, CallbackSuppor
         -----
         The metadata of the file describe every input and output in ``inputs`` and ``outputs``: types, shapes, and the
         columns in their order, with categories, marks of missing values, and where NaN may be. See the guide "Saving,
-        PyTorch and ONNX export". A window with NaN elsewhere, or with an infinite value, has a forecast of NaN. Opset 18
-        needs ONNX Runtime 1.14 or newer, which can also convert the file to 8-bit weights:
+        PyTorch and ONNX export". A window with NaN elsewhere, or with an infinite value, has a forecast of NaN.
+
+        Opset 18 needs ONNX Runtime 1.14 or newer, which can also convert the file to 8-bit weights:
         ``onnxruntime.quantization.quantize_dynamic("model.onnx", "int8.onnx", weight_type=QuantType.QInt8)``.
 
         The ``windows`` of a forecaster are the last ``window_size`` rows: targets, then static features, those of
         ``X_past``, those of ``X`` and of the calendar. NaN is a missing value, with ``missing="mask"`` in targets and
         in covariates with gaps at `fit`, or in the rows before a series of a panel begins. The features known in
         advance continue in ``future`` (n, horizon, n_known). Series of a panel, except with ``normalize="window"``,
-        need ``scales`` (n, 2 * n_targets); the metadata contain them for the series of `fit`. The steps of a recursive head are a loop in the graph, which ``quantize_dynamic`` does
-        not change. With ``transform="log"`` and a distribution other than quantiles, only the forecast is written.
+        need ``scales`` (n, 2 * n_targets); the metadata contain them for the series of `fit`. The steps of a recursive
+        head are a loop in the graph, which ``quantize_dynamic`` does not change. With ``transform="log"`` and a
+        distribution other than quantiles, only the forecast is written.
 
         Examples
         --------

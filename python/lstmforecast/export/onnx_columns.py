@@ -32,7 +32,8 @@ def columns_of(dataset: Dataset, n_targets: int, *, masked: bool) -> list[Column
         ``name``; ``role``: ``"target"``, ``"static"``, ``"past"``, ``"known"`` or ``"calendar"``; ``nan``:
         ``"missing"`` where NaN is read as a missing value, ``"refused"`` where it makes the forecast NaN. The feature
         of a category, which is 0 or 1, has ``source`` (the column of words), ``category``, and ``unknown``: what other
-        categories are. A mark has ``marks``, the column whose missing values it marks with 1.
+        categories are. A mark has ``marks``, the column whose missing values it marks with 1. A category that no series
+        had has ``constant``, its value.
     """
     covariates = dataset.covariates
     columns = [_column(name, "target", masked) for name in dataset.observations.form.variables(n_targets)]
@@ -57,8 +58,11 @@ def _categories(columns: Iterable[Category | StaticColumn]) -> dict[Hashable, Co
 
 
 def _static_columns(covariates: Covariates) -> list[Column]:
-    words = _categories(covariates.static_columns or ())
-    return [_column(name, "static") | words.get(name, {}) for name in covariates.names[: covariates.n_static]]
+    columns, names = covariates.static_columns, covariates.names[: covariates.n_static]
+    words = _categories(columns or ())
+    learned = names if columns is None else [feature for column in columns for feature in column.features]
+    told = {name: words.get(name, {}) if name in learned else {"constant": 0} for name in names}
+    return [_column(name, "static") | told[name] for name in names]
 
 
 def _table_columns(role: str, table: Table, words: Mapping[Hashable, Column]) -> list[Column]:

@@ -84,6 +84,15 @@ def test_the_columns_of_a_panel(tmp_path: Path) -> None:
     assert (found["freq"], found["horizon"]) == ("D", "2")
 
 
+def test_a_category_that_no_series_had_is_0(tmp_path: Path) -> None:
+    y = pd.concat({key: pd.DataFrame({"y": np.sin(np.arange(60.0))}) for key in "ab"})
+    static = pd.DataFrame({"kind": ["s", "t", "u"]}, index=list("abc"))
+    found, _ = told(LSTMForecaster(2, **FAST).fit(y, static=static), tmp_path / "model.onnx")
+    columns = json.loads(found["inputs"])["windows"]["columns"]
+    assert [each.get("category") for each in columns] == [None, "s", "t", None]
+    assert columns[-1] == {"name": "kind_u", "role": "static", "nan": "refused", "constant": 0}
+
+
 def test_shapes_types_and_descriptions_are_those_of_the_graph(tmp_path: Path) -> None:
     for dtype in ("float32", "float64"):
         model = shops(loss="quantile")
