@@ -36,7 +36,7 @@ function inputsOf(metadata, given) {
       rows = [metadata.scales[given.series]];
       if (!rows[0]) throw new Error(`expected a series of fit, got ${given.series}`);
     } else {
-      rows = rowsOf(columns, name === "windows" ? given.rows : given.future, shape[1], padded !== undefined);
+      rows = rowsOf(columns, given[name === "windows" ? "rows" : "future"] ?? {}, shape[1], padded !== undefined);
     }
     const numbers = dtype === "float32" ? Float32Array.from(rows.flat()) : Float64Array.from(rows.flat());
     inputs[name] = new ort.Tensor(dtype, numbers, [1, ...shape.slice(1)]);
@@ -46,7 +46,7 @@ function inputsOf(metadata, given) {
 
 // Rows of numbers, one for each column, from arrays by name.
 function rowsOf(columns, table, size, mayBeShorter) {
-  const length = Math.max(...Object.values(table).map((values) => (Array.isArray(values) ? values.length : 1)));
+  const length = Math.max(0, ...Object.values(table).map((values) => (Array.isArray(values) ? values.length : 1)));
   if (length > size || (length < size && !mayBeShorter)) throw new Error(`expected ${size} rows, got ${length}`);
   const byColumn = columns.map((column) => numbersOf(column, columns, table, length));
   const absent = Array.from({ length: size - length }, () => columns.map(() => NaN));
@@ -68,6 +68,9 @@ function numbersOf(column, columns, table, length) {
     if (value === undefined) throw new Error(`expected a column ${name}`);
     if (value === null && column.nan !== "missing") throw new Error(`expected no missing values in ${name}`);
     if (value === null) return NaN;
+    if (column.source === undefined && !["number", "boolean"].includes(typeof value)) {
+      throw new Error(`expected numbers in ${name}, got ${value}`);
+    }
     if (column.source === undefined) return Number(value);
     if (column.unknown === "error" && !categories.includes(String(value))) throw new Error(`${name} has no ${value}`);
     return String(value) === column.category ? 1 : 0;

@@ -121,4 +121,7 @@ def test_what_it_cannot_read_it_names(folder: Path) -> None:
     assert "expected 12 rows, got 11" in run(folder, model, {"rows": {"a": [1.0] * 11}})
     assert "expected a column a" in run(folder, model, {"rows": {"b": [1.0] * 12}})
     assert "expected no missing values in a" in run(folder, model, {"rows": {"a": [1.0] * 11 + [None]}})
-    assert "can't forecast from these values" in run(folder, model, {"rows": {"a": [1.0] * 11 + ["?"]}})
+    assert "expected numbers in a, got " in run(folder, model, {"rows": {"a": [1.0] * 11 + [""]}})
+    assert "expected 12 rows, got 0" in run(folder, model, {})
+    # more than the largest number of float32
+    assert "can't forecast from these values" in run(folder, model, {"rows": {"a": [1.0] * 11 + [1e40]}})
