@@ -123,8 +123,9 @@ class LSTMForecaster(BaseForecaster):
     def _pretrain(
         self, y: pd.DataFrame, X: pd.DataFrame | None = None, fh: ForecastingHorizon | None = None
     ) -> LSTMForecaster:
-        # what is frozen is for the fit that follows
-        self.pretrained_estimator_ = self._trained(y, X, fh, pretrained__freeze=None)
+        # what is frozen, and what must fit, is for the fit that follows
+        changes = {"pretrained__freeze": None, "pretrained__strict": False}
+        self.pretrained_estimator_ = self._trained(y, X, fh, **changes)
         return self
 
     def _trained(

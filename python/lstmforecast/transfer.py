@@ -42,10 +42,10 @@ from lstmforecast import _core
 from lstmforecast.contract.core_options import TransferOptions
 from lstmforecast.contract.parameter_group import GroupedParameter, ParameterGroup
 from lstmforecast.contract.plain import plain
-from lstmforecast.contract.pytorch import require_pytorch
 from lstmforecast.contract.rules import Number
 from lstmforecast.export.persistence import read_weights
 from lstmforecast.fitting.ensemble import Ensemble, members_of
+from lstmforecast.fitting.matching_weights import as_array, fitting, misfits
 
 __all__ = ["GradualUnfreezing", "Pretrained", "Unfreeze"]
 
@@ -78,14 +78,17 @@ class Pretrained(ParameterGroup):
     ----------
     weights : path, fitted estimator, torch.nn.Module, state dict or None, default=None
         Those whose name and shape match the network are taken, the others are initialised as usual; ``pretrained_``
-        lists both. A warning names a layer, other than the last, of which only a part matches. None: all weights are
-        initialised as usual, or with ``warm_start`` those of the fit before.
+        lists both, and a warning names those that don't match. It leaves out the last layers (``fc``, ``skip``,
+        ``known``), whose shapes depend on horizon and targets. None: all weights are initialised as usual, or with
+        ``warm_start`` those of the fit before.
     freeze : str, list of str or None, default=None
         Patterns of parameter names, such as ``"lstm.*"``, that are not trained; of pretrained weights, those that were
         taken. `GradualUnfreezing` trains them later.
     learning_rates : dict of str to float or None, default=None
         Learning rates by patterns of parameter names, ``{"lstm.*": 1e-4}``, in place of ``learning_rate``. The first
         pattern that matches counts; ``lr_schedule`` applies to all.
+    strict : bool, default=False
+        Whether all weights must match, those of the last layers too: then `fit` raises an error that names the others.
 
     Examples
     --------
@@ -99,6 +102,7 @@ class Pretrained(ParameterGroup):
     _: KW_ONLY
     freeze: Patterns | None = None
     learning_rates: Mapping[str, float] | None = None
+    strict: bool = False
 
 
 PRETRAINED = GroupedParameter("pretrained", Pretrained, example='Pretrained("model.safetensors", freeze="lstm.*")')
@@ -199,13 +203,14 @@ def prepare(
     pretrained: Any,
     freeze: Patterns | None,
     learning_rates: Mapping[str, float] | None,
+    strict: bool,
 ) -> Plan:
     """Load the weights of ``pretrained`` that match into an untrained network, and plan what is trained how.
 
     Raises
     ------
     ValueError
-        If no weight matches, or a pattern has no match.
+        If no weight matches, or with ``strict`` not all do, or a pattern has no match.
     """
     networks = model.members if isinstance(model, Ensemble) else [model]
     names = list(networks[0].parameters())
@@ -213,6 +218,12 @@ def prepare(
     taken = None
     if pretrained is not None:
         sources = members_of(weights_of(pretrained))
+        for source in sources if strict else []:
+            if told := misfits(networks[0].parameters(), source):
+                raise ValueError(
+                    f"expected pretrained weights that all fit the network with strict=True; {told}; with "
+                    "strict=False those that fit are taken"
+                )
         found = [_take(own, sources[i % len(sources)], frozen) for i, own in enumerate(networks)]
         taken = found[0]
         _warn_of_parts(networks[0].parameters(), sources[0], taken)
@@ -227,33 +238,26 @@ def prepare(
 def _take(network: _core.Model, source: Mapping[str, Any], frozen: list[str]) -> list[str]:
     """Load the weights of a source whose name and shape match; returns their names."""
     own = network.parameters()
-    fitting = [name for name in own if name in source and own[name].shape == source[name].shape]
-    if not fitting:
+    names = fitting(own, source)
+    if not names:
         raise ValueError(
             f"expected pretrained weights some of which fit the network's in name and shape, {_shapes(own)}, "
             f"got {_shapes(source)}"
         )
-    taken = [name for name in fitting if name != _KNOWN or name in frozen]
+    taken = [name for name in names if name != _KNOWN or name in frozen]
     network.load_parameters(own | {name: source[name] for name in taken})
     return taken
 
 
 def _warn_of_parts(own: Mapping[str, Any], source: Mapping[str, Any], taken: list[str]) -> None:
-    """Warn of layers of both networks that are taken in part, but not of those that depend on horizon and targets."""
-
-    def shared(name: str, others: Mapping[str, Any]) -> bool:
-        layer = name.split(".")[0]
-        return layer not in _HEADS and any(other.split(".")[0] == layer for other in others)
-
-    fresh = {name: value for name, value in own.items() if name not in taken and shared(name, source)}
-    unused = {name: value for name, value in source.items() if name not in own and shared(name, own)}
-    if not fresh and not unused:
+    """Warn of weights that don't match, but not of those that depend on horizon and targets."""
+    told = misfits(*({name: each[name] for name in each if name.split(".")[0] not in _HEADS} for each in (own, source)))
+    if not told:
         return
-    there = {name: source[name] for name in fresh if name in source} | unused
     warnings.warn(
         f"pretrained weights fit this network in part: {len(taken)} of its {len(own)} are taken, others are "
-        f"initialised: {_shapes(fresh)}, where the pretrained ones are {_shapes(there)}; pretrained_ names all. Sizes, "
-        "layers, features and segment_length must be the same in both networks, so that all are taken",
+        f"initialised; {told}. Sizes, layers, features and segment_length must be the same in both networks, so that "
+        "all are taken",
         UserWarning,
         # the caller of fit
         stacklevel=8,
@@ -303,7 +307,7 @@ def weights_of(pretrained: Any) -> Weights:
         model = getattr(pretrained, "model_", None)
         pretrained = pretrained.state_dict() if model is None else model.parameters()
     check_pretrained(pretrained)
-    weights = Weights({name: _as_array(value) for name, value in pretrained.items()})
+    weights = Weights({name: as_array(value, "pretrained") for name, value in pretrained.items()})
     for name, values in weights.items():
         if not np.isfinite(values).all():
             raise ValueError(f"expected finite pretrained weights, got NaN or infinity in {name}")
@@ -345,13 +349,6 @@ def _as_patterns(what: str, patterns: Any) -> tuple[str, ...]:
     if not isinstance(several, Sequence) or not all(isinstance(pattern, str) for pattern in several):
         raise TypeError(f"expected {what} to have a pattern or a list of patterns of parameter names, got {patterns!r}")
     return tuple(several)
-
-
-def _as_array(value: Any) -> NDArray[np.float32]:
-    if hasattr(value, "detach"):
-        require_pytorch("pretrained")
-        value = value.detach().cpu().float().numpy()
-    return np.ascontiguousarray(value, np.float32)
 
 
 def _shapes(weights: Mapping[str, Any], most: int = 12) -> str:

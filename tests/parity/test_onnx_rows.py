@@ -22,8 +22,8 @@ ARCHITECTURES = [
 
 @pytest.fixture
 def session(tmp_path):
-    def of(model, **options):
-        model.to_onnx(tmp_path / "model.onnx", **options)
+    def of(model, dtype="float64"):
+        model.to_onnx(tmp_path / "model.onnx", dtype=dtype)
         return onnxruntime.InferenceSession(tmp_path / "model.onnx", providers=["CPUExecutionProvider"])
 
     return of

@@ -6,7 +6,7 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from tests.parity.networks import Plain
 
-from lstmforecast import LSTM, LSTMClassifier, LSTMForecaster, LSTMRegressor
+from lstmforecast import LSTM, CharLSTM, LSTMClassifier, LSTMForecaster, LSTMRegressor
 
 FAST = {"hidden_size": 8, "max_epochs": 2, "random_state": 0, "n_threads": 1}
 
@@ -88,8 +88,42 @@ def test_a_foreign_state_dict_is_named_and_changes_nothing():
     state = forecaster.state_dict()
     with pytest.raises(ValueError, match=r"missing: fc\.bias; unexpected: head\.bias"):
         forecaster.load_state_dict({name.replace("fc.bias", "head.bias"): value for name, value in state.items()})
-    with pytest.raises(ValueError, match=r"expected fc\.bias of shape \[6\], got \[7\]"):
+    with pytest.raises(ValueError, match=r"of another shape: fc\.bias \(7,\) in place of \(6,\); strict=False loads"):
         forecaster.load_state_dict(state | {"fc.bias": torch.zeros(7)})
     with pytest.raises(TypeError, match=r"expected a torch\.Tensor"):
         forecaster.model_.load_state_dict(state | {"fc.bias": 3})
     assert_array_equal(forecaster.predict(), before)
+
+
+def test_all_that_does_not_fit_is_named_at_once():
+    """As PyTorch does; with strict=False, what fits is loaded, as PyTorch does where shapes are the same."""
+    forecaster = LSTMForecaster(3, window_size=12, **FAST, **PLAIN).fit(_series())
+    own, module = forecaster.state_dict(), Plain(forecaster.model_.config)
+    given = {name: value for name, value in module.state_dict().items() if name != "lstm.bias_ih_l0"}
+    given |= {"head.bias": torch.zeros(2), "fc.bias": torch.zeros(7)}
+    told = r"missing: lstm\.bias_ih_l0; unexpected: head\.bias; of another shape: fc\.bias \(7,\) in place of \(6,\)"
+    for strict in ({}, {"strict": True}):
+        with pytest.raises(ValueError, match=f"expected the weights of this network; {told}; strict=False loads"):
+            forecaster.load_state_dict(given, **strict)
+        assert all(torch.equal(value, own[name]) for name, value in forecaster.state_dict().items())
+    message = f"fits this network in part: 4 of its 6 weights are loaded, others are as they were; {told}$"
+    with pytest.warns(UserWarning, match=message) as warned:
+        assert forecaster.load_state_dict(given, strict=False) is forecaster
+    assert [each.filename for each in warned] == [__file__]
+    expected = own | {name: given[name] for name in given if name in own and name != "fc.bias"}
+    assert all(torch.equal(value, expected[name]) for name, value in forecaster.state_dict().items())
+    with pytest.raises(ValueError, match="expected weights some of which fit this network"):
+        forecaster.load_state_dict({"head.bias": torch.zeros(2)}, strict=False)
+    # without a warning, which would be an error
+    forecaster.load_state_dict(own, strict=False)
+
+
+def test_a_state_dict_of_texts_in_part():
+    model = CharLSTM(sequence_length=4, hidden_size=4, max_epochs=1, random_state=0).fit("abc" * 30)
+    given = {"fc.bias": np.ones(3), "fc.weight": np.ones((4, 4))}
+    with pytest.raises(ValueError, match=r"missing: embedding\.weight, .*; of another shape: fc\.weight"):
+        model.load_state_dict(given)
+    with pytest.warns(UserWarning, match=r"1 of its 7 weights are loaded.*; of another shape: fc\.weight") as warned:
+        model.load_state_dict(given, strict=False)
+    assert [each.filename for each in warned] == [__file__]
+    assert_array_equal(model.state_dict()["fc.bias"], np.ones(3))

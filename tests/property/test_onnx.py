@@ -65,6 +65,7 @@ def test_every_shape_crosses_to_onnx(
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     table = np.hstack([part[80 - size : 80] for part in (y, X_past, X) if part is not None])
     given_to = {"windows": table[None]} | ({} if X is None else {"future": X[None, 80:]})
+    given_to = {name: values.astype(np.float32) for name, values in given_to.items()}
     [forecast] = session.run(["forecast"], given_to)
     # single precision on both sides, numbers of size 10; a recursive head goes on from what was rounded
     np.testing.assert_allclose(forecast[0], model.predict(X=None if X is None else X[80:]), rtol=1e-5, atol=1e-4)

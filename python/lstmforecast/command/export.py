@@ -13,7 +13,7 @@ example:
   lstmforecast export model.safetensors model.onnx
 
 Any ONNX runtime can run the file: it reads windows and returns forecasts, both in the units of the data. Its metadata
-name the columns. Needs the pip extra "onnx".
+describe every column. Needs the pip extra "onnx".
 """
 
 
@@ -26,9 +26,9 @@ def add_parser(commands: Any, style: dict[str, Any]) -> None:
     parser.add_argument("output", metavar="model.onnx", help="the file to write")
     parser.add_argument(
         "--dtype",
-        choices=["float64", "float32"],
-        default="float64",
-        help="of inputs and outputs (default float64)",
+        choices=["float32", "float64"],
+        default="float32",
+        help="of inputs and outputs (default float32)",
     )
     parser.set_defaults(run=run)
 

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
@@ -32,6 +31,7 @@ from lstmforecast.export.quantization import pack_state, quantized, unpack_state
 from lstmforecast.export.saving import Saved, warn_of_kernel
 from lstmforecast.fitting.architecture import ARCHITECTURE_OF_WINDOWS
 from lstmforecast.fitting.ensemble import Ensemble
+from lstmforecast.fitting.matching_weights import loaded
 from lstmforecast.fitting.parameters import check_installed, check_parameters
 from lstmforecast.fitting.training_parameters import DEVICE, EARLY_STOPPING, LR_SCHEDULE, OPTIMIZER, SAMPLING
 
@@ -90,6 +90,8 @@ class LSTMEstimator(Saved, GroupedParameters, LearningCurveMixin, CallbackSuppor
         resolve(self.augment)
         transfer.check_pretrained(flat["pretrained"])
         transfer.check_patterns(flat["freeze"], flat["learning_rates"])
+        if flat["strict"] and flat["pretrained"] is None:
+            raise ValueError("expected weights in Pretrained with strict=True, got None")
         stopping, default = EARLY_STOPPING.flat(self.early_stopping), EARLY_STOPPING.defaults
         for name in ("min_delta", "validation_fraction"):
             if stopping["patience"] is None and stopping[name] and stopping[name] != default[name]:
@@ -117,13 +119,16 @@ class LSTMEstimator(Saved, GroupedParameters, LearningCurveMixin, CallbackSuppor
         require_pytorch("state_dict")
         return self.model_.state_dict()
 
-    def load_state_dict(self, state_dict: Mapping[str, Any]) -> Self:
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> Self:
         """Replace the weights by those of a PyTorch module.
 
         Parameters
         ----------
         state_dict : mapping of str to torch.Tensor, or of str to array
             Under PyTorch's names, as `state_dict` gives them.
+        strict : bool, default=True
+            Whether all weights must fit, as in `torch.nn.Module.load_state_dict`. If not, those that fit in name and
+            shape are loaded, and one warning names the others.
 
         Returns
         -------
@@ -133,14 +138,11 @@ class LSTMEstimator(Saved, GroupedParameters, LearningCurveMixin, CallbackSuppor
         Raises
         ------
         ValueError
-            If a weight is missing, unexpected or of another shape; then no weight is changed.
+            With ``strict=True``, if a weight is missing, unexpected or of another shape; with ``strict=False``, if none
+            fits. No weight is changed then.
         """
         check_is_fitted(self)
-        if all(hasattr(value, "detach") for value in state_dict.values()):
-            require_pytorch("load_state_dict")
-            self.model_.load_state_dict(dict(state_dict))
-        else:
-            self.model_.load_parameters({name: np.asarray(value, np.float32) for name, value in state_dict.items()})
+        self.model_.load_parameters(loaded(self.model_.parameters(), state_dict, strict=strict))
         self.quantized_ = None
         return self
 
@@ -175,6 +177,7 @@ class LSTMEstimator(Saved, GroupedParameters, LearningCurveMixin, CallbackSuppor
             weights,
             freeze=present["freeze"] if freeze is None else freeze,
             learning_rates=present["learning_rates"],
+            strict=present["strict"],
         )
         self.pretrained = weights if group == transfer.Pretrained(weights) else group
         return self
@@ -246,7 +249,7 @@ class LSTMEstimator(Saved, GroupedParameters, LearningCurveMixin, CallbackSuppor
         other._restore_fitted_state(unpack_state(pack_state(tensors, dtype, distribution)), values)
         return other
 
-    def to_onnx(self, path: str | Path, dtype: str = "float64") -> None:
+    def to_onnx(self, path: str | Path, dtype: str = "float32") -> None:
         """Write the fitted estimator to an ONNX file that maps windows to the output of `predict`, in the data's units.
 
         Scalers, transforms and normalisation are part of the graph; ``n`` is any number of windows from 1. A forecaster
@@ -259,9 +262,10 @@ class LSTMEstimator(Saved, GroupedParameters, LearningCurveMixin, CallbackSuppor
         ----------
         path : str or Path
             Where to; a file that is there is replaced.
-        dtype : {"float64", "float32"}, default="float64"
-            Type of inputs and outputs; the network itself computes in single precision, relative to the level of the
-            window. Use ``"float32"``, which has seven digits, only if the level is not much greater than the variation.
+        dtype : {"float32", "float64"}, default="float32"
+            Type of inputs and outputs. Both compute the same: the network in single precision, relative to the level
+            of the window, and levels in double precision. Forecasts of ``"float32"`` differ from `predict` by less than
+            1e-5 of the scale of the data, plus three times the rounding of a value at its level.
 
         Raises
         ------
@@ -270,22 +274,25 @@ class LSTMEstimator(Saved, GroupedParameters, LearningCurveMixin, CallbackSuppor
         OSError
             If the file can't be written; a file that was there before is left as it was.
         ValueError
-            For labels of a classifier for which ONNX has no type.
+            For labels of a classifier for which ONNX has no type, and with ``"float32"`` for data whose level is so
+            large that a rounded value loses more than a thousandth of their scale.
 
         Notes
         -----
-        The metadata of the file are ``estimator``, ``version``, ``window_size``, ``features`` (the columns of the
-        windows) and, depending on the estimator, ``horizon``, ``targets``, ``freq``, ``future_features``,
-        ``quantiles``, ``classes``; lists are JSON. Opset 18 needs ONNX Runtime 1.14 or newer, which can also convert
-        the file to 8-bit weights:
+        The metadata of the file describe every input and output in ``inputs`` and ``outputs``: types, shapes, and the
+        columns in their order, with categories, marks of missing values, and where NaN may be. See the guide "Saving,
+        PyTorch and ONNX export". A window with NaN elsewhere, or with an infinite value, has a forecast of NaN.
+
+        Opset 18 needs ONNX Runtime 1.14 or newer, which can also convert the file to 8-bit weights:
         ``onnxruntime.quantization.quantize_dynamic("model.onnx", "int8.onnx", weight_type=QuantType.QInt8)``.
 
         The ``windows`` of a forecaster are the last ``window_size`` rows: targets, then static features, those of
-        ``X_past``, those of ``X`` and of the calendar. NaN is a missing value, with ``missing="mask"`` or for a series
-        of a panel that is shorter. The features known in advance continue in ``future`` (n, horizon, n_known). Series
-        of a panel, except with ``normalize="window"``, need ``scales`` (n, 2 * n_targets); the metadata contain them
-        for the series of `fit`. The steps of a recursive head are a loop in the graph, which ``quantize_dynamic`` does
-        not change. With ``transform="log"`` and a distribution other than quantiles, only the forecast is written.
+        ``X_past``, those of ``X`` and of the calendar. NaN is a missing value, with ``missing="mask"`` in targets and
+        in covariates with gaps at `fit`, or in the rows before a series of a panel begins. The features known in
+        advance continue in ``future`` (n, horizon, n_known). Series of a panel, except with ``normalize="window"``,
+        need ``scales`` (n, 2 * n_targets); the metadata contain them for the series of `fit`. The steps of a recursive
+        head are a loop in the graph, which ``quantize_dynamic`` does not change. With ``transform="log"`` and a
+        distribution other than quantiles, only the forecast is written.
 
         Examples
         --------
@@ -297,7 +304,7 @@ class LSTMEstimator(Saved, GroupedParameters, LearningCurveMixin, CallbackSuppor
         >>> path = tempfile.mkdtemp() + "/model.onnx"
         >>> forecaster.to_onnx(path)
         >>> session = onnxruntime.InferenceSession(path)
-        >>> [forecast] = session.run(["forecast"], {"windows": y[None, -20:, None]})
+        >>> [forecast] = session.run(["forecast"], {"windows": y[None, -20:, None].astype(np.float32)})
         >>> forecast.shape, bool(np.allclose(forecast[0, :, 0], forecaster.predict(), atol=1e-5))
         ((1, 3, 1), True)
         """

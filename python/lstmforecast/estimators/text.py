@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
-import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
@@ -34,6 +33,7 @@ from lstmforecast.estimators.training_run import KEPT, keep_training
 from lstmforecast.export.persistence import ModelFile, begin_file
 from lstmforecast.export.saving import Saved
 from lstmforecast.fitting.checkpoint import Checkpoint, as_options, check_checkpoint, saved_seed
+from lstmforecast.fitting.matching_weights import loaded
 from lstmforecast.fitting.parameters import check_callbacks, check_count
 from lstmforecast.fitting.training_parameters import OPTIMIZER, Adam, AdamW
 
@@ -435,13 +435,16 @@ class CharLSTM(Saved, GroupedParameters, LearningCurveMixin, CallbackSupportMixi
         require_pytorch("state_dict")
         return self.model_.state_dict()
 
-    def load_state_dict(self, state_dict: Mapping[str, Any]) -> Self:
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> Self:
         """Replace the weights by those of a PyTorch module over the same characters.
 
         Parameters
         ----------
         state_dict : mapping of str to torch.Tensor, or of str to array
             Under PyTorch's names, as `state_dict` gives them.
+        strict : bool, default=True
+            Whether all weights must fit, as in `torch.nn.Module.load_state_dict`. If not, those that fit in name and
+            shape are loaded, and one warning names the others.
 
         Returns
         -------
@@ -450,14 +453,11 @@ class CharLSTM(Saved, GroupedParameters, LearningCurveMixin, CallbackSupportMixi
         Raises
         ------
         ValueError
-            If a weight is missing, unexpected or of another shape; then no weight is changed.
+            With ``strict=True``, if a weight is missing, unexpected or of another shape; with ``strict=False``, if none
+            fits. No weight is changed then.
         """
         check_is_fitted(self)
-        if all(hasattr(value, "detach") for value in state_dict.values()):
-            require_pytorch("load_state_dict")
-            self.model_.load_state_dict(dict(state_dict))
-        else:
-            self.model_.load_parameters({name: np.asarray(value, np.float32) for name, value in state_dict.items()})
+        self.model_.load_parameters(loaded(self.model_.parameters(), state_dict, strict=strict))
         return self
 
     def to_torch(self) -> torch.nn.Module:

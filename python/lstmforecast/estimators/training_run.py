@@ -100,6 +100,7 @@ class TrainingRun:
             pretrained=None if self.warm else self.parameters["pretrained"],
             freeze=self.parameters["freeze"],
             learning_rates=self.parameters["learning_rates"],
+            strict=self.parameters["strict"],
         )
         self.options["transfer"] = self.plan.options
         asked = self.tasks is not None and self.tasks.asks_for_estimators

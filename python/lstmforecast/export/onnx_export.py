@@ -14,11 +14,14 @@ from onnx import ModelProto, ValueInfoProto, checker, helper
 import lstmforecast
 from lstmforecast import _core
 from lstmforecast.data.dataset import Dataset
+from lstmforecast.export.onnx_checks import before_the_series, check_rows, check_series, trouble
+from lstmforecast.export.onnx_columns import columns_of
 from lstmforecast.export.onnx_forecast import ForecastGraph, Inputs
 from lstmforecast.export.onnx_graph import IR_VERSION, OPSET, Graph
 from lstmforecast.fitting.distribution import mean, n_parameters
 from lstmforecast.fitting.ensemble import Ensemble
 
+Shape = list[int | str]
 # the dimension of the windows, of any length
 N = "n"
 
@@ -32,13 +35,13 @@ class GraphFile:
         The name of the estimator's class.
     model : Model or Ensemble
         Its network.
-    dtype : {"float64", "float32"}
+    dtype : {"float32", "float64"}
         The type of inputs and outputs. Scaling is in double precision, the network in single precision.
     """
 
     def __init__(self, estimator: str, model: _core.Model | Ensemble, dtype: str) -> None:
-        if dtype not in ("float64", "float32"):
-            raise ValueError(f"expected dtype='float64' or 'float32', got {dtype!r}")
+        if dtype not in ("float32", "float64"):
+            raise ValueError(f"expected dtype='float32' or 'float64', got {dtype!r}")
         self.graph, self.model = Graph(), model
         self.dtype: type[np.generic] = np.float64 if dtype == "float64" else np.float32
         self.config = model.config
@@ -46,18 +49,27 @@ class GraphFile:
             "estimator": estimator,
             "version": lstmforecast.__version__,
             "window_size": self.config["window_size"],
+            "inputs": {},
+            "outputs": {},
         }
 
-    def input(self, name: str, shape: list[int | str], what: str) -> str:
-        """Declare an input; returns it in double precision."""
-        self.graph.inputs.append(_declared(name, self.dtype, shape, what))
-        return name if self.dtype is np.float64 else self.graph.cast(name, np.float64)
+    @property
+    def is_single(self) -> bool:
+        """Whether inputs and outputs are in single precision."""
+        return self.dtype is np.float32
 
-    def output(self, name: str, x: str, shape: list[int | str], what: str, dtype: Any = None) -> None:
+    def input(self, name: str, shape: Shape, what: str, **told: Any) -> str:
+        """Declare an input, of which the metadata tell what is given; returns it in double precision."""
+        self.graph.inputs.append(_declared(name, self.dtype, shape, what))
+        self.properties["inputs"][name] = _described(self.dtype, shape, what) | told
+        return self.graph.cast(name, np.float64) if self.is_single else name
+
+    def output(self, name: str, x: str, shape: Shape, what: str, dtype: Any = None) -> None:
         """Declare an output; of the file's type if none is given."""
-        if dtype is None and self.dtype is not np.float64:
+        if dtype is None and self.is_single:
             x = self.graph.cast(x, self.dtype)
         self.graph.outputs.append(_declared(name, dtype or self.dtype, shape, what))
+        self.properties["outputs"][name] = _described(dtype or self.dtype, shape, what)
         self.graph.nodes.append(helper.make_node("Identity", [x], [name], name))
 
     def write(self, path: str | Path) -> None:
@@ -75,8 +87,13 @@ class GraphFile:
         return model
 
 
-def _declared(name: str, dtype: Any, shape: list[int | str], what: str) -> ValueInfoProto:
+def _declared(name: str, dtype: Any, shape: Shape, what: str) -> ValueInfoProto:
     return helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(np.dtype(dtype)), shape, what)
+
+
+def _described(dtype: Any, shape: Shape, what: str) -> dict[str, Any]:
+    kind = np.dtype(dtype)
+    return {"dtype": "string" if kind.kind == "O" else kind.name, "shape": shape, "description": what}
 
 
 class Rows(NamedTuple):
@@ -98,7 +115,7 @@ def write_regressor(file: GraphFile, rows: Rows, n_outputs: int, *, flat_targets
     """Write a graph from ``X`` to ``prediction``, with the shape of `predict`."""
     config = file.config
     outputs = _outputs_of_rows(file, rows, n_outputs)
-    shape: list[int | str] = [N] if flat_targets else [N, n_outputs]
+    shape: Shape = [N] if flat_targets else [N, n_outputs]
     x = file.graph.reshape(outputs, *(-1 if each == N else int(each) for each in shape))
     file.properties |= {"n_features": config["n_features"], "n_outputs": n_outputs}
     file.output("prediction", x, shape, "as predict gives it, in the units of the y of fit")
@@ -125,11 +142,17 @@ def write_classifier(file: GraphFile, rows: Rows, classes: NDArray[Any], class_w
 def _outputs_of_rows(file: GraphFile, rows: Rows, n_outputs: int) -> str:
     """Declare ``X``, with the shape of `fit`; returns the network's outputs (n, n_outputs)."""
     size, n_features = file.model.window_shape
+    names = list(range(rows.n_columns)) if rows.names is None else rows.names
+    if file.is_single:
+        check_rows(file.model.scalers())
     flat = rows.n_columns == size * n_features
-    shape: list[int | str] = [N, size * n_features] if flat else [N, size, n_features]
-    file.properties["features"] = list(range(rows.n_columns)) if rows.names is None else rows.names
-    windows = file.graph.reshape(file.input("X", shape, "windows, as at fit"), -1, size, n_features)
-    return file.graph.reshape(_forecast(file.graph, file.model, Inputs(windows), gaps=False), -1, n_outputs)
+    shape: Shape = [N, size * n_features] if flat else [N, size, n_features]
+    file.properties["features"] = names
+    what = "as X of fit, in its units; a row with a value that is not finite has outputs of NaN"
+    windows = file.graph.reshape(file.input("X", shape, what, columns=names), -1, size, n_features)
+    outputs = _forecast(file.graph, file.model, Inputs(windows), gaps=False)
+    zero = file.graph.reshape(trouble(file.graph, windows), -1, 1)
+    return file.graph.add("Add", file.graph.reshape(outputs, -1, n_outputs), zero)
 
 
 def _forecast(graph: Graph, model: Any, inputs: Inputs, gaps: bool) -> str:
@@ -148,16 +171,17 @@ def write_forecaster(file: GraphFile, dataset: Dataset, horizon: int, *, missing
     ``horizon`` steps are forecast, for series such as those of ``dataset``; the others are the forecaster's parameters.
     """
     graph, config = file.graph, file.config
-    inputs = _forecaster_inputs(file, dataset, horizon, normalize)
+    inputs, zero = _forecaster_inputs(file, dataset, horizon, missing=missing, normalize=normalize)
     gaps = missing == "mask" or dataset.observations.is_panel
     if horizon == config["horizon"]:
         parameters = _forecast(graph, file.model, inputs, gaps)
     else:
         parameters = _roll(graph, file.model, inputs, horizon, gaps, dataset.covariates.n_static)
+    parameters = graph.add("Add", parameters, graph.reshape(zero, -1, 1, 1, 1))
     distribution, k, undo = config["distribution"], config["n_targets"], _undo(dataset.transform, graph)
     forecast = undo(_mean(graph, distribution, parameters))
     file.output("forecast", forecast, [N, horizon, k], "as predict gives it, in the units of the targets")
-    shape: list[int | str] = [N, horizon, k, n_parameters(distribution)]
+    shape: Shape = [N, horizon, k, n_parameters(distribution)]
     if isinstance(distribution, dict):
         file.properties["quantiles"] = distribution["quantiles"]
         file.output("quantiles", undo(parameters), shape, "the network's, ascending in the last dimension")
@@ -166,29 +190,50 @@ def write_forecaster(file: GraphFile, dataset: Dataset, horizon: int, *, missing
         file.output("parameters", parameters, shape, f"of {distribution} distributions")
 
 
-def _forecaster_inputs(file: GraphFile, dataset: Dataset, horizon: int, normalize: str | None) -> Inputs:
+def _forecaster_inputs(
+    file: GraphFile, dataset: Dataset, horizon: int, *, missing: str, normalize: str | None
+) -> tuple[Inputs, str]:
+    """Declare the inputs; returns them, and what makes outputs NaN for windows that can't be read: (n, 1, 1)."""
     config, graph = file.config, file.graph
     size, k, n_known = config["window_size"], config["n_targets"], config["n_known"]
-    names = [str(name) for name in dataset.covariates.names]
-    targets = [str(name) for name in dataset.observations.form.variables(k)]
-    file.properties |= {"horizon": horizon, "targets": targets, "features": targets + names}
-    file.properties["future_features"] = names[len(names) - n_known :]
+    columns = columns_of(dataset, k, masked=missing == "mask")
+    names = [column["name"] for column in columns]
+    if file.is_single:
+        check_series(dataset, file.model.scalers(), names)
+    known = columns[len(columns) - n_known :]
+    file.properties |= {"horizon": horizon, "targets": names[:k], "features": names}
+    file.properties["future_features"] = [column["name"] for column in known]
     if dataset.observations.freq is not None:
         file.properties["freq"] = str(dataset.observations.freq)
-    future = scales = None
-    what = "the last rows: targets, then covariates, in the order of features; NaN is missing"
-    windows = file.input("windows", [N, size, config["n_features"]], what)
+    what = "the last rows, in the units of the data: targets, then covariates, in the order of columns"
+    shorter = {"before_the_series": "NaN"} if dataset.observations.is_panel else {}
+    windows = file.input("windows", [N, size, config["n_features"]], what, columns=columns, **shorter)
     if dataset.transform == "log":
-        logs = graph.add("Log", graph.add("Add", graph.part(windows, 2, 0, k), np.float64(1)))
-        others = [graph.part(windows, 2, k, config["n_features"])] if config["n_features"] > k else []
-        windows = graph.concat([logs, *others], 2)
+        windows = _logarithms(graph, windows, k, config["n_features"])
+    may_lack: Any = np.array([column["nan"] == "missing" for column in columns])
+    if shorter:
+        may_lack = graph.add("Or", before_the_series(graph, windows), may_lack)
+    zero = trouble(graph, windows, may_lack)
+    future = scales = None
     if n_known:
-        future = file.input("future", [N, horizon, n_known], "covariates of the steps ahead that are known in advance")
+        what = "covariates of the steps ahead, in the units of the data, in the order of columns"
+        future = file.input("future", [N, horizon, n_known], what, columns=known)
+        zero = graph.add("Add", zero, trouble(graph, future, np.array([each["nan"] == "missing" for each in known])))
     if dataset.scales is not None and normalize != "window":
         keys = [str(key) for key in dataset.observations.series_keys]
         file.properties["scales"] = dict(zip(keys, dataset.scales.tolist(), strict=True))
-        scales = file.input("scales", [N, 2 * k], "centres, then scales, of the targets of each window's series")
-    return Inputs(windows, future, scales)
+        parts = [f"{part} of {name}" for part in ("center", "scale") for name in names[:k]]
+        what = "centers, then scales, of the targets of each window's series; scales in the metadata has those of fit"
+        scales = file.input("scales", [N, 2 * k], what, columns=parts)
+    return Inputs(windows, future, scales), zero
+
+
+def _logarithms(graph: Graph, windows: str, k: int, n_features: int) -> str:
+    """Windows with the logarithm of 1 plus targets: NaN where it is, -inf where there is no logarithm."""
+    raised = graph.add("Add", graph.part(windows, 2, 0, k), np.float64(1))
+    raised = graph.add("Where", graph.add("Less", raised, np.float64(0)), np.float64(0), raised)
+    others = [graph.part(windows, 2, k, n_features)] if n_features > k else []
+    return graph.concat([graph.add("Log", raised), *others], 2)
 
 
 def _roll(graph: Graph, model: Any, inputs: Inputs, steps: int, gaps: bool, n_static: int) -> str:
@@ -196,7 +241,7 @@ def _roll(graph: Graph, model: Any, inputs: Inputs, steps: int, gaps: bool, n_st
     config, body = model.config, Graph(graph)
     size, k = config["window_size"], config["n_targets"]
     step, go_on, windows = (body.name(name) for name in ("step", "go_on", "windows"))
-    of_windows: list[int | str] = [N, size, config["n_features"]]
+    of_windows: Shape = [N, size, config["n_features"]]
     body.inputs = [_declared(step, np.int64, [], ""), _declared(go_on, np.bool_, [], "")]
     body.inputs.append(_declared(windows, np.float64, of_windows, ""))
     known = None

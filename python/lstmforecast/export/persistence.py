@@ -30,8 +30,8 @@ Arrays = dict[str, NDArray[Any]]
 _SCALER, _HISTORY, _STATE, _DETECTOR = "scaler.", "history.", "state.", "detector."
 _COLUMNS = ("epoch", "train_loss", "val_loss", "learning_rate", "grad_norm", "seconds")
 # Parameters that can name other files or be objects: not kept, or only as plain values.
-_NOT_SAVED = ("callbacks", "checkpoint", "pretrained", "random_state", "scaler")
-_NOT_READ = ("callbacks", "checkpoint", "pretrained")
+_NOT_READ = ("callbacks", "checkpoint", "pretrained", "strict")
+_NOT_SAVED = (*_NOT_READ, "random_state", "scaler")
 _MOST_THREADS = 1024
 
 

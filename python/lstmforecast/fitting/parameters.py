@@ -43,6 +43,7 @@ _RULES: dict[str, Number | Choice] = {
     "out_channels": Number(_INTEGER, 1, none=True),
     "dim_feedforward": Number(_INTEGER, 1, none=True),
     "causal": Choice((False, True)),
+    "strict": Choice((False, True)),
     "bidirectional": Choice((False, True)),
     "dropout": Number(_REAL, 0, 1),
     "optimizer": Choice(("adam", "adamw")),

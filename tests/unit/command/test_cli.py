@@ -298,16 +298,27 @@ def test_a_closed_pipe_is_not_an_error(data: str) -> None:
 def test_export_writes_what_forecast_would(data: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert forecast(data, "--save", "model.safetensors") == 0
     expected = table(capsys.readouterr().out)
-    assert main(["export", "model.safetensors", "model.onnx"]) == 0
     window = pd.read_csv(data)["OT"].to_numpy()[None, -12:, None]
-    [found] = onnxruntime.InferenceSession("model.onnx").run(["forecast"], {"windows": window})
-    # single precision
-    np.testing.assert_allclose(found[0], expected, atol=1e-5)
+    for option, dtype in (([], np.float32), (["--dtype", "float64"], np.float64)):
+        assert main(["export", "model.safetensors", "model.onnx", *option]) == 0
+        [found] = onnxruntime.InferenceSession("model.onnx").run(["forecast"], {"windows": window.astype(dtype)})
+        # single precision
+        np.testing.assert_allclose(found[0], expected, rtol=1e-6, atol=1e-5)
     assert capsys.readouterr().out == ""
     assert main(["export", data, "model.onnx"]) == 1
     assert "data.csv" in error_of(capsys)
     assert main(["export", "model.safetensors", "nowhere/model.onnx"]) == 1
     assert "there is no folder" in error_of(capsys)
+
+
+def test_export_says_which_option_is_for_a_high_level(data: str, capsys: pytest.CaptureFixture[str]) -> None:
+    table = pd.read_csv(data)
+    table.assign(OT=table["OT"] + 1e7).to_csv("high.csv", index=False)
+    assert forecast("high.csv", "--save", "model.safetensors") == 0
+    capsys.readouterr()
+    assert main(["export", "model.safetensors", "model.onnx"]) == 1
+    assert error_of(capsys).endswith("where float32 has steps of 1; write the file with --dtype float64")
+    assert main(["export", "model.safetensors", "model.onnx", "--dtype", "float64"]) == 0
 
 
 def test_a_server_without_a_split_has_no_shadow(data: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -160,7 +160,7 @@ def test_names_of_files_and_columns_stay(name):
 
 def test_every_option_of_the_table_is_one_of_a_command(capsys):
     listed = ""
-    for command in ("forecast", "backtest", "tune"):
+    for command in ("forecast", "backtest", "tune", "export"):
         with pytest.raises(SystemExit):
             main([command, "--help"])
         listed += capsys.readouterr().out

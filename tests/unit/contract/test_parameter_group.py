@@ -76,6 +76,7 @@ VALUES = {
     "pretrained": [None, "model.safetensors"],
     "freeze": [None, "lstm.*"],
     "learning_rates": [None, {"lstm.*": 1e-4}],
+    "strict": [False, True],
     "device": ["cpu", "cuda"],
     "backend": ["auto", "torch"],
     "precision": ["float32", "bfloat16"],
@@ -148,7 +149,7 @@ class TestFlatParameters:
         # `clip_grad_value` and `accumulate_grad_batches` came after these files
         later = LATER.get(kind, set()) | {"clip_grad_value", "accumulate_grad_batches"}
         assert saved <= flat
-        assert flat - saved <= later | {"callbacks", "checkpoint", "pretrained"}
+        assert flat - saved <= later | {"callbacks", "checkpoint", "pretrained", "strict"}
 
     def test_each_parameter_of_an_object_comes_under_its_name(self):
         forecaster = LSTMForecaster(

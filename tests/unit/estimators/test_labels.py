@@ -103,7 +103,7 @@ def test_the_onnx_file_decides_as_predict_does(data: tuple[np.ndarray, np.ndarra
     X, y = data[0].reshape(-1, 4), data[1]
     model = LSTMClassifier(class_weight="balanced", early_stopping=5, **FAST).fit(X, y)
     model.to_onnx(tmp_path / "model.onnx")
-    label, chances = ort.InferenceSession(tmp_path / "model.onnx").run(None, {"X": X})
+    label, chances = ort.InferenceSession(tmp_path / "model.onnx").run(None, {"X": X.astype(np.float32)})
     # Two implementations of the LSTM in single precision.
     np.testing.assert_allclose(chances, model.predict_proba(X), rtol=1e-4)
     assert (label == model.predict(X)).all()

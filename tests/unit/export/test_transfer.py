@@ -109,7 +109,7 @@ class TestWhatIsTaken:
             source, freeze="lstm.*"
         )
         with pytest.warns(
-            UserWarning, match=r"7 of its 8 are taken, others are initialised: lstm\.weight_ih_l0 \(32, 2\), "
+            UserWarning, match=r"7 of its 8 are taken, others are initialised; of another shape: lstm\.weight_ih_l0 "
         ):
             model.fit(SERIES)
         assert model.pretrained_["left"] == ["lstm.weight_ih_l0"]
@@ -122,16 +122,16 @@ class TestWhatIsTaken:
         [
             (
                 {"hidden_size": 5},
-                r"1 of its 6 are taken, others are initialised: lstm.weight_ih_l0 \(20, 1\).* are lstm.w.*32, 1",
+                r"1 of its 6 are taken, .*: lstm\.weight_ih_l0 \(32, 1\) in place of \(20, 1\), lstm\.weight_hh",
             ),
             (
                 {"num_layers": 2},
-                r"6 of its 10 are taken, others are initialised: lstm.weight_ih_l1 .* ones are none; pretrained_",
+                r"6 of its 10 are taken, .*; missing: lstm\.weight_ih_l1, .*, lstm\.bias_hh_l1\. Sizes",
             ),
             ({"architecture": LSTM(bidirectional=True)}, r"lstm.weight_ih_l0_reverse"),
             (
                 {"n_features_per_step": 2},
-                r"lstm.weight_ih_l0 \(32, 2\), where the pretrained ones are lstm.weight_ih_l0 ",
+                r"of another shape: lstm\.weight_ih_l0 \(32, 1\) in place of \(32, 2\)\. Sizes",
             ),
         ],
         ids=str,
@@ -143,8 +143,43 @@ class TestWhatIsTaken:
 
     def test_a_layer_of_the_source_that_is_left_out_is_told(self):
         source = _fit(_new(LSTMRegressor, num_layers=2))
-        with pytest.warns(UserWarning, match=r"where the pretrained ones are lstm\.weight_ih_l1 \(32, 8\)"):
+        with pytest.warns(UserWarning, match=r"unexpected: lstm\.weight_ih_l1, .*, lstm\.bias_hh_l1\. Sizes"):
             _fit(_new(LSTMRegressor).load_pretrained(source))
+
+    @pytest.mark.torch
+    def test_a_layer_that_the_source_lacks_is_told(self):
+        source = _weights(_fit(_new(LSTMRegressor)))
+        with pytest.warns(UserWarning, match=r"missing: embedding\.weight, embedding\.bias, .*; unexpected: lstm\."):
+            _fit(_new(LSTMRegressor, architecture=Transformer(num_heads=2), pretrained=source))
+
+    def test_with_strict_all_must_fit(self):
+        source = _fit(_new(LSTMForecaster))
+        strict = Pretrained(source, strict=True)
+        assert _fit(_new(LSTMForecaster, pretrained=strict)).pretrained_["left"] == []
+        message = (
+            r"expected pretrained weights that all fit the network with strict=True; of another shape: fc\.weight .*"
+            r"skip\.bias \(\d+,\) in place of \(2,\); with strict=False those that fit are taken"
+        )
+        model = _new(LSTMForecaster, horizon=2, pretrained=strict)
+        with pytest.raises(ValueError, match=message):
+            _fit(model)
+        # also where the weights come later
+        model.set_params(pretrained=Pretrained(strict=True)).load_pretrained(source)
+        with pytest.raises(ValueError, match=message):
+            _fit(model)
+        with pytest.raises(ValueError, match=r"with strict=True; missing: members|with strict=True; of another shape"):
+            _fit(_new(LSTMForecaster, horizon=2, n_estimators=2, pretrained=strict))
+
+    def test_strict_without_weights_has_no_effect_and_is_refused(self):
+        with pytest.raises(ValueError, match="expected weights in Pretrained with strict=True, got None"):
+            _fit(_new(LSTMRegressor, pretrained=Pretrained(strict=True)))
+        with pytest.raises(ValueError, match="expected strict"):
+            _fit(_new(LSTMRegressor, pretrained=Pretrained({}, strict="yes")))
+
+    def test_a_saved_estimator_is_fitted_again_without_them(self, tmp_path):
+        source = _fit(_new(LSTMRegressor))
+        _fit(_new(LSTMRegressor, pretrained=Pretrained(source, strict=True))).save(tmp_path / "model")
+        _fit(lstmforecast.load(tmp_path / "model"))
 
     def test_from_one_kind_of_estimator_to_another(self):
         source = _fit(_new(LSTMRegressor))
