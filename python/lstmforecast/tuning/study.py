@@ -29,7 +29,7 @@ from lstmforecast.tuning.search_space import Space, distribution, stored_names, 
 from lstmforecast.tuning.trial import GIVEN, Outcome, SameUnitsPruner, Stop, Validation, evaluate, units_of
 
 # Parameters that may differ between two calls that continue one study: they change scores by chance only.
-NOT_COMPARED = ("n_threads", "verbose", "callbacks", "checkpoint", "random_state")
+NOT_COMPARED = ("n_threads", "verbose", "callbacks", "checkpoint", "random_state", "strict")
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 
 
