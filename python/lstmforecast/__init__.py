@@ -187,6 +187,7 @@ _MODULES = {
     "augment",
     "calendar",
     "dask",
+    "datasets",
     "distributed",
     "indicators",
     "metrics",
