@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from lstmforecast import (
         ab,
         augment,
+        datasets,
         distributed,
         indicators,
         metrics,
