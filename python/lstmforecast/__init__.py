@@ -108,6 +108,7 @@ __all__ = [
     "backtest",
     "compare",
     "complete_grid",
+    "datasets",
     "distributed",
     "explain",
     "indicators",

@@ -151,7 +151,7 @@ def energy(n_days: int = 731, *, n_ahead: int = 24, random_state: int = 0) -> tu
 
     Returns
     -------
-    load : DataFrame
+    hours : DataFrame
         A row for each hour: ``time`` (in the time zone Europe/Berlin), ``load`` (MW), and ``temperature`` (°C) as it
         was forecast the day before, with a mean absolute error of 1 °C.
     weather : DataFrame of n_ahead rows
@@ -165,8 +165,8 @@ def energy(n_days: int = 731, *, n_ahead: int = 24, random_state: int = 0) -> tu
     Examples
     --------
     >>> from lstmforecast import datasets
-    >>> load, weather = datasets.energy(n_days=100)
-    >>> list(load), len(load), list(weather), len(weather)
+    >>> hours, weather = datasets.energy(n_days=100)
+    >>> list(hours), len(hours), list(weather), len(weather)
     (['time', 'load', 'temperature'], 2400, ['time', 'temperature'], 24)
     """
     begin = pd.Timestamp(START, tz="Europe/Berlin")
