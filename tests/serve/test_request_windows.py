@@ -72,3 +72,8 @@ def test_what_can_not_be_sent_is_refused(shops: LSTMForecaster, hourly: LSTMFore
         request_windows(shops, table, known=plan.drop(columns="kind"))
     with pytest.raises(ValueError, match=r"context to have the columns .*, got none named 'visitors'"):
         request_windows(shops, table.drop(columns="visitors"), known=plan)
+
+
+def test_a_horizon_beyond_past_columns_is_refused_in_the_words_of_the_table(shops: LSTMForecaster) -> None:
+    with pytest.raises(ValueError, match=r"at most 4 with columns of past=, which are not known beyond, got 6"):
+        make_future(shops, 6)
