@@ -10,7 +10,7 @@ from lstmforecast import datasets
 
 
 def test_shops_have_the_troubles_of_real_ones() -> None:
-    sales, plan = datasets.retail(n_shops=60)
+    sales, _ = datasets.retail(n_shops=60)
     assert (sales["day"].min(), sales["day"].max()) == (pd.Timestamp("2023-06-01"), pd.Timestamp("2025-05-31"))
     assert sales["shop"].nunique() == 60
     begins, rows = sales.groupby("shop")["day"].min(), sales.groupby("shop").size()
