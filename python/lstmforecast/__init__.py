@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from lstmforecast import (
         ab,
         augment,
+        datasets,
         distributed,
         indicators,
         metrics,
@@ -107,6 +108,7 @@ __all__ = [
     "backtest",
     "compare",
     "complete_grid",
+    "datasets",
     "distributed",
     "explain",
     "indicators",
@@ -187,6 +189,7 @@ _MODULES = {
     "augment",
     "calendar",
     "dask",
+    "datasets",
     "distributed",
     "indicators",
     "metrics",

@@ -35,6 +35,7 @@ PUBLIC_MODULES = {
     "calendar": "data",
     "cli": "command",
     "dask": "estimators",
+    "datasets": "fitting",
     "distributed": "fitting",
     "indicators": "data",
     "metrics": "uncertainty",

@@ -287,8 +287,11 @@ def column_names(data: Any, name: str = "y") -> list[Any]:
     return list(getattr(frame, "columns", []))
 
 
-def refuse_labels(values: Any, name: str) -> None:
-    """Raise a TypeError for a table with columns of times or names, such as a forecast under the user's names."""
+def refuse_labels(values: Any, name: str, way: str | None = None) -> None:
+    """Raise a TypeError for a table with columns of times or names, such as a forecast under the user's names.
+
+    ``way`` is a way out besides those that are always named.
+    """
     if not isinstance(values, pd.DataFrame):
         return
     types = pd.api.types
@@ -296,9 +299,10 @@ def refuse_labels(values: Any, name: str) -> None:
         if types.is_datetime64_any_dtype(kind) or isinstance(
             kind, pd.PeriodDtype | pd.StringDtype | pd.CategoricalDtype
         ):
+            first = "" if way is None else f"{way}, "
             raise TypeError(
-                f"expected numbers in every column of {name}, got {label!r} ({kind}); make series and times the index "
-                f"with set_index, or choose columns, such as {name}['forecast']"
+                f"expected numbers in every column of {name}, got {label!r} ({kind}); {first}make series and times the "
+                f"index with set_index, or choose columns, such as {name}['forecast']"
             )
 
 

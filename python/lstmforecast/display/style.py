@@ -92,7 +92,7 @@ def finish(ax: Axes, index: pd.Index | None = None, *, legend: bool = True) -> N
 
         # with a smaller maximum, or a larger minimum, matplotlib may find no interval and warn
         narrow = ax.bbox.width < NARROW * ax.figure.dpi
-        locator = AutoDateLocator(minticks=3, maxticks=7) if narrow else AutoDateLocator(minticks=4)
+        locator = AutoDateLocator(index.tz, minticks=3, maxticks=7) if narrow else AutoDateLocator(index.tz, minticks=4)
         ax.xaxis.set_major_locator(locator)
         ax.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz=index.tz))
     place_legend(ax, marks_only=not legend)

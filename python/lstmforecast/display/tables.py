@@ -36,7 +36,7 @@ def as_frame(values: Any, *, start: int = 0, series: Hashable = None) -> pd.Data
         frame = values.to_frame()
     elif isinstance(values, pd.DataFrame):
         frame = values
-        refuse_labels(frame, "the table")
+        refuse_labels(frame, "the table", "draw it with ForecastDisplay.from_estimator(model, table)")
     else:
         array = np.asarray(values, dtype=float)
         table = array.reshape(len(array), -1)

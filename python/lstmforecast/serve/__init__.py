@@ -12,6 +12,7 @@ except ModuleNotFoundError as error:
     if (error.name or "").startswith("lstmforecast"):
         raise
     raise ImportError(f'serving needs {error.name}: pip install "lstmforecast[serve]"') from error
+from lstmforecast.serve.from_tables import request_windows
 from lstmforecast.serve.limits import Limits
 
-__all__ = ["Limits", "create_app"]
+__all__ = ["Limits", "create_app", "request_windows"]

@@ -89,9 +89,9 @@ class FittedSeries:
             raise TypeError(f"expected horizon to be an integer, got {got}: pass data to forecast from as context=")
         steps = self.horizon if horizon is None else check_count("horizon", horizon, most=MOST_STEPS)
         if self.dataset.covariates.past is not None and steps > (at_once := self.model.config["horizon"]):
-            raise ValueError(
-                f"expected horizon of at most {at_once} with X_past, which is not known beyond, got {steps}"
-            )
+            named = self.dataset.columns is not None
+            kind = "columns of past=, which are" if named else "X_past, which is"
+            raise ValueError(f"expected horizon of at most {at_once} with {kind} not known beyond, got {steps}")
         return steps
 
     def from_context(

@@ -168,6 +168,8 @@ def test_flat_tables_are_drawn_once_series_and_times_are_the_index(named):
     forecast = named.predict()
     with pytest.raises(TypeError, match="make series and times the index with set_index"):
         plot.forecast(LONG, forecast)
+    with pytest.raises(TypeError, match=r"draw it with ForecastDisplay.from_estimator\(model, table\)"):
+        plot.forecast(LONG, forecast)
     indexed = [table.set_index(["store", "day"]) for table in (LONG, forecast)]
     ax = plot.forecast(*indexed, series="store_2")
     assert ax.get_title(loc="left") == "series store_2"

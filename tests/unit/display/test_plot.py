@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from matplotlib import pyplot
 from matplotlib.axes import Axes
+from matplotlib.dates import num2date
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 
@@ -168,3 +169,11 @@ def test_intervals_are_bands_around_the_forecast():
     for wrong in ([1, 2], interval.droplevel(2, axis=1)):
         with pytest.raises(TypeError, match="expected interval as predict_interval returns it, got"):
             plot.forecast(pd.Series(range(6), index=times[:6]), pd.Series([5.0, 5.0], index=times[6:]), interval=wrong)
+
+
+def test_days_begin_at_midnight_of_their_time_zone() -> None:
+    hours = pd.date_range("2025-06-01", periods=144, freq="h", tz="Europe/Berlin")
+    y = pd.Series(np.arange(144.0), hours, name="load")
+    ax = plot.forecast(y[:120], y[120:])
+    drawn = num2date(ax.get_xticks(), hours.tz)
+    assert {time.hour for time in drawn} == {0}
