@@ -131,6 +131,20 @@ def test_null_is_a_gap_where_fit_had_some_and_other_categories_may_be_ignored():
     assert weekday["unknown"] == "ignore"
 
 
+@pytest.mark.parametrize("missing", ["ffill", "interpolate"])
+def test_longer_windows_are_filled_from_all_their_rows(missing):
+    names = {"target": "sales", "time": "day", "known": KNOWN, "past": "visitors"}
+    model = fitted(TABLE, {"missing": missing}, **names)
+    client = Client(create_app({"filled": model}))
+    for n_rows in (10, 14):
+        table = TABLE[N - n_rows : N + 4].reset_index(drop=True)
+        response = client.predict(body_of(table, n_rows, {"known": KNOWN, "past": ["visitors"]}))
+        assert response.status_code == 200, response.text
+        given = table.loc[n_rows:, ["day", *KNOWN]]
+        context = table.loc[: n_rows - 1, ["day", "sales", *KNOWN, "visitors"]]
+        assert_same(response.json()["forecasts"][0], model.predict(context=context, known=given))
+
+
 @pytest.mark.parametrize(("horizon", "n_ahead"), [(2, 4), (4, 4), (7, 8)])
 def test_known_covariates_cover_whole_horizons_of_the_network(served, horizon, n_ahead):
     models, client = served

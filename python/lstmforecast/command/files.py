@@ -6,6 +6,7 @@ import argparse
 import io
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,17 +46,19 @@ def read_named(
     columns: list[Any],
     names: dict[str, Any],
     like: pd.Index | pd.Series[Any] | None = None,
+    words: Sequence[Any] = (),
 ) -> pd.DataFrame:
     """Read columns of a file, or of standard input; those of `named_columns` have the roles of ``names``.
 
-    The names of series are text or numbers as those of ``like``, which are known from a model or another file.
+    The names of series are text or numbers as those of ``like``, which are known from a model or another file; so are
+    the columns of ``words``, which are text though this file may have codes of digits only.
     """
     import pandas as pd
 
     from lstmforecast.data.table_files import read_columns
 
     as_text = None if like is None else not pd.api.types.is_integer_dtype(like.dtype)
-    labels = {names["series"]: as_text} if names["series"] else None
+    labels = dict.fromkeys(words, True) | ({names["series"]: as_text} if names["series"] else {})
     return read_columns(_source(path), names["time"], columns, writing(args, names["time"]), labels=labels)
 
 

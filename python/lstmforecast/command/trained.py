@@ -63,6 +63,8 @@ def trained(args: argparse.Namespace) -> tuple[LSTMForecaster, Rows]:
 def _of_named(
     args: argparse.Namespace, names: dict[str, Any] | None, model: LSTMForecaster | None
 ) -> tuple[LSTMForecaster, Rows]:
+    from lstmforecast.data.category import holds_words
+
     series = None
     if model is not None:
         names = _names_of(args, names, model)
@@ -72,14 +74,24 @@ def _of_named(
         args.refuse("expected --future CSV with the columns of --known for the rows ahead, got none")
     if not names["known"] and args.future is not None:
         args.refuse("expected --known with --future, got --future without")
-    table, known = read_named(args, args.data, listed(names), names, like=series), None
+    words = [] if model is None else _words_of_model(model)
+    table, known = read_named(args, args.data, listed(names), names, like=series, words=words), None
     if names["known"]:
         ahead = [name for name in listed(names) if name not in {*names["target"], *names["past"], *names["static"]}]
         like = table[names["series"]] if names["series"] else None
-        known = read_named(args, args.future, ahead, names, like=like)
+        words = words or [name for name in names["known"] if holds_words(table[name])]
+        known = read_named(args, args.future, ahead, names, like=like, words=[name for name in words if name in ahead])
     if model is not None:
         return model, Rows(table, table, known)
     return _fitted(args, table, **names), Rows(table, None, known)
+
+
+def _words_of_model(model: LSTMForecaster) -> list[Any]:
+    """The columns that the model knows as words."""
+    dataset = model.fitted_.dataset
+    assert dataset.columns is not None
+    static = [column.name for column in dataset.covariates.static_columns or () if column.categories is not None]
+    return [*(category.name for category in dataset.columns.categories), *static]
 
 
 def _fitted(args: argparse.Namespace, table: pd.DataFrame, **names: Any) -> LSTMForecaster:

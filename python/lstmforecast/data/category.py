@@ -52,7 +52,7 @@ class Category:
             raise TypeError(f"expected words or numbers in column {column.name!r}, got {reprlib.repr(wrong[0])}")
         if not isinstance(column.dtype, pd.CategoricalDtype):
             _refuse_mixed(column)
-        return cls(column.name, tuple(sorted({str(value) for value in column.dropna().unique()})), unknown)
+        return cls(column.name, tuple(sorted({_word(value) for value in column.dropna().unique()})), unknown)
 
     @property
     def features(self) -> list[str]:
@@ -69,8 +69,14 @@ class Category:
         """
         words = column.to_numpy(dtype=object)
         missing = column.isna().to_numpy()
-        places = pd.Index(self.categories, dtype=object).get_indexer(
-            pd.Index([None if gone else str(word) for word, gone in zip(words, missing, strict=True)], dtype=object)
+        known = {category: i for i, category in enumerate(self.categories)}
+        # older files have "1.0" where columns were of that type
+        places = np.array(
+            [
+                -1 if gone else known.get(_word(word), known.get(str(word), -1))
+                for word, gone in zip(words, missing, strict=True)
+            ],
+            np.int64,
         )
         wrong = np.flatnonzero((places < 0) & ~missing)
         if len(wrong) and self.unknown == "error":
@@ -131,15 +137,25 @@ def in_numbers(table: Any, words: Sequence[Category], name: str) -> Any:
     if not by_name and not any(map(_may_be_no_number, table.dtypes)):
         return table
     made: dict[Hashable, Any] = {}
-    n_features = 0
+    of: dict[Hashable, Hashable] = {}
     for label, column in table.items():
         features = by_name[label].encode(column, name) if label in by_name else {label: numbers_of(column)}
-        n_features += len(features)
+        for feature in features:
+            if feature in made:
+                raise ValueError(
+                    f"expected no two features of one name in {name}, got {feature!r} of columns {of[feature]!r} and "
+                    f"{label!r} (a category is column_category); rename one of them"
+                )
+            of[feature] = label
         made |= features
-    if len(made) < n_features:
-        raise ValueError(f"expected no two features of one name (column_category) in {name}, got {list(made)}")
     labels = pd.Index(list(made), tupleize_cols=False) if by_name else table.columns
     return pd.DataFrame(dict(enumerate(made.values())), index=table.index).set_axis(labels, axis=1)
+
+
+def _word(value: Any) -> str:
+    """The text of a category; 1 and 1.0 are the same, because a table may turn one into the other."""
+    is_whole = isinstance(value, float | np.floating) and float(value).is_integer()
+    return str(int(value)) if is_whole else str(value)
 
 
 def _may_be_no_number(dtype: Any) -> bool:

@@ -35,8 +35,9 @@ class Table:
         What is done with missing values in the rows of the targets: raise an error, keep them as NaN, which the network
         reads as the mean, repeat the last value of the series, or interpolate (of columns of 0 and 1: repeat).
     words : tuple of Category
-        The columns of words, of each of which several columns are made; none where columns were named at `fit`, as
-        these are in numbers before they come here.
+        The columns of words, of each of which several columns are made.
+    flags : tuple of int
+        With ``"interpolate"``, the columns of 0 and 1 at fit, which have no value between.
     marked : tuple of int
         With ``"mask"``, the columns with missing values at fit; each has a feature that is 1 where it is missing.
     """
@@ -47,10 +48,11 @@ class Table:
     missing: Missing = "error"
     marked: tuple[int, ...] = ()
     words: tuple[Category, ...] = ()
+    flags: tuple[int, ...] = ()
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         # older pickles have no missing values
-        vars(self).update({"missing": "error", "marked": (), "words": ()} | state)
+        vars(self).update({"missing": "error", "marked": (), "words": (), "flags": ()} | state)
 
     @property
     def labels(self) -> list[Hashable]:
@@ -70,14 +72,21 @@ class Table:
         return [*names, *(f"{names[column]}_missing" for column in self.marked)]
 
     def of_fit(self, table: Any, observations: Observations) -> Table:
-        """The table with the columns marked that have gaps in the rows of the observations."""
-        if self.missing != "mask":
+        """The table with what its values in the rows of the observations are: with gaps, or 0 and 1."""
+        if self.missing not in ("mask", "interpolate"):
             return self
         found = self._read(table, observations.index, len(observations), "the rows of y", _empty(observations))
-        return replace(self, marked=tuple(np.flatnonzero(np.isnan(found.values).any(axis=0)).tolist()))
+        gone = np.isnan(found.values)
+        if self.missing == "mask":
+            return replace(self, marked=tuple(np.flatnonzero(gone.any(axis=0)).tolist()))
+        are_flags = (np.isin(found.values, (0, 1)) | gone).all(axis=0)
+        return replace(self, flags=tuple(np.flatnonzero(are_flags).tolist()))
 
-    def read(self, table: Any, observations: Observations) -> Array:
+    def read(self, table: Any, observations: Observations, before: Array | None = None) -> Array:
         """The features of the rows of observations: (n, n_features).
+
+        ``before`` are those of the row before each series, (n_series, n_features), NaN where there is none: gaps are
+        filled from it.
 
         Raises
         ------
@@ -88,23 +97,34 @@ class Table:
         found = self._read(table, observations.index, len(observations), "the rows of y", empty)
         if self.missing in ("error", "mask"):
             return self._marked(found)
-        values, gone = found.values, np.isnan(found.values)
-        which = np.repeat(np.arange(observations.n_series), observations.lengths)
-        if not gone.any():
-            return values
-        by_series = pd.DataFrame(values).groupby(which)
-        filled = by_series.ffill()
-        leading = filled.isna().to_numpy()
+        if not np.isnan(found.values).any():
+            return found.values
+        filled = self._filled(found.values, observations.lengths, before)
+        leading = np.isnan(filled)
         if leading.any():
-            got = found.place(leading, "leading NaN", self.form)
+            lacking = found.lacking(leading)
+            if lacking is not None:
+                raise ValueError(f"expected {self.name} with a row for each of the rows of y, got none for {lacking}")
+            got = found.place(leading, "leading NaN", self)
             raise ValueError(
                 f"expected {self.name} to begin with values that missing={self.missing!r} can fill from, got {got}; "
                 "fill or drop these rows"
             )
+        return filled
+
+    def _filled(self, values: Array, lengths: NDArray[np.int64], before: Array | None) -> Array:
+        """Fill the gaps of each series from its earlier rows, the one before the first included."""
+        begins = np.cumsum(lengths) - lengths
+        before = np.full((len(lengths), values.shape[1]), np.nan) if before is None else before
+        table = pd.DataFrame(np.insert(values, begins, before, axis=0))
+        by_series = table.groupby(np.repeat(np.arange(len(lengths)), lengths + 1))
+        filled = by_series.ffill()
         if self.missing == "interpolate":
-            for column in np.flatnonzero(gone.any(axis=0) & (~np.isin(values, (0, 1)) & ~gone).any(axis=0)):
+            has_gaps: NDArray[np.bool_] = np.asarray(np.isnan(values).any(axis=0))
+            has_gaps[list(self.flags)] = False
+            for column in np.flatnonzero(has_gaps):
                 filled[column] = by_series[column].transform(lambda each: each.interpolate())
-        return filled.to_numpy()
+        return np.delete(filled.to_numpy(), begins + np.arange(len(begins)), axis=0)
 
     def read_ahead(self, table: Any, index: pd.Index | None, n_rows: int, rows: str) -> Array:
         """The features of later rows, described by ``rows``: (n_rows, n_features); ValueError as `read`.
@@ -118,7 +138,7 @@ class Table:
         packed = pack_columns(self.form) | {"n_columns": self.n_columns}
         # older versions read what has neither missing values nor words
         if self.missing != "error":
-            packed |= {"missing": self.missing, "marked": list(self.marked)}
+            packed |= {"missing": self.missing, "marked": list(self.marked), "flags": list(self.flags)}
         return packed | ({"words": [category.pack() for category in self.words]} if self.words else {})
 
     @classmethod
@@ -126,12 +146,11 @@ class Table:
         """Read what `pack` wrote."""
         # older files have no missing values
         missing, marked = saved.get("missing", "error"), tuple(saved.get("marked", ()))
-        places = [-1, *marked, saved["n_columns"]]
-        in_order = all(type(place) is int for place in places) and places == sorted(set(places))
-        if missing not in get_args(Missing) or not in_order:
-            raise ValueError(f"covariates with missing={missing!r} in columns {marked}")
+        flags, n_columns = tuple(saved.get("flags", ())), saved["n_columns"]
+        if missing not in get_args(Missing) or not all(_are_columns(each, n_columns) for each in (marked, flags)):
+            raise ValueError(f"covariates with missing={missing!r} in columns {marked} and {flags}")
         words = tuple(Category.unpack(each) for each in saved.get("words", ()))
-        return cls(name, unpack_columns(saved), saved["n_columns"], missing, marked, words)
+        return cls(name, unpack_columns(saved), n_columns, missing, marked, words, flags)
 
     def _read(self, table: Any, index: pd.Index | None, n_rows: int, rows: str, may_lack: NDArray[np.bool_]) -> _Rows:
         """Select the rows of ``index``, NaN where one lacks that may; of an array, which must have ``n_rows``, all."""
@@ -154,7 +173,7 @@ class Table:
         found[used < 0] = np.nan
         rows_found = _Rows(found, used, index, len(values), labels)
         if np.isinf(found).any():
-            got = rows_found.place(np.isinf(found), "infinite", self.form)
+            got = rows_found.place(np.isinf(found), "infinite", self)
             raise ValueError(f"expected finite values in {self.name}, got {got}")
         return rows_found
 
@@ -172,7 +191,7 @@ class Table:
                 raise ValueError(
                     f"expected {self.name} with a row for each of the rows of y, got none for {lacking}; {way}"
                 )
-            got = found.place(gone, "NaN", self.form)
+            got = found.place(gone, "NaN", self)
             raise ValueError(f"expected no missing values in {self.name}, got {got}; {way}")
         return np.hstack([found.values, marks]) if self.marked else found.values
 
@@ -192,12 +211,24 @@ class _Rows:
         rows = np.flatnonzero(wrong.any(axis=1) & (self.used < 0))
         return self.index[rows[0]] if len(rows) and self.index is not None else None
 
-    def place(self, wrong: NDArray[np.bool_], what: str, form: Form) -> str:
-        """Words for the values that a mask marks, by their rows in the user's table."""
+    def place(self, wrong: NDArray[np.bool_], what: str, table: Table) -> str:
+        """Words for the values that a mask marks, by their rows and columns in the user's table."""
         there = self.used >= 0
-        of_table = np.zeros((self.n_rows, wrong.shape[1]), bool)
-        of_table[self.used[there]] = wrong[there]
+        # of the columns of a word, which are wrong together, the first
+        labels = table.labels
+        first = [labels.index(label) for label in dict.fromkeys(labels)]
+        of_table = np.zeros((self.n_rows, len(first)), bool)
+        of_table[self.used[there]] = wrong[there][:, first]
+        form = table.form
+        if form.columns is not None and table.words:
+            form = replace(form, columns=pd.Index([labels[i] for i in first], tupleize_cols=False))
         return place(of_table, what, self.labels, form)
+
+
+def _are_columns(places: tuple[Any, ...], n_columns: Any) -> bool:
+    """Whether these are places of columns, in order."""
+    ends = [-1, *places, n_columns]
+    return all(type(place) is int for place in ends) and ends == sorted(set(ends))
 
 
 def _empty(observations: Observations) -> NDArray[np.bool_]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from lstmforecast.calendar import VERSION, calendar_features, calendar_names
 from lstmforecast.data.category import in_numbers, words_of
+from lstmforecast.data.columns import Columns
 from lstmforecast.data.container import read_table
 from lstmforecast.data.covariate_table import Table
 from lstmforecast.data.frames import to_pandas
@@ -95,10 +96,17 @@ class Covariates:
         encoded, columns = read_static(static, observations.series_keys, unknown)
         return replace(read, static=encoded, static_columns=columns)
 
-    def named(self) -> Covariates:
-        """As `at_fit`, with the names of parts of one table in messages."""
-        known = None if self.known is None else replace(self.known, name="known")
-        return replace(self, known=known, past=None if self.past is None else replace(self.past, name="past"))
+    def named(self, columns: Columns | None = None) -> Covariates:
+        """As `at_fit`, with the names of parts of one table in messages, and its words, which are numbers already."""
+
+        def of(table: Table | None, name: str, labels: Sequence[Hashable]) -> Table | None:
+            if table is None or columns is None:
+                return None if table is None else replace(table, name=name)
+            words = tuple(category for category in columns.categories if category.name in labels)
+            return replace(table, name=name, words=words)
+
+        known, past = ((), ()) if columns is None else (columns.known, columns.past)
+        return replace(self, known=of(self.known, "known", known), past=of(self.past, "past", past))
 
     @property
     def reads_earlier_rows(self) -> bool:
@@ -127,20 +135,24 @@ class Covariates:
         tables = [table.names for table in (self.past, self.known) if table is not None]
         return [*static, *(name for table in tables for name in table), *self._calendar_names()]
 
-    def sources(self, columns: Mapping[Hashable, Hashable]) -> list[Hashable]:
-        """The column of the user that each feature is made of, or the cycle of the calendar; ``columns`` are those of
-        features of words.
-        """
+    @property
+    def sources(self) -> list[tuple[str, Hashable]]:
+        """The table, and the user's column in it, that each feature is made of; of calendar features the cycle."""
         static = {feature: column.name for column in self.static_columns or () for feature in column.features}
-        made = [static.get(name, name) for name in self.names[: self.n_static]]
+        made = [("static", static.get(name, name)) for name in self.names[: self.n_static]]
         for table in (self.past, self.known):
             if table is not None:
-                names = [columns.get(name, name) for name in table.labels]
+                names = [(table.name, label) for label in table.labels]
                 made += [*names, *(names[column] for column in table.marked)]
-        return [*made, *(name.removesuffix("_sin").removesuffix("_cos") for name in self._calendar_names())]
+        cycles = [name.removesuffix("_sin").removesuffix("_cos") for name in self._calendar_names()]
+        return [*made, *(("calendar", cycle) for cycle in cycles)]
 
-    def of(self, observations: Observations, X: Any, X_past: Any, static: Any = None) -> Array:
+    def of(
+        self, observations: Observations, X: Any, X_past: Any, static: Any = None, before: Array | None = None
+    ) -> Array:
         """Make the features of observations: (n, n_features), static ones first, those known in advance last.
+
+        ``before`` are the features of the row before each series, NaN where there is none.
 
         Raises
         ------
@@ -149,9 +161,12 @@ class Covariates:
         """
         self._check_expected(X, X_past)
         parts = [self._static_rows(observations, static)]
+        at = self.n_static
         for table, given in ((self.past, X_past), (self.known, X)):
             if table is not None:
-                parts.append(table.read(given, observations))
+                earlier = None if before is None else before[:, at : at + table.n_features]
+                parts.append(table.read(given, observations, earlier))
+                at += table.n_features
         return np.hstack([*parts, self.calendar_rows(observations.index, parts[0])])
 
     def of_future(self, observations: Observations, static: Array, steps: int, X: Any, at_once: int = 1) -> Array:

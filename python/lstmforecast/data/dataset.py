@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -114,10 +113,10 @@ class Dataset:
         titles = ("X_past", "X") if columns is None else ("past=", "known=")
         covariates = Covariates.at_fit(observations, X, X_past, static, calendar, holidays, titles, missing, unknown)
         if columns is not None:
-            covariates = covariates.named()
+            covariates = covariates.named(columns)
         tables = [table for table in (covariates.past, covariates.known) if table is not None]
         of_static = [column for column in covariates.static_columns or () if column.categories is not None]
-        has_words = of_static or any(table.words for table in tables) or (columns is not None and columns.categories)
+        has_words = of_static or any(table.words for table in tables)
         if unknown == "ignore" and not has_words:
             raise ValueError("expected a covariate or static feature of words for unknown='ignore', got none")
         features = covariates.of(observations, X, X_past)
@@ -171,12 +170,6 @@ class Dataset:
         is_told = self.statistics.shape[1] > 3 * k
         pooled = self.statistics[:, 3 * k :] > 0 if is_told else np.ones((len(self.statistics), k), bool)
         return ErrorScale(self.statistics[:, 2 * k : 3 * k], pooled)
-
-    @property
-    def sources(self) -> list[Hashable]:
-        """The column of the user's table that each feature is made of; see `Covariates.sources`."""
-        categories = () if self.columns is None else self.columns.categories
-        return self.covariates.sources({feature: each.name for each in categories for feature in each.features})
 
     def with_error_scale(self, error_scale: ErrorScale) -> Dataset:
         """Replace the error scale of each series."""
@@ -336,9 +329,20 @@ class Dataset:
         older = np.ones(len(joined), bool)
         older[newer] = False
         features[older] = self.features
-        features[newer] = self.covariates.of(joined.take(newer), X, X_past, static)
+        part = joined.take(newer)
+        features[newer] = self.covariates.of(part, X, X_past, static, self._last_features(part))
         extended = replace(self, observations=joined, features=features, statistics=None)
         return extended.with_statistics(like=self), newer
+
+    def _last_features(self, newer: Observations) -> Array:
+        """The features of the last row of each series of ``newer``, NaN of those that are not here."""
+        places = np.zeros(1, np.int64)
+        if self.observations.is_panel:
+            places = self.observations.series_keys.get_indexer(newer.series_keys)
+        ends = np.cumsum(self.observations.lengths) - 1
+        found = self.features[ends[places]]
+        found[places < 0] = np.nan
+        return found
 
 
 # the name in pickles of version 0.1

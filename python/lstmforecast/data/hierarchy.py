@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lstmforecast.data.columns import Columns
+from lstmforecast.data.container import read_table
 from lstmforecast.data.table_columns import keys_of, labels_of, opened
 
 __all__ = ["aggregate"]
@@ -48,6 +49,8 @@ class Hierarchy:
         for total, parts in structure.items():
             if isinstance(parts, str) or not isinstance(parts, Sequence | pd.Index | np.ndarray) or not len(parts):
                 raise TypeError(f"expected a list of the parts of {total!r} in structure, got {parts!r}")
+            if odd := [part for part in parts if not isinstance(part, Hashable)]:
+                raise TypeError(f"expected names of series as the parts of {total!r} in structure, got {odd[0]!r}")
         leaves = [part for parts in structure.values() for part in parts if part not in structure]
         leaves = list(dict.fromkeys(leaves))
         place = {leaf: i for i, leaf in enumerate(leaves)}
@@ -117,12 +120,15 @@ def aggregate(df: Any, structure: Any, *, target: Any = "y", series: Any = None,
     ordered, index = Columns(targets, series, time).ordered(frame, "the table")
     labels = index.get_level_values(0)
     check_labels(hierarchy.leaves, hierarchy.leaves, labels, "the table")
-    values = ordered[list(targets)].set_axis(index).astype(np.float64)
-    wide: Any = values.unstack(level=0)
+    numbers, _ = read_table(ordered[list(targets)].set_axis(index), "the table")
+    values = pd.DataFrame(numbers, index, pd.Index(targets, tupleize_cols=False))
+    leaves = pd.Index(hierarchy.leaves, tupleize_cols=False)
+    wide = {name: values[name].unstack(level=0).reindex(columns=leaves) for name in targets}
     parts = []
     for label, row in zip(hierarchy.labels, hierarchy.sums, strict=True):
-        members: Any = [leaf for leaf, is_part in zip(hierarchy.leaves, row, strict=True) if is_part]
-        total = pd.concat({name: wide[name][members].sum(axis=1, skipna=False) for name in targets}, axis=1)
+        total = pd.concat(
+            {name: each.iloc[:, row == 1].sum(axis=1, skipna=False) for name, each in wide.items()}, axis=1
+        )
         if label not in structure:
             total = total.loc[index[labels == label].get_level_values(1)]
         total.insert(0, time, total.index)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import decimal
 import io
+import re
 from typing import Any
 
 import pandas as pd
@@ -74,7 +75,21 @@ def workbook_table(data: bytes, file: str) -> tuple[pd.DataFrame, list[str], int
     cells = [[row[i] for i in used] for row in rows]
     place, names, is_sure = header_of([[_as_text(cell) for cell in row] for row in cells], file)
     body = pd.DataFrame(cells[place + 1 :], columns=pd.RangeIndex(len(used)), dtype=object)
+    for i, name in enumerate(names):
+        _refuse_texts_among_numbers(body[i], name, file, place + 2)
     return pd.DataFrame({i: _typed(body[i]) for i in body}, body.index), names, place + 2, is_sure
+
+
+def _refuse_texts_among_numbers(column: pd.Series[Any], name: str, file: str, first_line: int) -> None:
+    """Raise a ValueError for a text such as 1.250 among cells of numbers, which don't tell how to read it."""
+    if not any(isinstance(cell, int | float) and not isinstance(cell, bool) for cell in column):
+        return
+    for row, cell in enumerate(column):
+        if isinstance(cell, str) and re.search(r"\d[.,]\d", cell):
+            raise ValueError(
+                f"{file}: expected numbers in column {name!r}, got the text {cell!r} (line {row + first_line}) among "
+                "them; make it a number in the sheet"
+            )
 
 
 def _as_text(cell: Any) -> str:

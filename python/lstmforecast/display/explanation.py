@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from lstmforecast.display.colors import check_lines, look_of
 from lstmforecast.display.style import axes_for, count_by_whole_numbers, finish, mend, pick
-from lstmforecast.display.words import LINE, caption, name_of, note, say_none, wrapped
+from lstmforecast.display.words import LINE, caption, legend_name, name_of, note, say_none, wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -24,6 +24,8 @@ def draw_explanation(
     explanation: Explanation, ax: Axes | None = None, *, by: str = "feature", variable: Hashable = None
 ) -> Axes:
     """Draw the contributions of features; see `lstmforecast.plot.explanation`."""
+    if not hasattr(explanation, "contributions"):
+        raise TypeError(f"expected the result of LSTMForecaster.explain, got {type(explanation).__name__}")
     if by not in KINDS:
         raise ValueError(f"expected by to be one of {KINDS}, got {by!r}")
     target = pick("variable", variable, explanation.variables)
@@ -48,7 +50,7 @@ def draw_explanation(
     else:
         for i, feature in enumerate(explanation.features):
             part = table[table["feature"] == feature]
-            panel.plot(part[by], part["contribution"], label=str(feature), **look.style(i))
+            panel.plot(part[by], part["contribution"], label=legend_name(feature), **look.style(i))
         panel.set_ylabel(words)
         panel.set_ylim(bottom=0)
         panel.set_xlabel("steps ahead" if by == "step" else "rows before the first step ahead")

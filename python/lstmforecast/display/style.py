@@ -10,7 +10,7 @@ import pandas as pd
 from lstmforecast.display.colors import look_of
 from lstmforecast.display.room import make_room
 from lstmforecast.display.scale import marks_of
-from lstmforecast.display.words import LINE, mend_colors, mend_words, wrapped
+from lstmforecast.display.words import LINE, legend_name, mend_colors, mend_words, wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -59,6 +59,8 @@ def axes_for(
 
 def draw_path(ax: Axes, path: pd.Series, **style: Any) -> Any:
     """Draw a line through the values of a series, with gaps where they are missing."""
+    if style.get("label") is not None:
+        style["label"] = legend_name(style["label"])
     [line] = ax.plot(path.index, path.to_numpy(dtype=float, na_value=np.nan), **style)
     return line
 

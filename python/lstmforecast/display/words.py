@@ -52,6 +52,12 @@ def _lines(line: str, width: int) -> list[str]:
     return [each.rstrip() for each in lines]
 
 
+def legend_name(name: Hashable) -> str:
+    """A name as the label of a line; matplotlib leaves labels that are empty or begin with an underscore out."""
+    words = str(name)
+    return f" {words}" if not words or words.startswith("_") else words
+
+
 def caption(ax: Axes, words: str) -> None:
     """Write a title at the left, which rises above a title that the user sets."""
     from lstmforecast.display.legend import TitleAbove, turn_into
@@ -90,6 +96,7 @@ def say_missing(ax: Axes, names: list[str], *, whole: bool) -> None:
 
 def mend_words(ax: Axes) -> None:
     """Make all words of some axes fit in, and readable on their background."""
+    from matplotlib.category import StrCategoryFormatter
     from matplotlib.text import Text
 
     from lstmforecast.display.legend import LabelInside, turn_into
@@ -101,6 +108,9 @@ def mend_words(ax: Axes) -> None:
     mend_colors(ax, [*texts, ax.xaxis.label, ax.yaxis.label, ax.xaxis.offsetText, ax.yaxis.offsetText])
     behind = background_of(ax, outside=True)
     for axis in (ax.xaxis, ax.yaxis):
+        if isinstance(axis.get_major_formatter(), StrCategoryFormatter):
+            for name in axis.get_ticklabels():
+                name.set_parse_math(False)
         for ticks in axis.get_ticklabels()[:1]:
             if contrast(ticks.get_color(), behind) < TEXT_CONTRAST:
                 color = readable(ticks.get_color(), behind, TEXT_CONTRAST)
@@ -111,12 +121,15 @@ def mend_colors(ax: Axes, texts: list[Text]) -> None:
     """Make texts around some axes readable, where the settings have a colour that isn't."""
     behind = background_of(ax, outside=True)
     for text in texts:
+        # a dollar sign in a name begins no formula
+        text.set_parse_math(False)
         if contrast(text.get_color(), behind) < TEXT_CONTRAST:
             text.set_color(readable(text.get_color(), behind, TEXT_CONTRAST))
 
 
 def _fit(text: Text, room: float, *, upright: bool) -> None:
     """Break a text into lines that are no longer than ``room`` pixels, or leave out its middle."""
+    text.set_parse_math(False)
     words = text.get_text()
     width = max(map(len, words.split("\n")))
     # letters differ in width, so that the first number of characters may be too large

@@ -12,7 +12,7 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from lstmforecast.contract.parameter_group import flat_group
 from lstmforecast.contract.seeds import draw_seed
-from lstmforecast.data.columns import NamedTable
+from lstmforecast.data.columns import Columns, NamedTable
 from lstmforecast.data.dataset import Dataset
 from lstmforecast.data.observations import Observations
 from lstmforecast.data.scalers import fit_columns
@@ -152,10 +152,12 @@ def backtest(
     names = {"target": target, "series": series, "time": time, "known": known, "past": past}
     data = NamedTable.of(y, X, X_past, static, **names, fitted=columns_of(forecaster))
     dataset = read_series(template, *data)
+    _check_names(dataset.columns)
     beside, observations = read_others(others, dataset.columns), dataset.observations
     n_read = _steps_read(template, dataset, horizon)
     rolling = RollingOrigins.of(observations.lengths, options, horizon, n_read)
     fold_list, origins = rolling.folds(), rolling.origins
+    _check_beginnings(observations, fold_list, origins)
     season = _season(season_length, observations, int(rolling.first.max()))
     deviation = _deviation(template, observations, fold_list[0], scaled)
     scorer = QuantileScorer(dataset, Probabilities.read(coverage, levels), origins, season, horizon, n_read, deviation)
@@ -169,7 +171,10 @@ def backtest(
     for name, other in beside.items():
         if isinstance(other, LSTMForecaster):
             same: dict[str, Any] = {"folds": options, "horizon": horizon, "season_length": season, "n_jobs": n_jobs}
-            found[name] = _values_of(backtest(other, *data, **same), name, origins)
+            try:
+                found[name] = _values_of(backtest(other, *data, **same), name, origins)
+            except (TypeError, ValueError) as error:
+                raise type(error)(f"{name!r} of others: {error}") from error
     outcomes = _run(template, fold_list, n_jobs, _Job(dataset, origins, scorer))
     # outcomes are ordered by fold, the result by series
     order = np.argsort(np.concatenate([fold.origins for fold in fold_list]))
@@ -188,6 +193,39 @@ def backtest(
         scores_by_series=by_series,
         **scorer.tables([outcome.sums for outcome in outcomes if outcome.sums is not None], order),
     )
+
+
+# Columns of the tables of results beside those of the user.
+NAMES_OF_RESULTS = ("cutoff", "step", "variable", "truth", "forecast", "coverage", "lower", "upper", "fold")
+
+
+def _check_names(columns: Columns | None) -> None:
+    """Raise a ValueError if the user's column of series or times has the name of a column of results."""
+    for name in () if columns is None else (columns.series, columns.time):
+        if name in NAMES_OF_RESULTS:
+            raise ValueError(
+                f"expected columns of series and times whose names the results of a backtest don't have, got {name!r}; "
+                "rename the column"
+            )
+
+
+def _check_beginnings(observations: Observations, folds: list[Fold], origins: Origins) -> None:
+    """Raise a ValueError if nothing is known of a series and target before the rows of its first fit end, but later."""
+    if observations.filled is None:
+        return
+    known, tested = ~observations.filled, set(np.unique(origins.series).tolist())
+    begins = np.cumsum(observations.lengths) - observations.lengths
+    for i in sorted(tested):
+        of_series = known[begins[i] : begins[i] + observations.lengths[i]]
+        late = ~of_series[: folds[0].stop[i]].any(axis=0) & of_series.any(axis=0)
+        if late.any():
+            label = observations.form.variables(observations.n_columns)[int(late.argmax())]
+            of = f" of series {observations.series_keys[i]!r}" if observations.is_panel else ""
+            raise ValueError(
+                f"expected a known value of {label!r}{of} before its test set, got the first at "
+                f"{observations.times(begins[i : i + 1] + of_series[:, late].any(axis=1).argmax())[0]}; drop the rows "
+                "before it, or the series"
+            )
 
 
 def _values_of(result: BacktestResult, name: str, origins: Origins) -> Array:

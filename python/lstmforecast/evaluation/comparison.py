@@ -12,9 +12,11 @@ import pandas as pd
 
 from lstmforecast.contract.rules import Choice, Number
 from lstmforecast.contract.seeds import draw_seed
+from lstmforecast.evaluation.backtest_result import BacktestResult
 from lstmforecast.evaluation.bootstrap import block_length, resampled_means
 from lstmforecast.evaluation.diebold_mariano import cosine_test, diebold_mariano
 from lstmforecast.evaluation.losses import Loss, read_losses
+from lstmforecast.evaluation.scoring import MODEL
 from lstmforecast.evaluation.sequential import confidence_sequence
 from lstmforecast.fitting.parameters import check_count
 
@@ -148,7 +150,7 @@ def compare(
     loss: Loss = "squared",
     alternative: str = "two-sided",
     level: float = 0.95,
-    names: tuple[str, str] = ("a", "b"),
+    names: tuple[str, str] | None = None,
     random_state: int | np.random.RandomState | None = None,
 ) -> Comparison:
     """Compare two models by their losses at the same times.
@@ -172,8 +174,8 @@ def compare(
         Of ``p_value`` and ``robust_p_value``; ``"less"``: ``a`` has the smaller losses.
     level : float, default=0.95
         Confidence level of interval and verdict, which are two-sided always.
-    names : tuple of two str, default=("a", "b")
-        Names of the models in the result.
+    names : tuple of two str or None, default=None
+        Names of the models in the result. None: ``("a", "b")``, or the names of the methods where ``b`` is one.
     random_state : int, RandomState or None, default=None
         Seed of the bootstrap.
 
@@ -206,8 +208,9 @@ def compare(
     """
     Choice(("two-sided", "less", "greater")).check("alternative", alternative)
     level = Number(numbers.Real, 0, 1, low_included=False).check("level", level)
-    labels = _names(names)
     losses = read_losses(a, b, truth, loss)
+    usual = (MODEL, b) if isinstance(a, BacktestResult) and isinstance(b, str) else ("a", "b")
+    labels = _names(usual if names is None else names)
     horizon = losses.overlap if horizon is None else check_count("horizon", horizon)
     differences, n = losses.a - losses.b, len(losses.a)
     if n < max(LEAST_ROWS, 2 * horizon):

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from lstmforecast.data.dataset import Dataset
 from lstmforecast.estimators.estimator import require_fitted
 from lstmforecast.estimators.forecaster import LSTMForecaster, known_in_advance
+from lstmforecast.evaluation.feature_names import Source, names_of
 from lstmforecast.fitting.distribution import mean
 from lstmforecast.fitting.roll import BATCH, ends_of, roll
 
@@ -40,7 +41,7 @@ class Explanation:
         is ``forecast - baseline``, but for the error of the integration.
     features : list of labels
         The targets, then the columns of covariates. A column of words is one feature, and so is a cycle of the
-        calendar.
+        calendar. Where two tables have a column of the same name, the table is named too: ``"price (X_past)"``.
     lags : ndarray of int of shape (n_lags,)
         Rows before the first step of the forecast: 1 is the last known row; 0, -1, ... are the steps ahead, of
         covariates that are known in advance. Static features count at lag 0.
@@ -49,6 +50,8 @@ class Explanation:
         covariates at their means.
     variables, series : list of labels
         The names of the targets, and of the series; for a single series ``[None]``.
+    series_name : label
+        The column of series in the tables: the user's name of it, or ``"series"``.
 
     Examples
     --------
@@ -74,6 +77,7 @@ class Explanation:
     baseline: Array
     variables: list[Hashable]
     series: list[Hashable]
+    series_name: Hashable = "series"
 
     def to_frame(self) -> pd.DataFrame:
         """All contributions, one in each row.
@@ -81,10 +85,13 @@ class Explanation:
         Returns
         -------
         DataFrame of shape (n_series * horizon * k * n_features * n_lags, 5), with series 6
-            ``series`` (of a panel), ``variable``, ``step`` (from 1), ``feature``, ``lag`` and ``contribution``.
+            ``series`` (of a panel, under the user's name), ``variable``, ``step`` (from 1), ``feature``, ``lag`` and
+            ``contribution``.
         """
         places = np.indices(self.contributions.shape).reshape(5, -1)
-        columns: dict[str, Any] = {} if self.series == [None] else {"series": _labels(self.series)[places[0]]}
+        columns: dict[Hashable, Any] = {}
+        if self.series != [None]:
+            columns[self.series_name] = _labels(self.series)[places[0]]
         columns |= {
             "variable": _labels(self.variables)[places[2]],
             "step": places[1] + 1,
@@ -125,13 +132,14 @@ class Explanation:
         whole = sizes.sum(axis=(3, 4), keepdims=True)
         share = np.divide(sizes, whole, out=np.zeros_like(sizes), where=whole > 0)
         places = np.indices(sizes.shape).reshape(5, -1)
-        columns = {"variable": _labels(self.variables)[places[2]]}
+        columns: dict[Hashable, Any] = {"variable": _labels(self.variables)[places[2]]}
         of_each: dict[str, Any] = {
             "series": _labels(self.series),
             "step": np.arange(1, values.shape[1] + 1),
             "lag": self.lags,
         }
-        columns |= {name: of_each[name][places[kept[name]]] for name in by}
+        names = {"series": self.series_name}
+        columns |= {names.get(name, name): of_each[name][places[kept[name]]] for name in by}
         columns["feature"] = _labels(self.features)[places[3]]
         table = pd.DataFrame(columns | {"contribution": sizes.ravel(), "share": share.ravel()})
         if by:
@@ -240,6 +248,7 @@ def explain(
         forecast(baseline, scales),
         list(observations.form.variables(k)),
         list(observations.series_keys[kept]) if observations.is_panel else [None],
+        "series" if dataset.columns is None or dataset.columns.series is None else dataset.columns.series,
     )
 
 
@@ -253,17 +262,16 @@ class Part(NamedTuple):
 
 def _features(dataset: Dataset, size: int, n_rows: int) -> list[tuple[Hashable, list[Part]]]:
     """The values of each target and covariate of the user at each lag; those of a static feature count at lag 0."""
-    k, n_static = dataset.observations.n_columns, dataset.covariates.n_static
-    names = [*dataset.observations.form.variables(k), *dataset.sources]
-    columns: dict[tuple[str, Hashable], list[int]] = {}
-    for column, name in enumerate(names):
-        kind = "target" if column < k else "static" if column < k + n_static else "covariate"
-        columns.setdefault((kind, name), []).append(column)
+    targets = dataset.observations.form.variables(dataset.observations.n_columns)
+    sources = [*(("y", target) for target in targets), *dataset.covariates.sources]
+    names, columns = names_of(sources), dict[Source, list[int]]()
+    for column, source in enumerate(sources):
+        columns.setdefault(source, []).append(column)
     return [
-        (name, [Part(slice(None), each, size)])
-        if kind == "static"
-        else (name, [Part(slice(row, row + 1), each, row) for row in range(n_rows)])
-        for (kind, name), each in columns.items()
+        (names[source], [Part(slice(None), each, size)])
+        if source[0] == "static"
+        else (names[source], [Part(slice(row, row + 1), each, row) for row in range(n_rows)])
+        for source, each in columns.items()
     ]
 
 

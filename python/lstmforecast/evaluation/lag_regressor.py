@@ -20,6 +20,10 @@ from lstmforecast.fitting.parameters import check_count
 LEAST_LAGS = 12
 
 
+class LagError(ValueError):
+    """Too few rows for the lags of a `LagRegressor`."""
+
+
 @dataclass(frozen=True)
 class LagRegressor:
     """A regressor on lagged values, for ``others`` of `lstmforecast.backtest`.
@@ -102,7 +106,7 @@ def forecast_from_lags(
     for k in range(values.shape[1]):
         known = ~np.isnan(truth[rows, k])
         if not known.any():
-            raise ValueError(f"expected more than {lags.max()} rows of a series in each fit for lags, got fewer")
+            raise LagError(f"expected more than {lags.max()} rows of a series in each fit for lags, got fewer")
         of_each, row = of_rows[known], rows[known]
         middle, width = centre[of_each, k], scale[of_each, k]
         lagged = (values[row[:, np.newaxis] - lags, k] - middle[:, np.newaxis]) / width[:, np.newaxis]
@@ -111,7 +115,10 @@ def forecast_from_lags(
         middle, width = centre[origins.series, k], scale[origins.series, k]
         seen = (values[history, k] - middle[:, np.newaxis]) / width[:, np.newaxis]
         for step in range(horizon):
-            found = fitted.predict(np.hstack([seen[:, -lags], features[at + step]]))
+            found = np.asarray(fitted.predict(np.hstack([seen[:, -lags], features[at + step]])), np.float64)
+            if found.size != len(at):
+                raise ValueError(f"expected {len(at)} predictions of the regressor, got shape {found.shape}")
+            found = found.ravel()
             seen = np.column_stack([seen[:, 1:], found])
             forecasts[:, step, k] = found * width + middle
     return forecasts

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from lstmforecast.data.frames import refuse_labels
 from lstmforecast.evaluation.backtest_result import BacktestResult, in_usual_names
 from lstmforecast.evaluation.rolling import Origins
-from lstmforecast.evaluation.scoring import methods_at
+from lstmforecast.evaluation.scoring import MODEL, methods_at
 
 Array = NDArray[np.float64]
 Loss = str | Callable[[Array, Array], Any]
@@ -88,8 +88,9 @@ def _other_of(result: BacktestResult, name: str) -> BacktestResult:
     """The backtest with the forecasts of another of its methods; a ValueError for an unknown name."""
     origins, horizon = Origins(result.which, result.origins), result.values.shape[1]
     methods = methods_at(result.values, result.observations, origins, result.season_length, result.others)
-    if name not in methods:
-        raise ValueError(f"expected b to be one of {list(methods)}, the methods of the backtest, got {name!r}")
+    rest = [method for method in methods if method != MODEL]
+    if name not in rest:
+        raise ValueError(f"expected b to be one of {rest}, the other methods of the backtest, got {name!r}")
     return replace(result, values=np.stack([methods[name](step) for step in range(horizon)], axis=1))
 
 

@@ -9,12 +9,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.base import BaseEstimator
+from sklearn.utils import get_tags
 
 from lstmforecast.data.columns import Columns
 from lstmforecast.data.dataset import Dataset
 from lstmforecast.data.observations import Observations
 from lstmforecast.estimators.forecaster import LSTMForecaster
-from lstmforecast.evaluation.lag_regressor import LagRegressor, forecast_from_lags
+from lstmforecast.evaluation.lag_regressor import LagError, LagRegressor, forecast_from_lags
 from lstmforecast.evaluation.rolling import Fold, Origins
 from lstmforecast.evaluation.scoring import METHODS, Array, carried
 
@@ -62,7 +64,12 @@ def forecast_others(
         for fold in folds:
             part = origins.take(fold.origins)
             if isinstance(other, LagRegressor):
-                values[fold.origins] = forecast_from_lags(other, dataset, fold, part, horizon, season)
+                try:
+                    values[fold.origins] = forecast_from_lags(other, dataset, fold, part, horizon, season)
+                except LagError:
+                    raise
+                except Exception as error:
+                    raise RuntimeError(f"{name!r} of others failed: {type(error).__name__}: {error}") from error
             else:
                 values[fold.origins] = _of_each(name, other, dataset.observations, fold, part, horizon)
         if not np.isfinite(values).all():
@@ -83,7 +90,8 @@ def _read(name: str, other: Any) -> Other:
             return lambda y, horizon: deepcopy(other).fit(y, fh=list(range(1, horizon + 1))).predict()
         if "h" in _arguments(getattr(other, "forecast", None)):
             return lambda y, horizon: deepcopy(other).forecast(y=y.to_numpy(), h=horizon)["mean"]
-        if _arguments(other.fit)[:1] == ["X"]:
+        if _arguments(other.fit)[:2] in (["X", "y"], ["X", "Y"]):
+            _check_regressor(name, other)
             return LagRegressor(other)
         return lambda y, horizon: _fit_predict(deepcopy(other), y, horizon)
     if callable(other):
@@ -92,6 +100,16 @@ def _read(name: str, other: Any) -> Other:
         f"expected {name!r} in others to be a regressor, a forecaster with fit and predict, or a function of a series "
         f"and a horizon, got {other!r}"
     )
+
+
+def _check_regressor(name: str, other: Any) -> None:
+    """Raise a TypeError for a classifier and others whose predictions are labels."""
+    try:
+        kind = get_tags(other).estimator_type if isinstance(other, BaseEstimator) else None
+    except AttributeError:
+        kind = None
+    if kind not in (None, "regressor"):
+        raise TypeError(f"expected a regressor for {name!r} in others, got a {kind.replace('_', ' ')}: {other!r}")
 
 
 def _fit_predict(other: Any, y: pd.Series[float], horizon: int) -> Any:

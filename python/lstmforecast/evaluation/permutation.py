@@ -12,6 +12,7 @@ from lstmforecast.contract.seeds import draw_seed
 from lstmforecast.estimators.estimator import require_fitted
 from lstmforecast.estimators.forecaster import LSTMForecaster
 from lstmforecast.estimators.newer_rows import NewerRows
+from lstmforecast.evaluation.feature_names import names_of
 from lstmforecast.fitting.distribution import mean
 from lstmforecast.fitting.parameters import check_count
 from lstmforecast.fitting.roll import BATCH, roll, steps_read
@@ -107,8 +108,8 @@ def permutation_importance(
         return float(np.nanmean(sizes) if metric == "MAE" else np.sqrt(np.nanmean(sizes**2)))
 
     base, found = error(windows, future), {}
-    sources = dataset.sources
-    for feature in dict.fromkeys(sources):
+    sources = dataset.covariates.sources
+    for feature, name in names_of(sources).items():
         columns = np.array([i for i, source in enumerate(sources) if source == feature])
         growths = []
         for _ in range(n_repeats):
@@ -117,6 +118,6 @@ def permutation_importance(
             other[:, :, k + columns] = windows[order][:, :, k + columns]
             ahead[:, :, columns] = future[order][:, :, columns]
             growths.append(error(other, ahead) - base)
-        found[feature] = {"importance": np.mean(growths), "std": np.std(growths), "error": base}
+        found[name] = {"importance": np.mean(growths), "std": np.std(growths), "error": base}
     index = pd.Index(list(found), dtype=object, tupleize_cols=False, name="feature")
     return pd.DataFrame(list(found.values()), index).sort_values("importance", ascending=False, kind="stable")

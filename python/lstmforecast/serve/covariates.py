@@ -110,7 +110,8 @@ class ServedCovariates:
             if role in given:
                 check_object(given[role], f"{where}.{role}", [column.name for column in getattr(self, role)])
             elif role != "static" or series not in self.series:
-                why = "as at fit" if role != "static" else f"as fit had no series {series!r}"
+                of_series = "the window names no series" if series is None else f"fit had no series {series!r}"
+                why = "as at fit" if role != "static" else f"as {of_series}"
                 names = ", ".join(column.name for column in getattr(self, role))
                 raise Refused(422, f"expected {where}.{role} with {names}, {why}, got none")
         ahead = self.n_ahead(steps)

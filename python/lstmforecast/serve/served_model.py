@@ -231,7 +231,10 @@ class ServedModel:
         X = X_past = static = ahead = None
         if given is not None:
             index = context.index if isinstance(context, pd.DataFrame) else None
-            read = (self._dataset.covariates, len(window.values), model.window_size_, index)
+            covariates, n_rows = self._dataset.covariates, len(window.values)
+            # gaps are filled from rows before the window, too
+            n_read = n_rows if covariates.reads_earlier_rows else model.window_size_
+            read = (covariates, n_rows, n_read, index)
             X, X_past, ahead = self.covariates.tables(given, *read)
             static = self.covariates.static_table(given, self._key_of(window))
         dataset = fitted.with_context(context, model.missing, X, X_past, static)[0].dataset

@@ -283,7 +283,7 @@ class FittedSeries:
         covariates = Covariates.unpack(values["covariates"])
         named = Columns.unpack(values["columns"]) if "columns" in values else None
         if named is not None:
-            covariates = covariates.named()
+            covariates = covariates.named(named)
         dataset = Dataset(context, saved["features"], covariates, saved.get("sizes"), scaler, transform, named)
         if saved["features"].shape != (len(context), covariates.n_features):
             raise ValueError(f"features of {len(context)} rows, got shape {saved['features'].shape}")

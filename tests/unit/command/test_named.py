@@ -167,3 +167,31 @@ def test_unknown_words_are_ignored_where_asked(capsys: pytest.CaptureFixture[str
     found = pd.read_csv(io.StringIO(capsys.readouterr().out))
     expected = model.predict(known=FUTURE.assign(promo="maybe"))["forecast"]
     np.testing.assert_allclose(found["forecast"], expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("codes", [("01", "A1"), ("1,5", "x"), ("true", "no"), ("1e3", "b")], ids=str)
+def test_codes_are_words_in_every_file(codes: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+    """A file with some of the codes only, which alone would be numbers."""
+    table = TABLE.assign(promo=TABLE["promo"].map({0: codes[0], 1: codes[1]}))
+    table.to_csv("codes.csv", index=False)
+    FUTURE.assign(promo=codes[0]).to_csv("few.csv", index=False)
+    options = [*OPTIONS, "--horizon", "6", "--future", "few.csv", *SMALL]
+    assert main(["forecast", "codes.csv", *options, "--save", "model"]) == 0
+    model = LSTMForecaster(6, **MODEL).fit(table.drop(columns="note"), **NAMES)
+    expected = model.predict(known=FUTURE.assign(promo=codes[0]))["forecast"]
+    found = pd.read_csv(io.StringIO(capsys.readouterr().out))
+    np.testing.assert_allclose(found["forecast"], expected, rtol=1e-12)
+    few = table.assign(promo=codes[0])
+    few.to_csv("newer.csv", index=False)
+    assert main(["forecast", "newer.csv", "--horizon", "6", "--future", "few.csv", "--load", "model"]) == 0
+    found = pd.read_csv(io.StringIO(capsys.readouterr().out))
+    context = few.drop(columns="note")
+    expected = model.predict(context=context, known=FUTURE.assign(promo=codes[0]))["forecast"]
+    np.testing.assert_allclose(found["forecast"], expected, rtol=1e-12)
+
+
+def test_a_text_among_numbers_of_a_sheet_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    sales = [*TABLE["sales"][:80].round(2), "1.250", *TABLE["sales"][81:90]]
+    pd.DataFrame({"day": TABLE["day"][:90], "sales": sales}).to_excel("book.xlsx", index=False)
+    assert main(["forecast", "book.xlsx", "--time", "day", "--target", "sales", "--horizon", "6", *SMALL]) == 1
+    assert "got the text '1.250' (line 82) among them; make it a number in the sheet" in capsys.readouterr().err

@@ -498,7 +498,7 @@ def test_times_and_names_of_flat_tables_are_no_forecasts() -> None:
     ):
         for flat in (long, several):
             with pytest.raises(
-                TypeError, match=r"^expected numbers in every column of .*, got 'date' \(.*\); make series "
+                TypeError, match=r"^expected numbers in every column of .*, got 'date' \(.*\); .*make series "
             ):
                 call(flat, flat, flat)
     drawn = ForecastDisplay.from_predictions(ONE.set_index("date"), forecast.set_index("date"))

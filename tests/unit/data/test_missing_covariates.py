@@ -166,3 +166,39 @@ def test_a_row_without_a_target_has_its_covariates():
     df.loc[30, "promo"] = 1.0
     whole = model("mask").fit(df, **NAMES).fitted_.dataset.covariates
     assert whole.known.marked == ()
+
+
+@pytest.mark.parametrize("missing", ["ffill", "interpolate"])
+def test_an_update_is_filled_from_the_rows_before_it(missing):
+    df = holes(table(), price=[N - 10, N - 9], promo=[N - 10], kind=[N - 10], visits=[N - 10]).drop(index=N - 8)
+    whole = model(missing).fit(df[df["day"] < df["day"].iloc[-20]], **NAMES)
+    early, late = df[df.index < N - 10], df[df.index >= N - 10]
+    whole.update(early[early["day"] >= df["day"].iloc[-20]]).update(late)
+    pd.testing.assert_frame_equal(whole.predict(known=ahead()), whole.predict(known=ahead(), context=df))
+
+
+@pytest.mark.parametrize("missing", ["ffill", "interpolate"])
+def test_a_day_may_be_missing_before_an_update(missing):
+    fitted = model(missing).fit(table()[: N - 10], **NAMES)
+    df = table().drop(index=N - 10)
+    fitted.update(df.loc[N - 9 :])
+    pd.testing.assert_frame_equal(fitted.predict(known=ahead()), fitted.predict(known=ahead(), context=df))
+
+
+def test_what_has_no_value_between_is_decided_at_fit():
+    df = table()
+    df["price"] = 0.0
+    df.loc[5, "price"] = 5.0
+    df.loc[N - 4 :, "price"] = [np.nan, 1.0, 1.0, 1.0]
+    fitted = model("interpolate").fit(df, **NAMES)
+    context = df.iloc[20:]
+    pd.testing.assert_frame_equal(fitted.predict(known=ahead()), fitted.predict(known=ahead(), context=context))
+
+
+def test_a_missing_word_is_one_value_of_its_column():
+    df = holes(table(), kind=[50])
+    with pytest.raises(ValueError, match=r"got 1 NaN.*'kind' at 2026-02-20"):
+        model("error").fit(df, **NAMES)
+    y, X = df["sales"].set_axis(df["day"]), df[["kind"]].set_index(df["day"])
+    with pytest.raises(ValueError, match=r"got 1 NaN.*'kind' at 2026-02-20"):
+        model("error").fit(y, X)

@@ -86,3 +86,16 @@ def test_words_among_numbers_are_no_categories(values, words):
     table = column.assign(sales=Y).reset_index(names="day")
     with pytest.raises(TypeError, match=r"expected words or numbers in column 'price', got .* among"):
         model().fit(table, target="sales", time="day", known="price")
+
+
+def test_whole_numbers_are_one_category_whatever_their_type():
+    df = pd.DataFrame({"day": DAYS[:N], "sales": Y.to_numpy(), "k": pd.Categorical(RNG.choice([1, 2], N))})
+    fitted = model().fit(df, target="sales", time="day", known="k")
+    plan = pd.DataFrame({"day": DAYS[N:], "k": 1})
+    for values in ([1.0] * 3, ["1"] * 3, pd.Categorical([1, 1, 1]), [1] * 3):
+        pd.testing.assert_frame_equal(fitted.predict(known=plan.assign(k=values)), fitted.predict(known=plan))
+
+
+def test_two_features_of_one_name_are_told_by_their_columns():
+    with pytest.raises(ValueError, match=r"got 'kind_a' of columns 'kind' and 'kind_a' .*; rename one of them"):
+        model().fit(Y, X[:N].assign(kind_a=1.0))

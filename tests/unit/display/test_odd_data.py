@@ -224,3 +224,20 @@ def test_many_bands_are_all_drawn() -> None:
     display = ForecastDisplay.from_predictions(Y[:120], Y[120:], interval=interval)
     assert len(display.bands_) == 9
     assert len({tuple(band.get_facecolor()[0]) for band in display.bands_}) == 9
+
+
+@pytest.mark.parametrize("name", ["_x", "", "a $b_c$", r"$\\foo$", "$x_{$"])
+def test_names_are_no_syntax_of_matplotlib(name: str) -> None:
+    for draw in (explanation("step"), explanation("feature")):
+        drawn = draw(name, None)
+        drawn.figure.draw_without_rendering()
+    methods = backtests("load", 2).rename(columns={"load_1": name})
+    display = BacktestDisplay.from_predictions(methods, kind="horizon")
+    display.figure_.draw_without_rendering()
+    assert any(words.strip() == name for words in words_of(display.figure_) if name) or not name
+    assert len(display.ax_.get_legend().get_texts()) == 2
+
+
+def test_what_is_no_explanation_is_refused() -> None:
+    with pytest.raises(TypeError, match="expected the result of LSTMForecaster.explain, got DataFrame"):
+        plot.explanation(WILD_TABLE)

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from sklearn.exceptions import NotFittedError
 
-from lstmforecast import LSTM, LSTMForecaster, Quantiles, Sampling, explain
+from lstmforecast import LSTM, LSTMForecaster, Quantiles, Sampling, explain, permutation_importance
 from lstmforecast.fitting.distribution import mean
 from lstmforecast.fitting.roll import ends_of, roll
 
@@ -185,3 +185,30 @@ def test_what_cannot_be_explained_is_refused():
     for groups in (["month"], ["step", "step"], ["series"]):
         with pytest.raises(ValueError, match="expected groups out of"):
             explanation.importance(*groups)
+
+
+def test_columns_of_one_name_in_several_tables_are_told_apart():
+    rng = np.random.default_rng(0)
+    X, past = rng.normal(size=(N + HORIZON, 2)), rng.normal(size=(N, 2))
+    fitted = model().fit(rng.normal(size=N), X[:N], past)
+    expected = ["0 (X_past)", "1 (X_past)", "0 (X)", "1 (X)"]
+    assert fitted.explain(X=X[N:]).features == ["0 (y)", *expected]
+    assert sorted(permutation_importance(fitted, rng.normal(size=N), X[:N], past).index) == sorted(expected)
+
+
+def test_a_column_called_as_a_category_of_another_keeps_its_effect():
+    rng = np.random.default_rng(0)
+    df = pd.DataFrame({"day": pd.date_range("2026-01-01", periods=N), "kind": rng.choice(["a", "b"], N)})
+    df["kind_a"] = rng.normal(size=N)
+    df["sales"] = 5 * df["kind_a"].shift(fill_value=0.0) + rng.normal(0, 0.1, N)
+    names = {"target": "sales", "time": "day", "known": "kind", "past": "kind_a"}
+    fitted = LSTMForecaster(1, **(FAST | {"max_epochs": 30})).fit(df, **names)
+    importance = permutation_importance(fitted, df, random_state=0)["importance"]
+    assert importance["kind_a"] > 1.0 > 4 * abs(importance["kind"])
+
+
+def test_tables_of_a_panel_have_the_name_of_the_series():
+    df = panel()
+    before, later = df[df["day"] < df["day"].iloc[N]], df[df["day"] >= df["day"].iloc[N]]
+    explanation = model().fit(before, **PANEL).explain(known=later[["shop", "day", "promo", "noise", "kind"]])
+    assert explanation.to_frame().columns[0] == explanation.importance("series").columns[1] == "shop"

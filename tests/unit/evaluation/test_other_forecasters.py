@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator
-from sklearn.ensemble import HistGradientBoostingRegressor
-from sklearn.linear_model import LinearRegression, Ridge
+from sklearn.cluster import KMeans
+from sklearn.ensemble import HistGradientBoostingRegressor, IsolationForest
+from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -210,8 +211,11 @@ def test_compare_takes_the_name_of_a_method():
     named, naive = (compare(result, name, random_state=0) for name in ("last", "repeat-last"))
     assert named.mean_losses == pytest.approx(naive.mean_losses)
     assert named.mean_losses[0] != named.mean_losses[1]
-    with pytest.raises(ValueError, match=r"expected b to be one of \['LSTMForecaster', .*'last'\].*, got 'ETS'"):
+    with pytest.raises(ValueError, match=r"expected b to be one of \['repeat-last', .*'last'\].*, got 'ETS'"):
         compare(result, "ETS")
+    with pytest.raises(ValueError, match=r"one of \['repeat-last', .*got 'LSTMForecaster'"):
+        compare(result, "LSTMForecaster")
+    assert named.names == ("LSTMForecaster", "last")
 
 
 @pytest.mark.parametrize(
@@ -250,3 +254,71 @@ def test_what_cannot_forecast_is_refused(others, error, words):
 def test_parameters_of_a_lag_regressor(arguments, error, words):
     with pytest.raises(error, match=words):
         LagRegressor(**arguments)
+
+
+class Broken(BaseEstimator):
+    """A regressor with a fault of some kind."""
+
+    def __init__(self, fault="fit"):
+        self.fault = fault
+
+    def fit(self, X, y):
+        if self.fault == "fit":
+            raise IndexError("boom")
+        return self
+
+    def predict(self, X):
+        return {"shape": np.zeros((len(X), 2)), "words": np.array(["a"] * len(X)), "column": np.zeros((len(X), 1))}[
+            self.fault
+        ]
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"), [("fit", "IndexError: boom"), ("shape", r"got shape \(\d+, 2\)"), ("words", "ValueError")]
+)
+def test_faults_of_regressors_name_the_entry(fault, words):
+    with pytest.raises(RuntimeError, match=rf"^'broken' of others failed: .*{words}"):
+        backtest(MODEL, HOURS, folds=6, others={"broken": Broken(fault)})
+
+
+def test_predictions_in_a_column_are_read():
+    assert np.isfinite(backtest(MODEL, HOURS, folds=6, others={"column": Broken("column")}).others["column"]).all()
+
+
+@pytest.mark.parametrize("other", [LogisticRegression(), KMeans(2, n_init=1), IsolationForest()], ids=repr)
+def test_labels_are_no_forecasts(other):
+    with pytest.raises(TypeError, match=r"expected a regressor for 'x' in others, got a \w+"):
+        backtest(MODEL, HOURS, folds=6, others={"x": other})
+
+
+def test_the_error_of_another_of_our_forecasters_names_it():
+    y = HOURS.copy()
+    y.iloc[30] = np.nan
+    filled = LSTMForecaster(HORIZON, window_size=12, missing="mask", **SMALL)
+    with pytest.raises(ValueError, match=r"^'o' of others: expected no missing values in y"):
+        backtest(filled, y, folds=6, others={"o": MODEL})
+
+
+@pytest.mark.parametrize("is_panel", [True, False])
+def test_a_series_that_begins_after_an_origin_is_refused(is_panel):
+    """Naive forecasts, and others, would be shown its first value before it was known."""
+    y = pd.Series(np.nan, HOURS.index)
+    y.iloc[80:] = 900.0
+    if is_panel:
+        y = pd.concat({"late": y, "whole": HOURS}, names=["key", "hour"])
+    model = LSTMForecaster(HORIZON, window_size=12, missing="mask", **SMALL)
+    of = "of series 'late' " if is_panel else ""
+    with pytest.raises(
+        ValueError, match=rf"known value of .*{of}before its test set, got the first at 2026-01-04 08:00"
+    ):
+        backtest(model, y, folds=20, others={"last": last})
+
+
+@pytest.mark.parametrize("name", ["step", "truth", "lower", "cutoff"])
+def test_names_of_results_are_refused_for_columns(name):
+    df = table()[["shop", "day", "sales"]]
+    for old in ("shop", "day"):
+        names = {"target": "sales", "series": "shop", "time": "day"}
+        names = {role: name if column == old else column for role, column in names.items()}
+        with pytest.raises(ValueError, match=rf"whose names the results of a backtest don't have, got '{name}'"):
+            backtest(MODEL, df.rename(columns={old: name}), **names, folds=FOLDS)

@@ -181,3 +181,14 @@ def test_errors_are_those_of_the_series(fitted):
     alone = backtest(LSTMForecaster(3, random_state=0, **FAST), np.sin(np.arange(60.0)), folds=10)
     with pytest.raises(ValueError, match="expected errors of a backtest of the series of structure"):
         reconcile(model.predict(), STRUCTURE, errors=alone)
+
+
+def test_labels_may_be_truth_values_and_targets_must_be_numbers():
+    table = pd.DataFrame({"shop": [True, False] * 3, "day": [1, 1, 2, 2, 3, 3], "y": range(6)})
+    names = {"target": "y", "series": "shop", "time": "day"}
+    found = aggregate(table, {"total": [True, False]}, **names)
+    assert found["y"].tolist() == [1, 5, 9, 0, 2, 4, 1, 3, 5]
+    with pytest.raises(TypeError, match="expected numbers in every column of the table, got 'y'"):
+        aggregate(table.assign(y="x"), {"total": [True, False]}, **names)
+    with pytest.raises(TypeError, match=r"expected names of series as the parts of 'total' in structure, got \['b'\]"):
+        aggregate(table, {"total": [True, ["b"]]}, **names)
