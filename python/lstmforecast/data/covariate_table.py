@@ -138,7 +138,8 @@ class Table:
         packed = pack_columns(self.form) | {"n_columns": self.n_columns}
         # older versions read what has neither missing values nor words
         if self.missing != "error":
-            packed |= {"missing": self.missing, "marked": list(self.marked), "flags": list(self.flags)}
+            packed |= {"missing": self.missing, "marked": list(self.marked)}
+            packed |= {"flags": list(self.flags)} if self.flags else {}
         return packed | ({"words": [category.pack() for category in self.words]} if self.words else {})
 
     @classmethod

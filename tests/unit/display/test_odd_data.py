@@ -239,5 +239,5 @@ def test_names_are_no_syntax_of_matplotlib(name: str) -> None:
 
 
 def test_what_is_no_explanation_is_refused() -> None:
-    with pytest.raises(TypeError, match="expected the result of LSTMForecaster.explain, got DataFrame"):
+    with pytest.raises(TypeError, match=r"expected the result of LSTMForecaster\.explain, got DataFrame"):
         plot.explanation(WILD_TABLE)
