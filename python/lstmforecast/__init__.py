@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from lstmforecast._core import FormatError
     from lstmforecast.calendar import Calendar
     from lstmforecast.data.grid import complete_grid, make_future
+    from lstmforecast.data.hierarchy import aggregate
     from lstmforecast.data.scalers import MinMaxScaler, RobustScaler, StandardScaler
     from lstmforecast.data.windowing import time_split, windows
     from lstmforecast.display import (
