@@ -3,6 +3,7 @@
 Each test starts a new interpreter: this one has imported everything already.
 """
 
+import ast
 import re
 import subprocess
 import sys
@@ -107,3 +108,14 @@ def test_the_top_level_lists_its_names() -> None:
 def test_an_unknown_name_is_an_attribute_error() -> None:
     message = run("import lstmforecast\ntry:\n    lstmforecast.nothing\nexcept AttributeError as e:\n    print(e)")
     assert "nothing" in message
+
+
+def test_readers_of_the_sources_find_every_public_name() -> None:
+    """Type checkers, editors and the site read the imports that never run."""
+    import lstmforecast
+
+    tree = ast.parse(Path(lstmforecast.__file__).read_text())
+    [never_run] = [node for node in tree.body if isinstance(node, ast.If)]
+    imports = [node for node in ast.walk(never_run) if isinstance(node, ast.ImportFrom)]
+    found = {alias.asname or alias.name for node in imports for alias in node.names}
+    assert set(lstmforecast.__all__) <= found
