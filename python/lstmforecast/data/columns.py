@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lstmforecast.data.category import Category, holds_words, in_numbers
+from lstmforecast.data.category import Category, holds_words, in_numbers, words_of
 from lstmforecast.data.frames import SERIES, TIME, Origin, column_names, to_pandas
 from lstmforecast.data.observations import Observations
 from lstmforecast.data.panel_index import index_of_columns
@@ -154,8 +154,7 @@ class Columns:
             raise ValueError(
                 f"expected series= to name the column of series for static={list(columns.static)}, got None"
             )
-        words = [label for label in (*columns.known, *columns.past) if holds_words(frame[label])]
-        categories = tuple(Category.of(frame[label], unknown) for label in words)
+        categories = words_of(frame[[*columns.known, *columns.past]], unknown)
         columns = replace(columns, categories=categories, origin=native(series, time))
         parts = columns._split(frame, "the table")
         if isinstance(apart, pd.DataFrame):

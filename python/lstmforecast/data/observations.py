@@ -172,6 +172,11 @@ class Observations:
         where = f" in column {self.form.label(column)}" if self.n_columns > 1 else ""
         return f"{self.values[row, column]:g}{where} at {row_name(self.index, row)}"
 
+    @property
+    def truth(self) -> NDArray[np.float64]:
+        """The values (n, k), NaN where a gap was filled."""
+        return self.values if self.filled is None else np.where(self.filled, np.nan, self.values)
+
     def __len__(self) -> int:
         return len(self.values)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lstmforecast.display.colors import check_lines, look_of
-from lstmforecast.display.style import axes_for, count_by_whole_numbers, finish, mend, pick
+from lstmforecast.display.style import TICK, axes_for, count_by_whole_numbers, draw_bars, finish, mend, pick
 from lstmforecast.display.words import LINE, caption, legend_name, name_of, note, say_none, wrapped
 
 if TYPE_CHECKING:
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from lstmforecast.evaluation.explanation import Explanation
 
 KINDS = ("feature", "step", "lag")
-# Characters in a line of a feature's name beside its bar.
-TICK = 30
 
 
 def draw_explanation(
@@ -38,15 +36,8 @@ def draw_explanation(
     look, words = look_of(panel), "mean contribution"
     if by == "feature":
         rows = table.iloc[::-1]
-        panel.barh(
-            [wrapped(str(name), TICK) for name in rows["feature"]],
-            rows["contribution"],
-            color=look.colors[0],
-            height=0.6,
-        )
-        panel.spines[["top", "right"]].set_visible(False)
+        draw_bars(panel, rows["feature"], rows["contribution"])
         panel.set_xlabel(words)
-        panel.set_xlim(left=0)
     else:
         for i, feature in enumerate(explanation.features):
             part = table[table["feature"] == feature]

@@ -13,7 +13,7 @@ from lstmforecast.display.scale import marks_of
 from lstmforecast.display.words import LINE, legend_name, mend_colors, mend_words, wrapped
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Hashable, Iterable
 
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
@@ -23,6 +23,8 @@ WIDTH = 7.0
 WIDER = 1.2
 # Axes of fewer inches have room for few dates.
 NARROW = 3.2
+# Characters in a line of a name beside its bar.
+TICK = 30
 
 
 def check_matplotlib() -> None:
@@ -55,6 +57,13 @@ def axes_for(
 
     _, new = pyplot.subplots(n_rows, n_columns, figsize=(WIDTH, height), layout="constrained", squeeze=False, **options)
     return np.asarray(new, dtype=object).ravel()
+
+
+def draw_bars(ax: Axes, names: Iterable[Any], values: Iterable[float]) -> None:
+    """Draw a bar to the right for each name, from the bottom up."""
+    ax.barh([wrapped(str(name), TICK) for name in names], list(values), color=look_of(ax).colors[0], height=0.6)
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.set_xlim(left=0)
 
 
 def draw_path(ax: Axes, path: pd.Series, **style: Any) -> Any:

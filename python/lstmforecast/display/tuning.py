@@ -8,16 +8,14 @@ import numpy as np
 
 from lstmforecast.display.colors import look_of
 from lstmforecast.display.scale import mark_outside
-from lstmforecast.display.style import axes_for, count_by_whole_numbers, finish, mend
-from lstmforecast.display.words import note, say_none, wrapped
+from lstmforecast.display.style import axes_for, count_by_whole_numbers, draw_bars, finish, mend
+from lstmforecast.display.words import note, say_none
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from lstmforecast.tuning.tuning_result import TuneResult
 
-# Characters in a line of a parameter's name.
-TICK = 30
 # The scale shows lines up to so many times the middle one.
 MOST_LINE = 3.0
 
@@ -28,10 +26,7 @@ def draw_importance(result: TuneResult, ax: Axes | None = None) -> Axes:
     axes = axes_for(ax)
     panel: Axes = axes[0]
     names = sorted(found, key=lambda name: found[name])
-    color = look_of(panel).colors[0]
-    panel.barh([wrapped(name, TICK) for name in names], [found[name] for name in names], color=color, height=0.6)
-    panel.spines[["top", "right"]].set_visible(False)
-    panel.set_xlim(left=0)
+    draw_bars(panel, names, [found[name] for name in names])
     panel.set_xlabel(f"importance for {result.metric_}")
     mend(axes)
     return panel

@@ -67,10 +67,9 @@ class NewerRows:
     def truth(self) -> Array:
         """The values that came true: (n_origins, horizon, k), NaN where missing."""
         observations, horizon = self.dataset.observations, self.fitted.horizon
-        values = observations.values
-        if observations.filled is not None:
-            values = np.where(observations.filled, np.nan, values)
-        found: Array = values[observations.row_of(self.which, self.origins)[:, np.newaxis] + np.arange(horizon)]
+        found: Array = observations.truth[
+            observations.row_of(self.which, self.origins)[:, np.newaxis] + np.arange(horizon)
+        ]
         return found
 
     def forecast(self, n: int | None = None, n_threads: int | None = None) -> Array:

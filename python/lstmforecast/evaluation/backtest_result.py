@@ -15,7 +15,7 @@ from lstmforecast.estimators.forecaster import LSTMForecaster
 from lstmforecast.evaluation.probabilistic import interval_frame
 from lstmforecast.evaluation.rolling import Origins
 from lstmforecast.evaluation.score_table import score_table
-from lstmforecast.evaluation.scoring import Array, known_truth
+from lstmforecast.evaluation.scoring import Array
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -120,7 +120,7 @@ class BacktestResult:
                 "variable": pd.Categorical.from_codes(
                     np.tile(np.arange(width), n_origins * horizon), observations.form.variables(width)
                 ),
-                "truth": known_truth(observations)[rows].ravel(),
+                "truth": observations.truth[rows].ravel(),
                 "forecast": self.values.ravel(),
             }
             | {name: values.ravel() for name, values in self.others.items()}

@@ -213,9 +213,8 @@ def _check_beginnings(observations: Observations, folds: list[Fold], origins: Or
     """Raise a ValueError if nothing is known of a series and target before the rows of its first fit end, but later."""
     if observations.filled is None:
         return
-    known, tested = ~observations.filled, set(np.unique(origins.series).tolist())
-    begins = np.cumsum(observations.lengths) - observations.lengths
-    for i in sorted(tested):
+    known, begins = ~observations.filled, np.cumsum(observations.lengths) - observations.lengths
+    for i in np.unique(origins.series).tolist():
         of_series = known[begins[i] : begins[i] + observations.lengths[i]]
         late = ~of_series[: folds[0].stop[i]].any(axis=0) & of_series.any(axis=0)
         if late.any():

@@ -12,9 +12,10 @@ from sklearn.base import clone
 
 from lstmforecast.contract.plain import plain
 from lstmforecast.data.dataset import Dataset
+from lstmforecast.data.panel import ranges
 from lstmforecast.data.scalers import fit_columns
 from lstmforecast.evaluation.rolling import Fold, Origins
-from lstmforecast.evaluation.scoring import Array, carried, known_truth
+from lstmforecast.evaluation.scoring import Array, carried
 from lstmforecast.fitting.parameters import check_count
 
 LEAST_LAGS = 12
@@ -90,7 +91,7 @@ def forecast_from_lags(
         If no series has more rows than the largest lag.
     """
     observations = dataset.observations
-    values, truth = carried(observations), known_truth(observations)
+    values, truth = carried(observations), observations.truth
     lags = _lags_of(other.lags, season, int((fold.stop - fold.start).max()))
     features = _known_features(dataset)
     first = observations.row_of(np.arange(len(fold.start)), np.zeros_like(fold.start))
@@ -138,9 +139,7 @@ def _training_rows(
     most = -(-max_rows // len(first))
     begins = np.maximum(fold.start + lags.max(), fold.stop - most)
     lengths = np.maximum(fold.stop - begins, 0)
-    of_rows = np.repeat(np.arange(len(first)), lengths)
-    number = np.arange(len(of_rows)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    return (first + begins)[of_rows] + number, of_rows
+    return ranges(first + begins, lengths), np.repeat(np.arange(len(first)), lengths)
 
 
 def _known_features(dataset: Dataset) -> Array:

@@ -16,7 +16,7 @@ from lstmforecast.data.error_scale import ErrorScale
 from lstmforecast.data.observations import Observations
 from lstmforecast.estimators.forecaster import LSTMForecaster
 from lstmforecast.evaluation.rolling import Fold, Origins
-from lstmforecast.evaluation.scoring import METHODS, carried, known_truth, naive_forecast, seasons_at
+from lstmforecast.evaluation.scoring import METHODS, carried, naive_forecast, seasons_at
 from lstmforecast.fitting.held_out import HeldOut
 from lstmforecast.fitting.roll import forecast_origins
 from lstmforecast.metrics import interval_losses, pinball_losses
@@ -166,7 +166,7 @@ class QuantileScorer:
         """
         if not self.wanted.all:
             return None
-        truth = known_truth(self.observations)
+        truth = self.observations.truth
         methods = self._methods(fitted, dataset, fold)
         bounds, crps, sums = [], [], []
         for origins in self._batches(self.origins.take(fold.origins)):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from lstmforecast.data.observations import Observations
 from lstmforecast.evaluation.rolling import Origins
-from lstmforecast.evaluation.scoring import METHODS, Array, known_truth, methods_at, scales_at
+from lstmforecast.evaluation.scoring import METHODS, Array, methods_at, scales_at
 from lstmforecast.metrics import interval_losses
 
 GROUPS = ("fold", "series", "step", "variable")
@@ -40,7 +40,7 @@ def score_table(result: Forecasts, *by: str) -> pd.DataFrame:
     groups, keys = _groups(result, by)
     observations, season = result.observations, result.season_length
     origins, n_steps = Origins(result.which, result.origins), result.values.shape[1]
-    truth = known_truth(observations)[origins.rows_forecast(observations, n_steps)]
+    truth = observations.truth[origins.rows_forecast(observations, n_steps)]
     deviation = result.deviation[origins.series, np.newaxis]
     absolute, squared = (scale[:, np.newaxis] for scale in scales_at(observations, origins, season))
 

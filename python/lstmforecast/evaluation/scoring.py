@@ -21,13 +21,6 @@ PANEL_SCORES = (*SCORES, "RMSSE")
 Array = NDArray[np.float64]
 
 
-def known_truth(observations: Observations) -> Array:
-    """The values (n, k), nan where a gap was filled."""
-    if observations.filled is None:
-        return observations.values
-    return np.where(observations.filled, np.nan, observations.values)
-
-
 def carried(observations: Observations) -> Array:
     """The last known value at each row, or the first one of its series: the input of naive forecasts."""
     if not np.isnan(observations.values).any():
@@ -113,7 +106,7 @@ def point_scores(
     ``deviation`` (n_series, k) is the divisor of errors for MAE, MSE and RMSE. Steps are scored one after the
     other, to make no array of the size of all forecasts.
     """
-    truth, rows = known_truth(observations), origins.first_rows(observations)
+    truth, rows = observations.truth, origins.first_rows(observations)
     methods = methods_at(forecasts, observations, origins, season, others or {})
     series, begins = np.unique(origins.series, return_index=True)
     divisors = Divisors(deviation[origins.series], *scales_at(observations, origins, season))
