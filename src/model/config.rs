@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::device::Device;
 use crate::distribution::Distribution;
 use crate::error::{check_sizes, Error, Result};
-use crate::network::{self, Architecture, NetworkConfig, SkipConfig};
+use crate::network::{self, Architecture, Embedding, Embeddings, NetworkConfig, SkipConfig};
 use crate::series::augment::Augmentation;
 use crate::series::lens::WindowLayout;
 use crate::series::normalize::Normalize;
@@ -85,6 +85,9 @@ pub struct ModelConfig {
     /// Columns of a window, the last, that are known in advance: the network reads them on to the end of the horizon.
     #[serde(default)]
     pub n_known: usize,
+    /// Features, none of them a target, that the network reads as learned vectors: the columns of categories.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub embeddings: Vec<Embedding>,
     /// Whether the network is told, in a column for each target, where values are missing.
     #[serde(default)]
     pub indicator: bool,
@@ -128,6 +131,7 @@ impl Default for ModelConfig {
             n_features: 1,
             n_targets: 1,
             n_known: 0,
+            embeddings: Vec::new(),
             indicator: false,
             distribution: None,
             normalize: None,
@@ -174,6 +178,7 @@ impl ModelConfig {
             )));
         }
         self.distribution.as_ref().map_or(Ok(()), Distribution::check)?;
+        self.check_embeddings()?;
         check_sizes([
             ("segment_length * columns", self.segment_length.saturating_mul(self.layout().width())),
             ("horizon * n_targets * outputs", self.forecast_len()),
@@ -205,6 +210,23 @@ impl ModelConfig {
             Supervision::Every => return Ok(()),
         };
         Err(Error::Value(format!("expected {expected} with supervision='every', got {got}")))
+    }
+
+    fn check_embeddings(&self) -> Result<()> {
+        if !self.embeddings.is_empty() && self.architecture == Architecture::Linear {
+            return Err(Error::Value("expected a network with layers for embeddings, got 'linear'".to_owned()));
+        }
+        Embeddings::new(&self.embeddings, self.n_targets, self.n_features).map(|_| ())
+    }
+
+    /// The embeddings of the network, whose columns are those of an input.
+    fn embeddings_of_inputs(&self) -> Option<Embeddings> {
+        let (layout, n_targets) = (self.layout(), self.n_targets);
+        let moved = self.embeddings.iter().map(|table| Embedding {
+            columns: table.columns.iter().map(|column| column - n_targets + layout.n_targets_at_once()).collect(),
+            size: table.size,
+        });
+        Embeddings::new(&moved.collect::<Vec<_>>(), layout.n_targets_at_once(), layout.width()).ok().flatten()
     }
 
     /// What the network sees of a series, and forecasts, after the window.
@@ -262,9 +284,12 @@ impl ModelConfig {
             n_known: self.n_known,
             n_parameters: self.n_parameters(),
         };
+        let embeddings = self.embeddings_of_inputs();
+        let width = embeddings.as_ref().map_or(layout.width(), Embeddings::embedded_width);
         NetworkConfig {
             architecture: self.architecture.clone(),
-            input_size: self.segment_length * layout.width(),
+            input_size: self.segment_length.saturating_mul(width),
+            embeddings,
             hidden_size: self.hidden_size,
             num_layers: self.num_layers,
             bidirectional: self.bidirectional,

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::embedding::Embeddings;
 use crate::error::{check_sizes, Error, Result};
 use crate::kernel::shape::LstmShape;
 
@@ -87,8 +88,10 @@ fn check_heads(num_heads: usize, hidden_size: usize) -> Result<()> {
 pub struct NetworkConfig {
     /// Kind of network.
     pub architecture: Architecture,
-    /// Numbers in a step: those of a row of a window, or of a segment of rows.
+    /// Numbers in a step: those of a row of a window, or of a segment of rows, with vectors in place of what is embedded.
     pub input_size: usize,
+    /// Columns of a row that the network reads as learned vectors; `None`: it reads rows as they are.
+    pub embeddings: Option<Embeddings>,
     /// Units of each LSTM layer (and direction).
     pub hidden_size: usize,
     /// LSTM layers.
@@ -112,6 +115,7 @@ impl Default for NetworkConfig {
         Self {
             architecture: Architecture::Lstm,
             input_size: 1,
+            embeddings: None,
             hidden_size: 32,
             num_layers: 1,
             bidirectional: false,
@@ -151,6 +155,11 @@ impl NetworkConfig {
     /// Directions in which the windows are read: 1 or 2.
     pub fn n_directions(&self) -> usize {
         1 + usize::from(self.bidirectional)
+    }
+
+    /// Steps in an input of so many numbers.
+    pub fn n_steps(&self, input_len: usize) -> usize {
+        self.embeddings.as_ref().map_or(input_len, |embeddings| embeddings.embedded_len(input_len)) / self.input_size
     }
 
     /// Numbers that the LSTM reads at each of its steps.

@@ -1,6 +1,7 @@
 //! The LSTM network on our own kernel: the same weights as [`super::lstm`]'s, in the kernel's order.
 
 use super::config::NetworkConfig;
+use super::embedding::Embeddings;
 use super::fused_skip::{FusedSkip, SkipMemory};
 use super::parameter::Parameters;
 use crate::error::Result;
@@ -12,7 +13,7 @@ use crate::kernel::linear::Linear;
 use crate::kernel::lstm::Lstm;
 
 /// Stacked LSTM layers, then a linear head on the last state, and perhaps a linear skip connection beside them. All
-/// parameters are one slice: the LSTM's, the head's, the skip connection's.
+/// parameters are one slice: the LSTM's, the head's, the skip connection's, those of the embeddings that the LSTM reads.
 #[derive(Debug, Clone)]
 pub struct FusedNetwork {
     /// The recurrent layers, whose parameters come first.
@@ -21,6 +22,8 @@ pub struct FusedNetwork {
     pub head: Linear,
     /// The linear skip connection beside LSTM and head.
     pub skip: Option<FusedSkip>,
+    /// What the LSTM reads in place of columns of categories.
+    pub embeddings: Option<Embeddings>,
     /// All parameters.
     pub parameters: Aligned,
     /// Names of PyTorch's tensors, in the order of [`FusedNetwork::unpack`].
@@ -38,6 +41,7 @@ pub struct FusedNetwork {
 pub struct FusedMemory {
     lstm: ForwardMemory,
     skip: Option<SkipMemory>,
+    embedded: Vec<f32>,
     outputs: Aligned,
 }
 
@@ -52,11 +56,14 @@ impl FusedNetwork {
         let head = Linear::new(lstm.output_width(), config.output_size, set);
         let skip = config.skip.map(|skip| FusedSkip::new(skip, set));
         let n_skip = skip.as_ref().map_or(0, FusedSkip::n_parameters);
-        let parameters = Aligned::zeros(lstm.n_parameters() + head.n_parameters() + n_skip);
+        let embeddings = config.embeddings.clone();
+        let n_embeddings = embeddings.as_ref().map_or(0, Embeddings::n_parameters);
+        let parameters = Aligned::zeros(lstm.n_parameters() + head.n_parameters() + n_skip + n_embeddings);
         let state_size = config.n_directions() * config.hidden_size;
         let names = weights.iter().map(|(name, _)| name.to_owned()).collect();
         let (tbptt, output_size) = (config.tbptt, config.output_size);
-        let mut network = Self { lstm, head, skip, parameters, names, tbptt, integers: None, output_size, state_size };
+        let mut network =
+            Self { lstm, head, skip, embeddings, parameters, names, tbptt, integers: None, output_size, state_size };
         let tensors: Vec<_> = weights.iter().map(|(_, array)| array.values().to_vec()).collect();
         network.parameters = network.pack(&tensors);
         Ok(network)
@@ -70,6 +77,12 @@ impl FusedNetwork {
         self
     }
 
+    /// Steps in an input of so many numbers.
+    pub fn n_steps(&self, input_len: usize) -> usize {
+        let read = self.embeddings.as_ref().map_or(input_len, |embeddings| embeddings.embedded_len(input_len));
+        read / self.lstm.shape().input_size
+    }
+
     /// Numbers in one output.
     pub fn output_size(&self) -> usize {
         self.output_size
@@ -78,6 +91,9 @@ impl FusedNetwork {
     /// PyTorch's tensors as the parameters lie.
     fn pack(&self, tensors: &[Vec<f32>]) -> Aligned {
         let mut parameters = Aligned::zeros(self.parameters.len());
+        let (tables, tensors) = tensors.split_at(self.embeddings.as_ref().map_or(0, |some| some.tables().len()));
+        let end = parameters.len() - self.n_embeddings();
+        parameters[end..].copy_from_slice(&tables.concat());
         let (effects, tensors) = match self.n_effects() {
             0 => (None, tensors),
             n => (tensors.last().map(|effects| (n, effects)), &tensors[..tensors.len() - 1]),
@@ -85,8 +101,7 @@ impl FusedNetwork {
         let (lstm, linear) = tensors.split_at(tensors.len() - 2 * self.linear_layers().count());
         self.lstm.pack(lstm, &mut parameters);
         if let Some((n, effects)) = effects {
-            let start = parameters.len() - n;
-            parameters[start..].copy_from_slice(effects);
+            parameters[end - n..end].copy_from_slice(effects);
         }
         for (layer, tensors) in self.linear_layers().zip(linear.chunks_exact(2)) {
             layer.for_each_place(|tensor, at, place| parameters[place] = tensors[tensor][at]);
@@ -107,38 +122,52 @@ impl FusedNetwork {
         }
     }
 
-    /// Parameters, or a gradient in their order, as PyTorch's tensors: those of the LSTM, then weight and bias of each linear
-    /// layer, then the weight of what is known in advance.
+    /// Parameters, or a gradient in their order, as PyTorch's tensors: those of the embeddings, of the LSTM, then weight and
+    /// bias of each linear layer, then the weight of what is known in advance.
     pub fn unpack(&self, parameters: &[f32]) -> Vec<Vec<f32>> {
-        let mut tensors = self.lstm.unpack(&parameters[..self.lstm.n_parameters()]);
+        let end = parameters.len() - self.n_embeddings();
+        let (mut tensors, mut vectors) = (Vec::new(), &parameters[end..]);
+        for table in self.embeddings.iter().flat_map(Embeddings::tables) {
+            let (own, others) = vectors.split_at(table.columns.len() * table.size);
+            tensors.push(own.to_vec());
+            vectors = others;
+        }
+        tensors.extend(self.lstm.unpack(&parameters[..self.lstm.n_parameters()]));
         for layer in self.linear_layers() {
             let mut both = [vec![0.0; layer.n_outputs * layer.n_inputs], vec![0.0; layer.n_outputs]];
             layer.for_each_place(|tensor, at, place| both[tensor][at] = parameters[place]);
             tensors.extend(both);
         }
         if self.n_effects() > 0 {
-            tensors.push(parameters[parameters.len() - self.n_effects()..].to_vec());
+            tensors.push(parameters[end - self.n_effects()..end].to_vec());
         }
         tensors
     }
 
-    /// Numbers in the weight of what is known in advance, which are the last of the parameters.
+    /// Numbers in the vectors of the embeddings, which are the last of the parameters.
+    fn n_embeddings(&self) -> usize {
+        self.embeddings.as_ref().map_or(0, Embeddings::n_parameters)
+    }
+
+    /// Numbers in the weight of what is known in advance, which come before those.
     fn n_effects(&self) -> usize {
         self.skip.as_ref().map_or(0, FusedSkip::n_effects)
     }
 
-    /// A slice in the order of the parameters as those of LSTM, head and linear skip connection.
-    pub fn split<'p>(&self, parameters: &'p [f32]) -> [&'p [f32]; 3] {
+    /// A slice in the order of the parameters as those of LSTM, head, linear skip connection and embeddings.
+    pub fn split<'p>(&self, parameters: &'p [f32]) -> [&'p [f32]; 4] {
         let (lstm, linear) = parameters.split_at(self.lstm.n_parameters());
         let (head, skip) = linear.split_at(self.head.n_parameters());
-        [lstm, head, skip]
+        let (skip, embeddings) = skip.split_at(skip.len() - self.n_embeddings());
+        [lstm, head, skip, embeddings]
     }
 
     /// [`FusedNetwork::split`] of a slice to write to.
-    pub fn split_mut<'p>(&self, parameters: &'p mut [f32]) -> [&'p mut [f32]; 3] {
+    pub fn split_mut<'p>(&self, parameters: &'p mut [f32]) -> [&'p mut [f32]; 4] {
         let (lstm, linear) = parameters.split_at_mut(self.lstm.n_parameters());
         let (head, skip) = linear.split_at_mut(self.head.n_parameters());
-        [lstm, head, skip]
+        let (skip, embeddings) = skip.split_at_mut(skip.len() - self.n_embeddings());
+        [lstm, head, skip, embeddings]
     }
 
     fn linear_layers(&self) -> impl Iterator<Item = LinearLayer<'_>> {
@@ -164,21 +193,31 @@ impl FusedNetwork {
         FusedMemory {
             lstm: self.lstm.forward_memory(rows, steps),
             skip: self.skip.as_ref().map(|skip| skip.memory(rows)),
+            embedded: Vec::new(),
             outputs: Aligned::zeros(rows * self.head.width()),
         }
     }
 
     /// Takes an input `(rows, n_features)` as a row of the next pass, which [`FusedMemory::start`] began.
     pub fn set_window(&self, memory: &mut FusedMemory, row: usize, window: &[f32]) {
-        memory.lstm.set_window(row, window);
+        memory.lstm.set_window(row, self.read(window, &mut memory.embedded));
         if let (Some(skip), Some(memory)) = (&self.skip, &mut memory.skip) {
             skip.set_window(memory, row, window);
         }
     }
 
+    /// What the LSTM reads of an input: itself, or `embedded`, which then holds its rows with the vectors of categories.
+    pub fn read<'w>(&self, window: &'w [f32], embedded: &'w mut Vec<f32>) -> &'w [f32] {
+        let Some(embeddings) = &self.embeddings else { return window };
+        let [.., vectors] = self.split(&self.parameters);
+        embedded.clear();
+        embeddings.append_embedded(vectors, window, embedded);
+        embedded
+    }
+
     /// Outputs of the windows in `memory`: one row of `output_size` numbers after the other. Allocates nothing.
     pub fn forward<'m>(&self, memory: &'m mut FusedMemory, rows: usize) -> impl Iterator<Item = &'m [f32]> {
-        let [lstm, head, skip_parameters] = self.split(&self.parameters);
+        let [lstm, head, skip_parameters, _] = self.split(&self.parameters);
         let state = self.lstm.last_state(lstm, self.integers.as_ref(), &mut memory.lstm);
         self.head.forward(head, rows, state, &mut memory.outputs);
         let width = self.head.width();

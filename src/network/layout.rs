@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 /// [`Error::Value`] for a configuration that makes no sense, and what `init` fails with.
 pub(super) fn lay_out(config: &NetworkConfig, init: &mut Initializer) -> Result<()> {
     let states = config.n_directions() * config.hidden_size;
+    embeddings(config, init)?;
     match (&config.architecture, config.skip) {
         (Architecture::Lstm, _) => lstm(config, init)?,
         (Architecture::Attention { .. }, _) => {
@@ -31,6 +32,15 @@ pub(super) fn lay_out(config: &NetworkConfig, init: &mut Initializer) -> Result<
         }
     }
     head(states, config, init)
+}
+
+/// As `torch.nn.Embedding` of variance 1, for each column of categories.
+fn embeddings(config: &NetworkConfig, init: &mut Initializer) -> Result<()> {
+    let Some(embeddings) = &config.embeddings else { return Ok(()) };
+    for (i, table) in embeddings.tables().iter().enumerate() {
+        init.uniform(&format!("embeddings.{i}.weight"), &[table.columns.len(), table.size], 3f64.sqrt())?;
+    }
+    Ok(())
 }
 
 /// `torch.nn.Linear`: uniform within `1 / sqrt(input_size)`.

@@ -2,6 +2,7 @@
 
 mod build;
 pub mod config;
+pub mod embedding;
 pub mod fused;
 pub mod fused_line;
 pub mod fused_skip;
@@ -10,4 +11,5 @@ pub mod parameter;
 
 pub use build::{count_weights, draw, take, COPIES};
 pub use config::{Architecture, NetworkConfig, SkipConfig};
+pub use embedding::{Embedding, Embeddings};
 pub use parameter::Parameters;

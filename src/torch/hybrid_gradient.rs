@@ -68,7 +68,7 @@ impl HybridGradient {
         n_threads: usize,
     ) -> Result<Self> {
         let n_workers = n_threads.min(batch_size.div_ceil(LEAST_ROWS)).max(1);
-        let steps = rows * n_features / config.input_size;
+        let steps = config.n_steps(rows * n_features);
         let worker = |_| {
             let surroundings = Surroundings::new(network, weights)?;
             let (input_gradient, output_gradient) = surroundings.needs();

@@ -60,7 +60,7 @@ impl<'a> HybridLearner<'a> {
         let training = PackedTraining::new(named, &network.parameters, network_config.dropout, config);
         gradient.freeze(training.frozen());
         let validator = |_| {
-            let steps = train.input_len() / network_config.input_size;
+            let steps = network_config.n_steps(train.input_len());
             let rows = network.lstm.forward_rows(VALIDATION_ROWS, steps, gradient.n_workers());
             let memory = network.lstm.forward_memory(rows, steps);
             let surroundings = Surroundings::new(network, weights)?;

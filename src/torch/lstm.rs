@@ -5,6 +5,7 @@ use std::ops::Range;
 use tch::{Device, Tensor};
 
 use super::dropout::drop_out_steps;
+use super::embedding::{segments, CategoryEmbeddings};
 use super::head::ForecastHead;
 use super::network::{AroundLstm, Layer, Network};
 use super::tensor::dimensions;
@@ -19,6 +20,7 @@ pub(super) type OtherLayers = Option<Box<dyn Layer>>;
 /// LSTM layers named `lstm`, perhaps between other layers, then a head on the last state.
 #[derive(Debug)]
 pub(super) struct LstmForecastNetwork {
+    embeddings: Option<CategoryEmbeddings>,
     before: OtherLayers,
     lstm: StackedLstm,
     after: OtherLayers,
@@ -39,12 +41,13 @@ impl LstmForecastNetwork {
         config: &NetworkConfig,
         weights: &Weights,
     ) -> Result<Self> {
-        Ok(Self { before, lstm, after, head: ForecastHead::new(config, weights)?, input_size: config.input_size })
+        let embeddings = CategoryEmbeddings::of(config, weights)?;
+        let head = ForecastHead::new(config, weights)?;
+        Ok(Self { embeddings, before, lstm, after, head, input_size: config.input_size })
     }
 
-    /// A segment's rows follow each other in memory, so that a segment is one long row.
     fn segments(&self, windows: &Tensor) -> Result<Tensor> {
-        Ok(windows.f_reshape([windows.size()[0], -1, dimensions(&[self.input_size])[0]])?)
+        segments(self.embeddings.as_ref(), windows, self.input_size)
     }
 
     fn states(&self, windows: &Tensor, dropout: Option<StepMasks>) -> Result<Tensor> {
@@ -76,7 +79,7 @@ impl Network for LstmForecastNetwork {
 
 impl AroundLstm for LstmForecastNetwork {
     fn has_layers_before(&self) -> bool {
-        self.before.is_some()
+        self.before.is_some() || self.embeddings.is_some()
     }
 
     fn reads_every_state(&self) -> bool {

@@ -7,6 +7,7 @@ mod convolution;
 pub mod devices;
 mod distribution;
 mod dropout;
+mod embedding;
 pub mod fit;
 pub mod forecaster;
 mod head;

@@ -7,6 +7,7 @@ use tch::{Device, Tensor};
 
 use super::attention::{last_step, MultiheadAttention};
 use super::dropout::drop_out;
+use super::embedding::{segments, CategoryEmbeddings};
 use super::head::ForecastHead;
 use super::linear::Linear;
 use super::network::Network;
@@ -27,6 +28,7 @@ const MASKS: usize = 4;
 /// `encoder.norm`, and a head on the last step.
 #[derive(Debug)]
 pub(super) struct TransformerNetwork {
+    embeddings: Option<CategoryEmbeddings>,
     embedding: Linear,
     /// Of as many steps as there were last.
     positions: RefCell<Tensor>,
@@ -45,6 +47,7 @@ impl TransformerNetwork {
             EncoderLayer::new(&format!("encoder.layers.{i}"), (hidden_size, num_heads), (causal, MASKS * i), weights)
         };
         Ok(Self {
+            embeddings: CategoryEmbeddings::of(config, weights)?,
             embedding: Linear::new("embedding", weights)?,
             positions: RefCell::new(Tensor::zeros([0, 0], (tch::Kind::Float, Device::Cpu))),
             layers: (0..config.num_layers).map(layer).collect::<Result<_>>()?,
@@ -80,8 +83,7 @@ fn waves(steps: usize, size: usize) -> Vec<f32> {
 
 impl Network for TransformerNetwork {
     fn forward(&self, windows: &Tensor, dropout: Option<StepMasks>) -> Result<Tensor> {
-        // a segment's rows follow each other in memory, so that a segment is one long row
-        let segments = windows.f_reshape([windows.size()[0], -1, dimensions(&[self.input_size])[0]])?;
+        let segments = segments(self.embeddings.as_ref(), windows, self.input_size)?;
         let positions = self.positions(segments.size()[1], windows.device())?.f_to_kind(windows.kind())?;
         let mut x = self.embedding.forward(&segments)?.f_add(&positions)?;
         for (i, layer) in self.layers.iter().enumerate() {

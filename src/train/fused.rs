@@ -37,7 +37,7 @@ impl<'a> FusedLearner<'a> {
         n_threads: usize,
         config: &'a TrainConfig,
     ) -> Self {
-        let steps = train.input_len() / network.lstm.shape().input_size;
+        let steps = network.n_steps(train.input_len());
         let batch_size = config.share().most_rows(config.batch_size.min(train.len()));
         let needs = Needs { dropout: dropout > 0.0, output_gradient: train.supervised_steps() > 1, ..Needs::default() };
         let mut gradient = FusedGradient::new(network, batch_size, steps, needs, n_threads).with_line();

@@ -10,6 +10,7 @@ use crate::kernel::transposed::TransposedWeights;
 use crate::kernel::workspace::{Needs, Workspace};
 use crate::network::fused::FusedNetwork;
 use crate::network::fused_skip::SkipMemory;
+use crate::network::Embeddings;
 use crate::series::{Gathered, Samples};
 
 /// Rows that a thread should have at the least: with fewer, handing out the work costs more than it brings.
@@ -35,6 +36,8 @@ pub struct FusedGradient {
 struct FusedWorker {
     workspace: Workspace,
     skip: Option<SkipMemory>,
+    /// Inputs as they were before their embedding, where there is one.
+    inputs: Vec<f32>,
     samples: Rows,
     /// Outputs of the head for each row: one, or one after each step.
     supervised_steps: usize,
@@ -92,7 +95,7 @@ impl FusedGradient {
         n_threads: usize,
     ) -> Self {
         let n_workers = n_threads.min(batch_size.div_ceil(LEAST_ROWS)).max(1);
-        let needs = Needs { tbptt: network.tbptt, ..needs };
+        let needs = Needs { tbptt: network.tbptt, input_gradient: network.embeddings.is_some(), ..needs };
         let rows = network.lstm.rows_within(bytes / n_workers, batch_size.div_ceil(n_workers), steps, needs);
         let (supervised_steps, zeros) = (if needs.output_gradient { steps } else { 1 }, Aligned::zeros);
         let at_once = supervised_steps.min(needs.tbptt.unwrap_or(steps));
@@ -100,6 +103,7 @@ impl FusedGradient {
         let worker = |_| FusedWorker {
             workspace: network.lstm.workspace(rows, steps, needs),
             skip: network.skip.as_ref().map(|skip| skip.memory(rows)),
+            inputs: Vec::new(),
             samples: Rows::default(),
             supervised_steps,
             state: zeros(n_states),
@@ -127,10 +131,13 @@ impl FusedGradient {
         Self { with_line: true, ..self }
     }
 
-    /// Calls the gradient of these parameters zero, and skips the backward pass through an LSTM all of which they are.
+    /// Calls the gradient of these parameters zero, and skips the backward pass through an LSTM all of which they are, with
+    /// its embeddings.
     pub(super) fn freeze(&mut self, frozen: Vec<Range<usize>>, network: &FusedNetwork) {
-        let n_lstm = network.lstm.n_parameters();
-        self.with_lstm = !frozen.first().is_some_and(|first| first.start == 0 && first.end >= n_lstm);
+        let is_frozen = |part: Range<usize>| frozen.iter().any(|each| each.start <= part.start && part.end <= each.end);
+        let (n_lstm, n) = (network.lstm.n_parameters(), network.parameters.len());
+        let n_embeddings = network.embeddings.as_ref().map_or(0, Embeddings::n_parameters);
+        self.with_lstm = !(is_frozen(0..n_lstm) && (n_embeddings == 0 || is_frozen(n - n_embeddings..n)));
         self.frozen = frozen;
     }
 
@@ -141,7 +148,7 @@ impl FusedGradient {
 
     /// Makes its copies of the weights anew.
     pub fn update(&mut self, network: &FusedNetwork) {
-        let [lstm, head, _] = network.split(&network.parameters);
+        let [lstm, head, ..] = network.split(&network.parameters);
         self.transposed.update(lstm, self.workers.len());
         network.head.transpose(head, &mut self.transposed_head);
     }
@@ -212,8 +219,13 @@ impl FusedWorker {
     fn read(&mut self, network: &FusedNetwork, batch: SampleBatch, rows: Range<usize>) {
         self.workspace.start(rows.len());
         let mut skip = network.skip.as_ref().zip(self.skip.as_mut());
+        let mut embedded = Vec::new();
+        self.inputs.clear();
         self.samples.gather(batch.samples, batch.indices[rows].iter().copied(), |row, window| {
-            self.workspace.set_window(row, window);
+            self.workspace.set_window(row, network.read(window, &mut embedded));
+            if network.embeddings.is_some() {
+                self.inputs.extend_from_slice(window);
+            }
             if let Some((skip, memory)) = &mut skip {
                 skip.set_window(memory, row, window);
             }
@@ -229,7 +241,7 @@ impl FusedWorker {
         (rows, (with_line, with_lstm)): (usize, (bool, bool)),
     ) {
         let (head, every) = (&network.head, self.supervised_steps > 1);
-        let [_, head_parameters, skip_parameters] = network.split(&network.parameters);
+        let [_, head_parameters, skip_parameters, _] = network.split(&network.parameters);
         let n_states = if every { rows * self.workspace.steps() } else { rows };
         self.workspace.copy_last_state(&mut self.state);
         let states = if every { self.workspace.outputs() } else { &self.state };
@@ -238,7 +250,7 @@ impl FusedWorker {
             skip.add_forward(skip_parameters, memory, (&mut self.outputs, head.width()), rows);
         }
         self.differentiate_loss(network, batch, rows);
-        let [dlstm, dhead, dskip] = network.split_mut(&mut self.gradient);
+        let [dlstm, dhead, dskip, dembeddings] = network.split_mut(&mut self.gradient);
         let states = if every { self.workspace.outputs() } else { &self.state };
         head.backward_parameters(n_states, (states, &self.doutputs), dhead);
         if let Some((skip, memory)) = network.skip.as_ref().zip(self.skip.as_mut()).filter(|_| with_line) {
@@ -255,6 +267,15 @@ impl FusedWorker {
             self.workspace.set_last_state_gradient(&self.dstate);
         }
         network.lstm.backward(transposed.0, &mut self.workspace, dlstm);
+        if let Some(embeddings) = &network.embeddings {
+            let step = network.lstm.shape().input_size / embeddings.embedded_width() * embeddings.width();
+            for (row, input) in self.inputs.chunks_exact(self.inputs.len() / rows).enumerate() {
+                let steps = input.chunks_exact(step).skip(self.workspace.first()).take(self.workspace.steps());
+                for (moment, values) in steps.enumerate() {
+                    embeddings.backward(values, self.workspace.input_gradient(moment, row), dembeddings);
+                }
+            }
+        }
     }
 
     fn differentiate_loss(&mut self, network: &FusedNetwork, batch: SampleBatch, rows: usize) {

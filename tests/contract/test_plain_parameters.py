@@ -34,6 +34,7 @@ VALUES = {
     "tbptt": 2,
     "linear_skip": True,
     "transform": "log",
+    "embed": 20,
     "loss": "mae",
     "learning_rate": 2.0**-8,
     "false_alarms": 2.0**-6,

@@ -76,6 +76,13 @@ class DistributionLoss(TypedDict):
 Loss: TypeAlias = Literal["mse", "mae", "huber", "cross_entropy"] | PinballLoss | DistributionLoss
 
 
+class Embedding(TypedDict):
+    """A column of categories, read as vectors: the features of the categories, and the size of a vector."""
+
+    columns: list[int]
+    size: int
+
+
 class ModelDefaults(TypedDict, total=False):
     """The keys of a `ModelConfig` that have a default in the core."""
 
@@ -83,6 +90,7 @@ class ModelDefaults(TypedDict, total=False):
     linear_skip: bool
     channels: Literal["together", "independent"]
     n_known: int
+    embeddings: list[Embedding]
     indicator: bool
     distribution: Distribution | None
     normalize: Literal["last", "window"] | None
@@ -96,7 +104,9 @@ class ModelConfig(ModelDefaults):
 
     ``segment_length``: rows of a window in one step of the LSTM. ``linear_skip``: whether a linear forecast is added.
     ``channels``: whether the network sees all targets together, or one at a time. ``n_known``: how many features, the
-    last ones, are known in advance. ``indicator``: whether a column for each target marks missing values.
+    last ones, are known in advance. ``embeddings``: features that are read as
+    learned vectors; absent where there are none.
+    ``indicator``: whether a column for each target marks missing values.
     ``distribution``: None for a point forecast. ``normalize``: how each window is scaled. ``supervision``: whether the
     loss is that of the last step, or of every step. ``tbptt``: steps of backpropagation through time; None for all.
     ``layer_devices``: a device for each layer of the LSTM. The targets are the first ``n_targets`` of ``n_features``.

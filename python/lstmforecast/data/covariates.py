@@ -147,6 +147,20 @@ class Covariates:
         cycles = [name.removesuffix("_sin").removesuffix("_cos") for name in self._calendar_names()]
         return [*made, *(("calendar", cycle) for cycle in cycles)]
 
+    @property
+    def categories(self) -> list[list[int]]:
+        """The features of each column of words."""
+        names = {name: i for i, name in enumerate(self.names[: self.n_static])}
+        words = [column for column in self.static_columns or () if column.categories is not None]
+        found = [[names[feature] for feature in column.features] for column in words]
+        first = self.n_static
+        for table in (self.past, self.known):
+            if table is not None:
+                names = {name: first + i for i, name in enumerate(table.names[: table.n_columns])}
+                found += [[names[feature] for feature in category.features] for category in table.words]
+                first += table.n_features
+        return found
+
     def of(
         self, observations: Observations, X: Any, X_past: Any, static: Any = None, before: Array | None = None
     ) -> Array:

@@ -16,6 +16,7 @@ from lstmforecast.data.panel import Panel
 from lstmforecast.data.scalers import fit_columns
 from lstmforecast.data.season import season_length
 from lstmforecast.estimators.training_run import Outcome, TrainingRun, keep_network
+from lstmforecast.fitting.embedding import embeddings
 from lstmforecast.fitting.ensemble import Ensemble
 from lstmforecast.fitting.held_out import HeldOut
 from lstmforecast.fitting.objective import core_loss, distribution_of, require_count_options, require_counts
@@ -69,6 +70,7 @@ def _new_network(
     seed: int,
 ) -> _core.Model | Ensemble:
     width, skip = dataset.observations.n_columns, parameters["linear_skip"]
+    least = None if parameters["architecture"] == "linear" else parameters["embed"]
     return new_network(
         parameters,
         present,
@@ -80,6 +82,7 @@ def _new_network(
         segment_length=segment_length,
         linear_skip=parameters["supervision"] != "every" if skip is None else bool(skip),
         n_known=dataset.covariates.n_known,
+        embeddings=embeddings(dataset.covariates.categories, least, width),
         indicator=parameters["missing"] == "mask",
         distribution=distribution_of(parameters["loss"], parameters["quantiles"]),
         normalize=parameters["normalize"],

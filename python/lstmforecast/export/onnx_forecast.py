@@ -14,6 +14,7 @@ from lstmforecast.export.onnx_graph import Graph
 from lstmforecast.export.onnx_networks import NETWORKS, Network
 from lstmforecast.fitting.architecture import of_core
 from lstmforecast.fitting.distribution import n_parameters
+from lstmforecast.fitting.embedding import InputColumns
 
 Array = NDArray[np.float64]
 
@@ -177,13 +178,28 @@ class ForecastGraph:
         architecture, options = of_core(config)
         network, parts = Network(graph, weights, prefix, config, n_rows // config["segment_length"]), []
         if architecture in NETWORKS:
-            n_columns = config["segment_length"] * self._width(k)
-            state = NETWORKS[architecture](network, graph.reshape(x, -1, network.n_steps, n_columns), **options)
+            read, n_columns = self._embedded(network, x, k)
+            steps = graph.reshape(read, -1, network.n_steps, config["segment_length"] * n_columns)
+            state = NETWORKS[architecture](network, steps, **options)
             parts.append(graph.reshape(network.linear(state, "fc"), -1, horizon, k, p))
         if config["linear_skip"]:
             skip = graph.reshape(self._linear_skip(network, x, k), -1, horizon, k, 1)
             parts.append(graph.pad(skip, [0] * 4, [0, 0, 0, p - 1], np.float32(0)))
         return graph.total(parts)
+
+    def _embedded(self, network: Network, x: str, k: int) -> tuple[str, int]:
+        """Inputs (n, rows, columns) with vectors in place of the columns of categories, and the number of columns."""
+        columns = InputColumns.of(self.config, self._width(k), k)
+        if not columns.embedded:
+            return x, self._width(k)
+        tables = [network.weights[f"embeddings.{i}.weight"] for i in range(len(columns.embedded))]
+        matrix = np.zeros((self._width(k), len(columns.kept) + sum(table.shape[1] for table in tables)), np.float32)
+        matrix[columns.kept, np.arange(len(columns.kept))] = 1
+        end = len(columns.kept)
+        for each, table in zip(columns.embedded, tables, strict=True):
+            matrix[each, end : end + table.shape[1]] = table
+            end += table.shape[1]
+        return self.graph.add("MatMul", x, network.constant(matrix, "embeddings")), matrix.shape[1]
 
     def _width(self, k: int) -> int:
         """The number of columns of an input with ``k`` targets."""

@@ -15,6 +15,7 @@ from lstmforecast.contract.core_options import ModelConfig
 from lstmforecast.export.pytorch_networks import NETWORKS
 from lstmforecast.fitting.architecture import of_core
 from lstmforecast.fitting.distribution import n_parameters
+from lstmforecast.fitting.embedding import InputColumns
 from lstmforecast.fitting.ensemble import Ensemble
 
 
@@ -69,7 +70,8 @@ def _undo_logarithm(_module: nn.Module, _inputs: tuple[Tensor], forecast: Tensor
 
 class LSTMModule(nn.Module):
     """The network with its scalers: layers of `pytorch_networks` and an ``nn.Linear`` named ``fc``, except for
-    ``"linear"``; with ``linear_skip`` an ``nn.Linear`` named ``skip`` and, for known features, one named ``known``.
+    ``"linear"``; with ``linear_skip`` an ``nn.Linear`` named ``skip`` and, for known features, one named ``known``;
+    an ``nn.Embedding`` in ``embeddings`` for each column of categories that is read as vectors.
 
     Parameters
     ----------
@@ -91,7 +93,11 @@ class LSTMModule(nn.Module):
         self.skip: nn.Linear | None = None
         self.known: nn.Linear | None = None
         self.architecture, options = of_core(config)
-        self.input_size = config["segment_length"] * n_features
+        sizes = [(len(each["columns"]), each["size"]) for each in config.get("embeddings", ())]
+        self.embeddings = nn.ModuleList(nn.Embedding(*size) for size in sizes)
+        self.columns = InputColumns.of(config, n_features, n_targets)
+        n_read = len(self.columns.kept) + sum(size for _, size in sizes)
+        self.input_size = config["segment_length"] * n_read
         if self.architecture in NETWORKS:
             add, _ = NETWORKS[self.architecture]
             n_states = add(self, config, self.input_size, **options)
@@ -166,12 +172,20 @@ class LSTMModule(nn.Module):
         outputs = []
         if self.fc is not None:
             _, read = NETWORKS[self.architecture]
-            state = read(self, x.reshape(len(x), -1, self.input_size))
+            state = read(self, self.embedded(x).reshape(len(x), -1, self.input_size))
             outputs.append(self.fc(state).reshape(len(x), self.config["horizon"], n_targets, -1))
         if self.skip is not None:
             n_outputs = n_parameters(self.config["distribution"])
             outputs.append(nn.functional.pad(self.linear_skip(x, n_targets)[..., None], (0, n_outputs - 1)))
         return torch.stack(outputs).sum(0)
+
+    def embedded(self, x: Tensor) -> Tensor:
+        """Inputs (n, rows, columns) with vectors in place of the columns of categories."""
+        if not self.embeddings:
+            return x
+        tables = zip(self.columns.embedded, self.embeddings, strict=True)
+        vectors = [x[..., columns] @ table.weight for columns, table in tables]
+        return torch.cat([x[..., self.columns.kept], *vectors], dim=-1)
 
     def linear_skip(self, x: Tensor, n_targets: int) -> Tensor:
         """The linear forecast (n, horizon, n_targets), with the effect of features that are known in advance."""
