@@ -1,4 +1,4 @@
-//! What must be known to build a model, and how its data are prepared.
+//! What must be known to build a model.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,11 +6,8 @@ use crate::device::Device;
 use crate::distribution::Distribution;
 use crate::error::{check_sizes, Error, Result};
 use crate::network::{self, Architecture, Embedding, Embeddings, NetworkConfig, SkipConfig};
-use crate::series::augment::Augmentation;
 use crate::series::lens::WindowLayout;
 use crate::series::normalize::Normalize;
-use crate::series::scale::ScalerKind;
-use crate::series::Matrix;
 
 /// Who does the arithmetic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -361,42 +358,4 @@ impl ModelConfig {
     pub fn devices(&self) -> impl Iterator<Item = &str> {
         std::iter::once(&self.device).chain(self.layer_devices.iter().flatten()).map(String::as_str)
     }
-}
-
-/// Which scaler is fitted on the training rows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ScalerChoice {
-    /// The one that [`super::Model::load_scalers`] set.
-    Loaded,
-    /// One of ours.
-    #[serde(untagged)]
-    Fitted(ScalerKind),
-}
-
-/// How the rows are prepared.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct DataConfig {
-    /// Share of the rows, at the end, that is held out when there is early stopping.
-    pub validation_fraction: f64,
-    /// Rows left out before the validation part.
-    pub gap: usize,
-    /// Rows from one training window to the next.
-    pub stride: usize,
-    /// The scaler; `None`: the data come as the network shall see them.
-    pub scaler: Option<ScalerChoice>,
-    /// How training windows are changed in each step, after they were scaled.
-    #[serde(default)]
-    pub augment: Vec<Augmentation>,
-}
-
-/// Windows `(n, window_size * n_features)`, targets and weights of a supervised table.
-#[derive(Debug, Clone, Copy)]
-pub struct TableRows<'a> {
-    /// One window in each row.
-    pub inputs: Matrix<'a, f64>,
-    /// Its `horizon * n_targets` targets, or its class index.
-    pub targets: Matrix<'a, f64>,
-    /// Its weight.
-    pub weights: &'a [f64],
 }

@@ -1,6 +1,6 @@
 //! What the training of a model is, in words, for its checkpoints.
 
-use super::config::{DataConfig, TableRows};
+use super::data_config::{DataConfig, TableRows};
 use super::engine::Engine;
 use super::Model;
 use crate::error::Result;

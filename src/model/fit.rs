@@ -1,6 +1,7 @@
 //! From raw rows to a trained model: split, scale on training rows only, cut windows, train.
 
-use super::config::{Channels, DataConfig, ScalerChoice, Supervision, TableRows};
+use super::config::{Channels, Supervision};
+use super::data_config::{DataConfig, ScalerChoice, TableRows};
 use super::engine::Engine;
 use super::{fingerprint, Model};
 use crate::array::Array;

@@ -1,6 +1,7 @@
 //! The trained thing that people keep: a network with the scalers of its data.
 
 pub mod config;
+mod data_config;
 mod engine;
 mod fingerprint;
 pub mod fit;
@@ -19,7 +20,8 @@ mod task_batches;
 #[cfg_attr(not(feature = "torch"), path = "no_torch.rs")]
 mod torch_engine;
 
-pub use config::{Backend, Channels, DataConfig, ModelConfig, ScalerChoice, Supervision, TableRows};
+pub use config::{Backend, Channels, ModelConfig, Supervision};
+pub use data_config::{DataConfig, ScalerChoice, TableRows};
 
 use crate::array::Array;
 use crate::error::{Error, Result};

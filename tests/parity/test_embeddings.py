@@ -1,4 +1,4 @@
-"""Columns of categories that are read as learned vectors: against ``torch.nn.Embedding``, on both backends, in files."""
+"""Columns of categories that are read as learned vectors, against ``torch.nn.Embedding``: both backends and files."""
 
 import numpy as np
 import onnxruntime
@@ -121,7 +121,7 @@ def test_a_forecaster_on_both_backends_and_everywhere_else(channels, linear_skip
     model.save(tmp_path / "model")
     restored = lstmforecast.load(tmp_path / "model")
     assert_array_equal(restored.predict(X=X), model.predict(X=X))
-    assert restored.embed == 12
+    assert restored.architecture == model.architecture
     model.to_onnx(tmp_path / "model.onnx", dtype="float64")
     session = onnxruntime.InferenceSession(tmp_path / "model.onnx", providers=["CPUExecutionProvider"])
     windows, size, n_known = _parts(model, X), model.window_size_, model.model_.config["n_known"]
@@ -130,7 +130,9 @@ def test_a_forecaster_on_both_backends_and_everywhere_else(channels, linear_skip
     assert_allclose(found[0], model.predict(X=X), rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("switches", [{"tbptt": 2}, {"supervision": "every"}, {"supervision": "every", "tbptt": 2}], ids=str)
+@pytest.mark.parametrize(
+    "switches", [{"tbptt": 2}, {"supervision": "every"}, {"supervision": "every", "tbptt": 2}], ids=str
+)
 def test_gradients_through_a_part_of_the_steps(switches):
     past = _covariates()[["event"]]
     switches = {f"architecture__{name}": value for name, value in switches.items()}
@@ -153,10 +155,10 @@ def test_quantised_weights_update_and_explanation():
 def test_only_columns_of_many_categories_are_embedded():
     y, X = _hours(), _covariates()
     assert "embeddings" not in _fit(y, X[["price", "day"]]).model_.config
-    assert "embeddings" not in _fit(y, X, embed=None).model_.config
-    assert "embeddings" not in _fit(y, X, embed=16).model_.config
+    assert "embeddings" not in _fit(y, X, architecture__embed=None).model_.config
+    assert "embeddings" not in _fit(y, X, architecture__embed=16).model_.config
     assert "embeddings" not in _fit(y, X, architecture="linear").model_.config
-    assert [each["size"] for each in _fit(y, X, embed=2).model_.config["embeddings"]] == [4, 1]
+    assert [each["size"] for each in _fit(y, X, architecture__embed=2).model_.config["embeddings"]] == [4, 1]
 
 
 def test_static_features_and_unknown_categories():
@@ -183,7 +185,7 @@ def test_a_warm_start_keeps_vectors_and_refuses_another_size():
     # a step of Adam is at most the learning rate
     assert_allclose(model.state_dict()["embeddings.0.weight"], vectors, atol=1e-6)
     with pytest.raises(ValueError, match=r"expected embeddings=.* as before, got \[\]"):
-        model.set_params(embed=None).fit(y, X)
+        model.set_params(architecture__embed=None).fit(y, X)
 
 
 def test_the_scale_of_a_rare_category_is_that_of_the_others():
@@ -199,5 +201,5 @@ def test_what_makes_no_sense_is_refused():
     for columns, size in ([1], 2), ([8], 2), ([2, 2], 2), ([], 2), ([3], 0):
         with pytest.raises(ValueError, match="embeddings"):
             _core.Model(CONFIG | {"n_features": WIDTH, "embeddings": [{"columns": columns, "size": size}]})
-    with pytest.raises(ValueError, match="expected embed to be an integer of at least 2 or None, got 1"):
-        _fit(_hours(), _covariates(), embed=1)
+    with pytest.raises(ValueError, match=r"expected .*embed to be an integer of at least 2 or None, got 1"):
+        _fit(_hours(), _covariates(), architecture__embed=1)

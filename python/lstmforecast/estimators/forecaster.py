@@ -109,10 +109,6 @@ class LSTMForecaster(LSTMEstimator):
         ``"attention"``: multi-head self-attention over the LSTM's states; ``"cnn_lstm"``: convolutions over the steps
         before the LSTM; ``"transformer"``: an encoder with ``num_layers`` layers in place of the LSTM, for which
         segments are patches (PatchTST).
-    embed : int or None, default=12
-        Columns of words with at least this many categories are read as learned vectors (embeddings): ``round(sqrt(n))``
-        numbers for ``n`` categories, in place of ``n`` columns of 0 and 1. None: no column is. Without effect for
-        ``"linear"``.
     {dropout}
     n_estimators : int, default=1
         Networks with different seeds whose forecasts are averaged: one or two percent more accurate.
@@ -207,7 +203,6 @@ class LSTMForecaster(LSTMEstimator):
         freq: Frequency = None,
         calendar: str | Sequence[str] | Calendar | None = None,
         architecture: str | Architecture = "lstm",
-        embed: int | None = 12,
         dropout: float = 0.0,
         n_estimators: int = 1,
         optimizer: str | Adam | AdamW = "adam",
@@ -241,7 +236,6 @@ class LSTMForecaster(LSTMEstimator):
         self.freq = freq
         self.calendar = calendar
         self.architecture = architecture
-        self.embed = embed
         self.dropout = dropout
         self.n_estimators = n_estimators
         self.optimizer = optimizer
@@ -288,12 +282,13 @@ class LSTMForecaster(LSTMEstimator):
             Covariates that are known for the past only, such as measurements.
         static : DataFrame, label, list of labels or None, default=None
             Static features of the series of a panel: one row for each, by its index or a column ``unique_id``.
-            Strings are categories (see ``embed``). Later tables must have the same columns. Labels name columns of
-            ``y``, whose values are constant within each series.
+            Strings are categories (see ``embed`` of `LSTM`). Later tables must have the same columns. Labels name
+            columns of ``y``, whose values are constant within each series.
         target, known, past : label, list of labels or None, default=None
             Names of columns of ``y``, a table of pandas, polars or pyarrow: what is forecast (None: ``"y"``),
             covariates known in advance, and covariates known for the past only. Truth values count as 0 and 1, strings
-            are categories (see ``embed``). With any name given, every column needs a role; rows may be in any order.
+            are categories (see ``embed`` of `LSTM`). With any name given, every column needs a role; rows may be in any
+            order.
         series, time : label or None, default=None
             Names of the columns of the names of series and of times; None: ``unique_id`` and ``ds`` where they are
             columns, else the index. Without ``series``, the table is one series. Text is read as times where day and
@@ -809,9 +804,7 @@ class LSTMForecaster(LSTMEstimator):
 
     @staticmethod
     def _of_this_version(state: dict[str, Any]) -> dict[str, Any]:
-        state = _of_version_0_1(state) if "_seen" in state else state
-        # in older pickles, all categories are columns of 0 and 1
-        return {"embed": None} | state
+        return _of_version_0_1(state) if "_seen" in state else state
 
 
 def known_in_advance(X: Any, known: Any) -> Any:

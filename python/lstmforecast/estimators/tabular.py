@@ -46,6 +46,7 @@ class WindowEstimator(LSTMEstimator):
     _of_forecasters: ClassVar[dict[str, tuple[Any, ...]]] = {
         "head": ("direct",),
         "linear_skip": (None, False),
+        "embed": (12,),
         "supervision": ("last",),
         "stride": (1,),
     }

@@ -44,6 +44,7 @@ class Network(Architecture):
     _: KW_ONLY
     segment_length: int | None = None
     linear_skip: bool | None = None
+    embed: int | None = 12
 
 
 @dataclass(eq=False, repr=False)
@@ -65,6 +66,9 @@ class LSTM(Network):
     linear_skip : bool or None, default=None
         Add a linear forecast from the window (NLinear, the same for all variables) to the network's, which then learns
         the remainder. None: True, except with ``supervision="every"``. For `LSTMForecaster` only.
+    embed : int or None, default=12
+        Read columns of words with at least this many categories as learned vectors (embeddings): ``round(sqrt(n))``
+        numbers for ``n`` categories, in place of ``n`` columns of 0 and 1. None: no column. For `LSTMForecaster` only.
     supervision : {"last", "every"}, default="last"
         ``"last"``: the training loss is that of the forecast after the last step of a window. ``"every"``: after each
         step of the LSTM the ``horizon`` rows that follow are forecast, and the training loss is the mean of all.
@@ -100,7 +104,7 @@ class Attention(Network):
     ----------
     num_heads : int, default=4
         Attention heads, a divisor of ``hidden_size``.
-    bidirectional, segment_length, tbptt, linear_skip, head
+    bidirectional, segment_length, tbptt, linear_skip, embed, head
         As in `LSTM`.
 
     Examples
@@ -127,7 +131,7 @@ class CNNLSTM(Network):
         Steps that a convolution reads; a list has one number for each convolution.
     out_channels : int or None, default=None
         Output channels of each convolution. None: ``hidden_size``.
-    bidirectional, segment_length, tbptt, linear_skip, head
+    bidirectional, segment_length, tbptt, linear_skip, embed, head
         As in `LSTM`.
 
     Examples
@@ -158,7 +162,7 @@ class Transformer(Network):
     causal : bool, default=False
         Each step attends to itself and earlier steps only. Without effect with ``num_layers=1``, where the forecast
         depends on the attention of the last step alone.
-    segment_length, linear_skip, head
+    segment_length, linear_skip, embed, head
         As in `LSTM`.
 
     Examples

@@ -53,6 +53,7 @@ VALUES = {
     "head": ["direct", "recursive"],
     "segment_length": [None, 1, 4],
     "linear_skip": [None, True, False],
+    "embed": [12, None, 3],
     "bidirectional": [False, True],
     "tbptt": [None, 5],
     "supervision": ["last", "every"],
@@ -106,7 +107,7 @@ STAND_FOR = [
 
 
 # Names that these classes did not have in version 0.1.
-OF_FORECASTERS = {"head", "linear_skip", "supervision", "stride"}
+OF_FORECASTERS = {"head", "linear_skip", "embed", "supervision", "stride"}
 LATER = {
     LSTMRegressor: OF_FORECASTERS,
     LSTMClassifier: OF_FORECASTERS,
