@@ -820,19 +820,11 @@ def known_in_advance(X: Any, known: Any) -> Any:
     return X if known is None else known
 
 
-def read_series(
-    forecaster: LSTMForecaster,
-    y: Any,
-    X: Any = None,
-    X_past: Any = None,
-    static: Any = None,
-    weights: Any = None,
-    unknown: str = "error",
-) -> Dataset:
-    """Check the data of a fit, and align the covariates with them; errors are those of `LSTMForecaster.fit`."""
+def read_series(forecaster: LSTMForecaster, *data: Any, unknown: str = "error") -> Dataset:
+    """Check the data of a fit, ``y, X, X_past, static, weights``, and align them; errors are `LSTMForecaster.fit`'s."""
     names = ("freq", "missing", "calendar", "holidays", "scaler", "transform")
     flat = flat_parameters(forecaster)
-    dataset = Dataset.read(y, X, X_past, static, weights, unknown=unknown, **{name: flat[name] for name in names})
+    dataset = Dataset.read(*data, unknown=unknown, **{name: flat[name] for name in names})
     if flat["head"] == "recursive" and forecaster.horizon > 1 and dataset.covariates.past is not None:
         raise ValueError(
             "expected horizon=1 or head='direct' with X_past, which is not known beyond a step, got "
