@@ -44,12 +44,10 @@ def test_rows_of_a_panel_have_their_weights_in_any_order():
     # the series in the order of their first rows, in each the rows by time
     expected = [0.1, 0.2, 0.3, 0.4]
     long = LONG.drop(columns="w")
-    assert_array_equal(read(LONG["w"].to_numpy(), long), expected)
-    assert_array_equal(read(LONG["w"], long), expected)
-    assert_array_equal(read(LONG.drop(columns="y"), long), expected)
-    assert_array_equal(read(panel["w"].sort_index(), long), expected)
+    for weights in (LONG["w"].to_numpy(), LONG["w"], LONG.drop(columns="y"), panel["w"].sort_index()):
+        assert_array_equal(read(weights, long, freq="D"), expected)
     in_order = panel[["y"]].sort_index()
-    assert_array_equal(read(panel["w"], in_order), [0.3, 0.4, 0.1, 0.2])
+    assert_array_equal(read(panel["w"], in_order, freq="D"), [0.3, 0.4, 0.1, 0.2])
 
 
 def test_truth_values_count_or_do_not():
