@@ -95,10 +95,9 @@ def _labelled(weights: Any, y: Any, title: str) -> Any:
     rows = indexed(y, "y")[0]
     table, origin = to_pandas(weights, title)
     if isinstance(table, pd.Series | pd.DataFrame) and (origin is None or origin.time is not None):
-        # a column of the long format has the row labels of the table
-        if rows is not y and table.index.equals(y.index):
-            return table.set_axis(rows.index)
-        return indexed(table, title)[0]
+        labelled, is_long = indexed(table, title)
+        # a column of a table in the long format has the row labels of the table
+        return table.set_axis(rows.index) if rows is not y and not is_long and table.index.equals(y.index) else labelled
     values = np.ma.filled(table.astype(np.float64), np.nan) if np.ma.isMaskedArray(table) else np.asarray(table)
     n_rows = len(rows)
     if values.shape not in ((n_rows,), (n_rows, 1)):

@@ -175,7 +175,7 @@ def test_a_checkpoint_of_other_weights_is_not_resumed(tmp_path):
     small(checkpoint=checkpoint).fit(Y, weights=WEIGHTS)
     small(checkpoint=checkpoint).fit(Y, weights=2 * WEIGHTS)
     for other in ({"weights": WEIGHTS[::-1]}, {}):
-        with pytest.raises(ValueError, match="expected data .* as in the checkpoint"):
+        with pytest.raises(ValueError, match=r"expected data .* as in the checkpoint"):
             small(checkpoint=checkpoint).fit(Y, **other)
 
 
@@ -209,8 +209,10 @@ def test_what_weights_cannot_do_is_refused(parameters, arguments, message):
     [
         (
             {"weights": WEIGHTS},
-            "expected weights to name a column of the table, where columns are named, got ndarray; join them with the "
-            "table",
+            (
+                "expected weights to name a column of the table, where columns are named, got ndarray; join them with "
+                "the table"
+            ),
         ),
         ({"weights": "importanc"}, "got 'importanc'; did you mean 'importance'?"),
         ({"weights": "load"}, "expected one role for each column, got 'load' in target= and weights="),
