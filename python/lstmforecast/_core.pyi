@@ -123,13 +123,14 @@ class Model:
         starts: NDArray[np.int64] | None = None,
         scales: NDArray[np.float64] | None = None,
         processes: Processes | None = None,
+        weights: NDArray[np.float64] | None = None,
     ) -> Outcome:
         """Split in time order, fit the scaler on the training rows, train on windows of ``series`` (n, n_features).
 
         The columns are targets, then past features, then ``n_known`` features known in advance; NaN is a missing value.
         With ``starts`` (n_series + 1,) the rows are those of several series, one after the other, and the last rows of
         each are held out. ``scales`` (n_series, 2 * n_targets) are the centre, then the scale, of the targets of each
-        series.
+        series. ``weights`` (n,) say how much the targets of each row count in the losses; only their ratios matter.
 
         ``on_epoch`` is called with the record of each epoch. A list that it returns names frozen parameters that are
         trained from then on; any other true value ends the training. With ``processes`` several processes train

@@ -61,6 +61,11 @@ pub(super) fn of_panel(panel: &Panel, n_targets: usize) -> String {
         digest.add_word(rows.n_rows() as u64);
         digest.add_numbers(rows.values());
         n_rows += rows.n_rows();
+        if let Some(weights) = panel.weights(i) {
+            for weight in weights {
+                digest.add_word(u64::from(weight.to_bits()));
+            }
+        }
         for (center, scale) in (0..n_targets).filter_map(|target| panel.scale(i, target)) {
             digest.add_numbers(&[center, scale]);
         }

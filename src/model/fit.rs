@@ -46,6 +46,7 @@ impl Model {
         check_positive([("stride", data.stride)])?;
         let augmenter = Augmenter::new(&data.augment, self.config.supervised_layout(), training.seed)?;
         self.check_columns(panel.n_columns())?;
+        augmenter.check_weights(panel)?;
         self.check_loss(&training.loss)?;
         let splits = self.splits(panel, data, training)?;
         let n_targets = self.config.n_targets;
@@ -65,8 +66,10 @@ impl Model {
             first: splits[i].validation_start.max(self.first_span(panel, panel.series(i).n_rows()).first),
             end: panel.series(i).n_rows(),
         };
+        check_weights(panel, splits.iter().map(|split| self.first_span(panel, split.train_end)), "the training part")?;
         let n_held_out: usize = (0..panel.n_series()).map(|i| held_out(i).end - splits[i].validation_start).sum();
         let validation = (n_held_out > 0).then(|| {
+            check_weights(panel, (0..panel.n_series()).map(held_out), "the validation part")?;
             let stride = match training.steps_per_epoch {
                 None => 1,
                 Some(_) => (n_held_out * lens.layout.n_channels()).div_ceil(MOST_HELD_OUT),
@@ -321,6 +324,17 @@ impl Model {
 
 fn is_found(checkpoints: Option<&Checkpoints>) -> bool {
     checkpoints.is_some_and(Checkpoints::is_found)
+}
+
+/// Whether a row of these spans, one for each series, counts as a target.
+fn check_weights(panel: &Panel, spans: impl Iterator<Item = Span>, part: &str) -> Result<()> {
+    let counts = |(i, Span { first, end }): (usize, Span)| {
+        panel.weights(i).is_none_or(|weights| weights[first.min(end)..end].iter().any(|&weight| weight > 0.0))
+    };
+    if spans.enumerate().any(counts) {
+        return Ok(());
+    }
+    Err(Error::Value(format!("expected weights above 0 for targets of {part}, got zeros only")))
 }
 
 /// Says in which part an error was.

@@ -23,6 +23,9 @@ const WORTH_THREADS: usize = 1 << 27;
 /// Times that missing targets are filled with what the line forecasts, and the line is solved anew, which comes to the
 /// regression on the known ones (Dempster, Laird & Rubin 1977: EM).
 const ROUNDS: usize = 4;
+/// As many where the weights of rows differ within a horizon: each round counts a window by the greatest of them, and fills
+/// what the others lack to it in the same way.
+const ROUNDS_OF_WEIGHTS: usize = 16;
 
 impl Model {
     /// Lets the linear skip connection forecast what a ridge regression of the training samples forecasts
@@ -76,9 +79,9 @@ impl Line {
             let weights = &weights[self.layout.window_size - self.n_rows..];
             weights.iter().enumerate().for_each(|(row, &weight)| prior.set(row, step, f64::from(weight)));
         }
-        let (mut solution, some_are_missing) = self.solution(train, held_out, (&prior, &prior))?;
-        for _ in 0..if some_are_missing { ROUNDS } else { 0 } {
-            solution = self.solution(train, held_out, (&prior, &solution))?.0;
+        let (mut solution, n_rounds) = self.solution(train, held_out, (&prior, None))?;
+        for _ in 0..n_rounds {
+            solution = self.solution(train, held_out, (&prior, Some(&solution)))?.0;
         }
         Ok(solution)
     }
@@ -91,15 +94,17 @@ impl Line {
         }
     }
 
-    /// The solution, and whether targets are missing, for which the weights `guess` stand in.
+    /// The solution, and the number of rounds after the first. The forecasts of the weights `guess` stand in for targets that
+    /// are missing, and for a part of those that count less than others of their window; in the first round there is no
+    /// guess: `prior` stands in for missing targets, and those of a window count alike.
     fn solution(
         &self,
         train: &dyn Samples,
         held_out: Option<&dyn Samples>,
-        (prior, guess): (&Panels, &Panels),
-    ) -> Result<(Panels, bool)> {
-        let (sums, some_are_missing) = self.sums(train, guess)?;
-        let held_out = held_out.map(|samples| self.sums(samples, guess)).transpose()?.map(|(sums, _)| sums);
+        (prior, guess): (&Panels, Option<&Panels>),
+    ) -> Result<(Panels, usize)> {
+        let (sums, n_rounds) = self.sums(train, (prior, guess))?;
+        let held_out = held_out.map(|samples| self.sums(samples, (prior, guess))).transpose()?.map(|(sums, _)| sums);
         let mean_square = sums.mean_square().max(f64::MIN_POSITIVE);
         let mut tries: Vec<(f64, Option<(f64, Panels)>)> = RIDGES.map(|ridge| (ridge, None)).to_vec();
         tries.truncate(if held_out.is_some() { RIDGES.len() } else { 1 });
@@ -121,7 +126,7 @@ impl Line {
                 best = (error, solution);
             }
         }
-        Ok((best.1, some_are_missing))
+        Ok((best.1, n_rounds))
     }
 
     fn threads(&self, n_multiplied: usize) -> usize {
@@ -132,7 +137,7 @@ impl Line {
         }
     }
 
-    fn sums(&self, samples: &dyn Samples, guess: &Panels) -> Result<(RidgeSums, bool)> {
+    fn sums(&self, samples: &dyn Samples, guess: (&Panels, Option<&Panels>)) -> Result<(RidgeSums, usize)> {
         let target_len = self.layout.horizon * self.layout.n_targets_at_once();
         if samples.target_len() != target_len {
             return Err(Error::shape(format!("targets of {target_len} numbers"), samples.target_len().to_string()));
@@ -140,7 +145,7 @@ impl Line {
         let mut sums = RidgeSums::new(self.n_rows, self.layout.horizon, self.set);
         let indices: Vec<usize> = (0..samples.len()).step_by(samples.len().div_ceil(MOST_WINDOWS).max(1)).collect();
         let n_threads = self.threads(self.n_rows.pow(2).saturating_mul(indices.len()));
-        let (mut gathered, mut x, mut y, mut some_are_missing) = (Gathered::default(), Vec::new(), Vec::new(), false);
+        let (mut gathered, mut x, mut y, mut n_rounds) = (Gathered::default(), Vec::new(), Vec::new(), 0);
         for indices in indices.chunks((BATCH_LEN / samples.input_len()).clamp(1, BATCH)) {
             gathered.clear();
             x.clear();
@@ -149,16 +154,17 @@ impl Line {
                 samples.gather(index, &mut gathered);
             }
             let inputs = gathered.inputs.chunks_exact(samples.input_len());
-            for (input, targets) in inputs.zip(gathered.targets.chunks_exact(target_len)) {
+            for (i, (input, targets)) in inputs.zip(gathered.targets.chunks_exact(target_len)).enumerate() {
+                let row_weights = gathered.row_weights.chunks_exact(self.layout.horizon).nth(i).unwrap_or_default();
                 for target in 0..self.layout.n_targets_at_once() {
                     self.pair(input, targets, target, (&mut x, &mut y));
-                    some_are_missing |= self.fill(&x, &mut y, guess);
+                    n_rounds = n_rounds.max(self.fill((&mut x, &mut y), row_weights, guess));
                 }
             }
             sums.add(&x, &y, n_threads);
         }
         sums.finish();
-        Ok((sums, some_are_missing))
+        Ok((sums, n_rounds))
     }
 
     /// Appends what the line maps for one target of a window: the last rows of it to the horizon, both less what is known in
@@ -178,23 +184,81 @@ impl Line {
         y.extend(steps.map(|(step, value)| value - effect(window_size + step)));
     }
 
-    /// Fills what is missing of the last horizon with what the weights `guess` forecast of the last window; whether anything
-    /// was.
-    fn fill(&self, x: &[f32], y: &mut [f32], guess: &Panels) -> bool {
+    /// Fills what is missing of the last horizon with what the weights of `guess` forecast of the last window, and lets both
+    /// count by the greatest of the weights of rows: where one is less, what it lacks is filled. How many rounds of this
+    /// it takes.
+    fn fill(
+        &self,
+        (x, y): (&mut [f32], &mut [f32]),
+        row_weights: &[f32],
+        (prior, guess): (&Panels, Option<&Panels>),
+    ) -> usize {
         let (n, first) = (x.len() - self.n_rows, y.len() - self.layout.horizon);
-        let (x, y) = (&x[n..], &mut y[first..]);
-        let mut some_are_missing = false;
-        for (step, value) in y.iter_mut().enumerate().filter(|(_, value)| value.is_nan()) {
-            some_are_missing = true;
-            *value = narrow(x.iter().enumerate().map(|(row, &x)| f64::from(x) * guess.get(row, step)).sum());
+        let (x, y) = (&mut x[n..], &mut y[first..]);
+        let known = row_weights.iter().zip(y.iter()).filter(|(_, value)| !value.is_nan());
+        let greatest = known.fold(0.0, |most: f32, (&weight, _)| most.max(weight));
+        let greatest = if greatest > 0.0 { greatest } else { 1.0 };
+        let mut n_rounds = 0;
+        for (step, value) in y.iter_mut().enumerate() {
+            let part = row_weights.get(step).map_or(1.0, |weight| weight / greatest);
+            let part = if value.is_nan() { 0.0 } else { part };
+            if part >= 1.0 {
+                continue;
+            }
+            n_rounds = n_rounds.max(if part > 0.0 { ROUNDS_OF_WEIGHTS } else { ROUNDS });
+            let forecast = |weights: &Panels| {
+                narrow(x.iter().enumerate().map(|(row, &x)| f64::from(x) * weights.get(row, step)).sum())
+            };
+            if value.is_nan() {
+                *value = forecast(guess.unwrap_or(prior));
+            } else if let Some(guess) = guess {
+                *value = part * *value + (1.0 - part) * forecast(guess);
+            }
         }
-        some_are_missing
+        if !row_weights.is_empty() {
+            let root = greatest.sqrt();
+            x.iter_mut().chain(y).for_each(|value| *value *= root);
+        }
+        n_rounds
     }
 }
 
 #[allow(clippy::cast_possible_truncation)] // weights are single precision
 fn narrow(x: f64) -> f32 {
     x as f32
+}
+
+#[cfg(test)]
+mod weight_tests {
+    use super::*;
+    use crate::series::lens::Lens;
+    use crate::series::scale::Scaler;
+    use crate::series::window::{Span, Windows};
+    use crate::series::{Matrix, Panel};
+
+    #[test]
+    fn every_step_is_the_weighted_regression_of_a_case_worked_by_hand() {
+        let values = [1.0, 2.0, -1.0, 3.0, 1.0, 4.0, 2.0, 5.0];
+        let layout = WindowLayout { horizon: 2, ..WindowLayout::windows_alone(1, 1) };
+        let scaler = Scaler::identity(1);
+        for weights in [[1.0, 2.0, 1.0, 4.0, 3.0, 1.0, 2.0, 2.0], [1.0, 1.0, 1.0, 1.0, 3.0, 3.0, 3.0, 3.0]] {
+            let panel = Panel::one(Matrix::new(&values, 1).unwrap()).weighted(&weights).unwrap();
+            let lens = Lens { panel: &panel, scaler: &scaler, output_scaler: &scaler, layout };
+            let windows = Windows::new(lens, std::iter::once(Span { first: 1, end: 8 }), 1).unwrap();
+            let line = Line::new(layout, Vec::new(), &TrainConfig::default()).unwrap();
+            let solution = line.solve(&windows, None, &[0.0; 2]).unwrap();
+            let sum = |of: &dyn Fn(usize) -> f64| (0..6).map(of).sum::<f64>();
+            // the ridge is a part of the square by the greatest weight of each window
+            let ridge = RIDGES[0] * sum(&|i| values[i].powi(2) * weights[i + 1].max(weights[i + 2]));
+            for step in 0..2 {
+                let weight = |i: usize| weights[i + 1 + step];
+                let product = sum(&|i| weight(i) * values[i] * values[i + 1 + step]);
+                let expected = product / (sum(&|i| weight(i) * values[i].powi(2)) + ridge);
+                // windows are single precision; a round leaves at most half of the error of the one before
+                assert!((solution.get(0, step) - expected).abs() < 2e-5, "{weights:?} {step}");
+            }
+        }
+    }
 }
 
 #[cfg(all(test, feature = "torch"))]
@@ -246,13 +310,37 @@ mod tests {
         (inputs, targets)
     }
 
+    /// Samples whose rows of targets have weights of 0.5 to 2, and of 0 in every third sample.
+    struct Weighted<'a>(Table<'a>, usize);
+
+    impl Samples for Weighted<'_> {
+        fn len(&self) -> usize {
+            self.0.len()
+        }
+
+        fn input_len(&self) -> usize {
+            self.0.input_len()
+        }
+
+        fn target_len(&self) -> usize {
+            self.0.target_len()
+        }
+
+        fn gather(&self, index: usize, batch: &mut Gathered) {
+            self.0.gather(index, batch);
+            let weight = |step: usize| if index % 3 + step == 0 { 0.0 } else { [0.5, 1.0, 2.0][(index + step) % 3] };
+            batch.row_weights.extend((0..self.1).map(weight));
+        }
+    }
+
     #[test]
     fn libtorch_finds_the_same_line() {
-        for (window_size, horizon, n_known, missing, held_out, adapted) in [
-            (12, 3, 0, false, true, false),
-            (12, 3, 0, false, false, false),
-            (30, 9, 0, true, true, false),
-            (17, 4, 2, false, true, true),
+        for (window_size, horizon, n_known, missing, held_out, adapted, weighted) in [
+            (12, 3, 0, false, true, false, false),
+            (12, 3, 0, false, false, false, true),
+            (30, 9, 0, true, true, false, false),
+            (30, 9, 0, true, true, false, true),
+            (17, 4, 2, false, true, true, false),
         ] {
             let mut model = Model::new(config(window_size, horizon, n_known)).unwrap();
             let layout = model.config.layout();
@@ -261,7 +349,8 @@ mod tests {
             let targets = Matrix::new(&targets, 2 * horizon).unwrap();
             let part =
                 |from, to| Table::new(inputs.rows(from, to), targets.rows(from, to), &[1.0; N_SAMPLES][from..to]);
-            let (train, validation) = (part(0, 500), part(500, N_SAMPLES));
+            let steps = if weighted { horizon } else { 0 };
+            let (train, validation) = (Weighted(part(0, 500), steps), Weighted(part(500, N_SAMPLES), steps));
             let validation = held_out.then_some(&validation as &dyn Samples);
             let mut start = Rng::new(0, Purpose::Weights);
             if let Some(known) = model.parameters.get_mut("known.weight") {

@@ -44,6 +44,7 @@ impl Model {
     fn add_steps(&self, panel: &Panel, series: usize, n_rows: usize, sums: &mut StepSums) {
         let layout = self.config.layout();
         let (rows, first_known) = (panel.series(series), layout.n_features - layout.n_known);
+        let weights = panel.weights(series);
         let (mut of_known, mut of_targets) = (vec![0.0; layout.n_known], vec![0.0; layout.n_targets]);
         for at in 1..n_rows {
             let (before, row) = (rows.row(at - 1), rows.row(at));
@@ -54,12 +55,14 @@ impl Model {
                 let scale = panel.scale(series, target).map_or(self.output_scaler.scale[target], |(_, scale)| scale);
                 *step = (row[target] - before[target]) / scale;
             }
+            // a step counts as its rows do, and not at all where one of them doesn't
+            let weight = weights.map_or(1.0, |weights| (f64::from(weights[at - 1]) * f64::from(weights[at])).sqrt());
             if layout.independent {
                 for &target in &of_targets {
-                    sums.add(&of_known, &[target]);
+                    sums.add(&of_known, &[target], weight);
                 }
             } else {
-                sums.add(&of_known, &of_targets);
+                sums.add(&of_known, &of_targets, weight);
             }
         }
     }
@@ -84,15 +87,15 @@ impl StepSums {
         })
     }
 
-    fn add(&mut self, known: &[f64], targets: &[f64]) {
-        if targets.iter().chain(known).any(|step| step.is_nan()) {
+    fn add(&mut self, known: &[f64], targets: &[f64], weight: f64) {
+        if weight == 0.0 || targets.iter().chain(known).any(|step| step.is_nan()) {
             return;
         }
         for (sums, &a) in self.square.chunks_exact_mut(self.n_known).zip(known) {
-            sums.iter_mut().zip(known).for_each(|(sum, b)| *sum += a * b);
+            sums.iter_mut().zip(known).for_each(|(sum, b)| *sum += weight * a * b);
         }
         for (sums, &a) in self.product.chunks_exact_mut(self.n_known).zip(targets) {
-            sums.iter_mut().zip(known).for_each(|(sum, b)| *sum += a * b);
+            sums.iter_mut().zip(known).for_each(|(sum, b)| *sum += weight * a * b);
         }
     }
 }
@@ -131,7 +134,12 @@ mod tests {
     }
 
     fn weight(model: &mut Model, rows: &[f64]) -> Vec<f32> {
-        let panel = Panel::one(Matrix::new(rows, model.config.n_features).unwrap());
+        let weights = vec![1.0; rows.len() / model.config.n_features];
+        weight_by(model, rows, &weights)
+    }
+
+    fn weight_by(model: &mut Model, rows: &[f64], weights: &[f64]) -> Vec<f32> {
+        let panel = Panel::one(Matrix::new(rows, model.config.n_features).unwrap()).weighted(weights).unwrap();
         let splits = [TimeSplit { train_end: panel.series(0).n_rows(), ..SPLIT }];
         model.start_at_regression(&panel, &splits).unwrap();
         model.parameters.get("known.weight").unwrap().values().to_vec()
@@ -175,7 +183,7 @@ mod tests {
         let mut sums = StepSums { square: vec![0.0; 9], product: vec![0.0; 6], n_known: 3 };
         for step in rng.uniform(500, 1.0).chunks_exact(5) {
             let step: Vec<f64> = step.iter().copied().map(f64::from).collect();
-            sums.add(&step[..3], &step[3..]);
+            sums.add(&step[..3], &step[3..], 1.0);
         }
         let (solution, n) = (sums.solve().unwrap(), 3);
         let expected = crate::torch::line::solve_ridge(&sums.square, &sums.product, (n, 2), RIDGE).unwrap();
@@ -213,6 +221,27 @@ mod tests {
         close(&weight(&mut model(Channels::Together, 2, 2), &rows), &[2.0, -3.0, 1.0, 1.0], 1e-2);
         let gaps = vec![f64::NAN; 4 * N_ROWS];
         close(&weight(&mut model(Channels::Together, 2, 2), &gaps), &[0.0; 4], f32::MIN_POSITIVE);
+    }
+
+    #[test]
+    fn steps_count_by_the_weights_of_their_rows() {
+        // the effect is 1 over the first 100 rows, and 4 over the others
+        let walk = noise_and_walk(N_ROWS, Purpose::Shuffle).1;
+        let row = |i: usize| [if i < 100 { walk[i] } else { 4.0 * walk[i] }, walk[i]];
+        let rows: Vec<f64> = (0..N_ROWS).flat_map(row).collect();
+        let of_first = |first: f64| {
+            let weights: Vec<f64> = (0..N_ROWS).map(|i| if i < 100 { first } else { 1.0 }).collect();
+            weight_by(&mut model(Channels::Together, 1, 1), &rows, &weights)
+        };
+        close(&of_first(0.0), &[4.0], 1e-2);
+        // the mean squares of the steps of each half, by their weights
+        let squares = |rows: std::ops::Range<usize>| rows.map(|i| (walk[i] - walk[i - 1]).powi(2)).sum::<f64>();
+        let (a, b) = (2.0 * squares(1..100), squares(101..N_ROWS));
+        // a step of some 30 leads from one half to the other
+        let step = walk[100] - walk[99];
+        let between = 2f64.sqrt() * step * (4.0 * walk[100] - walk[99]);
+        let expected = (a + 4.0 * b + between) / (a + b + 2f64.sqrt() * step.powi(2));
+        close(&of_first(2.0), &[narrow(expected)], 1e-3 * narrow(expected).abs());
     }
 
     #[test]

@@ -146,7 +146,7 @@ impl PyModel {
     }
 
     #[allow(clippy::too_many_arguments)] // keywords in Python
-    #[pyo3(signature = (series, training, on_epoch=None, starts=None, scales=None, processes=None))]
+    #[pyo3(signature = (series, training, on_epoch=None, starts=None, scales=None, processes=None, weights=None))]
     fn fit_series<'py>(
         &self,
         py: Python<'py>,
@@ -156,10 +156,13 @@ impl PyModel {
         starts: Option<PyReadonlyArray1<'py, i64>>,
         scales: Option<PyReadonlyArrayDyn<'py, f64>>,
         processes: Option<Bound<'py, PyAny>>,
+        weights: Option<PyReadonlyArray1<'py, f64>>,
     ) -> PyResult<Bound<'py, PyDict>> {
         let table = SeriesTable::new(&series, starts.as_ref(), scales.as_ref())?;
+        let weights = weights.map(|weights| weights.as_array().to_vec());
         self.train(py, training, on_epoch, processes, |model, options, observer| {
             let panel = table.panel(model.config().n_targets)?;
+            let panel = if let Some(weights) = &weights { panel.weighted(weights)? } else { panel };
             model.fit_series(&panel, &options.data, &options.training, observer)
         })
     }

@@ -142,17 +142,14 @@ impl Lens<'_> {
     }
 
     /// Appends the targets `(supervised_steps, horizon, n_targets_at_once)` of a place, given their levels; NaN where they
-    /// are missing or lie before the series.
+    /// are missing, lie before the series or have a weight of 0.
     #[allow(clippy::cast_possible_truncation)]
     pub fn target(&self, place: Place, levels: &[Level], target: &mut Vec<f32>) {
-        let WindowLayout { window_size, horizon, supervised_steps, .. } = self.layout;
-        let series = self.panel.series(place.series);
-        let n_at_once = levels.len() / supervised_steps;
+        let (series, weights) = (self.panel.series(place.series), self.panel.weights(place.series));
+        let n_at_once = levels.len() / self.layout.supervised_steps;
         for (step, levels) in levels.chunks_exact(n_at_once).enumerate() {
-            // counted from the window's first row, which may lie before the series
-            let read = (step + 1) * (window_size / supervised_steps);
-            for row in place.origin + read..place.origin + read + horizon {
-                match row.checked_sub(window_size) {
+            for row in self.target_rows(place, step) {
+                match row.filter(|&row| weights.is_none_or(|weights| weights[row] > 0.0)) {
                     None => target.resize(target.len() + n_at_once, f32::NAN),
                     Some(row) => {
                         let values = series.row(row)[place.channel..].iter().zip(levels);
@@ -161,6 +158,23 @@ impl Lens<'_> {
                 }
             }
         }
+    }
+
+    /// Appends how much each row of the targets of a place counts, `(supervised_steps, horizon)`; nothing where all count
+    /// alike.
+    pub fn row_weights(&self, place: Place, row_weights: &mut Vec<f32>) {
+        let Some(weights) = self.panel.weights(place.series) else { return };
+        for step in 0..self.layout.supervised_steps {
+            row_weights.extend(self.target_rows(place, step).map(|row| row.map_or(0.0, |row| weights[row])));
+        }
+    }
+
+    /// The rows that are forecast after a supervised step; `None` before the series.
+    fn target_rows(&self, place: Place, step: usize) -> impl Iterator<Item = Option<usize>> + use<> {
+        let WindowLayout { window_size, horizon, supervised_steps, .. } = self.layout;
+        // counted from the window's first row, which may lie before the series
+        let first = place.origin + (step + 1) * (window_size / supervised_steps);
+        (first..first + horizon).map(move |row| row.checked_sub(window_size))
     }
 
     /// The values of a column in the rows of a window, in time order; NaN where they are missing or before the series.

@@ -11,6 +11,8 @@ pub struct Panel<'a> {
     lengths: Lengths,
     /// Centres, then scales, of the targets of each series: `(n_series, 2 * n_targets)`.
     scales: Option<Matrix<'a, f64>>,
+    /// How much each row counts as a target, of mean 1 over those above 0; `None`: all are 1.
+    weights: Option<Vec<f32>>,
     /// Whether windows may begin before their series does.
     pub reaches_back: bool,
 }
@@ -31,7 +33,7 @@ impl<'a> Panel<'a> {
 
     /// Windows of `n` rows, each a series of its own.
     pub fn of_windows(rows: Matrix<'a, f64>, n: usize) -> Self {
-        Self { rows, lengths: Lengths::Equal(n), scales: None, reaches_back: false }
+        Self { rows, lengths: Lengths::Equal(n), scales: None, weights: None, reaches_back: false }
     }
 
     /// Windows of `n` rows with a scaler for each.
@@ -70,7 +72,35 @@ impl<'a> Panel<'a> {
         if let Some(scales) = scales {
             check_scales(scales, starts.len() - 1, n_targets)?;
         }
-        Ok(Self { rows, lengths: Lengths::Starts(starts), scales, reaches_back: true })
+        Ok(Self { rows, lengths: Lengths::Starts(starts), scales, weights: None, reaches_back: true })
+    }
+
+    /// Lets the targets of each row count by its weight; only the ratios of the weights matter.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for another number of weights than of rows, [`Error::Value`] for weights that are negative, not finite
+    /// or all 0.
+    pub fn weighted(self, weights: &[f64]) -> Result<Self> {
+        if weights.len() != self.rows.n_rows() {
+            return Err(Error::shape(format!("{} weights of rows", self.rows.n_rows()), weights.len().to_string()));
+        }
+        let greatest = weights.iter().copied().fold(0.0, f64::max);
+        if weights.iter().any(|weight| !(weight.is_finite() && *weight >= 0.0)) || greatest <= 0.0 {
+            let expected = "expected weights that are finite, 0 or more, and not all 0";
+            return Err(Error::Value(format!("{expected}, got others")));
+        }
+        let weights = mean_one(weights, greatest);
+        let are_equal = weights.iter().all(|&weight| weight.to_bits() == 1f32.to_bits());
+        Ok(Self { weights: (!are_equal).then_some(weights), ..self })
+    }
+
+    /// How much the rows of series `i` count as targets, where they differ.
+    pub fn weights(&self, i: usize) -> Option<&[f32]> {
+        let weights = self.weights.as_ref()?;
+        Some(match &self.lengths {
+            Lengths::Equal(n) => &weights[i * n..(i + 1) * n],
+            Lengths::Starts(starts) => &weights[starts[i]..starts[i + 1]],
+        })
     }
 
     /// Number of series.
@@ -106,6 +136,16 @@ impl<'a> Panel<'a> {
     }
 }
 
+/// Weights divided by the mean of those above 0, so that a weight of 0 is the same as a target that is missing.
+#[allow(clippy::cast_possible_truncation)] // losses are weighted in single precision
+fn mean_one(weights: &[f64], greatest: f64) -> Vec<f32> {
+    // parts of the greatest, whose sum is finite
+    let parts = || weights.iter().map(|weight| weight / greatest);
+    let n_above = parts().filter(|&part| part > 0.0).count();
+    let mean = parts().sum::<f64>() / n_above as f64;
+    parts().map(|part| (part / mean) as f32).collect()
+}
+
 fn check_scales(scales: Matrix<f64>, n_series: usize, n_targets: usize) -> Result<()> {
     let (got, expected) = ((scales.n_rows(), scales.n_columns()), (n_series, 2 * n_targets));
     if got == expected {
@@ -130,6 +170,27 @@ mod tests {
         assert_eq!(panel.scale(1, 0), Some((3.0, 4.0)));
         assert_eq!(Panel::one(rows).series(0).values(), values);
         assert_eq!(Panel::of_windows(rows, 3).series(1).values(), &values[6..]);
+    }
+
+    #[test]
+    fn weights_above_zero_have_mean_one_at_any_scale() {
+        let rows = Matrix::new(&[0.0; 6], 1).unwrap();
+        let panel = |weights: &[f64]| Panel::new(rows, vec![0, 2, 6], None, 1).unwrap().weighted(weights);
+        // a mean of 2 over the four above 0
+        let weights = [1.0, 3.0, 0.0, 3.0, 1.0, 0.0];
+        for scale in [1.0, 0.1, 1e-300, 5e307] {
+            let panel = panel(&weights.map(|weight| scale * weight)).unwrap();
+            let expected: [&[f32]; 2] = [&[0.5, 1.5], &[0.0, 1.5, 0.5, 0.0]];
+            assert_eq!([0, 1].map(|i| panel.weights(i).unwrap()), expected, "{scale}");
+        }
+        // equal weights are none
+        assert_eq!(panel(&[0.7; 6]).unwrap().weights(1), None);
+        for weights in [vec![1.0; 5], vec![0.0; 6], vec![1.0, 1.0, -1.0, 1.0, 1.0, 1.0]] {
+            assert!(panel(&weights).is_err(), "{weights:?}");
+        }
+        for wrong in [f64::NAN, f64::INFINITY] {
+            assert!(panel(&[1.0, 1.0, 1.0, wrong, 1.0, 1.0]).is_err());
+        }
     }
 
     #[test]

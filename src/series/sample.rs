@@ -39,6 +39,8 @@ pub struct Gathered {
     pub targets: Vec<f32>,
     /// Weights `(n * supervised_steps,)`.
     pub weights: Vec<f32>,
+    /// Weights of the rows of the targets, `(n * supervised_steps, horizon)`; none where all are 1.
+    pub row_weights: Vec<f32>,
     /// How the units of targets are those of the user: one for each target at once, `(n * supervised_steps, n_targets)`.
     pub levels: Vec<Level>,
     /// Room for what changes samples on the way.
@@ -51,6 +53,7 @@ impl Gathered {
         self.inputs.clear();
         self.targets.clear();
         self.weights.clear();
+        self.row_weights.clear();
         self.levels.clear();
     }
 
@@ -58,10 +61,12 @@ impl Gathered {
     pub fn append_steps(&self, supervised_steps: usize, steps: &Range<usize>, part: &mut Self) {
         let n = self.weights.len().max(1);
         let (target_len, n_levels) = (self.targets.len() / n, self.levels.len() / n);
+        let horizon = self.row_weights.len() / n;
         for row in (0..self.weights.len()).step_by(supervised_steps) {
             let (from, to) = (row + steps.start, row + steps.end);
             part.targets.extend_from_slice(&self.targets[from * target_len..to * target_len]);
             part.weights.extend_from_slice(&self.weights[from..to]);
+            part.row_weights.extend_from_slice(&self.row_weights[from * horizon..to * horizon]);
             part.levels.extend_from_slice(&self.levels[from * n_levels..to * n_levels]);
         }
     }

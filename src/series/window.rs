@@ -82,6 +82,7 @@ impl Samples for Windows<'_> {
         self.lens.input(place, &mut batch.inputs, &mut batch.levels);
         self.lens.target(place, &batch.levels[at..], &mut batch.targets);
         batch.weights.resize(batch.weights.len() + self.supervised_steps(), 1.0);
+        self.lens.row_weights(place, &mut batch.row_weights);
     }
 }
 
@@ -143,6 +144,34 @@ mod tests {
         assert_eq!((windows.target_len(), windows.supervised_steps()), (2, 2));
         assert_eq!(batch.targets, [4., 5., 6., 7., 2., 3., 4., 5.]);
         assert_eq!((batch.weights, batch.levels.len()), (vec![1.0; 4], 8));
+    }
+
+    #[test]
+    fn rows_have_their_weights_and_those_of_zero_are_missing() {
+        let values = numbers(14);
+        let weights = [9.0, 9.0, 1.0, 2.0, 0.0, 3.0, 0.0];
+        // those above 0 have the mean 24 / 5
+        let panel = Panel::one(Matrix::new(&values, 2).unwrap()).weighted(&weights).unwrap();
+        let scaler = Scaler::identity(2);
+        let gathered = |layout: WindowLayout, indices: &[usize]| {
+            let lens = Lens { panel: &panel, scaler: &scaler, output_scaler: &scaler, layout };
+            let windows = Windows::new(lens, std::iter::once(Span { first: 2, end: 6 }), 1).unwrap();
+            let mut batch = Gathered::default();
+            for &index in indices {
+                windows.gather(index, &mut batch);
+            }
+            let known = batch.targets.iter().map(|target| if target.is_nan() { -1.0 } else { *target }).collect();
+            let weights: Vec<f32> = batch.row_weights.iter().map(|weight| (weight * 4.8).round()).collect();
+            (batch.weights, weights, known)
+        };
+        let expected: (Vec<f32>, _, Vec<f32>) =
+            (vec![1.0; 2], vec![0., 3., 1., 2.], vec![-1., -1., 10., 11., 4., 5., 6., 7.]);
+        assert_eq!(gathered(layout(2, 2, 2), &[2, 0]), expected);
+        // one variable at a time, and two supervised steps of a row each
+        let channels = WindowLayout { independent: true, ..layout(2, 2, 2) };
+        assert_eq!(gathered(channels, &[5]), (vec![1.0], vec![0., 3.], vec![-1., 11.]));
+        let every = WindowLayout { level_rows: 1, supervised_steps: 2, ..layout(2, 1, 2) };
+        assert_eq!(gathered(every, &[1]), (vec![1.0; 2], vec![1., 2.], vec![4., 5., 6., 7.]));
     }
 
     #[test]

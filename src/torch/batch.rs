@@ -17,6 +17,8 @@ pub struct Batch {
     pub targets: Tensor,
     /// Weights of shape `(batch * supervised_steps,)`, of mean 1 over all samples.
     pub weights: Tensor,
+    /// The weight of the row of each target, of shape `(batch * supervised_steps, target_len)`; `None`: all are 1.
+    pub row_weights: Option<Tensor>,
     /// Centres and scales of the targets at once, of shape `(2, batch * supervised_steps, n_targets)`; no targets where the
     /// samples have none.
     pub levels: Tensor,
@@ -93,11 +95,17 @@ impl<'a> Loader<'a> {
         let steps = self.samples.input_len() / self.n_features;
         let levels = gathered.levels.iter().map(|level| level.center);
         let levels: Vec<f32> = levels.chain(gathered.levels.iter().map(|level| level.scale)).map(narrow).collect();
-        let n_targets = n * self.supervised_steps();
+        let (n_targets, target_len) = (n * self.supervised_steps(), self.samples.target_len());
+        let n_at_once = n_targets * target_len / gathered.row_weights.len().max(1);
+        let row_weights: Vec<f32> =
+            gathered.row_weights.iter().flat_map(|&weight| std::iter::repeat_n(weight, n_at_once)).collect();
+        let row_weights =
+            (!row_weights.is_empty()).then(|| tensor(&row_weights, &[n_targets, target_len], self.device));
         Ok(Batch {
             inputs: tensor(&gathered.inputs, &[n, steps, self.n_features], self.device)?,
-            targets: tensor(&gathered.targets, &[n_targets, self.samples.target_len()], self.device)?,
+            targets: tensor(&gathered.targets, &[n_targets, target_len], self.device)?,
             weights: tensor(&gathered.weights, &[n_targets], self.device)?,
+            row_weights: row_weights.transpose()?,
             levels: tensor(&levels, &[2, n_targets, gathered.levels.len() / n_targets], self.device)?,
         })
     }

@@ -21,13 +21,17 @@ const RIDGES: [f64; 9] = [0.03, 0.0001, 0.001, 0.003, 0.01, 0.1, 0.3, 1.0, 3.0];
 /// Times that missing targets are filled with what the line forecasts, and the line is solved anew, which comes to the
 /// regression on the known ones (Dempster, Laird & Rubin 1977: EM).
 const ROUNDS: usize = 4;
+/// As many where the weights of rows differ within a horizon: each round counts a window by the greatest of them, and fills
+/// what the others lack to it in the same way.
+const ROUNDS_OF_WEIGHTS: usize = 16;
 
 /// Sums over windows `x` and horizons `y`, from which every ridge's weights and errors follow.
 struct RegressionSums {
     xx: Tensor,
     xy: Tensor,
     yy: f64,
-    some_are_missing: bool,
+    /// Rounds that it takes to fill what is missing.
+    n_rounds: usize,
 }
 
 /// A regression of the horizon on the window.
@@ -51,9 +55,9 @@ pub(crate) fn solve(
     let n_rows = weight.size()[1].min(dimensions(&[MOST_ROWS])[0]);
     let of_rows = weight.f_narrow(1, weight.size()[1] - n_rows, n_rows)?;
     let prior = of_rows.f_transpose(0, 1)?.f_to_kind(Kind::Double)?;
-    let (mut solution, some_are_missing) = regression.solution(train, held_out, &prior, &prior)?;
-    for _ in 0..if some_are_missing { ROUNDS } else { 0 } {
-        solution = regression.solution(train, held_out, &prior, &solution)?.0;
+    let (mut solution, n_rounds) = regression.solution(train, held_out, &prior, None)?;
+    for _ in 0..n_rounds {
+        solution = regression.solution(train, held_out, &prior, Some(&solution))?.0;
     }
     of_rows.shallow_clone().f_copy_(&solution.f_transpose(0, 1)?)?;
     if let Some(array) = parameters.get_mut("skip.weight") {
@@ -64,17 +68,17 @@ pub(crate) fn solve(
 
 impl Regression {
     /// The best ridge's weights `(rows, horizon)` for the last rows of a window, at most [`MOST_ROWS`], shrunk towards `prior`,
-    /// and whether targets are missing, for which the weights `guess` stand in.
+    /// and the number of rounds after the first: where targets are missing or count less, the weights `guess` stand in.
     fn solution(
         &self,
         train: &dyn Samples,
         held_out: Option<&dyn Samples>,
         prior: &Tensor,
-        guess: &Tensor,
-    ) -> Result<(Tensor, bool)> {
+        guess: Option<&Tensor>,
+    ) -> Result<(Tensor, usize)> {
         let has_prior = prior.f_any()?.f_int64_value(&[])? != 0;
-        let sums = self.sums(train, guess)?;
-        let held_out = held_out.map(|samples| self.sums(samples, guess)).transpose()?;
+        let sums = self.sums(train, prior, guess)?;
+        let held_out = held_out.map(|samples| self.sums(samples, prior, guess)).transpose()?;
         let (values, vectors) = sums.xx.f_linalg_eigh("L")?;
         let left = sums.xy.f_sub(&sums.xx.f_matmul(prior)?)?;
         let rotated = vectors.f_transpose(0, 1)?.f_matmul(&left)?;
@@ -91,25 +95,37 @@ impl Regression {
                 best = (error, solution);
             }
         }
-        Ok((best.1, sums.some_are_missing))
+        Ok((best.1, sums.n_rounds))
     }
 
-    fn sums(&self, samples: &dyn Samples, guess: &Tensor) -> Result<RegressionSums> {
+    fn sums(&self, samples: &dyn Samples, prior: &Tensor, guess: Option<&Tensor>) -> Result<RegressionSums> {
         let zeros = |shape: &[usize]| Tensor::f_zeros(dimensions(shape), (Kind::Double, Device::Cpu));
         let (n_rows, horizon) = (self.layout.window_size.min(MOST_ROWS), self.layout.horizon);
         let (xx, xy) = (zeros(&[n_rows, n_rows])?, zeros(&[n_rows, horizon])?);
-        let mut sums = RegressionSums { xx, xy, yy: 0.0, some_are_missing: false };
+        let mut sums = RegressionSums { xx, xy, yy: 0.0, n_rounds: 0 };
         let loader = Loader::new(samples, self.layout.width(), Device::Cpu);
         let stride = samples.len().div_ceil(MOST_WINDOWS);
         let indices: Vec<usize> = (0..samples.len()).step_by(stride).collect();
         for indices in indices.chunks((BATCH_LEN / samples.input_len()).clamp(1, BATCH)) {
             let batch = loader.batch(indices)?;
-            let (x, mut y) = self.pairs(&batch.inputs, &batch.targets)?;
+            let (mut x, mut y) = self.pairs(&batch.inputs, &batch.targets)?;
             let missing = y.f_isnan()?;
             if missing.f_any()?.f_int64_value(&[])? != 0 {
-                sums.some_are_missing = true;
-                let guessed = x.f_matmul(&guess.f_to_kind(Kind::Float)?)?;
+                sums.n_rounds = sums.n_rounds.max(ROUNDS);
+                let guessed = x.f_matmul(&guess.unwrap_or(prior).f_to_kind(Kind::Float)?)?;
                 y = guessed.f_where_self(&missing, &y)?;
+            }
+            if let Some(row_weights) = &batch.row_weights {
+                let known = self.horizons(row_weights)?.f_masked_fill(&missing, 0.0)?;
+                let greatest = known.f_amax(&[1i64][..], true)?;
+                let greatest = greatest.f_where_self(&greatest.f_gt(0.0)?, &greatest.f_ones_like()?)?;
+                let part = known.f_div(&greatest)?.f_masked_fill(&missing, 1.0)?;
+                if part.f_lt(1.0)?.f_any()?.f_int64_value(&[])? != 0 {
+                    sums.n_rounds = ROUNDS_OF_WEIGHTS;
+                    let guessed = guess.map(|guess| x.f_matmul(&guess.f_to_kind(Kind::Float)?)).transpose()?;
+                    y = guessed.map_or(Ok(y.shallow_clone()), |guessed| guessed.f_lerp_tensor(&y, &part))?;
+                }
+                (x, y) = (x.f_mul(&greatest.f_sqrt()?)?, y.f_mul(&greatest.f_sqrt()?)?);
             }
             let transposed = x.f_transpose(0, 1)?;
             sums.xx = sums.xx.f_add(&transposed.f_matmul(&x)?)?;
@@ -139,6 +155,13 @@ impl Regression {
         }
         let rows = |tensor: &Tensor, len: i64| tensor.f_transpose(1, 2)?.f_reshape([-1, len]);
         Ok((rows(&x, n_rows)?, rows(&y, horizon)?))
+    }
+
+    /// What targets `(n, target_len)` have, one row `(horizon,)` for each window and target.
+    fn horizons(&self, of_targets: &Tensor) -> Result<Tensor> {
+        let sizes = dimensions(&[self.layout.horizon, self.layout.n_targets_at_once()]);
+        let apart = of_targets.f_reshape([-1, sizes[0], sizes[1]])?;
+        Ok(apart.f_transpose(1, 2)?.f_reshape([-1, sizes[0]])?)
     }
 }
 

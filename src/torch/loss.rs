@@ -19,8 +19,11 @@ impl Loss {
             let n_known = missing.f_logical_not()?.f_sum_dim_intlist(&[1i64][..], false, Kind::Float)?;
             let known = batch.targets.f_nan_to_num(0.0, f64::INFINITY, f64::NEG_INFINITY)?;
             let losses = self.of_numbers(outputs, &known, batch)?;
-            let losses = losses.f_masked_fill(&missing, 0.0)?.f_sum_dim_intlist(&[1i64][..], false, Kind::Float)?;
-            losses.f_div(&n_known.f_clamp_min(1.0)?)?
+            let mut losses = losses.f_masked_fill(&missing, 0.0)?;
+            if let Some(row_weights) = &batch.row_weights {
+                losses = losses.f_mul(row_weights)?;
+            }
+            losses.f_sum_dim_intlist(&[1i64][..], false, Kind::Float)?.f_div(&n_known.f_clamp_min(1.0)?)?
         };
         Ok(of_each.f_mul(&batch.weights)?.f_mean(Kind::Float)?)
     }

@@ -7,7 +7,8 @@ use crate::error::{Error, Result};
 use crate::level::Level;
 use crate::series::Gathered;
 
-/// What is minimised; each is a mean over the targets that are known (those that are NaN aren't) and, by weight, over samples.
+/// What is minimised; each is a mean over the targets that are known (those that are NaN aren't), each
+/// by the weight of its row, and, by weight, over samples.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Loss {
@@ -70,7 +71,7 @@ impl Loss {
             return 0.0;
         }
         let (output_size, target_len) = (outputs.len() / n_rows, batch.targets.len() / n_rows);
-        let n_levels = batch.levels.len() / n_rows;
+        let (n_levels, horizon) = (batch.levels.len() / n_rows, batch.row_weights.len() / n_rows);
         let n_slopes = gradient.as_ref().map_or(outputs.len(), |gradient| gradient.len());
         let (got, expected) = ((outputs.len(), batch.targets.len()), (n_rows * output_size, n_rows * target_len));
         assert!(
@@ -84,36 +85,52 @@ impl Loss {
             let factor = f64::from(weight) / batch_len as f64;
             let targets = &batch.targets[i * target_len..][..target_len];
             let levels = &batch.levels[i * n_levels..][..n_levels];
-            share += factor * self.of_row(&outputs[row], (targets, levels), factor, slopes);
+            let truth = Truth { targets, levels, row_weights: &batch.row_weights[i * horizon..][..horizon] };
+            share += factor * self.of_row(&outputs[row], truth, factor, slopes);
         }
         share
     }
 
     /// The loss of one row; the slopes are its derivatives times `factor`.
-    fn of_row(
-        &self,
-        outputs: &[f32],
-        (targets, levels): (&[f32], &[Level]),
-        factor: f64,
-        slopes: Option<&mut [f32]>,
-    ) -> f64 {
+    fn of_row(&self, outputs: &[f32], truth: Truth, factor: f64, slopes: Option<&mut [f32]>) -> f64 {
         match self {
-            Self::Mse => mean_of_row(outputs, targets, factor, slopes, |error| (error * error, 2.0 * error)),
-            Self::Mae => mean_of_row(outputs, targets, factor, slopes, |error| (error.abs(), sign(error))),
-            Self::Huber => mean_of_row(outputs, targets, factor, slopes, |error| {
+            Self::Mse => mean_of_row(outputs, truth, factor, slopes, |error| (error * error, 2.0 * error)),
+            Self::Mae => mean_of_row(outputs, truth, factor, slopes, |error| (error.abs(), sign(error))),
+            Self::Huber => mean_of_row(outputs, truth, factor, slopes, |error| {
                 let distance = error.abs();
                 let value = if distance < 1.0 { 0.5 * error * error } else { distance - 0.5 };
                 (value, error.clamp(-1.0, 1.0))
             }),
-            Self::Pinball(level) => mean_of_row(outputs, targets, factor, slopes, |error| {
+            Self::Pinball(level) => mean_of_row(outputs, truth, factor, slopes, |error| {
                 let side = if error < 0.0 { *level } else { 1.0 - level };
                 (side * error.abs(), side * sign(error))
             }),
-            Self::Distribution(distribution) => {
-                mean_of_distributions(distribution, outputs, (targets, levels), factor, slopes)
-            }
-            Self::CrossEntropy => surprise(outputs, targets[0], factor, slopes),
+            Self::Distribution(distribution) => mean_of_distributions(distribution, outputs, truth, factor, slopes),
+            Self::CrossEntropy => surprise(outputs, truth.targets[0], factor, slopes),
         }
+    }
+}
+
+/// What one row of outputs should have been.
+#[derive(Clone, Copy)]
+struct Truth<'a> {
+    targets: &'a [f32],
+    levels: &'a [Level],
+    row_weights: &'a [f32],
+}
+
+impl Truth<'_> {
+    /// Targets that are known; at least 1, to divide by.
+    fn n_known(&self) -> f64 {
+        self.targets.iter().filter(|target| !target.is_nan()).count().max(1) as f64
+    }
+
+    /// The targets, each with the weight of its row of the series.
+    fn weighted(&self) -> impl Iterator<Item = (f32, f64)> + '_ {
+        let n_at_once = self.targets.len() / self.row_weights.len().max(1);
+        let weight =
+            move |i: usize| if self.row_weights.is_empty() { 1.0 } else { f64::from(self.row_weights[i / n_at_once]) };
+        self.targets.iter().enumerate().map(move |(i, &target)| (target, weight(i)))
     }
 }
 
@@ -129,18 +146,19 @@ fn sign(x: f64) -> f64 {
 /// The mean over a row of `of_error(output - target)`: a value and its derivative.
 fn mean_of_row(
     outputs: &[f32],
-    targets: &[f32],
+    truth: Truth,
     factor: f64,
     slopes: Option<&mut [f32]>,
     of_error: impl Fn(f64) -> (f64, f64),
 ) -> f64 {
-    assert_eq!(outputs.len(), targets.len(), "expected as many targets as outputs in a row");
-    let n = n_known(targets);
-    let of_each = outputs.iter().zip(targets).map(|(&output, &target)| {
+    assert_eq!(outputs.len(), truth.targets.len(), "expected as many targets as outputs in a row");
+    let n = truth.n_known();
+    let of_each = outputs.iter().zip(truth.weighted()).map(|(&output, (target, weight))| {
         if target.is_nan() {
             return (0.0, 0.0);
         }
-        of_error(f64::from(output) - f64::from(target))
+        let (value, derivative) = of_error(f64::from(output) - f64::from(target));
+        (weight * value, weight * derivative)
     });
     let sum: f64 = match slopes {
         None => of_each.map(|(value, _)| value).sum(),
@@ -159,32 +177,29 @@ fn mean_of_row(
 fn mean_of_distributions(
     distribution: &Distribution,
     outputs: &[f32],
-    (targets, levels): (&[f32], &[Level]),
+    truth: Truth,
     factor: f64,
     mut slopes: Option<&mut [f32]>,
 ) -> f64 {
-    let (n, n_outputs) = (n_known(targets), distribution.n_outputs());
-    assert_eq!(outputs.len(), targets.len() * n_outputs, "expected {n_outputs} outputs for each target");
+    let (n, n_outputs) = (truth.n_known(), distribution.n_outputs());
+    let n_expected = truth.targets.len() * n_outputs;
+    assert_eq!(outputs.len(), n_expected, "expected {n_outputs} outputs for each target");
     let mut derivatives = [0.0; MOST_OUTPUTS];
     let mut sum = 0.0;
-    for (i, (&target, outputs)) in targets.iter().zip(outputs.chunks_exact(n_outputs)).enumerate() {
+    for (i, ((target, weight), outputs)) in truth.weighted().zip(outputs.chunks_exact(n_outputs)).enumerate() {
         let derivatives = &mut derivatives[..n_outputs];
         derivatives.fill(0.0);
         if !target.is_nan() {
             let wanted = slopes.is_some().then_some(&mut *derivatives);
-            sum += distribution.loss(outputs, f64::from(target), levels[i % levels.len()], wanted);
+            let level = truth.levels[i % truth.levels.len()];
+            sum += weight * distribution.loss(outputs, f64::from(target), level, wanted);
         }
         let slopes = slopes.as_deref_mut().map(|slopes| &mut slopes[i * n_outputs..][..n_outputs]);
         for (slope, derivative) in slopes.into_iter().flatten().zip(derivatives) {
-            *slope = narrow(factor / n * *derivative);
+            *slope = narrow(factor / n * (weight * *derivative));
         }
     }
     sum / n
-}
-
-/// Targets that are known; at least 1, to divide by.
-fn n_known(targets: &[f32]) -> f64 {
-    targets.iter().filter(|target| !target.is_nan()).count().max(1) as f64
 }
 
 /// Negative logarithm of the softmax at the class, free of overflow: no exponent is above 0.

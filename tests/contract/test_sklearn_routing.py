@@ -85,3 +85,17 @@ def test_what_can_be_asked_for_is_named() -> None:
     routing = LSTMForecaster().get_metadata_routing()
     assert {"X_past", "static"} <= set(routing.fit.requests)
     assert {"context", "X_past", "static"} <= set(routing.predict.requests)
+
+
+def test_weights_of_rows_go_through_a_search() -> None:
+    y = pd.Series(WAVE, pd.date_range("2026-01-01", periods=200, freq="h"))
+    weights = np.random.default_rng(0).uniform(0, 2, len(y))
+
+    def score(forecaster: LSTMForecaster, test: pd.Series, _: None = None) -> float:
+        return -float(np.abs(forecaster.predict() - test[:4]).mean())
+
+    model = LSTMForecaster(4, window_size=12, **FAST).set_fit_request(weights=True)
+    search = GridSearchCV(model, {"hidden_size": [4]}, scoring=score, cv=CV).fit(y, weights=weights)
+    train, test = next(CV.split(y))
+    first = clone(model).fit(y.iloc[train], weights=weights[train])
+    assert search.cv_results_["split0_test_score"][0] == score(first, y.iloc[test])

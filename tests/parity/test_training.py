@@ -143,3 +143,21 @@ def test_dropout_scales_what_it_keeps(backend):
     noisy = dropped.fit_series(rows, TRAINING | still)["history"]["train_loss"][0]
     assert noisy != loss
     assert noisy == pytest.approx(loss, rel=0.05)
+
+
+@pytest.mark.parametrize("loss", ["mse", "mae", "huber"])
+def test_rows_count_by_their_weights(loss, backend):
+    model, module = pair(backend=backend)
+    rows = np.random.default_rng(0).normal(size=(46, 2))
+    weights = np.random.default_rng(1).uniform(0, 3, 46) * (np.arange(46) % 5 > 0)
+    X, y = windows_of(model, rows)
+    of_targets = windows_of(model, np.repeat(weights / weights[weights > 0].mean(), 2).reshape(46, 2))[1]
+    kind = {"mse": "mse_loss", "mae": "l1_loss", "huber": "huber_loss"}[loss]
+    losses = getattr(torch.nn.functional, kind)(module(X), y, reduction="none")
+    expected = ((losses * of_targets).sum(dim=1) / (of_targets > 0).sum(dim=1)).mean()
+    expected.backward()
+    norm = torch.nn.utils.clip_grad_norm_(module.parameters(), 1e9).item()
+    history = model.fit_series(rows, TRAINING | {"loss": loss}, weights=weights)["history"]
+    # single precision
+    assert history["train_loss"] == pytest.approx([expected.item()], rel=1e-5)
+    assert history["grad_norm"] == pytest.approx([norm], rel=1e-5)

@@ -30,14 +30,14 @@ def _source(path: str) -> Any:
 
 def named_columns(args: argparse.Namespace) -> dict[str, Any] | None:
     """The columns that the arguments name, as for `LSTMForecaster.fit`; None for one series without covariates."""
-    given = {name: getattr(args, name) for name in ("series", "known", "past", "static")}
+    given = {name: getattr(args, name) for name in ("series", "known", "past", "static", "weights")}
     if not any(given.values()):
         return None
     if args.time is None or args.target is None:
         named = next(name for name, value in given.items() if value)
         args.refuse(f"expected --time and --target with --{named}, got --{named} without")
     several = {name: given[name] or [] for name in ("known", "past", "static")}
-    return {"target": args.target, "series": args.series, "time": args.time, **several}
+    return {"target": args.target, "series": args.series, "time": args.time, "weights": args.weights, **several}
 
 
 def read_named(
@@ -65,7 +65,9 @@ def read_named(
 def listed(names: dict[str, Any]) -> list[str]:
     """All columns of `named_columns`."""
     several = [name for role in ("target", "known", "past", "static") for name in names[role]]
-    return [*([names["series"]] if names["series"] else []), names["time"], *several]
+    # a model that is loaded needs no weights
+    one = [names[role] for role in ("series", "time", "weights") if names.get(role)]
+    return [*one, *several]
 
 
 def check_writable(data: str, *paths: str | None) -> None:

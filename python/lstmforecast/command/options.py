@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 # Options of training alone: --load refuses them.
 OF_TRAINING = (
     *("window_size", "hidden_size", "num_layers", "batch_size", "n_estimators", "max_epochs", "patience"),
-    *("learning_rate", "loss", "seed", "calendar", "holidays", "unknown"),
+    *("learning_rate", "loss", "seed", "calendar", "holidays", "unknown", "weights"),
 )
 
 
@@ -34,6 +34,7 @@ def add_data(parser: argparse.ArgumentParser) -> None:
         ("static", "a column that is constant within a series"),
     ):
         group.add_argument(f"--{name}", action="append", metavar="COLUMN", help=f"{text}; repeat for several")
+    group.add_argument("--weights", metavar="COLUMN", help="the column of how much each row counts in training")
     group.add_argument("--horizon", type=count, required=True, metavar="N", help="how many rows to forecast")
     group.add_argument("--freq", help='the step from row to row, such as "h" or "MS" (default: found in the times)')
     group.add_argument(

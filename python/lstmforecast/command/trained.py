@@ -77,7 +77,8 @@ def _of_named(
     words = [] if model is None else _words_of_model(model)
     table, known = read_named(args, args.data, listed(names), names, like=series, words=words), None
     if names["known"]:
-        ahead = [name for name in listed(names) if name not in {*names["target"], *names["past"], *names["static"]}]
+        apart = {*names["target"], *names["past"], *names["static"], names.get("weights")}
+        ahead = [name for name in listed(names) if name not in apart]
         like = table[names["series"]] if names["series"] else None
         words = words or [name for name in names["known"] if holds_words(table[name])]
         known = read_named(args, args.future, ahead, names, like=like, words=[name for name in words if name in ahead])

@@ -14,6 +14,7 @@ from lstmforecast.data.category import Category, holds_words, in_numbers, words_
 from lstmforecast.data.frames import SERIES, TIME, Origin, column_names, to_pandas
 from lstmforecast.data.observations import Observations
 from lstmforecast.data.panel_index import index_of_columns
+from lstmforecast.data.row_weights import is_column_name
 from lstmforecast.data.saved_labels import pack_label, unpack_label
 from lstmforecast.data.table_columns import keys_of, labels_of, opened, times_of
 
@@ -26,6 +27,7 @@ _ROLES = {
     "past": "known for the past only",
     "static": "constant within a series",
     "target": "to be forecast",
+    "weights": "how much a row counts",
 }
 
 
@@ -36,6 +38,7 @@ class Parts(NamedTuple):
     X: pd.DataFrame | None
     X_past: pd.DataFrame | None
     static: pd.DataFrame | None
+    weights: pd.DataFrame | None
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,7 @@ class NamedTable:
     known: Any
     past: Any
     static: Any
+    weights: Any = None
 
     @classmethod
     def of(
@@ -63,33 +67,40 @@ class NamedTable:
         time: Any,
         known: Any,
         past: Any,
+        weights: Any = None,
         fitted: Columns | None = None,
-    ) -> tuple[Any, Any, Any, Any]:
-        """The arguments ``y, X, X_past, static`` with the table in place of ``y`` where columns are named.
+    ) -> tuple[Any, Any, Any, Any, Any]:
+        """The arguments ``y, X, X_past, static, weights`` with the table in place of ``y`` where columns are named.
 
         Without any name, those of an earlier fit count for a table with its columns.
 
         Raises
         ------
         ValueError
-            If covariates are given in both ways.
+            If covariates are given in both ways, or weights not as a column of the table.
         """
         is_list = isinstance(static, str | list | tuple)
-        if target is series is time is known is past is None and not is_list:
+        if target is series is time is known is past is None and not is_list and not is_column_name(weights):
             if fitted is None or fitted.time not in column_names(y):
-                return y, X, X_past, static
+                return y, X, X_past, static, weights
             target, series, time, known, past = (
                 *(list(fitted.target), fitted.series, fitted.time),
                 *(list(fitted.known), list(fitted.past)),
             )
             static = list(fitted.static) if static is None else static
+            weights = fitted.weights if weights is None else weights
         for name, given, other in (("X", X, "known"), ("X_past", X_past, "past")):
             if given is not None:
                 raise ValueError(
                     f"expected covariates as columns of the table, named in {other}=, where columns are named, got "
                     f"{name}; join it with the table"
                 )
-        return cls(y, target, series, time, known, past, static), None, None, None
+        if weights is not None and not is_column_name(weights):
+            raise ValueError(
+                "expected weights to name a column of the table, where columns are named, got "
+                f"{type(weights).__name__}; join them with the table"
+            )
+        return cls(y, target, series, time, known, past, static, weights), None, None, None, None
 
 
 @dataclass(frozen=True)
@@ -110,6 +121,8 @@ class Columns:
         Columns of words in ``known`` and ``past``, each of which is a feature for each category.
     origin : Origin or None
         The library of the table, where it isn't pandas.
+    weights : label or None
+        The column of the weights of rows.
     """
 
     target: tuple[Hashable, ...]
@@ -120,6 +133,7 @@ class Columns:
     static: tuple[Hashable, ...] = ()
     categories: tuple[Category, ...] = ()
     origin: Origin | None = None
+    weights: Hashable | None = None
 
     @classmethod
     def at_fit(cls, named: NamedTable, unknown: str = "error") -> tuple[Columns, Parts]:
@@ -147,7 +161,8 @@ class Columns:
             labels_of(name, given, labels)
             for name, given in (("known", named.known), ("past", named.past), ("static", static))
         )
-        columns = cls(target, series, time, known, past, static)
+        (weights,) = labels_of("weights", named.weights, labels) or (None,)
+        columns = cls(target, series, time, known, past, static, weights=weights)
         columns._check_roles(labels)
         columns.names_of_results([FORECAST])
         if columns.static and series is None:
@@ -237,7 +252,8 @@ class Columns:
             values[name] = [pack_label(label) for label in getattr(self, name)]
         values["categories"] = [category.pack() for category in self.categories]
         values["origin"] = None if self.origin is None else self.origin.pack()
-        return values
+        # older versions read what has no weights
+        return values | ({} if self.weights is None else {"weights": pack_label(self.weights)})
 
     @classmethod
     def unpack(cls, saved: Mapping[str, Any]) -> Columns:
@@ -248,6 +264,7 @@ class Columns:
             time=unpack_label(saved["time"]),
             categories=tuple(Category.unpack(each) for each in saved["categories"]),
             origin=None if saved["origin"] is None else Origin(**saved["origin"]),
+            weights=unpack_label(saved["weights"]) if "weights" in saved else None,
             **lists,
         )
 
@@ -256,6 +273,7 @@ class Columns:
         roles: dict[Hashable, str] = {}
         given = [(name, label) for name in ("target", *_COVARIATES) for label in getattr(self, name)]
         given += [("time", self.time)] + ([("series", self.series)] if self.series is not None else [])
+        given += [("weights", label) for label in self._weights]
         for name, label in given:
             if label in roles:
                 raise ValueError(f"expected one role for each column, got {label!r} in {roles[label]}= and {name}=")
@@ -266,7 +284,7 @@ class Columns:
         """Raise a ValueError for a table of later rows that lacks columns of `fit`, or has others."""
         keys = [self.time] if self.series is None else [self.series, self.time]
         absent = [label for label in (*keys, *needed) if label not in frame]
-        every = {*keys, *self.target, *self.known, *self.past, *self.static}
+        every = {*keys, *self.target, *self.known, *self.past, *self.static, *self._weights}
         other = [label for label in frame.columns if label not in every]
         if absent or other:
             what = " and ".join([f"none named {absent}"] * bool(absent) + [f"{other} as well"] * bool(other))
@@ -275,8 +293,14 @@ class Columns:
     def _split(self, frame: pd.DataFrame, name: str) -> Parts:
         frame, index = self.ordered(frame, name)
         y = frame[list(self.target)].set_axis(index)
-        known = self._features(frame, index, self.known, name)
-        return Parts(y, known, self._features(frame, index, self.past, name), self._static(frame, name))
+        known, past = (self._features(frame, index, labels, name) for labels in (self.known, self.past))
+        # later rows don't need weights
+        weights = self._features(frame, index, [label for label in self._weights if label in frame], name)
+        return Parts(y, known, past, self._static(frame, name), weights)
+
+    @property
+    def _weights(self) -> list[Hashable]:
+        return [] if self.weights is None else [self.weights]
 
     def ordered(self, frame: pd.DataFrame, name: str) -> tuple[pd.DataFrame, pd.Index]:
         """The rows in the order of their times, series after series, and their index."""

@@ -15,6 +15,7 @@ from lstmforecast.data.index import Frequency
 from lstmforecast.data.observations import Missing, Observations
 from lstmforecast.data.panel import Panel
 from lstmforecast.data.panel_index import is_panel
+from lstmforecast.data.row_weights import read_weights
 from lstmforecast.data.scalers import fit_columns
 from lstmforecast.data.season import season_length
 from lstmforecast.data.static import read_unknown
@@ -70,6 +71,8 @@ class Dataset:
         The transform of the targets before they are scaled.
     columns : Columns or None
         The role of each column of the user's table; None where the table had no names for them.
+    weights : ndarray of shape (n,) or None
+        How much each row counts in the losses of a training; None: all alike.
 
     Raises
     ------
@@ -84,6 +87,7 @@ class Dataset:
     scaler: Any = None
     transform: str | None = None
     columns: Columns | None = None
+    weights: Array | None = None
 
     @classmethod
     def read(
@@ -92,6 +96,7 @@ class Dataset:
         X: Any = None,
         X_past: Any = None,
         static: Any = None,
+        weights: Any = None,
         *,
         freq: Frequency,
         missing: Missing,
@@ -105,7 +110,7 @@ class Dataset:
         columns = None
         read_unknown(unknown)
         if isinstance(y, NamedTable):
-            columns, (y, X, X_past, static) = Columns.at_fit(y, unknown)
+            columns, (y, X, X_past, static, weights) = Columns.at_fit(y, unknown)
         else:
             check_long(y)
         name = "y" if columns is None else "the table"
@@ -120,7 +125,11 @@ class Dataset:
         if unknown == "ignore" and not has_words:
             raise ValueError("expected a covariate or static feature of words for unknown='ignore', got none")
         features = covariates.of(observations, X, X_past)
-        return cls(observations, features, covariates, scaler=scaler, transform=transform, columns=columns)
+        if weights is not None:
+            title = "weights" if columns is None else f"weights={columns.weights!r}"
+            weights = read_weights(weights, y, observations, missing, title)
+        options = {"scaler": scaler, "transform": transform, "columns": columns, "weights": weights}
+        return cls(observations, features, covariates, **options)
 
     def __post_init__(self) -> None:
         if self.transform == "log" and (self.observations.values <= -1).any():
@@ -245,7 +254,8 @@ class Dataset:
         statistics = self.statistics
         if statistics is not None:
             statistics = statistics[self.observations.series_keys.get_indexer(part.series_keys)]
-        return replace(self, observations=part, features=self.features[rows], statistics=statistics)
+        weights = None if self.weights is None else self.weights[rows]
+        return replace(self, observations=part, features=self.features[rows], statistics=statistics, weights=weights)
 
     def tail(self, n: int) -> Dataset:
         """Copy the last ``n`` rows of each series, or all."""

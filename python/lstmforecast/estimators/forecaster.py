@@ -265,6 +265,7 @@ class LSTMForecaster(LSTMEstimator):
         known: Any = None,
         past: Any = None,
         unknown: str = "error",
+        weights: Any = None,
     ) -> LSTMForecaster:
         """Train on one time-ordered series, or on a panel of many.
 
@@ -297,6 +298,12 @@ class LSTMForecaster(LSTMEstimator):
         unknown : {"error", "ignore"}, default="error"
             What later calls do with categories that no row had at `fit`: an error, or 0 in the features of all
             categories, as `sklearn.preprocessing.OneHotEncoder` does.
+        weights : label, array-like of shape (n,), Series or None, default=None
+            How much the values of each row count as targets in the training and validation loss: finite numbers of 0
+            or more. Only their ratios matter. A row of weight 0 is still read as past. A label names a column of ``y``,
+            which later calls don't need; a pandas container is aligned by its index, for a panel (series, time). A time
+            that ``y`` lacks has the weight 0 with ``missing="mask"``, else weights are filled as values are. Scalers
+            and intervals are not weighted.
 
         Returns
         -------
@@ -313,9 +320,9 @@ class LSTMForecaster(LSTMEstimator):
             names the time of a missing row of a covariate.
         """
         self.check_parameters()
-        names = {"target": target, "series": series, "time": time, "known": known, "past": past}
-        y, X, X_past, static = NamedTable.of(y, X, X_past, static, **names)
-        dataset = read_series(self, y, X, X_past, static, unknown)
+        names = {"target": target, "series": series, "time": time, "known": known, "past": past, "weights": weights}
+        data = NamedTable.of(y, X, X_past, static, **names)
+        dataset, y = read_series(self, *data, unknown=unknown), data[0]
         # scikit-learn's callbacks get the series as X and as y
         fit_series(self, dataset, FitTasks(self, y, y, n_epochs=self.max_epochs * self.n_estimators))
         return self
@@ -814,13 +821,11 @@ def known_in_advance(X: Any, known: Any) -> Any:
     return X if known is None else known
 
 
-def read_series(
-    forecaster: LSTMForecaster, y: Any, X: Any = None, X_past: Any = None, static: Any = None, unknown: str = "error"
-) -> Dataset:
-    """Check the data of a fit, and align the covariates with them; errors are those of `LSTMForecaster.fit`."""
+def read_series(forecaster: LSTMForecaster, *data: Any, unknown: str = "error") -> Dataset:
+    """Check the data of a fit, ``y, X, X_past, static, weights``, and align them; errors are `LSTMForecaster.fit`'s."""
     names = ("freq", "missing", "calendar", "holidays", "scaler", "transform")
     flat = flat_parameters(forecaster)
-    dataset = Dataset.read(y, X, X_past, static, unknown=unknown, **{name: flat[name] for name in names})
+    dataset = Dataset.read(*data, unknown=unknown, **{name: flat[name] for name in names})
     if flat["head"] == "recursive" and forecaster.horizon > 1 and dataset.covariates.past is not None:
         raise ValueError(
             "expected horizon=1 or head='direct' with X_past, which is not known beyond a step, got "

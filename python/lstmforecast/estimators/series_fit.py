@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -37,6 +38,8 @@ def fit_series(forecaster: Forecaster, dataset: Dataset, tasks: FitTasks | None 
         require_count_options(forecaster.transform, forecaster.augment)
         require_counts(observations)
     _check_savable(dataset)
+    # what is kept forecasts, for which weights don't count
+    weights, dataset = dataset.weights, replace(dataset, weights=None)
     held_out, horizon = HeldOut.of(forecaster), forecaster.horizon
     sizes = Sizes(horizon, parameters["window_size"], parameters["segment_length"], season_length(observations.freq))
     if panel is not None:
@@ -56,7 +59,7 @@ def fit_series(forecaster: Forecaster, dataset: Dataset, tasks: FitTasks | None 
     if forecaster.scaler is not None and not isinstance(forecaster.scaler, str):
         model.load_scalers(_fitted_scaler(forecaster.scaler, dataset, held_out))
         options["scaler"] = "loaded"
-    data = {"series": dataset.table, "starts": dataset.starts, "scales": dataset.scales}
+    data = {"series": dataset.table, "starts": dataset.starts, "scales": dataset.scales, "weights": weights}
     learn = partial(_learn, dataset=dataset, window_size=window_size)
     TrainingRun(forecaster, model, model.fit_series, data, options, learn, tasks).run()
 

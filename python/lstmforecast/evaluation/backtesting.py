@@ -47,6 +47,7 @@ def backtest(
     time: Any = None,
     known: Any = None,
     past: Any = None,
+    weights: Any = None,
     folds: Folds | int | float | None = None,
     horizon: int | None = None,
     season_length: int | None = None,
@@ -77,6 +78,9 @@ def backtest(
         Covariates, as in `LSTMForecaster.fit`; ``X`` of the steps ahead is known at each origin.
     target, series, time, known, past : label, list of labels or None, default=None
         Names of columns of ``y``, as in `LSTMForecaster.fit`; by default those that a fitted ``forecaster`` has.
+    weights : label, array-like of shape (n,), Series or None, default=None
+        How much each row counts in the fits, as in `LSTMForecaster.fit`; by default the column that a fitted
+        ``forecaster`` has. Scores are not weighted, and of ``others`` only an `LSTMForecaster` is fitted with weights.
     folds : Folds, int, float or None, default=None
         Which rows are fitted on and which are forecast. A number is the size of the test set, ``Folds(test_size)``, not
         the number of folds. None: ``Folds()``, one fit, then a forecast from every row of the last 20 percent.
@@ -149,7 +153,7 @@ def backtest(
     template.check_parameters()
     if template.missing == "interpolate":
         template.set_params(missing="ffill")
-    names = {"target": target, "series": series, "time": time, "known": known, "past": past}
+    names = {"target": target, "series": series, "time": time, "known": known, "past": past, "weights": weights}
     data = NamedTable.of(y, X, X_past, static, **names, fitted=columns_of(forecaster))
     dataset = read_series(template, *data)
     _check_names(dataset.columns)
@@ -172,7 +176,7 @@ def backtest(
         if isinstance(other, LSTMForecaster):
             same: dict[str, Any] = {"folds": options, "horizon": horizon, "season_length": season, "n_jobs": n_jobs}
             try:
-                found[name] = _values_of(backtest(other, *data, **same), name, origins)
+                found[name] = _values_of(backtest(other, *data[:4], weights=data[4], **same), name, origins)
             except (TypeError, ValueError) as error:
                 raise type(error)(f"{name!r} of others: {error}") from error
     outcomes = _run(template, fold_list, n_jobs, _Job(dataset, origins, scorer))

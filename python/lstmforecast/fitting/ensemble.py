@@ -76,6 +76,7 @@ class Ensemble:
         starts: NDArray[np.int64] | None = None,
         scales: Array | None = None,
         processes: Processes | None = None,
+        weights: Array | None = None,
     ) -> Outcome:
         """Train all networks in parallel, each with its own order of batches; see `_core.Model.fit_series`.
 
@@ -96,13 +97,13 @@ class Ensemble:
         if on_epoch is None and _in_processes():
             each = zip(self.members, options, strict=True)
             trained: list[Any] = Parallel()(
-                delayed(_trained)(model, series, own, starts, scales) for model, own in each
+                delayed(_trained)(model, series, own, starts, scales, weights) for model, own in each
             )
             self.members = [member for member, _ in trained]
             return _mean_outcome([told for _, told in trained], None)
         with ThreadPoolExecutor(min(n, n_threads)) as pool:
             trainings = [
-                pool.submit(model.fit_series, series, options[i], run.watch(i), starts, scales)
+                pool.submit(model.fit_series, series, options[i], run.watch(i), starts, scales, None, weights)
                 for i, model in enumerate(self.members)
             ]
             interrupt = run.wait_for(trainings)
@@ -204,9 +205,14 @@ def _in_processes() -> bool:
 
 
 def _trained(
-    model: _core.Model, series: Array, options: TrainingOptions, starts: NDArray[np.int64] | None, scales: Array | None
+    model: _core.Model,
+    series: Array,
+    options: TrainingOptions,
+    starts: NDArray[np.int64] | None,
+    scales: Array | None,
+    weights: Array | None,
 ) -> tuple[_core.Model, Outcome]:
-    outcome = model.fit_series(series, options, None, starts, scales)
+    outcome = model.fit_series(series, options, None, starts, scales, None, weights)
     return model, outcome
 
 

@@ -78,8 +78,8 @@ def task_of(forecaster: LSTMForecaster, dataset: Dataset, *details: Any) -> str:
     """A hash that differs if scores can't be compared: for other data, another estimator or other details."""
     parameters = {name: value for name, value in flat_parameters(forecaster).items() if name not in NOT_COMPARED}
     digest = hashlib.blake2b(repr((sorted(parameters.items()), details)).encode(), digest_size=16)
-    for values in (dataset.observations.values, dataset.features):
-        digest.update(np.ascontiguousarray(values).tobytes())
+    for values in (dataset.observations.values, dataset.features, dataset.weights):
+        digest.update(b"" if values is None else np.ascontiguousarray(values).tobytes())
     return digest.hexdigest()
 
 

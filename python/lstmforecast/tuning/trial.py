@@ -37,7 +37,7 @@ class Validation:
     Attributes
     ----------
     data : tuple
-        y, X, X_past and static.
+        y, X, X_past, static and weights.
     folds : Folds
         Their test set is the validation rows.
     horizon : int
@@ -49,14 +49,14 @@ class Validation:
         uses.
     """
 
-    data: tuple[Any, Any, Any, Any]
+    data: tuple[Any, Any, Any, Any, Any]
     folds: Folds
     horizon: int
     n_before: int
     deviation: Array
 
     @classmethod
-    def of(cls, dataset: Dataset, data: tuple[Any, Any, Any, Any], folds: Folds, horizon: int) -> Validation:
+    def of(cls, dataset: Dataset, data: tuple[Any, Any, Any, Any, Any], folds: Folds, horizon: int) -> Validation:
         """Check the folds against the data that were read."""
         observations = dataset.observations
         rolling = RollingOrigins.of(observations.lengths, folds, horizon)
@@ -70,7 +70,8 @@ class Validation:
 
     def scores(self, forecaster: LSTMForecaster) -> pd.DataFrame:
         """Fit a clone on the rows before the validation rows, and score its forecasts beside naive ones."""
-        result = backtest(forecaster, *self.data, folds=self.folds, horizon=self.horizon)
+        *data, weights = self.data
+        result = backtest(forecaster, *data, weights=weights, folds=self.folds, horizon=self.horizon)
         origins = Origins(result.which, result.origins)
         return point_scores(result.values, result.observations, origins, result.season_length, self.deviation).overall
 

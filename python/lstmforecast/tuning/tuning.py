@@ -41,6 +41,7 @@ def tune(
     time: Any = None,
     known: Any = None,
     past: Any = None,
+    weights: Any = None,
     space: Space | None = None,
     n_trials: int | None = 50,
     timeout: float | None = None,
@@ -70,6 +71,8 @@ def tune(
         One series or a panel with its covariates, as in `LSTMForecaster.fit`.
     target, series, time, known, past : label, list of labels or None, default=None
         Names of columns of ``y``, as in `LSTMForecaster.fit`; by default those that a fitted ``estimator`` has.
+    weights : label, array-like of shape (n,), Series or None, default=None
+        How much each row counts in the fits, as in `LSTMForecaster.fit`. The metric is not weighted.
     space : dict, callable or None, default=None
         For each parameter a list of choices, ``(low, high)``, ``("log", low, high)`` or a distribution of Optuna; or a
         function that takes an `optuna.trial.Trial` and returns parameters. ``"architecture__num_heads"`` names a
@@ -144,7 +147,7 @@ def tune(
     _check(n_trials, timeout)
     if callable(X) or isinstance(X, dict):
         raise TypeError(f"expected X as a table of covariates, got {type(X).__name__}; pass a search space as space=")
-    names = {"target": target, "series": series, "time": time, "known": known, "past": past}
+    names = {"target": target, "series": series, "time": time, "known": known, "past": past, "weights": weights}
     data = NamedTable.of(y, X, X_past, static, **names, fitted=columns_of(estimator))
     # interpolation would use values after a gap, as in a backtest
     missing = "ffill" if forecaster.missing == "interpolate" else forecaster.missing

@@ -85,7 +85,8 @@ def result_of(search: Search) -> TuneResult:
     scores = pd.DataFrame.from_dict(rows, orient="index")
     assert best.value is not None
     parameters = search.parameters(best)
-    fitted = clone(search.forecaster).set_params(**parameters).fit(*search.validation.data)
+    *data, weights = search.validation.data
+    fitted = clone(search.forecaster).set_params(**parameters).fit(*data, weights=weights)
     stored = stored_names(search.forecaster)
     names = {} if callable(search.space) else {stored[name]: name for name in search.space}
     return TuneResult(fitted, parameters, best.value, scores, trials_of(study, names), study, search.metric)

@@ -14,7 +14,7 @@ mod time;
 use serde::{Deserialize, Serialize};
 
 use super::lens::WindowLayout;
-use super::{Gathered, Samples};
+use super::{Gathered, Panel, Samples};
 use crate::error::{Error, Result};
 use crate::rng::{Purpose, Rng};
 pub use draws::Draws;
@@ -71,6 +71,12 @@ pub enum Method {
     },
 }
 
+impl Method {
+    fn moves_rows(&self) -> bool {
+        matches!(self, Self::TimeWarp { .. } | Self::WindowSlice { .. })
+    }
+}
+
 impl Augmentation {
     /// Whether every number makes sense.
     ///
@@ -119,7 +125,7 @@ impl Augmentation {
             Method::TimeWarp { knots, sigma } => times.warp(knots, sigma, draws, scratch),
             Method::WindowSlice { size } => times.slice(size, draws, scratch),
         }
-        if matches!(self.method, Method::TimeWarp { .. } | Method::WindowSlice { .. }) {
+        if self.method.moves_rows() {
             sequence.resample(&scratch.curve, &mut scratch.column);
         }
     }
@@ -146,6 +152,19 @@ impl Augmenter {
             return Err(Error::Value(format!("{expected}, got one that changes targets")));
         }
         Ok(Self { augmentations: augmentations.to_vec(), layout, key: Rng::key(seed, Purpose::Augmentation) })
+    }
+
+    /// Whether rows keep their weights: not where they are moved in time.
+    ///
+    /// # Errors
+    /// [`Error::Value`] for a panel with weights and an augmentation that moves rows.
+    pub fn check_weights(&self, panel: &Panel) -> Result<()> {
+        let is_weighted = (0..panel.n_series()).any(|i| panel.weights(i).is_some());
+        if is_weighted && self.augmentations.iter().any(|each| each.method.moves_rows()) {
+            let expected = "expected no time_warp or window_slice in augment with weights";
+            return Err(Error::Value(format!("{expected}, as they move rows in time, got one")));
+        }
+        Ok(())
     }
 
     /// Samples as they are in one optimiser step, counted from 0.

@@ -62,14 +62,22 @@ impl Rows {
         rows
     }
 
+    /// With weights of rows, so many for each row of outputs, every fourth of which is 0.
+    pub(crate) fn weighted(mut self, horizon: Option<usize>) -> Self {
+        let n = self.samples.weights.len() * horizon.unwrap_or(0);
+        self.samples.row_weights = (0..n).map(|i| if i % 4 == 3 { 0.0 } else { 0.25 + (i % 5) as f32 }).collect();
+        self
+    }
+
     fn part(&self, rows: std::ops::Range<usize>) -> Self {
         let n_rows = self.samples.weights.len();
         let numbers = |values: &[f32]| {
             let row_len = values.len() / n_rows;
             values[rows.start * row_len..rows.end * row_len].to_vec()
         };
-        let Gathered { targets, weights, levels, .. } = &self.samples;
+        let Gathered { targets, weights, row_weights, levels, .. } = &self.samples;
         let mut part = Self::of(numbers(&self.outputs), numbers(targets), numbers(weights));
+        part.samples.row_weights = numbers(row_weights);
         part.samples.levels = levels.get(rows).unwrap_or_default().to_vec();
         part
     }
@@ -95,7 +103,7 @@ fn an_output_that_is_right_has_no_slope() {
 #[test]
 fn shares_of_two_parts_add_up() {
     for loss in &losses() {
-        let rows = Rows::new(loss, 9, 4, 2.0);
+        let rows = Rows::new(loss, 9, 4, 2.0).weighted(Some(2));
         let ((value, gradient), (first, head), (second, tail)) =
             (rows.share(loss, 0..9), rows.share(loss, 0..4), rows.share(loss, 4..9));
         // sums of doubles in another order
@@ -113,6 +121,39 @@ fn errors_of_a_case_worked_by_hand() {
     assert_eq!(rows.share(&Loss::Mae, 0..1), (3.0, vec![-1.0, 1.0]));
     assert_eq!(rows.share(&Loss::Huber, 0..1), (2.0, vec![-1.0, 1.0]));
     assert_eq!(rows.share(&Loss::Pinball(0.75), 0..1), (0.75 * 2.0 + 0.25, vec![-0.75, 0.25]));
+}
+
+#[test]
+fn each_row_of_a_target_counts_by_its_weight() {
+    let weighted = |row_weights: Vec<f32>| {
+        let mut rows = Rows::of(vec![1.0, 2.0], vec![3.0, 1.0], vec![2.0]);
+        rows.samples.row_weights = row_weights;
+        rows
+    };
+    // errors -2 and 1, of rows that count 1 and 3
+    assert_eq!(weighted(vec![1.0, 3.0]).share(&Loss::Mse, 0..1), (4.0 + 3.0, vec![-4.0, 6.0]));
+    assert_eq!(weighted(vec![1.0, 3.0]).share(&Loss::Mae, 0..1), (2.0 + 3.0, vec![-1.0, 3.0]));
+    // two variables of one row
+    assert_eq!(weighted(vec![0.5]).share(&Loss::Mse, 0..1), (2.5, vec![-2.0, 1.0]));
+}
+
+#[test]
+fn a_weight_of_two_is_a_row_that_counts_twice() {
+    for loss in losses().into_iter().filter(|loss| *loss != Loss::CrossEntropy) {
+        let rows = |row_weights: &[f32]| {
+            let mut rows = Rows::new(&loss, 3, 2, 2.0);
+            rows.samples.row_weights = row_weights.to_vec();
+            rows.share(&loss, 0..3)
+        };
+        let (once, alone) = (rows(&[1.0; 6]), rows(&[0.0, 1.0, 0.0, 0.0, 0.0, 0.0]));
+        let (twice, none) = (rows(&[1.0, 2.0, 1.0, 1.0, 1.0, 1.0]), rows(&[]));
+        assert_eq!(once, none, "{loss:?}");
+        // sums in double precision in another order; gradients are single precision
+        assert!((twice.0 - once.0 - alone.0).abs() < 1e-14, "{loss:?}");
+        for ((twice, once), alone) in twice.1.iter().zip(&once.1).zip(&alone.1) {
+            assert!((twice - once - alone).abs() < 1e-6, "{loss:?}");
+        }
+    }
 }
 
 #[test]

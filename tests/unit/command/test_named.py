@@ -195,3 +195,20 @@ def test_a_text_among_numbers_of_a_sheet_is_refused(capsys: pytest.CaptureFixtur
     pd.DataFrame({"day": TABLE["day"][:90], "sales": sales}).to_excel("book.xlsx", index=False)
     assert main(["forecast", "book.xlsx", "--time", "day", "--target", "sales", "--horizon", "6", *SMALL]) == 1
     assert "got the text '1.250' (line 82) among them; make it a number in the sheet" in capsys.readouterr().err
+
+
+def test_weights_are_a_column_of_the_file(capsys: pytest.CaptureFixture[str]) -> None:
+    weighted = TABLE.assign(importance=np.linspace(0, 1, len(TABLE)))
+    weighted.to_csv("shops.csv", index=False)
+    options = ["--weights", "importance", "--future", "plan.csv", "--save", "model.safetensors"]
+    assert _forecast(*options) == 0
+    model = LSTMForecaster(6, **MODEL).fit(weighted.drop(columns="note"), **NAMES, weights="importance")
+    assert_frame_equal(_read(capsys.readouterr().out), model.predict(known=FUTURE), check_dtype=False, rtol=1e-12)
+    # a trained model needs none, in the arguments and in the file
+    TABLE.to_csv("shops.csv", index=False)
+    loaded = ["forecast", "shops.csv", "--horizon", "6", "--load", "model.safetensors", "--future", "plan.csv"]
+    assert main([*loaded, *OPTIONS]) == 0
+    assert_frame_equal(_read(capsys.readouterr().out), model.predict(known=FUTURE), check_dtype=False, rtol=1e-12)
+    weighted.assign(importance=-1).to_csv("shops.csv", index=False)
+    assert _forecast(*options) == 1
+    assert "expected --weights importance to be finite and 0 or more, got -1 at " in capsys.readouterr().err

@@ -60,6 +60,7 @@ WITH_LOAD = {
             "--holidays": ["DE"],
             "--seed": ["0"],
             "--unknown": ["error"],
+            "--weights": ["OT"],
             "--verbose": [],
         }.items()
     },

@@ -109,6 +109,7 @@ STAND_FOR = [
 # Names that these classes did not have in version 0.1.
 OF_FORECASTERS = {"head", "linear_skip", "embed", "supervision", "stride"}
 LATER = {
+    LSTMForecaster: {"embed"},
     LSTMRegressor: OF_FORECASTERS,
     LSTMClassifier: OF_FORECASTERS,
     CharLSTM: {"clip_grad_value", "accumulate_grad_batches"},

@@ -352,7 +352,7 @@ def test_a_series_without_rows_before_the_validation_rows_is_left_out():
 
 def test_a_trial_ends_when_the_search_has_ended():
     study, stop = optuna.create_study(), Stop()
-    validation = Validation.of(read_series(small(), Y), (Y, None, None, None), Folds(), 4)
+    validation = Validation.of(read_series(small(), Y), (Y, None, None, None, None), Folds(), 4)
     stop.now = True
     outcome = evaluate(study.ask(), small(), validation, stop)
     assert (outcome.scores, outcome.error, outcome.losses) == (None, None, {})
