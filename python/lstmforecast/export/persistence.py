@@ -33,6 +33,8 @@ _COLUMNS = ("epoch", "train_loss", "val_loss", "learning_rate", "grad_norm", "se
 _NOT_READ = ("callbacks", "checkpoint", "pretrained", "strict")
 _NOT_SAVED = (*_NOT_READ, "random_state", "scaler")
 _MOST_THREADS = 1024
+# Defaults of the parameters that came after version 0.1.
+_LATER = {"embed": 12}
 
 
 class ModelFile(NamedTuple):
@@ -171,9 +173,14 @@ def check_seed(parameters: dict[str, Any]) -> None:
         raise ValueError("a random_state that isn't an integer")
 
 
+def as_in_0_1(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Flat parameters without those that version 0.1 didn't have, where they have their defaults."""
+    return {name: value for name, value in parameters.items() if name not in _LATER or value != _LATER[name]}
+
+
 def savable_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """The parameters of an estimator, as plain values, that JSON can hold and a file may say."""
-    kept = {name: value for name, value in sorted(parameters.items()) if name not in _NOT_SAVED}
+    kept = {name: value for name, value in sorted(as_in_0_1(parameters).items()) if name not in _NOT_SAVED}
     if "augment" in kept:
         kept["augment"] = augment.pack(kept["augment"])
     if "freq" in kept:

@@ -25,6 +25,7 @@ from lstmforecast import _core
 from lstmforecast.contract.parameter_group import flat_parameters
 from lstmforecast.data.dataset import Dataset
 from lstmforecast.estimators.forecaster import LSTMForecaster
+from lstmforecast.export.persistence import as_in_0_1
 from lstmforecast.tuning.search_space import Space, distribution, stored_names, suggest, values_inside
 from lstmforecast.tuning.trial import GIVEN, Outcome, SameUnitsPruner, Stop, Validation, evaluate, units_of
 
@@ -76,7 +77,8 @@ def _sampler(seed: int | None) -> optuna.samplers.BaseSampler:
 
 def task_of(forecaster: LSTMForecaster, dataset: Dataset, *details: Any) -> str:
     """A hash that differs if scores can't be compared: for other data, another estimator or other details."""
-    parameters = {name: value for name, value in flat_parameters(forecaster).items() if name not in NOT_COMPARED}
+    flat = as_in_0_1(flat_parameters(forecaster))
+    parameters = {name: value for name, value in flat.items() if name not in NOT_COMPARED}
     digest = hashlib.blake2b(repr((sorted(parameters.items()), details)).encode(), digest_size=16)
     for values in (dataset.observations.values, dataset.features, dataset.weights):
         digest.update(b"" if values is None else np.ascontiguousarray(values).tobytes())
