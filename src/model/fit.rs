@@ -113,9 +113,9 @@ impl Model {
             self.input_scaler.center[..self.config.n_targets].fill(0.0);
             self.input_scaler.scale[..self.config.n_targets].fill(1.0);
         }
-        // of the columns of categories, each is as important as the others, however rare it is
+        // columns of categories stay as they are: each is as important as the others, however rare it is
         for &column in self.config.embeddings.iter().flat_map(|table| &table.columns) {
-            self.input_scaler.scale[column] = 1.0;
+            (self.input_scaler.center[column], self.input_scaler.scale[column]) = (0.0, 1.0);
         }
         self.output_scaler = self.input_scaler.first(self.config.n_targets);
     }

@@ -119,7 +119,11 @@ impl Embeddings {
     }
 }
 
+/// Nothing is added for nearly all: of the columns of a row's categories, one is 1.
 fn add_scaled(factor: f32, values: &[f32], sums: &mut [f32]) {
+    if factor == 0.0 {
+        return;
+    }
     sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += factor * value);
 }
 

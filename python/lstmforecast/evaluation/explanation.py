@@ -47,7 +47,7 @@ class Explanation:
         covariates that are known in advance. Static features count at lag 0.
     forecast, baseline : ndarray of shape (n_series, horizon, k)
         The forecasts of `predict`, and those from a window in which the targets stay at their last value and the
-        covariates at their means.
+        covariates at their means; of an embedded column of words, each category has the same share.
     variables, series : list of labels
         The names of the targets, and of the series; for a single series ``[None]``.
     series_name : label
@@ -224,7 +224,11 @@ def explain(
 
     ends = np.pad(future, ((0, 0), (0, 0), (k, 0)), constant_values=np.nan)
     rows = np.concatenate([windows, ends], axis=1)
-    baseline = _baseline(rows, size, k, model.scalers()["input_center"])
+    center = model.scalers()["input_center"].copy()
+    for each in model.config.get("embeddings", ()):
+        # the scaler leaves them as they are
+        center[each["columns"]] = 1 / len(each["columns"])
+    baseline = _baseline(rows, size, k, center)
     features = _features(dataset, size, rows.shape[1])
     contributions = []
     for i in range(len(kept)):
