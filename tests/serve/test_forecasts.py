@@ -50,6 +50,15 @@ def test_a_series_with_times(client, hourly):
     assert found["times"] == [time.isoformat() for time in hourly.predict(context=y).index]
 
 
+def test_a_coverage_that_few_errors_cannot_promise_goes_on_and_is_logged_once(client, hourly, caplog):
+    y = pd.Series(wave(40), pd.date_range("2026-05-01", periods=40, freq="h"), name="load")
+    for _ in range(2):
+        (found,) = asked(client, "hourly", window(y), coverage=[0.5, 0.996])
+    assert caplog.text.count("coverage=0.996 needs 499") == 1
+    with pytest.warns(UserWarning, match=r"coverage=0\.996 needs 499"):
+        assert_same(found, hourly, y, coverage=(0.5, 0.996))
+
+
 def test_without_times_the_answer_has_none(client, hourly):
     (found,) = asked(client, "hourly", window(wave(30)))
     np.testing.assert_array_equal(found["values"], hourly.predict(context=wave(30)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -124,14 +125,19 @@ class QuantileScorer:
         ------
         ValueError
             If the fits will hold out too few rows, or rows without a season before them: checked before any fit.
+
+        Warns
+        -----
+        UserWarning
+            If the fits will hold out too few rows to promise a level.
         """
         if not self.wanted.all:
             return self
         held_out = [self._held_out(forecaster, fold) for fold in folds]
         n_errors = min(map(len, held_out))
 
-        def check(wanted: Probabilities) -> None:
-            require_errors(
+        def check(wanted: Probabilities, *, exact: bool) -> str | None:
+            return require_errors(
                 wanted.all,
                 wanted.labels,
                 n_errors=n_errors,
@@ -140,15 +146,19 @@ class QuantileScorer:
                 held_out=HeldOut.of(forecaster),
                 n_rows=0,
                 of_panel=self.observations.is_panel,
+                exact=exact,
             )
 
-        check(self.wanted)
+        told = check(self.wanted, exact=forecaster.calibration == "exact")
         if not self.observations.is_panel:
             self._check_season(min(int(origins.rows[0]) for origins in held_out))
+        if told is not None:
+            # the caller of `backtest`, around which is a decorator
+            warnings.warn(told, UserWarning, stacklevel=4)
         if self.wanted.open:
             more = self.wanted._replace(levels=LEVELS)
             with suppress(ValueError):
-                check(more)
+                check(more, exact=True)
                 return replace(self, wanted=more)
         return self
 
@@ -248,11 +258,13 @@ class QuantileScorer:
             calibration, error_scale = Calibration.of_panel(truth, forecast(held_out), error_scale, held_out.series)
         else:
             calibration = Calibration.of(truth, forecast(held_out))
-        errors = np.stack(
-            [calibration.quantile(*each) for each in zip(self.wanted.all, self.wanted.labels, strict=True)]
+        of_panel = self.observations.is_panel
+        return lambda origins: corrected_quantiles(
+            calibration,
+            forecast(origins)[..., np.newaxis],
+            self.wanted.all,
+            error_scale.take(origins.series) if of_panel else None,
         )
-        scale = error_scale.scale
-        return lambda origins: forecast(origins) + scale[origins.series, np.newaxis] * errors[:, np.newaxis]
 
     def _batches(self, origins: Origins) -> Iterator[Origins]:
         size = max(1, MOST_VALUES // (len(self.wanted.all) * self.horizon * self.observations.n_columns))

@@ -31,6 +31,8 @@ _SCALER, _HISTORY, _STATE, _DETECTOR = "scaler.", "history.", "state.", "detecto
 _COLUMNS = ("epoch", "train_loss", "val_loss", "learning_rate", "grad_norm", "seconds")
 # Parameters that can name other files or be objects: not kept, or only as plain values.
 _NOT_READ = ("callbacks", "checkpoint", "pretrained", "strict")
+# Newer parameters, which are saved only where they are not these defaults.
+_SAVED_IF_OTHER = {"calibration": "auto"}
 _NOT_SAVED = (*_NOT_READ, "random_state", "scaler")
 _MOST_THREADS = 1024
 
@@ -173,7 +175,8 @@ def check_seed(parameters: dict[str, Any]) -> None:
 
 def savable_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """The parameters of an estimator, as plain values, that JSON can hold and a file may say."""
-    kept = {name: value for name, value in sorted(parameters.items()) if name not in _NOT_SAVED}
+    unsaved = {name for name, value in _SAVED_IF_OTHER.items() if parameters.get(name) == value}
+    kept = {name: value for name, value in sorted(parameters.items()) if name not in (*_NOT_SAVED, *unsaved)}
     if "augment" in kept:
         kept["augment"] = augment.pack(kept["augment"])
     if "freq" in kept:

@@ -101,15 +101,16 @@ def _request(model: Target, limits: Limits, *, alone: bool) -> Schema:
         "additionalProperties": False,
     }
     if model.greatest_coverage > 0:
-        properties["coverage"] = _coverage(model.greatest_coverage)
+        properties["coverage"] = _coverage(model.greatest_coverage if model.is_exact else None)
         most = min(model.horizon, limits.horizon)
         schema["dependentSchemas"] = {"coverage": {"properties": {"horizon": {"maximum": most}}}}
     return schema
 
 
-def _coverage(greatest: float) -> Schema:
+def _coverage(greatest: float | None) -> Schema:
     # slightly less, so that rounding never makes it too large
-    one: Schema = {"type": "number", "exclusiveMinimum": 0, "maximum": round(greatest - 5e-7, 6)}
+    most = {"exclusiveMaximum": 1} if greatest is None else {"maximum": round(greatest - 5e-7, 6)}
+    one: Schema = {"type": "number", "exclusiveMinimum": 0} | most
     many = {"type": "array", "items": one, "minItems": 1, "maxItems": MOST_COVERAGES, "uniqueItems": True}
     return {"anyOf": [one, many], "description": "Probabilities with which the intervals contain the truth."}
 

@@ -20,6 +20,7 @@ from lstmforecast.fitting.held_out import HeldOut
 from lstmforecast.fitting.roll import ends_of, roll
 from lstmforecast.monitoring.ab_store import write_label
 from lstmforecast.serve.covariates import GivenCovariates, ServedCovariates
+from lstmforecast.serve.telemetry import LOGGER
 from lstmforecast.serve.timestamps import TimeFormat, check_years
 from lstmforecast.uncertainty.calibration import SIDES, check_probabilities, levels_of
 from lstmforecast.uncertainty.intervals import corrected_quantiles
@@ -148,9 +149,14 @@ class ServedModel:
 
     @property
     def greatest_coverage(self) -> float:
-        """Greatest coverage of intervals that the number of held-out errors allows; 0 without errors."""
+        """Greatest coverage of intervals that the number of held-out errors can promise; 0 without errors."""
         n = self.forecaster.fitted_.n_errors
-        return max(0.0, n / (n + 1) if self.is_panel else (n - 1) / (n + 1))
+        return max(0.0, n / (n + 1) if self.is_panel or n == 1 else (n - 1) / (n + 1))
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether a greater coverage is refused; otherwise it goes on as the forecaster says."""
+        return self.forecaster.calibration == "exact"
 
     def description(self) -> dict[str, Any]:
         """The properties of the model for clients, for JSON."""
@@ -201,11 +207,15 @@ class ServedModel:
         return ["/".join([*parts, *([name] if len(names) > 1 else [])]) for name in names]
 
     def _check_coverages(self, given: tuple[float, ...], steps: int) -> tuple[float, ...]:
-        """Coverages as floats; a ValueError if there are too few errors for them, or none for so many steps."""
+        """Coverages as floats; a ValueError if there are no errors for so many steps, or too few for the coverages of a
+        model with ``calibration="exact"``. Otherwise the log has the warning, once.
+        """
         model, coverages = self.forecaster, check_probabilities("coverage", list(given))
         levels = _levels(coverages)
         wanted = [f"coverage={coverage:g}" for coverage in coverages for _ in SIDES]
-        model.fitted_.require_errors(levels, wanted, steps, HeldOut.of(model))
+        told = model.fitted_.require_errors(levels, wanted, steps, HeldOut.of(model), model.calibration)
+        if told is not None:
+            LOGGER.warning(told, extra={"fields": {"model": self.name}})
         return tuple(coverages)
 
     def prepare(self, window: Window, steps: int) -> Prepared:

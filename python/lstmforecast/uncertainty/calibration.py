@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from lstmforecast.data.error_scale import ErrorScale, scale_from_errors
 from lstmforecast.fitting.distribution import from_middle, quantile
+from lstmforecast.uncertainty.levels import check_level, rank_of, share_of
 
 # Windows that are kept: enough for a coverage of 99 %, with little memory for any horizon. For hourly data they are six
 # weeks, so that intervals adapt to the series.
@@ -118,6 +118,11 @@ class Calibration:
         return len(self.truth)
 
     @property
+    def is_signed(self) -> bool:
+        """Whether errors keep their sign: in a panel, and where there is a single one, they don't."""
+        return self.spreads is None and len(self) > 1
+
+    @property
     def errors(self) -> NDArray[np.float32]:
         """Truth minus forecast, or minus the median of its distribution: (n_windows, horizon, k)."""
         return self._errors(0.5)
@@ -161,11 +166,11 @@ class Calibration:
             If there are too few errors for the level.
         """
         check_level(level, len(self), wanted, of_panel=self.spreads is not None)
-        share, side = _share(level, of_panel=self.spreads is not None), 1 if level >= 0.5 else -1
+        share, side = share_of(level, signed=self.is_signed), 1 if level >= 0.5 else -1
         if share == 0:
             return np.zeros(self.truth.shape[1:])
         if self.n_learned == 0 or self.rate == 0:
-            found: NDArray[np.float64] = self._sorted(level)[_rank(share, len(self)) - 1].astype(np.float64)
+            found: NDArray[np.float64] = self._sorted(level)[rank_of(share, len(self)) - 1].astype(np.float64)
             return side * found
         # at least half of the errors remain as the past of the first newer error
         return side * _adapted(self._scores(level), share, self.rate, min(self.n_learned, len(self) // 2))
@@ -176,14 +181,14 @@ class Calibration:
         All windows of a panel are in the same few weeks, in which errors of its series may have a common sign. They are
         used in both directions, because the sign may be different in the next weeks.
         """
-        if self.spreads is None:
+        if self.is_signed:
             return self._errors(level) if level >= 0.5 else -self._errors(level)
         upper = max(level, 1 - level)
         return np.maximum(self._errors(upper), -self._errors(1 - upper))
 
     def _sorted(self, level: float) -> NDArray[np.float32]:
         """The scores in ascending order, cached: a backtest needs twenty quantiles many times."""
-        key = (0.5 if self.parameters is None else max(level, 1 - level), self.spreads is None and level < 0.5)
+        key = (0.5 if self.parameters is None else max(level, 1 - level), self.is_signed and level < 0.5)
         if key not in self._cache:
             self._cache[key] = np.sort(self._scores(level), axis=0)
         return self._cache[key]
@@ -228,35 +233,6 @@ def _at_levels(ascending: NDArray[np.float32], levels: NDArray[np.float64]) -> N
     places = np.clip(ranks - 1, 0, n - 1)[np.newaxis]
     found: NDArray[np.float64] = np.take_along_axis(ascending, places, axis=0)[0].astype(np.float64)
     return found
-
-
-def check_level(level: float, n: int, wanted: str, *, of_panel: bool) -> None:
-    """Raise a ValueError if ``n`` errors are too few for a quantile of this level; ``wanted`` is for the message.
-
-    Examples
-    --------
-    >>> check_level(0.95, 19, "coverage=0.9", of_panel=False)
-    >>> check_level(0.95, 9, "coverage=0.9", of_panel=True)
-    """
-    share = _share(level, of_panel=of_panel)
-    if _rank(share, n) > n:
-        needed = math.ceil(round(1 / (1 - share), 9)) - 1
-        # of intervals, in hundredths
-        most = math.floor(100 * (n / (n + 1) if of_panel else (n - 1) / (n + 1)) + 1e-9) / 100
-        ways = [f"ask for a coverage of at most {most:g}"] * (most > 0 and wanted.startswith("coverage"))
-        ways += ["hold out more rows with early_stopping=EarlyStopping(validation_fraction=...)"]
-        raise ValueError(f"expected at least {needed} windows held out for {wanted}, got {n}; {', or '.join(ways)}")
-
-
-def _share(level: float, *, of_panel: bool) -> float:
-    """The share of the scores that are at most as large as the correction of a quantile of this level."""
-    return round(abs(2 * level - 1), 12) if of_panel else max(level, 1 - level)
-
-
-def _rank(share: float, n: int) -> int:
-    """The rank, from 1, of a share among ``n`` ascending errors, with the finite-sample correction."""
-    # rounded first, as 0.95 * 20 is slightly more than 19
-    return math.ceil(round((n + 1) * share, 9))
 
 
 def interval_columns(variables: pd.Index, coverages: list[float]) -> pd.MultiIndex:

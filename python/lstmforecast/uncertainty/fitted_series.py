@@ -192,9 +192,14 @@ class FittedSeries:
                 "expected missing='ffill' or missing='interpolate', as fit was without missing='mask', got 'mask'"
             )
 
-    def require_errors(self, levels: Sequence[float], wanted: Sequence[str], steps: int, held_out: HeldOut) -> None:
-        """Raise a ValueError unless there are errors enough for quantiles of these levels, so many steps ahead."""
-        require_errors(
+    def require_errors(
+        self, levels: Sequence[float], wanted: Sequence[str], steps: int, held_out: HeldOut, calibration: str
+    ) -> str | None:
+        """Raise a ValueError unless there are errors enough for quantiles of these levels, so many steps ahead.
+
+        Returns what a warning should say; see `lstmforecast.uncertainty.intervals.require_errors`.
+        """
+        return require_errors(
             levels,
             wanted,
             n_errors=self.n_errors,
@@ -203,6 +208,7 @@ class FittedSeries:
             held_out=held_out,
             n_rows=self.n_rows,
             of_panel=self.dataset.observations.is_panel,
+            exact=calibration == "exact",
         )
 
     def quantiles(self, parameters: Array, levels: Sequence[float]) -> Array:
