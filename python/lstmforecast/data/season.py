@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from pandas.tseries.offsets import BaseOffset, Day, Tick
 
 from lstmforecast.data.index import Frequency, parse_frequency
@@ -48,6 +50,49 @@ def season_length(freq: Frequency) -> int:
     except NotImplementedError:  # Easter has no code
         return 1
     return season // offset.n if season % offset.n == 0 else 1
+
+
+def phases_of(times: pd.Index, freq: Frequency) -> NDArray[np.int64] | None:
+    """The place of times in their season, counted in steps from 0: ``season_length(freq)`` places.
+
+    Those of a day and of a minute go by the clock on the wall. None without a season, and for seasons of weeks, half
+    months and custom business days.
+
+    Examples
+    --------
+    >>> phases_of(pd.date_range("2026-01-01 22:00", periods=4, freq="h"), "h")
+    array([22, 23,  0,  1])
+    >>> phases_of(pd.date_range("2026-01-31", periods=3, freq="ME"), "ME")
+    array([0, 1, 2])
+    """
+    season = season_length(freq)
+    if season == 1 or freq is None or not isinstance(times, pd.DatetimeIndex | pd.PeriodIndex):
+        return None
+    offset = parse_frequency(freq)
+    if type(offset) is pd.DateOffset:
+        offset = parse_frequency(of_one_word(offset))
+    code = offset.rule_code.split("-")[0]
+    if code == "D" or isinstance(offset, Tick):
+        numbers = _steps_of_clock(times, offset)
+    elif code == "B":
+        numbers = np.minimum(times.day_of_week.to_numpy(), 4)
+    elif code in _MONTHS:
+        numbers = (12 * times.year + times.month - 1).to_numpy() // (_MONTHS[code] * offset.n)
+    else:
+        return None
+    return np.asarray(numbers % season, np.int64)
+
+
+def _steps_of_clock(times: pd.DatetimeIndex | pd.PeriodIndex, offset: BaseOffset) -> NDArray[np.int64]:
+    """Steps from 1970 on, by the clock on the wall."""
+    if isinstance(times, pd.PeriodIndex):
+        return np.asarray(times.asi8 // offset.n)
+    step = pd.Timedelta(offset) if isinstance(offset, Tick) else pd.Timedelta(days=offset.n)
+    return np.asarray(times.tz_localize(None).asi8 // int(step / pd.Timedelta(1, unit=times.unit)))
+
+
+# Months in a step.
+_MONTHS = {code: 3 if "Q" in code else 1 for code in _SEASONS if code[-2:] in ("ME", "MS", "QE", "QS", "OM")}
 
 
 def of_one_word(offset: BaseOffset) -> str | None:

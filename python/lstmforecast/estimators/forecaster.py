@@ -551,7 +551,8 @@ class LSTMForecaster(LSTMEstimator):
         fitted.require_errors([], [], parameters.shape[1], HeldOut.of(self), self.calibration)
         assert fitted.calibration is not None
         drawn = generator.randint(fitted.n_errors, size=n_samples)
-        paths = draw_paths(fitted.calibration, drawn, parameters, fitted.dataset.error_scale, generator)
+        scale = fitted.dataset.error_scale
+        paths = draw_paths(fitted.calibration, drawn, parameters, scale, generator, fitted.phases)
         values = np.moveaxis(fitted.dataset.undo(paths), 0, -1)
         fitted.require_finite(values)
         names = fitted.dataset.observations.form.variables(values.shape[2])

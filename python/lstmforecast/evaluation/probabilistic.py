@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from lstmforecast.data.dataset import Dataset
 from lstmforecast.data.error_scale import ErrorScale
 from lstmforecast.data.observations import Observations
+from lstmforecast.data.season import season_length
 from lstmforecast.estimators.forecaster import LSTMForecaster
 from lstmforecast.evaluation.rolling import Fold, Origins
 from lstmforecast.evaluation.scoring import METHODS, carried, naive_forecast, seasons_at
@@ -22,7 +23,7 @@ from lstmforecast.fitting.held_out import HeldOut
 from lstmforecast.fitting.roll import forecast_origins
 from lstmforecast.metrics import interval_losses, pinball_losses
 from lstmforecast.uncertainty.calibration import SIDES, Calibration, check_probabilities, levels_of
-from lstmforecast.uncertainty.errors import held_out_places
+from lstmforecast.uncertainty.errors import held_out_places, phases_at
 from lstmforecast.uncertainty.intervals import corrected_quantiles, require_errors
 
 INTERVAL_SCORES = ("coverage", "width", "interval score")
@@ -224,7 +225,9 @@ class QuantileScorer:
         model, series = fitted.model_, origins.series
         parameters = forecast_origins(model, dataset, origins.rows, self.n_read, series, fitted.n_threads)
         scale = None if error_scale is None else error_scale.take(series)
-        return dataset.undo(corrected_quantiles(calibration, parameters[:, : self.horizon], self.wanted.all, scale))
+        phases = self._phases(origins)
+        forecast = parameters[:, : self.horizon]
+        return dataset.undo(corrected_quantiles(calibration, forecast, self.wanted.all, scale, phases))
 
     def _held_out(self, forecaster: LSTMForecaster, fold: Fold) -> Origins:
         """The origins on the rows held out, whose errors calibrate a fit."""
@@ -254,17 +257,24 @@ class QuantileScorer:
             return naive_forecast(values, rows[:, np.newaxis], seasons[:, np.newaxis], steps)
 
         truth = values[held_out.rows_forecast(self.observations, self.horizon)]
+        phases: dict[str, Any] = {"phases": self._phases(held_out), "season": season_length(self.observations.freq)}
         if self.observations.is_panel:
-            calibration, error_scale = Calibration.of_panel(truth, forecast(held_out), error_scale, held_out.series)
+            read = (truth, forecast(held_out), error_scale, held_out.series)
+            calibration, error_scale = Calibration.of_panel(*read, **phases)
         else:
-            calibration = Calibration.of(truth, forecast(held_out))
+            calibration = Calibration.of(truth, forecast(held_out), **phases)
         of_panel = self.observations.is_panel
         return lambda origins: corrected_quantiles(
             calibration,
             forecast(origins)[..., np.newaxis],
             self.wanted.all,
             error_scale.take(origins.series) if of_panel else None,
+            self._phases(origins),
         )
+
+    def _phases(self, origins: Origins) -> NDArray[np.int64] | None:
+        """The places in the season of the first rows forecast."""
+        return phases_at(self.observations, origins.first_rows(self.observations))
 
     def _batches(self, origins: Origins) -> Iterator[Origins]:
         size = max(1, MOST_VALUES // (len(self.wanted.all) * self.horizon * self.observations.n_columns))

@@ -14,12 +14,15 @@ from numpy.typing import NDArray
 from lstmforecast.data.error_scale import ErrorScale, scale_from_errors
 from lstmforecast.fitting.distribution import from_middle, quantile
 from lstmforecast.uncertainty.levels import check_level, rank_of, share_of
+from lstmforecast.uncertainty.phases import PhaseSpread, spread_by_phase
 
 # Windows that are kept: enough for a coverage of 99 %, with little memory for any horizon. For hourly data they are six
 # weeks, so that intervals adapt to the series.
 MOST_WINDOWS = 1000
 # Windows that are kept of all series of a panel together.
 MOST_OF_PANEL = 4000
+# The least width by which the error of a distribution is divided, as a fraction of the mean width.
+LEAST_WIDTH = 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +47,10 @@ class Calibration:
         How much a newer error outside of its interval shifts the level; one inside shifts it less. 0: no shift.
     n_learned : int
         The number of windows, the last ones, that `update` added.
+    phases : ndarray of shape (n_windows,) or None
+        The place in the season of the first row of each window.
+    season : int
+        The number of phases.
     """
 
     truth: NDArray[np.float32]
@@ -52,6 +59,8 @@ class Calibration:
     spreads: NDArray[np.float64] | None = None
     rate: float = 0.0
     n_learned: int = 0
+    phases: NDArray[np.int64] | None = None
+    season: int = 1
 
     @classmethod
     def of(cls, truth: NDArray[np.float64], forecast: NDArray[np.float64], **options: Any) -> Calibration:
@@ -69,6 +78,8 @@ class Calibration:
         forecast: NDArray[np.float64],
         error_scale: ErrorScale,
         which: NDArray[np.int64],
+        *,
+        phases: NDArray[np.int64] | None = None,
         **options: Any,
     ) -> tuple[Calibration, ErrorScale]:
         """Make it from windows of the series ``which`` of a panel; also corrects the error scale by the errors."""
@@ -77,25 +88,33 @@ class Calibration:
         sizes = np.abs(truth - quantile(distribution, parameters, 0.5)).mean(axis=1)
         error_scale = scale_from_errors(error_scale, sizes, which)
         pooled = error_scale.are_pooled(which)
-        spreads = error_scale.divisors(which[pooled])
-        return cls.of(truth[pooled], forecast[pooled], spreads=spreads, **options), error_scale
+        options |= {
+            "spreads": error_scale.divisors(which[pooled]),
+            "phases": None if phases is None else phases[pooled],
+        }
+        return cls.of(truth[pooled], forecast[pooled], **options), error_scale
 
     def extended(
-        self, truth: NDArray[np.float64], forecast: NDArray[np.float64], spreads: NDArray[np.float64] | None = None
+        self,
+        truth: NDArray[np.float64],
+        forecast: NDArray[np.float64],
+        spreads: NDArray[np.float64] | None = None,
+        phases: NDArray[np.int64] | None = None,
     ) -> Calibration:
         """Add newer forecasts, and drop the oldest beyond `MOST_WINDOWS`, or `MOST_OF_PANEL` with spreads."""
-        newer = Calibration.of(truth, forecast, distribution=self.distribution, spreads=spreads)
+        newer = Calibration.of(truth, forecast, distribution=self.distribution, spreads=spreads, phases=phases)
         joined: dict[str, Any] = {}
-        for name in ("truth", "parameters", "spreads"):
+        for name in ("truth", "parameters", "spreads", "phases"):
             parts = (getattr(self, name), getattr(newer, name))
             joined[name] = None if parts[0] is None else np.concatenate(parts)[-self.most :]
         return replace(self, **joined, n_learned=min(self.n_learned + len(truth), len(joined["truth"])))
 
     def pack(self) -> dict[str, NDArray[Any]]:
         """The arrays for a file."""
-        arrays = {"truth": self.truth, "parameters": self.parameters, "spreads": self.spreads}
+        arrays = {name: getattr(self, name) for name in ("truth", "parameters", "spreads", "phases")}
         kept: dict[str, NDArray[Any]] = {name: array for name, array in arrays.items() if array is not None}
-        return kept | {"n_learned": np.array([self.n_learned])}
+        season = {} if self.phases is None else {"season": np.array([self.season])}
+        return kept | {"n_learned": np.array([self.n_learned])} | season
 
     @classmethod
     def unpack(cls, arrays: Mapping[str, NDArray[Any]], distribution: Any, rate: float) -> Calibration | None:
@@ -103,7 +122,8 @@ class Calibration:
         if "truth" not in arrays:
             return None
         errors = (arrays["truth"], arrays.get("parameters"), distribution, arrays.get("spreads"))
-        return cls(*errors, rate, int(arrays["n_learned"][0]))
+        season = int(arrays["season"][0]) if "season" in arrays else 1
+        return cls(*errors, rate, int(arrays["n_learned"][0]), arrays.get("phases"), season)
 
     def __getstate__(self) -> dict[str, Any]:
         # without caches, to which a forecast in another thread may add during pickling
@@ -134,6 +154,31 @@ class Calibration:
             return self
         errors = self.truth - quantile(self.distribution, self.parameters, 0.5)
         return replace(self, truth=_single(errors), parameters=None, distribution=None)
+
+    @cached_property
+    def by_phase(self) -> tuple[Calibration, PhaseSpread] | None:
+        """The same windows with errors divided by their usual size at their phase of the season, and these sizes.
+
+        The errors of a distribution are measured in its own width, and its distances from the median are multiplied by
+        the sizes, as those of errors are. None where phases are unknown or alike, and for counts, whose errors are
+        whole numbers.
+        """
+        if self.phases is None or self.distribution == "negative_binomial":
+            return None
+        middle: Any = 0.0
+        sizes = np.abs(self.errors.astype(np.float64))
+        if self.parameters is not None:
+            middle = quantile(self.distribution, self.parameters, 0.5)
+            ends = (quantile(self.distribution, self.parameters, level) for level in (0.1, 0.9))
+            width = -np.subtract(*ends)
+            sizes = np.abs(self.truth - middle)
+            least = LEAST_WIDTH * width.mean(axis=0)
+            sizes = np.divide(sizes, np.maximum(width, least), out=np.zeros(sizes.shape), where=least > 0)
+        spread = spread_by_phase(sizes, self.phases, self.season)
+        if spread is None:
+            return None
+        truth = _single(middle + (self.truth - middle) / spread.of_windows)
+        return replace(self, truth=truth, phases=None), spread
 
     def _errors(self, level: float) -> NDArray[np.float32]:
         errors = self.truth

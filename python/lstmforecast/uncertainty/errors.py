@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,6 +11,7 @@ from lstmforecast import _core
 from lstmforecast.data.dataset import Dataset
 from lstmforecast.data.observations import Observations
 from lstmforecast.data.panel import Panel
+from lstmforecast.data.season import phases_of, season_length
 from lstmforecast.fitting.ensemble import Ensemble
 from lstmforecast.fitting.held_out import HeldOut
 from lstmforecast.fitting.roll import forecast_origins
@@ -17,15 +20,37 @@ from lstmforecast.uncertainty.calibration import MOST_OF_PANEL, MOST_WINDOWS, Ca
 # The most windows that are added for one step: errors of many series at one time are similar, and must not replace all
 # others.
 MOST_OF_A_STEP = MOST_OF_PANEL // 20
+GOLDEN = (5**0.5 - 1) / 2
 
 
-def calibration_origins(n_train: int, n_rows: int, horizon: int) -> NDArray[np.int64]:
+def calibration_origins(n_train: int, n_rows: int, horizon: int, season: int = 1) -> NDArray[np.int64]:
     """Choose the first rows of the forecasts that are compared with the truth, evenly spaced over the held-out rows."""
     n_windows = n_rows - n_train - horizon + 1
     if n_windows < 1:
         return np.zeros(0, np.int64)
-    places = np.linspace(0, n_windows - 1, min(n_windows, MOST_WINDOWS)).round()
-    return n_train + places.astype(np.int64)
+    return n_train + spread_places(n_windows, MOST_WINDOWS, season)
+
+
+def spread_places(n: int, most: int, season: int = 1) -> NDArray[np.int64]:
+    """At most ``most`` of ``n`` places, evenly spaced.
+
+    With a season they are not at equal distances, which could be whole seasons, but one in each of as many equal parts,
+    at multiples of the golden ratio.
+
+    Examples
+    --------
+    >>> spread_places(100, 5).tolist(), spread_places(100, 5, season=20).tolist()
+    ([0, 25, 50, 74, 99], [0, 32, 44, 77, 89])
+    """
+    if n <= most or season == 1:
+        return np.linspace(0, n - 1, min(n, most)).round().astype(np.int64)
+    parts = np.arange(most)
+    return np.asarray((parts + parts * GOLDEN % 1) * (n / most), np.int64)
+
+
+def phases_at(observations: Observations, rows: NDArray[np.int64]) -> NDArray[np.int64] | None:
+    """The places in the season of some rows of all series; None without a season."""
+    return None if observations.index is None else phases_of(observations.times(rows), observations.freq)
 
 
 def calibrate(
@@ -37,7 +62,10 @@ def calibrate(
         return None, dataset
     forecast = forecast_origins(model, dataset, origins, held_out.horizon, which, n_threads)
     rows = dataset.observations.row_of(which, origins)[:, np.newaxis] + np.arange(held_out.horizon)
-    options = {"distribution": model.config["distribution"], "rate": rate}
+    options: dict[str, Any] = {"distribution": model.config["distribution"], "rate": rate}
+    phases = phases_at(dataset.observations, rows[:, 0])
+    if phases is not None:
+        options |= {"phases": phases, "season": season_length(dataset.observations.freq)}
     if dataset.error_scale is None:
         return Calibration.of(dataset.values[rows], forecast, **options), dataset
     calibration, error_scale = Calibration.of_panel(
@@ -51,7 +79,8 @@ def held_out_places(held_out: HeldOut, observations: Observations) -> tuple[NDAr
     horizon = held_out.horizon
     if not isinstance(observations, Panel):
         n_rows = len(observations)
-        origins = calibration_origins(held_out.training_rows(n_rows), n_rows, horizon)
+        season = season_length(observations.freq)
+        origins = calibration_origins(held_out.training_rows(n_rows), n_rows, horizon, season)
         which = np.zeros(len(origins), np.int64)
         return _where_known(observations, which, origins, horizon)
     origins_of = [
@@ -60,7 +89,7 @@ def held_out_places(held_out: HeldOut, observations: Observations) -> tuple[NDAr
     ]
     which = np.repeat(np.arange(len(origins_of)), [len(origins) for origins in origins_of])
     origins = np.concatenate(origins_of)
-    chosen = np.linspace(0, len(origins) - 1, min(len(origins), MOST_OF_PANEL)).round().astype(np.int64)
+    chosen = spread_places(len(origins), MOST_OF_PANEL, season_length(observations.freq))
     which, origins = which[chosen], origins[chosen]
     order = np.argsort(origins - observations.lengths[which], kind="stable")
     return _where_known(observations, which[order], origins[order], horizon)
@@ -100,7 +129,8 @@ def with_newer_errors(
     forecast = forecast_origins(model, dataset, origins, horizon, which, n_threads)
     rows = observations.row_of(which, origins)[:, np.newaxis] + np.arange(horizon)
     spreads = None if dataset.error_scale is None else dataset.error_scale.divisors(which)
-    return calibration.extended(dataset.values[rows], forecast, spreads)
+    phases = None if calibration.phases is None else phases_at(observations, rows[:, 0])
+    return calibration.extended(dataset.values[rows], forecast, spreads, phases)
 
 
 def _judged_places(

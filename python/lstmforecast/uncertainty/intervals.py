@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,7 @@ def corrected_quantiles(
     forecast: NDArray[np.float64],
     levels: Sequence[float],
     error_scale: ErrorScale | None = None,
+    phases: NDArray[np.int64] | None = None,
 ) -> NDArray[np.float64]:
     """Quantiles (n_levels, n, steps, k) of forecasts' parameters (n, steps, k, p); they ascend with the levels.
 
@@ -29,9 +31,15 @@ def corrected_quantiles(
     ----------
     error_scale : ErrorScale or None, default=None
         Of the series of a panel.
+    phases : ndarray of shape (n,) or None, default=None
+        The place in the season of the first step; None: unknown.
     """
     middle = quantile(calibration.distribution, forecast, 0.5)
-    each = [middle + _distance(calibration, forecast, middle, level, error_scale) for level in levels]
+    by_phase = None if phases is None else calibration.by_phase
+    factor: Any = 1.0
+    if by_phase is not None and phases is not None:
+        calibration, factor = by_phase[0], by_phase[1].at(phases, forecast.shape[1])
+    each = [middle + factor * _distance(calibration, forecast, middle, level, error_scale) for level in levels]
     order = np.argsort(levels)
     values = np.empty((len(levels), *forecast.shape[:3]))
     # separate corrections may have made neighbouring quantiles cross
