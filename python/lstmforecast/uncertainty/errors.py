@@ -9,9 +9,11 @@ from numpy.typing import NDArray
 
 from lstmforecast import _core
 from lstmforecast.data.dataset import Dataset
+from lstmforecast.data.error_scale import scale_from_errors
 from lstmforecast.data.observations import Observations
 from lstmforecast.data.panel import Panel
 from lstmforecast.data.season import phases_of, season_length
+from lstmforecast.fitting.distribution import quantile
 from lstmforecast.fitting.ensemble import Ensemble
 from lstmforecast.fitting.held_out import HeldOut
 from lstmforecast.fitting.roll import forecast_origins
@@ -113,9 +115,12 @@ def with_newer_errors(
     dataset: Dataset,
     newer: NDArray[np.int64],
     n_threads: int | None,
-) -> Calibration:
+) -> tuple[Calibration, Dataset]:
     """Add the errors of the forecasts whose last step is among the ``newer`` rows, in the order in
     which single rows would add them.
+
+    A series of a panel whose errors are out of all range, as those of a dead sensor that wakes up, gets another error
+    scale, and its errors don't count among those of the others.
     """
     observations, horizon = dataset.observations, calibration.truth.shape[1]
     # a window may begin before the first row of a short series of a panel
@@ -125,12 +130,21 @@ def with_newer_errors(
         which, origins = (each[dataset.error_scale.are_pooled(which)] for each in (which, origins))
     which, origins = (each[-calibration.most :] for each in (which, origins))
     if not len(origins):
-        return calibration
+        return calibration, dataset
     forecast = forecast_origins(model, dataset, origins, horizon, which, n_threads)
     rows = observations.row_of(which, origins)[:, np.newaxis] + np.arange(horizon)
-    spreads = None if dataset.error_scale is None else dataset.error_scale.divisors(which)
-    phases = None if calibration.phases is None else phases_at(observations, rows[:, 0])
-    return calibration.extended(dataset.values[rows], forecast, spreads, phases)
+    truth, phases = dataset.values[rows], None if calibration.phases is None else phases_at(observations, rows[:, 0])
+    if dataset.error_scale is None:
+        return calibration.extended(truth, forecast, None, phases), dataset
+    sizes = np.abs(truth - quantile(calibration.distribution, forecast, 0.5)).mean(axis=1)
+    error_scale = scale_from_errors(dataset.error_scale, sizes, which, least=len(origins) + 1)
+    pooled = error_scale.are_pooled(which)
+    dataset = dataset.with_error_scale(error_scale)
+    if not pooled.any():
+        return calibration, dataset
+    spreads = error_scale.divisors(which[pooled])
+    newer_phases = None if phases is None else phases[pooled]
+    return calibration.extended(truth[pooled], forecast[pooled], spreads, newer_phases), dataset
 
 
 def _judged_places(

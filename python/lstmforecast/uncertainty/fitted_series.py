@@ -190,7 +190,7 @@ class FittedSeries:
         calibration = self.calibration
         if calibration is not None:
             before = self.dataset.observations
-            calibration = with_newer_errors(calibration, self.model, before, dataset, newer, n_threads)
+            calibration, dataset = with_newer_errors(calibration, self.model, before, dataset, newer, n_threads)
         n_rows = self.n_rows + len(newer)
         return FittedSeries.of(self.model, dataset, calibration, self.window_size, self.horizon, n_rows)
 
