@@ -52,35 +52,33 @@ def season_length(freq: Frequency) -> int:
     return season // offset.n if season % offset.n == 0 else 1
 
 
-def phases_of(times: pd.Index, freq: Frequency) -> NDArray[np.int64] | None:
-    """The place of times in their season, counted in steps from 0: ``season_length(freq)`` places.
+def steps_of(times: pd.Index, freq: Frequency) -> NDArray[np.int64] | None:
+    """Times as numbers of steps, whose rest by ``season_length(freq)`` is their phase, their place in the season.
 
     Those of a day and of a minute go by the clock on the wall. None without a season, and for seasons of weeks, half
     months and custom business days.
 
     Examples
     --------
-    >>> phases_of(pd.date_range("2026-01-01 22:00", periods=4, freq="h"), "h")
-    array([22, 23,  0,  1])
-    >>> phases_of(pd.date_range("2026-01-31", periods=3, freq="ME"), "ME")
+    >>> steps_of(pd.date_range("1970-01-02 22:00", periods=4, freq="h"), "h")
+    array([46, 47, 48, 49])
+    >>> steps_of(pd.date_range("2026-01-31", periods=3, freq="ME"), "ME") % 12
     array([0, 1, 2])
     """
-    season = season_length(freq)
-    if season == 1 or freq is None or not isinstance(times, pd.DatetimeIndex | pd.PeriodIndex):
+    if season_length(freq) == 1 or freq is None or not isinstance(times, pd.DatetimeIndex | pd.PeriodIndex):
         return None
     offset = parse_frequency(freq)
     if type(offset) is pd.DateOffset:
         offset = parse_frequency(of_one_word(offset))
     code = offset.rule_code.split("-")[0]
     if code == "D" or isinstance(offset, Tick):
-        numbers = _steps_of_clock(times, offset)
-    elif code == "B":
-        numbers = np.minimum(times.day_of_week.to_numpy(), 4)
-    elif code in _MONTHS:
-        numbers = (12 * times.year + times.month - 1).to_numpy() // (_MONTHS[code] * offset.n)
-    else:
-        return None
-    return np.asarray(numbers % season, np.int64)
+        return _steps_of_clock(times, offset)
+    if code == "B":
+        days = times.to_timestamp() if isinstance(times, pd.PeriodIndex) else times.tz_localize(None)
+        return np.asarray(np.busday_count("1970-01-01", days.to_numpy().astype("datetime64[D]")), np.int64)
+    if code in _MONTHS:
+        return np.asarray((12 * times.year + times.month - 1).to_numpy() // (_MONTHS[code] * offset.n), np.int64)
+    return None
 
 
 def _steps_of_clock(times: pd.DatetimeIndex | pd.PeriodIndex, offset: BaseOffset) -> NDArray[np.int64]:

@@ -552,7 +552,7 @@ class LSTMForecaster(LSTMEstimator):
         assert fitted.calibration is not None
         drawn = generator.randint(fitted.n_errors, size=n_samples)
         scale = fitted.dataset.error_scale
-        paths = draw_paths(fitted.calibration, drawn, parameters, scale, generator, fitted.phases)
+        paths = draw_paths(fitted.calibration, drawn, parameters, scale, generator, fitted.when)
         values = np.moveaxis(fitted.dataset.undo(paths), 0, -1)
         fitted.require_finite(values)
         names = fitted.dataset.observations.form.variables(values.shape[2])

@@ -23,7 +23,7 @@ from lstmforecast.fitting.held_out import HeldOut
 from lstmforecast.fitting.roll import forecast_origins
 from lstmforecast.metrics import interval_losses, pinball_losses
 from lstmforecast.uncertainty.calibration import SIDES, Calibration, check_probabilities, levels_of
-from lstmforecast.uncertainty.errors import held_out_places, phases_at
+from lstmforecast.uncertainty.errors import held_out_places, steps_at
 from lstmforecast.uncertainty.intervals import corrected_quantiles, require_errors
 
 INTERVAL_SCORES = ("coverage", "width", "interval score")
@@ -225,9 +225,9 @@ class QuantileScorer:
         model, series = fitted.model_, origins.series
         parameters = forecast_origins(model, dataset, origins.rows, self.n_read, series, fitted.n_threads)
         scale = None if error_scale is None else error_scale.take(series)
-        phases = self._phases(origins)
+        when = self._when(origins)
         forecast = parameters[:, : self.horizon]
-        return dataset.undo(corrected_quantiles(calibration, forecast, self.wanted.all, scale, phases))
+        return dataset.undo(corrected_quantiles(calibration, forecast, self.wanted.all, scale, when))
 
     def _held_out(self, forecaster: LSTMForecaster, fold: Fold) -> Origins:
         """The origins on the rows held out, whose errors calibrate a fit."""
@@ -257,24 +257,24 @@ class QuantileScorer:
             return naive_forecast(values, rows[:, np.newaxis], seasons[:, np.newaxis], steps)
 
         truth = values[held_out.rows_forecast(self.observations, self.horizon)]
-        phases: dict[str, Any] = {"phases": self._phases(held_out), "season": season_length(self.observations.freq)}
+        times: dict[str, Any] = {"when": self._when(held_out), "season": season_length(self.observations.freq)}
         if self.observations.is_panel:
             read = (truth, forecast(held_out), error_scale, held_out.series)
-            calibration, error_scale = Calibration.of_panel(*read, **phases)
+            calibration, error_scale = Calibration.of_panel(*read, **times)
         else:
-            calibration = Calibration.of(truth, forecast(held_out), **phases)
+            calibration = Calibration.of(truth, forecast(held_out), **times)
         of_panel = self.observations.is_panel
         return lambda origins: corrected_quantiles(
             calibration,
             forecast(origins)[..., np.newaxis],
             self.wanted.all,
             error_scale.take(origins.series) if of_panel else None,
-            self._phases(origins),
+            self._when(origins),
         )
 
-    def _phases(self, origins: Origins) -> NDArray[np.int64] | None:
-        """The places in the season of the first rows forecast."""
-        return phases_at(self.observations, origins.first_rows(self.observations))
+    def _when(self, origins: Origins) -> NDArray[np.int64] | None:
+        """The numbers of the first steps forecast."""
+        return steps_at(self.observations, origins.first_rows(self.observations))
 
     def _batches(self, origins: Origins) -> Iterator[Origins]:
         size = max(1, MOST_VALUES // (len(self.wanted.all) * self.horizon * self.observations.n_columns))

@@ -215,11 +215,9 @@ def _check_calibration(calibration: Calibration, distribution: Any, k: int, *, o
     if spreads is not None:
         require_array("spreads", spreads, np.float64, (n, k))
         require(bool((spreads > 0).all()), "spreads that aren't above 0")
-    phases = calibration.phases
-    if phases is not None:
+    if calibration.when is not None:
         require(calibration.season == season, f"errors of a season of {calibration.season}")
-        require_array("phases", phases, np.int64, (n,))
-        require(bool(((phases >= 0) & (phases < season)).all()), f"phases of a season of {season}")
+        require_array("times of errors", calibration.when, np.int64, (n,))
 
 
 def check_rows(model: _core.Model | Ensemble, n_outputs: Any, n_columns: Any, names: Any) -> None:

@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from lstmforecast.contract.parameter_group import flat_parameters
 from lstmforecast.data.error_scale import ErrorScale
 from lstmforecast.data.frames import SERIES, TIME
-from lstmforecast.data.season import phases_of
+from lstmforecast.data.season import steps_of
 from lstmforecast.fitting.distribution import mean
 from lstmforecast.fitting.held_out import HeldOut
 from lstmforecast.fitting.roll import ends_of, roll
@@ -266,8 +266,8 @@ class ServedModel:
         calibration = self.forecaster.fitted_.calibration
         found = None
         if times is not None and calibration is not None and calibration.by_phase is not None:
-            found = phases_of(times, self._dataset.observations.freq)
-        return np.full(n, -1 if found is None else found[0])
+            found = steps_of(times, self._dataset.observations.freq)
+        return np.full(n, -1 if found is None or calibration is None else found[0] % calibration.season)
 
     def _key_of(self, window: Window) -> Any:
         """The name of a series of a panel, as at fit."""
@@ -318,8 +318,8 @@ class ServedModel:
     ) -> Array:
         calibration = self.forecaster.fitted_.calibration
         assert calibration is not None
-        phases = None if phase < 0 else np.full(len(parameters), phase)
-        return corrected_quantiles(calibration, parameters, _levels(coverages), error_scale, phases)
+        when = None if phase < 0 else np.full(len(parameters), phase)
+        return corrected_quantiles(calibration, parameters, _levels(coverages), error_scale, when)
 
 
 def _levels(coverages: Sequence[float]) -> list[float]:

@@ -47,8 +47,9 @@ class Calibration:
         How much a newer error outside of its interval shifts the level; one inside shifts it less. 0: no shift.
     n_learned : int
         The number of windows, the last ones, that `update` added.
-    phases : ndarray of shape (n_windows,) or None
-        The place in the season of the first row of each window.
+    when : ndarray of shape (n_windows,) or None
+        The first row of each window as the number of its step, whose rest by ``season`` is its phase; see
+        `lstmforecast.data.season.steps_of`. None: there is no season.
     season : int
         The number of phases.
     """
@@ -59,7 +60,7 @@ class Calibration:
     spreads: NDArray[np.float64] | None = None
     rate: float = 0.0
     n_learned: int = 0
-    phases: NDArray[np.int64] | None = None
+    when: NDArray[np.int64] | None = None
     season: int = 1
 
     @classmethod
@@ -79,7 +80,7 @@ class Calibration:
         error_scale: ErrorScale,
         which: NDArray[np.int64],
         *,
-        phases: NDArray[np.int64] | None = None,
+        when: NDArray[np.int64] | None = None,
         **options: Any,
     ) -> tuple[Calibration, ErrorScale]:
         """Make it from windows of the series ``which`` of a panel; also corrects the error scale by the errors."""
@@ -90,7 +91,7 @@ class Calibration:
         pooled = error_scale.are_pooled(which)
         options |= {
             "spreads": error_scale.divisors(which[pooled]),
-            "phases": None if phases is None else phases[pooled],
+            "when": None if when is None else when[pooled],
         }
         return cls.of(truth[pooled], forecast[pooled], **options), error_scale
 
@@ -99,21 +100,21 @@ class Calibration:
         truth: NDArray[np.float64],
         forecast: NDArray[np.float64],
         spreads: NDArray[np.float64] | None = None,
-        phases: NDArray[np.int64] | None = None,
+        when: NDArray[np.int64] | None = None,
     ) -> Calibration:
         """Add newer forecasts, and drop the oldest beyond `MOST_WINDOWS`, or `MOST_OF_PANEL` with spreads."""
-        newer = Calibration.of(truth, forecast, distribution=self.distribution, spreads=spreads, phases=phases)
+        newer = Calibration.of(truth, forecast, distribution=self.distribution, spreads=spreads, when=when)
         joined: dict[str, Any] = {}
-        for name in ("truth", "parameters", "spreads", "phases"):
+        for name in ("truth", "parameters", "spreads", "when"):
             parts = (getattr(self, name), getattr(newer, name))
             joined[name] = None if parts[0] is None else np.concatenate(parts)[-self.most :]
         return replace(self, **joined, n_learned=min(self.n_learned + len(truth), len(joined["truth"])))
 
     def pack(self) -> dict[str, NDArray[Any]]:
         """The arrays for a file."""
-        arrays = {name: getattr(self, name) for name in ("truth", "parameters", "spreads", "phases")}
+        arrays = {name: getattr(self, name) for name in ("truth", "parameters", "spreads", "when")}
         kept: dict[str, NDArray[Any]] = {name: array for name, array in arrays.items() if array is not None}
-        season = {} if self.phases is None else {"season": np.array([self.season])}
+        season = {} if self.when is None else {"season": np.array([self.season])}
         return kept | {"n_learned": np.array([self.n_learned])} | season
 
     @classmethod
@@ -123,7 +124,7 @@ class Calibration:
             return None
         errors = (arrays["truth"], arrays.get("parameters"), distribution, arrays.get("spreads"))
         season = int(arrays["season"][0]) if "season" in arrays else 1
-        return cls(*errors, rate, int(arrays["n_learned"][0]), arrays.get("phases"), season)
+        return cls(*errors, rate, int(arrays["n_learned"][0]), arrays.get("when"), season)
 
     def __getstate__(self) -> dict[str, Any]:
         # without caches, to which a forecast in another thread may add during pickling
@@ -160,10 +161,10 @@ class Calibration:
         """The same windows with errors divided by their usual size at their phase of the season, and these sizes.
 
         The errors of a distribution are measured in its own width, and its distances from the median are multiplied by
-        the sizes, as those of errors are. None where phases are unknown or alike, and for counts, whose errors are
-        whole numbers.
+        the sizes, as errors are. None without a season, where phases are alike, and for counts, whose errors are whole
+        numbers.
         """
-        if self.phases is None or self.distribution == "negative_binomial":
+        if self.when is None or self.distribution == "negative_binomial":
             return None
         middle: Any = 0.0
         sizes = np.abs(self.errors.astype(np.float64))
@@ -174,11 +175,11 @@ class Calibration:
             sizes = np.abs(self.truth - middle)
             least = LEAST_WIDTH * width.mean(axis=0)
             sizes = np.divide(sizes, np.maximum(width, least), out=np.zeros(sizes.shape), where=least > 0)
-        spread = spread_by_phase(sizes, self.phases, self.season)
+        spread = spread_by_phase(sizes, self.when, self.season)
         if spread is None:
             return None
         truth = _single(middle + (self.truth - middle) / spread.of_windows)
-        return replace(self, truth=truth, phases=None), spread
+        return replace(self, truth=truth, when=None), spread
 
     def _errors(self, level: float) -> NDArray[np.float32]:
         errors = self.truth

@@ -12,7 +12,7 @@ from lstmforecast.data.dataset import Dataset
 from lstmforecast.data.error_scale import scale_from_errors
 from lstmforecast.data.observations import Observations
 from lstmforecast.data.panel import Panel
-from lstmforecast.data.season import phases_of, season_length
+from lstmforecast.data.season import season_length, steps_of
 from lstmforecast.fitting.distribution import quantile
 from lstmforecast.fitting.ensemble import Ensemble
 from lstmforecast.fitting.held_out import HeldOut
@@ -50,9 +50,9 @@ def spread_places(n: int, most: int, season: int = 1) -> NDArray[np.int64]:
     return np.asarray((parts + parts * GOLDEN % 1) * (n / most), np.int64)
 
 
-def phases_at(observations: Observations, rows: NDArray[np.int64]) -> NDArray[np.int64] | None:
-    """The places in the season of some rows of all series; None without a season."""
-    return None if observations.index is None else phases_of(observations.times(rows), observations.freq)
+def steps_at(observations: Observations, rows: NDArray[np.int64]) -> NDArray[np.int64] | None:
+    """The numbers of the steps of some rows of all series; None without a season."""
+    return None if observations.index is None else steps_of(observations.times(rows), observations.freq)
 
 
 def calibrate(
@@ -65,9 +65,9 @@ def calibrate(
     forecast = forecast_origins(model, dataset, origins, held_out.horizon, which, n_threads)
     rows = dataset.observations.row_of(which, origins)[:, np.newaxis] + np.arange(held_out.horizon)
     options: dict[str, Any] = {"distribution": model.config["distribution"], "rate": rate}
-    phases = phases_at(dataset.observations, rows[:, 0])
-    if phases is not None:
-        options |= {"phases": phases, "season": season_length(dataset.observations.freq)}
+    when = steps_at(dataset.observations, rows[:, 0])
+    if when is not None:
+        options |= {"when": when, "season": season_length(dataset.observations.freq)}
     if dataset.error_scale is None:
         return Calibration.of(dataset.values[rows], forecast, **options), dataset
     calibration, error_scale = Calibration.of_panel(
@@ -133,9 +133,9 @@ def with_newer_errors(
         return calibration, dataset
     forecast = forecast_origins(model, dataset, origins, horizon, which, n_threads)
     rows = observations.row_of(which, origins)[:, np.newaxis] + np.arange(horizon)
-    truth, phases = dataset.values[rows], None if calibration.phases is None else phases_at(observations, rows[:, 0])
+    truth, when = dataset.values[rows], None if calibration.when is None else steps_at(observations, rows[:, 0])
     if dataset.error_scale is None:
-        return calibration.extended(truth, forecast, None, phases), dataset
+        return calibration.extended(truth, forecast, None, when), dataset
     sizes = np.abs(truth - quantile(calibration.distribution, forecast, 0.5)).mean(axis=1)
     error_scale = scale_from_errors(dataset.error_scale, sizes, which, least=len(origins) + 1)
     pooled = error_scale.are_pooled(which)
@@ -143,8 +143,8 @@ def with_newer_errors(
     if not pooled.any():
         return calibration, dataset
     spreads = error_scale.divisors(which[pooled])
-    newer_phases = None if phases is None else phases[pooled]
-    return calibration.extended(truth[pooled], forecast[pooled], spreads, newer_phases), dataset
+    newer_when = None if when is None else when[pooled]
+    return calibration.extended(truth[pooled], forecast[pooled], spreads, newer_when), dataset
 
 
 def _judged_places(

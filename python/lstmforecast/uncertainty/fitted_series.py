@@ -18,7 +18,7 @@ from lstmforecast.data.frames import to_pandas
 from lstmforecast.data.observations import Missing
 from lstmforecast.data.panel import Panel
 from lstmforecast.data.panel_index import match_panel_index
-from lstmforecast.data.season import phases_of
+from lstmforecast.data.season import steps_of
 from lstmforecast.fitting.ensemble import Ensemble
 from lstmforecast.fitting.finite import require_finite_forecasts
 from lstmforecast.fitting.held_out import HeldOut
@@ -84,13 +84,13 @@ class FittedSeries:
         return 0 if self.calibration is None else self.calibration.truth.shape[1]
 
     @property
-    def phases(self) -> NDArray[np.int64] | None:
-        """The place in the season of the step after the end of each series; None: unknown, or not needed."""
-        if self.calibration is None or self.calibration.phases is None:
+    def when(self) -> NDArray[np.int64] | None:
+        """The number of the step after the end of each series; None: there is no season, or the errors know none."""
+        if self.calibration is None or self.calibration.when is None:
             return None
         observations = self.dataset.observations
         index = observations.future_index(1)
-        return None if index is None else phases_of(index.get_level_values(-1), observations.freq)
+        return None if index is None else steps_of(index.get_level_values(-1), observations.freq)
 
     def read_steps(self, horizon: Any) -> int:
         """Check the number of steps to forecast; None: those of the training."""
@@ -225,7 +225,7 @@ class FittedSeries:
         """Quantiles (n_levels, n_series, steps, k) of forecasts of all series, in the data's units."""
         assert self.calibration is not None
         error_scale = self.dataset.error_scale
-        return self.dataset.undo(corrected_quantiles(self.calibration, parameters, levels, error_scale, self.phases))
+        return self.dataset.undo(corrected_quantiles(self.calibration, parameters, levels, error_scale, self.when))
 
     def require_finite(self, values: Array) -> None:
         """Raise a ValueError for the first of values forecast (n_series, steps, ...) that isn't finite."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +22,7 @@ def corrected_quantiles(
     forecast: NDArray[np.float64],
     levels: Sequence[float],
     error_scale: ErrorScale | None = None,
-    phases: NDArray[np.int64] | None = None,
+    when: NDArray[np.int64] | None = None,
 ) -> NDArray[np.float64]:
     """Quantiles (n_levels, n, steps, k) of forecasts' parameters (n, steps, k, p); they ascend with the levels.
 
@@ -31,19 +30,23 @@ def corrected_quantiles(
     ----------
     error_scale : ErrorScale or None, default=None
         Of the series of a panel.
-    phases : ndarray of shape (n,) or None, default=None
-        The place in the season of the first step; None: unknown.
+    when : ndarray of shape (n,) or None, default=None
+        The number of the first step, as in `Calibration`; None: unknown.
     """
     middle = quantile(calibration.distribution, forecast, 0.5)
-    by_phase = None if phases is None else calibration.by_phase
-    factor: Any = 1.0
-    if by_phase is not None and phases is not None:
-        calibration, factor = by_phase[0], by_phase[1].at(phases, forecast.shape[1])
-    each = [middle + factor * _distance(calibration, forecast, middle, level, error_scale) for level in levels]
+    distances = [_distance(calibration, forecast, middle, level, error_scale) for level in levels]
+    by_phase = None if when is None else calibration.by_phase
+    if by_phase is not None and when is not None:
+        alike, spread = by_phase
+        factor = spread.at(when, forecast.shape[1])
+        scaled = [factor * _distance(alike, forecast, middle, level, error_scale) for level in levels]
+        # the phases of the other series say nothing of one that is not pooled
+        pooled = True if error_scale is None else error_scale.pooled[:, np.newaxis]
+        distances = [np.where(pooled, *each) for each in zip(scaled, distances, strict=True)]
     order = np.argsort(levels)
     values = np.empty((len(levels), *forecast.shape[:3]))
     # separate corrections may have made neighbouring quantiles cross
-    values[order] = np.maximum.accumulate(np.stack([each[i] for i in order]), axis=0)
+    values[order] = np.maximum.accumulate(np.stack([middle + distances[i] for i in order]), axis=0)
     return whole(values) if calibration.distribution == "negative_binomial" else values
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from lstmforecast import LSTMForecaster, Sampling, backtest, load
-from lstmforecast.data.season import phases_of
+from lstmforecast.data.season import season_length, steps_of
 from lstmforecast.uncertainty.calibration import Calibration, levels_of
 from lstmforecast.uncertainty.errors import spread_places
 from lstmforecast.uncertainty.intervals import corrected_quantiles
@@ -20,10 +20,10 @@ BY_HOUR = np.r_[4.0, np.full(6, 0.3), np.full(10, 1.0), np.full(4, 2.0), np.full
 
 
 def _errors(n, horizon, spread, seed=0, k=1):
-    """Errors of windows that begin one after the other, and the phases of their first rows."""
+    """Errors of windows that begin one after the other, and the numbers of their first rows."""
     season, steps = len(spread), np.arange(n)[:, np.newaxis] + np.arange(horizon)
     normal = np.random.default_rng(seed).normal(size=(n, horizon, k))
-    return normal * spread[steps % season][..., np.newaxis], np.arange(n) % season
+    return normal * spread[steps % season][..., np.newaxis], np.arange(n)
 
 
 def _hours(n=600, k=1, freq="h"):
@@ -33,7 +33,7 @@ def _hours(n=600, k=1, freq="h"):
     return pd.DataFrame(10 * np.sin(hours * np.pi / 12)[:, np.newaxis] + noise, index, [f"v{i}" for i in range(k)])
 
 
-def _slow_spread(sizes, phases, season):
+def _slow_spread(sizes, when, season):
     """As `spread_by_phase`, one number at a time."""
     n, horizon, k = sizes.shape
     table, of_windows = np.ones((horizon, season, k)), np.ones(sizes.shape)
@@ -41,7 +41,7 @@ def _slow_spread(sizes, phases, season):
     for j in range(k):
         cells = {}
         for h in range(horizon):
-            each = {p: [i for i in range(n) if (phases[i] + h) % season == p] for p in range(season)}
+            each = {p: [i for i in range(n) if (when[i] + h) % season == p] for p in range(season)}
             mean = {p: relative[rows, h, j].mean() if rows else 0.0 for p, rows in each.items()}
             within = sum((relative[i, h, j] - mean[p]) ** 2 for p, rows in each.items() for i in rows)
             freedom = sum(max(len(rows) - 1, 0) for rows in each.values())
@@ -64,12 +64,12 @@ def _slow_spread(sizes, phases, season):
 
 @pytest.mark.parametrize("n", [75, 130])
 def test_the_spread_is_that_of_its_slow_twin(n):
-    errors, phases = _errors(n, 5, BY_HOUR, k=2)
+    errors, when = _errors(n, 5, BY_HOUR, k=2)
     errors[..., 1] = np.random.default_rng(1).normal(size=(n, 5))
     # some cells of one window or none
-    kept = np.flatnonzero((phases != 3) | (np.arange(n) < 24))
-    found = spread_by_phase(np.abs(errors[kept]), phases[kept], 24)
-    table, of_windows = _slow_spread(np.abs(errors[kept]), phases[kept], 24)
+    kept = np.flatnonzero((when % 24 != 3) | (np.arange(n) < 24))
+    found = spread_by_phase(np.abs(errors[kept]), when[kept], 24)
+    table, of_windows = _slow_spread(np.abs(errors[kept]), when[kept], 24)
     np.testing.assert_allclose(found.table, table, rtol=1e-12)
     np.testing.assert_allclose(found.of_windows, of_windows, rtol=1e-12)
     assert (found.table[..., 1] == 1).all()
@@ -81,25 +81,40 @@ def test_the_spread_is_that_of_its_slow_twin(n):
 @pytest.mark.parametrize("seed", range(20))
 @pytest.mark.parametrize(("n", "season"), [(100, 24), (500, 24), (1000, 48), (200, 7), (60, 12)])
 def test_errors_that_are_alike_at_all_phases_cost_nothing(n, season, seed):
-    errors, phases = _errors(n, 6, np.ones(season), seed)
-    assert spread_by_phase(np.abs(errors), phases, season) is None
+    errors, when = _errors(n, 6, np.ones(season), seed)
+    assert spread_by_phase(np.abs(errors), when, season) is None
+
+
+def test_what_all_series_of_a_panel_have_in_common_is_no_phase():
+    # twenty series with the same errors say as much as one
+    errors, when = _errors(130, 5, BY_HOUR)
+    one = spread_by_phase(np.abs(errors), when, 24)
+    many = spread_by_phase(np.abs(errors).repeat(20, axis=0), when.repeat(20), 24)
+    np.testing.assert_allclose(many.table, one.table)
+    np.testing.assert_allclose(many.of_windows, one.of_windows.repeat(20, axis=0))
+    # a storm in all twenty on one Wednesday of three
+    days = np.arange(16)[:, np.newaxis] + np.arange(7)
+    storm = (
+        np.random.default_rng(0).normal(size=(16, 20, 7, 1)) * np.where(days == 9, 5, 1)[:, np.newaxis, :, np.newaxis]
+    )
+    assert spread_by_phase(np.abs(storm).reshape(-1, 7, 1), np.arange(16).repeat(20), 7) is None
 
 
 def test_few_windows_and_exact_forecasts_have_no_phases():
-    errors, phases = _errors(71, 5, BY_HOUR)
-    assert spread_by_phase(np.abs(errors), phases, 24) is None
-    assert spread_by_phase(np.zeros((200, 5, 1)), np.arange(200) % 24, 24) is None
+    errors, when = _errors(47, 5, BY_HOUR)
+    assert spread_by_phase(np.abs(errors), when, 24) is None
+    assert spread_by_phase(np.zeros((200, 5, 1)), np.arange(200), 24) is None
 
 
 @pytest.mark.parametrize("coverage", [0.8, 0.95])
 def test_intervals_hold_at_every_phase(coverage):
-    errors, phases = _errors(1000, 3, BY_HOUR)
-    calibration = Calibration.of(errors, np.zeros(errors.shape), phases=phases, season=24)
+    errors, when = _errors(1000, 3, BY_HOUR)
+    calibration = Calibration.of(errors, np.zeros(errors.shape), when=when, season=24)
     truth, later = _errors(48_000, 3, BY_HOUR, seed=1)
     zero = np.zeros((*truth.shape, 1))
     held = {}
     for name, known in {"by phase": later, "of all": None}.items():
-        lower, upper = corrected_quantiles(calibration, zero, levels_of(coverage), phases=known)
+        lower, upper = corrected_quantiles(calibration, zero, levels_of(coverage), when=known)
         inside = (lower <= truth) & (truth <= upper)
         rows = (later[:, np.newaxis] + np.arange(3)) % 24
         held[name] = np.array([inside[rows == phase].mean() for phase in range(24)])
@@ -130,9 +145,9 @@ def test_points_and_errors_stay_as_they_were():
     y = _hours(800)
     model = LSTMForecaster(3, **FAST).fit(y)
     calibration = model.fitted_.calibration
-    np.testing.assert_array_equal(calibration.phases, y.index.hour[640:798])
+    np.testing.assert_array_equal(calibration.when % 24, y.index.hour[640:798])
     arrays = LSTMForecaster(3, window_size=model.window_size_, architecture=_segments(model), **FAST).fit(y.to_numpy())
-    assert arrays.fitted_.calibration.phases is None
+    assert arrays.fitted_.calibration.when is None
     np.testing.assert_array_equal(arrays.fitted_.calibration.errors, calibration.errors)
     np.testing.assert_array_equal(arrays.predict(), model.predict())
 
@@ -154,7 +169,7 @@ def test_files_pickles_and_updates_keep_the_phases(tmp_path):
             other.predict_samples(5, random_state=0), model.predict_samples(5, random_state=0)
         )
         other.update(y[800:])
-        np.testing.assert_array_equal(other.fitted_.calibration.phases[-1], y.index[897].hour)
+        np.testing.assert_array_equal(other.fitted_.calibration.when[-1] % 24, y.index[897].hour)
     in_portions = load(tmp_path / "m").update(y[800:803]).update(y[803:])
     pd.testing.assert_frame_equal(in_portions.predict_interval(0.8), other.predict_interval(0.8))
 
@@ -162,14 +177,14 @@ def test_files_pickles_and_updates_keep_the_phases(tmp_path):
 def test_an_older_calibration_goes_on_without_phases(tmp_path):
     y = _hours(900)
     model = LSTMForecaster(3, **FAST).fit(y[:800])
-    arrays = {name: each for name, each in model.fitted_.calibration.pack().items() if name not in ("phases", "season")}
+    arrays = {name: each for name, each in model.fitted_.calibration.pack().items() if name not in ("when", "season")}
     older = Calibration.unpack(arrays, None, 0.0)
-    assert older.phases is None
+    assert older.when is None
     assert older.by_phase is None
     now = model.fitted_.calibration
     np.testing.assert_array_equal(older.quantile(0.9, ""), now.quantile(0.9, ""))
     extended = older.extended(np.zeros((4, 3, 1)), np.zeros((4, 3, 1)), None, None)
-    assert extended.phases is None
+    assert extended.when is None
 
 
 def test_a_backtest_forecasts_the_same_intervals():
@@ -183,12 +198,12 @@ def test_a_backtest_forecasts_the_same_intervals():
 
 
 def test_samples_have_the_spread_of_their_phase():
-    errors, phases = _errors(960, 3, BY_HOUR)
-    calibration = Calibration.of(errors, np.zeros(errors.shape), phases=phases, season=24)
+    errors, when = _errors(960, 3, BY_HOUR)
+    calibration = Calibration.of(errors, np.zeros(errors.shape), when=when, season=24)
     drawn = np.random.default_rng(0).integers(960, size=20_000)
     generator = np.random.RandomState(0)
     paths = draw_paths(calibration, drawn, np.zeros((2, 3, 1, 1)), None, generator, np.array([22, 3]))
-    lower, upper = corrected_quantiles(calibration, np.zeros((2, 3, 1, 1)), (0.1, 0.9), phases=np.array([22, 3]))
+    lower, upper = corrected_quantiles(calibration, np.zeros((2, 3, 1, 1)), (0.1, 0.9), when=np.array([22, 3]))
     # the same errors, as paths and as quantiles: 20,000 draws of 960
     for side, level in ((lower, 0.1), (upper, 0.9)):
         np.testing.assert_allclose(np.quantile(paths, level, axis=0), side, rtol=0.1)
@@ -200,7 +215,7 @@ def test_series_of_a_panel_have_phases_of_their_own_times():
     late = y[9:].copy()
     panel = pd.concat({"a": y, "b": 10 * late[:-5]}, names=["unique_id", "ds"])
     model = LSTMForecaster(3, **FAST).fit(panel)
-    assert model.fitted_.phases.tolist() == [16, 11]
+    assert (model.fitted_.when % 24).tolist() == [16, 11]
     assert model.fitted_.calibration.by_phase is not None
     assert np.isfinite(model.predict_interval(0.8).to_numpy()).all()
     assert model.predict_samples(3, random_state=0).shape == (6, 3)
@@ -213,7 +228,7 @@ def test_series_of_a_panel_have_phases_of_their_own_times():
         (pd.date_range("2026-01-01", periods=3, freq="30min"), "30min", [0, 1, 2]),
         (pd.date_range("2026-01-01 00:00:58", periods=3, freq="s"), "s", [58, 59, 0]),
         (pd.date_range("2026-01-01", periods=3, freq="D"), "D", [0, 1, 2]),
-        (pd.date_range("2026-01-01", periods=3, freq="B"), "B", [3, 4, 0]),
+        (pd.date_range("2026-01-01", periods=3, freq="B"), "B", [0, 1, 2]),
         (pd.period_range("2026-11", periods=3, freq="M"), "M", [10, 11, 0]),
         (pd.period_range("2026-01-01 06:00", periods=3, freq="6h"), "6h", [1, 2, 3]),
         (pd.date_range("2026-02-01", periods=3, freq="QS-FEB"), "QS-FEB", [0, 1, 2]),
@@ -224,8 +239,8 @@ def test_series_of_a_panel_have_phases_of_their_own_times():
     ],
 )
 def test_the_phase_of_times(times, freq, expected):
-    found = phases_of(times, freq)
-    assert (found if found is None else found.tolist()) == expected
+    found = steps_of(times, freq)
+    assert (found if found is None else (found % season_length(freq)).tolist()) == expected
 
 
 def test_windows_are_spread_over_all_phases():
