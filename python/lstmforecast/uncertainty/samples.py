@@ -34,9 +34,8 @@ def draw_paths(
         if error_scale is None or error_scale.pooled.all():
             return scaled
         # the phases of the other series say nothing of one that is not pooled
-        return np.where(
-            error_scale.pooled[:, np.newaxis], scaled, draw_paths(calibration, drawn, forecast, error_scale, generator)
-        )
+        plain = draw_paths(calibration, drawn, forecast, error_scale, generator)
+        return np.where(error_scale.pooled[:, np.newaxis], scaled, plain)
     steps = forecast.shape[1]
     scale = 1.0 if error_scale is None else error_scale.scale[:, np.newaxis]
     middles = quantile(calibration.distribution, forecast, 0.5)
