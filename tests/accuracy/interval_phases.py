@@ -1,6 +1,7 @@
 """Coverage of intervals at each step and phase of the season, with origins once a day, once a week and everywhere.
 
 Before: errors of all phases together; after: by phase, as `lstmforecast.uncertainty.phases` has it.
+`python -m tests.accuracy.interval_phases` prints the same on cut histories, by which the method was chosen.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import numpy as np
 import pandas as pd
 from tests.accuracy.scoring import THREADS
 from tests.accuracy.series import CASES, OPEN_DATA, Case
+from tests.bench.report import Table
 
 from lstmforecast import LSTMForecaster, backtest
 from lstmforecast.data.season import season_length, steps_of
@@ -99,9 +101,13 @@ def bounds_of(found: Forecasts, season: int, *, by_phase: bool) -> np.ndarray:
     return np.concatenate(bounds, axis=1)
 
 
-def rows_of(name: str) -> list[dict[str, Any]]:
+def there() -> list[str]:
+    """The names of the series whose data are there."""
+    return [name for name in SERIES if name in SHIPPED or OPEN_DATA.exists()]
+
+
+def rows_of(name: str, case: Case) -> list[dict[str, Any]]:
     """A row for each coverage and choice of origins."""
-    case = SERIES[name]()
     season = season_length(case.y.index.freq.freqstr)
     found = forecasts_of(case)
     truth, rows_ahead = found.truth[..., 0], (found.when[:, np.newaxis] + np.arange(case.horizon)) % season
@@ -129,6 +135,25 @@ def rows_of(name: str) -> list[dict[str, Any]]:
     return rows
 
 
+def choose() -> None:
+    """Print the coverage on histories that end before the test, at three places."""
+    rows = []
+    for name in there():
+        whole = SERIES[name]()
+        n = len(whole.before_test)
+        for part in (0.5, 0.65, 0.8):
+            begin, n_test = int(part * n), n // 5
+            case = Case(whole.y.iloc[: begin + n_test], whole.horizon, n_test)
+            rows += [row | {"cut at": part} for row in rows_of(name, case) if row["origins"] == "everywhere"]
+    print(Table("Intervals by phase, cut histories", "As in `make accuracy ARGS=intervals`.", rows))
+    means = pd.DataFrame(rows).groupby("coverage").mean(numeric_only=True)
+    print(means.filter(like="score").round(3))
+
+
 def _farthest(held: Any, coverage: float) -> float:
     """The coverage that is farthest from what was promised."""
     return float(max(held, key=lambda each: abs(each - coverage)))
+
+
+if __name__ == "__main__":
+    choose()

@@ -67,7 +67,7 @@ def run(*, once: bool) -> list[Table]:
         "made in the same way from the errors of a seasonal naive forecast, mean over steps and variables."
     )
     tables = [Table("Intervals on ETTh1", note, [row for name, horizon in cases for row in rows_of(name, horizon)])]
-    names = [name for name in interval_phases.SERIES if name in interval_phases.SHIPPED or OPEN_DATA.exists()]
+    names = interval_phases.there()
     note = (
         "Percent of the test rows that lie in the interval; over all, and at the step and at the phase of the season\n"
         "that are farthest from the coverage. Before: errors of all phases together; after: by phase. Each season the\n"
@@ -76,5 +76,9 @@ def run(*, once: bool) -> list[Table]:
     )
     if len(names) < len(interval_phases.SERIES):
         note += f"\nThe other series need {OPEN_DATA.parent.name}/{OPEN_DATA.name}, which isn't there."
-    rows = [row for name in names[: 1 if once else None] for row in interval_phases.rows_of(name)]
+    rows = [
+        row
+        for name in names[: 1 if once else None]
+        for row in interval_phases.rows_of(name, interval_phases.SERIES[name]())
+    ]
     return [*tables, Table("Intervals by phase of the season", note, rows)]

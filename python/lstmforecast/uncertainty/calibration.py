@@ -292,6 +292,8 @@ def quantile_columns(variables: pd.Index, levels: list[float]) -> pd.MultiIndex:
     return pd.MultiIndex.from_product([variables, levels], names=["variable", "alpha"])
 
 
+# The nearest that probabilities come to 0 and 1: rounding makes 0 and 1 of nearer ones.
+NEAREST = 1e-9
 SIDES = ("lower", "upper")
 
 
@@ -307,7 +309,9 @@ def levels_of(coverage: float) -> tuple[float, float]:
 
 
 def check_probabilities(name: str, values: object) -> list[float]:
-    """Read a probability or a list of them; a ValueError for one that isn't between 0 and 1, or for a duplicate."""
+    """Read a probability or a list of them; a ValueError for one that isn't between 0 and 1, or nearer to these than
+    `NEAREST`, or for a duplicate.
+    """
     try:
         array = np.atleast_1d(np.asarray(values))
     except ValueError:  # a ragged list
@@ -317,6 +321,8 @@ def check_probabilities(name: str, values: object) -> list[float]:
     for value in array:
         if not 0 < value < 1:
             raise ValueError(f"expected {name} between 0 and 1, got {value:g}")
+        if not NEAREST <= value <= 1 - NEAREST:
+            raise ValueError(f"expected {name} from {NEAREST:g} to 1 - {NEAREST:g}, got {value!r}")
     if len(np.unique(array)) < len(array):
         raise ValueError(f"expected each {name} once, got {values!r}")
     return [float(value) for value in array]

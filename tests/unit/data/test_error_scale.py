@@ -83,8 +83,8 @@ def test_one_noisy_series_among_many_that_wake_up_keeps_its_width(parameters):
     series = {"noisy0": NOISY[0]} | {f"other{i}": values for i, values in enumerate(WOKEN)}
     model = LSTMForecaster(7, hidden_size=16, max_epochs=3, random_state=0, n_threads=1, **parameters)
     width = _width(model.fit(_panel(series)), "noisy", 0.9)
-    # the network hardly learns the waves of one series in 21, so that its errors are up to three times as large, and the
-    # tails of the others, which jump, are up to three times as heavy; with their unit the width was 4e14
+    # the network hardly learns the waves of one series in 21: errors are up to three times as large, and the tails of
+    # the others, which jump, up to three times as heavy; with their unit the width was 4e14
     assert 0.3 * _alone(0.9) < width < 9 * _alone(0.9)
 
 

@@ -112,6 +112,16 @@ def test_exact_refuses_and_other_words_are_refused():
         LSTMForecaster(3, calibration=None).fit(np.arange(60.0))
 
 
+def test_probabilities_next_to_0_and_1_are_finite_or_refused():
+    model = LSTMForecaster(3, **FAST).fit(np.arange(60.0))
+    with pytest.warns(UserWarning, match="needs 1999999"):
+        assert np.isfinite(model.predict_interval(1 - 1e-9).to_numpy()).all()
+    with pytest.raises(ValueError, match=r"expected coverage from 1e-09 to 1 - 1e-09, got 0\.9999999999999"):
+        model.predict_interval(1 - 1e-13)
+    with pytest.raises(ValueError, match="expected alpha from 1e-09 to 1 - 1e-09, got 1e-13"):
+        model.predict_quantiles(1e-13)
+
+
 def test_an_older_pickle_goes_on():
     model = LSTMForecaster(3, **FAST).fit(np.arange(60.0))
     state = model.__getstate__()
