@@ -76,9 +76,6 @@ def run(*, once: bool) -> list[Table]:
     )
     if len(names) < len(interval_phases.SERIES):
         note += f"\nThe other series need {OPEN_DATA.parent.name}/{OPEN_DATA.name}, which isn't there."
-    rows = [
-        row
-        for name in names[: 1 if once else None]
-        for row in interval_phases.rows_of(name, interval_phases.SERIES[name]())
-    ]
+    some = {name: interval_phases.SERIES[name]() for name in names[: 1 if once else None]}
+    rows = [row for name, case in some.items() for row in interval_phases.rows_of(name, case)]
     return [*tables, Table("Intervals by phase of the season", note, rows)]

@@ -322,7 +322,7 @@ def check_probabilities(name: str, values: object) -> list[float]:
         if not 0 < value < 1:
             raise ValueError(f"expected {name} between 0 and 1, got {value:g}")
         if not NEAREST <= value <= 1 - NEAREST:
-            raise ValueError(f"expected {name} from {NEAREST:g} to 1 - {NEAREST:g}, got {value!r}")
+            raise ValueError(f"expected {name} from {NEAREST:g} to 1 - {NEAREST:g}, got {float(value)!r}")
     if len(np.unique(array)) < len(array):
         raise ValueError(f"expected each {name} once, got {values!r}")
     return [float(value) for value in array]
