@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from lstmforecast.command import backtest, explain, export, forecast, serve, tune
@@ -17,6 +18,7 @@ from lstmforecast.command.messages import in_options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import TextIO
 
 __all__ = ["main"]
 
@@ -62,7 +64,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     args = _parser().parse_args(argv)
     try:
-        args.run(args)
+        with warnings.catch_warnings():
+            warnings.showwarning = _show
+            args.run(args)
         sys.stdout.flush()
     except KeyboardInterrupt:
         print("lstmforecast: interrupted", file=sys.stderr)
@@ -74,6 +78,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"lstmforecast: error: {_sentence(error)}", file=sys.stderr)
         return 1
     return 0
+
+
+def _show(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """Print a warning of the package in the words of the command; others as Python does."""
+    text = warnings.formatwarning(message, category, filename, lineno, line)
+    if category is UserWarning:
+        text = f"lstmforecast: warning: {in_options(' '.join(str(message).split()))}\n"
+    print(text, end="", file=file or sys.stderr)
 
 
 def _sentence(error: BaseException) -> str:

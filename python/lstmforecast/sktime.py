@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from statistics import NormalDist
 from typing import Any, ClassVar
 
 import numpy as np
@@ -57,8 +56,7 @@ class LSTMForecaster(BaseForecaster):
     `update` appends newer rows, which also updates the intervals. The weights stay the same, also with
     ``update_params=True``; use `sktime.forecasting.stream.UpdateRefitsEvery` to train again. ``X`` must be known in
     advance: `predict` needs it for whole multiples of the horizon. Intervals and quantiles are those of
-    `lstmforecast.LSTMForecaster`. Levels for which too few rows were held out are extrapolated from the outermost
-    possible level by a normal distribution.
+    `lstmforecast.LSTMForecaster`.
 
     Examples
     --------
@@ -176,7 +174,7 @@ class LSTMForecaster(BaseForecaster):
         return self._chosen(self.estimator_.predict(self._steps(fh), X=self._numbered(X)), fh)
 
     def _predict_quantiles(self, fh: ForecastingHorizon, X: pd.DataFrame | None, alpha: list[float]) -> pd.DataFrame:
-        return self._chosen(_quantiles(self.estimator_, alpha, self._steps(fh), self._numbered(X)), fh)
+        return self._chosen(self.estimator_.predict_quantiles(alpha, self._steps(fh), X=self._numbered(X)), fh)
 
     def _update(self, y: pd.DataFrame, X: pd.DataFrame | None, update_params: bool = True) -> LSTMForecaster:
         if self._series is not None:
@@ -265,28 +263,3 @@ def _ends_of(index: pd.Index) -> pd.Series:
     if index.nlevels == 1:
         return pd.Series([index[-1]])
     return pd.Series(index.get_level_values(1)).groupby(index.get_level_values(0)).max()
-
-
-def _quantiles(
-    estimator: lstmforecast.LSTMForecaster, alpha: list[float], steps: int, X: pd.DataFrame | None
-) -> pd.DataFrame:
-    """Quantiles of these levels; beyond the outermost level that the held-out errors allow, those of the normal
-    distribution through that quantile and the median.
-    """
-    n = estimator.fitted_.n_errors
-    outermost = n / (n + 1)
-    if estimator.fitted_.dataset.observations.is_panel:
-        # in a panel, errors are used without their sign
-        outermost = (1 + outermost) / 2
-    allowed = [min(max(level, 1 - outermost), outermost) for level in alpha]
-    if n < 2 or allowed == alpha:
-        return estimator.predict_quantiles(alpha, steps, X=X)
-    known = estimator.predict_quantiles(sorted({*allowed, 0.5}), steps, X=X)
-    far = NormalDist().inv_cdf
-    columns = {}
-    for variable in known.columns.unique(0):
-        median = known[variable, 0.5]
-        for level, nearest in zip(alpha, allowed, strict=True):
-            times = 1.0 if level == nearest else far(level) / far(nearest)
-            columns[variable, level] = median + times * (known[variable, nearest] - median)
-    return pd.DataFrame(columns)

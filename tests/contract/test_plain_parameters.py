@@ -130,6 +130,8 @@ def _value(kind, name, of):
     assert value is not None, f"a value to try for {name} is missing in VALUES"
     if kind is lstmforecast.CharLSTM and name == "max_epochs":
         value = 2
+    if kind is lstmforecast.LSTMForecaster and name == "calibration":
+        value = "exact"
     return value, default
 
 

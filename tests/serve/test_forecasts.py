@@ -50,6 +50,33 @@ def test_a_series_with_times(client, hourly):
     assert found["times"] == [time.isoformat() for time in hourly.predict(context=y).index]
 
 
+def test_a_coverage_that_few_errors_cannot_promise_goes_on_and_is_logged_once(client, hourly, caplog):
+    y = pd.Series(wave(40), pd.date_range("2026-05-01", periods=40, freq="h"), name="load")
+    for _ in range(2):
+        (found,) = asked(client, "hourly", window(y), coverage=[0.5, 0.996])
+    assert caplog.text.count("coverage=0.996 needs 499") == 1
+    with pytest.warns(UserWarning, match=r"coverage=0\.996 needs 499"):
+        assert_same(found, hourly, y, coverage=(0.5, 0.996))
+
+
+def test_intervals_depend_on_the_hour_as_those_of_predict():
+    times = pd.date_range("2026-01-01", periods=800, freq="h", name="time")
+    noise = np.random.default_rng(0).normal(size=800) * np.where(times.hour == 3, 3, 0.1)
+    y = pd.Series(np.sin(times.hour * np.pi / 12) + noise, times, name="load")
+    models = {loss: LSTMForecaster(horizon=6, window_size=24, loss=loss, **SMALL).fit(y) for loss in (None, "quantile")}
+    client = Client(create_app({str(loss): model for loss, model in models.items()}))
+    contexts = [y[:end] for end in (60, 61, 63, 84)]
+    for loss, model in models.items():
+        assert model.fitted_.calibration.by_phase is not None
+        untimed = {"values": y[:60].tolist()}
+        *found, of_all = asked(client, str(loss), *map(window, contexts), untimed, coverage=[0.5, 0.9])
+        for each, context in zip(found, contexts, strict=True):
+            assert_same(each, model, context)
+        # without times, intervals are those of all hours
+        assert_same(of_all, model, y[:60].to_numpy())
+        assert of_all["intervals"] != found[0]["intervals"]
+
+
 def test_without_times_the_answer_has_none(client, hourly):
     (found,) = asked(client, "hourly", window(wave(30)))
     np.testing.assert_array_equal(found["values"], hourly.predict(context=wave(30)))

@@ -63,6 +63,7 @@ _PHRASES = (
     (r"\(freq is '([^']*)'\)", r"(--freq \1)"),
     (r"\bfor panels\b", "for several series"),
     (r", or hold out more rows with early_stopping=EarlyStopping\(validation_fraction=\.\.\.\)", ", or give more rows"),
+    (r"; calibration='exact' makes this an error", ""),
     (r"\bNone, (?=['\w])| or None\b", ""),
     (r"\bas fit was\b", "as training was"),
     (r"\bthat fit has\b", "that training has"),

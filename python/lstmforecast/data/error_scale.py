@@ -20,6 +20,8 @@ TOO_LARGE, TOO_SMALL = 10.0, 0.2
 # Windows that are needed to decide this from errors. The scale before counts as one more window, so that a few exact
 # forecasts don't make it 0.
 LEAST_WINDOWS = 5
+# Of errors that are so many times those of the others, a single window is enough.
+OUT_OF_RANGE = 100.0
 
 
 class ErrorScale(NamedTuple):
@@ -98,7 +100,9 @@ def fill_unknown_scales(scale: Array, magnitude: Array, known: ErrorScale, known
     return filled
 
 
-def scale_from_errors(error_scale: ErrorScale, errors: Array, which: NDArray[np.int64]) -> ErrorScale:
+def scale_from_errors(
+    error_scale: ErrorScale, errors: Array, which: NDArray[np.int64], least: int = LEAST_WINDOWS
+) -> ErrorScale:
     """Correct the error scale of series whose errors are not comparable with those of the others.
 
     Series that were constant before the held-out rows, and series whose scaled errors are far larger or smaller than
@@ -112,18 +116,20 @@ def scale_from_errors(error_scale: ErrorScale, errors: Array, which: NDArray[np.
         Mean absolute error of each window.
     which : ndarray of shape (n_windows,)
         The series of each window.
+    least : int
+        Windows that are needed to decide, unless errors are out of all range.
     """
     n = np.bincount(which, minlength=len(error_scale.scale))
     sums = np.zeros_like(error_scale.scale)
     np.add.at(sums, which, errors)
     scale, pooled = error_scale.scale.copy(), error_scale.pooled.copy()
     for column, (of_scale, of_pooled) in enumerate(zip(scale.T, pooled.T, strict=True)):
-        of_scale[:], of_pooled[:] = _corrected(of_scale, of_pooled, sums[:, column], n)
+        of_scale[:], of_pooled[:] = _corrected(of_scale, of_pooled, sums[:, column], n, least)
     return ErrorScale(scale, pooled)
 
 
 def _corrected(
-    scale: Array, pooled: NDArray[np.bool_], sums: Array, n: NDArray[np.int64]
+    scale: Array, pooled: NDArray[np.bool_], sums: Array, n: NDArray[np.int64], least: int
 ) -> tuple[Array, NDArray[np.bool_]]:
     """`scale_from_errors` of one variable: ``sums`` are those of the errors of ``n`` windows of each series."""
     usable = pooled & (n > 0) & (sums > 0)
@@ -133,9 +139,11 @@ def _corrected(
         return np.where(scale > 0, scale, np.where(mean > 0, mean, 1.0)), np.ones_like(pooled)
     # of two series the one with the smaller errors: the other one may be far off
     usual = np.quantile(sums[usable] / n[usable] / scale[usable], 0.5, method="lower")
-    own = (scale + sums / usual) / (1 + n)
-    far_off = (n >= LEAST_WINDOWS) & ((own > TOO_LARGE * scale) | (own < TOO_SMALL * scale))
-    pooled = pooled & ~far_off
+    # where most series have errors out of range, the scale of one that hasn't is that of its own errors all the same
+    before = scale * min(1.0, TOO_LARGE / usual)
+    own = (before + sums / usual) / (1 + n)
+    far_off = (n >= least) & ((own > TOO_LARGE * scale) | (own < TOO_SMALL * scale))
+    pooled = pooled & ~far_off & ~(own > OUT_OF_RANGE * scale)
     return np.where(pooled, scale, own), pooled
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from pandas.tseries.offsets import BaseOffset, Day, Tick
 
 from lstmforecast.data.index import Frequency, parse_frequency
@@ -48,6 +50,47 @@ def season_length(freq: Frequency) -> int:
     except NotImplementedError:  # Easter has no code
         return 1
     return season // offset.n if season % offset.n == 0 else 1
+
+
+def steps_of(times: pd.Index, freq: Frequency) -> NDArray[np.int64] | None:
+    """Times as numbers of steps, whose rest by ``season_length(freq)`` is their phase, their place in the season.
+
+    Those of a day and of a minute go by the clock on the wall. None without a season, and for seasons of weeks, half
+    months and custom business days.
+
+    Examples
+    --------
+    >>> steps_of(pd.date_range("1970-01-02 22:00", periods=4, freq="h"), "h")
+    array([46, 47, 48, 49])
+    >>> steps_of(pd.date_range("2026-01-31", periods=3, freq="ME"), "ME") % 12
+    array([0, 1, 2])
+    """
+    if season_length(freq) == 1 or freq is None or not isinstance(times, pd.DatetimeIndex | pd.PeriodIndex):
+        return None
+    offset = parse_frequency(freq)
+    if type(offset) is pd.DateOffset:
+        offset = parse_frequency(of_one_word(offset))
+    code = offset.rule_code.split("-")[0]
+    if code == "D" or isinstance(offset, Tick):
+        return _steps_of_clock(times, offset)
+    if code == "B":
+        days = times.to_timestamp() if isinstance(times, pd.PeriodIndex) else times.tz_localize(None)
+        return np.asarray(np.busday_count("1970-01-01", days.to_numpy().astype("datetime64[D]")), np.int64)
+    if code in _MONTHS:
+        return np.asarray((12 * times.year + times.month - 1).to_numpy() // (_MONTHS[code] * offset.n), np.int64)
+    return None
+
+
+def _steps_of_clock(times: pd.DatetimeIndex | pd.PeriodIndex, offset: BaseOffset) -> NDArray[np.int64]:
+    """Steps from 1970 on, by the clock on the wall."""
+    if isinstance(times, pd.PeriodIndex):
+        return np.asarray(times.asi8 // offset.n)
+    step = pd.Timedelta(offset) if isinstance(offset, Tick) else pd.Timedelta(days=offset.n)
+    return np.asarray(times.tz_localize(None).asi8 // int(step / pd.Timedelta(1, unit=times.unit)))
+
+
+# Months in a step.
+_MONTHS = {code: 3 if "Q" in code else 1 for code in _SEASONS if code[-2:] in ("ME", "MS", "QE", "QS", "OM")}
 
 
 def of_one_word(offset: BaseOffset) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -109,6 +109,7 @@ class LSTMClassifier(ClassifierMixin, WindowEstimator):
     """
 
     _loss_units = "nats"
+    _calibrations: ClassVar[tuple[str | None, ...]] = (None, "temperature")
 
     def __init__(
         self,

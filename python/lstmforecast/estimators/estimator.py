@@ -46,6 +46,8 @@ class LSTMEstimator(Saved, GroupedParameters, LearningCurveMixin, CallbackSuppor
     """The base class of estimators with an LSTM network; not for use on its own."""
 
     _losses: ClassVar[tuple[str | None, ...]] = ("mse", "mae", "huber")
+    # words of the parameter `calibration`, where there is one
+    _calibrations: ClassVar[tuple[str | None, ...]] = ()
     _groups: ClassVar[Mapping[str, GroupedParameter]] = {
         group.name: group
         for group in (
@@ -86,7 +88,8 @@ class LSTMEstimator(Saved, GroupedParameters, LearningCurveMixin, CallbackSuppor
         """Check the parameters of an estimator that was perhaps fitted elsewhere."""
         flat = flat_parameters(self)
         architectures = tuple(self._groups["architecture"].by_word)
-        check_parameters(flat, names_in_messages(self), losses=self._losses, architectures=architectures)
+        words = {"losses": self._losses, "architectures": architectures, "calibrations": self._calibrations}
+        check_parameters(flat, names_in_messages(self), **words)
         resolve(self.augment)
         transfer.check_pretrained(flat["pretrained"])
         transfer.check_patterns(flat["freeze"], flat["learning_rates"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from os import PathLike
@@ -25,6 +26,7 @@ from lstmforecast.data.index import Frequency
 from lstmforecast.data.observations import Missing
 from lstmforecast.estimators.estimator import LSTMEstimator, require_fitted
 from lstmforecast.estimators.newer_rows import NewerRows
+from lstmforecast.estimators.older_pickles import of_older_pickle
 from lstmforecast.estimators.parameter_docs import with_shared_parameters
 from lstmforecast.estimators.series_fit import fit_series, keep_series
 from lstmforecast.export.file_checks import check_series
@@ -121,6 +123,10 @@ class LSTMForecaster(LSTMEstimator):
     adaptation_rate : float, default=0.0
         How fast the levels of intervals adapt to the errors since `update` (gamma of Gibbs and Candès 2021, who
         use 0.005). 0: levels stay; new errors replace the oldest.
+    calibration : {"auto", "exact"}, default="auto"
+        What happens with levels of intervals and quantiles for which too few windows were held out. ``"auto"``: they go
+        on from the outermost level that the errors can promise, as Student's t distribution does, with a warning.
+        ``"exact"``: an error.
     {device}
     {n_threads}
     {verbose}
@@ -177,6 +183,7 @@ class LSTMForecaster(LSTMEstimator):
         "calendar": CALENDAR,
     }
     _losses: ClassVar[tuple[str | None, ...]] = (None, "mse", "mae", "huber", "quantile", *DISTRIBUTIONS)
+    _calibrations: ClassVar[tuple[str | None, ...]] = ("auto", "exact")
     feature_names_in_: NDArray[Any]
     n_features_in_: int
     freq_: Any
@@ -212,6 +219,7 @@ class LSTMForecaster(LSTMEstimator):
         warm_start: bool = False,
         pretrained: Any = None,
         adaptation_rate: float = 0.0,
+        calibration: str = "auto",
         device: str | Device = "cpu",
         n_threads: int | None = None,
         verbose: int = 0,
@@ -245,6 +253,7 @@ class LSTMForecaster(LSTMEstimator):
         self.warm_start = warm_start
         self.pretrained = pretrained
         self.adaptation_rate = adaptation_rate
+        self.calibration = calibration
         self.device = device
         self.n_threads = n_threads
         self.verbose = verbose
@@ -424,7 +433,12 @@ class LSTMForecaster(LSTMEstimator):
         sklearn.exceptions.NotFittedError
             Before `fit`.
         TypeError, ValueError
-            As in `predict`; also if no rows were held out, or too few for the coverage.
+            As in `predict`; also if no rows were held out, or, with ``calibration="exact"``, too few for the coverage.
+
+        Warns
+        -----
+        UserWarning
+            If too few rows were held out to promise the coverage; see ``calibration``.
 
         Examples
         --------
@@ -542,10 +556,11 @@ class LSTMForecaster(LSTMEstimator):
         n_samples = check_count("n_samples", n_samples, most=MOST_STEPS)
         generator = as_generator(random_state)
         fitted, parameters = self._forecast(horizon, X, X_past, context, static, known)
-        fitted.require_errors([], [], parameters.shape[1], HeldOut.of(self))
+        fitted.require_errors([], [], parameters.shape[1], HeldOut.of(self), self.calibration)
         assert fitted.calibration is not None
         drawn = generator.randint(fitted.n_errors, size=n_samples)
-        paths = draw_paths(fitted.calibration, drawn, parameters, fitted.dataset.error_scale, generator)
+        scale = fitted.dataset.error_scale
+        paths = draw_paths(fitted.calibration, drawn, parameters, scale, generator, fitted.when)
         values = np.moveaxis(fitted.dataset.undo(paths), 0, -1)
         fitted.require_finite(values)
         names = fitted.dataset.observations.form.variables(values.shape[2])
@@ -775,7 +790,10 @@ class LSTMForecaster(LSTMEstimator):
         ``names`` its column in a flat table.
         """
         fitted, parameters = forecast
-        fitted.require_errors(levels, wanted, parameters.shape[1], HeldOut.of(self))
+        told = fitted.require_errors(levels, wanted, parameters.shape[1], HeldOut.of(self), self.calibration)
+        if told is not None:
+            # the caller of `predict_interval` or `predict_quantiles`
+            warnings.warn(told, UserWarning, stacklevel=3)
         values = np.moveaxis(fitted.quantiles(parameters, levels), 0, -1)
         fitted.require_finite(values)
         observations = fitted.dataset.observations
@@ -811,7 +829,7 @@ class LSTMForecaster(LSTMEstimator):
 
     @staticmethod
     def _of_this_version(state: dict[str, Any]) -> dict[str, Any]:
-        return _of_version_0_1(state) if "_seen" in state else state
+        return of_older_pickle(state)
 
 
 def known_in_advance(X: Any, known: Any) -> Any:
@@ -833,12 +851,3 @@ def read_series(forecaster: LSTMForecaster, *data: Any, unknown: str = "error") 
         )
     require_squares(dataset)
     return dataset
-
-
-def _of_version_0_1(state: dict[str, Any]) -> dict[str, Any]:
-    """Convert the attributes of a pickle of version 0.1, which has rows and errors as separate attributes."""
-    old = {name: state[name] for name in ("_seen", "_calibration", "_n_rows", "window_size_")}
-    model = state["model_"]
-    horizon = model.config["horizon"] if state["head"] == "direct" else state["horizon"]
-    fitted = FittedSeries(model, old["_seen"], old["_calibration"], old["window_size_"], horizon, old["_n_rows"])
-    return {name: value for name, value in state.items() if name not in old} | {"fitted_": fitted}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from lstmforecast.data.dataset import Dataset
 from lstmforecast.data.error_scale import ErrorScale
 from lstmforecast.data.observations import Observations
+from lstmforecast.data.season import season_length
 from lstmforecast.estimators.forecaster import LSTMForecaster
 from lstmforecast.evaluation.rolling import Fold, Origins
 from lstmforecast.evaluation.scoring import METHODS, carried, naive_forecast, seasons_at
@@ -21,7 +23,7 @@ from lstmforecast.fitting.held_out import HeldOut
 from lstmforecast.fitting.roll import forecast_origins
 from lstmforecast.metrics import interval_losses, pinball_losses
 from lstmforecast.uncertainty.calibration import SIDES, Calibration, check_probabilities, levels_of
-from lstmforecast.uncertainty.errors import held_out_places
+from lstmforecast.uncertainty.errors import held_out_places, steps_at
 from lstmforecast.uncertainty.intervals import corrected_quantiles, require_errors
 
 INTERVAL_SCORES = ("coverage", "width", "interval score")
@@ -124,14 +126,19 @@ class QuantileScorer:
         ------
         ValueError
             If the fits will hold out too few rows, or rows without a season before them: checked before any fit.
+
+        Warns
+        -----
+        UserWarning
+            If the fits will hold out too few rows to promise a level.
         """
         if not self.wanted.all:
             return self
         held_out = [self._held_out(forecaster, fold) for fold in folds]
         n_errors = min(map(len, held_out))
 
-        def check(wanted: Probabilities) -> None:
-            require_errors(
+        def check(wanted: Probabilities, *, exact: bool) -> str | None:
+            return require_errors(
                 wanted.all,
                 wanted.labels,
                 n_errors=n_errors,
@@ -140,15 +147,19 @@ class QuantileScorer:
                 held_out=HeldOut.of(forecaster),
                 n_rows=0,
                 of_panel=self.observations.is_panel,
+                exact=exact,
             )
 
-        check(self.wanted)
+        told = check(self.wanted, exact=forecaster.calibration == "exact")
         if not self.observations.is_panel:
             self._check_season(min(int(origins.rows[0]) for origins in held_out))
+        if told is not None:
+            # the caller of `backtest`, around which is a decorator
+            warnings.warn(told, UserWarning, stacklevel=4)
         if self.wanted.open:
             more = self.wanted._replace(levels=LEVELS)
             with suppress(ValueError):
-                check(more)
+                check(more, exact=True)
                 return replace(self, wanted=more)
         return self
 
@@ -214,7 +225,9 @@ class QuantileScorer:
         model, series = fitted.model_, origins.series
         parameters = forecast_origins(model, dataset, origins.rows, self.n_read, series, fitted.n_threads)
         scale = None if error_scale is None else error_scale.take(series)
-        return dataset.undo(corrected_quantiles(calibration, parameters[:, : self.horizon], self.wanted.all, scale))
+        when = self._when(origins)
+        forecast = parameters[:, : self.horizon]
+        return dataset.undo(corrected_quantiles(calibration, forecast, self.wanted.all, scale, when))
 
     def _held_out(self, forecaster: LSTMForecaster, fold: Fold) -> Origins:
         """The origins on the rows held out, whose errors calibrate a fit."""
@@ -244,15 +257,24 @@ class QuantileScorer:
             return naive_forecast(values, rows[:, np.newaxis], seasons[:, np.newaxis], steps)
 
         truth = values[held_out.rows_forecast(self.observations, self.horizon)]
+        times: dict[str, Any] = {"when": self._when(held_out), "season": season_length(self.observations.freq)}
         if self.observations.is_panel:
-            calibration, error_scale = Calibration.of_panel(truth, forecast(held_out), error_scale, held_out.series)
+            read = (truth, forecast(held_out), error_scale, held_out.series)
+            calibration, error_scale = Calibration.of_panel(*read, **times)
         else:
-            calibration = Calibration.of(truth, forecast(held_out))
-        errors = np.stack(
-            [calibration.quantile(*each) for each in zip(self.wanted.all, self.wanted.labels, strict=True)]
+            calibration = Calibration.of(truth, forecast(held_out), **times)
+        of_panel = self.observations.is_panel
+        return lambda origins: corrected_quantiles(
+            calibration,
+            forecast(origins)[..., np.newaxis],
+            self.wanted.all,
+            error_scale.take(origins.series) if of_panel else None,
+            self._when(origins),
         )
-        scale = error_scale.scale
-        return lambda origins: forecast(origins) + scale[origins.series, np.newaxis] * errors[:, np.newaxis]
+
+    def _when(self, origins: Origins) -> NDArray[np.int64] | None:
+        """The numbers of the first steps forecast."""
+        return steps_at(self.observations, origins.first_rows(self.observations))
 
     def _batches(self, origins: Origins) -> Iterator[Origins]:
         size = max(1, MOST_VALUES // (len(self.wanted.all) * self.horizon * self.observations.n_columns))

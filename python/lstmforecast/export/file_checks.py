@@ -16,6 +16,7 @@ from lstmforecast import _core
 from lstmforecast.calendar import calendar_names
 from lstmforecast.data.observations import Observations
 from lstmforecast.data.panel import Panel
+from lstmforecast.data.season import season_length
 from lstmforecast.fitting.distribution import n_parameters
 from lstmforecast.fitting.ensemble import Ensemble
 from lstmforecast.uncertainty.calibration import Calibration
@@ -121,7 +122,8 @@ def check_series(
     if fitted.calibration is not None:
         steps = fitted.steps_of_errors
         require(head == "recursive" or steps == config["horizon"], f"errors of {steps} steps")
-        _check_calibration(fitted.calibration, distribution, k, of_panel=observations.is_panel)
+        kind: dict[str, Any] = {"of_panel": observations.is_panel, "season": season_length(observations.freq)}
+        _check_calibration(fitted.calibration, distribution, k, **kind)
     # forecasts need a frequency at which the times continue
     observations.future_index(1)
     covariates.calendar_rows(observations.index, features[:, : covariates.n_static])
@@ -200,7 +202,7 @@ def _check_columns(form: Any, n_columns: Any) -> None:
         require(all(isinstance(flag, bool) for flag in (origin.is_series, origin.is_date)), "an invalid origin")
 
 
-def _check_calibration(calibration: Calibration, distribution: Any, k: int, *, of_panel: bool) -> None:
+def _check_calibration(calibration: Calibration, distribution: Any, k: int, *, of_panel: bool, season: int) -> None:
     truth, parameters, spreads = calibration.truth, calibration.parameters, calibration.spreads
     require_array("errors", truth, np.float32, (None, None, k))
     n, horizon, _ = truth.shape
@@ -213,6 +215,9 @@ def _check_calibration(calibration: Calibration, distribution: Any, k: int, *, o
     if spreads is not None:
         require_array("spreads", spreads, np.float64, (n, k))
         require(bool((spreads > 0).all()), "spreads that aren't above 0")
+    if calibration.when is not None:
+        require(calibration.season == season, f"errors of a season of {calibration.season}")
+        require_array("times of errors", calibration.when, np.int64, (n,))
 
 
 def check_rows(model: _core.Model | Ensemble, n_outputs: Any, n_columns: Any, names: Any) -> None:

@@ -62,7 +62,6 @@ _RULES: dict[str, Number | Choice] = {
     "clip_grad_norm": Number(_REAL, 0, low_included=False, none=True),
     "clip_grad_value": Number(_REAL, 0, low_included=False, none=True),
     "validation_fraction": Number(_REAL, 0, 1, none=True),
-    "calibration": Choice((None, "temperature")),
     "warm_start": Choice((False, True)),
     "backend": Choice(("auto", "fused", "torch")),
     "precision": Choice(("float32", "bfloat16")),
@@ -78,12 +77,14 @@ def check_parameters(
     shown: Mapping[str, str],
     losses: tuple[str | None, ...],
     architectures: tuple[str, ...],
+    calibrations: tuple[str | None, ...],
 ) -> None:
     """Raise TypeError or ValueError, with one sentence, for the first invalid flat parameter.
 
     ``shown`` is what messages call a parameter, where that isn't its name.
     """
-    rules = _RULES | {"loss": Choice(losses), "architecture": Choice(architectures)}
+    words = {"loss": losses, "architecture": architectures, "calibration": calibrations}
+    rules = _RULES | {name: Choice(each) for name, each in words.items()}
     for name, value in parameters.items():
         if name in rules:
             rules[name].check(shown.get(name, name), value)

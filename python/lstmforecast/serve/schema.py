@@ -10,6 +10,7 @@ from lstmforecast.serve.limits import LARGEST_VALUE, Limits
 from lstmforecast.serve.reading import LONGEST_KEY, MOST_COVERAGES, NAME_PATTERN, Target
 from lstmforecast.serve.served_model import ServedModel
 from lstmforecast.serve.splitting import ServedSplit
+from lstmforecast.uncertainty.calibration import NEAREST
 
 Schema = dict[str, Any]
 ERROR: Schema = {
@@ -101,15 +102,16 @@ def _request(model: Target, limits: Limits, *, alone: bool) -> Schema:
         "additionalProperties": False,
     }
     if model.greatest_coverage > 0:
-        properties["coverage"] = _coverage(model.greatest_coverage)
+        properties["coverage"] = _coverage(model.greatest_coverage if model.is_exact else None)
         most = min(model.horizon, limits.horizon)
         schema["dependentSchemas"] = {"coverage": {"properties": {"horizon": {"maximum": most}}}}
     return schema
 
 
-def _coverage(greatest: float) -> Schema:
+def _coverage(greatest: float | None) -> Schema:
     # slightly less, so that rounding never makes it too large
-    one: Schema = {"type": "number", "exclusiveMinimum": 0, "maximum": round(greatest - 5e-7, 6)}
+    most = 1 - NEAREST if greatest is None else round(greatest - 5e-7, 6)
+    one: Schema = {"type": "number", "minimum": NEAREST, "maximum": most}
     many = {"type": "array", "items": one, "minItems": 1, "maxItems": MOST_COVERAGES, "uniqueItems": True}
     return {"anyOf": [one, many], "description": "Probabilities with which the intervals contain the truth."}
 

@@ -15,11 +15,13 @@ from sklearn.utils.validation import check_is_fitted
 from lstmforecast.contract.parameter_group import flat_parameters
 from lstmforecast.data.error_scale import ErrorScale
 from lstmforecast.data.frames import SERIES, TIME
+from lstmforecast.data.season import steps_of
 from lstmforecast.fitting.distribution import mean
 from lstmforecast.fitting.held_out import HeldOut
 from lstmforecast.fitting.roll import ends_of, roll
 from lstmforecast.monitoring.ab_store import write_label
 from lstmforecast.serve.covariates import GivenCovariates, ServedCovariates
+from lstmforecast.serve.telemetry import LOGGER
 from lstmforecast.serve.timestamps import TimeFormat, check_years
 from lstmforecast.uncertainty.calibration import SIDES, check_probabilities, levels_of
 from lstmforecast.uncertainty.intervals import corrected_quantiles
@@ -28,8 +30,8 @@ if TYPE_CHECKING:
     from lstmforecast.estimators.forecaster import LSTMForecaster
 
 Array = NDArray[np.float64]
-# Pairs of coverages and horizons whose corrections are cached.
-_REMEMBERED = 64
+# Coverages and horizons that are cached, and corrections for these and the phases of the season.
+_REMEMBERED, _MOST_CORRECTIONS = 64, 1024
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,9 @@ class Window:
 
 @dataclass(frozen=True)
 class Prepared:
-    """Windows as the network reads them, features of the future, scales and error scales of series, times, steps."""
+    """Windows as the network reads them, features of the future, scales and error scales of series, times, steps, and
+    the place of the first step in the season, -1 where unknown.
+    """
 
     windows: Array
     future: Array
@@ -52,6 +56,7 @@ class Prepared:
     error_scale: ErrorScale | None
     times: list[Any]
     steps: int
+    phases: NDArray[np.int64]
 
     @staticmethod
     def joined(parts: Sequence[Prepared]) -> Prepared:
@@ -63,7 +68,8 @@ class Prepared:
         each = [part.error_scale for part in parts if part.error_scale is not None]
         joined = ErrorScale(*(np.concatenate(column) for column in zip(*each, strict=True))) if each else None
         times = [time for part in parts for time in part.times]
-        return Prepared(windows, future, scales, joined, times, parts[0].steps)
+        phases = np.concatenate([part.phases for part in parts])
+        return Prepared(windows, future, scales, joined, times, parts[0].steps, phases)
 
 
 class ServedModel:
@@ -112,7 +118,7 @@ class ServedModel:
         self._lowest = -1.0 if forecaster.transform == "log" else -np.inf
         self._distribution = forecaster.model_.config["distribution"]
         self.checked_coverages = lru_cache(_REMEMBERED)(self._check_coverages)
-        self.corrections = lru_cache(_REMEMBERED)(self._make_corrections)
+        self.corrections = lru_cache(_MOST_CORRECTIONS)(self._make_corrections)
         # an estimate of the time for one window, until it is measured
         self.seconds = 1.0
 
@@ -148,9 +154,14 @@ class ServedModel:
 
     @property
     def greatest_coverage(self) -> float:
-        """Greatest coverage of intervals that the number of held-out errors allows; 0 without errors."""
+        """Greatest coverage of intervals that the number of held-out errors can promise; 0 without errors."""
         n = self.forecaster.fitted_.n_errors
-        return max(0.0, n / (n + 1) if self.is_panel else (n - 1) / (n + 1))
+        return max(0.0, n / (n + 1) if self.is_panel or n == 1 else (n - 1) / (n + 1))
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether a greater coverage is refused; otherwise it goes on as the forecaster says."""
+        return self.forecaster.calibration == "exact"
 
     def description(self) -> dict[str, Any]:
         """The properties of the model for clients, for JSON."""
@@ -201,11 +212,15 @@ class ServedModel:
         return ["/".join([*parts, *([name] if len(names) > 1 else [])]) for name in names]
 
     def _check_coverages(self, given: tuple[float, ...], steps: int) -> tuple[float, ...]:
-        """Coverages as floats; a ValueError if there are too few errors for them, or none for so many steps."""
+        """Coverages as floats; a ValueError if there are no errors for so many steps, or too few for the coverages of a
+        model with ``calibration="exact"``. Otherwise the log has the warning, once.
+        """
         model, coverages = self.forecaster, check_probabilities("coverage", list(given))
         levels = _levels(coverages)
         wanted = [f"coverage={coverage:g}" for coverage in coverages for _ in SIDES]
-        model.fitted_.require_errors(levels, wanted, steps, HeldOut.of(model))
+        told = model.fitted_.require_errors(levels, wanted, steps, HeldOut.of(model), model.calibration)
+        if told is not None:
+            LOGGER.warning(told, extra={"fields": {"model": self.name}})
         return tuple(coverages)
 
     def prepare(self, window: Window, steps: int) -> Prepared:
@@ -222,7 +237,8 @@ class ServedModel:
             return None
         values = window.values[-self.forecaster.window_size_ :]
         rows = (np.log1p(values) if self.forecaster.transform == "log" else values)[np.newaxis]
-        return Prepared(rows, np.zeros((1, steps, 0)), None, None, [times], steps)
+        phases = self._phases(1, None if times is None else pd.DatetimeIndex(times[:1]))
+        return Prepared(rows, np.zeros((1, steps, 0)), None, None, [times], steps, phases)
 
     def _prepare_any(self, window: Window, steps: int) -> Prepared:
         model, given = self.forecaster, window.covariates
@@ -241,7 +257,17 @@ class ServedModel:
         windows, future = ends_of(model.model_, dataset, steps, ahead)
         index = dataset.observations.future_index(steps)
         times = None if index is None else self._time_format.written(index)
-        return Prepared(windows, future, dataset.scales, dataset.error_scale, [times], steps)
+        first = None if index is None else index.get_level_values(-1)[:1]
+        phases = self._phases(len(windows), first)
+        return Prepared(windows, future, dataset.scales, dataset.error_scale, [times], steps, phases)
+
+    def _phases(self, n: int, times: pd.Index | None) -> NDArray[np.int64]:
+        """The place in the season of the first step of ``n`` windows that end together, if intervals depend on it."""
+        calibration = self.forecaster.fitted_.calibration
+        found = None
+        if times is not None and calibration is not None and calibration.by_phase is not None:
+            found = steps_of(times, self._dataset.observations.freq)
+        return np.full(n, -1 if found is None or calibration is None else found[0] % calibration.season)
 
     def _key_of(self, window: Window) -> Any:
         """The name of a series of a panel, as at fit."""
@@ -263,29 +289,37 @@ class ServedModel:
         parameters = roll(self.forecaster.model_, prepared.windows, prepared.future, self._n_threads, prepared.scales)
         parameters = parameters[:, : prepared.steps]
         points = parameters[..., 0] if self._distribution is None else mean(self._distribution, parameters)
-        bounds = self._bounds(parameters, coverages, prepared.error_scale)
+        bounds = self._bounds(parameters, coverages, prepared)
         points, bounds = self._dataset.undo(points), self._dataset.undo(bounds)
         return points.astype(self._dataset.observations.form.dtype, copy=False), bounds
 
-    def _bounds(self, parameters: Array, coverages: tuple[float, ...], error_scale: ErrorScale | None) -> Array:
+    def _bounds(self, parameters: Array, coverages: tuple[float, ...], prepared: Prepared) -> Array:
         if not coverages:
             return np.empty((0, *parameters.shape[:3]))
-        if self._distribution is None and error_scale is None:
-            # rounding keeps the order, so corrections can be sorted before they are added
-            return parameters[..., 0] + self.corrections(coverages, parameters.shape[1])
-        return self._quantiles(parameters, coverages, error_scale)
+        bounds = np.empty((2 * len(coverages), *parameters.shape[:3]))
+        for phase in np.unique(prepared.phases).tolist():
+            of_phase = prepared.phases == phase
+            if self._distribution is None and prepared.error_scale is None:
+                # rounding keeps the order, so corrections can be sorted before they are added
+                added = self.corrections(coverages, parameters.shape[1], phase)
+                bounds[:, of_phase] = parameters[of_phase, ..., 0] + added
+            else:
+                scale = None if prepared.error_scale is None else prepared.error_scale.take(np.flatnonzero(of_phase))
+                bounds[:, of_phase] = self._quantiles(parameters[of_phase], coverages, phase, scale)
+        return bounds
 
-    def _make_corrections(self, coverages: tuple[float, ...], steps: int) -> Array:
+    def _make_corrections(self, coverages: tuple[float, ...], steps: int, phase: int) -> Array:
         """The corrections from point forecasts to their bounds: (n_levels, 1, steps, k)."""
         zero = np.zeros((1, steps, self.n_variables, 1))
-        return self._quantiles(zero, coverages)
+        return self._quantiles(zero, coverages, phase)
 
     def _quantiles(
-        self, parameters: Array, coverages: tuple[float, ...], error_scale: ErrorScale | None = None
+        self, parameters: Array, coverages: tuple[float, ...], phase: int, error_scale: ErrorScale | None = None
     ) -> Array:
         calibration = self.forecaster.fitted_.calibration
         assert calibration is not None
-        return corrected_quantiles(calibration, parameters, _levels(coverages), error_scale)
+        when = None if phase < 0 else np.full(len(parameters), phase)
+        return corrected_quantiles(calibration, parameters, _levels(coverages), error_scale, when)
 
 
 def _levels(coverages: Sequence[float]) -> list[float]:

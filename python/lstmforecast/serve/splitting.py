@@ -69,6 +69,11 @@ class ServedSplit:
         return min(model.greatest_coverage for model in self.models.values())
 
     @property
+    def is_exact(self) -> bool:
+        """Whether any model refuses a greater coverage."""
+        return any(model.is_exact for model in self.models.values())
+
+    @property
     def needs_times(self) -> bool:
         """Whether any model needs times."""
         return any(model.needs_times for model in self.models.values())

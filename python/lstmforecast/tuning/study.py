@@ -29,8 +29,9 @@ from lstmforecast.export.persistence import as_in_0_1
 from lstmforecast.tuning.search_space import Space, distribution, stored_names, suggest, values_inside
 from lstmforecast.tuning.trial import GIVEN, Outcome, SameUnitsPruner, Stop, Validation, evaluate, units_of
 
-# Parameters that may differ between two calls that continue one study: they change scores by chance only.
-NOT_COMPARED = ("n_threads", "verbose", "callbacks", "checkpoint", "random_state", "strict")
+# Parameters that may differ between two calls that continue one study: they change scores by chance only, or
+# say whether there is one.
+NOT_COMPARED = ("n_threads", "verbose", "callbacks", "checkpoint", "random_state", "strict", "calibration")
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 
 

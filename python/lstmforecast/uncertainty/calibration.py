@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
@@ -14,12 +13,16 @@ from numpy.typing import NDArray
 
 from lstmforecast.data.error_scale import ErrorScale, scale_from_errors
 from lstmforecast.fitting.distribution import from_middle, quantile
+from lstmforecast.uncertainty.levels import check_level, rank_of, share_of
+from lstmforecast.uncertainty.phases import PhaseSpread, spread_by_phase
 
 # Windows that are kept: enough for a coverage of 99 %, with little memory for any horizon. For hourly data they are six
 # weeks, so that intervals adapt to the series.
 MOST_WINDOWS = 1000
 # Windows that are kept of all series of a panel together.
 MOST_OF_PANEL = 4000
+# The least width by which the error of a distribution is divided, as a fraction of the mean width.
+LEAST_WIDTH = 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +47,11 @@ class Calibration:
         How much a newer error outside of its interval shifts the level; one inside shifts it less. 0: no shift.
     n_learned : int
         The number of windows, the last ones, that `update` added.
+    when : ndarray of shape (n_windows,) or None
+        The first row of each window as the number of its step, whose rest by ``season`` is its phase; see
+        `lstmforecast.data.season.steps_of`. None: there is no season.
+    season : int
+        The number of phases.
     """
 
     truth: NDArray[np.float32]
@@ -52,6 +60,8 @@ class Calibration:
     spreads: NDArray[np.float64] | None = None
     rate: float = 0.0
     n_learned: int = 0
+    when: NDArray[np.int64] | None = None
+    season: int = 1
 
     @classmethod
     def of(cls, truth: NDArray[np.float64], forecast: NDArray[np.float64], **options: Any) -> Calibration:
@@ -69,6 +79,8 @@ class Calibration:
         forecast: NDArray[np.float64],
         error_scale: ErrorScale,
         which: NDArray[np.int64],
+        *,
+        when: NDArray[np.int64] | None = None,
         **options: Any,
     ) -> tuple[Calibration, ErrorScale]:
         """Make it from windows of the series ``which`` of a panel; also corrects the error scale by the errors."""
@@ -77,25 +89,33 @@ class Calibration:
         sizes = np.abs(truth - quantile(distribution, parameters, 0.5)).mean(axis=1)
         error_scale = scale_from_errors(error_scale, sizes, which)
         pooled = error_scale.are_pooled(which)
-        spreads = error_scale.divisors(which[pooled])
-        return cls.of(truth[pooled], forecast[pooled], spreads=spreads, **options), error_scale
+        options |= {
+            "spreads": error_scale.divisors(which[pooled]),
+            "when": None if when is None else when[pooled],
+        }
+        return cls.of(truth[pooled], forecast[pooled], **options), error_scale
 
     def extended(
-        self, truth: NDArray[np.float64], forecast: NDArray[np.float64], spreads: NDArray[np.float64] | None = None
+        self,
+        truth: NDArray[np.float64],
+        forecast: NDArray[np.float64],
+        spreads: NDArray[np.float64] | None = None,
+        when: NDArray[np.int64] | None = None,
     ) -> Calibration:
         """Add newer forecasts, and drop the oldest beyond `MOST_WINDOWS`, or `MOST_OF_PANEL` with spreads."""
-        newer = Calibration.of(truth, forecast, distribution=self.distribution, spreads=spreads)
+        newer = Calibration.of(truth, forecast, distribution=self.distribution, spreads=spreads, when=when)
         joined: dict[str, Any] = {}
-        for name in ("truth", "parameters", "spreads"):
+        for name in ("truth", "parameters", "spreads", "when"):
             parts = (getattr(self, name), getattr(newer, name))
             joined[name] = None if parts[0] is None else np.concatenate(parts)[-self.most :]
         return replace(self, **joined, n_learned=min(self.n_learned + len(truth), len(joined["truth"])))
 
     def pack(self) -> dict[str, NDArray[Any]]:
         """The arrays for a file."""
-        arrays = {"truth": self.truth, "parameters": self.parameters, "spreads": self.spreads}
+        arrays = {name: getattr(self, name) for name in ("truth", "parameters", "spreads", "when")}
         kept: dict[str, NDArray[Any]] = {name: array for name, array in arrays.items() if array is not None}
-        return kept | {"n_learned": np.array([self.n_learned])}
+        season = {} if self.when is None else {"season": np.array([self.season])}
+        return kept | {"n_learned": np.array([self.n_learned])} | season
 
     @classmethod
     def unpack(cls, arrays: Mapping[str, NDArray[Any]], distribution: Any, rate: float) -> Calibration | None:
@@ -103,7 +123,8 @@ class Calibration:
         if "truth" not in arrays:
             return None
         errors = (arrays["truth"], arrays.get("parameters"), distribution, arrays.get("spreads"))
-        return cls(*errors, rate, int(arrays["n_learned"][0]))
+        season = int(arrays["season"][0]) if "season" in arrays else 1
+        return cls(*errors, rate, int(arrays["n_learned"][0]), arrays.get("when"), season)
 
     def __getstate__(self) -> dict[str, Any]:
         # without caches, to which a forecast in another thread may add during pickling
@@ -118,6 +139,11 @@ class Calibration:
         return len(self.truth)
 
     @property
+    def is_signed(self) -> bool:
+        """Whether errors keep their sign: in a panel, and where there is a single one, they don't."""
+        return self.spreads is None and len(self) > 1
+
+    @property
     def errors(self) -> NDArray[np.float32]:
         """Truth minus forecast, or minus the median of its distribution: (n_windows, horizon, k)."""
         return self._errors(0.5)
@@ -129,6 +155,31 @@ class Calibration:
             return self
         errors = self.truth - quantile(self.distribution, self.parameters, 0.5)
         return replace(self, truth=_single(errors), parameters=None, distribution=None)
+
+    @cached_property
+    def by_phase(self) -> tuple[Calibration, PhaseSpread] | None:
+        """The same windows with errors divided by their usual size at their phase of the season, and these sizes.
+
+        The errors of a distribution are measured in its own width, and its distances from the median are multiplied by
+        the sizes, as errors are. None without a season, where phases are alike, and for counts, whose errors are whole
+        numbers.
+        """
+        if self.when is None or self.distribution == "negative_binomial":
+            return None
+        middle: Any = 0.0
+        sizes = np.abs(self.errors.astype(np.float64))
+        if self.parameters is not None:
+            middle = quantile(self.distribution, self.parameters, 0.5)
+            ends = (quantile(self.distribution, self.parameters, level) for level in (0.1, 0.9))
+            width = -np.subtract(*ends)
+            sizes = np.abs(self.truth - middle)
+            least = LEAST_WIDTH * width.mean(axis=0)
+            sizes = np.divide(sizes, np.maximum(width, least), out=np.zeros(sizes.shape), where=least > 0)
+        spread = spread_by_phase(sizes, self.when, self.season)
+        if spread is None:
+            return None
+        truth = _single(middle + (self.truth - middle) / spread.of_windows)
+        return replace(self, truth=truth, when=None), spread
 
     def _errors(self, level: float) -> NDArray[np.float32]:
         errors = self.truth
@@ -161,11 +212,11 @@ class Calibration:
             If there are too few errors for the level.
         """
         check_level(level, len(self), wanted, of_panel=self.spreads is not None)
-        share, side = _share(level, of_panel=self.spreads is not None), 1 if level >= 0.5 else -1
+        share, side = share_of(level, signed=self.is_signed), 1 if level >= 0.5 else -1
         if share == 0:
             return np.zeros(self.truth.shape[1:])
         if self.n_learned == 0 or self.rate == 0:
-            found: NDArray[np.float64] = self._sorted(level)[_rank(share, len(self)) - 1].astype(np.float64)
+            found: NDArray[np.float64] = self._sorted(level)[rank_of(share, len(self)) - 1].astype(np.float64)
             return side * found
         # at least half of the errors remain as the past of the first newer error
         return side * _adapted(self._scores(level), share, self.rate, min(self.n_learned, len(self) // 2))
@@ -176,14 +227,14 @@ class Calibration:
         All windows of a panel are in the same few weeks, in which errors of its series may have a common sign. They are
         used in both directions, because the sign may be different in the next weeks.
         """
-        if self.spreads is None:
+        if self.is_signed:
             return self._errors(level) if level >= 0.5 else -self._errors(level)
         upper = max(level, 1 - level)
         return np.maximum(self._errors(upper), -self._errors(1 - upper))
 
     def _sorted(self, level: float) -> NDArray[np.float32]:
         """The scores in ascending order, cached: a backtest needs twenty quantiles many times."""
-        key = (0.5 if self.parameters is None else max(level, 1 - level), self.spreads is None and level < 0.5)
+        key = (0.5 if self.parameters is None else max(level, 1 - level), self.is_signed and level < 0.5)
         if key not in self._cache:
             self._cache[key] = np.sort(self._scores(level), axis=0)
         return self._cache[key]
@@ -230,35 +281,6 @@ def _at_levels(ascending: NDArray[np.float32], levels: NDArray[np.float64]) -> N
     return found
 
 
-def check_level(level: float, n: int, wanted: str, *, of_panel: bool) -> None:
-    """Raise a ValueError if ``n`` errors are too few for a quantile of this level; ``wanted`` is for the message.
-
-    Examples
-    --------
-    >>> check_level(0.95, 19, "coverage=0.9", of_panel=False)
-    >>> check_level(0.95, 9, "coverage=0.9", of_panel=True)
-    """
-    share = _share(level, of_panel=of_panel)
-    if _rank(share, n) > n:
-        needed = math.ceil(round(1 / (1 - share), 9)) - 1
-        # of intervals, in hundredths
-        most = math.floor(100 * (n / (n + 1) if of_panel else (n - 1) / (n + 1)) + 1e-9) / 100
-        ways = [f"ask for a coverage of at most {most:g}"] * (most > 0 and wanted.startswith("coverage"))
-        ways += ["hold out more rows with early_stopping=EarlyStopping(validation_fraction=...)"]
-        raise ValueError(f"expected at least {needed} windows held out for {wanted}, got {n}; {', or '.join(ways)}")
-
-
-def _share(level: float, *, of_panel: bool) -> float:
-    """The share of the scores that are at most as large as the correction of a quantile of this level."""
-    return round(abs(2 * level - 1), 12) if of_panel else max(level, 1 - level)
-
-
-def _rank(share: float, n: int) -> int:
-    """The rank, from 1, of a share among ``n`` ascending errors, with the finite-sample correction."""
-    # rounded first, as 0.95 * 20 is slightly more than 19
-    return math.ceil(round((n + 1) * share, 9))
-
-
 def interval_columns(variables: pd.Index, coverages: list[float]) -> pd.MultiIndex:
     """Name the columns of intervals as sktime does: variable, coverage, lower or upper."""
     columns = [(variable, coverage, side) for variable in variables for coverage in coverages for side in SIDES]
@@ -270,6 +292,8 @@ def quantile_columns(variables: pd.Index, levels: list[float]) -> pd.MultiIndex:
     return pd.MultiIndex.from_product([variables, levels], names=["variable", "alpha"])
 
 
+# The nearest that probabilities come to 0 and 1: rounding makes 0 and 1 of nearer ones.
+NEAREST = 1e-9
 SIDES = ("lower", "upper")
 
 
@@ -285,7 +309,9 @@ def levels_of(coverage: float) -> tuple[float, float]:
 
 
 def check_probabilities(name: str, values: object) -> list[float]:
-    """Read a probability or a list of them; a ValueError for one that isn't between 0 and 1, or for a duplicate."""
+    """Read a probability or a list of them; a ValueError for one that isn't between 0 and 1, or nearer to these than
+    `NEAREST`, or for a duplicate.
+    """
     try:
         array = np.atleast_1d(np.asarray(values))
     except ValueError:  # a ragged list
@@ -295,6 +321,8 @@ def check_probabilities(name: str, values: object) -> list[float]:
     for value in array:
         if not 0 < value < 1:
             raise ValueError(f"expected {name} between 0 and 1, got {value:g}")
+        if not NEAREST <= value <= 1 - NEAREST:
+            raise ValueError(f"expected {name} from {NEAREST:g} to 1 - {NEAREST:g}, got {float(value)!r}")
     if len(np.unique(array)) < len(array):
         raise ValueError(f"expected each {name} once, got {values!r}")
     return [float(value) for value in array]

@@ -18,6 +18,7 @@ from lstmforecast.data.frames import to_pandas
 from lstmforecast.data.observations import Missing
 from lstmforecast.data.panel import Panel
 from lstmforecast.data.panel_index import match_panel_index
+from lstmforecast.data.season import steps_of
 from lstmforecast.fitting.ensemble import Ensemble
 from lstmforecast.fitting.finite import require_finite_forecasts
 from lstmforecast.fitting.held_out import HeldOut
@@ -81,6 +82,15 @@ class FittedSeries:
     def steps_of_errors(self) -> int:
         """Steps ahead of which errors are known."""
         return 0 if self.calibration is None else self.calibration.truth.shape[1]
+
+    @property
+    def when(self) -> NDArray[np.int64] | None:
+        """The number of the step after the end of each series; None: there is no season, or the errors know none."""
+        if self.calibration is None or self.calibration.when is None:
+            return None
+        observations = self.dataset.observations
+        index = observations.future_index(1)
+        return None if index is None else steps_of(index.get_level_values(-1), observations.freq)
 
     def read_steps(self, horizon: Any) -> int:
         """Check the number of steps to forecast; None: those of the training."""
@@ -180,7 +190,7 @@ class FittedSeries:
         calibration = self.calibration
         if calibration is not None:
             before = self.dataset.observations
-            calibration = with_newer_errors(calibration, self.model, before, dataset, newer, n_threads)
+            calibration, dataset = with_newer_errors(calibration, self.model, before, dataset, newer, n_threads)
         n_rows = self.n_rows + len(newer)
         return FittedSeries.of(self.model, dataset, calibration, self.window_size, self.horizon, n_rows)
 
@@ -192,9 +202,14 @@ class FittedSeries:
                 "expected missing='ffill' or missing='interpolate', as fit was without missing='mask', got 'mask'"
             )
 
-    def require_errors(self, levels: Sequence[float], wanted: Sequence[str], steps: int, held_out: HeldOut) -> None:
-        """Raise a ValueError unless there are errors enough for quantiles of these levels, so many steps ahead."""
-        require_errors(
+    def require_errors(
+        self, levels: Sequence[float], wanted: Sequence[str], steps: int, held_out: HeldOut, calibration: str
+    ) -> str | None:
+        """Raise a ValueError unless there are errors enough for quantiles of these levels, so many steps ahead.
+
+        Returns what a warning should say; see `lstmforecast.uncertainty.intervals.require_errors`.
+        """
+        return require_errors(
             levels,
             wanted,
             n_errors=self.n_errors,
@@ -203,12 +218,14 @@ class FittedSeries:
             held_out=held_out,
             n_rows=self.n_rows,
             of_panel=self.dataset.observations.is_panel,
+            exact=calibration == "exact",
         )
 
     def quantiles(self, parameters: Array, levels: Sequence[float]) -> Array:
         """Quantiles (n_levels, n_series, steps, k) of forecasts of all series, in the data's units."""
         assert self.calibration is not None
-        return self.dataset.undo(corrected_quantiles(self.calibration, parameters, levels, self.dataset.error_scale))
+        error_scale = self.dataset.error_scale
+        return self.dataset.undo(corrected_quantiles(self.calibration, parameters, levels, error_scale, self.when))
 
     def require_finite(self, values: Array) -> None:
         """Raise a ValueError for the first of values forecast (n_series, steps, ...) that isn't finite."""

@@ -10,7 +10,11 @@ from numpy.typing import NDArray
 from lstmforecast.data.error_scale import ErrorScale
 from lstmforecast.fitting.distribution import quantile, whole
 from lstmforecast.fitting.held_out import HeldOut
-from lstmforecast.uncertainty.calibration import Calibration, check_level
+from lstmforecast.uncertainty.calibration import Calibration
+from lstmforecast.uncertainty.levels import check_level, reach_of, too_few
+
+# A level whose quantile is the lower one of two errors in the middle.
+BELOW_HALF = 0.5 - 1e-13
 
 
 def corrected_quantiles(
@@ -18,6 +22,7 @@ def corrected_quantiles(
     forecast: NDArray[np.float64],
     levels: Sequence[float],
     error_scale: ErrorScale | None = None,
+    when: NDArray[np.int64] | None = None,
 ) -> NDArray[np.float64]:
     """Quantiles (n_levels, n, steps, k) of forecasts' parameters (n, steps, k, p); they ascend with the levels.
 
@@ -25,27 +30,61 @@ def corrected_quantiles(
     ----------
     error_scale : ErrorScale or None, default=None
         Of the series of a panel.
+    when : ndarray of shape (n,) or None, default=None
+        The number of the first step, as in `Calibration`; None: unknown.
     """
-    each = [_corrected_quantile(calibration, forecast, level, error_scale) for level in levels]
+    middle = quantile(calibration.distribution, forecast, 0.5)
+    distances = [_distance(calibration, forecast, middle, level, error_scale) for level in levels]
+    by_phase = None if when is None else calibration.by_phase
+    if by_phase is not None and when is not None:
+        alike, spread = by_phase
+        factor = spread.at(when, forecast.shape[1])
+        scaled = [factor * _distance(alike, forecast, middle, level, error_scale) for level in levels]
+        # the phases of the other series say nothing of one that is not pooled
+        pooled = True if error_scale is None else error_scale.pooled[:, np.newaxis]
+        distances = [np.where(pooled, *each) for each in zip(scaled, distances, strict=True)]
     order = np.argsort(levels)
     values = np.empty((len(levels), *forecast.shape[:3]))
     # separate corrections may have made neighbouring quantiles cross
-    values[order] = np.maximum.accumulate(np.stack([each[i] for i in order]), axis=0)
+    values[order] = np.maximum.accumulate(np.stack([middle + distances[i] for i in order]), axis=0)
     return whole(values) if calibration.distribution == "negative_binomial" else values
 
 
-def _corrected_quantile(
-    calibration: Calibration, forecast: NDArray[np.float64], level: float, error_scale: ErrorScale | None
+def _distance(
+    calibration: Calibration,
+    forecast: NDArray[np.float64],
+    middle: NDArray[np.float64],
+    level: float,
+    error_scale: ErrorScale | None,
 ) -> NDArray[np.float64]:
-    """One quantile: (n, steps, k)."""
+    """How far a quantile is from the middle of the forecast: (n, steps, k).
+
+    Beyond the levels that the errors can promise, it goes on from the nearest.
+    """
+    nearest, factor = reach_of(level, len(calibration), of_panel=calibration.spreads is not None)
+    found = _corrected_distance(calibration, forecast, middle, nearest, error_scale)
+    if factor == 1:
+        return found
+    # of an even number of errors, the median is the mean of the two in the middle
+    halves = [_corrected_distance(calibration, forecast, middle, each, error_scale) for each in (0.5, BELOW_HALF)]
+    median = (halves[0] + halves[1]) / 2
+    return median + factor * (found - median)
+
+
+def _corrected_distance(
+    calibration: Calibration,
+    forecast: NDArray[np.float64],
+    middle: NDArray[np.float64],
+    level: float,
+    error_scale: ErrorScale | None,
+) -> NDArray[np.float64]:
     distribution, steps = calibration.distribution, forecast.shape[1]
     scale = 1.0 if error_scale is None else error_scale.scale[:, np.newaxis]
-    found = quantile(distribution, forecast, level) + scale * calibration.quantile(level, f"{level:g}")[:steps]
+    found = quantile(distribution, forecast, level) - middle + scale * calibration.quantile(level, f"{level:g}")[:steps]
     if error_scale is None or distribution is None or error_scale.pooled.all():
         return found
     # errors that are not pooled have another scale than the network: distances from the median, in that scale
-    errors = calibration.of_middles.quantile(level, f"{level:g}")[:steps]
-    own = quantile(distribution, forecast, 0.5) + scale * errors
+    own = scale * calibration.of_middles.quantile(level, f"{level:g}")[:steps]
     return np.where(error_scale.pooled[:, np.newaxis], found, own)
 
 
@@ -59,8 +98,11 @@ def require_errors(
     held_out: HeldOut,
     n_rows: int,
     of_panel: bool,
-) -> None:
+    exact: bool,
+) -> str | None:
     """Raise a ValueError unless there are enough errors for these levels and for all steps of the horizon.
+
+    Returns what a warning should say where, without ``exact``, quantiles go on beyond what the errors can promise.
 
     Parameters
     ----------
@@ -76,6 +118,8 @@ def require_errors(
         Rows that the fit had; 0 before a fit.
     of_panel : bool
         Whether errors are those of a panel.
+    exact : bool
+        Whether a level that the errors can't promise is an error.
     """
     if n_errors == 0 and held_out.training_rows(n_rows) < n_rows:
         raise ValueError(
@@ -87,5 +131,8 @@ def require_errors(
         raise ValueError(f"expected rows held out by fit for the errors of intervals, got none: set {way}")
     if steps > trained:
         raise ValueError(f"expected a horizon of at most {trained}, as trained for, got {steps}")
+    if not exact:
+        return too_few(levels, n_errors, wanted, of_panel=of_panel)
     for level, words in zip(levels, wanted, strict=True):
         check_level(level, n_errors, words, of_panel=of_panel)
+    return None

@@ -16,13 +16,26 @@ def draw_paths(
     forecast: NDArray[np.float64],
     error_scale: ErrorScale | None,
     generator: np.random.RandomState,
+    when: NDArray[np.int64] | None = None,
 ) -> NDArray[np.float64]:
     """Add the errors, or apply the probabilities, of the windows ``drawn`` to forecast parameters (n, steps, k, p).
+
+    With the numbers of the first steps, ``when`` (n,), errors have the size that is usual at the phase of each step.
 
     Returns
     -------
     ndarray of shape (n_samples, n, steps, k)
     """
+    by_phase = None if when is None else calibration.by_phase
+    if by_phase is not None and when is not None:
+        middles = quantile(calibration.distribution, forecast, 0.5)
+        paths = draw_paths(by_phase[0], drawn, forecast, error_scale, generator)
+        scaled = middles + by_phase[1].at(when, forecast.shape[1]) * (paths - middles)
+        if error_scale is None or error_scale.pooled.all():
+            return scaled
+        # the phases of the other series say nothing of one that is not pooled
+        plain = draw_paths(calibration, drawn, forecast, error_scale, generator)
+        return np.where(error_scale.pooled[:, np.newaxis], scaled, plain)
     steps = forecast.shape[1]
     scale = 1.0 if error_scale is None else error_scale.scale[:, np.newaxis]
     middles = quantile(calibration.distribution, forecast, 0.5)

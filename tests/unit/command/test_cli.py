@@ -4,6 +4,7 @@ import io
 import subprocess
 import sys
 import time
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -72,6 +73,21 @@ def test_bounds_are_written_beside_the_forecast(data: str, capsys: pytest.Captur
     assert list(result.columns) == ["OT", "OT-lo-80", "OT-hi-80", "HUFL", "HUFL-lo-80", "HUFL-hi-80"]
     assert (result["HUFL-lo-80"] < result["HUFL-hi-80"]).all()
     assert Path("picture.png").stat().st_size > 1000
+
+
+def test_a_coverage_beyond_the_rows_held_out_is_told_on_standard_error(
+    data: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        assert forecast(data, "--coverage", "0.99") == 0
+    printed = capsys.readouterr()
+    assert list(table(printed.out).columns) == ["OT", "OT-lo-99", "OT-hi-99"]
+    assert printed.err == (
+        "lstmforecast: warning: 35 windows were held out, and --coverage 0.99 needs 199: beyond the outermost errors, "
+        "quantiles follow Student's t distribution, and their coverage is not promised; ask for a coverage of at most "
+        "0.94, or give more rows\n"
+    )
 
 
 def test_files_are_written_and_nothing_is_printed(data: str, capsys: pytest.CaptureFixture[str]) -> None:

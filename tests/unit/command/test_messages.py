@@ -98,7 +98,6 @@ PROMO = ["--known", "promo"]
         ("good", [*ONE[2:], "--holidays", "DE"], "expected the data with times (--time) for --holidays DE"),
         ("good", [*ONE[2:], "--freq", "h"], "expected the data to have times (--time) for --freq h"),
         ("good", [*ONE, "--holidays", "XX"], "expected --holidays to be a country"),
-        ("good", [*ONE, "--interval", "0.999"], "for --coverage 0.999"),
         ("good", [*ONE, "--interval", "0.5", "--patience", "none"], "expected rows held out in training"),
         ("good", [*ONE, "--learning-rate", "nan"], "expected --learning-rate to be a number above 0"),
         ("good", [*ONE, "--n-threads", "99999"], "expected --n-threads to be an integer"),
@@ -139,7 +138,6 @@ def test_sentences_hold_no_python(file, options, words, folder, monkeypatch, cap
     [
         (["backtest", "good.csv", "--test-size", "200"], "expected a test set of at most 79 rows, got 200"),
         (["backtest", "good.csv", "--season-length", "500"], "expected --season-length below the 64 rows before"),
-        (["backtest", "good.csv", "--coverage", "0.999"], "for --coverage 0.999"),
         (["tune", "good.csv", "--metric", "RMSSE"], "(RMSSE for several series), got 'RMSSE'"),
         (["tune", "short.csv"], "expected a test set of at least 4 rows for --horizon 4, got 3"),
     ],

@@ -73,6 +73,38 @@ def test_calm_and_rising_series_leave_the_intervals_of_the_others_alone(kind):
         assert _width(model, "noisy", coverage) == pytest.approx(_alone(coverage), rel=0.15)
 
 
+# Differences of sums less the constant: rounding errors around 0, and for most series a step in the rows held out.
+DUST = [np.diff(np.cumsum(np.full(N_ROWS + 1, c))) - c for c in np.linspace(0.1, 1.1, 20)]
+WOKEN = [dust + np.repeat([0.0, 1.0], [N_ROWS - HELD_OUT, HELD_OUT]) for dust in DUST]
+
+
+@pytest.mark.parametrize("parameters", [{}, {"loss": "quantile"}, {"architecture": "linear"}])
+def test_one_noisy_series_among_many_that_wake_up_keeps_its_width(parameters):
+    series = {"noisy0": NOISY[0]} | {f"other{i}": values for i, values in enumerate(WOKEN)}
+    model = LSTMForecaster(7, hidden_size=16, max_epochs=3, random_state=0, n_threads=1, **parameters)
+    width = _width(model.fit(_panel(series)), "noisy", 0.9)
+    # the network hardly learns the waves of one series in 21: errors are up to three times as large, and the tails of
+    # the others, which jump, up to three times as heavy; with their unit the width was 4e14
+    assert 0.3 * _alone(0.9) < width < 9 * _alone(0.9)
+
+
+def test_series_that_wake_up_leave_the_intervals_of_the_others_alone():
+    model = _fitted(DUST[:3])
+    before = _width(model, "noisy", 0.9)
+    newer = {f"noisy{i}": values[4:24] for i, values in enumerate(NOISY)}
+    model.update(_panel(newer | {f"other{i}": np.full(20, 1.0) for i in range(3)}, N_ROWS))
+    # 3 of 23 newer errors are 1e15 times those of before; noise of other rows
+    assert _width(model, "noisy", 0.9) == pytest.approx(before, rel=0.15)
+    assert _width(model, "other", 0.9) > 0.1
+
+
+def test_of_errors_out_of_all_range_one_window_is_enough():
+    error_scale = ErrorScale(np.ones((4, 1)), np.ones((4, 1), bool))
+    found = scale_from_errors(error_scale, np.array([[1.0], [0.5], [60.0], [1e9]]), np.arange(4))
+    assert found.pooled[:, 0].tolist() == [True, True, True, False]
+    assert found.scale[3, 0] > 1e8
+
+
 def test_a_series_that_never_moved_has_a_narrow_interval_whatever_the_size_of_the_others():
     for size in (1e-6, 1.0, 1e6):
         names = {f"noisy{i}": size * values for i, values in enumerate(NOISY)}

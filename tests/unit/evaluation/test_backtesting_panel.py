@@ -306,4 +306,4 @@ def test_the_result_prints_and_is_drawn():
 )
 def test_what_is_too_short_gets_one_clear_sentence(options, words):
     with pytest.raises(ValueError, match=words):
-        backtest(small(), PANEL, **options)
+        backtest(small(calibration="exact"), PANEL, **options)

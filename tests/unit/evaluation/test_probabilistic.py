@@ -212,16 +212,24 @@ def test_the_result_prints_with_its_intervals(result):
     assert result._repr_html_().count("<table") == 2
 
 
+EXACT = {"calibration": "exact"}
+
+
 @pytest.mark.parametrize(
     ("parameters", "options", "error", "words"),
     [
         ({}, {"coverage": 80}, ValueError, "expected coverage between 0 and 1, got 80"),
         ({}, {"coverage": "all"}, TypeError, "expected coverage to be a number or a list of numbers, got 'all'"),
         ({}, {"levels": [0.5, 0.5]}, ValueError, r"expected each levels once, got \[0.5, 0.5\]"),
-        ({}, {"coverage": 0.99}, ValueError, "expected at least 199 windows held out for coverage=0.99, got 46"),
-        ({}, {"levels": [0.5, 0.01]}, ValueError, "expected at least 99 windows held out for level=0.01, got 46"),
+        (EXACT, {"coverage": 0.99}, ValueError, "expected at least 199 windows held out for coverage=0.99, got 46"),
+        (EXACT, {"levels": [0.5, 0.01]}, ValueError, "expected at least 99 windows held out for level=0.01, got 46"),
         # 60 rows, of which 12 are held out: the first fit has the fewest
-        ({}, {"coverage": 0.9, "folds": Folds(200, refit=50)}, ValueError, "expected at least 19 windows .*, got 10"),
+        (
+            EXACT,
+            {"coverage": 0.9, "folds": Folds(200, refit=50)},
+            ValueError,
+            "expected at least 19 windows .*, got 10",
+        ),
         ({}, {"coverage": 0.5, "horizon": 4}, ValueError, "expected a horizon of at most 3, as trained for, got 4"),
         ({"early_stopping": None}, {"coverage": 0.5}, ValueError, "expected rows held out by fit"),
         ({}, {"coverage": 0.5, "season_length": 200}, ValueError, "expected season_length of at most 192, .*got 200"),

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lstmforecast import LSTM, EarlyStopping, LSTMForecaster, Quantiles, Sampling
+from lstmforecast import LSTM, EarlyStopping, LSTMForecaster, Quantiles, Sampling, backtest
 from lstmforecast.fitting.distribution import quantile
 from lstmforecast.fitting.objective import LOSS, QUANTILES
 from lstmforecast.fitting.roll import forecast
@@ -26,6 +26,25 @@ def _day_and_night(n):
     """Noise of deviation 4 by day and 1 by night."""
     by_day = np.arange(n) % 24 < 12
     return np.random.default_rng(1).normal(size=n) * np.where(by_day, 4.0, 1.0)
+
+
+@pytest.mark.parametrize("panel", [False, True])
+@pytest.mark.parametrize("loss", [None, *CONTINUOUS])
+def test_intervals_hold_at_levels_far_above_the_variation(loss, panel):
+    index = pd.date_range("2026-01-01", periods=1240, freq="h")
+    noise = np.sin(np.arange(len(index)) * np.pi / 12) + np.random.default_rng(0).normal(0, 0.5, len(index))
+    scores = []
+    for level in (0.0, 1e7, 1e9):
+        y = pd.Series(level + noise, index)
+        y = pd.concat({"a": y, "b": 2 * y[:900]}, names=["unique_id", "ds"]) if panel else y
+        result = backtest(LSTMForecaster(2, window_size=24, loss=loss, **FAST), y, folds=240, coverage=0.8)
+        scores.append(result.interval_scores.loc[("LSTMForecaster", 0.8)])
+    # three standard errors of 200 errors held out and 240 of the test: 0.4 * sqrt(1 / 200 + 1 / 240) = 0.038
+    assert abs(scores[0]["coverage"] - 0.8) < 0.12
+    for score in scores[1:]:
+        # double precision has 1e-7 of a unit left at 1e9, so that a few of 480 truths are on the other side of a bound
+        assert score["coverage"] == pytest.approx(scores[0]["coverage"], abs=0.02)
+        assert score["width"] == pytest.approx(scores[0]["width"], rel=1e-2)
 
 
 @pytest.mark.parametrize("loss", LOSSES)
