@@ -52,7 +52,7 @@ class Scaled:
 
 
 def rivals(case: Case, objective: str) -> dict[str, LagRegressor]:
-    """LightGBM by its lags and what it learns: values, or differences from a season ago or from the mean of the lags."""
+    """LightGBM by its lags and what it learns: values, or differences from a season ago or a mean of lags."""
     found = {}
     for way, lags in (("direct", case.direct_lags), ("recursive", case.lags)):
         trees = LGBMRegressor(objective=objective, random_state=SEED, **TREES)
