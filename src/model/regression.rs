@@ -114,10 +114,11 @@ impl KnownRegression {
             // what is known counts from the last row, as in the network
             let last = if column < n_targets { 0.0 } else { value(window_size - 1) };
             let first = left.len();
-            left.extend((0..horizon).map(|step| match column < n_targets {
-                true => window.targets[step * n_targets + column],
-                false => value(window_size + step) - last,
-            }));
+            if column < n_targets {
+                left.extend((0..horizon).map(|step| window.targets[step * n_targets + column]));
+            } else {
+                left.extend((0..horizon).map(|step| value(window_size + step) - last));
+            }
             for (row, weights) in (window_size - self.n_rows..window_size).zip(self.line.chunks_exact(horizon)) {
                 let value = value(row) - last;
                 left[first..].iter_mut().zip(weights).for_each(|(left, weight)| *left -= value * weight);
@@ -313,10 +314,10 @@ mod tests {
         let regression = KnownRegression::new(layout, &line, n_rows, InstructionSet::choose().unwrap());
         let sums = regression.sums(&samples, 0..n_windows).unwrap();
         let found = sums.solve(0.0, &Panels::zeros(2, 2)).unwrap();
-        let [[a, b, y], [_, c, z]] = system;
-        let second = (z - b / a * y) / (c - b / a * b);
+        let [[xx, xz, xy], [_, zz, zy]] = system;
+        let second = (zy - xz / xx * xy) / (zz - xz / xx * xz);
         // errors of the line in single precision
         assert!((found.get(1, 0) - second).abs() < 1e-5);
-        assert!((found.get(0, 0) - (y - b * second) / a).abs() < 1e-5);
+        assert!((found.get(0, 0) - (xy - xz * second) / xx).abs() < 1e-5);
     }
 }

@@ -1,4 +1,4 @@
-"""Columns known in advance don't hurt: one that shares the season of the target, noise, copies, functions of a column."""
+"""Columns known in advance don't hurt: one with the season of the target, noise, copies, functions of a column."""
 
 import numpy as np
 import pandas as pd
