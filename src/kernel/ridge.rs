@@ -98,16 +98,6 @@ impl RidgeSums {
         Self { set, xx: Panels::zeros(n_inputs, n_inputs), xy: Panels::zeros(n_inputs, n_outputs), yy: 0.0, rows }
     }
 
-    /// Of sums that there are, of products of two inputs `(n, n)` and of outputs and inputs `(n_outputs, n)`, row-major.
-    pub fn of(square: &[f64], product: &[f64], (n_inputs, n_outputs): (usize, usize), set: InstructionSet) -> Self {
-        let mut sums = Self::new(n_inputs, n_outputs, set);
-        for i in 0..n_inputs {
-            (0..n_inputs).for_each(|j| sums.xx.set(i, j, square[i * n_inputs + j]));
-            (0..n_outputs).for_each(|j| sums.xy.set(i, j, product[j * n_inputs + i]));
-        }
-        sums
-    }
-
     /// Adds rows of inputs `(rows, n_inputs)` and outputs `(rows, n_outputs)`, on up to `n_threads` threads, which changes no
     /// bit; to be followed by [`RidgeSums::finish`].
     pub fn add(&mut self, x: &[f32], y: &[f32], n_threads: usize) {
@@ -339,7 +329,12 @@ mod tests {
     #[test]
     fn what_has_no_factor_has_no_solution() {
         let none = Panels::zeros(2, 1);
-        let of = |square: &[f64]| RidgeSums::of(square, &[1.0, 1.0], (2, 1), InstructionSet::PORTABLE);
+        let of = |square: &[f64]| {
+            let mut sums = RidgeSums::new(2, 1, InstructionSet::PORTABLE);
+            square.iter().enumerate().for_each(|(i, &value)| sums.xx.set(i / 2, i % 2, value));
+            (0..2).for_each(|i| sums.xy.set(i, 0, 1.0));
+            sums
+        };
         assert!(of(&[1.0, 2.0, 2.0, 1.0]).solve(0.0, &none).is_none());
         assert!(of(&[f64::NAN, 0.0, 0.0, 1.0]).solve(0.0, &none).is_none());
         assert!(of(&[1.0, 2.0, 2.0, 1.0]).solve(2.0, &none).is_some());

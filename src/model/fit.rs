@@ -52,9 +52,6 @@ impl Model {
         let n_targets = self.config.n_targets;
         let checkpoints = self.checkpoints((data, training), || fingerprint::of_panel(panel, n_targets))?;
         self.fit_scalers(panel, data.scaler, &splits);
-        if !is_found(checkpoints.as_ref()) {
-            self.start_at_regression(panel, &splits)?;
-        }
         // beside the model, which is changed while it is looked through
         let (input_scaler, output_scaler) = (self.input_scaler.clone(), self.output_scaler.clone());
         let lens = Lens { panel, scaler: &input_scaler, output_scaler: &output_scaler, layout: self.config.layout() };

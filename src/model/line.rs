@@ -1,11 +1,13 @@
 //! The linear skip connection past the LSTM, solved and not trained: ridge regression of the horizon on the window.
 
+use super::regression::KnownRegression;
 use super::Model;
 use crate::error::{Error, Result};
 use crate::kernel::isa::InstructionSet;
 use crate::kernel::pool;
 use crate::kernel::ridge::{Panels, RidgeSums};
 use crate::series::lens::WindowLayout;
+use crate::series::normalize::Normalize;
 use crate::series::{Gathered, Samples};
 use crate::train::TrainConfig;
 
@@ -26,10 +28,13 @@ const ROUNDS: usize = 4;
 /// As many where the weights of rows differ within a horizon: each round counts a window by the greatest of them, and fills
 /// what the others lack to it in the same way.
 const ROUNDS_OF_WEIGHTS: usize = 16;
+/// Times that the weight of what is known in advance is solved given the line, and the line given that weight.
+const KNOWN_ROUNDS: usize = 2;
 
 impl Model {
     /// Lets the linear skip connection forecast what a ridge regression of the training samples forecasts
-    /// (`skip.weight`), with the ridge that errs least on those held out; what the LSTM learns is added to it. The
+    /// (`skip.weight`), with the ridge that errs least on those held out, and gives what is known in advance the weight of
+    /// another (`known.weight`), unless it has one; what the LSTM learns is added to both. The
     /// closed form of `NLinear` (Toner & Darlow 2024, "An Analysis of Linear Time Series Forecasting Models") needs no
     /// training, and no learning rate.
     ///
@@ -46,10 +51,17 @@ impl Model {
             return Ok(());
         }
         let known = self.parameters.get("known.weight").map_or_else(Vec::new, |weight| weight.values().to_vec());
-        let line = Line::new(self.config.layout(), known, training)?;
-        let solution = line.solve(train, held_out, weight.values())?;
+        let mut line = Line::new(self.config.layout(), known, training)?;
+        // windows that have a scale each have none for a weight of what is known
+        let has_new =
+            line.known.iter().all(|&number| number == 0.0) && self.config.normalize != Some(Normalize::Window);
+        let rounds = if has_new && !line.known.is_empty() { KNOWN_ROUNDS } else { 0 };
+        let solution = line.solve_with_known(train, held_out, weight.values(), rounds)?;
         if let Some(weight) = self.parameters.get_mut("skip.weight") {
             line.write(&solution, weight.values_mut());
+        }
+        if let Some(weight) = self.parameters.get_mut("known.weight") {
+            weight.values_mut().copy_from_slice(&line.known);
         }
         Ok(())
     }
@@ -70,6 +82,27 @@ impl Line {
     fn new(layout: WindowLayout, known: Vec<f32>, training: &TrainConfig) -> Result<Self> {
         let (set, n_threads) = (InstructionSet::choose()?, pool::n_threads(training.n_threads));
         Ok(Self { layout, known, set, n_threads, n_rows: layout.window_size.min(MOST_ROWS) })
+    }
+
+    /// The line's weights, and in `rounds` rounds that of what is known: each is solved given the other.
+    fn solve_with_known(
+        &mut self,
+        train: &dyn Samples,
+        held_out: Option<&dyn Samples>,
+        weight: &[f32],
+        rounds: usize,
+    ) -> Result<Panels> {
+        let mut solution = self.solve(train, held_out, weight)?;
+        for _ in 0..rounds {
+            let regression = KnownRegression::new(self.layout, &solution, self.n_rows, self.set);
+            let known = regression.solve(train, held_out)?;
+            if known == self.known {
+                break;
+            }
+            self.known = known;
+            solution = self.solve(train, held_out, weight)?;
+        }
+        Ok(solution)
     }
 
     /// The best ridge's weights `(n_rows, horizon)`, shrunk towards those of `weight`, `(horizon, window_size)`.

@@ -1,4 +1,4 @@
-//! The ridge regressions of a linear skip connection by libtorch: the twin of our own.
+//! The ridge regression of a linear skip connection by libtorch: the twin of our own.
 
 use tch::{Device, Kind, Tensor};
 
@@ -172,23 +172,4 @@ impl RegressionSums {
         let square = sum(self.xx.f_matmul(weights)?.f_mul(weights)?)?;
         Ok(square - 2.0 * sum(self.xy.f_mul(weights)?)? + self.yy)
     }
-}
-
-/// The solution `(n_targets, n)` of `(square + ridge I) x = product`, of sums `(n, n)` and `(n_targets, n)`, where the ridge is
-/// this part of the mean of the diagonal.
-///
-/// # Errors
-/// [`crate::error::Error::Torch`] when libtorch refuses an operation.
-pub(crate) fn solve_ridge(
-    square: &[f64],
-    product: &[f64],
-    (n, n_targets): (usize, usize),
-    part: f64,
-) -> Result<Vec<f32>> {
-    let square = Tensor::f_from_slice(square)?.f_reshape(dimensions(&[n, n]))?;
-    let product = Tensor::f_from_slice(product)?.f_reshape(dimensions(&[n_targets, n]))?;
-    let ridge = square.f_trace()?.f_mul_scalar(part / n as f64)?.f_clamp_min(f64::MIN_POSITIVE)?;
-    let eye = Tensor::f_eye(square.size()[0], (Kind::Double, Device::Cpu))?;
-    let solution = Tensor::f_linalg_solve(&square.f_add(&eye.f_mul(&ridge)?)?, &product.f_transpose(0, 1)?, true)?;
-    numbers_of(&solution.f_transpose(0, 1)?.f_to_kind(Kind::Float)?)
 }

@@ -14,6 +14,7 @@ SUITES = (
     "m4",
     "elsewhere",
     "intervals",
+    "covariates",
     "mixed_panels",
     "variants",
     "classes",

@@ -13,6 +13,7 @@ from lstmforecast import _core
 from lstmforecast.contract.fit_tasks import FitTasks
 from lstmforecast.contract.parameter_group import flat_parameters
 from lstmforecast.data.dataset import Dataset
+from lstmforecast.data.observations import Observations
 from lstmforecast.data.panel import Panel
 from lstmforecast.data.scalers import fit_columns
 from lstmforecast.data.season import season_length
@@ -22,7 +23,7 @@ from lstmforecast.fitting.ensemble import Ensemble
 from lstmforecast.fitting.held_out import HeldOut
 from lstmforecast.fitting.objective import core_loss, distribution_of, require_count_options, require_counts
 from lstmforecast.fitting.options import fit_seed, new_network, training_options
-from lstmforecast.fitting.sizing import Sizes, default_steps
+from lstmforecast.fitting.sizing import Sizes, default_steps, default_steps_of_series
 from lstmforecast.uncertainty.errors import calibrate
 from lstmforecast.uncertainty.fitted_series import FittedSeries
 
@@ -54,7 +55,7 @@ def fit_series(forecaster: Forecaster, dataset: Dataset, tasks: FitTasks | None 
         seed,
         loss=core_loss(parameters["loss"], parameters["quantiles"], horizon, observations),
         validation_fraction=float(held_out.fraction(panel)),
-        steps_per_epoch=_steps_per_epoch(parameters, panel),
+        steps_per_epoch=_steps_per_epoch(parameters, observations),
     )
     if forecaster.scaler is not None and not isinstance(forecaster.scaler, str):
         model.load_scalers(_fitted_scaler(forecaster.scaler, dataset, held_out))
@@ -94,12 +95,14 @@ def _new_network(
     )
 
 
-def _steps_per_epoch(parameters: dict[str, Any], panel: Panel | None) -> int | None:
+def _steps_per_epoch(parameters: dict[str, Any], observations: Observations) -> int | None:
     steps = parameters["steps_per_epoch"]
     if not isinstance(steps, str):
         return None if steps is None else int(steps)
-    n_windows = 0 if panel is None else len(panel) * panel.n_columns // parameters["stride"]
-    return default_steps(n_windows, parameters["batch_size"] * parameters["accumulate_grad_batches"])
+    n_rows, batch_size = len(observations), parameters["batch_size"] * parameters["accumulate_grad_batches"]
+    if isinstance(observations, Panel):
+        return default_steps(n_rows * observations.n_columns // parameters["stride"], batch_size)
+    return default_steps_of_series(n_rows // parameters["stride"], batch_size)
 
 
 def _fitted_scaler(scaler: Any, dataset: Dataset, held_out: HeldOut) -> dict[str, NDArray[np.float64]]:

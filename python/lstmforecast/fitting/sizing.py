@@ -20,6 +20,7 @@ VALIDATION_FRACTION = 0.2
 HELD_OUT_WINDOWS = 500
 STEPS_PER_EPOCH = 20
 MOST_STEPS_PER_EPOCH = 200
+MOST_STEPS_OF_SERIES = 40
 # The default window doesn't grow beyond so many rows: if some number of rows suffices there, every larger one does.
 _TRIED = 8 * LONGEST
 # Windows of a panel may be longer than its series, which are padded, but only up to so many rows.
@@ -82,6 +83,19 @@ def default_steps(n_windows: int, batch_size: int) -> int:
     (200, 20)
     """
     return min(max(STEPS_PER_EPOCH, n_windows * 3 // (4 * batch_size)), MOST_STEPS_PER_EPOCH)
+
+
+def default_steps_of_series(n_rows: int, batch_size: int) -> int:
+    """Choose the steps of an epoch for one series: 20 epochs are ten passes over its rows, within 20 to 40 steps.
+
+    Variables of one series count once: their windows are of the same times.
+
+    Examples
+    --------
+    >>> default_steps_of_series(52_000, batch_size=512), default_steps_of_series(17_000, batch_size=512)
+    (40, 20)
+    """
+    return min(max(STEPS_PER_EPOCH, n_rows // (2 * batch_size)), MOST_STEPS_OF_SERIES)
 
 
 def default_loss(horizon: int, season: int = 1) -> str:

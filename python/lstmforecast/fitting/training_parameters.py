@@ -124,8 +124,9 @@ class Sampling(ParameterGroup):
     Parameters
     ----------
     steps_per_epoch : int, "auto" or None, default="auto"
-        Optimiser steps of an epoch; after each epoch the held-out rows are scored. ``"auto"``: 20 steps, and up to 200
-        for a panel, so that training reads each window about 15 times; for regressors and classifiers as None. None: a
+        Optimiser steps of an epoch; after each epoch the held-out rows are scored. ``"auto"``: 20 steps, up to 40 for
+        a series of more than 20,000 rows, so that training reads each row about ten times, and up to 200 for a panel,
+        so that it reads each window about 15 times; for regressors and classifiers as None. None: a
         pass over all windows. With a number of steps, the held-out score is that of some 4,000 windows, evenly spaced.
     stride : int, default=1
         Rows from the start of one training window to the start of the next. For `LSTMForecaster` only.
