@@ -271,11 +271,11 @@ mod tests {
     #[test]
     fn rows_count_by_their_weights() {
         let a = noise_and_walk(Purpose::Shuffle).0;
-        let effect = |i: usize| if i % 2 == 0 { 2.0 } else { -1.0 };
+        let effect = |i: usize| if i.is_multiple_of(2) { 2.0 } else { -1.0 };
         let rows: Vec<f64> = a.iter().enumerate().flat_map(|(i, a)| [effect(i) * a, *a]).collect();
         let matrix = Matrix::new(&rows, 2).unwrap();
         let found = |odd: f64| {
-            let weights: Vec<f64> = (0..N_ROWS).map(|i| if i % 2 == 0 { 1.0 } else { odd }).collect();
+            let weights: Vec<f64> = (0..N_ROWS).map(|i| if i.is_multiple_of(2) { 1.0 } else { odd }).collect();
             let panel = Panel::one(matrix).weighted(&weights).unwrap();
             weight_of(&mut model(Channels::Together, 1, 1), &panel, false)[0]
         };

@@ -86,7 +86,7 @@ BESIDE = {
     "validation_fraction": {"patience": 3},
     "dropout": {"num_layers": 2},
 }
-OF_FORECASTERS = {"head", "linear_skip", "embed", "supervision", "stride"}
+OF_FORECASTERS = {"head", "linear_skip", "embed", "mix_naive", "supervision", "stride"}
 # What a class takes no other value of.
 FIXED = {"LSTMRegressor": OF_FORECASTERS, "LSTMClassifier": OF_FORECASTERS, "CharLSTM": {"clip_grad_value"}}
 # The names in files of values that stand for an object.

@@ -29,6 +29,7 @@ from lstmforecast.estimators.newer_rows import NewerRows
 from lstmforecast.estimators.older_pickles import of_older_pickle
 from lstmforecast.estimators.parameter_docs import with_shared_parameters
 from lstmforecast.estimators.series_fit import fit_series, keep_series
+from lstmforecast.estimators.shares import check_shares
 from lstmforecast.export.file_checks import check_series
 from lstmforecast.fitting.architecture import ARCHITECTURE, Architecture, require_attention
 from lstmforecast.fitting.checkpoint import Checkpoint
@@ -149,6 +150,9 @@ class LSTMForecaster(LSTMEstimator):
         Number of variables.
     feature_names_in_ : ndarray of str of shape (n_features_in_,)
         Column names, if all of them are strings.
+    shares_ : dict of str to float, or None
+        The shares of ``"network"``, ``"line"``, ``"seasonal_naive"`` and ``"repeat_last"`` in forecasts, which are part
+        of the network's weights; see ``mix_naive`` of `LSTM`. None: forecasts are the network's alone.
     history_ : DataFrame
         One row for each epoch: ``train_loss``, ``val_loss``, ``learning_rate``, ``grad_norm``, ``seconds``.
     best_epoch_, n_epochs_ : int
@@ -188,6 +192,7 @@ class LSTMForecaster(LSTMEstimator):
     n_features_in_: int
     freq_: Any
     fitted_: FittedSeries
+    shares_: dict[str, float] | None
 
     def __init__(
         self,
@@ -800,7 +805,8 @@ class LSTMForecaster(LSTMEstimator):
         return fitted.labelled(values, names, columns(observations.form.variables(observations.n_columns)))
 
     def _fitted_state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-        return self.fitted_.pack()
+        tensors, values = self.fitted_.pack()
+        return tensors, values if self.shares_ is None else values | {"shares": self.shares_}
 
     def _restore_fitted_state(self, tensors: Mapping[str, NDArray[Any]], values: Mapping[str, Any]) -> None:
         flat = flat_parameters(self)
@@ -815,6 +821,7 @@ class LSTMForecaster(LSTMEstimator):
             transform=self.transform,
         )
         keep_series(self, fitted)
+        self.shares_ = check_shares(values.get("shares"))
 
     def _check_restored(self) -> None:
         flat = flat_parameters(self)

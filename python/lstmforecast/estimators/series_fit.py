@@ -17,6 +17,7 @@ from lstmforecast.data.observations import Observations
 from lstmforecast.data.panel import Panel
 from lstmforecast.data.scalers import fit_columns
 from lstmforecast.data.season import season_length
+from lstmforecast.estimators.shares import with_shares
 from lstmforecast.estimators.training_run import Outcome, TrainingRun, keep_network
 from lstmforecast.fitting.embedding import embeddings
 from lstmforecast.fitting.ensemble import Ensemble
@@ -47,14 +48,14 @@ def fit_series(forecaster: Forecaster, dataset: Dataset, tasks: FitTasks | None 
         dataset = dataset.with_statistics(held_out.training_lengths(panel))
         window_size, segment_length = sizes.of_panel(panel.lengths, held_out.fraction(panel))
     else:
-        window_size, segment_length = sizes.resolve(len(observations), held_out.fraction())
+        window_size, segment_length = sizes.resolve(len(observations), held_out.fraction(len(observations)))
     seed = fit_seed(parameters)
     model = _new_network(parameters, getattr(forecaster, "model_", None), dataset, window_size, segment_length, seed)
     options = training_options(
         parameters,
         seed,
         loss=core_loss(parameters["loss"], parameters["quantiles"], horizon, observations),
-        validation_fraction=float(held_out.fraction(panel)),
+        validation_fraction=float(held_out.fraction(len(observations) if panel is None else panel)),
         steps_per_epoch=_steps_per_epoch(parameters, observations),
     )
     if forecaster.scaler is not None and not isinstance(forecaster.scaler, str):
@@ -120,6 +121,11 @@ def _learn(
 ) -> None:
     """Calibrate a trained network on the held-out rows, and set both as attributes."""
     held_out, rate = HeldOut.of(fitted), float(fitted.adaptation_rate)
+    is_free = not any(name.split(".")[-2] in ("fc", "skip") for name in outcome["frozen"])
+    fitted.shares_ = None
+    if flat_parameters(fitted).get("mix_naive") and is_free:
+        season = season_length(dataset.observations.freq)
+        model, fitted.shares_ = with_shares(model, dataset, held_out, season, fitted.n_threads)
     calibration, in_units = calibrate(model, dataset, held_out, rate, fitted.n_threads)
     n_rows = len(dataset.observations)
     keep_series(fitted, FittedSeries.of(model, in_units, calibration, window_size, fitted.horizon, n_rows))

@@ -47,6 +47,7 @@ class WindowEstimator(LSTMEstimator):
         "head": ("direct",),
         "linear_skip": (None, False),
         "embed": (12,),
+        "mix_naive": (True,),
         "supervision": ("last",),
         "stride": (1,),
     }

@@ -45,6 +45,7 @@ class Network(Architecture):
     segment_length: int | None = None
     linear_skip: bool | None = None
     embed: int | None = 12
+    mix_naive: bool = True
 
 
 @dataclass(eq=False, repr=False)
@@ -69,6 +70,12 @@ class LSTM(Network):
     embed : int or None, default=12
         Read columns of words with at least this many categories as learned vectors (embeddings): ``round(sqrt(n))``
         numbers for ``n`` categories, in place of ``n`` columns of 0 and 1. None: no column. For `LSTMForecaster` only.
+    mix_naive : bool, default=True
+        Mix the forecast with the linear one, the seasonal naive one and the last value, by shares that sum to 1 and err
+        least on the held-out rows (``shares_``). Where these are few, the shares stay near half the linear forecast and
+        a quarter of each naive one. Without effect where nothing is held out because ``early_stopping`` says so,
+        without ``linear_skip``, with another ``normalize`` than ``"last"``, with ``"negative_binomial"`` and with
+        ``head="recursive"``. For `LSTMForecaster` only.
     supervision : {"last", "every"}, default="last"
         ``"last"``: the training loss is that of the forecast after the last step of a window. ``"every"``: after each
         step of the LSTM the ``horizon`` rows that follow are forecast, and the training loss is the mean of all.
@@ -104,7 +111,7 @@ class Attention(Network):
     ----------
     num_heads : int, default=4
         Attention heads, a divisor of ``hidden_size``.
-    bidirectional, segment_length, tbptt, linear_skip, embed, head
+    bidirectional, segment_length, tbptt, linear_skip, embed, mix_naive, head
         As in `LSTM`.
 
     Examples
@@ -131,7 +138,7 @@ class CNNLSTM(Network):
         Steps that a convolution reads; a list has one number for each convolution.
     out_channels : int or None, default=None
         Output channels of each convolution. None: ``hidden_size``.
-    bidirectional, segment_length, tbptt, linear_skip, embed, head
+    bidirectional, segment_length, tbptt, linear_skip, embed, mix_naive, head
         As in `LSTM`.
 
     Examples
@@ -162,7 +169,7 @@ class Transformer(Network):
     causal : bool, default=False
         Each step attends to itself and earlier steps only. Without effect with ``num_layers=1``, where the forecast
         depends on the attention of the last step alone.
-    segment_length, linear_skip, embed, head
+    segment_length, linear_skip, embed, mix_naive, head
         As in `LSTM`.
 
     Examples

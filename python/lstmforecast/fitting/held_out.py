@@ -12,7 +12,7 @@ from lstmforecast import _core
 from lstmforecast.contract.parameter_group import flat_group
 from lstmforecast.data.observations import Observations
 from lstmforecast.data.panel import Panel
-from lstmforecast.fitting.sizing import VALIDATION_FRACTION, held_out_of_panel, training_rows
+from lstmforecast.fitting.sizing import held_out_of_panel, held_out_of_series, training_rows
 
 
 @dataclass(frozen=True)
@@ -28,24 +28,28 @@ class HeldOut:
     horizon: int
     patience: int | None
     validation_fraction: float | None
+    window_size: int | None = None
 
     @classmethod
     def of(cls, forecaster: Any) -> HeldOut:
         """The split of a forecaster, fitted or not."""
         stopping = flat_group(forecaster, "early_stopping")
-        return cls(forecaster.horizon, stopping["patience"], stopping["validation_fraction"])
+        patience, fraction = stopping["patience"], stopping["validation_fraction"]
+        return cls(forecaster.horizon, patience, fraction, forecaster.window_size)
 
-    def fraction(self, panel: Panel | None = None) -> float:
-        """The fraction of the rows (of each series of a panel) that is held out."""
+    def fraction(self, data: Panel | int) -> float:
+        """The fraction that is held out of one series of so many rows, or of each series of a panel."""
         if self.patience is None:
             return 0.0
         if self.validation_fraction is not None:
             return float(self.validation_fraction)
-        return VALIDATION_FRACTION if panel is None else held_out_of_panel(panel.lengths, self.horizon)
+        if isinstance(data, Panel):
+            return held_out_of_panel(data.lengths, self.horizon)
+        return held_out_of_series(data, self.horizon, self.window_size)
 
     def training_rows(self, n_rows: int) -> int:
         """The number of training rows of one series."""
-        return training_rows(n_rows, self.fraction())
+        return training_rows(n_rows, self.fraction(n_rows))
 
     def first_rows(self, panel: Panel) -> list[int]:
         """The first held-out row of each series of a panel."""

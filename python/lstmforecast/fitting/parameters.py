@@ -30,6 +30,7 @@ _RULES: dict[str, Number | Choice] = {
     "segment_length": Number(_INTEGER, 1, none=True),
     "tbptt": Number(_INTEGER, 1, none=True),
     "linear_skip": Choice((None, False, True)),
+    "mix_naive": Choice((False, True)),
     "supervision": Choice(("last", "every")),
     "channels": Choice(("together", "independent")),
     "normalize": Choice((None, "last", "window")),

@@ -111,6 +111,23 @@ def default_loss(horizon: int, season: int = 1) -> str:
     return "huber" if horizon <= near else "mse"
 
 
+def held_out_of_series(n_rows: int, horizon: int, window_size: int | None = None) -> float:
+    """Choose the fraction of one series that is held out: a fifth, but of a short series two horizons, if they are at
+    most a third of it; nothing where that, or what is left for a window and its horizon, is less than a horizon.
+
+    Examples
+    --------
+    >>> held_out_of_series(1000, horizon=24), held_out_of_series(60, horizon=8), held_out_of_series(60, horizon=30)
+    (0.2, 0.26666666666666666, 0.0)
+    """
+    fifth = round(VALIDATION_FRACTION * n_rows)
+    least_left = horizon + (1 if window_size is None else window_size)
+    rows = min(max(fifth, min(2 * horizon, n_rows // 3)), n_rows - least_left)
+    if rows < horizon:
+        return 0.0
+    return VALIDATION_FRACTION if rows == fifth else rows / n_rows
+
+
 def held_out_of_panel(lengths: NDArray[np.int64], horizon: int) -> float:
     """Choose the fraction of each series that is held out: two horizons for many series, more for few.
 

@@ -54,6 +54,7 @@ VALUES = {
     "segment_length": [None, 1, 4],
     "linear_skip": [None, True, False],
     "embed": [12, None, 3],
+    "mix_naive": [True, False],
     "bidirectional": [False, True],
     "tbptt": [None, 5],
     "supervision": ["last", "every"],
@@ -107,9 +108,9 @@ STAND_FOR = [
 
 
 # Names that these classes did not have in version 0.1.
-OF_FORECASTERS = {"head", "linear_skip", "embed", "supervision", "stride"}
+OF_FORECASTERS = {"head", "linear_skip", "embed", "mix_naive", "supervision", "stride"}
 LATER = {
-    LSTMForecaster: {"embed", "calibration"},
+    LSTMForecaster: {"embed", "mix_naive", "calibration"},
     LSTMRegressor: OF_FORECASTERS,
     LSTMClassifier: OF_FORECASTERS,
     CharLSTM: {"clip_grad_value", "accumulate_grad_batches"},
