@@ -13,6 +13,7 @@ SUITES = (
     "recipe",
     "m4",
     "elsewhere",
+    "gift",
     "intervals",
     "covariates",
     "mixed_panels",
