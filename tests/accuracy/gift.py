@@ -19,7 +19,7 @@ from lstmforecast import LSTMForecaster
 
 LEVELS = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]
 # Published models that stand beside ours: those trained on the data set itself, and two that are not.
-BESIDE = ("xLSTM-Mixer", "PatchTST", "N-BEATS", "deepar", "auto_ets", "TiRex", "Chronos-2")
+BESIDE = ("xLSTM-Mixer", "PatchTST", "N-BEATS", "deepar", "auto_ets", "TiRex", "chronos-2")
 TRAINED = ("deep-learning", "statistical")
 MOST_WINDOWS = 20
 
@@ -202,7 +202,7 @@ def run(*, once: bool) -> list[Table]:
     note = (
         f"Defaults, mean over {seeds} seeds and half the range (+-), {THREADS} threads; seconds of all.\n"
         "MASE as GIFT-Eval defines it; ratios to seasonal naive: ours to our own, published to the published one.\n"
-        "xLSTM-Mixer to auto_ets are trained on the data set, TiRex and Chronos-2 on others."
+        "xLSTM-Mixer to auto_ets are trained on the data set, TiRex and chronos-2 on others."
     )
     return [
         Table("GIFT-Eval", note, [*rows, {"configuration": "geometric mean", **mean}]),
