@@ -123,9 +123,13 @@ def _learn(
     held_out, rate = HeldOut.of(fitted), float(fitted.adaptation_rate)
     is_free = not any(name.split(".")[-2] in ("fc", "skip") for name in outcome["frozen"])
     fitted.shares_ = None
-    if flat_parameters(fitted).get("mix_naive") and is_free:
+    flat = flat_parameters(fitted)
+    if flat.get("mix_naive") and is_free:
         season = season_length(dataset.observations.freq)
-        model, fitted.shares_ = with_shares(model, dataset, held_out, season, fitted.n_threads)
+        loss = core_loss(flat["loss"], flat["quantiles"], fitted.horizon, dataset.observations)
+        squared = loss in ("mse", {"distribution": "normal"})
+        options: dict[str, Any] = {"squared": squared, "n_threads": fitted.n_threads}
+        model, fitted.shares_ = with_shares(model, dataset, held_out, season, **options)
     calibration, in_units = calibrate(model, dataset, held_out, rate, fitted.n_threads)
     n_rows = len(dataset.observations)
     keep_series(fitted, FittedSeries.of(model, in_units, calibration, window_size, fitted.horizon, n_rows))

@@ -37,7 +37,7 @@ _MOST_NUMBERS = 1 << 19
 
 
 def with_shares(
-    model: Network, dataset: Dataset, held_out: HeldOut, season: int, n_threads: int | None
+    model: Network, dataset: Dataset, held_out: HeldOut, season: int, *, squared: bool, n_threads: int | None
 ) -> tuple[Network, dict[str, float] | None]:
     """A network whose forecasts are mixed with its line, the seasonal naive forecast and the last value.
 
@@ -51,6 +51,9 @@ def with_shares(
         The split of the fit.
     season : int
         Steps of a season; 1: none is known.
+    squared : bool
+        Whether the shares of the least mean squared error are chosen, for means; else those of the least mean absolute
+        error, for medians.
     n_threads : int or None
         For forecasts.
 
@@ -70,7 +73,10 @@ def with_shares(
     places = _places(held_out, dataset.observations, config)
     if places is None:
         return model, None
-    shares = _chosen(_candidates(model, names, season, dataset, places, n_threads), prior) if len(places[0]) else prior
+    shares = prior
+    if len(places[0]):
+        errors, n_horizons = _candidates(model, names, season, dataset, places, n_threads)
+        shares = _chosen(errors, n_horizons, prior, 2 if squared else 1)
     found = dict(zip(names, shares.round(6).tolist(), strict=True))
     return _mixed(model, found, season), {name: found.get(name, 0.0) for name in NAMES}
 
@@ -157,15 +163,14 @@ def _scale(dataset: Dataset, which: NDArray[np.int64], first: int) -> Array:
     return np.broadcast_to(mean, (len(which), len(mean)))
 
 
-def _chosen(candidates: tuple[Array, float], prior: Array) -> Array:
-    """The shares whose forecasts have the least mean absolute error, shrunk to those of before."""
-    errors, n_horizons = candidates
+def _chosen(errors: Array, n_horizons: float, prior: Array, power: int) -> Array:
+    """The shares whose errors have the least mean of this power, shrunk to the prior ones."""
     if not errors.shape[1]:
         return prior
-    weight = STRENGTH * np.abs(errors[-1]).mean() / n_horizons
+    weight = STRENGTH * (np.abs(errors[-1]) ** power).mean() / n_horizons
 
     def cost(shares: Array) -> float:
-        return float(np.abs(shares @ errors).mean() + weight * ((shares - prior) ** 2).sum())
+        return float((np.abs(shares @ errors) ** power).mean() + weight * ((shares - prior) ** 2).sum())
 
     return min(_all_shares(len(prior)), key=cost)
 

@@ -64,10 +64,11 @@ def test_a_mixture_is_the_sum_of_its_parts(parameters):
     assert np.abs(parts["network"] - parts["line"]).max() > 1e-5
 
 
-def test_the_shares_are_those_of_the_least_error_on_held_out_rows():
+@pytest.mark.parametrize(("loss", "power"), [(None, 1), ("mse", 2)])
+def test_the_shares_are_those_of_the_least_error_on_held_out_rows(loss, power):
     """All mixtures one by one, from forecasts of the parts at each origin."""
     y = _days(160, k=2)
-    plain = _fit(y, architecture=PLAIN)
+    plain = _fit(y, architecture=PLAIN, loss=loss)
     n_train = HeldOut.of(plain).training_rows(160)
     change = np.abs(np.diff(y.to_numpy()[:n_train], axis=0)).mean(axis=0)
     errors = {name: [] for name in NAMES}
@@ -79,14 +80,14 @@ def test_the_shares_are_those_of_the_least_error_on_held_out_rows():
             errors[name].append(((forecast[: len(truth)] - truth) / change).ravel())
     errors = np.array([np.concatenate(errors[name]) for name in NAMES])
     prior = np.array([0, 0.5, 0.25, 0.25])
-    weight = 0.1 * np.abs(errors[3]).mean() / ((160 - n_train) / 4 * np.sqrt(2))
+    weight = 0.1 * (np.abs(errors[3]) ** power).mean() / ((160 - n_train) / 4 * np.sqrt(2))
     costs = {}
     for a in range(11):
         for b in range(11 - a):
             for c in range(11 - a - b):
                 each = np.array([a, b, c, 10 - a - b - c]) / 10
-                costs[tuple(each)] = np.abs(each @ errors).mean() + weight * ((each - prior) ** 2).sum()
-    found = _fit(y).shares_
+                costs[tuple(each)] = (np.abs(each @ errors) ** power).mean() + weight * ((each - prior) ** 2).sum()
+    found = _fit(y, loss=loss).shares_
     assert list(found) == NAMES
     assert_allclose(list(found.values()), min(costs, key=costs.get), atol=1e-9)
     assert sum(found.values()) - found["repeat_last"] > 0
