@@ -14,6 +14,7 @@ import lstmforecast
 from lstmforecast.contract.parameter_group import groups_of
 from lstmforecast.data.index import match_index
 from lstmforecast.fitting.architecture import ARCHITECTURE, Linear
+from lstmforecast.fitting.distribution import possible
 from lstmforecast.fitting.training_parameters import EARLY_STOPPING, EarlyStopping
 
 try:
@@ -289,4 +290,7 @@ def _quantiles(
         for level, nearest in zip(alpha, allowed, strict=True):
             times = 1.0 if level == nearest else far(level) / far(nearest)
             columns[variable, level] = median + times * (known[variable, nearest] - median)
-    return pd.DataFrame(columns)
+    table = pd.DataFrame(columns)
+    # such as counts, none of which is below 0
+    table[:] = possible(estimator.model_.config["distribution"], table.to_numpy())
+    return table

@@ -20,7 +20,7 @@ from lstmforecast.estimators.training_run import Outcome, TrainingRun, keep_netw
 from lstmforecast.fitting.embedding import embeddings
 from lstmforecast.fitting.ensemble import Ensemble
 from lstmforecast.fitting.held_out import HeldOut
-from lstmforecast.fitting.objective import core_loss, distribution_of, require_count_options, require_counts
+from lstmforecast.fitting.objective import core_loss, distribution_of, require_options, require_values
 from lstmforecast.fitting.options import fit_seed, new_network, training_options
 from lstmforecast.fitting.sizing import Sizes, default_steps
 from lstmforecast.uncertainty.errors import calibrate
@@ -34,9 +34,9 @@ def fit_series(forecaster: Forecaster, dataset: Dataset, tasks: FitTasks | None 
     """Fit a forecaster to data that were read; the errors are those of `LSTMForecaster.fit`."""
     observations, parameters = dataset.observations, flat_parameters(forecaster)
     panel = observations if isinstance(observations, Panel) else None
-    if parameters["loss"] == "negative_binomial":
-        require_count_options(forecaster.transform, forecaster.augment)
-        require_counts(observations)
+    distribution = distribution_of(parameters)
+    require_options(distribution, forecaster.transform, forecaster.augment)
+    require_values(distribution, observations)
     _check_savable(dataset)
     # what is kept forecasts, for which weights don't count
     weights, dataset = dataset.weights, replace(dataset, weights=None)
@@ -52,7 +52,7 @@ def fit_series(forecaster: Forecaster, dataset: Dataset, tasks: FitTasks | None 
     options = training_options(
         parameters,
         seed,
-        loss=core_loss(parameters["loss"], parameters["quantiles"], horizon, observations),
+        loss=core_loss(parameters, observations),
         validation_fraction=float(held_out.fraction(panel)),
         steps_per_epoch=_steps_per_epoch(parameters, panel),
     )
@@ -87,7 +87,7 @@ def _new_network(
         n_known=dataset.covariates.n_known,
         embeddings=embeddings(dataset.covariates.categories, least, width),
         indicator=parameters["missing"] == "mask",
-        distribution=distribution_of(parameters["loss"], parameters["quantiles"]),
+        distribution=distribution_of(parameters),
         normalize=parameters["normalize"],
         channels=parameters["channels"],
         supervision=parameters["supervision"],

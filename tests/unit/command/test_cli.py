@@ -94,7 +94,7 @@ def test_a_saved_model_forecasts_without_training(data: str, capsys: pytest.Capt
     ("options", "named"),
     [
         (["--seed", "0"], "--seed"),
-        (["--loss", "mae", "--window-size", "7"], "--window-size, --loss"),
+        (["--loss", "poisson", "--window-size", "7"], "--window-size, --loss"),
         (["--patience", "none", "--verbose"], "--patience, --verbose"),
     ],
 )
