@@ -1,20 +1,32 @@
 //! Distributions of one value: a network's outputs are their parameters, and a loss fits them.
 
+mod counts;
+mod link;
+mod lognormal;
+mod tweedie;
+
 use std::f64::consts::{PI, TAU};
 
 use serde::{Deserialize, Serialize};
-use statrs::function::gamma::{digamma, ln_gamma};
+use statrs::function::gamma::digamma;
 
+#[cfg(feature = "torch")]
+pub(crate) use self::counts::SMALLEST_SHARE;
+use self::counts::{ln_rising, loss_of_negative_binomial, loss_of_poisson, loss_of_zero_inflated};
+use self::link::{logistic, softplus};
+#[cfg(feature = "torch")]
+pub(crate) use self::link::{SMALLEST_DISPERSION, SMALLEST_MEAN};
+#[cfg(feature = "torch")]
+pub(crate) use self::lognormal::SMALLEST_SIGMA;
+#[cfg(feature = "torch")]
+pub(crate) use self::tweedie::saddlepoint_limit;
+use self::tweedie::POWERS;
 use crate::error::{Error, Result};
 use crate::level::Level;
 
 /// The least standard deviation or scale, in the network's units: without it the likelihood of a value that is hit
 /// exactly would have no bound.
 pub(crate) const SMALLEST_SCALE: f64 = 1e-4;
-/// The least mean of a count, so that its logarithm is finite.
-pub(crate) const SMALLEST_MEAN: f64 = 1e-6;
-/// The least dispersion of a count: a Poisson distribution for all that counts below 1e5 can tell.
-pub(crate) const SMALLEST_DISPERSION: f64 = 1e-6;
 /// The least degrees of freedom, at and below which Student's distribution has no variance.
 pub(crate) const SMALLEST_DF: f64 = 2.0;
 
@@ -37,15 +49,34 @@ pub enum Distribution {
     /// Counts from 0: softplus of the first output, counted from 0 in steps of the level's scale, as mean mu; softplus of
     /// the second as dispersion alpha, for a variance of mu + alpha mu² (DeepAR: Salinas et al. 2020).
     NegativeBinomial,
+    /// Counts from 0: softplus of the output, counted from 0 in steps of the level's scale, as mean
+    /// (`torch.distributions.Poisson`).
+    Poisson,
+    /// Counts from 0 with additional zeros: mean and dispersion as for [`Self::NegativeBinomial`], the mean of all counts,
+    /// and the logistic function of the third output as probability of an additional zero (Lambert 1992; Greene 1994).
+    ZeroInflatedNegativeBinomial,
+    /// Values above 0: the mean as of counts, and softplus of the second output as standard deviation of the logarithm
+    /// (`torch.distributions.LogNormal`).
+    Lognormal,
+    /// Values from 0 on, 0 with a probability of its own, of this power: the mean as of counts, and softplus of the second
+    /// output as dispersion phi, for a variance of phi mu^power (Jørgensen 1987), both in the level's scale.
+    Tweedie(f64),
 }
 
 impl Distribution {
-    /// Whether the levels of quantiles are such.
+    /// Whether the levels of quantiles are such, or a power is one.
     ///
     /// # Errors
     /// [`Error::Value`] when they aren't.
     pub fn check(&self) -> Result<()> {
-        let Self::Quantiles(levels) = self else { return Ok(()) };
+        let levels = match self {
+            Self::Quantiles(levels) => levels,
+            Self::Tweedie(power) if !POWERS.contains(power) => {
+                let (low, high) = (POWERS.start(), POWERS.end());
+                return Err(Error::Value(format!("expected a power of tweedie from {low} to {high}, got {power}")));
+            }
+            _ => return Ok(()),
+        };
         let inside = levels.iter().all(|&level| level > 0.0 && level < 1.0);
         if !levels.is_empty() && inside && levels.windows(2).all(|pair| pair[0] < pair[1]) {
             return Ok(());
@@ -57,8 +88,9 @@ impl Distribution {
     pub fn n_outputs(&self) -> usize {
         match self {
             Self::Quantiles(levels) => levels.len(),
-            Self::Normal | Self::NegativeBinomial => 2,
-            Self::StudentT => 3,
+            Self::Poisson => 1,
+            Self::Normal | Self::NegativeBinomial | Self::Lognormal | Self::Tweedie(_) => 2,
+            Self::StudentT | Self::ZeroInflatedNegativeBinomial => 3,
         }
     }
 
@@ -69,8 +101,8 @@ impl Distribution {
 
     /// The loss of the outputs for one value, and its derivatives with respect to them.
     ///
-    /// `outputs` and `target` are in the network's units, and so is the density; counts are made of both by `level`,
-    /// and have their own probability.
+    /// `outputs` and `target` are in the network's units, and so is the density; counts and values from 0 on are made of
+    /// both by `level`. A count has a probability, and so has 0 under [`Self::Tweedie`].
     ///
     /// # Panics
     /// When the lengths aren't [`Self::n_outputs`].
@@ -81,11 +113,16 @@ impl Distribution {
             Self::Normal => loss_of_normal(outputs, target, slopes),
             Self::StudentT => loss_of_student_t(outputs, target, slopes),
             Self::NegativeBinomial => loss_of_negative_binomial(outputs, target, level, slopes),
+            Self::Poisson => loss_of_poisson(outputs, target, level, slopes),
+            Self::ZeroInflatedNegativeBinomial => loss_of_zero_inflated(outputs, target, level, slopes),
+            Self::Lognormal => lognormal::loss(outputs, target, level, slopes),
+            Self::Tweedie(power) => tweedie::loss(*power, outputs, target, level, slopes),
         }
     }
 
     /// The parameters of the distribution in the user's units: quantiles, ascending; location and standard deviation;
-    /// location, scale and degrees of freedom; mean and dispersion.
+    /// location, scale and degrees of freedom; mean and dispersion; mean; mean, dispersion and probability of an
+    /// additional zero; mean and standard deviation of the logarithm; mean and dispersion.
     ///
     /// # Panics
     /// When the lengths aren't [`Self::n_outputs`] and [`Self::n_parameters`].
@@ -101,9 +138,15 @@ impl Distribution {
                 }
             }
             Self::NegativeBinomial => {
-                let (mean, dispersion) = mean_and_dispersion(outputs, level);
+                let (mean, dispersion) = counts::mean_and_dispersion(outputs, level);
                 parameters.copy_from_slice(&[mean, dispersion]);
             }
+            Self::Poisson => parameters[0] = counts::poisson_mean(outputs, level),
+            Self::ZeroInflatedNegativeBinomial => {
+                parameters.copy_from_slice(&counts::zero_inflated_parameters(outputs, level));
+            }
+            Self::Lognormal => parameters.copy_from_slice(&lognormal::parameters(outputs, level)),
+            Self::Tweedie(power) => parameters.copy_from_slice(&tweedie::parameters(*power, outputs, level)),
         }
     }
 }
@@ -188,57 +231,6 @@ fn loss_of_student_t(outputs: &[f32], target: f64, slopes: Option<&mut [f64]>) -
         slopes.copy_from_slice(&[-weight * z / scale, by_scale * by_raw_scale, by_df * by_raw_df]);
     }
     0.5 * ((df * PI).ln() + (df + 1.0) * surprise) - ln_rising(0.5 * df, 0.5) + scale.ln()
-}
-
-/// An output in scales from the user's 0.
-fn from_zero(output: f32, level: Level) -> f64 {
-    f64::from(output) + level.center / level.scale
-}
-
-fn mean_and_dispersion(outputs: &[f32], level: Level) -> (f64, f64) {
-    let mean = level.scale * softplus(from_zero(outputs[0], level)) + SMALLEST_MEAN;
-    (mean, softplus(f64::from(outputs[1])) + SMALLEST_DISPERSION)
-}
-
-fn loss_of_negative_binomial(outputs: &[f32], target: f64, level: Level, slopes: Option<&mut [f64]>) -> f64 {
-    let (mean, dispersion) = mean_and_dispersion(outputs, level);
-    let count = match level.to_user(target) {
-        // rounding may leave a count of 0 below 0, where a great dispersion has no logarithm
-        below if below < 0.0 => 0.0,
-        count => count,
-    };
-    let (n, odds) = (1.0 / dispersion, dispersion * mean);
-    if let Some(slopes) = slopes {
-        let excess = (mean - count) / (1.0 + odds);
-        let by_dispersion = n * (n * (digamma(n + count) - digamma(n) - odds.ln_1p()) + excess);
-        let by_output = level.scale * logistic(from_zero(outputs[0], level));
-        slopes.copy_from_slice(&[excess / mean * by_output, by_dispersion * logistic(f64::from(outputs[1]))]);
-    }
-    ln_gamma(count + 1.0) - ln_rising(n, count) + (n + count) * odds.ln_1p() - count * odds.ln()
-}
-
-/// ln(1 + eˣ), free of overflow.
-fn softplus(x: f64) -> f64 {
-    x.max(0.0) + (-x.abs()).exp().ln_1p()
-}
-
-/// The derivative of [`softplus`].
-fn logistic(x: f64) -> f64 {
-    // where the exponential is infinite, 0 is right
-    1.0 / (1.0 + (-x).exp())
-}
-
-/// ln(Γ(a + x) / Γ(a)) for a > 0 and x of at least 0.
-fn ln_rising(a: f64, x: f64) -> f64 {
-    if a < 10.0 {
-        return ln_gamma(a + x) - ln_gamma(a);
-    }
-    // the two logarithms would cancel: the difference of their Stirling series, which is exact to 1e-14 from 10 on
-    let rest = |a: f64| {
-        let square = 1.0 / (a * a);
-        (1.0 / 12.0 - square * (1.0 / 360.0 - square * (1.0 / 1260.0 - square * (1.0 / 1680.0 - square / 1188.0)))) / a
-    };
-    (a - 0.5) * (x / a).ln_1p() + x * ((a + x).ln() - 1.0) + rest(a + x) - rest(a)
 }
 
 #[cfg(test)]

@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     from lstmforecast.export.saving import load
     from lstmforecast.fitting.architecture import CNNLSTM, LSTM, Attention, Linear, Transformer
     from lstmforecast.fitting.checkpoint import Checkpoint
-    from lstmforecast.fitting.objective import Quantiles
+    from lstmforecast.fitting.objective import Quantiles, Tweedie
     from lstmforecast.fitting.training_parameters import Adam, AdamW, Device, EarlyStopping, Plateau, Sampling
     from lstmforecast.monitoring.anomaly import LSTMAnomalyDetector
     from lstmforecast.monitoring.drift import DriftMonitor
@@ -103,6 +103,7 @@ __all__ = [
     "Sampling",
     "StandardScaler",
     "Transformer",
+    "Tweedie",
     "ab",
     "aggregate",
     "augment",
@@ -170,6 +171,7 @@ _HOMES = {
     "StandardScaler": "data.scalers",
     "Transformer": "fitting.architecture",
     "TuneResult": "tuning.tuning_result",
+    "Tweedie": "fitting.objective",
     "aggregate": "data.hierarchy",
     "backtest": "evaluation.backtesting",
     "compare": "evaluation.comparison",

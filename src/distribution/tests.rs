@@ -4,6 +4,10 @@ use proptest::prelude::*;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
+use statrs::function::gamma::ln_gamma;
+
+use super::link::SMALLEST_MEAN;
+use super::lognormal::SMALLEST_SIGMA;
 use super::*;
 
 const UNIT: Level = Level { center: 0.0, scale: 1.0 };
@@ -17,6 +21,12 @@ pub(crate) fn distributions() -> Vec<Distribution> {
         Distribution::Normal,
         Distribution::StudentT,
         Distribution::NegativeBinomial,
+        Distribution::Poisson,
+        Distribution::ZeroInflatedNegativeBinomial,
+        Distribution::Lognormal,
+        Distribution::Tweedie(1.5),
+        Distribution::Tweedie(1.1),
+        Distribution::Tweedie(1.9),
     ]
 }
 
@@ -180,6 +190,56 @@ fn counts_equal_closed_forms() {
 }
 
 #[test]
+fn poisson_and_zero_inflated_counts_equal_closed_forms() {
+    let target = |count: f64| (count - COUNTS.center) / COUNTS.scale;
+    let mean_output = |mean: f64| narrow(f64::from(raw(mean / COUNTS.scale)) - COUNTS.center / COUNTS.scale);
+    for count in [0.0, 1.0, 7.0] {
+        // what is rounded and added, 1e-6, times derivatives up to 50
+        let poisson = Distribution::Poisson.loss(&[mean_output(3.0)], target(count), COUNTS, None);
+        assert_close(poisson, 3.0 - count * 3f64.ln() + ln_gamma(count + 1.0), 1e-5);
+        // half of the counts are additional zeros, so that the others have the mean 1: P(y) = 2^-(y + 1)
+        let at_half = narrow((0.5 / 0.499f64).ln());
+        let outputs = [mean_output(0.5), raw(1.0), at_half];
+        let inflated = Distribution::ZeroInflatedNegativeBinomial.loss(&outputs, target(count), COUNTS, None);
+        let expected = 0.5 * 2f64.powf(-count - 1.0) + if count == 0.0 { 0.5 } else { 0.0 };
+        assert_close(inflated, -expected.ln(), 1e-5);
+        // a target in single precision is off by 1e-7 on either side
+        for rounded in [target(count - 1e-6), target(count + 1e-6)] {
+            let found = Distribution::ZeroInflatedNegativeBinomial.loss(&outputs, rounded, COUNTS, None);
+            assert_close(found, inflated, 1e-5);
+        }
+        assert_close(parameters(&Distribution::ZeroInflatedNegativeBinomial, &outputs, COUNTS)[2], 0.5, 1e-3);
+    }
+}
+
+#[test]
+fn without_additional_zeros_it_is_the_negative_binomial_distribution() {
+    let (outputs, targets) = random_cases(&Distribution::NegativeBinomial, 50, 3.0);
+    for (outputs, &target) in outputs.chunks(2).zip(&targets) {
+        let expected = Distribution::NegativeBinomial.loss(outputs, target, COUNTS, None);
+        let inflated = [outputs[0], outputs[1], -90.0];
+        let found = Distribution::ZeroInflatedNegativeBinomial.loss(&inflated, target, COUNTS, None);
+        assert_close(found, expected, 1e-13);
+    }
+}
+
+#[test]
+fn a_lognormal_density_is_that_of_the_logarithm_over_the_value() {
+    let level = Level { center: 0.0, scale: 4.0 };
+    let (mean, sigma) = (2.0_f64, 0.5);
+    let outputs = [raw(mean - SMALLEST_MEAN), raw(sigma - SMALLEST_SIGMA)];
+    for value in [0.1, 1.0, 2.0, 30.0] {
+        let z = ((value / mean).ln() + 0.5 * sigma * sigma) / sigma;
+        let expected = 0.5 * z * z + 0.5 * TAU.ln() + (sigma * value).ln();
+        // parameters are rounded to single precision on the way in
+        assert_close(Distribution::Lognormal.loss(&outputs, value, level, None), expected, 1e-5);
+    }
+    let [mean, sigma] = parameters(&Distribution::Lognormal, &outputs, level)[..] else { unreachable!() };
+    assert_close(mean, 8.0, 1e-6);
+    assert_close(sigma, 0.5, 1e-6);
+}
+
+#[test]
 fn ln_rising_is_a_sum_of_logarithms() {
     for a in [1e-6, 0.3, 9.999, 10.0, 1e3, 1e6, 1e12] {
         let mut expected = 0.0;
@@ -217,6 +277,14 @@ fn levels_that_are_none_are_refused() {
 }
 
 #[test]
+fn powers_near_1_and_2_are_refused() {
+    for power in [1.0, 1.04, 1.96, 2.0, f64::NAN] {
+        let text = Distribution::Tweedie(power).check().unwrap_err().to_string();
+        assert_eq!(text, format!("expected a power of tweedie from 1.05 to 1.95, got {power}"));
+    }
+}
+
+#[test]
 #[should_panic(expected = "expected as many outputs as StudentT has")]
 fn outputs_of_another_distribution_are_refused() {
     Distribution::StudentT.loss(&[0.0; 2], 0.0, UNIT, None);
@@ -230,6 +298,10 @@ fn the_configuration_names_the_distribution() {
         (r#""normal""#, Distribution::Normal),
         (r#""student_t""#, Distribution::StudentT),
         (r#""negative_binomial""#, Distribution::NegativeBinomial),
+        (r#""poisson""#, Distribution::Poisson),
+        (r#""zero_inflated_negative_binomial""#, Distribution::ZeroInflatedNegativeBinomial),
+        (r#""lognormal""#, Distribution::Lognormal),
+        (r#"{"tweedie":1.5}"#, Distribution::Tweedie(1.5)),
     ] {
         assert_eq!(serde_json::from_str::<Distribution>(text).unwrap(), expected);
         assert_eq!(serde_json::to_string(&expected).unwrap(), text);

@@ -8,7 +8,10 @@ from tests.parity.networks import CONFIG, TRAINING
 from lstmforecast import LSTMRegressor, _core
 
 LOSSES = ["mse", "mae", "huber", {"pinball": 0.9}]
-DISTRIBUTIONS = ["normal", "student_t", "negative_binomial", {"quantiles": [0.1, 0.5, 0.9]}]
+DISTRIBUTIONS = [
+    *("normal", "student_t", "negative_binomial", "poisson", "zero_inflated_negative_binomial", "lognormal"),
+    *({"tweedie": 1.5}, {"quantiles": [0.1, 0.5, 0.9]}),
+]
 ARCHITECTURES = ["lstm", {"attention": {"num_heads": 4}}, {"cnn_lstm": {"kernel_sizes": [3], "out_channels": 8}}]
 ADVICE = r"try a lower learning_rate \(it was 1e-2\) or clip_grad_norm=1.0, and data of ordinary size$"
 

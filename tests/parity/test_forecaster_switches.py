@@ -10,7 +10,10 @@ from tests.parity.networks import CONFIG
 from lstmforecast import LSTM, Device, LSTMForecaster, Quantiles, Sampling, _core
 from lstmforecast.fitting.roll import ends_of, first_inputs
 
-LOSSES = ["mse", "mae", "huber", "quantile", "normal", "student_t", "negative_binomial"]
+COUNTS = ["negative_binomial", "poisson", "zero_inflated_negative_binomial"]
+# of values above 0
+FROM_ZERO = [*COUNTS, "lognormal", "tweedie"]
+LOSSES = ["mse", "mae", "huber", "quantile", "normal", "student_t", *FROM_ZERO]
 # Five steps of Adam, of batches of an odd size: of an even one, the slopes of an absolute error may add up to 0, or to
 # what is left by rounding, whose sign is worth a step to Adam.
 FAST = {
@@ -160,7 +163,7 @@ def test_supervision_of_every_step(normalize, channels, depth):
 @pytest.mark.parametrize("channels", ["independent", "together"])
 def test_losses_at_every_step(loss, channels):
     y = np.exp(_hours())
-    y = y.round() if loss == "negative_binomial" else y
+    y = y.round() if loss in COUNTS else y
     model = _assert_both_backends_agree(y, loss=loss, channels=channels, architecture__supervision="every")
     _assert_to_torch_agrees(model, _windows(model, y))
 
@@ -169,21 +172,22 @@ def test_losses_at_every_step(loss, channels):
 @pytest.mark.parametrize("channels", ["independent", "together"])
 def test_losses(loss, channels):
     y, X = np.exp(_hours()), _covariates()
-    y = y.round() if loss == "negative_binomial" else y
+    y = y.round() if loss in COUNTS else y
     # the slopes of absolute errors of rows with gaps, halves and quarters, may add up to 0 as well
     y = y if loss == "mae" else _with_gaps(y)
     model = _assert_both_backends_agree(y, X, missing="mask", loss=loss, channels=channels)
     windows = _windows(model, y, X)
     _assert_to_torch_agrees(model, windows)
-    n_parameters = {"quantile": 7, "normal": 2, "student_t": 3, "negative_binomial": 2}.get(loss)
-    n = () if n_parameters is None else (n_parameters,)
+    threes = ("student_t", "zero_inflated_negative_binomial")
+    n_parameters = {"quantile": 7, "poisson": 1} | dict.fromkeys(threes, 3)
+    n = () if loss in ("mse", "mae", "huber") else (n_parameters.get(loss, 2),)
     assert model.model_.forecast(windows).shape == (len(windows), 5, 2, *n)
 
 
-@pytest.mark.parametrize("loss", ["quantile", "normal", "negative_binomial", "mae"])
+@pytest.mark.parametrize("loss", ["quantile", "normal", "mae", *FROM_ZERO])
 @pytest.mark.parametrize("normalize", ["last", "window", None])
 def test_losses_without_a_linear_way(loss, normalize):
-    y = np.exp(_hours()).round()
+    y = np.exp(_hours()).round() + (loss == "lognormal")
     model = _assert_both_backends_agree(
         y, loss=loss, normalize=normalize, architecture__linear_skip=False, architecture__bidirectional=True
     )
@@ -265,7 +269,7 @@ def test_panels_at_every_step(normalize, channels):
 @pytest.mark.torch
 @pytest.mark.parametrize("loss", LOSSES)
 def test_losses_of_panels(loss):
-    y = _panel(gaps=False).round() if loss == "negative_binomial" else _panel(gaps=True)
+    y = _panel(gaps=False).round() if loss in COUNTS else _panel(gaps=True)
     _assert_both_backends_agree(y, None, None, STATIC, missing="mask", loss=loss)
 
 

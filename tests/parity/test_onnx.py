@@ -12,6 +12,7 @@ from onnxruntime.quantization import QuantType, quantize_dynamic
 from sklearn.exceptions import NotFittedError
 from sklearn.preprocessing import MinMaxScaler as TheirScaler
 from tests.parity.test_forecaster_switches import (
+    COUNTS,
     LOSSES,
     STATIC,
     N,
@@ -102,7 +103,7 @@ def test_gaps_in_covariates(session, architecture):
 @pytest.mark.parametrize("linear_skip", [True, False])
 def test_losses(session, loss, channels, linear_skip):
     y, X = np.exp(_hours()), _covariates()
-    y = y.round() if loss == "negative_binomial" else y
+    y = y.round() if loss in COUNTS else y
     model = _fit(y, X, loss=loss, channels=channels, architecture__linear_skip=linear_skip)
     _assert_agrees(session(model), model, _windows(model, y, X))
 

@@ -4,7 +4,16 @@ import numpy as np
 import onnxruntime
 import pandas as pd
 import pytest
-from tests.parity.test_forecaster_switches import LOSSES, STATIC, _covariates, _fit, _hours, _panel, _with_gaps
+from tests.parity.test_forecaster_switches import (
+    FROM_ZERO,
+    LOSSES,
+    STATIC,
+    _covariates,
+    _fit,
+    _hours,
+    _panel,
+    _with_gaps,
+)
 from tests.parity.test_onnx import NETWORKS
 
 from lstmforecast import LSTMClassifier, LSTMForecaster, LSTMRegressor
@@ -57,7 +66,7 @@ def test_networks_at_any_level(forecast, architecture, normalize, level):
 @pytest.mark.parametrize("loss", LOSSES)
 def test_losses(forecast, loss, head, transform):
     y = (np.exp(_hours()) * 100).round()
-    if loss == "negative_binomial" and transform:
+    if loss in FROM_ZERO and transform:
         return
     model = _fit(y, loss=loss, transform=transform, architecture__head=head)
     assert_near(forecast(model), model.predict(), y.std().min(), y.max().max())

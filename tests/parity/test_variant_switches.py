@@ -4,6 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from tests.parity.test_forecaster_switches import (
+    COUNTS,
+    FROM_ZERO,
     STATIC,
     _assert_both_backends_agree,
     _assert_to_torch_agrees,
@@ -45,11 +47,11 @@ def test_covariates_and_gaps(architecture, normalize, channels):
     assert np.allclose(model.predict(X=X), model.fitted_.dataset.undo(model.model_.forecast(windows))[-1], rtol=1e-6)
 
 
-@pytest.mark.parametrize("loss", ["huber", "quantile", "normal", "student_t", "negative_binomial"])
+@pytest.mark.parametrize("loss", ["huber", "quantile", "normal", "student_t", *FROM_ZERO])
 @pytest.mark.parametrize("linear_skip", [True, False])
 def test_losses(architecture, loss, linear_skip):
     y = np.exp(_hours())
-    y = y.round() if loss == "negative_binomial" else _with_gaps(y)
+    y = y.round() if loss in COUNTS else _with_gaps(y)
     model = _assert_both_backends_agree(
         y, missing="mask", loss=loss, **architecture, architecture__linear_skip=linear_skip
     )
@@ -81,7 +83,7 @@ def test_transformers_are_those_of_pytorch(transformer, normalize, channels):
     _assert_to_torch_agrees(model, _windows(model, y, X, past))
 
 
-@pytest.mark.parametrize("loss", ["huber", "normal", "student_t", "negative_binomial"])
+@pytest.mark.parametrize("loss", ["huber", "normal", "student_t", *FROM_ZERO])
 @pytest.mark.parametrize("transformer", TRANSFORMERS.values(), ids=TRANSFORMERS)
 def test_transformers_of_panels(transformer, loss):
     y = _panel(gaps=False).round()

@@ -118,6 +118,11 @@ CONTAINERS = {
     "ensemble": (pd.date_range("2026-01-01", periods=120, freq="D"), {"n_estimators": 2}),
     "libtorch": (pd.date_range("2026-01-01", periods=120, freq="D"), {"architecture": "transformer"}),
     "counts": (pd.date_range("2026-01-01", periods=120, freq="D"), {"loss": "negative_binomial"}),
+    "counts with zeros": (
+        pd.date_range("2026-01-01", periods=120, freq="D"),
+        {"loss": "zero_inflated_negative_binomial"},
+    ),
+    "amounts": (pd.date_range("2026-01-01", periods=120, freq="D"), {"loss": "tweedie"}),
 }
 
 
@@ -126,7 +131,7 @@ CONTAINERS = {
 )
 def test_every_index_and_option(name):
     index, options = CONTAINERS[name]
-    y = pd.Series(wave(120).round() if name == "counts" else wave(120), index, name="y")
+    y = pd.Series(wave(120).round() if "counts" in name else wave(120), index, name="y")
     model = LSTMForecaster(horizon=3, window_size=12, **options, **SMALL).fit(y)
     context = y[-30:].copy()
     if name in ("gaps", "mask"):

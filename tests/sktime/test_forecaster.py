@@ -207,6 +207,17 @@ def test_levels_beyond_the_errors_are_those_of_the_estimator() -> None:
         exact.predict_quantiles(alpha=[0.975])
 
 
+@pytest.mark.parametrize("loss", ["poisson", "tweedie"])
+def test_levels_beyond_the_errors_are_not_below_zero(loss: str) -> None:
+    y = (months(60) % 3 > 1.5).astype(float)
+    forecaster = LSTMForecaster(**SMALL, loss=loss).fit(y, fh=[1, 2])
+    quantiles = forecaster.predict_quantiles(alpha=[0.001, 0.01, 0.5, 0.999])
+    assert (quantiles >= 0).all(axis=None)
+    assert (np.diff(quantiles) >= 0).all()
+    if loss == "poisson":
+        assert (quantiles == quantiles.round()).all(axis=None)
+
+
 def test_it_works_in_pipelines_of_sktime() -> None:
     y = months(120)
     pipeline = TransformedTargetForecaster(

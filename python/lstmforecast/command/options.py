@@ -16,6 +16,12 @@ OF_TRAINING = (
     *("learning_rate", "loss", "seed", "calendar", "holidays", "unknown", "weights"),
 )
 
+# Here, as reading them from the package would slow --help.
+LOSSES = [
+    *("mse", "mae", "huber", "quantile", "normal", "student_t", "negative_binomial", "poisson"),
+    *("zero_inflated_negative_binomial", "lognormal", "tweedie"),
+]
+
 
 def add_data(parser: argparse.ArgumentParser) -> None:
     """Add the options of the data."""
@@ -109,7 +115,7 @@ def add_model(parser: argparse.ArgumentParser) -> None:
         group.add_argument(f"--{name}", type=kind, metavar="N", help=text)
     group.add_argument(
         "--loss",
-        choices=["mse", "mae", "huber", "quantile", "normal", "student_t"],
+        choices=LOSSES,
         help="the loss to minimise",
     )
     group.add_argument(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias, TypedDict
+from typing import Literal, TypeAlias, TypedDict, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,13 +52,25 @@ Architecture: TypeAlias = (
 )
 
 
+@final
 class Quantiles(TypedDict):
     """Levels of quantiles between 0 and 1, ascending."""
 
     quantiles: list[float]
 
 
-Distribution: TypeAlias = Literal["normal", "student_t", "negative_binomial"] | Quantiles
+@final
+class TweedieDistribution(TypedDict):
+    """The power between 1 and 2 of Tweedie's distribution."""
+
+    tweedie: float
+
+
+Distribution: TypeAlias = (
+    Literal["normal", "student_t", "negative_binomial", "poisson", "zero_inflated_negative_binomial", "lognormal"]
+    | Quantiles
+    | TweedieDistribution
+)
 
 
 class PinballLoss(TypedDict):

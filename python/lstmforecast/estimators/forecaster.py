@@ -36,7 +36,7 @@ from lstmforecast.fitting.checkpoint import Checkpoint
 from lstmforecast.fitting.distribution import mean
 from lstmforecast.fitting.finite import require_squares
 from lstmforecast.fitting.held_out import HeldOut
-from lstmforecast.fitting.objective import DISTRIBUTIONS, LOSS, Quantiles, distribution_of
+from lstmforecast.fitting.objective import DISTRIBUTIONS, LOSS, Quantiles, Tweedie, distribution_of
 from lstmforecast.fitting.parameters import MOST_STEPS, check_count
 from lstmforecast.fitting.roll import ends_of, first_inputs, forecast
 from lstmforecast.fitting.training_parameters import Adam, AdamW, Device, EarlyStopping, Plateau, Sampling
@@ -72,12 +72,13 @@ class LSTMForecaster(LSTMEstimator):
         Past rows that the network reads. None: chosen by the number of rows and the season.
     {hidden_size}
     {num_layers}
-    loss : str, Quantiles or None, default=None
-        ``"mse"``, ``"mae"``, ``"huber"``, ``"quantile"``, ``"normal"``, ``"student_t"`` or ``"negative_binomial"``:
-        training loss, on scaled values. None: ``"huber"`` for up to four seasons ahead, ``"mse"`` beyond, ``"mae"`` for
-        a panel, where some series are always more volatile than others. The last four words forecast a distribution:
-        quantiles that never cross, whose levels `Quantiles` sets, or parameters by maximum likelihood
-        (``"negative_binomial"`` for counts).
+    loss : str, Quantiles, Tweedie or None, default=None
+        Training loss, on scaled values: ``"mse"``, ``"mae"``, ``"huber"``, or a distribution. None: ``"huber"`` for up
+        to four seasons ahead, ``"mse"`` beyond, ``"mae"`` for a panel, where some series are always more volatile than
+        others. ``"quantile"`` forecasts quantiles that never cross, whose levels `Quantiles` sets. The others forecast
+        parameters by maximum likelihood: ``"normal"``, ``"student_t"``; ``"poisson"``, ``"negative_binomial"`` and
+        ``"zero_inflated_negative_binomial"`` for counts; ``"lognormal"`` for values above 0; ``"tweedie"`` for values
+        from 0 on, many of which are 0, with the power that `Tweedie` sets.
     {learning_rate}
     {batch_size}
     {max_epochs}
@@ -201,7 +202,7 @@ class LSTMForecaster(LSTMEstimator):
         window_size: int | None = None,
         hidden_size: int = 64,
         num_layers: int = 1,
-        loss: str | Quantiles | None = None,
+        loss: str | Quantiles | Tweedie | None = None,
         learning_rate: float = 3e-3,
         batch_size: int = 512,
         max_epochs: int = 20,
@@ -810,7 +811,7 @@ class LSTMForecaster(LSTMEstimator):
 
     def _restore_fitted_state(self, tensors: Mapping[str, NDArray[Any]], values: Mapping[str, Any]) -> None:
         flat = flat_parameters(self)
-        distribution = distribution_of(flat["loss"], flat["quantiles"])
+        distribution = distribution_of(flat)
         fitted = FittedSeries.unpack(
             self.model_,
             tensors,
@@ -825,7 +826,7 @@ class LSTMForecaster(LSTMEstimator):
 
     def _check_restored(self) -> None:
         flat = flat_parameters(self)
-        distribution = distribution_of(flat["loss"], flat["quantiles"])
+        distribution = distribution_of(flat)
         check_series(self.fitted_, distribution, **{name: flat[name] for name in ("head", "calendar", "holidays")})
 
     def _write_graph(self, file: GraphFile) -> None:

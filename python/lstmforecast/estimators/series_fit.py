@@ -22,7 +22,7 @@ from lstmforecast.estimators.training_run import Outcome, TrainingRun, keep_netw
 from lstmforecast.fitting.embedding import embeddings
 from lstmforecast.fitting.ensemble import Ensemble
 from lstmforecast.fitting.held_out import HeldOut
-from lstmforecast.fitting.objective import core_loss, distribution_of, require_count_options, require_counts
+from lstmforecast.fitting.objective import core_loss, distribution_of, require_options, require_values
 from lstmforecast.fitting.options import fit_seed, new_network, training_options
 from lstmforecast.fitting.sizing import Sizes, default_steps, default_steps_of_series
 from lstmforecast.uncertainty.errors import calibrate
@@ -36,9 +36,9 @@ def fit_series(forecaster: Forecaster, dataset: Dataset, tasks: FitTasks | None 
     """Fit a forecaster to data that were read; the errors are those of `LSTMForecaster.fit`."""
     observations, parameters = dataset.observations, flat_parameters(forecaster)
     panel = observations if isinstance(observations, Panel) else None
-    if parameters["loss"] == "negative_binomial":
-        require_count_options(forecaster.transform, forecaster.augment)
-        require_counts(observations)
+    distribution = distribution_of(parameters)
+    require_options(distribution, forecaster.transform, forecaster.augment)
+    require_values(distribution, observations)
     _check_savable(dataset)
     # what is kept forecasts, for which weights don't count
     weights, dataset = dataset.weights, replace(dataset, weights=None)
@@ -54,7 +54,7 @@ def fit_series(forecaster: Forecaster, dataset: Dataset, tasks: FitTasks | None 
     options = training_options(
         parameters,
         seed,
-        loss=core_loss(parameters["loss"], parameters["quantiles"], horizon, observations),
+        loss=core_loss(parameters, observations),
         validation_fraction=float(held_out.fraction(len(observations) if panel is None else panel)),
         steps_per_epoch=_steps_per_epoch(parameters, observations),
     )
@@ -89,7 +89,7 @@ def _new_network(
         n_known=dataset.covariates.n_known,
         embeddings=embeddings(dataset.covariates.categories, least, width),
         indicator=parameters["missing"] == "mask",
-        distribution=distribution_of(parameters["loss"], parameters["quantiles"]),
+        distribution=distribution_of(parameters),
         normalize=parameters["normalize"],
         channels=parameters["channels"],
         supervision=parameters["supervision"],
@@ -126,7 +126,7 @@ def _learn(
     flat = flat_parameters(fitted)
     if flat.get("mix_naive") and is_free:
         season = season_length(dataset.observations.freq)
-        loss = core_loss(flat["loss"], flat["quantiles"], fitted.horizon, dataset.observations)
+        loss = core_loss(flat, dataset.observations)
         squared = loss in ("mse", {"distribution": "normal"})
         options: dict[str, Any] = {"squared": squared, "n_threads": fitted.n_threads}
         model, fitted.shares_ = with_shares(model, dataset, held_out, season, **options)

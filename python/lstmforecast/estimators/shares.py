@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from lstmforecast import _core
 from lstmforecast.data.dataset import Dataset
 from lstmforecast.data.observations import Observations
-from lstmforecast.fitting.distribution import n_parameters, quantile
+from lstmforecast.fitting.distribution import FROM_ZERO, n_parameters, name_of, quantile
 from lstmforecast.fitting.ensemble import Ensemble
 from lstmforecast.fitting.held_out import HeldOut
 from lstmforecast.fitting.roll import forecast_origins
@@ -78,7 +78,7 @@ def with_shares(
         errors, n_horizons = _candidates(model, names, season, dataset, places, n_threads)
         shares = _chosen(errors, n_horizons, prior, 2 if squared else 1)
     found = dict(zip(names, shares.round(6).tolist(), strict=True))
-    return _mixed(model, found, season), {name: found.get(name, 0.0) for name in NAMES}
+    return mixed(model, found, season), {name: found.get(name, 0.0) for name in NAMES}
 
 
 def check_shares(shares: Any) -> dict[str, float] | None:
@@ -93,11 +93,9 @@ def check_shares(shares: Any) -> dict[str, float] | None:
 
 def _can_mix(config: Mapping[str, Any], held_out: HeldOut) -> bool:
     """Whether weights can hold the shares: a line on windows less their last value, and locations that add up."""
-    distribution = config["distribution"]
-    adds_up = isinstance(distribution, dict) or distribution in (None, "normal", "student_t")
-    at_once = config["horizon"] == held_out.horizon and held_out.patience is not None
+    adds_up = name_of(config["distribution"]) not in FROM_ZERO
     has_both = config["architecture"] != "linear" and config["linear_skip"]
-    return bool(has_both and config["normalize"] == "last" and adds_up and at_once)
+    return bool(has_both and config["normalize"] == "last" and adds_up and held_out.patience is not None)
 
 
 def _places(
@@ -145,11 +143,12 @@ def _candidates(
     known = ~np.isnan(truth) & (scale > 0)
     errors = []
     for name in names:
-        candidate = _mixed(model, {name: 1.0}, season)
+        candidate = mixed(model, {name: 1.0}, season)
         found = forecast_origins(candidate, dataset, origins, horizon, which, n_threads)
         middle = quantile(config["distribution"], found, 0.5)
         errors.append(((middle - truth) / np.where(scale > 0, scale, 1.0))[known])
-    n_horizons = len(places[1]) / horizon * np.sqrt(k)
+    # variables that don't vary say nothing
+    n_horizons = len(places[1]) / horizon * np.sqrt((scale > 0).any(axis=(0, 1)).sum())
     return np.array(errors), float(n_horizons)
 
 
@@ -181,7 +180,7 @@ def _all_shares(n: int) -> list[Array]:
     return [np.array([*each, PARTS - sum(each)]) / PARTS for each in counts if sum(each) <= PARTS]
 
 
-def _mixed(model: Network, shares: Mapping[str, float], season: int) -> Network:
+def mixed(model: Network, shares: Mapping[str, float], season: int) -> Network:
     """A network whose location is the sum of these shares of network, line and seasonal naive; the rest is the last
     value.
     """
@@ -200,5 +199,5 @@ def _mixed(model: Network, shares: Mapping[str, float], season: int) -> Network:
                 ahead = np.arange(config["horizon"])
                 array[ahead, size - season + ahead % season] += np.float32(seasonal)
     restore = Ensemble.restore if isinstance(model, Ensemble) else _core.Model.restore
-    mixed: Network = restore(config, weights, model.scalers())
-    return mixed
+    restored: Network = restore(config, weights, model.scalers())
+    return restored

@@ -18,7 +18,7 @@ from lstmforecast.export.onnx_checks import before_the_series, check_rows, check
 from lstmforecast.export.onnx_columns import columns_of
 from lstmforecast.export.onnx_forecast import ForecastGraph, Inputs
 from lstmforecast.export.onnx_graph import IR_VERSION, OPSET, Graph
-from lstmforecast.fitting.distribution import mean, n_parameters
+from lstmforecast.fitting.distribution import mean, n_parameters, name_of
 from lstmforecast.fitting.ensemble import Ensemble
 
 Shape = list[int | str]
@@ -182,12 +182,12 @@ def write_forecaster(file: GraphFile, dataset: Dataset, horizon: int, *, missing
     forecast = undo(_mean(graph, distribution, parameters))
     file.output("forecast", forecast, [N, horizon, k], "as predict gives it, in the units of the targets")
     shape: Shape = [N, horizon, k, n_parameters(distribution)]
-    if isinstance(distribution, dict):
+    if isinstance(distribution, dict) and "quantiles" in distribution:
         file.properties["quantiles"] = distribution["quantiles"]
         file.output("quantiles", undo(parameters), shape, "the network's, ascending in the last dimension")
     elif distribution is not None and dataset.transform is None:
         file.properties["distribution"] = distribution
-        file.output("parameters", parameters, shape, f"of {distribution} distributions")
+        file.output("parameters", parameters, shape, f"of {name_of(distribution)} distributions")
 
 
 def _forecaster_inputs(

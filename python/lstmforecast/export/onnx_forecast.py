@@ -13,7 +13,7 @@ from lstmforecast import _core
 from lstmforecast.export.onnx_graph import Graph
 from lstmforecast.export.onnx_networks import NETWORKS, Network
 from lstmforecast.fitting.architecture import of_core
-from lstmforecast.fitting.distribution import n_parameters
+from lstmforecast.fitting.distribution import COUNTS, FROM_ZERO, n_parameters, name_of
 from lstmforecast.fitting.embedding import InputColumns
 
 Array = NDArray[np.float64]
@@ -234,10 +234,8 @@ class ForecastGraph:
         )
         first = graph.part(y, 3, 0, 1)
         positive = graph.add("Softplus", graph.part(y, 3, 1, p)) if p > 1 else ""
-        if distribution == "negative_binomial":
-            mean = graph.add("Softplus", graph.add("Add", first, graph.add("Div", center, scale)))
-            parts = [graph.add("Mul", mean, scale), positive]
-            return graph.add("Add", graph.concat(parts, 3), np.float64(1e-6))
+        if name_of(distribution) in FROM_ZERO:
+            return self._from_zero(y, first, positive, center, scale)
         if isinstance(distribution, dict):
             first = self._ascending(first, positive, p)
         location = graph.add("Add", graph.add("Mul", first, scale), center)
@@ -247,6 +245,26 @@ class ForecastGraph:
         parts = [location, deviation]
         if distribution == "student_t":
             parts.append(graph.add("Add", graph.part(positive, 3, 1, 2), np.float64(2)))
+        return graph.concat(parts, 3)
+
+    def _from_zero(self, y: str, first: str, positive: str, center: Any, scale: Any) -> str:
+        """A mean counted from 0, and what else distributions of counts and of values from 0 on have."""
+        graph, distribution = self.graph, self.config["distribution"]
+        name = name_of(distribution)
+        mean = graph.add("Softplus", graph.add("Add", first, graph.add("Div", center, scale)))
+        if name in COUNTS:
+            parts = [graph.add("Add", graph.add("Mul", mean, scale), np.float64(1e-6))]
+        else:
+            parts = [graph.add("Mul", graph.add("Add", mean, np.float64(1e-6)), scale)]
+        if name != "poisson":
+            least = 1e-4 if name == "lognormal" else 1e-6
+            parts.append(graph.add("Add", graph.part(positive, 3, 0, 1), np.float64(least)))
+        if name == "tweedie":
+            unit = graph.add("Pow", scale, np.float64(2 - distribution["tweedie"]))
+            parts[1] = graph.add("Mul", parts[1], unit)
+        if name == "zero_inflated_negative_binomial":
+            extra = graph.add("Sigmoid", graph.part(y, 3, 2, 3))
+            parts.append(graph.add("Mul", extra, np.float64(0.999)))
         return graph.concat(parts, 3)
 
     def _ascending(self, first: str, steps: str, p: int) -> str:

@@ -14,7 +14,7 @@ from lstmforecast import _core
 from lstmforecast.contract.core_options import ModelConfig
 from lstmforecast.export.pytorch_networks import NETWORKS
 from lstmforecast.fitting.architecture import of_core
-from lstmforecast.fitting.distribution import n_parameters
+from lstmforecast.fitting.distribution import COUNTS, FROM_ZERO, n_parameters, name_of
 from lstmforecast.fitting.embedding import InputColumns
 from lstmforecast.fitting.ensemble import Ensemble
 
@@ -50,7 +50,7 @@ def logarithmic(module: nn.Module, config: ModelConfig) -> nn.Module:
     ValueError
         For a distribution whose parameters can't be transformed back.
     """
-    if not isinstance(config["distribution"], dict | None):
+    if name_of(config["distribution"]) not in (None, "quantiles"):
         raise ValueError(
             f"expected a point forecast or quantiles for to_torch with transform='log', got {config['distribution']!r}"
         )
@@ -220,9 +220,8 @@ def parameters(y: Tensor, distribution: Any, center: Tensor, scale: Tensor) -> T
     positive = nn.functional.softplus(y[..., 1:], threshold=40)
     if distribution is None:
         return first * scale + center
-    if distribution == "negative_binomial":
-        mean = scale * nn.functional.softplus(first + center / scale, threshold=40) + 1e-6
-        return torch.stack([mean, positive[..., 0] + 1e-6], dim=-1)
+    if name_of(distribution) in FROM_ZERO:
+        return _from_zero(y, distribution, center, scale)
     if isinstance(distribution, dict):
         middle = len(distribution["quantiles"]) // 2
         below = positive[..., :middle].flip(-1).cumsum(-1).flip(-1)
@@ -232,3 +231,17 @@ def parameters(y: Tensor, distribution: Any, center: Tensor, scale: Tensor) -> T
     deviation = (positive[..., 0] + 1e-4) * scale
     others = [positive[..., 1] + 2.0] if distribution == "student_t" else []
     return torch.stack([first * scale + center, deviation, *others], dim=-1)
+
+
+def _from_zero(y: Tensor, distribution: Any, center: Tensor, scale: Tensor) -> Tensor:
+    """A mean counted from 0, and what else distributions of counts and of values from 0 on have."""
+    name = name_of(distribution)
+    mean = nn.functional.softplus(y[..., 0] + center / scale, threshold=40)
+    parts = [scale * mean + 1e-6 if name in COUNTS else (mean + 1e-6) * scale]
+    if name != "poisson":
+        parts.append(nn.functional.softplus(y[..., 1], threshold=40) + (1e-4 if name == "lognormal" else 1e-6))
+    if name == "tweedie":
+        parts[1] = parts[1] * scale ** (2 - distribution["tweedie"])
+    if name == "zero_inflated_negative_binomial":
+        parts.append(torch.sigmoid(y[..., 2]) * 0.999)
+    return torch.stack(parts, dim=-1)

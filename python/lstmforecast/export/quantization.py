@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lstmforecast import _core
+from lstmforecast.fitting.distribution import name_of
 from lstmforecast.fitting.ensemble import Ensemble
 
 Single = NDArray[np.float32]
@@ -112,7 +113,7 @@ def pack_state(tensors: Mapping[str, NDArray[Any]], dtype: str, distribution: An
     are not rounded.
     """
     packed = dict(tensors)
-    if "truth" not in tensors or isinstance(distribution, str):
+    if "truth" not in tensors or name_of(distribution) not in (None, "quantiles"):
         return packed
     name, errors = "truth", packed.pop("truth")
     if distribution is not None:

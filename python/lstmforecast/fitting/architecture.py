@@ -74,8 +74,8 @@ class LSTM(Network):
         Mix the forecast with the linear one, the seasonal naive one and the last value, by shares that sum to 1 and err
         least on the held-out rows (``shares_``). Where these are few, the shares stay near half the linear forecast and
         a quarter of each naive one. Without effect where nothing is held out because ``early_stopping`` says so,
-        without ``linear_skip``, with another ``normalize`` than ``"last"``, with ``"negative_binomial"`` and with
-        ``head="recursive"``. For `LSTMForecaster` only.
+        without ``linear_skip``, with another ``normalize`` than ``"last"``, and with
+        distributions of values from 0 on. For `LSTMForecaster` only.
     supervision : {"last", "every"}, default="last"
         ``"last"``: the training loss is that of the forecast after the last step of a window. ``"every"``: after each
         step of the LSTM the ``horizon`` rows that follow are forecast, and the training loss is the mean of all.

@@ -9,11 +9,36 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lstmforecast.contract import core_options
+from lstmforecast.fitting.tweedie import CompoundGamma
 
 # As in the configuration of a model; None: a point forecast.
 Distribution = core_options.Distribution | None
 
-N_PARAMETERS = {"normal": 2, "student_t": 3, "negative_binomial": 2}
+N_PARAMETERS = {
+    "normal": 2,
+    "student_t": 3,
+    "negative_binomial": 2,
+    "poisson": 1,
+    "zero_inflated_negative_binomial": 3,
+    "lognormal": 2,
+    "tweedie": 2,
+}
+COUNTS = ("negative_binomial", "poisson", "zero_inflated_negative_binomial")
+# Their first parameter is the mean, and the others are of no use without it.
+FROM_ZERO = (*COUNTS, "lognormal", "tweedie")
+
+
+def name_of(distribution: Distribution) -> str | None:
+    """The name of a distribution: "quantiles" or one of `N_PARAMETERS`; None for a point forecast.
+
+    Examples
+    --------
+    >>> name_of("normal"), name_of({"quantiles": [0.5]}), name_of({"tweedie": 1.5}), name_of(None)
+    ('normal', 'quantiles', 'tweedie', None)
+    """
+    if isinstance(distribution, Mapping):
+        return str(next(iter(distribution), None))
+    return distribution
 
 
 def n_parameters(distribution: Distribution) -> int:
@@ -22,7 +47,8 @@ def n_parameters(distribution: Distribution) -> int:
     Parameters
     ----------
     distribution : None, dict or str
-        None for a point forecast, ``{"quantiles": [levels]}``, "normal", "student_t" or "negative_binomial".
+        None for a point forecast, ``{"quantiles": [levels]}``, ``{"tweedie": power}``, "normal", "student_t",
+        "negative_binomial", "poisson", "zero_inflated_negative_binomial" or "lognormal".
 
     Raises
     ------
@@ -36,12 +62,19 @@ def n_parameters(distribution: Distribution) -> int:
     """
     if distribution is None:
         return 1
-    if isinstance(distribution, Mapping) and list(distribution) == ["quantiles"]:
-        return len(distribution["quantiles"])
-    if isinstance(distribution, str) and distribution in N_PARAMETERS:
+    if isinstance(distribution, Mapping) and len(distribution) == 1:
+        if "quantiles" in distribution:
+            return len(distribution["quantiles"])
+        if "tweedie" in distribution:
+            return N_PARAMETERS["tweedie"]
+    words = [name for name in N_PARAMETERS if name != "tweedie"]
+    if isinstance(distribution, str) and distribution in words:
         return N_PARAMETERS[distribution]
-    names = ", ".join(map(repr, N_PARAMETERS))
-    raise ValueError(f"expected a distribution of None, {{'quantiles': [levels]}}, {names}, got {distribution!r}")
+    names = ", ".join(map(repr, words))
+    raise ValueError(
+        f"expected a distribution of None, {{'quantiles': [levels]}}, {{'tweedie': power}}, {names}, "
+        f"got {distribution!r}"
+    )
 
 
 def quantile(distribution: Distribution, parameters: ArrayLike, level: ArrayLike) -> NDArray[np.float64]:
@@ -52,8 +85,10 @@ def quantile(distribution: Distribution, parameters: ArrayLike, level: ArrayLike
     distribution : None, dict or str
         See `n_parameters`.
     parameters : array-like of shape (..., n_parameters)
-        As the core predicts them: the forecast; ascending quantiles; location and standard deviation; location, scale
-        and degrees of freedom; mean and dispersion.
+        As the core predicts them: the forecast; ascending quantiles; location and standard deviation (normal);
+        location, scale and degrees of freedom (Student's t); mean and dispersion (negative binomial, Tweedie); mean
+        (Poisson); mean of all counts, dispersion and probability of an additional zero (zero-inflated); mean, and
+        standard deviation of the logarithm (lognormal).
     level : float or array-like
         Between 0 and 1; an array is broadcast with (...).
 
@@ -72,23 +107,28 @@ def quantile(distribution: Distribution, parameters: ArrayLike, level: ArrayLike
     levels = np.asarray(level, np.float64)
     if distribution is None:
         return np.broadcast_to(array[..., 0], np.broadcast_shapes(array.shape[:-1], levels.shape)).copy()
-    if isinstance(distribution, Mapping):
+    if isinstance(distribution, Mapping) and "quantiles" in distribution:
         return _between_quantiles(levels, array, np.asarray(distribution["quantiles"], np.float64))
     quantiles = np.asarray(_frozen(distribution, array).ppf(levels), np.float64)
     # SciPy's count at a level of 0 is -1
-    return np.maximum(quantiles, 0) if distribution == "negative_binomial" else quantiles
+    return np.maximum(quantiles, 0) if distribution in COUNTS else quantiles
 
 
-def whole(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Round quantiles of counts down to whole numbers from 0, which have the same probability below them.
+def possible(distribution: Distribution, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Make corrected quantiles such as the distribution can have: counts are rounded down, few values are negative.
+
+    A whole number has the same probability at or below it as the values up to the next one.
 
     Examples
     --------
-    >>> whole(np.array([-1.0, 2.7, 3.0]))
-    array([0., 2., 3.])
+    >>> possible("poisson", np.array([-1.0, 2.7, 3.0])), possible("lognormal", np.array([-1.0, 2.7, 3.0]))
+    (array([0., 2., 3.]), array([0. , 2.7, 3. ]))
     """
-    # in single precision, a whole number may come out slightly smaller
-    return np.maximum(np.floor(values + 1e-3), 0)
+    name = name_of(distribution)
+    if name in COUNTS:
+        # in single precision, a whole number may come out slightly smaller
+        values = np.floor(values + 1e-3)
+    return np.maximum(values, 0) if name in FROM_ZERO else values
 
 
 def mean(distribution: Distribution, parameters: ArrayLike) -> NDArray[np.float64]:
@@ -110,7 +150,7 @@ def mean(distribution: Distribution, parameters: ArrayLike) -> NDArray[np.float6
     >>> mean("normal", [[1.0, 0.5], [2.0, 0.5]])
     array([1., 2.])
     """
-    if isinstance(distribution, Mapping):
+    if name_of(distribution) == "quantiles":
         return quantile(distribution, parameters, 0.5)
     return _checked(distribution, parameters)[..., 0].copy()
 
@@ -118,7 +158,7 @@ def mean(distribution: Distribution, parameters: ArrayLike) -> NDArray[np.float6
 def from_middle(
     distribution: Distribution, values: NDArray[np.float64], parameters: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Subtract the middle quantile or the location from values and parameters; counts stay as they are.
+    """Subtract the middle quantile or the location from values and parameters; counts, and values from 0 on, stay.
 
     Parameters
     ----------
@@ -133,7 +173,7 @@ def from_middle(
     >>> from_middle("normal", np.array([10.5]), np.array([[10.0, 2.0]]))
     (array([0.5]), array([[0., 2.]]))
     """
-    if distribution == "negative_binomial":
+    if name_of(distribution) in FROM_ZERO:
         return values, parameters
     moved = parameters.copy()
     if isinstance(distribution, Mapping):
@@ -160,8 +200,9 @@ def probability(distribution: Distribution, parameters: ArrayLike, value: ArrayL
     Returns
     -------
     ndarray of shape (...)
-        Between predicted quantiles by linear interpolation, beyond them the outermost level; for counts, with half the
-        probability of the value itself (the mid-distribution function: Parzen 2004).
+        Between predicted quantiles by linear interpolation, beyond them the outermost level; with half the
+        probability of the value itself, which counts and the 0 of Tweedie's distribution have (the mid-distribution
+        function: Parzen 2004).
 
     Raises
     ------
@@ -173,16 +214,34 @@ def probability(distribution: Distribution, parameters: ArrayLike, value: ArrayL
     >>> probability("normal", [10.0, 2.0], [10.0, 12.0])
     array([0.5  , 0.841])
     """
+    below, up_to = probabilities(distribution, parameters, value)
+    return below if up_to is below else (up_to + below) / 2
+
+
+def probabilities(
+    distribution: Distribution, parameters: ArrayLike, value: ArrayLike
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The probabilities that the truth lies below `value`, and at or below it; see `probability`.
+
+    Examples
+    --------
+    >>> probabilities("poisson", [1.0], [0.0, 1.0])
+    (array([0.   , 0.368]), array([0.368, 0.736]))
+    """
     if distribution is None:
         raise ValueError("expected a distribution for the probability of a value, got a point forecast")
     array = _checked(distribution, parameters)
     values = np.asarray(value, np.float64)
-    if isinstance(distribution, Mapping):
-        return _between_levels(values, array, np.asarray(distribution["quantiles"], np.float64))
+    if isinstance(distribution, Mapping) and "quantiles" in distribution:
+        between = _between_levels(values, array, np.asarray(distribution["quantiles"], np.float64))
+        return between, between
     frozen = _frozen(distribution, array)
-    if distribution == "negative_binomial":
-        return np.asarray((frozen.cdf(values) + frozen.cdf(np.ceil(values) - 1)) / 2, np.float64)
-    return np.asarray(frozen.cdf(values), np.float64)
+    up_to = np.asarray(frozen.cdf(values), np.float64)
+    if distribution in COUNTS:
+        return np.asarray(frozen.cdf(np.ceil(values) - 1), np.float64), up_to
+    if isinstance(distribution, Mapping):
+        return np.where(values <= 0, 0.0, up_to), up_to
+    return up_to, up_to
 
 
 def _checked(distribution: Distribution, parameters: ArrayLike) -> NDArray[np.float64]:
@@ -193,17 +252,47 @@ def _checked(distribution: Distribution, parameters: ArrayLike) -> NDArray[np.fl
     return array
 
 
-def _frozen(name: str, parameters: NDArray[np.float64]) -> Any:
-    """SciPy's distribution with these parameters."""
+def _frozen(distribution: Distribution, parameters: NDArray[np.float64]) -> Any:
+    """A distribution with these parameters, in the way of SciPy's."""
     # imported here, because it takes longer than the rest of the package
     from scipy import stats
 
-    if name == "normal":
-        return stats.norm(parameters[..., 0], parameters[..., 1])
-    if name == "student_t":
-        return stats.t(parameters[..., 2], parameters[..., 0], parameters[..., 1])
-    average, dispersion = parameters[..., 0], parameters[..., 1]
+    first, *others = np.moveaxis(parameters, -1, 0)
+    if isinstance(distribution, Mapping) and "tweedie" in distribution:
+        return CompoundGamma(distribution["tweedie"], first, *others)
+    if distribution == "normal":
+        return stats.norm(first, *others)
+    if distribution == "student_t":
+        return stats.t(others[1], first, others[0])
+    if distribution == "poisson":
+        return stats.poisson(first)
+    if distribution == "lognormal":
+        sigma = others[0]
+        return stats.lognorm(sigma, scale=first * np.exp(-0.5 * sigma**2))
+    if distribution == "zero_inflated_negative_binomial":
+        return _ZeroInflated(first, *others)
+    return _negative_binomial(first, *others)
+
+
+def _negative_binomial(average: NDArray[np.float64], dispersion: NDArray[np.float64]) -> Any:
+    from scipy import stats
+
     return stats.nbinom(1 / dispersion, 1 / (1 + dispersion * average))
+
+
+class _ZeroInflated:
+    """Counts, some of which are replaced by 0."""
+
+    def __init__(
+        self, average: NDArray[np.float64], dispersion: NDArray[np.float64], extra: NDArray[np.float64]
+    ) -> None:
+        self.extra, self.counted = extra, _negative_binomial(average / (1 - extra), dispersion)
+
+    def cdf(self, value: NDArray[np.float64]) -> Any:
+        return np.where(value < 0, 0.0, self.extra + (1 - self.extra) * self.counted.cdf(value))
+
+    def ppf(self, level: NDArray[np.float64]) -> Any:
+        return self.counted.ppf(np.maximum((level - self.extra) / (1 - self.extra), 0))
 
 
 def _between_quantiles(

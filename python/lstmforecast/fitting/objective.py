@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, cast
 
@@ -11,7 +11,7 @@ from lstmforecast.contract.core_options import Loss
 from lstmforecast.contract.parameter_group import GroupedParameter, ParameterGroup
 from lstmforecast.data.observations import Observations
 from lstmforecast.data.season import season_length
-from lstmforecast.fitting.distribution import N_PARAMETERS
+from lstmforecast.fitting.distribution import COUNTS, FROM_ZERO, N_PARAMETERS, name_of
 from lstmforecast.fitting.sizing import default_loss
 
 DISTRIBUTIONS = tuple(N_PARAMETERS)
@@ -40,44 +40,85 @@ class Quantiles(ParameterGroup):
     levels: Sequence[float] | None = None
 
 
+@dataclass(eq=False, repr=False)
+class Tweedie(ParameterGroup):
+    """Forecast Tweedie's distribution: values from 0 on, many of which may be exactly 0 (Jørgensen 1987).
+
+    It is a sum of gamma variables whose number is a Poisson variable, such as the sales of a day. The network forecasts
+    the mean and the dispersion, by maximum likelihood (the series of Dunn and Smyth 2005).
+
+    Parameters
+    ----------
+    power : float, default=1.5
+        From 1.05 to 1.95: the variance is the dispersion times the mean to this power. Near 1 the variables that are
+        summed are of nearly one size, near 2 their sizes vary much.
+
+    Examples
+    --------
+    >>> from lstmforecast import LSTMForecaster, Tweedie
+    >>> LSTMForecaster(loss=Tweedie(power=1.2))
+    LSTMForecaster(loss=Tweedie(power=1.2))
+    """
+
+    word: ClassVar[str] = "tweedie"
+    flat_names: ClassVar[dict[str, str]] = {"power": "tweedie_power"}
+    power: float = 1.5
+
+
 LOSS = GroupedParameter(
     "loss",
     Quantiles,
-    words=("mse", "mae", "huber", *DISTRIBUTIONS),
+    Tweedie,
+    words=("mse", "mae", "huber", *(name for name in DISTRIBUTIONS if name != Tweedie.word)),
     example="Quantiles([0.1, 0.5, 0.9])",
 )
 
 
-def distribution_of(loss: str | None, quantiles: Sequence[float] | None) -> Any:
-    """The distribution that the network forecasts the parameters of, as the core names it; None: a point."""
+def distribution_of(parameters: Mapping[str, Any]) -> Any:
+    """The distribution that the network of these flat parameters forecasts, as the core names it; None: a point."""
+    loss = parameters["loss"]
     if loss == "quantile":
-        return {"quantiles": [float(level) for level in quantiles or QUANTILES]}
+        return {"quantiles": [float(level) for level in parameters["quantiles"] or QUANTILES]}
+    if loss == "tweedie":
+        return {"tweedie": float(parameters["tweedie_power"])}
     return loss if loss in DISTRIBUTIONS else None
 
 
-def core_loss(loss: str | None, quantiles: Sequence[float] | None, horizon: int, observations: Observations) -> Loss:
+def core_loss(parameters: Mapping[str, Any], observations: Observations) -> Loss:
     """The loss as the core names it; where the user chose none, the one for the horizon and the kind of data."""
-    distribution = distribution_of(loss, quantiles)
+    distribution = distribution_of(parameters)
     if distribution is not None:
         return {"distribution": distribution}
-    chosen = loss or ("mae" if observations.is_panel else default_loss(horizon, season_length(observations.freq)))
+    of_one = default_loss(parameters["horizon"], season_length(observations.freq))
+    chosen = parameters["loss"] or ("mae" if observations.is_panel else of_one)
     # one of the words that are no distribution
     return cast("Loss", chosen)
 
 
-def require_count_options(transform: str | None, augment: Any) -> None:
-    """Raise a ValueError for parameters that would turn counts into other numbers."""
+def require_options(distribution: Any, transform: str | None, augment: Any) -> None:
+    """Raise a ValueError for parameters that would turn values into some that the distribution can't have."""
+    name = name_of(distribution)
+    if name not in FROM_ZERO:
+        return
     if transform is not None:
-        raise ValueError(f"expected transform=None for loss='negative_binomial', got {transform!r}")
+        raise ValueError(f"expected transform=None for loss={name!r}, got {transform!r}")
     for method in resolve(augment):
         if isinstance(method, (scale, magnitude_warp)):
-            raise ValueError(f"expected augment to keep counts above 0 for loss='negative_binomial', got {method!r}")
+            kept = "counts" if name in COUNTS else "values"
+            raise ValueError(f"expected augment to keep {kept} above 0 for loss={name!r}, got {method!r}")
 
 
-def require_counts(observations: Observations) -> None:
-    """Raise a ValueError for the first value that is no count."""
+def require_values(distribution: Any, observations: Observations) -> None:
+    """Raise a ValueError for the first value that the distribution can't have."""
+    name, values = name_of(distribution), observations.values
+    if name not in FROM_ZERO:
+        return
     # a missing value compares as false
-    wrong = (observations.values < 0) | (observations.values % 1 > 0)
+    if name in COUNTS:
+        wrong, expected = (values < 0) | (values % 1 > 0), "counts, whole numbers from 0,"
+    elif name == "lognormal":
+        wrong, expected = values <= 0, "values above 0"
+    else:
+        wrong, expected = values < 0, "values from 0 on"
     if wrong.any():
-        got = observations.first_of(wrong)
-        raise ValueError(f"expected counts, whole numbers from 0, for loss='negative_binomial', got {got}")
+        raise ValueError(f"expected {expected} for loss={name!r}, got {observations.first_of(wrong)}")

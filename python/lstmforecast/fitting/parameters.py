@@ -38,6 +38,7 @@ _RULES: dict[str, Number | Choice] = {
     "head": Choice(("direct", "recursive")),
     "missing": Choice(("error", "mask", "ffill", "interpolate")),
     "adaptation_rate": Number(_REAL, 0, 1),
+    "tweedie_power": Number(_REAL, 1.05, 1.95, high_included=True),
     "embed": Number(_INTEGER, 2, none=True),
     "hidden_size": Number(_INTEGER, 1),
     "num_layers": Number(_INTEGER, 1, 1000, high_included=True),

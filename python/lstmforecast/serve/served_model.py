@@ -16,7 +16,7 @@ from lstmforecast.contract.parameter_group import flat_parameters
 from lstmforecast.data.error_scale import ErrorScale
 from lstmforecast.data.frames import SERIES, TIME
 from lstmforecast.data.season import steps_of
-from lstmforecast.fitting.distribution import mean
+from lstmforecast.fitting.distribution import FROM_ZERO, mean, name_of
 from lstmforecast.fitting.held_out import HeldOut
 from lstmforecast.fitting.roll import ends_of, roll
 from lstmforecast.monitoring.ab_store import write_label
@@ -112,11 +112,11 @@ class ServedModel:
         self.window_fields = ("values", "times", "series", *self.covariates.roles)
         self._time_format = TimeFormat.of(observations)
         self._keys = {str(key): key for key in observations.series_keys} if self.is_panel else {}
+        self._distribution = forecaster.model_.config["distribution"]
         self._plain = not (
-            self._dataset.covariates.n_features or self.is_panel or forecaster.loss == "negative_binomial"
+            self._dataset.covariates.n_features or self.is_panel or name_of(self._distribution) in FROM_ZERO
         )
         self._lowest = -1.0 if forecaster.transform == "log" else -np.inf
-        self._distribution = forecaster.model_.config["distribution"]
         self.checked_coverages = lru_cache(_REMEMBERED)(self._check_coverages)
         self.corrections = lru_cache(_MOST_CORRECTIONS)(self._make_corrections)
         # an estimate of the time for one window, until it is measured

@@ -23,9 +23,10 @@ from lstmforecast.evaluation.backtesting import backtest
 from lstmforecast.evaluation.folds import Folds
 from lstmforecast.evaluation.rolling import Origins, RollingOrigins
 from lstmforecast.evaluation.scoring import Array, point_scores
+from lstmforecast.export.persistence import as_in_0_1
 
 # The parameters that define the unit of the losses which training reports, and the rows they are computed on.
-UNITS = ("loss", "quantiles", "scaler", "transform", "normalize", "validation_fraction")
+UNITS = ("loss", "quantiles", "tweedie_power", "scaler", "transform", "normalize", "validation_fraction")
 # The user attribute of the first trial, which has the parameters of the estimator as given.
 GIVEN = "as given"
 
@@ -128,8 +129,8 @@ def _reporter(trial: Trial, losses: dict[int, float], stop: Stop) -> Callable[[d
 
 def units_of(forecaster: LSTMForecaster) -> str:
     """A text that is the same for two trials if their losses during training can be compared."""
-    flat = flat_parameters(forecaster)
-    return ", ".join(f"{name}={flat[name]!r}" for name in UNITS)
+    flat = as_in_0_1(flat_parameters(forecaster))
+    return ", ".join(f"{name}={flat[name]!r}" for name in UNITS if name in flat)
 
 
 class SameUnitsPruner(BasePruner):

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lstmforecast.data.error_scale import ErrorScale, scale_from_errors
-from lstmforecast.fitting.distribution import from_middle, quantile
+from lstmforecast.fitting.distribution import COUNTS, from_middle, quantile
 from lstmforecast.uncertainty.levels import check_level, rank_of, share_of
 from lstmforecast.uncertainty.phases import PhaseSpread, spread_by_phase
 
@@ -164,7 +164,7 @@ class Calibration:
         the sizes, as errors are. None without a season, where phases are alike, and for counts, whose errors are whole
         numbers.
         """
-        if self.when is None or self.distribution == "negative_binomial":
+        if self.when is None or self.distribution in COUNTS:
             return None
         middle: Any = 0.0
         sizes = np.abs(self.errors.astype(np.float64))

@@ -22,7 +22,7 @@ from lstmforecast.data.season import steps_of
 from lstmforecast.fitting.ensemble import Ensemble
 from lstmforecast.fitting.finite import require_finite_forecasts
 from lstmforecast.fitting.held_out import HeldOut
-from lstmforecast.fitting.objective import require_counts
+from lstmforecast.fitting.objective import require_values
 from lstmforecast.fitting.parameters import MOST_STEPS, check_count, check_missing
 from lstmforecast.uncertainty.calibration import Calibration
 from lstmforecast.uncertainty.errors import with_newer_errors
@@ -134,8 +134,7 @@ class FittedSeries:
             raise ValueError(
                 f"expected context of at least {self.window_size} rows (window_size_), got {len(observations)}"
             )
-        if self.model.config["distribution"] == "negative_binomial":
-            require_counts(observations)
+        require_values(self.model.config["distribution"], observations)
         n = len(observations)
         covariates, part, last = self.dataset.covariates, observations, observations.last_rows(self.window_size)
         if len(last) < n and not covariates.reads_earlier_rows:
@@ -185,8 +184,7 @@ class FittedSeries:
         """Append newer rows, and the errors of the forecasts that can now be compared with the truth."""
         self._check_missing(missing)
         dataset, newer = self.dataset.extended(y, X, X_past, static, missing)
-        if self.model.config["distribution"] == "negative_binomial":
-            require_counts(dataset.observations)
+        require_values(self.model.config["distribution"], dataset.observations)
         calibration = self.calibration
         if calibration is not None:
             before = self.dataset.observations

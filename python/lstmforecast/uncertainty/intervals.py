@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lstmforecast.data.error_scale import ErrorScale
-from lstmforecast.fitting.distribution import quantile, whole
+from lstmforecast.fitting.distribution import possible, quantile
 from lstmforecast.fitting.held_out import HeldOut
 from lstmforecast.uncertainty.calibration import Calibration
 from lstmforecast.uncertainty.levels import check_level, reach_of, too_few
@@ -47,7 +47,7 @@ def corrected_quantiles(
     values = np.empty((len(levels), *forecast.shape[:3]))
     # separate corrections may have made neighbouring quantiles cross
     values[order] = np.maximum.accumulate(np.stack([middle + distances[i] for i in order]), axis=0)
-    return whole(values) if calibration.distribution == "negative_binomial" else values
+    return possible(calibration.distribution, values)
 
 
 def _distance(

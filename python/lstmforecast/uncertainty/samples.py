@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lstmforecast.data.error_scale import ErrorScale
-from lstmforecast.fitting.distribution import probability, quantile, whole
+from lstmforecast.fitting.distribution import possible, probabilities, quantile
 from lstmforecast.uncertainty.calibration import Calibration
 
 
@@ -44,16 +44,14 @@ def draw_paths(
         return around
     distribution = calibration.distribution
     truth, parameters = calibration.truth[drawn, :steps], calibration.parameters[drawn, :steps]
-    levels = probability(distribution, parameters, truth)
-    if distribution == "negative_binomial":
+    below, levels = probabilities(distribution, parameters, truth)
+    if below is not levels:
         # uniform within the step of the distribution function (Smith 1985): its middle would vary too little
-        below = 2 * levels - probability(distribution, parameters, truth + 0.5)
-        levels = below + generator.uniform(size=levels.shape) * 2 * (levels - below)
+        levels = below + generator.uniform(size=levels.shape) * (levels - below)
     # values of probability 0 or 1 are as extreme as single precision can represent
     levels = np.clip(levels, 1e-7, 1 - 1e-7)
     paths = quantile(distribution, forecast, levels[:, np.newaxis])
     if error_scale is None or error_scale.pooled.all():
         return paths
     # errors that are not pooled have another scale than the network
-    around = whole(around) if distribution == "negative_binomial" else around
-    return np.where(error_scale.pooled[:, np.newaxis], paths, around)
+    return np.where(error_scale.pooled[:, np.newaxis], paths, possible(distribution, around))

@@ -110,7 +110,7 @@ def test_a_saved_model_forecasts_without_training(data: str, capsys: pytest.Capt
     ("options", "named"),
     [
         (["--seed", "0"], "--seed"),
-        (["--loss", "mae", "--window-size", "7"], "--window-size, --loss"),
+        (["--loss", "poisson", "--window-size", "7"], "--window-size, --loss"),
         (["--patience", "none", "--verbose"], "--patience, --verbose"),
     ],
 )
@@ -169,7 +169,7 @@ def test_messages_name_options_of_the_command(data: str, capsys: pytest.CaptureF
     assert error_of(capsys) == "can't open absent.safetensors: No such file or directory"
     Path("short.csv").write_text("\n".join(lines[:16]) + "\n")
     assert forecast("short.csv") == 1
-    assert "--patience none holds nothing out" in error_of(capsys)
+    assert "expected at least 18 rows for --window-size 12, --horizon 6, got 15" in error_of(capsys)
     assert forecast("short.csv", "--horizon", "2", "--patience", "none") == 0
 
 

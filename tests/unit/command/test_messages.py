@@ -89,7 +89,7 @@ PROMO = ["--known", "promo"]
         ("begins_with_nothing", [*ONE, "--missing", "ffill"], "values that --missing ffill can fill from"),
         ("large", ONE, "give the data in other units"),
         ("infinite", ONE, "expected finite values in the data"),
-        ("short", ONE, "with a fraction of 0.2 held out, got 15; --patience none holds nothing out"),
+        ("short", ONE, "expected at least 16 rows for --window-size 12, --horizon 4, got 15"),
         ("two_rows", ONE, "; give --freq"),
         ("two_rows", [*ONE, "--load", "good.model"], "expected the data of at least 12 rows (--window-size), got 2"),
         ("uneven", ONE, "give their frequency as --freq"),

@@ -36,6 +36,7 @@ from lstmforecast import (
     Quantiles,
     Sampling,
     Transformer,
+    Tweedie,
     _core,
 )
 from lstmforecast.calendar import Calendar
@@ -75,6 +76,7 @@ VALUES = {
     "steps_per_epoch": ["auto", None, 20],
     "stride": [1, 2],
     "quantiles": [None, [0.1, 0.5]],
+    "tweedie_power": [1.5, 1.2],
     "pretrained": [None, "model.safetensors"],
     "freeze": [None, "lstm.*"],
     "learning_rates": [None, {"lstm.*": 1e-4}],
@@ -93,6 +95,7 @@ STAND_FOR = [
     *[(kind.word, "optimizer", kind()) for kind in (Adam, AdamW)],
     ("plateau", "lr_schedule", Plateau()),
     ("quantile", "loss", Quantiles()),
+    ("tweedie", "loss", Tweedie()),
     ("cpu", "device", Device()),
     ("cuda:1", "device", Device("cuda:1")),
     (10, "early_stopping", EarlyStopping()),
@@ -110,7 +113,7 @@ STAND_FOR = [
 # Names that these classes did not have in version 0.1.
 OF_FORECASTERS = {"head", "linear_skip", "embed", "mix_naive", "supervision", "stride"}
 LATER = {
-    LSTMForecaster: {"embed", "mix_naive", "calibration"},
+    LSTMForecaster: {"embed", "mix_naive", "calibration", "tweedie_power"},
     LSTMRegressor: OF_FORECASTERS,
     LSTMClassifier: OF_FORECASTERS,
     CharLSTM: {"clip_grad_value", "accumulate_grad_batches"},
@@ -466,7 +469,7 @@ class TestWhatIsRefused:
             ("architecture", NETWORKS),
             ("optimizer", r"'adam', 'adamw' or an object such as AdamW\(weight_decay=0.01\)"),
             ("lr_schedule", r"'plateau', 'cosine', 'onecycle', 'constant' or an object such as Plateau\(patience=5\)"),
-            ("loss", r"'quantile', 'mse', .*, 'negative_binomial' or an object such as Quantiles\(\[0.1, 0.5, 0.9\]\)"),
+            ("loss", r"'quantile', 'tweedie', .*, 'lognormal' or an object such as Quantiles\(\[0.1, 0.5, 0.9\]\)"),
             ("device", r'the name or an object such as Device\("cuda", precision="bfloat16"\)'),
             ("early_stopping", r"the patience or an object such as EarlyStopping\(patience=10\)"),
             ("sampling", r"None or an object such as Sampling\(steps_per_epoch=20\)"),
@@ -624,7 +627,7 @@ class TestWhatIsRefused:
             ({"loss": Quantiles([])}, ValueError, r"levels of Quantiles between 0 and 1 in ascending order, got \[\]"),
             ({"loss": Quantiles(0.5)}, TypeError, "levels of Quantiles to be a list of numbers or None, got 0.5"),
             ({"architecture": Linear(head=3)}, ValueError, "head to be 'direct' or 'recursive', got 3"),
-            ({"loss": "mape"}, ValueError, "loss to be None, 'mse', .* or 'negative_binomial', got 'mape'"),
+            ({"loss": "mape"}, ValueError, "loss to be None, 'mse', .* or 'tweedie', got 'mape'"),
             ({"loss": [0.1, 0.5]}, TypeError, r"loss to be .* object such as Quantiles\(.*\), got \[0.1, 0.5\]$"),
             ({"calendar": Calendar(holidays=3)}, TypeError, "holidays to be a country code or None, got 3"),
             ({"calendar": Calendar("week")}, ValueError, "calendar to be None, 'auto' or a list of .*, got 'week'"),

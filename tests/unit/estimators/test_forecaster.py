@@ -231,7 +231,7 @@ BAD_DATA = [
     (FRAME.mask(FRAME > 12.9), "fill them with missing='ffill' or missing='interpolate'"),
     (FRAME.mask(FRAME > 12.9, np.inf), "finite values in y, got .* infinite, .* column 'heat' at 2024-03-25 00"),
     (FRAME[:0], r"at least one row and one column, got shape \(0, 2\)"),
-    (FRAME[:18], r"expected at least 20 rows for window_size=12, horizon=4 and validation_fraction=0.2, got 18"),
+    (FRAME[:15], r"expected at least 16 rows for window_size=12, horizon=4, got 15"),
     (FRAME.assign(day=FRAME.index.day_name()), r"numbers in every column of y, got 'day' \(.*such as 'Monday'\)"),
     (FRAME[::-1], "in ascending order, got 2024-03-29 .*sort_index"),
     (pd.concat([FRAME[:50], FRAME[49:]]), "every time of y once, got 1 duplicates, the first 2024-03-27 01:00"),

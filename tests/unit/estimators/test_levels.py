@@ -81,4 +81,5 @@ def test_errors_are_those_of_double_precision(distribution, level, seed):
 
 def test_counts_stay_counts():
     values, parameters = np.array([3.0]), np.array([[2.5, 0.1]])
-    assert from_middle("negative_binomial", values, parameters) == (values, parameters)
+    for distribution in ("negative_binomial", "lognormal", {"tweedie": 1.5}):
+        assert from_middle(distribution, values, parameters) == (values, parameters)

@@ -27,7 +27,7 @@ def _days(n=200, k=1, seed=0):
 def _alone(model, name):
     """A forecaster of which one part alone is left."""
     rest = pickle.loads(pickle.dumps(model))
-    mixed = shares._mixed(rest.model_, {name: 1.0}, 7)
+    mixed = shares.mixed(rest.model_, {name: 1.0}, 7)
     rest.fitted_.model.load_parameters(mixed.parameters())
     return rest
 
@@ -54,7 +54,7 @@ def test_a_mixture_is_the_sum_of_its_parts(parameters):
     undo = (lambda table: np.log1p(table.to_numpy())) if parameters.get("transform") else np.asarray
     parts = {name: undo(_alone(whole, name).predict()) for name in NAMES}
     mixture = {"network": 0.1, "line": 0.2, "seasonal_naive": 0.3, "repeat_last": 0.4}
-    mixed = shares._mixed(whole.model_, mixture, 7)
+    mixed = shares.mixed(whole.model_, mixture, 7)
     whole.fitted_.model.load_parameters(mixed.parameters())
     # weights and sums in single precision
     expected = sum(mixture[name] * parts[name] for name in NAMES)
@@ -97,7 +97,7 @@ def test_without_mixing_the_network_forecasts_alone():
     y = _days()
     mixed, plain = _fit(y), _fit(y, architecture=PLAIN)
     assert plain.shares_ is None
-    expected = shares._mixed(plain.model_, mixed.shares_, 7).parameters()
+    expected = shares.mixed(plain.model_, mixed.shares_, 7).parameters()
     assert sum(mixed.shares_.values()) == pytest.approx(1, abs=1e-9)
     for name, array in mixed.model_.parameters().items():
         assert_array_equal(array, expected[name])
@@ -150,7 +150,6 @@ def test_where_there_is_nothing_to_mix():
         {"normalize": None},
         {"architecture": LSTM(linear_skip=False)},
         {"architecture": "linear"},
-        {"architecture": LSTM(head="recursive")},
         {"early_stopping": None},
         {"pretrained": Pretrained(_fit(y), freeze="fc.*")},
     ):

@@ -276,7 +276,7 @@ def test_the_result_prints_as_a_table(result):
         ({"folds": 1.0}, ValueError, "expected folds to be a number of rows from 1 or a fraction .*got 1.0"),
         ({"folds": np.nan}, ValueError, "expected folds to be a number of rows from 1 or a fraction .*got nan"),
         ({"folds": 3}, ValueError, "expected a test set of at least 4 rows for horizon=4, got 3"),
-        ({"folds": 145}, ValueError, "expected at least 20 rows"),
+        ({"folds": 145}, ValueError, "expected at least 16 rows"),
         ({"horizon": 0}, ValueError, "expected horizon to be at least 1, got 0"),
         ({"season_length": 120}, ValueError, "season_length below the 120 rows before the test set, got 120"),
         ({"season_length": 2.5}, TypeError, "expected season_length to be an integer"),

@@ -129,9 +129,10 @@ def test_of_quantiles_the_distances_from_the_truth_come_back(dtype):
     assert (np.diff(back["parameters"]) >= 0).all()
 
 
-@pytest.mark.parametrize("loss", ["normal", "student_t"])
+@pytest.mark.parametrize("loss", ["normal", "student_t", "poisson", "tweedie"])
 def test_other_distributions_keep_their_errors(loss):
-    model = _fit(loss=loss)
+    rows = (10 * _series()).abs().round() if loss in ("poisson", "tweedie") else _series()
+    model = LSTMForecaster(3, window_size=24, loss=loss, **FAST).fit(rows)
     small = model.quantize()
     assert_array_equal(small.fitted_.calibration.parameters, model.fitted_.calibration.parameters)
     assert_array_equal(small.fitted_.calibration.truth, model.fitted_.calibration.truth)

@@ -180,12 +180,13 @@ def test_members_of_an_ensemble_draw_differently():
     assert (model.history_["train_loss"] != alone.history_["train_loss"]).all()
 
 
-def test_counts_stay_above_zero():
-    y = np.random.default_rng(5).poisson(2.0, 200).astype(float)
-    counts = {"loss": "negative_binomial", "early_stopping": None}
+@pytest.mark.parametrize("loss", ["negative_binomial", "poisson", "tweedie", "lognormal"])
+def test_values_stay_above_zero(loss):
+    y = 1 + np.random.default_rng(5).poisson(2.0, 200).astype(float)
+    counts = {"loss": loss, "early_stopping": None}
     for method in ("scale", augment.magnitude_warp()):
         with pytest.raises(
-            ValueError, match=r"expected augment to keep counts above 0 .* got augment\.(scale|magnitude)"
+            ValueError, match=r"expected augment to keep (counts|values) above 0 .* got augment\.(scale|magnitude)"
         ):
             _forecaster(augment=[method], **counts).fit(y)
     model = _forecaster(augment=["jitter", "time_warp", "window_slice"], **counts).fit(y)

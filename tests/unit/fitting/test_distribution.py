@@ -6,7 +6,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from lstmforecast.fitting.distribution import mean, n_parameters, probability, quantile
+from lstmforecast.fitting.distribution import (
+    COUNTS,
+    FROM_ZERO,
+    mean,
+    n_parameters,
+    name_of,
+    possible,
+    probabilities,
+    probability,
+    quantile,
+)
 
 LEVELS = [0.1, 0.5, 0.9]
 QUANTILES = {"quantiles": LEVELS}
@@ -16,9 +26,14 @@ CASES = [
     ("normal", [[1.0, 0.5], [-20.0, 3.0]]),
     ("student_t", [[1.0, 0.5, 2.5], [-20.0, 3.0, 30.0]]),
     ("negative_binomial", [[3.0, 0.5], [200.0, 0.01]]),
+    ("poisson", [[3.0], [200.0]]),
+    ("zero_inflated_negative_binomial", [[3.0, 0.5, 0.4], [200.0, 0.01, 1e-9]]),
+    ("lognormal", [[3.0, 0.5], [200.0, 0.01]]),
+    # an eighth of the values of the first, and of the second nearly none, are 0
+    ({"tweedie": 1.5}, [[3.0, 1.7], [200.0, 2.0]]),
 ]
 EVERY = pytest.mark.parametrize(
-    ("distribution", "parameters"), CASES, ids=["quantiles", *(name for name, _ in CASES[1:])]
+    ("distribution", "parameters"), CASES, ids=lambda value: name_of(value) if isinstance(value, str | dict) else ""
 )
 
 
@@ -26,16 +41,17 @@ EVERY = pytest.mark.parametrize(
 def test_quantile_inverts_probability(distribution, parameters):
     levels = np.linspace(0.1, 0.9, 17)[:, None]
     there = quantile(distribution, parameters, levels)
+    at_zero = np.exp(-(3**0.5) / (1.7 * 0.5)) if distribution == {"tweedie": 1.5} else 0.0
     assert there.shape == (17, 2)
-    if distribution == "negative_binomial":
+    if distribution in COUNTS:
         # the least count with at least that probability below or at it
         reached, before = (probability(distribution, parameters, there + shift) for shift in (0.5, -0.5))
         assert (reached >= levels - 1e-12).all()
         assert (before < levels).all()
     else:
-        # doubles on the way there and back
+        # doubles on the way there and back; Newton's last step leaves 1e-10
         np.testing.assert_allclose(
-            probability(distribution, parameters, there), np.broadcast_to(levels, (17, 2)), atol=1e-12
+            probabilities(distribution, parameters, there)[1], np.maximum(levels, [at_zero, 0]), atol=1e-9
         )
 
 
@@ -152,7 +168,75 @@ def test_what_is_no_distribution_is_refused():
         2,
     ]
     for wrong in ("gaussian", {"levels": [0.5]}, 3):
-        with pytest.raises(ValueError, match=r"expected a distribution of None, .*'negative_binomial', got "):
+        with pytest.raises(ValueError, match=r"expected a distribution of None, .*'lognormal', got "):
             n_parameters(wrong)
     with pytest.raises(ValueError, match=r"expected parameters of shape \(\.\.\., 3\) for 'student_t', got \(4, 2\)"):
         quantile("student_t", np.zeros((4, 2)), 0.5)
+
+
+def test_counts_and_logarithms_are_scipys():
+    levels = np.array([1e-6, 0.1, 0.5, 0.999])
+    np.testing.assert_array_equal(quantile("poisson", [3.0], levels), stats.poisson(3).ppf(levels))
+    # the logarithm's own mean is ln(3) - 0.25 / 2; doubles on the way
+    expected = np.exp(np.log(3) - 0.125 + 0.5 * stats.norm.ppf(levels))
+    np.testing.assert_allclose(quantile("lognormal", [3.0, 0.5], levels), expected, rtol=1e-13)
+    assert stats.lognorm(0.5, scale=3 * np.exp(-0.125)).mean() == pytest.approx(mean("lognormal", [3.0, 0.5]))
+    np.testing.assert_array_equal(probability("lognormal", [3.0, 0.5], [-1.0, 0.0, np.inf]), [0, 0, 1])
+
+
+@pytest.mark.parametrize("extra", [0.0, 0.3, 0.95])
+def test_counts_with_additional_zeros_are_a_mixture(extra):
+    parameters, counts = [3.0, 0.5, extra], np.arange(2000)
+    own = stats.nbinom(2, 1 / (1 + 0.5 * 3 / (1 - extra))).pmf(counts)
+    mixture = extra * (counts == 0) + (1 - extra) * own
+    below, up_to = probabilities("zero_inflated_negative_binomial", parameters, counts)
+    # sums of up to 2000 doubles
+    np.testing.assert_allclose(up_to, mixture.cumsum(), atol=1e-13)
+    np.testing.assert_allclose(up_to - below, mixture, atol=1e-13)
+    assert (mixture * counts).sum() == pytest.approx(mean("zero_inflated_negative_binomial", parameters), rel=1e-6)
+    for level in (0.01, extra, 0.5, 0.97):
+        least = np.flatnonzero(mixture.cumsum() >= level - 1e-12)[0]
+        assert quantile("zero_inflated_negative_binomial", parameters, level) == least
+
+
+# mean, and what else there is: what outputs of -80, 0 and 80 become, and what lies between
+POSITIVE = st.sampled_from([1e-6, 80.0]) | st.floats(0.01, 100)
+SHARE = st.sampled_from([0.0, 0.999]) | st.floats(0, 0.999)
+ANY_FROM_ZERO = st.one_of(
+    st.tuples(st.just("poisson"), st.tuples(POSITIVE)),
+    st.tuples(st.just("negative_binomial"), st.tuples(POSITIVE, POSITIVE)),
+    st.tuples(st.just("zero_inflated_negative_binomial"), st.tuples(POSITIVE, POSITIVE, SHARE)),
+    st.tuples(st.just("lognormal"), st.tuples(POSITIVE, st.sampled_from([1e-4, 80.0]) | st.floats(0.01, 5))),
+    *(st.tuples(st.just({"tweedie": power}), st.tuples(POSITIVE, POSITIVE)) for power in (1.05, 1.5, 1.9)),
+)
+
+
+@given(case=ANY_FROM_ZERO)
+def test_quantiles_from_zero_are_finite_ascend_and_hold_their_probability(case):
+    levels = np.array([1e-7, 0.01, 0.1, 0.5, 0.9, 0.99, 1 - 1e-7])
+    quantiles = quantile(*case, levels)
+    assert np.isfinite(quantiles).all()
+    assert (quantiles >= 0).all()
+    assert (np.diff(quantiles) >= 0).all()
+    assert case[0] in FROM_ZERO or name_of(case[0]) == "tweedie"
+    # a lognormal quantile of logarithm -3200 is 0, of which the probability is 0
+    reached = probabilities(*case, np.maximum(quantiles, np.finfo(np.float64).tiny))[1]
+    assert (reached >= levels - 1e-9)[quantiles > 0].all()
+
+
+@pytest.mark.parametrize(("distribution", "parameters"), [case for case in CASES if name_of(case[0]) in FROM_ZERO])
+def test_values_drawn_by_quantiles_have_the_mean(distribution, parameters):
+    levels = np.random.default_rng(0).uniform(size=(20_000, 1))
+    drawn = quantile(distribution, parameters, levels)
+    # four standard errors
+    tolerance = 4 * drawn.std(axis=0) / np.sqrt(20_000)
+    assert (np.abs(drawn.mean(axis=0) - mean(distribution, parameters)) < tolerance).all()
+    np.testing.assert_array_equal(possible(distribution, drawn), drawn)
+
+
+def test_half_of_the_probability_of_zero_lies_below_it():
+    distribution, parameters = {"tweedie": 1.5}, [1.0, 2.0]
+    # one gamma variable on average: P(0) = 1 / e
+    np.testing.assert_allclose(probability(distribution, parameters, [-1, 0]), [0, 0.5 / np.e], rtol=1e-12)
+    below, up_to = probabilities(distribution, parameters, [0.0, 1.0])
+    assert below.tolist() == [0, up_to[1]]

@@ -72,7 +72,7 @@ def test_the_rows_that_the_message_names_suffice_and_one_less_does_not(window_si
     parameters = flat_parameters(model)
     sizes = {"window_size": size, "horizon": horizon, "n_features": 1, "n_targets": 1}
     core = new_network(parameters, None, **sizes, seed=0)
-    held_out = HeldOut.of(model).fraction()
+    held_out = HeldOut.of(model).fraction(needed - 1)
     with pytest.raises(ValueError, match="expected at least"):
         core.fit_series(
             np.arange(needed - 1.0)[:, np.newaxis],

@@ -6,19 +6,21 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lstmforecast import LSTM, EarlyStopping, LSTMForecaster, Quantiles, Sampling, backtest
-from lstmforecast.fitting.distribution import quantile
+from lstmforecast import LSTM, EarlyStopping, LSTMForecaster, Quantiles, Sampling, Tweedie, backtest
+from lstmforecast.fitting.distribution import COUNTS, FROM_ZERO, quantile
 from lstmforecast.fitting.objective import LOSS, QUANTILES
 from lstmforecast.fitting.roll import forecast
 
 FAST = {"hidden_size": 6, "max_epochs": 2, "sampling": Sampling(steps_per_epoch=20), "random_state": 0, "n_threads": 1}
 CONTINUOUS = ["quantile", "normal", "student_t"]
-LOSSES = [*CONTINUOUS, "negative_binomial"]
+FLAT = {"quantiles": None, "tweedie_power": 1.5}
+LOSSES = [*CONTINUOUS, *FROM_ZERO]
 
 
 def _hours(n=500, k=2):
     index = pd.date_range("2026-01-01", periods=n, freq="h")
-    values = np.random.default_rng(0).poisson(6 + 5 * np.sin(np.arange(n) * np.pi / 12)[:, None], (n, k))
+    # above 0, for logarithms
+    values = 1 + np.random.default_rng(0).poisson(6 + 5 * np.sin(np.arange(n) * np.pi / 12)[:, None], (n, k))
     return pd.DataFrame(values.astype(float), index=index, columns=list("ab"[:k]))
 
 
@@ -114,8 +116,13 @@ def test_own_quantiles_never_cross():
         ({"loss": Quantiles([0.1, 0.1])}, ValueError, "in ascending order, got "),
         ({"loss": Quantiles([0.5, 1.0])}, ValueError, "expected levels of Quantiles between 0 and 1"),
         ({"loss": Quantiles("0.5")}, TypeError, "expected levels of Quantiles to be a list of numbers"),
-        ({"loss": "pinball"}, ValueError, "expected loss to be .*'negative_binomial', got 'pinball'"),
-        ({"loss": "negative_binomial", "transform": "log"}, ValueError, "expected transform=None for loss='neg"),
+        ({"loss": "pinball"}, ValueError, "expected loss to be .*'tweedie', got 'pinball'"),
+        *(
+            ({"loss": loss, "transform": "log"}, ValueError, f"expected transform=None for loss='{loss}', got 'log'")
+            for loss in FROM_ZERO
+        ),
+        ({"loss": Tweedie(2)}, ValueError, "expected power of Tweedie to be .* at most 1.95, got 2"),
+        ({"loss": Tweedie("1.5")}, TypeError, "expected power of Tweedie to be a number of .*, got '1.5'"),
     ],
 )
 def test_what_makes_no_sense_is_refused(parameters, error, words):
@@ -124,9 +131,9 @@ def test_what_makes_no_sense_is_refused(parameters, error, words):
 
 
 def test_the_word_stands_for_seven_levels():
-    assert LOSS.flat("quantile") == LOSS.flat(Quantiles()) == {"loss": "quantile", "quantiles": None}
-    assert LOSS.flat(Quantiles([0.5])) == {"loss": "quantile", "quantiles": [0.5]}
-    assert LOSS.flat("mse") == {"loss": "mse", "quantiles": None}
+    assert LOSS.flat("quantile") == LOSS.flat(Quantiles()) == FLAT | {"loss": "quantile"}
+    assert LOSS.flat(Quantiles([0.5])) == FLAT | {"loss": "quantile", "quantiles": [0.5]}
+    assert LOSS.flat("mse") == FLAT | {"loss": "mse"}
     word, levels = (
         LSTMForecaster(3, window_size=24, loss=loss, **FAST).fit(_hours())
         for loss in ("quantile", Quantiles(QUANTILES))
@@ -143,20 +150,65 @@ def test_only_the_quantile_loss_has_levels(loss):
     assert LSTMForecaster(3, loss="quantile").set_params(loss__levels=[0.5]).loss == Quantiles([0.5])
 
 
-@pytest.mark.parametrize("wrong", [-1.0, 2.5])
-def test_only_counts_are_counted(wrong):
+@pytest.mark.parametrize(
+    ("loss", "wrong", "words"),
+    [
+        *((loss, wrong, "counts, whole numbers from 0,") for loss in COUNTS for wrong in (-1.0, 2.5)),
+        ("lognormal", 0.0, "values above 0"),
+        ("lognormal", -1.0, "values above 0"),
+        ("tweedie", -0.5, "values from 0 on"),
+    ],
+)
+def test_values_that_the_distribution_cannot_have_are_refused(loss, wrong, words):
     y = _hours()
-    y.iloc[100, 1] = wrong
-    with pytest.raises(ValueError, match=rf"expected counts, whole numbers from 0, .* got {wrong:g}"):
-        LSTMForecaster(3, loss="negative_binomial", **FAST).fit(y)
+    model = LSTMForecaster(3, window_size=24, loss=loss, **FAST).fit(y)
+    y.iloc[-1, 1] = wrong
+    message = rf"^expected {words} for loss='{loss}', got {wrong:g} .*'b'"
+    with pytest.raises(ValueError, match=message):
+        model.fit(y)
+    with pytest.raises(ValueError, match=message):
+        model.predict(context=y)
+    # what fit leaves out, or is missing, is no such value
+    y.iloc[-1, 1] = np.nan
+    model.set_params(missing="mask").fit(y)
 
 
+@pytest.mark.parametrize("loss", FROM_ZERO)
+def test_nothing_below_zero_is_forecast(loss):
+    """Nearly all values are near 0, and corrections are as large as they are."""
+    rng = np.random.default_rng(0)
+    y = pd.Series(np.where(rng.random(600) < 0.2, rng.poisson(5, 600), 0).astype(float), _hours(600).index)
+    y = y + 1e-3 if loss == "lognormal" else y
+    panel = pd.concat({"s": y, "t": 100 * y})
+    for data in (y, panel):
+        model = LSTMForecaster(3, window_size=24, loss=loss, **FAST).fit(data)
+        assert (model.predict() >= 0).all(axis=None)
+        assert (model.predict_quantiles([0.05, 0.25, 0.5]) >= 0).all(axis=None)
+        assert (model.predict_samples(200, random_state=0) >= 0).all(axis=None)
+
+
+def test_the_power_is_kept(tmp_path):
+    y = _hours()["a"]
+    model = LSTMForecaster(3, window_size=24, loss=Tweedie(1.2), **FAST).fit(y)
+    assert model.model_.config["distribution"] == {"tweedie": 1.2}
+    model.save(tmp_path / "model.safetensors")
+    other = LSTMForecaster.load(tmp_path / "model.safetensors")
+    assert other.loss == Tweedie(1.2)
+    pd.testing.assert_frame_equal(other.predict_interval(), model.predict_interval())
+    # as a word, the file has no power
+    model.set_params(loss="tweedie").fit(y).save(tmp_path / "word.safetensors")
+    assert b"tweedie_power" not in (tmp_path / "word.safetensors").read_bytes()
+    assert LSTMForecaster.load(tmp_path / "word.safetensors").loss == "tweedie"
+    assert LOSS.flat("tweedie") == LOSS.flat(Tweedie(1.5)) == FLAT | {"loss": "tweedie"}
+
+
+@pytest.mark.parametrize("loss", COUNTS)
 @pytest.mark.parametrize("as_panel", [False, True])
-def test_quantiles_of_counts_are_counts(as_panel):
+def test_quantiles_of_counts_are_counts(as_panel, loss):
     y = pd.DataFrame({"n": np.random.default_rng(0).poisson(0.8, 600).astype(float)}, _hours(600).index)
     y = pd.concat({"s": y, "t": 10 * y}) if as_panel else y
     model = LSTMForecaster(
-        3, window_size=24, loss="negative_binomial", early_stopping=EarlyStopping(validation_fraction=0.2), **FAST
+        3, window_size=24, loss=loss, early_stopping=EarlyStopping(validation_fraction=0.2), **FAST
     ).fit(y)
     quantiles = model.predict_quantiles([0.05, 0.5, 0.95])
     assert (quantiles >= 0).all(axis=None)
@@ -165,7 +217,7 @@ def test_quantiles_of_counts_are_counts(as_panel):
 
 @pytest.mark.parametrize("loss", ["mse", *LOSSES])
 def test_coverage_is_as_promised(loss):
-    y = np.random.default_rng(2).poisson(9, 3000).astype(float)
+    y = 1 + np.random.default_rng(2).poisson(8, 3000).astype(float)
     result = LSTMForecaster(2, window_size=12, loss=loss, **FAST).backtest(y, folds=1000, coverage=[0.5, 0.9])
     scores = result.interval_scores.loc["LSTMForecaster"]
     # Standard errors of 400 windows held out and 1000 of the test: sqrt(0.25 * (1 / 400 + 1 / 1000)) = 0.03. A count's

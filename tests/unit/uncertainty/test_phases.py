@@ -214,7 +214,7 @@ def test_series_of_a_panel_have_phases_of_their_own_times():
     y = _hours(400)["v0"]
     late = y[9:].copy()
     panel = pd.concat({"a": y, "b": 10 * late[:-5]}, names=["unique_id", "ds"])
-    model = LSTMForecaster(3, **FAST).fit(panel)
+    model = LSTMForecaster(3, **FAST, architecture=LSTM(mix_naive=False)).fit(panel)
     assert (model.fitted_.when % 24).tolist() == [16, 11]
     assert model.fitted_.calibration.by_phase is not None
     assert np.isfinite(model.predict_interval(0.8).to_numpy()).all()
