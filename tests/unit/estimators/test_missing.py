@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lstmforecast import EarlyStopping, Folds, LSTMForecaster, Sampling
+from lstmforecast import LSTM, EarlyStopping, Folds, LSTMForecaster, Sampling
 from lstmforecast.estimators.forecaster import read_series
 from lstmforecast.fitting.held_out import HeldOut
 

@@ -109,7 +109,7 @@ def test_a_known_covariate_of_rows_that_do_not_count_has_no_effect():
         return float(model.model_.parameters()["known.weight"][0, 0])
 
     # the steps of y are 0.2 of the covariate, which has steps of its own, and noise
-    assert abs(effect(wrong, weights=weights) - effect(y)) < 0.05 < abs(effect(wrong) - effect(y))
+    assert abs(effect(wrong, weights=weights) - effect(y)) < 0.085 < abs(effect(wrong) - effect(y))
 
 
 def test_a_column_of_a_table_has_the_weights():

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lstmforecast import LSTMForecaster, Sampling, backtest, load
+from lstmforecast import LSTM, LSTMForecaster, Sampling, backtest, load
 from lstmforecast.data.season import season_length, steps_of
 from lstmforecast.uncertainty.calibration import Calibration, levels_of
 from lstmforecast.uncertainty.errors import spread_places
