@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lstmforecast.calendar import VERSION, calendar_features, calendar_names
-from lstmforecast.data.category import in_numbers, words_of
+from lstmforecast.data.category import Category, in_numbers, words_of
 from lstmforecast.data.columns import Columns
 from lstmforecast.data.container import read_table
 from lstmforecast.data.covariate_table import Table
@@ -148,8 +148,15 @@ class Covariates:
         return [*made, *(("calendar", cycle) for cycle in cycles)]
 
     @property
+    def words(self) -> list[StaticColumn | Category]:
+        """The columns of words: those of ``static``, then ``past``, then ``known``."""
+        tables = [table for table in (self.past, self.known) if table is not None]
+        static = [column for column in self.static_columns or () if column.categories is not None]
+        return [*static, *(category for table in tables for category in table.words)]
+
+    @property
     def categories(self) -> list[list[int]]:
-        """The features of each column of words."""
+        """The features of each of ``words``."""
         names = {name: i for i, name in enumerate(self.names[: self.n_static])}
         words = [column for column in self.static_columns or () if column.categories is not None]
         found = [[names[feature] for feature in column.features] for column in words]
