@@ -187,6 +187,10 @@ class Columns:
         self._check_given(frame, name, (*self.target, *self.known, *self.past))
         return replace(self, origin=native(self.series, self.time)), self._split(frame, name)
 
+    def words(self, role: str) -> tuple[Category, ...]:
+        """The columns of words of a role, ``"known"`` or ``"past"``."""
+        return tuple(category for category in self.categories if category.name in getattr(self, role))
+
     def future(self, table: Any, name: str = "known") -> pd.DataFrame | None:
         """The covariates that are known in advance, of a table of later steps.
 

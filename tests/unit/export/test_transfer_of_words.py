@@ -30,12 +30,9 @@ def shops(words):
 
 
 def small(**parameters):
-    # nothing is trained, so that weights keep their bits
-    given = {"freeze": "*"} if "pretrained" not in parameters else {}
-    pretrained = Pretrained(**given) if given else parameters.pop("pretrained")
-    return LSTMForecaster(
-        2, window_size=8, hidden_size=4, max_epochs=1, random_state=3, pretrained=pretrained
-    ).set_params(n_threads=1, **parameters)
+    return LSTMForecaster(2, window_size=8, hidden_size=4, max_epochs=1, n_threads=1).set_params(
+        **{"random_state": 3} | parameters
+    )
 
 
 def vectors(model):
@@ -44,9 +41,7 @@ def vectors(model):
 
 @pytest.fixture(scope="module")
 def source():
-    return LSTMForecaster(2, window_size=8, hidden_size=4, max_epochs=1, random_state=0, n_threads=1).fit(
-        table(OLD), past="kind", **NAMES
-    )
+    return small(random_state=0).fit(table(OLD), past="kind", **NAMES)
 
 
 @pytest.fixture(params=["estimator", "file", "loaded weights", "state dict"])
@@ -76,7 +71,7 @@ def test_vectors_of_other_words_are_left(given, source):
         model = small(pretrained=Pretrained(given, freeze="lstm.*"), learning_rate=1e-12).fit(table(NEW), **data)
     assert model.pretrained_["left"] == [VECTORS]
     assert "lstm.weight_ih_l0" in model.frozen_
-    fresh = small(pretrained=None, learning_rate=1e-12).fit(table(NEW), **data)
+    fresh = small(learning_rate=1e-12).fit(table(NEW), **data)
     # a step of 1e-12 is lost in rounding
     np.testing.assert_allclose(vectors(model), vectors(fresh), atol=1e-7)
     with pytest.raises(ValueError, match=r"with strict=True; of other categories: embeddings\.0\.weight; with strict"):
@@ -85,7 +80,7 @@ def test_vectors_of_other_words_are_left(given, source):
 
 def test_static_words_are_words_too():
     names = {"series": "shop", "static": "kind", **NAMES}
-    source = small(pretrained=None).fit(shops(OLD), **names)
+    source = small().fit(shops(OLD), **names)
     with pytest.warns(UserWarning, match="of other categories"):
         model = small(pretrained=source).fit(shops(NEW), **names)
     assert model.pretrained_["left"] == [VECTORS]
@@ -97,7 +92,7 @@ def test_static_words_are_words_too():
 @pytest.mark.parametrize("embed", [12, None])
 def test_a_warm_start_has_the_words_of_before(n, embed):
     names = {"past": "kind", **NAMES}
-    model = small(pretrained=None, warm_start=True, architecture=LSTM(embed=embed)).fit(table(OLD[:n]), **names)
+    model = small(warm_start=True, architecture=LSTM(embed=embed)).fit(table(OLD[:n]), **names)
     before = model.model_.parameters()
     with pytest.raises(
         ValueError,
@@ -107,8 +102,7 @@ def test_a_warm_start_has_the_words_of_before(n, embed):
         model.fit(table(OLD[1 : n + 1] if n < 15 else NEW), **names)
     assert all((model.model_.parameters()[name] == values).all() for name, values in before.items())
     model.fit(table(OLD[:n]), **names)
-    with pytest.raises(
-        ValueError, match=r"(the columns of words|embeddings=).* as before, got \[\]; with warm_start=False"
-    ):
-        numbers = pd.get_dummies(table(OLD[:n])["kind"])
-        model.fit(table(OLD[:n]).drop(columns="kind").join(numbers), past=list(numbers), **NAMES)
+    numbers = pd.get_dummies(table(OLD[:n])["kind"])
+    wide = table(OLD[:n]).drop(columns="kind").join(numbers)
+    with pytest.raises(ValueError, match=r"(columns of words|embeddings=).* as before, got \[\]; with warm_start"):
+        model.fit(wide, past=list(numbers), **NAMES)
