@@ -96,7 +96,7 @@ def test_a_file_with_a_mark_for_each_category_is_read_as_before():
     features = now.read(df[["kind", "promo"]], y)
     np.testing.assert_array_equal(older.read(df[["kind", "promo"]], y), features[:, [0, 1, 2, 3, 3]])
     assert older.names == ["kind_a", "kind_b", "promo", "kind_missing", "kind_missing"]
-    with pytest.raises(ValueError, match="no missing values in X, got 1 NaN, the first in column .promo."):
+    with pytest.raises(ValueError, match=r"no missing values in X, got 1 NaN, the first in column 'promo'"):
         now.read(holes(df.copy(), promo=df.index[:1])[["kind", "promo"]], y)
 
 
