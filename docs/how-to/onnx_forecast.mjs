@@ -57,7 +57,7 @@ function rowsOf(columns, table, size, mayBeShorter) {
 function numbersOf(column, columns, table, length) {
   if (column.constant !== undefined) return Array(length).fill(column.constant);
   if (column.marks !== undefined) {
-    const marked = columns.find(({ name, marks }) => name === column.marks && marks === undefined);
+    const marked = columns.find(({ name, source, marks }) => (source ?? name) === column.marks && marks === undefined);
     return numbersOf(marked, columns, table, length).map((value) => (Number.isNaN(value) ? 1 : 0));
   }
   const name = column.source ?? column.name;

@@ -104,12 +104,30 @@ def _sentence(error: BaseException) -> str:
 
 def _parser() -> argparse.ArgumentParser:
     style: Any = {"formatter_class": argparse.RawDescriptionHelpFormatter, "allow_abbrev": False}
-    parser = argparse.ArgumentParser("lstmforecast", description=DESCRIPTION, epilog=OVERVIEW, **style)
+    parser = _Parser("lstmforecast", description=DESCRIPTION, epilog=OVERVIEW, **style)
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for command in (forecast, backtest, tune, explain, export, serve):
         command.add_parser(commands, style)
     return parser
+
+
+class _Parser(argparse.ArgumentParser):
+    """Refuses an option that takes one value and is given twice."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.register("action", None, _Once)
+
+
+class _Once(argparse.Action):
+    is_given = False
+
+    def __call__(self, parser: argparse.ArgumentParser, namespace: Any, values: Any, option: str | None = None) -> None:
+        if self.is_given and option is not None:
+            parser.error(f"expected {option} once, got {getattr(namespace, self.dest)} and {values}")
+        self.is_given = True
+        setattr(namespace, self.dest, values)
 
 
 class _Version(argparse.Action):

@@ -38,12 +38,14 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.frozen import FrozenEstimator
 
+import lstmforecast
 from lstmforecast import _core
 from lstmforecast.contract.core_options import TransferOptions
 from lstmforecast.contract.parameter_group import GroupedParameter, ParameterGroup
 from lstmforecast.contract.plain import plain
 from lstmforecast.contract.rules import Number
 from lstmforecast.export.persistence import read_weights
+from lstmforecast.fitting.embedding import Words, words_of_vectors
 from lstmforecast.fitting.ensemble import Ensemble, members_of
 from lstmforecast.fitting.matching_weights import as_array, fitting, misfits
 
@@ -55,7 +57,9 @@ def __dir__() -> list[str]:
 
 
 class Weights(dict[str, NDArray[np.float32]]):
-    """Arrays by name, with a short representation."""
+    """Arrays by name, with a short representation, and the categories of vectors where their source says them."""
+
+    words: Words | None = None
 
     def __repr__(self) -> str:
         numbers = sum(int(np.prod(np.shape(value))) for value in self.values())
@@ -79,7 +83,9 @@ class Pretrained(ParameterGroup):
     weights : path, fitted estimator, torch.nn.Module, state dict or None, default=None
         Those whose name and shape match the network are taken, the others are initialised as usual; ``pretrained_``
         lists both, and a warning names those that don't match. It leaves out the last layers (``fc``, ``skip``,
-        ``known``), whose shapes depend on horizon and targets. None: all weights are initialised as usual, or with
+        ``known``), whose shapes depend on horizon and targets. Vectors of categories (``embeddings.N.weight``) of a
+        path or an estimator are taken only if the categories are the same; a state dict has no categories, so its rows
+        are taken as those of the categories in alphabetical order. None: all weights are initialised as usual, or with
         ``warm_start`` those of the fit before.
     freeze : str, list of str or None, default=None
         Patterns of parameter names, such as ``"lstm.*"``, that are not trained; of pretrained weights, those that were
@@ -204,8 +210,11 @@ def prepare(
     freeze: Patterns | None,
     learning_rates: Mapping[str, float] | None,
     strict: bool,
+    words: Words | None = None,
 ) -> Plan:
     """Load the weights of ``pretrained`` that match into an untrained network, and plan what is trained how.
+
+    ``words`` are the categories of the network's own vectors.
 
     Raises
     ------
@@ -217,16 +226,20 @@ def prepare(
     frozen = matching("freeze", freeze or (), names)
     taken = None
     if pretrained is not None:
-        sources = members_of(weights_of(pretrained))
+        weights = weights_of(pretrained)
+        others = [name for name, own in (words or {}).items() if (weights.words or {}).get(name, own) != own]
+        sources = [
+            {name: array for name, array in source.items() if name not in others} for source in members_of(weights)
+        ]
         for source in sources if strict else []:
-            if told := misfits(networks[0].parameters(), source):
+            if told := misfits(networks[0].parameters(), source, others):
                 raise ValueError(
                     f"expected pretrained weights that all fit the network with strict=True; {told}; with "
                     "strict=False those that fit are taken"
                 )
         found = [_take(own, sources[i % len(sources)], frozen) for i, own in enumerate(networks)]
         taken = found[0]
-        _warn_of_parts(networks[0].parameters(), sources[0], taken)
+        _warn_of_parts(networks[0].parameters(), sources[0], taken, others)
         frozen = [name for name in frozen if name in taken]
     rates: dict[str, float] = {}
     for pattern, rate in (learning_rates or {}).items():
@@ -249,15 +262,16 @@ def _take(network: _core.Model, source: Mapping[str, Any], frozen: list[str]) ->
     return taken
 
 
-def _warn_of_parts(own: Mapping[str, Any], source: Mapping[str, Any], taken: list[str]) -> None:
+def _warn_of_parts(own: Mapping[str, Any], source: Mapping[str, Any], taken: list[str], others: list[str]) -> None:
     """Warn of weights that don't match, but not of those that depend on horizon and targets."""
-    told = misfits(*({name: each[name] for name in each if name.split(".")[0] not in _HEADS} for each in (own, source)))
+    body, given = ({name: each[name] for name in each if name.split(".")[0] not in _HEADS} for each in (own, source))
+    told = misfits(body, given, others)
     if not told:
         return
     warnings.warn(
         f"pretrained weights fit this network in part: {len(taken)} of its {len(own)} are taken, others are "
-        f"initialised; {told}. Sizes, layers, features and segment_length must be the same in both networks, so that "
-        "all are taken",
+        f"initialised; {told}. Sizes, layers, features, categories and segment_length must be the same in both "
+        "networks, so that all are taken",
         UserWarning,
         # the caller of fit
         stacklevel=8,
@@ -296,6 +310,7 @@ def weights_of(pretrained: Any) -> Weights:
     """
     if isinstance(pretrained, FrozenEstimator):
         pretrained = pretrained.estimator
+    words = pretrained.words if isinstance(pretrained, Weights) else _words_of(pretrained)
     if isinstance(pretrained, (str, Path)):
         pretrained = read_weights(pretrained)
     elif hasattr(pretrained, "state_dict"):
@@ -308,10 +323,22 @@ def weights_of(pretrained: Any) -> Weights:
         pretrained = pretrained.state_dict() if model is None else model.parameters()
     check_pretrained(pretrained)
     weights = Weights({name: as_array(value, "pretrained") for name, value in pretrained.items()})
+    weights.words = words
     for name, values in weights.items():
         if not np.isfinite(values).all():
             raise ValueError(f"expected finite pretrained weights, got NaN or infinity in {name}")
     return weights
+
+
+def _words_of(source: Any) -> Words | None:
+    """The categories of the vectors of an estimator or a file; None where the source says none."""
+    if isinstance(source, (str, Path)):
+        with warnings.catch_warnings():
+            # how its forecasts are computed doesn't matter
+            warnings.simplefilter("ignore", UserWarning)
+            source = lstmforecast.load(source) if any("embeddings." in name for name in read_weights(source)) else None
+    fitted = getattr(getattr(source, "forecaster_", source), "fitted_", None)
+    return None if fitted is None else words_of_vectors(fitted.model.config, fitted.dataset.covariates)
 
 
 def check_pretrained(pretrained: Any) -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from lstmforecast.data.container import row_name
 from lstmforecast.data.saved_labels import pack_label, unpack_label
-from lstmforecast.data.static import WORDS_OF_ARROW, read_unknown
+from lstmforecast.data.static import WORDS_OF_ARROW, check_words_differ, read_unknown
 
 # The number of categories that a message lists at most.
 _SHOWN = 8
@@ -47,12 +47,17 @@ class Category:
         ------
         TypeError
             For a value such as a list, and for words among numbers.
+        ValueError
+            For two values with the same text.
         """
         if wrong := [value for value in column if not isinstance(value, Hashable)]:
             raise TypeError(f"expected words or numbers in column {column.name!r}, got {reprlib.repr(wrong[0])}")
         if not isinstance(column.dtype, pd.CategoricalDtype):
             _refuse_mixed(column)
-        return cls(column.name, tuple(sorted({_word(value) for value in column.dropna().unique()})), unknown)
+        values = column.dropna().unique().tolist()
+        words = [_word(value) for value in values]
+        check_words_differ(column.name, words, values)
+        return cls(column.name, tuple(sorted(words)), unknown)
 
     @property
     def features(self) -> list[str]:

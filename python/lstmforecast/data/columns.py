@@ -14,7 +14,7 @@ from lstmforecast.data.category import Category, holds_words, in_numbers, words_
 from lstmforecast.data.frames import SERIES, TIME, Origin, column_names, to_pandas
 from lstmforecast.data.observations import Observations
 from lstmforecast.data.panel_index import index_of_columns
-from lstmforecast.data.row_weights import is_column_name
+from lstmforecast.data.row_weights import is_column_name, refuse_as_name
 from lstmforecast.data.saved_labels import pack_label, unpack_label
 from lstmforecast.data.table_columns import keys_of, labels_of, opened, times_of
 
@@ -79,8 +79,17 @@ class NamedTable:
         ValueError
             If covariates are given in both ways, or weights not as a column of the table.
         """
-        is_list = isinstance(static, str | list | tuple)
-        if target is series is time is known is past is None and not is_list and not is_column_name(weights):
+        is_unnamed = target is series is time is known is past is None and not isinstance(static, str | list | tuple)
+        if is_unnamed and is_column_name(weights):
+            labels = column_names(y)
+            if not labels:
+                refuse_as_name(weights)
+            if fitted is not None and fitted.time in labels:
+                raise ValueError(
+                    "expected names for all roles of columns, or for none, which takes those of the fitted forecaster, "
+                    f"got weights={weights!r} alone; name target=, time= and the others too"
+                )
+        elif is_unnamed:
             if fitted is None or fitted.time not in column_names(y):
                 return y, X, X_past, static, weights
             target, series, time, known, past = (
@@ -161,7 +170,9 @@ class Columns:
             labels_of(name, given, labels)
             for name, given in (("known", named.known), ("past", named.past), ("static", static))
         )
-        (weights,) = labels_of("weights", named.weights, labels) or (None,)
+        weights, *others = labels_of("weights", named.weights, labels) or (None,)
+        if others:
+            raise ValueError(f"expected weights to name one column of the table, got {named.weights!r}")
         columns = cls(target, series, time, known, past, static, weights=weights)
         columns._check_roles(labels)
         columns.names_of_results([FORECAST])
@@ -171,7 +182,7 @@ class Columns:
             )
         categories = words_of(frame[[*columns.known, *columns.past]], unknown)
         columns = replace(columns, categories=categories, origin=native(series, time))
-        parts = columns._split(frame, "the table")
+        parts = columns._split(frame, "the table", columns._weights)
         if isinstance(apart, pd.DataFrame):
             parts = parts._replace(static=columns.static_table(apart))
         return columns, parts
@@ -186,6 +197,10 @@ class Columns:
             return None
         self._check_given(frame, name, (*self.target, *self.known, *self.past))
         return replace(self, origin=native(self.series, self.time)), self._split(frame, name)
+
+    def words(self, role: str) -> tuple[Category, ...]:
+        """The columns of words of a role, ``"known"`` or ``"past"``."""
+        return tuple(category for category in self.categories if category.name in getattr(self, role))
 
     def future(self, table: Any, name: str = "known") -> pd.DataFrame | None:
         """The covariates that are known in advance, of a table of later steps.
@@ -290,13 +305,15 @@ class Columns:
             what = " and ".join([f"none named {absent}"] * bool(absent) + [f"{other} as well"] * bool(other))
             raise ValueError(f"expected {name} with the columns {[*keys, *needed]} of fit, got {what}")
 
-    def _split(self, frame: pd.DataFrame, name: str) -> Parts:
+    def _split(self, frame: pd.DataFrame, name: str, weights: Sequence[Hashable] = ()) -> Parts:
+        """The parts by their roles; later rows need no weights."""
         frame, index = self.ordered(frame, name)
         y = frame[list(self.target)].set_axis(index)
         known, past = (self._features(frame, index, labels, name) for labels in (self.known, self.past))
-        # later rows don't need weights
-        weights = self._features(frame, index, [label for label in self._weights if label in frame], name)
-        return Parts(y, known, past, self._static(frame, name), weights)
+        for label in weights:
+            _require_numbers(frame[label], name, f"for weights={label!r}", "; convert it with pd.to_numeric")
+        counts = frame[list(weights)].set_axis(index) if weights else None
+        return Parts(y, known, past, self._static(frame, name), counts)
 
     @property
     def _weights(self) -> list[Hashable]:
@@ -358,7 +375,7 @@ class Columns:
         by_name = {category.name for category in self.categories}
         for label in labels:
             if label not in by_name:
-                _require_numbers(frame[label], name)
+                _require_numbers(frame[label], name, "as at fit")
         return in_numbers(frame[list(labels)].set_axis(index), self.categories, name)  # type: ignore[no-any-return]
 
     def _static(self, frame: pd.DataFrame, name: str) -> pd.DataFrame | None:
@@ -398,9 +415,9 @@ def _refuse_without_role(rest: list[Any]) -> None:
         )
 
 
-def _require_numbers(column: pd.Series[Any], name: str) -> None:
+def _require_numbers(column: pd.Series[Any], name: str, why: str, way: str = "") -> None:
     """Raise a TypeError for words; what else is no number is refused where tables are read."""
     if holds_words(column):
         raise TypeError(
-            f"expected numbers in column {column.name!r} of {name}, as at fit, got {column.dropna().iloc[0]!r}"
+            f"expected numbers in column {column.name!r} of {name}, {why}, got {column.dropna().iloc[0]!r}{way}"
         )

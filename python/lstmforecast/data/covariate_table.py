@@ -39,7 +39,8 @@ class Table:
     flags : tuple of int
         With ``"interpolate"``, the columns of 0 and 1 at fit, which have no value between.
     marked : tuple of int
-        With ``"mask"``, the columns with missing values at fit; each has a feature that is 1 where it is missing.
+        With ``"mask"``, the columns with missing values at fit; each has a feature that is 1 where it is missing. Of
+        the columns of a word, which are missing together, the first is enough; older files have all.
     """
 
     name: str
@@ -68,8 +69,15 @@ class Table:
     @property
     def names(self) -> list[Hashable]:
         """The names of these features; numbers for the columns of arrays."""
-        names = list(self.form.variables(self.n_columns))
-        return [*names, *(f"{names[column]}_missing" for column in self.marked)]
+        labels = self.labels
+        return [*self.form.variables(self.n_columns), *(f"{labels[column]}_missing" for column in self.marked)]
+
+    @property
+    def may_lack(self) -> list[bool]:
+        """Whether each column may have missing values, which a mark tells."""
+        labels = self.labels
+        marked = {labels[column] for column in self.marked}
+        return [label in marked for label in labels]
 
     def of_fit(self, table: Any, observations: Observations) -> Table:
         """The table with what its values in the rows of the observations are: with gaps, or 0 and 1."""
@@ -78,7 +86,8 @@ class Table:
         found = self._read(table, observations.index, len(observations), "the rows of y", _empty(observations))
         gone = np.isnan(found.values)
         if self.missing == "mask":
-            return replace(self, marked=tuple(np.flatnonzero(gone.any(axis=0)).tolist()))
+            labels, lacking = self.labels, np.flatnonzero(gone.any(axis=0)).tolist()
+            return replace(self, marked=tuple(column for column in lacking if labels.index(labels[column]) == column))
         are_flags = (np.isin(found.values, (0, 1)) | gone).all(axis=0)
         return replace(self, flags=tuple(np.flatnonzero(are_flags).tolist()))
 
@@ -182,7 +191,7 @@ class Table:
         """The values and their marks; raise a ValueError for missing values of columns without."""
         gone = np.isnan(found.values)
         marks = gone[:, list(self.marked)]
-        gone[:, list(self.marked)] = False
+        gone[:, self.may_lack] = False
         if gone.any():
             way = "fill them, or fit with missing='mask', which tells the network where they are"
             if self.missing == "mask":

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lstmforecast.calendar import VERSION, calendar_features, calendar_names
-from lstmforecast.data.category import in_numbers, words_of
+from lstmforecast.data.category import Category, in_numbers, words_of
 from lstmforecast.data.columns import Columns
 from lstmforecast.data.container import read_table
 from lstmforecast.data.covariate_table import Table
@@ -74,39 +74,38 @@ class Covariates:
         static: Any,
         calendar: str | Sequence[str] | None,
         holidays: Any,
-        titles: tuple[str, str] = ("X_past", "X"),
+        columns: Columns | None = None,
         missing: Missing = "error",
         unknown: str = "error",
     ) -> Covariates:
-        """Describe the tables of `fit`, which messages call ``titles``."""
+        """Describe the tables of `fit`; with ``columns`` they are parts of one table, in which words are numbers."""
         tables: dict[str, Table | None] = {}
-        for name, title, table in zip(("X_past", "X"), titles, (X_past, X), strict=True):
+        for name, role, table in (("X_past", "past", X_past), ("X", "known", X)):
             tables[name] = None
             if table is not None:
+                title = name if columns is None else f"{role}="
                 frame, _ = indexed(to_pandas(table, title)[0], title)
-                words = words_of(frame, unknown)
+                words = words_of(frame, unknown) if columns is None else columns.words(role)
                 values, form = read_table(in_numbers(frame, words, title), title)
                 described = Table(title, form, values.shape[1], missing, words=words).of_fit(table, observations)
-                tables[name] = replace(described, name=name)
+                tables[name] = replace(described, name=name if columns is None else role)
         read = cls(tables["X_past"], tables["X"], calendar, holidays, observations.freq)
         if static is None:
             return read
         if not observations.is_panel:
             raise TypeError("expected y with several series for static, got one")
-        encoded, columns = read_static(static, observations.series_keys, unknown)
-        return replace(read, static=encoded, static_columns=columns)
+        encoded, made_of = read_static(static, observations.series_keys, unknown)
+        return replace(read, static=encoded, static_columns=made_of)
 
     def named(self, columns: Columns | None = None) -> Covariates:
         """As `at_fit`, with the names of parts of one table in messages, and its words, which are numbers already."""
 
-        def of(table: Table | None, name: str, labels: Sequence[Hashable]) -> Table | None:
+        def of(table: Table | None, name: str) -> Table | None:
             if table is None or columns is None:
                 return None if table is None else replace(table, name=name)
-            words = tuple(category for category in columns.categories if category.name in labels)
-            return replace(table, name=name, words=words)
+            return replace(table, name=name, words=columns.words(name))
 
-        known, past = ((), ()) if columns is None else (columns.known, columns.past)
-        return replace(self, known=of(self.known, "known", known), past=of(self.past, "past", past))
+        return replace(self, known=of(self.known, "known"), past=of(self.past, "past"))
 
     @property
     def reads_earlier_rows(self) -> bool:
@@ -148,8 +147,15 @@ class Covariates:
         return [*made, *(("calendar", cycle) for cycle in cycles)]
 
     @property
+    def words(self) -> list[StaticColumn | Category]:
+        """The columns of words: those of ``static``, then ``past``, then ``known``."""
+        tables = [table for table in (self.past, self.known) if table is not None]
+        static = [column for column in self.static_columns or () if column.categories is not None]
+        return [*static, *(category for table in tables for category in table.words)]
+
+    @property
     def categories(self) -> list[list[int]]:
-        """The features of each column of words."""
+        """The features of each of ``words``."""
         names = {name: i for i, name in enumerate(self.names[: self.n_static])}
         words = [column for column in self.static_columns or () if column.categories is not None]
         found = [[names[feature] for feature in column.features] for column in words]

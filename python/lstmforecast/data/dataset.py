@@ -115,10 +115,7 @@ class Dataset:
             check_long(y)
         name = "y" if columns is None else "the table"
         observations = read_observations(y, freq=freq, missing=missing, name=name)
-        titles = ("X_past", "X") if columns is None else ("past=", "known=")
-        covariates = Covariates.at_fit(observations, X, X_past, static, calendar, holidays, titles, missing, unknown)
-        if columns is not None:
-            covariates = covariates.named(columns)
+        covariates = Covariates.at_fit(observations, X, X_past, static, calendar, holidays, columns, missing, unknown)
         tables = [table for table in (covariates.past, covariates.known) if table is not None]
         of_static = [column for column in covariates.static_columns or () if column.categories is not None]
         has_words = of_static or any(table.words for table in tables)

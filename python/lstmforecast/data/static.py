@@ -91,6 +91,23 @@ class StaticColumn:
         return cls(unpack_label(saved["name"]), categories, read_unknown(saved.get("unknown", "error")))
 
 
+def check_words_differ(name: Hashable, words: Sequence[str], values: Sequence[Any]) -> None:
+    """Raise a ValueError for two of the different values of a column whose words are the same.
+
+    Examples
+    --------
+    >>> check_words_differ("kind", ["1", "2"], [1, "2"])
+    """
+    first: dict[str, Any] = {}
+    for word, value in zip(words, values, strict=True):
+        if word in first:
+            raise ValueError(
+                f"expected categories that differ as text in column {name!r}, got {first[word]!r} and {value!r}; if "
+                "they are one category, convert the column with astype(str), else rename one"
+            )
+        first[word] = value
+
+
 def read_unknown(unknown: Any) -> str:
     """Check the argument ``unknown``; a ValueError for another word."""
     if unknown not in ("error", "ignore"):
@@ -131,7 +148,8 @@ def read_static(static: Any, keys: pd.Index, unknown: str = "error") -> tuple[pd
     parts, columns = {}, []
     for name, column in frame.items():
         if _holds_words(column):
-            parts[name] = column
+            parts[name], values = column, column.unique().tolist()
+            check_words_differ(name, list(map(str, values)), values)
             columns.append(StaticColumn(name, tuple(sorted({str(category) for category in column[of_y]})), unknown))
         else:
             parts[name] = pd.Series(_numbers(column, "or words"), frame.index)

@@ -315,10 +315,10 @@ class LSTMForecaster(LSTMEstimator):
             categories, as `sklearn.preprocessing.OneHotEncoder` does.
         weights : label, array-like of shape (n,), Series or None, default=None
             How much the values of each row count as targets in the training and validation loss: finite numbers of 0
-            or more. Only their ratios matter. A row of weight 0 is still read as past. A label names a column of ``y``,
-            which later calls don't need; a pandas container is aligned by its index, for a panel (series, time). A time
-            that ``y`` lacks has the weight 0 with ``missing="mask"``, else weights are filled as values are. Scalers
-            and intervals are not weighted.
+            or more. Only their ratios matter, at most 1e37. A row of weight 0 is still read as past. A label names a
+            column of ``y``, which later calls don't need; a pandas container is aligned by its index, for a panel
+            (series, time). A time that ``y`` lacks has the weight 0 with ``missing="mask"``, else weights are filled as
+            values are. Levels, scalers and intervals are not weighted.
 
         Returns
         -------

@@ -19,7 +19,7 @@ from lstmforecast.data.scalers import fit_columns
 from lstmforecast.data.season import season_length
 from lstmforecast.estimators.shares import with_shares
 from lstmforecast.estimators.training_run import Outcome, TrainingRun, keep_network
-from lstmforecast.fitting.embedding import embeddings
+from lstmforecast.fitting.embedding import check_same_words, embeddings, words_of_vectors
 from lstmforecast.fitting.ensemble import Ensemble
 from lstmforecast.fitting.held_out import HeldOut
 from lstmforecast.fitting.objective import core_loss, distribution_of, require_options, require_values
@@ -51,6 +51,8 @@ def fit_series(forecaster: Forecaster, dataset: Dataset, tasks: FitTasks | None 
         window_size, segment_length = sizes.resolve(len(observations), held_out.fraction(len(observations)))
     seed = fit_seed(parameters)
     model = _new_network(parameters, getattr(forecaster, "model_", None), dataset, window_size, segment_length, seed)
+    if forecaster.warm_start and hasattr(forecaster, "fitted_"):
+        check_same_words(forecaster.fitted_.dataset.covariates, dataset.covariates)
     options = training_options(
         parameters,
         seed,
@@ -63,7 +65,8 @@ def fit_series(forecaster: Forecaster, dataset: Dataset, tasks: FitTasks | None 
         options["scaler"] = "loaded"
     data = {"series": dataset.table, "starts": dataset.starts, "scales": dataset.scales, "weights": weights}
     learn = partial(_learn, dataset=dataset, window_size=window_size)
-    TrainingRun(forecaster, model, model.fit_series, data, options, learn, tasks).run()
+    words = words_of_vectors(model.config, dataset.covariates)
+    TrainingRun(forecaster, model, model.fit_series, data, options, learn, tasks, words).run()
 
 
 def _new_network(

@@ -17,6 +17,7 @@ from lstmforecast.contract.fit_tasks import FitTasks
 from lstmforecast.contract.parameter_group import flat_parameters
 from lstmforecast.contract.progress import ProgressBar
 from lstmforecast.distributed import Processes, join, threads_of_process
+from lstmforecast.fitting.embedding import Words
 from lstmforecast.fitting.ensemble import Ensemble
 
 # The core's `Outcome`, with the names of pretrained and frozen weights.
@@ -46,6 +47,8 @@ class TrainingRun:
         Called with a copy of the estimator, a trained network and the outcome; sets the fitted attributes.
     tasks : FitTasks or None, default=None
         Reports the training to scikit-learn's callbacks.
+    words : dict or None, default=None
+        The categories of the network's vectors, by the names of their weights.
     """
 
     def __init__(
@@ -57,9 +60,10 @@ class TrainingRun:
         options: TrainingOptions,
         learn: Callable[[Any, _core.Model | Ensemble, Outcome], None],
         tasks: FitTasks | None = None,
+        words: Words | None = None,
     ) -> None:
         self.estimator, self.model, self.core_fit, self.data = estimator, model, core_fit, data
-        self.options, self.learn, self.tasks = options.copy(), learn, tasks
+        self.options, self.learn, self.tasks, self.words = options.copy(), learn, tasks, words
         self.callbacks = list(estimator.callbacks or ())
         self.parameters = flat_parameters(estimator)
         self.warm = bool(estimator.warm_start and hasattr(estimator, "model_"))
@@ -101,6 +105,7 @@ class TrainingRun:
             freeze=self.parameters["freeze"],
             learning_rates=self.parameters["learning_rates"],
             strict=self.parameters["strict"],
+            words=self.words,
         )
         self.options["transfer"] = self.plan.options
         asked = self.tasks is not None and self.tasks.asks_for_estimators

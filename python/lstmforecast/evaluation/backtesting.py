@@ -258,7 +258,7 @@ class _Job:
     scorer: QuantileScorer
 
     def __call__(self, fitted: LSTMForecaster, fold: Fold, is_last: bool) -> _Outcome:
-        fit_series(fitted, self.dataset.take(fold.rows(self.dataset.observations)))
+        _fit(fitted, self.dataset.take(fold.rows(self.dataset.observations)))
         dataset = self.dataset.with_statistics(like=fitted.fitted_.dataset)
         part, model, n_read = self.origins.take(fold.origins), fitted.model_, self.scorer.n_read
         parameters = forecast_origins(model, dataset, part.rows, n_read, part.series, fitted.n_threads)
@@ -266,6 +266,23 @@ class _Job:
         # the models of all refits would need too much memory
         kept = fitted if is_last else None
         return _Outcome(values, self.scorer.score(fitted, dataset, fold), kept)
+
+
+def _fit(fitted: LSTMForecaster, part: Dataset) -> None:
+    """Fit on the rows of a fold; an error on weights says which rows these are."""
+    begins = "expected weights above 0"
+    try:
+        if part.weights is not None and not part.weights.any():
+            raise ValueError(f"{begins} for at least one row, got zeros only")
+        fit_series(fitted, part)
+    except ValueError as error:
+        if part.weights is None or not str(error).startswith(begins):
+            raise
+        times = part.observations.times(np.arange(len(part.observations)))
+        raise ValueError(
+            f"{error}, in the fit on the rows from {times.min()} to {times.max()}; give some of these rows a weight "
+            "above 0, or choose folds that fit on more rows"
+        ) from error
 
 
 def _steps_read(template: LSTMForecaster, dataset: Dataset, horizon: int) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable
 from typing import Any
 
 from lstmforecast.data.category import Category
@@ -32,15 +32,14 @@ def columns_of(dataset: Dataset, n_targets: int, *, masked: bool) -> list[Column
         ``name``; ``role``: ``"target"``, ``"static"``, ``"past"``, ``"known"`` or ``"calendar"``; ``nan``:
         ``"missing"`` where NaN is read as a missing value, ``"refused"`` where it makes the forecast NaN. The feature
         of a category, which is 0 or 1, has ``source`` (the column of words), ``category``, and ``unknown``: what other
-        categories are. A mark has ``marks``, the column whose missing values it marks with 1. A category that no series
-        had has ``constant``, its value.
+        categories are. A mark has ``marks``, the column of the user's data whose missing values it marks with 1. A
+        category that no series had has ``constant``, its value.
     """
     covariates = dataset.covariates
     columns = [_column(name, "target", masked) for name in dataset.observations.form.variables(n_targets)]
     columns += _static_columns(covariates)
-    words = _categories(() if dataset.columns is None else dataset.columns.categories)
     for role, table in (("past", covariates.past), ("known", covariates.known)):
-        columns += [] if table is None else _table_columns(role, table, words)
+        columns += [] if table is None else _table_columns(role, table)
     return columns + [_column(name, "calendar") for name in covariates.names[len(columns) - n_targets :]]
 
 
@@ -65,10 +64,11 @@ def _static_columns(covariates: Covariates) -> list[Column]:
     return [_column(name, "static") | told[name] for name in names]
 
 
-def _table_columns(role: str, table: Table, words: Mapping[Hashable, Column]) -> list[Column]:
-    names = table.names[: table.n_columns]
-    columns = [_column(name, role, i in table.marked) | words.get(name, {}) for i, name in enumerate(names)]
-    marks = table.names[table.n_columns :]
-    return columns + [
-        _column(mark, role) | {"marks": str(names[i])} for mark, i in zip(marks, table.marked, strict=True)
+def _table_columns(role: str, table: Table) -> list[Column]:
+    words, names, n = _categories(table.words), table.names, table.n_columns
+    columns = [
+        _column(name, role, may_lack) | words.get(name, {})
+        for name, may_lack in zip(names[:n], table.may_lack, strict=True)
     ]
+    marked = [str(table.labels[column]) for column in table.marked]
+    return columns + [_column(mark, role) | {"marks": label} for mark, label in zip(names[n:], marked, strict=True)]

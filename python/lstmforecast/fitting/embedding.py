@@ -1,12 +1,17 @@
-"""Which columns of categories a network reads as learned vectors, and where these columns are in its inputs."""
+"""Columns of categories that a network reads as learned vectors: which, where in its inputs, and of which words."""
 
 from __future__ import annotations
 
 import math
+import reprlib
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from lstmforecast.contract.core_options import Embedding
+from lstmforecast.data.covariates import Covariates
+
+# The categories of each weight of vectors, in the order of its rows.
+Words = dict[str, tuple[str, ...]]
 
 
 def embeddings(categories: Sequence[Sequence[int]], least: int | None, n_targets: int) -> list[Embedding]:
@@ -28,6 +33,32 @@ def embeddings(categories: Sequence[Sequence[int]], least: int | None, n_targets
         for features in categories
         if len(features) >= least
     ]
+
+
+def words_of_vectors(config: Mapping[str, Any], covariates: Covariates) -> Words:
+    """The categories whose vectors are the rows of each ``embeddings.N.weight`` of a network, by the weight's name."""
+    listed = zip(covariates.categories, covariates.words, strict=True)
+    words = {tuple(features): column.categories or () for features, column in listed}
+    first = config["n_targets"]
+    places = [tuple(column - first for column in each["columns"]) for each in config.get("embeddings", ())]
+    return {f"embeddings.{i}.weight": words[each] for i, each in enumerate(places)}
+
+
+def check_same_words(before: Covariates, now: Covariates) -> None:
+    """Raise a ValueError for columns of words with other categories than those that a network has learned.
+
+    Examples
+    --------
+    >>> check_same_words(Covariates(), Covariates())
+    """
+    columns = [[column.name for column in covariates.words] for covariates in (before, now)]
+    way = "with warm_start=False a new network is trained"
+    if len(columns[0]) != len(columns[1]):
+        raise ValueError(f"expected the columns of words {columns[0]} as before, got {columns[1]}; {way}")
+    for old, new in zip(before.words, now.words, strict=True):
+        if old.categories != new.categories:
+            first, other = (reprlib.repr(each.categories) for each in (old, new))
+            raise ValueError(f"expected the categories of column {new.name!r} as before {first}, got {other}; {way}")
 
 
 class InputColumns(NamedTuple):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,8 +19,10 @@ def fitting(own: Mapping[str, Any], given: Mapping[str, Any]) -> list[str]:
     return [name for name in own if name in given and own[name].shape == given[name].shape]
 
 
-def misfits(own: Mapping[str, Any], given: Mapping[str, Any]) -> str:
+def misfits(own: Mapping[str, Any], given: Mapping[str, Any], of_other_words: Sequence[str] = ()) -> str:
     """Words that name every weight that is missing in ``given``, unexpected or of another shape; empty if none is.
+
+    ``of_other_words`` are weights left out of ``given``, whose rows are vectors of other categories.
 
     Examples
     --------
@@ -29,7 +31,8 @@ def misfits(own: Mapping[str, Any], given: Mapping[str, Any]) -> str:
     """
     other = [name for name in own if name in given and own[name].shape != given[name].shape]
     kinds = {
-        "missing": [name for name in own if name not in given],
+        "missing": [name for name in own if name not in given and name not in of_other_words],
+        "of other categories": list(of_other_words),
         "unexpected": [name for name in given if name not in own],
         "of another shape": [f"{name} {given[name].shape} in place of {own[name].shape}" for name in other],
     }

@@ -81,7 +81,10 @@ def task_of(forecaster: LSTMForecaster, dataset: Dataset, *details: Any) -> str:
     flat = as_in_0_1(flat_parameters(forecaster))
     parameters = {name: value for name, value in flat.items() if name not in NOT_COMPARED}
     digest = hashlib.blake2b(repr((sorted(parameters.items()), details)).encode(), digest_size=16)
-    for values in (dataset.observations.values, dataset.features, dataset.weights):
+    weights = dataset.weights
+    # only ratios matter; single precision has no rounding of the division
+    weights = None if weights is None else (weights / weights.max()).astype(np.float32)
+    for values in (dataset.observations.values, dataset.features, weights):
         digest.update(b"" if values is None else np.ascontiguousarray(values).tobytes())
     return digest.hexdigest()
 

@@ -31,7 +31,8 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def forecast(data: str, *options: str, small: list[str] = SMALL) -> int:
-    return main(["forecast", data, "--time", "date", "--target", "OT", "--horizon", "6", *small, *options])
+    horizon = [] if "--horizon" in options else ["--horizon", "6"]
+    return main(["forecast", data, "--time", "date", "--target", "OT", *horizon, *small, *options])
 
 
 def table(text: str) -> pd.DataFrame:
@@ -246,7 +247,8 @@ def test_backtest_prints_scores_beside_the_naive_ones(data: str, capsys: pytest.
     ],
 )
 def test_errors_are_one_line(data: str, options: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert forecast(data, *options, small=["--quiet"] if "--load" in options else SMALL) == 1
+    small = SMALL[2:] if "--window-size" in options else SMALL
+    assert forecast(data, *options, small=["--quiet"] if "--load" in options else small) == 1
     assert words in error_of(capsys)
 
 

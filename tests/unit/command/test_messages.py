@@ -124,7 +124,8 @@ PROMO = ["--known", "promo"]
 def test_sentences_hold_no_python(file, options, words, folder, monkeypatch, capsys):
     monkeypatch.chdir(folder)
     small = [] if "--load" in options else SMALL
-    assert main(["forecast", f"{file}.csv", "--horizon", "4", *small, *options]) == 1
+    horizon = [] if "--horizon" in options else ["--horizon", "4"]
+    assert main(["forecast", f"{file}.csv", *horizon, *small, *options]) == 1
     printed = capsys.readouterr()
     assert printed.out == ""
     sentence = printed.err.removeprefix("lstmforecast: error: ")

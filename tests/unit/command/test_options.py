@@ -201,3 +201,17 @@ def test_tune_prints_scores_and_saves_the_best(capsys):
 def test_a_server_reads_its_reference_as_the_options_say(capsys):
     assert run(["serve", "model", "--decimal", ","]) == USAGE
     assert "expected --reference with --decimal, got --decimal without" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--weights", "nope", "--weights", "target"], "expected --weights once, got nope and target"),
+        (["--time", "a", "--time", "b"], "expected --time once, got a and b"),
+        (["--horizon", "3"], "expected --horizon once, got 2 and 3"),
+        (["--interval", "0.8", "--coverage", "0.9"], "expected --coverage once, got 0.8 and 0.9"),
+    ],
+)
+def test_an_option_of_one_value_is_given_once(words, message, capsys):
+    assert run(["forecast", "data.csv", "--horizon", "2", *words]) == 2
+    assert capsys.readouterr().err.strip().endswith(message)

@@ -1,10 +1,16 @@
 """Gaps in covariates: masked, filled from earlier rows, or refused with the ways out."""
 
+import json
+
 import numpy as np
+import onnxruntime
 import pandas as pd
 import pytest
 
-from lstmforecast import LSTMForecaster, Sampling, backtest, load
+from lstmforecast import LSTM, LSTMForecaster, Sampling, backtest, load
+from lstmforecast.data.covariate_table import Table
+from lstmforecast.data.covariates import Covariates
+from lstmforecast.data.observations import Observations
 
 SMALL = {"hidden_size": 4, "sampling": Sampling(steps_per_epoch=10), "random_state": 0, "n_threads": 1}
 NAMES = {"target": "sales", "time": "day", "known": ["promo", "price", "kind"], "past": "visits"}
@@ -47,14 +53,51 @@ def test_masked_gaps_become_a_feature_of_the_columns_that_have_them_at_fit():
     fitted = model("mask").fit(df, **NAMES)
     dataset = fitted.fitted_.dataset
     names = ["visits", "visits_missing", "promo", "price", "kind_a", "kind_b"]
-    names += [f"{name}_missing" for name in ("promo", "kind_a", "kind_b")]
+    names += [f"{name}_missing" for name in ("promo", "kind")]
     assert dataset.covariates.names == names
     features = dataset.covariates.of(dataset.observations, *covariates_of(df.tail(len(dataset.observations))))
     np.testing.assert_array_equal(dataset.features, features)
     known, past = covariates_of(df)
-    by_hand = np.column_stack([past, past.isna(), known, known[["promo", "kind_a", "kind_b"]].isna()])
+    by_hand = np.column_stack([past, past.isna(), known, known[["promo", "kind_a"]].isna()])
     np.testing.assert_array_equal(features, by_hand[-len(features) :])
     assert np.isnan(features).any()
+
+
+@pytest.mark.parametrize("embed", [2, None])
+@pytest.mark.parametrize("named", [True, False])
+def test_a_column_of_words_has_one_mark(embed, named, tmp_path):
+    df = holes(table(), kind=range(0, N, 4))
+    fitted = model("mask", architecture=LSTM(embed=embed))
+    frame = df.set_index("day")
+    if named:
+        fitted.fit(df[["day", "sales", "promo", "kind"]], target="sales", time="day", known=["promo", "kind"])
+    else:
+        fitted.fit(frame["sales"], frame[["promo", "kind"]])
+    assert fitted.fitted_.dataset.covariates.names == ["promo", "kind_a", "kind_b", "kind_missing"]
+    plan = ahead(kind=[None, "a", "b"])[["day", "promo", "kind"]]
+    plan = plan if named else plan.set_index("day")
+    assert fitted.explain(known=plan).features == ["sales", "promo", "kind"]
+    fitted.save(tmp_path / "model")
+    again = load(tmp_path / "model")
+    np.testing.assert_array_equal(again.predict(known=plan), fitted.predict(known=plan))
+    fitted.to_onnx(tmp_path / "model.onnx")
+    metadata = onnxruntime.InferenceSession(tmp_path / "model.onnx").get_modelmeta().custom_metadata_map
+    told = {each["name"]: each for each in json.loads(metadata["inputs"])["future"]["columns"]}
+    assert [told[name].get("source") for name in ("kind_a", "kind_b")] == ["kind", "kind"]
+    assert [told[name]["nan"] for name in ("kind_a", "kind_b", "promo")] == ["missing", "missing", "refused"]
+    assert told["kind_missing"]["marks"] == "kind"
+
+
+def test_a_file_with_a_mark_for_each_category_is_read_as_before():
+    df = holes(table(), kind=[4]).set_index("day")
+    y = Observations.read(df["sales"], freq="D", missing="mask")
+    now = Covariates.at_fit(y, df[["kind", "promo"]], None, None, None, None, missing="mask").known
+    older = Table.unpack("X", now.pack() | {"marked": [0, 1]})
+    features = now.read(df[["kind", "promo"]], y)
+    np.testing.assert_array_equal(older.read(df[["kind", "promo"]], y), features[:, [0, 1, 2, 3, 3]])
+    assert older.names == ["kind_a", "kind_b", "promo", "kind_missing", "kind_missing"]
+    with pytest.raises(ValueError, match=r"no missing values in X, got 1 NaN, the first in column 'promo'"):
+        now.read(holes(df.copy(), promo=df.index[:1])[["kind", "promo"]], y)
 
 
 def covariates_of(df):

@@ -87,8 +87,25 @@ def test_a_time_that_is_missing_is_weighted_as_it_is_filled(missing, expected, l
         ),
         (pd.Series(WEIGHTS), "expected weights with a DatetimeIndex, as y, got a RangeIndex"),
         (["high"] * 6, "expected numbers in every column of weights"),
+        (
+            [1, 1, 1, 1, 0, 1e50],
+            "expected weights within a ratio of 1e+37, or 0, got from 1 to 1e+50; give rows that hardly count",
+        ),
     ],
 )
 def test_what_are_no_weights_is_refused(weights, message):
     with pytest.raises((TypeError, ValueError), match=re.escape(message)):
         read(weights, Y)
+
+
+@pytest.mark.parametrize("index", [range(5, -1, -1), range(1, 7), DAYS])
+def test_an_index_that_y_lacks_is_refused(index):
+    message = "expected weights with the index 0 to 5 in order, as y has no index, got one that begins with "
+    with pytest.raises(ValueError, match=re.escape(message)):
+        read(pd.Series(WEIGHTS, index), Y.to_numpy())
+    assert_array_equal(read(pd.Series(WEIGHTS), Y.to_numpy()), WEIGHTS)
+
+
+def test_the_greatest_ratio_counts_in_single_precision():
+    weights = np.array([1e-37, 1, 1, 1, 1, 1])
+    assert np.float32(read(weights, Y)[0] / weights.mean()) > np.finfo(np.float32).tiny

@@ -1,5 +1,7 @@
 """Truth values and words in X and X_past, without names of columns: the features of a table with named columns."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -99,3 +101,16 @@ def test_whole_numbers_are_one_category_whatever_their_type():
 def test_two_features_of_one_name_are_told_by_their_columns():
     with pytest.raises(ValueError, match=r"got 'kind_a' of columns 'kind' and 'kind_a' .*; rename one of them"):
         model().fit(Y, X[:N].assign(kind_a=1.0))
+
+
+@pytest.mark.parametrize("role", ["known", "static"])
+def test_two_values_of_one_text_are_no_category(role):
+    df = pd.DataFrame({"day": DAYS[:N], "sales": Y.to_numpy(), "shop": "a"})
+    df = pd.concat([df, df.assign(shop="b")], ignore_index=True)
+    df["k"] = pd.Categorical([1 if shop == "a" else "1" for shop in df["shop"]], [1, "1"])
+    message = (
+        "expected categories that differ as text in column 'k', got 1 and '1'; if they are one category, convert the "
+        "column with astype(str), else rename one"
+    )
+    with pytest.raises(ValueError, match=re.escape(message)):
+        model().fit(df, target="sales", series="shop", time="day", **{role: "k"})

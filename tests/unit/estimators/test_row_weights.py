@@ -168,6 +168,9 @@ def test_a_search_fits_with_weights():
     assert_same(result.best_estimator_, tune(small(), TABLE, **NAMES, **options).best_estimator_)
     tasks = [task_of(small(), read_series(small(), Y, None, None, None, weights)) for weights in (None, WEIGHTS)]
     assert tasks[0] != tasks[1]
+    # only ratios matter
+    assert task_of(small(), read_series(small(), Y, None, None, None, 3 * WEIGHTS)) == tasks[1]
+    assert task_of(small(), read_series(small(), Y, None, None, None, WEIGHTS[::-1])) != tasks[1]
 
 
 def test_a_checkpoint_of_other_weights_is_not_resumed(tmp_path):
@@ -215,6 +218,10 @@ def test_what_weights_cannot_do_is_refused(parameters, arguments, message):
             ),
         ),
         ({"weights": "importanc"}, "got 'importanc'; did you mean 'importance'?"),
+        (
+            {"weights": ["importance", "load"]},
+            "to name one column of the table, got ['importance', 'load']",
+        ),
         ({"weights": "load"}, "expected one role for each column, got 'load' in target= and weights="),
         ({"weights": None}, "expected a role for every column of the table, got none for ['importance']"),
     ],
@@ -228,3 +235,61 @@ def test_a_column_of_wrong_weights_is_named():
     message = "expected weights='importance' to be finite and 0 or more, got -1 at 2026-01-01 05:00:00 (row 5)"
     with pytest.raises(ValueError, match=re.escape(message)):
         small().fit(TABLE.assign(importance=np.where(np.arange(N) == 5, -1, 1)), **NAMES)
+
+
+@pytest.mark.parametrize("weights", [1.0, True, iter(WEIGHTS), {"a": 1.0}], ids=lambda each: type(each).__name__)
+@pytest.mark.parametrize("y", [Y, Y.to_numpy()], ids=["series", "array"])
+def test_what_is_no_name_is_called_no_numbers(y, weights):
+    with pytest.raises(TypeError, match=r"^expected weights with one number for each row of y, got "):
+        small().fit(y, weights=weights)
+
+
+@pytest.mark.parametrize(("weights", "got"), [("balanced", "'balanced'"), (["w"], "['w']")])
+def test_a_name_needs_a_table(weights, got):
+    message = (
+        "expected weights to be numbers, one for each row, or the name of a column of a table with named columns, "
+        f"got {got}"
+    )
+    with pytest.raises(TypeError, match=re.escape(message)):
+        small().fit(Y, weights=weights)
+
+
+@pytest.mark.parametrize("label", ["importance", ("how", "much")])
+def test_a_list_of_one_name_is_that_name(label):
+    table = TABLE.set_axis(pd.Index(["hour", "load", label], tupleize_cols=False), axis=1)
+    assert_same(small().fit(TABLE, **NAMES), small().fit(table, target="load", time="hour", weights=[label]))
+
+
+def test_words_for_weights_are_refused_at_fit_and_not_read_later():
+    words = TABLE.assign(importance="high")
+    message = "in column 'importance' of the table, for weights='importance', got 'high'; convert it with pd.to_numeric"
+    with pytest.raises(TypeError, match=re.escape(message)):
+        small().fit(words, **NAMES)
+    model = small().fit(TABLE, **NAMES)
+    pd.testing.assert_frame_equal(model.predict(context=words), model.predict(context=TABLE))
+    later = words.assign(hour=HOURS + N * HOURS.freq)
+    assert model.update(later).cutoff_ == later["hour"].iloc[-1]
+
+
+@pytest.mark.parametrize("n_zeros", [140, 138])
+def test_a_fold_without_weights_is_named(n_zeros):
+    # the second fold sees weights
+    weights = np.where(np.arange(N) < n_zeros, 0.0, 1.0)
+    message = (
+        "got zeros only, in the fit on the rows from 2026-01-01 00:00:00 to 2026-01-06 19:00:00; give some of these "
+        "rows a weight above 0, or choose folds that fit on more rows"
+    )
+    with pytest.raises(ValueError, match=re.escape(message)):
+        backtest(small(), Y, weights=weights, folds=Folds(20, refit=10))
+    with pytest.raises(ValueError, match="in the fit on the rows from 0 to 139; give"):
+        backtest(small(), Y.to_numpy(), weights=weights, folds=Folds(20, refit=10))
+
+
+def test_a_fitted_forecaster_takes_all_names_or_none():
+    model = small().fit(TABLE.drop(columns="importance"), target="load", time="hour")
+    message = (
+        "expected names for all roles of columns, or for none, which takes those of the fitted forecaster, got "
+        "weights='importance' alone; name target=, time= and the others too"
+    )
+    with pytest.raises(ValueError, match=re.escape(message)):
+        backtest(model, TABLE, weights="importance", folds=20)
