@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from lstmforecast import _core
 from lstmforecast.data.dataset import Dataset
+from lstmforecast.data.error_scale import has_variation
 from lstmforecast.data.observations import Observations
 from lstmforecast.fitting.distribution import FROM_ZERO, n_parameters, name_of, quantile
 from lstmforecast.fitting.ensemble import Ensemble
@@ -28,7 +29,7 @@ Network = _core.Model | Ensemble
 NAMES = ("network", "line", "seasonal_naive", "repeat_last")
 # What the shares are without held-out windows, and shrunk to with few.
 PRIOR = {"network": 0.0, "line": 0.5, "seasonal_naive": 0.25, "repeat_last": 0.25}
-# The weight of the distance from there, in errors of repeat-last, divided by the number of horizons held out.
+# The weight of the distance from there, in errors of the best of the four, divided by the number of horizons held out.
 STRENGTH = 0.1
 # Shares are multiples of a tenth.
 PARTS = 10
@@ -159,6 +160,8 @@ def _scale(dataset: Dataset, which: NDArray[np.int64], first: int) -> Array:
     changes = np.abs(np.diff(dataset.values[:first], axis=0))
     known = ~np.isnan(changes)
     mean = np.where(known, changes, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+    # what is left of a constant by rounding is no change
+    mean = np.where(has_variation(dataset.values[:first]), mean, 0.0)
     return np.broadcast_to(mean, (len(which), len(mean)))
 
 
@@ -166,7 +169,7 @@ def _chosen(errors: Array, n_horizons: float, prior: Array, power: int) -> Array
     """The shares whose errors have the least mean of this power, shrunk to the prior ones."""
     if not errors.shape[1]:
         return prior
-    weight = STRENGTH * (np.abs(errors[-1]) ** power).mean() / n_horizons
+    weight = STRENGTH * (np.abs(errors) ** power).mean(axis=1).min() / n_horizons
 
     def cost(shares: Array) -> float:
         return float((np.abs(shares @ errors) ** power).mean() + weight * ((shares - prior) ** 2).sum())

@@ -10,6 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 import lstmforecast
 from lstmforecast import LSTM, EarlyStopping, LSTMForecaster, Pretrained
 from lstmforecast.estimators import shares
+from lstmforecast.estimators.forecaster import read_series
 from lstmforecast.fitting.held_out import HeldOut
 
 NAMES = ["network", "line", "seasonal_naive", "repeat_last"]
@@ -80,7 +81,7 @@ def test_the_shares_are_those_of_the_least_error_on_held_out_rows(loss, power):
             errors[name].append(((forecast[: len(truth)] - truth) / change).ravel())
     errors = np.array([np.concatenate(errors[name]) for name in NAMES])
     prior = np.array([0, 0.5, 0.25, 0.25])
-    weight = 0.1 * (np.abs(errors[3]) ** power).mean() / ((160 - n_train) / 4 * np.sqrt(2))
+    weight = 0.1 * (np.abs(errors) ** power).mean(axis=1).min() / ((160 - n_train) / 4 * np.sqrt(2))
     costs = {}
     for a in range(11):
         for b in range(11 - a):
@@ -141,6 +142,21 @@ def test_panels_covariates_and_no_season():
     assert model.shares_ is not None
     assert np.isfinite(model.predict(X=known)).all(axis=None)
     assert LSTMForecaster(4, **FAST).fit(y.to_numpy()).shares_["seasonal_naive"] == 0
+
+
+def test_variables_that_never_vary_have_no_say():
+    """What rounding leaves of a constant has errors of many times its changes."""
+    y = _days(160)
+    rounding = np.diff(np.cumsum(np.full(161, 1e6 + 0.1)))
+    plain = _fit(y, architecture=PLAIN)
+    # the same network, as each variable is forecast alone
+    beside = _fit(y.assign(zero=0.0, rounding=rounding), architecture=PLAIN)
+    beside.fitted_.model.load_parameters(plain.model_.parameters())
+    found = [
+        shares.with_shares(model.model_, read_series(model, table), HeldOut.of(model), 7, squared=False, n_threads=1)[1]
+        for model, table in ((plain, y), (beside, y.assign(zero=0.0, rounding=rounding)))
+    ]
+    assert found[0] == found[1]
 
 
 def test_where_there_is_nothing_to_mix():
