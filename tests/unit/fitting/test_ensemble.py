@@ -7,9 +7,10 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from lstmforecast import LSTMForecaster, Sampling
+from lstmforecast import LSTM, LSTMForecaster, Sampling
 
 FAST = {
+    "architecture": LSTM(mix_naive=False),
     "horizon": 3,
     "window_size": 12,
     "hidden_size": 4,
