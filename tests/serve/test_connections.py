@@ -24,7 +24,7 @@ def served(pair, tmp_path_factory):
     folder = tmp_path_factory.mktemp("model")
     pair.save(folder / "pair.safetensors")
     (folder / "key").write_text("s3cret")
-    limits = ["--max-seconds", "2", "--max-connections", "20", "--max-body", "100000", "--log-level", "warning"]
+    limits = ["--max-seconds", "2", "--max-connections", "20", "--max-body", "100000"]
     with (folder / "log").open("w") as log:
         arguments = [folder / "pair.safetensors", "--api-key-file", folder / "key", *limits, "--log-level", "info"]
         with running(*arguments, log=log) as (process, address):
