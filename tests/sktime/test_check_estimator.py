@@ -10,6 +10,8 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:Sorting by default when concatenating"),
     # the suite asks for distributions whether or not their package is there
     pytest.mark.filterwarnings("ignore:Forecasters' predict_proba requires skpro"),
+    # its series are short for the levels that it asks for
+    pytest.mark.filterwarnings("ignore:.* held out, and .* needs"),
 ]
 
 
