@@ -17,6 +17,7 @@ from lstmforecast.contract.core_options import MonitorOptions
 from lstmforecast.contract.parameter_group import flat_parameters
 from lstmforecast.contract.rules import Number
 from lstmforecast.estimators.forecaster import LSTMForecaster
+from lstmforecast.fitting.architecture import LSTM
 from lstmforecast.fitting.held_out import HeldOut
 from lstmforecast.monitoring.scored_rows import network_of, transformed
 from lstmforecast.thresholds import Threshold, resolve
@@ -75,7 +76,9 @@ class DetectorTraining:
     def new_forecaster(self, n_rows: int, horizon: int | None = None) -> LSTMForecaster:
         """An unfitted forecaster for ``n_rows`` rows; ``horizon`` is that of the default forecaster, if it is given."""
         if self.forecaster is None:
-            forecaster = LSTMForecaster(horizon or min(HORIZON, max(1, n_rows // ROWS_PER_STEP)))
+            steps = horizon or min(HORIZON, max(1, n_rows // ROWS_PER_STEP))
+            # naive forecasts follow an anomaly, whose errors are then small
+            forecaster = LSTMForecaster(steps, architecture=LSTM(mix_naive=False))
         elif isinstance(self.forecaster, LSTMForecaster):
             forecaster = clone(self.forecaster)
         else:
