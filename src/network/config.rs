@@ -159,7 +159,7 @@ impl NetworkConfig {
 
     /// Steps in an input of so many numbers.
     pub fn n_steps(&self, input_len: usize) -> usize {
-        self.embeddings.as_ref().map_or(input_len, |embeddings| embeddings.embedded_len(input_len)) / self.input_size
+        Embeddings::embedded_len(self.embeddings.as_ref(), input_len) / self.input_size
     }
 
     /// Numbers that the LSTM reads at each of its steps.

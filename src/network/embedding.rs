@@ -64,9 +64,9 @@ impl Embeddings {
         self.tables.iter().fold(self.kept.len(), |sum, table| sum.saturating_add(table.size))
     }
 
-    /// Numbers that rows of so many become.
-    pub fn embedded_len(&self, len: usize) -> usize {
-        len / self.width * self.embedded_width()
+    /// Numbers that rows of so many become; as many where nothing is embedded.
+    pub fn embedded_len(embeddings: Option<&Self>, len: usize) -> usize {
+        embeddings.map_or(len, |some| len / some.width * some.embedded_width())
     }
 
     /// The columns that stay, in their order.

@@ -79,8 +79,7 @@ impl FusedNetwork {
 
     /// Steps in an input of so many numbers.
     pub fn n_steps(&self, input_len: usize) -> usize {
-        let read = self.embeddings.as_ref().map_or(input_len, |embeddings| embeddings.embedded_len(input_len));
-        read / self.lstm.shape().input_size
+        Embeddings::embedded_len(self.embeddings.as_ref(), input_len) / self.lstm.shape().input_size
     }
 
     /// Numbers in one output.

@@ -33,19 +33,22 @@ class Configuration(NamedTuple):
     test_rows: int | None = None
 
 
+def _whole_weeks(table: pd.DataFrame, n_rows: int) -> pd.DataFrame:
+    """Without the incomplete last one, of ``n_rows`` each."""
+    return table.iloc[: len(table) // n_rows * n_rows]
+
+
 def _births(freq: str) -> pd.DataFrame:
     table = pd.read_csv(OPEN_DATA / "gift/us_births_daily.csv", parse_dates=["date"]).set_index("date")
     if freq == "W":
-        n = len(table) // 7
-        return table.iloc[: 7 * n].resample("7D").sum()
+        return _whole_weeks(table, 7).resample("7D").sum()
     return table.asfreq("D") if freq == "D" else table.resample("MS").sum()
 
 
 def _ett(freq: str) -> pd.DataFrame:
     table = pd.read_csv(OPEN_DATA / "ett/ETTh1.csv", parse_dates=["date"]).set_index("date")
     if freq == "W":
-        n = len(table) // 168
-        return table.iloc[: 168 * n].resample("7D").mean()
+        return _whole_weeks(table, 168).resample("7D").mean()
     return table.asfreq("h") if freq == "H" else table.resample("D").mean()
 
 

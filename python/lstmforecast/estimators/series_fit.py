@@ -131,8 +131,9 @@ def _learn(
         season = season_length(dataset.observations.freq)
         loss = core_loss(flat, dataset.observations)
         squared = loss in ("mse", {"distribution": "normal"})
-        options: dict[str, Any] = {"squared": squared, "n_threads": fitted.n_threads}
-        model, fitted.shares_ = with_shares(model, dataset, held_out, season, **options)
+        model, fitted.shares_ = with_shares(
+            model, dataset, held_out, season, squared=squared, n_threads=fitted.n_threads
+        )
     calibration, in_units = calibrate(model, dataset, held_out, rate, fitted.n_threads)
     n_rows = len(dataset.observations)
     keep_series(fitted, FittedSeries.of(model, in_units, calibration, window_size, fitted.horizon, n_rows))

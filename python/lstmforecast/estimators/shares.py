@@ -115,7 +115,7 @@ def _places(
         return None
     reach = config["horizon"] if config["n_known"] else 1
     origins = calibration_origins(max(n_train, config["window_size"]), n_rows, reach)
-    return np.zeros(len(origins), np.int64), origins[: 0 if n_train == n_rows else None]
+    return np.zeros(len(origins), np.int64), origins
 
 
 def _candidates(
