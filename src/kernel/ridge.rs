@@ -156,15 +156,36 @@ impl RidgeSums {
     /// The weights `(n_inputs, n_outputs)` with the least sum of squared errors and of `ridge` times the squares of what they
     /// differ by from `prior`; `None` where rounding leaves none.
     pub fn solve(&self, ridge: f64, prior: &Panels) -> Option<Panels> {
+        self.factor(ridge).map(|factor| self.solve_factored(&factor, prior))
+    }
+
+    /// [`RidgeSums::solve`] for each of several `priors`, by one factor.
+    pub fn solve_each(&self, ridge: f64, priors: &[Panels]) -> Option<Vec<Panels>> {
+        let factor = self.factor(ridge)?;
+        Some(priors.iter().map(|prior| self.solve_factored(&factor, prior)).collect())
+    }
+
+    fn solve_factored(&self, factor: &Panels, prior: &Panels) -> Panels {
         let mut left = self.xy.clone();
         if !prior.is_zero() {
             let explained = self.xx.times(prior, self.set);
             left.values.iter_mut().zip(&explained.values).for_each(|(left, explained)| *left -= explained);
         }
-        let factor = self.factor(ridge)?;
-        let mut weights = self.substitute(&factor, left);
+        let mut weights = self.substitute(factor, left);
         weights.values.iter_mut().zip(&prior.values).for_each(|(weight, prior)| *weight += prior);
-        Some(weights)
+        weights
+    }
+
+    /// The sums of the rows of all parts.
+    pub fn of_parts<'a>(parts: impl Iterator<Item = &'a Self>) -> Option<Self> {
+        parts.fold(None, |sums: Option<Self>, part| {
+            let Some(mut sums) = sums else { return Some(part.clone()) };
+            sums.yy += part.yy;
+            for (sums, part) in [(&mut sums.xx, &part.xx), (&mut sums.xy, &part.xy)] {
+                sums.values.iter_mut().zip(&part.values).for_each(|(sum, value)| *sum += value);
+            }
+            Some(sums)
+        })
     }
 
     /// The factor `L` of `xx + ridge I = L L^T`, transposed: panel `p` has rows `8 p` to `8 p + 8` of `L` as columns.
@@ -324,6 +345,25 @@ mod tests {
         let weights = sums.solve(14.0, &Panels::zeros(1, 1)).unwrap();
         assert!((weights.get(0, 0) - 1.0).abs() < 1e-15);
         assert!((sums.error(&weights) - 14.0).abs() < 1e-13);
+    }
+
+    #[test]
+    fn parts_sum_up_and_several_priors_are_solved_as_one() {
+        let mut parts = [(); 2].map(|()| RidgeSums::new(2, 1, InstructionSet::PORTABLE));
+        let mut all = RidgeSums::new(2, 1, InstructionSet::PORTABLE);
+        let (x, y) = ([1.0, 2.0, -1.0, 3.0, 2.0, 2.0], [4.0, 6.0, 1.0]);
+        parts[0].add(&x[..4], &y[..2], 1);
+        parts[1].add(&x[4..], &y[2..], 1);
+        all.add(&x, &y, 1);
+        parts.iter_mut().chain([&mut all]).for_each(RidgeSums::finish);
+        let sums = RidgeSums::of_parts(parts.iter()).unwrap();
+        let mut prior = Panels::zeros(2, 1);
+        prior.set(0, 0, 0.5);
+        let priors = [Panels::zeros(2, 1), prior];
+        // sums of small whole numbers are exact
+        let expected: Vec<Panels> = priors.iter().map(|prior| all.solve(3.0, prior).unwrap()).collect();
+        assert_eq!(sums.solve_each(3.0, &priors).unwrap(), expected);
+        assert_eq!(sums.error(&expected[0]), all.error(&expected[0]));
     }
 
     #[test]

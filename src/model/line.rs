@@ -1,6 +1,8 @@
 //! The linear skip connection past the LSTM, solved and not trained: ridge regression of the horizon on the window.
 
+use super::line_choice::{self, RIDGES};
 use super::regression::KnownRegression;
+use super::smoothing::smoothed;
 use super::Model;
 use crate::error::{Error, Result};
 use crate::kernel::isa::InstructionSet;
@@ -18,8 +20,9 @@ const BATCH: usize = 512;
 const BATCH_LEN: usize = 1 << 20;
 /// Rows of a window that the regression looks at, the last: its time grows with their third power, its memory with the second.
 const MOST_ROWS: usize = 1 << 11;
-/// Ridges that are tried, as parts of the mean square of the inputs, on what is held out; the first where nothing is.
-const RIDGES: [f64; 9] = [0.03, 0.0001, 0.001, 0.003, 0.01, 0.1, 0.3, 1.0, 3.0];
+/// Windows of different times up to which ridge and prior are chosen by cross-validation. With so many, those held out
+/// alone choose as well.
+const FEW_TIMES: usize = 1 << 10;
 /// Multiplications that threads are worth waking for.
 const WORTH_THREADS: usize = 1 << 27;
 /// Times that missing targets are filled with what the line forecasts, and the line is solved anew, which comes to the
@@ -74,6 +77,8 @@ struct Line {
     known: Vec<f32>,
     set: InstructionSet,
     n_threads: usize,
+    /// Steps of a season, see [`TrainConfig::season`].
+    season: Option<usize>,
     /// Rows of a window that it looks at.
     n_rows: usize,
 }
@@ -81,7 +86,8 @@ struct Line {
 impl Line {
     fn new(layout: WindowLayout, known: Vec<f32>, training: &TrainConfig) -> Result<Self> {
         let (set, n_threads) = (InstructionSet::choose()?, pool::n_threads(training.n_threads));
-        Ok(Self { layout, known, set, n_threads, n_rows: layout.window_size.min(MOST_ROWS) })
+        let n_rows = layout.window_size.min(MOST_ROWS);
+        Ok(Self { layout, known, set, n_threads, season: training.season, n_rows })
     }
 
     /// The line's weights, and in `rounds` rounds that of what is known: each is solved given the other.
@@ -136,30 +142,24 @@ impl Line {
         held_out: Option<&dyn Samples>,
         (prior, guess): (&Panels, Option<&Panels>),
     ) -> Result<(Panels, usize)> {
-        let (sums, n_rounds) = self.sums(train, (prior, guess))?;
-        let held_out = held_out.map(|samples| self.sums(samples, (prior, guess))).transpose()?.map(|(sums, _)| sums);
-        let mean_square = sums.mean_square().max(f64::MIN_POSITIVE);
-        let mut tries: Vec<(f64, Option<(f64, Panels)>)> = RIDGES.map(|ridge| (ridge, None)).to_vec();
-        tries.truncate(if held_out.is_some() { RIDGES.len() } else { 1 });
-        let n_threads = self.threads(self.n_rows.pow(3) / 6 * tries.len());
-        let mut shares: Vec<_> = tries.chunks_mut(RIDGES.len().div_ceil(n_threads)).collect();
-        pool::for_each(&mut shares, |_, tries| {
-            for (ridge, tried) in tries.iter_mut() {
-                let solution = sums.solve(*ridge * mean_square, prior);
-                let error = |solution: &Panels| held_out.as_ref().map_or(0.0, |sums| sums.error(solution));
-                *tried = solution.map(|solution| (error(&solution), solution));
-            }
-        });
-        let mut best = (f64::INFINITY, prior.clone());
-        if let Some(held_out) = held_out.as_ref().filter(|_| !prior.is_zero()) {
-            best.0 = held_out.error(prior);
-        }
-        for (error, solution) in tries.into_iter().filter_map(|(_, tried)| tried) {
-            if error < best.0 {
-                best = (error, solution);
-            }
-        }
-        Ok((best.1, n_rounds))
+        let priors = self.smoothed(train).filter(|_| prior.is_zero());
+        let n_blocks = if priors.is_some() { line_choice::N_BLOCKS } else { 1 };
+        let (blocks, n_rounds) = self.sums(train, (prior, guess), n_blocks)?;
+        let held_out = held_out.map(|samples| self.sums(samples, (prior, guess), 1)).transpose()?;
+        let held_out = held_out.as_ref().map(|(sums, _)| &sums[0]);
+        let n_threads = self.threads(self.n_rows.pow(3) / 6 * RIDGES.len());
+        let best = match priors {
+            Some(priors) => line_choice::by_blocks(&blocks, held_out, &priors, n_threads),
+            None => line_choice::by_held_out(&blocks[0], held_out, prior, n_threads),
+        };
+        Ok((best.unwrap_or_else(|| prior.clone()), n_rounds))
+    }
+
+    /// The weights that a line of few windows may be shrunk towards: zero, and smoothed values.
+    fn smoothed(&self, train: &dyn Samples) -> Option<Vec<Panels>> {
+        let season = self.season.filter(|_| train.n_times() <= FEW_TIMES)?;
+        let zero = Panels::zeros(self.n_rows, self.layout.horizon);
+        Some(std::iter::once(zero).chain(smoothed(self.n_rows, self.layout.horizon, season)).collect())
     }
 
     fn threads(&self, n_multiplied: usize) -> usize {
@@ -170,14 +170,40 @@ impl Line {
         }
     }
 
-    fn sums(&self, samples: &dyn Samples, guess: (&Panels, Option<&Panels>)) -> Result<(RidgeSums, usize)> {
+    /// The sums of the windows of each of `n_blocks` blocks of time.
+    fn sums(
+        &self,
+        samples: &dyn Samples,
+        guess: (&Panels, Option<&Panels>),
+        n_blocks: usize,
+    ) -> Result<(Vec<RidgeSums>, usize)> {
         let target_len = self.layout.horizon * self.layout.n_targets_at_once();
         if samples.target_len() != target_len {
             return Err(Error::shape(format!("targets of {target_len} numbers"), samples.target_len().to_string()));
         }
+        let step = samples.len().div_ceil(MOST_WINDOWS).max(1);
+        let mut indices = vec![Vec::new(); n_blocks];
+        for index in (0..samples.len()).step_by(step) {
+            indices[index % samples.n_times() * n_blocks / samples.n_times()].push(index);
+        }
+        let n_threads = self.threads(self.n_rows.pow(2).saturating_mul(samples.len() / step));
+        let (mut sums, mut n_rounds) = (Vec::new(), 0);
+        for indices in indices {
+            let (block, rounds) = self.sums_of(samples, &indices, guess, n_threads);
+            sums.push(block);
+            n_rounds = n_rounds.max(rounds);
+        }
+        Ok((sums, n_rounds))
+    }
+
+    fn sums_of(
+        &self,
+        samples: &dyn Samples,
+        indices: &[usize],
+        guess: (&Panels, Option<&Panels>),
+        n_threads: usize,
+    ) -> (RidgeSums, usize) {
         let mut sums = RidgeSums::new(self.n_rows, self.layout.horizon, self.set);
-        let indices: Vec<usize> = (0..samples.len()).step_by(samples.len().div_ceil(MOST_WINDOWS).max(1)).collect();
-        let n_threads = self.threads(self.n_rows.pow(2).saturating_mul(indices.len()));
         let (mut gathered, mut x, mut y, mut n_rounds) = (Gathered::default(), Vec::new(), Vec::new(), 0);
         for indices in indices.chunks((BATCH_LEN / samples.input_len()).clamp(1, BATCH)) {
             gathered.clear();
@@ -187,7 +213,7 @@ impl Line {
                 samples.gather(index, &mut gathered);
             }
             let inputs = gathered.inputs.chunks_exact(samples.input_len());
-            for (i, (input, targets)) in inputs.zip(gathered.targets.chunks_exact(target_len)).enumerate() {
+            for (i, (input, targets)) in inputs.zip(gathered.targets.chunks_exact(samples.target_len())).enumerate() {
                 let row_weights = gathered.row_weights.chunks_exact(self.layout.horizon).nth(i).unwrap_or_default();
                 for target in 0..self.layout.n_targets_at_once() {
                     self.pair(input, targets, target, (&mut x, &mut y));
@@ -197,7 +223,7 @@ impl Line {
             sums.add(&x, &y, n_threads);
         }
         sums.finish();
-        Ok((sums, n_rounds))
+        (sums, n_rounds)
     }
 
     /// Appends what the line maps for one target of a window: the last rows of it to the horizon, both less what is known in

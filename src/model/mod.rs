@@ -9,11 +9,13 @@ pub mod forecast;
 #[cfg(feature = "torch")]
 mod hybrid_forecaster;
 mod line;
+mod line_choice;
 mod line_fit;
 mod line_forecaster;
 mod need;
 mod regression;
 mod restored;
+mod smoothing;
 mod task;
 #[cfg(feature = "torch")]
 mod task_batches;

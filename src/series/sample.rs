@@ -15,6 +15,11 @@ pub trait Samples: Sync {
         self.len() == 0
     }
 
+    /// Samples of different times: those of each channel, one channel after the other.
+    fn n_times(&self) -> usize {
+        self.len()
+    }
+
     /// Numbers in one input: `rows * features`.
     fn input_len(&self) -> usize;
 

@@ -65,6 +65,10 @@ impl Samples for Windows<'_> {
         self.per_channel() * self.lens.layout.n_channels()
     }
 
+    fn n_times(&self) -> usize {
+        self.per_channel()
+    }
+
     fn input_len(&self) -> usize {
         self.lens.layout.n_rows() * self.lens.layout.width()
     }

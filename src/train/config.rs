@@ -111,6 +111,10 @@ pub struct TrainConfig {
     /// windows.
     #[serde(default)]
     pub steps_per_epoch: Option<usize>,
+    /// Steps of a season of one series, 1 where none is known: a line of few windows is shrunk towards smoothed values, and
+    /// its ridge is chosen by cross-validation. `None`: it is shrunk towards zero.
+    #[serde(default)]
+    pub season: Option<usize>,
     /// Epochs without improvement before stopping; `None`: no early stopping and nothing is held out.
     pub patience: Option<usize>,
     /// Least decrease of the monitored loss that counts as an improvement.
@@ -159,6 +163,7 @@ impl Default for TrainConfig {
             accumulate_grad_batches: 1,
             max_epochs: 1,
             steps_per_epoch: None,
+            season: None,
             patience: None,
             min_delta: 0.0,
             lr_schedule: LrSchedule::Plateau,

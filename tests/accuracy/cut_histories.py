@@ -2,13 +2,13 @@
 
     python -m tests.accuracy.cut_histories    # two minutes
 
-Each history is a fit; the mean absolute error of the next horizon is divided by that of the better of both naive
-forecasts, which is chosen with hindsight.
+Each history is a fit, whose forecasts from up to 24 origins within three horizons are judged by their mean absolute
+error. It is divided by that of the better of both naive forecasts, which is chosen with hindsight.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pandas as pd
@@ -23,6 +23,7 @@ from lstmforecast import LSTM, LSTMForecaster
 # Frequency, horizon and season of each kind.
 KINDS = {"D": ("D", 30, 7), "W": ("7D", 8, 1), "MS": ("MS", 12, 12), "QS": ("QS", 8, 4), "h": ("h", 48, 24)}
 LENGTHS = (60, 100, 200, 400, 700)
+N_ORIGINS = 24
 METHODS = {"mixed": {}, "network alone": {"architecture": LSTM(mix_naive=False)}, "linear": {"architecture": "linear"}}
 
 
@@ -57,19 +58,23 @@ def cuts(n: int, horizon: int, rng: np.random.Generator) -> Iterator[tuple[int, 
 def ratios(name: str, kind: str, rows: np.ndarray, length: int, end: int) -> dict[str, object] | None:
     """The error of each method, divided by that of the better naive forecast; None: too few rows."""
     freq, horizon, season = KINDS[kind]
-    history, truth = rows[end - length : end], rows[end : end + horizon]
+    history = rows[end - length : end]
     change = np.abs(np.diff(history, axis=0)).mean(axis=0) + 1e-9
-    table = pd.DataFrame(history, pd.date_range("2000-01-03", periods=length, freq=freq))
+    known = rows[end - length : end + 4 * horizon]
+    table = pd.DataFrame(known, pd.date_range("2000-01-03", periods=len(known), freq=freq))
+    origins = np.unique(np.linspace(length, len(known) - horizon, N_ORIGINS).astype(int))
 
-    def error(forecast: np.ndarray) -> float:
-        return float((np.abs(forecast.reshape(truth.shape) - truth) / change).mean())
+    def error(forecast: Callable[[int], np.ndarray]) -> float:
+        truths = [(origin, known[origin : origin + horizon]) for origin in origins]
+        return float(np.mean([np.abs(forecast(at).reshape(truth.shape) - truth) / change for at, truth in truths]))
 
-    best = min(error(repeated(history, horizon, lag)) for lag in (1, season))
+    best = min(error(lambda at, lag=lag: repeated(known[:at], horizon, lag)) for lag in (1, season))
     row: dict[str, object] = {"series": name, "kind": kind, "rows": length}
     try:
         for method, changes in METHODS.items():
-            model = LSTMForecaster(horizon, random_state=0, n_threads=1, **changes).fit(table)
-            row[method] = error(model.predict().to_numpy()) / best
+            model = LSTMForecaster(horizon, random_state=0, n_threads=1, **changes).fit(table.iloc[:length])
+            size = model.window_size_
+            row[method] = error(lambda at: model.predict(context=table.iloc[at - size : at]).to_numpy()) / best  # noqa: B023
     except ValueError:
         return None
     return row

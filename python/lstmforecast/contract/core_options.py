@@ -241,15 +241,21 @@ class TrainingOptions(_OptimizerOptions, _DataDefaults):
     validation_fraction: float
     gap: int
     stride: int
+    season: int | None
 
 
 class TrainingOverrides(TypedDict, total=False):
-    """Options of a training that an estimator derives from its data."""
+    """Options of a training that an estimator derives from its data.
+
+    ``season``: the steps of a season of one series, 1 where none is known; then the line of few windows is shrunk
+    towards smoothed values. None: towards zero.
+    """
 
     loss: Loss
     scaler: Literal["standard", "minmax", "robust", "loaded"] | None
     stride: int
     steps_per_epoch: int | None
+    season: int | None
     validation_fraction: float
 
 

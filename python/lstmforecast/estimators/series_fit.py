@@ -59,6 +59,7 @@ def fit_series(forecaster: Forecaster, dataset: Dataset, tasks: FitTasks | None 
         loss=core_loss(parameters, observations),
         validation_fraction=float(held_out.fraction(len(observations) if panel is None else panel)),
         steps_per_epoch=_steps_per_epoch(parameters, observations),
+        season=sizes.season,
     )
     if forecaster.scaler is not None and not isinstance(forecaster.scaler, str):
         model.load_scalers(_fitted_scaler(forecaster.scaler, dataset, held_out))

@@ -28,9 +28,9 @@ Array = NDArray[np.float64]
 Network = _core.Model | Ensemble
 NAMES = ("network", "line", "seasonal_naive", "repeat_last")
 # What the shares are without held-out windows, and shrunk to with few.
-PRIOR = {"network": 0.0, "line": 0.5, "seasonal_naive": 0.25, "repeat_last": 0.25}
+PRIOR = {"network": 0.0, "line": 1.0, "seasonal_naive": 0.0, "repeat_last": 0.0}
 # The weight of the distance from there, in errors of the best of the four, divided by the number of horizons held out.
-STRENGTH = 0.1
+STRENGTH = 1.0
 # Shares are multiples of a tenth.
 PARTS = 10
 # Numbers that the candidates are compared by: more would take longer and tell no more.

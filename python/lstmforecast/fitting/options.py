@@ -96,6 +96,7 @@ def training_options(
         "accumulate_grad_batches": int(given["accumulate_grad_batches"]),
         "max_epochs": int(given["max_epochs"]),
         "steps_per_epoch": _optional(int, given["steps_per_epoch"]),
+        "season": given.get("season"),
         "patience": _optional(int, given["patience"]),
         "min_delta": float(given["min_delta"]),
         "lr_schedule": given["lr_schedule"],

@@ -80,8 +80,8 @@ def test_the_shares_are_those_of_the_least_error_on_held_out_rows(loss, power):
             truth = y.iloc[origin : origin + 4].to_numpy()
             errors[name].append(((forecast[: len(truth)] - truth) / change).ravel())
     errors = np.array([np.concatenate(errors[name]) for name in NAMES])
-    prior = np.array([0, 0.5, 0.25, 0.25])
-    weight = 0.1 * (np.abs(errors) ** power).mean(axis=1).min() / ((160 - n_train) / 4 * np.sqrt(2))
+    prior = np.array([0, 1, 0, 0])
+    weight = (np.abs(errors) ** power).mean(axis=1).min() / ((160 - n_train) / 4 * np.sqrt(2))
     costs = {}
     for a in range(11):
         for b in range(11 - a):
