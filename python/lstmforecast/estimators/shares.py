@@ -27,7 +27,7 @@ from lstmforecast.uncertainty.errors import calibration_origins, held_out_places
 Array = NDArray[np.float64]
 Network = _core.Model | Ensemble
 NAMES = ("network", "line", "seasonal_naive", "repeat_last")
-# What the shares are without held-out windows, and shrunk to with few.
+# What the shares are without held-out windows, and shrunk to with few: the line itself is near smoothed values then.
 PRIOR = {"network": 0.0, "line": 1.0, "seasonal_naive": 0.0, "repeat_last": 0.0}
 # The weight of the distance from there, in errors of the best of the four, divided by the number of horizons held out.
 STRENGTH = 1.0

@@ -72,10 +72,9 @@ class LSTM(Network):
         numbers for ``n`` categories, in place of ``n`` columns of 0 and 1. None: no column. For `LSTMForecaster` only.
     mix_naive : bool, default=True
         Mix the forecast with the linear one, the seasonal naive one and the last value, by shares that sum to 1 and err
-        least on the held-out rows (``shares_``). Where these are few, the shares stay near half the linear forecast and
-        a quarter of each naive one. Without effect where nothing is held out because ``early_stopping`` says so,
-        without ``linear_skip``, with another ``normalize`` than ``"last"``, and with
-        distributions of values from 0 on. For `LSTMForecaster` only.
+        least on the held-out rows (``shares_``). Where these are few, the share of the linear forecast is near 1.
+        Without effect where nothing is held out because ``early_stopping`` says so, without ``linear_skip``, with
+        another ``normalize`` than ``"last"``, and with distributions of values from 0 on. For `LSTMForecaster` only.
     supervision : {"last", "every"}, default="last"
         ``"last"``: the training loss is that of the forecast after the last step of a window. ``"every"``: after each
         step of the LSTM the ``horizon`` rows that follow are forecast, and the training loss is the mean of all.

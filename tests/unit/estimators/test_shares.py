@@ -178,7 +178,7 @@ def test_few_rows_give_shares_without_windows():
     """Nothing can be held out; with a fraction of the user's own, that is an error."""
     y = _days(40)
     model = LSTMForecaster(20, **FAST).fit(y)
-    assert model.shares_ == {"network": 0.0, "line": 0.5, "seasonal_naive": 0.25, "repeat_last": 0.25}
+    assert model.shares_ == {"network": 0.0, "line": 1.0, "seasonal_naive": 0.0, "repeat_last": 0.0}
     assert len(model.predict()) == 20
     with pytest.raises(ValueError, match=r"expected at least .* rows"):
         LSTMForecaster(20, **FAST, early_stopping=EarlyStopping(validation_fraction=0.2)).fit(y)
