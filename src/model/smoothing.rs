@@ -36,12 +36,10 @@ pub(super) fn smoothed(n_rows: usize, horizon: usize, season: usize) -> Vec<Pane
 
 /// Weights of a level, which sum to 1.
 fn level(n_rows: usize, alpha: f64) -> Vec<f64> {
-    let mut level: Vec<f64> =
-        (0..n_rows).rev().scan(1.0, |part, _| Some(std::mem::replace(part, *part * (1.0 - alpha)))).collect();
-    level.reverse();
-    let sum: f64 = level.iter().sum();
-    level.iter_mut().for_each(|weight| *weight /= sum);
-    level
+    let age = |row: usize| i32::try_from(n_rows - 1 - row).unwrap_or(i32::MAX);
+    let parts: Vec<f64> = (0..n_rows).map(|row| (1.0 - alpha).powi(age(row))).collect();
+    let sum: f64 = parts.iter().sum();
+    parts.iter().map(|part| part / sum).collect()
 }
 
 /// The weights of the index of each phase, `[season][n_rows]`; phase 0 is the one of the row after the window.
