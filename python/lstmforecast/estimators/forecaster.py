@@ -722,8 +722,8 @@ class LSTMForecaster(LSTMEstimator):
         require_attention(self.fitted_.model.config)
         fitted, X = self.fitted_.from_context(context, self.missing, X, X_past, static)
         fitted.read_steps(None)
-        windows, future = ends_of(fitted.model, fitted.dataset, fitted.model.config["horizon"], X)
-        inputs = first_inputs(fitted.model, windows, future)
+        seen = ends_of(fitted.model, fitted.dataset, fitted.model.config["horizon"], X)
+        inputs = first_inputs(fitted.model, seen)
         return fitted.model.attention_weights(inputs, self.n_threads, fitted.dataset.scales)
 
     def to_torch(self) -> torch.nn.Module:
