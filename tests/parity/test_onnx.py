@@ -91,7 +91,7 @@ def test_networks_with_covariates_and_gaps(session, architecture, normalize, cha
 def test_gaps_in_covariates(session, architecture):
     X, past = _covariates_with_gaps()
     model = _fit(_with_gaps(_hours()), X, past, missing="mask", **architecture)
-    windows = first_inputs(model.model_, *ends_of(model.model_, model.fitted_.dataset, model.horizon, X))
+    windows = first_inputs(model.model_, ends_of(model.model_, model.fitted_.dataset, model.horizon, X))
     assert np.isnan(windows[:, :, 2:]).any()
     of = session(model)
     _assert_agrees(of, model, windows)
@@ -180,7 +180,7 @@ def test_panels(session, normalize, channels, head):
     index = pd.MultiIndex.from_tuples([(key, time) for key, each in zip("abcd", times, strict=True) for time in each])
     X = pd.concat([X, pd.DataFrame({"price": np.random.default_rng(4).normal(size=20)}, index=index)])
     model = _fit(y, X, None, STATIC, missing="mask", normalize=normalize, channels=channels, architecture__head=head)
-    windows, future = ends_of(model.model_, model.fitted_.dataset, 5, X)
+    windows, future, _ = ends_of(model.model_, model.fitted_.dataset, 5, X)
     of = session(model)
     told = of.get_modelmeta().custom_metadata_map
     given = {"windows": windows, "future": future[:, :, -1:]}

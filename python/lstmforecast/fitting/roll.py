@@ -41,13 +41,14 @@ class Seen(NamedTuple):
         if all(part.clock is None for part in parts):
             return cls(windows, np.concatenate([part.future for part in parts]))
         most = max(part.future.shape[1] for part in parts)
-        # steps beyond those of a forecast are read for others, and don't change its own
         later = [np.pad(each, ((0, 0), (0, most - each.shape[1]), (0, 0)), "edge") for _, each, _ in parts]
-        n_steps = min(part.future.shape[1] for part in parts)
-        clocks = [
-            np.tile(np.arange(n_steps), (len(part.windows), 1)) if part.clock is None else part.clock for part in parts
-        ]
-        return cls(windows, np.concatenate(later), np.concatenate(clocks))
+        return cls(windows, np.concatenate(later), np.concatenate([part.places for part in parts]))
+
+    @property
+    def places(self) -> NDArray[np.int64]:
+        """The step of each row to forecast by the clock on the wall: (n, steps)."""
+        n, steps = self.future.shape[:2]
+        return np.broadcast_to(np.arange(steps), (n, steps)) if self.clock is None else self.clock
 
 
 # Windows in one call of the network.
@@ -198,26 +199,72 @@ def roll(model: _core.Model | Ensemble, seen: Seen, n_threads: int | None = None
 
     Steps beyond the horizon of the model are forecast from its own forecasts. Returns (n, steps, k, p).
     """
-    windows, future, clock = seen
-    config, steps = model.config, future.shape[1]
+    if seen.clock is not None:
+        return _roll_by_clock(model, seen, n_threads, scales)
+    config, steps = model.config, seen.future.shape[1]
     size, horizon, n_targets = config["window_size"], config["horizon"], config["n_targets"]
     n_after = horizon if config["n_known"] else 0
-    rows = windows
+    rows = seen.windows
     if n_after or steps > horizon:
-        later = np.full((len(windows), -(-steps // horizon) * horizon, windows.shape[2]), np.nan)
-        later[:, :steps, n_targets:] = future
-        rows = np.concatenate([windows, later], axis=1)
-    parts, n_found = [], 0
-    while n_found < steps:
-        # where clocks are put forward, few more steps than the features are known of: as late as possible
-        start = n_found if clock is None else max(0, min(n_found, steps - horizon))
+        rows = _with_steps(seen, -(-steps // horizon) * horizon, n_targets)
+    parts = []
+    for start in range(0, steps, horizon):
         shown = np.ascontiguousarray(rows[:, start : start + size + n_after])
-        parts.append(parameters_of(model.forecast(shown, n_threads, scales))[:, n_found - start :])
-        n_before, n_found = n_found, start + horizon
-        if n_found < steps:
-            rows[:, n_before + size : n_found + size, :n_targets] = mean(config["distribution"], parts[-1])
-    found = (parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1))[:, :steps]
-    return found if clock is None else np.take_along_axis(found, clock[..., np.newaxis, np.newaxis], axis=1)
+        parts.append(parameters_of(model.forecast(shown, n_threads, scales)))
+        if start + horizon < steps:
+            rows[:, start + size : start + size + horizon, :n_targets] = mean(config["distribution"], parts[-1])
+    return (parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1))[:, :steps]
+
+
+def _with_steps(seen: Seen, n: int, n_targets: int) -> Array:
+    """Windows followed by ``n`` steps, of which the targets are nan."""
+    windows, future = seen.windows, seen.future[:, :n]
+    later = np.full((len(windows), n, windows.shape[2]), np.nan)
+    later[:, : future.shape[1], n_targets:] = future
+    return np.concatenate([windows, later], axis=1)
+
+
+def _roll_by_clock(model: _core.Model | Ensemble, seen: Seen, n_threads: int | None, scales: Array | None) -> Array:
+    """`roll` where clocks change: windows of the same steps by the clock on the wall together."""
+    patterns, which = np.unique(seen.places, axis=0, return_inverse=True)
+    groups = [np.flatnonzero(which.ravel() == i) for i in range(len(patterns))]
+    parts = [
+        _roll_steps(model, seen.take(rows), places, n_threads, None if scales is None else scales[rows])
+        for rows, places in zip(groups, patterns, strict=True)
+    ]
+    return np.concatenate(parts)[np.argsort(np.concatenate(groups))]
+
+
+def _roll_steps(
+    model: _core.Model | Ensemble, seen: Seen, places: NDArray[np.int64], n_threads: int | None, scales: Array | None
+) -> Array:
+    """Forecast the same steps by the clock on the wall, ``places``, from all windows.
+
+    Each pass of the network is for the same rows as where clocks don't change, so that the first forecasts are the same
+    for every number of steps.
+    """
+    config = model.config
+    size, horizon, n_targets = config["window_size"], config["horizon"], config["n_targets"]
+    n_after = horizon if config["n_known"] else 0
+    rows = _with_steps(seen, int(places[-1]) + 1 + horizon, n_targets)
+    parts = []
+    for at in range(0, len(places), horizon):
+        wanted = places[at : at + horizon]
+        first, end = int(min(places[at - 1] + 1, wanted[0]) if at else 0), int(wanted[-1]) + 1
+        found: list[Array] = []
+        n_found = first
+        while n_found < end:
+            # where clocks are put forward, the last rows are farther than a horizon, and forecast from forecasts
+            start = min(n_found, end - horizon) if found else first
+            shown = rows[:, start : start + size + n_after].copy()
+            # what is known in advance of rows beyond is not read: it may not be given
+            shown[:, end - start + size :, n_targets:] = rows[:, end - 1 + size : end + size, n_targets:]
+            new = parameters_of(model.forecast(shown, n_threads, scales))[:, n_found - start :]
+            rows[:, n_found + size : n_found + size + new.shape[1], :n_targets] = mean(config["distribution"], new)
+            found.append(new)
+            n_found += new.shape[1]
+        parts.append(np.concatenate(found, axis=1)[:, wanted - first])
+    return np.concatenate(parts, axis=1)
 
 
 def parameters_of(forecast: Array) -> Array:
