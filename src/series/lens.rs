@@ -149,20 +149,20 @@ impl Lens<'_> {
     }
 
     /// Appends the targets `(supervised_steps, horizon, n_targets_at_once)` of a place, given their levels; NaN where they
-    /// are missing, but for `filled_gaps`, lie before the series or have a weight of 0.
+    /// are missing, but for `filled_gaps`, lie before the series or have a weight of 0. No row from `end` on is read.
     #[allow(clippy::cast_possible_truncation)]
-    pub fn target(&self, place: Place, levels: &[Level], target: &mut Vec<f32>) {
+    pub fn target(&self, (place, end): (Place, usize), levels: &[Level], target: &mut Vec<f32>) {
         let (series, weights) = (self.panel.series(place.series), self.panel.weights(place.series));
+        let known = series.rows(0, end);
         let n_at_once = levels.len() / self.layout.supervised_steps;
         for (step, levels) in levels.chunks_exact(n_at_once).enumerate() {
             for row in self.target_rows(place, step) {
                 match row.filter(|&row| weights.is_none_or(|weights| weights[row] > 0.0)) {
                     None => target.resize(target.len() + n_at_once, f32::NAN),
                     Some(row) => {
+                        let filled = |column| known_or_filled(known, row, column, self.layout.filled_gaps);
                         let values = (place.channel..).zip(levels);
-                        target.extend(values.map(|(column, level)| {
-                            level.to_network(known_or_filled(series, row, column, self.layout.filled_gaps)) as f32
-                        }));
+                        target.extend(values.map(|(column, level)| level.to_network(filled(column)) as f32));
                     }
                 }
             }
@@ -321,7 +321,7 @@ mod tests {
         let place = Place { series: 0, origin, channel };
         lens.input(place, &mut input, &mut levels);
         if origin + layout.horizon <= panel.series(0).n_rows() {
-            lens.target(place, &levels, &mut target);
+            lens.target((place, panel.series(0).n_rows()), &levels, &mut target);
         }
         (input, target, levels)
     }

@@ -28,7 +28,7 @@ from tests.parity.test_forecaster_switches import (
 from tests.parity.test_variant_switches import ARCHITECTURES, TRANSFORMERS
 
 import lstmforecast
-from lstmforecast import Attention, LSTMForecaster, Quantiles
+from lstmforecast import Attention, LSTMForecaster, Quantiles, _core
 from lstmforecast.fitting.distribution import mean
 from lstmforecast.fitting.roll import ends_of, first_inputs
 
@@ -257,3 +257,19 @@ def test_onnx_runtime_quantises_the_file(tmp_path, architecture):
     # a matrix has one scale of 1/127 of its largest weight; forecasts are of size 1
     assert_allclose(after, before, atol=0.05)
     assert (after != before).any()
+
+
+def test_a_network_of_before_sees_the_last_known_value(session):
+    model = _fit(_with_gaps(_hours()), missing="mask")
+    windows = _windows(model, _with_gaps(_hours()))
+    newer = model.model_
+    config = {key: value for key, value in newer.config.items() if key != "interpolate_gaps"}
+    model.model_ = _core.Model.restore(config, newer.parameters(), newer.scalers())
+    assert "interpolate_gaps" not in model.model_.config
+    _assert_agrees(session(model), model, windows)
+    # a gap after the last known value is the same for both, one before it is not
+    for at, is_same in ((slice(-2, None), True), (slice(-6, -3), False)):
+        gap = windows[-1:].copy()
+        gap[0] = np.arange(gap.shape[1])[:, np.newaxis]
+        gap[0, at] = np.nan
+        assert (newer.forecast(gap) == model.model_.forecast(gap)).all() == is_same

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lstmforecast.data.observations import Observations
 
@@ -11,7 +12,9 @@ _MOST_STEPS = 100
 # Pairs of known rows at a distance are lacking below this part of those of gaps at random.
 _LACKING = 0.25
 # With fewer pairs to expect, few may be chance.
-_LEAST_PAIRS = 20
+_LEAST_PAIRS = 10
+# Variables and series with regular gaps count if they have this part of the missing values.
+_PART = 0.1
 
 
 def regular_gap(observations: Observations) -> int:
@@ -31,16 +34,21 @@ def regular_gap(observations: Observations) -> int:
     if observations.filled is None:
         return 0
     ends = np.cumsum(observations.lengths)
-    parts = [~observations.filled[end - n : end] for end, n in zip(ends, observations.lengths, strict=True)]
-    longest = 0
-    for column in range(observations.n_columns):
-        known = [part[:, column] for part in parts]
-        n_known, n_rows = sum(int(each.sum()) for each in known), len(observations)
-        for distance in range(1, _MOST_STEPS + 1):
-            pairs = sum(int((each[distance:] & each[:-distance]).sum()) for each in known)
-            n_places = sum(max(0, len(each) - distance) for each in known)
-            expected = n_places * (n_known / n_rows) ** 2
-            if expected < _LEAST_PAIRS or pairs >= _LACKING * expected:
-                break
-            longest = max(longest, distance)
-    return longest
+    missing: dict[int, int] = {}
+    for end, n in zip(ends.tolist(), np.asarray(observations.lengths).tolist(), strict=True):
+        for known in ~observations.filled[end - n : end].T:
+            gap = _gap_of(known)
+            missing[gap] = missing.get(gap, 0) + n - int(known.sum())
+    many = _PART * sum(missing.values())
+    return max(gap for gap, n_missing in missing.items() if gap == 0 or n_missing >= many)
+
+
+def _gap_of(known: NDArray[np.bool_]) -> int:
+    """`regular_gap` of one variable of one series."""
+    part = known.mean()
+    for distance in range(1, min(_MOST_STEPS, len(known) - 1) + 1):
+        pairs = int((known[distance:] & known[:-distance]).sum())
+        expected = (len(known) - distance) * part**2
+        if expected < _LEAST_PAIRS or pairs >= _LACKING * expected:
+            return distance - 1
+    return 0

@@ -32,8 +32,11 @@ def test_rows_known_every_few_steps(every, panel):
     assert gap_of(known | (HOURS == 101), panel=panel) == every - 1
 
 
-def test_a_variable_counts_for_itself():
-    assert gap_of(HOURS % 2 == 0, np.ones(480, bool)) == 1
+@pytest.mark.parametrize("panel", [False, True])
+def test_a_variable_and_a_series_count_for_themselves(panel):
+    regular, at_random = HOURS % 2 == 0, np.random.default_rng(2).random(480) < 0.7
+    assert gap_of(regular, np.ones(480, bool), panel=panel) == 1
+    assert gap_of(regular, at_random, panel=panel) == 1
 
 
 @pytest.mark.parametrize("part", [0.02, 0.1, 0.5, 0.9])
