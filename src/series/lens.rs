@@ -152,8 +152,7 @@ impl Lens<'_> {
     /// are missing, but for `filled_gaps`, lie before the series or have a weight of 0. No row from `end` on is read.
     #[allow(clippy::cast_possible_truncation)]
     pub fn target(&self, (place, end): (Place, usize), levels: &[Level], target: &mut Vec<f32>) {
-        let (series, weights) = (self.panel.series(place.series), self.panel.weights(place.series));
-        let known = series.rows(0, end);
+        let (known, weights) = (self.panel.series(place.series).rows(0, end), self.panel.weights(place.series));
         let n_at_once = levels.len() / self.layout.supervised_steps;
         for (step, levels) in levels.chunks_exact(n_at_once).enumerate() {
             for row in self.target_rows(place, step) {

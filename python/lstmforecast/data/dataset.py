@@ -358,11 +358,8 @@ class Dataset:
                 own = on_clock(self.weights[rows, np.newaxis], places, n)[:, 0]
                 # an hour that no clock showed counts for nothing
                 weights.append(np.where(np.isin(np.arange(n), places), own, 0.0))
-        begins = np.cumsum([0, *map(len, tables)])
-        starts, weights_found = (None if self.starts is None else begins), None
-        if weights:
-            weights_found = np.concatenate(weights)
-        return np.concatenate(tables), starts, weights_found
+        starts = None if self.starts is None else np.cumsum([0, *map(len, tables)])
+        return np.concatenate(tables), starts, np.concatenate(weights) if weights else None
 
     def _clock(self) -> NDArray[np.int64] | None:
         """The step of each row by the clock on the wall; None where there is none."""

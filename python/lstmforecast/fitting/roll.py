@@ -82,8 +82,8 @@ def forecast_origins(
     """
     which = np.zeros(len(origins), np.int64) if which is None or dataset.starts is None else which
     changed = _near_changes(model.config, dataset, which, origins, steps)
-    if not changed.any():
-        return _forecast_origins(model, dataset, which, origins, steps, n_threads)
+    if changed.all() or not changed.any():
+        return _forecast_origins(model, dataset, which, origins, steps, n_threads, by_clock=bool(changed.any()))
     found = [
         _forecast_origins(model, dataset, which[each], origins[each], steps, n_threads, by_clock=by_clock)
         for each, by_clock in ((~changed, False), (changed, True))
@@ -147,9 +147,12 @@ def _near_changes(
     config: Mapping[str, Any], dataset: Dataset, which: NDArray[np.int64], origins: NDArray[np.int64], steps: int
 ) -> NDArray[np.bool_]:
     """Whether clocks change in the rows that are read and forecast, for each origin."""
-    size = config["window_size"]
-    clock = dataset.clock_around(which, origins, size, steps) if dataset.reads_clock(size) else None
-    return np.zeros(len(origins), bool) if clock is None else has_changes(clock)
+    size, changed = config["window_size"], np.zeros(len(origins), bool)
+    for at in range(0, len(origins), BATCH) if dataset.reads_clock(size) else ():
+        each = slice(at, at + BATCH)
+        clock = dataset.clock_around(which[each], origins[each], size, steps)
+        changed[each] = False if clock is None else has_changes(clock)
+    return changed
 
 
 def seen_from(
