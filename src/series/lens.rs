@@ -377,6 +377,7 @@ mod tests {
         let nan = f64::NAN;
         let layout = WindowLayout {
             window_size: 6,
+            level_rows: 6,
             indicator: true,
             interpolate_gaps: true,
             normalize: Some(Normalize::Last),

@@ -375,6 +375,17 @@ class Dataset:
         step = step_by_clock(self.observations.index, self.observations.freq) if self.wall_clock else None
         return 0 if step is None else int(pd.Timedelta(hours=1) / pd.Timedelta(step))
 
+    def rows_of_window(self, observations: Observations, size: int) -> int:
+        """The rows that windows at the end of observations are made of: an hour more where clocks were put back."""
+        step = step_by_clock(observations.index, observations.freq)
+        if step is None or not self.reads_clock(size):
+            return size
+        n = size + self.rows_put_back
+        times = observations.times(observations.last_rows(n))
+        # the step after the last row counts: it may be the second of two equal hours
+        steps = clock_of(times + pd.Timedelta(step), step) - clock_of(times, step)
+        return n if (steps < 1).any() else size
+
     def reads_clock(self, window_size: int) -> bool:
         """Whether windows of this size, a day or longer, are read by the clock on the wall."""
         return self.wall_clock and window_size >= season_length(self.observations.freq)

@@ -248,7 +248,8 @@ class ServedModel:
             index = context.index if isinstance(context, pd.DataFrame) else None
             covariates, n_rows = self._dataset.covariates, len(window.values)
             # gaps are filled from rows before the window, too
-            n_read = n_rows if covariates.reads_earlier_rows else model.window_size_
+            n_more = self._dataset.rows_put_back if index is not None else 0
+            n_read = n_rows if covariates.reads_earlier_rows else min(n_rows, model.window_size_ + n_more)
             read = (covariates, n_rows, n_read, index)
             X, X_past, ahead = self.covariates.tables(given, *read)
             static = self.covariates.static_table(given, self._key_of(window))

@@ -138,7 +138,7 @@ class FittedSeries:
         require_values(self.model.config["distribution"], observations)
         n = len(observations)
         covariates, part = self.dataset.covariates, observations
-        last = observations.last_rows(self.window_size + self.dataset.rows_put_back)
+        last = observations.last_rows(self.dataset.rows_of_window(observations, self.window_size))
         if len(last) < n and not covariates.reads_earlier_rows:
             part = observations.take(last)
         if observations.index is None:
