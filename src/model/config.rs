@@ -48,6 +48,11 @@ fn one() -> usize {
     1
 }
 
+#[allow(clippy::trivially_copy_pass_by_ref)] // as serde calls it
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
 /// Everything that must be known to build a model again, weights and scalers aside.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -88,6 +93,10 @@ pub struct ModelConfig {
     /// Whether the network is told, in a column for each target, where values are missing.
     #[serde(default)]
     pub indicator: bool,
+    /// Whether targets that are missing between two known ones are shown on the straight line between these, rather than
+    /// as the last known one; absent where not.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub interpolate_gaps: bool,
     /// What the outputs are the parameters of; `None`: a point.
     #[serde(default)]
     pub distribution: Option<Distribution>,
@@ -130,6 +139,7 @@ impl Default for ModelConfig {
             n_known: 0,
             embeddings: Vec::new(),
             indicator: false,
+            interpolate_gaps: false,
             distribution: None,
             normalize: None,
             supervision: Supervision::Last,
@@ -195,6 +205,9 @@ impl ModelConfig {
     fn check_supervision(&self) -> Result<()> {
         let (expected, got) = match self.supervision {
             Supervision::Last => return Ok(()),
+            _ if self.interpolate_gaps => {
+                ("interpolate_gaps=False, as no step may see what comes after it,", "True".to_owned())
+            }
             _ if self.architecture != Architecture::Lstm => {
                 ("architecture='lstm'", format!("'{}'", self.architecture.name()))
             }
@@ -236,6 +249,8 @@ impl ModelConfig {
             n_known: self.n_known,
             n_future: if self.n_known > 0 { self.horizon.next_multiple_of(self.segment_length) } else { 0 },
             indicator: self.indicator || self.n_known > 0,
+            interpolate_gaps: self.interpolate_gaps,
+            filled_gaps: 0,
             independent: self.channels == Channels::Independent,
             normalize: self.normalize,
             level_rows: match self.supervision {

@@ -28,9 +28,17 @@ pub struct DataConfig {
     pub stride: usize,
     /// The scaler; `None`: the data come as the network shall see them.
     pub scaler: Option<ScalerChoice>,
+    /// Targets in gaps of at most so many rows are learned from, on the straight line between the known ones.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub filled_gaps: usize,
     /// How training windows are changed in each step, after they were scaled.
     #[serde(default)]
     pub augment: Vec<Augmentation>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // as serde calls it
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 /// Windows `(n, window_size * n_features)`, targets and weights of a supervised table.

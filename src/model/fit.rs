@@ -54,9 +54,11 @@ impl Model {
         self.fit_scalers(panel, data.scaler, &splits);
         // beside the model, which is changed while it is looked through
         let (input_scaler, output_scaler) = (self.input_scaler.clone(), self.output_scaler.clone());
-        let lens = Lens { panel, scaler: &input_scaler, output_scaler: &output_scaler, layout: self.config.layout() };
+        let layout = WindowLayout { filled_gaps: data.filled_gaps, ..self.config.layout() };
+        let lens = Lens { panel, scaler: &input_scaler, output_scaler: &output_scaler, layout };
         let spans = splits.iter().map(|split| self.first_span(panel, split.train_end));
-        let supervised = Lens { layout: self.config.supervised_layout(), ..lens };
+        let layout = WindowLayout { filled_gaps: data.filled_gaps, ..self.config.supervised_layout() };
+        let supervised = Lens { layout, ..lens };
         let train = Windows::new(supervised, spans, data.stride).map_err(within("the training part"))?;
         // the inputs may reach back into the part before: only targets must be unseen
         let held_out = |i: usize| Span {

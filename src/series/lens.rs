@@ -24,6 +24,11 @@ pub struct WindowLayout {
     pub n_future: usize,
     /// Whether a column for each target tells where its value is not known.
     pub indicator: bool,
+    /// Whether values that are missing between two known ones are shown on the straight line between these; no row may
+    /// then be seen before those after it.
+    pub interpolate_gaps: bool,
+    /// Targets in gaps of at most so many rows are those of the straight line between the known ones.
+    pub filled_gaps: usize,
     /// Whether targets are seen one at a time.
     pub independent: bool,
     /// Normalisation inside the window.
@@ -49,6 +54,8 @@ impl WindowLayout {
             level_rows: window_size,
             supervised_steps: 1,
             indicator: false,
+            interpolate_gaps: false,
+            filled_gaps: 0,
             independent: false,
             normalize: None,
         }
@@ -117,8 +124,8 @@ impl Lens<'_> {
     /// n_targets_at_once)`: what is known of each up to that step.
     ///
     /// A missing value is shown as the last known before it in the window, or the first after among the rows that give the
-    /// level, whose centre is shown where there is none; so is what lies before the series. Missing features are shown as
-    /// their centre.
+    /// level, whose centre is shown where there is none; so is what lies before the series. With `interpolate_gaps`, values
+    /// between two known ones are interpolated instead. Missing features are shown as their centre.
     pub fn input(&self, place: Place, input: &mut Vec<f32>, levels: &mut Vec<Level>) {
         let WindowLayout { n_features, n_targets, independent, .. } = self.layout;
         let at = input.len();
@@ -142,18 +149,19 @@ impl Lens<'_> {
     }
 
     /// Appends the targets `(supervised_steps, horizon, n_targets_at_once)` of a place, given their levels; NaN where they
-    /// are missing, lie before the series or have a weight of 0.
+    /// are missing, but for `filled_gaps`, lie before the series or have a weight of 0. No row from `end` on is read.
     #[allow(clippy::cast_possible_truncation)]
-    pub fn target(&self, place: Place, levels: &[Level], target: &mut Vec<f32>) {
-        let (series, weights) = (self.panel.series(place.series), self.panel.weights(place.series));
+    pub fn target(&self, (place, end): (Place, usize), levels: &[Level], target: &mut Vec<f32>) {
+        let (known, weights) = (self.panel.series(place.series).rows(0, end), self.panel.weights(place.series));
         let n_at_once = levels.len() / self.layout.supervised_steps;
         for (step, levels) in levels.chunks_exact(n_at_once).enumerate() {
             for row in self.target_rows(place, step) {
                 match row.filter(|&row| weights.is_none_or(|weights| weights[row] > 0.0)) {
                     None => target.resize(target.len() + n_at_once, f32::NAN),
                     Some(row) => {
-                        let values = series.row(row)[place.channel..].iter().zip(levels);
-                        target.extend(values.map(|(&value, level)| level.to_network(value) as f32));
+                        let filled = |column| known_or_filled(known, row, column, self.layout.filled_gaps);
+                        let values = (place.channel..).zip(levels);
+                        target.extend(values.map(|(column, level)| level.to_network(filled(column)) as f32));
                     }
                 }
             }
@@ -229,7 +237,7 @@ impl Lens<'_> {
         level: Level,
         input: &mut [f32],
     ) {
-        let WindowLayout { window_size, level_rows, normalize, .. } = self.layout;
+        let WindowLayout { window_size, level_rows, normalize, interpolate_gaps, .. } = self.layout;
         let own = normalize.is_some() || self.panel.has_scales();
         let Scaler { center, scale } = self.scaler;
         let level = if own { level } else { Level { center: center[target], scale: scale[target] } };
@@ -237,12 +245,18 @@ impl Lens<'_> {
         let mut shown = values.clone().take(level_rows).find(|value| !value.is_nan()).unwrap_or(level.center);
         let (indicator, future) =
             (self.layout.n_values() + column, std::iter::repeat_n(f64::NAN, self.layout.n_future));
-        for (at, (row, value)) in input.chunks_exact_mut(self.layout.width()).zip(values.chain(future)).enumerate() {
+        let rows = input.chunks_exact_mut(self.layout.width());
+        for (at, (row, value)) in rows.zip(values.clone().chain(future)).enumerate() {
             shown = if value.is_nan() { shown } else { value };
             // the network is told that the future isn't known
             row[column] = if at < window_size { level.to_network(shown) as f32 } else { 0.0 };
             if self.layout.indicator {
                 row[indicator] = f32::from(u8::from(value.is_nan()));
+            }
+        }
+        if interpolate_gaps {
+            for (at, value) in interpolated(values) {
+                input[at * self.layout.width() + column] = level.to_network(value) as f32;
             }
         }
     }
@@ -258,6 +272,36 @@ impl Lens<'_> {
             slot[column] = if value.is_nan() { 0.0 } else { value };
         }
     }
+}
+
+/// A value, or the one on the straight line between its known neighbours where it is missing in a gap of at most `longest`
+/// rows.
+fn known_or_filled(series: Matrix<f64>, row: usize, column: usize, longest: usize) -> f64 {
+    let value = series.row(row)[column];
+    if !value.is_nan() || longest == 0 {
+        return value;
+    }
+    let is_known = |&other: &usize| !series.row(other)[column].is_nan();
+    let before = (row.saturating_sub(longest)..row).rev().find(is_known);
+    let after = (row + 1..series.n_rows().min(row + longest + 1)).find(is_known);
+    match (before, after) {
+        (Some(first), Some(last)) if last - first <= longest + 1 => {
+            let (from, to) = (series.row(first)[column], series.row(last)[column]);
+            from + (to - from) * ((row - first) as f64 / (last - first) as f64)
+        }
+        _ => value,
+    }
+}
+
+/// The rows of missing values between two known ones, and the values there on the straight line between these.
+fn interpolated(values: impl Iterator<Item = f64> + Clone) -> impl Iterator<Item = (usize, f64)> {
+    let known = values.enumerate().filter(|(_, value)| !value.is_nan());
+    let pairs = known.clone().zip(known.skip(1));
+    pairs.flat_map(|((first, from), (last, to))| {
+        // nothing for neighbours
+        let part = move |row: usize| (row - first) as f64 / (last - first) as f64;
+        (first + 1..last).map(move |row| (row, from + (to - from) * part(row)))
+    })
 }
 
 #[cfg(test)]
@@ -276,7 +320,7 @@ mod tests {
         let place = Place { series: 0, origin, channel };
         lens.input(place, &mut input, &mut levels);
         if origin + layout.horizon <= panel.series(0).n_rows() {
-            lens.target(place, &levels, &mut target);
+            lens.target((place, panel.series(0).n_rows()), &levels, &mut target);
         }
         (input, target, levels)
     }
@@ -326,6 +370,38 @@ mod tests {
         assert_eq!(levels, [Level { center: 3.0, scale: 2.0 }]);
         // nothing is known at all: the scaler's centre
         assert_eq!(look(&[nan, nan, nan, 7., 9.], layout, 3, 0).1, [3.0, 4.0]);
+    }
+
+    #[test]
+    fn gaps_between_known_values_are_interpolated_and_told() {
+        let nan = f64::NAN;
+        let layout = WindowLayout {
+            window_size: 6,
+            level_rows: 6,
+            indicator: true,
+            interpolate_gaps: true,
+            normalize: Some(Normalize::Last),
+            ..LAYOUT
+        };
+        let (input, ..) = look(&[nan, 3., nan, nan, 9., nan, 0., 0.], layout, 6, 0);
+        // before the first known value and after the last one there is no line
+        let expected = [[-3., 1.], [-3., 0.], [-2., 1.], [-1., 1.], [0., 0.], [0., 1.]];
+        assert_eq!(input, expected.concat());
+    }
+
+    #[test]
+    fn targets_in_short_gaps_are_on_the_line() {
+        let nan = f64::NAN;
+        let values = [1., 1., 1., nan, 5., nan, nan, 11., nan];
+        for (filled_gaps, expected) in [(0, [nan, 5., nan, nan]), (1, [3., 5., nan, nan]), (2, [3., 5., 7., 9.])] {
+            let layout = WindowLayout { horizon: 4, filled_gaps, ..LAYOUT };
+            let scaled = expected.map(|value: f64| (value as f32 - 1.0) / 2.0);
+            let target = look(&values, layout, 3, 0).1;
+            let bits = |values: &[f32]| values.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+            assert_eq!(bits(&target), bits(&scaled));
+        }
+        // after the last known value there is no line
+        assert!(look(&values, WindowLayout { horizon: 2, filled_gaps: 9, ..LAYOUT }, 7, 0).1[1].is_nan());
     }
 
     #[test]

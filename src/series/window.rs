@@ -19,6 +19,8 @@ pub struct Windows<'a> {
     lens: Lens<'a>,
     /// First origin of each series.
     origins: Vec<usize>,
+    /// The row after the last of each series that may be forecast.
+    ends: Vec<usize>,
     /// Number of the first window of each series, and the number of all windows of a channel.
     firsts: Vec<usize>,
     stride: usize,
@@ -30,11 +32,12 @@ impl<'a> Windows<'a> {
     /// # Errors
     /// [`Error::TooShort`] when there isn't even one.
     pub fn new(lens: Lens<'a>, spans: impl Iterator<Item = Span>, stride: usize) -> Result<Self> {
-        let mut windows = Self { lens, origins: vec![], firsts: vec![0], stride };
+        let mut windows = Self { lens, origins: vec![], ends: vec![], firsts: vec![0], stride };
         let mut longest = 0;
         for Span { first, end } in spans {
             let n = end.checked_sub(first + lens.layout.horizon).map_or(0, |spare| spare / stride + 1);
             windows.origins.push(first);
+            windows.ends.push(end);
             windows.firsts.push(windows.firsts[windows.firsts.len() - 1] + n);
             longest = longest.max(end);
         }
@@ -84,7 +87,7 @@ impl Samples for Windows<'_> {
     fn gather(&self, index: usize, batch: &mut Gathered) {
         let (place, at) = (self.place(index), batch.levels.len());
         self.lens.input(place, &mut batch.inputs, &mut batch.levels);
-        self.lens.target(place, &batch.levels[at..], &mut batch.targets);
+        self.lens.target((place, self.ends[place.series]), &batch.levels[at..], &mut batch.targets);
         batch.weights.resize(batch.weights.len() + self.supervised_steps(), 1.0);
         self.lens.row_weights(place, &mut batch.row_weights);
     }

@@ -103,7 +103,7 @@ def _covariates(n=160):
 
 
 def _parts(model, X):
-    return first_inputs(model.model_, *ends_of(model.model_, model.fitted_.dataset, model.horizon, X))
+    return first_inputs(model.model_, ends_of(model.model_, model.fitted_.dataset, model.horizon, X))
 
 
 @pytest.mark.parametrize("channels", ["independent", "together"])

@@ -31,7 +31,7 @@ def test_contributions_are_those_of_autograd(parameters):
     explanation = model.explain(X=X)
 
     network, dataset = model.to_torch(), model.fitted_.dataset
-    inputs = torch.tensor(first_inputs(model.model_, *ends_of(model.model_, dataset, HORIZON, X)))
+    inputs = torch.tensor(first_inputs(model.model_, ends_of(model.model_, dataset, HORIZON, X)))
     baseline = torch.tensor(model.model_.scalers()["input_center"]).expand_as(inputs).clone()
     baseline[:, :, 0] = inputs[:, SIZE - 1, 0]
     baseline[inputs.isnan()] = torch.nan

@@ -128,7 +128,7 @@ def test_gaps_in_covariates(channels, linear_skip):
     y, (X, past) = _with_gaps(_hours()), _covariates_with_gaps()
     switches = {"missing": "mask", "channels": channels, "architecture__linear_skip": linear_skip}
     model = _assert_both_backends_agree(y, X, past, **switches)
-    windows = first_inputs(model.model_, *ends_of(model.model_, model.fitted_.dataset, model.horizon, X))
+    windows = first_inputs(model.model_, ends_of(model.model_, model.fitted_.dataset, model.horizon, X))
     assert np.isnan(windows[:, :, 2:]).any()
     _assert_to_torch_agrees(model, windows)
     assert_allclose(model.predict(X=X), model.fitted_.dataset.undo(model.model_.forecast(windows))[-1], rtol=1e-12)

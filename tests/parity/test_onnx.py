@@ -28,7 +28,7 @@ from tests.parity.test_forecaster_switches import (
 from tests.parity.test_variant_switches import ARCHITECTURES, TRANSFORMERS
 
 import lstmforecast
-from lstmforecast import Attention, LSTMForecaster, Quantiles
+from lstmforecast import Attention, LSTMForecaster, Quantiles, _core
 from lstmforecast.fitting.distribution import mean
 from lstmforecast.fitting.roll import ends_of, first_inputs
 
@@ -91,7 +91,7 @@ def test_networks_with_covariates_and_gaps(session, architecture, normalize, cha
 def test_gaps_in_covariates(session, architecture):
     X, past = _covariates_with_gaps()
     model = _fit(_with_gaps(_hours()), X, past, missing="mask", **architecture)
-    windows = first_inputs(model.model_, *ends_of(model.model_, model.fitted_.dataset, model.horizon, X))
+    windows = first_inputs(model.model_, ends_of(model.model_, model.fitted_.dataset, model.horizon, X))
     assert np.isnan(windows[:, :, 2:]).any()
     of = session(model)
     _assert_agrees(of, model, windows)
@@ -180,7 +180,7 @@ def test_panels(session, normalize, channels, head):
     index = pd.MultiIndex.from_tuples([(key, time) for key, each in zip("abcd", times, strict=True) for time in each])
     X = pd.concat([X, pd.DataFrame({"price": np.random.default_rng(4).normal(size=20)}, index=index)])
     model = _fit(y, X, None, STATIC, missing="mask", normalize=normalize, channels=channels, architecture__head=head)
-    windows, future = ends_of(model.model_, model.fitted_.dataset, 5, X)
+    windows, future, _ = ends_of(model.model_, model.fitted_.dataset, 5, X)
     of = session(model)
     told = of.get_modelmeta().custom_metadata_map
     given = {"windows": windows, "future": future[:, :, -1:]}
@@ -257,3 +257,19 @@ def test_onnx_runtime_quantises_the_file(tmp_path, architecture):
     # a matrix has one scale of 1/127 of its largest weight; forecasts are of size 1
     assert_allclose(after, before, atol=0.05)
     assert (after != before).any()
+
+
+def test_a_network_of_before_sees_the_last_known_value(session):
+    model = _fit(_with_gaps(_hours()), missing="mask")
+    windows = _windows(model, _with_gaps(_hours()))
+    newer = model.model_
+    config = {key: value for key, value in newer.config.items() if key != "interpolate_gaps"}
+    model.model_ = _core.Model.restore(config, newer.parameters(), newer.scalers())
+    assert "interpolate_gaps" not in model.model_.config
+    _assert_agrees(session(model), model, windows)
+    # a gap after the last known value is the same for both, one before it is not
+    for at, is_same in ((slice(-2, None), True), (slice(-6, -3), False)):
+        gap = windows[-1:].copy()
+        gap[0] = np.arange(gap.shape[1])[:, np.newaxis]
+        gap[0, at] = np.nan
+        assert (newer.forecast(gap) == model.model_.forecast(gap)).all() == is_same

@@ -31,7 +31,7 @@ def forecast(tmp_path):
         model.to_onnx(tmp_path / "model.onnx")
         session = onnxruntime.InferenceSession(tmp_path / "model.onnx", providers=["CPUExecutionProvider"])
         dataset, n_known = model.fitted_.dataset, model.model_.config["n_known"]
-        windows, future = ends_of(model.model_, dataset, model.horizon, X)
+        windows, future, _ = ends_of(model.model_, dataset, model.horizon, X)
         k = dataset.observations.n_columns
         windows[:, :, :k] = dataset.undo(windows[:, :, :k])
         given = {"windows": windows, "future": future[:, :, future.shape[2] - n_known :], "scales": dataset.scales}

@@ -29,6 +29,7 @@ const DATA: DataConfig = DataConfig {
     gap: 0,
     stride: 1,
     scaler: Some(ScalerChoice::Fitted(ScalerKind::Standard)),
+    filled_gaps: 0,
     augment: Vec::new(),
 };
 

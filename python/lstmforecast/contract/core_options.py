@@ -104,6 +104,7 @@ class ModelDefaults(TypedDict, total=False):
     n_known: int
     embeddings: list[Embedding]
     indicator: bool
+    interpolate_gaps: bool
     distribution: Distribution | None
     normalize: Literal["last", "window"] | None
     supervision: Literal["last", "every"]
@@ -118,7 +119,8 @@ class ModelConfig(ModelDefaults):
     ``channels``: whether the network sees all targets together, or one at a time. ``n_known``: how many features, the
     last ones, are known in advance. ``embeddings``: features that are read as
     learned vectors; absent where there are none.
-    ``indicator``: whether a column for each target marks missing values.
+    ``indicator``: whether a column for each target marks missing values. ``interpolate_gaps``: whether missing targets
+    between two known ones are interpolated, rather than carried; absent where not.
     ``distribution``: None for a point forecast. ``normalize``: how each window is scaled. ``supervision``: whether the
     loss is that of the last step, or of every step. ``tbptt``: steps of backpropagation through time; None for all.
     ``layer_devices``: a device for each layer of the LSTM. The targets are the first ``n_targets`` of ``n_features``.
@@ -228,6 +230,7 @@ class _DataDefaults(TypedDict, total=False):
     """What has a default in the core."""
 
     scaler: Literal["standard", "minmax", "robust", "loaded"] | None
+    filled_gaps: int
     augment: list[AugmentOptions]
 
 
@@ -236,6 +239,7 @@ class TrainingOptions(_OptimizerOptions, _DataDefaults):
 
     ``accumulate_grad_batches``: batches in one step. ``steps_per_epoch``: None for a pass over the data. ``patience``:
     None where nothing is held out. ``scaler``: ``"loaded"`` keeps the scalers of `_core.Model.load_scalers`.
+    ``filled_gaps``: missing targets in gaps of at most so many rows are learned as if they lay on the straight line.
     """
 
     validation_fraction: float
@@ -253,6 +257,7 @@ class TrainingOverrides(TypedDict, total=False):
 
     loss: Loss
     scaler: Literal["standard", "minmax", "robust", "loaded"] | None
+    filled_gaps: int
     stride: int
     steps_per_epoch: int | None
     season: int | None

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from lstmforecast.data.columns import Columns, NamedTable, check_long
@@ -19,6 +20,7 @@ from lstmforecast.data.row_weights import read_weights
 from lstmforecast.data.scalers import fit_columns
 from lstmforecast.data.season import season_length
 from lstmforecast.data.static import read_unknown
+from lstmforecast.data.wall_clock import clock_of, has_changes, on_clock, step_by_clock
 
 Array = NDArray[np.float64]
 
@@ -73,6 +75,9 @@ class Dataset:
         The role of each column of the user's table; None where the table had no names for them.
     weights : ndarray of shape (n,) or None
         How much each row counts in the losses of a training; None: all alike.
+    wall_clock : bool
+        Whether the network reads windows of a day and longer by the clock on the wall; see
+        `lstmforecast.data.wall_clock`.
 
     Raises
     ------
@@ -88,6 +93,7 @@ class Dataset:
     transform: str | None = None
     columns: Columns | None = None
     weights: Array | None = None
+    wall_clock: bool = False
 
     @classmethod
     def read(
@@ -126,6 +132,7 @@ class Dataset:
             title = "weights" if columns is None else f"weights={columns.weights!r}"
             weights = read_weights(weights, y, observations, missing, title)
         options = {"scaler": scaler, "transform": transform, "columns": columns, "weights": weights}
+        options["wall_clock"] = step_by_clock(observations.index, observations.freq) is not None
         return cls(observations, features, covariates, **options)
 
     def __post_init__(self) -> None:
@@ -304,6 +311,84 @@ class Dataset:
             each, step = np.nonzero(beyond[:, size:] >= 0)
             future[each, step] = after[which[each], beyond[:, size:][each, step]]
         return around[:, :size], future
+
+    def clock_around(
+        self, which: NDArray[np.int64], origins: NDArray[np.int64], before: int, after: int
+    ) -> NDArray[np.int64] | None:
+        """The steps by the clock on the wall of rows before and after forecast origins, (n_origins, before + after).
+
+        None where there is no such clock.
+        """
+        observations = self.observations
+        step, clock = step_by_clock(observations.index, observations.freq), self._clock()
+        if step is None or clock is None:
+            return None
+        lengths = np.asarray(observations.lengths)[which, np.newaxis]
+        rows = origins[:, np.newaxis] + np.arange(-before, after)
+        # before the first row of a series, and after the last one, as if clocks never changed
+        inside = np.clip(rows, 0, lengths - 1)
+        found: NDArray[np.int64] = clock[observations.row_of(which[:, np.newaxis], inside)] + rows - inside
+        n_ahead = int((rows - lengths).max(initial=-1)) + 1
+        if n_ahead > 0:
+            ahead = observations.future_index(n_ahead)
+            assert ahead is not None
+            later = clock_of(ahead.get_level_values(-1), step).reshape(-1, n_ahead)
+            each, column = np.nonzero(rows >= lengths)
+            found[each, column] = later[which[each], (rows - lengths)[each, column]]
+        return found
+
+    def training_rows(self, window_size: int) -> tuple[Array, NDArray[np.int64] | None, Array | None]:
+        """Targets and features, the first row of each series, and weights, of the rows that a network is trained on: by
+        the clock on the wall if it reads windows by it.
+        """
+        plain = self.table, self.starts, self.weights
+        clock = self._clock() if self.reads_clock(window_size) else None
+        if clock is None:
+            return plain
+        ends = np.cumsum(self.observations.lengths)
+        parts = [slice(end - length, end) for end, length in zip(ends, self.observations.lengths, strict=True)]
+        if not any(has_changes(clock[rows]) for rows in parts):
+            return plain
+        tables, weights = [], []
+        for rows in parts:
+            places = clock[rows] - clock[rows.start]
+            n = int(places[-1]) + 1
+            tables.append(on_clock(plain[0][rows], places, n))
+            if self.weights is not None:
+                own = on_clock(self.weights[rows, np.newaxis], places, n)[:, 0]
+                # an hour that no clock showed counts for nothing
+                weights.append(np.where(np.isin(np.arange(n), places), own, 0.0))
+        starts = None if self.starts is None else np.cumsum([0, *map(len, tables)])
+        return np.concatenate(tables), starts, np.concatenate(weights) if weights else None
+
+    def _clock(self) -> NDArray[np.int64] | None:
+        """The step of each row by the clock on the wall; None where there is none."""
+        observations = self.observations
+        step = step_by_clock(observations.index, observations.freq)
+        if step is None:
+            return None
+        return clock_of(observations.times(np.arange(len(observations))), step)
+
+    @property
+    def rows_put_back(self) -> int:
+        """More rows that windows by the clock on the wall may need: those of the hour that clocks are put back."""
+        step = step_by_clock(self.observations.index, self.observations.freq) if self.wall_clock else None
+        return 0 if step is None else int(pd.Timedelta(hours=1) / pd.Timedelta(step))
+
+    def rows_of_window(self, observations: Observations, size: int) -> int:
+        """The rows that windows at the end of observations are made of: an hour more where clocks were put back."""
+        step = step_by_clock(observations.index, observations.freq)
+        if step is None or not self.reads_clock(size):
+            return size
+        n = size + self.rows_put_back
+        times = observations.times(observations.last_rows(n))
+        # the step after the last row counts: it may be the second of two equal hours
+        steps = clock_of(times + pd.Timedelta(step), step) - clock_of(times, step)
+        return n if (steps < 1).any() else size
+
+    def reads_clock(self, window_size: int) -> bool:
+        """Whether windows of this size, a day or longer, are read by the clock on the wall."""
+        return self.wall_clock and window_size >= season_length(self.observations.freq)
 
     def read_newer(
         self, y: Any, X: Any, X_past: Any, static: Any, name: str

@@ -96,8 +96,8 @@ class LSTMForecaster(LSTMEstimator):
         variables. ``"together"``: it reads and forecasts all variables at once.
     missing : {"error", "mask", "ffill", "interpolate"}, default="error"
         What is done with missing values and missing times. ``"error"``: they are refused, and the message names them.
-        ``"mask"``: the network gets a mask of them, and the loss leaves them out. ``"ffill"``, ``"interpolate"``: they
-        are filled.
+        ``"mask"``: the network gets a mask of them, and the loss leaves them out, but for regular gaps, such as every
+        second row, which are interpolated. ``"ffill"``, ``"interpolate"``: they are filled.
     freq : str, offset or None, default=None
         Frequency of the index, as pandas names it (``"h"``, ``"MS"``). None: inferred from the index.
     calendar : "auto", list of str, Calendar or None, default=None
@@ -722,8 +722,8 @@ class LSTMForecaster(LSTMEstimator):
         require_attention(self.fitted_.model.config)
         fitted, X = self.fitted_.from_context(context, self.missing, X, X_past, static)
         fitted.read_steps(None)
-        windows, future = ends_of(fitted.model, fitted.dataset, fitted.model.config["horizon"], X)
-        inputs = first_inputs(fitted.model, windows, future)
+        seen = ends_of(fitted.model, fitted.dataset, fitted.model.config["horizon"], X)
+        inputs = first_inputs(fitted.model, seen)
         return fitted.model.attention_weights(inputs, self.n_threads, fitted.dataset.scales)
 
     def to_torch(self) -> torch.nn.Module:

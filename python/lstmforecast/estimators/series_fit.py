@@ -13,6 +13,7 @@ from lstmforecast import _core
 from lstmforecast.contract.fit_tasks import FitTasks
 from lstmforecast.contract.parameter_group import flat_parameters
 from lstmforecast.data.dataset import Dataset
+from lstmforecast.data.gaps import regular_gap
 from lstmforecast.data.observations import Observations
 from lstmforecast.data.panel import Panel
 from lstmforecast.data.scalers import fit_columns
@@ -60,11 +61,13 @@ def fit_series(forecaster: Forecaster, dataset: Dataset, tasks: FitTasks | None 
         validation_fraction=float(held_out.fraction(len(observations) if panel is None else panel)),
         steps_per_epoch=_steps_per_epoch(parameters, observations),
         season=sizes.season,
+        filled_gaps=regular_gap(observations) if model.config.get("interpolate_gaps", False) else 0,
     )
     if forecaster.scaler is not None and not isinstance(forecaster.scaler, str):
         model.load_scalers(_fitted_scaler(forecaster.scaler, dataset, held_out))
         options["scaler"] = "loaded"
-    data = {"series": dataset.table, "starts": dataset.starts, "scales": dataset.scales, "weights": weights}
+    table, starts, weights = replace(dataset, weights=weights).training_rows(window_size)
+    data = {"series": table, "starts": starts, "scales": dataset.scales, "weights": weights}
     learn = partial(_learn, dataset=dataset, window_size=window_size)
     words = words_of_vectors(model.config, dataset.covariates)
     TrainingRun(forecaster, model, model.fit_series, data, options, learn, tasks, words).run()
@@ -79,6 +82,7 @@ def _new_network(
     seed: int,
 ) -> _core.Model | Ensemble:
     width, skip = dataset.observations.n_columns, parameters["linear_skip"]
+    masked, every = parameters["missing"] == "mask", parameters["supervision"] == "every"
     least = None if parameters["architecture"] == "linear" else parameters["embed"]
     return new_network(
         parameters,
@@ -89,10 +93,12 @@ def _new_network(
         n_targets=width,
         seed=seed,
         segment_length=segment_length,
-        linear_skip=parameters["supervision"] != "every" if skip is None else bool(skip),
+        linear_skip=not every if skip is None else bool(skip),
         n_known=dataset.covariates.n_known,
         embeddings=embeddings(dataset.covariates.categories, least, width),
-        indicator=parameters["missing"] == "mask",
+        indicator=masked,
+        # a line to the next known value would show an earlier step of the LSTM what comes after it
+        interpolate_gaps=masked and not every,
         distribution=distribution_of(parameters),
         normalize=parameters["normalize"],
         channels=parameters["channels"],

@@ -107,7 +107,8 @@ def _places(
     None where the user wanted nothing held out.
     """
     if observations.is_panel:
-        which, origins = held_out_places(held_out, observations)
+        # where some steps of truth are known, the others don't count
+        which, origins = held_out_places(held_out, observations, whole=False)
         return which, origins
     n_rows = len(observations)
     n_train = held_out.training_rows(n_rows)
@@ -157,11 +158,12 @@ def _scale(dataset: Dataset, which: NDArray[np.int64], first: int) -> Array:
     """The usual change of each variable, (n, k), for errors of different series and variables; 0: it has none."""
     if dataset.error_scale is not None:
         return np.where(dataset.error_scale.pooled, dataset.error_scale.scale, 0.0)[which]
-    changes = np.abs(np.diff(dataset.values[:first], axis=0))
-    known = ~np.isnan(changes)
-    mean = np.where(known, changes, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+    rows = dataset.values[:first]
+    # from one known value to the next: with gaps, neighbours may never be known both
+    changes = [np.abs(np.diff(column[~np.isnan(column)])) for column in rows.T]
+    mean = np.array([each.mean() if len(each) else 0.0 for each in changes])
     # what is left of a constant by rounding is no change
-    mean = np.where(has_variation(dataset.values[:first]), mean, 0.0)
+    mean = np.where(has_variation(rows), mean, 0.0)
     return np.broadcast_to(mean, (len(which), len(mean)))
 
 

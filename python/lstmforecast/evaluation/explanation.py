@@ -17,7 +17,7 @@ from lstmforecast.estimators.estimator import require_fitted
 from lstmforecast.estimators.forecaster import LSTMForecaster, known_in_advance
 from lstmforecast.evaluation.feature_names import Source, names_of
 from lstmforecast.fitting.distribution import mean
-from lstmforecast.fitting.roll import BATCH, ends_of, roll
+from lstmforecast.fitting.roll import BATCH, Seen, ends_of, roll
 
 __all__ = ["Explanation", "explain"]
 
@@ -213,13 +213,15 @@ def explain(
     model, dataset, steps = fitted.model, fitted.dataset, fitted.read_steps(None)
     observations, k = dataset.observations, dataset.observations.n_columns
     kept = np.unique(np.linspace(0, observations.n_series - 1, MOST_SERIES).round().astype(np.int64))
-    windows, future = (each[kept] for each in ends_of(model, dataset, steps, given))
+    windows, future, clock = ends_of(model, dataset, steps, given).take(kept)
     scales = None if dataset.scales is None else dataset.scales[kept]
     size = windows.shape[1]
 
-    def forecast(rows: Array, scales: Array | None) -> Array:
+    def forecast(rows: Array, scales: Array | None, clock: NDArray[np.int64] | None) -> Array:
         each = None if scales is None else np.broadcast_to(scales, (len(rows), scales.shape[1]))
-        parameters = roll(model, rows[:, :size], rows[:, size:, k:], forecaster.n_threads, each)[:, :steps]
+        clocks = None if clock is None else np.broadcast_to(clock, (len(rows), clock.shape[1]))
+        parameters = roll(model, Seen(rows[:, :size], rows[:, size:, k:], clocks), forecaster.n_threads, each)
+        parameters = parameters[:, :steps]
         return dataset.undo(mean(model.config["distribution"], parameters))
 
     ends = np.pad(future, ((0, 0), (0, 0), (k, 0)), constant_values=np.nan)
@@ -235,7 +237,7 @@ def explain(
         own = None if scales is None else scales[i : i + 1]
         contributions.append(
             _integrated(
-                partial(forecast, scales=own),
+                partial(forecast, scales=own, clock=None if clock is None else clock[i : i + 1]),
                 baseline[i],
                 rows[i],
                 [parts for _, parts in features],
@@ -248,8 +250,8 @@ def explain(
         np.stack(contributions)[..., : len(lags)],
         [name for name, _ in features],
         lags,
-        forecast(rows, scales),
-        forecast(baseline, scales),
+        forecast(rows, scales, clock),
+        forecast(baseline, scales, clock),
         list(observations.form.variables(k)),
         list(observations.series_keys[kept]) if observations.is_panel else [None],
         "series" if dataset.columns is None or dataset.columns.series is None else dataset.columns.series,

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from lstmforecast.contract.seeds import draw_seed
 from lstmforecast.estimators.estimator import require_fitted
@@ -15,7 +14,7 @@ from lstmforecast.estimators.newer_rows import NewerRows
 from lstmforecast.evaluation.feature_names import names_of
 from lstmforecast.fitting.distribution import mean
 from lstmforecast.fitting.parameters import check_count
-from lstmforecast.fitting.roll import BATCH, roll, steps_read
+from lstmforecast.fitting.roll import BATCH, Seen, roll, seen_from, steps_read
 
 __all__ = ["permutation_importance"]
 
@@ -93,31 +92,31 @@ def permutation_importance(
     if len(rows.origins) < 2:
         raise ValueError("expected y with two windows and horizons or more, got one")
     k, n_read = dataset.observations.n_columns, steps_read(model.config, horizon)
-    windows, future = dataset.around(rows.which, rows.origins, forecaster.window_size_, n_read)
+    seen = seen_from(dataset, rows.which, rows.origins, forecaster.window_size_, n_read)
     scales = None if dataset.scales is None else dataset.scales[rows.which]
     truth, rng = rows.truth, np.random.default_rng(draw_seed(random_state))
 
-    def error(windows: NDArray[np.float64], future: NDArray[np.float64]) -> float:
+    def error(seen: Seen) -> float:
         parts = []
-        for start in range(0, len(windows), BATCH):
+        for start in range(0, len(seen.windows), BATCH):
             part = slice(start, start + BATCH)
             own = None if scales is None else scales[part]
-            parts.append(roll(model, windows[part], future[part], forecaster.n_threads, own)[:, :horizon])
+            parts.append(roll(model, seen.take(part), forecaster.n_threads, own)[:, :horizon])
         forecasts = dataset.undo(mean(model.config["distribution"], np.concatenate(parts)))
         sizes = np.abs(forecasts - truth)
         return float(np.nanmean(sizes) if metric == "MAE" else np.sqrt(np.nanmean(sizes**2)))
 
-    base, found = error(windows, future), {}
+    base, found = error(seen), {}
     sources = dataset.covariates.sources
     for feature, name in names_of(sources).items():
         columns = np.array([i for i, source in enumerate(sources) if source == feature])
         growths = []
         for _ in range(n_repeats):
-            order = rng.permutation(len(windows))
-            other, ahead = windows.copy(), future.copy()
-            other[:, :, k + columns] = windows[order][:, :, k + columns]
-            ahead[:, :, columns] = future[order][:, :, columns]
-            growths.append(error(other, ahead) - base)
+            order = rng.permutation(len(seen.windows))
+            other, ahead = seen.windows.copy(), seen.future.copy()
+            other[:, :, k + columns] = seen.windows[order][:, :, k + columns]
+            ahead[:, :, columns] = seen.future[order][:, :, columns]
+            growths.append(error(Seen(other, ahead, seen.clock)) - base)
         found[name] = {"importance": np.mean(growths), "std": np.std(growths), "error": base}
     index = pd.Index(list(found), dtype=object, tupleize_cols=False, name="feature")
     return pd.DataFrame(list(found.values()), index).sort_values("importance", ascending=False, kind="stable")

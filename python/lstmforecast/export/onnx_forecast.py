@@ -286,7 +286,8 @@ class _Levels:
     Attributes
     ----------
     shown : str
-        Missing values are replaced by the last known value before, or else the first one; 0 if none is known.
+        Missing values are replaced by the last known value before, or else the first one; 0 if none is known. With
+        ``interpolate_gaps`` those between two known values are on the straight line.
     first : str or None
         The row of the first known value, or window_size: (n, 1, k). None: no value is missing.
     """
@@ -311,7 +312,29 @@ class _Levels:
         first = graph.add("ReduceMin", graph.add("Where", missing, np.int64(size), rows), np.array([1]))
         row = graph.add("Min", graph.add("Where", none_yet, first, last), np.int64(size - 1))
         shown = graph.add("GatherElements", raw, row, axis=1)
-        return graph.add("Where", graph.add("IsNaN", shown), np.float64(0), shown), first
+        shown = graph.add("Where", graph.add("IsNaN", shown), np.float64(0), shown)
+        if self.config.get("interpolate_gaps", False):
+            shown = self._interpolated(raw, missing, last, shown)
+        return shown, first
+
+    def _interpolated(self, raw: str, missing: str, last: str, shown: str) -> str:
+        """Carried values, and those of the straight line where a known one follows."""
+        graph, size = self.graph, self.config["window_size"]
+        rows = np.arange(size)[:, None]
+        later, reach = graph.add("Where", missing, np.int64(size), rows), 1
+        while reach < size:
+            # the minimum over twice as many rows from each row on
+            after = graph.pad(graph.part(later, 1, reach, size), [0, 0, 0], [0, reach, 0], np.int64(size))
+            later, reach = graph.add("Min", later, after), 2 * reach
+        to = graph.add("GatherElements", raw, graph.add("Min", later, np.int64(size - 1)), axis=1)
+        gone = graph.cast(graph.add("Sub", rows, last), np.float64)
+        length = graph.cast(graph.add("Sub", later, last), np.float64)
+        # on a known row both are 0
+        part = graph.add("Div", gone, graph.add("Max", length, np.float64(1)))
+        line = graph.add("Add", shown, graph.add("Mul", graph.add("Sub", to, shown), part))
+        there = graph.add("GreaterOrEqual", last, np.int64(0))
+        there = graph.add("And", there, graph.add("Less", later, np.int64(size)))
+        return graph.add("Where", graph.add("And", missing, there), line, shown)
 
     def of(self, n_rows: int) -> tuple[Any, Any]:
         """Centre and scale of the first ``n_rows`` rows."""

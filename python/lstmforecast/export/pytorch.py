@@ -117,7 +117,8 @@ class LSTMModule(nn.Module):
         """
         n_targets, size = self.config["n_targets"], self.config["window_size"]
         n_first = self.config["segment_length"] if self.config["supervision"] == "every" else size
-        shown, missing, first = carried(windows[:, :size, : min(n_targets, windows.shape[-1])])
+        targets = windows[:, :size, : min(n_targets, windows.shape[-1])]
+        shown, missing, first = carried(targets, interpolate=self.config.get("interpolate_gaps", False))
         center, scale = self.level(shown, missing)
         own = (self.input_center[:n_targets], self.input_scale[:n_targets])
         if self.config["normalize"] is not None:
@@ -201,17 +202,23 @@ class LSTMModule(nn.Module):
         return left + effect[:, size : size + horizon]
 
 
-def carried(targets: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Replace missing values in targets (n, window_size, k) by the last known value before, or else the first one.
+def carried(targets: Tensor, interpolate: bool) -> tuple[Tensor, Tensor, Tensor]:
+    """Replace missing values in targets (n, window_size, k) by the last known value before, or else the first one; with
+    ``interpolate``, those between two known values by the straight line.
 
     Also returns which values were missing, and the row of the first known value (n, 1, k), or window_size.
     """
-    missing = targets.isnan()
-    rows = torch.arange(targets.shape[1], device=targets.device)[:, None].expand_as(targets)
+    missing, size = targets.isnan(), targets.shape[1]
+    rows = torch.arange(size, device=targets.device)[:, None].expand_as(targets)
     last = torch.where(missing, -1, rows).cummax(dim=1).values
     first = missing.float().argmin(dim=1, keepdim=True)
     shown = targets.gather(1, torch.where(last < 0, first, last)).nan_to_num()
-    return shown, missing, torch.where(missing.all(1, keepdim=True), targets.shape[1], first)
+    if interpolate:
+        later = torch.where(missing, size, rows).flip(1).cummin(dim=1).values.flip(1)
+        to = targets.gather(1, later.clamp(max=size - 1))
+        between = missing & (last >= 0) & (later < size)
+        shown = torch.where(between, shown + (to - shown) * ((rows - last) / (later - last)), shown)
+    return shown, missing, torch.where(missing.all(1, keepdim=True), size, first)
 
 
 def parameters(y: Tensor, distribution: Any, center: Tensor, scale: Tensor) -> Tensor:

@@ -108,6 +108,7 @@ def training_options(
         "validation_fraction": float(given["validation_fraction"]),
         "gap": 0,
         "stride": given.get("stride", 1),
+        "filled_gaps": given.get("filled_gaps", 0),
         "scaler": given["scaler"],
         "augment": as_options(given["augment"]),
         "shuffle": True,

@@ -115,7 +115,7 @@ def _answer_group(
         return
     start = 0
     for i, prepared in group:
-        rows = slice(start, start + len(prepared.windows))
+        rows = slice(start, start + len(prepared.seen.windows))
         answers[i] = _checked(Answer(requests[i], points[rows], bounds[:, rows], prepared.times))
         start = rows.stop
 

@@ -18,7 +18,7 @@ from lstmforecast.data.frames import SERIES, TIME
 from lstmforecast.data.season import steps_of
 from lstmforecast.fitting.distribution import FROM_ZERO, mean, name_of
 from lstmforecast.fitting.held_out import HeldOut
-from lstmforecast.fitting.roll import ends_of, roll
+from lstmforecast.fitting.roll import Seen, ends_of, roll
 from lstmforecast.monitoring.ab_store import write_label
 from lstmforecast.serve.covariates import GivenCovariates, ServedCovariates
 from lstmforecast.serve.telemetry import LOGGER
@@ -46,12 +46,11 @@ class Window:
 
 @dataclass(frozen=True)
 class Prepared:
-    """Windows as the network reads them, features of the future, scales and error scales of series, times, steps, and
-    the place of the first step in the season, -1 where unknown.
+    """What the network reads, scales and error scales of series, times, steps, and the place of the first step in the
+    season, -1 where unknown.
     """
 
-    windows: Array
-    future: Array
+    seen: Seen
     scales: Array | None
     error_scale: ErrorScale | None
     times: list[Any]
@@ -63,13 +62,13 @@ class Prepared:
         """Join the windows of several."""
         if len(parts) == 1:
             return parts[0]
-        windows, future = (np.concatenate([getattr(part, name) for part in parts]) for name in ("windows", "future"))
+        seen = Seen.joined([part.seen for part in parts])
         scales = None if parts[0].scales is None else np.concatenate([part.scales for part in parts])
         each = [part.error_scale for part in parts if part.error_scale is not None]
         joined = ErrorScale(*(np.concatenate(column) for column in zip(*each, strict=True))) if each else None
         times = [time for part in parts for time in part.times]
         phases = np.concatenate([part.phases for part in parts])
-        return Prepared(windows, future, scales, joined, times, parts[0].steps, phases)
+        return Prepared(seen, scales, joined, times, parts[0].steps, phases)
 
 
 class ServedModel:
@@ -238,7 +237,7 @@ class ServedModel:
         values = window.values[-self.forecaster.window_size_ :]
         rows = (np.log1p(values) if self.forecaster.transform == "log" else values)[np.newaxis]
         phases = self._phases(1, None if times is None else pd.DatetimeIndex(times[:1]))
-        return Prepared(rows, np.zeros((1, steps, 0)), None, None, [times], steps, phases)
+        return Prepared(Seen(rows, np.zeros((1, steps, 0))), None, None, [times], steps, phases)
 
     def _prepare_any(self, window: Window, steps: int) -> Prepared:
         model, given = self.forecaster, window.covariates
@@ -249,17 +248,18 @@ class ServedModel:
             index = context.index if isinstance(context, pd.DataFrame) else None
             covariates, n_rows = self._dataset.covariates, len(window.values)
             # gaps are filled from rows before the window, too
-            n_read = n_rows if covariates.reads_earlier_rows else model.window_size_
+            n_more = self._dataset.rows_put_back if index is not None else 0
+            n_read = n_rows if covariates.reads_earlier_rows else min(n_rows, model.window_size_ + n_more)
             read = (covariates, n_rows, n_read, index)
             X, X_past, ahead = self.covariates.tables(given, *read)
             static = self.covariates.static_table(given, self._key_of(window))
         dataset = fitted.with_context(context, model.missing, X, X_past, static)[0].dataset
-        windows, future = ends_of(model.model_, dataset, steps, ahead)
+        seen = ends_of(model.model_, dataset, steps, ahead)
         index = dataset.observations.future_index(steps)
         times = None if index is None else self._time_format.written(index)
         first = None if index is None else index.get_level_values(-1)[:1]
-        phases = self._phases(len(windows), first)
-        return Prepared(windows, future, dataset.scales, dataset.error_scale, [times], steps, phases)
+        phases = self._phases(len(seen.windows), first)
+        return Prepared(seen, dataset.scales, dataset.error_scale, [times], steps, phases)
 
     def _phases(self, n: int, times: pd.Index | None) -> NDArray[np.int64]:
         """The place in the season of the first step of ``n`` windows that end together, if intervals depend on it."""
@@ -286,7 +286,7 @@ class ServedModel:
 
     def forecast(self, prepared: Prepared, coverages: tuple[float, ...]) -> tuple[Array, Array]:
         """Forecasts (n, steps, k), and bounds (n_coverages * 2, n, steps, k): lower and upper of each coverage."""
-        parameters = roll(self.forecaster.model_, prepared.windows, prepared.future, self._n_threads, prepared.scales)
+        parameters = roll(self.forecaster.model_, prepared.seen, self._n_threads, prepared.scales)
         parameters = parameters[:, : prepared.steps]
         points = parameters[..., 0] if self._distribution is None else mean(self._distribution, parameters)
         bounds = self._bounds(parameters, coverages, prepared)

@@ -76,15 +76,20 @@ def calibrate(
     return calibration, dataset.with_error_scale(error_scale)
 
 
-def held_out_places(held_out: HeldOut, observations: Observations) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Series and first row of the forecasts that calibrate a fit, those farthest from the end of their series first."""
+def held_out_places(
+    held_out: HeldOut, observations: Observations, *, whole: bool = True
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Series and first row of the forecasts that calibrate a fit, those farthest from the end of their series first.
+
+    With ``whole``, those of which all steps are known, else all.
+    """
     horizon = held_out.horizon
     if not isinstance(observations, Panel):
         n_rows = len(observations)
         season = season_length(observations.freq)
         origins = calibration_origins(held_out.training_rows(n_rows), n_rows, horizon, season)
         which = np.zeros(len(origins), np.int64)
-        return _where_known(observations, which, origins, horizon)
+        return _where_known(observations, which, origins, horizon) if whole else (which, origins)
     origins_of = [
         np.arange(start, length - horizon + 1)
         for start, length in zip(held_out.first_rows(observations), observations.lengths, strict=True)
@@ -94,7 +99,8 @@ def held_out_places(held_out: HeldOut, observations: Observations) -> tuple[NDAr
     chosen = spread_places(len(origins), MOST_OF_PANEL, season_length(observations.freq))
     which, origins = which[chosen], origins[chosen]
     order = np.argsort(origins - observations.lengths[which], kind="stable")
-    return _where_known(observations, which[order], origins[order], horizon)
+    which, origins = which[order], origins[order]
+    return _where_known(observations, which, origins, horizon) if whole else (which, origins)
 
 
 def _where_known(

@@ -71,7 +71,8 @@ class FittedSeries:
         n_rows: int,
     ) -> FittedSeries:
         """Keep the last rows only, including windows of forecasts whose errors later rows will give."""
-        return cls(model, dataset.tail(window_size + horizon - 1), calibration, window_size, horizon, n_rows)
+        n_kept = window_size + max(horizon - 1, dataset.rows_put_back)
+        return cls(model, dataset.tail(n_kept), calibration, window_size, horizon, n_rows)
 
     @property
     def n_errors(self) -> int:
@@ -136,7 +137,8 @@ class FittedSeries:
             )
         require_values(self.model.config["distribution"], observations)
         n = len(observations)
-        covariates, part, last = self.dataset.covariates, observations, observations.last_rows(self.window_size)
+        covariates, part = self.dataset.covariates, observations
+        last = observations.last_rows(self.dataset.rows_of_window(observations, self.window_size))
         if len(last) < n and not covariates.reads_earlier_rows:
             part = observations.take(last)
         if observations.index is None:
@@ -274,7 +276,8 @@ class FittedSeries:
                 "n_rows": self.n_rows,
                 "window_size": self.window_size,
             }
-            | named,
+            | named
+            | ({"wall_clock": True} if self.dataset.wall_clock else {}),
         )
 
     @classmethod
@@ -299,7 +302,10 @@ class FittedSeries:
         named = Columns.unpack(values["columns"]) if "columns" in values else None
         if named is not None:
             covariates = covariates.named(named)
-        dataset = Dataset(context, saved["features"], covariates, saved.get("sizes"), scaler, transform, named)
+        wall_clock = values.get("wall_clock") is True
+        dataset = Dataset(
+            context, saved["features"], covariates, saved.get("sizes"), scaler, transform, named, wall_clock=wall_clock
+        )
         if saved["features"].shape != (len(context), covariates.n_features):
             raise ValueError(f"features of {len(context)} rows, got shape {saved['features'].shape}")
         if not context.is_panel and len(context) < values["window_size"]:

@@ -426,7 +426,7 @@ def test_servers_and_commands_read_models_of_named_columns(tmp_path) -> None:
     window.values[5] = np.nan
     expected = model.fitted_.dataset.windows(model.window_size_)
     expected[:, 5] = expected[:, 4]
-    assert_array_equal(served.prepare(window, 3).windows, expected)
+    assert_array_equal(served.prepare(window, 3).seen.windows, expected)
     assert_frame_equal(model.predict(context=numbered.set_index("date")), model.predict())
     ONE.to_csv(tmp_path / "one.csv", index=False)
     LSTMForecaster(**FAST).fit(ONE, target="sales", time="date").save(tmp_path / "one.safetensors")

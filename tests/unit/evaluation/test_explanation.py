@@ -7,7 +7,7 @@ from sklearn.exceptions import NotFittedError
 
 from lstmforecast import LSTM, LSTMForecaster, Quantiles, Sampling, explain, permutation_importance
 from lstmforecast.fitting.distribution import mean
-from lstmforecast.fitting.roll import ends_of, roll
+from lstmforecast.fitting.roll import Seen, ends_of, roll
 
 FAST = {
     "window_size": 10,
@@ -78,14 +78,14 @@ def test_of_a_linear_network_a_contribution_is_the_change_of_the_forecast_by_one
         [df.iloc[N:][["promo", "noise"]].astype(float), pd.get_dummies(df["kind"])[N:].astype(float)], axis=1
     )
     given.columns = known.form.columns
-    windows, future = ends_of(network, dataset, HORIZON, given.set_axis(df["day"][N:]))
+    windows, future, _ = ends_of(network, dataset, HORIZON, given.set_axis(df["day"][N:]))
     center = network.scalers()["input_center"]
     start, later = np.broadcast_to(center, windows.shape).copy(), np.broadcast_to(center[1:], future.shape).copy()
     start[:, :, 0] = windows[:, -1:, 0]
     later[np.isnan(future)] = np.nan
 
     def forecast(windows, future):
-        return mean(network.config["distribution"], roll(network, windows, future))[0, :, 0]
+        return mean(network.config["distribution"], roll(network, Seen(windows, future)))[0, :, 0]
 
     base = forecast(start, later)
     columns = {"sales": [0], "visits": [1], "promo": [2], "noise": [3], "kind": [4, 5, 6]}

@@ -3,6 +3,7 @@
 import pickle
 
 import numpy as np
+import onnxruntime
 import pandas as pd
 import pytest
 
@@ -10,6 +11,7 @@ from lstmforecast import LSTM, EarlyStopping, LSTMForecaster, Quantiles, Samplin
 from lstmforecast.fitting.distribution import COUNTS, FROM_ZERO, quantile
 from lstmforecast.fitting.objective import LOSS, QUANTILES
 from lstmforecast.fitting.roll import forecast
+from lstmforecast.serve.served_model import ServedModel, Window
 
 FAST = {"hidden_size": 6, "max_epochs": 2, "sampling": Sampling(steps_per_epoch=20), "random_state": 0, "n_threads": 1}
 CONTINUOUS = ["quantile", "normal", "student_t"]
@@ -245,3 +247,42 @@ def test_intervals_are_wider_where_the_noise_is_larger(loss):
     assert held.mean() == pytest.approx(0.9, abs=0.06)
     # split conformal intervals of points, all of one width, hold 99 % by night and 80 % by day
     assert held.groupby(intervals["by_day"]).mean().min() > 0.82
+
+
+def _walks(level):
+    """An AR(1) and a random walk that grows by about 1: meter readings."""
+    noise = np.random.default_rng(2).normal(size=(600, 2))
+    ar = noise[:, 0].copy()
+    for row in range(1, 600):
+        ar[row] += 0.8 * ar[row - 1]
+    index = pd.date_range("2026-01-01", periods=600, freq="h")
+    return pd.DataFrame({"ar": level + ar, "meter": level + np.cumsum(1 + 0.5 * noise[:, 1])}, index)
+
+
+@pytest.mark.parametrize("loss", [None, *CONTINUOUS])
+def test_every_door_keeps_a_level_far_above_the_variation(loss, tmp_path):
+    found = []
+    for level in (0.0, 1e9):
+        y = _walks(level)
+        model = LSTMForecaster(3, window_size=24, loss=loss, **FAST).fit(y[:560])
+        model.save(tmp_path / "model.safetensors")
+        again = LSTMForecaster.load(tmp_path / "model.safetensors")
+        for each in (model, again):
+            each.update(y[560:])
+        bounds, parts = model.predict_interval(0.8), model.predict_samples(20, random_state=0)
+        pd.testing.assert_frame_equal(again.predict_interval(0.8), bounds)
+        served = ServedModel("walks", model)
+        times = [str(time) for time in y.index[-24:]]
+        points, sides = served.forecast(served.prepare(Window(y[-24:].to_numpy(), times), 3), (0.8,))
+        np.testing.assert_allclose(points[0], model.predict(), rtol=1e-12)
+        np.testing.assert_allclose(np.moveaxis(sides[:, 0], 0, -1).reshape(3, -1), bounds, rtol=1e-12)
+        found.append([each.to_numpy() - level for each in (model.predict(), bounds, parts)])
+    for low, high in zip(*found, strict=True):
+        # double precision has 1e-7 left at 1e9; the rounded data train another network, in the last bits
+        np.testing.assert_allclose(high, low, atol=1e-3)
+    with pytest.raises(ValueError, match=r"float32 has steps of 6e\+01; write the file with dtype='float64'"):
+        model.to_onnx(tmp_path / "model.onnx")
+    model.to_onnx(tmp_path / "model.onnx", dtype="float64")
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx", providers=["CPUExecutionProvider"])
+    forecast = session.run(["forecast"], {"windows": y[-24:].to_numpy()[np.newaxis]})[0][0]
+    np.testing.assert_allclose(forecast - 1e9, model.predict().to_numpy() - 1e9, atol=1e-3)
