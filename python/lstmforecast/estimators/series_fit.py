@@ -19,6 +19,7 @@ from lstmforecast.data.scalers import fit_columns
 from lstmforecast.data.season import season_length
 from lstmforecast.estimators.shares import with_shares
 from lstmforecast.estimators.training_run import Outcome, TrainingRun, keep_network
+from lstmforecast.estimators.yearly import with_yearly
 from lstmforecast.fitting.embedding import check_same_words, embeddings, words_of_vectors
 from lstmforecast.fitting.ensemble import Ensemble
 from lstmforecast.fitting.held_out import HeldOut
@@ -40,9 +41,10 @@ def fit_series(forecaster: Forecaster, dataset: Dataset, tasks: FitTasks | None 
     require_options(distribution, forecaster.transform, forecaster.augment)
     require_values(distribution, observations)
     _check_savable(dataset)
+    held_out, horizon = HeldOut.of(forecaster), forecaster.horizon
+    dataset = with_yearly(forecaster, dataset, held_out, fit_series)
     # what is kept forecasts, for which weights don't count
     weights, dataset = dataset.weights, replace(dataset, weights=None)
-    held_out, horizon = HeldOut.of(forecaster), forecaster.horizon
     sizes = Sizes(horizon, parameters["window_size"], parameters["segment_length"], season_length(observations.freq))
     if panel is not None:
         dataset = dataset.with_statistics(held_out.training_lengths(panel))

@@ -140,8 +140,7 @@ class ServedModel:
     @property
     def needs_times(self) -> bool:
         """Whether windows must have times: for calendar features, or in a panel."""
-        covariates = self._dataset.covariates
-        return self.is_panel or covariates.calendar is not None or covariates.holidays is not None
+        return self.is_panel or self._dataset.covariates.reads_times
 
     def has_series(self, series: str) -> bool:
         """Whether `fit` had a series of this name."""
