@@ -128,9 +128,9 @@ def _by_day(values: Array, of_row: Places) -> Array:
     deviation = np.sqrt((centred**2).sum(axis=0) / n)
     scaled = centred / np.where(deviation > 0, deviation, 1.0)
     counts = np.bincount(of_row, known.sum(axis=1))
-    return np.divide(
-        np.bincount(of_row, scaled.sum(axis=1)), counts, out=np.full(len(counts), np.nan), where=counts > 0
-    )
+    sums, unknown = np.bincount(of_row, scaled.sum(axis=1)), np.full(len(counts), np.nan)
+    found: Array = np.divide(sums, counts, out=unknown, where=counts > 0)
+    return found
 
 
 def _estimate(x: Array, days: pd.DatetimeIndex, days_of_week: int, year: int) -> YearlyProfile:

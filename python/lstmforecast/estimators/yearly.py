@@ -13,8 +13,11 @@ from lstmforecast.data.dataset import Dataset
 from lstmforecast.data.yearly import LEAST_YEARS, YearlyProfile
 from lstmforecast.fitting.held_out import HeldOut
 
-# The profile counts where the mean absolute error is at most this part of that without it: less is chance.
+# The profile counts where the mean absolute error is at most this part of that without it, and its difference is so many
+# times its standard error over blocks of a horizon, of which there are at least so many.
 MOST_OF_ERROR = 0.98
+LEAST_EVIDENCE = 2.0
+LEAST_BLOCKS = 4
 
 # An `LSTMForecaster`, and what fits one to a dataset.
 Forecaster = Any
@@ -68,6 +71,12 @@ def _errs_less(forecaster: Forecaster, with_profile: Dataset, dataset: Dataset, 
         fit(line, each)
         if line.fitted_.calibration is None:
             return False
-        sizes.append(np.abs(line.fitted_.calibration.errors).mean(axis=(0, 1)))
-    error, without = sizes
-    return bool(np.divide(error, without, out=np.ones(len(error)), where=without > 0).mean() <= MOST_OF_ERROR)
+        sizes.append(np.abs(line.fitted_.calibration.errors.astype(np.float64)).mean(axis=1))
+    scale = sizes[1].mean(axis=0)
+    error, without = (np.divide(each, scale, out=np.ones(each.shape), where=scale > 0).mean(axis=1) for each in sizes)
+    n_rows = len(dataset.observations)
+    n_blocks = min((n_rows - HeldOut.of(line).training_rows(n_rows)) // line.horizon, len(error))
+    if n_blocks < LEAST_BLOCKS or error.mean() > MOST_OF_ERROR * without.mean():
+        return False
+    gains = np.array([block.mean() for block in np.array_split(without - error, n_blocks)])
+    return bool(gains.mean() > LEAST_EVIDENCE * gains.std(ddof=1) / np.sqrt(n_blocks))

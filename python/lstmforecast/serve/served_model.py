@@ -266,7 +266,7 @@ class ServedModel:
         found = None
         if times is not None and calibration is not None and calibration.by_phase is not None:
             found = steps_of(times, self._dataset.observations.freq)
-        return np.full(n, -1 if found is None or calibration is None else found[0] % calibration.season)
+        return np.full(n, -1 if found is None or calibration is None else found[0] % calibration.seasons[-1])
 
     def _key_of(self, window: Window) -> Any:
         """The name of a series of a panel, as at fit."""

@@ -68,8 +68,8 @@ def test_the_spread_is_that_of_its_slow_twin(n):
     errors[..., 1] = np.random.default_rng(1).normal(size=(n, 5))
     # some cells of one window or none
     kept = np.flatnonzero((when % 24 != 3) | (np.arange(n) < 24))
-    found = spread_by_phase(np.abs(errors[kept]), when[kept], 24)
-    table, of_windows = _slow_spread(np.abs(errors[kept]), when[kept], 24)
+    found = spread_by_phase(np.abs(errors[kept]), when[kept], (24,))
+    table, of_windows = _slow_spread(np.abs(errors[kept]), when[kept], (24,))
     np.testing.assert_allclose(found.table, table, rtol=1e-12)
     np.testing.assert_allclose(found.of_windows, of_windows, rtol=1e-12)
     assert (found.table[..., 1] == 1).all()
@@ -82,14 +82,14 @@ def test_the_spread_is_that_of_its_slow_twin(n):
 @pytest.mark.parametrize(("n", "season"), [(100, 24), (500, 24), (1000, 48), (200, 7), (60, 12)])
 def test_errors_that_are_alike_at_all_phases_cost_nothing(n, season, seed):
     errors, when = _errors(n, 6, np.ones(season), seed)
-    assert spread_by_phase(np.abs(errors), when, season) is None
+    assert spread_by_phase(np.abs(errors), when, (season,)) is None
 
 
 def test_what_all_series_of_a_panel_have_in_common_is_no_phase():
     # twenty series with the same errors say as much as one
     errors, when = _errors(130, 5, BY_HOUR)
-    one = spread_by_phase(np.abs(errors), when, 24)
-    many = spread_by_phase(np.abs(errors).repeat(20, axis=0), when.repeat(20), 24)
+    one = spread_by_phase(np.abs(errors), when, (24,))
+    many = spread_by_phase(np.abs(errors).repeat(20, axis=0), when.repeat(20), (24,))
     np.testing.assert_allclose(many.table, one.table)
     np.testing.assert_allclose(many.of_windows, one.of_windows.repeat(20, axis=0))
     # a storm in all twenty on one Wednesday of three
@@ -97,13 +97,13 @@ def test_what_all_series_of_a_panel_have_in_common_is_no_phase():
     storm = (
         np.random.default_rng(0).normal(size=(16, 20, 7, 1)) * np.where(days == 9, 5, 1)[:, np.newaxis, :, np.newaxis]
     )
-    assert spread_by_phase(np.abs(storm).reshape(-1, 7, 1), np.arange(16).repeat(20), 7) is None
+    assert spread_by_phase(np.abs(storm).reshape(-1, 7, 1), np.arange(16).repeat(20), (7,)) is None
 
 
 def test_few_windows_and_exact_forecasts_have_no_phases():
     errors, when = _errors(47, 5, BY_HOUR)
-    assert spread_by_phase(np.abs(errors), when, 24) is None
-    assert spread_by_phase(np.zeros((200, 5, 1)), np.arange(200), 24) is None
+    assert spread_by_phase(np.abs(errors), when, (24,)) is None
+    assert spread_by_phase(np.zeros((200, 5, 1)), np.arange(200), (24,)) is None
 
 
 @pytest.mark.parametrize("coverage", [0.8, 0.95])
