@@ -178,8 +178,10 @@ class Dataset:
         pooled = self.statistics[:, 3 * k :] > 0 if is_told else np.ones((len(self.statistics), k), bool)
         return ErrorScale(self.statistics[:, 2 * k : 3 * k], pooled)
 
-    def with_yearly(self, profile: YearlyProfile) -> Dataset:
-        """Add the feature of the profile of the year, which is known in advance."""
+    def with_yearly(self, profile: YearlyProfile | None) -> Dataset:
+        """Add the feature of a profile of the year, which is known in advance; None: no feature."""
+        if profile is None:
+            return self
         covariates, index = replace(self.covariates, yearly=profile), self.observations.index
         calendar = covariates.calendar_rows(index, self.features[:, : covariates.n_static])
         return replace(self, covariates=covariates, features=np.column_stack([self.features, calendar[:, -1]]))

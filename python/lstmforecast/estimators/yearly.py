@@ -13,8 +13,8 @@ from lstmforecast.data.dataset import Dataset
 from lstmforecast.data.yearly import LEAST_YEARS, YearlyProfile
 from lstmforecast.fitting.held_out import HeldOut
 
-# The profile counts where the mean absolute error is at most this part of that without it, and its difference is so many
-# times its standard error over blocks of a horizon, of which there are at least so many.
+# The profile counts where the mean absolute error is at most this part of that without it, and the difference is so
+# many times its standard error over blocks of a horizon, of which there are at least so many.
 MOST_OF_ERROR = 0.98
 LEAST_EVIDENCE = 2.0
 LEAST_BLOCKS = 4
@@ -38,8 +38,7 @@ def with_yearly(forecaster: Forecaster, dataset: Dataset, held_out: HeldOut, fit
     parameters = flat_parameters(forecaster)
     yearly, observations = parameters["yearly"], dataset.observations
     if forecaster.warm_start and hasattr(forecaster, "fitted_"):
-        before = forecaster.fitted_.dataset.covariates.yearly
-        return dataset if before is None else dataset.with_yearly(before)
+        return dataset.with_yearly(forecaster.fitted_.dataset.covariates.yearly)
     asked = any(parameters[name] is not None for name in ("calendar", "holidays", "pretrained"))
     if yearly is False or (yearly == "auto" and (asked or observations.is_panel)):
         return dataset

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-# Phases of the first season count where their mean errors differ by so many times what chance explains. With errors that
-# don't depend on the phase this happens in no simulated series, and intervals are then what they were.
+# Phases of the first season count where their mean errors differ by so many times what chance explains. With errors
+# that don't depend on the phase this happens in no simulated series, and intervals are then what they were.
 LEAST_EVIDENCE = 2.0
 # Times of windows that are needed for each phase, on average: one alone has no spread.
 LEAST_TIMES = 2
