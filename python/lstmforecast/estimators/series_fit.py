@@ -17,6 +17,7 @@ from lstmforecast.data.observations import Observations
 from lstmforecast.data.panel import Panel
 from lstmforecast.data.scalers import fit_columns
 from lstmforecast.data.season import season_length
+from lstmforecast.estimators.long_season import long_season
 from lstmforecast.estimators.shares import with_shares
 from lstmforecast.estimators.training_run import Outcome, TrainingRun, keep_network
 from lstmforecast.estimators.yearly import with_yearly
@@ -45,7 +46,9 @@ def fit_series(forecaster: Forecaster, dataset: Dataset, tasks: FitTasks | None 
     dataset = with_yearly(forecaster, dataset, held_out, fit_series)
     # what is kept forecasts, for which weights don't count
     weights, dataset = dataset.weights, replace(dataset, weights=None)
-    sizes = Sizes(horizon, parameters["window_size"], parameters["segment_length"], season_length(observations.freq))
+    found = long_season(forecaster, dataset, held_out, fit_series)
+    season = max(season_length(observations.freq), found.season)
+    sizes = Sizes(horizon, found.window_size, parameters["segment_length"], season_length(observations.freq))
     if panel is not None:
         dataset = dataset.with_statistics(held_out.training_lengths(panel))
         window_size, segment_length = sizes.of_panel(panel.lengths, held_out.fraction(panel))
@@ -66,7 +69,7 @@ def fit_series(forecaster: Forecaster, dataset: Dataset, tasks: FitTasks | None 
         model.load_scalers(_fitted_scaler(forecaster.scaler, dataset, held_out))
         options["scaler"] = "loaded"
     data = {"series": dataset.table, "starts": dataset.starts, "scales": dataset.scales, "weights": weights}
-    learn = partial(_learn, dataset=dataset, window_size=window_size)
+    learn = partial(_learn, dataset=dataset, window_size=window_size, season=season)
     words = words_of_vectors(model.config, dataset.covariates)
     TrainingRun(forecaster, model, model.fit_series, data, options, learn, tasks, words).run()
 
@@ -122,7 +125,13 @@ def _fitted_scaler(scaler: Any, dataset: Dataset, held_out: HeldOut) -> dict[str
 
 
 def _learn(
-    fitted: Forecaster, model: _core.Model | Ensemble, outcome: Outcome, *, dataset: Dataset, window_size: int
+    fitted: Forecaster,
+    model: _core.Model | Ensemble,
+    outcome: Outcome,
+    *,
+    dataset: Dataset,
+    window_size: int,
+    season: int,
 ) -> None:
     """Calibrate a trained network on the held-out rows, and set both as attributes."""
     held_out, rate = HeldOut.of(fitted), float(fitted.adaptation_rate)
@@ -130,7 +139,6 @@ def _learn(
     fitted.shares_ = None
     flat = flat_parameters(fitted)
     if flat.get("mix_naive") and is_free:
-        season = season_length(dataset.observations.freq)
         loss = core_loss(flat, dataset.observations)
         squared = loss in ("mse", {"distribution": "normal"})
         model, fitted.shares_ = with_shares(

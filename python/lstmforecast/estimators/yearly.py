@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
-from sklearn.base import clone
 
 from lstmforecast.contract.parameter_group import flat_parameters
 from lstmforecast.data.dataset import Dataset
 from lstmforecast.data.yearly import LEAST_YEARS, YearlyProfile
+from lstmforecast.estimators.linear_trial import Fit, Forecaster, errs_less, linear_errors
 from lstmforecast.fitting.held_out import HeldOut
 
-# The profile counts where the mean absolute error is at most this part of that without it, and the difference is so
-# many times its standard error over blocks of a horizon, of which there are at least so many.
+# The profile counts where the mean absolute error is at most this part of that without it.
 MOST_OF_ERROR = 0.98
-LEAST_EVIDENCE = 2.0
-LEAST_BLOCKS = 4
-
-# An `LSTMForecaster`, and what fits one to a dataset.
-Forecaster = Any
-Fit = Callable[[Forecaster, Dataset], None]
 
 
 def with_yearly(forecaster: Forecaster, dataset: Dataset, held_out: HeldOut, fit: Fit) -> Dataset:
@@ -56,26 +46,9 @@ def with_yearly(forecaster: Forecaster, dataset: Dataset, held_out: HeldOut, fit
             f"{observations.freq!r}"
         )
     with_profile = dataset.with_yearly(profile)
-    return with_profile if yearly is True or _errs_less(forecaster, with_profile, dataset, fit) else dataset
-
-
-def _errs_less(forecaster: Forecaster, with_profile: Dataset, dataset: Dataset, fit: Fit) -> bool:
-    """Whether linear forecasts of the held-out rows err less with the profile, on average over the variables."""
-    line = clone(forecaster).set_params(
-        architecture="linear", loss="mse", n_estimators=1, augment=None, pretrained=None, warm_start=False, verbose=0,
-        callbacks=None, checkpoint=None, device="cpu", random_state=0, calendar__yearly=False,
-    )  # fmt: skip
-    sizes = []
-    for each in (with_profile, dataset):
-        fit(line, each)
-        if line.fitted_.calibration is None:
-            return False
-        sizes.append(np.abs(line.fitted_.calibration.errors.astype(np.float64)).mean(axis=1))
-    scale = sizes[1].mean(axis=0)
-    error, without = (np.divide(each, scale, out=np.ones(each.shape), where=scale > 0).mean(axis=1) for each in sizes)
-    n_rows = len(dataset.observations)
-    n_blocks = min((n_rows - HeldOut.of(line).training_rows(n_rows)) // line.horizon, len(error))
-    if n_blocks < LEAST_BLOCKS or error.mean() > MOST_OF_ERROR * without.mean():
-        return False
-    gains = np.array([block.mean() for block in np.array_split(without - error, n_blocks)])
-    return bool(gains.mean() > LEAST_EVIDENCE * gains.std(ddof=1) / np.sqrt(n_blocks))
+    if yearly is True:
+        return with_profile
+    window_size = parameters["window_size"]
+    errors, before = (linear_errors(forecaster, each, fit, window_size) for each in (with_profile, dataset))
+    is_less = errs_less(errors, before, held_out, len(observations), MOST_OF_ERROR)
+    return with_profile if is_less else dataset
