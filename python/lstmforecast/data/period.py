@@ -29,8 +29,8 @@ def candidate_periods(values: Array, above: int, most: int) -> list[int]:
     Examples
     --------
     >>> days = np.arange(700)
-    >>> weekday_and_month = np.where(days % 7 < 5, 1.0, 0.0) + np.where(days % 30 == 0, 3.0, 0.0)
-    >>> candidate_periods(weekday_and_month[:, np.newaxis], above=8, most=100)
+    >>> month = np.where(days % 30 == 0, 3.0, 0.0)
+    >>> candidate_periods(month[:, np.newaxis], above=8, most=100)
     [30]
     """
     if most <= above:
@@ -39,20 +39,24 @@ def candidate_periods(values: Array, above: int, most: int) -> list[int]:
     at = np.arange(len(filled))
     trend = np.polynomial.polynomial.polyfit(at, filled, 1)
     without_trend = filled - trend[0] - at[:, np.newaxis] * trend[1]
-    found = []
+    found, size = [], np.abs(filled).max(axis=0)
     for each in (without_trend, np.diff(filled, axis=0)):
-        similar = _autocorrelation(each)[above + 1 : most + 1]
+        similar = _autocorrelation(each, size)[above + 1 : most + 1]
         if similar.max(initial=0.0) > 0:
             found.append(above + 1 + int(similar.argmax()))
     return list(dict.fromkeys(found))
 
 
-def _autocorrelation(values: Array) -> Array:
-    """By lag, mean over the variables (n, k): (n,); of sums over all pairs of rows, divided by their number."""
+def _autocorrelation(values: Array, size: Array) -> Array:
+    """By lag, mean over the variables (n, k): (n,). Sums over pairs of rows, so that of two multiples of a period the
+    smaller is more alike.
+    """
     n = len(values)
     centred = values - values.mean(axis=0)
     spectrum = np.fft.rfft(centred, 2 * n, axis=0)
     sums = np.fft.irfft(np.abs(spectrum) ** 2, axis=0)[:n]
     square = sums[:1]
-    found: Array = (np.divide(sums, square, out=np.zeros(sums.shape), where=square > 0)).mean(axis=1)
-    return found * n / (n - np.arange(n))
+    # what is constant, or on a line, is left with rounding errors
+    varies = square > n * (1e-12 * size) ** 2
+    found: Array = (np.divide(sums, square, out=np.zeros(sums.shape), where=varies)).mean(axis=1)
+    return found
