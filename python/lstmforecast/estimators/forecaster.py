@@ -24,7 +24,6 @@ from lstmforecast.data.columns import FORECAST, NamedTable
 from lstmforecast.data.dataset import Dataset
 from lstmforecast.data.index import Frequency
 from lstmforecast.data.observations import Missing
-from lstmforecast.data.yearly import YearlyProfile
 from lstmforecast.estimators.estimator import LSTMEstimator, require_fitted
 from lstmforecast.estimators.newer_rows import NewerRows
 from lstmforecast.estimators.older_pickles import of_older_pickle
@@ -773,12 +772,6 @@ class LSTMForecaster(LSTMEstimator):
         return (
             dataset.observations.container() if dataset.columns is None else dataset.columns.table(dataset.observations)
         )
-
-    @property
-    def yearly_(self) -> YearlyProfile | None:
-        """What each day of the year adds, a feature; None: there is no such feature."""
-        check_is_fitted(self)
-        return self.fitted_.dataset.covariates.yearly
 
     @property
     def cutoff_(self) -> Any:

@@ -154,7 +154,7 @@ def keep_series(forecaster: Forecaster, fitted: FittedSeries) -> None:
     """Set the fitted series, and the names and frequency of its data, as attributes of a forecaster."""
     forecaster.fitted_ = fitted
     observations = fitted.dataset.observations
-    forecaster.freq_ = observations.freq
+    forecaster.freq_, forecaster.yearly_ = observations.freq, fitted.dataset.covariates.yearly
     forecaster.n_features_in_ = observations.n_columns
     if hasattr(forecaster, "feature_names_in_"):
         del forecaster.feature_names_in_
