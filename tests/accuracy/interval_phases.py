@@ -1,6 +1,7 @@
-"""Coverage of intervals at each step and phase of the season, with origins once a day, once a week and everywhere.
+"""Coverage of intervals at each step and phase of the season, by origins: once a day, once a week, everywhere, others.
 
-Before: errors of all phases together; after: by phase, as `lstmforecast.uncertainty.phases` has it.
+Before: errors of all phases together; after: by phase of the day and of the week, as `lstmforecast.uncertainty.phases`
+has it.
 `python -m tests.accuracy.interval_phases` prints the same on cut histories, by which the method was chosen.
 """
 
@@ -110,11 +111,15 @@ def rows_of(name: str, case: Case) -> list[dict[str, Any]]:
     """A row for each coverage and choice of origins."""
     season = season_length(case.y.index.freq.freqstr)
     found = forecasts_of(case)
-    truth, rows_ahead = found.truth[..., 0], (found.when[:, np.newaxis] + np.arange(case.horizon)) % season
+    steps_ahead = found.when[:, np.newaxis] + np.arange(case.horizon)
+    truth, rows_ahead, days_ahead = found.truth[..., 0], steps_ahead % season, steps_ahead // season % 7
     bounds = {each: bounds_of(found, season, by_phase=each == "after")[..., 0] for each in ("before", "after")}
     # at the first phase, which is midnight or a Thursday
     daily = np.flatnonzero(found.when % season == 0)
     chosen = {"everywhere": np.arange(len(truth)), "once a day": daily, "once a week": daily[::7]}
+    if season > 7:
+        # half hours: every 11.5 hours
+        chosen["every 23 rows"] = np.arange(0, len(truth), 23)
     if season == 7:
         chosen = {"everywhere": chosen["everywhere"], "once a week": daily}
     rows = []
@@ -125,11 +130,14 @@ def rows_of(name: str, case: Case) -> list[dict[str, Any]]:
             for each, (lower, upper) in ((each, both[2 * at : 2 * at + 2, some]) for each, both in bounds.items()):
                 inside = (lower <= truth[some]) & (truth[some] <= upper)
                 of_phases = [inside[rows_ahead[some] == phase] for phase in range(season)]
+                of_days = [inside[days_ahead[some] == day] for day in range(7)]
                 row |= {
                     f"{each}: mean": 100 * inside.mean(),
                     f"{each}: worst step": 100 * _farthest(inside.mean(axis=0), coverage),
                     f"{each}: worst phase": 100 * _farthest([part.mean() for part in of_phases if len(part)], coverage),
                 }
+                if season > 7:
+                    row[f"{each}: worst weekday"] = 100 * _farthest([part.mean() for part in of_days], coverage)
                 losses[each] = interval_losses(truth[some], lower, upper, coverage).mean()
             rows.append(row | {"score after / before": losses["after"] / losses["before"]})
     return rows

@@ -17,7 +17,7 @@ OPTIONS = {
             *("window_size", "hidden_size", "num_layers", "batch_size", "n_estimators", "max_epochs", "patience"),
             *("learning_rate", "loss", "n_threads", "freq", "missing", "horizon", "coverage", "test_size", "stride"),
             *("season_length", "target", "series", "time", "known", "past", "static", "calendar", "holidays", "metric"),
-            *("unknown", "dtype", "weights"),
+            *("yearly", "unknown", "dtype", "weights"),
         )
     },
     "early_stopping": "--patience",
@@ -65,6 +65,7 @@ _PHRASES = (
     (r", or hold out more rows with early_stopping=EarlyStopping\(validation_fraction=\.\.\.\)", ", or give more rows"),
     (r"; calibration='exact' makes this an error", ""),
     (r"\bNone, (?=['\w])| or None\b", ""),
+    (r"\byearly=True\b", "--yearly yes"),
     (r"\bas fit was\b", "as training was"),
     (r"\bthat fit has\b", "that training has"),
     (r"\bgot None\b", "got none"),

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 # Options of training alone: --load refuses them.
 OF_TRAINING = (
     *("window_size", "hidden_size", "num_layers", "batch_size", "n_estimators", "max_epochs", "patience"),
-    *("learning_rate", "loss", "seed", "calendar", "holidays", "unknown", "weights"),
+    *("learning_rate", "loss", "seed", "calendar", "holidays", "yearly"),
+    *("unknown", "weights"),
 )
 
 # Here, as reading them from the package would slow --help.
@@ -21,6 +22,8 @@ LOSSES = [
     *("mse", "mae", "huber", "quantile", "normal", "student_t", "negative_binomial", "poisson"),
     *("zero_inflated_negative_binomial", "lognormal", "tweedie"),
 ]
+# The values of --yearly.
+YEARLY: dict[str, str | bool] = {"auto": "auto", "yes": True, "no": False}
 
 
 def add_data(parser: argparse.ArgumentParser) -> None:
@@ -127,6 +130,11 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--holidays", metavar="COUNTRY", help='public holidays of a country as a feature, such as DE (needs "holidays")'
     )
+    group.add_argument(
+        "--yearly",
+        choices=list(YEARLY),
+        help='what each day of the year adds, as a feature; "auto": where held-out rows are forecast better (default)',
+    )
     group.add_argument("--seed", type=seed, metavar="N", help="random seed (default 0)")
     talk = group.add_mutually_exclusive_group()
     talk.add_argument("--quiet", action="store_true", help="no progress bar (the default without a terminal)")
@@ -143,13 +151,13 @@ def new_model(args: argparse.Namespace) -> LSTMForecaster:
     if "patience" in given:
         patience = given.pop("patience")
         given["early_stopping"] = None if patience == "none" else patience
-    if args.calendar is not None or args.holidays is not None:
+    if args.calendar is not None or args.holidays is not None or args.yearly is not None:
         from lstmforecast.calendar import Calendar
 
         if args.calendar is not None and "auto" in args.calendar[:-1] + args.calendar[1:]:
             args.refuse("expected --calendar auto alone, got other features with it")
         features = args.calendar[0] if args.calendar == ["auto"] else args.calendar
-        given["calendar"] = Calendar(features, holidays=args.holidays)
+        given["calendar"] = Calendar(features, holidays=args.holidays, yearly=YEARLY[args.yearly or "auto"])
     verbose = int(args.verbose or (not args.quiet and sys.stderr.isatty()))
     return LSTMForecaster(args.horizon, **given, random_state=args.seed or 0, verbose=verbose)
 

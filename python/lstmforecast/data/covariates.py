@@ -28,8 +28,11 @@ from lstmforecast.data.saved_labels import (
     unpack_label,
 )
 from lstmforecast.data.static import StaticColumn, read_static, static_rows
+from lstmforecast.data.yearly import YearlyProfile
 
 Array = NDArray[np.float64]
+# The name of the feature of the profile of the year.
+YEARLY = "yearly"
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,8 @@ class Covariates:
         The columns that ``static`` was made of; None in files and pickles of older versions, which don't say.
     calendar_version : int
         The version of the calendar features in the training: `lstmforecast.calendar.VERSION`, 1 in older files.
+    yearly : YearlyProfile or None
+        What each day of the year adds, a feature; None: no such feature.
     """
 
     past: Table | None = None
@@ -60,6 +65,7 @@ class Covariates:
     static: pd.DataFrame | None = field(default=None, compare=False)
     static_columns: tuple[StaticColumn, ...] | None = None
     calendar_version: int = VERSION
+    yearly: YearlyProfile | None = field(default=None, compare=False)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         # older pickles have no version
@@ -219,13 +225,17 @@ class Covariates:
             columns = [pack_label(label) for label in self.static.columns]
             static = {"keys": pack_keys(self.static.index), "columns": columns, "data": self.static.to_numpy().tolist()}
             static["read_from"] = [column.pack() for column in self.static_columns or ()]
-        return tables | {
-            "calendar_version": self.calendar_version,
-            "calendar": self.calendar,
-            "holidays": self.holidays,
-            "freq": pack_frequency(self.freq),
-            "static": static,
-        }
+        return (
+            tables
+            | {
+                "calendar_version": self.calendar_version,
+                "calendar": self.calendar,
+                "holidays": self.holidays,
+                "freq": pack_frequency(self.freq),
+                "static": static,
+            }
+            | ({} if self.yearly is None else {"yearly": self.yearly.pack()})
+        )
 
     @classmethod
     def unpack(cls, saved: dict[str, Any]) -> Covariates:
@@ -250,6 +260,7 @@ class Covariates:
             static,
             made_of,
             version,
+            YearlyProfile.unpack(saved["yearly"]) if "yearly" in saved else None,
         )
 
     def _check_expected(self, X: Any, X_past: Any) -> None:
@@ -258,7 +269,13 @@ class Covariates:
                 raise ValueError(f"expected no {name}, as there was none at fit, got one")
 
     def _calendar_names(self) -> list[str]:
-        return calendar_names(self.freq, self.calendar, self.holidays, self.calendar_version)
+        names = calendar_names(self.freq, self.calendar, self.holidays, self.calendar_version)
+        return names if self.yearly is None else [*names, YEARLY]
+
+    @property
+    def reads_times(self) -> bool:
+        """Whether features are made from times."""
+        return self.calendar is not None or self.holidays is not None or self.yearly is not None
 
     def calendar_rows(self, index: pd.Index | None, static: Array) -> Array:
         """Calendar features of rows with an index and static features: (n_rows, n), without columns if none are asked.
@@ -268,15 +285,24 @@ class Covariates:
         ValueError
             If there are no times, or the country of a series is unknown.
         """
-        if self.calendar is None and self.holidays is None:
+        if not self.reads_times:
             return np.zeros((len(static), 0))
         if index is None:
             raise ValueError(f"expected y with a time index for calendar={self.calendar!r}, got an array")
         times = index.get_level_values(-1) if isinstance(index, pd.MultiIndex) else index
+        found = self._cycles_and_holidays(times, static)
+        if self.yearly is None:
+            return found
+        if not isinstance(times, pd.DatetimeIndex | pd.PeriodIndex):
+            raise ValueError(f"expected times for the profile of the year, got {type(times).__name__}")
+        return np.column_stack([found, self.yearly.at(times)])
+
+    def _cycles_and_holidays(self, times: pd.Index, static: Array) -> Array:
         column = self._country_column()
         if column is None:
             return calendar_features(times, self.freq, self.calendar, self.holidays, self.calendar_version).to_numpy()
-        found = np.full((len(static), len(self._calendar_names())), np.nan)
+        names = calendar_names(self.freq, self.calendar, self.holidays, self.calendar_version)
+        found = np.full((len(static), len(names)), np.nan)
         for country, feature in zip(column.categories or (), column.features, strict=True):
             rows = static[:, self.names.index(feature)] == 1
             features = calendar_features(times[rows], self.freq, self.calendar, country, self.calendar_version)

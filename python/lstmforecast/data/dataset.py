@@ -21,6 +21,7 @@ from lstmforecast.data.scalers import fit_columns
 from lstmforecast.data.season import season_length
 from lstmforecast.data.static import read_unknown
 from lstmforecast.data.wall_clock import clock_of, has_changes, on_clock, step_by_clock
+from lstmforecast.data.yearly import YearlyProfile
 
 Array = NDArray[np.float64]
 
@@ -183,6 +184,14 @@ class Dataset:
         is_told = self.statistics.shape[1] > 3 * k
         pooled = self.statistics[:, 3 * k :] > 0 if is_told else np.ones((len(self.statistics), k), bool)
         return ErrorScale(self.statistics[:, 2 * k : 3 * k], pooled)
+
+    def with_yearly(self, profile: YearlyProfile | None) -> Dataset:
+        """Add the feature of a profile of the year, which is known in advance; None: no feature."""
+        if profile is None:
+            return self
+        covariates, index = replace(self.covariates, yearly=profile), self.observations.index
+        calendar = covariates.calendar_rows(index, self.features[:, : covariates.n_static])
+        return replace(self, covariates=covariates, features=np.column_stack([self.features, calendar[:, -1]]))
 
     def with_error_scale(self, error_scale: ErrorScale) -> Dataset:
         """Replace the error scale of each series."""

@@ -9,6 +9,7 @@ from pandas.tseries.offsets import BaseOffset, Day, Tick
 
 from lstmforecast.data.index import Frequency, parse_frequency
 
+_DAY = pd.Timedelta(days=1)
 _SEASONS = {
     "D": 7, "B": 5, "C": 5, "W": 52, "SME": 24, "SMS": 24, "ME": 12, "MS": 12, "BME": 12, "BMS": 12, "CBME": 12,
     "CBMS": 12, "WOM": 12, "LWOM": 12, "QE": 4, "QS": 4, "BQE": 4, "BQS": 4,
@@ -50,6 +51,24 @@ def season_length(freq: Frequency) -> int:
     except NotImplementedError:  # Easter has no code
         return 1
     return season // offset.n if season % offset.n == 0 else 1
+
+
+def seasons(freq: Frequency) -> tuple[int, ...]:
+    """The steps of all usual seasons of a frequency, the shortest first; each is a multiple of the one before.
+
+    Steps below a day have a day and a week; others have `season_length` alone.
+
+    Examples
+    --------
+    >>> seasons("30min"), seasons("D"), seasons(None)
+    ((48, 336), (7,), (1,))
+    """
+    day = season_length(freq)
+    offset = None if freq is None or isinstance(freq, int) else parse_frequency(freq)
+    if type(offset) is pd.DateOffset and (simple := of_one_word(offset)) is not None:
+        offset = parse_frequency(simple)
+    is_of_day = isinstance(offset, Tick) and not isinstance(offset, Day) and day * pd.Timedelta(offset) == _DAY
+    return (day, 7 * day) if is_of_day and day > 1 else (day,)
 
 
 def steps_of(times: pd.Index, freq: Frequency) -> NDArray[np.int64] | None:

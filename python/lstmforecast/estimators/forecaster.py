@@ -102,8 +102,9 @@ class LSTMForecaster(LSTMEstimator):
         Frequency of the index, as pandas names it (``"h"``, ``"MS"``). None: inferred from the index.
     calendar : "auto", list of str, Calendar or None, default=None
         Calendar features, known in advance. ``"auto"``: those that the frequency resolves, such as time of day, day of
-        week and day of year for hours. A list names them; see `lstmforecast.calendar.calendar_features`.
-        `lstmforecast.calendar.Calendar` also has public holidays.
+        week and day of year for hours. A list names them; see `lstmforecast.calendar.calendar_features`. None: none
+        but what the day of the year adds, where held-out rows are forecast better with it. `Calendar` decides on that,
+        and also has public holidays.
     architecture : {"lstm", "linear", "attention", "cnn_lstm", "transformer"} or object, default="lstm"
         Kind of network; an object, such as ``Attention(num_heads=8)``, also has the network's own parameters: `LSTM`,
         `Linear`, `Attention`, `CNNLSTM` or `Transformer`. All but ``"linear"`` add a linear forecast, unless
@@ -154,6 +155,10 @@ class LSTMForecaster(LSTMEstimator):
     shares_ : dict of str to float, or None
         The shares of ``"network"``, ``"line"``, ``"seasonal_naive"`` and ``"repeat_last"`` in forecasts, which are part
         of the network's weights; see ``mix_naive`` of `LSTM`. None: forecasts are the network's alone.
+    yearly_ : YearlyProfile or None
+        What each day of the year adds, a feature that is known in advance: ``yearly_.at(times)`` gives its values, in
+        the standard deviations of the series. None: there is no such feature; see ``yearly`` of
+        `lstmforecast.calendar.Calendar`.
     history_ : DataFrame
         One row for each epoch: ``train_loss``, ``val_loss``, ``learning_rate``, ``grad_norm``, ``seconds``.
     best_epoch_, n_epochs_ : int

@@ -9,7 +9,7 @@ from lstmforecast.uncertainty.fitted_series import FittedSeries
 
 def of_older_pickle(state: dict[str, Any]) -> dict[str, Any]:
     """The attributes of a forecaster in a pickle of any version; parameters that it doesn't have get their defaults."""
-    state = {"calibration": "auto"} | ({"shares_": None} if "model_" in state else {}) | state
+    state = {"calibration": "auto"} | ({"shares_": None, "yearly_": None} if "model_" in state else {}) | state
     return _of_version_0_1(state) if "_seen" in state else state
 
 

@@ -18,8 +18,10 @@ from lstmforecast.data.observations import Observations
 from lstmforecast.data.panel import Panel
 from lstmforecast.data.scalers import fit_columns
 from lstmforecast.data.season import season_length
+from lstmforecast.estimators.long_season import long_season
 from lstmforecast.estimators.shares import with_shares
 from lstmforecast.estimators.training_run import Outcome, TrainingRun, keep_network
+from lstmforecast.estimators.yearly import with_yearly
 from lstmforecast.fitting.embedding import check_same_words, embeddings, words_of_vectors
 from lstmforecast.fitting.ensemble import Ensemble
 from lstmforecast.fitting.held_out import HeldOut
@@ -41,10 +43,13 @@ def fit_series(forecaster: Forecaster, dataset: Dataset, tasks: FitTasks | None 
     require_options(distribution, forecaster.transform, forecaster.augment)
     require_values(distribution, observations)
     _check_savable(dataset)
+    held_out, horizon = HeldOut.of(forecaster), forecaster.horizon
+    dataset = with_yearly(forecaster, dataset, held_out, fit_series)
     # what is kept forecasts, for which weights don't count
     weights, dataset = dataset.weights, replace(dataset, weights=None)
-    held_out, horizon = HeldOut.of(forecaster), forecaster.horizon
-    sizes = Sizes(horizon, parameters["window_size"], parameters["segment_length"], season_length(observations.freq))
+    found = long_season(forecaster, dataset, held_out, fit_series)
+    season = max(season_length(observations.freq), found.season)
+    sizes = Sizes(horizon, found.window_size, parameters["segment_length"], season_length(observations.freq))
     if panel is not None:
         dataset = dataset.with_statistics(held_out.training_lengths(panel))
         window_size, segment_length = sizes.of_panel(panel.lengths, held_out.fraction(panel))
@@ -68,7 +73,7 @@ def fit_series(forecaster: Forecaster, dataset: Dataset, tasks: FitTasks | None 
         options["scaler"] = "loaded"
     table, starts, weights = replace(dataset, weights=weights).training_rows(window_size)
     data = {"series": table, "starts": starts, "scales": dataset.scales, "weights": weights}
-    learn = partial(_learn, dataset=dataset, window_size=window_size)
+    learn = partial(_learn, dataset=dataset, window_size=window_size, season=season)
     words = words_of_vectors(model.config, dataset.covariates)
     TrainingRun(forecaster, model, model.fit_series, data, options, learn, tasks, words).run()
 
@@ -127,7 +132,13 @@ def _fitted_scaler(scaler: Any, dataset: Dataset, held_out: HeldOut) -> dict[str
 
 
 def _learn(
-    fitted: Forecaster, model: _core.Model | Ensemble, outcome: Outcome, *, dataset: Dataset, window_size: int
+    fitted: Forecaster,
+    model: _core.Model | Ensemble,
+    outcome: Outcome,
+    *,
+    dataset: Dataset,
+    window_size: int,
+    season: int,
 ) -> None:
     """Calibrate a trained network on the held-out rows, and set both as attributes."""
     held_out, rate = HeldOut.of(fitted), float(fitted.adaptation_rate)
@@ -135,7 +146,6 @@ def _learn(
     fitted.shares_ = None
     flat = flat_parameters(fitted)
     if flat.get("mix_naive") and is_free:
-        season = season_length(dataset.observations.freq)
         loss = core_loss(flat, dataset.observations)
         squared = loss in ("mse", {"distribution": "normal"})
         model, fitted.shares_ = with_shares(
@@ -151,7 +161,7 @@ def keep_series(forecaster: Forecaster, fitted: FittedSeries) -> None:
     """Set the fitted series, and the names and frequency of its data, as attributes of a forecaster."""
     forecaster.fitted_ = fitted
     observations = fitted.dataset.observations
-    forecaster.freq_ = observations.freq
+    forecaster.freq_, forecaster.yearly_ = observations.freq, fitted.dataset.covariates.yearly
     forecaster.n_features_in_ = observations.n_columns
     if hasattr(forecaster, "feature_names_in_"):
         del forecaster.feature_names_in_

@@ -259,7 +259,8 @@ class _Job:
 
     def __call__(self, fitted: LSTMForecaster, fold: Fold, is_last: bool) -> _Outcome:
         _fit(fitted, self.dataset.take(fold.rows(self.dataset.observations)))
-        dataset = self.dataset.with_statistics(like=fitted.fitted_.dataset)
+        own = fitted.fitted_.dataset
+        dataset = self.dataset.with_yearly(own.covariates.yearly).with_statistics(like=own)
         part, model, n_read = self.origins.take(fold.origins), fitted.model_, self.scorer.n_read
         parameters = forecast_origins(model, dataset, part.rows, n_read, part.series, fitted.n_threads)
         values = self.dataset.undo(mean(model.config["distribution"], parameters))[:, : self.scorer.horizon]

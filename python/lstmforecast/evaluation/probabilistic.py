@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from lstmforecast.data.dataset import Dataset
 from lstmforecast.data.error_scale import ErrorScale
 from lstmforecast.data.observations import Observations
-from lstmforecast.data.season import season_length
+from lstmforecast.data.season import seasons as usual_seasons
 from lstmforecast.estimators.forecaster import LSTMForecaster
 from lstmforecast.evaluation.rolling import Fold, Origins
 from lstmforecast.evaluation.scoring import METHODS, carried, naive_forecast, seasons_at
@@ -257,7 +257,8 @@ class QuantileScorer:
             return naive_forecast(values, rows[:, np.newaxis], seasons[:, np.newaxis], steps)
 
         truth = values[held_out.rows_forecast(self.observations, self.horizon)]
-        times: dict[str, Any] = {"when": self._when(held_out), "season": season_length(self.observations.freq)}
+        shortest, *longer = usual_seasons(self.observations.freq)
+        times: dict[str, Any] = {"when": self._when(held_out), "season": shortest, "longer_seasons": tuple(longer)}
         if self.observations.is_panel:
             read = (truth, forecast(held_out), error_scale, held_out.series)
             calibration, error_scale = Calibration.of_panel(*read, **times)

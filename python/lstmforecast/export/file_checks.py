@@ -16,7 +16,7 @@ from lstmforecast import _core
 from lstmforecast.calendar import calendar_names
 from lstmforecast.data.observations import Observations
 from lstmforecast.data.panel import Panel
-from lstmforecast.data.season import season_length
+from lstmforecast.data.season import seasons
 from lstmforecast.fitting.distribution import n_parameters
 from lstmforecast.fitting.ensemble import Ensemble
 from lstmforecast.uncertainty.calibration import Calibration
@@ -122,8 +122,7 @@ def check_series(
     if fitted.calibration is not None:
         steps = fitted.steps_of_errors
         require(head == "recursive" or steps == config["horizon"], f"errors of {steps} steps")
-        kind: dict[str, Any] = {"of_panel": observations.is_panel, "season": season_length(observations.freq)}
-        _check_calibration(fitted.calibration, distribution, k, **kind)
+        _check_calibration(fitted.calibration, distribution, k, observations)
     # forecasts need a frequency at which the times continue
     observations.future_index(1)
     covariates.calendar_rows(observations.index, features[:, : covariates.n_static])
@@ -202,7 +201,7 @@ def _check_columns(form: Any, n_columns: Any) -> None:
         require(all(isinstance(flag, bool) for flag in (origin.is_series, origin.is_date)), "an invalid origin")
 
 
-def _check_calibration(calibration: Calibration, distribution: Any, k: int, *, of_panel: bool, season: int) -> None:
+def _check_calibration(calibration: Calibration, distribution: Any, k: int, observations: Observations) -> None:
     truth, parameters, spreads = calibration.truth, calibration.parameters, calibration.spreads
     require_array("errors", truth, np.float32, (None, None, k))
     n, horizon, _ = truth.shape
@@ -211,12 +210,14 @@ def _check_calibration(calibration: Calibration, distribution: Any, k: int, *, o
     require((parameters is None) == (distribution is None), "errors of another distribution")
     if parameters is not None:
         require_array("parameters", parameters, np.float32, (n, horizon, k, n_parameters(distribution)))
-    require((spreads is not None) == of_panel, "errors of another kind")
+    require((spreads is not None) == observations.is_panel, "errors of another kind")
     if spreads is not None:
         require_array("spreads", spreads, np.float64, (n, k))
         require(bool((spreads > 0).all()), "spreads that aren't above 0")
     if calibration.when is not None:
-        require(calibration.season == season, f"errors of a season of {calibration.season}")
+        # older files have the shortest season alone
+        usual = seasons(observations.freq)
+        require(calibration.seasons in (usual, usual[:1]), f"errors of seasons of {calibration.seasons}")
         require_array("times of errors", calibration.when, np.int64, (n,))
 
 

@@ -32,15 +32,19 @@ def columns_of(dataset: Dataset, n_targets: int, *, masked: bool) -> list[Column
         ``name``; ``role``: ``"target"``, ``"static"``, ``"past"``, ``"known"`` or ``"calendar"``; ``nan``:
         ``"missing"`` where NaN is read as a missing value, ``"refused"`` where it makes the forecast NaN. The feature
         of a category, which is 0 or 1, has ``source`` (the column of words), ``category``, and ``unknown``: what other
-        categories are. A mark has ``marks``, the column of the user's data whose missing values it marks with 1. A
-        category that no series had has ``constant``, its value.
+        categories are. The profile of the year has ``profile``, the tables of
+        `lstmforecast.data.yearly.YearlyProfile`. A mark has ``marks``, the column of the user's data whose missing
+        values it marks with 1. A category that no series had has ``constant``, its value.
     """
     covariates = dataset.covariates
     columns = [_column(name, "target", masked) for name in dataset.observations.form.variables(n_targets)]
     columns += _static_columns(covariates)
     for role, table in (("past", covariates.past), ("known", covariates.known)):
         columns += [] if table is None else _table_columns(role, table)
-    return columns + [_column(name, "calendar") for name in covariates.names[len(columns) - n_targets :]]
+    calendar = [_column(name, "calendar") for name in covariates.names[len(columns) - n_targets :]]
+    if covariates.yearly is not None:
+        calendar[-1]["profile"] = covariates.yearly.pack()
+    return columns + calendar
 
 
 def _column(name: Hashable, role: str, may_lack: bool = False) -> Column:

@@ -34,7 +34,7 @@ _NOT_READ = ("callbacks", "checkpoint", "pretrained", "strict")
 _NOT_SAVED = (*_NOT_READ, "random_state", "scaler")
 _MOST_THREADS = 1024
 # Defaults of the parameters that came after version 0.1.
-_LATER = {"embed": 12, "mix_naive": True, "calibration": "auto", "tweedie_power": 1.5}
+_LATER = {"embed": 12, "mix_naive": True, "calibration": "auto", "tweedie_power": 1.5, "yearly": "auto"}
 
 
 class ModelFile(NamedTuple):

@@ -65,6 +65,7 @@ _RULES: dict[str, Number | Choice] = {
     "clip_grad_value": Number(_REAL, 0, low_included=False, none=True),
     "validation_fraction": Number(_REAL, 0, 1, none=True),
     "warm_start": Choice((False, True)),
+    "yearly": Choice(("auto", True, False)),
     "backend": Choice(("auto", "fused", "torch")),
     "precision": Choice(("float32", "bfloat16")),
     "n_threads": N_THREADS,

@@ -39,6 +39,7 @@ _USABLE: dict[str, tuple[Any, ...]] = {
     "n_estimators": (1,),
     "calendar": (None,),
     "holidays": (None,),
+    "yearly": ("auto", False),
     "distributed": (False,),
     "loss": (None, "mse", "mae", "huber"),
 }
@@ -83,6 +84,9 @@ class DetectorTraining:
             forecaster = clone(self.forecaster)
         else:
             raise TypeError(f"expected forecaster to be an LSTMForecaster or None, got {self.forecaster!r}")
+        if flat_parameters(forecaster)["yearly"] == "auto":
+            # the monitor has no times
+            forecaster.set_params(calendar__yearly=False)
         return forecaster if self.random_state is None else forecaster.set_params(random_state=self.random_state)
 
     def fit_forecaster(

@@ -139,8 +139,7 @@ class ServedModel:
     @property
     def needs_times(self) -> bool:
         """Whether windows must have times: for calendar features, or in a panel."""
-        covariates = self._dataset.covariates
-        return self.is_panel or covariates.calendar is not None or covariates.holidays is not None
+        return self.is_panel or self._dataset.covariates.reads_times
 
     def has_series(self, series: str) -> bool:
         """Whether `fit` had a series of this name."""
@@ -267,7 +266,7 @@ class ServedModel:
         found = None
         if times is not None and calibration is not None and calibration.by_phase is not None:
             found = steps_of(times, self._dataset.observations.freq)
-        return np.full(n, -1 if found is None or calibration is None else found[0] % calibration.season)
+        return np.full(n, -1 if found is None or calibration is None else found[0] % calibration.seasons[-1])
 
     def _key_of(self, window: Window) -> Any:
         """The name of a series of a panel, as at fit."""

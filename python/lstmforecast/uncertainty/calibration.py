@@ -52,6 +52,8 @@ class Calibration:
         `lstmforecast.data.season.steps_of`. None: there is no season.
     season : int
         The number of phases.
+    longer_seasons : tuple of int
+        Those of longer seasons, each a multiple of the one before: the hours of a week.
     """
 
     truth: NDArray[np.float32]
@@ -62,6 +64,7 @@ class Calibration:
     n_learned: int = 0
     when: NDArray[np.int64] | None = None
     season: int = 1
+    longer_seasons: tuple[int, ...] = ()
 
     @classmethod
     def of(cls, truth: NDArray[np.float64], forecast: NDArray[np.float64], **options: Any) -> Calibration:
@@ -114,7 +117,7 @@ class Calibration:
         """The arrays for a file."""
         arrays = {name: getattr(self, name) for name in ("truth", "parameters", "spreads", "when")}
         kept: dict[str, NDArray[Any]] = {name: array for name, array in arrays.items() if array is not None}
-        season = {} if self.when is None else {"season": np.array([self.season])}
+        season = {} if self.when is None else {"season": np.array(self.seasons)}
         return kept | {"n_learned": np.array([self.n_learned])} | season
 
     @classmethod
@@ -123,8 +126,8 @@ class Calibration:
         if "truth" not in arrays:
             return None
         errors = (arrays["truth"], arrays.get("parameters"), distribution, arrays.get("spreads"))
-        season = int(arrays["season"][0]) if "season" in arrays else 1
-        return cls(*errors, rate, int(arrays["n_learned"][0]), arrays.get("when"), season)
+        season, *longer = arrays["season"].tolist() if "season" in arrays else [1]
+        return cls(*errors, rate, int(arrays["n_learned"][0]), arrays.get("when"), int(season), tuple(longer))
 
     def __getstate__(self) -> dict[str, Any]:
         # without caches, to which a forecast in another thread may add during pickling
@@ -137,6 +140,11 @@ class Calibration:
 
     def __len__(self) -> int:
         return len(self.truth)
+
+    @property
+    def seasons(self) -> tuple[int, ...]:
+        """The numbers of phases of all seasons, the shortest first."""
+        return (self.season, *self.longer_seasons)
 
     @property
     def is_signed(self) -> bool:
@@ -175,7 +183,7 @@ class Calibration:
             sizes = np.abs(self.truth - middle)
             least = LEAST_WIDTH * width.mean(axis=0)
             sizes = np.divide(sizes, np.maximum(width, least), out=np.zeros(sizes.shape), where=least > 0)
-        spread = spread_by_phase(sizes, self.when, self.season)
+        spread = spread_by_phase(sizes, self.when, self.seasons)
         if spread is None:
             return None
         truth = _single(middle + (self.truth - middle) / spread.of_windows)

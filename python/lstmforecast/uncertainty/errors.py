@@ -12,7 +12,7 @@ from lstmforecast.data.dataset import Dataset
 from lstmforecast.data.error_scale import scale_from_errors
 from lstmforecast.data.observations import Observations
 from lstmforecast.data.panel import Panel
-from lstmforecast.data.season import season_length, steps_of
+from lstmforecast.data.season import season_length, seasons, steps_of
 from lstmforecast.fitting.distribution import quantile
 from lstmforecast.fitting.ensemble import Ensemble
 from lstmforecast.fitting.held_out import HeldOut
@@ -67,7 +67,8 @@ def calibrate(
     options: dict[str, Any] = {"distribution": model.config["distribution"], "rate": rate}
     when = steps_at(dataset.observations, rows[:, 0])
     if when is not None:
-        options |= {"when": when, "season": season_length(dataset.observations.freq)}
+        season, *longer = seasons(dataset.observations.freq)
+        options |= {"when": when, "season": season, "longer_seasons": tuple(longer)}
     if dataset.error_scale is None:
         return Calibration.of(dataset.values[rows], forecast, **options), dataset
     calibration, error_scale = Calibration.of_panel(

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lstmforecast import Calendar, LSTMForecaster, backtest
+from lstmforecast import Calendar, LSTMForecaster, backtest, load
 from lstmforecast.cli import main
 
 SMALL = ["--window-size", "12", "--hidden-size", "4", "--max-epochs", "1", "--quiet"]
@@ -58,6 +58,7 @@ WITH_LOAD = {
             "--loss": ["mse"],
             "--calendar": ["auto"],
             "--holidays": ["DE"],
+            "--yearly": ["auto"],
             "--seed": ["0"],
             "--unknown": ["error"],
             "--weights": ["OT"],
@@ -134,6 +135,7 @@ def test_commands_have_the_same_options_of_data(command, capsys):
         "--static",
         "--calendar",
         "--holidays",
+        "--yearly",
         "--missing",
     }
     shared |= {"--separator", "--decimal", "--thousands", "--encoding", "--day-first", "--time-format"}
@@ -164,6 +166,15 @@ def test_calendar_and_holidays_are_those_of_the_package(capsys):
     np.testing.assert_allclose(printed["OT"], model.fit(y).predict()["OT"], rtol=1e-12)
     assert main(["backtest", "data.csv", *ONE, "--horizon", "6", *SMALL, *calendar]) == 0
     assert capsys.readouterr().out.strip() == repr(backtest(model, y))
+
+
+def test_a_year_is_that_of_the_package(capsys):
+    options = ["forecast", "data.csv", *ONE, "--horizon", "6", *SMALL, "--yearly"]
+    assert main([*options, "no", "--save", "model"]) == 0
+    assert load("model").calendar == Calendar(yearly=False)
+    assert run([*options, "yes"]) == REFUSED
+    words = "expected one series with 2 years of steps of a day or less before the held-out rows for --yearly yes, got"
+    assert words in capsys.readouterr().err
 
 
 def test_a_table_in_another_notation_gives_the_same_forecast(capsys):

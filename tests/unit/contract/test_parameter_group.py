@@ -89,6 +89,7 @@ VALUES = {
     "distributed_timeout": [600.0, 5.0],
     "calendar": [None, "auto", ["month"]],
     "holidays": [None, "DE"],
+    "yearly": ["auto", True, False],
 }
 STAND_FOR = [
     *[(kind.word, "architecture", kind()) for kind in (LSTM, Linear, Attention, CNNLSTM, Transformer)],
@@ -113,7 +114,7 @@ STAND_FOR = [
 # Names that these classes did not have in version 0.1.
 OF_FORECASTERS = {"head", "linear_skip", "embed", "mix_naive", "supervision", "stride"}
 LATER = {
-    LSTMForecaster: {"embed", "mix_naive", "calibration", "tweedie_power"},
+    LSTMForecaster: {"embed", "mix_naive", "calibration", "tweedie_power", "yearly"},
     LSTMRegressor: OF_FORECASTERS,
     LSTMClassifier: OF_FORECASTERS,
     CharLSTM: {"clip_grad_value", "accumulate_grad_batches"},

@@ -1,6 +1,7 @@
 """Intervals by phase of the season: where errors depend on the hour or the weekday, and where they don't."""
 
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -68,7 +69,7 @@ def test_the_spread_is_that_of_its_slow_twin(n):
     errors[..., 1] = np.random.default_rng(1).normal(size=(n, 5))
     # some cells of one window or none
     kept = np.flatnonzero((when % 24 != 3) | (np.arange(n) < 24))
-    found = spread_by_phase(np.abs(errors[kept]), when[kept], 24)
+    found = spread_by_phase(np.abs(errors[kept]), when[kept], (24,))
     table, of_windows = _slow_spread(np.abs(errors[kept]), when[kept], 24)
     np.testing.assert_allclose(found.table, table, rtol=1e-12)
     np.testing.assert_allclose(found.of_windows, of_windows, rtol=1e-12)
@@ -79,17 +80,68 @@ def test_the_spread_is_that_of_its_slow_twin(n):
 
 
 @pytest.mark.parametrize("seed", range(20))
-@pytest.mark.parametrize(("n", "season"), [(100, 24), (500, 24), (1000, 48), (200, 7), (60, 12)])
-def test_errors_that_are_alike_at_all_phases_cost_nothing(n, season, seed):
-    errors, when = _errors(n, 6, np.ones(season), seed)
-    assert spread_by_phase(np.abs(errors), when, season) is None
+@pytest.mark.parametrize(
+    ("n", "seasons"), [(100, (24,)), (500, (24,)), (1000, (48,)), (200, (7,)), (60, (12,)), (100, (24, 168))]
+)
+def test_errors_that_are_alike_at_all_phases_cost_nothing(n, seasons, seed):
+    errors, when = _errors(n, 6, np.ones(seasons[0]), seed)
+    assert spread_by_phase(np.abs(errors), when, seasons) is None
+
+
+def test_chance_is_seldom_taken_for_a_week():
+    # 7 days are of few parts: by chance one in some twenty exceeds two standard deviations, and little is made of it
+    found = []
+    for seed in range(40):
+        errors, when = _errors(1000, 6, np.ones(24), seed)
+        spread = spread_by_phase(np.abs(errors), when, (24, 168))
+        found.append(0.0 if spread is None else np.abs(spread.table - 1).mean())
+    assert np.count_nonzero(found) <= 6
+    assert max(found) < 0.05
+
+
+# Saturday and Sunday, the days 2 and 3 from Thursday on, are restless in the morning.
+BY_HOUR_OF_WEEK = np.tile(BY_HOUR, 7)
+BY_HOUR_OF_WEEK[2 * 24 + 6 : 2 * 24 + 12] *= 4
+BY_HOUR_OF_WEEK[3 * 24 + 6 : 3 * 24 + 12] *= 4
+
+
+def test_the_hours_of_a_week_are_found_where_they_differ():
+    errors, when = _errors(1000, 6, BY_HOUR_OF_WEEK)
+    calibration = Calibration.of(errors, np.zeros(errors.shape), when=when, season=24, longer_seasons=(168,))
+    truth, later = _errors(168 * 100, 6, BY_HOUR_OF_WEEK, seed=1)
+    of_week = (later[:, np.newaxis] + np.arange(6)) % 168
+    is_restless = np.isin(of_week // 24, (2, 3)) & (of_week % 24 >= 6) & (of_week % 24 < 12)
+    held = {}
+    for seasons, each in (((24,), replace(calibration, longer_seasons=())), ((24, 168), calibration)):
+        levels = levels_of(0.8)
+        lower, upper = corrected_quantiles(each, np.zeros((*truth.shape, 1)), levels, when=later)
+        inside = ((lower <= truth) & (truth <= upper))[..., 0]
+        held[seasons] = inside[is_restless].mean(), inside[~is_restless].mean()
+    # by the hours of a day alone, those mornings are those of Mondays
+    assert held[(24,)][0] < 0.6
+    # six weeks of errors, and shrinkage, leave a difference of a few points
+    assert abs(held[(24, 168)][0] - 0.8) < 0.06
+    assert abs(held[(24, 168)][1] - 0.8) < 0.03
+
+
+def test_an_error_is_not_measured_by_itself():
+    errors, when = _errors(700, 2, BY_HOUR_OF_WEEK)
+    before = spread_by_phase(np.abs(errors), when, (24, 168)).of_windows
+    # windows 300 and 299 are the only ones of row 300: their divisors there know nothing of its error
+    errors[300, 0] *= 50
+    errors[299, 1] *= 50
+    after = spread_by_phase(np.abs(errors), when, (24, 168)).of_windows
+    assert after[300, 0] < 2 * before[300, 0]
+    assert after[299, 1] < 2 * before[299, 1]
+    # those of the same hour of other weeks do
+    assert after[300 + 168, 0] > 2 * before[300 + 168, 0]
 
 
 def test_what_all_series_of_a_panel_have_in_common_is_no_phase():
     # twenty series with the same errors say as much as one
     errors, when = _errors(130, 5, BY_HOUR)
-    one = spread_by_phase(np.abs(errors), when, 24)
-    many = spread_by_phase(np.abs(errors).repeat(20, axis=0), when.repeat(20), 24)
+    one = spread_by_phase(np.abs(errors), when, (24,))
+    many = spread_by_phase(np.abs(errors).repeat(20, axis=0), when.repeat(20), (24,))
     np.testing.assert_allclose(many.table, one.table)
     np.testing.assert_allclose(many.of_windows, one.of_windows.repeat(20, axis=0))
     # a storm in all twenty on one Wednesday of three
@@ -97,13 +149,13 @@ def test_what_all_series_of_a_panel_have_in_common_is_no_phase():
     storm = (
         np.random.default_rng(0).normal(size=(16, 20, 7, 1)) * np.where(days == 9, 5, 1)[:, np.newaxis, :, np.newaxis]
     )
-    assert spread_by_phase(np.abs(storm).reshape(-1, 7, 1), np.arange(16).repeat(20), 7) is None
+    assert spread_by_phase(np.abs(storm).reshape(-1, 7, 1), np.arange(16).repeat(20), (7,)) is None
 
 
 def test_few_windows_and_exact_forecasts_have_no_phases():
     errors, when = _errors(47, 5, BY_HOUR)
-    assert spread_by_phase(np.abs(errors), when, 24) is None
-    assert spread_by_phase(np.zeros((200, 5, 1)), np.arange(200), 24) is None
+    assert spread_by_phase(np.abs(errors), when, (24,)) is None
+    assert spread_by_phase(np.zeros((200, 5, 1)), np.arange(200), (24,)) is None
 
 
 @pytest.mark.parametrize("coverage", [0.8, 0.95])
