@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 # Options of training alone: --load refuses them.
 OF_TRAINING = (
     *("window_size", "hidden_size", "num_layers", "batch_size", "n_estimators", "max_epochs", "patience"),
-    *("learning_rate", "loss", "seed", "calendar", "holidays", "unknown", "weights"),
+    *("learning_rate", "loss", "seed", "transform", "calendar", "holidays", "unknown", "weights"),
 )
 
 # Here, as reading them from the package would slow --help.
@@ -119,6 +119,11 @@ def add_model(parser: argparse.ArgumentParser) -> None:
         help="the loss to minimise",
     )
     group.add_argument(
+        "--transform",
+        choices=["auto", "log", "none"],
+        help='"log": the logarithm of 1 + y is forecast (default: if held-out rows are forecast better with it)',
+    )
+    group.add_argument(
         "--calendar",
         action="append",
         metavar="FEATURE",
@@ -150,6 +155,8 @@ def new_model(args: argparse.Namespace) -> LSTMForecaster:
             args.refuse("expected --calendar auto alone, got other features with it")
         features = args.calendar[0] if args.calendar == ["auto"] else args.calendar
         given["calendar"] = Calendar(features, holidays=args.holidays)
+    if args.transform is not None:
+        given["transform"] = None if args.transform == "none" else args.transform
     verbose = int(args.verbose or (not args.quiet and sys.stderr.isatty()))
     return LSTMForecaster(args.horizon, **given, random_state=args.seed or 0, verbose=verbose)
 

@@ -86,11 +86,16 @@ class LSTMForecaster(LSTMEstimator):
     {random_state}
     scaler : {"standard", "minmax", "robust", None} or a scaler object, default="standard"
         How each column is scaled; fitted on the training rows only.
-    normalize : {"last", "window", None}, default="last"
+    normalize : {"auto", "last", "window", None}, default="auto"
         ``"last"`` subtracts the last value of each window and adds it to the forecast, so that levels outside of the
         training data are forecast well; ``"window"`` scales each window to mean 0 and standard deviation 1.
-    transform : {"log", None}, default=None
-        ``"log"``: the logarithm of 1 + y is forecast, for series that grow by percents; forecasts are transformed back.
+        ``"auto"``: ``"last"``, or for a panel of 100 series or more, without covariates known in advance, ``"window"``
+        if a linear forecast then has clearly smaller errors on the held-out rows (``normalize_``).
+    transform : {"auto", "log", None}, default="auto"
+        ``"log"``: the logarithm of 1 + y is forecast, for series that grow or vary by percents; forecasts are
+        transformed back, and values of -1 or less are refused. ``"auto"``: ``"log"`` if no value is negative and a
+        linear forecast of logarithms has clearly smaller errors on the held-out rows, in the data's units; otherwise
+        None, as where nothing is held out, and with distributions other than quantiles (``transform_``).
     channels : {"independent", "together"}, default="independent"
         ``"independent"``: the network forecasts one variable from the past of this variable, and is trained on all
         variables. ``"together"``: it reads and forecasts all variables at once.
@@ -154,6 +159,10 @@ class LSTMForecaster(LSTMEstimator):
     shares_ : dict of str to float, or None
         The shares of ``"network"``, ``"line"``, ``"seasonal_naive"`` and ``"repeat_last"`` in forecasts, which are part
         of the network's weights; see ``mix_naive`` of `LSTM`. None: forecasts are the network's alone.
+    transform_ : {"log", None}
+        The transform of the fit.
+    normalize_ : {"last", "window", None}
+        The normalisation of the fit.
     history_ : DataFrame
         One row for each epoch: ``train_loss``, ``val_loss``, ``learning_rate``, ``grad_norm``, ``seconds``.
     best_epoch_, n_epochs_ : int
@@ -209,8 +218,8 @@ class LSTMForecaster(LSTMEstimator):
         early_stopping: int | EarlyStopping | None = 10,
         random_state: Any = None,
         scaler: Any = "standard",
-        normalize: str | None = "last",
-        transform: str | None = None,
+        normalize: str | None = "auto",
+        transform: str | None = "auto",
         channels: str = "independent",
         missing: Missing = "error",
         freq: Frequency = None,
@@ -746,7 +755,7 @@ class LSTMForecaster(LSTMEstimator):
             For a panel whose series have their own scales, and for ``transform="log"`` with a distribution other than
             quantiles.
         """
-        if hasattr(self, "fitted_") and self.fitted_.dataset.statistics is not None and self.normalize != "window":
+        if hasattr(self, "fitted_") and self.fitted_.dataset.statistics is not None and self.normalize_ != "window":
             raise ValueError(
                 "expected one series, or normalize='window', for to_torch, got a panel, scaled series by series"
             )
@@ -758,6 +767,19 @@ class LSTMForecaster(LSTMEstimator):
         if not hasattr(self, "fitted_"):
             check_is_fitted(self)
         return self.fitted_.window_size
+
+    @property
+    def transform_(self) -> str | None:
+        """The transform of the fit, ``"log"`` or None: what ``transform="auto"`` has chosen."""
+        check_is_fitted(self)
+        return self.fitted_.dataset.transform
+
+    @property
+    def normalize_(self) -> str | None:
+        """The normalisation of the fit: what ``normalize="auto"`` has chosen."""
+        check_is_fitted(self)
+        normalize: str | None = self.model_.config["normalize"]
+        return normalize
 
     @property
     def context_(self) -> Any:
@@ -807,6 +829,8 @@ class LSTMForecaster(LSTMEstimator):
 
     def _fitted_state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         tensors, values = self.fitted_.pack()
+        if self.transform == "auto":
+            values = values | {"transform": self.transform_}
         return tensors, values if self.shares_ is None else values | {"shares": self.shares_}
 
     def _restore_fitted_state(self, tensors: Mapping[str, NDArray[Any]], values: Mapping[str, Any]) -> None:
@@ -819,10 +843,19 @@ class LSTMForecaster(LSTMEstimator):
             calibration=Calibration.unpack(tensors, distribution, float(self.adaptation_rate)),
             horizon=self.model_.config["horizon"] if flat["head"] == "direct" else self.horizon,
             scaler=self.scaler,
-            transform=self.transform,
+            transform=self._saved_transform(values),
         )
         keep_series(self, fitted)
         self.shares_ = check_shares(values.get("shares"))
+
+    def _saved_transform(self, values: Mapping[str, Any]) -> str | None:
+        """The transform of the fit that a file is of; a ValueError for another value."""
+        if self.transform != "auto":
+            return self.transform
+        found: str | None = values["transform"]
+        if found not in (None, "log"):
+            raise ValueError(f"a transform of {found!r}")
+        return found
 
     def _check_restored(self) -> None:
         flat = flat_parameters(self)
@@ -833,7 +866,7 @@ class LSTMForecaster(LSTMEstimator):
         from lstmforecast.export.onnx_export import write_forecaster
 
         fitted = self.fitted_
-        write_forecaster(file, fitted.dataset, fitted.horizon, missing=self.missing, normalize=self.normalize)
+        write_forecaster(file, fitted.dataset, fitted.horizon, missing=self.missing, normalize=self.normalize_)
 
     @staticmethod
     def _of_this_version(state: dict[str, Any]) -> dict[str, Any]:

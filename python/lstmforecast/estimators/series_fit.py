@@ -17,6 +17,7 @@ from lstmforecast.data.observations import Observations
 from lstmforecast.data.panel import Panel
 from lstmforecast.data.scalers import fit_columns
 from lstmforecast.data.season import season_length
+from lstmforecast.estimators.automatic import resolve
 from lstmforecast.estimators.shares import with_shares
 from lstmforecast.estimators.training_run import Outcome, TrainingRun, keep_network
 from lstmforecast.fitting.embedding import check_same_words, embeddings, words_of_vectors
@@ -34,10 +35,11 @@ Forecaster = Any
 
 def fit_series(forecaster: Forecaster, dataset: Dataset, tasks: FitTasks | None = None) -> None:
     """Fit a forecaster to data that were read; the errors are those of `LSTMForecaster.fit`."""
-    observations, parameters = dataset.observations, flat_parameters(forecaster)
+    dataset, normalize = resolve(forecaster, dataset, fit_series)
+    observations, parameters = dataset.observations, flat_parameters(forecaster) | {"normalize": normalize}
     panel = observations if isinstance(observations, Panel) else None
     distribution = distribution_of(parameters)
-    require_options(distribution, forecaster.transform, forecaster.augment)
+    require_options(distribution, dataset.transform, forecaster.augment)
     require_values(distribution, observations)
     _check_savable(dataset)
     # what is kept forecasts, for which weights don't count

@@ -77,8 +77,8 @@ class DetectorTraining:
         """An unfitted forecaster for ``n_rows`` rows; ``horizon`` is that of the default forecaster, if it is given."""
         if self.forecaster is None:
             steps = horizon or min(HORIZON, max(1, n_rows // ROWS_PER_STEP))
-            # naive forecasts follow an anomaly, whose errors are then small
-            forecaster = LSTMForecaster(steps, architecture=LSTM(mix_naive=False))
+            # naive forecasts follow an anomaly, whose errors are then small; a logarithm shrinks those of large values
+            forecaster = LSTMForecaster(steps, architecture=LSTM(mix_naive=False), transform=None)
         elif isinstance(self.forecaster, LSTMForecaster):
             forecaster = clone(self.forecaster)
         else:
