@@ -77,12 +77,15 @@ class DetectorTraining:
         """An unfitted forecaster for ``n_rows`` rows; ``horizon`` is that of the default forecaster, if it is given."""
         if self.forecaster is None:
             steps = horizon or min(HORIZON, max(1, n_rows // ROWS_PER_STEP))
-            # naive forecasts follow an anomaly, whose errors are then small; a logarithm shrinks those of large values
-            forecaster = LSTMForecaster(steps, architecture=LSTM(mix_naive=False), transform=None)
+            # naive forecasts follow an anomaly, whose errors are then small
+            forecaster = LSTMForecaster(steps, architecture=LSTM(mix_naive=False))
         elif isinstance(self.forecaster, LSTMForecaster):
             forecaster = clone(self.forecaster)
         else:
             raise TypeError(f"expected forecaster to be an LSTMForecaster or None, got {self.forecaster!r}")
+        if forecaster.transform == "auto":
+            # later rows of any size must have a score, and a logarithm shrinks the errors of large ones
+            forecaster.set_params(transform=None)
         return forecaster if self.random_state is None else forecaster.set_params(random_state=self.random_state)
 
     def fit_forecaster(

@@ -99,9 +99,7 @@ def test_files_pickles_and_a_second_training_keep_the_choice(tmp_path):
     for again in (lstmforecast.load(path), pickle.loads(pickle.dumps(model))):
         assert (again.transform, again.transform_, again.normalize_) == ("auto", "log", "last")
         assert_array_equal(again.predict(), model.predict())
-        with pytest.raises(
-            ValueError, match=r"above -1 for transform='log', got -3.*; transform=None takes"
-        ):
+        with pytest.raises(ValueError, match=r"above -1 for transform='log', got -3.*; transform=None takes"):
             again.predict(context=_growing().mask(MONTHS[230] == MONTHS, -3.0))
     # the weights have learned logarithms
     assert model.fit(_level()).transform_ == "log"
@@ -159,4 +157,7 @@ def test_some_series_of_a_large_panel_choose(monkeypatch):
 
 
 def test_detectors_look_for_anomalies_in_the_values_themselves():
-    assert LSTMAnomalyDetector(random_state=0).fit(_growing()).forecaster_.transform_ is None
+    y, own = _growing(), LSTMForecaster(6, **FAST)
+    assert own.fit(y).transform_ == "log"
+    assert LSTMAnomalyDetector(own).fit(y).forecaster_.transform_ is None
+    assert LSTMAnomalyDetector(own.set_params(transform="log")).fit(y).forecaster_.transform_ == "log"
