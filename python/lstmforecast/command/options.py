@@ -121,7 +121,7 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--transform",
         choices=["auto", "log", "none"],
-        help='"log": the logarithm of 1 + y is forecast (default: if held-out rows are forecast better with it)',
+        help='"log": the logarithm of 1 + y is forecast; "auto": if held-out rows say so (default: none)',
     )
     group.add_argument(
         "--calendar",

@@ -91,7 +91,7 @@ class LSTMForecaster(LSTMEstimator):
         training data are forecast well; ``"window"`` scales each window to mean 0 and standard deviation 1.
         ``"auto"``: ``"last"``, or for a panel of 100 series or more, without covariates known in advance, ``"window"``
         if a linear forecast then has clearly smaller errors on the held-out rows (``normalize_``).
-    transform : {"auto", "log", None}, default="auto"
+    transform : {"auto", "log", None}, default=None
         ``"log"``: the logarithm of 1 + y is forecast, for series that grow or vary by percents; forecasts are
         transformed back, and values of -1 or less are refused. ``"auto"``: ``"log"`` if no value is negative and a
         linear forecast of logarithms has clearly smaller errors on the held-out rows, in the data's units; otherwise
@@ -219,7 +219,7 @@ class LSTMForecaster(LSTMEstimator):
         random_state: Any = None,
         scaler: Any = "standard",
         normalize: str | None = "auto",
-        transform: str | None = "auto",
+        transform: str | None = None,
         channels: str = "independent",
         missing: Missing = "error",
         freq: Frequency = None,

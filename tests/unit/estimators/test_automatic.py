@@ -14,7 +14,7 @@ from lstmforecast.estimators.forecaster import read_series
 from lstmforecast.estimators.series_fit import fit_series
 from lstmforecast.fitting.held_out import HeldOut
 
-FAST = {"hidden_size": 4, "max_epochs": 1, "random_state": 0, "n_threads": 1}
+FAST = {"hidden_size": 4, "max_epochs": 1, "random_state": 0, "n_threads": 1, "transform": "auto"}
 N = 240
 MONTHS = pd.date_range("2000-01-01", periods=N, freq="MS")
 
@@ -69,7 +69,7 @@ def test_the_choice_is_the_candidate_of_the_least_error_on_held_out_rows(monkeyp
         each = [line.predict(context=y[:i]).to_numpy() - y[i : i + 6].to_numpy() for i in range(n_train, N - 5)]
         errors.append(np.abs(each).mean())
     found, gain, factor = [], 1 - errors[1] / errors[0], 1 + 6 / (N - 5 - n_train)
-    dataset = read_series(LSTMForecaster(6), y, None, None, None, None)
+    dataset = read_series(LSTMForecaster(6, transform="auto"), y, None, None, None, None)
     # forecasts in single precision: one part in 1e7 of values that are a hundred times the errors
     for least in (gain - 1e-4, gain + 1e-4):
         monkeypatch.setattr(automatic, "LEAST_GAIN", least / factor)
@@ -151,7 +151,7 @@ def test_some_series_of_a_large_panel_choose(monkeypatch):
         seen.append(dataset.observations.series_keys.tolist())
         fit_series(forecaster, dataset)
 
-    dataset = read_series(LSTMForecaster(6), y, None, None, None, None)
+    dataset = read_series(LSTMForecaster(6, transform="auto"), y, None, None, None, None)
     assert automatic.resolve(LSTMForecaster(6, n_threads=1), dataset, fit)[0].transform == "log"
     assert seen == [[0, 2, 5]] * 2
 
