@@ -6,7 +6,7 @@ they do the network.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -146,3 +146,13 @@ def _usual_errors(held_out: HeldOut, plain: Dataset, which: NDArray[np.int64], o
         rows = plain.observations.values[: origins.min()]
         scale = seasonal_scale(rows, season_length(plain.observations.freq))[np.newaxis]
     return np.where(scale > 0, scale, np.nan)[:, np.newaxis]
+
+
+def saved_transform(transform: str | None, values: Mapping[str, Any]) -> str | None:
+    """The transform of the fit that a file has the ``values`` of; a ValueError for an unknown one."""
+    if transform != "auto":
+        return transform
+    found: str | None = values.get("transform", "nothing")
+    if found not in (None, "log"):
+        raise ValueError(f"a transform of {found!r}")
+    return found

@@ -24,7 +24,9 @@ from lstmforecast.data.columns import FORECAST, NamedTable
 from lstmforecast.data.dataset import Dataset
 from lstmforecast.data.index import Frequency
 from lstmforecast.data.observations import Missing
+from lstmforecast.estimators.automatic import saved_transform
 from lstmforecast.estimators.estimator import LSTMEstimator, require_fitted
+from lstmforecast.estimators.fitted_attributes import FittedAttributes
 from lstmforecast.estimators.newer_rows import NewerRows
 from lstmforecast.estimators.older_pickles import of_older_pickle
 from lstmforecast.estimators.parameter_docs import with_shared_parameters
@@ -61,7 +63,7 @@ Array = NDArray[np.float64]
 
 
 @with_shared_parameters
-class LSTMForecaster(LSTMEstimator):
+class LSTMForecaster(FittedAttributes, LSTMEstimator):
     """Forecast one time series or many with an LSTM network that maps a window of past rows to a whole horizon.
 
     Parameters
@@ -201,7 +203,6 @@ class LSTMForecaster(LSTMEstimator):
     feature_names_in_: NDArray[Any]
     n_features_in_: int
     freq_: Any
-    fitted_: FittedSeries
     shares_: dict[str, float] | None
 
     def __init__(
@@ -761,41 +762,6 @@ class LSTMForecaster(LSTMEstimator):
             )
         return super().to_torch()
 
-    @property
-    def window_size_(self) -> int:
-        """Rows that the network reads."""
-        if not hasattr(self, "fitted_"):
-            check_is_fitted(self)
-        return self.fitted_.window_size
-
-    @property
-    def transform_(self) -> str | None:
-        """The transform of the fit, ``"log"`` or None: what ``transform="auto"`` has chosen."""
-        check_is_fitted(self)
-        return self.fitted_.dataset.transform
-
-    @property
-    def normalize_(self) -> str | None:
-        """The normalisation of the fit: what ``normalize="auto"`` has chosen."""
-        check_is_fitted(self)
-        normalize: str | None = self.model_.config["normalize"]
-        return normalize
-
-    @property
-    def context_(self) -> Any:
-        """The last ``window_size_`` rows (of each series), in the container that was given to `fit`."""
-        check_is_fitted(self)
-        dataset = self.fitted_.dataset.tail(self.window_size_)
-        return (
-            dataset.observations.container() if dataset.columns is None else dataset.columns.table(dataset.observations)
-        )
-
-    @property
-    def cutoff_(self) -> Any:
-        """Index label of the last row; its number for arrays, a Series of times by series for a panel."""
-        check_is_fitted(self)
-        return self.fitted_.cutoff
-
     def _forecast(
         self, horizon: int | None, X: Any, X_past: Any, context: Any, static: Any, known: Any
     ) -> tuple[FittedSeries, Array]:
@@ -843,19 +809,10 @@ class LSTMForecaster(LSTMEstimator):
             calibration=Calibration.unpack(tensors, distribution, float(self.adaptation_rate)),
             horizon=self.model_.config["horizon"] if flat["head"] == "direct" else self.horizon,
             scaler=self.scaler,
-            transform=self._saved_transform(values),
+            transform=saved_transform(self.transform, values),
         )
         keep_series(self, fitted)
         self.shares_ = check_shares(values.get("shares"))
-
-    def _saved_transform(self, values: Mapping[str, Any]) -> str | None:
-        """The transform of the fit that a file is of; a ValueError for another value."""
-        if self.transform != "auto":
-            return self.transform
-        found: str | None = values["transform"]
-        if found not in (None, "log"):
-            raise ValueError(f"a transform of {found!r}")
-        return found
 
     def _check_restored(self) -> None:
         flat = flat_parameters(self)

@@ -105,12 +105,11 @@ def test_files_pickles_and_a_second_training_keep_the_choice(tmp_path):
     assert model.fit(_level()).transform_ == "log"
 
 
-def test_a_file_with_another_transform_is_refused():
-    model = _fit(_growing())
-    tensors, values = model._fitted_state()
-    assert values["transform"] == "log"
-    with pytest.raises(ValueError, match="a transform of 'sqrt'"):
-        model._restore_fitted_state(tensors, values | {"transform": "sqrt"})
+@pytest.mark.parametrize("values", [{"transform": "sqrt"}, {"transform": "auto"}, {}])
+def test_a_file_with_another_transform_is_refused(values):
+    assert automatic.saved_transform("log", values) == "log"
+    with pytest.raises(ValueError, match="^a transform of "):
+        automatic.saved_transform("auto", values)
 
 
 def test_each_fold_of_a_backtest_chooses_from_its_own_rows():
