@@ -108,7 +108,7 @@ def test_files_pickles_and_a_second_training_keep_the_choice(tmp_path):
 @pytest.mark.parametrize("values", [{"transform": "sqrt"}, {"transform": "auto"}, {}])
 def test_a_file_with_another_transform_is_refused(values):
     assert automatic.saved_transform("log", values) == "log"
-    with pytest.raises(ValueError, match="^a transform of "):
+    with pytest.raises(ValueError, match=r"^a transform of "):
         automatic.saved_transform("auto", values)
 
 
