@@ -87,13 +87,15 @@ def _candidates(forecaster: Forecaster, dataset: Dataset, given: Choice) -> list
 
 def _best(forecaster: Forecaster, dataset: Dataset, candidates: list[Choice], fit: Fit) -> Choice:
     first = candidates[0]
+    if len(candidates) == 1:
+        return first
     plain = replace(_some_series(dataset), transform=None)
     # the choice must not depend on parameters that a search changes: losses of its trials are compared
     options = {name: getattr(forecaster, name) for name in ("early_stopping", "missing", "n_threads")}
     line = type(forecaster)(forecaster.horizon, architecture="linear", **options)
     held_out = HeldOut.of(line)
     which, origins = held_out_places(held_out, plain.observations)
-    if len(candidates) == 1 or not len(origins):
+    if not len(origins):
         return first
     scale = _usual_errors(held_out, plain, which, origins)
     if np.isnan(scale).all():
