@@ -26,10 +26,11 @@ NAIVE2 = {"sMAPE": 18.383, "MASE": 2.395}
 TUNED: dict[str, Any] = {"transform": "log", "normalize": "window", "hidden_size": 128}
 METHODS: Methods = {
     "defaults": {},
-    "transform='log'": {"transform": "log"},
+    "normalize='last'": {"normalize": "last"},
+    "transform='log', normalize='last'": {"transform": "log", "normalize": "last"},
     "tuned": TUNED,
     "tuned, five": TUNED | {"n_estimators": 5},
-    "linear, transform='log'": {"transform": "log", "architecture": "linear"},
+    "linear, transform='log'": {"transform": "log", "normalize": "last", "architecture": "linear"},
 }
 CHOICES: Methods = METHODS | {
     "tuned, hidden_size=64": TUNED | {"hidden_size": 64},

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 # Options of training alone: --load refuses them.
 OF_TRAINING = (
     *("window_size", "hidden_size", "num_layers", "batch_size", "n_estimators", "max_epochs", "patience"),
-    *("learning_rate", "loss", "seed", "calendar", "holidays", "yearly"),
+    *("learning_rate", "loss", "seed", "transform", "calendar", "holidays", "yearly"),
     *("unknown", "weights"),
 )
 
@@ -122,6 +122,11 @@ def add_model(parser: argparse.ArgumentParser) -> None:
         help="the loss to minimise",
     )
     group.add_argument(
+        "--transform",
+        choices=["auto", "log", "none"],
+        help='"log": the logarithm of 1 + y is forecast; "auto": if held-out rows say so (default: none)',
+    )
+    group.add_argument(
         "--calendar",
         action="append",
         metavar="FEATURE",
@@ -158,6 +163,8 @@ def new_model(args: argparse.Namespace) -> LSTMForecaster:
             args.refuse("expected --calendar auto alone, got other features with it")
         features = args.calendar[0] if args.calendar == ["auto"] else args.calendar
         given["calendar"] = Calendar(features, holidays=args.holidays, yearly=YEARLY[args.yearly or "auto"])
+    if args.transform is not None:
+        given["transform"] = None if args.transform == "none" else args.transform
     verbose = int(args.verbose or (not args.quiet and sys.stderr.isatty()))
     return LSTMForecaster(args.horizon, **given, random_state=args.seed or 0, verbose=verbose)
 

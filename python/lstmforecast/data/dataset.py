@@ -70,8 +70,8 @@ class Dataset:
         those of the other series (1) or not (0); see `lstmforecast.data.error_scale`. None for one series.
     scaler : str, object or None
         The scaler that gives centre and scale.
-    transform : {"log", None}
-        The transform of the targets before they are scaled.
+    transform : {"auto", "log", None}
+        The transform of the targets before they are scaled; ``"auto"`` until a fit has chosen one.
     columns : Columns or None
         The role of each column of the user's table; None where the table had no names for them.
     weights : ndarray of shape (n,) or None
@@ -139,7 +139,9 @@ class Dataset:
     def __post_init__(self) -> None:
         if self.transform == "log" and (self.observations.values <= -1).any():
             got = self.observations.first_of(self.observations.values <= -1)
-            raise ValueError(f"expected values above -1 for transform='log', got {got}")
+            raise ValueError(
+                f"expected values above -1 for transform='log', got {got}; transform=None takes all values"
+            )
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         # the name in pickles of version 0.1

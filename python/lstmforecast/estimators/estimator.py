@@ -205,7 +205,7 @@ class LSTMEstimator(Saved, GroupedParameters, LearningCurveMixin, CallbackSuppor
         require_pytorch("to_torch")
         from lstmforecast.export.pytorch import to_torch
 
-        return to_torch(self.model_, getattr(self, "transform", None))
+        return to_torch(self.model_, getattr(self, "transform_", None))
 
     def quantize(self, dtype: str = "int8") -> Self:
         """Get a copy with rounded weights: forecasts equal to two or three digits, a file a quarter or half as large.

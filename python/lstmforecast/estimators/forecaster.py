@@ -24,7 +24,9 @@ from lstmforecast.data.columns import FORECAST, NamedTable
 from lstmforecast.data.dataset import Dataset
 from lstmforecast.data.index import Frequency
 from lstmforecast.data.observations import Missing
+from lstmforecast.estimators.automatic import saved_transform
 from lstmforecast.estimators.estimator import LSTMEstimator, require_fitted
+from lstmforecast.estimators.fitted_attributes import FittedAttributes
 from lstmforecast.estimators.newer_rows import NewerRows
 from lstmforecast.estimators.older_pickles import of_older_pickle
 from lstmforecast.estimators.parameter_docs import with_shared_parameters
@@ -61,7 +63,7 @@ Array = NDArray[np.float64]
 
 
 @with_shared_parameters
-class LSTMForecaster(LSTMEstimator):
+class LSTMForecaster(FittedAttributes, LSTMEstimator):
     """Forecast one time series or many with an LSTM network that maps a window of past rows to a whole horizon.
 
     Parameters
@@ -86,11 +88,16 @@ class LSTMForecaster(LSTMEstimator):
     {random_state}
     scaler : {"standard", "minmax", "robust", None} or a scaler object, default="standard"
         How each column is scaled; fitted on the training rows only.
-    normalize : {"last", "window", None}, default="last"
+    normalize : {"auto", "last", "window", None}, default="auto"
         ``"last"`` subtracts the last value of each window and adds it to the forecast, so that levels outside of the
         training data are forecast well; ``"window"`` scales each window to mean 0 and standard deviation 1.
-    transform : {"log", None}, default=None
-        ``"log"``: the logarithm of 1 + y is forecast, for series that grow by percents; forecasts are transformed back.
+        ``"auto"``: ``"last"``, or for a panel of 100 series or more, without covariates known in advance, ``"window"``
+        if a linear forecast then has clearly smaller errors on the held-out rows (``normalize_``).
+    transform : {"auto", "log", None}, default=None
+        ``"log"``: the logarithm of 1 + y is forecast, for series that grow or vary by percents; forecasts are
+        transformed back, and values of -1 or less are refused. ``"auto"``: ``"log"`` if no value is negative and a
+        linear forecast of logarithms has clearly smaller errors on the held-out rows, in the data's units; otherwise
+        None, as where nothing is held out, and with distributions other than quantiles (``transform_``).
     channels : {"independent", "together"}, default="independent"
         ``"independent"``: the network forecasts one variable from the past of this variable, and is trained on all
         variables. ``"together"``: it reads and forecasts all variables at once.
@@ -159,6 +166,10 @@ class LSTMForecaster(LSTMEstimator):
         What each day of the year adds, a feature that is known in advance: ``yearly_.at(times)`` gives its values, in
         the standard deviations of the series. None: there is no such feature; see ``yearly`` of
         `lstmforecast.calendar.Calendar`.
+    transform_ : {"log", None}
+        The transform of the fit.
+    normalize_ : {"last", "window", None}
+        The normalisation of the fit.
     history_ : DataFrame
         One row for each epoch: ``train_loss``, ``val_loss``, ``learning_rate``, ``grad_norm``, ``seconds``.
     best_epoch_, n_epochs_ : int
@@ -197,7 +208,6 @@ class LSTMForecaster(LSTMEstimator):
     feature_names_in_: NDArray[Any]
     n_features_in_: int
     freq_: Any
-    fitted_: FittedSeries
     shares_: dict[str, float] | None
 
     def __init__(
@@ -214,7 +224,7 @@ class LSTMForecaster(LSTMEstimator):
         early_stopping: int | EarlyStopping | None = 10,
         random_state: Any = None,
         scaler: Any = "standard",
-        normalize: str | None = "last",
+        normalize: str | None = "auto",
         transform: str | None = None,
         channels: str = "independent",
         missing: Missing = "error",
@@ -751,33 +761,11 @@ class LSTMForecaster(LSTMEstimator):
             For a panel whose series have their own scales, and for ``transform="log"`` with a distribution other than
             quantiles.
         """
-        if hasattr(self, "fitted_") and self.fitted_.dataset.statistics is not None and self.normalize != "window":
+        if hasattr(self, "fitted_") and self.fitted_.dataset.statistics is not None and self.normalize_ != "window":
             raise ValueError(
                 "expected one series, or normalize='window', for to_torch, got a panel, scaled series by series"
             )
         return super().to_torch()
-
-    @property
-    def window_size_(self) -> int:
-        """Rows that the network reads."""
-        if not hasattr(self, "fitted_"):
-            check_is_fitted(self)
-        return self.fitted_.window_size
-
-    @property
-    def context_(self) -> Any:
-        """The last ``window_size_`` rows (of each series), in the container that was given to `fit`."""
-        check_is_fitted(self)
-        dataset = self.fitted_.dataset.tail(self.window_size_)
-        return (
-            dataset.observations.container() if dataset.columns is None else dataset.columns.table(dataset.observations)
-        )
-
-    @property
-    def cutoff_(self) -> Any:
-        """Index label of the last row; its number for arrays, a Series of times by series for a panel."""
-        check_is_fitted(self)
-        return self.fitted_.cutoff
 
     def _forecast(
         self, horizon: int | None, X: Any, X_past: Any, context: Any, static: Any, known: Any
@@ -812,6 +800,8 @@ class LSTMForecaster(LSTMEstimator):
 
     def _fitted_state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         tensors, values = self.fitted_.pack()
+        if self.transform == "auto":
+            values = values | {"transform": self.transform_}
         return tensors, values if self.shares_ is None else values | {"shares": self.shares_}
 
     def _restore_fitted_state(self, tensors: Mapping[str, NDArray[Any]], values: Mapping[str, Any]) -> None:
@@ -824,7 +814,7 @@ class LSTMForecaster(LSTMEstimator):
             calibration=Calibration.unpack(tensors, distribution, float(self.adaptation_rate)),
             horizon=self.model_.config["horizon"] if flat["head"] == "direct" else self.horizon,
             scaler=self.scaler,
-            transform=self.transform,
+            transform=saved_transform(self.transform, values),
         )
         keep_series(self, fitted)
         self.shares_ = check_shares(values.get("shares"))
@@ -838,7 +828,7 @@ class LSTMForecaster(LSTMEstimator):
         from lstmforecast.export.onnx_export import write_forecaster
 
         fitted = self.fitted_
-        write_forecaster(file, fitted.dataset, fitted.horizon, missing=self.missing, normalize=self.normalize)
+        write_forecaster(file, fitted.dataset, fitted.horizon, missing=self.missing, normalize=self.normalize_)
 
     @staticmethod
     def _of_this_version(state: dict[str, Any]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from lstmforecast.data.observations import Observations
 from lstmforecast.data.panel import Panel
 from lstmforecast.data.scalers import fit_columns
 from lstmforecast.data.season import season_length
+from lstmforecast.estimators.automatic import resolve
 from lstmforecast.estimators.long_season import long_season
 from lstmforecast.estimators.shares import with_shares
 from lstmforecast.estimators.training_run import Outcome, TrainingRun, keep_network
@@ -37,10 +38,11 @@ Forecaster = Any
 
 def fit_series(forecaster: Forecaster, dataset: Dataset, tasks: FitTasks | None = None) -> None:
     """Fit a forecaster to data that were read; the errors are those of `LSTMForecaster.fit`."""
-    observations, parameters = dataset.observations, flat_parameters(forecaster)
+    dataset, normalize = resolve(forecaster, dataset, fit_series)
+    observations, parameters = dataset.observations, flat_parameters(forecaster) | {"normalize": normalize}
     panel = observations if isinstance(observations, Panel) else None
     distribution = distribution_of(parameters)
-    require_options(distribution, forecaster.transform, forecaster.augment)
+    require_options(distribution, dataset.transform, forecaster.augment)
     require_values(distribution, observations)
     _check_savable(dataset)
     held_out, horizon = HeldOut.of(forecaster), forecaster.horizon

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -260,10 +260,11 @@ class _Job:
     def __call__(self, fitted: LSTMForecaster, fold: Fold, is_last: bool) -> _Outcome:
         _fit(fitted, self.dataset.take(fold.rows(self.dataset.observations)))
         own = fitted.fitted_.dataset
-        dataset = self.dataset.with_yearly(own.covariates.yearly).with_statistics(like=own)
+        dataset = replace(self.dataset.with_yearly(own.covariates.yearly), transform=own.transform)
+        dataset = dataset.with_statistics(like=own)
         part, model, n_read = self.origins.take(fold.origins), fitted.model_, self.scorer.n_read
         parameters = forecast_origins(model, dataset, part.rows, n_read, part.series, fitted.n_threads)
-        values = self.dataset.undo(mean(model.config["distribution"], parameters))[:, : self.scorer.horizon]
+        values = dataset.undo(mean(model.config["distribution"], parameters))[:, : self.scorer.horizon]
         # the models of all refits would need too much memory
         kept = fitted if is_last else None
         return _Outcome(values, self.scorer.score(fitted, dataset, fold), kept)

@@ -54,7 +54,7 @@ class LSTMAnomalyDetector(Saved, PlainParameters, DocLinkMixin, CallbackSupportM
     forecaster : LSTMForecaster or None, default=None
         The forecaster to fit: of points, without covariates, calendar and ensemble. None: the defaults, with a horizon
         of 24 steps, or of a twentieth of the rows if that is less, and without naive forecasts, which follow an anomaly
-        (``LSTM(mix_naive=False)``).
+        (``LSTM(mix_naive=False)``). ``transform="auto"`` is None here: later rows of any size must have a score.
     smoothing : float, default=24
         Span, in rows, of the exponentially weighted mean of errors, as in `pandas.Series.ewm`; 1: none. Small values
         find spikes sooner, large ones find long shifts.

@@ -87,6 +87,9 @@ class DetectorTraining:
         if flat_parameters(forecaster)["yearly"] == "auto":
             # the monitor has no times
             forecaster.set_params(calendar__yearly=False)
+        if forecaster.transform == "auto":
+            # later rows of any size must have a score, and a logarithm shrinks the errors of large ones
+            forecaster.set_params(transform=None)
         return forecaster if self.random_state is None else forecaster.set_params(random_state=self.random_state)
 
     def fit_forecaster(

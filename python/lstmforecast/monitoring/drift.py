@@ -190,7 +190,7 @@ class DriftMonitor(PlainParameters, DocLinkMixin, BaseEstimator):
         check_columns(observations.form, observations.n_columns, form, table.shape[1])
         names = [str(name) for name in observations.form.variables(observations.n_columns)]
         errors = None
-        if forecaster.transform is None and calibration is not None and len(calibration) >= 2 * LEAST_BATCHES:
+        if forecaster.transform_ is None and calibration is not None and len(calibration) >= 2 * LEAST_BATCHES:
             errors = np.abs(calibration.errors).mean(axis=(1, 2))
         return cls(window, false_alarms).fit(pd.DataFrame(table, columns=names), errors)
 

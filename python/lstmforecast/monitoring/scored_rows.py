@@ -83,7 +83,7 @@ def score_next(forecaster: LSTMForecaster, monitor: _core.Monitor, rows: Array) 
     """Score the rows (n, k) that follow those that a monitor has seen; the monitor learns them."""
     found = monitor.run(network_of(forecaster), transformed(forecaster, rows), forecaster.n_threads)
     scores, thresholds, errors, forecasts = found
-    if forecaster.transform == "log":
+    if forecaster.transform_ == "log":
         forecasts = np.expm1(forecasts)
     return ScoredRows.of((scores, thresholds, errors, forecasts), rows.shape[1])
 
@@ -96,7 +96,7 @@ def network_of(forecaster: LSTMForecaster) -> _core.Model:
 
 def transformed(forecaster: LSTMForecaster, rows: Array) -> Array:
     """Rows (n, k) after the forecaster's ``transform``; a ValueError for values without a logarithm."""
-    if forecaster.transform != "log":
+    if forecaster.transform_ != "log":
         return rows
     if (rows <= -1).any():
         row, column = (int(i) for i in np.argwhere(rows <= -1)[0])

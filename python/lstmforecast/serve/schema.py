@@ -120,7 +120,7 @@ def schema_of_window(model: Target) -> Schema:
     """The schema of a window."""
     kinds = ["number"] if model.forecaster.missing == "error" else ["number", "null"]
     number: Schema = {"type": kinds, "minimum": -LARGEST_VALUE, "maximum": LARGEST_VALUE}
-    if model.forecaster.transform == "log":
+    if model.forecaster.transform_ == "log":
         number |= {"minimum": -0.999999}
     row: Schema = {"type": "array", "minItems": model.n_variables, "maxItems": model.n_variables, "items": number}
     items = number if model.is_flat else row

@@ -115,7 +115,7 @@ class ServedModel:
         self._plain = not (
             self._dataset.covariates.n_features or self.is_panel or name_of(self._distribution) in FROM_ZERO
         )
-        self._lowest = -1.0 if forecaster.transform == "log" else -np.inf
+        self._lowest = -1.0 if forecaster.transform_ == "log" else -np.inf
         self.checked_coverages = lru_cache(_REMEMBERED)(self._check_coverages)
         self.corrections = lru_cache(_MOST_CORRECTIONS)(self._make_corrections)
         # an estimate of the time for one window, until it is measured
@@ -234,7 +234,7 @@ class ServedModel:
         if (window.times is not None and times is None) or not (window.values > self._lowest).all():
             return None
         values = window.values[-self.forecaster.window_size_ :]
-        rows = (np.log1p(values) if self.forecaster.transform == "log" else values)[np.newaxis]
+        rows = (np.log1p(values) if self.forecaster.transform_ == "log" else values)[np.newaxis]
         phases = self._phases(1, None if times is None else pd.DatetimeIndex(times[:1]))
         return Prepared(Seen(rows, np.zeros((1, steps, 0))), None, None, [times], steps, phases)
 

@@ -113,6 +113,7 @@ def test_a_saved_model_forecasts_without_training(data: str, capsys: pytest.Capt
         (["--seed", "0"], "--seed"),
         (["--loss", "poisson", "--window-size", "7"], "--window-size, --loss"),
         (["--patience", "none", "--verbose"], "--patience, --verbose"),
+        (["--transform", "none"], "--transform"),
     ],
 )
 def test_options_of_training_are_refused_for_a_saved_model(
@@ -142,6 +143,20 @@ def test_a_saved_model_handles_gaps_as_the_option_says(data: str, capsys: pytest
     assert "was trained without --missing mask" in error_of(capsys)
     assert forecast(data, *load, "--freq", "D", small=[]) == 1
     assert "expected --freq h, as model.safetensors was trained, got --freq D" in error_of(capsys)
+
+
+def test_the_transform_is_that_of_the_option(data: str, capsys: pytest.CaptureFixture[str]) -> None:
+    chosen = {}
+    for word in ("log", "none", "auto"):
+        forecast(data, "--transform", word, "--save", "model.safetensors")
+        model = LSTMForecaster.load("model.safetensors")
+        chosen[word] = (model.transform, model.transform_)
+    assert chosen == {"log": ("log", "log"), "none": (None, None), "auto": ("auto", chosen["auto"][1])}
+    capsys.readouterr()
+    Path("low.csv").write_text("\n".join([*Path(data).read_text().splitlines()[:-1], "2026-01-09 07:00:00,-3,1"]))
+    assert forecast("low.csv", "--transform", "log") == 1
+    assert "expected values above -1 for --transform log, got -3" in (message := error_of(capsys))
+    assert "--transform none takes all values" in message
 
 
 def test_messages_name_options_of_the_command(data: str, capsys: pytest.CaptureFixture[str]) -> None:
