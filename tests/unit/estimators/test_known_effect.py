@@ -99,7 +99,7 @@ def test_windows_alone_are_forecast_as_within_the_series(fitted):
     windows[:, 24:, 0] = np.nan
     alone = network.forecast(windows)
     assert dataset.table.shape[1] == 3
-    within = network.forecast_series(np.ascontiguousarray(rows), np.zeros(3, np.int64), ends)
+    within = network.forecast_series(rows, ends)
     assert_allclose(np.ravel(alone), np.ravel(within), rtol=0)
 
 
