@@ -11,6 +11,8 @@ use crate::train::TrainConfig;
 
 /// Times that the effect is solved given the line, and the line given the effect.
 const ROUNDS: usize = 2;
+/// Times that features are left out.
+const SELECTIONS: usize = 3;
 /// Rows that hinges may bend at.
 const MOST_ROWS: usize = 1 << 11;
 
@@ -67,12 +69,15 @@ impl Model {
             let solution =
                 if stays { line.read(skip.values()) } else { line.solve(&left, left_held_out, skip.values())? };
             let mut sums = line.regression(&solution).on_terms(&effect).both_sums(&train, held_out)?;
-            if round == 0 {
-                kept = line.regression(&solution).on_terms(&effect).relevant(&sums, &effect)?;
-                if kept.len() < layout.n_known {
-                    effect = KnownEffect::draw(sizes, &kept, &rows);
-                    sums = line.regression(&solution).on_terms(&effect).both_sums(&train, held_out)?;
+            // of fewer features, hinges say more of each, without which others may then be
+            for _ in 0..if round == 0 { SELECTIONS } else { 0 } {
+                let fewer = line.regression(&solution).on_terms(&effect).relevant(&sums, &effect, &kept)?;
+                if fewer == kept {
+                    break;
                 }
+                kept = fewer;
+                effect = KnownEffect::draw(sizes, &kept, &rows);
+                sums = line.regression(&solution).on_terms(&effect).both_sums(&train, held_out)?;
             }
             let choices = [(false, false), (true, false), (false, true), (true, true)];
             let choices = choices.map(|with| effect.terms_of(&kept, with));

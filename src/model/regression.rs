@@ -18,7 +18,7 @@ const MOST_MULTIPLIED: usize = 1 << 32;
 const PARTS: usize = 5;
 /// Features that are tried to be left out, at most, and by how much the error may grow without one.
 const MOST_TRIED: usize = 40;
-const HARMLESS: f64 = 1.001;
+const HARMLESS: f64 = 1.002;
 /// Rows that are added to the sums at once.
 const BATCH: usize = 4096;
 
@@ -93,13 +93,18 @@ impl<'e> KnownRegression<'e> {
         Ok(weights)
     }
 
-    /// The features without which the error on held-out windows grows: each in turn is left out with all terms that it is
-    /// part of, and stays out if that does no harm.
+    /// Those of some features without which the error on held-out windows grows: each in turn is left out with all terms that
+    /// it is part of, and stays out if that does no harm.
     ///
     /// # Errors
     /// As [`KnownRegression::solve`].
-    pub(super) fn relevant(&self, [sums, judge]: &[RidgeSums; 2], effect: &KnownEffect) -> Result<Vec<usize>> {
-        let mut kept: Vec<usize> = (0..effect.n_known()).collect();
+    pub(super) fn relevant(
+        &self,
+        [sums, judge]: &[RidgeSums; 2],
+        effect: &KnownEffect,
+        features: &[usize],
+    ) -> Result<Vec<usize>> {
+        let mut kept = features.to_vec();
         if kept.len() > MOST_TRIED {
             return Ok(kept);
         }
@@ -116,7 +121,7 @@ impl<'e> KnownRegression<'e> {
             }
         }
         let (mut error, ridge) = best;
-        for feature in (0..effect.n_known()).rev() {
+        for &feature in features.iter().rev() {
             let others: Vec<usize> = kept.iter().copied().filter(|&other| other != feature).collect();
             if others.is_empty() {
                 break;

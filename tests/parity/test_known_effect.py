@@ -1,4 +1,4 @@
-"""The effect of known features in ONNX files and PyTorch modules is that of the core; both backends find the same one."""
+"""The effect of known features in ONNX files and PyTorch modules is that of the core; both backends find the same."""
 
 import numpy as np
 import pandas as pd

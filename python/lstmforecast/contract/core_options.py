@@ -117,8 +117,8 @@ class ModelConfig(ModelDefaults):
 
     ``segment_length``: rows of a window in one step of the LSTM. ``linear_skip``: whether a linear forecast is added.
     ``channels``: whether the network sees all targets together, or one at a time. ``n_known``: how many features, the
-    last ones, are known in advance. ``known_effect``: whether a function of these is subtracted from the targets; absent
-    where none is. ``embeddings``: features that are read as learned vectors; absent where there are none.
+    last ones, are known in advance. ``known_effect``: whether a function of these is subtracted from the targets;
+    absent where none is. ``embeddings``: features that are read as learned vectors; absent where there are none.
     ``indicator``: whether a column for each target marks missing values.
     ``distribution``: None for a point forecast. ``normalize``: how each window is scaled. ``supervision``: whether the
     loss is that of the last step, or of every step. ``tbptt``: steps of backpropagation through time; None for all.

@@ -135,7 +135,7 @@ class ForecastGraph:
         return graph.concat([of_window, of_future], 1)
 
     def _effect(self, features: str | None, scale: Any) -> str | None:
-        """What known features add to targets (n, window_size + horizon, n_targets), in the data's units; None: nothing."""
+        """What known features add to targets (n, window_size + horizon, n_targets), in the data's units, or None."""
         graph, config = self.graph, self.config
         effect = KnownEffect.of(self.scalers, config["n_known"])
         if effect is None or features is None:

@@ -83,7 +83,7 @@ def test_a_damaged_effect_is_refused(fitted, tmp_path):
     restore = lstmforecast._core.Model.restore
     config, weights = model.model_.config, model.model_.parameters()
     some = {name: array for name, array in scalers.items() if name != "effect_rates"}
-    with pytest.raises(ValueError, match="expected all of .*effect_rates.* or none, got some"):
+    with pytest.raises(ValueError, match=r"expected all of .*effect_rates.* or none, got some"):
         restore(config, weights, some)
     with pytest.raises(ValueError, match="expected finite arrays of an effect of 2 known features on 1 targets"):
         restore(config, weights, scalers | {"effect_weight": scalers["effect_weight"][1:]})
