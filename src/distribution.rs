@@ -84,6 +84,11 @@ impl Distribution {
         Err(Error::Value(format!("expected levels of quantiles between 0 and 1 in ascending order, got {levels:?}")))
     }
 
+    /// Whether it is one of values from 0 on, whose first parameter is a mean.
+    pub fn is_from_zero(&self) -> bool {
+        !matches!(self, Self::Quantiles(_) | Self::Normal | Self::StudentT)
+    }
+
     /// How many outputs of the network belong to one value.
     pub fn n_outputs(&self) -> usize {
         match self {

@@ -19,6 +19,8 @@ pub enum Purpose {
     Augmentation = 4,
     /// Characters of a generated text.
     Sampling = 5,
+    /// Which known features hinges are of.
+    Hinges = 6,
 }
 
 /// A seeded `ChaCha8` stream.

@@ -113,8 +113,13 @@ class Model:
     def load_state_dict(self, state_dict: Mapping[str, torch.Tensor]) -> None:
         """`load_parameters` from tensors of Python's torch."""
     def scalers(self) -> dict[str, NDArray[np.float64]]:
-        """``input_center``, ``input_scale`` (n_features,), ``output_center``, ``output_scale`` (n_targets,)."""
-    def load_scalers(self, scalers: Mapping[str, NDArray[np.float64]]) -> None: ...
+        """``input_center``, ``input_scale`` (n_features,), ``output_center``, ``output_scale`` (n_targets,).
+
+        Where a fit has found an effect of known features, also ``effect_rates``, ``effect_hinges``,
+        ``effect_thresholds`` and ``effect_weight``, flat; see `lstmforecast.fitting.effect`.
+        """
+    def load_scalers(self, scalers: Mapping[str, NDArray[np.float64]]) -> None:
+        """Replace the scalers, and the effect of known features where ``scalers`` has one."""
     def fit_series(
         self,
         series: NDArray[np.float64],

@@ -142,6 +142,24 @@ impl RidgeSums {
         }
     }
 
+    /// The same of some of the inputs alone.
+    #[must_use]
+    pub fn of(&self, inputs: &[usize]) -> Self {
+        let n_outputs = self.xy.n_columns;
+        let mut some = Self::new(inputs.len(), n_outputs, self.set);
+        some.yy = self.yy;
+        for (row, &from_row) in inputs.iter().enumerate() {
+            inputs.iter().enumerate().for_each(|(column, &from)| some.xx.set(row, column, self.xx.get(from_row, from)));
+            (0..n_outputs).for_each(|output| some.xy.set(row, output, self.xy.get(from_row, output)));
+        }
+        some
+    }
+
+    /// Weights of zero.
+    pub fn zeros(&self) -> Panels {
+        Panels::zeros(self.xy.n_rows, self.xy.n_columns)
+    }
+
     /// The mean of the squares of all inputs, times the number of rows.
     pub fn mean_square(&self) -> f64 {
         (0..self.xx.n_rows).map(|i| self.xx.get(i, i)).sum::<f64>() / self.xx.n_rows as f64

@@ -44,13 +44,13 @@ pub enum Supervision {
     Every,
 }
 
-fn one() -> usize {
-    1
+#[allow(clippy::trivially_copy_pass_by_ref)] // as serde calls it
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
-#[allow(clippy::trivially_copy_pass_by_ref)] // as serde calls it
-fn is_false(flag: &bool) -> bool {
-    !flag
+fn one() -> usize {
+    1
 }
 
 /// Everything that must be known to build a model again, weights and scalers aside.
@@ -87,6 +87,10 @@ pub struct ModelConfig {
     /// Columns of a window, the last, that are known in advance: the network reads them on to the end of the horizon.
     #[serde(default)]
     pub n_known: usize,
+    /// Whether the effect of what is known in advance is a function that a regression finds, and the network sees and forecasts
+    /// the targets without it; else it is a weight of the linear skip connection.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub known_effect: bool,
     /// Features, none of them a target, that the network reads as learned vectors: the columns of categories.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub embeddings: Vec<Embedding>,
@@ -137,6 +141,7 @@ impl Default for ModelConfig {
             n_features: 1,
             n_targets: 1,
             n_known: 0,
+            known_effect: false,
             embeddings: Vec::new(),
             indicator: false,
             interpolate_gaps: false,
@@ -173,6 +178,7 @@ impl ModelConfig {
             )));
         }
         self.check_supervision()?;
+        self.check_effect()?;
         self.check_layer_devices()?;
         self.check_fused()?;
         let needs_targets =
@@ -220,6 +226,21 @@ impl ModelConfig {
             Supervision::Every => return Ok(()),
         };
         Err(Error::Value(format!("expected {expected} with supervision='every', got {got}")))
+    }
+
+    /// Whether there may be an effect of what is known: windows less their last value, for any other level would be changed by
+    /// it, and targets to which it can be added.
+    fn check_effect(&self) -> Result<()> {
+        let adds_up = self.distribution.as_ref().is_none_or(|distribution| !distribution.is_from_zero());
+        let has_line = self.n_known > 0 && self.linear_skip && self.normalize == Some(Normalize::Last);
+        if !self.known_effect || (adds_up && has_line) {
+            return Ok(());
+        }
+        Err(Error::Value(
+            "expected known features, linear_skip, normalize='last' and no distribution of values from 0 on with \
+             known_effect, got others"
+                .to_owned(),
+        ))
     }
 
     fn check_embeddings(&self) -> Result<()> {
@@ -293,7 +314,7 @@ impl ModelConfig {
             n_features: layout.width(),
             n_targets: layout.n_targets_at_once(),
             known_at: layout.n_values().saturating_sub(self.n_known),
-            n_known: self.n_known,
+            n_known: if self.known_effect { 0 } else { self.n_known },
             n_parameters: self.n_parameters(),
         };
         let embeddings = self.embeddings_of_inputs();

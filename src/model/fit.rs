@@ -2,6 +2,7 @@
 
 use super::config::{Channels, Supervision};
 use super::data_config::{DataConfig, ScalerChoice, TableRows};
+use super::effect::Parts;
 use super::engine::Engine;
 use super::{fingerprint, Model};
 use crate::array::Array;
@@ -14,7 +15,7 @@ use crate::series::lens::{Lens, WindowLayout};
 use crate::series::scale::Scaler;
 use crate::series::split::{panel_split, time_split, TimeSplit};
 use crate::series::table::Table;
-use crate::series::window::{Span, Windows};
+use crate::series::window::Span;
 use crate::series::{Matrix, Panel, Samples};
 use crate::train::config::Precision;
 use crate::train::fused::FusedLearner;
@@ -55,30 +56,44 @@ impl Model {
         // beside the model, which is changed while it is looked through
         let (input_scaler, output_scaler) = (self.input_scaler.clone(), self.output_scaler.clone());
         let layout = WindowLayout { filled_gaps: data.filled_gaps, ..self.config.layout() };
-        let lens = Lens { panel, scaler: &input_scaler, output_scaler: &output_scaler, layout };
-        let spans = splits.iter().map(|split| self.first_span(panel, split.train_end));
-        let layout = WindowLayout { filled_gaps: data.filled_gaps, ..self.config.supervised_layout() };
-        let supervised = Lens { layout, ..lens };
-        let train = Windows::new(supervised, spans, data.stride).map_err(within("the training part"))?;
-        // the inputs may reach back into the part before: only targets must be unseen
-        let held_out = |i: usize| Span {
-            first: splits[i].validation_start.max(self.first_span(panel, panel.series(i).n_rows()).first),
-            end: panel.series(i).n_rows(),
-        };
-        check_weights(panel, splits.iter().map(|split| self.first_span(panel, split.train_end)), "the training part")?;
-        let n_held_out: usize = (0..panel.n_series()).map(|i| held_out(i).end - splits[i].validation_start).sum();
-        let validation = (n_held_out > 0).then(|| {
-            check_weights(panel, (0..panel.n_series()).map(held_out), "the validation part")?;
-            let stride = match training.steps_per_epoch {
-                None => 1,
-                Some(_) => (n_held_out * lens.layout.n_channels()).div_ceil(MOST_HELD_OUT),
-            };
-            Windows::new(lens, (0..panel.n_series()).map(held_out), stride)
-                .map_err(within("the validation part with the window before it"))
-        });
-        let validation = validation.transpose()?;
+        let lens = Lens { panel, scaler: &input_scaler, output_scaler: &output_scaler, layout, effects: None };
+        let parts = self.parts(lens, &splits, data, training)?;
+        self.find_effect(&parts, training)?;
+        let effects = self.row_effects(panel);
+        let (train, validation) = parts.windows(effects.as_ref())?;
         let validation = validation.as_ref().map(|windows| windows as &dyn Samples);
         self.train((&train, validation), &augmenter, training, observer, checkpoints)
+    }
+
+    /// The rows to train on, and those held out: the inputs may reach back into the part before, only targets must be unseen.
+    fn parts<'p>(
+        &self,
+        lens: Lens<'p>,
+        splits: &[TimeSplit],
+        data: &DataConfig,
+        training: &TrainConfig,
+    ) -> Result<Parts<'p>> {
+        let panel = lens.panel;
+        let train: Vec<Span> = splits.iter().map(|split| self.first_span(panel, split.train_end)).collect();
+        check_weights(panel, &train, "the training part")?;
+        let held_out: Vec<Span> = (splits.iter().enumerate())
+            .map(|(i, split)| {
+                let end = panel.series(i).n_rows();
+                Span { first: split.validation_start.max(self.first_span(panel, end).first), end }
+            })
+            .collect();
+        let n_held_out: usize =
+            held_out.iter().zip(splits).map(|(span, split)| span.end - split.validation_start).sum();
+        let stride = match training.steps_per_epoch {
+            None => 1,
+            Some(_) => (n_held_out * lens.layout.n_channels()).div_ceil(MOST_HELD_OUT),
+        };
+        if n_held_out > 0 {
+            check_weights(panel, &held_out, "the validation part")?;
+        }
+        let held_out = (n_held_out > 0).then_some((held_out, stride));
+        let supervised = WindowLayout { filled_gaps: data.filled_gaps, ..self.config.supervised_layout() };
+        Ok(Parts { lens, supervised, train: (train, data.stride), held_out })
     }
 
     /// Where each series is split.
@@ -326,20 +341,12 @@ fn is_found(checkpoints: Option<&Checkpoints>) -> bool {
 }
 
 /// Whether a row of these spans, one for each series, counts as a target.
-fn check_weights(panel: &Panel, spans: impl Iterator<Item = Span>, part: &str) -> Result<()> {
-    let counts = |(i, Span { first, end }): (usize, Span)| {
+fn check_weights(panel: &Panel, spans: &[Span], part: &str) -> Result<()> {
+    let counts = |(i, &Span { first, end }): (usize, &Span)| {
         panel.weights(i).is_none_or(|weights| weights[first.min(end)..end].iter().any(|&weight| weight > 0.0))
     };
-    if spans.enumerate().any(counts) {
+    if spans.iter().enumerate().any(counts) {
         return Ok(());
     }
     Err(Error::Value(format!("expected weights above 0 for targets of {part}, got zeros only")))
-}
-
-/// Says in which part an error was.
-fn within(part: &str) -> impl FnOnce(Error) -> Error + use<'_> {
-    move |error| match error {
-        Error::TooShort { expected, got } => Error::TooShort { expected: format!("{expected} in {part}"), got },
-        other => other,
-    }
 }

@@ -38,7 +38,15 @@ impl Model {
     ) -> Result<(Vec<f32>, Vec<usize>)> {
         let panel = self.panel_of(windows, scales)?;
         let origin = |i| (i, self.config.window_size);
-        let task = ForecastTask { lens: self.lens(&panel), config: &self.config, origin: &origin };
+        let effects = self.row_effects(&panel);
+        let lens = Lens {
+            panel: &panel,
+            scaler: &self.input_scaler,
+            output_scaler: &self.output_scaler,
+            layout: self.config.layout(),
+            effects: effects.as_ref(),
+        };
+        let task = ForecastTask { lens, config: &self.config, origin: &origin };
         match &self.engine {
             Engine::Torch(engine) => {
                 let n = windows.n_rows() * task.lens.layout.n_channels();
@@ -102,11 +110,13 @@ impl Model {
         let len = n.saturating_mul(self.config.forecast_len());
         memory::check::<f64>(len, || format!("{n} forecasts of {} numbers each", self.config.forecast_len()))?;
         let mut forecasts = vec![0.0; len];
+        let effects = self.row_effects(panel);
         let lens = Lens {
             panel,
             scaler: &self.input_scaler,
             output_scaler: &self.output_scaler,
             layout: self.config.layout(),
+            effects: effects.as_ref(),
         };
         let task = ForecastTask { lens, config: &self.config, origin: &origin };
         self.engine.run(&task, (&self.parameters, self.int8), (n, n_threads), &mut forecasts)?;

@@ -71,9 +71,9 @@ impl Model {
 }
 
 /// What the regression is made of.
-struct Line {
+pub(super) struct Line {
     layout: WindowLayout,
-    /// The weight of what is known in advance, `(n_targets, n_known)`.
+    /// The weight of what is known in advance, `(n_targets, n_known)`; empty where the windows are without its effect.
     known: Vec<f32>,
     set: InstructionSet,
     n_threads: usize,
@@ -84,7 +84,7 @@ struct Line {
 }
 
 impl Line {
-    fn new(layout: WindowLayout, known: Vec<f32>, training: &TrainConfig) -> Result<Self> {
+    pub(super) fn new(layout: WindowLayout, known: Vec<f32>, training: &TrainConfig) -> Result<Self> {
         let (set, n_threads) = (InstructionSet::choose()?, pool::n_threads(training.n_threads));
         let n_rows = layout.window_size.min(MOST_ROWS);
         Ok(Self { layout, known, set, n_threads, season: training.season, n_rows })
@@ -100,8 +100,9 @@ impl Line {
     ) -> Result<Panels> {
         let mut solution = self.solve(train, held_out, weight)?;
         for _ in 0..rounds {
-            let regression = KnownRegression::new(self.layout, &solution, self.n_rows, self.set);
-            let known = regression.solve(train, held_out)?;
+            let regression = self.regression(&solution);
+            let all = (0..self.layout.n_known).collect();
+            let known = regression.solve(&regression.both_sums(train, held_out)?, &[all])?;
             if known == self.known {
                 break;
             }
@@ -112,17 +113,28 @@ impl Line {
     }
 
     /// The best ridge's weights `(n_rows, horizon)`, shrunk towards those of `weight`, `(horizon, window_size)`.
-    fn solve(&self, train: &dyn Samples, held_out: Option<&dyn Samples>, weight: &[f32]) -> Result<Panels> {
-        let mut prior = Panels::zeros(self.n_rows, self.layout.horizon);
-        for (step, weights) in weight.chunks_exact(self.layout.window_size).enumerate() {
-            let weights = &weights[self.layout.window_size - self.n_rows..];
-            weights.iter().enumerate().for_each(|(row, &weight)| prior.set(row, step, f64::from(weight)));
-        }
+    pub(super) fn solve(&self, train: &dyn Samples, held_out: Option<&dyn Samples>, weight: &[f32]) -> Result<Panels> {
+        let prior = self.read(weight);
         let (mut solution, n_rounds) = self.solution(train, held_out, (&prior, None))?;
         for _ in 0..n_rounds {
             solution = self.solution(train, held_out, (&prior, Some(&solution)))?.0;
         }
         Ok(solution)
+    }
+
+    /// The weights `(n_rows, horizon)` of `weight`, `(horizon, window_size)`.
+    pub(super) fn read(&self, weight: &[f32]) -> Panels {
+        let mut weights = Panels::zeros(self.n_rows, self.layout.horizon);
+        for (step, of_step) in weight.chunks_exact(self.layout.window_size).enumerate() {
+            let of_step = &of_step[self.layout.window_size - self.n_rows..];
+            of_step.iter().enumerate().for_each(|(row, &weight)| weights.set(row, step, f64::from(weight)));
+        }
+        weights
+    }
+
+    /// The regression of what its weights `(n_rows, horizon)` leave.
+    pub(super) fn regression(&self, solution: &Panels) -> KnownRegression<'static> {
+        KnownRegression::new(self.layout, solution, self.n_rows, self.set)
     }
 
     /// Writes weights `(n_rows, horizon)` to `weight`, `(horizon, window_size)`.
@@ -229,8 +241,9 @@ impl Line {
     /// Appends what the line maps for one target of a window: the last rows of it to the horizon, both less what is known in
     /// advance explains; NaN where a target is missing.
     fn pair(&self, input: &[f32], targets: &[f32], target: usize, (x, y): (&mut Vec<f32>, &mut Vec<f32>)) {
-        let WindowLayout { window_size, n_known, .. } = self.layout;
-        let (width, n_targets) = (self.layout.width(), self.layout.n_targets_at_once());
+        let (window_size, width) = (self.layout.window_size, self.layout.width());
+        let n_targets = self.layout.n_targets_at_once();
+        let n_known = self.known.len() / n_targets;
         let known = |row: usize| &input[row * width + self.layout.n_values() - n_known..][..n_known];
         let weight = &self.known[target * n_known..][..n_known];
         let effect = |row: usize| -> f32 {
@@ -302,7 +315,7 @@ mod weight_tests {
         let scaler = Scaler::identity(1);
         for weights in [[1.0, 2.0, 1.0, 4.0, 3.0, 1.0, 2.0, 2.0], [1.0, 1.0, 1.0, 1.0, 3.0, 3.0, 3.0, 3.0]] {
             let panel = Panel::one(Matrix::new(&values, 1).unwrap()).weighted(&weights).unwrap();
-            let lens = Lens { panel: &panel, scaler: &scaler, output_scaler: &scaler, layout };
+            let lens = Lens { panel: &panel, scaler: &scaler, output_scaler: &scaler, layout, effects: None };
             let windows = Windows::new(lens, std::iter::once(Span { first: 1, end: 8 }), 1).unwrap();
             let line = Line::new(layout, Vec::new(), &TrainConfig::default()).unwrap();
             let solution = line.solve(&windows, None, &[0.0; 2]).unwrap();

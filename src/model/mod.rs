@@ -2,6 +2,7 @@
 
 pub mod config;
 mod data_config;
+mod effect;
 mod engine;
 mod fingerprint;
 pub mod fit;
@@ -28,7 +29,7 @@ pub use data_config::{DataConfig, ScalerChoice, TableRows};
 use crate::array::Array;
 use crate::error::{Error, Result};
 use crate::network::{self, Parameters};
-use crate::series::lens::Lens;
+use crate::series::effect::{KnownEffect, RowEffects};
 use crate::series::scale::Scaler;
 use crate::series::Panel;
 use engine::Engine;
@@ -39,6 +40,8 @@ pub struct Model {
     parameters: Parameters,
     input_scaler: Scaler,
     output_scaler: Scaler,
+    /// What known features add to the targets; `None`: no fit has looked for it.
+    effect: Option<KnownEffect>,
     engine: Engine,
     /// Whether the weights were rounded to eight bits.
     int8: bool,
@@ -54,7 +57,7 @@ impl Model {
         let engine = Engine::new(&config)?;
         let parameters = network::draw(&config.network(), config.seed)?;
         let (input_scaler, output_scaler) = (Scaler::identity(config.n_features), Scaler::identity(config.n_targets));
-        Ok(Self { config, parameters, input_scaler, output_scaler, engine, int8: false })
+        Ok(Self { config, parameters, input_scaler, output_scaler, effect: None, engine, int8: false })
     }
 
     /// How it was built.
@@ -106,10 +109,32 @@ impl Model {
         Ok(())
     }
 
-    /// A panel as the network sees it.
-    fn lens<'a>(&'a self, panel: &'a Panel<'a>) -> Lens<'a> {
-        let (scaler, output_scaler) = (&self.input_scaler, &self.output_scaler);
-        Lens { panel, scaler, output_scaler, layout: self.config.layout() }
+    /// What known features add to the targets, where a fit or a file has said it.
+    pub fn effect(&self) -> Option<&KnownEffect> {
+        self.effect.as_ref()
+    }
+
+    /// Replaces the effect by that of arrays; see [`KnownEffect::of_arrays`].
+    ///
+    /// # Errors
+    /// [`Error::Value`] for arrays of other sizes, or of a model that has no effect.
+    pub fn load_effect(&mut self, arrays: [Vec<f64>; 4]) -> Result<()> {
+        let sizes = (self.config.n_known, self.config.layout().n_targets_at_once());
+        let effect = KnownEffect::of_arrays(sizes, arrays)?;
+        if !self.config.known_effect {
+            return Err(Error::Value("expected no effect of known features, as of this network, got one".to_owned()));
+        }
+        self.effect = Some(effect);
+        Ok(())
+    }
+
+    /// The effect at the rows of a panel, if there is one.
+    fn row_effects(&self, panel: &Panel) -> Option<RowEffects> {
+        self.effect.as_ref().and_then(|effect| self.rows_of(effect, panel))
+    }
+
+    fn rows_of(&self, effect: &KnownEffect, panel: &Panel) -> Option<RowEffects> {
+        (!effect.is_zero()).then(|| RowEffects::new(effect, panel, &self.input_scaler))
     }
 
     fn check_columns(&self, got: usize) -> Result<()> {

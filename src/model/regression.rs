@@ -5,6 +5,7 @@ use std::ops::Range;
 use crate::error::{Error, Result};
 use crate::kernel::isa::InstructionSet;
 use crate::kernel::ridge::{Panels, RidgeSums};
+use crate::series::effect::KnownEffect;
 use crate::series::lens::WindowLayout;
 use crate::series::{Gathered, Samples};
 
@@ -12,30 +13,59 @@ use crate::series::{Gathered, Samples};
 const RIDGES: [f64; 9] = [1e-4, 1e-3, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0];
 /// Windows that the regression is made of, and multiplications by the line in them: neighbours are much alike.
 const MOST_WINDOWS: usize = 1 << 14;
-const MOST_MULTIPLIED: usize = 1 << 28;
+const MOST_MULTIPLIED: usize = 1 << 32;
 /// Where no windows are held out, the last of so many parts of those to train on judges.
 const PARTS: usize = 5;
+/// Features that are tried to be left out, at most, and by how much the error may grow without one.
+const MOST_TRIED: usize = 40;
+const HARMLESS: f64 = 1.002;
 /// Rows that are added to the sums at once.
 const BATCH: usize = 4096;
 
 /// A regression beside the weights `(n_rows, horizon)` of a line, which maps the last rows of a window to the horizon.
-pub(super) struct KnownRegression {
+pub(super) struct KnownRegression<'e> {
     layout: WindowLayout,
     set: InstructionSet,
     n_rows: usize,
     /// Row-major.
     line: Vec<f32>,
+    /// Whose terms stand for what is known; `None`: that itself.
+    effect: Option<&'e KnownEffect>,
 }
 
-impl KnownRegression {
+impl<'e> KnownRegression<'e> {
     pub(super) fn new(layout: WindowLayout, line: &Panels, n_rows: usize, set: InstructionSet) -> Self {
         let horizon = layout.horizon;
         let line = (0..n_rows * horizon).map(|i| narrow(line.get(i / horizon, i % horizon))).collect();
-        Self { layout, set, n_rows, line }
+        Self { layout, set, n_rows, line, effect: None }
     }
 
-    /// The weights `(n_targets, n_known)`, those of the ridge whose forecasts of held-out windows have the least squared error
-    /// over all steps ahead; zeros where none errs less than the line alone.
+    /// A regression on the terms of an effect.
+    #[must_use]
+    pub(super) fn on_terms(self, effect: &'e KnownEffect) -> Self {
+        Self { effect: Some(effect), ..self }
+    }
+
+    fn n_inputs(&self) -> usize {
+        self.effect.map_or(self.layout.n_known, KnownEffect::n_terms)
+    }
+
+    /// The sums to solve and to judge by: of held-out windows, or the last part of those to train on.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for other targets.
+    pub(super) fn both_sums(&self, train: &dyn Samples, held_out: Option<&dyn Samples>) -> Result<[RidgeSums; 2]> {
+        let n_judged = if held_out.is_some() { 0 } else { train.len() / PARTS };
+        let n_train = train.len() - n_judged;
+        let judge = match held_out {
+            Some(samples) => self.sums(samples, 0..samples.len())?,
+            None => self.sums(train, n_train..train.len())?,
+        };
+        Ok([self.sums(train, 0..n_train)?, judge])
+    }
+
+    /// The weights `(n_targets, n_inputs)`, those of the choice of inputs and the ridge whose forecasts of held-out windows
+    /// have the least squared error over all steps ahead; zeros where none errs less than the line alone.
     ///
     /// Both sides are what the line leaves: of the targets, its errors; of what is known, the errors that it would make in
     /// forecasting that. So a season, a trend or a level that both have is not taken for cause and effect (Cochrane & Orcutt
@@ -43,54 +73,89 @@ impl KnownRegression {
     ///
     /// # Errors
     /// [`Error::Value`] where what is known isn't finite.
-    pub(super) fn solve(&self, train: &dyn Samples, held_out: Option<&dyn Samples>) -> Result<Vec<f32>> {
-        let n_judged = if held_out.is_some() { 0 } else { train.len() / PARTS };
-        let n_train = train.len() - n_judged;
-        let sums = self.sums(train, 0..n_train)?;
-        let judge = match held_out {
-            Some(samples) => self.sums(samples, 0..samples.len())?,
-            None => self.sums(train, n_train..train.len())?,
-        };
-        let (n, n_targets) = (self.layout.n_known, self.layout.n_targets_at_once());
-        let zeros = Panels::zeros(n, n_targets);
-        let mean_square = sums.mean_square().max(f64::MIN_POSITIVE);
-        let mut best = (judge.error(&zeros), zeros.clone());
-        for ridge in RIDGES {
-            let solution = sums.solve(ridge * mean_square, &zeros).ok_or_else(|| {
-                let expected = "expected finite values of what is known in advance";
-                Error::Value(format!("{expected}, got such as no regression can be made of"))
-            })?;
-            let error = judge.error(&solution);
-            if error < best.0 {
-                best = (error, solution);
+    pub(super) fn solve(&self, [sums, judge]: &[RidgeSums; 2], choices: &[Vec<usize>]) -> Result<Vec<f32>> {
+        let (n, n_targets) = (self.n_inputs(), self.layout.n_targets_at_once());
+        let mut weights = vec![0.0; n_targets * n];
+        let mut least = judge.error(&Panels::zeros(n, n_targets));
+        for inputs in choices {
+            let both = [sums.of(inputs), judge.of(inputs)];
+            for ridge in RIDGES {
+                let (error, solution) = solved(&both, ridge)?;
+                if error < least {
+                    least = error;
+                    weights.fill(0.0);
+                    for (at, target) in (0..inputs.len()).flat_map(|at| (0..n_targets).map(move |to| (at, to))) {
+                        weights[target * n + inputs[at]] = narrow(solution.get(at, target));
+                    }
+                }
             }
         }
-        Ok((0..n_targets * n).map(|i| narrow(best.1.get(i % n, i / n))).collect())
+        Ok(weights)
+    }
+
+    /// Those of some features without which the error on held-out windows grows: each in turn is left out with all terms that
+    /// it is part of, and stays out if that does no harm.
+    ///
+    /// # Errors
+    /// As [`KnownRegression::solve`].
+    pub(super) fn relevant(
+        &self,
+        [sums, judge]: &[RidgeSums; 2],
+        effect: &KnownEffect,
+        features: &[usize],
+    ) -> Result<Vec<usize>> {
+        let mut kept = features.to_vec();
+        if kept.len() > MOST_TRIED {
+            return Ok(kept);
+        }
+        let both_of = |kept: &[usize]| {
+            let inputs = effect.terms_of(kept, (true, true));
+            [sums.of(&inputs), judge.of(&inputs)]
+        };
+        let all = both_of(&kept);
+        let mut best = (f64::INFINITY, 0.0);
+        for ridge in RIDGES {
+            let (error, _) = solved(&all, ridge)?;
+            if error < best.0 {
+                best = (error, ridge);
+            }
+        }
+        let (mut error, ridge) = best;
+        for &feature in features.iter().rev() {
+            let others: Vec<usize> = kept.iter().copied().filter(|&other| other != feature).collect();
+            if others.is_empty() {
+                break;
+            }
+            let (without, _) = solved(&both_of(&others), ridge)?;
+            if without <= error * HARMLESS {
+                (kept, error) = (others, error.min(without));
+            }
+        }
+        Ok(kept)
     }
 
     /// Sums over steps ahead of windows, each with the weight of its row; those without a value of each target are left out.
     fn sums(&self, samples: &dyn Samples, range: Range<usize>) -> Result<RidgeSums> {
-        let WindowLayout { horizon, n_known, .. } = self.layout;
+        let (horizon, n_inputs) = (self.layout.horizon, self.n_inputs());
         let n_targets = self.layout.n_targets_at_once();
         if samples.target_len() != horizon * n_targets {
             let expected = format!("targets of {} numbers", horizon * n_targets);
             return Err(Error::shape(expected, samples.target_len().to_string()));
         }
-        let most = MOST_MULTIPLIED / (self.line.len() * (n_known + n_targets));
+        let most = MOST_MULTIPLIED / (self.line.len() * (n_inputs + n_targets));
         let stride = range.len().div_ceil(most.clamp(1, MOST_WINDOWS)).max(1);
-        let mut sums = RidgeSums::new(n_known, n_targets, self.set);
+        let mut sums = RidgeSums::new(n_inputs, n_targets, self.set);
         let (mut gathered, mut x, mut y) = (Gathered::default(), Vec::new(), Vec::new());
         for index in range.step_by(stride) {
             gathered.clear();
             samples.gather(index, &mut gathered);
-            let of_targets = self.leave(&gathered, 0..n_targets);
-            let of_known = self.leave(&gathered, n_targets..n_targets + n_known);
+            let (of_targets, of_known) = (self.leave_targets(&gathered), self.leave_known(&gathered));
             for step in 0..horizon {
-                let at = |left: &[f32], i: usize| left[i * horizon + step];
-                if (0..n_targets).all(|target| !at(&of_targets, target).is_nan()) {
+                let of_targets = &of_targets[step * n_targets..][..n_targets];
+                if of_targets.iter().all(|left| !left.is_nan()) {
                     let root = gathered.row_weights.get(step).map_or(1.0, |weight| weight.sqrt());
-                    y.extend((0..n_targets).map(|target| root * at(&of_targets, target)));
-                    x.extend((0..n_known).map(|known| root * at(&of_known, known)));
+                    y.extend(of_targets.iter().map(|left| root * left));
+                    x.extend(of_known[step * n_inputs..][..n_inputs].iter().map(|left| root * left));
                 }
             }
             if y.len() >= BATCH * n_targets {
@@ -104,29 +169,56 @@ impl KnownRegression {
         Ok(sums)
     }
 
-    /// What the line leaves of columns of one window, of the targets and then of what is known: `(columns, horizon)`.
-    fn leave(&self, window: &Gathered, columns: Range<usize>) -> Vec<f32> {
-        let WindowLayout { window_size, horizon, n_known, .. } = self.layout;
+    /// What the line leaves of the targets of a window: `(horizon, n_targets)`.
+    fn leave_targets(&self, window: &Gathered) -> Vec<f32> {
         let (width, n_targets) = (self.layout.width(), self.layout.n_targets_at_once());
-        let mut left = Vec::with_capacity(columns.len() * horizon);
-        for column in columns {
-            let at = if column < n_targets { column } else { self.layout.n_values() - n_known + column - n_targets };
-            let value = |row: usize| window.inputs[row * width + at];
-            // what is known counts from the last row, as in the network
-            let last = if column < n_targets { 0.0 } else { value(window_size - 1) };
-            let first = left.len();
-            if column < n_targets {
-                left.extend((0..horizon).map(|step| window.targets[step * n_targets + column]));
-            } else {
-                left.extend((0..horizon).map(|step| value(window_size + step) - last));
-            }
-            for (row, weights) in (window_size - self.n_rows..window_size).zip(self.line.chunks_exact(horizon)) {
-                let value = value(row) - last;
-                left[first..].iter_mut().zip(weights).for_each(|(left, weight)| *left -= value * weight);
+        let rows: Vec<f32> = window
+            .inputs
+            .chunks_exact(width)
+            .take(self.layout.window_size)
+            .flat_map(|row| &row[..n_targets])
+            .copied()
+            .collect();
+        self.leave(&rows, window.targets.clone())
+    }
+
+    /// What the line leaves of the inputs of the regression, which count from the last row, as in the network:
+    /// `(horizon, n_inputs)`.
+    fn leave_known(&self, window: &Gathered) -> Vec<f32> {
+        let WindowLayout { window_size, horizon, n_known, .. } = self.layout;
+        let first = self.layout.n_values() - n_known;
+        let rows = window.inputs.chunks_exact(self.layout.width()).take(window_size + horizon);
+        let known: Vec<f32> = rows.flat_map(|row| &row[first..][..n_known]).copied().collect();
+        let mut inputs = self.effect.map_or_else(|| known.clone(), |effect| effect.terms(&known));
+        let last = inputs[(window_size - 1) * self.n_inputs()..][..self.n_inputs()].to_vec();
+        for row in inputs.chunks_exact_mut(last.len()) {
+            row.iter_mut().zip(&last).for_each(|(value, last)| *value -= last);
+        }
+        let ahead = inputs.split_off(window_size * last.len());
+        self.leave(&inputs, ahead)
+    }
+
+    /// What the line leaves of columns: of `ahead` `(horizon, columns)`, without what the line makes of the rows before.
+    fn leave(&self, rows: &[f32], mut ahead: Vec<f32>) -> Vec<f32> {
+        let WindowLayout { window_size, horizon, .. } = self.layout;
+        let n_columns = ahead.len() / horizon;
+        let rows = rows[(window_size - self.n_rows) * n_columns..].chunks_exact(n_columns);
+        for (row, weights) in rows.zip(self.line.chunks_exact(horizon)) {
+            for (left, weight) in ahead.chunks_exact_mut(n_columns).zip(weights) {
+                left.iter_mut().zip(row).for_each(|(left, value)| *left -= value * weight);
             }
         }
-        left
+        ahead
     }
+}
+
+/// The squared error on what judges, and the weights, by a ridge in parts of the mean square of the inputs.
+fn solved([sums, judge]: &[RidgeSums; 2], ridge: f64) -> Result<(f64, Panels)> {
+    let solution = sums.solve(ridge * sums.mean_square().max(f64::MIN_POSITIVE), &sums.zeros()).ok_or_else(|| {
+        let expected = "expected finite values of what is known in advance";
+        Error::Value(format!("{expected}, got such as no regression can be made of"))
+    })?;
+    Ok((judge.error(&solution), solution))
 }
 
 #[allow(clippy::cast_possible_truncation)] // weights are single precision
@@ -175,7 +267,13 @@ mod tests {
 
     fn weight_of(model: &mut Model, panel: &Panel, alone: bool) -> Vec<f32> {
         let (scaler, output_scaler) = (model.input_scaler.clone(), model.output_scaler.clone());
-        let lens = Lens { panel, scaler: &scaler, output_scaler: &output_scaler, layout: model.config.layout() };
+        let lens = Lens {
+            panel,
+            scaler: &scaler,
+            output_scaler: &output_scaler,
+            layout: model.config.layout(),
+            effects: None,
+        };
         let windows = |first, end| Windows::new(lens, std::iter::once(Span { first, end }), 1).unwrap();
         let (train, held_out) = (windows(12, N_TRAIN), windows(N_TRAIN, N_ROWS));
         let held_out = (!alone).then_some(&held_out as &dyn Samples);

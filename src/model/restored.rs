@@ -28,6 +28,6 @@ impl Model {
         input.check_numbers().and_then(|()| output.check_numbers())?;
         check_finite(&weights)?;
         let parameters = network::take(&config.network(), weights)?;
-        Ok(Self { config, parameters, input_scaler: input, output_scaler: output, engine, int8 })
+        Ok(Self { config, parameters, input_scaler: input, output_scaler: output, effect: None, engine, int8 })
     }
 }

@@ -18,11 +18,13 @@ pub(super) struct ForecastTask<'a, F> {
     pub(super) origin: &'a F,
 }
 
-/// An input as the network sees it, and the levels of its targets.
+/// An input as the network sees it, the levels of its targets, and what known features add to each at each step,
+/// `(n_targets_at_once, horizon)`, or nothing.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Prepared {
     pub(super) input: Vec<f32>,
     levels: Vec<Level>,
+    effects: Vec<f64>,
 }
 
 /// Channels are numbered through all forecasts: those of the first, then those of the second.
@@ -34,11 +36,12 @@ impl<F: Fn(usize) -> (usize, usize)> ForecastTask<'_, F> {
         prepared.levels.clear();
         let place = Place { series, origin, channel: channel % n_channels };
         self.lens.input(place, &mut prepared.input, &mut prepared.levels);
+        prepared.effects = self.lens.effects_ahead(place);
     }
 
     /// Brings an output back to the user's units and to its place among all forecasts.
     pub(super) fn finish(&self, output: &[f32], prepared: &Prepared, (channel, forecasts): (usize, &mut [f64])) {
-        let WindowLayout { n_targets, .. } = self.lens.layout;
+        let WindowLayout { n_targets, horizon, .. } = self.lens.layout;
         let (n_channels, n_parameters) = (self.lens.layout.n_channels(), self.config.n_parameters());
         let forecast_len = self.config.forecast_len();
         let forecast = &mut forecasts[channel / n_channels * forecast_len..][..forecast_len];
@@ -47,9 +50,12 @@ impl<F: Fn(usize) -> (usize, usize)> ForecastTask<'_, F> {
             let (step, target) = (i / n_levels, i % n_levels);
             let at = (step * n_targets + channel % n_channels + target) * n_parameters;
             let slot = &mut forecast[at..at + n_parameters];
+            let Level { center, scale } = prepared.levels[target];
+            let effect = prepared.effects.get(target * horizon + step).unwrap_or(&0.0);
+            let level = Level { center: center + effect, scale };
             match &self.config.distribution {
-                None => slot[0] = prepared.levels[target].to_user(f64::from(output[0])),
-                Some(distribution) => distribution.parameters(output, prepared.levels[target], slot),
+                None => slot[0] = level.to_user(f64::from(output[0])),
+                Some(distribution) => distribution.parameters(output, level, slot),
             }
         }
     }

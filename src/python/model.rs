@@ -18,6 +18,7 @@ use super::shared::Shared;
 use super::weights;
 use crate::error::{Error, Result};
 use crate::model::{DataConfig, Model, ModelConfig, TableRows};
+use crate::series::effect::KnownEffect;
 use crate::series::scale::Scaler;
 use crate::series::{Matrix, Panel};
 use crate::train::loss::Loss;
@@ -87,8 +88,13 @@ impl PyModel {
         int8: bool,
     ) -> PyResult<Self> {
         let config = read_config(py, config)?;
-        let (weights, scalers) = (convert::weights(parameters)?, read_scalers(&scalers)?);
-        let model = enter(py, || Model::restore(config, weights, int8, scalers))?;
+        let (weights, effect, scalers) =
+            (convert::weights(parameters)?, read_effect(&scalers)?, read_scalers(&scalers)?);
+        let model = enter(py, || {
+            let mut model = Model::restore(config, weights, int8, scalers)?;
+            effect.map_or(Ok(()), |effect| model.load_effect(effect))?;
+            Ok(model)
+        })?;
         Ok(Self { inner: Shared::new(model) })
     }
 
@@ -137,12 +143,18 @@ impl PyModel {
             scalers.set_item(format!("{name}_center"), scaler.center.clone().into_pyarray(py))?;
             scalers.set_item(format!("{name}_scale"), scaler.scale.clone().into_pyarray(py))?;
         }
+        for (name, numbers) in model.effect().iter().flat_map(|effect| effect.arrays()) {
+            scalers.set_item(name, numbers.to_vec().into_pyarray(py))?;
+        }
         Ok(scalers)
     }
 
     fn load_scalers(&self, py: Python<'_>, scalers: HashMap<String, PyReadonlyArray1<'_, f64>>) -> PyResult<()> {
-        let (input, output) = read_scalers(&scalers)?;
-        self.with(py, |model| model.load_scalers(input, output))
+        let ((input, output), effect) = (read_scalers(&scalers)?, read_effect(&scalers)?);
+        self.with(py, |model| {
+            model.load_scalers(input, output)?;
+            effect.map_or(Ok(()), |effect| model.load_effect(effect))
+        })
     }
 
     #[allow(clippy::too_many_arguments)] // keywords in Python
@@ -296,6 +308,16 @@ fn read_scalers(scalers: &HashMap<String, PyReadonlyArray1<'_, f64>>) -> PyResul
         Ok(Scaler { center: numbers(&format!("{name}_center"))?, scale: numbers(&format!("{name}_scale"))? })
     };
     Ok((scaler("input")?, scaler("output")?))
+}
+
+/// The arrays of an effect of known features beside those of the scalers, if there is one.
+fn read_effect(scalers: &HashMap<String, PyReadonlyArray1<'_, f64>>) -> PyResult<Option<[Vec<f64>; 4]>> {
+    let found = KnownEffect::NAMES.map(|name| scalers.get(name).map(|array| array.as_array().to_vec()));
+    match found {
+        [Some(rates), Some(hinges), Some(thresholds), Some(weight)] => Ok(Some([rates, hinges, thresholds, weight])),
+        [None, None, None, None] => Ok(None),
+        _ => Err(exception(Error::Value(format!("expected all of {:?} or none, got some", KnownEffect::NAMES)))),
+    }
 }
 
 /// Row numbers; what is below 0 is no row, and is refused as 0 is.

@@ -1,5 +1,6 @@
 //! What the network sees of a series around an origin: the rows before it and, of what is known in advance, those after.
 
+use super::effect::RowEffects;
 use super::normalize::{LevelSoFar, Normalize};
 use super::panel::Panel;
 use super::scale::Scaler;
@@ -117,6 +118,8 @@ pub struct Lens<'a> {
     pub output_scaler: &'a Scaler,
     /// What is seen.
     pub layout: WindowLayout,
+    /// What known features add to the targets, which are seen, and forecast, without it.
+    pub effects: Option<&'a RowEffects>,
 }
 
 impl Lens<'_> {
@@ -138,9 +141,11 @@ impl Lens<'_> {
         levels.resize(first + self.layout.supervised_steps * n_at_once, Level { center: 0.0, scale: 1.0 });
         for (column, target) in targets.enumerate() {
             let of_steps = levels[first + column..].iter_mut().step_by(n_at_once);
-            let level = self.levels(series, place, target, of_steps);
+            let effects = self.effects_at(place, target, self.layout.window_size);
+            let values = WindowValues::new(series, place.origin, (self.layout.window_size, target), &effects);
+            let level = self.levels(values, place, target, of_steps);
             if column < n_shown {
-                self.show_target(series, place, (target, column), level, input);
+                self.show_target(values, (target, column), level, input);
             }
         }
         for (i, feature) in (n_targets.min(n_features)..n_features).enumerate() {
@@ -154,14 +159,18 @@ impl Lens<'_> {
     pub fn target(&self, (place, end): (Place, usize), levels: &[Level], target: &mut Vec<f32>) {
         let (known, weights) = (self.panel.series(place.series).rows(0, end), self.panel.weights(place.series));
         let n_at_once = levels.len() / self.layout.supervised_steps;
+        let effects = self.effects_ahead(place);
+        let effect = |at: usize| effects.get(at).copied().unwrap_or(0.0);
         for (step, levels) in levels.chunks_exact(n_at_once).enumerate() {
-            for row in self.target_rows(place, step) {
+            for (ahead, row) in self.target_rows(place, step).enumerate() {
                 match row.filter(|&row| weights.is_none_or(|weights| weights[row] > 0.0)) {
                     None => target.resize(target.len() + n_at_once, f32::NAN),
                     Some(row) => {
                         let filled = |column| known_or_filled(known, row, column, self.layout.filled_gaps);
-                        let values = (place.channel..).zip(levels);
-                        target.extend(values.map(|(column, level)| level.to_network(filled(column)) as f32));
+                        let values = (place.channel..).zip(levels).enumerate();
+                        target.extend(values.map(|(at, (column, level))| {
+                            level.to_network(filled(column) - effect(at * self.layout.horizon + ahead)) as f32
+                        }));
                     }
                 }
             }
@@ -185,22 +194,30 @@ impl Lens<'_> {
         (first..first + horizon).map(move |row| row.checked_sub(window_size))
     }
 
-    /// The values of a column in the rows of a window, in time order; NaN where they are missing or before the series.
-    fn window<'p>(
-        &self,
-        series: Matrix<'p, f64>,
-        origin: usize,
-        column: usize,
-    ) -> impl Iterator<Item = f64> + Clone + use<'p> {
-        let before = self.layout.window_size.saturating_sub(origin);
-        let rows = series.rows(origin.saturating_sub(self.layout.window_size), origin);
-        std::iter::repeat_n(f64::NAN, before).chain((0..rows.n_rows()).map(move |row| rows.row(row)[column]))
+    /// What known features add to each target at the rows that are forecast, `(n_targets_at_once, horizon)`, in the units of
+    /// the series; nothing without an effect.
+    pub fn effects_ahead(&self, place: Place) -> Vec<f64> {
+        let WindowLayout { window_size, horizon, .. } = self.layout;
+        let targets = place.channel..place.channel + self.layout.n_targets_at_once();
+        let of_target = |target| self.effects_at(place, target, window_size + horizon).into_iter().skip(window_size);
+        targets.flat_map(of_target).collect()
+    }
+
+    /// The same of one target for so many rows from the first of the window on.
+    fn effects_at(&self, place: Place, target: usize, n_rows: usize) -> Vec<f64> {
+        let Some(effects) = self.effects else { return Vec::new() };
+        let scale = self.panel.scale(place.series, target).map_or(self.output_scaler.scale[target], |(_, scale)| scale);
+        // targets that are seen one at a time have one effect
+        let of_target = if self.layout.independent { 0 } else { target };
+        let mut effects = effects.of_window(place, of_target, (self.layout.window_size, n_rows));
+        effects.iter_mut().for_each(|effect| *effect *= scale);
+        effects
     }
 
     /// Writes the level of a target after each supervised step; that of the first rows, which the input has, is the answer.
     fn levels<'l>(
         &self,
-        series: Matrix<f64>,
+        values: WindowValues,
         place: Place,
         target: usize,
         of_steps: impl Iterator<Item = &'l mut Level>,
@@ -214,37 +231,27 @@ impl Lens<'_> {
             return of_input;
         };
         let mut so_far = LevelSoFar::new(normalize, of_input);
-        // rows are counted from the window's first, which may lie before the series
-        let value =
-            |row: usize| (place.origin + row).checked_sub(window_size).map_or(f64::NAN, |row| series.row(row)[target]);
-        so_far.read((0..level_rows).map(value));
+        so_far.read((0..level_rows).map(|row| values.at(row)));
         of_input = so_far.level();
         let (mut n_read, step_rows) = (level_rows, window_size / supervised_steps);
         for (step, level) in of_steps.enumerate() {
             let end = (step + 1) * step_rows;
-            so_far.read((n_read..end).map(value));
+            so_far.read((n_read..end).map(|row| values.at(row)));
             (*level, n_read) = (so_far.level(), end);
         }
         of_input
     }
 
     #[allow(clippy::cast_possible_truncation)]
-    fn show_target(
-        &self,
-        series: Matrix<f64>,
-        place: Place,
-        (target, column): (usize, usize),
-        level: Level,
-        input: &mut [f32],
-    ) {
+    fn show_target(&self, values: WindowValues, (target, column): (usize, usize), level: Level, input: &mut [f32]) {
         let WindowLayout { window_size, level_rows, normalize, interpolate_gaps, .. } = self.layout;
         let own = normalize.is_some() || self.panel.has_scales();
         let Scaler { center, scale } = self.scaler;
         let level = if own { level } else { Level { center: center[target], scale: scale[target] } };
-        let values = self.window(series, place.origin, target);
-        let mut shown = values.clone().take(level_rows).find(|value| !value.is_nan()).unwrap_or(level.center);
+        let mut shown = (0..level_rows).map(|row| values.at(row)).find(|value| !value.is_nan()).unwrap_or(level.center);
         let (indicator, future) =
             (self.layout.n_values() + column, std::iter::repeat_n(f64::NAN, self.layout.n_future));
+        let values = (0..window_size).map(|row| values.at(row));
         let rows = input.chunks_exact_mut(self.layout.width());
         for (at, (row, value)) in rows.zip(values.clone().chain(future)).enumerate() {
             shown = if value.is_nan() { shown } else { value };
@@ -304,6 +311,29 @@ fn interpolated(values: impl Iterator<Item = f64> + Clone) -> impl Iterator<Item
     })
 }
 
+/// The values of a target in the rows of a window, without what known features add.
+#[derive(Clone, Copy)]
+struct WindowValues<'v> {
+    rows: Matrix<'v, f64>,
+    /// Rows of the window before the series.
+    before: usize,
+    column: usize,
+    effects: &'v [f64],
+}
+
+impl<'v> WindowValues<'v> {
+    fn new(series: Matrix<'v, f64>, origin: usize, (window_size, column): (usize, usize), effects: &'v [f64]) -> Self {
+        let rows = series.rows(origin.saturating_sub(window_size), origin);
+        Self { rows, before: window_size.saturating_sub(origin), column, effects }
+    }
+
+    /// That of a row, counted from the window's first; NaN where it is missing or before the series.
+    fn at(&self, row: usize) -> f64 {
+        let effect = self.effects.get(row).copied().unwrap_or(0.0);
+        row.checked_sub(self.before).map_or(f64::NAN, |row| self.rows.row(row)[self.column] - effect)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -315,7 +345,7 @@ mod tests {
         let n = layout.n_features;
         let scaler = Scaler { center: vec![1.0; n], scale: [2.0, 10.0, 50.0][..n].to_vec() };
         let output_scaler = scaler.first(layout.n_targets);
-        let lens = Lens { panel: &panel, scaler: &scaler, output_scaler: &output_scaler, layout };
+        let lens = Lens { panel: &panel, scaler: &scaler, output_scaler: &output_scaler, layout, effects: None };
         let (mut input, mut target, mut levels) = (vec![], vec![], vec![]);
         let place = Place { series: 0, origin, channel };
         lens.input(place, &mut input, &mut levels);

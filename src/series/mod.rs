@@ -1,6 +1,7 @@
 //! From numbers to training samples: split in time order, scale, cut windows, change them a little.
 
 pub mod augment;
+pub mod effect;
 pub mod lens;
 mod matrix;
 pub mod normalize;

@@ -112,7 +112,7 @@ mod tests {
         indices: &[usize],
     ) -> Result<(usize, Vec<f32>, Vec<f32>)> {
         let scaler = Scaler::identity(layout.n_features);
-        let lens = Lens { panel, scaler: &scaler, output_scaler: &scaler, layout };
+        let lens = Lens { panel, scaler: &scaler, output_scaler: &scaler, layout, effects: None };
         let spans = (0..panel.n_series()).map(|i| Span { first: layout.window_size, end: panel.series(i).n_rows() });
         let windows = Windows::new(lens, spans, stride)?;
         let mut batch = Gathered::default();
@@ -143,7 +143,7 @@ mod tests {
         let panel = Panel::one(Matrix::new(&values, 2).unwrap());
         let scaler = Scaler::identity(2);
         let layout = WindowLayout { level_rows: 1, supervised_steps: 2, ..layout(2, 1, 2) };
-        let lens = Lens { panel: &panel, scaler: &scaler, output_scaler: &scaler, layout };
+        let lens = Lens { panel: &panel, scaler: &scaler, output_scaler: &scaler, layout, effects: None };
         let windows = Windows::new(lens, std::iter::once(Span { first: 2, end: 6 }), 1).unwrap();
         let mut batch = Gathered::default();
         windows.gather(1, &mut batch);
@@ -161,7 +161,7 @@ mod tests {
         let panel = Panel::one(Matrix::new(&values, 2).unwrap()).weighted(&weights).unwrap();
         let scaler = Scaler::identity(2);
         let gathered = |layout: WindowLayout, indices: &[usize]| {
-            let lens = Lens { panel: &panel, scaler: &scaler, output_scaler: &scaler, layout };
+            let lens = Lens { panel: &panel, scaler: &scaler, output_scaler: &scaler, layout, effects: None };
             let windows = Windows::new(lens, std::iter::once(Span { first: 2, end: 6 }), 1).unwrap();
             let mut batch = Gathered::default();
             for &index in indices {

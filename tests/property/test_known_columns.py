@@ -32,10 +32,10 @@ def useless(kind, column, rng):
     return [np.clip(15 - column, 0, None), np.clip(column - 21, 0, None)]
 
 
-def error(load, columns):
+def error(load, columns, **options):
     index = pd.date_range("2026-01-01", periods=N_ROWS, freq="h")
     X = pd.DataFrame(dict(enumerate(columns)), index) if columns else None
-    model = LSTMForecaster(24, architecture="linear", n_threads=1, random_state=0)
+    model = LSTMForecaster(24, **({"architecture": "linear", "n_threads": 1, "random_state": 0} | options))
     result = backtest(model, pd.Series(load, index), X=X, folds=N_ROWS // 5)
     return result.scores.loc["LSTMForecaster", "MAE"]
 
@@ -51,3 +51,11 @@ def test_a_column_with_the_season_of_the_target_does_not_hurt(seed):
 def test_useless_columns_cost_little(kind, seed):
     load, column, rng = demand(seed)
     assert error(load, [column, *useless(kind, column, rng)]) <= MOST * error(load, [column])
+
+
+@pytest.mark.parametrize("kind", ["noise", "copies", "degrees"])
+def test_useless_columns_cost_the_network_little(kind):
+    load, column, rng = demand(0)
+    more = [column, *useless(kind, column, rng)]
+    network = {"architecture": "lstm", "max_epochs": 10}
+    assert error(load, more, **network) <= MOST * error(load, [column], **network)

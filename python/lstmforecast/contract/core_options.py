@@ -102,6 +102,7 @@ class ModelDefaults(TypedDict, total=False):
     linear_skip: bool
     channels: Literal["together", "independent"]
     n_known: int
+    known_effect: bool
     embeddings: list[Embedding]
     indicator: bool
     interpolate_gaps: bool
@@ -117,8 +118,8 @@ class ModelConfig(ModelDefaults):
 
     ``segment_length``: rows of a window in one step of the LSTM. ``linear_skip``: whether a linear forecast is added.
     ``channels``: whether the network sees all targets together, or one at a time. ``n_known``: how many features, the
-    last ones, are known in advance. ``embeddings``: features that are read as
-    learned vectors; absent where there are none.
+    last ones, are known in advance. ``known_effect``: whether a function of these is subtracted from the targets;
+    absent where none is. ``embeddings``: features that are read as learned vectors; absent where there are none.
     ``indicator``: whether a column for each target marks missing values. ``interpolate_gaps``: whether missing targets
     between two known ones are interpolated, rather than carried; absent where not.
     ``distribution``: None for a point forecast. ``normalize``: how each window is scaled. ``supervision``: whether the

@@ -23,6 +23,7 @@ from lstmforecast.estimators.long_season import long_season
 from lstmforecast.estimators.shares import with_shares
 from lstmforecast.estimators.training_run import Outcome, TrainingRun, keep_network
 from lstmforecast.estimators.yearly import with_yearly
+from lstmforecast.fitting.distribution import FROM_ZERO, name_of
 from lstmforecast.fitting.embedding import check_same_words, embeddings, words_of_vectors
 from lstmforecast.fitting.ensemble import Ensemble
 from lstmforecast.fitting.held_out import HeldOut
@@ -90,6 +91,11 @@ def _new_network(
 ) -> _core.Model | Ensemble:
     width, skip = dataset.observations.n_columns, parameters["linear_skip"]
     masked, every = parameters["missing"] == "mask", parameters["supervision"] == "every"
+    skip = not every if skip is None else bool(skip)
+    distribution, n_known = distribution_of(parameters), dataset.covariates.n_known
+    # older networks go on as they began
+    is_new = present is None or not parameters["warm_start"] or present.config.get("known_effect", False)
+    adds_up = skip and parameters["normalize"] == "last" and name_of(distribution) not in FROM_ZERO
     least = None if parameters["architecture"] == "linear" else parameters["embed"]
     return new_network(
         parameters,
@@ -100,13 +106,14 @@ def _new_network(
         n_targets=width,
         seed=seed,
         segment_length=segment_length,
-        linear_skip=not every if skip is None else bool(skip),
-        n_known=dataset.covariates.n_known,
+        linear_skip=skip,
+        n_known=n_known,
+        known_effect=bool(n_known and adds_up and is_new),
         embeddings=embeddings(dataset.covariates.categories, least, width),
         indicator=masked,
         # a line to the next known value would show an earlier step of the LSTM what comes after it
         interpolate_gaps=masked and not every,
-        distribution=distribution_of(parameters),
+        distribution=distribution,
         normalize=parameters["normalize"],
         channels=parameters["channels"],
         supervision=parameters["supervision"],

@@ -14,6 +14,7 @@ from lstmforecast.export.onnx_graph import Graph
 from lstmforecast.export.onnx_networks import NETWORKS, Network
 from lstmforecast.fitting.architecture import of_core
 from lstmforecast.fitting.distribution import COUNTS, FROM_ZERO, n_parameters, name_of
+from lstmforecast.fitting.effect import KnownEffect
 from lstmforecast.fitting.embedding import InputColumns
 
 Array = NDArray[np.float64]
@@ -85,11 +86,15 @@ class ForecastGraph:
         length = self.config["segment_length"]
         n_after = -(-self.config["horizon"] // length) * length if self.config["n_known"] else 0
         raw = graph.part(inputs.windows, 2, 0, n_targets)
+        features, of_all = self._features(inputs, n_after), self._levels_of_all(inputs)
+        effect = self._effect(features, of_all[1])
+        raw = raw if effect is None else graph.add("Sub", raw, graph.part(effect, 1, 0, size))
         missing = graph.add("IsNaN", raw) if self.gaps else None
-        levels = _Levels(graph, self.config, self._levels_of_all(inputs), raw, missing)
+        levels = _Levels(graph, self.config, of_all, raw, missing)
         center, scale = levels.of(size)
+        if effect is not None:
+            center = graph.add("Add", center, graph.part(effect, 1, size, size + self.config["horizon"]))
         targets = graph.pad(self._scaled_targets(levels, inputs), [0, 0, 0], [0, n_after, 0], np.float32(0))
-        features = self._features(inputs, n_after)
         return Columns(targets, features, self._indicator(raw, missing, n_after), size + n_after, center, scale)
 
     def _levels_of_all(self, inputs: Inputs) -> tuple[Any, Any]:
@@ -128,6 +133,24 @@ class ForecastGraph:
         n_left = n_after - self.config["horizon"]
         of_future = graph.pad(of_future, [0, 0, n_features - n_known], [0, n_left, 0], np.float32(0))
         return graph.concat([of_window, of_future], 1)
+
+    def _effect(self, features: str | None, scale: Any) -> str | None:
+        """What known features add to targets (n, window_size + horizon, n_targets), in the data's units, or None."""
+        graph, config = self.graph, self.config
+        effect = KnownEffect.of(self.scalers, config["n_known"])
+        if effect is None or features is None:
+            return None
+        n_rows, n_features = config["window_size"] + config["horizon"], config["n_features"] - self.n_targets
+        known = graph.part(features, 2, n_features - config["n_known"], n_features)
+        known = graph.cast(graph.part(known, 1, 0, n_rows), np.float64)
+        hinges = graph.add("Sub", graph.add("MatMul", known, effect.hinges.T.copy()), effect.thresholds)
+        parts = [
+            graph.add("MatMul", known, effect.linear[0].T.copy()),
+            graph.add("MatMul", graph.add("Max", hinges, np.float64(0)), effect.bent.T.copy()),
+        ]
+        for weight, mean in zip(effect.linear[1:], effect.means(n_rows), strict=True):
+            parts.append(graph.add("MatMul", mean, graph.add("MatMul", known, weight.T.copy())))
+        return graph.add("Mul", graph.total(parts), scale)
 
     def _scaled_features(self, features: str, n: int) -> str:
         """Scale ``features``, the last ``n`` of all."""
@@ -212,7 +235,7 @@ class ForecastGraph:
         graph, size, n_known = self.graph, self.config["window_size"], self.config["n_known"]
         targets = graph.part(graph.part(x, 1, 0, size), 2, 0, k)
         effect = None
-        if n_known:
+        if n_known and not self.config.get("known_effect"):
             end = self._width(k) - k
             known = graph.part(x, 2, end - n_known, end)
             change = graph.add("Sub", known, graph.part(known, 1, size - 1, size))
@@ -229,7 +252,7 @@ class ForecastGraph:
         p = n_parameters(distribution)
         # one more axis, that of the parameters
         center, scale = (
-            graph.reshape(each, -1, 1, self.config["n_targets"], 1) if isinstance(each, str) else each[:, None]
+            graph.add("Unsqueeze", each, np.array([3])) if isinstance(each, str) else each[:, None]
             for each in (center, scale)
         )
         first = graph.part(y, 3, 0, 1)

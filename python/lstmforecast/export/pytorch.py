@@ -15,6 +15,7 @@ from lstmforecast.contract.core_options import ModelConfig
 from lstmforecast.export.pytorch_networks import NETWORKS
 from lstmforecast.fitting.architecture import of_core
 from lstmforecast.fitting.distribution import COUNTS, FROM_ZERO, n_parameters, name_of
+from lstmforecast.fitting.effect import KnownEffect
 from lstmforecast.fitting.embedding import InputColumns
 from lstmforecast.fitting.ensemble import Ensemble
 
@@ -104,8 +105,9 @@ class LSTMModule(nn.Module):
             self.fc = nn.Linear(n_states, config["horizon"] * n_targets * n_outputs)
         if config["linear_skip"]:
             self.skip = nn.Linear(config["window_size"], config["horizon"])
-            if config["n_known"]:
+            if config["n_known"] and not config.get("known_effect"):
                 self.known = nn.Linear(config["n_known"], n_targets, bias=False)
+        self.effect = KnownEffect.of(scalers, config["n_known"])
         for name, values in scalers.items():
             self.register_buffer(name, torch.from_numpy(values), persistent=False)
 
@@ -117,8 +119,12 @@ class LSTMModule(nn.Module):
         """
         n_targets, size = self.config["n_targets"], self.config["window_size"]
         n_first = self.config["segment_length"] if self.config["supervision"] == "every" else size
-        targets = windows[:, :size, : min(n_targets, windows.shape[-1])]
-        shown, missing, first = carried(targets, interpolate=self.config.get("interpolate_gaps", False))
+        features = windows[..., n_targets:]
+        features = ((features - self.input_center[n_targets:]) / self.input_scale[n_targets:]).float().nan_to_num()
+        values = windows[:, :size, : min(n_targets, windows.shape[-1])]
+        effect = None if self.effect is None else self.effects(features[..., -self.config["n_known"] :])
+        values = values if effect is None else values - effect[:, :size]
+        shown, missing, first = carried(values, interpolate=self.config.get("interpolate_gaps", False))
         center, scale = self.level(shown, missing)
         own = (self.input_center[:n_targets], self.input_scale[:n_targets])
         if self.config["normalize"] is not None:
@@ -126,15 +132,33 @@ class LSTMModule(nn.Module):
         # rows before the first known value get that value, if it is among the rows of the level, or else the centre
         rows = torch.arange(size, device=windows.device)[:, None]
         targets = torch.where((rows < first) & (first >= n_first), 0.0, (shown - own[0]) / own[1]).float()
-        features = windows[..., n_targets:]
-        features = ((features - self.input_center[n_targets:]) / self.input_scale[n_targets:]).float().nan_to_num()
         columns = [targets, features, missing.float()] if self.indicator else [targets, features]
         inputs = self.padded(columns)
         if self.independent:
             y = torch.cat([self.network(self.channel(inputs, at), 1) for at in range(n_targets)], dim=2)
         else:
             y = self.network(torch.cat(inputs, dim=-1), n_targets)
+        center = center if effect is None else center + effect[:, size:]
         return parameters(y.double(), self.config["distribution"], center, scale)
+
+    def effects(self, known: Tensor) -> Tensor:
+        """What scaled known features (n, rows, n_known) add to targets: (n, rows, n_targets), in the data's units."""
+        assert self.effect is not None
+        hinges, thresholds, linear, bent, means = (
+            torch.as_tensor(array, device=known.device)
+            for array in (
+                self.effect.hinges,
+                self.effect.thresholds,
+                self.effect.linear,
+                self.effect.bent,
+                self.effect.means(known.shape[1]),
+            )
+        )
+        known = known.double()
+        effect = known @ linear[0].T + (known @ hinges.T - thresholds).clamp(min=0) @ bent.T
+        for weight, mean in zip(linear[1:], means, strict=True):
+            effect = effect + mean @ (known @ weight.T)
+        return effect * self.output_scale
 
     def level(self, shown: Tensor, missing: Tensor) -> tuple[Tensor, Tensor]:
         """Centers and scales of the targets of windows: (n, 1, n_targets), or (n_targets,) for all windows."""

@@ -79,6 +79,8 @@ def new_network(
         n_before = len(present.members) if isinstance(present, Ensemble) else 1
         _check_same(present.config | {"n_estimators": n_before}, config | {"n_estimators": n_estimators})
         model.load_parameters(present.parameters())
+        effect = {name: array for name, array in present.scalers().items() if name.startswith("effect_")}
+        model.load_scalers(model.scalers() | effect)
     return model
 
 
@@ -128,8 +130,8 @@ def _check_same(present: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
     if present["linear_skip"]:
         names.append("window_size")
     # the core leaves out what is empty
-    present, wanted = ({"embeddings": []} | dict(each) for each in (present, wanted))
-    for name in [*names, "embeddings"]:
+    present, wanted = ({"embeddings": [], "known_effect": False} | dict(each) for each in (present, wanted))
+    for name in [*names, "embeddings", "known_effect"]:
         if present[name] != wanted[name]:
             raise ValueError(
                 f"expected {name}={present[name]!r} as before, got {wanted[name]!r}; with warm_start=False a new "

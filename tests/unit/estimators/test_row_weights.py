@@ -103,7 +103,7 @@ def test_a_known_covariate_of_rows_that_do_not_count_has_no_effect():
     weights[60:90] = 0
 
     def effect(y, **options):
-        model = small(architecture="linear", early_stopping=None, scaler=None).fit(
+        model = small(architecture="linear", early_stopping=None, scaler=None, normalize=None).fit(
             y, X=pd.Series(promo, HOURS), **options
         )
         return float(model.model_.parameters()["known.weight"][0, 0])
