@@ -36,7 +36,7 @@ from lstmforecast.fitting.checkpoint import Checkpoint
 from lstmforecast.fitting.distribution import mean
 from lstmforecast.fitting.finite import require_squares
 from lstmforecast.fitting.held_out import HeldOut
-from lstmforecast.fitting.objective import DISTRIBUTIONS, LOSS, Quantiles, Tweedie, distribution_of
+from lstmforecast.fitting.objective import DISTRIBUTIONS, LOSS, Quantiles, Tweedie, check_loss, distribution_of
 from lstmforecast.fitting.parameters import MOST_STEPS, check_count
 from lstmforecast.fitting.roll import ends_of, first_inputs, forecast
 from lstmforecast.fitting.training_parameters import Adam, AdamW, Device, EarlyStopping, Plateau, Sampling
@@ -75,7 +75,10 @@ class LSTMForecaster(LSTMEstimator):
     loss : str, Quantiles, Tweedie or None, default=None
         Training loss, on scaled values: ``"mse"``, ``"mae"``, ``"huber"``, or a distribution. None: ``"huber"`` for up
         to four seasons ahead, ``"mse"`` beyond, ``"mae"`` for a panel, where some series are always more volatile than
-        others. ``"quantile"`` forecasts quantiles that never cross, whose levels `Quantiles` sets. The others forecast
+        others; but ``"mse"`` where a tenth of the series or variables is intermittent: never negative, and 0 so often
+        that values above 0 are 1.32 steps apart or more (Syntetos and Boylan 2005). ``"mse"`` forecasts means, which
+        add up to what is sold; medians, which the other two forecast, are then often 0. ``loss_`` says what was chosen.
+        ``"quantile"`` forecasts quantiles that never cross, whose levels `Quantiles` sets. The others forecast
         parameters by maximum likelihood: ``"normal"``, ``"student_t"``; ``"poisson"``, ``"negative_binomial"`` and
         ``"zero_inflated_negative_binomial"`` for counts; ``"lognormal"`` for values above 0; ``"tweedie"`` for values
         from 0 on, many of which are 0, with the power that `Tweedie` sets.
@@ -91,6 +94,10 @@ class LSTMForecaster(LSTMEstimator):
         training data are forecast well; ``"window"`` scales each window to mean 0 and standard deviation 1.
     transform : {"log", None}, default=None
         ``"log"``: the logarithm of 1 + y is forecast, for series that grow by percents; forecasts are transformed back.
+    non_negative : {"auto", True, False}, default="auto"
+        Whether forecasts, quantiles, intervals and samples below 0 become 0. ``"auto"``: those of a variable, in a
+        panel of a series, that was never negative at `fit`, unless it is in the rows that the network reads. True: of
+        all, and values below 0 are refused, at `fit` and later. False: of none.
     channels : {"independent", "together"}, default="independent"
         ``"independent"``: the network forecasts one variable from the past of this variable, and is trained on all
         variables. ``"together"``: it reads and forecasts all variables at once.
@@ -151,6 +158,8 @@ class LSTMForecaster(LSTMEstimator):
         Number of variables.
     feature_names_in_ : ndarray of str of shape (n_features_in_,)
         Column names, if all of them are strings.
+    loss_ : str
+        The loss of the training: `loss`, or what was chosen where it is None.
     shares_ : dict of str to float, or None
         The shares of ``"network"``, ``"line"``, ``"seasonal_naive"`` and ``"repeat_last"`` in forecasts, which are part
         of the network's weights; see ``mix_naive`` of `LSTM`. None: forecasts are the network's alone.
@@ -194,6 +203,7 @@ class LSTMForecaster(LSTMEstimator):
     freq_: Any
     fitted_: FittedSeries
     shares_: dict[str, float] | None
+    loss_: str
 
     def __init__(
         self,
@@ -211,6 +221,7 @@ class LSTMForecaster(LSTMEstimator):
         scaler: Any = "standard",
         normalize: str | None = "last",
         transform: str | None = None,
+        non_negative: str | bool = "auto",
         channels: str = "independent",
         missing: Missing = "error",
         freq: Frequency = None,
@@ -245,6 +256,7 @@ class LSTMForecaster(LSTMEstimator):
         self.scaler = scaler
         self.normalize = normalize
         self.transform = transform
+        self.non_negative = non_negative
         self.channels = channels
         self.missing = missing
         self.freq = freq
@@ -389,7 +401,8 @@ class LSTMForecaster(LSTMEstimator):
             network forecasts at once, or a value is so large that the forecast in single precision would be infinite.
         """
         fitted, parameters = self._forecast(horizon, X, X_past, context, static, known)
-        values = fitted.dataset.undo(mean(fitted.model.config["distribution"], parameters))
+        lowest = fitted.dataset.lowest(fitted.window_size)
+        values = fitted.dataset.undo(mean(fitted.model.config["distribution"], parameters), lowest)
         fitted.require_finite(values)
         observations = fitted.dataset.observations
         if fitted.dataset.columns is None:
@@ -567,7 +580,7 @@ class LSTMForecaster(LSTMEstimator):
         drawn = generator.randint(fitted.n_errors, size=n_samples)
         scale = fitted.dataset.error_scale
         paths = draw_paths(fitted.calibration, drawn, parameters, scale, generator, fitted.when)
-        values = np.moveaxis(fitted.dataset.undo(paths), 0, -1)
+        values = np.moveaxis(fitted.dataset.undo(paths, fitted.dataset.lowest(fitted.window_size)), 0, -1)
         fitted.require_finite(values)
         names = fitted.dataset.observations.form.variables(values.shape[2])
         columns = quantile_columns(names, list(range(n_samples))).set_names(["variable", "sample"])
@@ -735,22 +748,36 @@ class LSTMForecaster(LSTMEstimator):
         Returns
         -------
         torch.nn.Module
-            With the weights of `state_dict`; scaler and normalisation are part of ``forward``. Forecasts have the shape
-            (n, horizon, n_targets), distributions (n, horizon, n_targets, n_parameters).
+            With the weights of `state_dict`; scaler, normalisation and ``non_negative`` are part of ``forward``.
+            Forecasts have the shape (n, horizon, n_targets), distributions (n, horizon, n_targets, n_parameters);
+            parameters of distributions are the network's, whatever ``non_negative`` is.
 
         Raises
         ------
         sklearn.exceptions.NotFittedError
             Before `fit`.
         ValueError
-            For a panel whose series have their own scales, and for ``transform="log"`` with a distribution other than
-            quantiles.
+            For a panel whose series have their own scales, or of which only some were ever negative, unless
+            ``non_negative=False``; and for ``transform="log"`` with a distribution other than quantiles.
         """
-        if hasattr(self, "fitted_") and self.fitted_.dataset.statistics is not None and self.normalize != "window":
+        check_is_fitted(self)
+        dataset = self.fitted_.dataset
+        if dataset.statistics is not None and self.normalize != "window":
             raise ValueError(
                 "expected one series, or normalize='window', for to_torch, got a panel, scaled series by series"
             )
-        return super().to_torch()
+        never = dataset.never_negative
+        if never is not None and (never != never[0]).any():
+            raise ValueError(
+                "expected all series to have negative values, or none, for to_torch, which doesn't know the series of "
+                "a window, got both; fit with non_negative=False"
+            )
+        module = super().to_torch()
+        if never is None:
+            return module
+        from lstmforecast.export.pytorch import raised_to_zero
+
+        return raised_to_zero(module, self.model_.config, never[0])
 
     @property
     def window_size_(self) -> int:
@@ -807,6 +834,7 @@ class LSTMForecaster(LSTMEstimator):
 
     def _fitted_state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         tensors, values = self.fitted_.pack()
+        values |= {"loss": self.loss_}
         return tensors, values if self.shares_ is None else values | {"shares": self.shares_}
 
     def _restore_fitted_state(self, tensors: Mapping[str, NDArray[Any]], values: Mapping[str, Any]) -> None:
@@ -820,9 +848,11 @@ class LSTMForecaster(LSTMEstimator):
             horizon=self.model_.config["horizon"] if flat["head"] == "direct" else self.horizon,
             scaler=self.scaler,
             transform=self.transform,
+            non_negative=self.non_negative,
         )
         keep_series(self, fitted)
         self.shares_ = check_shares(values.get("shares"))
+        self.loss_ = check_loss(values.get("loss"), flat["loss"], self.horizon, fitted.dataset.observations)
 
     def _check_restored(self) -> None:
         flat = flat_parameters(self)
@@ -849,7 +879,7 @@ def known_in_advance(X: Any, known: Any) -> Any:
 
 def read_series(forecaster: LSTMForecaster, *data: Any, unknown: str = "error") -> Dataset:
     """Check the data of a fit, ``y, X, X_past, static, weights``, and align them; errors are `LSTMForecaster.fit`'s."""
-    names = ("freq", "missing", "calendar", "holidays", "scaler", "transform")
+    names = ("freq", "missing", "calendar", "holidays", "scaler", "transform", "non_negative")
     flat = flat_parameters(forecaster)
     dataset = Dataset.read(*data, unknown=unknown, **{name: flat[name] for name in names})
     if flat["head"] == "recursive" and forecaster.horizon > 1 and dataset.covariates.past is not None:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lstmforecast import _core
+from lstmforecast.contract.core_options import Loss
 from lstmforecast.contract.fit_tasks import FitTasks
 from lstmforecast.contract.parameter_group import flat_parameters
 from lstmforecast.data.dataset import Dataset
@@ -41,7 +42,7 @@ def fit_series(forecaster: Forecaster, dataset: Dataset, tasks: FitTasks | None 
     require_values(distribution, observations)
     _check_savable(dataset)
     # what is kept forecasts, for which weights don't count
-    weights, dataset = dataset.weights, replace(dataset, weights=None)
+    weights, dataset = dataset.weights, replace(dataset, weights=None).with_signs(parameters["non_negative"])
     held_out, horizon = HeldOut.of(forecaster), forecaster.horizon
     sizes = Sizes(horizon, parameters["window_size"], parameters["segment_length"], season_length(observations.freq))
     if panel is not None:
@@ -53,10 +54,11 @@ def fit_series(forecaster: Forecaster, dataset: Dataset, tasks: FitTasks | None 
     model = _new_network(parameters, getattr(forecaster, "model_", None), dataset, window_size, segment_length, seed)
     if forecaster.warm_start and hasattr(forecaster, "fitted_"):
         check_same_words(forecaster.fitted_.dataset.covariates, dataset.covariates)
+    loss = core_loss(parameters, observations)
     options = training_options(
         parameters,
         seed,
-        loss=core_loss(parameters, observations),
+        loss=loss,
         validation_fraction=float(held_out.fraction(len(observations) if panel is None else panel)),
         steps_per_epoch=_steps_per_epoch(parameters, observations),
     )
@@ -64,7 +66,7 @@ def fit_series(forecaster: Forecaster, dataset: Dataset, tasks: FitTasks | None 
         model.load_scalers(_fitted_scaler(forecaster.scaler, dataset, held_out))
         options["scaler"] = "loaded"
     data = {"series": dataset.table, "starts": dataset.starts, "scales": dataset.scales, "weights": weights}
-    learn = partial(_learn, dataset=dataset, window_size=window_size)
+    learn = partial(_learn, dataset=dataset, window_size=window_size, loss=loss)
     words = words_of_vectors(model.config, dataset.covariates)
     TrainingRun(forecaster, model, model.fit_series, data, options, learn, tasks, words).run()
 
@@ -120,16 +122,22 @@ def _fitted_scaler(scaler: Any, dataset: Dataset, held_out: HeldOut) -> dict[str
 
 
 def _learn(
-    fitted: Forecaster, model: _core.Model | Ensemble, outcome: Outcome, *, dataset: Dataset, window_size: int
+    fitted: Forecaster,
+    model: _core.Model | Ensemble,
+    outcome: Outcome,
+    *,
+    dataset: Dataset,
+    window_size: int,
+    loss: Loss,
 ) -> None:
     """Calibrate a trained network on the held-out rows, and set both as attributes."""
     held_out, rate = HeldOut.of(fitted), float(fitted.adaptation_rate)
     is_free = not any(name.split(".")[-2] in ("fc", "skip") for name in outcome["frozen"])
     fitted.shares_ = None
     flat = flat_parameters(fitted)
+    fitted.loss_ = flat["loss"] or loss
     if flat.get("mix_naive") and is_free:
         season = season_length(dataset.observations.freq)
-        loss = core_loss(flat, dataset.observations)
         squared = loss in ("mse", {"distribution": "normal"})
         model, fitted.shares_ = with_shares(
             model, dataset, held_out, season, squared=squared, n_threads=fitted.n_threads

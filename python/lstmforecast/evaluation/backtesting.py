@@ -262,7 +262,8 @@ class _Job:
         dataset = self.dataset.with_statistics(like=fitted.fitted_.dataset)
         part, model, n_read = self.origins.take(fold.origins), fitted.model_, self.scorer.n_read
         parameters = forecast_origins(model, dataset, part.rows, n_read, part.series, fitted.n_threads)
-        values = self.dataset.undo(mean(model.config["distribution"], parameters))[:, : self.scorer.horizon]
+        lowest = dataset.lowest(fitted.window_size_, part.series, part.rows)
+        values = dataset.undo(mean(model.config["distribution"], parameters), lowest)[:, : self.scorer.horizon]
         # the models of all refits would need too much memory
         kept = fitted if is_last else None
         return _Outcome(values, self.scorer.score(fitted, dataset, fold), kept)

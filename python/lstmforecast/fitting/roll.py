@@ -24,10 +24,11 @@ def forecast(
 ) -> Array:
     """Forecast the steps after the end of each series: the parameters (n_series, steps, k, p) of a distribution."""
     windows, future = ends_of(model, dataset, steps, X)
-    parts = []
+    lowest, parts = dataset.lowest(windows.shape[1]), []
     for at in range(0, len(windows), BATCH):
-        scales = None if dataset.scales is None else dataset.scales[at : at + BATCH]
-        parts.append(roll(model, windows[at : at + BATCH], future[at : at + BATCH], n_threads, scales)[:, :steps])
+        each = slice(at, at + BATCH)
+        scales, least = (None if array is None else array[each] for array in (dataset.scales, lowest))
+        parts.append(roll(model, windows[each], future[each], n_threads, scales, least)[:, :steps])
     found = parts[0] if len(parts) == 1 else np.concatenate(parts)
     require_finite_forecasts(found, model, dataset, future=future)
     return found
@@ -53,14 +54,16 @@ def forecast_origins(
         require_finite_forecasts(found, model, dataset, (places, origins))
         return found
     which = np.zeros(len(origins), np.int64) if which is None else which
-    n_read = steps_read(model.config, steps)
+    n_read, size = steps_read(model.config, steps), model.config["window_size"]
+    lowest = dataset.lowest(size, which, origins)
     after = dataset.features_ahead(n_read - steps) if n_read > steps else None
     parts = []
     for start in range(0, len(origins), BATCH):
         each = slice(start, start + BATCH)
-        windows, future = dataset.around(which[each], origins[each], model.config["window_size"], n_read, after)
+        windows, future = dataset.around(which[each], origins[each], size, n_read, after)
         scales = None if dataset.scales is None else dataset.scales[which[each]]
-        found = roll(model, windows, future, n_threads, scales)[:, :steps]
+        least = None if lowest is None else lowest[each]
+        found = roll(model, windows, future, n_threads, scales, least)[:, :steps]
         require_finite_forecasts(found, model, dataset, (which[each], origins[each]), future)
         parts.append(found)
     return np.concatenate(parts)
@@ -100,11 +103,13 @@ def roll(
     future: Array,
     n_threads: int | None = None,
     scales: Array | None = None,
+    lowest: Array | None = None,
 ) -> Array:
     """Forecast from windows (n, window_size, k + m) and the features of the steps ahead (n, steps, m), nan where
     unknown; if some are known in advance, these are all steps that are read (`steps_read`).
 
-    Steps beyond the horizon of the model are forecast from its own forecasts. Returns (n, steps, k, p).
+    Steps beyond the horizon of the model are forecast from its own forecasts, not below the ``lowest`` (n, k), as the
+    network never saw such values. Returns (n, steps, k, p), the network's, of which some may be lower.
     """
     config, steps = model.config, future.shape[1]
     size, horizon, n_targets = config["window_size"], config["horizon"], config["n_targets"]
@@ -119,7 +124,9 @@ def roll(
         shown = np.ascontiguousarray(rows[:, start : start + size + n_after])
         parts.append(parameters_of(model.forecast(shown, n_threads, scales)))
         if start + horizon < steps:
-            rows[:, start + size : start + size + horizon, :n_targets] = mean(config["distribution"], parts[-1])
+            own = mean(config["distribution"], parts[-1])
+            own = own if lowest is None else np.maximum(own, lowest[:, np.newaxis])
+            rows[:, start + size : start + size + horizon, :n_targets] = own
     return (parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1))[:, :steps]
 
 

@@ -56,6 +56,7 @@ WITH_LOAD = {
             "--patience": ["none"],
             "--learning-rate": ["0.1"],
             "--loss": ["mse"],
+            "--non-negative": ["true"],
             "--calendar": ["auto"],
             "--holidays": ["DE"],
             "--seed": ["0"],
