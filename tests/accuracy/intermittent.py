@@ -1,4 +1,4 @@
-"""Panels and series that are mostly 0: forecast totals beside what was sold, and errors beside those of simple forecasts.
+"""Panels and series that are mostly 0: totals of forecasts beside what was sold, and errors beside simple forecasts.
 
 python -m tests.accuracy intermittent
 """
@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from tests.accuracy.scoring import THREADS
+from tests.accuracy.scoring import THREADS, Methods
 from tests.accuracy.series import OPEN_DATA
 from tests.bench.report import Table
 
@@ -44,9 +44,10 @@ def panel(values: np.ndarray, times: pd.DatetimeIndex) -> pd.Series:
 
 
 def simulated(kind: str, n: int, rng: np.random.Generator) -> Case:
-    """Daily sales of ``n`` products, of 0.1 to 0.8 a day in the mean; ``kind`` is "poisson", "negative binomial", "lumpy"
-    (many at a time), "seasonal" (by the day of the week), "promotions" (known in advance) or "beside others": half of the
-    products are sold by dozens.
+    """Daily sales of ``n`` products, of 0.1 to 0.8 a day in the mean.
+
+    ``kind`` is "poisson", "negative binomial", "lumpy" (many at a time), "seasonal" (by the day of the week),
+    "promotions" (known in advance) or "beside others": half of the products are sold by dozens.
     """
     days, shape = np.arange(N_DAYS), (n, N_DAYS)
     level = np.exp(rng.uniform(np.log(0.1), np.log(0.8), (n, 1)))
@@ -68,7 +69,7 @@ def simulated(kind: str, n: int, rng: np.random.Generator) -> Case:
 
 
 def hospital(n: int, rng: np.random.Generator) -> Case:
-    """Monthly patients of ``n`` products, of whom one in so many is counted that the mean is 0.5."""
+    """Monthly patients of ``n`` products of a hospital, of whom one in so many is counted that the mean is 0.5."""
     table = pd.read_csv(OPEN_DATA / "gift/hospital_monthly.csv", index_col="month").iloc[:, :n]
     counts = table.to_numpy().T.astype(np.int64)
     thinned = rng.binomial(counts, 0.5 / np.maximum(counts.mean(axis=1, keepdims=True), 0.5))
@@ -111,23 +112,23 @@ def sba(y: pd.Series, horizon: int) -> np.ndarray:
     return np.full(horizon, (1 - SMOOTHING / 2) * size / interval)
 
 
+METHODS: Methods = {"LSTM": {}, "LSTM, medians": {"loss": "mae"}}
 OTHERS = {"SBA": sba, "zeros": lambda y, horizon: np.zeros(horizon)}
 
 
-def scores(case: Case, methods: dict[str, dict[str, Any]], seed: int) -> dict[str, dict[str, float]]:
-    """Total, MAE and RMSSE of forecasters, by what they change in the defaults, and of simple forecasts."""
+def scores(case: Case, methods: Methods, seed: int) -> dict[str, dict[str, float]]:
+    """Total, MAE and, of panels, RMSSE of each method and of simple forecasts."""
     found: dict[str, dict[str, float]] = {}
-    for at, (name, changes) in enumerate(methods.items()):
+    for name, changes in methods.items():
         model = LSTMForecaster(case.horizon, random_state=seed, n_threads=THREADS, **changes)
         folds = Folds(case.n_test, stride=case.horizon)
-        result = backtest(model, case.y, case.X, folds=folds, others=OTHERS if at == 0 else None)
-        table, score = result.forecasts, result.scores
-        measures = [each for each in ("MAE", "RMSSE") if each in score]
-        of_ours = score.loc["LSTMForecaster", measures].to_dict()
-        found[name] = {"total": 100 * table["forecast"].sum() / table["truth"].sum()} | of_ours
-        for other in score.index[1:] if at == 0 else ():
-            total = {} if other not in table else {"total": 100 * table[other].sum() / table["truth"].sum()}
-            found[other] = total | score.loc[other, measures].to_dict()
+        # simple forecasts are those of the first method too
+        result = backtest(model, case.y, case.X, folds=folds, others={} if found else OTHERS)
+        table = result.forecasts.rename(columns={"forecast": name})
+        rows = result.scores.rename(index={"LSTMForecaster": name})
+        for method, row in (rows.iloc[:1] if found else rows).iterrows():
+            total = 100 * table[method].sum() / table["truth"].sum() if method in table else np.nan
+            found[method] = {"total": total, "MAE": row["MAE"], "RMSSE": row.get("RMSSE", np.nan)}
     return found
 
 
@@ -141,7 +142,7 @@ def run(*, once: bool) -> list[Table]:
                 case = CASES[name](10 if once else N_SERIES, np.random.default_rng(seed))
             except FileNotFoundError:
                 break
-            each.append(pd.DataFrame(scores(case, {"LSTM": {}}, seed)).T)
+            each.append(pd.DataFrame(scores(case, METHODS, seed)).T)
         if each:
             mean = pd.concat(each).groupby(level=0, sort=False).mean()
             rows += [{"data": name, "forecast": method} | row.to_dict() for method, row in mean.iterrows()]

@@ -49,7 +49,7 @@ from lstmforecast.uncertainty.calibration import (
     quantile_columns,
 )
 from lstmforecast.uncertainty.fitted_series import FittedSeries
-from lstmforecast.uncertainty.samples import draw_paths
+from lstmforecast.uncertainty.samples import draw_paths, raised_to_zero
 
 if TYPE_CHECKING:
     import torch
@@ -534,7 +534,9 @@ class LSTMForecaster(LSTMEstimator):
         A path is the forecast plus the errors of one held-out window, of all its steps and variables, so that their
         dependence is kept. With a distribution, the probabilities of the true values of the window replace
         its errors (an empirical copula: Clark et al. 2004, the Schaake shuffle), and the path consists of the quantiles
-        of the new forecast at these levels; with ``loss="quantile"`` no value is beyond the outermost quantile.
+        of the new forecast at these levels; with ``loss="quantile"`` no value is beyond the outermost quantile. Where
+        forecasts are not below 0 (``non_negative``), all paths are lowered at a step before values below 0 become 0, so
+        that their mean, and that of sums, stays the same.
 
         Parameters
         ----------
@@ -580,7 +582,8 @@ class LSTMForecaster(LSTMEstimator):
         drawn = generator.randint(fitted.n_errors, size=n_samples)
         scale = fitted.dataset.error_scale
         paths = draw_paths(fitted.calibration, drawn, parameters, scale, generator, fitted.when)
-        values = np.moveaxis(fitted.dataset.undo(paths, fitted.dataset.lowest(fitted.window_size)), 0, -1)
+        values = raised_to_zero(fitted.dataset.undo(paths), fitted.dataset.lowest(fitted.window_size))
+        values = np.moveaxis(values, 0, -1)
         fitted.require_finite(values)
         names = fitted.dataset.observations.form.variables(values.shape[2])
         columns = quantile_columns(names, list(range(n_samples))).set_names(["variable", "sample"])
@@ -775,9 +778,9 @@ class LSTMForecaster(LSTMEstimator):
         module = super().to_torch()
         if never is None:
             return module
-        from lstmforecast.export.pytorch import raised_to_zero
+        from lstmforecast.export.pytorch import not_below_zero
 
-        return raised_to_zero(module, self.model_.config, never[0])
+        return not_below_zero(module, self.model_.config, never[0])
 
     @property
     def window_size_(self) -> int:

@@ -69,7 +69,7 @@ def _undo_logarithm(_module: nn.Module, _inputs: tuple[Tensor], forecast: Tensor
     return torch.expm1(forecast)
 
 
-def raised_to_zero(module: nn.Module, config: ModelConfig, never_negative: NDArray[np.bool_]) -> nn.Module:
+def not_below_zero(module: nn.Module, config: ModelConfig, never_negative: NDArray[np.bool_]) -> nn.Module:
     """Raise forecasts, or quantiles, below 0 to it, of targets (k,) that were never negative and are not in the window;
     the parameters of other distributions, and the state dict, stay the same.
     """

@@ -291,7 +291,7 @@ class FittedSeries:
         horizon: int,
         scaler: Any,
         transform: str | None,
-        non_negative: str | bool,
+        non_negative: str | bool = False,
     ) -> FittedSeries:
         """The inverse of `pack`, with parameters of the forecaster; a ValueError for parts that don't fit together."""
         saved = {name.removeprefix("context_"): tensor for name, tensor in tensors.items() if "context_" in name}

@@ -167,6 +167,22 @@ def test_calendar_and_holidays_are_those_of_the_package(capsys):
     assert capsys.readouterr().out.strip() == repr(backtest(model, y))
 
 
+def test_signs_are_those_of_the_package(capsys):
+    fall = pd.DataFrame({"OT": np.arange(79.0, -1, -1)}, TIMES)
+    for option in ("auto", "true", "False"):
+        fall.to_csv("data.csv")
+        assert main(["forecast", "data.csv", *ONE, "--horizon", "6", *SMALL, "--non-negative", option]) == DONE
+        printed = pd.read_csv(io.StringIO(capsys.readouterr().out))["OT"]
+        assert (printed < 0).any() == (option == "False")
+    (fall - 5).to_csv("data.csv")
+    assert run(["forecast", "data.csv", *ONE, "--horizon", "6", *SMALL, "--non-negative", "true"]) == REFUSED
+    told = capsys.readouterr().err
+    assert "expected values from 0 on, as --non-negative True says, got -1 at" in told
+    assert "train with --non-negative auto" in told
+    assert run(["forecast", "data.csv", *ONE, "--horizon", "6", *SMALL, "--non-negative", "yes"]) == USAGE
+    assert "expected auto, true or false, got yes" in capsys.readouterr().err
+
+
 def test_a_table_in_another_notation_gives_the_same_forecast(capsys):
     assert main(["forecast", "data.csv", *ONE, "--horizon", "6", *SMALL]) == 0
     expected = capsys.readouterr().out

@@ -9,6 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import lstmforecast
 from lstmforecast import Folds, Linear, LSTMAnomalyDetector, LSTMForecaster, load
+from lstmforecast.uncertainty.samples import raised_to_zero
 
 DAYS = pd.date_range("2026-01-05", periods=150, freq="D")
 # A falling line, which a linear forecast continues: 99, ..., 0, and then below 0.
@@ -40,15 +41,31 @@ def test_no_quantile_bound_or_sample_is_below_zero(loss):
     y = pd.Series(rng.poisson(0.5, 150).astype(float), DAYS)
     small = {"loss": loss, "hidden_size": 4, "max_epochs": 1, "random_state": 0, "n_threads": 1}
     model, free = (LSTMForecaster(3, non_negative=each, **small).fit(y) for each in ("auto", False))
-    forecasts = [
-        lambda model: model.predict_interval(0.8),
-        lambda model: model.predict_quantiles([0.1, 0.5]),
-        lambda model: model.predict_samples(20, random_state=0),
-    ]
-    for forecast in forecasts:
-        found, before = forecast(model).to_numpy(), forecast(free).to_numpy()
+    for forecast in ("predict_interval", "predict_quantiles"):
+        found, before = (getattr(each, forecast)().to_numpy() for each in (model, free))
         assert (before < 0).any()
         assert_array_equal(found, np.maximum(before, 0))
+    found, before = (each.predict_samples(50, random_state=0).to_numpy() for each in (model, free))
+    assert (before < 0).any()
+    assert (found >= 0).all()
+    # sums of paths that were only cut off would be too large
+    assert_allclose(found.mean(axis=1), before.mean(axis=1))
+
+
+def test_paths_are_the_nearest_of_the_same_mean():
+    rng = np.random.default_rng(0)
+    paths = rng.normal(size=(40, 3, 2, 2)) + np.array([[[1, -1]], [[0.2, 3]], [[5, 0]]])
+    found = raised_to_zero(paths, np.array([[0.0, -np.inf], [0.0, 0.0], [0.0, 0.0]]))
+    assert_array_equal(found[:, 0, :, 1], paths[:, 0, :, 1])
+    for i, step, k in np.ndindex(paths.shape[1:]):
+        if (i, k) != (0, 1):
+            own = paths[:, i, step, k]
+            # the amount by which all are lowered, by bisection
+            low, high, mean = 0.0, own.max(), max(own.mean(), 0)
+            for _ in range(60):
+                middle = (low + high) / 2
+                low, high = (low, middle) if np.maximum(own - middle, 0).mean() < mean else (middle, high)
+            assert_allclose(found[:, i, step, k], np.maximum(own - low, 0), atol=1e-9)
 
 
 def test_each_variable_counts_alone():
