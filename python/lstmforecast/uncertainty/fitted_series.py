@@ -265,7 +265,7 @@ class FittedSeries:
         tensors |= {"features": self.dataset.features}
         if self.dataset.statistics is not None:
             tensors["sizes"] = self.dataset.statistics
-        if self.dataset.never_negative is not None:
+        if self.dataset.never_negative is not None and self.dataset.never_negative.any():
             tensors["never_negative"] = self.dataset.never_negative.astype(np.int64)
         errors = {} if self.calibration is None else self.calibration.pack()
         named = {} if self.dataset.columns is None else {"columns": self.dataset.columns.pack()}
