@@ -25,6 +25,19 @@ def require_non_negative(observations: Observations) -> None:
         )
 
 
+def same_of_all(never: NDArray[np.bool_] | None) -> NDArray[np.bool_] | None:
+    """Which targets were never negative, for a module that doesn't know the series of a window: (k,).
+
+    A ValueError if series differ.
+    """
+    if never is not None and (never != never[0]).any():
+        raise ValueError(
+            "expected all series to have negative values, or none, for to_torch, which doesn't know the series of a "
+            "window, got both; fit with non_negative=False"
+        )
+    return None if never is None else never[0]
+
+
 def lowest_forecasts(
     never: NDArray[np.bool_],
     observations: Observations,

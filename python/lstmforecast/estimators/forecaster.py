@@ -21,20 +21,19 @@ from lstmforecast.contract.fit_tasks import FitTasks, with_callbacks
 from lstmforecast.contract.parameter_group import GroupedParameter, flat_parameters
 from lstmforecast.contract.seeds import as_generator
 from lstmforecast.data.columns import FORECAST, NamedTable
-from lstmforecast.data.dataset import Dataset
 from lstmforecast.data.index import Frequency
+from lstmforecast.data.non_negative import same_of_all
 from lstmforecast.data.observations import Missing
 from lstmforecast.estimators.estimator import LSTMEstimator, require_fitted
 from lstmforecast.estimators.newer_rows import NewerRows
 from lstmforecast.estimators.older_pickles import of_older_pickle
 from lstmforecast.estimators.parameter_docs import with_shared_parameters
-from lstmforecast.estimators.series_fit import fit_series, keep_series
+from lstmforecast.estimators.series_fit import fit_series, keep_series, read_series
 from lstmforecast.estimators.shares import check_shares
 from lstmforecast.export.file_checks import check_series
 from lstmforecast.fitting.architecture import ARCHITECTURE, Architecture, require_attention
 from lstmforecast.fitting.checkpoint import Checkpoint
 from lstmforecast.fitting.distribution import mean
-from lstmforecast.fitting.finite import require_squares
 from lstmforecast.fitting.held_out import HeldOut
 from lstmforecast.fitting.objective import DISTRIBUTIONS, LOSS, Quantiles, Tweedie, check_loss, distribution_of
 from lstmforecast.fitting.parameters import MOST_STEPS, check_count
@@ -769,18 +768,12 @@ class LSTMForecaster(LSTMEstimator):
             raise ValueError(
                 "expected one series, or normalize='window', for to_torch, got a panel, scaled series by series"
             )
-        never = dataset.never_negative
-        if never is not None and (never != never[0]).any():
-            raise ValueError(
-                "expected all series to have negative values, or none, for to_torch, which doesn't know the series of "
-                "a window, got both; fit with non_negative=False"
-            )
-        module = super().to_torch()
+        never, module = same_of_all(dataset.never_negative), super().to_torch()
         if never is None:
             return module
         from lstmforecast.export.pytorch import not_below_zero
 
-        return not_below_zero(module, self.model_.config, never[0])
+        return not_below_zero(module, self.model_.config, never)
 
     @property
     def window_size_(self) -> int:
@@ -878,17 +871,3 @@ def known_in_advance(X: Any, known: Any) -> Any:
     if X is not None and known is not None:
         raise ValueError("expected X or known, which is another name of it, got both")
     return X if known is None else known
-
-
-def read_series(forecaster: LSTMForecaster, *data: Any, unknown: str = "error") -> Dataset:
-    """Check the data of a fit, ``y, X, X_past, static, weights``, and align them; errors are `LSTMForecaster.fit`'s."""
-    names = ("freq", "missing", "calendar", "holidays", "scaler", "transform", "non_negative")
-    flat = flat_parameters(forecaster)
-    dataset = Dataset.read(*data, unknown=unknown, **{name: flat[name] for name in names})
-    if flat["head"] == "recursive" and forecaster.horizon > 1 and dataset.covariates.past is not None:
-        raise ValueError(
-            "expected horizon=1 or head='direct' with X_past, which is not known beyond a step, got "
-            f"{forecaster.horizon}"
-        )
-    require_squares(dataset)
-    return dataset

@@ -22,6 +22,7 @@ from lstmforecast.estimators.shares import with_shares
 from lstmforecast.estimators.training_run import Outcome, TrainingRun, keep_network
 from lstmforecast.fitting.embedding import check_same_words, embeddings, words_of_vectors
 from lstmforecast.fitting.ensemble import Ensemble
+from lstmforecast.fitting.finite import require_squares
 from lstmforecast.fitting.held_out import HeldOut
 from lstmforecast.fitting.objective import core_loss, distribution_of, require_options, require_values
 from lstmforecast.fitting.options import fit_seed, new_network, training_options
@@ -31,6 +32,20 @@ from lstmforecast.uncertainty.fitted_series import FittedSeries
 
 # An `LSTMForecaster`. Its module imports this one, so an import here, for type checkers too, would be circular.
 Forecaster = Any
+
+
+def read_series(forecaster: Forecaster, *data: Any, unknown: str = "error") -> Dataset:
+    """Check the data of a fit, ``y, X, X_past, static, weights``, and align them; errors are `LSTMForecaster.fit`'s."""
+    names = ("freq", "missing", "calendar", "holidays", "scaler", "transform", "non_negative")
+    flat = flat_parameters(forecaster)
+    dataset = Dataset.read(*data, unknown=unknown, **{name: flat[name] for name in names})
+    if flat["head"] == "recursive" and forecaster.horizon > 1 and dataset.covariates.past is not None:
+        raise ValueError(
+            "expected horizon=1 or head='direct' with X_past, which is not known beyond a step, got "
+            f"{forecaster.horizon}"
+        )
+    require_squares(dataset)
+    return dataset
 
 
 def fit_series(forecaster: Forecaster, dataset: Dataset, tasks: FitTasks | None = None) -> None:

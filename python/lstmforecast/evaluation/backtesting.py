@@ -18,8 +18,8 @@ from lstmforecast.data.observations import Observations
 from lstmforecast.data.scalers import fit_columns
 from lstmforecast.data.season import season_length as usual_season
 from lstmforecast.estimators.containers import columns_of
-from lstmforecast.estimators.forecaster import LSTMForecaster, read_series
-from lstmforecast.estimators.series_fit import fit_series
+from lstmforecast.estimators.forecaster import LSTMForecaster
+from lstmforecast.estimators.series_fit import fit_series, read_series
 from lstmforecast.evaluation.backtest_result import BacktestResult
 from lstmforecast.evaluation.folds import Folds, read_folds, takes_folds
 from lstmforecast.evaluation.other_forecasters import forecast_others, read_others
