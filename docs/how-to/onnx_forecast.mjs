@@ -32,8 +32,8 @@ function inputsOf(metadata, given) {
   const inputs = {};
   for (const [name, { shape, dtype, columns, before_the_series: padded }] of Object.entries(metadata.inputs)) {
     let rows;
-    if (name === "scales") {
-      rows = [metadata.scales[given.series]];
+    if (name === "scales" || name === "non_negative") {
+      rows = [metadata[name][given.series]];
       if (!rows[0]) throw new Error(`expected a series of fit, got ${given.series}`);
     } else {
       rows = rowsOf(columns, given[name === "windows" ? "rows" : "future"] ?? {}, shape[1], padded !== undefined);

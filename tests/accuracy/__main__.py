@@ -17,6 +17,7 @@ SUITES = (
     "intervals",
     "covariates",
     "mixed_panels",
+    "intermittent",
     "variants",
     "classes",
     "nab",

@@ -11,7 +11,8 @@ from lstmforecast import LSTM, Sampling
 from lstmforecast.data.index import continue_index, regular_grid
 from lstmforecast.data.observations import Observations
 from lstmforecast.data.saved_labels import pack_index, unpack_index
-from lstmforecast.estimators.forecaster import LSTMForecaster, read_series
+from lstmforecast.estimators.forecaster import LSTMForecaster
+from lstmforecast.estimators.series_fit import read_series
 from lstmforecast.fitting.distribution import mean
 from lstmforecast.fitting.roll import forecast_origins
 from lstmforecast.fitting.sizing import default_window_size

@@ -77,6 +77,28 @@ def test_intervals_depend_on_the_hour_as_those_of_predict():
         assert of_all["intervals"] != found[0]["intervals"]
 
 
+def test_forecasts_are_not_below_zero_where_those_of_predict_are_not():
+    fall = np.column_stack([np.arange(119.0, -1, -1), np.arange(59.0, -61, -1)])
+    options = {"architecture": "linear", "window_size": 12, "n_threads": 1}
+    table = pd.DataFrame(fall, pd.date_range("2026-01-01", periods=120, freq="h"), ["load", "change"])
+    panel = pd.concat({name: table[name].rename("y") for name in table}, names=["unique_id", "ds"])
+    models = {"one": table["load"], "both": table, "panel": panel}
+    models = {name: LSTMForecaster(3, **options).fit(y) for name, y in models.items()}
+    client = Client(create_app(models | {"strict": LSTMForecaster(3, non_negative=True, **options).fit(table["load"])}))
+    for context in (table[-20:], table[-20:] - 30):
+        (found,) = asked(client, "both", window(context), coverage=[0.5])
+        assert_same(found, models["both"], context, coverage=(0.5,))
+        (found,) = asked(client, "one", window(context["load"]), coverage=[0.5])
+        assert_same(found, models["one"], context["load"], coverage=(0.5,))
+        assert (np.array(found["values"]) == 0).all() == (context["load"] >= 0).all()
+    contexts = {name: panel[panel.index.get_level_values(0) == name][-20:] for name in table}
+    found = asked(client, "panel", *({**window(each), "series": name} for name, each in contexts.items()))
+    assert np.ravel(found[0]["values"]).tolist() == [0, 0, 0]
+    assert np.ravel(found[1]["values"]).tolist() == models["panel"].predict(context=contexts["change"]).tolist()
+    request = {"model": "strict", "windows": [window(table["change"][-20:])]}
+    assert "expected values from 0 on, as non_negative=True says, got -" in sentence(client.predict(request))
+
+
 def test_without_times_the_answer_has_none(client, hourly):
     (found,) = asked(client, "hourly", window(wave(30)))
     np.testing.assert_array_equal(found["values"], hourly.predict(context=wave(30)))

@@ -17,7 +17,7 @@ OPTIONS = {
             *("window_size", "hidden_size", "num_layers", "batch_size", "n_estimators", "max_epochs", "patience"),
             *("learning_rate", "loss", "n_threads", "freq", "missing", "horizon", "coverage", "test_size", "stride"),
             *("season_length", "target", "series", "time", "known", "past", "static", "calendar", "holidays", "metric"),
-            *("yearly", "unknown", "dtype", "weights", "transform"),
+            *("yearly", "unknown", "dtype", "weights", "transform", "non_negative"),
         )
     },
     "early_stopping": "--patience",

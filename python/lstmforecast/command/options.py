@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 # Options of training alone: --load refuses them.
 OF_TRAINING = (
     *("window_size", "hidden_size", "num_layers", "batch_size", "n_estimators", "max_epochs", "patience"),
-    *("learning_rate", "loss", "seed", "transform", "calendar", "holidays", "yearly"),
+    *("learning_rate", "loss", "seed", "transform", "non_negative", "calendar", "holidays", "yearly"),
     *("unknown", "weights"),
 )
 
@@ -127,6 +127,12 @@ def add_model(parser: argparse.ArgumentParser) -> None:
         help='"log": the logarithm of 1 + y is forecast; "auto": if held-out rows say so (default: none)',
     )
     group.add_argument(
+        "--non-negative",
+        type=signs,
+        metavar="auto|true|false",
+        help="true: refuse values below 0; false: let forecasts be below 0, also of columns that never were",
+    )
+    group.add_argument(
         "--calendar",
         action="append",
         metavar="FEATURE",
@@ -151,7 +157,7 @@ def new_model(args: argparse.Namespace) -> LSTMForecaster:
     from lstmforecast.estimators.forecaster import LSTMForecaster
 
     names = ["window_size", "hidden_size", "num_layers", "n_estimators", "batch_size", "max_epochs", "patience"]
-    names += ["learning_rate", "n_threads", "loss", "freq", "missing"]
+    names += ["learning_rate", "n_threads", "loss", "freq", "missing", "non_negative"]
     given = {name: value for name in names if (value := getattr(args, name)) is not None}
     if "patience" in given:
         patience = given.pop("patience")
@@ -180,6 +186,14 @@ def count(text: str) -> int:
 def count_or_none(text: str) -> int | str:
     """A whole number from 1, or ``none``."""
     return text if text == "none" else count(text)
+
+
+def signs(text: str) -> str | bool:
+    """``auto``, ``true`` or ``false``."""
+    values: dict[str, str | bool] = {"auto": "auto", "true": True, "false": False}
+    if text.lower() not in values:
+        raise argparse.ArgumentTypeError(f"expected auto, true or false, got {text}")
+    return values[text.lower()]
 
 
 def seed(text: str) -> int:

@@ -94,6 +94,8 @@ def _sentence(estimator: Any) -> str:
     """The caption: epochs, the reason why training ended, and the losses of the best epoch."""
     history, best = estimator.history_, estimator.best_epoch_
     epochs = f"{len(history)} epoch" if len(history) == 1 else f"{len(history)} epochs"
+    if hasattr(estimator, "loss_"):
+        epochs += f" with loss={estimator.loss_!r}"
     words = [f"Learning curve: {epochs}, ended by {estimator.stop_reason_.replace('_', ' ')}"]
     kept = history[history["epoch"] == best]
     if len(kept):

@@ -13,6 +13,7 @@ from lstmforecast.data.columns import Columns, NamedTable, check_long
 from lstmforecast.data.covariates import Covariates
 from lstmforecast.data.error_scale import ErrorScale, fill_unknown_scales, is_pooled, seasonal_scale
 from lstmforecast.data.index import Frequency
+from lstmforecast.data.non_negative import lowest_forecasts, never_negative, require_non_negative
 from lstmforecast.data.observations import Missing, Observations
 from lstmforecast.data.panel import Panel
 from lstmforecast.data.panel_index import is_panel
@@ -79,11 +80,15 @@ class Dataset:
     wall_clock : bool
         Whether the network reads windows of a day and longer by the clock on the wall; see
         `lstmforecast.data.wall_clock`.
+    non_negative : {"auto", True, False}
+        The parameter of the forecaster.
+    never_negative : ndarray of bool of shape (n_series, k) or None
+        Which targets were never negative at `fit`, so that their forecasts are not; None: all may be.
 
     Raises
     ------
     ValueError
-        For values of -1 or less with ``transform="log"``.
+        For values of -1 or less with ``transform="log"``, and for values below 0 with ``non_negative=True``.
     """
 
     observations: Observations
@@ -95,6 +100,8 @@ class Dataset:
     columns: Columns | None = None
     weights: Array | None = None
     wall_clock: bool = False
+    non_negative: str | bool = False
+    never_negative: NDArray[np.bool_] | None = None
 
     @classmethod
     def read(
@@ -111,6 +118,7 @@ class Dataset:
         holidays: str | None,
         scaler: Any,
         transform: str | None,
+        non_negative: str | bool,
         unknown: str = "error",
     ) -> Dataset:
         """Read the data of a fit and align the covariates with them; the options are those of the forecaster."""
@@ -132,9 +140,9 @@ class Dataset:
         if weights is not None:
             title = "weights" if columns is None else f"weights={columns.weights!r}"
             weights = read_weights(weights, y, observations, missing, title)
-        options = {"scaler": scaler, "transform": transform, "columns": columns, "weights": weights}
+        options: dict[str, Any] = {"scaler": scaler, "transform": transform, "columns": columns, "weights": weights}
         options["wall_clock"] = step_by_clock(observations.index, observations.freq) is not None
-        return cls(observations, features, covariates, **options)
+        return cls(observations, features, covariates, **options, non_negative=non_negative)
 
     def __post_init__(self) -> None:
         if self.transform == "log" and (self.observations.values <= -1).any():
@@ -142,6 +150,8 @@ class Dataset:
             raise ValueError(
                 f"expected values above -1 for transform='log', got {got}; transform=None takes all values"
             )
+        if self.non_negative is True:
+            require_non_negative(self.observations)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         # the name in pickles of version 0.1
@@ -152,12 +162,41 @@ class Dataset:
         """The targets, transformed: (n, k)."""
         return np.log1p(self.observations.values) if self.transform == "log" else self.observations.values
 
-    def undo(self, values: Array) -> Array:
-        """Transform values, or quantiles of them, back to the data's units."""
+    def undo(self, values: Array, lowest: Array | None = None) -> Array:
+        """Transform forecasts (..., n, steps, k), or quantiles of them, back to the data's units; see `lowest`."""
+        if lowest is not None:
+            # 0 stays 0 in the transform
+            values = np.maximum(values, lowest[:, np.newaxis])
         if self.transform != "log":
             return values
         with np.errstate(over="ignore"):
             return np.expm1(values)
+
+    def lowest(
+        self, size: int, which: NDArray[np.int64] | None = None, origins: NDArray[np.int64] | None = None
+    ) -> Array | None:
+        """The lowest forecasts (n, k) from windows of ``size`` rows before the end of each series, or before origins of
+        one series, or of those ``which``: 0 or minus infinity. None: no forecast has a bound.
+        """
+        if self.never_negative is None:
+            return None
+        if origins is None:
+            which, origins = self.ends
+        which = np.zeros(len(origins), np.int64) if which is None else which
+        return lowest_forecasts(self.never_negative, self.observations, which, origins, size)
+
+    def with_signs(self, non_negative: str | bool) -> Dataset:
+        """Find out which targets were never negative, unless ``non_negative`` is False."""
+        never = None if non_negative is False else never_negative(self.observations)
+        return replace(self, non_negative=non_negative, never_negative=never)
+
+    def _signs_like(self, like: Dataset) -> Dataset:
+        """The signs of the series of ``like``; other series are as all series of it."""
+        never = like.never_negative
+        if never is not None:
+            places = like.observations.series_keys.get_indexer(self.observations.series_keys)
+            never = np.where((places < 0)[:, np.newaxis], never.all(axis=0), never[places])
+        return replace(self, non_negative=like.non_negative, never_negative=never)
 
     @property
     def table(self) -> Array:
@@ -208,8 +247,10 @@ class Dataset:
         lengths : ndarray of shape (n_series,) or None
             The statistics are those of so many first rows of each series; None: of all rows.
         like : Dataset or None
-            Series that are in it keep its statistics.
+            Series that are in it keep its statistics, and the signs of their forecasts.
         """
+        if like is not None:
+            self = self._signs_like(like)
         if not self.observations.is_panel:
             return self
         keys = self.observations.series_keys
@@ -266,11 +307,15 @@ class Dataset:
     def take(self, rows: NDArray[np.int64]) -> Dataset:
         """Copy some rows, in their order; the statistics of series without a row among them are dropped."""
         part = self.observations.take(rows)
-        statistics = self.statistics
-        if statistics is not None:
-            statistics = statistics[self.observations.series_keys.get_indexer(part.series_keys)]
-        weights = None if self.weights is None else self.weights[rows]
-        return replace(self, observations=part, features=self.features[rows], statistics=statistics, weights=weights)
+        places = self.observations.series_keys.get_indexer(part.series_keys)
+        return replace(
+            self,
+            observations=part,
+            features=self.features[rows],
+            statistics=None if self.statistics is None else self.statistics[places],
+            weights=None if self.weights is None else self.weights[rows],
+            never_negative=None if self.never_negative is None else self.never_negative[places],
+        )
 
     def tail(self, n: int) -> Dataset:
         """Copy the last ``n`` rows of each series, or all."""

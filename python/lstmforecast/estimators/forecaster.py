@@ -21,8 +21,8 @@ from lstmforecast.contract.fit_tasks import FitTasks, with_callbacks
 from lstmforecast.contract.parameter_group import GroupedParameter, flat_parameters
 from lstmforecast.contract.seeds import as_generator
 from lstmforecast.data.columns import FORECAST, NamedTable
-from lstmforecast.data.dataset import Dataset
 from lstmforecast.data.index import Frequency
+from lstmforecast.data.non_negative import same_of_all
 from lstmforecast.data.observations import Missing
 from lstmforecast.estimators.automatic import saved_transform
 from lstmforecast.estimators.estimator import LSTMEstimator, require_fitted
@@ -30,15 +30,14 @@ from lstmforecast.estimators.fitted_attributes import FittedAttributes
 from lstmforecast.estimators.newer_rows import NewerRows
 from lstmforecast.estimators.older_pickles import of_older_pickle
 from lstmforecast.estimators.parameter_docs import with_shared_parameters
-from lstmforecast.estimators.series_fit import fit_series, keep_series
+from lstmforecast.estimators.series_fit import fit_series, keep_series, read_series
 from lstmforecast.estimators.shares import check_shares
 from lstmforecast.export.file_checks import check_series
 from lstmforecast.fitting.architecture import ARCHITECTURE, Architecture, require_attention
 from lstmforecast.fitting.checkpoint import Checkpoint
 from lstmforecast.fitting.distribution import mean
-from lstmforecast.fitting.finite import require_squares
 from lstmforecast.fitting.held_out import HeldOut
-from lstmforecast.fitting.objective import DISTRIBUTIONS, LOSS, Quantiles, Tweedie, distribution_of
+from lstmforecast.fitting.objective import DISTRIBUTIONS, LOSS, Quantiles, Tweedie, check_loss, distribution_of
 from lstmforecast.fitting.parameters import MOST_STEPS, check_count
 from lstmforecast.fitting.roll import ends_of, first_inputs, forecast
 from lstmforecast.fitting.training_parameters import Adam, AdamW, Device, EarlyStopping, Plateau, Sampling
@@ -51,7 +50,7 @@ from lstmforecast.uncertainty.calibration import (
     quantile_columns,
 )
 from lstmforecast.uncertainty.fitted_series import FittedSeries
-from lstmforecast.uncertainty.samples import draw_paths
+from lstmforecast.uncertainty.samples import draw_paths, raised_to_zero
 
 if TYPE_CHECKING:
     import torch
@@ -77,7 +76,10 @@ class LSTMForecaster(FittedAttributes, LSTMEstimator):
     loss : str, Quantiles, Tweedie or None, default=None
         Training loss, on scaled values: ``"mse"``, ``"mae"``, ``"huber"``, or a distribution. None: ``"huber"`` for up
         to four seasons ahead, ``"mse"`` beyond, ``"mae"`` for a panel, where some series are always more volatile than
-        others. ``"quantile"`` forecasts quantiles that never cross, whose levels `Quantiles` sets. The others forecast
+        others; but ``"mse"`` where a tenth of the series or variables is intermittent: never negative, and 0 so often
+        that values above 0 are 1.32 steps apart or more (Syntetos and Boylan 2005). ``"mse"`` forecasts means, which
+        add up to what is sold; medians, which the other two forecast, are then often 0. ``loss_`` says what was chosen.
+        ``"quantile"`` forecasts quantiles that never cross, whose levels `Quantiles` sets. The others forecast
         parameters by maximum likelihood: ``"normal"``, ``"student_t"``; ``"poisson"``, ``"negative_binomial"`` and
         ``"zero_inflated_negative_binomial"`` for counts; ``"lognormal"`` for values above 0; ``"tweedie"`` for values
         from 0 on, many of which are 0, with the power that `Tweedie` sets.
@@ -98,6 +100,10 @@ class LSTMForecaster(FittedAttributes, LSTMEstimator):
         transformed back, and values of -1 or less are refused. ``"auto"``: ``"log"`` if no value is negative and a
         linear forecast of logarithms has clearly smaller errors on the held-out rows, in the data's units; otherwise
         None, as where nothing is held out, and with distributions other than quantiles (``transform_``).
+    non_negative : {"auto", True, False}, default="auto"
+        Whether forecasts, quantiles, intervals and samples below 0 become 0. ``"auto"``: those of a variable, in a
+        panel of a series, that was never negative at `fit`, unless it is in the rows that the network reads. True: of
+        all, and values below 0 are refused, at `fit` and later. False: of none.
     channels : {"independent", "together"}, default="independent"
         ``"independent"``: the network forecasts one variable from the past of this variable, and is trained on all
         variables. ``"together"``: it reads and forecasts all variables at once.
@@ -159,6 +165,8 @@ class LSTMForecaster(FittedAttributes, LSTMEstimator):
         Number of variables.
     feature_names_in_ : ndarray of str of shape (n_features_in_,)
         Column names, if all of them are strings.
+    loss_ : str
+        The loss of the training: `loss`, or what was chosen where it is None.
     shares_ : dict of str to float, or None
         The shares of ``"network"``, ``"line"``, ``"seasonal_naive"`` and ``"repeat_last"`` in forecasts, which are part
         of the network's weights; see ``mix_naive`` of `LSTM`. None: forecasts are the network's alone.
@@ -209,6 +217,7 @@ class LSTMForecaster(FittedAttributes, LSTMEstimator):
     n_features_in_: int
     freq_: Any
     shares_: dict[str, float] | None
+    loss_: str
 
     def __init__(
         self,
@@ -226,6 +235,7 @@ class LSTMForecaster(FittedAttributes, LSTMEstimator):
         scaler: Any = "standard",
         normalize: str | None = "auto",
         transform: str | None = None,
+        non_negative: str | bool = "auto",
         channels: str = "independent",
         missing: Missing = "error",
         freq: Frequency = None,
@@ -260,6 +270,7 @@ class LSTMForecaster(FittedAttributes, LSTMEstimator):
         self.scaler = scaler
         self.normalize = normalize
         self.transform = transform
+        self.non_negative = non_negative
         self.channels = channels
         self.missing = missing
         self.freq = freq
@@ -404,7 +415,8 @@ class LSTMForecaster(FittedAttributes, LSTMEstimator):
             network forecasts at once, or a value is so large that the forecast in single precision would be infinite.
         """
         fitted, parameters = self._forecast(horizon, X, X_past, context, static, known)
-        values = fitted.dataset.undo(mean(fitted.model.config["distribution"], parameters))
+        lowest = fitted.dataset.lowest(fitted.window_size)
+        values = fitted.dataset.undo(mean(fitted.model.config["distribution"], parameters), lowest)
         fitted.require_finite(values)
         observations = fitted.dataset.observations
         if fitted.dataset.columns is None:
@@ -536,7 +548,9 @@ class LSTMForecaster(FittedAttributes, LSTMEstimator):
         A path is the forecast plus the errors of one held-out window, of all its steps and variables, so that their
         dependence is kept. With a distribution, the probabilities of the true values of the window replace
         its errors (an empirical copula: Clark et al. 2004, the Schaake shuffle), and the path consists of the quantiles
-        of the new forecast at these levels; with ``loss="quantile"`` no value is beyond the outermost quantile.
+        of the new forecast at these levels; with ``loss="quantile"`` no value is beyond the outermost quantile. Where
+        forecasts are not below 0 (``non_negative``), all paths are lowered at a step before values below 0 become 0, so
+        that their mean, and that of sums, stays the same.
 
         Parameters
         ----------
@@ -582,7 +596,8 @@ class LSTMForecaster(FittedAttributes, LSTMEstimator):
         drawn = generator.randint(fitted.n_errors, size=n_samples)
         scale = fitted.dataset.error_scale
         paths = draw_paths(fitted.calibration, drawn, parameters, scale, generator, fitted.when)
-        values = np.moveaxis(fitted.dataset.undo(paths), 0, -1)
+        values = raised_to_zero(fitted.dataset.undo(paths), fitted.dataset.lowest(fitted.window_size))
+        values = np.moveaxis(values, 0, -1)
         fitted.require_finite(values)
         names = fitted.dataset.observations.form.variables(values.shape[2])
         columns = quantile_columns(names, list(range(n_samples))).set_names(["variable", "sample"])
@@ -750,22 +765,30 @@ class LSTMForecaster(FittedAttributes, LSTMEstimator):
         Returns
         -------
         torch.nn.Module
-            With the weights of `state_dict`; scaler and normalisation are part of ``forward``. Forecasts have the shape
-            (n, horizon, n_targets), distributions (n, horizon, n_targets, n_parameters).
+            With the weights of `state_dict`; scaler, normalisation and ``non_negative`` are part of ``forward``.
+            Forecasts have the shape (n, horizon, n_targets), distributions (n, horizon, n_targets, n_parameters);
+            parameters of distributions are the network's, whatever ``non_negative`` is.
 
         Raises
         ------
         sklearn.exceptions.NotFittedError
             Before `fit`.
         ValueError
-            For a panel whose series have their own scales, and for ``transform="log"`` with a distribution other than
-            quantiles.
+            For a panel whose series have their own scales, or of which only some were ever negative, unless
+            ``non_negative=False``; and for ``transform="log"`` with a distribution other than quantiles.
         """
-        if hasattr(self, "fitted_") and self.fitted_.dataset.statistics is not None and self.normalize_ != "window":
+        check_is_fitted(self)
+        dataset = self.fitted_.dataset
+        if dataset.statistics is not None and self.normalize_ != "window":
             raise ValueError(
                 "expected one series, or normalize='window', for to_torch, got a panel, scaled series by series"
             )
-        return super().to_torch()
+        never, module = same_of_all(dataset.never_negative), super().to_torch()
+        if never is None:
+            return module
+        from lstmforecast.export.pytorch import not_below_zero
+
+        return not_below_zero(module, self.model_.config, never)
 
     def _forecast(
         self, horizon: int | None, X: Any, X_past: Any, context: Any, static: Any, known: Any
@@ -802,6 +825,7 @@ class LSTMForecaster(FittedAttributes, LSTMEstimator):
         tensors, values = self.fitted_.pack()
         if self.transform == "auto":
             values = values | {"transform": self.transform_}
+        values |= {"loss": self.loss_}
         return tensors, values if self.shares_ is None else values | {"shares": self.shares_}
 
     def _restore_fitted_state(self, tensors: Mapping[str, NDArray[Any]], values: Mapping[str, Any]) -> None:
@@ -815,9 +839,11 @@ class LSTMForecaster(FittedAttributes, LSTMEstimator):
             horizon=self.model_.config["horizon"] if flat["head"] == "direct" else self.horizon,
             scaler=self.scaler,
             transform=saved_transform(self.transform, values),
+            non_negative=self.non_negative,
         )
         keep_series(self, fitted)
         self.shares_ = check_shares(values.get("shares"))
+        self.loss_ = check_loss(values.get("loss"), flat["loss"], self.horizon, fitted.dataset.observations)
 
     def _check_restored(self) -> None:
         flat = flat_parameters(self)
@@ -840,17 +866,3 @@ def known_in_advance(X: Any, known: Any) -> Any:
     if X is not None and known is not None:
         raise ValueError("expected X or known, which is another name of it, got both")
     return X if known is None else known
-
-
-def read_series(forecaster: LSTMForecaster, *data: Any, unknown: str = "error") -> Dataset:
-    """Check the data of a fit, ``y, X, X_past, static, weights``, and align them; errors are `LSTMForecaster.fit`'s."""
-    names = ("freq", "missing", "calendar", "holidays", "scaler", "transform")
-    flat = flat_parameters(forecaster)
-    dataset = Dataset.read(*data, unknown=unknown, **{name: flat[name] for name in names})
-    if flat["head"] == "recursive" and forecaster.horizon > 1 and dataset.covariates.past is not None:
-        raise ValueError(
-            "expected horizon=1 or head='direct' with X_past, which is not known beyond a step, got "
-            f"{forecaster.horizon}"
-        )
-    require_squares(dataset)
-    return dataset

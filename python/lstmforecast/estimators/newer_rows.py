@@ -75,8 +75,10 @@ class NewerRows:
     def forecast(self, n: int | None = None, n_threads: int | None = None) -> Array:
         """The forecasts from the first ``n`` origins, or all: (n, horizon, k)."""
         model, horizon = self.fitted.model, self.fitted.horizon
-        parameters = forecast_origins(model, self.dataset, self.origins[:n], horizon, self.which[:n], n_threads)
-        return self.dataset.undo(mean(model.config["distribution"], parameters))
+        which, origins = self.which[:n], self.origins[:n]
+        parameters = forecast_origins(model, self.dataset, origins, horizon, which, n_threads)
+        lowest = self.dataset.lowest(self.fitted.window_size, which, origins)
+        return self.dataset.undo(mean(model.config["distribution"], parameters), lowest)
 
 
 def _spread(lengths: NDArray[np.int64], size: int, horizon: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lstmforecast import _core
+from lstmforecast.contract.core_options import Loss
 from lstmforecast.contract.fit_tasks import FitTasks
 from lstmforecast.contract.parameter_group import flat_parameters
 from lstmforecast.data.dataset import Dataset
@@ -26,6 +27,7 @@ from lstmforecast.estimators.yearly import with_yearly
 from lstmforecast.fitting.distribution import FROM_ZERO, name_of
 from lstmforecast.fitting.embedding import check_same_words, embeddings, words_of_vectors
 from lstmforecast.fitting.ensemble import Ensemble
+from lstmforecast.fitting.finite import require_squares
 from lstmforecast.fitting.held_out import HeldOut
 from lstmforecast.fitting.objective import core_loss, distribution_of, require_options, require_values
 from lstmforecast.fitting.options import fit_seed, new_network, training_options
@@ -35,6 +37,20 @@ from lstmforecast.uncertainty.fitted_series import FittedSeries
 
 # An `LSTMForecaster`. Its module imports this one, so an import here, for type checkers too, would be circular.
 Forecaster = Any
+
+
+def read_series(forecaster: Forecaster, *data: Any, unknown: str = "error") -> Dataset:
+    """Check the data of a fit, ``y, X, X_past, static, weights``, and align them; errors are `LSTMForecaster.fit`'s."""
+    names = ("freq", "missing", "calendar", "holidays", "scaler", "transform", "non_negative")
+    flat = flat_parameters(forecaster)
+    dataset = Dataset.read(*data, unknown=unknown, **{name: flat[name] for name in names})
+    if flat["head"] == "recursive" and forecaster.horizon > 1 and dataset.covariates.past is not None:
+        raise ValueError(
+            "expected horizon=1 or head='direct' with X_past, which is not known beyond a step, got "
+            f"{forecaster.horizon}"
+        )
+    require_squares(dataset)
+    return dataset
 
 
 def fit_series(forecaster: Forecaster, dataset: Dataset, tasks: FitTasks | None = None) -> None:
@@ -49,7 +65,7 @@ def fit_series(forecaster: Forecaster, dataset: Dataset, tasks: FitTasks | None 
     held_out, horizon = HeldOut.of(forecaster), forecaster.horizon
     dataset = with_yearly(forecaster, dataset, held_out, fit_series)
     # what is kept forecasts, for which weights don't count
-    weights, dataset = dataset.weights, replace(dataset, weights=None)
+    weights, dataset = dataset.weights, replace(dataset, weights=None).with_signs(parameters["non_negative"])
     found = long_season(forecaster, dataset, held_out, fit_series)
     season = max(season_length(observations.freq), found.season)
     sizes = Sizes(horizon, found.window_size, parameters["segment_length"], season_length(observations.freq))
@@ -62,10 +78,11 @@ def fit_series(forecaster: Forecaster, dataset: Dataset, tasks: FitTasks | None 
     model = _new_network(parameters, getattr(forecaster, "model_", None), dataset, window_size, segment_length, seed)
     if forecaster.warm_start and hasattr(forecaster, "fitted_"):
         check_same_words(forecaster.fitted_.dataset.covariates, dataset.covariates)
+    loss = core_loss(parameters, observations)
     options = training_options(
         parameters,
         seed,
-        loss=core_loss(parameters, observations),
+        loss=loss,
         validation_fraction=float(held_out.fraction(len(observations) if panel is None else panel)),
         steps_per_epoch=_steps_per_epoch(parameters, observations),
         season=sizes.season,
@@ -76,7 +93,7 @@ def fit_series(forecaster: Forecaster, dataset: Dataset, tasks: FitTasks | None 
         options["scaler"] = "loaded"
     table, starts, weights = replace(dataset, weights=weights).training_rows(window_size)
     data = {"series": table, "starts": starts, "scales": dataset.scales, "weights": weights}
-    learn = partial(_learn, dataset=dataset, window_size=window_size, season=season)
+    learn = partial(_learn, dataset=dataset, window_size=window_size, season=season, loss=loss)
     words = words_of_vectors(model.config, dataset.covariates)
     TrainingRun(forecaster, model, model.fit_series, data, options, learn, tasks, words).run()
 
@@ -148,14 +165,15 @@ def _learn(
     dataset: Dataset,
     window_size: int,
     season: int,
+    loss: Loss,
 ) -> None:
     """Calibrate a trained network on the held-out rows, and set both as attributes."""
     held_out, rate = HeldOut.of(fitted), float(fitted.adaptation_rate)
     is_free = not any(name.split(".")[-2] in ("fc", "skip") for name in outcome["frozen"])
     fitted.shares_ = None
     flat = flat_parameters(fitted)
+    fitted.loss_ = flat["loss"] or loss
     if flat.get("mix_naive") and is_free:
-        loss = core_loss(flat, dataset.observations)
         squared = loss in ("mse", {"distribution": "normal"})
         model, fitted.shares_ = with_shares(
             model, dataset, held_out, season, squared=squared, n_threads=fitted.n_threads

@@ -18,8 +18,8 @@ from lstmforecast.data.observations import Observations
 from lstmforecast.data.scalers import fit_columns
 from lstmforecast.data.season import season_length as usual_season
 from lstmforecast.estimators.containers import columns_of
-from lstmforecast.estimators.forecaster import LSTMForecaster, read_series
-from lstmforecast.estimators.series_fit import fit_series
+from lstmforecast.estimators.forecaster import LSTMForecaster
+from lstmforecast.estimators.series_fit import fit_series, read_series
 from lstmforecast.evaluation.backtest_result import BacktestResult
 from lstmforecast.evaluation.folds import Folds, read_folds, takes_folds
 from lstmforecast.evaluation.other_forecasters import forecast_others, read_others
@@ -264,7 +264,8 @@ class _Job:
         dataset = dataset.with_statistics(like=own)
         part, model, n_read = self.origins.take(fold.origins), fitted.model_, self.scorer.n_read
         parameters = forecast_origins(model, dataset, part.rows, n_read, part.series, fitted.n_threads)
-        values = dataset.undo(mean(model.config["distribution"], parameters))[:, : self.scorer.horizon]
+        lowest = dataset.lowest(fitted.window_size_, part.series, part.rows)
+        values = dataset.undo(mean(model.config["distribution"], parameters), lowest)[:, : self.scorer.horizon]
         # the models of all refits would need too much memory
         kept = fitted if is_last else None
         return _Outcome(values, self.scorer.score(fitted, dataset, fold), kept)

@@ -214,15 +214,16 @@ def explain(
     observations, k = dataset.observations, dataset.observations.n_columns
     kept = np.unique(np.linspace(0, observations.n_series - 1, MOST_SERIES).round().astype(np.int64))
     windows, future, clock = ends_of(model, dataset, steps, given).take(kept)
-    scales = None if dataset.scales is None else dataset.scales[kept]
     size = windows.shape[1]
+    scales, lowest = (None if each is None else each[kept] for each in (dataset.scales, dataset.lowest(size)))
 
-    def forecast(rows: Array, scales: Array | None, clock: NDArray[np.int64] | None) -> Array:
-        each = None if scales is None else np.broadcast_to(scales, (len(rows), scales.shape[1]))
+    def forecast(rows: Array, scales: Array | None, lowest: Array | None, clock: NDArray[np.int64] | None) -> Array:
+        of_series = (scales, lowest)
+        scales, lowest = (None if x is None else np.broadcast_to(x, (len(rows), x.shape[1])) for x in of_series)
         clocks = None if clock is None else np.broadcast_to(clock, (len(rows), clock.shape[1]))
-        parameters = roll(model, Seen(rows[:, :size], rows[:, size:, k:], clocks), forecaster.n_threads, each)
-        parameters = parameters[:, :steps]
-        return dataset.undo(mean(model.config["distribution"], parameters))
+        seen = Seen(rows[:, :size], rows[:, size:, k:], clocks)
+        parameters = roll(model, seen, forecaster.n_threads, scales, lowest)[:, :steps]
+        return dataset.undo(mean(model.config["distribution"], parameters), lowest)
 
     ends = np.pad(future, ((0, 0), (0, 0), (k, 0)), constant_values=np.nan)
     rows = np.concatenate([windows, ends], axis=1)
@@ -234,10 +235,10 @@ def explain(
     features = _features(dataset, size, rows.shape[1])
     contributions = []
     for i in range(len(kept)):
-        own = None if scales is None else scales[i : i + 1]
+        own, least = (None if each is None else each[i : i + 1] for each in (scales, lowest))
         contributions.append(
             _integrated(
-                partial(forecast, scales=own, clock=None if clock is None else clock[i : i + 1]),
+                partial(forecast, scales=own, lowest=least, clock=None if clock is None else clock[i : i + 1]),
                 baseline[i],
                 rows[i],
                 [parts for _, parts in features],
@@ -250,8 +251,8 @@ def explain(
         np.stack(contributions)[..., : len(lags)],
         [name for name, _ in features],
         lags,
-        forecast(rows, scales, clock),
-        forecast(baseline, scales, clock),
+        forecast(rows, scales, lowest, clock),
+        forecast(baseline, scales, lowest, clock),
         list(observations.form.variables(k)),
         list(observations.series_keys[kept]) if observations.is_panel else [None],
         "series" if dataset.columns is None or dataset.columns.series is None else dataset.columns.series,

@@ -94,15 +94,16 @@ def permutation_importance(
     k, n_read = dataset.observations.n_columns, steps_read(model.config, horizon)
     seen = seen_from(dataset, rows.which, rows.origins, forecaster.window_size_, n_read)
     scales = None if dataset.scales is None else dataset.scales[rows.which]
+    lowest = dataset.lowest(forecaster.window_size_, rows.which, rows.origins)
     truth, rng = rows.truth, np.random.default_rng(draw_seed(random_state))
 
     def error(seen: Seen) -> float:
         parts = []
         for start in range(0, len(seen.windows), BATCH):
             part = slice(start, start + BATCH)
-            own = None if scales is None else scales[part]
-            parts.append(roll(model, seen.take(part), forecaster.n_threads, own)[:, :horizon])
-        forecasts = dataset.undo(mean(model.config["distribution"], np.concatenate(parts)))
+            own, least = (None if each is None else each[part] for each in (scales, lowest))
+            parts.append(roll(model, seen.take(part), forecaster.n_threads, own, least)[:, :horizon])
+        forecasts = dataset.undo(mean(model.config["distribution"], np.concatenate(parts)), lowest)
         sizes = np.abs(forecasts - truth)
         return float(np.nanmean(sizes) if metric == "MAE" else np.sqrt(np.nanmean(sizes**2)))
 

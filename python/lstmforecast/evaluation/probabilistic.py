@@ -227,7 +227,8 @@ class QuantileScorer:
         scale = None if error_scale is None else error_scale.take(series)
         when = self._when(origins)
         forecast = parameters[:, : self.horizon]
-        return dataset.undo(corrected_quantiles(calibration, forecast, self.wanted.all, scale, when))
+        quantiles = corrected_quantiles(calibration, forecast, self.wanted.all, scale, when)
+        return dataset.undo(quantiles, dataset.lowest(fitted.window_size_, series, origins.rows))
 
     def _held_out(self, forecaster: LSTMForecaster, fold: Fold) -> Origins:
         """The origins on the rows held out, whose errors calibrate a fit."""

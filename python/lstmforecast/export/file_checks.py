@@ -115,6 +115,9 @@ def check_series(
     if isinstance(observations, Panel):
         assert dataset.statistics is not None
         _check_panel(dataset.statistics, observations, k)
+    if dataset.never_negative is not None:
+        shape = (observations.n_series, k)
+        require(dataset.never_negative.shape == shape, f"signs of shape {dataset.never_negative.shape}")
     if covariates.static is not None:
         _check_static(covariates.static, observations)
     calendar_names(observations.freq or "D", calendar, holidays)

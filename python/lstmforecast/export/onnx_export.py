@@ -172,19 +172,23 @@ def write_forecaster(file: GraphFile, dataset: Dataset, horizon: int, *, missing
     """
     graph, config = file.graph, file.config
     inputs, zero = _forecaster_inputs(file, dataset, horizon, missing=missing, normalize=normalize)
+    lowest = _lowest(file, dataset, inputs.windows)
     gaps = missing == "mask" or dataset.observations.is_panel
     if horizon == config["horizon"]:
         parameters = _forecast(graph, file.model, inputs, gaps)
     else:
-        parameters = _roll(graph, file.model, inputs, horizon, gaps, dataset.covariates.n_static)
+        parameters = _roll(graph, file.model, inputs, horizon, gaps, dataset.covariates.n_static, lowest)
     parameters = graph.add("Add", parameters, graph.reshape(zero, -1, 1, 1, 1))
     distribution, k, undo = config["distribution"], config["n_targets"], _undo(dataset.transform, graph)
-    forecast = undo(_mean(graph, distribution, parameters))
+    forecast = undo(_raised(graph, _mean(graph, distribution, parameters), lowest))
     file.output("forecast", forecast, [N, horizon, k], "as predict gives it, in the units of the targets")
     shape: Shape = [N, horizon, k, n_parameters(distribution)]
     if isinstance(distribution, dict) and "quantiles" in distribution:
         file.properties["quantiles"] = distribution["quantiles"]
-        file.output("quantiles", undo(parameters), shape, "the network's, ascending in the last dimension")
+        each = None if lowest is None else graph.reshape(lowest, -1, 1, k, 1)
+        file.output(
+            "quantiles", undo(_raised(graph, parameters, each)), shape, "the network's, ascending in the last dimension"
+        )
     elif distribution is not None and dataset.transform is None:
         file.properties["distribution"] = distribution
         file.output("parameters", parameters, shape, f"of {name_of(distribution)} distributions")
@@ -236,7 +240,32 @@ def _logarithms(graph: Graph, windows: str, k: int, n_features: int) -> str:
     return graph.concat([graph.add("Log", raised), *others], 2)
 
 
-def _roll(graph: Graph, model: Any, inputs: Inputs, steps: int, gaps: bool, n_static: int) -> str:
+def _lowest(file: GraphFile, dataset: Dataset, windows: str) -> str | None:
+    """The lowest forecasts (n, 1, k) from windows, as `Dataset.lowest`; declares an input where series differ."""
+    never, graph, k = dataset.never_negative, file.graph, file.config["n_targets"]
+    if never is None or not never.any():
+        return None
+    chosen: Any = never[0]
+    if (never != chosen).any():
+        keys = [str(key) for key in dataset.observations.series_keys]
+        file.properties["non_negative"] = dict(zip(keys, never.astype(int).tolist(), strict=True))
+        what = (
+            "1 for targets of each window's series that are not forecast below 0, else 0; non_negative in the metadata "
+            "has those of fit"
+        )
+        given = file.input("non_negative", [N, k], what, columns=file.properties["targets"])
+        chosen = graph.add("Greater", graph.reshape(given, -1, 1, k), np.float64(0))
+    negative = graph.cast(graph.add("Less", graph.part(windows, 2, 0, k), np.float64(0)), np.int32)
+    chosen = graph.add("And", graph.add("Equal", graph.add("ReduceMax", negative, np.array([1])), np.int32(0)), chosen)
+    return graph.add("Where", chosen, np.float64(0), np.float64(-np.inf))
+
+
+def _raised(graph: Graph, values: str, lowest: str | None) -> str:
+    """Values, those below the lowest raised to it; NaN, which says what can't be forecast, stays."""
+    return values if lowest is None else graph.add("Where", graph.add("Less", values, lowest), lowest, values)
+
+
+def _roll(graph: Graph, model: Any, inputs: Inputs, steps: int, gaps: bool, n_static: int, lowest: str | None) -> str:
     """Forecast step by step, each from a window with the forecasts before it: parameters (n, steps, n_targets, p)."""
     config, body = model.config, Graph(graph)
     size, k = config["window_size"], config["n_targets"]
@@ -249,7 +278,7 @@ def _roll(graph: Graph, model: Any, inputs: Inputs, steps: int, gaps: bool, n_st
         first = body.reshape(step, 1)
         known = body.add("Slice", inputs.future, first, body.add("Add", first, np.array([1])), np.array([1]))
     parameters = _forecast(body, model, Inputs(windows, known, inputs.scales), gaps)
-    row = [_mean(body, config["distribution"], parameters)]
+    row = [_raised(body, _mean(body, config["distribution"], parameters), lowest)]
     if n_static:
         row.append(body.part(body.part(windows, 1, size - 1, size), 2, k, k + n_static))
     row += [] if known is None else [known]

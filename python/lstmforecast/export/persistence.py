@@ -33,8 +33,10 @@ _COLUMNS = ("epoch", "train_loss", "val_loss", "learning_rate", "grad_norm", "se
 _NOT_READ = ("callbacks", "checkpoint", "pretrained", "strict")
 _NOT_SAVED = (*_NOT_READ, "random_state", "scaler")
 _MOST_THREADS = 1024
-# Defaults of the parameters that came after version 0.1.
-_LATER = {"embed": 12, "mix_naive": True, "calibration": "auto", "tweedie_power": 1.5, "yearly": "auto"}
+# Values of the parameters that came after version 0.1 in files that don't have them.
+_LATER = {"embed": 12, "mix_naive": True, "calibration": "auto", "tweedie_power": 1.5, "yearly": "auto"} | {
+    "non_negative": False
+}
 
 
 class ModelFile(NamedTuple):
@@ -76,6 +78,9 @@ class ModelFile(NamedTuple):
         """The estimator's parameters, for its constructor."""
         saved = read_json(self.metadata["parameters"])
         parameters = {name: value for name, value in saved.items() if name not in _NOT_READ}
+        if self.metadata["estimator"] == "LSTMForecaster":
+            # its default is another
+            parameters.setdefault("non_negative", _LATER["non_negative"])
         check_seed(parameters)
         # the process ends if the system can't start as many threads as a file asks for
         n_threads = parameters.get("n_threads")
@@ -174,7 +179,7 @@ def check_seed(parameters: dict[str, Any]) -> None:
 
 
 def as_in_0_1(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Flat parameters without those that version 0.1 didn't have, where they have their defaults."""
+    """Flat parameters without those that version 0.1 didn't have, where they are as files without them say."""
     return {name: value for name, value in parameters.items() if name not in _LATER or value != _LATER[name]}
 
 

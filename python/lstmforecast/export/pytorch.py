@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
@@ -67,6 +68,25 @@ def _take_logarithm(n_targets: int, _module: nn.Module, inputs: tuple[Tensor]) -
 
 def _undo_logarithm(_module: nn.Module, _inputs: tuple[Tensor], forecast: Tensor) -> Tensor:
     return torch.expm1(forecast)
+
+
+def not_below_zero(module: nn.Module, config: ModelConfig, never_negative: NDArray[np.bool_]) -> nn.Module:
+    """Raise forecasts, or quantiles, below 0 to it, of targets (k,) that were never negative and are not in the window;
+    the parameters of other distributions, and the state dict, stay the same.
+    """
+    if name_of(config["distribution"]) in (None, "quantiles"):
+        size = config["window_size"]
+        module.register_forward_hook(partial(_raise_to_zero, torch.from_numpy(never_negative), size))
+    return module
+
+
+def _raise_to_zero(
+    never_negative: Tensor, size: int, _module: nn.Module, inputs: tuple[Tensor], forecast: Tensor
+) -> Tensor:
+    windows = inputs[0][:, :size, : len(never_negative)]
+    chosen = never_negative.to(windows.device) & ~(windows < 0).any(dim=1)
+    chosen = chosen.reshape(len(chosen), 1, -1, *[1] * (forecast.ndim - 3))
+    return torch.where(chosen, forecast.clamp(min=0), forecast)
 
 
 class LSTMModule(nn.Module):

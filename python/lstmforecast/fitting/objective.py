@@ -9,12 +9,15 @@ from typing import Any, ClassVar, cast
 from lstmforecast.augment import magnitude_warp, resolve, scale
 from lstmforecast.contract.core_options import Loss
 from lstmforecast.contract.parameter_group import GroupedParameter, ParameterGroup
+from lstmforecast.data.demand import share_of_intermittent
 from lstmforecast.data.observations import Observations
 from lstmforecast.data.season import season_length
 from lstmforecast.fitting.distribution import COUNTS, FROM_ZERO, N_PARAMETERS, name_of
 from lstmforecast.fitting.sizing import default_loss
 
 DISTRIBUTIONS = tuple(N_PARAMETERS)
+# From this share of intermittent series or variables on, means are forecast by default.
+ENOUGH_INTERMITTENT = 0.1
 # The default of ``loss="quantile"``.
 QUANTILES = (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)
 
@@ -89,10 +92,26 @@ def core_loss(parameters: Mapping[str, Any], observations: Observations) -> Loss
     distribution = distribution_of(parameters)
     if distribution is not None:
         return {"distribution": distribution}
-    of_one = default_loss(parameters["horizon"], season_length(observations.freq))
-    chosen = parameters["loss"] or ("mae" if observations.is_panel else of_one)
+    chosen = parameters["loss"]
+    if chosen is None:
+        share = share_of_intermittent(observations, season_length(observations.freq))
+        # the medians that the other losses forecast would be 0
+        is_plain = share < ENOUGH_INTERMITTENT
+        chosen = default_without_zeros(parameters["horizon"], observations) if is_plain else "mse"
     # one of the words that are no distribution
     return cast("Loss", chosen)
+
+
+def default_without_zeros(horizon: int, observations: Observations) -> str:
+    """The default loss where demand isn't intermittent; earlier versions had it everywhere."""
+    return "mae" if observations.is_panel else default_loss(horizon, season_length(observations.freq))
+
+
+def check_loss(saved: Any, parameter: str | None, horizon: int, observations: Observations) -> str:
+    """The loss of the training that a file tells, or that the version before had; a ValueError for an unknown one."""
+    if saved not in (None, "mse", "mae", "huber", "quantile", *DISTRIBUTIONS):
+        raise ValueError(f"a training with loss={saved!r}")
+    return str(saved or parameter or default_without_zeros(horizon, observations))
 
 
 def require_options(distribution: Any, transform: str | None, augment: Any) -> None:

@@ -35,6 +35,7 @@ _RULES: dict[str, Number | Choice] = {
     "channels": Choice(("together", "independent")),
     "normalize": Choice((None, "last", "window", "auto")),
     "transform": Choice((None, "log", "auto")),
+    "non_negative": Choice(("auto", True, False)),
     "head": Choice(("direct", "recursive")),
     "missing": Choice(("error", "mask", "ffill", "interpolate")),
     "adaptation_rate": Number(_REAL, 0, 1),

@@ -60,10 +60,11 @@ def forecast(
 ) -> Array:
     """Forecast the steps after the end of each series: the parameters (n_series, steps, k, p) of a distribution."""
     seen = ends_of(model, dataset, steps, X)
-    parts = []
+    lowest, parts = dataset.lowest(model.config["window_size"]), []
     for at in range(0, len(seen.windows), BATCH):
-        scales = None if dataset.scales is None else dataset.scales[at : at + BATCH]
-        parts.append(roll(model, seen.take(slice(at, at + BATCH)), n_threads, scales)[:, :steps])
+        each = slice(at, at + BATCH)
+        scales, least = (None if array is None else array[each] for array in (dataset.scales, lowest))
+        parts.append(roll(model, seen.take(each), n_threads, scales, least)[:, :steps])
     found = parts[0] if len(parts) == 1 else np.concatenate(parts)
     require_finite_forecasts(found, model, dataset, future=seen.future)
     return found
@@ -110,14 +111,16 @@ def _forecast_origins(
         found = parameters_of(found)[:, :steps]
         require_finite_forecasts(found, model, dataset, (which, origins))
         return found
-    n_read = steps_read(model.config, steps)
+    n_read, size = steps_read(model.config, steps), model.config["window_size"]
+    lowest = dataset.lowest(size, which, origins)
     after = dataset.features_ahead(n_read - steps) if n_read > steps else None
     parts = []
     for start in range(0, len(origins), BATCH):
         each = slice(start, start + BATCH)
-        seen = seen_from(dataset, which[each], origins[each], model.config["window_size"], n_read, after)
+        seen = seen_from(dataset, which[each], origins[each], size, n_read, after)
         scales = None if dataset.scales is None else dataset.scales[which[each]]
-        found = roll(model, seen, n_threads, scales)[:, :steps]
+        least = None if lowest is None else lowest[each]
+        found = roll(model, seen, n_threads, scales, least)[:, :steps]
         require_finite_forecasts(found, model, dataset, (which[each], origins[each]), seen.future)
         parts.append(found)
     return np.concatenate(parts)
@@ -197,13 +200,20 @@ def first_inputs(model: _core.Model | Ensemble, seen: Seen) -> Array:
     return np.concatenate([windows, later], axis=1)
 
 
-def roll(model: _core.Model | Ensemble, seen: Seen, n_threads: int | None = None, scales: Array | None = None) -> Array:
+def roll(
+    model: _core.Model | Ensemble,
+    seen: Seen,
+    n_threads: int | None = None,
+    scales: Array | None = None,
+    lowest: Array | None = None,
+) -> Array:
     """Forecast from what the network reads; if features are known in advance, their steps are those of `steps_read`.
 
-    Steps beyond the horizon of the model are forecast from its own forecasts. Returns (n, steps, k, p).
+    Steps beyond the horizon of the model are forecast from its own forecasts, not below the ``lowest`` (n, k), as the
+    network never saw such values. Returns (n, steps, k, p), the network's, of which some may be lower.
     """
     if seen.clock is not None:
-        return _roll_by_clock(model, seen, n_threads, scales)
+        return _roll_by_clock(model, seen, n_threads, scales, lowest)
     config, steps = model.config, seen.future.shape[1]
     size, horizon, n_targets = config["window_size"], config["horizon"], config["n_targets"]
     n_after = horizon if config["n_known"] else 0
@@ -215,8 +225,14 @@ def roll(model: _core.Model | Ensemble, seen: Seen, n_threads: int | None = None
         shown = np.ascontiguousarray(rows[:, start : start + size + n_after])
         parts.append(parameters_of(model.forecast(shown, n_threads, scales)))
         if start + horizon < steps:
-            rows[:, start + size : start + size + horizon, :n_targets] = mean(config["distribution"], parts[-1])
+            rows[:, start + size : start + size + horizon, :n_targets] = _read_again(config, parts[-1], lowest)
     return (parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1))[:, :steps]
+
+
+def _read_again(config: Mapping[str, Any], found: Array, lowest: Array | None) -> Array:
+    """The values that later forecasts read."""
+    own = mean(config["distribution"], found)
+    return own if lowest is None else np.maximum(own, lowest[:, np.newaxis])
 
 
 def _with_steps(seen: Seen, n: int, n_targets: int) -> Array:
@@ -227,19 +243,26 @@ def _with_steps(seen: Seen, n: int, n_targets: int) -> Array:
     return np.concatenate([windows, later], axis=1)
 
 
-def _roll_by_clock(model: _core.Model | Ensemble, seen: Seen, n_threads: int | None, scales: Array | None) -> Array:
+def _roll_by_clock(
+    model: _core.Model | Ensemble, seen: Seen, n_threads: int | None, scales: Array | None, lowest: Array | None
+) -> Array:
     """`roll` where clocks change: windows of the same steps by the clock on the wall together."""
     patterns, which = np.unique(seen.places, axis=0, return_inverse=True)
     groups = [np.flatnonzero(which.ravel() == i) for i in range(len(patterns))]
-    parts = [
-        _roll_steps(model, seen.take(rows), places, n_threads, None if scales is None else scales[rows])
-        for rows, places in zip(groups, patterns, strict=True)
-    ]
+    parts = []
+    for rows, places in zip(groups, patterns, strict=True):
+        own, least = (None if each is None else each[rows] for each in (scales, lowest))
+        parts.append(_roll_steps(model, seen.take(rows), places, n_threads, own, least))
     return np.concatenate(parts)[np.argsort(np.concatenate(groups))]
 
 
 def _roll_steps(
-    model: _core.Model | Ensemble, seen: Seen, places: NDArray[np.int64], n_threads: int | None, scales: Array | None
+    model: _core.Model | Ensemble,
+    seen: Seen,
+    places: NDArray[np.int64],
+    n_threads: int | None,
+    scales: Array | None,
+    lowest: Array | None,
 ) -> Array:
     """Forecast the same steps by the clock on the wall, ``places``, from all windows.
 
@@ -263,7 +286,7 @@ def _roll_steps(
             # what is known in advance of rows beyond is not read: it may not be given
             shown[:, end - start + size :, n_targets:] = rows[:, end - 1 + size : end + size, n_targets:]
             new = parameters_of(model.forecast(shown, n_threads, scales))[:, n_found - start :]
-            rows[:, n_found + size : n_found + size + new.shape[1], :n_targets] = mean(config["distribution"], new)
+            rows[:, n_found + size : n_found + size + new.shape[1], :n_targets] = _read_again(config, new, lowest)
             found.append(new)
             n_found += new.shape[1]
         parts.append(np.concatenate(found, axis=1)[:, wanted - first])

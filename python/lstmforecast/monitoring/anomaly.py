@@ -54,7 +54,8 @@ class LSTMAnomalyDetector(Saved, PlainParameters, DocLinkMixin, CallbackSupportM
     forecaster : LSTMForecaster or None, default=None
         The forecaster to fit: of points, without covariates, calendar and ensemble. None: the defaults, with a horizon
         of 24 steps, or of a twentieth of the rows if that is less, and without naive forecasts, which follow an anomaly
-        (``LSTM(mix_naive=False)``). ``transform="auto"`` is None here: later rows of any size must have a score.
+        (``LSTM(mix_naive=False)``). ``transform="auto"`` is None here: later rows of any size must have a score. Errors
+        are those of the network's forecasts, also where these are negative; ``non_negative=True`` is refused.
     smoothing : float, default=24
         Span, in rows, of the exponentially weighted mean of errors, as in `pandas.Series.ewm`; 1: none. Small values
         find spikes sooner, large ones find long shifts.

@@ -42,6 +42,8 @@ _USABLE: dict[str, tuple[Any, ...]] = {
     "yearly": ("auto", False),
     "distributed": (False,),
     "loss": (None, "mse", "mae", "huber"),
+    # errors are those of the network's forecasts, which may be negative
+    "non_negative": ("auto", False),
 }
 
 
@@ -79,7 +81,7 @@ class DetectorTraining:
         if self.forecaster is None:
             steps = horizon or min(HORIZON, max(1, n_rows // ROWS_PER_STEP))
             # naive forecasts follow an anomaly, whose errors are then small
-            forecaster = LSTMForecaster(steps, architecture=LSTM(mix_naive=False))
+            forecaster = LSTMForecaster(steps, non_negative=False, architecture=LSTM(mix_naive=False))
         elif isinstance(self.forecaster, LSTMForecaster):
             forecaster = clone(self.forecaster)
         else:

@@ -46,8 +46,8 @@ class Window:
 
 @dataclass(frozen=True)
 class Prepared:
-    """What the network reads, scales and error scales of series, times, steps, and the place of the first step in the
-    season, -1 where unknown.
+    """What the network reads, scales and error scales of series, times, steps, the place of the first step in the
+    season, -1 where unknown, and the lowest forecasts (n, k).
     """
 
     seen: Seen
@@ -56,6 +56,7 @@ class Prepared:
     times: list[Any]
     steps: int
     phases: NDArray[np.int64]
+    lowest: Array | None = None
 
     @staticmethod
     def joined(parts: Sequence[Prepared]) -> Prepared:
@@ -63,12 +64,15 @@ class Prepared:
         if len(parts) == 1:
             return parts[0]
         seen = Seen.joined([part.seen for part in parts])
-        scales = None if parts[0].scales is None else np.concatenate([part.scales for part in parts])
+        scales, lowest = (
+            None if getattr(parts[0], name) is None else np.concatenate([getattr(part, name) for part in parts])
+            for name in ("scales", "lowest")
+        )
         each = [part.error_scale for part in parts if part.error_scale is not None]
         joined = ErrorScale(*(np.concatenate(column) for column in zip(*each, strict=True))) if each else None
         times = [time for part in parts for time in part.times]
         phases = np.concatenate([part.phases for part in parts])
-        return Prepared(seen, scales, joined, times, parts[0].steps, phases)
+        return Prepared(seen, scales, joined, times, parts[0].steps, phases, lowest)
 
 
 class ServedModel:
@@ -115,7 +119,10 @@ class ServedModel:
         self._plain = not (
             self._dataset.covariates.n_features or self.is_panel or name_of(self._distribution) in FROM_ZERO
         )
-        self._lowest = -1.0 if forecaster.transform_ == "log" else -np.inf
+        # the greatest value that a plain window doesn't have
+        self._below = -1.0 if forecaster.transform_ == "log" else -np.inf
+        if self._dataset.non_negative is True:
+            self._below = -np.finfo(np.float64).smallest_subnormal
         self.checked_coverages = lru_cache(_REMEMBERED)(self._check_coverages)
         self.corrections = lru_cache(_MOST_CORRECTIONS)(self._make_corrections)
         # an estimate of the time for one window, until it is measured
@@ -231,12 +238,14 @@ class ServedModel:
             return None
         times = None if window.times is None else self._time_format.after(window.times, steps)
         # a missing value compares as false
-        if (window.times is not None and times is None) or not (window.values > self._lowest).all():
+        if (window.times is not None and times is None) or not (window.values > self._below).all():
             return None
         values = window.values[-self.forecaster.window_size_ :]
         rows = (np.log1p(values) if self.forecaster.transform_ == "log" else values)[np.newaxis]
         phases = self._phases(1, None if times is None else pd.DatetimeIndex(times[:1]))
-        return Prepared(Seen(rows, np.zeros((1, steps, 0))), None, None, [times], steps, phases)
+        never = self._dataset.never_negative
+        lowest = None if never is None else np.where(never & (values >= 0).all(axis=0), 0.0, -np.inf)
+        return Prepared(Seen(rows, np.zeros((1, steps, 0))), None, None, [times], steps, phases, lowest)
 
     def _prepare_any(self, window: Window, steps: int) -> Prepared:
         model, given = self.forecaster, window.covariates
@@ -258,7 +267,8 @@ class ServedModel:
         times = None if index is None else self._time_format.written(index)
         first = None if index is None else index.get_level_values(-1)[:1]
         phases = self._phases(len(seen.windows), first)
-        return Prepared(seen, dataset.scales, dataset.error_scale, [times], steps, phases)
+        lowest = dataset.lowest(self.forecaster.window_size_)
+        return Prepared(seen, dataset.scales, dataset.error_scale, [times], steps, phases, lowest)
 
     def _phases(self, n: int, times: pd.Index | None) -> NDArray[np.int64]:
         """The place in the season of the first step of ``n`` windows that end together, if intervals depend on it."""
@@ -285,11 +295,12 @@ class ServedModel:
 
     def forecast(self, prepared: Prepared, coverages: tuple[float, ...]) -> tuple[Array, Array]:
         """Forecasts (n, steps, k), and bounds (n_coverages * 2, n, steps, k): lower and upper of each coverage."""
-        parameters = roll(self.forecaster.model_, prepared.seen, self._n_threads, prepared.scales)
+        given = (prepared.seen, self._n_threads, prepared.scales, prepared.lowest)
+        parameters = roll(self.forecaster.model_, *given)
         parameters = parameters[:, : prepared.steps]
         points = parameters[..., 0] if self._distribution is None else mean(self._distribution, parameters)
         bounds = self._bounds(parameters, coverages, prepared)
-        points, bounds = self._dataset.undo(points), self._dataset.undo(bounds)
+        points, bounds = (self._dataset.undo(each, prepared.lowest) for each in (points, bounds))
         return points.astype(self._dataset.observations.form.dtype, copy=False), bounds
 
     def _bounds(self, parameters: Array, coverages: tuple[float, ...], prepared: Prepared) -> Array:

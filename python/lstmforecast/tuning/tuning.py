@@ -14,7 +14,8 @@ from lstmforecast.contract.seeds import draw_seed
 from lstmforecast.data.columns import NamedTable
 from lstmforecast.data.season import season_length
 from lstmforecast.estimators.containers import columns_of
-from lstmforecast.estimators.forecaster import LSTMForecaster, read_series
+from lstmforecast.estimators.forecaster import LSTMForecaster
+from lstmforecast.estimators.series_fit import read_series
 from lstmforecast.evaluation.folds import Folds, read_folds, takes_folds
 from lstmforecast.evaluation.scoring import PANEL_SCORES, SCORES
 from lstmforecast.fitting.parameters import check_count, check_jobs

@@ -155,7 +155,7 @@ class FittedSeries:
         dataset = replace(self.dataset, observations=part, features=features, columns=named)
         if observations.is_panel:
             whole = replace(dataset, observations=observations, statistics=None).with_statistics(like=self.dataset)
-            dataset = replace(dataset, statistics=whole.statistics)
+            dataset = replace(dataset, statistics=whole.statistics, never_negative=whole.never_negative)
         return replace(self, dataset=dataset, n_rows=n), X
 
     def _split(self, context: Any, X: Any, X_past: Any, static: Any) -> tuple[Any, Any, Any, Any, Columns | None]:
@@ -225,7 +225,8 @@ class FittedSeries:
         """Quantiles (n_levels, n_series, steps, k) of forecasts of all series, in the data's units."""
         assert self.calibration is not None
         error_scale = self.dataset.error_scale
-        return self.dataset.undo(corrected_quantiles(self.calibration, parameters, levels, error_scale, self.when))
+        found = corrected_quantiles(self.calibration, parameters, levels, error_scale, self.when)
+        return self.dataset.undo(found, self.dataset.lowest(self.window_size))
 
     def require_finite(self, values: Array) -> None:
         """Raise a ValueError for the first of values forecast (n_series, steps, ...) that isn't finite."""
@@ -266,6 +267,8 @@ class FittedSeries:
         tensors |= {"features": self.dataset.features}
         if self.dataset.statistics is not None:
             tensors["sizes"] = self.dataset.statistics
+        if self.dataset.never_negative is not None and self.dataset.never_negative.any():
+            tensors["never_negative"] = self.dataset.never_negative.astype(np.int64)
         errors = {} if self.calibration is None else self.calibration.pack()
         named = {} if self.dataset.columns is None else {"columns": self.dataset.columns.pack()}
         return (
@@ -291,6 +294,7 @@ class FittedSeries:
         horizon: int,
         scaler: Any,
         transform: str | None,
+        non_negative: str | bool = False,
     ) -> FittedSeries:
         """The inverse of `pack`, with parameters of the forecaster; a ValueError for parts that don't fit together."""
         saved = {name.removeprefix("context_"): tensor for name, tensor in tensors.items() if "context_" in name}
@@ -306,6 +310,9 @@ class FittedSeries:
         dataset = Dataset(
             context, saved["features"], covariates, saved.get("sizes"), scaler, transform, named, wall_clock=wall_clock
         )
+        if "never_negative" in saved:
+            never = saved["never_negative"].astype(bool)
+            dataset = replace(dataset, non_negative=non_negative, never_negative=never)
         if saved["features"].shape != (len(context), covariates.n_features):
             raise ValueError(f"features of {len(context)} rows, got shape {saved['features'].shape}")
         if not context.is_panel and len(context) < values["window_size"]:

@@ -55,3 +55,33 @@ def draw_paths(
         return paths
     # errors that are not pooled have another scale than the network
     return np.where(error_scale.pooled[:, np.newaxis], paths, possible(distribution, around))
+
+
+def raised_to_zero(paths: NDArray[np.float64], lowest: NDArray[np.float64] | None) -> NDArray[np.float64]:
+    """Paths (n_samples, n, steps, k) of which none is below 0 where the ``lowest`` forecast (n, k) is 0.
+
+    They are the nearest ones of the same mean, or of mean 0 where it is negative: the mean of sums stays right, which
+    paths that are cut off at 0 would raise. All values of a step are lowered alike, then cut off (the projection onto a
+    simplex: Duchi et al. 2008).
+
+    Examples
+    --------
+    >>> paths = np.array([-2.0, 1.0, 4.0]).reshape(3, 1, 1, 1)
+    >>> raised_to_zero(paths, np.array([[0.0]])).ravel()
+    array([0., 0., 3.])
+    """
+    if lowest is None:
+        return paths
+    chosen = (paths < lowest[:, np.newaxis]).any(axis=0)
+    if not chosen.any():
+        return paths
+    values = paths[:, chosen]
+    mean = np.maximum(values.mean(axis=0), 0)
+    # the mean of the largest so many, less what these may have together
+    ranks = np.arange(1, len(values) + 1)[:, np.newaxis]
+    descending = -np.sort(-values, axis=0)
+    lowered_by = (np.cumsum(descending, axis=0) - len(values) * mean) / ranks
+    n_above = np.maximum((descending > lowered_by).sum(axis=0), 1)
+    raised = paths.copy()
+    raised[:, chosen] = np.maximum(values - np.take_along_axis(lowered_by, n_above[np.newaxis] - 1, axis=0), 0)
+    return raised

@@ -56,6 +56,7 @@ WITH_LOAD = {
             "--patience": ["none"],
             "--learning-rate": ["0.1"],
             "--loss": ["mse"],
+            "--non-negative": ["true"],
             "--calendar": ["auto"],
             "--holidays": ["DE"],
             "--yearly": ["auto"],
@@ -175,6 +176,22 @@ def test_a_year_is_that_of_the_package(capsys):
     assert run([*options, "yes"]) == REFUSED
     words = "expected one series with 2 years of steps of a day or less before the held-out rows for --yearly yes, got"
     assert words in capsys.readouterr().err
+
+
+def test_signs_are_those_of_the_package(capsys):
+    fall = pd.DataFrame({"OT": np.arange(79.0, -1, -1)}, TIMES)
+    for option in ("auto", "true", "False"):
+        fall.to_csv("data.csv")
+        assert main(["forecast", "data.csv", *ONE, "--horizon", "6", *SMALL, "--non-negative", option]) == DONE
+        printed = pd.read_csv(io.StringIO(capsys.readouterr().out))["OT"]
+        assert (printed < 0).any() == (option == "False")
+    (fall - 5).to_csv("data.csv")
+    assert run(["forecast", "data.csv", *ONE, "--horizon", "6", *SMALL, "--non-negative", "true"]) == REFUSED
+    told = capsys.readouterr().err
+    assert "expected values from 0 on, as --non-negative True says, got -1 at" in told
+    assert "train with --non-negative auto" in told
+    assert run(["forecast", "data.csv", *ONE, "--horizon", "6", *SMALL, "--non-negative", "yes"]) == USAGE
+    assert "expected auto, true or false, got yes" in capsys.readouterr().err
 
 
 def test_a_table_in_another_notation_gives_the_same_forecast(capsys):

@@ -121,7 +121,7 @@ def test_words_are_escaped_and_say_what_was_kept(model):
     model.stop_reason_ = "<b>&patience"
     figure = picture(model)
     words = figure.find("figcaption").text
-    assert words.startswith("Learning curve: 4 epochs, ended by <b>&patience; weights of epoch")
+    assert words.startswith("Learning curve: 4 epochs with loss='huber', ended by <b>&patience; weights of epoch")
     assert "scaled units" in words
     labels = np.where(WAVE > 0, "up", "down")
     classifier = LSTMClassifier(hidden_size=2, max_epochs=1, random_state=0).fit(WAVE.reshape(-1, 1), labels)

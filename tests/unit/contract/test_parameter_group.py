@@ -114,7 +114,7 @@ STAND_FOR = [
 # Names that these classes did not have in version 0.1.
 OF_FORECASTERS = {"head", "linear_skip", "embed", "mix_naive", "supervision", "stride"}
 LATER = {
-    LSTMForecaster: {"embed", "mix_naive", "calibration", "tweedie_power", "yearly"},
+    LSTMForecaster: {"embed", "mix_naive", "calibration", "tweedie_power", "yearly", "non_negative"},
     LSTMRegressor: OF_FORECASTERS,
     LSTMClassifier: OF_FORECASTERS,
     CharLSTM: {"clip_grad_value", "accumulate_grad_batches"},

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from lstmforecast import LSTM, EarlyStopping, Folds, LSTMForecaster, Sampling
-from lstmforecast.estimators.forecaster import read_series
+from lstmforecast.estimators.series_fit import read_series
 from lstmforecast.fitting.held_out import HeldOut
 
 FAST = {

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from lstmforecast import LSTM, LSTMForecaster, Sampling
-from lstmforecast.estimators.forecaster import read_series
+from lstmforecast.estimators.series_fit import read_series
 from lstmforecast.fitting.held_out import HeldOut
 from lstmforecast.fitting.roll import forecast
 from lstmforecast.uncertainty import calibration, errors

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from lstmforecast import Folds, LSTMForecaster, backtest, tune
-from lstmforecast.estimators.forecaster import read_series
+from lstmforecast.estimators.series_fit import read_series
 from lstmforecast.fitting.checkpoint import Checkpoint
 from lstmforecast.tuning.study import task_of
 

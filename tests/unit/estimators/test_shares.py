@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 import lstmforecast
 from lstmforecast import LSTM, EarlyStopping, LSTMForecaster, Pretrained
 from lstmforecast.estimators import shares
-from lstmforecast.estimators.forecaster import read_series
+from lstmforecast.estimators.series_fit import read_series
 from lstmforecast.fitting.held_out import HeldOut
 
 NAMES = ["network", "line", "seasonal_naive", "repeat_last"]

@@ -8,7 +8,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from lstmforecast import LSTM, EarlyStopping, Linear, LSTMForecaster, Sampling, _core
-from lstmforecast.estimators.forecaster import read_series
+from lstmforecast.estimators.series_fit import read_series
 from lstmforecast.fitting.roll import forecast_origins
 
 EVERY = {"supervision": "every", "segment_length": 3}

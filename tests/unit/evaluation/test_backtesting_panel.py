@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from lstmforecast import LSTM, Device, Folds, LSTMForecaster, Sampling, backtest, metrics, plot
-from lstmforecast.estimators.forecaster import read_series
+from lstmforecast.estimators.series_fit import read_series
 from lstmforecast.evaluation.scoring import METHODS, PANEL_SCORES, carried
 from lstmforecast.fitting.held_out import HeldOut
 

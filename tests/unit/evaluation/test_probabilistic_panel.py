@@ -6,7 +6,7 @@ import pytest
 from sklearn.metrics import mean_pinball_loss
 
 from lstmforecast import Folds, LSTMForecaster, Sampling, backtest, metrics
-from lstmforecast.estimators.forecaster import read_series
+from lstmforecast.estimators.series_fit import read_series
 from lstmforecast.evaluation import probabilistic
 from lstmforecast.fitting.held_out import HeldOut
 

@@ -26,7 +26,7 @@ from lstmforecast import (
     tune,
 )
 from lstmforecast.contract.parameter_group import flat_parameters
-from lstmforecast.estimators.forecaster import read_series
+from lstmforecast.estimators.series_fit import read_series
 from lstmforecast.tuning.study import task_of
 from lstmforecast.tuning.trial import UNITS, SameUnitsPruner, Stop, Validation, evaluate, units_of
 
