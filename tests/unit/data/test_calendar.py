@@ -345,7 +345,7 @@ def test_a_subdivision_has_holidays_of_its_own():
 
 @pytest.mark.parametrize("features", [None, "auto", ["month", "quarter"]])
 def test_features_stand_for_a_calendar_without_holidays(features):
-    flat = {"calendar": features, "holidays": None}
+    flat = {"calendar": features, "holidays": None, "yearly": "auto"}
     assert CALENDAR.flat(features) == CALENDAR.flat(Calendar(features)) == flat
     assert CALENDAR.grouped(flat) == features
     with_holidays = Calendar(features, holidays="DE")
