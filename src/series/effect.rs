@@ -1,7 +1,6 @@
 //! What known features add to targets at each row, a function that a regression finds: linear in the features, in their
 //! recent means and in hinges of up to three of them.
 
-use super::lens::Place;
 use super::panel::Panel;
 use super::scale::Scaler;
 use crate::error::{Error, Result};
@@ -226,14 +225,18 @@ impl RowEffects {
         Self { parts, starts, rates: effect.rates.clone(), n_targets }
     }
 
-    /// What is added to a target at so many rows from the first of a window of `window_size` on.
-    pub fn of_window(&self, place: Place, target: usize, (window_size, n_rows): (usize, usize)) -> Vec<f64> {
+    /// What is added to a target at so many rows from the first of a window of `window_size` on, which ends before row `origin`
+    /// of a series.
+    pub fn of_window(
+        &self,
+        (series, origin): (usize, usize),
+        target: usize,
+        (window_size, n_rows): (usize, usize),
+    ) -> Vec<f64> {
         let width = 1 + self.rates.len();
         let part = |row: usize| &self.parts[(row * self.n_targets + target) * width..][..width];
         let before = self.parts.len() / (width * self.n_targets) - 1;
-        let at = |i: usize| {
-            part((place.origin + i).checked_sub(window_size).map_or(before, |row| self.starts[place.series] + row))
-        };
+        let at = |i: usize| part((origin + i).checked_sub(window_size).map_or(before, |row| self.starts[series] + row));
         let mut means = at(0)[1..].to_vec();
         let of_row = |i: usize| {
             let part = at(i);
@@ -273,7 +276,7 @@ mod tests {
         let rows = [9.0, 9.0, 1.0, 0.0, 9.0, 9.0, 3.0, 1.0, 9.0, 9.0, f64::NAN, 0.0];
         let panel = Panel::one(Matrix::new(&rows, 4).unwrap());
         let rows = RowEffects::new(&effect(), &panel, &Scaler::identity(4));
-        let place = |origin| Place { series: 0, origin, channel: 0 };
+        let place = |origin| (0, origin);
         assert_eq!(rows.of_window(place(2), 0, (2, 3)), [2.0 + 1.0, 6.0 + 2.0 + 3.0, 1.0]);
         // a mean begins with the window; before the series, features are 0
         assert_eq!(rows.of_window(place(2), 0, (1, 2)), [6.0 + 3.0 + 3.0, 1.5]);
@@ -285,7 +288,7 @@ mod tests {
         let rows = [1.0, 0.0, 3.0, 1.0, 5.0, 0.0];
         let panel = Panel::new(Matrix::new(&rows, 2).unwrap(), vec![0, 1, 3], None, 0).unwrap();
         let rows = RowEffects::new(&effect(), &panel, &Scaler::identity(2));
-        let of = |series| rows.of_window(Place { series, origin: 0, channel: 0 }, 0, (0, 1));
+        let of = |series| rows.of_window((series, 0), 0, (0, 1));
         assert_eq!((of(0), of(1)), (vec![3.0], vec![6.0 + 3.0 + 3.0]));
     }
 
@@ -301,7 +304,7 @@ mod tests {
         let panel = Panel::one(Matrix::new(&wide, n_known).unwrap());
         let of_rows = RowEffects::new(&effect, &panel, &Scaler::identity(n_known));
         for target in 0..2 {
-            let got = of_rows.of_window(Place { series: 0, origin: 20, channel: 0 }, target, (15, 25));
+            let got = of_rows.of_window((0, 20), target, (15, 25));
             let terms = effect.terms(&rows[5 * n_known..]);
             for (terms, got) in terms.chunks_exact(effect.n_terms()).zip(got) {
                 let weight = &weight[target * effect.n_terms()..];

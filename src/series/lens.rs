@@ -209,7 +209,7 @@ impl Lens<'_> {
         let scale = self.panel.scale(place.series, target).map_or(self.output_scaler.scale[target], |(_, scale)| scale);
         // targets that are seen one at a time have one effect
         let of_target = if self.layout.independent { 0 } else { target };
-        let mut effects = effects.of_window(place, of_target, (self.layout.window_size, n_rows));
+        let mut effects = effects.of_window((place.series, place.origin), of_target, (self.layout.window_size, n_rows));
         effects.iter_mut().for_each(|effect| *effect *= scale);
         effects
     }
