@@ -152,7 +152,7 @@ fn step(c: &mut Criterion) {
         let panel = Panel::one(Matrix::new(&series, n_features).unwrap());
         let scaler = Scaler::identity(n_features);
         let layout = layout(window_size, n_features);
-        let lens = Lens { panel: &panel, scaler: &scaler, output_scaler: &scaler, layout };
+        let lens = Lens { panel: &panel, scaler: &scaler, output_scaler: &scaler, layout, effects: None };
         let spans = std::iter::once(Span { first: window_size, end: 500 });
         let windows = Windows::new(lens, spans, 1).unwrap();
         let (indices, training): (Vec<usize>, _) = ((0..batch_size).collect(), training(batch_size));

@@ -56,6 +56,7 @@ fn one() -> usize {
 /// Everything that must be known to build a model again, weights and scalers aside.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[allow(clippy::struct_excessive_bools)] // each is a choice of its own
 pub struct ModelConfig {
     /// Kind of network.
     pub architecture: Architecture,

@@ -1,6 +1,7 @@
 //! The effect of known features: found before the training, which is of what it leaves.
 
 use super::line::Line;
+use super::regression::KnownRegression;
 use super::Model;
 use crate::error::{Error, Result};
 use crate::series::effect::{KnownEffect, RowEffects};
@@ -71,7 +72,7 @@ impl Model {
             let mut sums = line.regression(&solution).on_terms(&effect).both_sums(&train, held_out)?;
             // of fewer features, hinges say more of each, without which others may then be
             for _ in 0..if round == 0 { SELECTIONS } else { 0 } {
-                let fewer = line.regression(&solution).on_terms(&effect).relevant(&sums, &effect, &kept)?;
+                let fewer = KnownRegression::relevant(&sums, &effect, &kept)?;
                 if fewer == kept {
                     break;
                 }

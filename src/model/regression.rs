@@ -99,7 +99,6 @@ impl<'e> KnownRegression<'e> {
     /// # Errors
     /// As [`KnownRegression::solve`].
     pub(super) fn relevant(
-        &self,
         [sums, judge]: &[RidgeSums; 2],
         effect: &KnownEffect,
         features: &[usize],

@@ -3,7 +3,10 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use numpy::{Element, IntoPyArray, PyArray1, PyArrayDyn, PyArrayMethods, PyReadonlyArrayDyn, PyUntypedArrayMethods};
+use numpy::{
+    Element, IntoPyArray, PyArray1, PyArrayDyn, PyArrayMethods, PyReadonlyArray1, PyReadonlyArrayDyn,
+    PyUntypedArrayMethods,
+};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -13,6 +16,8 @@ use serde::de::DeserializeOwned;
 use super::door::exception;
 use crate::array::Array;
 use crate::error::Error;
+use crate::series::effect::KnownEffect;
+use crate::series::scale::Scaler;
 use crate::store::StoredTensor;
 
 /// The numbers of an array whose last dimensions are joined to rows, and the length of a row; as [`contiguous`].
@@ -131,4 +136,26 @@ pub(super) fn unstored<'py>(py: Python<'py>, name: &str, tensor: &StoredTensor) 
 fn numbers<T, const N: usize>(tensor: &StoredTensor, number: impl Fn([u8; N]) -> T) -> Vec<T> {
     let chunks = tensor.bytes.chunks_exact(N);
     chunks.map(|chunk| number(chunk.try_into().expect("chunks of N bytes"))).collect()
+}
+
+/// The scalers of inputs and outputs.
+pub(super) fn scalers(scalers: &HashMap<String, PyReadonlyArray1<'_, f64>>) -> PyResult<(Scaler, Scaler)> {
+    let numbers = |name: &str| -> PyResult<Vec<f64>> {
+        let missing = || exception(Error::Value(format!("expected scalers with {name}, got none")));
+        Ok(scalers.get(name).ok_or_else(missing)?.as_array().to_vec())
+    };
+    let scaler = |name: &str| -> PyResult<Scaler> {
+        Ok(Scaler { center: numbers(&format!("{name}_center"))?, scale: numbers(&format!("{name}_scale"))? })
+    };
+    Ok((scaler("input")?, scaler("output")?))
+}
+
+/// The arrays of an effect of known features beside those of the scalers, if there is one.
+pub(super) fn effect(scalers: &HashMap<String, PyReadonlyArray1<'_, f64>>) -> PyResult<Option<[Vec<f64>; 4]>> {
+    let found = KnownEffect::NAMES.map(|name| scalers.get(name).map(|array| array.as_array().to_vec()));
+    match found {
+        [Some(rates), Some(hinges), Some(thresholds), Some(weight)] => Ok(Some([rates, hinges, thresholds, weight])),
+        [None, None, None, None] => Ok(None),
+        _ => Err(exception(Error::Value(format!("expected all of {:?} or none, got some", KnownEffect::NAMES)))),
+    }
 }

@@ -10,16 +10,14 @@ use pyo3::types::{PyDict, PyTuple};
 use serde::Deserialize;
 
 use super::convert;
-use super::door::{enter, exception};
+use super::door::enter;
 use super::observer::PyObserver;
 use super::outcome::report;
 use super::reducer::PyReducer;
 use super::shared::Shared;
 use super::weights;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::model::{DataConfig, Model, ModelConfig, TableRows};
-use crate::series::effect::KnownEffect;
-use crate::series::scale::Scaler;
 use crate::series::{Matrix, Panel};
 use crate::train::loss::Loss;
 use crate::train::processes::Processes;
@@ -89,7 +87,7 @@ impl PyModel {
     ) -> PyResult<Self> {
         let config = read_config(py, config)?;
         let (weights, effect, scalers) =
-            (convert::weights(parameters)?, read_effect(&scalers)?, read_scalers(&scalers)?);
+            (convert::weights(parameters)?, convert::effect(&scalers)?, convert::scalers(&scalers)?);
         let model = enter(py, || {
             let mut model = Model::restore(config, weights, int8, scalers)?;
             effect.map_or(Ok(()), |effect| model.load_effect(effect))?;
@@ -150,7 +148,7 @@ impl PyModel {
     }
 
     fn load_scalers(&self, py: Python<'_>, scalers: HashMap<String, PyReadonlyArray1<'_, f64>>) -> PyResult<()> {
-        let ((input, output), effect) = (read_scalers(&scalers)?, read_effect(&scalers)?);
+        let ((input, output), effect) = (convert::scalers(&scalers)?, convert::effect(&scalers)?);
         self.with(py, |model| {
             model.load_scalers(input, output)?;
             effect.map_or(Ok(()), |effect| model.load_effect(effect))
@@ -296,28 +294,6 @@ fn read_config(py: Python<'_>, config: &Bound<'_, PyAny>) -> PyResult<ModelConfi
         py.import("torch")?;
     }
     Ok(config)
-}
-
-/// The scalers of inputs and outputs.
-fn read_scalers(scalers: &HashMap<String, PyReadonlyArray1<'_, f64>>) -> PyResult<(Scaler, Scaler)> {
-    let numbers = |name: &str| -> PyResult<Vec<f64>> {
-        let missing = || exception(Error::Value(format!("expected scalers with {name}, got none")));
-        Ok(scalers.get(name).ok_or_else(missing)?.as_array().to_vec())
-    };
-    let scaler = |name: &str| -> PyResult<Scaler> {
-        Ok(Scaler { center: numbers(&format!("{name}_center"))?, scale: numbers(&format!("{name}_scale"))? })
-    };
-    Ok((scaler("input")?, scaler("output")?))
-}
-
-/// The arrays of an effect of known features beside those of the scalers, if there is one.
-fn read_effect(scalers: &HashMap<String, PyReadonlyArray1<'_, f64>>) -> PyResult<Option<[Vec<f64>; 4]>> {
-    let found = KnownEffect::NAMES.map(|name| scalers.get(name).map(|array| array.as_array().to_vec()));
-    match found {
-        [Some(rates), Some(hinges), Some(thresholds), Some(weight)] => Ok(Some([rates, hinges, thresholds, weight])),
-        [None, None, None, None] => Ok(None),
-        _ => Err(exception(Error::Value(format!("expected all of {:?} or none, got some", KnownEffect::NAMES)))),
-    }
 }
 
 /// Row numbers; what is below 0 is no row, and is refused as 0 is.

@@ -135,6 +135,9 @@ impl KnownEffect {
     }
 
     /// With other weights `(n_targets, n_terms)`.
+    ///
+    /// # Panics
+    /// For another number of weights.
     #[must_use]
     pub fn with_weight(self, weight: Vec<f64>) -> Self {
         assert_eq!(weight.len(), self.weight.len(), "expected as many weights as before");

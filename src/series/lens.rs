@@ -209,9 +209,8 @@ impl Lens<'_> {
         let scale = self.panel.scale(place.series, target).map_or(self.output_scaler.scale[target], |(_, scale)| scale);
         // targets that are seen one at a time have one effect
         let of_target = if self.layout.independent { 0 } else { target };
-        let mut effects = effects.of_window((place.series, place.origin), of_target, (self.layout.window_size, n_rows));
-        effects.iter_mut().for_each(|effect| *effect *= scale);
-        effects
+        let effects = effects.of_window((place.series, place.origin), of_target, (self.layout.window_size, n_rows));
+        effects.into_iter().map(|effect| effect * scale).collect()
     }
 
     /// Writes the level of a target after each supervised step; that of the first rows, which the input has, is the answer.
@@ -425,6 +424,7 @@ mod tests {
         let values = [1., 1., 1., nan, 5., nan, nan, 11., nan];
         for (filled_gaps, expected) in [(0, [nan, 5., nan, nan]), (1, [3., 5., nan, nan]), (2, [3., 5., 7., 9.])] {
             let layout = WindowLayout { horizon: 4, filled_gaps, ..LAYOUT };
+            #[allow(clippy::cast_possible_truncation)] // small whole numbers
             let scaled = expected.map(|value: f64| (value as f32 - 1.0) / 2.0);
             let target = look(&values, layout, 3, 0).1;
             let bits = |values: &[f32]| values.iter().map(|x| x.to_bits()).collect::<Vec<_>>();

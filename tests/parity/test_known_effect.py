@@ -48,10 +48,9 @@ def test_heads_and_transforms(session, switches):  # noqa: F811
 
 
 @pytest.mark.torch
-@pytest.mark.parametrize("architecture", ["lstm", "linear", "attention"])
-def test_both_backends_find_the_same_effect(architecture):
+def test_both_backends_find_the_same_effect():
     rng, X = np.random.default_rng(0), _covariates()
     y = _hours()
     y = y + np.clip(X["price"].to_numpy()[: len(y), None] - 6, 0, None) + rng.normal(0, 0.1, y.shape)
-    model = _assert_both_backends_agree(pd.DataFrame(y, columns=list("ab")), X, architecture=architecture)
+    model = _assert_both_backends_agree(pd.DataFrame(y, columns=list("ab")), X)
     assert KnownEffect.of(model.model_.scalers(), 2) is not None

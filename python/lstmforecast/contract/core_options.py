@@ -200,6 +200,7 @@ class _OptimizerDefaults(TypedDict, total=False):
     """What has a default in the core."""
 
     accumulate_grad_batches: int
+    season: int | None
     steps_per_epoch: int | None
     patience: int | None
     lr_schedule: Literal["constant", "plateau", "cosine", "onecycle"]
@@ -246,14 +247,13 @@ class TrainingOptions(_OptimizerOptions, _DataDefaults):
     validation_fraction: float
     gap: int
     stride: int
-    season: int | None
 
 
 class TrainingOverrides(TypedDict, total=False):
     """Options of a training that an estimator derives from its data.
 
-    ``season``: the steps of a season of one series, 1 where none is known; then the line of few windows is shrunk
-    towards smoothed values. None: towards zero.
+    ``season``: its steps, 1 where none is known; the linear forecast of few windows is then shrunk towards smoothed
+    values. None: towards zero.
     """
 
     loss: Loss

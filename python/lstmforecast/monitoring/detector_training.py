@@ -112,6 +112,10 @@ class DetectorTraining:
         if frequency is not None:
             filled.index = pd.date_range("2000-01-01", periods=len(filled), freq=frequency)
         forecaster.fit(filled if frequency is not None else filled.to_numpy())
+        if self.forecaster is not None:
+            # its parameters stay the user's
+            given = clone(self.forecaster)
+            forecaster.set_params(calendar=given.calendar, transform=given.transform)
         # the first window is interpolated, as there are no forecasts for it
         rows = rows.copy()
         rows[: forecaster.window_size_] = filled.to_numpy()[: forecaster.window_size_]

@@ -57,6 +57,7 @@ WITH_LOAD = {
             "--learning-rate": ["0.1"],
             "--loss": ["mse"],
             "--non-negative": ["true"],
+            "--transform": ["log"],
             "--calendar": ["auto"],
             "--holidays": ["DE"],
             "--yearly": ["auto"],

@@ -783,6 +783,8 @@ class TestPicklesOf01:
     )  # fmt: skip
     def test_parameters_become_objects(self, model):
         found = self._read(self._older(model), type(model))
+        if isinstance(model, LSTMForecaster):
+            model = clone(model).set_params(non_negative=False)
         assert vars(found).keys() == vars(model).keys()
         assert repr(found) == repr(model)
         assert clone(found).get_params().keys() == model.get_params().keys()

@@ -103,7 +103,7 @@ def test_forecasts_from_the_past_are_those_from_all_rows(kind, change):
     rows = y.iloc[: first + 40 * step]
     given = pd.concat({"a": rows, "b": 3 * rows}, names=["unique_id", "ds"]) if kind == "panel" else rows
     read = Dataset.read(given, X if X is None else X[: len(rows)], freq=None, missing="error", calendar=None,
-                        holidays=None, scaler="standard", transform=None)  # fmt: skip
+                        holidays=None, scaler="standard", transform=None, non_negative=False)  # fmt: skip
     whole = replace(dataset, observations=read.observations, features=read.features, statistics=None)
     whole = whole.with_statistics(like=dataset)
     # all origins of the day, for which the change is ahead or behind, and of the day after it
@@ -153,14 +153,21 @@ def test_windows_of_less_than_a_day_are_read_by_elapsed_time():
     model = LSTMForecaster(6, window_size=12, **SMALL).fit(y[:300])
     assert not model.fitted_.dataset.reads_clock(12)
     table, *_ = Dataset.read(
-        y, freq=None, missing="error", calendar=None, holidays=None, scaler="standard", transform=None
+        y,
+        freq=None,
+        missing="error",
+        calendar=None,
+        holidays=None,
+        scaler="standard",
+        transform=None,
+        non_negative=False,
     ).training_rows(12)
     np.testing.assert_array_equal(table[:, 0], y)
 
 
 def test_trained_rows_and_weights_are_those_of_the_clock():
     y = by_wall(around(FORWARD, 2, 0))
-    options = {"freq": None, "missing": "error", "calendar": None, "holidays": None}
+    options = {"freq": None, "missing": "error", "calendar": None, "holidays": None, "non_negative": False}
     weights = np.arange(1.0, len(y) + 1)
     dataset = replace(Dataset.read(y, scaler="standard", transform=None, **options), weights=weights)
     table, starts, found = dataset.training_rows(24)
