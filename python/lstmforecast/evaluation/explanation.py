@@ -22,11 +22,9 @@ from lstmforecast.fitting.roll import BATCH, Seen, ends_of, roll
 __all__ = ["Explanation", "explain"]
 
 Array = NDArray[np.float64]
-# Points of the path from baseline to window, of a Gauss-Legendre quadrature: exact for polynomials of degree 15.
-N_POINTS = 8
-# The half width of a difference quotient, as a share of the path: rounding in single precision and curvature both
-# change a contribution by less than 1e-4 of the range of the forecast.
-HALF_WIDTH = 0.02
+# Parts of equal length of the path from baseline to window. The differences across all parts add up to the whole path,
+# so that the bends of a function of one value, such as a hinge, change no sum.
+N_PARTS = 40
 MOST_SERIES = 32
 
 
@@ -305,19 +303,18 @@ def _integrated(forecast: Callable[[Array], Array], baseline: Array, rows: Array
     ]
     horizon, k = forecast(rows[np.newaxis]).shape[1:]
     found = np.zeros((len(features), len(rows), horizon, k))
-    points, weights = np.polynomial.legendre.leggauss(N_POINTS)
-    for share, weight in zip((points + 1) / 2, weights / 2, strict=True):
-        at = baseline + share * change
+    for middle in (np.arange(N_PARTS) + 0.5) / N_PARTS:
+        at = baseline + middle * change
         for start in range(0, len(parts), BATCH):
             some = parts[start : start + BATCH]
             beside = np.tile(at, (2, len(some), 1, 1))
             for i, (_, part) in enumerate(some):
-                step = HALF_WIDTH * change[part.rows, part.columns]
+                step = change[part.rows, part.columns] / (2 * N_PARTS)
                 for side, each in zip((1, -1), beside[:, i], strict=True):
                     each[part.rows, part.columns] += side * step
             above, below = forecast(beside.reshape(-1, *at.shape)).reshape(2, len(some), horizon, k)
-            for (feature, part), slope in zip(some, (above - below) / (2 * HALF_WIDTH), strict=True):
-                found[feature, part.lag] += weight * slope
+            for (feature, part), difference in zip(some, above - below, strict=True):
+                found[feature, part.lag] += difference
     return found.transpose(2, 3, 0, 1)
 
 

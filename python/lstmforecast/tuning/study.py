@@ -79,9 +79,11 @@ def _sampler(seed: int | None) -> optuna.samplers.BaseSampler:
 def task_of(forecaster: LSTMForecaster, dataset: Dataset, *details: Any) -> str:
     """A hash that differs if scores can't be compared: for other data, another estimator or other details."""
     flat = as_in_0_1(flat_parameters(forecaster))
+    # studies of before continue
     if flat.get("non_negative") == "auto":
-        # studies of before continue
         del flat["non_negative"]
+    if flat["normalize"] == "auto":
+        flat["normalize"] = "last"
     parameters = {name: value for name, value in flat.items() if name not in NOT_COMPARED}
     digest = hashlib.blake2b(repr((sorted(parameters.items()), details)).encode(), digest_size=16)
     weights = dataset.weights

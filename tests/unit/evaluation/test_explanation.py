@@ -63,8 +63,9 @@ def test_contributions_add_up_to_the_forecast(parameters):
     explanation = fitted.explain(known=ahead(df))
     np.testing.assert_array_equal(explanation.forecast.ravel(), fitted.predict(known=ahead(df))["forecast"])
     total = explanation.contributions.sum(axis=(-2, -1))
-    # the quotient of differences in single precision, of values around 20 that vary by 5
-    np.testing.assert_allclose(total, explanation.forecast - explanation.baseline, atol=2e-3)
+    # differences in single precision, of values around 20 that vary by 5; bends of hinges of several values, which a
+    # sum over 40 parts of the path meets to a part in 2,000
+    np.testing.assert_allclose(total, explanation.forecast - explanation.baseline, atol=4e-3)
 
 
 def test_of_a_linear_network_a_contribution_is_the_change_of_the_forecast_by_one_value():
@@ -112,7 +113,7 @@ def test_noise_gets_nothing_and_what_matters_is_first():
 def test_a_panel_is_explained_series_by_series_with_its_static_features():
     df = panel()
     before, later = df[df["day"] < df["day"].iloc[N]], df[df["day"] >= df["day"].iloc[N]]
-    fitted = model(channels="together").fit(before, **PANEL)
+    fitted = model(channels="together", architecture=LSTM(mix_naive=False)).fit(before, **PANEL)
     known = later[["shop", "day", "promo", "noise", "kind"]]
     explanation = fitted.explain(known=known)
     assert explanation.series == ["x", "y"]

@@ -33,7 +33,7 @@ from lstmforecast.tuning.trial import UNITS, SameUnitsPruner, Stop, Validation, 
 HOURS = pd.date_range("2024-01-01", periods=200, freq="h")
 Y = pd.Series(np.sin(np.arange(200) / 4) + np.random.default_rng(0).normal(size=200) / 5, HOURS, name="load")
 SPACE = {"learning_rate": ("log", 1e-3, 1e-1), "hidden_size": [4, 8], "normalize": ["last", "window", None]}
-SMALL = {"window_size": 12, "hidden_size": 8, "max_epochs": 3, "n_threads": 1}
+SMALL = {"window_size": 12, "normalize": "last", "hidden_size": 8, "max_epochs": 3, "n_threads": 1}
 
 
 def small(**parameters):
@@ -226,16 +226,17 @@ def test_other_choices_than_those_of_the_storage_are_refused(tmp_path):
 def test_a_space_may_grow_from_call_to_call_but_not_lose_parameters(tmp_path):
     path, space = tmp_path / "trials.db", {"learning_rate": ("log", 1e-3, 1e-1)}
     # fewer units are worse: the best trial is one of the first
-    first = search(storage=path, space=space, n_trials=3, estimator=small(hidden_size=16))
+    alone = small(hidden_size=16, architecture=LSTM(mix_naive=False))
+    first = search(storage=path, space=space, n_trials=3, estimator=alone)
     more = {**space, "hidden_size": [1]}
-    second = search(storage=path, space=more, n_trials=4, estimator=small(hidden_size=16))
+    second = search(storage=path, space=more, n_trials=4, estimator=alone)
     assert second.study_.best_trial.number < 3
     assert second.best_params_ == first.best_params_
     assert second.best_estimator_.hidden_size == 16
     with pytest.raises(
         ValueError, match=r"expected space to have all .*, got none for \['hidden_size'\]; give another"
     ):
-        search(storage=path, space=space, n_trials=5, estimator=small(hidden_size=16))
+        search(storage=path, space=space, n_trials=5, estimator=alone)
 
 
 @pytest.mark.torch
