@@ -201,7 +201,8 @@ def test_unknown_keys_are_refused(name: str) -> None:
 def test_configurations_round_trip() -> None:
     config = _core.Model(MODEL).config
     # left out where there are none
-    assert sorted(config | {"embeddings": [], "interpolate_gaps": False}) == keys_of(core_options.ModelConfig)
+    absent = {"embeddings": [], "interpolate_gaps": False, "known_effect": False}
+    assert sorted(config | absent) == keys_of(core_options.ModelConfig)
     assert _core.Model(config).config == config
     assert config | MODEL == config
     text = _core.CharModel(TEXT_MODEL).config
