@@ -137,7 +137,9 @@ def rows_of(name: str, case: Case) -> list[dict[str, Any]]:
                     f"{each}: worst phase": 100 * _farthest([part.mean() for part in of_phases if len(part)], coverage),
                 }
                 if season > 7:
-                    row[f"{each}: worst weekday"] = 100 * _farthest([part.mean() for part in of_days], coverage)
+                    row[f"{each}: worst weekday"] = 100 * _farthest(
+                        [part.mean() for part in of_days if len(part)], coverage
+                    )
                 losses[each] = interval_losses(truth[some], lower, upper, coverage).mean()
             rows.append(row | {"score after / before": losses["after"] / losses["before"]})
     return rows
