@@ -30,6 +30,8 @@ def with_yearly(forecaster: Forecaster, dataset: Dataset, held_out: HeldOut, fit
     if forecaster.warm_start and hasattr(forecaster, "fitted_"):
         return dataset.with_yearly(forecaster.fitted_.dataset.covariates.yearly)
     asked = any(parameters[name] is not None for name in ("calendar", "holidays", "pretrained"))
+    # no step of such a network may see what is known of later ones
+    asked = asked or parameters["supervision"] == "every"
     if yearly is False or (yearly == "auto" and (asked or observations.is_panel)):
         return dataset
     n_train = held_out.training_rows(len(observations))

@@ -78,9 +78,8 @@ def new_network(
     if parameters["warm_start"] and present is not None:
         n_before = len(present.members) if isinstance(present, Ensemble) else 1
         _check_same(present.config | {"n_estimators": n_before}, config | {"n_estimators": n_estimators})
+        # the scalers, and the effect of known features, which is in their units, are those of the new data
         model.load_parameters(present.parameters())
-        effect = {name: array for name, array in present.scalers().items() if name.startswith("effect_")}
-        model.load_scalers(model.scalers() | effect)
     return model
 
 

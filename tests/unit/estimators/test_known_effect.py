@@ -137,14 +137,6 @@ def test_series_of_a_panel_have_the_effect_in_their_scales():
     assert_allclose(found["b"], 1000 * found["a"], rtol=1e-4)
 
 
-def test_a_warm_start_goes_on_with_the_effect(fitted):
-    y, X = made("product")
-    model = LSTMForecaster(HORIZON, **SMALL, warm_start=True).fit(y, X)
-    before = model.model_.scalers()["effect_weight"]
-    model.fit(y[:600], X[:600])
-    assert_allclose(model.model_.scalers()["effect_weight"], before, rtol=0)
-
-
 def test_pretrained_weights_get_an_effect_of_the_new_series(fitted):
     source, _ = fitted
     y, X = made("hinge")
@@ -158,3 +150,23 @@ def test_networks_of_an_ensemble_have_one_effect():
     model = LSTMForecaster(HORIZON, **SMALL, n_estimators=2).fit(y[:-HORIZON], X[:-HORIZON])
     first, second = (member.scalers() for member in model.model_.members)
     assert all(np.array_equal(first[name], second[name]) for name in first)
+
+
+@pytest.mark.parametrize("change", ["level", "scale"])
+def test_an_effect_is_that_of_the_data_where_a_fit_goes_on(change):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=600)
+    x[300:] = x[300:] * 6 + 4 if change == "scale" else x[300:]
+    y = 3 * np.abs(x) + rng.normal(0, 0.2, 600)
+    y[300:] += 30 * (change == "level")
+    options = {"window_size": 14, "hidden_size": 4, "max_epochs": 2, "random_state": 0, "n_threads": 1}
+
+    def error(model):
+        rows = range(500, 596, 8)
+        forecasts = [model.predict(context=y[:at], X=x[: at + 4, np.newaxis]).ravel() for at in rows]
+        return np.mean([np.abs(forecast - y[at : at + 4]) for forecast, at in zip(forecasts, rows, strict=True)])
+
+    model = LSTMForecaster(4, warm_start=True, **options).fit(y[:300], x[:300, np.newaxis])
+    model.fit(y[:500], x[:500, np.newaxis])
+    # with the effect in the units of the first rows, it was 20 times as large
+    assert error(model) < 2 * error(LSTMForecaster(4, **options).fit(y[:500], x[:500, np.newaxis]))

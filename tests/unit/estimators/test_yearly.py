@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lstmforecast import LSTMAnomalyDetector, LSTMForecaster, backtest, load
+from lstmforecast import LSTM, LSTMAnomalyDetector, LSTMForecaster, backtest, load
 from lstmforecast.calendar import Calendar
 
 FAST = {"hidden_size": 4, "max_epochs": 2, "random_state": 0, "n_threads": 1, "window_size": 28}
@@ -103,3 +103,10 @@ def test_detectors_have_none():
     assert _profile(detector.forecaster_) is None
     with pytest.raises(ValueError, match="expected a forecaster with yearly='auto' or False to detect anomalies with"):
         LSTMAnomalyDetector(LSTMForecaster(5, calendar=Calendar(yearly=True), **FAST)).fit(YEARLY)
+
+
+def test_a_network_supervised_at_every_step_has_no_year():
+    options = {"architecture": LSTM(segment_length=7, supervision="every"), **FAST}
+    assert _profile(LSTMForecaster(14, **options).fit(YEARLY)) is None
+    with pytest.raises(ValueError, match="expected no features known in advance"):
+        LSTMForecaster(14, calendar=Calendar(yearly=True), **options).fit(YEARLY)
